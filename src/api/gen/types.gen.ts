@@ -1,0 +1,823 @@
+// Written by `make generate` from schemas/. Do not edit.
+
+/** A length of time as Kubernetes writes it: 90s, 15m, 1h30m, 250ms. */
+export type Duration = string;
+
+/** A DNS label (RFC 1123), lower case. */
+export type Name = string;
+
+/** An IANA time zone name, as in Europe/Berlin. The default is UTC. */
+export type Timezone = string;
+
+/** An RFC 3339 instant. */
+export type Time = string;
+
+/** An object of the same namespace, or one of a cluster-scoped kind. */
+export interface LocalRef {
+  /** The object's name. */
+  name: string;
+}
+
+/** A Secret, named with its namespace since the kind that refers to it has none. */
+export interface SecretRef {
+  /** The Secret's namespace. */
+  namespace: string;
+  /** The Secret's name. */
+  name: string;
+}
+
+/** One key of a Secret or ConfigMap in the same namespace. */
+export interface KeyRef {
+  /** The object's name. */
+  name: string;
+  /** The key in its data. */
+  key: string;
+  /** Go on without it where the object or the key is missing. */
+  optional: boolean;
+}
+
+/** A condition as the Kubernetes API conventions define it. */
+export interface Condition {
+  /** What the condition is about. */
+  type: string;
+  /** Whether it holds. */
+  status: 'True' | 'False' | 'Unknown';
+  /** The generation that this verdict is about. */
+  observedGeneration?: number;
+  /** When the status last changed. */
+  lastTransitionTime: string;
+  /** One word in CamelCase for programs. */
+  reason: string;
+  /** A sentence for people. */
+  message: string;
+}
+
+export interface OwnerReference {
+  apiVersion: string;
+  kind: string;
+  name: string;
+  uid: string;
+  controller?: boolean;
+  blockOwnerDeletion?: boolean;
+}
+
+export interface ManagedFieldsEntry {
+  manager?: string;
+  operation?: 'Apply' | 'Update';
+  apiVersion?: string;
+  time?: string;
+  fieldsType?: string;
+  fieldsV1?: Record<string, unknown>;
+  subresource?: string;
+}
+
+/** Metadata as the Kubernetes API conventions define it. */
+export interface ObjectMeta {
+  /** The name, unique for the kind in its namespace. */
+  name: string;
+  /** A prefix from which the server makes a name. */
+  generateName?: string;
+  /** The namespace; "default" where none is given. */
+  namespace?: string;
+  /** Unique in time and space; set by the server. */
+  uid: string;
+  /** Opaque; changes with each write. */
+  resourceVersion: string;
+  /** Counts changes of the spec. */
+  generation?: number;
+  /** When it was made. */
+  creationTimestamp: string;
+  /** When its deletion was asked for. */
+  deletionTimestamp?: string;
+  deletionGracePeriodSeconds?: number;
+  /** Pairs to select objects by. */
+  labels?: Record<string, string>;
+  /** Pairs that programs and people leave on the object. */
+  annotations?: Record<string, string>;
+  /** Who has work to do before the object may go. */
+  finalizers?: string[];
+  /** The objects that this one goes with. */
+  ownerReferences?: OwnerReference[];
+  /** Who set which field. */
+  managedFields?: ManagedFieldsEntry[];
+  selfLink?: string;
+}
+
+/** A check of a running instance. Exactly one of exec, httpGet, tcpSocket and log. */
+export interface Probe {
+  /** Succeeds when the command ends with 0 inside the instance. */
+  exec?: {
+    /** The command and its arguments, without a shell. */
+    command: string[];
+  };
+  /** Succeeds on a status from 200 to 399. */
+  httpGet?: {
+    /** The path to ask for. */
+    path: string;
+    /** The port inside the instance. */
+    port: number;
+    /** HTTPS does not check the certificate. */
+    scheme: 'HTTP' | 'HTTPS';
+    /** Headers to send. */
+    httpHeaders?: Array<{
+      /** The header's name. */
+      name: string;
+      /** The header's value. */
+      value: string;
+    }>;
+  };
+  /** Succeeds when a connection can be made. */
+  tcpSocket?: {
+    /** The port inside the instance. */
+    port: number;
+  };
+  /** Succeeds once a line of this run's output matches. */
+  log?: {
+    /** A regular expression (ECMAScript). */
+    pattern: string;
+  };
+  /** The wait after the start before the first check. */
+  initialDelay: Duration;
+  /** The time between checks. */
+  period: Duration;
+  /** How long one check may take. */
+  timeout: Duration;
+  /** Successes in a row that make it good. */
+  successThreshold: number;
+  /** Failures in a row that make it bad. */
+  failureThreshold: number;
+}
+
+/** What should run. */
+export interface AgentSpec {
+  /** The Runtime to run on. Absent: with template.image the default container Runtime, without it process. */
+  runtimeRef?: LocalRef;
+  /** A Policy of the same namespace. Not together with policy. */
+  policyRef?: LocalRef;
+  /** A policy of this Agent alone. Not together with policyRef. */
+  policy?: PolicySpec;
+  /** How many instances. */
+  replicas: number;
+  /** True stops all instances and starts none; their names and volumes stay. */
+  suspend: boolean;
+  /** How an instance talks over its standard input and output. */
+  protocol: 'none';
+  /** When an instance is Ready. Absent: while it runs. */
+  readiness?: Probe;
+  /** An instance that fails this is restarted. */
+  liveness?: Probe;
+  /** How long a start must hold before it counts as Ready. */
+  minReady: Duration;
+  /** Not Ready this long after its start: the start has failed. */
+  startDeadline: Duration;
+  /** How many old Revisions are kept. */
+  revisionHistoryLimit: number;
+  /** From which instances are made. */
+  template: {
+    /** The container image. Absent: a process of the host. */
+    image?: string;
+    /** When the image is pulled. The default is Always for the tag latest, else IfNotPresent. */
+    imagePullPolicy?: 'Always' | 'IfNotPresent' | 'Never';
+    /** The program, in place of the image's entrypoint. Required where there is no image. */
+    command?: string[];
+    /** The program's arguments. */
+    args?: string[];
+    /** Environment variables. */
+    env?: Array<{
+      /** The variable's name. */
+      name: string;
+      /** Its value as it stands. */
+      value?: string;
+      /** Where the value comes from. Exactly one of the two. */
+      valueFrom?: {
+        secretKeyRef?: KeyRef;
+        configMapKeyRef?: KeyRef;
+      };
+    }>;
+    /** Every key of a Secret or ConfigMap as a variable. */
+    envFrom?: Array<{
+      /** Put before each key. */
+      prefix?: string;
+      /** A Secret of the same namespace. */
+      secretRef?: {
+        /** The Secret's name. */
+        name: string;
+        /** Go on without it. */
+        optional: boolean;
+      };
+      /** A ConfigMap of the same namespace. */
+      configMapRef?: {
+        /** The ConfigMap's name. */
+        name: string;
+        /** Go on without it. */
+        optional: boolean;
+      };
+    }>;
+    /** Files that the instance finds. */
+    files?: Array<{
+      /** Absolute in a container; under the working directory for a process. */
+      path: string;
+      /** The text of the file. */
+      content?: string;
+      secretKeyRef?: KeyRef;
+      configMapKeyRef?: KeyRef;
+      /** Permissions in octal. */
+      mode: string;
+    }>;
+    /** The working directory. For a process the default is a folder of its own. */
+    workingDir?: string;
+    /** What can be mounted. */
+    volumes?: Array<{
+      /** The name that volumeMounts use. */
+      name: Name;
+      /** A path of the host. It must exist, and the Runtime must allow it. */
+      hostPath?: {
+        /** An absolute path. */
+        path: string;
+      };
+      /** A volume that the Runtime keeps, over every replacement. */
+      named?: {
+        /** Its name in the Runtime. Absent: <namespace>-<agent>-<name>. */
+        volumeName?: string;
+        /** One for each instance, by its ordinal. */
+        perInstance: boolean;
+      };
+      /** Memory that ends with the run. */
+      tmpfs?: {
+        /** At most this much, as in 64Mi. */
+        sizeLimit?: string;
+      };
+      /** A file for each key of a Secret. */
+      secret?: {
+        /** The Secret's name. */
+        secretName: string;
+        /** Go on without it. */
+        optional: boolean;
+      };
+      /** A file for each key of a ConfigMap. */
+      configMap?: {
+        /** The ConfigMap's name. */
+        name: string;
+        /** Go on without it. */
+        optional: boolean;
+      };
+    }>;
+    /** Where volumes are mounted. */
+    volumeMounts?: Array<{
+      /** A volume's name. */
+      name: string;
+      /** An absolute path in the container. */
+      mountPath: string;
+      /** Mounted to be read only. */
+      readOnly: boolean;
+    }>;
+    /** What an instance may use. */
+    resources?: {
+      /** Upper bounds. */
+      limits?: {
+        /** Cores: 2, 0.5, 500m. */
+        cpu?: string;
+        /** Bytes: 512Mi, 2G. */
+        memory?: string;
+        /** Processes and threads. */
+        pids?: number;
+      };
+    };
+    /** User, or user:group, by name or number. */
+    user?: string;
+    /** Only volumes can be written. */
+    readOnlyRootFilesystem: boolean;
+    /** What the instance may do beyond a plain program. All capabilities are dropped unless added here. */
+    security?: {
+      /** Linux capabilities. */
+      capabilities?: {
+        /** Added, as in NET_BIND_SERVICE; ALL is all. */
+        add?: string[];
+      };
+      /** False sets no-new-privileges. */
+      allowPrivilegeEscalation: boolean;
+      /** All the rights of the host. */
+      privileged: boolean;
+    };
+    /** The network of a container. */
+    network?: {
+      /** The engine's bridge */
+      mode: 'Bridge' | 'None' | 'Host';
+      /** A network of the engine to join instead of the bridge. */
+      name?: string;
+      /** Ports to publish on the host. */
+      ports?: Array<{
+        /** The port inside. */
+        containerPort: number;
+        /** The port on the host. Absent: any free one. */
+        hostPort?: number;
+        /** The address on the host. */
+        hostIP: string;
+        /** The transport. */
+        protocol: 'TCP' | 'UDP';
+      }>;
+    };
+  };
+}
+
+/** What follows from the instances. Written by the controller. */
+export interface AgentStatus {
+  /** The generation that this status is about. */
+  observedGeneration?: number;
+  /** Instances that exist. */
+  replicas?: number;
+  /** Instances that are Ready. */
+  readyReplicas?: number;
+  /** Instances on the newest Revision. */
+  updatedReplicas?: number;
+  /** Restarts of all instances so far. */
+  restartCount?: number;
+  /** The phase that says most: that of the instance that needs attention first. */
+  phase?: string;
+  /** Why */
+  reason?: string;
+  /** Why */
+  message?: string;
+  /** The best place of a waiting instance in its Runtime's queue. */
+  queue?: string;
+  /** What happens next by itself. */
+  nextAction?: string;
+  /** When it happens. */
+  nextAt?: string;
+  /** The Revision that all instances last ran Ready. */
+  currentRevision?: string;
+  /** The newest Revision. */
+  updateRevision?: string;
+  /** The label selector of the instances. */
+  selector?: string;
+  /** Accepted: the spec can be carried out. Progressing: a change is under way. Ready: as many instances as asked for are Ready. Drifted: a run differs from the spec and waits. */
+  conditions?: Condition[];
+}
+
+/** The desired state of an agent: what to run, how it talks, which Policy governs it. */
+export interface Agent {
+  /** Always agentctl.dev/v1. */
+  apiVersion: 'agentctl.dev/v1';
+  /** Always Agent. */
+  kind: 'Agent';
+  metadata: ObjectMeta;
+  /** What should run. */
+  spec: AgentSpec;
+  /** What follows from the instances. Written by the controller. */
+  status?: AgentStatus;
+}
+
+/** Settings, by key. As in Kubernetes core/v1. */
+export interface ConfigMap {
+  /** Always v1. */
+  apiVersion: 'v1';
+  /** Always ConfigMap. */
+  kind: 'ConfigMap';
+  metadata: ObjectMeta;
+  /** True forbids changes of the data. */
+  immutable?: boolean;
+  /** Texts by key. */
+  data?: Record<string, string>;
+  /** Bytes in base64 by key. */
+  binaryData?: Record<string, string>;
+}
+
+/** What happened to an object, for people: counted, and kept for a while. As in Kubernetes core/v1. */
+export interface Event {
+  /** Always v1. */
+  apiVersion: 'v1';
+  /** Always Event. */
+  kind: 'Event';
+  metadata: ObjectMeta;
+  /** The object that it is about. */
+  involvedObject: {
+    /** Its apiVersion. */
+    apiVersion?: string;
+    /** Its kind. */
+    kind?: string;
+    /** Its namespace. */
+    namespace?: string;
+    /** Its name. */
+    name?: string;
+    /** Its uid. */
+    uid?: string;
+    /** Its resourceVersion at that time. */
+    resourceVersion?: string;
+    /** The part that is meant. */
+    fieldPath?: string;
+  };
+  /** Why */
+  reason?: string;
+  /** What happened */
+  message?: string;
+  /** Normal or Warning. */
+  type?: string;
+  /** How often. */
+  count?: number;
+  /** The first time. */
+  firstTimestamp?: string;
+  /** The last time. */
+  lastTimestamp?: string;
+  /** When it was first seen. */
+  eventTime?: string;
+  /** What was done. */
+  action?: string;
+  /** Who tells. */
+  source?: {
+    /** The part. */
+    component?: string;
+    /** The host. */
+    host?: string;
+  };
+  /** The controller that tells. */
+  reportingComponent?: string;
+  /** Which of them. */
+  reportingInstance?: string;
+}
+
+/** Whose place it is. */
+export interface InstanceSpec {
+  /** The Agent's name. */
+  agentName: string;
+  /** The Agent's uid. */
+  agentUID: string;
+  /** The number in its name, from 0. */
+  ordinal: number;
+  /** The Runtime that it runs on. */
+  runtimeRef: LocalRef;
+}
+
+/** The state of the copy. Written by the controller. */
+export interface InstanceStatus {
+  /** The Agent's generation that this verdict is about. */
+  observedGeneration?: number;
+  /** Where it stands. */
+  phase?: 'Pending' | 'Starting' | 'Ready' | 'Unready' | 'Stopping' | 'BackOff' | 'Asleep' | 'Completed' | 'Failed' | 'Stopped' | 'Unknown';
+  /** Why */
+  reason?: string;
+  /** Why */
+  message?: string;
+  /** The newest start. It is written before the start is carried out: without startedAt it is an intent. */
+  run?: {
+    /** Counts from 1, never goes back. */
+    number: number;
+    /** The Revision that it was started from. */
+    revision: string;
+    /** When the intent was written. */
+    claimedAt: string;
+    /** Why it was started; the Event's reason. */
+    cause?: string;
+    /** The container id or the process. */
+    ref?: string;
+    /** When it started, exactly as the Runtime tells it. */
+    startedAt?: string;
+    /** Whether the container was made for this run, or started again. */
+    startedBy?: 'Create' | 'Restart';
+    /** The id of the image that it runs. */
+    image?: string;
+    /** What stood there before. A start that differs from it is this run's. */
+    previous?: {
+      /** The container id or the process. */
+      ref?: string;
+      /** When it had started. */
+      startedAt?: string;
+    };
+  };
+  /** Restarts so far, for any cause but the first start. */
+  restartCount?: number;
+  /** Failures in a row. */
+  failures?: number;
+  /** When it was restarted after a failure or an exit, within Policy.restart.window. */
+  restartTimes?: string[];
+  /** No start before this. */
+  backoffUntil?: string;
+  /** The exit that backoffUntil counts from, to clamp the wait after a clock jump. */
+  backoffFrom?: string;
+  /** Since when it has been Ready without a break. */
+  readySince?: string;
+  /** The next scheduled restart. */
+  nextRestartAt?: string;
+  /** The schedule that nextRestartAt was computed from. */
+  scheduleKey?: string;
+  /** Since when a scheduled restart has been due, waiting for idleness. */
+  restartDueSince?: string;
+  /** Since when its run has differed from the spec in a field that forces a restart. */
+  outdatedSince?: string;
+  /** A stop that is under way. */
+  stop?: {
+    /** The run that is meant. */
+    run: number;
+    /** Why; the Event's reason. */
+    cause: string;
+    /** Why */
+    message?: string;
+    /** When it began. */
+    requestedAt: string;
+    /** When the next stage begins. */
+    deadline: string;
+    /** What was last sent. */
+    stage: 'Signal' | 'Kill';
+    /** What follows. */
+    then: 'Restart' | 'Replace' | 'Stay';
+  };
+  /** How the last run ended. */
+  lastExit?: {
+    /** The run. */
+    run: number;
+    /** The exit code, 128 + n for signal n. */
+    code?: number;
+    /** The signal that ended it. */
+    signal?: string;
+    /** Whether it ran out of memory. */
+    oomKilled?: boolean;
+    /** When it had started. */
+    startedAt?: string;
+    /** When it ended, by the Runtime's clock. */
+    finishedAt: string;
+    /** Who ended it: itself, a stop of ours, the Runtime (restart, reboot), or it was gone. */
+    cause: 'Agent' | 'Stop' | 'Runtime' | 'Lost';
+    /** What the Runtime said. */
+    message?: string;
+  };
+  /** How the last action ended. */
+  lastOutcome?: {
+    /** Which action. */
+    action: string;
+    /** The run that it meant. */
+    run: number;
+    /** When it ended. */
+    at: string;
+    /** NotStartable: something named is missing, no failure is counted. */
+    result: 'Succeeded' | 'Retryable' | 'Terminal' | 'NotStartable';
+    /** One word. */
+    reason?: string;
+    /** What went wrong and what to do. */
+    message?: string;
+    /** Of the things that were missing; the start is tried again when it changes. */
+    fingerprint?: string;
+    /** How often in a row. */
+    count?: number;
+  };
+  /** The agentctl.dev/resume annotation that was last honoured. */
+  resumedAt?: string;
+  /** Its place among those that wait for the Runtime. */
+  queue?: {
+    /** 1 is next. */
+    position: number;
+    /** Since when it waits. */
+    since: string;
+  };
+  /** Ready, and Drifted with the fields that differ. */
+  conditions?: Condition[];
+}
+
+/** One place for a running copy of an Agent. Made and owned by the controller; holds all durable state of that copy. */
+export interface Instance {
+  /** Always agentctl.dev/v1. */
+  apiVersion: 'agentctl.dev/v1';
+  /** Always Instance. */
+  kind: 'Instance';
+  metadata: ObjectMeta;
+  /** Whose place it is. */
+  spec: InstanceSpec;
+  /** The state of the copy. Written by the controller. */
+  status?: InstanceStatus;
+}
+
+/** Its finalizers. */
+export interface NamespaceSpec {
+  /** Who has work to do before it may go. */
+  finalizers?: string[];
+}
+
+/** Written by the server. */
+export interface NamespaceStatus {
+  /** Terminating while what is in it is being deleted. */
+  phase?: 'Active' | 'Terminating';
+}
+
+/** A room for names. As in Kubernetes core/v1. */
+export interface Namespace {
+  /** Always v1. */
+  apiVersion: 'v1';
+  /** Always Namespace. */
+  kind: 'Namespace';
+  metadata: ObjectMeta;
+  /** Its finalizers. */
+  spec?: NamespaceSpec;
+  /** Written by the server. */
+  status?: NamespaceStatus;
+}
+
+/** The rules. Every field has a default. */
+export interface PolicySpec {
+  /** AlwaysOn keeps instances running. OnDemand runs them while messages wait or they are not yet idle. */
+  mode: 'AlwaysOn' | 'OnDemand';
+  /** What holds for the mode OnDemand. */
+  onDemand: {
+    /** Idle this long: stop. 0s: never. */
+    keepalive: Duration;
+  };
+  /** Whether an ended instance is started again. */
+  restart: {
+    /** OnFailure: exit 0 completes the instance. Never: any exit ends it. */
+    on: 'Always' | 'OnFailure' | 'Never';
+    /** At most this many restarts within the window; when one more is needed the instance is Failed until a new spec or agentctl resume. Absent: no limit. */
+    maxRestarts?: number;
+    /** The time in which maxRestarts counts. */
+    window: Duration;
+  };
+  /** The delay before a restart. */
+  backoff: {
+    /** The delay before restart n in a row; the last one repeats. */
+    schedule: Duration[];
+    /** A fraction of the delay that is added at most; taken from a hash of uid and failures, so the same for the same failure. */
+    jitter: number;
+    /** Ready this long without a break: the failures are forgotten. */
+    resetAfter: Duration;
+  };
+  /** Restarts by the clock. Exactly one of cron and every. */
+  scheduledRestart?: {
+    /** Five fields: minute, hour, day of month, month, day of week. */
+    cron?: string;
+    timezone: Timezone;
+    /** The age of a run at which it is restarted. */
+    every?: Duration;
+    /** A due restart waits until the instance has been idle this long. */
+    whenIdleFor: Duration;
+    /** A restart that has been due this long happens though the instance is busy. Absent: never. */
+    forceAfter?: Duration;
+    /** Adds up to this much to each due time, by a hash of the uid, so that a fleet does not restart at once. */
+    jitter: Duration;
+    /** After the controller was away: one restart for any number of missed ones. */
+    catchUp: boolean;
+  };
+  /** How a changed spec reaches running instances. */
+  update: {
+    /** Rolling replaces an instance when its turn ends, WhenIdle after idleFor, OnDelete when it is deleted. */
+    strategy: 'Rolling' | 'WhenIdle' | 'OnDelete';
+    /** How long an instance is idle before WhenIdle replaces it. */
+    idleFor: Duration;
+    /** An update that has waited this long happens though the instance is busy. Absent: never. */
+    forceAfter?: Duration;
+    /** How many instances may be down for the update at once. */
+    maxUnavailable: number;
+    /** No progress for this long: the condition Progressing is False. */
+    progressDeadline: Duration;
+    /** Go back to the last revision that was Ready when progressDeadline passes. */
+    autoRevert: boolean;
+  };
+  /** What else replaces an instance, gated as update says. */
+  restartOn: Array<'ImageUpdate' | 'SecretChange' | 'ControllerUpgrade'>;
+  /** How often ImageUpdate looks for a newer image. */
+  imageInterval: Duration;
+  /** How an instance is stopped. */
+  stop: {
+    /** From the signal to SIGKILL. */
+    gracePeriod: Duration;
+    /** The signal that asks the instance to end. */
+    signal: 'SIGTERM' | 'SIGINT' | 'SIGQUIT' | 'SIGHUP' | 'SIGUSR1' | 'SIGUSR2';
+  };
+  /** Who goes first when a Runtime is full: the higher. */
+  priority: number;
+  /** Whom to tell of Events. */
+  notify: Array<{
+    /** Names the entry in Events. */
+    name: string;
+    /** Event reasons, as in BackOff; "*" is all of them. */
+    reasons: string[];
+    /** The Event is sent there as JSON by POST. */
+    webhook?: {
+      /** Where to. */
+      url: string;
+    };
+    /** Run on the host of the controller, with the Event as JSON on its standard input. */
+    command?: string[];
+  }>;
+}
+
+/** When the instances of an Agent run, and how they restart, back off, update and stop. */
+export interface Policy {
+  /** Always agentctl.dev/v1. */
+  apiVersion: 'agentctl.dev/v1';
+  /** Always Policy. */
+  kind: 'Policy';
+  metadata: ObjectMeta;
+  /** The rules. Every field has a default. */
+  spec: PolicySpec;
+}
+
+/** One recorded spec of an Agent, never changed, as Kubernetes' ControllerRevision is. Made by the controller. */
+export interface Revision {
+  /** Always agentctl.dev/v1. */
+  apiVersion: 'agentctl.dev/v1';
+  /** Always Revision. */
+  kind: 'Revision';
+  metadata: ObjectMeta;
+  /** Counts the specs of the Agent. */
+  revision: number;
+  /** The Agent's spec as it was. */
+  data: Record<string, unknown>;
+  /** An HMAC of each Secret and ConfigMap that the spec names, by Kind/name, never a value. */
+  inputs?: Record<string, string>;
+}
+
+/** How to reach it and how much it takes. */
+export interface RuntimeSpec {
+  /** The sort of Runtime. Podman is docker at Podman's socket. */
+  driver: 'docker' | 'process';
+  /** Where the engine listens: unix:///run/docker.sock, tcp://host:2376, ssh://user@host. Not for process. */
+  endpoint?: string;
+  /** A Secret with ca.crt, tls.crt and tls.key, for tcp. */
+  tlsSecretRef?: SecretRef;
+  /** The Runtime of Agents that have an image and name no Runtime. */
+  default: boolean;
+  /** Instances at once. Absent: no limit. */
+  maxConcurrent?: number;
+  /** Starts at once. Absent: no limit. */
+  maxStarting?: number;
+  /** Those that wait for a place. */
+  queue: {
+    /** More than this wait with the reason QueueFull. Absent: no limit. */
+    maxDepth?: number;
+  };
+  /** Stops starts while everything fails. */
+  circuitBreaker: {
+    /** Failed starts in a row, over all agents, that open it. 0: never. */
+    failureThreshold: number;
+    /** Open this long; then one start is tried. */
+    cooldown: Duration;
+  };
+  /** Namespaces whose Agents may run here. Absent: all. */
+  allowedNamespaces?: string[];
+  /** Folders of the host that may be mounted, with all below them. None by default. */
+  allowHostPaths: string[];
+}
+
+/** What the controller knows of it. */
+export interface RuntimeStatus {
+  /** The generation that this status is about. */
+  observedGeneration?: number;
+  /** The engine's name and version. */
+  version?: string;
+  /** Instances that hold a place. */
+  running?: number;
+  /** Instances that wait for a place. */
+  queued?: number;
+  /** The circuit breaker. */
+  breaker?: {
+    /** Open lets no start through. */
+    state: 'Closed' | 'Open' | 'HalfOpen';
+    /** Failed starts in a row. */
+    failures?: number;
+    /** When it opened. */
+    openedAt?: string;
+  };
+  /** The agentctl.dev/resume annotation that was last honoured. */
+  resumedAt?: string;
+  /** Ready: the engine answers. */
+  conditions?: Condition[];
+}
+
+/** Where instances run: one Docker or Podman engine, or this host's processes. */
+export interface Runtime {
+  /** Always agentctl.dev/v1. */
+  apiVersion: 'agentctl.dev/v1';
+  /** Always Runtime. */
+  kind: 'Runtime';
+  metadata: ObjectMeta;
+  /** How to reach it and how much it takes. */
+  spec: RuntimeSpec;
+  /** What the controller knows of it. */
+  status?: RuntimeStatus;
+}
+
+/** Values that nobody should read: keys, tokens. As in Kubernetes core/v1. */
+export interface Secret {
+  /** Always v1. */
+  apiVersion: 'v1';
+  /** Always Secret. */
+  kind: 'Secret';
+  metadata: ObjectMeta;
+  /** What it is for. */
+  type: string;
+  /** True forbids changes of the data. */
+  immutable?: boolean;
+  /** Values in base64. */
+  data?: Record<string, string>;
+  /** Values as they are; the server moves them to data. */
+  stringData?: Record<string, string>;
+}
+
+/** Every kind by its name. */
+export interface Kinds {
+  Agent: Agent;
+  ConfigMap: ConfigMap;
+  Event: Event;
+  Instance: Instance;
+  Namespace: Namespace;
+  Policy: Policy;
+  Revision: Revision;
+  Runtime: Runtime;
+  Secret: Secret;
+}

@@ -1,0 +1,175 @@
+import type { AgentSpec } from '../api/objects.ts';
+import type { Observed } from '../plan/world.ts';
+
+/**
+ * Speaks to one Runtime. Decides nothing: each method is one step that the planner asked for, and can be asked again
+ * (a start that has been carried out, a stop of what has ended, a removal of what is gone: all succeed).
+ * Failures are DriverErrors. The contract suite is test/contracts/driver.ts.
+ */
+export interface Driver {
+  /** Checks that it answers. */
+  ping(): Promise<{ version: string }>;
+
+  /** All containers that bear this store's label. */
+  list(): Promise<Observed[]>;
+
+  /** One of ours by its ref; undefined where it is gone. */
+  inspect(ref: string): Promise<Observed | undefined>;
+
+  /**
+   * Tells of changes until the signal aborts or the stream is lost (then it returns; the caller lists again).
+   * A hint names what to look at and is never trusted further: `ref` absent means look at all.
+   */
+  watch(onHint: (ref: string | undefined) => void, signal: AbortSignal): Promise<void>;
+
+  /** Makes a container and starts it. A container of the same name that is ours is replaced; a stranger's is NameTaken. */
+  create(spec: RunSpec): Promise<Observed>;
+
+  /** Starts the container `ref` again, with its file system and log as they are. */
+  restart(ref: string, spec: RunSpec): Promise<Observed>;
+
+  /** To the main process (process: its process group). */
+  signal(ref: string, signal: string): Promise<void>;
+
+  /** SIGKILL to all processes of the instance, those that fled their group or session included. */
+  kill(ref: string): Promise<void>;
+
+  /** Removes a container that has ended. Named volumes stay unless `volumes`. */
+  remove(ref: string, options: { volumes: boolean }): Promise<void>;
+
+  logs(ref: string, options: LogOptions): AsyncIterable<LogLine>;
+
+  /** Runs a command inside, for probes. */
+  exec(
+    ref: string,
+    command: readonly string[],
+    options: { timeout: number },
+  ): Promise<{ code: number; output: string }>;
+
+  /** Where to reach a port of the instance from the controller. */
+  address(ref: string, port: number): Promise<{ host: string; port: number } | undefined>;
+
+  /** The id of the newest image of that name, after asking the registry where `pull`. Undefined: it has none or has no images. */
+  imageId(image: string, options: { pull: boolean }): Promise<string | undefined>;
+
+  /** Named volumes that instances of the agent use, for `delete` to list. */
+  volumes(namespace: string, agent: string): Promise<string[]>;
+
+  removeVolume(name: string): Promise<void>;
+
+  close(): Promise<void>;
+}
+
+/** Each driver's module also exports this check, pure: `field: reason` for each field that it cannot honour. */
+export type Unsupported = (spec: AgentSpec, runtime: { allowHostPaths: readonly string[] }) => string[];
+
+/** What one run needs, with every reference resolved. Holds secret values: never logged. */
+export interface RunSpec {
+  identity: {
+    store: string;
+    namespace: string;
+    agent: string;
+    instance: string;
+    uid: string;
+    ordinal: number;
+    run: number;
+    revision: string;
+    controllerVersion: string;
+  };
+  image?: string | undefined;
+  pullPolicy?: 'Always' | 'IfNotPresent' | 'Never' | undefined;
+  command?: readonly string[] | undefined;
+  args?: readonly string[] | undefined;
+  /** The whole environment beyond what the image sets: AGENTCTL_* included. */
+  env: Readonly<Record<string, string>>;
+  files: readonly FileSpec[];
+  workingDir?: string | undefined;
+  mounts: readonly Mount[];
+  limits: { cpu?: number | undefined; memory?: number | undefined; pids?: number | undefined };
+  user?: string | undefined;
+  readOnlyRootFilesystem: boolean;
+  security: { capabilities: readonly string[]; allowPrivilegeEscalation: boolean; privileged: boolean };
+  network: {
+    mode: 'Bridge' | 'None' | 'Host';
+    name?: string | undefined;
+    ports: readonly {
+      containerPort: number;
+      hostPort?: number | undefined;
+      hostIP: string;
+      protocol: 'TCP' | 'UDP';
+    }[];
+  };
+  /** For the engine's own stop, at a shutdown of the engine. */
+  stop: { signal: string; gracePeriodMs: number };
+}
+
+export interface FileSpec {
+  path: string;
+  content: Uint8Array;
+  /** Permission bits. */
+  mode: number;
+}
+
+export type Mount = { mountPath: string; readOnly: boolean } & (
+  | { type: 'Host'; path: string }
+  | { type: 'Volume'; name: string }
+  | { type: 'Tmpfs'; sizeBytes?: number | undefined }
+  /** A folder of files, from a Secret or ConfigMap. */
+  | { type: 'Files'; files: readonly FileSpec[] }
+);
+
+export interface LogOptions {
+  follow: boolean;
+  /** Only the last so many lines. */
+  tail?: number | undefined;
+  /** Only lines from this instant on. */
+  since?: number | undefined;
+  /** Only what came before the newest start. */
+  previous?: boolean | undefined;
+  signal: AbortSignal;
+}
+
+export interface LogLine {
+  stream: 'stdout' | 'stderr';
+  /** Absent where the driver keeps no times. */
+  at?: number | undefined;
+  /** Without its newline. */
+  text: string;
+}
+
+/**
+ * - NotStartable: something that the manifest names is missing (`reason`: ImagePull, ImageMissing, MountMissing,
+ *   CommandNotFound, NameTaken, ...). No failure is counted; it is tried again by itself.
+ * - Retryable: counts and backs off like an exit (DiskFull, StartFailed, ...).
+ * - Terminal: cannot succeed with this spec (InvalidSpec).
+ * - Offline: the Runtime does not answer.
+ * The message names the remedy.
+ */
+export class DriverError extends Error {
+  readonly sort: 'NotStartable' | 'Retryable' | 'Terminal' | 'Offline';
+  readonly reason: string;
+
+  constructor(sort: DriverError['sort'], reason: string, message: string, options: { cause?: unknown } = {}) {
+    super(message, options);
+    this.name = 'DriverError';
+    this.sort = sort;
+    this.reason = reason;
+  }
+}
+
+/** Labels on everything that we make in an engine. */
+export const labels = {
+  store: 'agentctl.dev/store',
+  namespace: 'agentctl.dev/namespace',
+  agent: 'agentctl.dev/agent',
+  instance: 'agentctl.dev/instance',
+  uid: 'agentctl.dev/instance-uid',
+  ordinal: 'agentctl.dev/ordinal',
+  run: 'agentctl.dev/run',
+  revision: 'agentctl.dev/revision',
+  version: 'agentctl.dev/controller-version',
+} as const;
+
+/** The container's name in its engine. */
+export const containerName = (identity: { namespace: string; instance: string }): string =>
+  `agentctl-${identity.namespace}-${identity.instance}`;

@@ -1,0 +1,94 @@
+import type { AgentSpec, AgentStatus, Instance, InstanceStatus, New, Revision } from '../api/objects.ts';
+import type { Instant } from './world.ts';
+
+/** What to do next, and what to write, for one Agent. */
+export interface Plan {
+  actions: readonly Action[];
+  /** One for every Instance of the World, and for each that `actions` creates. */
+  verdicts: readonly Verdict[];
+  /** The next status by Instance name. Written by compare and swap before any action of that Instance is carried out. */
+  instances: ReadonlyMap<string, InstanceStatus>;
+  status: AgentStatus;
+  events: readonly PlannedEvent[];
+  /** Instances that would start now if they had a place. */
+  wants: readonly Want[];
+  /** The next instant at which the answer could change by time alone; later than `now`. */
+  wakeAt?: Instant | undefined;
+}
+
+export interface Verdict {
+  instance: string;
+  phase: NonNullable<InstanceStatus['phase']>;
+  reason: string;
+  message: string;
+}
+
+interface Step {
+  /** Unique in its plan; made of type and target, so the same for the same World. */
+  id: string;
+  /** Ids of the actions that must have succeeded before. */
+  after: readonly string[];
+  /** Why: the Event's reason. */
+  cause: string;
+  message: string;
+}
+
+export type Action = Step &
+  (
+    | { type: 'CreateRevision'; revision: New<Revision> }
+    | { type: 'DeleteRevision'; name: string }
+    | { type: 'CreateInstance'; name: string; instance: New<Instance> }
+    /** The object alone; its container is gone by then. */
+    | { type: 'DeleteInstance'; name: string }
+    /** Changes Instance.spec.runtimeRef, once nothing of it is left on the old Runtime. */
+    | { type: 'MoveInstance'; name: string; runtime: string }
+    /** Carries out the run that the Instance's status claims. Create removes a container of that name that is ours first. */
+    | {
+        type: 'Start';
+        name: string;
+        uid: string;
+        run: number;
+        revision: string;
+        how: 'Create' | 'Restart';
+        ref?: string | undefined;
+      }
+    | { type: 'Signal'; name: string; uid: string; run: number; ref: string; signal: string }
+    /** SIGKILL to all its processes. */
+    | { type: 'Kill'; name: string; uid: string; run: number; ref: string }
+    /** Removes the stopped container or the folder of the process. Volumes stay, unless `volumes`. */
+    | { type: 'Remove'; name: string; uid: string; ref: string; volumes: boolean }
+    /** Writes the spec of an earlier Revision back to the Agent. */
+    | { type: 'Revert'; revision: string; spec: AgentSpec }
+    /** Takes our finalizer off the Agent: nothing of it is left. */
+    | { type: 'Release' }
+  );
+
+export type ActionType = Action['type'];
+
+/** Result of an action, kept in Instance.status.lastOutcome. */
+export type Outcome =
+  | { result: 'Succeeded' }
+  | {
+      result: 'Retryable' | 'Terminal' | 'NotStartable';
+      reason: string;
+      message: string;
+      fingerprint?: string | undefined;
+    };
+
+export interface PlannedEvent {
+  type: 'Normal' | 'Warning';
+  reason: string;
+  message: string;
+  /** The Instance that it is about; absent: the Agent. */
+  instance?: string | undefined;
+}
+
+export interface Want {
+  uid: string;
+  instance: string;
+  namespace: string;
+  runtime: string;
+  priority: number;
+  /** Since when it waits. */
+  since: Instant;
+}

@@ -1,0 +1,101 @@
+import type { Agent, Instance, PolicySpec, Revision, Runtime } from '../api/objects.ts';
+
+/** An instant, in milliseconds since the Unix epoch. */
+export type Instant = number;
+
+/** Everything that a decision about one Agent may depend on, read once. */
+export interface World {
+  now: Instant;
+  agent: Agent;
+  /** The policy in force, with its defaults; Missing where policyRef names none. */
+  policy: PolicySpec | Missing;
+  /** The Runtime that the spec resolves to. */
+  runtime: RuntimeView | Missing;
+  /**
+   * By `Kind/name`: an HMAC of each Secret and ConfigMap that the spec names (whole data), null where it is missing.
+   * A key that the spec names and the object lacks is `Kind/name#key`: null.
+   */
+  inputs: Readonly<Record<string, string | null>>;
+  /** The Agent's Revisions by number, the oldest first. */
+  revisions: readonly Revision[];
+  /** The Instances that the Agent owns, by ordinal. */
+  instances: readonly InstanceView[];
+  /** Uids of the Instances that hold a place for a start; see admit. */
+  grants: ReadonlySet<string>;
+  /** The id of the newest image that the Runtime has for template.image, where it is known. */
+  imageId?: string | undefined;
+  /** The version of this controller, for restartOn ControllerUpgrade. */
+  controllerVersion: string;
+  /** The reasons for which the driver cannot honour the spec: `field: reason`. Empty: it can. */
+  unsupported: readonly string[];
+}
+
+export interface Missing {
+  missing: string;
+}
+
+export interface RuntimeView {
+  object: Runtime;
+  /** Offline: nothing is known of its instances. Syncing: not listed yet since the controller came up. */
+  health: { state: 'Online' } | { state: 'Offline' | 'Syncing'; message: string; since: Instant };
+}
+
+export interface InstanceView {
+  object: Instance;
+  /** What the Runtime has of it; several only after a fault. Unknown: the Runtime cannot be asked now. */
+  observed: readonly Observed[] | 'Unknown';
+  /** What the prober last found for the run that is observed. */
+  probe: ProbeView;
+  activity: Activity;
+  /** The action that is being carried out for it: until it ends nothing else is planned. */
+  inFlight?: string | undefined;
+}
+
+export interface ProbeView {
+  /** Absent: not checked yet, or no readiness is asked for. */
+  ready?: { ok: boolean; since: Instant; message: string } | undefined;
+  live?: { ok: boolean; since: Instant; message: string } | undefined;
+}
+
+export interface Activity {
+  busy: boolean;
+  /** Since when it has had nothing to do; absent while busy. */
+  idleSince?: Instant | undefined;
+}
+
+/** One container or process as its Runtime shows it. */
+export interface Observed {
+  /** The container id, or the folder of the process. Stays over restarts of the same container. */
+  ref: string;
+  /** Whose it is, from its labels. */
+  instanceUid: string;
+  namespace: string;
+  instance: string;
+  agent: string;
+  /** The run that the container was made for, from its label; of a process the run itself. */
+  run: number;
+  revision: string;
+  state: 'Created' | 'Running' | 'Paused' | 'Exited';
+  /**
+   * Identifies the start, exactly as the Runtime tells it (Docker: State.StartedAt; process: boot id, pid and start
+   * time). Absent: never started. Compared for equality only.
+   */
+  startId?: string | undefined;
+  startedAt?: Instant | undefined;
+  exit?: ObservedExit | undefined;
+  /** The id of the image that it was made from. */
+  imageId?: string | undefined;
+  /** Made with, for restartOn ControllerUpgrade. */
+  controllerVersion?: string | undefined;
+}
+
+export interface ObservedExit {
+  /** 128 + n for signal n. */
+  code: number;
+  signal?: string | undefined;
+  oomKilled?: boolean | undefined;
+  finishedAt: Instant;
+  /** Runtime: it ended with its engine or host. */
+  cause: 'Agent' | 'Runtime';
+  message?: string | undefined;
+}

@@ -1,0 +1,31 @@
+/** The only way to learn the time or to wait. Instants are milliseconds since the Unix epoch. */
+export interface Clock {
+  now(): number;
+  /** Calls `callback` once after `milliseconds` (at most 2^31 - 1), unless cancelled. The timer alone keeps no process alive. */
+  after(milliseconds: number, callback: () => void): Cancel;
+}
+
+export type Cancel = () => void;
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  after(milliseconds, callback) {
+    const timer = setTimeout(callback, Math.max(0, milliseconds));
+    timer.unref();
+    return () => clearTimeout(timer);
+  },
+};
+
+/** Resolves after the time has passed, or as soon as the signal aborts. */
+export function sleep(clock: Clock, milliseconds: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal?.aborted === true) return resolve();
+    const done = (): void => {
+      cancel();
+      signal?.removeEventListener('abort', done);
+      resolve();
+    };
+    const cancel = clock.after(milliseconds, done);
+    signal?.addEventListener('abort', done, { once: true });
+  });
+}

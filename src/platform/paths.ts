@@ -1,0 +1,51 @@
+import { homedir, tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+export interface Paths {
+  state: string;
+  database: string;
+  instances: string;
+  logs: string;
+  key: string;
+  lock: string;
+  socket: string;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** The state folder by the XDG base directory specification; `--state-dir` moves it. */
+export function stateDirectory(environment: Environment, given?: string): string {
+  if (given !== undefined) return given;
+  if (environment.AGENTCTL_STATE_DIR !== undefined) return environment.AGENTCTL_STATE_DIR;
+  return join(environment.XDG_STATE_HOME ?? join(homedir(), '.local/state'), 'agentctl');
+}
+
+/** A path over 107 bytes cannot be a unix socket, so the socket does not stand in a state folder that is moved deep. */
+export function paths(environment: Environment, givenState?: string): Paths {
+  const state = stateDirectory(environment, givenState);
+  const moved = givenState !== undefined || environment.AGENTCTL_STATE_DIR !== undefined;
+  const runtime = environment.XDG_RUNTIME_DIR;
+  const inState = join(state, 'agentctl.sock');
+  const socket =
+    moved || runtime === undefined
+      ? Buffer.byteLength(inState) <= 107
+        ? inState
+        : join(runtime ?? tmpdir(), `agentctl-${hash(state)}.sock`)
+      : join(runtime, 'agentctl', 'agentctl.sock');
+  return {
+    state,
+    database: join(state, 'agentctl.db'),
+    instances: join(state, 'instances'),
+    logs: join(state, 'logs'),
+    key: join(state, 'key'),
+    lock: join(state, 'lock'),
+    socket: environment.AGENTCTL_SOCKET ?? socket,
+  };
+}
+
+/** FNV-1a, 32 bits: enough to tell a user's few state folders apart. */
+function hash(text: string): string {
+  let value = 0x811c9dc5;
+  for (const byte of Buffer.from(text)) value = Math.imul(value ^ byte, 0x01000193) >>> 0;
+  return value.toString(16).padStart(8, '0');
+}
