@@ -1,4 +1,4 @@
-import type { AnyObject, Kind, New, ObjectKey } from '../api/objects.ts';
+import type { AnyObject, New, ObjectKey } from '../api/objects.ts';
 
 /**
  * What agentctl serves beyond Resources, in the group subresources.agentctl.dev/v1: the controller implements it in

@@ -43,6 +43,8 @@ export interface PartialObjectMetadata {
   metadata: AnyObject['metadata'];
 }
 
-export type TableEvent =
-  | { type: 'ADDED' | 'MODIFIED' | 'DELETED'; object: Table }
-  | { type: 'BOOKMARK'; object: Table };
+export interface TableEvent {
+  type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK';
+  /** The columns come with every event; a bookmark has no row. */
+  object: Table;
+}

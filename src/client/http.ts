@@ -1,0 +1,124 @@
+import type { Kind, ObjectKey } from '../api/objects.ts';
+import { pathOf } from './http-paths.ts';
+import { createHttpStreams } from './http-streams.ts';
+import { createTransport, type Target, type Transport } from './http-transport.ts';
+import { watchOver } from './http-watch.ts';
+import type { ListOptions, Patch, Resources, WatchEvent, WriteOptions } from './resources.ts';
+import type { Streams } from './streams.ts';
+import type { Table, TableEvent, Tables } from './tables.ts';
+
+export interface HttpClient extends Resources, Streams {
+  tables: Tables;
+  /** Ends idle connections and fails what is under way. */
+  close(): void;
+}
+
+const tableAccept = 'application/json;as=Table;v=v1;g=meta.k8s.io,application/json';
+const patchTypes: Record<Patch['type'], string> = {
+  merge: 'application/merge-patch+json',
+  json: 'application/json-patch+json',
+  apply: 'application/apply-patch+yaml',
+};
+
+/** `onWarning` is told what the server warns of (unknown fields, deprecations). */
+export function createHttpClient(
+  target: Target,
+  options: { onWarning?: (text: string) => void } = {},
+): HttpClient {
+  const transport = createTransport(target, options.onWarning ?? (() => undefined));
+  return {
+    ...createHttpResources(transport),
+    ...createHttpStreams(transport),
+    tables: createHttpTables(transport),
+    close: () => transport.close(),
+  };
+}
+
+const writeQuery = (options: WriteOptions): Record<string, string | boolean | undefined> => ({
+  dryRun: options.dryRun === true ? 'All' : undefined,
+  fieldManager: options.fieldManager,
+  fieldValidation: options.fieldValidation,
+  force: options.force,
+});
+
+const listQuery = (options: ListOptions): Record<string, string | number | undefined> => ({
+  labelSelector: options.labelSelector,
+  fieldSelector: options.fieldSelector,
+  limit: options.limit,
+  continue: options.continue,
+  resourceVersion: options.resourceVersion,
+});
+
+const keyOfBody = (object: { metadata: { namespace?: string | undefined; name?: string | undefined } }) => ({
+  namespace: object.metadata.namespace ?? 'default',
+  name: object.metadata.name,
+});
+
+/** The casts say what the server promises: it answers with the kind that its path names. */
+function createHttpResources(transport: Transport): Resources {
+  const get = (kind: Kind, key: ObjectKey) => transport.json({ method: 'GET', path: pathOf(kind, key) });
+  return {
+    get: (kind, key) => get(kind, key) as Promise<never>,
+    list: (kind, options = {}) =>
+      transport.json({
+        method: 'GET',
+        path: pathOf(kind, { namespace: options.namespace }, listQuery(options)),
+      }) as Promise<never>,
+    watch: (kind, options) => watchOver(transport, kind, options) as AsyncIterable<WatchEvent<never>>,
+    create: (kind, object, options = {}) =>
+      transport.json({
+        method: 'POST',
+        path: pathOf(kind, { namespace: keyOfBody(object).namespace }, writeQuery(options)),
+        body: object,
+      }) as Promise<never>,
+    update: (kind, object, options = {}) =>
+      transport.json({
+        method: 'PUT',
+        path: pathOf(kind, { ...keyOfBody(object), subresource: options.subresource }, writeQuery(options)),
+        body: object,
+      }) as Promise<never>,
+    async patch(kind, key, patch, options = {}) {
+      const { subresource } = options;
+      const answer = await transport.json({
+        method: 'PATCH',
+        path: pathOf(kind, { ...key, subresource }, writeQuery(options)),
+        contentType: patchTypes[patch.type],
+        body: patch.body,
+      });
+      // The server answers a patch of scale with a Scale, callers expect the object.
+      return (subresource === 'scale' ? await get(kind, key) : answer) as never;
+    },
+    delete: (kind, key, options = {}) =>
+      transport.json({
+        method: 'DELETE',
+        path: pathOf(kind, key),
+        body: {
+          apiVersion: 'v1',
+          kind: 'DeleteOptions',
+          ...(options.dryRun === true ? { dryRun: ['All'] } : {}),
+          preconditions: options.preconditions,
+          propagationPolicy: options.propagationPolicy,
+        },
+      }) as Promise<never>,
+  };
+}
+
+function createHttpTables(transport: Transport): Tables {
+  return {
+    list: (kind, options = {}) =>
+      transport.json({
+        method: 'GET',
+        path: pathOf(
+          kind,
+          { namespace: options.namespace, name: options.name },
+          { ...listQuery(options), includeObject: options.includeObject },
+        ),
+        accept: tableAccept,
+      }) as Promise<Table>,
+    watch: (kind, options) =>
+      watchOver(transport, kind, options, {
+        accept: tableAccept,
+        query: { includeObject: options.includeObject },
+      }) as AsyncIterable<TableEvent>,
+  };
+}
