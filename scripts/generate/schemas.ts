@@ -11,7 +11,8 @@ export interface KindInfo {
   plural: string;
   shortNames: string[];
   scope: 'Namespaced' | 'Cluster';
-  subresources?: { status?: object; scale?: object };
+  subresources?: { status?: object; scale?: Record<string, string> };
+  columns: { name: string; type: string; jsonPath: string; priority?: number }[];
 }
 export interface KindSchema {
   info: KindInfo;
@@ -23,10 +24,14 @@ export interface KindSchema {
 
 const directory = join(import.meta.dirname, '../../schemas');
 
-const isObject = (value: unknown): value is Schema =>
+export const isObject = (value: unknown): value is Schema =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-export function readSchemas(): { common: Record<string, Schema>; kinds: KindSchema[] } {
+export function readSchemas(): {
+  files: Map<string, Schema>;
+  common: Record<string, Schema>;
+  kinds: KindSchema[];
+} {
   const files = new Map<string, Schema>();
   for (const name of readdirSync(directory)
     .filter((file) => file.endsWith('.yaml'))
@@ -69,5 +74,5 @@ export function readSchemas(): { common: Record<string, Schema>; kinds: KindSche
   }
   const common = files.get('common.yaml')?.$defs;
   if (!isObject(common)) throw new Error('schemas/common.yaml has no $defs');
-  return { common: common as Record<string, Schema>, kinds }; // each is a schema, written by hand
+  return { files, common: common as Record<string, Schema>, kinds }; // each is a schema, written by hand
 }

@@ -1,0 +1,2 @@
+import type { KindSchema } from './schemas.ts';
+export const generateReference = (_: KindSchema[]): string => '';

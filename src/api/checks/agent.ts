@@ -1,0 +1,113 @@
+import { type FieldError, forbidden, invalid, required } from '../field-error.ts';
+import { nearest } from '../nearest.ts';
+import type { Path } from '../path.ts';
+import type { JsonObject } from '../schema.ts';
+import { checkPolicy } from './policy.ts';
+import { checkProbe } from './probe.ts';
+import { field, has, items, text } from './read.ts';
+
+export function checkAgent(agent: JsonObject): FieldError[] {
+  const spec = agent.spec;
+  const errors: FieldError[] = [];
+  if (has(spec, 'policy') && has(spec, 'policyRef'))
+    errors.push(forbidden(['spec', 'policy'], 'stands beside policyRef: keep one of the two'));
+  if (has(spec, 'policy')) errors.push(...checkPolicy(field(spec, 'policy'), ['spec', 'policy']));
+  for (const probe of ['readiness', 'liveness']) {
+    if (has(spec, probe)) errors.push(...checkProbe(field(spec, probe), ['spec', probe]));
+  }
+  const replicas = field(spec, 'replicas');
+  const protocol = text(spec, 'protocol') ?? 'none';
+  if (typeof replicas === 'number' && replicas > 1 && protocol !== 'none')
+    errors.push(forbidden(['spec', 'replicas'], `must be 1 or 0 with protocol ${protocol}`));
+  return [...errors, ...checkTemplate(field(spec, 'template'), ['spec', 'template'])];
+}
+
+function checkTemplate(template: unknown, path: Path): FieldError[] {
+  const errors: FieldError[] = [];
+  const inContainer = has(template, 'image');
+  const command = field(template, 'command');
+  if (!inContainer && (!Array.isArray(command) || command.length === 0))
+    errors.push(required([...path, 'command'], 'the program to run, or an image that brings one'));
+  for (const [at, variable] of items(template, 'env').entries()) {
+    if (has(variable, 'value') && has(variable, 'valueFrom'))
+      errors.push(forbidden([...path, 'env', at, 'value'], 'stands beside valueFrom: keep one of the two'));
+  }
+  return [
+    ...errors,
+    ...checkFiles(template, path, inContainer),
+    ...checkVolumes(template, path),
+    ...checkLimits(template, path),
+    ...checkNetwork(field(template, 'network'), [...path, 'network']),
+  ];
+}
+
+function checkFiles(template: unknown, path: Path, inContainer: boolean): FieldError[] {
+  return items(template, 'files').flatMap((file, at) => {
+    const name = text(file, 'path') ?? '';
+    const here = [...path, 'files', at, 'path'];
+    if (name.split('/').includes('..')) return [invalid(here, name, 'a path without ".."')];
+    if (inContainer && !name.startsWith('/'))
+      return [invalid(here, name, 'an absolute path in the container')];
+    if (!inContainer && name.startsWith('/'))
+      return [
+        invalid(here, name, 'a path under the working directory of the process, without "/" at its start'),
+      ];
+    return [];
+  });
+}
+
+function checkVolumes(template: unknown, path: Path): FieldError[] {
+  const names = items(template, 'volumes').map((volume) => text(volume, 'name') ?? '');
+  return items(template, 'volumeMounts').flatMap((mount, at) => {
+    const name = text(mount, 'name') ?? '';
+    if (names.includes(name)) return [];
+    const suggestion = nearest(name, names);
+    const expected =
+      names.length === 0 ? 'a volume under spec.template.volumes' : `one of ${names.join(', ')}`;
+    return [
+      {
+        ...invalid([...path, 'volumeMounts', at, 'name'], name, expected),
+        ...(suggestion === undefined ? {} : { suggestion }),
+      },
+    ];
+  });
+}
+
+function checkLimits(template: unknown, path: Path): FieldError[] {
+  const limits = field(field(template, 'resources'), 'limits');
+  return ['cpu', 'memory'].flatMap((name) => {
+    const value = text(limits, name);
+    return value !== undefined && Number.parseFloat(value) === 0
+      ? [invalid([...path, 'resources', 'limits', name], value, 'more than 0; leave it out for no limit')]
+      : [];
+  });
+}
+
+function checkNetwork(network: unknown, path: Path): FieldError[] {
+  const errors: FieldError[] = [];
+  const mode = text(network, 'mode') ?? 'Bridge';
+  const ports = items(network, 'ports');
+  if (mode !== 'Bridge' && has(network, 'name'))
+    errors.push(
+      forbidden(
+        [...path, 'name'],
+        `stands beside mode ${mode}: a network can be joined with mode Bridge only`,
+      ),
+    );
+  if (mode !== 'Bridge' && ports.length > 0)
+    errors.push(forbidden([...path, 'ports'], `cannot be published with mode ${mode}`));
+  const taken = new Set<string>();
+  for (const [at, port] of ports.entries()) {
+    if (!has(port, 'hostPort')) continue;
+    const address = `${text(port, 'hostIP') ?? '127.0.0.1'}:${field(port, 'hostPort')}/${text(port, 'protocol') ?? 'TCP'}`;
+    if (taken.has(address)) {
+      errors.push({
+        path: [...path, 'ports', at, 'hostPort'],
+        reason: 'FieldValueDuplicate',
+        message: `${address} is published twice`,
+      });
+    }
+    taken.add(address);
+  }
+  return errors;
+}

@@ -1,0 +1,16 @@
+/** Reads of objects whose structure is known to be right, but whose optional fields may be absent. */
+import { isObject, type JsonObject } from '../schema.ts';
+
+export const field = (value: unknown, name: string): unknown => (isObject(value) ? value[name] : undefined);
+
+export const text = (value: unknown, name: string): string | undefined => {
+  const found = field(value, name);
+  return typeof found === 'string' ? found : undefined;
+};
+
+export const items = (value: unknown, name: string): JsonObject[] => {
+  const found = field(value, name);
+  return Array.isArray(found) ? found.filter(isObject) : [];
+};
+
+export const has = (value: unknown, name: string): boolean => field(value, name) !== undefined;

@@ -1,0 +1,88 @@
+import { ApiError } from './errors.ts';
+import type { KindInfo } from './kinds.ts';
+import { type Path, pathText } from './path.ts';
+
+/** One thing that is wrong with an object. */
+export interface FieldError {
+  path: Path;
+  /** As Kubernetes names the causes of an Invalid; UnknownField is ours, for strict field validation. */
+  reason:
+    | 'FieldValueRequired'
+    | 'FieldValueInvalid'
+    | 'FieldValueNotSupported'
+    | 'FieldValueDuplicate'
+    | 'FieldValueForbidden'
+    | 'FieldValueTypeInvalid'
+    | 'FieldValueTooLong'
+    | 'UnknownField';
+  /** What was found, what was expected, without the path: one clause, no full stop. */
+  message: string;
+  found?: string;
+  expected?: string;
+  /** The nearest right word for a misspelt one. */
+  suggestion?: string;
+}
+
+/** A value as a message shows it: short, and telling its type. */
+export function shown(value: unknown): string {
+  if (value === undefined || value === null) return 'nothing';
+  if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list';
+  if (typeof value === 'object') return 'an object';
+  const text = typeof value === 'string' ? JSON.stringify(value) : String(value);
+  const short = text.length > 60 ? `${text.slice(0, 57)}...` : text;
+  return typeof value === 'string' ? short : `the ${typeof value} ${short}`;
+}
+
+export function invalid(path: Path, value: unknown, expected: string): FieldError {
+  const found = shown(value);
+  return {
+    path,
+    reason: 'FieldValueInvalid',
+    message: `found ${found}, expected ${expected}`,
+    found,
+    expected,
+  };
+}
+
+export const required = (path: Path, expected: string): FieldError => ({
+  path,
+  reason: 'FieldValueRequired',
+  message: `is missing, expected ${expected}`,
+  found: 'nothing',
+  expected,
+});
+
+export const forbidden = (path: Path, message: string): FieldError => ({
+  path,
+  reason: 'FieldValueForbidden',
+  message,
+});
+
+/** `spec.mode: found "Always", expected one of AlwaysOn, OnDemand; did you mean AlwaysOn?` */
+export function fieldErrorText(error: FieldError): string {
+  const hint = error.suggestion === undefined ? '' : `; did you mean ${error.suggestion}?`;
+  return `${pathText(error.path) || 'the object'}: ${error.message}${hint}`;
+}
+
+/** The 422 that an API server answers; its causes hold each error. */
+export function fieldErrorsToStatus(
+  info: KindInfo,
+  name: string | undefined,
+  errors: readonly FieldError[],
+): ApiError {
+  const texts = errors.map(fieldErrorText);
+  const all = texts.length === 1 ? texts[0] : `[${texts.join(', ')}]`;
+  const type = info.group === '' ? info.kind : `${info.kind}.${info.group}`;
+  return new ApiError('Invalid', `${type} ${JSON.stringify(name ?? '')} is invalid: ${all}`, {
+    details: {
+      ...(name === undefined ? {} : { name }),
+      group: info.group,
+      kind: info.kind,
+      causes: errors.map((error) => ({
+        reason: error.reason === 'UnknownField' ? 'FieldValueInvalid' : error.reason,
+        message: fieldErrorText(error).slice((pathText(error.path) || 'the object').length + 2),
+        field: pathText(error.path),
+      })),
+    },
+  });
+}

@@ -1,0 +1,410 @@
+// Written by `make generate` from schemas/. Do not edit.
+export const facts = [
+  {
+    "group": "agentctl.dev",
+    "version": "v1",
+    "kind": "Agent",
+    "plural": "agents",
+    "singular": "agent",
+    "shortNames": [
+      "ag"
+    ],
+    "namespaced": true,
+    "hasStatus": true,
+    "scale": {
+      "specReplicasPath": ".spec.replicas",
+      "statusReplicasPath": ".status.replicas",
+      "labelSelectorPath": ".status.selector"
+    },
+    "columns": [
+      {
+        "priority": 0,
+        "name": "Ready",
+        "type": "integer",
+        "jsonPath": ".status.readyReplicas"
+      },
+      {
+        "priority": 0,
+        "name": "Phase",
+        "type": "string",
+        "jsonPath": ".status.phase"
+      },
+      {
+        "priority": 0,
+        "name": "Reason",
+        "type": "string",
+        "jsonPath": ".status.reason"
+      },
+      {
+        "priority": 0,
+        "name": "Restarts",
+        "type": "integer",
+        "jsonPath": ".status.restartCount"
+      },
+      {
+        "priority": 0,
+        "name": "Queue",
+        "type": "string",
+        "jsonPath": ".status.queue"
+      },
+      {
+        "priority": 0,
+        "name": "Next",
+        "type": "string",
+        "jsonPath": ".status.nextAction"
+      },
+      {
+        "priority": 0,
+        "name": "Age",
+        "type": "date",
+        "jsonPath": ".metadata.creationTimestamp"
+      },
+      {
+        "priority": 1,
+        "name": "Runtime",
+        "type": "string",
+        "jsonPath": ".spec.runtimeRef.name"
+      },
+      {
+        "priority": 1,
+        "name": "Policy",
+        "type": "string",
+        "jsonPath": ".spec.policyRef.name"
+      },
+      {
+        "priority": 1,
+        "name": "Image",
+        "type": "string",
+        "jsonPath": ".spec.template.image"
+      }
+    ]
+  },
+  {
+    "group": "",
+    "version": "v1",
+    "kind": "ConfigMap",
+    "plural": "configmaps",
+    "singular": "configmap",
+    "shortNames": [
+      "cm"
+    ],
+    "namespaced": true,
+    "hasStatus": false,
+    "scale": null,
+    "columns": [
+      {
+        "priority": 0,
+        "name": "Age",
+        "type": "date",
+        "jsonPath": ".metadata.creationTimestamp"
+      }
+    ]
+  },
+  {
+    "group": "",
+    "version": "v1",
+    "kind": "Event",
+    "plural": "events",
+    "singular": "event",
+    "shortNames": [
+      "ev"
+    ],
+    "namespaced": true,
+    "hasStatus": false,
+    "scale": null,
+    "columns": [
+      {
+        "priority": 0,
+        "name": "Last Seen",
+        "type": "date",
+        "jsonPath": ".lastTimestamp"
+      },
+      {
+        "priority": 0,
+        "name": "Type",
+        "type": "string",
+        "jsonPath": ".type"
+      },
+      {
+        "priority": 0,
+        "name": "Reason",
+        "type": "string",
+        "jsonPath": ".reason"
+      },
+      {
+        "priority": 0,
+        "name": "Object",
+        "type": "string",
+        "jsonPath": ".involvedObject.name"
+      },
+      {
+        "priority": 0,
+        "name": "Message",
+        "type": "string",
+        "jsonPath": ".message"
+      },
+      {
+        "priority": 1,
+        "name": "Count",
+        "type": "integer",
+        "jsonPath": ".count"
+      }
+    ]
+  },
+  {
+    "group": "agentctl.dev",
+    "version": "v1",
+    "kind": "Instance",
+    "plural": "instances",
+    "singular": "instance",
+    "shortNames": [
+      "inst"
+    ],
+    "namespaced": true,
+    "hasStatus": true,
+    "scale": null,
+    "columns": [
+      {
+        "priority": 0,
+        "name": "Phase",
+        "type": "string",
+        "jsonPath": ".status.phase"
+      },
+      {
+        "priority": 0,
+        "name": "Reason",
+        "type": "string",
+        "jsonPath": ".status.reason"
+      },
+      {
+        "priority": 0,
+        "name": "Run",
+        "type": "integer",
+        "jsonPath": ".status.run.number"
+      },
+      {
+        "priority": 0,
+        "name": "Restarts",
+        "type": "integer",
+        "jsonPath": ".status.restartCount"
+      },
+      {
+        "priority": 0,
+        "name": "Age",
+        "type": "date",
+        "jsonPath": ".metadata.creationTimestamp"
+      },
+      {
+        "priority": 1,
+        "name": "Runtime",
+        "type": "string",
+        "jsonPath": ".spec.runtimeRef.name"
+      },
+      {
+        "priority": 1,
+        "name": "Revision",
+        "type": "string",
+        "jsonPath": ".status.run.revision"
+      },
+      {
+        "priority": 1,
+        "name": "Ref",
+        "type": "string",
+        "jsonPath": ".status.run.ref"
+      }
+    ]
+  },
+  {
+    "group": "",
+    "version": "v1",
+    "kind": "Namespace",
+    "plural": "namespaces",
+    "singular": "namespace",
+    "shortNames": [
+      "ns"
+    ],
+    "namespaced": false,
+    "hasStatus": true,
+    "scale": null,
+    "columns": [
+      {
+        "priority": 0,
+        "name": "Status",
+        "type": "string",
+        "jsonPath": ".status.phase"
+      },
+      {
+        "priority": 0,
+        "name": "Age",
+        "type": "date",
+        "jsonPath": ".metadata.creationTimestamp"
+      }
+    ]
+  },
+  {
+    "group": "agentctl.dev",
+    "version": "v1",
+    "kind": "Policy",
+    "plural": "policies",
+    "singular": "policy",
+    "shortNames": [
+      "pol"
+    ],
+    "namespaced": true,
+    "hasStatus": false,
+    "scale": null,
+    "columns": [
+      {
+        "priority": 0,
+        "name": "Mode",
+        "type": "string",
+        "jsonPath": ".spec.mode"
+      },
+      {
+        "priority": 0,
+        "name": "Restart",
+        "type": "string",
+        "jsonPath": ".spec.restart.on"
+      },
+      {
+        "priority": 0,
+        "name": "Update",
+        "type": "string",
+        "jsonPath": ".spec.update.strategy"
+      },
+      {
+        "priority": 0,
+        "name": "Priority",
+        "type": "integer",
+        "jsonPath": ".spec.priority"
+      },
+      {
+        "priority": 0,
+        "name": "Age",
+        "type": "date",
+        "jsonPath": ".metadata.creationTimestamp"
+      }
+    ]
+  },
+  {
+    "group": "agentctl.dev",
+    "version": "v1",
+    "kind": "Revision",
+    "plural": "revisions",
+    "singular": "revision",
+    "shortNames": [
+      "rev"
+    ],
+    "namespaced": true,
+    "hasStatus": false,
+    "scale": null,
+    "columns": [
+      {
+        "priority": 0,
+        "name": "Agent",
+        "type": "string",
+        "jsonPath": ".metadata.ownerReferences[0].name"
+      },
+      {
+        "priority": 0,
+        "name": "Revision",
+        "type": "integer",
+        "jsonPath": ".revision"
+      },
+      {
+        "priority": 0,
+        "name": "Age",
+        "type": "date",
+        "jsonPath": ".metadata.creationTimestamp"
+      }
+    ]
+  },
+  {
+    "group": "agentctl.dev",
+    "version": "v1",
+    "kind": "Runtime",
+    "plural": "runtimes",
+    "singular": "runtime",
+    "shortNames": [
+      "rt"
+    ],
+    "namespaced": false,
+    "hasStatus": true,
+    "scale": null,
+    "columns": [
+      {
+        "priority": 0,
+        "name": "Driver",
+        "type": "string",
+        "jsonPath": ".spec.driver"
+      },
+      {
+        "priority": 0,
+        "name": "Ready",
+        "type": "string",
+        "jsonPath": ".status.conditions[?(@.type==\"Ready\")].status"
+      },
+      {
+        "priority": 0,
+        "name": "Running",
+        "type": "integer",
+        "jsonPath": ".status.running"
+      },
+      {
+        "priority": 0,
+        "name": "Queued",
+        "type": "integer",
+        "jsonPath": ".status.queued"
+      },
+      {
+        "priority": 0,
+        "name": "Breaker",
+        "type": "string",
+        "jsonPath": ".status.breaker.state"
+      },
+      {
+        "priority": 0,
+        "name": "Age",
+        "type": "date",
+        "jsonPath": ".metadata.creationTimestamp"
+      },
+      {
+        "priority": 1,
+        "name": "Endpoint",
+        "type": "string",
+        "jsonPath": ".spec.endpoint"
+      },
+      {
+        "priority": 1,
+        "name": "Version",
+        "type": "string",
+        "jsonPath": ".status.version"
+      }
+    ]
+  },
+  {
+    "group": "",
+    "version": "v1",
+    "kind": "Secret",
+    "plural": "secrets",
+    "singular": "secret",
+    "shortNames": [],
+    "namespaced": true,
+    "hasStatus": false,
+    "scale": null,
+    "columns": [
+      {
+        "priority": 0,
+        "name": "Type",
+        "type": "string",
+        "jsonPath": ".type"
+      },
+      {
+        "priority": 0,
+        "name": "Age",
+        "type": "date",
+        "jsonPath": ".metadata.creationTimestamp"
+      }
+    ]
+  }
+] as const;

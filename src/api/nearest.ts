@@ -1,0 +1,13 @@
+import { closest, distance } from 'fastest-levenshtein';
+
+/** The nearest right word for a misspelt one, where one is near enough to be meant. */
+export function nearest(word: string, words: readonly string[]): string | undefined {
+  if (words.length === 0) return undefined;
+  const lower = word.toLowerCase();
+  const same = words.find((known) => known.toLowerCase() === lower);
+  if (same !== undefined) return same;
+  if (word.length > 100) return undefined; // nobody misspells that much, and the distance costs the square of it
+  const best = closest(word, [...words]);
+  if (distance(word, best) <= Math.max(1, Math.floor(best.length / 3))) return best;
+  return words.find((known) => lower.length >= 4 && known.toLowerCase().startsWith(lower));
+}

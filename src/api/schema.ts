@@ -1,0 +1,45 @@
+/** A JSON Schema as schemas/ has them: structural, in Kubernetes' sense, with every $ref written out. */
+export interface JsonSchema {
+  type?: 'object' | 'array' | 'string' | 'integer' | 'number' | 'boolean';
+  description?: string;
+  format?: string;
+  properties?: Readonly<Record<string, JsonSchema>>;
+  additionalProperties?: JsonSchema;
+  items?: JsonSchema;
+  required?: readonly string[];
+  enum?: readonly string[];
+  default?: unknown;
+  pattern?: string;
+  minimum?: number;
+  maximum?: number;
+  minLength?: number;
+  maxLength?: number;
+  minItems?: number;
+  maxItems?: number;
+  oneOf?: readonly { required: readonly string[] }[];
+  'x-kubernetes-list-type'?: 'atomic' | 'set' | 'map';
+  'x-kubernetes-list-map-keys'?: readonly string[];
+  'x-kubernetes-map-type'?: 'atomic' | 'granular';
+  'x-kubernetes-preserve-unknown-fields'?: boolean;
+  /** What a change of the field does to a running instance; holds for all below it that say nothing else. */
+  'x-agentctl-update'?: UpdateClass;
+  /** What a value that misses `pattern` should have been, in words. */
+  'x-agentctl-expected'?: string;
+}
+
+export type UpdateClass = 'live' | 'restart' | 'firstStart';
+
+export type JsonObject = { [key: string]: unknown };
+
+export const isObject = (value: unknown): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** The schema of a property, of a map's value, or of a list's item. */
+export function childSchema(schema: JsonSchema, step: string | number): JsonSchema | undefined {
+  if (typeof step === 'number') return schema.items;
+  return (
+    (schema.properties !== undefined && Object.hasOwn(schema.properties, step)
+      ? schema.properties[step]
+      : undefined) ?? schema.additionalProperties
+  );
+}

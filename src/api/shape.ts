@@ -1,0 +1,111 @@
+/** Walks an object along its schema: unknown fields, doubled list entries, formats. */
+import { type FieldError, invalid } from './field-error.ts';
+import { nearest } from './nearest.ts';
+import type { Path } from './path.ts';
+import { childSchema, isObject, type JsonSchema } from './schema.ts';
+import { isTime } from './time.ts';
+
+/** Fields that the schema does not know, each with the nearest name that it does. */
+export function unknownFields(schema: JsonSchema, value: unknown, path: Path = []): FieldError[] {
+  if (Array.isArray(value)) {
+    const items = schema.items;
+    return items === undefined ? [] : value.flatMap((item, at) => unknownFields(items, item, [...path, at]));
+  }
+  if (!isObject(value) || schema['x-kubernetes-preserve-unknown-fields'] === true) return [];
+  if (schema.properties === undefined && schema.additionalProperties === undefined) return [];
+  return Object.entries(value).flatMap(([name, child]) => {
+    const known = childSchema(schema, name);
+    return known === undefined
+      ? [unknownField(schema, name, path)]
+      : unknownFields(known, child, [...path, name]);
+  });
+}
+
+function unknownField(schema: JsonSchema, name: string, path: Path): FieldError {
+  const names = Object.keys(schema.properties ?? {});
+  const suggestion = nearest(name, names);
+  return {
+    path: [...path, name],
+    reason: 'UnknownField',
+    message: 'is no field that is known here',
+    found: name,
+    expected: names.length <= 12 ? `one of ${names.join(', ')}` : 'a field of the schema',
+    ...(suggestion === undefined ? {} : { suggestion }),
+  };
+}
+
+/** The object without fields that the schema does not know, and without nulls, which mean "not set". */
+export function prune(schema: JsonSchema, value: unknown): unknown {
+  if (Array.isArray(value)) {
+    const items = schema.items;
+    return items === undefined ? value : value.map((item) => prune(items, item));
+  }
+  if (!isObject(value) || schema['x-kubernetes-preserve-unknown-fields'] === true) return value;
+  if (schema.properties === undefined && schema.additionalProperties === undefined) return value;
+  const kept: [string, unknown][] = [];
+  for (const [name, child] of Object.entries(value)) {
+    const known = childSchema(schema, name);
+    if (known !== undefined && child !== null) kept.push([name, prune(known, child)]);
+  }
+  return Object.fromEntries(kept);
+}
+
+/** What ajv leaves to us: entries that stand twice in a set or a map list, times and base64. */
+export function checkShape(schema: JsonSchema, value: unknown, path: Path = []): FieldError[] {
+  if (Array.isArray(value)) {
+    const items = schema.items ?? {};
+    const errors = value.flatMap((item, at) => checkShape(items, item, [...path, at]));
+    return [...errors, ...doubled(schema, value, path)];
+  }
+  if (isObject(value)) {
+    return Object.entries(value).flatMap(([name, child]) => {
+      const known = childSchema(schema, name);
+      return known === undefined ? [] : checkShape(known, child, [...path, name]);
+    });
+  }
+  if (typeof value !== 'string') return [];
+  if (schema.format === 'date-time' && !isTime(value))
+    return [invalid(path, value, 'a time as RFC 3339 has it: 2026-01-31T12:00:00Z')];
+  if (schema.format === 'byte' && !isBase64(value)) {
+    return [
+      {
+        path,
+        reason: 'FieldValueInvalid',
+        message: 'is no base64; put plain text under stringData, or encode it with base64 -w0',
+        expected: 'base64',
+      },
+    ];
+  }
+  return [];
+}
+
+const isBase64 = (text: string): boolean =>
+  /^[A-Za-z0-9+/\r\n]*={0,2}[\r\n]*$/.test(text) && text.replace(/[\r\n]/g, '').length % 4 === 0;
+
+function doubled(schema: JsonSchema, list: readonly unknown[], path: Path): FieldError[] {
+  const type = schema['x-kubernetes-list-type'];
+  if (type !== 'set' && type !== 'map') return [];
+  const keys = schema['x-kubernetes-list-map-keys'] ?? [];
+  const seen = new Map<string, number>();
+  return list.flatMap((item, at) => {
+    const values = type === 'set' ? [item] : keys.map((key) => (isObject(item) ? item[key] : undefined));
+    if (values.includes(undefined)) return [];
+    const text = JSON.stringify(values);
+    const first = seen.get(text);
+    if (first === undefined) {
+      seen.set(text, at);
+      return [];
+    }
+    const what =
+      type === 'set'
+        ? JSON.stringify(item)
+        : keys.map((key, n) => `${key} ${JSON.stringify(values[n])}`).join(', ');
+    return [
+      {
+        path: [...path, at],
+        reason: 'FieldValueDuplicate' as const,
+        message: `${what} stands here twice, first at [${first}]`,
+      },
+    ];
+  });
+}

@@ -1,0 +1,113 @@
+/** What a schema can say of an object, told in words. The checks themselves are compiled by `make generate`. */
+import { type FieldError, invalid, required } from './field-error.ts';
+import { type SchemaError, validators } from './gen/validators.gen.js';
+import type { KindInfo } from './kinds.ts';
+import { nearest } from './nearest.ts';
+import { type Path, valueAt } from './path.ts';
+import { childSchema, isObject, type JsonSchema } from './schema.ts';
+
+const typeNames = {
+  object: 'an object',
+  array: 'a list',
+  string: 'a string',
+  integer: 'a whole number',
+  number: 'a number',
+  boolean: 'true or false',
+};
+
+export function checkStructure(info: KindInfo, object: unknown): FieldError[] {
+  const validate = validators[info.kind];
+  if (validate(object)) return [];
+  return (validate.errors ?? []).flatMap((error) => {
+    if (/\/oneOf\/\d+\//.test(error.schemaPath)) return []; // the oneOf itself is told
+    const path = pathOf(object, error.instancePath);
+    const value = valueAt(object, path);
+    if (value === null && isUnset(path)) return [];
+    const schema = path.reduce<JsonSchema | undefined>(
+      (node, step) => node && childSchema(node, step),
+      info.schema,
+    );
+    return describe(error, path, value, schema ?? {});
+  });
+}
+
+/** Go clients send null for what is not set, as in `creationTimestamp: null`. */
+const isUnset = (path: Path): boolean =>
+  path[0] === 'metadata' || (path[0] === 'status' && path.length === 1);
+
+function pathOf(object: unknown, pointer: string): Path {
+  const path: (string | number)[] = [];
+  let node = object;
+  for (const part of pointer.split('/').slice(1)) {
+    const name = part.replaceAll('~1', '/').replaceAll('~0', '~');
+    const step = Array.isArray(node) ? Number(name) : name;
+    path.push(step);
+    node = valueAt(node, [step]);
+  }
+  return path;
+}
+
+function describe(error: SchemaError, path: Path, value: unknown, schema: JsonSchema): FieldError[] {
+  switch (error.keyword) {
+    case 'required': {
+      const name = String(error.params.missingProperty);
+      const child = childSchema(schema, name);
+      return [required([...path, name], (child && expectedOf(child)) ?? 'a value')];
+    }
+    case 'type': {
+      const type = typeNames[schema.type ?? 'object'];
+      const quote = schema.type === 'string' && (typeof value === 'number' || typeof value === 'boolean');
+      const expected = quote ? `a string: put it in quotes, "${value}"` : type;
+      return [{ ...invalid(path, value, expected), reason: 'FieldValueTypeInvalid' }];
+    }
+    case 'enum': {
+      const words = schema.enum ?? [];
+      const expected = words.length === 1 ? `${words[0]}` : `one of ${words.join(', ')}`;
+      const suggestion = typeof value === 'string' && words.length > 1 ? nearest(value, words) : undefined;
+      return typeof value === schema.type
+        ? [
+            {
+              ...invalid(path, value, expected),
+              reason: 'FieldValueNotSupported',
+              ...(suggestion === undefined ? {} : { suggestion }),
+            },
+          ]
+        : []; // the wrong type is told already
+    }
+    case 'oneOf':
+      return [oneOfError(path, value, schema)];
+    default:
+      return [invalid(path, value, expectedOf(schema) ?? `what ${error.keyword} asks for`)];
+  }
+}
+
+function oneOfError(path: Path, value: unknown, schema: JsonSchema): FieldError {
+  const names = (schema.oneOf ?? []).flatMap((branch) => branch.required);
+  const there = isObject(value) ? names.filter((name) => Object.hasOwn(value, name)) : [];
+  const found = there.length === 0 ? 'none of them' : there.join(' and ');
+  const expected = `exactly one of ${names.join(', ')}`;
+  return {
+    path,
+    reason: there.length === 0 ? 'FieldValueRequired' : 'FieldValueInvalid',
+    message: `found ${found}, expected ${expected}`,
+    found,
+    expected,
+  };
+}
+
+function expectedOf(schema: JsonSchema): string | undefined {
+  if (schema['x-agentctl-expected'] !== undefined) return schema['x-agentctl-expected'];
+  if (schema.enum !== undefined)
+    return schema.enum.length === 1 ? schema.enum[0] : `one of ${schema.enum.join(', ')}`;
+  const { minimum, maximum, minLength, maxLength, minItems, maxItems } = schema;
+  const type = schema.type === undefined ? undefined : typeNames[schema.type];
+  if (minimum !== undefined && maximum !== undefined) return `${type} from ${minimum} to ${maximum}`;
+  if (minimum !== undefined) return `${type} of at least ${minimum}`;
+  if (maximum !== undefined) return `${type} of at most ${maximum}`;
+  if (maxLength !== undefined) return `${type} of ${minLength ?? 0} to ${maxLength} characters`;
+  if (minLength !== undefined) return `${type} that is not empty`;
+  if (maxItems !== undefined) return `${type} of ${minItems ?? 0} to ${maxItems} entries`;
+  if (minItems !== undefined)
+    return `${type} with at least ${minItems === 1 ? 'one entry' : `${minItems} entries`}`;
+  return type;
+}

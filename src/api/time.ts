@@ -1,0 +1,62 @@
+/** Instants: in code milliseconds since the Unix epoch, in objects RFC 3339 in UTC. */
+const rfc3339 = /^(\d{4})-(\d{2})-(\d{2})[Tt](\d{2}):(\d{2}):(\d{2})(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$/;
+
+/** Milliseconds since the epoch; undefined where the text is no RFC 3339 time. Finer parts than milliseconds are cut. */
+export function parseTime(text: string): number | undefined {
+  if (text.length > 64) return undefined;
+  const match = rfc3339.exec(text);
+  if (match === null) return undefined;
+  const [, year, month, day, hour, minute, second, fraction, zone] = match;
+  const at = Date.parse(
+    `${year}-${month}-${day}T${hour}:${minute}:${second}${(fraction ?? '').slice(0, 4)}${zone?.toUpperCase()}`,
+  );
+  if (Number.isNaN(at)) return undefined;
+  const days = new Date(Date.UTC(Number(year), Number(month), 0)).getUTCDate();
+  return Number(day) <= days ? at : undefined; // Date.parse takes February 30
+}
+
+export const isTime = (text: string): boolean => parseTime(text) !== undefined;
+
+/** Whole seconds, as metav1.Time: `2026-01-31T12:00:00Z`. */
+export const formatTime = (at: number): string => `${new Date(at).toISOString().slice(0, 19)}Z`;
+
+/** With milliseconds: `2026-01-31T12:00:00.250Z`. */
+export const formatTimeMs = (at: number): string => new Date(at).toISOString();
+
+/** With six digits, as metav1.MicroTime: `2026-01-31T12:00:00.250000Z`. */
+export const formatMicroTime = (at: number): string => `${new Date(at).toISOString().slice(0, -1)}000Z`;
+
+const second = 1000;
+const minute = 60 * second;
+const hour = 60 * minute;
+const day = 24 * hour;
+const year = 365 * day;
+
+const two = (big: number, bigUnit: string, small: number, smallUnit: string): string =>
+  small === 0 ? `${big}${bigUnit}` : `${big}${bigUnit}${small}${smallUnit}`;
+
+/** A span as kubectl prints an age (apimachinery, duration.HumanDuration): `5s`, `3m12s`, `2d4h`. In milliseconds. */
+export function humanDuration(span: number): string {
+  if (span < -2 * second) return '<invalid>';
+  if (span < 0) return '0s';
+  const in_ = (unit: number): number => Math.floor(span / unit);
+  const seconds = in_(second);
+  if (seconds < 120) return `${seconds}s`;
+  const minutes = in_(minute);
+  if (minutes < 10) return two(minutes, 'm', seconds % 60, 's');
+  if (minutes < 180) return `${minutes}m`;
+  const hours = in_(hour);
+  if (hours < 8) return two(hours, 'h', minutes % 60, 'm');
+  if (hours < 48) return `${hours}h`;
+  const days = in_(day);
+  if (hours < 192) return two(days, 'd', hours % 24, 'h');
+  if (days < 730) return `${days}d`;
+  if (days < 2920) return two(in_(year), 'y', days % 365, 'd');
+  return `${in_(year)}y`;
+}
+
+/** The age of a thing of that time, or `<unknown>` as kubectl says. */
+export function age(time: string | undefined, now: number): string {
+  const at = time === undefined ? undefined : parseTime(time);
+  return at === undefined ? '<unknown>' : humanDuration(now - at);
+}

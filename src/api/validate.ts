@@ -1,0 +1,83 @@
+/** Whether an object is right: what its schema says, and what a schema cannot say. */
+import { checkAgent } from './checks/agent.ts';
+import { checkConfigMap, checkSecret } from './checks/data.ts';
+import { checkMetadata } from './checks/metadata.ts';
+import { checkPolicy } from './checks/policy.ts';
+import { checkRuntime } from './checks/runtime.ts';
+import { type FieldError, forbidden, invalid } from './field-error.ts';
+import type { KindInfo } from './kinds.ts';
+import { isObject, type JsonObject } from './schema.ts';
+import { checkShape } from './shape.ts';
+import { checkStructure } from './structure.ts';
+
+export { type FieldError, fieldErrorsToStatus, fieldErrorText } from './field-error.ts';
+export { prune, unknownFields } from './shape.ts';
+
+/**
+ * Everything that is wrong with the object, none if it is valid. Defaults need not be filled in. Unknown fields are not
+ * told here: see `unknownFields`. Total: takes any value.
+ */
+export function validateObject(info: KindInfo, object: unknown): FieldError[] {
+  const structure = checkStructure(info, object);
+  if (!isObject(object)) return structure;
+  const broken = new Set(structure.map((error) => String(error.path[0])));
+  return [
+    ...structure,
+    ...checkShape(info.schema, object),
+    ...(broken.has('metadata') ? [] : checkMetadata(info, object.metadata)),
+    // Rules may rely on the structure, so they wait until it is right.
+    ...(structure.length > 0 ? [] : checkRules(info, object)),
+  ];
+}
+
+/** What an update may not change. */
+export function validateUpdate(info: KindInfo, object: JsonObject, before: JsonObject): FieldError[] {
+  const errors: FieldError[] = [];
+  const fixed = (path: string[], why: string): void => {
+    if (JSON.stringify(at(object, path)) !== JSON.stringify(at(before, path)))
+      errors.push(forbidden(path, `cannot be changed: ${why}`));
+  };
+  if (info.kind === 'Revision') {
+    fixed(['data'], 'a Revision is a record');
+    fixed(['revision'], 'a Revision is a record');
+  }
+  if (info.kind === 'Instance') fixed(['spec'], 'an Instance keeps its place');
+  if (info.kind === 'Runtime') {
+    fixed(['spec', 'driver'], 'delete the Runtime and make another');
+  }
+  if ((info.kind === 'Secret' || info.kind === 'ConfigMap') && before.immutable === true) {
+    for (const field of ['data', 'binaryData'])
+      fixed([field], `the ${info.kind} is immutable: delete and make it again`);
+    if (object.immutable !== true) errors.push(invalid(['immutable'], object.immutable, 'true, as it was'));
+  }
+  if (info.kind === 'Secret') fixed(['type'], 'delete the Secret and make it again');
+  return errors;
+}
+
+function at(object: JsonObject, path: readonly string[]): unknown {
+  let node: unknown = object;
+  for (const step of path) node = isObject(node) ? node[step] : undefined;
+  return node;
+}
+
+function checkRules(info: KindInfo, object: JsonObject): FieldError[] {
+  switch (info.kind) {
+    case 'Agent':
+      return checkAgent(object);
+    case 'Policy':
+      return checkPolicy(object.spec, ['spec']);
+    case 'Runtime':
+      return checkRuntime(object);
+    case 'Secret':
+      return checkSecret(object);
+    case 'ConfigMap':
+      return checkConfigMap(object);
+    case 'Namespace':
+    case 'Instance':
+    case 'Revision':
+    case 'Event':
+      return [];
+    default:
+      return info.kind satisfies never;
+  }
+}
