@@ -1,0 +1,20 @@
+import { isObject } from './schema.ts';
+
+/** Whether two JSON values are the same; the order of an object's fields does not count, and undefined is absent. */
+export function deepEqual(one: unknown, other: unknown): boolean {
+  if (Object.is(one, other)) return true;
+  if (Array.isArray(one) || Array.isArray(other)) {
+    return (
+      Array.isArray(one) &&
+      Array.isArray(other) &&
+      one.length === other.length &&
+      one.every((item, at) => deepEqual(item, other[at]))
+    );
+  }
+  if (!isObject(one) || !isObject(other)) return one === other; // 0 and -0 are one JSON number to us
+  const keys = new Set([...Object.keys(one), ...Object.keys(other)]);
+  return [...keys].every((key) => deepEqual(own(one, key), own(other, key)));
+}
+
+const own = (object: { [key: string]: unknown }, key: string): unknown =>
+  Object.hasOwn(object, key) ? object[key] : undefined;
