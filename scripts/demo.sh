@@ -1,0 +1,62 @@
+#!/bin/sh
+# A session to look at, in a state folder of its own: apply, get, describe, a crash and its restart.
+set -eu
+cd "$(dirname "$0")/.."
+RUNTIME=${RUNTIME:-process}
+export AGENTCTL_STATE_DIR="${AGENTCTL_STATE_DIR:-$PWD/.demo}"
+agentctl="node dist/agentctl.mjs"
+if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then bold=$(printf '\033[1m') plain=$(printf '\033[0m'); else bold= plain=; fi
+
+say() { printf '\n%s# %s%s\n' "$bold" "$1" "$plain"; }
+show() { printf '%s$ agentctl %s%s\n' "$bold" "$*" "$plain"; $agentctl "$@"; }
+
+case $RUNTIME in
+process) manifests=manifests/quickstart ;;
+docker)
+  manifests=manifests/quickstart-docker
+  say "The image that the agents run in (BASE chooses what it is built from)"
+  sh scripts/demo-image.sh ;;
+*) echo "RUNTIME is process or docker, not $RUNTIME" >&2; exit 64 ;;
+esac
+
+say "The controller, in the background, with its state in $AGENTCTL_STATE_DIR"
+$agentctl controller status >/dev/null 2>&1 || show controller start
+
+say "What should run: $manifests"
+show apply -f "$manifests"
+show wait --for=condition=Ready agent --all --timeout=90s
+show get agents
+
+say "One of them, whole"
+show describe agent ticker
+
+say "Its process is killed behind the controller's back"
+before=$($agentctl get instance ticker-0 -o 'jsonpath={.status.run.number}')
+if [ "$RUNTIME" = docker ]; then
+  id=$($agentctl get instance ticker-0 -o 'jsonpath={.status.run.ref}')
+  echo "\$ docker kill $(echo "$id" | cut -c1-12)"
+  docker kill "$id" >/dev/null
+else
+  pid=$($agentctl get instance ticker-0 -o 'jsonpath={.status.run.startedAt}' | cut -d: -f2)
+  echo "\$ kill -9 $pid"
+  kill -9 "$pid"
+fi
+show wait --for=jsonpath='{.status.phase}'=BackOff instance/ticker-0 --timeout=20s || true
+show get agents
+say "It comes back by its backoff schedule"
+n=0
+while [ "$($agentctl get instance ticker-0 -o 'jsonpath={.status.run.number}')" = "$before" ] && [ $n -lt 60 ]; do n=$((n + 1)); sleep 0.5; done
+show wait --for=condition=Ready agent/ticker --timeout=60s
+show get agents
+show events --for agent/ticker
+
+say "To go on"
+cat <<TXT
+  alias agentctl='AGENTCTL_STATE_DIR=$AGENTCTL_STATE_DIR PATH=$PWD/node_modules/.bin:\$PATH node $PWD/dist/agentctl.mjs'
+  agentctl logs -f ticker              what it prints
+  agentctl init                        a first manifest of your own
+  agentctl explain agent.spec          every field
+To stop
+  agentctl delete -f $manifests        these agents
+  agentctl controller stop             the controller (agents run on; with --agents they stop too)
+TXT
