@@ -1,0 +1,220 @@
+import { isDeepStrictEqual } from 'node:util';
+import { isApiError } from '../api/errors.ts';
+import { type Agent, type Instance, keyText, type Revision } from '../api/objects.ts';
+import type { Resources } from '../client/resources.ts';
+import { type Action, applyOutcome, type Outcome, type Plan } from '../plan/action.ts';
+import { formatPlan } from '../plan/format.ts';
+import { reconcile } from '../plan/reconcile.ts';
+import type { World } from '../plan/world.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { Log } from '../platform/log.ts';
+import type { Admission } from './admission.ts';
+import type { Cache } from './cache.ts';
+import type { Recorder } from './events.ts';
+import { type ExecuteContext, execute, fieldManager } from './execute.ts';
+import type { Observer } from './observe.ts';
+import type { Prober } from './prober.ts';
+import type { Runtimes } from './runtimes.ts';
+
+export interface AgentsParts {
+  resources: Resources;
+  cache: Cache;
+  runtimes: Runtimes;
+  observer: Observer;
+  admission: Admission;
+  prober: Prober;
+  recorder: Recorder;
+  clock: Clock;
+  log: Log;
+  storeId: string;
+  version: string;
+  enqueue: (key: string, options?: { at?: number }) => void;
+}
+
+/** observe -> reconcile -> claim -> execute for one Agent. The only place where a plan turns into effects. */
+export class Agents {
+  readonly #parts: AgentsParts;
+  /** The action that is under way, by Instance uid: one at a time. */
+  readonly #inFlight = new Map<string, { id: string; ended: Promise<void> }>();
+
+  constructor(parts: AgentsParts) {
+    this.#parts = parts;
+  }
+
+  inFlight(uid: string): string | undefined {
+    return this.#inFlight.get(uid)?.id;
+  }
+
+  /** Resolves when no action is under way any more. */
+  async settle(): Promise<void> {
+    await Promise.all([...this.#inFlight.values()].map(({ ended }) => ended));
+  }
+
+  async reconcile(key: string): Promise<void> {
+    const { admission, cache, clock, enqueue, log, observer } = this.#parts;
+    const agent = cache.agents.get(key);
+    if (agent === undefined) return admission.forget(key);
+    let world = observer.observe(agent, clock.now());
+    let plan = reconcile(world);
+    if (admission.ask(key, plan.wants)) {
+      world = { ...world, grants: admission.grants };
+      plan = reconcile(world);
+      admission.ask(key, plan.wants);
+    }
+    if (plan.actions.length > 0) log.debug({ agent: key, plan: formatPlan(plan) }, 'a plan');
+    this.#probe(world);
+
+    const lost = await this.#claim(agent, world, plan);
+    admission.settled(key);
+    this.#record(agent, world, plan, lost);
+    const failed = await this.#carryOut(agent, world, plan, lost);
+    if (lost.size > 0 || failed) enqueue(key, { at: clock.now() + (failed ? 1_000 : 10) });
+    if (plan.wakeAt !== undefined) enqueue(key, { at: plan.wakeAt });
+  }
+
+  /** Writes the next status by compare and swap. Answers the Instances whose write lost: nothing is done for them now. */
+  async #claim(agent: Agent, world: World, plan: Plan): Promise<ReadonlySet<string>> {
+    const { cache, resources } = this.#parts;
+    const lost = new Set<string>();
+    const options = { subresource: 'status', fieldManager } as const;
+    const writes = world.instances.map(async ({ object }) => {
+      const status = plan.instances.get(object.metadata.name);
+      if (status === undefined || isDeepStrictEqual(status, object.status)) return;
+      try {
+        cache.instances.observeWrite(await resources.update('Instance', { ...object, status }, options));
+      } catch (error) {
+        if (!isApiError(error, 'Conflict') && !isApiError(error, 'NotFound')) throw error;
+        lost.add(object.metadata.name);
+      }
+    });
+    await Promise.all(writes);
+    if (!isDeepStrictEqual(plan.status, agent.status)) {
+      try {
+        cache.agents.observeWrite(await resources.update('Agent', { ...agent, status: plan.status }, options));
+      } catch (error) {
+        if (!isApiError(error, 'Conflict') && !isApiError(error, 'NotFound')) throw error;
+        this.#parts.enqueue(keyText(agent.metadata), { at: this.#parts.clock.now() + 10 });
+      }
+    }
+    return lost;
+  }
+
+  #record(agent: Agent, world: World, plan: Plan, lost: ReadonlySet<string>): void {
+    const instances = new Map(world.instances.map(({ object }) => [object.metadata.name, object]));
+    for (const { instance, ...happening } of plan.events) {
+      if (instance !== undefined && lost.has(instance)) continue;
+      this.#parts.recorder.record((instance === undefined ? undefined : instances.get(instance)) ?? agent, happening);
+    }
+  }
+
+  /**
+   * Writes to the API are carried out at once; what the Runtime has to do is begun and not waited for. An action whose
+   * forerunner has not ended yet is left to the next plan, which will hold it again.
+   */
+  async #carryOut(agent: Agent, world: World, plan: Plan, lost: ReadonlySet<string>): Promise<boolean> {
+    const { cache } = this.#parts;
+    const done = new Set<string>();
+    const chains = new Map<string, Action[]>();
+    let failed = false;
+    // The claim has written the status since the world was read: a write by an action must name the newest version.
+    const newest = cache.agents.get(keyText(agent.metadata)) ?? agent;
+    for (const action of plan.actions) {
+      if ('uid' in action) {
+        if (!lost.has(action.name)) chains.set(action.name, [...(chains.get(action.name) ?? []), action]);
+        continue;
+      }
+      if (!action.after.every((id) => done.has(id))) continue;
+      const outcome = await execute(action, this.#context(newest, world, undefined));
+      if (outcome.result === 'Succeeded') done.add(action.id);
+      else {
+        failed = true;
+        this.#parts.log.warn({ agent: keyText(agent.metadata), action: action.id, outcome }, 'an action failed');
+      }
+    }
+    for (const [name, chain] of chains) {
+      const instance = cache.instances.get(keyText({ ...agent.metadata, name }));
+      if (instance !== undefined) this.#begin(agent, world, instance, chain, done);
+    }
+    return failed;
+  }
+
+  #begin(agent: Agent, world: World, instance: Instance, chain: readonly Action[], done: ReadonlySet<string>): void {
+    const { uid } = instance.metadata;
+    const first = chain[0];
+    if (first === undefined || this.#inFlight.has(uid)) return;
+    const ready = new Set(done);
+    const run = async (): Promise<void> => {
+      for (const action of chain) {
+        if (!action.after.every((id) => ready.has(id))) break;
+        const outcome = await execute(action, this.#context(agent, world, instance));
+        await this.#keep(instance, action, outcome);
+        if (outcome.result !== 'Succeeded') break;
+        ready.add(action.id);
+      }
+    };
+    const ended = run()
+      .catch((error: unknown) => this.#parts.log.error({ err: error, instance: instance.metadata.name }, 'an outcome could not be kept'))
+      .finally(() => {
+        this.#inFlight.delete(uid);
+        this.#parts.enqueue(keyText(agent.metadata));
+      });
+    this.#inFlight.set(uid, { id: first.id, ended });
+  }
+
+  /** Stores how an action ended. Success shows by itself; only a failure before it has to be wiped out. */
+  async #keep(instance: Instance, action: Action, outcome: Outcome): Promise<void> {
+    const { cache, clock, log, resources } = this.#parts;
+    if (outcome.result !== 'Succeeded') {
+      log.info({ instance: keyText(instance.metadata), action: action.id, outcome }, 'an action failed');
+    }
+    for (let attempt = 0; attempt < 5; attempt += 1) {
+      try {
+        const newest = attempt === 0 ? (cache.instances.get(keyText(instance.metadata)) ?? instance) : await resources.get('Instance', instance.metadata);
+        const before = newest.status?.lastOutcome?.result ?? 'Succeeded';
+        if (outcome.result === 'Succeeded' && before === 'Succeeded') return;
+        const status = applyOutcome(newest.status ?? {}, action, outcome, clock.now());
+        cache.instances.observeWrite(
+          await resources.update('Instance', { ...newest, status }, { subresource: 'status', fieldManager }),
+        );
+        return;
+      } catch (error) {
+        if (isApiError(error, 'NotFound')) return;
+        if (!isApiError(error, 'Conflict')) throw error;
+      }
+    }
+  }
+
+  #context(agent: Agent, world: World, instance: Instance | undefined): ExecuteContext {
+    const { cache, resources, runtimes, storeId, version } = this.#parts;
+    const namespace = agent.metadata.namespace ?? 'default';
+    return {
+      resources,
+      agent,
+      instance,
+      session: instance === undefined ? undefined : runtimes.session(instance.spec.runtimeRef.name),
+      revision: async (name) =>
+        cache.revisions.get(keyText({ namespace, name })) ?? (await resources.get('Revision', { namespace, name })),
+      find: cache.findInput(namespace),
+      stop: 'missing' in world.policy ? this.#parts.observer.defaultPolicy.stop : world.policy.stop,
+      store: storeId,
+      controllerVersion: version,
+      wrote: (object: Agent | Instance | Revision) => cache.note(object),
+    };
+  }
+
+  #probe(world: World): void {
+    const { prober, runtimes } = this.#parts;
+    const { readiness, liveness } = world.agent.spec;
+    for (const { object, observed } of world.instances) {
+      const { uid } = object.metadata;
+      const session = runtimes.session(object.spec.runtimeRef.name);
+      if (observed === 'Unknown' || session === undefined) continue;
+      const up = observed.find(({ state, startId }) => state === 'Running' && startId === object.status?.run?.startedAt);
+      if (up?.startId === undefined) prober.forget(uid);
+      else {
+        const { ref, startId, startedAt = world.now } = up;
+        prober.watch({ uid, ref, startId, startedAt, driver: session.driver, readiness, liveness });
+      }
+    }
+  }
+}

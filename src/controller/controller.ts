@@ -1,0 +1,158 @@
+import type { PolicySpec, Runtime } from '../api/objects.ts';
+import type { Resources } from '../client/resources.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { Ids } from '../platform/ids.ts';
+import type { Log } from '../platform/log.ts';
+import { Admission } from './admission.ts';
+import { Agents } from './agents.ts';
+import { Cache } from './cache.ts';
+import { Recorder } from './events.ts';
+import { Images } from './images.ts';
+import { Inputs } from './inputs.ts';
+import { Notifier } from './notify.ts';
+import { Observer } from './observe.ts';
+import { Orphans } from './orphans.ts';
+import { Prober } from './prober.ts';
+import { runWorkers, WorkQueue } from './queue.ts';
+import { type MakeDriver, Runtimes } from './runtimes.ts';
+
+const workers = 16;
+/** A Runtime's status tells counts: a burst of starts is one write. */
+const runtimeDelay = 250;
+
+export interface ControllerOptions {
+  resources: Resources;
+  makeDriver: MakeDriver;
+  defaultPolicy: PolicySpec;
+  /** For HMACs of Secrets in Revisions. */
+  key: Uint8Array;
+  storeId: string;
+  version: string;
+  clock: Clock;
+  ids: Ids;
+  log: Log;
+}
+
+/** The reconciler: one more client of the API, with a connection to each Runtime. */
+export class Controller {
+  readonly cache: Cache;
+  readonly runtimes: Runtimes;
+  readonly admission: Admission;
+  readonly agents: Agents;
+  readonly observer: Observer;
+  readonly recorder: Recorder;
+  readonly #queue: WorkQueue;
+  readonly #prober: Prober;
+  readonly #abort = new AbortController();
+  readonly #log: Log;
+  #working: Promise<void> = Promise.resolve();
+
+  constructor(options: ControllerOptions) {
+    const { clock, ids, log, resources, storeId, version, defaultPolicy } = options;
+    this.#log = log;
+    this.#queue = new WorkQueue(clock);
+    const enqueueAgent = (key: string): void => this.#queue.add(`agent/${key}`);
+    const enqueueRuntime = (name: string): void => this.#queue.addAfter(`runtime/${name}`, runtimeDelay);
+    const images = new Images(clock, log, () => this.#enqueueAll());
+    this.cache = new Cache(resources, clock, log);
+    this.recorder = new Recorder(resources, clock, ids, log);
+    this.admission = new Admission({ cache: this.cache, clock, enqueueAgent, enqueueRuntime, enqueueAt: (name, at) => this.#queue.addAt(`runtime/${name}`, at) });
+    this.#prober = new Prober(clock, (uid) => {
+      for (const { metadata, spec } of this.cache.instances.byIndex('uid', uid)) {
+        enqueueAgent(`${metadata.namespace}/${spec.agentName}`);
+      }
+    });
+    this.runtimes = new Runtimes({
+      ...options,
+      cache: this.cache,
+      admission: this.admission,
+      orphans: new Orphans(resources, clock, log),
+      recorder: this.recorder,
+      enqueueAgent,
+      enqueueRuntime,
+      ended: (session) => images.forget(session),
+    });
+    this.observer = new Observer({
+      cache: this.cache,
+      runtimes: this.runtimes,
+      admission: this.admission,
+      inputs: new Inputs(options.key),
+      images,
+      prober: this.#prober,
+      inFlight: (uid) => this.agents.inFlight(uid),
+      version,
+      defaultPolicy,
+    });
+    this.agents = new Agents({
+      resources,
+      cache: this.cache,
+      runtimes: this.runtimes,
+      observer: this.observer,
+      admission: this.admission,
+      prober: this.#prober,
+      recorder: this.recorder,
+      clock,
+      log,
+      storeId,
+      version,
+      enqueue: (key, { at } = {}) => (at === undefined ? this.#queue.add(`agent/${key}`) : this.#queue.addAt(`agent/${key}`, at)),
+    });
+    const notifier = new Notifier((about) => this.#policyOf(about), log);
+    this.recorder.onEvent((about, happening) => notifier.happened(about, happening));
+    this.cache.onChange(enqueueAgent);
+    const onRuntime = ({ metadata }: Runtime): void => this.#queue.add(`runtime/${metadata.name}`);
+    this.cache.runtimes.addHandler({ added: onRuntime, updated: (_, now) => onRuntime(now), deleted: onRuntime });
+  }
+
+  /** Resolves once the caches are synced and the workers run. */
+  async start(): Promise<void> {
+    for (const informer of this.cache.all()) informer.start(this.#abort.signal);
+    await Promise.all(this.cache.all().map(({ synced }) => synced));
+    this.#working = runWorkers(this.#queue, workers, (key) => this.#work(key));
+    this.#enqueueAll();
+  }
+
+  /** Ends the controller, and no agent: actions that are under way come to their end. */
+  async stop(): Promise<void> {
+    this.#queue.shutDown();
+    await this.#working;
+    await this.agents.settle();
+    await this.recorder.flush();
+    this.#prober.stop();
+    this.#abort.abort();
+    await this.runtimes.stop();
+  }
+
+  /** Stops every instance and keeps it so while this controller lives. */
+  drain(): void {
+    this.observer.draining = true;
+    this.#enqueueAll();
+  }
+
+  #enqueueAll(): void {
+    for (const { metadata } of this.cache.runtimes.list()) this.#queue.add(`runtime/${metadata.name}`);
+    for (const { metadata } of this.cache.agents.list()) this.#queue.add(`agent/${metadata.namespace}/${metadata.name}`);
+  }
+
+  /** A key that throws is tried again later, and holds up no other. */
+  async #work(key: string): Promise<void> {
+    const slash = key.indexOf('/');
+    const [sort, name] = [key.slice(0, slash), key.slice(slash + 1)];
+    try {
+      if (sort === 'agent') await this.agents.reconcile(name);
+      else await this.runtimes.reconcile(name);
+      this.#queue.forget(key);
+    } catch (error) {
+      this.#log.error({ err: error, key }, 'a reconcile failed and is tried again');
+      this.#queue.retry(key);
+    }
+  }
+
+  #policyOf(about: Parameters<Parameters<Recorder['onEvent']>[0]>[0]): PolicySpec | undefined {
+    const name = about.kind === 'Instance' ? about.spec.agentName : about.kind === 'Agent' ? about.metadata.name : undefined;
+    const agent = name === undefined ? undefined : this.cache.agents.get(`${about.metadata.namespace}/${name}`);
+    if (agent === undefined) return undefined;
+    const policy = this.observer.policyOf(agent);
+    return 'missing' in policy ? undefined : policy;
+  }
+}

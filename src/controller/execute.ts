@@ -1,0 +1,141 @@
+import { isApiError } from '../api/errors.ts';
+import type { Agent, Instance, Revision } from '../api/objects.ts';
+import type { Resources } from '../client/resources.ts';
+import { DriverError } from '../drivers/driver.ts';
+import type { Action, Outcome } from '../plan/action.ts';
+import { finalizer } from '../plan/names.ts';
+import type { FindInput } from './inputs.ts';
+import { runSpec } from './runspec.ts';
+import type { Session } from './session.ts';
+
+export const fieldManager = 'agentctl-controller';
+
+/** What one action may use. The Agent and the Instance are as they stood when the plan was made and claimed. */
+export interface ExecuteContext {
+  resources: Resources;
+  agent: Agent;
+  instance: Instance | undefined;
+  /** Of the Instance's own Runtime. */
+  session: Session | undefined;
+  revision: (name: string) => Promise<Revision>;
+  find: FindInput;
+  stop: Parameters<typeof runSpec>[0]['stop'];
+  store: string;
+  controllerVersion: string;
+  /** Takes in what a write answered. */
+  wrote: (object: Agent | Instance | Revision) => void;
+}
+
+/** Carries out one action: one call to the driver or the API. Decides nothing; what it did shows in the next observe. */
+export async function execute(action: Action, context: ExecuteContext): Promise<Outcome> {
+  try {
+    await carryOut(action, context);
+    return { result: 'Succeeded' };
+  } catch (error) {
+    return outcomeOf(error, context);
+  }
+}
+
+async function carryOut(action: Action, context: ExecuteContext): Promise<void> {
+  const { resources, agent } = context;
+  const namespace = agent.metadata.namespace;
+  const options = { fieldManager };
+  switch (action.type) {
+    case 'Adopt':
+    case 'Release': {
+      const others = (agent.metadata.finalizers ?? []).filter((name) => name !== finalizer);
+      const finalizers = action.type === 'Adopt' ? [...others, finalizer] : others;
+      const body = { metadata: { resourceVersion: agent.metadata.resourceVersion, finalizers } };
+      context.wrote(await resources.patch('Agent', agent.metadata, { type: 'merge', body }, options));
+      return;
+    }
+    case 'CreateRevision':
+      context.wrote(await resources.create('Revision', action.revision, options));
+      return;
+    case 'DeleteRevision':
+      await gone(resources.delete('Revision', { namespace, name: action.name }));
+      return;
+    case 'CreateInstance':
+      context.wrote(await resources.create('Instance', action.instance, options));
+      return;
+    case 'DeleteInstance':
+      await gone(resources.delete('Instance', { namespace, name: action.name }));
+      return;
+    case 'MoveInstance': {
+      const body = { spec: { runtimeRef: { name: action.runtime } } };
+      context.wrote(await resources.patch('Instance', { namespace, name: action.name }, { type: 'merge', body }, options));
+      return;
+    }
+    case 'Revert': {
+      const { replicas, suspend } = agent.spec;
+      const spec = { ...action.spec, replicas, suspend };
+      context.wrote(await resources.update('Agent', { ...agent, spec }, options));
+      return;
+    }
+    case 'Start': {
+      const { session, instance } = runtimeOf(context);
+      const revision = await context.revision(action.revision);
+      const spec = runSpec({
+        ...context,
+        instance,
+        run: action.run,
+        revision: action.revision,
+        spec: revision.data as unknown as Agent['spec'], // a Revision records a spec as it was; its schema leaves it open
+      });
+      const asked = session.ask();
+      const observed =
+        action.how === 'Restart' && action.ref !== undefined
+          ? await session.driver.restart(action.ref, spec)
+          : await session.driver.create(spec);
+      session.note(observed.ref, observed, asked);
+      return;
+    }
+    case 'Signal': {
+      const { session } = runtimeOf(context);
+      await session.driver.signal(action.ref, action.signal);
+      return;
+    }
+    case 'Kill': {
+      const { session } = runtimeOf(context);
+      await session.driver.kill(action.ref);
+      await session.look(action.ref);
+      return;
+    }
+    case 'Remove': {
+      const { session } = runtimeOf(context);
+      const asked = session.ask();
+      await session.driver.remove(action.ref, { volumes: action.volumes });
+      session.note(action.ref, undefined, asked);
+      return;
+    }
+  }
+}
+
+function runtimeOf({ session, instance }: ExecuteContext): { session: Session; instance: Instance } {
+  if (session === undefined || instance === undefined) {
+    throw new DriverError('Offline', 'RuntimeMissing', 'The Runtime of this Instance is not there.');
+  }
+  return { session, instance };
+}
+
+/** A deletion of what is gone has succeeded. */
+async function gone(deletion: Promise<unknown>): Promise<void> {
+  try {
+    await deletion;
+  } catch (error) {
+    if (!isApiError(error, 'NotFound')) throw error;
+  }
+}
+
+function outcomeOf(error: unknown, context: ExecuteContext): Outcome {
+  if (error instanceof DriverError) {
+    const { reason, message } = error;
+    if (error.sort === 'Offline') {
+      context.session?.offline(error);
+      return { result: 'NotStartable', reason, message };
+    }
+    return { result: error.sort, reason, message };
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  return { result: 'Retryable', reason: isApiError(error) ? error.reason : 'Fault', message };
+}

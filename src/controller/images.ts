@@ -1,0 +1,56 @@
+import type { Cancel, Clock } from '../platform/clock.ts';
+import type { Log } from '../platform/log.ts';
+import type { Session } from './session.ts';
+
+interface Watched {
+  id: string | undefined;
+  interval: number;
+  cancel: Cancel;
+}
+
+/** For restartOn ImageUpdate: asks each Runtime for newer images, at the interval that the policies ask for. */
+export class Images {
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #changed: () => void;
+  readonly #watched = new Map<Session, Map<string, Watched>>();
+
+  constructor(clock: Clock, log: Log, changed: () => void) {
+    this.#clock = clock;
+    this.#log = log;
+    this.#changed = changed;
+  }
+
+  /** The newest id that is known; asks for it from now on. */
+  newest(session: Session, image: string, interval: number): string | undefined {
+    const images = this.#watched.get(session) ?? new Map<string, Watched>();
+    this.#watched.set(session, images);
+    const known = images.get(image);
+    if (known !== undefined && known.interval <= interval) return known.id;
+    known?.cancel();
+    const watched = { id: known?.id, interval, cancel: () => {} };
+    images.set(image, watched);
+    void this.#check(session, image, watched, known === undefined);
+    return watched.id;
+  }
+
+  forget(session: Session): void {
+    for (const { cancel } of this.#watched.get(session)?.values() ?? []) cancel();
+    this.#watched.delete(session);
+  }
+
+  /** The first look takes what the Runtime has: the image of a run that is up already is not pulled anew at once. */
+  async #check(session: Session, image: string, watched: Watched, first: boolean): Promise<void> {
+    try {
+      const id = await session.driver.imageId(image, { pull: !first });
+      if (id !== undefined && id !== watched.id) {
+        watched.id = id;
+        this.#changed();
+      }
+    } catch (error) {
+      this.#log.warn({ err: error, image }, 'a newer image could not be looked for');
+    }
+    if (this.#watched.get(session)?.get(image) !== watched) return;
+    watched.cancel = this.#clock.after(watched.interval, () => void this.#check(session, image, watched, false));
+  }
+}

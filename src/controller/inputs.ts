@@ -1,0 +1,69 @@
+import { createHmac } from 'node:crypto';
+import type { ConfigMap, Secret } from '../api/objects.ts';
+import { type Reference, references } from '../api/references.ts';
+import type { AgentSpec } from '../api/objects.ts';
+
+type Source = Secret | ConfigMap;
+
+/** Finds the Secrets and ConfigMaps of one namespace in the cache. */
+export type FindInput = (kind: Reference['kind'], name: string) => Source | undefined;
+
+/**
+ * What a template names, for World.inputs: an HMAC of each object's data by `Kind/name`, null where it is missing, and
+ * `Kind/name#key`: null for a key that it lacks. The HMAC's key never leaves the state folder, so that a short secret
+ * cannot be guessed from a Revision.
+ */
+export class Inputs {
+  readonly #key: Uint8Array;
+  readonly #digests = new WeakMap<Source, string>();
+
+  constructor(key: Uint8Array) {
+    this.#key = key;
+  }
+
+  resolve(template: AgentSpec['template'], find: FindInput): Record<string, string | null> {
+    const inputs: Record<string, string | null> = {};
+    for (const { kind, name, key } of references(template)) {
+      const source = find(kind, name);
+      inputs[`${kind}/${name}`] = source === undefined ? null : this.#digest(source);
+      if (key !== undefined && source !== undefined && valueOf(source, key) === undefined) {
+        inputs[`${kind}/${name}#${key}`] = null;
+      }
+    }
+    return inputs;
+  }
+
+  #digest(source: Source): string {
+    const known = this.#digests.get(source);
+    if (known !== undefined) return known;
+    const hmac = createHmac('sha256', this.#key);
+    for (const [key, value] of allOf(source)) hmac.update(`${key.length}:${key}`).update(`${value.length}:`).update(value);
+    const digest = hmac.digest('base64url').slice(0, 22);
+    this.#digests.set(source, digest);
+    return digest;
+  }
+}
+
+/** The bytes under one key. */
+export function valueOf(source: Source, key: string): Uint8Array | undefined {
+  if (source.kind === 'Secret') {
+    const value = source.data?.[key];
+    return value === undefined ? undefined : Buffer.from(value, 'base64');
+  }
+  const text = source.data?.[key];
+  if (text !== undefined) return Buffer.from(text);
+  const binary = source.binaryData?.[key];
+  return binary === undefined ? undefined : Buffer.from(binary, 'base64');
+}
+
+/** All keys with their bytes, by key. */
+export function allOf(source: Source): [string, Uint8Array][] {
+  const keys = new Set([
+    ...Object.keys(source.data ?? {}),
+    ...(source.kind === 'ConfigMap' ? Object.keys(source.binaryData ?? {}) : []),
+  ]);
+  return [...keys].sort().flatMap((key) => {
+    const value = valueOf(source, key);
+    return value === undefined ? [] : [[key, value] satisfies [string, Uint8Array]];
+  });
+}

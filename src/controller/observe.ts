@@ -1,0 +1,110 @@
+import { parseDuration } from '../api/duration.ts';
+import { type Agent, keyText, type PolicySpec } from '../api/objects.ts';
+import { unsupported } from '../drivers/index.ts';
+import type { Activity, InstanceView, Missing, RuntimeView, World } from '../plan/world.ts';
+import type { Admission } from './admission.ts';
+import type { Cache } from './cache.ts';
+import type { Images } from './images.ts';
+import type { FindInput, Inputs } from './inputs.ts';
+import type { Prober } from './prober.ts';
+import type { Runtimes } from './runtimes.ts';
+
+export interface Overlay {
+  policy?: (name: string) => PolicySpec | undefined;
+  input?: FindInput;
+}
+
+export interface ObserverParts {
+  cache: Cache;
+  runtimes: Runtimes;
+  admission: Admission;
+  inputs: Inputs;
+  images: Images;
+  prober: Prober;
+  inFlight: (uid: string) => string | undefined;
+  version: string;
+  defaultPolicy: PolicySpec;
+}
+
+/** Puts together the World of one Agent from the caches; reads nothing else, so it never waits. */
+export class Observer {
+  /** Every agent counts as suspended: `controller stop --agents` is under way. */
+  draining = false;
+  readonly #parts: ObserverParts;
+
+  constructor(parts: ObserverParts) {
+    this.#parts = parts;
+  }
+
+  get defaultPolicy(): PolicySpec {
+    return this.#parts.defaultPolicy;
+  }
+
+  /** `overlay` stands in for what is not applied yet, for a plan that is only asked about. */
+  observe(stored: Agent, now: number, overlay: Overlay = {}): World {
+    const { admission, cache, images, inputs, version } = this.#parts;
+    const agent = this.draining ? { ...stored, spec: { ...stored.spec, suspend: true } } : stored;
+    const policy = this.policyOf(agent, overlay);
+    const runtime = this.#runtime(agent);
+    const found = 'missing' in runtime ? undefined : runtime.object;
+    const { image } = agent.spec.template;
+    const session = found === undefined ? undefined : this.#parts.runtimes.session(found.metadata.name);
+    const followsImage = !('missing' in policy) && policy.restartOn.includes('ImageUpdate');
+    const known = cache.findInput(agent.metadata.namespace ?? 'default');
+    const find: FindInput = (kind, name) => overlay.input?.(kind, name) ?? known(kind, name);
+    return {
+      now,
+      agent,
+      policy,
+      runtime,
+      inputs: inputs.resolve(agent.spec.template, find),
+      revisions: cache.revisionsOf(agent.metadata.uid),
+      instances: cache.instancesOf(agent.metadata.uid).map((object) => this.#instance(object, now)),
+      grants: admission.grants,
+      imageId:
+        followsImage && image !== undefined && session !== undefined
+          ? images.newest(session, image, parseDuration(policy.imageInterval))
+          : undefined,
+      controllerVersion: version,
+      unsupported: found === undefined ? [] : unsupported(found.spec.driver, agent.spec, found.spec),
+    };
+  }
+
+  policyOf({ metadata, spec }: Agent, overlay: Overlay = {}): PolicySpec | Missing {
+    if (spec.policy !== undefined) return spec.policy;
+    if (spec.policyRef === undefined) return this.#parts.defaultPolicy;
+    const { name } = spec.policyRef;
+    const stored = this.#parts.cache.policies.get(keyText({ namespace: metadata.namespace, name }));
+    return overlay.policy?.(name) ?? stored?.spec ?? { missing: name };
+  }
+
+  #runtime({ spec }: Agent): RuntimeView | Missing {
+    const { cache, runtimes } = this.#parts;
+    const name = spec.runtimeRef?.name ?? cache.defaultRuntime(spec.template.image !== undefined);
+    const object = name === undefined ? undefined : cache.runtimes.get(name);
+    if (object === undefined) return { missing: name ?? 'a Runtime for containers' };
+    const session = runtimes.session(object.metadata.name);
+    return {
+      object,
+      health: session?.health ?? { state: 'Syncing', message: 'It is being connected.', since: 0 },
+    };
+  }
+
+  #instance(object: InstanceView['object'], now: number): InstanceView {
+    const { inFlight, prober, runtimes } = this.#parts;
+    const { uid } = object.metadata;
+    return {
+      object,
+      observed: runtimes.session(object.spec.runtimeRef.name)?.observed(uid) ?? 'Unknown',
+      probe: prober.view(uid),
+      activity: activity(object, now),
+      inFlight: inFlight(uid),
+    };
+  }
+}
+
+/** An instance without a protocol tells nothing of its work: it counts as idle since it became Ready. */
+function activity({ status }: InstanceView['object'], now: number): Activity {
+  const since = status?.readySince ?? status?.run?.claimedAt;
+  return { busy: false, idleSince: since === undefined ? now : Date.parse(since) };
+}

@@ -1,0 +1,71 @@
+import { isApiError } from '../api/errors.ts';
+import type { Resources } from '../client/resources.ts';
+import type { Observed } from '../plan/world.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { Log } from '../platform/log.ts';
+import type { Session } from './session.ts';
+
+const apart = 60_000;
+/** So many may go at once on a small engine; above it more than a fifth waits for a person. */
+const fewAtOnce = 2;
+
+export interface OrphanReport {
+  collected: Observed[];
+  /** Too many at once: they wait for approval. */
+  held: Observed[];
+}
+
+/**
+ * Containers with our label and no Instance. Collected only after two lists that are 60 s apart and a live read that
+ * finds no owner; more than a fifth of an engine's at once is held until somebody approves.
+ */
+export class Orphans {
+  readonly #resources: Resources;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #firstSeen = new Map<string, number>();
+
+  constructor(resources: Resources, clock: Clock, log: Log) {
+    this.#resources = resources;
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  /** To be called after each list, with the cache synced. */
+  async collect(session: Session, owned: (uid: string) => boolean, approved: boolean): Promise<OrphanReport> {
+    if (session.health.state !== 'Online') return { collected: [], held: [] };
+    const all = session.all();
+    const name = session.runtime.metadata.name;
+    const suspects = all.filter((observed) => !owned(observed.instanceUid));
+    const refs = new Set(suspects.map(({ ref }) => `${name}/${ref}`));
+    for (const ref of this.#firstSeen.keys()) {
+      if (ref.startsWith(`${name}/`) && !refs.has(ref)) this.#firstSeen.delete(ref);
+    }
+    const now = this.#clock.now();
+    const due: Observed[] = [];
+    for (const observed of suspects) {
+      const ref = `${name}/${observed.ref}`;
+      const since = this.#firstSeen.get(ref) ?? now;
+      this.#firstSeen.set(ref, since);
+      if (now - since >= apart && !(await this.#hasOwner(observed))) due.push(observed);
+    }
+    if (due.length > Math.max(fewAtOnce, all.length / 5) && !approved) return { collected: [], held: due };
+    for (const observed of due) {
+      this.#log.info({ runtime: name, ref: observed.ref, instance: observed.instance }, 'collecting an orphan');
+      await session.driver.kill(observed.ref);
+      await session.driver.remove(observed.ref, { volumes: false });
+      session.note(observed.ref, undefined);
+    }
+    return { collected: due, held: [] };
+  }
+
+  async #hasOwner(observed: Observed): Promise<boolean> {
+    try {
+      const key = { namespace: observed.namespace, name: observed.instance };
+      return (await this.#resources.get('Instance', key)).metadata.uid === observed.instanceUid;
+    } catch (error) {
+      if (isApiError(error, 'NotFound')) return false;
+      throw error;
+    }
+  }
+}

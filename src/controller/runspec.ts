@@ -1,0 +1,146 @@
+import { parseDuration } from '../api/duration.ts';
+import type { AgentSpec, Instance, PolicySpec } from '../api/objects.ts';
+import { parseCpu, parseMemory } from '../api/quantity.ts';
+import type { FileSpec, Mount, RunSpec } from '../drivers/driver.ts';
+import { allOf, type FindInput, valueOf } from './inputs.ts';
+
+type Template = AgentSpec['template'];
+
+export interface RunContext {
+  store: string;
+  controllerVersion: string;
+  instance: Instance;
+  run: number;
+  revision: string;
+  /** The spec that the Revision recorded. */
+  spec: AgentSpec;
+  stop: PolicySpec['stop'];
+  find: FindInput;
+}
+
+/** Writes out every reference of a Revision's template. The planner has made sure that all that is required is there. */
+export function runSpec(context: RunContext): RunSpec {
+  const { instance, spec, find } = context;
+  const { template } = spec;
+  const namespace = instance.metadata.namespace ?? 'default';
+  const { agentName: agent, ordinal } = instance.spec;
+  return {
+    identity: {
+      store: context.store,
+      namespace,
+      agent,
+      instance: instance.metadata.name,
+      uid: instance.metadata.uid,
+      ordinal,
+      run: context.run,
+      revision: context.revision,
+      controllerVersion: context.controllerVersion,
+    },
+    image: template.image,
+    pullPolicy: template.imagePullPolicy,
+    command: template.command,
+    args: template.args,
+    env: {
+      ...environment(template, find),
+      AGENTCTL_AGENT: agent,
+      AGENTCTL_INSTANCE: instance.metadata.name,
+      AGENTCTL_ORDINAL: String(ordinal),
+      AGENTCTL_NAMESPACE: namespace,
+      AGENTCTL_RUN: String(context.run),
+    },
+    files: files(template, find),
+    workingDir: template.workingDir,
+    mounts: mounts(template, find, { namespace, agent, ordinal }),
+    limits: {
+      cpu: optional(template.resources?.limits?.cpu, parseCpu),
+      memory: optional(template.resources?.limits?.memory, parseMemory),
+      pids: template.resources?.limits?.pids,
+    },
+    user: template.user,
+    readOnlyRootFilesystem: template.readOnlyRootFilesystem,
+    security: {
+      capabilities: template.security?.capabilities?.add ?? [],
+      allowPrivilegeEscalation: template.security?.allowPrivilegeEscalation ?? false,
+      privileged: template.security?.privileged ?? false,
+    },
+    network: {
+      mode: template.network?.mode ?? 'Bridge',
+      name: template.network?.name,
+      ports: template.network?.ports ?? [],
+    },
+    stop: { signal: context.stop.signal, gracePeriodMs: parseDuration(context.stop.gracePeriod) },
+  };
+}
+
+const optional = <T, R>(value: T | undefined, parse: (value: T) => R): R | undefined =>
+  value === undefined ? undefined : parse(value);
+
+/** envFrom first, then env over it, as in Kubernetes. */
+function environment(template: Template, find: FindInput): Record<string, string> {
+  const out: Record<string, string> = {};
+  const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString();
+  for (const { prefix = '', secretRef, configMapRef } of template.envFrom ?? []) {
+    const source =
+      secretRef !== undefined
+        ? find('Secret', secretRef.name)
+        : configMapRef !== undefined
+          ? find('ConfigMap', configMapRef.name)
+          : undefined;
+    for (const [key, value] of source === undefined ? [] : allOf(source)) out[prefix + key] = text(value);
+  }
+  for (const { name, value, valueFrom } of template.env ?? []) {
+    const bytes = keyValue(valueFrom?.secretKeyRef, valueFrom?.configMapKeyRef, find);
+    if (value !== undefined) out[name] = value;
+    else if (bytes !== undefined) out[name] = text(bytes);
+    else if (valueFrom === undefined) out[name] = '';
+  }
+  return out;
+}
+
+type KeyRef = { name: string; key: string };
+
+function keyValue(
+  secret: KeyRef | undefined,
+  configMap: KeyRef | undefined,
+  find: FindInput,
+): Uint8Array | undefined {
+  const ref = secret ?? configMap;
+  if (ref === undefined) return undefined;
+  const source = find(secret !== undefined ? 'Secret' : 'ConfigMap', ref.name);
+  return source === undefined ? undefined : valueOf(source, ref.key);
+}
+
+function files(template: Template, find: FindInput): FileSpec[] {
+  return (template.files ?? []).flatMap(({ path, content, mode, secretKeyRef, configMapKeyRef }) => {
+    const bytes = content !== undefined ? Buffer.from(content) : keyValue(secretKeyRef, configMapKeyRef, find);
+    return bytes === undefined ? [] : [{ path, content: bytes, mode: Number.parseInt(mode, 8) }];
+  });
+}
+
+function mounts(
+  template: Template,
+  find: FindInput,
+  identity: { namespace: string; agent: string; ordinal: number },
+): Mount[] {
+  const volumes = new Map((template.volumes ?? []).map((volume) => [volume.name, volume]));
+  return (template.volumeMounts ?? []).flatMap(({ name, mountPath, readOnly }): Mount[] => {
+    const volume = volumes.get(name);
+    if (volume === undefined) return [];
+    const at = { mountPath, readOnly };
+    if (volume.hostPath !== undefined) return [{ type: 'Host', path: volume.hostPath.path, ...at }];
+    if (volume.tmpfs !== undefined)
+      return [{ type: 'Tmpfs', sizeBytes: optional(volume.tmpfs.sizeLimit, parseMemory), ...at }];
+    if (volume.named !== undefined) {
+      const base = volume.named.volumeName ?? `${identity.namespace}-${identity.agent}-${name}`;
+      return [{ type: 'Volume', name: volume.named.perInstance ? `${base}-${identity.ordinal}` : base, ...at }];
+    }
+    const source =
+      volume.secret !== undefined
+        ? find('Secret', volume.secret.secretName)
+        : volume.configMap !== undefined
+          ? find('ConfigMap', volume.configMap.name)
+          : undefined;
+    const content = source === undefined ? [] : allOf(source);
+    return [{ type: 'Files', files: content.map(([path, bytes]) => ({ path, content: bytes, mode: 0o444 })), ...at }];
+  });
+}

@@ -1,0 +1,174 @@
+import { isDeepStrictEqual } from 'node:util';
+import { isApiError } from '../api/errors.ts';
+import { type Condition, keyText, type Runtime } from '../api/objects.ts';
+import type { Resources } from '../client/resources.ts';
+import type { Driver } from '../drivers/driver.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { Log } from '../platform/log.ts';
+import type { Admission } from './admission.ts';
+import type { Cache } from './cache.ts';
+import type { Recorder } from './events.ts';
+import { fieldManager } from './execute.ts';
+import type { Orphans } from './orphans.ts';
+import { Session } from './session.ts';
+
+/** Makes the driver of a Runtime; throws where its spec cannot be used. */
+export type MakeDriver = (runtime: Runtime) => Promise<Driver>;
+
+export interface RuntimesParts {
+  resources: Resources;
+  cache: Cache;
+  admission: Admission;
+  orphans: Orphans;
+  recorder: Recorder;
+  makeDriver: MakeDriver;
+  clock: Clock;
+  log: Log;
+  enqueueAgent: (key: string) => void;
+  enqueueRuntime: (key: string) => void;
+  ended: (session: Session) => void;
+}
+
+/** Agents' containers that nobody owns any more wait for this annotation on the Runtime when they are many. */
+export const collectAnnotation = 'agentctl.dev/collect-orphans';
+
+/** Keeps one session open a Runtime, and writes what it knows of each into its status. */
+export class Runtimes {
+  readonly #parts: RuntimesParts;
+  readonly #sessions = new Map<string, { session: Session; signature: string }>();
+  readonly #faults = new Map<string, string>();
+  readonly #held = new Map<string, number>();
+
+  constructor(parts: RuntimesParts) {
+    this.#parts = parts;
+  }
+
+  session(name: string): Session | undefined {
+    return this.#sessions.get(name)?.session;
+  }
+
+  sessions(): Session[] {
+    return [...this.#sessions.values()].map(({ session }) => session);
+  }
+
+  async reconcile(name: string): Promise<void> {
+    const runtime = this.#parts.cache.runtimes.get(name);
+    await this.#connect(name, runtime);
+    if (runtime !== undefined) await this.#writeStatus(runtime);
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.sessions().map((session) => session.stop()));
+    this.#sessions.clear();
+  }
+
+  async #connect(name: string, runtime: Runtime | undefined): Promise<void> {
+    const known = this.#sessions.get(name);
+    const { driver, endpoint, tlsSecretRef } = runtime?.spec ?? {};
+    const signature = JSON.stringify([runtime?.metadata.uid, driver, endpoint, tlsSecretRef]);
+    if (known?.signature === signature) return;
+    if (known !== undefined) {
+      this.#sessions.delete(name);
+      this.#parts.ended(known.session);
+      await known.session.stop();
+    }
+    this.#faults.delete(name);
+    if (runtime === undefined || runtime.metadata.deletionTimestamp !== undefined) return this.#tellUsers(name);
+    try {
+      const { cache, clock, enqueueAgent, enqueueRuntime, log, makeDriver } = this.#parts;
+      const events = {
+        changed: ({ instanceUid }: { instanceUid: string }) => {
+          for (const instance of cache.instances.byIndex('uid', instanceUid)) {
+            enqueueAgent(keyText({ ...instance.metadata, name: instance.spec.agentName }));
+          }
+        },
+        listed: () => {
+          enqueueRuntime(name);
+          this.#tellUsers(name);
+          void this.#collect(name);
+        },
+      };
+      const session = new Session(runtime, await makeDriver(runtime), events, clock, log);
+      this.#sessions.set(name, { session, signature });
+      session.start();
+    } catch (error) {
+      this.#faults.set(name, error instanceof Error ? error.message : String(error));
+    }
+    this.#tellUsers(name);
+  }
+
+  #tellUsers(name: string): void {
+    for (const key of this.#parts.cache.usersOfRuntime(name)) this.#parts.enqueueAgent(key);
+  }
+
+  async #collect(name: string): Promise<void> {
+    const { cache, enqueueRuntime, log, orphans, recorder } = this.#parts;
+    const session = this.session(name);
+    const runtime = cache.runtimes.get(name);
+    if (session === undefined || runtime === undefined) return;
+    try {
+      const owned = (uid: string): boolean => cache.instances.byIndex('uid', uid).length > 0;
+      const approved = runtime.metadata.annotations?.[collectAnnotation] === 'true';
+      const { collected, held } = await orphans.collect(session, owned, approved);
+      if (collected.length > 0) {
+        const names = collected.map(({ namespace, instance }) => `${namespace}/${instance}`).join(', ');
+        recorder.record(runtime, { type: 'Normal', reason: 'OrphansCollected', message: `Removed what nobody owns any more: ${names}.` });
+      }
+      if (held.length !== (this.#held.get(name) ?? 0)) enqueueRuntime(name);
+      this.#held.set(name, held.length);
+    } catch (error) {
+      log.warn({ err: error, runtime: name }, 'orphans could not be collected');
+    }
+  }
+
+  async #writeStatus(runtime: Runtime): Promise<void> {
+    const { admission, cache, clock, resources } = this.#parts;
+    const { name } = runtime.metadata;
+    const { running, queued, breaker, resumedAt } = admission.of(name);
+    const session = this.session(name);
+    const status = {
+      ...runtime.status,
+      observedGeneration: runtime.metadata.generation ?? 1,
+      ...(session === undefined || session.version === '' ? {} : { version: session.version }),
+      running,
+      queued,
+      breaker,
+      ...(resumedAt === undefined ? {} : { resumedAt }),
+      conditions: this.#conditions(runtime, new Date(clock.now()).toISOString()),
+    };
+    if (isDeepStrictEqual(status, runtime.status)) return;
+    try {
+      const options = { subresource: 'status', fieldManager } as const;
+      cache.runtimes.observeWrite(await resources.update('Runtime', { ...runtime, status }, options));
+    } catch (error) {
+      if (!isApiError(error, 'NotFound')) throw error;
+    }
+  }
+
+  #conditions(runtime: Runtime, now: string): Condition[] {
+    const { name, generation = 1 } = runtime.metadata;
+    const health = this.session(name)?.health;
+    const fault = this.#faults.get(name);
+    const held = this.#held.get(name) ?? 0;
+    const ready: Omit<Condition, 'lastTransitionTime'> =
+      health?.state === 'Online'
+        ? { type: 'Ready', status: 'True', reason: 'Online', message: 'The Runtime answers.' }
+        : health?.state === 'Offline'
+          ? { type: 'Ready', status: 'False', reason: 'Offline', message: `The Runtime is out of reach: ${health.message}` }
+          : { type: 'Ready', status: fault === undefined ? 'Unknown' : 'False', reason: fault === undefined ? 'Connecting' : 'InvalidSpec', message: fault ?? 'The Runtime is being connected.' };
+    const wanted = [ready];
+    if (held > 0) {
+      wanted.push({
+        type: 'OrphansHeld',
+        status: 'True',
+        reason: 'TooManyAtOnce',
+        message: `${held} containers here belong to no Instance any more; they are more than a fifth of all. If they may go: agentctl annotate runtime ${name} ${collectAnnotation}=true`,
+      });
+    }
+    return wanted.map((condition) => {
+      const before = runtime.status?.conditions?.find(({ type }) => type === condition.type);
+      const lastTransitionTime = before?.status === condition.status ? before.lastTransitionTime : now;
+      return { ...condition, observedGeneration: generation, lastTransitionTime };
+    });
+  }
+}

@@ -1,0 +1,201 @@
+import type { Runtime } from '../api/objects.ts';
+import { type Driver, DriverError } from '../drivers/driver.ts';
+import type { Observed, RuntimeView } from '../plan/world.ts';
+import { type Clock, sleep } from '../platform/clock.ts';
+import type { Log } from '../platform/log.ts';
+
+const relistEvery = 60_000;
+const retryDelays = [500, 1_000, 2_000, 5_000, 10_000];
+
+export interface SessionEvents {
+  /** Something of this Instance may have changed. */
+  changed(observed: Observed): void;
+  /** The Runtime was listed, lost or found again: all that use it may have changed. */
+  listed(): void;
+}
+
+/**
+ * The connection to one Runtime and what it was last seen to hold. Events of the engine are hints: each names what to
+ * look at. After a lost stream it lists again. Answers that were asked for before a newer one came in are dropped.
+ */
+export class Session {
+  readonly driver: Driver;
+  readonly runtime: Runtime;
+  health: RuntimeView['health'];
+  version = '';
+  readonly #events: SessionEvents;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #abort = new AbortController();
+  readonly #byRef = new Map<string, { observed: Observed | undefined; asked: number }>();
+  readonly #byUid = new Map<string, Set<string>>();
+  readonly #looking = new Map<string, 'once' | 'again'>();
+  #asked = 0;
+  #lists = 0;
+  #ended: Promise<void> = Promise.resolve();
+
+  constructor(runtime: Runtime, driver: Driver, events: SessionEvents, clock: Clock, log: Log) {
+    this.runtime = runtime;
+    this.driver = driver;
+    this.#events = events;
+    this.#clock = clock;
+    this.#log = log;
+    this.health = { state: 'Syncing', message: 'It has not been listed yet.', since: clock.now() };
+  }
+
+  /** How often it has been listed since it came up; two lists without an owner make an orphan. */
+  get lists(): number {
+    return this.#lists;
+  }
+
+  start(): void {
+    this.#ended = this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#abort.abort();
+    await this.#ended;
+    await this.driver.close();
+  }
+
+  /** What there is of an Instance; Unknown while the Runtime cannot be asked. */
+  observed(uid: string): readonly Observed[] | 'Unknown' {
+    if (this.health.state !== 'Online') return 'Unknown';
+    const refs = this.#byUid.get(uid);
+    if (refs === undefined) return [];
+    return [...refs].flatMap((ref) => this.#byRef.get(ref)?.observed ?? []);
+  }
+
+  all(): Observed[] {
+    return [...this.#byRef.values()].flatMap((entry) => entry.observed ?? []);
+  }
+
+  /** Takes in the answer of an action that was begun at `asked`. */
+  note(ref: string, observed: Observed | undefined, asked = this.ask()): void {
+    const known = this.#byRef.get(ref);
+    if (known !== undefined && known.asked > asked) return;
+    this.#byRef.set(ref, { observed, asked });
+    const uid = observed?.instanceUid ?? known?.observed?.instanceUid;
+    if (uid === undefined) return;
+    if (observed === undefined) this.#byUid.get(uid)?.delete(ref);
+    else this.#byUid.set(uid, (this.#byUid.get(uid) ?? new Set()).add(ref));
+    const about = observed ?? known?.observed;
+    if (about !== undefined && !same(known?.observed, observed)) this.#events.changed(about);
+  }
+
+  /** A ticket for a question to the engine, taken before it is asked. */
+  ask(): number {
+    return ++this.#asked;
+  }
+
+  /** Looks at one container now; hints that come meanwhile make it look once more. */
+  async look(ref: string): Promise<void> {
+    if (this.#looking.has(ref)) {
+      this.#looking.set(ref, 'again');
+      return;
+    }
+    do {
+      this.#looking.set(ref, 'once');
+      const asked = this.ask();
+      try {
+        this.note(ref, await this.driver.inspect(ref), asked);
+      } catch (error) {
+        this.#looking.delete(ref);
+        if (error instanceof DriverError && error.sort === 'Offline') this.#goOffline(error);
+        else this.#log.debug({ err: error, ref }, 'a look at a container failed');
+        return;
+      }
+    } while (this.#looking.get(ref) === 'again');
+    this.#looking.delete(ref);
+  }
+
+  async list(): Promise<void> {
+    const asked = this.ask();
+    const found = await this.driver.list();
+    const refs = new Set(found.map((observed) => observed.ref));
+    for (const observed of found) this.note(observed.ref, observed, asked);
+    for (const [ref, entry] of this.#byRef) {
+      if (refs.has(ref) || entry.asked > asked) continue;
+      if (entry.observed !== undefined) this.note(ref, undefined, asked);
+      this.#byRef.delete(ref);
+    }
+    this.#lists += 1;
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#abort;
+    for (let attempt = 0; !signal.aborted; ) {
+      try {
+        await this.#follow(() => {
+          attempt = 0;
+        });
+      } catch (error) {
+        if (signal.aborted) return;
+        this.#goOffline(error);
+      }
+      if (signal.aborted) return;
+      await sleep(this.#clock, retryDelays[Math.min(attempt, retryDelays.length - 1)] ?? relistEvery, signal);
+      attempt += 1;
+    }
+  }
+
+  /** Until the stream is lost. The stream is opened before the list, so that nothing falls between the two. */
+  async #follow(online: () => void): Promise<void> {
+    this.version = (await this.driver.ping()).version;
+    const stream = new AbortController();
+    const signal = AbortSignal.any([this.#abort.signal, stream.signal]);
+    const watching = this.driver.watch((ref) => {
+      if (ref === undefined) void this.list().catch((error) => this.#goOffline(error));
+      else void this.look(ref);
+    }, signal);
+    try {
+      await this.list();
+      if (this.health.state !== 'Online') {
+        this.health = { state: 'Online' };
+        this.#log.info({ runtime: this.runtime.metadata.name, version: this.version }, 'the Runtime answers');
+      }
+      online();
+      this.#events.listed();
+      while (!this.#abort.signal.aborted) {
+        const timer = new AbortController();
+        const lost = await Promise.race([
+          watching.then(() => true),
+          sleep(this.#clock, relistEvery, AbortSignal.any([timer.signal, this.#abort.signal])).then(() => false),
+        ]);
+        timer.abort();
+        if (lost) return;
+        await this.list();
+        this.#events.listed();
+      }
+    } finally {
+      stream.abort();
+      await watching.catch((error: unknown) => this.#log.debug({ err: error }, 'the event stream ended'));
+    }
+  }
+
+  #goOffline(error: unknown): void {
+    const message = error instanceof Error ? error.message : String(error);
+    if (this.health.state === 'Online' || this.health.message !== message) {
+      this.#log.warn({ err: error, runtime: this.runtime.metadata.name }, 'the Runtime is out of reach');
+    }
+    const since = this.health.state === 'Offline' ? this.health.since : this.#clock.now();
+    this.health = { state: 'Offline', message, since };
+    this.#events.listed();
+  }
+
+  /** An action met a dead engine: nobody should wait for the stream to notice. */
+  offline(error: DriverError): void {
+    this.#goOffline(error);
+  }
+}
+
+function same(a: Observed | undefined, b: Observed | undefined): boolean {
+  return (
+    a !== undefined &&
+    b !== undefined &&
+    a.state === b.state &&
+    a.startId === b.startId &&
+    a.exit?.finishedAt === b.exit?.finishedAt &&
+    a.exit?.code === b.exit?.code
+  );
+}

@@ -1,0 +1,158 @@
+import { ApiError } from '../api/errors.ts';
+import { type Agent, type AnyObject, keyText, type New, type ObjectKey } from '../api/objects.ts';
+import type { Resources } from '../client/resources.ts';
+import type {
+  AgentPlan,
+  ControllerStatus,
+  ForecastEntry,
+  LogEntry,
+  LogOptions,
+  Streams,
+  Volume,
+} from '../client/streams.ts';
+import { forecast } from '../plan/forecast.ts';
+import { type Clock, sleep } from '../platform/clock.ts';
+import type { Controller } from './controller.ts';
+import type { FindInput } from './inputs.ts';
+import { preview } from './preview.ts';
+import type { Session } from './session.ts';
+
+export interface StreamsParts {
+  controller: Controller;
+  resources: Resources;
+  clock: Clock;
+  pid: number;
+  version: string;
+  store: { id: string; path: string; revision(): number };
+}
+
+/** The group subresources.agentctl.dev/v1, in process. */
+export class ControllerStreams implements Streams {
+  readonly #parts: StreamsParts;
+  readonly #startedAt: number;
+
+  constructor(parts: StreamsParts) {
+    this.#parts = parts;
+    this.#startedAt = parts.clock.now();
+  }
+
+  async *log(key: ObjectKey, options: LogOptions): AsyncIterable<LogEntry> {
+    const { cache, runtimes } = this.#parts.controller;
+    const instance = cache.instances.get(keyText(key)) ?? (await this.#parts.resources.get('Instance', key));
+    const ref = instance.status?.run?.ref;
+    const session = runtimes.session(instance.spec.runtimeRef.name);
+    if (session === undefined) {
+      throw new ApiError('ServiceUnavailable', `The Runtime ${instance.spec.runtimeRef.name} is out of reach.`);
+    }
+    if (ref !== undefined) yield* session.driver.logs(ref, { ...options, follow: options.follow ?? false });
+  }
+
+  async forecast(key: ObjectKey, { until }: { until: number }): Promise<ForecastEntry[]> {
+    const agent = await this.#agent(key);
+    return forecast(this.#parts.controller.observer.observe(agent, this.#parts.clock.now()), until);
+  }
+
+  /** Each object is applied as a dry run; the plan is made as if all of them stood. */
+  async plan(objects: readonly New<AnyObject>[]): Promise<AgentPlan[]> {
+    const { controller, resources, clock } = this.#parts;
+    const desired: AnyObject[] = [];
+    for (const object of objects) {
+      const { name = '', namespace } = object.metadata;
+      const options = { dryRun: true, force: true, fieldManager: 'agentctl' };
+      // The manifest's kind is checked by the server that answers.
+      const kind = object.kind as AnyObject['kind'];
+      desired.push(await resources.patch(kind, { namespace, name }, { type: 'apply', body: object }, options));
+    }
+    const find = (kind: AnyObject['kind'], key: string): AnyObject | undefined =>
+      desired.find((object) => object.kind === kind && keyText(object.metadata) === key);
+    const agents = new Map(desired.flatMap((object) => (object.kind === 'Agent' ? [[keyText(object.metadata), object]] : [])));
+    for (const object of desired) {
+      if (object.kind !== 'Policy' && object.kind !== 'Secret' && object.kind !== 'ConfigMap') continue;
+      for (const user of controller.cache.agents.byIndex('uses', `${object.kind}/${keyText(object.metadata)}`)) {
+        const key = keyText(user.metadata);
+        if (!agents.has(key)) agents.set(key, user);
+      }
+    }
+    return [...agents].map(([key, agent]) => {
+      const { namespace } = agent.metadata;
+      const input: FindInput = (kind, name) => {
+        const object = find(kind, keyText({ namespace, name }));
+        return object?.kind === 'Secret' || object?.kind === 'ConfigMap' ? object : undefined;
+      };
+      const policy = (name: string) => {
+        const object = find('Policy', keyText({ namespace, name }));
+        return object?.kind === 'Policy' ? object.spec : undefined;
+      };
+      const stored = controller.cache.agents.get(key);
+      // Status and uid are those of the object that stands, where one does.
+      const wanted = stored === undefined ? agent : { ...stored, metadata: { ...stored.metadata, generation: agent.metadata.generation ?? 1 }, spec: agent.spec };
+      return { agent: agent.metadata, ...preview(controller.observer.observe(wanted, clock.now(), { policy, input })) };
+    });
+  }
+
+  async status(): Promise<ControllerStatus> {
+    const { controller, clock, pid, version, store } = this.#parts;
+    const { cache, runtimes, admission } = controller;
+    const phases: Record<string, number> = {};
+    for (const { status } of cache.instances.list()) {
+      const phase = status?.phase ?? 'Pending';
+      phases[phase] = (phases[phase] ?? 0) + 1;
+    }
+    const agents = cache.agents.list();
+    return {
+      pid,
+      version,
+      startedAt: this.#startedAt,
+      uptime: clock.now() - this.#startedAt,
+      store: { id: store.id, path: store.path, revision: store.revision() },
+      runtimes: cache.runtimes.list().map(({ metadata: { name }, spec: { driver } }) => {
+        const health = runtimes.session(name)?.health;
+        const { running, queued } = admission.of(name);
+        const ready = health?.state === 'Online';
+        return { name, driver, ready, ...(ready || health === undefined ? {} : { message: health.message }), running, queued };
+      }),
+      agents: { total: agents.length, ready: agents.filter(isReady).length },
+      instances: phases,
+    };
+  }
+
+  async stopAgents(): Promise<void> {
+    const { controller, clock } = this.#parts;
+    controller.drain();
+    const ended = new Set(['Stopped', 'Completed', 'Failed', 'Unknown', undefined]);
+    while (controller.cache.instances.list().some(({ status }) => !ended.has(status?.phase))) {
+      await sleep(clock, 50);
+    }
+  }
+
+  async volumes(key: ObjectKey): Promise<Volume[]> {
+    const found = this.#sessions().map(async (session) => {
+      const names = await session.driver.volumes(key.namespace ?? 'default', key.name);
+      return names.map((name) => ({ runtime: session.runtime.metadata.name, name }));
+    });
+    return (await Promise.all(found)).flat();
+  }
+
+  async purge(key: ObjectKey): Promise<Volume[]> {
+    const agent = this.#parts.controller.cache.agents.get(keyText(key));
+    if (agent !== undefined && agent.metadata.deletionTimestamp === undefined) {
+      throw new ApiError('Conflict', `Agent ${keyText(key)} exists: delete it first (agentctl delete agent ${key.name} --purge).`);
+    }
+    const volumes = await this.volumes(key);
+    for (const { runtime, name } of volumes) {
+      await this.#parts.controller.runtimes.session(runtime)?.driver.removeVolume(name);
+    }
+    return volumes;
+  }
+
+  #sessions(): Session[] {
+    return this.#parts.controller.runtimes.sessions().filter(({ health }) => health.state === 'Online');
+  }
+
+  async #agent(key: ObjectKey): Promise<Agent> {
+    return this.#parts.controller.cache.agents.get(keyText(key)) ?? (await this.#parts.resources.get('Agent', key));
+  }
+}
+
+const isReady = ({ status }: Agent): boolean =>
+  status?.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True') ?? false;

@@ -1,0 +1,50 @@
+import type { Runtime } from '../api/objects.ts';
+import type { Resources } from '../client/resources.ts';
+import { createDockerDriver } from '../drivers/docker.ts';
+import type { Driver } from '../drivers/driver.ts';
+import { createProcessDriver } from '../drivers/process.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { Log } from '../platform/log.ts';
+
+export interface DriverParts {
+  resources: Resources;
+  instances: string;
+  secrets: string;
+  storeId: string;
+  clock: Clock;
+  log: Log;
+}
+
+/** Builds the driver that a Runtime's spec asks for. */
+export async function makeDriver(runtime: Runtime, parts: DriverParts): Promise<Driver> {
+  const { clock, log, storeId } = parts;
+  const { driver, endpoint } = runtime.spec;
+  switch (driver) {
+    case 'process':
+      return createProcessDriver({ stateDir: parts.instances, storeId, clock, log });
+    case 'docker': {
+      if (endpoint === undefined) {
+        throw new Error('spec.endpoint is missing: say where the engine listens, as in unix:///var/run/docker.sock.');
+      }
+      const tls = await readTls(runtime, parts.resources);
+      return createDockerDriver({ endpoint, tls, storeId, secretsDir: parts.secrets, clock, log });
+    }
+  }
+}
+
+async function readTls(
+  { spec }: Runtime,
+  resources: Resources,
+): Promise<{ ca: Buffer; cert: Buffer; key: Buffer } | undefined> {
+  if (spec.tlsSecretRef === undefined) return undefined;
+  const { data } = await resources.get('Secret', spec.tlsSecretRef);
+  const read = (key: string): Buffer => {
+    const value = data?.[key];
+    if (value === undefined) {
+      const { namespace, name } = spec.tlsSecretRef ?? {};
+      throw new Error(`Secret ${namespace}/${name} has no key ${key}: it needs ca.crt, tls.crt and tls.key.`);
+    }
+    return Buffer.from(value, 'base64');
+  };
+  return { ca: read('ca.crt'), cert: read('tls.crt'), key: read('tls.key') };
+}

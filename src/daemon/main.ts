@@ -1,0 +1,129 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import pino from 'pino';
+import { withDefaults } from '../api/defaults.ts';
+import { kindInfo } from '../api/kinds.ts';
+import type { PolicySpec } from '../api/objects.ts';
+import { LocalClient } from '../client/local.ts';
+import { Controller } from '../controller/controller.ts';
+import { fieldManager } from '../controller/execute.ts';
+import { ControllerStreams } from '../controller/streams.ts';
+import { systemClock } from '../platform/clock.ts';
+import { randomIds } from '../platform/ids.ts';
+import { acquireLock } from '../platform/lock.ts';
+import type { Log } from '../platform/log.ts';
+import { paths } from '../platform/paths.ts';
+import { createRegistry } from '../registry/registry.ts';
+import { createServer } from '../server/server.ts';
+import { openStore } from '../store/sqlite.ts';
+import { makeDriver } from './drivers.ts';
+import { findEngines } from './engines.ts';
+import { housekeeping } from './housekeeping.ts';
+import { version } from './version.ts';
+
+export interface DaemonOptions {
+  stateDir?: string | undefined;
+  socket?: string | undefined;
+  /** `host:port` for TLS beside the unix socket. */
+  listen?: string | undefined;
+  logLevel?: string | undefined;
+  /** Stop the agents too when it ends. */
+  drain?: boolean | undefined;
+  environment: Readonly<Record<string, string | undefined>>;
+  /** Aborted to end it. */
+  signal: AbortSignal;
+  /** Told once it answers. */
+  onReady?: ((where: { socket: string; address?: string | undefined }) => void) | undefined;
+}
+
+/** The composition root: builds every real part, hands them out, and takes them down in the opposite order. */
+export async function runDaemon(options: DaemonOptions): Promise<void> {
+  const at = paths(options.environment, options.stateDir);
+  const socket = options.socket ?? at.socket;
+  for (const folder of [at.state, at.instances, at.logs]) mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const log: Log = pino({ level: options.logLevel ?? 'info' });
+  const [clock, ids] = [systemClock, randomIds];
+
+  await using stack = new AsyncDisposableStack();
+  const lock = acquireLock(at.lock);
+  stack.defer(() => lock.release());
+  const store = openStore(at.database, { log });
+  stack.defer(() => store.close());
+  const registry = await createRegistry({ store, clock, ids, log });
+  const resources = new LocalClient(registry, fieldManager);
+  await firstStart(resources, options.environment, log);
+
+  const controller = new Controller({
+    resources,
+    makeDriver: (runtime) =>
+      makeDriver(runtime, {
+        resources,
+        instances: at.instances,
+        secrets: secretsFolder(options.environment),
+        storeId: store.id,
+        clock,
+        log,
+      }),
+    defaultPolicy: defaultPolicy(),
+    key: readKey(at.key),
+    storeId: store.id,
+    version,
+    clock,
+    ids,
+    log,
+  });
+  await controller.start();
+  stack.defer(() => controller.stop());
+
+  const streams = new ControllerStreams({
+    controller,
+    resources,
+    clock,
+    pid: process.pid,
+    version,
+    store: { id: store.id, path: at.database, revision: () => store.revision() },
+  });
+  const server = await createServer({ registry, streams, version, clock, log, socket, listen: options.listen, stateDir: at.state });
+  stack.defer(() => server.close());
+  stack.defer(housekeeping({ store, registry, clock, log }));
+  log.info({ socket, address: server.address, state: at.state, version, pid: process.pid }, 'agentctl is up');
+  options.onReady?.({ socket, address: server.address });
+
+  await new Promise<void>((resolve) => {
+    if (options.signal.aborted) resolve();
+    else options.signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+  log.info('agentctl ends; agents run on');
+  if (options.drain === true) await streams.stopAgents();
+}
+
+/** The policy of an Agent that names none: every default of the schema. */
+function defaultPolicy(): PolicySpec {
+  const { spec = {} } = kindInfo('Policy').schema.properties ?? {};
+  return withDefaults(spec, {}) as PolicySpec; // a test holds that every field without a default is optional
+}
+
+/** The key of the HMACs in Revisions. */
+function readKey(path: string): Uint8Array {
+  if (!existsSync(path)) writeFileSync(path, randomBytes(32), { mode: 0o600, flag: 'wx' });
+  return readFileSync(path);
+}
+
+/** Secrets reach a container as files of a host tmpfs, never of a disk. */
+function secretsFolder(environment: DaemonOptions['environment']): string {
+  const own = environment['XDG_RUNTIME_DIR'];
+  const uid = process.getuid?.() ?? 0;
+  return own === undefined ? `/dev/shm/agentctl-${uid}` : join(own, 'agentctl', 'secrets');
+}
+
+/** Where no Runtime was ever made: `process`, and an engine for each socket that is found. */
+async function firstStart(resources: LocalClient, environment: DaemonOptions['environment'], log: Log): Promise<void> {
+  if ((await resources.list('Runtime', { limit: 1 })).items.length > 0) return;
+  const base = { apiVersion: 'agentctl.dev/v1', kind: 'Runtime' };
+  await resources.create('Runtime', { ...base, metadata: { name: 'process' }, spec: { driver: 'process' } });
+  for (const { name, endpoint } of findEngines(environment)) {
+    await resources.create('Runtime', { ...base, metadata: { name }, spec: { driver: 'docker', endpoint } });
+    log.info({ runtime: name, endpoint }, 'an engine was found');
+  }
+}
