@@ -534,8 +534,8 @@ export interface InstanceStatus {
     startedAt?: string;
     /** When it ended, by the Runtime's clock. */
     finishedAt: string;
-    /** Who ended it: itself, a stop of ours, the Runtime (restart, reboot), or it was gone. */
-    cause: 'Agent' | 'Stop' | 'Runtime' | 'Lost';
+    /** Who ended it: itself, a stop of ours, the Runtime (restart, reboot), it was gone, or it never began. */
+    cause: 'Agent' | 'Stop' | 'Runtime' | 'Lost' | 'StartFailed';
     /** What the Runtime said. */
     message?: string;
   };
