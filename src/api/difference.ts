@@ -2,7 +2,7 @@
 import { withDefaults } from './defaults.ts';
 import { deepEqual } from './equal.ts';
 import type { Path } from './path.ts';
-import { isObject, type JsonObject, type JsonSchema, type UpdateClass } from './schema.ts';
+import { childSchema, isObject, type JsonObject, type JsonSchema, type UpdateClass } from './schema.ts';
 
 export interface FieldDifference {
   /** An entry of a map list is named by its keys, as in `env[name=HOME]`. */
@@ -52,7 +52,7 @@ function inObjects(schema: JsonSchema, before: JsonObject, after: JsonObject, pa
     const other = Object.hasOwn(after, name) ? after[name] : undefined;
     const chosen = alternatives.has(name) && (one === undefined) !== (other === undefined);
     if (chosen) return [{ path: here, before: one, after: other }]; // that it is there says something
-    const child = schema.properties?.[name] ?? schema.additionalProperties ?? {};
+    const child = childSchema(schema, name) ?? {};
     return difference(child, one, other, here);
   });
 }
@@ -103,7 +103,7 @@ export function updateClass(schema: JsonSchema, path: Path): UpdateClass {
   let found: UpdateClass = schema['x-agentctl-update'] ?? 'live';
   for (const step of path) {
     if (node === undefined) break;
-    node = node.type === 'array' ? node.items : (node.properties?.[step] ?? node.additionalProperties);
+    node = childSchema(node, step);
     found = node?.['x-agentctl-update'] ?? found;
   }
   return found;

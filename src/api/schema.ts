@@ -36,7 +36,7 @@ export const isObject = (value: unknown): value is JsonObject =>
 
 /** The schema of a property, of a map's value, or of a list's item. */
 export function childSchema(schema: JsonSchema, step: string | number): JsonSchema | undefined {
-  if (typeof step === 'number') return schema.items;
+  if (typeof step === 'number' || schema.type === 'array') return schema.items;
   return (
     (schema.properties !== undefined && Object.hasOwn(schema.properties, step)
       ? schema.properties[step]

@@ -106,7 +106,7 @@ export function readFieldSelector(selector: string): FieldRequirement[] {
     const [, path = '', sign, value = ''] = match;
     return {
       path: path.trim().replace(/^\./, '').split('.'),
-      value: unescape(value, selector),
+      value: withoutEscapes(value, selector),
       equal: sign !== '!=',
     };
   });
@@ -124,7 +124,7 @@ export function parseFieldSelector(selector: string): (object: unknown) => boole
 
 const splitUnescaped = (selector: string): string[] => selector.match(/(?:\\.|[^\\,])+|\\$/gs) ?? [];
 
-function unescape(value: string, selector: string): string {
+function withoutEscapes(value: string, selector: string): string {
   if (/(^|[^\\])(\\\\)*\\([^\\,=]|$)/s.test(value))
     refuse(selector, 'a "\\" stands before something other than ",", "=" or "\\"');
   return value.replace(/\\([\\,=])/g, '$1');

@@ -1,0 +1,236 @@
+/** Manifests: from bytes to valid objects, with every error of every document told at its place. */
+import type { FieldError } from './field-error.ts';
+import { type KindInfo, kindOf, kinds } from './kinds.ts';
+import { formatManifestError, type ManifestError } from './manifest/error.ts';
+import { type Chunk, decode, positions, type Source, split } from './manifest/text.ts';
+import { type Parsed, parseChunk } from './manifest/yaml.ts';
+import { nearest } from './nearest.ts';
+import { type Path, pathText } from './path.ts';
+import { isObject, type JsonObject } from './schema.ts';
+import { unknownFields, validateObject } from './validate.ts';
+
+export { formatManifestError, type ManifestError, type Source };
+
+export interface ManifestDocument {
+  source: string;
+  /** Of its first line in the source, from 1. */
+  line: number;
+  info: KindInfo;
+  /** Absent where generateName stands for it. */
+  name?: string;
+  /** As the document says it. */
+  namespace?: string;
+  /** As it was written: without defaults. */
+  object: JsonObject;
+  /** Where a field stands, for errors that only the server finds. */
+  locate(path: Path): { line: number; column: number };
+}
+
+const mostBytes = 64 * 1024 * 1024;
+const mostInDocument = 1024 * 1024;
+const mostErrors = 100;
+
+/** Total: any bytes give documents or errors. `namespace` is that of documents that name none. */
+export function parseManifests(
+  sources: readonly Source[],
+  options: { namespace?: string | undefined } = {},
+): { documents: ManifestDocument[]; errors: ManifestError[] } {
+  const documents: ManifestDocument[] = [];
+  const errors: ManifestError[] = [];
+  for (const source of sources) {
+    const read = readSource(source);
+    for (const document of read.documents) documents.push(document);
+    for (const error of read.errors) errors.push(error);
+  }
+  return { documents, errors: [...errors, ...namedTwice(documents, options.namespace ?? 'default')] };
+}
+
+interface Read {
+  documents: ManifestDocument[];
+  errors: ManifestError[];
+}
+
+function readSource(source: Source): Read {
+  const fault = (message: string): Read => ({
+    documents: [],
+    errors: [{ source: source.name, line: 1, column: 1, message }],
+  });
+  if (source.bytes.length > mostBytes) return fault('holds more than 64 MiB');
+  const { text, fault: broken } = decode(source.bytes);
+  const position = lazily(() => positions(text));
+  if (broken !== undefined) {
+    return {
+      documents: [],
+      errors: [{ source: source.name, ...position()(broken.offset), message: broken.message }],
+    };
+  }
+  const chunks = split(text);
+  if (chunks.length === 0) return fault('is empty: it holds no document');
+  const read: Read = { documents: [], errors: [] };
+  for (const chunk of chunks) readChunk(chunk, { source: source.name, position, ...read });
+  return read;
+}
+
+interface Context extends Read {
+  source: string;
+  position: () => (offset: number) => { line: number; column: number };
+}
+
+function readChunk(chunk: Chunk, context: Context): void {
+  const { source, position, errors } = context;
+  const start = chunk.offset + Math.max(0, chunk.text.replace(/^---/, '   ').search(/[^\s]/));
+  if (chunk.text.length > mostInDocument) {
+    errors.push({ source, ...position()(start), message: 'the document is larger than 1 MiB' });
+    return;
+  }
+  const parsed = parseChunk(chunk);
+  for (const { offset, message } of parsed.faults) errors.push({ source, ...position()(offset), message });
+  if (parsed.faults.length > 0) return;
+  readObject(parsed.value, [], parsed, chunk, context);
+}
+
+/** `base` is the object's path in its document: [] or that of an item of a List. */
+function readObject(value: unknown, base: Path, parsed: Parsed, chunk: Chunk, context: Context): void {
+  const { source, position, documents, errors } = context;
+  const tell = (found: readonly FieldError[], name?: string): void => {
+    const told = found.slice(0, mostErrors).map((error) => located(error, name));
+    errors.push(...told.sort((one, other) => one.line - other.line || one.column - other.column));
+    if (found.length > mostErrors) {
+      const rest = `and ${found.length - mostErrors} more errors in this document`;
+      errors.push(located({ path: [], reason: 'FieldValueInvalid', message: rest }, name));
+    }
+  };
+  const located = (error: FieldError, name: string | undefined): ManifestError => {
+    const { path, reason, ...told } = error;
+    const whole = [...base, ...path];
+    return {
+      source,
+      ...position()(parsed.offsetOf(whole, reason === 'UnknownField' ? 'key' : 'value')),
+      ...(name === undefined ? {} : { object: name }),
+      ...(whole.length === 0 ? {} : { path: pathText(whole) }),
+      ...told,
+    };
+  };
+
+  if (!isObject(value)) {
+    const what = Array.isArray(value) ? 'a list' : 'a single value';
+    tell([
+      {
+        path: [],
+        reason: 'FieldValueTypeInvalid',
+        message: `found ${what}, expected an object with apiVersion and kind`,
+      },
+    ]);
+    return;
+  }
+  if (isListKind(value) && base.length === 0) {
+    const items = value.items;
+    for (const [at, item] of items.entries()) readObject(item, ['items', at], parsed, chunk, context);
+    return;
+  }
+  const info = identify(value);
+  if (!('schema' in info)) {
+    tell(info.errors);
+    return;
+  }
+  const { name, namespace } = namesOf(value);
+  const found = [...unknownFields(info.schema, value), ...validateObject(info, value)];
+  tell(found, name === undefined ? info.kind : `${info.kind}/${name}`);
+  if (found.length > 0) return;
+  documents.push({
+    source,
+    get line() {
+      return position()(parsed.offsetOf(base, 'key')).line;
+    },
+    info,
+    ...(name === undefined ? {} : { name }),
+    ...(namespace === undefined ? {} : { namespace }),
+    object: value,
+    // Read again when asked for: positions of a thousand right documents are not worth their memory.
+    locate: (path) => position()(parseChunk(chunk).offsetOf([...base, ...path], 'value')),
+  });
+}
+
+const isListKind = (value: JsonObject): value is JsonObject & { items: unknown[] } =>
+  typeof value.kind === 'string' && value.kind.endsWith('List') && Array.isArray(value.items);
+
+function namesOf(value: JsonObject): { name?: string; namespace?: string } {
+  const metadata = isObject(value.metadata) ? value.metadata : {};
+  const text = (field: unknown): string | undefined =>
+    typeof field === 'string' && field !== '' ? field : undefined;
+  const name = text(metadata.name);
+  const namespace = text(metadata.namespace);
+  return { ...(name === undefined ? {} : { name }), ...(namespace === undefined ? {} : { namespace }) };
+}
+
+/** The kind that a document says it is of, or why there is none such. */
+function identify(value: JsonObject): KindInfo | { errors: FieldError[] } {
+  const { apiVersion, kind } = value;
+  const errors: FieldError[] = [];
+  for (const name of ['apiVersion', 'kind']) {
+    const text = value[name];
+    if (typeof text === 'string' && text !== '') continue;
+    const example = name === 'kind' ? 'a kind such as Agent' : 'a group and version such as agentctl.dev/v1';
+    errors.push({
+      path: [name],
+      reason: 'FieldValueRequired',
+      message: `is missing, expected ${example}`,
+      expected: example,
+    });
+  }
+  if (typeof apiVersion !== 'string' || typeof kind !== 'string' || errors.length > 0) return { errors };
+  const info = kindOf(apiVersion, kind);
+  if (info !== undefined) return info;
+  const names = kinds.map((known) => known.kind);
+  const known = kinds.find((one) => one.kind === kind);
+  if (known !== undefined)
+    return {
+      errors: [
+        unknownWord('apiVersion', apiVersion, [known.apiVersion], `${known.apiVersion} for kind ${kind}`),
+      ],
+    };
+  return { errors: [unknownWord('kind', kind, names, `one of ${names.join(', ')}`)] };
+}
+
+function unknownWord(field: string, word: string, words: readonly string[], expected: string): FieldError {
+  const suggestion = words.length > 1 ? nearest(word, words) : undefined;
+  return {
+    path: [field],
+    reason: 'FieldValueNotSupported',
+    message: `found ${JSON.stringify(word)}, expected ${expected}`,
+    found: word,
+    expected,
+    ...(suggestion === undefined ? {} : { suggestion }),
+  };
+}
+
+function namedTwice(documents: readonly ManifestDocument[], namespace: string): ManifestError[] {
+  const first = new Map<string, ManifestDocument>();
+  return documents.flatMap((document) => {
+    const { info, name } = document;
+    if (name === undefined) return [];
+    const key = `${info.kind}/${info.namespaced ? (document.namespace ?? namespace) : ''}/${name}`;
+    const other = first.get(key);
+    if (other === undefined) {
+      first.set(key, document);
+      return [];
+    }
+    return [
+      {
+        source: document.source,
+        ...document.locate(['metadata', 'name']),
+        object: `${info.kind}/${name}`,
+        path: 'metadata.name',
+        message: `stands twice in this set, first in ${other.source}:${other.line}: rename or remove one of the two`,
+      },
+    ];
+  });
+}
+
+function lazily<T>(make: () => T): () => T {
+  let made: { value: T } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
+}

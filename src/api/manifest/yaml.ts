@@ -1,0 +1,214 @@
+/** One YAML (or JSON) document as plain data. Aliases are written out within limits, and nothing is taken twice. */
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isPair,
+  isScalar,
+  isSeq,
+  type Node,
+  type ParsedNode,
+  parseDocument,
+} from 'yaml';
+import type { Path } from '../path.ts';
+import type { Chunk, Fault } from './text.ts';
+
+export interface Parsed {
+  value: unknown;
+  faults: Fault[];
+  /** Where the value at a path stands in the source's text, or its key; the nearest thing above it where it is missing. */
+  offsetOf(path: Path, what: 'key' | 'value'): number;
+}
+
+const mostFromAliases = 10_000; // values
+const mostAliasText = 1024 * 1024; // characters
+const deepest = 100; // levels: an Agent needs 12
+
+class TooMuch extends Error {
+  readonly fault: Fault;
+  constructor(fault: Fault) {
+    super(fault.message);
+    this.fault = fault;
+  }
+}
+
+export function parseChunk(chunk: Chunk): Parsed {
+  const start = chunk.text.search(/\S/) + chunk.offset;
+  const failed = (offset: number, message: string): Parsed => ({
+    value: undefined,
+    faults: [{ offset, message }],
+    offsetOf: () => offset,
+  });
+  let document: Document.Parsed<ParsedNode, true>;
+  try {
+    // Keys are compared below: yaml's own check takes the square of their number.
+    document = parseDocument(chunk.text, { prettyErrors: false, uniqueKeys: false, logLevel: 'error' });
+  } catch (error) {
+    if (error instanceof RangeError) return failed(start, 'is nested too deeply');
+    return failed(start, `cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  // What follows the first fault of syntax is guesswork.
+  const [broken] = [...document.errors, ...document.warnings];
+  if (broken !== undefined) return failed(chunk.offset + broken.pos[0], syntaxText(broken));
+
+  const reader = new Reader(document, chunk.offset);
+  try {
+    const value = reader.read(document.contents, 0);
+    return {
+      value,
+      faults: reader.faults,
+      offsetOf: (path, what) => chunk.offset + (locate(document, path, what) ?? start - chunk.offset),
+    };
+  } catch (error) {
+    if (error instanceof TooMuch) return failed(error.fault.offset, error.fault.message);
+    throw error;
+  }
+}
+
+/** In our words where yaml's own say too little. */
+function syntaxText({ code, message }: { code: string; message: string }): string {
+  const [line = message] = message.split('\n');
+  switch (code) {
+    case 'RESOURCE_EXHAUSTION':
+      return 'is nested too deeply';
+    case 'TAB_AS_INDENT':
+      return 'found a tab as indentation, expected spaces';
+    case 'TAG_RESOLVE_FAILED':
+      return `${line.charAt(0).toLowerCase()}${line.slice(1)}; remove it: tags have no meaning here`;
+    default:
+      return line.charAt(0).toLowerCase() + line.slice(1);
+  }
+}
+
+class Reader {
+  readonly faults: Fault[] = [];
+  readonly #document: Document.Parsed<ParsedNode, true>;
+  readonly #offset: number;
+  readonly #anchors = new Map<string, Node>();
+  readonly #open = new Set<Node>();
+  #fromAliases = 0;
+  #aliasText = 0;
+  #aliasDepth = 0;
+
+  constructor(document: Document.Parsed<ParsedNode, true>, offset: number) {
+    this.#document = document;
+    this.#offset = offset;
+  }
+
+  read(node: unknown, depth: number): unknown {
+    if (isAlias(node)) return this.#alias(node, depth);
+    if (isScalar(node)) {
+      this.#anchor(node);
+      this.#count(node, node.value);
+      return node.value;
+    }
+    if (!isMap(node) && !isSeq(node)) return null;
+    this.#anchor(node);
+    this.#count(node, undefined);
+    if (depth > deepest) throw new TooMuch(this.#fault(node, `is nested more than ${deepest} levels deep`));
+    this.#open.add(node);
+    const value = isSeq(node) ? node.items.map((item) => this.read(item, depth + 1)) : this.#map(node, depth);
+    this.#open.delete(node);
+    return value;
+  }
+
+  #map(node: { items: readonly unknown[] }, depth: number): unknown {
+    const own = new Map<string, unknown>();
+    const merged = new Map<string, unknown>();
+    for (const pair of node.items) {
+      if (!isPair(pair)) continue;
+      const key = this.#key(pair.key);
+      if (key === undefined) continue;
+      const value = this.read(pair.value, depth + 1);
+      if (key === '<<' && isScalar(pair.key) && pair.key.type === 'PLAIN') {
+        for (const map of Array.isArray(value) ? value : [value]) {
+          if (typeof map !== 'object' || map === null || Array.isArray(map)) {
+            this.faults.push(this.#fault(pair.key, 'a merge key "<<" takes a map'));
+            continue;
+          }
+          for (const [name, inner] of Object.entries(map)) if (!merged.has(name)) merged.set(name, inner);
+        }
+      } else if (own.has(key)) {
+        this.faults.push(this.#fault(pair.key, `the key ${JSON.stringify(key)} stands here twice`));
+      } else own.set(key, value);
+    }
+    return Object.fromEntries([...merged, ...own]);
+  }
+
+  #key(node: unknown): string | undefined {
+    const scalar = isAlias(node) ? this.#anchors.get(node.source) : node;
+    if (isScalar(scalar) && scalar.value !== null && scalar.value !== '') {
+      this.#anchor(scalar);
+      return typeof scalar.value === 'string' ? scalar.value : (scalar.source ?? String(scalar.value));
+    }
+    this.faults.push(this.#fault(node, 'found a key that is no text'));
+    return undefined;
+  }
+
+  #alias(node: { source: string; range?: readonly number[] | null | undefined }, depth: number): unknown {
+    const target = this.#anchors.get(node.source);
+    if (target === undefined)
+      throw new TooMuch(this.#fault(node, `there is no anchor &${node.source} before this`));
+    if (this.#open.has(target))
+      throw new TooMuch(this.#fault(node, `the alias *${node.source} stands inside itself`));
+    this.#aliasDepth += 1;
+    const value = this.read(target, depth + 1);
+    this.#aliasDepth -= 1;
+    return value;
+  }
+
+  /** The last anchor of a name before an alias is the one that is meant. */
+  #anchor(node: Node & { anchor?: string }): void {
+    if (node.anchor !== undefined && this.#aliasDepth === 0) this.#anchors.set(node.anchor, node);
+  }
+
+  #count(node: unknown, value: unknown): void {
+    if (this.#aliasDepth === 0) return;
+    this.#fromAliases += 1;
+    if (typeof value === 'string') this.#aliasText += value.length;
+    if (this.#fromAliases > mostFromAliases || this.#aliasText > mostAliasText)
+      throw new TooMuch(
+        this.#fault(
+          node,
+          `its aliases stand for more than ${mostFromAliases} values or 1 MiB of text: write them out`,
+        ),
+      );
+  }
+
+  #fault(node: unknown, message: string): Fault {
+    return {
+      offset: this.#offset + (offsetOfNode(node) ?? offsetOfNode(this.#document.contents) ?? 0),
+      message,
+    };
+  }
+}
+
+const offsetOfNode = (node: unknown): number | undefined =>
+  isScalar(node) || isMap(node) || isSeq(node) || isAlias(node) ? node.range?.[0] : undefined;
+
+function locate(
+  document: Document.Parsed<ParsedNode, true>,
+  path: Path,
+  what: 'key' | 'value',
+): number | undefined {
+  let node: unknown = document.contents;
+  let found = offsetOfNode(node);
+  for (const [at, step] of path.entries()) {
+    if (isAlias(node)) node = node.resolve(document);
+    let key: unknown;
+    if (isSeq(node) && typeof step === 'number') {
+      node = node.items[step];
+      key = node;
+    } else if (isMap(node)) {
+      const pair = node.items.find(
+        (item) => isScalar(item.key) && (item.key.value === step || item.key.source === step),
+      );
+      if (pair === undefined) return found;
+      key = pair.key;
+      node = pair.value;
+    } else return found;
+    const last = at === path.length - 1;
+    found = (last && what === 'value' ? offsetOfNode(node) : undefined) ?? offsetOfNode(key) ?? found;
+  }
+  return found;
+}
