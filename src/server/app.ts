@@ -1,0 +1,58 @@
+import fastify, { type FastifyInstance } from 'fastify';
+import { ApiError } from '../api/errors.ts';
+import type { Authenticate, User } from './access.ts';
+import { answerError, toApiError } from './answer.ts';
+import { bodyLimit } from './body.ts';
+import { discoveryRoutes } from './discovery-routes.ts';
+import { healthRoutes } from './health-routes.ts';
+import type { OpenStreams } from './lines.ts';
+import { openApiRoutes } from './openapi-routes.ts';
+import type { Parts } from './parts.ts';
+import { resourceRoutes } from './resource-routes.ts';
+import { streamRoutes } from './stream-routes.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    user: User;
+  }
+}
+
+/** Answered without a token, as a kube-apiserver does it: they tell nothing. */
+const publicPaths: readonly string[] = ['/healthz', '/livez', '/readyz', '/version'];
+
+/** The HTTP side of one listener. `tls` is PEM. */
+export async function createApp(
+  parts: Parts,
+  streams: OpenStreams,
+  authenticate: Authenticate,
+  tls?: { cert: string; key: string },
+): Promise<FastifyInstance> {
+  const options = {
+    bodyLimit,
+    forceCloseConnections: 'idle',
+    routerOptions: { maxParamLength: 253, ignoreTrailingSlash: true },
+    exposeHeadRoutes: false,
+  } as const;
+  // Of the two servers only the type of the socket differs, which nothing here looks at.
+  const app = (tls === undefined ? fastify(options) : fastify({ ...options, https: tls })) as FastifyInstance;
+
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  app.decorateRequest('user');
+  app.addHook('onRequest', async (request) => {
+    if (!publicPaths.includes(request.url.split('?')[0] ?? ''))
+      request.user = authenticate(request.headers.authorization);
+  });
+  app.setErrorHandler((error, request, reply) => answerError(request, reply, toApiError(error, parts.log)));
+  app.setNotFoundHandler((request, reply) =>
+    answerError(request, reply, new ApiError('NotFound', 'the server could not find the requested resource')),
+  );
+
+  healthRoutes(app);
+  discoveryRoutes(app, parts.version);
+  openApiRoutes(app, parts.version);
+  resourceRoutes(app, parts, streams);
+  streamRoutes(app, parts, streams);
+  await app.ready();
+  return app;
+}

@@ -1,0 +1,100 @@
+import type { FastifyRequest } from 'fastify';
+import { parseDocument } from 'yaml';
+import { ApiError } from '../api/errors.ts';
+import { isObject, type JsonObject } from '../api/schema.ts';
+
+/** In bytes, as a kube-apiserver's. */
+export const bodyLimit = 3 * 1024 * 1024;
+
+const mediaType = (request: FastifyRequest): string =>
+  (request.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
+
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+function textOf(request: FastifyRequest): string {
+  try {
+    return request.body instanceof Buffer ? utf8.decode(request.body) : '';
+  } catch (cause) {
+    throw new ApiError('BadRequest', 'the body of the request is not UTF-8', { cause });
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new ApiError('BadRequest', `the body of the request is not JSON: ${(cause as Error).message}`, {
+      cause,
+    }); // JSON.parse throws a SyntaxError
+  }
+}
+
+/** JSON is YAML, and nearly every client sends it: the slow parser is for the others. */
+function parseYaml(text: string): unknown {
+  if (text.startsWith('{')) return parseJson(text);
+  try {
+    const document = parseDocument(text, { uniqueKeys: true });
+    const [error] = document.errors;
+    if (error !== undefined) throw error;
+    return document.toJS({ maxAliasCount: 100 });
+  } catch (cause) {
+    throw new ApiError('BadRequest', `the body of the request is not YAML: ${(cause as Error).message}`, {
+      cause,
+    }); // the parser throws Errors
+  }
+}
+
+function asObject(value: unknown): JsonObject {
+  if (isObject(value)) return value;
+  throw new ApiError('BadRequest', 'the body of the request must be an object');
+}
+
+const unsupported = (type: string, supported: readonly string[]): ApiError =>
+  new ApiError(
+    'UnsupportedMediaType',
+    `the body of the request was in an unknown format${type === '' ? '' : ` (${type})`} - accepted media types include: ${supported.join(', ')}`,
+  );
+
+export const unsupportedPatch = (type: string): ApiError =>
+  unsupported(type, [
+    'application/json-patch+json',
+    'application/merge-patch+json',
+    'application/apply-patch+yaml',
+  ]);
+
+/** Of create, update, delete: an object as JSON or YAML. Clients that name no type send JSON. */
+export function objectBody(request: FastifyRequest): JsonObject {
+  const type = mediaType(request);
+  if (type === '' || type === 'application/json') return asObject(parseJson(textOf(request)));
+  if (type === 'application/yaml') return asObject(parseYaml(textOf(request)));
+  throw unsupported(type, ['application/json', 'application/yaml']);
+}
+
+export const hasBody = (request: FastifyRequest): boolean =>
+  request.body instanceof Buffer && request.body.length > 0;
+
+type GivenPatch =
+  | { type: 'merge'; body: JsonObject }
+  | { type: 'strategic'; body: JsonObject }
+  | { type: 'apply'; body: JsonObject }
+  | { type: 'json'; body: object[] };
+
+/** Of a patch, still unchecked, with what its content type says that it is. */
+export function patchBody(request: FastifyRequest): GivenPatch {
+  const type = mediaType(request);
+  switch (type) {
+    case 'application/merge-patch+json':
+      return { type: 'merge', body: asObject(parseJson(textOf(request))) };
+    case 'application/strategic-merge-patch+json':
+      return { type: 'strategic', body: asObject(parseJson(textOf(request))) };
+    case 'application/apply-patch+yaml':
+      return { type: 'apply', body: asObject(parseYaml(textOf(request))) };
+    case 'application/json-patch+json': {
+      const steps = parseJson(textOf(request));
+      if (Array.isArray(steps) && steps.every(isObject)) return { type: 'json', body: steps };
+      throw new ApiError('BadRequest', 'a JSON patch must be a list of operations');
+    }
+    default:
+      throw unsupportedPatch(type);
+  }
+}

@@ -1,0 +1,157 @@
+/** What clients ask first: which groups, versions and resources are served. Documents as Kubernetes' discovery has them. */
+import { type KindInfo, kinds } from '../api/kinds.ts';
+
+const objectVerbs = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
+const subresourceVerbs = ['get', 'patch', 'update'];
+
+/** Paths below an object, or of its own, in subresources.agentctl.dev. */
+export const ownGroup = 'subresources.agentctl.dev';
+const ownResources: readonly { name: string; namespaced: boolean; verbs: string[] }[] = [
+  { name: 'agents/forecast', namespaced: true, verbs: ['get'] },
+  { name: 'agents/volumes', namespaced: true, verbs: ['delete', 'get'] },
+  { name: 'controller', namespaced: false, verbs: ['get'] },
+  { name: 'controller/stopagents', namespaced: false, verbs: ['create'] },
+  { name: 'instances/log', namespaced: true, verbs: ['get'] },
+  { name: 'plans', namespaced: false, verbs: ['create'] },
+];
+
+const groups = [...new Set(kinds.map(({ group }) => group))].filter((group) => group !== '').sort();
+const inGroup = (group: string): KindInfo[] =>
+  kinds.filter((info) => info.group === group).sort((a, b) => (a.plural < b.plural ? -1 : 1));
+
+const groupOf = (name: string): object => {
+  const version = { groupVersion: `${name}/v1`, version: 'v1' };
+  return { name, versions: [version], preferredVersion: version };
+};
+
+/** `/apis`. */
+export const apiGroupList = (): object => ({
+  kind: 'APIGroupList',
+  apiVersion: 'v1',
+  groups: [...groups, ownGroup].map(groupOf),
+});
+
+/** `/apis/<group>`; undefined for a group that is not served. */
+export const apiGroup = (group: string): object | undefined =>
+  [...groups, ownGroup].includes(group)
+    ? { kind: 'APIGroup', apiVersion: 'v1', ...groupOf(group) }
+    : undefined;
+
+/** `/api`. */
+export const apiVersions = (address: string): object => ({
+  kind: 'APIVersions',
+  versions: ['v1'],
+  serverAddressByClientCIDRs: [{ clientCIDR: '0.0.0.0/0', serverAddress: address }],
+});
+
+/** `/api/v1` and `/apis/<group>/v1`; undefined for a group that is not served. */
+export function apiResourceList(group: string): object | undefined {
+  const resources =
+    group === ownGroup
+      ? ownResources.map((own) => ({ ...own, singularName: '', kind: '' }))
+      : inGroup(group).flatMap(resourcesOf);
+  if (resources.length === 0) return undefined;
+  const groupVersion = group === '' ? 'v1' : `${group}/v1`;
+  return { kind: 'APIResourceList', apiVersion: 'v1', groupVersion, resources };
+}
+
+function resourcesOf(info: KindInfo): object[] {
+  const { plural, singular, namespaced, kind, shortNames, subresources } = info;
+  const resource = {
+    name: plural,
+    singularName: singular,
+    namespaced,
+    kind,
+    verbs: objectVerbs,
+    ...(shortNames.length === 0 ? {} : { shortNames }),
+    ...(categoriesOf(info).length === 0 ? {} : { categories: categoriesOf(info) }),
+  };
+  const below = (name: string, more: object): object => ({
+    name: `${plural}/${name}`,
+    singularName: '',
+    namespaced,
+    kind,
+    verbs: subresourceVerbs,
+    ...more,
+  });
+  return [
+    resource,
+    ...(subresources.scale === undefined
+      ? []
+      : [below('scale', { group: 'autoscaling', version: 'v1', kind: 'Scale' })]),
+    ...(subresources.status ? [below('status', {})] : []),
+  ];
+}
+
+/** `kubectl get all` shows what runs. */
+const categoriesOf = ({ kind }: KindInfo): string[] =>
+  kind === 'Agent' || kind === 'Instance' ? ['all'] : [];
+
+/** Everything in one document, for `/api` (the core group) or `/apis` (the others). */
+export function aggregated(root: '/api' | '/apis', version: string): object {
+  const names = root === '/api' ? [''] : [...groups, ownGroup];
+  return {
+    kind: 'APIGroupDiscoveryList',
+    apiVersion: `apidiscovery.k8s.io/${version}`,
+    metadata: {},
+    items: names.map((group) => ({
+      metadata: group === '' ? { creationTimestamp: null } : { name: group, creationTimestamp: null },
+      versions: [
+        {
+          version: 'v1',
+          resources: group === ownGroup ? ownDiscovery() : inGroup(group).map(discoveryOf),
+          freshness: 'Current',
+        },
+      ],
+    })),
+  };
+}
+
+function discoveryOf(info: KindInfo): object {
+  const { group, version, kind, plural, singular, namespaced, shortNames, subresources } = info;
+  const responseKind = { group, version, kind };
+  const below = (subresource: string, kindOf: object): object => ({
+    subresource,
+    responseKind: kindOf,
+    verbs: subresourceVerbs,
+  });
+  const inside = [
+    ...(subresources.scale === undefined
+      ? []
+      : [below('scale', { group: 'autoscaling', version: 'v1', kind: 'Scale' })]),
+    ...(subresources.status ? [below('status', responseKind)] : []),
+  ];
+  return {
+    resource: plural,
+    responseKind,
+    scope: namespaced ? 'Namespaced' : 'Cluster',
+    singularResource: singular,
+    verbs: objectVerbs,
+    ...(shortNames.length === 0 ? {} : { shortNames }),
+    ...(categoriesOf(info).length === 0 ? {} : { categories: categoriesOf(info) }),
+    ...(inside.length === 0 ? {} : { subresources: inside }),
+  };
+}
+
+/** Without kinds of their own: clients leave such resources out of their lists, and only agentctl asks for them. */
+function ownDiscovery(): object[] {
+  const roots = new Map<string, (typeof ownResources)[number][]>();
+  for (const own of ownResources) {
+    const root = own.name.split('/')[0] ?? '';
+    roots.set(root, [...(roots.get(root) ?? []), own]);
+  }
+  return Array.from(roots, ([resource, parts]) => ({
+    resource,
+    responseKind: { group: '', version: '', kind: '' },
+    scope: parts[0]?.namespaced === true ? 'Namespaced' : 'Cluster',
+    singularResource: '',
+    verbs: parts.find(({ name }) => name === resource)?.verbs ?? [],
+    subresources: parts
+      .filter(({ name }) => name !== resource)
+      .map(({ name, verbs }) => ({
+        subresource: name.slice(resource.length + 1),
+        responseKind: { group: '', version: '', kind: '' },
+        verbs,
+      })),
+  }));
+}

@@ -1,0 +1,189 @@
+/** OpenAPI 3 and 2 of what is served, from the kinds' schemas: `kubectl explain` and client-side validation read it. */
+import { type KindInfo, kinds } from '../api/kinds.ts';
+import { isObject, type JsonObject } from '../api/schema.ts';
+import { groupPath } from './resource-routes.ts';
+
+type Gvk = { group: string; version: string; kind: string };
+
+const gvkOf = ({ group, version, kind }: KindInfo): Gvk => ({ group, version, kind });
+
+/** As Kubernetes names schemas: the group backwards, then version and kind. */
+const schemaName = ({ group, version, kind }: KindInfo): string =>
+  group === ''
+    ? `io.k8s.api.core.${version}.${kind}`
+    : `${group.split('.').reverse().join('.')}.${version}.${kind}`;
+
+/** Without our own extensions. */
+function published(node: unknown): unknown {
+  if (Array.isArray(node)) return node.map(published);
+  if (!isObject(node)) return node;
+  return Object.fromEntries(
+    Object.entries(node)
+      .filter(([name]) => !name.startsWith('x-agentctl-'))
+      .map(([name, value]) => [name, published(value)]),
+  );
+}
+
+const components = (infos: readonly KindInfo[]): JsonObject =>
+  Object.fromEntries(
+    infos.flatMap((info) => {
+      const name = schemaName(info);
+      const schema = published(info.schema) as JsonObject; // a kind's schema is an object
+      return [
+        [name, { ...schema, 'x-kubernetes-group-version-kind': [gvkOf(info)] }],
+        [`${name}List`, listSchema(info)],
+      ];
+    }),
+  );
+
+const listSchema = (info: KindInfo): JsonObject => ({
+  type: 'object',
+  description: `A list of ${info.plural}.`,
+  required: ['items'],
+  properties: {
+    apiVersion: { type: 'string', description: 'The version of the list.' },
+    kind: { type: 'string', description: 'The kind of the list.' },
+    metadata: { type: 'object', description: 'Of the list.' },
+    items: {
+      type: 'array',
+      description: 'The objects.',
+      items: { $ref: `#/components/schemas/${schemaName(info)}` },
+    },
+  },
+  'x-kubernetes-group-version-kind': [{ ...gvkOf(info), kind: `${info.kind}List` }],
+});
+
+const queries: Record<string, string> = {
+  dryRun: 'All: the request goes through all stages, but nothing is kept.',
+  fieldManager: 'Who makes the change, for metadata.managedFields.',
+  fieldValidation: 'What is done about unknown and duplicate fields: Ignore, Warn or Strict.',
+  force: 'Apply takes over fields of other managers.',
+  labelSelector: 'Chooses by labels.',
+  fieldSelector: 'Chooses by fields.',
+  limit: 'At most so many; the answer says how to go on.',
+  continue: 'Where the last answer ended.',
+  watch: 'Changes as they come instead of a list.',
+  resourceVersion: 'From which version on.',
+  timeoutSeconds: 'When the watch ends.',
+};
+
+const queryParameters = (names: readonly string[]): object[] =>
+  names.map((name) => ({
+    name,
+    in: 'query',
+    description: queries[name],
+    schema: {
+      type:
+        name === 'limit' || name === 'timeoutSeconds'
+          ? 'integer'
+          : name === 'watch' || name === 'force'
+            ? 'boolean'
+            : 'string',
+    },
+  }));
+
+const writeQueries = ['dryRun', 'fieldManager', 'fieldValidation'];
+const listQueries = [
+  'labelSelector',
+  'fieldSelector',
+  'limit',
+  'continue',
+  'resourceVersion',
+  'watch',
+  'timeoutSeconds',
+];
+
+interface Operation {
+  method: 'get' | 'post' | 'put' | 'patch' | 'delete';
+  action: string;
+  parameters: readonly string[];
+  body?: readonly string[];
+  answer: string;
+}
+
+function operationsOf(info: KindInfo, of: 'collection' | 'object'): Operation[] {
+  const one = schemaName(info);
+  const json = ['application/json', 'application/yaml'];
+  if (of === 'collection')
+    return [
+      { method: 'get', action: 'list', parameters: listQueries, answer: `${one}List` },
+      { method: 'post', action: 'post', parameters: writeQueries, body: json, answer: one },
+      {
+        method: 'delete',
+        action: 'deletecollection',
+        parameters: [...listQueries.slice(0, 4), 'dryRun'],
+        answer: `${one}List`,
+      },
+    ];
+  const patches = [
+    'application/json-patch+json',
+    'application/merge-patch+json',
+    'application/apply-patch+yaml',
+  ];
+  return [
+    { method: 'get', action: 'get', parameters: [], answer: one },
+    { method: 'put', action: 'put', parameters: writeQueries, body: json, answer: one },
+    { method: 'patch', action: 'patch', parameters: [...writeQueries, 'force'], body: patches, answer: one },
+    { method: 'delete', action: 'delete', parameters: ['dryRun'], answer: one },
+  ];
+}
+
+const content = (types: readonly string[], name: string): object =>
+  Object.fromEntries(types.map((type) => [type, { schema: { $ref: `#/components/schemas/${name}` } }]));
+
+function pathItem(info: KindInfo, of: 'collection' | 'object', path: string): object {
+  const names = Array.from(path.matchAll(/\{(\w+)\}/g), ([, name]) => name ?? '');
+  const items = operationsOf(info, of).map(({ method, action, parameters, body, answer }) => [
+    method,
+    {
+      operationId: `${action}${info.kind}${of === 'collection' ? 'Collection' : ''}`,
+      parameters: queryParameters(parameters),
+      ...(body === undefined
+        ? {}
+        : { requestBody: { required: true, content: content(body, schemaName(info)) } }),
+      responses: { 200: { description: 'OK', content: content(['application/json'], answer) } },
+      'x-kubernetes-action': action,
+      'x-kubernetes-group-version-kind': gvkOf(info),
+    },
+  ]);
+  return {
+    parameters: names.map((name) => ({ name, in: 'path', required: true, schema: { type: 'string' } })),
+    ...Object.fromEntries(items),
+  };
+}
+
+function pathsOf(infos: readonly KindInfo[]): JsonObject {
+  const paths: JsonObject = {};
+  for (const info of infos) {
+    const root = groupPath(info);
+    const collection = `${root}${info.namespaced ? '/namespaces/{namespace}' : ''}/${info.plural}`;
+    paths[`${collection}`] = pathItem(info, 'collection', collection);
+    paths[`${collection}/{name}`] = pathItem(info, 'object', `${collection}/{name}`);
+  }
+  return paths;
+}
+
+/** Where each group version's document is, without a slash at its front: `api/v1`, `apis/agentctl.dev/v1`. */
+export const groupVersionPaths = [...new Set(kinds.map((info) => groupPath(info).slice(1)))].sort();
+
+/** Of one group version; undefined where it is not served. */
+export function openApiV3(groupVersionPath: string, version: string): object | undefined {
+  const infos = kinds.filter((info) => groupPath(info).slice(1) === groupVersionPath);
+  if (infos.length === 0) return undefined;
+  return {
+    openapi: '3.0.0',
+    info: { title: 'agentctl', version },
+    paths: pathsOf(infos),
+    components: { schemas: components(infos) },
+  };
+}
+
+/** All definitions, for clients of before OpenAPI 3. Paths are left out: those clients use definitions alone. */
+export const openApiV2 = (version: string): object => ({
+  swagger: '2.0',
+  info: { title: 'agentctl', version },
+  paths: {},
+  definitions: JSON.parse(
+    JSON.stringify(components(kinds)).replaceAll('#/components/schemas/', '#/definitions/'),
+  ),
+});

@@ -1,0 +1,75 @@
+import type { FastifyRequest } from 'fastify';
+import { ApiError } from '../api/errors.ts';
+import type { ListOptions, WriteOptions } from '../client/resources.ts';
+
+type Query = Readonly<Record<string, string | string[] | undefined>>;
+
+const queryOf = (request: FastifyRequest): Query => request.query as Query; // fastify's own parser makes exactly this
+
+/** The last of several; the empty text counts as absent. */
+export function text(request: FastifyRequest, name: string): string | undefined {
+  const value = queryOf(request)[name];
+  const last = Array.isArray(value) ? value.at(-1) : value;
+  return last === '' ? undefined : last;
+}
+
+/** As Kubernetes reads booleans in a query: `?watch`, `?watch=1` and `?watch=true` are true. */
+export function flag(request: FastifyRequest, name: string): boolean {
+  const value = queryOf(request)[name];
+  const last = Array.isArray(value) ? value.at(-1) : value;
+  return last !== undefined && !['0', 'false', 'f'].includes(last.toLowerCase());
+}
+
+export function number(request: FastifyRequest, name: string): number | undefined {
+  const value = text(request, name);
+  if (value === undefined) return undefined;
+  if (!/^\d{1,15}$/.test(value))
+    throw new ApiError('BadRequest', `query ${name}: ${JSON.stringify(value)} is not a whole number`);
+  return Number(value);
+}
+
+export const listOptions = (request: FastifyRequest): ListOptions => ({
+  labelSelector: text(request, 'labelSelector'),
+  fieldSelector: text(request, 'fieldSelector'),
+  limit: number(request, 'limit'),
+  continue: text(request, 'continue'),
+  resourceVersion: text(request, 'resourceVersion'),
+});
+
+/** A list at exactly one version; "not older than" it, which is all that others ask for, the newest always is. */
+export const exactVersion = (request: FastifyRequest): string | undefined =>
+  text(request, 'resourceVersionMatch') === 'Exact' ? text(request, 'resourceVersion') : undefined;
+
+/** Only `All` is known; `given` is what the body of a delete says. */
+export function dryRunOf(request: FastifyRequest, given?: unknown): boolean {
+  const values = [given ?? queryOf(request).dryRun ?? []].flat();
+  for (const value of values) {
+    if (value !== 'All')
+      throw new ApiError(
+        'Invalid',
+        `dryRun: Unsupported value: ${JSON.stringify(value)}: supported values: "All"`,
+      );
+  }
+  return values.length > 0;
+}
+
+export function writeOptions(request: FastifyRequest): WriteOptions {
+  const fieldValidation = text(request, 'fieldValidation') ?? 'Warn';
+  if (fieldValidation !== 'Strict' && fieldValidation !== 'Warn' && fieldValidation !== 'Ignore')
+    throw new ApiError(
+      'Invalid',
+      `fieldValidation: Unsupported value: "${fieldValidation}": supported values: "Ignore", "Strict", "Warn"`,
+    );
+  return {
+    dryRun: dryRunOf(request),
+    fieldManager: text(request, 'fieldManager') ?? managerOf(request),
+    fieldValidation,
+    force: flag(request, 'force'),
+  };
+}
+
+/** Who writes, where the client does not say: its program's name, as a kube-apiserver has it. */
+function managerOf(request: FastifyRequest): string {
+  const name = request.headers['user-agent']?.split('/')[0]?.slice(0, 128);
+  return name === undefined || name === '' ? 'unknown' : name;
+}

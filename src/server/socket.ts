@@ -1,0 +1,46 @@
+import { chmod, lstat, mkdir, rm } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { dirname } from 'node:path';
+
+/** The socket cannot be had; the message says why and what to do. */
+export class SocketError extends Error {
+  constructor(message: string, options: { cause?: unknown } = {}) {
+    super(message, options);
+    this.name = 'SocketError';
+  }
+}
+
+/**
+ * Makes place for a unix socket: its folder with mode 0700, what a dead controller left there gone. A socket that
+ * somebody answers on, and a file that is no socket, are left alone: SocketError.
+ */
+export async function prepareSocket(path: string): Promise<void> {
+  if (Buffer.byteLength(path) > 107)
+    throw new SocketError(`the socket's path is over 107 bytes long, which no unix socket can be: ${path}`);
+  const made = await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  if (made !== undefined) await chmod(dirname(path), 0o700);
+  const found = await lstat(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (found === undefined) return;
+  if (!found.isSocket())
+    throw new SocketError(`${path} is in the way and is no socket; remove it or choose another path`);
+  if (await answers(path))
+    throw new SocketError(`another controller listens on ${path}; stop it first: agentctl controller stop`);
+  await rm(path);
+}
+
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    socket.on('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    // Refused: nobody has it open. Anything else (a full backlog, no permission) is somebody.
+    socket.on('error', (error: NodeJS.ErrnoException) =>
+      resolve(error.code !== 'ECONNREFUSED' && error.code !== 'ENOENT'),
+    );
+  });
+}

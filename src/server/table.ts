@@ -1,0 +1,113 @@
+/** Tables, as `get` prints them: the columns that schemas/ lists, and the cells that no JSON path can say. */
+import { type Column, type KindInfo, kinds } from '../api/kinds.ts';
+import type { AnyObject, Kind, Kinds } from '../api/objects.ts';
+import { age, humanDuration, parseTime } from '../api/time.ts';
+import type { IncludeObject, PartialObjectMetadata, Table, TableColumn, TableRow } from '../client/tables.ts';
+import { compilePath } from './cell.ts';
+
+type Cell = string | number | null;
+
+const next = (what: string | undefined, at: string | undefined, now: number): string => {
+  const due = at === undefined ? undefined : parseTime(at);
+  if (what === undefined || due === undefined) return what ?? '';
+  return due <= now ? `${what} now` : `${what} in ${humanDuration(due - now)}`;
+};
+
+/** By kind and column: in place of the column's JSON path, which only our CRDs need. */
+const computed: { readonly [K in Kind]?: Readonly<Record<string, (object: Kinds[K], now: number) => Cell>> } =
+  {
+    Agent: {
+      Ready: ({ spec, status }) => `${status?.readyReplicas ?? 0}/${spec.suspend ? 0 : spec.replicas}`,
+      Restarts: ({ status }) => status?.restartCount ?? 0,
+      Next: ({ status }, now) => next(status?.nextAction, status?.nextAt, now),
+    },
+    ConfigMap: {
+      Data: ({ data, binaryData }) => Object.keys(data ?? {}).length + Object.keys(binaryData ?? {}).length,
+    },
+    Event: {
+      'Last Seen': ({ lastTimestamp, eventTime, metadata }, now) =>
+        age(lastTimestamp ?? eventTime ?? metadata.creationTimestamp, now),
+      Object: ({ involvedObject: { kind, name } }) => `${kind?.toLowerCase() ?? ''}/${name ?? ''}`,
+      Message: ({ message }) => message?.trim() ?? '',
+    },
+    Instance: {
+      Run: ({ status }) => status?.run?.number ?? 0,
+      Restarts: ({ status }) => status?.restartCount ?? 0,
+    },
+    Runtime: {
+      Running: ({ status }) => status?.running ?? 0,
+      Queued: ({ status }) => status?.queued ?? 0,
+      Breaker: ({ status }) => status?.breaker?.state ?? 'Closed',
+    },
+    Secret: { Data: ({ data }) => Object.keys(data ?? {}).length },
+  };
+
+interface TableField {
+  column: TableColumn;
+  cell(object: AnyObject, now: number): Cell;
+}
+
+const nameField: TableField = {
+  column: {
+    name: 'Name',
+    type: 'string',
+    format: 'name',
+    description: 'The name of the object.',
+    priority: 0,
+  },
+  cell: ({ metadata }) => metadata.name,
+};
+
+function fieldOf(info: KindInfo, { jsonPath, name, type, priority }: Column): TableField {
+  const column = { name, type, format: '', description: `From ${jsonPath}.`, priority };
+  // Its functions are handed objects of this kind only.
+  const own = computed[info.kind] as Record<string, TableField['cell']> | undefined;
+  const cell = own?.[name];
+  if (cell !== undefined) return { column, cell };
+  const find = compilePath(jsonPath);
+  return {
+    column,
+    cell(object, now) {
+      const value = find(object);
+      if (type === 'date') return age(typeof value === 'string' ? value : undefined, now);
+      return typeof value === 'number' ? value : value === undefined || value === null ? null : String(value);
+    },
+  };
+}
+
+/** kubectl shows when an event was seen, not its name, unless asked for wide. */
+const layouts = new Map<Kind, readonly TableField[]>(
+  kinds.map((info) => {
+    const listed = info.columns.map((column) => fieldOf(info, column));
+    const hidden = { ...nameField, column: { ...nameField.column, priority: 1 } };
+    return [info.kind, info.kind === 'Event' ? [...listed, hidden] : [nameField, ...listed]];
+  }),
+);
+
+/** A Table of these objects, as of `now`. */
+export function tableOf(
+  kind: Kind,
+  objects: readonly AnyObject[],
+  now: number,
+  include: NonNullable<IncludeObject['includeObject']>,
+  metadata: Table['metadata'],
+): Table {
+  const fields = layouts.get(kind) ?? [nameField];
+  return {
+    kind: 'Table',
+    apiVersion: 'meta.k8s.io/v1',
+    metadata,
+    columnDefinitions: fields.map(({ column }) => column),
+    rows: objects.map((object): TableRow => {
+      const cells = fields.map(({ cell }) => cell(object, now));
+      if (include === 'None') return { cells };
+      return { cells, object: include === 'Object' ? object : metadataOf(object) };
+    }),
+  };
+}
+
+export const metadataOf = ({ metadata }: AnyObject): PartialObjectMetadata => ({
+  kind: 'PartialObjectMetadata',
+  apiVersion: 'meta.k8s.io/v1',
+  metadata,
+});
