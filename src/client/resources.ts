@@ -1,4 +1,15 @@
 import type { Kind, Kinds, New, ObjectKey } from '../api/objects.ts';
+import type {
+  DeleteOptions,
+  List,
+  ListOptions,
+  Patch,
+  WatchEvent,
+  WatchOptions,
+  WriteOptions,
+} from '../api/requests.ts';
+
+export type * from '../api/requests.ts';
 
 /**
  * The API as its clients see it, the controller included: over the embedded registry (local.ts) or over HTTP (http.ts).
@@ -26,55 +37,3 @@ export interface Resources {
   /** Answers the object: gone, or with its deletionTimestamp where finalizers hold it. */
   delete<K extends Kind>(kind: K, key: ObjectKey, options?: DeleteOptions): Promise<Kinds[K]>;
 }
-
-export interface List<T> {
-  items: T[];
-  metadata: { resourceVersion: string; continue?: string; remainingItemCount?: number };
-}
-
-export interface ListOptions {
-  /** Absent: all namespaces. */
-  namespace?: string | undefined;
-  labelSelector?: string | undefined;
-  fieldSelector?: string | undefined;
-  limit?: number | undefined;
-  continue?: string | undefined;
-  resourceVersion?: string | undefined;
-}
-
-export interface WatchOptions {
-  namespace?: string | undefined;
-  labelSelector?: string | undefined;
-  fieldSelector?: string | undefined;
-  /** Absent: first an ADDED for each object that is there. */
-  resourceVersion?: string | undefined;
-  allowWatchBookmarks?: boolean | undefined;
-  signal: AbortSignal;
-}
-
-export type WatchEvent<T> =
-  | { type: 'ADDED' | 'MODIFIED' | 'DELETED'; object: T }
-  | { type: 'BOOKMARK'; object: { metadata: { resourceVersion: string } } };
-
-export interface WriteOptions {
-  dryRun?: boolean | undefined;
-  /** Who writes, for managedFields. */
-  fieldManager?: string | undefined;
-  fieldValidation?: 'Strict' | 'Warn' | 'Ignore' | undefined;
-  /** Server-side apply: take over fields of other managers instead of a Conflict. */
-  force?: boolean | undefined;
-}
-
-export interface DeleteOptions {
-  dryRun?: boolean | undefined;
-  preconditions?: { uid?: string | undefined; resourceVersion?: string | undefined } | undefined;
-  propagationPolicy?: 'Background' | 'Foreground' | 'Orphan' | undefined;
-}
-
-export type Patch =
-  /** RFC 7386. */
-  | { type: 'merge'; body: object }
-  /** RFC 6902. */
-  | { type: 'json'; body: readonly object[] }
-  /** Server-side apply. */
-  | { type: 'apply'; body: object };

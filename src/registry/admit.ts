@@ -1,0 +1,153 @@
+import { withDefaults } from '../api/defaults.ts';
+import { deepEqual } from '../api/equal.ts';
+import type { KindInfo } from '../api/kinds.ts';
+import type { ObjectMeta } from '../api/objects.ts';
+import { fieldErrorsToStatus, validateObject, validateUpdate } from '../api/validate.ts';
+import { conflict, forbidden, modified } from './errors.ts';
+import type { AnyResource } from './object.ts';
+import type { Subresource } from './options.ts';
+
+/** What the server says of an object, whatever a client sends. */
+function serverMetadata(live: ObjectMeta): Partial<ObjectMeta> {
+  const { name, namespace, uid, resourceVersion, generation, creationTimestamp } = live;
+  const { deletionTimestamp, deletionGracePeriodSeconds } = live;
+  return {
+    name,
+    ...(namespace === undefined ? {} : { namespace }),
+    uid,
+    resourceVersion,
+    ...(generation === undefined ? {} : { generation }),
+    creationTimestamp,
+    ...(deletionTimestamp === undefined ? {} : { deletionTimestamp }),
+    ...(deletionGracePeriodSeconds === undefined ? {} : { deletionGracePeriodSeconds }),
+  };
+}
+
+/** The object that is to be created: metadata by the server, no status where that is a subresource. Not yet defaulted. */
+export function admitNew(
+  info: KindInfo,
+  sent: AnyResource,
+  server: { name: string; uid: string; creationTimestamp: string },
+): AnyResource {
+  const { labels, annotations, finalizers, ownerReferences, generateName, namespace } = sent.metadata;
+  const metadata: ObjectMeta = {
+    name: server.name,
+    ...(generateName === undefined ? {} : { generateName }),
+    ...(namespace === undefined ? {} : { namespace }),
+    uid: server.uid,
+    resourceVersion: '',
+    ...(info.group === '' ? {} : { generation: 1 }),
+    creationTimestamp: server.creationTimestamp,
+    ...(labels === undefined ? {} : { labels }),
+    ...(annotations === undefined ? {} : { annotations }),
+    ...(finalizers === undefined ? {} : { finalizers }),
+    ...(ownerReferences === undefined ? {} : { ownerReferences }),
+  };
+  const { status, ...rest } = sent;
+  const kept = info.subresources.status || status === undefined ? rest : sent;
+  return byKind(info, { ...kept, metadata });
+}
+
+/** The object that takes the place of `live`: of a `status` write only the status is taken, else all but the status. */
+export function admitUpdate(
+  info: KindInfo,
+  live: AnyResource,
+  sent: AnyResource,
+  subresource: Subresource | undefined,
+): AnyResource {
+  if (subresource === 'status') {
+    const { status: _, ...rest } = live;
+    return sent.status === undefined ? rest : { ...rest, status: sent.status };
+  }
+  const { labels, annotations, finalizers, ownerReferences } = sent.metadata;
+  const { generateName } = live.metadata;
+  const metadata = {
+    ...serverMetadata(live.metadata),
+    ...(generateName === undefined ? {} : { generateName }),
+    ...(labels === undefined ? {} : { labels }),
+    ...(annotations === undefined ? {} : { annotations }),
+    ...(finalizers === undefined ? {} : { finalizers }),
+    ...(ownerReferences === undefined ? {} : { ownerReferences }),
+  } as ObjectMeta; // name, uid and the like come from serverMetadata
+  if (!info.subresources.status) return byKind(info, { ...sent, metadata });
+  const { status: _, ...rest } = sent;
+  const status = live.status === undefined ? {} : { status: live.status };
+  return byKind(info, { ...rest, metadata, ...status });
+}
+
+/** What an applied configuration can say: nothing of what the server sets, and the status only through its subresource. */
+export function admitConfiguration(
+  info: KindInfo,
+  sent: AnyResource,
+  subresource: Subresource | undefined,
+): AnyResource {
+  const { name, namespace, labels, annotations, finalizers, ownerReferences } = sent.metadata;
+  const identity = { name, ...(namespace === undefined ? {} : { namespace }) };
+  const { status, metadata: _, ...rest } = sent;
+  if (subresource === 'status') {
+    const { apiVersion, kind } = sent;
+    const metadata = identity as ObjectMeta; // an applied configuration is a part of an object
+    return { apiVersion, kind, metadata, ...(status === undefined ? {} : { status }) };
+  }
+  const metadata = {
+    ...identity,
+    ...(labels === undefined ? {} : { labels }),
+    ...(annotations === undefined ? {} : { annotations }),
+    ...(finalizers === undefined ? {} : { finalizers }),
+    ...(ownerReferences === undefined ? {} : { ownerReferences }),
+  } as ObjectMeta; // as above
+  const kept = info.subresources.status || status === undefined ? {} : { status };
+  return byKind(info, { ...rest, metadata, ...kept });
+}
+
+/** What a kind asks for beyond its schema. */
+function byKind(info: KindInfo, object: AnyResource): AnyResource {
+  if (info.kind !== 'Secret' || object.stringData === undefined) return object;
+  const { stringData, data, ...rest } = object;
+  if (typeof stringData !== 'object' || stringData === null) return object;
+  const encoded = Object.entries(stringData).map(([key, value]) => [
+    key,
+    typeof value === 'string' ? Buffer.from(value).toString('base64') : value,
+  ]);
+  return { ...rest, data: { ...(data as object | undefined), ...Object.fromEntries(encoded) } }; // validated later
+}
+
+/** A write that names a uid or a resourceVersion means that object, in that state. */
+export function checkPinned(info: KindInfo, live: AnyResource, sent: { metadata: ObjectMeta }): void {
+  const { uid, resourceVersion } = sent.metadata;
+  const { name } = live.metadata;
+  if (uid !== undefined && uid !== '' && uid !== live.metadata.uid) {
+    const why = `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${live.metadata.uid}`;
+    throw conflict(info, name, why);
+  }
+  const pinned = resourceVersion !== undefined && resourceVersion !== '';
+  if (pinned && resourceVersion !== live.metadata.resourceVersion) throw modified(info, name);
+}
+
+export const defaulted = (info: KindInfo, object: AnyResource): AnyResource =>
+  withDefaults(info.schema, object);
+
+/** Throws ApiError Invalid with all that is wrong. */
+export function validate(info: KindInfo, object: AnyResource, live: AnyResource | undefined): void {
+  const errors = [
+    ...validateObject(info, object),
+    ...(live === undefined ? [] : validateUpdate(info, object, live)),
+  ];
+  if (errors.length > 0) throw fieldErrorsToStatus(info, object.metadata.name, errors);
+  const { deletionTimestamp, finalizers = [] } = live?.metadata ?? {};
+  if (deletionTimestamp === undefined) return;
+  const added = (object.metadata.finalizers ?? []).filter((finalizer) => !finalizers.includes(finalizer));
+  if (added.length > 0) {
+    const why = `no new finalizers can be added if the object is being deleted, found new finalizers ${JSON.stringify(added)}`;
+    throw forbidden(info, object.metadata.name, why);
+  }
+}
+
+/** One more where anything but metadata and status changed; kinds of the core group do not count. */
+export function withGeneration(info: KindInfo, live: AnyResource, next: AnyResource): AnyResource {
+  if (info.group === '') return next;
+  const { metadata: _, status: __, ...before } = live;
+  const { metadata, status: ___, ...after } = next;
+  if (deepEqual(before, after)) return next;
+  return { ...next, metadata: { ...metadata, generation: (live.metadata.generation ?? 0) + 1 } };
+}

@@ -1,0 +1,111 @@
+import { ApiError } from '../api/errors.ts';
+import type { KindInfo } from '../api/kinds.ts';
+import type { ManagedFieldsEntry, ObjectKey } from '../api/objects.ts';
+import { isObject } from '../api/schema.ts';
+import { formatTime } from '../api/time.ts';
+import { admitConfiguration, admitNew, checkPinned, defaulted, validate } from './admit.ts';
+import { insertNew, replace } from './commit.ts';
+import { type Context, withManagers, withoutManagers, writerOf } from './context.ts';
+import { decodeBody } from './decode.ts';
+import { badRequest, conflict, notFound } from './errors.ts';
+import { decodeManagers, type Manager } from './managers.ts';
+import type { AnyResource } from './object.ts';
+import type { RegistryWriteOptions } from './options.ts';
+import { afterApply, owned } from './ownership.ts';
+import { retried } from './records.ts';
+import { shapeFor } from './shapes.ts';
+import { fieldsOf } from './structure.ts';
+
+/**
+ * Server-side apply; makes the object where it is not there. Throws ApiError Conflict with the fields that other managers
+ * own with other values, unless `force`.
+ */
+export async function apply(
+  context: Context,
+  info: KindInfo,
+  key: ObjectKey,
+  body: object,
+  options: RegistryWriteOptions,
+): Promise<AnyResource> {
+  checkRequest(body, options);
+  const sent = decodeBody(info, body, key, options);
+  const config = admitConfiguration(info, sent, options.subresource);
+  return retried(async () => {
+    const live = await context.records.read(info, key);
+    if (live !== undefined) {
+      checkPinned(info, live, sent);
+      return applyTo(context, info, live, config, options);
+    }
+    if (options.subresource !== undefined) throw notFound(info, key.name);
+    const { uid } = sent.metadata;
+    if (uid !== undefined && uid !== '') {
+      const why = `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`;
+      throw conflict(info, key.name, why);
+    }
+    return createByApply(context, info, key, config, options);
+  });
+}
+
+function checkRequest(body: object, { fieldManager }: RegistryWriteOptions): void {
+  if (fieldManager === undefined || fieldManager === '') {
+    throw new ApiError(
+      'Invalid',
+      'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch',
+    );
+  }
+  const metadata = 'metadata' in body ? body.metadata : undefined;
+  const managed = isObject(metadata) ? metadata.managedFields : undefined;
+  if (Array.isArray(managed) && managed.length > 0) throw badRequest('metadata.managedFields must be nil');
+}
+
+async function applyTo(
+  context: Context,
+  info: KindInfo,
+  live: AnyResource,
+  config: AnyResource,
+  options: RegistryWriteOptions,
+): Promise<AnyResource> {
+  const before = withoutManagers(live);
+  const shape = shapeFor(info);
+  const managers = startingManagers(info, before, live.metadata.managedFields);
+  const writer = writerOf(info, 'Apply', options);
+  const time = formatTime(context.clock.now());
+  const applied = afterApply(before, config, shape, managers, writer, time, options.force === true);
+  if (applied.object === before && applied.managers === managers) return live;
+  const object = applied.object as AnyResource; // an AnyResource with another laid over it
+  const next = object === before ? before : defaulted(info, object);
+  if (next !== before) validate(info, next, live);
+  return replace(context, info, live, withManagers(next, applied.managers), options);
+}
+
+/** What was there before anybody's fields were noted is protected from the first apply (managedfields, skipnonapplied). */
+function startingManagers(
+  info: KindInfo,
+  live: AnyResource,
+  entries: ManagedFieldsEntry[] | undefined,
+): readonly Manager[] {
+  const managers = decodeManagers(entries);
+  if (managers.length > 0) return managers;
+  const { status: _, ...rest } = live;
+  const fields = owned(fieldsOf(rest, shapeFor(info)));
+  return [{ manager: 'before-first-apply', operation: 'Update', apiVersion: info.apiVersion, fields }];
+}
+
+function createByApply(
+  context: Context,
+  info: KindInfo,
+  key: ObjectKey,
+  config: AnyResource,
+  options: RegistryWriteOptions,
+): Promise<AnyResource> {
+  const time = formatTime(context.clock.now());
+  const writer = writerOf(info, 'Apply', options);
+  const server = { name: key.name, uid: context.ids.uid(), creationTimestamp: time };
+  return insertNew(
+    context,
+    info,
+    admitNew(info, config, server),
+    options,
+    () => afterApply({}, config, shapeFor(info), [], writer, time, true).managers,
+  );
+}

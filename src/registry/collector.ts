@@ -1,0 +1,184 @@
+import { isApiError } from '../api/errors.ts';
+import { type KindInfo, kindByPlural, kinds } from '../api/kinds.ts';
+import type { ObjectKey } from '../api/objects.ts';
+import { replace } from './commit.ts';
+import type { Context } from './context.ts';
+import { foreground, orphan, remove } from './delete.ts';
+import { isTerminating } from './namespaces.ts';
+import { type AnyResource, decodeRow, prefixOf, storeKey } from './object.ts';
+import { type Followers, retried } from './records.ts';
+
+/** What a key of the store names. */
+function parseKey(key: string): { info: KindInfo; key: ObjectKey } | undefined {
+  const [, group = '', plural = '', first = '', second] = key.split('/');
+  const info = kindByPlural(group === 'core' ? '' : group, 'v1', plural);
+  if (info === undefined) return undefined;
+  return { info, key: second === undefined ? { name: first } : { namespace: first, name: second } };
+}
+
+/**
+ * What follows from a deletion, as Kubernetes' garbage collector and namespace controller do it: dependents go with
+ * their last owner, a finalizer of a propagation policy is worked off, a Namespace takes along what is in it.
+ * Keys are looked at one after the other; what is to be done follows from the objects alone, so a key may be looked at
+ * at any time and as often as one likes.
+ */
+export class Collector implements Followers {
+  readonly #context: Context;
+  readonly #waiting = new Set<string>();
+  /** Namespaces that are being emptied, by name: their keys. */
+  readonly #terminating = new Map<string, string>();
+  #running: Promise<void> | undefined;
+
+  constructor(context: Context) {
+    this.#context = context;
+  }
+
+  written(key: string, object: AnyResource): void {
+    const { finalizers = [], ownerReferences = [] } = object.metadata;
+    const { owners } = this.#context.records;
+    const isTheirs =
+      isTerminating(object) &&
+      (object.kind === 'Namespace' || finalizers.includes(foreground) || finalizers.includes(orphan));
+    if (isTheirs || ownerReferences.some(({ uid }) => !owners.exists(uid))) this.look(key);
+  }
+
+  removed(_key: string, { metadata }: AnyResource): void {
+    const { owners } = this.#context.records;
+    for (const dependent of owners.dependents(metadata.uid)) this.look(dependent);
+    for (const { uid } of metadata.ownerReferences ?? []) this.look(owners.keyOf(uid));
+    if (metadata.namespace !== undefined) this.look(this.#terminating.get(metadata.namespace));
+  }
+
+  /** Resolves when nothing is left to be done. */
+  async settled(): Promise<void> {
+    while (this.#running !== undefined) await this.#running;
+  }
+
+  look(key: string | undefined): void {
+    if (key === undefined) return;
+    this.#waiting.add(key);
+    if (this.#running === undefined) this.#start();
+  }
+
+  #start(): void {
+    this.#running = this.#work().finally(() => {
+      this.#running = undefined;
+      if (this.#waiting.size > 0) this.#start();
+    });
+  }
+
+  async #work(): Promise<void> {
+    for (const key of this.#waiting) {
+      this.#waiting.delete(key);
+      try {
+        await this.#process(key);
+      } catch (error) {
+        // It is looked at again with the next change, or at the next start.
+        if (!isApiError(error, 'NotFound'))
+          this.#context.log.error({ key, err: error }, 'garbage collection failed');
+      }
+    }
+  }
+
+  async #process(text: string): Promise<void> {
+    const parsed = parseKey(text);
+    if (parsed === undefined) return;
+    const { info, key } = parsed;
+    const object = await this.#context.records.read(info, key);
+    if (object === undefined) return;
+    if (info.kind === 'Namespace') {
+      if (isTerminating(object)) await this.#emptyNamespace(info, object);
+      return;
+    }
+    if (isTerminating(object)) {
+      if (object.metadata.finalizers?.includes(orphan)) await this.#releaseDependents(info, object);
+      else if (object.metadata.finalizers?.includes(foreground)) await this.#deleteDependents(info, object);
+    }
+    await this.#followOwners(info, object);
+  }
+
+  /** An object whose owners are all gone goes too; where some are left, it only forgets those that are gone. */
+  async #followOwners(info: KindInfo, { metadata }: AnyResource): Promise<void> {
+    const { owners } = this.#context.records;
+    const references = metadata.ownerReferences ?? [];
+    const gone = references.filter(({ uid }) => !owners.exists(uid));
+    if (gone.length === 0) return;
+    if (gone.length < references.length) {
+      await this.#forgetOwners(info, metadata, (uid) => !owners.exists(uid));
+    } else if (metadata.deletionTimestamp === undefined) {
+      await remove(this.#context, info, metadata, { preconditions: { uid: metadata.uid } });
+    }
+  }
+
+  async #forgetOwners(info: KindInfo, key: ObjectKey, isGone: (uid: string) => boolean): Promise<void> {
+    await this.#edit(info, key, (object) => {
+      const { ownerReferences = [], ...metadata } = object.metadata;
+      const left = ownerReferences.filter(({ uid }) => !isGone(uid));
+      return { ...object, metadata: left.length === 0 ? metadata : { ...metadata, ownerReferences: left } };
+    });
+  }
+
+  async #releaseDependents(info: KindInfo, { metadata }: AnyResource): Promise<void> {
+    for (const dependent of this.#dependentsOf(metadata.uid))
+      await this.#forgetOwners(dependent.info, dependent.key, (uid) => uid === metadata.uid);
+    await this.#dropFinalizer(info, metadata, orphan);
+  }
+
+  /** In the foreground: the owner goes when no dependent is left that blocks it. */
+  async #deleteDependents(info: KindInfo, { metadata }: AnyResource): Promise<void> {
+    let isBlocked = false;
+    for (const dependent of this.#dependentsOf(metadata.uid)) {
+      const object = await this.#context.records.read(dependent.info, dependent.key);
+      if (object === undefined) continue;
+      const reference = object.metadata.ownerReferences?.find(({ uid }) => uid === metadata.uid);
+      const { owners } = this.#context.records;
+      const isAlone = object.metadata.ownerReferences?.every(
+        ({ uid }) => uid === metadata.uid || !owners.exists(uid),
+      );
+      if (isAlone === true && !isTerminating(object)) {
+        const propagationPolicy =
+          owners.dependents(object.metadata.uid).length > 0 ? 'Foreground' : undefined;
+        await remove(this.#context, dependent.info, dependent.key, { propagationPolicy });
+      }
+      const isLeft = (await this.#context.records.read(dependent.info, dependent.key)) !== undefined;
+      isBlocked ||= isLeft && isAlone === true && reference?.blockOwnerDeletion === true;
+    }
+    if (!isBlocked) await this.#dropFinalizer(info, metadata, foreground);
+  }
+
+  async #emptyNamespace(info: KindInfo, namespace: AnyResource): Promise<void> {
+    const { name } = namespace.metadata;
+    this.#terminating.set(name, storeKey(info, { name }));
+    let left = 0;
+    for (const kind of kinds.filter(({ namespaced }) => namespaced)) {
+      const { rows } = await this.#context.records.store.list(prefixOf(kind, name));
+      for (const { metadata } of rows.map(decodeRow)) {
+        const removed = await remove(this.#context, kind, metadata, {});
+        if (removed.metadata.deletionTimestamp !== undefined) left += 1;
+      }
+    }
+    if (left > 0) return;
+    this.#terminating.delete(name);
+    const live = await this.#context.records.read(info, { name });
+    if (live !== undefined) await this.#context.records.remove(info, live);
+  }
+
+  #dependentsOf(uid: string): { info: KindInfo; key: ObjectKey }[] {
+    return this.#context.records.owners.dependents(uid).flatMap((key) => parseKey(key) ?? []);
+  }
+
+  async #dropFinalizer(info: KindInfo, key: ObjectKey, finalizer: string): Promise<void> {
+    await this.#edit(info, key, (object) => {
+      const { finalizers = [], ...metadata } = object.metadata;
+      const left = finalizers.filter((other) => other !== finalizer);
+      return { ...object, metadata: left.length === 0 ? metadata : { ...metadata, finalizers: left } };
+    });
+  }
+
+  async #edit(info: KindInfo, key: ObjectKey, change: (object: AnyResource) => AnyResource): Promise<void> {
+    await retried(async () => {
+      const live = await this.#context.records.read(info, key);
+      if (live !== undefined) await replace(this.#context, info, live, change(live), {});
+    });
+  }
+}

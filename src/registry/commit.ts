@@ -1,0 +1,45 @@
+import { deepEqual } from '../api/equal.ts';
+import type { KindInfo } from '../api/kinds.ts';
+import { defaulted, validate, withGeneration } from './admit.ts';
+import { type Context, withManagers } from './context.ts';
+import { alreadyExists } from './errors.ts';
+import type { Manager } from './managers.ts';
+import { initialNamespace, requireNamespace } from './namespaces.ts';
+import type { AnyResource } from './object.ts';
+import type { RegistryWriteOptions } from './options.ts';
+
+/** Writes a new object. Rejects with StoreError Conflict where one of its name is there already. */
+export async function insertNew(
+  { records }: Context,
+  info: KindInfo,
+  admitted: AnyResource,
+  { dryRun }: RegistryWriteOptions,
+  managersOf: (stored: AnyResource) => readonly Manager[],
+): Promise<AnyResource> {
+  const stored = initialNamespace(info, defaulted(info, admitted));
+  validate(info, stored, undefined);
+  await requireNamespace(records, info, stored.metadata);
+  const owned = withManagers(stored, managersOf(stored));
+  if (dryRun !== true) return records.write(info, owned, undefined);
+  if ((await records.read(info, owned.metadata)) !== undefined)
+    throw alreadyExists(info, owned.metadata.name);
+  return owned;
+}
+
+/** Writes `next` in place of `live`, nothing where they are the same; without its last finalizer a deleted object goes. */
+export async function replace(
+  { records }: Context,
+  info: KindInfo,
+  live: AnyResource,
+  next: AnyResource,
+  { dryRun }: RegistryWriteOptions,
+): Promise<AnyResource> {
+  if (deepEqual(live, next)) return live;
+  const counted = withGeneration(info, live, next);
+  if (dryRun === true) return counted;
+  const { deletionTimestamp, finalizers = [] } = counted.metadata;
+  const isLast = deletionTimestamp !== undefined && finalizers.length === 0 && info.kind !== 'Namespace';
+  if (!isLast) return records.write(info, counted, live);
+  const { metadata } = await records.remove(info, live);
+  return { ...counted, metadata: { ...counted.metadata, resourceVersion: metadata.resourceVersion } };
+}

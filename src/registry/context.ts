@@ -1,0 +1,37 @@
+import type { KindInfo } from '../api/kinds.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { Ids } from '../platform/ids.ts';
+import type { Log } from '../platform/log.ts';
+import { encodeManagers, type Manager, type Writer } from './managers.ts';
+import type { AnyResource } from './object.ts';
+import type { RegistryWriteOptions } from './options.ts';
+import type { Records } from './records.ts';
+
+export interface Context {
+  records: Records;
+  clock: Clock;
+  ids: Ids;
+  log: Log;
+}
+
+export const writerOf = (
+  info: KindInfo,
+  operation: Writer['operation'],
+  { fieldManager, subresource }: RegistryWriteOptions,
+): Writer => ({
+  manager: fieldManager ?? 'unknown',
+  operation,
+  apiVersion: info.apiVersion,
+  ...(subresource === undefined ? {} : { subresource }),
+});
+
+export function withoutManagers(object: AnyResource): AnyResource {
+  const { managedFields: _, ...metadata } = object.metadata;
+  return { ...object, metadata };
+}
+
+export function withManagers(object: AnyResource, managers: readonly Manager[]): AnyResource {
+  const managedFields = encodeManagers(managers);
+  const bare = withoutManagers(object);
+  return managedFields.length === 0 ? bare : { ...bare, metadata: { ...bare.metadata, managedFields } };
+}

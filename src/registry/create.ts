@@ -1,0 +1,57 @@
+import type { KindInfo } from '../api/kinds.ts';
+import type { ObjectKey } from '../api/objects.ts';
+import { formatTime } from '../api/time.ts';
+import { StoreError } from '../store/store.ts';
+import { admitNew } from './admit.ts';
+import { insertNew } from './commit.ts';
+import { type Context, writerOf } from './context.ts';
+import { decodeBody } from './decode.ts';
+import { alreadyExists, badRequest } from './errors.ts';
+import type { AnyResource } from './object.ts';
+import type { RegistryWriteOptions } from './options.ts';
+import { afterUpdate } from './ownership.ts';
+import { shapeFor } from './shapes.ts';
+
+const longestPrefix = 58; // Kubernetes: 63 less the five characters that follow
+const attempts = 8; // Kubernetes: maxNameGenerationCreateAttempts
+
+/** Throws ApiError: AlreadyExists, Invalid, BadRequest; NotFound for a namespace that is not there. */
+export async function create(
+  context: Context,
+  info: KindInfo,
+  key: Partial<ObjectKey>,
+  body: unknown,
+  options: RegistryWriteOptions,
+): Promise<AnyResource> {
+  const sent = decodeBody(info, body, key, options);
+  if ((sent.metadata.resourceVersion ?? '') !== '')
+    throw badRequest('resourceVersion should not be set on objects to be created');
+  const prefix = sent.metadata.generateName ?? '';
+  const generated = sent.metadata.name === undefined && prefix !== '';
+  for (let attempt = 1; ; attempt++) {
+    const name = generated
+      ? prefix.slice(0, longestPrefix) + context.ids.suffix()
+      : (sent.metadata.name ?? '');
+    try {
+      return await createNamed(context, info, name, sent, options);
+    } catch (error) {
+      if (!(error instanceof StoreError && error.reason === 'Conflict')) throw error;
+      if (!generated || attempt === attempts) throw alreadyExists(info, name);
+    }
+  }
+}
+
+function createNamed(
+  context: Context,
+  info: KindInfo,
+  name: string,
+  sent: AnyResource,
+  options: RegistryWriteOptions,
+): Promise<AnyResource> {
+  const time = formatTime(context.clock.now());
+  const admitted = admitNew(info, sent, { name, uid: context.ids.uid(), creationTimestamp: time });
+  const writer = writerOf(info, 'Update', options);
+  return insertNew(context, info, admitted, options, (stored) =>
+    afterUpdate({}, stored, admitted, shapeFor(info), [], writer, time),
+  );
+}

@@ -1,0 +1,78 @@
+import type { KindInfo } from '../api/kinds.ts';
+import type { ObjectKey } from '../api/objects.ts';
+import { pathText } from '../api/path.ts';
+import { isObject } from '../api/schema.ts';
+import { prune, unknownFields } from '../api/validate.ts';
+import { badRequest } from './errors.ts';
+import type { AnyResource } from './object.ts';
+import type { RegistryWriteOptions } from './options.ts';
+
+/**
+ * What a client sent, as an object of this kind: without fields that the schema does not know, and without nulls.
+ * `key` is what the request says; throws ApiError BadRequest where the two disagree, and for unknown fields where
+ * fieldValidation is Strict.
+ */
+export function decodeBody(
+  info: KindInfo,
+  body: unknown,
+  key: Partial<ObjectKey>,
+  { fieldValidation = 'Warn', warn }: RegistryWriteOptions,
+): AnyResource {
+  if (!isObject(body)) throw badRequest(`expected an object of kind ${info.kind}, found something else`);
+  expectSame(body.apiVersion, info.apiVersion, 'API version');
+  expectSame(body.kind, info.kind, 'kind');
+  if (fieldValidation !== 'Ignore') {
+    const unknown = unknownFields(info.schema, body).map(({ path, suggestion }) => {
+      const hint = suggestion === undefined ? '' : ` (did you mean ${suggestion}?)`;
+      return `unknown field ${JSON.stringify(pathText(path))}${hint}`;
+    });
+    if (unknown.length > 0 && fieldValidation === 'Strict') {
+      throw badRequest(
+        `${info.kind} in version "${info.version}" cannot be handled as a ${info.kind}: strict decoding error: ${unknown.join(', ')}`,
+      );
+    }
+    for (const warning of unknown) warn?.(warning);
+  }
+  const { metadata = {}, ...rest } = prune(info.schema, body) as Record<string, unknown>; // an object stays one
+  if (!isObject(metadata)) throw badRequest('metadata: expected an object');
+  for (const name of ['name', 'generateName', 'namespace', 'uid', 'resourceVersion'] as const) {
+    if (metadata[name] !== undefined && typeof metadata[name] !== 'string')
+      throw badRequest(`metadata.${name}: expected a string`);
+  }
+  return {
+    ...rest,
+    apiVersion: info.apiVersion,
+    kind: info.kind,
+    // What is still wrong in it is told by the validation of the whole.
+    metadata: named(info, metadata, key) as unknown as AnyResource['metadata'],
+  };
+}
+
+function expectSame(found: unknown, expected: string, what: string): void {
+  if (found === undefined || found === expected) return;
+  throw badRequest(
+    `the ${what} in the data (${String(found)}) does not match the expected ${what} (${expected})`,
+  );
+}
+
+function named(
+  info: KindInfo,
+  metadata: Record<string, unknown>,
+  key: Partial<ObjectKey>,
+): Record<string, unknown> {
+  const { name = key.name, namespace = key.namespace, ...rest } = metadata;
+  if (key.name !== undefined && name !== key.name) {
+    throw badRequest(
+      `the name of the object (${String(name)}) does not match the name on the URL (${key.name})`,
+    );
+  }
+  const identity = name === undefined || name === '' ? {} : { name };
+  if (!info.namespaced) return { ...identity, ...(namespace === undefined ? {} : { namespace }), ...rest };
+  if (key.namespace !== undefined && namespace !== key.namespace)
+    throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
+  return {
+    ...identity,
+    namespace: namespace === undefined || namespace === '' ? 'default' : namespace,
+    ...rest,
+  };
+}

@@ -1,0 +1,119 @@
+import type { KindInfo } from '../api/kinds.ts';
+import type { ObjectKey } from '../api/objects.ts';
+import type { List } from '../api/requests.ts';
+import { formatTime } from '../api/time.ts';
+import type { Context } from './context.ts';
+import { badRequest, conflict, forbidden, notFound } from './errors.ts';
+import { list } from './list.ts';
+import { defaultNamespace } from './namespaces.ts';
+import type { AnyResource } from './object.ts';
+import type { RegistryDeleteOptions, RegistryListOptions } from './options.ts';
+import { retried } from './records.ts';
+
+/** Finalizers that the registry itself works off (Kubernetes' garbage collector). */
+export const foreground = 'foregroundDeletion';
+export const orphan = 'orphan';
+
+/** Throws ApiError: NotFound, Conflict where a precondition fails. Answers the object as it is then, or as it last was. */
+export function remove(
+  context: Context,
+  info: KindInfo,
+  key: ObjectKey,
+  options: RegistryDeleteOptions,
+): Promise<AnyResource> {
+  return retried(async () => {
+    const live = await context.records.read(info, key);
+    if (live === undefined) throw notFound(info, key.name);
+    checkPreconditions(info, live, options);
+    if (info.kind === 'Namespace' && key.name === defaultNamespace)
+      throw forbidden(info, key.name, 'this namespace may not be deleted');
+    const marked = markDeleted(info, live, options, context.clock.now());
+    if (options.dryRun === true) return marked ?? live;
+    if (marked === undefined) return context.records.remove(info, live);
+    return marked === live ? live : context.records.write(info, marked, live);
+  });
+}
+
+function checkPreconditions(
+  info: KindInfo,
+  { metadata }: AnyResource,
+  { preconditions }: RegistryDeleteOptions,
+): void {
+  const { uid, resourceVersion } = preconditions ?? {};
+  if (uid !== undefined && uid !== metadata.uid) {
+    const why = `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${metadata.uid}`;
+    throw conflict(info, metadata.name, why);
+  }
+  if (resourceVersion !== undefined && resourceVersion !== metadata.resourceVersion) {
+    const why = `Precondition failed: ResourceVersion in precondition: ${resourceVersion}, ResourceVersion in object meta: ${metadata.resourceVersion}`;
+    throw conflict(info, metadata.name, why);
+  }
+}
+
+/** The object with its deletionTimestamp, where something holds it; undefined where it can go at once. */
+function markDeleted(
+  info: KindInfo,
+  live: AnyResource,
+  { propagationPolicy }: RegistryDeleteOptions,
+  now: number,
+): AnyResource | undefined {
+  const finalizers = withPolicy(live.metadata.finalizers ?? [], propagationPolicy);
+  const isHeld = finalizers.length > 0 || info.kind === 'Namespace';
+  if (!isHeld) return undefined;
+  const { deletionTimestamp, generation, finalizers: before = [], ...metadata } = live.metadata;
+  if (deletionTimestamp !== undefined && finalizers.length === before.length) return live;
+  return {
+    ...live,
+    metadata: {
+      ...metadata,
+      // As in Kubernetes the request to delete is a new generation: it is something to act upon.
+      ...(generation === undefined
+        ? {}
+        : { generation: deletionTimestamp === undefined ? generation + 1 : generation }),
+      deletionTimestamp: deletionTimestamp ?? formatTime(now),
+      deletionGracePeriodSeconds: 0,
+      ...(finalizers.length === 0 ? {} : { finalizers }),
+    },
+    ...(info.kind === 'Namespace' ? { status: { phase: 'Terminating' } } : {}),
+  };
+}
+
+/** A policy is a finalizer of the garbage collector; without one an earlier policy stays. */
+function withPolicy(
+  finalizers: readonly string[],
+  policy: RegistryDeleteOptions['propagationPolicy'],
+): string[] {
+  if (policy === undefined) return [...finalizers];
+  const others = finalizers.filter((finalizer) => finalizer !== foreground && finalizer !== orphan);
+  switch (policy) {
+    case 'Background':
+      return others;
+    case 'Foreground':
+      return [...others, foreground];
+    case 'Orphan':
+      return [...others, orphan];
+    default:
+      throw badRequest(`invalid propagation policy: expected Foreground, Background or Orphan`);
+  }
+}
+
+/** Deletes all that a list with these options shows, and answers that list. */
+export async function removeCollection(
+  context: Context,
+  info: KindInfo,
+  listOptions: RegistryListOptions,
+  options: RegistryDeleteOptions,
+): Promise<List<AnyResource>> {
+  const found = await list(context.records, info, listOptions);
+  for (const { metadata } of found.items) {
+    const { namespace, name, uid } = metadata;
+    const preconditions = { ...options.preconditions, uid };
+    await remove(context, info, { namespace, name }, { ...options, preconditions }).catch(goneIsFine);
+  }
+  return found;
+}
+
+function goneIsFine(error: unknown): void {
+  const reason = error instanceof Error && 'reason' in error ? error.reason : undefined;
+  if (reason !== 'NotFound' && reason !== 'Conflict') throw error;
+}

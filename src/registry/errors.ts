@@ -1,0 +1,41 @@
+import { ApiError } from '../api/errors.ts';
+import type { KindInfo } from '../api/kinds.ts';
+
+/** The failures of an API server, in Kubernetes' words (apimachinery, api/errors). */
+const resourceName = (info: KindInfo): string =>
+  info.group === '' ? info.plural : `${info.plural}.${info.group}`;
+
+const detailsOf = (info: KindInfo, name: string) => ({ name, group: info.group, kind: info.plural });
+
+export const notFound = (info: KindInfo, name: string): ApiError =>
+  new ApiError('NotFound', `${resourceName(info)} ${JSON.stringify(name)} not found`, {
+    details: detailsOf(info, name),
+  });
+
+export const alreadyExists = (info: KindInfo, name: string): ApiError =>
+  new ApiError('AlreadyExists', `${resourceName(info)} ${JSON.stringify(name)} already exists`, {
+    details: detailsOf(info, name),
+  });
+
+export const conflict = (info: KindInfo, name: string, why: string, cause?: unknown): ApiError =>
+  new ApiError(
+    'Conflict',
+    `Operation cannot be fulfilled on ${resourceName(info)} ${JSON.stringify(name)}: ${why}`,
+    { details: detailsOf(info, name), cause },
+  );
+
+export const modified = (info: KindInfo, name: string, cause?: unknown): ApiError =>
+  conflict(
+    info,
+    name,
+    'the object has been modified; please apply your changes to the latest version and try again',
+    cause,
+  );
+
+export const forbidden = (info: KindInfo, name: string, why: string): ApiError =>
+  new ApiError('Forbidden', `${resourceName(info)} ${JSON.stringify(name)} is forbidden: ${why}`, {
+    details: detailsOf(info, name),
+  });
+
+export const badRequest = (message: string, cause?: unknown): ApiError =>
+  new ApiError('BadRequest', message, { cause });

@@ -1,0 +1,43 @@
+import { type KindInfo, kindInfo } from '../api/kinds.ts';
+import type { ObjectMeta } from '../api/objects.ts';
+import { forbidden, notFound } from './errors.ts';
+import type { AnyResource } from './object.ts';
+import type { Records } from './records.ts';
+
+/** Holds a Namespace until all that is in it has gone, as in Kubernetes. */
+export const namespaceFinalizer = 'kubernetes';
+
+/** Cannot be deleted. */
+export const defaultNamespace = 'default';
+
+/** A new Namespace is Active, and carries its name as a label. Other kinds stay as they are. */
+export function initialNamespace(info: KindInfo, object: AnyResource): AnyResource {
+  if (info.kind !== 'Namespace') return object;
+  const labels = { ...object.metadata.labels, 'kubernetes.io/metadata.name': object.metadata.name };
+  return {
+    ...object,
+    metadata: { ...object.metadata, labels },
+    spec: { finalizers: [namespaceFinalizer] },
+    status: { phase: 'Active' },
+  };
+}
+
+export const isTerminating = (namespace: AnyResource): boolean =>
+  namespace.metadata.deletionTimestamp !== undefined;
+
+/** Throws ApiError: NotFound where the object's namespace is not there, Forbidden where it is being deleted. */
+export async function requireNamespace(
+  records: Records,
+  info: KindInfo,
+  metadata: ObjectMeta,
+): Promise<void> {
+  if (!info.namespaced) return;
+  const name = metadata.namespace ?? defaultNamespace;
+  const namespaces = kindInfo('Namespace');
+  const namespace = await records.read(namespaces, { name });
+  if (namespace === undefined) throw notFound(namespaces, name);
+  if (isTerminating(namespace)) {
+    const why = `unable to create new content in namespace ${name} because it is being terminated`;
+    throw forbidden(info, metadata.name, why);
+  }
+}

@@ -1,0 +1,122 @@
+import { deepEqual } from '../api/equal.ts';
+import { applyConflict } from './conflicts.ts';
+import { difference, type FieldSet, intersection, isEmpty, union, withoutTrees } from './fieldset.ts';
+import { isSameWriter, type Manager, type Writer } from './managers.ts';
+import { mergeInto } from './merge.ts';
+import type { Shape } from './shape.ts';
+import { type Comparison, compare, fieldsOf, presentFields, removeGivenUp } from './structure.ts';
+
+/** Nobody owns what names the object or what the server sets (managedfields' stripSet). */
+const nobodys: FieldSet = {
+  'f:apiVersion': {},
+  'f:kind': {},
+  'f:metadata': {
+    'f:name': {},
+    'f:generateName': {},
+    'f:namespace': {},
+    'f:creationTimestamp': {},
+    'f:deletionTimestamp': {},
+    'f:deletionGracePeriodSeconds': {},
+    'f:selfLink': {},
+    'f:uid': {},
+    'f:generation': {},
+    'f:managedFields': {},
+    'f:resourceVersion': {},
+  },
+};
+
+/** The fields of a set that somebody can own; the bare `metadata` field too belongs to nobody. */
+export function owned(set: FieldSet): FieldSet {
+  const out = withoutTrees(set, nobodys);
+  const metadata = out['f:metadata'];
+  if (metadata === undefined || !('.' in metadata || isEmpty(metadata))) return out;
+  const { '.': _, ...below } = metadata;
+  if (!isEmpty(below)) return { ...out, 'f:metadata': below };
+  const { 'f:metadata': __, ...rest } = out;
+  return rest;
+}
+
+/** Takes what a write changed from all managers but the writer; throws the Conflict of an apply that is not forced. */
+function takeFrom(
+  managers: readonly Manager[],
+  writer: Writer,
+  { added, modified, removed }: Comparison,
+  force: boolean,
+): Manager[] {
+  const taken = union(added, modified);
+  if (!force) {
+    const conflicts = managers
+      .filter((manager) => !isSameWriter(manager, writer))
+      .map((manager) => ({ manager, fields: intersection(manager.fields, taken) }))
+      .filter(({ fields }) => !isEmpty(fields));
+    if (conflicts.length > 0) throw applyConflict(conflicts);
+  }
+  const lost = union(taken, removed);
+  return managers.map((manager) =>
+    isSameWriter(manager, writer) ? manager : { ...manager, fields: difference(manager.fields, lost) },
+  );
+}
+
+/**
+ * Who owns what after an object was created, updated or patched: the writer gets what changed, all others lose it.
+ * `sent` is the object before it was defaulted: a default is never owned.
+ */
+export function afterUpdate(
+  live: unknown,
+  stored: unknown,
+  sent: unknown,
+  shape: Shape,
+  managers: readonly Manager[],
+  writer: Writer,
+  time: string,
+): Manager[] {
+  const changes = compare(live, stored, shape);
+  const others = takeFrom(managers, writer, changes, true).map((manager) =>
+    isSameWriter(manager, writer)
+      ? { ...manager, fields: difference(manager.fields, changes.removed) }
+      : manager,
+  );
+  const changed = union(changes.added, changes.modified);
+  const defaulted = difference(changed, presentFields(changed, sent, shape));
+  const gained = owned(difference(changed, defaulted));
+  const before = others.find((manager) => isSameWriter(manager, writer));
+  const rest = others.filter((manager) => manager !== before);
+  const kept = difference(before?.fields ?? {}, defaulted);
+  if (isEmpty(gained)) return before === undefined ? rest : [...rest, { ...before, fields: kept }];
+  return [...rest, { ...writer, time, fields: union(kept, gained) }];
+}
+
+export interface Applied {
+  /** `live` itself where the configuration changes nothing. */
+  object: unknown;
+  /** The given ones themselves where the apply changes nothing. */
+  managers: readonly Manager[];
+}
+
+/**
+ * Server-side apply (structured-merge-diff's Updater.Apply): lays `config` over `live`, removes what the applier owned
+ * before, leaves out now and nobody else owns, and gives it exactly the fields of `config`.
+ * Throws ApiError Conflict where another manager owns a field with another value, unless `force`.
+ */
+export function afterApply(
+  live: unknown,
+  config: unknown,
+  shape: Shape,
+  managers: readonly Manager[],
+  writer: Writer,
+  time: string,
+  force: boolean,
+): Applied {
+  const before = managers.find((manager) => isSameWriter(manager, writer));
+  const fields = owned(fieldsOf(config, shape));
+  const sameFields = before !== undefined && deepEqual(before.fields, fields);
+  const others = managers.filter((manager) => manager !== before);
+  let object = mergeInto(live, config, shape);
+  if (before !== undefined && !sameFields) {
+    const kept = others.reduce((all, manager) => union(all, manager.fields), union(fields, nobodys));
+    object = removeGivenUp(object, shape, before.fields, kept);
+  }
+  if (object === live && sameFields) return { object, managers };
+  const remaining = object === live ? others : takeFrom(others, writer, compare(live, object, shape), force);
+  return { object, managers: [...remaining, { ...writer, time, fields }] };
+}

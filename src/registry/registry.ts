@@ -1,0 +1,121 @@
+import { ApiError } from '../api/errors.ts';
+import { type KindInfo, kindInfo, kinds } from '../api/kinds.ts';
+import type { Kind, ObjectKey } from '../api/objects.ts';
+import type { List, Patch } from '../api/requests.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { Ids } from '../platform/ids.ts';
+import type { Log } from '../platform/log.ts';
+import type { Store } from '../store/store.ts';
+import { apply } from './apply.ts';
+import { Collector } from './collector.ts';
+import type { Context } from './context.ts';
+import { create } from './create.ts';
+import { remove, removeCollection } from './delete.ts';
+import { notFound } from './errors.ts';
+import { expireEvents } from './expire.ts';
+import { list } from './list.ts';
+import { defaultNamespace } from './namespaces.ts';
+import type { AnyResource } from './object.ts';
+import type {
+  RegistryDeleteOptions,
+  RegistryListOptions,
+  RegistryWatchOptions,
+  RegistryWriteOptions,
+} from './options.ts';
+import { Records } from './records.ts';
+import { patchScale, readScale, type Scale, updateScale } from './scale.ts';
+import { patchInPlace, update } from './update.ts';
+import { type ResourceEvent, watch } from './watch.ts';
+
+/**
+ * What an API server does to objects, by Kubernetes' API conventions, over a Store. Every failure is an ApiError.
+ * Bodies are what a client sent, not yet checked. `key` holds what the request's URL says; what it leaves out is taken
+ * from the body.
+ */
+export interface Registry {
+  get(kind: Kind, key: ObjectKey): Promise<AnyResource>;
+  list(kind: Kind, options?: RegistryListOptions): Promise<List<AnyResource>>;
+  watch(kind: Kind, options: RegistryWatchOptions): AsyncGenerator<ResourceEvent>;
+  create(
+    kind: Kind,
+    key: Partial<ObjectKey>,
+    body: unknown,
+    options?: RegistryWriteOptions,
+  ): Promise<AnyResource>;
+  update(kind: Kind, key: ObjectKey, body: unknown, options?: RegistryWriteOptions): Promise<AnyResource>;
+  /** `scale` is not taken here: see patchScale. */
+  patch(kind: Kind, key: ObjectKey, patch: Patch, options?: RegistryWriteOptions): Promise<AnyResource>;
+  /** The object as it last was, or with its deletionTimestamp where something holds it. */
+  delete(kind: Kind, key: ObjectKey, options?: RegistryDeleteOptions): Promise<AnyResource>;
+  deleteCollection(
+    kind: Kind,
+    listOptions: RegistryListOptions,
+    options?: RegistryDeleteOptions,
+  ): Promise<List<AnyResource>>;
+  scale(kind: Kind, key: ObjectKey): Promise<Scale>;
+  updateScale(kind: Kind, key: ObjectKey, body: unknown, options?: RegistryWriteOptions): Promise<Scale>;
+  patchScale(kind: Kind, key: ObjectKey, patch: Patch, options?: RegistryWriteOptions): Promise<Scale>;
+  /** Removes Events that were last seen over an hour before `now`. Answers how many. */
+  expireEvents(now: number): Promise<number>;
+  /** Resolves when all that follows from the writes so far is done: dependents deleted, namespaces emptied. */
+  settled(): Promise<void>;
+}
+
+/** Makes the namespace `default` where it is missing, and finishes deletions that were cut short. */
+export async function createRegistry(parts: {
+  store: Store;
+  clock: Clock;
+  ids: Ids;
+  log: Log;
+}): Promise<Registry> {
+  const { store, clock, ids, log } = parts;
+  const records = new Records(store);
+  const context: Context = { records, clock, ids, log };
+  const collector = new Collector(context);
+  await records.start(kinds, collector);
+  const namespaces = kindInfo('Namespace');
+  if ((await records.read(namespaces, { name: defaultNamespace })) === undefined)
+    await create(context, namespaces, { name: defaultNamespace }, {}, { fieldManager: 'agentctl' });
+
+  return {
+    async get(kind, key) {
+      const object = await records.read(kindInfo(kind), key);
+      if (object === undefined) throw notFound(kindInfo(kind), key.name);
+      return object;
+    },
+    list: (kind, options = {}) => list(records, kindInfo(kind), options),
+    watch: (kind, options) => watch(records, clock, kindInfo(kind), options),
+    create: (kind, key, body, options = {}) => create(context, kindInfo(kind), key, body, options),
+    update: (kind, key, body, options = {}) =>
+      update(context, withSubresource(kind, options), key, body, options),
+    patch(kind, key, patch, options = {}) {
+      const info = withSubresource(kind, options);
+      return patch.type === 'apply'
+        ? apply(context, info, key, patch.body, options)
+        : patchInPlace(context, info, key, patch, options);
+    },
+    delete: (kind, key, options = {}) => remove(context, kindInfo(kind), key, options),
+    deleteCollection: (kind, listOptions, options = {}) =>
+      removeCollection(context, kindInfo(kind), listOptions, options),
+    scale: (kind, key) => readScale(context, scalable(kind), key),
+    updateScale: (kind, key, body, options = {}) => updateScale(context, scalable(kind), key, body, options),
+    patchScale: (kind, key, patch, options = {}) => patchScale(context, scalable(kind), key, patch, options),
+    expireEvents: (now) => expireEvents(records, now),
+    settled: () => collector.settled(),
+  };
+}
+
+const noSuchResource = (): ApiError =>
+  new ApiError('NotFound', 'the server could not find the requested resource');
+
+function withSubresource(kind: Kind, { subresource }: RegistryWriteOptions): KindInfo {
+  const info = kindInfo(kind);
+  if (subresource === 'status' && !info.subresources.status) throw noSuchResource();
+  return info;
+}
+
+function scalable(kind: Kind): KindInfo {
+  const info = kindInfo(kind);
+  if (info.subresources.scale === undefined) throw noSuchResource();
+  return info;
+}

@@ -1,0 +1,136 @@
+import { deepEqual } from '../api/equal.ts';
+import { isObject } from '../api/schema.ts';
+import { type FieldSet, insert, isEmpty, isMember } from './fieldset.ts';
+import { asContainer, fieldShape, itemElement, itemShape, type Shape } from './shape.ts';
+
+/** A child of a map or list: its path element, its value, how it is merged. */
+interface Child {
+  element: string;
+  value: unknown;
+  shape: Shape;
+  /** A field that the schema names, in contrast to a map's key or a list's item. */
+  named: boolean;
+}
+
+/** The children of a value that is not merged as a whole; undefined for a leaf. */
+function childrenOf(value: unknown, shape: Shape): Child[] | undefined {
+  const container = asContainer(value, shape);
+  if (container === undefined) return undefined;
+  if (container.type === 'map') {
+    const { shape, value } = container;
+    return Object.keys(value).map((name) => ({
+      element: `f:${name}`,
+      value: value[name],
+      shape: fieldShape(shape, name),
+      named: shape.fields.has(name),
+    }));
+  }
+  const item = itemShape(container.shape);
+  return container.value.flatMap((value) => {
+    const element = itemElement(value, container.shape);
+    return element === undefined ? [] : [{ element, value, shape: item, named: false }];
+  });
+}
+
+/** What an applied configuration says, as structured-merge-diff's ToFieldSet: leaves, items, keys of maps. */
+export function fieldsOf(value: unknown, shape: Shape): FieldSet {
+  const out: FieldSet = {};
+  for (const child of childrenOf(value, shape) ?? []) {
+    const container = asContainer(child.value, child.shape);
+    const below = container === undefined ? {} : fieldsOf(child.value, child.shape);
+    const member =
+      container === undefined || !child.named || (container.type === 'map' && isEmpty(container.value));
+    if (isEmpty(below)) {
+      if (member) out[child.element] = below;
+      continue;
+    }
+    if (member) below['.'] = {};
+    out[child.element] = below;
+  }
+  return out;
+}
+
+/** The members of a set that an object has. */
+export function presentFields(set: FieldSet, value: unknown, shape: Shape): FieldSet {
+  const out: FieldSet = {};
+  for (const { element, value: child, shape: childShape } of childrenOf(value, shape) ?? []) {
+    const node = set[element];
+    if (node === undefined) continue;
+    const below = presentFields(node, child, childShape);
+    const member = isMember(node);
+    if (isEmpty(below) && !member) continue;
+    if (member && !isEmpty(below)) below['.'] = {};
+    out[element] = below;
+  }
+  return out;
+}
+
+export interface Comparison {
+  added: FieldSet;
+  modified: FieldSet;
+  removed: FieldSet;
+}
+
+/** Which fields differ between two objects. No field is in two of the sets. */
+export function compare(before: unknown, after: unknown, shape: Shape): Comparison {
+  const out: Comparison = { added: {}, modified: {}, removed: {} };
+  compareAt(before, after, shape, [], out);
+  return out;
+}
+
+function compareAt(before: unknown, after: unknown, shape: Shape, path: string[], out: Comparison): void {
+  if (before === after) return;
+  const [old, now] = [childrenOf(before, shape), childrenOf(after, shape)];
+  const mixed = (before !== undefined && old === undefined) || (after !== undefined && now === undefined);
+  const isLeaf = mixed || ((old ?? []).length === 0 && (now ?? []).length === 0);
+  if (!isLeaf) {
+    const earlier = new Map(old?.map((child) => [child.element, child]));
+    for (const child of now ?? []) {
+      const value = earlier.get(child.element)?.value;
+      earlier.delete(child.element);
+      compareAt(value, child.value, child.shape, [...path, child.element], out);
+    }
+    for (const child of earlier.values())
+      compareAt(child.value, undefined, child.shape, [...path, child.element], out);
+  }
+  if (path.length === 0) return;
+  if (before === undefined) insert(out.added, path);
+  else if (after === undefined) insert(out.removed, path);
+  else if (isLeaf && !deepEqual(before, after)) insert(out.modified, path);
+}
+
+/** Whether an element of the set stands for the whole child: by itself, or as a field of the schema with something below. */
+const covers = (node: FieldSet | undefined, named: boolean): boolean =>
+  node !== undefined && (named || isMember(node));
+
+/**
+ * The object without what was owned by the manager before (`last`) and is owned by nobody now (`kept`), as
+ * structured-merge-diff's prune. Answers the very same value where nothing goes.
+ */
+export function removeGivenUp(value: unknown, shape: Shape, last: FieldSet, kept: FieldSet): unknown {
+  const children = childrenOf(value, shape);
+  if (children === undefined) return value;
+  const gone = new Set<string>();
+  const changed = new Map<string, unknown>();
+  for (const { element, value: child, shape: childShape, named } of children) {
+    const node = last[element];
+    if (node === undefined) continue;
+    if (covers(node, named) && !covers(kept[element], named)) {
+      gone.add(element);
+      continue;
+    }
+    const rest = removeGivenUp(child, childShape, node, kept[element] ?? {});
+    if (rest !== child) changed.set(element, rest);
+  }
+  if (gone.size === 0 && changed.size === 0) return value;
+  if (isObject(value)) {
+    return Object.fromEntries(
+      children
+        .filter(({ element }) => !gone.has(element))
+        .map(({ element, value }) => [element.slice(2), changed.get(element) ?? value]),
+    );
+  }
+  return children
+    .filter(({ element }) => !gone.has(element))
+    .map(({ element, value }) => changed.get(element) ?? value);
+}

@@ -1,0 +1,82 @@
+import { deepEqual } from '../api/equal.ts';
+import type { KindInfo } from '../api/kinds.ts';
+import { jsonPatch, mergePatch } from '../api/merge.ts';
+import type { ManagedFieldsEntry, ObjectKey } from '../api/objects.ts';
+import type { Patch } from '../api/requests.ts';
+import { formatTime } from '../api/time.ts';
+import { admitUpdate, checkPinned, defaulted, validate } from './admit.ts';
+import { replace } from './commit.ts';
+import { type Context, withManagers, withoutManagers, writerOf } from './context.ts';
+import { decodeBody } from './decode.ts';
+import { notFound } from './errors.ts';
+import { decodeManagers, isReset } from './managers.ts';
+import type { AnyResource } from './object.ts';
+import type { RegistryWriteOptions } from './options.ts';
+import { afterUpdate } from './ownership.ts';
+import { retried } from './records.ts';
+import { shapeFor } from './shapes.ts';
+
+/** Without a resourceVersion it takes the place of whatever is there. */
+export async function update(
+  context: Context,
+  info: KindInfo,
+  key: ObjectKey,
+  body: unknown,
+  options: RegistryWriteOptions,
+): Promise<AnyResource> {
+  const sent = decodeBody(info, body, key, options);
+  return retried(async () => {
+    const live = await context.records.read(info, key);
+    if (live === undefined) throw notFound(info, key.name);
+    return change(context, info, live, sent, options);
+  });
+}
+
+/** A merge or JSON patch: tried again when another write came in between, unless it names a resourceVersion. */
+export function patchInPlace(
+  context: Context,
+  info: KindInfo,
+  key: ObjectKey,
+  patch: Exclude<Patch, { type: 'apply' }>,
+  options: RegistryWriteOptions,
+): Promise<AnyResource> {
+  return retried(async () => {
+    const live = await context.records.read(info, key);
+    if (live === undefined) throw notFound(info, key.name);
+    const patched = patch.type === 'merge' ? mergePatch(live, patch.body) : jsonPatch(live, patch.body);
+    return change(context, info, live, decodeBody(info, patched, key, options), options);
+  });
+}
+
+/** Admits, defaults and validates a change, and gives its fields to the writer. */
+async function change(
+  context: Context,
+  info: KindInfo,
+  live: AnyResource,
+  sent: AnyResource,
+  options: RegistryWriteOptions,
+): Promise<AnyResource> {
+  checkPinned(info, live, sent);
+  const admitted = withoutManagers(admitUpdate(info, live, sent, options.subresource));
+  const next = defaulted(info, admitted);
+  const before = withoutManagers(live);
+  const start = startingManagers(sent.metadata.managedFields, live.metadata.managedFields, options);
+  if (deepEqual(before, next)) {
+    if (start === live.metadata.managedFields) return live;
+  } else validate(info, next, live);
+  const time = formatTime(context.clock.now());
+  const writer = writerOf(info, 'Update', options);
+  const managers = afterUpdate(before, next, admitted, shapeFor(info), decodeManagers(start), writer, time);
+  return replace(context, info, live, withManagers(next, managers), options);
+}
+
+/** A client may write managedFields itself: what it sends stands, `[{}]` empties it, nothing or nonsense changes nothing. */
+function startingManagers(
+  asked: ManagedFieldsEntry[] | undefined,
+  live: ManagedFieldsEntry[] | undefined,
+  { subresource }: RegistryWriteOptions,
+): ManagedFieldsEntry[] | undefined {
+  if (subresource !== undefined || !Array.isArray(asked) || deepEqual(asked, live)) return live;
+  if (isReset(asked)) return [];
+  return decodeManagers(asked).length === 0 ? live : asked;
+}
