@@ -301,7 +301,7 @@ export interface AgentSpec {
     };
     /** The network of a container. */
     network?: {
-      /** The engine's bridge */
+      /** The engine's bridge, none at all, or the host's. */
       mode: 'Bridge' | 'None' | 'Host';
       /** A network of the engine to join instead of the bridge. */
       name?: string;
@@ -334,9 +334,9 @@ export interface AgentStatus {
   restartCount?: number;
   /** The phase that says most: that of the instance that needs attention first. */
   phase?: string;
-  /** Why */
+  /** Why, in one word. */
   reason?: string;
-  /** Why */
+  /** Why, in a sentence. */
   message?: string;
   /** The best place of a waiting instance in its Runtime's queue. */
   queue?: string;
@@ -406,9 +406,9 @@ export interface Event {
     /** The part that is meant. */
     fieldPath?: string;
   };
-  /** Why */
+  /** Why, in one word. */
   reason?: string;
-  /** What happened */
+  /** What happened, in a sentence. */
   message?: string;
   /** Normal or Warning. */
   type?: string;
@@ -453,9 +453,9 @@ export interface InstanceStatus {
   observedGeneration?: number;
   /** Where it stands. */
   phase?: 'Pending' | 'Starting' | 'Ready' | 'Unready' | 'Stopping' | 'BackOff' | 'Asleep' | 'Completed' | 'Failed' | 'Stopped' | 'Unknown';
-  /** Why */
+  /** Why, in one word. */
   reason?: string;
-  /** Why */
+  /** Why, in a sentence that tells what to do. */
   message?: string;
   /** The newest start. It is written before the start is carried out: without startedAt it is an intent. */
   run?: {
@@ -509,7 +509,7 @@ export interface InstanceStatus {
     run: number;
     /** Why; the Event's reason. */
     cause: string;
-    /** Why */
+    /** Why, in a sentence. */
     message?: string;
     /** When it began. */
     requestedAt: string;
