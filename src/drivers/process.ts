@@ -1,0 +1,263 @@
+import { mkdir, rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import type { Observed } from '../plan/world.ts';
+import { type Clock, sleep } from '../platform/clock.ts';
+import type { Log } from '../platform/log.ts';
+import { type Driver, DriverError, type Unsupported } from './driver.ts';
+import { execute } from './process/exec.ts';
+import { allRefs, clearLeftovers, isRef, removeRef, replaceOthers } from './process/instances.ts';
+import { type Marks, newestRun, type Run, readMarks, refOf, runNumbers } from './process/layout.ts';
+import { readLogs } from './process/logs.ts';
+import { observeRun } from './process/observe.ts';
+import { living, readBootId, readEnvironment } from './process/proc.ts';
+import { createReaper, isSignal, sendSignal } from './process/reap.ts';
+import { findTools } from './process/shim.ts';
+import { type StartParts, startRun } from './process/start.ts';
+import { createTracker } from './process/tracker.ts';
+import { unsupportedFields } from './process/unsupported.ts';
+import { asUser, findUser } from './process/user.ts';
+
+export interface ProcessDriverOptions {
+  /** Instances stand in its folder `instances`, mode 0700. */
+  stateDir: string;
+  storeId: string;
+  clock: Clock;
+  log: Log;
+  /** The host's, unless a test plays a reboot. */
+  bootId?: string | undefined;
+}
+
+/** Runs of one ref that are kept, with their output. */
+const keptRuns = 5;
+
+/** How long a kill waits for the shim to write the exit down. */
+const exitWaitMs = 2000;
+
+export const unsupportedByProcess: Unsupported = (spec) =>
+  unsupportedFields(spec, {
+    canSwitchUser: process.getuid?.() === 0 && findTools().setpriv !== undefined,
+  });
+
+/**
+ * Runs instances as processes of this Linux host. A `ref` is the folder of one (see process/layout.ts); processes live
+ * on when the controller ends. When a main process ends, what it left behind is killed, as in a container; the next
+ * start waits for that. Throws Offline on a host that lacks what it needs.
+ */
+export function createProcessDriver(options: ProcessDriverOptions): Driver {
+  const { clock, log, storeId } = options;
+  const bootId = options.bootId ?? readBootId();
+  const root = resolve(options.stateDir, 'instances');
+  const reap = createReaper(clock);
+  const tracker = createTracker(clock, log);
+  const parts: StartParts = { tools: findTools(), clock, bootId, root, reap };
+  const hearers = new Set<(ref: string) => void>();
+  let cleared: Promise<void> | undefined;
+
+  /** Once, before anything is made: later it would take what is just being made. */
+  const clear = (): Promise<void> => {
+    cleared ??= clearLeftovers(root).catch((error: unknown) => {
+      cleared = undefined;
+      throw error;
+    });
+    return cleared;
+  };
+
+  const hint = (ref: string): void => {
+    for (const hear of hearers) hear(ref);
+  };
+
+  /** The newest run where the ref is ours. */
+  const find = async (ref: string): Promise<Run | undefined> => {
+    const run = isRef(root, ref) ? await newestRun(ref) : undefined;
+    return run?.meta.identity.store === storeId ? run : undefined;
+  };
+
+  const need = async (ref: string): Promise<Run> => {
+    const run = await find(ref);
+    if (run !== undefined) return run;
+    throw new DriverError('Retryable', 'Gone', `there is no process ${ref} any more; create it anew`);
+  };
+
+  /** Of this boot: the pids of an earlier one may be anybody's now. */
+  const currentMarks = async (run: Run): Promise<Marks> =>
+    run.meta.bootId === bootId ? readMarks(run.folder) : { claimed: false };
+
+  const sweep = async (run: Run, main: Marks['main'], shim: Marks['shim']): Promise<void> =>
+    reap({ instanceUid: run.meta.identity.uid, upToRun: run.number, main, shim });
+
+  const track = async (ref: string, run: Run): Promise<void> => {
+    const { main, shim, exit } = await currentMarks(run);
+    if (main === undefined || exit !== undefined) return;
+    tracker.add({
+      ref,
+      marks: run.folder,
+      lives: () => (shim !== undefined && living(shim) !== undefined) || living(main) !== undefined,
+      ended: () => {
+        hint(ref);
+        sweep(run, main, shim).catch((error: unknown) => log.warn({ error, ref }, 'processes are left'));
+      },
+    });
+    tracker.check(run.folder);
+  };
+
+  const observeAndTrack = async (ref: string, run: Run): Promise<Observed> => {
+    const observed = await observeRun(ref, run, bootId);
+    if (observed.state === 'Running' || observed.state === 'Paused') await track(ref, run);
+    return observed;
+  };
+
+  const start: Driver['restart'] = async (ref, spec) => {
+    const child = await startRun(parts, ref, spec);
+    const run = await need(ref);
+    const observed = await observeAndTrack(ref, run);
+    child?.once('exit', () => tracker.check(run.folder));
+    hint(ref);
+    return observed;
+  };
+
+  const dropOldRuns = async (ref: string): Promise<void> => {
+    for (const run of ((await runNumbers(ref)) ?? []).slice(keptRuns))
+      for (const name of [`${run}`, `${run}.out`, `${run}.err`])
+        await rm(join(ref, name), { recursive: true, force: true });
+  };
+
+  return {
+    async ping() {
+      await mkdir(root, { recursive: true, mode: 0o700 });
+      return { version: `linux ${process.version}` };
+    },
+
+    async list() {
+      await clear();
+      const found = await Promise.all(
+        (await allRefs(root)).map(async (ref) => {
+          const run = await find(ref);
+          return run === undefined ? undefined : observeAndTrack(ref, run);
+        }),
+      );
+      return found.filter((observed) => observed !== undefined);
+    },
+
+    async inspect(ref) {
+      const run = await find(ref);
+      return run === undefined ? undefined : observeAndTrack(ref, run);
+    },
+
+    async watch(onHint, signal) {
+      if (signal.aborted) return;
+      hearers.add(onHint);
+      await new Promise((done) => signal.addEventListener('abort', done, { once: true }));
+      hearers.delete(onHint);
+    },
+
+    async create(spec) {
+      await clear();
+      const { identity } = spec;
+      const ref = refOf(root, identity);
+      const begun = await replaceOthers(root, ref, identity, reap);
+      if (begun !== undefined) return observeAndTrack(begun, await need(begun));
+      // Its folder may have been deleted while it ran.
+      if (identity.run > 1) await reap({ instanceUid: identity.uid, upToRun: identity.run - 1 });
+      try {
+        return await start(ref, spec);
+      } catch (error) {
+        if ((await newestRun(ref)) === undefined) await removeRef(root, ref, reap);
+        throw error;
+      }
+    },
+
+    async restart(ref, spec) {
+      const run = await need(ref);
+      const next = spec.identity.run;
+      const { state } = await observeAndTrack(ref, run);
+      if ((state === 'Running' || state === 'Paused') && run.number !== next)
+        throw new DriverError(
+          'Retryable',
+          'StillRunning',
+          `run ${run.number} still runs in ${ref}; stop it before run ${next}`,
+        );
+      const { main, shim } = await currentMarks(run);
+      if (run.number < next || main === undefined)
+        await reap({ instanceUid: spec.identity.uid, upToRun: next - 1, main, shim });
+      await dropOldRuns(ref);
+      return start(ref, spec);
+    },
+
+    async signal(ref, signal) {
+      const run = await find(ref);
+      const { main } = run === undefined ? {} : await currentMarks(run);
+      if (main === undefined || living(main) === undefined) return;
+      if (!isSignal(signal))
+        throw new DriverError(
+          'Terminal',
+          'InvalidSpec',
+          `policy.stop.signal: "${signal}" is no signal of Linux`,
+        );
+      // Until setsid has run it has no group of its own.
+      if (!sendSignal(-main.pid, signal)) sendSignal(main.pid, signal);
+    },
+
+    async kill(ref) {
+      const run = await find(ref);
+      if (run === undefined) return;
+      for (const deadline = clock.now() + exitWaitMs; ; ) {
+        const { claimed, main, shim, exit } = await currentMarks(run);
+        await sweep(run, main, shim);
+        const pending = claimed && exit === undefined && (shim === undefined || living(shim) !== undefined);
+        if (!pending || clock.now() >= deadline) return;
+        await sleep(clock, 1);
+      }
+    },
+
+    async remove(ref) {
+      if ((await find(ref)) === undefined) return;
+      tracker.forget(ref);
+      await removeRef(root, ref, reap);
+      hint(ref);
+    },
+
+    async *logs(ref, logOptions) {
+      const run = await need(ref);
+      const subscribe = (callback: () => void): (() => void) => {
+        const hear = (hinted: string): void => {
+          if (hinted === ref) callback();
+        };
+        hearers.add(hear);
+        return () => hearers.delete(hear);
+      };
+      const hasEnded = async (): Promise<boolean> => (await observeAndTrack(ref, run)).state === 'Exited';
+      yield* readLogs(ref, { run: run.number, hasEnded, subscribe }, logOptions);
+    },
+
+    async exec(ref, command, { timeout }) {
+      const run = await need(ref);
+      const { main } = await currentMarks(run);
+      const env = main === undefined || living(main) === undefined ? undefined : readEnvironment(main.pid);
+      if (env === undefined)
+        throw new DriverError('Retryable', 'NotRunning', `the process of ${ref} does not run`);
+      const user = run.meta.user === undefined ? undefined : await findUser(run.meta.user);
+      const change = user === undefined ? [] : asUser(parts.tools, user);
+      return execute(clock, {
+        command: [...change, ...command],
+        env,
+        workingDir: run.meta.workingDir,
+        timeout,
+      });
+    },
+
+    async address(_ref, port) {
+      return { host: '127.0.0.1', port };
+    },
+    async imageId() {
+      return undefined;
+    },
+    async volumes() {
+      return [];
+    },
+    async removeVolume() {},
+    async close() {
+      hearers.clear();
+      tracker.close();
+    },
+  };
+}

@@ -1,0 +1,78 @@
+import { access, constants, open, stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { DriverError } from '../driver.ts';
+import { isCode } from './layout.ts';
+
+/** Throws NotStartable unless the folder is there. */
+export async function checkWorkingDir(path: string): Promise<void> {
+  if (!(await isFolder(path)))
+    throw new DriverError(
+      'NotStartable',
+      'WorkingDirMissing',
+      `template.workingDir: this host has no folder ${path}; create it, or remove the field for a folder of its own`,
+    );
+}
+
+/** Throws NotStartable unless the command can be found and executed as execvp would: no run is burnt on a typing error. */
+export async function checkCommand(command: string, path: string, workingDir: string): Promise<void> {
+  const places = command.includes('/')
+    ? [resolve(workingDir, command)]
+    : path.split(':').map((folder) => resolve(workingDir, folder, command));
+  let refused: string | undefined;
+  for (const place of places) {
+    const found = await look(place);
+    if (found === 'Executable') return checkInterpreter(command, place);
+    if (found === 'Refused') refused ??= place;
+  }
+  throw new DriverError(
+    'NotStartable',
+    'CommandNotFound',
+    refused !== undefined
+      ? `template.command: ${refused} is no executable file; chmod +x it, or name another`
+      : command.includes('/')
+        ? `template.command: this host has no file ${places[0]}; install it, or correct the path`
+        : `template.command: "${command}" is in none of the folders of PATH (${path}); install it, give its absolute path, or set PATH in template.env`,
+  );
+}
+
+async function look(place: string): Promise<'Executable' | 'Refused' | 'Missing'> {
+  try {
+    if (!(await stat(place)).isFile()) return 'Refused';
+    await access(place, constants.X_OK);
+    return 'Executable';
+  } catch (error) {
+    return isCode(error, 'EACCES', 'EPERM') ? 'Refused' : 'Missing';
+  }
+}
+
+/** A script whose interpreter is missing fails as if it were missing itself. */
+async function checkInterpreter(command: string, place: string): Promise<void> {
+  const interpreter = /^#![ \t]*(\S+)/.exec(await firstBytes(place))?.[1];
+  if (interpreter === undefined || (await look(interpreter)) === 'Executable') return;
+  throw new DriverError(
+    'NotStartable',
+    'CommandNotFound',
+    `template.command: the script ${place} ("${command}") asks for the interpreter ${interpreter}, which this host lacks; install it`,
+  );
+}
+
+async function firstBytes(path: string): Promise<string> {
+  try {
+    await using file = await open(path);
+    const { buffer, bytesRead } = await file.read({ buffer: Buffer.alloc(256), length: 256, position: 0 });
+    return buffer.toString('latin1', 0, bytesRead);
+  } catch (error) {
+    // A program may be executable and not readable.
+    if (isCode(error, 'EACCES')) return '';
+    throw error;
+  }
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory();
+  } catch (error) {
+    if (isCode(error, 'ENOENT', 'ENOTDIR', 'EACCES')) return false;
+    throw error;
+  }
+}

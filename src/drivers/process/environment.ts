@@ -1,0 +1,33 @@
+import { userInfo } from 'node:os';
+import { DriverError, type RunSpec } from '../driver.ts';
+import { runVariable, uidVariable } from './proc.ts';
+import type { User } from './user.ts';
+
+/** What a process finds before its own variables: nothing of the shell that started the controller. */
+const base = {
+  PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+  LANG: 'C.UTF-8',
+};
+
+/** The whole environment of a run. Throws InvalidSpec for a name that the shim's shell would drop or change. */
+export function environmentOf(spec: RunSpec, user: User | undefined): Record<string, string> {
+  const reserved = Object.keys(spec.env).find(reservedVariable);
+  if (reserved !== undefined)
+    throw new DriverError(
+      'Terminal',
+      'InvalidSpec',
+      `the environment variable "${reserved}" cannot be passed to a process through a shell; rename it in template.env, or the key that envFrom takes it from`,
+    );
+  return {
+    ...base,
+    HOME: user?.home ?? userInfo().homedir,
+    ...spec.env,
+    [uidVariable]: spec.identity.uid,
+    [runVariable]: String(spec.identity.run),
+  };
+}
+
+/** POSIX shells pass on names of letters, digits and underscores alone, and keep a few for themselves. */
+export const reservedVariable = (name: string): boolean =>
+  !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) ||
+  ['IFS', 'OPTIND', 'PPID', 'PWD', 'OLDPWD', 'SHLVL', '_'].includes(name);

@@ -1,0 +1,117 @@
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { RunSpec } from '../driver.ts';
+import type { ProcessId } from './proc.ts';
+
+/**
+ * What stands on disk:
+ *
+ *     instances/<namespace>/<instance>/<uid, 8 digits>-<run that made it>/    the `ref`, mode 0700
+ *         work/             the working folder, unless the spec names another
+ *         in                a FIFO, the standard input
+ *         <run>.out, .err   the output of a run: only ever appended to
+ *         <run>/            the marks of a run, in a folder of their own so that its watcher sees no output
+ *             run.json      whose run it is; no environment, no arguments: they may hold secrets
+ *             claim         made with O_EXCL by the shim that carries the run out: no run is started twice
+ *             shim.P.S      the shim's pid and start time
+ *             pid.P.S       those of the main process, made by itself just before it becomes the program
+ *             exit.C        the exit code, and by its mtime when; exit.C.lost and exit.C.reboot are the driver's own
+ *
+ * Marks are empty files that say all by their names: each is whole or absent, and needs no space on a full disk.
+ */
+export interface RunMeta {
+  identity: RunSpec['identity'];
+  bootId: string;
+  workingDir: string;
+  user?: string | undefined;
+}
+
+export interface Marks {
+  claimed: boolean;
+  shim?: ProcessId;
+  main?: ProcessId;
+  exit?: { file: string; code: number; by: 'shim' | 'lost' | 'reboot' };
+}
+
+export interface Run {
+  number: number;
+  /** The folder of its marks. */
+  folder: string;
+  meta: RunMeta;
+}
+
+export const instanceFolder = (root: string, identity: { namespace: string; instance: string }): string =>
+  join(root, identity.namespace, identity.instance);
+
+export const refOf = (root: string, identity: RunSpec['identity']): string =>
+  join(instanceFolder(root, identity), `${identity.uid.slice(0, 8)}-${identity.run}`);
+
+export const runFolder = (ref: string, run: number): string => join(ref, String(run));
+
+export const outputFile = (ref: string, run: number, stream: 'out' | 'err'): string =>
+  join(ref, `${run}.${stream}`);
+
+/** Numbers of the runs in a ref, the newest first; undefined where the ref is gone. */
+export async function runNumbers(ref: string): Promise<number[] | undefined> {
+  const names = await namesIn(ref);
+  return names
+    ?.filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .sort((a, b) => b - a);
+}
+
+/** The newest run that was at least prepared; undefined where there is none. */
+export async function newestRun(ref: string): Promise<Run | undefined> {
+  for (const number of (await runNumbers(ref)) ?? []) {
+    const meta = await readMeta(runFolder(ref, number));
+    if (meta !== undefined) return { number, folder: runFolder(ref, number), meta };
+  }
+  return undefined;
+}
+
+export const writeMeta = (folder: string, meta: RunMeta): Promise<void> =>
+  writeFile(join(folder, 'run.json'), `${JSON.stringify(meta)}\n`, { mode: 0o600 });
+
+/** Undefined where there is none, or only a part: the controller died while it prepared the run. */
+export async function readMeta(folder: string): Promise<RunMeta | undefined> {
+  try {
+    // Nobody else writes in this folder, so what parses is what writeMeta wrote.
+    return JSON.parse(await readFile(join(folder, 'run.json'), 'utf8')) as RunMeta;
+  } catch (error) {
+    if (error instanceof SyntaxError || isCode(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}
+
+export async function readMarks(folder: string): Promise<Marks> {
+  const marks: Marks = { claimed: false };
+  for (const file of (await namesIn(folder)) ?? []) {
+    const [sort, first, second] = file.split('.');
+    if (sort === 'claim') marks.claimed = true;
+    else if (sort === 'shim') marks.shim = { pid: Number(first), start: Number(second) };
+    else if (sort === 'pid') marks.main = { pid: Number(first), start: Number(second) };
+    else if (sort === 'exit' && (marks.exit === undefined || second === undefined))
+      marks.exit = {
+        file,
+        code: Number(first),
+        by: second === 'lost' || second === 'reboot' ? second : 'shim',
+      };
+  }
+  return marks;
+}
+
+export const markTime = async (folder: string, file: string): Promise<number> =>
+  Math.floor((await stat(join(folder, file))).mtimeMs);
+
+/** Undefined where the folder is gone. */
+export async function namesIn(folder: string): Promise<string[] | undefined> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    if (isCode(error, 'ENOENT', 'ENOTDIR')) return undefined;
+    throw error;
+  }
+}
+
+export const isCode = (error: unknown, ...codes: string[]): boolean =>
+  error instanceof Error && 'code' in error && codes.includes(String(error.code));

@@ -1,0 +1,60 @@
+/** A longer line is told in pieces of this many bytes. */
+export const maxLineBytes = 1024 * 1024;
+
+/** Cuts bytes into lines; what is left of an unfinished one waits for the next bytes. */
+export interface LineSplitter {
+  push(bytes: Buffer): string[];
+  /** The unfinished line, where there is one. */
+  rest(): string[];
+}
+
+export function createLineSplitter(): LineSplitter {
+  let held: Buffer[] = [];
+  let heldBytes = 0;
+  const take = (last: Buffer): string => {
+    const line = held.length === 0 ? last : Buffer.concat([...held, last]);
+    held = [];
+    heldBytes = 0;
+    return line.toString();
+  };
+  return {
+    push(bytes) {
+      const lines: string[] = [];
+      let from = 0;
+      while (from < bytes.length) {
+        const newline = bytes.indexOf(10, from);
+        const end = newline < 0 ? bytes.length : newline;
+        const room = maxLineBytes - heldBytes;
+        if (end - from > room) {
+          const cut = from + room - unfinished(bytes.subarray(from, from + room));
+          lines.push(take(bytes.subarray(from, cut)));
+          from = cut;
+        } else if (newline < 0) {
+          held.push(Buffer.from(bytes.subarray(from)));
+          heldBytes += bytes.length - from;
+          from = bytes.length;
+        } else {
+          lines.push(take(bytes.subarray(from, newline)));
+          from = newline + 1;
+        }
+      }
+      return lines;
+    },
+    rest() {
+      return heldBytes === 0 ? [] : [take(Buffer.alloc(0))];
+    },
+  };
+}
+
+/** How many bytes at the end belong to a UTF-8 character whose other bytes are still to come. */
+function unfinished(bytes: Buffer): number {
+  for (let back = 1; back <= 3 && back <= bytes.length; back++) {
+    const byte = bytes[bytes.length - back] ?? 0;
+    if (byte < 0x80) return 0;
+    if (byte >= 0xc0) {
+      const length = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2;
+      return length > back ? back : 0;
+    }
+  }
+  return 0;
+}

@@ -1,0 +1,172 @@
+import { watch } from 'node:fs';
+import { type FileHandle, open, stat } from 'node:fs/promises';
+import type { LogLine, LogOptions } from '../driver.ts';
+import { isCode, namesIn, outputFile } from './layout.ts';
+import { createLineSplitter } from './lines.ts';
+
+/** What a reader of logs needs to know of the newest run. */
+export interface Ending {
+  run: number;
+  hasEnded(): Promise<boolean>;
+  /** Calls back when it is worth asking again. */
+  subscribe(callback: () => void): () => void;
+}
+
+interface Part {
+  path: string;
+  run: number;
+  stream: LogLine['stream'];
+  size: number;
+  mtimeMs: number;
+  /** Where to begin. */
+  offset: number;
+}
+
+const chunkBytes = 64 * 1024;
+
+/**
+ * The lines of all runs that a ref keeps. No times are kept: `since` leaves out files last written to before it, and
+ * of the two streams of a run the one written to last comes last. Following ends with the newest run.
+ */
+export async function* readLogs(ref: string, ending: Ending, options: LogOptions): AsyncGenerator<LogLine> {
+  const { signal, since } = options;
+  const follow = options.follow && options.previous !== true;
+  const all = (await partsOf(ref)).filter((part) => options.previous !== true || part.run < ending.run);
+  const isLive = (part: Part): boolean => follow && part.run === ending.run;
+  const parts = all.filter((part) => since === undefined || part.mtimeMs >= since || isLive(part));
+  if (options.tail !== undefined) await seekTail(parts, options.tail);
+  for (const part of parts) if (!isLive(part) && part.offset < part.size) yield* readPart(part, signal);
+  if (follow) yield* followParts(ref, parts.filter(isLive), ending, signal);
+}
+
+async function partsOf(ref: string): Promise<Part[]> {
+  const parts: Part[] = [];
+  for (const name of (await namesIn(ref)) ?? []) {
+    const [, run, end] = /^(\d+)\.(out|err)$/.exec(name) ?? [];
+    if (run === undefined || (end !== 'out' && end !== 'err')) continue;
+    const path = outputFile(ref, Number(run), end);
+    const { size, mtimeMs } = await stat(path);
+    parts.push({
+      path,
+      run: Number(run),
+      stream: end === 'out' ? 'stdout' : 'stderr',
+      size,
+      mtimeMs,
+      offset: 0,
+    });
+  }
+  return parts.sort((a, b) => a.run - b.run || a.mtimeMs - b.mtimeMs || (a.stream === 'stdout' ? -1 : 1));
+}
+
+/** Moves the offsets forward so that `count` lines are left of all parts together. */
+async function seekTail(parts: readonly Part[], count: number): Promise<void> {
+  let wanted = count;
+  for (const part of parts.toReversed()) {
+    await using file = await open(part.path);
+    const found = await lastLines(file, part.size, wanted);
+    part.offset = found.offset;
+    wanted -= found.lines;
+  }
+}
+
+/** Where the last `wanted` lines begin, and how many of them there are. */
+async function lastLines(
+  file: FileHandle,
+  size: number,
+  wanted: number,
+): Promise<{ offset: number; lines: number }> {
+  if (wanted <= 0) return { offset: size, lines: 0 };
+  let lines = 0;
+  for (let end = size; end > 0; ) {
+    const from = Math.max(0, end - chunkBytes);
+    const bytes = await readAt(file, from, end - from);
+    for (let at = bytes.lastIndexOf(10); at >= 0; at = at === 0 ? -1 : bytes.lastIndexOf(10, at - 1)) {
+      // The newline at the very end closes the last line; each other one stands before a line.
+      if (from + at === size - 1) continue;
+      lines += 1;
+      if (lines === wanted) return { offset: from + at + 1, lines };
+    }
+    end = from;
+  }
+  return { offset: 0, lines: size === 0 ? 0 : lines + 1 };
+}
+
+async function* readPart(part: Part, signal: AbortSignal): AsyncGenerator<LogLine> {
+  await using file = await open(part.path);
+  const splitter = createLineSplitter();
+  for (let offset = part.offset; offset < part.size && !signal.aborted; ) {
+    const bytes = await readAt(file, offset, Math.min(chunkBytes, part.size - offset));
+    if (bytes.length === 0) break;
+    offset += bytes.length;
+    for (const text of splitter.push(bytes)) yield { stream: part.stream, text };
+  }
+  for (const text of splitter.rest()) yield { stream: part.stream, text };
+}
+
+async function* followParts(
+  ref: string,
+  parts: readonly Part[],
+  ending: Ending,
+  signal: AbortSignal,
+): AsyncGenerator<LogLine> {
+  const wake = createWake(ref, ending, signal);
+  const cursors: { part: Part; file: FileHandle; splitter: ReturnType<typeof createLineSplitter> }[] = [];
+  try {
+    for (const part of parts)
+      cursors.push({ part, file: await open(part.path), splitter: createLineSplitter() });
+    for (let ended = false; !signal.aborted; ) {
+      wake.reset();
+      let grown = false;
+      for (const { part, file, splitter } of cursors) {
+        const bytes = await readAt(file, part.offset, chunkBytes);
+        part.offset += bytes.length;
+        grown ||= bytes.length > 0;
+        for (const text of splitter.push(bytes)) yield { stream: part.stream, text };
+      }
+      if (grown) continue;
+      if (ended) break;
+      // What was written before the end is read in one more round.
+      ended = await ending.hasEnded();
+      if (!ended) await wake.next();
+    }
+    for (const { part, splitter } of cursors)
+      for (const text of splitter.rest()) yield { stream: part.stream, text };
+  } finally {
+    wake.close();
+    for (const { file } of cursors) await file.close();
+  }
+}
+
+/** Something happened since the last reset: output, an end, or the reader goes away. */
+function createWake(
+  ref: string,
+  ending: Ending,
+  signal: AbortSignal,
+): { reset(): void; next(): Promise<void>; close(): void } {
+  let current = Promise.withResolvers<void>();
+  const ring = (): void => current.resolve();
+  const watcher = watch(ref, { persistent: false }, ring);
+  watcher.on('error', ring);
+  const unsubscribe = ending.subscribe(ring);
+  signal.addEventListener('abort', ring);
+  return {
+    reset() {
+      current = Promise.withResolvers();
+      if (signal.aborted) ring();
+    },
+    next: () => current.promise,
+    close() {
+      watcher.close();
+      unsubscribe();
+      signal.removeEventListener('abort', ring);
+    },
+  };
+}
+
+async function readAt(file: FileHandle, position: number, length: number): Promise<Buffer> {
+  const { buffer, bytesRead } = await file.read({ buffer: Buffer.allocUnsafe(length), length, position });
+  return buffer.subarray(0, bytesRead);
+}
+
+/** An engine's `logs` of what is gone ends without lines; so does ours. */
+export const isGone = (error: unknown): boolean => isCode(error, 'ENOENT');

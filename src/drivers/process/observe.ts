@@ -1,0 +1,88 @@
+import { writeFile } from 'node:fs/promises';
+import { constants } from 'node:os';
+import { join } from 'node:path';
+import type { Observed, ObservedExit } from '../../plan/world.ts';
+import { isCode, type Marks, markTime, newestRun, type Run, readMarks } from './layout.ts';
+import { living, type ProcessId } from './proc.ts';
+
+/** The newest run of a ref as it is now; undefined where the ref is gone or was never prepared. */
+export async function observe(ref: string, bootId: string): Promise<Observed | undefined> {
+  const run = await newestRun(ref);
+  return run === undefined ? undefined : observeRun(ref, run, bootId);
+}
+
+export async function observeRun(ref: string, run: Run, bootId: string): Promise<Observed> {
+  const { meta } = run;
+  const marks = await settledMarks(run, bootId);
+  const about = {
+    ref,
+    instanceUid: meta.identity.uid,
+    namespace: meta.identity.namespace,
+    instance: meta.identity.instance,
+    agent: meta.identity.agent,
+    run: run.number,
+    revision: meta.identity.revision,
+    controllerVersion: meta.identity.controllerVersion,
+  };
+  const { main, exit } = marks;
+  // Before the main process has left its mark the program does not run yet.
+  if (main === undefined) return { ...about, state: 'Created' };
+  const started = {
+    startId: `${meta.bootId}:${main.pid}:${main.start}`,
+    startedAt: await markTime(run.folder, `pid.${main.pid}.${main.start}`),
+  };
+  if (exit !== undefined)
+    return { ...about, ...started, state: 'Exited', exit: await exitOf(run.folder, exit) };
+  return { ...about, ...started, state: living(main)?.state === 'T' ? 'Paused' : 'Running' };
+}
+
+/** Is the shim, or the main process, of a run of this boot still there? */
+export const isAlive = (meta: { bootId: string }, bootId: string, id: ProcessId | undefined): boolean =>
+  id !== undefined && meta.bootId === bootId && living(id) !== undefined;
+
+/**
+ * The marks, with the exit that nobody else will write any more: the host was started anew, or the shim was killed
+ * and the main process has ended since. It is written down once, so that its time stays.
+ */
+async function settledMarks(run: Run, bootId: string): Promise<Marks> {
+  const marks = await readMarks(run.folder);
+  if (marks.main === undefined || marks.exit !== undefined) return marks;
+  const rebooted = run.meta.bootId !== bootId;
+  if (!rebooted && (living(marks.main) !== undefined || isAlive(run.meta, bootId, marks.shim))) return marks;
+  // The shim writes before it ends, so now that it has ended a second look is the last word.
+  const again = await readMarks(run.folder);
+  if (again.exit !== undefined) return again;
+  await touch(join(run.folder, rebooted ? 'exit.137.reboot' : 'exit.137.lost'));
+  return readMarks(run.folder);
+}
+
+async function touch(path: string): Promise<void> {
+  try {
+    await writeFile(path, '', { flag: 'wx', mode: 0o600 });
+  } catch (error) {
+    if (!isCode(error, 'EEXIST', 'ENOENT')) throw error;
+  }
+}
+
+async function exitOf(folder: string, exit: NonNullable<Marks['exit']>): Promise<ObservedExit> {
+  const finishedAt = await markTime(folder, exit.file);
+  switch (exit.by) {
+    case 'shim':
+      return { code: exit.code, ...signalOf(exit.code), finishedAt, cause: 'Agent' };
+    case 'lost':
+      return {
+        code: exit.code,
+        finishedAt,
+        cause: 'Agent',
+        message: 'The exit code is unknown: the shim that waited for the process was killed.',
+      };
+    case 'reboot':
+      return { code: exit.code, finishedAt, cause: 'Runtime', message: 'The host was started anew.' };
+  }
+}
+
+/** A shell tells the end by signal n as 128 + n. */
+function signalOf(code: number): { signal?: string } {
+  const signal = Object.entries(constants.signals).find(([, number]) => number === code - 128)?.[0];
+  return signal === undefined ? {} : { signal };
+}

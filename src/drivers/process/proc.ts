@@ -1,0 +1,107 @@
+import { readdirSync, readFileSync } from 'node:fs';
+
+/** Names one process of this boot for good: a pid may be reused, but not with the same start time. */
+export interface ProcessId {
+  pid: number;
+  /** Clock ticks since boot: field 22 of /proc/PID/stat. */
+  start: number;
+}
+
+export interface ProcessStat extends ProcessId {
+  /** One letter, as in proc(5). */
+  state: string;
+  parent: number;
+  group: number;
+  session: number;
+}
+
+export interface ScannedProcess extends ProcessStat {
+  /** AGENTCTL_INSTANCE_UID in its environment. */
+  instanceUid: string | undefined;
+  /** AGENTCTL_RUN there; 0 where it is no number. */
+  run: number;
+}
+
+export const uidVariable = 'AGENTCTL_INSTANCE_UID';
+export const runVariable = 'AGENTCTL_RUN';
+
+/** Files of /proc are read synchronously: they never wait for a disk, and one look must not be torn. */
+export function readStat(pid: number): ProcessStat | undefined {
+  const text = readProc(`${pid}/stat`)?.toString('latin1');
+  if (text === undefined) return undefined;
+  // The name before it is in parentheses and may hold spaces and parentheses itself.
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  const [state = '', parent, group, session] = fields;
+  return {
+    pid,
+    start: Number(fields[19]),
+    state,
+    parent: Number(parent),
+    group: Number(group),
+    session: Number(session),
+  };
+}
+
+/** Its stat while it runs. A zombie is dead, and so is one whose pid is now another's. */
+export function living(id: ProcessId): ProcessStat | undefined {
+  const stat = readStat(id.pid);
+  return stat !== undefined && stat.start === id.start && !isDead(stat) ? stat : undefined;
+}
+
+export const isDead = (stat: ProcessStat): boolean => stat.state === 'Z' || stat.state === 'X';
+
+export const sameProcess = (a: ProcessId, b: ProcessId): boolean => a.pid === b.pid && a.start === b.start;
+
+/** The environment with which the process was last executed; undefined where it is gone or not ours to read. */
+export function readEnvironment(pid: number): Record<string, string> | undefined {
+  const text = readProc(`${pid}/environ`)?.toString();
+  if (text === undefined) return undefined;
+  const variables = text.split('\0').filter((variable) => variable.includes('='));
+  return Object.fromEntries(
+    variables.map((variable) => {
+      const at = variable.indexOf('=');
+      return [variable.slice(0, at), variable.slice(at + 1)];
+    }),
+  );
+}
+
+/** Every process that this user may see. */
+export function scan(): ScannedProcess[] {
+  const found: ScannedProcess[] = [];
+  for (const name of readdirSync('/proc')) {
+    const pid = Number(name);
+    if (!Number.isInteger(pid)) continue;
+    const stat = readStat(pid);
+    if (stat !== undefined) found.push({ ...stat, ...ownerOf(pid) });
+  }
+  return found;
+}
+
+export const readBootId = (): string =>
+  readProc('sys/kernel/random/boot_id')?.toString('latin1').trim() ?? 'unknown';
+
+function ownerOf(pid: number): { instanceUid: string | undefined; run: number } {
+  const environment = readProc(`${pid}/environ`);
+  const instanceUid = environment && variable(environment, uidVariable);
+  if (environment === undefined || instanceUid === undefined) return { instanceUid: undefined, run: 0 };
+  return { instanceUid, run: Number(variable(environment, runVariable)) || 0 };
+}
+
+/** Of `name=value\0name=value\0...`, without making a string of it all. */
+function variable(environment: Buffer, name: string): string | undefined {
+  const key = `${name}=`;
+  let at = environment.indexOf(key);
+  while (at > 0 && environment[at - 1] !== 0) at = environment.indexOf(key, at + 1);
+  if (at < 0) return undefined;
+  const end = environment.indexOf(0, at);
+  return environment.toString('latin1', at + key.length, end < 0 ? undefined : end);
+}
+
+/** Undefined where the process is gone or belongs to another user. */
+function readProc(path: string): Buffer | undefined {
+  try {
+    return readFileSync(`/proc/${path}`);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,85 @@
+import { type FSWatcher, watch } from 'node:fs';
+import type { Cancel, Clock } from '../../platform/clock.ts';
+import type { Log } from '../../platform/log.ts';
+
+/** One running run, watched until it has ended. */
+export interface Tracked {
+  ref: string;
+  marks: string;
+  /** Does anything of it still live? Asked about once a second, in case no shim is left to write its end. */
+  lives: () => boolean;
+  /** Called once. */
+  ended: () => void;
+}
+
+export interface Tracker {
+  add(tracked: Tracked): void;
+  /** Looks at once whether the run has ended: our own child told so. */
+  check(marks: string): void;
+  forget(ref: string): void;
+  close(): void;
+}
+
+/** A look costs about 10 microseconds a run: 1,000 runs at rest take a thousandth of a core. */
+const pollMs = (runs: number): number => Math.min(Math.max(1000, runs * 10), 10_000);
+
+/** Tells the end of runs: at once by the exit mark, and by polling where there is no mark or no watcher can be had. */
+export function createTracker(clock: Clock, log: Log): Tracker {
+  const all = new Map<string, Tracked & { watcher: FSWatcher | undefined }>();
+  let cancelPoll: Cancel | undefined;
+
+  const end = (marks: string): void => {
+    const entry = all.get(marks);
+    if (entry === undefined) return;
+    all.delete(marks);
+    entry.watcher?.close();
+    entry.ended();
+  };
+
+  const poll = (): void => {
+    cancelPoll = undefined;
+    for (const entry of all.values()) if (!entry.lives()) end(entry.marks);
+    if (all.size > 0) schedule();
+  };
+  const schedule = (): void => {
+    cancelPoll ??= clock.after(pollMs(all.size), poll);
+  };
+
+  const startWatcher = (marks: string): FSWatcher | undefined => {
+    try {
+      const watcher = watch(marks, { persistent: false }, (_event, name) => {
+        // Any change but our own of run.json: an exit, or the folder was taken away.
+        if (name === null || name.startsWith('exit.') || !/^(claim|shim\.|pid\.|run\.json)/.test(name))
+          end(marks);
+      });
+      watcher.on('error', () => watcher.close());
+      return watcher;
+    } catch (error) {
+      log.warn({ error, folder: marks }, 'no file watcher to be had: ends of processes are polled for');
+      return undefined;
+    }
+  };
+
+  return {
+    add(tracked) {
+      if (all.has(tracked.marks)) return;
+      all.set(tracked.marks, { ...tracked, watcher: startWatcher(tracked.marks) });
+      schedule();
+    },
+    check(marks) {
+      if (all.get(marks)?.lives() === false) end(marks);
+    },
+    forget(ref) {
+      for (const entry of all.values())
+        if (entry.ref === ref) {
+          all.delete(entry.marks);
+          entry.watcher?.close();
+        }
+    },
+    close() {
+      cancelPoll?.();
+      for (const entry of all.values()) entry.watcher?.close();
+      all.clear();
+    },
+  };
+}

@@ -1,0 +1,53 @@
+import type { AgentSpec } from '../../api/objects.ts';
+import { reservedVariable } from './environment.ts';
+
+/** What this host allows the controller to do. */
+export interface Host {
+  /** It may change the user. */
+  canSwitchUser: boolean;
+}
+
+/** Each reason as `field: why, and what to do`. Nothing that a process cannot honour is passed over. */
+export function unsupportedFields(spec: AgentSpec, host: Host): string[] {
+  const template = spec.template;
+  const reasons: string[] = [];
+  const refuse = (field: string, why: string): void => void reasons.push(`template.${field}: ${why}`);
+
+  if (template.image !== undefined)
+    refuse('image', 'a process has no image; remove it or choose a container Runtime');
+  if ((template.command ?? []).length === 0) refuse('command', 'a process needs the program to run');
+  if ((template.volumes ?? []).length > 0)
+    refuse(
+      'volumes',
+      'a process sees the host as it is; name host paths in the command, or use template.files',
+    );
+  if ((template.volumeMounts ?? []).length > 0) refuse('volumeMounts', 'nothing is mounted for a process');
+  for (const limit of ['cpu', 'memory', 'pids'] as const)
+    if (template.resources?.limits?.[limit] !== undefined)
+      refuse(`resources.limits.${limit}`, 'only a container Runtime can hold a limit for all of an instance');
+  if (template.readOnlyRootFilesystem)
+    refuse('readOnlyRootFilesystem', 'a process uses the file system of the host; use a container Runtime');
+  if (template.security !== undefined)
+    refuse('security', 'a process has the rights of its user; set template.user or use a container Runtime');
+  const network = template.network;
+  if (network !== undefined && (network.mode !== 'Host' || network.name !== undefined))
+    refuse('network', 'a process uses the network of the host; remove it or set mode: Host');
+  if ((network?.ports ?? []).length > 0)
+    refuse('network.ports', 'a process listens on the host itself; nothing needs to be published');
+  if (template.user !== undefined && !host.canSwitchUser)
+    refuse('user', 'only a controller that runs as root, on a host with setpriv, can change the user');
+  if (template.workingDir !== undefined && !template.workingDir.startsWith('/'))
+    refuse('workingDir', 'must be an absolute path');
+  template.files?.forEach((file, index) => {
+    if (leavesFolder(file.path))
+      refuse(`files[${index}].path`, 'must be relative and stay in the working directory of the process');
+  });
+  template.env?.forEach((variable, index) => {
+    if (reservedVariable(variable.name))
+      refuse(`env[${index}].name`, `a shell cannot pass on "${variable.name}"; choose another name`);
+  });
+  return reasons;
+}
+
+export const leavesFolder = (path: string): boolean =>
+  path === '' || path.startsWith('/') || path.endsWith('/') || path.split('/').includes('..');

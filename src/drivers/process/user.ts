@@ -1,0 +1,80 @@
+import { readFile, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { DriverError } from '../driver.ts';
+import type { Tools } from './shim.ts';
+
+export interface User {
+  uid: number;
+  gid: number;
+  /** Supplementary groups. */
+  groups: number[];
+  home: string;
+}
+
+/** Looks up `user` or `user:group`, each by name or number, in the host's passwd and group files. */
+export async function findUser(text: string): Promise<User> {
+  const [name = '', groupName] = text.split(':');
+  const users = await table('/etc/passwd');
+  const groups = await table('/etc/group');
+  const entry = users.find((fields) => fields[0] === name) ?? users.find((fields) => fields[2] === name);
+  if (entry === undefined && !isNumber(name)) throw missing('user', name);
+  const group = groups.find((fields) => fields[0] === groupName) ?? [];
+  if (groupName !== undefined && group[2] === undefined && !isNumber(groupName))
+    throw missing('group', groupName);
+  const uid = Number(entry?.[2] ?? name);
+  const member = (fields: string[]): boolean => (fields[3] ?? '').split(',').includes(entry?.[0] ?? '');
+  return {
+    uid,
+    gid: Number(groupName === undefined ? (entry?.[3] ?? uid) : (group[2] ?? groupName)),
+    groups: groups.filter(member).map((fields) => Number(fields[2])),
+    home: entry?.[5] ?? '/',
+  };
+}
+
+/** The command that changes to the user and becomes what follows it; nothing where it is our own. */
+export function asUser(tools: Tools, user: User): string[] {
+  if (user.uid === process.getuid?.() && user.gid === process.getgid?.()) return [];
+  if (tools.setpriv === undefined || process.getuid?.() !== 0)
+    throw new DriverError(
+      'Terminal',
+      'InvalidSpec',
+      'template.user: only a controller that runs as root, on a host with setpriv, can change the user',
+    );
+  return [
+    tools.setpriv,
+    `--reuid=${user.uid}`,
+    `--regid=${user.gid}`,
+    user.groups.length === 0 ? '--clear-groups' : `--groups=${user.groups.join(',')}`,
+    '--',
+  ];
+}
+
+/** Throws NotStartable where the user cannot enter a folder above the working directory. */
+export async function checkReachable(user: User, workingDir: string): Promise<void> {
+  for (let folder = dirname(workingDir); ; folder = dirname(folder)) {
+    const { mode, uid, gid } = await stat(folder);
+    const groups = [user.gid, ...user.groups];
+    const bit = uid === user.uid ? 0o100 : groups.includes(gid) ? 0o010 : 0o001;
+    if (user.uid !== 0 && (mode & bit) === 0)
+      throw new DriverError(
+        'NotStartable',
+        'WorkingDirMissing',
+        `the user of template.user cannot enter ${folder}, which is above the working directory ${workingDir}; set template.workingDir to a folder that it can reach, or start the controller with another --state-dir`,
+      );
+    if (folder === dirname(folder)) return;
+  }
+}
+
+const isNumber = (text: string): boolean => /^\d+$/.test(text);
+
+const missing = (what: string, name: string): DriverError =>
+  new DriverError(
+    'NotStartable',
+    'UserMissing',
+    `template.user: this host has no ${what} "${name}"; create it or name another`,
+  );
+
+async function table(file: string): Promise<string[][]> {
+  const lines = (await readFile(file, 'utf8')).split('\n');
+  return lines.filter((line) => line !== '').map((line) => line.split(':'));
+}
