@@ -1,6 +1,7 @@
+import type { Status } from '../api/errors.ts';
 import type { ObjectKey } from '../api/objects.ts';
 import { withQuery } from './http-paths.ts';
-import type { Transport } from './http-transport.ts';
+import { apiErrorOf, type Transport } from './http-transport.ts';
 import type { AgentPlan, ControllerStatus, ForecastEntry, LogEntry, Streams, Volume } from './streams.ts';
 
 const root = '/apis/subresources.agentctl.dev/v1';
@@ -15,8 +16,11 @@ export function createHttpStreams(transport: Transport): Streams {
     async *log(instance, { follow, tail, since, previous, signal }) {
       const query = { follow, tailLines: tail, sinceTime: time(since), previous };
       const path = withQuery(below('instances', instance, 'log'), query);
-      for await (const line of transport.lines({ method: 'GET', path, signal }))
-        yield JSON.parse(line) as LogEntry;
+      for await (const line of transport.lines({ method: 'GET', path, signal })) {
+        const entry: LogEntry | { error: Status } = JSON.parse(line);
+        if ('error' in entry) throw apiErrorOf(entry.error); // told so when it comes after the answer has begun
+        yield entry;
+      }
     },
     async forecast(agent, { until }) {
       const path = withQuery(below('agents', agent, 'forecast'), { until: time(until) });

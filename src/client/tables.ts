@@ -24,7 +24,7 @@ export interface Table {
 
 export interface TableColumn {
   name: string;
-  type: 'string' | 'integer' | 'date';
+  type: 'string' | 'integer' | 'number' | 'boolean' | 'date';
   /** `name` marks the column that names the object. */
   format: string;
   description: string;

@@ -5,7 +5,6 @@ import { answerError, toApiError } from './answer.ts';
 import { bodyLimit } from './body.ts';
 import { discoveryRoutes } from './discovery-routes.ts';
 import { healthRoutes } from './health-routes.ts';
-import type { OpenStreams } from './lines.ts';
 import { openApiRoutes } from './openapi-routes.ts';
 import type { Parts } from './parts.ts';
 import { resourceRoutes } from './resource-routes.ts';
@@ -23,7 +22,6 @@ const publicPaths: readonly string[] = ['/healthz', '/livez', '/readyz', '/versi
 /** The HTTP side of one listener. `tls` is PEM. */
 export async function createApp(
   parts: Parts,
-  streams: OpenStreams,
   authenticate: Authenticate,
   tls?: { cert: string; key: string },
 ): Promise<FastifyInstance> {
@@ -51,8 +49,8 @@ export async function createApp(
   healthRoutes(app);
   discoveryRoutes(app, parts.version);
   openApiRoutes(app, parts.version);
-  resourceRoutes(app, parts, streams);
-  streamRoutes(app, parts, streams);
+  resourceRoutes(app, parts);
+  streamRoutes(app, parts);
   await app.ready();
   return app;
 }

@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import { ApiError } from '../api/errors.ts';
-import type { ListOptions, WriteOptions } from '../client/resources.ts';
+import type { WriteOptions } from '../client/resources.ts';
+import type { RegistryListOptions } from '../registry/options.ts';
 
 type Query = Readonly<Record<string, string | string[] | undefined>>;
 
@@ -28,17 +29,22 @@ export function number(request: FastifyRequest, name: string): number | undefine
   return Number(value);
 }
 
-export const listOptions = (request: FastifyRequest): ListOptions => ({
-  labelSelector: text(request, 'labelSelector'),
-  fieldSelector: text(request, 'fieldSelector'),
-  limit: number(request, 'limit'),
-  continue: text(request, 'continue'),
-  resourceVersion: text(request, 'resourceVersion'),
-});
-
-/** A list at exactly one version; "not older than" it, which is all that others ask for, the newest always is. */
-export const exactVersion = (request: FastifyRequest): string | undefined =>
-  text(request, 'resourceVersionMatch') === 'Exact' ? text(request, 'resourceVersion') : undefined;
+export function listOptions(request: FastifyRequest): RegistryListOptions {
+  const match = text(request, 'resourceVersionMatch');
+  if (match !== undefined && match !== 'Exact' && match !== 'NotOlderThan')
+    throw new ApiError(
+      'Invalid',
+      `resourceVersionMatch: Unsupported value: ${JSON.stringify(match)}: supported values: "Exact", "NotOlderThan"`,
+    );
+  return {
+    labelSelector: text(request, 'labelSelector'),
+    fieldSelector: text(request, 'fieldSelector'),
+    limit: number(request, 'limit'),
+    continue: text(request, 'continue'),
+    resourceVersion: text(request, 'resourceVersion'),
+    resourceVersionMatch: match,
+  };
+}
 
 /** Only `All` is known; `given` is what the body of a delete says. */
 export function dryRunOf(request: FastifyRequest, given?: unknown): boolean {

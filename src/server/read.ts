@@ -1,28 +1,18 @@
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyReply } from 'fastify';
 import { answer } from './answer.ts';
-import type { Parts } from './parts.ts';
-import { exactVersion, listOptions } from './query.ts';
+import { type Asked, keyOf } from './asked.ts';
+import { listOptions } from './query.ts';
 import { representation } from './represent.ts';
-import { keyOfTarget, type Target } from './target.ts';
 
-type Handler = (
-  parts: Parts,
-  target: Target,
-  request: FastifyRequest,
-  reply: FastifyReply,
-) => Promise<FastifyReply>;
+export async function get(asked: Asked): Promise<FastifyReply> {
+  const form = representation(asked);
+  const object = await asked.registry.get(asked.info.kind, keyOf(asked));
+  return answer(asked.request, asked.reply, form.one(object));
+}
 
-export const get: Handler = async (parts, target, request, reply) => {
-  const form = representation(request, target.info, parts.clock.now);
-  return answer(request, reply, form.one(await parts.resources.get(target.info.kind, keyOfTarget(target))));
-};
-
-export const list: Handler = async (parts, target, request, reply) => {
-  const form = representation(request, target.info, parts.clock.now);
-  const options = {
-    ...listOptions(request),
-    namespace: target.namespace,
-    resourceVersion: exactVersion(request),
-  };
-  return answer(request, reply, form.list(await parts.resources.list(target.info.kind, options)));
-};
+export async function list(asked: Asked): Promise<FastifyReply> {
+  const { request, reply, info, namespace } = asked;
+  const form = representation(asked);
+  const found = await asked.registry.list(info.kind, { ...listOptions(request), namespace });
+  return answer(request, reply, form.list(found));
+}

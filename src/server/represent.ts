@@ -1,46 +1,42 @@
 import type { FastifyRequest } from 'fastify';
 import { ApiError } from '../api/errors.ts';
-import type { KindInfo } from '../api/kinds.ts';
-import type { AnyObject } from '../api/objects.ts';
 import type { List } from '../client/resources.ts';
 import type { IncludeObject } from '../client/tables.ts';
+import type { AnyResource } from '../registry/object.ts';
 import { type Form, formOf } from './accept.ts';
+import type { Asked } from './asked.ts';
 import { text } from './query.ts';
 import { metadataOf, tableOf } from './table.ts';
 
 /** Turns objects into what the client asked for: themselves, rows of a Table, or their metadata alone. */
 export interface Representation {
-  one(object: AnyObject): object;
-  list(list: List<AnyObject>): object;
+  one(object: AnyResource): object;
+  list(list: List<AnyResource>): object;
   /** Of a watch. */
-  bookmark(resourceVersion: string): object;
+  bookmark(mark: { metadata: { resourceVersion: string } }): object;
 }
 
-export function representation(request: FastifyRequest, info: KindInfo, now: () => number): Representation {
-  return representations[formOf(request.headers.accept).as](request, info, now);
+export function representation(asked: Asked): Representation {
+  return representations[formOf(asked.request.headers.accept).as](asked);
 }
 
-const representations: Record<
-  Form['as'],
-  (request: FastifyRequest, info: KindInfo, now: () => number) => Representation
-> = {
-  Object: (_, { apiVersion, kind }) => ({
+const representations: Record<Form['as'], (asked: Asked) => Representation> = {
+  Object: ({ info: { kind, apiVersion } }) => ({
     one: (object) => object,
     list: ({ items, metadata }) => ({ kind: `${kind}List`, apiVersion, metadata, items }),
-    bookmark: (resourceVersion) => ({
-      kind,
-      apiVersion,
-      metadata: { resourceVersion, creationTimestamp: null },
-    }),
+    bookmark: (mark) => mark,
   }),
 
-  Table(request, { kind }, now) {
+  Table({ info: { kind }, request, clock }) {
     const include = includeObject(request);
     return {
-      one: (object) =>
-        tableOf(kind, [object], now(), include, { resourceVersion: object.metadata.resourceVersion }),
-      list: ({ items, metadata }) => tableOf(kind, items, now(), include, metadata),
-      bookmark: (resourceVersion) => tableOf(kind, [], now(), include, { resourceVersion }),
+      one(object) {
+        const { resourceVersion } = object.metadata;
+        return tableOf(kind, [object], clock.now(), include, { resourceVersion });
+      },
+      list: ({ items, metadata }) => tableOf(kind, items, clock.now(), include, metadata),
+      bookmark: ({ metadata: { resourceVersion } }) =>
+        tableOf(kind, [], clock.now(), include, { resourceVersion }),
     };
   },
 
@@ -52,11 +48,7 @@ const representations: Record<
       metadata,
       items: items.map(metadataOf),
     }),
-    bookmark: (resourceVersion) => ({
-      kind: 'PartialObjectMetadata',
-      apiVersion: 'meta.k8s.io/v1',
-      metadata: { resourceVersion, creationTimestamp: null },
-    }),
+    bookmark: ({ metadata }) => ({ kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata }),
   }),
 };
 

@@ -1,53 +1,65 @@
 import { once } from 'node:events';
+import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
-import { bearerTokens, socketUser, type Token } from './access.ts';
+import type { Streams } from '../client/streams.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { Log } from '../platform/log.ts';
+import type { Registry } from '../registry/registry.ts';
+import { bearerTokens, socketUser } from './access.ts';
+import { parseAddress } from './address.ts';
 import { createApp } from './app.ts';
-import { OpenStreams } from './lines.ts';
+import { ensureCertificate } from './certificate.ts';
+import { OpenStreams } from './open-streams.ts';
 import type { Parts } from './parts.ts';
 import { prepareSocket } from './socket.ts';
+import { ensureTokens } from './tokens.ts';
 
-export interface Listen {
-  socketPath: string;
-  /** Off unless asked for; always TLS, always with tokens. Port 0 takes any free one. */
-  tcp?: {
-    host: string;
-    port: number;
-    /** PEM. */
-    cert: string;
-    key: string;
-    tokens: readonly Token[];
-  };
+export interface ServerOptions {
+  registry: Registry;
+  streams: Streams;
+  version: string;
+  clock: Clock;
+  log: Log;
+  /** Where the unix socket is made, mode 0600. */
+  socket: string;
+  /** `host:port` for TCP beside it: always TLS, always with bearer tokens. Port 0 is any free one. */
+  listen?: string | undefined;
+  /** Certificate and tokens are kept in its folder `server`. */
+  stateDir: string;
 }
 
 export interface Server {
-  /** Of the TCP listener. */
-  url?: string;
-  /** Ends watches, lets other requests come to their end, and cuts what is left after `bound` milliseconds. */
+  /** Of the TCP listener: https://host:port. */
+  address?: string;
+  /** Ends watches, lets other requests come to their end, and cuts what is left after `bound` (5 s) milliseconds. */
   close(bound?: number): Promise<void>;
 }
 
-/** Serves until it is closed. SocketError where the socket cannot be had. */
-export async function startServer(parts: Parts, listen: Listen): Promise<Server> {
-  const streams = new OpenStreams();
+/** Answers once it serves. SocketError where the socket cannot be had, AddressError for a bad `listen`. */
+export async function createServer(options: ServerOptions): Promise<Server> {
+  const parts: Parts = { ...options, open: new OpenStreams() };
   const apps: FastifyInstance[] = [];
-  const close = (bound: number): Promise<void> => closeAll(apps, streams, parts, bound);
-
+  const close = async (bound = 5_000): Promise<void> => closeAll(apps, parts, bound);
   try {
-    await prepareSocket(listen.socketPath);
-    const local = await createApp(parts, streams, socketUser);
+    await prepareSocket(options.socket);
+    const local = await createApp(parts, socketUser);
     apps.push(local);
-    await listenPrivately(local, listen.socketPath);
-    if (listen.tcp === undefined) return { close: (bound = 5_000) => close(bound) };
-    const { host, port, cert, key, tokens } = listen.tcp;
-    const remote = await createApp(parts, streams, bearerTokens(tokens), { cert, key });
+    await listenPrivately(local, options.socket);
+    if (options.listen === undefined) return { close };
+    const { host, port } = parseAddress(options.listen);
+    const folder = serverFolder(options.stateDir);
+    const { cert, key } = await ensureCertificate(folder, host, options.clock);
+    const remote = await createApp(parts, bearerTokens(await ensureTokens(folder)), { cert, key });
     apps.push(remote);
-    const url = await remote.listen({ host, port });
-    return { url, close: (bound = 5_000) => close(bound) };
+    return { address: await remote.listen({ host, port }), close };
   } catch (error) {
     await close(0);
     throw error;
   }
 }
+
+/** Where ensureCertificate and ensureTokens keep their files; what kubeconfig is made from. */
+export const serverFolder = (stateDir: string): string => join(stateDir, 'server');
 
 /** A socket's mode comes from the umask, and it is bound before listen returns: nobody else sees the one or the other. */
 async function listenPrivately(app: FastifyInstance, path: string): Promise<void> {
@@ -62,14 +74,14 @@ async function listenPrivately(app: FastifyInstance, path: string): Promise<void
 
 async function closeAll(
   apps: readonly FastifyInstance[],
-  streams: OpenStreams,
-  { clock }: Parts,
+  { clock, open }: Parts,
   bound: number,
 ): Promise<void> {
-  streams.end();
   const cancel = clock.after(bound, () => {
     for (const app of apps) app.server.closeAllConnections();
   });
-  await Promise.all(apps.map((app) => app.close()));
+  const closed = apps.map((app) => app.close());
+  open.end();
+  await Promise.all(closed);
   cancel();
 }

@@ -8,18 +8,13 @@ import { forbidden, mayUse, type Verb } from './access.ts';
 import { answer, toApiError } from './answer.ts';
 import { objectBody } from './body.ts';
 import { ownGroup } from './discovery.ts';
-import type { OpenStreams } from './lines.ts';
 import type { Parts } from './parts.ts';
 import { flag, number, text } from './query.ts';
 
 const root = `/apis/${ownGroup}/v1`;
 
 /** The controller's own paths; src/client/http-streams.ts asks for them. */
-export function streamRoutes(
-  app: FastifyInstance,
-  { resources, streams, log }: Parts,
-  open: OpenStreams,
-): void {
+export function streamRoutes(app: FastifyInstance, { registry, streams, log, open }: Parts): void {
   app.get(`${root}/namespaces/:namespace/instances/:name/log`, async (request, reply) => {
     const key = keyOf(request, 'get', 'Instance');
     const options = {
@@ -28,7 +23,7 @@ export function streamRoutes(
       tail: number(request, 'tailLines'),
       since: time(request, 'sinceTime'),
     };
-    await resources.get('Instance', key); // an unknown one is a plain 404
+    await registry.get('Instance', key); // an unknown one is a plain 404
     await open.send(
       reply,
       'application/jsonl',

@@ -1,8 +1,9 @@
 /** Tables, as `get` prints them: the columns that schemas/ lists, and the cells that no JSON path can say. */
 import { type Column, type KindInfo, kinds } from '../api/kinds.ts';
-import type { AnyObject, Kind, Kinds } from '../api/objects.ts';
+import type { AnyObject, Kind, Kinds, ObjectMeta } from '../api/objects.ts';
 import { age, humanDuration, parseTime } from '../api/time.ts';
 import type { IncludeObject, PartialObjectMetadata, Table, TableColumn, TableRow } from '../client/tables.ts';
+import type { AnyResource } from '../registry/object.ts';
 import { compilePath } from './cell.ts';
 
 type Cell = string | number | null;
@@ -87,7 +88,7 @@ const layouts = new Map<Kind, readonly TableField[]>(
 /** A Table of these objects, as of `now`. */
 export function tableOf(
   kind: Kind,
-  objects: readonly AnyObject[],
+  objects: readonly AnyResource[],
   now: number,
   include: NonNullable<IncludeObject['includeObject']>,
   metadata: Table['metadata'],
@@ -98,7 +99,8 @@ export function tableOf(
     apiVersion: 'meta.k8s.io/v1',
     metadata,
     columnDefinitions: fields.map(({ column }) => column),
-    rows: objects.map((object): TableRow => {
+    rows: (objects as unknown as readonly AnyObject[]).map((object): TableRow => {
+      // what the registry keeps is valid for its kind
       const cells = fields.map(({ cell }) => cell(object, now));
       if (include === 'None') return { cells };
       return { cells, object: include === 'Object' ? object : metadataOf(object) };
@@ -106,7 +108,7 @@ export function tableOf(
   };
 }
 
-export const metadataOf = ({ metadata }: AnyObject): PartialObjectMetadata => ({
+export const metadataOf = ({ metadata }: { metadata: ObjectMeta }): PartialObjectMetadata => ({
   kind: 'PartialObjectMetadata',
   apiVersion: 'meta.k8s.io/v1',
   metadata,

@@ -1,0 +1,18 @@
+/** What `--listen` was given is no address. */
+export class AddressError extends Error {
+  constructor(text: string) {
+    super(
+      `${JSON.stringify(text)} is no address to listen on: write host:port, as in 127.0.0.1:6443 or [::1]:0`,
+    );
+    this.name = 'AddressError';
+  }
+}
+
+/** `host:port`, `[ipv6]:port`. Throws AddressError. */
+export function parseAddress(text: string): { host: string; port: number } {
+  const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text);
+  const host = match?.[1] ?? match?.[2];
+  const port = Number(match?.[3]);
+  if (host === undefined || port > 65_535) throw new AddressError(text);
+  return { host, port };
+}

@@ -1,0 +1,34 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { KindInfo } from '../api/kinds.ts';
+import type { ObjectKey } from '../api/objects.ts';
+import type { Parts } from './parts.ts';
+
+/** One request about a kind: one object of it where the path has a name, else the collection, of a namespace or of all. */
+export interface Asked extends Parts {
+  info: KindInfo;
+  namespace: string | undefined;
+  name: string | undefined;
+  request: FastifyRequest;
+  reply: FastifyReply;
+}
+
+export function asked(parts: Parts, info: KindInfo, request: FastifyRequest, reply: FastifyReply): Asked {
+  const { namespace, name } = request.params as { namespace?: string; name?: string }; // as the routes name them
+  return { ...parts, info, namespace, name, request, reply };
+}
+
+/** What the path says; the body says the rest. */
+export const pathKey = ({ namespace, name }: Asked): Partial<ObjectKey> => ({
+  ...(namespace === undefined ? {} : { namespace }),
+  ...(name === undefined ? {} : { name }),
+});
+
+/** Of a route that has a name. */
+export const keyOf = (asked: Asked): ObjectKey => ({ ...pathKey(asked), name: asked.name ?? '' });
+
+/** `agents.agentctl.dev "default/x"`, as messages name it. */
+export function askedText({ info, namespace, name }: Asked): string {
+  const resource = info.group === '' ? info.plural : `${info.plural}.${info.group}`;
+  if (name === undefined) return resource;
+  return `${resource} "${namespace === undefined ? '' : `${namespace}/`}${name}"`;
+}
