@@ -1,0 +1,56 @@
+import type { DatabaseSync } from 'node:sqlite';
+import type { Log } from '../platform/log.ts';
+import { StoreError } from './store.ts';
+
+/**
+ * One entry a version of the file. The schema itself holds the rules: a revision can follow another of its key only
+ * once, so of two writes that expect the same, one fails; `current` follows by triggers.
+ */
+const versions: readonly string[] = [
+  `CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+   CREATE TABLE revisions (
+     revision INTEGER PRIMARY KEY AUTOINCREMENT,
+     key TEXT NOT NULL,
+     previous INTEGER NOT NULL,
+     created INTEGER NOT NULL,
+     deleted INTEGER NOT NULL CHECK (deleted IN (0, 1)),
+     value TEXT NOT NULL,
+     UNIQUE (key, previous)
+   );
+   CREATE INDEX revisions_by_key ON revisions (key, revision);
+   CREATE TABLE current (
+     key TEXT PRIMARY KEY,
+     revision INTEGER NOT NULL,
+     created INTEGER NOT NULL,
+     value TEXT NOT NULL
+   ) WITHOUT ROWID;
+   CREATE TRIGGER put AFTER INSERT ON revisions WHEN NEW.deleted = 0 BEGIN
+     INSERT INTO current (key, revision, created, value)
+       VALUES (NEW.key, NEW.revision, iif(NEW.created = 0, NEW.revision, NEW.created), NEW.value)
+       ON CONFLICT (key) DO UPDATE SET revision = NEW.revision, value = NEW.value;
+   END;
+   CREATE TRIGGER gone AFTER INSERT ON revisions WHEN NEW.deleted = 1 BEGIN
+     DELETE FROM current WHERE key = NEW.key;
+   END;`,
+];
+
+/** Brings the file to the newest version; a copy of it as it was is kept beside it. */
+export function migrate(database: DatabaseSync, path: string, log: Log): void {
+  const version = Number(database.prepare('PRAGMA user_version').get()?.['user_version'] ?? 0);
+  if (version > versions.length) {
+    throw new StoreError(
+      'TooNew',
+      `${path} was written by a newer agentctl (version ${version} of the file; this one knows ${versions.length}). Install that one again.`,
+    );
+  }
+  if (version === versions.length) return;
+  if (version > 0) {
+    const copy = `${path}.v${version}.bak`;
+    database.prepare('VACUUM INTO ?').run(copy);
+    log.info({ copy }, 'the store is brought up to date; a copy as it was is kept');
+  }
+  for (const [index, sql] of versions.entries()) {
+    if (index < version) continue;
+    database.exec(`BEGIN IMMEDIATE; ${sql} PRAGMA user_version = ${index + 1}; COMMIT;`);
+  }
+}

@@ -1,0 +1,267 @@
+import { randomUUID } from 'node:crypto';
+import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
+import type { Log } from '../platform/log.ts';
+import { Feed } from './feed.ts';
+import { migrate } from './migrations.ts';
+import { type Change, type Row, type Store, StoreError } from './store.ts';
+
+interface Write {
+  key: string;
+  /** Absent: a deletion. */
+  value: string | undefined;
+  expected: number;
+  resolve: (revision: number) => void;
+  reject: (error: unknown) => void;
+}
+
+type Record = { [column: string]: SQLOutputValue };
+
+/** Opens the store, and brings an older file up to date. */
+export function openStore(path: string, { log }: { log: Log }): Store {
+  try {
+    const database = new DatabaseSync(path);
+    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 2000;');
+    migrate(database, path, log);
+    return new SqliteStore(database);
+  } catch (error) {
+    throw storeError(error, path);
+  }
+}
+
+class SqliteStore implements Store {
+  readonly id: string;
+  readonly #database: DatabaseSync;
+  readonly #feed = new Feed();
+  readonly #statements;
+  #waiting: Write[] = [];
+  #scheduled = false;
+  #revision: number;
+
+  constructor(database: DatabaseSync) {
+    this.#database = database;
+    const prepare = (sql: string) => database.prepare(sql);
+    this.#statements = {
+      begin: prepare('BEGIN IMMEDIATE'),
+      commit: prepare('COMMIT'),
+      current: prepare('SELECT key, value, created, revision FROM current WHERE key = ?'),
+      newest: prepare('SELECT max(revision) AS revision FROM revisions WHERE key = ?'),
+      insert: prepare(
+        'INSERT INTO revisions (key, previous, created, deleted, value) VALUES (?, ?, ?, ?, ?)',
+      ),
+      list: prepare(
+        'SELECT key, value, created, revision FROM current WHERE key >= ? AND key < ? ORDER BY key LIMIT ?',
+      ),
+      count: prepare('SELECT count(*) AS count FROM current WHERE key > ? AND key < ?'),
+      changes: prepare(
+        'SELECT r.*, p.value AS before, p.deleted AS gone FROM revisions r LEFT JOIN revisions p ON p.revision = r.previous WHERE r.revision > ? AND r.key >= ? AND r.key < ? ORDER BY r.revision',
+      ),
+      past: prepare(
+        'SELECT key, value, iif(created = 0, revision, created) AS created, revision FROM revisions r WHERE key >= ? AND key < ? AND deleted = 0 AND revision = (SELECT max(revision) FROM revisions WHERE key = r.key AND revision <= ?) ORDER BY key',
+      ),
+      compacted: prepare("SELECT value FROM meta WHERE name = 'compacted'"),
+    };
+    database
+      .prepare("INSERT OR IGNORE INTO meta (name, value) VALUES ('id', ?), ('compacted', '0')")
+      .run(randomUUID());
+    this.id = String(database.prepare("SELECT value FROM meta WHERE name = 'id'").get()?.['value']);
+    const last = database.prepare("SELECT seq FROM sqlite_sequence WHERE name = 'revisions'").get();
+    this.#revision = Number(last?.['seq'] ?? 0);
+  }
+
+  revision(): number {
+    return this.#revision;
+  }
+
+  async get(key: string): Promise<Row | undefined> {
+    const record = this.#statements.current.get(key);
+    return record === undefined ? undefined : toRow(record);
+  }
+
+  async list(
+    prefix: string,
+    options: { limit?: number; after?: string; revision?: number } = {},
+  ): Promise<{ rows: Row[]; revision: number; more: boolean; remaining: number }> {
+    const end = endOf(prefix);
+    // The smallest key after `after`.
+    const from = options.after === undefined ? prefix : `${options.after}\0`;
+    const { limit } = options;
+    if (options.revision !== undefined && options.revision !== this.#revision) {
+      this.#refuseCompacted(options.revision);
+      const all = this.#statements.past.all(from, end, options.revision).map(toRow);
+      const rows = limit === undefined ? all : all.slice(0, limit);
+      return {
+        rows,
+        revision: options.revision,
+        more: rows.length < all.length,
+        remaining: all.length - rows.length,
+      };
+    }
+    const rows = this.#statements.list.all(from, end, limit ?? -1).map(toRow);
+    const last = rows.at(-1);
+    const remaining =
+      limit === undefined || rows.length < limit || last === undefined
+        ? 0
+        : Number(this.#statements.count.get(last.key, end)?.['count'] ?? 0);
+    return { rows, revision: this.#revision, more: remaining > 0, remaining };
+  }
+
+  put(key: string, value: string, expected: number): Promise<number> {
+    return this.#write(key, value, expected);
+  }
+
+  delete(key: string, expected: number): Promise<number> {
+    return this.#write(key, undefined, expected);
+  }
+
+  async *watch(prefix: string, since: number, signal: AbortSignal): AsyncIterable<Change> {
+    this.#refuseCompacted(since);
+    const kept = (): Change[] => this.#statements.changes.all(since, prefix, endOf(prefix)).map(toChange);
+    yield* this.#feed.watch(prefix, kept, signal);
+  }
+
+  async compact(revision: number): Promise<void> {
+    const until = Math.min(revision, this.#revision);
+    if (until <= this.#compacted()) return;
+    const remove = this.#database.prepare(
+      'DELETE FROM revisions WHERE revision < ? AND (deleted = 1 OR revision NOT IN (SELECT revision FROM current))',
+    );
+    this.#database.exec('BEGIN IMMEDIATE');
+    try {
+      remove.run(until);
+      this.#database.prepare("UPDATE meta SET value = ? WHERE name = 'compacted'").run(String(until));
+      this.#database.exec('COMMIT');
+    } catch (error) {
+      if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
+      throw storeError(error);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#flush();
+    this.#feed.close();
+    this.#database.close();
+  }
+
+  #write(key: string, value: string | undefined, expected: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ key, value, expected, resolve, reject });
+      if (this.#scheduled) return;
+      this.#scheduled = true;
+      setImmediate(() => this.#flush());
+    });
+  }
+
+  /** One transaction, one fsync, for all that waits; each write has its own verdict. */
+  #flush(): void {
+    this.#scheduled = false;
+    const writes = this.#waiting;
+    this.#waiting = [];
+    if (writes.length === 0) return;
+    const settle: (() => void)[] = [];
+    const changes: Change[] = [];
+    let revision = this.#revision;
+    try {
+      this.#statements.begin.run();
+      for (const write of writes) {
+        const outcome = this.#apply(write);
+        if (outcome instanceof StoreError) settle.push(() => write.reject(outcome));
+        else {
+          changes.push(outcome);
+          revision = outcome.revision;
+          settle.push(() => write.resolve(outcome.revision));
+        }
+      }
+      this.#statements.commit.run();
+    } catch (error) {
+      if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
+      const failure = storeError(error);
+      for (const { reject } of writes) reject(failure);
+      return;
+    }
+    this.#revision = revision;
+    for (const done of settle) done();
+    this.#feed.publish(changes);
+  }
+
+  #apply({ key, value, expected }: Write): Change | StoreError {
+    const before = this.#statements.current.get(key);
+    const actual = Number(before?.['revision'] ?? 0);
+    if (actual !== expected) {
+      return new StoreError('Conflict', `${key} is at revision ${actual}, not ${expected}`, { actual });
+    }
+    const previous = actual === 0 ? Number(this.#statements.newest.get(key)?.['revision'] ?? 0) : actual;
+    const created = before?.['created'] ?? 0;
+    const text = value ?? String(before?.['value'] ?? '');
+    const { lastInsertRowid } = this.#statements.insert.run(
+      key,
+      previous,
+      created,
+      value === undefined ? 1 : 0,
+      text,
+    );
+    return {
+      type: value === undefined ? 'Delete' : 'Put',
+      key,
+      value: text,
+      ...(before === undefined ? {} : { previous: String(before['value']) }),
+      revision: Number(lastInsertRowid),
+    };
+  }
+
+  #compacted(): number {
+    return Number(this.#statements.compacted.get()?.['value'] ?? 0);
+  }
+
+  #refuseCompacted(revision: number): void {
+    const compacted = this.#compacted();
+    if (revision < compacted) {
+      throw new StoreError('Compacted', `revision ${revision} is no longer kept: the oldest is ${compacted}`);
+    }
+  }
+}
+
+/** The first key after all that start with the prefix. */
+const endOf = (prefix: string): string => `${prefix}\u{10ffff}`;
+
+const toRow = (record: Record): Row => ({
+  key: String(record['key']),
+  value: String(record['value']),
+  createRevision: Number(record['created']),
+  modRevision: Number(record['revision']),
+});
+
+const toChange = (record: Record): Change => ({
+  type: record['deleted'] === 1 ? 'Delete' : 'Put',
+  key: String(record['key']),
+  value: String(record['value']),
+  ...(record['before'] === null || record['gone'] === 1 ? {} : { previous: String(record['before']) }),
+  revision: Number(record['revision']),
+});
+
+/** SQLite's result codes (sqlite.org/rescode.html) in words that say what to do. */
+function storeError(error: unknown, path = 'the store'): unknown {
+  if (error instanceof StoreError || !(error instanceof Error)) return error;
+  const code = 'errcode' in error && typeof error.errcode === 'number' ? error.errcode & 0xff : 0;
+  const cause = { cause: error };
+  if (code === 13)
+    return new StoreError(
+      'Full',
+      `The disk is full: nothing was written to ${path}. Free some room; it goes on by itself.`,
+      cause,
+    );
+  if (code === 5 || code === 6)
+    return new StoreError('Locked', `Another program holds ${path}: is a second controller running?`, cause);
+  if (code === 11 || code === 26)
+    return new StoreError(
+      'Broken',
+      `${path} is damaged (${error.message}). Restore a copy, such as the .bak file beside it.`,
+      cause,
+    );
+  if (code === 10 || code === 14)
+    return new StoreError(
+      'Broken',
+      `${path} cannot be read or written (${error.message}): check the disk and the folder's permissions.`,
+      cause,
+    );
+  return error;
+}
