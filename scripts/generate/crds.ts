@@ -94,7 +94,7 @@ export function generateCrds(kinds: KindSchema[]): [path: string, text: string][
       };
       return [
         `schemas/crds/${info.plural}.yaml`,
-        `# Written by \`make generate\` from schemas/. Do not edit.\n${stringify(crd, { aliasDuplicateObjects: false, lineWidth: 110 })}`,
+        `# Written by \`make generate\` from schemas/. Do not edit.\n${stringify(crd, { aliasDuplicateObjects: false, lineWidth: 110, version: '1.1' })}`,
       ];
     });
 }
