@@ -11,6 +11,7 @@ export interface ListOptions {
   fieldSelector?: string | undefined;
   limit?: number | undefined;
   continue?: string | undefined;
+  /** At least as new as this; answered as things are now. */
   resourceVersion?: string | undefined;
 }
 

@@ -1,46 +1,79 @@
-import { type Kind, type Kinds, keyOf } from '../api/objects.ts';
+import { type Kind, type Kinds, keyOf, type New, type ObjectKey } from '../api/objects.ts';
 import type { AnyResource } from '../registry/object.ts';
+import type { RegistryWriteOptions } from '../registry/options.ts';
 import type { Registry } from '../registry/registry.ts';
-import type { List, Resources, WatchEvent, WriteOptions } from './resources.ts';
+import type {
+  DeleteOptions,
+  List,
+  ListOptions,
+  Patch,
+  Resources,
+  WatchEvent,
+  WatchOptions,
+} from './resources.ts';
 
 /**
  * A client in the registry's own process. `fieldManager` is who writes, unless a call says otherwise. What goes in is
  * copied as JSON, as it would be on its way over HTTP: the caller may go on to change it.
+ *
+ * The registry lets only objects of a kind's schema in, and the types are written from the same schema: so the casts.
  */
-export function localResources(registry: Registry, { fieldManager }: { fieldManager: string }): Resources {
-  const asWriter = <T extends WriteOptions>(options: T | undefined): T & WriteOptions =>
-    ({ fieldManager, ...options }) as T & WriteOptions; // the same options and a manager
-  return {
-    get: async (kind, key) => typed(kind, await registry.get(kind, key)),
-    list: async (kind, options) => typedList(kind, await registry.list(kind, options)),
-    watch: (kind, options) => typedEvents(kind, registry.watch(kind, options)),
-    create: async (kind, object, options) =>
-      typed(kind, await registry.create(kind, {}, copy(object), asWriter(options))),
-    update: async (kind, object, options) =>
-      typed(kind, await registry.update(kind, keyOf(object), copy(object), asWriter(options))),
-    async patch(kind, key, patch, options) {
-      const { subresource } = options ?? {};
-      const copied = copy(patch);
-      if (subresource !== 'scale')
-        return typed(kind, await registry.patch(kind, key, copied, asWriter(options)));
-      await registry.patchScale(kind, key, copied, asWriter(options));
-      return typed(kind, await registry.get(kind, key));
-    },
-    delete: async (kind, key, options) => typed(kind, await registry.delete(kind, key, options)),
-  };
+export class LocalClient implements Resources {
+  readonly #registry: Registry;
+  readonly #fieldManager: string;
+
+  constructor(registry: Registry, fieldManager: string) {
+    this.#registry = registry;
+    this.#fieldManager = fieldManager;
+  }
+
+  async get<K extends Kind>(kind: K, key: ObjectKey): Promise<Kinds[K]> {
+    return typed(await this.#registry.get(kind, key));
+  }
+
+  list<K extends Kind>(kind: K, options?: ListOptions): Promise<List<Kinds[K]>> {
+    return this.#registry.list(kind, options) as Promise<List<unknown>> as Promise<List<Kinds[K]>>;
+  }
+
+  watch<K extends Kind>(kind: K, options: WatchOptions): AsyncIterable<WatchEvent<Kinds[K]>> {
+    const events: AsyncIterable<unknown> = this.#registry.watch(kind, options);
+    return events as AsyncIterable<WatchEvent<Kinds[K]>>;
+  }
+
+  async create<K extends Kind>(
+    kind: K,
+    object: New<Kinds[K]>,
+    options?: RegistryWriteOptions,
+  ): Promise<Kinds[K]> {
+    return typed(await this.#registry.create(kind, {}, copy(object), this.#by(options)));
+  }
+
+  async update<K extends Kind>(kind: K, object: Kinds[K], options?: RegistryWriteOptions): Promise<Kinds[K]> {
+    return typed(await this.#registry.update(kind, keyOf(object), copy(object), this.#by(options)));
+  }
+
+  async patch<K extends Kind>(
+    kind: K,
+    key: ObjectKey,
+    patch: Patch,
+    options?: RegistryWriteOptions,
+  ): Promise<Kinds[K]> {
+    const copied = copy(patch);
+    if (options?.subresource !== 'scale')
+      return typed(await this.#registry.patch(kind, key, copied, this.#by(options)));
+    await this.#registry.patchScale(kind, key, copied, this.#by(options));
+    return this.get(kind, key);
+  }
+
+  async delete<K extends Kind>(kind: K, key: ObjectKey, options?: DeleteOptions): Promise<Kinds[K]> {
+    return typed(await this.#registry.delete(kind, key, options));
+  }
+
+  #by(options: RegistryWriteOptions = {}): RegistryWriteOptions {
+    return { ...options, fieldManager: options.fieldManager ?? this.#fieldManager };
+  }
 }
 
 const copy = <T>(value: T): T => JSON.parse(JSON.stringify(value));
 
-/** The registry lets only objects of the kind's schema in, and the types are written from the same schema. */
-const typed = <K extends Kind>(_kind: K, object: AnyResource): Kinds[K] => object as unknown as Kinds[K];
-
-const typedList = <K extends Kind>(_kind: K, list: List<AnyResource>): List<Kinds[K]> =>
-  list as unknown as List<Kinds[K]>; // as above
-
-async function* typedEvents<K extends Kind>(
-  _kind: K,
-  events: AsyncIterable<WatchEvent<AnyResource>>,
-): AsyncGenerator<WatchEvent<Kinds[K]>> {
-  yield* events as AsyncIterable<unknown> as AsyncIterable<WatchEvent<Kinds[K]>>; // as above
-}
+const typed = <T>(object: AnyResource): T => object as unknown as T;

@@ -13,17 +13,18 @@ export async function insertNew(
   { records }: Context,
   info: KindInfo,
   admitted: AnyResource,
-  { dryRun }: RegistryWriteOptions,
+  { dryRun, onCreated }: RegistryWriteOptions,
   managersOf: (stored: AnyResource) => readonly Manager[],
 ): Promise<AnyResource> {
   const stored = initialNamespace(info, defaulted(info, admitted));
   validate(info, stored, undefined);
   await requireNamespace(records, info, stored.metadata);
   const owned = withManagers(stored, managersOf(stored));
-  if (dryRun !== true) return records.write(info, owned, undefined);
-  if ((await records.read(info, owned.metadata)) !== undefined)
+  if (dryRun === true && (await records.read(info, owned.metadata)) !== undefined)
     throw alreadyExists(info, owned.metadata.name);
-  return owned;
+  const made = dryRun === true ? owned : await records.write(info, owned, undefined);
+  onCreated?.();
+  return made;
 }
 
 /** Writes `next` in place of `live`, nothing where they are the same; without its last finalizer a deleted object goes. */

@@ -13,19 +13,15 @@ function lastSeen({ metadata, lastTimestamp, eventTime }: AnyResource): number {
   return Math.max(...times);
 }
 
-/** Removes Events that were last seen over an hour ago. Answers how many. */
-export async function expireEvents(records: Records, now: number): Promise<number> {
+/** Removes Events that were last seen over an hour ago. */
+export async function expireEvents(records: Records, now: number): Promise<void> {
   const info = kindInfo('Event');
   const { rows } = await records.store.list(prefixOf(info));
   const old = rows.map(decodeRow).filter((event) => now - lastSeen(event) > lifetime);
-  const removals = old.map((event) =>
-    records.remove(info, event).then(
-      () => 1,
-      (error: unknown) => {
-        if (error instanceof StoreError && error.reason === 'Conflict') return 0; // seen again just now, or gone
-        throw error;
-      },
-    ),
-  );
-  return (await Promise.all(removals)).reduce((sum, one) => sum + one, 0);
+  await Promise.all(old.map((event) => records.remove(info, event).catch(seenAgain)));
+}
+
+/** Or gone already. */
+function seenAgain(error: unknown): void {
+  if (!(error instanceof StoreError && error.reason === 'Conflict')) throw error;
 }

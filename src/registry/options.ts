@@ -6,6 +6,8 @@ export interface RegistryWriteOptions extends WriteOptions {
   subresource?: Subresource | undefined;
   /** Takes what the client should be told though the write succeeds: the Warning headers of an answer. */
   warn?: ((warning: string) => void) | undefined;
+  /** Told where the write makes a new object, as an apply may: the answer is 201 then. */
+  onCreated?: (() => void) | undefined;
 }
 
 export interface RegistryListOptions extends ListOptions {

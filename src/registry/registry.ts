@@ -55,8 +55,8 @@ export interface Registry {
   scale(kind: Kind, key: ObjectKey): Promise<Scale>;
   updateScale(kind: Kind, key: ObjectKey, body: unknown, options?: RegistryWriteOptions): Promise<Scale>;
   patchScale(kind: Kind, key: ObjectKey, patch: Patch, options?: RegistryWriteOptions): Promise<Scale>;
-  /** Removes Events that were last seen over an hour before `now`. Answers how many. */
-  expireEvents(now: number): Promise<number>;
+  /** Removes Events that were last seen over an hour before `now`. */
+  expireEvents(now: number): Promise<void>;
   /** Resolves when all that follows from the writes so far is done: dependents deleted, namespaces emptied. */
   settled(): Promise<void>;
 }
@@ -86,9 +86,9 @@ export async function createRegistry(parts: {
     list: (kind, options = {}) => list(records, kindInfo(kind), options),
     watch: (kind, options) => watch(records, clock, kindInfo(kind), options),
     create: (kind, key, body, options = {}) => create(context, kindInfo(kind), key, body, options),
-    update: (kind, key, body, options = {}) =>
+    update: async (kind, key, body, options = {}) =>
       update(context, withSubresource(kind, options), key, body, options),
-    patch(kind, key, patch, options = {}) {
+    async patch(kind, key, patch, options = {}) {
       const info = withSubresource(kind, options);
       return patch.type === 'apply'
         ? apply(context, info, key, patch.body, options)
@@ -97,9 +97,11 @@ export async function createRegistry(parts: {
     delete: (kind, key, options = {}) => remove(context, kindInfo(kind), key, options),
     deleteCollection: (kind, listOptions, options = {}) =>
       removeCollection(context, kindInfo(kind), listOptions, options),
-    scale: (kind, key) => readScale(context, scalable(kind), key),
-    updateScale: (kind, key, body, options = {}) => updateScale(context, scalable(kind), key, body, options),
-    patchScale: (kind, key, patch, options = {}) => patchScale(context, scalable(kind), key, patch, options),
+    scale: async (kind, key) => readScale(context, scalable(kind), key),
+    updateScale: async (kind, key, body, options = {}) =>
+      updateScale(context, scalable(kind), key, body, options),
+    patchScale: async (kind, key, patch, options = {}) =>
+      patchScale(context, scalable(kind), key, patch, options),
     expireEvents: (now) => expireEvents(records, now),
     settled: () => collector.settled(),
   };
