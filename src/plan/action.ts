@@ -59,6 +59,8 @@ export type Action = Step &
     | { type: 'Remove'; name: string; uid: string; ref: string; volumes: boolean }
     /** Writes the spec of an earlier Revision back to the Agent. */
     | { type: 'Revert'; revision: string; spec: AgentSpec }
+    /** Puts our finalizer (src/plan/agent.ts) on the Agent, before anything of it exists. */
+    | { type: 'Adopt' }
     /** Takes our finalizer off the Agent: nothing of it is left. */
     | { type: 'Release' }
   );

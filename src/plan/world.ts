@@ -22,12 +22,23 @@ export interface World {
   instances: readonly InstanceView[];
   /** Uids of the Instances that hold a place for a start; see admit. */
   grants: ReadonlySet<string>;
+  /** By uid: where those that wait for a place stand; see admit. Absent: not known yet. */
+  places?: ReadonlyMap<string, Place> | undefined;
   /** The id of the newest image that the Runtime has for template.image, where it is known. */
   imageId?: string | undefined;
   /** The version of this controller, for restartOn ControllerUpgrade. */
   controllerVersion: string;
   /** The reasons for which the driver cannot honour the spec: `field: reason`. Empty: it can. */
   unsupported: readonly string[];
+}
+
+/** Where a waiting Instance stands among those that wait for its Runtime. */
+export interface Place {
+  /** 1 is next. */
+  position: number;
+  since: Instant;
+  reason: 'Queued' | 'QueueFull' | 'BreakerOpen';
+  message: string;
 }
 
 export interface Missing {

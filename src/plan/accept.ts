@@ -1,0 +1,58 @@
+import { cronFault, isTimezone } from '../api/cron.ts';
+import type { World } from './world.ts';
+
+/** Why something cannot be, and what to do about it. */
+export interface Refusal {
+  reason: string;
+  message: string;
+}
+
+const sound = new Map<string, string | undefined>();
+
+/** Why the spec cannot be carried out at all. Nothing is started then, and nothing is stopped for it. */
+export function refusal(world: World): Refusal | undefined {
+  const { agent, policy, runtime, unsupported } = world;
+  const { namespace = 'default' } = agent.metadata;
+  if ('missing' in policy)
+    return {
+      reason: 'PolicyMissing',
+      message: `There is no Policy ${policy.missing} in the namespace ${namespace}. Apply one, or change spec.policyRef.`,
+    };
+  if ('missing' in runtime)
+    return {
+      reason: 'RuntimeMissing',
+      message: `There is no Runtime ${runtime.missing}. Apply one, or change spec.runtimeRef; agentctl get runtimes lists them.`,
+    };
+  const { allowedNamespaces } = runtime.object.spec;
+  const name = runtime.object.metadata.name;
+  if (allowedNamespaces !== undefined && !allowedNamespaces.includes(namespace))
+    return {
+      reason: 'NamespaceNotAllowed',
+      message: `The Runtime ${name} takes no Agents of the namespace ${namespace}: add it to the Runtime's spec.allowedNamespaces, or choose another Runtime.`,
+    };
+  if (unsupported.length > 0)
+    return {
+      reason: 'UnsupportedByRuntime',
+      message: `The Runtime ${name} cannot honour ${unsupported.join('; ')}. Change these fields, or choose another Runtime.`,
+    };
+  const schedule = policy.scheduledRestart;
+  const fault = schedule?.cron === undefined ? undefined : scheduleFault(schedule.cron, schedule.timezone);
+  return fault === undefined ? undefined : { reason: 'InvalidSchedule', message: fault };
+}
+
+/** Validation refuses these; a schedule of an older version may still be stored. */
+function scheduleFault(cron: string, timezone: string): string | undefined {
+  const key = `${cron} ${timezone}`;
+  if (!sound.has(key)) {
+    const fault = cronFault(cron);
+    sound.set(
+      key,
+      fault !== undefined
+        ? `scheduledRestart.cron is ${JSON.stringify(cron)}: write ${fault}.`
+        : isTimezone(timezone)
+          ? undefined
+          : `scheduledRestart.timezone is ${JSON.stringify(timezone)}, which is no time zone: write one as Europe/Berlin.`,
+    );
+  }
+  return sound.get(key);
+}

@@ -1,0 +1,49 @@
+import { fraction } from './hash.ts';
+import { instant, timeText } from './instant.ts';
+import type { Settings } from './settings.ts';
+import { past, type Turn } from './turn.ts';
+import type { Instant } from './world.ts';
+
+/** Milliseconds before the restart that follows this many failures in a row. */
+export function delay({ backoff }: Settings, uid: string, failures: number): number {
+  const { schedule, jitter } = backoff;
+  const base = schedule[Math.min(Math.max(failures, 1) - 1, schedule.length - 1)] ?? 0;
+  return Math.round(base * (1 + jitter * fraction(`${uid}/${failures}`)));
+}
+
+/** Begins the wait that follows a failure at `from`, by the Runtime's clock. */
+export function beginWait(turn: Turn, from: Instant): void {
+  turn.next.backoffFrom = timeText(past(turn, from));
+  waitUntil(turn);
+}
+
+/**
+ * When the wait ends; undefined where there is none. It is counted anew from its beginning each time, so it is never
+ * longer than the policy has it: not after a change of the policy, nor after a clock that went back.
+ */
+export function waitUntil(turn: Turn): Instant | undefined {
+  const { next, context } = turn;
+  const stored = instant(next.backoffFrom);
+  if (stored === undefined) return undefined;
+  const from = past(turn, stored);
+  const until = from + delay(context.settings, turn.uid, next.failures ?? 0);
+  if (from !== stored) next.backoffFrom = timeText(from);
+  if (instant(next.backoffUntil) !== until) next.backoffUntil = timeText(until);
+  return until;
+}
+
+export function endWait({ next }: Turn): void {
+  delete next.backoffFrom;
+  delete next.backoffUntil;
+}
+
+/** Forgets the failures once it has been Ready for resetAfter; tells when that will be. */
+export function resetAfterReady(turn: Turn, until: Instant): Instant | undefined {
+  const { next, context } = turn;
+  const since = instant(next.readySince);
+  if (since === undefined || (next.failures ?? 0) === 0) return undefined;
+  const at = since + context.settings.backoff.resetAfter;
+  if (until < at) return at;
+  next.failures = 0;
+  return undefined;
+}

@@ -1,0 +1,45 @@
+import type { Condition } from '../api/objects.ts';
+
+/** A condition's new state; `status` alone decides whether lastTransitionTime moves. */
+export interface Finding {
+  type: string;
+  status: Condition['status'];
+  reason: string;
+  message: string;
+}
+
+/** The conditions with the findings in them; the same list, with the same entries, where nothing changed. */
+export function withConditions(
+  stored: Condition[] | undefined,
+  findings: readonly Finding[],
+  generation: number | undefined,
+  now: () => string,
+): Condition[] {
+  const before = stored ?? [];
+  let changed = before.length !== findings.length;
+  const after = findings.map((finding, at) => {
+    const known =
+      before[at]?.type === finding.type ? before[at] : before.find(({ type }) => type === finding.type);
+    if (
+      known !== undefined &&
+      known.status === finding.status &&
+      known.reason === finding.reason &&
+      known.message === finding.message &&
+      known.observedGeneration === generation
+    ) {
+      if (known !== before[at]) changed = true;
+      return known;
+    }
+    changed = true;
+    const moved = known === undefined || known.status !== finding.status;
+    return {
+      type: finding.type,
+      status: finding.status,
+      ...(generation === undefined ? {} : { observedGeneration: generation }),
+      lastTransitionTime: moved ? now() : known.lastTransitionTime,
+      reason: finding.reason,
+      message: finding.message,
+    };
+  });
+  return changed || stored === undefined ? after : stored;
+}

@@ -1,0 +1,40 @@
+import type { Revision } from '../api/objects.ts';
+import { type Refusal, refusal } from './accept.ts';
+import { missingInputs } from './inputs.ts';
+import { type RevisionStep, revisionStep } from './revision.ts';
+import { defaultSettings, type Settings, settingsOf, type Timing, timingOf } from './settings.ts';
+import type { World } from './world.ts';
+
+/** What every Instance of one World shares. */
+export interface Context {
+  readonly world: World;
+  readonly settings: Settings;
+  readonly timing: Timing;
+  /** Why nothing may be started, if so. What runs stays. */
+  readonly refusal: Refusal | undefined;
+  /** What of the Secrets and ConfigMaps is missing. */
+  readonly missing: Refusal | undefined;
+  readonly revision: RevisionStep;
+  readonly revisions: ReadonlyMap<string, Revision>;
+  /** The name of the Runtime to run on, where it is known. */
+  readonly runtime: string | undefined;
+  readonly deleting: boolean;
+}
+
+export function contextOf(world: World): Context {
+  const { agent, policy, runtime } = world;
+  const settings = 'missing' in policy ? defaultSettings : settingsOf(policy);
+  const revisions = new Map<string, Revision>();
+  for (const revision of world.revisions) revisions.set(revision.metadata.name, revision);
+  return {
+    world,
+    settings,
+    timing: timingOf(agent.spec),
+    refusal: refusal(world),
+    missing: missingInputs(world),
+    revision: revisionStep(world, settings),
+    revisions,
+    runtime: 'missing' in runtime ? undefined : runtime.object.metadata.name,
+    deleting: agent.metadata.deletionTimestamp !== undefined,
+  };
+}

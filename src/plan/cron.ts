@@ -1,0 +1,87 @@
+/**
+ * When a cron line comes due in a time zone. cron-parser reads the line and counts in wall clock times; the rules for
+ * daylight saving time are these: a time that the spring gap leaves out runs later by the gap, once; a time that the
+ * autumn overlap has twice runs at the first of the two; a line with every hour runs in every real hour.
+ */
+import { type CronExpression, CronExpressionParser } from 'cron-parser';
+import type { Instant } from './world.ts';
+
+const hour = 3_600_000;
+/** No clock change is longer. */
+const longestShift = 3 * hour;
+
+/** The first due instant after `after`; undefined where the line or the zone is none, or it never comes due. */
+export function nextDue(cron: string, timezone: string, after: Instant): Instant | undefined {
+  try {
+    return search(cron, timezone, after);
+  } catch {
+    return undefined; // validation refuses such lines; see accept for one that is stored all the same
+  }
+}
+
+function search(cron: string, timezone: string, after: Instant): Instant | undefined {
+  const offset = offsets(timezone);
+  const shifts = offset(after - longestShift) !== offset(after + longestShift);
+  const from = after + offset(after) - (shifts ? longestShift : 0);
+  // In UTC no wall clock time is left out or doubled; -1 so that `from` itself counts.
+  const line: CronExpression = CronExpressionParser.parse(cron, {
+    currentDate: new Date(from - 1),
+    tz: 'UTC',
+  });
+  const everyHour = new Set(line.fields.hour.values).size === 24;
+  let best: { due: Instant; wall: number } | undefined;
+  for (;;) {
+    const wall = line.next().getTime();
+    if (best !== undefined && wall > best.wall + longestShift) return best.due;
+    for (const due of everyHour ? all(wall, offset) : first(wall, offset))
+      if (due > after && (best === undefined || due < best.due)) best = { due, wall };
+    // Far from a change of the clock, instants come in the order of their wall clock times.
+    if (best?.wall === wall && !shifts && offset(best.due - longestShift) === offset(best.due + longestShift))
+      return best.due;
+  }
+}
+
+type Offset = (at: Instant) => number;
+
+/** The instants at which clocks show that time: none in a gap, two in an overlap. */
+function all(wall: number, offset: Offset): Instant[] {
+  const before = wall - offset(wall - 24 * hour);
+  const later = wall - offset(wall + 24 * hour);
+  return [...new Set([before, later])]
+    .filter((at) => at + offset(at) === wall)
+    .sort((one, other) => one - other);
+}
+
+/** The one instant at which a line with fixed hours runs. */
+function first(wall: number, offset: Offset): Instant[] {
+  const found = all(wall, offset)[0];
+  return [found ?? wall - offset(wall - 24 * hour)];
+}
+
+const zones = new Map<string, Intl.DateTimeFormat>();
+
+/** Milliseconds by which a zone's clocks are ahead of UTC at an instant. */
+function offsets(timezone: string): Offset {
+  let format = zones.get(timezone);
+  if (format === undefined) {
+    format = new Intl.DateTimeFormat('en-US', {
+      timeZone: timezone,
+      calendar: 'iso8601',
+      hourCycle: 'h23',
+      year: 'numeric',
+      month: 'numeric',
+      day: 'numeric',
+      hour: 'numeric',
+      minute: 'numeric',
+      second: 'numeric',
+    });
+    zones.set(timezone, format);
+  }
+  const zone = format;
+  return (at) => {
+    const parts: Record<string, number> = {};
+    for (const { type, value } of zone.formatToParts(at)) parts[type] = Number(value);
+    const { year = 0, month = 1, day = 1, hour: hours = 0, minute = 0, second = 0 } = parts;
+    return Date.UTC(year, month - 1, day, hours, minute, second) - Math.floor(at / 1000) * 1000;
+  };
+}

@@ -1,0 +1,194 @@
+import { endWait } from './backoff.ts';
+import { clearStrays, removalWaits, removeAll } from './dismantle.ts';
+import { startDeadline } from './ready.ts';
+import { dueRestart } from './schedule.ts';
+import { planStart } from './start.ts';
+import { beginStop, continueStop, settleStop } from './stop.ts';
+import { alive, phase, type Turn, tell, wake } from './turn.ts';
+import { idleSince, noteOutdated, updateGate } from './update.ts';
+
+/** What an Instance is wanted to be. */
+export type Desire =
+  | { is: 'Running' | 'Asleep' }
+  | { is: 'Stopped' | 'Removed'; cause: string; message: string };
+
+export function desireOf(turn: Turn): Desire {
+  const { context, object } = turn;
+  const { spec, metadata } = context.world.agent;
+  if (context.deleting)
+    return { is: 'Removed', cause: 'Deleted', message: `Agent ${metadata.name} is being deleted` };
+  if (object.metadata.deletionTimestamp !== undefined)
+    return { is: 'Removed', cause: 'InstanceDeleted', message: `Instance ${turn.name} is being deleted` };
+  if (object.spec.ordinal >= spec.replicas)
+    return { is: 'Removed', cause: 'ScaledDown', message: `spec.replicas is ${spec.replicas}` };
+  if (spec.suspend) return { is: 'Stopped', cause: 'Suspended', message: 'spec.suspend is true' };
+  return { is: context.settings.mode === 'OnDemand' ? 'Asleep' : 'Running' };
+}
+
+/** How many more instances may be taken down for an update in this plan. */
+export interface Turnover {
+  left: number;
+}
+
+/** Plans the next step of one Instance, and sets the phase that follows from it. */
+export function decide(turn: Turn, desire: Desire, turnover: Turnover) {
+  if (turn.state === 'Unknown') return outOfReach(turn, desire);
+  settleStop(turn);
+  if (alive(turn)) {
+    const { stop } = turn.next;
+    clearStrays(turn);
+    if (desire.is === 'Running') noteOutdated(turn);
+    if (stop !== undefined) return continueStop(turn, stop);
+    if (turn.view.inFlight !== undefined) return;
+    switch (desire.is) {
+      case 'Running':
+        return keep(turn, turnover);
+      case 'Asleep':
+        return sleep(turn);
+      case 'Stopped':
+      case 'Removed':
+        return beginStop(turn, desire.cause, desire.message, 'Stay');
+    }
+  }
+  if (desire.is !== 'Running') forgetPlans(turn);
+  if (clearStrays(turn) && desire.is !== 'Removed') return starting(turn);
+  switch (desire.is) {
+    case 'Removed':
+      return takeDown(turn, desire.cause, desire.message);
+    case 'Stopped':
+      return rest(turn, 'Stopped', desire.cause, `${desire.message}. Start it with agentctl resume.`);
+    case 'Asleep':
+      return rest(turn, 'Asleep', 'NoMessages', 'No message waits for it.');
+    case 'Running':
+      return turn.context.runtime !== undefined &&
+        turn.context.refusal === undefined &&
+        turn.context.runtime !== turn.object.spec.runtimeRef.name
+        ? move(turn, turn.context.runtime)
+        : planStart(turn);
+  }
+}
+
+/** Keeps what is up, unless a rule asks for its restart or replacement. */
+function keep(turn: Turn, turnover: Turnover) {
+  if (turn.context.refusal !== undefined) return;
+  const { live } = turn.view.probe;
+  if (turn.state === 'Running' && turn.context.world.agent.spec.liveness !== undefined && live?.ok === false)
+    return beginStop(turn, 'LivenessFailed', `Liveness failed: ${live.message}`, 'Restart');
+  const deadline = startDeadline(turn);
+  if (deadline !== undefined) {
+    if (deadline <= turn.now)
+      return beginStop(
+        turn,
+        'StartDeadlineExceeded',
+        'It was not Ready within spec.startDeadline',
+        'Restart',
+      );
+    wake(turn, deadline);
+  }
+  if (update(turn, turnover)) return;
+  const due = dueRestart(turn);
+  if (due !== undefined) beginStop(turn, 'ScheduledRestart', due, 'Restart');
+}
+
+function update(turn: Turn, turnover: Turnover): boolean {
+  const { outdated } = turn;
+  if (outdated === undefined) return false;
+  const { open } = updateGate(turn);
+  if (!open) return false;
+  if (turn.ready) {
+    if (turnover.left <= 0) return false;
+    turnover.left -= 1;
+  }
+  const then = outdated.cause === 'RolloutRestart' ? 'Restart' : 'Replace';
+  beginStop(turn, outdated.cause, outdated.message, then);
+  return true;
+}
+
+/** OnDemand: stops what has been idle for Policy.onDemand.keepalive. */
+function sleep(turn: Turn) {
+  const { keepalive } = turn.context.settings;
+  const idle = idleSince(turn);
+  if (keepalive === 0 || idle === undefined) return;
+  const at = idle + keepalive;
+  if (at > turn.now) return wake(turn, at);
+  beginStop(turn, 'Idle', `It has been idle for ${keepalive / 1000} s`, 'Stay');
+}
+
+function takeDown(turn: Turn, cause: string, message: string) {
+  phase(turn, 'Stopping', cause, `${message}.`);
+  if (turn.view.inFlight !== undefined) return;
+  if (turn.view.observed === 'Unknown' && turn.state !== 'Never')
+    return phase(turn, 'Unknown', 'RuntimeOffline', offlineText(turn, true));
+  if (removalWaits(turn)) return;
+  const removals = removeAll(turn, cause, `${message}.`);
+  turn.actions.push({
+    type: 'DeleteInstance',
+    id: `DeleteInstance/${turn.name}`,
+    after: removals,
+    cause,
+    message: `${message}.`,
+    name: turn.name,
+  });
+}
+
+function move(turn: Turn, runtime: string) {
+  const from = turn.object.spec.runtimeRef.name;
+  const message = `It moves from Runtime ${from} to ${runtime}.`;
+  if (turn.view.observed === 'Unknown')
+    return phase(turn, 'Unknown', 'RuntimeOffline', offlineText(turn, false));
+  phase(turn, 'Pending', 'RuntimeChanged', message);
+  if (turn.view.inFlight !== undefined || removalWaits(turn)) return;
+  const after = removeAll(turn, 'RuntimeChanged', message);
+  tell(turn, 'Normal', 'RuntimeChanged', message);
+  turn.actions.push({
+    type: 'MoveInstance',
+    id: `MoveInstance/${turn.name}`,
+    after,
+    cause: 'RuntimeChanged',
+    message,
+    name: turn.name,
+    runtime,
+  });
+}
+
+/** Not up and not wanted: a stop, a wait and a schedule mean nothing any more. */
+function forgetPlans(turn: Turn) {
+  const { next } = turn;
+  delete next.stop;
+  delete next.queue;
+  delete next.nextRestartAt;
+  delete next.scheduleKey;
+  delete next.restartDueSince;
+  delete next.outdatedSince;
+  endWait(turn);
+}
+
+function rest(turn: Turn, to: 'Stopped' | 'Asleep', reason: string, message: string) {
+  const { next } = turn;
+  if (next.phase === 'Failed' || next.phase === 'Completed') return;
+  phase(turn, to, reason, message);
+}
+
+const starting = (turn: Turn): void =>
+  phase(turn, 'Pending', 'Duplicate', 'A second container of it is removed first.');
+
+function outOfReach(turn: Turn, desire: Desire) {
+  const { runtime } = turn.context.world;
+  const own = !('missing' in runtime) && runtime.object.metadata.name === turn.object.spec.runtimeRef.name;
+  // What was known goes on to hold until the first list after the controller came up.
+  if (own && runtime.health.state === 'Syncing' && turn.old.phase !== undefined) return;
+  if (turn.view.observed !== 'Unknown') return wake(turn, turn.now + 5000); // an old list: a new one follows
+  phase(turn, 'Unknown', 'RuntimeOffline', offlineText(turn, desire.is === 'Removed'));
+  if (turn.old.phase !== 'Unknown') tell(turn, 'Warning', 'RuntimeOffline', turn.next.message ?? '');
+}
+
+function offlineText(turn: Turn, removing: boolean): string {
+  const { runtime } = turn.context.world;
+  const { name } = turn.object.spec.runtimeRef;
+  const own = !('missing' in runtime) && runtime.object.metadata.name === name ? runtime.health : undefined;
+  const why = own !== undefined && own.state !== 'Online' ? `: ${own.message}` : '.';
+  const next = removing
+    ? ' Its deletion waits for that; agentctl delete --force gives it up.'
+    : ' It keeps its place, and is not started elsewhere.';
+  return `The Runtime ${name} does not answer${why}${next}`;
+}

@@ -1,0 +1,30 @@
+import { instant } from './instant.ts';
+import type { Turn } from './turn.ts';
+import type { Instant } from './world.ts';
+
+interface Step {
+  action: string;
+  at: Instant;
+}
+
+/** What happens by itself first, for people. */
+export function nextStep(turns: readonly Turn[]): Step | undefined {
+  let best: Step | undefined;
+  for (const turn of turns) {
+    const step = stepOf(turn);
+    if (step !== undefined && (best === undefined || step.at < best.at)) best = step;
+  }
+  return best;
+}
+
+function stepOf({ next }: Turn): Step | undefined {
+  const { phase, stop } = next;
+  if (phase === 'BackOff') return at('Restart', next.backoffUntil);
+  if (phase === 'Stopping' && stop?.stage === 'Signal') return at('Kill', stop.deadline);
+  return next.nextRestartAt === undefined ? undefined : at('ScheduledRestart', next.nextRestartAt);
+}
+
+function at(action: string, text: string | undefined): Step | undefined {
+  const found = instant(text);
+  return found === undefined ? undefined : { action, at: found };
+}

@@ -1,0 +1,81 @@
+import type { InstanceStatus } from '../api/objects.ts';
+import type { Action, Plan, PlannedEvent, Verdict, Want } from './action.ts';
+import { agentActions, createdVerdict, releaseActions } from './agent.ts';
+import { type Context, contextOf } from './context.ts';
+import { decide, desireOf, type Turnover } from './decide.ts';
+import { takeEnd } from './exits.ts';
+import { identify } from './identify.ts';
+import { takeOutdated } from './outdated.ts';
+import { takeReadiness } from './ready.ts';
+import { takeResume } from './restart.ts';
+import { same } from './same.ts';
+import { agentStatus, instanceConditions, type Part } from './status.ts';
+import { type Turn, turnOf } from './turn.ts';
+import type { InstanceView, Instant, World } from './world.ts';
+
+/**
+ * Decides what to do next for one Agent, from all that is known of it. Pure: the same World gives the same Plan, and
+ * `world.now` is the only clock.
+ */
+export function reconcile(world: World): Plan {
+  const context = contextOf(world);
+  const parts = world.instances.map((view): Part => {
+    const turn = takeIn(context, view);
+    return { turn, desire: desireOf(turn) };
+  });
+  const turnover = turnoverOf(context, parts);
+  // The highest ordinal is updated first, as a StatefulSet does it.
+  for (let at = parts.length - 1; at >= 0; at--) {
+    const part = parts[at];
+    if (part !== undefined) decide(part.turn, part.desire, turnover);
+  }
+  return planOf(context, parts);
+}
+
+/** What has happened to one Instance since its status was written. */
+function takeIn(context: Context, view: InstanceView): Turn {
+  const turn = turnOf(context, view);
+  takeResume(turn);
+  identify(turn);
+  takeEnd(turn);
+  takeOutdated(turn);
+  takeReadiness(turn);
+  return turn;
+}
+
+function turnoverOf({ settings }: Context, parts: readonly Part[]): Turnover {
+  const down = parts.filter(
+    ({ turn, desire }) =>
+      desire.is === 'Running' &&
+      (!turn.ready || turn.next.stop !== undefined) &&
+      turn.next.phase !== 'Completed',
+  ).length;
+  return { left: settings.update.maxUnavailable - down };
+}
+
+function planOf(context: Context, parts: readonly Part[]): Plan {
+  const actions: Action[] = agentActions(context);
+  const verdicts: Verdict[] = [];
+  const instances = new Map<string, InstanceStatus>();
+  const events: PlannedEvent[] = [];
+  const wants: Want[] = [];
+  let wakeAt: Instant | undefined;
+  for (const { turn } of parts) {
+    const { next, name } = turn;
+    const generation = context.world.agent.metadata.generation;
+    if (generation !== undefined) next.observedGeneration = generation;
+    instanceConditions(turn);
+    instances.set(name, same(turn.old, next) ? turn.old : next);
+    const { phase = 'Pending', reason = 'Created', message = '' } = next;
+    verdicts.push({ instance: name, phase, reason, message });
+    actions.push(...turn.actions);
+    events.push(...turn.events);
+    if (turn.want !== undefined) wants.push(turn.want);
+    if (turn.wakeAt !== undefined && (wakeAt === undefined || turn.wakeAt < wakeAt)) wakeAt = turn.wakeAt;
+  }
+  for (const action of actions)
+    if (action.type === 'CreateInstance') verdicts.push(createdVerdict(action.name));
+  actions.push(...releaseActions(context, actions));
+  const status = agentStatus(context, parts, actions);
+  return { actions, verdicts, instances, status, events, wants, ...(wakeAt === undefined ? {} : { wakeAt }) };
+}

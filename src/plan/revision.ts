@@ -1,0 +1,102 @@
+import type { New, Revision } from '../api/objects.ts';
+import type { Action } from './action.ts';
+import { drift, driftText, revisionData } from './drift.ts';
+import type { Settings } from './settings.ts';
+import type { World } from './world.ts';
+
+export const agentLabel = 'agentctl.dev/agent';
+
+export interface RevisionStep {
+  /** The newest Revision, if it records the spec as it is. */
+  current: Revision | undefined;
+  /** Makes it, where there is none yet. */
+  create: Action | undefined;
+  /** The name of the newest Revision, made or to be made. */
+  name: string;
+}
+
+/** Records the spec in a new Revision where the newest one differs. An old spec that comes back is a new number. */
+export function revisionStep(world: World, settings: Settings): RevisionStep {
+  const { agent, revisions } = world;
+  const newest = revisions.at(-1);
+  const fields = newest === undefined ? undefined : drift(agent.spec, newest);
+  const inputs = settings.restartOn.includes('SecretChange') ? changedInputs(world, newest) : [];
+  if (newest !== undefined && fields?.length === 0 && inputs.length === 0)
+    return { current: newest, create: undefined, name: newest.metadata.name };
+
+  const number = (newest?.revision ?? 0) + 1;
+  const name = `${agent.metadata.name}-${number}`;
+  const why =
+    fields === undefined
+      ? `Records the first spec.`
+      : `Records a changed spec: ${[...fields.map(driftText), ...inputs.map((input) => `${input} changed`)].join(', ')}.`;
+  const create: Action = {
+    type: 'CreateRevision',
+    id: `CreateRevision/${name}`,
+    after: [],
+    cause: 'SpecRecorded',
+    message: why,
+    revision: newRevision(world, name, number),
+  };
+  return { current: undefined, create, name };
+}
+
+/** The Secrets and ConfigMaps whose data differ from what the Revision recorded. What is missing now has not changed. */
+export function changedInputs(world: World, revision: Revision | undefined): string[] {
+  if (revision === undefined) return [];
+  return Object.entries(world.inputs)
+    .filter(([name, hmac]) => hmac !== null && !name.includes('#') && revision.inputs?.[name] !== hmac)
+    .map(([name]) => name);
+}
+
+function newRevision(world: World, name: string, number: number): New<Revision> {
+  const { metadata, spec } = world.agent;
+  const inputs = Object.fromEntries(
+    Object.entries(world.inputs).filter(
+      (input): input is [string, string] => input[1] !== null && !input[0].includes('#'),
+    ),
+  );
+  return {
+    apiVersion: 'agentctl.dev/v1',
+    kind: 'Revision',
+    metadata: {
+      name,
+      ...(metadata.namespace === undefined ? {} : { namespace: metadata.namespace }),
+      labels: { [agentLabel]: metadata.name },
+      ownerReferences: [ownerOf(world)],
+    },
+    revision: number,
+    data: revisionData(spec) as Record<string, unknown>, // an object of JSON values
+    inputs,
+  };
+}
+
+export const ownerOf = ({ agent }: World) => ({
+  apiVersion: agent.apiVersion,
+  kind: agent.kind,
+  name: agent.metadata.name,
+  uid: agent.metadata.uid,
+  controller: true,
+  blockOwnerDeletion: true,
+});
+
+/** Removes the oldest Revisions beyond spec.revisionHistoryLimit, but none that an Instance runs or `keep` names. */
+export function pruneRevisions(world: World, keep: string | undefined): Action[] {
+  const limit = world.agent.spec.revisionHistoryLimit;
+  if (world.revisions.length <= limit + 1) return [];
+  const used = new Set(world.instances.map(({ object }) => object.status?.run?.revision));
+  const old = world.revisions.slice(0, -1).filter(({ metadata }) => !used.has(metadata.name));
+  return old
+    .slice(0, Math.max(0, old.length - limit))
+    .filter(({ metadata }) => metadata.name !== keep)
+    .map(({ metadata }) => deleteRevision(metadata.name, `Beyond spec.revisionHistoryLimit (${limit}).`, []));
+}
+
+export const deleteRevision = (name: string, message: string, after: readonly string[]): Action => ({
+  type: 'DeleteRevision',
+  id: `DeleteRevision/${name}`,
+  after,
+  cause: 'RevisionPruned',
+  message,
+  name,
+});

@@ -1,0 +1,176 @@
+import type { InstanceStatus } from '../api/objects.ts';
+import type { Action } from './action.ts';
+import { endWait, waitUntil } from './backoff.ts';
+import { instant, shortTime } from './instant.ts';
+import { holdsPlace } from './place.ts';
+import { clearFailures, noteRestart } from './restart.ts';
+import { retryPeriod } from './stop.ts';
+import { ended, nowText, phase, type Turn, tell, wake } from './turn.ts';
+
+type Run = NonNullable<InstanceStatus['run']>;
+
+/** Brings up an Instance that should run and does not, or says what it waits for. */
+export function planStart(turn: Turn) {
+  const { next, context, now } = turn;
+  if (turn.outdated?.cause === 'SpecChanged' && clearFailures(turn))
+    tell(turn, 'Normal', 'Resumed', 'Its failures were cleared by the new spec.');
+  if (next.phase === 'Failed' || next.phase === 'Completed') return;
+  const until = waitUntil(turn);
+  if (until !== undefined && until > now) {
+    wake(turn, until);
+    const count = next.failures ?? 0;
+    return phase(
+      turn,
+      'BackOff',
+      'BackOff',
+      `Failure ${count} in a row: it starts again at ${shortTime(until)}.`,
+    );
+  }
+  const { refusal, missing, world } = context;
+  if (refusal !== undefined) return hold(turn, refusal.reason, refusal.message);
+  if (missing !== undefined) return hold(turn, missing.reason, missing.message);
+  if (
+    !('missing' in world.runtime) &&
+    world.runtime.object.metadata.name === turn.object.spec.runtimeRef.name
+  ) {
+    const { health } = world.runtime;
+    if (health.state !== 'Online') return hold(turn, `Runtime${health.state}`, health.message);
+  }
+  if (turn.view.observed === 'Unknown') return hold(turn, 'RuntimeOffline', 'Its Runtime does not answer.');
+  const retryAt = notStartable(turn);
+  if (retryAt !== undefined && retryAt > now) {
+    wake(turn, retryAt);
+    const { reason, message } = next.lastOutcome ?? {};
+    return hold(turn, reason ?? 'NotStartable', message ?? 'It cannot be started yet.');
+  }
+  if (context.revision.current === undefined)
+    return hold(turn, 'Scheduled', 'Its spec is being recorded as a Revision.');
+  if (turn.view.inFlight !== undefined) {
+    if (turn.state !== 'Claimed') hold(turn, 'Scheduled', `It starts when ${turn.view.inFlight} has ended.`);
+    return;
+  }
+  if (turn.state === 'Claimed' && holdsPlace(next)) return repeat(turn, context.revision.name);
+  if (world.grants.has(turn.uid)) claim(turn, context.revision.name);
+  else wait(turn);
+}
+
+function hold(turn: Turn, reason: string, message: string) {
+  if (turn.old.reason !== reason && reason !== 'Queued' && reason !== 'Scheduled')
+    tell(turn, 'Warning', reason, message);
+  phase(turn, 'Pending', reason, message);
+}
+
+/** When to try the same run again after something that it needs was missing. */
+function notStartable({ next, now }: Turn): number | undefined {
+  const { lastOutcome: outcome, run } = next;
+  if (outcome?.result !== 'NotStartable' || outcome.action !== 'Start' || outcome.run !== run?.number)
+    return undefined;
+  const at = instant(outcome.at) ?? now;
+  if (at < (instant(run.claimedAt) ?? now)) return undefined; // it was tried again since
+  return Math.min(at, now) + retryPeriod;
+}
+
+function wait(turn: Turn) {
+  const { next, context, now } = turn;
+  const place = context.world.places?.get(turn.uid);
+  const since = place?.since ?? instant(next.queue?.since) ?? now;
+  turn.want = {
+    uid: turn.uid,
+    instance: turn.name,
+    namespace: turn.object.metadata.namespace ?? 'default',
+    runtime: turn.object.spec.runtimeRef.name,
+    priority: context.settings.priority,
+    since,
+  };
+  if (place === undefined) delete next.queue;
+  else next.queue = { position: place.position, since: new Date(since).toISOString() };
+  hold(turn, place?.reason ?? 'Queued', place?.message ?? 'It waits for a place on its Runtime.');
+}
+
+/** Writes the intent of a new run, or takes a place for the one whose start was put off. */
+function claim(turn: Turn, revision: string) {
+  const { next } = turn;
+  const { run } = next;
+  const cause = causeOf(turn);
+  if (turn.state === 'Claimed' && run !== undefined)
+    next.run = { ...run, revision, claimedAt: nowText(turn) };
+  else {
+    if (next.backoffFrom !== undefined) noteRestart(turn);
+    next.run = {
+      number: (run?.number ?? 0) + 1,
+      revision,
+      claimedAt: nowText(turn),
+      cause,
+      startedBy: reusable(turn) ? 'Restart' : 'Create',
+      previous: previousOf(turn),
+    };
+  }
+  if (next.run.startedBy === 'Restart' && !reusable(turn)) next.run.startedBy = 'Create';
+  turn.state = 'Claimed';
+  endWait(turn);
+  delete next.stop;
+  delete next.queue;
+  delete next.readySince;
+  delete next.restartDueSince;
+  delete next.outdatedSince;
+  emit(turn, next.run);
+}
+
+/** The claim stands and nothing of it is seen: the start is asked for again, under the same number. */
+function repeat(turn: Turn, revision: string) {
+  const { run } = turn.next;
+  if (run === undefined) return;
+  const again = run.startedBy === 'Restart' && !reusable(turn);
+  if (run.revision !== revision || again)
+    turn.next.run = { ...run, revision, ...(again ? { startedBy: 'Create' as const } : {}) };
+  emit(turn, turn.next.run ?? run);
+}
+
+function emit(turn: Turn, run: Run) {
+  const how = run.startedBy ?? 'Create';
+  const ref = how === 'Restart' ? turn.container?.ref : undefined;
+  const what = how === 'Restart' ? 'starts again in the same container' : 'starts in a new container';
+  const cause = run.cause ?? 'Claimed';
+  const message = `Run ${run.number} ${what}.`;
+  phase(turn, 'Starting', cause, message);
+  const action: Action = {
+    type: 'Start',
+    id: `Start/${turn.name}`,
+    after: [],
+    cause,
+    message,
+    name: turn.name,
+    uid: turn.uid,
+    run: run.number,
+    revision: run.revision,
+    how,
+    ...(ref === undefined ? {} : { ref }),
+  };
+  turn.actions.push(action);
+}
+
+/** The same container is started again, unless it is gone, outdated, or twice could not be started. */
+function reusable({ container, outdated, next }: Turn): boolean {
+  if (container?.startId === undefined) return false;
+  if (outdated !== undefined && outdated.cause !== 'RolloutRestart') return false;
+  if (next.stop?.then === 'Replace') return false;
+  const { lastOutcome: outcome } = next;
+  const failing =
+    outcome?.action === 'Start' && outcome.result !== 'Succeeded' && outcome.run === next.run?.number;
+  return !(failing && (outcome.count ?? 1) >= 2);
+}
+
+function previousOf({ container }: Turn): NonNullable<Run['previous']> {
+  if (container === undefined) return {};
+  const { ref, startId } = container;
+  return startId === undefined ? { ref } : { ref, startedAt: startId };
+}
+
+function causeOf(turn: Turn): string {
+  const { next, outdated } = turn;
+  if (next.run === undefined) return 'FirstStart';
+  if (next.stop !== undefined && ended(turn)) return next.stop.cause;
+  if (outdated !== undefined) return outdated.cause;
+  if (next.backoffFrom !== undefined) return 'BackOffEnded';
+  return next.lastExit?.cause === 'Runtime' ? 'RuntimeRestarted' : 'Resumed';
+}

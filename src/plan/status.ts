@@ -1,0 +1,184 @@
+import type { AgentStatus } from '../api/objects.ts';
+import type { Action } from './action.ts';
+import { type Finding, withConditions } from './conditions.ts';
+import type { Context } from './context.ts';
+import type { Desire } from './decide.ts';
+import { timeText } from './instant.ts';
+import { nextStep } from './next.ts';
+import { progress } from './progress.ts';
+import { agentLabel } from './revision.ts';
+import { same } from './same.ts';
+import { alive, type Turn } from './turn.ts';
+
+/** Whose phase an Agent shows: that of the first in this list that an Instance is in. */
+const attention = [
+  'Failed',
+  'Unknown',
+  'BackOff',
+  'Pending',
+  'Unready',
+  'Stopping',
+  'Starting',
+  'Asleep',
+  'Stopped',
+  'Completed',
+  'Ready',
+] as const;
+
+export interface Part {
+  turn: Turn;
+  desire: Desire;
+}
+
+/** The Agent's status: nothing in it that does not follow from its Instances. */
+export function agentStatus(
+  context: Context,
+  parts: readonly Part[],
+  actions: readonly Action[],
+): AgentStatus {
+  const { agent } = context.world;
+  const old: AgentStatus = agent.status ?? {};
+  const { metadata, spec } = agent;
+  const wanted = parts.filter(({ desire }) => desire.is !== 'Removed');
+  const ready = wanted.filter(({ turn }) => isReady(turn)).length;
+  const updated = wanted.filter(({ turn }) => isUpdated(turn)).length;
+  const next: AgentStatus = {
+    replicas: parts.length,
+    readyReplicas: ready,
+    updatedReplicas: updated,
+    restartCount: parts.reduce((sum, { turn }) => sum + (turn.next.restartCount ?? 0), 0),
+    ...headline(context, parts),
+    updateRevision: context.revision.name,
+    selector: `${agentLabel}=${metadata.name}`,
+  };
+  if (metadata.generation !== undefined) next.observedGeneration = metadata.generation;
+  const allReady = wanted.length > 0 && wanted.length === spec.replicas && ready === wanted.length;
+  const current = allReady && updated === wanted.length ? context.revision.current?.metadata.name : undefined;
+  const kept = current ?? old.currentRevision;
+  if (kept !== undefined) next.currentRevision = kept;
+  const queue = bestPlace(parts);
+  if (queue !== undefined) next.queue = queue;
+  const step = nextStep(parts.map(({ turn }) => turn));
+  if (step !== undefined) {
+    next.nextAction = step.action;
+    next.nextAt = timeText(step.at);
+  }
+  next.conditions = withConditions(
+    old.conditions,
+    [
+      accepted(context),
+      progress(context, wanted, actions),
+      readiness(context, wanted, ready),
+      drifted(wanted),
+    ],
+    metadata.generation,
+    () => timeText(context.world.now),
+  );
+  return same(old, next) ? old : next;
+}
+
+export const isReady = ({ next }: Turn): boolean => next.phase === 'Ready';
+
+/** Whether its newest run is, or was, of the spec as it is now. */
+export const isUpdated = ({ next, outdated }: Turn): boolean =>
+  next.run !== undefined && (outdated === undefined || outdated.cause === 'RolloutRestart');
+
+function headline(
+  context: Context,
+  parts: readonly Part[],
+): Pick<AgentStatus, 'phase' | 'reason' | 'message'> {
+  const { refusal, deleting, world } = context;
+  if (deleting)
+    return {
+      phase: 'Stopping',
+      reason: 'Deleted',
+      message: first(parts)?.next.message ?? 'It is being deleted.',
+    };
+  const turn = first(parts);
+  if (refusal !== undefined)
+    return { phase: turn?.next.phase ?? 'Pending', reason: refusal.reason, message: refusal.message };
+  if (turn === undefined)
+    return world.agent.spec.replicas === 0
+      ? { phase: 'Stopped', reason: 'NoReplicas', message: 'spec.replicas is 0.' }
+      : { phase: 'Pending', reason: 'Created', message: 'Its instances are being made.' };
+  const { phase = 'Pending', reason = 'Created', message = '' } = turn.next;
+  return { phase, reason, message };
+}
+
+function first(parts: readonly Part[]): Turn | undefined {
+  let found: Turn | undefined;
+  let best: number = attention.length;
+  for (const { turn } of parts) {
+    const rank = attention.indexOf(turn.next.phase ?? 'Pending');
+    if (rank < best) {
+      found = turn;
+      best = rank;
+    }
+  }
+  return found;
+}
+
+function bestPlace(parts: readonly Part[]): string | undefined {
+  let best: number | undefined;
+  for (const { turn } of parts) {
+    const place = turn.next.queue?.position;
+    if (place !== undefined && (best === undefined || place < best)) best = place;
+  }
+  return best === undefined ? undefined : String(best);
+}
+
+function accepted({ refusal }: Context): Finding {
+  if (refusal !== undefined) return { type: 'Accepted', status: 'False', ...refusal };
+  return { type: 'Accepted', status: 'True', reason: 'Accepted', message: 'The spec can be carried out.' };
+}
+
+function readiness(context: Context, wanted: readonly Part[], ready: number): Finding {
+  const { replicas, suspend } = context.world.agent.spec;
+  const type = 'Ready';
+  if (ready === replicas && wanted.length === replicas && !context.deleting)
+    return { type, status: 'True', reason: 'Ready', message: `${ready} of ${replicas} instances are Ready.` };
+  const turn = first(wanted);
+  const unknown = turn?.next.phase === 'Unknown';
+  const reason = suspend ? 'Suspended' : (turn?.next.reason ?? 'Created');
+  const detail = turn?.next.message === undefined ? '' : ` ${turn.name}: ${turn.next.message}`;
+  return {
+    type,
+    status: unknown ? 'Unknown' : 'False',
+    reason,
+    message: `${ready} of ${replicas} instances are Ready.${detail}`,
+  };
+}
+
+function drifted(wanted: readonly Part[]): Finding {
+  const type = 'Drifted';
+  const outdated = wanted.filter(({ turn }) => alive(turn) && turn.outdated !== undefined);
+  const turn = outdated[0]?.turn;
+  if (turn?.outdated === undefined)
+    return { type, status: 'False', reason: 'InSync', message: 'What runs is what the spec asks for.' };
+  const names = outdated.map(({ turn }) => turn.name).join(', ');
+  return { type, status: 'True', reason: turn.outdated.cause, message: `${names}: ${turn.outdated.message}` };
+}
+
+/** The conditions of one Instance. */
+export function instanceConditions(turn: Turn): void {
+  const { next, now, context } = turn;
+  const { phase = 'Pending', reason = 'Created', message = '' } = next;
+  const condition = next.conditions?.find(({ type }) => type === 'Ready');
+  const ready: Finding =
+    phase === 'Ready'
+      ? { type: 'Ready', status: 'True', reason: 'Ready', message }
+      : phase === 'Unknown'
+        ? { type: 'Ready', status: 'Unknown', reason: condition?.reason ?? reason, message }
+        : { type: 'Ready', status: 'False', reason: phase === 'Unready' ? 'Unready' : reason, message };
+  const { outdated } = turn;
+  const drifts: Finding =
+    alive(turn) && outdated !== undefined
+      ? { type: 'Drifted', status: 'True', reason: outdated.cause, message: outdated.message }
+      : { type: 'Drifted', status: 'False', reason: 'InSync', message: 'It runs what the spec asks for.' };
+  next.conditions = withConditions(
+    next.conditions,
+    [ready, drifts],
+    context.world.agent.metadata.generation,
+    () => timeText(now),
+  );
+}

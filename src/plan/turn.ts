@@ -1,0 +1,100 @@
+import type { Instance, InstanceStatus } from '../api/objects.ts';
+import type { Action, PlannedEvent, Want } from './action.ts';
+import type { Context } from './context.ts';
+import type { FieldDrift } from './drift.ts';
+import { timeText } from './instant.ts';
+import type { InstanceView, Instant, Observed } from './world.ts';
+
+type Phase = NonNullable<InstanceStatus['phase']>;
+
+/**
+ * Where the newest run stands:
+ * - Never: there has been none.
+ * - Claimed: its intent is written, and nothing of it has been seen.
+ * - Running, Paused: it is up.
+ * - Ended: its end is in lastExit.
+ * - Unknown: the Runtime cannot be asked, or shows less than was known already.
+ */
+export type RunState = 'Never' | 'Claimed' | 'Running' | 'Paused' | 'Ended' | 'Unknown';
+
+/** Why an instance is not on the spec as it is now. */
+export interface Outdated {
+  cause: 'SpecChanged' | 'SecretChanged' | 'ImageUpdated' | 'ControllerUpgraded' | 'RolloutRestart';
+  message: string;
+  /** The fields that differ, where the cause is the spec. */
+  fields: readonly FieldDrift[];
+}
+
+/** One Instance's part of a plan while it is being made. `next` is a draft of its status. */
+export interface Turn {
+  readonly context: Context;
+  readonly view: InstanceView;
+  readonly object: Instance;
+  readonly name: string;
+  readonly uid: string;
+  readonly now: Instant;
+  readonly old: InstanceStatus;
+  readonly next: InstanceStatus;
+  state: RunState;
+  /** The container of the newest run, up or ended; of a claimed run what stood there before. */
+  container: Observed | undefined;
+  /** Containers that are not the newest run's. */
+  strays: readonly Observed[];
+  outdated: Outdated | undefined;
+  /** Set while it is up: whether it counts as Ready now. */
+  ready: boolean;
+  readonly actions: Action[];
+  readonly events: PlannedEvent[];
+  want: Want | undefined;
+  wakeAt: Instant | undefined;
+}
+
+export function turnOf(context: Context, view: InstanceView): Turn {
+  const { object } = view;
+  const old = object.status ?? {};
+  return {
+    context,
+    view,
+    object,
+    name: object.metadata.name,
+    uid: object.metadata.uid,
+    now: context.world.now,
+    old,
+    next: { ...old },
+    state: 'Never',
+    container: undefined,
+    strays: [],
+    outdated: undefined,
+    ready: false,
+    actions: [],
+    events: [],
+    want: undefined,
+    wakeAt: undefined,
+  };
+}
+
+export const alive = ({ state }: Turn): boolean => state === 'Running' || state === 'Paused';
+
+/** Whether the stored end is that of the newest run. */
+export const ended = ({ next }: Turn): boolean =>
+  next.run !== undefined && next.lastExit?.run === next.run.number;
+
+/** The answer may change at that instant. */
+export function wake(turn: Turn, at: Instant): void {
+  if (at > turn.now && (turn.wakeAt === undefined || at < turn.wakeAt)) turn.wakeAt = at;
+}
+
+export function phase(turn: Turn, to: Phase, reason: string, message: string): void {
+  turn.next.phase = to;
+  turn.next.reason = reason;
+  turn.next.message = message;
+}
+
+export function tell(turn: Turn, type: PlannedEvent['type'], reason: string, message: string): void {
+  turn.events.push({ type, reason, message, instance: turn.name });
+}
+
+/** A stored instant is never later than now: the clock went back. */
+export const past = (turn: Turn, at: Instant): Instant => Math.min(at, turn.now);
+
+export const nowText = (turn: Turn): string => timeText(turn.now);

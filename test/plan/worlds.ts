@@ -1,0 +1,172 @@
+/** Worlds to plan in: an Agent `web` in the namespace `default`, on a Runtime `docker` that answers. */
+import { withDefaults } from '../../src/api/defaults.ts';
+import { kindInfo } from '../../src/api/kinds.ts';
+import type {
+  Agent,
+  AgentSpec,
+  Instance,
+  InstanceStatus,
+  PolicySpec,
+  Revision,
+  Runtime,
+} from '../../src/api/objects.ts';
+import { revisionData } from '../../src/plan/drift.ts';
+import type { InstanceView, Observed, World } from '../../src/plan/world.ts';
+
+export const start = Date.parse('2026-03-02T12:00:00.000Z');
+export const second = 1000;
+export const minute = 60_000;
+export const hour = 3_600_000;
+export const day = 86_400_000;
+export const iso = (at: number): string => new Date(at).toISOString();
+
+type Deep<T> = T extends readonly unknown[] ? T : T extends object ? { [K in keyof T]?: Deep<T[K]> } : T;
+
+export function policyOf(policy: Deep<PolicySpec> = {}): PolicySpec {
+  const schema = kindInfo('Policy').schema.properties?.spec ?? {};
+  return withDefaults(schema, policy as PolicySpec); // the defaults make it whole
+}
+
+export function specOf(spec: Deep<AgentSpec> = {}): AgentSpec {
+  const schema = kindInfo('Agent').schema.properties?.spec ?? {};
+  return withDefaults(schema, { template: { image: 'web:1' }, ...spec } as AgentSpec); // the defaults make it whole
+}
+
+export function agentOf(spec: Deep<AgentSpec> = {}, metadata: Partial<Agent['metadata']> = {}): Agent {
+  return {
+    apiVersion: 'agentctl.dev/v1',
+    kind: 'Agent',
+    metadata: {
+      name: 'web',
+      namespace: 'default',
+      uid: 'agent-uid',
+      resourceVersion: '1',
+      generation: 1,
+      creationTimestamp: iso(start),
+      finalizers: ['agentctl.dev/instances'],
+      ...metadata,
+    },
+    spec: specOf(spec),
+  };
+}
+
+export function revisionOf(agent: Agent, number = 1, inputs: Record<string, string> = {}): Revision {
+  return {
+    apiVersion: 'agentctl.dev/v1',
+    kind: 'Revision',
+    metadata: {
+      name: `${agent.metadata.name}-${number}`,
+      namespace: 'default',
+      uid: `revision-${number}`,
+      resourceVersion: '1',
+      creationTimestamp: iso(start),
+    },
+    revision: number,
+    data: revisionData(agent.spec) as unknown as Record<string, unknown>, // JSON
+    inputs,
+  };
+}
+
+export function runtimeOf(spec: Deep<Runtime['spec']> = {}, name = 'docker'): Runtime {
+  const schema = kindInfo('Runtime').schema.properties?.spec ?? {};
+  return {
+    apiVersion: 'agentctl.dev/v1',
+    kind: 'Runtime',
+    metadata: { name, uid: `runtime-${name}`, resourceVersion: '1', creationTimestamp: iso(start) },
+    spec: withDefaults(schema, { driver: 'docker', ...spec } as Runtime['spec']), // the defaults make it whole
+  };
+}
+
+export function instanceOf(status: InstanceStatus = {}, ordinal = 0, runtime = 'docker'): Instance {
+  return {
+    apiVersion: 'agentctl.dev/v1',
+    kind: 'Instance',
+    metadata: {
+      name: `web-${ordinal}`,
+      namespace: 'default',
+      uid: `uid-${ordinal}`,
+      resourceVersion: '1',
+      creationTimestamp: iso(start),
+    },
+    spec: { agentName: 'web', agentUID: 'agent-uid', ordinal, runtimeRef: { name: runtime } },
+    status,
+  };
+}
+
+export function viewOf(
+  status: InstanceStatus = {},
+  observed: InstanceView['observed'] = [],
+  more: Partial<InstanceView> & { ordinal?: number; runtime?: string } = {},
+): InstanceView {
+  const { ordinal = 0, runtime = 'docker', ...view } = more;
+  return {
+    object: instanceOf(status, ordinal, runtime),
+    observed,
+    probe: {},
+    activity: { busy: false, idleSince: start },
+    ...view,
+  };
+}
+
+export function containerOf(container: Partial<Observed> = {}): Observed {
+  return {
+    ref: 'c1',
+    instanceUid: 'uid-0',
+    namespace: 'default',
+    instance: 'web-0',
+    agent: 'web',
+    run: 1,
+    revision: 'web-1',
+    state: 'Running',
+    startId: 's1',
+    startedAt: start,
+    controllerVersion: '1',
+    ...container,
+  };
+}
+
+export const exited = (code: number, finishedAt: number, more: Partial<Observed> = {}): Observed =>
+  containerOf({ state: 'Exited', exit: { code, finishedAt, cause: 'Agent' }, ...more });
+
+/** The status of an instance that is Ready in its first run since `start`. */
+export const readyStatus = (more: InstanceStatus = {}): InstanceStatus => ({
+  phase: 'Ready',
+  reason: 'Ready',
+  run: {
+    number: 1,
+    revision: 'web-1',
+    claimedAt: iso(start),
+    cause: 'FirstStart',
+    startedBy: 'Create',
+    previous: {},
+    ref: 'c1',
+    startedAt: 's1',
+  },
+  restartCount: 0,
+  readySince: iso(start + second),
+  ...more,
+});
+
+export interface WorldOptions extends Partial<Omit<World, 'policy'>> {
+  spec?: Deep<AgentSpec>;
+  policy?: Deep<PolicySpec> | { missing: string };
+}
+
+/** One World; by default its single Revision is of the spec, and every Instance has a grant. */
+export function worldOf({ spec, policy, ...more }: WorldOptions = {}): World {
+  const agent = more.agent ?? agentOf(spec);
+  const instances = more.instances ?? [viewOf()];
+  return {
+    now: start,
+    agent,
+    policy: policy !== undefined && 'missing' in policy ? (policy as { missing: string }) : policyOf(policy),
+    runtime: { object: runtimeOf(), health: { state: 'Online' } },
+    inputs: {},
+    revisions: [revisionOf(agent)],
+    instances,
+    grants: new Set(instances.map(({ object }) => object.metadata.uid)),
+    controllerVersion: '1',
+    unsupported: [],
+    ...more,
+  };
+}
