@@ -9,5 +9,6 @@ export function nearest(word: string, words: readonly string[]): string | undefi
   if (word.length > 100) return undefined; // nobody misspells that much, and the distance costs the square of it
   const best = closest(word, [...words]);
   if (distance(word, best) <= Math.max(1, Math.floor(best.length / 3))) return best;
-  return words.find((known) => lower.length >= 4 && known.toLowerCase().startsWith(lower));
+  const begins = (long: string, short: string): boolean => short.length >= 3 && long.startsWith(short);
+  return words.find((known) => begins(known.toLowerCase(), lower) || begins(lower, known.toLowerCase()));
 }

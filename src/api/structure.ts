@@ -27,7 +27,8 @@ export function checkStructure(info: KindInfo, object: unknown): FieldError[] {
       (node, step) => node && childSchema(node, step),
       info.schema,
     );
-    return describe(error, path, value, schema ?? {});
+    const hidden = info.kind === 'Secret' && path.length > 1 && path[0] !== 'metadata';
+    return describe(error, path, value, schema ?? {}, hidden);
   });
 }
 
@@ -47,7 +48,13 @@ function pathOf(object: unknown, pointer: string): Path {
   return path;
 }
 
-function describe(error: SchemaError, path: Path, value: unknown, schema: JsonSchema): FieldError[] {
+function describe(
+  error: SchemaError,
+  path: Path,
+  value: unknown,
+  schema: JsonSchema,
+  hidden: boolean,
+): FieldError[] {
   switch (error.keyword) {
     case 'required': {
       const name = String(error.params.missingProperty);
@@ -56,6 +63,7 @@ function describe(error: SchemaError, path: Path, value: unknown, schema: JsonSc
     }
     case 'type': {
       const type = typeNames[schema.type ?? 'object'];
+      if (hidden) return [secretValue(path, value, type)];
       const quote = schema.type === 'string' && (typeof value === 'number' || typeof value === 'boolean');
       const expected = quote ? `a string: put it in quotes, "${value}"` : type;
       return [{ ...invalid(path, value, expected), reason: 'FieldValueTypeInvalid' }];
@@ -80,6 +88,14 @@ function describe(error: SchemaError, path: Path, value: unknown, schema: JsonSc
       return [invalid(path, value, expectedOf(schema) ?? `what ${error.keyword} asks for`)];
   }
 }
+
+/** What stands in a Secret is never shown, even where it is wrong. */
+const secretValue = (path: Path, value: unknown, expected: string): FieldError => ({
+  path,
+  reason: 'FieldValueTypeInvalid',
+  message: `found ${value === null ? 'nothing' : `a ${typeof value}`}, expected ${expected} (a number or a bool needs quotes)`,
+  expected,
+});
 
 function oneOfError(path: Path, value: unknown, schema: JsonSchema): FieldError {
   const names = (schema.oneOf ?? []).flatMap((branch) => branch.required);
