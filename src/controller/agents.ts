@@ -2,8 +2,9 @@ import { isDeepStrictEqual } from 'node:util';
 import { isApiError } from '../api/errors.ts';
 import { type Agent, type Instance, keyText, type Revision } from '../api/objects.ts';
 import type { Resources } from '../client/resources.ts';
-import { type Action, applyOutcome, type Outcome, type Plan } from '../plan/action.ts';
+import type { Action, Outcome, Plan } from '../plan/action.ts';
 import { formatPlan } from '../plan/format.ts';
+import { applyOutcome } from '../plan/outcome.ts';
 import { reconcile } from '../plan/reconcile.ts';
 import type { World } from '../plan/world.ts';
 import type { Clock } from '../platform/clock.ts';
@@ -57,7 +58,7 @@ export class Agents {
     let world = observer.observe(agent, clock.now());
     let plan = reconcile(world);
     if (admission.ask(key, plan.wants)) {
-      world = { ...world, grants: admission.grants };
+      world = { ...world, grants: admission.grants, places: admission.places };
       plan = reconcile(world);
       admission.ask(key, plan.wants);
     }
@@ -90,7 +91,9 @@ export class Agents {
     await Promise.all(writes);
     if (!isDeepStrictEqual(plan.status, agent.status)) {
       try {
-        cache.agents.observeWrite(await resources.update('Agent', { ...agent, status: plan.status }, options));
+        cache.agents.observeWrite(
+          await resources.update('Agent', { ...agent, status: plan.status }, options),
+        );
       } catch (error) {
         if (!isApiError(error, 'Conflict') && !isApiError(error, 'NotFound')) throw error;
         this.#parts.enqueue(keyText(agent.metadata), { at: this.#parts.clock.now() + 10 });
@@ -103,7 +106,10 @@ export class Agents {
     const instances = new Map(world.instances.map(({ object }) => [object.metadata.name, object]));
     for (const { instance, ...happening } of plan.events) {
       if (instance !== undefined && lost.has(instance)) continue;
-      this.#parts.recorder.record((instance === undefined ? undefined : instances.get(instance)) ?? agent, happening);
+      this.#parts.recorder.record(
+        (instance === undefined ? undefined : instances.get(instance)) ?? agent,
+        happening,
+      );
     }
   }
 
@@ -128,7 +134,10 @@ export class Agents {
       if (outcome.result === 'Succeeded') done.add(action.id);
       else {
         failed = true;
-        this.#parts.log.warn({ agent: keyText(agent.metadata), action: action.id, outcome }, 'an action failed');
+        this.#parts.log.warn(
+          { agent: keyText(agent.metadata), action: action.id, outcome },
+          'an action failed',
+        );
       }
     }
     for (const [name, chain] of chains) {
@@ -138,7 +147,13 @@ export class Agents {
     return failed;
   }
 
-  #begin(agent: Agent, world: World, instance: Instance, chain: readonly Action[], done: ReadonlySet<string>): void {
+  #begin(
+    agent: Agent,
+    world: World,
+    instance: Instance,
+    chain: readonly Action[],
+    done: ReadonlySet<string>,
+  ): void {
     const { uid } = instance.metadata;
     const first = chain[0];
     if (first === undefined || this.#inFlight.has(uid)) return;
@@ -153,7 +168,12 @@ export class Agents {
       }
     };
     const ended = run()
-      .catch((error: unknown) => this.#parts.log.error({ err: error, instance: instance.metadata.name }, 'an outcome could not be kept'))
+      .catch((error: unknown) =>
+        this.#parts.log.error(
+          { err: error, instance: instance.metadata.name },
+          'an outcome could not be kept',
+        ),
+      )
       .finally(() => {
         this.#inFlight.delete(uid);
         this.#parts.enqueue(keyText(agent.metadata));
@@ -161,7 +181,7 @@ export class Agents {
     this.#inFlight.set(uid, { id: first.id, ended });
   }
 
-  /** Stores how an action ended. Success shows by itself; only a failure before it has to be wiped out. */
+  /** Stores how an action ended, where that does not show by itself. */
   async #keep(instance: Instance, action: Action, outcome: Outcome): Promise<void> {
     const { cache, clock, log, resources } = this.#parts;
     if (outcome.result !== 'Succeeded') {
@@ -169,10 +189,13 @@ export class Agents {
     }
     for (let attempt = 0; attempt < 5; attempt += 1) {
       try {
-        const newest = attempt === 0 ? (cache.instances.get(keyText(instance.metadata)) ?? instance) : await resources.get('Instance', instance.metadata);
-        const before = newest.status?.lastOutcome?.result ?? 'Succeeded';
-        if (outcome.result === 'Succeeded' && before === 'Succeeded') return;
-        const status = applyOutcome(newest.status ?? {}, action, outcome, clock.now());
+        const newest =
+          attempt === 0
+            ? (cache.instances.get(keyText(instance.metadata)) ?? instance)
+            : await resources.get('Instance', instance.metadata);
+        const before = newest.status ?? {};
+        const status = applyOutcome(before, action, outcome, clock.now());
+        if (status === before) return;
         cache.instances.observeWrite(
           await resources.update('Instance', { ...newest, status }, { subresource: 'status', fieldManager }),
         );
@@ -193,7 +216,8 @@ export class Agents {
       instance,
       session: instance === undefined ? undefined : runtimes.session(instance.spec.runtimeRef.name),
       revision: async (name) =>
-        cache.revisions.get(keyText({ namespace, name })) ?? (await resources.get('Revision', { namespace, name })),
+        cache.revisions.get(keyText({ namespace, name })) ??
+        (await resources.get('Revision', { namespace, name })),
       find: cache.findInput(namespace),
       stop: 'missing' in world.policy ? this.#parts.observer.defaultPolicy.stop : world.policy.stop,
       store: storeId,
@@ -209,7 +233,9 @@ export class Agents {
       const { uid } = object.metadata;
       const session = runtimes.session(object.spec.runtimeRef.name);
       if (observed === 'Unknown' || session === undefined) continue;
-      const up = observed.find(({ state, startId }) => state === 'Running' && startId === object.status?.run?.startedAt);
+      const up = observed.find(
+        ({ state, startId }) => state === 'Running' && startId === object.status?.run?.startedAt,
+      );
       if (up?.startId === undefined) prober.forget(uid);
       else {
         const { ref, startId, startedAt = world.now } = up;

@@ -33,7 +33,9 @@ export class Cache {
     this.instances.addIndex('uid', ({ metadata }) => [metadata.uid]);
     this.instances.addIndex('agent', ({ spec }) => [spec.agentUID]);
     this.instances.addIndex('runtime', ({ spec }) => [spec.runtimeRef.name]);
-    this.revisions.addIndex('agent', ({ metadata }) => (metadata.ownerReferences ?? []).map(({ uid }) => uid));
+    this.revisions.addIndex('agent', ({ metadata }) =>
+      (metadata.ownerReferences ?? []).map(({ uid }) => uid),
+    );
   }
 
   all(): { start(signal: AbortSignal): void; synced: Promise<void> }[] {
@@ -49,10 +51,16 @@ export class Cache {
     const owner = (uid: string): void => {
       for (const agent of this.agents.byIndex('uid', uid)) enqueue(keyText(agent.metadata));
     };
-    const each = <T>(handle: (object: T) => void) => ({ added: handle, updated: (_: T, now: T) => handle(now), deleted: handle });
+    const each = <T>(handle: (object: T) => void) => ({
+      added: handle,
+      updated: (_: T, now: T) => handle(now),
+      deleted: handle,
+    });
     this.agents.addHandler(each(({ metadata }) => enqueue(keyText(metadata))));
     this.instances.addHandler(each(({ spec }) => owner(spec.agentUID)));
-    this.revisions.addHandler(each(({ metadata }) => (metadata.ownerReferences ?? []).forEach(({ uid }) => owner(uid))));
+    this.revisions.addHandler(
+      each(({ metadata }) => (metadata.ownerReferences ?? []).forEach(({ uid }) => owner(uid))),
+    );
     this.policies.addHandler(each(({ metadata }) => users(`Policy/${keyText(metadata)}`)));
     this.secrets.addHandler(each(({ metadata }) => users(`Secret/${keyText(metadata)}`)));
     this.configMaps.addHandler(each(({ metadata }) => users(`ConfigMap/${keyText(metadata)}`)));
@@ -62,7 +70,8 @@ export class Cache {
   usersOfRuntime(name: string): string[] {
     const keys = new Set<string>();
     for (const agent of this.agents.list()) {
-      const wanted = agent.spec.runtimeRef?.name ?? this.defaultRuntime(agent.spec.template.image !== undefined);
+      const wanted =
+        agent.spec.runtimeRef?.name ?? this.defaultRuntime(agent.spec.template.image !== undefined);
       if (wanted === name) keys.add(keyText(agent.metadata));
     }
     for (const { metadata, spec } of this.instances.byIndex('runtime', name)) {
@@ -89,7 +98,8 @@ export class Cache {
   }
 
   findInput(namespace: string): FindInput {
-    return (kind, name) => (kind === 'Secret' ? this.secrets : this.configMaps).get(keyText({ namespace, name }));
+    return (kind, name) =>
+      (kind === 'Secret' ? this.secrets : this.configMaps).get(keyText({ namespace, name }));
   }
 
   /** Takes in what a write answered, so that the next observe reads its own writes. */

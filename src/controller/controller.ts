@@ -56,7 +56,13 @@ export class Controller {
     const images = new Images(clock, log, () => this.#enqueueAll());
     this.cache = new Cache(resources, clock, log);
     this.recorder = new Recorder(resources, clock, ids, log);
-    this.admission = new Admission({ cache: this.cache, clock, enqueueAgent, enqueueRuntime, enqueueAt: (name, at) => this.#queue.addAt(`runtime/${name}`, at) });
+    this.admission = new Admission({
+      cache: this.cache,
+      clock,
+      enqueueAgent,
+      enqueueRuntime,
+      enqueueAt: (name, at) => this.#queue.addAt(`runtime/${name}`, at),
+    });
     this.#prober = new Prober(clock, (uid) => {
       for (const { metadata, spec } of this.cache.instances.byIndex('uid', uid)) {
         enqueueAgent(`${metadata.namespace}/${spec.agentName}`);
@@ -95,13 +101,18 @@ export class Controller {
       log,
       storeId,
       version,
-      enqueue: (key, { at } = {}) => (at === undefined ? this.#queue.add(`agent/${key}`) : this.#queue.addAt(`agent/${key}`, at)),
+      enqueue: (key, { at } = {}) =>
+        at === undefined ? this.#queue.add(`agent/${key}`) : this.#queue.addAt(`agent/${key}`, at),
     });
     const notifier = new Notifier((about) => this.#policyOf(about), log);
     this.recorder.onEvent((about, happening) => notifier.happened(about, happening));
     this.cache.onChange(enqueueAgent);
     const onRuntime = ({ metadata }: Runtime): void => this.#queue.add(`runtime/${metadata.name}`);
-    this.cache.runtimes.addHandler({ added: onRuntime, updated: (_, now) => onRuntime(now), deleted: onRuntime });
+    this.cache.runtimes.addHandler({
+      added: onRuntime,
+      updated: (_, now) => onRuntime(now),
+      deleted: onRuntime,
+    });
   }
 
   /** Resolves once the caches are synced and the workers run. */
@@ -131,7 +142,8 @@ export class Controller {
 
   #enqueueAll(): void {
     for (const { metadata } of this.cache.runtimes.list()) this.#queue.add(`runtime/${metadata.name}`);
-    for (const { metadata } of this.cache.agents.list()) this.#queue.add(`agent/${metadata.namespace}/${metadata.name}`);
+    for (const { metadata } of this.cache.agents.list())
+      this.#queue.add(`agent/${metadata.namespace}/${metadata.name}`);
   }
 
   /** A key that throws is tried again later, and holds up no other. */
@@ -149,8 +161,14 @@ export class Controller {
   }
 
   #policyOf(about: Parameters<Parameters<Recorder['onEvent']>[0]>[0]): PolicySpec | undefined {
-    const name = about.kind === 'Instance' ? about.spec.agentName : about.kind === 'Agent' ? about.metadata.name : undefined;
-    const agent = name === undefined ? undefined : this.cache.agents.get(`${about.metadata.namespace}/${name}`);
+    const name =
+      about.kind === 'Instance'
+        ? about.spec.agentName
+        : about.kind === 'Agent'
+          ? about.metadata.name
+          : undefined;
+    const agent =
+      name === undefined ? undefined : this.cache.agents.get(`${about.metadata.namespace}/${name}`);
     if (agent === undefined) return undefined;
     const policy = this.observer.policyOf(agent);
     return 'missing' in policy ? undefined : policy;

@@ -52,7 +52,11 @@ export class Recorder {
     await this.#idle;
   }
 
-  async #write(entry: { event: Event | undefined; pending: number; writing: boolean }, about: AnyObject, happening: Happening): Promise<void> {
+  async #write(
+    entry: { event: Event | undefined; pending: number; writing: boolean },
+    about: AnyObject,
+    happening: Happening,
+  ): Promise<void> {
     entry.writing = true;
     const at = new Date(this.#clock.now()).toISOString();
     while (entry.pending > 0) {
@@ -81,7 +85,14 @@ export class Recorder {
       apiVersion: 'v1',
       kind: 'Event',
       metadata: { name: `${name}.${this.#ids.uid().slice(0, 13)}`, namespace: home },
-      involvedObject: { apiVersion: about.apiVersion, kind: about.kind, name, namespace, uid, resourceVersion },
+      involvedObject: {
+        apiVersion: about.apiVersion,
+        kind: about.kind,
+        name,
+        namespace,
+        uid,
+        resourceVersion,
+      },
       ...happening,
       count,
       firstTimestamp: at,

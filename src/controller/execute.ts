@@ -3,7 +3,7 @@ import type { Agent, Instance, Revision } from '../api/objects.ts';
 import type { Resources } from '../client/resources.ts';
 import { DriverError } from '../drivers/driver.ts';
 import type { Action, Outcome } from '../plan/action.ts';
-import { finalizer } from '../plan/names.ts';
+import { finalizer } from '../plan/agent.ts';
 import type { FindInput } from './inputs.ts';
 import { runSpec } from './runspec.ts';
 import type { Session } from './session.ts';
@@ -63,7 +63,9 @@ async function carryOut(action: Action, context: ExecuteContext): Promise<void> 
       return;
     case 'MoveInstance': {
       const body = { spec: { runtimeRef: { name: action.runtime } } };
-      context.wrote(await resources.patch('Instance', { namespace, name: action.name }, { type: 'merge', body }, options));
+      context.wrote(
+        await resources.patch('Instance', { namespace, name: action.name }, { type: 'merge', body }, options),
+      );
       return;
     }
     case 'Revert': {

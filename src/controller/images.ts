@@ -51,6 +51,9 @@ export class Images {
       this.#log.warn({ err: error, image }, 'a newer image could not be looked for');
     }
     if (this.#watched.get(session)?.get(image) !== watched) return;
-    watched.cancel = this.#clock.after(watched.interval, () => void this.#check(session, image, watched, false));
+    watched.cancel = this.#clock.after(
+      watched.interval,
+      () => void this.#check(session, image, watched, false),
+    );
   }
 }

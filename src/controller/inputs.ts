@@ -1,7 +1,6 @@
 import { createHmac } from 'node:crypto';
-import type { ConfigMap, Secret } from '../api/objects.ts';
+import type { AgentSpec, ConfigMap, Secret } from '../api/objects.ts';
 import { type Reference, references } from '../api/references.ts';
-import type { AgentSpec } from '../api/objects.ts';
 
 type Source = Secret | ConfigMap;
 
@@ -37,7 +36,8 @@ export class Inputs {
     const known = this.#digests.get(source);
     if (known !== undefined) return known;
     const hmac = createHmac('sha256', this.#key);
-    for (const [key, value] of allOf(source)) hmac.update(`${key.length}:${key}`).update(`${value.length}:`).update(value);
+    for (const [key, value] of allOf(source))
+      hmac.update(`${key.length}:${key}`).update(`${value.length}:`).update(value);
     const digest = hmac.digest('base64url').slice(0, 22);
     this.#digests.set(source, digest);
     return digest;

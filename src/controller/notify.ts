@@ -29,7 +29,13 @@ export class Notifier {
         continue;
       }
       const { apiVersion, kind, metadata } = about;
-      const involvedObject = { apiVersion, kind, namespace: metadata.namespace, name: metadata.name, uid: metadata.uid };
+      const involvedObject = {
+        apiVersion,
+        kind,
+        namespace: metadata.namespace,
+        name: metadata.name,
+        uid: metadata.uid,
+      };
       const body = JSON.stringify({ ...happening, involvedObject });
       this.#waiting.push(() => this.#tell(target, body));
     }

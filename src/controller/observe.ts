@@ -61,6 +61,7 @@ export class Observer {
       revisions: cache.revisionsOf(agent.metadata.uid),
       instances: cache.instancesOf(agent.metadata.uid).map((object) => this.#instance(object, now)),
       grants: admission.grants,
+      places: admission.places,
       imageId:
         followsImage && image !== undefined && session !== undefined
           ? images.newest(session, image, parseDuration(policy.imageInterval))

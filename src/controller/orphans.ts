@@ -51,7 +51,10 @@ export class Orphans {
     }
     if (due.length > Math.max(fewAtOnce, all.length / 5) && !approved) return { collected: [], held: due };
     for (const observed of due) {
-      this.#log.info({ runtime: name, ref: observed.ref, instance: observed.instance }, 'collecting an orphan');
+      this.#log.info(
+        { runtime: name, ref: observed.ref, instance: observed.instance },
+        'collecting an orphan',
+      );
       await session.driver.kill(observed.ref);
       await session.driver.remove(observed.ref, { volumes: false });
       session.note(observed.ref, undefined);

@@ -96,7 +96,10 @@ async function check(
       const { code, output } = await target.driver.exec(target.ref, probe.exec.command, { timeout });
       return code === 0
         ? { ok: true, message: '' }
-        : { ok: false, message: `${probe.exec.command.join(' ')} ended with ${code}: ${output.trim().slice(0, 200)}` };
+        : {
+            ok: false,
+            message: `${probe.exec.command.join(' ')} ended with ${code}: ${output.trim().slice(0, 200)}`,
+          };
     }
     if (probe.log !== undefined) return await logMatches(probe.log.pattern, target, signal);
     const port = probe.httpGet?.port ?? probe.tcpSocket?.port;
@@ -128,11 +131,16 @@ function httpAnswers(
       },
     );
     request.on('timeout', () => request.destroy(new Error(`no answer within ${timeout} ms`)));
-    request.on('error', (error) => resolve({ ok: false, message: `GET ${probe.path} on port ${probe.port}: ${error.message}` }));
+    request.on('error', (error) =>
+      resolve({ ok: false, message: `GET ${probe.path} on port ${probe.port}: ${error.message}` }),
+    );
   });
 }
 
-function tcpOpens(address: { host: string; port: number }, timeout: number): Promise<{ ok: boolean; message: string }> {
+function tcpOpens(
+  address: { host: string; port: number },
+  timeout: number,
+): Promise<{ ok: boolean; message: string }> {
   return new Promise((resolve) => {
     const socket = connect({ ...address, timeout });
     const end = (ok: boolean, message: string): void => {

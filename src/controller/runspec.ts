@@ -112,7 +112,8 @@ function keyValue(
 
 function files(template: Template, find: FindInput): FileSpec[] {
   return (template.files ?? []).flatMap(({ path, content, mode, secretKeyRef, configMapKeyRef }) => {
-    const bytes = content !== undefined ? Buffer.from(content) : keyValue(secretKeyRef, configMapKeyRef, find);
+    const bytes =
+      content !== undefined ? Buffer.from(content) : keyValue(secretKeyRef, configMapKeyRef, find);
     return bytes === undefined ? [] : [{ path, content: bytes, mode: Number.parseInt(mode, 8) }];
   });
 }
@@ -132,7 +133,9 @@ function mounts(
       return [{ type: 'Tmpfs', sizeBytes: optional(volume.tmpfs.sizeLimit, parseMemory), ...at }];
     if (volume.named !== undefined) {
       const base = volume.named.volumeName ?? `${identity.namespace}-${identity.agent}-${name}`;
-      return [{ type: 'Volume', name: volume.named.perInstance ? `${base}-${identity.ordinal}` : base, ...at }];
+      return [
+        { type: 'Volume', name: volume.named.perInstance ? `${base}-${identity.ordinal}` : base, ...at },
+      ];
     }
     const source =
       volume.secret !== undefined
@@ -141,6 +144,12 @@ function mounts(
           ? find('ConfigMap', volume.configMap.name)
           : undefined;
     const content = source === undefined ? [] : allOf(source);
-    return [{ type: 'Files', files: content.map(([path, bytes]) => ({ path, content: bytes, mode: 0o444 })), ...at }];
+    return [
+      {
+        type: 'Files',
+        files: content.map(([path, bytes]) => ({ path, content: bytes, mode: 0o444 })),
+        ...at,
+      },
+    ];
   });
 }

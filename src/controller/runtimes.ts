@@ -73,7 +73,8 @@ export class Runtimes {
       await known.session.stop();
     }
     this.#faults.delete(name);
-    if (runtime === undefined || runtime.metadata.deletionTimestamp !== undefined) return this.#tellUsers(name);
+    if (runtime === undefined || runtime.metadata.deletionTimestamp !== undefined)
+      return this.#tellUsers(name);
     try {
       const { cache, clock, enqueueAgent, enqueueRuntime, log, makeDriver } = this.#parts;
       const events = {
@@ -112,7 +113,11 @@ export class Runtimes {
       const { collected, held } = await orphans.collect(session, owned, approved);
       if (collected.length > 0) {
         const names = collected.map(({ namespace, instance }) => `${namespace}/${instance}`).join(', ');
-        recorder.record(runtime, { type: 'Normal', reason: 'OrphansCollected', message: `Removed what nobody owns any more: ${names}.` });
+        recorder.record(runtime, {
+          type: 'Normal',
+          reason: 'OrphansCollected',
+          message: `Removed what nobody owns any more: ${names}.`,
+        });
       }
       if (held.length !== (this.#held.get(name) ?? 0)) enqueueRuntime(name);
       this.#held.set(name, held.length);
@@ -154,8 +159,18 @@ export class Runtimes {
       health?.state === 'Online'
         ? { type: 'Ready', status: 'True', reason: 'Online', message: 'The Runtime answers.' }
         : health?.state === 'Offline'
-          ? { type: 'Ready', status: 'False', reason: 'Offline', message: `The Runtime is out of reach: ${health.message}` }
-          : { type: 'Ready', status: fault === undefined ? 'Unknown' : 'False', reason: fault === undefined ? 'Connecting' : 'InvalidSpec', message: fault ?? 'The Runtime is being connected.' };
+          ? {
+              type: 'Ready',
+              status: 'False',
+              reason: 'Offline',
+              message: `The Runtime is out of reach: ${health.message}`,
+            }
+          : {
+              type: 'Ready',
+              status: fault === undefined ? 'Unknown' : 'False',
+              reason: fault === undefined ? 'Connecting' : 'InvalidSpec',
+              message: fault ?? 'The Runtime is being connected.',
+            };
     const wanted = [ready];
     if (held > 0) {
       wanted.push({

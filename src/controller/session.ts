@@ -160,7 +160,9 @@ export class Session {
         const timer = new AbortController();
         const lost = await Promise.race([
           watching.then(() => true),
-          sleep(this.#clock, relistEvery, AbortSignal.any([timer.signal, this.#abort.signal])).then(() => false),
+          sleep(this.#clock, relistEvery, AbortSignal.any([timer.signal, this.#abort.signal])).then(
+            () => false,
+          ),
         ]);
         timer.abort();
         if (lost) return;

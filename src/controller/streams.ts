@@ -42,7 +42,10 @@ export class ControllerStreams implements Streams {
     const ref = instance.status?.run?.ref;
     const session = runtimes.session(instance.spec.runtimeRef.name);
     if (session === undefined) {
-      throw new ApiError('ServiceUnavailable', `The Runtime ${instance.spec.runtimeRef.name} is out of reach.`);
+      throw new ApiError(
+        'ServiceUnavailable',
+        `The Runtime ${instance.spec.runtimeRef.name} is out of reach.`,
+      );
     }
     if (ref !== undefined) yield* session.driver.logs(ref, { ...options, follow: options.follow ?? false });
   }
@@ -61,14 +64,21 @@ export class ControllerStreams implements Streams {
       const options = { dryRun: true, force: true, fieldManager: 'agentctl' };
       // The manifest's kind is checked by the server that answers.
       const kind = object.kind as AnyObject['kind'];
-      desired.push(await resources.patch(kind, { namespace, name }, { type: 'apply', body: object }, options));
+      desired.push(
+        await resources.patch(kind, { namespace, name }, { type: 'apply', body: object }, options),
+      );
     }
     const find = (kind: AnyObject['kind'], key: string): AnyObject | undefined =>
       desired.find((object) => object.kind === kind && keyText(object.metadata) === key);
-    const agents = new Map(desired.flatMap((object) => (object.kind === 'Agent' ? [[keyText(object.metadata), object]] : [])));
+    const agents = new Map(
+      desired.flatMap((object) => (object.kind === 'Agent' ? [[keyText(object.metadata), object]] : [])),
+    );
     for (const object of desired) {
       if (object.kind !== 'Policy' && object.kind !== 'Secret' && object.kind !== 'ConfigMap') continue;
-      for (const user of controller.cache.agents.byIndex('uses', `${object.kind}/${keyText(object.metadata)}`)) {
+      for (const user of controller.cache.agents.byIndex(
+        'uses',
+        `${object.kind}/${keyText(object.metadata)}`,
+      )) {
         const key = keyText(user.metadata);
         if (!agents.has(key)) agents.set(key, user);
       }
@@ -85,8 +95,18 @@ export class ControllerStreams implements Streams {
       };
       const stored = controller.cache.agents.get(key);
       // Status and uid are those of the object that stands, where one does.
-      const wanted = stored === undefined ? agent : { ...stored, metadata: { ...stored.metadata, generation: agent.metadata.generation ?? 1 }, spec: agent.spec };
-      return { agent: agent.metadata, ...preview(controller.observer.observe(wanted, clock.now(), { policy, input })) };
+      const wanted =
+        stored === undefined
+          ? agent
+          : {
+              ...stored,
+              metadata: { ...stored.metadata, generation: agent.metadata.generation ?? 1 },
+              spec: agent.spec,
+            };
+      return {
+        agent: agent.metadata,
+        ...preview(controller.observer.observe(wanted, clock.now(), { policy, input })),
+      };
     });
   }
 
@@ -109,7 +129,14 @@ export class ControllerStreams implements Streams {
         const health = runtimes.session(name)?.health;
         const { running, queued } = admission.of(name);
         const ready = health?.state === 'Online';
-        return { name, driver, ready, ...(ready || health === undefined ? {} : { message: health.message }), running, queued };
+        return {
+          name,
+          driver,
+          ready,
+          ...(ready || health === undefined ? {} : { message: health.message }),
+          running,
+          queued,
+        };
       }),
       agents: { total: agents.length, ready: agents.filter(isReady).length },
       instances: phases,
@@ -136,7 +163,10 @@ export class ControllerStreams implements Streams {
   async purge(key: ObjectKey): Promise<Volume[]> {
     const agent = this.#parts.controller.cache.agents.get(keyText(key));
     if (agent !== undefined && agent.metadata.deletionTimestamp === undefined) {
-      throw new ApiError('Conflict', `Agent ${keyText(key)} exists: delete it first (agentctl delete agent ${key.name} --purge).`);
+      throw new ApiError(
+        'Conflict',
+        `Agent ${keyText(key)} exists: delete it first (agentctl delete agent ${key.name} --purge).`,
+      );
     }
     const volumes = await this.volumes(key);
     for (const { runtime, name } of volumes) {
@@ -150,7 +180,9 @@ export class ControllerStreams implements Streams {
   }
 
   async #agent(key: ObjectKey): Promise<Agent> {
-    return this.#parts.controller.cache.agents.get(keyText(key)) ?? (await this.#parts.resources.get('Agent', key));
+    return (
+      this.#parts.controller.cache.agents.get(keyText(key)) ?? (await this.#parts.resources.get('Agent', key))
+    );
   }
 }
 

@@ -1,31 +1,34 @@
 import type { Runtime } from '../api/objects.ts';
 import type { Resources } from '../client/resources.ts';
-import { createDockerDriver } from '../drivers/docker.ts';
 import type { Driver } from '../drivers/driver.ts';
-import { createProcessDriver } from '../drivers/process.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 
 export interface DriverParts {
   resources: Resources;
-  instances: string;
+  state: string;
   secrets: string;
   storeId: string;
   clock: Clock;
   log: Log;
 }
 
-/** Builds the driver that a Runtime's spec asks for. */
+/** Builds the driver that a Runtime's spec asks for; loads only that one. */
 export async function makeDriver(runtime: Runtime, parts: DriverParts): Promise<Driver> {
   const { clock, log, storeId } = parts;
   const { driver, endpoint } = runtime.spec;
   switch (driver) {
-    case 'process':
-      return createProcessDriver({ stateDir: parts.instances, storeId, clock, log });
+    case 'process': {
+      const { createProcessDriver } = await import('../drivers/process.ts');
+      return createProcessDriver({ stateDir: parts.state, storeId, clock, log });
+    }
     case 'docker': {
       if (endpoint === undefined) {
-        throw new Error('spec.endpoint is missing: say where the engine listens, as in unix:///var/run/docker.sock.');
+        throw new Error(
+          'spec.endpoint is missing: say where the engine listens, as in unix:///var/run/docker.sock.',
+        );
       }
+      const { createDockerDriver } = await import('../drivers/docker.ts');
       const tls = await readTls(runtime, parts.resources);
       return createDockerDriver({ endpoint, tls, storeId, secretsDir: parts.secrets, clock, log });
     }

@@ -3,7 +3,10 @@ import { statSync } from 'node:fs';
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Runtimes for the first start: `process` always, an engine where its socket is found. */
-export function findEngines(environment: Environment, isSocket = defaultIsSocket): { name: string; endpoint: string }[] {
+export function findEngines(
+  environment: Environment,
+  isSocket = defaultIsSocket,
+): { name: string; endpoint: string }[] {
   const own = environment['XDG_RUNTIME_DIR'];
   const given = environment['DOCKER_HOST'];
   const docker = [
@@ -11,7 +14,10 @@ export function findEngines(environment: Environment, isSocket = defaultIsSocket
     '/var/run/docker.sock',
     ...(own === undefined ? [] : [`${own}/docker.sock`]),
   ].find(isSocket);
-  const podman = [...(own === undefined ? [] : [`${own}/podman/podman.sock`]), '/run/podman/podman.sock'].find(isSocket);
+  const podman = [
+    ...(own === undefined ? [] : [`${own}/podman/podman.sock`]),
+    '/run/podman/podman.sock',
+  ].find(isSocket);
   return [
     ...(docker === undefined ? [] : [{ name: 'docker', endpoint: `unix://${docker}` }]),
     ...(podman === undefined ? [] : [{ name: 'podman', endpoint: `unix://${podman}` }]),

@@ -7,7 +7,7 @@ const keptRevisions = 10_000;
 
 interface Kept {
   store: { revision(): number; compact(revision: number): Promise<void> };
-  registry: { expireEvents(now: number): Promise<void> };
+  registry: { expireEvents(now: number): Promise<unknown> };
   clock: Clock;
   log: Log;
 }

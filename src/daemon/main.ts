@@ -6,6 +6,7 @@ import { withDefaults } from '../api/defaults.ts';
 import { kindInfo } from '../api/kinds.ts';
 import type { PolicySpec } from '../api/objects.ts';
 import { LocalClient } from '../client/local.ts';
+import type { Resources } from '../client/resources.ts';
 import { Controller } from '../controller/controller.ts';
 import { fieldManager } from '../controller/execute.ts';
 import { ControllerStreams } from '../controller/streams.ts';
@@ -41,7 +42,7 @@ export interface DaemonOptions {
 export async function runDaemon(options: DaemonOptions): Promise<void> {
   const at = paths(options.environment, options.stateDir);
   const socket = options.socket ?? at.socket;
-  for (const folder of [at.state, at.instances, at.logs]) mkdirSync(folder, { recursive: true, mode: 0o700 });
+  for (const folder of [at.state, at.logs]) mkdirSync(folder, { recursive: true, mode: 0o700 });
   const log: Log = pino({ level: options.logLevel ?? 'info' });
   const [clock, ids] = [systemClock, randomIds];
 
@@ -59,7 +60,7 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
     makeDriver: (runtime) =>
       makeDriver(runtime, {
         resources,
-        instances: at.instances,
+        state: at.state,
         secrets: secretsFolder(options.environment),
         storeId: store.id,
         clock,
@@ -84,7 +85,16 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
     version,
     store: { id: store.id, path: at.database, revision: () => store.revision() },
   });
-  const server = await createServer({ registry, streams, version, clock, log, socket, listen: options.listen, stateDir: at.state });
+  const server = await createServer({
+    registry,
+    streams,
+    version,
+    clock,
+    log,
+    socket,
+    listen: options.listen,
+    stateDir: at.state,
+  });
   stack.defer(() => server.close());
   stack.defer(housekeeping({ store, registry, clock, log }));
   log.info({ socket, address: server.address, state: at.state, version, pid: process.pid }, 'agentctl is up');
@@ -118,7 +128,11 @@ function secretsFolder(environment: DaemonOptions['environment']): string {
 }
 
 /** Where no Runtime was ever made: `process`, and an engine for each socket that is found. */
-async function firstStart(resources: LocalClient, environment: DaemonOptions['environment'], log: Log): Promise<void> {
+async function firstStart(
+  resources: Resources,
+  environment: DaemonOptions['environment'],
+  log: Log,
+): Promise<void> {
   if ((await resources.list('Runtime', { limit: 1 })).items.length > 0) return;
   const base = { apiVersion: 'agentctl.dev/v1', kind: 'Runtime' };
   await resources.create('Runtime', { ...base, metadata: { name: 'process' }, spec: { driver: 'process' } });

@@ -4,7 +4,6 @@ import { join } from 'node:path';
 export interface Paths {
   state: string;
   database: string;
-  instances: string;
   logs: string;
   key: string;
   lock: string;
@@ -35,7 +34,6 @@ export function paths(environment: Environment, givenState?: string): Paths {
   return {
     state,
     database: join(state, 'agentctl.db'),
-    instances: join(state, 'instances'),
     logs: join(state, 'logs'),
     key: join(state, 'key'),
     lock: join(state, 'lock'),

@@ -1,0 +1,136 @@
+import type { Cancel, Clock } from '../platform/clock.ts';
+
+/** Timers overflow after 24.8 days and do not see the wall clock jump: none is set for longer. */
+const longestSleep = 30_000;
+const retryFrom = 50;
+const retryUpTo = 60_000;
+
+/**
+ * Keys that wait for work, after client-go's util/workqueue. Invariants:
+ * - a key is in `ready` at most once, and never while it is in `working`;
+ * - a key that is added while it is worked on is in `again`, and is added anew when it is done;
+ * - a key has at most one delay in `waiting`: the earliest that was asked for; a key that is ready keeps it;
+ * - there is one timer, for the earliest delay, and none where nothing waits.
+ */
+export class WorkQueue {
+  readonly #clock: Clock;
+  readonly #ready = new Set<string>();
+  readonly #working = new Set<string>();
+  readonly #again = new Set<string>();
+  readonly #waiting = new Map<string, number>();
+  readonly #failures = new Map<string, number>();
+  readonly #takers: ((key: string | undefined) => void)[] = [];
+  #timer: { cancel: Cancel; at: number } | undefined;
+  #shut = false;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** How many are ready or being worked on. */
+  get size(): number {
+    return this.#ready.size + this.#working.size;
+  }
+
+  add(key: string): void {
+    if (this.#shut) return;
+    if (this.#working.has(key)) {
+      this.#again.add(key);
+      return;
+    }
+    const taker = this.#takers.shift();
+    if (taker === undefined) this.#ready.add(key);
+    else {
+      this.#working.add(key);
+      taker(key);
+    }
+  }
+
+  addAfter(key: string, milliseconds: number): void {
+    this.addAt(key, this.#clock.now() + milliseconds);
+  }
+
+  /** Of two delays of a key the earlier one wins. */
+  addAt(key: string, instant: number): void {
+    if (this.#shut) return;
+    if (instant <= this.#clock.now()) return this.add(key);
+    const known = this.#waiting.get(key);
+    if (known !== undefined && known <= instant) return;
+    this.#waiting.set(key, instant);
+    this.#arm(instant);
+  }
+
+  /** Adds the key after a time that doubles with each failure in a row; `forget` ends the row. */
+  retry(key: string): void {
+    const failures = this.#failures.get(key) ?? 0;
+    this.#failures.set(key, failures + 1);
+    this.addAfter(key, Math.min(retryUpTo, retryFrom * 2 ** failures));
+  }
+
+  forget(key: string): void {
+    this.#failures.delete(key);
+  }
+
+  /** The next key, which is the caller's alone until `done`; undefined once the queue is shut down. */
+  take(): Promise<string | undefined> {
+    const next = this.#ready.values().next();
+    if (next.done !== true) {
+      this.#ready.delete(next.value);
+      this.#working.add(next.value);
+      return Promise.resolve(next.value);
+    }
+    if (this.#shut) return Promise.resolve(undefined);
+    return new Promise((resolve) => this.#takers.push(resolve));
+  }
+
+  done(key: string): void {
+    this.#working.delete(key);
+    if (this.#again.delete(key)) this.add(key);
+  }
+
+  /** Nothing more is taken in; what is ready is still handed out. */
+  shutDown(): void {
+    this.#shut = true;
+    this.#timer?.cancel();
+    this.#waiting.clear();
+    for (const taker of this.#takers.splice(0)) taker(undefined);
+  }
+
+  #arm(instant: number): void {
+    if (this.#timer !== undefined && this.#timer.at <= instant) return;
+    this.#timer?.cancel();
+    const sleep = Math.min(Math.max(0, instant - this.#clock.now()), longestSleep);
+    this.#timer = { cancel: this.#clock.after(sleep, () => this.#wake()), at: instant };
+  }
+
+  #wake(): void {
+    this.#timer = undefined;
+    const now = this.#clock.now();
+    let earliest: number | undefined;
+    for (const [key, instant] of this.#waiting) {
+      if (instant <= now) {
+        this.#waiting.delete(key);
+        this.add(key);
+      } else if (earliest === undefined || instant < earliest) earliest = instant;
+    }
+    if (earliest !== undefined) this.#arm(earliest);
+  }
+}
+
+/** Works on keys, `count` at a time, until the queue is shut down and empty. */
+export async function runWorkers(
+  queue: WorkQueue,
+  count: number,
+  work: (key: string) => Promise<void>,
+): Promise<void> {
+  const worker = async (): Promise<void> => {
+    for (let key = await queue.take(); key !== undefined; key = await queue.take()) {
+      try {
+        await work(key);
+      } finally {
+        queue.done(key);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: count }, worker));
+}

@@ -1,0 +1,48 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
+
+export class LockedError extends Error {
+  /** Of the process that holds the lock; undefined where it cannot be told. */
+  readonly pid: number | undefined;
+
+  constructor(path: string, pid: number | undefined) {
+    super(
+      pid === undefined
+        ? `Another controller holds ${path}.`
+        : `Another controller runs on this state folder: pid ${pid}. Stop it (agentctl controller stop), or use another --state-dir.`,
+    );
+    this.name = 'LockedError';
+    this.pid = pid;
+  }
+}
+
+export interface Lock {
+  release(): void;
+}
+
+/**
+ * One controller a state folder. SQLite takes the kernel's file lock, which ends with its process however that ends, so
+ * no lock is ever stale; the pid beside it is for people.
+ */
+export function acquireLock(path: string): Lock {
+  const database = new DatabaseSync(path);
+  try {
+    database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE;');
+  } catch (error) {
+    database.close();
+    if (error instanceof Error && 'errcode' in error && error.errcode === 5)
+      throw new LockedError(path, readPid(path));
+    throw error;
+  }
+  writeFileSync(`${path}.pid`, `${process.pid}\n`, { mode: 0o600 });
+  return { release: () => database.close() };
+}
+
+function readPid(path: string): number | undefined {
+  try {
+    const pid = Number(readFileSync(`${path}.pid`, 'utf8'));
+    return Number.isInteger(pid) && pid > 0 ? pid : undefined;
+  } catch {
+    return undefined; // the text names no pid then
+  }
+}
