@@ -47,6 +47,7 @@ const listQuery = (options: ListOptions): Record<string, string | number | undef
   limit: options.limit,
   continue: options.continue,
   resourceVersion: options.resourceVersion,
+  resourceVersionMatch: options.resourceVersion === undefined ? undefined : 'Exact',
 });
 
 const keyOfBody = (object: { metadata: { namespace?: string | undefined; name?: string | undefined } }) => ({

@@ -35,8 +35,12 @@ async function written(
 ): Promise<FastifyReply> {
   const { request, reply } = asked;
   const form = representation(asked); // a form that is not served is refused before anything is written
-  const object = await write(withWarnings(asked));
-  return answer(request, reply, form.one(object), code);
+  let created = false;
+  const onCreated = (): void => {
+    created = true;
+  };
+  const object = await write({ ...withWarnings(asked), onCreated });
+  return answer(request, reply, form.one(object), created ? 201 : code);
 }
 
 export function withWarnings({ request, reply }: Asked): RegistryWriteOptions {

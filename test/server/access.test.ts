@@ -1,0 +1,148 @@
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createHttpClient, type HttpClient } from '../../src/client/http.ts';
+import { bearerTokens, type Role } from '../../src/server/access.ts';
+import { ensureCertificate } from '../../src/server/certificate.ts';
+import { serverFolder } from '../../src/server/server.ts';
+import { ensureTokens } from '../../src/server/tokens.ts';
+import { agent, ManualClock, type Running, run } from './support.ts';
+
+let api: Running;
+let ca: string;
+const clients: HttpClient[] = [];
+const token = new Map<string, string>();
+
+beforeAll(async () => {
+  api = await run({ listen: '127.0.0.1:0', streams: { stopAgents: async () => {} } });
+  const folder = serverFolder(api.folder);
+  ({ ca } = await ensureCertificate(folder, '127.0.0.1', api.clock));
+  for (const entry of await ensureTokens(folder)) token.set(entry.role, entry.token);
+  await api.client.create('Agent', agent('seen'));
+  await api.client.create('Secret', {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name: 'key' },
+    stringData: { a: 'b' },
+  });
+});
+afterAll(async () => {
+  for (const client of clients) client.close();
+  await api.end();
+});
+
+function as(bearer: string | undefined, trust: string | undefined = ca): HttpClient {
+  const client = createHttpClient({ url: api.server.address ?? '', ca: trust, token: bearer });
+  clients.push(client);
+  return client;
+}
+
+const key = (name: string) => ({ namespace: 'default', name });
+
+describe('over TCP', () => {
+  test('no token, an unknown one, and an empty one are 401', async () => {
+    for (const bearer of [undefined, 'nonsense', ''])
+      await expect(as(bearer).get('Agent', key('seen'))).rejects.toMatchObject({
+        reason: 'Unauthorized',
+        code: 401,
+      });
+  });
+
+  test('health and version need no token', async () => {
+    const paths = ['/healthz', '/livez', '/readyz?verbose', '/version'];
+    const codes = await Promise.all(paths.map(async (path) => (await fetchTls(path)).code));
+    expect(codes).toEqual([200, 200, 200, 200]);
+    expect((await fetchTls('/apis')).code).toBe(401);
+  });
+
+  test.each<[Role, string, string]>([
+    ['admin', 'read all, write all', ''],
+    ['edit', 'read all, write what is in a namespace', 'create Runtime, create Namespace, stopAgents'],
+    [
+      'view',
+      'read all but Secrets',
+      'get Secret, list Secret, create Agent, delete Agent, create Runtime, create Namespace, stopAgents',
+    ],
+  ])('%s may %s', async (role, _, refused) => {
+    const client = as(token.get(role));
+    const tried: Record<string, () => Promise<unknown>> = {
+      'get Agent': () => client.get('Agent', key('seen')),
+      'get Secret': () => client.get('Secret', key('key')),
+      'list Secret': () => client.list('Secret'),
+      'list Runtime': () => client.list('Runtime'),
+      'create Agent': () => client.create('Agent', agent(`by-${role}`)),
+      'delete Agent': () => client.delete('Agent', key(`by-${role}`)),
+      'create Runtime': () =>
+        client.create('Runtime', {
+          apiVersion: 'agentctl.dev/v1',
+          kind: 'Runtime',
+          metadata: { name: `by-${role}` },
+          spec: { driver: 'process' },
+        }),
+      'create Namespace': () =>
+        client.create('Namespace', { apiVersion: 'v1', kind: 'Namespace', metadata: { name: `by-${role}` } }),
+      stopAgents: () => client.stopAgents(),
+    };
+    const forbidden: string[] = [];
+    for (const [name, attempt] of Object.entries(tried)) {
+      const reason = await attempt().then(
+        () => undefined,
+        (error) => error.reason,
+      );
+      if (reason !== undefined) expect([name, reason]).toEqual([name, 'Forbidden']);
+      if (reason === 'Forbidden') forbidden.push(name);
+    }
+    expect(forbidden.join(', ')).toBe(refused);
+  });
+
+  test('a client that does not know the authority sends nothing', async () => {
+    const other = await ensureCertificate(join(api.folder, 'other'), 'localhost', api.clock);
+    await expect(as(token.get('admin'), other.ca).get('Agent', key('seen'))).rejects.toThrow(/cannot reach/);
+  });
+
+  test('a token is never sent without TLS', async () => {
+    const client = createHttpClient({ url: 'http://127.0.0.1:1', token: 'secret' });
+    await expect(client.get('Agent', key('seen'))).rejects.toThrow(/is not https/);
+  });
+});
+
+describe('what is kept for it', () => {
+  test('the files are for their owner alone', () => {
+    for (const name of ['serving.json', 'tokens.json'])
+      expect(statSync(join(serverFolder(api.folder), name)).mode & 0o777).toBe(0o600);
+  });
+
+  test('they are made once', async () => {
+    const folder = serverFolder(api.folder);
+    expect((await ensureCertificate(folder, '127.0.0.1', api.clock)).ca).toBe(ca);
+    expect((await ensureTokens(folder)).find(({ role }) => role === 'view')?.token).toBe(token.get('view'));
+  });
+
+  test('another host, or an end that is near, makes a new certificate', async () => {
+    const clock = new ManualClock();
+    const folder = join(api.folder, 'renewed');
+    const first = await ensureCertificate(folder, '127.0.0.1', clock);
+    const named = await ensureCertificate(folder, 'agents.example.com', clock);
+    expect(named.ca).not.toBe(first.ca);
+    clock.advance(3630 * 86_400_000);
+    expect((await ensureCertificate(folder, 'agents.example.com', clock)).ca).not.toBe(named.ca);
+  });
+});
+
+test('a token is found whatever the case of its scheme', () => {
+  const find = bearerTokens([{ name: 'a', role: 'edit', token: 't' }]);
+  expect(find('bearer t')).toEqual({ name: 'a', role: 'edit' });
+  expect(() => find('Basic t')).toThrow('Unauthorized');
+});
+
+async function fetchTls(path: string): Promise<{ code: number }> {
+  const { request } = await import('node:https');
+  return new Promise((resolve, reject) => {
+    request(`${api.server.address}${path}`, { ca }, (response) => {
+      response.resume();
+      resolve({ code: response.statusCode ?? 0 });
+    })
+      .on('error', reject)
+      .end();
+  });
+}

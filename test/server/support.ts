@@ -1,0 +1,164 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createHttpClient, type HttpClient } from '../../src/client/http.ts';
+import type { Streams } from '../../src/client/streams.ts';
+import type { Clock } from '../../src/platform/clock.ts';
+import { randomIds } from '../../src/platform/ids.ts';
+import { silentLog } from '../../src/platform/log.ts';
+import { createRegistry, type Registry } from '../../src/registry/registry.ts';
+import { createServer, type Server } from '../../src/server/server.ts';
+import { openStore } from '../../src/store/sqlite.ts';
+import type { Store } from '../../src/store/store.ts';
+
+/** Stands still until it is moved. */
+export class ManualClock implements Clock {
+  #now = Date.UTC(2026, 0, 31, 12);
+  readonly #timers = new Set<{ at: number; callback: () => void }>();
+
+  now(): number {
+    return this.#now;
+  }
+
+  after(milliseconds: number, callback: () => void): () => void {
+    const timer = { at: this.#now + milliseconds, callback };
+    this.#timers.add(timer);
+    return () => this.#timers.delete(timer);
+  }
+
+  advance(milliseconds: number): void {
+    this.#now += milliseconds;
+    for (const timer of [...this.#timers]) {
+      if (timer.at > this.#now || !this.#timers.delete(timer)) continue;
+      timer.callback();
+    }
+  }
+
+  get waiting(): number {
+    return this.#timers.size;
+  }
+}
+
+export interface Answer {
+  code: number;
+  headers: IncomingHttpHeaders;
+  text: string;
+  /** The text as JSON. */
+  json: Record<string, never>;
+}
+
+export interface Running {
+  client: HttpClient;
+  server: Server;
+  registry: Registry;
+  store: Store;
+  clock: ManualClock;
+  folder: string;
+  socket: string;
+  /** What the client was warned of. */
+  warnings: string[];
+  /** Over the unix socket. A body that is an object is sent as JSON. */
+  ask(
+    method: string,
+    path: string,
+    options?: { headers?: Record<string, string>; body?: object | string | Buffer },
+  ): Promise<Answer>;
+  end(): Promise<void>;
+}
+
+/** The real server over the real registry and a store of its own. */
+export async function run(options: { streams?: Partial<Streams>; listen?: string } = {}): Promise<Running> {
+  const folder = mkdtempSync(join(tmpdir(), 'agentctl-server-'));
+  const socket = join(folder, 'run', 'agentctl.sock');
+  const clock = new ManualClock();
+  const store = openStore(join(folder, 'agentctl.db'), { log: silentLog });
+  const registry = await createRegistry({ store, clock, ids: randomIds, log: silentLog });
+  const server = await createServer({
+    registry,
+    streams: options.streams as Streams, // a test that asks for more of them than it gives fails with that
+    version: '0.1.0',
+    clock,
+    log: silentLog,
+    socket,
+    listen: options.listen,
+    stateDir: folder,
+  });
+  const warnings: string[] = [];
+  const client = createHttpClient({ socketPath: socket }, { onWarning: (text) => warnings.push(text) });
+  return {
+    client,
+    server,
+    registry,
+    store,
+    clock,
+    folder,
+    socket,
+    warnings,
+    ask: (method, path, how = {}) => ask(socket, method, path, how),
+    async end() {
+      client.close();
+      await server.close(0);
+      await store.close();
+      rmSync(folder, { recursive: true });
+    },
+  };
+}
+
+function ask(
+  socketPath: string,
+  method: string,
+  path: string,
+  { headers = {}, body }: { headers?: Record<string, string>; body?: object | string | Buffer },
+): Promise<Answer> {
+  const sent =
+    body === undefined || typeof body === 'string' || body instanceof Buffer ? body : JSON.stringify(body);
+  const type =
+    sent === undefined
+      ? {}
+      : { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(sent)) };
+  return new Promise((resolve, reject) => {
+    const request = httpRequest(
+      { socketPath, method, path, headers: { ...type, ...headers } },
+      (response) => {
+        let text = '';
+        response.setEncoding('utf8');
+        response.on('data', (chunk) => {
+          text += chunk;
+        });
+        response.on('error', reject);
+        response.on('end', () => {
+          resolve({
+            code: response.statusCode ?? 0,
+            headers: response.headers,
+            text,
+            get json() {
+              return JSON.parse(text);
+            },
+          });
+        });
+      },
+    );
+    request.on('error', reject);
+    request.end(sent);
+  });
+}
+
+/** A smallest Agent. */
+export const agent = (name: string, spec: object = {}) => ({
+  apiVersion: 'agentctl.dev/v1',
+  kind: 'Agent',
+  metadata: { name, namespace: 'default' },
+  spec: { template: { command: ['sleep', '60'] }, ...spec },
+});
+
+/** Waits for what must come soon; the time is a bound, not a pause. */
+export async function until<T>(what: () => T | undefined | false): Promise<T> {
+  const end = performance.now() + 5_000;
+  for (;;) {
+    const found = what();
+    if (found !== undefined && found !== false) return found;
+    if (performance.now() > end) throw new Error('it did not come to pass within 5 s');
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
