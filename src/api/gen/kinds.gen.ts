@@ -20,7 +20,7 @@ export const facts = [
       {
         "priority": 0,
         "name": "Ready",
-        "type": "integer",
+        "type": "string",
         "jsonPath": ".status.readyReplicas"
       },
       {
@@ -67,6 +67,12 @@ export const facts = [
       },
       {
         "priority": 1,
+        "name": "Revision",
+        "type": "string",
+        "jsonPath": ".status.updateRevision"
+      },
+      {
+        "priority": 1,
         "name": "Policy",
         "type": "string",
         "jsonPath": ".spec.policyRef.name"
@@ -92,6 +98,12 @@ export const facts = [
     "hasStatus": false,
     "scale": null,
     "columns": [
+      {
+        "priority": 0,
+        "name": "Data",
+        "type": "integer",
+        "jsonPath": ".data"
+      },
       {
         "priority": 0,
         "name": "Age",
@@ -190,15 +202,15 @@ export const facts = [
       },
       {
         "priority": 0,
-        "name": "Age",
-        "type": "date",
-        "jsonPath": ".metadata.creationTimestamp"
-      },
-      {
-        "priority": 1,
         "name": "Runtime",
         "type": "string",
         "jsonPath": ".spec.runtimeRef.name"
+      },
+      {
+        "priority": 0,
+        "name": "Age",
+        "type": "date",
+        "jsonPath": ".metadata.creationTimestamp"
       },
       {
         "priority": 1,
@@ -274,15 +286,15 @@ export const facts = [
       },
       {
         "priority": 0,
-        "name": "Priority",
-        "type": "integer",
-        "jsonPath": ".spec.priority"
-      },
-      {
-        "priority": 0,
         "name": "Age",
         "type": "date",
         "jsonPath": ".metadata.creationTimestamp"
+      },
+      {
+        "priority": 1,
+        "name": "Priority",
+        "type": "integer",
+        "jsonPath": ".spec.priority"
       }
     ]
   },
@@ -346,6 +358,12 @@ export const facts = [
       },
       {
         "priority": 0,
+        "name": "Version",
+        "type": "string",
+        "jsonPath": ".status.version"
+      },
+      {
+        "priority": 0,
         "name": "Running",
         "type": "integer",
         "jsonPath": ".status.running"
@@ -373,12 +391,6 @@ export const facts = [
         "name": "Endpoint",
         "type": "string",
         "jsonPath": ".spec.endpoint"
-      },
-      {
-        "priority": 1,
-        "name": "Version",
-        "type": "string",
-        "jsonPath": ".status.version"
       }
     ]
   },
@@ -398,6 +410,12 @@ export const facts = [
         "name": "Type",
         "type": "string",
         "jsonPath": ".type"
+      },
+      {
+        "priority": 0,
+        "name": "Data",
+        "type": "integer",
+        "jsonPath": ".data"
       },
       {
         "priority": 0,
