@@ -1,0 +1,100 @@
+import { applyOrder } from '../../api/kinds.ts';
+import type { Agent, AnyObject, New } from '../../api/objects.ts';
+import type { Cli } from '../cli.ts';
+import { CliError, exitCode, UsageError } from '../failure.ts';
+import { type FileOptions, type Manifest, readManifests } from '../manifests.ts';
+import { formatObjects, withoutManagedFields } from '../print/objects.ts';
+import { condition } from '../wait/conditions.ts';
+import { reportWaits } from '../wait/report.ts';
+import { openApplySet } from './applyset.ts';
+import { compare } from './compare.ts';
+import { type Written, writeAll } from './write.ts';
+
+export interface ApplyOptions extends FileOptions {
+  dryRun: 'none' | 'client' | 'server';
+  forceConflicts?: boolean;
+  fieldManager: string;
+  applyset?: string;
+  prune?: boolean;
+  wait?: boolean;
+  timeout: number;
+  output?: 'name' | 'json' | 'yaml';
+}
+
+/** Checks all documents, lets the server try all of them, and only then writes, in an order in which references hold. */
+export async function apply(options: ApplyOptions, cli: Cli): Promise<void> {
+  if (options.prune === true && options.applyset === undefined) {
+    throw new UsageError('--prune deletes only what an apply set owns: name it with --applyset=NAME');
+  }
+  const manifests = await readManifests(options, cli);
+  const say = async (written: readonly Written[]): Promise<void> => cli.out(await report(written, options));
+  if (options.dryRun === 'client') {
+    return say(manifests.map((manifest) => ({ manifest, object: undefined, word: 'created (dry run)' })));
+  }
+  const client = await cli.connect(options, { start: options.dryRun === 'none' });
+  const set =
+    options.applyset === undefined
+      ? undefined
+      : await openApplySet(client, options.applyset, manifests, options, cli);
+  const ordered = (set?.label(manifests) ?? manifests).toSorted(
+    (a, b) => applyOrder.indexOf(a.info.kind) - applyOrder.indexOf(b.info.kind),
+  );
+  const { changes, unchanged } = await compare(client, ordered, options);
+  if (options.dryRun === 'server') {
+    await say(
+      inOrder(
+        ordered,
+        [...unchanged, ...changes].map((each) => ({ ...each, word: `${each.word} (server dry run)` })),
+      ),
+    );
+    return set?.prune({ dryRun: true });
+  }
+  await set?.begin();
+  const { written, failures } = await writeAll(client, changes, options);
+  await say(inOrder(ordered, [...unchanged, ...written]));
+  if (failures.length > 0) {
+    for (const { text } of failures) cli.err(`${text}\n`);
+    const done = manifests.length - failures.length;
+    throw new CliError(
+      `${done} of ${manifests.length} objects are as the files say, ${failures.length} could not be written; run the same apply again to complete it`,
+    );
+  }
+  if (options.prune === true) await set?.prune({ dryRun: false });
+  if (options.wait === true) await waitReady(ordered, client, options, cli);
+}
+
+const inOrder = (ordered: readonly Manifest[], written: readonly Written[]): Written[] => {
+  const place = new Map(ordered.map((manifest, index) => [manifest, index]));
+  return written.toSorted((a, b) => (place.get(a.manifest) ?? 0) - (place.get(b.manifest) ?? 0));
+};
+
+async function report(written: readonly Written[], { output }: ApplyOptions): Promise<string> {
+  if (output === 'name') return written.map(({ manifest }) => `${manifest.text}\n`).join('');
+  if (output === undefined) return written.map(({ manifest, word }) => `${manifest.text} ${word}\n`).join('');
+  const objects = written.map(({ manifest, object }) => object ?? (manifest.object as AnyObject)); // a client dry run knows no more
+  return formatObjects({ type: output }, objects.map(withoutManagedFields), objects.length === 1);
+}
+
+async function waitReady(
+  manifests: readonly Manifest[],
+  client: Parameters<typeof reportWaits>[0],
+  options: ApplyOptions,
+  cli: Cli,
+): Promise<void> {
+  const agents = manifests.filter(
+    ({ info, object }) => info.kind === 'Agent' && !isAtRest(object as New<Agent>),
+  );
+  const code = await reportWaits(
+    client,
+    agents,
+    condition('Ready', 'True'),
+    'is Ready',
+    options.timeout,
+    cli,
+  );
+  if (code !== exitCode.ok) cli.exitCode = code;
+}
+
+/** Nothing of it is asked to run, so there is nothing to wait for. */
+const isAtRest = ({ spec }: { spec?: { suspend?: unknown; replicas?: unknown } | undefined }): boolean =>
+  spec?.suspend === true || spec?.replicas === 0;

@@ -1,0 +1,38 @@
+import type { Resources } from '../client/resources.ts';
+import type { Streams } from '../client/streams.ts';
+import type { Tables } from '../client/tables.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { GlobalOptions } from './options.ts';
+
+/** Everything that a verb may touch of the world outside. */
+export interface Cli {
+  clock: Clock;
+  environment: Readonly<Record<string, string | undefined>>;
+  terminal: Terminal;
+  /** To standard output, as it is. */
+  out(text: string): void;
+  /** To standard error, as it is. */
+  err(text: string): void;
+  /** All of standard input. */
+  stdin(): Promise<Uint8Array>;
+  /** Aborts at Ctrl-C, and when standard output is closed. */
+  signal: AbortSignal;
+  /** With `start` a controller is started in the background where none runs, unless --no-start. */
+  connect(options: GlobalOptions, how?: { start?: boolean }): Promise<Client>;
+  /** What the process ends with; 0 at first. */
+  exitCode: number;
+}
+
+export interface Terminal {
+  /** Standard output, standard error, standard input is a terminal. */
+  out: boolean;
+  err: boolean;
+  in: boolean;
+  /** Whether standard output takes colour. */
+  color: boolean;
+}
+
+export interface Client extends Resources, Streams {
+  tables: Tables;
+  close(): void;
+}

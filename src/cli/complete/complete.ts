@@ -1,0 +1,74 @@
+import { Command } from 'commander';
+import { findKind, kinds } from '../../api/kinds.ts';
+import type { Cli } from '../cli.ts';
+import { addGlobalOptions, globalFlagsWithValue, namespaceOf } from '../options.ts';
+import { findVerb, verbs } from '../verbs.ts';
+
+/** Verbs whose operands are a kind, then names; of the others the operand is an agent's name at once. */
+const kindVerbs = new Set(['get', 'describe', 'delete', 'label', 'annotate', 'patch', 'edit', 'explain']);
+const agentVerbs = new Set(['logs', 'suspend', 'resume', 'scale', 'forecast', 'wait', 'rollout']);
+
+/** Candidates for the last word, which may be empty. It never starts a controller and never fails. */
+export async function candidates(words: readonly string[], cli: Cli): Promise<string[]> {
+  const typed = words.slice(0, -1);
+  const current = words.at(-1) ?? '';
+  const operands = operandsOf(typed);
+  const [name, ...rest] = operands;
+  if (name === undefined) return verbs.map((verb) => verb.name);
+  const verb = findVerb(name);
+  if (verb === undefined) return name === 'help' ? [...verbs.map((each) => each.name), 'exit-codes'] : [];
+  const command = new Command(verb.name);
+  (await verb.load()).define(command, cli);
+  const sub = command.commands.find((each) => each.name() === rest[0]);
+  if (current.startsWith('-')) return flagsOf(addGlobalOptions(sub ?? command));
+  if (command.commands.length > 0 && sub === undefined) return command.commands.map((each) => each.name());
+  const given = sub === undefined ? rest : rest.slice(1);
+  if (verb.name === 'completion') return ['bash', 'zsh', 'fish'];
+  if (kindVerbs.has(verb.name)) return kindsOrNames(given, current, words, cli);
+  return agentVerbs.has(verb.name) ? names('agent', words, cli) : [];
+}
+
+const flagsOf = (command: Command): string[] =>
+  command.options.flatMap(({ long, required }) => (long === undefined ? [] : [required ? `${long}=` : long]));
+
+function operandsOf(words: readonly string[]): string[] {
+  return words.filter(
+    (word, index) => !word.startsWith('-') && !globalFlagsWithValue.has(words[index - 1] ?? ''),
+  );
+}
+
+async function kindsOrNames(
+  given: readonly string[],
+  current: string,
+  words: readonly string[],
+  cli: Cli,
+): Promise<string[]> {
+  const [, prefix] = /^([^/]+)\//.exec(current) ?? [];
+  if (prefix !== undefined) return (await names(prefix, words, cli)).map((name) => `${prefix}/${name}`);
+  const [kind] = given;
+  return kind === undefined ? kinds.map(({ plural }) => plural) : names(kind, words, cli);
+}
+
+async function names(word: string, words: readonly string[], cli: Cli): Promise<string[]> {
+  const info = findKind(word);
+  if (info === undefined) return [];
+  const value = (...flags: string[]): string | undefined => {
+    const at = words.findIndex((each) => flags.includes(each));
+    return at === -1 ? undefined : words[at + 1];
+  };
+  const [given, stateDir, socket] = [value('-n', '--namespace'), value('--state-dir'), value('--socket')];
+  const options = {
+    start: false,
+    ...(given === undefined ? {} : { namespace: given }),
+    ...(stateDir === undefined ? {} : { stateDir }),
+    ...(socket === undefined ? {} : { socket }),
+  };
+  try {
+    const client = await cli.connect(options);
+    const namespace = info.namespaced ? namespaceOf(options, cli.environment) : undefined;
+    const { items } = await client.list(info.kind, { namespace });
+    return items.map(({ metadata }) => metadata.name);
+  } catch {
+    return []; // completion says nothing where nothing can be known
+  }
+}

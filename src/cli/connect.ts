@@ -1,0 +1,28 @@
+import { createHttpClient } from '../client/http.ts';
+import { type Paths, paths } from '../platform/paths.ts';
+import type { Cli, Client } from './cli.ts';
+import type { GlobalOptions } from './options.ts';
+
+export function pathsFor(options: GlobalOptions, environment: Cli['environment']): Paths {
+  const found = paths(environment, options.stateDir);
+  return options.socket === undefined ? found : { ...found, socket: options.socket };
+}
+
+/** A client of the controller's socket. With `start` a controller is started where none runs, and it is said once. */
+export async function connect(
+  options: GlobalOptions,
+  cli: Cli,
+  { start = false }: { start?: boolean } = {},
+): Promise<Client> {
+  const { socket } = pathsFor(options, cli.environment);
+  if (start && options.start) {
+    const { answers, startController } = await import('./background.ts');
+    if (!(await answers(socket))) {
+      const pid = await startController(options, cli);
+      cli.err(
+        `Started the controller in the background (pid ${pid}). 'agentctl controller stop' stops it.\n`,
+      );
+    }
+  }
+  return createHttpClient({ socketPath: socket }, { onWarning: (text) => cli.err(`Warning: ${text}\n`) });
+}

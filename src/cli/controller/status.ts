@@ -1,0 +1,57 @@
+import { UnreachableError } from '../../api/errors.ts';
+import { formatTime, humanDuration } from '../../api/time.ts';
+import type { ControllerStatus } from '../../client/streams.ts';
+import type { Cli } from '../cli.ts';
+import { pathsFor } from '../connect.ts';
+import { exitCode } from '../failure.ts';
+import type { GlobalOptions } from '../options.ts';
+import { yamlText } from '../print/objects.ts';
+import { table } from '../print/table.ts';
+
+export async function status(options: GlobalOptions & { output?: 'json' | 'yaml' }, cli: Cli): Promise<void> {
+  const { socket } = pathsFor(options, cli.environment);
+  const found = await ask(options, cli);
+  if (found === undefined) cli.exitCode = exitCode.notRunning;
+  const answer = found === undefined ? { running: false, socket } : { running: true, socket, ...found };
+  if (options.output === 'json') return cli.out(`${JSON.stringify(answer, null, 2)}\n`);
+  if (options.output === 'yaml') return cli.out(await yamlText(answer));
+  if (found === undefined)
+    return cli.out("the controller does not run; 'agentctl controller start' starts it\n");
+  cli.out(statusText(found, socket));
+}
+
+async function ask(options: GlobalOptions, cli: Cli): Promise<ControllerStatus | undefined> {
+  try {
+    return await (await cli.connect(options)).status();
+  } catch (error) {
+    if (error instanceof UnreachableError) return undefined;
+    throw error;
+  }
+}
+
+function statusText(found: ControllerStatus, socket: string): string {
+  const { pid, version, startedAt, uptime, store, agents, instances, runtimes } = found;
+  const phases = Object.entries(instances).filter(([, count]) => count > 0);
+  const head = table([
+    ['Controller:', `running, pid ${pid}`],
+    ['Version:', version],
+    ['Up:', `${humanDuration(uptime)}, since ${formatTime(startedAt)}`],
+    ['Socket:', socket],
+    ['Store:', `${store.path}, revision ${store.revision}`],
+    ['Agents:', `${agents.total}, ${agents.ready} Ready`],
+    [
+      'Instances:',
+      phases.length === 0 ? 'none' : phases.map(([phase, count]) => `${count} ${phase}`).join(', '),
+    ],
+  ]);
+  if (runtimes.length === 0) return `${head}Runtimes:     none\n`;
+  const rows = runtimes.map(({ name, driver, ready, message, running, queued }) => [
+    name,
+    driver,
+    ready ? 'True' : 'False',
+    String(running),
+    String(queued),
+    message ?? '',
+  ]);
+  return `${head}\n${table([['RUNTIME', 'DRIVER', 'READY', 'RUNNING', 'QUEUED', 'MESSAGE'], ...rows])}`;
+}

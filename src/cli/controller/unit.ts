@@ -1,0 +1,82 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { ownCommand, serveArguments } from '../background.ts';
+import type { Cli } from '../cli.ts';
+import { CliError } from '../failure.ts';
+import type { GlobalOptions } from '../options.ts';
+import { unitText } from './unit-text.ts';
+
+const unitName = 'agentctl.service';
+
+interface Place {
+  path: string;
+  /** systemctl's arguments for this user's manager, or the system's. */
+  scope: string[];
+  root: boolean;
+}
+
+function placeOf({ environment }: Cli): Place {
+  const root = process.getuid?.() === 0;
+  const config = environment.XDG_CONFIG_HOME ?? join(homedir(), '.config');
+  const folder = root ? '/etc/systemd/system' : join(config, 'systemd/user');
+  return { path: join(folder, unitName), scope: root ? [] : ['--user'], root };
+}
+
+/** Writes the unit and enables it; where no systemd runs, says what to run where one does. */
+export function enable(options: GlobalOptions & { print?: boolean }, cli: Cli): void {
+  const place = placeOf(cli);
+  const text = unitText([...ownCommand(), ...serveArguments(options, cli.environment)], place.root);
+  if (options.print === true) {
+    cli.out(text);
+    return;
+  }
+  mkdirSync(join(place.path, '..'), { recursive: true });
+  writeFileSync(place.path, text);
+  cli.out(`wrote ${place.path}\n`);
+  const steps = [['daemon-reload'], ['enable', '--now', unitName]];
+  if (carriedOut(steps, place, cli)) cli.out('the controller starts at boot, and runs now\n');
+  else if (!place.root) cli.out('for a start before you log in: loginctl enable-linger\n');
+}
+
+export function disable(_options: GlobalOptions, cli: Cli): void {
+  const place = placeOf(cli);
+  if (!existsSync(place.path)) {
+    cli.out(`${place.path} does not exist: nothing to disable\n`);
+    return;
+  }
+  const stopped = carriedOut([['disable', '--now', unitName]], place, cli);
+  rmSync(place.path);
+  cli.out(`removed ${place.path}${stopped ? '; the controller has ended, agents run on' : ''}\n`);
+  if (stopped) carriedOut([['daemon-reload']], place, cli);
+}
+
+/** False where systemd does not run here: then it says what to run instead. */
+function carriedOut(steps: readonly string[][], { scope }: Place, cli: Cli): boolean {
+  if (!systemdRuns(scope)) {
+    cli.out('systemd does not run here, or cannot be asked. Where it does, run:\n');
+    for (const step of steps) cli.out(`  systemctl ${[...scope, ...step].join(' ')}\n`);
+    return false;
+  }
+  for (const step of steps) {
+    try {
+      execFileSync('systemctl', [...scope, ...step], { stdio: ['ignore', 'pipe', 'pipe'] });
+    } catch (cause) {
+      throw new CliError(`systemctl ${[...scope, ...step].join(' ')} failed: ${stderrOf(cause)}`, { cause });
+    }
+  }
+  return true;
+}
+
+function systemdRuns(scope: readonly string[]): boolean {
+  try {
+    execFileSync('systemctl', [...scope, 'show', '--property=Version'], { stdio: 'ignore' });
+    return existsSync('/run/systemd/system');
+  } catch {
+    return false; // not installed, or no manager of this user
+  }
+}
+
+const stderrOf = (cause: unknown): string =>
+  cause instanceof Error && 'stderr' in cause ? String(cause.stderr).trim() : String(cause);

@@ -1,0 +1,109 @@
+import { isApiError } from '../../api/errors.ts';
+import { applyOrder } from '../../api/kinds.ts';
+import type { AnyObject } from '../../api/objects.ts';
+import type { Cli, Client } from '../cli.ts';
+import { exitCode, tell, UsageError } from '../failure.ts';
+import { parallel } from '../parallel.ts';
+import { type Selected, type SelectOptions, select } from '../select.ts';
+import { parseTargets } from '../targets.ts';
+import { deleted } from '../wait/conditions.ts';
+import { until } from '../wait/until.ts';
+import { forceOff } from './force.ts';
+import { keptVolumes, purgeVolumes } from './volumes.ts';
+
+export interface DeleteOptions extends SelectOptions {
+  filename?: string[];
+  recursive?: boolean;
+  wait: boolean;
+  timeout?: number;
+  force?: boolean;
+  purge?: boolean;
+  ignoreNotFound?: boolean;
+  cascade: 'background' | 'foreground' | 'orphan';
+  dryRun: 'none' | 'client' | 'server';
+  output?: 'name';
+}
+
+const propagation = { background: 'Background', foreground: 'Foreground', orphan: 'Orphan' } as const;
+
+export async function remove(words: readonly string[], options: DeleteOptions, cli: Cli): Promise<void> {
+  if (words.length > 0 === (options.filename !== undefined)) {
+    throw new UsageError('say what to delete: -f FILE, or a kind with names, labels or --all');
+  }
+  const fromFiles = options.filename === undefined ? undefined : await objectsInFiles(options, cli);
+  const client = await cli.connect(options, { start: options.dryRun === 'none' });
+  const selected = fromFiles ?? (await select(client, parseTargets(words), options, cli));
+  if (selected.length === 0) return cli.err('No resources found\n');
+  selected.sort((a, b) => applyOrder.indexOf(b.info.kind) - applyOrder.indexOf(a.info.kind));
+  const results = await parallel(selected, 16, (each) => removeOne(client, each, options, cli));
+  let failed = 0;
+  for (const result of results) {
+    if (result.status === 'fulfilled') continue;
+    cli.err(`${tell(result.reason).text}\n`);
+    failed = Math.max(failed, tell(result.reason).exitCode);
+  }
+  if (failed > 0) cli.exitCode = failed;
+}
+
+async function objectsInFiles(options: DeleteOptions, cli: Cli): Promise<Selected[]> {
+  const { readManifests } = await import('../manifests.ts');
+  return readManifests(options, cli);
+}
+
+async function removeOne(client: Client, each: Selected, options: DeleteOptions, cli: Cli): Promise<void> {
+  const { info, key } = each;
+  const said =
+    options.output === 'name'
+      ? each.text
+      : `${info.group === '' ? info.singular : `${info.singular}.${info.group}`} ${JSON.stringify(key.name)}`;
+  const say = (what: string): void =>
+    cli.out(options.output === 'name' ? `${each.text}\n` : `${said} ${what}\n`);
+  try {
+    if (options.dryRun === 'client') {
+      await client.get(info.kind, key);
+      return say('deleted (dry run)');
+    }
+    const volumes = info.kind === 'Agent' ? await keptVolumes(client, key, cli) : [];
+    const gone = await client.delete(info.kind, key, {
+      dryRun: options.dryRun === 'server',
+      propagationPolicy: propagation[options.cascade],
+    });
+    if (options.dryRun === 'server') return say('deleted (server dry run)');
+    if (options.purge === true) await purgeVolumes(client, each, volumes, cli);
+    if (options.force === true) await forceOff(client, each, cli);
+    const held = (gone.metadata.finalizers ?? []).length > 0 && options.force !== true;
+    if (!options.wait || !held)
+      say(held ? 'deletion asked for' : options.force === true ? 'force deleted' : 'deleted');
+    else await waitUntilGone(client, each, gone, options, cli, () => say('deleted'));
+    if (options.purge !== true && volumes.length > 0) {
+      const names = volumes.map(({ runtime, name }) => `${name} (runtime ${runtime})`).join(', ');
+      cli.err(
+        `kept: ${volumes.length === 1 ? 'volume' : 'volumes'} ${names}. 'agentctl delete --purge' takes them too.\n`,
+      );
+    }
+  } catch (error) {
+    if (!(options.ignoreNotFound === true && isApiError(error, 'NotFound'))) throw error;
+  }
+}
+
+async function waitUntilGone(
+  client: Client,
+  { info, key, text }: Selected,
+  { metadata: { uid } }: AnyObject,
+  options: DeleteOptions,
+  cli: Cli,
+  done: () => void,
+): Promise<void> {
+  const judge = (object: AnyObject | undefined) => (object?.metadata.uid === uid ? deleted(object) : 'met');
+  const { clock, signal } = cli;
+  const timeout = options.timeout ?? Number.POSITIVE_INFINITY;
+  const outcome = await until(client, info.kind, key, judge, { timeout, clock, signal });
+  if (outcome.result === 'met') return done();
+  if (signal.aborted) return;
+  const hint =
+    info.kind === 'Agent'
+      ? ` 'agentctl describe agent ${key.name}' says what it waits for; --force lets go of it.`
+      : '';
+  cli.err(`error: timed out waiting for the deletion of ${text}: ${outcome.why}.${hint}\n`);
+  cli.exitCode = exitCode.timedOut;
+}

@@ -1,0 +1,152 @@
+import { difference, updateClass } from '../../api/difference.ts';
+import { isApiError } from '../../api/errors.ts';
+import { kindInfo } from '../../api/kinds.ts';
+import type { Agent, Instance, Policy, Revision, Runtime } from '../../api/objects.ts';
+import { pathText } from '../../api/path.ts';
+import { humanDuration, parseTime } from '../../api/time.ts';
+import type { Client } from '../cli.ts';
+import { changeLine } from '../diff/changes.ts';
+import { table } from '../print/table.ts';
+import { ago, conditionsSection, fields, joined, metadataFields, section } from './fields.ts';
+import { instanceTable } from './instance-table.ts';
+import { policyFields } from './policy-fields.ts';
+import { specFields } from './spec.ts';
+
+/** What an agent's story is told from. */
+interface Story {
+  agent: Agent;
+  instances: readonly Instance[];
+  revisions: readonly Revision[];
+  policy: Policy | 'missing' | undefined;
+  runtime: Runtime | undefined;
+}
+
+export async function describeAgent(client: Client, agent: Agent, now: number): Promise<string> {
+  const { namespace, uid } = agent.metadata;
+  const [instances, revisions] = await Promise.all([
+    client.list('Instance', { namespace }),
+    client.list('Revision', { namespace }),
+  ]);
+  const own = instances.items
+    .filter(({ spec }) => spec.agentUID === uid)
+    .sort((a, b) => a.spec.ordinal - b.spec.ordinal);
+  const runtimeName = own[0]?.spec.runtimeRef.name ?? agent.spec.runtimeRef?.name;
+  const { policyRef } = agent.spec;
+  const policy =
+    policyRef === undefined
+      ? undefined
+      : ((await found(client.get('Policy', { namespace, name: policyRef.name }))) ?? 'missing');
+  return agentText(
+    {
+      agent,
+      instances: own,
+      revisions: revisions.items.filter(({ metadata }) =>
+        (metadata.ownerReferences ?? []).some((owner) => owner.uid === uid),
+      ),
+      policy,
+      runtime:
+        runtimeName === undefined ? undefined : await found(client.get('Runtime', { name: runtimeName })),
+    },
+    now,
+  );
+}
+
+async function found<T>(promise: Promise<T>): Promise<T | undefined> {
+  try {
+    return await promise;
+  } catch (error) {
+    if (isApiError(error, 'NotFound')) return undefined;
+    throw error;
+  }
+}
+
+function agentText(story: Story, now: number): string {
+  const { agent, instances } = story;
+  const { status = {} } = agent;
+  return [
+    fields([
+      ...metadataFields(agent, now),
+      ['Phase', joined([status.phase ?? 'Pending', status.reason], ': ')],
+      ['Why', status.message === '' ? undefined : status.message],
+      ['Replicas', replicasText(agent)],
+      ['Restarts', String(status.restartCount ?? 0)],
+      ['Runtime', runtimeText(story)],
+      ['Next', nextText(agent, now)],
+      ['Queue', status.queue],
+    ]),
+    section('Runs', fields(specFields(agent.spec), '  ')),
+    section(policyTitle(story), policyText(story)),
+    instances.length === 0
+      ? section('Instances', '  <none>\n')
+      : section('Instances', instanceTable(instances, now)),
+    driftText(story),
+    conditionsSection(status.conditions, now),
+  ].join('');
+}
+
+function replicasText({ spec, status = {} }: Agent): string {
+  const { replicas = 0, readyReplicas = 0, updatedReplicas = 0 } = status;
+  return joined([
+    `${spec.replicas} asked for`,
+    `${replicas} there`,
+    `${readyReplicas} Ready`,
+    `${updatedReplicas} on the newest revision`,
+    spec.suspend && 'suspended',
+  ]);
+}
+
+function runtimeText({ agent, instances, runtime }: Story): string {
+  const name = instances[0]?.spec.runtimeRef.name ?? agent.spec.runtimeRef?.name;
+  if (name === undefined)
+    return agent.spec.template.image === undefined ? 'process' : 'the default container Runtime';
+  if (runtime === undefined) return `${name}, which does not exist`;
+  const ready = runtime.status?.conditions?.find(({ type }) => type === 'Ready');
+  const how =
+    ready === undefined
+      ? 'not looked at yet'
+      : ready.status === 'True'
+        ? 'answers'
+        : `${ready.reason}: ${ready.message}`;
+  return `${name} (driver ${joined([runtime.spec.driver, runtime.status?.version])}): ${how}`;
+}
+
+function nextText({ status }: Agent, now: number): string {
+  const { nextAction, nextAt } = status ?? {};
+  const at = nextAt === undefined ? undefined : parseTime(nextAt);
+  if (nextAction === undefined) return 'nothing by time alone';
+  if (nextAt === undefined || at === undefined) return nextAction;
+  return at <= now
+    ? `${nextAction} now`
+    : `${nextAction} in ${humanDuration(at - now)}, ${ago(nextAt, now).replace(/ \(.*/, '')}`;
+}
+
+function policyTitle({ agent, policy }: Story): string {
+  if (agent.spec.policyRef !== undefined)
+    return `Policy ${agent.spec.policyRef.name}${policy === 'missing' ? ', which does not exist' : ''}`;
+  return agent.spec.policy === undefined ? 'Policy (the defaults)' : 'Policy (its own)';
+}
+
+function policyText({ agent, policy }: Story): string {
+  if (policy === 'missing') return '  nothing is started or stopped until it exists\n';
+  return fields(policyFields(policy?.spec ?? agent.spec.policy), '  ');
+}
+
+/** Field by field, how what each instance runs differs from the spec. */
+function driftText({ agent, instances, revisions }: Story): string {
+  const schema = kindInfo('Agent').schema.properties?.spec ?? {};
+  const lines = instances.flatMap(({ metadata, status }) => {
+    const name = status?.run?.revision;
+    const revision = revisions.find((each) => each.metadata.name === name);
+    if (revision === undefined || status?.run === undefined) return [];
+    return difference(schema, revision.data, agent.spec)
+      .map(({ path, before, after }) => ({
+        path: pathText(['spec', ...path]),
+        before,
+        after,
+        update: updateClass(schema, path),
+      }))
+      .filter(({ update }) => update !== 'live')
+      .map((change) => [metadata.name, changeLine(change)]);
+  });
+  return lines.length === 0 ? '' : section('Drift', table(lines, '  '));
+}

@@ -1,0 +1,71 @@
+import type { AnyObject } from '../../api/objects.ts';
+import type { Cli, Client } from '../cli.ts';
+import { byTime, eventRow, isAbout } from '../events/rows.ts';
+import { group, scopeOf, tellFailures } from '../get/get.ts';
+import { nothingFound } from '../get/tables.ts';
+import { type SelectOptions, select } from '../select.ts';
+import { parseTargets } from '../targets.ts';
+import { describeAgent } from './agent.ts';
+import { section, tableSection } from './fields.ts';
+import { describeGeneric } from './generic.ts';
+import { describeInstance } from './instance.ts';
+import { describePolicy } from './policy.ts';
+import { describeRuntime } from './runtime.ts';
+import { describeSecret } from './secret.ts';
+
+export interface DescribeOptions extends SelectOptions {
+  showEvents: boolean;
+}
+
+export async function describe(words: readonly string[], options: DescribeOptions, cli: Cli): Promise<void> {
+  const targets = parseTargets(words);
+  const client = await cli.connect(options);
+  const selected = await select(client, targets, { ...options, all: true }, cli);
+  const failures: unknown[] = [];
+  const texts: string[] = [];
+  for (const { info, key } of selected) {
+    try {
+      const object: AnyObject = await client.get(info.kind, key);
+      const body = await describeOne(client, object, cli.clock.now());
+      texts.push(body + (options.showEvents ? await eventsOf(client, object, cli.clock.now()) : ''));
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  cli.out(texts.join('\n\n'));
+  if (selected.length === 0) cli.err(nothingFound(group(targets), scopeOf(options, cli)));
+  tellFailures(failures, cli);
+}
+
+function describeOne(client: Client, object: AnyObject, now: number): Promise<string> | string {
+  switch (object.kind) {
+    case 'Agent':
+      return describeAgent(client, object, now);
+    case 'Instance':
+      return describeInstance(client, object, now);
+    case 'Runtime':
+      return describeRuntime(object, now);
+    case 'Policy':
+      return describePolicy(client, object, now);
+    case 'Secret':
+      return describeSecret(object, now);
+    case 'ConfigMap':
+    case 'Event':
+    case 'Namespace':
+    case 'Revision':
+      return describeGeneric(object, now);
+  }
+}
+
+async function eventsOf(client: Client, object: AnyObject, now: number): Promise<string> {
+  if (object.kind === 'Event') return '';
+  const { namespace, name } = object.metadata;
+  const { items } = await client.list('Event', { namespace });
+  const about = items.filter((event) => isAbout(event, object.kind, name)).sort(byTime);
+  if (about.length === 0) return section('Events', '  <none>\n');
+  return tableSection(
+    'Events',
+    ['LAST SEEN', 'TYPE', 'REASON', 'OBJECT', 'MESSAGE'],
+    about.map((event) => eventRow(event, now, false)),
+  );
+}

@@ -1,0 +1,69 @@
+import type { AnyObject, Condition } from '../../api/objects.ts';
+import { age, formatTime, humanDuration, parseTime } from '../../api/time.ts';
+import { table } from '../print/table.ts';
+
+/** A label and its value; more lines of a value stand below the first. Entries without a value are left out. */
+export type Field = readonly [label: string, value: string | readonly string[] | undefined];
+
+export function fields(entries: readonly Field[], indent = ''): string {
+  const rows = entries.flatMap(([label, value]) => {
+    const lines = value === undefined ? [] : typeof value === 'string' ? [value] : value;
+    return lines.map((line, index) => [index === 0 ? `${label}:` : '', line]);
+  });
+  return table(rows, indent);
+}
+
+export const section = (title: string, body: string): string => `${title}:\n${body}`;
+
+export const tableSection = (
+  title: string,
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+): string => section(title, table([head, ...rows], '  '));
+
+export function metadataFields({ metadata }: AnyObject, now: number): Field[] {
+  const pairs = (map: Record<string, string> | undefined, separator: string): string[] => {
+    const entries = Object.entries(map ?? {}).map(([key, value]) => `${key}${separator}${value}`);
+    return entries.length === 0 ? ['<none>'] : entries.sort();
+  };
+  return [
+    ['Name', metadata.name],
+    ['Namespace', metadata.namespace],
+    ['Labels', pairs(metadata.labels, '=')],
+    ['Annotations', pairs(metadata.annotations, ': ')],
+    ['Created', ago(metadata.creationTimestamp, now)],
+    [
+      'Deletion',
+      metadata.deletionTimestamp === undefined
+        ? undefined
+        : `asked for ${ago(metadata.deletionTimestamp, now)}, waits for ${(metadata.finalizers ?? []).join(', ') || 'the server'}`,
+    ],
+  ];
+}
+
+/** `2026-01-31T12:00:00Z (3m ago)`, or `(in 3m)`. */
+export function ago(time: string, now: number): string {
+  const at = parseTime(time);
+  if (at === undefined) return time;
+  const how = at > now ? `in ${humanDuration(at - now)}` : `${humanDuration(now - at)} ago`;
+  return `${formatTime(at)} (${how})`;
+}
+
+export function conditionsSection(conditions: readonly Condition[] | undefined, now: number): string {
+  if (conditions === undefined || conditions.length === 0) return section('Conditions', '  <none>\n');
+  return tableSection(
+    'Conditions',
+    ['TYPE', 'STATUS', 'SINCE', 'REASON', 'MESSAGE'],
+    conditions.map(({ type, status, lastTransitionTime, reason, message }) => [
+      type,
+      status,
+      age(lastTransitionTime, now),
+      reason,
+      message,
+    ]),
+  );
+}
+
+/** The parts that are there, joined. */
+export const joined = (parts: readonly (string | undefined | false)[], separator = ', '): string =>
+  parts.filter((part) => part !== undefined && part !== false && part !== '').join(separator);

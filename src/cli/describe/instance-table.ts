@@ -1,0 +1,62 @@
+import type { Instance, InstanceStatus } from '../../api/objects.ts';
+import { age, humanDuration, parseTime } from '../../api/time.ts';
+import { table } from '../print/table.ts';
+
+export function instanceTable(instances: readonly Instance[], now: number): string {
+  const head = ['NAME', 'PHASE', 'REASON', 'RUN', 'UP', 'RESTARTS', 'LAST EXIT', 'NEXT', 'MESSAGE'];
+  const rows = instances.map(({ metadata, status = {} }) => [
+    metadata.name,
+    status.phase ?? 'Pending',
+    status.reason ?? '',
+    String(status.run?.number ?? 0),
+    upText(status, now),
+    String(status.restartCount ?? 0),
+    exitText(status, now),
+    nextText(status, now),
+    status.message ?? '',
+  ]);
+  return table([head, ...rows], '  ');
+}
+
+const running = new Set(['Starting', 'Ready', 'Unready', 'Stopping']);
+
+function upText({ phase, run }: InstanceStatus, now: number): string {
+  return run?.startedAt !== undefined && running.has(phase ?? '') ? age(run.startedAt, now) : '-';
+}
+
+export function exitText({ lastExit }: InstanceStatus, now: number): string {
+  if (lastExit === undefined) return '-';
+  const { signal, code, oomKilled, finishedAt, cause } = lastExit;
+  const how =
+    oomKilled === true
+      ? 'out of memory'
+      : signal !== undefined
+        ? signal
+        : code === undefined
+          ? 'unknown'
+          : `exit ${code}`;
+  const by = {
+    Agent: '',
+    Stop: ' (stopped)',
+    Runtime: ' (by its Runtime)',
+    Lost: ' (lost)',
+    StartFailed: ' (did not start)',
+  }[cause];
+  return `${how}${by}, ${age(finishedAt, now)} ago`;
+}
+
+/** The nearest thing that time alone brings. */
+export function nextText(
+  { phase, backoffUntil, nextRestartAt, stop, queue }: InstanceStatus,
+  now: number,
+): string {
+  const due = (what: string, at: string): string => {
+    const time = parseTime(at) ?? now;
+    return time <= now ? `${what} now` : `${what} in ${humanDuration(time - now)}`;
+  };
+  if (stop !== undefined)
+    return due(stop.stage === 'Kill' ? 'kill' : 'kill if it has not ended', stop.deadline);
+  if (phase === 'BackOff' && backoffUntil !== undefined) return due('start', backoffUntil);
+  if (queue !== undefined) return `start as number ${queue.position} in the queue`;
+  return nextRestartAt === undefined ? '-' : due('restart', nextRestartAt);
+}

@@ -1,0 +1,71 @@
+import { withDefaults } from '../../api/defaults.ts';
+import { kindInfo } from '../../api/kinds.ts';
+import type { PolicySpec } from '../../api/objects.ts';
+import { type Field, joined } from './fields.ts';
+
+/** A policy in plain words; what it leaves out is by default. */
+export function policyFields(given: Partial<PolicySpec> | undefined): Field[] {
+  const { restart, backoff, update, stop, ...policy } = full(given);
+  return [
+    [
+      'Mode',
+      policy.mode === 'OnDemand' ? `OnDemand, asleep after ${policy.onDemand.keepalive} idle` : undefined,
+    ],
+    [
+      'Restart',
+      joined([
+        { Always: 'after any exit', OnFailure: 'after a failure; exit 0 completes it', Never: 'never' }[
+          restart.on
+        ],
+        restart.maxRestarts !== undefined &&
+          `at most ${restart.maxRestarts} times in ${restart.window}, then Failed`,
+      ]),
+    ],
+    [
+      'Backoff',
+      restart.on === 'Never'
+        ? undefined
+        : `${backoff.schedule.join(' ')}, up to ${Math.round(backoff.jitter * 100)}% more; forgotten after ${backoff.resetAfter} Ready`,
+    ],
+    ['Scheduled restart', scheduleText(policy.scheduledRestart)],
+    [
+      'Update',
+      joined([
+        {
+          Rolling: 'Rolling, as soon as its turn ends',
+          WhenIdle: `WhenIdle, after ${update.idleFor} idle`,
+          OnDelete: 'OnDelete',
+        }[update.strategy],
+        update.maxUnavailable > 1 && `${update.maxUnavailable} at once`,
+        update.forceAfter !== undefined && `by force after ${update.forceAfter}`,
+        update.autoRevert && `back to the last good revision after ${update.progressDeadline}`,
+      ]),
+    ],
+    ['Replaced on', policy.restartOn.length === 0 ? undefined : policy.restartOn.join(', ')],
+    ['Stop', `${stop.signal}, SIGKILL after ${stop.gracePeriod}`],
+    ['Priority', policy.priority === 0 ? undefined : String(policy.priority)],
+    [
+      'Notify',
+      policy.notify.length === 0
+        ? undefined
+        : policy.notify.map(({ name, reasons }) => `${name} of ${reasons.join(', ')}`),
+    ],
+  ];
+}
+
+function full(given: Partial<PolicySpec> | undefined): PolicySpec {
+  const schema = kindInfo('Policy').schema.properties?.spec ?? {};
+  return withDefaults(schema, given ?? {}) as PolicySpec; // every field that is not optional has a default
+}
+
+function scheduleText(schedule: PolicySpec['scheduledRestart']): string | undefined {
+  if (schedule === undefined) return undefined;
+  const { cron, every, timezone, whenIdleFor, forceAfter, jitter, catchUp } = schedule;
+  return joined([
+    cron === undefined ? `at the age of ${every ?? '?'}` : `cron ${cron} (${timezone})`,
+    `once idle for ${whenIdleFor}`,
+    forceAfter !== undefined && `by force after ${forceAfter}`,
+    jitter !== '0s' && `spread over ${jitter}`,
+    !catchUp && 'missed ones are left out',
+  ]);
+}

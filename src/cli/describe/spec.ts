@@ -1,0 +1,115 @@
+import type { AgentSpec, KeyRef } from '../../api/objects.ts';
+import type { Field } from './fields.ts';
+import { joined } from './fields.ts';
+import { probeText } from './probe.ts';
+
+/** The spec in plain words. Values that come from a Secret are named, never shown. */
+export function specFields(spec: AgentSpec): Field[] {
+  const { template } = spec;
+  const { limits } = template.resources ?? {};
+  return [
+    ['Image', template.image],
+    ['Command', words(template.command)],
+    ['Arguments', words(template.args)],
+    ['Folder', template.workingDir],
+    ['User', template.user],
+    ['Protocol', spec.protocol === 'none' ? undefined : spec.protocol],
+    ['Environment', environment(template)],
+    [
+      'Files',
+      (template.files ?? []).map(
+        ({ path, secretKeyRef, configMapKeyRef }) => `${path}${from(secretKeyRef, configMapKeyRef)}`,
+      ),
+    ],
+    ['Volumes', volumes(template)],
+    [
+      'Limits',
+      joined([
+        limits?.cpu === undefined ? undefined : `cpu ${limits.cpu}`,
+        limits?.memory === undefined ? undefined : `memory ${limits.memory}`,
+        limits?.pids === undefined ? undefined : `pids ${limits.pids}`,
+      ]) || undefined,
+    ],
+    ['Network', network(template)],
+    ['Security', security(template)],
+    ['Ready when', probeText(spec.readiness) ?? `it has run for ${spec.minReady}`],
+    ['Alive while', probeText(spec.liveness)],
+    ['Start within', spec.startDeadline],
+  ];
+}
+
+type Template = AgentSpec['template'];
+
+/** As a shell would take them. */
+function words(list: readonly string[] | undefined): string | undefined {
+  if (list === undefined || list.length === 0) return undefined;
+  return list
+    .map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`))
+    .join(' ');
+}
+
+function from(secret: KeyRef | undefined, configMap: KeyRef | undefined): string {
+  const ref = secret ?? configMap;
+  if (ref === undefined) return '';
+  return ` from ${secret === undefined ? 'configmap' : 'secret'}/${ref.name}, key ${ref.key}${ref.optional ? ' (optional)' : ''}`;
+}
+
+function environment({ env = [], envFrom = [] }: Template): string[] {
+  return [
+    ...env.map(({ name, value, valueFrom }) =>
+      valueFrom === undefined
+        ? `${name}=${value ?? ''}`
+        : `${name}${from(valueFrom.secretKeyRef, valueFrom.configMapKeyRef)}`,
+    ),
+    ...envFrom.map(({ prefix, secretRef, configMapRef }) => {
+      const ref = secretRef ?? configMapRef;
+      const kind = secretRef === undefined ? 'configmap' : 'secret';
+      return `all of ${kind}/${ref?.name ?? '?'}${prefix === undefined ? '' : `, as ${prefix}...`}${ref?.optional === true ? ' (optional)' : ''}`;
+    }),
+  ];
+}
+
+function volumes({ volumes: all = [], volumeMounts = [] }: Template): string[] {
+  return volumeMounts.map(({ name, mountPath, readOnly }) => {
+    const volume = all.find((each) => each.name === name);
+    return `${mountPath}: ${volume === undefined ? `${name}, which is not in volumes` : source(volume)}${readOnly ? ', read only' : ''}`;
+  });
+}
+
+function source({
+  name,
+  hostPath,
+  named,
+  tmpfs,
+  secret,
+  configMap,
+}: NonNullable<Template['volumes']>[number]): string {
+  if (hostPath !== undefined) return `the host's ${hostPath.path}`;
+  if (named !== undefined)
+    return `volume ${named.volumeName ?? name}${named.perInstance ? ', one for each instance' : ''}`;
+  if (tmpfs !== undefined)
+    return `memory${tmpfs.sizeLimit === undefined ? '' : `, at most ${tmpfs.sizeLimit}`}`;
+  if (secret !== undefined) return `secret/${secret.secretName}${secret.optional ? ' (optional)' : ''}`;
+  return configMap === undefined
+    ? name
+    : `configmap/${configMap.name}${configMap.optional ? ' (optional)' : ''}`;
+}
+
+function network({ network: asked }: Template): string | undefined {
+  if (asked === undefined) return undefined;
+  const ports = (asked.ports ?? []).map(
+    ({ containerPort, hostPort, hostIP, protocol }) =>
+      `${hostIP}:${hostPort ?? 'any'} to ${containerPort}/${protocol}`,
+  );
+  return joined([asked.name ?? asked.mode, ...ports]);
+}
+
+function security({ security: asked, readOnlyRootFilesystem }: Template): string | undefined {
+  const text = joined([
+    readOnlyRootFilesystem && 'read only root file system',
+    asked?.privileged === true && 'privileged',
+    asked?.allowPrivilegeEscalation === true && 'may gain privileges',
+    (asked?.capabilities?.add ?? []).length > 0 && `capabilities ${asked?.capabilities?.add?.join(' ')}`,
+  ]);
+  return text === '' ? undefined : text;
+}

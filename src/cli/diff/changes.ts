@@ -1,0 +1,49 @@
+import { difference, updateClass } from '../../api/difference.ts';
+import type { KindInfo } from '../../api/kinds.ts';
+import type { AnyObject } from '../../api/objects.ts';
+import { pathText } from '../../api/path.ts';
+
+export interface Change {
+  path: string;
+  before: unknown;
+  after: unknown;
+  /** What the change does to running instances. */
+  update: 'live' | 'restart' | 'firstStart';
+}
+
+const masked = '***';
+
+/** What a user can set; the rest is the server's. */
+function settable({ metadata, ...object }: AnyObject): object {
+  const { labels = {}, annotations = {} } = metadata;
+  return { ...object, status: undefined, metadata: { labels, annotations } };
+}
+
+/** What differs, field by field; values of Secrets only as that they differ. */
+export function changesOf(info: KindInfo, before: AnyObject, after: AnyObject): Change[] {
+  return difference(info.schema, settable(before), settable(after)).map(({ path, before, after }) => {
+    const secret = info.kind === 'Secret' && (path[0] === 'data' || path[0] === 'stringData');
+    const shown = (value: unknown, text: string): unknown => (secret && value !== undefined ? text : value);
+    return {
+      path: pathText(path),
+      before: shown(before, `${masked} (before)`),
+      after: shown(after, `${masked} (after)`),
+      update: updateClass(info.schema, path),
+    };
+  });
+}
+
+/** `~ spec.replicas: 1 -> 2`, with + for what comes and - for what goes. */
+export function changeLine({ path, before, after, update }: Change): string {
+  const note =
+    update === 'restart'
+      ? '  (forces a restart)'
+      : update === 'firstStart'
+        ? '  (for first starts only)'
+        : '';
+  if (before === undefined) return `+ ${path}: ${text(after)}${note}`;
+  if (after === undefined) return `- ${path}: ${text(before)}${note}`;
+  return `~ ${path}: ${text(before)} -> ${text(after)}${note}`;
+}
+
+const text = (value: unknown): string => JSON.stringify(value);

@@ -1,0 +1,55 @@
+import { tryAll } from '../apply/compare.ts';
+import type { Cli } from '../cli.ts';
+import { exitCode } from '../failure.ts';
+import { type FileOptions, type Manifest, readManifests } from '../manifests.ts';
+import { type Change, changeLine, changesOf } from './changes.ts';
+
+export interface DiffOptions extends FileOptions {
+  forceConflicts?: boolean;
+  fieldManager: string;
+  output?: 'json';
+}
+
+interface Difference {
+  manifest: Manifest;
+  /** Absent: the object does not exist yet. */
+  changes?: Change[];
+}
+
+export async function diff(options: DiffOptions, cli: Cli): Promise<void> {
+  const manifests = await readManifests(options, cli);
+  const client = await cli.connect(options);
+  const differences: Difference[] = [];
+  for (const { manifest, before, after } of await tryAll(client, manifests, options)) {
+    if (before === undefined || after === undefined) differences.push({ manifest });
+    else {
+      const changes = changesOf(manifest.info, before, after);
+      if (changes.length > 0) differences.push({ manifest, changes });
+    }
+  }
+  if (differences.length > 0) cli.exitCode = exitCode.different;
+  if (options.output === 'json') return cli.out(`${JSON.stringify(differences.map(plain), null, 2)}\n`);
+  cli.out(differences.map((each) => `${differenceText(each)}\n`).join('\n'));
+}
+
+const plain = ({ manifest, changes }: Difference) => ({
+  object: manifest.text,
+  namespace: manifest.key.namespace,
+  change: changes === undefined ? 'create' : 'update',
+  fields: (changes ?? []).map(({ path, before, after, update }) => ({ path, before, after, update })),
+});
+
+function differenceText({ manifest, changes }: Difference): string {
+  const { text, key } = manifest;
+  const where = key.namespace === undefined || key.namespace === 'default' ? '' : ` in ${key.namespace}`;
+  if (changes === undefined) return `${text}${where}: does not exist, would be created`;
+  const restarts = changes.filter(({ update }) => update === 'restart').length;
+  const head = `${text}${where}: ${changes.length} ${changes.length === 1 ? 'field differs' : 'fields differ'}`;
+  const tail =
+    manifest.info.kind !== 'Agent'
+      ? ''
+      : restarts > 0
+        ? ', its instances would restart'
+        : ', nothing restarts';
+  return `${head}${tail}\n${changes.map((change) => `  ${changeLine(change)}`).join('\n')}`;
+}

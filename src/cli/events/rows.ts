@@ -1,0 +1,38 @@
+import { findKind } from '../../api/kinds.ts';
+import type { Event } from '../../api/objects.ts';
+import { age } from '../../api/time.ts';
+
+const lastSeen = (event: Event): string | undefined =>
+  event.lastTimestamp ?? event.eventTime ?? event.firstTimestamp ?? event.metadata.creationTimestamp;
+
+export const byTime = (a: Event, b: Event): number =>
+  Date.parse(lastSeen(a) ?? '') - Date.parse(lastSeen(b) ?? '') ||
+  Number(a.metadata.resourceVersion) - Number(b.metadata.resourceVersion);
+
+/** Of the object itself; of an agent also what happened to its instances, whose names are the agent's and a number. */
+export function isAbout({ involvedObject }: Event, kind: string, name: string): boolean {
+  if (involvedObject.kind === kind) return involvedObject.name === name;
+  if (kind !== 'Agent' || involvedObject.kind !== 'Instance') return false;
+  const instance = involvedObject.name ?? '';
+  return instance.startsWith(`${name}-`) && /^\d+$/.test(instance.slice(name.length + 1));
+}
+
+/** As kubectl: `3m (x4 over 2h)`. */
+export function seen(event: Event, now: number): string {
+  const last = age(lastSeen(event), now);
+  if ((event.count ?? 1) <= 1) return last;
+  return `${last} (x${event.count} over ${age(event.firstTimestamp ?? event.metadata.creationTimestamp, now)})`;
+}
+
+export function eventRow(event: Event, now: number, withNamespace: boolean): string[] {
+  const { kind = '', name = '' } = event.involvedObject;
+  const word = findKind(kind)?.singular ?? kind.toLowerCase();
+  return [
+    ...(withNamespace ? [event.metadata.namespace ?? ''] : []),
+    seen(event, now),
+    event.type ?? 'Normal',
+    event.reason ?? '',
+    `${word}/${name}`,
+    event.message ?? '',
+  ];
+}

@@ -1,0 +1,59 @@
+import { ApiError, UnreachableError } from '../api/errors.ts';
+
+/** The contract of exit codes; `agentctl help exit-codes` tells it. */
+export const exitCode = {
+  ok: 0,
+  failed: 1,
+  different: 1,
+  timedOut: 1,
+  unmet: 2,
+  trouble: 2,
+  unreachable: 3,
+  notRunning: 3,
+  usage: 64,
+  interrupted: 130,
+} as const;
+
+/** Ends the verb: `message` goes to stderr after `error: `, as a whole. */
+export class CliError extends Error {
+  readonly exitCode: number;
+
+  constructor(message: string, options: { exitCode?: number; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? {} : { cause: options.cause });
+    this.name = 'CliError';
+    this.exitCode = options.exitCode ?? exitCode.failed;
+  }
+}
+
+/** The command line itself is wrong. */
+export class UsageError extends CliError {
+  constructor(message: string) {
+    super(message, { exitCode: exitCode.usage });
+    this.name = 'UsageError';
+  }
+}
+
+/** What is told of a failure, and how the process ends. */
+export function tell(error: unknown): { text: string; exitCode: number } {
+  if (error instanceof CliError) return { text: `error: ${error.message}`, exitCode: error.exitCode };
+  if (error instanceof UnreachableError)
+    return { text: `error: ${error.message}`, exitCode: exitCode.unreachable };
+  if (error instanceof ApiError) return { text: apiText(error), exitCode: exitCode.failed };
+  if (error instanceof Error) return { text: `error: ${error.message}`, exitCode: exitCode.failed };
+  return { text: `error: ${String(error)}`, exitCode: exitCode.failed };
+}
+
+/** kubectl's words: Error from server (NotFound): ... */
+export function apiText(error: ApiError): string {
+  if (error.reason === 'Invalid' || error.reason === 'BadRequest') {
+    const causes = error.details?.causes ?? [];
+    if (causes.length > 1) {
+      const lines = causes.map(
+        ({ field, message }) => `  ${field === undefined ? '' : `${field}: `}${message}`,
+      );
+      const head = `${error.details?.kind ?? 'object'} ${JSON.stringify(error.details?.name ?? '')} is invalid`;
+      return [`Error from server (${error.reason}): ${head}:`, ...lines].join('\n');
+    }
+  }
+  return `Error from server (${error.reason}): ${error.message}`;
+}

@@ -1,0 +1,100 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Source } from '../api/manifest.ts';
+import type { Cli } from './cli.ts';
+import { CliError, UsageError } from './failure.ts';
+
+/** More than this is no manifest, from wherever it comes. Folders may hold any number of files. */
+const maxBytes = 64 * 1024 * 1024;
+
+/** Reads what -f names: files, folders, http(s) URLs, `-` for standard input. Fails with all that cannot be read. */
+export async function readSources(
+  filenames: readonly string[] | undefined,
+  recursive: boolean,
+  cli: Pick<Cli, 'stdin' | 'signal'>,
+): Promise<Source[]> {
+  if (filenames === undefined || filenames.length === 0) {
+    throw new UsageError('say what to read: -f FILE, -f FOLDER, -f URL, or -f - for standard input');
+  }
+  const sources: Source[] = [];
+  const problems: string[] = [];
+  for (const name of filenames) {
+    try {
+      if (name === '-') sources.push({ name: '<stdin>', bytes: await cli.stdin() });
+      else if (/^https?:\/\//.test(name)) sources.push(await download(name, cli.signal));
+      else sources.push(...fromDisk(name, recursive));
+    } catch (error) {
+      problems.push(error instanceof CliError ? error.message : `${name}: ${String(error)}`);
+    }
+  }
+  if (problems.length > 0) throw new CliError(problems.join('\nerror: '));
+  return sources;
+}
+
+function fromDisk(name: string, recursive: boolean): Source[] {
+  if (statOf(name).isDirectory()) {
+    const found = filesBelow(name, recursive);
+    if (found.length > 0) return found.map(readOne);
+    const hint = recursive ? '' : ' (folders in it are read with -R)';
+    throw new CliError(`${name}: no .yaml, .yml or .json file in this folder${hint}`);
+  }
+  return [readOne(name)];
+}
+
+function filesBelow(folder: string, recursive: boolean): string[] {
+  const entries = readdirSync(folder, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1));
+  return entries.flatMap((entry) => {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) return recursive ? filesBelow(path, true) : [];
+    return /\.(ya?ml|json)$/.test(entry.name) ? [path] : [];
+  });
+}
+
+function statOf(path: string) {
+  try {
+    return statSync(path);
+  } catch (cause) {
+    throw new CliError(
+      (cause as NodeJS.ErrnoException).code === 'ENOENT' // statSync fails with nothing else
+        ? `the path ${JSON.stringify(path)} does not exist`
+        : `${path} cannot be read: ${String(cause)}`,
+      { cause },
+    );
+  }
+}
+
+function readOne(path: string): Source {
+  const { size } = statOf(path);
+  if (size > maxBytes) throw new CliError(`${path}: ${size} bytes, expected at most ${maxBytes}`);
+  try {
+    return { name: path, bytes: readFileSync(path) };
+  } catch (cause) {
+    throw new CliError(`${path} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      cause,
+    });
+  }
+}
+
+async function download(url: string, interrupted: AbortSignal): Promise<Source> {
+  const signal = AbortSignal.any([interrupted, AbortSignal.timeout(30_000)]);
+  let response: Response;
+  try {
+    response = await fetch(url, { signal });
+  } catch (cause) {
+    const why =
+      cause instanceof Error ? (cause.cause instanceof Error ? cause.cause.message : cause.message) : '';
+    throw new CliError(`${url} cannot be read: ${why}`, { cause });
+  }
+  if (!response.ok)
+    throw new CliError(
+      `${url} cannot be read: the server answered ${response.status} ${response.statusText}`,
+    );
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for await (const part of response.body ?? []) {
+    size += part.length;
+    if (size > maxBytes) throw new CliError(`${url}: more than ${maxBytes} bytes`);
+    parts.push(part);
+  }
+  return { name: url, bytes: Buffer.concat(parts) };
+}

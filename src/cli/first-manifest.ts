@@ -1,0 +1,39 @@
+/** What `agentctl init` writes. A test validates it. */
+export const firstManifest = `# An agent: what to run. Apply it with: agentctl apply -f agents.yaml
+apiVersion: agentctl.dev/v1
+kind: Agent
+metadata:
+  name: hello
+spec:
+  template:
+    # With an image it runs in a container, without one as a process of this host.
+    # image: python:3.13-slim
+    command: [sh, -c, 'while true; do echo "hello from $AGENTCTL_INSTANCE, run $AGENTCTL_RUN"; sleep 5; done']
+    env:
+      - name: GREETING
+        value: hello
+      # A key of a Secret: agentctl create secret generic model --from-literal=API_KEY=...
+      # - name: API_KEY
+      #   valueFrom:
+      #     secretKeyRef: { name: model, key: API_KEY }
+    # resources:
+    #   limits: { cpu: "1", memory: 512Mi }
+  # How many copies.
+  replicas: 1
+  # When it counts as Ready. Without this: while it runs.
+  # readiness:
+  #   log: { pattern: hello }
+  # The rules by which it runs. Every field has a default: agentctl explain policy.spec
+  policy:
+    restart:
+      on: Always # or OnFailure, Never
+      # maxRestarts: 5 # within the window; then it is Failed until agentctl resume
+      # window: 10m
+    backoff:
+      schedule: [1s, 2s, 4s, 8s, 16s, 32s, 60s]
+    # A fresh start every night, once it has been idle for an hour.
+    # scheduledRestart:
+    #   cron: "30 4 * * *"
+    #   timezone: Europe/Berlin
+    #   whenIdleFor: 1h
+`;

@@ -1,0 +1,128 @@
+import { readFileSync } from 'node:fs';
+import { isApiError } from '../../api/errors.ts';
+import type { KindInfo } from '../../api/kinds.ts';
+import type { AnyObject } from '../../api/objects.ts';
+import type { Cli, Client } from '../cli.ts';
+import { CliError, exitCode, tell, UsageError } from '../failure.ts';
+import { namespaceOf } from '../options.ts';
+import { type Format, parseFormat } from '../print/format.ts';
+import { formatObjects, withoutManagedFields } from '../print/objects.ts';
+import { parseTargets, type Target } from '../targets.ts';
+import type { GetOptions } from './options.ts';
+import { getTables } from './tables.ts';
+
+/** All that is asked for of one kind: by these names, or without names all. */
+export interface Ask {
+  info: KindInfo;
+  names: readonly string[];
+}
+
+/** Where to look; without a namespace in all of them. */
+export interface Scope {
+  namespace?: string | undefined;
+  labelSelector?: string;
+  fieldSelector?: string;
+}
+
+export async function get(words: readonly string[], options: GetOptions, cli: Cli): Promise<void> {
+  const format = parseFormat(options.output, readText);
+  const asks = group(parseTargets(words));
+  const scope = scopeOf(options, cli);
+  if (
+    asks.some(({ names }) => names.length > 0) &&
+    (scope.labelSelector ?? scope.fieldSelector) !== undefined
+  ) {
+    throw new UsageError('a name and a selector exclude each other: leave out one of them');
+  }
+  if (options.allNamespaces === true && asks.some(({ info, names }) => names.length > 0 && info.namespaced)) {
+    throw new UsageError('a name needs one namespace: leave out --all-namespaces or the name');
+  }
+  const client = await cli.connect(options);
+  if (options.watch === true || options.watchOnly === true) {
+    const { watch } = await import('./watch.ts');
+    return watch(client, asks, scope, format, options, cli);
+  }
+  if (format.type === 'table') return getTables(client, asks, scope, { ...options, wide: format.wide }, cli);
+  await getObjects(client, asks, scope, format, options, cli);
+}
+
+async function getObjects(
+  client: Client,
+  asks: readonly Ask[],
+  scope: Scope,
+  format: Exclude<Format, { type: 'table' }>,
+  options: GetOptions,
+  cli: Cli,
+): Promise<void> {
+  const { objects, failures } = await fetchObjects(client, asks, scope, options);
+  const shown = options.showManagedFields === true ? objects : objects.map(withoutManagedFields);
+  if (options.sortBy !== undefined) {
+    const { sortByPath } = await import('../print/jsonpath.ts');
+    sortByPath(shown, options.sortBy, (object) => object);
+  }
+  const single = asks.length === 1 && asks[0]?.names.length === 1;
+  if (!(single && shown.length === 0)) cli.out(await formatObjects(format, shown, single, options.headers));
+  tellFailures(failures, cli);
+}
+
+async function fetchObjects(client: Client, asks: readonly Ask[], scope: Scope, options: GetOptions) {
+  const objects: AnyObject[] = [];
+  const failures: unknown[] = [];
+  for (const { info, names } of asks) {
+    if (names.length === 0) {
+      const list = await client.list(info.kind, info.namespaced ? scope : { ...scope, namespace: undefined });
+      // Items of a list say neither their kind nor their apiVersion on Kubernetes' wire.
+      objects.push(
+        ...list.items.map((item) => ({ ...item, apiVersion: info.apiVersion, kind: info.kind }) as AnyObject),
+      );
+    }
+    for (const name of names) {
+      try {
+        objects.push(await client.get(info.kind, { namespace: scope.namespace, name }));
+      } catch (error) {
+        if (!(options.ignoreNotFound === true && isApiError(error, 'NotFound'))) failures.push(error);
+      }
+    }
+  }
+  return { objects, failures };
+}
+
+/** What could be had has been printed; what could not is told after it. */
+export function tellFailures(failures: readonly unknown[], cli: Cli): void {
+  const [first, ...rest] = failures;
+  if (first === undefined) return;
+  const unreachable = failures.find((error) => tell(error).exitCode === exitCode.unreachable);
+  if (unreachable !== undefined) throw unreachable;
+  if (rest.length === 0) throw first;
+  for (const error of failures) cli.err(`${tell(error).text}\n`);
+  cli.exitCode = exitCode.failed;
+}
+
+export function scopeOf(
+  options: Pick<GetOptions, 'namespace' | 'allNamespaces' | 'selector' | 'fieldSelector'>,
+  cli: Cli,
+): Scope {
+  return {
+    ...(options.allNamespaces === true ? {} : { namespace: namespaceOf(options, cli.environment) }),
+    ...(options.selector === undefined ? {} : { labelSelector: options.selector }),
+    ...(options.fieldSelector === undefined ? {} : { fieldSelector: options.fieldSelector }),
+  };
+}
+
+/** Joins names of the same kind, in the order in which the kinds came. */
+export function group(targets: readonly Target[]): Ask[] {
+  const asks = new Map<KindInfo, string[]>();
+  for (const { info, name } of targets) {
+    const names = asks.get(info) ?? [];
+    asks.set(info, name === undefined ? names : [...names, name]);
+  }
+  return [...asks].map(([info, names]) => ({ info, names }));
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (cause) {
+    throw new CliError(`${file} cannot be read: ${tell(cause).text.replace(/^error: /, '')}`, { cause });
+  }
+}

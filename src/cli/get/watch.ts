@@ -1,0 +1,94 @@
+import type { AnyObject } from '../../api/objects.ts';
+import type { Cli, Client } from '../cli.ts';
+import { UsageError } from '../failure.ts';
+import type { Format } from '../print/format.ts';
+import { formatObjects, withoutManagedFields } from '../print/objects.ts';
+import { tableWithWidths } from '../print/table.ts';
+import type { Ask, Scope } from './get.ts';
+import type { GetOptions } from './options.ts';
+import { cellsOf, headerOf } from './tables.ts';
+
+/** Prints what is there, then a line for each change, until Ctrl-C. */
+export async function watch(
+  client: Client,
+  asks: readonly Ask[],
+  scope: Scope,
+  format: Format,
+  options: GetOptions,
+  cli: Cli,
+): Promise<void> {
+  const [ask, second] = asks;
+  if (ask === undefined || second !== undefined || ask.names.length > 1) {
+    throw new UsageError('a watch takes one kind, or one object: agentctl get agents -w');
+  }
+  const [name] = ask.names;
+  const selected = {
+    ...scope,
+    namespace: ask.info.namespaced ? scope.namespace : undefined,
+    ...(name === undefined ? {} : { fieldSelector: `metadata.name=${name}` }),
+  };
+  if (format.type === 'table')
+    await watchTable(client, ask, selected, { ...options, wide: format.wide }, cli);
+  else await watchObjects(client, ask, selected, format, options, cli);
+}
+
+async function watchTable(
+  client: Client,
+  { info, names }: Ask,
+  selected: Scope,
+  look: GetOptions & { wide: boolean },
+  cli: Cli,
+): Promise<void> {
+  const namespaces = look.allNamespaces === true && info.namespaced;
+  let widths: number[] = [];
+  let begun = false;
+  const print = (
+    columns: Parameters<typeof cellsOf>[0],
+    rows: readonly Parameters<typeof cellsOf>[1][],
+  ): void => {
+    if (rows.length === 0) return;
+    const body = rows.map((row) => cellsOf(columns, row, info, look));
+    const whole = begun || !look.headers ? body : [headerOf(columns, look, namespaces), ...body];
+    const printed = tableWithWidths(whole, '', widths);
+    widths = printed.widths;
+    begun = true;
+    cli.out(printed.text);
+  };
+  const [name] = names;
+  if (name !== undefined) await client.get(info.kind, { namespace: selected.namespace, name }); // NotFound ends it
+  const first = await client.tables.list(info.kind, selected);
+  if (look.watchOnly !== true) print(first.columnDefinitions, first.rows);
+  const { resourceVersion } = first.metadata;
+  for await (const event of client.tables.watch(info.kind, {
+    ...selected,
+    resourceVersion,
+    signal: cli.signal,
+  })) {
+    if (event.type !== 'BOOKMARK') print(first.columnDefinitions, event.object.rows);
+  }
+}
+
+async function watchObjects(
+  client: Client,
+  { info }: Ask,
+  selected: Scope,
+  format: Exclude<Format, { type: 'table' }>,
+  options: GetOptions,
+  cli: Cli,
+): Promise<void> {
+  let headers = options.headers;
+  const print = async (object: AnyObject): Promise<void> => {
+    const shown = options.showManagedFields === true ? object : withoutManagedFields(object);
+    const text = await formatObjects(format, [shown], true, headers);
+    headers = false;
+    cli.out(format.type === 'yaml' ? `---\n${text}` : format.type === 'jsonpath' ? `${text}\n` : text);
+  };
+  const first = await client.list(info.kind, selected);
+  for (const item of options.watchOnly === true ? [] : first.items) {
+    await print({ ...item, apiVersion: info.apiVersion, kind: info.kind } as AnyObject); // a list names its kind once
+  }
+  const { resourceVersion } = first.metadata;
+  for await (const event of client.watch(info.kind, { ...selected, resourceVersion, signal: cli.signal })) {
+    if (event.type !== 'BOOKMARK') await print(event.object);
+  }
+}

@@ -1,0 +1,68 @@
+import { formatManifestError, type ManifestDocument, parseManifests } from '../api/manifest.ts';
+import type { AnyObject, New, ObjectKey } from '../api/objects.ts';
+import type { Cli } from './cli.ts';
+import { CliError } from './failure.ts';
+import { readSources } from './files.ts';
+import { type GlobalOptions, namespaceOf } from './options.ts';
+import { objectName } from './targets.ts';
+
+export interface FileOptions extends GlobalOptions {
+  filename?: string[];
+  recursive?: boolean;
+}
+
+/** One document of a set, ready to be sent. */
+export interface Manifest {
+  document: ManifestDocument;
+  info: ManifestDocument['info'];
+  /** With the namespace that it is meant for. */
+  object: New<AnyObject>;
+  key: ObjectKey;
+  /** `agent.agentctl.dev/web` */
+  text: string;
+}
+
+/** Reads and checks all documents that -f names. Fails with every error of every document. */
+export async function readManifests(options: FileOptions, cli: Cli): Promise<Manifest[]> {
+  const sources = await readSources(options.filename, options.recursive === true, cli);
+  const namespace = namespaceOf(options, cli.environment);
+  const { documents, errors } = parseManifests(sources, { namespace });
+  const unnamed = documents.filter(({ name }) => name === undefined);
+  const clashes =
+    options.namespace === undefined
+      ? []
+      : documents.filter(
+          ({ info, namespace: own }) => info.namespaced && own !== undefined && own !== options.namespace,
+        );
+  const texts = [
+    ...errors.map(formatManifestError),
+    ...unnamed.map(
+      (document) => `${place(document, ['metadata'])}: metadata.name: is missing, and apply needs it`,
+    ),
+    ...clashes.map(
+      (document) =>
+        `${place(document, ['metadata', 'namespace'])}: metadata.namespace: found ${JSON.stringify(document.namespace)}, but -n asks for ${JSON.stringify(options.namespace)}`,
+    ),
+  ];
+  if (texts.length > 0) throw new CliError(texts.join('\nerror: '));
+  return documents.map((document) => manifestOf(document, namespace));
+}
+
+function place(document: ManifestDocument, path: string[]): string {
+  const { line, column } = document.locate(path);
+  return `${document.source}:${line}:${column}: ${document.info.kind}/${document.name ?? '?'}`;
+}
+
+function manifestOf(document: ManifestDocument, fallback: string): Manifest {
+  const { info, name = '' } = document;
+  const object = document.object as New<AnyObject>; // validated against the kind's schema
+  const namespace = info.namespaced ? (document.namespace ?? fallback) : undefined;
+  const { namespace: _, ...metadata } = object.metadata;
+  return {
+    document,
+    info,
+    object: { ...object, metadata: namespace === undefined ? metadata : { ...metadata, namespace } },
+    key: namespace === undefined ? { name } : { namespace, name },
+    text: objectName(info, name),
+  };
+}

@@ -1,0 +1,85 @@
+import type { Command } from 'commander';
+import type { Cli } from './cli.ts';
+import { examples } from './examples.ts';
+import { CliError, UsageError } from './failure.ts';
+import { tellFailures } from './get/get.ts';
+import { fieldManager } from './patching.ts';
+import { type SelectOptions, select } from './select.ts';
+import { parseTargets } from './targets.ts';
+
+interface MarkOptions extends SelectOptions {
+  overwrite?: boolean;
+  list?: boolean;
+}
+
+/** `label` and `annotate` are the same verb for two fields of the metadata. */
+export function defineMarking(
+  command: Command,
+  cli: Cli,
+  field: 'labels' | 'annotations',
+  done: string,
+  example: string,
+): void {
+  command
+    .argument('<kind/name...>', `objects, then key=value to set or key- to remove`)
+    .option('-l, --selector <labels>', 'objects with these labels')
+    .option('--all', 'all objects of that kind')
+    .option('--overwrite', `change ${field} that have another value`)
+    .option('--list', `print the ${field}`)
+    .action((words: string[], options: MarkOptions) => mark(words, options, cli, field, done));
+  const verb = command.name();
+  examples(
+    command,
+    ['Set', `agentctl ${verb} agent web ${example}`],
+    ['Remove', `agentctl ${verb} agent/web ${example.split('=')[0]}-`],
+  );
+}
+
+async function mark(
+  words: readonly string[],
+  options: MarkOptions,
+  cli: Cli,
+  field: 'labels' | 'annotations',
+  done: string,
+): Promise<void> {
+  const isChange = (word: string): boolean => word.includes('=') || word.endsWith('-');
+  const changes = words.filter(isChange).map(parseChange);
+  if (changes.length === 0 && options.list !== true) {
+    throw new UsageError(`say what to set: key=value, or key- to remove it`);
+  }
+  const client = await cli.connect(options, { start: true });
+  const selected = await select(client, parseTargets(words.filter((word) => !isChange(word))), options, cli);
+  const failures: unknown[] = [];
+  for (const { info, key, text } of selected) {
+    try {
+      const before = await client.get(info.kind, key);
+      const now = before.metadata[field] ?? {};
+      if (options.list === true) {
+        cli.out(
+          Object.entries(now)
+            .map(([name, value]) => `${name}=${value}\n`)
+            .join(''),
+        );
+        continue;
+      }
+      const taken = changes.find(([name, value]) => value !== null && (now[name] ?? value) !== value);
+      if (taken !== undefined && options.overwrite !== true) {
+        const [name] = taken;
+        throw new CliError(`${text} has ${name}=${now[name]} already; --overwrite changes it`);
+      }
+      const body = { metadata: { [field]: Object.fromEntries(changes) } };
+      const after = await client.patch(info.kind, key, { type: 'merge', body }, { fieldManager });
+      const changed = before.metadata.resourceVersion !== after.metadata.resourceVersion;
+      cli.out(`${text} ${changed ? done : `not ${done}`}\n`);
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  tellFailures(failures, cli);
+}
+
+/** null removes the key. */
+function parseChange(word: string): [name: string, value: string | null] {
+  const [, name, value] = /^([^=]+)=(.*)$/s.exec(word) ?? [];
+  return name === undefined || value === undefined ? [word.slice(0, -1), null] : [name, value];
+}

@@ -1,0 +1,79 @@
+import { type Command, Option } from 'commander';
+import { UsageError } from './failure.ts';
+
+/** Flags that every verb takes. */
+export interface GlobalOptions {
+  namespace?: string;
+  stateDir?: string;
+  socket?: string;
+  requestTimeout?: string;
+  /** --no-start makes it false. */
+  start: boolean;
+  debug?: boolean;
+}
+
+/** Takes a value; the verb may stand behind it. */
+export const globalFlagsWithValue: ReadonlySet<string> = new Set([
+  '-n',
+  '--namespace',
+  '--state-dir',
+  '--socket',
+  '--request-timeout',
+]);
+
+export function addGlobalOptions(command: Command): Command {
+  return command
+    .optionsGroup('Global options:')
+    .option('-n, --namespace <name>', 'the namespace to work in (default: $AGENTCTL_NAMESPACE, else default)')
+    .option('--state-dir <folder>', "the controller's state folder ($AGENTCTL_STATE_DIR)")
+    .option('--socket <path>', "the controller's socket, in place of the state folder's ($AGENTCTL_SOCKET)")
+    .option('--request-timeout <duration>', 'give up on a single request after this long, as in 30s')
+    .option('--no-start', 'never start a controller in the background')
+    .option('--debug', 'tell more of what is done, and of errors where they arose')
+    .helpOption('-h, --help', 'show this help');
+}
+
+export function namespaceOf(
+  options: Pick<GlobalOptions, 'namespace'>,
+  environment: Readonly<Record<string, string | undefined>>,
+): string {
+  return options.namespace ?? environment.AGENTCTL_NAMESPACE ?? 'default';
+}
+
+/** A flag that is given more than once or with commas. */
+export const collect = (value: string, earlier: string[] | undefined): string[] => [
+  ...(earlier ?? []),
+  value,
+];
+
+/** `choices` as commander checks them, with the flag's text. */
+export const choice = (flags: string, description: string, choices: readonly string[]): Option =>
+  new Option(flags, description).choices([...choices]);
+
+/** Parses a whole number for a flag. */
+export function wholeNumber(flag: string): (value: string) => number {
+  return (value) => {
+    if (!/^-?\d+$/.test(value))
+      throw new UsageError(`${flag}: found ${JSON.stringify(value)}, expected a whole number`);
+    return Number(value);
+  };
+}
+
+const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** Parses 90s, 1h30m, 250ms or a number of seconds, for a flag. Answers milliseconds. */
+export function duration(flag: string): (value: string) => number {
+  return (value) => {
+    if (/^\d+(\.\d+)?$/.test(value)) return Number(value) * 1000;
+    if (!/^(\d+(\.\d+)?(ms|s|m|h|d))+$/.test(value)) {
+      throw new UsageError(
+        `${flag}: found ${JSON.stringify(value)}, expected a duration such as 90s, 15m or 1h30m`,
+      );
+    }
+    let total = 0;
+    for (const [, count, unit = 's'] of value.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/g)) {
+      total += Number(count) * (units[unit] ?? 0);
+    }
+    return total;
+  };
+}

@@ -1,0 +1,57 @@
+import { kindInfo } from '../../api/kinds.ts';
+import type { AnyObject } from '../../api/objects.ts';
+import { objectName } from '../targets.ts';
+import type { Format } from './format.ts';
+import { table } from './table.ts';
+
+/** Prints objects in any format but a table. `single`: one object was asked for by name, so it is not wrapped in a List. */
+export async function formatObjects(
+  format: Exclude<Format, { type: 'table' }>,
+  objects: readonly AnyObject[],
+  single: boolean,
+  headers = true,
+): Promise<string> {
+  const [first] = objects;
+  const whole = single && first !== undefined ? first : listOf(objects);
+  switch (format.type) {
+    case 'name':
+      return objects.map((object) => `${objectName(kindInfo(object.kind), object.metadata.name)}\n`).join('');
+    case 'json':
+      return `${JSON.stringify(whole, null, 4)}\n`;
+    case 'yaml':
+      return await yamlText(whole);
+    case 'jsonpath': {
+      const { evaluateTemplate } = await import('./jsonpath.ts');
+      return evaluateTemplate(format.template, whole);
+    }
+    case 'columns': {
+      const { columnText } = await import('./jsonpath.ts');
+      const rows = objects.map((object) => format.columns.map(({ path }) => columnText(path, object)));
+      return table(headers ? [format.columns.map(({ header }) => header), ...rows] : rows);
+    }
+  }
+}
+
+export const listOf = (items: readonly AnyObject[]): object => ({
+  apiVersion: 'v1',
+  items,
+  kind: 'List',
+  metadata: { resourceVersion: '' },
+});
+
+/** As kubectl prints YAML: keys sorted, lists not indented, no line folded. */
+export async function yamlText(value: object): Promise<string> {
+  const { stringify } = await import('yaml');
+  return stringify(value, {
+    sortMapEntries: true,
+    indentSeq: false,
+    lineWidth: 0,
+    aliasDuplicateObjects: false,
+  });
+}
+
+/** Without managedFields, which nobody wants to see unless asked for. */
+export function withoutManagedFields<T extends AnyObject>(object: T): T {
+  const { managedFields: _, ...metadata } = object.metadata;
+  return { ...object, metadata };
+}

@@ -1,0 +1,28 @@
+import type { AnyObject } from '../../api/objects.ts';
+import type { Judgement } from '../wait/until.ts';
+
+/** Whether all instances of an Agent are Ready on the newest spec, as kubectl judges a Deployment. */
+export function judgeRollout(object: AnyObject | undefined): Judgement {
+  if (object === undefined || object.kind !== 'Agent') return { never: 'it was deleted' };
+  const { metadata, spec, status = {} } = object;
+  const condition = (type: string) => status.conditions?.find((each) => each.type === type);
+  if ((status.observedGeneration ?? 0) < (metadata.generation ?? 0))
+    return { pending: 'the spec update is to be observed' };
+  const [accepted, progressing] = [condition('Accepted'), condition('Progressing')];
+  if (accepted?.status === 'False') return { never: `${accepted.reason}: ${accepted.message}` };
+  if (spec.suspend) return { never: `it is suspended; agentctl resume ${metadata.name} lets it run` };
+  if (progressing?.status === 'False' && progressing.reason === 'ProgressDeadlineExceeded') {
+    return { never: `${progressing.reason}: ${progressing.message}` };
+  }
+  const { updatedReplicas = 0, readyReplicas = 0, replicas = 0 } = status;
+  if (updatedReplicas < spec.replicas) {
+    return { pending: `${updatedReplicas} of ${spec.replicas} instances are on the newest revision` };
+  }
+  if (replicas > spec.replicas)
+    return { pending: `${replicas - spec.replicas} old instances are being removed` };
+  if (status.phase === 'Failed')
+    return { never: [status.phase, status.reason, status.message].filter(Boolean).join(': ') };
+  if (readyReplicas < spec.replicas)
+    return { pending: `${readyReplicas} of ${spec.replicas} instances are Ready` };
+  return 'met';
+}

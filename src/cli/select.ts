@@ -1,0 +1,57 @@
+import type { KindInfo } from '../api/kinds.ts';
+import type { AnyObject, ObjectKey } from '../api/objects.ts';
+import type { Cli, Client } from './cli.ts';
+import { UsageError } from './failure.ts';
+import { type GlobalOptions, namespaceOf } from './options.ts';
+import { objectName, type Target } from './targets.ts';
+
+export interface SelectOptions extends GlobalOptions {
+  selector?: string;
+  all?: boolean;
+  allNamespaces?: boolean;
+  fieldSelector?: string;
+}
+
+/** One object that a verb works on. */
+export interface Selected {
+  info: KindInfo;
+  key: ObjectKey;
+  /** `agent.agentctl.dev/web` */
+  text: string;
+}
+
+export function selectedOf(info: KindInfo, name: string, namespace: string | undefined): Selected {
+  const key = info.namespaced && namespace !== undefined ? { namespace, name } : { name };
+  return { info, key, text: objectName(info, name) };
+}
+
+/** What the operands name, and what a selector or --all finds. Names are not looked up. */
+export async function select(
+  client: Client,
+  targets: readonly Target[],
+  options: SelectOptions,
+  cli: Cli,
+): Promise<Selected[]> {
+  const namespace = namespaceOf(options, cli.environment);
+  const selected: Selected[] = [];
+  for (const { info, name } of targets) {
+    if (name !== undefined) {
+      if (options.allNamespaces === true && info.namespaced) {
+        throw new UsageError('a name needs one namespace: leave out --all-namespaces or the name');
+      }
+      selected.push(selectedOf(info, name, namespace));
+      continue;
+    }
+    if (options.selector === undefined && options.fieldSelector === undefined && options.all !== true) {
+      throw new UsageError(`say which ${info.plural}: names, -l with labels, or --all`);
+    }
+    const found = await client.list(info.kind, {
+      namespace: info.namespaced && options.allNamespaces !== true ? namespace : undefined,
+      labelSelector: options.selector,
+      fieldSelector: options.fieldSelector,
+    });
+    const items: readonly AnyObject[] = found.items;
+    selected.push(...items.map(({ metadata }) => selectedOf(info, metadata.name, metadata.namespace)));
+  }
+  return selected;
+}

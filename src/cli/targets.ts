@@ -1,0 +1,70 @@
+import { findKind, type KindInfo, kindInfo, kindWords } from '../api/kinds.ts';
+import { nearest } from '../api/nearest.ts';
+import { UsageError } from './failure.ts';
+
+/** One object by name, or all of a kind. */
+export interface Target {
+  info: KindInfo;
+  name?: string;
+}
+
+/** What `all` stands for, as kubectl's category: what a user works with, not what it refers to. */
+const all = ['Agent', 'Instance', 'Policy'] as const;
+
+/** Reads operands in kubectl's grammar: `agents`, `agents web db`, `agent/web policy/slow`, `agents,policies`, `all`. */
+export function parseTargets(words: readonly string[]): Target[] {
+  const [first, ...names] = words;
+  if (first === undefined) {
+    throw new UsageError(
+      "say what: a kind (agents), a kind and a name (agent web), or both in one (agent/web). See 'agentctl api-resources' for the kinds.",
+    );
+  }
+  if (words.some((word) => word.includes('/'))) return words.map(slashed);
+  const kinds = kindsOf(first);
+  if (names.length === 0) return kinds.map((info) => ({ info }));
+  return kinds.flatMap((info) => names.flatMap((name) => name.split(',')).map((name) => ({ info, name })));
+}
+
+/** As parseTargets, where a name without a kind is an agent's: `web`, `agent/web`, `agent web`. */
+export function parseAgentTargets(words: readonly string[]): Target[] {
+  const [first = ''] = words;
+  if (words.length > 0 && !words.some((word) => word.includes('/')) && !first.includes(',')) {
+    const info = findKind(first);
+    if (info === undefined || (words.length === 1 && first !== info.plural)) {
+      return words.map((name) => ({ info: kindInfo('Agent'), name }));
+    }
+  }
+  return parseTargets(words);
+}
+
+function slashed(word: string): Target {
+  const [kind = '', name = '', ...more] = word.split('/');
+  if (kind === '' || name === '' || more.length > 0) {
+    throw new UsageError(
+      `found ${JSON.stringify(word)}, expected kind/name, as in agent/web, for every object`,
+    );
+  }
+  return { info: kindFor(kind), name };
+}
+
+function kindsOf(words: string): KindInfo[] {
+  const infos = words.split(',').flatMap((word) => (word === 'all' ? all.map(kindInfo) : [kindFor(word)]));
+  return [...new Set(infos)];
+}
+
+export function kindFor(word: string): KindInfo {
+  const info = findKind(word);
+  if (info !== undefined) return info;
+  const meant = nearest(word, kindWords());
+  const hint = meant === undefined ? '.' : `; did you mean ${JSON.stringify(meant)}?`;
+  throw new UsageError(
+    `the server doesn't have a resource type ${JSON.stringify(word)}${hint} See 'agentctl api-resources'.`,
+  );
+}
+
+/** `agent.agentctl.dev/web`, `secret/key`: as kubectl names an object. */
+export const objectName = (info: Pick<KindInfo, 'singular' | 'group'>, name: string): string =>
+  `${kindName(info)}/${name}`;
+
+export const kindName = (info: Pick<KindInfo, 'singular' | 'group'>): string =>
+  info.group === '' ? info.singular : `${info.singular}.${info.group}`;

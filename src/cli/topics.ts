@@ -1,0 +1,26 @@
+/** `agentctl help <topic>`. */
+export const topics: Readonly<Record<string, string>> = {
+  'exit-codes': `Exit codes, which scripts may rely on:
+
+  0    done
+  1    failed: the message on standard error says why
+  3    the controller is out of reach ('agentctl controller start' starts one)
+  64   the command line is wrong: an unknown verb, kind or flag, or a bad value
+
+  diff
+  0    the manifests and what is are the same
+  1    they differ
+  2+   it failed (3 and 64 as above)
+
+  wait, and apply --wait, delete --wait, rollout status
+  0    the condition is met
+  1    it was not met within --timeout
+  2    it can no longer be met: the message says why
+
+  controller status, as systemctl status
+  0    it runs
+  3    it does not run
+
+  130  interrupted by Ctrl-C
+`,
+};

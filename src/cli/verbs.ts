@@ -1,0 +1,182 @@
+import type { Command } from 'commander';
+import type { Cli } from './cli.ts';
+
+/** A verb's module: `define` adds arguments, options, examples and the action to a command that has its name already. */
+export interface VerbModule {
+  define(command: Command, cli: Cli): void;
+}
+
+export interface Verb {
+  name: string;
+  aliases?: readonly string[];
+  group: string;
+  summary: string;
+  load(): Promise<VerbModule>;
+}
+
+const start = 'Start here:';
+const objects = 'Objects:';
+const agents = 'Agents:';
+const files = 'Manifests:';
+const controller = 'Controller:';
+const other = 'Other:';
+
+/** The only list of verbs. To add one: a file in verbs/, and a line here. */
+export const verbs: readonly Verb[] = [
+  {
+    name: 'init',
+    group: start,
+    summary: 'Write a first manifest to edit',
+    load: () => import('./verbs/init.ts'),
+  },
+  {
+    name: 'apply',
+    group: start,
+    summary: 'Make the objects in files or folders so',
+    load: () => import('./verbs/apply.ts'),
+  },
+  { name: 'get', group: start, summary: 'List objects', load: () => import('./verbs/get.ts') },
+  {
+    name: 'describe',
+    group: start,
+    summary: 'Tell the whole story of an object',
+    load: () => import('./verbs/describe.ts'),
+  },
+  {
+    name: 'logs',
+    aliases: ['log'],
+    group: start,
+    summary: "Show the output of an agent's instances",
+    load: () => import('./verbs/logs.ts'),
+  },
+  { name: 'delete', group: start, summary: 'Delete objects', load: () => import('./verbs/delete.ts') },
+
+  {
+    name: 'suspend',
+    group: agents,
+    summary: 'Stop agents and keep them stopped',
+    load: () => import('./verbs/suspend.ts'),
+  },
+  {
+    name: 'resume',
+    group: agents,
+    summary: 'Let agents run again, after a suspend or after they have failed',
+    load: () => import('./verbs/resume.ts'),
+  },
+  {
+    name: 'rollout',
+    group: agents,
+    summary: 'Follow, restart or undo changes of an agent',
+    load: () => import('./verbs/rollout.ts'),
+  },
+  {
+    name: 'scale',
+    group: agents,
+    summary: 'Set the number of instances',
+    load: () => import('./verbs/scale.ts'),
+  },
+  {
+    name: 'forecast',
+    group: agents,
+    summary: 'Tell what will happen to an agent, and when',
+    load: () => import('./verbs/forecast.ts'),
+  },
+  {
+    name: 'wait',
+    group: agents,
+    summary: 'Wait until a condition is met or can no longer be',
+    load: () => import('./verbs/wait.ts'),
+  },
+  {
+    name: 'events',
+    group: agents,
+    summary: 'List what has happened',
+    load: () => import('./verbs/events.ts'),
+  },
+
+  {
+    name: 'validate',
+    group: files,
+    summary: 'Check manifests without a controller',
+    load: () => import('./verbs/validate.ts'),
+  },
+  {
+    name: 'diff',
+    group: files,
+    summary: 'Tell how manifests differ from what is',
+    load: () => import('./verbs/diff.ts'),
+  },
+  {
+    name: 'plan',
+    group: files,
+    summary: 'Tell what applying manifests would do',
+    load: () => import('./verbs/plan.ts'),
+  },
+  {
+    name: 'explain',
+    group: files,
+    summary: 'Describe the fields of a kind',
+    load: () => import('./verbs/explain.ts'),
+  },
+
+  {
+    name: 'create',
+    group: objects,
+    summary: 'Make a secret, a configmap or a namespace',
+    load: () => import('./verbs/create.ts'),
+  },
+  {
+    name: 'edit',
+    group: objects,
+    summary: 'Change an object in your editor',
+    load: () => import('./verbs/edit.ts'),
+  },
+  {
+    name: 'patch',
+    group: objects,
+    summary: 'Change fields of an object',
+    load: () => import('./verbs/patch.ts'),
+  },
+  { name: 'label', group: objects, summary: 'Set or remove labels', load: () => import('./verbs/label.ts') },
+  {
+    name: 'annotate',
+    group: objects,
+    summary: 'Set or remove annotations',
+    load: () => import('./verbs/annotate.ts'),
+  },
+
+  {
+    name: 'controller',
+    group: controller,
+    summary: 'Start, stop and look after the controller in the background',
+    load: () => import('./verbs/controller.ts'),
+  },
+  {
+    name: 'serve',
+    group: controller,
+    summary: 'Run the controller in the foreground',
+    load: () => import('./verbs/serve.ts'),
+  },
+
+  {
+    name: 'api-resources',
+    group: other,
+    summary: 'List the kinds that there are',
+    load: () => import('./verbs/api-resources.ts'),
+  },
+  {
+    name: 'completion',
+    group: other,
+    summary: 'Print a script that completes words in your shell',
+    load: () => import('./verbs/completion.ts'),
+  },
+  {
+    name: 'version',
+    group: other,
+    summary: 'Show the versions of agentctl and of the controller',
+    load: () => import('./verbs/version.ts'),
+  },
+];
+
+export const findVerb = (name: string): Verb | undefined =>
+  verbs.find((verb) => verb.name === name || verb.aliases?.includes(name) === true);

@@ -1,0 +1,37 @@
+import type { Command } from 'commander';
+import { kinds } from '../../api/kinds.ts';
+import type { Cli } from '../cli.ts';
+import { examples } from '../examples.ts';
+import { choice, type GlobalOptions } from '../options.ts';
+import { table } from '../print/table.ts';
+
+interface Options extends GlobalOptions {
+  headers: boolean;
+  output?: 'name';
+}
+
+export function define(command: Command, cli: Cli): void {
+  command
+    .description('List the kinds that there are. It needs no controller.')
+    .option('--no-headers', 'leave the header line out')
+    .addOption(choice('-o, --output <format>', 'name', ['name']))
+    .action(({ headers, output }: Options) => {
+      const sorted = kinds.toSorted((a, b) => (a.apiVersion + a.plural < b.apiVersion + b.plural ? -1 : 1));
+      if (output === 'name') {
+        return cli.out(
+          sorted
+            .map(({ plural, group }) => `${[plural, group].filter((part) => part !== '').join('.')}\n`)
+            .join(''),
+        );
+      }
+      const rows = sorted.map(({ plural, shortNames, apiVersion, namespaced, kind }) => [
+        plural,
+        shortNames.join(','),
+        apiVersion,
+        String(namespaced),
+        kind,
+      ]);
+      cli.out(table(headers ? [['NAME', 'SHORTNAMES', 'APIVERSION', 'NAMESPACED', 'KIND'], ...rows] : rows));
+    });
+  examples(command, ['Which words does get take?', 'agentctl api-resources']);
+}

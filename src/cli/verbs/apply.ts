@@ -1,0 +1,44 @@
+import type { Command } from 'commander';
+import { type ApplyOptions, apply } from '../apply/apply.ts';
+import type { Cli } from '../cli.ts';
+import { examples } from '../examples.ts';
+import { choice, collect, duration } from '../options.ts';
+
+export function define(command: Command, cli: Cli): void {
+  command
+    .description(
+      'Make the objects in files, folders or URLs so. Nothing is written if any document of the set is wrong.',
+    )
+    .option(
+      '-f, --filename <file>',
+      'a file, a folder, a URL, or - for standard input; may be given again',
+      collect,
+    )
+    .option('-R, --recursive', 'folders with all below them')
+    .addOption(
+      choice('--dry-run [where]', 'write nothing', ['none', 'client', 'server'])
+        .preset('client')
+        .default('none'),
+    )
+    .option('--server-side', 'as it always is; taken for the sake of kubectl scripts')
+    .option('--force-conflicts', 'take over fields that another manager owns')
+    .option('--field-manager <name>', 'who owns the fields that are written', 'agentctl')
+    .option(
+      '--applyset <name>',
+      'keep the list of members in this object: secret/name, configmap/name, or a name of a Secret',
+    )
+    .option('--prune', 'delete members of the apply set that the files no longer name')
+    .option('--wait', 'wait until the agents are Ready')
+    .option('--timeout <duration>', 'wait no longer than this', duration('--timeout'), 120_000)
+    .addOption(
+      choice('-o, --output <format>', 'name, json or yaml of what was written', ['name', 'json', 'yaml']),
+    )
+    .action((options: ApplyOptions) => apply(options, cli));
+  examples(
+    command,
+    ['A file', 'agentctl apply -f agents.yaml'],
+    ['A folder with all below it, and wait until all runs', 'agentctl apply -R -f manifests/ --wait'],
+    ['What would be changed', 'agentctl apply -f agents.yaml --dry-run=server'],
+    ['Delete what the folder no longer names', 'agentctl apply -f manifests/ --prune --applyset=fleet'],
+  );
+}

@@ -1,0 +1,53 @@
+import type { Command } from 'commander';
+import type { Cli } from '../cli.ts';
+import { controllerLogs } from '../controller/logs.ts';
+import { restart, start, stop } from '../controller/run.ts';
+import { status } from '../controller/status.ts';
+import { disable, enable } from '../controller/unit.ts';
+import { examples } from '../examples.ts';
+import { choice, duration, type GlobalOptions, wholeNumber } from '../options.ts';
+
+export function define(command: Command, cli: Cli): void {
+  command.description('Start, stop and look after the controller in the background. Agents outlive it.');
+  command
+    .command('start')
+    .description('Start the controller in the background, and wait until it answers')
+    .action((options: GlobalOptions) => start(options, cli));
+  command
+    .command('stop')
+    .description('Stop the controller, and wait until it has ended. Agents run on, unless --agents.')
+    .option('--agents', 'stop all agents first')
+    .option('--timeout <duration>', 'wait no longer than this', duration('--timeout'), 60_000)
+    .action((options: GlobalOptions & { agents?: boolean; timeout: number }) => stop(options, cli));
+  command
+    .command('restart')
+    .description('Stop the controller and start it again. Agents run on meanwhile.')
+    .option('--timeout <duration>', 'wait no longer than this for its end', duration('--timeout'), 60_000)
+    .action((options: GlobalOptions & { timeout: number }) => restart(options, cli));
+  command
+    .command('status')
+    .description('Tell whether the controller runs (exit code 3 where it does not), and what it looks after')
+    .addOption(choice('-o, --output <format>', 'json or yaml', ['json', 'yaml']))
+    .action((options: GlobalOptions & { output?: 'json' | 'yaml' }) => status(options, cli));
+  command
+    .command('logs')
+    .description("Print the controller's own log")
+    .option('-f, --follow', 'go on with each new line')
+    .option('--tail <lines>', 'only the last lines', wholeNumber('--tail'))
+    .action((options: GlobalOptions & { follow?: boolean; tail?: number }) => controllerLogs(options, cli));
+  command
+    .command('enable')
+    .description('Write a systemd unit that starts the controller at boot and keeps it running')
+    .option('--print', 'only print the unit')
+    .action((options: GlobalOptions & { print?: boolean }) => enable(options, cli));
+  command
+    .command('disable')
+    .description('Remove the systemd unit again')
+    .action((options: GlobalOptions) => disable(options, cli));
+  examples(
+    command,
+    ['Is it up, and what does it look after?', 'agentctl controller status'],
+    ['Stop everything, agents too', 'agentctl controller stop --agents'],
+    ['At every boot', 'agentctl controller enable'],
+  );
+}

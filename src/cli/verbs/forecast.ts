@@ -1,0 +1,56 @@
+import type { Command } from 'commander';
+import { formatTime, humanDuration } from '../../api/time.ts';
+import type { Cli } from '../cli.ts';
+import { examples } from '../examples.ts';
+import { UsageError } from '../failure.ts';
+import { choice, duration, type GlobalOptions, namespaceOf } from '../options.ts';
+import { table } from '../print/table.ts';
+import { parseAgentTargets } from '../targets.ts';
+
+interface ForecastOptions extends GlobalOptions {
+  until: number;
+  output?: 'json';
+}
+
+const day = 24 * 3600 * 1000;
+
+export function define(command: Command, cli: Cli): void {
+  command
+    .description(
+      'Tell what will happen to an agent by time alone, and when: restarts, ends of backoffs and waits.',
+    )
+    .argument('<agent>', 'web or agent/web')
+    .option('--until <duration>', 'how far to look', duration('--until'), 7 * day)
+    .addOption(choice('-o, --output <format>', 'json', ['json']))
+    .action((name: string, options: ForecastOptions) => forecast(name, options, cli));
+  examples(
+    command,
+    ['The next week', 'agentctl forecast web'],
+    ['The next two months', 'agentctl forecast web --until=1440h'],
+  );
+}
+
+async function forecast(name: string, options: ForecastOptions, cli: Cli): Promise<void> {
+  const [target] = parseAgentTargets([name]);
+  if (target?.name === undefined || target.info.kind !== 'Agent') {
+    throw new UsageError(`found ${JSON.stringify(name)}, expected an agent: agentctl forecast web`);
+  }
+  const now = cli.clock.now();
+  const client = await cli.connect(options);
+  const key = { namespace: namespaceOf(options, cli.environment), name: target.name };
+  const entries = await client.forecast(key, { until: now + options.until });
+  if (options.output === 'json') return cli.out(`${JSON.stringify(entries, null, 2)}\n`);
+  if (entries.length === 0) {
+    return cli.out(
+      `nothing happens to agent ${target.name} by itself within ${humanDuration(options.until)}\n`,
+    );
+  }
+  const rows = entries.map(({ at, what, instance = '', message }) => [
+    formatTime(at),
+    humanDuration(Math.max(0, at - now)),
+    what,
+    instance,
+    message,
+  ]);
+  cli.out(table([['WHEN', 'IN', 'WHAT', 'INSTANCE', 'WHY'], ...rows]));
+}

@@ -1,0 +1,34 @@
+import type { Command } from 'commander';
+import type { Cli } from '../cli.ts';
+import { examples } from '../examples.ts';
+import { type FileOptions, readManifests } from '../manifests.ts';
+import { choice, collect } from '../options.ts';
+
+export function define(command: Command, cli: Cli): void {
+  command
+    .description('Tell what the controller would do were these manifests applied. Nothing is written.')
+    .option(
+      '-f, --filename <file>',
+      'a file, a folder, a URL, or - for standard input; may be given again',
+      collect,
+    )
+    .option('-R, --recursive', 'folders with all below them')
+    .addOption(choice('-o, --output <format>', 'json', ['json']))
+    .action((options: FileOptions & { output?: 'json' }) => plan(options, cli));
+  examples(command, ['Before an apply', 'agentctl plan -f agents.yaml']);
+}
+
+async function plan(options: FileOptions & { output?: 'json' }, cli: Cli): Promise<void> {
+  const manifests = await readManifests(options, cli);
+  const client = await cli.connect(options);
+  const plans = await client.plan(manifests.map(({ object }) => object));
+  if (options.output === 'json') return cli.out(`${JSON.stringify(plans, null, 2)}\n`);
+  if (plans.every(({ actions }) => actions.length === 0))
+    cli.out('nothing to do: what runs is as the manifests say\n');
+  for (const { agent, text, actions } of plans) {
+    if (actions.length === 0) continue;
+    const namespace =
+      agent.namespace === undefined || agent.namespace === 'default' ? '' : ` (${agent.namespace})`;
+    cli.out(`agent ${agent.name}${namespace}:\n${text.trimEnd().replace(/^/gm, '  ')}\n`);
+  }
+}

@@ -1,0 +1,22 @@
+import type { Command } from 'commander';
+import type { Cli } from '../cli.ts';
+import { examples } from '../examples.ts';
+import { UsageError } from '../failure.ts';
+import { wholeNumber } from '../options.ts';
+import { patchEach } from '../patching.ts';
+import type { SelectOptions } from '../select.ts';
+import { parseAgentTargets } from '../targets.ts';
+
+export function define(command: Command, cli: Cli): void {
+  command
+    .argument('<agent...>', 'web, agent/web, agents')
+    .requiredOption('--replicas <count>', 'how many instances', wholeNumber('--replicas'))
+    .option('-l, --selector <labels>', 'agents with these labels')
+    .option('--all', 'all agents of the namespace')
+    .action((words: string[], options: SelectOptions & { replicas: number }) => {
+      const { replicas } = options;
+      if (replicas < 0) throw new UsageError(`--replicas: found ${replicas}, expected 0 or more`);
+      return patchEach(parseAgentTargets(words), options, cli, 'scaled', () => ({ spec: { replicas } }));
+    });
+  examples(command, ['Three instances', 'agentctl scale web --replicas=3']);
+}

@@ -1,0 +1,32 @@
+import type { Command } from 'commander';
+import type { Cli } from '../cli.ts';
+import { examples } from '../examples.ts';
+import { choice, type GlobalOptions } from '../options.ts';
+
+interface ServeOptions extends GlobalOptions {
+  listen?: string;
+  logLevel: string;
+  drain?: boolean;
+}
+
+export function define(command: Command, cli: Cli): void {
+  command
+    .description(
+      'Run the controller in the foreground until SIGTERM or Ctrl-C. Agents outlive it, and are adopted by the next one.',
+    )
+    .option('--listen <host:port>', 'also listen there, with TLS and bearer tokens')
+    .addOption(
+      choice('--log-level <level>', 'how much is logged', ['debug', 'info', 'warn', 'error']).default('info'),
+    )
+    .option('--drain', 'stop all agents too when it ends')
+    .action(async ({ stateDir, socket, listen, logLevel, drain }: ServeOptions) => {
+      const { runDaemon } = await import('../../daemon/main.ts');
+      const { environment, signal } = cli;
+      await runDaemon({ stateDir, socket, listen, logLevel, drain, environment, signal });
+    });
+  examples(
+    command,
+    ['In a terminal of its own', 'agentctl serve'],
+    ['For kubectl on this machine', 'agentctl serve --listen 127.0.0.1:6443'],
+  );
+}

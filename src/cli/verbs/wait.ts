@@ -1,0 +1,75 @@
+import type { Command } from 'commander';
+import { isApiError } from '../../api/errors.ts';
+import type { Cli, Client } from '../cli.ts';
+import { examples } from '../examples.ts';
+import { CliError, exitCode } from '../failure.ts';
+import { duration } from '../options.ts';
+import { type Selected, type SelectOptions, select } from '../select.ts';
+import { parseAgentTargets } from '../targets.ts';
+import { parseFor } from '../wait/conditions.ts';
+import { reportWaits } from '../wait/report.ts';
+
+interface WaitOptions extends SelectOptions {
+  for: string;
+  timeout: number;
+}
+
+export function define(command: Command, cli: Cli): void {
+  command
+    .description(
+      'Wait until a condition is met. Ends with 0 when it is, 1 when it is not in time, 2 as soon as it can no longer be.',
+    )
+    .argument('<kind/name...>', 'agent/web, agent web, agents')
+    .requiredOption(
+      '--for <what>',
+      "condition=Ready[=False], delete, create, jsonpath='{.status.phase}'=Ready",
+    )
+    .option(
+      '--timeout <duration>',
+      'how long at most; 0s looks once, a negative one means a week',
+      timeout,
+      30_000,
+    )
+    .option('-l, --selector <labels>', 'objects with these labels')
+    .option('-A, --all-namespaces', 'of all namespaces')
+    .option('--all', 'all objects of that kind')
+    .action((words: string[], options: WaitOptions) => wait(words, options, cli));
+  examples(
+    command,
+    ['Until an agent is Ready', 'agentctl wait agent/web --for=condition=Ready --timeout=60s'],
+    ['Until it is gone', 'agentctl wait agent/web --for=delete'],
+    ['Until a field has a value', "agentctl wait agent/web --for=jsonpath='{.status.phase}'=Completed"],
+  );
+}
+
+const week = 7 * 24 * 3600 * 1000;
+const timeout = (text: string): number => (text.startsWith('-') ? week : duration('--timeout')(text));
+
+async function wait(words: readonly string[], options: WaitOptions, cli: Cli): Promise<void> {
+  const judge = parseFor(options.for);
+  const client = await cli.connect(options);
+  const selected = await select(client, parseAgentTargets(words), options, cli);
+  if (selected.length === 0) throw new CliError('no matching resources found');
+  if (options.for !== 'create') await refuseUnknown(client, selected, options.for, cli);
+  cli.exitCode = await reportWaits(client, selected, judge, `${word(options.for)} met`, options.timeout, cli);
+}
+
+const word = (text: string): string => (text.startsWith('condition') ? 'condition' : text);
+
+/** As kubectl does: what is not there at the beginning is an error, but for a deletion, which is met by that. */
+async function refuseUnknown(
+  client: Client,
+  selected: readonly Selected[],
+  what: string,
+  cli: Cli,
+): Promise<void> {
+  for (const { info, key } of selected) {
+    try {
+      await client.get(info.kind, key);
+    } catch (error) {
+      if (what === 'delete' && isApiError(error, 'NotFound')) continue;
+      if (isApiError(error, 'NotFound')) cli.exitCode = exitCode.unmet;
+      throw error;
+    }
+  }
+}

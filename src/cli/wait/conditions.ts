@@ -1,0 +1,91 @@
+import type { AnyObject, Condition } from '../../api/objects.ts';
+import { UsageError } from '../failure.ts';
+import { parsePath } from '../print/jsonpath.ts';
+import type { Judge, Judgement } from './until.ts';
+
+/** Reads --for: `delete`, `create`, `condition=Ready[=False]`, `jsonpath={.path}[=value]`. */
+export function parseFor(text: string): Judge<AnyObject> {
+  if (text === 'delete') return deleted;
+  if (text === 'create') return (object) => (object === undefined ? { pending: 'it does not exist' } : 'met');
+  const [, sort, rest = ''] = /^(condition|jsonpath)=(.+)$/s.exec(text) ?? [];
+  if (sort === 'condition') {
+    const [, type = rest, status = 'True'] = /^([^=]+)=(.*)$/.exec(rest) ?? [];
+    return condition(type, status);
+  }
+  if (sort === 'jsonpath') return jsonpath(rest);
+  throw new UsageError(
+    `--for: found ${JSON.stringify(text)}, expected condition=Ready, condition=Ready=False, delete, create, or jsonpath='{.status.phase}'=Ready`,
+  );
+}
+
+export const deleted: Judge<AnyObject> = (object) => {
+  if (object === undefined) return 'met';
+  const waits = object.metadata.finalizers ?? [];
+  return {
+    pending:
+      object.metadata.deletionTimestamp === undefined
+        ? 'its deletion has not been asked for'
+        : `it is being deleted; ${waits.join(', ') || 'the server'} has work left to do`,
+  };
+};
+
+export function condition(type: string, wanted: string): Judge<AnyObject> {
+  return (object) => {
+    if (object === undefined) return { never: 'it was deleted, or never existed' };
+    const status = 'status' in object ? object.status : undefined;
+    const all: readonly Condition[] =
+      status !== undefined && 'conditions' in status ? (status.conditions ?? []) : [];
+    const found = all.find((each) => each.type.toLowerCase() === type.toLowerCase());
+    const seen = found?.observedGeneration ?? observedGeneration(object);
+    const current = (object.metadata.generation ?? 0) <= (seen ?? object.metadata.generation ?? 0);
+    if (found !== undefined && current && found.status.toLowerCase() === wanted.toLowerCase()) return 'met';
+    const hopeless = current && type.toLowerCase() === 'ready' && wanted.toLowerCase() === 'true';
+    const why = hopeless ? neverReady(object, all) : undefined;
+    if (why !== undefined) return { never: why };
+    if (object.metadata.deletionTimestamp !== undefined) return { never: 'it is being deleted' };
+    return { pending: pendingText(type, found, current) };
+  };
+}
+
+const observedGeneration = (object: AnyObject): number | undefined =>
+  'status' in object && object.status !== undefined && 'observedGeneration' in object.status
+    ? object.status.observedGeneration
+    : undefined;
+
+function pendingText(type: string, found: Condition | undefined, current: boolean): string {
+  if (found === undefined) return `it has no condition ${type} yet`;
+  if (!current) return `its newest spec has not been looked at yet`;
+  return `${type} is ${found.status}: ${found.reason}${found.message === '' ? '' : `: ${found.message}`}`;
+}
+
+/** Why an Agent or Instance cannot become Ready by itself any more; undefined while it can. */
+function neverReady(object: AnyObject, conditions: readonly Condition[]): string | undefined {
+  const accepted = conditions.find(({ type }) => type === 'Accepted');
+  if (accepted?.status === 'False' && !curable.has(accepted.reason))
+    return `${accepted.reason}: ${accepted.message}`;
+  if (object.kind !== 'Agent' && object.kind !== 'Instance') return undefined;
+  if (object.kind === 'Agent' && object.spec.suspend) {
+    return `it is suspended; agentctl resume ${object.metadata.name} lets it run`;
+  }
+  if (object.kind === 'Agent' && object.spec.replicas === 0) return 'it has no replicas';
+  const { phase, reason, message } = object.status ?? {};
+  if (phase !== 'Failed' && phase !== 'Completed' && phase !== 'Stopped') return undefined;
+  return [phase, reason, message].filter((part) => part !== undefined && part !== '').join(': ');
+}
+
+/** Reasons of Accepted=False that end by themselves once another object comes. */
+const curable: ReadonlySet<string> = new Set();
+
+function jsonpath(text: string): Judge<AnyObject> {
+  const [, path = text, wanted] = /^'?(\{[^}]*\}|[^=]+?)'?(?:={1,2}(.*))?$/s.exec(text) ?? [];
+  const find = parsePath(path);
+  return (object): Judgement => {
+    if (object === undefined) return { never: 'it was deleted, or never existed' };
+    const values = find(object).map((value) =>
+      typeof value === 'object' ? JSON.stringify(value) : String(value),
+    );
+    if (values.some((value) => wanted === undefined || value === wanted)) return 'met';
+    if (object.metadata.deletionTimestamp !== undefined) return { never: 'it is being deleted' };
+    return { pending: `${path} is ${values.length === 0 ? 'not set' : values.join(', ')}` };
+  };
+}
