@@ -74,8 +74,9 @@ export function withoutTrees(left: FieldSet, right: FieldSet): FieldSet {
     const other = right[element];
     if (other === undefined) out[element] = child;
     else if (!isMember(other)) {
-      const rest = withoutTrees(child, other);
-      if (!isEmpty(rest)) out[element] = rest;
+      const { '.': self, ...rest } = withoutTrees(child, other);
+      if (!isEmpty(rest)) out[element] = self === undefined ? rest : { ...rest, '.': self };
+      else if (isMember(child)) out[element] = {};
     }
   }
   return out;
