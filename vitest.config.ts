@@ -5,9 +5,26 @@ const common = { environment: 'node' as const, restoreMocks: true };
 export default defineConfig({
   test: {
     projects: [
-      { test: { ...common, name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/scenarios/**', 'test/bench/**'], testTimeout: 30_000 } },
+      {
+        test: {
+          ...common,
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/scenarios/**', 'test/bench/**'],
+          testTimeout: 30_000,
+        },
+      },
       // Whole controllers and engines: one after the other, so that they do not starve each other on a small machine.
-      { test: { ...common, name: 'scenarios', include: ['test/scenarios/**/*.test.ts'], testTimeout: 180_000, hookTimeout: 180_000, fileParallelism: false } },
+      {
+        test: {
+          ...common,
+          name: 'scenarios',
+          include: ['test/scenarios/**/*.test.ts'],
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+          fileParallelism: false,
+        },
+      },
     ],
   },
 });

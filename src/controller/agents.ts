@@ -60,13 +60,12 @@ export class Agents {
     if (admission.ask(key, plan.wants)) {
       world = { ...world, grants: admission.grants, places: admission.places };
       plan = reconcile(world);
-      admission.ask(key, plan.wants);
     }
     if (plan.actions.length > 0) log.debug({ agent: key, plan: formatPlan(plan) }, 'a plan');
     this.#probe(world);
 
     const lost = await this.#claim(agent, world, plan);
-    admission.settled(key);
+    admission.settled(key, plan.wants);
     this.#record(agent, world, plan, lost);
     const failed = await this.#carryOut(agent, world, plan, lost);
     if (lost.size > 0 || failed) enqueue(key, { at: clock.now() + (failed ? 1_000 : 10) });
@@ -162,6 +161,8 @@ export class Agents {
       for (const action of chain) {
         if (!action.after.every((id) => ready.has(id))) break;
         const outcome = await execute(action, this.#context(agent, world, instance));
+        const runtime = this.#parts.cache.runtimes.get(instance.spec.runtimeRef.name);
+        if (runtime !== undefined) this.#parts.admission.ended(runtime, action.type, outcome);
         await this.#keep(instance, action, outcome);
         if (outcome.result !== 'Succeeded') break;
         ready.add(action.id);

@@ -59,7 +59,9 @@ export class Cache {
     this.agents.addHandler(each(({ metadata }) => enqueue(keyText(metadata))));
     this.instances.addHandler(each(({ spec }) => owner(spec.agentUID)));
     this.revisions.addHandler(
-      each(({ metadata }) => (metadata.ownerReferences ?? []).forEach(({ uid }) => owner(uid))),
+      each(({ metadata }) => {
+        for (const { uid } of metadata.ownerReferences ?? []) owner(uid);
+      }),
     );
     this.policies.addHandler(each(({ metadata }) => users(`Policy/${keyText(metadata)}`)));
     this.secrets.addHandler(each(({ metadata }) => users(`Secret/${keyText(metadata)}`)));
@@ -106,19 +108,23 @@ export class Cache {
   note(object: AnyObject): void {
     switch (object.kind) {
       case 'Agent':
-        return this.agents.observeWrite(object);
+        this.agents.observeWrite(object);
+        break;
       case 'Instance':
-        return this.instances.observeWrite(object);
+        this.instances.observeWrite(object);
+        break;
       case 'Revision':
-        return this.revisions.observeWrite(object);
+        this.revisions.observeWrite(object);
+        break;
       case 'Runtime':
-        return this.runtimes.observeWrite(object);
+        this.runtimes.observeWrite(object);
+        break;
       case 'Policy':
       case 'Secret':
       case 'ConfigMap':
       case 'Namespace':
       case 'Event':
-        return;
+        break;
     }
   }
 }

@@ -17,6 +17,8 @@ import { runWorkers, WorkQueue } from './queue.ts';
 import { type MakeDriver, Runtimes } from './runtimes.ts';
 
 const workers = 16;
+/** One key for the whole fleet: admission is serial. */
+const admissionKey = 'admission/fleet';
 /** A Runtime's status tells counts: a burst of starts is one write. */
 const runtimeDelay = 250;
 
@@ -61,7 +63,7 @@ export class Controller {
       clock,
       enqueueAgent,
       enqueueRuntime,
-      enqueueAt: (name, at) => this.#queue.addAt(`runtime/${name}`, at),
+      enqueueRuntimeAt: (name, at) => this.#queue.addAt(`runtime/${name}`, at),
     });
     this.#prober = new Prober(clock, (uid) => {
       for (const { metadata, spec } of this.cache.instances.byIndex('uid', uid)) {
@@ -107,7 +109,14 @@ export class Controller {
     const notifier = new Notifier((about) => this.#policyOf(about), log);
     this.recorder.onEvent((about, happening) => notifier.happened(about, happening));
     this.cache.onChange(enqueueAgent);
-    const onRuntime = ({ metadata }: Runtime): void => this.#queue.add(`runtime/${metadata.name}`);
+    const recount = (): void => {
+      if (this.admission.waiting > 0) this.#queue.add(admissionKey);
+    };
+    this.cache.instances.addHandler({ added: recount, updated: recount, deleted: recount });
+    const onRuntime = ({ metadata }: Runtime): void => {
+      this.#queue.add(`runtime/${metadata.name}`);
+      recount();
+    };
     this.cache.runtimes.addHandler({
       added: onRuntime,
       updated: (_, now) => onRuntime(now),
@@ -151,7 +160,8 @@ export class Controller {
     const slash = key.indexOf('/');
     const [sort, name] = [key.slice(0, slash), key.slice(slash + 1)];
     try {
-      if (sort === 'agent') await this.agents.reconcile(name);
+      if (key === admissionKey) this.admission.recount();
+      else if (sort === 'agent') await this.agents.reconcile(name);
       else await this.runtimes.reconcile(name);
       this.#queue.forget(key);
     } catch (error) {

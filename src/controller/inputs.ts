@@ -25,7 +25,7 @@ export class Inputs {
     for (const { kind, name, key } of references(template)) {
       const source = find(kind, name);
       inputs[`${kind}/${name}`] = source === undefined ? null : this.#digest(source);
-      if (key !== undefined && source !== undefined && valueOf(source, key) === undefined) {
+      if (key !== undefined && source !== undefined && bytesOf(source, key) === undefined) {
         inputs[`${kind}/${name}#${key}`] = null;
       }
     }
@@ -45,7 +45,7 @@ export class Inputs {
 }
 
 /** The bytes under one key. */
-export function valueOf(source: Source, key: string): Uint8Array | undefined {
+export function bytesOf(source: Source, key: string): Uint8Array | undefined {
   if (source.kind === 'Secret') {
     const value = source.data?.[key];
     return value === undefined ? undefined : Buffer.from(value, 'base64');
@@ -63,7 +63,7 @@ export function allOf(source: Source): [string, Uint8Array][] {
     ...(source.kind === 'ConfigMap' ? Object.keys(source.binaryData ?? {}) : []),
   ]);
   return [...keys].sort().flatMap((key) => {
-    const value = valueOf(source, key);
+    const value = bytesOf(source, key);
     return value === undefined ? [] : [[key, value] satisfies [string, Uint8Array]];
   });
 }

@@ -44,7 +44,10 @@ export class Prober {
   /** Probes this run from now on, and no longer an earlier one of the same Instance. */
   watch(target: ProbeTarget): void {
     const { uid, ref, startId, readiness, liveness } = target;
-    if (readiness === undefined && liveness === undefined) return this.forget(uid);
+    if (readiness === undefined && liveness === undefined) {
+      this.forget(uid);
+      return;
+    }
     const signature = JSON.stringify([ref, startId, readiness, liveness]);
     const known = this.#watched.get(uid);
     if (known?.signature === signature) return;

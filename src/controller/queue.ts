@@ -53,7 +53,10 @@ export class WorkQueue {
   /** Of two delays of a key the earlier one wins. */
   addAt(key: string, instant: number): void {
     if (this.#shut) return;
-    if (instant <= this.#clock.now()) return this.add(key);
+    if (instant <= this.#clock.now()) {
+      this.add(key);
+      return;
+    }
     const known = this.#waiting.get(key);
     if (known !== undefined && known <= instant) return;
     this.#waiting.set(key, instant);

@@ -2,7 +2,7 @@ import { parseDuration } from '../api/duration.ts';
 import type { AgentSpec, Instance, PolicySpec } from '../api/objects.ts';
 import { parseCpu, parseMemory } from '../api/quantity.ts';
 import type { FileSpec, Mount, RunSpec } from '../drivers/driver.ts';
-import { allOf, type FindInput, valueOf } from './inputs.ts';
+import { allOf, bytesOf, type FindInput } from './inputs.ts';
 
 type Template = AgentSpec['template'];
 
@@ -107,7 +107,7 @@ function keyValue(
   const ref = secret ?? configMap;
   if (ref === undefined) return undefined;
   const source = find(secret !== undefined ? 'Secret' : 'ConfigMap', ref.name);
-  return source === undefined ? undefined : valueOf(source, ref.key);
+  return source === undefined ? undefined : bytesOf(source, ref.key);
 }
 
 function files(template: Template, find: FindInput): FileSpec[] {

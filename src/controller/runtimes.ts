@@ -129,7 +129,7 @@ export class Runtimes {
   async #writeStatus(runtime: Runtime): Promise<void> {
     const { admission, cache, clock, resources } = this.#parts;
     const { name } = runtime.metadata;
-    const { running, queued, breaker, resumedAt } = admission.of(name);
+    const { running, queued, breaker, resumedAt } = admission.of(runtime);
     const session = this.session(name);
     const status = {
       ...runtime.status,

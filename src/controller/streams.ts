@@ -125,9 +125,11 @@ export class ControllerStreams implements Streams {
       startedAt: this.#startedAt,
       uptime: clock.now() - this.#startedAt,
       store: { id: store.id, path: store.path, revision: store.revision() },
-      runtimes: cache.runtimes.list().map(({ metadata: { name }, spec: { driver } }) => {
+      runtimes: cache.runtimes.list().map((runtime) => {
+        const { name } = runtime.metadata;
+        const { driver } = runtime.spec;
         const health = runtimes.session(name)?.health;
-        const { running, queued } = admission.of(name);
+        const { running, queued } = admission.of(runtime);
         const ready = health?.state === 'Online';
         return {
           name,

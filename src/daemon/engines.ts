@@ -7,8 +7,8 @@ export function findEngines(
   environment: Environment,
   isSocket = defaultIsSocket,
 ): { name: string; endpoint: string }[] {
-  const own = environment['XDG_RUNTIME_DIR'];
-  const given = environment['DOCKER_HOST'];
+  const own = environment.XDG_RUNTIME_DIR;
+  const given = environment.DOCKER_HOST;
   const docker = [
     ...(given?.startsWith('unix://') ? [given.slice('unix://'.length)] : []),
     '/var/run/docker.sock',

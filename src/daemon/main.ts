@@ -122,7 +122,7 @@ function readKey(path: string): Uint8Array {
 
 /** Secrets reach a container as files of a host tmpfs, never of a disk. */
 function secretsFolder(environment: DaemonOptions['environment']): string {
-  const own = environment['XDG_RUNTIME_DIR'];
+  const own = environment.XDG_RUNTIME_DIR;
   const uid = process.getuid?.() ?? 0;
   return own === undefined ? `/dev/shm/agentctl-${uid}` : join(own, 'agentctl', 'secrets');
 }
