@@ -1,0 +1,133 @@
+import { describe, expect, test } from 'vitest';
+import { kinds } from '../../src/api/kinds.ts';
+import type { Kind } from '../../src/api/objects.ts';
+import type { AnyResource } from '../../src/registry/object.ts';
+import { tableOf } from '../../src/server/table.ts';
+
+const now = Date.UTC(2026, 0, 31, 12);
+const ago = (seconds: number): string => new Date(now - seconds * 1000).toISOString();
+
+const object = (kind: Kind, name: string, age: number, rest: object): AnyResource => ({
+  apiVersion: 'x',
+  kind,
+  metadata: { name, uid: 'u', resourceVersion: '1', creationTimestamp: ago(age) },
+  ...rest,
+});
+
+const rows: { readonly [K in Kind]: AnyResource[] } = {
+  Agent: [
+    object('Agent', 'fresh', 0, { spec: { replicas: 1, suspend: false, template: {} } }),
+    object('Agent', 'busy', 3 * 86_400, {
+      spec: { replicas: 2, suspend: false, runtimeRef: { name: 'docker' }, template: { image: 'agent:1' } },
+      status: {
+        readyReplicas: 1,
+        phase: 'BackOff',
+        reason: 'ExitNonZero',
+        restartCount: 4,
+        queue: '2/5',
+        nextAction: 'Restart',
+        nextAt: new Date(now + 8_000).toISOString(),
+        updateRevision: 'busy-3',
+      },
+    }),
+    object('Agent', 'late', 90, {
+      spec: { replicas: 3, suspend: true, policyRef: { name: 'nightly' }, template: {} },
+      status: { nextAction: 'ScheduledRestart', nextAt: ago(5) },
+    }),
+  ],
+  Instance: [
+    object('Instance', 'busy-0', 200, {
+      spec: { runtimeRef: { name: 'docker' } },
+      status: {
+        phase: 'Ready',
+        reason: 'Running',
+        run: { number: 3, revision: 'busy-3', ref: 'c0ffee' },
+        restartCount: 2,
+      },
+    }),
+    object('Instance', 'new-0', 1, { spec: { runtimeRef: { name: 'process' } } }),
+  ],
+  Runtime: [
+    object('Runtime', 'docker', 60, {
+      spec: { driver: 'docker', endpoint: 'unix:///run/docker.sock' },
+      status: {
+        version: 'docker 28.1',
+        running: 2,
+        queued: 1,
+        breaker: { state: 'Open' },
+        conditions: [
+          { type: 'Other', status: 'False' },
+          { type: 'Ready', status: 'True' },
+        ],
+      },
+    }),
+    object('Runtime', 'process', 60, { spec: { driver: 'process' } }),
+  ],
+  Policy: [
+    object('Policy', 'nightly', 60, {
+      spec: { mode: 'AlwaysOn', restart: { on: 'OnFailure' }, update: { strategy: 'Rolling' }, priority: 7 },
+    }),
+  ],
+  Revision: [
+    {
+      ...object('Revision', 'busy-3', 60, { revision: 3 }),
+      metadata: {
+        ...object('Revision', 'busy-3', 60, {}).metadata,
+        ownerReferences: [{ apiVersion: 'x', kind: 'Agent', name: 'busy', uid: 'u' }],
+      },
+    },
+  ],
+  Event: [
+    object('Event', 'busy-0.1', 600, {
+      type: 'Warning',
+      reason: 'BackOff',
+      message: 'it ended with 1\n',
+      count: 3,
+      lastTimestamp: ago(30),
+      involvedObject: { kind: 'Instance', name: 'busy-0' },
+    }),
+  ],
+  Secret: [object('Secret', 'key', 60, { type: 'Opaque', data: { token: 'aHVudGVyMg==', other: '' } })],
+  ConfigMap: [object('ConfigMap', 'settings', 60, { data: { a: '1' }, binaryData: { b: '' } })],
+  Namespace: [object('Namespace', 'default', 60, { status: { phase: 'Active' } })],
+};
+
+/** As kubectl lays a Table out. */
+function print(kind: Kind, wide: boolean): string {
+  const { columnDefinitions, rows: body } = tableOf(kind, rows[kind], now, 'None', {});
+  const shown = columnDefinitions.flatMap(({ priority }, index) => (wide || priority === 0 ? [index] : []));
+  const lines = [
+    columnDefinitions.map(({ name }) => name.toUpperCase()),
+    ...body.map(({ cells }) => cells.map((cell) => (cell === null ? '' : String(cell)))),
+  ].map((cells) => shown.map((index) => cells[index] ?? ''));
+  const widths = shown.map((_, index) => Math.max(...lines.map((line) => line[index]?.length ?? 0)));
+  return lines
+    .map((line) =>
+      line
+        .map((cell, index) => cell.padEnd(widths[index] ?? 0))
+        .join('   ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
+
+test('every kind has its columns', async () => {
+  const all = kinds.map(({ kind }) => `${print(kind, false)}\n\n-o wide\n${print(kind, true)}\n`);
+  await expect(all.join('\n\n')).toMatchFileSnapshot('../golden/server/tables.txt');
+});
+
+describe('a row', () => {
+  test('carries metadata, the object, or nothing', () => {
+    const secret = rows.Secret;
+    expect(tableOf('Secret', secret, now, 'None', {}).rows[0]).not.toHaveProperty('object');
+    expect(tableOf('Secret', secret, now, 'Metadata', {}).rows[0]?.object).toMatchObject({
+      kind: 'PartialObjectMetadata',
+      metadata: { name: 'key' },
+    });
+    expect(tableOf('Secret', secret, now, 'Object', {}).rows[0]?.object).toBe(secret[0]);
+  });
+
+  test('of a Secret shows no value', () => {
+    expect(JSON.stringify(tableOf('Secret', rows.Secret, now, 'Metadata', {}))).not.toContain('aHVudGVyMg');
+  });
+});
