@@ -10,10 +10,23 @@ export interface Plan {
   instances: ReadonlyMap<string, InstanceStatus>;
   status: AgentStatus;
   events: readonly PlannedEvent[];
+  /** The fields in which what is recorded or runs differs from the spec; for people. */
+  drift: readonly FieldDrift[];
   /** Instances that would start now if they had a place. */
   wants: readonly Want[];
   /** The next instant at which the answer could change by time alone; later than `now`. */
   wakeAt?: Instant | undefined;
+}
+
+/** One field in which an Agent's spec differs from a Revision. */
+export interface FieldDrift {
+  /** As in `spec.template.image`. */
+  field: string;
+  /** undefined where it is absent. */
+  before: unknown;
+  after: unknown;
+  /** What the change does to a running instance. */
+  update: 'live' | 'restart' | 'firstStart';
 }
 
 export interface Verdict {

@@ -139,7 +139,7 @@ function move(turn: Turn, runtime: string) {
   phase(turn, 'Pending', 'RuntimeChanged', message);
   if (turn.view.inFlight !== undefined || removalWaits(turn)) return;
   const after = removeAll(turn, 'RuntimeChanged', message);
-  tell(turn, 'Normal', 'RuntimeChanged', message);
+  if (turn.old.reason !== 'RuntimeChanged') tell(turn, 'Normal', 'RuntimeChanged', message);
   turn.actions.push({
     type: 'MoveInstance',
     id: `MoveInstance/${turn.name}`,

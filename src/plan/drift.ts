@@ -2,16 +2,8 @@ import { difference, updateClass } from '../api/difference.ts';
 import { kindInfo } from '../api/kinds.ts';
 import type { AgentSpec, Revision } from '../api/objects.ts';
 import { pathText } from '../api/path.ts';
-import type { JsonObject, UpdateClass } from '../api/schema.ts';
-
-/** One field in which an Agent's spec differs from a Revision. */
-export interface FieldDrift {
-  /** As in `spec.template.image`. */
-  field: string;
-  before: unknown;
-  after: unknown;
-  update: UpdateClass;
-}
+import type { JsonObject } from '../api/schema.ts';
+import type { FieldDrift } from './action.ts';
 
 /** What no Revision holds: it says how many and when, not what. */
 const outside = ['replicas', 'suspend', 'policy', 'policyRef', 'revisionHistoryLimit'] as const;
@@ -43,9 +35,6 @@ export function drift(spec: AgentSpec, revision: Revision): readonly FieldDrift[
   }
   return found;
 }
-
-export const forcesRestart = (fields: readonly FieldDrift[]): boolean =>
-  fields.some(({ update }) => update === 'restart');
 
 /** As in `spec.template.image: "a" -> "b"`. */
 export const driftText = ({ field, before, after }: FieldDrift): string =>

@@ -1,4 +1,5 @@
-import { drift, driftText, type FieldDrift } from './drift.ts';
+import type { FieldDrift } from './action.ts';
+import { drift, driftText } from './drift.ts';
 import { instant } from './instant.ts';
 import { changedInputs } from './revision.ts';
 import { type Outdated, type Turn, wake } from './turn.ts';

@@ -1,6 +1,8 @@
+import type { AgentStatus } from '../api/objects.ts';
 import type { Action } from './action.ts';
 import type { Finding } from './conditions.ts';
 import type { Context } from './context.ts';
+import type { RevisionData } from './drift.ts';
 import { instant } from './instant.ts';
 import type { Part } from './status.ts';
 import { alive, type Turn } from './turn.ts';
@@ -8,6 +10,7 @@ import { updateGate } from './update.ts';
 import type { Instant } from './world.ts';
 
 const type = 'Progressing';
+const exceededReason = 'ProgressDeadlineExceeded';
 
 /** Whether a change is under way, waits for its turn, or has got nowhere for Policy.update.progressDeadline. */
 export function progress(context: Context, wanted: readonly Part[], actions: readonly Action[]): Finding {
@@ -34,7 +37,7 @@ export function progress(context: Context, wanted: readonly Part[], actions: rea
     return {
       type,
       status: 'False',
-      reason: 'ProgressDeadlineExceeded',
+      reason: exceededReason,
       message: `Revision ${context.revision.name} did not become Ready within ${context.settings.update.progressDeadline / 1000} s. Go back with agentctl rollout undo, or change the spec.`,
     };
   const updating =
@@ -50,16 +53,16 @@ const settled = ({ next }: Turn): boolean =>
   next.phase === 'Ready' || next.phase === 'Completed' || next.phase === 'Failed';
 
 /** When the deadline of the change that is under way passes; undefined where none is. */
-export function progressDeadline(context: Context, turns: readonly Turn[]): Instant | undefined {
+function deadlineOf(context: Context, turns: readonly Turn[]): Instant | undefined {
   const { agent, now } = context.world;
   const { current } = context.revision;
   const condition = agent.status?.conditions?.find((one) => one.type === type);
-  if (current === undefined || condition === undefined) return undefined;
-  const exceeded = condition.reason === 'ProgressDeadlineExceeded';
+  if (condition === undefined) return undefined;
+  const exceeded = condition.reason === exceededReason;
   if (condition.status !== 'True' && !exceeded) return undefined;
   let last = Math.max(
     exceeded ? 0 : (instant(condition.lastTransitionTime) ?? now),
-    instant(current.metadata.creationTimestamp) ?? 0,
+    current === undefined ? now : (instant(current.metadata.creationTimestamp) ?? 0),
   );
   for (const { next } of turns) last = Math.max(last, instant(next.readySince) ?? 0);
   return Math.min(last, now) + context.settings.update.progressDeadline;
@@ -67,6 +70,46 @@ export function progressDeadline(context: Context, turns: readonly Turn[]): Inst
 
 function deadlinePassed(context: Context, turns: readonly Turn[], coming: number): boolean {
   if (coming === 0) return false;
-  const deadline = progressDeadline(context, turns);
+  const deadline = deadlineOf(context, turns);
   return deadline !== undefined && deadline <= context.world.now;
+}
+
+/** What follows from the Progressing condition: when to look again, and autoRevert once the deadline has passed. */
+export function followProgress(
+  context: Context,
+  parts: readonly Part[],
+  status: AgentStatus,
+): { deadline: Instant | undefined; revert: Action | undefined } {
+  const condition = status.conditions?.find((one) => one.type === type);
+  if (condition?.reason === exceededReason) return { deadline: undefined, revert: revert(context) };
+  if (condition?.status !== 'True' || context.deleting) return { deadline: undefined, revert: undefined };
+  const { now, agent } = context.world;
+  const known = agent.status?.conditions?.some((one) => one.type === type && one.status === 'True') === true;
+  const turns = parts.map(({ turn }) => turn);
+  const deadline = known ? deadlineOf(context, turns) : now + context.settings.update.progressDeadline;
+  return { deadline: deadline !== undefined && deadline > now ? deadline : undefined, revert: undefined };
+}
+
+function revert(context: Context): Action | undefined {
+  const { world, revisions, settings, revision } = context;
+  const good = world.agent.status?.currentRevision;
+  const recorded = good === undefined ? undefined : revisions.get(good);
+  if (!settings.update.autoRevert || recorded === undefined || good === revision.name) return undefined;
+  const { replicas, suspend, policy, policyRef, revisionHistoryLimit } = world.agent.spec;
+  return {
+    type: 'Revert',
+    id: `Revert/${good}`,
+    after: [],
+    cause: 'ProgressDeadlineExceeded',
+    message: `Goes back from Revision ${revision.name} to ${good}, the last that was Ready.`,
+    revision: recorded.metadata.name,
+    spec: {
+      ...(recorded.data as unknown as RevisionData), // a Revision's data is what revisionData made
+      replicas,
+      suspend,
+      revisionHistoryLimit,
+      ...(policy === undefined ? {} : { policy }),
+      ...(policyRef === undefined ? {} : { policyRef }),
+    },
+  };
 }

@@ -1,11 +1,12 @@
 import type { InstanceStatus } from '../api/objects.ts';
-import type { Action, Plan, PlannedEvent, Verdict, Want } from './action.ts';
+import type { Action, FieldDrift, Plan, PlannedEvent, Verdict, Want } from './action.ts';
 import { agentActions, createdVerdict, releaseActions } from './agent.ts';
 import { type Context, contextOf } from './context.ts';
 import { decide, desireOf, type Turnover } from './decide.ts';
 import { takeEnd } from './exits.ts';
 import { identify } from './identify.ts';
 import { takeOutdated } from './outdated.ts';
+import { followProgress } from './progress.ts';
 import { takeReadiness } from './ready.ts';
 import { takeResume } from './restart.ts';
 import { same } from './same.ts';
@@ -77,5 +78,20 @@ function planOf(context: Context, parts: readonly Part[]): Plan {
     if (action.type === 'CreateInstance') verdicts.push(createdVerdict(action.name));
   actions.push(...releaseActions(context, actions));
   const status = agentStatus(context, parts, actions);
-  return { actions, verdicts, instances, status, events, wants, ...(wakeAt === undefined ? {} : { wakeAt }) };
+  const { deadline, revert } = followProgress(context, parts, status);
+  if (revert !== undefined) actions.push(revert);
+  if (deadline !== undefined && (wakeAt === undefined || deadline < wakeAt)) wakeAt = deadline;
+  const plan: Plan = { actions, verdicts, instances, status, events, drift: driftOf(context, parts), wants };
+  if (wakeAt !== undefined) plan.wakeAt = wakeAt;
+  return plan;
 }
+
+function driftOf(context: Context, parts: readonly Part[]): readonly FieldDrift[] {
+  const fields = new Map<string, FieldDrift>();
+  for (const { turn } of parts)
+    for (const field of turn.outdated?.fields ?? none) fields.set(field.field, field);
+  for (const field of context.revision.fields) fields.set(field.field, field);
+  return fields.size === 0 ? none : [...fields.values()];
+}
+
+const none: readonly FieldDrift[] = [];

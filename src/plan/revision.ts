@@ -1,5 +1,5 @@
 import type { New, Revision } from '../api/objects.ts';
-import type { Action } from './action.ts';
+import type { Action, FieldDrift } from './action.ts';
 import { drift, driftText, revisionData } from './drift.ts';
 import type { Settings } from './settings.ts';
 import type { World } from './world.ts';
@@ -13,6 +13,8 @@ export interface RevisionStep {
   create: Action | undefined;
   /** The name of the newest Revision, made or to be made. */
   name: string;
+  /** The fields in which the spec differs from the newest Revision there is. */
+  fields: readonly FieldDrift[];
 }
 
 /** Records the spec in a new Revision where the newest one differs. An old spec that comes back is a new number. */
@@ -22,7 +24,7 @@ export function revisionStep(world: World, settings: Settings): RevisionStep {
   const fields = newest === undefined ? undefined : drift(agent.spec, newest);
   const inputs = settings.restartOn.includes('SecretChange') ? changedInputs(world, newest) : [];
   if (newest !== undefined && fields?.length === 0 && inputs.length === 0)
-    return { current: newest, create: undefined, name: newest.metadata.name };
+    return { current: newest, create: undefined, name: newest.metadata.name, fields: [] };
 
   const number = (newest?.revision ?? 0) + 1;
   const name = `${agent.metadata.name}-${number}`;
@@ -38,7 +40,7 @@ export function revisionStep(world: World, settings: Settings): RevisionStep {
     message: why,
     revision: newRevision(world, name, number),
   };
-  return { current: undefined, create, name };
+  return { current: undefined, create, name, fields: fields ?? [] };
 }
 
 /** The Secrets and ConfigMaps whose data differ from what the Revision recorded. What is missing now has not changed. */

@@ -123,7 +123,7 @@ function scheduleOf(schedule: NonNullable<PolicySpec['scheduledRestart']>): Sche
   return {
     cron: schedule.cron,
     timezone: schedule.timezone,
-    every: schedule.every === undefined ? undefined : span(schedule.every, 0),
+    every: schedule.every === undefined ? undefined : Math.max(1000, span(schedule.every, 86_400_000)),
     whenIdleFor: span(schedule.whenIdleFor, 3_600_000),
     forceAfter: schedule.forceAfter === undefined ? undefined : span(schedule.forceAfter, 0),
     jitter,

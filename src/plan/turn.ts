@@ -1,7 +1,6 @@
 import type { Instance, InstanceStatus } from '../api/objects.ts';
-import type { Action, PlannedEvent, Want } from './action.ts';
+import type { Action, FieldDrift, PlannedEvent, Want } from './action.ts';
 import type { Context } from './context.ts';
-import type { FieldDrift } from './drift.ts';
 import { timeText } from './instant.ts';
 import type { InstanceView, Instant, Observed } from './world.ts';
 

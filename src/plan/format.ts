@@ -1,0 +1,86 @@
+import type { Action, ActionType, FieldDrift, Plan } from './action.ts';
+import { driftText } from './drift.ts';
+import { shortTime } from './instant.ts';
+
+const words: Record<ActionType, readonly [sign: string, verb: string]> = {
+  CreateRevision: ['+', 'record'],
+  DeleteRevision: ['-', 'forget'],
+  CreateInstance: ['+', 'create'],
+  DeleteInstance: ['-', 'delete'],
+  MoveInstance: ['~', 'move'],
+  Start: ['+', 'start'],
+  Signal: ['-', 'stop'],
+  Kill: ['-', 'kill'],
+  Remove: ['-', 'remove'],
+  Revert: ['~', 'revert'],
+  Adopt: ['+', 'adopt'],
+  Release: ['-', 'release'],
+};
+
+/** A plan as plain text, a line for each action, verdict and change of a field; the same plan is always the same text. */
+export function formatPlan(plan: Plan, namespace = 'default'): string {
+  const rows = [
+    ...plan.actions.map((action) => actionRow(action, namespace)),
+    ...plan.wants.map(({ instance }) => ['?', 'want', `${namespace}/${instance}`, 'a place on its Runtime']),
+    ...plan.verdicts.map(({ instance, phase, reason, message }) => [
+      '=',
+      phase,
+      `${namespace}/${instance}`,
+      phase === reason ? message : `${reason}: ${message}`,
+    ]),
+  ];
+  const lines = [...aligned(rows), ...plan.drift.map(driftLine)];
+  if (plan.wakeAt !== undefined) lines.push(`@ look again at ${shortTime(plan.wakeAt)}`);
+  return lines.map((line) => `${line}\n`).join('');
+}
+
+function actionRow(action: Action, namespace: string): string[] {
+  const [sign, verb] = words[action.type];
+  const { target, detail } = describe(action);
+  const name = target === '' ? namespace : `${namespace}/${target}`;
+  const after = action.after.length === 0 ? '' : `  after ${action.after.join(', ')}`;
+  return [sign, verb, name, `${detail === '' ? '' : `${detail}  `}(${action.cause})${after}`];
+}
+
+function describe(action: Action): { target: string; detail: string } {
+  switch (action.type) {
+    case 'CreateRevision':
+      return { target: action.revision.metadata.name ?? '', detail: 'revision' };
+    case 'DeleteRevision':
+      return { target: action.name, detail: 'revision' };
+    case 'CreateInstance':
+    case 'DeleteInstance':
+      return { target: action.name, detail: 'instance' };
+    case 'MoveInstance':
+      return { target: action.name, detail: `to ${action.runtime}` };
+    case 'Start':
+      return {
+        target: action.name,
+        detail: `run ${action.run}  ${action.how === 'Restart' ? `again in ${action.ref ?? '?'}` : 'in a new container'}`,
+      };
+    case 'Signal':
+      return { target: action.name, detail: `run ${action.run}  ${action.signal} to ${action.ref}` };
+    case 'Kill':
+      return { target: action.name, detail: `run ${action.run}  SIGKILL to ${action.ref}` };
+    case 'Remove':
+      return { target: action.name, detail: `${action.ref}${action.volumes ? ' and its volumes' : ''}` };
+    case 'Revert':
+      return { target: action.revision, detail: '' };
+    case 'Adopt':
+    case 'Release':
+      return { target: '', detail: '' };
+  }
+}
+
+const driftLine = (field: FieldDrift): string => `~ ${driftText(field)} (${field.update})`;
+
+function aligned(rows: readonly (readonly string[])[]): string[] {
+  const widths = [0, 1, 2].map((column) => Math.max(0, ...rows.map((row) => row[column]?.length ?? 0)));
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .replace(/^(\S) {2}/, '$1 ')
+      .trimEnd(),
+  );
+}

@@ -1,0 +1,292 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { InstanceStatus, PolicySpec } from '../../src/api/objects.ts';
+import { contextOf } from '../../src/plan/context.ts';
+import { desireOf } from '../../src/plan/decide.ts';
+import { written } from '../../src/plan/model.ts';
+import { holdsPlace } from '../../src/plan/place.ts';
+import { reconcile } from '../../src/plan/reconcile.ts';
+import { turnOf } from '../../src/plan/turn.ts';
+import type { World } from '../../src/plan/world.ts';
+import { agentOf, policyOf, worldOf } from '../plan/worlds.ts';
+import { type Happening, type House, happen, houseOf, runnable, settle } from '../simulation/simulation.ts';
+
+const at = fc.nat(4);
+const spans = fc.constantFrom('0s', '500ms', '1s', '10s', '1m', '1h');
+
+const policies: fc.Arbitrary<PolicySpec> = fc
+  .record({
+    mode: fc.constantFrom('AlwaysOn', 'AlwaysOn', 'AlwaysOn', 'OnDemand'),
+    keepalive: spans,
+    on: fc.constantFrom('Always', 'Always', 'OnFailure', 'Never'),
+    maxRestarts: fc.constantFrom(undefined, undefined, 0, 1, 3),
+    schedule: fc.array(spans, { minLength: 1, maxLength: 4 }),
+    scheduled: fc.constantFrom(
+      undefined,
+      { cron: '0 4 * * *', timezone: 'Europe/Berlin' },
+      { every: '1h', whenIdleFor: '1m' },
+      { cron: '*/5 * * * *', whenIdleFor: '0s', jitter: '30s', catchUp: false },
+      { every: '0s', whenIdleFor: '10s' },
+    ),
+    strategy: fc.constantFrom('Rolling', 'Rolling', 'WhenIdle', 'OnDelete'),
+    forceAfter: fc.constantFrom(undefined, '1m'),
+    maxUnavailable: fc.integer({ min: 1, max: 3 }),
+    autoRevert: fc.boolean(),
+    restartOn: fc.subarray(['ImageUpdate', 'SecretChange', 'ControllerUpgrade'] as const),
+    gracePeriod: spans,
+  })
+  .map((one) =>
+    policyOf({
+      mode: one.mode as PolicySpec['mode'],
+      onDemand: { keepalive: one.keepalive },
+      restart: {
+        on: one.on as PolicySpec['restart']['on'],
+        ...(one.maxRestarts === undefined ? {} : { maxRestarts: one.maxRestarts }),
+      },
+      backoff: { schedule: one.schedule },
+      ...(one.scheduled === undefined ? {} : { scheduledRestart: one.scheduled }),
+      update: {
+        strategy: one.strategy as PolicySpec['update']['strategy'],
+        maxUnavailable: one.maxUnavailable,
+        autoRevert: one.autoRevert,
+        ...(one.forceAfter === undefined ? {} : { forceAfter: one.forceAfter }),
+      },
+      restartOn: [...one.restartOn],
+      stop: { gracePeriod: one.gracePeriod },
+    }),
+  );
+
+const happenings: fc.Arbitrary<Happening> = fc.oneof(
+  {
+    weight: 12,
+    arbitrary: fc.record({
+      is: fc.constant('Step' as const),
+      done: fc.nat(4),
+      end: fc.constantFrom('Crash', 'Crash', 'Retryable', 'Terminal', 'NotStartable'),
+    }),
+  },
+  { weight: 6, arbitrary: fc.constant<Happening>({ is: 'Wake' }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      is: fc.constant('Pass' as const),
+      ms: fc.constantFrom(1, 900, 5000, 60_000, 3_600_000, 172_800_000, -3_600_000),
+    }),
+  },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      is: fc.constant('Exit' as const),
+      at,
+      code: fc.constantFrom(0, 1, 137),
+      cause: fc.constantFrom('Agent', 'Agent', 'Runtime'),
+      ago: fc.constantFrom(0, 10, -5000, 60_000),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ is: fc.constant('Lose' as const), at }) },
+  { weight: 1, arbitrary: fc.record({ is: fc.constantFrom('Pause' as const, 'Unpause' as const), at }) },
+  { weight: 1, arbitrary: fc.record({ is: fc.constant('Restart' as const), at }) },
+  { weight: 1, arbitrary: fc.record({ is: fc.constant('Stray' as const), at, running: fc.boolean() }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ is: fc.constant('Probe' as const), at, ready: fc.boolean(), live: fc.boolean() }),
+  },
+  { weight: 2, arbitrary: fc.record({ is: fc.constant('Busy' as const), at, busy: fc.boolean() }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      is: fc.constantFrom('Offline' as const, 'Syncing' as const, 'Online' as const, 'Online' as const),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ is: fc.constant('Secret' as const), there: fc.boolean() }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      is: fc.constant('Spec' as const),
+      spec: fc.oneof(
+        fc.record({ replicas: fc.nat(3) }),
+        fc.record({ suspend: fc.boolean() }),
+        fc.record({
+          minReady: fc.constantFrom('0s', '1s', '5s'),
+          startDeadline: fc.constantFrom('2s', '60s'),
+        }),
+        fc.record({ revisionHistoryLimit: fc.nat(2) }),
+      ),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      is: fc.constant('Image' as const),
+      image: fc.constantFrom('web:1', 'web:2', 'web:3'),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      is: fc.constant('Policy' as const),
+      policy: fc.oneof(
+        { weight: 5, arbitrary: policies },
+        { weight: 1, arbitrary: fc.constant({ missing: 'none' }) },
+      ),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ is: fc.constant('Move' as const), runtime: fc.constantFrom('docker', 'podman') }),
+  },
+  { weight: 2, arbitrary: fc.record({ is: fc.constantFrom('Resume' as const, 'RolloutRestart' as const) }) },
+  { weight: 1, arbitrary: fc.record({ is: fc.constant('DeleteInstance' as const), at }) },
+  { weight: 1, arbitrary: fc.constant<Happening>({ is: 'Delete' }) },
+);
+
+const probe = {
+  exec: { command: ['true'] },
+  initialDelay: '0s',
+  period: '1s',
+  timeout: '1s',
+  successThreshold: 1,
+  failureThreshold: 3,
+};
+
+const beginnings: fc.Arbitrary<World> = fc
+  .record({
+    replicas: fc.nat(3),
+    policy: policies,
+    readiness: fc.boolean(),
+    liveness: fc.boolean(),
+    secret: fc.boolean(),
+  })
+  .map(({ replicas, policy, readiness, liveness, secret }) => {
+    const agent = agentOf(
+      {
+        replicas,
+        ...(readiness ? { readiness: probe } : {}),
+        ...(liveness ? { liveness: probe } : {}),
+        template: {
+          image: 'web:1',
+          ...(secret
+            ? {
+                env: [
+                  { name: 'KEY', valueFrom: { secretKeyRef: { name: 'key', key: 'k', optional: false } } },
+                ],
+              }
+            : {}),
+        },
+      },
+      { finalizers: [] },
+    );
+    return {
+      ...worldOf({ agent, instances: [], revisions: [], inputs: { 'Secret/key': 'hmac 0' } }),
+      policy,
+    };
+  });
+
+/** Plays the happenings one after another, and looks at each World that comes out. */
+function play(world: World, events: readonly Happening[], look: (house: House) => void): void {
+  let house = houseOf(world);
+  look(house);
+  for (const event of events) {
+    house = happen(house, event);
+    look(house);
+  }
+}
+
+const stories = (look: (house: House) => void): void => {
+  fc.assert(
+    fc.property(beginnings, fc.array(happenings, { maxLength: 40 }), (world, events) =>
+      play(world, events, look),
+    ),
+    { numRuns: Number(process.env.PROPERTY_RUNS ?? 300) },
+  );
+};
+
+function frozen<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    for (const inner of Object.values(value)) frozen(inner);
+  }
+  return value;
+}
+
+/** Whether something will bring it up, or it was given up and says so. */
+function awaits(
+  { phase, reason = '', backoffUntil = '' }: InstanceStatus,
+  wakeAt: number | undefined,
+): boolean {
+  switch (phase) {
+    case 'Failed':
+    case 'Completed':
+      return true;
+    case 'BackOff':
+      return wakeAt !== undefined && wakeAt <= Date.parse(backoffUntil);
+    case 'Pending':
+      return /^Runtime/.test(reason) || (reason === 'Broken' && wakeAt !== undefined);
+    default:
+      return false;
+  }
+}
+
+describe('for every World that random events and actions lead to, the planner', () => {
+  test('gives the same plan again, changes nothing in the World, and wakes only later', () => {
+    stories(({ world }) => {
+      frozen(world);
+      const plan = reconcile(world);
+      expect(reconcile(structuredClone(world))).toEqual(plan);
+      if (plan.wakeAt !== undefined) expect(plan.wakeAt).toBeGreaterThan(world.now);
+    });
+  });
+
+  test('gives exactly one verdict for every Instance', () => {
+    stories(({ world }) => {
+      const plan = reconcile(world);
+      const created = plan.actions.flatMap((one) => (one.type === 'CreateInstance' ? [one.name] : []));
+      const names = [...world.instances.map(({ object }) => object.metadata.name), ...created];
+      expect(plan.verdicts.map(({ instance }) => instance).toSorted()).toEqual(names.toSorted());
+    });
+  });
+
+  test('writes nothing new, and tells nothing again, once its plan is written', () => {
+    stories(({ world }) => {
+      const plan = reconcile(world);
+      const again = reconcile(written(world, plan));
+      expect(again.instances).toEqual(plan.instances);
+      expect(again.status).toEqual(plan.status);
+      expect(again.events).toEqual([]);
+      expect(again.wakeAt).toEqual(plan.wakeAt);
+    });
+  });
+
+  test('has each id once, and waits only for actions of the same plan', () => {
+    stories(({ world }) => {
+      const plan = reconcile(world);
+      expect(new Set(plan.actions.map(({ id }) => id)).size).toBe(plan.actions.length);
+      expect(runnable(plan)).toHaveLength(plan.actions.length);
+    });
+  });
+
+  test('comes to rest when its actions succeed, with each Instance where it should be', () => {
+    stories((house) => {
+      const settled = settle(house);
+      expect(settled).toBeDefined();
+      if (settled === undefined) return;
+      const { plan } = settled;
+      const { world } = settled.house;
+      const context = contextOf(world);
+      let running = 0;
+      for (const view of world.instances) {
+        const { status = {} } = view.object;
+        const { is } = desireOf(turnOf(context, view));
+        if (view.observed === 'Unknown') continue;
+        const up = view.observed.filter(({ state }) => state === 'Running' || state === 'Paused').length;
+        expect(up).toBeLessThanOrEqual(1);
+        if (is === 'Running') running += up;
+        expect(holdsPlace(status), JSON.stringify(status)).toBe(up === 1);
+        if (is !== 'Running' || up === 1 || context.refusal !== undefined || context.missing !== undefined)
+          continue;
+        expect(awaits(status, plan.wakeAt), JSON.stringify(status)).toBe(true);
+      }
+      expect(running).toBeLessThanOrEqual(world.agent.spec.replicas);
+    });
+  });
+});
