@@ -1,18 +1,19 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Observed } from '../plan/world.ts';
-import { type Clock, sleep } from '../platform/clock.ts';
+import { type Cancel, type Clock, sleep } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import { type Driver, DriverError, type Unsupported } from './driver.ts';
 import { execute } from './process/exec.ts';
 import { allRefs, clearLeftovers, isRef, removeRef, replaceOthers } from './process/instances.ts';
+import { createLauncher } from './process/launcher.ts';
 import { type Marks, newestRun, type Run, readMarks, refOf, runNumbers } from './process/layout.ts';
 import { readLogs } from './process/logs.ts';
 import { observeRun } from './process/observe.ts';
 import { living, readBootId, readEnvironment } from './process/proc.ts';
 import { createReaper, isSignal, sendSignal } from './process/reap.ts';
-import { findTools } from './process/shim.ts';
 import { type StartParts, startRun } from './process/start.ts';
+import { findTool, findTools } from './process/tools.ts';
 import { createTracker } from './process/tracker.ts';
 import { unsupportedFields } from './process/unsupported.ts';
 import { asUser, findUser } from './process/user.ts';
@@ -30,12 +31,15 @@ export interface ProcessDriverOptions {
 /** Runs of one ref that are kept, with their output. */
 const keptRuns = 5;
 
+/** After an end, until what it left behind is killed. */
+const sweepDelayMs = 50;
+
 /** How long a kill waits for the shim to write the exit down. */
 const exitWaitMs = 2000;
 
 export const unsupportedByProcess: Unsupported = (spec) =>
   unsupportedFields(spec, {
-    canSwitchUser: process.getuid?.() === 0 && findTools().setpriv !== undefined,
+    canSwitchUser: process.getuid?.() === 0 && findTool('setpriv') !== undefined,
   });
 
 /**
@@ -49,8 +53,11 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
   const root = resolve(options.stateDir, 'instances');
   const reap = createReaper(clock);
   const tracker = createTracker(clock, log);
-  const parts: StartParts = { tools: findTools(), clock, bootId, root, reap };
+  const tools = findTools();
+  const launcher = createLauncher(tools);
+  const parts: StartParts = { tools, launcher, clock, bootId, root, reap };
   const hearers = new Set<(ref: string) => void>();
+  const sweeps = new Map<string, Cancel>();
   let cleared: Promise<void> | undefined;
 
   /** Once, before anything is made: later it would take what is just being made. */
@@ -85,6 +92,16 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
   const sweep = async (run: Run, main: Marks['main'], shim: Marks['shim']): Promise<void> =>
     reap({ instanceUid: run.meta.identity.uid, upToRun: run.number, main, shim });
 
+  /** Whatever comes next is not held up by it: a start or a removal sweeps by itself. */
+  const sweepSoon = (ref: string, run: Run, main: Marks['main'], shim: Marks['shim']): void => {
+    sweeps.get(ref)?.();
+    const cancel = clock.after(sweepDelayMs, () => {
+      sweeps.delete(ref);
+      sweep(run, main, shim).catch((error: unknown) => log.warn({ error, ref }, 'processes are left'));
+    });
+    sweeps.set(ref, cancel);
+  };
+
   const track = async (ref: string, run: Run): Promise<void> => {
     const { main, shim, exit } = await currentMarks(run);
     if (main === undefined || exit !== undefined) return;
@@ -94,7 +111,7 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
       lives: () => (shim !== undefined && living(shim) !== undefined) || living(main) !== undefined,
       ended: () => {
         hint(ref);
-        sweep(run, main, shim).catch((error: unknown) => log.warn({ error, ref }, 'processes are left'));
+        sweepSoon(ref, run, main, shim);
       },
     });
     tracker.check(run.folder);
@@ -107,10 +124,8 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
   };
 
   const start: Driver['restart'] = async (ref, spec) => {
-    const child = await startRun(parts, ref, spec);
-    const run = await need(ref);
-    const observed = await observeAndTrack(ref, run);
-    child?.once('exit', () => tracker.check(run.folder));
+    await startRun(parts, ref, spec);
+    const observed = await observeAndTrack(ref, await need(ref));
     hint(ref);
     return observed;
   };
@@ -236,7 +251,7 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
       if (env === undefined)
         throw new DriverError('Retryable', 'NotRunning', `the process of ${ref} does not run`);
       const user = run.meta.user === undefined ? undefined : await findUser(run.meta.user);
-      const change = user === undefined ? [] : asUser(parts.tools, user);
+      const change = user === undefined ? [] : asUser(tools, user);
       return execute(clock, {
         command: [...change, ...command],
         env,
@@ -257,7 +272,9 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
     async removeVolume() {},
     async close() {
       hearers.clear();
+      launcher.close();
       tracker.close();
+      for (const cancel of sweeps.values()) cancel();
     },
   };
 }

@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { setImmediate } from 'node:timers/promises';
 
 /** Names one process of this boot for good: a pid may be reused, but not with the same start time. */
 export interface ProcessId {
@@ -65,13 +66,13 @@ export function readEnvironment(pid: number): Record<string, string> | undefined
   );
 }
 
-/** Every process that this user may see. */
-export function scan(): ScannedProcess[] {
+/** Every process that this user may see. In slices, since it takes about 20 microseconds a process. */
+export async function scan(): Promise<ScannedProcess[]> {
   const found: ScannedProcess[] = [];
-  for (const name of readdirSync('/proc')) {
+  for (const [index, name] of readdirSync('/proc').entries()) {
+    if (index % 100 === 0) await setImmediate();
     const pid = Number(name);
-    if (!Number.isInteger(pid)) continue;
-    const stat = readStat(pid);
+    const stat = Number.isInteger(pid) ? readStat(pid) : undefined;
     if (stat !== undefined) found.push({ ...stat, ...ownerOf(pid) });
   }
   return found;

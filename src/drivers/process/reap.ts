@@ -1,4 +1,5 @@
 import { constants } from 'node:os';
+import { setImmediate } from 'node:timers/promises';
 import { type Clock, sleep } from '../../platform/clock.ts';
 import { DriverError } from '../driver.ts';
 import { isDead, living, type ProcessId, type ScannedProcess, sameProcess, scan } from './proc.ts';
@@ -26,12 +27,10 @@ const rounds = 200;
 export function createReaper(clock: Clock): Reap {
   let next: Promise<ScannedProcess[]> | undefined;
   const look = (): Promise<ScannedProcess[]> => {
-    next ??= new Promise((resolve) =>
-      setImmediate(() => {
-        next = undefined;
-        resolve(scan());
-      }),
-    );
+    next ??= setImmediate().then(() => {
+      next = undefined;
+      return scan();
+    });
     return next;
   };
 
@@ -42,7 +41,7 @@ export function createReaper(clock: Clock): Reap {
     for (let round = 0; round < rounds; round++) {
       left = victims(await look(), prey);
       if (left.length === 0) return;
-      for (const victim of left) sendKill(victim.pid);
+      for (const victim of left) if (living(victim) !== undefined) sendKill(victim.pid);
       await sleep(clock, Math.min(round, 20));
     }
     const pids = left.map((process) => process.pid).join(', ');
@@ -54,6 +53,7 @@ export function createReaper(clock: Clock): Reap {
   };
 }
 
+/** Which of all processes are the instance's, without the spared. */
 export function victims(all: readonly ScannedProcess[], prey: Prey): ScannedProcess[] {
   const others = all.filter(
     ({ pid, instanceUid, run }) =>

@@ -1,4 +1,3 @@
-import type { ChildProcess } from 'node:child_process';
 import { watch } from 'node:fs';
 import { chmod, chown, mkdir, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -7,14 +6,16 @@ import { DriverError, type RunSpec } from '../driver.ts';
 import { checkCommand, checkWorkingDir } from './command.ts';
 import { environmentOf } from './environment.ts';
 import { writeFiles } from './files.ts';
+import type { Launcher } from './launcher.ts';
 import { isCode, type Marks, outputFile, readMarks, readMeta, runFolder, writeMeta } from './layout.ts';
 import { living } from './proc.ts';
 import type { Reap } from './reap.ts';
-import { startShim, type Tools } from './shim.ts';
+import type { Tools } from './tools.ts';
 import { asUser, checkReachable, findUser, type User } from './user.ts';
 
 export interface StartParts {
   tools: Tools;
+  launcher: Launcher;
   clock: Clock;
   bootId: string;
   /** The folder of all instances. */
@@ -23,20 +24,16 @@ export interface StartParts {
 }
 
 /**
- * Carries out one run in `ref`, once: a run that has begun is left as it is, whoever began it. Returns the shim where
- * it is our child. Whatever fails leaves nothing half-made.
+ * Carries out one run in `ref`, once: a run that has begun is left as it is, whoever began it. Whatever fails
+ * leaves nothing half-made.
  */
-export async function startRun(
-  parts: StartParts,
-  ref: string,
-  spec: RunSpec,
-): Promise<ChildProcess | undefined> {
+export async function startRun(parts: StartParts, ref: string, spec: RunSpec): Promise<void> {
   const folder = runFolder(ref, spec.identity.run);
-  if (await hasBegun(parts, folder, spec)) return undefined;
+  if (await hasBegun(parts, folder, spec)) return;
   try {
-    return await begin(parts, ref, spec, await prepare(parts, ref, spec));
+    await begin(parts, ref, spec, await prepare(parts, ref, spec));
   } catch (error) {
-    if (await hasBegun(parts, folder, spec)) return undefined;
+    if (await hasBegun(parts, folder, spec)) return;
     await rm(folder, { recursive: true, force: true });
     throw asDriverError(error);
   }
@@ -71,38 +68,16 @@ async function prepare(parts: StartParts, ref: string, spec: RunSpec): Promise<P
   return { env, workingDir, command: [...change, program, ...args] };
 }
 
-async function begin(
-  parts: StartParts,
-  ref: string,
-  spec: RunSpec,
-  prepared: Prepared,
-): Promise<ChildProcess> {
+async function begin(parts: StartParts, ref: string, spec: RunSpec, prepared: Prepared): Promise<void> {
   const run = spec.identity.run;
-  const folder = runFolder(ref, run);
-  const waiting = awaitStart(parts.clock, folder);
-  try {
-    const child = await startShim(parts.tools, {
-      marks: folder,
-      out: outputFile(ref, run, 'out'),
-      err: outputFile(ref, run, 'err'),
-      fifo: join(ref, 'in'),
-      ...prepared,
-    });
-    child.once('exit', waiting.look);
-    const marks = await waiting.done;
-    // Another shim may have been faster: then ours has ended and the run is that one's.
-    if (marks.main !== undefined) return child;
-    throw (
-      (await diskFull(folder)) ??
-      new DriverError(
-        'Retryable',
-        'StartFailed',
-        `the process could not be set up in ${ref}; look at the rights and the free space of that folder`,
-      )
-    );
-  } finally {
-    waiting.stop();
-  }
+  const marks = runFolder(ref, run);
+  const waiting = awaitStart(parts.clock, marks);
+  const [out, err] = [outputFile(ref, run, 'out'), outputFile(ref, run, 'err')];
+  parts.launcher.launch({ marks, out, err, fifo: join(ref, 'in'), ...prepared }, waiting.fail);
+  const { main } = await waiting.done.finally(waiting.stop);
+  if (main !== undefined) return;
+  const message = `the process could not be set up in ${ref}; look at the rights and the free space of that folder`;
+  throw (await diskFull(ref)) ?? new DriverError('Retryable', 'StartFailed', message);
 }
 
 /**
@@ -125,12 +100,12 @@ async function hasBegun(parts: StartParts, folder: string, spec: RunSpec): Promi
 
 /** A shim that takes longer is killed. */
 const startLimitMs = 5000;
-const pollMs = 20;
+const pollMs = 250;
 
 interface Waiting {
   /** The marks, once the main process runs, or once it is sure that it will not. */
   done: Promise<Marks>;
-  look(): void;
+  fail(error: unknown): void;
   stop(): void;
 }
 
@@ -157,7 +132,7 @@ function awaitStart(clock: Clock, folder: string): Waiting {
     cancel();
     watcher?.close();
   };
-  return { done: promise, look, stop };
+  return { done: promise, fail: reject, stop };
 }
 
 /** Undefined where no watcher can be had; then polling does it alone. */

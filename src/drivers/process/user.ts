@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { DriverError } from '../driver.ts';
-import type { Tools } from './shim.ts';
+import type { Tools } from './tools.ts';
 
 export interface User {
   uid: number;
