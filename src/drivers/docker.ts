@@ -1,0 +1,254 @@
+import type { Observed } from '../plan/world.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { Log } from '../platform/log.ts';
+import { addressOf } from './docker/address.ts';
+import { createEngineClient, EngineError } from './docker/client.ts';
+import { createCommandCheck } from './docker/command.ts';
+import { connect, type Tls } from './docker/connection.ts';
+import { gone, hasStatus, stepError } from './docker/errors.ts';
+import { execute } from './docker/exec.ts';
+import { readEngineStart, readFacts } from './docker/facts.ts';
+import { createHostFiles } from './docker/files.ts';
+import { createImages } from './docker/images.ts';
+import { createLifetime } from './docker/lifetime.ts';
+import { frames, linesOf, logQuery, narrowed, until } from './docker/logs.ts';
+import { observed } from './docker/observe.ts';
+import { createStarter } from './docker/start.ts';
+import { createVolumes } from './docker/volumes.ts';
+import { watchEvents } from './docker/watch.ts';
+import { type ContainerInspect, type ContainerSummary, instantOf } from './docker/wire.ts';
+import { type Driver, DriverError, labels } from './driver.ts';
+
+export { unsupportedByDocker } from './docker/unsupported.ts';
+
+export interface DockerDriverOptions {
+  /** unix:///path, tcp://host:port or ssh://user@host. */
+  endpoint: string;
+  tls?: Tls | undefined;
+  storeId: string;
+  /** A folder of this host that lies in memory, mode 0700: files and Secrets are bound into containers from it. */
+  secretsDir: string;
+  /** Where given, paths of the host are followed through symbolic links and must end under one of these. */
+  allowHostPaths?: readonly string[] | undefined;
+  log: Log;
+  clock: Clock;
+}
+
+/** How long a kill waits for the engine to see the end. */
+const killWaitMs = 10_000;
+
+/** A run's process begins, and may print, a moment before the engine notes its start. */
+const startNoteMs = 30;
+
+/** Runs instances as containers of a Docker engine, or of Podman by its Docker socket. A `ref` is the container's id. */
+export function createDockerDriver(options: DockerDriverOptions): Driver {
+  const { clock, storeId, log } = options;
+  const connection = connect(options.endpoint, options.tls);
+  let facts: ReturnType<typeof readFacts> | undefined;
+
+  const client = createEngineClient(connection, options.endpoint, {
+    lost() {
+      lifetime.lost();
+      facts = undefined;
+    },
+    answered: () => lifetime.answered(),
+  });
+  const readFactsOnce = (): ReturnType<typeof readFacts> => {
+    facts ??= readFacts(client).catch((error: unknown) => {
+      facts = undefined;
+      throw error;
+    });
+    return facts;
+  };
+  const lifetime = createLifetime(clock.now, async () =>
+    readEngineStart(client, (await readFactsOnce()).podman, connection.local, clock.now()),
+  );
+  const files = createHostFiles(options);
+  const images = createImages(client);
+  const volumes = createVolumes(client, storeId);
+
+  const toObserved = async (inspect: ContainerInspect): Promise<Observed | undefined> => {
+    const seen = observed(inspect, storeId, 'Agent');
+    if (seen?.exit === undefined) return seen;
+    return { ...seen, exit: { ...seen.exit, cause: await lifetime.judge(inspect) } };
+  };
+
+  const find = async (ref: string): Promise<ContainerInspect | undefined> => {
+    try {
+      const found = await client.call<ContainerInspect>('GET', `/containers/${ref}/json`);
+      return found.Config.Labels?.[labels.store] === storeId ? found : undefined;
+    } catch (error) {
+      if (hasStatus(error, 404)) return undefined;
+      throw stepError(error, ref, 'inspect');
+    }
+  };
+
+  const need = async (ref: string): Promise<ContainerInspect> => {
+    const found = await find(ref);
+    if (found === undefined) throw gone(ref);
+    return found;
+  };
+
+  const starter = createStarter({
+    client,
+    storeId,
+    local: connection.local,
+    allowHostPaths: options.allowHostPaths,
+    facts: readFactsOnce,
+    files,
+    images,
+    commands: createCommandCheck(client),
+    clock,
+  });
+
+  /** Succeeds where there is nothing left to signal. */
+  const send = async (ref: string, signal: string): Promise<void> => {
+    try {
+      await client.call('POST', `/containers/${ref}/kill`, { query: { signal } });
+    } catch (error) {
+      if (hasStatus(error, 404, 409)) return;
+      if (error instanceof EngineError && /is not running|can only kill running/i.test(error.message)) return;
+      throw stepError(error, ref, `signal ${signal}`);
+    }
+  };
+
+  return {
+    async ping() {
+      await client.call('GET', '/_ping', { timeout: 10_000 });
+      return { version: (await readFactsOnce()).version };
+    },
+
+    async list() {
+      const mark = files.mark();
+      const filters = JSON.stringify({ label: [`${labels.store}=${storeId}`] });
+      const summaries = await client
+        .call<ContainerSummary[]>('GET', '/containers/json', { query: { all: true, filters } })
+        .catch((error: unknown) => {
+          throw stepError(error, '', 'list');
+        });
+      const found = await Promise.all(
+        summaries.map(async ({ Id: id }) => {
+          const inspect = await find(id);
+          return inspect === undefined ? undefined : toObserved(inspect);
+        }),
+      );
+      const listed = found.filter((each) => each !== undefined);
+      await files.sweep(mark, new Set(listed.map(({ instanceUid }) => instanceUid)));
+      return listed;
+    },
+
+    async inspect(ref) {
+      const found = await find(ref);
+      return found === undefined ? undefined : toObserved(found);
+    },
+
+    async watch(onHint, signal) {
+      if (signal.aborted) return;
+      try {
+        await watchEvents({ client, storeId, onOpen: () => lifetime.watching(true) }, onHint, signal);
+        if (!signal.aborted) lifetime.lost();
+      } catch (error) {
+        if (signal.aborted) return;
+        lifetime.lost();
+        log.debug({ err: error, endpoint: options.endpoint }, 'the stream of engine events was lost');
+      } finally {
+        lifetime.watching(false);
+      }
+    },
+
+    async create(spec) {
+      const inspect = await starter.create(spec);
+      const seen = await toObserved(inspect);
+      if (seen === undefined) throw gone(inspect.Id);
+      return seen;
+    },
+
+    async restart(ref, spec) {
+      const inspect = await need(ref);
+      if (inspect.State.Paused) await client.call('POST', `/containers/${ref}/unpause`);
+      const seen = await toObserved(
+        inspect.State.Running ? await need(ref) : await starter.restart(ref, spec),
+      );
+      if (seen === undefined) throw gone(ref);
+      return seen;
+    },
+
+    async signal(ref, signal) {
+      if ((await find(ref))?.State.Running) await send(ref, signal);
+    },
+
+    async kill(ref) {
+      const inspect = await find(ref);
+      if (inspect === undefined) return;
+      await send(ref, 'SIGKILL');
+      // A frozen process takes no signal; Docker thaws it by itself, Podman does not.
+      if (inspect.State.Paused)
+        await client.call('POST', `/containers/${ref}/unpause`).catch((error: unknown) => {
+          log.debug({ err: error, ref }, 'nothing to unpause after the kill');
+        });
+      await client
+        .stream('POST', `/containers/${ref}/wait`, { timeout: killWaitMs })
+        .then((response) => response.resume())
+        .catch((error: unknown) => {
+          if (hasStatus(error, 404)) return;
+          throw stepError(error, ref, 'wait for the end after SIGKILL');
+        });
+    },
+
+    async remove(ref, { volumes: withVolumes }) {
+      const inspect = await find(ref);
+      if (inspect === undefined) return;
+      await starter.removeContainer(ref);
+      await files.remove(inspect.Config.Labels?.[labels.uid] ?? '');
+      if (!withVolumes) return;
+      for (const { Type: type, Name: name } of inspect.Mounts ?? []) {
+        if (type === 'volume' && name !== undefined) await volumes.removeIfOurs(name);
+      }
+    },
+
+    async *logs(ref, wanted) {
+      const inspect = await need(ref);
+      const startedAt = instantOf(inspect.State.StartedAt);
+      const { podman } = await readFactsOnce();
+      const stream = await client
+        .stream('GET', `/containers/${ref}/logs`, { query: logQuery(wanted), signal: wanted.signal })
+        .catch((error: unknown) => {
+          if (wanted.signal.aborted) return undefined;
+          throw stepError(error, ref, 'logs');
+        });
+      if (stream === undefined) return;
+      const before = wanted.previous ? (startedAt ?? 0) - startNoteMs : Number.POSITIVE_INFINITY;
+      yield* narrowed(
+        linesOf(frames(until(stream, wanted.signal)), { podman }),
+        ({ at = 0 }) => at < before && at >= (wanted.since ?? 0),
+        wanted.previous ? wanted.tail : undefined,
+      );
+    },
+
+    async exec(ref, command, { timeout }) {
+      await need(ref);
+      return execute({ client, clock, local: connection.local }, ref, command, { timeout });
+    },
+
+    async address(ref, port) {
+      const inspect = await find(ref);
+      return inspect === undefined ? undefined : addressOf(inspect, port, connection);
+    },
+
+    async imageId(image, { pull }) {
+      if (pull) await images.pull(image);
+      return images.id(image).catch((error: unknown) => {
+        throw error instanceof EngineError
+          ? new DriverError('Retryable', 'EngineError', `image ${image}: ${error.message}`, { cause: error })
+          : error;
+      });
+    },
+
+    volumes: (namespace, agent) => volumes.list(namespace, agent),
+    removeVolume: (name) => volumes.removeIfOurs(name),
+
+    async close() {
+      client.close();
+    },
+  };
+}

@@ -1,0 +1,132 @@
+import { labels, type RunSpec } from '../driver.ts';
+
+/** A file or folder of the host, made by us, to be bound into the container. */
+export interface Bind {
+  source: string;
+  target: string;
+}
+
+export interface EngineFacts {
+  podman: boolean;
+  version: string;
+  /** It can put an init before the program, which reaps what the program leaves behind. */
+  init: boolean;
+}
+
+/** Of each container's output at most this much is kept. */
+const logLimits = { 'max-size': '10m', 'max-file': '3' };
+
+export function labelsOf(identity: RunSpec['identity']): Record<string, string> {
+  return {
+    [labels.store]: identity.store,
+    [labels.namespace]: identity.namespace,
+    [labels.agent]: identity.agent,
+    [labels.instance]: identity.instance,
+    [labels.uid]: identity.uid,
+    [labels.ordinal]: String(identity.ordinal),
+    [labels.run]: String(identity.run),
+    [labels.revision]: identity.revision,
+    [labels.version]: identity.controllerVersion,
+  };
+}
+
+/** The body of `POST /containers/create`. Pure. */
+export function createBody(spec: RunSpec, binds: readonly Bind[], engine: EngineFacts): object {
+  const { limits, security, network, stop } = spec;
+  const portKey = (port: { containerPort: number; protocol: string }): string =>
+    `${port.containerPort}/${port.protocol.toLowerCase()}`;
+  const portBindings = Object.groupBy(network.ports, portKey);
+  return {
+    Image: spec.image,
+    ...(spec.command === undefined ? {} : { Entrypoint: spec.command }),
+    ...(spec.args === undefined ? {} : { Cmd: spec.args }),
+    Env: Object.entries(spec.env).map(([name, value]) => `${name}=${value}`),
+    ...(spec.workingDir === undefined ? {} : { WorkingDir: spec.workingDir }),
+    ...(spec.user === undefined ? {} : { User: spec.user }),
+    Labels: labelsOf(spec.identity),
+    // Open for protocols that write to it; a program that reads waits instead of seeing its end.
+    OpenStdin: true,
+    StdinOnce: false,
+    Tty: false,
+    StopSignal: stop.signal,
+    StopTimeout: Math.ceil(stop.gracePeriodMs / 1000),
+    ExposedPorts: Object.fromEntries(network.ports.map((port) => [portKey(port), {}])),
+    HostConfig: {
+      Init: engine.init,
+      RestartPolicy: { Name: 'no' },
+      // Podman rotates by its own file, and knows only a size.
+      LogConfig: engine.podman
+        ? { Type: 'k8s-file', Config: { 'max-size': logLimits['max-size'] } }
+        : { Type: 'json-file', Config: logLimits },
+      Mounts: [
+        ...spec.mounts.flatMap((mount) => engineMount(mount, spec.identity)),
+        ...binds.map(({ source, target }) => ({
+          Type: 'bind',
+          Source: source,
+          Target: target,
+          ReadOnly: true,
+        })),
+      ],
+      ...(limits.cpu === undefined ? {} : { NanoCpus: Math.round(limits.cpu * 1e9) }),
+      // As much swap as memory would double the limit.
+      ...(limits.memory === undefined ? {} : { Memory: limits.memory, MemorySwap: limits.memory }),
+      ...(limits.pids === undefined ? {} : { PidsLimit: limits.pids }),
+      ReadonlyRootfs: spec.readOnlyRootFilesystem,
+      Privileged: security.privileged,
+      CapDrop: ['ALL'],
+      CapAdd: security.capabilities,
+      SecurityOpt: security.allowPrivilegeEscalation || security.privileged ? [] : ['no-new-privileges'],
+      NetworkMode: networkMode(network),
+      PortBindings: Object.fromEntries(
+        Object.entries(portBindings).map(([key, ports]) => [
+          key,
+          ports?.map(({ hostIP, hostPort }) => ({
+            HostIp: hostIP,
+            HostPort: hostPort === undefined ? '' : String(hostPort),
+          })),
+        ]),
+      ),
+    },
+  };
+}
+
+function networkMode({ mode, name }: RunSpec['network']): string {
+  switch (mode) {
+    case 'None':
+      return 'none';
+    case 'Host':
+      return 'host';
+    case 'Bridge':
+      return name ?? 'bridge';
+  }
+}
+
+function engineMount(mount: RunSpec['mounts'][number], identity: RunSpec['identity']): object[] {
+  const common = { Target: mount.mountPath, ReadOnly: mount.readOnly };
+  switch (mount.type) {
+    // A mount of the type bind refuses a path that is missing; the older form would make it.
+    case 'Host':
+      return [{ ...common, Type: 'bind', Source: mount.path }];
+    case 'Volume':
+      return [
+        { ...common, Type: 'volume', Source: mount.name, VolumeOptions: { Labels: volumeLabels(identity) } },
+      ];
+    case 'Tmpfs':
+      return [
+        {
+          ...common,
+          Type: 'tmpfs',
+          ...(mount.sizeBytes === undefined ? {} : { TmpfsOptions: { SizeBytes: mount.sizeBytes } }),
+        },
+      ];
+    case 'Files':
+      return [];
+  }
+}
+
+/** Only a volume that bears these is ours to remove. */
+const volumeLabels = (identity: RunSpec['identity']): Record<string, string> => ({
+  [labels.store]: identity.store,
+  [labels.namespace]: identity.namespace,
+  [labels.agent]: identity.agent,
+});

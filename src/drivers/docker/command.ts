@@ -1,0 +1,81 @@
+import { DriverError, type RunSpec } from '../driver.ts';
+import type { EngineClient } from './client.ts';
+import { hasStatus } from './errors.ts';
+import type { ContainerInspect } from './wire.ts';
+
+const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+/**
+ * With an init before it the program always starts, and a missing command would look like a crash of the agent. So the
+ * engine is asked for the file before the first start of a command in an image; what was found is remembered.
+ */
+export interface CommandCheck {
+  /** Throws CommandNotFound where the container that has been made does not hold the command. */
+  check(ref: string, spec: RunSpec): Promise<void>;
+}
+
+export function createCommandCheck(client: EngineClient): CommandCheck {
+  const found = new Set<string>();
+
+  return {
+    async check(ref, spec) {
+      const command = spec.command?.[0];
+      if (command === undefined) return;
+      const key = JSON.stringify([spec.image, command, spec.env.PATH, spec.workingDir]);
+      if (found.has(key)) return;
+      for (const path of await candidates(client, ref, command, spec)) {
+        const verdict = await lookAt(client, ref, path);
+        if (verdict === 'NotExecutable') throw notFound(`${path} is not executable in`, spec);
+        if (verdict === 'Found') {
+          if (found.size > 1_000) found.clear();
+          found.add(key);
+          return;
+        }
+      }
+      throw notFound(`there is no command ${command} in`, spec);
+    },
+  };
+}
+
+const notFound = (what: string, spec: RunSpec): DriverError =>
+  new DriverError(
+    'NotStartable',
+    'CommandNotFound',
+    `${what} the image ${spec.image}: correct template.command, or use an image that has it`,
+  );
+
+async function candidates(
+  client: EngineClient,
+  ref: string,
+  command: string,
+  spec: RunSpec,
+): Promise<string[]> {
+  if (command.startsWith('/')) return [command];
+  const { Config: config } = await client.call<ContainerInspect>('GET', `/containers/${ref}/json`);
+  if (command.includes('/')) return [`${spec.workingDir ?? (config.WorkingDir || '/')}/${command}`];
+  const path = config.Env?.find((entry) => entry.startsWith('PATH='))?.slice('PATH='.length) || defaultPath;
+  return path.split(':').map((folder) => `${folder}/${command}`);
+}
+
+async function lookAt(
+  client: EngineClient,
+  ref: string,
+  path: string,
+): Promise<'Found' | 'NotExecutable' | 'Missing'> {
+  try {
+    const headers = await client.headers('HEAD', `/containers/${ref}/archive`, { query: { path } });
+    return isProgram(String(headers['x-docker-container-path-stat'] ?? '')) ? 'Found' : 'NotExecutable';
+  } catch (error) {
+    if (hasStatus(error, 404)) return 'Missing';
+    throw error;
+  }
+}
+
+/** Go's file modes: a directory is bit 31, a link bit 27. Where a link leads is left to the start. */
+function isProgram(header: string): boolean {
+  if (header === '') return true;
+  const stat: unknown = JSON.parse(Buffer.from(header, 'base64').toString());
+  const mode = typeof stat === 'object' && stat !== null && 'mode' in stat ? Number(stat.mode) : 0o111;
+  const has = (bit: number): boolean => Math.floor(mode / 2 ** bit) % 2 === 1;
+  return has(27) || (!has(31) && (mode % 2 ** 9) & 0o111) !== 0;
+}

@@ -1,0 +1,110 @@
+import { DriverError } from '../driver.ts';
+import { EngineError } from './client.ts';
+
+/** What the failed step was about, for the texts. */
+export interface Subject {
+  name: string;
+  image?: string | undefined;
+  command?: string | undefined;
+  network?: string | undefined;
+}
+
+interface Rule {
+  /** Matched against what the engine says. Docker's words and Podman's. */
+  says: RegExp;
+  status?: number;
+  sort: DriverError['sort'];
+  reason: string;
+  remedy: (subject: Subject, match: RegExpExecArray) => string;
+}
+
+/** The first that matches counts. */
+const rules: readonly Rule[] = [
+  {
+    says: /no space left on device|disk quota exceeded/i,
+    sort: 'Retryable',
+    reason: 'DiskFull',
+    remedy: () => "the engine's disk is full: free some (docker system df)",
+  },
+  {
+    says: /bind source path does not exist: (.*)|(?:statfs|stat|lstat) (\/[^:]*): no such file or directory(?<!exec: .*)$/i,
+    sort: 'NotStartable',
+    reason: 'MountMissing',
+    remedy: (_, match) =>
+      `the host has no ${match[1] ?? match[2]}: make it, or correct the volume's hostPath`,
+  },
+  {
+    says: /(exec: .*|exec failed.*|executable file .*|crun: .*)(not found|no such file|permission denied|is a directory|exec format error)/i,
+    sort: 'NotStartable',
+    reason: 'CommandNotFound',
+    remedy: ({ command, image }) =>
+      `${command ?? 'the command'} cannot be run in the image ${image}: correct template.command, or use an image that has it`,
+  },
+  {
+    says: /port is already allocated|address already in use|failed to bind host port/i,
+    sort: 'NotStartable',
+    reason: 'PortTaken',
+    remedy: () => 'something else listens on that port of the host: free it, or choose another hostPort',
+  },
+  {
+    says: /network .*not found|unable to find network|no such network/i,
+    sort: 'NotStartable',
+    reason: 'NetworkMissing',
+    remedy: ({ network }) => `make it with: docker network create ${network ?? '<name>'}`,
+  },
+  {
+    says: /unable to find (user|group)|no matching entries in (passwd|group)|no users found/i,
+    sort: 'Terminal',
+    reason: 'InvalidSpec',
+    remedy: () => 'the image does not have that user: give template.user as a number',
+  },
+  {
+    says: /no command (or entrypoint )?(provided|specified)|must specify (a )?command/i,
+    sort: 'Terminal',
+    reason: 'InvalidSpec',
+    remedy: ({ image }) => `the image ${image} has no command of its own: set template.command`,
+  },
+  {
+    says: /./,
+    status: 400,
+    sort: 'Terminal',
+    reason: 'InvalidSpec',
+    remedy: () => 'the engine does not accept the spec: correct it',
+  },
+];
+
+/** What the engine's refusal means for the instance. Other errors pass through. */
+export function startError(error: unknown, subject: Subject): unknown {
+  if (!(error instanceof EngineError)) return error;
+  for (const { says, status, sort, reason, remedy } of rules) {
+    if (status !== undefined && status !== error.status) continue;
+    const match = says.exec(error.message);
+    if (match !== null)
+      return new DriverError(sort, reason, `${remedy(subject, match)} (${error.message})`, { cause: error });
+  }
+  return new DriverError(
+    'Retryable',
+    'StartFailed',
+    `the engine could not start ${subject.name}: ${error.message}`,
+    {
+      cause: error,
+    },
+  );
+}
+
+export const gone = (ref: string, cause?: unknown): DriverError =>
+  new DriverError('Retryable', 'Gone', `there is no container ${ref.slice(0, 12)} any more; create it anew`, {
+    cause,
+  });
+
+export const hasStatus = (error: unknown, ...statuses: number[]): error is EngineError =>
+  error instanceof EngineError && statuses.includes(error.status);
+
+/** For steps whose refusal has no meaning of its own. */
+export function stepError(error: unknown, ref: string, step: string): unknown {
+  if (!(error instanceof EngineError)) return error;
+  if (error.status === 404) return gone(ref, error);
+  return new DriverError('Retryable', 'EngineError', `${step}: the engine says: ${error.message}`, {
+    cause: error,
+  });
+}

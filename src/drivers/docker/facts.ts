@@ -1,0 +1,37 @@
+import { uptime } from 'node:os';
+import type { EngineFacts } from './body.ts';
+import type { EngineClient } from './client.ts';
+import { hasStatus } from './errors.ts';
+import { type EngineVersion, instantOf } from './wire.ts';
+
+export async function readFacts(client: EngineClient): Promise<EngineFacts> {
+  const version = await client.call<EngineVersion>('GET', '/version');
+  const components = version.Components ?? [];
+  const podman = components.some(({ Name: name }) => name.startsWith('Podman'));
+  return {
+    podman,
+    version: `${podman ? 'Podman' : 'Docker'} ${version.Version}`,
+    // Docker lists it where it is installed. Podman's catatonit is told of nowhere.
+    init: components.some(({ Name: name }) => name === 'docker-init'),
+  };
+}
+
+/**
+ * When the engine began. Docker makes its default bridge anew at each start, and says so nowhere else. Podman's
+ * containers live without it, so only the boot of the host ends them.
+ */
+export async function readEngineStart(
+  client: EngineClient,
+  podman: boolean,
+  local: boolean,
+  now: number,
+): Promise<number | undefined> {
+  if (podman) return local ? now - uptime() * 1000 : undefined;
+  try {
+    const { Created: created } = await client.call<{ Created: string }>('GET', '/networks/bridge');
+    return instantOf(created);
+  } catch (error) {
+    if (hasStatus(error, 404)) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,114 @@
+import { createHash } from 'node:crypto';
+import { chmod, chown, mkdir, readdir, realpath, rm, writeFile } from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
+import { DriverError, type FileSpec, type RunSpec } from '../driver.ts';
+import type { Bind } from './body.ts';
+
+/**
+ * Files and Secrets of instances, in a folder of the host that lies in memory. A file put into a container's own
+ * tmpfs before its start would vanish, so they are bound from here; a reboot takes them, so each start writes them anew.
+ */
+export interface HostFiles {
+  /** Writes all of a run's files, and says what to bind where. No sweep takes them before `settled`. */
+  put(spec: RunSpec): Promise<Bind[]>;
+  settled(uid: string): void;
+  remove(uid: string): Promise<void>;
+  /** To be called before the list that `sweep` is told of. */
+  mark(): number;
+  /** Removes those of instances that were no more when they were listed, unless touched since the mark. */
+  sweep(mark: number, listed: ReadonlySet<string>): Promise<void>;
+}
+
+export function createHostFiles(options: {
+  secretsDir: string;
+  storeId: string;
+  endpoint: string;
+}): HostFiles {
+  const engine = createHash('sha256').update(options.endpoint).digest('hex').slice(0, 12);
+  const root = join(options.secretsDir, options.storeId, engine);
+  let counter = 0;
+  /** By uid, the counter when it was last written; without end while it is being started. */
+  const touched = new Map<string, number>();
+
+  const write = async (path: string, file: FileSpec, owner: Owner | undefined): Promise<void> => {
+    await mkdir(dirname(path), { recursive: true, mode: 0o755 });
+    await rm(path, { force: true });
+    await writeFile(path, file.content, { mode: 0o600, flag: 'wx' });
+    if (owner !== undefined) await chown(path, owner.uid, owner.gid);
+    await chmod(path, file.mode);
+  };
+
+  return {
+    async put(spec) {
+      const folders = spec.mounts.filter((mount) => mount.type === 'Files');
+      if (spec.files.length === 0 && folders.length === 0) return [];
+      const folder = join(root, spec.identity.uid);
+      touched.set(spec.identity.uid, Number.POSITIVE_INFINITY);
+      await mkdir(folder, { recursive: true, mode: 0o700 });
+      const owner = ownerOf(spec.user);
+      const binds: Bind[] = [];
+      for (const [index, file] of spec.files.entries()) {
+        const source = join(folder, `file-${index}`);
+        await write(source, file, owner);
+        binds.push({ source, target: file.path });
+      }
+      for (const [index, mount] of folders.entries()) {
+        const source = join(folder, `folder-${index}`);
+        await rm(source, { recursive: true, force: true });
+        await mkdir(source, { mode: 0o755 });
+        for (const file of mount.files) await write(join(source, file.path), file, owner);
+        binds.push({ source, target: mount.mountPath });
+      }
+      return binds;
+    },
+    settled: (uid) => void (touched.has(uid) && touched.set(uid, ++counter)),
+    async remove(uid) {
+      touched.delete(uid);
+      await rm(join(root, uid), { recursive: true, force: true });
+    },
+    mark: () => counter,
+    async sweep(mark, listed) {
+      for (const uid of await readdir(root).catch(() => [])) {
+        if (listed.has(uid) || (touched.get(uid) ?? 0) > mark) continue;
+        touched.delete(uid);
+        await rm(join(root, uid), { recursive: true, force: true });
+      }
+    },
+  };
+}
+
+interface Owner {
+  uid: number;
+  gid: number;
+}
+
+/** A program that runs as another user could not read a file of mode 0400 that is root's. */
+function ownerOf(user: string | undefined): Owner | undefined {
+  const match = /^(\d+)(?::(\d+))?$/.exec(user ?? '');
+  if (match === null || process.getuid?.() !== 0) return undefined;
+  return { uid: Number(match[1]), gid: Number(match[2] ?? 0) };
+}
+
+/** Resolves symbolic links, so that none leads out of what the Runtime allows. */
+export async function allowedPath(path: string, allowed: readonly string[]): Promise<string> {
+  const real = await realpath(path).catch((cause: unknown) => {
+    throw new DriverError(
+      'NotStartable',
+      'MountMissing',
+      `the host has no ${path}: make it, or correct the volume's hostPath`,
+      { cause },
+    );
+  });
+  const roots = await Promise.all(allowed.map((root) => realpath(root).catch(() => root)));
+  if (roots.some((root) => isUnder(real, root))) return real;
+  throw new DriverError(
+    'NotStartable',
+    'MountNotAllowed',
+    `${path} leads to ${real}, which the Runtime's allowHostPaths does not allow`,
+  );
+}
+
+export function isUnder(path: string, root: string): boolean {
+  const way = relative(root, path);
+  return way === '' || (!way.startsWith('../') && way !== '..' && !way.startsWith('/'));
+}

@@ -1,0 +1,103 @@
+import type { Readable } from 'node:stream';
+import type { LogLine, LogOptions } from '../driver.ts';
+
+/** One frame of the engine's multiplexed output (Engine API, "Stream format"): eight bytes of header, then what was said. */
+export interface Frame {
+  stream: LogLine['stream'];
+  payload: Buffer;
+}
+
+export async function* frames(source: AsyncIterable<Buffer>): AsyncGenerator<Frame> {
+  let rest: Buffer = Buffer.alloc(0);
+  for await (const chunk of source) {
+    rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+    let at = 0;
+    while (rest.length - at >= 8) {
+      const end = at + 8 + rest.readUInt32BE(at + 4);
+      if (rest.length < end) break;
+      yield { stream: rest[at] === 2 ? 'stderr' : 'stdout', payload: rest.subarray(at + 8, end) };
+      at = end;
+    }
+    rest = rest.subarray(at);
+  }
+}
+
+interface Part {
+  stamp: string;
+  pieces: Buffer[];
+}
+
+/**
+ * Lines out of frames that begin with a timestamp each. A long line comes in parts of 16 KiB without a newline; Docker
+ * gives all of them the same timestamp, so a part with another one begins a new line: the last one before it was cut off by an exit.
+ */
+export async function* linesOf(
+  source: AsyncIterable<Frame>,
+  options: { podman: boolean },
+): AsyncGenerator<LogLine> {
+  const open = new Map<LogLine['stream'], Part>();
+  const line = (stream: LogLine['stream'], part: Part): LogLine => {
+    const text = Buffer.concat(part.pieces).toString();
+    return { stream, at: Date.parse(part.stamp), text: text.endsWith('\n') ? text.slice(0, -1) : text };
+  };
+  for await (const { stream, payload } of source) {
+    const space = payload.indexOf(0x20);
+    const stamp = payload.toString('latin1', 0, space);
+    const content = payload.subarray(space + 1);
+    let part = open.get(stream);
+    if (part !== undefined && part.stamp !== stamp && !options.podman) {
+      yield line(stream, part);
+      part = undefined;
+    }
+    part ??= { stamp, pieces: [] };
+    part.pieces.push(content);
+    if (content.at(-1) === 0x0a) {
+      open.delete(stream);
+      yield line(stream, part);
+    } else open.set(stream, part);
+  }
+  for (const [stream, part] of open) yield line(stream, part);
+}
+
+/** The last `tail` of those that `keep` takes. */
+export async function* narrowed(
+  lines: AsyncIterable<LogLine>,
+  keep: (line: LogLine) => boolean,
+  tail: number | undefined,
+): AsyncGenerator<LogLine> {
+  const last: LogLine[] = [];
+  for await (const line of lines) {
+    if (!keep(line)) continue;
+    if (tail === undefined) yield line;
+    else {
+      last.push(line);
+      if (last.length > tail) last.shift();
+    }
+  }
+  yield* last;
+}
+
+/** What the engine is asked for. Of `previous` it cannot cut the end, so the tail is cut here. */
+export const logQuery = ({ follow, tail, since, previous }: LogOptions) => ({
+  stdout: true,
+  stderr: true,
+  timestamps: true,
+  follow: follow && !previous,
+  ...(tail === undefined || previous ? {} : { tail }),
+  ...(since === undefined ? {} : { since: (since / 1000).toFixed(3) }),
+});
+
+/** Ends quietly when the reader gives up. */
+export async function* until(source: Readable, signal: AbortSignal): AsyncGenerator<Buffer> {
+  const stop = (): void => void source.destroy();
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    if (signal.aborted) stop();
+    yield* source;
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  } finally {
+    signal.removeEventListener('abort', stop);
+    source.destroy();
+  }
+}

@@ -1,0 +1,202 @@
+import { type Clock, sleep } from '../../platform/clock.ts';
+import { containerName, DriverError, labels, type RunSpec } from '../driver.ts';
+import { createBody, type EngineFacts } from './body.ts';
+import { type EngineClient, EngineError } from './client.ts';
+import type { CommandCheck } from './command.ts';
+import { gone, hasStatus, startError } from './errors.ts';
+import { allowedPath, type HostFiles } from './files.ts';
+import { type Images, imageMissing, pullPolicyOf } from './images.ts';
+import type { ContainerInspect } from './wire.ts';
+
+export interface StarterParts {
+  client: EngineClient;
+  storeId: string;
+  local: boolean;
+  allowHostPaths: readonly string[] | undefined;
+  facts: () => Promise<EngineFacts>;
+  files: HostFiles;
+  images: Images;
+  commands: CommandCheck;
+  clock: Clock;
+}
+
+export interface Starter {
+  create(spec: RunSpec): Promise<ContainerInspect>;
+  restart(ref: string, spec: RunSpec): Promise<ContainerInspect>;
+  removeContainer(ref: string): Promise<void>;
+}
+
+const removalWaitMs = 10_000;
+const removalPollMs = 50;
+
+/** A start is three calls: create, start, inspect. Whatever else it takes is done only when the engine refuses. */
+export function createStarter(parts: StarterParts): Starter {
+  const { client, clock, files, images } = parts;
+
+  const inspect = (ref: string): Promise<ContainerInspect> => client.call('GET', `/containers/${ref}/json`);
+  const start = (ref: string): Promise<void> => client.call('POST', `/containers/${ref}/start`);
+
+  const removeContainer = async (ref: string): Promise<void> => {
+    try {
+      await client.call('DELETE', `/containers/${ref}`, { query: { force: true, v: true } });
+    } catch (error) {
+      if (hasStatus(error, 404)) return;
+      if (!(error instanceof EngineError)) throw error;
+      if (!/in progress/i.test(error.message))
+        throw new DriverError(
+          'Retryable',
+          'RemoveFailed',
+          `the engine cannot remove ${ref}: ${error.message}`,
+          {
+            cause: error,
+          },
+        );
+      await untilGone(ref);
+    }
+  };
+
+  /** Somebody else's removal has begun; the name is free only when it is done. */
+  const untilGone = async (ref: string): Promise<void> => {
+    const deadline = clock.now() + removalWaitMs;
+    for (;;) {
+      const left = await inspect(ref).catch((error: unknown) => {
+        if (hasStatus(error, 404)) return undefined;
+        throw error;
+      });
+      if (left === undefined) return;
+      if (clock.now() > deadline)
+        throw new DriverError(
+          'Retryable',
+          'RemoveFailed',
+          `the engine has not finished the removal of ${ref}`,
+        );
+      await sleep(clock, removalPollMs);
+    }
+  };
+
+  /** Frees the name where what holds it is ours. */
+  const replace = async (spec: RunSpec, cause: unknown): Promise<void> => {
+    const name = containerName(spec.identity);
+    const holder = await inspect(name).catch((error: unknown) => {
+      if (hasStatus(error, 404)) return undefined;
+      throw error;
+    });
+    if (holder === undefined) return;
+    if (holder.Config.Labels?.[labels.store] !== parts.storeId)
+      throw new DriverError(
+        'NotStartable',
+        'NameTaken',
+        `a container of someone else's has the name ${name}: remove or rename it (docker rename ${name} <other>), or rename the Agent`,
+        { cause },
+      );
+    await removeContainer(holder.Id);
+  };
+
+  const post = async (spec: RunSpec, body: object): Promise<string> => {
+    const { Id: id } = await client.call<{ Id: string }>('POST', '/containers/create', {
+      query: { name: containerName(spec.identity) },
+      body,
+    });
+    return id;
+  };
+
+  const make = async (spec: RunSpec, body: object, image: string): Promise<string> => {
+    // What stands in the way is removed once: the image that is missing, the name that is taken.
+    let [pulled, replaced] = [false, false];
+    for (;;) {
+      try {
+        return await post(spec, body);
+      } catch (error) {
+        if (!(error instanceof EngineError)) throw error;
+        if (!pulled && noSuchImage(error)) {
+          if (pullPolicyOf(spec) === 'Never') throw imageMissing(image, error);
+          await images.pull(image);
+          pulled = true;
+        } else if (!replaced && nameTaken(error)) {
+          await replace(spec, error);
+          replaced = true;
+        } else throw error;
+      }
+    }
+  };
+
+  const hostPaths = async (spec: RunSpec): Promise<RunSpec> => {
+    const allowed = parts.allowHostPaths;
+    if (allowed === undefined || !parts.local) return spec;
+    const mounts = await Promise.all(
+      spec.mounts.map(async (mount) =>
+        mount.type === 'Host' ? { ...mount, path: await allowedPath(mount.path, allowed) } : mount,
+      ),
+    );
+    return { ...spec, mounts };
+  };
+
+  const subject = (spec: RunSpec) => ({
+    name: containerName(spec.identity),
+    image: spec.image,
+    command: spec.command?.[0],
+    network: spec.network.name,
+  });
+
+  const putFiles = async (spec: RunSpec) => {
+    const needsFiles = spec.files.length > 0 || spec.mounts.some(({ type }) => type === 'Files');
+    if (needsFiles && !parts.local)
+      throw new DriverError(
+        'Terminal',
+        'InvalidSpec',
+        'files and Secret or ConfigMap volumes are bound from the memory of the host, so they need an engine on this machine: use env, or a Runtime with a unix socket',
+      );
+    return files.put(spec);
+  };
+
+  return {
+    removeContainer,
+
+    async create(given) {
+      const { image } = given;
+      if (image === undefined)
+        throw new DriverError('Terminal', 'InvalidSpec', 'a container needs template.image');
+      const spec = await hostPaths(given);
+      const engine = await parts.facts();
+      if (pullPolicyOf(spec) === 'Always') await images.pull(image);
+      const { uid } = spec.identity;
+      let made: string | undefined;
+      try {
+        made = await make(spec, createBody(spec, await putFiles(spec), engine), image);
+        if (engine.init) await parts.commands.check(made, spec);
+        await start(made);
+        return await inspect(made);
+      } catch (error) {
+        const told = startError(error, subject(spec));
+        // Out of reach, nothing can be removed; it is found by its name and replaced at the next attempt.
+        if (told instanceof DriverError && told.sort !== 'Offline') {
+          if (made !== undefined) await removeContainer(made);
+          await files.remove(uid);
+        }
+        throw told;
+      } finally {
+        files.settled(uid);
+      }
+    },
+
+    async restart(ref, given) {
+      const spec = await hostPaths(given);
+      try {
+        await putFiles(spec);
+        await start(ref);
+        return await inspect(ref);
+      } catch (error) {
+        throw hasStatus(error, 404) && /no such container/i.test(error.message)
+          ? gone(ref, error)
+          : startError(error, subject(spec));
+      } finally {
+        files.settled(spec.identity.uid);
+      }
+    },
+  };
+}
+
+const noSuchImage = ({ status, message }: EngineError): boolean =>
+  status === 404 && /no such image|image not known|unable to find .*image/i.test(message);
+
+const nameTaken = ({ message }: EngineError): boolean => /name .*already in use/i.test(message);

@@ -1,0 +1,32 @@
+import { posix } from 'node:path';
+import type { Unsupported } from '../driver.ts';
+import { isUnder } from './files.ts';
+
+/** Symbolic links are followed at the start, by the driver. */
+export const unsupportedByDocker: Unsupported = ({ template }, { allowHostPaths }) => {
+  const reasons: string[] = [];
+  const refuse = (field: string, why: string): void => void reasons.push(`template.${field}: ${why}`);
+  const relative = (path: string | undefined): boolean => path !== undefined && !path.startsWith('/');
+
+  if (template.image === undefined) refuse('image', 'a container needs one; or choose the Runtime process');
+  for (const [index, { path }] of (template.files ?? []).entries()) {
+    if (relative(path) || path.endsWith('/'))
+      refuse(`files[${index}].path`, 'must be the absolute path of a file');
+  }
+  if (relative(template.workingDir)) refuse('workingDir', 'must be an absolute path');
+  for (const [index, { hostPath }] of (template.volumes ?? []).entries()) {
+    if (hostPath === undefined) continue;
+    const path = posix.normalize(hostPath.path);
+    if (!allowHostPaths.some((root) => isUnder(path, posix.normalize(root))))
+      refuse(
+        `volumes[${index}].hostPath.path`,
+        `${path} is not under the Runtime's allowHostPaths (${allowHostPaths.join(', ') || 'none'})`,
+      );
+  }
+  const { mode, name, ports = [] } = template.network ?? {};
+  if (name !== undefined && mode !== undefined && mode !== 'Bridge')
+    refuse('network.name', `goes with mode Bridge, not ${mode}`);
+  if (ports.length > 0 && mode !== undefined && mode !== 'Bridge')
+    refuse('network.ports', `can be published with mode Bridge, not ${mode}`);
+  return reasons;
+};

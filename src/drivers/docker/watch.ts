@@ -1,0 +1,51 @@
+import { labels } from '../driver.ts';
+import type { EngineClient } from './client.ts';
+import { until } from './logs.ts';
+import type { EngineEvent } from './wire.ts';
+
+/** What changes the picture; execs, resizes and the like do not. Podman's words differ. */
+const telling = new Set([
+  'create',
+  'start',
+  'restart',
+  'die',
+  'died',
+  'stop',
+  'oom',
+  'pause',
+  'unpause',
+  'destroy',
+  'remove',
+  'rename',
+  'cleanup',
+]);
+
+export interface WatchParts {
+  client: EngineClient;
+  storeId: string;
+  onOpen: () => void;
+}
+
+/** Reads the engine's events until they end or the signal aborts. */
+export async function watchEvents(
+  { client, storeId, onOpen }: WatchParts,
+  onHint: (ref: string | undefined) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const filters = JSON.stringify({ type: ['container'], label: [`${labels.store}=${storeId}`] });
+  const stream = await client.stream('GET', '/events', { query: { filters }, signal });
+  onOpen();
+  // What happened before the stream stood was seen by nobody.
+  onHint(undefined);
+  let rest = '';
+  for await (const chunk of until(stream, signal)) {
+    const lines = (rest + chunk.toString()).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) {
+      if (line.trim() === '') continue;
+      // The engine's API says what each line is.
+      const event = JSON.parse(line) as EngineEvent;
+      if (telling.has(event.Action)) onHint(event.Actor.ID);
+    }
+  }
+}

@@ -1,0 +1,68 @@
+/** The parts of the Docker Engine API's answers (v1.41) that are used here. */
+
+export interface ContainerInspect {
+  Id: string;
+  Name: string;
+  /** The image's id. */
+  Image: string;
+  State: {
+    /** created, running, paused, restarting, removing, exited or dead; Podman adds configured, stopped, stopping and others. */
+    Status: string;
+    Running: boolean;
+    Paused: boolean;
+    OOMKilled: boolean;
+    ExitCode: number;
+    Error: string;
+    /** RFC 3339 with nanoseconds; year 1 where it never was. */
+    StartedAt: string;
+    FinishedAt: string;
+  };
+  Config: { Labels: Record<string, string> | null; Env: string[] | null; WorkingDir: string };
+  HostConfig: { NetworkMode: string };
+  Mounts: { Type: string; Name?: string }[] | null;
+  NetworkSettings: {
+    IPAddress: string;
+    Ports: Record<string, { HostIp: string; HostPort: string }[] | null> | null;
+    Networks: Record<string, { IPAddress: string }> | null;
+  };
+}
+
+export interface ContainerSummary {
+  Id: string;
+}
+
+export interface EngineInfo {
+  ServerVersion: string;
+  InitBinary?: string;
+  InitCommit?: { ID: string };
+  LiveRestoreEnabled?: boolean;
+  SecurityOptions?: string[] | null;
+}
+
+export interface EngineVersion {
+  Version: string;
+  Components?: { Name: string; Version: string }[] | null;
+}
+
+export interface EngineEvent {
+  Type: string;
+  Action: string;
+  Actor: { ID: string; Attributes: Record<string, string> | null };
+}
+
+export interface ExecInspect {
+  Running: boolean;
+  ExitCode: number | null;
+  /** In the engine's host. */
+  Pid: number;
+}
+
+export interface VolumeList {
+  Volumes: { Name: string; Labels: Record<string, string> | null }[] | null;
+}
+
+/** An instant that never was is year 1. */
+export function instantOf(text: string): number | undefined {
+  const instant = Date.parse(text);
+  return Number.isNaN(instant) || instant <= 0 ? undefined : instant;
+}
