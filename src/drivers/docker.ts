@@ -114,7 +114,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
 
   return {
     async ping() {
-      await client.call('GET', '/_ping', { timeout: 10_000 });
+      await client.headers('GET', '/_ping', { timeout: 10_000 });
       return { version: (await readFactsOnce()).version };
     },
 

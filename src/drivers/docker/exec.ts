@@ -3,7 +3,7 @@ import type { Clock } from '../../platform/clock.ts';
 import { DriverError } from '../driver.ts';
 import { type EngineClient, EngineError } from './client.ts';
 import { gone, hasStatus } from './errors.ts';
-import { frames } from './logs.ts';
+import { frames, until } from './logs.ts';
 import type { ExecInspect } from './wire.ts';
 
 /** Of a probe's output the beginning says enough. */
@@ -27,6 +27,7 @@ export async function execute(
   const cancel = clock.after(timeout, () => hanging.abort());
   try {
     const output = await run(client, id, hanging.signal);
+    hanging.signal.throwIfAborted();
     const { ExitCode: code } = await client.call<ExecInspect>('GET', `/exec/${id}/json`);
     return { code: code ?? 0, output };
   } catch (error) {
@@ -68,7 +69,7 @@ async function run(client: EngineClient, id: string, signal: AbortSignal): Promi
   });
   const output: Buffer[] = [];
   let size = 0;
-  for await (const { payload } of frames(stream)) {
+  for await (const { payload } of frames(until(stream, signal))) {
     if (size < maxOutput) output.push(payload);
     size += payload.length;
   }
