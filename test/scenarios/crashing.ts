@@ -63,7 +63,7 @@ for (const { object } of parseManifests([{ name: manifest, bytes: readFileSync(m
     { type: 'apply', body: object },
   );
 }
-const spec = kindInfo('Policy').schema.properties?.['spec'] ?? {};
+const spec = kindInfo('Policy').schema.properties?.spec ?? {};
 const controller = new Controller({
   resources: crashing(new LocalClient(registry, 'agentctl-controller')),
   makeDriver: async () => crashing(createProcessDriver({ stateDir: state, storeId: store.id, clock, log })),
