@@ -8,7 +8,7 @@ export function nearest(word: string, words: readonly string[]): string | undefi
   if (same !== undefined) return same;
   if (word.length > 100) return undefined; // nobody misspells that much, and the distance costs the square of it
   const best = closest(word, [...words]);
-  if (distance(word, best) <= Math.max(1, Math.floor(best.length / 3))) return best;
+  if (distance(word, best) <= Math.ceil(best.length / 3)) return best;
   const begins = (long: string, short: string): boolean => short.length >= 3 && long.startsWith(short);
   return words.find((known) => begins(known.toLowerCase(), lower) || begins(lower, known.toLowerCase()));
 }

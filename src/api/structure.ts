@@ -1,5 +1,5 @@
 /** What a schema can say of an object, told in words. The checks themselves are compiled by `make generate`. */
-import { type FieldError, invalid, required } from './field-error.ts';
+import { type FieldError, invalid, required, shown } from './field-error.ts';
 import { type SchemaError, validators } from './gen/validators.gen.js';
 import type { KindInfo } from './kinds.ts';
 import { nearest } from './nearest.ts';
@@ -62,11 +62,10 @@ function describe(
       return [required([...path, name], (child && expectedOf(child)) ?? 'a value')];
     }
     case 'type': {
-      const type = typeNames[schema.type ?? 'object'];
-      if (hidden) return [secretValue(path, value, type)];
-      const quote = schema.type === 'string' && (typeof value === 'number' || typeof value === 'boolean');
-      const expected = quote ? `a string: put it in quotes, "${value}"` : type;
-      return [{ ...invalid(path, value, expected), reason: 'FieldValueTypeInvalid' }];
+      const expected = hidden ? typeNames.string : expectedType(schema, value);
+      return hidden
+        ? [secretValue(path, value, expected)]
+        : [{ ...invalid(path, value, expected), reason: 'FieldValueTypeInvalid' }];
     }
     case 'enum': {
       const words = schema.enum ?? [];
@@ -87,6 +86,21 @@ function describe(
     default:
       return [invalid(path, value, expectedOf(schema) ?? `what ${error.keyword} asks for`)];
   }
+}
+
+/** With how to write the value that was found, where that can be guessed. */
+function expectedType(schema: JsonSchema, value: unknown): string {
+  const type = typeNames[schema.type ?? 'object'];
+  if (schema.type === 'string' && (typeof value === 'number' || typeof value === 'boolean'))
+    return `${type}: put it in quotes, "${value}"`;
+  if (schema.type === 'array' && schema.items?.type === 'string' && typeof value === 'string')
+    return `${type}: [${shown(value)}]`;
+  const [field] = schema.required ?? [];
+  if (schema.type === 'object' && field !== undefined)
+    return typeof value === 'string' && schema.required?.length === 1
+      ? `${type}: { ${field}: ${value} }`
+      : `${type} with ${schema.required?.join(', ')}`;
+  return type;
 }
 
 /** What stands in a Secret is never shown, even where it is wrong. */

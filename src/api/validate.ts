@@ -6,6 +6,7 @@ import { checkPolicy } from './checks/policy.ts';
 import { checkRuntime } from './checks/runtime.ts';
 import { type FieldError, forbidden, invalid } from './field-error.ts';
 import type { KindInfo } from './kinds.ts';
+import type { Path } from './path.ts';
 import { isObject, type JsonObject } from './schema.ts';
 import { checkShape } from './shape.ts';
 import { checkStructure } from './structure.ts';
@@ -20,14 +21,16 @@ export { prune, unknownFields } from './shape.ts';
 export function validateObject(info: KindInfo, object: unknown): FieldError[] {
   const structure = checkStructure(info, object);
   if (!isObject(object)) return structure;
-  const broken = new Set(structure.map((error) => String(error.path[0])));
-  return [
-    ...structure,
-    ...checkShape(info.schema, object),
-    ...(broken.has('metadata') ? [] : checkMetadata(info, object.metadata)),
-    // Rules may rely on the structure, so they wait until it is right.
-    ...(structure.length > 0 ? [] : checkRules(info, object)),
-  ];
+  const errors = [...structure, ...checkShape(info.schema, object)];
+  // Rules read what they can of a broken structure; what they say of the broken part itself is no news.
+  const rules = [...checkMetadata(info, object.metadata), ...checkRules(info, object)];
+  return [...errors, ...rules.filter((rule) => !structure.some((error) => covers(error, rule.path)))];
+}
+
+/** What is missing or of the wrong type is so with all below it. */
+function covers(error: FieldError, path: Path): boolean {
+  const whole = error.reason === 'FieldValueTypeInvalid' || error.reason === 'FieldValueRequired';
+  return (whole || error.path.length === path.length) && error.path.every((step, at) => path[at] === step);
 }
 
 /** What an update may not change. */

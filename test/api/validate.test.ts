@@ -76,7 +76,7 @@ describe('what is wrong is told', () => {
       'a list that is none',
       'Agent',
       template({ args: 'x' }),
-      'spec.template.args: found "x", expected a list',
+      'spec.template.args: found "x", expected a list: ["x"]',
     ],
     [
       'a number for a string',
