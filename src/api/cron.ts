@@ -8,12 +8,15 @@ export function cronFault(text: string): string | undefined {
   if (fields.length !== 5)
     return `five fields (minute, hour, day of month, month, day of week), as in "0 4 * * *"; it has ${fields.length}`;
   if (text.length > 500) return 'at most 500 characters';
+  const example = 'minute, hour, day of month, month, day of week, as in "0 4 * * *"';
+  // cron-parser takes H for a number drawn at random.
+  if (/(^|[\s,])H/i.test(text)) return `${example} (H is not known here)`;
   try {
     CronExpressionParser.parse(fields.join(' '), { currentDate: start, tz: 'UTC' }).next();
     return undefined;
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    return `minute, hour, day of month, month, day of week, as in "0 4 * * *" (${why})`;
+    return `${example} (${why})`;
   }
 }
 

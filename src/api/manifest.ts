@@ -86,11 +86,20 @@ function readChunk(chunk: Chunk, context: Context): void {
   const parsed = parseChunk(chunk);
   for (const { offset, message } of parsed.faults) errors.push({ source, ...position()(offset), message });
   if (parsed.faults.length > 0) return;
-  readObject(parsed.value, [], parsed, chunk, context);
+  readObject(
+    parsed.value,
+    [],
+    parsed,
+    lazily(() => parseChunk(chunk)),
+    context,
+  );
 }
 
-/** `base` is the object's path in its document: [] or that of an item of a List. */
-function readObject(value: unknown, base: Path, parsed: Parsed, chunk: Chunk, context: Context): void {
+/**
+ * `base` is the object's path in its document: [] or that of an item of a List. `again` parses the document anew when
+ * somebody asks for a place: the trees of a thousand right documents are not worth their memory.
+ */
+function readObject(value: unknown, base: Path, parsed: Parsed, again: () => Parsed, context: Context): void {
   const { source, position, documents, errors } = context;
   const tell = (found: readonly FieldError[], name?: string): void => {
     const told = found.slice(0, mostErrors).map((error) => located(error, name));
@@ -125,7 +134,7 @@ function readObject(value: unknown, base: Path, parsed: Parsed, chunk: Chunk, co
   }
   if (isListKind(value) && base.length === 0) {
     const items = value.items;
-    for (const [at, item] of items.entries()) readObject(item, ['items', at], parsed, chunk, context);
+    for (const [at, item] of items.entries()) readObject(item, ['items', at], parsed, again, context);
     return;
   }
   const info = identify(value);
@@ -139,15 +148,12 @@ function readObject(value: unknown, base: Path, parsed: Parsed, chunk: Chunk, co
   if (found.length > 0) return;
   documents.push({
     source,
-    get line() {
-      return position()(parsed.offsetOf(base, 'key')).line;
-    },
+    line: position()(parsed.offsetOf(base, 'key')).line,
     info,
     ...(name === undefined ? {} : { name }),
     ...(namespace === undefined ? {} : { namespace }),
     object: value,
-    // Read again when asked for: positions of a thousand right documents are not worth their memory.
-    locate: (path) => position()(parseChunk(chunk).offsetOf([...base, ...path], 'value')),
+    locate: (path) => position()(again().offsetOf([...base, ...path], 'value')),
   });
 }
 

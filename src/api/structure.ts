@@ -27,7 +27,7 @@ export function checkStructure(info: KindInfo, object: unknown): FieldError[] {
       (node, step) => node && childSchema(node, step),
       info.schema,
     );
-    const hidden = info.kind === 'Secret' && path.length > 1 && path[0] !== 'metadata';
+    const hidden = info.kind === 'Secret' && (path[0] === 'data' || path[0] === 'stringData');
     return describe(error, path, value, schema ?? {}, hidden);
   });
 }
@@ -62,7 +62,7 @@ function describe(
       return [required([...path, name], (child && expectedOf(child)) ?? 'a value')];
     }
     case 'type': {
-      const expected = hidden ? typeNames.string : expectedType(schema, value);
+      const expected = hidden ? typeNames[schema.type ?? 'object'] : expectedType(schema, value);
       return hidden
         ? [secretValue(path, value, expected)]
         : [{ ...invalid(path, value, expected), reason: 'FieldValueTypeInvalid' }];
@@ -107,7 +107,7 @@ function expectedType(schema: JsonSchema, value: unknown): string {
 const secretValue = (path: Path, value: unknown, expected: string): FieldError => ({
   path,
   reason: 'FieldValueTypeInvalid',
-  message: `found ${value === null ? 'nothing' : `a ${typeof value}`}, expected ${expected} (a number or a bool needs quotes)`,
+  message: `found ${value === null ? 'nothing' : `a ${typeof value}`}, expected ${expected}`,
   expected,
 });
 

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { withDefaults } from '../../src/api/defaults.ts';
 import { difference, updateClass } from '../../src/api/difference.ts';
@@ -62,6 +63,47 @@ describe('difference', () => {
   ])('never shows %s', (_, before, after) => {
     expect(between(before, after)).toEqual([]);
     expect(between(after, before)).toEqual([]);
+  });
+
+  test('never shows a default, whatever part of an Agent is there', () => {
+    const full: Record<string, unknown> = {
+      ...{
+        policy: { scheduledRestart: { every: '1h' }, stop: {} },
+        replicas: 2,
+        minReady: '1s',
+        suspend: false,
+      },
+      ...{ readiness: { httpGet: { port: 1 } }, liveness: { log: { pattern: 'x' }, period: '10s' } },
+    };
+    const parts: Record<string, unknown> = {
+      ...{
+        image: 'i',
+        command: ['c'],
+        args: [],
+        env: [{ name: 'A' }],
+        envFrom: [{ secretRef: { name: 's' } }],
+      },
+      ...{
+        files: [{ path: '/a', secretKeyRef: { name: 's', key: 'k' } }],
+        network: { ports: [{ containerPort: 1 }] },
+      },
+      ...{
+        volumes: [{ name: 'v', named: {} }],
+        volumeMounts: [{ name: 'v', mountPath: '/v' }],
+        security: {},
+      },
+      ...{ resources: { limits: {} }, readOnlyRootFilesystem: false },
+    };
+    const some = (of: Record<string, unknown>): fc.Arbitrary<object> =>
+      fc.subarray(Object.keys(of)).map((names) => Object.fromEntries(names.map((name) => [name, of[name]])));
+    fc.assert(
+      fc.property(some(full), some(parts), (spec, template) => {
+        const before = { spec: { ...spec, template } };
+        const after = withDefaults(schema, before);
+        expect(between(before, after)).toEqual([]);
+        expect(between(after, before)).toEqual([]);
+      }),
+    );
   });
 
   test('shows an empty object that chooses between several', () => {

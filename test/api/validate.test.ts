@@ -232,7 +232,19 @@ describe('what is wrong is told', () => {
       'a secret value that is a number, without telling it',
       'Secret',
       core('Secret', { stringData: { a: 4711 } }),
-      'stringData.a: found a number, expected a string (a number or a bool needs quotes)',
+      'stringData.a: found a number, expected a string',
+    ],
+    [
+      'a secret that is no map, without telling it',
+      'Secret',
+      core('Secret', { data: 'hunter2' }),
+      'data: found a string, expected an object',
+    ],
+    [
+      'a minute by hash, which would be another one at each reading',
+      'Policy',
+      policy({ scheduledRestart: { cron: 'H 4 * * *' } }),
+      'spec.scheduledRestart.cron: found "H 4 * * *", expected minute, hour, day of month, month, day of week, as in "0 4 * * *" (H is not known here)',
     ],
     [
       'a key that stands in data and binaryData',
