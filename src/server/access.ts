@@ -17,7 +17,17 @@ export interface User {
   role: Role;
 }
 
-export type Verb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete' | 'deletecollection';
+export const verbs = [
+  'get',
+  'list',
+  'watch',
+  'create',
+  'update',
+  'patch',
+  'delete',
+  'deletecollection',
+] as const;
+export type Verb = (typeof verbs)[number];
 
 /** Who a request is from, by its Authorization header. ApiError Unauthorized. */
 export type Authenticate = (authorization: string | undefined) => User;

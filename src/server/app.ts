@@ -1,6 +1,7 @@
 import fastify, { type FastifyInstance } from 'fastify';
 import { ApiError } from '../api/errors.ts';
 import type { Authenticate, User } from './access.ts';
+import { accessReviewRoutes } from './access-review-routes.ts';
 import { answerError, toApiError } from './answer.ts';
 import { bodyLimit } from './body.ts';
 import { discoveryRoutes } from './discovery-routes.ts';
@@ -51,6 +52,7 @@ export async function createApp(
   openApiRoutes(app, parts.version);
   resourceRoutes(app, parts);
   streamRoutes(app, parts);
+  accessReviewRoutes(app);
   await app.ready();
   return app;
 }

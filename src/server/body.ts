@@ -2,6 +2,7 @@ import type { FastifyRequest } from 'fastify';
 import { parseDocument } from 'yaml';
 import { ApiError } from '../api/errors.ts';
 import { isObject, type JsonObject } from '../api/schema.ts';
+import { decodeProtobuf } from './protobuf.ts';
 
 /** In bytes, as a kube-apiserver's. */
 export const bodyLimit = 3 * 1024 * 1024;
@@ -62,11 +63,15 @@ export const unsupportedPatch = (type: string): ApiError =>
     'application/apply-patch+yaml',
   ]);
 
-/** Of create, update, delete: an object as JSON or YAML. Clients that name no type send JSON. */
+/** Of create, update, delete: an object as JSON or YAML, of the core group as protobuf too. Clients that name no type send JSON. */
 export function objectBody(request: FastifyRequest): JsonObject {
   const type = mediaType(request);
   if (type === '' || type === 'application/json') return asObject(parseJson(textOf(request)));
   if (type === 'application/yaml') return asObject(parseYaml(textOf(request)));
+  if (type === 'application/vnd.kubernetes.protobuf' && request.body instanceof Buffer) {
+    const object = decodeProtobuf(request.body);
+    if (object !== undefined) return object;
+  }
   throw unsupported(type, ['application/json', 'application/yaml']);
 }
 
