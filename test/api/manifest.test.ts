@@ -174,11 +174,11 @@ describe('what is no manifest is told in a sentence', () => {
     expect(parseManifests([{ name: 'a', bytes }], { namespace: 'other' }).errors).toHaveLength(1);
   });
 
-  test('a List that names one object ten thousand times, in reasonable time', () => {
+  test('a List that names one object four thousand times, in reasonable time', () => {
     const item = '{"apiVersion":"v1","kind":"Secret","metadata":{"name":"a"}}';
     const start = performance.now();
-    expect(told(`{"kind":"List","items":[${Array(10_000).fill(item).join(',')}]}`)).toHaveLength(9999);
-    expect(performance.now() - start).toBeLessThan(20_000); // it took hours when each was looked up in a tree of its own
+    expect(told(`{"kind":"List","items":[${Array(4000).fill(item).join(',')}]}`)).toHaveLength(3999);
+    expect(performance.now() - start).toBeLessThan(4000); // it took hours when each was looked up in a tree of its own
   });
 
   test('of a thousand errors in one document the first hundred are told', () => {
@@ -255,18 +255,18 @@ describe('any bytes', () => {
   });
 });
 
-test('a thousand Agents cost little more than the parsing of their YAML', () => {
+test('three hundred Agents cost little more than the parsing of their YAML', () => {
   const one = (n: number): string =>
     `apiVersion: agentctl.dev/v1\nkind: Agent\nmetadata:\n  name: agent-${n}\n  labels:\n    app: x\nspec:\n  policyRef:\n    name: p\n  template:\n    command: [sh, -c, "echo hi"]\n    env:\n      - name: A\n        value: b\n`;
-  const text = Array.from({ length: 1000 }, (_, n) => one(n)).join('---\n');
+  const text = Array.from({ length: 300 }, (_, n) => one(n)).join('---\n');
   const bytes = encoder.encode(text);
   const took = (work: () => { length: number }): number => {
     const start = performance.now();
-    expect(work()).toHaveLength(1000);
+    expect(work()).toHaveLength(300);
     return performance.now() - start;
   };
   // In turns, so that other work on the machine slows both; the best of each is what it costs.
-  const times = Array.from({ length: 5 }, () => ({
+  const times = Array.from({ length: 4 }, () => ({
     ours: took(() => parseManifests([{ name: 'a', bytes }]).documents),
     yaml: took(() => parseAllDocuments(text)),
   }));
