@@ -16,7 +16,7 @@ export interface SessionEvents {
 
 /**
  * The connection to one Runtime and what it was last seen to hold. Events of the engine are hints: each names what to
- * look at. After a lost stream it lists again. Answers that were asked for before a newer one came in are dropped.
+ * look at. After a lost stream it lists again. Answers may cross: see note.
  */
 export class Session {
   readonly driver: Driver;
@@ -27,7 +27,8 @@ export class Session {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #abort = new AbortController();
-  readonly #byRef = new Map<string, { observed: Observed | undefined; asked: number }>();
+  /** `answered` is a ticket too: an answer to a question of before may be older than what is known, or newer. */
+  readonly #byRef = new Map<string, { observed: Observed | undefined; answered: number }>();
   readonly #byUid = new Map<string, Set<string>>();
   readonly #looking = new Map<string, 'once' | 'again'>();
   #asked = 0;
@@ -70,11 +71,20 @@ export class Session {
     return [...this.#byRef.values()].flatMap((entry) => entry.observed ?? []);
   }
 
-  /** Takes in the answer of an action that was begun at `asked`. */
+  /**
+   * Takes in an answer to what was asked at `asked`. Where it crossed with another one, the later in the container's
+   * life counts; whether it is gone is then asked once more.
+   */
   note(ref: string, observed: Observed | undefined, asked = this.ask()): void {
     const known = this.#byRef.get(ref);
-    if (known !== undefined && known.asked > asked) return;
-    this.#byRef.set(ref, { observed, asked });
+    if (known !== undefined && known.answered > asked) {
+      if (observed === undefined || known.observed === undefined) {
+        if ((observed === undefined) !== (known.observed === undefined)) void this.look(ref);
+        return;
+      }
+      if (!later(observed, known.observed)) return;
+    }
+    this.#byRef.set(ref, { observed, answered: this.ask() });
     const uid = observed?.instanceUid ?? known?.observed?.instanceUid;
     if (uid === undefined) return;
     if (observed === undefined) this.#byUid.get(uid)?.delete(ref);
@@ -115,7 +125,7 @@ export class Session {
     const refs = new Set(found.map((observed) => observed.ref));
     for (const observed of found) this.note(observed.ref, observed, asked);
     for (const [ref, entry] of this.#byRef) {
-      if (refs.has(ref) || entry.asked > asked) continue;
+      if (refs.has(ref) || entry.answered > asked) continue;
       if (entry.observed !== undefined) this.note(ref, undefined, asked);
       this.#byRef.delete(ref);
     }
@@ -190,6 +200,14 @@ export class Session {
     this.#goOffline(error);
   }
 }
+
+/** Of the same container: which of two answers is the later one. */
+function later(a: Observed, b: Observed): boolean {
+  const [startedA, startedB] = [a.startedAt ?? 0, b.startedAt ?? 0];
+  return startedA > startedB || (startedA === startedB && ranks[a.state] >= ranks[b.state]);
+}
+
+const ranks: Record<Observed['state'], number> = { Created: 0, Running: 1, Paused: 1, Exited: 2 };
 
 function same(a: Observed | undefined, b: Observed | undefined): boolean {
   return (
