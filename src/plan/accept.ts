@@ -1,4 +1,5 @@
 import { cronFault, isTimezone } from '../api/cron.ts';
+import type { PolicySpec } from '../api/objects.ts';
 import type { World } from './world.ts';
 
 /** Why something cannot be, and what to do about it. */
@@ -7,7 +8,8 @@ export interface Refusal {
   message: string;
 }
 
-const sound = new Map<string, string | undefined>();
+type Scheduled = NonNullable<PolicySpec['scheduledRestart']>;
+const checked = new WeakMap<Scheduled, { fault: string | undefined }>();
 
 /** Why the spec cannot be carried out at all. Nothing is started then, and nothing is stopped for it. */
 export function refusal(world: World): Refusal | undefined {
@@ -36,23 +38,24 @@ export function refusal(world: World): Refusal | undefined {
       message: `The Runtime ${name} cannot honour ${unsupported.join('; ')}. Change these fields, or choose another Runtime.`,
     };
   const schedule = policy.scheduledRestart;
-  const fault = schedule?.cron === undefined ? undefined : scheduleFault(schedule.cron, schedule.timezone);
+  const fault = schedule === undefined ? undefined : scheduleFault(schedule);
   return fault === undefined ? undefined : { reason: 'InvalidSchedule', message: fault };
 }
 
 /** Validation refuses these; a schedule of an older version may still be stored. */
-function scheduleFault(cron: string, timezone: string): string | undefined {
-  const key = `${cron} ${timezone}`;
-  if (!sound.has(key)) {
-    const fault = cronFault(cron);
-    sound.set(
-      key,
-      fault !== undefined
-        ? `scheduledRestart.cron is ${JSON.stringify(cron)}: write ${fault}.`
-        : isTimezone(timezone)
-          ? undefined
-          : `scheduledRestart.timezone is ${JSON.stringify(timezone)}, which is no time zone: write one as Europe/Berlin.`,
-    );
+function scheduleFault(schedule: Scheduled): string | undefined {
+  let known = checked.get(schedule);
+  if (known === undefined) {
+    known = { fault: check(schedule) };
+    checked.set(schedule, known);
   }
-  return sound.get(key);
+  return known.fault;
+}
+
+function check({ cron, timezone }: Scheduled): string | undefined {
+  if (cron === undefined) return undefined;
+  const fault = cronFault(cron);
+  if (fault !== undefined) return `scheduledRestart.cron is ${JSON.stringify(cron)}: write ${fault}.`;
+  if (isTimezone(timezone)) return undefined;
+  return `scheduledRestart.timezone is ${JSON.stringify(timezone)}, which is no time zone: write one as Europe/Berlin.`;
 }

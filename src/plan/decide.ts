@@ -119,7 +119,7 @@ function takeDown(turn: Turn, cause: string, message: string) {
   if (turn.view.inFlight !== undefined) return;
   if (turn.view.observed === 'Unknown' && turn.state !== 'Never')
     return phase(turn, 'Unknown', 'RuntimeOffline', offlineText(turn, true));
-  if (removalWaits(turn)) return;
+  if (removalWaits(turn, 'Stopping')) return;
   const removals = removeAll(turn, cause, `${message}.`);
   turn.actions.push({
     type: 'DeleteInstance',
@@ -137,7 +137,7 @@ function move(turn: Turn, runtime: string) {
   if (turn.view.observed === 'Unknown')
     return phase(turn, 'Unknown', 'RuntimeOffline', offlineText(turn, false));
   phase(turn, 'Pending', 'RuntimeChanged', message);
-  if (turn.view.inFlight !== undefined || removalWaits(turn)) return;
+  if (turn.view.inFlight !== undefined || removalWaits(turn, 'Pending')) return;
   const after = removeAll(turn, 'RuntimeChanged', message);
   if (turn.old.reason !== 'RuntimeChanged') tell(turn, 'Normal', 'RuntimeChanged', message);
   turn.actions.push({

@@ -41,7 +41,7 @@ export function removeAll(turn: Turn, cause: string, message: string): readonly 
 }
 
 /** A removal that failed is tried again after a while. */
-export function removalWaits(turn: Turn): boolean {
+export function removalWaits(turn: Turn, meanwhile: 'Stopping' | 'Pending'): boolean {
   const { lastOutcome: outcome } = turn.next;
   if (outcome?.action !== 'Remove' || outcome.result === 'Succeeded') return false;
   const at = Math.min(turn.now, instant(outcome.at) ?? turn.now) + retryPeriod;
@@ -49,7 +49,7 @@ export function removalWaits(turn: Turn): boolean {
   wake(turn, at);
   phase(
     turn,
-    'Stopping',
+    meanwhile,
     outcome.reason ?? 'RemoveFailed',
     outcome.message ?? 'Its container cannot be removed.',
   );

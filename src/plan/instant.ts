@@ -4,6 +4,7 @@ import type { Instant } from './world.ts';
 
 /** Date's own range, so that no sum of stored times can throw. */
 const last = 8.64e15;
+const most = 20_000;
 const known = new Map<string, Instant>();
 
 /** Reads a stored time; undefined where there is none or it is none. Remembered, since each plan reads the same ones. */
@@ -12,17 +13,29 @@ export function instant(text: string | undefined): Instant | undefined {
   let at = known.get(text);
   if (at === undefined) {
     at = Date.parse(text);
-    if (known.size > 20_000) known.clear();
+    if (known.size > most) known.clear();
     known.set(text, at);
   }
   return Number.isNaN(at) ? undefined : at;
 }
 
-export const timeText = (at: Instant): string =>
-  formatTimeMs(Number.isNaN(at) ? 0 : Math.round(Math.min(last, Math.max(-last, at))));
+const texts = new Map<Instant, string>();
+
+export function timeText(at: Instant): string {
+  let text = texts.get(at);
+  if (text === undefined) {
+    text = formatTimeMs(Number.isNaN(at) ? 0 : Math.round(Math.min(last, Math.max(-last, at))));
+    if (texts.size > most) texts.clear();
+    texts.set(at, text);
+  }
+  return text;
+}
 
 /** For people: whole seconds. */
-export const shortTime = (at: Instant): string => `${timeText(at).slice(0, 19).replace('T', ' ')} UTC`;
+export function shortTime(at: Instant): string {
+  const text = timeText(at);
+  return `${text.slice(0, 10)} ${text.slice(11, 19)} UTC`;
+}
 
 /** Milliseconds; what validation should have refused counts as `fallback`. */
 export const span = (text: string | undefined, fallback: number): number =>

@@ -12,7 +12,7 @@ export function takeOutdated(turn: Turn): void {
   const { run } = next;
   if (run === undefined || context.deleting) return;
   turn.outdated =
-    bySpec(turn, run.revision) ?? byInputs(turn, run.revision) ?? byImage(turn) ?? byAnnotation(turn);
+    bySpec(turn, run.revision) ?? byInputs(turn, run.revision) ?? byImage(turn) ?? askedRestart(turn);
   const { current } = context.revision;
   const onlyLive = turn.outdated === undefined || turn.outdated.cause === 'RolloutRestart';
   if (onlyLive && current !== undefined && run.revision !== current.metadata.name)
@@ -84,7 +84,7 @@ function byImage({ context, next, container }: Turn): Outdated | undefined {
 }
 
 /** `agentctl rollout restart`: a time in the annotation that is later than the claim of the run. */
-function byAnnotation(turn: Turn): Outdated | undefined {
+export function askedRestart(turn: Turn): Outdated | undefined {
   const asked = turn.context.world.agent.metadata.annotations?.[restartedAtAnnotation];
   if (asked === undefined) return undefined;
   const at = instant(asked);

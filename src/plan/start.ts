@@ -2,6 +2,7 @@ import type { InstanceStatus } from '../api/objects.ts';
 import type { Action } from './action.ts';
 import { endWait, waitUntil } from './backoff.ts';
 import { instant, shortTime } from './instant.ts';
+import { askedRestart } from './outdated.ts';
 import { holdsPlace } from './place.ts';
 import { clearFailures, noteRestart } from './restart.ts';
 import { retryPeriod } from './stop.ts';
@@ -133,6 +134,8 @@ function emit(turn: Turn, run: Run) {
   const cause = run.cause ?? 'Claimed';
   const message = `Run ${run.number} ${what}.`;
   phase(turn, 'Starting', cause, message);
+  turn.outdated = undefined; // it comes up on the newest Revision
+  askedRestart(turn);
   const action: Action = {
     type: 'Start',
     id: `Start/${turn.name}`,

@@ -52,6 +52,7 @@ export function continueStop(turn: Turn, stop: Stop) {
 
 function goOn(turn: Turn, stop: Stop) {
   const deadline = instant(stop.deadline) ?? turn.now;
+  turn.wakeAt = undefined; // nothing else counts until it is down
   wake(turn, deadline);
   phase(turn, 'Stopping', stop.cause, stopText(stop, turn.context.settings.stop.signal));
   const { container } = turn;

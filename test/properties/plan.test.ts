@@ -156,8 +156,9 @@ const beginnings: fc.Arbitrary<World> = fc
     readiness: fc.boolean(),
     liveness: fc.boolean(),
     secret: fc.boolean(),
+    settled: fc.boolean(),
   })
-  .map(({ replicas, policy, readiness, liveness, secret }) => {
+  .map(({ replicas, policy, readiness, liveness, secret, settled }) => {
     const agent = agentOf(
       {
         replicas,
@@ -176,10 +177,9 @@ const beginnings: fc.Arbitrary<World> = fc
       },
       { finalizers: [] },
     );
-    return {
-      ...worldOf({ agent, instances: [], revisions: [], inputs: { 'Secret/key': 'hmac 0' } }),
-      policy,
-    };
+    const inputs = { 'Secret/key': 'hmac 0' };
+    const world = { ...worldOf({ agent, instances: [], revisions: [], inputs }), policy };
+    return settled ? (settle(houseOf(world))?.house.world ?? world) : world;
   });
 
 /** Plays the happenings one after another, and looks at each World that comes out. */
@@ -221,6 +221,7 @@ function awaits(
     case 'BackOff':
       return wakeAt !== undefined && wakeAt <= Date.parse(backoffUntil);
     case 'Pending':
+    case 'Stopping':
       return /^Runtime/.test(reason) || (reason === 'Broken' && wakeAt !== undefined);
     default:
       return false;
