@@ -58,10 +58,20 @@ export async function compare(
   const [changes, unchanged]: [Written[], Written[]] = [[], []];
   for (const { manifest, before, after } of await tryAll(client, manifests, options)) {
     if (before === undefined) changes.push({ manifest, object: after, word: 'created' });
-    else if (deepEqual(before, after)) unchanged.push({ manifest, object: before, word: 'unchanged' });
+    else if (after !== undefined && deepEqual(own(before, options), own(after, options)))
+      unchanged.push({ manifest, object: before, word: 'unchanged' });
     else changes.push({ manifest, object: after, word: 'configured' });
   }
   return { changes, unchanged };
+}
+
+/** What an apply of ours could have changed: a controller may write status between the two reads. */
+function own(object: AnyObject, { fieldManager }: TryOptions): unknown {
+  const { resourceVersion: _version, managedFields, ...metadata } = object.metadata;
+  const managed = managedFields?.filter(
+    ({ manager, operation }) => manager === fieldManager && operation === 'Apply',
+  );
+  return { ...object, status: undefined, metadata: { ...metadata, managed } };
 }
 
 const tryOne = (client: Client, { info, key, object }: Manifest, options: TryOptions): Promise<AnyObject> =>
