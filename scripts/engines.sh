@@ -70,10 +70,11 @@ up_podman() {
 }
 
 # The default runtime crun fails on a host with cgroup v1, and so do the default ulimits where the host's are lower.
+# Soft and hard limits are the same, since Podman 4's Docker API mixes the two up.
 podman_environment() {
   cat >"$dir/containers.conf" <<CONF
 [containers]
-default_ulimits = ["nofile=1024:4096", "nproc=4096:8192"]
+default_ulimits = ["nofile=1024:1024", "nproc=4096:4096"]
 [engine]
 cgroup_manager = "cgroupfs"
 events_logger = "file"

@@ -11,7 +11,7 @@ import { readEngineStart, readFacts } from './docker/facts.ts';
 import { createHostFiles } from './docker/files.ts';
 import { createImages } from './docker/images.ts';
 import { createLifetime } from './docker/lifetime.ts';
-import { frames, linesOf, logQuery, narrowed, until } from './docker/logs.ts';
+import { frames, lastOf, linesOf, logQuery, until } from './docker/logs.ts';
 import { observed } from './docker/observe.ts';
 import { createStarter } from './docker/start.ts';
 import { createVolumes } from './docker/volumes.ts';
@@ -36,9 +36,6 @@ export interface DockerDriverOptions {
 
 /** How long a kill waits for the engine to see the end. */
 const killWaitMs = 10_000;
-
-/** A run's process begins, and may print, a moment before the engine notes its start. */
-const startNoteMs = 30;
 
 /** Runs instances as containers of a Docker engine, or of Podman by its Docker socket. A `ref` is the container's id. */
 export function createDockerDriver(options: DockerDriverOptions): Driver {
@@ -211,18 +208,17 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
       const startedAt = instantOf(inspect.State.StartedAt);
       const { podman } = await readFactsOnce();
       const stream = await client
-        .stream('GET', `/containers/${ref}/logs`, { query: logQuery(wanted), signal: wanted.signal })
+        .stream('GET', `/containers/${ref}/logs`, {
+          query: logQuery(wanted, startedAt),
+          signal: wanted.signal,
+        })
         .catch((error: unknown) => {
           if (wanted.signal.aborted) return undefined;
           throw stepError(error, ref, 'logs');
         });
       if (stream === undefined) return;
-      const before = wanted.previous ? (startedAt ?? 0) - startNoteMs : Number.POSITIVE_INFINITY;
-      yield* narrowed(
-        linesOf(frames(until(stream, wanted.signal)), { podman }),
-        ({ at = 0 }) => at < before && at >= (wanted.since ?? 0),
-        wanted.previous ? wanted.tail : undefined,
-      );
+      const lines = linesOf(frames(until(stream, wanted.signal)), { podman });
+      yield* wanted.previous && wanted.tail !== undefined ? lastOf(lines, wanted.tail) : lines;
     },
 
     async exec(ref, command, { timeout }) {

@@ -18,6 +18,7 @@ export async function buildTestImage(engine: TestEngine): Promise<void> {
   const [repository, tag] = testImage.split(':');
   const query = new URLSearchParams({ fromSrc: '-', repo: repository ?? '', tag: tag ?? '' });
   query.append('changes', 'ENV PATH=/bin');
+  query.append('changes', 'WORKDIR /work');
   const answer = await engine.call('POST', `/images/create?${query}`, tar);
   if (answer.status !== 200 || answer.text.includes('"error"'))
     throw new Error(`the test image cannot be made: ${answer.status} ${answer.text}`);
@@ -27,8 +28,11 @@ function rootFileSystem(): Buffer {
   const root = mkdtempSync(join(tmpdir(), 'agentctl-image-'));
   try {
     for (const folder of ['bin', 'etc', 'proc', 'sys', 'dev']) mkdirSync(join(root, folder));
-    mkdirSync(join(root, 'tmp'));
-    chmodSync(join(root, 'tmp'), 0o1777);
+    for (const folder of ['tmp', 'work']) {
+      mkdirSync(join(root, folder));
+      chmodSync(join(root, folder), 0o1777);
+    }
+    chmodSync(root, 0o755);
     copyFileSync(busybox, join(root, 'bin/busybox'));
     const applets = execFileSync(busybox, ['--list'], { encoding: 'utf8' }).split('\n');
     for (const applet of applets) {

@@ -125,7 +125,7 @@ function engineMount(mount: RunSpec['mounts'][number], identity: RunSpec['identi
 }
 
 /** Only a volume that bears these is ours to remove. */
-const volumeLabels = (identity: RunSpec['identity']): Record<string, string> => ({
+export const volumeLabels = (identity: RunSpec['identity']): Record<string, string> => ({
   [labels.store]: identity.store,
   [labels.namespace]: identity.namespace,
   [labels.agent]: identity.agent,

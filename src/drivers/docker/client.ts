@@ -91,8 +91,9 @@ export function createEngineClient(
   const accepted = async (response: IncomingMessage): Promise<IncomingMessage> => {
     const status = response.statusCode ?? 0;
     if (status < 400) return response;
-    const text = await textOf(response);
-    throw new EngineError(status, messageOf(text) ?? `${status} ${response.statusMessage ?? ''}`);
+    const message = messageOf(await textOf(response)) ?? `${status} ${response.statusMessage ?? ''}`;
+    // Podman says 500 when it goes away between two of its own steps.
+    throw new EngineError(/no such container/i.test(message) ? 404 : status, message);
   };
 
   return {

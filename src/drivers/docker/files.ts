@@ -89,16 +89,30 @@ function ownerOf(user: string | undefined): Owner | undefined {
   return { uid: Number(match[1]), gid: Number(match[2] ?? 0) };
 }
 
-/** Resolves symbolic links, so that none leads out of what the Runtime allows. */
-export async function allowedPath(path: string, allowed: readonly string[]): Promise<string> {
-  const real = await realpath(path).catch((cause: unknown) => {
+/** Resolves symbolic links, so that none leads out of what the Runtime allows, where `allowed` says that. */
+export async function realPath(path: string, allowed: readonly string[] | undefined): Promise<string> {
+  let real: string;
+  try {
+    real = await realpath(path);
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+    if (code === 'ENOENT' || code === 'ENOTDIR')
+      throw new DriverError(
+        'NotStartable',
+        'MountMissing',
+        `the host has no ${path}: make it, or correct the volume's hostPath`,
+        { cause },
+      );
+    // The engine may see what this user may not.
+    if (allowed === undefined) return path;
     throw new DriverError(
       'NotStartable',
-      'MountMissing',
-      `the host has no ${path}: make it, or correct the volume's hostPath`,
+      'MountNotAllowed',
+      `${path} cannot be followed (${code}), so nothing tells whether the Runtime's allowHostPaths allows it`,
       { cause },
     );
-  });
+  }
+  if (allowed === undefined) return real;
   const roots = await Promise.all(allowed.map((root) => realpath(root).catch(() => root)));
   if (roots.some((root) => isUnder(real, root))) return real;
   throw new DriverError(

@@ -59,33 +59,36 @@ export async function* linesOf(
   for (const [stream, part] of open) yield line(stream, part);
 }
 
-/** The last `tail` of those that `keep` takes. */
-export async function* narrowed(
-  lines: AsyncIterable<LogLine>,
-  keep: (line: LogLine) => boolean,
-  tail: number | undefined,
-): AsyncGenerator<LogLine> {
+export async function* lastOf(lines: AsyncIterable<LogLine>, count: number): AsyncGenerator<LogLine> {
   const last: LogLine[] = [];
   for await (const line of lines) {
-    if (!keep(line)) continue;
-    if (tail === undefined) yield line;
-    else {
-      last.push(line);
-      if (last.length > tail) last.shift();
-    }
+    last.push(line);
+    if (last.length > count) last.shift();
   }
   yield* last;
 }
 
-/** What the engine is asked for. Of `previous` it cannot cut the end, so the tail is cut here. */
-export const logQuery = ({ follow, tail, since, previous }: LogOptions) => ({
+/** A run's process begins, and may print, a moment before the engine notes its start. */
+const startNoteMs = 30;
+
+/**
+ * What the engine is asked for: it filters by finer times than it shows (Podman shows seconds).
+ * It cuts the tail before the end, so the tail of `previous` is cut here.
+ */
+export const logQuery = (
+  { follow, tail, since, previous }: LogOptions,
+  startedAt: number | undefined,
+): Readonly<Record<string, string | number | boolean>> => ({
   stdout: true,
   stderr: true,
   timestamps: true,
   follow: follow && !previous,
   ...(tail === undefined || previous ? {} : { tail }),
-  ...(since === undefined ? {} : { since: (since / 1000).toFixed(3) }),
+  ...(since === undefined ? {} : { since: seconds(since) }),
+  ...(previous ? { until: seconds((startedAt ?? startNoteMs) - startNoteMs) } : {}),
 });
+
+const seconds = (instant: number): string => (instant / 1000).toFixed(3);
 
 /** Ends quietly when the reader gives up. */
 export async function* until(source: Readable, signal: AbortSignal): AsyncGenerator<Buffer> {

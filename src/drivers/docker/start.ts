@@ -1,10 +1,10 @@
 import { type Clock, sleep } from '../../platform/clock.ts';
 import { containerName, DriverError, labels, type RunSpec } from '../driver.ts';
-import { createBody, type EngineFacts } from './body.ts';
+import { createBody, type EngineFacts, volumeLabels } from './body.ts';
 import { type EngineClient, EngineError } from './client.ts';
 import type { CommandCheck } from './command.ts';
 import { gone, hasStatus, startError } from './errors.ts';
-import { allowedPath, type HostFiles } from './files.ts';
+import { type HostFiles, realPath } from './files.ts';
 import { type Images, imageMissing, pullPolicyOf } from './images.ts';
 import type { ContainerInspect } from './wire.ts';
 
@@ -120,15 +120,24 @@ export function createStarter(parts: StarterParts): Starter {
     }
   };
 
+  /** Docker refuses a path that is missing; Podman would make it. Where the paths are not ours to see, the engine judges. */
   const hostPaths = async (spec: RunSpec): Promise<RunSpec> => {
-    const allowed = parts.allowHostPaths;
-    if (allowed === undefined || !parts.local) return spec;
+    if (!parts.local) return spec;
     const mounts = await Promise.all(
       spec.mounts.map(async (mount) =>
-        mount.type === 'Host' ? { ...mount, path: await allowedPath(mount.path, allowed) } : mount,
+        mount.type === 'Host' ? { ...mount, path: await realPath(mount.path, parts.allowHostPaths) } : mount,
       ),
     );
     return { ...spec, mounts };
+  };
+
+  /** Podman passes over a volume's labels in a container's spec. Of one that is there already nothing changes. */
+  const makeVolumes = async (spec: RunSpec): Promise<void> => {
+    for (const mount of spec.mounts) {
+      if (mount.type !== 'Volume') continue;
+      const body = { Name: mount.name, Labels: volumeLabels(spec.identity) };
+      await client.call('POST', '/volumes/create', { body });
+    }
   };
 
   const subject = (spec: RunSpec) => ({
@@ -162,6 +171,7 @@ export function createStarter(parts: StarterParts): Starter {
       const { uid } = spec.identity;
       let made: string | undefined;
       try {
+        if (engine.podman) await makeVolumes(spec);
         made = await make(spec, createBody(spec, await putFiles(spec), engine), image);
         if (engine.init) await parts.commands.check(made, spec);
         await start(made);

@@ -14,18 +14,17 @@ export function createVolumes(client: EngineClient, storeId: string): Volumes {
 
   return {
     async list(namespace, agent) {
-      const label = [
-        `${labels.store}=${storeId}`,
-        `${labels.namespace}=${namespace}`,
-        `${labels.agent}=${agent}`,
-      ];
-      const filters = JSON.stringify({ label });
+      const filters = JSON.stringify({ label: [`${labels.store}=${storeId}`] });
       const { Volumes: found } = await client
         .call<VolumeList>('GET', '/volumes', { query: { filters } })
         .catch((error: unknown) => {
           throw stepError(error, '', 'list volumes');
         });
-      return (found ?? []).map(({ Name: name }) => name).toSorted();
+      // Several labels in a filter are all asked for by Docker, any of them by Podman.
+      return (found ?? [])
+        .filter(({ Labels: own }) => own?.[labels.namespace] === namespace && own[labels.agent] === agent)
+        .map(({ Name: name }) => name)
+        .toSorted();
     },
     async removeIfOurs(name) {
       try {
