@@ -25,9 +25,16 @@ export function parseTargets(words: readonly string[]): Target[] {
   return kinds.flatMap((info) => names.flatMap((name) => name.split(',')).map((name) => ({ info, name })));
 }
 
-/** As parseTargets, where a name without a kind is an agent's: `web`, `agent/web`, `agent web`. */
-export function parseAgentTargets(words: readonly string[]): Target[] {
+/**
+ * As parseTargets, where a name without a kind is an agent's: `web`, `agent/web`, `agent web`. With a selector or --all
+ * no names follow, so a lone word is a kind, be it singular or plural.
+ */
+export function parseAgentTargets(
+  words: readonly string[],
+  { selector, all }: { selector?: string; all?: boolean } = {},
+): Target[] {
   const [first = ''] = words;
+  if (selector !== undefined || all === true) return parseTargets(words);
   if (words.length > 0 && !words.some((word) => word.includes('/')) && !first.includes(',')) {
     const info = findKind(first);
     if (info === undefined || (words.length === 1 && first !== info.plural)) {

@@ -1,7 +1,7 @@
 /** The only way to learn the time or to wait. Instants are milliseconds since the Unix epoch. */
 export interface Clock {
   now(): number;
-  /** Calls `callback` once after `milliseconds` (at most 2^31 - 1), unless cancelled. The timer alone keeps no process alive. */
+  /** Calls `callback` once after `milliseconds` (at most 2^31 - 1), unless cancelled. */
   after(milliseconds: number, callback: () => void): Cancel;
 }
 
@@ -11,7 +11,6 @@ export const systemClock: Clock = {
   now: () => Date.now(),
   after(milliseconds, callback) {
     const timer = setTimeout(callback, Math.max(0, milliseconds));
-    timer.unref();
     return () => clearTimeout(timer);
   },
 };

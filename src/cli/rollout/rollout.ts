@@ -41,7 +41,7 @@ export async function status(name: string, options: RolloutOptions, cli: Cli): P
 
 export function restart(names: readonly string[], options: RolloutOptions, cli: Cli): Promise<void> {
   const annotations = { 'agentctl.dev/restartedAt': new Date(cli.clock.now()).toISOString() };
-  return patchEach(parseAgentTargets(names), options, cli, 'restarted', () => ({
+  return patchEach(parseAgentTargets(names, options), options, cli, 'restarted', () => ({
     metadata: { annotations },
   }));
 }

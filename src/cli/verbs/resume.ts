@@ -15,7 +15,7 @@ export function define(command: Command, cli: Cli): void {
     .option('--all', 'all agents of the namespace')
     .action((words: string[], options: SelectOptions) => {
       const annotations = { 'agentctl.dev/resume': new Date(cli.clock.now()).toISOString() };
-      return patchEach(parseAgentTargets(words), options, cli, 'resumed', ({ info }) =>
+      return patchEach(parseAgentTargets(words, options), options, cli, 'resumed', ({ info }) =>
         info.kind === 'Agent'
           ? { metadata: { annotations }, spec: { suspend: false } }
           : { metadata: { annotations } },

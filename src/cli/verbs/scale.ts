@@ -16,7 +16,9 @@ export function define(command: Command, cli: Cli): void {
     .action((words: string[], options: SelectOptions & { replicas: number }) => {
       const { replicas } = options;
       if (replicas < 0) throw new UsageError(`--replicas: found ${replicas}, expected 0 or more`);
-      return patchEach(parseAgentTargets(words), options, cli, 'scaled', () => ({ spec: { replicas } }));
+      return patchEach(parseAgentTargets(words, options), options, cli, 'scaled', () => ({
+        spec: { replicas },
+      }));
     });
   examples(command, ['Three instances', 'agentctl scale web --replicas=3']);
 }

@@ -14,7 +14,9 @@ export function define(command: Command, cli: Cli): void {
     .option('-l, --selector <labels>', 'agents with these labels')
     .option('--all', 'all agents of the namespace')
     .action((words: string[], options: SelectOptions) =>
-      patchEach(parseAgentTargets(words), options, cli, 'suspended', () => ({ spec: { suspend: true } })),
+      patchEach(parseAgentTargets(words, options), options, cli, 'suspended', () => ({
+        spec: { suspend: true },
+      })),
     );
   examples(
     command,

@@ -48,7 +48,7 @@ const timeout = (text: string): number => (text.startsWith('-') ? week : duratio
 async function wait(words: readonly string[], options: WaitOptions, cli: Cli): Promise<void> {
   const judge = parseFor(options.for);
   const client = await cli.connect(options);
-  const selected = await select(client, parseAgentTargets(words), options, cli);
+  const selected = await select(client, parseAgentTargets(words, options), options, cli);
   if (selected.length === 0) throw new CliError('no matching resources found');
   if (options.for !== 'create') await refuseUnknown(client, selected, options.for, cli);
   cli.exitCode = await reportWaits(client, selected, judge, `${word(options.for)} met`, options.timeout, cli);
