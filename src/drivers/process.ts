@@ -1,16 +1,18 @@
 import { mkdir, rm } from 'node:fs/promises';
+import { release, type } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Observed } from '../plan/world.ts';
 import { type Cancel, type Clock, sleep } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import { type Driver, DriverError, type Unsupported } from './driver.ts';
-import { execute } from './process/exec.ts';
-import { allRefs, clearLeftovers, isRef, removeRef, replaceOthers } from './process/instances.ts';
+import { environmentOfLiving, execute } from './process/exec.ts';
+import { asDriverError, gone } from './process/failures.ts';
+import { allRefs, clearLeftovers, discard, isRef, removeRef, replaceOthers } from './process/instances.ts';
 import { createLauncher } from './process/launcher.ts';
-import { type Marks, newestRun, type Run, readMarks, refOf, runNumbers } from './process/layout.ts';
+import { isCode, type Marks, newestRun, type Run, readMarks, refOf, runNumbers } from './process/layout.ts';
 import { readLogs } from './process/logs.ts';
-import { observeRun } from './process/observe.ts';
-import { living, readBootId, readEnvironment } from './process/proc.ts';
+import { lives, observeRun } from './process/observe.ts';
+import { living, readBootId } from './process/proc.ts';
 import { createReaper, isSignal, sendSignal } from './process/reap.ts';
 import { type StartParts, startRun } from './process/start.ts';
 import { findTool, findTools } from './process/tools.ts';
@@ -59,6 +61,7 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
   const hearers = new Set<(ref: string) => void>();
   const sweeps = new Map<string, Cancel>();
   let cleared: Promise<void> | undefined;
+  let adopted = false;
 
   /** Once, before anything is made: later it would take what is just being made. */
   const clear = (): Promise<void> => {
@@ -82,52 +85,74 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
   const need = async (ref: string): Promise<Run> => {
     const run = await find(ref);
     if (run !== undefined) return run;
-    throw new DriverError('Retryable', 'Gone', `there is no process ${ref} any more; create it anew`);
+    throw gone(ref);
   };
 
   /** Of this boot: the pids of an earlier one may be anybody's now. */
   const currentMarks = async (run: Run): Promise<Marks> =>
     run.meta.bootId === bootId ? readMarks(run.folder) : { claimed: false };
 
-  const sweep = async (run: Run, main: Marks['main'], shim: Marks['shim']): Promise<void> =>
+  const sweep = async (run: Run, { main, shim }: Marks): Promise<void> =>
     reap({ instanceUid: run.meta.identity.uid, upToRun: run.number, main, shim });
 
   /** Whatever comes next is not held up by it: a start or a removal sweeps by itself. */
-  const sweepSoon = (ref: string, run: Run, main: Marks['main'], shim: Marks['shim']): void => {
+  const sweepSoon = (ref: string, run: Run, marks: Marks): void => {
     sweeps.get(ref)?.();
     const cancel = clock.after(sweepDelayMs, () => {
       sweeps.delete(ref);
-      sweep(run, main, shim).catch((error: unknown) => log.warn({ error, ref }, 'processes are left'));
+      sweep(run, marks).catch((error: unknown) => log.warn({ error, ref }, 'processes are left'));
     });
     sweeps.set(ref, cancel);
   };
 
   const track = async (ref: string, run: Run): Promise<void> => {
-    const { main, shim, exit } = await currentMarks(run);
-    if (main === undefined || exit !== undefined) return;
-    tracker.add({
-      ref,
-      marks: run.folder,
-      lives: () => (shim !== undefined && living(shim) !== undefined) || living(main) !== undefined,
-      ended: () => {
-        hint(ref);
-        sweepSoon(ref, run, main, shim);
-      },
-    });
-    tracker.check(run.folder);
+    if (tracker.has(run.folder)) return;
+    const marks = await currentMarks(run);
+    if (marks.main === undefined || marks.exit !== undefined) return;
+    const ended = (): void => {
+      hint(ref);
+      sweepSoon(ref, run, marks);
+    };
+    tracker.add({ ref, marks: run.folder, lives: () => lives(marks), ended });
   };
 
-  const observeAndTrack = async (ref: string, run: Run): Promise<Observed> => {
-    const observed = await observeRun(ref, run, bootId);
-    if (observed.state === 'Running' || observed.state === 'Paused') await track(ref, run);
+  /** Undefined where it has just been taken away. */
+  const look = async (ref: string, run: Run): Promise<Observed | undefined> => {
+    try {
+      const observed = await observeRun(ref, run, bootId);
+      if (observed.state === 'Running' || observed.state === 'Paused') await track(ref, run);
+      return observed;
+    } catch (error) {
+      if (isCode(error, 'ENOENT')) return undefined;
+      throw error;
+    }
+  };
+
+  const inspect: Driver['inspect'] = async (ref) => {
+    const run = await find(ref);
+    return run === undefined ? undefined : look(ref, run);
+  };
+
+  const mustInspect = async (ref: string): Promise<Observed> => {
+    const observed = await inspect(ref);
+    if (observed === undefined) throw gone(ref);
     return observed;
   };
 
   const start: Driver['restart'] = async (ref, spec) => {
     await startRun(parts, ref, spec);
-    const observed = await observeAndTrack(ref, await need(ref));
+    const observed = await mustInspect(ref);
     hint(ref);
     return observed;
+  };
+
+  /** What ended while no controller was there may have left processes behind. */
+  const adopt = async (all: readonly Observed[]): Promise<void> => {
+    adopted = true;
+    for (const { ref, state } of all) {
+      const run = state === 'Exited' ? await find(ref) : undefined;
+      if (run !== undefined) sweepSoon(ref, run, await currentMarks(run));
+    }
   };
 
   const dropOldRuns = async (ref: string): Promise<void> => {
@@ -138,25 +163,24 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
 
   return {
     async ping() {
-      await mkdir(root, { recursive: true, mode: 0o700 });
-      return { version: `linux ${process.version}` };
+      try {
+        await mkdir(root, { recursive: true, mode: 0o700 });
+      } catch (error) {
+        const message = error instanceof Error ? error.message : String(error);
+        throw new DriverError('Offline', 'StateFolder', `the state folder cannot be used: ${message}`);
+      }
+      return { version: `${type()} ${release()}` };
     },
 
     async list() {
       await clear();
-      const found = await Promise.all(
-        (await allRefs(root)).map(async (ref) => {
-          const run = await find(ref);
-          return run === undefined ? undefined : observeAndTrack(ref, run);
-        }),
-      );
-      return found.filter((observed) => observed !== undefined);
+      const found = await Promise.all((await allRefs(root)).map(inspect));
+      const ours = found.filter((observed) => observed !== undefined);
+      if (!adopted) await adopt(ours);
+      return ours;
     },
 
-    async inspect(ref) {
-      const run = await find(ref);
-      return run === undefined ? undefined : observeAndTrack(ref, run);
-    },
+    inspect,
 
     async watch(onHint, signal) {
       if (signal.aborted) return;
@@ -166,25 +190,25 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
     },
 
     async create(spec) {
-      await clear();
       const { identity } = spec;
       const ref = refOf(root, identity);
-      const begun = await replaceOthers(root, ref, identity, reap);
-      if (begun !== undefined) return observeAndTrack(begun, await need(begun));
-      // Its folder may have been deleted while it ran.
-      if (identity.run > 1) await reap({ instanceUid: identity.uid, upToRun: identity.run - 1 });
       try {
+        await clear();
+        const begun = await replaceOthers(root, ref, identity, reap);
+        if (begun !== undefined) return await mustInspect(begun);
+        // Its folder may have been deleted while it ran.
+        if (identity.run > 1) await reap({ instanceUid: identity.uid, upToRun: identity.run - 1 });
         return await start(ref, spec);
       } catch (error) {
-        if ((await newestRun(ref)) === undefined) await removeRef(root, ref, reap);
-        throw error;
+        if ((await newestRun(ref)) === undefined) await discard(ref);
+        throw asDriverError(error);
       }
     },
 
     async restart(ref, spec) {
       const run = await need(ref);
       const next = spec.identity.run;
-      const { state } = await observeAndTrack(ref, run);
+      const { state } = await mustInspect(ref);
       if ((state === 'Running' || state === 'Paused') && run.number !== next)
         throw new DriverError(
           'Retryable',
@@ -216,8 +240,9 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
       const run = await find(ref);
       if (run === undefined) return;
       for (const deadline = clock.now() + exitWaitMs; ; ) {
-        const { claimed, main, shim, exit } = await currentMarks(run);
-        await sweep(run, main, shim);
+        const marks = await currentMarks(run);
+        await sweep(run, marks);
+        const { claimed, shim, exit } = marks;
         const pending = claimed && exit === undefined && (shim === undefined || living(shim) !== undefined);
         if (!pending || clock.now() >= deadline) return;
         await sleep(clock, 1);
@@ -240,14 +265,14 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
         hearers.add(hear);
         return () => hearers.delete(hear);
       };
-      const hasEnded = async (): Promise<boolean> => (await observeAndTrack(ref, run)).state === 'Exited';
+      const hasEnded = async (): Promise<boolean> => (await look(ref, run))?.state !== 'Running';
       yield* readLogs(ref, { run: run.number, hasEnded, subscribe }, logOptions);
     },
 
     async exec(ref, command, { timeout }) {
       const run = await need(ref);
       const { main } = await currentMarks(run);
-      const env = main === undefined || living(main) === undefined ? undefined : readEnvironment(main.pid);
+      const env = main === undefined ? undefined : await environmentOfLiving(clock, main);
       if (env === undefined)
         throw new DriverError('Retryable', 'NotRunning', `the process of ${ref} does not run`);
       const user = run.meta.user === undefined ? undefined : await findUser(run.meta.user);

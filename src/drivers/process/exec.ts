@@ -1,9 +1,13 @@
 import { spawn } from 'node:child_process';
-import type { Clock } from '../../platform/clock.ts';
+import { type Cancel, type Clock, sleep } from '../../platform/clock.ts';
 import { DriverError } from '../driver.ts';
+import { living, type ProcessId, readEnvironment, uidVariable } from './proc.ts';
 import { sendKill } from './reap.ts';
 
 const maxOutputBytes = 64 * 1024;
+
+/** How long output is read on after the end, where a process that fled the group holds it open. */
+const drainMs = 200;
 
 export interface Execution {
   command: readonly string[];
@@ -22,12 +26,14 @@ export function execute(clock: Clock, execution: Execution): Promise<{ code: num
     const [program = '', ...args] = execution.command;
     const chunks: Buffer[] = [];
     let bytes = 0;
+    let cancelDrain: Cancel = () => {};
     const keep = (chunk: Buffer): void => {
       chunks.push(chunk.subarray(0, Math.max(0, maxOutputBytes - bytes)));
       bytes += chunk.length;
     };
     const clear = (): void => {
       cancel();
+      cancelDrain();
       // Whatever it left behind in its group, and what holds its output open.
       if (child.pid !== undefined) sendKill(-child.pid);
       child.stdout.destroy();
@@ -53,7 +59,23 @@ export function execute(clock: Clock, execution: Execution): Promise<{ code: num
     child.once('error', (error: NodeJS.ErrnoException) =>
       finish(error.code === 'ENOENT' ? 127 : 126, error.message),
     );
-    // The output may still be on its way when the program has ended.
-    child.once('exit', (code) => setImmediate(() => finish(code ?? 137)));
+    // Its output may still be on its way; what it left in its group must not hold that open.
+    child.once('exit', (exitCode) => {
+      if (child.pid !== undefined) sendKill(-child.pid);
+      child.once('close', () => finish(exitCode ?? 137));
+      cancelDrain = clock.after(drainMs, () => finish(exitCode ?? 137));
+    });
   });
+}
+
+/** A process that is just being executed shows no environment for a moment; some clear theirs for good. */
+export async function environmentOfLiving(
+  clock: Clock,
+  main: ProcessId,
+): Promise<Record<string, string> | undefined> {
+  for (let look = 1; ; look++) {
+    const environment = living(main) === undefined ? undefined : readEnvironment(main.pid);
+    if (environment === undefined || uidVariable in environment || look === 20) return environment;
+    await sleep(clock, 5);
+  }
 }

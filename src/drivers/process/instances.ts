@@ -69,6 +69,12 @@ export async function removeRef(root: string, ref: string, reap: Reap): Promise<
   await ignoring(rmdir(dirname(ref)), 'ENOTEMPTY', 'EEXIST', 'ENOENT');
 }
 
+/** Deletes a ref in which nothing was started; needs no space, on a full disk too. */
+export async function discard(ref: string): Promise<void> {
+  await rm(ref, { recursive: true, force: true });
+  await ignoring(rmdir(dirname(ref)), 'ENOTEMPTY', 'EEXIST', 'ENOENT');
+}
+
 /** What a controller that was killed left half-made or half-deleted: nothing was ever started in it. */
 export async function clearLeftovers(root: string): Promise<void> {
   await rm(join(root, trash), { recursive: true, force: true });

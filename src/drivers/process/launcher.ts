@@ -2,6 +2,7 @@ import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { Socket } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
 import { DriverError } from '../driver.ts';
+import { inheritableFiles } from './proc.ts';
 import { type ShimStart, shimScript } from './shim.ts';
 import type { Tools } from './tools.ts';
 
@@ -43,7 +44,8 @@ interface Shell {
 
 function openShell(tools: Tools, onEnd: () => void): Shell {
   const waiting = new Map<number, (error: DriverError) => void>();
-  const child: ChildProcessByStdio<Writable, Readable, null> = spawn(tools.sh, [], {
+  const [program, ...args] = closing(tools, inheritableFiles());
+  const child: ChildProcessByStdio<Writable, Readable, null> = spawn(program, args, {
     cwd: '/',
     env: {},
     detached: true,
@@ -68,6 +70,7 @@ function openShell(tools: Tools, onEnd: () => void): Shell {
   child.once('error', end);
   child.once('exit', () => end());
   child.stdin.on('error', end);
+  child.stdout.on('error', end);
   child.unref();
   // Neither keeps the controller from ending.
   for (const stream of [child.stdin, child.stdout]) if (stream instanceof Socket) stream.unref();
@@ -79,6 +82,13 @@ function openShell(tools: Tools, onEnd: () => void): Shell {
     },
     close: () => child.stdin.end(),
   };
+}
+
+/** dash can close only the first ten files; bash closes the others and becomes dash. */
+function closing(tools: Tools, files: readonly number[]): [string, ...string[]] {
+  if (files.length === 0 || tools.bash === undefined) return [tools.sh];
+  const closes = files.map((file) => `${file}>&-`).join(' ');
+  return [tools.bash, '--norc', '-c', `exec ${closes}; exec ${tools.env} -i ${tools.sh}`];
 }
 
 /**

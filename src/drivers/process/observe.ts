@@ -2,15 +2,10 @@ import { writeFile } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import type { Observed, ObservedExit } from '../../plan/world.ts';
-import { isCode, type Marks, markTime, newestRun, type Run, readMarks } from './layout.ts';
-import { living, type ProcessId } from './proc.ts';
+import { isCode, type Marks, markTime, type Run, readMarks } from './layout.ts';
+import { living } from './proc.ts';
 
-/** The newest run of a ref as it is now; undefined where the ref is gone or was never prepared. */
-export async function observe(ref: string, bootId: string): Promise<Observed | undefined> {
-  const run = await newestRun(ref);
-  return run === undefined ? undefined : observeRun(ref, run, bootId);
-}
-
+/** A run as it is now. Its folder may go at any moment: then this throws ENOENT. */
 export async function observeRun(ref: string, run: Run, bootId: string): Promise<Observed> {
   const { meta } = run;
   const marks = await settledMarks(run, bootId);
@@ -36,10 +31,6 @@ export async function observeRun(ref: string, run: Run, bootId: string): Promise
   return { ...about, ...started, state: living(main)?.state === 'T' ? 'Paused' : 'Running' };
 }
 
-/** Is the shim, or the main process, of a run of this boot still there? */
-export const isAlive = (meta: { bootId: string }, bootId: string, id: ProcessId | undefined): boolean =>
-  id !== undefined && meta.bootId === bootId && living(id) !== undefined;
-
 /**
  * The marks, with the exit that nobody else will write any more: the host was started anew, or the shim was killed
  * and the main process has ended since. It is written down once, so that its time stays.
@@ -48,13 +39,17 @@ async function settledMarks(run: Run, bootId: string): Promise<Marks> {
   const marks = await readMarks(run.folder);
   if (marks.main === undefined || marks.exit !== undefined) return marks;
   const rebooted = run.meta.bootId !== bootId;
-  if (!rebooted && (living(marks.main) !== undefined || isAlive(run.meta, bootId, marks.shim))) return marks;
+  if (!rebooted && lives(marks)) return marks;
   // The shim writes before it ends, so now that it has ended a second look is the last word.
   const again = await readMarks(run.folder);
   if (again.exit !== undefined) return again;
   await touch(join(run.folder, rebooted ? 'exit.137.reboot' : 'exit.137.lost'));
   return readMarks(run.folder);
 }
+
+/** Is there anything left that runs, or that will write the exit down? */
+export const lives = ({ main, shim }: Marks): boolean =>
+  [main, shim].some((id) => id !== undefined && living(id) !== undefined);
 
 async function touch(path: string): Promise<void> {
   try {

@@ -21,6 +21,8 @@ export interface ScannedProcess extends ProcessStat {
   instanceUid: string | undefined;
   /** AGENTCTL_RUN there; 0 where it is no number. */
   run: number;
+  /** Its environment reads empty: it cleared it, or it is just being executed and will show one in a moment. */
+  bare: boolean;
 }
 
 export const uidVariable = 'AGENTCTL_INSTANCE_UID';
@@ -73,7 +75,7 @@ export async function scan(): Promise<ScannedProcess[]> {
     if (index % 100 === 0) await setImmediate();
     const pid = Number(name);
     const stat = Number.isInteger(pid) ? readStat(pid) : undefined;
-    if (stat !== undefined) found.push({ ...stat, ...ownerOf(pid) });
+    if (stat !== undefined) found.push({ ...stat, ...ownerOf(stat) });
   }
   return found;
 }
@@ -81,11 +83,22 @@ export async function scan(): Promise<ScannedProcess[]> {
 export const readBootId = (): string =>
   readProc('sys/kernel/random/boot_id')?.toString('latin1').trim() ?? 'unknown';
 
-function ownerOf(pid: number): { instanceUid: string | undefined; run: number } {
+function ownerOf({ pid, parent }: ProcessStat): Pick<ScannedProcess, 'instanceUid' | 'run' | 'bare'> {
   const environment = readProc(`${pid}/environ`);
   const instanceUid = environment && variable(environment, uidVariable);
-  if (environment === undefined || instanceUid === undefined) return { instanceUid: undefined, run: 0 };
-  return { instanceUid, run: Number(variable(environment, runVariable)) || 0 };
+  const run = environment && variable(environment, runVariable);
+  const isOfKernel = pid === 2 || parent === 2;
+  return { instanceUid, run: Number(run) || 0, bare: environment?.length === 0 && !isOfKernel };
+}
+
+/** Files that the shell which started the controller left open, and that a child of ours would inherit. */
+export function inheritableFiles(): number[] {
+  const files = readdirSync('/proc/self/fdinfo').map(Number);
+  return files.filter((file) => {
+    const flags = /^flags:\s*(\d+)/m.exec(readProc(`self/fdinfo/${file}`)?.toString() ?? '')?.[1];
+    const closesOnExec = 0o2000000;
+    return file > 2 && flags !== undefined && (Number.parseInt(flags, 8) & closesOnExec) === 0;
+  });
 }
 
 /** Of `name=value\0name=value\0...`, without making a string of it all. */

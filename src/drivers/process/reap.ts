@@ -20,6 +20,9 @@ export type Reap = (prey: Prey) => Promise<void>;
 /** A fork bomb is given so many rounds, and whatever cannot die about two seconds. */
 const rounds = 200;
 
+/** A process that is just being executed shows no environment for a moment. */
+const cleanLooks = 3;
+
 /**
  * SIGKILL to every process of an instance, until none is left: by AGENTCTL_INSTANCE_UID in the environment, by group,
  * by session, and by descent from one of these. Calls at the same time share one look at /proc.
@@ -35,12 +38,14 @@ export function createReaper(clock: Clock): Reap {
   };
 
   return async (prey) => {
-    // One call ends a whole group at once: nothing in it can fork away in between.
-    if (prey.main !== undefined && living(prey.main)?.group === prey.main.pid) sendKill(-prey.main.pid);
     let left: ScannedProcess[] = [];
-    for (let round = 0; round < rounds; round++) {
-      left = victims(await look(), prey);
-      if (left.length === 0) return;
+    for (let round = 0, clean = 0; round < rounds; round++) {
+      const all = await look();
+      left = victims(all, prey);
+      clean = left.length === 0 ? clean + 1 : 0;
+      if (clean === (all.some(({ bare }) => bare) ? cleanLooks : 1)) return;
+      // After the look, since it takes their parents from others. One call ends a whole group: nothing forks away.
+      if (prey.main !== undefined && living(prey.main)?.group === prey.main.pid) sendKill(-prey.main.pid);
       for (const victim of left) if (living(victim) !== undefined) sendKill(victim.pid);
       await sleep(clock, Math.min(round, 20));
     }

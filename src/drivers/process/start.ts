@@ -1,13 +1,14 @@
 import { watch } from 'node:fs';
-import { chmod, chown, mkdir, rm, statfs } from 'node:fs/promises';
+import { chmod, chown, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../platform/clock.ts';
 import { DriverError, type RunSpec } from '../driver.ts';
 import { checkCommand, checkWorkingDir } from './command.ts';
 import { environmentOf } from './environment.ts';
+import { asDriverError, setupFailed } from './failures.ts';
 import { writeFiles } from './files.ts';
 import type { Launcher } from './launcher.ts';
-import { isCode, type Marks, outputFile, readMarks, readMeta, runFolder, writeMeta } from './layout.ts';
+import { type Marks, outputFile, readMarks, readMeta, runFolder, writeMeta } from './layout.ts';
 import { living } from './proc.ts';
 import type { Reap } from './reap.ts';
 import type { Tools } from './tools.ts';
@@ -76,8 +77,7 @@ async function begin(parts: StartParts, ref: string, spec: RunSpec, prepared: Pr
   parts.launcher.launch({ marks, out, err, fifo: join(ref, 'in'), ...prepared }, waiting.fail);
   const { main } = await waiting.done.finally(waiting.stop);
   if (main !== undefined) return;
-  const message = `the process could not be set up in ${ref}; look at the rights and the free space of that folder`;
-  throw (await diskFull(ref)) ?? new DriverError('Retryable', 'StartFailed', message);
+  throw await setupFailed(ref);
 }
 
 /**
@@ -153,27 +153,3 @@ async function handOver(root: string, ref: string, user: User, workingDir: strin
   for (const folder of [root, join(ref, '../..'), join(ref, '..'), ref]) await chmod(folder, 0o711);
   await checkReachable(user, workingDir);
 }
-
-function asDriverError(error: unknown): DriverError {
-  if (error instanceof DriverError) return error;
-  const message = error instanceof Error ? error.message : String(error);
-  if (isCode(error, 'ENOSPC', 'EDQUOT')) return fullError(message, error);
-  return new DriverError('Retryable', 'StartFailed', `the process could not be prepared: ${message}`, {
-    cause: error,
-  });
-}
-
-async function diskFull(folder: string): Promise<DriverError | undefined> {
-  const { bavail, ffree, files } = await statfs(folder);
-  return bavail === 0 || (files > 0 && ffree === 0) ? fullError(folder) : undefined;
-}
-
-const fullError = (what: string, cause?: unknown): DriverError =>
-  new DriverError(
-    'Retryable',
-    'DiskFull',
-    `no space left for the files of the process (${what}); free some`,
-    {
-      cause,
-    },
-  );

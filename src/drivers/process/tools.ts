@@ -6,9 +6,12 @@ import { DriverError } from '../driver.ts';
 export interface Tools {
   sh: string;
   mkfifo: string;
+  env: string;
   setsid: string;
   /** Only to change the user. */
   setpriv: string | undefined;
+  /** Only to close files that the controller itself inherited open. */
+  bash: string | undefined;
 }
 
 /** Throws Offline where this host lacks one. */
@@ -23,15 +26,17 @@ export function findTools(): Tools {
   return {
     sh,
     mkfifo: need('mkfifo', 'coreutils'),
+    env: need('env', 'coreutils'),
     setsid: need('setsid', 'util-linux'),
     setpriv: findTool('setpriv'),
+    bash: findTool('bash'),
   };
 }
 
 /** BusyBox has a setsid and a setpriv too, without the options that are needed here. */
 export function findTool(name: string): string | undefined {
   const places = ['/usr/bin', '/bin', '/usr/local/bin'].map((folder) => `${folder}/${name}`);
-  const mayBeBusyBox = name === 'sh' || name === 'mkfifo';
+  const mayBeBusyBox = ['sh', 'mkfifo', 'env'].includes(name);
   return places.find(
     (path) => isExecutable(path) && (mayBeBusyBox || basename(realpathSync(path)) !== 'busybox'),
   );

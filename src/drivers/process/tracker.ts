@@ -1,4 +1,5 @@
 import { type FSWatcher, watch } from 'node:fs';
+import { basename } from 'node:path';
 import type { Cancel, Clock } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
 
@@ -13,9 +14,8 @@ export interface Tracked {
 }
 
 export interface Tracker {
+  has(marks: string): boolean;
   add(tracked: Tracked): void;
-  /** Looks at once whether the run has ended: our own child told so. */
-  check(marks: string): void;
   forget(ref: string): void;
   close(): void;
 }
@@ -27,6 +27,7 @@ const pollMs = (runs: number): number => Math.min(Math.max(1000, runs * 10), 10_
 export function createTracker(clock: Clock, log: Log): Tracker {
   const all = new Map<string, Tracked & { watcher: FSWatcher | undefined }>();
   let cancelPoll: Cancel | undefined;
+  let warned = false;
 
   const end = (marks: string): void => {
     const entry = all.get(marks);
@@ -48,26 +49,26 @@ export function createTracker(clock: Clock, log: Log): Tracker {
   const startWatcher = (marks: string): FSWatcher | undefined => {
     try {
       const watcher = watch(marks, { persistent: false }, (_event, name) => {
-        // Any change but our own of run.json: an exit, or the folder was taken away.
-        if (name === null || name.startsWith('exit.') || !/^(claim|shim\.|pid\.|run\.json)/.test(name))
-          end(marks);
+        // Its exit, or the folder itself was taken away.
+        if (name?.startsWith('exit.') || name === basename(marks)) end(marks);
       });
       watcher.on('error', () => watcher.close());
       return watcher;
     } catch (error) {
-      log.warn({ error, folder: marks }, 'no file watcher to be had: ends of processes are polled for');
+      if (!warned) log.warn({ error }, 'no file watcher to be had: ends of processes are polled for');
+      warned = true;
       return undefined;
     }
   };
 
   return {
+    has: (marks) => all.has(marks),
     add(tracked) {
       if (all.has(tracked.marks)) return;
       all.set(tracked.marks, { ...tracked, watcher: startWatcher(tracked.marks) });
       schedule();
-    },
-    check(marks) {
-      if (all.get(marks)?.lives() === false) end(marks);
+      // It may have ended before the watcher came up.
+      if (!tracked.lives()) end(tracked.marks);
     },
     forget(ref) {
       for (const entry of all.values())

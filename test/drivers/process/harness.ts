@@ -1,18 +1,96 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { expect, vi } from 'vitest';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, expect, vi } from 'vitest';
+import type { Driver, LogOptions, RunSpec } from '../../../src/drivers/driver.ts';
 import { newestRun, readMarks } from '../../../src/drivers/process/layout.ts';
-import { isDead, readStat } from '../../../src/drivers/process/proc.ts';
+import { isDead, living, readStat } from '../../../src/drivers/process/proc.ts';
+import { createProcessDriver } from '../../../src/drivers/process.ts';
+import type { Observed } from '../../../src/plan/world.ts';
+import { systemClock } from '../../../src/platform/clock.ts';
+import { silentLog } from '../../../src/platform/log.ts';
 
-/** Pids of the living processes with exactly this command line. */
-export function processesWith(commandLine: string): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name) && commandLineOf(name) === commandLine)
-    .map(Number)
-    .filter((pid) => {
-      const stat = readStat(pid);
-      return stat !== undefined && !isDead(stat);
-    });
+const opened: { driver: Driver; stateDir: string }[] = [];
+
+afterEach(async () => {
+  for (const { driver, stateDir } of opened.splice(0)) {
+    for (const { ref } of await driver.list()) await driver.remove(ref, { volumes: true });
+    await driver.close();
+    await rm(stateDir, { recursive: true, force: true });
+  }
+});
+
+/** A driver whose processes and folder go after the test. */
+export async function openDriver(
+  options: { stateDir?: string; bootId?: string; storeId?: string } = {},
+): Promise<{ driver: Driver; stateDir: string }> {
+  const stateDir = options.stateDir ?? (await mkdtemp(join(tmpdir(), 'agentctl-process-')));
+  const parts = { storeId: 'store', clock: systemClock, log: silentLog };
+  const driver = createProcessDriver({ ...parts, ...options, stateDir });
+  opened.push({ driver, stateDir });
+  return { driver, stateDir };
 }
+
+let made = 0;
+
+/** A run of a shell script. */
+export function specOf(script: string, rest: Partial<RunSpec> = {}, run = 1): RunSpec {
+  made += 1;
+  return {
+    identity: {
+      store: 'store',
+      namespace: 'default',
+      agent: 'a',
+      instance: `a-${made}`,
+      uid: crypto.randomUUID(),
+      ordinal: made,
+      run,
+      revision: 'r1',
+      controllerVersion: '1.2.3',
+    },
+    command: ['/bin/sh', '-c', script],
+    env: {},
+    files: [],
+    mounts: [],
+    limits: {},
+    readOnlyRootFilesystem: false,
+    security: { capabilities: [], allowPrivilegeEscalation: false, privileged: false },
+    network: { mode: 'Bridge', ports: [] },
+    stop: { signal: 'SIGTERM', gracePeriodMs: 1000 },
+    ...rest,
+  };
+}
+
+export const withRun = (spec: RunSpec, run: number): RunSpec => ({
+  ...spec,
+  identity: { ...spec.identity, run },
+});
+
+export const eventually = <T>(check: () => Promise<T> | T): Promise<T> =>
+  vi.waitFor(check, { timeout: 15_000, interval: 5 });
+
+export const ended = (driver: Driver, ref: string): Promise<Observed> =>
+  eventually(async () => {
+    const observed = await driver.inspect(ref);
+    expect(observed?.state).toBe('Exited');
+    if (observed === undefined) throw new Error(`${ref} is gone`);
+    return observed;
+  });
+
+export async function textOf(
+  driver: Driver,
+  ref: string,
+  options: Partial<LogOptions> = {},
+): Promise<string[]> {
+  const texts: string[] = [];
+  const signal = AbortSignal.timeout(15_000);
+  for await (const line of driver.logs(ref, { follow: false, signal, ...options })) texts.push(line.text);
+  return texts;
+}
+
+export const printed = (driver: Driver, ref: string, text: string): Promise<void> =>
+  eventually(async () => expect(await textOf(driver, ref)).toContain(text));
 
 /** The pids of the newest run of a ref. */
 export async function pidsOf(ref: string): Promise<{ shim: number; main: number }> {
@@ -22,11 +100,24 @@ export async function pidsOf(ref: string): Promise<{ shim: number; main: number 
   return { shim: shim.pid, main: main.pid };
 }
 
+export function isRunning(pid: number): boolean {
+  const stat = readStat(pid);
+  return stat !== undefined && living(stat) !== undefined && !isDead(stat);
+}
+
 /** Stops the main process as a debugger would, and waits until it has stopped. */
 export async function pause(ref: string): Promise<void> {
   const { main } = await pidsOf(ref);
   process.kill(main, 'SIGSTOP');
-  await vi.waitFor(() => expect(readStat(main)?.state).toBe('T'), { interval: 2 });
+  await eventually(() => expect(readStat(main)?.state).toBe('T'));
+}
+
+/** Pids of the living processes with exactly this command line. */
+export function processesWith(commandLine: string): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && commandLineOf(name) === commandLine)
+    .map(Number)
+    .filter(isRunning);
 }
 
 function commandLineOf(pid: string): string | undefined {
