@@ -15,8 +15,10 @@ export interface Cli {
   err(text: string): void;
   /** All of standard input. */
   stdin(): Promise<Uint8Array>;
-  /** Aborts at Ctrl-C, and when standard output is closed. */
+  /** Aborts at Ctrl-C and SIGTERM. A verb that never asks for it is ended by them at once. */
   signal: AbortSignal;
+  /** Whether the signal has aborted. */
+  interrupted: boolean;
   /** With `start` a controller is started in the background where none runs, unless --no-start. */
   connect(options: GlobalOptions, how?: { start?: boolean }): Promise<Client>;
   /** What the process ends with; 0 at first. */

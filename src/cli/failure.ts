@@ -36,8 +36,12 @@ export class UsageError extends CliError {
 /** What is told of a failure, and how the process ends. */
 export function tell(error: unknown): { text: string; exitCode: number } {
   if (error instanceof CliError) return { text: `error: ${error.message}`, exitCode: error.exitCode };
-  if (error instanceof UnreachableError)
-    return { text: `error: ${error.message}`, exitCode: exitCode.unreachable };
+  if (error instanceof UnreachableError) {
+    return {
+      text: `error: ${error.message}. Start one: agentctl controller start`,
+      exitCode: exitCode.unreachable,
+    };
+  }
   if (error instanceof ApiError) return { text: apiText(error), exitCode: exitCode.failed };
   if (error instanceof Error) return { text: `error: ${error.message}`, exitCode: exitCode.failed };
   return { text: `error: ${String(error)}`, exitCode: exitCode.failed };

@@ -1,41 +1,56 @@
-import { buffer } from 'node:stream/consumers';
+import { isatty } from 'node:tty';
 import { systemClock } from '../platform/clock.ts';
 import type { Cli } from './cli.ts';
 import { connect } from './connect.ts';
 import { run } from './run.ts';
 
-/** Runs this process's command line and ends it. */
+/** Runs this process's command line and ends it. Streams are made when they are first used: each takes a millisecond. */
 export async function main(): Promise<void> {
   let interruption: AbortSignal | undefined;
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error;
-      process.exit(cli.exitCode); // the reader has seen enough, as in `| head`
-    });
-  }
+  const streams: { out?: NodeJS.WriteStream; err?: NodeJS.WriteStream } = {};
   const cli: Cli = {
     clock: systemClock,
     environment: process.env,
     terminal: {
-      out: process.stdout.isTTY === true,
-      err: process.stderr.isTTY === true,
-      in: process.stdin.isTTY === true,
-      color: process.stdout.isTTY === true && !process.env.NO_COLOR && process.env.TERM !== 'dumb',
+      out: isatty(1),
+      err: isatty(2),
+      in: isatty(0),
+      color: isatty(1) && !process.env.NO_COLOR && process.env.TERM !== 'dumb',
     },
-    out: (text) => void process.stdout.write(text),
-    err: (text) => void process.stderr.write(text),
-    stdin: () => buffer(process.stdin),
-    // A verb that does not ask for the signal ends at Ctrl-C as any program does.
+    out(text) {
+      streams.out ??= quietAtEnd(process.stdout, cli);
+      streams.out.write(text);
+    },
+    err(text) {
+      streams.err ??= quietAtEnd(process.stderr, cli);
+      streams.err.write(text);
+    },
+    async stdin() {
+      const { buffer } = await import('node:stream/consumers');
+      return buffer(process.stdin);
+    },
     get signal() {
       interruption ??= interruptionSignal();
       return interruption;
+    },
+    get interrupted() {
+      return interruption?.aborted === true;
     },
     connect: (options, how) => connect(options, cli, how),
     exitCode: 0,
   };
   process.exitCode = await run(process.argv.slice(2), cli);
-  // A keep-alive socket or a timer must not hold the process; what was written to a pipe is flushed already.
-  process.stdout.write('', () => process.exit());
+  // A keep-alive socket or a timer must not hold the process, once what was written is flushed.
+  if (streams.out === undefined) process.exit();
+  streams.out.write('', () => process.exit());
+}
+
+/** Its reader may have seen enough, as in `| head`: that is no error. */
+function quietAtEnd(stream: NodeJS.WriteStream, cli: Cli): NodeJS.WriteStream {
+  return stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit(cli.exitCode);
+  });
 }
 
 /** The first Ctrl-C or SIGTERM asks for an orderly end, the second one ends the process. */

@@ -9,11 +9,11 @@ import { findVerb, type Verb, verbs } from './verbs.ts';
 export async function run(argv: readonly string[], cli: Cli): Promise<number> {
   try {
     await dispatch(argv, cli);
-    const interrupted = cli.signal.aborted && splitVerb(argv).name !== 'serve';
+    const interrupted = cli.interrupted && splitVerb(argv).name !== 'serve';
     return interrupted ? exitCode.interrupted : cli.exitCode;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCode.ok : exitCode.usage;
-    if (cli.signal.aborted && !(error instanceof CliError)) return exitCode.interrupted;
+    if (cli.interrupted && !(error instanceof CliError)) return exitCode.interrupted;
     const told = tell(error);
     cli.err(`${told.text}\n`);
     if (argv.includes('--debug')) cli.err(`${debugText(error)}\n`);

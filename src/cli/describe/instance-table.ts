@@ -1,5 +1,5 @@
 import type { Instance, InstanceStatus } from '../../api/objects.ts';
-import { age, humanDuration, parseTime } from '../../api/time.ts';
+import { age, humanDuration, isTime, parseTime } from '../../api/time.ts';
 import { table } from '../print/table.ts';
 
 export function instanceTable(instances: readonly Instance[], now: number): string {
@@ -20,8 +20,12 @@ export function instanceTable(instances: readonly Instance[], now: number): stri
 
 const running = new Set(['Starting', 'Ready', 'Unready', 'Stopping']);
 
+/** A Runtime may tell a start by something else than a time; the claim came just before it. */
+export const startTime = ({ startedAt, claimedAt }: NonNullable<InstanceStatus['run']>): string =>
+  startedAt !== undefined && isTime(startedAt) ? startedAt : claimedAt;
+
 function upText({ phase, run }: InstanceStatus, now: number): string {
-  return run?.startedAt !== undefined && running.has(phase ?? '') ? age(run.startedAt, now) : '-';
+  return run?.startedAt !== undefined && running.has(phase ?? '') ? age(startTime(run), now) : '-';
 }
 
 export function exitText({ lastExit }: InstanceStatus, now: number): string {

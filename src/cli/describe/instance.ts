@@ -1,7 +1,7 @@
 import type { Instance } from '../../api/objects.ts';
 import type { Client } from '../cli.ts';
 import { ago, conditionsSection, fields, joined, metadataFields, section } from './fields.ts';
-import { exitText, nextText } from './instance-table.ts';
+import { exitText, nextText, startTime } from './instance-table.ts';
 
 export function describeInstance(_client: Client, instance: Instance, now: number): string {
   const { spec, status = {} } = instance;
@@ -28,7 +28,7 @@ export function describeInstance(_client: Client, instance: Instance, now: numbe
               ['Cause', run.cause],
               ['Revision', run.revision],
               ['Claimed', ago(run.claimedAt, now)],
-              ['Started', run.startedAt === undefined ? 'not yet' : ago(run.startedAt, now)],
+              ['Started', run.startedAt === undefined ? 'not yet' : ago(startTime(run), now)],
               ['Reference', run.ref],
               ['Image', run.image],
             ],

@@ -47,6 +47,8 @@ export async function yamlText(value: object): Promise<string> {
     indentSeq: false,
     lineWidth: 0,
     aliasDuplicateObjects: false,
+    // Other programs read YAML 1.1, to which yes, on and an unquoted time are no texts.
+    version: '1.1',
   });
 }
 
