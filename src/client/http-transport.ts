@@ -37,10 +37,13 @@ interface Channel {
   close(): void;
 }
 
+/** Without a server name Node looks whether the host is an IPv6 address, which takes 3 ms the first time. */
+const unnamed = { servername: '' };
+
 function unixChannel(socketPath: string): Channel {
   const agent = new Agent({ keepAlive: true });
   return {
-    send: (options) => request({ ...options, agent, socketPath, host: 'localhost' }),
+    send: (options) => request({ ...options, agent, socketPath, host: 'localhost', ...unnamed }),
     close: () => agent.destroy(),
   };
 }
