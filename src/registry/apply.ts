@@ -7,7 +7,7 @@ import { admitConfiguration, admitNew, checkPinned, defaulted, validate } from '
 import { insertNew, replace } from './commit.ts';
 import { type Context, withManagers, withoutManagers, writerOf } from './context.ts';
 import { decodeBody } from './decode.ts';
-import { badRequest, conflict, notFound } from './errors.ts';
+import { badRequest, conflict, notFound, versionOnNew } from './errors.ts';
 import { decodeManagers, type Manager } from './managers.ts';
 import type { AnyResource } from './object.ts';
 import type { RegistryWriteOptions } from './options.ts';
@@ -30,8 +30,9 @@ export async function apply(
   checkRequest(body, options);
   const sent = decodeBody(info, body, key, options);
   const config = admitConfiguration(info, sent, options.subresource);
+  const target = { namespace: sent.metadata.namespace, name: key.name };
   return retried(async () => {
-    const live = await context.records.read(info, key);
+    const live = await context.records.read(info, target);
     if (live !== undefined) {
       checkPinned(info, live, sent);
       return applyTo(context, info, live, config, options);
@@ -42,6 +43,7 @@ export async function apply(
       const why = `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`;
       throw conflict(info, key.name, why);
     }
+    if ((sent.metadata.resourceVersion ?? '') !== '') throw badRequest(versionOnNew);
     return createByApply(context, info, key, config, options);
   });
 }

@@ -19,8 +19,8 @@ function parseKey(key: string): { info: KindInfo; key: ObjectKey } | undefined {
 /**
  * What follows from a deletion, as Kubernetes' garbage collector and namespace controller do it: dependents go with
  * their last owner, a finalizer of a propagation policy is worked off, a Namespace takes along what is in it.
- * Keys are looked at one after the other; what is to be done follows from the objects alone, so a key may be looked at
- * at any time and as often as one likes.
+ * What is to be done for a key follows from the objects alone, so it may be looked at at any time, and as often as one
+ * likes.
  */
 export class Collector implements Followers {
   readonly #context: Context;
@@ -67,16 +67,20 @@ export class Collector implements Followers {
     });
   }
 
+  /** All keys that wait are looked at together, so that their writes are committed together. */
   async #work(): Promise<void> {
-    for (const key of this.#waiting) {
-      this.#waiting.delete(key);
-      try {
-        await this.#process(key);
-      } catch (error) {
-        // It is looked at again with the next change, or at the next start.
-        if (!isApiError(error, 'NotFound'))
-          this.#context.log.error({ key, err: error }, 'garbage collection failed');
-      }
+    while (this.#waiting.size > 0) {
+      const keys = [...this.#waiting];
+      this.#waiting.clear();
+      await Promise.all(
+        keys.map((key) =>
+          this.#process(key).catch((error: unknown) => {
+            // It is looked at again with the next change to it, or at the next start.
+            if (!isApiError(error, 'NotFound'))
+              this.#context.log.error({ key, err: error }, 'garbage collection failed');
+          }),
+        ),
+      );
     }
   }
 
@@ -149,18 +153,28 @@ export class Collector implements Followers {
   async #emptyNamespace(info: KindInfo, namespace: AnyResource): Promise<void> {
     const { name } = namespace.metadata;
     this.#terminating.set(name, storeKey(info, { name }));
-    let left = 0;
-    for (const kind of kinds.filter(({ namespaced }) => namespaced)) {
-      const { rows } = await this.#context.records.store.list(prefixOf(kind, name));
-      for (const { metadata } of rows.map(decodeRow)) {
-        const removed = await remove(this.#context, kind, metadata, {});
-        if (removed.metadata.deletionTimestamp !== undefined) left += 1;
-      }
-    }
-    if (left > 0) return;
+    const contents = kinds.filter(({ namespaced }) => namespaced);
+    const held = await Promise.all(contents.map((kind) => this.#deleteAll(kind, name)));
+    if (held.includes(true)) return;
     this.#terminating.delete(name);
     const live = await this.#context.records.read(info, { name });
     if (live !== undefined) await this.#context.records.remove(info, live);
+  }
+
+  /** Answers whether anything is left that something holds. */
+  async #deleteAll(info: KindInfo, namespace: string): Promise<boolean> {
+    const { rows } = await this.#context.records.store.list(prefixOf(info, namespace));
+    const held = rows.map(async (row) => {
+      const { name } = decodeRow(row).metadata;
+      try {
+        const { metadata } = await remove(this.#context, info, { namespace, name }, {});
+        return metadata.deletionTimestamp !== undefined;
+      } catch (error) {
+        if (isApiError(error, 'NotFound')) return false;
+        throw error;
+      }
+    });
+    return (await Promise.all(held)).includes(true);
   }
 
   #dependentsOf(uid: string): { info: KindInfo; key: ObjectKey }[] {

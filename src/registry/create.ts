@@ -6,7 +6,7 @@ import { admitNew } from './admit.ts';
 import { insertNew } from './commit.ts';
 import { type Context, writerOf } from './context.ts';
 import { decodeBody } from './decode.ts';
-import { alreadyExists, badRequest } from './errors.ts';
+import { alreadyExists, badRequest, versionOnNew } from './errors.ts';
 import type { AnyResource } from './object.ts';
 import type { RegistryWriteOptions } from './options.ts';
 import { afterUpdate } from './ownership.ts';
@@ -24,8 +24,7 @@ export async function create(
   options: RegistryWriteOptions,
 ): Promise<AnyResource> {
   const sent = decodeBody(info, body, key, options);
-  if ((sent.metadata.resourceVersion ?? '') !== '')
-    throw badRequest('resourceVersion should not be set on objects to be created');
+  if ((sent.metadata.resourceVersion ?? '') !== '') throw badRequest(versionOnNew);
   const prefix = sent.metadata.generateName ?? '';
   const generated = sent.metadata.name === undefined && prefix !== '';
   for (let attempt = 1; ; attempt++) {

@@ -39,3 +39,5 @@ export const forbidden = (info: KindInfo, name: string, why: string): ApiError =
 
 export const badRequest = (message: string, cause?: unknown): ApiError =>
   new ApiError('BadRequest', message, { cause });
+
+export const versionOnNew = 'resourceVersion should not be set on objects to be created';

@@ -32,14 +32,17 @@ function childrenOf(value: unknown, shape: Shape): Child[] | undefined {
   });
 }
 
-/** What an applied configuration says, as structured-merge-diff's ToFieldSet: leaves, items, keys of maps. */
+/**
+ * What an applied configuration says, as structured-merge-diff's ToFieldSet: leaves, items, keys of maps, and what is
+ * empty. An empty set or map list counts too, which it does not there: else the same configuration, applied twice, would
+ * first take such a list away and then put it back.
+ */
 export function fieldsOf(value: unknown, shape: Shape): FieldSet {
   const out: FieldSet = {};
   for (const child of childrenOf(value, shape) ?? []) {
     const container = asContainer(child.value, child.shape);
     const below = container === undefined ? {} : fieldsOf(child.value, child.shape);
-    const member =
-      container === undefined || !child.named || (container.type === 'map' && isEmpty(container.value));
+    const member = container === undefined || !child.named || isEmpty(container.value);
     if (isEmpty(below)) {
       if (member) out[child.element] = below;
       continue;
@@ -81,22 +84,20 @@ export function compare(before: unknown, after: unknown, shape: Shape): Comparis
 function compareAt(before: unknown, after: unknown, shape: Shape, path: string[], out: Comparison): void {
   if (before === after) return;
   const [old, now] = [childrenOf(before, shape), childrenOf(after, shape)];
-  const mixed = (before !== undefined && old === undefined) || (after !== undefined && now === undefined);
-  const isLeaf = mixed || ((old ?? []).length === 0 && (now ?? []).length === 0);
-  if (!isLeaf) {
-    const earlier = new Map(old?.map((child) => [child.element, child]));
-    for (const child of now ?? []) {
-      const value = earlier.get(child.element)?.value;
-      earlier.delete(child.element);
-      compareAt(value, child.value, child.shape, [...path, child.element], out);
-    }
-    for (const child of earlier.values())
-      compareAt(child.value, undefined, child.shape, [...path, child.element], out);
+  const earlier = new Map(old?.map((child) => [child.element, child]));
+  for (const child of now ?? []) {
+    const value = earlier.get(child.element)?.value;
+    earlier.delete(child.element);
+    compareAt(value, child.value, child.shape, [...path, child.element], out);
   }
+  for (const child of earlier.values())
+    compareAt(child.value, undefined, child.shape, [...path, child.element], out);
+  const isMixed = (before !== undefined && old === undefined) || (after !== undefined && now === undefined);
+  const isEmptyBoth = (old ?? []).length === 0 && (now ?? []).length === 0; // a leaf, to tell empty from absent
   if (path.length === 0) return;
   if (before === undefined) insert(out.added, path);
   else if (after === undefined) insert(out.removed, path);
-  else if (isLeaf && !deepEqual(before, after)) insert(out.modified, path);
+  else if ((isMixed || isEmptyBoth) && !deepEqual(before, after)) insert(out.modified, path);
 }
 
 /** Whether an element of the set stands for the whole child: by itself, or as a field of the schema with something below. */

@@ -25,8 +25,9 @@ export async function update(
   options: RegistryWriteOptions,
 ): Promise<AnyResource> {
   const sent = decodeBody(info, body, key, options);
+  const target = { namespace: sent.metadata.namespace, name: key.name };
   return retried(async () => {
-    const live = await context.records.read(info, key);
+    const live = await context.records.read(info, target);
     if (live === undefined) throw notFound(info, key.name);
     return change(context, info, live, sent, options);
   });

@@ -1,7 +1,7 @@
 import type { KindInfo } from '../api/kinds.ts';
 import type { WatchEvent } from '../api/requests.ts';
-import type { Clock } from '../platform/clock.ts';
-import type { Change } from '../store/store.ts';
+import type { Cancel, Clock } from '../platform/clock.ts';
+import type { Change, Store } from '../store/store.ts';
 import { list } from './list.ts';
 import { type AnyResource, decode, prefixOf } from './object.ts';
 import type { RegistryWatchOptions } from './options.ts';
@@ -38,33 +38,70 @@ export async function* watch(
   } else if (asked === undefined) {
     since = records.store.revision();
   }
-  const prefix = prefixOf(info, info.namespaced ? namespace : undefined);
+  yield* follow(records, clock, prefixOf(info, info.namespaced ? namespace : undefined), since, {
+    selected,
+    signal,
+    bookmark: options.allowWatchBookmarks === true ? (revision) => bookmark(info, revision) : undefined,
+  });
+}
+
+interface Following {
+  selected: ((object: AnyResource) => boolean) | undefined;
+  signal: AbortSignal;
+  /** Absent: none are wanted. */
+  bookmark: ((revision: number) => ResourceEvent) | undefined;
+}
+
+async function* follow(
+  { store }: Records,
+  clock: Clock,
+  prefix: string,
+  from: number,
+  { selected, signal, bookmark }: Following,
+): AsyncGenerator<ResourceEvent> {
+  let since = from;
   const ended = new AbortController(); // a consumer that stops early ends the store's watch too
-  const either = AbortSignal.any([signal, ended.signal]);
-  const changes = records.store.watch(prefix, since, either)[Symbol.asyncIterator]();
-  const bookmarks = options.allowWatchBookmarks === true ? new Bookmarks(records, clock) : undefined;
+  let quiet: Quiet | undefined;
   try {
+    const either = AbortSignal.any([signal, ended.signal]);
+    const changes = store.watch(prefix, since, either)[Symbol.asyncIterator]();
     let next = changes.next();
     for (;;) {
-      const result = await (bookmarks === undefined ? next : Promise.race([next, bookmarks.due()]));
+      quiet = bookmark === undefined ? undefined : untilQuiet(store, clock);
+      const result = await (quiet === undefined ? next : Promise.race([next, quiet.revision]));
+      quiet?.cancel();
       if (typeof result === 'number') {
-        if (result <= since) continue;
-        since = result;
-        yield bookmark(info, since);
+        if (bookmark !== undefined && result > since) yield bookmark(result);
+        since = Math.max(since, result);
         continue;
       }
       if (result.done === true) return;
       since = result.value.revision;
       const event = eventOf(result.value, selected);
-      next = changes.next();
       if (event !== undefined) yield event;
+      next = changes.next();
     }
   } catch (error) {
-    throw expired(error, since, records.store);
+    throw expired(error, since, store);
   } finally {
-    bookmarks?.end();
+    quiet?.cancel();
     ended.abort();
   }
+}
+
+interface Quiet {
+  revision: Promise<number>;
+  cancel: Cancel;
+}
+
+/**
+ * How far a watch has come that has waited for its next change for so long: to where the store was when it began to
+ * wait, for all changes up to there have been handed over.
+ */
+function untilQuiet(store: Store, clock: Clock): Quiet {
+  const { promise: revision, resolve } = Promise.withResolvers<number>();
+  const begun = store.revision();
+  return { revision, cancel: clock.after(bookmarkInterval, () => resolve(begun)) };
 }
 
 function eventOf(
@@ -95,36 +132,4 @@ function bookmark(
     metadata: annotations === undefined ? metadata : { ...metadata, annotations },
   };
   return { type: 'BOOKMARK', object };
-}
-
-/**
- * Says from time to time how far a quiet watch has come. It names the revision of one interval ago: all changes up to
- * that have long been handed over, which the newest one's may not have been.
- */
-class Bookmarks {
-  readonly #records: Records;
-  readonly #clock: Clock;
-  #cancel: (() => void) | undefined;
-  #due: Promise<number> | undefined;
-
-  constructor(records: Records, clock: Clock) {
-    this.#records = records;
-    this.#clock = clock;
-  }
-
-  /** Resolves with a revision when the next bookmark is due; the same promise until it has. */
-  due(): Promise<number> {
-    this.#due ??= new Promise((resolve) => {
-      const revision = this.#records.store.revision();
-      this.#cancel = this.#clock.after(bookmarkInterval, () => {
-        this.#due = undefined;
-        resolve(revision);
-      });
-    });
-    return this.#due;
-  }
-
-  end(): void {
-    this.#cancel?.();
-  }
 }

@@ -1,0 +1,124 @@
+import { describe, expect, test } from 'vitest';
+import { isApiError } from '../../src/api/errors.ts';
+import type { ResourceEvent } from '../../src/registry/watch.ts';
+import { type Harness, harness } from './harness.ts';
+
+const configMap = (name: string) => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name } }) as const;
+
+function watching({ registry }: Harness, resourceVersion?: string): AsyncGenerator<ResourceEvent> {
+  const signal = new AbortController().signal;
+  return registry.watch('ConfigMap', { resourceVersion, allowWatchBookmarks: true, signal });
+}
+
+const reasonOf = (promise: Promise<unknown>): Promise<string> =>
+  promise.then(
+    () => 'none',
+    (error: unknown) => (isApiError(error) ? `${error.code} ${error.reason}` : String(error)),
+  );
+
+describe('a watch', () => {
+  test('is told by bookmarks how far it has come, without its own kind changing', async () => {
+    const parts = await harness();
+    const { client, clock, store } = parts;
+    const { resourceVersion } = (await client.list('ConfigMap')).metadata;
+    const events = watching(parts, resourceVersion);
+    const next = events.next();
+    await client.create('Secret', { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'a' } });
+    const reached = store.revision();
+    clock.advance(60_000); // names the revision of a minute ago: nothing new
+    await client.create('Secret', { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'b' } });
+    clock.advance(60_000);
+    expect(await next).toMatchObject({
+      done: false,
+      value: { type: 'BOOKMARK', object: { metadata: { resourceVersion: String(reached) } } },
+    });
+    await events.return(undefined);
+  });
+
+  test('that stops in the middle of waiting ends', async () => {
+    const parts = await harness();
+    const events = watching(parts);
+    await parts.client.create('ConfigMap', configMap('a'));
+    for await (const event of events) {
+      expect(event.type).toBe('ADDED');
+      break;
+    }
+    expect(await events.next()).toEqual({ done: true, value: undefined });
+  });
+
+  test('from a version that is no longer kept is Expired, 410', async () => {
+    const parts = await harness();
+    const { resourceVersion } = (await parts.client.list('ConfigMap')).metadata;
+    for (const name of ['a', 'b', 'c']) await parts.client.create('ConfigMap', configMap(name));
+    await parts.store.compact(parts.store.revision());
+    expect(await reasonOf(watching(parts, resourceVersion).next())).toBe('410 Expired');
+  });
+
+  test('from a version that is still to come is refused, so that a client lists again', async () => {
+    const parts = await harness();
+    expect(await reasonOf(watching(parts, '99999').next())).toBe('504 Timeout');
+    expect(await reasonOf(watching(parts, 'x').next())).toBe('400 BadRequest');
+  });
+
+  test('of any version begins with what is there', async () => {
+    const parts = await harness();
+    await parts.client.create('ConfigMap', configMap('a'));
+    const events = watching(parts, '0');
+    expect((await events.next()).value).toMatchObject({ type: 'ADDED', object: { metadata: { name: 'a' } } });
+    await events.return(undefined);
+  });
+
+  test('tells a deleted object with the version of its deletion', async () => {
+    const parts = await harness();
+    await parts.client.create('ConfigMap', configMap('a'));
+    const events = watching(parts, (await parts.client.list('ConfigMap')).metadata.resourceVersion);
+    await parts.client.delete('ConfigMap', { namespace: 'default', name: 'a' });
+    expect((await events.next()).value).toMatchObject({
+      type: 'DELETED',
+      object: { metadata: { name: 'a', resourceVersion: String(parts.store.revision()) } },
+    });
+    await events.return(undefined);
+  });
+});
+
+describe('a list', () => {
+  test('in pages that are no longer kept is Expired, 410', async () => {
+    const { client, store } = await harness();
+    for (const name of ['a', 'b', 'c']) await client.create('ConfigMap', configMap(name));
+    const { metadata } = await client.list('ConfigMap', { limit: 1 });
+    await client.delete('ConfigMap', { namespace: 'default', name: 'b' });
+    await store.compact(store.revision());
+    expect(await reasonOf(client.list('ConfigMap', { limit: 1, continue: metadata.continue }))).toBe(
+      '410 Expired',
+    );
+  });
+
+  test('fills its pages though few objects are selected, and then does not count the rest', async () => {
+    const { client } = await harness();
+    for (let n = 0; n < 9; n++) {
+      const labels = { odd: String(n % 2) };
+      await client.create('ConfigMap', { ...configMap(`c${n}`), metadata: { name: `c${n}`, labels } });
+    }
+    const page = await client.list('ConfigMap', { limit: 3, labelSelector: 'odd=1' });
+    expect(page.items.map(({ metadata }) => metadata.name)).toEqual(['c1', 'c3', 'c5']);
+    expect(page.metadata).not.toHaveProperty('remainingItemCount');
+    const rest = await client.list('ConfigMap', {
+      limit: 3,
+      labelSelector: 'odd=1',
+      continue: page.metadata.continue,
+    });
+    expect(rest.items.map(({ metadata }) => metadata.name)).toEqual(['c7']);
+    expect(rest.metadata).not.toHaveProperty('continue');
+  });
+
+  test('at an exact version is as things were then', async () => {
+    const { client, registry } = await harness();
+    await client.create('ConfigMap', configMap('a'));
+    const { resourceVersion } = (await client.list('ConfigMap')).metadata;
+    await client.create('ConfigMap', configMap('b'));
+    const then = await registry.list('ConfigMap', { resourceVersion, resourceVersionMatch: 'Exact' });
+    expect(then.items.map(({ metadata }) => metadata.name)).toEqual(['a']);
+    const now = await registry.list('ConfigMap', { resourceVersion, resourceVersionMatch: 'NotOlderThan' });
+    expect(now.items.map(({ metadata }) => metadata.name)).toEqual(['a', 'b']);
+  });
+});
