@@ -28,6 +28,7 @@ export async function createApp(
 ): Promise<FastifyInstance> {
   const options = {
     bodyLimit,
+    requestTimeout: 60_000, // to send a request, not to be answered
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 253, ignoreTrailingSlash: true },
     exposeHeadRoutes: false,

@@ -2,19 +2,18 @@
  * Kubernetes' protobuf encoding, read only, and only of what clients send of Kubernetes' own kinds: `kubectl create secret`
  * and typed clients know no other. Field numbers are those of k8s.io/api's and apimachinery's generated.proto.
  */
-import { ApiError } from '../api/errors.ts';
-import type { JsonObject } from '../api/schema.ts';
+import { isObject, type JsonObject } from '../api/schema.ts';
 import { formatMicroTime, formatTime } from '../api/time.ts';
+import { fieldsOf, malformed } from './protobuf-wire.ts';
 
-type Scalar = 'string' | 'bytes' | 'bool' | 'int' | 'json';
-type Type =
-  | Scalar
-  | 'time'
-  | 'microTime'
-  | Message
-  | { list: Scalar | Message }
-  | { map: 'string' | 'bytes' };
+type One = 'string' | 'bytes' | 'bool' | 'int' | 'json' | 'time' | 'microTime' | Message;
+type List = { list: One };
+type Dictionary = { map: 'string' | 'bytes' };
+type Type = One | List | Dictionary;
 type Message = { readonly [number: number]: readonly [name: string, type: Type] };
+
+const isList = (type: Type): type is List => typeof type === 'object' && 'list' in type;
+const isMap = (type: Type): type is Dictionary => typeof type === 'object' && 'map' in type;
 
 const ownerReference: Message = {
   1: ['kind', 'string'],
@@ -133,34 +132,35 @@ const envelope: Message = {
 export function decodeProtobuf(body: Buffer): JsonObject | undefined {
   if (!body.subarray(0, magic.length).equals(magic)) throw malformed();
   const { type, raw } = readMessage(body.subarray(magic.length), envelope);
-  const { apiVersion, kind } = type as { apiVersion?: string; kind?: string }; // by its description
+  const { apiVersion, kind } = isObject(type) ? type : {};
   const message = messages[`${apiVersion} ${kind}`];
   if (message === undefined) return undefined;
   return { apiVersion, kind, ...readMessage(Buffer.from(String(raw ?? ''), 'base64'), message) };
 }
 
-const malformed = (): ApiError =>
-  new ApiError('BadRequest', 'the body of the request is not Kubernetes protobuf');
-
 /** Clients write fields that are empty too; they count as absent, as they would in JSON. */
 function readMessage(bytes: Buffer, message: Message): JsonObject {
   const object: JsonObject = {};
+  const lists = new Map<string, unknown[]>();
+  const maps = new Map<string, [string, unknown][]>();
   for (const [number, value] of fieldsOf(bytes)) {
     const [name, type] = message[number] ?? [];
     if (name === undefined || type === undefined) continue;
-    if (typeof type === 'object' && 'map' in type) {
-      const [key, item] = readEntry(value, type.map);
-      object[name] = { ...(object[name] as JsonObject | undefined), [key]: item }; // only entries of this map are put there
-    } else if (typeof type === 'object' && 'list' in type) {
-      object[name] = [
-        ...((object[name] as unknown[] | undefined) ?? []),
-        readValue(value, type.list as Type),
-      ]; // as above
+    if (isMap(type)) {
+      const entries = maps.get(name) ?? [];
+      entries.push(readEntry(value, type.map));
+      maps.set(name, entries);
+    } else if (isList(type)) {
+      const items = lists.get(name) ?? [];
+      items.push(readValue(value, type.list));
+      lists.set(name, items);
     } else {
       const read = readValue(value, type);
       if (read !== undefined && read !== '' && read !== 0) object[name] = read;
     }
   }
+  for (const [name, items] of lists) object[name] = items;
+  for (const [name, entries] of maps) object[name] = Object.fromEntries(entries);
   return object;
 }
 
@@ -169,7 +169,7 @@ function readEntry(value: bigint | Buffer, type: 'string' | 'bytes'): [string, u
   return [String(entry.key ?? ''), entry.value ?? ''];
 }
 
-function readValue(value: bigint | Buffer, type: Type): unknown {
+function readValue(value: bigint | Buffer, type: One): unknown {
   switch (type) {
     case 'string':
       return bytesOf(value).toString();
@@ -189,7 +189,7 @@ function readValue(value: bigint | Buffer, type: Type): unknown {
       return type === 'time' ? formatTime(at) : formatMicroTime(at);
     }
     default:
-      return readMessage(bytesOf(value), type as Message); // lists and maps are read by readMessage
+      return readMessage(bytesOf(value), type);
   }
 }
 
@@ -206,43 +206,4 @@ function readJson(value: bigint | Buffer): unknown {
 function bytesOf(value: bigint | Buffer): Buffer {
   if (typeof value === 'bigint') throw malformed();
   return value;
-}
-
-/** The wire format: numbers and lengths are varints, floats of fixed width are passed over. */
-function* fieldsOf(bytes: Buffer): Generator<[number, bigint | Buffer]> {
-  let at = 0;
-  const varint = (): bigint => {
-    let value = 0n;
-    for (let shift = 0n; shift < 70n; shift += 7n) {
-      const byte = bytes[at++];
-      if (byte === undefined) throw malformed();
-      value |= BigInt(byte & 0x7f) << shift;
-      if (byte < 0x80) return value;
-    }
-    throw malformed();
-  };
-  const take = (length: number): Buffer => {
-    if (at + length > bytes.length) throw malformed();
-    at += length;
-    return bytes.subarray(at - length, at);
-  };
-  while (at < bytes.length) {
-    const tag = Number(varint());
-    switch (tag & 7) {
-      case 0:
-        yield [tag >>> 3, varint()];
-        break;
-      case 1:
-        take(8);
-        break;
-      case 2:
-        yield [tag >>> 3, take(Number(varint()))];
-        break;
-      case 5:
-        take(4);
-        break;
-      default:
-        throw malformed();
-    }
-  }
 }
