@@ -115,7 +115,7 @@ describe.skipIf(missing)('kubectl', () => {
       'agent.agentctl.dev/web\n',
     );
     expect(await kubectl('get', 'agent', 'web', '-o', 'yaml')).toContain('kind: Agent\n');
-    expect(await kubectl('get', 'agent,cm,secret', '-o', 'wide')).toMatch(/IMAGE[^]*DATA[^]*Opaque/);
+    expect(await kubectl('get', 'agent,cm,secret', '-o', 'wide')).toMatch(/IMAGE[\s\S]*DATA[\s\S]*Opaque/);
     await expect(kubectl('get', 'agent', 'nobody')).rejects.toThrow(
       'Error from server (NotFound): agents.agentctl.dev "nobody" not found',
     );
@@ -142,7 +142,7 @@ describe.skipIf(missing)('kubectl', () => {
       count: 1,
     });
     expect(await kubectl('describe', 'agent', 'web')).toMatch(
-      /Name: +web\n[^]*Events:\n[^]*Normal +Started[^]*it runs\n/,
+      /Name: +web\n[\s\S]*Events:\n[\s\S]*Normal +Started[\s\S]*it runs\n/,
     );
     expect(await kubectl('events', '--for', 'agent/web')).toContain('Agent/web');
     expect(await kubectl('get', 'events')).toContain('agent/web');
@@ -153,7 +153,7 @@ describe.skipIf(missing)('kubectl', () => {
   });
 
   test('explains', async () => {
-    expect(await kubectl('explain', 'agent.spec.template.env')).toMatch(/KIND: +Agent[^]*valueFrom/);
+    expect(await kubectl('explain', 'agent.spec.template.env')).toMatch(/KIND: +Agent[\s\S]*valueFrom/);
     expect(await kubectl('explain', 'secrets')).toMatch(/KIND: +Secret/);
     expect(await kubectl('explain', 'policy', '--recursive')).toContain('scheduledRestart');
   });
