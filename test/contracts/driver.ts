@@ -33,7 +33,7 @@ export interface DriverCapabilities {
   /** A name can be held by something that is not ours. */
   names: boolean;
   pause: boolean;
-  /** Inside it has a network of its own. */
+  /** Instances join networks by name. */
   networks: boolean;
 }
 
@@ -228,6 +228,16 @@ export function driverContract(
           sort: 'NotStartable',
           reason: 'MountMissing',
           message: expect.stringContaining('/no/such/folder'),
+        });
+        expect(await driver.list()).toEqual([]);
+      });
+
+      test.skipIf(!capabilities.networks)('says that a network is missing, by name', async () => {
+        const spec = specOf({}, { network: { mode: 'Bridge', name: 'no-such-network', ports: [] } });
+        expect(await refusal(driver.create(spec))).toMatchObject({
+          sort: 'NotStartable',
+          reason: 'NetworkMissing',
+          message: expect.stringContaining('no-such-network'),
         });
         expect(await driver.list()).toEqual([]);
       });
