@@ -51,7 +51,7 @@ describe('what a process finds', () => {
   test('it leads a session and a group of its own, with default signals, umask 022 and no other files open', async () => {
     const { driver } = await openDriver();
     const { ref } = await driver.create(
-      specOf('umask; ls /proc/$$/fd; grep -E "^Sig(Ign|Blk)" /proc/$$/status; pwd; sleep 600'),
+      specOf('umask; ls /proc/$$/fd; grep -E "^Sig(Ign|Blk)" /proc/self/status; pwd; sleep 600'),
     );
     await printed(driver, ref, join(ref, 'work'));
     const { main } = await pidsOf(ref);

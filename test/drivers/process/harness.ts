@@ -14,11 +14,12 @@ import { silentLog } from '../../../src/platform/log.ts';
 const opened: { driver: Driver; stateDir: string }[] = [];
 
 afterEach(async () => {
-  for (const { driver, stateDir } of opened.splice(0)) {
+  const all = opened.splice(0);
+  for (const { driver } of all) {
     for (const { ref } of await driver.list()) await driver.remove(ref, { volumes: true });
     await driver.close();
-    await rm(stateDir, { recursive: true, force: true });
   }
+  for (const { stateDir } of all) await rm(stateDir, { recursive: true, force: true });
 });
 
 /** A driver whose processes and folder go after the test. */
