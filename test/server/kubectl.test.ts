@@ -50,6 +50,7 @@ describe.skipIf(missing)('kubectl', () => {
     PATH: process.env.PATH,
     HOME: api.folder, // its cache of discovery
     KUBECONFIG: config(role),
+    KUBE_EDITOR: 'sed -i s/front/back/',
   });
 
   function kubectl(...words: string[]): Promise<string> {
@@ -186,10 +187,12 @@ describe.skipIf(missing)('kubectl', () => {
     await kubectl('label', 'agent', 'web', 'tier=front');
     await kubectl('label', 'secret', 'key', 'tier=front');
     await kubectl('annotate', 'cm', 'settings', 'note=x');
+    expect(await kubectl('edit', 'agent/web')).toContain('agent.agentctl.dev/web edited');
+    expect(await kubectl('edit', 'secret/key')).toContain('secret/key edited');
     expect(await kubectl('scale', 'agent', 'web', '--replicas=3')).toContain('scaled');
     const object = JSON.parse(await kubectl('get', 'agent', 'web', '-o', 'json'));
     expect(object).toMatchObject({
-      metadata: { labels: { tier: 'front' } },
+      metadata: { labels: { tier: 'back' } },
       spec: { replicas: 3, suspend: false },
     });
   });
