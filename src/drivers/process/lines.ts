@@ -26,9 +26,12 @@ export function createLineSplitter(): LineSplitter {
         const end = newline < 0 ? bytes.length : newline;
         const room = maxLineBytes - heldBytes;
         if (end - from > room) {
-          const cut = from + room - unfinished(bytes.subarray(from, from + room));
-          lines.push(take(bytes.subarray(from, cut)));
-          from = cut;
+          const full = Buffer.concat([...held, bytes.subarray(from, from + room)]);
+          const cut = full.length - unfinished(full);
+          lines.push(full.toString('utf8', 0, cut));
+          held = [full.subarray(cut)];
+          heldBytes = full.length - cut;
+          from += room;
         } else if (newline < 0) {
           held.push(Buffer.from(bytes.subarray(from)));
           heldBytes += bytes.length - from;

@@ -1,0 +1,52 @@
+import { execFileSync } from 'node:child_process';
+import { readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { openDriver, specOf } from './harness.ts';
+
+function mayMount(): boolean {
+  if (process.getuid?.() !== 0) return false;
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'none', '/mnt'], { stdio: 'ignore' });
+    execFileSync('umount', ['/mnt']);
+    return true;
+  } catch {
+    // A container without the right to mount.
+    return false;
+  }
+}
+
+test.skipIf(!mayMount())('a full disk is told, leaves nothing half-made, and heals by itself', async () => {
+  const stateDir = await mkdtemp(join(tmpdir(), 'agentctl-full-'));
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'none', stateDir]);
+  try {
+    const { driver } = await openDriver({ stateDir });
+    const spec = specOf('echo up; exec sleep 600', {
+      files: [{ path: 'data', content: Buffer.alloc(16_384), mode: 0o600 }],
+    });
+    await driver.ping();
+    writeFileSync(join(stateDir, 'ballast'), Buffer.alloc(57_344));
+    await expect(driver.create(spec)).rejects.toMatchObject({ sort: 'Retryable', reason: 'DiskFull' });
+    expect(await driver.list()).toEqual([]);
+    const left = readdirSync(join(stateDir, 'instances'), { recursive: true, withFileTypes: true });
+    expect(left.filter((entry) => entry.isFile())).toEqual([]);
+    rmSync(join(stateDir, 'ballast'));
+    const observed = await driver.create(spec);
+    expect(observed).toMatchObject({ state: 'Running' });
+    // Its end is told on a full disk too.
+    try {
+      writeFileSync(join(stateDir, 'ballast'), Buffer.alloc(65_536));
+    } catch {
+      // That is what it is for.
+    }
+    await driver.kill(observed.ref);
+    expect(await driver.inspect(observed.ref)).toMatchObject({ state: 'Exited', exit: { code: 137 } });
+    await driver.remove(observed.ref, { volumes: false });
+    await driver.close();
+  } finally {
+    execFileSync('umount', ['-l', stateDir]);
+    await rm(stateDir, { recursive: true, force: true });
+  }
+});
