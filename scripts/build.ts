@@ -2,7 +2,7 @@
  * Bundles the command line into dist/: agentctl.mjs starts, agentctl.cjs holds the verbs, daemon.cjs what `serve` needs on
  * top. CommonJS, since a start from many ES modules takes 10 ms longer.
  */
-import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build, type Plugin } from 'esbuild';
 import { bundleOptions, root } from './bundle/options.ts';
@@ -17,25 +17,14 @@ const daemonApart: Plugin = {
   },
 };
 
-for (const old of ['agentctl.mjs', 'agentctl.cjs', 'daemon.cjs', 'chunks']) {
-  rmSync(join(dist, old), { recursive: true, force: true });
-}
 mkdirSync(dist, { recursive: true });
 await Promise.all([
-  build({
-    ...bundleOptions,
-    entryPoints: [join(root, 'src/cli/process.ts')],
-    outfile: join(dist, 'agentctl.cjs'),
-    plugins: [daemonApart],
-  }),
-  build({
-    ...bundleOptions,
-    entryPoints: [join(root, 'src/daemon/main.ts')],
-    outfile: join(dist, 'daemon.cjs'),
-  }),
+  bundle('src/cli/process.ts', 'agentctl.cjs', [daemonApart]),
+  bundle('src/daemon/main.ts', 'daemon.cjs', []),
 ]);
-writeFileSync(
-  join(dist, 'agentctl.mjs'),
+// An older Node must be able to read this file.
+replace(
+  'agentctl.mjs',
   `#!/usr/bin/env node
 if (Number.parseInt(process.versions.node, 10) < 24) {
   console.error(\`error: agentctl needs Node 24 or later, found \${process.version}. Or build the executable that needs none: make dist\`);
@@ -46,4 +35,20 @@ enableCompileCache();
 await createRequire(import.meta.url)('./agentctl.cjs').main();
 `,
 );
-chmodSync(join(dist, 'agentctl.mjs'), 0o755);
+
+async function bundle(entry: string, name: string, plugins: Plugin[]): Promise<void> {
+  const { outputFiles } = await build({
+    ...bundleOptions,
+    entryPoints: [join(root, entry)],
+    plugins,
+    write: false,
+  });
+  for (const { contents } of outputFiles) replace(name, contents);
+}
+
+/** At once, so that nobody finds half a file or none. */
+function replace(name: string, contents: Uint8Array | string): void {
+  const [path, next] = [join(dist, name), join(dist, `.${name}.${process.pid}`)];
+  writeFileSync(next, contents, { mode: 0o755 });
+  renameSync(next, path);
+}

@@ -70,7 +70,8 @@ async function mark(
       const body = { metadata: { [field]: Object.fromEntries(changes) } };
       const after = await client.patch(info.kind, key, { type: 'merge', body }, { fieldManager });
       const changed = before.metadata.resourceVersion !== after.metadata.resourceVersion;
-      cli.out(`${text} ${changed ? done : `not ${done}`}\n`);
+      const word = changes.every(([, value]) => value === null) ? `un${done}` : done;
+      cli.out(`${text} ${changed ? word : `not ${word}`}\n`);
     } catch (error) {
       failures.push(error);
     }

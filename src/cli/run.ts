@@ -50,7 +50,7 @@ async function runVerb(program: Command, name: string, rest: readonly string[], 
   const verb = findVerb(name);
   if (verb === undefined) throw await unknownVerb(name);
   const command = await defineVerb(program, verb, cli);
-  await program.parseAsync([verb.name, ...normalise(rest, command)], { from: 'user' });
+  await program.parseAsync([verb.name, ...hoist(normalise(rest, command), command)], { from: 'user' });
 }
 
 async function defineVerb(program: Command, verb: Verb, cli: Cli): Promise<Command> {
@@ -58,7 +58,7 @@ async function defineVerb(program: Command, verb: Verb, cli: Cli): Promise<Comma
   (await verb.load()).define(command, cli);
   if (command.description() === '') command.description(`${verb.summary}.`);
   for (const each of withSubcommands(command)) {
-    addGlobalOptions(each);
+    addGlobalOptions(each).enablePositionalOptions(); // a flag is of the command that it follows
     const path = `agentctl ${pathOf(each)}`;
     each.showHelpAfterError(`See '${path} --help'.`);
   }
@@ -77,6 +77,7 @@ const withSubcommands = (command: Command): Command[] => [
 
 function programFor(cli: Cli): Command {
   return new Command('agentctl')
+    .enablePositionalOptions()
     .exitOverride()
     .configureOutput({ writeOut: (text) => cli.out(text), writeErr: (text) => cli.err(text) })
     .helpCommand(false)
@@ -116,6 +117,13 @@ function splitVerb(argv: readonly string[]): { name?: string; rest: string[] } {
   return { rest: [...argv] };
 }
 
+/** Moves the name of a subcommand before the flags, so that they are the subcommand's: `controller --debug start`. */
+function hoist(words: readonly string[], command: Command): string[] {
+  const { name, rest } = splitVerb(words);
+  const sub = command.commands.find((each) => each.name() === name || each.aliases().includes(name ?? ''));
+  return sub === undefined ? [...words] : [sub.name(), ...hoist(rest, sub)];
+}
+
 /** kubectl's way with flags, for commander: `--wait=false`, and `--dry-run` without a value eats no operand. */
 function normalise(words: readonly string[], command: Command): string[] {
   const options = withSubcommands(command).flatMap((each) => each.options);
@@ -146,9 +154,9 @@ async function unknownVerb(name: string): Promise<UsageError> {
     name,
     verbs.flatMap((verb) => [verb.name, ...(verb.aliases ?? [])]),
   );
-  const hint = meant === undefined ? '' : `; did you mean ${JSON.stringify(meant)}?`;
+  const hint = meant === undefined ? '.' : `; did you mean ${JSON.stringify(meant)}?`;
   return new UsageError(
-    `unknown command ${JSON.stringify(name)} for "agentctl"${hint}. See 'agentctl --help'.`,
+    `unknown command ${JSON.stringify(name)} for "agentctl"${hint} See 'agentctl --help'.`,
   );
 }
 

@@ -34,8 +34,14 @@ export async function remove(words: readonly string[], options: DeleteOptions, c
   const client = await cli.connect(options, { start: options.dryRun === 'none' });
   const selected = fromFiles ?? (await select(client, parseTargets(words), options, cli));
   if (selected.length === 0) return cli.err('No resources found\n');
-  selected.sort((a, b) => applyOrder.indexOf(b.info.kind) - applyOrder.indexOf(a.info.kind));
-  const results = await parallel(selected, 16, (each) => removeOne(client, each, options, cli));
+  // What refers to others goes before what it refers to.
+  const kinds = Map.groupBy(selected, ({ info }) => info.kind);
+  const results: PromiseSettledResult<void>[] = [];
+  for (const kind of applyOrder.toReversed()) {
+    results.push(
+      ...(await parallel(kinds.get(kind) ?? [], 16, (each) => removeOne(client, each, options, cli))),
+    );
+  }
   let failed = 0;
   for (const result of results) {
     if (result.status === 'fulfilled') continue;

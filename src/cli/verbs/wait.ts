@@ -50,25 +50,19 @@ async function wait(words: readonly string[], options: WaitOptions, cli: Cli): P
   const client = await cli.connect(options);
   const selected = await select(client, parseAgentTargets(words, options), options, cli);
   if (selected.length === 0) throw new CliError('no matching resources found');
-  if (options.for !== 'create') await refuseUnknown(client, selected, options.for, cli);
-  cli.exitCode = await reportWaits(client, selected, judge, `${word(options.for)} met`, options.timeout, cli);
+  if (options.for !== 'create') await refuseUnknown(client, selected, options.for);
+  cli.exitCode = await reportWaits(client, selected, judge, 'condition met', options.timeout, cli);
 }
 
-const word = (text: string): string => (text.startsWith('condition') ? 'condition' : text);
-
 /** As kubectl does: what is not there at the beginning is an error, but for a deletion, which is met by that. */
-async function refuseUnknown(
-  client: Client,
-  selected: readonly Selected[],
-  what: string,
-  cli: Cli,
-): Promise<void> {
+async function refuseUnknown(client: Client, selected: readonly Selected[], what: string): Promise<void> {
   for (const { info, key } of selected) {
     try {
       await client.get(info.kind, key);
     } catch (error) {
       if (what === 'delete' && isApiError(error, 'NotFound')) continue;
-      if (isApiError(error, 'NotFound')) cli.exitCode = exitCode.unmet;
+      if (isApiError(error, 'NotFound'))
+        throw new CliError(error.message, { exitCode: exitCode.unmet, cause: error });
       throw error;
     }
   }
