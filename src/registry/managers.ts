@@ -1,7 +1,7 @@
 import type { ManagedFieldsEntry } from '../api/objects.ts';
 import { isObject } from '../api/schema.ts';
-import type { FieldSet } from './fieldset.ts';
-import { isEmpty } from './fieldset.ts';
+import { isTime } from '../api/time.ts';
+import { type FieldSet, isEmpty, union } from './fieldset.ts';
 
 /** Who writes, and how: with `fields` and `time` the key of an entry of managedFields. */
 export interface Writer {
@@ -23,18 +23,20 @@ export const isSameWriter = (one: Writer, other: Writer): boolean =>
   one.subresource === other.subresource &&
   (one.operation === 'Apply' || one.apiVersion === other.apiVersion);
 
-/** Entries that make no sense are dropped, as Kubernetes does with what it cannot decode. */
+/** As a client may have sent them: entries that make no sense are dropped, as Kubernetes does with what it cannot decode. */
 export function decodeManagers(entries: readonly ManagedFieldsEntry[] | undefined): Manager[] {
-  return (entries ?? []).flatMap((entry) => {
-    const { manager, operation, apiVersion, subresource, time, fieldsV1 } = entry;
-    if (operation === undefined || !isFieldSet(fieldsV1)) return [];
+  return (entries ?? []).flatMap((entry: unknown) => {
+    if (!isObject(entry)) return [];
+    const { manager = '', operation, apiVersion = '', subresource, time, fieldsV1 } = entry;
+    if (operation !== 'Apply' && operation !== 'Update') return [];
+    if (typeof manager !== 'string' || typeof apiVersion !== 'string' || !isFieldSet(fieldsV1)) return [];
     return [
       {
-        manager: manager ?? '',
+        manager,
         operation,
-        apiVersion: apiVersion ?? '',
-        ...(subresource === undefined ? {} : { subresource }),
-        ...(time === undefined ? {} : { time }),
+        apiVersion,
+        ...(typeof subresource === 'string' ? { subresource } : {}),
+        ...(typeof time === 'string' && isTime(time) ? { time } : {}),
         fields: fieldsV1,
       },
     ];
@@ -50,10 +52,25 @@ function isFieldSet(value: unknown): value is FieldSet {
   );
 }
 
+const mostUpdaters = 10; // managedfields: DefaultMaxUpdateManagers
+
+/** The oldest of too many who update become one, so that a list of ever new names does not grow without end. */
+function capped(managers: readonly Manager[]): readonly Manager[] {
+  const updaters = managers.filter(({ operation }) => operation === 'Update');
+  if (updaters.length <= mostUpdaters) return managers;
+  const byAge = updaters.toSorted((one, other) => order(one.time ?? '', other.time ?? ''));
+  const oldest = byAge.slice(0, updaters.length - mostUpdaters + 1);
+  const fields = oldest.reduce((all, manager) => union(all, manager.fields), {});
+  const { apiVersion = '', time } = oldest.at(-1) ?? {};
+  return [
+    ...managers.filter((manager) => !oldest.includes(manager)),
+    { manager: 'ancient-changes', operation: 'Update', apiVersion, time, fields },
+  ];
+}
+
 /** Sorted as Kubernetes does: Apply first, then by time, name, version and subresource. An empty set gets no entry. */
 export function encodeManagers(managers: readonly Manager[]): ManagedFieldsEntry[] {
-  return managers
-    .filter(({ fields }) => !isEmpty(fields))
+  return capped(managers.filter(({ fields }) => !isEmpty(fields)))
     .map(({ manager, operation, apiVersion, subresource, time, fields }) => ({
       manager,
       operation,
@@ -77,4 +94,4 @@ const order = (one: string, other: string): number => (one < other ? -1 : one > 
 
 /** A client that sends `[{}]` asks for the list to be emptied. */
 export const isReset = (entries: readonly ManagedFieldsEntry[] | undefined): boolean =>
-  entries?.length === 1 && entries[0] !== undefined && isEmpty(entries[0]);
+  entries?.length === 1 && isObject(entries[0]) && isEmpty(entries[0]);

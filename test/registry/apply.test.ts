@@ -154,6 +154,25 @@ describe('managedFields', () => {
     );
   });
 
+  test('of the oldest who updated become one when there are more than ten', async () => {
+    const { client, as, clock } = await harness();
+    await apply(client, config({}));
+    for (let n = 1; n <= 12; n++) {
+      clock.advance(1000);
+      const body = { metadata: { annotations: { [`a${n}`]: 'x' } } };
+      await as(`m${n}`).patch('Agent', key, { type: 'merge', body });
+    }
+    const found = owners(await client.get('Agent', key));
+    expect(Object.keys(found)).toHaveLength(11);
+    expect(found['ancient-changes/Update']).toEqual([
+      '.metadata.annotations',
+      '.metadata.annotations.a1',
+      '.metadata.annotations.a2',
+      '.metadata.annotations.a3',
+    ]);
+    expect(found).toHaveProperty('m12/Update');
+  });
+
   test('come back as a client writes them itself', async () => {
     const { client } = await harness();
     const made = await apply(client, config({}));
