@@ -6,7 +6,8 @@ import { bearerTokens, type Role } from '../../src/server/access.ts';
 import { ensureCertificate } from '../../src/server/certificate.ts';
 import { serverFolder } from '../../src/server/server.ts';
 import { ensureTokens } from '../../src/server/tokens.ts';
-import { agent, ManualClock, type Running, run } from './support.ts';
+import { ManualClock } from '../fakes/clock.ts';
+import { agent, type Running, run } from './support.ts';
 
 let api: Running;
 let ca: string;
@@ -119,7 +120,7 @@ describe('what is kept for it', () => {
   });
 
   test('another host, or an end that is near, makes a new certificate', async () => {
-    const clock = new ManualClock();
+    const clock = new ManualClock('2026-01-31T12:00:00Z');
     const folder = join(api.folder, 'renewed');
     const first = await ensureCertificate(folder, '127.0.0.1', clock);
     const named = await ensureCertificate(folder, 'agents.example.com', clock);

@@ -4,41 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createHttpClient, type HttpClient } from '../../src/client/http.ts';
 import type { Streams } from '../../src/client/streams.ts';
-import type { Clock } from '../../src/platform/clock.ts';
 import { randomIds } from '../../src/platform/ids.ts';
 import { silentLog } from '../../src/platform/log.ts';
 import { createRegistry, type Registry } from '../../src/registry/registry.ts';
 import { createServer, type Server } from '../../src/server/server.ts';
 import { openStore } from '../../src/store/sqlite.ts';
 import type { Store } from '../../src/store/store.ts';
-
-/** Stands still until it is moved. */
-export class ManualClock implements Clock {
-  #now = Date.UTC(2026, 0, 31, 12);
-  readonly #timers = new Set<{ at: number; callback: () => void }>();
-
-  now(): number {
-    return this.#now;
-  }
-
-  after(milliseconds: number, callback: () => void): () => void {
-    const timer = { at: this.#now + milliseconds, callback };
-    this.#timers.add(timer);
-    return () => this.#timers.delete(timer);
-  }
-
-  advance(milliseconds: number): void {
-    this.#now += milliseconds;
-    for (const timer of [...this.#timers]) {
-      if (timer.at > this.#now || !this.#timers.delete(timer)) continue;
-      timer.callback();
-    }
-  }
-
-  get waiting(): number {
-    return this.#timers.size;
-  }
-}
+import { ManualClock } from '../fakes/clock.ts';
 
 export interface Answer {
   code: number;
@@ -71,7 +43,7 @@ export interface Running {
 export async function run(options: { streams?: Partial<Streams>; listen?: string } = {}): Promise<Running> {
   const folder = mkdtempSync(join(tmpdir(), 'agentctl-server-'));
   const socket = join(folder, 'run', 'agentctl.sock');
-  const clock = new ManualClock();
+  const clock = new ManualClock('2026-01-31T12:00:00Z');
   const store = openStore(join(folder, 'agentctl.db'), { log: silentLog });
   const registry = await createRegistry({ store, clock, ids: randomIds, log: silentLog });
   const server = await createServer({
