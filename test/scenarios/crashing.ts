@@ -56,12 +56,9 @@ const runtime = {
   spec: { driver: 'process' },
 };
 await user.patch('Runtime', { name: 'process' }, { type: 'apply', body: runtime });
-for (const { object } of parseManifests([{ name: manifest, bytes: readFileSync(manifest) }]).documents) {
-  await user.patch(
-    object.kind,
-    { namespace: 'default', name: String(object.metadata.name) },
-    { type: 'apply', body: object },
-  );
+for (const { info, name = '', object } of parseManifests([{ name: manifest, bytes: readFileSync(manifest) }])
+  .documents) {
+  await user.patch(info.kind, { namespace: 'default', name }, { type: 'apply', body: object });
 }
 const spec = kindInfo('Policy').schema.properties?.spec ?? {};
 const controller = new Controller({

@@ -4,7 +4,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-const bin = join(import.meta.dirname, '../../dist/agentctl.mjs');
+import type { Instance } from '../../src/api/objects.ts';
+import type { TestEngine } from '../engines/engine.ts';
+
+/** What is tested: what `make build` made, unless told otherwise. */
+const bin = process.env.AGENTCTL_TEST_BIN ?? join(import.meta.dirname, '../../dist/agentctl.mjs');
 
 export interface Result {
   code: number;
@@ -60,6 +64,13 @@ export class Session {
 
   async apply(manifest: string): Promise<string> {
     return this.ok('apply -f -', manifest);
+  }
+
+  /** Kills an instance behind the controller's back. */
+  async kill(stage: { engine?: TestEngine }, { status }: Instance): Promise<void> {
+    const { ref = '', startedAt = '' } = status?.run ?? {};
+    if (stage.engine !== undefined) await stage.engine.call('POST', `/containers/${ref}/kill`);
+    else process.kill(Number(startedAt.split(':')[1]), 'SIGKILL');
   }
 
   async controllerPid(): Promise<number> {
