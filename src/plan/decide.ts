@@ -1,5 +1,6 @@
 import { endWait } from './backoff.ts';
 import { clearStrays, removalWaits, removeAll } from './dismantle.ts';
+import { holdsPlace } from './place.ts';
 import { startDeadline } from './ready.ts';
 import { dueRestart } from './schedule.ts';
 import { planStart } from './start.ts';
@@ -50,8 +51,10 @@ export function decide(turn: Turn, desire: Desire, turnover: Turnover) {
         return beginStop(turn, desire.cause, desire.message, 'Stay');
     }
   }
+  const starting = turn.state === 'Claimed' && holdsPlace(turn.next) && turn.view.inFlight !== undefined;
+  if (starting && desire.is !== 'Removed') return; // it keeps its place, whatever has changed since
   if (desire.is !== 'Running') forgetPlans(turn);
-  if (clearStrays(turn) && desire.is !== 'Removed') return starting(turn);
+  if (clearStrays(turn) && desire.is !== 'Removed') return waitForStrays(turn);
   switch (desire.is) {
     case 'Removed':
       return takeDown(turn, desire.cause, desire.message);
@@ -169,7 +172,7 @@ function rest(turn: Turn, to: 'Stopped' | 'Asleep', reason: string, message: str
   phase(turn, to, reason, message);
 }
 
-const starting = (turn: Turn): void =>
+const waitForStrays = (turn: Turn): void =>
   phase(turn, 'Pending', 'Duplicate', 'A second container of it is removed first.');
 
 function outOfReach(turn: Turn, desire: Desire) {

@@ -13,6 +13,7 @@ type Run = NonNullable<InstanceStatus['run']>;
 /** Brings up an Instance that should run and does not, or says what it waits for. */
 export function planStart(turn: Turn) {
   const { next, context, now } = turn;
+  const claimed = turn.state === 'Claimed' && holdsPlace(next);
   if (turn.outdated?.cause === 'SpecChanged' && clearFailures(turn))
     tell(turn, 'Normal', 'Resumed', 'Its failures were cleared by the new spec.');
   if (next.phase === 'Failed' || next.phase === 'Completed') return;
@@ -44,13 +45,13 @@ export function planStart(turn: Turn) {
     const { reason, message } = next.lastOutcome ?? {};
     return hold(turn, reason ?? 'NotStartable', message ?? 'It cannot be started yet.');
   }
-  if (context.revision.current === undefined)
-    return hold(turn, 'Scheduled', 'Its spec is being recorded as a Revision.');
-  if (turn.view.inFlight !== undefined) {
-    if (turn.state !== 'Claimed') hold(turn, 'Scheduled', `It starts when ${turn.view.inFlight} has ended.`);
+  if (context.revision.current === undefined) {
+    if (!claimed) hold(turn, 'Scheduled', 'Its spec is being recorded as a Revision.');
     return;
   }
-  if (turn.state === 'Claimed' && holdsPlace(next)) return repeat(turn, context.revision.name);
+  if (turn.view.inFlight !== undefined)
+    return hold(turn, 'Scheduled', `It starts when ${turn.view.inFlight} has ended.`);
+  if (claimed) return repeat(turn, context.revision.name);
   if (world.grants.has(turn.uid)) claim(turn, context.revision.name);
   else wait(turn);
 }

@@ -9,7 +9,15 @@ import { reconcile } from '../../src/plan/reconcile.ts';
 import { turnOf } from '../../src/plan/turn.ts';
 import type { World } from '../../src/plan/world.ts';
 import { agentOf, policyOf, worldOf } from '../plan/worlds.ts';
-import { type Happening, type House, happen, houseOf, runnable, settle } from '../simulation/simulation.ts';
+import {
+  type Happening,
+  type House,
+  happen,
+  houseOf,
+  land,
+  runnable,
+  settle,
+} from '../simulation/simulation.ts';
 
 const at = fc.nat(4);
 const spans = fc.constantFrom('0s', '500ms', '1s', '10s', '1m', '1h');
@@ -66,6 +74,14 @@ const happenings: fc.Arbitrary<Happening> = fc.oneof(
     }),
   },
   { weight: 6, arbitrary: fc.constant<Happening>({ is: 'Wake' }) },
+  { weight: 3, arbitrary: fc.constant<Happening>({ is: 'Begin' }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      is: fc.constant('End' as const),
+      end: fc.constantFrom('Succeeded', 'Succeeded', 'Retryable', 'Terminal', 'NotStartable'),
+    }),
+  },
   {
     weight: 4,
     arbitrary: fc.record({
@@ -209,6 +225,8 @@ function frozen<T>(value: T): T {
   return value;
 }
 
+const ended = ({ run, lastExit }: InstanceStatus): boolean => lastExit?.run === run?.number;
+
 /** Whether something will bring it up, or it was given up and says so. */
 function awaits(
   { phase, reason = '', backoffUntil = '' }: InstanceStatus,
@@ -266,9 +284,25 @@ describe('for every World that random events and actions lead to, the planner', 
     });
   });
 
+  test('plans nothing for an Instance that an action is under way for, and keeps its place while it starts', () => {
+    stories(({ world, flying }) => {
+      const plan = reconcile(world);
+      for (const { object } of world.instances) {
+        const { name } = object.metadata;
+        const action = flying.get(name);
+        if (action === undefined) continue;
+        expect(plan.actions.filter((one) => 'name' in one && one.name === name)).toEqual([]);
+        expect(plan.wants.filter(({ instance }) => instance === name)).toEqual([]);
+        const status = plan.instances.get(name);
+        const starting = action.type === 'Start' && status?.run?.number === action.run && !ended(status);
+        if (starting) expect(holdsPlace(status), JSON.stringify(status)).toBe(true);
+      }
+    });
+  });
+
   test('comes to rest when its actions succeed, with each Instance where it should be', () => {
-    stories((house) => {
-      const settled = settle(house);
+    stories((unsettled) => {
+      const settled = settle(land(unsettled, 'Succeeded'));
       expect(settled).toBeDefined();
       if (settled === undefined) return;
       const { plan } = settled;

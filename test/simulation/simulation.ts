@@ -26,6 +26,9 @@ export type Happening =
   | { is: 'Move'; runtime: string }
   | { is: 'Resume' | 'RolloutRestart' | 'Delete' }
   | { is: 'DeleteInstance'; at: number }
+  /** Writes the plan's statuses and begins its actions, one for each Instance; they end later, as `end` says. */
+  | { is: 'Begin' }
+  | { is: 'End'; end: Outcome['result'] }
   /** Writes the plan's statuses; `done` of its actions succeed, the next ends as `end`, the others never begin. */
   | { is: 'Step'; done: number; end: 'Crash' | Exclude<Outcome['result'], 'Succeeded'> };
 
@@ -34,10 +37,12 @@ export interface House {
   world: World;
   /** What the Runtime has while its instances are observed as Unknown. */
   hidden: ReadonlyMap<string, readonly Observed[]> | undefined;
+  /** The action that is under way, by Instance name. */
+  flying: ReadonlyMap<string, Action>;
   count: number;
 }
 
-export const houseOf = (world: World): House => ({ world, hidden: undefined, count: 0 });
+export const houseOf = (world: World): House => ({ world, hidden: undefined, flying: new Map(), count: 0 });
 
 export function happen(house: House, event: Happening): House {
   const { world } = house;
@@ -135,10 +140,39 @@ export function happen(house: House, event: Happening): House {
           metadata: { ...one.object.metadata, deletionTimestamp: iso(world.now) },
         },
       }));
+    case 'Begin':
+      return begin(next);
+    case 'End':
+      return land(next, event.end);
     case 'Step':
       return step(next, event);
   }
 }
+
+function begin(house: House): House {
+  const plan = reconcile(house.world);
+  const flying = new Map(house.flying);
+  for (const action of runnable(plan))
+    if ('uid' in action && action.after.length === 0 && !flying.has(action.name))
+      flying.set(action.name, action);
+  return { ...house, flying, world: withFlights(granted(written(house.world, plan), plan), flying) };
+}
+
+/** Ends all that is under way. */
+export function land(house: House, end: Outcome['result']): House {
+  let world = withFlights(house.world, new Map());
+  for (const action of house.flying.values())
+    world = end === 'Succeeded' ? carriedOut(world, action) : failed(world, action, end);
+  return { ...house, world, flying: new Map() };
+}
+
+const withFlights = (world: World, flying: ReadonlyMap<string, Action>): World => ({
+  ...world,
+  instances: world.instances.map(({ inFlight: _, ...one }) => {
+    const action = flying.get(one.object.metadata.name);
+    return action === undefined ? one : { ...one, inFlight: action.id };
+  }),
+});
 
 /** Writes the plan, and lets the first `done` actions succeed; the next one ends as `end` says. */
 function step(house: House, { done, end }: Extract<Happening, { is: 'Step' }>): House {
