@@ -32,9 +32,9 @@ export function checkStructure(info: KindInfo, object: unknown): FieldError[] {
   });
 }
 
-/** Go clients send null for what is not set, as in `creationTimestamp: null`. */
+/** Go clients send null for a field that is not set, as in `creationTimestamp: null`; never as an item of a list. */
 const isUnset = (path: Path): boolean =>
-  path[0] === 'metadata' || (path[0] === 'status' && path.length === 1);
+  typeof path.at(-1) === 'string' && (path[0] === 'metadata' || (path[0] === 'status' && path.length === 1));
 
 function pathOf(object: unknown, pointer: string): Path {
   const path: (string | number)[] = [];

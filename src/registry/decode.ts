@@ -48,10 +48,12 @@ export function decodeBody(
   };
 }
 
+const plain = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
+
 function expectSame(found: unknown, expected: string, what: string): void {
   if (found === undefined || found === expected) return;
   throw badRequest(
-    `the ${what} in the data (${String(found)}) does not match the expected ${what} (${expected})`,
+    `the ${what} in the data (${plain(found)}) does not match the expected ${what} (${expected})`,
   );
 }
 
@@ -63,7 +65,7 @@ function named(
   const { name = key.name, namespace = key.namespace, ...rest } = metadata;
   if (key.name !== undefined && name !== key.name) {
     throw badRequest(
-      `the name of the object (${String(name)}) does not match the name on the URL (${key.name})`,
+      `the name of the object (${plain(name)}) does not match the name on the URL (${key.name})`,
     );
   }
   const identity = name === undefined || name === '' ? {} : { name };
