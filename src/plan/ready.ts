@@ -11,6 +11,7 @@ export function takeReadiness(turn: Turn) {
     breakOff(turn);
     return phase(turn, 'Unready', 'Paused', pausedText(turn));
   }
+  if (turn.state === 'Unknown') return; // what was known holds until it can be asked again
   if (turn.state !== 'Running') {
     delete next.readySince;
     return;
