@@ -1,7 +1,8 @@
 import type { Status } from '../api/errors.ts';
 import type { ObjectKey } from '../api/objects.ts';
+import { apiErrorOf } from './http-errors.ts';
 import { withQuery } from './http-paths.ts';
-import { apiErrorOf, type Transport } from './http-transport.ts';
+import type { Transport } from './http-transport.ts';
 import type { AgentPlan, ControllerStatus, ForecastEntry, LogEntry, Streams, Volume } from './streams.ts';
 
 const root = '/apis/subresources.agentctl.dev/v1';
@@ -36,7 +37,7 @@ export function createHttpStreams(transport: Transport): Streams {
     },
     status: () => transport.json({ method: 'GET', path: `${root}/controller` }) as Promise<ControllerStatus>,
     async stopAgents() {
-      await transport.json({ method: 'POST', path: `${root}/controller/stopagents` });
+      await transport.json({ method: 'POST', path: `${root}/controller/stopagents`, silence: 0 });
     },
     async volumes(agent) {
       const answer = (await transport.json({ method: 'GET', path: below('agents', agent, 'volumes') })) as {

@@ -1,5 +1,6 @@
 import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
-import { ApiError, type Status, type StatusReason, UnreachableError } from '../api/errors.ts';
+import { ApiError, UnreachableError } from '../api/errors.ts';
+import { errorOf, parseJson, unreachable } from './http-errors.ts';
 import { linesOf } from './http-lines.ts';
 
 // An import of node:http reads all that it exports, which loads undici: 20 ms, more than all the rest of a `get`.
@@ -17,6 +18,8 @@ export interface Call {
   accept?: string;
   contentType?: string;
   body?: object;
+  /** How long it may be silent, in milliseconds; 0 for ever. The default is a minute: then the server hangs. */
+  silence?: number;
   signal?: AbortSignal | undefined;
 }
 
@@ -29,9 +32,6 @@ export interface Transport {
   close(): void;
 }
 
-/** Silence for so long in the middle of a call means that the server hangs. Streams are not bounded. */
-const silenceMs = 60_000;
-
 interface Channel {
   send(options: RequestOptions): ClientRequest;
   close(): void;
@@ -40,7 +40,7 @@ interface Channel {
 /** Without a server name Node looks whether the host is an IPv6 address, which takes 3 ms the first time. */
 const unnamed = { servername: '' };
 
-function unixChannel(socketPath: string): Channel {
+async function unixChannel(socketPath: string): Promise<Channel> {
   const agent = new Agent({ keepAlive: true });
   return {
     send: (options) => request({ ...options, agent, socketPath, host: 'localhost', ...unnamed }),
@@ -69,16 +69,19 @@ async function tlsChannel(target: { url: string; ca?: string | undefined }): Pro
   };
 }
 
+/** How Node calls a connection that the other side has closed. */
+const lost: ReadonlySet<string | undefined> = new Set(['ECONNRESET', 'EPIPE']);
+
 export function createTransport(target: Target, onWarning: (text: string) => void): Transport {
   const place = 'socketPath' in target ? target.socketPath : target.url;
   const authorization =
     'token' in target && target.token !== undefined ? `Bearer ${target.token}` : undefined;
-  let channel: Promise<Channel> | Channel | undefined =
-    'socketPath' in target ? unixChannel(target.socketPath) : undefined;
+  let channel: Promise<Channel> | undefined;
 
-  async function send(call: Call, timeout: number, again: boolean): Promise<IncomingMessage> {
+  async function send(call: Call, again = true): Promise<IncomingMessage> {
     channel ??= 'socketPath' in target ? unixChannel(target.socketPath) : tlsChannel(target);
-    const ready = channel instanceof Promise ? await channel : channel;
+    const ready = await channel;
+    const timeout = call.silence ?? 60_000;
     const body = call.body === undefined ? undefined : Buffer.from(JSON.stringify(call.body));
     return new Promise((resolve, reject) => {
       const outgoing = ready.send({
@@ -98,16 +101,16 @@ export function createTransport(target: Target, onWarning: (text: string) => voi
       outgoing.on('response', resolve);
       outgoing.on('error', (error: NodeJS.ErrnoException) => {
         // The server may close an idle connection just as it is used again; a read can safely be sent once more.
-        if (again && outgoing.reusedSocket && error.code === 'ECONNRESET' && call.method === 'GET')
-          send(call, timeout, false).then(resolve, reject);
+        if (again && outgoing.reusedSocket && lost.has(error.code) && call.method === 'GET')
+          send(call, false).then(resolve, reject);
         else reject(call.signal?.aborted === true ? error : unreachable(place, error));
       });
       outgoing.end(body);
     });
   }
 
-  async function open(call: Call, timeout = 0): Promise<IncomingMessage> {
-    const response = await send(call, timeout, true);
+  async function open(call: Call): Promise<IncomingMessage> {
+    const response = await send(call);
     for (const text of warningsOf(response)) onWarning(text);
     const code = response.statusCode ?? 0;
     if (code >= 200 && code < 300) return response;
@@ -117,7 +120,7 @@ export function createTransport(target: Target, onWarning: (text: string) => voi
   return {
     async *lines(call) {
       try {
-        yield* linesOf(await open(call));
+        yield* linesOf(await open({ ...call, silence: 0 }));
       } catch (error) {
         if (call.signal?.aborted === true) return;
         throw error instanceof ApiError || error instanceof UnreachableError
@@ -126,27 +129,13 @@ export function createTransport(target: Target, onWarning: (text: string) => voi
       }
     },
     async json(call) {
-      const response = await open(call, silenceMs);
-      return parse(await textOf(response, place), place);
+      const response = await open(call);
+      return parseJson(await textOf(response, place), place);
     },
     close() {
-      if (channel instanceof Promise)
-        void channel.then((ready) => ready.close()).catch(() => undefined); // it never opened
-      else channel?.close();
+      channel?.then((ready) => ready.close()).catch(() => undefined); // where it never opened, nothing is to be closed
     },
   };
-}
-
-const remedies: Record<string, string> = {
-  ENOENT: 'no controller runs there',
-  ECONNREFUSED: 'no controller runs there',
-  EACCES: 'this user may not use the socket',
-  ECONNRESET: 'the connection was lost',
-};
-
-function unreachable(place: string, error: NodeJS.ErrnoException): UnreachableError {
-  const why = (error.code === undefined ? undefined : remedies[error.code]) ?? error.message;
-  return new UnreachableError(`cannot reach the controller at ${place}: ${why}`, { cause: error });
 }
 
 async function textOf(response: IncomingMessage, place: string): Promise<string> {
@@ -160,56 +149,11 @@ async function textOf(response: IncomingMessage, place: string): Promise<string>
   return text;
 }
 
-function parse(text: string, place: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new UnreachableError(`${place} did not answer in JSON; is it agentctl that listens there?`, {
-      cause,
-    });
-  }
-}
-
 /** `Warning: 299 - "text"` (RFC 7234, 5.5). */
 function warningsOf(response: IncomingMessage): string[] {
   const header = response.headers.warning;
   if (header === undefined) return [];
   return Array.from(header.matchAll(/299 \S+ "((?:[^"\\]|\\.)*)"/g), ([, text]) =>
     (text ?? '').replace(/\\(.)/g, '$1'),
-  );
-}
-
-const reasons: Record<number, StatusReason> = {
-  400: 'BadRequest',
-  401: 'Unauthorized',
-  403: 'Forbidden',
-  404: 'NotFound',
-  405: 'MethodNotAllowed',
-  406: 'NotAcceptable',
-  409: 'Conflict',
-  410: 'Expired',
-  413: 'RequestEntityTooLarge',
-  415: 'UnsupportedMediaType',
-  422: 'Invalid',
-  429: 'TooManyRequests',
-  503: 'ServiceUnavailable',
-  504: 'Timeout',
-};
-
-function errorOf(code: number, text: string, place: string): Error {
-  if (!text.startsWith('{'))
-    return new ApiError(reasons[code] ?? 'InternalError', text.trim() || `HTTP ${code}`);
-  return apiErrorOf(parse(text, place) as Status, code); // what an API server answers to a failure
-}
-
-/** The error that a Status tells of; a reason that we do not know goes by the code. */
-export function apiErrorOf(status: Status, code = status.code ?? 500): ApiError {
-  const known =
-    status.reason === 'AlreadyExists' || Object.values(reasons).some((reason) => reason === status.reason);
-  const reason = known && status.reason !== undefined ? status.reason : (reasons[code] ?? 'InternalError');
-  return new ApiError(
-    reason,
-    status.message ?? `HTTP ${code}`,
-    status.details === undefined ? {} : { details: status.details },
   );
 }

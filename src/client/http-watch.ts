@@ -1,7 +1,8 @@
 import type { Status } from '../api/errors.ts';
 import type { Kind } from '../api/objects.ts';
+import { apiErrorOf } from './http-errors.ts';
 import { pathOf } from './http-paths.ts';
-import { apiErrorOf, type Transport } from './http-transport.ts';
+import type { Transport } from './http-transport.ts';
 import type { WatchOptions } from './resources.ts';
 
 interface Event {

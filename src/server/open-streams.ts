@@ -20,7 +20,7 @@ export class OpenStreams {
     reply.hijack();
     const { raw } = reply;
     this.#open.add(controller);
-    raw.on('close', () => controller.abort());
+    for (const event of ['close', 'error']) raw.on(event, () => controller.abort());
     raw.writeHead(200, { 'content-type': contentType, 'cache-control': 'no-cache, private' });
     raw.flushHeaders();
     try {
