@@ -120,6 +120,35 @@ test('one connection serves one call after the other', async () => {
   expect(connections).toBe(1);
 });
 
+describe('a connection that the server closed while it was idle', () => {
+  /** Answers the first request of a connection, and cuts it at the second. */
+  async function serveOnce(): Promise<string[]> {
+    const methods: string[] = [];
+    const used = new WeakSet<object>();
+    await serve((request, response) => {
+      methods.push(request.method ?? '');
+      if (used.has(request.socket)) return void request.socket.destroy();
+      used.add(request.socket);
+      response.end('{}');
+    });
+    return methods;
+  }
+
+  test('is no hindrance to a read: it is sent again', async () => {
+    const methods = await serveOnce();
+    await client.get('Agent', key);
+    await client.get('Agent', key);
+    expect(methods).toEqual(['GET', 'GET', 'GET']);
+  });
+
+  test('fails a write, which may have been carried out', async () => {
+    const methods = await serveOnce();
+    await client.get('Agent', key);
+    await expect(client.delete('Agent', key)).rejects.toThrow(/the connection was lost/);
+    expect(methods).toEqual(['GET', 'DELETE']);
+  });
+});
+
 describe('a watch', () => {
   const event = (version: string, text: string): string =>
     `${JSON.stringify({ type: 'ADDED', object: { metadata: { name: text, resourceVersion: version } } })}\n`;
