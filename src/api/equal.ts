@@ -12,8 +12,8 @@ export function deepEqual(one: unknown, other: unknown): boolean {
     );
   }
   if (!isObject(one) || !isObject(other)) return one === other; // 0 and -0 are one JSON number to us
-  const keys = new Set([...Object.keys(one), ...Object.keys(other)]);
-  return [...keys].every((key) => deepEqual(own(one, key), own(other, key)));
+  for (const key of Object.keys(one)) if (!deepEqual(one[key], own(other, key))) return false;
+  return Object.keys(other).every((key) => other[key] === undefined || Object.hasOwn(one, key));
 }
 
 const own = (object: { [key: string]: unknown }, key: string): unknown =>

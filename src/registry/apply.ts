@@ -8,7 +8,7 @@ import { insertNew, replace } from './commit.ts';
 import { type Context, withManagers, withoutManagers, writerOf } from './context.ts';
 import { decodeBody } from './decode.ts';
 import { badRequest, conflict, notFound, versionOnNew } from './errors.ts';
-import { decodeManagers, type Manager } from './managers.ts';
+import { type Manager, storedManagers } from './managers.ts';
 import type { AnyResource } from './object.ts';
 import type { RegistryWriteOptions } from './options.ts';
 import { afterApply, owned } from './ownership.ts';
@@ -86,7 +86,7 @@ function startingManagers(
   live: AnyResource,
   entries: ManagedFieldsEntry[] | undefined,
 ): readonly Manager[] {
-  const managers = decodeManagers(entries);
+  const managers = storedManagers(entries);
   if (managers.length > 0) return managers;
   const { status: _, ...rest } = live;
   const fields = owned(fieldsOf(rest, shapeFor(info)));

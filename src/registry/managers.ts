@@ -23,6 +23,10 @@ export const isSameWriter = (one: Writer, other: Writer): boolean =>
   one.subresource === other.subresource &&
   (one.operation === 'Apply' || one.apiVersion === other.apiVersion);
 
+/** Of a stored object, as encodeManagers wrote them. */
+export const storedManagers = (entries: readonly ManagedFieldsEntry[] | undefined): Manager[] =>
+  (entries ?? []).map(({ fieldsV1, fieldsType: _, ...entry }) => ({ ...entry, fields: fieldsV1 }) as Manager);
+
 /** As a client may have sent them: entries that make no sense are dropped, as Kubernetes does with what it cannot decode. */
 export function decodeManagers(entries: readonly ManagedFieldsEntry[] | undefined): Manager[] {
   return (entries ?? []).flatMap((entry: unknown) => {

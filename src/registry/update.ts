@@ -9,7 +9,7 @@ import { replace } from './commit.ts';
 import { type Context, withManagers, withoutManagers, writerOf } from './context.ts';
 import { decodeBody } from './decode.ts';
 import { notFound } from './errors.ts';
-import { decodeManagers, isReset } from './managers.ts';
+import { decodeManagers, isReset, type Manager, storedManagers } from './managers.ts';
 import type { AnyResource } from './object.ts';
 import type { RegistryWriteOptions } from './options.ts';
 import { afterUpdate } from './ownership.ts';
@@ -61,23 +61,24 @@ async function change(
   const admitted = withoutManagers(admitUpdate(info, live, sent, options.subresource));
   const next = defaulted(info, admitted);
   const before = withoutManagers(live);
-  const start = startingManagers(sent.metadata.managedFields, live.metadata.managedFields, options);
-  if (deepEqual(before, next)) {
-    if (start === live.metadata.managedFields) return live;
-  } else validate(info, next, live);
+  const asked = askedManagers(sent.metadata.managedFields, live.metadata.managedFields, options);
+  if (!deepEqual(before, next)) validate(info, next, live);
+  else if (asked === undefined) return live;
+  const start = asked ?? storedManagers(live.metadata.managedFields);
   const time = formatTime(context.clock.now());
   const writer = writerOf(info, 'Update', options);
-  const managers = afterUpdate(before, next, admitted, shapeFor(info), decodeManagers(start), writer, time);
+  const managers = afterUpdate(before, next, admitted, shapeFor(info), start, writer, time);
   return replace(context, info, live, withManagers(next, managers), options);
 }
 
-/** A client may write managedFields itself: what it sends stands, `[{}]` empties it, nothing or nonsense changes nothing. */
-function startingManagers(
+/** A client may write managedFields itself: `[{}]` empties it, nothing or nonsense (undefined here) leaves it as it is. */
+function askedManagers(
   asked: ManagedFieldsEntry[] | undefined,
   live: ManagedFieldsEntry[] | undefined,
   { subresource }: RegistryWriteOptions,
-): ManagedFieldsEntry[] | undefined {
-  if (subresource !== undefined || !Array.isArray(asked) || deepEqual(asked, live)) return live;
+): Manager[] | undefined {
+  if (subresource !== undefined || !Array.isArray(asked) || deepEqual(asked, live)) return undefined;
   if (isReset(asked)) return [];
-  return decodeManagers(asked).length === 0 ? live : asked;
+  const managers = decodeManagers(asked);
+  return managers.length === 0 ? undefined : managers;
 }
