@@ -20,28 +20,36 @@ function textOf(request: FastifyRequest): string {
   }
 }
 
+/** Says where, never what: the parsers quote the text around an error, and that may be a Secret's. */
+const notParsed = (format: string, where: string, cause: unknown): ApiError =>
+  new ApiError('BadRequest', `the body of the request is not ${format}${where}`, { cause });
+
 function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new ApiError('BadRequest', `the body of the request is not JSON: ${(cause as Error).message}`, {
-      cause,
-    }); // JSON.parse throws a SyntaxError
+    const [where = ''] = / at position \d+/.exec(String(cause)) ?? [];
+    throw notParsed('JSON', where, cause);
   }
 }
 
 /** JSON is YAML, and nearly every client sends it: the slow parser is for the others. */
 function parseYaml(text: string): unknown {
   if (text.startsWith('{')) return parseJson(text);
+  const document = parseDocument(text);
+  const [error] = document.errors;
+  if (error !== undefined) {
+    const [at] = error.linePos ?? [];
+    throw notParsed(
+      'YAML',
+      at === undefined ? '' : ` (${error.code} at line ${at.line}, column ${at.col})`,
+      error,
+    );
+  }
   try {
-    const document = parseDocument(text, { uniqueKeys: true });
-    const [error] = document.errors;
-    if (error !== undefined) throw error;
     return document.toJS({ maxAliasCount: 100 });
   } catch (cause) {
-    throw new ApiError('BadRequest', `the body of the request is not YAML: ${(cause as Error).message}`, {
-      cause,
-    }); // the parser throws Errors
+    throw notParsed('YAML', ': an alias is unknown, or there are too many of them', cause);
   }
 }
 

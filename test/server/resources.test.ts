@@ -253,6 +253,21 @@ describe('what is refused', () => {
     expect(code).toBe(400);
   });
 
+  test.each([
+    ['JSON', 'merge-patch+json', '{"data":{"token":hunter2}}'],
+    ['JSON that is cut', 'merge-patch+json', '{"data":{"token":"hunter2'],
+    ['YAML', 'apply-patch+yaml', 'data: {token: [hunter2'],
+    ['YAML with a key twice', 'apply-patch+yaml', 'data:\n  hunter2: x\n  hunter2: y\n'],
+    ['YAML with an unknown alias', 'apply-patch+yaml', 'data: *hunter2\n'],
+  ])('bad %s is told without what stands in it, which may be secret', async (_, type, body) => {
+    const answer = await api.ask('PATCH', '/api/v1/namespaces/default/secrets/x?fieldManager=x', {
+      ...patchType(type),
+      body,
+    });
+    expect(answer.code).toBe(400);
+    expect(answer.text).not.toContain('hunter');
+  });
+
   test('YAML that multiplies itself is 400, at once', async () => {
     const lines = ['a0: &a0 [x,x,x,x,x,x,x,x,x]'];
     for (let n = 1; n < 12; n++)
