@@ -7,7 +7,7 @@ import { humanDuration, parseTime } from '../../api/time.ts';
 import type { Client } from '../cli.ts';
 import { changeLine } from '../diff/changes.ts';
 import { table } from '../print/table.ts';
-import { ago, conditionsSection, fields, joined, metadataFields, section } from './fields.ts';
+import { ago, conditionsSection, fields, joined, metadataFields, phaseText, section } from './fields.ts';
 import { instanceTable } from './instance-table.ts';
 import { policyFields } from './policy-fields.ts';
 import { specFields } from './spec.ts';
@@ -66,7 +66,7 @@ function agentText(story: Story, now: number): string {
   return [
     fields([
       ...metadataFields(agent, now),
-      ['Phase', joined([status.phase ?? 'Pending', status.reason], ': ')],
+      ['Phase', phaseText(status)],
       ['Why', status.message === '' ? undefined : status.message],
       ['Replicas', replicasText(agent)],
       ['Restarts', String(status.restartCount ?? 0)],

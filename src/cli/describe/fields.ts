@@ -67,3 +67,12 @@ export function conditionsSection(conditions: readonly Condition[] | undefined, 
 /** The parts that are there, joined. */
 export const joined = (parts: readonly (string | undefined | false)[], separator = ', '): string =>
   parts.filter((part) => part !== undefined && part !== false && part !== '').join(separator);
+
+/** `Pending: SecretMissing`; a reason that only repeats the phase is left out. */
+export const phaseText = ({
+  phase = 'Pending',
+  reason,
+}: {
+  phase?: string | undefined;
+  reason?: string | undefined;
+}): string => joined([phase, reason !== phase && reason], ': ');

@@ -1,6 +1,6 @@
 import type { Instance } from '../../api/objects.ts';
 import type { Client } from '../cli.ts';
-import { ago, conditionsSection, fields, joined, metadataFields, section } from './fields.ts';
+import { ago, conditionsSection, fields, joined, metadataFields, phaseText, section } from './fields.ts';
 import { exitText, nextText, startTime } from './instance-table.ts';
 
 export function describeInstance(_client: Client, instance: Instance, now: number): string {
@@ -11,7 +11,7 @@ export function describeInstance(_client: Client, instance: Instance, now: numbe
       ...metadataFields(instance, now),
       ['Agent', spec.agentName],
       ['Runtime', spec.runtimeRef.name],
-      ['Phase', joined([status.phase ?? 'Pending', status.reason], ': ')],
+      ['Phase', phaseText(status)],
       ['Why', status.message === '' ? undefined : status.message],
       ['Restarts', `${status.restartCount ?? 0}, ${status.failures ?? 0} failures in a row`],
       ['Ready since', status.readySince === undefined ? undefined : ago(status.readySince, now)],

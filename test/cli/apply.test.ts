@@ -1,0 +1,188 @@
+import { describe, expect, test } from 'vitest';
+import { golden, session, useShell } from './support.ts';
+
+const shell = useShell();
+
+const agentYaml = (name: string, extra = ''): string => `apiVersion: agentctl.dev/v1
+kind: Agent
+metadata: { name: ${name} }
+spec:
+  template: { command: [sleep, "60"] }
+${extra}`;
+const policyYaml =
+  'apiVersion: agentctl.dev/v1\nkind: Policy\nmetadata: { name: slow }\nspec: { mode: AlwaysOn }\n';
+const set = (...documents: string[]): string => documents.join('---\n');
+const version = async (name: string): Promise<string> =>
+  (await shell.server.client.get('Agent', { namespace: 'default', name })).metadata.resourceVersion;
+
+describe('apply', () => {
+  test('creates, changes, and leaves alone what is so already', async () => {
+    const file = shell.write('set.yaml', set(agentYaml('one'), policyYaml));
+    expect((await shell.run(['apply', '-f', file])).out).toBe(
+      'policy.agentctl.dev/slow created\nagent.agentctl.dev/one created\n',
+    );
+    const before = await version('one');
+    expect((await shell.run(['apply', '-f', file])).out).toBe(
+      'policy.agentctl.dev/slow unchanged\nagent.agentctl.dev/one unchanged\n',
+    );
+    expect(await version('one')).toBe(before);
+    shell.write('set.yaml', set(agentYaml('one', '  replicas: 2\n'), policyYaml));
+    expect((await shell.run(['apply', '-f', file])).out).toBe(
+      'policy.agentctl.dev/slow unchanged\nagent.agentctl.dev/one configured\n',
+    );
+  });
+
+  test('calls an object unchanged though its status moves', async () => {
+    const file = shell.write('status.yaml', agentYaml('moving'));
+    await shell.run(['apply', '-f', file]);
+    const { client } = shell.server;
+    const made = await client.get('Agent', { namespace: 'default', name: 'moving' });
+    await client.update('Agent', { ...made, status: { phase: 'Ready' } }, { subresource: 'status' });
+    expect((await shell.run(['apply', '-f', file])).out).toBe('agent.agentctl.dev/moving unchanged\n');
+  });
+
+  test('writes nothing of a set in which a document is wrong, and tells all that is', async () => {
+    const file = shell.write(
+      'wrong.yaml',
+      set(agentYaml('good'), agentYaml('bad', '  replica: 2\n  suspend: maybe\n'), 'kind: Agnt\n'),
+    );
+    expect((await shell.run(['apply', '-f', file])).text).toMatchInlineSnapshot(`
+      "$ agentctl apply -f /tmp/agentctl-cli-24Y1ik/wrong.yaml
+      error: ./wrong.yaml:12:3: Agent/bad: spec.replica: is no field that is known here; did you mean replicas?
+      error: ./wrong.yaml:13:12: Agent/bad: spec.suspend: found "maybe", expected true or false
+      error: ./wrong.yaml:15:1: apiVersion: is missing, expected a group and version such as agentctl.dev/v1
+      [exit code 1]
+      "
+    `);
+    expect(await shell.run(['get', 'agent', 'good'])).toMatchObject({ code: 1 });
+  });
+
+  test('writes nothing of a set in which the server refuses a document', async () => {
+    const file = shell.write(
+      'refused.yaml',
+      set(agentYaml('fine'), agentYaml('lost').replace('name: lost', 'name: lost, namespace: nowhere')),
+    );
+    const { err, code } = await shell.run(['apply', '-f', file]);
+    expect(code).toBe(1);
+    expect(err).toContain('namespaces "nowhere" not found');
+    expect(err).toContain('nothing was written');
+    expect(await shell.run(['get', 'agent', 'fine'])).toMatchObject({ code: 1 });
+  });
+
+  test('makes a namespace and what is in it in one go', async () => {
+    const file = shell.write(
+      'team.yaml',
+      set(
+        agentYaml('inside').replace('name: inside', 'name: inside, namespace: team'),
+        'apiVersion: v1\nkind: Namespace\nmetadata: { name: team }\n',
+      ),
+    );
+    expect((await shell.run(['apply', '-f', file])).out).toBe(
+      'namespace/team created\nagent.agentctl.dev/inside created\n',
+    );
+  });
+
+  test('tells a conflict and what takes the field over', async () => {
+    const file = shell.write('mine.yaml', agentYaml('shared', '  replicas: 1\n'));
+    await shell.run(['apply', '-f', file, '--field-manager=other']);
+    shell.write('mine.yaml', agentYaml('shared', '  replicas: 3\n'));
+    const refused = await shell.run(['apply', '-f', file]);
+    expect(refused).toMatchObject({ code: 1 });
+    expect(refused.err).toContain('--force-conflicts');
+    expect(await shell.run(['apply', '-f', file, '--force-conflicts'])).toMatchObject({ code: 0 });
+  });
+
+  test('reads standard input, and folders with -R', async () => {
+    expect((await shell.run(['apply', '-f', '-'], { stdin: agentYaml('piped') })).out).toBe(
+      'agent.agentctl.dev/piped created\n',
+    );
+    expect((await shell.run(['apply', '-f', shell.folder, '--dry-run'])).code).toBe(1); // the wrong ones are in there
+    expect((await shell.run(['apply', '-f', '-'])).err).toContain('is empty');
+  });
+
+  test('a dry run writes nothing', async () => {
+    const file = shell.write('dry.yaml', agentYaml('dry'));
+    expect((await shell.run(['apply', '-f', file, '--dry-run=server'])).out).toBe(
+      'agent.agentctl.dev/dry created (server dry run)\n',
+    );
+    expect((await shell.run(['apply', '-f', file, '--dry-run'])).out).toBe(
+      'agent.agentctl.dev/dry created (dry run)\n',
+    );
+    expect(await shell.run(['get', 'agent', 'dry'])).toMatchObject({ code: 1 });
+  });
+});
+
+describe('an apply set', () => {
+  test('prunes its own members only, and never takes what is not its own', async () => {
+    await shell.run(['apply', '-f', shell.write('stranger.yaml', agentYaml('stranger'))]);
+    const file = shell.write('fleet.yaml', set(agentYaml('left'), agentYaml('right')));
+    const apply = ['apply', '-f', file, '--prune', '--applyset=fleet'];
+    expect((await shell.run(apply)).code).toBe(0);
+    expect((await shell.run(apply)).out).toBe(
+      'agent.agentctl.dev/left unchanged\nagent.agentctl.dev/right unchanged\n',
+    );
+    shell.write('fleet.yaml', agentYaml('left'));
+    expect((await shell.run([...apply, '--dry-run=server'])).out).toContain(
+      'agent.agentctl.dev/right pruned (server dry run)\n',
+    );
+    expect((await shell.run(apply)).out).toBe(
+      'agent.agentctl.dev/left unchanged\nagent.agentctl.dev/right pruned\n',
+    );
+    expect(await shell.run(['get', 'agent', 'stranger'])).toMatchObject({ code: 0 });
+    shell.write('fleet.yaml', policyYaml.replace('slow', 'last'));
+    expect((await shell.run(apply)).out).toContain('agent.agentctl.dev/left pruned\n'); // the last of its kind too
+  });
+  test('refuses a parent that is no apply set', async () => {
+    await shell.run(['create', 'secret', 'generic', 'plain', '--from-literal=a=b']);
+    const file = shell.write('some.yaml', agentYaml('some'));
+    const { err, code } = await shell.run(['apply', '-f', file, '--prune', '--applyset=plain']);
+    expect(code).toBe(1);
+    expect(err).toContain('secret/plain exists and is no apply set');
+    expect(await shell.run(['apply', '-f', file, '--prune'])).toMatchObject({ code: 64 });
+  });
+});
+
+describe('diff', () => {
+  test('tells field by field what differs and what restarts, and masks secrets', async () => {
+    const secret =
+      'apiVersion: v1\nkind: Secret\nmetadata: { name: key }\nstringData: { token: first-sesame }\n';
+    const file = shell.write('diff.yaml', set(secret, agentYaml('apart')));
+    const fresh = await shell.run(['diff', '-f', file]);
+    await shell.run(['apply', '-f', file]);
+    const same = await shell.run(['diff', '-f', file]);
+    shell.write(
+      'diff.yaml',
+      set(secret.replace('first', 'second'), agentYaml('apart', '  minReady: 5s\n').replace('"60"', '"90"')),
+    );
+    const changed = await shell.run(['diff', '-f', file]);
+    expect([fresh.code, same.code, changed.code]).toEqual([1, 0, 1]);
+    expect(`${fresh.text}${changed.text}`).not.toContain('sesame');
+    await expect(`${fresh.text}\n${same.text}\n${changed.text}`).toMatchFileSnapshot(golden('diff'));
+  });
+  test('ends with more than 1 where it fails', async () => {
+    expect(await shell.run(['diff', '-f', 'nowhere.yaml'])).toMatchObject({ code: 2 });
+    expect(await shell.run(['diff'])).toMatchObject({ code: 64 });
+  });
+});
+
+test('validate, init and create', async () => {
+  const { out } = await shell.run(['init', '--stdout']);
+  expect((await shell.run(['validate', '-f', '-'], { stdin: out })).out).toBe(
+    'agent.agentctl.dev/hello valid\n',
+  );
+  const file = `${shell.folder}/agents.yaml`;
+  expect(await shell.run(['init', file])).toMatchObject({ code: 0 });
+  expect(await shell.run(['init', file])).toMatchObject({ code: 1 });
+  const env = shell.write('values.env', '# a comment\nTOKEN=a=b\n\nPLAIN=x\n');
+  const text = await session(shell, [
+    ['create', 'secret', 'generic', 'model', '--from-literal=API_KEY=sesame', `--from-env-file=${env}`],
+    ['describe', 'secret', 'model', '--no-show-events'],
+    ['create', 'secret', 'generic', 'model', '--from-literal=API_KEY=sesame'],
+    ['create', 'secret', 'generic', 'model', '--from-literal=sesame'],
+    ['create', 'configmap', 'settings', '--from-literal=a=b', '--dry-run', '-o', 'yaml'],
+    ['create', 'configmap', 'Settings', '--from-literal=a=b'],
+    ['create', 'namespace', 'lab'],
+  ]);
+  await expect(text).toMatchFileSnapshot(golden('create'));
+  expect(text.replaceAll(/--from-literal=\S+/g, '')).not.toContain('sesame');
+});

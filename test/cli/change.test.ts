@@ -1,0 +1,192 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import type { Agent, InstanceStatus } from '../../src/api/objects.ts';
+import { agent } from '../server/support.ts';
+import { useShell } from './support.ts';
+
+const shell = useShell({ volumes: async () => [{ runtime: 'docker', name: 'default-kept-data' }] });
+const key = (name: string) => ({ namespace: 'default', name });
+const make = (name: string, spec: object = {}) => shell.server.client.create('Agent', agent(name, spec));
+const setStatus = async (name: string, status: Agent['status']): Promise<void> => {
+  const found = await shell.server.client.get('Agent', key(name));
+  await shell.server.client.update('Agent', { ...found, status: status ?? {} }, { subresource: 'status' });
+};
+const ready = (status: 'True' | 'False') => [
+  {
+    type: 'Ready',
+    status,
+    observedGeneration: 1,
+    lastTransitionTime: '2026-01-31T12:00:00Z',
+    reason: 'Because',
+    message: 'so it is',
+  },
+];
+
+describe('suspend, resume, scale, rollout restart', () => {
+  beforeAll(() => make('web'));
+  test('write the field that the controller reads, and say so', async () => {
+    const spec = async () => (await shell.server.client.get('Agent', key('web'))).spec;
+    const annotations = async () => (await shell.server.client.get('Agent', key('web'))).metadata.annotations;
+    expect((await shell.run(['suspend', 'web'])).out).toBe('agent.agentctl.dev/web suspended\n');
+    expect(await spec()).toMatchObject({ suspend: true });
+    expect((await shell.run(['suspend', 'agent/web'])).out).toBe(
+      'agent.agentctl.dev/web suspended (no change)\n',
+    );
+    expect((await shell.run(['resume', 'web'])).out).toBe('agent.agentctl.dev/web resumed\n');
+    expect(await spec()).toMatchObject({ suspend: false });
+    expect(await annotations()).toEqual({ 'agentctl.dev/resume': '2026-01-31T12:00:00.000Z' });
+    expect((await shell.run(['scale', 'agent', 'web', '--replicas=3'])).out).toBe(
+      'agent.agentctl.dev/web scaled\n',
+    );
+    expect(await spec()).toMatchObject({ replicas: 3 });
+    expect((await shell.run(['rollout', 'restart', 'web'])).out).toBe('agent.agentctl.dev/web restarted\n');
+    expect(await annotations()).toMatchObject({ 'agentctl.dev/restartedAt': '2026-01-31T12:00:00.000Z' });
+  });
+  test('label, annotate and patch', async () => {
+    expect((await shell.run(['label', 'agent', 'web', 'team=a'])).out).toBe(
+      'agent.agentctl.dev/web labeled\n',
+    );
+    expect((await shell.run(['label', 'agent/web', 'team=b'])).err).toContain('--overwrite');
+    expect((await shell.run(['label', 'agent/web', 'team=b', '--overwrite'])).code).toBe(0);
+    expect((await shell.run(['label', 'agent/web', 'team-'])).out).toBe('agent.agentctl.dev/web unlabeled\n');
+    expect((await shell.run(['patch', 'agent', 'web', '-p', '{"spec":{"minReady":"7s"}}'])).out).toBe(
+      'agent.agentctl.dev/web patched\n',
+    );
+    expect((await shell.run(['patch', 'agent', 'web', '-p', 'minReady'])).code).toBe(64);
+  });
+});
+
+describe('delete', () => {
+  test('says what is gone, waits for what has work left, and tells the volumes that it keeps', async () => {
+    const made = await make('kept');
+    await shell.server.client.patch('Agent', key('kept'), {
+      type: 'merge',
+      body: { metadata: { finalizers: ['agentctl.dev/instances'] } },
+    });
+    const deleting = shell.run(['delete', 'agent', 'kept']);
+    for (;;) {
+      const now = await shell.server.client.get('Agent', key('kept'));
+      if (now.metadata.deletionTimestamp !== undefined) break;
+    }
+    await shell.server.client.patch('Agent', key('kept'), {
+      type: 'merge',
+      body: { metadata: { finalizers: null } },
+    });
+    const { out, err, code } = await deleting;
+    expect(made.metadata.name).toBe('kept');
+    expect([out, code]).toEqual(['agent.agentctl.dev "kept" deleted\n', 0]);
+    expect(err).toContain('kept: volume default-kept-data (runtime docker)');
+  });
+  test('--force lets go of an agent and tells what may be left', async () => {
+    const made = await make('dead');
+    await shell.server.client.patch('Agent', key('dead'), {
+      type: 'merge',
+      body: { metadata: { finalizers: ['agentctl.dev/instances'] } },
+    });
+    const instance = await shell.server.client.create('Instance', {
+      apiVersion: 'agentctl.dev/v1',
+      kind: 'Instance',
+      metadata: { ...key('dead-0'), finalizers: ['agentctl.dev/run'] },
+      spec: { agentName: 'dead', agentUID: made.metadata.uid, ordinal: 0, runtimeRef: { name: 'gone' } },
+    });
+    const status: InstanceStatus = {
+      run: { number: 1, revision: 'dead-1', claimedAt: '2026-01-31T12:00:00Z', ref: 'c0ffee' },
+    };
+    await shell.server.client.update('Instance', { ...instance, status }, { subresource: 'status' });
+    const { err, code } = await shell.run(['delete', 'agent', 'dead', '--force']);
+    expect(code).toBe(0);
+    expect(err).toContain('dead-0 may go on running on runtime gone as c0ffee');
+    expect(await shell.run(['get', 'agent', 'dead'])).toMatchObject({ code: 1 });
+  });
+  test('of what is not there fails, unless --ignore-not-found', async () => {
+    expect(await shell.run(['delete', 'agent', 'nobody'])).toMatchObject({ code: 1 });
+    expect(await shell.run(['delete', 'agent', 'nobody', '--ignore-not-found'])).toMatchObject({
+      code: 0,
+      out: '',
+    });
+  });
+});
+
+describe('wait', () => {
+  test('ends with 0 when the condition is met, also later', async () => {
+    await make('soon');
+    const waiting = shell.run(['wait', 'agent/soon', '--for=condition=Ready']);
+    await setStatus('soon', { observedGeneration: 1, conditions: ready('True') });
+    expect(await waiting).toMatchObject({ code: 0, out: 'agent.agentctl.dev/soon condition met\n' });
+  });
+  test('ends with 1 when the time is over, and says how it stands', async () => {
+    await make('late');
+    await setStatus('late', { observedGeneration: 1, conditions: ready('False') });
+    const waiting = shell.run(['wait', 'agent/late', '--for=condition=Ready', '--timeout=5s']);
+    while (shell.server.clock.waiting === 0) await new Promise((resolve) => setImmediate(resolve));
+    await advanceUntil(waiting);
+    const { code, err } = await waiting;
+    expect([code, err]).toEqual([
+      1,
+      'error: timed out waiting for agent.agentctl.dev/late: Ready is False: Because: so it is\n',
+    ]);
+  });
+  test.each([
+    [
+      'failed',
+      {},
+      { phase: 'Failed', reason: 'RestartsExhausted', message: 'five times in 10m' },
+      'Failed: RestartsExhausted: five times in 10m',
+    ],
+    ['finished', {}, { phase: 'Completed', reason: 'ExitZero' }, 'Completed: ExitZero'],
+    ['asleep', { suspend: true }, {}, 'agentctl resume asleep'],
+    ['none', { replicas: 0 }, {}, 'it has no replicas'],
+  ])('ends with 2 as soon as it can no longer be met: %s', async (name, spec, status, why) => {
+    await make(name, spec);
+    await setStatus(name, { observedGeneration: 1, conditions: ready('False'), ...status });
+    const { code, err } = await shell.run(['wait', name, '--for=condition=Ready', '--timeout=1h']);
+    expect(code).toBe(2);
+    expect(err).toContain(why);
+  });
+  test('ends with 2 when the object is deleted, or was never there', async () => {
+    await make('gone');
+    const waiting = shell.run(['wait', 'agent/gone', '--for=condition=Ready']);
+    await shell.server.client.delete('Agent', key('gone'));
+    expect(await waiting).toMatchObject({ code: 2 });
+    expect(await shell.run(['wait', 'agent/gone', '--for=condition=Ready'])).toMatchObject({ code: 2 });
+    expect(await shell.run(['wait', 'agent/gone', '--for=delete'])).toMatchObject({ code: 0 });
+  });
+  test('takes a field for the condition', async () => {
+    await make('field');
+    await setStatus('field', { phase: 'Ready' });
+    expect(await shell.run(['wait', 'agent/field', "--for=jsonpath='{.status.phase}'=Ready"])).toMatchObject({
+      code: 0,
+    });
+  });
+});
+
+/** Moves the clock on until the promise has settled: the alarm may be set a little later. */
+async function advanceUntil(promise: Promise<unknown>): Promise<void> {
+  let settled = false;
+  void promise.finally(() => {
+    settled = true;
+  });
+  while (!settled) {
+    shell.server.clock.advance(1000);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+describe('get -w', () => {
+  test('prints what is there, then a line for each change, until it is interrupted', async () => {
+    await make('watched');
+    const interruption = new AbortController();
+    let seen = '';
+    const watching = shell.run(['get', 'agent', 'watched', '-w'], {
+      signal: interruption.signal,
+      onOut(text) {
+        seen = text;
+        if (text.includes('Starting')) interruption.abort();
+      },
+    });
+    while (!seen.includes('watched')) await new Promise((resolve) => setImmediate(resolve));
+    await setStatus('watched', { phase: 'Starting' });
+    const { out, code } = await watching;
+    expect(code).toBe(130);
+    expect(out.split('\n').map((line) => line.split(/ +/)[0])).toEqual(['NAME', 'watched', 'watched', '']);
+  });
+});

@@ -1,0 +1,109 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll } from 'vitest';
+import type { Cli } from '../../src/cli/cli.ts';
+import { run as runCli } from '../../src/cli/run.ts';
+import type { Streams } from '../../src/client/streams.ts';
+import { type Running, run } from '../server/support.ts';
+
+export interface Screen {
+  out: string;
+  err: string;
+  code: number;
+  /** As a terminal would show it: the command, what it printed, and its exit code unless 0. */
+  text: string;
+}
+
+export interface Shell {
+  server: Running;
+  /** A folder for files of the test. */
+  folder: string;
+  write(name: string, text: string): string;
+  run(
+    argv: readonly string[],
+    how?: { stdin?: string; signal?: AbortSignal; onOut?: (text: string) => void },
+  ): Promise<Screen>;
+  /** How often a verb asked for a controller to be started. */
+  starts: number;
+}
+
+/** The command line in this process, before the real server over the real registry. Its time stands at noon, 2026-01-31. */
+export function useShell(streams: Partial<Streams> = {}): Shell {
+  const shell: Partial<Shell> & { starts: number } = { starts: 0 };
+  beforeAll(async () => {
+    const server = await run({ streams });
+    const folder = mkdtempSync(join(tmpdir(), 'agentctl-cli-'));
+    Object.assign(shell, {
+      server,
+      folder,
+      write(name: string, text: string) {
+        const path = join(folder, name);
+        writeFileSync(path, text);
+        return path;
+      },
+      run: (argv: readonly string[], how = {}) => runOne(argv, shell as Shell, how),
+    });
+  });
+  afterAll(async () => {
+    await shell.server?.end();
+    rmSync(shell.folder ?? '', { recursive: true });
+  });
+  return shell as Shell; // complete once the tests begin
+}
+
+async function runOne(
+  argv: readonly string[],
+  shell: Shell,
+  {
+    stdin = '',
+    signal = new AbortController().signal,
+    onOut,
+  }: { stdin?: string; signal?: AbortSignal; onOut?: (text: string) => void },
+): Promise<Screen> {
+  const screen = { out: '', err: '', both: '' };
+  const cli: Cli = {
+    clock: shell.server.clock,
+    environment: { AGENTCTL_STATE_DIR: shell.folder },
+    terminal: { out: false, err: false, in: false, color: false },
+    out(text) {
+      screen.out += text;
+      screen.both += text;
+      onOut?.(screen.out);
+    },
+    err(text) {
+      screen.err += text;
+      screen.both += text;
+    },
+    stdin: async () => Buffer.from(stdin),
+    signal,
+    get interrupted() {
+      return signal.aborted;
+    },
+    async connect(_options, { start = false } = {}) {
+      if (start) shell.starts += 1;
+      return shell.server.client;
+    },
+    exitCode: 0,
+  };
+  const code = await runCli(argv, cli);
+  const line = `$ agentctl ${argv.map((word) => (/[\s'"{}]/.test(word) ? `'${word}'` : word)).join(' ')}`;
+  const both = screen.both
+    .replaceAll(shell.folder, '.')
+    .replace(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, '<uid>');
+  return {
+    out: screen.out,
+    err: screen.err,
+    code,
+    text: `${line}\n${both}${code === 0 ? '' : `[exit code ${code}]\n`}`,
+  };
+}
+
+/** Runs one line after the other and joins what is seen, for a golden file. */
+export async function session(shell: Shell, lines: readonly (readonly string[])[]): Promise<string> {
+  let text = '';
+  for (const line of lines) text += `${(await shell.run(line)).text}\n`;
+  return text;
+}
+
+export const golden = (name: string): string => join(import.meta.dirname, `../golden/cli/${name}.txt`);
