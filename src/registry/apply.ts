@@ -11,7 +11,7 @@ import { badRequest, conflict, notFound, versionOnNew } from './errors.ts';
 import { type Manager, storedManagers } from './managers.ts';
 import type { AnyResource } from './object.ts';
 import type { RegistryWriteOptions } from './options.ts';
-import { afterApply, owned } from './ownership.ts';
+import { afterApply, owned, type Write } from './ownership.ts';
 import { retried } from './records.ts';
 import { shapeFor } from './shapes.ts';
 import { fieldsOf } from './structure.ts';
@@ -68,11 +68,9 @@ async function applyTo(
   options: RegistryWriteOptions,
 ): Promise<AnyResource> {
   const before = withoutManagers(live);
-  const shape = shapeFor(info);
   const managers = startingManagers(info, before, live.metadata.managedFields);
-  const writer = writerOf(info, 'Apply', options);
-  const time = formatTime(context.clock.now());
-  const applied = afterApply(before, config, shape, managers, writer, time, options.force === true);
+  const write = writeOf(context, info, managers, options);
+  const applied = afterApply({ live: before, config }, write, options.force === true);
   if (applied.object === before && applied.managers === managers) return live;
   const object = applied.object as AnyResource; // an AnyResource with another laid over it
   const next = object === before ? before : defaulted(info, object);
@@ -100,14 +98,25 @@ function createByApply(
   config: AnyResource,
   options: RegistryWriteOptions,
 ): Promise<AnyResource> {
-  const time = formatTime(context.clock.now());
-  const writer = writerOf(info, 'Apply', options);
-  const server = { name: key.name, uid: context.ids.uid(), creationTimestamp: time };
+  const write = writeOf(context, info, [], options);
+  const server = { name: key.name, uid: context.ids.uid(), creationTimestamp: write.time };
   return insertNew(
     context,
     info,
     admitNew(info, config, server),
     options,
-    () => afterApply({}, config, shapeFor(info), [], writer, time, true).managers,
+    () => afterApply({ live: {}, config }, write, true).managers,
   );
 }
+
+const writeOf = (
+  { clock }: Context,
+  info: KindInfo,
+  managers: readonly Manager[],
+  options: RegistryWriteOptions,
+): Write => ({
+  shape: shapeFor(info),
+  managers,
+  writer: writerOf(info, 'Apply', options),
+  time: formatTime(clock.now()),
+});

@@ -75,9 +75,9 @@ export class Collector implements Followers {
       await Promise.all(
         keys.map((key) =>
           this.#process(key).catch((error: unknown) => {
-            // It is looked at again with the next change to it, or at the next start.
-            if (!isApiError(error, 'NotFound'))
-              this.#context.log.error({ key, err: error }, 'garbage collection failed');
+            if (isApiError(error, 'NotFound') || isApiError(error, 'Conflict')) return; // it is gone already
+            // Else it is looked at again with the next change to it, or at the next start.
+            this.#context.log.error({ key, err: error }, 'garbage collection failed');
           }),
         ),
       );
@@ -157,8 +157,10 @@ export class Collector implements Followers {
     const held = await Promise.all(contents.map((kind) => this.#deleteAll(kind, name)));
     if (held.includes(true)) return;
     this.#terminating.delete(name);
-    const live = await this.#context.records.read(info, { name });
-    if (live !== undefined) await this.#context.records.remove(info, live);
+    await retried(async () => {
+      const live = await this.#context.records.read(info, { name });
+      if (live !== undefined) await this.#context.records.remove(info, live);
+    });
   }
 
   /** Answers whether anything is left that something holds. */

@@ -51,6 +51,6 @@ function createNamed(
   const admitted = admitNew(info, sent, { name, uid: context.ids.uid(), creationTimestamp: time });
   const writer = writerOf(info, 'Update', options);
   return insertNew(context, info, admitted, options, (stored) =>
-    afterUpdate({}, stored, admitted, shapeFor(info), [], writer, time),
+    afterUpdate({ live: {}, sent: admitted, stored }, { shape: shapeFor(info), managers: [], writer, time }),
   );
 }

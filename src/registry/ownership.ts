@@ -36,6 +36,14 @@ export function owned(set: FieldSet): FieldSet {
   return rest;
 }
 
+/** A write to an object: who owned what before it, who writes, and when. */
+export interface Write {
+  shape: Shape;
+  managers: readonly Manager[];
+  writer: Writer;
+  time: string;
+}
+
 /** Takes what a write changed from all managers but the writer; throws the Conflict of an apply that is not forced. */
 function takeFrom(
   managers: readonly Manager[],
@@ -62,13 +70,8 @@ function takeFrom(
  * `sent` is the object before it was defaulted: a default is never owned.
  */
 export function afterUpdate(
-  live: unknown,
-  stored: unknown,
-  sent: unknown,
-  shape: Shape,
-  managers: readonly Manager[],
-  writer: Writer,
-  time: string,
+  { live, sent, stored }: { live: unknown; sent: unknown; stored: unknown },
+  { shape, managers, writer, time }: Write,
 ): Manager[] {
   const changes = compare(live, stored, shape);
   const others = takeFrom(managers, writer, changes, true).map((manager) =>
@@ -99,12 +102,8 @@ export interface Applied {
  * Throws ApiError Conflict where another manager owns a field with another value, unless `force`.
  */
 export function afterApply(
-  live: unknown,
-  config: unknown,
-  shape: Shape,
-  managers: readonly Manager[],
-  writer: Writer,
-  time: string,
+  { live, config }: { live: unknown; config: unknown },
+  { shape, managers, writer, time }: Write,
   force: boolean,
 ): Applied {
   const before = managers.find((manager) => isSameWriter(manager, writer));

@@ -67,7 +67,10 @@ async function change(
   const start = asked ?? storedManagers(live.metadata.managedFields);
   const time = formatTime(context.clock.now());
   const writer = writerOf(info, 'Update', options);
-  const managers = afterUpdate(before, next, admitted, shapeFor(info), start, writer, time);
+  const managers = afterUpdate(
+    { live: before, sent: admitted, stored: next },
+    { shape: shapeFor(info), managers: start, writer, time },
+  );
   return replace(context, info, live, withManagers(next, managers), options);
 }
 

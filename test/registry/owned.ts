@@ -66,29 +66,13 @@ export class Owned {
   do(step: Step): void {
     const operation = step.apply === undefined ? 'Update' : 'Apply';
     const writer = { manager: step.by, operation, apiVersion: 'v1' } as const;
+    const write = { shape, managers: this.managers, writer, time: '2026-01-01T00:00:00Z' };
     if (step.apply === undefined) {
       const next = step.update ?? {};
-      this.managers = afterUpdate(
-        this.object,
-        next,
-        next,
-        shape,
-        this.managers,
-        writer,
-        '2026-01-01T00:00:00Z',
-      );
+      this.managers = afterUpdate({ live: this.object, sent: next, stored: next }, write);
       this.object = next;
     } else {
-      const force = step.force === true;
-      const applied = afterApply(
-        this.object,
-        step.apply,
-        shape,
-        this.managers,
-        writer,
-        '2026-01-01T00:00:00Z',
-        force,
-      );
+      const applied = afterApply({ live: this.object, config: step.apply }, write, step.force === true);
       [this.object, this.managers] = [applied.object, applied.managers];
     }
     this.managers = this.managers.filter(({ fields }) => Object.keys(fields).length > 0);
