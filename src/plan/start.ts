@@ -17,6 +17,7 @@ export function planStart(turn: Turn) {
   if (turn.outdated?.cause === 'SpecChanged' && clearFailures(turn))
     tell(turn, 'Normal', 'Resumed', 'Its failures were cleared by the new spec.');
   if (next.phase === 'Failed' || next.phase === 'Completed') return;
+  if (turn.outdated?.cause === 'RolloutRestart') endWait(turn);
   const until = waitUntil(turn);
   if (until !== undefined && until > now) {
     wake(turn, until);
