@@ -19,7 +19,7 @@ export function answerJson(
   code = 200,
   type = 'application/json',
 ): FastifyReply {
-  const { pretty } = request.query as { pretty?: string }; // fastify parses every query to an object
+  const { pretty } = (request.query ?? {}) as { pretty?: string }; // an object, or null for a path that cannot be decoded
   const forPeople =
     pretty === undefined
       ? /^(curl|wget|mozilla)\//i.test(request.headers['user-agent'] ?? '')

@@ -1,4 +1,4 @@
-import fastify, { type FastifyInstance } from 'fastify';
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { ApiError } from '../api/errors.ts';
 import type { Authenticate, User } from './access.ts';
 import { accessReviewRoutes } from './access-review-routes.ts';
@@ -26,12 +26,16 @@ export async function createApp(
   authenticate: Authenticate,
   tls?: { cert: string; key: string },
 ): Promise<FastifyInstance> {
+  const failed = (error: unknown, request: FastifyRequest, reply: FastifyReply): void => {
+    answerError(request, reply, toApiError(error, parts.log));
+  };
   const options = {
     bodyLimit,
     requestTimeout: 60_000, // to send a request, not to be answered
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 253, ignoreTrailingSlash: true },
     exposeHeadRoutes: false,
+    frameworkErrors: failed, // of a path that cannot be decoded
   } as const;
   // Of the two servers only the type of the socket differs, which nothing here looks at.
   const app = (tls === undefined ? fastify(options) : fastify({ ...options, https: tls })) as FastifyInstance;
@@ -43,7 +47,7 @@ export async function createApp(
     if (!publicPaths.includes(request.url.split('?')[0] ?? ''))
       request.user = authenticate(request.headers.authorization);
   });
-  app.setErrorHandler((error, request, reply) => answerError(request, reply, toApiError(error, parts.log)));
+  app.setErrorHandler(failed);
   app.setNotFoundHandler((request, reply) =>
     answerError(request, reply, new ApiError('NotFound', 'the server could not find the requested resource')),
   );
