@@ -47,7 +47,7 @@ describe('apply', () => {
       set(agentYaml('good'), agentYaml('bad', '  replica: 2\n  suspend: maybe\n'), 'kind: Agnt\n'),
     );
     expect((await shell.run(['apply', '-f', file])).text).toMatchInlineSnapshot(`
-      "$ agentctl apply -f /tmp/agentctl-cli-24Y1ik/wrong.yaml
+      "$ agentctl apply -f ./wrong.yaml
       error: ./wrong.yaml:12:3: Agent/bad: spec.replica: is no field that is known here; did you mean replicas?
       error: ./wrong.yaml:13:12: Agent/bad: spec.suspend: found "maybe", expected true or false
       error: ./wrong.yaml:15:1: apiVersion: is missing, expected a group and version such as agentctl.dev/v1

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { parseFormat } from '../../src/cli/print/format.ts';
 import { yamlText } from '../../src/cli/print/objects.ts';
+import { progress } from '../../src/cli/print/progress.ts';
 import { table, tableWithWidths } from '../../src/cli/print/table.ts';
 import { displayWidth, oneLine } from '../../src/cli/print/width.ts';
 
@@ -31,7 +32,7 @@ describe('a table', () => {
       ['NAME', 'AGE'],
       ['longer-name', '1s'],
     ]);
-    expect(tableWithWidths([['a', '2s']], '', first.widths).text).toBe('a             2s\n');
+    expect(tableWithWidths([['a', '2s']], { widths: first.widths }).text).toBe('a             2s\n');
   });
   test('lets no cell break the line or drive the terminal', () => {
     expect(oneLine('first\nsecond')).toBe('first...');
@@ -60,4 +61,28 @@ describe('-o', () => {
       expect(() => parseFormat(text, read)).toThrow(/expected|needs a value/);
     },
   );
+});
+
+describe('on a terminal', () => {
+  test('words that a reader looks for are coloured, and the columns stay', () => {
+    const text = table(
+      [
+        ['NAME', 'PHASE', 'AGE'],
+        ['web', 'Failed', '1s'],
+      ],
+      { color: true },
+    );
+    expect(text).toBe('NAME   PHASE    AGE\nweb    \u001b[31mFailed\u001b[39m   1s\n');
+  });
+  test('progress is one line that is written over; in a pipe there is none', () => {
+    const lines: string[] = [];
+    const err = (text: string): void => void lines.push(text);
+    const shown = progress({ terminal: { out: true, err: true, in: true, color: true }, err });
+    shown.show('waiting for web');
+    shown.clear();
+    shown.clear();
+    expect(lines).toEqual(['\r\u001b[Kwaiting for web', '\r\u001b[K']);
+    progress({ terminal: { out: true, err: false, in: true, color: false }, err }).show('nothing');
+    expect(lines).toHaveLength(2);
+  });
 });

@@ -88,15 +88,10 @@ async function runOne(
   };
   const code = await runCli(argv, cli);
   const line = `$ agentctl ${argv.map((word) => (/[\s'"{}]/.test(word) ? `'${word}'` : word)).join(' ')}`;
-  const both = screen.both
+  const text = `${line}\n${screen.both}${code === 0 ? '' : `[exit code ${code}]\n`}`
     .replaceAll(shell.folder, '.')
     .replace(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, '<uid>');
-  return {
-    out: screen.out,
-    err: screen.err,
-    code,
-    text: `${line}\n${both}${code === 0 ? '' : `[exit code ${code}]\n`}`,
-  };
+  return { out: screen.out, err: screen.err, code, text };
 }
 
 /** Runs one line after the other and joins what is seen, for a golden file. */

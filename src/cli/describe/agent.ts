@@ -148,5 +148,5 @@ function driftText({ agent, instances, revisions }: Story): string {
       .filter(({ update }) => update !== 'live')
       .map((change) => [metadata.name, changeLine(change)]);
   });
-  return lines.length === 0 ? '' : section('Drift', table(lines, '  '));
+  return lines.length === 0 ? '' : section('Drift', table(lines, { indent: '  ' }));
 }

@@ -10,7 +10,7 @@ export function fields(entries: readonly Field[], indent = ''): string {
     const lines = value === undefined ? [] : typeof value === 'string' ? [value] : value;
     return lines.map((line, index) => [index === 0 ? `${label}:` : '', line]);
   });
-  return table(rows, indent);
+  return table(rows, { indent });
 }
 
 export const section = (title: string, body: string): string => `${title}:\n${body}`;
@@ -19,7 +19,7 @@ export const tableSection = (
   title: string,
   head: readonly string[],
   rows: readonly (readonly string[])[],
-): string => section(title, table([head, ...rows], '  '));
+): string => section(title, table([head, ...rows], { indent: '  ' }));
 
 export function metadataFields({ metadata }: AnyObject, now: number): Field[] {
   const pairs = (map: Record<string, string> | undefined, separator: string): string[] => {

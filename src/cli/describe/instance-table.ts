@@ -15,7 +15,7 @@ export function instanceTable(instances: readonly Instance[], now: number): stri
     nextText(status, now),
     status.message ?? '',
   ]);
-  return table([head, ...rows], '  ');
+  return table([head, ...rows], { indent: '  ' });
 }
 
 const running = new Set(['Starting', 'Ready', 'Unready', 'Stopping']);

@@ -11,9 +11,11 @@ export function describeSecret(secret: Secret, now: number): string {
       data.length === 0
         ? '  <none>\n'
         : fields(
-            data.map(([key, value]) => [key, `${Buffer.from(value, 'base64').length} bytes`] as const),
+            data.map(([key, value]) => [key, sizeText(Buffer.from(value, 'base64').length)] as const),
             '  ',
           ),
     ),
   ].join('');
 }
+
+const sizeText = (bytes: number): string => (bytes === 1 ? '1 byte' : `${bytes} bytes`);

@@ -41,7 +41,7 @@ export async function events(options: EventsOptions, cli: Cli): Promise<void> {
   const header = [...(wide ? ['NAMESPACE'] : []), 'LAST SEEN', 'TYPE', 'REASON', 'OBJECT', 'MESSAGE'];
   let widths: number[] = [];
   const print = (rows: readonly string[][]): void => {
-    const printed = tableWithWidths(rows, '', widths);
+    const printed = tableWithWidths(rows, { widths, color: cli.terminal.color });
     widths = printed.widths;
     cli.out(printed.text);
   };

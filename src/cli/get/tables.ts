@@ -33,7 +33,7 @@ export async function getTables(
     const body = rows.map((row) => cellsOf(answer.columnDefinitions, row, ask.info, { ...look, showKind }));
     const namespaces = look.allNamespaces === true && ask.info.namespaced;
     const head = headerOf(answer.columnDefinitions, look, namespaces);
-    texts.push(table(look.headers ? [head, ...body] : body));
+    texts.push(table(look.headers ? [head, ...body] : body, { color: cli.terminal.color }));
   }
   cli.out(texts.join('\n'));
   if (texts.length === 0 && failures.length === 0 && look.ignoreNotFound !== true)

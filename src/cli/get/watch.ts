@@ -49,7 +49,7 @@ async function watchTable(
     if (rows.length === 0) return;
     const body = rows.map((row) => cellsOf(columns, row, info, look));
     const whole = begun || !look.headers ? body : [headerOf(columns, look, namespaces), ...body];
-    const printed = tableWithWidths(whole, '', widths);
+    const printed = tableWithWidths(whole, { widths, color: cli.terminal.color });
     widths = printed.widths;
     begun = true;
     cli.out(printed.text);

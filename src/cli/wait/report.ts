@@ -1,6 +1,7 @@
 import type { AnyObject } from '../../api/objects.ts';
 import type { Cli, Client } from '../cli.ts';
 import { exitCode } from '../failure.ts';
+import { progress } from '../print/progress.ts';
 import type { Selected } from '../select.ts';
 import { type Judge, type Outcome, until } from './until.ts';
 
@@ -14,10 +15,25 @@ export async function reportWaits(
   cli: Cli,
 ): Promise<number> {
   const { clock, signal } = cli;
+  const line = progress(cli);
+  const waiting = new Map<string, string>();
+  const tell = (): void => {
+    const [first] = waiting;
+    if (first === undefined) return line.clear();
+    const more = waiting.size > 1 ? ` (and ${waiting.size - 1} more)` : '';
+    line.show(`waiting for ${first[0]}${more}: ${first[1]}`);
+  };
   const outcomes = await Promise.all(
     selected.map(async ({ info, key, text }) => {
-      const outcome = await until(client, info.kind, key, judge, { timeout, clock, signal });
+      const onPending = (why: string): void => {
+        waiting.set(text, why);
+        tell();
+      };
+      const outcome = await until(client, info.kind, key, judge, { timeout, clock, signal, onPending });
+      waiting.delete(text);
+      line.clear();
       if (!signal.aborted) report(text, outcome, done, cli);
+      tell();
       return outcome.result;
     }),
   );

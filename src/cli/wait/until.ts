@@ -17,7 +17,7 @@ export async function until<K extends Kind>(
   kind: K,
   key: ObjectKey,
   judge: Judge<Kinds[K]>,
-  how: { timeout: number; clock: Clock; signal: AbortSignal },
+  how: { timeout: number; clock: Clock; signal: AbortSignal; onPending?: (why: string) => void },
 ): Promise<Outcome> {
   const over = new AbortController();
   const cancel =
@@ -29,6 +29,7 @@ export async function until<K extends Kind>(
     if (judgement === 'met') return { result: 'met' };
     if ('never' in judgement) return { result: 'never', why: judgement.never };
     pending = judgement.pending;
+    how.onPending?.(pending);
     return undefined;
   };
   try {

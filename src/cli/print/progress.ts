@@ -1,0 +1,27 @@
+import type { Cli } from '../cli.ts';
+import { oneLine } from './width.ts';
+
+export interface Progress {
+  /** What is being waited for now. */
+  show(text: string): void;
+  /** Before anything else is printed, and at the end. */
+  clear(): void;
+}
+
+/** One line on standard error that is written over. In a pipe there is none: what is done is printed line by line there. */
+export function progress({ terminal, err }: Pick<Cli, 'terminal' | 'err'>): Progress {
+  if (!terminal.err) return { show() {}, clear() {} };
+  const wipe = '\r\u001b[K';
+  let shown = false;
+  return {
+    show(text) {
+      const line = oneLine(text);
+      err(`${wipe}${line.length > 100 ? `${line.slice(0, 99)}…` : line}`);
+      shown = true;
+    },
+    clear() {
+      if (shown) err(wipe);
+      shown = false;
+    },
+  };
+}
