@@ -19,9 +19,9 @@ export async function reportWaits(
   const waiting = new Map<string, string>();
   const tell = (): void => {
     const [first] = waiting;
-    if (first === undefined) return line.clear();
     const more = waiting.size > 1 ? ` (and ${waiting.size - 1} more)` : '';
-    line.show(`waiting for ${first[0]}${more}: ${first[1]}`);
+    if (first === undefined) line.clear();
+    else line.show(`waiting for ${first[0]}${more}: ${first[1]}`);
   };
   const outcomes = await Promise.all(
     selected.map(async ({ info, key, text }) => {
