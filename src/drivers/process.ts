@@ -5,13 +5,14 @@ import type { Observed } from '../plan/world.ts';
 import { type Cancel, type Clock, sleep } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import { type Driver, DriverError, type Unsupported } from './driver.ts';
+import { createCommandCheck } from './process/command.ts';
 import { environmentOfLiving, execute } from './process/exec.ts';
 import { asDriverError, gone } from './process/failures.ts';
 import { allRefs, clearLeftovers, discard, isRef, removeRef, replaceOthers } from './process/instances.ts';
 import { createLauncher } from './process/launcher.ts';
 import { isCode, type Marks, newestRun, type Run, readMarks, refOf, runNumbers } from './process/layout.ts';
 import { readLogs } from './process/logs.ts';
-import { lives, observeRun } from './process/observe.ts';
+import { lives, present, settledMarks } from './process/observe.ts';
 import { living, readBootId } from './process/proc.ts';
 import { createReaper, isSignal, sendSignal } from './process/reap.ts';
 import { type StartParts, startRun } from './process/start.ts';
@@ -57,7 +58,8 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
   const tracker = createTracker(clock, log);
   const tools = findTools();
   const launcher = createLauncher(tools);
-  const parts: StartParts = { tools, launcher, clock, bootId, root, reap };
+  const checkCommand = createCommandCheck(clock);
+  const parts: StartParts = { tools, launcher, checkCommand, clock, bootId, root, reap };
   const hearers = new Set<(ref: string) => void>();
   const sweeps = new Map<string, Cancel>();
   let cleared: Promise<void> | undefined;
@@ -105,10 +107,7 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
     sweeps.set(ref, cancel);
   };
 
-  const track = async (ref: string, run: Run): Promise<void> => {
-    if (tracker.has(run.folder)) return;
-    const marks = await currentMarks(run);
-    if (marks.main === undefined || marks.exit !== undefined) return;
+  const track = (ref: string, run: Run, marks: Marks): void => {
     const ended = (): void => {
       hint(ref);
       sweepSoon(ref, run, marks);
@@ -119,8 +118,9 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
   /** Undefined where it has just been taken away. */
   const look = async (ref: string, run: Run): Promise<Observed | undefined> => {
     try {
-      const observed = await observeRun(ref, run, bootId);
-      if (observed.state === 'Running' || observed.state === 'Paused') await track(ref, run);
+      const marks = await settledMarks(run, bootId);
+      const observed = await present(ref, run, marks);
+      if (observed.state === 'Running' || observed.state === 'Paused') track(ref, run, marks);
       return observed;
     } catch (error) {
       if (isCode(error, 'ENOENT')) return undefined;
@@ -140,10 +140,11 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
   };
 
   const start: Driver['restart'] = async (ref, spec) => {
-    await startRun(parts, ref, spec);
-    const observed = await mustInspect(ref);
+    const started = await startRun(parts, ref, spec);
+    if (started !== undefined) track(ref, started.run, started.marks);
     hint(ref);
-    return observed;
+    const runs = started?.marks.main !== undefined && living(started.marks.main) !== undefined;
+    return runs ? present(ref, started.run, started.marks) : mustInspect(ref);
   };
 
   /** What ended while no controller was there may have left processes behind. */
@@ -230,7 +231,7 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
         throw new DriverError(
           'Terminal',
           'InvalidSpec',
-          `policy.stop.signal: "${signal}" is no signal of Linux`,
+          `spec.policy.stop.signal: "${signal}" is no signal of Linux`,
         );
       // Until setsid has run it has no group of its own.
       if (!sendSignal(-main.pid, signal)) sendSignal(main.pid, signal);

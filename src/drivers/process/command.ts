@@ -1,5 +1,6 @@
 import { access, constants, open, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import type { Clock } from '../../platform/clock.ts';
 import { DriverError } from '../driver.ts';
 import { isCode } from './layout.ts';
 
@@ -9,15 +10,34 @@ export async function checkWorkingDir(path: string): Promise<void> {
     throw new DriverError(
       'NotStartable',
       'WorkingDirMissing',
-      `template.workingDir: this host has no folder ${path}; create it, or remove the field for a folder of its own`,
+      `spec.template.workingDir: this host has no folder ${path}; create it, or remove the field for a folder of its own`,
     );
 }
 
-/** Throws NotStartable unless the command can be found and executed as execvp would: no run is burnt on a typing error. */
-export async function checkCommand(command: string, path: string, workingDir: string): Promise<void> {
-  const places = command.includes('/')
-    ? [resolve(workingDir, command)]
-    : path.split(':').map((folder) => resolve(workingDir, folder, command));
+export type CheckCommand = (command: string, path: string, workingDir: string) => Promise<void>;
+
+/** How long a command that was found is taken to be there: a hundred starts at once look for it once. */
+const foundForMs = 1000;
+
+/**
+ * Throws NotStartable unless the command can be found and executed as execvp would: no run is burnt on a typing error.
+ */
+export function createCommandCheck(clock: Clock): CheckCommand {
+  const found = new Map<string, { until: number; check: Promise<void> }>();
+  return (command, path, workingDir) => {
+    const folders = command.includes('/') ? [''] : path.split(':');
+    const places = folders.map((folder) => resolve(workingDir, folder, command));
+    const key = places.join(':');
+    const known = found.get(key);
+    if (known !== undefined && clock.now() < known.until) return known.check;
+    const check = findCommand(command, path, places);
+    found.set(key, { until: clock.now() + foundForMs, check });
+    check.catch(() => found.delete(key));
+    return check;
+  };
+}
+
+async function findCommand(command: string, path: string, places: readonly string[]): Promise<void> {
   let refused: string | undefined;
   for (const place of places) {
     const found = await look(place);
@@ -28,10 +48,10 @@ export async function checkCommand(command: string, path: string, workingDir: st
     'NotStartable',
     'CommandNotFound',
     refused !== undefined
-      ? `template.command: ${refused} is no executable file; chmod +x it, or name another`
+      ? `spec.template.command: ${refused} is no executable file; chmod +x it, or name another`
       : command.includes('/')
-        ? `template.command: this host has no file ${places[0]}; install it, or correct the path`
-        : `template.command: "${command}" is in none of the folders of PATH (${path}); install it, give its absolute path, or set PATH in template.env`,
+        ? `spec.template.command: this host has no file ${places[0]}; install it, or correct the path`
+        : `spec.template.command: "${command}" is in none of the folders of PATH (${path}); install it, give its absolute path, or set PATH in spec.template.env`,
   );
 }
 
@@ -52,7 +72,7 @@ async function checkInterpreter(command: string, place: string): Promise<void> {
   throw new DriverError(
     'NotStartable',
     'CommandNotFound',
-    `template.command: the script ${place} ("${command}") asks for the interpreter ${interpreter}, which this host lacks; install it`,
+    `spec.template.command: the script ${place} ("${command}") asks for the interpreter ${interpreter}, which this host lacks; install it`,
   );
 }
 

@@ -16,7 +16,7 @@ export function environmentOf(spec: RunSpec, user: User | undefined): Record<str
     throw new DriverError(
       'Terminal',
       'InvalidSpec',
-      `the environment variable "${reserved}" cannot be passed to a process through a shell; rename it in template.env, or the key that envFrom takes it from`,
+      `the environment variable "${reserved}" cannot be passed to a process through a shell; rename it in spec.template.env, or the key that envFrom takes it from`,
     );
   return {
     ...base,

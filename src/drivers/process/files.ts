@@ -41,5 +41,5 @@ const outside = (path: string): DriverError =>
   new DriverError(
     'Terminal',
     'InvalidSpec',
-    `template.files: "${path}" must be relative and stay in the working directory of the process`,
+    `spec.template.files: "${path}" must be relative and stay in the working directory of the process`,
   );

@@ -12,7 +12,7 @@ import type { Tools } from './tools.ts';
  */
 export interface Launcher {
   /** Asks for a shim, which then lives on by itself. `onFailure` is called where it surely does not come. */
-  launch(start: ShimStart, onFailure: (error: DriverError) => void): void;
+  launch(start: ShimStart, onFailure: OnFailure): void;
   /** The shell ends; what it has started does not. */
   close(): void;
 }
@@ -20,16 +20,32 @@ export interface Launcher {
 export function createLauncher(tools: Tools): Launcher {
   let shell: Shell | undefined;
   let count = 0;
+  let queue: { start: ShimStart; onFailure: OnFailure }[] = [];
+
+  /** What is asked for at the same time goes in one piece, so that one mkfifo makes all the FIFOs. */
+  const flush = (): void => {
+    const batch = queue;
+    queue = [];
+    shell ??= openShell(tools, () => {
+      shell = undefined;
+    });
+    const fifos = batch.filter(({ start }) => start.isNew).map(({ start }) => quote(start.fifo));
+    let text =
+      fifos.length === 0 ? '' : `{ ${tools.mkfifo} -m 600 ${fifos.join(' ')} </dev/null >/dev/null; }\n`;
+    for (const { start, onFailure } of batch) {
+      count += 1;
+      text += request(tools, start, count);
+      shell.expect(count, onFailure);
+    }
+    shell.write(text);
+  };
 
   return {
     launch(start, onFailure) {
       const refused = unfit(start);
       if (refused !== undefined) return onFailure(refused);
-      shell ??= openShell(tools, () => {
-        shell = undefined;
-      });
-      count += 1;
-      shell.run(count, request(tools, start, count), onFailure);
+      if (queue.length === 0) setImmediate(flush);
+      queue.push({ start, onFailure });
     },
     close() {
       shell?.close();
@@ -37,17 +53,24 @@ export function createLauncher(tools: Tools): Launcher {
   };
 }
 
+type OnFailure = (error: DriverError) => void;
+
+/** In the shell's environment, and not in those of its children: tells it from a process that cleared its own. */
+const marker = 'AGENTCTL_LAUNCHER';
+
 interface Shell {
-  run(id: number, text: string, onFailure: (error: DriverError) => void): void;
+  /** The request with that number is about to be written. */
+  expect(id: number, onFailure: OnFailure): void;
+  write(text: string): void;
   close(): void;
 }
 
 function openShell(tools: Tools, onEnd: () => void): Shell {
-  const waiting = new Map<number, (error: DriverError) => void>();
+  const waiting = new Map<number, OnFailure>();
   const [program, ...args] = closing(tools, inheritableFiles());
   const child: ChildProcessByStdio<Writable, Readable, null> = spawn(program, args, {
     cwd: '/',
-    env: {},
+    env: { [marker]: '1' },
     detached: true,
     stdio: ['pipe', 'pipe', 'ignore'],
   });
@@ -74,12 +97,10 @@ function openShell(tools: Tools, onEnd: () => void): Shell {
   child.unref();
   // Neither keeps the controller from ending.
   for (const stream of [child.stdin, child.stdout]) if (stream instanceof Socket) stream.unref();
-  child.stdin.write(`agentctl_shim=${quote(shimScript)}\n`);
+  child.stdin.write(`unset ${marker}; agentctl_shim=${quote(shimScript)}\n`);
   return {
-    run(id, text, onFailure) {
-      waiting.set(id, onFailure);
-      child.stdin.write(text);
-    },
+    expect: (id, onFailure) => waiting.set(id, onFailure),
+    write: (text) => child.stdin.write(text),
     close: () => child.stdin.end(),
   };
 }
@@ -88,7 +109,7 @@ function openShell(tools: Tools, onEnd: () => void): Shell {
 function closing(tools: Tools, files: readonly number[]): [string, ...string[]] {
   if (files.length === 0 || tools.bash === undefined) return [tools.sh];
   const closes = files.map((file) => `${file}>&-`).join(' ');
-  return [tools.bash, '--norc', '-c', `exec ${closes}; exec ${tools.env} -i ${tools.sh}`];
+  return [tools.bash, '--norc', '-c', `exec ${closes}; exec ${tools.env} -i ${marker}=1 ${tools.sh}`];
 }
 
 /**
@@ -115,7 +136,11 @@ function unfit(start: ShimStart): DriverError | undefined {
   const texts = [...start.command, ...Object.entries(start.env).map(([name, value]) => `${name}=${value}`)];
   const sizes = texts.map((text) => Buffer.byteLength(text) + 1);
   const refuse = (why: string): DriverError =>
-    new DriverError('Terminal', 'InvalidSpec', `${why}; shorten or correct template.args, env and envFrom`);
+    new DriverError(
+      'Terminal',
+      'InvalidSpec',
+      `${why}; shorten or correct spec.template.args, env and envFrom`,
+    );
   if (texts.some((text) => text.includes('\0'))) return refuse('an argument or variable holds a NUL byte');
   if (sizes.some((size) => size > limits.one))
     return refuse('an argument or variable is longer than the 128 KiB that Linux allows');

@@ -85,19 +85,21 @@ export async function readMeta(folder: string): Promise<RunMeta | undefined> {
 
 export async function readMarks(folder: string): Promise<Marks> {
   const marks: Marks = { claimed: false };
-  for (const file of (await namesIn(folder)) ?? []) {
-    const [sort, first, second] = file.split('.');
-    if (sort === 'claim') marks.claimed = true;
-    else if (sort === 'shim') marks.shim = { pid: Number(first), start: Number(second) };
-    else if (sort === 'pid') marks.main = { pid: Number(first), start: Number(second) };
-    else if (sort === 'exit' && (marks.exit === undefined || second === undefined))
-      marks.exit = {
-        file,
-        code: Number(first),
-        by: second === 'lost' || second === 'reboot' ? second : 'shim',
-      };
-  }
+  for (const file of (await namesIn(folder)) ?? []) addMark(marks, file);
   return marks;
+}
+
+export function addMark(marks: Marks, file: string): void {
+  const [sort, first, second] = file.split('.');
+  if (sort === 'claim') marks.claimed = true;
+  else if (sort === 'shim') marks.shim = { pid: Number(first), start: Number(second) };
+  else if (sort === 'pid') marks.main = { pid: Number(first), start: Number(second) };
+  else if (sort === 'exit' && (marks.exit === undefined || second === undefined))
+    marks.exit = {
+      file,
+      code: Number(first),
+      by: second === 'lost' || second === 'reboot' ? second : 'shim',
+    };
 }
 
 export const markTime = async (folder: string, file: string): Promise<number> =>

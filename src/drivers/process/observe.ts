@@ -5,25 +5,23 @@ import type { Observed, ObservedExit } from '../../plan/world.ts';
 import { isCode, type Marks, markTime, type Run, readMarks } from './layout.ts';
 import { living } from './proc.ts';
 
-/** A run as it is now. Its folder may go at any moment: then this throws ENOENT. */
-export async function observeRun(ref: string, run: Run, bootId: string): Promise<Observed> {
-  const { meta } = run;
-  const marks = await settledMarks(run, bootId);
+/** The marks say all that is not in the metadata, but the times. The run's folder may go at any moment: ENOENT. */
+export async function present(ref: string, run: Run, { main, exit }: Marks): Promise<Observed> {
+  const { identity, bootId } = run.meta;
   const about = {
     ref,
-    instanceUid: meta.identity.uid,
-    namespace: meta.identity.namespace,
-    instance: meta.identity.instance,
-    agent: meta.identity.agent,
+    instanceUid: identity.uid,
+    namespace: identity.namespace,
+    instance: identity.instance,
+    agent: identity.agent,
     run: run.number,
-    revision: meta.identity.revision,
-    controllerVersion: meta.identity.controllerVersion,
+    revision: identity.revision,
+    controllerVersion: identity.controllerVersion,
   };
-  const { main, exit } = marks;
   // Before the main process has left its mark the program does not run yet.
   if (main === undefined) return { ...about, state: 'Created' };
   const started = {
-    startId: `${meta.bootId}:${main.pid}:${main.start}`,
+    startId: `${bootId}:${main.pid}:${main.start}`,
     startedAt: await markTime(run.folder, `pid.${main.pid}.${main.start}`),
   };
   if (exit !== undefined)
@@ -35,7 +33,7 @@ export async function observeRun(ref: string, run: Run, bootId: string): Promise
  * The marks, with the exit that nobody else will write any more: the host was started anew, or the shim was killed
  * and the main process has ended since. It is written down once, so that its time stays.
  */
-async function settledMarks(run: Run, bootId: string): Promise<Marks> {
+export async function settledMarks(run: Run, bootId: string): Promise<Marks> {
   const marks = await readMarks(run.folder);
   if (marks.main === undefined || marks.exit !== undefined) return marks;
   const rebooted = run.meta.bootId !== bootId;

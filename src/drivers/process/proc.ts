@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 
 /** Names one process of this boot for good: a pid may be reused, but not with the same start time. */
@@ -111,11 +111,19 @@ function variable(environment: Buffer, name: string): string | undefined {
   return environment.toString('latin1', at + key.length, end < 0 ? undefined : end);
 }
 
-/** Undefined where the process is gone or belongs to another user. */
+/** What readProc reads into: nothing is made for a file of /proc, of which a look at all processes reads hundreds. */
+const space = Buffer.allocUnsafeSlow(256 * 1024);
+
+/** Valid until the next call; undefined where the process is gone or belongs to another user. */
 function readProc(path: string): Buffer | undefined {
+  let file: number | undefined;
   try {
-    return readFileSync(`/proc/${path}`);
+    file = openSync(`/proc/${path}`, 'r');
+    const length = readSync(file, space, 0, space.length, 0);
+    return length < space.length ? space.subarray(0, length) : readFileSync(file);
   } catch {
     return undefined;
+  } finally {
+    if (file !== undefined) closeSync(file);
   }
 }

@@ -43,7 +43,7 @@ export function createReaper(clock: Clock): Reap {
       const all = await look();
       left = victims(all, prey);
       clean = left.length === 0 ? clean + 1 : 0;
-      if (clean === (all.some(({ bare }) => bare) ? cleanLooks : 1)) return;
+      if (clean >= (all.some((one) => mayBecomeOurs(one, prey)) ? cleanLooks : 1)) return;
       // After the look, since it takes their parents from others. One call ends a whole group: nothing forks away.
       if (prey.main !== undefined && living(prey.main)?.group === prey.main.pid) sendKill(-prey.main.pid);
       for (const victim of left) if (living(victim) !== undefined) sendKill(victim.pid);
@@ -57,6 +57,9 @@ export function createReaper(clock: Clock): Reap {
     );
   };
 }
+
+const mayBecomeOurs = (candidate: ScannedProcess, { main }: Prey): boolean =>
+  candidate.bare && !isDead(candidate) && candidate.start >= (main?.start ?? 0);
 
 /** Which of all processes are the instance's, without the spared. */
 export function victims(all: readonly ScannedProcess[], prey: Prey): ScannedProcess[] {

@@ -6,7 +6,7 @@ const readSelf = `read -r agentctl_pid ${'agentctl_x '.repeat(20)}agentctl_start
 
 /**
  * Runs one run to its end and leaves marks of it (see layout.ts). In a session of its own, as the launcher makes it.
- * $1: the folder of the marks. $2, $3: the output files. $4: the FIFO. $5: mkfifo. $6: the working folder.
+ * $1: the folder of the marks. $2, $3: the output files. $4: the FIFO. $5: mkfifo, should there be none. $6: the working folder.
  * The rest: the command, which makes its own session.
  * - The claim comes first: of two shims for one run, one ends here.
  * - The command runs in the foreground: a shell makes background commands ignore SIGINT.
@@ -20,7 +20,7 @@ set -C
 set +C
 ${readSelf}
 : >"$1/shim.$agentctl_pid.$agentctl_start"
-[ -p "$4" ] || "$5" "$4" || exit
+[ -p "$4" ] || "$5" "$4" || [ -p "$4" ] || exit
 (
 ${readSelf}
 exec <>"$4" >>"$2" 2>>"$3"
@@ -44,6 +44,8 @@ export interface ShimStart {
   out: string;
   err: string;
   fifo: string;
+  /** The FIFO is still to be made. */
+  isNew: boolean;
   command: readonly string[];
   env: Readonly<Record<string, string>>;
   workingDir: string;

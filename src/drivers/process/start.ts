@@ -3,12 +3,21 @@ import { chmod, chown, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../platform/clock.ts';
 import { DriverError, type RunSpec } from '../driver.ts';
-import { checkCommand, checkWorkingDir } from './command.ts';
+import { type CheckCommand, checkWorkingDir } from './command.ts';
 import { environmentOf } from './environment.ts';
 import { asDriverError, setupFailed } from './failures.ts';
 import { writeFiles } from './files.ts';
 import type { Launcher } from './launcher.ts';
-import { type Marks, outputFile, readMarks, readMeta, runFolder, writeMeta } from './layout.ts';
+import {
+  addMark,
+  type Marks,
+  outputFile,
+  type Run,
+  readMarks,
+  readMeta,
+  runFolder,
+  writeMeta,
+} from './layout.ts';
 import { living } from './proc.ts';
 import type { Reap } from './reap.ts';
 import type { Tools } from './tools.ts';
@@ -17,6 +26,7 @@ import { asUser, checkReachable, findUser, type User } from './user.ts';
 export interface StartParts {
   tools: Tools;
   launcher: Launcher;
+  checkCommand: CheckCommand;
   clock: Clock;
   bootId: string;
   /** The folder of all instances. */
@@ -24,60 +34,72 @@ export interface StartParts {
   reap: Reap;
 }
 
+/** A run that was just started, and the marks that it has left so far. */
+export interface Started {
+  run: Run;
+  marks: Marks;
+}
+
 /**
- * Carries out one run in `ref`, once: a run that has begun is left as it is, whoever began it. Whatever fails
- * leaves nothing half-made.
+ * Carries out one run in `ref`, once: a run that has begun is left as it is, whoever began it, and undefined is
+ * returned. Whatever fails leaves nothing half-made.
  */
-export async function startRun(parts: StartParts, ref: string, spec: RunSpec): Promise<void> {
+export async function startRun(parts: StartParts, ref: string, spec: RunSpec): Promise<Started | undefined> {
   const folder = runFolder(ref, spec.identity.run);
-  if (await hasBegun(parts, folder, spec)) return;
   try {
-    await begin(parts, ref, spec, await prepare(parts, ref, spec));
+    const made = await mkdir(folder, { recursive: true, mode: 0o700 });
+    if (made === undefined && (await hasBegun(parts, folder, spec))) return undefined;
+    return await begin(parts, ref, await prepare(parts, ref, spec));
   } catch (error) {
-    if (await hasBegun(parts, folder, spec)) return;
+    if (await hasBegun(parts, folder, spec)) return undefined;
     await rm(folder, { recursive: true, force: true });
     throw asDriverError(error);
   }
 }
 
 interface Prepared {
+  run: Run;
   env: Record<string, string>;
   workingDir: string;
   command: string[];
+  isNew: boolean;
 }
 
 async function prepare(parts: StartParts, ref: string, spec: RunSpec): Promise<Prepared> {
   const [program, ...args] = [...(spec.command ?? []), ...(spec.args ?? [])];
   if (program === undefined)
-    throw new DriverError('Terminal', 'InvalidSpec', 'template.command: a process needs the program to run');
+    throw new DriverError(
+      'Terminal',
+      'InvalidSpec',
+      'spec.template.command: a process needs the program to run',
+    );
   const user = spec.user === undefined ? undefined : await findUser(spec.user);
   const env = environmentOf(spec, user);
   const change = user === undefined ? [] : asUser(parts.tools, user);
   const workingDir = spec.workingDir ?? join(ref, 'work');
   if (spec.workingDir !== undefined) await checkWorkingDir(workingDir);
-  await mkdir(join(ref, 'work'), { recursive: true, mode: 0o700 });
+  const made = await mkdir(join(ref, 'work'), { recursive: true, mode: 0o700 });
   if (user !== undefined && change.length > 0) await handOver(parts.root, ref, user, workingDir);
-  await mkdir(runFolder(ref, spec.identity.run), { recursive: true, mode: 0o700 });
   await writeFiles(workingDir, spec.files, user);
-  await checkCommand(program, env.PATH ?? '', workingDir);
-  await writeMeta(runFolder(ref, spec.identity.run), {
-    identity: spec.identity,
-    bootId: parts.bootId,
-    workingDir,
-    user: spec.user,
-  });
-  return { env, workingDir, command: [...change, program, ...args] };
+  await parts.checkCommand(program, env.PATH ?? '', workingDir);
+  const { identity } = spec;
+  const folder = runFolder(ref, identity.run);
+  // A claim that was given up took the folder with it.
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const meta = { identity, bootId: parts.bootId, workingDir, user: spec.user };
+  await writeMeta(folder, meta);
+  const run = { number: identity.run, folder, meta };
+  return { run, env, workingDir, command: [...change, program, ...args], isNew: made !== undefined };
 }
 
-async function begin(parts: StartParts, ref: string, spec: RunSpec, prepared: Prepared): Promise<void> {
-  const run = spec.identity.run;
-  const marks = runFolder(ref, run);
-  const waiting = awaitStart(parts.clock, marks);
-  const [out, err] = [outputFile(ref, run, 'out'), outputFile(ref, run, 'err')];
-  parts.launcher.launch({ marks, out, err, fifo: join(ref, 'in'), ...prepared }, waiting.fail);
-  const { main } = await waiting.done.finally(waiting.stop);
-  if (main !== undefined) return;
-  throw await setupFailed(ref);
+async function begin(parts: StartParts, ref: string, prepared: Prepared): Promise<Started> {
+  const { run, ...rest } = prepared;
+  const waiting = awaitStart(parts.clock, run.folder);
+  const [out, err] = [outputFile(ref, run.number, 'out'), outputFile(ref, run.number, 'err')];
+  parts.launcher.launch({ ...rest, marks: run.folder, out, err, fifo: join(ref, 'in') }, waiting.fail);
+  const marks = await waiting.done.finally(waiting.stop);
+  if (marks.main === undefined) throw await setupFailed(ref);
+  return { run, marks };
 }
 
 /**
@@ -112,6 +134,11 @@ interface Waiting {
 function awaitStart(clock: Clock, folder: string): Waiting {
   const { promise, resolve, reject } = Promise.withResolvers<Marks>();
   const deadline = clock.now() + startLimitMs;
+  const seen: Marks = { claimed: false };
+  const watcher = watchNames(folder, (name) => {
+    addMark(seen, name);
+    if (seen.main !== undefined || seen.exit !== undefined) resolve(seen);
+  });
   const read = async (): Promise<void> => {
     const marks = await readMarks(folder);
     if (marks.main !== undefined || marks.exit !== undefined || clock.now() >= deadline)
@@ -119,13 +146,9 @@ function awaitStart(clock: Clock, folder: string): Waiting {
     // A shim that has ended has left all its marks: a second look is the last word.
     if (marks.shim !== undefined && living(marks.shim) === undefined) resolve(await readMarks(folder));
   };
-  const look = (): void => void read().catch(reject);
-  const watcher = watchNames(folder, (name) => {
-    if (name.startsWith('pid.') || name.startsWith('exit.')) look();
-  });
-  // For where there is no watcher, and for shims that end without a word.
+  // For where there is no watcher, for marks that came before it, and for shims that end without a word.
   let cancel = clock.after(pollMs, function again() {
-    look();
+    read().catch(reject);
     cancel = clock.after(pollMs, again);
   });
   const stop = (): void => {

@@ -14,7 +14,6 @@ export interface Tracked {
 }
 
 export interface Tracker {
-  has(marks: string): boolean;
   add(tracked: Tracked): void;
   forget(ref: string): void;
   close(): void;
@@ -62,7 +61,6 @@ export function createTracker(clock: Clock, log: Log): Tracker {
   };
 
   return {
-    has: (marks) => all.has(marks),
     add(tracked) {
       if (all.has(tracked.marks)) return;
       all.set(tracked.marks, { ...tracked, watcher: startWatcher(tracked.marks) });

@@ -11,7 +11,7 @@ export interface Host {
 export function unsupportedFields(spec: AgentSpec, host: Host): string[] {
   const template = spec.template;
   const reasons: string[] = [];
-  const refuse = (field: string, why: string): void => void reasons.push(`template.${field}: ${why}`);
+  const refuse = (field: string, why: string): void => void reasons.push(`spec.template.${field}: ${why}`);
 
   if (template.image !== undefined)
     refuse('image', 'a process has no image; remove it or choose a container Runtime');
@@ -19,7 +19,7 @@ export function unsupportedFields(spec: AgentSpec, host: Host): string[] {
   if ((template.volumes ?? []).length > 0)
     refuse(
       'volumes',
-      'a process sees the host as it is; name host paths in the command, or use template.files',
+      'a process sees the host as it is; name host paths in the command, or use spec.template.files',
     );
   if ((template.volumeMounts ?? []).length > 0) refuse('volumeMounts', 'nothing is mounted for a process');
   for (const limit of ['cpu', 'memory', 'pids'] as const)
@@ -28,7 +28,10 @@ export function unsupportedFields(spec: AgentSpec, host: Host): string[] {
   if (template.readOnlyRootFilesystem)
     refuse('readOnlyRootFilesystem', 'a process uses the file system of the host; use a container Runtime');
   if (template.security !== undefined)
-    refuse('security', 'a process has the rights of its user; set template.user or use a container Runtime');
+    refuse(
+      'security',
+      'a process has the rights of its user; set spec.template.user or use a container Runtime',
+    );
   const network = template.network;
   if (network !== undefined && (network.mode !== 'Host' || network.name !== undefined))
     refuse('network', 'a process uses the network of the host; remove it or set mode: Host');

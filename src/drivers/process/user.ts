@@ -38,7 +38,7 @@ export function asUser(tools: Tools, user: User): string[] {
     throw new DriverError(
       'Terminal',
       'InvalidSpec',
-      'template.user: only a controller that runs as root, on a host with setpriv, can change the user',
+      'spec.template.user: only a controller that runs as root, on a host with setpriv, can change the user',
     );
   return [
     tools.setpriv,
@@ -59,7 +59,7 @@ export async function checkReachable(user: User, workingDir: string): Promise<vo
       throw new DriverError(
         'NotStartable',
         'WorkingDirMissing',
-        `the user of template.user cannot enter ${folder}, which is above the working directory ${workingDir}; set template.workingDir to a folder that it can reach, or start the controller with another --state-dir`,
+        `the user of spec.template.user cannot enter ${folder}, which is above the working directory ${workingDir}; set spec.template.workingDir to a folder that it can reach, or start the controller with another --state-dir`,
       );
     if (folder === dirname(folder)) return;
   }
@@ -71,7 +71,7 @@ const missing = (what: string, name: string): DriverError =>
   new DriverError(
     'NotStartable',
     'UserMissing',
-    `template.user: this host has no ${what} "${name}"; create it or name another`,
+    `spec.template.user: this host has no ${what} "${name}"; create it or name another`,
   );
 
 async function table(file: string): Promise<string[][]> {

@@ -43,7 +43,7 @@ const refused: [string, Partial<Template>][] = [
 test.each(refused)('template.%s is refused with a reason: %o', (field, template) => {
   const reasons = unsupportedFields(specOf(template), { canSwitchUser: false });
   expect(reasons).toHaveLength(1);
-  expect(reasons[0]?.startsWith(`template.${field}: `)).toBe(true);
+  expect(reasons[0]?.startsWith(`spec.template.${field}: `)).toBe(true);
 });
 
 const honoured: [string, Partial<Template>][] = [
