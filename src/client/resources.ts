@@ -28,6 +28,7 @@ export interface Resources {
     object: Kinds[K],
     options?: WriteOptions & { subresource?: 'status' },
   ): Promise<Kinds[K]>;
+  /** With the subresource `scale` the patch is one of an autoscaling/v1 Scale; the answer is the object still. */
   patch<K extends Kind>(
     kind: K,
     key: ObjectKey,

@@ -1,3 +1,4 @@
+import { withDefaults } from '../api/defaults.ts';
 import { ApiError } from '../api/errors.ts';
 import type { KindInfo } from '../api/kinds.ts';
 import type { ObjectKey } from '../api/objects.ts';
@@ -21,12 +22,19 @@ export class Records {
     this.store = store;
   }
 
-  /** Reads all objects once, for the index of owners; whoever follows looks at each, for what the last process left undone. */
+  /**
+   * Reads all objects once: for the index of owners; to fill in defaults that are newer than an object; and so that
+   * whoever follows finishes what the last process left undone.
+   */
   async start(infos: readonly KindInfo[], followers: Followers): Promise<void> {
     const objects: [string, AnyResource][] = [];
     for (const info of infos) {
       const { rows } = await this.store.list(prefixOf(info));
-      for (const row of rows) objects.push([row.key, decodeRow(row)]);
+      for (const row of rows) {
+        const object = decodeRow(row);
+        const whole = withDefaults(info.schema, object);
+        objects.push([row.key, whole === object ? object : await this.write(info, whole, object)]);
+      }
     }
     for (const [key, object] of objects) this.owners.set(key, object);
     this.#followers = followers;

@@ -1,5 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { New, Revision, Secret } from '../../src/api/objects.ts';
+import { randomIds } from '../../src/platform/ids.ts';
+import { silentLog } from '../../src/platform/log.ts';
+import { createRegistry } from '../../src/registry/registry.ts';
 import { harness } from './harness.ts';
 
 const key = { namespace: 'default', name: 'a' };
@@ -118,6 +121,28 @@ describe('any object', () => {
     const body = { ...configMap, datta: { a: '1' } };
     await registry.create('ConfigMap', {}, body, { warn: (warning) => warnings.push(warning) });
     expect(warnings).toEqual(['unknown field "datta" (did you mean data?)']);
+  });
+
+  test('that an older version wrote gets the defaults of now at the start, and is else as it was', async () => {
+    const { client, store, clock } = await harness();
+    const spec = { template: { command: ['x'] } };
+    const made = await client.create('Agent', {
+      apiVersion: 'agentctl.dev/v1',
+      kind: 'Agent',
+      metadata,
+      spec,
+    });
+    const path = '/agentctl.dev/agents/default/a';
+    const old = { ...made, spec: { ...spec, fromTomorrow: true } };
+    const row = await store.get(path);
+    await store.put(path, JSON.stringify(old), row?.modRevision ?? 0);
+    const registry = await createRegistry({ store, clock, ids: randomIds, log: silentLog });
+    const now = await registry.get('Agent', key);
+    expect(now.spec).toEqual({ ...made.spec, fromTomorrow: true });
+    expect(now.metadata).toMatchObject({ uid: made.metadata.uid, generation: 1 });
+    const { resourceVersion } = now.metadata;
+    const again = await createRegistry({ store, clock, ids: randomIds, log: silentLog });
+    expect((await again.get('Agent', key)).metadata.resourceVersion).toBe(resourceVersion);
   });
 
   test('has no subresource that its kind does not have', async () => {
