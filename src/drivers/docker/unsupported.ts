@@ -5,11 +5,11 @@ import { isUnder } from './files.ts';
 /** Symbolic links are followed at the start, by the driver. */
 export const unsupportedByDocker: Unsupported = ({ template }, { allowHostPaths }) => {
   const reasons: string[] = [];
-  const refuse = (field: string, why: string): void => void reasons.push(`template.${field}: ${why}`);
+  const refuse = (field: string, why: string): void => void reasons.push(`spec.template.${field}: ${why}`);
   const relative = (path: string | undefined): boolean => path !== undefined && !path.startsWith('/');
 
   if (template.image === undefined) refuse('image', 'a container needs one; or choose the Runtime process');
-  for (const [index, { path }] of (template.files ?? []).entries()) {
+  for (const [index, { path }] of (spec.template.files ?? []).entries()) {
     if (relative(path) || path.endsWith('/'))
       refuse(`files[${index}].path`, 'must be the absolute path of a file');
   }
