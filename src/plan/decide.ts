@@ -1,5 +1,6 @@
 import { endWait } from './backoff.ts';
 import { clearStrays, removalWaits, removeAll } from './dismantle.ts';
+import { sentence } from './instant.ts';
 import { holdsPlace } from './place.ts';
 import { startDeadline } from './ready.ts';
 import { dueRestart } from './schedule.ts';
@@ -96,15 +97,21 @@ function keep(turn: Turn, turnover: Turnover) {
 function update(turn: Turn, turnover: Turnover): boolean {
   const { outdated } = turn;
   if (outdated === undefined) return false;
-  const { open } = updateGate(turn);
-  if (!open) return false;
+  const { open, waits } = updateGate(turn);
+  if (!open) return waitForUpdate(turn, waits);
   if (turn.ready) {
-    if (turnover.left <= 0) return false;
+    if (turnover.left <= 0) return waitForUpdate(turn, 'It is replaced when the others are Ready');
     turnover.left -= 1;
   }
   const then = outdated.cause === 'RolloutRestart' ? 'Restart' : 'Replace';
   beginStop(turn, outdated.cause, outdated.message, then);
   return true;
+}
+
+function waitForUpdate(turn: Turn, waits: string): false {
+  const { phase: current = 'Ready', message = '' } = turn.next;
+  phase(turn, current, 'AwaitingUpdate', `${message} It is outdated. ${waits}.`);
+  return false;
 }
 
 /** OnDemand: stops what has been idle for Policy.onDemand.keepalive. */
@@ -189,7 +196,7 @@ function offlineText(turn: Turn, removing: boolean): string {
   const { runtime } = turn.context.world;
   const { name } = turn.object.spec.runtimeRef;
   const own = !('missing' in runtime) && runtime.object.metadata.name === name ? runtime.health : undefined;
-  const why = own !== undefined && own.state !== 'Online' ? `: ${own.message}` : '.';
+  const why = own !== undefined && own.state !== 'Online' ? `: ${sentence(own.message)}` : '.';
   const next = removing
     ? ' Its deletion waits for that; agentctl delete --force gives it up.'
     : ' It keeps its place, and is not started elsewhere.';

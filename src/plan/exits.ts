@@ -14,7 +14,7 @@ export function takeEnd(turn: Turn) {
   const run = next.run.number;
   const stopped = next.stop?.run === run;
   if (turn.state === 'Running' && container === undefined) {
-    const message = 'Its container is gone, and not by agentctl.';
+    const message = 'Its container was removed outside agentctl.';
     end(turn, { run, finishedAt: nowText(turn), cause: stopped ? 'Stop' : 'Lost', message });
   } else if (turn.state === 'Running' && container?.state === 'Exited') {
     const { exit } = container;
@@ -69,13 +69,13 @@ export function exitText({ run, code, signal, oomKilled, cause, message }: LastE
   const detail = message === undefined || message === '' ? '' : `: ${message}`;
   switch (cause) {
     case 'Lost':
-      return `Run ${run} was lost${detail}`;
+      return `Run ${run} was lost. ${message ?? ''}`.trimEnd();
     case 'StartFailed':
       return `Run ${run} could not be started${detail}`;
     case 'Stop':
       return `Run ${run} was stopped${codeText(code, signal, oomKilled)}.`;
     case 'Runtime':
-      return `Run ${run} ended with its Runtime${codeText(code, signal, oomKilled)}; this is no failure.`;
+      return `Run ${run} ended${codeText(code, signal, oomKilled)} since its Runtime stopped; this is no failure.`;
     case 'Agent':
       return `Run ${run} ended${codeText(code, signal, oomKilled)}${detail === '' ? '.' : detail}`;
   }

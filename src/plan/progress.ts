@@ -20,13 +20,18 @@ export function progress(context: Context, wanted: readonly Part[], actions: rea
   if (refusal !== undefined)
     return { type, status: 'False', reason: refusal.reason, message: refusal.message };
   const turns = wanted.map(({ turn }) => turn);
-  const coming = wanted.filter(({ desire, turn }) => desire.is === 'Running' && !settled(turn)).length;
+  const coming = wanted.filter(({ desire, turn }) => desire.is === 'Running' && moving(turn)).length;
+  const held = turns.find(heldUp);
   const going = wanted.filter(({ desire, turn }) => desire.is !== 'Running' && alive(turn)).length;
   const waiting = turns.find(
     (turn) => alive(turn) && turn.next.stop === undefined && turn.outdated !== undefined,
   );
   const scaling = wanted.length < replicas || world.instances.length > wanted.length;
   if (coming === 0 && going === 0 && !scaling) {
+    if (held !== undefined) {
+      const { reason = 'Queued', message = '' } = held.next;
+      return { type, status: 'False', reason, message: `${held.name}: ${message}` };
+    }
     if (waiting === undefined)
       return { type, status: 'False', reason: 'Complete', message: 'Nothing is left to do.' };
     const { waits } = updateGate(waiting);
@@ -38,7 +43,7 @@ export function progress(context: Context, wanted: readonly Part[], actions: rea
       type,
       status: 'False',
       reason: exceededReason,
-      message: `Revision ${context.revision.name} did not become Ready within ${context.settings.update.progressDeadline / 1000} s. Go back with agentctl rollout undo, or change the spec.`,
+      message: exceededText(context),
     };
   const updating =
     actions.some(({ type }) => type === 'CreateRevision') ||
@@ -48,9 +53,24 @@ export function progress(context: Context, wanted: readonly Part[], actions: rea
   return { type, status: 'True', reason, message: `${ready} of ${replicas} instances are Ready.` };
 }
 
-/** Ready, or ended for good by its own policy. */
-const settled = ({ next }: Turn): boolean =>
-  next.phase === 'Ready' || next.phase === 'Completed' || next.phase === 'Failed';
+/** On its way to Ready: not there yet, not ended for good by its own policy, and not held up by others. */
+const moving = (turn: Turn): boolean =>
+  turn.next.phase !== 'Ready' &&
+  turn.next.phase !== 'Completed' &&
+  turn.next.phase !== 'Failed' &&
+  !heldUp(turn);
+
+/** Waits for its Runtime, which says nothing of the spec. Between a want and its answer it is not in the queue yet. */
+const heldUp = ({ next }: Turn): boolean =>
+  next.queue !== undefined ||
+  ((next.phase === 'Pending' || next.phase === 'Unknown') && next.reason?.startsWith('Runtime') === true);
+
+function exceededText({ settings, revision, world }: Context): string {
+  const text = `Revision ${revision.name} did not become Ready within ${settings.update.progressDeadline / 1000} s.`;
+  return world.agent.status?.currentRevision === revision.name
+    ? `${text} It was Ready before: look at agentctl logs, and at what it depends on.`
+    : `${text} Go back with agentctl rollout undo, or change the spec.`;
+}
 
 /** When the deadline of the change that is under way passes; undefined where none is. */
 function deadlineOf(context: Context, turns: readonly Turn[]): Instant | undefined {

@@ -9,6 +9,7 @@ export function takeReadiness(turn: Turn) {
   const { next, now } = turn;
   if (turn.state === 'Paused') {
     breakOff(turn);
+    if (turn.old.reason !== 'Paused') tell(turn, 'Warning', 'Paused', pausedText(turn));
     return phase(turn, 'Unready', 'Paused', pausedText(turn));
   }
   if (turn.state === 'Unknown') return; // what was known holds until it can be asked again

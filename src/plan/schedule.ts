@@ -2,7 +2,7 @@ import { nextDue } from './cron.ts';
 import { fraction } from './hash.ts';
 import { instant, shortTime, timeText } from './instant.ts';
 import type { Schedule } from './settings.ts';
-import { type Turn, tell, wake } from './turn.ts';
+import { phase, type Turn, tell, wake } from './turn.ts';
 import { idleSince } from './update.ts';
 import type { Instant } from './world.ts';
 
@@ -98,9 +98,14 @@ function gate(turn: Turn, schedule: Schedule, since: Instant): string | undefine
     wake(turn, force);
   }
   const idle = idleSince(turn);
-  if (idle === undefined) return undefined;
-  const at = idle + schedule.whenIdleFor;
-  if (at <= now) return text;
-  wake(turn, at);
+  const at = idle === undefined ? undefined : idle + schedule.whenIdleFor;
+  if (at !== undefined && at <= now) return text;
+  if (at !== undefined) wake(turn, at);
+  const waits =
+    at === undefined
+      ? 'It waits until the instance is idle'
+      : `It comes at ${shortTime(at)} if it stays idle`;
+  const { phase: current = 'Ready', message = '' } = turn.next;
+  phase(turn, current, 'RestartDue', `${message} ${text}. ${waits}.`);
   return undefined;
 }

@@ -1,6 +1,6 @@
 import type { InstanceStatus } from '../api/objects.ts';
 import type { Action } from './action.ts';
-import { instant, timeText } from './instant.ts';
+import { instant, sentence, shortTime, timeText } from './instant.ts';
 import { nowText, phase, type Turn, tell, wake } from './turn.ts';
 import type { Instant } from './world.ts';
 
@@ -29,7 +29,12 @@ export function beginStop(turn: Turn, cause: string, message: string, then: Stop
     stage: kill ? 'Kill' : 'Signal',
     then,
   };
-  tell(turn, failsByStop(cause) ? 'Warning' : 'Normal', 'Stopping', `${message} (${cause}).`);
+  tell(
+    turn,
+    failsByStop(cause) ? 'Warning' : 'Normal',
+    'Stopping',
+    `Stops run ${next.stop.run} (${cause}): ${sentence(message)}`,
+  );
   goOn(turn, next.stop);
 }
 
@@ -89,8 +94,8 @@ function step(turn: Turn, stop: Stop, ref: string): Action {
 
 const stopText = (stop: Stop, signal: string): string =>
   stop.stage === 'Signal'
-    ? `${stop.message ?? stop.cause}: ${signal} was sent, SIGKILL follows at ${stop.deadline}.`
-    : `${stop.message ?? stop.cause}: SIGKILL was sent.`;
+    ? `${sentence(stop.message ?? stop.cause)} ${signal} is sent, and SIGKILL at ${shortTime(instant(stop.deadline) ?? 0)}.`
+    : `${sentence(stop.message ?? stop.cause)} SIGKILL is sent.`;
 
 /** Drops a stop whose run has ended, unless it says what the next start is for. */
 export function settleStop(turn: Turn) {

@@ -1,0 +1,78 @@
+import { expect, test } from 'vitest';
+import { formatPlan } from '../../src/plan/format.ts';
+import { Story } from './story.ts';
+import { minute, worldOf } from './worlds.ts';
+
+const exit = { is: 'Exit', at: 0, code: 1, cause: 'Agent', ago: 0 } as const;
+const image = { is: 'Image', image: 'web:2' } as const;
+
+const stories: [name: string, story: () => Story][] = [
+  ['first-apply', () => new Story(worldOf({ instances: [], revisions: [], spec: { replicas: 2 } }))],
+  ['unchanged', () => Story.ready({ spec: { replicas: 2 } })],
+  ['queued', () => new Story(worldOf({ grants: new Set() }))],
+  ['exit', () => Story.ready().happen(exit)],
+  ['backoff-ended', () => Story.ready().happen(exit).rest().happen({ is: 'Wake' })],
+  ['changed-image', () => Story.ready({ spec: { replicas: 3 } }).happen(image)],
+  ['changed-image-while-busy', () => Story.ready().happen({ is: 'Busy', at: 0, busy: true }, image).step()],
+  ['live-field', () => Story.ready().happen({ is: 'Spec', spec: { minReady: '3s' } })],
+  [
+    'kill',
+    () =>
+      Story.ready()
+        .happen({ is: 'Spec', spec: { suspend: true } })
+        .crash()
+        .happen({ is: 'Wake' }),
+  ],
+  ['duplicate', () => Story.ready().happen({ is: 'Stray', at: 0, running: true })],
+  [
+    'scale-down',
+    () =>
+      Story.ready({ spec: { replicas: 3 } })
+        .happen({ is: 'Spec', spec: { replicas: 1 } })
+        .step(),
+  ],
+  ['move', () => Story.ready().happen({ is: 'Move', runtime: 'podman' }).step()],
+  [
+    'delete',
+    () =>
+      Story.ready({ spec: { replicas: 2 } })
+        .happen({ is: 'Delete' })
+        .step(),
+  ],
+  ['runtime-offline', () => Story.ready().happen({ is: 'Offline' })],
+  [
+    'secret-missing',
+    () => {
+      const env = [
+        { name: 'KEY', valueFrom: { secretKeyRef: { name: 'openai', key: 'token', optional: false } } },
+      ];
+      return new Story(
+        worldOf({ spec: { template: { image: 'web:1', env } }, inputs: { 'Secret/openai': null } }),
+      );
+    },
+  ],
+  [
+    'scheduled-restart',
+    () => Story.ready({ policy: { scheduledRestart: { cron: '0 4 * * *', whenIdleFor: '1h' } } }),
+  ],
+];
+
+test.each(stories)('the plan %s reads as its golden file', async (name, story) => {
+  await expect(formatPlan(story().plan)).toMatchFileSnapshot(`../golden/plan/${name}.txt`);
+});
+
+test('the events of a bad day read as their golden file', async () => {
+  const story = new Story(worldOf({ instances: [], revisions: [] }));
+  story.rest().pass(minute);
+  story.happen(exit).pass(minute);
+  story.happen({ is: 'Exit', at: 0, code: 137, cause: 'Runtime', ago: 0 }).pass(minute);
+  story.happen({ is: 'Lose', at: 0 }).pass(minute);
+  story.happen({ is: 'Pause', at: 0 }).pass(minute).happen({ is: 'Unpause', at: 0 }).pass(minute);
+  story.happen({ is: 'Offline' }).pass(minute).happen({ is: 'Online' }).pass(minute);
+  story.happen(image).pass(minute);
+  story.happen({ is: 'Spec', spec: { suspend: true } }).pass(minute);
+  const lines = story.events.map(
+    ({ type, reason, message }) => `${type.padEnd(7)}  ${reason.padEnd(15)}  ${message}\n`,
+  );
+  await expect(lines.join('')).toMatchFileSnapshot('../golden/plan/events.txt');
+});
