@@ -1,18 +1,15 @@
 import { once } from 'node:events';
-import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import type { Streams } from '../client/streams.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import type { Registry } from '../registry/registry.ts';
-import { bearerTokens, socketUser } from './access.ts';
-import { parseAddress } from './address.ts';
+import { socketUser } from './access.ts';
 import { createApp } from './app.ts';
-import { ensureCertificate } from './certificate.ts';
 import { OpenStreams } from './open-streams.ts';
 import type { Parts } from './parts.ts';
+import { serveRemotely } from './remote.ts';
 import { prepareSocket } from './socket.ts';
-import { ensureTokens } from './tokens.ts';
 
 export interface ServerOptions {
   registry: Registry;
@@ -24,7 +21,7 @@ export interface ServerOptions {
   socket: string;
   /** `host:port` for TCP beside it: always TLS, always with bearer tokens. Port 0 is any free one. */
   listen?: string | undefined;
-  /** Certificate and tokens are kept in its folder `server`. */
+  /** What TCP needs is kept in its folder `server`: certificate, tokens, and a kubeconfig for each role. */
   stateDir: string;
 }
 
@@ -35,7 +32,7 @@ export interface Server {
   close(bound?: number): Promise<void>;
 }
 
-/** Answers once it serves. SocketError where the socket cannot be had, AddressError for a bad `listen`. */
+/** Answers once it serves. SocketError where the socket cannot be had, AddressError where `listen` cannot. */
 export async function createServer(options: ServerOptions): Promise<Server> {
   const parts: Parts = { ...options, open: new OpenStreams() };
   const apps: FastifyInstance[] = [];
@@ -46,20 +43,14 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     apps.push(local);
     await listenPrivately(local, options.socket);
     if (options.listen === undefined) return { close };
-    const { host, port } = parseAddress(options.listen);
-    const folder = serverFolder(options.stateDir);
-    const { cert, key } = await ensureCertificate(folder, host, options.clock);
-    const remote = await createApp(parts, bearerTokens(await ensureTokens(folder)), { cert, key });
-    apps.push(remote);
-    return { address: await remote.listen({ host, port }), close };
+    const { app, address } = await serveRemotely(parts, options.listen, options.stateDir);
+    apps.push(app);
+    return { address, close };
   } catch (error) {
     await close(0);
     throw error;
   }
 }
-
-/** Where ensureCertificate and ensureTokens keep their files; what kubeconfig is made from. */
-export const serverFolder = (stateDir: string): string => join(stateDir, 'server');
 
 /** A socket's mode comes from the umask, and it is bound before listen returns: nobody else sees the one or the other. */
 async function listenPrivately(app: FastifyInstance, path: string): Promise<void> {

@@ -4,7 +4,6 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createHttpClient, type HttpClient } from '../../src/client/http.ts';
 import { bearerTokens, type Role } from '../../src/server/access.ts';
 import { ensureCertificate } from '../../src/server/certificate.ts';
-import { serverFolder } from '../../src/server/server.ts';
 import { ensureTokens } from '../../src/server/tokens.ts';
 import { ManualClock } from '../fakes/clock.ts';
 import { agent, type Running, run } from './support.ts';
@@ -16,9 +15,8 @@ const token = new Map<string, string>();
 
 beforeAll(async () => {
   api = await run({ listen: '127.0.0.1:0', streams: { stopAgents: async () => {} } });
-  const folder = serverFolder(api.folder);
-  ({ ca } = await ensureCertificate(folder, '127.0.0.1', api.clock));
-  for (const entry of await ensureTokens(folder)) token.set(entry.role, entry.token);
+  ({ ca } = await ensureCertificate(folder(), '127.0.0.1', api.clock));
+  for (const entry of await ensureTokens(folder())) token.set(entry.role, entry.token);
   await api.client.create('Agent', agent('seen'));
   await api.client.create('Secret', {
     apiVersion: 'v1',
@@ -37,6 +35,8 @@ function as(bearer: string | undefined, trust: string | undefined = ca): HttpCli
   clients.push(client);
   return client;
 }
+
+const folder = (): string => join(api.folder, 'server');
 
 const key = (name: string) => ({ namespace: 'default', name });
 
@@ -109,14 +109,13 @@ describe('over TCP', () => {
 
 describe('what is kept for it', () => {
   test('the files are for their owner alone', () => {
-    for (const name of ['serving.json', 'tokens.json'])
-      expect(statSync(join(serverFolder(api.folder), name)).mode & 0o777).toBe(0o600);
+    for (const name of ['serving.json', 'tokens.json', 'admin.kubeconfig'])
+      expect(statSync(join(folder(), name)).mode & 0o777).toBe(0o600);
   });
 
   test('they are made once', async () => {
-    const folder = serverFolder(api.folder);
-    expect((await ensureCertificate(folder, '127.0.0.1', api.clock)).ca).toBe(ca);
-    expect((await ensureTokens(folder)).find(({ role }) => role === 'view')?.token).toBe(token.get('view'));
+    expect((await ensureCertificate(folder(), '127.0.0.1', api.clock)).ca).toBe(ca);
+    expect((await ensureTokens(folder())).find(({ role }) => role === 'view')?.token).toBe(token.get('view'));
   });
 
   test('another host, or an end that is near, makes a new certificate', async () => {

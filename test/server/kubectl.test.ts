@@ -2,10 +2,7 @@ import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_proces
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { ensureCertificate } from '../../src/server/certificate.ts';
-import { kubeconfig } from '../../src/server/kubeconfig.ts';
-import { serverFolder } from '../../src/server/server.ts';
-import { ensureTokens } from '../../src/server/tokens.ts';
+import { kubeconfigPath } from '../../src/server/remote.ts';
 import { type Running, run, until } from './support.ts';
 
 const missing = spawnSync('kubectl', ['version', '--client']).status !== 0;
@@ -31,16 +28,8 @@ data: { token: aHVudGVyMg== }
 describe.skipIf(missing)('kubectl', () => {
   let api: Running;
   let file: string;
-  const config = (role: string): string => join(api.folder, `${role}.kubeconfig`);
-
   beforeAll(async () => {
     api = await run({ listen: '127.0.0.1:0' });
-    const folder = serverFolder(api.folder);
-    const { ca } = await ensureCertificate(folder, '127.0.0.1', api.clock);
-    for (const token of await ensureTokens(folder))
-      writeFileSync(config(token.role), kubeconfig({ url: api.server.address ?? '', ca }, token), {
-        mode: 0o600,
-      });
     file = join(api.folder, 'manifest.yaml');
     writeFileSync(file, manifest);
   });
@@ -49,7 +38,7 @@ describe.skipIf(missing)('kubectl', () => {
   const environment = (role: string) => ({
     PATH: process.env.PATH,
     HOME: api.folder, // its cache of discovery
-    KUBECONFIG: config(role),
+    KUBECONFIG: kubeconfigPath(api.folder, role),
     KUBE_EDITOR: 'sed -i s/front/back/',
   });
 

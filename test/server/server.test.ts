@@ -26,6 +26,12 @@ async function slow(): Promise<{ asked: () => boolean; finish: () => void }> {
   return { asked: () => asked, finish: () => finish() };
 }
 
+test('an address that is taken is told so', async () => {
+  api = await run({ listen: '127.0.0.1:0' });
+  const taken = new URL(api.server.address ?? '').host;
+  await expect(run({ listen: taken })).rejects.toThrow(/something else listens there; name another address/);
+});
+
 describe('closing', () => {
   test('lets a request that is under way come to its end', async () => {
     const { asked, finish } = await slow();

@@ -1,0 +1,47 @@
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import type { FastifyInstance } from 'fastify';
+import { bearerTokens } from './access.ts';
+import { AddressError, parseAddress } from './address.ts';
+import { createApp } from './app.ts';
+import { ensureCertificate } from './certificate.ts';
+import { kubeconfig } from './kubeconfig.ts';
+import type { Parts } from './parts.ts';
+import { writePrivate } from './private-file.ts';
+import { ensureTokens } from './tokens.ts';
+
+/** Certificate and tokens; and for each role, `<role>.kubeconfig`. */
+const folderOf = (stateDir: string): string => join(stateDir, 'server');
+
+export const kubeconfigPath = (stateDir: string, role: string): string =>
+  join(folderOf(stateDir), `${role}.kubeconfig`);
+
+/** Serves over TCP: always TLS, always with bearer tokens. Throws AddressError. */
+export async function serveRemotely(
+  parts: Parts,
+  listen: string,
+  stateDir: string,
+): Promise<{ app: FastifyInstance; address: string }> {
+  const { host, port } = parseAddress(listen);
+  const folder = folderOf(stateDir);
+  const { ca, cert, key } = await ensureCertificate(folder, host, parts.clock);
+  const tokens = await ensureTokens(folder);
+  const app = await createApp(parts, bearerTokens(tokens), { cert, key });
+  await app.listen({ host, port }).catch((cause: NodeJS.ErrnoException) => {
+    const why = cause.code === 'EADDRINUSE' ? 'something else listens there' : cause.message;
+    throw new AddressError(
+      `cannot listen on ${listen}: ${why}; name another address, port 0 is any free one`,
+      { cause },
+    );
+  });
+  const address = urlOf(host, app.server.address() as AddressInfo); // a TCP server's
+  for (const token of tokens)
+    await writePrivate(kubeconfigPath(stateDir, token.role), kubeconfig({ url: address, ca }, token));
+  return { app, address };
+}
+
+/** How to reach it from this host. */
+function urlOf(host: string, { port }: AddressInfo): string {
+  const name = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
+  return `https://${name.includes(':') ? `[${name}]` : name}:${port}`;
+}
