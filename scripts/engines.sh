@@ -39,20 +39,47 @@ await() {
   done
 }
 
+# Whether a process runs; one that has ended but not been waited for does not.
+runs() {
+  kill -0 "$1" 2>/dev/null && ! grep -q '^State:.*Z' "/proc/$1/status" 2>/dev/null
+}
+
 # Ends the process of a pid file, and waits until it has ended.
 end() {
   [ -f "$1" ] || return 0
   pid=$(cat "$1")
   kill "$pid" 2>/dev/null || return 0
   tries=300
-  while kill -0 "$pid" 2>/dev/null && [ $tries -gt 0 ]; do
+  while runs "$pid" && [ $tries -gt 0 ]; do
     tries=$((tries - 1))
     sleep 0.1
   done
 }
 
+# Removes DIR, after what an engine that was killed has left running and mounted in it.
+clear_away() {
+  for process in /proc/[0-9]*; do
+    { tr '\0' ' ' <"$process/cmdline"; } 2>/dev/null | grep -q "containerd-shim.* $dir/exec/" || continue
+    shim=${process#/proc/}
+    for child in $(cat "$process"/task/*/children 2>/dev/null); do kill -9 "$child" 2>/dev/null || true; done
+    kill -9 "$shim" 2>/dev/null || true
+  done
+  # With a mount go those in it; the next round takes what was left.
+  for _ in 1 2 3 4 5; do
+    mounts=$(awk -v dir="$dir/" 'index($2, dir) == 1 { print $2 }' /proc/mounts)
+    [ -n "$mounts" ] || break
+    # shellcheck disable=SC2086 # one mount a word
+    umount -l $mounts 2>/dev/null || true
+  done
+  rm -rf "$dir"
+}
+
 up_docker() {
   command -v dockerd >/dev/null || install_packages docker.io busybox-static
+  # dockerd takes the pid of a killed process that nobody waited for as one that runs.
+  for pidfile in "$dir/dockerd.pid" "$dir/exec/containerd/containerd.pid"; do
+    if [ -f "$pidfile" ] && ! runs "$(cat "$pidfile")"; then rm -f "$pidfile"; fi
+  done
   # docker.io from apt may start one of its own; this one shares nothing with it but the default bridge.
   nohup dockerd -H "unix://$dir/docker.sock" --data-root "$dir/data" --exec-root "$dir/exec" \
     -p "$dir/dockerd.pid" ${AGENTCTL_DOCKERD_FLAGS:-} >>"$dir/log" 2>&1 </dev/null &
@@ -89,6 +116,20 @@ CONF
   export CONTAINERS_CONF="$dir/containers.conf" CONTAINERS_STORAGE_CONF="$dir/storage.conf"
 }
 
+down_docker() {
+  end "$dir/dockerd.pid"
+  clear_away
+}
+
+down_podman() {
+  if [ -f "$dir/containers.conf" ]; then
+    podman_environment
+    podman rm --all --force --time 0 >/dev/null 2>&1 || true
+  fi
+  end "$dir/podman.pid"
+  clear_away
+}
+
 case $action-$engine in
 up-docker | up-podman)
   mkdir -p "$dir"
@@ -96,18 +137,10 @@ up-docker | up-podman)
   dir=$(cd "$dir" && pwd)
   "up_$engine"
   ;;
-down-docker)
-  end "$dir/dockerd.pid"
-  rm -rf "$dir"
-  ;;
-down-podman)
-  if [ -f "$dir/containers.conf" ]; then
-    podman_environment
-    podman rm --all --force --time 0 >/dev/null 2>&1 || true
-  fi
-  end "$dir/podman.pid"
-  umount "$dir/data/overlay" 2>/dev/null || true
-  rm -rf "$dir"
+down-docker | down-podman)
+  [ -d "$dir" ] || exit 0
+  dir=$(cd "$dir" && pwd)
+  "down_$engine"
   ;;
 *) die "usage: engines.sh up|down docker|podman DIR" ;;
 esac

@@ -48,7 +48,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
       lifetime.lost();
       facts = undefined;
     },
-    answered: () => lifetime.answered(),
+    accepted: () => lifetime.accepted(),
   });
   const readFactsOnce = (): ReturnType<typeof readFacts> => {
     facts ??= readFacts(client).catch((error: unknown) => {
@@ -111,7 +111,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
 
   return {
     async ping() {
-      await client.headers('GET', '/_ping', { timeout: 10_000 });
+      await client.headers('GET', '/_ping', { timeout: 10_000, fresh: true });
       return { version: (await readFactsOnce()).version };
     },
 
@@ -142,14 +142,12 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
     async watch(onHint, signal) {
       if (signal.aborted) return;
       try {
-        await watchEvents({ client, storeId, onOpen: () => lifetime.watching(true) }, onHint, signal);
+        await watchEvents(client, storeId, onHint, signal);
         if (!signal.aborted) lifetime.lost();
       } catch (error) {
         if (signal.aborted) return;
         lifetime.lost();
         log.debug({ err: error, endpoint: options.endpoint }, 'the stream of engine events was lost');
-      } finally {
-        lifetime.watching(false);
       }
     },
 

@@ -9,6 +9,7 @@ import {
 } from '../../src/drivers/driver.ts';
 import type { Observed } from '../../src/plan/world.ts';
 import type { Program } from './program.ts';
+import { runSpec } from './spec.ts';
 
 /** One driver at one real Runtime, or the fake. */
 export interface DriverHarness {
@@ -76,27 +77,8 @@ export function driverContract(
       made += 1;
       const marker = `${1_000_000 + made}${process.pid}`;
       return {
-        identity: {
-          store,
-          namespace: 'default',
-          agent: `a${unique}`,
-          instance: `a${unique}-${made}`,
-          uid: `uid-${unique}-${made}`,
-          ordinal: made,
-          run: 1,
-          revision: 'r1',
-          controllerVersion: '1.2.3',
-        },
+        ...runSpec(store, `a${unique}-${made}`),
         ...harness.run(program, marker),
-        pullPolicy: 'Never',
-        env: {},
-        files: [],
-        mounts: [],
-        limits: {},
-        readOnlyRootFilesystem: false,
-        security: { capabilities: [], allowPrivilegeEscalation: false, privileged: false },
-        network: { mode: 'Bridge', ports: [] },
-        stop: { signal: 'SIGTERM', gracePeriodMs: 2_000 },
         ...rest,
         marker,
       };

@@ -11,6 +11,8 @@ interface Call {
   signal?: AbortSignal | undefined;
   /** Milliseconds without a byte after which the engine counts as out of reach. */
   timeout?: number | undefined;
+  /** On a connection of its own: an engine that is shutting down still serves those that it has. */
+  fresh?: boolean | undefined;
 }
 
 /** The engine refused: `status` is HTTP's, `message` its own words. */
@@ -42,7 +44,7 @@ const defaultTimeout = 120_000;
 export function createEngineClient(
   connection: Connection,
   endpoint: string,
-  on: { lost: () => void; answered: () => void },
+  on: { lost: () => void; accepted: () => void },
 ): EngineClient {
   const request = connection.protocol === 'https:' ? tlsRequest : plainRequest;
 
@@ -56,7 +58,7 @@ export function createEngineClient(
       const body = call.body === undefined ? undefined : JSON.stringify(call.body);
       const outgoing = request({
         ...connection.request,
-        agent: streaming ? connection.streams : connection.agent,
+        agent: streaming || call.fresh ? connection.streams : connection.agent,
         method,
         path: path + queryText(call.query),
         headers: {
@@ -72,7 +74,7 @@ export function createEngineClient(
         outgoing.setTimeout(timeout, () => outgoing.destroy(new Error(`no answer within ${timeout} ms`)));
       outgoing.on('error', (error) => reject(call.signal?.aborted ? error : offline(error)));
       outgoing.on('response', (response) => {
-        on.answered();
+        if (call.fresh) on.accepted();
         resolve(response);
       });
       outgoing.end(body);

@@ -41,7 +41,7 @@ const notFound = (what: string, spec: RunSpec): DriverError =>
   new DriverError(
     'NotStartable',
     'CommandNotFound',
-    `${what} the image ${spec.image}: correct template.command, or use an image that has it`,
+    `${what} the image ${spec.image}: correct spec.template.command, or use an image that has it`,
   );
 
 async function candidates(

@@ -38,7 +38,7 @@ const rules: readonly Rule[] = [
     sort: 'NotStartable',
     reason: 'CommandNotFound',
     remedy: ({ command, image }) =>
-      `${command ?? 'the command'} cannot be run in the image ${image}: correct template.command, or use an image that has it`,
+      `${command ?? 'the command'} cannot be run in the image ${image}: correct spec.template.command, or use an image that has it`,
   },
   {
     says: /port is already allocated|address already in use|failed to bind host port/i,
@@ -56,7 +56,7 @@ const rules: readonly Rule[] = [
     says: /unable to find (user|group)|no matching entries in (passwd|group)|no users found/i,
     sort: 'Terminal',
     reason: 'InvalidSpec',
-    remedy: () => 'the image does not have that user: give template.user as a number',
+    remedy: () => 'the image does not have that user: give spec.template.user as a number',
   },
   {
     says: /no command (or entrypoint )?(provided|specified)|must specify (a )?command/i,

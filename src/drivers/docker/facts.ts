@@ -28,7 +28,9 @@ export async function readEngineStart(
 ): Promise<number | undefined> {
   if (podman) return local ? now - uptime() * 1000 : undefined;
   try {
-    const { Created: created } = await client.call<{ Created: string }>('GET', '/networks/bridge');
+    const { Created: created } = await client.call<{ Created: string }>('GET', '/networks/bridge', {
+      fresh: true,
+    });
     return instantOf(created);
   } catch (error) {
     if (hasStatus(error, 404)) return undefined;

@@ -6,17 +6,20 @@ const slackMs = 1_000;
 /** A starting engine ends what it finds of its predecessor's before it serves. */
 const recoveryMs = 5_000;
 
+const keptVerdicts = 10_000;
+
 /** Exit codes of the signals that an engine sends when it shuts down: SIGTERM, SIGKILL. */
 const shutdownCodes = [143, 137];
 
 /**
  * Pure: who ended it. What an engine (Docker) leaves running when it ends is killed, at the latest by its successor
  * before that serves; so a run that began before the engine did, and ended in the gap, ended with the engine.
- * Measured with Docker 20.10: on SIGTERM it drops its event streams first and then stops the containers; after its
- * SIGKILL the next engine stops them. Each time the exits are older than the successor's bridge network.
+ * Measured with Docker 20.10: on SIGTERM it stops listening first, then stops the containers, and goes on to serve the
+ * connections that it has, event streams too; after its SIGKILL the next engine stops the containers. Each time the
+ * exits are older than the successor's bridge network.
  *
  * @param engineStart when the engine that answers now began; undefined where nothing tells
- * @param aliveUntil when an earlier engine was last known to serve; undefined where none was known
+ * @param aliveUntil when an earlier engine last accepted a connection; undefined where none was known
  */
 export function exitCause(
   state: ContainerInspect['State'],
@@ -34,50 +37,37 @@ export function exitCause(
   return shutdownCodes.includes(state.ExitCode) && !state.OOMKilled ? 'Runtime' : 'Agent';
 }
 
-/** Remembers when the engine answered, and what was judged by it. */
+/** Remembers when the engine accepted a connection, and what was judged by it. */
 export interface Lifetime {
-  answered(): void;
+  accepted(): void;
   lost(): void;
-  watching(on: boolean): void;
   judge(inspect: ContainerInspect): Promise<ObservedExit['cause']>;
 }
 
+/** `readEngineStart` asks on a connection of its own, so that an engine that shuts down refuses, and nothing is judged. */
 export function createLifetime(
   now: () => number,
   readEngineStart: () => Promise<number | undefined>,
 ): Lifetime {
-  let inTouch = false;
-  let watched = false;
-  let lastAnswer: number | undefined;
+  let lastAccepted: number | undefined;
   let aliveUntil: number | undefined;
-  let engineStart: { at: number | undefined } | undefined;
   /** By container, its last exit: judged once, so that a later restart of the engine does not change it. */
   const verdicts = new Map<string, { finishedAt: string; cause: ObservedExit['cause'] }>();
 
   return {
-    answered() {
-      inTouch = true;
-      lastAnswer = now();
+    accepted() {
+      lastAccepted = now();
     },
     lost() {
-      // A stream that broke was whole until now; a refused call says only that the last one was answered.
-      if (inTouch) aliveUntil = watched ? now() : lastAnswer;
-      inTouch = false;
-      watched = false;
-      engineStart = undefined;
-    },
-    watching(on) {
-      watched = on;
+      aliveUntil = lastAccepted;
     },
     async judge({ Id: id, State: state }) {
       const known = verdicts.get(id);
       if (known?.finishedAt === state.FinishedAt) return known.cause;
-      // Without a stream nothing tells that the engine has been another since.
-      if (!watched) engineStart = undefined;
-      engineStart ??= { at: await readEngineStart() };
-      const cause = exitCause(state, engineStart.at, aliveUntil);
+      const cause = exitCause(state, await readEngineStart(), aliveUntil);
+      verdicts.delete(id);
       verdicts.set(id, { finishedAt: state.FinishedAt, cause });
-      if (verdicts.size > 10_000) verdicts.delete(verdicts.keys().next().value ?? '');
+      if (verdicts.size > keptVerdicts) verdicts.delete(verdicts.keys().next().value ?? '');
       return cause;
     },
   };

@@ -9,7 +9,7 @@ export const unsupportedByDocker: Unsupported = ({ template }, { allowHostPaths 
   const relative = (path: string | undefined): boolean => path !== undefined && !path.startsWith('/');
 
   if (template.image === undefined) refuse('image', 'a container needs one; or choose the Runtime process');
-  for (const [index, { path }] of (spec.template.files ?? []).entries()) {
+  for (const [index, { path }] of (template.files ?? []).entries()) {
     if (relative(path) || path.endsWith('/'))
       refuse(`files[${index}].path`, 'must be the absolute path of a file');
   }

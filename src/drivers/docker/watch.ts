@@ -20,21 +20,15 @@ const telling = new Set([
   'cleanup',
 ]);
 
-export interface WatchParts {
-  client: EngineClient;
-  storeId: string;
-  onOpen: () => void;
-}
-
 /** Reads the engine's events until they end or the signal aborts. */
 export async function watchEvents(
-  { client, storeId, onOpen }: WatchParts,
+  client: EngineClient,
+  storeId: string,
   onHint: (ref: string | undefined) => void,
   signal: AbortSignal,
 ): Promise<void> {
   const filters = JSON.stringify({ type: ['container'], label: [`${labels.store}=${storeId}`] });
   const stream = await client.stream('GET', '/events', { query: { filters }, signal });
-  onOpen();
   // What happened before the stream stood was seen by nobody.
   onHint(undefined);
   let rest = '';
