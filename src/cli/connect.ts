@@ -1,7 +1,7 @@
 import { createHttpClient } from '../client/http.ts';
 import { type Paths, paths } from '../platform/paths.ts';
 import type { Cli, Client } from './cli.ts';
-import type { GlobalOptions } from './options.ts';
+import { duration, type GlobalOptions } from './options.ts';
 
 export function pathsFor(options: GlobalOptions, environment: Cli['environment']): Paths {
   const found = paths(environment, options.stateDir);
@@ -24,5 +24,11 @@ export async function connect(
       );
     }
   }
-  return createHttpClient({ socketPath: socket }, { onWarning: (text) => cli.err(`Warning: ${text}\n`) });
+  const client = createHttpClient(
+    { socketPath: socket },
+    { onWarning: (text) => cli.err(`Warning: ${text}\n`) },
+  );
+  if (options.requestTimeout === undefined) return client;
+  const { withTimeout } = await import('./timeout.ts');
+  return withTimeout<Client>(client, duration('--request-timeout')(options.requestTimeout), cli.clock);
 }

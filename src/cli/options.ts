@@ -24,12 +24,12 @@ export const globalFlagsWithValue: ReadonlySet<string> = new Set([
 export function addGlobalOptions(command: Command): Command {
   return command
     .optionsGroup('Global options:')
-    .option('-n, --namespace <name>', 'the namespace to work in (default: $AGENTCTL_NAMESPACE, else default)')
-    .option('--state-dir <folder>', "the controller's state folder ($AGENTCTL_STATE_DIR)")
-    .option('--socket <path>', "the controller's socket, in place of the state folder's ($AGENTCTL_SOCKET)")
-    .option('--request-timeout <duration>', 'give up on a single request after this long, as in 30s')
+    .option('-n, --namespace <name>', 'where to work (default: $AGENTCTL_NAMESPACE, or "default")')
+    .option('--state-dir <folder>', "the controller's state folder (default: $AGENTCTL_STATE_DIR)")
+    .option('--socket <path>', "the controller's socket (default: $AGENTCTL_SOCKET)")
+    .option('--request-timeout <duration>', 'give up on a request after this long, as in 30s')
     .option('--no-start', 'never start a controller in the background')
-    .option('--debug', 'tell more of what is done, and of errors where they arose')
+    .option('--debug', 'with an error, tell where it arose')
     .helpOption('-h, --help', 'show this help');
 }
 

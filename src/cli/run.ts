@@ -3,6 +3,7 @@ import { nearest } from '../api/nearest.ts';
 import type { Cli } from './cli.ts';
 import { CliError, exitCode, tell, UsageError } from './failure.ts';
 import { addGlobalOptions, globalFlagsWithValue } from './options.ts';
+import { table } from './print/table.ts';
 import { findVerb, type Verb, verbs } from './verbs.ts';
 
 /** Runs one command line (without node and script) and answers the exit code. Only the verb's own file is loaded. */
@@ -88,22 +89,30 @@ function programFor(cli: Cli): Command {
     });
 }
 
-/** Stands for each verb in the help without loading its file. */
+/** From the list of verbs alone: none of their files is loaded. */
 function topHelp(program: Command, cli: Cli, rest: readonly string[]): void {
   const wrong = rest.find((word) => word.startsWith('-') && !['-h', '--help', '--debug'].includes(word));
   if (wrong !== undefined) throw new UsageError(`unknown flag ${wrong}, and no verb. See 'agentctl --help'.`);
-  program.usage('<verb> [flags]').description('Keeps AI agents running as their manifests say.');
-  for (const { name, summary, group } of verbs) {
-    program.command(name).helpGroup(group).summary(summary).usage('');
-  }
-  addGlobalOptions(program);
-  program.addHelpText(
-    'after',
-    '\nBegin with:\n  agentctl init\n  agentctl apply -f agents.yaml\n  agentctl get agents\n\nHelp on a verb: agentctl <verb> --help. On exit codes: agentctl help exit-codes.',
+  addGlobalOptions(program).usage('<verb> [flags]');
+  const [usage = '', options = ''] = program.helpInformation().split(/(?=^Global options:)/m);
+  const groups = [...Map.groupBy(verbs, ({ group }) => group)].map(
+    ([group, members]) =>
+      `${group}\n${table(
+        members.map(({ name, summary }) => [name, summary]),
+        { indent: '  ' },
+      )}`,
   );
-  cli.out(program.helpInformation());
-  cli.out('\nBegin with:\n  agentctl init\n  agentctl apply -f agents.yaml\n  agentctl get agents\n\n');
-  cli.out("See 'agentctl <verb> --help' for a verb, 'agentctl help exit-codes' for exit codes.\n");
+  cli.out(`Keeps AI agents running as their manifests say.
+
+${usage}${groups.join('\n')}
+${options}
+Begin with:
+  agentctl init
+  agentctl apply -f agents.yaml
+  agentctl get agents
+
+See 'agentctl <verb> --help' for a verb, 'agentctl help exit-codes' for exit codes.
+`);
 }
 
 /** Flags may stand before the verb: they are moved behind it. */
