@@ -290,6 +290,12 @@ describe('forms', () => {
     expect(json).toMatchObject({ kind: 'PartialObjectMetadata' });
   });
 
+  test('JSON for a client that would rather have protobuf', async () => {
+    const accept = 'application/vnd.kubernetes.protobuf,application/json';
+    const { headers } = await api.ask('GET', '/api/v1/namespaces/default', { headers: { accept } });
+    expect(headers['content-type']).toMatch(/^application\/json/);
+  });
+
   test('YAML', async () => {
     const { headers, text } = await api.ask('GET', '/api/v1/namespaces/default', {
       headers: { accept: 'application/yaml' },
