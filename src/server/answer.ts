@@ -28,13 +28,23 @@ export function answerJson(
   return reply.code(code).header('content-type', type).send(text);
 }
 
+/** As a kube-apiserver cuts them, so that clients can take the header. */
+const mostWarnings = 4096;
+const longestWarning = 256;
+
 /** `Warning: 299 - "text"` (RFC 7234, 5.5), one header field a warning. */
 export function warn(reply: FastifyReply, texts: readonly string[]): void {
-  if (texts.length === 0) return;
-  const quote = (text: string): string =>
+  const fields: string[] = [];
+  let total = 0;
+  for (const text of texts) {
+    const cut = text.length > longestWarning ? `${text.slice(0, longestWarning)}...` : text;
+    total += cut.length;
+    if (total > mostWarnings) break;
     // biome-ignore lint/suspicious/noControlCharactersInRegex: a header must hold none
-    `299 - "${text.replace(/[\u0000-\u001f\u007f-\uffff]/g, '?').replace(/["\\]/g, '\\$&')}"`;
-  reply.header('warning', texts.map(quote));
+    const plain = cut.replace(/[\u0000-\u001f\u007f-\uffff]/g, '?');
+    fields.push(`299 - "${plain.replace(/["\\]/g, '\\$&')}"`);
+  }
+  if (fields.length > 0) reply.header('warning', fields);
 }
 
 /** What any failure becomes: an ApiError as it is, fastify's own by their code, all else a 500 whose cause is only logged. */

@@ -2,7 +2,7 @@ import type { FastifyReply } from 'fastify';
 import { answer } from './answer.ts';
 import { type Asked, keyOf } from './asked.ts';
 import { objectBody } from './body.ts';
-import { patchOf, withWarnings } from './write.ts';
+import { patchOf, warned } from './write.ts';
 
 /** `Scale` of autoscaling/v1: the replicas of an object, whatever its kind calls them. */
 export async function getScale(asked: Asked): Promise<FastifyReply> {
@@ -12,12 +12,18 @@ export async function getScale(asked: Asked): Promise<FastifyReply> {
 
 export async function updateScale(asked: Asked): Promise<FastifyReply> {
   const { registry, request, reply, info } = asked;
-  const scale = await registry.updateScale(info.kind, keyOf(asked), objectBody(request), withWarnings(asked));
+  const body = objectBody(request);
+  const scale = await warned(asked, (options) =>
+    registry.updateScale(info.kind, keyOf(asked), body, options),
+  );
   return answer(request, reply, scale);
 }
 
 export async function patchScale(asked: Asked): Promise<FastifyReply> {
   const { registry, request, reply, info } = asked;
-  const scale = await registry.patchScale(info.kind, keyOf(asked), patchOf(asked), withWarnings(asked));
+  const patch = patchOf(asked);
+  const scale = await warned(asked, (options) =>
+    registry.patchScale(info.kind, keyOf(asked), patch, options),
+  );
   return answer(request, reply, scale);
 }

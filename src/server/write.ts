@@ -39,17 +39,19 @@ async function written(
   const onCreated = (): void => {
     created = true;
   };
-  const object = await write({ ...withWarnings(asked), onCreated });
+  const object = await warned(asked, (options) => write({ ...options, onCreated }));
   return answer(request, reply, form.one(object), created ? 201 : code);
 }
 
-export function withWarnings({ request, reply }: Asked): RegistryWriteOptions {
+/** Writes with the options of the query, and sets the answer's warnings. */
+export async function warned<T>(
+  { request, reply }: Asked,
+  write: (options: RegistryWriteOptions) => Promise<T>,
+): Promise<T> {
   const warnings: string[] = [];
-  const onWarning = (warning: string): void => {
-    warnings.push(warning);
-    warn(reply, warnings);
-  };
-  return { ...writeOptions(request), warn: onWarning };
+  const written = await write({ ...writeOptions(request), warn: (warning) => void warnings.push(warning) });
+  warn(reply, warnings);
+  return written;
 }
 
 export function patchOf({ request, info }: Asked): Patch {

@@ -148,6 +148,13 @@ describe('what each verb answers', () => {
     ]);
   });
 
+  test('many warnings are cut, so that clients can take the header', async () => {
+    const odd = Object.fromEntries(Array.from({ length: 1_000 }, (_, n) => [`unknown${n}`, n]));
+    const { code, headers } = await api.ask('POST', agents, { body: agent('very-odd', odd) });
+    expect(code).toBe(201);
+    expect(String(headers.warning).length).toBeLessThan(6_000);
+  });
+
   test('a list goes on where its page ended', async () => {
     await api.ask('POST', agents, { body: agent('one') });
     await api.ask('POST', agents, { body: agent('two') });
