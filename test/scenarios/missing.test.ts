@@ -17,7 +17,11 @@ for (const stage of await stages()) {
     });
     afterAll(() => session.end());
 
-    const statusOf = async (name: string) => (await session.json<Instance>(`get instance ${name}-0`)).status;
+    /** Undefined until the controller has made the Instance. */
+    const statusOf = async (name: string) =>
+      (await session.json<List<Instance>>('get instances')).items.find(
+        ({ metadata }) => metadata.name === `${name}-0`,
+      )?.status;
     const pending = (name: string, reason: string) =>
       eventually(
         () => statusOf(name),

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, test } from 'vitest';
 import type { Instance } from '../../src/api/objects.ts';
 import { agent, stages } from './runtimes.ts';
 import { eventually, type Session } from './support.ts';
