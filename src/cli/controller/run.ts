@@ -44,7 +44,7 @@ export async function restart(options: StopOptions, cli: Cli): Promise<void> {
 }
 
 /** By its own answer; where it does not answer (any more), by the lock of the state folder. */
-async function runningPid(options: GlobalOptions, cli: Cli): Promise<number | undefined> {
+export async function runningPid(options: GlobalOptions, cli: Cli): Promise<number | undefined> {
   try {
     return (await (await cli.connect(options)).status()).pid;
   } catch (error) {
@@ -82,7 +82,8 @@ function isAlive(pid: number): boolean {
   }
 }
 
-async function end(pid: number, timeout: number, cli: Cli): Promise<void> {
+/** SIGTERM, and waits until it has ended. */
+export async function end(pid: number, timeout: number, cli: Cli): Promise<void> {
   process.kill(pid, 'SIGTERM');
   const deadline = cli.clock.now() + timeout;
   while (isAlive(pid)) {

@@ -6,6 +6,7 @@ import { ownCommand, serveArguments } from '../background.ts';
 import type { Cli } from '../cli.ts';
 import { CliError } from '../failure.ts';
 import type { GlobalOptions } from '../options.ts';
+import { end, runningPid } from './run.ts';
 import { unitText } from './unit-text.ts';
 
 const unitName = 'agentctl.service';
@@ -25,19 +26,25 @@ function placeOf({ environment }: Cli): Place {
 }
 
 /** Writes the unit and enables it; where no systemd runs, says what to run where one does. */
-export function enable(options: GlobalOptions & { print?: boolean }, cli: Cli): void {
+export async function enable(options: GlobalOptions & { print?: boolean }, cli: Cli): Promise<void> {
   const place = placeOf(cli);
   const text = unitText([...ownCommand(), ...serveArguments(options, cli.environment)], place.root);
-  if (options.print === true) {
-    cli.out(text);
-    return;
-  }
+  if (options.print === true) return cli.out(text);
   mkdirSync(join(place.path, '..'), { recursive: true });
   writeFileSync(place.path, text);
   cli.out(`wrote ${place.path}\n`);
+  if (systemdRuns(place.scope)) await makeRoom(options, cli);
   const steps = [['daemon-reload'], ['enable', '--now', unitName]];
   if (carriedOut(steps, place, cli)) cli.out('the controller starts at boot, and runs now\n');
   else if (!place.root) cli.out('for a start before you log in: loginctl enable-linger\n');
+}
+
+/** One that was started by hand holds the state folder's lock, which systemd's needs. */
+async function makeRoom(options: GlobalOptions, cli: Cli): Promise<void> {
+  const pid = await runningPid(options, cli);
+  if (pid === undefined) return;
+  await end(pid, 60_000, cli);
+  cli.out(`the controller that ran in the background (pid ${pid}) gives way to systemd's; agents run on\n`);
 }
 
 export function disable(_options: GlobalOptions, cli: Cli): void {

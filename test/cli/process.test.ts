@@ -1,0 +1,86 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { quoted, unitText } from '../../src/cli/controller/unit-text.ts';
+
+const main = join(import.meta.dirname, '../../src/cli/main.ts');
+const state = mkdtempSync(join(tmpdir(), 'agentctl-process-'));
+const environment = { PATH: process.env.PATH, HOME: state, AGENTCTL_STATE_DIR: state };
+
+interface Ended {
+  code: number;
+  out: string;
+  err: string;
+}
+
+function run(program: string, words: readonly string[]): Promise<Ended> {
+  return new Promise((resolve) => {
+    execFile(program, words, { env: environment }, (error, out, err) => {
+      const code = error === null ? 0 : typeof error.code === 'number' ? error.code : -1;
+      resolve({ code, out, err });
+    });
+  });
+}
+const agentctl = (...words: string[]): Promise<Ended> => run(process.execPath, [main, ...words]);
+
+afterAll(async () => {
+  await agentctl('controller', 'stop');
+  rmSync(state, { recursive: true });
+});
+
+describe('without a controller', () => {
+  test('a verb that reads ends with 3, says what starts one, and starts none', async () => {
+    const { code, out, err } = await agentctl('get', 'agents');
+    expect([code, out]).toEqual([3, '']);
+    expect(err).toContain('agentctl controller start');
+    expect(await agentctl('controller', 'status')).toMatchObject({ code: 3 });
+  });
+  test('a verb that writes obeys --no-start', async () => {
+    expect(await agentctl('create', 'namespace', 'x', '--no-start')).toMatchObject({ code: 3 });
+  });
+  test('an error is one line, with --debug its place too', async () => {
+    expect((await agentctl('get', 'agents')).err.trim().split('\n')).toHaveLength(1);
+    expect((await agentctl('get', 'agents', '--debug')).err).toMatch(/\n {4}at /);
+  });
+  test('a reader that has seen enough is no error', async () => {
+    const pipe = `"${process.execPath}" "${main}" explain agent --recursive | head -1; exit \${PIPESTATUS[0]}`;
+    expect(await run('bash', ['-c', pipe])).toMatchObject({ code: 0, err: '' });
+  });
+});
+
+test('a controller is started once, looked after, and stopped', async () => {
+  const first = await agentctl('create', 'namespace', 'lab');
+  expect(first).toMatchObject({ code: 0, out: 'namespace/lab created\n' });
+  const [, pid] = /Started the controller in the background \(pid (\d+)\)/.exec(first.err) ?? [];
+  expect(await agentctl('create', 'namespace', 'field')).toMatchObject({ code: 0, err: '' });
+  expect((await agentctl('controller', 'start')).out).toContain(`runs already: pid ${pid}`);
+  const status = JSON.parse((await agentctl('controller', 'status', '-o', 'json')).out);
+  expect(status).toMatchObject({
+    running: true,
+    pid: Number(pid),
+    agents: { total: 0, ready: 0 },
+    store: { path: join(state, 'agentctl.db') },
+  });
+  expect((await agentctl('version')).out).toMatch(/^Client Version: (\S+)\nServer Version: \1\n$/);
+  expect((await agentctl('controller', 'logs', '--tail=5')).out).toContain('agentctl is up');
+  expect(readFileSync(`/proc/${pid}/cwd/logs/controller.log`, 'utf8')).not.toBe(''); // its folder is the state folder
+  expect((await agentctl('controller', 'restart')).out).toContain(`before ${pid}`);
+  expect(await agentctl('controller', 'stop')).toMatchObject({ code: 0 });
+  expect(await agentctl('controller', 'stop')).toMatchObject({
+    code: 0,
+    out: 'the controller does not run\n',
+  });
+  expect(await agentctl('controller', 'status', '-o', 'json')).toMatchObject({ code: 3 });
+});
+
+test('a systemd unit keeps agents at its stop, and quotes what systemd would expand', () => {
+  const text = unitText(['/opt/my node', '--x=100%', 'a"b$c\\d'], true);
+  expect(text).toContain('ExecStart="/opt/my node" "--x=100%%" "a\\"b$$c\\\\d"\n');
+  expect(text).toContain('KillMode=process\n');
+  expect(text).toContain('Restart=always\n');
+  expect(text).toContain('WantedBy=multi-user.target\n');
+  expect(unitText(['x'], false)).toContain('WantedBy=default.target\n');
+  expect(quoted('plain')).toBe('"plain"');
+});
