@@ -2,22 +2,22 @@ import { mkdir, rm } from 'node:fs/promises';
 import { release, type } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Observed } from '../plan/world.ts';
-import { type Cancel, type Clock, sleep } from '../platform/clock.ts';
+import { type Clock, sleep } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import { type Driver, DriverError, type Unsupported } from './driver.ts';
 import { createCommandCheck } from './process/command.ts';
+import { createEnds } from './process/ends.ts';
 import { environmentOfLiving, execute } from './process/exec.ts';
 import { asDriverError, gone } from './process/failures.ts';
 import { allRefs, clearLeftovers, discard, isRef, removeRef, replaceOthers } from './process/instances.ts';
 import { createLauncher } from './process/launcher.ts';
 import { isCode, type Marks, newestRun, type Run, readMarks, refOf, runNumbers } from './process/layout.ts';
 import { readLogs } from './process/logs.ts';
-import { lives, present, settledMarks } from './process/observe.ts';
+import { present, settledMarks } from './process/observe.ts';
 import { living, readBootId } from './process/proc.ts';
 import { createReaper, isSignal, sendSignal } from './process/reap.ts';
 import { type StartParts, startRun } from './process/start.ts';
 import { findTool, findTools } from './process/tools.ts';
-import { createTracker } from './process/tracker.ts';
 import { unsupportedFields } from './process/unsupported.ts';
 import { asUser, findUser } from './process/user.ts';
 
@@ -33,9 +33,6 @@ export interface ProcessDriverOptions {
 
 /** Runs of one ref that are kept, with their output. */
 const keptRuns = 5;
-
-/** After an end, until what it left behind is killed. */
-const sweepDelayMs = 50;
 
 /** How long a kill waits for the shim to write the exit down. */
 const exitWaitMs = 2000;
@@ -55,13 +52,11 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
   const bootId = options.bootId ?? readBootId();
   const root = resolve(options.stateDir, 'instances');
   const reap = createReaper(clock);
-  const tracker = createTracker(clock, log);
+  const ends = createEnds({ clock, log, reap });
   const tools = findTools();
   const launcher = createLauncher(tools);
   const checkCommand = createCommandCheck(clock);
   const parts: StartParts = { tools, launcher, checkCommand, clock, bootId, root, reap };
-  const hearers = new Set<(ref: string) => void>();
-  const sweeps = new Map<string, Cancel>();
   let cleared: Promise<void> | undefined;
   let adopted = false;
 
@@ -72,10 +67,6 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
       throw error;
     });
     return cleared;
-  };
-
-  const hint = (ref: string): void => {
-    for (const hear of hearers) hear(ref);
   };
 
   /** The newest run where the ref is ours. */
@@ -94,33 +85,12 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
   const currentMarks = async (run: Run): Promise<Marks> =>
     run.meta.bootId === bootId ? readMarks(run.folder) : { claimed: false };
 
-  const sweep = async (run: Run, { main, shim }: Marks): Promise<void> =>
-    reap({ instanceUid: run.meta.identity.uid, upToRun: run.number, main, shim });
-
-  /** Whatever comes next is not held up by it: a start or a removal sweeps by itself. */
-  const sweepSoon = (ref: string, run: Run, marks: Marks): void => {
-    sweeps.get(ref)?.();
-    const cancel = clock.after(sweepDelayMs, () => {
-      sweeps.delete(ref);
-      sweep(run, marks).catch((error: unknown) => log.warn({ error, ref }, 'processes are left'));
-    });
-    sweeps.set(ref, cancel);
-  };
-
-  const track = (ref: string, run: Run, marks: Marks): void => {
-    const ended = (): void => {
-      hint(ref);
-      sweepSoon(ref, run, marks);
-    };
-    tracker.add({ ref, marks: run.folder, lives: () => lives(marks), ended });
-  };
-
   /** Undefined where it has just been taken away. */
   const look = async (ref: string, run: Run): Promise<Observed | undefined> => {
     try {
       const marks = await settledMarks(run, bootId);
       const observed = await present(ref, run, marks);
-      if (observed.state === 'Running' || observed.state === 'Paused') track(ref, run, marks);
+      if (observed.state === 'Running' || observed.state === 'Paused') ends.track(ref, run, marks);
       return observed;
     } catch (error) {
       if (isCode(error, 'ENOENT')) return undefined;
@@ -141,8 +111,8 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
 
   const start: Driver['restart'] = async (ref, spec) => {
     const started = await startRun(parts, ref, spec);
-    if (started !== undefined) track(ref, started.run, started.marks);
-    hint(ref);
+    if (started !== undefined) ends.track(ref, started.run, started.marks);
+    ends.hint(ref);
     const runs = started?.marks.main !== undefined && living(started.marks.main) !== undefined;
     return runs ? present(ref, started.run, started.marks) : mustInspect(ref);
   };
@@ -152,7 +122,7 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
     adopted = true;
     for (const { ref, state } of all) {
       const run = state === 'Exited' ? await find(ref) : undefined;
-      if (run !== undefined) sweepSoon(ref, run, await currentMarks(run));
+      if (run !== undefined) ends.sweepSoon(ref, run, await currentMarks(run));
     }
   };
 
@@ -185,9 +155,9 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
 
     async watch(onHint, signal) {
       if (signal.aborted) return;
-      hearers.add(onHint);
+      const stop = ends.hear(onHint);
       await new Promise((done) => signal.addEventListener('abort', done, { once: true }));
-      hearers.delete(onHint);
+      stop();
     },
 
     async create(spec) {
@@ -231,7 +201,7 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
         throw new DriverError(
           'Terminal',
           'InvalidSpec',
-          `spec.policy.stop.signal: "${signal}" is no signal of Linux`,
+          `the policy's stop.signal "${signal}" is no signal of Linux; name another`,
         );
       // Until setsid has run it has no group of its own.
       if (!sendSignal(-main.pid, signal)) sendSignal(main.pid, signal);
@@ -242,7 +212,7 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
       if (run === undefined) return;
       for (const deadline = clock.now() + exitWaitMs; ; ) {
         const marks = await currentMarks(run);
-        await sweep(run, marks);
+        await ends.sweep(run, marks);
         const { claimed, shim, exit } = marks;
         const pending = claimed && exit === undefined && (shim === undefined || living(shim) !== undefined);
         if (!pending || clock.now() >= deadline) return;
@@ -252,20 +222,17 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
 
     async remove(ref) {
       if ((await find(ref)) === undefined) return;
-      tracker.forget(ref);
+      ends.forget(ref);
       await removeRef(root, ref, reap);
-      hint(ref);
+      ends.hint(ref);
     },
 
     async *logs(ref, logOptions) {
       const run = await need(ref);
-      const subscribe = (callback: () => void): (() => void) => {
-        const hear = (hinted: string): void => {
+      const subscribe = (callback: () => void): (() => void) =>
+        ends.hear((hinted) => {
           if (hinted === ref) callback();
-        };
-        hearers.add(hear);
-        return () => hearers.delete(hear);
-      };
+        });
       const hasEnded = async (): Promise<boolean> => (await look(ref, run))?.state !== 'Running';
       yield* readLogs(ref, { run: run.number, hasEnded, subscribe }, logOptions);
     },
@@ -297,10 +264,8 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
     },
     async removeVolume() {},
     async close() {
-      hearers.clear();
       launcher.close();
-      tracker.close();
-      for (const cancel of sweeps.values()) cancel();
+      ends.close();
     },
   };
 }

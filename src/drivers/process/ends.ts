@@ -1,0 +1,71 @@
+import type { Cancel, Clock } from '../../platform/clock.ts';
+import type { Log } from '../../platform/log.ts';
+import type { Marks, Run } from './layout.ts';
+import { lives } from './observe.ts';
+import type { Reap } from './reap.ts';
+import { createTracker } from './tracker.ts';
+
+/** Tells of changes, and kills what a run left behind once its main process has ended, as a container's end does. */
+export interface Ends {
+  hint(ref: string): void;
+  /** Calls back on each hint; the result ends that. */
+  hear(callback: (ref: string) => void): () => void;
+  /** Follows a run until its end. */
+  track(ref: string, run: Run, marks: Marks): void;
+  sweep(run: Run, marks: Marks): Promise<void>;
+  /** In a moment: whatever comes next is not held up by it, and a start or a removal sweeps by itself. */
+  sweepSoon(ref: string, run: Run, marks: Marks): void;
+  forget(ref: string): void;
+  close(): void;
+}
+
+const sweepDelayMs = 50;
+
+export function createEnds(parts: { clock: Clock; log: Log; reap: Reap }): Ends {
+  const { clock, log, reap } = parts;
+  const tracker = createTracker(clock, log);
+  const hearers = new Set<(ref: string) => void>();
+  const sweeps = new Map<string, Cancel>();
+
+  const ends: Ends = {
+    hint(ref) {
+      for (const hear of hearers) hear(ref);
+    },
+    hear(callback) {
+      // Of its own, so that the same callback may be given twice.
+      const hear = (ref: string): void => callback(ref);
+      hearers.add(hear);
+      return () => hearers.delete(hear);
+    },
+    track(ref, run, marks) {
+      const ended = (): void => {
+        ends.hint(ref);
+        ends.sweepSoon(ref, run, marks);
+      };
+      tracker.add({ ref, marks: run.folder, lives: () => lives(marks), ended });
+    },
+    sweep: (run, { main, shim }) =>
+      reap({ instanceUid: run.meta.identity.uid, upToRun: run.number, main, shim }),
+    sweepSoon(ref, run, marks) {
+      sweeps.get(ref)?.();
+      const cancel = clock.after(sweepDelayMs, () => {
+        sweeps.delete(ref);
+        ends
+          .sweep(run, marks)
+          .catch((error: unknown) => log.warn({ error, ref }, 'processes of an ended run are left'));
+      });
+      sweeps.set(ref, cancel);
+    },
+    forget(ref) {
+      tracker.forget(ref);
+      sweeps.get(ref)?.();
+      sweeps.delete(ref);
+    },
+    close() {
+      hearers.clear();
+      tracker.close();
+      for (const cancel of sweeps.values()) cancel();
+    },
+  };
+  return ends;
+}
