@@ -77,8 +77,9 @@ export class Session {
     return (await this.json<{ pid: number }>('controller status')).pid;
   }
 
-  /** Stops all agents and the controller, and removes the folder. */
+  /** Deletes all agents, ends the controller and removes the folder. */
   async end(): Promise<void> {
+    await this.run(['delete', 'agents', '--all', '--timeout=30s']);
     await this.run(['controller', 'stop', '--agents']);
     rmSync(this.folder, { recursive: true, force: true });
   }
