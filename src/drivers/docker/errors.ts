@@ -27,18 +27,18 @@ const rules: readonly Rule[] = [
     remedy: () => "the engine's disk is full: free some (docker system df)",
   },
   {
-    says: /bind source path does not exist: (.*)|(?:statfs|stat|lstat) (\/[^:]*): no such file or directory(?<!exec: .*)$/i,
-    sort: 'NotStartable',
-    reason: 'MountMissing',
-    remedy: (_, match) =>
-      `the host has no ${match[1] ?? match[2]}: make it, or correct the volume's hostPath`,
-  },
-  {
-    says: /(exec: .*|exec failed.*|executable file .*|crun: .*)(not found|no such file|permission denied|is a directory|exec format error)/i,
+    says: /(exec: .*|executable file .*)(not found|no such file|permission denied|is a directory|exec format error)/i,
     sort: 'NotStartable',
     reason: 'CommandNotFound',
     remedy: ({ command, image }) =>
       `${command ?? 'the command'} cannot be run in the image ${image}: correct spec.template.command, or use an image that has it`,
+  },
+  {
+    says: /bind source path does not exist: (.*)|statfs (\/[^:]*): no such file or directory/i,
+    sort: 'NotStartable',
+    reason: 'MountMissing',
+    remedy: (_, match) =>
+      `the host has no ${match[1] ?? match[2]}: make it, or correct the volume's hostPath`,
   },
   {
     says: /port is already allocated|address already in use|failed to bind host port/i,

@@ -1,0 +1,73 @@
+import { describe, expect, test } from 'vitest';
+import { createBody } from '../../../src/drivers/docker/body.ts';
+import { runSpec } from '../../contracts/spec.ts';
+
+const docker = { podman: false, version: 'Docker 20.10', init: true };
+const spec = { ...runSpec('s1', 'a-0'), image: 'app:1' };
+
+describe('the body of a create', () => {
+  test('gives away no right that was not asked for', () => {
+    expect(createBody(spec, [], docker)).toMatchObject({
+      HostConfig: {
+        CapDrop: ['ALL'],
+        CapAdd: [],
+        SecurityOpt: ['no-new-privileges'],
+        Privileged: false,
+        RestartPolicy: { Name: 'no' },
+        LogConfig: { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': '3' } },
+        NetworkMode: 'bridge',
+        Init: true,
+      },
+    });
+  });
+
+  test('leaves the image its own command, unless one is given', () => {
+    expect(createBody(spec, [], docker)).not.toHaveProperty('Entrypoint');
+    expect(createBody(spec, [], docker)).not.toHaveProperty('Cmd');
+    expect(createBody({ ...spec, command: ['a'], args: ['b'] }, [], docker)).toMatchObject({
+      Entrypoint: ['a'],
+      Cmd: ['b'],
+    });
+  });
+
+  test('has no secret in a label: only who it is', () => {
+    const body = createBody({ ...spec, env: { TOKEN: 'secret' } }, [], docker);
+    expect(body).toMatchObject({
+      Env: ['TOKEN=secret'],
+      Labels: {
+        'agentctl.dev/store': 's1',
+        'agentctl.dev/namespace': 'default',
+        'agentctl.dev/agent': 'a',
+        'agentctl.dev/instance': 'a-0',
+        'agentctl.dev/instance-uid': 'uid-a-0',
+        'agentctl.dev/ordinal': '0',
+        'agentctl.dev/run': '1',
+        'agentctl.dev/revision': 'r1',
+        'agentctl.dev/controller-version': '1.2.3',
+      },
+    });
+  });
+
+  test('holds limits in the engine’s units', () => {
+    const limits = { cpu: 0.5, memory: 64 * 1024 * 1024, pids: 20 };
+    expect(createBody({ ...spec, limits }, [], docker)).toMatchObject({
+      HostConfig: { NanoCpus: 500_000_000, Memory: 67_108_864, MemorySwap: 67_108_864, PidsLimit: 20 },
+    });
+  });
+
+  test('binds a port twice where that was asked for, and lets the engine choose where it was not', () => {
+    const port = { containerPort: 80, hostIP: '127.0.0.1', protocol: 'TCP' as const };
+    const network = { mode: 'Bridge' as const, ports: [port, { ...port, hostPort: 8080 }] };
+    expect(createBody({ ...spec, network }, [], docker)).toMatchObject({
+      ExposedPorts: { '80/tcp': {} },
+      HostConfig: {
+        PortBindings: {
+          '80/tcp': [
+            { HostIp: '127.0.0.1', HostPort: '' },
+            { HostIp: '127.0.0.1', HostPort: '8080' },
+          ],
+        },
+      },
+    });
+  });
+});

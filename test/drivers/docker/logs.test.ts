@@ -1,0 +1,86 @@
+import { describe, expect, test } from 'vitest';
+import { frames, lastOf, linesOf, logQuery } from '../../../src/drivers/docker/logs.ts';
+import type { LogLine } from '../../../src/drivers/driver.ts';
+
+const frame = (stream: 1 | 2, text: string): Buffer => {
+  const payload = Buffer.from(text);
+  const header = Buffer.alloc(8);
+  header[0] = stream;
+  header.writeUInt32BE(payload.length, 4);
+  return Buffer.concat([header, payload]);
+};
+
+async function* chunks(...parts: Buffer[]): AsyncGenerator<Buffer> {
+  yield* parts;
+}
+
+async function collect(lines: AsyncIterable<LogLine>): Promise<LogLine[]> {
+  const all: LogLine[] = [];
+  for await (const line of lines) all.push(line);
+  return all;
+}
+
+const read = async (podman: boolean, ...parts: Buffer[]): Promise<LogLine[]> =>
+  collect(linesOf(frames(chunks(...parts)), { podman }));
+
+const [t1, t2] = ['2026-01-01T00:00:01.000000001Z', '2026-01-01T00:00:02.000000001Z'];
+
+describe('lines out of an engine’s log', () => {
+  test('are told apart by stream, with their times', async () => {
+    expect(await read(false, frame(1, `${t1} out\n`), frame(2, `${t2} err\n`))).toEqual([
+      { stream: 'stdout', at: Date.parse(t1), text: 'out' },
+      { stream: 'stderr', at: Date.parse(t2), text: 'err' },
+    ]);
+  });
+
+  test('do not depend on where the connection cuts', async () => {
+    const bytes = Buffer.concat([frame(1, `${t1} äöü\n`), frame(2, `${t2} x y\n`)]);
+    const single = [...bytes].map((byte) => Buffer.from([byte]));
+    expect(await read(false, ...single)).toEqual(await read(false, bytes));
+  });
+
+  test('join parts with one timestamp, though the other stream speaks between them', async () => {
+    const lines = await read(
+      false,
+      frame(1, `${t1} half `),
+      frame(2, `${t1} err\n`),
+      frame(1, `${t1} whole\n`),
+    );
+    expect(lines.map(({ text }) => text)).toEqual(['err', 'half whole']);
+  });
+
+  test('end at a cut of the program: what has another timestamp is a new line', async () => {
+    const lines = await read(false, frame(1, `${t1} cut off`), frame(1, `${t2} start 2\n`));
+    expect(lines.map(({ text }) => text)).toEqual(['cut off', 'start 2']);
+  });
+
+  test('join by the newline alone where parts have times of their own', async () => {
+    const lines = await read(true, frame(1, `${t1} half `), frame(1, `${t2} whole\n`));
+    expect(lines.map(({ text }) => text)).toEqual(['half whole']);
+  });
+
+  test('keep an unfinished last one, and empty ones', async () => {
+    const lines = await read(false, frame(1, `${t1} \n`), frame(1, `${t2} open`));
+    expect(lines.map(({ text }) => text)).toEqual(['', 'open']);
+  });
+
+  test('can be cut to the last few', async () => {
+    const lines = linesOf(
+      frames(chunks(frame(1, `${t1} a\n`), frame(1, `${t1} b\n`), frame(1, `${t1} c\n`))),
+      { podman: false },
+    );
+    expect((await collect(lastOf(lines, 2))).map(({ text }) => text)).toEqual(['b', 'c']);
+  });
+});
+
+test('the engine is asked for what came before the newest start, and its tail is cut here', () => {
+  const signal = AbortSignal.abort();
+  expect(logQuery({ follow: true, previous: true, tail: 5, since: 1_000, signal }, 60_030)).toEqual({
+    stdout: true,
+    stderr: true,
+    timestamps: true,
+    follow: false,
+    since: '1.000',
+    until: '60.000',
+  });
+});
