@@ -6,7 +6,7 @@ import { startDeadline } from './ready.ts';
 import { dueRestart } from './schedule.ts';
 import { planStart } from './start.ts';
 import { beginStop, continueStop, settleStop } from './stop.ts';
-import { alive, phase, type Turn, tell, wake } from './turn.ts';
+import { addWait, alive, phase, type Turn, tell, wake } from './turn.ts';
 import { idleSince, noteOutdated, updateGate } from './update.ts';
 
 /** What an Instance is wanted to be. */
@@ -109,8 +109,7 @@ function update(turn: Turn, turnover: Turnover): boolean {
 }
 
 function waitForUpdate(turn: Turn, waits: string): false {
-  const { phase: current = 'Ready', message = '' } = turn.next;
-  phase(turn, current, 'AwaitingUpdate', `${message} It is outdated. ${waits}.`);
+  addWait(turn, 'AwaitingUpdate', `It is outdated. ${waits}.`);
   return false;
 }
 

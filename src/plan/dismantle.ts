@@ -8,7 +8,8 @@ export const purgeAnnotation = 'agentctl.dev/purge';
 
 /** Kills and removes what is not the newest run's container. Tells whether there was anything. */
 export function clearStrays(turn: Turn): boolean {
-  if (turn.strays.length === 0 || turn.view.inFlight !== undefined) return turn.strays.length > 0;
+  if (turn.strays.length === 0) return false;
+  if (turn.view.inFlight !== undefined || failedLately(turn)) return true;
   for (const stray of turn.strays) {
     const after: string[] = [];
     if (stray.state === 'Running' || stray.state === 'Paused') {
@@ -42,17 +43,20 @@ export function removeAll(turn: Turn, cause: string, message: string): readonly 
 
 /** A removal that failed is tried again after a while. */
 export function removalWaits(turn: Turn, meanwhile: 'Stopping' | 'Pending'): boolean {
+  if (!failedLately(turn)) return false;
+  const { reason = 'RemoveFailed', message = 'Its container cannot be removed.' } =
+    turn.next.lastOutcome ?? {};
+  phase(turn, meanwhile, reason, message);
+  return true;
+}
+
+function failedLately(turn: Turn): boolean {
   const { lastOutcome: outcome } = turn.next;
-  if (outcome?.action !== 'Remove' || outcome.result === 'Succeeded') return false;
+  const clearing = outcome?.action === 'Remove' || outcome?.action === 'Kill';
+  if (!clearing || outcome.result === 'Succeeded') return false;
   const at = Math.min(turn.now, instant(outcome.at) ?? turn.now) + retryPeriod;
   if (at <= turn.now) return false;
   wake(turn, at);
-  phase(
-    turn,
-    meanwhile,
-    outcome.reason ?? 'RemoveFailed',
-    outcome.message ?? 'Its container cannot be removed.',
-  );
   return true;
 }
 

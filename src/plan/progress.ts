@@ -63,7 +63,8 @@ const moving = (turn: Turn): boolean =>
 /** Waits for its Runtime, which says nothing of the spec. Between a want and its answer it is not in the queue yet. */
 const heldUp = ({ next }: Turn): boolean =>
   next.queue !== undefined ||
-  ((next.phase === 'Pending' || next.phase === 'Unknown') && next.reason?.startsWith('Runtime') === true);
+  ((next.phase === 'Pending' || next.phase === 'Unknown') &&
+    (next.reason === 'RuntimeOffline' || next.reason === 'RuntimeSyncing'));
 
 function exceededText({ settings, revision, world }: Context): string {
   const text = `Revision ${revision.name} did not become Ready within ${settings.update.progressDeadline / 1000} s.`;

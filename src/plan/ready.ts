@@ -9,7 +9,8 @@ export function takeReadiness(turn: Turn) {
   const { next, now } = turn;
   if (turn.state === 'Paused') {
     breakOff(turn);
-    if (turn.old.reason !== 'Paused') tell(turn, 'Warning', 'Paused', pausedText(turn));
+    if (turn.old.reason !== 'Paused' && next.stop === undefined)
+      tell(turn, 'Warning', 'Paused', pausedText(turn));
     return phase(turn, 'Unready', 'Paused', pausedText(turn));
   }
   if (turn.state === 'Unknown') return; // what was known holds until it can be asked again
@@ -85,7 +86,8 @@ export function hasBeenReady({ old, next }: Turn): boolean {
 /** When a start that is not Ready counts as failed; undefined once the run has been Ready, or while it is paused. */
 export function startDeadline(turn: Turn): Instant | undefined {
   if (turn.state !== 'Running' || turn.ready || hasBeenReady(turn)) return undefined;
-  return startedAt(turn) + turn.context.timing.startDeadline;
+  const { minReady, startDeadline } = turn.context.timing;
+  return startedAt(turn) + Math.max(startDeadline, minReady); // a longer minReady would never be met
 }
 
 const pausedText = ({ next }: Turn): string =>

@@ -2,7 +2,7 @@ import { nextDue } from './cron.ts';
 import { fraction } from './hash.ts';
 import { instant, shortTime, timeText } from './instant.ts';
 import type { Schedule } from './settings.ts';
-import { phase, type Turn, tell, wake } from './turn.ts';
+import { addWait, type Turn, tell, wake } from './turn.ts';
 import { idleSince } from './update.ts';
 import type { Instant } from './world.ts';
 
@@ -25,16 +25,17 @@ export function dueRestart(turn: Turn): string | undefined {
     delete next.restartDueSince;
     return undefined;
   }
+  if (isDone(turn, instant(next.restartDueSince))) delete next.restartDueSince;
   const at = dueAt(turn, schedule);
   if (at !== undefined && at <= now) comeDue(turn, schedule, at);
   else if (at !== undefined) wake(turn, at);
   const since = instant(next.restartDueSince);
-  if (since === undefined) return undefined;
-  if ((instant(next.run?.claimedAt) ?? 0) >= since) {
-    delete next.restartDueSince; // a later start has done it
-    return undefined;
-  }
-  return gate(turn, schedule, Math.min(since, now));
+  return since === undefined ? undefined : gate(turn, schedule, Math.min(since, now));
+}
+
+/** A start since then, for whatever cause, has done what was due. */
+function isDone({ next }: Turn, since: Instant | undefined): boolean {
+  return since !== undefined && (instant(next.run?.claimedAt) ?? 0) >= since;
 }
 
 /** When it is next due, or was and has not been noted. */
@@ -83,7 +84,7 @@ function comeDue(turn: Turn, schedule: Schedule, at: Instant) {
         `The restart of ${shortTime(at)} was missed, and catchUp is false.`,
       );
   }
-  if (next.restartDueSince !== undefined) return;
+  if (next.restartDueSince !== undefined || isDone(turn, at)) return;
   next.restartDueSince = timeText(at);
   tell(turn, 'Normal', 'RestartDue', `A scheduled restart is due since ${shortTime(at)}.`);
 }
@@ -105,7 +106,6 @@ function gate(turn: Turn, schedule: Schedule, since: Instant): string | undefine
     at === undefined
       ? 'It waits until the instance is idle'
       : `It comes at ${shortTime(at)} if it stays idle`;
-  const { phase: current = 'Ready', message = '' } = turn.next;
-  phase(turn, current, 'RestartDue', `${message} ${text}. ${waits}.`);
+  addWait(turn, 'RestartDue', `${text}. ${waits}.`);
   return undefined;
 }

@@ -1,7 +1,7 @@
 import type { InstanceStatus } from '../api/objects.ts';
 import type { Action } from './action.ts';
 import { endWait, waitUntil } from './backoff.ts';
-import { instant, shortTime } from './instant.ts';
+import { instant, shortTime, timeText } from './instant.ts';
 import { askedRestart } from './outdated.ts';
 import { holdsPlace } from './place.ts';
 import { clearFailures, noteRestart } from './restart.ts';
@@ -14,6 +14,7 @@ type Run = NonNullable<InstanceStatus['run']>;
 export function planStart(turn: Turn) {
   const { next, context, now } = turn;
   const claimed = turn.state === 'Claimed' && holdsPlace(next);
+  delete next.queue;
   if (turn.outdated?.cause === 'SpecChanged' && clearFailures(turn))
     tell(turn, 'Normal', 'Resumed', 'Its failures were cleared by the new spec.');
   if (next.phase === 'Failed' || next.phase === 'Completed') return;
@@ -76,7 +77,7 @@ function notStartable({ next, now }: Turn): number | undefined {
 function wait(turn: Turn) {
   const { next, context, now } = turn;
   const place = context.world.places?.get(turn.uid);
-  const since = place?.since ?? instant(next.queue?.since) ?? now;
+  const since = place?.since ?? instant(turn.old.queue?.since) ?? now;
   turn.want = {
     uid: turn.uid,
     instance: turn.name,
@@ -85,8 +86,7 @@ function wait(turn: Turn) {
     priority: context.settings.priority,
     since,
   };
-  if (place === undefined) delete next.queue;
-  else next.queue = { position: place.position, since: new Date(since).toISOString() };
+  if (place !== undefined) next.queue = { position: place.position, since: timeText(since) };
   hold(turn, place?.reason ?? 'Queued', place?.message ?? 'It waits for a place on its Runtime.');
 }
 

@@ -89,6 +89,12 @@ export function phase(turn: Turn, to: Phase, reason: string, message: string): v
   turn.next.message = message;
 }
 
+/** Says what an instance that is up waits for; the reason only where there is nothing worse to say. */
+export function addWait({ next }: Turn, reason: string, message: string): void {
+  if (next.phase === 'Ready') next.reason = reason;
+  next.message = `${next.message ?? ''} ${message}`;
+}
+
 export function tell(turn: Turn, type: PlannedEvent['type'], reason: string, message: string): void {
   turn.events.push({ type, reason, message, instance: turn.name });
 }
