@@ -1,6 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { appendFile, chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { DriverError } from '../../src/drivers/driver.ts';
@@ -41,7 +41,7 @@ describe('what a process finds', () => {
         `AGENTCTL_INSTANCE_UID=${spec.identity.uid}`,
         "GREETING=it's",
         ' two lines $HOME',
-        'HOME=/root',
+        `HOME=${userInfo().homedir}`,
         'LANG=C.UTF-8',
         'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
       ].toSorted(),
@@ -232,7 +232,7 @@ describe('a run', () => {
 describe('the end of a run', () => {
   test('by a signal is told with its name', async () => {
     const { driver } = await openDriver();
-    const { ref } = await driver.create(specOf('echo up; sleep 600'));
+    const { ref } = await driver.create(specOf('echo up; exec sleep 600'));
     await printed(driver, ref, 'up');
     await driver.signal(ref, 'SIGINT');
     expect((await ended(driver, ref)).exit).toMatchObject({ code: 130, signal: 'SIGINT', cause: 'Agent' });
@@ -344,6 +344,7 @@ describe('a controller that comes back', () => {
     const { driver, stateDir } = await openDriver();
     const marker = `sleep 6${process.pid}5`;
     const { ref } = await driver.create(specOf(`setsid ${marker} & read line; exit 5`));
+    await eventually(() => expect(processesWith(marker)).toHaveLength(1));
     await driver.close();
     await appendFile(join(ref, 'in'), 'end\n');
     await eventually(() => expect(existsSync(join(runFolder(ref, 1), 'exit.5'))).toBe(true));

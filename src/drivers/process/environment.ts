@@ -20,7 +20,7 @@ export function environmentOf(spec: RunSpec, user: User | undefined): Record<str
     );
   return {
     ...base,
-    HOME: user?.home ?? userInfo().homedir,
+    HOME: user?.home ?? ownHome(),
     ...spec.env,
     [uidVariable]: spec.identity.uid,
     [runVariable]: String(spec.identity.run),
@@ -31,3 +31,12 @@ export function environmentOf(spec: RunSpec, user: User | undefined): Record<str
 export const reservedVariable = (name: string): boolean =>
   !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) ||
   ['IFS', 'OPTIND', 'PPID', 'PWD', 'OLDPWD', 'SHLVL', '_'].includes(name);
+
+/** Not $HOME, which is the shell's. A user without an entry in passwd has none. */
+function ownHome(): string {
+  try {
+    return userInfo().homedir;
+  } catch {
+    return '/';
+  }
+}

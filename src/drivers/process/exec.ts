@@ -3,6 +3,7 @@ import { type Cancel, type Clock, sleep } from '../../platform/clock.ts';
 import { DriverError } from '../driver.ts';
 import { living, type ProcessId, readEnvironment, uidVariable } from './proc.ts';
 import { sendKill } from './reap.ts';
+import { shimVariable } from './shim.ts';
 
 const maxOutputBytes = 64 * 1024;
 
@@ -75,7 +76,9 @@ export async function environmentOfLiving(
 ): Promise<Record<string, string> | undefined> {
   for (let look = 1; ; look++) {
     const environment = living(main) === undefined ? undefined : readEnvironment(main.pid);
-    if (environment === undefined || uidVariable in environment || look === 20) return environment;
+    const isItsOwn =
+      environment !== undefined && uidVariable in environment && !(shimVariable in environment);
+    if (environment === undefined || isItsOwn || look === 20) return environment;
     await sleep(clock, 5);
   }
 }

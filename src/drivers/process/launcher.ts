@@ -3,7 +3,7 @@ import { Socket } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
 import { DriverError } from '../driver.ts';
 import { inheritableFiles } from './proc.ts';
-import { type ShimStart, shimScript } from './shim.ts';
+import { type ShimStart, shimScript, shimVariable } from './shim.ts';
 import type { Tools } from './tools.ts';
 
 /**
@@ -97,7 +97,7 @@ function openShell(tools: Tools, onEnd: () => void): Shell {
   child.unref();
   // Neither keeps the controller from ending.
   for (const stream of [child.stdin, child.stdout]) if (stream instanceof Socket) stream.unref();
-  child.stdin.write(`unset ${marker}; agentctl_shim=${quote(shimScript)}\n`);
+  child.stdin.write(`unset ${marker}; ${shimVariable}=${quote(shimScript)}\n`);
   return {
     expect: (id, onFailure) => waiting.set(id, onFailure),
     write: (text) => child.stdin.write(text),
@@ -121,8 +121,8 @@ function request(tools: Tools, start: ShimStart, id: number): string {
   const { marks, out, err, fifo, workingDir } = start;
   const args = [marks, out, err, fifo, tools.mkfifo, workingDir, tools.setsid, ...start.command];
   return `{ (
-export${exports.join('')}
-exec ${tools.setsid} -f ${tools.sh} -c "$agentctl_shim" agentctl-shim ${args.map(quote).join(' ')}
+export ${shimVariable}${exports.join('')}
+exec ${tools.setsid} -f ${tools.sh} -c 'eval "$${shimVariable}"' agentctl-shim ${args.map(quote).join(' ')}
 ) </dev/null >/dev/null 2>&1; echo ${id} $?; }
 `;
 }

@@ -1,4 +1,4 @@
-import { watch } from 'node:fs';
+import { type Stats, watch } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import type { LogLine, LogOptions } from '../driver.ts';
 import { isCode, namesIn, outputFile } from './layout.ts';
@@ -45,7 +45,9 @@ async function partsOf(ref: string): Promise<Part[]> {
     const [, run, end] = /^(\d+)\.(out|err)$/.exec(name) ?? [];
     if (run === undefined || (end !== 'out' && end !== 'err')) continue;
     const path = outputFile(ref, Number(run), end);
-    const { size, mtimeMs } = await stat(path);
+    const found = await statOf(path);
+    if (found === undefined) continue;
+    const { size, mtimeMs } = found;
     parts.push({
       path,
       run: Number(run),
@@ -168,5 +170,12 @@ async function readAt(file: FileHandle, position: number, length: number): Promi
   return buffer.subarray(0, bytesRead);
 }
 
-/** An engine's `logs` of what is gone ends without lines; so does ours. */
-export const isGone = (error: unknown): boolean => isCode(error, 'ENOENT');
+/** Undefined where the output of an old run has just been deleted. */
+async function statOf(path: string): Promise<Stats | undefined> {
+  try {
+    return await stat(path);
+  } catch (error) {
+    if (isCode(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}

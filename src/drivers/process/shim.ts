@@ -1,3 +1,6 @@
+/** Holds the script in the environment of the shim, and of nothing else: in its arguments `ps` would show it all. */
+export const shimVariable = 'agentctl_shim';
+
 /**
  * A read of the 22 first fields of /proc/self/stat, by the shell itself: no process is made for it.
  * Variables that the shim sets bear a prefix, since one that the agent was given would be passed on with our value.
@@ -13,7 +16,8 @@ const readSelf = `read -r agentctl_pid ${'agentctl_x '.repeat(20)}agentctl_start
  * - A redirection that fails for \`:\` or \`exec\` ends a POSIX shell, so each step runs only after those before it.
  * - The traps keep a stray signal from ending the shim; in the subshell they are back to their defaults.
  */
-export const shimScript = `umask 077
+export const shimScript = `unset ${shimVariable}
+umask 077
 trap : HUP INT QUIT TERM
 set -C
 : >"$1/claim"

@@ -120,8 +120,8 @@ async function hasBegun(parts: StartParts, folder: string, spec: RunSpec): Promi
   return false;
 }
 
-/** A shim that takes longer is killed. */
-const startLimitMs = 5000;
+/** A shim that takes longer, on a host that is very busy, is killed. */
+const startLimitMs = 30_000;
 const pollMs = 250;
 
 interface Waiting {

@@ -7,8 +7,9 @@ import { type Prey, victims } from '../../../src/drivers/process/reap.ts';
 import { eventually } from './harness.ts';
 
 test('a zombie is dead', async () => {
-  // sleep takes the place of the shell and never asks after the child.
-  const parent = spawn('/bin/sh', ['-c', 'sh -c "exit 0" & echo $!; exec sleep 600']);
+  // sleep takes the place of the shell, and only then the child ends: nobody asks after it.
+  const child = `sh -c 'until grep -q sleep /proc/$PPID/comm; do :; done'`;
+  const parent = spawn('/bin/sh', ['-c', `${child} & echo $!; exec sleep 600`]);
   const [chunk] = await once(parent.stdout, 'data');
   const pid = Number(String(chunk));
   await eventually(() => expect(readStat(pid)?.state).toBe('Z'));
