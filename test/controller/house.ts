@@ -1,0 +1,152 @@
+/** A whole controller over the real registry and store, with a fake engine and a clock that a test moves. */
+import { withDefaults } from '../../src/api/defaults.ts';
+import { kindInfo } from '../../src/api/kinds.ts';
+import type { Agent, Event, Instance, New, PolicySpec, Runtime } from '../../src/api/objects.ts';
+import { LocalClient } from '../../src/client/local.ts';
+import { Controller } from '../../src/controller/controller.ts';
+import type { Driver } from '../../src/drivers/driver.ts';
+import { randomIds } from '../../src/platform/ids.ts';
+import { silentLog } from '../../src/platform/log.ts';
+import { createRegistry } from '../../src/registry/registry.ts';
+import { openStore } from '../../src/store/sqlite.ts';
+import { ManualClock } from '../fakes/clock.ts';
+import { createFakeDriver } from '../fakes/driver.ts';
+import { type Behaviour, FakeEngine, fakeCommand } from '../fakes/engine.ts';
+
+const group = 'agentctl.dev/v1';
+const log = silentLog;
+
+export interface HouseOptions {
+  /** Stands between the controller and the fake driver of a Runtime. */
+  wrap?: (driver: Driver, runtime: Runtime) => Driver;
+  runtime?: Partial<Runtime['spec']>;
+}
+
+export class House implements AsyncDisposable {
+  readonly clock = new ManualClock('2026-03-02T10:00:00Z');
+  readonly engine = new FakeEngine({ clock: this.clock });
+  readonly user: LocalClient;
+  readonly #store: ReturnType<typeof openStore>;
+  readonly #options: HouseOptions;
+  readonly #registry: Awaited<ReturnType<typeof createRegistry>>;
+  controller: Controller;
+  /** Reasons of all Events so far. */
+  readonly happened: string[] = [];
+
+  static async open(options: HouseOptions = {}): Promise<House> {
+    const store = openStore(':memory:', { log });
+    // The clock of a House is made with it, so that the registry is given one that asks it.
+    const holder: { house?: House } = {};
+    const clock = { now: () => holder.house?.clock.now() ?? 0, after: () => () => {} };
+    const registry = await createRegistry({ store, clock, ids: randomIds, log });
+    const house = new House(store, registry, options);
+    holder.house = house;
+    await house.user.create('Runtime', {
+      apiVersion: group,
+      kind: 'Runtime',
+      metadata: { name: 'engine' },
+      spec: { driver: 'docker', default: true, endpoint: 'unix:///fake', ...options.runtime },
+    });
+    await house.controller.start();
+    return house;
+  }
+
+  private constructor(
+    store: ReturnType<typeof openStore>,
+    registry: Awaited<ReturnType<typeof createRegistry>>,
+    options: HouseOptions,
+  ) {
+    this.#store = store;
+    this.#registry = registry;
+    this.#options = options;
+    this.user = new LocalClient(registry, 'user');
+    this.controller = this.#build();
+  }
+
+  #build(): Controller {
+    const { wrap = (driver) => driver } = this.#options;
+    const controller = new Controller({
+      resources: new LocalClient(this.#registry, 'agentctl-controller'),
+      makeDriver: async (runtime) => wrap(createFakeDriver(this.engine, this.#store.id), runtime),
+      defaultPolicy: withDefaults(kindInfo('Policy').schema.properties?.spec ?? {}, {}) as PolicySpec, // all have defaults
+      key: new Uint8Array(32),
+      storeId: this.#store.id,
+      version: '1.0.0',
+      clock: this.clock,
+      ids: randomIds,
+      log,
+    });
+    controller.recorder.onEvent((_, { reason }) => this.happened.push(reason));
+    return controller;
+  }
+
+  /** Ends the controller as an orderly stop does, and starts a new one over the same store and engine. */
+  async restart(whileDown: () => void = () => {}): Promise<void> {
+    await this.controller.stop();
+    whileDown();
+    this.controller = this.#build();
+    await this.controller.start();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.controller.stop();
+    await this.#store.close();
+  }
+
+  agent(name: string, program: Behaviour = {}, spec: New<Agent>['spec'] = {}): Promise<Agent> {
+    const template = { image: 'test-image:1', command: fakeCommand(program), ...spec?.template };
+    const body = { apiVersion: group, kind: 'Agent', metadata: { name }, spec: { ...spec, template } };
+    return this.user.patch('Agent', { namespace: 'default', name }, { type: 'apply', body });
+  }
+
+  instance(name: string): Instance | undefined {
+    return this.controller.cache.instances.get(`default/${name}`);
+  }
+
+  async reasons(name: string): Promise<string[]> {
+    await this.controller.recorder.flush();
+    const { items } = await this.user.list('Event');
+    const about = (event: Event): boolean => event.involvedObject.name === name;
+    return items.filter(about).map(({ reason = '' }) => reason);
+  }
+
+  /** Gives everything that is under way its turn until the condition holds; the clock stands still. */
+  async until(condition: () => boolean): Promise<void> {
+    for (let turn = 0; turn < 2_000; turn += 1) {
+      if (condition()) return;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    const phases = this.controller.cache.instances
+      .list()
+      .map(({ metadata, status }) => `${metadata.name} ${status?.phase} ${status?.reason}`);
+    throw new Error(
+      `it never came about; instances: ${phases.join(', ')}; calls: ${this.engine.calls.join(', ')}`,
+    );
+  }
+
+  /** Moves the clock in small steps until the condition holds; answers how far. */
+  async within(milliseconds: number, condition: () => boolean, step = 100): Promise<number> {
+    for (let passed = 0; ; passed += step) {
+      for (let turn = 0; turn < 50; turn += 1) {
+        if (condition()) return passed;
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      if (passed >= milliseconds) break;
+      this.clock.advance(step);
+    }
+    await this.until(condition);
+    return milliseconds;
+  }
+
+  phase(name: string): string | undefined {
+    return this.instance(name)?.status?.phase;
+  }
+
+  ready(name: string): Promise<number> {
+    return this.within(5_000, () => this.phase(name) === 'Ready');
+  }
+
+  refOf(name: string): string {
+    return this.instance(name)?.status?.run?.ref ?? '';
+  }
+}
