@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { connect as connectSocket } from 'node:net';
 import { join } from 'node:path';
@@ -6,10 +6,11 @@ import { isSea } from 'node:sea';
 import { sleep } from '../platform/clock.ts';
 import type { Cli } from './cli.ts';
 import { pathsFor } from './connect.ts';
+import { lockHolder } from './controller/holder.ts';
 import { CliError } from './failure.ts';
 import type { GlobalOptions } from './options.ts';
 
-/** How long a controller may take until its socket answers. */
+/** How long a controller may take until it is ready. */
 const startLimitMs = 20_000;
 
 /** Whether something listens on the socket. */
@@ -24,6 +25,11 @@ export function answers(socketPath: string): Promise<boolean> {
   });
 }
 
+/** What is handed on to `serve`. */
+export interface ServeOptions extends GlobalOptions {
+  listen?: string;
+}
+
 export const controllerLog = (logs: string): string => join(logs, 'controller.log');
 
 /** The command line that runs agentctl itself: of the single executable, of the bundle or of the sources. */
@@ -32,44 +38,67 @@ export function ownCommand(): string[] {
   return isSea() || script === undefined ? [process.execPath] : [process.execPath, script];
 }
 
-export function serveArguments(options: GlobalOptions, environment: Cli['environment']): string[] {
+export function serveArguments(options: ServeOptions, environment: Cli['environment']): string[] {
   const { state, socket } = pathsFor(options, environment);
-  return ['serve', '--state-dir', state, '--socket', socket];
+  const listen = options.listen === undefined ? [] : ['--listen', options.listen];
+  return ['serve', '--state-dir', state, '--socket', socket, ...listen];
 }
 
-/** Runs `serve` in a session of its own and waits until its socket answers. Answers its pid. */
-export async function startController(options: GlobalOptions, cli: Cli): Promise<number> {
+/** Starts one where none answers, and says so. Of two commands that do so at once one wins, and both go on. */
+export async function ensureController(options: GlobalOptions, cli: Cli): Promise<void> {
+  const { socket, lock } = pathsFor(options, cli.environment);
+  if (await answers(socket)) return;
+  try {
+    const pid = await startController(options, cli);
+    cli.err(`Started the controller in the background (pid ${pid}). 'agentctl controller stop' stops it.\n`);
+  } catch (error) {
+    const deadline = cli.clock.now() + startLimitMs;
+    while (!(await answers(socket))) {
+      if (lockHolder(lock) === undefined || cli.clock.now() > deadline) throw error;
+      await sleep(cli.clock, 20);
+    }
+  }
+}
+
+/** Runs `serve` in a session of its own and waits until it is ready. Answers its pid. */
+export async function startController(options: ServeOptions, cli: Cli): Promise<number> {
   const where = pathsFor(options, cli.environment);
   mkdirSync(where.logs, { recursive: true, mode: 0o700 });
   const logFile = controllerLog(where.logs);
   const log = openSync(logFile, 'a', 0o600);
   const [program = process.execPath, ...before] = ownCommand();
-  const child = spawn(program, [...before, ...serveArguments(options, cli.environment)], {
+  const child = spawn(program, [...before, ...serveArguments(options, cli.environment), '--ready-fd', '3'], {
     detached: true,
     cwd: where.state, // holds no other folder's file system
-    stdio: ['ignore', log, log],
+    stdio: ['ignore', log, log, 'pipe'],
   });
   closeSync(log);
-  let ended: string | undefined;
-  child.on('error', (error) => {
-    ended = error.message;
-  });
-  child.on('exit', (code, signal) => {
-    ended = `it ended with ${signal ?? `exit code ${code}`}`;
-  });
-  const deadline = cli.clock.now() + startLimitMs;
-  while (!(await answers(where.socket))) {
-    if (ended !== undefined || cli.clock.now() > deadline) {
-      const why = ended ?? `its socket ${where.socket} did not answer within ${startLimitMs / 1000}s`;
-      throw new CliError(
-        `the controller could not be started: ${why}. The end of its log (${logFile}):\n${lastLines(logFile)}`,
-      );
-    }
-    await sleep(cli.clock, 15, cli.signal);
-    if (cli.signal.aborted) throw new CliError('interrupted while the controller was starting');
+  const ended = await readyOrEnded(child, cli);
+  if (ended !== undefined) {
+    throw new CliError(
+      `the controller could not be started: ${ended}. The end of its log (${logFile}):\n${lastLines(logFile)}`,
+    );
   }
   child.unref();
   return child.pid ?? 0;
+}
+
+/** Undefined once it is ready, which it says on file descriptor 3; else why it will not be. */
+function readyOrEnded(child: ChildProcess, cli: Cli): Promise<string | undefined> {
+  const ready = child.stdio[3];
+  return new Promise((resolve) => {
+    const settle = (why: string | undefined): void => {
+      cancel();
+      ready?.destroy();
+      resolve(why);
+    };
+    const cancel = cli.clock.after(startLimitMs, () =>
+      settle(`it was not ready within ${startLimitMs / 1000}s`),
+    );
+    child.on('error', (error) => settle(error.message));
+    child.on('exit', (code, signal) => settle(`it ended with ${signal ?? `exit code ${code}`}`));
+    ready?.once('data', () => settle(undefined));
+  });
 }
 
 function lastLines(file: string): string {

@@ -16,13 +16,8 @@ export async function connect(
 ): Promise<Client> {
   const { socket } = pathsFor(options, cli.environment);
   if (start && options.start) {
-    const { answers, startController } = await import('./background.ts');
-    if (!(await answers(socket))) {
-      const pid = await startController(options, cli);
-      cli.err(
-        `Started the controller in the background (pid ${pid}). 'agentctl controller stop' stops it.\n`,
-      );
-    }
+    const { ensureController } = await import('./background.ts');
+    await ensureController(options, cli);
   }
   const client = createHttpClient(
     { socketPath: socket },

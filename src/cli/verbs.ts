@@ -165,6 +165,12 @@ export const verbs: readonly Verb[] = [
     load: () => import('./verbs/api-resources.ts'),
   },
   {
+    name: 'kubeconfig',
+    group: other,
+    summary: 'Print a kubeconfig for kubectl',
+    load: () => import('./verbs/kubeconfig.ts'),
+  },
+  {
     name: 'completion',
     group: other,
     summary: 'Print a script that completes words in your shell',

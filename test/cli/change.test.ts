@@ -138,7 +138,9 @@ describe('wait', () => {
   ])('ends with 2 as soon as it can no longer be met: %s', async (name, spec, status, why) => {
     await make(name, spec);
     await setStatus(name, { observedGeneration: 1, conditions: ready('False'), ...status });
-    const { code, err } = await shell.run(['wait', name, '--for=condition=Ready', '--timeout=1h']);
+    const waiting = shell.run(['wait', name, '--for=condition=Ready', '--timeout=1h']);
+    await advanceUntil(waiting);
+    const { code, err } = await waiting;
     expect(code).toBe(2);
     expect(err).toContain(why);
   });
@@ -146,9 +148,18 @@ describe('wait', () => {
     await make('gone');
     const waiting = shell.run(['wait', 'agent/gone', '--for=condition=Ready']);
     await shell.server.client.delete('Agent', key('gone'));
+    await advanceUntil(waiting);
     expect(await waiting).toMatchObject({ code: 2 });
     expect(await shell.run(['wait', 'agent/gone', '--for=condition=Ready'])).toMatchObject({ code: 2 });
     expect(await shell.run(['wait', 'agent/gone', '--for=delete'])).toMatchObject({ code: 0 });
+  });
+  test('goes on where what made it hopeless is mended at once', async () => {
+    await make('mended');
+    await setStatus('mended', { observedGeneration: 1, phase: 'Failed', conditions: ready('False') });
+    const waiting = shell.run(['wait', 'mended', '--for=condition=Ready', '--timeout=1h']);
+    while (shell.server.clock.waiting < 2) await new Promise((resolve) => setImmediate(resolve));
+    await setStatus('mended', { observedGeneration: 1, phase: 'Ready', conditions: ready('True') });
+    expect(await waiting).toMatchObject({ code: 0 });
   });
   test('takes a field for the condition', async () => {
     await make('field');

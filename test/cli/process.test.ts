@@ -75,6 +75,19 @@ test('a controller is started once, looked after, and stopped', async () => {
   expect(await agentctl('controller', 'status', '-o', 'json')).toMatchObject({ code: 3 });
 });
 
+test('commands that start a controller at once all get through, and one is started', async () => {
+  const ended = await Promise.all(['a', 'b', 'c'].map((name) => agentctl('create', 'namespace', name)));
+  expect(ended.map(({ code }) => code)).toEqual([0, 0, 0]);
+  expect(ended.filter(({ err }) => err.includes('Started the controller'))).toHaveLength(1);
+});
+
+test('a controller that cannot start says why, with the end of its log', async () => {
+  await agentctl('controller', 'stop');
+  const { code, err } = await agentctl('controller', 'start', '--listen', 'nowhere');
+  expect(code).toBe(1);
+  expect(err).toMatch(/could not be started: it ended with exit code 1.*\n.*error: .*nowhere/s);
+});
+
 test('a systemd unit keeps agents at its stop, and quotes what systemd would expand', () => {
   const text = unitText(['/opt/my node', '--x=100%', 'a"b$c\\d'], true);
   expect(text).toContain('ExecStart="/opt/my node" "--x=100%%" "a\\"b$$c\\\\d"\n');

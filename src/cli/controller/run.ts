@@ -1,18 +1,18 @@
-import { readFileSync } from 'node:fs';
 import { UnreachableError } from '../../api/errors.ts';
 import { sleep } from '../../platform/clock.ts';
-import { answers, controllerLog, startController } from '../background.ts';
+import { answers, controllerLog, type ServeOptions, startController } from '../background.ts';
 import type { Cli } from '../cli.ts';
 import { pathsFor } from '../connect.ts';
 import { CliError, exitCode } from '../failure.ts';
 import type { GlobalOptions } from '../options.ts';
+import { isAlive, lockHolder } from './holder.ts';
 
 export interface StopOptions extends GlobalOptions {
   agents?: boolean;
   timeout: number;
 }
 
-export async function start(options: GlobalOptions, cli: Cli): Promise<void> {
+export async function start(options: ServeOptions, cli: Cli): Promise<void> {
   const { socket, logs } = pathsFor(options, cli.environment);
   if (await answers(socket)) {
     const { pid, version } = await (await cli.connect(options)).status();
@@ -36,7 +36,7 @@ export async function stop(options: StopOptions, cli: Cli): Promise<void> {
   cli.out(`controller stopped: pid ${pid}${options.agents === true ? '' : '. Agents run on'}\n`);
 }
 
-export async function restart(options: StopOptions, cli: Cli): Promise<void> {
+export async function restart(options: StopOptions & ServeOptions, cli: Cli): Promise<void> {
   const pid = await runningPid(options, cli);
   if (pid !== undefined) await end(pid, options.timeout, cli);
   const started = await startController(options, cli);
@@ -50,36 +50,7 @@ export async function runningPid(options: GlobalOptions, cli: Cli): Promise<numb
   } catch (error) {
     if (!(error instanceof UnreachableError)) throw error;
   }
-  const { lock } = pathsFor(options, cli.environment);
-  const pid = lockedBy(lock);
-  return pid !== undefined && isAlive(pid) && isController(pid) ? pid : undefined;
-}
-
-function lockedBy(lock: string): number | undefined {
-  try {
-    const [, pid] = /(\d+)/.exec(readFileSync(lock, 'utf8')) ?? [];
-    return pid === undefined ? undefined : Number(pid);
-  } catch {
-    return undefined; // no lock: no controller
-  }
-}
-
-/** A lock that was left behind may name a pid that is another program's by now. */
-function isController(pid: number): boolean {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes('serve');
-  } catch {
-    return false;
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'; // process.kill fails with nothing else
-  }
+  return lockHolder(pathsFor(options, cli.environment).lock);
 }
 
 /** SIGTERM, and waits until it has ended. */

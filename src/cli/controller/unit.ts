@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { ownCommand, serveArguments } from '../background.ts';
+import { ownCommand, type ServeOptions, serveArguments } from '../background.ts';
 import type { Cli } from '../cli.ts';
 import { CliError } from '../failure.ts';
 import type { GlobalOptions } from '../options.ts';
@@ -26,7 +26,7 @@ function placeOf({ environment }: Cli): Place {
 }
 
 /** Writes the unit and enables it; where no systemd runs, says what to run where one does. */
-export async function enable(options: GlobalOptions & { print?: boolean }, cli: Cli): Promise<void> {
+export async function enable(options: ServeOptions & { print?: boolean }, cli: Cli): Promise<void> {
   const place = placeOf(cli);
   const text = unitText([...ownCommand(), ...serveArguments(options, cli.environment)], place.root);
   if (options.print === true) return cli.out(text);

@@ -1,4 +1,5 @@
 import type { AnyObject } from '../../api/objects.ts';
+import { curable } from '../wait/conditions.ts';
 import type { Judgement } from '../wait/until.ts';
 
 /** Whether all instances of an Agent are Ready on the newest spec, as kubectl judges a Deployment. */
@@ -9,7 +10,8 @@ export function judgeRollout(object: AnyObject | undefined): Judgement {
   if ((status.observedGeneration ?? 0) < (metadata.generation ?? 0))
     return { pending: 'the spec update is to be observed' };
   const [accepted, progressing] = [condition('Accepted'), condition('Progressing')];
-  if (accepted?.status === 'False') return { never: `${accepted.reason}: ${accepted.message}` };
+  if (accepted?.status === 'False' && !curable.has(accepted.reason))
+    return { never: `${accepted.reason}: ${accepted.message}` };
   if (spec.suspend) return { never: `it is suspended; agentctl resume ${metadata.name} lets it run` };
   if (progressing?.status === 'False' && progressing.reason === 'ProgressDeadlineExceeded') {
     return { never: `${progressing.reason}: ${progressing.message}` };

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { ServeOptions } from '../background.ts';
 import type { Cli } from '../cli.ts';
 import { controllerLogs } from '../controller/logs.ts';
 import { restart, start, stop } from '../controller/run.ts';
@@ -7,12 +8,15 @@ import { disable, enable } from '../controller/unit.ts';
 import { examples } from '../examples.ts';
 import { choice, duration, type GlobalOptions, wholeNumber } from '../options.ts';
 
+const listen = ['--listen <host:port>', 'also listen there for kubectl, with TLS and bearer tokens'] as const;
+
 export function define(command: Command, cli: Cli): void {
   command.description('Start, stop and look after the controller in the background. Agents outlive it.');
   command
     .command('start')
     .description('Start the controller in the background, and wait until it answers')
-    .action((options: GlobalOptions) => start(options, cli));
+    .option(...listen)
+    .action((options: ServeOptions) => start(options, cli));
   command
     .command('stop')
     .description('Stop the controller, and wait until it has ended. Agents run on, unless --agents.')
@@ -23,7 +27,8 @@ export function define(command: Command, cli: Cli): void {
     .command('restart')
     .description('Stop the controller and start it again. Agents run on meanwhile.')
     .option('--timeout <duration>', 'wait no longer than this for its end', duration('--timeout'), 60_000)
-    .action((options: GlobalOptions & { timeout: number }) => restart(options, cli));
+    .option(...listen)
+    .action((options: ServeOptions & { timeout: number }) => restart(options, cli));
   command
     .command('status')
     .description('Tell whether the controller runs (exit code 3 where it does not), and what it looks after')
@@ -39,7 +44,8 @@ export function define(command: Command, cli: Cli): void {
     .command('enable')
     .description('Write a systemd unit that starts the controller at boot and keeps it running')
     .option('--print', 'only print the unit')
-    .action((options: GlobalOptions & { print?: boolean }) => enable(options, cli));
+    .option(...listen)
+    .action((options: ServeOptions & { print?: boolean }) => enable(options, cli));
   command
     .command('disable')
     .description('Remove the systemd unit again')

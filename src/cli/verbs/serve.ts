@@ -1,12 +1,14 @@
-import type { Command } from 'commander';
+import { closeSync, writeSync } from 'node:fs';
+import { type Command, Option } from 'commander';
 import type { Cli } from '../cli.ts';
 import { examples } from '../examples.ts';
-import { choice, type GlobalOptions } from '../options.ts';
+import { choice, type GlobalOptions, wholeNumber } from '../options.ts';
 
 interface ServeOptions extends GlobalOptions {
   listen?: string;
   logLevel: string;
   drain?: boolean;
+  readyFd?: number;
 }
 
 export function define(command: Command, cli: Cli): void {
@@ -19,10 +21,16 @@ export function define(command: Command, cli: Cli): void {
       choice('--log-level <level>', 'how much is logged', ['debug', 'info', 'warn', 'error']).default('info'),
     )
     .option('--drain', 'stop all agents too when it ends')
-    .action(async ({ stateDir, socket, listen, logLevel, drain }: ServeOptions) => {
+    .addOption(new Option('--ready-fd <number>').argParser(wholeNumber('--ready-fd')).hideHelp())
+    .action(async ({ stateDir, socket, listen, logLevel, drain, readyFd }: ServeOptions) => {
       const { runDaemon } = await import('../../daemon/main.ts');
       const { environment, signal } = cli;
-      await runDaemon({ stateDir, socket, listen, logLevel, drain, environment, signal });
+      const onReady = (): void => {
+        if (readyFd === undefined) return;
+        writeSync(readyFd, 'ready\n');
+        closeSync(readyFd); // whoever started it may end now
+      };
+      await runDaemon({ stateDir, socket, listen, logLevel, drain, environment, signal, onReady });
     });
   examples(
     command,

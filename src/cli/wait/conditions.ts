@@ -74,7 +74,7 @@ function neverReady(object: AnyObject, conditions: readonly Condition[]): string
 }
 
 /** Reasons of Accepted=False that end by themselves once another object comes. */
-const curable: ReadonlySet<string> = new Set();
+export const curable: ReadonlySet<string> = new Set(['PolicyMissing', 'RuntimeMissing']);
 
 function jsonpath(text: string): Judge<AnyObject> {
   const [, path = text, wanted] = /^'?(\{[^}]*\}|[^=]+?)'?(?:={1,2}(.*))?$/s.exec(text) ?? [];

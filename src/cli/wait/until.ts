@@ -1,7 +1,7 @@
 import { isApiError } from '../../api/errors.ts';
 import type { Kind, Kinds, ObjectKey } from '../../api/objects.ts';
 import type { Resources } from '../../client/resources.ts';
-import type { Clock } from '../../platform/clock.ts';
+import type { Cancel, Clock } from '../../platform/clock.ts';
 
 /** What a look at an object says of a wait. `never`: it can no longer be met, and why. */
 export type Judgement = 'met' | { pending: string } | { never: string };
@@ -10,6 +10,9 @@ export type Judgement = 'met' | { pending: string } | { never: string };
 export type Judge<T> = (object: T | undefined) => Judgement;
 
 export type Outcome = { result: 'met' } | { result: 'timedOut' | 'never'; why: string };
+
+/** A verdict that it cannot be met must stand so long: a change that mends it may not have reached the controller yet. */
+const settleMs = 500;
 
 /** Watches one object until the judge has decided, or the time is over. A lost watch begins anew with a list. */
 export async function until<K extends Kind>(
@@ -20,46 +23,55 @@ export async function until<K extends Kind>(
   how: { timeout: number; clock: Clock; signal: AbortSignal; onPending?: (why: string) => void },
 ): Promise<Outcome> {
   const over = new AbortController();
-  const cancel =
-    how.timeout === Number.POSITIVE_INFINITY ? () => undefined : alarm(how.clock, how.timeout, over);
   const signal = AbortSignal.any([over.signal, how.signal]);
-  let pending = 'nothing is known of it yet';
-  const decide = (object: Kinds[K] | undefined): Outcome | undefined => {
-    const judgement = judge(object);
-    if (judgement === 'met') return { result: 'met' };
-    if ('never' in judgement) return { result: 'never', why: judgement.never };
-    pending = judgement.pending;
-    how.onPending?.(pending);
-    return undefined;
+  const cancel = alarm(how.clock, how.timeout, over);
+  let cancelDoom: Cancel | undefined;
+  let last: Judgement = { pending: 'nothing is known of it yet' };
+  const isMet = (object: Kinds[K] | undefined): boolean => {
+    last = judge(object);
+    if (last === 'met') return true;
+    if ('never' in last) cancelDoom ??= how.clock.after(settleMs, () => over.abort());
+    else {
+      cancelDoom?.();
+      cancelDoom = undefined;
+      how.onPending?.(last.pending);
+    }
+    return false;
   };
+  const selection = { namespace: key.namespace, fieldSelector: `metadata.name=${key.name}` };
   try {
-    while (!signal.aborted) {
-      const selection = { namespace: key.namespace, fieldSelector: `metadata.name=${key.name}` };
-      const list = await resources.list(kind, selection);
-      const decided = decide(list.items[0]);
-      if (decided !== undefined) return decided;
-      const { resourceVersion } = list.metadata;
+    do {
+      const { items, metadata } = await resources.list(kind, selection);
+      if (isMet(items[0])) return { result: 'met' };
       try {
+        const { resourceVersion } = metadata;
         for await (const event of resources.watch(kind, { ...selection, resourceVersion, signal })) {
           if (event.type === 'BOOKMARK') continue;
-          const decided = decide(event.type === 'DELETED' ? undefined : event.object);
-          if (decided !== undefined) return decided;
+          if (isMet(event.type === 'DELETED' ? undefined : event.object)) return { result: 'met' };
         }
       } catch (error) {
         if (!signal.aborted && !isApiError(error, 'Expired')) throw error;
       }
-    }
+    } while (!signal.aborted);
   } finally {
     cancel();
+    cancelDoom?.();
     over.abort();
   }
-  return { result: 'timedOut', why: pending };
+  return outcomeOf(last);
+}
+
+function outcomeOf(judgement: Judgement): Outcome {
+  if (judgement === 'met') return { result: 'met' };
+  if ('never' in judgement) return { result: 'never', why: judgement.never };
+  return { result: 'timedOut', why: judgement.pending };
 }
 
 /** Timers end at 2^31 ms; a longer wait goes on by hand. */
-function alarm(clock: Clock, milliseconds: number, over: AbortController): () => void {
+function alarm(clock: Clock, milliseconds: number, over: AbortController): Cancel {
   const most = 2 ** 31 - 1;
   let cancel = (): void => undefined;
+  if (milliseconds === Number.POSITIVE_INFINITY) return cancel;
   const set = (left: number): void => {
     cancel = clock.after(Math.min(left, most), () => (left > most ? set(left - most) : over.abort()));
   };

@@ -1,0 +1,31 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import type { Cli } from '../cli.ts';
+import { pathsFor } from '../connect.ts';
+import { examples } from '../examples.ts';
+import { CliError } from '../failure.ts';
+import { choice, type GlobalOptions } from '../options.ts';
+
+export function define(command: Command, cli: Cli): void {
+  command
+    .description(
+      'Print a kubeconfig for kubectl, k9s and client libraries. It holds a token: keep it to yourself.',
+    )
+    .addOption(choice('--role <role>', 'what it allows', ['admin', 'edit', 'view']).default('admin'))
+    .action(({ role, ...options }: GlobalOptions & { role: string }) => {
+      const { state } = pathsFor(options, cli.environment);
+      try {
+        cli.out(readFileSync(join(state, 'server', `${role}.kubeconfig`), 'utf8'));
+      } catch (cause) {
+        throw new CliError(
+          'there is none: the controller has not listened for kubectl yet. Let it: agentctl controller restart --listen=127.0.0.1:6443',
+          { cause },
+        );
+      }
+    });
+  examples(command, [
+    'Let kubectl list agents',
+    'agentctl controller restart --listen=127.0.0.1:6443\nagentctl kubeconfig > ~/.kube/agentctl\nkubectl --kubeconfig ~/.kube/agentctl get agents',
+  ]);
+}
