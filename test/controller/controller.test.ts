@@ -8,7 +8,7 @@ test('an agent is started once, and is Ready after minReady', async () => {
   expect(await house.ready('web-0')).toBeGreaterThanOrEqual(1_000);
   expect(house.engine.calls).toEqual(['create default/web-0 run 1']);
   await house.until(() => house.happened.length === 2);
-  expect(await house.reasons('web-0')).toEqual(['Started', 'Ready']);
+  expect(house.happened).toEqual(['Started', 'Ready']);
 });
 
 test('an exit backs off by the schedule and starts the same container again', async () => {

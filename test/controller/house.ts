@@ -1,7 +1,7 @@
 /** A whole controller over the real registry and store, with a fake engine and a clock that a test moves. */
 import { withDefaults } from '../../src/api/defaults.ts';
 import { kindInfo } from '../../src/api/kinds.ts';
-import type { Agent, Event, Instance, New, PolicySpec, Runtime } from '../../src/api/objects.ts';
+import type { Agent, Instance, New, PolicySpec, Runtime } from '../../src/api/objects.ts';
 import { LocalClient } from '../../src/client/local.ts';
 import { Controller } from '../../src/controller/controller.ts';
 import type { Driver } from '../../src/drivers/driver.ts';
@@ -101,13 +101,6 @@ export class House implements AsyncDisposable {
 
   instance(name: string): Instance | undefined {
     return this.controller.cache.instances.get(`default/${name}`);
-  }
-
-  async reasons(name: string): Promise<string[]> {
-    await this.controller.recorder.flush();
-    const { items } = await this.user.list('Event');
-    const about = (event: Event): boolean => event.involvedObject.name === name;
-    return items.filter(about).map(({ reason = '' }) => reason);
   }
 
   /** Gives everything that is under way its turn until the condition holds; the clock stands still. */
