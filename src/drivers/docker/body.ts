@@ -111,14 +111,11 @@ function engineMount(mount: RunSpec['mounts'][number], identity: RunSpec['identi
       return [
         { ...common, Type: 'volume', Source: mount.name, VolumeOptions: { Labels: volumeLabels(identity) } },
       ];
-    case 'Tmpfs':
-      return [
-        {
-          ...common,
-          Type: 'tmpfs',
-          ...(mount.sizeBytes === undefined ? {} : { TmpfsOptions: { SizeBytes: mount.sizeBytes } }),
-        },
-      ];
+    case 'Tmpfs': {
+      // Docker's own default, which Podman does not know.
+      const options = { Mode: 0o1777, SizeBytes: mount.sizeBytes };
+      return [{ ...common, Type: 'tmpfs', TmpfsOptions: options }];
+    }
     case 'Files':
       return [];
   }

@@ -77,5 +77,6 @@ function isProgram(header: string): boolean {
   const stat: unknown = JSON.parse(Buffer.from(header, 'base64').toString());
   const mode = typeof stat === 'object' && stat !== null && 'mode' in stat ? Number(stat.mode) : 0o111;
   const has = (bit: number): boolean => Math.floor(mode / 2 ** bit) % 2 === 1;
-  return has(27) || (!has(31) && (mode % 2 ** 9) & 0o111) !== 0;
+  const executable = (mode & 0o111) !== 0;
+  return has(27) || (executable && !has(31));
 }
