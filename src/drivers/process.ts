@@ -8,7 +8,7 @@ import { type Driver, DriverError, type Unsupported } from './driver.ts';
 import { createCommandCheck } from './process/command.ts';
 import { createEnds } from './process/ends.ts';
 import { environmentOfLiving, execute } from './process/exec.ts';
-import { asDriverError, gone } from './process/failures.ts';
+import { asDriverError, gone, superseded } from './process/failures.ts';
 import { allRefs, clearLeftovers, discard, isRef, removeRef, replaceOthers } from './process/instances.ts';
 import { createLauncher } from './process/launcher.ts';
 import { isCode, type Marks, newestRun, type Run, readMarks, refOf, runNumbers } from './process/layout.ts';
@@ -31,7 +31,7 @@ export interface ProcessDriverOptions {
   bootId?: string | undefined;
 }
 
-/** Runs of one ref that are kept, with their output. */
+/** Runs of one ref that are kept, with their output: the newest is one of them. */
 const keptRuns = 5;
 
 /** How long a kill waits for the shim to write the exit down. */
@@ -179,6 +179,7 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
     async restart(ref, spec) {
       const run = await need(ref);
       const next = spec.identity.run;
+      if (next < run.number) throw superseded(ref, next, run.number);
       const { state } = await mustInspect(ref);
       if ((state === 'Running' || state === 'Paused') && run.number !== next)
         throw new DriverError(
@@ -189,8 +190,9 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
       const { main, shim } = await currentMarks(run);
       if (run.number < next || main === undefined)
         await reap({ instanceUid: spec.identity.uid, upToRun: next - 1, main, shim });
-      await dropOldRuns(ref);
-      return start(ref, spec);
+      const restarted = await start(ref, spec);
+      await dropOldRuns(ref).catch((error: unknown) => log.warn({ error, ref }, 'old runs are left'));
+      return restarted;
     },
 
     async signal(ref, signal) {

@@ -198,6 +198,15 @@ describe('a run', () => {
     expect(await refusal(driver.restart(ref, withRun(spec, 2)))).toMatchObject({ reason: 'StillRunning' });
   });
 
+  test('that comes after a later one is refused', async () => {
+    const { driver } = await openDriver();
+    const spec = specOf('exit 1');
+    const { ref } = await driver.create(spec);
+    await ended(driver, ref);
+    await driver.restart(ref, withRun(spec, 3));
+    expect(await refusal(driver.restart(ref, withRun(spec, 2)))).toMatchObject({ reason: 'Superseded' });
+  });
+
   test('begins only once what the one before it left behind is dead', async () => {
     const { driver } = await openDriver();
     const marker = `sleep 6${process.pid}1`;
@@ -225,7 +234,7 @@ describe('a run', () => {
       await driver.restart(ref, withRun(spec, run));
     }
     await ended(driver, ref);
-    expect(await textOf(driver, ref)).toEqual(['3', '4', '5', '6', '7', '8']);
+    expect(await textOf(driver, ref)).toEqual(['4', '5', '6', '7', '8']);
   });
 });
 

@@ -25,6 +25,14 @@ export async function setupFailed(ref: string): Promise<DriverError> {
 export const gone = (ref: string): DriverError =>
   new DriverError('Retryable', 'Gone', `there is no process ${ref} any more; create it anew`);
 
+/** Only a controller that believes an old cache asks for it. */
+export const superseded = (ref: string, run: number, newest: number): DriverError =>
+  new DriverError(
+    'Retryable',
+    'Superseded',
+    `run ${newest} is the newest of ${ref}: run ${run} comes too late`,
+  );
+
 const diskFull = (what: string, cause?: unknown): DriverError =>
   new DriverError(
     'Retryable',
