@@ -82,6 +82,7 @@ function seen(turn: Turn, observed: readonly Observed[]) {
       },
     };
     delete turn.next.stop;
+    delete turn.next.readySince;
     endWait(turn);
     const message = `${newer.ref} was started outside agentctl; it goes on as run ${number}.`;
     return began(turn, newer, 'StartedOutside', message);

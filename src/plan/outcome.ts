@@ -19,8 +19,9 @@ export function applyOutcome(
     const counts = action.type === 'Signal' || action.type === 'Kill';
     if (!counts && (last === undefined || last.result === 'Succeeded')) return status;
   }
-  const again = last?.action === action.type && last.result === outcome.result;
   const { result } = outcome;
+  const reason = outcome.result === 'Succeeded' ? undefined : outcome.reason;
+  const again = last?.action === action.type && last.result === result && last.reason === reason;
   return {
     ...status,
     lastOutcome: {

@@ -58,9 +58,12 @@ export function planStart(turn: Turn) {
   else wait(turn);
 }
 
+/** These pass by themselves, and often within the same second. */
+const quiet = new Set(['Queued', 'Scheduled', 'RuntimeSyncing']);
+
 function hold(turn: Turn, reason: string, message: string) {
-  if (turn.old.reason !== reason && reason !== 'Queued' && reason !== 'Scheduled')
-    tell(turn, 'Warning', reason, message);
+  const tried = turn.next.lastOutcome?.reason === reason ? (turn.next.lastOutcome.count ?? 1) : 1;
+  if (turn.old.reason !== reason && !quiet.has(reason) && tried === 1) tell(turn, 'Warning', reason, message);
   phase(turn, 'Pending', reason, message);
 }
 

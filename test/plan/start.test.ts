@@ -174,6 +174,21 @@ describe('a start that failed', () => {
     expect(story.status().failures ?? 0).toBe(0);
   });
 
+  test('since something is missing is told once, however often it is tried', () => {
+    const story = failStart(new Story(worldOf()), bad('NotStartable', 'ImagePull'));
+    for (let round = 0; round < 4; round++) {
+      story.crash().happen({ is: 'Pass', ms: 3 * second });
+      story.set({ grants: new Set(['uid-0']) });
+      failStart(story, bad('NotStartable', 'ImagePull'));
+    }
+    expect(story.crash().told).toEqual(['ImagePull']);
+    expect(story.status()).toMatchObject({
+      reason: 'ImagePull',
+      lastOutcome: { count: 5 },
+      run: { number: 1 },
+    });
+  });
+
   test('since something is missing gives its place back, and needs a grant to go on', () => {
     const story = failStart(new Story(worldOf()), bad('NotStartable')).crash();
     story.happen({ is: 'Pass', ms: 3 * second });
