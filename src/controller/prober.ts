@@ -70,7 +70,7 @@ export class Prober {
   async #loop(watched: Watched, target: ProbeTarget, probe: Probe, what: 'ready' | 'live'): Promise<void> {
     const { signal } = watched.abort;
     const first = target.startedAt + parseDuration(probe.initialDelay) - this.#clock.now();
-    await sleep(this.#clock, Math.max(0, first), signal);
+    if (first > 0) await sleep(this.#clock, first, signal);
     for (let row = { ok: false, length: 0 }; !signal.aborted; ) {
       const { ok, message } = await check(probe, target, signal);
       if (signal.aborted) return;

@@ -1,0 +1,159 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { Probe } from '../../src/api/objects.ts';
+import { Prober } from '../../src/controller/prober.ts';
+import type { Driver } from '../../src/drivers/driver.ts';
+import { ManualClock } from '../fakes/clock.ts';
+import { createFakeDriver } from '../fakes/driver.ts';
+import { FakeEngine } from '../fakes/engine.ts';
+
+const base = { initialDelay: '0s', period: '10s', timeout: '1s', successThreshold: 1, failureThreshold: 3 };
+
+let clock: ManualClock;
+let driver: Driver;
+let prober: Prober;
+let changes: string[];
+
+beforeEach(() => {
+  clock = new ManualClock('2026-03-02T10:00:00Z');
+  driver = createFakeDriver(new FakeEngine({ clock }), 'store');
+  changes = [];
+  prober = new Prober(clock, (uid) => changes.push(uid));
+});
+afterEach(() => prober.stop());
+
+function watch(probes: { readiness?: Probe; liveness?: Probe }, startId = 's1'): void {
+  const { readiness, liveness } = probes;
+  prober.watch({ uid: 'u', ref: 'c1', startId, startedAt: clock.now(), driver, readiness, liveness });
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  for (let turn = 0; turn < 5_000 && !condition(); turn += 1)
+    await new Promise((resolve) => setImmediate(resolve));
+  expect(condition()).toBe(true);
+}
+
+/** The prober has looked and waits for its next turn. */
+const waits = (): Promise<void> => until(() => clock.waiting > 0);
+
+/** Plays the answers to an exec probe, one a check; the last repeats. */
+function answers(...codes: number[]): { count: number } {
+  const asked = { count: 0 };
+  driver = {
+    ...driver,
+    async exec() {
+      const code = codes[Math.min(asked.count, codes.length - 1)] ?? 0;
+      asked.count += 1;
+      return { code, output: 'because' };
+    },
+  };
+  return asked;
+}
+
+const exec: Probe = { ...base, exec: { command: ['check'] } };
+
+describe('readiness', () => {
+  test('is asked for each second until it holds, whatever its period', async () => {
+    const asked = answers(1, 1, 0);
+    watch({ readiness: exec });
+    await until(() => prober.view('u').ready?.ok === false);
+    for (let second = 0; second < 2; second += 1) {
+      await waits();
+      clock.advance(1_000);
+    }
+    await until(() => prober.view('u').ready?.ok === true);
+    expect(asked.count).toBe(3);
+    expect(prober.view('u').ready?.since).toBe(clock.now());
+  });
+
+  test('is lost after failureThreshold failures in a row, and says why', async () => {
+    answers(0, 1, 1, 0, 1, 1, 1);
+    watch({ readiness: exec });
+    await until(() => prober.view('u').ready?.ok === true);
+    for (let check = 0; check < 6; check += 1) {
+      expect(prober.view('u').ready?.ok).toBe(true);
+      await waits();
+      clock.advance(10_000);
+      await waits();
+    }
+    await until(() => prober.view('u').ready?.ok === false);
+    expect(prober.view('u').ready?.message).toBe('check ended with 1: because');
+    expect(changes).toHaveLength(2);
+  });
+
+  test('waits for the initial delay', async () => {
+    const asked = answers(0);
+    watch({ readiness: { ...exec, initialDelay: '5s' } });
+    await waits();
+    clock.advance(4_000);
+    expect(asked.count).toBe(0);
+    clock.advance(1_000);
+    await until(() => prober.view('u').ready?.ok === true);
+  });
+});
+
+test('a new run is probed anew, and nothing of the old one counts', async () => {
+  answers(0);
+  watch({ readiness: exec });
+  await until(() => prober.view('u').ready?.ok === true);
+  answers(1);
+  watch({ readiness: exec }, 's2');
+  expect(prober.view('u').ready).toBeUndefined();
+  await until(() => prober.view('u').ready?.ok === false);
+});
+
+test('the same run is not probed twice', async () => {
+  const asked = answers(0);
+  watch({ readiness: exec });
+  watch({ readiness: exec });
+  await until(() => prober.view('u').ready?.ok === true);
+  await waits();
+  expect(asked.count).toBe(1);
+});
+
+describe('over the network', () => {
+  const server = createServer((request, response) => {
+    response.statusCode = request.url === '/ok' ? 204 : 503;
+    response.end();
+  });
+  let port: number;
+  beforeEach(async () => {
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    port = (server.address() as AddressInfo).port; // it listens on TCP
+    driver = { ...driver, address: async (_ref, at) => ({ host: '127.0.0.1', port: at }) };
+  });
+  afterEach(() => new Promise<void>((resolve) => server.close(() => resolve())));
+
+  const httpGet = (path: string): Probe => ({ ...base, httpGet: { path, port, scheme: 'HTTP' } });
+
+  test.each([
+    ['/ok', true, ''],
+    ['/bad', false, 'answered 503'],
+  ])('a GET of %s makes it ready: %s', async (path, ok, message) => {
+    watch({ readiness: httpGet(path) });
+    await until(() => prober.view('u').ready !== undefined);
+    expect(prober.view('u').ready).toMatchObject({ ok, message: expect.stringContaining(message) });
+  });
+
+  test('a port that takes connections is ready, one that does not is not', async () => {
+    watch({ readiness: { ...base, tcpSocket: { port } } });
+    await until(() => prober.view('u').ready?.ok === true);
+    watch({ readiness: { ...base, tcpSocket: { port: 1 } } }, 's2');
+    await until(() => prober.view('u').ready?.ok === false);
+  });
+});
+
+test('a line of the output makes it ready', async () => {
+  const lines = ['starting', 'listening on 80'];
+  driver = {
+    ...driver,
+    async *logs() {
+      for (const text of lines) yield { stream: 'stdout' as const, text };
+    },
+  };
+  watch({ readiness: { ...base, log: { pattern: '^listening on \\d+$' } } });
+  await until(() => prober.view('u').ready?.ok === true);
+  watch({ readiness: { ...base, log: { pattern: 'never' } } }, 's2');
+  await until(() => prober.view('u').ready?.ok === false);
+});
