@@ -1,5 +1,5 @@
 import type { AgentSpec, Runtime } from '../api/objects.ts';
-import { unsupportedByDocker } from './docker.ts';
+import { unsupportedByDocker } from './docker/unsupported.ts';
 import type { Unsupported } from './driver.ts';
 import { unsupportedByProcess } from './process.ts';
 

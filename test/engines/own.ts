@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { vi } from 'vitest';
@@ -10,6 +10,8 @@ const run = promisify(execFile);
 
 /** An engine that the test alone uses, so that it may stop it. */
 export interface OwnEngine extends TestEngine {
+  /** The folder of its images and containers. */
+  data: string;
   /** Ends dockerd, by the signal, and waits for that. */
   stop(signal: 'SIGTERM' | 'SIGKILL'): Promise<void>;
   start(): Promise<void>;
@@ -19,12 +21,18 @@ export interface OwnEngine extends TestEngine {
 /** Only root can run dockerd. */
 export const canRunDocker = (): boolean => process.getuid?.() === 0 && process.platform === 'linux';
 
-export async function startOwnDocker(): Promise<OwnEngine> {
+export async function startOwnDocker(options: { diskMegabytes?: number } = {}): Promise<OwnEngine> {
   const folder = mkdtempSync('/tmp/agentctl-dockerd-');
+  const data = join(folder, 'data');
+  if (options.diskMegabytes !== undefined) {
+    mkdirSync(data);
+    await run('mount', ['-t', 'tmpfs', '-o', `size=${options.diskMegabytes}m`, 'tmpfs', data]);
+  }
   const start = async (): Promise<void> => void (await run('sh', [script, 'up', 'docker', folder]));
   await start();
   return {
     ...engineAt(join(folder, 'docker.sock')),
+    data,
     start,
     async stop(signal) {
       const pid = Number(readFileSync(join(folder, 'dockerd.pid'), 'utf8'));
