@@ -1,0 +1,77 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { withDefaults } from '../../src/api/defaults.ts';
+import { kindInfo } from '../../src/api/kinds.ts';
+import type { AnyObject, PolicySpec } from '../../src/api/objects.ts';
+import { Notifier } from '../../src/controller/notify.ts';
+import { silentLog } from '../../src/platform/log.ts';
+
+const about: AnyObject = {
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: {
+    name: 'web',
+    namespace: 'default',
+    uid: 'u',
+    resourceVersion: '1',
+    creationTimestamp: '2026-03-02T10:00:00Z',
+  },
+};
+const failed = { type: 'Warning', reason: 'Failed', message: 'It failed.' } as const;
+const policy = (notify: object[]): PolicySpec =>
+  withDefaults(kindInfo('Policy').schema.properties?.spec ?? {}, { notify }) as PolicySpec; // all else has defaults
+
+async function until(condition: () => boolean): Promise<void> {
+  const end = Date.now() + 5_000;
+  while (!condition() && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 5));
+  expect(condition()).toBe(true);
+}
+
+test('a command gets the Event as JSON on its standard input, for the reasons that it names alone', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'agentctl-notify-'));
+  const file = join(folder, 'told');
+  const command = ['sh', '-c', `cat > ${file}.part && mv ${file}.part ${file}`];
+  const notifier = new Notifier(() => policy([{ name: 'n', reasons: ['Failed'], command }]), silentLog);
+  notifier.happened(about, { ...failed, reason: 'Ready' });
+  notifier.happened(about, failed);
+  await until(() => existsSync(file));
+  expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({
+    ...failed,
+    involvedObject: { name: 'web' },
+  });
+  rmSync(folder, { recursive: true });
+});
+
+test('a webhook gets it by POST, and one that fails or hangs holds up no other', async () => {
+  const bodies: string[] = [];
+  const server = createServer((request, response) => {
+    if (request.url === '/hang') return;
+    let body = '';
+    request.on('data', (chunk: Buffer) => {
+      body += chunk;
+    });
+    request.on('end', () => {
+      bodies.push(body);
+      response.end();
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo; // it listens on TCP
+  const url = (path: string): string => `http://127.0.0.1:${port}${path}`;
+  const targets = [
+    { name: 'hangs', reasons: ['*'], webhook: { url: url('/hang') } },
+    { name: 'refuses', reasons: ['*'], webhook: { url: 'http://127.0.0.1:1/' } },
+    { name: 'works', reasons: ['*'], webhook: { url: url('/ok') } },
+  ];
+  const notifier = new Notifier(() => policy(targets), silentLog);
+  notifier.happened(about, failed);
+  notifier.happened(about, failed);
+  await until(() => bodies.length === 2);
+  expect(JSON.parse(bodies[0] ?? '')).toMatchObject(failed);
+  server.closeAllConnections();
+  server.close();
+});

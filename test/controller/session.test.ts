@@ -1,0 +1,127 @@
+import { beforeEach, expect, test } from 'vitest';
+import type { Runtime } from '../../src/api/objects.ts';
+import { Session } from '../../src/controller/session.ts';
+import type { Driver } from '../../src/drivers/driver.ts';
+import type { Observed } from '../../src/plan/world.ts';
+import { silentLog } from '../../src/platform/log.ts';
+import { ManualClock } from '../fakes/clock.ts';
+import { createFakeDriver } from '../fakes/driver.ts';
+import { FakeEngine } from '../fakes/engine.ts';
+
+const runtime: Runtime = {
+  apiVersion: 'agentctl.dev/v1',
+  kind: 'Runtime',
+  metadata: { name: 'engine', uid: 'r', resourceVersion: '1', creationTimestamp: '2026-03-02T10:00:00Z' },
+  spec: {
+    driver: 'docker',
+    default: true,
+    queue: {},
+    circuitBreaker: { failureThreshold: 5, cooldown: '2m' },
+    allowHostPaths: [],
+  },
+};
+const running: Observed = {
+  ref: 'c1',
+  instanceUid: 'u',
+  namespace: 'default',
+  instance: 'web-0',
+  agent: 'web',
+  run: 1,
+  revision: 'web-1',
+  state: 'Running',
+  startId: 's1',
+  startedAt: 1_000,
+};
+const exited: Observed = {
+  ...running,
+  state: 'Exited',
+  exit: { code: 1, finishedAt: 2_000, cause: 'Agent' },
+};
+
+let clock: ManualClock;
+let engine: FakeEngine;
+let changed: string[];
+
+beforeEach(() => {
+  clock = new ManualClock('2026-03-02T10:00:00Z');
+  engine = new FakeEngine({ clock });
+  changed = [];
+});
+
+function open(change: Partial<Driver> = {}): Session {
+  const driver = { ...createFakeDriver(engine, 'store'), ...change };
+  const events = { changed: ({ ref }: Observed) => changed.push(ref), listed: () => {} };
+  return new Session(runtime, driver, events, clock, silentLog);
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  for (let turn = 0; turn < 2_000 && !condition(); turn += 1)
+    await new Promise((resolve) => setImmediate(resolve));
+  expect(condition()).toBe(true);
+}
+
+/** Moves the clock in small steps until the condition holds: 30 s at most. */
+async function within(condition: () => boolean): Promise<void> {
+  for (let passed = 0; passed < 30_000 && !condition(); passed += 500) {
+    for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    if (!condition()) clock.advance(500);
+  }
+  expect(condition()).toBe(true);
+}
+
+test('nothing is known of its instances before the first list', async () => {
+  const session = open();
+  expect(session.observed('u')).toBe('Unknown');
+  session.start();
+  await until(() => session.health.state === 'Online');
+  expect(session.observed('u')).toEqual([]);
+  await session.stop();
+});
+
+test('a list that was asked for before a start was answered does not take the container away', async () => {
+  let answer: (found: Observed[]) => void = () => {};
+  const session = open({ list: () => new Promise((resolve) => (answer = resolve)) });
+  session.health = { state: 'Online' };
+  const asked = session.ask();
+  const listing = session.list();
+  session.note('c1', running, asked);
+  answer([]);
+  await listing;
+  expect(session.observed('u')).toEqual([running]);
+});
+
+test('of answers that cross, the later one in the life of the container counts', () => {
+  const session = open();
+  session.health = { state: 'Online' };
+  const [started, looked] = [session.ask(), session.ask()];
+  session.note('c1', exited, looked);
+  session.note('c1', running, started);
+  expect(session.observed('u')).toEqual([exited]);
+  const [first, second] = [session.ask(), session.ask()];
+  const again = { ...running, startId: 's2', startedAt: 3_000 };
+  session.note('c1', again, second);
+  session.note('c1', exited, first);
+  expect(session.observed('u')).toEqual([again]);
+});
+
+test('a change is told once, and not when nothing has changed', () => {
+  const session = open();
+  session.note('c1', running);
+  session.note('c1', { ...running });
+  session.note('c1', exited);
+  expect(changed).toEqual(['c1', 'c1']);
+});
+
+test('a lost stream is followed by a list, and an engine out of reach by Offline until it answers again', async () => {
+  const session = open();
+  session.start();
+  await until(() => session.lists === 1);
+  engine.loseStreams();
+  await within(() => session.lists === 2);
+  engine.offline = true;
+  await within(() => session.health.state === 'Offline');
+  expect(session.observed('u')).toBe('Unknown');
+  engine.offline = false;
+  await within(() => session.health.state === 'Online');
+  await session.stop();
+});
