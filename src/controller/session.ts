@@ -31,6 +31,7 @@ export class Session {
   readonly #byRef = new Map<string, { observed: Observed | undefined; answered: number }>();
   readonly #byUid = new Map<string, Set<string>>();
   readonly #looking = new Map<string, 'once' | 'again'>();
+  #stream: AbortController | undefined;
   #asked = 0;
   #lists = 0;
   #ended: Promise<void> = Promise.resolve();
@@ -153,6 +154,7 @@ export class Session {
   async #follow(online: () => void): Promise<void> {
     this.version = (await this.driver.ping()).version;
     const stream = new AbortController();
+    this.#stream = stream;
     const signal = AbortSignal.any([this.#abort.signal, stream.signal]);
     const watching = this.driver.watch((ref) => {
       if (ref === undefined) void this.list().catch((error) => this.#goOffline(error));
@@ -192,6 +194,8 @@ export class Session {
     }
     const since = this.health.state === 'Offline' ? this.health.since : this.#clock.now();
     this.health = { state: 'Offline', message, since };
+    // Whatever stream there is tells nothing more: it is opened anew, and with that the way back is found.
+    this.#stream?.abort();
     this.#events.listed();
   }
 

@@ -1,7 +1,7 @@
 import { beforeEach, expect, test } from 'vitest';
 import type { Runtime } from '../../src/api/objects.ts';
 import { Session } from '../../src/controller/session.ts';
-import type { Driver } from '../../src/drivers/driver.ts';
+import { type Driver, DriverError } from '../../src/drivers/driver.ts';
 import type { Observed } from '../../src/plan/world.ts';
 import { silentLog } from '../../src/platform/log.ts';
 import { ManualClock } from '../fakes/clock.ts';
@@ -115,13 +115,24 @@ test('a change is told once, and not when nothing has changed', () => {
 test('a lost stream is followed by a list, and an engine out of reach by Offline until it answers again', async () => {
   const session = open();
   session.start();
-  await until(() => session.lists === 1);
+  await until(() => session.health.state === 'Online');
+  const { lists } = session;
   engine.loseStreams();
-  await within(() => session.lists === 2);
+  await within(() => session.lists > lists);
   engine.offline = true;
   await within(() => session.health.state === 'Offline');
   expect(session.observed('u')).toBe('Unknown');
   engine.offline = false;
+  await within(() => session.health.state === 'Online');
+  await session.stop();
+});
+
+test('an action that met a dead engine makes it Offline at once, and it comes back though its stream never broke', async () => {
+  const session = open();
+  session.start();
+  await until(() => session.health.state === 'Online');
+  session.offline(new DriverError('Offline', 'EngineUnreachable', 'connection reset'));
+  expect(session.health).toMatchObject({ state: 'Offline', message: 'connection reset' });
   await within(() => session.health.state === 'Online');
   await session.stop();
 });
