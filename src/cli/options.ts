@@ -24,13 +24,14 @@ export const globalFlagsWithValue: ReadonlySet<string> = new Set([
 export function addGlobalOptions(command: Command): Command {
   return command
     .optionsGroup('Global options:')
-    .option('-n, --namespace <name>', 'where to work (default: $AGENTCTL_NAMESPACE, or "default")')
-    .option('--state-dir <folder>', "the controller's state folder (default: $AGENTCTL_STATE_DIR)")
-    .option('--socket <path>', "the controller's socket (default: $AGENTCTL_SOCKET)")
+    .option('-n, --namespace <name>', 'where to work (default $AGENTCTL_NAMESPACE, or default)')
+    .option('--state-dir <folder>', "the controller's state folder (default $AGENTCTL_STATE_DIR)")
+    .option('--socket <path>', "the controller's socket (default $AGENTCTL_SOCKET)")
     .option('--request-timeout <duration>', 'give up on a request after this long, as in 30s')
     .option('--no-start', 'never start a controller in the background')
     .option('--debug', 'with an error, tell where it arose')
-    .helpOption('-h, --help', 'show this help');
+    .helpOption('-h, --help', 'show this help')
+    .helpCommand(false);
 }
 
 export function namespaceOf(
@@ -57,6 +58,14 @@ export function wholeNumber(flag: string): (value: string) => number {
       throw new UsageError(`${flag}: found ${JSON.stringify(value)}, expected a whole number`);
     return Number(value);
   };
+}
+
+/** A flag that takes a duration; `byDefault` is written as one too. */
+export function durationOption(flags: string, description: string, byDefault?: string): Option {
+  const [flag = flags] = flags.split(' ');
+  const parse = duration(flag);
+  const option = new Option(flags, description).argParser(parse);
+  return byDefault === undefined ? option : option.default(parse(byDefault), byDefault);
 }
 
 const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };

@@ -1,4 +1,4 @@
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, type Option } from 'commander';
 import { nearest } from '../api/nearest.ts';
 import type { Cli } from './cli.ts';
 import { CliError, exitCode, tell, UsageError } from './failure.ts';
@@ -84,6 +84,7 @@ function programFor(cli: Cli): Command {
     .helpCommand(false)
     .configureHelp({
       helpWidth: 100,
+      optionDescription,
       subcommandTerm: (each) =>
         [each.name(), each.usage()].filter((part) => part !== '' && part !== '[options]').join(' '),
     });
@@ -173,4 +174,18 @@ function debugText(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const cause = error.cause === undefined ? '' : `\ncaused by: ${debugText(error.cause)}`;
   return `${error.stack ?? error.message}${cause}`;
+}
+
+function optionDescription({
+  description,
+  argChoices,
+  defaultValue,
+  defaultValueDescription,
+}: Option): string {
+  const byDefault = defaultValueDescription ?? (typeof defaultValue === 'string' ? defaultValue : undefined);
+  const notes = [
+    ...(argChoices === undefined ? [] : [argChoices.join(', ')]),
+    ...(byDefault === undefined ? [] : [`default ${byDefault}`]),
+  ];
+  return notes.length === 0 ? description : `${description} (${notes.join('; ')})`;
 }

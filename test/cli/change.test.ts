@@ -55,6 +55,39 @@ describe('suspend, resume, scale, rollout restart', () => {
   });
 });
 
+describe('rollout undo', () => {
+  test('writes back what a revision records, and leaves how many and when as they are', async () => {
+    const { client } = shell.server;
+    const made = await make('back', { replicas: 2, policyRef: { name: 'slow' }, minReady: '9s' });
+    const ownerReferences = [
+      { apiVersion: 'agentctl.dev/v1', kind: 'Agent', name: 'back', uid: made.metadata.uid },
+    ];
+    for (const [revision, word] of ['one', 'two'].entries()) {
+      await client.create('Revision', {
+        apiVersion: 'agentctl.dev/v1',
+        kind: 'Revision',
+        metadata: { ...key(`back-${revision + 1}`), ownerReferences },
+        revision: revision + 1,
+        data: { protocol: 'none', template: { command: ['echo', word] } },
+      });
+    }
+    await setStatus('back', { updateRevision: 'back-2' });
+    expect((await shell.run(['rollout', 'undo', 'back'])).out).toBe(
+      'agent.agentctl.dev/back rolled back to revision 1\n',
+    );
+    const { spec } = await client.get('Agent', key('back'));
+    expect(spec).toMatchObject({
+      replicas: 2,
+      policyRef: { name: 'slow' },
+      template: { command: ['echo', 'one'] },
+    });
+    expect(spec.minReady).toBe('1s'); // the default: the revision did not have it
+    expect((await shell.run(['rollout', 'undo', 'back', '--to-revision=7'])).err).toContain(
+      'no revision 7; it has 1, 2',
+    );
+  });
+});
+
 describe('delete', () => {
   test('says what is gone, waits for what has work left, and tells the volumes that it keeps', async () => {
     const made = await make('kept');

@@ -4,12 +4,13 @@ import type { AnyObject } from '../../api/objects.ts';
 import type { Cli, Client } from '../cli.ts';
 import { exitCode, tell, UsageError } from '../failure.ts';
 import { parallel } from '../parallel.ts';
+import { progress } from '../print/progress.ts';
 import { type Selected, type SelectOptions, select } from '../select.ts';
 import { parseTargets } from '../targets.ts';
 import { deleted } from '../wait/conditions.ts';
 import { until } from '../wait/until.ts';
 import { forceOff } from './force.ts';
-import { keptVolumes, purgeVolumes } from './volumes.ts';
+import { keptVolumes, purgeVolumes, tellKept } from './volumes.ts';
 
 export interface DeleteOptions extends SelectOptions {
   filename?: string[];
@@ -29,6 +30,9 @@ const propagation = { background: 'Background', foreground: 'Foreground', orphan
 export async function remove(words: readonly string[], options: DeleteOptions, cli: Cli): Promise<void> {
   if (words.length > 0 === (options.filename !== undefined)) {
     throw new UsageError('say what to delete: -f FILE, or a kind with names, labels or --all');
+  }
+  if (options.purge === true && !options.wait) {
+    throw new UsageError('--purge deletes volumes once the instances have ended: leave out --no-wait');
   }
   const fromFiles = options.filename === undefined ? undefined : await objectsInFiles(options, cli);
   const client = await cli.connect(options, { start: options.dryRun === 'none' });
@@ -75,41 +79,43 @@ async function removeOne(client: Client, each: Selected, options: DeleteOptions,
       propagationPolicy: propagation[options.cascade],
     });
     if (options.dryRun === 'server') return say('deleted (server dry run)');
+    const held = (gone.metadata.finalizers ?? []).length > 0;
+    if (options.force === true) {
+      await forceOff(client, each, cli);
+      say('force deleted');
+    } else if (held && options.wait) {
+      if (!(await isGone(client, each, gone, options, cli))) return;
+      say('deleted');
+    } else say(held ? 'deletion asked for' : 'deleted');
     if (options.purge === true) await purgeVolumes(client, each, volumes, cli);
-    if (options.force === true) await forceOff(client, each, cli);
-    const held = (gone.metadata.finalizers ?? []).length > 0 && options.force !== true;
-    if (!options.wait || !held)
-      say(held ? 'deletion asked for' : options.force === true ? 'force deleted' : 'deleted');
-    else await waitUntilGone(client, each, gone, options, cli, () => say('deleted'));
-    if (options.purge !== true && volumes.length > 0) {
-      const names = volumes.map(({ runtime, name }) => `${name} (runtime ${runtime})`).join(', ');
-      cli.err(
-        `kept: ${volumes.length === 1 ? 'volume' : 'volumes'} ${names}. 'agentctl delete --purge' takes them too.\n`,
-      );
-    }
+    else tellKept(volumes, cli);
   } catch (error) {
     if (!(options.ignoreNotFound === true && isApiError(error, 'NotFound'))) throw error;
   }
 }
 
-async function waitUntilGone(
+/** Waits until it is; where that takes too long it says what it waits for. */
+async function isGone(
   client: Client,
   { info, key, text }: Selected,
   { metadata: { uid } }: AnyObject,
   options: DeleteOptions,
   cli: Cli,
-  done: () => void,
-): Promise<void> {
+): Promise<boolean> {
   const judge = (object: AnyObject | undefined) => (object?.metadata.uid === uid ? deleted(object) : 'met');
   const { clock, signal } = cli;
   const timeout = options.timeout ?? Number.POSITIVE_INFINITY;
-  const outcome = await until(client, info.kind, key, judge, { timeout, clock, signal });
-  if (outcome.result === 'met') return done();
-  if (signal.aborted) return;
+  const line = progress(cli);
+  const onPending = (why: string): void => line.show(`waiting for ${text}: ${why}`);
+  const outcome = await until(client, info.kind, key, judge, { timeout, clock, signal, onPending });
+  line.clear();
+  if (outcome.result === 'met') return true;
+  if (signal.aborted) return false;
   const hint =
     info.kind === 'Agent'
       ? ` 'agentctl describe agent ${key.name}' says what it waits for; --force lets go of it.`
       : '';
   cli.err(`error: timed out waiting for the deletion of ${text}: ${outcome.why}.${hint}\n`);
   cli.exitCode = exitCode.timedOut;
+  return false;
 }

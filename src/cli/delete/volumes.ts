@@ -16,7 +16,7 @@ export async function keptVolumes(client: Client, key: ObjectKey, cli: Cli): Pro
   }
 }
 
-/** Removes them while the agent is being deleted; the controller refuses it for one that stays. */
+/** Removes them once the agent is gone; the controller refuses it for one that stays. */
 export async function purgeVolumes(
   client: Client,
   { key, text }: Selected,
@@ -25,4 +25,11 @@ export async function purgeVolumes(
 ): Promise<void> {
   if (volumes.length === 0) return;
   for (const { name } of await client.purge(key)) cli.err(`${text}: volume ${name} deleted\n`);
+}
+
+export function tellKept(volumes: readonly Volume[], cli: Cli): void {
+  if (volumes.length === 0) return;
+  const names = volumes.map(({ runtime, name }) => `${name} (runtime ${runtime})`).join(', ');
+  const what = volumes.length === 1 ? 'volume' : 'volumes';
+  cli.err(`kept: ${what} ${names}. 'agentctl delete --purge' takes them too.\n`);
 }

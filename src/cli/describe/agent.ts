@@ -1,9 +1,7 @@
-import { difference, updateClass } from '../../api/difference.ts';
 import { isApiError } from '../../api/errors.ts';
-import { kindInfo } from '../../api/kinds.ts';
 import type { Agent, Instance, Policy, Revision, Runtime } from '../../api/objects.ts';
-import { pathText } from '../../api/path.ts';
 import { humanDuration, parseTime } from '../../api/time.ts';
+import { drift } from '../../plan/drift.ts';
 import type { Client } from '../cli.ts';
 import { changeLine } from '../diff/changes.ts';
 import { table } from '../print/table.ts';
@@ -133,20 +131,10 @@ function policyText({ agent, policy }: Story): string {
 
 /** Field by field, how what each instance runs differs from the spec. */
 function driftText({ agent, instances, revisions }: Story): string {
-  const schema = kindInfo('Agent').schema.properties?.spec ?? {};
   const lines = instances.flatMap(({ metadata, status }) => {
-    const name = status?.run?.revision;
-    const revision = revisions.find((each) => each.metadata.name === name);
-    if (revision === undefined || status?.run === undefined) return [];
-    return difference(schema, revision.data, agent.spec)
-      .map(({ path, before, after }) => ({
-        path: pathText(['spec', ...path]),
-        before,
-        after,
-        update: updateClass(schema, path),
-      }))
-      .filter(({ update }) => update !== 'live')
-      .map((change) => [metadata.name, changeLine(change)]);
+    const revision = revisions.find((each) => each.metadata.name === status?.run?.revision);
+    const fields = revision === undefined ? [] : drift(agent.spec, revision);
+    return fields.map(({ field, ...change }) => [metadata.name, changeLine({ path: field, ...change })]);
   });
   return lines.length === 0 ? '' : section('Drift', table(lines, { indent: '  ' }));
 }

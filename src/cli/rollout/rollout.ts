@@ -1,5 +1,5 @@
 import { kindInfo } from '../../api/kinds.ts';
-import type { Agent } from '../../api/objects.ts';
+import { revisionData } from '../../plan/drift.ts';
 import type { Cli } from '../cli.ts';
 import { CliError } from '../failure.ts';
 import { fieldManager, patchEach } from '../patching.ts';
@@ -56,8 +56,10 @@ export async function undo(name: string, options: RolloutOptions, cli: Cli): Pro
   if (chosen === undefined)
     throw new CliError(`agent ${agent.metadata.name} has no revision before the newest one`);
   const { namespace, resourceVersion } = agent.metadata;
-  // The whole spec, as it was: what it did not have then goes.
-  const spec = chosen.data as unknown as Agent['spec']; // the recorded spec of an Agent
+  // All that a Revision records, as it was: what it did not have then goes. How many and when is not in it, and stays.
+  const recorded = Object.keys(revisionData(agent.spec));
+  const kept = Object.entries(agent.spec).filter(([field]) => !recorded.includes(field));
+  const spec = { ...chosen.data, ...Object.fromEntries(kept) };
   const body = [
     { op: 'test', path: '/metadata/resourceVersion', value: resourceVersion },
     { op: 'replace', path: '/spec', value: spec },

@@ -14,7 +14,7 @@ export function define(command: Command, cli: Cli): void {
   command
     .description('List the kinds that there are. It needs no controller.')
     .option('--no-headers', 'leave the header line out')
-    .addOption(choice('-o, --output <format>', 'name', ['name']))
+    .addOption(choice('-o, --output <format>', 'how to print it', ['name']))
     .action(({ headers, output }: Options) => {
       const sorted = kinds.toSorted((a, b) => (a.apiVersion + a.plural < b.apiVersion + b.plural ? -1 : 1));
       if (output === 'name') {

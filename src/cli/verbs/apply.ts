@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { type ApplyOptions, apply } from '../apply/apply.ts';
 import type { Cli } from '../cli.ts';
 import { examples } from '../examples.ts';
-import { choice, collect, duration } from '../options.ts';
+import { choice, collect, durationOption } from '../options.ts';
 
 export function define(command: Command, cli: Cli): void {
   command
@@ -29,10 +29,8 @@ export function define(command: Command, cli: Cli): void {
     )
     .option('--prune', 'delete members of the apply set that the files no longer name')
     .option('--wait', 'wait until the agents are Ready')
-    .option('--timeout <duration>', 'wait no longer than this', duration('--timeout'), 120_000)
-    .addOption(
-      choice('-o, --output <format>', 'name, json or yaml of what was written', ['name', 'json', 'yaml']),
-    )
+    .addOption(durationOption('--timeout <duration>', 'wait no longer than this', '2m'))
+    .addOption(choice('-o, --output <format>', 'how to print it', ['name', 'json', 'yaml']))
     .action((options: ApplyOptions) => apply(options, cli));
   examples(
     command,

@@ -6,7 +6,7 @@ import { restart, start, stop } from '../controller/run.ts';
 import { status } from '../controller/status.ts';
 import { disable, enable } from '../controller/unit.ts';
 import { examples } from '../examples.ts';
-import { choice, duration, type GlobalOptions, wholeNumber } from '../options.ts';
+import { choice, durationOption, type GlobalOptions, wholeNumber } from '../options.ts';
 
 const listen = ['--listen <host:port>', 'also listen there for kubectl, with TLS and bearer tokens'] as const;
 
@@ -21,18 +21,18 @@ export function define(command: Command, cli: Cli): void {
     .command('stop')
     .description('Stop the controller, and wait until it has ended. Agents run on, unless --agents.')
     .option('--agents', 'stop all agents first')
-    .option('--timeout <duration>', 'wait no longer than this', duration('--timeout'), 60_000)
+    .addOption(durationOption('--timeout <duration>', 'wait no longer than this', '60s'))
     .action((options: GlobalOptions & { agents?: boolean; timeout: number }) => stop(options, cli));
   command
     .command('restart')
     .description('Stop the controller and start it again. Agents run on meanwhile.')
-    .option('--timeout <duration>', 'wait no longer than this for its end', duration('--timeout'), 60_000)
+    .addOption(durationOption('--timeout <duration>', 'wait no longer than this for its end', '60s'))
     .option(...listen)
     .action((options: ServeOptions & { timeout: number }) => restart(options, cli));
   command
     .command('status')
     .description('Tell whether the controller runs (exit code 3 where it does not), and what it looks after')
-    .addOption(choice('-o, --output <format>', 'json or yaml', ['json', 'yaml']))
+    .addOption(choice('-o, --output <format>', 'how to print it', ['json', 'yaml']))
     .action((options: GlobalOptions & { output?: 'json' | 'yaml' }) => status(options, cli));
   command
     .command('logs')

@@ -12,7 +12,7 @@ const withWriting = (command: Command): Command =>
         .preset('client')
         .default('none'),
     )
-    .addOption(choice('-o, --output <format>', 'json, yaml or name', ['json', 'yaml', 'name']));
+    .addOption(choice('-o, --output <format>', 'how to print it', ['json', 'yaml', 'name']));
 
 const withData = (command: Command): Command =>
   withWriting(command)

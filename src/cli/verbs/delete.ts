@@ -30,7 +30,7 @@ export function define(command: Command, cli: Cli): void {
         .preset('client')
         .default('none'),
     )
-    .addOption(choice('-o, --output <format>', 'name: nothing but the names', ['name']))
+    .addOption(choice('-o, --output <format>', 'how to print it', ['name']))
     .action((words: string[], options: DeleteOptions) => remove(words, options, cli));
   examples(
     command,

@@ -19,7 +19,7 @@ export function define(command: Command, cli: Cli): void {
     .option('--server-side', 'as it always is; taken for the sake of kubectl scripts')
     .option('--force-conflicts', 'as if fields that another manager owns were taken over')
     .option('--field-manager <name>', 'who would own the fields', 'agentctl')
-    .addOption(choice('-o, --output <format>', 'json', ['json']))
+    .addOption(choice('-o, --output <format>', 'how to print it', ['json']))
     .action((options: DiffOptions) =>
       diff(options, cli).catch((error: unknown) => {
         const told = tell(error);

@@ -62,7 +62,7 @@ async function edit(words: readonly string[], options: GlobalOptions, cli: Cli):
 
 function open(file: string, { environment }: Cli): void {
   const editor = environment.KUBE_EDITOR ?? environment.VISUAL ?? environment.EDITOR ?? 'vi';
-  const { status, error } = spawnSync(`${editor} "$0"`, [file], { stdio: 'inherit', shell: true });
+  const { status, error } = spawnSync('sh', ['-c', `${editor} "$0"`, file], { stdio: 'inherit' });
   if (error !== undefined || status !== 0) {
     throw new CliError(`the editor ${JSON.stringify(editor)} failed; $EDITOR names another one`);
   }

@@ -3,7 +3,7 @@ import { formatTime, humanDuration } from '../../api/time.ts';
 import type { Cli } from '../cli.ts';
 import { examples } from '../examples.ts';
 import { UsageError } from '../failure.ts';
-import { choice, duration, type GlobalOptions, namespaceOf } from '../options.ts';
+import { choice, durationOption, type GlobalOptions, namespaceOf } from '../options.ts';
 import { table } from '../print/table.ts';
 import { parseAgentTargets } from '../targets.ts';
 
@@ -12,16 +12,14 @@ interface ForecastOptions extends GlobalOptions {
   output?: 'json';
 }
 
-const day = 24 * 3600 * 1000;
-
 export function define(command: Command, cli: Cli): void {
   command
     .description(
       'Tell what will happen to an agent by time alone, and when: restarts, ends of backoffs and waits.',
     )
     .argument('<agent>', 'web or agent/web')
-    .option('--until <duration>', 'how far to look', duration('--until'), 7 * day)
-    .addOption(choice('-o, --output <format>', 'json', ['json']))
+    .addOption(durationOption('--until <duration>', 'how far to look', '168h'))
+    .addOption(choice('-o, --output <format>', 'how to print it', ['json']))
     .action((name: string, options: ForecastOptions) => forecast(name, options, cli));
   examples(
     command,

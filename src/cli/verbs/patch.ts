@@ -32,7 +32,7 @@ export function define(command: Command, cli: Cli): void {
     .addOption(
       choice('--dry-run [where]', 'write nothing', ['none', 'server']).preset('server').default('none'),
     )
-    .addOption(choice('-o, --output <format>', 'json, yaml or name', ['json', 'yaml', 'name']))
+    .addOption(choice('-o, --output <format>', 'how to print it', ['json', 'yaml', 'name']))
     .action((words: string[], options: PatchOptions) => patch(words, options, cli));
   examples(
     command,

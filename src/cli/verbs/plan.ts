@@ -13,7 +13,7 @@ export function define(command: Command, cli: Cli): void {
       collect,
     )
     .option('-R, --recursive', 'folders with all below them')
-    .addOption(choice('-o, --output <format>', 'json', ['json']))
+    .addOption(choice('-o, --output <format>', 'how to print it', ['json']))
     .action((options: FileOptions & { output?: 'json' }) => plan(options, cli));
   examples(command, ['Before an apply', 'agentctl plan -f agents.yaml']);
 }

@@ -20,7 +20,7 @@ export function define(command: Command, cli: Cli): void {
     .description('List the revisions of an agent')
     .argument('<agent>', 'web or agent/web')
     .option('--revision <number>', 'the spec of that revision', wholeNumber('--revision'))
-    .addOption(choice('-o, --output <format>', 'json or yaml', ['json', 'yaml']))
+    .addOption(choice('-o, --output <format>', 'how to print it', ['json', 'yaml']))
     .action((name: string, options: HistoryOptions) => history(name, options, cli));
   command
     .command('restart')

@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { isApiError } from '../../api/errors.ts';
 import type { Cli, Client } from '../cli.ts';
 import { examples } from '../examples.ts';
@@ -24,11 +24,10 @@ export function define(command: Command, cli: Cli): void {
       '--for <what>',
       "condition=Ready[=False], delete, create, jsonpath='{.status.phase}'=Ready",
     )
-    .option(
-      '--timeout <duration>',
-      'how long at most; 0s looks once, a negative one means a week',
-      timeout,
-      30_000,
+    .addOption(
+      new Option('--timeout <duration>', 'how long at most; 0s looks once, a negative one means a week')
+        .argParser(timeout)
+        .default(30_000, '30s'),
     )
     .option('-l, --selector <labels>', 'objects with these labels')
     .option('-A, --all-namespaces', 'of all namespaces')
