@@ -61,12 +61,11 @@ export function createEngineClient(
         agent: streaming || call.fresh ? connection.streams : connection.agent,
         method,
         path: path + queryText(call.query),
-        headers: {
-          Host: 'engine',
-          ...(body === undefined
-            ? {}
-            : { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) }),
-        },
+        ...(body === undefined
+          ? {}
+          : {
+              headers: { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) },
+            }),
         ...(call.signal === undefined ? {} : { signal: call.signal }),
       });
       const timeout = call.timeout ?? (streaming ? 0 : defaultTimeout);
