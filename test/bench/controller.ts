@@ -1,0 +1,80 @@
+/** A controller over the real store and registry in this process, for what cannot be seen from outside. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { withDefaults } from '../../src/api/defaults.ts';
+import { kindInfo } from '../../src/api/kinds.ts';
+import { parseManifests } from '../../src/api/manifest.ts';
+import type { PolicySpec, Runtime } from '../../src/api/objects.ts';
+import { LocalClient } from '../../src/client/local.ts';
+import type { Resources } from '../../src/client/resources.ts';
+import { Controller } from '../../src/controller/controller.ts';
+import type { Driver } from '../../src/drivers/driver.ts';
+import { systemClock } from '../../src/platform/clock.ts';
+import { randomIds } from '../../src/platform/ids.ts';
+import { silentLog } from '../../src/platform/log.ts';
+import { createRegistry } from '../../src/registry/registry.ts';
+import { openStore } from '../../src/store/sqlite.ts';
+
+export interface Bench extends AsyncDisposable {
+  resources: Resources;
+  controller: Controller;
+  apply(manifest: string): Promise<void>;
+  /** Deletes all agents and waits until nothing of them is left. */
+  clear(): Promise<void>;
+}
+
+/** `makeDriver` gets the store's id and a folder for state. Runtimes: `process` and, the default for images, `engine`. */
+export async function openBench(
+  makeDriver: (runtime: Runtime, storeId: string, stateDir: string) => Driver,
+): Promise<Bench> {
+  const folder = mkdtempSync(join(tmpdir(), 'agentctl-bench-'));
+  const [clock, ids, log] = [systemClock, randomIds, silentLog];
+  const store = openStore(join(folder, 'agentctl.db'), { log });
+  const registry = await createRegistry({ store, clock, ids, log });
+  const resources = new LocalClient(registry, 'bench');
+  for (const [name, spec] of [
+    ['process', { driver: 'process' }],
+    ['engine', { driver: 'docker', endpoint: 'unix:///bench' }],
+  ] as const) {
+    const body = { apiVersion: 'agentctl.dev/v1', kind: 'Runtime', metadata: { name }, spec };
+    await resources.patch('Runtime', { name }, { type: 'apply', body });
+  }
+  const policy = kindInfo('Policy').schema.properties?.spec ?? {};
+  const controller = new Controller({
+    resources: new LocalClient(registry, 'agentctl-controller'),
+    makeDriver: async (runtime) => makeDriver(runtime, store.id, folder),
+    defaultPolicy: withDefaults(policy, {}) as PolicySpec, // every field of the schema has a default
+    key: Buffer.alloc(32),
+    storeId: store.id,
+    version: 'bench',
+    clock,
+    ids,
+    log,
+  });
+  await controller.start();
+  return {
+    resources,
+    controller,
+    async apply(manifest) {
+      const { documents } = parseManifests([{ name: 'bench.yaml', bytes: Buffer.from(manifest) }]);
+      await Promise.all(
+        documents.map(({ info, name = '', object }) =>
+          resources.patch(info.kind, { namespace: 'default', name }, { type: 'apply', body: object }),
+        ),
+      );
+    },
+    async clear() {
+      const { items } = await resources.list('Agent');
+      await Promise.all(items.map(({ metadata }) => resources.delete('Agent', metadata)));
+      while ((await resources.list('Agent')).items.length > 0)
+        await new Promise((done) => setTimeout(done, 20));
+    },
+    async [Symbol.asyncDispose]() {
+      await controller.stop();
+      await registry.settled();
+      await store.close();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}

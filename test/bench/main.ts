@@ -1,0 +1,42 @@
+/** `make bench`: one table. `node test/bench/main.ts get planner` measures only the rows that are named. */
+import { availableParallelism, loadavg } from 'node:os';
+import type { Row } from './measure.ts';
+import { docker } from './rows/docker.ts';
+import { get } from './rows/get.ts';
+import { planner } from './rows/planner.ts';
+import { processes } from './rows/processes.ts';
+import { rest } from './rows/rest.ts';
+import { restarts } from './rows/restarts.ts';
+import { store } from './rows/store.ts';
+import { unchanged } from './rows/unchanged.ts';
+import { formatTable } from './table.ts';
+
+const all: Record<string, () => Promise<Row[]>> = {
+  docker,
+  processes,
+  unchanged,
+  restarts,
+  rest,
+  get,
+  planner,
+  store,
+};
+
+const asked = process.argv.slice(2);
+const unknown = asked.filter((name) => all[name] === undefined);
+if (unknown.length > 0) {
+  console.error(`error: no row ${unknown.join(', ')}; there are ${Object.keys(all).join(', ')}`);
+  process.exit(2);
+}
+const rows: Row[] = [];
+for (const [name, measure] of Object.entries(all)) {
+  if (asked.length > 0 && !asked.includes(name)) continue;
+  process.stderr.write(`${name} ...\n`);
+  rows.push(...(await measure()));
+}
+const load = loadavg()[0]?.toFixed(1);
+process.stdout.write(
+  `\nNode ${process.version}, ${availableParallelism()} processors, load ${load}\n\n${formatTable(rows)}`,
+);
+// Connections to an engine are kept open for the next call.
+process.exit();

@@ -1,0 +1,44 @@
+import { fork } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+import { bundleOptions, root } from '../../../scripts/bundle/options.ts';
+import type { Measurement } from '../measure.ts';
+
+export interface Usage {
+  /** Percent of one core, a second each. */
+  cpu: number[];
+  /** Resident memory, in MB. */
+  memory: number[];
+}
+
+/** A controller in a process of its own, bundled as the product is, with 1,000 instances of a fake engine that run. */
+export async function rest(): Promise<Measurement[]> {
+  const folder = mkdtempSync(join(tmpdir(), 'agentctl-bench-'));
+  try {
+    const program = join(folder, 'resting.cjs');
+    await build({
+      ...bundleOptions,
+      entryPoints: [join(root, 'test/bench/resting.ts')],
+      outfile: program,
+    });
+    const { cpu, memory } = await usageOf(program);
+    return [
+      { name: '1,000 instances at rest: processor', unit: '%', samples: cpu, aim: { atMost: 1 } },
+      { name: '1,000 instances at rest: memory', unit: 'MB', samples: memory, aim: { atMost: 150 } },
+    ];
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function usageOf(program: string): Promise<Usage> {
+  return new Promise((resolve, reject) => {
+    const child = fork(program);
+    child.on('error', reject);
+    child.on('exit', (code) => reject(new Error(`the controller at rest ended with ${code}`)));
+    // It sends nothing else.
+    child.on('message', (usage) => resolve(usage as Usage));
+  });
+}

@@ -1,0 +1,55 @@
+import { type Measurement, median, type Row } from './measure.ts';
+
+const heading = ['what', 'median', 'min-max', 'runs', 'reference', 'ratio', 'aim', 'met'];
+
+export function formatTable(rows: readonly Row[]): string {
+  const cells = [heading, ...rows.map(cellsOf)];
+  const widths = heading.map((_, column) => Math.max(...cells.map((row) => row[column]?.length ?? 0)));
+  const lines = cells.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+  return `${lines.join('\n')}\n`;
+}
+
+function cellsOf(row: Row): string[] {
+  if ('why' in row) return [row.name, `skipped: ${row.why}`];
+  const { name, unit, samples, reference } = row;
+  const value = median(samples);
+  const beside = reference === undefined ? undefined : median(reference.samples);
+  return [
+    name,
+    show(value, unit),
+    `${show(Math.min(...samples), unit)} - ${show(Math.max(...samples), unit)}`,
+    String(samples.length),
+    reference === undefined || beside === undefined ? '' : `${reference.name}: ${show(beside, unit)}`,
+    beside === undefined ? '' : (value / beside).toFixed(2),
+    aimText(row),
+    verdict(row, value, beside),
+  ];
+}
+
+function aimText({ aim, unit }: Measurement): string {
+  if (aim === undefined) return '';
+  if ('times' in aim) return `<= ${aim.times} times`;
+  return 'atMost' in aim ? `< ${show(aim.atMost, unit)}` : `> ${show(aim.atLeast, unit)}`;
+}
+
+function verdict({ aim }: Measurement, value: number, beside: number | undefined): string {
+  if (aim === undefined) return '';
+  const met =
+    'times' in aim
+      ? beside !== undefined && value <= aim.times * beside
+      : 'atMost' in aim
+        ? value < aim.atMost
+        : value > aim.atLeast;
+  return met ? 'yes' : 'NO';
+}
+
+function show(value: number, unit: Measurement['unit']): string {
+  if (unit === 'ms' && value >= 1000) return `${(value / 1000).toFixed(2)} s`;
+  const digits = value >= 100 ? 0 : value >= 10 ? 1 : 2;
+  return `${value.toFixed(digits)} ${unit}`;
+}
