@@ -1,6 +1,7 @@
 import { closeSync, writeSync } from 'node:fs';
 import { type Command, Option } from 'commander';
 import type { Cli } from '../cli.ts';
+import { pathsFor } from '../connect.ts';
 import { examples } from '../examples.ts';
 import { choice, type GlobalOptions, wholeNumber } from '../options.ts';
 
@@ -22,15 +23,16 @@ export function define(command: Command, cli: Cli): void {
     )
     .option('--drain', 'stop all agents too when it ends')
     .addOption(new Option('--ready-fd <number>').argParser(wholeNumber('--ready-fd')).hideHelp())
-    .action(async ({ stateDir, socket, listen, logLevel, drain, readyFd }: ServeOptions) => {
+    .action(async ({ listen, logLevel, drain, readyFd, ...options }: ServeOptions) => {
       const { runDaemon } = await import('../../daemon/main.ts');
       const { environment, signal } = cli;
+      const { state, socket } = pathsFor(options, environment);
       const onReady = (): void => {
         if (readyFd === undefined) return;
         writeSync(readyFd, 'ready\n');
         closeSync(readyFd); // whoever started it may end now
       };
-      await runDaemon({ stateDir, socket, listen, logLevel, drain, environment, signal, onReady });
+      await runDaemon({ stateDir: state, socket, listen, logLevel, drain, environment, signal, onReady });
     });
   examples(
     command,
