@@ -109,6 +109,25 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
     }
   };
 
+  const untilEnded = async (ref: string): Promise<void> => {
+    const late = new AbortController();
+    const cancel = clock.after(killWaitMs, () => late.abort());
+    try {
+      await client.call('POST', `/containers/${ref}/wait`, { signal: late.signal });
+    } catch (error) {
+      if (hasStatus(error, 404)) return;
+      if (!late.signal.aborted) throw stepError(error, ref, 'wait for the end after SIGKILL');
+      throw new DriverError(
+        'Retryable',
+        'KillFailed',
+        `${ref.slice(0, 12)} still runs ${killWaitMs / 1000} s after SIGKILL: a process of it hangs in the kernel, as on a dead disk`,
+        { cause: error },
+      );
+    } finally {
+      cancel();
+    }
+  };
+
   return {
     async ping() {
       await client.headers('GET', '/_ping', { timeout: 10_000, fresh: true });
@@ -181,13 +200,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
         await client.call('POST', `/containers/${ref}/unpause`).catch((error: unknown) => {
           log.debug({ err: error, ref }, 'nothing to unpause after the kill');
         });
-      await client
-        .stream('POST', `/containers/${ref}/wait`, { timeout: killWaitMs })
-        .then((response) => response.resume())
-        .catch((error: unknown) => {
-          if (hasStatus(error, 404)) return;
-          throw stepError(error, ref, 'wait for the end after SIGKILL');
-        });
+      await untilEnded(ref);
     },
 
     async remove(ref, { volumes: withVolumes }) {

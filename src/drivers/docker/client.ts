@@ -79,11 +79,12 @@ export function createEngineClient(
       outgoing.end(body);
     });
 
-  const textOf = async (response: IncomingMessage): Promise<string> => {
+  const textOf = async (response: IncomingMessage, signal?: AbortSignal): Promise<string> => {
     const chunks: Buffer[] = [];
     try {
       for await (const chunk of response) chunks.push(chunk);
     } catch (error) {
+      if (signal?.aborted) throw error;
       throw offline(error instanceof Error ? error : new Error(String(error)));
     }
     return Buffer.concat(chunks).toString();
@@ -99,7 +100,8 @@ export function createEngineClient(
 
   return {
     async call<T>(method: string, path: string, call: Call = {}): Promise<T> {
-      const text = await textOf(await accepted(await send(method, path, call, false)));
+      const response = await accepted(await send(method, path, call, false));
+      const text = await textOf(response, call.signal);
       // The engine's API says what each path answers; the callers name it.
       return (text === '' ? undefined : JSON.parse(text)) as T;
     },
