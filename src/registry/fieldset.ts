@@ -14,6 +14,9 @@ export const isEmpty = (set: object): boolean => {
 
 export const isMember = (node: FieldSet): boolean => '.' in node || isEmpty(node);
 
+/** Nodes that `insert` went through: to ask whether one of thousands of keys is empty takes time for each of them. */
+const filled = new WeakSet<FieldSet>();
+
 /** Adds the field at `path`; its parents become no members by it. */
 export function insert(set: FieldSet, path: readonly string[]): void {
   let node = set;
@@ -27,9 +30,10 @@ export function insert(set: FieldSet, path: readonly string[]): void {
     if (child === undefined) {
       node = node[element] = {};
     } else {
-      if (isEmpty(child)) child['.'] = {};
+      if (!filled.has(child) && isEmpty(child)) child['.'] = {};
       node = child;
     }
+    filled.add(node);
   }
 }
 
