@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify';
-import { parseDocument } from 'yaml';
 import { ApiError } from '../api/errors.ts';
+import { parseChunk } from '../api/manifest/yaml.ts';
 import { isObject, type JsonObject } from '../api/schema.ts';
 import { decodeProtobuf } from './protobuf.ts';
 
@@ -21,37 +21,38 @@ function textOf(request: FastifyRequest): string {
 }
 
 /** Says where, never what: the parsers quote the text around an error, and that may be a Secret's. */
-const notParsed = (format: string, where: string, cause: unknown): ApiError =>
-  new ApiError('BadRequest', `the body of the request is not ${format}${where}`, { cause });
+const notParsed = (format: string, where: string): ApiError =>
+  new ApiError('BadRequest', `the body of the request is not ${format}${where}`);
 
 function parseJson(text: string): unknown {
+  let value: unknown;
   try {
-    return JSON.parse(text);
-  } catch (cause) {
-    const [where = ''] = / at position \d+/.exec(String(cause)) ?? [];
-    throw notParsed('JSON', where, cause);
+    value = JSON.parse(text);
+  } catch (error) {
+    const [where = ''] = / at position \d+/.exec(String(error)) ?? [];
+    throw notParsed('JSON', where);
   }
+  if (isTooDeep(value))
+    throw new ApiError('BadRequest', `the body of the request is nested more than ${deepest} levels deep`);
+  return value;
 }
 
 /** JSON is YAML, and nearly every client sends it: the slow parser is for the others. */
 function parseYaml(text: string): unknown {
   if (text.startsWith('{')) return parseJson(text);
-  const document = parseDocument(text);
-  const [error] = document.errors;
-  if (error !== undefined) {
-    const [at] = error.linePos ?? [];
-    throw notParsed(
-      'YAML',
-      at === undefined ? '' : ` (${error.code} at line ${at.line}, column ${at.col})`,
-      error,
-    );
-  }
-  try {
-    return document.toJS({ maxAliasCount: 100 });
-  } catch (cause) {
-    throw notParsed('YAML', ': an alias is unknown, or there are too many of them', cause);
-  }
+  const { value, faults } = parseChunk({ text, offset: 0 });
+  const [fault] = faults;
+  if (fault !== undefined) throw notParsed('YAML', ` at position ${fault.offset}`);
+  return value;
 }
+
+/** Levels, as in manifests; far fewer than the stack has room for. */
+const deepest = 100;
+
+const isTooDeep = (value: unknown, left = deepest): boolean =>
+  typeof value === 'object' &&
+  value !== null &&
+  (left === 0 || Object.values(value).some((item) => isTooDeep(item, left - 1)));
 
 function asObject(value: unknown): JsonObject {
   if (isObject(value)) return value;

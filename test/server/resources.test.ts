@@ -275,6 +275,25 @@ describe('what is refused', () => {
     expect(answer.text).not.toContain('hunter');
   });
 
+  test.each([
+    ['JSON', 'merge-patch+json', `{"spec":${'['.repeat(10_000)}${']'.repeat(10_000)}}`],
+    ['YAML', 'apply-patch+yaml', `spec: ${'['.repeat(10_000)}`],
+  ])('%s that is nested too deeply is 400', async (_, type, body) => {
+    expect((await api.ask('PATCH', `${agents}/deep?fieldManager=x`, { ...patchType(type), body })).code).toBe(
+      400,
+    );
+  });
+
+  test('a big ConfigMap takes no time beyond its size', async () => {
+    const data = Array.from({ length: 20_000 }, (_, n) => `  k${n}: x`).join('\n');
+    const body = `apiVersion: v1\nkind: ConfigMap\nmetadata: { name: big }\ndata:\n${data}\n`;
+    const started = performance.now();
+    const how = { ...patchType('apply-patch+yaml'), body };
+    const { code } = await api.ask('PATCH', '/api/v1/namespaces/default/configmaps/big?fieldManager=x', how);
+    expect(code).toBe(201);
+    expect(performance.now() - started).toBeLessThan(10_000);
+  });
+
   test('YAML that multiplies itself is 400, at once', async () => {
     const lines = ['a0: &a0 [x,x,x,x,x,x,x,x,x]'];
     for (let n = 1; n < 12; n++)
