@@ -7,6 +7,7 @@ import { planner } from './rows/planner.ts';
 import { processes } from './rows/processes.ts';
 import { rest } from './rows/rest.ts';
 import { restarts } from './rows/restarts.ts';
+import { server } from './rows/server.ts';
 import { store } from './rows/store.ts';
 import { unchanged } from './rows/unchanged.ts';
 import { formatTable } from './table.ts';
@@ -19,6 +20,7 @@ const all: Record<string, () => Promise<Row[]>> = {
   rest,
   get,
   planner,
+  server,
   store,
 };
 
