@@ -1,5 +1,5 @@
 import { request } from 'node:http';
-import { beforeAll, test } from 'vitest';
+import { test } from 'vitest';
 
 export interface TestEngine {
   endpoint: string;
@@ -66,8 +66,3 @@ export function engineAt(socketPath: string): TestEngine {
       }),
   };
 }
-
-/** For a test that needs the image before its own hooks. */
-export const useImage = (engine: TestEngine, build: (engine: TestEngine) => Promise<void>): void => {
-  beforeAll(() => build(engine), 120_000);
-};

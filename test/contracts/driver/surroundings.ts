@@ -1,0 +1,128 @@
+import { describe, expect, test, vi } from 'vitest';
+import type { RunSpec } from '../../../src/drivers/driver.ts';
+import type { DriverContext } from './context.ts';
+
+/** What a driver promises of watch, volumes, images, addresses. */
+export function surroundingsTests(t: DriverContext): void {
+  const { specOf, ended, printed, unique } = t;
+
+  describe('watch', () => {
+    test('hints at a start, an end and a removal, and returns when told to', async () => {
+      const hints: (string | undefined)[] = [];
+      const stop = new AbortController();
+      const watching = t.driver.watch((ref) => hints.push(ref), stop.signal);
+      // Subscribing takes a moment: the caller lists after it, so a start that came earlier is not missed.
+      await vi.waitFor(
+        async () => {
+          const probe = await t.driver.create(specOf({ ends: 0 }));
+          expect(hints.some((ref) => ref === undefined || ref === probe.ref)).toBe(true);
+        },
+        { timeout: 20_000, interval: 50 },
+      );
+      const hinted = async (act: () => Promise<string>): Promise<string> => {
+        hints.length = 0;
+        const ref = await act();
+        await vi.waitFor(() => expect(hints.some((hint) => hint === undefined || hint === ref)).toBe(true), {
+          timeout: 20_000,
+          interval: 10,
+        });
+        return ref;
+      };
+      const ref = await hinted(async () => (await t.driver.create(specOf({ prints: ['up'] }))).ref);
+      await printed(ref, 'up');
+      await hinted(async () => {
+        await t.driver.kill(ref);
+        return ref;
+      });
+      await ended(ref);
+      await hinted(async () => {
+        await t.driver.remove(ref, { volumes: false });
+        return ref;
+      });
+      stop.abort();
+      await watching;
+    });
+
+    test("hints at nothing of another store's", async () => {
+      const hints: (string | undefined)[] = [];
+      const theirHints: (string | undefined)[] = [];
+      const stop = new AbortController();
+      const watching = t.driver.watch((ref) => hints.push(ref), stop.signal);
+      const theirs = t.other.watch((ref) => theirHints.push(ref), stop.signal);
+      const refs: string[] = [];
+      await vi.waitFor(
+        async () => {
+          const spec = specOf({ ends: 0 });
+          const made = await t.other.create({
+            ...spec,
+            identity: { ...spec.identity, store: `other-${unique}` },
+          });
+          refs.push(made.ref);
+          expect(theirHints.length).toBeGreaterThan(0);
+        },
+        { timeout: 20_000, interval: 50 },
+      );
+      stop.abort();
+      await Promise.all([watching, theirs]);
+      expect(hints.filter((ref) => ref !== undefined && refs.includes(ref))).toEqual([]);
+    });
+
+    test('returns at once where it has been aborted', async () => {
+      await t.driver.watch(() => {}, AbortSignal.abort());
+    });
+  });
+
+  describe('volumes', () => {
+    test.skipIf(!t.capabilities.volumes)(
+      'outlive a removal, are listed by agent, and go when told to',
+      async () => {
+        const spec = specOf({ ends: 0 });
+        const volume = `agentctl-test-${spec.marker}`;
+        const mounted: RunSpec = {
+          ...spec,
+          mounts: [{ type: 'Volume', name: volume, mountPath: '/data', readOnly: false }],
+        };
+        const { ref } = await t.driver.create(mounted);
+        await ended(ref);
+        await t.driver.remove(ref, { volumes: false });
+        expect(await t.driver.volumes('default', spec.identity.agent)).toEqual([volume]);
+        expect(await t.driver.volumes('default', 'another')).toEqual([]);
+        await t.driver.removeVolume(volume);
+        await t.driver.removeVolume(volume);
+        expect(await t.driver.volumes('default', spec.identity.agent)).toEqual([]);
+
+        const again = await t.driver.create(mounted);
+        await ended(again.ref);
+        await t.driver.remove(again.ref, { volumes: true });
+        expect(await t.driver.volumes('default', spec.identity.agent)).toEqual([]);
+      },
+    );
+
+    test.skipIf(t.capabilities.volumes)('there are none', async () => {
+      expect(await t.driver.volumes('default', 'anything')).toEqual([]);
+      await t.driver.removeVolume('anything');
+    });
+  });
+
+  test('ping tells a version', async () => {
+    expect((await t.driver.ping()).version).toMatch(/\d/);
+  });
+
+  test('an address leads to the port', async () => {
+    const { ref } = await t.driver.create(specOf({}));
+    const address = await t.driver.address(ref, 8080);
+    expect(address).toMatchObject({ host: expect.stringMatching(/./), port: 8080 });
+  });
+
+  test.skipIf(!t.capabilities.images)('imageId names the image that a run was made from', async () => {
+    const spec = specOf({});
+    const observed = await t.driver.create(spec);
+    expect(observed.imageId).toMatch(/./);
+    expect(await t.driver.imageId(spec.image ?? '', { pull: false })).toBe(observed.imageId);
+    expect(await t.driver.imageId('no-such-image:1', { pull: false })).toBeUndefined();
+  });
+
+  test.skipIf(t.capabilities.images)('imageId is unknown where there are no images', async () => {
+    expect(await t.driver.imageId('anything', { pull: false })).toBeUndefined();
+  });
+}
