@@ -82,7 +82,7 @@ async function waitReady(
   cli: Cli,
 ): Promise<void> {
   const agents = manifests.filter(
-    ({ info, object }) => info.kind === 'Agent' && !isAtRest(object as New<Agent>),
+    ({ info, object }) => info.kind === 'Agent' && !isAtRest(object as New<Agent>), // of kind Agent
   );
   const code = await reportWaits(
     client,

@@ -6,6 +6,7 @@ import type { AnyObject, ObjectKey } from '../../api/objects.ts';
 import type { Cli, Client } from '../cli.ts';
 import { UsageError } from '../failure.ts';
 import { tellFailures } from '../get/get.ts';
+import { itemsOf } from '../items.ts';
 import type { Manifest } from '../manifests.ts';
 import { namespaceOf } from '../options.ts';
 import { parallel } from '../parallel.ts';
@@ -128,8 +129,7 @@ async function membersIn(client: Client, { kinds, namespaces }: Members, id: str
   const labelSelector = `${memberLabel}=${id}`;
   const lists = [...kinds].flatMap((info) =>
     (info.namespaced ? [...namespaces] : [undefined]).map(async (namespace) => {
-      const { items } = await client.list(info.kind, { namespace, labelSelector });
-      return items.map((item) => ({ ...item, apiVersion: info.apiVersion, kind: info.kind }) as AnyObject); // a list names its kind once
+      return itemsOf(info, await client.list(info.kind, { namespace, labelSelector }));
     }),
   );
   return (await Promise.all(lists)).flat();

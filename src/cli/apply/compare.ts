@@ -4,6 +4,7 @@ import type { KindInfo } from '../../api/kinds.ts';
 import type { AnyObject } from '../../api/objects.ts';
 import type { Client } from '../cli.ts';
 import { CliError } from '../failure.ts';
+import { itemsOf } from '../items.ts';
 import type { Manifest } from '../manifests.ts';
 import { parallel } from '../parallel.ts';
 import type { ApplyOptions } from './apply.ts';
@@ -110,11 +111,8 @@ async function liveObjects(client: Client, manifests: readonly Manifest[]): Prom
   return live;
 }
 
-/** Items of a list say neither their kind nor their apiVersion on Kubernetes' wire. */
 const listed = async (client: Client, info: KindInfo, namespace: string | undefined): Promise<AnyObject[]> =>
-  (await client.list(info.kind, { namespace })).items.map(
-    (item) => ({ ...item, apiVersion: info.apiVersion, kind: info.kind }) as AnyObject,
-  );
+  itemsOf(info, await client.list(info.kind, { namespace }));
 
 async function gotten(client: Client, group: readonly Manifest[]): Promise<AnyObject[]> {
   const found = await Promise.all(

@@ -4,6 +4,7 @@ import type { KindInfo } from '../../api/kinds.ts';
 import type { AnyObject } from '../../api/objects.ts';
 import type { Cli, Client } from '../cli.ts';
 import { CliError, exitCode, tell, UsageError } from '../failure.ts';
+import { itemsOf } from '../items.ts';
 import { namespaceOf } from '../options.ts';
 import { type Format, parseFormat } from '../print/format.ts';
 import { formatObjects, withoutManagedFields } from '../print/objects.ts';
@@ -71,10 +72,7 @@ async function fetchObjects(client: Client, asks: readonly Ask[], scope: Scope, 
   for (const { info, names } of asks) {
     if (names.length === 0) {
       const list = await client.list(info.kind, info.namespaced ? scope : { ...scope, namespace: undefined });
-      // Items of a list say neither their kind nor their apiVersion on Kubernetes' wire.
-      objects.push(
-        ...list.items.map((item) => ({ ...item, apiVersion: info.apiVersion, kind: info.kind }) as AnyObject),
-      );
+      objects.push(...itemsOf(info, list));
     }
     for (const name of names) {
       try {

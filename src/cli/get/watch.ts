@@ -1,6 +1,7 @@
 import type { AnyObject } from '../../api/objects.ts';
 import type { Cli, Client } from '../cli.ts';
 import { UsageError } from '../failure.ts';
+import { itemsOf } from '../items.ts';
 import type { Format } from '../print/format.ts';
 import { formatObjects, withoutManagedFields } from '../print/objects.ts';
 import { tableWithWidths } from '../print/table.ts';
@@ -84,9 +85,7 @@ async function watchObjects(
     cli.out(format.type === 'yaml' ? `---\n${text}` : format.type === 'jsonpath' ? `${text}\n` : text);
   };
   const first = await client.list(info.kind, selected);
-  for (const item of options.watchOnly === true ? [] : first.items) {
-    await print({ ...item, apiVersion: info.apiVersion, kind: info.kind } as AnyObject); // a list names its kind once
-  }
+  for (const object of options.watchOnly === true ? [] : itemsOf(info, first)) await print(object);
   const { resourceVersion } = first.metadata;
   for await (const event of client.watch(info.kind, { ...selected, resourceVersion, signal: cli.signal })) {
     if (event.type !== 'BOOKMARK') await print(event.object);
