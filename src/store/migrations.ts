@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
 import type { Log } from '../platform/log.ts';
 import { StoreError } from './store.ts';
@@ -6,7 +7,7 @@ import { StoreError } from './store.ts';
  * One entry a version of the file. The schema itself holds the rules: a revision can follow another of its key only
  * once, so of two writes that expect the same, one fails; `current` follows by triggers.
  */
-const versions: readonly string[] = [
+export const allVersions: readonly string[] = [
   `CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
    CREATE TABLE revisions (
      revision INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -35,8 +36,13 @@ const versions: readonly string[] = [
 ];
 
 /** Brings the file to the newest version; a copy of it as it was is kept beside it. */
-export function migrate(database: DatabaseSync, path: string, log: Log): void {
-  const version = Number(database.prepare('PRAGMA user_version').get()?.['user_version'] ?? 0);
+export function migrate(
+  database: DatabaseSync,
+  path: string,
+  log: Log,
+  versions: readonly string[] = allVersions,
+): void {
+  const version = Number(database.prepare('PRAGMA user_version').get()?.user_version ?? 0);
   if (version > versions.length) {
     throw new StoreError(
       'TooNew',
@@ -46,11 +52,17 @@ export function migrate(database: DatabaseSync, path: string, log: Log): void {
   if (version === versions.length) return;
   if (version > 0) {
     const copy = `${path}.v${version}.bak`;
+    rmSync(copy, { force: true }); // of an attempt that failed
     database.prepare('VACUUM INTO ?').run(copy);
     log.info({ copy }, 'the store is brought up to date; a copy as it was is kept');
   }
   for (const [index, sql] of versions.entries()) {
     if (index < version) continue;
-    database.exec(`BEGIN IMMEDIATE; ${sql} PRAGMA user_version = ${index + 1}; COMMIT;`);
+    try {
+      database.exec(`BEGIN IMMEDIATE; ${sql} PRAGMA user_version = ${index + 1}; COMMIT;`);
+    } catch (error) {
+      if (database.isTransaction) database.exec('ROLLBACK');
+      throw error;
+    }
   }
 }

@@ -186,7 +186,7 @@ class SqliteStore implements Store {
   #apply({ key, value, expected }: Write): Change | StoreError {
     const before = this.#statements.current.get(key);
     const actual = Number(before?.['revision'] ?? 0);
-    if (actual !== expected) {
+    if (actual !== expected || (value === undefined && actual === 0)) {
       return new StoreError('Conflict', `${key} is at revision ${actual}, not ${expected}`, { actual });
     }
     const previous = actual === 0 ? Number(this.#statements.newest.get(key)?.['revision'] ?? 0) : actual;
