@@ -179,7 +179,7 @@ function rest(turn: Turn, to: 'Stopped' | 'Asleep', reason: string, message: str
 }
 
 const waitForStrays = (turn: Turn): void =>
-  phase(turn, 'Pending', 'Duplicate', 'A second container of it is removed first.');
+  phase(turn, 'Pending', 'Duplicate', 'A second copy of it is removed first.');
 
 function outOfReach(turn: Turn, desire: Desire) {
   const { runtime } = turn.context.world;

@@ -3,7 +3,7 @@ import { endWait } from './backoff.ts';
 import { instant, timeText } from './instant.ts';
 import { afterEnd } from './restart.ts';
 import { failsByStop } from './stop.ts';
-import { ended, nowText, past, phase, type Turn, tell } from './turn.ts';
+import { ended, home, nowText, past, phase, type Turn, tell } from './turn.ts';
 
 type LastExit = NonNullable<InstanceStatus['lastExit']>;
 
@@ -14,7 +14,7 @@ export function takeEnd(turn: Turn) {
   const run = next.run.number;
   const stopped = next.stop?.run === run;
   if (turn.state === 'Running' && container === undefined) {
-    const message = 'Its container was removed outside agentctl.';
+    const message = `Its ${home(turn)} was removed outside agentctl.`;
     end(turn, { run, finishedAt: nowText(turn), cause: stopped ? 'Stop' : 'Lost', message });
   } else if (turn.state === 'Running' && container?.state === 'Exited') {
     const { exit } = container;

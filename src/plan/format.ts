@@ -56,7 +56,7 @@ function describe(action: Action): { target: string; detail: string } {
     case 'Start':
       return {
         target: action.name,
-        detail: `run ${action.run}  ${action.how === 'Restart' ? `again in ${action.ref ?? '?'}` : 'in a new container'}`,
+        detail: `run ${action.run}  ${action.how === 'Restart' ? `again in ${action.ref ?? '?'}` : 'anew'}`,
       };
     case 'Signal':
       return { target: action.name, detail: `run ${action.run}  ${action.signal} to ${action.ref}` };

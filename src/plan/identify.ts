@@ -1,7 +1,7 @@
 import { endWait } from './backoff.ts';
 import { instant, timeText } from './instant.ts';
 import { holdsPlace } from './place.ts';
-import { ended, nowText, type Turn, tell } from './turn.ts';
+import { ended, home, nowText, type Turn, tell } from './turn.ts';
 import type { Observed } from './world.ts';
 
 /** Finds the newest run among what the Runtime shows, and writes down a start that is seen for the first time. */
@@ -50,7 +50,7 @@ function claimed(turn: Turn, observed: readonly Observed[]) {
       endWait(turn);
     }
     const again = found.ref === before?.ref;
-    const how = again ? 'in the same container' : 'in a new container';
+    const how = `in ${again ? 'the same' : 'a new'} ${home(turn)}`;
     began(turn, found, 'Started', `Started run ${run.number} ${how} (${run.cause ?? 'Claimed'}).`);
     return;
   }

@@ -6,7 +6,7 @@ import { askedRestart } from './outdated.ts';
 import { holdsPlace } from './place.ts';
 import { clearFailures, noteRestart } from './restart.ts';
 import { retryPeriod } from './stop.ts';
-import { ended, nowText, phase, type Turn, tell, wake } from './turn.ts';
+import { ended, home, nowText, phase, type Turn, tell, wake } from './turn.ts';
 
 type Run = NonNullable<InstanceStatus['run']>;
 
@@ -135,9 +135,9 @@ function repeat(turn: Turn, revision: string) {
 function emit(turn: Turn, run: Run) {
   const how = run.startedBy ?? 'Create';
   const ref = how === 'Restart' ? turn.container?.ref : undefined;
-  const what = how === 'Restart' ? 'starts again in the same container' : 'starts in a new container';
+  const what = how === 'Restart' ? 'starts again in the same' : 'starts in a new';
   const cause = run.cause ?? 'Claimed';
-  const message = `Run ${run.number} ${what}.`;
+  const message = `Run ${run.number} ${what} ${home(turn)}.`;
   phase(turn, 'Starting', cause, message);
   turn.outdated = undefined; // it comes up on the newest Revision
   askedRestart(turn);

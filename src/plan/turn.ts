@@ -99,6 +99,12 @@ export function tell(turn: Turn, type: PlannedEvent['type'], reason: string, mes
   turn.events.push({ type, reason, message, instance: turn.name });
 }
 
+/** What an instance runs in, in words. */
+export function home({ context }: Turn): 'container' | 'folder' {
+  const { runtime } = context.world;
+  return !('missing' in runtime) && runtime.object.spec.driver === 'process' ? 'folder' : 'container';
+}
+
 /** A stored instant is never later than now: the clock went back. */
 export const past = (turn: Turn, at: Instant): Instant => Math.min(at, turn.now);
 

@@ -8,7 +8,7 @@ import { holdsPlace } from '../../src/plan/place.ts';
 import { reconcile } from '../../src/plan/reconcile.ts';
 import { turnOf } from '../../src/plan/turn.ts';
 import type { World } from '../../src/plan/world.ts';
-import { agentOf, policyOf, worldOf } from '../plan/worlds.ts';
+import { agentOf, exited, policyOf, worldOf } from '../plan/worlds.ts';
 import {
   type Happening,
   type House,
@@ -297,6 +297,28 @@ describe('for every World that random events and actions lead to, the planner', 
         const starting = action.type === 'Start' && status?.run?.number === action.run && !ended(status);
         if (starting) expect(holdsPlace(status), JSON.stringify(status)).toBe(true);
       }
+    });
+  });
+
+  test('counts nothing of a late exit of an earlier run', () => {
+    stories(({ world }) => {
+      const plan = reconcile(world);
+      const late = reconcile({
+        ...world,
+        instances: world.instances.map((view) => {
+          const run = view.object.status?.run?.number ?? 0;
+          if (view.observed === 'Unknown' || run < 2) return view;
+          const exit = exited(1, world.now, { ref: 'earlier', startId: 'earlier', run: run - 1 });
+          return { ...view, observed: [exit, ...view.observed] };
+        }),
+      });
+      const counts = ({ failures, lastExit, restartCount }: InstanceStatus = {}) => ({
+        failures,
+        lastExit,
+        restartCount,
+      });
+      for (const [name, status] of plan.instances)
+        expect(counts(late.instances.get(name))).toEqual(counts(status));
     });
   });
 
