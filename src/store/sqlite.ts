@@ -63,9 +63,9 @@ class SqliteStore implements Store {
     database
       .prepare("INSERT OR IGNORE INTO meta (name, value) VALUES ('id', ?), ('compacted', '0')")
       .run(randomUUID());
-    this.id = String(database.prepare("SELECT value FROM meta WHERE name = 'id'").get()?.['value']);
+    this.id = String(database.prepare("SELECT value FROM meta WHERE name = 'id'").get()?.value);
     const last = database.prepare("SELECT seq FROM sqlite_sequence WHERE name = 'revisions'").get();
-    this.#revision = Number(last?.['seq'] ?? 0);
+    this.#revision = Number(last?.seq ?? 0);
   }
 
   revision(): number {
@@ -101,7 +101,7 @@ class SqliteStore implements Store {
     const remaining =
       limit === undefined || rows.length < limit || last === undefined
         ? 0
-        : Number(this.#statements.count.get(last.key, end)?.['count'] ?? 0);
+        : Number(this.#statements.count.get(last.key, end)?.count ?? 0);
     return { rows, revision: this.#revision, more: remaining > 0, remaining };
   }
 
@@ -185,13 +185,13 @@ class SqliteStore implements Store {
 
   #apply({ key, value, expected }: Write): Change | StoreError {
     const before = this.#statements.current.get(key);
-    const actual = Number(before?.['revision'] ?? 0);
+    const actual = Number(before?.revision ?? 0);
     if (actual !== expected || (value === undefined && actual === 0)) {
       return new StoreError('Conflict', `${key} is at revision ${actual}, not ${expected}`, { actual });
     }
-    const previous = actual === 0 ? Number(this.#statements.newest.get(key)?.['revision'] ?? 0) : actual;
-    const created = before?.['created'] ?? 0;
-    const text = value ?? String(before?.['value'] ?? '');
+    const previous = actual === 0 ? Number(this.#statements.newest.get(key)?.revision ?? 0) : actual;
+    const created = before?.created ?? 0;
+    const text = value ?? String(before?.value ?? '');
     const { lastInsertRowid } = this.#statements.insert.run(
       key,
       previous,
@@ -203,13 +203,13 @@ class SqliteStore implements Store {
       type: value === undefined ? 'Delete' : 'Put',
       key,
       value: text,
-      ...(before === undefined ? {} : { previous: String(before['value']) }),
+      ...(before === undefined ? {} : { previous: String(before.value) }),
       revision: Number(lastInsertRowid),
     };
   }
 
   #compacted(): number {
-    return Number(this.#statements.compacted.get()?.['value'] ?? 0);
+    return Number(this.#statements.compacted.get()?.value ?? 0);
   }
 
   #refuseCompacted(revision: number): void {
@@ -224,18 +224,18 @@ class SqliteStore implements Store {
 const endOf = (prefix: string): string => `${prefix}\u{10ffff}`;
 
 const toRow = (record: Record): Row => ({
-  key: String(record['key']),
-  value: String(record['value']),
-  createRevision: Number(record['created']),
-  modRevision: Number(record['revision']),
+  key: String(record.key),
+  value: String(record.value),
+  createRevision: Number(record.created),
+  modRevision: Number(record.revision),
 });
 
 const toChange = (record: Record): Change => ({
-  type: record['deleted'] === 1 ? 'Delete' : 'Put',
-  key: String(record['key']),
-  value: String(record['value']),
-  ...(record['before'] === null || record['gone'] === 1 ? {} : { previous: String(record['before']) }),
-  revision: Number(record['revision']),
+  type: record.deleted === 1 ? 'Delete' : 'Put',
+  key: String(record.key),
+  value: String(record.value),
+  ...(record.before === null || record.gone === 1 ? {} : { previous: String(record.before) }),
+  revision: Number(record.revision),
 });
 
 /** SQLite's result codes (sqlite.org/rescode.html) in words that say what to do. */
