@@ -37,10 +37,8 @@ export class UsageError extends CliError {
 export function tell(error: unknown): { text: string; exitCode: number } {
   if (error instanceof CliError) return { text: `error: ${error.message}`, exitCode: error.exitCode };
   if (error instanceof UnreachableError) {
-    return {
-      text: `error: ${error.message}. Start one: agentctl controller start`,
-      exitCode: exitCode.unreachable,
-    };
+    const remedy = nothingListens(error.cause) ? '. Start one: agentctl controller start' : '';
+    return { text: `error: ${error.message}${remedy}`, exitCode: exitCode.unreachable };
   }
   if (error instanceof ApiError) return { text: apiText(error), exitCode: exitCode.failed };
   if (error instanceof Error) return { text: `error: ${error.message}`, exitCode: exitCode.failed };
@@ -61,3 +59,6 @@ export function apiText(error: ApiError): string {
   }
   return `Error from server (${error.reason}): ${error.message}`;
 }
+
+const nothingListens = (cause: unknown): boolean =>
+  cause instanceof Error && 'code' in cause && (cause.code === 'ENOENT' || cause.code === 'ECONNREFUSED');
