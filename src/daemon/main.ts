@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pino from 'pino';
 import { withDefaults } from '../api/defaults.ts';
@@ -42,7 +42,10 @@ export interface DaemonOptions {
 export async function runDaemon(options: DaemonOptions): Promise<void> {
   const at = paths(options.environment, options.stateDir);
   const socket = options.socket ?? at.socket;
-  for (const folder of [at.state, at.logs]) mkdirSync(folder, { recursive: true, mode: 0o700 });
+  // The store holds Secrets: nothing that is made here is for other users, nor a folder that was there before.
+  process.umask(0o077);
+  for (const folder of [at.state, at.logs]) mkdirSync(folder, { recursive: true });
+  chmodSync(at.state, 0o700);
   const log: Log = pino({ level: options.logLevel ?? 'info' });
   const [clock, ids] = [systemClock, randomIds];
 
