@@ -123,11 +123,13 @@ class SqliteStore implements Store {
     const until = Math.min(revision, this.#revision);
     if (until <= this.#compacted()) return;
     const remove = this.#database.prepare(
-      'DELETE FROM revisions WHERE revision < ? AND (deleted = 1 OR revision NOT IN (SELECT revision FROM current))',
+      // What was replaced only after `until` is part of the state at `until`, and the text before of the change that did it.
+      `DELETE FROM revisions AS old WHERE revision < :until AND (deleted = 1 OR EXISTS (
+         SELECT 1 FROM revisions WHERE key = old.key AND previous = old.revision AND revision <= :until))`,
     );
     this.#database.exec('BEGIN IMMEDIATE');
     try {
-      remove.run(until);
+      remove.run({ until });
       this.#database.prepare("UPDATE meta SET value = ? WHERE name = 'compacted'").run(String(until));
       this.#database.exec('COMMIT');
     } catch (error) {

@@ -153,5 +153,25 @@ export function storeContract(name: string, open: () => Store): void {
       await store.put('/a/1', 'three', two);
       expect(await watching).toMatchObject([{ value: 'three', previous: 'two' }]);
     });
+
+    test('compaction leaves whole the state at its revision, and every change after it', async () => {
+      const { signal } = new AbortController();
+      const one = await store.put('/a/1', 'one', 0);
+      const gone = await store.put('/a/2', 'x', 0);
+      const kept = await store.put('/a/3', 'three', 0);
+      const two = await store.put('/a/1', 'two', one);
+      const deleted = await store.delete('/a/2', gone);
+      await store.compact(kept);
+      const then = await store.list('/a/', { revision: kept });
+      expect(then.rows.map(({ key, value }) => [key, value])).toEqual([
+        ['/a/1', 'one'],
+        ['/a/2', 'x'],
+        ['/a/3', 'three'],
+      ]);
+      expect(await take(store.watch('/a/', kept, signal), 2)).toEqual([
+        { type: 'Put', key: '/a/1', value: 'two', previous: 'one', revision: two },
+        { type: 'Delete', key: '/a/2', value: 'x', previous: 'x', revision: deleted },
+      ]);
+    });
   });
 }
