@@ -119,7 +119,11 @@ export class Controller {
     };
     this.cache.runtimes.addHandler({
       added: onRuntime,
-      updated: (_, now) => onRuntime(now),
+      updated: (before, now) => {
+        onRuntime(now);
+        if (before.metadata.generation === now.metadata.generation) return;
+        for (const key of this.cache.usersOfRuntime(now.metadata.name)) this.#queue.add(`agent/${key}`);
+      },
       deleted: onRuntime,
     });
   }

@@ -30,7 +30,11 @@ export async function makeDriver(runtime: Runtime, parts: DriverParts): Promise<
       }
       const { createDockerDriver } = await import('../drivers/docker.ts');
       const tls = await readTls(runtime, parts.resources);
-      return createDockerDriver({ endpoint, tls, storeId, secretsDir: parts.secrets, clock, log });
+      const { resources, secrets: secretsDir } = parts;
+      // Asked at each start, so that a change needs no new connection.
+      const allowHostPaths = async (): Promise<readonly string[]> =>
+        (await resources.get('Runtime', runtime.metadata)).spec.allowHostPaths;
+      return createDockerDriver({ endpoint, tls, storeId, secretsDir, allowHostPaths, clock, log });
     }
   }
 }

@@ -29,7 +29,7 @@ export interface DockerDriverOptions {
   /** A folder of this host that lies in memory, mode 0700: files and Secrets are bound into containers from it. */
   secretsDir: string;
   /** Where given, paths of the host are followed through symbolic links and must end under one of these. */
-  allowHostPaths?: readonly string[] | undefined;
+  allowHostPaths?: (() => Promise<readonly string[]>) | undefined;
   log: Log;
   clock: Clock;
 }

@@ -39,7 +39,7 @@ function suite(name: string, engine: TestEngine): void {
         endpoint: engine.endpoint,
         storeId: store,
         secretsDir,
-        allowHostPaths: [allowed],
+        allowHostPaths: async () => [allowed],
         log: silentLog,
         clock: systemClock,
       });

@@ -12,7 +12,7 @@ export interface StarterParts {
   client: EngineClient;
   storeId: string;
   local: boolean;
-  allowHostPaths: readonly string[] | undefined;
+  allowHostPaths: (() => Promise<readonly string[]>) | undefined;
   facts: () => Promise<EngineFacts>;
   files: HostFiles;
   images: Images;
@@ -122,10 +122,11 @@ export function createStarter(parts: StarterParts): Starter {
 
   /** Docker refuses a path that is missing; Podman would make it. Where the paths are not ours to see, the engine judges. */
   const hostPaths = async (spec: RunSpec): Promise<RunSpec> => {
-    if (!parts.local) return spec;
+    if (!parts.local || !spec.mounts.some(({ type }) => type === 'Host')) return spec;
+    const allowed = await parts.allowHostPaths?.();
     const mounts = await Promise.all(
       spec.mounts.map(async (mount) =>
-        mount.type === 'Host' ? { ...mount, path: await realPath(mount.path, parts.allowHostPaths) } : mount,
+        mount.type === 'Host' ? { ...mount, path: await realPath(mount.path, allowed) } : mount,
       ),
     );
     return { ...spec, mounts };
