@@ -11,8 +11,9 @@ import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import type { Admission } from './admission.ts';
 import type { Cache } from './cache.ts';
+import { confirmReady } from './confirm.ts';
 import type { Recorder } from './events.ts';
-import { type ExecuteContext, execute, fieldManager } from './execute.ts';
+import { type ExecuteContext, execute, fieldManager, letGo } from './execute.ts';
 import type { Observer } from './observe.ts';
 import type { Prober } from './prober.ts';
 import type { Runtimes } from './runtimes.ts';
@@ -54,6 +55,7 @@ export class Agents {
   async reconcile(key: string): Promise<void> {
     const { admission, cache, clock, enqueue, log, observer } = this.#parts;
     const agent = cache.agents.get(key);
+    await this.#letGoLeftovers(key, agent);
     if (agent === undefined) return admission.forget(key);
     let world = observer.observe(agent, clock.now());
     let plan = reconcile(world);
@@ -63,6 +65,8 @@ export class Agents {
     }
     if (plan.actions.length > 0) log.debug({ agent: key, plan: formatPlan(plan) }, 'a plan');
     this.#probe(world);
+    const looks = confirmReady(world, plan, (name) => this.#parts.runtimes.session(name));
+    if (looks !== undefined) return void looks.finally(() => enqueue(key));
 
     const lost = await this.#claim(agent, world, plan);
     admission.settled(key, plan.wants);
@@ -70,6 +74,15 @@ export class Agents {
     const failed = await this.#carryOut(agent, world, plan, lost);
     if (lost.size > 0 || failed) enqueue(key, { at: clock.now() + (failed ? 1_000 : 10) });
     if (plan.wakeAt !== undefined) enqueue(key, { at: plan.wakeAt });
+  }
+
+  /** Instances of an Agent that was taken away by force: what runs of them is collected as an orphan. */
+  async #letGoLeftovers(key: string, agent: Agent | undefined): Promise<void> {
+    const { cache, resources } = this.#parts;
+    for (const { metadata, spec } of cache.instances.byIndex('agentKey', key)) {
+      const ownerless = spec.agentUID !== agent?.metadata.uid;
+      if (ownerless && metadata.deletionTimestamp !== undefined) await letGo(resources, metadata);
+    }
   }
 
   /** Writes the next status by compare and swap. Answers the Instances whose write lost: nothing is done for them now. */

@@ -32,6 +32,7 @@ export class Cache {
     this.agents.addIndex('uid', ({ metadata }) => [metadata.uid]);
     this.instances.addIndex('uid', ({ metadata }) => [metadata.uid]);
     this.instances.addIndex('agent', ({ spec }) => [spec.agentUID]);
+    this.instances.addIndex('agentKey', (instance) => [agentKeyOf(instance)]);
     this.instances.addIndex('runtime', ({ spec }) => [spec.runtimeRef.name]);
     this.revisions.addIndex('agent', ({ metadata }) =>
       (metadata.ownerReferences ?? []).map(({ uid }) => uid),
@@ -57,7 +58,7 @@ export class Cache {
       deleted: handle,
     });
     this.agents.addHandler(each(({ metadata }) => enqueue(keyText(metadata))));
-    this.instances.addHandler(each(({ spec }) => owner(spec.agentUID)));
+    this.instances.addHandler(each((instance) => enqueue(agentKeyOf(instance))));
     this.revisions.addHandler(
       each(({ metadata }) => {
         for (const { uid } of metadata.ownerReferences ?? []) owner(uid);
@@ -128,6 +129,10 @@ export class Cache {
     }
   }
 }
+
+/** The key of the Agent that an Instance was made for, be it still there or not. */
+export const agentKeyOf = ({ metadata: { namespace }, spec }: Instance): string =>
+  keyText({ namespace, name: spec.agentName });
 
 /** `Kind/namespace/name` of all that an Agent names. */
 function uses({ metadata, spec }: Agent): string[] {

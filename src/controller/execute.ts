@@ -1,5 +1,5 @@
 import { isApiError } from '../api/errors.ts';
-import type { Agent, Instance, Revision } from '../api/objects.ts';
+import type { Agent, Instance, ObjectKey, Revision } from '../api/objects.ts';
 import type { Resources } from '../client/resources.ts';
 import { DriverError } from '../drivers/driver.ts';
 import type { Action, Outcome } from '../plan/action.ts';
@@ -58,9 +58,12 @@ async function carryOut(action: Action, context: ExecuteContext): Promise<void> 
     case 'CreateInstance':
       context.wrote(await resources.create('Instance', action.instance, options));
       return;
-    case 'DeleteInstance':
-      await gone(resources.delete('Instance', { namespace, name: action.name }));
+    case 'DeleteInstance': {
+      const key = { namespace, name: action.name };
+      await gone(letGo(resources, key));
+      await gone(resources.delete('Instance', key));
       return;
+    }
     case 'MoveInstance': {
       const body = { spec: { runtimeRef: { name: action.runtime } } };
       context.wrote(
@@ -119,6 +122,10 @@ function runtimeOf({ session, instance }: ExecuteContext): { session: Session; i
   }
   return { session, instance };
 }
+
+/** Takes our finalizer off an Instance of which nothing is left. */
+export const letGo = (resources: Resources, key: ObjectKey): Promise<Instance> =>
+  resources.patch('Instance', key, { type: 'merge', body: { metadata: { finalizers: null } } }, { fieldManager });
 
 /** A deletion of what is gone has succeeded. */
 async function gone(deletion: Promise<unknown>): Promise<void> {

@@ -5,6 +5,8 @@ import { agentLabel, deleteRevision, ownerOf, pruneRevisions } from './revision.
 
 /** Keeps an Agent until nothing of it is left on any Runtime. */
 export const finalizer = 'agentctl.dev/instances';
+/** Keeps an Instance until what runs of it has been stopped and removed. */
+export const instanceFinalizer = 'agentctl.dev/run';
 export const ordinalLabel = 'agentctl.dev/ordinal';
 
 /** The steps that are the Agent's own: its finalizer, its Revisions, and Instances that it lacks. */
@@ -63,6 +65,7 @@ function newInstance(context: Context, name: string, ordinal: number, runtime: s
       ...(metadata.namespace === undefined ? {} : { namespace: metadata.namespace }),
       labels: { [agentLabel]: metadata.name, [ordinalLabel]: String(ordinal) },
       ownerReferences: [ownerOf(context.world)],
+      finalizers: [instanceFinalizer],
     },
     spec: { agentName: metadata.name, agentUID: metadata.uid, ordinal, runtimeRef: { name: runtime } },
   };

@@ -203,3 +203,35 @@ test('a wait of sixty days ends on time', async () => {
   expect(house.instance('web-0')?.status?.run?.number).toBe(1);
   await house.within(2 * day, () => house.instance('web-0')?.status?.run?.number === 2, 60_000);
 });
+
+test('an Instance that is deleted is stopped with its grace period, and made anew', async () => {
+  await using house = await House.open();
+  await house.agent('web', { onTerm: 'Ignore' }, { policy: { stop: { gracePeriod: '4s' } } });
+  await house.ready('web-0');
+  const before = house.instance('web-0');
+  await house.user.delete('Instance', { namespace: 'default', name: 'web-0' });
+  await house.until(() => house.phase('web-0') === 'Stopping');
+  await house.within(6_000, () => house.phase('web-0') === 'Ready');
+  expect(house.instance('web-0')?.metadata.uid).not.toBe(before?.metadata.uid);
+  expect(house.engine.calls.slice(1).map((call) => call.split(' ')[0])).toEqual([
+    'signal',
+    'kill',
+    'remove',
+    'create',
+  ]);
+});
+
+test('an Instance whose Agent was taken away by force is let go', async () => {
+  await using house = await House.open();
+  await house.agent('web');
+  await house.ready('web-0');
+  house.engine.offline = true;
+  await house.within(5_000, () => house.phase('web-0') === 'Unknown');
+  await house.user.delete('Agent', { namespace: 'default', name: 'web' });
+  await house.user.patch(
+    'Agent',
+    { namespace: 'default', name: 'web' },
+    { type: 'merge', body: { metadata: { finalizers: null } } },
+  );
+  await house.until(() => house.instance('web-0') === undefined);
+});

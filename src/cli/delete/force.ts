@@ -11,10 +11,11 @@ export async function forceOff(client: Client, { info, key, text }: Selected, cl
   const left = info.kind === 'Agent' ? await instancesOf(client, key.namespace, key.name) : [];
   for (const { metadata, spec, status } of left) {
     const ref = status?.run?.ref;
-    if (ref === undefined) continue;
-    cli.err(
-      `Warning: ${metadata.name} may go on running on runtime ${spec.runtimeRef.name} as ${ref}: nobody looks after it now\n`,
-    );
+    if (ref !== undefined) {
+      cli.err(
+        `Warning: ${metadata.name} may go on running on runtime ${spec.runtimeRef.name} as ${ref}: nobody looks after it now\n`,
+      );
+    }
     await dropFinalizers(client, 'Instance', { namespace: metadata.namespace, name: metadata.name });
   }
   await dropFinalizers(client, info.kind, key);
