@@ -7,16 +7,19 @@ const retryUpTo = 60_000;
 
 /**
  * Keys that wait for work, after client-go's util/workqueue. Invariants:
- * - a key is in `ready` at most once, and never while it is in `working`;
+ * - a key is in `ready` at most once, under the highest priority that was asked for, and never while it is in `working`;
  * - a key that is added while it is worked on is in `again`, and is added anew when it is done;
  * - a key has at most one delay in `waiting`: the earliest that was asked for; a key that is ready keeps it;
- * - there is one timer, for the earliest delay, and none where nothing waits.
+ * - there is one timer, for the earliest delay, and none where nothing waits;
+ * - no bucket of `ready` is empty.
  */
 export class WorkQueue {
   readonly #clock: Clock;
-  readonly #ready = new Set<string>();
+  /** By priority, each in the order of adding. */
+  readonly #ready = new Map<number, Set<string>>();
   readonly #working = new Set<string>();
-  readonly #again = new Set<string>();
+  /** With the priority that it was added with. */
+  readonly #again = new Map<string, number>();
   readonly #waiting = new Map<string, number>();
   readonly #failures = new Map<string, number>();
   readonly #takers: ((key: string | undefined) => void)[] = [];
@@ -29,17 +32,20 @@ export class WorkQueue {
 
   /** How many are ready or being worked on. */
   get size(): number {
-    return this.#ready.size + this.#working.size;
+    let ready = 0;
+    for (const keys of this.#ready.values()) ready += keys.size;
+    return ready + this.#working.size;
   }
 
-  add(key: string): void {
+  /** Of two priorities the higher goes first; within one, who came first. */
+  add(key: string, priority = 0): void {
     if (this.#shut) return;
     if (this.#working.has(key)) {
-      this.#again.add(key);
+      this.#again.set(key, Math.max(priority, this.#again.get(key) ?? priority));
       return;
     }
     const taker = this.#takers.shift();
-    if (taker === undefined) this.#ready.add(key);
+    if (taker === undefined) this.#makeReady(key, priority);
     else {
       this.#working.add(key);
       taker(key);
@@ -76,11 +82,11 @@ export class WorkQueue {
 
   /** The next key, which is the caller's alone until `done`; undefined once the queue is shut down. */
   take(): Promise<string | undefined> {
-    const next = this.#ready.values().next();
-    if (next.done !== true) {
-      this.#ready.delete(next.value);
-      this.#working.add(next.value);
-      return Promise.resolve(next.value);
+    const key = this.#first();
+    if (key !== undefined) {
+      this.#unready(key);
+      this.#working.add(key);
+      return Promise.resolve(key);
     }
     if (this.#shut) return Promise.resolve(undefined);
     return new Promise((resolve) => this.#takers.push(resolve));
@@ -88,7 +94,9 @@ export class WorkQueue {
 
   done(key: string): void {
     this.#working.delete(key);
-    if (this.#again.delete(key)) this.add(key);
+    const again = this.#again.get(key);
+    this.#again.delete(key);
+    if (again !== undefined) this.add(key, again);
   }
 
   /** Nothing more is taken in; what is ready is still handed out. */
@@ -99,19 +107,45 @@ export class WorkQueue {
     for (const taker of this.#takers.splice(0)) taker(undefined);
   }
 
+  #makeReady(key: string, priority: number): void {
+    for (const [known, keys] of this.#ready) if (known >= priority && keys.has(key)) return;
+    this.#unready(key);
+    this.#ready.set(priority, (this.#ready.get(priority) ?? new Set()).add(key));
+  }
+
+  #unready(key: string): void {
+    for (const [priority, keys] of this.#ready) {
+      if (keys.delete(key) && keys.size === 0) this.#ready.delete(priority);
+    }
+  }
+
+  #first(): string | undefined {
+    if (this.#ready.size === 0) return undefined;
+    return this.#ready
+      .get(Math.max(...this.#ready.keys()))
+      ?.values()
+      .next().value;
+  }
+
   #arm(instant: number): void {
     if (this.#timer !== undefined && this.#timer.at <= instant) return;
     this.#timer?.cancel();
-    const sleep = Math.min(Math.max(0, instant - this.#clock.now()), longestSleep);
-    this.#timer = { cancel: this.#clock.after(sleep, () => this.#wake()), at: instant };
+    const now = this.#clock.now();
+    const sleep = Math.min(Math.max(0, instant - now), longestSleep);
+    this.#timer = { cancel: this.#clock.after(sleep, () => this.#wake(now)), at: instant };
   }
 
-  #wake(): void {
+  /**
+   * A clock that was set back since would stretch every wait, so all keys come at once, and ask anew for what they
+   * still wait for.
+   */
+  #wake(armedAt: number): void {
     this.#timer = undefined;
     const now = this.#clock.now();
+    const setBack = now < armedAt;
     let earliest: number | undefined;
     for (const [key, instant] of this.#waiting) {
-      if (instant <= now) {
+      if (setBack || instant <= now) {
         this.#waiting.delete(key);
         this.add(key);
       } else if (earliest === undefined || instant < earliest) earliest = instant;
