@@ -66,7 +66,8 @@ export class Agents {
     if (plan.actions.length > 0) log.debug({ agent: key, plan: formatPlan(plan) }, 'a plan');
     this.#probe(world);
     const looks = confirmReady(world, plan, (name) => this.#parts.runtimes.session(name));
-    if (looks !== undefined) return void looks.finally(() => enqueue(key));
+    if (looks !== undefined)
+      return void looks.then((seen) => enqueue(key, seen ? {} : { at: clock.now() + 1_000 }));
 
     const lost = await this.#claim(agent, world, plan);
     admission.settled(key, plan.wants);

@@ -30,7 +30,8 @@ export class Session {
   /** `answered` is a ticket too: an answer to a question of before may be older than what is known, or newer. */
   readonly #byRef = new Map<string, { observed: Observed | undefined; answered: number }>();
   readonly #byUid = new Map<string, Set<string>>();
-  readonly #looking = new Map<string, 'once' | 'again'>();
+  readonly #lookedAt = new Map<string, number>();
+  readonly #looking = new Map<string, { again: boolean; ended: Promise<void> }>();
   #stream: AbortController | undefined;
   #asked = 0;
   #lists = 0;
@@ -99,25 +100,39 @@ export class Session {
     return ++this.#asked;
   }
 
-  /** Looks at one container now; hints that come meanwhile make it look once more. */
-  async look(ref: string): Promise<void> {
-    if (this.#looking.has(ref)) {
-      this.#looking.set(ref, 'again');
-      return;
+  /** When the last look at a container began that was answered; 0 where there was none. */
+  lookedAt(ref: string): number {
+    return this.#lookedAt.get(ref) ?? 0;
+  }
+
+  /** Looks at one container now; hints that come meanwhile make it look once more. Resolves when that is done. */
+  look(ref: string): Promise<void> {
+    const under = this.#looking.get(ref);
+    if (under !== undefined) {
+      under.again = true;
+      return under.ended;
     }
-    do {
-      this.#looking.set(ref, 'once');
-      const asked = this.ask();
-      try {
-        this.note(ref, await this.driver.inspect(ref), asked);
-      } catch (error) {
-        this.#looking.delete(ref);
-        if (error instanceof DriverError && error.sort === 'Offline') this.#goOffline(error);
-        else this.#log.debug({ err: error, ref }, 'a look at a container failed');
-        return;
-      }
-    } while (this.#looking.get(ref) === 'again');
-    this.#looking.delete(ref);
+    const looking = { again: false, ended: Promise.resolve() };
+    this.#looking.set(ref, looking);
+    looking.ended = this.#lookOn(ref, looking);
+    return looking.ended;
+  }
+
+  async #lookOn(ref: string, looking: { again: boolean }): Promise<void> {
+    try {
+      do {
+        looking.again = false;
+        const [asked, now] = [this.ask(), this.#clock.now()];
+        const found = await this.driver.inspect(ref);
+        this.#lookedAt.set(ref, now);
+        this.note(ref, found, asked);
+      } while (looking.again);
+    } catch (error) {
+      if (error instanceof DriverError && error.sort === 'Offline') this.#goOffline(error);
+      else this.#log.debug({ err: error, ref }, 'a look at a container failed');
+    } finally {
+      this.#looking.delete(ref);
+    }
   }
 
   async list(): Promise<void> {
@@ -129,6 +144,7 @@ export class Session {
       if (refs.has(ref) || entry.answered > asked) continue;
       if (entry.observed !== undefined) this.note(ref, undefined, asked);
       this.#byRef.delete(ref);
+      this.#lookedAt.delete(ref);
     }
     this.#lists += 1;
   }
