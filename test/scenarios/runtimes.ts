@@ -7,7 +7,7 @@ export interface Stage {
   name: 'process' | 'docker';
   /** Template fields that make an agent run there. */
   template: string;
-  open(): Promise<Session>;
+  open(environment?: Record<string, string>): Promise<Session>;
   engine?: TestEngine;
 }
 
@@ -20,20 +20,34 @@ export async function stages(): Promise<Stage[]> {
   const own: Stage = {
     name: 'process',
     template: '',
-    open: async () => new Session({ DOCKER_HOST: 'unix:///nowhere' }),
+    open: async (environment = {}) => new Session({ DOCKER_HOST: 'unix:///nowhere', ...environment }),
   };
   if (engine === undefined) {
     console.warn('no Docker engine answers: these stories are played on processes alone');
     return [own];
   }
-  const open = async (): Promise<Session> => {
+  return [own, dockerStage(engine)];
+}
+
+export interface DockerStage extends Stage {
+  engine: TestEngine;
+}
+
+export const dockerStage = (engine: TestEngine): DockerStage => ({
+  name: 'docker',
+  template: `image: ${testImage}\n    imagePullPolicy: IfNotPresent`,
+  open: async (environment = {}) => {
     await buildTestImage(engine);
-    return new Session({ DOCKER_HOST: engine.endpoint });
-  };
-  return [
-    own,
-    { name: 'docker', template: `image: ${testImage}\n    imagePullPolicy: IfNotPresent`, open, engine },
-  ];
+    return new Session({ DOCKER_HOST: engine.endpoint, ...environment });
+  },
+  engine,
+});
+
+/** For stories that only a container engine has: none where none answers. */
+export async function dockerStages(): Promise<DockerStage[]> {
+  await stages();
+  const engine = await findEngine('docker');
+  return engine === undefined ? [] : [dockerStage(engine)];
 }
 
 export interface AgentOptions {

@@ -50,6 +50,25 @@ export class Session {
     });
   }
 
+  /** Runs one that goes on by itself, as `logs -f` does, until `end`. */
+  begin(args: readonly string[]): { output: () => string; end: () => Promise<void> } {
+    const child = spawn(process.execPath, [bin, ...args], { env: this.#environment, cwd: this.folder });
+    let output = '';
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', (chunk: Buffer) => {
+        output += chunk;
+      });
+    }
+    const closed = new Promise<void>((resolve) => child.once('close', () => resolve()));
+    return {
+      output: () => output,
+      end: () => {
+        child.kill('SIGINT');
+        return closed;
+      },
+    };
+  }
+
   /** As `run` with the words of one line; fails unless it ends with 0. Answers what it printed. */
   async ok(line: string, input = ''): Promise<string> {
     const result = await this.run(line.split(' '), input);
