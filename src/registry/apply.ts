@@ -1,3 +1,4 @@
+import { deepEqual } from '../api/equal.ts';
 import { ApiError } from '../api/errors.ts';
 import type { KindInfo } from '../api/kinds.ts';
 import type { ManagedFieldsEntry, ObjectKey } from '../api/objects.ts';
@@ -74,9 +75,16 @@ async function applyTo(
   if (applied.object === before && applied.managers === managers) return live;
   const object = applied.object as AnyResource; // an AnyResource with another laid over it
   const next = object === before ? before : defaulted(info, object);
+  if (sameManagers(applied.managers, managers) && deepEqual(next, before)) return live;
   if (next !== before) validate(info, next, live);
   return replace(context, info, live, withManagers(next, applied.managers), options);
 }
+
+/** A part that is owned as a whole may come without its defaults; filled in, it can be what was there: then only times differ. */
+const sameManagers = (one: readonly Manager[], other: readonly Manager[]): boolean => {
+  const timeless = (managers: readonly Manager[]) => managers.map(({ time: _, ...manager }) => manager);
+  return deepEqual(timeless(one), timeless(other));
+};
 
 /** What was there before anybody's fields were noted is protected from the first apply (managedfields, skipnonapplied). */
 function startingManagers(

@@ -297,3 +297,14 @@ describe('an apply', () => {
     expect(told).toEqual(['made']);
   });
 });
+
+test('an apply that leaves out defaults inside a part that is owned whole is a no-op too', async () => {
+  const { client, clock } = await harness();
+  const env = [{ name: 'KEY', valueFrom: { secretKeyRef: { name: 'model', key: 'token' } } }];
+  const body = config({
+    template: { command: ['x'], env, envFrom: [{ configMapRef: { name: 'settings' } }] },
+  });
+  const made = await apply(client, body);
+  clock.advance(60_000);
+  expect(await apply(client, body)).toEqual(made);
+});
