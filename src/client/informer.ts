@@ -17,7 +17,6 @@ export interface InformerParts {
 }
 
 const retryAfter = 1_000;
-const rememberedDeletions = 1_000;
 
 /**
  * A cache of all objects of a kind: listed once, then watched. When the watch cannot go on it lists again and tells
@@ -34,8 +33,8 @@ export class Informer<K extends Kind> {
     string,
     { of: (object: Kinds[K]) => readonly string[]; keys: Map<string, Set<string>> }
   >();
-  /** The versions at which the newest deletions happened: an older answer must not bring an object back. */
-  readonly #deleted = new Map<string, string>();
+  /** The version up to which list and watch have told all: what is not in the cache by then does not exist. */
+  #seen = '';
   #onSynced = (): void => {};
 
   constructor(kind: K, parts: InformerParts) {
@@ -71,7 +70,9 @@ export class Informer<K extends Kind> {
 
   /** Takes in the answer of a write of one's own, unless something newer is known. */
   observeWrite(object: Kinds[K]): void {
-    this.#put(object);
+    // A late answer must not bring back what has been deleted since.
+    if (this.#objects.has(keyText(object.metadata)) || newer(object.metadata.resourceVersion, this.#seen))
+      this.#put(object);
   }
 
   start(signal: AbortSignal): void {
@@ -81,9 +82,9 @@ export class Informer<K extends Kind> {
   async #run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       try {
-        const from = await this.#list();
+        await this.#list();
         this.#onSynced();
-        await this.#watch(from, signal);
+        await this.#watch(signal);
       } catch (error) {
         if (signal.aborted) return;
         if (isApiError(error, 'Expired')) continue;
@@ -93,7 +94,7 @@ export class Informer<K extends Kind> {
     }
   }
 
-  async #list(): Promise<string> {
+  async #list(): Promise<void> {
     const { items, metadata } = await this.#parts.resources.list(this.#kind);
     const found = new Set<string>();
     for (const object of items) {
@@ -104,29 +105,33 @@ export class Informer<K extends Kind> {
       if (!found.has(key) && newer(metadata.resourceVersion, object.metadata.resourceVersion))
         this.#remove(key);
     }
-    return metadata.resourceVersion;
+    this.#seen = metadata.resourceVersion;
   }
 
   /** Ends when the server ends the watch: it goes on from the last version that was seen. */
-  async #watch(from: string, signal: AbortSignal): Promise<void> {
-    for (let version = from; !signal.aborted; ) {
-      const options = { resourceVersion: version, allowWatchBookmarks: true, signal };
+  async #watch(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const before = this.#seen;
+      const options = { resourceVersion: before, allowWatchBookmarks: true, signal };
       const events: AsyncIterable<WatchEvent<Kinds[K]>> = this.#parts.resources.watch(this.#kind, options);
       for await (const event of events) {
-        version = event.object.metadata.resourceVersion;
-        if (event.type === 'BOOKMARK') continue;
         if (event.type === 'DELETED') this.#delete(event.object);
-        else this.#put(event.object);
+        else if (event.type !== 'BOOKMARK') this.#put(event.object);
+        this.#seen = event.object.metadata.resourceVersion;
       }
+      // A server that ends every watch at once is not to be asked without a pause.
+      if (this.#seen === before) await sleep(this.#parts.clock, retryAfter, signal);
     }
   }
 
   #put(object: Kinds[K]): void {
     const key = keyText(object.metadata);
-    const before = this.#objects.get(key);
-    if (before !== undefined && !newer(object.metadata.resourceVersion, before.metadata.resourceVersion))
+    const known = this.#objects.get(key);
+    if (known !== undefined && !newer(object.metadata.resourceVersion, known.metadata.resourceVersion))
       return;
-    if (before === undefined && !newer(object.metadata.resourceVersion, this.#deleted.get(key) ?? '')) return;
+    // The name was given anew: another object, and the end of the first one was not told.
+    if (known !== undefined && known.metadata.uid !== object.metadata.uid) this.#remove(key);
+    const before = this.#objects.get(key);
     this.#index(key, before, object);
     this.#objects.set(key, object);
     for (const handler of this.#handlers) {
@@ -138,10 +143,6 @@ export class Informer<K extends Kind> {
   /** A name that was given anew since then stays. */
   #delete(last: Kinds[K]): void {
     const key = keyText(last.metadata);
-    this.#deleted.delete(key);
-    this.#deleted.set(key, last.metadata.resourceVersion);
-    const oldest = this.#deleted.size > rememberedDeletions ? this.#deleted.keys().next() : undefined;
-    if (oldest?.done === false) this.#deleted.delete(oldest.value);
     if (this.#objects.get(key)?.metadata.uid === last.metadata.uid) this.#remove(key);
   }
 
