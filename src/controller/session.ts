@@ -1,10 +1,11 @@
 import type { Runtime } from '../api/objects.ts';
 import { type Driver, DriverError } from '../drivers/driver.ts';
 import type { Observed, RuntimeView } from '../plan/world.ts';
-import { type Clock, sleep } from '../platform/clock.ts';
+import { type Clock, endsWithin, sleep } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 
 const relistEvery = 60_000;
+const stopBound = 2_000;
 const retryDelays = [500, 1_000, 2_000, 5_000, 10_000];
 
 export interface SessionEvents {
@@ -55,9 +56,10 @@ export class Session {
     this.#ended = this.#run();
   }
 
+  /** An engine that does not answer is not waited for: closing the driver cuts off what it was asked. */
   async stop(): Promise<void> {
     this.#abort.abort();
-    await this.#ended;
+    await endsWithin(this.#clock, stopBound, this.#ended);
     await this.driver.close();
   }
 
@@ -89,7 +91,7 @@ export class Session {
     this.#byRef.set(ref, { observed, answered: this.ask() });
     const uid = observed?.instanceUid ?? known?.observed?.instanceUid;
     if (uid === undefined) return;
-    if (observed === undefined) this.#byUid.get(uid)?.delete(ref);
+    if (observed === undefined) this.#drop(uid, ref);
     else this.#byUid.set(uid, (this.#byUid.get(uid) ?? new Set()).add(ref));
     const about = observed ?? known?.observed;
     if (about !== undefined && !same(known?.observed, observed)) this.#events.changed(about);
@@ -149,6 +151,11 @@ export class Session {
     this.#lists += 1;
   }
 
+  #drop(uid: string, ref: string): void {
+    const refs = this.#byUid.get(uid);
+    if (refs?.delete(ref) && refs.size === 0) this.#byUid.delete(uid);
+  }
+
   async #run(): Promise<void> {
     const { signal } = this.#abort;
     for (let attempt = 0; !signal.aborted; ) {
@@ -176,6 +183,7 @@ export class Session {
       if (ref === undefined) void this.list().catch((error) => this.#goOffline(error));
       else void this.look(ref);
     }, signal);
+    watching.catch(() => {}); // it may fail while the list is waited for; who awaits it below is told
     try {
       await this.list();
       if (this.health.state !== 'Online') {

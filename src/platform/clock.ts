@@ -28,3 +28,15 @@ export function sleep(clock: Clock, milliseconds: number, signal?: AbortSignal):
     signal?.addEventListener('abort', done, { once: true });
   });
 }
+
+/** Whether the work ended, well or not, before the time had passed; it is not waited for longer. */
+export function endsWithin(clock: Clock, milliseconds: number, work: Promise<unknown>): Promise<boolean> {
+  return new Promise((resolve) => {
+    const cancel = clock.after(milliseconds, () => resolve(false));
+    const ended = (): void => {
+      cancel();
+      resolve(true);
+    };
+    work.then(ended, ended);
+  });
+}

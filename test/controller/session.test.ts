@@ -136,3 +136,36 @@ test('an action that met a dead engine makes it Offline at once, and it comes ba
   await within(() => session.health.state === 'Online');
   await session.stop();
 });
+
+test('a stop does not wait for an engine that never answers', async () => {
+  let closed = false;
+  const session = open({
+    ping: () => new Promise(() => {}),
+    close: async () => {
+      closed = true;
+    },
+  });
+  session.start();
+  let stopped = false;
+  void session.stop().then(() => {
+    stopped = true;
+  });
+  await within(() => stopped);
+  expect(closed).toBe(true);
+});
+
+test('an event stream that breaks while the first list is under way is opened anew', async () => {
+  let broken = 0;
+  const fake = createFakeDriver(engine, 'store');
+  const session = open({
+    watch: (onHint, signal) =>
+      ++broken === 1 ? Promise.reject(new Error('connection reset')) : fake.watch(onHint, signal),
+    list: async () => {
+      await new Promise((resolve) => setImmediate(resolve));
+      return fake.list();
+    },
+  });
+  session.start();
+  await within(() => broken === 2 && session.health.state === 'Online');
+  await session.stop();
+});
