@@ -44,7 +44,11 @@ export function validateUpdate(info: KindInfo, object: JsonObject, before: JsonO
     fixed(['data'], 'a Revision is a record');
     fixed(['revision'], 'a Revision is a record');
   }
-  if (info.kind === 'Instance') fixed(['spec'], 'an Instance keeps its place');
+  if (info.kind === 'Instance') {
+    // Its Runtime may change: the controller moves an Instance once nothing of it is left on the old one.
+    for (const field of ['agentName', 'agentUID', 'ordinal'])
+      fixed(['spec', field], 'an Instance keeps its place');
+  }
   if (info.kind === 'Runtime') {
     fixed(['spec', 'driver'], 'delete the Runtime and make another');
   }

@@ -345,6 +345,20 @@ describe('an update', () => {
       { spec: { driver: 'process' } },
       ['spec.driver'],
     ],
+    [
+      'of the Agent and the number of an Instance',
+      'Instance',
+      { spec: { agentName: 'a', ordinal: 0 } },
+      { spec: { agentName: 'b', ordinal: 1 } },
+      ['spec.agentName', 'spec.ordinal'],
+    ],
+    [
+      'of the Runtime of an Instance',
+      'Instance',
+      { spec: { runtimeRef: { name: 'a' } } },
+      { spec: { runtimeRef: { name: 'b' } } },
+      [],
+    ],
     ['of a Revision', 'Revision', { data: { a: 1 } }, { data: { a: 2 } }, ['data']],
     [
       'of an immutable ConfigMap',
