@@ -7,7 +7,7 @@ import { formatPlan } from '../plan/format.ts';
 import { applyOutcome } from '../plan/outcome.ts';
 import { reconcile } from '../plan/reconcile.ts';
 import type { World } from '../plan/world.ts';
-import type { Clock } from '../platform/clock.ts';
+import { type Clock, sleep } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import type { Admission } from './admission.ts';
 import type { Cache } from './cache.ts';
@@ -17,6 +17,8 @@ import { type ExecuteContext, execute, fieldManager, letGo } from './execute.ts'
 import type { Observer } from './observe.ts';
 import type { Prober } from './prober.ts';
 import type { Runtimes } from './runtimes.ts';
+
+const keepAgain = 1_000;
 
 export interface AgentsParts {
   resources: Resources;
@@ -30,6 +32,8 @@ export interface AgentsParts {
   log: Log;
   storeId: string;
   version: string;
+  /** Aborted when the controller ends. */
+  signal: AbortSignal;
   enqueue: (key: string, options?: { at?: number }) => void;
 }
 
@@ -196,18 +200,20 @@ export class Agents {
     this.#inFlight.set(uid, { id: first.id, ended });
   }
 
-  /** Stores how an action ended, where that does not show by itself. */
+  /**
+   * Stores how an action ended, where that does not show by itself. While it cannot be written, as on a full disk, the
+   * Instance stays in flight: without it the next plan would carry the action out again, at once and uncounted.
+   */
   async #keep(instance: Instance, action: Action, outcome: Outcome): Promise<void> {
-    const { cache, clock, log, resources } = this.#parts;
-    if (outcome.result !== 'Succeeded') {
-      log.info({ instance: keyText(instance.metadata), action: action.id, outcome }, 'an action failed');
-    }
-    for (let attempt = 0; attempt < 5; attempt += 1) {
+    const { cache, clock, log, resources, signal } = this.#parts;
+    const key = keyText(instance.metadata);
+    if (outcome.result !== 'Succeeded')
+      log.info({ instance: key, action: action.id, outcome }, 'an action failed');
+    let newest = cache.instances.get(key);
+    while (!signal.aborted) {
       try {
-        const newest =
-          attempt === 0
-            ? (cache.instances.get(keyText(instance.metadata)) ?? instance)
-            : await resources.get('Instance', instance.metadata);
+        newest ??= await resources.get('Instance', instance.metadata);
+        if (newest.metadata.uid !== instance.metadata.uid) return;
         const before = newest.status ?? {};
         const status = applyOutcome(before, action, outcome, clock.now());
         if (status === before) return;
@@ -217,7 +223,10 @@ export class Agents {
         return;
       } catch (error) {
         if (isApiError(error, 'NotFound')) return;
-        if (!isApiError(error, 'Conflict')) throw error;
+        newest = undefined;
+        if (isApiError(error, 'Conflict')) continue;
+        log.warn({ err: error, instance: key, action: action.id }, 'an outcome is not kept yet');
+        await sleep(clock, keepAgain, signal);
       }
     }
   }

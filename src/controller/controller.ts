@@ -1,6 +1,6 @@
 import type { PolicySpec, Runtime } from '../api/objects.ts';
 import type { Resources } from '../client/resources.ts';
-import type { Clock } from '../platform/clock.ts';
+import { type Clock, endsWithin } from '../platform/clock.ts';
 import type { Ids } from '../platform/ids.ts';
 import type { Log } from '../platform/log.ts';
 import { Admission } from './admission.ts';
@@ -21,6 +21,7 @@ const workers = 16;
 const admissionKey = 'admission/fleet';
 /** A Runtime's status tells counts: a burst of starts is one write. */
 const runtimeDelay = 250;
+const stopBound = 10_000;
 
 export interface ControllerOptions {
   resources: Resources;
@@ -47,11 +48,13 @@ export class Controller {
   readonly #prober: Prober;
   readonly #abort = new AbortController();
   readonly #log: Log;
+  readonly #clock: Clock;
   #working: Promise<void> = Promise.resolve();
 
   constructor(options: ControllerOptions) {
     const { clock, ids, log, resources, storeId, version, defaultPolicy } = options;
     this.#log = log;
+    this.#clock = clock;
     this.#queue = new WorkQueue(clock);
     const enqueueAgent = (key: string): void => this.#queue.add(`agent/${key}`);
     const enqueueRuntime = (name: string): void => this.#queue.addAfter(`runtime/${name}`, runtimeDelay);
@@ -103,6 +106,7 @@ export class Controller {
       log,
       storeId,
       version,
+      signal: this.#abort.signal,
       enqueue: (key, { at } = {}) =>
         at === undefined ? this.#queue.add(`agent/${key}`) : this.#queue.addAt(`agent/${key}`, at),
     });
@@ -136,12 +140,18 @@ export class Controller {
     this.#enqueueAll();
   }
 
-  /** Ends the controller, and no agent: actions that are under way come to their end. */
+  /**
+   * Ends the controller, and no agent. Actions that are under way come to their end, unless they take too long: each was
+   * written down before it was begun, so the next controller finds what has come of it.
+   */
   async stop(): Promise<void> {
     this.#queue.shutDown();
-    await this.#working;
-    await this.agents.settle();
-    await this.recorder.flush();
+    const settled = this.#working.then(() => this.agents.settle()).then(() => this.recorder.flush());
+    if (!(await endsWithin(this.#clock, stopBound, settled)))
+      this.#log.warn(
+        { seconds: stopBound / 1_000 },
+        'actions are still under way; they are left to the next controller',
+      );
     this.#prober.stop();
     this.#abort.abort();
     await this.runtimes.stop();

@@ -60,7 +60,11 @@ export class Session {
   async stop(): Promise<void> {
     this.#abort.abort();
     await endsWithin(this.#clock, stopBound, this.#ended);
-    await this.driver.close();
+    try {
+      await this.driver.close();
+    } catch (error) {
+      this.#log.warn({ err: error, runtime: this.runtime.metadata.name }, 'a driver could not be closed');
+    }
   }
 
   /** What there is of an Instance; Unknown while the Runtime cannot be asked. */

@@ -3,6 +3,7 @@ import { withDefaults } from '../../src/api/defaults.ts';
 import { kindInfo } from '../../src/api/kinds.ts';
 import type { Agent, Instance, New, PolicySpec, Runtime } from '../../src/api/objects.ts';
 import { LocalClient } from '../../src/client/local.ts';
+import type { Resources } from '../../src/client/resources.ts';
 import { Controller } from '../../src/controller/controller.ts';
 import type { Driver } from '../../src/drivers/driver.ts';
 import { randomIds } from '../../src/platform/ids.ts';
@@ -20,6 +21,8 @@ export interface HouseOptions {
   /** Stands between the controller and the fake driver of a Runtime. */
   wrap?: (driver: Driver, runtime: Runtime) => Driver;
   runtime?: Partial<Runtime['spec']>;
+  /** Stands between the controller and the API. */
+  client?: (client: Resources) => Resources;
 }
 
 export class House implements AsyncDisposable {
@@ -64,9 +67,9 @@ export class House implements AsyncDisposable {
   }
 
   #build(): Controller {
-    const { wrap = (driver) => driver } = this.#options;
+    const { wrap = (driver) => driver, client = (resources) => resources } = this.#options;
     const controller = new Controller({
-      resources: new LocalClient(this.#registry, 'agentctl-controller'),
+      resources: client(new LocalClient(this.#registry, 'agentctl-controller')),
       makeDriver: async (runtime) => wrap(createFakeDriver(this.engine, this.#store.id), runtime),
       defaultPolicy: withDefaults(kindInfo('Policy').schema.properties?.spec ?? {}, {}) as PolicySpec, // all have defaults
       key: new Uint8Array(32),
@@ -101,6 +104,11 @@ export class House implements AsyncDisposable {
 
   instance(name: string): Instance | undefined {
     return this.controller.cache.instances.get(`default/${name}`);
+  }
+
+  /** Gives everything that is under way its turn, often enough that nothing is left of it. */
+  async rest(): Promise<void> {
+    for (let turn = 0; turn < 500; turn += 1) await new Promise((resolve) => setImmediate(resolve));
   }
 
   /** Gives everything that is under way its turn until the condition holds; the clock stands still. */
