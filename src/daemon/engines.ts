@@ -24,6 +24,11 @@ export function findEngines(
   ];
 }
 
+/** One that may not even be looked at, as in root's folder of Podman, is none for this user. */
 function defaultIsSocket(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isSocket() ?? false;
+  try {
+    return statSync(path).isSocket();
+  } catch {
+    return false;
+  }
 }

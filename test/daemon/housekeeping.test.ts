@@ -1,0 +1,60 @@
+import { expect, test } from 'vitest';
+import { housekeeping } from '../../src/daemon/housekeeping.ts';
+import { silentLog } from '../../src/platform/log.ts';
+import { ManualClock } from '../fakes/clock.ts';
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+function house(expire: () => Promise<unknown> = async () => {}, revision = 25_000) {
+  const clock = new ManualClock('2026-03-02T10:00:00Z');
+  const compacted: number[] = [];
+  const store = { revision: () => revision, compact: async (until: number) => void compacted.push(until) };
+  const end = housekeeping({ store, registry: { expireEvents: expire }, clock, log: silentLog });
+  const minute = async (): Promise<void> => {
+    clock.advance(60_000);
+    await turn();
+  };
+  return { clock, compacted, end, minute };
+}
+
+test('each minute all but the last ten thousand revisions go', async () => {
+  const { compacted, minute, end } = house();
+  await minute();
+  await minute();
+  expect(compacted).toEqual([15_000, 15_000]);
+  end();
+});
+
+test('where there are fewer, none goes', async () => {
+  const { compacted, minute, end } = house(undefined, 9);
+  await minute();
+  expect(compacted).toEqual([0]);
+  end();
+});
+
+test('a failure, as on a full disk, does not end it', async () => {
+  let failing = true;
+  const { compacted, minute, end } = house(async () => {
+    if (failing) throw new Error('The disk is full');
+  });
+  await minute();
+  failing = false;
+  await minute();
+  expect(compacted).toEqual([15_000]);
+  end();
+});
+
+test('once it is ended nothing more is done, also where it was at work', async () => {
+  let finish = (): void => {};
+  const { clock, minute, end } = house(
+    () =>
+      new Promise<void>((resolve) => {
+        finish = resolve;
+      }),
+  );
+  await minute();
+  end();
+  finish();
+  await turn();
+  expect(clock.waiting).toBe(0);
+});
