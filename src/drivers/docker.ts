@@ -109,6 +109,12 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
     }
   };
 
+  /** A frozen process takes no signal. Docker thaws it by itself after some, Podman after none. */
+  const thaw = (ref: string): Promise<void> =>
+    client.call<void>('POST', `/containers/${ref}/unpause`).catch((error: unknown) => {
+      log.debug({ err: error, ref }, 'nothing to unpause after the signal');
+    });
+
   const untilEnded = async (ref: string): Promise<void> => {
     const late = new AbortController();
     const cancel = clock.after(killWaitMs, () => late.abort());
@@ -188,18 +194,17 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
     },
 
     async signal(ref, signal) {
-      if ((await find(ref))?.State.Running) await send(ref, signal);
+      const { State: state } = (await find(ref)) ?? {};
+      if (!state?.Running && !state?.Paused) return;
+      await send(ref, signal);
+      if (state.Paused) await thaw(ref);
     },
 
     async kill(ref) {
       const inspect = await find(ref);
       if (inspect === undefined) return;
       await send(ref, 'SIGKILL');
-      // A frozen process takes no signal; Docker thaws it by itself, Podman does not.
-      if (inspect.State.Paused)
-        await client.call('POST', `/containers/${ref}/unpause`).catch((error: unknown) => {
-          log.debug({ err: error, ref }, 'nothing to unpause after the kill');
-        });
+      if (inspect.State.Paused) await thaw(ref);
       await untilEnded(ref);
     },
 

@@ -28,7 +28,7 @@ export interface Driver {
   /** Starts the container `ref` again, with its file system and log as they are. */
   restart(ref: string, spec: RunSpec): Promise<Observed>;
 
-  /** To the main process (process: its process group). */
+  /** To the main process (process: its process group). One that is paused goes on, so that it can obey. */
   signal(ref: string, signal: string): Promise<void>;
 
   /** SIGKILL to all processes of the instance, those that fled their group or session included. */

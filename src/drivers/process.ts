@@ -206,7 +206,10 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
           `the policy's stop.signal "${signal}" is no signal of Linux; name another`,
         );
       // Until setsid has run it has no group of its own.
-      if (!sendSignal(-main.pid, signal)) sendSignal(main.pid, signal);
+      const send = (name: NodeJS.Signals): boolean =>
+        sendSignal(-main.pid, name) || sendSignal(main.pid, name);
+      send(signal);
+      if (living(main)?.state === 'T') send('SIGCONT'); // what is stopped takes no signal
     },
 
     async kill(ref) {

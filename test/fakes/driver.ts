@@ -93,6 +93,7 @@ export function createFakeDriver(engine: FakeEngine, store: string): Driver {
     async signal(ref, signal) {
       engine.answer('signal', `${ref} ${signal}`);
       const container = find(ref);
+      if (container?.state === 'Paused') container.state = 'Running';
       if (container?.state !== 'Running' || container.spec === undefined) return;
       const { onTerm = 0 } = engine.behave(container.spec, container.starts);
       if (signal === 'SIGKILL') engine.end(ref, { code: 137 });

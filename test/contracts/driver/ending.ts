@@ -59,6 +59,14 @@ export function endingTests(t: DriverContext): void {
       });
     }
 
+    test.skipIf(!t.capabilities.pause)('a paused one goes on to obey a signal', async () => {
+      const { ref } = await t.driver.create(specOf({ prints: ['up'], onTerm: 7 }));
+      await printed(ref, 'up');
+      await t.harness.pause?.(ref);
+      await t.driver.signal(ref, 'SIGTERM');
+      expect((await ended(ref)).exit).toMatchObject({ code: 7 });
+    });
+
     test.skipIf(!t.capabilities.pause)('a paused one shows as Paused, and kill ends it', async () => {
       const { ref } = await t.driver.create(specOf({}));
       await t.harness.pause?.(ref);
