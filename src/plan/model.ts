@@ -83,14 +83,17 @@ function start(world: World, view: InstanceView, action: Extract<Action, { type:
   const again = action.how === 'Restart';
   const before = view.observed === 'Unknown' ? [] : view.observed;
   const old = again ? before.find(({ ref }) => ref === action.ref) : undefined;
+  const isProcess = !('missing' in world.runtime) && world.runtime.object.spec.driver === 'process';
+  const kept = isProcess ? undefined : old;
   const container: Observed = {
     ref: action.ref ?? `${action.name}/${action.run}`,
     instanceUid: action.uid,
     namespace: metadata.namespace ?? 'default',
     instance: action.name,
     agent: world.agent.metadata.name,
-    run: old?.run ?? action.run,
-    revision: old?.revision ?? action.revision,
+    // A container keeps the labels that it was made with; a process is made anew.
+    run: (kept ?? action).run,
+    revision: (kept ?? action).revision,
     state: 'Running',
     startId: `${action.run} at ${timeText(now)}`,
     startedAt: now,
