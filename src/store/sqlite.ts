@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
 import type { Log } from '../platform/log.ts';
+import { Durability } from './durability.ts';
+import { storeError } from './failures.ts';
 import { Feed } from './feed.ts';
 import { migrate } from './migrations.ts';
 import { type Change, type Row, type Store, StoreError } from './store.ts';
@@ -22,7 +24,7 @@ export function openStore(path: string, { log }: { log: Log }): Store {
     const database = new DatabaseSync(path);
     database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 2000;');
     migrate(database, path, log);
-    return new SqliteStore(database);
+    return new SqliteStore(database, path);
   } catch (error) {
     throw storeError(error, path);
   }
@@ -33,11 +35,16 @@ class SqliteStore implements Store {
   readonly #database: DatabaseSync;
   readonly #feed = new Feed();
   readonly #statements;
+  /** Absent for a database in memory. */
+  readonly #durability: Durability | undefined;
   #waiting: Write[] = [];
   #scheduled = false;
+  /** The newest revision that is on the disk, and the newest that is committed: reads see that one, and wait for the disk. */
   #revision: number;
+  #committed: number;
+  #settled: Promise<void> = Promise.resolve();
 
-  constructor(database: DatabaseSync) {
+  constructor(database: DatabaseSync, path: string) {
     this.#database = database;
     const prepare = (sql: string) => database.prepare(sql);
     this.#statements = {
@@ -53,7 +60,7 @@ class SqliteStore implements Store {
       ),
       count: prepare('SELECT count(*) AS count FROM current WHERE key > ? AND key < ?'),
       changes: prepare(
-        'SELECT r.*, p.value AS before, p.deleted AS gone FROM revisions r LEFT JOIN revisions p ON p.revision = r.previous WHERE r.revision > ? AND r.key >= ? AND r.key < ? ORDER BY r.revision',
+        'SELECT r.*, p.value AS before, p.deleted AS gone FROM revisions r LEFT JOIN revisions p ON p.revision = r.previous WHERE r.revision > ? AND r.revision <= ? AND r.key >= ? AND r.key < ? ORDER BY r.revision',
       ),
       past: prepare(
         'SELECT key, value, iif(created = 0, revision, created) AS created, revision FROM revisions r WHERE key >= ? AND key < ? AND deleted = 0 AND revision = (SELECT max(revision) FROM revisions WHERE key = r.key AND revision <= ?) ORDER BY key',
@@ -66,6 +73,11 @@ class SqliteStore implements Store {
     this.id = String(database.prepare("SELECT value FROM meta WHERE name = 'id'").get()?.value);
     const last = database.prepare("SELECT seq FROM sqlite_sequence WHERE name = 'revisions'").get();
     this.#revision = Number(last?.seq ?? 0);
+    this.#committed = this.#revision;
+    if (path === ':memory:') return;
+    this.#durability = new Durability(path);
+    // A commit leaves the wait for the disk to Durability; SQLite itself waits where it moves the log into the database.
+    database.exec('PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 4000;');
   }
 
   revision(): number {
@@ -74,7 +86,10 @@ class SqliteStore implements Store {
 
   async get(key: string): Promise<Row | undefined> {
     const record = this.#statements.current.get(key);
-    return record === undefined ? undefined : toRow(record);
+    const row = record === undefined ? undefined : toRow(record);
+    // What is not there may have been deleted just now.
+    if ((row?.modRevision ?? this.#committed) > this.#revision) await this.#settled;
+    return row;
   }
 
   async list(
@@ -85,7 +100,7 @@ class SqliteStore implements Store {
     // The smallest key after `after`.
     const from = options.after === undefined ? prefix : `${options.after}\0`;
     const { limit } = options;
-    if (options.revision !== undefined && options.revision !== this.#revision) {
+    if (options.revision !== undefined && options.revision !== this.#committed) {
       this.#refuseCompacted(options.revision);
       const all = this.#statements.past.all(from, end, options.revision).map(toRow);
       const rows = limit === undefined ? all : all.slice(0, limit);
@@ -102,7 +117,9 @@ class SqliteStore implements Store {
       limit === undefined || rows.length < limit || last === undefined
         ? 0
         : Number(this.#statements.count.get(last.key, end)?.count ?? 0);
-    return { rows, revision: this.#revision, more: remaining > 0, remaining };
+    const revision = this.#committed;
+    if (revision > this.#revision) await this.#settled;
+    return { rows, revision, more: remaining > 0, remaining };
   }
 
   put(key: string, value: string, expected: number): Promise<number> {
@@ -115,7 +132,8 @@ class SqliteStore implements Store {
 
   async *watch(prefix: string, since: number, signal: AbortSignal): AsyncIterable<Change> {
     this.#refuseCompacted(since);
-    const kept = (): Change[] => this.#statements.changes.all(since, prefix, endOf(prefix)).map(toChange);
+    const kept = (): Change[] =>
+      this.#statements.changes.all(since, this.#revision, prefix, endOf(prefix)).map(toChange);
     yield* this.#feed.watch(prefix, kept, signal);
   }
 
@@ -140,7 +158,9 @@ class SqliteStore implements Store {
 
   async close(): Promise<void> {
     this.#flush();
+    await this.#settled;
     this.#feed.close();
+    this.#durability?.close();
     this.#database.close();
   }
 
@@ -153,7 +173,7 @@ class SqliteStore implements Store {
     });
   }
 
-  /** One transaction, one fsync, for all that waits; each write has its own verdict. */
+  /** One transaction for all that waits; each write has its own verdict, told once it is on the disk. */
   #flush(): void {
     this.#scheduled = false;
     const writes = this.#waiting;
@@ -161,7 +181,7 @@ class SqliteStore implements Store {
     if (writes.length === 0) return;
     const settle: (() => void)[] = [];
     const changes: Change[] = [];
-    let revision = this.#revision;
+    let revision = this.#committed;
     try {
       this.#statements.begin.run();
       for (const write of writes) {
@@ -176,13 +196,17 @@ class SqliteStore implements Store {
       this.#statements.commit.run();
     } catch (error) {
       if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
-      const failure = storeError(error);
-      for (const { reject } of writes) reject(failure);
+      refuse(writes, error);
       return;
     }
-    this.#revision = revision;
-    for (const done of settle) done();
-    this.#feed.publish(changes);
+    this.#committed = revision;
+    const tell = (): void => {
+      this.#revision = revision;
+      for (const done of settle) done();
+      this.#feed.publish(changes);
+    };
+    if (this.#durability === undefined) tell();
+    else this.#settled = this.#durability.reached().then(tell, (error: unknown) => refuse(writes, error));
   }
 
   #apply({ key, value, expected }: Write): Change | StoreError {
@@ -222,6 +246,11 @@ class SqliteStore implements Store {
   }
 }
 
+function refuse(writes: readonly Write[], error: unknown): void {
+  const failure = storeError(error);
+  for (const { reject } of writes) reject(failure);
+}
+
 /** The first key after all that start with the prefix. */
 const endOf = (prefix: string): string => `${prefix}\u{10ffff}`;
 
@@ -239,31 +268,3 @@ const toChange = (record: Record): Change => ({
   ...(record.before === null || record.gone === 1 ? {} : { previous: String(record.before) }),
   revision: Number(record.revision),
 });
-
-/** SQLite's result codes (sqlite.org/rescode.html) in words that say what to do. */
-function storeError(error: unknown, path = 'the store'): unknown {
-  if (error instanceof StoreError || !(error instanceof Error)) return error;
-  const code = 'errcode' in error && typeof error.errcode === 'number' ? error.errcode & 0xff : 0;
-  const cause = { cause: error };
-  if (code === 13)
-    return new StoreError(
-      'Full',
-      `The disk is full: nothing was written to ${path}. Free some room; it goes on by itself.`,
-      cause,
-    );
-  if (code === 5 || code === 6)
-    return new StoreError('Locked', `Another program holds ${path}: is a second controller running?`, cause);
-  if (code === 11 || code === 26)
-    return new StoreError(
-      'Broken',
-      `${path} is damaged (${error.message}). Restore a copy, such as the .bak file beside it.`,
-      cause,
-    );
-  if (code === 10 || code === 14)
-    return new StoreError(
-      'Broken',
-      `${path} cannot be read or written (${error.message}): check the disk and the folder's permissions.`,
-      cause,
-    );
-  return error;
-}
