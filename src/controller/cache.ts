@@ -29,6 +29,9 @@ export class Cache {
     this.secrets = new Informer('Secret', parts);
     this.configMaps = new Informer('ConfigMap', parts);
     this.agents.addIndex('uses', uses);
+    this.runtimes.addIndex('secret', ({ spec }) =>
+      spec.tlsSecretRef === undefined ? [] : [keyText(spec.tlsSecretRef)],
+    );
     this.agents.addIndex('uid', ({ metadata }) => [metadata.uid]);
     this.instances.addIndex('uid', ({ metadata }) => [metadata.uid]);
     this.instances.addIndex('agent', ({ spec }) => [spec.agentUID]);

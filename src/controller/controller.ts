@@ -1,4 +1,4 @@
-import type { PolicySpec, Runtime } from '../api/objects.ts';
+import { keyText, type PolicySpec, type Runtime, type Secret } from '../api/objects.ts';
 import type { Resources } from '../client/resources.ts';
 import { type Clock, endsWithin } from '../platform/clock.ts';
 import type { Ids } from '../platform/ids.ts';
@@ -121,14 +121,26 @@ export class Controller {
       this.#queue.add(`runtime/${metadata.name}`);
       recount();
     };
+    // What an Agent without a runtimeRef runs on depends on all Runtimes.
+    const onChosen = (): void => this.#enqueueAll();
     this.cache.runtimes.addHandler({
-      added: onRuntime,
+      added: onChosen,
       updated: (before, now) => {
         onRuntime(now);
-        if (before.metadata.generation === now.metadata.generation) return;
-        for (const key of this.cache.usersOfRuntime(now.metadata.name)) this.#queue.add(`agent/${key}`);
+        if (before.metadata.generation !== now.metadata.generation) onChosen();
       },
-      deleted: onRuntime,
+      deleted: (last) => {
+        onRuntime(last);
+        onChosen();
+      },
+    });
+    const onSecret = ({ metadata }: Secret): void => {
+      for (const user of this.cache.runtimes.byIndex('secret', keyText(metadata))) onRuntime(user);
+    };
+    this.cache.secrets.addHandler({
+      added: onSecret,
+      updated: (_, now) => onSecret(now),
+      deleted: onSecret,
     });
   }
 

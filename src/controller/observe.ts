@@ -84,11 +84,7 @@ export class Observer {
     const name = spec.runtimeRef?.name ?? cache.defaultRuntime(spec.template.image !== undefined);
     const object = name === undefined ? undefined : cache.runtimes.get(name);
     if (object === undefined) return { missing: name ?? 'a Runtime for containers' };
-    const session = runtimes.session(object.metadata.name);
-    return {
-      object,
-      health: session?.health ?? { state: 'Syncing', message: 'It is being connected.', since: 0 },
-    };
+    return { object, health: runtimes.health(object.metadata.name) };
   }
 
   #instance(object: InstanceView['object'], now: number): InstanceView {

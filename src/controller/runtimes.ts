@@ -3,6 +3,7 @@ import { isApiError } from '../api/errors.ts';
 import { type Condition, keyText, type Runtime } from '../api/objects.ts';
 import type { Resources } from '../client/resources.ts';
 import type { Driver } from '../drivers/driver.ts';
+import type { RuntimeView } from '../plan/world.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import type { Admission } from './admission.ts';
@@ -36,7 +37,8 @@ export const collectAnnotation = 'agentctl.dev/collect-orphans';
 export class Runtimes {
   readonly #parts: RuntimesParts;
   readonly #sessions = new Map<string, { session: Session; signature: string }>();
-  readonly #faults = new Map<string, string>();
+  /** Why a driver could not be made, and since when. */
+  readonly #faults = new Map<string, { message: string; since: number }>();
   readonly #held = new Map<string, number>();
 
   constructor(parts: RuntimesParts) {
@@ -45,6 +47,15 @@ export class Runtimes {
 
   session(name: string): Session | undefined {
     return this.#sessions.get(name)?.session;
+  }
+
+  /** Offline too where its driver cannot be made. */
+  health(name: string): RuntimeView['health'] {
+    const session = this.session(name);
+    if (session !== undefined) return session.health;
+    const fault = this.#faults.get(name);
+    if (fault !== undefined) return { state: 'Offline', ...fault };
+    return { state: 'Syncing', message: 'It is being connected.', since: 0 };
   }
 
   sessions(): Session[] {
@@ -65,13 +76,17 @@ export class Runtimes {
   async #connect(name: string, runtime: Runtime | undefined): Promise<void> {
     const known = this.#sessions.get(name);
     const { driver, endpoint, tlsSecretRef } = runtime?.spec ?? {};
-    const signature = JSON.stringify([runtime?.metadata.uid, driver, endpoint, tlsSecretRef]);
+    const secret =
+      tlsSecretRef === undefined ? undefined : this.#parts.cache.secrets.get(keyText(tlsSecretRef));
+    const keys = secret?.metadata.resourceVersion;
+    const signature = JSON.stringify([runtime?.metadata.uid, driver, endpoint, tlsSecretRef, keys]);
     if (known?.signature === signature) return;
     if (known !== undefined) {
       this.#sessions.delete(name);
       this.#parts.ended(known.session);
       await known.session.stop();
     }
+    const before = this.#faults.get(name);
     this.#faults.delete(name);
     if (runtime === undefined || runtime.metadata.deletionTimestamp !== undefined)
       return this.#tellUsers(name);
@@ -93,7 +108,10 @@ export class Runtimes {
       this.#sessions.set(name, { session, signature });
       session.start();
     } catch (error) {
-      this.#faults.set(name, error instanceof Error ? error.message : String(error));
+      const message = error instanceof Error ? error.message : String(error);
+      const same = before?.message === message;
+      this.#faults.set(name, same ? before : { message, since: this.#parts.clock.now() });
+      if (same) return;
     }
     this.#tellUsers(name);
   }
@@ -146,6 +164,7 @@ export class Runtimes {
       const options = { subresource: 'status', fieldManager } as const;
       cache.runtimes.observeWrite(await resources.update('Runtime', { ...runtime, status }, options));
     } catch (error) {
+      if (isApiError(error, 'Conflict')) return this.#parts.enqueueRuntime(name);
       if (!isApiError(error, 'NotFound')) throw error;
     }
   }
@@ -169,7 +188,7 @@ export class Runtimes {
               type: 'Ready',
               status: fault === undefined ? 'Unknown' : 'False',
               reason: fault === undefined ? 'Connecting' : 'InvalidSpec',
-              message: fault ?? 'The Runtime is being connected.',
+              message: fault?.message ?? 'The Runtime is being connected.',
             };
     const wanted = [ready];
     if (held > 0) {

@@ -128,14 +128,14 @@ export class ControllerStreams implements Streams {
       runtimes: cache.runtimes.list().map((runtime) => {
         const { name } = runtime.metadata;
         const { driver } = runtime.spec;
-        const health = runtimes.session(name)?.health;
+        const health = runtimes.health(name);
         const { running, queued } = admission.of(runtime);
-        const ready = health?.state === 'Online';
+        const ready = health.state === 'Online';
         return {
           name,
           driver,
           ready,
-          ...(ready || health === undefined ? {} : { message: health.message }),
+          ...(health.state === 'Online' ? {} : { message: health.message }),
           running,
           queued,
         };

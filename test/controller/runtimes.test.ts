@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { DriverError } from '../../src/drivers/driver.ts';
 import { House } from './house.ts';
 
 test('a Runtime whose spec allows more takes in at once the agents that it refused', async () => {
@@ -24,4 +25,141 @@ test('a Runtime whose spec allows more takes in at once the agents that it refus
   await house.user.patch('Runtime', { name: 'engine' }, { type: 'merge', body });
   await house.until(() => accepted() === 'True');
   expect(await house.ready('sharing-0')).toBeLessThan(5_000);
+});
+
+const condition = (house: House, type: string, name = 'engine') =>
+  house.controller.cache.runtimes.get(name)?.status?.conditions?.find((one) => one.type === type);
+
+const runtimePatch = (name: string, spec: object) => ({
+  type: 'apply' as const,
+  body: {
+    apiVersion: 'agentctl.dev/v1',
+    kind: 'Runtime',
+    metadata: { name },
+    spec: { driver: 'docker', endpoint: 'unix:///fake', ...spec },
+  },
+});
+
+test('a Runtime whose driver cannot be made says so, its agents too, and both go on once its spec is mended', async () => {
+  await using house = await House.open({
+    runtime: { endpoint: 'unix:///broken' },
+    wrap: (driver, { spec }) => {
+      if (spec.endpoint === 'unix:///broken') throw new Error('it cannot be used');
+      return driver;
+    },
+  });
+  await house.agent('web');
+  await house.within(2_000, () => condition(house, 'Ready')?.reason === 'InvalidSpec');
+  await house.within(2_000, () => house.instance('web-0')?.status?.reason === 'RuntimeOffline');
+  expect(house.instance('web-0')?.status?.message).toContain('it cannot be used');
+  await house.rest();
+  const { resourceVersion } = house.controller.cache.agents.get('default/web')?.metadata ?? {};
+  await house.rest();
+  expect(house.controller.cache.agents.get('default/web')?.metadata.resourceVersion).toBe(resourceVersion);
+  await house.user.patch(
+    'Runtime',
+    { name: 'engine' },
+    { type: 'merge', body: { spec: { endpoint: 'unix:///fake' } } },
+  );
+  await house.within(2_000, () => condition(house, 'Ready')?.reason === 'Online');
+  expect(await house.ready('web-0')).toBeLessThan(5_000);
+});
+
+test('a Runtime is connected once the Secret with its keys is there, and anew when they change', async () => {
+  const found: string[] = [];
+  const holder: { house?: House } = {};
+  await using house = await House.open({
+    runtime: { endpoint: 'tcp://far:2376', tlsSecretRef: { namespace: 'default', name: 'keys' } },
+    wrap: (driver) => {
+      const secret = holder.house?.controller.cache.secrets.get('default/keys');
+      if (secret === undefined) throw new Error('secrets "keys" not found');
+      found.push(secret.data?.['tls.key'] ?? '');
+      return driver;
+    },
+  });
+  holder.house = house;
+  await house.agent('web');
+  await house.within(2_000, () => condition(house, 'Ready')?.message === 'secrets "keys" not found');
+  const body = (key: string) => ({
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name: 'keys' },
+    data: { 'tls.key': Buffer.from(key).toString('base64') },
+  });
+  await house.user.patch(
+    'Secret',
+    { namespace: 'default', name: 'keys' },
+    { type: 'apply', body: body('one') },
+  );
+  await house.ready('web-0');
+  await house.user.patch(
+    'Secret',
+    { namespace: 'default', name: 'keys' },
+    { type: 'apply', body: body('two') },
+  );
+  await house.within(2_000, () => found.length === 2);
+  await house.within(5_000, () => house.phase('web-0') === 'Ready');
+  expect(found).toEqual([Buffer.from('one').toString('base64'), Buffer.from('two').toString('base64')]);
+  expect(house.engine.calls).toEqual(['create default/web-0 run 1']);
+});
+
+test('an agent that names no Runtime is looked at again at once when another becomes the default', async () => {
+  await using house = await House.open({ runtime: { allowedNamespaces: ['elsewhere'] } });
+  await house.agent('web');
+  const accepted = (): string | undefined =>
+    house.controller.cache.agents
+      .get('default/web')
+      ?.status?.conditions?.find(({ type }) => type === 'Accepted')?.status;
+  await house.within(2_000, () => accepted() === 'False');
+  await house.user.patch('Runtime', { name: 'other' }, runtimePatch('other', { default: true }));
+  await house.within(2_000, () => condition(house, 'Ready', 'other')?.reason === 'Online');
+  await house.rest();
+  await house.user.patch(
+    'Runtime',
+    { name: 'engine' },
+    { type: 'merge', body: { spec: { default: false } } },
+  );
+  await house.until(() => accepted() === 'True');
+});
+
+test('a Runtime that is deleted while its instances run leaves them Unknown, and adopts them when it is back', async () => {
+  await using house = await House.open();
+  await house.agent('web', {}, { runtimeRef: { name: 'engine' } });
+  await house.ready('web-0');
+  await house.user.delete('Runtime', { name: 'engine' });
+  await house.within(2_000, () => house.phase('web-0') === 'Unknown');
+  await house.user.patch('Runtime', { name: 'engine' }, runtimePatch('engine', {}));
+  await house.within(10_000, () => house.phase('web-0') === 'Ready');
+  expect(house.engine.calls).toEqual(['create default/web-0 run 1']);
+  expect(house.instance('web-0')?.status).toMatchObject({ run: { number: 1 }, restartCount: 0 });
+});
+
+test('a Runtime that is deleted while a start is under way costs no failure', async () => {
+  let begun = 0;
+  await using house = await House.open({
+    wrap: (driver) => {
+      let cut = (_: Error): void => {};
+      return {
+        ...driver,
+        create: (spec) => {
+          if (++begun > 1) return driver.create(spec);
+          return new Promise((_, reject) => {
+            cut = reject;
+          });
+        },
+        close: async () => cut(new DriverError('Offline', 'EngineUnreachable', 'the connection was closed')),
+      };
+    },
+  });
+  await house.agent('web', {}, { runtimeRef: { name: 'engine' } });
+  await house.until(() => begun === 1);
+  await house.user.delete('Runtime', { name: 'engine' });
+  await house.within(
+    5_000,
+    () => house.controller.agents.inFlight(house.instance('web-0')?.metadata.uid ?? '') === undefined,
+  );
+  await house.user.patch('Runtime', { name: 'engine' }, runtimePatch('engine', {}));
+  await house.within(10_000, () => house.phase('web-0') === 'Ready');
+  expect(house.instance('web-0')?.status).toMatchObject({ run: { number: 1 }, restartCount: 0 });
+  expect(house.instance('web-0')?.status?.failures ?? 0).toBe(0);
 });
