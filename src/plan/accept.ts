@@ -1,5 +1,5 @@
 import { cronFault, isTimezone } from '../api/cron.ts';
-import type { PolicySpec } from '../api/objects.ts';
+import type { Agent, PolicySpec } from '../api/objects.ts';
 import type { World } from './world.ts';
 
 /** Why something cannot be, and what to do about it. */
@@ -21,10 +21,7 @@ export function refusal(world: World): Refusal | undefined {
       message: `There is no Policy ${policy.missing} in the namespace ${namespace}. Apply one, or change spec.policyRef.`,
     };
   if ('missing' in runtime)
-    return {
-      reason: 'RuntimeMissing',
-      message: `There is no Runtime ${runtime.missing}. Apply one, or change spec.runtimeRef; agentctl get runtimes lists them.`,
-    };
+    return { reason: 'RuntimeMissing', message: runtimeMissing(agent, runtime.missing) };
   const { allowedNamespaces } = runtime.object.spec;
   const name = runtime.object.metadata.name;
   if (allowedNamespaces !== undefined && !allowedNamespaces.includes(namespace))
@@ -41,6 +38,12 @@ export function refusal(world: World): Refusal | undefined {
   const fault = schedule === undefined ? undefined : scheduleFault(schedule);
   return fault === undefined ? undefined : { reason: 'InvalidSchedule', message: fault };
 }
+
+/** An image without a runtimeRef asks for any Runtime of containers; the others are asked for by name. */
+const runtimeMissing = ({ spec }: Agent, name: string): string =>
+  spec.runtimeRef === undefined && spec.template.image !== undefined
+    ? "There is no Runtime for containers, and spec.template.image needs one. Apply a Runtime whose driver is docker and whose endpoint is the engine's socket: agentctl explain runtime.spec."
+    : `There is no Runtime ${name}. Apply one, or change spec.runtimeRef; agentctl get runtimes lists them.`;
 
 /** Validation refuses these; a schedule of an older version may still be stored. */
 function scheduleFault(schedule: Scheduled): string | undefined {

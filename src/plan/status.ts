@@ -139,8 +139,10 @@ function readiness(context: Context, wanted: readonly Part[], ready: number): Fi
     return { type, status: 'True', reason: 'Ready', message: `${ready} of ${replicas} instances are Ready.` };
   const turn = first(wanted);
   const unknown = turn?.next.phase === 'Unknown';
-  const reason = suspend ? 'Suspended' : (turn?.next.reason ?? 'Created');
-  const detail = turn?.next.message === undefined ? '' : ` ${turn.name}: ${turn.next.message}`;
+  const { refusal } = context;
+  const reason = suspend ? 'Suspended' : (turn?.next.reason ?? refusal?.reason ?? 'Created');
+  const refused = refusal === undefined ? '' : ` ${refusal.message}`;
+  const detail = turn?.next.message === undefined ? refused : ` ${turn.name}: ${turn.next.message}`;
   return {
     type,
     status: unknown ? 'Unknown' : 'False',

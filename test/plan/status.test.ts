@@ -82,10 +82,20 @@ describe('the status of an agent', () => {
   });
 
   test('without a Runtime has no instances, and says why', () => {
-    const story = new Story(worldOf({ instances: [], runtime: { missing: 'moon' } })).rest();
+    const spec = { runtimeRef: { name: 'moon' } };
+    const story = new Story(worldOf({ spec, instances: [], runtime: { missing: 'moon' } })).rest();
     expect(story.world.instances).toEqual([]);
     expect(agent(story)).toMatchObject({ phase: 'Pending', reason: 'RuntimeMissing' });
     expect(agent(story).message).toContain('agentctl get runtimes');
+    const ready = agent(story).conditions?.find(({ type }) => type === 'Ready');
+    expect(ready).toMatchObject({ status: 'False', reason: 'RuntimeMissing' });
+    expect(ready?.message).toContain('There is no Runtime moon.');
+  });
+
+  test('with an image and no Runtime for containers, says how to get one', () => {
+    const story = new Story(worldOf({ instances: [], runtime: { missing: 'any' } })).rest();
+    expect(agent(story).message).toContain('There is no Runtime for containers');
+    expect(agent(story).message).toContain('agentctl explain runtime.spec');
   });
 
   test('is the very same object where nothing changed, so that nothing is written', () => {
