@@ -22,6 +22,20 @@ esac
 say "The controller, in the background, with its state in $AGENTCTL_STATE_DIR"
 $agentctl controller status >/dev/null 2>&1 || show controller start
 
+if [ "$RUNTIME" = docker ] && ! $agentctl get runtime docker >/dev/null 2>&1; then
+  # A controller makes this Runtime itself at its first start; this one was there before the engine.
+  say "Where they should run: the engine at ${DOCKER_HOST:=unix:///var/run/docker.sock}"
+  show apply -f - <<YAML
+apiVersion: agentctl.dev/v1
+kind: Runtime
+metadata:
+  name: docker
+spec:
+  driver: docker
+  endpoint: $DOCKER_HOST
+YAML
+fi
+
 say "What should run: $manifests"
 show apply -f "$manifests"
 show wait --for=condition=Ready agent --all --timeout=90s
