@@ -17,7 +17,10 @@ export interface Streams {
 
   status(): Promise<ControllerStatus>;
 
-  /** Stops every instance and keeps it stopped while this controller lives; answers when all have ended. For `controller stop --agents`. */
+  /**
+   * Stops every instance and keeps it stopped while this controller lives; answers when all have ended. Timeout, naming
+   * them, where some do not. For `controller stop --agents`.
+   */
   stopAgents(): Promise<void>;
 
   /** Named volumes of an Agent, which its deletion keeps. The Agent itself may be gone. */

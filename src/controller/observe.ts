@@ -1,5 +1,5 @@
 import { parseDuration } from '../api/duration.ts';
-import { type Agent, keyText, type PolicySpec } from '../api/objects.ts';
+import { type Agent, keyText, type PolicySpec, type Runtime } from '../api/objects.ts';
 import { unsupported } from '../drivers/index.ts';
 import type { Activity, InstanceView, Missing, RuntimeView, World } from '../plan/world.ts';
 import type { Admission } from './admission.ts';
@@ -11,6 +11,7 @@ import type { Runtimes } from './runtimes.ts';
 
 export interface Overlay {
   policy?: (name: string) => PolicySpec | undefined;
+  runtime?: (name: string) => Runtime | undefined;
   input?: FindInput;
 }
 
@@ -45,7 +46,7 @@ export class Observer {
     const { admission, cache, images, inputs, version } = this.#parts;
     const agent = this.draining ? { ...stored, spec: { ...stored.spec, suspend: true } } : stored;
     const policy = this.policyOf(agent, overlay);
-    const runtime = this.#runtime(agent);
+    const runtime = this.#runtime(agent, overlay);
     const found = 'missing' in runtime ? undefined : runtime.object;
     const { image } = agent.spec.template;
     const session = found === undefined ? undefined : this.#parts.runtimes.session(found.metadata.name);
@@ -79,10 +80,10 @@ export class Observer {
     return overlay.policy?.(name) ?? stored?.spec ?? { missing: name };
   }
 
-  #runtime({ spec }: Agent): RuntimeView | Missing {
+  #runtime({ spec }: Agent, overlay: Overlay): RuntimeView | Missing {
     const { cache, runtimes } = this.#parts;
     const name = spec.runtimeRef?.name ?? cache.defaultRuntime(spec.template.image !== undefined);
-    const object = name === undefined ? undefined : cache.runtimes.get(name);
+    const object = name === undefined ? undefined : (overlay.runtime?.(name) ?? cache.runtimes.get(name));
     if (object === undefined) return { missing: name ?? 'a Runtime for containers' };
     return { object, health: runtimes.health(object.metadata.name) };
   }

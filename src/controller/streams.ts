@@ -1,4 +1,5 @@
-import { ApiError } from '../api/errors.ts';
+import { parseDuration } from '../api/duration.ts';
+import { ApiError, isApiError } from '../api/errors.ts';
 import { type Agent, type AnyObject, keyText, type New, type ObjectKey } from '../api/objects.ts';
 import type { Resources } from '../client/resources.ts';
 import type {
@@ -57,17 +58,12 @@ export class ControllerStreams implements Streams {
 
   /** Each object is applied as a dry run; the plan is made as if all of them stood. */
   async plan(objects: readonly New<AnyObject>[]): Promise<AgentPlan[]> {
-    const { controller, resources, clock } = this.#parts;
+    const { controller, clock } = this.#parts;
+    const coming = new Set(
+      objects.filter(({ kind }) => kind === 'Namespace').map(({ metadata }) => metadata.name),
+    );
     const desired: AnyObject[] = [];
-    for (const object of objects) {
-      const { name = '', namespace } = object.metadata;
-      const options = { dryRun: true, force: true, fieldManager: 'agentctl' };
-      // The manifest's kind is checked by the server that answers.
-      const kind = object.kind as AnyObject['kind'];
-      desired.push(
-        await resources.patch(kind, { namespace, name }, { type: 'apply', body: object }, options),
-      );
-    }
+    for (const object of objects) desired.push(await this.#asTaken(object, coming));
     const find = (kind: AnyObject['kind'], key: string): AnyObject | undefined =>
       desired.find((object) => object.kind === kind && keyText(object.metadata) === key);
     const agents = new Map(
@@ -93,6 +89,10 @@ export class ControllerStreams implements Streams {
         const object = find('Policy', keyText({ namespace, name }));
         return object?.kind === 'Policy' ? object.spec : undefined;
       };
+      const runtime = (name: string) => {
+        const object = find('Runtime', name);
+        return object?.kind === 'Runtime' ? object : undefined;
+      };
       const stored = controller.cache.agents.get(key);
       // Status and uid are those of the object that stands, where one does.
       const wanted =
@@ -105,9 +105,29 @@ export class ControllerStreams implements Streams {
             };
       return {
         agent: agent.metadata,
-        ...preview(controller.observer.observe(wanted, clock.now(), { policy, input })),
+        ...preview(controller.observer.observe(wanted, clock.now(), { policy, runtime, input })),
       };
     });
+  }
+
+  /** The object as the server would store it. */
+  async #asTaken(object: New<AnyObject>, coming: ReadonlySet<string | undefined>): Promise<AnyObject> {
+    const { resources, store } = this.#parts;
+    const { name = '', namespace } = object.metadata;
+    const options = { dryRun: true, force: true, fieldManager: 'agentctl' };
+    // The manifest's kind is checked by the server that answers.
+    const kind = object.kind as AnyObject['kind'];
+    try {
+      return await resources.patch(kind, { namespace, name }, { type: 'apply', body: object }, options);
+    } catch (error) {
+      if (!isApiError(error, 'NotFound') || !coming.has(namespace)) throw error;
+    }
+    // Nothing can be tried in a namespace that is yet to come: it is tried elsewhere, under a name that nobody has.
+    const elsewhere = { namespace: 'default', name: `plan-${store.id}` };
+    const body = { ...object, metadata: { ...object.metadata, ...elsewhere } };
+    const taken = await resources.patch(kind, elsewhere, { type: 'apply', body }, options);
+    Object.assign(taken.metadata, { namespace, name });
+    return taken;
   }
 
   async status(): Promise<ControllerStatus> {
@@ -145,11 +165,21 @@ export class ControllerStreams implements Streams {
     };
   }
 
+  /** Ends when all have ended, or with ApiError Timeout that names those that have not within their grace period and a bit. */
   async stopAgents(): Promise<void> {
     const { controller, clock } = this.#parts;
+    const { cache } = controller;
     controller.drain();
-    const ended = new Set(['Stopped', 'Completed', 'Failed', 'Unknown', undefined]);
-    while (controller.cache.instances.list().some(({ status }) => !ended.has(status?.phase))) {
+    const deadline = clock.now() + longestGrace(controller) + patience;
+    const left = () => cache.instances.list().filter(({ status }) => !ended.has(status?.phase));
+    while (left().length > 0) {
+      if (clock.now() >= deadline) {
+        const names = left().map(({ metadata, status }) => `${keyText(metadata)} (${status?.message})`);
+        throw new ApiError(
+          'Timeout',
+          `These instances have not ended: ${names.join(', ')}. The others have; agentctl controller stop without --agents leaves these as they are.`,
+        );
+      }
       await sleep(clock, 50);
     }
   }
@@ -186,6 +216,19 @@ export class ControllerStreams implements Streams {
       this.#parts.controller.cache.agents.get(keyText(key)) ?? (await this.#parts.resources.get('Agent', key))
     );
   }
+}
+
+const ended = new Set(['Stopped', 'Completed', 'Failed', undefined]);
+
+/** How long a stop may take beyond its grace period: for SIGKILL, and for the engine. */
+const patience = 20_000;
+
+function longestGrace({ cache, observer }: Controller): number {
+  const lengths = cache.agents.list().map((agent) => {
+    const policy = observer.policyOf(agent);
+    return parseDuration(('missing' in policy ? observer.defaultPolicy : policy).stop.gracePeriod);
+  });
+  return Math.max(0, ...lengths);
 }
 
 const isReady = ({ status }: Agent): boolean =>

@@ -107,7 +107,9 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
     if (options.signal.aborted) resolve();
     else options.signal.addEventListener('abort', () => resolve(), { once: true });
   });
-  log.info('agentctl ends; agents run on');
+  log.info(
+    options.drain === true ? 'agentctl ends, and its agents before it' : 'agentctl ends; agents run on',
+  );
   if (options.drain === true) await streams.stopAgents();
 }
 
