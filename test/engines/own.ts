@@ -21,14 +21,17 @@ export interface OwnEngine extends TestEngine {
 /** Only root can run dockerd. */
 export const canRunDocker = (): boolean => process.getuid?.() === 0 && process.platform === 'linux';
 
-export async function startOwnDocker(options: { diskMegabytes?: number } = {}): Promise<OwnEngine> {
+export async function startOwnDocker(
+  options: { diskMegabytes?: number; flags?: string } = {},
+): Promise<OwnEngine> {
   const folder = mkdtempSync('/tmp/agentctl-dockerd-');
   const data = join(folder, 'data');
   if (options.diskMegabytes !== undefined) {
     mkdirSync(data);
     await run('mount', ['-t', 'tmpfs', '-o', `size=${options.diskMegabytes}m`, 'tmpfs', data]);
   }
-  const start = async (): Promise<void> => void (await run('sh', [script, 'up', 'docker', folder]));
+  const env = { ...process.env, ...(options.flags && { AGENTCTL_DOCKERD_FLAGS: options.flags }) };
+  const start = async (): Promise<void> => void (await run('sh', [script, 'up', 'docker', folder], { env }));
   await start();
   return {
     ...engineAt(join(folder, 'docker.sock')),
