@@ -73,10 +73,12 @@ export class Agents {
     if (looks !== undefined)
       return void looks.then((seen) => enqueue(key, seen ? {} : { at: clock.now() + 1_000 }));
 
-    const lost = await this.#claim(agent, world, plan);
+    const lost = await this.#claim(world, plan);
     admission.settled(key, plan.wants);
     this.#record(agent, world, plan, lost);
     const failed = await this.#carryOut(agent, world, plan, lost);
+    // What is carried out changes the status again: it is written when there is nothing more to do, or no way on.
+    if (plan.actions.length === 0 || failed) await this.#writeStatus(agent, plan);
     if (lost.size > 0 || failed) enqueue(key, { at: clock.now() + (failed ? 1_000 : 10) });
     if (plan.wakeAt !== undefined) enqueue(key, { at: plan.wakeAt });
   }
@@ -90,8 +92,8 @@ export class Agents {
     }
   }
 
-  /** Writes the next status by compare and swap. Answers the Instances whose write lost: nothing is done for them now. */
-  async #claim(agent: Agent, world: World, plan: Plan): Promise<ReadonlySet<string>> {
+  /** Writes what becomes of Instances by compare and swap. Answers those whose write lost: nothing is done for them now. */
+  async #claim(world: World, plan: Plan): Promise<ReadonlySet<string>> {
     const { cache, resources } = this.#parts;
     const lost = new Set<string>();
     const options = { subresource: 'status', fieldManager } as const;
@@ -106,17 +108,19 @@ export class Agents {
       }
     });
     await Promise.all(writes);
-    if (!isDeepStrictEqual(plan.status, agent.status)) {
-      try {
-        cache.agents.observeWrite(
-          await resources.update('Agent', { ...agent, status: plan.status }, options),
-        );
-      } catch (error) {
-        if (!isApiError(error, 'Conflict') && !isApiError(error, 'NotFound')) throw error;
-        this.#parts.enqueue(keyText(agent.metadata), { at: this.#parts.clock.now() + 10 });
-      }
-    }
     return lost;
+  }
+
+  async #writeStatus(agent: Agent, plan: Plan): Promise<void> {
+    const { cache, clock, enqueue, resources } = this.#parts;
+    if (isDeepStrictEqual(plan.status, agent.status)) return;
+    const options = { subresource: 'status', fieldManager } as const;
+    try {
+      cache.agents.observeWrite(await resources.update('Agent', { ...agent, status: plan.status }, options));
+    } catch (error) {
+      if (!isApiError(error, 'Conflict') && !isApiError(error, 'NotFound')) throw error;
+      enqueue(keyText(agent.metadata), { at: clock.now() + 10 });
+    }
   }
 
   #record(agent: Agent, world: World, plan: Plan, lost: ReadonlySet<string>): void {
