@@ -1,6 +1,9 @@
 import type { Change } from './store.ts';
 
-/** Hands out committed changes, in order, to all who watch. A watcher that falls behind keeps its own queue. */
+/** Of a watcher that falls further behind nothing is queued: it reads on from what the store keeps. */
+const queuedAtMost = 1_000;
+
+/** Hands out committed changes, in order, to all who watch. */
 export class Feed {
   readonly #watchers = new Set<(changes: readonly Change[]) => void>();
   #closed = false;
@@ -14,26 +17,41 @@ export class Feed {
     this.publish([]);
   }
 
-  /** First `kept`, which is read when the watch begins, then what is published from then on. */
-  async *watch(prefix: string, kept: () => Change[], signal: AbortSignal): AsyncIterable<Change> {
-    const queue: Change[] = [];
+  /** `kept` reads what is kept after a revision: first all after `since`, and again where the watcher fell behind. */
+  async *watch(
+    prefix: string,
+    since: number,
+    kept: (after: number) => Change[],
+    signal: AbortSignal,
+  ): AsyncIterable<Change> {
+    let queue: Change[] = [];
+    let readFrom: number | undefined = since;
     let wake = (): void => {};
     const tell = (changes: readonly Change[]): void => {
-      for (const change of changes) if (change.key.startsWith(prefix)) queue.push(change);
+      if (readFrom === undefined) {
+        for (const change of changes) if (change.key.startsWith(prefix)) queue.push(change);
+        const first = queue[0];
+        if (first !== undefined && queue.length > queuedAtMost) {
+          readFrom = first.revision - 1;
+          queue = [];
+        }
+      }
       wake();
     };
     const onAbort = (): void => wake();
     this.#watchers.add(tell);
     signal.addEventListener('abort', onAbort);
     try {
-      yield* kept();
       while (!signal.aborted) {
-        const batch = queue.splice(0);
+        const after: number | undefined = readFrom;
+        readFrom = undefined;
+        const batch: Change[] = after === undefined ? queue : kept(after);
+        queue = [];
         for (const change of batch) {
           if (signal.aborted) return;
           yield change;
         }
-        if (queue.length > 0) continue;
+        if (queue.length > 0 || readFrom !== undefined) continue;
         if (this.#closed) return;
         await new Promise<void>((resolve) => {
           wake = resolve;

@@ -131,10 +131,11 @@ class SqliteStore implements Store {
   }
 
   async *watch(prefix: string, since: number, signal: AbortSignal): AsyncIterable<Change> {
-    this.#refuseCompacted(since);
-    const kept = (): Change[] =>
-      this.#statements.changes.all(since, this.#revision, prefix, endOf(prefix)).map(toChange);
-    yield* this.#feed.watch(prefix, kept, signal);
+    const kept = (after: number): Change[] => {
+      this.#refuseCompacted(after);
+      return this.#statements.changes.all(after, this.#revision, prefix, endOf(prefix)).map(toChange);
+    };
+    yield* this.#feed.watch(prefix, since, kept, signal);
   }
 
   async compact(revision: number): Promise<void> {
