@@ -9,7 +9,7 @@ import { insertNew, replace } from './commit.ts';
 import { type Context, withManagers, withoutManagers, writerOf } from './context.ts';
 import { decodeBody } from './decode.ts';
 import { badRequest, conflict, notFound, versionOnNew } from './errors.ts';
-import { type Manager, storedManagers } from './managers.ts';
+import { encodeManagers, type Manager, storedManagers } from './managers.ts';
 import type { AnyResource } from './object.ts';
 import type { RegistryWriteOptions } from './options.ts';
 import { afterApply, owned, type Write } from './ownership.ts';
@@ -82,7 +82,8 @@ async function applyTo(
 
 /** A part that is owned as a whole may come without its defaults; filled in, it can be what was there: then only times differ. */
 const sameManagers = (one: readonly Manager[], other: readonly Manager[]): boolean => {
-  const timeless = (managers: readonly Manager[]) => managers.map(({ time: _, ...manager }) => manager);
+  const timeless = (managers: readonly Manager[]) =>
+    encodeManagers(managers.map(({ time: _, ...manager }) => manager)); // in one order too
   return deepEqual(timeless(one), timeless(other));
 };
 

@@ -308,3 +308,18 @@ test('an apply that leaves out defaults inside a part that is owned whole is a n
   clock.advance(60_000);
   expect(await apply(client, body)).toEqual(made);
 });
+
+test('so it is where others own fields of the object', async () => {
+  const { client, clock } = await harness();
+  const env = [{ name: 'KEY', valueFrom: { secretKeyRef: { name: 'model', key: 'token' } } }];
+  const body = config({ template: { command: ['x'], env } });
+  const { metadata } = await apply(client, body);
+  const labelled = await client.patch(
+    'Agent',
+    { name: metadata.name, namespace: 'default' },
+    { type: 'merge', body: { metadata: { labels: { team: 'web' } } } },
+    { fieldManager: 'zeal' },
+  );
+  clock.advance(60_000);
+  expect(await apply(client, body)).toEqual(labelled);
+});
