@@ -4,6 +4,7 @@ import { type Agent, type Instance, keyText, type Revision } from '../api/object
 import type { Resources } from '../client/resources.ts';
 import type { Action, Outcome, Plan } from '../plan/action.ts';
 import { formatPlan } from '../plan/format.ts';
+import { instant } from '../plan/instant.ts';
 import { applyOutcome } from '../plan/outcome.ts';
 import { reconcile } from '../plan/reconcile.ts';
 import type { World } from '../plan/world.ts';
@@ -267,7 +268,9 @@ export class Agents {
       if (up?.startId === undefined) prober.forget(uid);
       else {
         const { ref, startId, startedAt = world.now } = up;
-        prober.watch({ uid, ref, startId, startedAt, driver: session.driver, readiness, liveness });
+        const readySince = instant(object.status?.readySince);
+        const run = { uid, ref, startId, startedAt, readySince };
+        prober.watch({ ...run, driver: session.driver, readiness, liveness });
       }
     }
   }

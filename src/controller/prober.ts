@@ -12,6 +12,8 @@ export interface ProbeTarget {
   ref: string;
   startId: string;
   startedAt: number;
+  /** Since when it is known to be Ready: only a row of failures changes that. */
+  readySince: number | undefined;
   driver: Driver;
   readiness: Probe | undefined;
   liveness: Probe | undefined;
@@ -43,7 +45,7 @@ export class Prober {
 
   /** Probes this run from now on, and no longer an earlier one of the same Instance. */
   watch(target: ProbeTarget): void {
-    const { uid, ref, startId, readiness, liveness } = target;
+    const { uid, ref, startId, readySince, readiness, liveness } = target;
     if (readiness === undefined && liveness === undefined) {
       this.forget(uid);
       return;
@@ -52,7 +54,9 @@ export class Prober {
     const known = this.#watched.get(uid);
     if (known?.signature === signature) return;
     known?.abort.abort();
-    const watched: Watched = { signature, abort: new AbortController(), view: {} };
+    const view: ProbeView =
+      readySince === undefined ? {} : { ready: { ok: true, since: readySince, message: '' } };
+    const watched: Watched = { signature, abort: new AbortController(), view };
     this.#watched.set(uid, watched);
     if (readiness !== undefined) void this.#loop(watched, target, readiness, 'ready');
     if (liveness !== undefined) void this.#loop(watched, target, liveness, 'live');

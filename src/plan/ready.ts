@@ -47,6 +47,8 @@ function goodSince(turn: Turn): Instant | undefined {
   const start = startedAt(turn);
   if (turn.context.world.agent.spec.readiness === undefined) return start;
   const { ready } = turn.view.probe;
+  // Nothing is known yet, as after a restart of the controller: what was Ready stays so until a check fails.
+  if (ready === undefined && turn.next.readySince !== undefined) return start;
   return ready?.ok === true ? past(turn, Math.max(ready.since, start)) : undefined;
 }
 

@@ -49,6 +49,25 @@ test('a controller that comes back adopts what runs, and goes on in the middle o
   expect(house.instance('well-0')).toEqual(before);
 });
 
+test('a controller that comes back leaves an instance Ready until a check says otherwise', async () => {
+  await using house = await House.open();
+  const checked = { exec: { command: ['sh', '-c', 'exit 0'] }, period: '10s', failureThreshold: 2 };
+  await house.agent('web', {}, { readiness: checked as never }); // the registry adds the defaults
+  await house.ready('web-0');
+  await house.until(() => house.happened.includes('Ready'));
+  const before = house.instance('web-0');
+  const phases = new Set<string | undefined>();
+  await house.restart();
+  const later = house.clock.now() + 15_000;
+  await house.within(20_000, () => {
+    phases.add(house.phase('web-0'));
+    return house.clock.now() > later;
+  });
+  expect(phases).toEqual(new Set(['Ready']));
+  expect(house.instance('web-0')).toEqual(before);
+  expect(house.happened).toEqual(['Started', 'Ready']);
+});
+
 test('an exit that nobody saw is counted once, from the time that the engine tells', async () => {
   await using house = await House.open();
   await house.agent('web', {}, { policy: { backoff: { schedule: ['10s'], jitter: 0 } } });

@@ -23,9 +23,10 @@ beforeEach(() => {
 });
 afterEach(() => prober.stop());
 
-function watch(probes: { readiness?: Probe; liveness?: Probe }, startId = 's1'): void {
+function watch(probes: { readiness?: Probe; liveness?: Probe }, startId = 's1', readySince?: number): void {
   const { readiness, liveness } = probes;
-  prober.watch({ uid: 'u', ref: 'c1', startId, startedAt: clock.now(), driver, readiness, liveness });
+  const run = { uid: 'u', ref: 'c1', startId, startedAt: clock.now(), readySince };
+  prober.watch({ ...run, driver, readiness, liveness });
 }
 
 async function until(condition: () => boolean): Promise<void> {
@@ -54,6 +55,22 @@ function answers(...codes: number[]): { count: number } {
 const exec: Probe = { ...base, exec: { command: ['check'] } };
 
 describe('readiness', () => {
+  test('of what is known to be Ready holds until it has failed often enough', async () => {
+    const asked = answers(1);
+    watch({ readiness: exec }, 's1', clock.now() - 60_000);
+    for (const failures of [1, 2]) {
+      await until(() => asked.count === failures);
+      await waits();
+      expect(prober.view('u').ready).toEqual({
+        ok: true,
+        since: clock.now() - failures * 10_000 - 50_000,
+        message: '',
+      });
+      clock.advance(10_000);
+    }
+    await until(() => prober.view('u').ready?.ok === false);
+  });
+
   test('is asked for each second until it holds, whatever its period', async () => {
     const asked = answers(1, 1, 0);
     watch({ readiness: exec });

@@ -49,6 +49,14 @@ describe('with a readiness check an instance', () => {
     expect(story.status()).toMatchObject({ phase: 'Ready', readySince: iso(start + 12 * second) });
   });
 
+  test('that was Ready stays so while nothing has been checked yet, as after a restart of the controller', () => {
+    const story = started({ readiness: probe }).happen(check(true)).pass(minute).forget();
+    const before = story.status();
+    story.set(({ instances }) => ({ instances: instances.map((view) => ({ ...view, probe: {} })) })).rest();
+    expect(story.status()).toEqual(before);
+    expect(story.told).toEqual([]);
+  });
+
   test('is Unready when the check turns bad, is not restarted, and comes back', () => {
     const story = started({ readiness: probe }).happen(check(true)).pass(minute).forget();
     story.happen(check(false)).pass(60 * minute);
