@@ -23,7 +23,7 @@ export class Recorder {
   readonly #log: Log;
   readonly #known = new Map<string, { event: Event | undefined; pending: number; writing: boolean }>();
   readonly #listeners: ((about: AnyObject, happening: Happening) => void)[] = [];
-  #idle: Promise<unknown> = Promise.resolve();
+  readonly #writes = new Set<Promise<void>>();
 
   constructor(resources: Resources, clock: Clock, ids: Ids, log: Log) {
     this.#resources = resources;
@@ -44,12 +44,16 @@ export class Recorder {
     this.#known.delete(key);
     this.#known.set(key, entry);
     if (this.#known.size > remembered) this.#forgetOldest();
-    if (!entry.writing) this.#idle = Promise.all([this.#idle, this.#write(entry, about, happening)]);
+    if (entry.writing) return;
+    const write: Promise<void> = this.#write(entry, about, happening).finally(() =>
+      this.#writes.delete(write),
+    );
+    this.#writes.add(write);
   }
 
   /** Resolves when all that was recorded so far is written. */
   async flush(): Promise<void> {
-    await this.#idle;
+    await Promise.all(this.#writes);
   }
 
   async #write(

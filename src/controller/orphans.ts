@@ -50,16 +50,25 @@ export class Orphans {
       if (now - since >= apart && !(await this.#hasOwner(observed))) due.push(observed);
     }
     if (due.length > Math.max(fewAtOnce, all.length / 5) && !approved) return { collected: [], held: due };
-    for (const observed of due) {
-      this.#log.info(
-        { runtime: name, ref: observed.ref, instance: observed.instance },
-        'collecting an orphan',
-      );
-      await session.driver.kill(observed.ref);
-      await session.driver.remove(observed.ref, { volumes: false });
-      session.note(observed.ref, undefined);
+    const collected: Observed[] = [];
+    for (const observed of due) if (await this.#remove(session, observed)) collected.push(observed);
+    return { collected, held: [] };
+  }
+
+  /** One that cannot be removed holds up no other, and is tried again after the next list. */
+  async #remove(session: Session, observed: Observed): Promise<boolean> {
+    const { ref, instance } = observed;
+    const about = { runtime: session.runtime.metadata.name, ref, instance };
+    try {
+      this.#log.info(about, 'collecting an orphan');
+      await session.driver.kill(ref);
+      await session.driver.remove(ref, { volumes: false });
+      session.note(ref, undefined);
+      return true;
+    } catch (error) {
+      this.#log.warn({ err: error, ...about }, 'an orphan could not be collected');
+      return false;
     }
-    return { collected: due, held: [] };
   }
 
   async #hasOwner(observed: Observed): Promise<boolean> {
