@@ -46,7 +46,7 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   process.umask(0o077);
   for (const folder of [at.state, at.logs]) mkdirSync(folder, { recursive: true });
   chmodSync(at.state, 0o700);
-  const log: Log = pino({ level: options.logLevel ?? 'info' });
+  const log: Log = pino({ level: options.logLevel ?? 'info' }, logDestination());
   const [clock, ids] = [systemClock, randomIds];
 
   await using stack = new AsyncDisposableStack();
@@ -111,6 +111,13 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
     options.drain === true ? 'agentctl ends, and its agents before it' : 'agentctl ends; agents run on',
   );
   if (options.drain === true) await streams.stopAgents();
+}
+
+/** A full disk is no reason to end: what cannot be written waits, up to so many bytes, and is written when there is room. */
+function logDestination(): pino.DestinationStream {
+  const destination = pino.destination({ fd: process.stdout.fd, sync: true, maxLength: 1_000_000 });
+  destination.on('error', () => {});
+  return destination;
 }
 
 /** The policy of an Agent that names none: every default of the schema. */

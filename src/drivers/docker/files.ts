@@ -38,28 +38,40 @@ export function createHostFiles(options: {
     await chmod(path, file.mode);
   };
 
+  const writeAll = async (
+    spec: RunSpec,
+    folder: string,
+    folders: readonly { mountPath: string; files: readonly FileSpec[] }[],
+  ): Promise<Bind[]> => {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    const owner = ownerOf(spec.user);
+    const binds: Bind[] = [];
+    for (const [index, file] of spec.files.entries()) {
+      const source = join(folder, `file-${index}`);
+      await write(source, file, owner);
+      binds.push({ source, target: file.path });
+    }
+    for (const [index, mount] of folders.entries()) {
+      const source = join(folder, `folder-${index}`);
+      await rm(source, { recursive: true, force: true });
+      await mkdir(source, { mode: 0o755 });
+      for (const file of mount.files) await write(join(source, file.path), file, owner);
+      binds.push({ source, target: mount.mountPath });
+    }
+    return binds;
+  };
+
   return {
     async put(spec) {
       const folders = spec.mounts.filter((mount) => mount.type === 'Files');
       if (spec.files.length === 0 && folders.length === 0) return [];
       const folder = join(root, spec.identity.uid);
       touched.set(spec.identity.uid, Number.POSITIVE_INFINITY);
-      await mkdir(folder, { recursive: true, mode: 0o700 });
-      const owner = ownerOf(spec.user);
-      const binds: Bind[] = [];
-      for (const [index, file] of spec.files.entries()) {
-        const source = join(folder, `file-${index}`);
-        await write(source, file, owner);
-        binds.push({ source, target: file.path });
+      try {
+        return await writeAll(spec, folder, folders);
+      } catch (error) {
+        throw fullDisk(error, options.secretsDir);
       }
-      for (const [index, mount] of folders.entries()) {
-        const source = join(folder, `folder-${index}`);
-        await rm(source, { recursive: true, force: true });
-        await mkdir(source, { mode: 0o755 });
-        for (const file of mount.files) await write(join(source, file.path), file, owner);
-        binds.push({ source, target: mount.mountPath });
-      }
-      return binds;
     },
     settled: (uid) => void (touched.has(uid) && touched.set(uid, ++counter)),
     async remove(uid) {
@@ -75,6 +87,17 @@ export function createHostFiles(options: {
       }
     },
   };
+}
+
+function fullDisk(error: unknown, folder: string): unknown {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code !== 'ENOSPC' && code !== 'EDQUOT') return error;
+  return new DriverError(
+    'Retryable',
+    'DiskFull',
+    `${folder} is full, where files and Secrets of containers lie: free some room there (df -h ${folder})`,
+    { cause: error },
+  );
 }
 
 interface Owner {
