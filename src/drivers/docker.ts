@@ -104,7 +104,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
       await client.call('POST', `/containers/${ref}/kill`, { query: { signal } });
     } catch (error) {
       if (hasStatus(error, 404, 409)) return;
-      if (error instanceof EngineError && /is not running|can only kill running/i.test(error.message)) return;
+      if (error instanceof EngineError && /is not running|can only kill running|container state improper/i.test(error.message)) return;
       throw stepError(error, ref, `signal ${signal}`);
     }
   };

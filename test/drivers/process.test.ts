@@ -57,13 +57,16 @@ describe('what a process finds', () => {
     const { main } = await pidsOf(ref);
     const fields = (await readFile(`/proc/${main}/stat`, 'utf8')).split(' ');
     expect(fields.slice(4, 6)).toEqual([`${main}`, `${main}`]);
-    expect(await textOf(driver, ref)).toEqual([
+    const lines = await textOf(driver, ref);
+    // Signals from 32 on are the C library's own: what a parent made of them cannot be undone by a shell.
+    const ignored = Number.parseInt(lines.find((line) => line.startsWith('SigIgn:'))?.slice(-8) ?? '', 16);
+    expect(ignored & 0x7fffffff).toBe(0);
+    expect(lines.filter((line) => !line.startsWith('SigIgn:'))).toEqual([
       '0022',
       '0',
       '1',
       '2',
       'SigBlk:\t0000000000000000',
-      'SigIgn:\t0000000000000000',
       join(ref, 'work'),
     ]);
   });
