@@ -5,8 +5,13 @@ import type { Session } from './session.ts';
 interface Watched {
   id: string | undefined;
   interval: number;
+  /** When it was last asked for. */
+  asked: number;
   cancel: Cancel;
 }
+
+/** Agents are observed once a minute at least: what none has asked for over so long is used no more. */
+const unused = 150_000;
 
 /** For restartOn ImageUpdate: asks each Runtime for newer images, at the interval that the policies ask for. */
 export class Images {
@@ -26,9 +31,13 @@ export class Images {
     const images = this.#watched.get(session) ?? new Map<string, Watched>();
     this.#watched.set(session, images);
     const known = images.get(image);
-    if (known !== undefined && known.interval <= interval) return known.id;
+    const asked = this.#clock.now();
+    if (known !== undefined && known.interval <= interval) {
+      known.asked = asked;
+      return known.id;
+    }
     known?.cancel();
-    const watched = { id: known?.id, interval, cancel: () => {} };
+    const watched: Watched = { id: known?.id, interval, asked, cancel: () => {} };
     images.set(image, watched);
     void this.#check(session, image, watched, known === undefined);
     return watched.id;
@@ -51,9 +60,9 @@ export class Images {
       this.#log.warn({ err: error, image }, 'a newer image could not be looked for');
     }
     if (this.#watched.get(session)?.get(image) !== watched) return;
-    watched.cancel = this.#clock.after(
-      watched.interval,
-      () => void this.#check(session, image, watched, false),
-    );
+    watched.cancel = this.#clock.after(watched.interval, () => {
+      if (this.#clock.now() - watched.asked <= unused) void this.#check(session, image, watched, false);
+      else this.#watched.get(session)?.delete(image);
+    });
   }
 }
