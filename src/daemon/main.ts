@@ -21,6 +21,7 @@ import { openStore } from '../store/sqlite.ts';
 import { makeDriver } from './drivers.ts';
 import { findEngines } from './engines.ts';
 import { housekeeping } from './housekeeping.ts';
+import { staySmall } from './memory.ts';
 import { version } from './version.ts';
 
 export interface DaemonOptions {
@@ -40,6 +41,7 @@ export interface DaemonOptions {
 
 /** The composition root: builds every real part, hands them out, and takes them down in the opposite order. */
 export async function runDaemon(options: DaemonOptions): Promise<void> {
+  staySmall();
   const at = paths(options.environment, options.stateDir);
   const socket = options.socket ?? at.socket;
   // The store holds Secrets: nothing that is made here is for other users, nor a folder that was there before.

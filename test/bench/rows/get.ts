@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { Session } from '../../scenarios/support.ts';
 import { manifestOf, sleeper } from '../agents.ts';
+import { discard } from '../discard.ts';
 import { type Measurement, repeated, timed } from '../measure.ts';
 
 const emptyProgram = async (): Promise<void> => {
@@ -28,6 +29,6 @@ export async function get(): Promise<Measurement[]> {
       },
     ];
   } finally {
-    await session.end();
+    await discard(session);
   }
 }
