@@ -1,5 +1,7 @@
+import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
+import type { Plan } from '../../src/plan/action.ts';
 import { contextOf } from '../../src/plan/context.ts';
 import { desireOf } from '../../src/plan/decide.ts';
 import { reconcile } from '../../src/plan/reconcile.ts';
@@ -130,9 +132,10 @@ async function settle(fleet: Fleet): Promise<void> {
       return;
     }
     const plan = planOf(world);
+    if (plan.actions.length === 0 && plan.wants.length === 0 && !writes(world, plan))
+      return expectRest(world, plan);
     await fleet.step(world, plan);
     await expectNoDoubles(fleet);
-    if (plan.actions.length === 0 && plan.wants.length === 0) return expectRest(fleet);
   }
   throw new Error('it never comes to rest');
 }
@@ -142,21 +145,19 @@ async function expectNoDoubles(fleet: Fleet): Promise<void> {
   expect(new Set(up.map(({ instance }) => instance)).size).toBe(up.length);
 }
 
-async function expectRest(fleet: Fleet): Promise<void> {
-  const world = await fleet.observe();
-  if (world === undefined) return;
-  const plan = planOf(world);
-  expect({ actions: plan.actions, wants: plan.wants, events: plan.events }).toEqual({
-    actions: [],
-    wants: [],
-    events: [],
-  });
-  expect(plan.status).toEqual(world.agent.status);
+const writes = (world: World, plan: Plan): boolean =>
+  !isDeepStrictEqual(plan.status, world.agent.status) ||
+  world.instances.some(
+    ({ object }) => !isDeepStrictEqual(plan.instances.get(object.metadata.name), object.status),
+  );
+
+/** Nothing is left to do, nor to tell: all is where it should be, or waits for an instant or for its user. */
+function expectRest(world: World, plan: Plan): void {
+  expect(plan.events).toEqual([]);
   const context = contextOf(world);
   let running = 0;
   for (const view of world.instances) {
     const { status = {} } = view.object;
-    expect(plan.instances.get(view.object.metadata.name)).toEqual(status);
     const up = view.observed !== 'Unknown' && view.observed.some(({ state }) => /Running|Paused/.test(state));
     const { is } = desireOf(turnOf(context, view));
     // What is on its way down, or up, has a next instant.
@@ -210,7 +211,7 @@ const stories = (open: () => Ground, { runs, commands: most, limit }: Size): Pro
 const title = 'whatever happens, each action does what the model says, and the fleet comes to rest';
 
 describe('fake', () => {
-  test(title, () => stories(fakeGround, { runs: 100, commands: 20, limit: 20_000 }), 60_000);
+  test(title, () => stories(fakeGround, { runs: 150, commands: 20, limit: 20_000 }), 60_000);
 });
 
 describe.runIf(process.platform === 'linux')('process', () => {
