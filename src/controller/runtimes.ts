@@ -136,12 +136,19 @@ export class Runtimes {
           reason: 'OrphansCollected',
           message: `Removed what nobody owns any more: ${names}.`,
         });
+        if (approved) await this.#useUpApproval(runtime);
       }
       if (held.length !== (this.#held.get(name) ?? 0)) enqueueRuntime(name);
       this.#held.set(name, held.length);
     } catch (error) {
       log.warn({ err: error, runtime: name }, 'orphans could not be collected');
     }
+  }
+
+  /** An approval is for what was held when it was given. */
+  async #useUpApproval({ metadata }: Runtime): Promise<void> {
+    const body = { metadata: { annotations: { [collectAnnotation]: null } } };
+    await this.#parts.resources.patch('Runtime', metadata, { type: 'merge', body }, { fieldManager });
   }
 
   async #writeStatus(runtime: Runtime): Promise<void> {
