@@ -1,5 +1,4 @@
-import { randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import pino from 'pino';
 import { withDefaults } from '../api/defaults.ts';
@@ -21,6 +20,7 @@ import { openStore } from '../store/sqlite.ts';
 import { makeDriver } from './drivers.ts';
 import { findEngines } from './engines.ts';
 import { housekeeping } from './housekeeping.ts';
+import { readKey } from './key.ts';
 import { staySmall } from './memory.ts';
 import { version } from './version.ts';
 
@@ -126,12 +126,6 @@ function logDestination(): pino.DestinationStream {
 function defaultPolicy(): PolicySpec {
   const { spec = {} } = kindInfo('Policy').schema.properties ?? {};
   return withDefaults(spec, {}) as PolicySpec; // a test holds that every field without a default is optional
-}
-
-/** The key of the HMACs in Revisions. */
-function readKey(path: string): Uint8Array {
-  if (!existsSync(path)) writeFileSync(path, randomBytes(32), { mode: 0o600, flag: 'wx' });
-  return readFileSync(path);
 }
 
 /** Secrets reach a container as files of a host tmpfs, never of a disk. */
