@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { isSea } from 'node:sea';
 import { sleep } from '../platform/clock.ts';
 import type { Cli } from './cli.ts';
-import { pathsFor } from './connect.ts';
 import { lockHolder } from './controller/holder.ts';
 import { CliError } from './failure.ts';
 import type { GlobalOptions } from './options.ts';
+import { pathsFor } from './paths.ts';
 
 /** How long a controller may take until it is ready. */
 const startLimitMs = 20_000;

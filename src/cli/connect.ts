@@ -1,16 +1,7 @@
-import { resolve } from 'node:path';
 import { createHttpClient } from '../client/http.ts';
-import { type Paths, paths } from '../platform/paths.ts';
 import type { Cli, Client } from './cli.ts';
 import { duration, type GlobalOptions } from './options.ts';
-
-/** All absolute: a controller in the background has another working directory. */
-export function pathsFor(options: GlobalOptions, environment: Cli['environment']): Paths {
-  const state = options.stateDir ?? environment.AGENTCTL_STATE_DIR;
-  const socket = options.socket ?? environment.AGENTCTL_SOCKET;
-  const found = paths(environment, state === undefined ? undefined : resolve(state));
-  return socket === undefined ? found : { ...found, socket: resolve(socket) };
-}
+import { pathsFor } from './paths.ts';
 
 /** A client of the controller's socket. With `start` a controller is started where none runs, and it is said once. */
 export async function connect(

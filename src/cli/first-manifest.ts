@@ -26,7 +26,7 @@ spec:
   # The rules by which it runs. Every field has a default: agentctl explain policy.spec
   policy:
     restart:
-      on: Always # or OnFailure, Never
+      "on": Always # or OnFailure, Never. Quoted, as kubectl reads a bare on as true
       # maxRestarts: 5 # within the window; then it is Failed until agentctl resume
       # window: 10m
     backoff:

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { Cli } from './cli.ts';
 import { examples } from './examples.ts';
 import { CliError, UsageError } from './failure.ts';
-import { tellFailures } from './get/get.ts';
+import { tellFailures } from './get/ask.ts';
 import { fieldManager } from './patching.ts';
 import { type SelectOptions, select } from './select.ts';
 import { parseTargets } from './targets.ts';

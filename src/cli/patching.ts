@@ -1,6 +1,6 @@
 import type { Cli } from './cli.ts';
 import { CliError } from './failure.ts';
-import { tellFailures } from './get/get.ts';
+import { tellFailures } from './get/ask.ts';
 import { type Selected, type SelectOptions, select } from './select.ts';
 import type { Target } from './targets.ts';
 

@@ -1,3 +1,4 @@
+import { formatDuration } from '../api/duration.ts';
 import { endWait } from './backoff.ts';
 import { clearStrays, removalWaits, removeAll } from './dismantle.ts';
 import { sentence } from './instant.ts';
@@ -120,7 +121,7 @@ function sleep(turn: Turn) {
   if (keepalive === 0 || idle === undefined) return;
   const at = idle + keepalive;
   if (at > turn.now) return wake(turn, at);
-  beginStop(turn, 'Idle', `It has been idle for ${keepalive / 1000} s`, 'Stay');
+  beginStop(turn, 'Idle', `It has been idle for ${formatDuration(keepalive)}`, 'Stay');
 }
 
 function takeDown(turn: Turn, cause: string, message: string) {

@@ -21,8 +21,11 @@ function stepOf({ next }: Turn): Step | undefined {
   const { phase, stop } = next;
   if (phase === 'BackOff') return at('Restart', next.backoffUntil);
   if (phase === 'Stopping' && stop?.stage === 'Signal') return at('Kill', stop.deadline);
-  return next.nextRestartAt === undefined ? undefined : at('ScheduledRestart', next.nextRestartAt);
+  return ended.has(phase) ? undefined : at('ScheduledRestart', next.nextRestartAt);
 }
+
+/** What has ended for good is not restarted by the clock; the due time that is noted is of use after a resume. */
+const ended: ReadonlySet<string | undefined> = new Set(['Completed', 'Failed']);
 
 function at(action: string, text: string | undefined): Step | undefined {
   const found = instant(text);

@@ -1,10 +1,11 @@
+import { formatDuration } from '../api/duration.ts';
 import type { AgentStatus } from '../api/objects.ts';
 import type { Action } from './action.ts';
 import type { Finding } from './conditions.ts';
 import type { Context } from './context.ts';
 import type { RevisionData } from './drift.ts';
 import { instant } from './instant.ts';
-import type { Part } from './status.ts';
+import type { Part } from './part.ts';
 import { alive, type Turn } from './turn.ts';
 import { updateGate } from './update.ts';
 import type { Instant } from './world.ts';
@@ -67,7 +68,7 @@ const heldUp = ({ next }: Turn): boolean =>
     (next.reason === 'RuntimeOffline' || next.reason === 'RuntimeSyncing'));
 
 function exceededText({ settings, revision, world }: Context): string {
-  const text = `Revision ${revision.name} did not become Ready within ${settings.update.progressDeadline / 1000} s.`;
+  const text = `Revision ${revision.name} did not become Ready within ${formatDuration(settings.update.progressDeadline)}.`;
   return world.agent.status?.currentRevision === revision.name
     ? `${text} It was Ready before: look at agentctl logs, and at what it depends on.`
     : `${text} Go back with agentctl rollout undo, or change the spec.`;

@@ -6,11 +6,12 @@ import { decide, desireOf, type Turnover } from './decide.ts';
 import { takeEnd } from './exits.ts';
 import { identify } from './identify.ts';
 import { takeOutdated } from './outdated.ts';
+import type { Part } from './part.ts';
 import { followProgress } from './progress.ts';
 import { takeReadiness } from './ready.ts';
 import { takeResume } from './restart.ts';
 import { same } from './same.ts';
-import { agentStatus, instanceConditions, type Part } from './status.ts';
+import { agentStatus, instanceConditions } from './status.ts';
 import { type Turn, turnOf } from './turn.ts';
 import type { InstanceView, Instant, World } from './world.ts';
 

@@ -1,3 +1,4 @@
+import { formatDuration } from '../api/duration.ts';
 import type { InstanceStatus } from '../api/objects.ts';
 import { beginWait, delay, endWait } from './backoff.ts';
 import { instant, shortTime, timeText } from './instant.ts';
@@ -44,7 +45,7 @@ function fail(turn: Turn, at: Instant) {
   if (maxRestarts !== undefined && recent(turn, due).length >= maxRestarts) {
     endWait(turn);
     const message =
-      `It was restarted ${maxRestarts} times within ${window / 1000} s and ended again. ` +
+      `It was restarted ${maxRestarts} times within ${formatDuration(window)} and ended again. ` +
       `Look at agentctl logs --previous, then run agentctl resume, or change the spec.`;
     phase(turn, 'Failed', 'RestartLimit', message);
     tell(turn, 'Warning', 'Failed', message);

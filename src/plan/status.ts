@@ -2,9 +2,9 @@ import type { AgentStatus } from '../api/objects.ts';
 import type { Action } from './action.ts';
 import { type Finding, withConditions } from './conditions.ts';
 import type { Context } from './context.ts';
-import type { Desire } from './decide.ts';
 import { timeText } from './instant.ts';
 import { nextStep } from './next.ts';
+import type { Part } from './part.ts';
 import { progress } from './progress.ts';
 import { agentLabel } from './revision.ts';
 import { same } from './same.ts';
@@ -24,11 +24,6 @@ const attention = [
   'Completed',
   'Ready',
 ] as const;
-
-export interface Part {
-  turn: Turn;
-  desire: Desire;
-}
 
 /** The Agent's status: nothing in it that does not follow from its Instances. */
 export function agentStatus(

@@ -1,3 +1,4 @@
+import { formatDuration } from '../api/duration.ts';
 import type { InstanceStatus } from '../api/objects.ts';
 import type { Action } from './action.ts';
 import { instant, sentence, shortTime, timeText } from './instant.ts';
@@ -47,7 +48,7 @@ export function continueStop(turn: Turn, stop: Stop) {
   const current: Stop = { ...stop, requestedAt: timeText(requested), deadline: timeText(deadline) };
   if (now >= deadline) {
     if (current.stage === 'Signal')
-      tell(turn, 'Warning', 'Killing', `It did not end within ${length / 1000} s: SIGKILL follows.`);
+      tell(turn, 'Warning', 'Killing', `It did not end within ${formatDuration(length)}: SIGKILL follows.`);
     current.stage = 'Kill';
     current.deadline = timeText(now + killPeriod);
   }

@@ -2,24 +2,14 @@ import { applyOrder } from '../../api/kinds.ts';
 import type { Agent, AnyObject, New } from '../../api/objects.ts';
 import type { Cli } from '../cli.ts';
 import { CliError, exitCode, UsageError } from '../failure.ts';
-import { type FileOptions, type Manifest, readManifests } from '../manifests.ts';
+import { type Manifest, readManifests } from '../manifests.ts';
 import { formatObjects, withoutManagedFields } from '../print/objects.ts';
 import { condition } from '../wait/conditions.ts';
 import { reportWaits } from '../wait/report.ts';
 import { openApplySet } from './applyset.ts';
 import { compare } from './compare.ts';
+import type { ApplyOptions } from './options.ts';
 import { type Written, writeAll } from './write.ts';
-
-export interface ApplyOptions extends FileOptions {
-  dryRun: 'none' | 'client' | 'server';
-  forceConflicts?: boolean;
-  fieldManager: string;
-  applyset?: string;
-  prune?: boolean;
-  wait?: boolean;
-  timeout: number;
-  output?: 'name' | 'json' | 'yaml';
-}
 
 /** Checks all documents, lets the server try all of them, and only then writes, in an order in which references hold. */
 export async function apply(options: ApplyOptions, cli: Cli): Promise<void> {

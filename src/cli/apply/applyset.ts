@@ -5,13 +5,13 @@ import { applyOrder, findKind, type KindInfo } from '../../api/kinds.ts';
 import type { AnyObject, ObjectKey } from '../../api/objects.ts';
 import type { Cli, Client } from '../cli.ts';
 import { UsageError } from '../failure.ts';
-import { tellFailures } from '../get/get.ts';
+import { tellFailures } from '../get/ask.ts';
 import { itemsOf } from '../items.ts';
 import type { Manifest } from '../manifests.ts';
 import { namespaceOf } from '../options.ts';
 import { parallel } from '../parallel.ts';
 import { objectName } from '../targets.ts';
-import type { ApplyOptions } from './apply.ts';
+import type { ApplyOptions } from './options.ts';
 import { checkParent, type Members, memberLabel, membersOf, parentPatch } from './parent.ts';
 
 export interface ApplySet {

@@ -7,7 +7,7 @@ import { CliError } from '../failure.ts';
 import { itemsOf } from '../items.ts';
 import type { Manifest } from '../manifests.ts';
 import { parallel } from '../parallel.ts';
-import type { ApplyOptions } from './apply.ts';
+import type { ApplyOptions } from './options.ts';
 import { textAt, type Written } from './write.ts';
 
 /** How the server would take a document: the object before and after. `after` is absent where its namespace is yet to come. */

@@ -4,7 +4,7 @@ import type { Client } from '../cli.ts';
 import { tell } from '../failure.ts';
 import type { Manifest } from '../manifests.ts';
 import { parallel } from '../parallel.ts';
-import type { ApplyOptions } from './apply.ts';
+import type { ApplyOptions } from './options.ts';
 
 /** What became of a document: kubectl's words created, configured, unchanged. */
 export interface Written {

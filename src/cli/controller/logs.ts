@@ -3,9 +3,9 @@ import { open } from 'node:fs/promises';
 import { sleep } from '../../platform/clock.ts';
 import { controllerLog } from '../background.ts';
 import type { Cli } from '../cli.ts';
-import { pathsFor } from '../connect.ts';
 import { CliError } from '../failure.ts';
 import type { GlobalOptions } from '../options.ts';
+import { pathsFor } from '../paths.ts';
 
 /** Prints the log file of controllers that were started in the background, from whichever start on. */
 export async function controllerLogs(

@@ -2,9 +2,9 @@ import { UnreachableError } from '../../api/errors.ts';
 import { sleep } from '../../platform/clock.ts';
 import { answers, controllerLog, type ServeOptions, startController } from '../background.ts';
 import type { Cli } from '../cli.ts';
-import { pathsFor } from '../connect.ts';
 import { CliError, exitCode } from '../failure.ts';
 import type { GlobalOptions } from '../options.ts';
+import { pathsFor } from '../paths.ts';
 import { isAlive, lockHolder } from './holder.ts';
 
 export interface StopOptions extends GlobalOptions {

@@ -2,9 +2,9 @@ import { UnreachableError } from '../../api/errors.ts';
 import { formatTime, humanDuration } from '../../api/time.ts';
 import type { ControllerStatus } from '../../client/streams.ts';
 import type { Cli } from '../cli.ts';
-import { pathsFor } from '../connect.ts';
 import { exitCode } from '../failure.ts';
 import type { GlobalOptions } from '../options.ts';
+import { pathsFor } from '../paths.ts';
 import { yamlText } from '../print/objects.ts';
 import { table } from '../print/table.ts';
 

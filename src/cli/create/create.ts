@@ -4,7 +4,7 @@ import type { AnyObject, Kind, New } from '../../api/objects.ts';
 import { validateObject } from '../../api/validate.ts';
 import type { Cli } from '../cli.ts';
 import { CliError } from '../failure.ts';
-import { tellFailures } from '../get/get.ts';
+import { tellFailures } from '../get/ask.ts';
 import { type FileOptions, readManifests } from '../manifests.ts';
 import { namespaceOf } from '../options.ts';
 import { formatObjects, withoutManagedFields } from '../print/objects.ts';

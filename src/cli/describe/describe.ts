@@ -1,7 +1,7 @@
 import type { AnyObject } from '../../api/objects.ts';
 import type { Cli, Client } from '../cli.ts';
 import { byTime, eventRow, isAbout } from '../events/rows.ts';
-import { group, scopeOf, tellFailures } from '../get/get.ts';
+import { group, scopeOf, tellFailures } from '../get/ask.ts';
 import { nothingFound } from '../get/tables.ts';
 import { type SelectOptions, select } from '../select.ts';
 import { parseTargets } from '../targets.ts';

@@ -62,5 +62,6 @@ export function nextText(
     return due(stop.stage === 'Kill' ? 'kill' : 'kill if it has not ended', stop.deadline);
   if (phase === 'BackOff' && backoffUntil !== undefined) return due('start', backoffUntil);
   if (queue !== undefined) return `start as number ${queue.position} in the queue`;
-  return nextRestartAt === undefined ? '-' : due('restart', nextRestartAt);
+  const ended = phase === 'Completed' || phase === 'Failed'; // the clock restarts only what runs
+  return nextRestartAt === undefined || ended ? '-' : due('restart', nextRestartAt);
 }

@@ -4,7 +4,7 @@ import type { Table, TableColumn, TableRow } from '../../client/tables.ts';
 import type { Cli, Client } from '../cli.ts';
 import { table } from '../print/table.ts';
 import { kindName } from '../targets.ts';
-import { type Ask, type Scope, tellFailures } from './get.ts';
+import { type Ask, type Scope, tellFailures } from './ask.ts';
 import type { GetOptions } from './options.ts';
 
 export interface Look extends Pick<GetOptions, 'allNamespaces' | 'showLabels' | 'headers' | 'sortBy'> {

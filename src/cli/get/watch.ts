@@ -5,7 +5,7 @@ import { itemsOf } from '../items.ts';
 import type { Format } from '../print/format.ts';
 import { formatObjects, withoutManagedFields } from '../print/objects.ts';
 import { tableWithWidths } from '../print/table.ts';
-import type { Ask, Scope } from './get.ts';
+import type { Ask, Scope } from './ask.ts';
 import type { GetOptions } from './options.ts';
 import { cellsOf, headerOf } from './tables.ts';
 

@@ -17,7 +17,7 @@ export async function formatObjects(
     case 'name':
       return objects.map((object) => `${objectName(kindInfo(object.kind), object.metadata.name)}\n`).join('');
     case 'json':
-      return `${JSON.stringify(whole, null, 4)}\n`;
+      return `${JSON.stringify(sorted(whole), null, 4)}\n`;
     case 'yaml':
       return await yamlText(whole);
     case 'jsonpath': {
@@ -38,6 +38,14 @@ export const listOf = (items: readonly AnyObject[]): object => ({
   kind: 'List',
   metadata: { resourceVersion: '' },
 });
+
+/** With the keys of all objects in it sorted, as kubectl prints JSON. */
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1));
+  return Object.fromEntries(entries.map(([key, part]) => [key, sorted(part)]));
+}
 
 /** As kubectl prints YAML: keys sorted, lists not indented, no line folded. */
 export async function yamlText(value: object): Promise<string> {

@@ -2,10 +2,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import type { Cli } from '../cli.ts';
-import { pathsFor } from '../connect.ts';
 import { examples } from '../examples.ts';
 import { CliError } from '../failure.ts';
 import { choice, type GlobalOptions } from '../options.ts';
+import { pathsFor } from '../paths.ts';
 
 export function define(command: Command, cli: Cli): void {
   command

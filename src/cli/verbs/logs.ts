@@ -10,13 +10,17 @@ export function define(command: Command, cli: Cli): void {
     .argument('[agent]', 'web or agent/web: all its instances; instance/web-0: that one')
     .option('-f, --follow', 'go on with each new line')
     .option('-p, --previous', 'what came before the newest start')
-    .option('--since <duration>', 'only what is younger, as in 10m', duration('--since'))
+    .option(
+      '--since <duration>',
+      'only what is younger, as in 10m; of a process, whose lines have no times, whole runs',
+      duration('--since'),
+    )
     .option('--since-time <time>', 'only what came after an RFC 3339 time')
     .option('--tail <lines>', 'only the last lines of each instance; -1 is all', wholeNumber('--tail'))
-    .option('--timestamps', 'begin each line with its time')
+    .option('--timestamps', 'begin each line with its time; - where none is kept, as for a process')
     .option('--prefix', "begin each line with the instance's name (the default for more than one)")
     .option('--no-prefix', 'never begin lines with a name')
-    .option('-l, --selector <labels>', 'instances with these labels')
+    .option('-l, --selector <labels>', 'instances with these labels, such as agentctl.dev/agent=web')
     .action((name: string | undefined, options: LogsOptions) => logs(name, options, cli));
   examples(
     command,

@@ -1,9 +1,9 @@
 import { closeSync, writeSync } from 'node:fs';
 import { type Command, Option } from 'commander';
 import type { Cli } from '../cli.ts';
-import { pathsFor } from '../connect.ts';
 import { examples } from '../examples.ts';
 import { choice, type GlobalOptions, wholeNumber } from '../options.ts';
+import { pathsFor } from '../paths.ts';
 
 interface ServeOptions extends GlobalOptions {
   listen?: string;

@@ -1,0 +1,51 @@
+import type { KindInfo } from '../../api/kinds.ts';
+import type { Cli } from '../cli.ts';
+import { exitCode, tell } from '../failure.ts';
+import { namespaceOf } from '../options.ts';
+import type { Target } from '../targets.ts';
+import type { GetOptions } from './options.ts';
+
+/** All that is asked for of one kind: by these names, or without names all. */
+export interface Ask {
+  info: KindInfo;
+  names: readonly string[];
+}
+
+/** Where to look; without a namespace in all of them. */
+export interface Scope {
+  namespace?: string | undefined;
+  labelSelector?: string;
+  fieldSelector?: string;
+}
+
+/** What could be had has been printed; what could not is told after it. */
+export function tellFailures(failures: readonly unknown[], cli: Cli): void {
+  const [first, ...rest] = failures;
+  if (first === undefined) return;
+  const unreachable = failures.find((error) => tell(error).exitCode === exitCode.unreachable);
+  if (unreachable !== undefined) throw unreachable;
+  if (rest.length === 0) throw first;
+  for (const error of failures) cli.err(`${tell(error).text}\n`);
+  cli.exitCode = exitCode.failed;
+}
+
+export function scopeOf(
+  options: Pick<GetOptions, 'namespace' | 'allNamespaces' | 'selector' | 'fieldSelector'>,
+  cli: Cli,
+): Scope {
+  return {
+    ...(options.allNamespaces === true ? {} : { namespace: namespaceOf(options, cli.environment) }),
+    ...(options.selector === undefined ? {} : { labelSelector: options.selector }),
+    ...(options.fieldSelector === undefined ? {} : { fieldSelector: options.fieldSelector }),
+  };
+}
+
+/** Joins names of the same kind, in the order in which the kinds came. */
+export function group(targets: readonly Target[]): Ask[] {
+  const asks = new Map<KindInfo, string[]>();
+  for (const { info, name } of targets) {
+    const names = asks.get(info) ?? [];
+    asks.set(info, name === undefined ? names : [...names, name]);
+  }
+  return [...asks].map(([info, names]) => ({ info, names }));
+}
