@@ -59,6 +59,15 @@ describe('the status of an agent', () => {
     expect(agent(story).nextAction).toBeUndefined();
   });
 
+  test('names no scheduled restart for what has failed for good: the clock restarts only what runs', () => {
+    const policy = { scheduledRestart: { cron: '0 4 * * *' }, restart: { on: 'Never' as const } };
+    const story = Story.ready({ policy });
+    expect(agent(story).nextAction).toBe('ScheduledRestart');
+    story.happen(exit(1)).pass(minute);
+    expect(agent(story)).toMatchObject({ phase: 'Failed' });
+    expect(agent(story).nextAction).toBeUndefined();
+  });
+
   test('moves lastTransitionTime only when a condition changes its status', () => {
     const story = Story.ready({ policy: { backoff: { schedule: ['10s'], jitter: 0 } } }).pass(minute);
     const ready = () => agent(story).conditions?.find(({ type }) => type === 'Ready');
