@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import type { ConfigMap } from '../../src/api/objects.ts';
 import { parseFormat } from '../../src/cli/print/format.ts';
-import { yamlText } from '../../src/cli/print/objects.ts';
+import { formatObjects, yamlText } from '../../src/cli/print/objects.ts';
 import { progress } from '../../src/cli/print/progress.ts';
 import { table, tableWithWidths } from '../../src/cli/print/table.ts';
 import { displayWidth, oneLine } from '../../src/cli/print/width.ts';
@@ -43,6 +44,18 @@ describe('a table', () => {
 test('YAML is written so that YAML 1.1 readers take texts for texts', async () => {
   const text = await yamlText({ on: 'yes', at: '2026-01-31T12:00:00Z', list: [{ a: '1' }] });
   expect(text).toBe('at: "2026-01-31T12:00:00Z"\nlist:\n- a: "1"\n"on": "yes"\n');
+});
+
+test('JSON is written with sorted keys, in all depths', async () => {
+  const object = { kind: 'ConfigMap', apiVersion: 'v1', metadata: { namespace: 'default', name: 'a' } };
+  const text = await formatObjects({ type: 'json' }, [object as ConfigMap], true);
+  expect(text.match(/"[a-zA-Z]+":/g)).toEqual([
+    '"apiVersion":',
+    '"kind":',
+    '"metadata":',
+    '"name":',
+    '"namespace":',
+  ]);
 });
 
 describe('-o', () => {
