@@ -23,7 +23,9 @@ export function decodeBody(
   expectSame(body.kind, info.kind, 'kind');
   if (fieldValidation !== 'Ignore') {
     const unknown = unknownFields(info.schema, body).map(({ path, suggestion }) => {
-      const hint = suggestion === undefined ? '' : ` (did you mean ${suggestion}?)`;
+      // kubectl reads YAML 1.1, to which an unquoted on is no text.
+      const meant = path.at(-1) === 'true' ? '"on", in quotes' : suggestion;
+      const hint = meant === undefined ? '' : ` (did you mean ${meant}?)`;
       return `unknown field ${JSON.stringify(pathText(path))}${hint}`;
     });
     if (unknown.length > 0 && fieldValidation === 'Strict') {

@@ -121,6 +121,10 @@ describe('any object', () => {
     const body = { ...configMap, datta: { a: '1' } };
     await registry.create('ConfigMap', {}, body, { warn: (warning) => warnings.push(warning) });
     expect(warnings).toEqual(['unknown field "datta" (did you mean data?)']);
+    const policy = { apiVersion: 'agentctl.dev/v1', kind: 'Policy', metadata: { name: 'calm' } };
+    const spec = { restart: { true: 'Never' } }; // what kubectl makes of a bare on
+    await registry.create('Policy', {}, { ...policy, spec }, { warn: (warning) => warnings.push(warning) });
+    expect(warnings[1]).toBe('unknown field "spec.restart.true" (did you mean "on", in quotes?)');
   });
 
   test('that an older version wrote gets the defaults of now at the start, and is else as it was', async () => {
