@@ -70,16 +70,17 @@ export class Agents {
     }
     if (plan.actions.length > 0) log.debug({ agent: key, plan: formatPlan(plan) }, 'a plan');
     this.#probe(world);
-    const looks = confirmReady(world, plan, (name) => this.#parts.runtimes.session(name));
-    if (looks !== undefined)
-      return void looks.then((seen) => enqueue(key, seen ? {} : { at: clock.now() + 1_000 }));
+    const unconfirmed = confirmReady(world, plan, (name) => this.#parts.runtimes.session(name));
+    void unconfirmed?.looked.then((seen) => enqueue(key, seen ? {} : { at: clock.now() + 1_000 }));
 
-    const lost = await this.#claim(world, plan);
+    const held = unconfirmed?.names ?? new Set<string>();
+    const lost = await this.#claim(world, plan, held);
     admission.settled(key, plan.wants);
-    this.#record(agent, world, plan, lost);
-    const failed = await this.#carryOut(agent, world, plan, lost);
+    const idle = new Set([...lost, ...held]);
+    this.#record(agent, world, plan, idle);
+    const failed = await this.#carryOut(agent, world, plan, idle);
     // What is carried out changes the status again: it is written when there is nothing more to do, or no way on.
-    if (plan.actions.length === 0 || failed) await this.#writeStatus(agent, plan);
+    if (held.size === 0 && (plan.actions.length === 0 || failed)) await this.#writeStatus(agent, plan);
     if (lost.size > 0 || failed) enqueue(key, { at: clock.now() + (failed ? 1_000 : 10) });
     if (plan.wakeAt !== undefined) enqueue(key, { at: plan.wakeAt });
   }
@@ -93,14 +94,15 @@ export class Agents {
     }
   }
 
-  /** Writes what becomes of Instances by compare and swap. Answers those whose write lost: nothing is done for them now. */
-  async #claim(world: World, plan: Plan): Promise<ReadonlySet<string>> {
+  /** Writes what becomes of Instances, but of those held, by compare and swap. Answers those whose write lost. */
+  async #claim(world: World, plan: Plan, held: ReadonlySet<string>): Promise<ReadonlySet<string>> {
     const { cache, resources } = this.#parts;
     const lost = new Set<string>();
     const options = { subresource: 'status', fieldManager } as const;
     const writes = world.instances.map(async ({ object }) => {
       const status = plan.instances.get(object.metadata.name);
       if (status === undefined || isDeepStrictEqual(status, object.status)) return;
+      if (held.has(object.metadata.name)) return;
       try {
         cache.instances.observeWrite(await resources.update('Instance', { ...object, status }, options));
       } catch (error) {
