@@ -21,7 +21,7 @@ import { makeDriver } from './drivers.ts';
 import { findEngines } from './engines.ts';
 import { housekeeping } from './housekeeping.ts';
 import { readKey } from './key.ts';
-import { staySmall } from './memory.ts';
+import { giveBackAtRest } from './memory.ts';
 import { version } from './version.ts';
 
 export interface DaemonOptions {
@@ -41,7 +41,6 @@ export interface DaemonOptions {
 
 /** The composition root: builds every real part, hands them out, and takes them down in the opposite order. */
 export async function runDaemon(options: DaemonOptions): Promise<void> {
-  staySmall();
   const at = paths(options.environment, options.stateDir);
   const socket = options.socket ?? at.socket;
   // The store holds Secrets: nothing that is made here is for other users, nor a folder that was there before.
@@ -102,6 +101,7 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   });
   stack.defer(() => server.close());
   stack.defer(housekeeping({ store, registry, clock, log }));
+  stack.defer(giveBackAtRest({ clock, revision: () => store.revision() }));
   log.info({ socket, address: server.address, state: at.state, version, pid: process.pid }, 'agentctl is up');
   options.onReady?.({ socket, address: server.address });
 

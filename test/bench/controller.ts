@@ -19,6 +19,8 @@ import { openStore } from '../../src/store/sqlite.ts';
 export interface Bench extends AsyncDisposable {
   resources: Resources;
   controller: Controller;
+  /** Of the store. */
+  revision: () => number;
   apply(manifest: string): Promise<void>;
   /** Deletes all agents and waits until nothing of them is left. */
   clear(): Promise<void>;
@@ -56,6 +58,7 @@ export async function openBench(
   return {
     resources,
     controller,
+    revision: () => store.revision(),
     async apply(manifest) {
       const { documents } = parseManifests([{ name: 'bench.yaml', bytes: Buffer.from(manifest) }]);
       await Promise.all(
