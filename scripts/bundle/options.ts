@@ -3,6 +3,16 @@ import type { BuildOptions } from 'esbuild';
 
 export const root = join(import.meta.dirname, '../..');
 
+/** What dockerode brings for builds and for an ssh of its own; the driver uses neither, and they are most of its weight. */
+const unused = [
+  'ssh2',
+  '@grpc/grpc-js',
+  '@grpc/proto-loader',
+  'protobufjs',
+  'tar-fs',
+  '@balena/dockerignore',
+];
+
 /** What both bundles and the single executable share. */
 export const bundleOptions = {
   bundle: true,
@@ -10,7 +20,6 @@ export const bundleOptions = {
   format: 'cjs',
   target: 'node24',
   minify: true,
-  // Native add-ons that ssh2 goes without.
-  external: ['*.node', 'cpu-features'],
+  alias: Object.fromEntries(unused.map((name) => [name, join(import.meta.dirname, 'unused.ts')])),
   logLevel: 'warning',
 } satisfies BuildOptions;

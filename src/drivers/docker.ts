@@ -2,9 +2,9 @@ import type { Observed } from '../plan/world.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import { addressOf } from './docker/address.ts';
-import { createEngineClient, EngineError } from './docker/client.ts';
 import { createCommandCheck } from './docker/command.ts';
 import { connect, type Tls } from './docker/connection.ts';
+import { createEngine, EngineError, streamOf } from './docker/engine.ts';
 import { gone, hasStatus, stepError } from './docker/errors.ts';
 import { execute } from './docker/exec.ts';
 import { readEngineStart, readFacts } from './docker/facts.ts';
@@ -16,7 +16,7 @@ import { observed } from './docker/observe.ts';
 import { createStarter } from './docker/start.ts';
 import { createVolumes } from './docker/volumes.ts';
 import { watchEvents } from './docker/watch.ts';
-import { type ContainerInspect, type ContainerSummary, instantOf } from './docker/wire.ts';
+import { type ContainerInspect, instantOf } from './docker/wire.ts';
 import { type Driver, DriverError, labels } from './driver.ts';
 
 export { unsupportedByDocker } from './docker/unsupported.ts';
@@ -43,7 +43,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
   const connection = connect(options.endpoint, options.tls);
   let facts: ReturnType<typeof readFacts> | undefined;
 
-  const client = createEngineClient(connection, options.endpoint, {
+  const engine = createEngine(connection, options.endpoint, {
     lost() {
       lifetime.lost();
       facts = undefined;
@@ -51,18 +51,18 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
     accepted: () => lifetime.accepted(),
   });
   const readFactsOnce = (): ReturnType<typeof readFacts> => {
-    facts ??= readFacts(client).catch((error: unknown) => {
+    facts ??= readFacts(engine).catch((error: unknown) => {
       facts = undefined;
       throw error;
     });
     return facts;
   };
   const lifetime = createLifetime(clock.now, async () =>
-    readEngineStart(client, (await readFactsOnce()).podman, connection.local, clock.now()),
+    readEngineStart(engine, (await readFactsOnce()).podman, connection.local, clock.now()),
   );
   const files = createHostFiles(options);
-  const images = createImages(client);
-  const volumes = createVolumes(client, storeId);
+  const images = createImages(engine);
+  const volumes = createVolumes(engine, storeId);
 
   const toObserved = async (inspect: ContainerInspect): Promise<Observed | undefined> => {
     const seen = observed(inspect, storeId, 'Agent');
@@ -72,7 +72,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
 
   const find = async (ref: string): Promise<ContainerInspect | undefined> => {
     try {
-      const found = await client.call<ContainerInspect>('GET', `/containers/${ref}/json`);
+      const found: ContainerInspect = await engine.calls.getContainer(ref).inspect();
       return found.Config.Labels?.[labels.store] === storeId ? found : undefined;
     } catch (error) {
       if (hasStatus(error, 404)) return undefined;
@@ -87,39 +87,46 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
   };
 
   const starter = createStarter({
-    client,
+    engine,
     storeId,
     local: connection.local,
     allowHostPaths: options.allowHostPaths,
     facts: readFactsOnce,
     files,
     images,
-    commands: createCommandCheck(client),
+    commands: createCommandCheck(engine),
     clock,
   });
 
   /** Succeeds where there is nothing left to signal. */
   const send = async (ref: string, signal: string): Promise<void> => {
     try {
-      await client.call('POST', `/containers/${ref}/kill`, { query: { signal } });
+      await engine.calls.getContainer(ref).kill({ signal });
     } catch (error) {
       if (hasStatus(error, 404, 409)) return;
-      if (error instanceof EngineError && /is not running|can only kill running|container state improper/i.test(error.message)) return;
+      if (
+        error instanceof EngineError &&
+        /is not running|can only kill running|container state improper/i.test(error.message)
+      )
+        return;
       throw stepError(error, ref, `signal ${signal}`);
     }
   };
 
   /** A frozen process takes no signal. Docker thaws it by itself after some, Podman after none. */
   const thaw = (ref: string): Promise<void> =>
-    client.call<void>('POST', `/containers/${ref}/unpause`).catch((error: unknown) => {
-      log.debug({ err: error, ref }, 'nothing to unpause after the signal');
-    });
+    engine.calls
+      .getContainer(ref)
+      .unpause()
+      .catch((error: unknown) => {
+        log.debug({ err: error, ref }, 'nothing to unpause after the signal');
+      });
 
   const untilEnded = async (ref: string): Promise<void> => {
     const late = new AbortController();
     const cancel = clock.after(killWaitMs, () => late.abort());
     try {
-      await client.call('POST', `/containers/${ref}/wait`, { signal: late.signal });
+      await engine.calls.getContainer(ref).wait({ abortSignal: late.signal });
     } catch (error) {
       if (hasStatus(error, 404)) return;
       if (!late.signal.aborted) throw stepError(error, ref, 'wait for the end after SIGKILL');
@@ -136,18 +143,16 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
 
   return {
     async ping() {
-      await client.headers('GET', '/_ping', { timeout: 10_000, fresh: true });
+      await engine.prompt.ping();
       return { version: (await readFactsOnce()).version };
     },
 
     async list() {
       const mark = files.mark();
-      const filters = JSON.stringify({ label: [`${labels.store}=${storeId}`] });
-      const summaries = await client
-        .call<ContainerSummary[]>('GET', '/containers/json', { query: { all: true, filters } })
-        .catch((error: unknown) => {
-          throw stepError(error, '', 'list');
-        });
+      const filters = { label: [`${labels.store}=${storeId}`] };
+      const summaries = await engine.calls.listContainers({ all: true, filters }).catch((error: unknown) => {
+        throw stepError(error, '', 'list');
+      });
       const found = await Promise.all(
         summaries.map(async ({ Id: id }) => {
           const inspect = await find(id);
@@ -167,7 +172,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
     async watch(onHint, signal) {
       if (signal.aborted) return;
       try {
-        await watchEvents(client, storeId, onHint, signal);
+        await watchEvents(engine, storeId, onHint, signal);
         if (!signal.aborted) lifetime.lost();
       } catch (error) {
         if (signal.aborted) return;
@@ -185,7 +190,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
 
     async restart(ref, spec) {
       const inspect = await need(ref);
-      if (inspect.State.Paused) await client.call('POST', `/containers/${ref}/unpause`);
+      if (inspect.State.Paused) await engine.calls.getContainer(ref).unpause();
       const seen = await toObserved(
         inspect.State.Running ? await need(ref) : await starter.restart(ref, spec),
       );
@@ -223,15 +228,13 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
       const inspect = await need(ref);
       const startedAt = instantOf(inspect.State.StartedAt);
       const { podman } = await readFactsOnce();
-      const stream = await client
-        .stream('GET', `/containers/${ref}/logs`, {
-          query: logQuery(wanted, startedAt),
-          signal: wanted.signal,
-        })
-        .catch((error: unknown) => {
+      const query = logQuery(wanted, startedAt);
+      const stream = await streamOf(engine.streams, `/containers/${ref}/logs`, query, wanted.signal).catch(
+        (error: unknown) => {
           if (wanted.signal.aborted) return undefined;
           throw stepError(error, ref, 'logs');
-        });
+        },
+      );
       if (stream === undefined) return;
       const lines = linesOf(frames(until(stream, wanted.signal)), { podman });
       yield* wanted.previous && wanted.tail !== undefined ? lastOf(lines, wanted.tail) : lines;
@@ -239,7 +242,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
 
     async exec(ref, command, { timeout }) {
       await need(ref);
-      return execute({ client, clock, local: connection.local }, ref, command, { timeout });
+      return execute({ engine, clock, local: connection.local }, ref, command, { timeout });
     },
 
     async address(ref, port) {
@@ -260,7 +263,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
     removeVolume: (name) => volumes.removeIfOurs(name),
 
     async close() {
-      client.close();
+      engine.close();
     },
   };
 }

@@ -1,7 +1,7 @@
+import type { IncomingMessage } from 'node:http';
 import { DriverError, type RunSpec } from '../driver.ts';
-import type { EngineClient } from './client.ts';
+import type { Engine } from './engine.ts';
 import { hasStatus } from './errors.ts';
-import type { ContainerInspect } from './wire.ts';
 
 const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
@@ -14,7 +14,7 @@ export interface CommandCheck {
   check(ref: string, spec: RunSpec): Promise<void>;
 }
 
-export function createCommandCheck(client: EngineClient): CommandCheck {
+export function createCommandCheck(engine: Engine): CommandCheck {
   const found = new Set<string>();
 
   return {
@@ -23,8 +23,8 @@ export function createCommandCheck(client: EngineClient): CommandCheck {
       if (command === undefined) return;
       const key = JSON.stringify([spec.image, command, spec.env.PATH, spec.workingDir]);
       if (found.has(key)) return;
-      for (const path of await candidates(client, ref, command, spec)) {
-        const verdict = await lookAt(client, ref, path);
+      for (const path of await candidates(engine, ref, command, spec)) {
+        const verdict = await lookAt(engine, ref, path);
         if (verdict === 'NotExecutable') throw notFound(`${path} is not executable in`, spec);
         if (verdict === 'Found') {
           if (found.size > 1_000) found.clear();
@@ -44,27 +44,25 @@ const notFound = (what: string, spec: RunSpec): DriverError =>
     `${what} the image ${spec.image}: correct spec.template.command, or use an image that has it`,
   );
 
-async function candidates(
-  client: EngineClient,
-  ref: string,
-  command: string,
-  spec: RunSpec,
-): Promise<string[]> {
+async function candidates(engine: Engine, ref: string, command: string, spec: RunSpec): Promise<string[]> {
   if (command.startsWith('/')) return [command];
-  const { Config: config } = await client.call<ContainerInspect>('GET', `/containers/${ref}/json`);
+  const { Config: config } = await engine.calls.getContainer(ref).inspect();
   if (command.includes('/')) return [`${spec.workingDir ?? (config.WorkingDir || '/')}/${command}`];
   const path = config.Env?.find((entry) => entry.startsWith('PATH='))?.slice('PATH='.length) || defaultPath;
   return path.split(':').map((folder) => `${folder}/${command}`);
 }
 
 async function lookAt(
-  client: EngineClient,
+  engine: Engine,
   ref: string,
   path: string,
 ): Promise<'Found' | 'NotExecutable' | 'Missing'> {
   try {
-    const headers = await client.headers('HEAD', `/containers/${ref}/archive`, { query: { path } });
-    return isProgram(String(headers['x-docker-container-path-stat'] ?? '')) ? 'Found' : 'NotExecutable';
+    const answer: IncomingMessage = await engine.calls.getContainer(ref).infoArchive({ path });
+    answer.resume();
+    return isProgram(String(answer.headers['x-docker-container-path-stat'] ?? ''))
+      ? 'Found'
+      : 'NotExecutable';
   } catch (error) {
     if (hasStatus(error, 404)) return 'Missing';
     throw error;

@@ -1,5 +1,5 @@
 import { DriverError } from '../driver.ts';
-import { EngineError } from './client.ts';
+import { EngineError } from './engine.ts';
 
 /** What the failed step was about, for the texts. */
 export interface Subject {

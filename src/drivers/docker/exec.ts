@@ -1,39 +1,39 @@
 import { readFile } from 'node:fs/promises';
+import type { Exec } from 'dockerode';
 import type { Clock } from '../../platform/clock.ts';
 import { DriverError } from '../driver.ts';
-import { type EngineClient, EngineError } from './client.ts';
+import { type Engine, EngineError } from './engine.ts';
 import { gone, hasStatus } from './errors.ts';
 import { frames, until } from './logs.ts';
-import type { ExecInspect } from './wire.ts';
 
 /** Of a probe's output the beginning says enough. */
 const maxOutput = 64 * 1024;
 
 export interface ExecParts {
-  client: EngineClient;
+  engine: Engine;
   clock: Clock;
   /** The engine's processes are this host's. */
   local: boolean;
 }
 
 export async function execute(
-  { client, clock, local }: ExecParts,
+  { engine, clock, local }: ExecParts,
   ref: string,
   command: readonly string[],
   { timeout }: { timeout: number },
 ): Promise<{ code: number; output: string }> {
-  const id = await create(client, ref, command);
+  const exec = await create(engine, ref, command);
   const hanging = new AbortController();
   const cancel = clock.after(timeout, () => hanging.abort());
   try {
-    const output = await run(client, id, hanging.signal);
+    const output = await run(engine, exec, hanging.signal);
     hanging.signal.throwIfAborted();
-    const { ExitCode: code } = await client.call<ExecInspect>('GET', `/exec/${id}/json`);
+    const { ExitCode: code } = await exec.inspect();
     return { code: code ?? 0, output };
   } catch (error) {
     if (hanging.signal.aborted) {
-      const { Pid: pid } = await client.call<ExecInspect>('GET', `/exec/${id}/json`);
-      const killed = local && (await killInside(client, ref, pid));
+      const { Pid: pid } = await exec.inspect();
+      const killed = local && (await killInside(engine, ref, pid));
       throw new DriverError(
         'Retryable',
         'ExecTimeout',
@@ -51,22 +51,17 @@ export async function execute(
   }
 }
 
-async function create(client: EngineClient, ref: string, command: readonly string[]): Promise<string> {
+async function create(engine: Engine, ref: string, command: readonly string[]): Promise<Exec> {
   try {
-    const { Id: id } = await client.call<{ Id: string }>('POST', `/containers/${ref}/exec`, {
-      body: { Cmd: command, AttachStdout: true, AttachStderr: true },
-    });
-    return id;
+    const options = { Cmd: [...command], AttachStdout: true, AttachStderr: true };
+    return await engine.calls.getContainer(ref).exec(options);
   } catch (error) {
     throw refused(error, ref);
   }
 }
 
-async function run(client: EngineClient, id: string, signal: AbortSignal): Promise<string> {
-  const stream = await client.stream('POST', `/exec/${id}/start`, {
-    body: { Detach: false, Tty: false },
-    signal,
-  });
+async function run({ streams }: Engine, { id }: Exec, signal: AbortSignal): Promise<string> {
+  const stream = await streams.getExec(id).start({ Detach: false, Tty: false, abortSignal: signal });
   const output: Buffer[] = [];
   let size = 0;
   for await (const { payload } of frames(until(stream, signal))) {
@@ -91,7 +86,7 @@ function refused(error: unknown, ref: string): unknown {
 }
 
 /** The engine has no call that ends an exec. Its process is found on this host, and is surely the container's. */
-async function killInside(client: EngineClient, ref: string, pid: number): Promise<boolean> {
+async function killInside(engine: Engine, ref: string, pid: number): Promise<boolean> {
   const groups = await readFile(`/proc/${pid}/cgroup`, 'utf8').catch(() => '');
   if (pid <= 1 || !groups.includes(ref)) return false;
   try {
@@ -103,8 +98,8 @@ async function killInside(client: EngineClient, ref: string, pid: number): Promi
   const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
   const inner = /^NSpid:.*\s(\d+)$/m.exec(status)?.[1];
   if (inner === undefined) return false;
-  const id = await create(client, ref, ['kill', '-9', inner]);
-  return run(client, id, AbortSignal.timeout(5_000)).then(
+  const exec = await create(engine, ref, ['kill', '-9', inner]);
+  return run(engine, exec, AbortSignal.timeout(5_000)).then(
     () => true,
     () => false,
   );

@@ -1,11 +1,11 @@
 import { uptime } from 'node:os';
 import type { EngineFacts } from './body.ts';
-import type { EngineClient } from './client.ts';
+import type { Engine } from './engine.ts';
 import { hasStatus } from './errors.ts';
-import { type EngineVersion, instantOf } from './wire.ts';
+import { instantOf } from './wire.ts';
 
-export async function readFacts(client: EngineClient): Promise<EngineFacts> {
-  const version = await client.call<EngineVersion>('GET', '/version');
+export async function readFacts(engine: Engine): Promise<EngineFacts> {
+  const version = await engine.calls.version();
   const components = version.Components ?? [];
   const podman = components.some(({ Name: name }) => name.startsWith('Podman'));
   return {
@@ -21,16 +21,14 @@ export async function readFacts(client: EngineClient): Promise<EngineFacts> {
  * containers live without it, so only the boot of the host ends them.
  */
 export async function readEngineStart(
-  client: EngineClient,
+  engine: Engine,
   podman: boolean,
   local: boolean,
   now: number,
 ): Promise<number | undefined> {
   if (podman) return local ? now - uptime() * 1000 : undefined;
   try {
-    const { Created: created } = await client.call<{ Created: string }>('GET', '/networks/bridge', {
-      fresh: true,
-    });
+    const { Created: created } = await engine.fresh.getNetwork('bridge').inspect();
     return instantOf(created);
   } catch (error) {
     if (hasStatus(error, 404)) return undefined;

@@ -1,5 +1,5 @@
 import { DriverError, type RunSpec } from '../driver.ts';
-import { type EngineClient, EngineError } from './client.ts';
+import { type Engine, EngineError } from './engine.ts';
 import { hasStatus } from './errors.ts';
 
 export interface Images {
@@ -8,19 +8,13 @@ export interface Images {
   id(image: string): Promise<string | undefined>;
 }
 
-/** A registry that sends nothing for so long counts as out of reach. */
-const pullTimeoutMs = 300_000;
-
-export function createImages(client: EngineClient): Images {
+export function createImages({ calls, pulls: registry }: Engine): Images {
   const pulls = new Map<string, Promise<void>>();
 
   const pull = async (image: string): Promise<void> => {
     const { repository, tag } = splitImage(image);
     try {
-      const stream = await client.stream('POST', '/images/create', {
-        query: { fromImage: repository, tag },
-        timeout: pullTimeoutMs,
-      });
+      const stream = await registry.createImage({ fromImage: repository, tag });
       let text = '';
       // A failure in the middle comes as a line of the stream, after the status.
       for await (const chunk of stream) text = (text + chunk).slice(-20_000);
@@ -50,7 +44,7 @@ export function createImages(client: EngineClient): Images {
     },
     async id(image) {
       try {
-        const { Id: id } = await client.call<{ Id: string }>('GET', `/images/${encodeImage(image)}/json`);
+        const { Id: id } = await calls.getImage(encodeImage(image)).inspect();
         return id;
       } catch (error) {
         if (hasStatus(error, 404)) return undefined;

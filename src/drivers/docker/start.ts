@@ -1,15 +1,15 @@
 import { type Clock, sleep } from '../../platform/clock.ts';
 import { containerName, DriverError, labels, type RunSpec } from '../driver.ts';
 import { createBody, type EngineFacts, volumeLabels } from './body.ts';
-import { type EngineClient, EngineError } from './client.ts';
 import type { CommandCheck } from './command.ts';
+import { type Engine, EngineError } from './engine.ts';
 import { gone, hasStatus, startError } from './errors.ts';
 import { type HostFiles, realPath } from './files.ts';
 import { type Images, imageMissing, pullPolicyOf } from './images.ts';
 import type { ContainerInspect } from './wire.ts';
 
 export interface StarterParts {
-  client: EngineClient;
+  engine: Engine;
   storeId: string;
   local: boolean;
   allowHostPaths: (() => Promise<readonly string[]>) | undefined;
@@ -31,14 +31,15 @@ const removalPollMs = 50;
 
 /** A start is three calls: create, start, inspect. Whatever else it takes is done only when the engine refuses. */
 export function createStarter(parts: StarterParts): Starter {
-  const { client, clock, files, images } = parts;
+  const { clock, files, images } = parts;
+  const { calls } = parts.engine;
 
-  const inspect = (ref: string): Promise<ContainerInspect> => client.call('GET', `/containers/${ref}/json`);
-  const start = (ref: string): Promise<void> => client.call('POST', `/containers/${ref}/start`);
+  const inspect = (ref: string): Promise<ContainerInspect> => calls.getContainer(ref).inspect();
+  const start = (ref: string): Promise<unknown> => calls.getContainer(ref).start();
 
   const removeContainer = async (ref: string): Promise<void> => {
     try {
-      await client.call('DELETE', `/containers/${ref}`, { query: { force: true, v: true } });
+      await calls.getContainer(ref).remove({ force: true, v: true });
     } catch (error) {
       if (hasStatus(error, 404)) return;
       if (!(error instanceof EngineError)) throw error;
@@ -93,10 +94,9 @@ export function createStarter(parts: StarterParts): Starter {
   };
 
   const post = async (spec: RunSpec, body: object): Promise<string> => {
-    const { Id: id } = await client.call<{ Id: string }>('POST', '/containers/create', {
-      query: { name: containerName(spec.identity) },
-      body,
-    });
+    // Apart, or the body with its Secrets would stand in the URL too.
+    const options: object = { _query: { name: containerName(spec.identity) }, _body: body };
+    const { id } = await calls.createContainer(options);
     return id;
   };
 
@@ -136,8 +136,7 @@ export function createStarter(parts: StarterParts): Starter {
   const makeVolumes = async (spec: RunSpec): Promise<void> => {
     for (const mount of spec.mounts) {
       if (mount.type !== 'Volume') continue;
-      const body = { Name: mount.name, Labels: volumeLabels(spec.identity) };
-      await client.call('POST', '/volumes/create', { body });
+      await calls.createVolume({ Name: mount.name, Labels: volumeLabels(spec.identity) });
     }
   };
 

@@ -1,7 +1,11 @@
 import { labels } from '../driver.ts';
-import type { EngineClient } from './client.ts';
+import type { Engine } from './engine.ts';
 import { hasStatus, stepError } from './errors.ts';
-import type { VolumeList } from './wire.ts';
+
+/** Docker's types pass over the null. */
+interface Labelled {
+  Labels: Record<string, string> | null;
+}
 
 export interface Volumes {
   list(namespace: string, agent: string): Promise<string[]>;
@@ -9,14 +13,11 @@ export interface Volumes {
   removeIfOurs(name: string): Promise<void>;
 }
 
-export function createVolumes(client: EngineClient, storeId: string): Volumes {
-  const path = (name: string): string => `/volumes/${encodeURIComponent(name)}`;
-
+export function createVolumes({ calls }: Engine, storeId: string): Volumes {
   return {
     async list(namespace, agent) {
-      const filters = JSON.stringify({ label: [`${labels.store}=${storeId}`] });
-      const { Volumes: found } = await client
-        .call<VolumeList>('GET', '/volumes', { query: { filters } })
+      const { Volumes: found } = await calls
+        .listVolumes({ filters: { label: [`${labels.store}=${storeId}`] } })
         .catch((error: unknown) => {
           throw stepError(error, '', 'list volumes');
         });
@@ -28,8 +29,9 @@ export function createVolumes(client: EngineClient, storeId: string): Volumes {
     },
     async removeIfOurs(name) {
       try {
-        const volume = await client.call<{ Labels: Record<string, string> | null }>('GET', path(name));
-        if (volume.Labels?.[labels.store] === storeId) await client.call('DELETE', path(name));
+        const volume = calls.getVolume(encodeURIComponent(name));
+        const { Labels: own }: Labelled = await volume.inspect();
+        if (own?.[labels.store] === storeId) await volume.remove();
       } catch (error) {
         if (!hasStatus(error, 404)) throw stepError(error, name, `remove the volume ${name}`);
       }

@@ -1,5 +1,5 @@
 import { labels } from '../driver.ts';
-import type { EngineClient } from './client.ts';
+import { type Engine, streamOf } from './engine.ts';
 import { until } from './logs.ts';
 import type { EngineEvent } from './wire.ts';
 
@@ -22,13 +22,13 @@ const telling = new Set([
 
 /** Reads the engine's events until they end or the signal aborts. */
 export async function watchEvents(
-  client: EngineClient,
+  { streams }: Engine,
   storeId: string,
   onHint: (ref: string | undefined) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const filters = JSON.stringify({ type: ['container'], label: [`${labels.store}=${storeId}`] });
-  const stream = await client.stream('GET', '/events', { query: { filters }, signal });
+  const filters = { type: ['container'], label: [`${labels.store}=${storeId}`] };
+  const stream = await streamOf(streams, '/events', { filters }, signal);
   // What happened before the stream stood was seen by nobody.
   onHint(undefined);
   let rest = '';

@@ -18,47 +18,20 @@ export interface ContainerInspect {
     FinishedAt: string;
   };
   Config: { Labels: Record<string, string> | null; Env: string[] | null; WorkingDir: string };
-  HostConfig: { NetworkMode: string };
-  Mounts: { Type: string; Name?: string }[] | null;
+  HostConfig: { NetworkMode?: string | undefined };
+  Mounts: { Type: string; Name?: string | undefined }[] | null;
   NetworkSettings: {
-    IPAddress: string;
+    /** Absent in newer engines: each of the networks has one. */
+    IPAddress?: string | undefined;
     Ports: Record<string, { HostIp: string; HostPort: string }[] | null> | null;
     Networks: Record<string, { IPAddress: string }> | null;
   };
-}
-
-export interface ContainerSummary {
-  Id: string;
-}
-
-export interface EngineInfo {
-  ServerVersion: string;
-  InitBinary?: string;
-  InitCommit?: { ID: string };
-  LiveRestoreEnabled?: boolean;
-  SecurityOptions?: string[] | null;
-}
-
-export interface EngineVersion {
-  Version: string;
-  Components?: { Name: string; Version: string }[] | null;
 }
 
 export interface EngineEvent {
   Type: string;
   Action: string;
   Actor: { ID: string; Attributes: Record<string, string> | null };
-}
-
-export interface ExecInspect {
-  Running: boolean;
-  ExitCode: number | null;
-  /** In the engine's host. */
-  Pid: number;
-}
-
-export interface VolumeList {
-  Volumes: { Name: string; Labels: Record<string, string> | null }[] | null;
 }
 
 /** An instant that never was is year 1. */

@@ -74,12 +74,12 @@ test.each([
 });
 
 test.each([
-  ['unix:///run/docker.sock', { socketPath: '/run/docker.sock' }],
-  ['tcp://h:2375', { host: 'h', port: '2375' }],
-  ['tcp://[::1]:2375', { host: '::1', port: '2375' }],
-  ['ssh://me@h', {}],
-])('the endpoint %s', (endpoint, request) => {
-  expect(connect(endpoint).request).toMatchObject(request);
+  ['unix:///run/docker.sock', { local: true, host: '127.0.0.1' }],
+  ['tcp://h:2375', { local: false, host: 'h' }],
+  ['tcp://[::1]:2375', { local: false, host: '::1' }],
+  ['ssh://me@h', { local: false, host: 'h' }],
+])('the endpoint %s', (endpoint, expected) => {
+  expect(connect(endpoint)).toMatchObject(expected);
 });
 
 test('an endpoint that nobody understands is refused with those that are', () => {

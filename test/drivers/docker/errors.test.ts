@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { EngineError } from '../../../src/drivers/docker/client.ts';
+import { EngineError } from '../../../src/drivers/docker/engine.ts';
 import { startError } from '../../../src/drivers/docker/errors.ts';
 import { DriverError } from '../../../src/drivers/driver.ts';
 

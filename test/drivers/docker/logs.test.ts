@@ -39,6 +39,13 @@ describe('lines out of an engine’s log', () => {
     expect(await read(false, ...single)).toEqual(await read(false, bytes));
   });
 
+  test('may come byte by byte, many in one piece', async () => {
+    const bytes = Buffer.concat(Array.from({ length: 7_000 }, () => frame(1, 'x')));
+    let size = 0;
+    for await (const { payload } of frames(chunks(bytes))) size += payload.length;
+    expect(size).toBe(7_000);
+  });
+
   test('join parts with one timestamp, though the other stream speaks between them', async () => {
     const lines = await read(
       false,

@@ -1,0 +1,2 @@
+/** Stands in for a package that nothing calls. */
+export const unused = true;

@@ -1,0 +1,179 @@
+import type { Agent } from 'node:http';
+import { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { inspect } from 'node:util';
+import Modem from 'docker-modem';
+import Docker from 'dockerode';
+import { DriverError } from '../driver.ts';
+import type { Connection } from './connection.ts';
+
+/** The engine refused: `status` is HTTP's, `message` its own words. */
+export class EngineError extends Error {
+  readonly status: number;
+
+  constructor(status: number, message: string, options: { cause?: unknown } = {}) {
+    super(message, options);
+    this.name = 'EngineError';
+    this.status = status;
+  }
+}
+
+/**
+ * The Docker Engine API by dockerode, one client for each way to ask. Paths bear no version: the engine answers in its
+ * newest one, and both Docker since 20.10 and Podman since 4 know all that is used here.
+ * They throw EngineError, or DriverError Offline where there is no answer.
+ */
+export interface Engine {
+  /** On pooled connections. */
+  calls: Docker;
+  /** On a connection of its own: an engine that is shutting down still serves those that it has. */
+  fresh: Docker;
+  /** As `fresh`, for what is answered at once. */
+  prompt: Docker;
+  /** For answers that take as long as they like. */
+  streams: Docker;
+  pulls: Docker;
+  close(): void;
+}
+
+/** Milliseconds without a byte after which the engine counts as out of reach. */
+const timeouts = { calls: 120_000, prompt: 10_000, pulls: 300_000, streams: 0 };
+
+export interface Listeners {
+  lost(): void;
+  /** A connection has been accepted now. */
+  accepted(): void;
+}
+
+export function createEngine({ pool, single }: Connection, endpoint: string, on: Listeners): Engine {
+  for (const agent of [pool, single]) hideFromInspection(agent);
+  const by = (agent: Agent, timeout: number, accepted?: () => void): Docker =>
+    dockerBy(new EngineModem({ endpoint, agent, timeout, lost: on.lost, accepted }));
+  return {
+    calls: by(pool, timeouts.calls),
+    fresh: by(single, timeouts.calls, on.accepted),
+    prompt: by(single, timeouts.prompt, on.accepted),
+    streams: by(single, timeouts.streams),
+    pulls: by(single, timeouts.pulls),
+    close() {
+      pool.destroy();
+      single.destroy();
+    },
+  };
+}
+
+/** The types do not know of this option. */
+function dockerBy(modem: Modem): Docker {
+  const options: Docker.DockerOptions & { modem: Modem } = { modem };
+  return new Docker(options);
+}
+
+/** docker-modem renders all options of each request in full for its debug log, also when nobody reads it. */
+function hideFromInspection(agent: Agent): void {
+  Object.assign(agent, { [inspect.custom]: () => 'Agent' });
+}
+
+interface ModemParts {
+  endpoint: string;
+  agent: Agent;
+  timeout: number;
+  lost: () => void;
+  accepted: (() => void) | undefined;
+}
+
+/** Statuses that are no refusal. */
+const good = Object.fromEntries([200, 201, 202, 204, 304].map((status) => [status, true]));
+
+/**
+ * docker-modem with two differences: an answer that is cut off in its middle is an error (its own never ends), and
+ * errors are typed.
+ */
+export class EngineModem extends Modem {
+  readonly #parts: ModemParts;
+
+  constructor(parts: ModemParts) {
+    const { agent, timeout } = parts;
+    // The agent opens the connections. What is left out here would be taken from DOCKER_HOST and its like.
+    const unset = { host: undefined, port: undefined, version: undefined, username: undefined };
+    const noKeys = { ca: undefined, cert: undefined, key: undefined };
+    super({ ...unset, ...noKeys, socketPath: 'engine', protocol: 'http', agent, timeout });
+    this.#parts = parts;
+  }
+
+  override dial(options: Modem.DialOptions, done: Modem.RequestCallback = () => undefined): void {
+    const fail = (error: unknown): void => done(this.#meaningOf(error, options.abortSignal), null);
+    super.dial({ ...options, isStream: true, statusCodes: good }, (error, answer) => {
+      if (error === null || statusOf(error) !== undefined) this.#parts.accepted?.();
+      if (error !== null || !isStream(answer)) return fail(error);
+      if (options.isStream) return done(null, answer);
+      text(answer)
+        .then((content) => done(null, parsed(content)))
+        .catch(fail);
+    });
+  }
+
+  #meaningOf(error: unknown, signal: AbortSignal | undefined): Error {
+    const known = error instanceof Error ? error : new Error(String(error));
+    if (signal?.aborted) return known;
+    const status = statusOf(known);
+    if (status !== undefined) return refusal(status, known);
+    this.#parts.lost();
+    return new DriverError('Offline', 'EngineUnreachable', unreachable(this.#parts, known), { cause: known });
+  }
+}
+
+/** The answer to a call while it still comes in. Not every method of dockerode can give that. */
+export const streamOf = (
+  { modem }: Docker,
+  path: string,
+  query: object,
+  abortSignal: AbortSignal,
+): Promise<Readable> =>
+  new Promise((resolve, reject) => {
+    modem.dial(
+      { method: 'GET', path: `${path}?`, options: { _query: query }, isStream: true, abortSignal },
+      (error: Error | null, answer: unknown) => (isStream(answer) ? resolve(answer) : reject(error)),
+    );
+  });
+
+const isStream = (answer: unknown): answer is Readable => answer instanceof Readable;
+
+/** Some answers are empty, some plain words. */
+function parsed(content: string): object {
+  try {
+    const value: unknown = JSON.parse(content);
+    if (typeof value === 'object' && value !== null) return value;
+  } catch {
+    // As Docker's answer to a ping: OK.
+  }
+  return {};
+}
+
+const statusOf = (error: Error): number | undefined =>
+  'statusCode' in error && typeof error.statusCode === 'number' ? error.statusCode : undefined;
+
+function refusal(status: number, error: Error): EngineError {
+  const said = error.message
+    .replace(/^\(HTTP code \d+\) unexpected - /, '')
+    .trim()
+    .slice(0, 500);
+  const message = said === '' ? `status ${status}` : said;
+  // Podman says 500 when it goes away between two of its own steps.
+  return new EngineError(/no such container/i.test(message) ? 404 : status, message, { cause: error });
+}
+
+function unreachable({ endpoint, timeout }: ModemParts, error: Error & { code?: string }): string {
+  const said = `the engine at ${endpoint} does not answer (${error.code ?? error.message})`;
+  switch (error.code) {
+    case 'EACCES':
+      return `${said}: this user may not open the socket; add it to the group that owns it (docker)`;
+    case 'ENOENT':
+    case 'ECONNREFUSED':
+      return `${said}: start the engine, or correct the Runtime's spec.endpoint`;
+    case 'ECONNRESET':
+      // So docker-modem says it too when the time is up.
+      return `${said}: it hung up${timeout > 0 ? `, or was silent for ${timeout / 1000} s` : ''}; see that it runs`;
+    default:
+      return `${said}: see that it runs and can be reached`;
+  }
+}
