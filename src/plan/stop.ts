@@ -9,8 +9,8 @@ type Stop = NonNullable<InstanceStatus['stop']>;
 
 /** A kill that did not help is repeated this often. */
 export const killPeriod = 10_000;
-/** A step that failed is tried again after this long. */
-export const retryPeriod = 3000;
+/** A step that failed is tried again after this long: what was missing is to be Ready within 5 s, minReady included. */
+export const retryPeriod = 2000;
 
 /** Causes of a stop that count as a failure of the agent. */
 export const failsByStop = (cause: string | undefined): boolean =>

@@ -160,15 +160,15 @@ describe('a start that failed', () => {
     expect(story.status()).toMatchObject({ phase: 'Starting', run: { number: 2, revision: 'web-2' } });
   });
 
-  test('since something is missing burns nothing, and is tried again after three seconds', () => {
+  test('since something is missing burns nothing, and is tried again after two seconds', () => {
     const story = failStart(new Story(worldOf()), bad('NotStartable', 'ImagePull')).rest();
     expect(story.status()).toMatchObject({
       phase: 'Pending',
       reason: 'ImagePull',
       message: 'ImagePull: mend it.',
     });
-    expect(story.plan.wakeAt).toBe(start + 3 * second);
-    story.pass(3 * second);
+    expect(story.plan.wakeAt).toBe(start + 2 * second);
+    story.pass(2 * second);
     expect(story.actions).toMatchObject([{ type: 'Start', run: 1, how: 'Create' }]);
     expect(story.status()).toMatchObject({ restartCount: 0, run: { number: 1 } });
     expect(story.status().failures ?? 0).toBe(0);
@@ -177,7 +177,7 @@ describe('a start that failed', () => {
   test('since something is missing is told once, however often it is tried', () => {
     const story = failStart(new Story(worldOf()), bad('NotStartable', 'ImagePull'));
     for (let round = 0; round < 4; round++) {
-      story.crash().happen({ is: 'Pass', ms: 3 * second });
+      story.crash().happen({ is: 'Pass', ms: 2 * second });
       story.set({ grants: new Set(['uid-0']) });
       failStart(story, bad('NotStartable', 'ImagePull'));
     }

@@ -171,12 +171,12 @@ describe('the deletion of an agent', () => {
     expect(story.did.at(-1)).toBe('Release');
   });
 
-  test('tries a removal that failed again after three seconds', () => {
+  test('tries a removal that failed again after two seconds', () => {
     const story = Story.ready().happen({ is: 'Delete' }, { is: 'Step', done: 1, end: 'Crash' });
     story.happen({ is: 'Step', done: 0, end: 'Retryable' });
     expect(story.plan.actions).toEqual([]);
-    expect(story.plan.wakeAt).toBe(story.world.now + 3 * second);
-    expect(story.pass(3 * second).did.at(-1)).toBe('Release');
+    expect(story.plan.wakeAt).toBe(story.world.now + 2 * second);
+    expect(story.pass(2 * second).did.at(-1)).toBe('Release');
   });
 });
 
