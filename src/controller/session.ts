@@ -5,6 +5,7 @@ import { type Clock, endsWithin, sleep } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 
 const relistEvery = 60_000;
+const lookAgainAfter = 1_000;
 const stopBound = 2_000;
 const retryDelays = [500, 1_000, 2_000, 5_000, 10_000];
 
@@ -33,6 +34,8 @@ export class Session {
   readonly #byUid = new Map<string, Set<string>>();
   readonly #lookedAt = new Map<string, number>();
   readonly #looking = new Map<string, { again: boolean; ended: Promise<void> }>();
+  /** Those to be looked at again, since a look failed. */
+  readonly #later = new Set<string>();
   #stream: AbortController | undefined;
   #asked = 0;
   #lists = 0;
@@ -135,10 +138,23 @@ export class Session {
       } while (looking.again);
     } catch (error) {
       if (error instanceof DriverError && error.sort === 'Offline') this.#goOffline(error);
-      else this.#log.debug({ err: error, ref }, 'a look at a container failed');
+      else {
+        this.#log.debug({ err: error, ref }, 'a look at a container failed');
+        this.#lookLater(ref);
+      }
     } finally {
       this.#looking.delete(ref);
     }
+  }
+
+  /** The hint that asked for a look does not come again. */
+  #lookLater(ref: string): void {
+    if (this.#later.has(ref)) return;
+    this.#later.add(ref);
+    this.#clock.after(lookAgainAfter, () => {
+      this.#later.delete(ref);
+      if (!this.#abort.signal.aborted) void this.look(ref);
+    });
   }
 
   async list(): Promise<void> {

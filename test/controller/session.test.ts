@@ -112,6 +112,26 @@ test('a change is told once, and not when nothing has changed', () => {
   expect(changed).toEqual(['c1', 'c1']);
 });
 
+test('a look that failed is made again soon, so that no exit is missed', async () => {
+  let failures = 2;
+  const session = open({
+    list: async () => [running],
+    async inspect() {
+      failures -= 1;
+      if (failures >= 0) throw new DriverError('Retryable', 'Broken', 'no answer this time');
+      return exited;
+    },
+  });
+  session.start();
+  await until(() => session.health.state === 'Online');
+  await session.look('c1');
+  expect(session.observed('u')).toEqual([running]);
+  const before = clock.now();
+  await within(() => session.all()[0]?.state === 'Exited');
+  expect(clock.now() - before).toBe(2_000);
+  await session.stop();
+});
+
 test('a lost stream is followed by a list, and an engine out of reach by Offline until it answers again', async () => {
   const session = open();
   session.start();
