@@ -4,7 +4,6 @@ import type { Agent, AgentSpec, Instance, New, PolicySpec } from '../../src/api/
 import { LocalClient } from '../../src/client/local.ts';
 import { execute, fieldManager } from '../../src/controller/execute.ts';
 import { Session } from '../../src/controller/session.ts';
-import type { Driver } from '../../src/drivers/driver.ts';
 import type { Action, Plan } from '../../src/plan/action.ts';
 import { carriedOut, granted } from '../../src/plan/model.ts';
 import { applyOutcome } from '../../src/plan/outcome.ts';
@@ -254,10 +253,6 @@ export class Fleet implements AsyncDisposable {
     if (what === 'Paused') await this.#ground.pause(ref);
     if (what === 'Completes') await this.#ground.end(driver, ref, 0);
     if (what === 'Fails') await this.#ground.end(driver, ref, 3);
-  }
-
-  driver(): Driver {
-    return this.#session.driver;
   }
 }
 
