@@ -1,6 +1,6 @@
 import type { AnyObject } from '../../api/objects.ts';
 import type { Cli, Client } from '../cli.ts';
-import { byTime, eventRow, isAbout } from '../events/rows.ts';
+import { byTime, eventRow, isAbout, isSince } from '../events/rows.ts';
 import { group, scopeOf, tellFailures } from '../get/ask.ts';
 import { nothingFound } from '../get/tables.ts';
 import { type SelectOptions, select } from '../select.ts';
@@ -59,9 +59,11 @@ function describeOne(client: Client, object: AnyObject, now: number): Promise<st
 
 async function eventsOf(client: Client, object: AnyObject, now: number): Promise<string> {
   if (object.kind === 'Event') return '';
-  const { namespace, name } = object.metadata;
+  const { namespace, name, creationTimestamp } = object.metadata;
   const { items } = await client.list('Event', { namespace });
-  const about = items.filter((event) => isAbout(event, object.kind, name)).sort(byTime);
+  const about = items
+    .filter((event) => isAbout(event, object.kind, name) && isSince(event, creationTimestamp))
+    .sort(byTime);
   if (about.length === 0) return section('Events', '  <none>\n');
   return tableSection(
     'Events',
