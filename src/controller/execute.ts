@@ -125,7 +125,12 @@ function runtimeOf({ session, instance }: ExecuteContext): { session: Session; i
 
 /** Takes our finalizer off an Instance of which nothing is left. */
 export const letGo = (resources: Resources, key: ObjectKey): Promise<Instance> =>
-  resources.patch('Instance', key, { type: 'merge', body: { metadata: { finalizers: null } } }, { fieldManager });
+  resources.patch(
+    'Instance',
+    key,
+    { type: 'merge', body: { metadata: { finalizers: null } } },
+    { fieldManager },
+  );
 
 /** A deletion of what is gone has succeeded. */
 async function gone(deletion: Promise<unknown>): Promise<void> {
