@@ -93,10 +93,15 @@ export class EngineModem extends Modem {
 
   constructor(parts: ModemParts) {
     const { agent, timeout } = parts;
-    // The agent opens the connections. What is left out here would be taken from DOCKER_HOST and its like.
-    const unset = { host: undefined, port: undefined, version: undefined, username: undefined };
-    const noKeys = { ca: undefined, cert: undefined, key: undefined };
-    super({ ...unset, ...noKeys, socketPath: 'engine', protocol: 'http', agent, timeout });
+    const { DOCKER_HOST: host } = process.env;
+    // What it and its companions name would be read, and stand in for what is not given.
+    delete process.env.DOCKER_HOST;
+    try {
+      // The agent opens the connections, and heeds no path.
+      super({ socketPath: 'engine', protocol: 'http', agent, timeout });
+    } finally {
+      if (host !== undefined) process.env.DOCKER_HOST = host;
+    }
     this.#parts = parts;
   }
 

@@ -72,10 +72,13 @@ describe('an engine is reached', () => {
     expect(await ping(`unix://${path}`)).toBe('Docker 20.10.24');
   });
 
-  test('by TCP, whatever DOCKER_HOST says', async () => {
+  test('by TCP, whatever DOCKER_HOST and its companions say', async () => {
     const port = await listen(createServer(answer), { port: 0 });
     vi.stubEnv('DOCKER_HOST', 'tcp://127.0.0.1:1');
+    vi.stubEnv('DOCKER_TLS_VERIFY', '1');
+    vi.stubEnv('DOCKER_CERT_PATH', join(folder, 'none'));
     expect(await ping(`tcp://127.0.0.1:${port}`)).toBe('Docker 20.10.24');
+    expect(process.env.DOCKER_HOST).toBe('tcp://127.0.0.1:1');
   });
 
   test('by TLS with a certificate of its own, and by none without one', async () => {
