@@ -17,7 +17,7 @@ const settleMs = 12_000;
 async function main(): Promise<void> {
   const engine = new FakeEngine({ clock: systemClock });
   await using bench = await openBench((_, storeId) => createFakeDriver(engine, storeId));
-  giveBackAtRest({ clock: systemClock, revision: bench.revision });
+  const stop = giveBackAtRest({ clock: systemClock, revision: bench.revision });
   await bench.apply(manifestOf(agents, { template: '    image: test-image:1' }));
   await until(async () => {
     const { items } = await bench.resources.list('Agent');
@@ -32,6 +32,7 @@ async function main(): Promise<void> {
     usage.cpu.push((user + system) / 10 / (performance.now() - begun));
     usage.memory.push(process.memoryUsage.rss() / 2 ** 20);
   }
+  stop();
   process.send?.(usage);
   process.disconnect();
 }
