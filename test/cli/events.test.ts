@@ -12,7 +12,7 @@ const event = (rest: Partial<Event>): Event => ({
     resourceVersion: '1',
     creationTimestamp: made,
   },
-  involvedObject: { kind: 'Instance', name: 'web-0' },
+  involvedObject: { kind: 'Instance', name: 'web-0', uid: 'u-0' },
   ...rest,
 });
 const made = '2026-03-01T12:00:00Z';
@@ -23,6 +23,11 @@ test.each([
   [
     'seen again since',
     { firstTimestamp: '2026-03-01T11:00:00Z', lastTimestamp: '2026-03-01T13:00:00Z' },
+    true,
+  ],
+  [
+    'whose object has no uid',
+    { lastTimestamp: '2026-03-01T11:00:00Z', involvedObject: { kind: 'Instance', name: 'web-0' } },
     true,
   ],
   ['without a time of its own, by when it was written', {}, true],

@@ -17,9 +17,14 @@ export function isAbout({ involvedObject }: Event, kind: string, name: string): 
   return instance.startsWith(`${name}-`) && /^\d+$/.test(instance.slice(name.length + 1));
 }
 
-/** Whether it was told since the object was made: an object of the same name may have been there before. */
+/**
+ * Whether it was told since the object was made: an object of the same name may have been there before.
+ * One without a uid goes by the name alone.
+ */
 export const isSince = (event: Event, made: string | undefined): boolean =>
-  made === undefined || Date.parse(lastSeen(event) ?? made) >= Date.parse(made);
+  made === undefined ||
+  event.involvedObject.uid === undefined ||
+  Date.parse(lastSeen(event) ?? made) >= Date.parse(made);
 
 /** As kubectl: `3m (x4 over 2h)`. */
 export function seen(event: Event, now: number): string {
