@@ -148,7 +148,7 @@ const makeAgent = (house: House, one: string) => house.agent(one, {}, { ...setti
 async function ask(house: House, one: string): Promise<void> {
   const key = { namespace: 'default', name: one };
   const body = { spec: { ...settings, template } };
-  for (;;) {
+  for (let seconds = 0; seconds < 600; seconds += 1) {
     const agent = await house.user.patch('Agent', key, { type: 'merge', body }).catch(unlessGone);
     if (agent === undefined) return void (await makeAgent(house, one));
     if (agent.metadata.deletionTimestamp === undefined) return;
@@ -156,6 +156,7 @@ async function ask(house: House, one: string): Promise<void> {
     house.clock.advance(1_000);
     await turns(50);
   }
+  throw new Error(`the deletion of ${one} never ends`);
 }
 
 /** All is well again, and asked for anew: then everything is to run, and nothing more is to be done. */
