@@ -9,6 +9,7 @@ import { manifestOf, sleeper } from '../agents.ts';
 import { openBench } from '../controller.ts';
 import { type Row, repeated, until } from '../measure.ts';
 import { noEngine } from './docker.ts';
+import { endsByHand } from './ends.ts';
 
 const rounds = 25;
 const spec = '  policy: { backoff: { schedule: [0s], jitter: 0 } }';
@@ -33,7 +34,12 @@ export async function restarts(): Promise<Row[]> {
   const kill = async ({ ref }: Observed): Promise<void> => {
     await engine.call('POST', `/containers/${ref}/kill`);
   };
-  return [own, { name, unit: 'ms', samples: await killed(template, kill, engine), aim: { atMost: 20 } }];
+  const reference = {
+    name: "the engine's own event and look",
+    samples: await endsByHand(engine.endpoint.replace('unix://', ''), rounds),
+  };
+  const samples = await killed(template, kill, engine);
+  return [own, { name, unit: 'ms', samples, reference, aim: { atMost: 20 } }];
 }
 
 async function killed(
