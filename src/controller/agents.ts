@@ -1,60 +1,45 @@
 import { isDeepStrictEqual } from 'node:util';
 import { isApiError } from '../api/errors.ts';
 import { type Agent, type Instance, keyText, type Revision } from '../api/objects.ts';
-import type { Resources } from '../client/resources.ts';
-import type { Action, Outcome, Plan } from '../plan/action.ts';
+import type { Action, Plan } from '../plan/action.ts';
 import { formatPlan } from '../plan/format.ts';
 import { instant } from '../plan/instant.ts';
-import { applyOutcome } from '../plan/outcome.ts';
 import { reconcile } from '../plan/reconcile.ts';
 import type { World } from '../plan/world.ts';
-import { type Clock, sleep } from '../platform/clock.ts';
-import type { Log } from '../platform/log.ts';
-import type { Admission } from './admission.ts';
-import type { Cache } from './cache.ts';
 import { confirmReady } from './confirm.ts';
 import type { Recorder } from './events.ts';
 import { type ExecuteContext, execute, fieldManager, letGo } from './execute.ts';
+import { Flights, type FlightsParts } from './flights.ts';
 import type { Observer } from './observe.ts';
 import type { Prober } from './prober.ts';
 import type { Runtimes } from './runtimes.ts';
 
-const keepAgain = 1_000;
-
-export interface AgentsParts {
-  resources: Resources;
-  cache: Cache;
+export interface AgentsParts extends FlightsParts {
   runtimes: Runtimes;
   observer: Observer;
-  admission: Admission;
   prober: Prober;
   recorder: Recorder;
-  clock: Clock;
-  log: Log;
   storeId: string;
   version: string;
-  /** Aborted when the controller ends. */
-  signal: AbortSignal;
-  enqueue: (key: string, options?: { at?: number }) => void;
 }
 
 /** observe -> reconcile -> claim -> execute for one Agent. The only place where a plan turns into effects. */
 export class Agents {
   readonly #parts: AgentsParts;
-  /** The action that is under way, by Instance uid: one at a time. */
-  readonly #inFlight = new Map<string, { id: string; ended: Promise<void> }>();
+  readonly #flights: Flights;
 
   constructor(parts: AgentsParts) {
     this.#parts = parts;
+    this.#flights = new Flights(parts);
   }
 
   inFlight(uid: string): string | undefined {
-    return this.#inFlight.get(uid)?.id;
+    return this.#flights.of(uid);
   }
 
   /** Resolves when no action is under way any more. */
-  async settle(): Promise<void> {
-    await Promise.all([...this.#inFlight.values()].map(({ ended }) => ended));
+  settle(): Promise<void> {
+    return this.#flights.settle();
   }
 
   async reconcile(key: string): Promise<void> {
@@ -166,76 +151,12 @@ export class Agents {
     }
     for (const [name, chain] of chains) {
       const instance = cache.instances.get(keyText({ ...agent.metadata, name }));
-      if (instance !== undefined) this.#begin(agent, world, instance, chain, done);
+      if (instance === undefined) continue;
+      this.#flights.begin(keyText(agent.metadata), instance, chain, done, (action) =>
+        execute(action, this.#context(agent, world, instance)),
+      );
     }
     return failed;
-  }
-
-  #begin(
-    agent: Agent,
-    world: World,
-    instance: Instance,
-    chain: readonly Action[],
-    done: ReadonlySet<string>,
-  ): void {
-    const { uid } = instance.metadata;
-    const first = chain[0];
-    if (first === undefined || this.#inFlight.has(uid)) return;
-    const ready = new Set(done);
-    const run = async (): Promise<void> => {
-      for (const action of chain) {
-        if (!action.after.every((id) => ready.has(id))) break;
-        const outcome = await execute(action, this.#context(agent, world, instance));
-        const runtime = this.#parts.cache.runtimes.get(instance.spec.runtimeRef.name);
-        if (runtime !== undefined) this.#parts.admission.ended(runtime, action.type, outcome);
-        await this.#keep(instance, action, outcome);
-        if (outcome.result !== 'Succeeded') break;
-        ready.add(action.id);
-      }
-    };
-    const ended = run()
-      .catch((error: unknown) =>
-        this.#parts.log.error(
-          { err: error, instance: instance.metadata.name },
-          'an outcome could not be kept',
-        ),
-      )
-      .finally(() => {
-        this.#inFlight.delete(uid);
-        this.#parts.enqueue(keyText(agent.metadata));
-      });
-    this.#inFlight.set(uid, { id: first.id, ended });
-  }
-
-  /**
-   * Stores how an action ended, where that does not show by itself. While it cannot be written, as on a full disk, the
-   * Instance stays in flight: without it the next plan would carry the action out again, at once and uncounted.
-   */
-  async #keep(instance: Instance, action: Action, outcome: Outcome): Promise<void> {
-    const { cache, clock, log, resources, signal } = this.#parts;
-    const key = keyText(instance.metadata);
-    if (outcome.result !== 'Succeeded')
-      log.info({ instance: key, action: action.id, outcome }, 'an action failed');
-    let newest = cache.instances.get(key);
-    while (!signal.aborted) {
-      try {
-        newest ??= await resources.get('Instance', instance.metadata);
-        if (newest.metadata.uid !== instance.metadata.uid) return;
-        const before = newest.status ?? {};
-        const status = applyOutcome(before, action, outcome, clock.now());
-        if (status === before) return;
-        cache.instances.observeWrite(
-          await resources.update('Instance', { ...newest, status }, { subresource: 'status', fieldManager }),
-        );
-        return;
-      } catch (error) {
-        if (isApiError(error, 'NotFound')) return;
-        newest = undefined;
-        if (isApiError(error, 'Conflict')) continue;
-        log.warn({ err: error, instance: key, action: action.id }, 'an outcome is not kept yet');
-        await sleep(clock, keepAgain, signal);
-      }
-    }
   }
 
   #context(agent: Agent, world: World, instance: Instance | undefined): ExecuteContext {

@@ -1,0 +1,109 @@
+import { isApiError } from '../api/errors.ts';
+import { type Instance, keyText } from '../api/objects.ts';
+import type { Resources } from '../client/resources.ts';
+import type { Action, Outcome } from '../plan/action.ts';
+import { applyOutcome } from '../plan/outcome.ts';
+import { type Clock, sleep } from '../platform/clock.ts';
+import type { Log } from '../platform/log.ts';
+import type { Admission } from './admission.ts';
+import type { Cache } from './cache.ts';
+import { fieldManager } from './execute.ts';
+
+const keepAgain = 1_000;
+
+export interface FlightsParts {
+  resources: Resources;
+  cache: Cache;
+  admission: Admission;
+  clock: Clock;
+  log: Log;
+  /** Aborted when the controller ends. */
+  signal: AbortSignal;
+  enqueue: (key: string, options?: { at?: number }) => void;
+}
+
+/** Actions on Runtimes that are under way: off the workers, so that a long one holds nobody up, and one an Instance. */
+export class Flights {
+  readonly #parts: FlightsParts;
+  readonly #byUid = new Map<string, { id: string; ended: Promise<void> }>();
+
+  constructor(parts: FlightsParts) {
+    this.#parts = parts;
+  }
+
+  /** The id of the action that is under way for an Instance. */
+  of(uid: string): string | undefined {
+    return this.#byUid.get(uid)?.id;
+  }
+
+  /** Resolves when no action is under way any more. */
+  async settle(): Promise<void> {
+    await Promise.all([...this.#byUid.values()].map(({ ended }) => ended));
+  }
+
+  /** Carries out the actions one after the other, as far as each one's forerunners succeed; then the agent is looked at again. */
+  begin(
+    agentKey: string,
+    instance: Instance,
+    chain: readonly Action[],
+    done: ReadonlySet<string>,
+    carryOut: (action: Action) => Promise<Outcome>,
+  ): void {
+    const { uid } = instance.metadata;
+    const first = chain[0];
+    if (first === undefined || this.#byUid.has(uid)) return;
+    const { admission, cache, enqueue, log } = this.#parts;
+    const ready = new Set(done);
+    const run = async (): Promise<void> => {
+      for (const action of chain) {
+        if (!action.after.every((id) => ready.has(id))) break;
+        const outcome = await carryOut(action);
+        const runtime = cache.runtimes.get(instance.spec.runtimeRef.name);
+        if (runtime !== undefined) admission.ended(runtime, action.type, outcome);
+        await this.#keep(instance, action, outcome);
+        if (outcome.result !== 'Succeeded') break;
+        ready.add(action.id);
+      }
+    };
+    const ended = run()
+      .catch((error: unknown) =>
+        log.error({ err: error, instance: instance.metadata.name }, 'an outcome could not be kept'),
+      )
+      .finally(() => {
+        this.#byUid.delete(uid);
+        enqueue(agentKey);
+      });
+    this.#byUid.set(uid, { id: first.id, ended });
+  }
+
+  /**
+   * Stores how an action ended, where that does not show by itself. While it cannot be written, as on a full disk, the
+   * Instance stays in flight: without it the next plan would carry the action out again, at once and uncounted.
+   */
+  async #keep(instance: Instance, action: Action, outcome: Outcome): Promise<void> {
+    const { cache, clock, log, resources, signal } = this.#parts;
+    const key = keyText(instance.metadata);
+    if (outcome.result !== 'Succeeded')
+      log.info({ instance: key, action: action.id, outcome }, 'an action failed');
+    let newest = cache.instances.get(key);
+    while (!signal.aborted) {
+      try {
+        newest ??= await resources.get('Instance', instance.metadata);
+        if (newest.metadata.uid !== instance.metadata.uid) return;
+        const before = newest.status ?? {};
+        const status = applyOutcome(before, action, outcome, clock.now());
+        if (status === before) return;
+        cache.instances.observeWrite(
+          await resources.update('Instance', { ...newest, status }, { subresource: 'status', fieldManager }),
+        );
+        return;
+      } catch (error) {
+        if (isApiError(error, 'NotFound')) return;
+        newest = undefined;
+        if (isApiError(error, 'Conflict')) continue;
+        log.warn({ err: error, instance: key, action: action.id }, 'an outcome is not kept yet');
+        await sleep(clock, keepAgain, signal);
+      }
+    }
+  }
+}
