@@ -40,12 +40,16 @@ export function specFields(spec: AgentSpec): Field[] {
 
 type Template = AgentSpec['template'];
 
-/** As a shell would take them. */
+/** As a shell would take them; of a script the first line. */
 function words(list: readonly string[] | undefined): string | undefined {
   if (list === undefined || list.length === 0) return undefined;
-  return list
-    .map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`))
-    .join(' ');
+  return list.map(shellWord).join(' ');
+}
+
+function shellWord(word: string): string {
+  const [first = '', ...more] = word.trimEnd().split('\n');
+  if (more.length > 0) return `${first} (and ${more.length} more ${more.length === 1 ? 'line' : 'lines'})`;
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${first.replaceAll("'", "'\\''")}'`;
 }
 
 function from(secret: KeyRef | undefined, configMap: KeyRef | undefined): string {
