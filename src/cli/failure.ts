@@ -57,7 +57,12 @@ export function apiText(error: ApiError): string {
       return [`Error from server (${error.reason}): ${head}:`, ...lines].join('\n');
     }
   }
-  return `Error from server (${error.reason}): ${error.message}`;
+  const { kind, name } = error.details ?? {};
+  const remedy =
+    error.reason === 'NotFound' && kind === 'namespaces'
+      ? `. Where it is to be there: agentctl create namespace ${name ?? 'NAME'}`
+      : '';
+  return `Error from server (${error.reason}): ${error.message}${remedy}`;
 }
 
 const nothingListens = (cause: unknown): boolean =>

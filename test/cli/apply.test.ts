@@ -65,6 +65,7 @@ describe('apply', () => {
     const { err, code } = await shell.run(['apply', '-f', file]);
     expect(code).toBe(1);
     expect(err).toContain('namespaces "nowhere" not found');
+    expect(err).toContain('agentctl create namespace nowhere');
     expect(err).toContain('nothing was written');
     expect(await shell.run(['get', 'agent', 'fine'])).toMatchObject({ code: 1 });
   });
