@@ -25,7 +25,10 @@ export function addGlobalOptions(command: Command): Command {
   return command
     .optionsGroup('Global options:')
     .option('-n, --namespace <name>', 'where to work (default $AGENTCTL_NAMESPACE, or default)')
-    .option('--state-dir <folder>', "the controller's state folder (default $AGENTCTL_STATE_DIR)")
+    .option(
+      '--state-dir <folder>',
+      "the controller's state folder ($AGENTCTL_STATE_DIR, else ~/.local/state/agentctl)",
+    )
     .option('--socket <path>', "the controller's socket (default $AGENTCTL_SOCKET)")
     .option('--request-timeout <duration>', 'give up on a request after this long, as in 30s')
     .option('--no-start', 'never start a controller in the background')

@@ -24,7 +24,7 @@ async function plan(options: FileOptions & { output?: 'json' }, cli: Cli): Promi
   const plans = await client.plan(manifests.map(({ object }) => object));
   if (options.output === 'json') return cli.out(`${JSON.stringify(plans, null, 2)}\n`);
   if (plans.every(({ actions }) => actions.length === 0))
-    cli.out('nothing to do: what runs is as the manifests say\n');
+    cli.out('nothing to do: all agents go on as they are\n');
   for (const { agent, text, actions } of plans) {
     if (actions.length === 0) continue;
     const namespace =
