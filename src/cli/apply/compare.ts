@@ -66,9 +66,12 @@ export async function compare(
   return { changes, unchanged };
 }
 
-/** What an apply of ours could have changed: a controller may write status between the two reads. */
+/**
+ * What an apply of ours could have changed: a controller may write status and finalizers between the two reads.
+ * Finalizers that are ours show among the fields that we manage.
+ */
 function own(object: AnyObject, { fieldManager }: TryOptions): unknown {
-  const { resourceVersion: _version, managedFields, ...metadata } = object.metadata;
+  const { resourceVersion: _version, finalizers: _finalizers, managedFields, ...metadata } = object.metadata;
   const managed = managedFields?.filter(
     ({ manager, operation }) => manager === fieldManager && operation === 'Apply',
   );
