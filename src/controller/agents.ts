@@ -53,7 +53,9 @@ export class Agents {
       world = { ...world, grants: admission.grants, places: admission.places };
       plan = reconcile(world);
     }
-    if (plan.actions.length > 0) log.debug({ agent: key, plan: formatPlan(plan) }, 'a plan');
+    // Written out only where the log takes it.
+    if (plan.actions.length > 0)
+      log.debug({ agent: key, plan: { toJSON: () => formatPlan(plan) } }, 'a plan');
     this.#probe(world);
     const unconfirmed = confirmReady(world, plan, (name) => this.#parts.runtimes.session(name));
     void unconfirmed?.looked.then((seen) => enqueue(key, seen ? {} : { at: clock.now() + 1_000 }));
