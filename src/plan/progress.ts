@@ -12,6 +12,8 @@ import type { Instant } from './world.ts';
 
 const type = 'Progressing';
 const exceededReason = 'ProgressDeadlineExceeded';
+/** A creationTimestamp is in whole seconds: what it names may have come at the end of that one. */
+const withinSecond = 999;
 
 /** Whether a change is under way, waits for its turn, or has got nowhere for Policy.update.progressDeadline. */
 export function progress(context: Context, wanted: readonly Part[], actions: readonly Action[]): Finding {
@@ -84,7 +86,7 @@ function deadlineOf(context: Context, turns: readonly Turn[]): Instant | undefin
   if (condition.status !== 'True' && !exceeded) return undefined;
   let last = Math.max(
     exceeded ? 0 : (instant(condition.lastTransitionTime) ?? now),
-    current === undefined ? now : (instant(current.metadata.creationTimestamp) ?? 0),
+    current === undefined ? now : (instant(current.metadata.creationTimestamp) ?? 0) + withinSecond,
   );
   for (const { next } of turns) last = Math.max(last, instant(next.readySince) ?? 0);
   return Math.min(last, now) + context.settings.update.progressDeadline;

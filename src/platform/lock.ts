@@ -20,6 +20,9 @@ export interface Lock {
   release(): void;
 }
 
+/** Kept here, for a database that nobody refers to is closed by the garbage collector, and its lock goes with it. */
+const held = new Set<DatabaseSync>();
+
 /**
  * One controller a state folder. SQLite takes the kernel's file lock, which ends with its process however that ends, so
  * no lock is ever stale; the pid beside it is for people.
@@ -34,8 +37,14 @@ export function acquireLock(path: string): Lock {
       throw new LockedError(path, readPid(path));
     throw error;
   }
+  held.add(database);
   writeFileSync(`${path}.pid`, `${process.pid}\n`, { mode: 0o600 });
-  return { release: () => database.close() };
+  return {
+    release() {
+      database.close();
+      held.delete(database);
+    },
+  };
 }
 
 function readPid(path: string): number | undefined {

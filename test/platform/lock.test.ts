@@ -2,7 +2,7 @@ import { fork } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { acquireLock } from '../../src/platform/lock.ts';
 
 let folder: string;
@@ -25,9 +25,11 @@ test('the lock of a process that was killed is nobody’s', async () => {
   writeFileSync(
     program,
     `import { acquireLock } from ${JSON.stringify(join(import.meta.dirname, '../../src/platform/lock.ts'))};
-     acquireLock(${JSON.stringify(path)}); process.send('held'); setInterval(() => {}, 1000);`,
+     acquireLock(${JSON.stringify(path)}); gc(); setImmediate(() => { gc(); process.send('held'); }); setInterval(() => {}, 1000);`,
   );
-  const child = fork(program);
+  // What nobody refers to is collected before the lock is asked for: it must be held all the same.
+  const child = fork(program, { execArgv: ['--expose-gc'] });
+  onTestFinished(() => void child.kill('SIGKILL'));
   await new Promise((resolve) => child.once('message', resolve));
   expect(() => acquireLock(path)).toThrow(expect.objectContaining({ pid: child.pid }));
   const ended = new Promise((resolve) => child.once('exit', resolve));
