@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-const common = { environment: 'node' as const, restoreMocks: true };
+const common = { environment: 'node' as const, restoreMocks: true, setupFiles: ['test/setup.ts'] };
 
 export default defineConfig({
   test: {
