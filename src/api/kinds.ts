@@ -48,6 +48,9 @@ export const applyOrder: readonly Kind[] = [
   'Revision',
   'Instance',
   'Event',
+  'Conversation',
+  'Message',
+  'Approval',
 ];
 
 const schemas = new Map<Kind, JsonSchema>();

@@ -1,4 +1,12 @@
-import type { AnyObject, New, ObjectKey } from '../api/objects.ts';
+import type {
+  AnyObject,
+  Approval as ApprovalObject,
+  Conversation as ConversationObject,
+  Message as MessageObject,
+  New,
+  ObjectKey,
+} from '../api/objects.ts';
+import type { TurnEvent } from '../protocols/talk.ts';
 
 /**
  * What agentctl serves beyond Resources, in the group subresources.agentctl.dev/v1: the controller implements it in
@@ -16,6 +24,31 @@ export interface Streams {
   plan(objects: readonly New<AnyObject>[]): Promise<AgentPlan[]>;
 
   status(): Promise<ControllerStatus>;
+
+  /**
+   * Journals messages for an Agent; resolves once they are on disk, each with its Message as the API shows it. One whose
+   * `key` is known already is answered as it stands. NotFound; TooManyRequests where the queue is full; BadRequest where
+   * the Agent has no protocol or the conversation is none of its.
+   */
+  send(agent: ObjectKey, messages: readonly NewMessage[]): Promise<MessageObject[]>;
+
+  /**
+   * What happens to a message, from event `after` on (0: all), up to its end, which is the last: `end`. For as long as it
+   * takes; where nothing comes for Policy.messages.inactivityTimeout the message fails, and that is its end.
+   */
+  stream(message: ObjectKey, options: { after?: number | undefined; signal: AbortSignal }): AsyncIterable<StreamEntry>;
+
+  /** Retry: a message that failed or expired waits again. Cancel: breaks it off; it fails with the reason Cancelled. Conflict where its state does not allow it. */
+  change(message: ObjectKey, what: 'retry' | 'cancel'): Promise<MessageObject>;
+
+  /** Decides a permission that waits. Conflict where it is decided already. */
+  decide(approval: ObjectKey, decision: 'approve' | 'deny', by: string): Promise<ApprovalObject>;
+
+  /** Ends a conversation; messages of it that wait fail. */
+  closeConversation(conversation: ObjectKey): Promise<ConversationObject>;
+
+  /** Asks a Ready instance directly; nothing is journalled. Timeout; ServiceUnavailable where none is Ready or the run ends meanwhile. */
+  query(agent: ObjectKey, question: { action: string; params?: unknown; timeout?: number | undefined }): Promise<unknown>;
 
   /**
    * Stops every instance and keeps it stopped while this controller lives; answers when all have ended. Timeout, naming
@@ -38,8 +71,28 @@ export interface LogOptions {
   since?: number | undefined;
   /** Only what came before the newest start. */
   previous?: boolean | undefined;
+  /** The protocol's lines as they are, in place of what they say. */
+  raw?: boolean | undefined;
   signal: AbortSignal;
 }
+
+export interface NewMessage {
+  text: string;
+  /** One of the Agent's; absent: a new one. */
+  conversation?: string | undefined;
+  /** Idempotency key. */
+  key?: string | undefined;
+  /** Who sends it, for people. */
+  from?: string | undefined;
+  /** Milliseconds, in place of Policy.messages.timeout. */
+  timeout?: number | undefined;
+}
+
+export type StreamEntry =
+  | { seq: number; at: number; event: TurnEvent }
+  /** The message's state has changed. */
+  | { state: NonNullable<NonNullable<MessageObject['status']>['state']>; reason?: string | undefined; message?: string | undefined }
+  | { end: MessageObject };
 
 export interface LogEntry {
   stream: 'stdout' | 'stderr';

@@ -39,6 +39,12 @@ export interface Driver {
 
   logs(ref: string, options: LogOptions): AsyncIterable<LogLine>;
 
+  /**
+   * Opens the standard output and input of one run. The output of a run that has ended can be read to its end for as
+   * long as no later one has begun. DriverErrors: Retryable `Gone` where there is nothing of that run any more, Offline.
+   */
+  attach(ref: string, options: AttachOptions): Promise<Attachment>;
+
   /** Runs a command inside, for probes. */
   exec(
     ref: string,
@@ -48,6 +54,12 @@ export interface Driver {
 
   /** Where to reach a port of the instance from the controller. */
   address(ref: string, port: number): Promise<{ host: string; port: number } | undefined>;
+
+  /**
+   * The address of this host at which instances reach it, to listen on; for containers the gateway of a network of our
+   * own, which is made where it is missing. Undefined where there is none, as on a remote engine.
+   */
+  hostAddress(): Promise<string | undefined>;
 
   /** The id of the newest image of that name, after asking the registry where `pull`. Undefined: it has none or has no images. */
   imageId(image: string, options: { pull: boolean }): Promise<string | undefined>;
@@ -99,6 +111,8 @@ export interface RunSpec {
       protocol: 'TCP' | 'UDP';
     }[];
   };
+  /** Its output will be read by `attach`, so none of it may be lost: whatever must be opened before the start is. */
+  talks: boolean;
   /** For the engine's own stop, at a shutdown of the engine. */
   stop: { signal: string; gracePeriodMs: number };
 }
@@ -127,6 +141,47 @@ export interface LogOptions {
   /** Only what came before the newest start. */
   previous?: boolean | undefined;
   signal: AbortSignal;
+}
+
+export interface AttachOptions {
+  run: number;
+  /** As Observed has it. A container's output goes on over its runs: this start's is meant. */
+  startId: string;
+  /** From here on, as an earlier attachment to the same run told it; absent: from the first byte of the run. */
+  cursor?: string | undefined;
+  signal: AbortSignal;
+}
+
+export interface Attachment {
+  /**
+   * Standard output, whole lines, in the order in which they were written, as many at once as have come. Ends once the
+   * run has ended and all was read, or when the signal aborts; throws DriverError where the stream is lost: attach again
+   * at the last cursor. What is not asked for is not read: a reader that is slow holds up no other.
+   */
+  readonly lines: AsyncIterable<readonly OutputLine[]>;
+
+  /**
+   * Writes whole lines, each with its newline. Resolves once they are in the pipe. DriverErrors: Retryable `NotRunning`
+   * (the run has ended, or its input is closed) and `InputFull` (more than 16 MiB wait: the agent does not read).
+   * The first write of an attachment begins with a newline, so that a line that a crash cut in half ends there.
+   */
+  write(text: string): Promise<void>;
+
+  /** The working directory of the instance, absolute. */
+  readonly workingDir: string;
+
+  close(): void;
+}
+
+export interface OutputLine {
+  /** Without its newline. Of a line of more than 16 MiB only the first 1 KiB, and `cut`. */
+  text: string;
+  /** How many bytes the line had. */
+  cut?: number | undefined;
+  /** Output before this line may have been lost. */
+  gap?: true | undefined;
+  /** Stands behind this line. */
+  cursor: string;
 }
 
 export interface LogLine {

@@ -65,6 +65,12 @@ export type Action = Step &
         how: 'Create' | 'Restart';
         ref?: string | undefined;
       }
+    /** Sends one of the Agent's own prompts; `schedule` is absent for spec.prompt. Asked for again, nothing is sent twice. */
+    | { type: 'SendPrompt'; schedule?: string | undefined; dueAt: Instant; text: string; conversation: 'New' | 'Same' }
+    /** Notes that a due prompt is not sent. */
+    | { type: 'SkipPrompt'; schedule: string; dueAt: Instant }
+    /** By the protocol's own message. */
+    | { type: 'Shutdown'; name: string; uid: string; run: number; ref: string }
     | { type: 'Signal'; name: string; uid: string; run: number; ref: string; signal: string }
     /** SIGKILL to all its processes. */
     | { type: 'Kill'; name: string; uid: string; run: number; ref: string }

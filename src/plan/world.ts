@@ -28,6 +28,8 @@ export interface World {
   imageId?: string | undefined;
   /** The version of this controller, for restartOn ControllerUpgrade. */
   controllerVersion: string;
+  /** What is asked of an Agent with a protocol. */
+  inbox: InboxView;
   /** The reasons for which the driver cannot honour the spec: `field: reason`. Empty: it can. */
   unsupported: readonly string[];
 }
@@ -58,6 +60,8 @@ export interface InstanceView {
   /** What the prober last found for the run that is observed. */
   probe: ProbeView;
   activity: Activity;
+  /** Absent: the protocol is `none`, or no run of it has been talked to. */
+  talk?: TalkView | undefined;
   /** The action that is being carried out for it: until it ends nothing else is planned. */
   inFlight?: string | undefined;
 }
@@ -69,9 +73,50 @@ export interface ProbeView {
 }
 
 export interface Activity {
+  /** Messages are with it, or tool calls are open. */
   busy: boolean;
   /** Since when it has had nothing to do; absent while busy. */
   idleSince?: Instant | undefined;
+  /** How many messages wait for this instance and no other, since it has their conversation. */
+  waiting: number;
+}
+
+/** The messages of an Agent. */
+export interface InboxView {
+  /** How many wait that any instance may take. */
+  waiting: number;
+  /** How many conversations an instance may work on at once. */
+  perInstance: number;
+  /** When each scheduled prompt was last sent, or found to be skipped, by its name; `prompt` under the empty name. */
+  sent: ReadonlyMap<string, Instant>;
+  /** Names of the scheduled prompts of which a message has not ended. */
+  open: ReadonlySet<string>;
+}
+
+/** How the controller and one run talk. */
+export interface TalkView {
+  run: number;
+  /**
+   * - Connecting: the handshake is not done.
+   * - Ready: messages can be sent.
+   * - AuthRequired: the agent wants to be logged in; it is asked again by itself.
+   * - Refused: it cannot be talked to as the spec says.
+   * - Draining: the run has ended, and its output is not read to the end. Nothing new may be started yet.
+   * - Drained: it is.
+   */
+  state: 'Connecting' | 'Ready' | 'AuthRequired' | 'Refused' | 'Draining' | 'Drained';
+  since: Instant;
+  message: string;
+  /** Whether the agent takes what the spec asks for; a control that the spec does not use is absent. */
+  controls: Readonly<Partial<Record<ControlName, ControlView>>>;
+}
+
+export type ControlName = 'PermissionsEnforced' | 'SystemPromptApplied' | 'ModelApplied' | 'FleetAccessible';
+
+export interface ControlView {
+  status: 'True' | 'False' | 'Unknown';
+  reason: string;
+  message: string;
 }
 
 /** One container or process as its Runtime shows it. */

@@ -86,6 +86,67 @@ export const facts = [
     ]
   },
   {
+    "group": "subresources.agentctl.dev",
+    "version": "v1",
+    "kind": "Approval",
+    "plural": "approvals",
+    "singular": "approval",
+    "shortNames": [],
+    "namespaced": true,
+    "hasStatus": false,
+    "scale": null,
+    "columns": [
+      {
+        "priority": 0,
+        "name": "Agent",
+        "type": "string",
+        "jsonPath": ".spec.agentRef.name"
+      },
+      {
+        "priority": 0,
+        "name": "State",
+        "type": "string",
+        "jsonPath": ".status.state"
+      },
+      {
+        "priority": 0,
+        "name": "Tool",
+        "type": "string",
+        "jsonPath": ".spec.toolKind"
+      },
+      {
+        "priority": 0,
+        "name": "Title",
+        "type": "string",
+        "jsonPath": ".spec.title"
+      },
+      {
+        "priority": 0,
+        "name": "Age",
+        "type": "date",
+        "jsonPath": ".metadata.creationTimestamp"
+      },
+      {
+        "priority": 1,
+        "name": "By",
+        "type": "string",
+        "jsonPath": ".status.by"
+      },
+      {
+        "priority": 1,
+        "name": "Message",
+        "type": "string",
+        "jsonPath": ".spec.message"
+      },
+      {
+        "priority": 1,
+        "name": "Conversation",
+        "type": "string",
+        "jsonPath": ".spec.conversation"
+      }
+    ]
+  },
+  {
     "group": "",
     "version": "v1",
     "kind": "ConfigMap",
@@ -109,6 +170,75 @@ export const facts = [
         "name": "Age",
         "type": "date",
         "jsonPath": ".metadata.creationTimestamp"
+      }
+    ]
+  },
+  {
+    "group": "subresources.agentctl.dev",
+    "version": "v1",
+    "kind": "Conversation",
+    "plural": "conversations",
+    "singular": "conversation",
+    "shortNames": [
+      "conv"
+    ],
+    "namespaced": true,
+    "hasStatus": false,
+    "scale": null,
+    "columns": [
+      {
+        "priority": 0,
+        "name": "Agent",
+        "type": "string",
+        "jsonPath": ".spec.agentRef.name"
+      },
+      {
+        "priority": 0,
+        "name": "State",
+        "type": "string",
+        "jsonPath": ".status.state"
+      },
+      {
+        "priority": 0,
+        "name": "Instance",
+        "type": "string",
+        "jsonPath": ".status.instance"
+      },
+      {
+        "priority": 0,
+        "name": "Messages",
+        "type": "integer",
+        "jsonPath": ".status.messages"
+      },
+      {
+        "priority": 0,
+        "name": "Tokens",
+        "type": "string",
+        "jsonPath": ".status.tokens"
+      },
+      {
+        "priority": 0,
+        "name": "Cost",
+        "type": "string",
+        "jsonPath": ".status.cost"
+      },
+      {
+        "priority": 0,
+        "name": "Active",
+        "type": "date",
+        "jsonPath": ".status.activeAt"
+      },
+      {
+        "priority": 0,
+        "name": "Age",
+        "type": "date",
+        "jsonPath": ".metadata.creationTimestamp"
+      },
+      {
+        "priority": 1,
+        "name": "Session",
+        "type": "string",
+        "jsonPath": ".status.session"
       }
     ]
   },
@@ -223,6 +353,81 @@ export const facts = [
         "name": "Ref",
         "type": "string",
         "jsonPath": ".status.run.ref"
+      }
+    ]
+  },
+  {
+    "group": "subresources.agentctl.dev",
+    "version": "v1",
+    "kind": "Message",
+    "plural": "messages",
+    "singular": "message",
+    "shortNames": [
+      "msg"
+    ],
+    "namespaced": true,
+    "hasStatus": false,
+    "scale": null,
+    "columns": [
+      {
+        "priority": 0,
+        "name": "Agent",
+        "type": "string",
+        "jsonPath": ".spec.agentRef.name"
+      },
+      {
+        "priority": 0,
+        "name": "From",
+        "type": "string",
+        "jsonPath": ".spec.from"
+      },
+      {
+        "priority": 0,
+        "name": "State",
+        "type": "string",
+        "jsonPath": ".status.state"
+      },
+      {
+        "priority": 0,
+        "name": "Reason",
+        "type": "string",
+        "jsonPath": ".status.reason"
+      },
+      {
+        "priority": 0,
+        "name": "Attempts",
+        "type": "integer",
+        "jsonPath": ".status.attempts"
+      },
+      {
+        "priority": 0,
+        "name": "Conversation",
+        "type": "string",
+        "jsonPath": ".spec.conversation"
+      },
+      {
+        "priority": 0,
+        "name": "Age",
+        "type": "date",
+        "jsonPath": ".metadata.creationTimestamp"
+      },
+      {
+        "priority": 1,
+        "name": "Instance",
+        "type": "string",
+        "jsonPath": ".status.instance"
+      },
+      {
+        "priority": 1,
+        "name": "Tokens",
+        "type": "string",
+        "jsonPath": ".status.tokens"
+      },
+      {
+        "priority": 1,
+        "name": "Text",
+        "type": "string",
+        "jsonPath": ".spec.text"
       }
     ]
   },

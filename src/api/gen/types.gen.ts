@@ -160,8 +160,61 @@ export interface AgentSpec {
   replicas: number;
   /** True stops all instances and starts none; their names and volumes stay. */
   suspend: boolean;
-  /** How an instance talks over its standard input and output. */
-  protocol: 'none';
+  /** How an instance talks over its standard input and output: acp (Agent Client Protocol), jsonl (agentctl's own line protocol), or none. */
+  protocol: 'none' | 'acp' | 'jsonl';
+  /** The model that the agent is told to use, as it names it. Condition ModelApplied says whether it takes it. */
+  model?: string;
+  /** What the agent is told before anything else. Condition SystemPromptApplied says whether it takes it. Its first line tells other agents who this one is. */
+  systemPrompt?: string;
+  /** Sent once, when an instance is Ready for the first time. */
+  prompt?: string;
+  /** What it can do, in words; other agents see it in their list of peers. */
+  capabilities?: string[];
+  /** What it may do to other agents of its namespace. None: nothing. Peers: list them and send them messages. Manage: also apply, start, stop and remove them. */
+  fleetAccess: 'None' | 'Peers' | 'Manage';
+  /** What becomes of the agent's requests to use a tool. Absent: each is put to people, as with default Ask, and nothing is promised about an agent that does not ask. */
+  permissions?: {
+    /** For every tool kind that no rule names. Ask: put to people, by agentctl get approvals. */
+    default: 'Allow' | 'Deny' | 'Ask';
+    /** What holds for one kind of tool. */
+    rules?: Array<{
+      /** The kind as the Agent Client Protocol names it. */
+      toolKind: 'read' | 'edit' | 'delete' | 'move' | 'search' | 'execute' | 'think' | 'fetch' | 'switch_mode' | 'other';
+      /** What is done. */
+      action: 'Allow' | 'Deny' | 'Ask';
+    }>;
+    /** Not decided for this long: denied. */
+    timeout: Duration;
+    /** What to do with an agent that cannot be held to a Deny or an Ask, since it uses tools without asking. Refuse: it is not run. Accept: it is, and condition PermissionsEnforced says so. */
+    unenforced: 'Refuse' | 'Accept';
+  };
+  /** How instances share conversations. */
+  conversations: {
+    /** How many conversations an instance works on at once. */
+    perInstance: number;
+    /** A conversation without a message for this long is closed. 0s: never. */
+    idleTTL: Duration;
+    /** What follows when the agent's context is full. Keep: the agent's own affair. New: the next message begins a new session. */
+    onContextFull: 'Keep' | 'New';
+  };
+  /** Prompts that are sent by the clock. */
+  schedule?: Array<{
+    /** Names the entry. */
+    name: Name;
+    /** Five fields: minute, hour, day of month, month, day of week. */
+    cron: string;
+    timezone: Timezone;
+    /** What is sent. */
+    message: string;
+    /** True: not sent, and not made up for later. */
+    suspend: boolean;
+    /** After the controller was away: sent once for any number of times that were missed. */
+    catchUp: boolean;
+    /** While the last one has not ended: Skip sends none, Queue lets it wait. */
+    overlap: 'Skip' | 'Queue';
+    /** Whether each is a conversation of its own, or all are one. */
+    conversation: 'New' | 'Same';
+  }>;
   /** When an instance is Ready. Absent: while it runs. */
   readiness?: Probe;
   /** An instance that fails this is restarted. */
@@ -350,7 +403,7 @@ export interface AgentStatus {
   updateRevision?: string;
   /** The label selector of the instances. */
   selector?: string;
-  /** Accepted: the spec can be carried out. Progressing: a change is under way. Ready: as many instances as asked for are Ready. Drifted: a run differs from the spec and waits. */
+  /** Accepted: the spec can be carried out. Progressing: a change is under way. Ready: as many instances as asked for are Ready. Drifted: a run differs from the spec and waits. PermissionsEnforced, SystemPromptApplied, ModelApplied, FleetAccessible: whether the agent takes what the spec asks for. */
   conditions?: Condition[];
 }
 
@@ -367,6 +420,49 @@ export interface Agent {
   status?: AgentStatus;
 }
 
+/** What is asked for. */
+export interface ApprovalSpec {
+  /** The Agent that asks. */
+  agentRef: LocalRef;
+  /** The Instance that asks. */
+  instance: string;
+  /** The message in whose turn it asks. */
+  message?: string;
+  /** The conversation. */
+  conversation?: string;
+  /** The tool call in words. */
+  title: string;
+  /** The kind of the tool. */
+  toolKind: string;
+  /** What the tool would be given, as JSON. */
+  input?: string;
+  /** When it is denied by itself. */
+  expiresAt?: string;
+}
+
+/** What was decided. */
+export interface ApprovalStatus {
+  /** Pending: waits for a decision. Expired: denied by the timeout. Cancelled: the turn ended before. */
+  state?: 'Pending' | 'Approved' | 'Denied' | 'Expired' | 'Cancelled';
+  /** Who decided. */
+  by?: string;
+  /** When. */
+  decidedAt?: string;
+}
+
+/** An agent's request to use a tool, put to people. Decided by agentctl approve and agentctl deny. */
+export interface Approval {
+  /** Always subresources.agentctl.dev/v1. */
+  apiVersion: 'subresources.agentctl.dev/v1';
+  /** Always Approval. */
+  kind: 'Approval';
+  metadata: ObjectMeta;
+  /** What is asked for. */
+  spec: ApprovalSpec;
+  /** What was decided. */
+  status?: ApprovalStatus;
+}
+
 /** Settings, by key. As in Kubernetes core/v1. */
 export interface ConfigMap {
   /** Always v1. */
@@ -380,6 +476,45 @@ export interface ConfigMap {
   data?: Record<string, string>;
   /** Bytes in base64 by key. */
   binaryData?: Record<string, string>;
+}
+
+/** With whom. */
+export interface ConversationSpec {
+  /** The Agent. */
+  agentRef: LocalRef;
+}
+
+/** How it stands. */
+export interface ConversationStatus {
+  /** Whether it takes messages. */
+  state?: 'Open' | 'Closed';
+  /** Why it was closed. */
+  reason?: string;
+  /** The Instance that it stays with. */
+  instance?: string;
+  /** The session of the protocol. */
+  session?: string;
+  /** Messages of it that are kept. */
+  messages?: number;
+  /** Tokens that it has used so far; ? where the agent does not say. */
+  tokens?: string;
+  /** What it has cost so far; ? where the agent does not say. */
+  cost?: string;
+  /** When its last message came or ended. */
+  activeAt?: string;
+}
+
+/** One thread with an Agent. */
+export interface Conversation {
+  /** Always subresources.agentctl.dev/v1. */
+  apiVersion: 'subresources.agentctl.dev/v1';
+  /** Always Conversation. */
+  kind: 'Conversation';
+  metadata: ObjectMeta;
+  /** With whom. */
+  spec: ConversationSpec;
+  /** How it stands. */
+  status?: ConversationStatus;
 }
 
 /** What happened to an object, for people: counted, and kept for a while. As in Kubernetes core/v1. */
@@ -516,7 +651,7 @@ export interface InstanceStatus {
     /** When the next stage begins. */
     deadline: string;
     /** What was last sent. */
-    stage: 'Signal' | 'Kill';
+    stage: 'Shutdown' | 'Signal' | 'Kill';
     /** What follows. */
     then: 'Restart' | 'Replace' | 'Stay';
   };
@@ -582,6 +717,69 @@ export interface Instance {
   spec: InstanceSpec;
   /** The state of the copy. Written by the controller. */
   status?: InstanceStatus;
+}
+
+/** What was sent. */
+export interface MessageSpec {
+  /** The Agent that it is for. */
+  agentRef: LocalRef;
+  /** Chat: of a person. Route: of another agent. Scheduled, Prompt: of the Agent's own spec. */
+  kind: 'Chat' | 'Route' | 'Scheduled' | 'Prompt';
+  /** Who sent it, as in user:ann, agent:default/reviewer or schedule:nightly. */
+  from: string;
+  /** The Conversation that it belongs to. */
+  conversation: string;
+  /** What the agent is told. */
+  text: string;
+  /** The sender's idempotency key. */
+  key?: string;
+  /** How many agents it has passed. */
+  hops?: number;
+  /** The message in whose turn it was sent. */
+  parent?: string;
+  /** When it is broken off. */
+  expiresAt?: string;
+}
+
+/** What became of it. */
+export interface MessageStatus {
+  /** Pending: waits. Delivered: an instance has it. Acknowledged: and says so. The others are final. */
+  state?: 'Pending' | 'Delivered' | 'Acknowledged' | 'Completed' | 'Failed' | 'Expired';
+  /** Why it failed or expired, in one word. */
+  reason?: string;
+  /** Why, in a sentence. */
+  message?: string;
+  /** How often it was delivered. */
+  attempts?: number;
+  /** The Instance that has or had it. */
+  instance?: string;
+  /** The run of it. */
+  run?: number;
+  /** The text of the answer, once it is final. */
+  answer?: string;
+  /** Why the agent ended its turn, in its own words. */
+  stopReason?: string;
+  /** Tokens that the turn used; ? where the agent does not say. */
+  tokens?: string;
+  /** What the turn cost; ? where the agent does not say. */
+  cost?: string;
+  /** When it was last delivered. */
+  deliveredAt?: string;
+  /** When it ended. */
+  endedAt?: string;
+}
+
+/** One delivery to an Agent: a chat, a question of another agent, a scheduled prompt. Kept in the journal; sent by agentctl send. */
+export interface Message {
+  /** Always subresources.agentctl.dev/v1. */
+  apiVersion: 'subresources.agentctl.dev/v1';
+  /** Always Message. */
+  kind: 'Message';
+  metadata: ObjectMeta;
+  /** What was sent. */
+  spec: MessageSpec;
+  /** What became of it. */
+  status?: MessageStatus;
 }
 
 /** Its finalizers. */
@@ -680,6 +878,19 @@ export interface PolicySpec {
   };
   /** Who goes first when a Runtime is full: the higher. */
   priority: number;
+  /** What becomes of messages. */
+  messages: {
+    /** How often a message is delivered at most. */
+    maxAttempts: number;
+    /** Not ended this long after it was sent: it is broken off, and expires. */
+    timeout: Duration;
+    /** The agent is silent this long while it works on a message: broken off, and failed. Time in which a tool call is open does not count. */
+    inactivityTimeout: Duration;
+    /** How many messages of an Agent may wait; more are refused. */
+    queueDepth: number;
+    /** What becomes of a message whose turn a crash cuts short once it has had an effect. Resume: the session is loaded again, and the agent is told to check and finish. Retry: it is sent again with the same id. Fail. The default is Resume for acp, Retry for jsonl. */
+    onInterrupted?: 'Resume' | 'Retry' | 'Fail';
+  };
   /** Whom to tell of Events. */
   notify: Array<{
     /** Names the entry in Events. */
@@ -812,9 +1023,12 @@ export interface Secret {
 /** Every kind by its name. */
 export interface Kinds {
   Agent: Agent;
+  Approval: Approval;
   ConfigMap: ConfigMap;
+  Conversation: Conversation;
   Event: Event;
   Instance: Instance;
+  Message: Message;
   Namespace: Namespace;
   Policy: Policy;
   Revision: Revision;

@@ -1,0 +1,110 @@
+import type { TurnEvent } from '../protocols/talk.ts';
+import type { Approval, Conversation, Link, Message, MessageState, UsageRecord } from './message.ts';
+
+/**
+ * What must not be lost of the talk with agents: messages, their events, conversations, cursors, approvals, usage.
+ * A dumb store with one writer: it holds the rules that must never break, and decides nothing. The contract suite is
+ * test/contracts/journal.ts.
+ *
+ * The rules, held by the schema of the database: an id and a (namespace, agent, key) are there once; a final state does
+ * not change but by Retry; an event's (message, seq) and a usage record's id are written once, a second time is passed over.
+ */
+export interface Journal {
+  /** All that is not final, for a start. Messages without their text, the oldest first. */
+  load(): {
+    messages: Omit<Message, 'text'>[];
+    conversations: Conversation[];
+    links: Link[];
+    approvals: Approval[];
+    marks: Map<string, number>;
+    /** Final answers that an asking agent has not been given yet. */
+    unanswered: Omit<Message, 'text'>[];
+  };
+
+  /**
+   * Writes all entries or none. Resolves once they are on disk (fsync); batches that wait together are committed
+   * together, in the order of the calls, each with a verdict of its own: JournalError Duplicate (an Accept whose key is
+   * taken), Final (a change of what is final), Full, Broken.
+   */
+  commit(entries: readonly Entry[]): Promise<void>;
+
+  /** Reads see what is committed, on disk or about to be. */
+  message(id: string): Message | undefined;
+  byKey(namespace: string, agent: string, key: string): Message | undefined;
+  /** The newest first. */
+  messages(filter?: MessageFilter): Message[];
+  /** Events after `seq`, in order. */
+  events(message: string, after?: number): StoredEvent[];
+  conversation(id: string): Conversation | undefined;
+  conversations(filter?: { namespace?: string; agent?: string }): Conversation[];
+  approvals(filter?: { namespace?: string; agent?: string; state?: Approval['state'] }): Approval[];
+  approval(id: string): Approval | undefined;
+  usage(filter?: { namespace?: string; agent?: string; since?: number }): UsageRecord[];
+
+  /**
+   * Removes what is final and ended before `before`, with its events, closed conversations and links that are older
+   * too; then, while the rest of what is final takes more than `bytes`, the oldest of it. What is open stays. Usage is
+   * kept until `usageBefore`. Answers how many messages went.
+   */
+  prune(options: { before: number; bytes: number; usageBefore: number }): Promise<number>;
+
+  close(): Promise<void>;
+}
+
+export type Entry =
+  | { type: 'Accept'; message: Message }
+  | { type: 'Change'; id: string; set: MessageChange }
+  /** A failed or expired message is Pending again, with no attempts. */
+  | { type: 'Retry'; id: string; expiresAt: number }
+  | { type: 'Event'; message: string; seq: number; at: number; event: TurnEvent }
+  /** Written whole. */
+  | { type: 'Conversation'; conversation: Conversation }
+  | { type: 'Link'; link: Link }
+  | { type: 'DropLink'; uid: string; run: number }
+  | { type: 'Approval'; approval: Approval }
+  | { type: 'Mark'; name: string; at: number }
+  | { type: 'Usage'; record: UsageRecord };
+
+export type MessageChange = Partial<
+  Pick<
+    Message,
+    | 'state'
+    | 'reason'
+    | 'error'
+    | 'attempts'
+    | 'instance'
+    | 'run'
+    | 'written'
+    | 'produced'
+    | 'interrupted'
+    | 'answer'
+    | 'stopReason'
+    | 'answered'
+    | 'deliveredAt'
+    | 'endedAt'
+  >
+>;
+
+export interface MessageFilter {
+  namespace?: string | undefined;
+  agent?: string | undefined;
+  conversation?: string | undefined;
+  states?: readonly MessageState[] | undefined;
+  limit?: number | undefined;
+}
+
+export interface StoredEvent {
+  seq: number;
+  at: number;
+  event: TurnEvent;
+}
+
+export class JournalError extends Error {
+  readonly reason: 'Duplicate' | 'Final' | 'Full' | 'Locked' | 'TooNew' | 'Broken';
+
+  constructor(reason: JournalError['reason'], message: string, options: { cause?: unknown } = {}) {
+    super(message, options);
+    this.name = 'JournalError';
+    this.reason = reason;
+  }
+}

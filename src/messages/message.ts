@@ -1,0 +1,152 @@
+import type { Usage } from '../protocols/talk.ts';
+
+/** Instants are milliseconds since the Unix epoch. */
+
+/**
+ * Pending: waits for an instance. Delivered: on its way to one, or with it (see `written`). Acknowledged: the agent says
+ * that it has it. The others are final.
+ */
+export type MessageState = 'Pending' | 'Delivered' | 'Acknowledged' | 'Completed' | 'Failed' | 'Expired';
+
+export type Sender =
+  | { kind: 'User'; name: string }
+  | { kind: 'Schedule'; name: string }
+  | { kind: 'Controller'; name: string }
+  /** `requestId` is how the asking agent knows its question; absent where it waits by other means. */
+  | {
+      kind: 'Agent';
+      namespace: string;
+      name: string;
+      instance: string;
+      /** The instance's uid. */
+      uid: string;
+      requestId?: string | undefined;
+    };
+
+/** One delivery to an Agent. */
+export interface Message {
+  id: string;
+  namespace: string;
+  agent: string;
+  kind: 'Chat' | 'Route' | 'Scheduled' | 'Prompt';
+  from: Sender;
+  conversation: string;
+  text: string;
+  /** The sender's idempotency key, unique for the agent. */
+  key?: string | undefined;
+  state: MessageState;
+  /** Why, in one word, where it is Failed or Expired. */
+  reason?: string | undefined;
+  error?: string | undefined;
+  /** How often it was delivered. */
+  attempts: number;
+  /** To whom it was last delivered. */
+  instance?: string | undefined;
+  run?: number | undefined;
+  /** Whether it surely is in the instance's pipe. Delivered and not written: a crash may have come between. */
+  written: boolean;
+  /** Whether the last attempt has given output or begun a tool call. */
+  produced: boolean;
+  /** Why the attempt before was cut short; the agent is told. */
+  interrupted?: string | undefined;
+  /** The text of the answer, once it is final. */
+  answer?: string | undefined;
+  stopReason?: string | undefined;
+  /** An answer that the asking agent has been given. Absent: nobody has to be told. */
+  answered?: boolean | undefined;
+  /** How many agents it has passed. */
+  hops: number;
+  /** The message in whose turn it was sent. */
+  parent?: string | undefined;
+  createdAt: number;
+  deliveredAt?: number | undefined;
+  endedAt?: number | undefined;
+  expiresAt: number;
+}
+
+export interface Conversation {
+  id: string;
+  namespace: string;
+  agent: string;
+  /** The instance that it stays with; absent until its first message is delivered. */
+  instance?: string | undefined;
+  /** The instance's uid. */
+  uid?: string | undefined;
+  /** The protocol's session, and the run in which it is open. */
+  session?: string | undefined;
+  sessionRun?: number | undefined;
+  state: 'Open' | 'Closed';
+  /** Why it was closed. */
+  reason?: string | undefined;
+  /** The next message begins a new session: the context was full. */
+  renew: boolean;
+  createdAt: number;
+  /** When its last message came or ended. */
+  activeAt: number;
+  /** Sums of what was reported; what never was is absent. */
+  spent: Spent;
+  /** What the session had last reported in sum, to tell what a turn has added. */
+  reported?: Usage | undefined;
+}
+
+export interface Spent {
+  inputTokens?: number | undefined;
+  outputTokens?: number | undefined;
+  totalTokens?: number | undefined;
+  /** By currency. */
+  cost?: Readonly<Record<string, number>> | undefined;
+}
+
+/** What one run of an instance has been read of. */
+export interface Link {
+  uid: string;
+  run: number;
+  /** All before it has been taken in. */
+  cursor?: string | undefined;
+  /** The handshake's Facts, as JSON. */
+  facts?: unknown;
+  /** How many connections there have been to it. */
+  epoch: number;
+  activeAt: number;
+}
+
+export interface Approval {
+  id: string;
+  namespace: string;
+  agent: string;
+  instance: string;
+  uid: string;
+  run: number;
+  /** The protocol's id of the request. */
+  permission: string;
+  message?: string | undefined;
+  conversation?: string | undefined;
+  title: string;
+  toolKind: string;
+  input?: unknown;
+  state: 'Pending' | 'Approved' | 'Denied' | 'Expired' | 'Cancelled';
+  /** Who decided. */
+  by?: string | undefined;
+  createdAt: number;
+  decidedAt?: number | undefined;
+  expiresAt: number;
+}
+
+/** What one turn has used: one a report, by conversation, agent and model. */
+export interface UsageRecord {
+  /** The message and the attempt, or what else makes it one: written once. */
+  id: string;
+  namespace: string;
+  agent: string;
+  conversation?: string | undefined;
+  message?: string | undefined;
+  model?: string | undefined;
+  at: number;
+  inputTokens?: number | undefined;
+  outputTokens?: number | undefined;
+  totalTokens?: number | undefined;
+  cost?: { amount: number; currency: string } | undefined;
+}
+
+export const isFinal = (state: MessageState): boolean =>
+  state === 'Completed' || state === 'Failed' || state === 'Expired';

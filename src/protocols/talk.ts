@@ -1,0 +1,72 @@
+/** The words that all protocols share: what happens in a turn. Plain JSON, as it is journalled and streamed. */
+
+export type TurnEvent =
+  | { type: 'text'; text: string }
+  | { type: 'thought'; text: string }
+  /** A tool call began or changed; fields that are absent have not changed. */
+  | {
+      type: 'tool';
+      id: string;
+      title?: string | undefined;
+      /** As ACP has it: read, edit, delete, move, search, execute, think, fetch, switch_mode, other. */
+      kind?: string | undefined;
+      status?: 'pending' | 'in_progress' | 'completed' | 'failed' | undefined;
+      /** What it gave, as text. */
+      output?: string | undefined;
+    }
+  | { type: 'plan'; entries: readonly { content: string; status: string }[] }
+  /** A permission was asked for, or decided. */
+  | {
+      type: 'approval';
+      id: string;
+      title: string;
+      state: 'Pending' | 'Approved' | 'Denied' | 'Expired' | 'Cancelled';
+    }
+  /** Work of the agent that belongs to no turn of this conversation; `source` as the agent names it. */
+  | { type: 'background'; source: string; conversation?: string | undefined; event: unknown; done?: boolean }
+  /** What the protocol passes on as it is. */
+  | { type: 'other'; event: unknown }
+  /** From agentctl: an interruption, a resumption, a moved conversation. */
+  | { type: 'note'; text: string };
+
+export type TurnResult =
+  /** `stopReason` as ACP has it: end_turn, max_tokens, max_turn_requests, refusal, cancelled. `answer`: absent where it is the text so far. */
+  | { state: 'Completed'; stopReason?: string | undefined; answer?: string | undefined }
+  | { state: 'Failed'; reason: string; message: string };
+
+/** A tool call that waits for leave. */
+export interface Permission {
+  /** Unique among all of the instance's, and the same when it is read again. */
+  id: string;
+  title: string;
+  /** ACP's tool kind; `other` where the agent does not say. */
+  toolKind: string;
+  toolCallId: string;
+  /** What the tool would be given, for people. */
+  input?: unknown;
+}
+
+/** What an agent reports to have used. What it does not report is absent, and never 0. */
+export interface Usage {
+  model?: string | undefined;
+  inputTokens?: number | undefined;
+  outputTokens?: number | undefined;
+  cachedReadTokens?: number | undefined;
+  cachedWriteTokens?: number | undefined;
+  thoughtTokens?: number | undefined;
+  totalTokens?: number | undefined;
+  cost?: { amount: number; currency: string } | undefined;
+  /** Of the context window. */
+  context?: { used: number; size: number } | undefined;
+  /** What the numbers count: this turn alone, or everything since the session began. */
+  counts: 'Turn' | 'Session';
+}
+
+export interface Peer {
+  /** The agent's name; with its namespace before it where that is another one. */
+  id: string;
+  model?: string | undefined;
+  /** The first line of its system prompt. */
+  identity?: string | undefined;
+  capabilities: readonly string[];
+}
