@@ -73,6 +73,7 @@ export type MessageChange = Partial<
     | 'error'
     | 'attempts'
     | 'instance'
+    | 'uid'
     | 'run'
     | 'written'
     | 'produced'
@@ -80,6 +81,7 @@ export type MessageChange = Partial<
     | 'answer'
     | 'stopReason'
     | 'answered'
+    | 'spent'
     | 'deliveredAt'
     | 'endedAt'
   >

@@ -40,8 +40,9 @@ export interface Message {
   error?: string | undefined;
   /** How often it was delivered. */
   attempts: number;
-  /** To whom it was last delivered. */
+  /** To whom it was last delivered: the Instance's name, its uid, and the run. */
   instance?: string | undefined;
+  uid?: string | undefined;
   run?: number | undefined;
   /** Whether it surely is in the instance's pipe. Delivered and not written: a crash may have come between. */
   written: boolean;
@@ -52,6 +53,8 @@ export interface Message {
   /** The text of the answer, once it is final. */
   answer?: string | undefined;
   stopReason?: string | undefined;
+  /** What its turns were reported to have used. */
+  spent?: Spent | undefined;
   /** An answer that the asking agent has been given. Absent: nobody has to be told. */
   answered?: boolean | undefined;
   /** How many agents it has passed. */
@@ -105,6 +108,10 @@ export interface Link {
   cursor?: string | undefined;
   /** The handshake's Facts, as JSON. */
   facts?: unknown;
+  /** The start that is meant, as Observed has it. */
+  startId: string;
+  /** The run has ended, and all of its output was taken in. */
+  drained: boolean;
   /** How many connections there have been to it. */
   epoch: number;
   activeAt: number;
