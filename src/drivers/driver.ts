@@ -40,8 +40,9 @@ export interface Driver {
   logs(ref: string, options: LogOptions): AsyncIterable<LogLine>;
 
   /**
-   * Opens the standard output and input of one run. The output of a run that has ended can be read to its end for as
-   * long as no later one has begun. DriverErrors: Retryable `Gone` where there is nothing of that run any more, Offline.
+   * Opens the standard output and input of one run. The output of a run that has ended can be read to its end, at least
+   * for as long as no later one has begun; never is another run's told as its own. One attachment a run is to be written
+   * to at a time. DriverErrors: Retryable `Gone` where there is nothing of that run any more, Terminal `InvalidCursor`, Offline.
    */
   attach(ref: string, options: AttachOptions): Promise<Attachment>;
 
@@ -149,20 +150,32 @@ export interface AttachOptions {
   startId: string;
   /** From here on, as an earlier attachment to the same run told it; absent: from the first byte of the run. */
   cursor?: string | undefined;
+  /** Closes the attachment. */
   signal: AbortSignal;
 }
 
+/** In bytes. */
+export const attachLimits = {
+  /** A longer line is cut. */
+  line: 16 * 1024 * 1024,
+  /** What is told of it. */
+  cutTo: 1024,
+  /** What may wait to be written. A text of any size is taken where none waits. */
+  input: 16 * 1024 * 1024,
+} as const;
+
 export interface Attachment {
   /**
-   * Standard output, whole lines, in the order in which they were written, as many at once as have come. Ends once the
-   * run has ended and all was read, or when the signal aborts; throws DriverError where the stream is lost: attach again
-   * at the last cursor. What is not asked for is not read: a reader that is slow holds up no other.
+   * Standard output, whole lines, in the order in which they were written, as many at once as have come; to be read by
+   * one reader, once. Ends once the run has ended and all was read, or the attachment is closed; throws DriverError where
+   * the stream is lost: attach again at the last cursor. The last line of a run may lack its newline and be half a line.
+   * What is not asked for is not read: memory does not grow behind a reader that is slow, and it holds up no other.
    */
   readonly lines: AsyncIterable<readonly OutputLine[]>;
 
   /**
    * Writes whole lines, each with its newline. Resolves once they are in the pipe. DriverErrors: Retryable `NotRunning`
-   * (the run has ended, or its input is closed) and `InputFull` (more than 16 MiB wait: the agent does not read).
+   * (the run has ended, its input or the attachment is closed) and `InputFull` (the agent does not read).
    * The first write of an attachment begins with a newline, so that a line that a crash cut in half ends there.
    */
   write(text: string): Promise<void>;
@@ -170,11 +183,12 @@ export interface Attachment {
   /** The working directory of the instance, absolute. */
   readonly workingDir: string;
 
+  /** Ends `lines` and refuses what still waits to be written. The run goes on. */
   close(): void;
 }
 
 export interface OutputLine {
-  /** Without its newline. Of a line of more than 16 MiB only the first 1 KiB, and `cut`. */
+  /** Without its newline. Of one that is longer than `attachLimits.line` only the beginning, and `cut`. */
   text: string;
   /** How many bytes the line had. */
   cut?: number | undefined;

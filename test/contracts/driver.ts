@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe } from 'vitest';
+import { attachTests } from './driver/attach.ts';
 import { createContext, type DriverCapabilities, type DriverHarness } from './driver/context.ts';
 import { endingTests } from './driver/ending.ts';
 import { outputTests } from './driver/output.ts';
@@ -41,6 +42,7 @@ export function driverContract(
     startingTests(context);
     endingTests(context);
     outputTests(context);
+    attachTests(context);
     surroundingsTests(context);
   });
 }

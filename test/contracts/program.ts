@@ -9,6 +9,14 @@ export interface Program {
   reads?: string;
   /** Prints `<name>=<value>`. */
   printsVariable?: string;
+  /** Prints the numbers from 1 to this, a line each. */
+  counts?: number;
+  /** Prints a line of so many x. */
+  printsLong?: number;
+  /** Prints a beginning of a line, without its newline. */
+  printsHalf?: string;
+  /** Prints `got <line>` for each line that it reads, but empty ones; `exit <code>` ends it. */
+  echoes?: true;
   /** Leaves a process that ignores SIGTERM: a child, one in a session of its own, or one whose parent has ended. */
   leaves?: 'Child' | 'Session' | 'Daemon';
   /** The exit code. Absent: runs on until it is told to end. */
@@ -16,6 +24,14 @@ export interface Program {
   /** The exit code after SIGTERM (0), unless it ignores that. */
   onTerm?: number | 'Ignore';
 }
+
+const echo = `while IFS= read -r line; do
+case $line in
+'') ;;
+'exit '*) exit "\${line#exit }" ;;
+*) printf 'got %s\\n' "$line" ;;
+esac
+done`;
 
 /** The program for `sh -c`. `marker` is a number of seconds that nothing else sleeps for: it finds what was left. */
 export function script(program: Program, marker: string): string {
@@ -36,6 +52,12 @@ export function script(program: Program, marker: string): string {
       : [`echo "${program.printsVariable}=$${program.printsVariable}"`]),
     ...(program.prints ?? []).map((line) => `echo '${line}'`),
     ...(program.complains ?? []).map((line) => `echo '${line}' >&2`),
+    ...(program.counts === undefined ? [] : [`seq 1 ${program.counts}`]),
+    ...(program.printsLong === undefined
+      ? []
+      : [`head -c ${program.printsLong} /dev/zero | tr '\\0' x; echo`]),
+    ...(program.printsHalf === undefined ? [] : [`printf %s '${program.printsHalf}'`]),
+    ...(program.echoes ? [echo] : []),
     program.ends === undefined ? 'while :; do sleep 1 & wait $!; done' : `exit ${program.ends}`,
   ].join('\n');
 }

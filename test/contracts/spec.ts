@@ -21,5 +21,6 @@ export const runSpec = (store: string, instance: string): RunSpec => ({
   readOnlyRootFilesystem: false,
   security: { capabilities: [], allowPrivilegeEscalation: false, privileged: false },
   network: { mode: 'Bridge', ports: [] },
+  talks: false,
   stop: { signal: 'SIGTERM', gracePeriodMs: 2_000 },
 });

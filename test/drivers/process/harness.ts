@@ -58,6 +58,7 @@ export function specOf(script: string, rest: Partial<RunSpec> = {}, run = 1): Ru
     readOnlyRootFilesystem: false,
     security: { capabilities: [], allowPrivilegeEscalation: false, privileged: false },
     network: { mode: 'Bridge', ports: [] },
+    talks: false,
     stop: { signal: 'SIGTERM', gracePeriodMs: 1000 },
     ...rest,
   };
