@@ -1,4 +1,4 @@
-/** CustomResourceDefinitions (apiextensions.k8s.io/v1), one file a kind of our own group. */
+/** CustomResourceDefinitions (apiextensions.k8s.io/v1), one file a kind of our own group that is stored. */
 import { stringify } from 'yaml';
 import { isObject, type KindSchema, type Schema } from './schemas.ts';
 
@@ -51,7 +51,7 @@ export function publish(schema: Schema): Schema {
 
 export function generateCrds(kinds: KindSchema[]): [path: string, text: string][] {
   return kinds
-    .filter(({ info }) => info.group !== '')
+    .filter(({ info }) => info.group !== '' && info.verbs === undefined)
     .map(({ info, schema }) => {
       const { properties, ...rest } = publish(schema);
       const crd = {

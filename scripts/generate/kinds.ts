@@ -11,6 +11,7 @@ export function generateKinds(kinds: KindSchema[]): [path: string, text: string]
     plural: info.plural,
     singular: info.kind.toLowerCase(),
     shortNames: info.shortNames,
+    verbs: info.verbs ?? null,
     namespaced: info.scope === 'Namespaced',
     hasStatus: info.subresources?.status !== undefined,
     scale: info.subresources?.scale ?? null,

@@ -69,13 +69,18 @@ export function generateReference(kinds: KindSchema[]): string {
     const apiVersion = info.group === '' ? info.version : `${info.group}/${info.version}`;
     const words = [info.plural, ...info.shortNames].map(code).join(', ');
     const scope = info.scope === 'Namespaced' ? 'namespaced' : 'cluster-scoped';
+    const only = info.verbs === undefined ? '' : ` Only ${info.verbs.join(', ')}.`;
     const {
       apiVersion: _version,
       kind: _kind,
       metadata: _metadata,
       ...properties
     } = schema.properties as Record<string, Schema>; // lint: every kind has them
-    const parts = [`## ${info.kind}`, `${schema.description}`, `\`${apiVersion}\`, ${scope}, ${words}.`];
+    const parts = [
+      `## ${info.kind}`,
+      `${schema.description}`,
+      `\`${apiVersion}\`, ${scope}, ${words}.${only}`,
+    ];
     const { spec, status, ...others } = properties;
     if (spec !== undefined) parts.push(table(spec, 'spec', spec['x-agentctl-update'] !== undefined));
     if (Object.keys(others).length > 0) parts.push(table({ ...schema, properties: others }, '', false));

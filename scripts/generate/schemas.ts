@@ -11,6 +11,8 @@ export interface KindInfo {
   plural: string;
   shortNames: string[];
   scope: 'Namespaced' | 'Cluster';
+  /** What may be asked of its objects, which are not in the store then. Absent: everything. */
+  verbs?: string[];
   subresources?: { status?: object; scale?: Record<string, string> };
   columns: { name: string; type: string; jsonPath: string; priority?: number }[];
 }

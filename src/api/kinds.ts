@@ -4,6 +4,21 @@ import { schemaTexts } from './gen/schemas.gen.ts';
 import type { Kind } from './objects.ts';
 import type { JsonSchema } from './schema.ts';
 
+export const verbs = [
+  'get',
+  'list',
+  'watch',
+  'create',
+  'update',
+  'patch',
+  'delete',
+  'deletecollection',
+] as const;
+export type Verb = (typeof verbs)[number];
+
+/** Read over the API, and not in the store: those whose schema names its verbs. */
+export type VirtualKind = Extract<(typeof facts)[number], { verbs: readonly string[] }>['kind'];
+
 export interface KindInfo {
   /** '' for Kubernetes' core group. */
   readonly group: string;
@@ -15,6 +30,10 @@ export interface KindInfo {
   readonly singular: string;
   readonly shortNames: readonly string[];
   readonly namespaced: boolean;
+  /** What may be asked of its objects. */
+  readonly verbs: readonly Verb[];
+  /** Whether its objects are in the store; else see src/api/virtual.ts. */
+  readonly stored: boolean;
   readonly subresources: { readonly status: boolean; readonly scale?: ScalePaths };
   /** Columns of a table, without the name, which is always the first. */
   readonly columns: readonly Column[];
@@ -66,6 +85,8 @@ function schemaOf(kind: Kind): JsonSchema {
 export const kinds: readonly KindInfo[] = facts
   .map(({ hasStatus, scale, ...fact }) => ({
     ...fact,
+    verbs: fact.verbs ?? verbs,
+    stored: fact.verbs === null,
     apiVersion: fact.group === '' ? fact.version : `${fact.group}/${fact.version}`,
     subresources: { status: hasStatus, ...(scale === null ? {} : { scale }) },
     get schema() {
@@ -85,6 +106,8 @@ export function kindInfo(kind: Kind): KindInfo {
   if (info === undefined) throw new Error(`there is no kind ${kind}`);
   return info;
 }
+
+export const isVirtual = (kind: Kind): kind is VirtualKind => !kindInfo(kind).stored;
 
 /** By what a document says of itself. */
 export function kindOf(apiVersion: string, kind: string): KindInfo | undefined {

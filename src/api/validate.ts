@@ -83,6 +83,9 @@ function checkRules(info: KindInfo, object: JsonObject): FieldError[] {
     case 'Instance':
     case 'Revision':
     case 'Event':
+    case 'Message':
+    case 'Conversation':
+    case 'Approval':
       return [];
     default:
       return info.kind satisfies never;

@@ -153,7 +153,7 @@ export class Collector implements Followers {
   async #emptyNamespace(info: KindInfo, namespace: AnyResource): Promise<void> {
     const { name } = namespace.metadata;
     this.#terminating.set(name, storeKey(info, { name }));
-    const contents = kinds.filter(({ namespaced }) => namespaced);
+    const contents = kinds.filter(({ namespaced, stored }) => namespaced && stored);
     const held = await Promise.all(contents.map((kind) => this.#deleteAll(kind, name)));
     if (held.includes(true)) return;
     this.#terminating.delete(name);

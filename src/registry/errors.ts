@@ -37,6 +37,19 @@ export const forbidden = (info: KindInfo, name: string, why: string): ApiError =
     details: detailsOf(info, name),
   });
 
+/** Of a kind that is not in the store; how its objects come about is told in place of it. */
+export const readOnly = ({ plural, group }: KindInfo): ApiError =>
+  new ApiError(
+    'MethodNotAllowed',
+    `${plural}.${group} can only be read: ${remedies[plural] ?? 'the controller makes them'}`,
+  );
+
+const remedies: Readonly<Record<string, string>> = {
+  messages: 'agentctl send sends one to an Agent, agentctl messages retry and cancel change one',
+  conversations: 'agentctl send and agentctl chat begin one and go on with it',
+  approvals: 'an agent asks for one, agentctl approve and agentctl deny decide it',
+};
+
 export const badRequest = (message: string, cause?: unknown): ApiError =>
   new ApiError('BadRequest', message, { cause });
 

@@ -11,7 +11,7 @@ import { Collector } from './collector.ts';
 import type { Context } from './context.ts';
 import { create } from './create.ts';
 import { remove, removeCollection } from './delete.ts';
-import { notFound } from './errors.ts';
+import { notFound, readOnly } from './errors.ts';
 import { expireEvents } from './expire.ts';
 import { list } from './list.ts';
 import { defaultNamespace } from './namespaces.ts';
@@ -72,20 +72,23 @@ export async function createRegistry(parts: {
   const records = new Records(store);
   const context: Context = { records, clock, ids, log };
   const collector = new Collector(context);
-  await records.start(kinds, collector);
+  await records.start(
+    kinds.filter(({ stored }) => stored),
+    collector,
+  );
   const namespaces = kindInfo('Namespace');
   if ((await records.read(namespaces, { name: defaultNamespace })) === undefined)
     await create(context, namespaces, { name: defaultNamespace }, {}, { fieldManager: 'agentctl' });
 
   return {
     async get(kind, key) {
-      const object = await records.read(kindInfo(kind), key);
+      const object = await records.read(readable(kind), key);
       if (object === undefined) throw notFound(kindInfo(kind), key.name);
       return object;
     },
-    list: (kind, options = {}) => list(records, kindInfo(kind), options),
-    watch: (kind, options) => watch(records, clock, kindInfo(kind), options),
-    create: (kind, key, body, options = {}) => create(context, kindInfo(kind), key, body, options),
+    list: async (kind, options = {}) => list(records, readable(kind), options),
+    watch: (kind, options) => watch(records, clock, readable(kind), options),
+    create: async (kind, key, body, options = {}) => create(context, writable(kind), key, body, options),
     update: async (kind, key, body, options = {}) =>
       update(context, withSubresource(kind, options), key, body, options),
     async patch(kind, key, patch, options = {}) {
@@ -94,9 +97,9 @@ export async function createRegistry(parts: {
         ? apply(context, info, key, patch.body, options)
         : patchInPlace(context, info, key, patch, options);
     },
-    delete: (kind, key, options = {}) => remove(context, kindInfo(kind), key, options),
-    deleteCollection: (kind, listOptions, options = {}) =>
-      removeCollection(context, kindInfo(kind), listOptions, options),
+    delete: async (kind, key, options = {}) => remove(context, writable(kind), key, options),
+    deleteCollection: async (kind, listOptions, options = {}) =>
+      removeCollection(context, writable(kind), listOptions, options),
     scale: async (kind, key) => readScale(context, scalable(kind), key),
     updateScale: async (kind, key, body, options = {}) =>
       updateScale(context, scalable(kind), key, body, options),
@@ -110,14 +113,27 @@ export async function createRegistry(parts: {
 const noSuchResource = (): ApiError =>
   new ApiError('NotFound', 'the server could not find the requested resource');
 
-function withSubresource(kind: Kind, { subresource }: RegistryWriteOptions): KindInfo {
+/** What is not in the store is read elsewhere: see withVirtual. */
+function readable(kind: Kind): KindInfo {
   const info = kindInfo(kind);
+  if (!info.stored) throw noSuchResource();
+  return info;
+}
+
+function writable(kind: Kind): KindInfo {
+  const info = kindInfo(kind);
+  if (!info.stored) throw readOnly(info);
+  return info;
+}
+
+function withSubresource(kind: Kind, { subresource }: RegistryWriteOptions): KindInfo {
+  const info = writable(kind);
   if (subresource === 'status' && !info.subresources.status) throw noSuchResource();
   return info;
 }
 
 function scalable(kind: Kind): KindInfo {
-  const info = kindInfo(kind);
+  const info = writable(kind);
   if (info.subresources.scale === undefined) throw noSuchResource();
   return info;
 }

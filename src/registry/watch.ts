@@ -11,7 +11,7 @@ import { expired, requireReached, revisionFrom } from './versions.ts';
 
 export type ResourceEvent = WatchEvent<AnyResource>;
 
-const bookmarkInterval = 60_000;
+export const bookmarkInterval = 60_000;
 
 /**
  * An object that begins to match the selectors arrives as ADDED, one that ceases to as DELETED. Throws ApiError Expired
@@ -120,7 +120,7 @@ function eventOf(
   return was && before !== undefined ? { type: 'DELETED', object: before } : undefined;
 }
 
-function bookmark(
+export function bookmark(
   { apiVersion, kind }: KindInfo,
   revision: number,
   annotations?: Record<string, string>,

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
-import { kinds } from '../api/kinds.ts';
+import { kinds, type Verb, verbs } from '../api/kinds.ts';
 import { isObject } from '../api/schema.ts';
-import { mayUse, type User, type Verb, verbs } from './access.ts';
+import { mayUse, type User } from './access.ts';
 import { answer } from './answer.ts';
 import { objectBody } from './body.ts';
 

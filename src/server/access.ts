@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { ApiError } from '../api/errors.ts';
-import type { KindInfo } from '../api/kinds.ts';
+import type { KindInfo, Verb } from '../api/kinds.ts';
 
 /** admin may all; edit all that is in a namespace, and read the rest; view may read, but no Secrets. */
 export type Role = 'admin' | 'edit' | 'view';
@@ -16,18 +16,6 @@ export interface User {
   name: string;
   role: Role;
 }
-
-export const verbs = [
-  'get',
-  'list',
-  'watch',
-  'create',
-  'update',
-  'patch',
-  'delete',
-  'deletecollection',
-] as const;
-export type Verb = (typeof verbs)[number];
 
 /** Who a request is from, by its Authorization header. ApiError Unauthorized. */
 export type Authenticate = (authorization: string | undefined) => User;

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ApiError } from '../api/errors.ts';
-import { type KindInfo, kinds } from '../api/kinds.ts';
-import { forbidden, mayUse, type Verb } from './access.ts';
+import { type KindInfo, kinds, type Verb } from '../api/kinds.ts';
+import { forbidden, mayUse } from './access.ts';
 import { type Asked, asked, askedText } from './asked.ts';
 import type { Parts } from './parts.ts';
 import { flag } from './query.ts';

@@ -1,10 +1,10 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { ApiError } from '../api/errors.ts';
-import { kindInfo } from '../api/kinds.ts';
+import { kindInfo, type Verb } from '../api/kinds.ts';
 import type { AnyObject, Kind, New, ObjectKey } from '../api/objects.ts';
 import { isObject } from '../api/schema.ts';
 import { parseTime } from '../api/time.ts';
-import { forbidden, mayUse, type Verb } from './access.ts';
+import { forbidden, mayUse } from './access.ts';
 import { answer, toApiError } from './answer.ts';
 import { objectBody } from './body.ts';
 import { ownGroup } from './discovery.ts';

@@ -20,6 +20,9 @@ function badName(info: KindInfo, name: string): string | undefined {
     case 'Policy':
     case 'Revision':
     case 'Event':
+    case 'Message':
+    case 'Conversation':
+    case 'Approval':
       return notDnsSubdomain(name);
     default:
       return info.kind satisfies never;

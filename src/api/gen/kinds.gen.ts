@@ -9,6 +9,7 @@ export const facts = [
     "shortNames": [
       "ag"
     ],
+    "verbs": null,
     "namespaced": true,
     "hasStatus": true,
     "scale": {
@@ -92,6 +93,11 @@ export const facts = [
     "plural": "approvals",
     "singular": "approval",
     "shortNames": [],
+    "verbs": [
+      "get",
+      "list",
+      "watch"
+    ],
     "namespaced": true,
     "hasStatus": false,
     "scale": null,
@@ -155,6 +161,7 @@ export const facts = [
     "shortNames": [
       "cm"
     ],
+    "verbs": null,
     "namespaced": true,
     "hasStatus": false,
     "scale": null,
@@ -181,6 +188,11 @@ export const facts = [
     "singular": "conversation",
     "shortNames": [
       "conv"
+    ],
+    "verbs": [
+      "get",
+      "list",
+      "watch"
     ],
     "namespaced": true,
     "hasStatus": false,
@@ -251,6 +263,7 @@ export const facts = [
     "shortNames": [
       "ev"
     ],
+    "verbs": null,
     "namespaced": true,
     "hasStatus": false,
     "scale": null,
@@ -302,6 +315,7 @@ export const facts = [
     "shortNames": [
       "inst"
     ],
+    "verbs": null,
     "namespaced": true,
     "hasStatus": true,
     "scale": null,
@@ -364,6 +378,11 @@ export const facts = [
     "singular": "message",
     "shortNames": [
       "msg"
+    ],
+    "verbs": [
+      "get",
+      "list",
+      "watch"
     ],
     "namespaced": true,
     "hasStatus": false,
@@ -440,6 +459,7 @@ export const facts = [
     "shortNames": [
       "ns"
     ],
+    "verbs": null,
     "namespaced": false,
     "hasStatus": true,
     "scale": null,
@@ -467,6 +487,7 @@ export const facts = [
     "shortNames": [
       "pol"
     ],
+    "verbs": null,
     "namespaced": true,
     "hasStatus": false,
     "scale": null,
@@ -512,6 +533,7 @@ export const facts = [
     "shortNames": [
       "rev"
     ],
+    "verbs": null,
     "namespaced": true,
     "hasStatus": false,
     "scale": null,
@@ -545,6 +567,7 @@ export const facts = [
     "shortNames": [
       "rt"
     ],
+    "verbs": null,
     "namespaced": false,
     "hasStatus": true,
     "scale": null,
@@ -606,6 +629,7 @@ export const facts = [
     "plural": "secrets",
     "singular": "secret",
     "shortNames": [],
+    "verbs": null,
     "namespaced": true,
     "hasStatus": false,
     "scale": null,

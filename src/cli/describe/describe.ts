@@ -53,6 +53,9 @@ function describeOne(client: Client, object: AnyObject, now: number): Promise<st
     case 'Event':
     case 'Namespace':
     case 'Revision':
+    case 'Message':
+    case 'Conversation':
+    case 'Approval':
       return describeGeneric(object, now);
   }
 }
