@@ -5,13 +5,23 @@ import type { Observed } from '../plan/world.ts';
 import { type Clock, sleep } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import { type Driver, DriverError, type Unsupported } from './driver.ts';
+import { createAttachments, type RunEnd } from './process/attach.ts';
 import { createCommandCheck } from './process/command.ts';
 import { createEnds } from './process/ends.ts';
 import { environmentOfLiving, execute } from './process/exec.ts';
 import { asDriverError, gone, superseded } from './process/failures.ts';
 import { allRefs, clearLeftovers, discard, isRef, removeRef, replaceOthers } from './process/instances.ts';
 import { createLauncher } from './process/launcher.ts';
-import { isCode, type Marks, newestRun, type Run, readMarks, refOf, runNumbers } from './process/layout.ts';
+import {
+  findRun,
+  isCode,
+  type Marks,
+  newestRun,
+  type Run,
+  readMarks,
+  refOf,
+  runNumbers,
+} from './process/layout.ts';
 import { readLogs } from './process/logs.ts';
 import { present, settledMarks } from './process/observe.ts';
 import { living, readBootId } from './process/proc.ts';
@@ -59,6 +69,7 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
   const tools = findTools();
   const launcher = createLauncher(tools);
   const checkCommand = createCommandCheck(clock);
+  const attachments = createAttachments(clock);
   const parts: StartParts = { tools, launcher, checkCommand, clock, bootId, root, reap };
   let cleared: Promise<void> | undefined;
   let adopted = false;
@@ -112,7 +123,19 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
     return observed;
   };
 
+  const endOf = (ref: string, run: Run): RunEnd => ({
+    async hasEnded() {
+      const state = (await look(ref, run))?.state;
+      return state !== 'Running' && state !== 'Paused';
+    },
+    subscribe: (callback) =>
+      ends.hear((hinted) => {
+        if (hinted === ref) callback();
+      }),
+  });
+
   const start: Driver['restart'] = async (ref, spec) => {
+    attachments.supersede(ref, spec.identity.run);
     const started = await startRun(parts, ref, spec);
     if (started !== undefined) ends.track(ref, started.run, started.marks);
     ends.hint(ref);
@@ -237,12 +260,13 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
 
     async *logs(ref, logOptions) {
       const run = await need(ref);
-      const subscribe = (callback: () => void): (() => void) =>
-        ends.hear((hinted) => {
-          if (hinted === ref) callback();
-        });
-      const hasEnded = async (): Promise<boolean> => (await look(ref, run))?.state !== 'Running';
-      yield* readLogs(ref, { run: run.number, hasEnded, subscribe }, logOptions);
+      yield* readLogs(ref, { run: run.number, ...endOf(ref, run) }, logOptions);
+    },
+
+    async attach(ref, attachOptions) {
+      const run = isRef(root, ref) ? await findRun(ref, attachOptions.run) : undefined;
+      if (run?.meta.identity.store !== storeId) throw gone(ref);
+      return attachments.open(ref, run, endOf(ref, run), attachOptions);
     },
 
     async exec(ref, command, { timeout }) {
@@ -264,6 +288,9 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
     async address(_ref, port) {
       return { host: '127.0.0.1', port };
     },
+    async hostAddress() {
+      return '127.0.0.1';
+    },
     async imageId() {
       return undefined;
     },
@@ -272,6 +299,7 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
     },
     async removeVolume() {},
     async close() {
+      attachments.close();
       launcher.close();
       ends.close();
     },

@@ -63,10 +63,17 @@ export async function runNumbers(ref: string): Promise<number[] | undefined> {
 /** The newest run that was at least prepared; undefined where there is none. */
 export async function newestRun(ref: string): Promise<Run | undefined> {
   for (const number of (await runNumbers(ref)) ?? []) {
-    const meta = await readMeta(runFolder(ref, number));
-    if (meta !== undefined) return { number, folder: runFolder(ref, number), meta };
+    const run = await findRun(ref, number);
+    if (run !== undefined) return run;
   }
   return undefined;
+}
+
+/** Undefined where it was never prepared, or is gone. */
+export async function findRun(ref: string, number: number): Promise<Run | undefined> {
+  const folder = runFolder(ref, number);
+  const meta = await readMeta(folder);
+  return meta === undefined ? undefined : { number, folder, meta };
 }
 
 export const writeMeta = (folder: string, meta: RunMeta): Promise<void> =>

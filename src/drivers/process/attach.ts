@@ -1,0 +1,75 @@
+import { join } from 'node:path';
+import type { Clock } from '../../platform/clock.ts';
+import { type Attachment, type AttachOptions, DriverError } from '../driver.ts';
+import { createInput } from './attach-input.ts';
+import { openOutput } from './attach-output.ts';
+import { gone } from './failures.ts';
+import { isCode, outputFile, type Run } from './layout.ts';
+
+/** How an attachment learns that its run has ended. */
+export interface RunEnd {
+  hasEnded(): Promise<boolean>;
+  /** Calls back when it is worth asking again. */
+  subscribe(callback: () => void): () => void;
+}
+
+export interface Attachments {
+  open(ref: string, run: Run, end: RunEnd, options: AttachOptions): Promise<Attachment>;
+  /** A later run is about to begin: nothing that was written to an earlier one may reach it. */
+  supersede(ref: string, run: number): void;
+  close(): void;
+}
+
+export function createAttachments(clock: Clock): Attachments {
+  const all = new Set<{ ref: string; run: number; endInput(): void; close(): void }>();
+
+  return {
+    async open(ref, run, end, { cursor, signal }) {
+      const output = await openOutput(outputFile(ref, run.number, 'out'), { cursor, clock }).catch(
+        (error: unknown) => {
+          throw isCode(error, 'ENOENT') ? gone(ref) : error;
+        },
+      );
+      const input = createInput(join(ref, 'in'));
+      const endInput = (): void => input.close(`run ${run.number} of ${ref} has ended`);
+      const close = (): void => {
+        input.close(`the attachment to run ${run.number} of ${ref} was closed`);
+        output.close();
+        unsubscribe();
+        signal.removeEventListener('abort', close);
+        all.delete(entry);
+      };
+      const entry = { ref, run: run.number, endInput, close };
+      all.add(entry);
+      const check = async (): Promise<void> => {
+        try {
+          if (!(await end.hasEnded())) return;
+          endInput();
+          output.end();
+        } catch (error) {
+          output.fail(
+            new DriverError(
+              'Retryable',
+              'OutputLost',
+              `it is unknown whether run ${run.number} of ${ref} runs`,
+              {
+                cause: error,
+              },
+            ),
+          );
+        }
+      };
+      const unsubscribe = end.subscribe(() => void check());
+      signal.addEventListener('abort', close);
+      await check();
+      if (signal.aborted) close();
+      return { lines: output.lines, write: input.write, workingDir: run.meta.workingDir, close };
+    },
+    supersede(ref, run) {
+      for (const entry of all) if (entry.ref === ref && entry.run < run) entry.endInput();
+    },
+    close() {
+      for (const { close } of all) close();
+    },
+  };
+}
