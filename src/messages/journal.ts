@@ -24,14 +24,14 @@ export interface Journal {
   /**
    * Writes all entries or none. Resolves once they are on disk (fsync); batches that wait together are committed
    * together, in the order of the calls, each with a verdict of its own: JournalError Duplicate (an Accept whose key is
-   * taken), Final (a change of what is final), Full, Broken.
+   * taken), Final (a change of what is final, a Retry of what has not failed), Missing (no such message), Full, Broken.
    */
   commit(entries: readonly Entry[]): Promise<void>;
 
   /** Reads see what is committed, on disk or about to be. */
   message(id: string): Message | undefined;
   byKey(namespace: string, agent: string, key: string): Message | undefined;
-  /** The newest first. */
+  /** The last accepted first. */
   messages(filter?: MessageFilter): Message[];
   /** Events after `seq`, in order. */
   events(message: string, after?: number): StoredEvent[];
@@ -42,9 +42,10 @@ export interface Journal {
   usage(filter?: { namespace?: string; agent?: string; since?: number }): UsageRecord[];
 
   /**
-   * Removes what is final and ended before `before`, with its events, closed conversations and links that are older
-   * too; then, while the rest of what is final takes more than `bytes`, the oldest of it. What is open stays. Usage is
-   * kept until `usageBefore`. Answers how many messages went.
+   * Removes what is final and ended before `before`, with its events; then, while the texts, answers and events of what
+   * is final take more than `bytes`, the oldest of it. Decided approvals, closed conversations without messages, and
+   * links of runs that have a later one go too where they are older. What is open stays, and the last link of each
+   * instance. Usage is kept until `usageBefore`. Answers how many messages went.
    */
   prune(options: { before: number; bytes: number; usageBefore: number }): Promise<number>;
 
@@ -54,7 +55,7 @@ export interface Journal {
 export type Entry =
   | { type: 'Accept'; message: Message }
   | { type: 'Change'; id: string; set: MessageChange }
-  /** A failed or expired message is Pending again, with no attempts. */
+  /** A failed or expired message is Pending again, with no attempts. What has been answered stays so. */
   | { type: 'Retry'; id: string; expiresAt: number }
   | { type: 'Event'; message: string; seq: number; at: number; event: TurnEvent }
   /** Written whole. */
@@ -102,7 +103,7 @@ export interface StoredEvent {
 }
 
 export class JournalError extends Error {
-  readonly reason: 'Duplicate' | 'Final' | 'Full' | 'Locked' | 'TooNew' | 'Broken';
+  readonly reason: 'Duplicate' | 'Final' | 'Missing' | 'Full' | 'Locked' | 'TooNew' | 'Broken';
 
   constructor(reason: JournalError['reason'], message: string, options: { cause?: unknown } = {}) {
     super(message, options);

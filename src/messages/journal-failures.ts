@@ -1,0 +1,37 @@
+import { storeError } from '../store/failures.ts';
+import { StoreError } from '../store/store.ts';
+import { JournalError } from './journal.ts';
+
+/** What SQLite and the disk say, as a JournalError where there is something to be done about it. */
+export function journalError(error: unknown, path: string): unknown {
+  const told = storeError(error, path);
+  if (!(told instanceof StoreError)) return told;
+  const { reason } = told;
+  const options = { cause: told.cause };
+  return new JournalError(
+    reason === 'Conflict' || reason === 'Compacted' ? 'Broken' : reason,
+    told.message,
+    options,
+  );
+}
+
+/** A failed sync leaves unknown what is on the disk: only a new start, which reads it again, can tell. */
+export function syncError(error: unknown, path: string): JournalError {
+  const message = error instanceof Error ? error.message : String(error);
+  return new JournalError(
+    'Broken',
+    `${path} could not be brought onto the disk (${message}). Mend the disk, then: agentctl controller restart`,
+    { cause: error },
+  );
+}
+
+/** SQLite's extended codes for constraints: sqlite.org/rescode.html. */
+const primaryKey = 1555;
+const trigger = 1811;
+const unique = 2067;
+
+const codeOf = (error: unknown): unknown =>
+  error instanceof Error && 'errcode' in error ? error.errcode : undefined;
+
+export const isTaken = (error: unknown): boolean => codeOf(error) === unique || codeOf(error) === primaryKey;
+export const isRefused = (error: unknown): boolean => codeOf(error) === trigger;

@@ -1,0 +1,113 @@
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
+import type { Journal, MessageFilter, StoredEvent } from './journal.ts';
+import { type Row, selected, toEnvelope, toMessage, toValue } from './journal-rows.ts';
+import { isFinal, isOpen } from './journal-schema.ts';
+import type { Approval, Conversation, Link, Message, UsageRecord } from './message.ts';
+
+type Scope = { namespace?: string | undefined; agent?: string | undefined };
+type Condition = [sql: string, ...values: SQLInputValue[]];
+
+const whole = `SELECT ${selected}, t.text FROM messages m JOIN texts t ON t.message = m.ordinal`;
+const envelope = `SELECT ${selected} FROM messages m`;
+
+/** Asks the database; each question is prepared once. */
+export class JournalReader {
+  readonly #database: DatabaseSync;
+  readonly #statements = new Map<string, StatementSync>();
+
+  constructor(database: DatabaseSync) {
+    this.#database = database;
+  }
+
+  load(): ReturnType<Journal['load']> {
+    const marks = this.#all('SELECT name, at FROM marks');
+    return {
+      messages: this.#all(`${envelope} WHERE ${isOpen} ORDER BY ordinal`).map(toEnvelope),
+      conversations: this.#all(
+        `SELECT value FROM conversations WHERE state = 'Open'
+           OR id IN (SELECT conversation FROM messages WHERE ${isOpen}) ORDER BY rowid`,
+      ).map(toValue<Conversation>),
+      links: this.#all('SELECT value FROM links ORDER BY uid, run').map(toValue<Link>),
+      approvals: this.approvals({ state: 'Pending' }),
+      marks: new Map(marks.map(({ name, at }) => [String(name), Number(at)])),
+      unanswered: this.#all(
+        `${envelope} WHERE asks = 1 AND answered IS NOT 1 AND ${isFinal} ORDER BY ordinal`,
+      ).map(toEnvelope),
+    };
+  }
+
+  message(id: string): Message | undefined {
+    return this.#where(whole, [['id = ?', id]]).map(toMessage)[0];
+  }
+
+  byKey(namespace: string, agent: string, key: string): Message | undefined {
+    return this.#where(whole, [...inScope({ namespace, agent }), ['"key" = ?', key]]).map(toMessage)[0];
+  }
+
+  messages({ conversation, states, limit = -1, ...scope }: MessageFilter = {}): Message[] {
+    const conditions = inScope(scope);
+    if (conversation !== undefined) conditions.push(['conversation = ?', conversation]);
+    if (states !== undefined) conditions.push([`state IN (${states.map(() => '?').join(', ')})`, ...states]);
+    return this.#where(whole, conditions, 'ORDER BY ordinal DESC LIMIT ?', limit).map(toMessage);
+  }
+
+  events(message: string, after = Number.MIN_SAFE_INTEGER): StoredEvent[] {
+    return this.#all(
+      `SELECT seq, at, event FROM events
+       WHERE message = (SELECT ordinal FROM messages WHERE id = ?) AND seq > ? ORDER BY seq`,
+      message,
+      after,
+    ).map(({ seq, at, event }) => ({ seq: Number(seq), at: Number(at), event: JSON.parse(String(event)) }));
+  }
+
+  conversation(id: string): Conversation | undefined {
+    return this.#values<Conversation>('conversations', [['id = ?', id]])[0];
+  }
+
+  conversations(filter: Scope = {}): Conversation[] {
+    return this.#values('conversations', inScope(filter));
+  }
+
+  approvals({ state, ...scope }: Scope & { state?: Approval['state'] | undefined } = {}): Approval[] {
+    const conditions = inScope(scope);
+    if (state !== undefined) conditions.push(['state = ?', state]);
+    return this.#values('approvals', conditions);
+  }
+
+  approval(id: string): Approval | undefined {
+    return this.#values<Approval>('approvals', [['id = ?', id]])[0];
+  }
+
+  usage({ since, ...scope }: Scope & { since?: number | undefined } = {}): UsageRecord[] {
+    const conditions = inScope(scope);
+    if (since !== undefined) conditions.push(['at >= ?', since]);
+    return this.#values('usage', conditions);
+  }
+
+  /** In the order in which they were first written. */
+  #values<T>(table: string, conditions: readonly Condition[]): T[] {
+    return this.#where(`SELECT value FROM ${table}`, conditions, 'ORDER BY rowid').map(toValue<T>);
+  }
+
+  #where(select: string, conditions: readonly Condition[], rest = '', ...values: SQLInputValue[]): Row[] {
+    const where = conditions.map(([sql]) => sql).join(' AND ');
+    const sql = `${select} ${where === '' ? '' : `WHERE ${where}`} ${rest}`;
+    return this.#all(sql, ...conditions.flatMap(([, ...bound]) => bound), ...values);
+  }
+
+  #all(sql: string, ...values: SQLInputValue[]): Row[] {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) {
+      statement = this.#database.prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement.all(...values);
+  }
+}
+
+function inScope({ namespace, agent }: Scope): Condition[] {
+  const conditions: Condition[] = [];
+  if (namespace !== undefined) conditions.push(['namespace = ?', namespace]);
+  if (agent !== undefined) conditions.push(['agent = ?', agent]);
+  return conditions;
+}

@@ -1,0 +1,124 @@
+const final = "('Completed', 'Failed', 'Expired')";
+
+/**
+ * One entry a version of the file. The schema itself holds the rules of Journal: what breaks one is refused by an index
+ * or a trigger. `ordinal` is the order of acceptance and is never given out twice while anything of its message is left.
+ * The text stands apart, so that a change of state does not write it again. `size` is what text, answer and events take,
+ * in bytes. `retries` is how the triggers know a Retry from a Change.
+ */
+export const journalVersions: readonly string[] = [
+  `CREATE TABLE messages (
+     ordinal INTEGER PRIMARY KEY,
+     id TEXT NOT NULL UNIQUE,
+     namespace TEXT NOT NULL,
+     agent TEXT NOT NULL,
+     kind TEXT NOT NULL,
+     "from" TEXT NOT NULL,
+     conversation TEXT NOT NULL,
+     "key" TEXT,
+     state TEXT NOT NULL CHECK (state IN ('Pending', 'Delivered', 'Acknowledged', 'Completed', 'Failed', 'Expired')),
+     reason TEXT,
+     error TEXT,
+     attempts INTEGER NOT NULL,
+     instance TEXT,
+     uid TEXT,
+     run INTEGER,
+     written INTEGER NOT NULL,
+     produced INTEGER NOT NULL,
+     interrupted TEXT,
+     answer TEXT,
+     stopReason TEXT,
+     spent TEXT,
+     answered INTEGER,
+     hops INTEGER NOT NULL,
+     parent TEXT,
+     createdAt INTEGER NOT NULL,
+     deliveredAt INTEGER,
+     endedAt INTEGER,
+     expiresAt INTEGER NOT NULL,
+     asks INTEGER NOT NULL,
+     size INTEGER NOT NULL,
+     retries INTEGER NOT NULL DEFAULT 0
+   );
+   CREATE UNIQUE INDEX messages_by_key ON messages (namespace, agent, "key") WHERE "key" IS NOT NULL;
+   CREATE INDEX messages_by_agent ON messages (namespace, agent);
+   CREATE INDEX messages_by_conversation ON messages (conversation);
+   CREATE INDEX messages_by_state ON messages (state);
+   CREATE INDEX messages_by_end ON messages (coalesce(endedAt, createdAt), ordinal, size) WHERE state IN ${final};
+   CREATE INDEX messages_unanswered ON messages (ordinal) WHERE asks = 1 AND answered IS NOT 1;
+   CREATE TABLE texts (message INTEGER PRIMARY KEY, text TEXT NOT NULL);
+   CREATE TABLE events (
+     message INTEGER NOT NULL,
+     seq INTEGER NOT NULL,
+     at INTEGER NOT NULL,
+     event TEXT NOT NULL,
+     PRIMARY KEY (message, seq)
+   ) WITHOUT ROWID;
+   -- Ordinals of messages that are gone and have left events behind.
+   CREATE TABLE leftovers (message INTEGER PRIMARY KEY);
+
+   CREATE TRIGGER final BEFORE UPDATE OF state, reason, error, attempts, instance, uid, run, written, produced,
+     interrupted, answer, stopReason, spent, deliveredAt, endedAt, expiresAt ON messages
+     WHEN OLD.state IN ${final} AND NEW.retries = OLD.retries BEGIN
+     SELECT raise(ABORT, 'final');
+   END;
+   CREATE TRIGGER retried BEFORE UPDATE OF retries ON messages
+     WHEN OLD.state NOT IN ('Failed', 'Expired') OR NEW.state <> 'Pending' OR NEW.retries <> OLD.retries + 1 BEGIN
+     SELECT raise(ABORT, 'only what has failed or expired can be retried');
+   END;
+   CREATE TRIGGER open BEFORE DELETE ON messages WHEN OLD.state NOT IN ${final} BEGIN
+     SELECT raise(ABORT, 'only what is final can go');
+   END;
+   CREATE TRIGGER gone AFTER DELETE ON messages BEGIN
+     DELETE FROM texts WHERE message = OLD.ordinal;
+     INSERT INTO leftovers SELECT OLD.ordinal WHERE EXISTS (SELECT 1 FROM events WHERE message = OLD.ordinal);
+   END;
+   CREATE TRIGGER answer AFTER UPDATE OF answer ON messages BEGIN
+     UPDATE messages SET size = size + ifnull(octet_length(NEW.answer), 0) - ifnull(octet_length(OLD.answer), 0)
+       WHERE ordinal = NEW.ordinal;
+   END;
+   CREATE TRIGGER event AFTER INSERT ON events BEGIN
+     UPDATE messages SET size = size + octet_length(NEW.event) WHERE ordinal = NEW.message;
+   END;
+
+   CREATE TABLE conversations (
+     id TEXT NOT NULL UNIQUE,
+     namespace TEXT NOT NULL,
+     agent TEXT NOT NULL,
+     state TEXT NOT NULL,
+     activeAt INTEGER NOT NULL,
+     value TEXT NOT NULL
+   );
+   CREATE INDEX conversations_by_agent ON conversations (namespace, agent);
+   CREATE INDEX conversations_by_state ON conversations (state, activeAt);
+   CREATE TABLE links (
+     uid TEXT NOT NULL,
+     run INTEGER NOT NULL,
+     activeAt INTEGER NOT NULL,
+     value TEXT NOT NULL,
+     PRIMARY KEY (uid, run)
+   ) WITHOUT ROWID;
+   CREATE TABLE approvals (
+     id TEXT NOT NULL UNIQUE,
+     namespace TEXT NOT NULL,
+     agent TEXT NOT NULL,
+     state TEXT NOT NULL,
+     endedAt INTEGER NOT NULL,
+     value TEXT NOT NULL
+   );
+   CREATE INDEX approvals_by_state ON approvals (state, endedAt);
+   CREATE TABLE marks (name TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
+   CREATE TABLE usage (
+     id TEXT NOT NULL UNIQUE,
+     namespace TEXT NOT NULL,
+     agent TEXT NOT NULL,
+     at INTEGER NOT NULL,
+     value TEXT NOT NULL
+   );
+   CREATE INDEX usage_by_time ON usage (at);`,
+];
+
+/** Conditions as the indexes have them, so that SQLite takes those. */
+export const isFinal = `state IN ${final}`;
+export const isOpen = "state IN ('Pending', 'Delivered', 'Acknowledged')";
+export const ended = 'coalesce(endedAt, createdAt)';

@@ -1,0 +1,220 @@
+import { DatabaseSync } from 'node:sqlite';
+import type { Log } from '../platform/log.ts';
+import { Durability } from '../store/durability.ts';
+import { migrate } from '../store/migrations.ts';
+import { type Entry, type Journal, JournalError, type MessageFilter, type StoredEvent } from './journal.ts';
+import { journalError, syncError } from './journal-failures.ts';
+import { prune } from './journal-prune.ts';
+import { JournalReader } from './journal-reads.ts';
+import { journalVersions } from './journal-schema.ts';
+import { JournalWriter } from './journal-writes.ts';
+import type { Approval, Conversation, Message, UsageRecord } from './message.ts';
+
+/** Batches in one transaction: no more, so that a flood does not hold the event loop for long. */
+const together = 500;
+
+interface Batch {
+  entries: readonly Entry[];
+  resolve: () => void;
+  reject: (error: unknown) => void;
+}
+
+/** Opens the journal for itself alone, and brings an older file up to date. `:memory:` keeps nothing. */
+export function openJournal(path: string, { log }: { log: Log }): Journal {
+  let database: DatabaseSync | undefined;
+  try {
+    database = new DatabaseSync(path);
+    database.exec(
+      `PRAGMA busy_timeout = 1000; PRAGMA locking_mode = EXCLUSIVE; PRAGMA auto_vacuum = INCREMENTAL;
+       PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;`,
+    );
+    migrate(database, path, log, journalVersions);
+    return new SqliteJournal(database, path);
+  } catch (error) {
+    database?.close();
+    throw journalError(error, path);
+  }
+}
+
+class SqliteJournal implements Journal {
+  readonly #database: DatabaseSync;
+  readonly #path: string;
+  readonly #reader: JournalReader;
+  readonly #writer: JournalWriter;
+  readonly #statements;
+  /** Absent for a database in memory. */
+  readonly #durability: Durability | undefined;
+  #waiting: Batch[] = [];
+  #scheduled = false;
+  #settled: Promise<void> = Promise.resolve();
+  /** Why nothing can be written any more. */
+  #ended: JournalError | undefined;
+
+  constructor(database: DatabaseSync, path: string) {
+    this.#database = database;
+    this.#path = path;
+    this.#reader = new JournalReader(database);
+    this.#writer = new JournalWriter(database);
+    this.#statements = {
+      begin: database.prepare('BEGIN IMMEDIATE'),
+      commit: database.prepare('COMMIT'),
+      rollback: database.prepare('ROLLBACK'),
+      save: database.prepare('SAVEPOINT batch'),
+      keep: database.prepare('RELEASE batch'),
+      undo: database.prepare('ROLLBACK TO batch'),
+    };
+    if (path === ':memory:') return;
+    this.#durability = new Durability(path);
+    // A commit leaves the wait for the disk to Durability; SQLite itself waits where it moves the log into the database.
+    database.exec('PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 4000;');
+  }
+
+  load(): ReturnType<Journal['load']> {
+    return this.#reader.load();
+  }
+
+  commit(entries: readonly Entry[]): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ entries, resolve, reject });
+      this.#schedule();
+    });
+  }
+
+  message(id: string): Message | undefined {
+    return this.#reader.message(id);
+  }
+
+  byKey(namespace: string, agent: string, key: string): Message | undefined {
+    return this.#reader.byKey(namespace, agent, key);
+  }
+
+  messages(filter?: MessageFilter): Message[] {
+    return this.#reader.messages(filter);
+  }
+
+  events(message: string, after?: number): StoredEvent[] {
+    return this.#reader.events(message, after);
+  }
+
+  conversation(id: string): Conversation | undefined {
+    return this.#reader.conversation(id);
+  }
+
+  conversations(filter?: { namespace?: string; agent?: string }): Conversation[] {
+    return this.#reader.conversations(filter);
+  }
+
+  approvals(filter?: { namespace?: string; agent?: string; state?: Approval['state'] }): Approval[] {
+    return this.#reader.approvals(filter);
+  }
+
+  approval(id: string): Approval | undefined {
+    return this.#reader.approval(id);
+  }
+
+  usage(filter?: { namespace?: string; agent?: string; since?: number }): UsageRecord[] {
+    return this.#reader.usage(filter);
+  }
+
+  async prune(options: Parameters<Journal['prune']>[0]): Promise<number> {
+    try {
+      return await prune(this.#database, options, () => this.#ended !== undefined);
+    } catch (error) {
+      throw journalError(error, this.#path);
+    }
+  }
+
+  async close(): Promise<void> {
+    while (this.#waiting.length > 0) this.#flush();
+    this.#ended ??= new JournalError('Broken', `${this.#path} is closed: the controller is stopping.`);
+    await this.#settled;
+    try {
+      this.#durability?.close();
+    } finally {
+      this.#database.close();
+    }
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.#flush();
+    });
+  }
+
+  /** One transaction for what waits; each batch has its own verdict, told once it is on the disk. */
+  #flush(): void {
+    const batches = this.#waiting.splice(0, together);
+    if (this.#waiting.length > 0) this.#schedule();
+    if (batches.length === 0) return;
+    const failures = this.#ended === undefined ? this.#write(batches) : batches.map(() => this.#ended);
+    const tell = (lost?: JournalError): void => {
+      for (const [index, { resolve, reject }] of batches.entries()) {
+        const failure = failures[index] ?? lost;
+        if (failure === undefined) resolve();
+        else reject(failure);
+      }
+    };
+    if (this.#durability === undefined || this.#ended !== undefined) {
+      tell();
+      return;
+    }
+    this.#settled = this.#durability.reached().then(
+      () => tell(),
+      (error: unknown) => {
+        this.#ended ??= syncError(error, this.#path);
+        tell(this.#ended);
+      },
+    );
+  }
+
+  /** What became of each batch: its error, or undefined. */
+  #write(batches: readonly Batch[]): unknown[] {
+    try {
+      this.#transact(() => {
+        for (const { entries } of batches) for (const entry of entries) this.#writer.apply(entry);
+      });
+      return [];
+    } catch (error) {
+      if (batches.length === 1) return [journalError(error, this.#path)];
+    }
+    // One at least cannot be written. Which, shows when each can be undone by itself.
+    try {
+      const failures: unknown[] = [];
+      this.#transact(() => {
+        for (const { entries } of batches) failures.push(this.#attempt(entries));
+      });
+      return failures;
+    } catch (error) {
+      const failure = journalError(error, this.#path);
+      return batches.map(() => failure);
+    }
+  }
+
+  #transact(work: () => void): void {
+    this.#statements.begin.run();
+    try {
+      work();
+      this.#statements.commit.run();
+    } catch (error) {
+      if (this.#database.isTransaction) this.#statements.rollback.run();
+      throw error;
+    }
+  }
+
+  #attempt(entries: readonly Entry[]): unknown {
+    this.#statements.save.run();
+    let failure: unknown;
+    try {
+      for (const entry of entries) this.#writer.apply(entry);
+    } catch (error) {
+      if (!this.#database.isTransaction) throw error;
+      this.#statements.undo.run();
+      failure = journalError(error, this.#path);
+    }
+    this.#statements.keep.run();
+    return failure;
+  }
+}
