@@ -1,0 +1,11 @@
+import { Connected } from './jsonl/connection.ts';
+import type { Protocol } from './protocol.ts';
+
+/** agentctl's own line protocol; its page is schemas/jsonl/README.md. */
+export const jsonl: Protocol = {
+  name: 'jsonl',
+  onInterrupted: 'Retry',
+  hasShutdown: true,
+  asksPermission: false,
+  connect: (wire, host, options) => new Connected(wire, host, options),
+};

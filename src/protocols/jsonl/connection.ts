@@ -1,0 +1,267 @@
+import {
+  type Connection,
+  type ConnectOptions,
+  type Facts,
+  type Host,
+  ProtocolError,
+  type Turn,
+  type Wire,
+} from '../protocol.ts';
+import type { Peer, TurnEvent, TurnResult } from '../talk.ts';
+import { turnEvent } from './event.ts';
+import { factsOf } from './facts.ts';
+import { Malformed } from './fields.ts';
+import { Queries } from './queries.ts';
+import { readLine, type Said } from './said.ts';
+import { type InFlight, Turns } from './turns.ts';
+
+/** So much of a line that means nothing is told. */
+const shown = 500;
+
+type Background = Extract<Said, { type: 'bg_event' | 'bg_done' }>;
+
+export class Connected implements Connection {
+  readonly #wire: Wire;
+  readonly #host: Host;
+  readonly #options: ConnectOptions;
+  readonly #turns = new Turns();
+  readonly #queries: Queries;
+  #facts: Facts | undefined;
+  #closed: string | undefined;
+
+  constructor(wire: Wire, host: Host, options: ConnectOptions) {
+    this.#wire = wire;
+    this.#host = host;
+    this.#options = options;
+    this.#queries = new Queries(options.clock, options.epoch);
+    for (const turn of options.turns) this.#turns.add(turn);
+    const { facts } = options;
+    this.#facts = facts;
+    if (facts === undefined) return;
+    queueMicrotask(() => {
+      if (this.#closed === undefined) host.ready(facts);
+    });
+  }
+
+  receive(line: string): void {
+    if (this.#closed !== undefined || line.trim() === '') return;
+    try {
+      this.#take(readLine(line));
+    } catch (error) {
+      if (!(error instanceof Malformed)) throw error;
+      this.#host.garbage(line.slice(0, shown), error.message);
+    }
+  }
+
+  #take(said: Said): void {
+    const host = this.#host;
+    const turns = this.#turns;
+    switch (said.type) {
+      case 'ready':
+        this.#ready(factsOf(said.ready));
+        break;
+      case 'ack':
+        this.#ofTurn(said, turns.named(said.messageId), (message) => host.acknowledged(message));
+        break;
+      case 'event':
+        this.#ofTurn(said, turns.find(said.of), (message) => host.event(message, turnEvent(said.event)));
+        break;
+      case 'chat_done':
+        this.#chatDone(said);
+        break;
+      case 'route_done': {
+        const named = said.messageId === undefined ? undefined : turns.named(said.messageId);
+        this.#end(said, named ?? turns.named(said.requestId), { state: 'Completed', answer: said.response });
+        break;
+      }
+      case 'error':
+        this.#error(said);
+        break;
+      case 'bg_event':
+      case 'bg_done':
+        this.#background(said);
+        break;
+      case 'route_request': {
+        const { requestId, toId: to, message: text, of } = said;
+        host.route({ requestId, to, text, message: running(turns.find(of)) });
+        break;
+      }
+      case 'mgmt_request':
+        host.manage({ requestId: said.requestId, action: said.action, params: said.params });
+        break;
+      case 'query_response':
+        if (!this.#queries.answer(said.requestId, said.answer)) this.#passOver(said);
+        break;
+      case 'usage':
+        host.usage(running(turns.find(said.of)), said.usage);
+        break;
+      case 'quota':
+        host.quota({ message: said.message, ...(said.until === undefined ? {} : { until: said.until }) });
+        break;
+    }
+  }
+
+  /** A second `ready` of a run is a worker that has set itself up anew. */
+  #ready(facts: Facts): void {
+    if (this.#facts !== undefined) return;
+    this.#facts = facts;
+    this.#host.ready(facts);
+  }
+
+  #chatDone(said: Extract<Said, { type: 'chat_done' }>): void {
+    const one = this.#turns.find(said.of);
+    if (one?.turn.kind === 'Route' && !one.abandoned) {
+      this.#passOver(said); // its asker waits for the response that route_done brings
+      return;
+    }
+    const stopReason = said.stopReason ?? (one?.cancelled === true ? 'cancelled' : undefined);
+    this.#end(said, one, { state: 'Completed', ...(stopReason === undefined ? {} : { stopReason }) });
+  }
+
+  #error(said: Extract<Said, { type: 'error' }>): void {
+    const { error, messageId } = said;
+    if (messageId !== undefined) {
+      this.#end(said, this.#turns.named(messageId), {
+        state: 'Failed',
+        reason: 'AgentError',
+        message: error,
+      });
+      return;
+    }
+    this.#options.log.warn({ error }, 'an agent reports an error');
+    this.#host.event(undefined, { type: 'note', text: error });
+  }
+
+  #background(said: Background): void {
+    const { source, conversationId } = said;
+    const asker = source.startsWith('route:') ? source.slice('route:'.length) : undefined;
+    const one = asker === undefined ? undefined : this.#turns.asked(asker, conversationId);
+    const event: TurnEvent = {
+      type: 'background',
+      source,
+      ...(conversationId === undefined ? {} : { conversation: conversationId }),
+      ...(said.type === 'bg_done' ? { event: null, done: true } : { event: said.event }),
+    };
+    this.#host.event(one?.turn.message, event);
+  }
+
+  #ofTurn(said: Said, one: InFlight | undefined, tell: (message: string) => void): void {
+    if (one === undefined || one.abandoned) this.#passOver(said);
+    else tell(one.turn.message);
+  }
+
+  #end(said: Said, one: InFlight | undefined, result: TurnResult): void {
+    if (one !== undefined) this.#turns.remove(one.turn.message);
+    this.#ofTurn(said, one, (message) => this.#host.ended(message, result));
+  }
+
+  #passOver({ type }: Said): void {
+    this.#options.log.debug({ type }, 'a line of no turn that goes on is passed over');
+  }
+
+  /** The worker keeps its conversations by their ids, so the id is the session. */
+  async session(conversation: {
+    id: string;
+    session?: string | undefined;
+    live: boolean;
+  }): Promise<{ session: string; how: 'Live' | 'Loaded' | 'New' }> {
+    this.#mustBeOpen();
+    const { id, session, live } = conversation;
+    if (session === undefined) return { session: id, how: 'New' };
+    return { session: id, how: live ? 'Live' : this.#facts?.canResume === true ? 'Loaded' : 'New' };
+  }
+
+  async prompt(turn: Turn): Promise<void> {
+    this.#mustBeOpen();
+    const { message: messageId, from: fromId, text: message, conversation: conversationId } = turn;
+    this.#turns.add(turn); // the answer may be there before the write is known to have ended
+    try {
+      await this.#write(
+        turn.kind === 'Route'
+          ? { type: 'route', messageId, fromId, message, requestId: messageId, conversationId }
+          : { type: 'chat', messageId, fromId, message, conversationId },
+      );
+    } catch (error) {
+      this.#turns.remove(messageId);
+      throw error;
+    }
+  }
+
+  /** An agent that has not said that it knows `cancel` is not asked: the turn ends here, whatever it goes on to say. */
+  cancel(message: string): void {
+    const one = this.#turns.named(message);
+    if (this.#closed !== undefined || one === undefined || one.cancelled || one.abandoned) return;
+    if (this.#facts?.cancel === true) {
+      one.cancelled = true;
+      this.#send({ type: 'cancel', messageId: message, conversationId: one.turn.conversation });
+      return;
+    }
+    one.abandoned = true;
+    this.#host.ended(message, {
+      state: 'Failed',
+      reason: 'Cancelled',
+      message: 'It was broken off; the agent cannot be told, and may work on it still.',
+    });
+  }
+
+  decide(): void {} // it asks for no leave
+
+  async routed(requestId: string, answer: { response: string } | { error: string }): Promise<void> {
+    await this.#write({ type: 'route_response', requestId, ...answer });
+  }
+
+  async managed(requestId: string, answer: { response: unknown } | { error: string }): Promise<void> {
+    await this.#write({ type: 'mgmt_response', requestId, ...answer });
+  }
+
+  async query(action: string, params: unknown, { timeout }: { timeout: number }): Promise<unknown> {
+    this.#mustBeOpen();
+    const send = (requestId: string): Promise<void> =>
+      this.#write({ type: 'query', requestId, action, params: params ?? {} });
+    return this.#queries.ask(send, timeout);
+  }
+
+  /** Every field is always there: workers may take them for granted. */
+  peers(peers: readonly Peer[]): void {
+    const list = peers.map(({ id, model = '', identity = '', capabilities }) => ({
+      id,
+      model,
+      identity,
+      capabilities,
+    }));
+    this.#send({ type: 'peers_update', peers: list });
+  }
+
+  shutdown(): void {
+    this.#send({ type: 'shutdown' });
+  }
+
+  closeSession(session: string): void {
+    this.#turns.forget(session);
+  }
+
+  close(reason: string): void {
+    this.#closed ??= reason;
+    this.#queries.close(reason);
+    this.#turns.clear();
+  }
+
+  #mustBeOpen(): void {
+    if (this.#closed !== undefined) throw new ProtocolError('Closed', this.#closed);
+  }
+
+  async #write(line: { type: string; [field: string]: unknown }): Promise<void> {
+    this.#mustBeOpen();
+    await this.#wire.write(JSON.stringify(line));
+  }
+
+  /** For what nobody waits for. */
+  #send(line: { type: string; [field: string]: unknown }): void {
+    this.#write(line).catch((error: unknown) =>
+      this.#options.log.debug({ err: error, type: line.type }, 'a line did not reach the agent'),
+    );
+  }
+}
+
+const running = (one: InFlight | undefined): string | undefined =>
+  one === undefined || one.abandoned ? undefined : one.turn.message;

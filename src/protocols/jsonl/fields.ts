@@ -1,0 +1,103 @@
+import { isObject, type JsonObject } from '../../api/schema.ts';
+import { parseTime } from '../../api/time.ts';
+
+/** A line, or a part of one, is not as the protocol has it. */
+export class Malformed extends Error {}
+
+/**
+ * Reads the fields of an object that an agent sent. Throws Malformed where one is missing or of another type; null
+ * counts as absent, since many languages write it for what is not set. Fields that are not asked for do no harm.
+ */
+export class Fields {
+  readonly object: JsonObject;
+
+  constructor(object: JsonObject) {
+    this.object = object;
+  }
+
+  has(name: string): boolean {
+    return this.object[name] !== undefined && this.object[name] !== null;
+  }
+
+  text(name: string): string {
+    const value = this.object[name];
+    if (typeof value !== 'string') throw new Malformed(`${name} must be a string`);
+    return value;
+  }
+
+  /** A text that is not empty. */
+  id(name: string): string {
+    const value = this.text(name);
+    if (value === '') throw new Malformed(`${name} must not be empty`);
+    return value;
+  }
+
+  optionalText(name: string): string | undefined {
+    return this.has(name) ? this.text(name) : undefined;
+  }
+
+  optionalId(name: string): string | undefined {
+    return this.has(name) ? this.id(name) : undefined;
+  }
+
+  flag(name: string): boolean | undefined {
+    if (!this.has(name)) return undefined;
+    const value = this.object[name];
+    if (typeof value !== 'boolean') throw new Malformed(`${name} must be true or false`);
+    return value;
+  }
+
+  /** Not negative. */
+  amount(name: string): number {
+    const value = this.object[name];
+    if (typeof value !== 'number' || !Number.isFinite(value) || value < 0)
+      throw new Malformed(`${name} must be a number, 0 or more`);
+    return value;
+  }
+
+  /** A whole number, 0 or more. */
+  count(name: string): number | undefined {
+    if (!this.has(name)) return undefined;
+    const value = this.amount(name);
+    if (!Number.isSafeInteger(value)) throw new Malformed(`${name} must be a whole number`);
+    return value;
+  }
+
+  /** In milliseconds since the Unix epoch; given so, or as RFC 3339 has it. */
+  instant(name: string): number | undefined {
+    if (!this.has(name)) return undefined;
+    const value = this.object[name];
+    if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
+    const instant = typeof value === 'string' ? parseTime(value) : undefined;
+    if (instant !== undefined) return instant;
+    throw new Malformed(`${name} must be a time as RFC 3339 has it, or milliseconds since 1970`);
+  }
+
+  child(name: string): Fields | undefined {
+    if (!this.has(name)) return undefined;
+    const value = this.object[name];
+    if (!isObject(value)) throw new Malformed(`${name} must be an object`);
+    return new Fields(value);
+  }
+
+  /** An object that is handed on as it is. */
+  whole(name: string): JsonObject {
+    const child = this.child(name);
+    if (child === undefined) throw new Malformed(`${name} must be an object`);
+    return bounded(child.object, name);
+  }
+}
+
+/** Deeper values overflow the stack of whoever writes them as JSON again. */
+const maxDepth = 100;
+
+/** The value itself; Malformed where it is nested too deep to be handed on. */
+export function bounded<T>(value: T, name: string): T {
+  if (deeper(value, maxDepth)) throw new Malformed(`${name} is nested more than ${maxDepth} levels deep`);
+  return value;
+}
+
+const deeper = (value: unknown, levels: number): boolean =>
+  typeof value === 'object' &&
+  value !== null &&
+  (levels === 0 || Object.values(value).some((child) => deeper(child, levels - 1)));

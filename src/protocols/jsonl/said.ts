@@ -1,0 +1,112 @@
+import { isObject, type JsonObject } from '../../api/schema.ts';
+import type { Usage } from '../talk.ts';
+import { bounded, Fields, Malformed } from './fields.ts';
+
+/** Which turn a line is of, as far as it says so. */
+export interface Of {
+  messageId: string | undefined;
+  conversationId: string | undefined;
+}
+
+/** One line of the agent. The fields are those of schemas/jsonl/schema.json. */
+export type Said =
+  | { type: 'ready'; ready: Fields }
+  | { type: 'ack'; messageId: string }
+  | { type: 'event'; of: Of; event: JsonObject }
+  | { type: 'chat_done'; of: Of; stopReason: string | undefined }
+  | { type: 'route_request'; requestId: string; toId: string; message: string; of: Of }
+  | { type: 'route_done'; requestId: string; messageId: string | undefined; response: string }
+  | { type: 'mgmt_request'; requestId: string; action: string; params: JsonObject }
+  | { type: 'query_response'; requestId: string; answer: { data: unknown } | { error: string } }
+  | { type: 'bg_event'; source: string; conversationId: string | undefined; event: JsonObject }
+  | { type: 'bg_done'; source: string; conversationId: string | undefined }
+  | { type: 'usage'; of: Of; usage: Usage }
+  | { type: 'quota'; until: number | undefined; message: string }
+  | { type: 'error'; messageId: string | undefined; error: string };
+
+/** Throws Malformed. */
+export function readLine(line: string): Said {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch (cause) {
+    throw new Malformed('it is no JSON', { cause });
+  }
+  if (!isObject(value)) throw new Malformed('it is no JSON object');
+  const fields = new Fields(value);
+  const type = fields.text('type');
+  switch (type) {
+    case 'ready':
+      return { type, ready: fields };
+    case 'ack':
+      return { type, messageId: fields.id('messageId') };
+    case 'event':
+      return { type, of: of(fields), event: fields.whole('event') };
+    case 'chat_done':
+      return { type, of: of(fields), stopReason: fields.optionalText('stopReason') };
+    case 'route_request':
+      return {
+        type,
+        requestId: fields.id('requestId'),
+        toId: fields.id('toId'),
+        message: fields.text('message'),
+        of: of(fields),
+      };
+    case 'route_done':
+      return {
+        type,
+        requestId: fields.id('requestId'),
+        messageId: fields.optionalId('messageId'),
+        response: fields.text('response'),
+      };
+    case 'mgmt_request': {
+      const { type: _, requestId: __, action: ___, ...params } = value;
+      bounded(params, type);
+      return { type, requestId: fields.id('requestId'), action: fields.id('action'), params };
+    }
+    case 'query_response': {
+      const error = fields.optionalText('error');
+      const answer = error === undefined ? { data: bounded(value.data ?? null, 'data') } : { error };
+      return { type, requestId: fields.id('requestId'), answer };
+    }
+    case 'bg_event':
+      return {
+        type,
+        source: fields.id('source'),
+        conversationId: fields.optionalId('conversationId'),
+        event: fields.whole('event'),
+      };
+    case 'bg_done':
+      return { type, source: fields.id('source'), conversationId: fields.optionalId('conversationId') };
+    case 'usage':
+      return { type, of: of(fields), usage: usage(fields) };
+    case 'quota':
+      return { type, until: fields.instant('until'), message: fields.text('message') };
+    case 'error':
+      return { type, messageId: fields.optionalId('messageId'), error: fields.text('error') };
+    default:
+      throw new Malformed(`its type is unknown: ${type.slice(0, 40)}`);
+  }
+}
+
+const of = (fields: Fields): Of => ({
+  messageId: fields.optionalId('messageId'),
+  conversationId: fields.optionalId('conversationId'),
+});
+
+function usage(fields: Fields): Usage {
+  const counts = fields.optionalText('counts') ?? 'turn';
+  if (counts !== 'turn' && counts !== 'session') throw new Malformed('counts must be turn or session');
+  const cost = fields.child('cost');
+  const all = {
+    model: fields.optionalText('model'),
+    inputTokens: fields.count('inputTokens'),
+    outputTokens: fields.count('outputTokens'),
+    totalTokens: fields.count('totalTokens'),
+    cachedReadTokens: fields.count('cachedReadTokens'),
+    cost: cost && { amount: cost.amount('amount'), currency: cost.id('currency') },
+  };
+  const reported = Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
+  if (Object.keys(reported).length === 0) throw new Malformed('it reports nothing that was used');
+  return { ...reported, counts: counts === 'turn' ? 'Turn' : 'Session' };
+}

@@ -1,0 +1,73 @@
+import type { Turn } from '../protocol.ts';
+import type { Of } from './said.ts';
+
+export interface InFlight {
+  readonly turn: Turn;
+  /** The agent was asked to break it off. */
+  cancelled: boolean;
+  /** It has ended for us; what the agent still says of it is passed over. */
+  abandoned: boolean;
+}
+
+/**
+ * The turns that the agent has. An agent works on one turn of a conversation after the other, so what it says of a
+ * conversation without naming a message is of the oldest turn there, though that be an abandoned one.
+ */
+export class Turns {
+  readonly #byMessage = new Map<string, InFlight>();
+  readonly #byConversation = new Map<string, InFlight[]>();
+
+  add(turn: Turn): void {
+    this.remove(turn.message);
+    const one = { turn, cancelled: false, abandoned: false };
+    this.#byMessage.set(turn.message, one);
+    const queue = this.#byConversation.get(turn.conversation);
+    if (queue === undefined) this.#byConversation.set(turn.conversation, [one]);
+    else queue.push(one);
+  }
+
+  /** The turn is over, and with it the abandoned ones before it in its conversation. */
+  remove(message: string): void {
+    const one = this.#byMessage.get(message);
+    if (one === undefined) return;
+    const { conversation } = one.turn;
+    const queue = this.#byConversation.get(conversation) ?? [];
+    const at = queue.indexOf(one);
+    const rest = queue.filter((other, n) => n > at || (n < at && !other.abandoned));
+    for (const other of queue) if (!rest.includes(other)) this.#byMessage.delete(other.turn.message);
+    if (rest.length === 0) this.#byConversation.delete(conversation);
+    else this.#byConversation.set(conversation, rest);
+  }
+
+  named(message: string): InFlight | undefined {
+    return this.#byMessage.get(message);
+  }
+
+  /** The turn that a line is of: by its message, else its conversation, else the only one there is. */
+  find({ messageId, conversationId }: Of): InFlight | undefined {
+    if (messageId !== undefined) return this.#byMessage.get(messageId);
+    if (conversationId !== undefined) return this.#byConversation.get(conversationId)?.[0];
+    const [only, ...others] = this.#byMessage.values();
+    return others.length === 0 ? only : undefined;
+  }
+
+  /** The question of an agent that is worked on; of several the one of that conversation, else the oldest. */
+  asked(by: string, conversationId: string | undefined): InFlight | undefined {
+    const all = this.#byMessage
+      .values()
+      .filter(({ turn, abandoned }) => turn.kind === 'Route' && turn.from === by && !abandoned)
+      .toArray();
+    return all.find(({ turn }) => turn.conversation === conversationId) ?? all[0];
+  }
+
+  /** What is left of a conversation that is over. */
+  forget(conversation: string): void {
+    for (const { turn, abandoned } of this.#byConversation.get(conversation) ?? [])
+      if (abandoned) this.remove(turn.message);
+  }
+
+  clear(): void {
+    this.#byMessage.clear();
+    this.#byConversation.clear();
+  }
+}
