@@ -81,6 +81,8 @@ export interface Conversation {
   state: 'Open' | 'Closed';
   /** Why it was closed. */
   reason?: string | undefined;
+  /** It is over with its only message, as one that another agent sent. */
+  single: boolean;
   /** The next message begins a new session: the context was full. */
   renew: boolean;
   createdAt: number;

@@ -26,8 +26,8 @@ export type TurnEvent =
   | { type: 'background'; source: string; conversation?: string | undefined; event: unknown; done?: boolean }
   /** What the protocol passes on as it is. */
   | { type: 'other'; event: unknown }
-  /** From agentctl: an interruption, a resumption, a moved conversation. */
-  | { type: 'note'; text: string };
+  /** From agentctl: an interruption, a resumption, a moved conversation. With `attempt` the turn begins anew, and so does the answer. */
+  | { type: 'note'; text: string; attempt?: number | undefined };
 
 export type TurnResult =
   /** `stopReason` as ACP has it: end_turn, max_tokens, max_turn_requests, refusal, cancelled. `answer`: absent where it is the text so far. */

@@ -1,0 +1,165 @@
+import type { Agent, Instance } from '../../api/objects.ts';
+import type { Entry, Journal } from '../../messages/journal.ts';
+import type { Conversation, Message } from '../../messages/message.ts';
+import type { Clock } from '../../platform/clock.ts';
+import type { Ids } from '../../platform/ids.ts';
+import type { Log } from '../../platform/log.ts';
+import type { TurnEvent } from '../../protocols/talk.ts';
+import { Hub } from './hub.ts';
+import type { Link } from './link.ts';
+import { Mailbox } from './mailbox.ts';
+import type { Open, Thread } from './open.ts';
+import type { Rules } from './rules.ts';
+import { Writer } from './writer.ts';
+
+const tailLength = 256;
+const idleThreads = 1_000;
+
+export interface DeskParts {
+  journal: Journal;
+  clock: Clock;
+  ids: Ids;
+  log: Log;
+  agent(key: string): Agent | undefined;
+  instance(uid: string): Instance | undefined;
+  rules(agent: Agent): Rules;
+  /** The planner should look at the Agent again. */
+  enqueue(key: string): void;
+}
+
+/** All messages that have not ended, with their threads, and the links to the runs that are up. */
+export class Desk {
+  readonly parts: DeskParts;
+  readonly writer: Writer;
+  readonly hub = new Hub();
+  readonly opens = new Map<string, Open>();
+  /** By the Instance's uid. */
+  readonly links = new Map<string, Link>();
+  /** The starts whose output was read to its end, by the Instance's uid. */
+  readonly drained = new Map<string, string>();
+  readonly marks: Map<string, number>;
+  readonly #boxes = new Map<string, Mailbox>();
+  readonly #threads = new Map<string, Thread>();
+  readonly #listeners: ((kind: 'Message' | 'Conversation' | 'Approval', id: string) => void)[] = [];
+  #order = 0;
+
+  constructor(parts: DeskParts, loaded: ReturnType<Journal['load']>) {
+    this.parts = parts;
+    this.writer = new Writer(parts.journal, parts.clock, parts.log);
+    this.marks = loaded.marks;
+    for (const record of loaded.conversations) {
+      this.#threads.set(record.id, { record, waiting: [], current: undefined });
+      if (record.state === 'Open' && record.uid !== undefined) this.box(keyOf(record)).count(record.uid, 1);
+    }
+    for (const link of loaded.links) if (link.drained) this.drained.set(link.uid, link.startId);
+    for (const message of loaded.messages) this.#restore(message);
+  }
+
+  /** What an Agent's messages are held in. */
+  box(key: string): Mailbox {
+    const box = this.#boxes.get(key) ?? new Mailbox();
+    this.#boxes.set(key, box);
+    return box;
+  }
+
+  boxes(): IterableIterator<[string, Mailbox]> {
+    return this.#boxes.entries();
+  }
+
+  dropBox(key: string): void {
+    this.#boxes.delete(key);
+  }
+
+  thread(id: string): Thread | undefined {
+    const known = this.#threads.get(id);
+    if (known !== undefined) return known;
+    const record = this.parts.journal.conversation(id);
+    return record === undefined ? undefined : this.hold(record);
+  }
+
+  hold(record: Conversation): Thread {
+    const thread: Thread = { record, waiting: [], current: undefined };
+    this.#threads.set(record.id, thread);
+    if (this.#threads.size > idleThreads * 2) this.#forgetIdle();
+    return thread;
+  }
+
+  /** A message that was accepted, before it is put into its box. */
+  open(message: Omit<Message, 'text'>, thread: Thread): Open {
+    this.#order += 1;
+    const open: Open = {
+      message,
+      order: this.#order,
+      thread,
+      seq: 0,
+      tail: [],
+      text: [],
+      tools: new Set(),
+      heardAt: this.parts.clock.now(),
+      breaking: undefined,
+      reports: {},
+    };
+    this.opens.set(message.id, open);
+    return open;
+  }
+
+  /** The entries of one more event of a message; those who follow it are told at once. */
+  event(open: Open, event: TurnEvent): Entry {
+    const at = this.parts.clock.now();
+    open.seq += 1;
+    open.heardAt = at;
+    takeIn(open, event);
+    open.tail.push({ seq: open.seq, at, event });
+    if (open.tail.length > tailLength * 2) open.tail = open.tail.slice(-tailLength);
+    this.hub.changed(open.message.id);
+    return { type: 'Event', message: open.message.id, seq: open.seq, at, event };
+  }
+
+  onChange(listener: (kind: 'Message' | 'Conversation' | 'Approval', id: string) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  changed(kind: 'Message' | 'Conversation' | 'Approval', id: string): void {
+    if (kind === 'Message') this.hub.changed(id);
+    for (const listener of this.#listeners) listener(kind, id);
+  }
+
+  #restore(message: Omit<Message, 'text'>): void {
+    const thread = this.thread(message.conversation);
+    if (thread === undefined) return;
+    const open = this.open(message, thread);
+    const box = this.box(keyOf(message));
+    box.add(open);
+    if (message.state === 'Pending' || message.uid === undefined) return;
+    const events = this.parts.journal.events(message.id);
+    open.seq = events.at(-1)?.seq ?? 0;
+    open.tail = events.slice(-tailLength);
+    for (const { event } of events) takeIn(open, event);
+    box.begin(open, message.uid);
+  }
+
+  /** Conversations without messages are in the journal; some are held for the next one. */
+  #forgetIdle(): void {
+    for (const [id, { waiting, current }] of this.#threads) {
+      if (this.#threads.size <= idleThreads) return;
+      if (waiting.length === 0 && current === undefined) this.#threads.delete(id);
+    }
+  }
+}
+
+function takeIn(open: Open, event: TurnEvent): void {
+  if (event.type === 'text') open.text.push(event.text);
+  else if (event.type === 'note' && event.attempt !== undefined) {
+    open.text = [];
+    open.tools.clear();
+  } else if (event.type === 'tool' && event.status !== undefined) {
+    if (event.status === 'completed' || event.status === 'failed') open.tools.delete(event.id);
+    else open.tools.add(event.id);
+  } else if (event.type === 'approval') {
+    if (event.state === 'Pending') open.tools.add(event.id);
+    else open.tools.delete(event.id);
+  }
+}
+
+/** The Agent's key. */
+export const keyOf = ({ namespace, agent }: { namespace: string; agent: string }): string => `${namespace}/${agent}`;

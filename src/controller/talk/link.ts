@@ -1,0 +1,264 @@
+import { type Attachment, type Driver, DriverError, type OutputLine } from '../../drivers/driver.ts';
+import type { Entry } from '../../messages/journal.ts';
+import type { Link as LinkRecord } from '../../messages/message.ts';
+import type { Instant, TalkView } from '../../plan/world.ts';
+import { type Clock, sleep } from '../../platform/clock.ts';
+import type { Log } from '../../platform/log.ts';
+import type { Connection, ConnectOptions, Facts, Host, Protocol, Turn } from '../../protocols/protocol.ts';
+import type { Writer } from './writer.ts';
+
+const attachAgain = 500;
+/** Batches of lines whose effects are on their way to the disk; more are not read. */
+const mostUnwritten = 64;
+
+/** Whose run it is. */
+export interface LinkTarget {
+  namespace: string;
+  agent: string;
+  instance: string;
+  uid: string;
+  ordinal: number;
+  run: number;
+  startId: string;
+  ref: string;
+}
+
+export interface LinkParts {
+  target: LinkTarget;
+  driver: Driver;
+  protocol: Protocol;
+  record: LinkRecord | undefined;
+  writer: Writer;
+  clock: Clock;
+  log: Log;
+  version: string;
+  settings: Pick<ConnectOptions, 'model' | 'systemPrompt' | 'mcp'>;
+  /** Turns that an earlier connection began. */
+  turns: readonly Turn[];
+  host: Omit<Host, 'ready' | 'unready' | 'garbage'>;
+  /** Its state has changed. */
+  changed(link: Link): void;
+  /** The run has ended and everything it wrote was taken in. */
+  drained(link: Link): void;
+}
+
+/**
+ * The controller's side of one run's pipes. What follows from a line is written together with the cursor behind it, so
+ * that after a crash it is read on from there: nothing is taken in twice or never.
+ */
+export class Link {
+  readonly target: LinkTarget;
+  readonly protocol: Protocol;
+  state: TalkView['state'] = 'Connecting';
+  since: Instant;
+  message = 'It is connected to.';
+  facts: Facts | undefined;
+  connection: Connection | undefined;
+  /** The Instance is being stopped: it takes no more messages, and what is cut short is not its fault. */
+  stopping = false;
+  /** When something last went on in it. */
+  activeAt: Instant;
+  readonly #parts: LinkParts;
+  readonly #abort = new AbortController();
+  readonly #ended: Promise<void>;
+  #attachment: Attachment | undefined;
+  #record: LinkRecord;
+  #entries: Entry[] = [];
+  #after: (() => void)[] = [];
+  #taking = false;
+  #soon = false;
+  /** The cursor that was last handed to the writer, and whether anything else of the record has changed since. */
+  #written: string | undefined;
+  #dirty = false;
+  #unwritten = 0;
+  #room: (() => void) | undefined;
+
+  constructor(parts: LinkParts) {
+    const { target, clock, record, protocol } = parts;
+    this.#parts = parts;
+    this.target = target;
+    this.protocol = protocol;
+    this.since = clock.now();
+    this.activeAt = record?.activeAt ?? this.since;
+    this.#record =
+      record === undefined
+        ? { uid: target.uid, run: target.run, startId: target.startId, drained: false, epoch: 1, activeAt: this.since }
+        : { ...record, epoch: record.epoch + 1 };
+    this.#ended = this.#run();
+  }
+
+  get cursor(): string | undefined {
+    return this.#record.cursor;
+  }
+
+  /**
+   * Writes entries with what follows from the line that is being taken in, or else soon. `after` is called once they
+   * are on disk.
+   */
+  push(entries: readonly Entry[], after?: () => void): void {
+    this.#entries.push(...entries);
+    if (after !== undefined) this.#after.push(after);
+    if (this.#taking || this.#soon) return;
+    this.#soon = true;
+    setImmediate(() => {
+      this.#soon = false;
+      this.#flush();
+    });
+  }
+
+  /** Gives the connection up; the run goes on. Resolves when what was read is written. */
+  async close(reason: string): Promise<void> {
+    this.#abort.abort();
+    this.connection?.close(reason);
+    this.#attachment?.close();
+    this.#flush();
+    await this.#ended;
+  }
+
+  async #run(): Promise<void> {
+    const { log, clock, target } = this.#parts;
+    const { signal } = this.#abort;
+    try {
+      // The number of this connection must be known to the next one, whatever happens.
+      await this.#parts.writer.write([{ type: 'Link', link: { ...this.#record } }]);
+      while (!signal.aborted) {
+        try {
+          await this.#read();
+          if (signal.aborted) return;
+          return this.#drain();
+        } catch (error) {
+          if (signal.aborted) return;
+          if (error instanceof DriverError && error.reason === 'Gone') {
+            log.warn({ err: error, instance: target.instance, run: target.run }, 'the rest of a run cannot be read');
+            return this.#drain();
+          }
+          log.info({ err: error, instance: target.instance, run: target.run }, 'the pipes of a run were lost');
+          await sleep(clock, attachAgain, signal);
+        }
+      }
+    } catch (error) {
+      log.error({ err: error, instance: target.instance }, 'a connection to an agent failed');
+    }
+  }
+
+  async #read(): Promise<void> {
+    const { driver, target } = this.#parts;
+    const { signal } = this.#abort;
+    const { run, startId } = target;
+    const attachment = await driver.attach(target.ref, { run, startId, cursor: this.#record.cursor, signal });
+    this.#attachment = attachment;
+    try {
+      this.#connect(attachment);
+      for await (const lines of attachment.lines) {
+        if (signal.aborted) return;
+        this.#take(lines);
+        if (this.#unwritten > mostUnwritten)
+          await new Promise<void>((resolve) => {
+            this.#room = resolve;
+          });
+      }
+    } finally {
+      attachment.close();
+      this.#attachment = undefined;
+    }
+  }
+
+  /** Once; a pipe that was lost and opened again goes on with the same connection. */
+  #connect(attachment: Attachment): void {
+    if (this.connection !== undefined) return;
+    const { protocol, clock, log, version, settings, turns, target } = this.#parts;
+    const facts = this.#record.facts as Facts | undefined; // as the protocol gave it
+    this.connection = protocol.connect(
+      { write: (line) => this.#attachment?.write(`${line}\n`) ?? Promise.reject(notNow()) },
+      {
+        ...this.#parts.host,
+        ready: (found) => this.#ready(found),
+        unready: (reason, message) => this.#enter(reason, message),
+        garbage: (line, why) =>
+          log.warn({ agent: target.agent, instance: target.instance, line, why }, 'an agent wrote a line that means nothing'),
+      },
+      {
+        clock,
+        log,
+        version,
+        epoch: String(this.#record.epoch),
+        facts,
+        turns,
+        workingDir: attachment.workingDir,
+        ...settings,
+      },
+    );
+    if (facts !== undefined) this.#ready(facts);
+  }
+
+  #ready(facts: Facts): void {
+    if (this.state === 'Ready' || this.#abort.signal.aborted) return;
+    this.facts = facts;
+    this.#record = { ...this.#record, facts };
+    this.#dirty = true;
+    this.push([]);
+    this.#enter('Ready', 'It takes messages.');
+  }
+
+  #enter(state: TalkView['state'], message: string): void {
+    if (this.#abort.signal.aborted || (this.state === state && this.message === message)) return;
+    this.state = state;
+    this.message = message;
+    this.since = this.#parts.clock.now();
+    this.#parts.changed(this);
+  }
+
+  #take(lines: readonly OutputLine[]): void {
+    const { log, target, clock } = this.#parts;
+    this.#taking = true;
+    for (const { text, cut, gap, cursor } of lines) {
+      if (gap === true) log.warn({ instance: target.instance }, 'output of an agent may have been lost');
+      if (cut !== undefined)
+        log.warn({ instance: target.instance, bytes: cut }, 'a line of an agent was too long and is passed over');
+      else if (text !== '') this.connection?.receive(text);
+      this.#record.cursor = cursor;
+    }
+    this.#taking = false;
+    this.activeAt = clock.now();
+    this.#flush();
+  }
+
+  #flush(): void {
+    const [entries, after] = [this.#entries, this.#after];
+    const moved = this.#record.cursor;
+    if (entries.length === 0 && !this.#dirty && moved === this.#written) return;
+    this.#dirty = false;
+    this.#entries = [];
+    this.#after = [];
+    this.#written = moved;
+    this.#record.activeAt = this.activeAt;
+    this.#unwritten += 1;
+    this.#parts.writer
+      .write([...entries, { type: 'Link', link: { ...this.#record } }])
+      .then(
+        () => {
+          for (const each of after) each();
+        },
+        (error: unknown) =>
+          this.#parts.log.error({ err: error, instance: this.target.instance }, 'what an agent did was not journalled'),
+      )
+      .finally(() => {
+        this.#unwritten -= 1;
+        this.#room?.();
+        this.#room = undefined;
+      });
+  }
+
+  #drain(): void {
+    this.connection?.close(`run ${this.target.run} of ${this.target.instance} has ended`);
+    this.#record = { ...this.#record, drained: true };
+    this.state = 'Drained';
+    this.since = this.#parts.clock.now();
+    this.#parts.drained(this);
+    this.#dirty = true;
+    this.#flush();
+  }
+}
+
+const notNow = (): Error =>
+  new DriverError('Retryable', 'NotRunning', 'the pipes were lost, and are being opened again');

@@ -1,0 +1,183 @@
+import { Lane } from './lane.ts';
+import type { Open, Thread } from './open.ts';
+
+/** An instance that can take messages. */
+export interface Taker {
+  uid: string;
+  ordinal: number;
+  /** How many more conversations it can work on. */
+  free: number;
+}
+
+/**
+ * The messages of one Agent that have not ended. Synchronous, and knows no journal.
+ *
+ * A message is in exactly one place: waiting behind others of its thread; the head of its thread, in the lane of the
+ * instance that has the conversation, or in the lane of those that any may take; or the thread's current one.
+ */
+export class Mailbox {
+  /** How many wait. */
+  waiting = 0;
+  readonly #anyone = new Lane();
+  readonly #lanes = new Map<string, Lane>();
+  /** Open conversations by the uid of the instance that has them. */
+  readonly #bound = new Map<string, number>();
+  readonly #current = new Map<string, Set<Open>>();
+  /** Behind heads. */
+  readonly #behind = new Map<string, number>();
+
+  /** How many wait that any instance may take. */
+  get forAnyone(): number {
+    return this.#anyone.size;
+  }
+
+  /** How many wait for this instance and no other. */
+  waitingFor(uid: string): number {
+    return (this.#lanes.get(uid)?.size ?? 0) + (this.#behind.get(uid) ?? 0);
+  }
+
+  /** Those that the instance works on. */
+  current(uid: string): ReadonlySet<Open> {
+    return this.#current.get(uid) ?? nobody;
+  }
+
+  conversations(uid: string): number {
+    return this.#bound.get(uid) ?? 0;
+  }
+
+  /** An open conversation has come to stay with an instance (1), or left it (-1). */
+  count(uid: string, by: 1 | -1): void {
+    const count = this.conversations(uid) + by;
+    if (count <= 0) this.#bound.delete(uid);
+    else this.#bound.set(uid, count);
+  }
+
+  /** A message that waits: at its place in the order of its thread. */
+  add(open: Open): void {
+    const { thread } = open;
+    this.waiting += 1;
+    const head = thread.waiting[0];
+    let at = thread.waiting.length;
+    while (at > 0 && (thread.waiting[at - 1]?.order ?? 0) > open.order) at -= 1;
+    if (at === 0 && head !== undefined && thread.current === undefined) {
+      this.#lane(thread).remove(head);
+      this.#note(thread, 1);
+    }
+    thread.waiting.splice(at, 0, open);
+    if (at === 0 && thread.current === undefined) this.#lane(thread).add(open);
+    else this.#note(thread, 1);
+  }
+
+  /** The next delivery, if there is one: the oldest message that some instance is free for. */
+  next(takers: readonly Taker[]): { open: Open; taker: Taker } | undefined {
+    let best: { open: Open; taker: Taker } | undefined;
+    const anyone = this.#anyone.peek();
+    for (const taker of takers) {
+      if (taker.free <= 0) continue;
+      const own = this.#lanes.get(taker.uid)?.peek();
+      if (own !== undefined && (best === undefined || own.order < best.open.order)) best = { open: own, taker };
+    }
+    if (anyone !== undefined && (best === undefined || anyone.order < best.open.order)) {
+      const taker = this.#least(takers);
+      if (taker !== undefined) return { open: anyone, taker };
+    }
+    return best;
+  }
+
+  /** The head of a thread goes to an instance. */
+  begin(open: Open, uid: string): void {
+    const { thread } = open;
+    this.#lane(thread).remove(open);
+    thread.waiting.shift();
+    this.#note(thread, -thread.waiting.length);
+    this.waiting -= 1;
+    thread.current = open;
+    this.bind(thread, uid);
+    this.#note(thread, thread.waiting.length);
+    const current = this.#current.get(uid) ?? new Set();
+    this.#current.set(uid, current.add(open));
+  }
+
+  /** The thread stays with this instance from now on. Only while none of it is in a lane. */
+  bind(thread: Thread, uid: string | undefined): void {
+    const { record } = thread;
+    if (record.uid === uid) return;
+    if (record.uid !== undefined) this.count(record.uid, -1);
+    if (uid !== undefined) this.count(uid, 1);
+    thread.record = { ...record, uid };
+  }
+
+  /** The current one is no longer with its instance: it has ended, or `add` follows. */
+  end(open: Open): void {
+    const { thread } = open;
+    if (thread.current !== open) return;
+    thread.current = undefined;
+    for (const current of this.#current.values()) current.delete(open);
+    this.#promote(thread);
+  }
+
+  /** A message that waits is given up. */
+  remove(open: Open): void {
+    const { thread } = open;
+    const at = thread.waiting.indexOf(open);
+    if (at < 0) return;
+    const wasHead = at === 0 && thread.current === undefined;
+    thread.waiting.splice(at, 1);
+    this.waiting -= 1;
+    if (wasHead) {
+      this.#lane(thread).remove(open);
+      this.#promote(thread);
+    } else this.#note(thread, -1);
+  }
+
+  /** The instance is gone: anyone may take its conversations. Answers the threads that were waiting for it. */
+  release(uid: string): Thread[] {
+    const threads: Thread[] = [];
+    for (let lane = this.#lanes.get(uid), head = lane?.peek(); head !== undefined; head = lane?.peek()) {
+      const { thread } = head;
+      lane?.remove(head);
+      this.#note(thread, 1 - thread.waiting.length);
+      this.bind(thread, undefined);
+      this.#note(thread, thread.waiting.length - 1);
+      this.#anyone.add(head);
+      threads.push(thread);
+    }
+    this.#lanes.delete(uid);
+    this.#bound.delete(uid);
+    return threads;
+  }
+
+  #promote(thread: Thread): void {
+    const [head] = thread.waiting;
+    if (head === undefined) return;
+    this.#note(thread, -1);
+    this.#lane(thread).add(head);
+  }
+
+  #lane({ record }: Thread): Lane {
+    if (record.uid === undefined) return this.#anyone;
+    const lane = this.#lanes.get(record.uid) ?? new Lane();
+    this.#lanes.set(record.uid, lane);
+    return lane;
+  }
+
+  /** So many more of the thread wait behind its head. */
+  #note({ record }: Thread, by: number): void {
+    if (record.uid === undefined || by === 0) return;
+    const count = (this.#behind.get(record.uid) ?? 0) + by;
+    if (count <= 0) this.#behind.delete(record.uid);
+    else this.#behind.set(record.uid, count);
+  }
+
+  #least(takers: readonly Taker[]): Taker | undefined {
+    let best: Taker | undefined;
+    for (const taker of takers) {
+      if (taker.free <= 0) continue;
+      const fewer = this.conversations(taker.uid) - (best === undefined ? 0 : this.conversations(best.uid));
+      if (best === undefined || fewer < 0 || (fewer === 0 && taker.ordinal < best.ordinal)) best = taker;
+    }
+    return best;
+  }
+}
+
+const nobody: ReadonlySet<Open> = new Set();

@@ -1,0 +1,31 @@
+import type { Conversation, Message } from '../../messages/message.ts';
+import type { TurnEvent, Usage } from '../../protocols/talk.ts';
+
+/** A message that has not ended, as the controller holds it: its text stays in the journal until it is delivered. */
+export interface Open {
+  readonly message: Omit<Message, 'text'>;
+  /** The order of acceptance. */
+  readonly order: number;
+  readonly thread: Thread;
+  /** Of its last event. */
+  seq: number;
+  /** Its newest events, to be streamed without asking the journal. */
+  tail: { seq: number; at: number; event: TurnEvent }[];
+  /** The text of the answer so far. */
+  text: string[];
+  /** Tool calls that are open, and permissions that are waited for. */
+  readonly tools: Set<string>;
+  /** When the agent last gave a sign of it. */
+  heardAt: number;
+  /** Why it is being broken off, once it is. */
+  breaking: { reason: 'Cancelled' | 'Timeout' | 'Inactive' | 'Uncertain'; message: string } | undefined;
+  /** The newest reports of what its turn, and its session up to now, have used. */
+  reports: Partial<Record<Usage['counts'], Usage>>;
+}
+
+/** A conversation with messages that have not ended. */
+export interface Thread {
+  record: Conversation;
+  readonly waiting: Open[];
+  current: Open | undefined;
+}

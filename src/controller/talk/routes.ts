@@ -1,0 +1,193 @@
+import { ApiError } from '../../api/errors.ts';
+import type { Agent } from '../../api/objects.ts';
+import type { Message } from '../../messages/message.ts';
+import type { Peer } from '../../protocols/talk.ts';
+import { type Desk, keyOf } from './desk.ts';
+import type { Acceptance, Intake, Letter } from './intake.ts';
+import type { Link } from './link.ts';
+import type { Open } from './open.ts';
+import { protocolOf } from './rules.ts';
+
+/** A question that has passed so many agents goes no further: a asks b asks a ends. */
+const mostHops = 8;
+const coalesce = 50;
+
+export interface RoutesParts {
+  desk: Desk;
+  intake: Intake;
+  agent(key: string): Agent | undefined;
+  agents(): readonly Agent[];
+}
+
+/** Agent to agent: questions, their answers, and who there is to ask. */
+export class Routes {
+  readonly #desk: Desk;
+  readonly #parts: RoutesParts;
+  /** Answers that an asking instance has not been given, by its uid. */
+  readonly #unanswered = new Map<string, Map<string, Omit<Message, 'text'>>>();
+  readonly #told = new WeakMap<Link, string>();
+  #peersDue = false;
+
+  constructor(parts: RoutesParts, unanswered: readonly Omit<Message, 'text'>[]) {
+    this.#parts = parts;
+    this.#desk = parts.desk;
+    for (const message of unanswered) this.#keep(message);
+  }
+
+  /** A `route_request` of an agent. The question is journalled with the line that asked it. */
+  asked(link: Link, turn: Open | undefined, request: { requestId: string; to: string; text: string }): void {
+    const { namespace, agent, instance, uid, run } = link.target;
+    const { requestId } = request;
+    let acceptance: Acceptance;
+    try {
+      const to = this.target(this.#parts.agent(keyOf(link.target)), request.to, turn?.message.hops ?? 0);
+      const key = `route/${uid}/${run}/${requestId}`;
+      // Read once more after a crash: it is known.
+      if (this.#desk.parts.journal.byKey(to.metadata.namespace ?? 'default', to.metadata.name, key) !== undefined) return;
+      const letter: Letter = {
+        kind: 'Route',
+        from: { kind: 'Agent', namespace, name: agent, instance, uid, requestId },
+        text: request.text,
+        key,
+        hops: (turn?.message.hops ?? 0) + 1,
+        parent: turn?.message.id,
+        single: true,
+      };
+      acceptance = this.#parts.intake.accept(to, letter);
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      void this.#answer(link, requestId, { error: error.message });
+      return;
+    }
+    link.push(acceptance.entries, acceptance.admit);
+  }
+
+  /** Whom `from` may ask under that name. Throws ApiError. */
+  target(from: Agent | undefined, to: string, hops: number): Agent {
+    const access = from?.spec.fleetAccess ?? 'None';
+    if (access === 'None')
+      throw new ApiError('Forbidden', `${from?.metadata.name ?? 'This agent'} may not send messages: its spec.fleetAccess is None.`);
+    if (hops + 1 > mostHops)
+      throw new ApiError('BadRequest', `The question has passed ${hops} agents already, and goes no further: they ask each other in a circle.`);
+    const home = from?.metadata.namespace ?? 'default';
+    const [namespace = home, name = to] = to.includes('/') ? to.split('/') : [home, to];
+    const agent = namespace === home ? this.#parts.agent(`${namespace}/${name}`) : undefined;
+    if (agent === undefined) throw new ApiError('NotFound', `There is no agent ${to}. ${this.#others(home)}`);
+    const state = unable(agent);
+    if (state !== undefined) throw new ApiError('ServiceUnavailable', `Agent ${name} takes no messages now: ${state}.`);
+    return agent;
+  }
+
+  /** A message is final: whoever asked by a line of the protocol is told, now or when it is back. */
+  ended(message: Omit<Message, 'text'>): void {
+    const { from } = message;
+    if (from.kind !== 'Agent' || from.requestId === undefined) return;
+    this.#keep(message);
+    const link = this.#desk.links.get(from.uid);
+    if (link?.state === 'Ready') this.#deliver(link, message, from.requestId);
+  }
+
+  /** An instance can be talked to again. */
+  ready(link: Link): void {
+    for (const message of this.#unanswered.get(link.target.uid)?.values() ?? [])
+      if (message.from.kind === 'Agent' && message.from.requestId !== undefined)
+        this.#deliver(link, message, message.from.requestId);
+    this.#tellPeers(link);
+  }
+
+  /** An instance is gone for good: nobody waits for its answers. */
+  gone(uid: string): void {
+    for (const { id } of this.#unanswered.get(uid)?.values() ?? [])
+      this.#desk.writer.note([{ type: 'Change', id, set: { answered: true } }]);
+    this.#unanswered.delete(uid);
+  }
+
+  /** Agents have come, gone or changed: all that are up are told, once for many changes. */
+  peersChanged(): void {
+    if (this.#peersDue) return;
+    this.#peersDue = true;
+    this.#desk.parts.clock.after(coalesce, () => {
+      this.#peersDue = false;
+      for (const link of this.#desk.links.values()) if (link.state === 'Ready') this.#tellPeers(link);
+    });
+  }
+
+  /** Whom an agent can ask. */
+  peers(from: Agent): Peer[] {
+    return this.#parts
+      .agents()
+      .filter(
+        ({ metadata, spec }) =>
+          metadata.namespace === from.metadata.namespace &&
+          metadata.name !== from.metadata.name &&
+          metadata.deletionTimestamp === undefined &&
+          protocolOf(spec) !== undefined,
+      )
+      .map(({ metadata, spec }) => ({
+        id: metadata.name,
+        model: spec.model,
+        identity: spec.systemPrompt?.split('\n', 1)[0],
+        capabilities: spec.capabilities ?? [],
+      }))
+      .sort((one, other) => (one.id < other.id ? -1 : 1));
+  }
+
+  #tellPeers(link: Link): void {
+    const agent = this.#parts.agent(keyOf(link.target));
+    if (agent === undefined || agent.spec.fleetAccess === 'None') return;
+    const peers = this.peers(agent);
+    const text = JSON.stringify(peers);
+    if (this.#told.get(link) === text) return;
+    this.#told.set(link, text);
+    link.connection?.peers(peers);
+  }
+
+  #keep(message: Omit<Message, 'text'>): void {
+    if (message.from.kind !== 'Agent') return;
+    const all = this.#unanswered.get(message.from.uid) ?? new Map<string, Omit<Message, 'text'>>();
+    this.#unanswered.set(message.from.uid, all.set(message.id, message));
+  }
+
+  #deliver(link: Link, message: Omit<Message, 'text'>, requestId: string): void {
+    const answer =
+      message.state === 'Completed'
+        ? { response: message.answer ?? '' }
+        : { error: `${message.reason ?? message.state}: ${message.error ?? 'it was not answered'}` };
+    const written = this.#answer(link, requestId, answer);
+    void written.then((told) => {
+      if (!told) return;
+      this.#unanswered.get(link.target.uid)?.delete(message.id);
+      link.push([{ type: 'Change', id: message.id, set: { answered: true } }]);
+    });
+  }
+
+  async #answer(link: Link, requestId: string, answer: { response: string } | { error: string }): Promise<boolean> {
+    try {
+      if (link.connection === undefined) return false;
+      await link.connection.routed(requestId, answer);
+      return true;
+    } catch (error) {
+      this.#desk.parts.log.info({ err: error, instance: link.target.instance }, 'an answer is kept for later');
+      return false;
+    }
+  }
+
+  #others(namespace: string): string {
+    const names = this.#parts
+      .agents()
+      .filter(({ metadata, spec }) => metadata.namespace === namespace && protocolOf(spec) !== undefined)
+      .map(({ metadata }) => metadata.name);
+    return names.length === 0 ? 'There are none to ask.' : `There are ${names.sort().join(', ')}.`;
+  }
+}
+
+/** Why an agent cannot answer for as long as things stay as they are; one that starts, sleeps or backs off can. */
+function unable({ metadata, spec, status }: Agent): string | undefined {
+  if (metadata.deletionTimestamp !== undefined) return 'it is being deleted';
+  if (spec.suspend) return 'it is suspended';
+  if (spec.replicas === 0) return 'its spec.replicas is 0';
+  if (status?.phase === 'Failed' || status?.phase === 'Completed') return `it is ${status.phase}: ${status.message ?? ''}`;
+  const accepted = status?.conditions?.find(({ type }) => type === 'Accepted');
+  return accepted?.status === 'False' ? accepted.message : undefined;
+}
+

@@ -1,0 +1,45 @@
+import { parseDuration } from '../../api/duration.ts';
+import type { AgentSpec, PolicySpec } from '../../api/objects.ts';
+import { protocols } from '../../protocols/index.ts';
+import type { Protocol } from '../../protocols/protocol.ts';
+
+/** What holds for the messages of one Agent. Lengths in milliseconds. */
+export interface Rules {
+  maxAttempts: number;
+  timeout: number;
+  inactivityTimeout: number;
+  queueDepth: number;
+  onInterrupted: 'Resume' | 'Retry' | 'Fail';
+  perInstance: number;
+  /** 0: never. */
+  idleTTL: number;
+  onContextFull: 'Keep' | 'New';
+}
+
+/** Undefined for `none`. */
+export const protocolOf = ({ protocol }: Pick<AgentSpec, 'protocol'>): Protocol | undefined =>
+  protocol === 'none' ? undefined : protocols[protocol];
+
+export function rulesOf(spec: AgentSpec, { messages }: PolicySpec): Rules {
+  const { conversations } = spec;
+  return {
+    maxAttempts: messages.maxAttempts,
+    timeout: parseDuration(messages.timeout),
+    inactivityTimeout: parseDuration(messages.inactivityTimeout),
+    queueDepth: messages.queueDepth,
+    onInterrupted: messages.onInterrupted ?? protocolOf(spec)?.onInterrupted ?? 'Retry',
+    perInstance: conversations.perInstance,
+    idleTTL: parseDuration(conversations.idleTTL),
+    onContextFull: conversations.onContextFull,
+  };
+}
+
+type Action = 'Allow' | 'Deny' | 'Ask';
+
+/** What becomes of a tool call of that kind; without permissions in the spec people decide. */
+export function actionFor({ permissions }: AgentSpec, toolKind: string): Action {
+  return permissions?.rules?.find((rule) => rule.toolKind === toolKind)?.action ?? permissions?.default ?? 'Ask';
+}
+
+export const approvalTimeout = ({ permissions }: AgentSpec): number =>
+  parseDuration(permissions?.timeout ?? '10m');

@@ -1,0 +1,73 @@
+import type { Entry } from '../../messages/journal.ts';
+import type { Conversation, Spent, UsageRecord } from '../../messages/message.ts';
+import type { Usage } from '../../protocols/talk.ts';
+import type { Open } from './open.ts';
+
+const counters = ['inputTokens', 'outputTokens', 'totalTokens'] as const;
+
+/**
+ * What a turn has used, from the newest report: one that counts the session is told less what was reported before; where
+ * it has gone back, the agent counts anew. What is not reported stays absent.
+ */
+export function accountOf(
+  open: Open,
+  conversation: Conversation,
+  now: number,
+): { entries: Entry[]; spent: Spent | undefined; conversation: Conversation } {
+  const { message, reports } = open;
+  const { Turn, Session } = reports;
+  const newest = Turn ?? Session;
+  if (newest === undefined) return { entries: [], spent: message.spent, conversation };
+  const { reported } = conversation;
+  const one: Spent = {};
+  for (const name of counters) {
+    const value = Turn?.[name] ?? less(Session?.[name], reported?.[name]);
+    if (value !== undefined) one[name] = value;
+  }
+  const cost = Turn?.cost ?? sessionCost(Session, reported);
+  if (cost !== undefined) one.cost = { [cost.currency]: cost.amount };
+  const { inputTokens, outputTokens, totalTokens } = one;
+  const record: UsageRecord = {
+    id: `${message.id}/${message.attempts}`,
+    namespace: message.namespace,
+    agent: message.agent,
+    conversation: message.conversation,
+    message: message.id,
+    model: Turn?.model ?? Session?.model,
+    at: now,
+    inputTokens,
+    outputTokens,
+    totalTokens,
+    cost,
+  };
+  return {
+    entries: [{ type: 'Usage', record }],
+    spent: sum(message.spent ?? {}, one),
+    conversation: {
+      ...conversation,
+      spent: sum(conversation.spent, one),
+      ...(Session === undefined ? {} : { reported: { ...reported, ...Session } }),
+    },
+  };
+}
+
+function sessionCost(session: Usage | undefined, before: Usage | undefined): Usage['cost'] {
+  const cost = session?.cost;
+  if (cost === undefined) return undefined;
+  const amount = less(cost.amount, before?.cost?.currency === cost.currency ? before.cost.amount : undefined);
+  return amount === undefined ? undefined : { ...cost, amount };
+}
+
+const less = (value: number | undefined, before = 0): number | undefined =>
+  value === undefined || value < before ? value : value - before;
+
+function sum(one: Spent, other: Spent): Spent {
+  const out: Spent = {};
+  for (const name of counters) {
+    const [a, b] = [one[name], other[name]];
+    if (a !== undefined || b !== undefined) out[name] = (a ?? 0) + (b ?? 0);
+  }
+  const cost = { ...one.cost };
+  for (const [currency, amount] of Object.entries(other.cost ?? {})) cost[currency] = (cost[currency] ?? 0) + amount;
+  return Object.keys(cost).length === 0 ? out : { ...out, cost };
+}

@@ -1,0 +1,371 @@
+import type { Agent, Instance } from '../../api/objects.ts';
+import type { Entry, MessageChange } from '../../messages/journal.ts';
+import type { Message } from '../../messages/message.ts';
+import { DriverError } from '../../drivers/driver.ts';
+import { ProtocolError, type Turn } from '../../protocols/protocol.ts';
+import type { TurnEvent, TurnResult, Usage } from '../../protocols/talk.ts';
+import { type Desk, keyOf } from './desk.ts';
+import type { Link } from './link.ts';
+import type { Taker } from './mailbox.ts';
+import type { Open, Thread } from './open.ts';
+import { accountOf } from './spending.ts';
+
+const inputFullAgain = 1_000;
+
+export interface TurnsParts {
+  desk: Desk;
+  agent(key: string): Agent | undefined;
+  /** A message is final; called once that is on disk. */
+  ended(message: Omit<Message, 'text'>): void;
+}
+
+/** What becomes of messages: delivered to whoever is free, followed, ended once, and taken up again after a crash. */
+export class Turns {
+  readonly #desk: Desk;
+  readonly #parts: TurnsParts;
+  readonly #due = new Set<string>();
+
+  constructor(parts: TurnsParts) {
+    this.#parts = parts;
+    this.#desk = parts.desk;
+  }
+
+  /** Deliveries for an Agent are made once what goes on now has been written down. */
+  dispatchSoon(key: string): void {
+    if (this.#due.size === 0)
+      queueMicrotask(() => {
+        const keys = [...this.#due];
+        this.#due.clear();
+        for (const each of keys) this.dispatch(each);
+      });
+    this.#due.add(key);
+  }
+
+  dispatch(key: string): void {
+    const agent = this.#parts.agent(key);
+    if (agent === undefined || agent.spec.suspend || agent.metadata.deletionTimestamp !== undefined) return;
+    const box = this.#desk.box(key);
+    if (box.waiting === 0) return;
+    const { perInstance } = this.#desk.parts.rules(agent);
+    const takers: Taker[] = [];
+    for (const link of this.#linksOf(key)) {
+      if (link.state !== 'Ready' || link.stopping) continue;
+      const { uid, ordinal } = link.target;
+      takers.push({ uid, ordinal, free: perInstance - box.current(uid).size });
+    }
+    for (;;) {
+      const found = box.next(takers);
+      const link = found === undefined ? undefined : this.#desk.links.get(found.taker.uid);
+      if (found === undefined || link === undefined) return;
+      found.taker.free -= 1;
+      box.begin(found.open, found.taker.uid);
+      this.#deliver(found.open, link).catch((error: unknown) =>
+        this.#desk.parts.log.error({ err: error, message: found.open.message.id }, 'a delivery failed'),
+      );
+    }
+  }
+
+  *#linksOf(key: string): Iterable<Link> {
+    for (const link of this.#desk.links.values()) if (keyOf(link.target) === key) yield link;
+  }
+
+  async #deliver(open: Open, link: Link): Promise<void> {
+    const { message, thread } = open;
+    const { parts, writer } = this.#desk;
+    const { connection, target } = link;
+    if (connection === undefined) return this.requeue(open);
+    const { record } = thread;
+    const live = record.session !== undefined && record.sessionRun === target.run && !record.renew;
+    let session = record.session;
+    if (!live || session === undefined) {
+      try {
+        const before = record.renew ? undefined : record.session;
+        ({ session } = await connection.session({ id: record.id, session: before, live: false }));
+      } catch (error) {
+        if (thread.current === open) this.#noSession(open, link, error);
+        return;
+      }
+    }
+    if (thread.current !== open) return;
+    if (open.breaking !== undefined) return this.finish(open, broken(open), link);
+    const text = parts.journal.message(message.id)?.text ?? '';
+    const again = message.attempts > 0;
+    Object.assign(message, {
+      state: 'Delivered',
+      attempts: message.attempts + 1,
+      instance: target.instance,
+      uid: target.uid,
+      run: target.run,
+      written: false,
+      produced: false,
+      deliveredAt: parts.clock.now(),
+    });
+    const { state, attempts, instance, uid, run, written, produced, deliveredAt } = message;
+    const set: MessageChange = { state, attempts, instance, uid, run, written, produced, deliveredAt };
+    const entries: Entry[] = [{ type: 'Change', id: message.id, set }];
+    const { instance: home } = record;
+    if (!live || home !== target.instance) {
+      thread.record = { ...thread.record, session, sessionRun: run, instance, uid, renew: false };
+      entries.push({ type: 'Conversation', conversation: thread.record });
+    }
+    if (again) {
+      const what = message.interrupted === undefined ? 'sent again' : 'taken up again';
+      entries.push(this.#desk.event(open, { type: 'note', text: `It is ${what}, by ${instance}.`, attempt: attempts }));
+    }
+    open.heardAt = parts.clock.now();
+    await writer.write(entries);
+    this.#desk.changed('Message', message.id);
+    if (thread.current !== open || message.run !== run || link.state === 'Drained') return;
+    await this.#prompt(open, link, { ...turnOf(open, session), text: withNote(text, message) });
+  }
+
+  async #prompt(open: Open, link: Link, turn: Turn): Promise<void> {
+    const { message } = open;
+    const { attempts } = message;
+    try {
+      await link.connection?.prompt(turn);
+    } catch (error) {
+      // A run that has ended is judged when all that it wrote was read.
+      if (!(error instanceof DriverError) || error.reason !== 'InputFull') return;
+      this.#desk.parts.clock.after(inputFullAgain, () => {
+        if (open.thread.current === open && message.attempts === attempts) this.requeue(open);
+      });
+      return;
+    }
+    if (open.thread.current !== open || message.attempts !== attempts) return;
+    message.written = true;
+    link.push([{ type: 'Change', id: message.id, set: { written: true } }]);
+    if (open.breaking !== undefined) link.connection?.cancel(message.id);
+  }
+
+  #noSession(open: Open, link: Link, error: unknown): void {
+    if (error instanceof ProtocolError && error.reason === 'Closed') return; // judged when all was read
+    const message = error instanceof Error ? error.message : String(error);
+    const refused = error instanceof ProtocolError && error.reason === 'LoadRefused';
+    if (refused) {
+      this.close(open.thread, 'SessionLost');
+    }
+    const remedy = refused ? ' Begin a new conversation.' : '';
+    this.finish(open, { state: 'Failed', reason: refused ? 'SessionLost' : 'NoSession', error: message + remedy }, link);
+  }
+
+  /** The turn that a run works on; undefined where it is over, or another run's. */
+  current(link: Link, id: string | undefined): Open | undefined {
+    const open = id === undefined ? undefined : this.#desk.opens.get(id);
+    if (open?.thread.current !== open) return undefined;
+    const { uid, run } = open?.message ?? {};
+    return uid === link.target.uid && run === link.target.run && open?.message.state !== 'Pending' ? open : undefined;
+  }
+
+  event(link: Link, id: string | undefined, event: TurnEvent): void {
+    const open = this.current(link, id);
+    if (open === undefined) return;
+    const entries: Entry[] = [this.#desk.event(open, event)];
+    if (!open.message.produced && (event.type === 'text' || event.type === 'thought' || event.type === 'tool')) {
+      open.message.produced = true;
+      entries.push({ type: 'Change', id: open.message.id, set: { produced: true } });
+    }
+    link.push(entries);
+  }
+
+  acknowledged(link: Link, id: string): void {
+    const open = this.current(link, id);
+    if (open?.message.state !== 'Delivered') return;
+    Object.assign(open.message, { state: 'Acknowledged', written: true });
+    open.heardAt = this.#desk.parts.clock.now();
+    link.push([{ type: 'Change', id, set: { state: 'Acknowledged', written: true } }], () =>
+      this.#desk.changed('Message', id),
+    );
+  }
+
+  usage(link: Link, id: string | undefined, usage: Usage): void {
+    const open = this.current(link, id);
+    if (open !== undefined) open.reports[usage.counts] = { ...open.reports[usage.counts], ...usage };
+  }
+
+  ended(link: Link, id: string, result: TurnResult): void {
+    const open = this.current(link, id);
+    if (open === undefined) return;
+    if (open.breaking?.reason === 'Uncertain')
+      return open.message.produced ? this.interrupt(open, open.breaking.message, link) : this.requeue(open, link);
+    const stopped = open.breaking !== undefined && (result.state === 'Failed' || result.stopReason === 'cancelled');
+    if (stopped) return this.finish(open, broken(open), link);
+    if (result.state === 'Failed')
+      return this.finish(open, { state: 'Failed', reason: result.reason, error: result.message }, link);
+    this.#noteContext(open, result.stopReason);
+    const { stopReason } = result;
+    this.finish(open, { state: 'Completed', answer: result.answer ?? open.text.join(''), stopReason }, link);
+  }
+
+  #noteContext(open: Open, stopReason: string | undefined): void {
+    const { thread, reports } = open;
+    const agent = this.#parts.agent(keyOf(open.message));
+    if (agent === undefined || this.#desk.parts.rules(agent).onContextFull !== 'New') return;
+    const { used = 0, size = 0 } = reports.Session?.context ?? reports.Turn?.context ?? {};
+    if (stopReason === 'max_tokens' || (size > 0 && used >= size * 0.95)) thread.record = { ...thread.record, renew: true };
+  }
+
+  /** The one end of a message. What is written goes with the line that told it, if one did. */
+  finish(
+    open: Open,
+    end: Pick<Message, 'answer' | 'stopReason' | 'reason' | 'error'> & { state: 'Completed' | 'Failed' | 'Expired' },
+    link?: Link,
+  ): void {
+    const { message, thread } = open;
+    const { parts, opens, writer } = this.#desk;
+    const key = keyOf(message);
+    const box = this.#desk.box(key);
+    const now = parts.clock.now();
+    const { entries, spent, conversation } = accountOf(open, thread.record, now);
+    Object.assign(message, end, { endedAt: now, ...(spent === undefined ? {} : { spent }) });
+    if (thread.current === open) box.end(open);
+    else box.remove(open);
+    opens.delete(message.id);
+    thread.record = { ...conversation, activeAt: now };
+    const { single, state } = thread.record;
+    if (single && state === 'Open' && thread.waiting.length === 0) this.close(thread, 'Answered');
+    const set: MessageChange = { ...end, endedAt: now, ...(spent === undefined ? {} : { spent }) };
+    const all: Entry[] = [
+      { type: 'Change', id: message.id, set },
+      ...entries,
+      { type: 'Conversation', conversation: thread.record },
+    ];
+    const told = (): void => {
+      this.#desk.changed('Message', message.id);
+      this.#desk.changed('Conversation', thread.record.id);
+      this.#parts.ended(message);
+    };
+    if (link === undefined) writer.write(all).then(told, (error) => this.#refused(message.id, error));
+    else link.push(all, told);
+    this.dispatchSoon(key);
+  }
+
+  #refused(id: string, error: unknown): void {
+    this.#desk.parts.log.error({ err: error, message: id }, 'the end of a message was not journalled');
+  }
+
+  /** It takes no more messages. */
+  close(thread: Thread, reason: string): void {
+    const { record } = thread;
+    const link = this.#desk.links.get(record.uid ?? '');
+    this.#desk.box(keyOf(record)).bind(thread, undefined);
+    thread.record = { ...thread.record, uid: record.uid, state: 'Closed', reason };
+    if (record.session !== undefined && record.sessionRun === link?.target.run)
+      link?.connection?.closeSession(record.session);
+  }
+
+  /** It waits again, ahead of what came later; the attempt does not count. */
+  requeue(open: Open, link?: Link): void {
+    const { message } = open;
+    const attempts = Math.max(0, message.attempts - (message.state === 'Pending' ? 0 : 1));
+    this.#wait(open, { attempts, interrupted: undefined }, link);
+  }
+
+  #wait(open: Open, set: MessageChange, link: Link | undefined): void {
+    const { message } = open;
+    const key = keyOf(message);
+    const box = this.#desk.box(key);
+    Object.assign(message, set, { state: 'Pending', written: false });
+    open.breaking = undefined;
+    open.tools.clear();
+    box.end(open);
+    box.add(open);
+    const entry: Entry = { type: 'Change', id: message.id, set: { ...set, state: 'Pending', written: false } };
+    const told = (): void => this.#desk.changed('Message', message.id);
+    if (link === undefined) this.#desk.writer.write([entry]).then(told, (error) => this.#refused(message.id, error));
+    else link.push([entry], told);
+    this.dispatchSoon(key);
+  }
+
+  /** Its turn was cut short: what follows is what the policy says. */
+  interrupt(open: Open, why: string, link: Link): void {
+    const { message } = open;
+    const agent = this.#parts.agent(keyOf(message));
+    if (open.breaking !== undefined && open.breaking.reason !== 'Uncertain') return this.finish(open, broken(open), link);
+    if (agent === undefined)
+      return this.finish(open, { state: 'Failed', reason: 'AgentDeleted', error: 'The Agent was deleted.' }, link);
+    const { maxAttempts, onInterrupted } = this.#desk.parts.rules(agent);
+    // A stop of ours is not the message's fault.
+    if (link.stopping && !message.produced) return this.requeue(open, link);
+    const counted = link.stopping ? message.attempts - 1 : message.attempts;
+    if (counted >= maxAttempts) {
+      const error = `It was delivered ${message.attempts} times, and each time the turn was cut short: ${why}. Send it again with agentctl messages retry ${message.id}.`;
+      return this.finish(open, { state: 'Failed', reason: 'MaxAttempts', error }, link);
+    }
+    if (!message.produced) return this.#wait(open, { attempts: counted, interrupted: undefined }, link);
+    switch (onInterrupted) {
+      case 'Fail':
+        return this.finish(open, { state: 'Failed', reason: 'Interrupted', error: `The turn was cut short: ${why}.` }, link);
+      case 'Retry':
+        return this.#wait(open, { attempts: counted, interrupted: undefined }, link);
+      case 'Resume':
+        return this.#wait(open, { attempts: counted, interrupted: why }, link);
+    }
+  }
+
+  /** A run has ended, and all that it wrote was taken in. */
+  drained(link: Link, instance: Instance | undefined): void {
+    const exit = instance?.status?.lastExit;
+    const how = exit?.run === link.target.run && exit.code !== undefined ? ` with exit code ${exit.code}` : '';
+    const why = `run ${link.target.run} of ${link.target.instance} ended${how}`;
+    const box = this.#desk.box(keyOf(link.target));
+    for (const open of [...box.current(link.target.uid)]) {
+      if (open.message.state === 'Pending') this.requeue(open, link);
+      else if (open.message.run === link.target.run) this.interrupt(open, why, link);
+    }
+  }
+
+  /** Breaks a message off; where an instance has it, it ends once the agent says so. */
+  breakOff(open: Open, breaking: NonNullable<Open['breaking']>): void {
+    if (open.breaking !== undefined && open.breaking.reason !== 'Uncertain') return;
+    open.breaking = breaking;
+    if (open.thread.current !== open) return this.finish(open, broken(open));
+    const { uid = '', written, id } = open.message;
+    const link = this.#desk.links.get(uid);
+    if (open.message.state === 'Pending') return; // its session is being made: it ends with that
+    if (link?.connection === undefined) return this.finish(open, broken(open));
+    if (written) link.connection.cancel(id);
+  }
+
+  /**
+   * After a restart of the controller: whether the message went into the pipe is not known. It is broken off, and
+   * begun again once the agent has ended it, or does not know it.
+   */
+  makeSure(link: Link): void {
+    const box = this.#desk.box(keyOf(link.target));
+    for (const open of box.current(link.target.uid)) {
+      const { message, thread } = open;
+      if (message.state !== 'Delivered' || message.written || message.run !== link.target.run) continue;
+      if (link.protocol.onInterrupted === 'Retry') {
+        const text = this.#desk.parts.journal.message(message.id)?.text ?? '';
+        void this.#prompt(open, link, { ...turnOf(open, thread.record.session ?? ''), text: withNote(text, message) });
+        continue;
+      }
+      open.breaking = { reason: 'Uncertain', message: 'the controller was restarted while the message was sent' };
+      link.connection?.cancel(message.id);
+    }
+  }
+}
+
+export function turnOf(open: Open, session: string): Turn {
+  const { message } = open;
+  return {
+    message: message.id,
+    attempt: message.attempts,
+    conversation: message.conversation,
+    session,
+    kind: message.kind,
+    from: message.from.name,
+    text: '',
+  };
+}
+
+function broken({ breaking }: Open): { state: 'Failed' | 'Expired'; reason: string; error: string } {
+  const { reason, message: error } = breaking ?? { reason: 'Cancelled', message: 'It was cancelled.' };
+  return { state: reason === 'Timeout' ? 'Expired' : 'Failed', reason, error };
+}
+
+const withNote = (text: string, { interrupted }: Pick<Message, 'interrupted'>): string =>
+  interrupted === undefined
+    ? text
+    : `[agentctl] Your turn on the message below was interrupted: ${interrupted}. Check what of it is done already, do not do it twice, and finish it.\n\n${text}`;

@@ -1,0 +1,58 @@
+import { type Entry, type Journal, JournalError } from '../../messages/journal.ts';
+import { type Clock, sleep } from '../../platform/clock.ts';
+import type { Log } from '../../platform/log.ts';
+
+const tryAgain = 1_000;
+
+/** Writes what has happened: it cannot be refused, so while the disk is full it waits, in order. */
+export class Writer {
+  readonly #journal: Journal;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #abort = new AbortController();
+  #held: Promise<void> | undefined;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(journal: Journal, clock: Clock, log: Log) {
+    this.#journal = journal;
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  /** Resolves once it is on disk; rejects where the journal's rules refuse it, or it is broken. */
+  write(entries: readonly Entry[]): Promise<void> {
+    const written = this.#held === undefined ? this.#try(entries) : this.#held.then(() => this.#try(entries));
+    this.#last = written.catch(() => {});
+    return written;
+  }
+
+  /** As `write`, where nobody waits for it. */
+  note(entries: readonly Entry[]): void {
+    this.write(entries).catch((error: unknown) => this.#log.error({ err: error }, 'the journal refused a change'));
+  }
+
+  /** Resolves when all that was written so far has had its verdict. */
+  async settle(): Promise<void> {
+    await this.#last;
+  }
+
+  stop(): void {
+    this.#abort.abort();
+  }
+
+  async #try(entries: readonly Entry[]): Promise<void> {
+    for (;;) {
+      try {
+        return await this.#journal.commit(entries);
+      } catch (error) {
+        const full = error instanceof JournalError && (error.reason === 'Full' || error.reason === 'Locked');
+        if (!full || this.#abort.signal.aborted) throw error;
+        this.#log.warn({ err: error }, 'the journal cannot be written now; it is tried again');
+        const held = sleep(this.#clock, tryAgain, this.#abort.signal);
+        this.#held = held;
+        await held;
+        if (this.#held === held) this.#held = undefined;
+      }
+    }
+  }
+}
