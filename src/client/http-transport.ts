@@ -18,16 +18,18 @@ export interface Call {
   accept?: string;
   contentType?: string;
   body?: object;
-  /** How long it may be silent, in milliseconds; 0 for ever. The default is a minute: then the server hangs. */
+  /** How long it may be silent, in milliseconds; 0 for ever. The default of `json` is a minute: then the server hangs. */
   silence?: number;
   signal?: AbortSignal | undefined;
+  /** Told once a 2xx answer begins. */
+  onOpen?: () => void;
 }
 
 /** One server, reached over connections that are kept open. */
 export interface Transport {
   /** The JSON of a 2xx answer. */
   json(call: Call): Promise<unknown>;
-  /** The lines of a 2xx answer as they come in, until its end or until the call's signal aborts. */
+  /** The lines of a 2xx answer as they come in, until its end or until the call's signal aborts; `silence` is 0 here, unless it is given. */
   lines(call: Call): AsyncIterable<string>;
   close(): void;
 }
@@ -113,14 +115,17 @@ export function createTransport(target: Target, onWarning: (text: string) => voi
     const response = await send(call);
     for (const text of warningsOf(response)) onWarning(text);
     const code = response.statusCode ?? 0;
-    if (code >= 200 && code < 300) return response;
+    if (code >= 200 && code < 300) {
+      call.onOpen?.();
+      return response;
+    }
     throw errorOf(code, await textOf(response, place), place);
   }
 
   return {
     async *lines(call) {
       try {
-        yield* linesOf(await open({ ...call, silence: 0 }));
+        yield* linesOf(await open({ silence: 0, ...call }));
       } catch (error) {
         if (call.signal?.aborted === true) return;
         throw error instanceof ApiError || error instanceof UnreachableError

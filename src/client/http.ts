@@ -1,4 +1,5 @@
 import type { Kind, ObjectKey } from '../api/objects.ts';
+import { type Clock, systemClock } from '../platform/clock.ts';
 import { pathOf } from './http-paths.ts';
 import { createHttpStreams } from './http-streams.ts';
 import { createTransport, type Target, type Transport } from './http-transport.ts';
@@ -20,15 +21,15 @@ const patchTypes: Record<Patch['type'], string> = {
   apply: 'application/apply-patch+yaml',
 };
 
-/** `onWarning` is told what the server warns of (unknown fields, deprecations). */
+/** `onWarning` is told what the server warns of (unknown fields, deprecations); by the clock a lost server is waited for. */
 export function createHttpClient(
   target: Target,
-  options: { onWarning?: (text: string) => void } = {},
+  options: { onWarning?: (text: string) => void; clock?: Clock } = {},
 ): HttpClient {
   const transport = createTransport(target, options.onWarning ?? (() => undefined));
   return {
     ...createHttpResources(transport),
-    ...createHttpStreams(transport),
+    ...createHttpStreams(transport, options.clock ?? systemClock),
     tables: createHttpTables(transport),
     close: () => transport.close(),
   };

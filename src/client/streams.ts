@@ -36,7 +36,10 @@ export interface Streams {
    * What happens to a message, from event `after` on (0: all), up to its end, which is the last: `end`. For as long as it
    * takes; where nothing comes for Policy.messages.inactivityTimeout the message fails, and that is its end.
    */
-  stream(message: ObjectKey, options: { after?: number | undefined; signal: AbortSignal }): AsyncIterable<StreamEntry>;
+  stream(
+    message: ObjectKey,
+    options: { after?: number | undefined; signal: AbortSignal },
+  ): AsyncIterable<StreamEntry>;
 
   /** Retry: a message that failed or expired waits again. Cancel: breaks it off; it fails with the reason Cancelled. Conflict where its state does not allow it. */
   change(message: ObjectKey, what: 'retry' | 'cancel'): Promise<MessageObject>;
@@ -48,7 +51,10 @@ export interface Streams {
   closeConversation(conversation: ObjectKey): Promise<ConversationObject>;
 
   /** Asks a Ready instance directly; nothing is journalled. Timeout; ServiceUnavailable where none is Ready or the run ends meanwhile. */
-  query(agent: ObjectKey, question: { action: string; params?: unknown; timeout?: number | undefined }): Promise<unknown>;
+  query(
+    agent: ObjectKey,
+    question: { action: string; params?: unknown; timeout?: number | undefined },
+  ): Promise<unknown>;
 
   /**
    * Stops every instance and keeps it stopped while this controller lives; answers when all have ended. Timeout, naming
@@ -91,7 +97,11 @@ export interface NewMessage {
 export type StreamEntry =
   | { seq: number; at: number; event: TurnEvent }
   /** The message's state has changed. */
-  | { state: NonNullable<NonNullable<MessageObject['status']>['state']>; reason?: string | undefined; message?: string | undefined }
+  | {
+      state: NonNullable<NonNullable<MessageObject['status']>['state']>;
+      reason?: string | undefined;
+      message?: string | undefined;
+    }
   | { end: MessageObject };
 
 export interface LogEntry {

@@ -20,8 +20,10 @@ export interface User {
 /** Who a request is from, by its Authorization header. ApiError Unauthorized. */
 export type Authenticate = (authorization: string | undefined) => User;
 
+export const localUser = 'local';
+
 /** The socket's file mode has let the user in. */
-export const socketUser: Authenticate = () => ({ name: 'local', role: 'admin' });
+export const socketUser: Authenticate = () => ({ name: localUser, role: 'admin' });
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
 

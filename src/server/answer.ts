@@ -3,6 +3,7 @@ import { stringify } from 'yaml';
 import { ApiError } from '../api/errors.ts';
 import type { Log } from '../platform/log.ts';
 import { formOf } from './accept.ts';
+import { bodyLimit } from './body.ts';
 
 /** Sends an object in the encoding that the client takes. */
 export function answer(request: FastifyRequest, reply: FastifyReply, body: object, code = 200): FastifyReply {
@@ -47,12 +48,12 @@ export function warn(reply: FastifyReply, texts: readonly string[]): void {
   if (fields.length > 0) reply.header('warning', fields);
 }
 
-/** What any failure becomes: an ApiError as it is, fastify's own by their code, all else a 500 whose cause is only logged. */
-export function toApiError(error: unknown, log: Log): ApiError {
+/** What any failure becomes: an ApiError as it is, fastify's own by their code, all else a 500 whose cause is only logged. `limit` is how many bytes the body may have. */
+export function toApiError(error: unknown, log: Log, limit = bodyLimit): ApiError {
   if (error instanceof ApiError) return error;
   const { code, statusCode, message } = error as { code?: string; statusCode?: number; message?: string }; // checked below
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE')
-    return new ApiError('RequestEntityTooLarge', 'Request entity too large: limit is 3145728 bytes');
+    return new ApiError('RequestEntityTooLarge', `Request entity too large: limit is ${limit} bytes`);
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
     return new ApiError('BadRequest', message ?? 'the server could not understand the request');
   log.error({ err: error }, 'a request failed');

@@ -2,10 +2,13 @@ import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { ApiError } from '../api/errors.ts';
 import type { Authenticate, User } from './access.ts';
 import { accessReviewRoutes } from './access-review-routes.ts';
+import { agentRoutes } from './agent-routes.ts';
 import { answerError, toApiError } from './answer.ts';
+import { approvalRoutes } from './approval-routes.ts';
 import { bodyLimit } from './body.ts';
 import { discoveryRoutes } from './discovery-routes.ts';
 import { healthRoutes } from './health-routes.ts';
+import { messageRoutes } from './message-routes.ts';
 import { openApiRoutes } from './openapi-routes.ts';
 import type { Parts } from './parts.ts';
 import { resourceRoutes } from './resource-routes.ts';
@@ -27,7 +30,7 @@ export async function createApp(
   tls?: { cert: string; key: string },
 ): Promise<FastifyInstance> {
   const failed = (error: unknown, request: FastifyRequest, reply: FastifyReply): void => {
-    answerError(request, reply, toApiError(error, parts.log));
+    answerError(request, reply, toApiError(error, parts.log, request.routeOptions.bodyLimit));
   };
   const options = {
     bodyLimit,
@@ -57,6 +60,9 @@ export async function createApp(
   openApiRoutes(app, parts.version);
   resourceRoutes(app, parts);
   streamRoutes(app, parts);
+  agentRoutes(app, parts);
+  messageRoutes(app, parts);
+  approvalRoutes(app, parts);
   accessReviewRoutes(app);
   await app.ready();
   return app;

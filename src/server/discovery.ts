@@ -1,17 +1,24 @@
 /** What clients ask first: which groups, versions and resources are served. Documents as Kubernetes' discovery has them. */
 import { type KindInfo, kinds } from '../api/kinds.ts';
 
-const objectVerbs = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
 const subresourceVerbs = ['get', 'patch', 'update'];
 
-/** Paths below an object, or of its own, in subresources.agentctl.dev. */
+/** Paths below an object, or without one, in subresources.agentctl.dev. */
 export const ownGroup = 'subresources.agentctl.dev';
 const ownResources: readonly { name: string; namespaced: boolean; verbs: string[] }[] = [
   { name: 'agents/forecast', namespaced: true, verbs: ['get'] },
+  { name: 'agents/messages', namespaced: true, verbs: ['create'] },
+  { name: 'agents/query', namespaced: true, verbs: ['create'] },
   { name: 'agents/volumes', namespaced: true, verbs: ['delete', 'get'] },
+  { name: 'approvals/approve', namespaced: true, verbs: ['create'] },
+  { name: 'approvals/deny', namespaced: true, verbs: ['create'] },
   { name: 'controller', namespaced: false, verbs: ['get'] },
   { name: 'controller/stopagents', namespaced: false, verbs: ['create'] },
+  { name: 'conversations/close', namespaced: true, verbs: ['create'] },
   { name: 'instances/log', namespaced: true, verbs: ['get'] },
+  { name: 'messages/cancel', namespaced: true, verbs: ['create'] },
+  { name: 'messages/retry', namespaced: true, verbs: ['create'] },
+  { name: 'messages/stream', namespaced: true, verbs: ['get'] },
   { name: 'plans', namespaced: false, verbs: ['create'] },
 ];
 
@@ -28,14 +35,12 @@ const groupOf = (name: string): object => {
 export const apiGroupList = (): object => ({
   kind: 'APIGroupList',
   apiVersion: 'v1',
-  groups: [...groups, ownGroup].map(groupOf),
+  groups: groups.map(groupOf),
 });
 
 /** `/apis/<group>`; undefined for a group that is not served. */
 export const apiGroup = (group: string): object | undefined =>
-  [...groups, ownGroup].includes(group)
-    ? { kind: 'APIGroup', apiVersion: 'v1', ...groupOf(group) }
-    : undefined;
+  groups.includes(group) ? { kind: 'APIGroup', apiVersion: 'v1', ...groupOf(group) } : undefined;
 
 /** `/api`. */
 export const apiVersions = (address: string): object => ({
@@ -46,10 +51,9 @@ export const apiVersions = (address: string): object => ({
 
 /** `/api/v1` and `/apis/<group>/v1`; undefined for a group that is not served. */
 export function apiResourceList(group: string): object | undefined {
-  const resources =
-    group === ownGroup
-      ? ownResources.map((own) => ({ ...own, singularName: '', kind: '' }))
-      : inGroup(group).flatMap(resourcesOf);
+  const own =
+    group === ownGroup ? ownResources.map((given) => ({ ...given, singularName: '', kind: '' })) : [];
+  const resources = [...inGroup(group).flatMap(resourcesOf), ...own];
   if (resources.length === 0) return undefined;
   const groupVersion = group === '' ? 'v1' : `${group}/v1`;
   return { kind: 'APIResourceList', apiVersion: 'v1', groupVersion, resources };
@@ -62,7 +66,7 @@ function resourcesOf(info: KindInfo): object[] {
     singularName: singular,
     namespaced,
     kind,
-    verbs: objectVerbs,
+    verbs: info.verbs.toSorted(),
     ...(shortNames.length === 0 ? {} : { shortNames }),
     ...(categoriesOf(info).length === 0 ? {} : { categories: categoriesOf(info) }),
   };
@@ -89,7 +93,7 @@ const categoriesOf = ({ kind }: KindInfo): string[] =>
 
 /** Everything in one document, for `/api` (the core group) or `/apis` (the others). */
 export function aggregated(root: '/api' | '/apis', version: string): object {
-  const names = root === '/api' ? [''] : [...groups, ownGroup];
+  const names = root === '/api' ? [''] : groups;
   return {
     kind: 'APIGroupDiscoveryList',
     apiVersion: `apidiscovery.k8s.io/${version}`,
@@ -99,7 +103,7 @@ export function aggregated(root: '/api' | '/apis', version: string): object {
       versions: [
         {
           version: 'v1',
-          resources: group === ownGroup ? ownDiscovery() : inGroup(group).map(discoveryOf),
+          resources: [...inGroup(group).map(discoveryOf), ...(group === ownGroup ? ownDiscovery() : [])],
           freshness: 'Current',
         },
       ],
@@ -120,13 +124,14 @@ function discoveryOf(info: KindInfo): object {
       ? []
       : [below('scale', { group: 'autoscaling', version: 'v1', kind: 'Scale' })]),
     ...(subresources.status ? [below('status', responseKind)] : []),
+    ...(group === ownGroup ? ownBelow(plural) : []),
   ];
   return {
     resource: plural,
     responseKind,
     scope: namespaced ? 'Namespaced' : 'Cluster',
     singularResource: singular,
-    verbs: objectVerbs,
+    verbs: info.verbs.toSorted(),
     ...(shortNames.length === 0 ? {} : { shortNames }),
     ...(categoriesOf(info).length === 0 ? {} : { categories: categoriesOf(info) }),
     ...(inside.length === 0 ? {} : { subresources: inside }),
@@ -138,6 +143,7 @@ function ownDiscovery(): object[] {
   const roots = new Map<string, (typeof ownResources)[number][]>();
   for (const own of ownResources) {
     const root = own.name.split('/')[0] ?? '';
+    if (inGroup(ownGroup).some(({ plural }) => plural === root)) continue;
     roots.set(root, [...(roots.get(root) ?? []), own]);
   }
   return Array.from(roots, ([resource, parts]) => ({
@@ -146,12 +152,15 @@ function ownDiscovery(): object[] {
     scope: parts[0]?.namespaced === true ? 'Namespaced' : 'Cluster',
     singularResource: '',
     verbs: parts.find(({ name }) => name === resource)?.verbs ?? [],
-    subresources: parts
-      .filter(({ name }) => name !== resource)
-      .map(({ name, verbs }) => ({
-        subresource: name.slice(resource.length + 1),
-        responseKind: { group: '', version: '', kind: '' },
-        verbs,
-      })),
+    subresources: ownBelow(resource),
   }));
 }
+
+const ownBelow = (resource: string): object[] =>
+  ownResources
+    .filter(({ name }) => name.startsWith(`${resource}/`))
+    .map(({ name, verbs }) => ({
+      subresource: name.slice(resource.length + 1),
+      responseKind: { group: '', version: '', kind: '' },
+      verbs,
+    }));

@@ -1,5 +1,5 @@
 /** OpenAPI 3 and 2 of what is served, from the kinds' schemas: `kubectl explain` and client-side validation read it. */
-import { type KindInfo, kinds } from '../api/kinds.ts';
+import { type KindInfo, kinds, type Verb } from '../api/kinds.ts';
 import { isObject, type JsonObject } from '../api/schema.ts';
 import { groupPath } from './resource-routes.ts';
 
@@ -96,21 +96,26 @@ const listQueries = [
 interface Operation {
   method: 'get' | 'post' | 'put' | 'patch' | 'delete';
   action: string;
+  verb: Verb;
   parameters: readonly string[];
   body?: readonly string[];
   answer: string;
 }
 
-function operationsOf(info: KindInfo, of: 'collection' | 'object'): Operation[] {
+const operationsOf = (info: KindInfo, of: 'collection' | 'object'): Operation[] =>
+  everyOperation(info, of).filter(({ verb }) => info.verbs.includes(verb));
+
+function everyOperation(info: KindInfo, of: 'collection' | 'object'): Operation[] {
   const one = schemaName(info);
   const json = ['application/json', 'application/yaml'];
   if (of === 'collection')
     return [
-      { method: 'get', action: 'list', parameters: listQueries, answer: `${one}List` },
-      { method: 'post', action: 'post', parameters: writeQueries, body: json, answer: one },
+      { method: 'get', action: 'list', verb: 'list', parameters: listQueries, answer: `${one}List` },
+      { method: 'post', action: 'post', verb: 'create', parameters: writeQueries, body: json, answer: one },
       {
         method: 'delete',
         action: 'deletecollection',
+        verb: 'deletecollection',
         parameters: [...listQueries.slice(0, 4), 'dryRun'],
         answer: `${one}List`,
       },
@@ -121,10 +126,17 @@ function operationsOf(info: KindInfo, of: 'collection' | 'object'): Operation[] 
     'application/apply-patch+yaml',
   ];
   return [
-    { method: 'get', action: 'get', parameters: [], answer: one },
-    { method: 'put', action: 'put', parameters: writeQueries, body: json, answer: one },
-    { method: 'patch', action: 'patch', parameters: [...writeQueries, 'force'], body: patches, answer: one },
-    { method: 'delete', action: 'delete', parameters: ['dryRun'], answer: one },
+    { method: 'get', action: 'get', verb: 'get', parameters: [], answer: one },
+    { method: 'put', action: 'put', verb: 'update', parameters: writeQueries, body: json, answer: one },
+    {
+      method: 'patch',
+      action: 'patch',
+      verb: 'patch',
+      parameters: [...writeQueries, 'force'],
+      body: patches,
+      answer: one,
+    },
+    { method: 'delete', action: 'delete', verb: 'delete', parameters: ['dryRun'], answer: one },
   ];
 }
 

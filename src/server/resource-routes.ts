@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ApiError } from '../api/errors.ts';
 import { type KindInfo, kinds, type Verb } from '../api/kinds.ts';
+import { readOnly } from '../registry/errors.ts';
 import { forbidden, mayUse } from './access.ts';
 import { type Asked, asked, askedText } from './asked.ts';
 import type { Parts } from './parts.ts';
@@ -69,7 +70,8 @@ function addRoute(app: FastifyInstance, parts: Parts, url: string, info: KindInf
   const choose = (request: FastifyRequest): Action => {
     if (canWatch && request.method === 'GET' && flag(request, 'watch')) return watched;
     const action = actions[request.method as Method]; // the route takes no others
-    if (action !== undefined) return action;
+    if (action !== undefined && info.verbs.includes(action.verb)) return action;
+    if (!info.stored) throw readOnly(info);
     throw new ApiError('MethodNotAllowed', 'the server does not allow this method on the requested resource');
   };
   app.route({

@@ -1,56 +1,53 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { ApiError } from '../api/errors.ts';
-import { kindInfo, type Verb } from '../api/kinds.ts';
-import type { AnyObject, Kind, New, ObjectKey } from '../api/objects.ts';
+import type { AnyObject, New } from '../api/objects.ts';
 import { isObject } from '../api/schema.ts';
 import { parseTime } from '../api/time.ts';
-import { forbidden, mayUse } from './access.ts';
+import { forbidden } from './access.ts';
 import { answer, toApiError } from './answer.ts';
 import { objectBody } from './body.ts';
-import { ownGroup } from './discovery.ts';
+import { allow, allowedKey, ownPath, ownRoot } from './own-group.ts';
 import type { Parts } from './parts.ts';
 import { flag, number, text } from './query.ts';
 
-const root = `/apis/${ownGroup}/v1`;
-
-/** The controller's own paths; src/client/http-streams.ts asks for them. */
+/** Logs, forecasts, plans, volumes, and the controller itself. */
 export function streamRoutes(app: FastifyInstance, { registry, streams, log, open }: Parts): void {
-  app.get(`${root}/namespaces/:namespace/instances/:name/log`, async (request, reply) => {
-    const key = keyOf(request, 'get', 'Instance');
+  app.get(ownPath('instances/:name/log'), async (request, reply) => {
+    const key = allowedKey(request, 'get', 'Instance');
     const options = {
       follow: flag(request, 'follow'),
       previous: flag(request, 'previous'),
+      raw: flag(request, 'raw'),
       tail: number(request, 'tailLines'),
       since: time(request, 'sinceTime'),
     };
     await registry.get('Instance', key); // an unknown one is a plain 404
-    await open.send(
-      reply,
-      'application/jsonl',
-      async function* (signal) {
+    await open.send(reply, {
+      contentType: 'application/jsonl',
+      async *lines(signal) {
         for await (const entry of streams.log(key, { ...options, signal })) yield JSON.stringify(entry);
       },
-      (error) => JSON.stringify({ error: toApiError(error, log).toStatus() }),
-    );
-  });
-
-  app.get(`${root}/namespaces/:namespace/agents/:name/forecast`, async (request, reply) => {
-    const until = time(request, 'until');
-    if (until === undefined) throw new ApiError('BadRequest', 'query until: an RFC 3339 time is needed');
-    return answer(request, reply, {
-      items: await streams.forecast(keyOf(request, 'get', 'Agent'), { until }),
+      failed: (error) => JSON.stringify({ error: toApiError(error, log).toStatus() }),
     });
   });
 
-  app.get(`${root}/namespaces/:namespace/agents/:name/volumes`, async (request, reply) =>
-    answer(request, reply, { items: await streams.volumes(keyOf(request, 'get', 'Agent')) }),
+  app.get(ownPath('agents/:name/forecast'), async (request, reply) => {
+    const until = time(request, 'until');
+    if (until === undefined) throw new ApiError('BadRequest', 'query until: an RFC 3339 time is needed');
+    return answer(request, reply, {
+      items: await streams.forecast(allowedKey(request, 'get', 'Agent'), { until }),
+    });
+  });
+
+  app.get(ownPath('agents/:name/volumes'), async (request, reply) =>
+    answer(request, reply, { items: await streams.volumes(allowedKey(request, 'get', 'Agent')) }),
   );
 
-  app.delete(`${root}/namespaces/:namespace/agents/:name/volumes`, async (request, reply) =>
-    answer(request, reply, { items: await streams.purge(keyOf(request, 'delete', 'Agent')) }),
+  app.delete(ownPath('agents/:name/volumes'), async (request, reply) =>
+    answer(request, reply, { items: await streams.purge(allowedKey(request, 'delete', 'Agent')) }),
   );
 
-  app.post(`${root}/plans`, async (request, reply) => {
+  app.post(`${ownRoot}/plans`, async (request, reply) => {
     allow(request, 'create', 'Agent');
     const { items } = objectBody(request);
     if (!Array.isArray(items) || !items.every(isObject))
@@ -59,25 +56,13 @@ export function streamRoutes(app: FastifyInstance, { registry, streams, log, ope
     return answer(request, reply, { items: await streams.plan(objects) });
   });
 
-  app.get(`${root}/controller`, async (request, reply) => answer(request, reply, await streams.status()));
+  app.get(`${ownRoot}/controller`, async (request, reply) => answer(request, reply, await streams.status()));
 
-  app.post(`${root}/controller/stopagents`, async (request, reply) => {
+  app.post(`${ownRoot}/controller/stopagents`, async (request, reply) => {
     if (request.user.role !== 'admin') throw forbidden(request.user, 'create', 'controller/stopagents');
     await streams.stopAgents();
     return answer(request, reply, { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success' });
   });
-}
-
-/** Who may do so to the object itself may do it here. */
-function allow(request: FastifyRequest, verb: Verb, kind: Kind): void {
-  const info = kindInfo(kind);
-  if (!mayUse(request.user.role, verb, info))
-    throw forbidden(request.user, verb, `${info.plural}.${ownGroup}`);
-}
-
-function keyOf(request: FastifyRequest, verb: Verb, kind: Kind): ObjectKey {
-  allow(request, verb, kind);
-  return request.params as { namespace: string; name: string }; // as the routes name them
 }
 
 function time(request: FastifyRequest, name: string): number | undefined {

@@ -14,6 +14,19 @@ const next = (what: string | undefined, at: string | undefined, now: number): st
   return due <= now ? `${what} now` : `${what} in ${humanDuration(due - now)}`;
 };
 
+const longestText = 100;
+
+/** The beginning of a text of any length. */
+function oneLine(text: string): string {
+  const line = text
+    .slice(0, 2 * longestText)
+    .trim()
+    .replace(/\s+/g, ' ');
+  return line.length <= longestText && text.length <= 2 * longestText
+    ? line
+    : `${line.slice(0, longestText)}...`;
+}
+
 /** By kind and column: in place of the column's JSON path, which only our CRDs need. */
 const computed: { readonly [K in Kind]?: Readonly<Record<string, (object: Kinds[K], now: number) => Cell>> } =
   {
@@ -35,6 +48,8 @@ const computed: { readonly [K in Kind]?: Readonly<Record<string, (object: Kinds[
       Run: ({ status }) => status?.run?.number ?? 0,
       Restarts: ({ status }) => status?.restartCount ?? 0,
     },
+    Approval: { Title: ({ spec }) => oneLine(spec.title) },
+    Message: { Text: ({ spec }) => oneLine(spec.text) },
     Runtime: {
       Running: ({ status }) => status?.running ?? 0,
       Queued: ({ status }) => status?.queued ?? 0,

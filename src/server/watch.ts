@@ -38,9 +38,11 @@ export async function watch(asked: Asked): Promise<void> {
     }
   }
 
-  await open.send(reply, 'application/json', lines, (error) =>
-    JSON.stringify({ type: 'ERROR', object: toApiError(error, log).toStatus() }),
-  );
+  await open.send(reply, {
+    contentType: 'application/json',
+    lines,
+    failed: (error) => JSON.stringify({ type: 'ERROR', object: toApiError(error, log).toStatus() }),
+  });
 }
 
 /** A watch of one object is one of its collection, by name. */

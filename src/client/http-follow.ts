@@ -1,0 +1,63 @@
+import { UnreachableError } from '../api/errors.ts';
+import type { ObjectKey } from '../api/objects.ts';
+import { type Clock, sleep } from '../platform/clock.ts';
+import { eventReader } from './http-events.ts';
+import { below } from './http-own-paths.ts';
+import { withQuery } from './http-paths.ts';
+import type { Transport } from './http-transport.ts';
+import type { StreamEntry, Streams } from './streams.ts';
+
+/** The server says each 15 s that it is there: silent for so long it is not, whatever the connection looks like. */
+const silence = 45_000;
+/** How long a controller may be away: a restart takes a second. */
+const patience = 30_000;
+const pause = 250;
+
+/**
+ * What happens to a message, up to its end, over as many connections as that takes: where one breaks off, the next goes
+ * on after the last event that was seen. UnreachableError where nothing is heard for 30 s, or from the start.
+ */
+export async function* followMessage(
+  transport: Transport,
+  clock: Clock,
+  message: ObjectKey,
+  { after = 0, signal }: Parameters<Streams['stream']>[1],
+): AsyncGenerator<StreamEntry> {
+  let seen = after;
+  let begun = false;
+  let lost: number | undefined;
+  while (!signal.aborted) {
+    let cause: unknown;
+    try {
+      const path = withQuery(below('messages', message, 'stream'), { after: seen });
+      const onOpen = (): void => {
+        begun = true;
+      };
+      const read = eventReader();
+      for await (const line of transport.lines({ method: 'GET', path, accept, silence, onOpen, signal })) {
+        lost = undefined;
+        const entry = read(line);
+        if (entry === undefined) continue;
+        if ('seq' in entry) {
+          if (entry.seq <= seen) continue;
+          seen = entry.seq;
+        }
+        yield entry;
+        if ('end' in entry) return;
+      }
+    } catch (error) {
+      if (!begun || !(error instanceof UnreachableError)) throw error;
+      cause = error;
+    }
+    lost ??= clock.now();
+    if (clock.now() - lost >= patience) {
+      throw new UnreachableError(
+        `the controller has not come back for ${patience / 1000} s. The message is kept: see how it stands with agentctl get message ${message.name}`,
+        { cause },
+      );
+    }
+    await sleep(clock, pause, signal);
+  }
+}
+
+const accept = 'text/event-stream';

@@ -1,0 +1,36 @@
+import type { FastifyInstance } from 'fastify';
+import { ApiError } from '../api/errors.ts';
+import { kindInfo } from '../api/kinds.ts';
+import { answer } from './answer.ts';
+import { objectBody } from './body.ts';
+import { messageBodyLimit, newMessages } from './new-messages.ts';
+import { allowedKey, ownPath, personOf } from './own-group.ts';
+import type { Parts } from './parts.ts';
+
+/** What is said to an Agent: messages, which are journalled, and queries, which are not. */
+export function agentRoutes(app: FastifyInstance, { streams }: Parts): void {
+  app.post(ownPath('agents/:name/messages'), { bodyLimit: messageBodyLimit }, async (request, reply) => {
+    const key = allowedKey(request, 'create', 'Message');
+    const items = await streams.send(key, newMessages(objectBody(request), personOf(request)));
+    const { apiVersion } = kindInfo('Message');
+    return answer(request, reply, { kind: 'MessageList', apiVersion, metadata: {}, items }, 201);
+  });
+
+  app.post(ownPath('agents/:name/query'), async (request, reply) => {
+    const key = allowedKey(request, 'create', 'Message');
+    const { action, params, timeoutSeconds } = objectBody(request);
+    if (typeof action !== 'string' || action === '')
+      throw new ApiError('BadRequest', 'action: expected what is asked for, as a string');
+    const timeout = milliseconds(timeoutSeconds);
+    return answer(request, reply, { result: await streams.query(key, { action, params, timeout }) });
+  });
+}
+
+/** In seconds. */
+const longestTimeout = 24 * 60 * 60;
+
+function milliseconds(seconds: unknown): number | undefined {
+  if (seconds === undefined) return undefined;
+  if (typeof seconds === 'number' && seconds > 0 && seconds <= longestTimeout) return seconds * 1000;
+  throw new ApiError('BadRequest', `timeoutSeconds: expected a number above 0, up to ${longestTimeout}`);
+}

@@ -1,0 +1,63 @@
+import { tryDuration } from '../api/duration.ts';
+import { ApiError } from '../api/errors.ts';
+import { nearest } from '../api/nearest.ts';
+import { isObject, type JsonObject } from '../api/schema.ts';
+import type { NewMessage } from '../client/streams.ts';
+
+/** In bytes of UTF-8. */
+const longestText = 4 * 1024 * 1024;
+/** The longest text where JSON spells each byte in six, and a bit. */
+export const messageBodyLimit = 6 * longestText + 64 * 1024;
+/** In characters. */
+const longestWord = 253;
+
+const fields = ['text', 'conversation', 'key', 'from', 'timeout'];
+
+/** Of a body with one message, or with several under `items`; `from` is who sends those that do not say. */
+export function newMessages(body: JsonObject, from: string): NewMessage[] {
+  if (body.items === undefined) return [newMessage(body, '', from)];
+  if (!Array.isArray(body.items)) throw new ApiError('BadRequest', 'items: expected a list of messages');
+  return body.items.map((item, at) => newMessage(item, `items[${at}].`, from));
+}
+
+function newMessage(item: unknown, path: string, from: string): NewMessage {
+  if (!isObject(item))
+    throw new ApiError('BadRequest', `${path || 'the body'}: expected an object with text`);
+  const unknown = Object.keys(item).find((name) => !fields.includes(name));
+  if (unknown !== undefined) {
+    const meant = nearest(unknown, fields);
+    const hint = meant === undefined ? `a message has ${fields.join(', ')}` : `did you mean ${meant}?`;
+    throw new ApiError('BadRequest', `unknown field ${JSON.stringify(path + unknown)}: ${hint}`);
+  }
+  return {
+    text: textOf(item.text, `${path}text`),
+    conversation: word(item.conversation, `${path}conversation`),
+    key: word(item.key, `${path}key`),
+    from: word(item.from, `${path}from`) ?? from,
+    timeout: durationOf(item.timeout, `${path}timeout`),
+  };
+}
+
+function textOf(value: unknown, path: string): string {
+  if (typeof value !== 'string' || value === '')
+    throw new ApiError('BadRequest', `${path}: expected what the agent is to be told, as a string`);
+  const bytes = Buffer.byteLength(value);
+  if (bytes <= longestText) return value;
+  throw new ApiError(
+    'RequestEntityTooLarge',
+    `${path}: a message may have ${longestText} bytes, and this one has ${bytes}: put it in a file that the agent can read, and send it the path`,
+  );
+}
+
+function word(value: unknown, path: string): string | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value === 'string' && value !== '' && value.length <= longestWord) return value;
+  throw new ApiError('BadRequest', `${path}: expected a string of 1 to ${longestWord} characters`);
+}
+
+function durationOf(value: unknown, path: string): number | undefined {
+  if (value === undefined) return undefined;
+  const span = typeof value === 'string' ? tryDuration(value) : undefined;
+  if (span !== undefined && span > 0) return span;
+  throw new ApiError('BadRequest', `${path}: expected a length of time, as in 90s or 15m`);
+}
