@@ -1,5 +1,6 @@
 import type { LogLine, RunSpec } from '../../src/drivers/driver.ts';
 import type { Observed, ObservedExit } from '../../src/plan/world.ts';
+import type { FakeStdio } from './stdio.ts';
 
 /** One container of the fake engine, as it stands. */
 export interface FakeContainer {
@@ -15,6 +16,8 @@ export interface FakeContainer {
   exit?: ObservedExit | undefined;
   imageId: string;
   log: (LogLine & { start: number })[];
+  /** Of the newest start. */
+  stdio?: FakeStdio | undefined;
   /** Calls that end the waiting of those who follow the log. */
   followers: Set<() => void>;
   /** Cancels an end that is still to come. */

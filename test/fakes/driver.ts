@@ -1,4 +1,5 @@
 import { containerName, type Driver, DriverError, type RunSpec } from '../../src/drivers/driver.ts';
+import { attachTo, workingDirOf } from './attach.ts';
 import { type FakeContainer, storeOf, toObserved } from './container.ts';
 import type { FakeEngine } from './engine.ts';
 
@@ -138,9 +139,15 @@ export function createFakeDriver(engine: FakeEngine, store: string): Driver {
       }
     },
 
+    async attach(ref, options) {
+      engine.answer('attach');
+      return attachTo(engine, need(ref), options);
+    },
+
     async exec(ref, command, { timeout }) {
       engine.answer('exec');
-      if (need(ref).state !== 'Running')
+      const container = need(ref);
+      if (container.state !== 'Running')
         throw new DriverError('Retryable', 'NotRunning', `${ref} does not run`);
       if (isMissing(command[0])) return { code: 127, output: `${command[0]}: not found\n` };
       if (command[0] === 'sleep') {
@@ -149,6 +156,7 @@ export function createFakeDriver(engine: FakeEngine, store: string): Driver {
         await promise;
         throw new DriverError('Retryable', 'ExecTimeout', `sleep took longer than ${timeout} ms`);
       }
+      if (command[0] === 'pwd') return { code: 0, output: `${workingDirOf(container)}\n` };
       // The only scripts that it knows: some `echo word`, then `exit code`.
       const script = command.at(-1) ?? '';
       const output = [...script.matchAll(/echo (\w+)/g)].map(([, word]) => `${word}\n`).join('');
@@ -158,6 +166,11 @@ export function createFakeDriver(engine: FakeEngine, store: string): Driver {
     async address(ref, port) {
       engine.answer('address');
       return find(ref)?.state === 'Running' ? { host: '127.0.0.1', port } : undefined;
+    },
+
+    async hostAddress() {
+      engine.answer('hostAddress');
+      return engine.hostAddress;
     },
 
     async imageId(image, { pull }) {

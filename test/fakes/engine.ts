@@ -1,11 +1,18 @@
-import { DriverError, type LogLine, type RunSpec } from '../../src/drivers/driver.ts';
+import { DriverError, type RunSpec } from '../../src/drivers/driver.ts';
 import type { ObservedExit } from '../../src/plan/world.ts';
 import type { Clock } from '../../src/platform/clock.ts';
 import type { Program } from '../contracts/program.ts';
 import { type FakeContainer, newContainer, storeOf } from './container.ts';
+import { type FakeAgent, FakeStdio } from './stdio.ts';
 
-/** What a container does from a start on: a Program, or one that ends by itself after a while. */
-export type Behaviour = Program & { endsAfterMs?: number };
+/** What a container does from a start on: a Program, or one that ends by itself after a while, or that a test plays. */
+export type Behaviour = Program & { endsAfterMs?: number; agent?: FakeAgent };
+
+const echo: FakeAgent = (self) => (line) => {
+  const [, code] = /^exit (\d+)$/.exec(line) ?? [];
+  if (code === undefined) self.say(`got ${line}`);
+  else self.end(Number(code));
+};
 
 /** The command by which a test tells the fake what the program does. */
 export const fakeCommand = (program: Behaviour, marker = ''): string[] => [
@@ -43,6 +50,10 @@ export class FakeEngine {
   /** Networks that can be joined by name. */
   readonly networks = new Set(['bridge']);
   readonly watchers = new Set<Watcher>();
+  /** Each loses one attachment. */
+  readonly attachments = new Set<() => void>();
+  /** What a driver answers to hostAddress. */
+  hostAddress: string | undefined = '127.0.0.1';
   readonly clock: Clock;
   readonly behave: (spec: RunSpec, start: number) => Behaviour;
   readonly #failures = new Map<string, DriverError>();
@@ -100,18 +111,38 @@ export class FakeEngine {
   }
 
   #play(container: FakeContainer, spec: RunSpec, program: Behaviour): void {
-    const say = (stream: LogLine['stream'], text: string): void => {
-      container.log.push({ stream, text, at: this.clock.now(), start: container.starts });
-    };
-    if (program.countsStarts) say('stdout', `start ${container.starts}`);
+    const start = container.starts;
+    const stdio = new FakeStdio((stream, text) => {
+      container.log.push({ stream, text, at: this.clock.now(), start });
+      for (const follower of container.followers) follower();
+    });
+    container.stdio = stdio;
+    const say = (text: string): void => stdio.say(text);
+    if (program.countsStarts) say(`start ${container.starts}`);
     if (program.reads !== undefined) {
       const file = spec.files.find(({ path }) => path === program.reads);
-      say('stdout', Buffer.from(file?.content ?? []).toString());
+      say(Buffer.from(file?.content ?? []).toString());
     }
     const variable = program.printsVariable;
-    if (variable !== undefined) say('stdout', `${variable}=${spec.env[variable] ?? ''}`);
-    for (const line of program.prints ?? []) say('stdout', line);
-    for (const line of program.complains ?? []) say('stderr', line);
+    if (variable !== undefined) say(`${variable}=${spec.env[variable] ?? ''}`);
+    for (const line of program.prints ?? []) say(line);
+    for (const line of program.complains ?? []) stdio.complain(line);
+    for (let number = 1; number <= (program.counts ?? 0); number++) say(String(number));
+    if (program.printsLong !== undefined) say('x'.repeat(program.printsLong));
+    stdio.sayHalf(program.printsHalf ?? '');
+    const agent = program.agent ?? (program.echoes ? echo : undefined);
+    if (agent === undefined) return;
+    const heard = agent({
+      start,
+      run: spec.identity.run,
+      say: (...lines) => lines.forEach(say),
+      sayHalf: (text) => stdio.sayHalf(text),
+      complain: (line) => stdio.complain(line),
+      end: (code) => {
+        if (!stdio.ended) this.#end(container, { code });
+      },
+    });
+    stdio.hear(heard);
   }
 
   /** Ends the program of a container, as if by itself. */
@@ -124,6 +155,7 @@ export class FakeEngine {
     container.cancel();
     container.state = 'Exited';
     container.exit = { finishedAt: this.clock.now(), cause: 'Agent', ...exit };
+    container.stdio?.end();
     this.#wake(container);
     this.notify(container);
   }
@@ -131,6 +163,7 @@ export class FakeEngine {
   remove(container: FakeContainer): void {
     container.cancel();
     this.containers.delete(container.ref);
+    container.stdio?.end();
     this.#wake(container);
     this.notify(container);
   }
@@ -170,6 +203,7 @@ export class FakeEngine {
 
   loseStreams(): void {
     for (const { lose } of [...this.watchers]) lose();
+    for (const lose of [...this.attachments]) lose();
   }
 
   /** How many processes with the marker are left: those of containers that have not ended. */

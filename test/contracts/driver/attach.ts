@@ -243,23 +243,19 @@ export function attachTests(t: DriverContext): void {
       const reading = await read(observed);
       await has(reading, 'up');
       const part = `${'x'.repeat(4 * 1024 * 1024 - 1)}\n`;
-      const refusals: Promise<unknown>[] = [];
-      const isFull = async (): Promise<boolean> => {
-        const full = refusal(reading.attachment.write(part));
-        refusals.push(full);
-        const error = await Promise.race([full, t.driver.ping().then(() => undefined)]);
-        return error?.reason === 'InputFull';
+      const reasons: string[] = [];
+      const writes: Promise<unknown>[] = [];
+      const write = (): void => {
+        const refused = refusal(reading.attachment.write(part)).then(({ reason }) => reasons.push(reason));
+        writes.push(refused.catch(() => {})); // it went into some pipe on the way
       };
-      // Some of it fits into pipes on the way.
-      await vi.waitFor(async () => expect(await isFull()).toBe(true), waiting);
+      await vi.waitFor(() => {
+        if (writes.length < 20) write();
+        expect(reasons).toContain('InputFull');
+      }, waiting);
       await t.driver.kill(observed.ref);
-      const reasons = await Promise.all(refusals);
-      expect(reasons).toEqual(
-        refusals.map(() =>
-          expect.objectContaining({ reason: expect.stringMatching(/^(InputFull|NotRunning)$/) }),
-        ),
-      );
-      expect(reasons).toContainEqual(expect.objectContaining({ reason: 'NotRunning' }));
+      await Promise.all(writes);
+      expect([...new Set(reasons)].toSorted()).toEqual(['InputFull', 'NotRunning']);
     });
   });
 
