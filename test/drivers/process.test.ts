@@ -3,7 +3,6 @@ import { appendFile, chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { DriverError } from '../../src/drivers/driver.ts';
 import { namesIn, runFolder } from '../../src/drivers/process/layout.ts';
 import { readEnvironment } from '../../src/drivers/process/proc.ts';
 import {
@@ -14,19 +13,11 @@ import {
   pidsOf,
   printed,
   processesWith,
+  refusal,
   specOf,
   textOf,
   withRun,
 } from './process/harness.ts';
-
-const refusal = async (attempt: Promise<unknown>): Promise<DriverError> => {
-  const error = await attempt.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  if (!(error instanceof DriverError)) throw new Error(`no DriverError: ${String(error)}`);
-  return error;
-};
 
 describe('what a process finds', () => {
   test('its environment is the given one and a few sane values, nothing of ours', async () => {

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, vi } from 'vitest';
-import type { Driver, LogOptions, RunSpec } from '../../../src/drivers/driver.ts';
+import { type Driver, DriverError, type LogOptions, type RunSpec } from '../../../src/drivers/driver.ts';
 import { newestRun, readMarks } from '../../../src/drivers/process/layout.ts';
 import { isDead, living, readStat } from '../../../src/drivers/process/proc.ts';
 import { createProcessDriver } from '../../../src/drivers/process.ts';
@@ -93,6 +93,16 @@ export async function textOf(
 
 export const printed = (driver: Driver, ref: string, text: string): Promise<void> =>
   eventually(async () => expect(await textOf(driver, ref)).toContain(text));
+
+/** The error of what must fail. */
+export const refusal = async (attempt: Promise<unknown>): Promise<DriverError> => {
+  const error = await attempt.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  if (!(error instanceof DriverError)) throw new Error(`no DriverError: ${String(error)}`);
+  return error;
+};
 
 /** The pids of the newest run of a ref. */
 export async function pidsOf(ref: string): Promise<{ shim: number; main: number }> {
