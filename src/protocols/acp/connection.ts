@@ -1,0 +1,297 @@
+import { methods, type PromptRequest } from '@agentclientprotocol/sdk';
+import {
+  type Connection,
+  type ConnectOptions,
+  type Control,
+  type Facts,
+  type Host,
+  ProtocolError,
+  type Turn,
+  type Wire,
+} from '../protocol.ts';
+import type { TurnResult } from '../talk.ts';
+import { readAbilities } from './greeting.ts';
+import { Handshake } from './handshake.ts';
+import {
+  type AnyMessage,
+  type AnyRequest,
+  type AnyResponse,
+  codes,
+  isRequest,
+  isResponse,
+  parse,
+  type RpcError,
+  readError,
+} from './message.ts';
+import { answerTo, mergeTool, readPermission } from './permission.ts';
+import { type Fields, fields, present, string } from './read.ts';
+import { Requests } from './requests.ts';
+import { Sessions } from './sessions.ts';
+import { type Current, isTurnId, Turns, wireId } from './turns.ts';
+import { toEvent } from './updates.ts';
+import { costAndContext, UsageReader } from './usage.ts';
+
+/** Characters of a line that means nothing that are told. */
+const shown = 500;
+
+export class AcpConnection implements Connection {
+  readonly #wire: Wire;
+  readonly #host: Host;
+  readonly #options: ConnectOptions;
+  readonly #requests: Requests;
+  readonly #turns: Turns;
+  #handshake: Handshake | undefined;
+  #sessions: Sessions | undefined;
+  #usage = new UsageReader(undefined);
+  #canLoad = false;
+  #takesModel = false;
+  /** The session that the handshake made to see whether one can be made; the first conversation has it. */
+  #spare: string | undefined;
+  /** Permissions that were answered, while their turns go on. */
+  readonly #decided = new Set<string>();
+  #closed: string | undefined;
+
+  constructor(wire: Wire, host: Host, options: ConnectOptions) {
+    this.#wire = wire;
+    this.#host = host;
+    this.#options = options;
+    this.#requests = new Requests(wire, options.epoch, options.log);
+    this.#turns = new Turns(options.clock, options.turns);
+    const { facts } = options;
+    if (facts !== undefined) {
+      const sessions = new Sessions(this.#requests, options, {
+        agent: facts.agent,
+        abilities: readAbilities(facts),
+      });
+      queueMicrotask(() => {
+        if (this.#closed === undefined) host.ready(facts);
+      });
+      this.#begin(facts, sessions);
+      return;
+    }
+    this.#handshake = new Handshake(this.#requests, options, {
+      ready: (found, sessions, spare) => {
+        this.#spare = spare;
+        this.#begin(found, sessions);
+        host.ready(found);
+      },
+      unready: (reason, message) => host.unready(reason, message),
+    });
+  }
+
+  #begin(facts: Facts, sessions: Sessions): void {
+    this.#sessions = sessions;
+    this.#usage = new UsageReader(facts.agent?.name);
+    this.#canLoad = facts.canResume;
+    this.#takesModel = facts.controls.model.status === 'True';
+  }
+
+  receive(line: string): void {
+    if (this.#closed !== undefined || line.trim() === '') return;
+    const { message, garbage } = parse(line);
+    if (message === undefined) this.#host.garbage(line.slice(0, shown), garbage);
+    else if (isRequest(message)) this.#asked(message);
+    else if (isResponse(message)) this.#answered(message);
+    else if (message.method === methods.client.session.update) this.#updated(fields(message.params));
+    else this.#passOver(message);
+  }
+
+  #asked(request: AnyRequest): void {
+    if (request.method !== methods.client.session.requestPermission) {
+      this.#requests.refuse(request);
+      return;
+    }
+    const session = string(fields(request.params)?.sessionId) ?? '';
+    const current = this.#turns.of(session);
+    const origin = current === undefined ? session : wireId(current.turn);
+    const permission = readPermission(origin, request.id, request.params, (id) => current?.tools.get(id));
+    if (permission === undefined) {
+      const error = { code: codes.invalidParams, message: 'no toolCall with a toolCallId' };
+      this.#send(JSON.stringify({ jsonrpc: '2.0', id: request.id, error }));
+      return;
+    }
+    current?.permissions.set(permission.id, permission);
+    this.#host.permission(current?.turn.message, permission);
+  }
+
+  #answered(response: AnyResponse): void {
+    const current = isTurnId(response.id) ? this.#turns.get(response.id) : undefined;
+    if (current !== undefined) this.#ended(current, response);
+    else if (!this.#requests.answer(response)) this.#passOver(response);
+  }
+
+  #ended(current: Current, response: AnyResponse): void {
+    this.#drop(current);
+    const { message, session } = current.turn;
+    if ('error' in response) {
+      this.#host.ended(message, failure(readError(response.error), current.cancelled));
+      return;
+    }
+    const result = fields(response.result);
+    const usage = this.#usage.tokens(session, result?.usage, this.#sessions?.model(session));
+    if (usage !== undefined) this.#host.usage(message, usage);
+    this.#host.ended(
+      message,
+      present({ state: 'Completed' as const, stopReason: string(result?.stopReason) }),
+    );
+  }
+
+  /** What comes outside a turn has no reader: history that is replayed, and what follows a turn that was given up. */
+  #updated(params: Fields | undefined): void {
+    const session = string(params?.sessionId) ?? '';
+    const update = fields(params?.update) ?? {};
+    if (update.sessionUpdate === 'config_option_update')
+      this.#sessions?.noteModel(session, update.configOptions);
+    const current = this.#turns.of(session);
+    if (current === undefined) return;
+    current.heard = true;
+    const { message } = current.turn;
+    if (update.sessionUpdate === 'usage_update') {
+      const usage = costAndContext(update, this.#sessions?.model(session));
+      if (usage !== undefined) this.#host.usage(message, usage);
+      return;
+    }
+    const event = toEvent(update);
+    if (event === undefined) return;
+    if (event.type === 'tool') current.tools.set(event.id, mergeTool(current.tools.get(event.id), update));
+    if (event.type === 'text' && isNext(current, string(update.messageId)))
+      this.#host.event(message, { ...event, text: `\n\n${event.text}` });
+    else this.#host.event(message, event);
+  }
+
+  #passOver(message: AnyMessage): void {
+    const what =
+      'method' in message
+        ? { method: message.method }
+        : present({ id: message.id, error: 'error' in message ? message.error : undefined });
+    this.#options.log.debug(what, 'a message of the agent that has no effect');
+  }
+
+  async session(conversation: {
+    id: string;
+    session?: string | undefined;
+    live: boolean;
+  }): Promise<{ session: string; how: 'Live' | 'Loaded' | 'New' }> {
+    const sessions = this.#open();
+    const { session, live } = conversation;
+    if (session !== undefined && live) return { session, how: 'Live' };
+    if (session !== undefined && this.#canLoad) {
+      this.#mustHold(await sessions.load(session));
+      return { session, how: 'Loaded' };
+    }
+    const spare = this.#spare;
+    this.#spare = undefined;
+    if (spare !== undefined) return { session: spare, how: 'New' };
+    const made = await sessions.make();
+    this.#mustHold(made.model);
+    return { session: made.session, how: 'New' };
+  }
+
+  /** The agent is known to take the model; a session in which it does not would silently use another. */
+  #mustHold({ status, message }: Control): void {
+    if (this.#takesModel && status === 'False') throw new ProtocolError('Failed', message);
+  }
+
+  async prompt(turn: Turn): Promise<void> {
+    const sessions = this.#open();
+    const preface = sessions.preface(turn.session);
+    const texts = preface === undefined ? [turn.text] : [preface, turn.text];
+    const params: PromptRequest = {
+      sessionId: turn.session,
+      prompt: texts.map((text) => ({ type: 'text', text })),
+    };
+    const current = this.#turns.add(turn); // its end may come before the write is known to have ended
+    try {
+      await this.#wire.write(
+        JSON.stringify({ jsonrpc: '2.0', id: wireId(turn), method: methods.agent.session.prompt, params }),
+      );
+    } catch (error) {
+      this.#turns.remove(current);
+      if (preface !== undefined) sessions.again(turn.session);
+      throw error;
+    }
+  }
+
+  cancel(message: string): void {
+    const current = this.#turns.named(message);
+    if (current === undefined || current.cancelled) return;
+    current.cancelled = true;
+    const params = { sessionId: current.turn.session };
+    this.#send(JSON.stringify({ jsonrpc: '2.0', method: methods.agent.session.cancel, params }));
+    for (const id of current.permissions.keys()) this.decide(id, 'Cancelled');
+    this.#turns.giveUpLater(current, () => {
+      this.#drop(current);
+      const silent = 'The agent did not break it off when it was asked to, and may work on it still.';
+      this.#host.ended(message, { state: 'Failed', reason: 'Cancelled', message: silent });
+    });
+  }
+
+  decide(permission: string, decision: 'Allow' | 'Deny' | 'Cancelled'): void {
+    const line = this.#decided.has(permission) ? undefined : answerTo(permission, decision);
+    if (line === undefined) return;
+    this.#decided.add(permission);
+    this.#send(line);
+  }
+
+  #drop(current: Current): void {
+    this.#turns.remove(current);
+    for (const id of current.permissions.keys()) this.#decided.delete(id);
+  }
+
+  async routed(): Promise<void> {
+    throw new ProtocolError('Unsupported', 'ACP has no questions between agents: they are asked over MCP.');
+  }
+
+  async managed(): Promise<void> {
+    throw new ProtocolError('Unsupported', 'ACP has no requests to the controller: they are made over MCP.');
+  }
+
+  async query(): Promise<unknown> {
+    this.#open();
+    throw new ProtocolError('Unsupported', 'ACP has no queries: send the agent a message.');
+  }
+
+  peers(): void {} // agents ask for them over MCP
+
+  shutdown(): void {} // ACP has none; the signal does it
+
+  closeSession(session: string): void {
+    if (this.#closed !== undefined) return;
+    this.#usage.forget(session);
+    this.#sessions?.close(session);
+  }
+
+  close(reason: string): void {
+    if (this.#closed !== undefined) return;
+    this.#closed = reason;
+    this.#handshake?.stop();
+    this.#turns.clear();
+    this.#requests.close(reason);
+  }
+
+  #open(): Sessions {
+    if (this.#closed !== undefined) throw new ProtocolError('Closed', this.#closed);
+    if (this.#sessions === undefined)
+      throw new ProtocolError('Failed', 'The handshake with the agent is not done.');
+    return this.#sessions;
+  }
+
+  #send(line: string): void {
+    if (this.#closed !== undefined) return;
+    this.#wire.write(line).catch((error: unknown) => {
+      this.#options.log.warn({ error: String(error) }, 'a line for the agent could not be written');
+    });
+  }
+}
+
+/** Whether a text begins a further message of the agent's: two of them read as two paragraphs. */
+function isNext(current: Current, messageId: string | undefined): boolean {
+  const before = current.messageId;
+  current.messageId = messageId ?? before;
+  return before !== undefined && messageId !== undefined && before !== messageId;
+}
+
+function failure({ code, message }: RpcError, cancelled: boolean): TurnResult {
+  if (code === codes.requestCancelled && cancelled) return { state: 'Completed', stopReason: 'cancelled' };
+  return { state: 'Failed', reason: code === codes.authRequired ? 'AuthRequired' : 'AgentError', message };
+}

@@ -1,0 +1,64 @@
+import type { Facts } from '../protocol.ts';
+import { bounded, type Fields, fields, objects, string } from './read.ts';
+
+/** What the agent can do, out of its answer to initialize. Plain JSON: it stands in Facts. */
+export interface Abilities {
+  load: boolean;
+  resume: boolean;
+  close: boolean;
+  /** It takes MCP servers over HTTP. */
+  http: boolean;
+}
+
+export interface Greeting {
+  version: unknown;
+  agent: Facts['agent'];
+  abilities: Abilities;
+  authMethods: readonly Fields[];
+}
+
+export function readGreeting(answer: unknown): Greeting {
+  const { protocolVersion, agentCapabilities, agentInfo, authMethods } = fields(answer) ?? {};
+  const can = fields(agentCapabilities);
+  const sessions = fields(can?.sessionCapabilities);
+  const info = fields(agentInfo);
+  const [name, version] = [info?.name, info?.version].map((one) => string(one)?.slice(0, 200));
+  return {
+    version: protocolVersion,
+    agent: name === undefined ? undefined : version === undefined ? { name } : { name, version },
+    abilities: {
+      load: can?.loadSession === true,
+      resume: fields(sessions?.resume) !== undefined,
+      close: fields(sessions?.close) !== undefined,
+      http: fields(can?.mcpCapabilities)?.http === true,
+    },
+    authMethods: objects(authMethods),
+  };
+}
+
+/** As an earlier connection found them. */
+export function readAbilities(facts: Facts): Abilities {
+  const found = fields(facts.acp);
+  const can = (name: keyof Abilities): boolean => found?.[name] === true;
+  return { load: can('load'), resume: can('resume'), close: can('close'), http: can('http') };
+}
+
+/** Ways to log in that need no person, only a key in the agent's environment. */
+export const keyMethods = (methods: readonly Fields[]): string[] =>
+  methods.flatMap(({ type, id }) =>
+    typeof id === 'string' && (type === 'env_var' || /api-?key$/i.test(id)) ? [id] : [],
+  );
+
+/** What a person reads who has to log the agent in. */
+export function authAdvice(methods: readonly Fields[], why: string): string {
+  const offers = methods.slice(0, 10).map(({ id, name, description }) => {
+    const title = string(name) ?? string(id) ?? 'a way without a name';
+    const text = string(description);
+    return bounded(text === undefined ? title : `${title} (${text})`, 200);
+  });
+  const offer = offers.length === 0 ? 'It names no way to log in' : `It offers: ${offers.join('; ')}`;
+  return (
+    `${bounded(why, 500)}. ${offer}. Log in once as the agent's own user, where it keeps its state (a volume, in a ` +
+    'container), or give it its key by template.env. It is tried again every 30s.'
+  );
+}

@@ -1,0 +1,113 @@
+import { methods, PROTOCOL_VERSION } from '@agentclientprotocol/sdk';
+import type { Cancel } from '../../platform/clock.ts';
+import { type ConnectOptions, type Facts, type Host, ProtocolError } from '../protocol.ts';
+import { authAdvice, type Greeting, keyMethods, readGreeting } from './greeting.ts';
+import { bounded } from './read.ts';
+import type { Requests } from './requests.ts';
+import { Sessions } from './sessions.ts';
+
+const authAgain = 30_000;
+
+export interface HandshakeHost {
+  ready(facts: Facts, sessions: Sessions, spare: string): void;
+  unready: Host['unready'];
+}
+
+/**
+ * Asks the agent what it can do and whether it makes a session: many show only there that they want to be logged in,
+ * which is then tried again until it works.
+ */
+export class Handshake {
+  readonly #requests: Requests;
+  readonly #options: ConnectOptions;
+  readonly #host: HandshakeHost;
+  #greeting: Greeting | undefined;
+  #again: Cancel | undefined;
+  #stopped = false;
+
+  constructor(requests: Requests, options: ConnectOptions, host: HandshakeHost) {
+    this.#requests = requests;
+    this.#options = options;
+    this.#host = host;
+    void this.#try();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#again?.();
+  }
+
+  async #try(): Promise<void> {
+    try {
+      const greeting = await this.#greet();
+      if (greeting === undefined || this.#stopped) return;
+      const sessions = new Sessions(this.#requests, this.#options, greeting);
+      const { session, model } = await this.#probe(sessions, greeting);
+      if (this.#stopped) return;
+      const { agent, abilities } = greeting;
+      const { load, resume } = abilities;
+      const facts: Facts = {
+        canResume: load || resume,
+        controls: { model, ...sessions.controls },
+        acp: { ...abilities },
+      };
+      this.#host.ready(agent === undefined ? facts : { agent, ...facts }, sessions, session);
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  async #greet(): Promise<Greeting | undefined> {
+    if (this.#greeting !== undefined) return this.#greeting;
+    const greeting = readGreeting(
+      await this.#requests.request(methods.agent.initialize, {
+        protocolVersion: PROTOCOL_VERSION,
+        clientInfo: { name: 'agentctl', version: this.#options.version },
+        clientCapabilities: {},
+      }),
+    );
+    if (greeting.version !== PROTOCOL_VERSION) {
+      const found = bounded(JSON.stringify(greeting.version) ?? 'none', 50);
+      const message = `The agent speaks version ${found} of ACP, and agentctl version ${PROTOCOL_VERSION}. Use a version of the agent that speaks it.`;
+      if (!this.#stopped) this.#host.unready('Refused', message);
+      return undefined;
+    }
+    this.#greeting = greeting;
+    return greeting;
+  }
+
+  /** An agent with its key in its environment may have to be told to take it from there. */
+  async #probe(sessions: Sessions, { authMethods }: Greeting): ReturnType<Sessions['make']> {
+    try {
+      return await sessions.make();
+    } catch (error) {
+      if (!isAuth(error)) throw error;
+      for (const methodId of keyMethods(authMethods)) {
+        try {
+          await this.#requests.request(methods.agent.authenticate, { methodId });
+          return await sessions.make();
+        } catch (failure) {
+          this.#options.log.debug(
+            { err: failure, methodId },
+            'the agent was not logged in by its environment',
+          );
+        }
+      }
+      throw error;
+    }
+  }
+
+  #failed(error: unknown): void {
+    if (this.#stopped) return;
+    const message = error instanceof Error ? error.message : String(error);
+    if (isAuth(error)) {
+      this.#host.unready('AuthRequired', authAdvice(this.#greeting?.authMethods ?? [], message));
+      this.#again = this.#options.clock.after(authAgain, () => void this.#try());
+    } else if (error instanceof ProtocolError && error.reason === 'Closed') {
+      // Not written: the run is ending, or not begun in time; both are seen from outside.
+      this.#options.log.debug({ err: error }, 'the handshake could not be made');
+    } else this.#host.unready('Refused', message);
+  }
+}
+
+const isAuth = (error: unknown): boolean => error instanceof ProtocolError && error.reason === 'AuthRequired';

@@ -1,0 +1,64 @@
+import type { AnyMessage, AnyRequest, AnyResponse, JsonRpcId } from '@agentclientprotocol/sdk';
+import { type Fields, fields } from './read.ts';
+
+export type { AnyMessage, AnyRequest, AnyResponse, JsonRpcId };
+
+/** A line of the agent, or why it is none. */
+export function parse(
+  line: string,
+): { message: AnyMessage; garbage?: undefined } | { message?: undefined; garbage: string } {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch (error) {
+    return { garbage: `no JSON: ${String(error)}` };
+  }
+  const found = fields(value);
+  if (found?.jsonrpc !== '2.0') return { garbage: 'no JSON-RPC 2.0 message' };
+  if (!hasShape(found))
+    return { garbage: 'a JSON-RPC message without a method, or without an id and an answer' };
+  return { message: found as AnyMessage }; // hasShape has looked
+}
+
+export const isRequest = (message: AnyMessage): message is AnyRequest =>
+  'method' in message && 'id' in message;
+
+export const isResponse = (message: AnyMessage): message is AnyResponse => !('method' in message);
+
+function hasShape(found: Fields): boolean {
+  const { id } = found;
+  if (id !== undefined && id !== null && typeof id !== 'string' && typeof id !== 'number') return false;
+  if ('method' in found) return typeof found.method === 'string';
+  return 'id' in found && ('error' in found ? fields(found.error) !== undefined : 'result' in found);
+}
+
+export interface RpcError {
+  code: number;
+  message: string;
+}
+
+/** An error of the agent; agents put what happened into `data` more often than into the message. */
+export function readError(error: unknown): RpcError {
+  const found = fields(error) ?? {};
+  const data = fields(found.data);
+  const more = [found.data, data?.details, data?.message, data?.error].find(
+    (one) => typeof one === 'string' && one !== '',
+  );
+  const message = typeof found.message === 'string' ? found.message : 'an error without a message';
+  return {
+    code: typeof found.code === 'number' ? found.code : 0,
+    message: (more === undefined || message.includes(String(more)) ? message : `${message}: ${more}`).slice(
+      0,
+      2_000,
+    ),
+  };
+}
+
+/** ACP's codes beyond those of JSON-RPC. */
+export const codes = {
+  authRequired: -32000,
+  requestCancelled: -32800,
+  invalidParams: -32602,
+  /** Ours, for a request that never got into the pipe; the code is the customary one for a failed transport. */
+  unwritten: -32300,
+} as const;

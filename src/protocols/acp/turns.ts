@@ -1,0 +1,87 @@
+import type { Cancel, Clock } from '../../platform/clock.ts';
+import type { Turn } from '../protocol.ts';
+import type { Permission } from '../talk.ts';
+import type { Tool } from './permission.ts';
+
+/** How long an agent that was asked to break a turn off may be silent, and how long it may take in all. Milliseconds. */
+const patience = { silent: 10_000, most: 60_000 };
+
+/** A turn that has not ended. */
+export interface Current {
+  readonly turn: Turn;
+  /** Permissions that it waits for, by id. */
+  readonly permissions: Map<string, Permission>;
+  readonly tools: Map<string, Tool>;
+  /** The agent's message that the last text was of. */
+  messageId?: string | undefined;
+  /** Whether the agent has said something of it since it was last looked at. */
+  heard: boolean;
+  cancelled: boolean;
+  stopWaiting?: Cancel | undefined;
+}
+
+/** By id of the request, by message and by session: a session has one at a time. */
+export class Turns {
+  readonly #clock: Clock;
+  readonly #byId = new Map<string, Current>();
+  readonly #bySession = new Map<string, Current>();
+
+  constructor(clock: Clock, turns: readonly Turn[]) {
+    this.#clock = clock;
+    for (const turn of turns) this.add(turn);
+  }
+
+  add(turn: Turn): Current {
+    const current: Current = {
+      turn,
+      permissions: new Map(),
+      tools: new Map(),
+      heard: false,
+      cancelled: false,
+    };
+    this.#byId.set(wireId(turn), current);
+    this.#bySession.set(turn.session, current);
+    return current;
+  }
+
+  /** By the id of its request on the wire. */
+  get(id: string): Current | undefined {
+    return this.#byId.get(id);
+  }
+
+  of(session: string): Current | undefined {
+    return this.#bySession.get(session);
+  }
+
+  named(message: string): Current | undefined {
+    return this.#byId.values().find(({ turn }) => turn.message === message);
+  }
+
+  remove(current: Current): void {
+    current.stopWaiting?.();
+    this.#byId.delete(wireId(current.turn));
+    if (this.of(current.turn.session) === current) this.#bySession.delete(current.turn.session);
+  }
+
+  /** Removes it and calls back once the agent has been silent for too long. */
+  giveUpLater(current: Current, callback: () => void, waited = 0): void {
+    current.heard = false;
+    current.stopWaiting = this.#clock.after(patience.silent, () => {
+      const so = waited + patience.silent;
+      if (current.heard && so < patience.most) return this.giveUpLater(current, callback, so);
+      this.remove(current);
+      callback();
+    });
+  }
+
+  clear(): void {
+    for (const current of this.#byId.values()) current.stopWaiting?.();
+    this.#byId.clear();
+    this.#bySession.clear();
+  }
+}
+
+/** The id of its session/prompt: the same whichever connection reads the answer. */
+export const wireId = ({ message, attempt }: Turn): string => `turn/${message}/${attempt}`;
+
+export const isTurnId = (id: unknown): id is string => typeof id === 'string' && id.startsWith('turn/');
