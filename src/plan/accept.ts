@@ -1,5 +1,6 @@
 import { cronFault, isTimezone } from '../api/cron.ts';
 import type { Agent, PolicySpec } from '../api/objects.ts';
+import { mustAsk } from './controls.ts';
 import type { World } from './world.ts';
 
 /** Why something cannot be, and what to do about it. */
@@ -33,6 +34,12 @@ export function refusal(world: World): Refusal | undefined {
     return {
       reason: 'UnsupportedByRuntime',
       message: `The Runtime ${name} cannot honour ${unsupported.join('; ')}. Change these fields, or choose another Runtime.`,
+    };
+  const { protocol } = agent.spec;
+  if (protocol !== 'acp' && mustAsk(agent.spec))
+    return {
+      reason: 'PermissionsNotEnforceable',
+      message: `An agent with protocol ${protocol} uses tools without asking, so no Deny and no Ask of spec.permissions can be enforced. Use protocol acp, allow every tool, or run it all the same with spec.permissions.unenforced: Accept.`,
     };
   const schedule = policy.scheduledRestart;
   const fault = schedule === undefined ? undefined : scheduleFault(schedule);

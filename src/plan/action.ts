@@ -66,7 +66,13 @@ export type Action = Step &
         ref?: string | undefined;
       }
     /** Sends one of the Agent's own prompts; `schedule` is absent for spec.prompt. Asked for again, nothing is sent twice. */
-    | { type: 'SendPrompt'; schedule?: string | undefined; dueAt: Instant; text: string; conversation: 'New' | 'Same' }
+    | {
+        type: 'SendPrompt';
+        schedule?: string | undefined;
+        dueAt: Instant;
+        text: string;
+        conversation: 'New' | 'Same';
+      }
     /** Notes that a due prompt is not sent. */
     | { type: 'SkipPrompt'; schedule: string; dueAt: Instant }
     /** By the protocol's own message. */

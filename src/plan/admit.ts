@@ -2,7 +2,7 @@ import type { Instance, RuntimeSpec } from '../api/objects.ts';
 import type { Want } from './action.ts';
 import { type Breaker, closed, halfOpensAt } from './breaker.ts';
 import { shortTime } from './instant.ts';
-import { holdsPlace } from './place.ts';
+import { holdsPlace, retries } from './place.ts';
 import type { Instant, Place } from './world.ts';
 
 /** All that admission depends on: every Runtime, and every Instance that holds or wants a place. */
@@ -39,7 +39,7 @@ export function occupancy(instances: Iterable<Instance>): Map<string, { held: nu
     if (status === undefined || !holdsPlace(status)) continue;
     const load = loads.get(spec.runtimeRef.name) ?? { held: 0, starting: 0 };
     load.held += 1;
-    if (status.phase === 'Starting') load.starting += 1;
+    if (status.phase === 'Starting' || retries(status)) load.starting += 1;
     loads.set(spec.runtimeRef.name, load);
   }
   return loads;

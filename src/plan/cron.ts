@@ -19,6 +19,25 @@ export function nextDue(cron: string, timezone: string, after: Instant): Instant
   }
 }
 
+/**
+ * The last due instant after `after` that is not later than `until`; undefined where there is none. Takes a search for
+ * each halving of the time in between, however many were due in it.
+ */
+export function lastDue(cron: string, timezone: string, after: Instant, until: Instant): Instant | undefined {
+  let last: Instant | undefined;
+  let none = until; // nothing is due between this and `until`
+  let due = nextDue(cron, timezone, after);
+  while (due !== undefined && due <= until) {
+    last = due;
+    const middle = Math.floor((last + none) / 2);
+    const later = nextDue(cron, timezone, middle);
+    if (later !== undefined && later <= until) last = later;
+    else none = middle;
+    due = nextDue(cron, timezone, last);
+  }
+  return last;
+}
+
 function search(cron: string, timezone: string, after: Instant): Instant | undefined {
   const offset = offsets(timezone);
   const shifts = offset(after - longestShift) !== offset(after + longestShift);

@@ -1,12 +1,14 @@
 import { formatDuration } from '../api/duration.ts';
-import { endWait } from './backoff.ts';
+import { endWait, waitUntil } from './backoff.ts';
+import { unenforced } from './controls.ts';
 import { clearStrays, removalWaits, removeAll } from './dismantle.ts';
-import { sentence } from './instant.ts';
+import { sentence, shortTime } from './instant.ts';
 import { holdsPlace } from './place.ts';
 import { startDeadline } from './ready.ts';
 import { dueRestart } from './schedule.ts';
 import { planStart } from './start.ts';
-import { beginStop, continueStop, settleStop } from './stop.ts';
+import { beginStop, continueStop, notEnforced, settleStop } from './stop.ts';
+import { draining, talkOf } from './talk.ts';
 import { addWait, alive, phase, type Turn, tell, wake } from './turn.ts';
 import { idleSince, noteOutdated, updateGate } from './update.ts';
 
@@ -15,7 +17,8 @@ export type Desire =
   | { is: 'Running' | 'Asleep' }
   | { is: 'Stopped' | 'Removed'; cause: string; message: string };
 
-export function desireOf(turn: Turn): Desire {
+/** `called`: see wake.ts. */
+export function desireOf(turn: Turn, called: ReadonlySet<Turn>): Desire {
   const { context, object } = turn;
   const { spec, metadata } = context.world.agent;
   if (context.deleting)
@@ -25,7 +28,7 @@ export function desireOf(turn: Turn): Desire {
   if (object.spec.ordinal >= spec.replicas)
     return { is: 'Removed', cause: 'ScaledDown', message: `spec.replicas is ${spec.replicas}` };
   if (spec.suspend) return { is: 'Stopped', cause: 'Suspended', message: 'spec.suspend is true' };
-  return { is: context.settings.mode === 'OnDemand' ? 'Asleep' : 'Running' };
+  return { is: context.settings.mode === 'OnDemand' && !called.has(turn) ? 'Asleep' : 'Running' };
 }
 
 /** How many more instances may be taken down for an update in this plan. */
@@ -40,14 +43,16 @@ export function decide(turn: Turn, desire: Desire, turnover: Turnover) {
   if (alive(turn)) {
     const { stop } = turn.next;
     clearStrays(turn);
-    if (desire.is === 'Running') noteOutdated(turn);
+    if (desire.is === 'Running' || desire.is === 'Asleep') noteOutdated(turn);
     if (stop !== undefined) return continueStop(turn, stop);
     if (turn.view.inFlight !== undefined) return;
     switch (desire.is) {
       case 'Running':
-        return keep(turn, turnover);
+        keep(turn, turnover);
+        return;
       case 'Asleep':
-        return sleep(turn);
+        if (!keep(turn, turnover)) sleep(turn);
+        return;
       case 'Stopped':
       case 'Removed':
         return beginStop(turn, desire.cause, desire.message, 'Stay');
@@ -55,7 +60,8 @@ export function decide(turn: Turn, desire: Desire, turnover: Turnover) {
   }
   const starting = turn.state === 'Claimed' && holdsPlace(turn.next) && turn.view.inFlight !== undefined;
   if (starting && desire.is !== 'Removed') return; // it keeps its place, whatever has changed since
-  if (desire.is !== 'Running') forgetPlans(turn);
+  if (draining(turn)) return drain(turn, desire);
+  if (desire.is !== 'Running') forgetPlans(turn, desire);
   if (clearStrays(turn) && desire.is !== 'Removed') return waitForStrays(turn);
   switch (desire.is) {
     case 'Removed':
@@ -73,26 +79,38 @@ export function decide(turn: Turn, desire: Desire, turnover: Turnover) {
   }
 }
 
-/** Keeps what is up, unless a rule asks for its restart or replacement. */
-function keep(turn: Turn, turnover: Turnover) {
-  if (turn.context.refusal !== undefined) return;
+/** Keeps what is up, unless a rule asks for its restart or replacement. Tells whether one does. */
+function keep(turn: Turn, turnover: Turnover): boolean {
+  if (turn.context.refusal !== undefined) return false;
+  return fails(turn) || update(turn, turnover) || restart(turn);
+}
+
+/** Stops what does not do what it should. */
+function fails(turn: Turn): boolean {
   const { live } = turn.view.probe;
   if (turn.state === 'Running' && turn.context.world.agent.spec.liveness !== undefined && live?.ok === false)
-    return beginStop(turn, 'LivenessFailed', `Liveness failed: ${live.message}`, 'Restart');
+    return stop(turn, 'LivenessFailed', `Liveness failed: ${live.message}`);
+  const talk = talkOf(turn);
+  if (talk?.state === 'Refused')
+    return stop(turn, 'HandshakeRefused', `It cannot be talked to: ${talk.message}`);
+  const why = unenforced(turn);
+  if (why !== undefined) return stop(turn, notEnforced, why, 'Stay');
   const deadline = startDeadline(turn);
-  if (deadline !== undefined) {
-    if (deadline <= turn.now)
-      return beginStop(
-        turn,
-        'StartDeadlineExceeded',
-        'It was not Ready within spec.startDeadline',
-        'Restart',
-      );
-    wake(turn, deadline);
-  }
-  if (update(turn, turnover)) return;
+  if (deadline === undefined) return false;
+  if (deadline <= turn.now)
+    return stop(turn, 'StartDeadlineExceeded', 'It was not Ready within spec.startDeadline');
+  wake(turn, deadline);
+  return false;
+}
+
+function restart(turn: Turn): boolean {
   const due = dueRestart(turn);
-  if (due !== undefined) beginStop(turn, 'ScheduledRestart', due, 'Restart');
+  return due !== undefined && stop(turn, 'ScheduledRestart', due);
+}
+
+function stop(turn: Turn, cause: string, message: string, then: 'Restart' | 'Stay' = 'Restart'): true {
+  beginStop(turn, cause, message, then);
+  return true;
 }
 
 function update(turn: Turn, turnover: Turnover): boolean {
@@ -161,8 +179,21 @@ function move(turn: Turn, runtime: string) {
   });
 }
 
+/** Its run has ended, and what it wrote is read first: until then its container is left as it is. */
+function drain(turn: Turn, desire: Desire) {
+  const { next, now } = turn;
+  if (next.phase === 'Failed' || next.phase === 'Completed') return;
+  const text = 'What it wrote is read to the end.';
+  if (desire.is === 'Removed') return phase(turn, 'Stopping', desire.cause, `${desire.message}. ${text}`);
+  if (desire.is !== 'Running') return phase(turn, 'Stopping', 'Draining', text);
+  const until = waitUntil(turn);
+  if (until === undefined || until <= now) return phase(turn, 'Pending', 'Draining', text);
+  wake(turn, until);
+  phase(turn, 'BackOff', 'Draining', `${text} It starts again at ${shortTime(until)}.`);
+}
+
 /** Not up and not wanted: a stop, a wait and a schedule mean nothing any more. */
-function forgetPlans(turn: Turn) {
+function forgetPlans(turn: Turn, desire: Desire) {
   const { next } = turn;
   delete next.stop;
   delete next.queue;
@@ -170,7 +201,9 @@ function forgetPlans(turn: Turn) {
   delete next.scheduleKey;
   delete next.restartDueSince;
   delete next.outdatedSince;
-  endWait(turn);
+  const until = desire.is === 'Asleep' ? waitUntil(turn) : undefined;
+  if (until === undefined || until <= turn.now) endWait(turn);
+  else wake(turn, until); // a message that comes before does not cut the wait short
 }
 
 function rest(turn: Turn, to: 'Stopped' | 'Asleep', reason: string, message: string) {

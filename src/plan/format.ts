@@ -9,6 +9,9 @@ const words: Record<ActionType, readonly [sign: string, verb: string]> = {
   DeleteInstance: ['-', 'delete'],
   MoveInstance: ['~', 'move'],
   Start: ['+', 'start'],
+  SendPrompt: ['+', 'send'],
+  SkipPrompt: ['~', 'skip'],
+  Shutdown: ['-', 'stop'],
   Signal: ['-', 'stop'],
   Kill: ['-', 'kill'],
   Remove: ['-', 'remove'],
@@ -58,6 +61,14 @@ function describe(action: Action): { target: string; detail: string } {
         target: action.name,
         detail: `run ${action.run}  ${action.how === 'Restart' ? `again in ${action.ref ?? '?'}` : 'anew'}`,
       };
+    case 'SendPrompt':
+      return action.schedule === undefined
+        ? { target: '', detail: 'the first prompt' }
+        : { target: action.schedule, detail: `prompt of ${shortTime(action.dueAt)}` };
+    case 'SkipPrompt':
+      return { target: action.schedule, detail: `prompt of ${shortTime(action.dueAt)}` };
+    case 'Shutdown':
+      return { target: action.name, detail: `run ${action.run}  shutdown to ${action.ref}` };
     case 'Signal':
       return { target: action.name, detail: `run ${action.run}  ${action.signal} to ${action.ref}` };
     case 'Kill':

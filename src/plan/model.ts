@@ -4,6 +4,7 @@ import type { Action, Plan } from './action.ts';
 import { finalizer } from './agent.ts';
 import { timeText } from './instant.ts';
 import { applyOutcome } from './outcome.ts';
+import { speaks } from './talk.ts';
 import type { InstanceView, Observed, World } from './world.ts';
 
 /** The World once a plan's statuses are written. A claim uses up its grant. */
@@ -48,6 +49,18 @@ export function carriedOut(world: World, action: Action): World {
       }));
     case 'Start':
       return change(world, action, (view) => start(world, view, action));
+    // No message is simulated: what is sent has been sent, and nobody is busy with it.
+    case 'SendPrompt':
+    case 'SkipPrompt':
+      return {
+        ...world,
+        inbox: {
+          ...world.inbox,
+          sent: new Map([...world.inbox.sent, [action.schedule ?? '', action.dueAt]]),
+        },
+      };
+    case 'Shutdown':
+      return change(world, action, (view) => containers(view, (one) => end(world, one, action.ref, 0)));
     case 'Signal':
       return change(world, action, (view) =>
         containers(view, (one) => end(world, one, action.ref, 143, action.signal)),
@@ -105,11 +118,14 @@ function start(world: World, view: InstanceView, action: Extract<Action, { type:
     ...view,
     observed: [container],
     probe: { ready: good, live: good },
-    activity: { busy: false, idleSince: now },
+    activity: { busy: false, idleSince: now, waiting: 0 },
+    talk: speaks(world.agent.spec)
+      ? { run: action.run, state: 'Ready', since: now, message: '', controls: view.talk?.controls ?? {} }
+      : undefined,
   };
 }
 
-function end({ now }: World, one: Observed, ref: string, code: number, signal: string): Observed[] {
+function end({ now }: World, one: Observed, ref: string, code: number, signal?: string): Observed[] {
   if (one.ref !== ref || (one.state !== 'Running' && one.state !== 'Paused')) return [one];
   return [{ ...one, state: 'Exited', exit: { code, signal, finishedAt: now, cause: 'Agent' } }];
 }
@@ -163,6 +179,6 @@ function viewOf(world: World, { name, instance }: Extract<Action, { type: 'Creat
     object: { ...instance, metadata } as Instance, // the planner makes it whole
     observed: [],
     probe: {},
-    activity: { busy: false, idleSince: world.now },
+    activity: { busy: false, idleSince: world.now, waiting: 0 },
   };
 }

@@ -2,14 +2,14 @@ import { instant } from './instant.ts';
 import type { Turn } from './turn.ts';
 import type { Instant } from './world.ts';
 
-interface Step {
+export interface Step {
   action: string;
   at: Instant;
 }
 
-/** What happens by itself first, for people. */
-export function nextStep(turns: readonly Turn[]): Step | undefined {
-  let best: Step | undefined;
+/** What happens by itself first, for people; `prompt` is the next that the Agent sends itself. */
+export function nextStep(turns: readonly Turn[], prompt: Step | undefined): Step | undefined {
+  let best = prompt;
   for (const turn of turns) {
     const step = stepOf(turn);
     if (step !== undefined && (best === undefined || step.at < best.at)) best = step;
@@ -20,6 +20,7 @@ export function nextStep(turns: readonly Turn[]): Step | undefined {
 function stepOf({ next }: Turn): Step | undefined {
   const { phase, stop } = next;
   if (phase === 'BackOff') return at('Restart', next.backoffUntil);
+  if (phase === 'Stopping' && stop?.stage === 'Shutdown') return at('Signal', stop.deadline);
   if (phase === 'Stopping' && stop?.stage === 'Signal') return at('Kill', stop.deadline);
   return ended.has(phase) ? undefined : at('ScheduledRestart', next.nextRestartAt);
 }

@@ -1,11 +1,12 @@
 import type { InstanceStatus } from '../api/objects.ts';
 import type { Action, Outcome } from './action.ts';
 import { instant, timeText } from './instant.ts';
+import { retries } from './place.ts';
 import type { Instant } from './world.ts';
 
 /**
  * Notes in an Instance's status how an action on it ended. Answers the same object where there is nothing to note: a
- * success that follows no failure, but for Signal and Kill, which the planner must not repeat.
+ * success that follows no failure, but for the steps of a stop, which the planner must not repeat.
  */
 export function applyOutcome(
   status: InstanceStatus,
@@ -16,14 +17,16 @@ export function applyOutcome(
   const last = status.lastOutcome;
   const run = 'run' in action ? action.run : (status.run?.number ?? 0);
   if (outcome.result === 'Succeeded') {
-    const counts = action.type === 'Signal' || action.type === 'Kill';
+    const counts = stops(action.type);
     if (!counts && (last === undefined || last.result === 'Succeeded')) return status;
   }
   const { result } = outcome;
   const reason = outcome.result === 'Succeeded' ? undefined : outcome.reason;
   const again = last?.action === action.type && last.result === result && last.reason === reason;
+  const started = result === 'Succeeded' && action.type === 'Start' && retries(status);
   return {
     ...status,
+    ...(started ? { phase: 'Starting', reason: action.cause, message: action.message } : {}),
     lastOutcome: {
       action: action.type,
       run,
@@ -39,8 +42,10 @@ export function applyOutcome(
   };
 }
 
+const stops = (type: Action['type']): boolean => type === 'Shutdown' || type === 'Signal' || type === 'Kill';
+
 function begun({ run, stop }: InstanceStatus, action: Action): Instant | undefined {
   if (action.type === 'Start') return instant(run?.claimedAt);
-  if (action.type === 'Signal' || action.type === 'Kill') return instant(stop?.requestedAt);
+  if (stops(action.type)) return instant(stop?.requestedAt);
   return undefined;
 }

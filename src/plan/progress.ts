@@ -25,7 +25,11 @@ export function progress(context: Context, wanted: readonly Part[], actions: rea
   const turns = wanted.map(({ turn }) => turn);
   const coming = wanted.filter(({ desire, turn }) => desire.is === 'Running' && moving(turn)).length;
   const held = turns.find(heldUp);
-  const going = wanted.filter(({ desire, turn }) => desire.is !== 'Running' && alive(turn)).length;
+  // One that is up and may sleep is where it should be until its keepalive is over.
+  const going = wanted.filter(
+    ({ desire, turn }) =>
+      alive(turn) && desire.is !== 'Running' && (desire.is !== 'Asleep' || turn.next.stop !== undefined),
+  ).length;
   const waiting = turns.find(
     (turn) => alive(turn) && turn.next.stop === undefined && turn.outdated !== undefined,
   );

@@ -1,6 +1,7 @@
 import { resetAfterReady } from './backoff.ts';
 import { startedAt } from './identify.ts';
 import { instant, shortTime, timeText } from './instant.ts';
+import { speaks, talkOf } from './talk.ts';
 import { past, phase, type Turn, tell, wake } from './turn.ts';
 import type { Instant } from './world.ts';
 
@@ -18,6 +19,7 @@ export function takeReadiness(turn: Turn) {
     delete next.readySince;
     return;
   }
+  if (waitsForLogin(turn)) return needsLogin(turn);
   const good = goodSince(turn);
   if (good === undefined) return notReady(turn);
   const readyAt = good + turn.context.timing.minReady;
@@ -42,8 +44,15 @@ export function takeReadiness(turn: Turn) {
   );
 }
 
-/** Since when the readiness check holds; without one, since the start. */
+/** Since when it holds all that Ready asks for: the readiness check, and the protocol's handshake. */
 function goodSince(turn: Turn): Instant | undefined {
+  const checked = checkedSince(turn);
+  const shaken = checked === undefined ? undefined : shakenSince(turn);
+  return checked === undefined || shaken === undefined ? undefined : Math.max(checked, shaken);
+}
+
+/** Since when the readiness check holds; without one, since the start. */
+function checkedSince(turn: Turn): Instant | undefined {
   const start = startedAt(turn);
   if (turn.context.world.agent.spec.readiness === undefined) return start;
   const { ready } = turn.view.probe;
@@ -52,15 +61,55 @@ function goodSince(turn: Turn): Instant | undefined {
   return ready?.ok === true ? past(turn, Math.max(ready.since, start)) : undefined;
 }
 
+/** Since when it can be sent messages; without a protocol, since the start. */
+function shakenSince(turn: Turn): Instant | undefined {
+  const start = startedAt(turn);
+  if (!speaks(turn.context.world.agent.spec)) return start;
+  const talk = talkOf(turn);
+  switch (talk?.state) {
+    case 'Ready':
+      return past(turn, Math.max(talk.since, start));
+    case 'AuthRequired':
+    case 'Refused':
+      return undefined;
+    default: // not connected (again) yet: what was Ready stays so
+      return turn.next.readySince === undefined ? undefined : start;
+  }
+}
+
+/** The agent wants to be logged in: no failure, and it goes on by itself. After a restart of the controller it is asked again first. */
+function waitsForLogin(turn: Turn): boolean {
+  if (turn.state !== 'Running' || !speaks(turn.context.world.agent.spec)) return false;
+  const talk = talkOf(turn);
+  if (talk?.state === 'AuthRequired') return true;
+  if (talk !== undefined && talk.state !== 'Connecting') return false;
+  const { old, next } = turn;
+  if (old.run?.number !== next.run?.number) return false;
+  return old.reason === authRequired || (old.phase === 'Unknown' && readyReason(turn) === authRequired);
+}
+
+function needsLogin(turn: Turn) {
+  const { next, old } = turn;
+  const talk = talkOf(turn);
+  breakOff(turn);
+  const number = next.run?.number ?? 0;
+  const message =
+    talk?.state === 'AuthRequired'
+      ? talk.message
+      : `Run ${number} wanted to be logged in. It is asked again.`;
+  if (old.reason !== authRequired && next.stop === undefined) tell(turn, 'Warning', authRequired, message);
+  phase(turn, 'Pending', authRequired, message);
+}
+
 function breakOff({ next }: Turn) {
   delete next.readySince;
 }
 
 function notReady(turn: Turn, readyAt?: Instant) {
-  const { next, view } = turn;
+  const { next } = turn;
   const wasReady = next.readySince !== undefined || hasBeenReady(turn);
-  if (next.readySince !== undefined)
-    tell(turn, 'Warning', 'Unhealthy', `Readiness failed: ${view.probe.ready?.message ?? 'not checked yet'}`);
+  const { waits, fails, found } = obstacle(turn);
+  if (next.readySince !== undefined) tell(turn, 'Warning', 'Unhealthy', `Readiness failed: ${found}`);
   breakOff(turn);
   const number = next.run?.number ?? 0;
   if (readyAt !== undefined)
@@ -70,10 +119,21 @@ function notReady(turn: Turn, readyAt?: Instant) {
       'MinReady',
       `Run ${number} is Ready at ${shortTime(readyAt)} if it holds.`,
     );
-  const found = view.probe.ready?.message ?? 'the readiness check has not been made yet';
-  if (wasReady)
-    return phase(turn, 'Unready', 'ReadinessFailed', `Run ${number} is not Ready any more: ${found}`);
-  phase(turn, 'Starting', 'WaitingForReadiness', `Run ${number} is up and not Ready yet: ${found}`);
+  if (wasReady) return phase(turn, 'Unready', fails, `Run ${number} is not Ready any more: ${found}`);
+  phase(turn, 'Starting', waits, `Run ${number} is up and not Ready yet: ${found}`);
+}
+
+/** What keeps it from being Ready: the reasons before and after it has been, and what was found. */
+function obstacle(turn: Turn): { waits: string; fails: string; found: string } {
+  if (checkedSince(turn) === undefined) {
+    const found = turn.view.probe.ready?.message ?? 'the readiness check has not been made yet';
+    return { waits: 'WaitingForReadiness', fails: 'ReadinessFailed', found };
+  }
+  const talk = talkOf(turn);
+  if (talk?.state === 'Refused')
+    return { waits: 'HandshakeRefused', fails: 'HandshakeRefused', found: talk.message };
+  const { protocol } = turn.context.world.agent.spec;
+  return { waits: 'Connecting', fails: 'Connecting', found: `its ${protocol} handshake is not done yet` };
 }
 
 /** Whether the newest run has been Ready before. */
@@ -81,16 +141,28 @@ export function hasBeenReady({ old, next }: Turn): boolean {
   if (old.run?.number !== next.run?.number) return false;
   if (old.phase === 'Ready' || old.phase === 'Unready') return true;
   // While its Runtime was out of reach the phase said so; the condition still has it.
-  const condition = old.conditions?.find(({ type }) => type === 'Ready');
-  return old.phase === 'Unknown' && (condition?.reason === 'Ready' || condition?.reason === 'Unready');
+  if (old.phase !== 'Unknown') return false;
+  const reason = readyReason({ old });
+  return reason === 'Ready' || reason === 'Unready';
 }
+
+const readyReason = ({ old }: Pick<Turn, 'old'>): string | undefined =>
+  old.conditions?.find(({ type }) => type === 'Ready')?.reason;
 
 /** When a start that is not Ready counts as failed; undefined once the run has been Ready, or while it is paused. */
 export function startDeadline(turn: Turn): Instant | undefined {
   if (turn.state !== 'Running' || turn.ready || hasBeenReady(turn)) return undefined;
   const { minReady, startDeadline } = turn.context.timing;
-  return startedAt(turn) + Math.max(startDeadline, minReady); // a longer minReady would never be met
+  const length = Math.max(startDeadline, minReady); // a longer minReady would never be met
+  const start = startedAt(turn);
+  const talk = talkOf(turn);
+  if (waitsForLogin(turn) && talk?.state !== 'Connecting') return undefined;
+  // A handshake that had to wait, for a login or for the controller, has its time anew.
+  const shaken = talk === undefined ? start : past(turn, talk.since);
+  return (shaken + minReady > start + length ? shaken : start) + length;
 }
+
+const authRequired = 'AuthRequired';
 
 const pausedText = ({ next }: Turn): string =>
   `Its container is paused. Let it go on with docker unpause ${next.run?.ref?.slice(0, 12) ?? ''}, or restart it with agentctl rollout restart.`;

@@ -2,17 +2,20 @@ import type { InstanceStatus } from '../api/objects.ts';
 import type { Action, FieldDrift, Plan, PlannedEvent, Verdict, Want } from './action.ts';
 import { agentActions, createdVerdict, releaseActions } from './agent.ts';
 import { type Context, contextOf } from './context.ts';
+import { takeAcceptance } from './controls.ts';
 import { decide, desireOf, type Turnover } from './decide.ts';
 import { takeEnd } from './exits.ts';
 import { identify } from './identify.ts';
 import { takeOutdated } from './outdated.ts';
 import type { Part } from './part.ts';
 import { followProgress } from './progress.ts';
+import { promptsOf } from './prompts.ts';
 import { takeReadiness } from './ready.ts';
 import { takeResume } from './restart.ts';
 import { same } from './same.ts';
 import { agentStatus, instanceConditions } from './status.ts';
 import { type Turn, turnOf } from './turn.ts';
+import { called } from './wake.ts';
 import type { InstanceView, Instant, World } from './world.ts';
 
 /**
@@ -21,10 +24,7 @@ import type { InstanceView, Instant, World } from './world.ts';
  */
 export function reconcile(world: World): Plan {
   const context = contextOf(world);
-  const parts = world.instances.map((view): Part => {
-    const turn = takeIn(context, view);
-    return { turn, desire: desireOf(turn) };
-  });
+  const parts = partsOf(context);
   const turnover = turnoverOf(context, parts);
   // The highest ordinal is updated first, as a StatefulSet does it.
   for (let at = parts.length - 1; at >= 0; at--) {
@@ -32,6 +32,13 @@ export function reconcile(world: World): Plan {
     if (part !== undefined) decide(part.turn, part.desire, turnover);
   }
   return planOf(context, parts);
+}
+
+/** What has happened to each Instance, and what should become of it. */
+export function partsOf(context: Context): Part[] {
+  const turns = context.world.instances.map((view) => takeIn(context, view));
+  const awake = called(context, turns);
+  return turns.map((turn) => ({ turn, desire: desireOf(turn, awake) }));
 }
 
 /** What has happened to one Instance since its status was written. */
@@ -42,6 +49,7 @@ function takeIn(context: Context, view: InstanceView): Turn {
   takeEnd(turn);
   takeOutdated(turn);
   takeReadiness(turn);
+  takeAcceptance(turn);
   return turn;
 }
 
@@ -78,10 +86,13 @@ function planOf(context: Context, parts: readonly Part[]): Plan {
   for (const action of actions)
     if (action.type === 'CreateInstance') verdicts.push(createdVerdict(action.name));
   actions.push(...releaseActions(context, actions));
-  const status = agentStatus(context, parts, actions);
+  const prompts = promptsOf(context, parts);
+  actions.push(...prompts.actions);
+  const status = agentStatus(context, parts, actions, prompts.next);
   const { deadline, revert } = followProgress(context, parts, status);
   if (revert !== undefined) actions.push(revert);
-  if (deadline !== undefined && (wakeAt === undefined || deadline < wakeAt)) wakeAt = deadline;
+  for (const at of [deadline, prompts.wakeAt])
+    if (at !== undefined && (wakeAt === undefined || at < wakeAt)) wakeAt = at;
   const plan: Plan = { actions, verdicts, instances, status, events, drift: driftOf(context, parts), wants };
   if (wakeAt !== undefined) plan.wakeAt = wakeAt;
   return plan;

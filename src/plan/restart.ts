@@ -2,7 +2,8 @@ import { formatDuration } from '../api/duration.ts';
 import type { InstanceStatus } from '../api/objects.ts';
 import { beginWait, delay, endWait } from './backoff.ts';
 import { instant, shortTime, timeText } from './instant.ts';
-import { failsByStop } from './stop.ts';
+import { retries } from './place.ts';
+import { failsByStop, notEnforced } from './stop.ts';
 import { past, phase, type Turn, tell } from './turn.ts';
 import type { Instant } from './world.ts';
 
@@ -12,6 +13,7 @@ type LastExit = NonNullable<InstanceStatus['lastExit']>;
 export function afterEnd(turn: Turn, exit: LastExit) {
   const { on } = turn.context.settings.restart;
   const { next } = turn;
+  if (exit.cause === 'Stop' && next.stop?.cause === notEnforced) return giveUp(turn, next.stop.message ?? '');
   const failed = exit.cause !== 'Stop' || failsByStop(next.stop?.cause);
   if (exit.cause === 'Stop' && !failed) return;
   if (exit.cause !== 'StartFailed' && on === 'Never') return finish(turn, exit, 'restart.on is Never');
@@ -19,6 +21,12 @@ export function afterEnd(turn: Turn, exit: LastExit) {
   if (exit.cause === 'Agent' && exit.code === 0 && on === 'OnFailure')
     return finish(turn, exit, 'restart.on is OnFailure');
   fail(turn, instant(exit.finishedAt) ?? turn.now);
+}
+
+function giveUp(turn: Turn, message: string) {
+  endWait(turn);
+  phase(turn, 'Failed', notEnforced, message);
+  tell(turn, 'Warning', 'Failed', message);
 }
 
 function finish(turn: Turn, exit: LastExit, why: string) {
@@ -91,6 +99,7 @@ export function takeResume(turn: Turn) {
   if (asked === undefined || asked === turn.next.resumedAt) return;
   turn.next.resumedAt = asked;
   const retried = turn.next.lastOutcome;
+  if (retries(turn.next)) turn.next.phase = 'Starting'; // under way, and no retry any more
   if (retried !== undefined && retried.result !== 'Succeeded') delete turn.next.lastOutcome;
   if (clearFailures(turn)) tell(turn, 'Normal', 'Resumed', 'Its failures were cleared by agentctl resume.');
 }

@@ -3,9 +3,9 @@ import type { Action } from './action.ts';
 import { endWait, waitUntil } from './backoff.ts';
 import { instant, shortTime, timeText } from './instant.ts';
 import { askedRestart } from './outdated.ts';
-import { holdsPlace } from './place.ts';
+import { holdsPlace, retries } from './place.ts';
 import { clearFailures, noteRestart } from './restart.ts';
-import { retryPeriod } from './stop.ts';
+import { retryPeriod, slowestRetry } from './stop.ts';
 import { ended, home, nowText, phase, type Turn, tell, wake } from './turn.ts';
 
 type Run = NonNullable<InstanceStatus['run']>;
@@ -62,8 +62,10 @@ export function planStart(turn: Turn) {
 const quiet = new Set(['Queued', 'Scheduled', 'RuntimeSyncing']);
 
 function hold(turn: Turn, reason: string, message: string) {
-  const tried = turn.next.lastOutcome?.reason === reason ? (turn.next.lastOutcome.count ?? 1) : 1;
+  const { next } = turn;
+  const tried = next.lastOutcome?.reason === reason ? (next.lastOutcome.count ?? 1) : 1;
   if (turn.old.reason !== reason && !quiet.has(reason) && tried === 1) tell(turn, 'Warning', reason, message);
+  if (retries(next)) delete next.lastOutcome; // the retry does not come about, and gives its place back
   phase(turn, 'Pending', reason, message);
 }
 
@@ -74,7 +76,7 @@ function notStartable({ next, now }: Turn): number | undefined {
     return undefined;
   const at = instant(outcome.at) ?? now;
   if (at < (instant(run.claimedAt) ?? now)) return undefined; // it was tried again since
-  return Math.min(at, now) + retryPeriod;
+  return Math.min(at, now) + Math.min(retryPeriod * (outcome.count ?? 1), slowestRetry);
 }
 
 function wait(turn: Turn) {
@@ -138,7 +140,7 @@ function emit(turn: Turn, run: Run) {
   const what = how === 'Restart' ? 'starts again in the same' : 'starts in a new';
   const cause = run.cause ?? 'Claimed';
   const message = `Run ${run.number} ${what} ${home(turn)}.`;
-  phase(turn, 'Starting', cause, message);
+  showStart(turn, cause, message);
   turn.outdated = undefined; // it comes up on the newest Revision
   askedRestart(turn);
   const action: Action = {
@@ -155,6 +157,13 @@ function emit(turn: Turn, run: Run) {
     ...(ref === undefined ? {} : { ref }),
   };
   turn.actions.push(action);
+}
+
+/** One that lacked something stays Pending for that while it is tried again. */
+function showStart(turn: Turn, cause: string, message: string) {
+  const { lastOutcome: last } = turn.next;
+  phase(turn, 'Pending', last?.reason ?? '', last?.message ?? message);
+  if (!retries(turn.next)) phase(turn, 'Starting', cause, message);
 }
 
 /** The same container is started again, unless it is gone, outdated, or twice could not be started. */
@@ -176,9 +185,11 @@ function previousOf({ container }: Turn): NonNullable<Run['previous']> {
 
 function causeOf(turn: Turn): string {
   const { next, outdated } = turn;
-  if (next.run === undefined) return 'FirstStart';
+  const onDemand = turn.context.settings.mode === 'OnDemand';
+  if (next.run === undefined) return onDemand ? 'Message' : 'FirstStart';
   if (next.stop !== undefined && ended(turn)) return next.stop.cause;
-  if (outdated !== undefined) return outdated.cause;
+  if (outdated !== undefined && !onDemand) return outdated.cause;
   if (next.backoffFrom !== undefined) return 'BackOffEnded';
-  return next.lastExit?.cause === 'Runtime' ? 'RuntimeRestarted' : 'Resumed';
+  if (next.lastExit?.cause === 'Runtime') return 'RuntimeRestarted';
+  return onDemand ? 'Message' : 'Resumed';
 }

@@ -2,8 +2,9 @@ import type { AgentStatus } from '../api/objects.ts';
 import type { Action } from './action.ts';
 import { type Finding, withConditions } from './conditions.ts';
 import type { Context } from './context.ts';
+import { addControls, addWorst } from './controls.ts';
 import { timeText } from './instant.ts';
-import { nextStep } from './next.ts';
+import { nextStep, type Step } from './next.ts';
 import type { Part } from './part.ts';
 import { progress } from './progress.ts';
 import { agentLabel } from './revision.ts';
@@ -30,6 +31,7 @@ export function agentStatus(
   context: Context,
   parts: readonly Part[],
   actions: readonly Action[],
+  prompt: Step | undefined,
 ): AgentStatus {
   const { agent } = context.world;
   const old: AgentStatus = agent.status ?? {};
@@ -53,21 +55,21 @@ export function agentStatus(
   if (kept !== undefined) next.currentRevision = kept;
   const queue = bestPlace(parts);
   if (queue !== undefined) next.queue = queue;
-  const step = nextStep(parts.map(({ turn }) => turn));
+  const turns = parts.map(({ turn }) => turn);
+  const step = nextStep(turns, prompt);
   if (step !== undefined) {
     next.nextAction = step.action;
     next.nextAt = timeText(step.at);
   }
-  next.conditions = withConditions(
-    old.conditions,
-    [
-      accepted(context),
-      progress(context, wanted, actions),
-      readiness(context, wanted, ready),
-      drifted(wanted),
-    ],
-    metadata.generation,
-    () => timeText(context.world.now),
+  const findings = [
+    accepted(context),
+    progress(context, wanted, actions),
+    readiness(context, wanted, ready),
+    drifted(wanted),
+  ];
+  addWorst(turns, spec, findings);
+  next.conditions = withConditions(old.conditions, findings, metadata.generation, () =>
+    timeText(context.world.now),
   );
   return same(old, next) ? old : next;
 }
@@ -172,10 +174,9 @@ export function instanceConditions(turn: Turn): void {
     alive(turn) && outdated !== undefined
       ? { type: 'Drifted', status: 'True', reason: outdated.cause, message: outdated.message }
       : { type: 'Drifted', status: 'False', reason: 'InSync', message: 'It runs what the spec asks for.' };
-  next.conditions = withConditions(
-    next.conditions,
-    [ready, drifts],
-    context.world.agent.metadata.generation,
-    () => timeText(now),
+  const findings = [ready, drifts];
+  addControls(turn, findings);
+  next.conditions = withConditions(next.conditions, findings, context.world.agent.metadata.generation, () =>
+    timeText(now),
   );
 }

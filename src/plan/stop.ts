@@ -2,6 +2,7 @@ import { formatDuration } from '../api/duration.ts';
 import type { InstanceStatus } from '../api/objects.ts';
 import type { Action } from './action.ts';
 import { instant, sentence, shortTime, timeText } from './instant.ts';
+import { talkOf } from './talk.ts';
 import { nowText, phase, type Turn, tell, wake } from './turn.ts';
 import type { Instant } from './world.ts';
 
@@ -9,51 +10,87 @@ type Stop = NonNullable<InstanceStatus['stop']>;
 
 /** A kill that did not help is repeated this often. */
 export const killPeriod = 10_000;
-/** A step that failed is tried again after this long: what was missing is to be Ready within 5 s, minReady included. */
+/** A step that failed is tried again after this long. */
 export const retryPeriod = 2000;
+/** The longest that a start which lacks something waits: once it is there, the instance is Ready within 5 s, minReady included. */
+export const slowestRetry = 3500;
 
 /** Causes of a stop that count as a failure of the agent. */
 export const failsByStop = (cause: string | undefined): boolean =>
-  cause === 'LivenessFailed' || cause === 'StartDeadlineExceeded';
+  cause === 'LivenessFailed' || cause === 'StartDeadlineExceeded' || cause === 'HandshakeRefused';
+
+/** Cause of a stop after which the instance is given up. */
+export const notEnforced = 'PermissionsNotEnforced';
 
 /** Begins to stop the run that is up. The run is named, so a stop never hits a later one. */
 export function beginStop(turn: Turn, cause: string, message: string, then: Stop['then']) {
   const { next, context, now } = turn;
   const { gracePeriod } = context.settings.stop;
-  const kill = gracePeriod === 0;
+  const stage = gracePeriod === 0 ? 'Kill' : hasShutdown(turn) ? 'Shutdown' : 'Signal';
   next.stop = {
     run: next.run?.number ?? 0,
     cause,
     message,
     requestedAt: nowText(turn),
-    deadline: timeText(now + (kill ? killPeriod : gracePeriod)),
-    stage: kill ? 'Kill' : 'Signal',
+    deadline: timeText(now + lengthOf(stage, gracePeriod)),
+    stage,
     then,
   };
   tell(
     turn,
-    failsByStop(cause) ? 'Warning' : 'Normal',
+    failsByStop(cause) || cause === notEnforced ? 'Warning' : 'Normal',
     'Stopping',
     `Stops run ${next.stop.run} (${cause}): ${sentence(message)}`,
   );
   goOn(turn, next.stop);
 }
 
-/** Carries on with the stop of the run that is up: the signal, at its deadline SIGKILL, and that again and again. */
+/** Only jsonl has a line that asks the agent to end, and only one that listens can be asked. */
+const hasShutdown = (turn: Turn): boolean =>
+  turn.context.world.agent.spec.protocol === 'jsonl' &&
+  turn.state === 'Running' &&
+  talkOf(turn)?.state === 'Ready';
+
+/** How long a stage is given: the protocol's own shutdown has half of the grace period. */
+function lengthOf(stage: Stop['stage'], gracePeriod: number): number {
+  return stage === 'Kill' ? killPeriod : stage === 'Signal' ? gracePeriod : Math.ceil(gracePeriod / 2);
+}
+
+/**
+ * Carries on with the stop of the run that is up: the protocol's shutdown where it has one, at its deadline or where it
+ * failed the signal, at the end of the grace period SIGKILL, and that again and again.
+ */
 export function continueStop(turn: Turn, stop: Stop) {
   const { now, context, next } = turn;
-  const length = stop.stage === 'Signal' ? context.settings.stop.gracePeriod : killPeriod;
+  const { gracePeriod } = context.settings.stop;
   const requested = Math.min(now, instant(stop.requestedAt) ?? now);
-  const deadline = Math.min(now + length, instant(stop.deadline) ?? now);
+  const deadline = Math.min(now + lengthOf(stop.stage, gracePeriod), instant(stop.deadline) ?? now);
   const current: Stop = { ...stop, requestedAt: timeText(requested), deadline: timeText(deadline) };
-  if (now >= deadline) {
+  if (current.stage === 'Shutdown' && (now >= deadline || shutdownFailed(turn, stop, requested))) {
+    const end = requested + gracePeriod;
+    current.stage = 'Signal';
+    // A controller that was away still gives the signal its time.
+    current.deadline = timeText(end > now ? end : now + lengthOf('Shutdown', gracePeriod));
+  }
+  if (now >= (instant(current.deadline) ?? now)) {
     if (current.stage === 'Signal')
-      tell(turn, 'Warning', 'Killing', `It did not end within ${formatDuration(length)}: SIGKILL follows.`);
+      tell(
+        turn,
+        'Warning',
+        'Killing',
+        `It did not end within ${formatDuration(gracePeriod)}: SIGKILL follows.`,
+      );
     current.stage = 'Kill';
     current.deadline = timeText(now + killPeriod);
   }
   next.stop = current;
   goOn(turn, current);
+}
+
+function shutdownFailed({ next }: Turn, stop: Stop, requested: Instant): boolean {
+  const { lastOutcome: last } = next;
+  if (last?.action !== 'Shutdown' || last.run !== stop.run || last.result === 'Succeeded') return false;
+  return (instant(last.at) ?? 0) >= requested;
 }
 
 function goOn(turn: Turn, stop: Stop) {
@@ -89,14 +126,28 @@ function step(turn: Turn, stop: Stop, ref: string): Action {
     run: stop.run,
     ref,
   };
-  if (stop.stage === 'Kill') return { ...base, type: 'Kill', id: `Kill/${turn.name}` };
-  return { ...base, type: 'Signal', id: `Signal/${turn.name}`, signal: turn.context.settings.stop.signal };
+  const { stage } = stop;
+  switch (stage) {
+    case 'Shutdown':
+    case 'Kill':
+      return { ...base, type: stage, id: `${stage}/${turn.name}` };
+    case 'Signal':
+      return { ...base, type: stage, id: `${stage}/${turn.name}`, signal: turn.context.settings.stop.signal };
+  }
 }
 
-const stopText = (stop: Stop, signal: string): string =>
-  stop.stage === 'Signal'
-    ? `${sentence(stop.message ?? stop.cause)} ${signal} is sent, and SIGKILL at ${shortTime(instant(stop.deadline) ?? 0)}.`
-    : `${sentence(stop.message ?? stop.cause)} SIGKILL is sent.`;
+function stopText(stop: Stop, signal: string): string {
+  const why = sentence(stop.message ?? stop.cause);
+  const then = shortTime(instant(stop.deadline) ?? 0);
+  switch (stop.stage) {
+    case 'Shutdown':
+      return `${why} It is asked to end, and ${signal} is sent at ${then}.`;
+    case 'Signal':
+      return `${why} ${signal} is sent, and SIGKILL at ${then}.`;
+    case 'Kill':
+      return `${why} SIGKILL is sent.`;
+  }
+}
 
 /** Drops a stop whose run has ended, unless it says what the next start is for. */
 export function settleStop(turn: Turn) {

@@ -11,7 +11,8 @@ import type {
   Runtime,
 } from '../../src/api/objects.ts';
 import { revisionData } from '../../src/plan/drift.ts';
-import type { InstanceView, Observed, World } from '../../src/plan/world.ts';
+import { emptyInbox } from '../../src/plan/wake.ts';
+import type { InboxView, InstanceView, Observed, TalkView, World } from '../../src/plan/world.ts';
 
 export const start = Date.parse('2026-03-02T12:00:00.000Z');
 export const second = 1000;
@@ -103,7 +104,7 @@ export function viewOf(
     object: instanceOf(status, ordinal, runtime),
     observed,
     probe: {},
-    activity: { busy: false, idleSince: start },
+    activity: { busy: false, idleSince: start, waiting: 0 },
     ...view,
   };
 }
@@ -147,6 +148,18 @@ export const readyStatus = (more: InstanceStatus = {}): InstanceStatus => ({
   ...more,
 });
 
+/** How run 1 is talked to, Ready since `start` unless it says otherwise. */
+export const talkOf = (talk: Partial<TalkView> = {}): TalkView => ({
+  run: 1,
+  state: 'Ready',
+  since: start,
+  message: '',
+  controls: {},
+  ...talk,
+});
+
+export const inboxOf = (inbox: Partial<InboxView> = {}): InboxView => ({ ...emptyInbox, ...inbox });
+
 export interface WorldOptions extends Partial<Omit<World, 'policy'>> {
   spec?: Deep<AgentSpec>;
   policy?: Deep<PolicySpec> | { missing: string };
@@ -166,6 +179,7 @@ export function worldOf({ spec, policy, ...more }: WorldOptions = {}): World {
     instances,
     grants: new Set(instances.map(({ object }) => object.metadata.uid)),
     controllerVersion: '1',
+    inbox: emptyInbox,
     unsupported: [],
     ...more,
   };

@@ -3,9 +3,7 @@ import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Plan } from '../../src/plan/action.ts';
 import { contextOf } from '../../src/plan/context.ts';
-import { desireOf } from '../../src/plan/decide.ts';
-import { reconcile } from '../../src/plan/reconcile.ts';
-import { turnOf } from '../../src/plan/turn.ts';
+import { partsOf, reconcile } from '../../src/plan/reconcile.ts';
 import type { World } from '../../src/plan/world.ts';
 import { withEngine } from '../engines/engine.ts';
 import { buildTestImage } from '../engines/image.ts';
@@ -158,10 +156,11 @@ function expectRest(world: World, plan: Plan): void {
   expect(plan.events).toEqual([]);
   const context = contextOf(world);
   let running = 0;
-  for (const view of world.instances) {
+  for (const { turn, desire } of partsOf(context)) {
+    const { view } = turn;
     const { status = {} } = view.object;
     const up = view.observed !== 'Unknown' && view.observed.some(({ state }) => /Running|Paused/.test(state));
-    const { is } = desireOf(turnOf(context, view));
+    const { is } = desire;
     // What is on its way down, or up, has a next instant.
     if (status.phase === 'Stopping') expect(plan.wakeAt).toBeDefined();
     else if (is === 'Running' && up) running += 1;

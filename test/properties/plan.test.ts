@@ -2,11 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { InstanceStatus, PolicySpec } from '../../src/api/objects.ts';
 import { contextOf } from '../../src/plan/context.ts';
-import { desireOf } from '../../src/plan/decide.ts';
 import { written } from '../../src/plan/model.ts';
 import { holdsPlace } from '../../src/plan/place.ts';
-import { reconcile } from '../../src/plan/reconcile.ts';
-import { turnOf } from '../../src/plan/turn.ts';
+import { partsOf, reconcile } from '../../src/plan/reconcile.ts';
 import type { World } from '../../src/plan/world.ts';
 import { agentOf, exited, policyOf, worldOf } from '../plan/worlds.ts';
 import {
@@ -109,6 +107,35 @@ const happenings: fc.Arbitrary<Happening> = fc.oneof(
   },
   { weight: 2, arbitrary: fc.record({ is: fc.constant('Busy' as const), at, busy: fc.boolean() }) },
   {
+    weight: 5,
+    arbitrary: fc.record({
+      is: fc.constant('Talk' as const),
+      at,
+      state: fc.constantFrom(
+        undefined,
+        'Connecting' as const,
+        'Ready' as const,
+        'Ready' as const,
+        'AuthRequired' as const,
+        'Refused' as const,
+        'Draining' as const,
+        'Drained' as const,
+      ),
+      unenforced: fc.boolean(),
+    }),
+  },
+  { weight: 3, arbitrary: fc.record({ is: fc.constant('Waiting' as const), at, waiting: fc.nat(2) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      is: fc.constant('Inbox' as const),
+      inbox: fc.oneof(
+        fc.record({ waiting: fc.nat(5), perInstance: fc.integer({ min: 1, max: 3 }) }),
+        fc.record({ open: fc.constantFrom(new Set<string>(), new Set(['report'])) }),
+      ),
+    }),
+  },
+  {
     weight: 2,
     arbitrary: fc.record({
       is: fc.constantFrom('Offline' as const, 'Syncing' as const, 'Online' as const, 'Online' as const),
@@ -173,11 +200,28 @@ const beginnings: fc.Arbitrary<World> = fc
     liveness: fc.boolean(),
     secret: fc.boolean(),
     settled: fc.boolean(),
+    protocol: fc.constantFrom('none', 'none', 'acp', 'jsonl'),
+    permissions: fc.constantFrom(undefined, { default: 'Deny' as const }),
+    prompt: fc.boolean(),
+    schedule: fc.constantFrom(
+      undefined,
+      { cron: '*/7 * * * *' },
+      { cron: '0 4 * * *', timezone: 'Europe/Berlin', catchUp: false },
+      { cron: '30 * * * *', overlap: 'Queue' as const, suspend: true },
+    ),
   })
-  .map(({ replicas, policy, readiness, liveness, secret, settled }) => {
+  .map((one) => {
+    const { replicas, policy, readiness, liveness, secret, settled } = one;
+    const { protocol, permissions, prompt, schedule } = one;
     const agent = agentOf(
       {
         replicas,
+        protocol: protocol as 'none', // or another
+        ...(permissions === undefined ? {} : { permissions: permissions as never }), // the defaults make it whole
+        ...(prompt ? { prompt: 'Begin.' } : {}),
+        ...(schedule === undefined
+          ? {}
+          : { schedule: [{ name: 'report', message: 'Report.', ...schedule } as never] }),
         ...(readiness ? { readiness: probe } : {}),
         ...(liveness ? { liveness: probe } : {}),
         template: {
@@ -240,7 +284,9 @@ function awaits(
       return wakeAt !== undefined && wakeAt <= Date.parse(backoffUntil);
     case 'Pending':
     case 'Stopping':
-      return /^Runtime/.test(reason) || (/^(Broken|Duplicate)$/.test(reason) && wakeAt !== undefined);
+      return (
+        /^(Runtime.*|Draining)$/.test(reason) || (/^(Broken|Duplicate)$/.test(reason) && wakeAt !== undefined)
+      );
     default:
       return false;
   }
@@ -331,9 +377,10 @@ describe('for every World that random events and actions lead to, the planner', 
       const { world } = settled.house;
       const context = contextOf(world);
       let running = 0;
-      for (const view of world.instances) {
+      for (const { turn, desire } of partsOf(context)) {
+        const { view } = turn;
         const { status = {} } = view.object;
-        const { is } = desireOf(turnOf(context, view));
+        const { is } = desire;
         if (view.observed === 'Unknown') continue;
         const up = view.observed.filter(({ state }) => state === 'Running' || state === 'Paused').length;
         // A kill or removal that failed is tried again a little later.

@@ -8,6 +8,7 @@ import type { Action, Plan } from '../../src/plan/action.ts';
 import { carriedOut, granted } from '../../src/plan/model.ts';
 import { applyOutcome } from '../../src/plan/outcome.ts';
 import { reconcile } from '../../src/plan/reconcile.ts';
+import { emptyInbox } from '../../src/plan/wake.ts';
 import type { Observed, World } from '../../src/plan/world.ts';
 import { sleep, systemClock } from '../../src/platform/clock.ts';
 import { randomIds } from '../../src/platform/ids.ts';
@@ -105,10 +106,11 @@ export class Fleet implements AsyncDisposable {
           object,
           observed: this.#session.observed(object.metadata.uid),
           probe: {},
-          activity: { busy: false, idleSince: Date.parse(agent.metadata.creationTimestamp) },
+          activity: { busy: false, idleSince: Date.parse(agent.metadata.creationTimestamp), waiting: 0 },
         })),
       grants: this.#grants,
       controllerVersion: '1',
+      inbox: emptyInbox,
       unsupported: [],
     };
   }

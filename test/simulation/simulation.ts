@@ -4,7 +4,7 @@ import type { Action, Outcome, Plan } from '../../src/plan/action.ts';
 import { carriedOut, granted, written } from '../../src/plan/model.ts';
 import { applyOutcome } from '../../src/plan/outcome.ts';
 import { reconcile } from '../../src/plan/reconcile.ts';
-import type { InstanceView, Observed, World } from '../../src/plan/world.ts';
+import type { InboxView, InstanceView, Observed, TalkView, World } from '../../src/plan/world.ts';
 import { iso, runtimeOf } from '../plan/worlds.ts';
 
 /** One thing that happens from outside. `at` picks the Instance, modulo how many there are. */
@@ -18,6 +18,11 @@ export type Happening =
   | { is: 'Stray'; at: number; running: boolean }
   | { is: 'Probe'; at: number; ready: boolean; live: boolean }
   | { is: 'Busy'; at: number; busy: boolean }
+  /** How its newest run is talked to; `unenforced`: it was found not to ask. Without a state nothing is known. */
+  | { is: 'Talk'; at: number; state?: TalkView['state'] | undefined; unenforced?: boolean }
+  /** Messages that wait for the instance alone. */
+  | { is: 'Waiting'; at: number; waiting: number }
+  | { is: 'Inbox'; inbox: Partial<InboxView> }
   | { is: 'Offline' | 'Syncing' | 'Online' }
   | { is: 'Secret'; there: boolean }
   | { is: 'Spec'; spec: Partial<AgentSpec> }
@@ -93,8 +98,20 @@ export function happen(house: House, event: Happening): House {
     case 'Busy':
       return view(next, event.at, (one) => ({
         ...one,
-        activity: event.busy ? { busy: true } : { busy: false, idleSince: world.now },
+        activity: {
+          waiting: one.activity.waiting,
+          ...(event.busy ? { busy: true } : { busy: false, idleSince: world.now }),
+        },
       }));
+    case 'Talk':
+      return view(next, event.at, (one) => ({ ...one, talk: talkOf(one, event, world.now) }));
+    case 'Waiting':
+      return view(next, event.at, (one) => ({
+        ...one,
+        activity: { ...one.activity, waiting: event.waiting },
+      }));
+    case 'Inbox':
+      return { ...next, world: { ...world, inbox: { ...world.inbox, ...event.inbox } } };
     case 'Offline':
     case 'Syncing':
       return hide(next, event.is);
@@ -224,6 +241,22 @@ function failed(world: World, action: Action, result: Exclude<Outcome['result'],
           }
         : one,
     ),
+  };
+}
+
+function talkOf(
+  { object }: InstanceView,
+  { state, unenforced = false }: Extract<Happening, { is: 'Talk' }>,
+  now: number,
+): TalkView | undefined {
+  if (state === undefined) return undefined;
+  const control = { status: 'False', reason: 'NeverAsks', message: 'It never asks' } as const;
+  return {
+    run: object.status?.run?.number ?? 0,
+    state,
+    since: now,
+    message: `${state}.`,
+    controls: unenforced ? { PermissionsEnforced: control } : {},
   };
 }
 

@@ -1,0 +1,92 @@
+import type { AgentSpec, Condition } from '../api/objects.ts';
+import type { Finding } from './conditions.ts';
+import { sentence } from './instant.ts';
+import { clearFailures } from './restart.ts';
+import { notEnforced } from './stop.ts';
+import { speaks, talkOf } from './talk.ts';
+import { type Turn, tell } from './turn.ts';
+import type { ControlName } from './world.ts';
+
+const names: readonly ControlName[] = [
+  'PermissionsEnforced',
+  'SystemPromptApplied',
+  'ModelApplied',
+  'FleetAccessible',
+];
+
+/** Whether the spec asks for what the control is about. */
+function asked(spec: AgentSpec, name: ControlName): boolean {
+  switch (name) {
+    case 'PermissionsEnforced':
+      return spec.permissions !== undefined;
+    case 'SystemPromptApplied':
+      return spec.systemPrompt !== undefined;
+    case 'ModelApplied':
+      return spec.model !== undefined;
+    case 'FleetAccessible':
+      return spec.fleetAccess !== 'None' && spec.protocol === 'acp';
+  }
+}
+
+/** Whether the agent must be held to a Deny or an Ask. */
+export function mustAsk({ permissions }: AgentSpec): boolean {
+  if (permissions === undefined || permissions.unenforced === 'Accept') return false;
+  return (
+    permissions.default !== 'Allow' || permissions.rules?.some(({ action }) => action !== 'Allow') === true
+  );
+}
+
+/** Why what runs must not run on: it was found not to ask, and it must. */
+export function unenforced(turn: Turn): string | undefined {
+  const control = talkOf(turn)?.controls.PermissionsEnforced;
+  if (control?.status !== 'False' || !mustAsk(turn.context.world.agent.spec)) return undefined;
+  return (
+    `Its permissions cannot be enforced: ${sentence(control.message)} ` +
+    'Set spec.permissions.unenforced: Accept, or configure the agent to ask, then run agentctl resume.'
+  );
+}
+
+/** A spec that accepts it, or asks for nothing any more, clears the give-up; the field can change while it runs. */
+export function takeAcceptance(turn: Turn) {
+  const { next, context } = turn;
+  if (next.phase !== 'Failed' || next.reason !== notEnforced) return;
+  if (!mustAsk(context.world.agent.spec) && clearFailures(turn))
+    tell(turn, 'Normal', 'Resumed', 'Its permissions need not be enforced any more.');
+}
+
+/** Adds a condition for each control that the agent has told of. Until it has told, what is stored holds. */
+export function addControls(turn: Turn, findings: Finding[]) {
+  const { spec } = turn.context.world.agent;
+  if (!speaks(spec)) return;
+  const talk = talkOf(turn);
+  for (const type of names) {
+    if (!asked(spec, type)) continue;
+    const told = talk?.controls[type];
+    if (told !== undefined)
+      findings.push({ type, status: told.status, reason: told.reason, message: told.message });
+    else if (talk?.state !== 'Ready') hold(turn.next.conditions, type, findings);
+  }
+}
+
+function hold(stored: Condition[] | undefined, type: ControlName, findings: Finding[]) {
+  const known = stored?.find((one) => one.type === type);
+  if (known !== undefined) findings.push({ ...known });
+}
+
+const severity = { False: 2, Unknown: 1, True: 0 } as const;
+
+/** Of an Agent: each control as the worst of its Instances has it. */
+export function addWorst(turns: readonly Turn[], spec: AgentSpec, findings: Finding[]) {
+  if (!speaks(spec)) return;
+  for (const type of names) {
+    let worst: Finding | undefined;
+    for (const { name, next } of turns) {
+      const one = next.conditions?.find((condition) => condition.type === type);
+      if (one === undefined) continue;
+      if (worst !== undefined && severity[one.status] <= severity[worst.status]) continue;
+      const message = one.status === 'True' ? one.message : `${name}: ${one.message}`;
+      worst = { type, status: one.status, reason: one.reason, message };
+    }
+    if (worst !== undefined) findings.push(worst);
+  }
+}

@@ -1,0 +1,44 @@
+import type { Context } from './context.ts';
+import { holdsPlace } from './place.ts';
+import { alive, type Turn } from './turn.ts';
+import type { InboxView } from './world.ts';
+
+/** Of an Agent without a protocol. */
+export const emptyInbox: InboxView = { waiting: 0, perInstance: 1, sent: new Map(), open: new Set() };
+
+const nobody: ReadonlySet<Turn> = new Set();
+
+/**
+ * Mode OnDemand: the instances that have work, or messages of their own, or that are needed for the messages that any
+ * may take. Those go to what is up first, by ordinal; then the lowest ordinals are woken.
+ */
+export function called({ settings, world }: Context, turns: readonly Turn[]): ReadonlySet<Turn> {
+  if (settings.mode !== 'OnDemand') return nobody;
+  const { waiting, perInstance } = world.inbox;
+  const found = new Set(turns.filter(({ view }) => view.activity.busy || view.activity.waiting > 0));
+  let left = waiting;
+  if (left > 0)
+    for (const turn of turns.toSorted((one, other) => rank(one) - rank(other))) {
+      const places = freePlaces(turn, perInstance);
+      if (places === 0) continue;
+      found.add(turn);
+      left -= places;
+      if (left <= 0) break;
+    }
+  return found;
+}
+
+/** What is up comes first, and what must be seen to end before it can start comes last. */
+function rank(turn: Turn): number {
+  if (alive(turn)) return turn.next.stop === undefined ? 0 : 2;
+  return turn.state === 'Unknown' || (turn.state === 'Claimed' && holdsPlace(turn.next)) ? 0 : 1;
+}
+
+/** How many more conversations it can take. One that is up, at work and free would have been given the message. */
+function freePlaces(turn: Turn, perInstance: number): number {
+  const { context, next, object, view } = turn;
+  if (object.metadata.deletionTimestamp !== undefined) return 0;
+  if (object.spec.ordinal >= context.world.agent.spec.replicas) return 0;
+  if (next.phase === 'Failed' || next.phase === 'Completed' || view.activity.busy) return 0;
+  return Math.max(0, perInstance - view.activity.waiting);
+}
