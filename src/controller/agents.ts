@@ -13,12 +13,14 @@ import { Flights, type FlightsParts } from './flights.ts';
 import type { Observer } from './observe.ts';
 import type { Prober } from './prober.ts';
 import type { Runtimes } from './runtimes.ts';
+import type { Talk } from './talk/talk.ts';
 
 export interface AgentsParts extends FlightsParts {
   runtimes: Runtimes;
   observer: Observer;
   prober: Prober;
   recorder: Recorder;
+  talk: Talk;
   storeId: string;
   version: string;
 }
@@ -65,6 +67,7 @@ export class Agents {
     admission.settled(key, plan.wants);
     const idle = new Set([...lost, ...held]);
     this.#record(agent, world, plan, idle);
+    this.#parts.talk.attend(world, plan);
     const failed = await this.#carryOut(agent, world, plan, idle);
     // What is carried out changes the status again: it is written when there is nothing more to do, or no way on.
     if (held.size === 0 && (plan.actions.length === 0 || failed)) await this.#writeStatus(agent, plan);
@@ -176,6 +179,7 @@ export class Agents {
       stop: 'missing' in world.policy ? this.#parts.observer.defaultPolicy.stop : world.policy.stop,
       store: storeId,
       controllerVersion: version,
+      talk: this.#parts.talk,
       wrote: (object: Agent | Instance | Revision) => cache.note(object),
     };
   }

@@ -1,5 +1,6 @@
 import { keyText, type PolicySpec, type Runtime, type Secret } from '../api/objects.ts';
 import type { Resources } from '../client/resources.ts';
+import type { Journal } from '../messages/journal.ts';
 import { type Clock, endsWithin } from '../platform/clock.ts';
 import type { Ids } from '../platform/ids.ts';
 import type { Log } from '../platform/log.ts';
@@ -15,6 +16,7 @@ import { Orphans } from './orphans.ts';
 import { Prober } from './prober.ts';
 import { runWorkers, WorkQueue } from './queue.ts';
 import { type MakeDriver, Runtimes } from './runtimes.ts';
+import { type Fleet, Talk } from './talk/talk.ts';
 
 const workers = 16;
 /** One key for the whole fleet: admission is serial. */
@@ -25,6 +27,8 @@ const stopBound = 10_000;
 
 export interface ControllerOptions {
   resources: Resources;
+  journal: Journal;
+  fleet: Fleet;
   makeDriver: MakeDriver;
   defaultPolicy: PolicySpec;
   /** For HMACs of Secrets in Revisions. */
@@ -44,6 +48,7 @@ export class Controller {
   readonly agents: Agents;
   readonly observer: Observer;
   readonly recorder: Recorder;
+  readonly talk: Talk;
   readonly #queue: WorkQueue;
   readonly #prober: Prober;
   readonly #abort = new AbortController();
@@ -83,6 +88,17 @@ export class Controller {
       enqueueRuntime,
       ended: (session) => images.forget(session),
     });
+    this.talk = new Talk({
+      ...options,
+      cache: this.cache,
+      recorder: this.recorder,
+      driver: (runtime) => this.runtimes.session(runtime)?.driver,
+      policy: (agent) => {
+        const policy = this.observer.policyOf(agent);
+        return 'missing' in policy ? defaultPolicy : policy;
+      },
+      enqueue: (key, at) => (at === undefined ? enqueueAgent(key) : this.#queue.addAt(`agent/${key}`, at)),
+    });
     this.observer = new Observer({
       cache: this.cache,
       runtimes: this.runtimes,
@@ -90,6 +106,7 @@ export class Controller {
       inputs: new Inputs(options.key),
       images,
       prober: this.#prober,
+      talk: this.talk,
       inFlight: (uid) => this.agents.inFlight(uid),
       version,
       defaultPolicy,
@@ -101,6 +118,7 @@ export class Controller {
       observer: this.observer,
       admission: this.admission,
       prober: this.#prober,
+      talk: this.talk,
       recorder: this.recorder,
       clock,
       log,
@@ -148,6 +166,7 @@ export class Controller {
   async start(): Promise<void> {
     for (const informer of this.cache.all()) informer.start(this.#abort.signal);
     await Promise.all(this.cache.all().map(({ synced }) => synced));
+    this.talk.start();
     this.#working = runWorkers(this.#queue, workers, (key) => this.#work(key));
     this.#enqueueAll();
   }
@@ -165,6 +184,7 @@ export class Controller {
         'actions are still under way; they are left to the next controller',
       );
     this.#prober.stop();
+    await this.talk.stop();
     this.#abort.abort();
     await this.runtimes.stop();
   }

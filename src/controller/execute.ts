@@ -7,6 +7,7 @@ import { finalizer } from '../plan/agent.ts';
 import type { FindInput } from './inputs.ts';
 import { runSpec } from './runspec.ts';
 import type { Session } from './session.ts';
+import type { Talk } from './talk/talk.ts';
 
 export const fieldManager = 'agentctl-controller';
 
@@ -22,6 +23,7 @@ export interface ExecuteContext {
   stop: Parameters<typeof runSpec>[0]['stop'];
   store: string;
   controllerVersion: string;
+  talk: Talk;
   /** Takes in what a write answered. */
   wrote: (object: Agent | Instance | Revision) => void;
 }
@@ -95,6 +97,12 @@ async function carryOut(action: Action, context: ExecuteContext): Promise<void> 
       session.note(observed.ref, observed, asked);
       return;
     }
+    case 'SendPrompt':
+      return context.talk.prompt(agent, action);
+    case 'SkipPrompt':
+      return context.talk.skip(agent, action.schedule, action.dueAt);
+    case 'Shutdown':
+      return context.talk.shutdown(action.uid, action.run);
     case 'Signal': {
       const { session } = runtimeOf(context);
       await session.driver.signal(action.ref, action.signal);

@@ -8,6 +8,7 @@ import type { Images } from './images.ts';
 import type { FindInput, Inputs } from './inputs.ts';
 import type { Prober } from './prober.ts';
 import type { Runtimes } from './runtimes.ts';
+import type { Talk } from './talk/talk.ts';
 
 export interface Overlay {
   policy?: (name: string) => PolicySpec | undefined;
@@ -22,6 +23,7 @@ export interface ObserverParts {
   inputs: Inputs;
   images: Images;
   prober: Prober;
+  talk: Talk;
   inFlight: (uid: string) => string | undefined;
   version: string;
   defaultPolicy: PolicySpec;
@@ -60,13 +62,14 @@ export class Observer {
       runtime,
       inputs: inputs.resolve(agent.spec.template, find),
       revisions: cache.revisionsOf(agent.metadata.uid),
-      instances: cache.instancesOf(agent.metadata.uid).map((object) => this.#instance(object, now)),
+      instances: cache.instancesOf(agent.metadata.uid).map((object) => this.#instance(agent, object, now)),
       grants: admission.grants,
       places: admission.places,
       imageId:
         followsImage && image !== undefined && session !== undefined
           ? images.newest(session, image, parseDuration(policy.imageInterval))
           : undefined,
+      inbox: this.#parts.talk.inbox(agent),
       controllerVersion: version,
       unsupported: found === undefined ? [] : unsupported(found.spec.driver, agent.spec, found.spec),
     };
@@ -88,21 +91,23 @@ export class Observer {
     return { object, health: runtimes.health(object.metadata.name) };
   }
 
-  #instance(object: InstanceView['object'], now: number): InstanceView {
-    const { inFlight, prober, runtimes } = this.#parts;
+  #instance(agent: Agent, object: InstanceView['object'], now: number): InstanceView {
+    const { inFlight, prober, runtimes, talk } = this.#parts;
     const { uid } = object.metadata;
+    const observed = runtimes.session(object.spec.runtimeRef.name)?.observed(uid) ?? 'Unknown';
     return {
       object,
-      observed: runtimes.session(object.spec.runtimeRef.name)?.observed(uid) ?? 'Unknown',
+      observed,
       probe: prober.view(uid),
-      activity: activity(object, now),
+      activity: talk.activity(object) ?? untold(object, now),
+      talk: talk.view(agent, object, observed),
       inFlight: inFlight(uid),
     };
   }
 }
 
 /** An instance without a protocol tells nothing of its work: it counts as idle since it became Ready. */
-function activity({ status }: InstanceView['object'], now: number): Activity {
+function untold({ status }: InstanceView['object'], now: number): Activity {
   const since = status?.readySince ?? status?.run?.claimedAt;
-  return { busy: false, idleSince: since === undefined ? now : Date.parse(since) };
+  return { busy: false, idleSince: since === undefined ? now : Date.parse(since), waiting: 0 };
 }

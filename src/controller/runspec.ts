@@ -47,6 +47,8 @@ export function runSpec(context: RunContext): RunSpec {
       AGENTCTL_ORDINAL: String(ordinal),
       AGENTCTL_NAMESPACE: namespace,
       AGENTCTL_RUN: String(context.run),
+      ...(spec.model === undefined ? {} : { AGENTCTL_MODEL: spec.model }),
+      ...(spec.systemPrompt === undefined ? {} : { AGENTCTL_SYSTEM_PROMPT: spec.systemPrompt }),
     },
     files: files(template, find),
     workingDir: template.workingDir,
@@ -68,6 +70,7 @@ export function runSpec(context: RunContext): RunSpec {
       name: template.network?.name,
       ports: template.network?.ports ?? [],
     },
+    talks: spec.protocol !== 'none',
     stop: { signal: context.stop.signal, gracePeriodMs: parseDuration(context.stop.gracePeriod) },
   };
 }

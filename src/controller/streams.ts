@@ -17,6 +17,7 @@ import type { Controller } from './controller.ts';
 import type { FindInput } from './inputs.ts';
 import { preview } from './preview.ts';
 import type { Session } from './session.ts';
+import { TalkStreams } from './talk-streams.ts';
 
 export interface StreamsParts {
   controller: Controller;
@@ -31,10 +32,23 @@ export interface StreamsParts {
 export class ControllerStreams implements Streams {
   readonly #parts: StreamsParts;
   readonly #startedAt: number;
+  readonly send: Streams['send'];
+  readonly stream: Streams['stream'];
+  readonly change: Streams['change'];
+  readonly decide: Streams['decide'];
+  readonly closeConversation: Streams['closeConversation'];
+  readonly query: Streams['query'];
 
   constructor(parts: StreamsParts) {
     this.#parts = parts;
     this.#startedAt = parts.clock.now();
+    const talk = new TalkStreams(parts.controller.talk, (key) => this.#agent(key));
+    this.send = talk.send.bind(talk);
+    this.stream = talk.stream.bind(talk);
+    this.change = talk.change.bind(talk);
+    this.decide = talk.decide.bind(talk);
+    this.closeConversation = talk.closeConversation.bind(talk);
+    this.query = talk.query.bind(talk);
   }
 
   async *log(key: ObjectKey, options: LogOptions): AsyncIterable<LogEntry> {

@@ -9,12 +9,14 @@ import type { Resources } from '../client/resources.ts';
 import { Controller } from '../controller/controller.ts';
 import { fieldManager } from '../controller/execute.ts';
 import { ControllerStreams } from '../controller/streams.ts';
+import { openJournal } from '../messages/sqlite-journal.ts';
 import { systemClock } from '../platform/clock.ts';
 import { randomIds } from '../platform/ids.ts';
 import { acquireLock } from '../platform/lock.ts';
 import type { Log } from '../platform/log.ts';
 import { paths } from '../platform/paths.ts';
 import { createRegistry } from '../registry/registry.ts';
+import { withVirtual } from '../registry/virtual.ts';
 import { createServer } from '../server/server.ts';
 import { openStore } from '../store/sqlite.ts';
 import { makeDriver } from './drivers.ts';
@@ -55,12 +57,16 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   stack.defer(() => lock.release());
   const store = openStore(at.database, { log });
   stack.defer(() => store.close());
-  const registry = await createRegistry({ store, clock, ids, log });
-  const resources = new LocalClient(registry, fieldManager);
+  const journal = openJournal(at.journal, { log });
+  stack.defer(() => journal.close());
+  const stored = await createRegistry({ store, clock, ids, log });
+  const resources = new LocalClient(stored, fieldManager);
   await firstStart(resources, options.environment, log);
 
   const controller = new Controller({
     resources,
+    journal,
+    fleet: { manage: () => Promise.reject(new Error('not here yet')), mcp: () => undefined },
     makeDriver: (runtime) =>
       makeDriver(runtime, {
         resources,
@@ -81,6 +87,7 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   await controller.start();
   stack.defer(() => controller.stop());
 
+  const registry = withVirtual(stored, controller.talk.objects, clock);
   const streams = new ControllerStreams({
     controller,
     resources,
@@ -100,7 +107,7 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
     stateDir: at.state,
   });
   stack.defer(() => server.close());
-  stack.defer(housekeeping({ store, registry, clock, log }));
+  stack.defer(housekeeping({ store, registry, journal: controller.talk, clock, log }));
   stack.defer(giveBackAtRest({ clock, revision: () => store.revision() }));
   log.info({ socket, address: server.address, state: at.state, version, pid: process.pid }, 'agentctl is up');
   options.onReady?.({ socket, address: server.address });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 export interface Paths {
   state: string;
   database: string;
+  journal: string;
   logs: string;
   key: string;
   lock: string;
@@ -34,6 +35,7 @@ export function paths(environment: Environment, givenState?: string): Paths {
   return {
     state,
     database: join(state, 'agentctl.db'),
+    journal: join(state, 'journal.db'),
     logs: join(state, 'logs'),
     key: join(state, 'key'),
     lock: join(state, 'lock'),

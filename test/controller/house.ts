@@ -6,6 +6,8 @@ import { LocalClient } from '../../src/client/local.ts';
 import type { Resources } from '../../src/client/resources.ts';
 import { Controller } from '../../src/controller/controller.ts';
 import type { Driver } from '../../src/drivers/driver.ts';
+import type { Journal } from '../../src/messages/journal.ts';
+import { openJournal } from '../../src/messages/sqlite-journal.ts';
 import { randomIds } from '../../src/platform/ids.ts';
 import { silentLog } from '../../src/platform/log.ts';
 import { createRegistry } from '../../src/registry/registry.ts';
@@ -30,6 +32,7 @@ export class House implements AsyncDisposable {
   readonly engine = new FakeEngine({ clock: this.clock });
   readonly user: LocalClient;
   readonly #store: ReturnType<typeof openStore>;
+  readonly journal: Journal = openJournal(':memory:', { log });
   readonly #options: HouseOptions;
   readonly #registry: Awaited<ReturnType<typeof createRegistry>>;
   controller: Controller;
@@ -70,6 +73,8 @@ export class House implements AsyncDisposable {
     const { wrap = (driver) => driver, client = (resources) => resources } = this.#options;
     const controller = new Controller({
       resources: client(new LocalClient(this.#registry, 'agentctl-controller')),
+      journal: this.journal,
+      fleet: { manage: () => Promise.reject(new Error('no fleet here')), mcp: () => undefined },
       makeDriver: async (runtime) => wrap(createFakeDriver(this.engine, this.#store.id), runtime),
       defaultPolicy: withDefaults(kindInfo('Policy').schema.properties?.spec ?? {}, {}) as PolicySpec, // all have defaults
       key: new Uint8Array(32),

@@ -51,7 +51,11 @@ export class Approvals {
     if (spec === undefined) return link.connection?.decide(permission.id, 'Cancelled');
     this.#call(link, permission.toolCallId, permission).asked = true;
     if (this.#controls.get(link.target.uid)?.status !== 'False')
-      this.#control(link, { status: 'True', reason: 'Asks', message: 'The agent asks before it uses a tool.' });
+      this.#control(link, {
+        status: 'True',
+        reason: 'Asks',
+        message: 'The agent asks before it uses a tool.',
+      });
     const action = actionFor(spec, permission.toolKind);
     if (action !== 'Ask') {
       link.connection?.decide(permission.id, action);
@@ -67,7 +71,12 @@ export class Approvals {
   reconnected(link: Link): void {
     const { uid, run, namespace, agent } = link.target;
     for (const approval of this.#desk.parts.journal.approvals({ namespace, agent }))
-      if (approval.uid === uid && approval.run === run && approval.state !== 'Pending' && approval.decidedAt !== undefined)
+      if (
+        approval.uid === uid &&
+        approval.run === run &&
+        approval.state !== 'Pending' &&
+        approval.decidedAt !== undefined
+      )
         link.connection?.decide(approval.permission, approval.state === 'Approved' ? 'Allow' : 'Deny');
   }
 
@@ -89,9 +98,13 @@ export class Approvals {
   async decide(id: string, namespace: string, state: 'Approved' | 'Denied', by: string): Promise<void> {
     const waiting = this.#waiting.get(id);
     const known = waiting?.approval ?? this.#desk.parts.journal.approval(id);
-    if (known?.namespace !== namespace) throw new ApiError('NotFound', `approvals.subresources.agentctl.dev "${id}" not found`);
+    if (known?.namespace !== namespace)
+      throw new ApiError('NotFound', `approvals.subresources.agentctl.dev "${id}" not found`);
     if (waiting === undefined)
-      throw new ApiError('Conflict', `Approval ${id} is ${known.state} already${known.by === undefined ? '' : `, by ${known.by}`}.`);
+      throw new ApiError(
+        'Conflict',
+        `Approval ${id} is ${known.state} already${known.by === undefined ? '' : `, by ${known.by}`}.`,
+      );
     await this.#settle(waiting.approval, state, by);
   }
 
@@ -140,7 +153,11 @@ export class Approvals {
   }
 
   /** Written down first, then told to the agent. */
-  async #settle(approval: Approval, state: 'Approved' | 'Denied' | 'Expired' | 'Cancelled', by: string | undefined) {
+  async #settle(
+    approval: Approval,
+    state: 'Approved' | 'Denied' | 'Expired' | 'Cancelled',
+    by: string | undefined,
+  ) {
     const { id, uid, title } = approval;
     const waiting = this.#waiting.get(id);
     if (waiting === undefined) return;
@@ -160,7 +177,10 @@ export class Approvals {
     this.#desk.changed('Approval', id);
     const link = this.#desk.links.get(uid);
     if (link?.target.run !== approval.run) return;
-    link.connection?.decide(approval.permission, state === 'Approved' ? 'Allow' : state === 'Cancelled' ? 'Cancelled' : 'Deny');
+    link.connection?.decide(
+      approval.permission,
+      state === 'Approved' ? 'Allow' : state === 'Cancelled' ? 'Cancelled' : 'Deny',
+    );
   }
 
   /** The same when the request is read again. */

@@ -162,4 +162,5 @@ function takeIn(open: Open, event: TurnEvent): void {
 }
 
 /** The Agent's key. */
-export const keyOf = ({ namespace, agent }: { namespace: string; agent: string }): string => `${namespace}/${agent}`;
+export const keyOf = ({ namespace, agent }: { namespace: string; agent: string }): string =>
+  `${namespace}/${agent}`;

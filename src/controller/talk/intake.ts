@@ -184,7 +184,8 @@ export class Intake {
       this.#check(known.record, agent, now);
       const { uid } = known.record;
       // What it stayed with is gone.
-      if (uid !== undefined && parts.instance(uid) === undefined) this.#desk.box(keyText(agent.metadata)).bind(known, undefined);
+      if (uid !== undefined && parts.instance(uid) === undefined)
+        this.#desk.box(keyText(agent.metadata)).bind(known, undefined);
       return known;
     }
     const record: Conversation = {
@@ -204,7 +205,10 @@ export class Intake {
   #check(record: Conversation, agent: Agent, now: number): void {
     const { id } = record;
     if (keyOf(record) !== keyText(agent.metadata))
-      throw new ApiError('BadRequest', `Conversation ${id} is one with Agent ${keyOf(record)}, not ${keyText(agent.metadata)}.`);
+      throw new ApiError(
+        'BadRequest',
+        `Conversation ${id} is one with Agent ${keyOf(record)}, not ${keyText(agent.metadata)}.`,
+      );
     const { idleTTL } = this.#desk.parts.rules(agent);
     const idle = idleTTL > 0 && record.activeAt + idleTTL <= now && !this.#isBusy(id);
     if (record.state === 'Closed' || idle)

@@ -82,7 +82,14 @@ export class Link {
     this.activeAt = record?.activeAt ?? this.since;
     this.#record =
       record === undefined
-        ? { uid: target.uid, run: target.run, startId: target.startId, drained: false, epoch: 1, activeAt: this.since }
+        ? {
+            uid: target.uid,
+            run: target.run,
+            startId: target.startId,
+            drained: false,
+            epoch: 1,
+            activeAt: this.since,
+          }
         : { ...record, epoch: record.epoch + 1 };
     this.#ended = this.#run();
   }
@@ -129,10 +136,16 @@ export class Link {
         } catch (error) {
           if (signal.aborted) return;
           if (error instanceof DriverError && error.reason === 'Gone') {
-            log.warn({ err: error, instance: target.instance, run: target.run }, 'the rest of a run cannot be read');
+            log.warn(
+              { err: error, instance: target.instance, run: target.run },
+              'the rest of a run cannot be read',
+            );
             return this.#drain();
           }
-          log.info({ err: error, instance: target.instance, run: target.run }, 'the pipes of a run were lost');
+          log.info(
+            { err: error, instance: target.instance, run: target.run },
+            'the pipes of a run were lost',
+          );
           await sleep(clock, attachAgain, signal);
         }
       }
@@ -175,7 +188,10 @@ export class Link {
         ready: (found) => this.#ready(found),
         unready: (reason, message) => this.#enter(reason, message),
         garbage: (line, why) =>
-          log.warn({ agent: target.agent, instance: target.instance, line, why }, 'an agent wrote a line that means nothing'),
+          log.warn(
+            { agent: target.agent, instance: target.instance, line, why },
+            'an agent wrote a line that means nothing',
+          ),
       },
       {
         clock,
@@ -214,7 +230,10 @@ export class Link {
     for (const { text, cut, gap, cursor } of lines) {
       if (gap === true) log.warn({ instance: target.instance }, 'output of an agent may have been lost');
       if (cut !== undefined)
-        log.warn({ instance: target.instance, bytes: cut }, 'a line of an agent was too long and is passed over');
+        log.warn(
+          { instance: target.instance, bytes: cut },
+          'a line of an agent was too long and is passed over',
+        );
       else if (text !== '') this.connection?.receive(text);
       this.#record.cursor = cursor;
     }
@@ -240,7 +259,10 @@ export class Link {
           for (const each of after) each();
         },
         (error: unknown) =>
-          this.#parts.log.error({ err: error, instance: this.target.instance }, 'what an agent did was not journalled'),
+          this.#parts.log.error(
+            { err: error, instance: this.target.instance },
+            'what an agent did was not journalled',
+          ),
       )
       .finally(() => {
         this.#unwritten -= 1;

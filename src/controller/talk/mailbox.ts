@@ -75,7 +75,8 @@ export class Mailbox {
     for (const taker of takers) {
       if (taker.free <= 0) continue;
       const own = this.#lanes.get(taker.uid)?.peek();
-      if (own !== undefined && (best === undefined || own.order < best.open.order)) best = { open: own, taker };
+      if (own !== undefined && (best === undefined || own.order < best.open.order))
+        best = { open: own, taker };
     }
     if (anyone !== undefined && (best === undefined || anyone.order < best.open.order)) {
       const taker = this.#least(takers);

@@ -18,7 +18,12 @@ export interface Open {
   /** When the agent last gave a sign of it. */
   heardAt: number;
   /** Why it is being broken off, once it is. */
-  breaking: { reason: 'Cancelled' | 'Timeout' | 'Inactive' | 'Uncertain'; message: string } | undefined;
+  breaking:
+    | {
+        reason: 'Cancelled' | 'Timeout' | 'Inactive' | 'PermissionsNotEnforced' | 'Uncertain';
+        message: string;
+      }
+    | undefined;
   /** The newest reports of what its turn, and its session up to now, have used. */
   reports: Partial<Record<Usage['counts'], Usage>>;
 }

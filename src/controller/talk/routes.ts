@@ -43,7 +43,11 @@ export class Routes {
       const to = this.target(this.#parts.agent(keyOf(link.target)), request.to, turn?.message.hops ?? 0);
       const key = `route/${uid}/${run}/${requestId}`;
       // Read once more after a crash: it is known.
-      if (this.#desk.parts.journal.byKey(to.metadata.namespace ?? 'default', to.metadata.name, key) !== undefined) return;
+      if (
+        this.#desk.parts.journal.byKey(to.metadata.namespace ?? 'default', to.metadata.name, key) !==
+        undefined
+      )
+        return;
       const letter: Letter = {
         kind: 'Route',
         from: { kind: 'Agent', namespace, name: agent, instance, uid, requestId },
@@ -66,15 +70,22 @@ export class Routes {
   target(from: Agent | undefined, to: string, hops: number): Agent {
     const access = from?.spec.fleetAccess ?? 'None';
     if (access === 'None')
-      throw new ApiError('Forbidden', `${from?.metadata.name ?? 'This agent'} may not send messages: its spec.fleetAccess is None.`);
+      throw new ApiError(
+        'Forbidden',
+        `${from?.metadata.name ?? 'This agent'} may not send messages: its spec.fleetAccess is None.`,
+      );
     if (hops + 1 > mostHops)
-      throw new ApiError('BadRequest', `The question has passed ${hops} agents already, and goes no further: they ask each other in a circle.`);
+      throw new ApiError(
+        'BadRequest',
+        `The question has passed ${hops} agents already, and goes no further: they ask each other in a circle.`,
+      );
     const home = from?.metadata.namespace ?? 'default';
     const [namespace = home, name = to] = to.includes('/') ? to.split('/') : [home, to];
     const agent = namespace === home ? this.#parts.agent(`${namespace}/${name}`) : undefined;
     if (agent === undefined) throw new ApiError('NotFound', `There is no agent ${to}. ${this.#others(home)}`);
     const state = unable(agent);
-    if (state !== undefined) throw new ApiError('ServiceUnavailable', `Agent ${name} takes no messages now: ${state}.`);
+    if (state !== undefined)
+      throw new ApiError('ServiceUnavailable', `Agent ${name} takes no messages now: ${state}.`);
     return agent;
   }
 
@@ -161,13 +172,20 @@ export class Routes {
     });
   }
 
-  async #answer(link: Link, requestId: string, answer: { response: string } | { error: string }): Promise<boolean> {
+  async #answer(
+    link: Link,
+    requestId: string,
+    answer: { response: string } | { error: string },
+  ): Promise<boolean> {
     try {
       if (link.connection === undefined) return false;
       await link.connection.routed(requestId, answer);
       return true;
     } catch (error) {
-      this.#desk.parts.log.info({ err: error, instance: link.target.instance }, 'an answer is kept for later');
+      this.#desk.parts.log.info(
+        { err: error, instance: link.target.instance },
+        'an answer is kept for later',
+      );
       return false;
     }
   }
@@ -186,8 +204,8 @@ function unable({ metadata, spec, status }: Agent): string | undefined {
   if (metadata.deletionTimestamp !== undefined) return 'it is being deleted';
   if (spec.suspend) return 'it is suspended';
   if (spec.replicas === 0) return 'its spec.replicas is 0';
-  if (status?.phase === 'Failed' || status?.phase === 'Completed') return `it is ${status.phase}: ${status.message ?? ''}`;
+  if (status?.phase === 'Failed' || status?.phase === 'Completed')
+    return `it is ${status.phase}: ${status.message ?? ''}`;
   const accepted = status?.conditions?.find(({ type }) => type === 'Accepted');
   return accepted?.status === 'False' ? accepted.message : undefined;
 }
-

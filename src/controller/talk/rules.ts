@@ -38,7 +38,9 @@ type Action = 'Allow' | 'Deny' | 'Ask';
 
 /** What becomes of a tool call of that kind; without permissions in the spec people decide. */
 export function actionFor({ permissions }: AgentSpec, toolKind: string): Action {
-  return permissions?.rules?.find((rule) => rule.toolKind === toolKind)?.action ?? permissions?.default ?? 'Ask';
+  return (
+    permissions?.rules?.find((rule) => rule.toolKind === toolKind)?.action ?? permissions?.default ?? 'Ask'
+  );
 }
 
 export const approvalTimeout = ({ permissions }: AgentSpec): number =>

@@ -68,6 +68,7 @@ function sum(one: Spent, other: Spent): Spent {
     if (a !== undefined || b !== undefined) out[name] = (a ?? 0) + (b ?? 0);
   }
   const cost = { ...one.cost };
-  for (const [currency, amount] of Object.entries(other.cost ?? {})) cost[currency] = (cost[currency] ?? 0) + amount;
+  for (const [currency, amount] of Object.entries(other.cost ?? {}))
+    cost[currency] = (cost[currency] ?? 0) + amount;
   return Object.keys(cost).length === 0 ? out : { ...out, cost };
 }

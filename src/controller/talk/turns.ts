@@ -1,7 +1,7 @@
 import type { Agent, Instance } from '../../api/objects.ts';
+import { DriverError } from '../../drivers/driver.ts';
 import type { Entry, MessageChange } from '../../messages/journal.ts';
 import type { Message } from '../../messages/message.ts';
-import { DriverError } from '../../drivers/driver.ts';
 import { ProtocolError, type Turn } from '../../protocols/protocol.ts';
 import type { TurnEvent, TurnResult, Usage } from '../../protocols/talk.ts';
 import { type Desk, keyOf } from './desk.ts';
@@ -110,7 +110,9 @@ export class Turns {
     }
     if (again) {
       const what = message.interrupted === undefined ? 'sent again' : 'taken up again';
-      entries.push(this.#desk.event(open, { type: 'note', text: `It is ${what}, by ${instance}.`, attempt: attempts }));
+      entries.push(
+        this.#desk.event(open, { type: 'note', text: `It is ${what}, by ${instance}.`, attempt: attempts }),
+      );
     }
     open.heardAt = parts.clock.now();
     await writer.write(entries);
@@ -146,7 +148,11 @@ export class Turns {
       this.close(open.thread, 'SessionLost');
     }
     const remedy = refused ? ' Begin a new conversation.' : '';
-    this.finish(open, { state: 'Failed', reason: refused ? 'SessionLost' : 'NoSession', error: message + remedy }, link);
+    this.finish(
+      open,
+      { state: 'Failed', reason: refused ? 'SessionLost' : 'NoSession', error: message + remedy },
+      link,
+    );
   }
 
   /** The turn that a run works on; undefined where it is over, or another run's. */
@@ -154,14 +160,19 @@ export class Turns {
     const open = id === undefined ? undefined : this.#desk.opens.get(id);
     if (open?.thread.current !== open) return undefined;
     const { uid, run } = open?.message ?? {};
-    return uid === link.target.uid && run === link.target.run && open?.message.state !== 'Pending' ? open : undefined;
+    return uid === link.target.uid && run === link.target.run && open?.message.state !== 'Pending'
+      ? open
+      : undefined;
   }
 
   event(link: Link, id: string | undefined, event: TurnEvent): void {
     const open = this.current(link, id);
     if (open === undefined) return;
     const entries: Entry[] = [this.#desk.event(open, event)];
-    if (!open.message.produced && (event.type === 'text' || event.type === 'thought' || event.type === 'tool')) {
+    if (
+      !open.message.produced &&
+      (event.type === 'text' || event.type === 'thought' || event.type === 'tool')
+    ) {
       open.message.produced = true;
       entries.push({ type: 'Change', id: open.message.id, set: { produced: true } });
     }
@@ -187,8 +198,11 @@ export class Turns {
     const open = this.current(link, id);
     if (open === undefined) return;
     if (open.breaking?.reason === 'Uncertain')
-      return open.message.produced ? this.interrupt(open, open.breaking.message, link) : this.requeue(open, link);
-    const stopped = open.breaking !== undefined && (result.state === 'Failed' || result.stopReason === 'cancelled');
+      return open.message.produced
+        ? this.interrupt(open, open.breaking.message, link)
+        : this.requeue(open, link);
+    const stopped =
+      open.breaking !== undefined && (result.state === 'Failed' || result.stopReason === 'cancelled');
     if (stopped) return this.finish(open, broken(open), link);
     if (result.state === 'Failed')
       return this.finish(open, { state: 'Failed', reason: result.reason, error: result.message }, link);
@@ -202,13 +216,16 @@ export class Turns {
     const agent = this.#parts.agent(keyOf(open.message));
     if (agent === undefined || this.#desk.parts.rules(agent).onContextFull !== 'New') return;
     const { used = 0, size = 0 } = reports.Session?.context ?? reports.Turn?.context ?? {};
-    if (stopReason === 'max_tokens' || (size > 0 && used >= size * 0.95)) thread.record = { ...thread.record, renew: true };
+    if (stopReason === 'max_tokens' || (size > 0 && used >= size * 0.95))
+      thread.record = { ...thread.record, renew: true };
   }
 
   /** The one end of a message. What is written goes with the line that told it, if one did. */
   finish(
     open: Open,
-    end: Pick<Message, 'answer' | 'stopReason' | 'reason' | 'error'> & { state: 'Completed' | 'Failed' | 'Expired' },
+    end: Pick<Message, 'answer' | 'stopReason' | 'reason' | 'error'> & {
+      state: 'Completed' | 'Failed' | 'Expired';
+    },
     link?: Link,
   ): void {
     const { message, thread } = open;
@@ -270,24 +287,35 @@ export class Turns {
     open.tools.clear();
     box.end(open);
     box.add(open);
-    const entry: Entry = { type: 'Change', id: message.id, set: { ...set, state: 'Pending', written: false } };
+    const entry: Entry = {
+      type: 'Change',
+      id: message.id,
+      set: { ...set, state: 'Pending', written: false },
+    };
     const told = (): void => this.#desk.changed('Message', message.id);
-    if (link === undefined) this.#desk.writer.write([entry]).then(told, (error) => this.#refused(message.id, error));
+    if (link === undefined)
+      this.#desk.writer.write([entry]).then(told, (error) => this.#refused(message.id, error));
     else link.push([entry], told);
     this.dispatchSoon(key);
   }
 
   /** Its turn was cut short: what follows is what the policy says. */
-  interrupt(open: Open, why: string, link: Link): void {
+  interrupt(open: Open, why: string, link?: Link): void {
     const { message } = open;
     const agent = this.#parts.agent(keyOf(message));
-    if (open.breaking !== undefined && open.breaking.reason !== 'Uncertain') return this.finish(open, broken(open), link);
+    if (open.breaking !== undefined && open.breaking.reason !== 'Uncertain')
+      return this.finish(open, broken(open), link);
     if (agent === undefined)
-      return this.finish(open, { state: 'Failed', reason: 'AgentDeleted', error: 'The Agent was deleted.' }, link);
+      return this.finish(
+        open,
+        { state: 'Failed', reason: 'AgentDeleted', error: 'The Agent was deleted.' },
+        link,
+      );
     const { maxAttempts, onInterrupted } = this.#desk.parts.rules(agent);
     // A stop of ours is not the message's fault.
-    if (link.stopping && !message.produced) return this.requeue(open, link);
-    const counted = link.stopping ? message.attempts - 1 : message.attempts;
+    const stopping = link?.stopping === true;
+    if (stopping && !message.produced) return this.requeue(open, link);
+    const counted = stopping ? message.attempts - 1 : message.attempts;
     if (counted >= maxAttempts) {
       const error = `It was delivered ${message.attempts} times, and each time the turn was cut short: ${why}. Send it again with agentctl messages retry ${message.id}.`;
       return this.finish(open, { state: 'Failed', reason: 'MaxAttempts', error }, link);
@@ -295,7 +323,11 @@ export class Turns {
     if (!message.produced) return this.#wait(open, { attempts: counted, interrupted: undefined }, link);
     switch (onInterrupted) {
       case 'Fail':
-        return this.finish(open, { state: 'Failed', reason: 'Interrupted', error: `The turn was cut short: ${why}.` }, link);
+        return this.finish(
+          open,
+          { state: 'Failed', reason: 'Interrupted', error: `The turn was cut short: ${why}.` },
+          link,
+        );
       case 'Retry':
         return this.#wait(open, { attempts: counted, interrupted: undefined }, link);
       case 'Resume':
@@ -306,7 +338,8 @@ export class Turns {
   /** A run has ended, and all that it wrote was taken in. */
   drained(link: Link, instance: Instance | undefined): void {
     const exit = instance?.status?.lastExit;
-    const how = exit?.run === link.target.run && exit.code !== undefined ? ` with exit code ${exit.code}` : '';
+    const how =
+      exit?.run === link.target.run && exit.code !== undefined ? ` with exit code ${exit.code}` : '';
     const why = `run ${link.target.run} of ${link.target.instance} ended${how}`;
     const box = this.#desk.box(keyOf(link.target));
     for (const open of [...box.current(link.target.uid)]) {
@@ -338,10 +371,16 @@ export class Turns {
       if (message.state !== 'Delivered' || message.written || message.run !== link.target.run) continue;
       if (link.protocol.onInterrupted === 'Retry') {
         const text = this.#desk.parts.journal.message(message.id)?.text ?? '';
-        void this.#prompt(open, link, { ...turnOf(open, thread.record.session ?? ''), text: withNote(text, message) });
+        void this.#prompt(open, link, {
+          ...turnOf(open, thread.record.session ?? ''),
+          text: withNote(text, message),
+        });
         continue;
       }
-      open.breaking = { reason: 'Uncertain', message: 'the controller was restarted while the message was sent' };
+      open.breaking = {
+        reason: 'Uncertain',
+        message: 'the controller was restarted while the message was sent',
+      };
       link.connection?.cancel(message.id);
     }
   }

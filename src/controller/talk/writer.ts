@@ -28,7 +28,9 @@ export class Writer {
 
   /** As `write`, where nobody waits for it. */
   note(entries: readonly Entry[]): void {
-    this.write(entries).catch((error: unknown) => this.#log.error({ err: error }, 'the journal refused a change'));
+    this.write(entries).catch((error: unknown) =>
+      this.#log.error({ err: error }, 'the journal refused a change'),
+    );
   }
 
   /** Resolves when all that was written so far has had its verdict. */

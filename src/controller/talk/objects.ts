@@ -1,0 +1,219 @@
+import type { VirtualKind } from '../../api/kinds.ts';
+import type {
+  Approval as ApprovalObject,
+  Conversation as ConversationObject,
+  Message as MessageObject,
+} from '../../api/objects.ts';
+import type { VirtualChange, VirtualKinds, VirtualObject } from '../../api/virtual.ts';
+import type { Journal } from '../../messages/journal.ts';
+import type { Approval, Conversation, Message, Sender, Spent } from '../../messages/message.ts';
+import type { Clock } from '../../platform/clock.ts';
+
+const apiVersion = 'subresources.agentctl.dev/v1';
+const remembered = 20_000;
+
+/** The journal's records as objects of the API. */
+export class JournalObjects implements VirtualKinds {
+  readonly #journal: Journal;
+  readonly #base: number;
+  #revision: number;
+  readonly #revisions = new Map<string, number>();
+  readonly #listeners = new Set<(kind: VirtualKind, type: VirtualChange, object: VirtualObject) => void>();
+
+  constructor(journal: Journal, clock: Clock) {
+    this.#journal = journal;
+    // Grows over restarts too, unless there is a change every microsecond.
+    this.#base = clock.now() * 1_000;
+    this.#revision = this.#base;
+  }
+
+  revision(): number {
+    return this.#revision;
+  }
+
+  get(
+    kind: VirtualKind,
+    { namespace, name }: { namespace?: string | undefined; name: string },
+  ): VirtualObject | undefined {
+    const found = this.#find(kind, name);
+    return found?.metadata.namespace === namespace ? found : undefined;
+  }
+
+  list(kind: VirtualKind, namespace?: string): readonly VirtualObject[] {
+    const filter = namespace === undefined ? {} : { namespace };
+    switch (kind) {
+      case 'Message':
+        return this.#journal.messages(filter).map((message) => this.message(message));
+      case 'Conversation':
+        return this.#journal.conversations(filter).map((conversation) => this.conversation(conversation));
+      case 'Approval':
+        return this.#journal.approvals(filter).map((approval) => this.approval(approval));
+    }
+  }
+
+  onChange(listener: (kind: VirtualKind, type: VirtualChange, object: VirtualObject) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** What is said of it from now on is in the journal. */
+  changed(kind: VirtualKind, id: string): void {
+    this.#revision += 1;
+    const key = `${kind}/${id}`;
+    const type = this.#revisions.has(key) ? 'MODIFIED' : 'ADDED';
+    this.#revisions.delete(key);
+    this.#revisions.set(key, this.#revision);
+    if (this.#revisions.size > remembered) this.#forget();
+    if (this.#listeners.size === 0) return;
+    const object = this.#find(kind, id);
+    if (object !== undefined) for (const listener of this.#listeners) listener(kind, type, object);
+  }
+
+  message(message: Message): MessageObject {
+    const { spent } = message;
+    return {
+      apiVersion,
+      kind: 'Message',
+      metadata: this.#metadata('Message', message),
+      spec: {
+        agentRef: { name: message.agent },
+        kind: message.kind,
+        from: senderText(message.from),
+        conversation: message.conversation,
+        text: message.text,
+        hops: message.hops,
+        expiresAt: timeText(message.expiresAt),
+        ...defined({ key: message.key, parent: message.parent }),
+      },
+      status: {
+        state: message.state,
+        attempts: message.attempts,
+        tokens: tokensText(spent),
+        cost: costText(spent),
+        ...defined({
+          reason: message.reason,
+          message: message.error,
+          instance: message.instance,
+          run: message.run,
+          answer: message.answer,
+          stopReason: message.stopReason,
+          deliveredAt: optionalTime(message.deliveredAt),
+          endedAt: optionalTime(message.endedAt),
+        }),
+      },
+    };
+  }
+
+  conversation(conversation: Conversation): ConversationObject {
+    const { id, namespace, agent, spent } = conversation;
+    return {
+      apiVersion,
+      kind: 'Conversation',
+      metadata: this.#metadata('Conversation', conversation),
+      spec: { agentRef: { name: agent } },
+      status: {
+        state: conversation.state,
+        messages: this.#journal.messages({ namespace, agent, conversation: id }).length,
+        tokens: tokensText(spent),
+        cost: costText(spent),
+        activeAt: timeText(conversation.activeAt),
+        ...defined({
+          reason: conversation.reason,
+          instance: conversation.instance,
+          session: conversation.session,
+        }),
+      },
+    };
+  }
+
+  approval(approval: Approval): ApprovalObject {
+    const { input } = approval;
+    return {
+      apiVersion,
+      kind: 'Approval',
+      metadata: this.#metadata('Approval', approval),
+      spec: {
+        agentRef: { name: approval.agent },
+        instance: approval.instance,
+        title: approval.title,
+        toolKind: approval.toolKind,
+        expiresAt: timeText(approval.expiresAt),
+        ...defined({
+          message: approval.message,
+          conversation: approval.conversation,
+          input: input === undefined ? undefined : JSON.stringify(input),
+        }),
+      },
+      status: {
+        state: approval.state,
+        ...defined({ by: approval.by, decidedAt: optionalTime(approval.decidedAt) }),
+      },
+    };
+  }
+
+  #find(kind: VirtualKind, id: string): VirtualObject | undefined {
+    switch (kind) {
+      case 'Message': {
+        const message = this.#journal.message(id);
+        return message === undefined ? undefined : this.message(message);
+      }
+      case 'Conversation': {
+        const conversation = this.#journal.conversation(id);
+        return conversation === undefined ? undefined : this.conversation(conversation);
+      }
+      case 'Approval': {
+        const approval = this.#journal.approval(id);
+        return approval === undefined ? undefined : this.approval(approval);
+      }
+    }
+  }
+
+  #metadata(kind: VirtualKind, record: { id: string; namespace: string; agent: string; createdAt: number }) {
+    return {
+      name: record.id,
+      namespace: record.namespace,
+      uid: record.id,
+      creationTimestamp: timeText(record.createdAt),
+      resourceVersion: String(this.#revisions.get(`${kind}/${record.id}`) ?? this.#base),
+      labels: { 'agentctl.dev/agent': record.agent },
+    };
+  }
+
+  #forget(): void {
+    for (const key of this.#revisions.keys()) {
+      if (this.#revisions.size <= remembered / 2) return;
+      this.#revisions.delete(key);
+    }
+  }
+}
+
+export function senderText(from: Sender): string {
+  return from.kind === 'Agent'
+    ? `agent:${from.namespace}/${from.name}`
+    : `${from.kind.toLowerCase()}:${from.name}`;
+}
+
+/** What nobody reports is unknown, and not nothing. */
+function tokensText(spent: Spent | undefined): string {
+  const { inputTokens, outputTokens, totalTokens } = spent ?? {};
+  if (totalTokens !== undefined) return String(totalTokens);
+  if (inputTokens === undefined && outputTokens === undefined) return '?';
+  return String((inputTokens ?? 0) + (outputTokens ?? 0));
+}
+
+function costText(spent: Spent | undefined): string {
+  const costs = Object.entries(spent?.cost ?? {});
+  if (costs.length === 0) return '?';
+  return costs.map(([currency, amount]) => `${Number(amount.toFixed(6))} ${currency}`).join(' + ');
+}
+
+const timeText = (at: number): string => new Date(at).toISOString();
+const optionalTime = (at: number | undefined): string | undefined =>
+  at === undefined ? undefined : timeText(at);
+
+/** Without the fields that are absent. */
+function defined<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
+  }; // only what is absent is left out
+}

@@ -1,0 +1,50 @@
+import type { StreamEntry } from '../../client/streams.ts';
+import { isFinal, type Message } from '../../messages/message.ts';
+import type { Desk } from './desk.ts';
+import type { JournalObjects } from './objects.ts';
+
+/** What happens to a message from event `after` on, up to its end. */
+export async function* follow(
+  desk: Desk,
+  objects: JournalObjects,
+  message: Message,
+  { after = 0, signal }: { after?: number | undefined; signal: AbortSignal },
+): AsyncGenerator<StreamEntry> {
+  const { journal } = desk.parts;
+  const follower = desk.hub.follow(message.id, signal);
+  let seq = after;
+  let state: Message['state'] | undefined;
+  try {
+    for (;;) {
+      await follower.next();
+      if (signal.aborted) return;
+      const open = desk.opens.get(message.id);
+      const now = open?.message;
+      if (now !== undefined && now.state !== state) {
+        state = now.state;
+        yield { state, ...(now.interrupted === undefined ? {} : { message: now.interrupted }) };
+      }
+      const tail = open?.tail ?? [];
+      const first = tail[0]?.seq ?? Number.POSITIVE_INFINITY;
+      if (open === undefined || first > seq + 1)
+        for (const event of journal.events(message.id, seq)) {
+          if (event.seq >= first) break;
+          seq = event.seq;
+          yield event;
+        }
+      for (const event of tail)
+        if (event.seq > seq) {
+          seq = event.seq;
+          yield event;
+        }
+      if (open !== undefined) continue;
+      const last = journal.message(message.id);
+      if (last === undefined) return; // pruned meanwhile
+      if (!isFinal(last.state)) continue;
+      yield { end: objects.message(last) };
+      return;
+    }
+  } finally {
+    follower.end();
+  }
+}

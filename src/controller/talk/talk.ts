@@ -1,0 +1,573 @@
+import { ApiError } from '../../api/errors.ts';
+import {
+  type Agent,
+  type AgentSpec,
+  type Instance,
+  keyText,
+  type ObjectKey,
+  type PolicySpec,
+} from '../../api/objects.ts';
+import type { NewMessage, StreamEntry } from '../../client/streams.ts';
+import type { Driver } from '../../drivers/driver.ts';
+import type { Journal } from '../../messages/journal.ts';
+import { isFinal, type Message } from '../../messages/message.ts';
+import type { Plan } from '../../plan/action.ts';
+import type { Activity, InboxView, Instant, Observed, TalkView, World } from '../../plan/world.ts';
+import type { Clock } from '../../platform/clock.ts';
+import type { Ids } from '../../platform/ids.ts';
+import type { Log } from '../../platform/log.ts';
+import type { TurnEvent } from '../../protocols/talk.ts';
+import type { Cache } from '../cache.ts';
+import type { Recorder } from '../events.ts';
+import { Approvals } from './approvals.ts';
+import { controlsOf } from './controls.ts';
+import { Desk, keyOf } from './desk.ts';
+import { Intake, type Letter } from './intake.ts';
+import { Link, type LinkTarget } from './link.ts';
+import { JournalObjects } from './objects.ts';
+import { Routes } from './routes.ts';
+import { protocolOf, type Rules, rulesOf } from './rules.ts';
+import { follow } from './stream.ts';
+import { Timers } from './timers.ts';
+import { Turns, turnOf } from './turns.ts';
+
+const idleLook = 1_000;
+const day = 86_400_000;
+/** What has ended is kept for a day, up to so many bytes; what was used, for longer. */
+const keep = { age: day, bytes: 1 << 30, usage: 90 * day };
+
+/** What the controller does for agents beyond messages. */
+export interface Fleet {
+  /** For a `mgmt_request`. Rejects with ApiError. */
+  manage(from: Agent, action: string, params: Record<string, unknown>): Promise<unknown>;
+  /** The MCP server for one instance, where it can reach one. */
+  mcp(target: LinkTarget, agent: Agent): { url: string; token: string } | undefined;
+}
+
+export interface TalkParts {
+  journal: Journal;
+  cache: Cache;
+  recorder: Recorder;
+  clock: Clock;
+  ids: Ids;
+  log: Log;
+  version: string;
+  driver(runtime: string): Driver | undefined;
+  policy(agent: Agent): PolicySpec;
+  enqueue(key: string, at?: Instant): void;
+  fleet: Fleet;
+}
+
+/** All talk with agents: their messages, and the pipes of the runs that are up. */
+export class Talk {
+  readonly objects: JournalObjects;
+  readonly desk: Desk;
+  readonly turns: Turns;
+  readonly routes: Routes;
+  readonly approvals: Approvals;
+  readonly intake: Intake;
+  readonly #parts: TalkParts;
+  readonly #timers: Timers;
+  readonly #records: Map<string, ReturnType<Journal['load']>['links'][number]>;
+
+  constructor(parts: TalkParts) {
+    this.#parts = parts;
+    const { cache, clock, journal } = parts;
+    const agent = (key: string): Agent | undefined => cache.agents.get(key);
+    const loaded = journal.load();
+    this.#records = new Map(loaded.links.map((link) => [`${link.uid}/${link.run}`, link]));
+    this.objects = new JournalObjects(journal, clock);
+    this.desk = new Desk(
+      {
+        ...parts,
+        agent,
+        instance: (uid) => cache.instances.byIndex('uid', uid)[0],
+        rules: (of) => this.#rules(of),
+      },
+      loaded,
+    );
+    this.desk.onChange((kind, id) => this.objects.changed(kind, id));
+    this.turns = new Turns({ desk: this.desk, agent, ended: (message) => this.#ended(message) });
+    this.intake = new Intake(this.desk, (key) => this.#admitted(key));
+    this.routes = new Routes(
+      { desk: this.desk, intake: this.intake, agent, agents: () => cache.agents.list() },
+      loaded.unanswered,
+    );
+    this.approvals = new Approvals(
+      {
+        desk: this.desk,
+        spec: (key) => agent(key)?.spec,
+        record: (link, happening) => {
+          const about = this.desk.parts.instance(link.target.uid);
+          if (about !== undefined) parts.recorder.record(about, happening);
+        },
+        controlsChanged: (link) => parts.enqueue(keyOf(link.target)),
+      },
+      loaded.approvals,
+    );
+    this.#timers = new Timers(this.desk, this.turns, agent);
+    this.#timers.wake(clock.now());
+    const peers = (): void => this.routes.peersChanged();
+    cache.agents.addHandler({
+      added: peers,
+      updated: (before, now) => {
+        if (before.metadata.generation !== now.metadata.generation) peers();
+        if (before.status?.phase !== now.status?.phase) this.#giveUp(now);
+      },
+      deleted: (last) => {
+        peers();
+        this.#deleted(last);
+      },
+    });
+    cache.instances.addHandler({ added: () => {}, updated: () => {}, deleted: (last) => this.#gone(last) });
+  }
+
+  /** Once the caches are synced: what was with an instance that is gone is taken up by another. */
+  start(): void {
+    const lost = new Set<string>();
+    for (const { message, thread } of this.desk.opens.values()) {
+      const uid = thread.record.uid ?? message.uid;
+      if (uid !== undefined && this.desk.parts.instance(uid) === undefined) lost.add(uid);
+    }
+    for (const uid of lost) this.#release(uid);
+    for (const key of [...this.desk.opens.values()].map(({ message }) => keyOf(message)))
+      if (this.#parts.cache.agents.get(key) === undefined) this.#failAll(key);
+  }
+
+  /** Holds a link to each run that is up, and to each that has ended and is not read to the end. */
+  attend(world: World, plan: Plan): void {
+    const { agent } = world;
+    const key = keyText(agent.metadata);
+    for (const { object, observed } of world.instances) {
+      const { uid, name } = object.metadata;
+      const status = plan.instances.get(name) ?? object.status;
+      const known = this.desk.links.get(uid);
+      if (known !== undefined)
+        known.stopping = status?.stop !== undefined || object.metadata.deletionTimestamp !== undefined;
+      const run = status?.run;
+      if (run?.startedAt === undefined || observed === 'Unknown') continue;
+      const { ref, startedAt: startId } = run;
+      const container = observed.find((one) => one.ref === ref && one.startId === startId);
+      if (
+        container === undefined ||
+        known?.target.startId === startId ||
+        this.desk.drained.get(uid) === startId
+      )
+        continue;
+      const spec = this.#specOf(world, run.revision);
+      if (protocolOf(spec) === undefined) continue;
+      const { agentName, ordinal } = object.spec;
+      const namespace = object.metadata.namespace ?? 'default';
+      const target: LinkTarget = {
+        namespace,
+        agent: agentName,
+        instance: name,
+        uid,
+        ordinal,
+        run: run.number,
+        startId,
+        ref: container.ref,
+      };
+      this.#link(target, object, agent, spec);
+    }
+    this.turns.dispatchSoon(key);
+  }
+
+  /** How the newest run and the controller talk; undefined where nothing is known, or the run has no protocol. */
+  view(agent: Agent, object: Instance, observed: readonly Observed[] | 'Unknown'): TalkView | undefined {
+    const { uid } = object.metadata;
+    const run = object.status?.run?.number ?? 0;
+    const link = this.desk.links.get(uid);
+    const ended = observed === 'Unknown' ? undefined : observed.find(({ state }) => state === 'Exited');
+    if (link !== undefined && link.target.run === run) {
+      const draining = link.state !== 'Drained' && ended?.startId === link.target.startId;
+      return {
+        run,
+        state: draining ? 'Draining' : link.state,
+        since: link.since,
+        message: link.message,
+        controls: controlsOf(link, agent.spec, this.approvals.control(uid)),
+      };
+    }
+    if (ended?.startId === undefined || protocolOf(agent.spec) === undefined) return undefined;
+    const read = this.desk.drained.get(uid) === ended.startId;
+    return read
+      ? undefined
+      : {
+          run,
+          state: 'Draining',
+          since: ended.exit?.finishedAt ?? 0,
+          message: 'Its output is read.',
+          controls: {},
+        };
+  }
+
+  activity(object: Instance): Activity | undefined {
+    const { uid, namespace = 'default' } = object.metadata;
+    const link = this.desk.links.get(uid);
+    const box = this.desk.box(`${namespace}/${object.spec.agentName}`);
+    const waiting = box.waitingFor(uid);
+    if (link === undefined) return waiting === 0 ? undefined : { busy: false, waiting };
+    const busy = box.current(uid).size > 0;
+    const since = Math.max(link.activeAt, Date.parse(object.status?.readySince ?? '') || 0);
+    return busy ? { busy, waiting } : { busy, idleSince: since, waiting };
+  }
+
+  inbox(agent: Agent): InboxView {
+    const key = keyText(agent.metadata);
+    const box = this.desk.box(key);
+    const sent = new Map<string, Instant>();
+    const prefix = `prompt/${agent.metadata.uid}/`;
+    for (const { name } of [{ name: '' }, ...(agent.spec.schedule ?? [])]) {
+      const at = this.desk.marks.get(prefix + name);
+      if (at !== undefined) sent.set(name, at);
+    }
+    const open = new Set<string>();
+    if ((agent.spec.schedule ?? []).length > 0)
+      for (const { message } of this.desk.opens.values())
+        if (message.from.kind === 'Schedule' && keyOf(message) === key) open.add(message.from.name);
+    return { waiting: box.forAnyone, perInstance: agent.spec.conversations.perInstance, sent, open };
+  }
+
+  async send(agent: Agent, letters: readonly NewMessage[]): Promise<Message[]> {
+    return Promise.all(
+      letters.map(({ from = 'user', ...letter }) =>
+        this.intake.send(agent, { ...letter, kind: 'Chat', from: { kind: 'User', name: from } }),
+      ),
+    );
+  }
+
+  /** One of the Agent's own prompts; once for each name and due time. */
+  async prompt(
+    agent: Agent,
+    prompt: { schedule?: string | undefined; dueAt: Instant; text: string; conversation: 'New' | 'Same' },
+  ): Promise<void> {
+    const { uid } = agent.metadata;
+    const { schedule, dueAt, text } = prompt;
+    const mark = { name: `prompt/${uid}/${schedule ?? ''}`, at: dueAt };
+    const letter: Letter = {
+      kind: schedule === undefined ? 'Prompt' : 'Scheduled',
+      from:
+        schedule === undefined
+          ? { kind: 'Controller', name: 'prompt' }
+          : { kind: 'Schedule', name: schedule },
+      text,
+      key: `${mark.name}/${schedule === undefined ? '' : dueAt}`,
+      conversation: prompt.conversation === 'Same' ? `c-${uid.slice(0, 8)}-${schedule}` : undefined,
+      single: schedule !== undefined && prompt.conversation === 'New',
+      mark,
+    };
+    await this.intake.send(agent, letter);
+    this.desk.marks.set(mark.name, mark.at);
+  }
+
+  async skip(agent: Agent, schedule: string, dueAt: Instant): Promise<void> {
+    const mark = { name: `prompt/${agent.metadata.uid}/${schedule}`, at: dueAt };
+    await this.desk.writer.write([{ type: 'Mark', ...mark }]);
+    this.desk.marks.set(mark.name, mark.at);
+  }
+
+  stream(
+    key: ObjectKey,
+    options: { after?: number | undefined; signal: AbortSignal },
+  ): AsyncIterable<StreamEntry> {
+    return follow(this.desk, this.objects, this.message(key), options);
+  }
+
+  async cancel(key: ObjectKey): Promise<Message> {
+    const message = this.message(key);
+    const open = this.desk.opens.get(message.id);
+    if (open === undefined)
+      throw new ApiError('Conflict', `Message ${message.id} is ${message.state} already.`);
+    this.turns.breakOff(open, { reason: 'Cancelled', message: 'It was cancelled.' });
+    await this.desk.writer.settle();
+    return this.message(key);
+  }
+
+  async retry(key: ObjectKey): Promise<Message> {
+    const message = this.message(key);
+    if (message.state !== 'Failed' && message.state !== 'Expired')
+      throw new ApiError(
+        'Conflict',
+        `Message ${message.id} is ${message.state}: only one that failed or expired is sent again.`,
+      );
+    const agent = this.#parts.cache.agents.get(keyOf(message));
+    if (agent === undefined)
+      throw new ApiError('Conflict', `Agent ${message.agent} of message ${message.id} is gone.`);
+    await this.intake.retry(message, this.#rules(agent).timeout);
+    return this.message(key);
+  }
+
+  /** Throws ApiError NotFound. */
+  message({ namespace, name }: ObjectKey): Message {
+    const message = this.#parts.journal.message(name);
+    if (message?.namespace !== namespace || message === undefined)
+      throw new ApiError('NotFound', `messages.subresources.agentctl.dev "${name}" not found`);
+    return message;
+  }
+
+  async closeConversation({ namespace, name }: ObjectKey): Promise<void> {
+    const thread = this.desk.thread(name);
+    if (thread?.record.namespace !== namespace || thread === undefined)
+      throw new ApiError('NotFound', `conversations.subresources.agentctl.dev "${name}" not found`);
+    for (const open of [...thread.waiting, ...(thread.current === undefined ? [] : [thread.current])])
+      this.turns.breakOff(open, { reason: 'Cancelled', message: 'Its conversation was closed.' });
+    if (thread.record.state === 'Open') this.turns.close(thread, 'Closed');
+    await this.desk.writer.write([{ type: 'Conversation', conversation: thread.record }]);
+    this.desk.changed('Conversation', name);
+  }
+
+  async query(
+    agent: Agent,
+    question: { action: string; params?: unknown; timeout?: number | undefined },
+  ): Promise<unknown> {
+    for (const link of this.desk.links.values())
+      if (
+        link.state === 'Ready' &&
+        !link.stopping &&
+        keyOf(link.target) === keyText(agent.metadata) &&
+        link.connection !== undefined
+      )
+        return link.connection.query(question.action, question.params, {
+          timeout: question.timeout ?? 30_000,
+        });
+    throw new ApiError(
+      'ServiceUnavailable',
+      `No instance of Agent ${keyText(agent.metadata)} is Ready to be asked.`,
+    );
+  }
+
+  /** Asks a run to end by its protocol's own message. */
+  shutdown(uid: string, run: number): void {
+    const link = this.desk.links.get(uid);
+    if (link?.target.run === run) link.connection?.shutdown();
+  }
+
+  /** Closes conversations that have been idle for too long, and removes what ended long ago. */
+  async tidy(): Promise<void> {
+    const { journal, cache, clock } = this.#parts;
+    const now = clock.now();
+    for (const { id, namespace, agent: name, state, activeAt } of journal.conversations()) {
+      const agent = cache.agents.get(`${namespace}/${name}`);
+      const { idleTTL } = agent === undefined ? { idleTTL: keep.age } : this.#rules(agent);
+      const thread =
+        state === 'Open' && idleTTL > 0 && activeAt + idleTTL <= now ? this.desk.thread(id) : undefined;
+      if (thread === undefined || thread.current !== undefined || thread.waiting.length > 0) continue;
+      this.turns.close(thread, 'Idle');
+      await this.desk.writer.write([{ type: 'Conversation', conversation: thread.record }]);
+      this.desk.changed('Conversation', id);
+    }
+    await journal.prune({ before: now - keep.age, bytes: keep.bytes, usageBefore: now - keep.usage });
+  }
+
+  /** Reads nothing more; what was read is written. Agents run on. */
+  async stop(): Promise<void> {
+    this.#timers.stop();
+    await Promise.all([...this.desk.links.values()].map((link) => link.close('the controller ends')));
+    await this.desk.writer.settle();
+    this.desk.writer.stop();
+  }
+
+  #link(target: LinkTarget, object: Instance, agent: Agent, spec: AgentSpec): void {
+    const { uid, run } = target;
+    const protocol = protocolOf(spec);
+    const driver = this.#parts.driver(object.spec.runtimeRef.name);
+    if (protocol === undefined || driver === undefined) return;
+    const before = this.desk.links.get(uid);
+    if (before !== undefined && before.state !== 'Drained') return; // what it wrote is read first
+    for (const { run: old } of [...this.#records.values()].filter(
+      (one) => one.uid === uid && one.run !== run,
+    )) {
+      this.#records.delete(`${uid}/${old}`);
+      this.desk.writer.note([{ type: 'DropLink', uid, run: old }]);
+    }
+    const box = this.desk.box(keyOf(target));
+    const turns = [...box.current(uid)]
+      .filter(({ message }) => message.run === run && message.state !== 'Pending')
+      .map((open) => ({ ...turnOf(open, open.thread.record.session ?? ''), text: '' }));
+    const { model, systemPrompt, fleetAccess } = spec;
+    const mcp = fleetAccess === 'None' ? undefined : this.#parts.fleet.mcp(target, agent);
+    const link: Link = new Link({
+      target,
+      driver,
+      protocol,
+      record: this.#records.get(`${uid}/${run}`),
+      writer: this.desk.writer,
+      clock: this.#parts.clock,
+      log: this.#parts.log,
+      version: this.#parts.version,
+      settings: { model, systemPrompt, mcp },
+      turns,
+      host: {
+        event: (id, event) => this.#event(link, id, event),
+        acknowledged: (id) => this.turns.acknowledged(link, id),
+        ended: (id, result) => this.turns.ended(link, id, result),
+        permission: (id, permission) => this.approvals.asked(link, this.turns.current(link, id), permission),
+        route: ({ message, ...request }) =>
+          this.routes.asked(link, this.turns.current(link, message), request),
+        manage: (request) => void this.#manage(link, request),
+        usage: (id, usage) => this.turns.usage(link, id, usage),
+        quota: (report) => this.#quota(link, report.message),
+      },
+      changed: () => this.#linkChanged(link),
+      drained: () => this.#drained(link),
+    });
+    this.desk.links.set(uid, link);
+  }
+
+  #event(link: Link, id: string | undefined, event: TurnEvent): void {
+    this.turns.event(link, id, event);
+    if (event.type === 'tool' && !this.approvals.used(link, event)) {
+      const accepts =
+        this.#parts.cache.agents.get(keyOf(link.target))?.spec.permissions?.unenforced === 'Accept';
+      const open = this.turns.current(link, id);
+      if (!accepts && open !== undefined)
+        this.turns.breakOff(open, {
+          reason: 'PermissionsNotEnforced',
+          message: 'The agent used a tool without asking for leave.',
+        });
+    }
+    if (event.type !== 'background') return;
+    // What goes on in a question's turn is shown to those who listen to the one who asked.
+    const parent = this.desk.opens.get(this.turns.current(link, id)?.message.parent ?? '');
+    if (parent !== undefined)
+      link.push([this.desk.event(parent, { ...event, source: `agent:${link.target.agent}` })]);
+  }
+
+  async #manage(
+    link: Link,
+    request: { requestId: string; action: string; params: Record<string, unknown> },
+  ): Promise<void> {
+    const agent = this.#parts.cache.agents.get(keyOf(link.target));
+    const { requestId, action, params } = request;
+    try {
+      if (agent === undefined) return;
+      const response = await this.#parts.fleet.manage(agent, action, params);
+      await link.connection?.managed(requestId, { response });
+    } catch (error) {
+      const text = error instanceof Error ? error.message : String(error);
+      await link.connection?.managed(requestId, { error: text }).catch(() => {}); // the run has ended: nobody asks any more
+    }
+  }
+
+  #quota(link: Link, message: string): void {
+    const about = this.desk.parts.instance(link.target.uid);
+    if (about !== undefined)
+      this.#parts.recorder.record(about, { type: 'Warning', reason: 'QuotaExceeded', message });
+  }
+
+  #linkChanged(link: Link): void {
+    const key = keyOf(link.target);
+    if (link.state === 'Ready') {
+      this.approvals.reconnected(link);
+      this.turns.makeSure(link);
+      this.routes.ready(link);
+      this.turns.dispatchSoon(key);
+    }
+    this.#parts.enqueue(key);
+  }
+
+  #drained(link: Link): void {
+    const { uid, run, startId } = link.target;
+    this.desk.drained.set(uid, startId);
+    this.approvals.cancel((approval) => approval.uid === uid && approval.run === run);
+    this.turns.drained(link, this.desk.parts.instance(uid));
+    const agent = this.#parts.cache.agents.get(keyOf(link.target));
+    if (agent !== undefined) this.#giveUp(agent);
+    this.#parts.enqueue(keyOf(link.target));
+  }
+
+  /** A message has come: whoever is free has it at once; else the planner may have to wake somebody. */
+  #admitted(key: string): void {
+    const box = this.desk.box(key);
+    this.turns.dispatch(key);
+    this.#timers.wake(this.#parts.clock.now() + idleLook);
+    if (box.waiting > 0) this.#parts.enqueue(key);
+  }
+
+  #ended(message: Omit<Message, 'text'>): void {
+    const key = keyOf(message);
+    this.approvals.cancel((approval) => approval.message === message.id);
+    this.routes.ended(message);
+    if (message.uid === undefined) return;
+    const agent = this.#parts.cache.agents.get(key);
+    const status = this.desk.parts.instance(message.uid)?.status;
+    if (agent === undefined || this.desk.box(key).current(message.uid).size > 0) return;
+    // What waits for it to be idle goes on; what is put to sleep when idle counts from now.
+    if (status?.outdatedSince !== undefined || status?.restartDueSince !== undefined)
+      this.#parts.enqueue(key);
+    else if (this.#parts.policy(agent).mode === 'OnDemand')
+      this.#parts.enqueue(key, this.#parts.clock.now() + idleLook);
+    else if ((agent.spec.schedule ?? []).length > 0)
+      this.#parts.enqueue(key, this.#parts.clock.now() + idleLook);
+  }
+
+  /** An agent that is given up takes up nothing again: whoever waits for what was cut short is told. */
+  #giveUp(agent: Agent): void {
+    const phase = agent.status?.phase;
+    if (phase !== 'Failed' && phase !== 'Completed') return;
+    const key = keyText(agent.metadata);
+    for (const open of this.desk.opens.values())
+      if (keyOf(open.message) === key && open.message.attempts > 0 && open.message.state === 'Pending')
+        this.turns.finish(open, {
+          state: 'Failed',
+          reason: 'AgentFailed',
+          error: `The turn was cut short, and the agent is ${phase}: ${agent.status?.message ?? ''}`,
+        });
+  }
+
+  #gone({ metadata }: Instance): void {
+    const { uid } = metadata;
+    const link = this.desk.links.get(uid);
+    this.desk.links.delete(uid);
+    this.desk.drained.delete(uid);
+    this.approvals.forget(uid);
+    if (link !== undefined) {
+      if (link.state !== 'Drained') this.turns.drained(link, undefined);
+      void link.close(`${metadata.name} is gone`);
+    }
+    for (const record of [...this.#records.values()].filter((one) => one.uid === uid)) {
+      this.#records.delete(`${uid}/${record.run}`);
+      this.desk.writer.note([{ type: 'DropLink', uid, run: record.run }]);
+    }
+    this.routes.gone(uid);
+    this.#release(uid);
+  }
+
+  #release(uid: string): void {
+    for (const [key, box] of this.desk.boxes()) {
+      for (const open of [...box.current(uid)]) this.turns.interrupt(open, 'its instance is gone');
+      const threads = box.release(uid);
+      if (threads.length === 0) continue;
+      const entries = threads.map(({ record }) => ({ type: 'Conversation' as const, conversation: record }));
+      this.desk.writer.note(entries);
+      this.turns.dispatchSoon(key);
+      this.#parts.enqueue(key);
+    }
+  }
+
+  #deleted(agent: Agent): void {
+    this.#failAll(keyText(agent.metadata));
+  }
+
+  #failAll(key: string): void {
+    for (const open of [...this.desk.opens.values()])
+      if (keyOf(open.message) === key && !isFinal(open.message.state))
+        this.turns.finish(open, {
+          state: 'Failed',
+          reason: 'AgentDeleted',
+          error: `Agent ${key} was deleted.`,
+        });
+    this.desk.dropBox(key);
+  }
+
+  #rules(agent: Agent): Rules {
+    return rulesOf(agent.spec, this.#parts.policy(agent));
+  }
+
+  #specOf(world: World, revision: string): AgentSpec {
+    const found = world.revisions.find(({ metadata }) => metadata.name === revision);
+    // A Revision records a spec as it was; its schema leaves it open.
+    return found === undefined ? world.agent.spec : (found.data as unknown as AgentSpec);
+  }
+}

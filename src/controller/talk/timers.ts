@@ -1,0 +1,66 @@
+import type { Agent } from '../../api/objects.ts';
+import type { Cancel } from '../../platform/clock.ts';
+import { type Desk, keyOf } from './desk.ts';
+import type { Open } from './open.ts';
+import type { Turns } from './turns.ts';
+
+const longest = 30_000;
+
+/** Ends messages that have expired, and turns in which the agent is silent for too long. One timer for all. */
+export class Timers {
+  readonly #desk: Desk;
+  readonly #turns: Turns;
+  readonly #agent: (key: string) => Agent | undefined;
+  #at = Number.POSITIVE_INFINITY;
+  #cancel: Cancel | undefined;
+
+  constructor(desk: Desk, turns: Turns, agent: (key: string) => Agent | undefined) {
+    this.#desk = desk;
+    this.#turns = turns;
+    this.#agent = agent;
+  }
+
+  /** Looks at all of them no later than then. */
+  wake(at: number): void {
+    if (at >= this.#at) return;
+    this.#cancel?.();
+    this.#at = at;
+    const { clock } = this.#desk.parts;
+    this.#cancel = clock.after(Math.min(longest, Math.max(0, at - clock.now())), () => this.#sweep());
+  }
+
+  stop(): void {
+    this.#cancel?.();
+    this.#at = 0;
+  }
+
+  #sweep(): void {
+    this.#at = Number.POSITIVE_INFINITY;
+    const now = this.#desk.parts.clock.now();
+    let next = Number.POSITIVE_INFINITY;
+    for (const open of [...this.#desk.opens.values()]) next = Math.min(next, this.#check(open, now));
+    if (next !== Number.POSITIVE_INFINITY) this.wake(Math.max(next, now + 10));
+  }
+
+  /** When to look at it again. */
+  #check(open: Open, now: number): number {
+    const { message, thread } = open;
+    if (open.breaking !== undefined && open.breaking.reason !== 'Uncertain') return Number.POSITIVE_INFINITY;
+    if (message.expiresAt <= now) {
+      const waited =
+        thread.current === open ? 'The agent had not ended its turn' : 'No instance had taken it';
+      this.#turns.breakOff(open, { reason: 'Timeout', message: `${waited} when its time was over.` });
+      return Number.POSITIVE_INFINITY;
+    }
+    if (thread.current !== open || message.state === 'Pending') return message.expiresAt;
+    const agent = this.#agent(keyOf(message));
+    if (agent === undefined) return message.expiresAt;
+    const { inactivityTimeout } = this.#desk.parts.rules(agent);
+    if (open.tools.size > 0) return Math.min(message.expiresAt, now + inactivityTimeout);
+    const silent = open.heardAt + inactivityTimeout;
+    if (silent > now) return Math.min(message.expiresAt, silent);
+    const seconds = Math.round(inactivityTimeout / 1_000);
+    this.#turns.breakOff(open, { reason: 'Inactive', message: `The agent was silent for ${seconds} s.` });
+    return Number.POSITIVE_INFINITY;
+  }
+}
