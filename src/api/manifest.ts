@@ -169,7 +169,7 @@ function namesOf(value: JsonObject): { name?: string; namespace?: string } {
   return { ...(name === undefined ? {} : { name }), ...(namespace === undefined ? {} : { namespace }) };
 }
 
-/** The kind that a document says it is of, or why there is none such. */
+/** The kind that a document says it is of, or why there is none such that can be written. */
 function identify(value: JsonObject): KindInfo | { errors: FieldError[] } {
   const { apiVersion, kind } = value;
   const errors: FieldError[] = [];
@@ -186,9 +186,10 @@ function identify(value: JsonObject): KindInfo | { errors: FieldError[] } {
   }
   if (typeof apiVersion !== 'string' || typeof kind !== 'string' || errors.length > 0) return { errors };
   const info = kindOf(apiVersion, kind);
-  if (info !== undefined) return info;
-  const names = kinds.map((known) => known.kind);
-  const known = kinds.find((one) => one.kind === kind);
+  if (info?.stored === true) return info;
+  const stored = kinds.filter((one) => one.stored);
+  const names = stored.map((one) => one.kind);
+  const known = stored.find((one) => one.kind === kind);
   if (known !== undefined)
     return {
       errors: [

@@ -30,6 +30,12 @@ test('an empty Policy gets all its defaults', () => {
           ],
         },
         "imageInterval": "1h",
+        "messages": {
+          "inactivityTimeout": "15m",
+          "maxAttempts": 3,
+          "queueDepth": 1000,
+          "timeout": "2h",
+        },
         "mode": "AlwaysOn",
         "notify": [],
         "onDemand": {

@@ -1,5 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import { applyOrder, findKind, kindByPlural, kindInfo, kindOf, kinds } from '../../src/api/kinds.ts';
+import {
+  applyOrder,
+  findKind,
+  isVirtual,
+  kindByPlural,
+  kindInfo,
+  kindOf,
+  kinds,
+} from '../../src/api/kinds.ts';
 
 describe('kinds', () => {
   test('every kind has its place in the order of applying', () => {
@@ -48,6 +56,17 @@ describe('kinds', () => {
       },
     });
     expect(kindInfo('Secret').subresources).toEqual({ status: false });
+  });
+
+  test('Messages, Conversations and Approvals are read only, and not stored', () => {
+    const virtual = kinds.filter(({ stored }) => !stored);
+    expect(virtual.map(({ kind }) => kind)).toEqual(['Conversation', 'Message', 'Approval']);
+    for (const { kind, verbs } of virtual) {
+      expect(verbs).toEqual(['get', 'list', 'watch']);
+      expect(isVirtual(kind)).toBe(true);
+    }
+    expect(kindInfo('Agent').verbs).toContain('deletecollection');
+    expect(isVirtual('Agent')).toBe(false);
   });
 
   test('no two kinds share a word', () => {

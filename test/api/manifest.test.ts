@@ -157,6 +157,13 @@ describe('what is no manifest is told in a sentence', () => {
     expect(told(text)).toEqual([expect.stringContaining('its aliases stand for more than')]);
   });
 
+  test('a Message, which is sent and not written', () => {
+    const message = 'apiVersion: subresources.agentctl.dev/v1\nkind: Message\nmetadata: { name: m }\n';
+    expect(told(message)).toEqual([
+      expect.stringContaining('kind: found "Message", expected one of Namespace,'),
+    ]);
+  });
+
   test('two documents that name one object, in two files', () => {
     const sources = ['a', 'b'].map((name) => ({
       name: `${name}.yaml`,

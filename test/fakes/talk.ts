@@ -39,13 +39,15 @@ export class ScriptedTalk implements Talk, VirtualKinds {
 
   /** Anew, or in place of what has that name. A later one is a second younger. */
   message(name: string, rest: Partial<Rest<Message>> = {}, namespace = 'default'): Message {
-    const spec = {
-      agentRef: { name: 'web' },
+    const agentRef = { name: 'web' };
+    const known = this.list('Message', namespace).find(({ metadata }) => metadata.name === name);
+    const spec: Message['spec'] = known?.spec ?? {
+      agentRef,
       kind: 'Chat',
       from: 'user:ann',
       conversation: 'c',
       text: 'hi',
-    } as const;
+    };
     return this.#put('Message', { namespace, name }, { spec, status: { state: 'Pending' }, ...rest });
   }
 

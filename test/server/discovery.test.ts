@@ -58,7 +58,11 @@ describe('OpenAPI', () => {
   test('version 3 names a document for each group version, with its hash', async () => {
     const { json } = await api.ask('GET', '/openapi/v3');
     const { paths } = json as unknown as { paths: Record<string, { serverRelativeURL: string }> };
-    expect(Object.keys(paths)).toEqual(['api/v1', 'apis/agentctl.dev/v1']);
+    expect(Object.keys(paths)).toEqual([
+      'api/v1',
+      'apis/agentctl.dev/v1',
+      'apis/subresources.agentctl.dev/v1',
+    ]);
     for (const { serverRelativeURL } of Object.values(paths)) {
       const { json: document } = await api.ask('GET', serverRelativeURL);
       expect(document).toMatchObject({ openapi: '3.0.0', components: { schemas: expect.any(Object) } });
@@ -69,6 +73,13 @@ describe('OpenAPI', () => {
     const { text } = await api.ask('GET', '/openapi/v3/apis/agentctl.dev/v1');
     expect(text).not.toContain('x-agentctl-');
     expect(text).toContain('x-kubernetes-list-map-keys');
+  });
+
+  test('of a kind that is only read it tells no way to write', async () => {
+    const { json } = await api.ask('GET', '/openapi/v3/apis/subresources.agentctl.dev/v1');
+    const { paths } = json as unknown as { paths: Record<string, object> };
+    const methods = Object.values(paths).flatMap((item) => Object.keys(item));
+    expect(new Set(methods)).toEqual(new Set(['parameters', 'get']));
   });
 
   test('a patch says that it takes fieldValidation: clients leave validation to the server then', async () => {

@@ -165,6 +165,9 @@ describe.skipIf(missing)('kubectl', () => {
       'policies',
       'revisions',
       'runtimes',
+      'approvals',
+      'conversations',
+      'messages',
     ]);
     expect(await kubectl('api-versions')).toBe('agentctl.dev/v1\nsubresources.agentctl.dev/v1\nv1\n');
     expect(await kubectl('version')).toContain('agentctl-0.1.0');

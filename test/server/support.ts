@@ -7,10 +7,12 @@ import type { Streams } from '../../src/client/streams.ts';
 import { randomIds } from '../../src/platform/ids.ts';
 import { silentLog } from '../../src/platform/log.ts';
 import { createRegistry, type Registry } from '../../src/registry/registry.ts';
+import { withVirtual } from '../../src/registry/virtual.ts';
 import { createServer, type Server } from '../../src/server/server.ts';
 import { openStore } from '../../src/store/sqlite.ts';
 import type { Store } from '../../src/store/store.ts';
 import { ManualClock } from '../fakes/clock.ts';
+import { ScriptedTalk } from '../fakes/talk.ts';
 
 export interface Answer {
   code: number;
@@ -40,15 +42,19 @@ export interface Running {
 }
 
 /** The real server over the real registry and a store of its own. */
-export async function run(options: { streams?: Partial<Streams>; listen?: string } = {}): Promise<Running> {
+export async function run(
+  options: { streams?: Partial<Streams>; talk?: ScriptedTalk; listen?: string } = {},
+): Promise<Running> {
   const folder = mkdtempSync(join(tmpdir(), 'agentctl-server-'));
   const socket = join(folder, 'run', 'agentctl.sock');
   const clock = new ManualClock('2026-01-31T12:00:00Z');
   const store = openStore(join(folder, 'agentctl.db'), { log: silentLog });
-  const registry = await createRegistry({ store, clock, ids: randomIds, log: silentLog });
+  const stored = await createRegistry({ store, clock, ids: randomIds, log: silentLog });
+  const { talk = new ScriptedTalk() } = options;
+  const registry = withVirtual(stored, talk, clock);
   const server = await createServer({
     registry,
-    streams: options.streams as Streams, // a test that asks for more of them than it gives fails with that
+    streams: (options.streams ?? talk) as Streams, // a test that asks for more of them than it gives fails with that
     version: '0.1.0',
     clock,
     log: silentLog,
@@ -57,7 +63,10 @@ export async function run(options: { streams?: Partial<Streams>; listen?: string
     stateDir: folder,
   });
   const warnings: string[] = [];
-  const client = createHttpClient({ socketPath: socket }, { onWarning: (text) => warnings.push(text) });
+  const client = createHttpClient(
+    { socketPath: socket },
+    { onWarning: (text) => warnings.push(text), clock },
+  );
   return {
     client,
     server,

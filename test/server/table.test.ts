@@ -89,6 +89,47 @@ const rows: { readonly [K in Kind]: AnyResource[] } = {
   ],
   Secret: [object('Secret', 'key', 60, { type: 'Opaque', data: { token: 'aHVudGVyMg==', other: '' } })],
   ConfigMap: [object('ConfigMap', 'settings', 60, { data: { a: '1' }, binaryData: { b: '' } })],
+  Message: [
+    object('Message', 'm-1', 5, {
+      spec: { agentRef: { name: 'web' }, from: 'user:ann', conversation: 'c-1', text: 'first\nsecond' },
+      status: { state: 'Completed', attempts: 1, instance: 'web-0', tokens: '1200' },
+    }),
+    object('Message', 'm-2', 200, {
+      spec: {
+        agentRef: { name: 'web' },
+        from: 'agent:default/reviewer',
+        conversation: 'c-2',
+        text: 'x'.repeat(4 * 1024 * 1024),
+      },
+      status: { state: 'Failed', reason: 'Interrupted', attempts: 3, tokens: '?' },
+    }),
+  ],
+  Conversation: [
+    object('Conversation', 'c-1', 3_600, {
+      spec: { agentRef: { name: 'web' } },
+      status: {
+        state: 'Open',
+        instance: 'web-0',
+        messages: 4,
+        tokens: '5300',
+        cost: '?',
+        activeAt: ago(12),
+        session: 's-1',
+      },
+    }),
+  ],
+  Approval: [
+    object('Approval', 'a-1', 3, {
+      spec: {
+        agentRef: { name: 'web' },
+        title: '  rm -rf\n  build',
+        toolKind: 'execute',
+        message: 'm-1',
+        conversation: 'c-1',
+      },
+      status: { state: 'Pending' },
+    }),
+  ],
   Namespace: [object('Namespace', 'default', 60, { status: { phase: 'Active' } })],
 };
 
