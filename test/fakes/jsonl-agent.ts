@@ -1,16 +1,22 @@
 import type { FakeAgent } from '../contracts/protocol.ts';
+import { checkLine } from '../protocols/jsonl-schema.ts';
 
-const line = (type: string, fields: object = {}): string => JSON.stringify({ type, ...fields });
+function line(type: string, fields: object = {}): string {
+  const text = JSON.stringify({ type, ...fields });
+  checkLine('fromAgent', text);
+  return text;
+}
 
-/** A worker of the line protocol that says what it is told to; it names the message where the protocol lets it. */
-export function fakeJsonlAgent(): FakeAgent {
+/** A worker of the line protocol that says what it is told to; it names the message where the protocol lets it. All lines are checked. */
+export function fakeJsonlAgent(ready: object = {}): FakeAgent {
   const asked: string[] = [];
   const cancelled: string[] = [];
   return {
     asked,
     cancelled,
-    greeting: () => [line('ready')],
+    greeting: () => [line('ready', ready)],
     takes: (text) => {
+      checkLine('toAgent', text);
       const said = JSON.parse(text);
       if (said.type === 'chat' || said.type === 'route') asked.push(said.message);
       if (said.type === 'cancel') cancelled.push(said.messageId);

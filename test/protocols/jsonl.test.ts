@@ -1,6 +1,8 @@
+import { expect, test } from 'vitest';
 import { jsonl } from '../../src/protocols/jsonl.ts';
 import { type FakeAgent, protocolContract } from '../contracts/protocol.ts';
 import { fakeJsonlAgent, fakeOldJsonlAgent } from '../fakes/jsonl-agent.ts';
+import { fits } from './jsonl-schema.ts';
 
 const garbage = [
   '{}',
@@ -32,5 +34,19 @@ const garbage = [
   `{"type":"event","conversationId":"conversation-of-m1","event":${'{"a":'.repeat(5000)}1${'}'.repeat(5000)}}`,
 ];
 
-for (const agent of [fakeJsonlAgent, fakeOldJsonlAgent] satisfies (() => FakeAgent)[])
-  protocolContract({ protocol: jsonl, agent, garbage, queries: true });
+test.each(garbage.slice(0, -1))('the schema refuses %s too', (line) => {
+  expect(fits('fromAgent', line)).toBe(false);
+});
+
+const agents: (() => FakeAgent)[] = [
+  () => fakeJsonlAgent(),
+  () =>
+    fakeJsonlAgent({
+      agent: { name: 'bob', version: '3' },
+      cancel: true,
+      canResume: true,
+      controls: { model: true },
+    }),
+  fakeOldJsonlAgent,
+];
+for (const agent of agents) protocolContract({ protocol: jsonl, agent, garbage, queries: true });
