@@ -1,5 +1,6 @@
+import { acp } from './acp.ts';
 import { jsonl } from './jsonl.ts';
 import type { Protocol } from './protocol.ts';
 
 /** By `Agent.spec.protocol`; `none` has no lines. */
-export const protocols: Partial<Record<Protocol['name'], Protocol>> = { jsonl };
+export const protocols: Readonly<Record<Protocol['name'], Protocol>> = { acp, jsonl };
