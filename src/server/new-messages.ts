@@ -11,24 +11,17 @@ export const messageBodyLimit = 6 * longestText + 64 * 1024;
 /** In characters. */
 const longestWord = 253;
 
-const fields = ['text', 'conversation', 'key', 'from', 'timeout'];
-
 /** Of a body with one message, or with several under `items`; `from` is who sends those that do not say. */
 export function newMessages(body: JsonObject, from: string): NewMessage[] {
   if (body.items === undefined) return [newMessage(body, '', from)];
   if (!Array.isArray(body.items)) throw new ApiError('BadRequest', 'items: expected a list of messages');
+  refuseUnknown(body, ['items', 'apiVersion', 'kind', 'metadata'], '');
   return body.items.map((item, at) => newMessage(item, `items[${at}].`, from));
 }
 
 function newMessage(item: unknown, path: string, from: string): NewMessage {
-  if (!isObject(item))
-    throw new ApiError('BadRequest', `${path || 'the body'}: expected an object with text`);
-  const unknown = Object.keys(item).find((name) => !fields.includes(name));
-  if (unknown !== undefined) {
-    const meant = nearest(unknown, fields);
-    const hint = meant === undefined ? `a message has ${fields.join(', ')}` : `did you mean ${meant}?`;
-    throw new ApiError('BadRequest', `unknown field ${JSON.stringify(path + unknown)}: ${hint}`);
-  }
+  if (!isObject(item)) throw new ApiError('BadRequest', `${path.slice(0, -1)}: expected an object with text`);
+  refuseUnknown(item, ['text', 'conversation', 'key', 'from', 'timeout'], path);
   return {
     text: textOf(item.text, `${path}text`),
     conversation: word(item.conversation, `${path}conversation`),
@@ -36,6 +29,14 @@ function newMessage(item: unknown, path: string, from: string): NewMessage {
     from: word(item.from, `${path}from`) ?? from,
     timeout: durationOf(item.timeout, `${path}timeout`),
   };
+}
+
+function refuseUnknown(object: JsonObject, known: readonly string[], path: string): void {
+  const unknown = Object.keys(object).find((name) => !known.includes(name));
+  if (unknown === undefined) return;
+  const meant = nearest(unknown, known);
+  const hint = meant === undefined ? `expected ${known.join(', ')}` : `did you mean ${meant}?`;
+  throw new ApiError('BadRequest', `unknown field ${JSON.stringify(path + unknown)}: ${hint}`);
 }
 
 function textOf(value: unknown, path: string): string {

@@ -1,7 +1,7 @@
 /** Tables, as `get` prints them: the columns that schemas/ lists, and the cells that no JSON path can say. */
 import { type Column, type KindInfo, kinds } from '../api/kinds.ts';
 import type { AnyObject, Kind, Kinds, ObjectMeta } from '../api/objects.ts';
-import { age, humanDuration, parseTime } from '../api/time.ts';
+import { age, humanDuration, parseTime, wholeSeconds } from '../api/time.ts';
 import type { IncludeObject, PartialObjectMetadata, Table, TableColumn, TableRow } from '../client/tables.ts';
 import type { AnyResource } from '../registry/object.ts';
 import { compilePath } from './cell.ts';
@@ -11,7 +11,7 @@ type Cell = string | number | null;
 const next = (what: string | undefined, at: string | undefined, now: number): string => {
   const due = at === undefined ? undefined : parseTime(at);
   if (what === undefined || due === undefined) return what ?? '';
-  return due <= now ? `${what} now` : `${what} in ${humanDuration(due - now)}`;
+  return due <= now ? `${what} now` : `${what} in ${humanDuration(wholeSeconds(due - now))}`;
 };
 
 const longestText = 100;

@@ -6,15 +6,18 @@ import { bearerTokens, type Role } from '../../src/server/access.ts';
 import { ensureCertificate } from '../../src/server/certificate.ts';
 import { ensureTokens } from '../../src/server/tokens.ts';
 import { ManualClock } from '../fakes/clock.ts';
+import { ScriptedTalk } from '../fakes/talk.ts';
 import { agent, type Running, run } from './support.ts';
 
 let api: Running;
 let ca: string;
+const script = new ScriptedTalk();
 const clients: HttpClient[] = [];
 const token = new Map<string, string>();
 
 beforeAll(async () => {
-  api = await run({ listen: '127.0.0.1:0', streams: { stopAgents: async () => {} } });
+  const streams = Object.assign(script, { stopAgents: async () => {} });
+  api = await run({ listen: '127.0.0.1:0', talk: script, streams });
   ({ ca } = await ensureCertificate(folder(), '127.0.0.1', api.clock));
   for (const entry of await ensureTokens(folder())) token.set(entry.role, entry.token);
   await api.client.create('Agent', agent('seen'));
@@ -96,6 +99,43 @@ describe('over TCP', () => {
     expect(forbidden.join(', ')).toBe(refused);
   });
 
+  test.each<[Role, string]>([
+    ['admin', ''],
+    ['edit', ''],
+    ['view', 'send, query, retry, cancel, approve, deny, close'],
+  ])('%s may talk to agents, where it may write, and see the talk', async (role, refused) => {
+    const client = as(token.get(role));
+    script.message('m', { status: { state: 'Failed' } });
+    script.finish('m', 'done');
+    script.conversation('c');
+    script.approval('a');
+    script.approval('b');
+    const { signal } = new AbortController();
+    const tried: Record<string, () => Promise<unknown>> = {
+      send: () => client.send(key('web'), [{ text: 'hi' }]),
+      query: () => client.query(key('web'), { action: 'status' }),
+      retry: () => client.change(key('m'), 'retry'),
+      cancel: () => client.change(key('m'), 'cancel'),
+      approve: () => client.decide(key('a'), 'approve', role),
+      deny: () => client.decide(key('b'), 'deny', role),
+      close: () => client.closeConversation(key('c')),
+      stream: () => readOut(client.stream(key('m'), { signal })),
+      'get Message': () => client.get('Message', key('m')),
+      'list Approval': () => client.list('Approval'),
+    };
+    const forbidden: string[] = [];
+    for (const [name, attempt] of Object.entries(tried)) {
+      const reason = await attempt().then(
+        () => undefined,
+        (error) => error.reason,
+      );
+      if (reason !== undefined) expect([name, reason]).toEqual([name, 'Forbidden']);
+      if (reason === 'Forbidden') forbidden.push(name);
+    }
+    expect(forbidden.join(', ')).toBe(refused);
+    if (refused === '') expect(script.sent.at(-1)?.from).toBe(role);
+  });
+
   test('a client that does not know the authority sends nothing', async () => {
     const other = await ensureCertificate(join(api.folder, 'other'), 'localhost', api.clock);
     await expect(as(token.get('admin'), other.ca).get('Agent', key('seen'))).rejects.toThrow(/cannot reach/);
@@ -134,6 +174,10 @@ test('a token is found whatever the case of its scheme', () => {
   expect(find('bearer t')).toEqual({ name: 'a', role: 'edit' });
   expect(() => find('Basic t')).toThrow('Unauthorized');
 });
+
+async function readOut(items: AsyncIterable<unknown>): Promise<void> {
+  for await (const _ of items);
+}
 
 async function fetchTls(path: string): Promise<{ code: number }> {
   const { request } = await import('node:https');

@@ -1,10 +1,16 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { ScriptedTalk } from '../fakes/talk.ts';
 import { agent, type Running, run } from './support.ts';
 
 let api: Running;
 beforeAll(async () => {
-  api = await run();
+  const talk = new ScriptedTalk();
+  api = await run({ talk });
+  talk.message('a');
+  talk.finish('a', 'done');
+  talk.conversation('a');
+  talk.approval('a');
   await api.client.create('Agent', agent('a'));
   await api.client.create('Secret', {
     apiVersion: 'v1',
@@ -46,6 +52,21 @@ const path = fc.oneof(
     '/apis/agentctl.dev/v1/namespaces/default/agents/a/scale',
     '/apis/agentctl.dev/v1/namespaces/default/agents/a/status',
     '/api/v1/namespaces/default/secrets/a',
+    ...[
+      'messages',
+      'messages/a',
+      'messages/a/stream',
+      'messages/a/retry',
+      'messages/a/cancel',
+      'messages/a/status',
+      'conversations/a',
+      'conversations/a/close',
+      'approvals/a/approve',
+      'approvals/a/deny',
+      'agents/web/messages',
+      'agents/a/messages',
+      'agents/web/query',
+    ].map((rest) => `/apis/subresources.agentctl.dev/v1/namespaces/default/${rest}`),
   ),
 );
 const query = fc.dictionary(
@@ -63,6 +84,7 @@ const query = fc.dictionary(
     'pretty',
     'includeObject',
     'propagationPolicy',
+    'after',
   ),
   fc.oneof(fc.string(), fc.constantFrom('All', 'true', '1', 'a=b', 'Strict', 'x')),
   { maxKeys: 4 },
@@ -79,6 +101,22 @@ const json = fc.oneof(
         ),
         spec: fc.oneof(fc.jsonValue(), fc.record({ replicas: fc.jsonValue(), template: fc.jsonValue() })),
         data: fc.jsonValue(),
+      },
+      { requiredKeys: [] },
+    )
+    .map((value) => JSON.stringify(value)),
+  fc
+    .record(
+      {
+        text: fc.jsonValue(),
+        items: fc.oneof(fc.jsonValue(), fc.array(fc.record({ text: fc.string(), from: fc.jsonValue() }))),
+        conversation: fc.jsonValue(),
+        key: fc.jsonValue(),
+        timeout: fc.oneof(fc.jsonValue(), fc.constantFrom('5s', '0s', '-1s')),
+        by: fc.jsonValue(),
+        action: fc.jsonValue(),
+        params: fc.jsonValue(),
+        timeoutSeconds: fc.oneof(fc.jsonValue(), fc.double()),
       },
       { requiredKeys: [] },
     )
@@ -115,6 +153,7 @@ const headers = fc.record(
       'application/json;as=Table;v=v1;g=meta.k8s.io',
       'application/yaml',
       ';;',
+      'text/event-stream',
       'application/json;as=',
     ),
   },
@@ -136,5 +175,5 @@ test('whatever is asked, the answer is never a 500, and a failure is a Status', 
         expect(answer.json).toMatchObject({ kind: 'Status', status: 'Failure', code: answer.code });
     },
   );
-  await fc.assert(property, { numRuns: 1_500 });
+  await fc.assert(property, { numRuns: 2_000 });
 });

@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { kubeconfigPath } from '../../src/server/remote.ts';
+import { ScriptedTalk } from '../fakes/talk.ts';
 import { type Running, run, until } from './support.ts';
 
 const missing = spawnSync('kubectl', ['version', '--client']).status !== 0;
@@ -28,8 +29,9 @@ data: { token: aHVudGVyMg== }
 describe.skipIf(missing)('kubectl', () => {
   let api: Running;
   let file: string;
+  const script = new ScriptedTalk();
   beforeAll(async () => {
-    api = await run({ listen: '127.0.0.1:0' });
+    api = await run({ listen: '127.0.0.1:0', talk: script });
     file = join(api.folder, 'manifest.yaml');
     writeFileSync(file, manifest);
   });
@@ -244,6 +246,43 @@ describe.skipIf(missing)('kubectl', () => {
       { subresource: 'status' },
     );
     expect(await waiting).toContain('condition met');
+  });
+
+  test('reads messages, and is told that it cannot write them', async () => {
+    for (let n = 0; n < 600; n++) script.message(`m-${n}`); // more than one page of kubectl's
+    script.message('m-7', { status: { state: 'Failed', reason: 'Interrupted', attempts: 3 } });
+    expect(await kubectl('get', 'msg', 'm-7')).toMatch(
+      /^NAME +AGENT +FROM +STATE +REASON .*\nm-7 +web +user:ann +Failed +Interrupted +3 /,
+    );
+    const listed = (await kubectl('get', 'messages', '-A', '-o', 'name')).trim().split('\n');
+    expect(new Set(listed).size).toBe(600);
+    expect(listed[0]).toBe('message.subresources.agentctl.dev/m-599');
+    expect(await kubectl('get', 'messages', '--field-selector', 'status.state=Failed', '-o', 'name')).toBe(
+      'message.subresources.agentctl.dev/m-7\n',
+    );
+    expect(await kubectl('describe', 'message', 'm-7')).toMatch(/Spec:[\s\S]*Text: +hi/);
+    expect(await kubectl('explain', 'approvals.status')).toMatch(/KIND: +Approval/);
+    await expect(kubectl('delete', 'message', 'm-7')).rejects.toThrow(/agentctl messages retry and cancel/);
+    expect(await as('view', 'get', 'approvals')).toBe('No resources found in default namespace.\n');
+  });
+
+  test('watches conversations', async () => {
+    let out = '';
+    script.conversation('first');
+    const words = ['get', 'conversations', '-w', '--no-headers'];
+    const child = spawn('kubectl', words, { env: environment('view') });
+    try {
+      child.stdout.on('data', (chunk) => {
+        out += chunk;
+      });
+      await until(() => out.includes('first'));
+      script.conversation('late');
+      await until(() => out.includes('late'));
+      script.conversation('first', { state: 'Closed' });
+      await until(() => /first +web +Closed/.test(out));
+    } finally {
+      child.kill();
+    }
   });
 
   test('is told what its token may do', async () => {
