@@ -183,7 +183,7 @@ export interface Attachment {
   /** The working directory of the instance, absolute. */
   readonly workingDir: string;
 
-  /** Ends `lines` and refuses what still waits to be written. The run goes on. */
+  /** Ends `lines` and refuses what still waits to be written. The run goes on. To be called however the lines ended. */
   close(): void;
 }
 

@@ -1,9 +1,12 @@
 import { readdirSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Attachment, Driver, OutputLine } from '../../../src/drivers/driver.ts';
+import { createAttachments } from '../../../src/drivers/process/attach.ts';
 import type { Observed } from '../../../src/plan/world.ts';
+import { systemClock } from '../../../src/platform/clock.ts';
 import { ended, eventually, openDriver, pause, pidsOf, refusal, specOf, withRun } from './harness.ts';
 
 const opened: Attachment[] = [];
@@ -155,6 +158,24 @@ describe('the input of a process', () => {
     const output = reading(next);
     await next.write('for the second\n');
     await eventually(() => expect(output.texts()).toEqual(['got ', 'got for the second']));
+  });
+
+  test('is closed by the start of a later run, before anybody tells of the end', async () => {
+    const ref = await mkdtemp(join(tmpdir(), 'agentctl-attach-'));
+    await writeFile(join(ref, '1.out'), '');
+    const { identity } = specOf('');
+    const run = { number: 1, folder: join(ref, '1'), meta: { identity, bootId: 'b', workingDir: '/tmp' } };
+    const silent = { hasEnded: async () => false, subscribe: () => () => {} };
+    const attachments = createAttachments(systemClock);
+    const options = { run: 1, startId: '', signal: AbortSignal.timeout(20_000) };
+    const attachment = await attachments.open(ref, run, silent, options);
+    attachments.supersede(ref, 1);
+    // Not refused for that reason yet, but there is no FIFO.
+    expect((await refusal(attachment.write('a\n'))).message).toContain('no process reads');
+    attachments.supersede(ref, 2);
+    expect((await refusal(attachment.write('a\n'))).message).toContain('has ended');
+    attachments.close();
+    await rm(ref, { recursive: true });
   });
 
   test('that the program has closed refuses lines, and the run goes on', async () => {
