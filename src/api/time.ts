@@ -55,6 +55,9 @@ export function humanDuration(span: number): string {
   return `${in_(year)}y`;
 }
 
+/** Rounded up: what is still to come is never 0 s away. */
+export const wholeSeconds = (span: number): number => Math.ceil(span / second) * second;
+
 /** The age of a thing of that time, or `<unknown>` as kubectl says. */
 export function age(time: string | undefined, now: number): string {
   const at = time === undefined ? undefined : parseTime(time);

@@ -60,9 +60,10 @@ export function decide(turn: Turn, desire: Desire, turnover: Turnover) {
   }
   const starting = turn.state === 'Claimed' && holdsPlace(turn.next) && turn.view.inFlight !== undefined;
   if (starting && desire.is !== 'Removed') return; // it keeps its place, whatever has changed since
-  if (draining(turn)) return drain(turn, desire);
+  const drains = draining(turn);
+  if (drains && (desire.is === 'Running' || desire.is === 'Removed')) return drain(turn, desire);
   if (desire.is !== 'Running') forgetPlans(turn, desire);
-  if (clearStrays(turn) && desire.is !== 'Removed') return waitForStrays(turn);
+  if (!drains && clearStrays(turn) && desire.is !== 'Removed') return waitForStrays(turn);
   switch (desire.is) {
     case 'Removed':
       return takeDown(turn, desire.cause, desire.message);
@@ -185,7 +186,6 @@ function drain(turn: Turn, desire: Desire) {
   if (next.phase === 'Failed' || next.phase === 'Completed') return;
   const text = 'What it wrote is read to the end.';
   if (desire.is === 'Removed') return phase(turn, 'Stopping', desire.cause, `${desire.message}. ${text}`);
-  if (desire.is !== 'Running') return phase(turn, 'Stopping', 'Draining', text);
   const until = waitUntil(turn);
   if (until === undefined || until <= now) return phase(turn, 'Pending', 'Draining', text);
   wake(turn, until);

@@ -1,8 +1,10 @@
+import { difference } from '../difference.ts';
 import { type FieldError, forbidden, invalid, required } from '../field-error.ts';
+import { kindInfo } from '../kinds.ts';
 import { nearest } from '../nearest.ts';
 import type { Path } from '../path.ts';
-import type { JsonObject } from '../schema.ts';
-import { checkPolicy } from './policy.ts';
+import { isObject, type JsonObject } from '../schema.ts';
+import { checkPolicy, checkTimes } from './policy.ts';
 import { checkProbe } from './probe.ts';
 import { field, has, items, text } from './read.ts';
 
@@ -15,11 +17,33 @@ export function checkAgent(agent: JsonObject): FieldError[] {
   for (const probe of ['readiness', 'liveness']) {
     if (has(spec, probe)) errors.push(...checkProbe(field(spec, probe), ['spec', probe]));
   }
-  const replicas = field(spec, 'replicas');
-  const protocol = text(spec, 'protocol') ?? 'none';
-  if (typeof replicas === 'number' && replicas > 1 && protocol !== 'none')
-    errors.push(forbidden(['spec', 'replicas'], `must be 1 or 0 with protocol ${protocol}`));
+  for (const [at, entry] of items(spec, 'schedule').entries())
+    errors.push(...checkTimes(entry, ['spec', 'schedule', at]));
+  if ((text(spec, 'protocol') ?? 'none') === 'none') errors.push(...checkSilent(spec));
   return [...errors, ...checkTemplate(field(spec, 'template'), ['spec', 'template'])];
+}
+
+/** What only an agent that is talked to can have. */
+const spoken = {
+  model: 'the agent is told its model',
+  systemPrompt: 'the agent is told its system prompt',
+  prompt: 'the prompt is sent',
+  schedule: 'the prompts are sent',
+  conversations: 'conversations are held',
+};
+
+function checkSilent(spec: unknown): FieldError[] {
+  return Object.entries(spoken).flatMap(([name, what]) => {
+    if (!has(spec, name) || isEmpty(name, field(spec, name))) return [];
+    const why = `needs a protocol by which ${what}: set spec.protocol to acp or jsonl, or leave it out`;
+    return [forbidden(['spec', name], why)];
+  });
+}
+
+/** Whether it says nothing. Defaults are filled in before an object is checked. */
+function isEmpty(name: string, value: unknown): boolean {
+  const schema = kindInfo('Agent').schema.properties?.spec?.properties?.[name] ?? {};
+  return (isObject(value) || Array.isArray(value)) && difference(schema, undefined, value).length === 0;
 }
 
 function checkTemplate(template: unknown, path: Path): FieldError[] {

@@ -12,16 +12,23 @@ export function checkPolicy(policy: unknown, path: Path): FieldError[] {
     ...notZero(field(policy, 'restart'), 'window', [...path, 'restart']),
     ...notZero(field(policy, 'update'), 'progressDeadline', [...path, 'update']),
     ...notZero(policy, 'imageInterval', path),
+    ...notZero(field(policy, 'messages'), 'timeout', [...path, 'messages']),
+    ...notZero(field(policy, 'messages'), 'inactivityTimeout', [...path, 'messages']),
     ...(restart === undefined ? [] : checkScheduledRestart(restart, [...path, 'scheduledRestart'])),
   ];
 }
 
 function checkScheduledRestart(restart: unknown, path: Path): FieldError[] {
-  const errors = notZero(restart, 'every', path);
-  const cron = text(restart, 'cron');
+  return [...notZero(restart, 'every', path), ...checkTimes(restart, path)];
+}
+
+/** `cron` and `timezone` of a schedule. */
+export function checkTimes(schedule: unknown, path: Path): FieldError[] {
+  const errors: FieldError[] = [];
+  const cron = text(schedule, 'cron');
   const fault = cron === undefined ? undefined : cronFault(cron);
   if (fault !== undefined) errors.push(invalid([...path, 'cron'], cron, fault));
-  const zone = text(restart, 'timezone');
+  const zone = text(schedule, 'timezone');
   if (zone !== undefined && !isTimezone(zone)) {
     const suggestion = nearest(zone, timezoneNames());
     errors.push({

@@ -1,5 +1,5 @@
 import type { Instance, InstanceStatus } from '../../api/objects.ts';
-import { age, humanDuration, isTime, parseTime } from '../../api/time.ts';
+import { age, humanDuration, isTime, parseTime, wholeSeconds } from '../../api/time.ts';
 import { table } from '../print/table.ts';
 
 export function instanceTable(instances: readonly Instance[], now: number): string {
@@ -49,6 +49,12 @@ export function exitText({ lastExit }: InstanceStatus, now: number): string {
   return `${how}${by}, ${age(finishedAt, now)} ago`;
 }
 
+const stopWords = {
+  Shutdown: 'signal if it has not ended',
+  Signal: 'kill if it has not ended',
+  Kill: 'kill',
+};
+
 /** The nearest thing that time alone brings. */
 export function nextText(
   { phase, backoffUntil, nextRestartAt, stop, queue }: InstanceStatus,
@@ -56,10 +62,9 @@ export function nextText(
 ): string {
   const due = (what: string, at: string): string => {
     const time = parseTime(at) ?? now;
-    return time <= now ? `${what} now` : `${what} in ${humanDuration(time - now)}`;
+    return time <= now ? `${what} now` : `${what} in ${humanDuration(wholeSeconds(time - now))}`;
   };
-  if (stop !== undefined)
-    return due(stop.stage === 'Kill' ? 'kill' : 'kill if it has not ended', stop.deadline);
+  if (stop !== undefined) return due(stopWords[stop.stage], stop.deadline);
   if (phase === 'BackOff' && backoffUntil !== undefined) return due('start', backoffUntil);
   if (queue !== undefined) return `start as number ${queue.position} in the queue`;
   const ended = phase === 'Completed' || phase === 'Failed'; // the clock restarts only what runs
