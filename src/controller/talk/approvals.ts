@@ -46,7 +46,7 @@ export class Approvals {
     this.#controls.delete(uid);
   }
 
-  asked(link: Link, open: Open | undefined, permission: Permission): void {
+  asked(link: Link, open: Open | undefined, permission: Permission) {
     const spec = this.#parts.spec(keyOf(link.target));
     if (spec === undefined) return link.connection?.decide(permission.id, 'Cancelled');
     this.#call(link, permission.toolCallId, permission).asked = true;

@@ -5,6 +5,7 @@ import type { Message } from '../../messages/message.ts';
 import { ProtocolError, type Turn } from '../../protocols/protocol.ts';
 import type { TurnEvent, TurnResult, Usage } from '../../protocols/talk.ts';
 import { type Desk, keyOf } from './desk.ts';
+import { afterInterruption } from './interruption.ts';
 import type { Link } from './link.ts';
 import type { Taker } from './mailbox.ts';
 import type { Open, Thread } from './open.ts';
@@ -194,7 +195,7 @@ export class Turns {
     if (open !== undefined) open.reports[usage.counts] = { ...open.reports[usage.counts], ...usage };
   }
 
-  ended(link: Link, id: string, result: TurnResult): void {
+  ended(link: Link, id: string, result: TurnResult) {
     const open = this.current(link, id);
     if (open === undefined) return;
     if (open.breaking?.reason === 'Uncertain')
@@ -300,7 +301,7 @@ export class Turns {
   }
 
   /** Its turn was cut short: what follows is what the policy says. */
-  interrupt(open: Open, why: string, link?: Link): void {
+  interrupt(open: Open, why: string, link?: Link) {
     const { message } = open;
     const agent = this.#parts.agent(keyOf(message));
     if (open.breaking !== undefined && open.breaking.reason !== 'Uncertain')
@@ -311,28 +312,12 @@ export class Turns {
         { state: 'Failed', reason: 'AgentDeleted', error: 'The Agent was deleted.' },
         link,
       );
-    const { maxAttempts, onInterrupted } = this.#desk.parts.rules(agent);
-    // A stop of ours is not the message's fault.
-    const stopping = link?.stopping === true;
-    if (stopping && !message.produced) return this.requeue(open, link);
-    const counted = stopping ? message.attempts - 1 : message.attempts;
-    if (counted >= maxAttempts) {
-      const error = `It was delivered ${message.attempts} times, and each time the turn was cut short: ${why}. Send it again with agentctl messages retry ${message.id}.`;
-      return this.finish(open, { state: 'Failed', reason: 'MaxAttempts', error }, link);
-    }
-    if (!message.produced) return this.#wait(open, { attempts: counted, interrupted: undefined }, link);
-    switch (onInterrupted) {
-      case 'Fail':
-        return this.finish(
-          open,
-          { state: 'Failed', reason: 'Interrupted', error: `The turn was cut short: ${why}.` },
-          link,
-        );
-      case 'Retry':
-        return this.#wait(open, { attempts: counted, interrupted: undefined }, link);
-      case 'Resume':
-        return this.#wait(open, { attempts: counted, interrupted: why }, link);
-    }
+    const next = afterInterruption(message, this.#desk.parts.rules(agent), {
+      why,
+      stopping: link?.stopping === true,
+    });
+    if ('state' in next) return this.finish(open, next, link);
+    this.#wait(open, next, link);
   }
 
   /** A run has ended, and all that it wrote was taken in. */
@@ -349,7 +334,7 @@ export class Turns {
   }
 
   /** Breaks a message off; where an instance has it, it ends once the agent says so. */
-  breakOff(open: Open, breaking: NonNullable<Open['breaking']>): void {
+  breakOff(open: Open, breaking: NonNullable<Open['breaking']>) {
     if (open.breaking !== undefined && open.breaking.reason !== 'Uncertain') return;
     open.breaking = breaking;
     if (open.thread.current !== open) return this.finish(open, broken(open));
