@@ -34,6 +34,18 @@ function reading({ lines }: Attachment): { lines: OutputLine[]; texts(): string[
   return { lines: all, texts: () => all.map(({ text }) => text), done: pump() };
 }
 
+/** An attachment to a run that has no process, and whose end is told by the test. */
+async function openAlone(hasEnded: () => Promise<boolean>) {
+  const ref = await mkdtemp(join(tmpdir(), 'agentctl-attach-'));
+  await writeFile(join(ref, '1.out'), '');
+  const { identity } = specOf('');
+  const run = { number: 1, folder: join(ref, '1'), meta: { identity, bootId: 'b', workingDir: '/tmp' } };
+  const attachments = createAttachments(systemClock);
+  const options = { run: 1, startId: '', signal: AbortSignal.timeout(20_000) };
+  const attachment = await attachments.open(ref, run, { hasEnded, subscribe: () => () => {} }, options);
+  return { attachment, attachments, ref };
+}
+
 const echo = 'while IFS= read -r line; do echo "got $line"; done';
 
 describe('the output of a process', () => {
@@ -85,6 +97,16 @@ describe('the output of a process', () => {
     await output.done;
     expect(output.texts()).toEqual(['run 1']);
     expect(await refusal(attachment.write('a\n'))).toMatchObject({ reason: 'NotRunning' });
+  });
+
+  test('is lost where nobody can tell whether the run has ended', async () => {
+    const { attachment, ref } = await openAlone(() => Promise.reject(new Error('EMFILE')));
+    expect(await refusal(reading(attachment).done)).toMatchObject({
+      sort: 'Retryable',
+      reason: 'OutputLost',
+    });
+    attachment.close();
+    await rm(ref, { recursive: true });
   });
 
   test('ends when the instance is removed', async () => {
@@ -161,14 +183,7 @@ describe('the input of a process', () => {
   });
 
   test('is closed by the start of a later run, before anybody tells of the end', async () => {
-    const ref = await mkdtemp(join(tmpdir(), 'agentctl-attach-'));
-    await writeFile(join(ref, '1.out'), '');
-    const { identity } = specOf('');
-    const run = { number: 1, folder: join(ref, '1'), meta: { identity, bootId: 'b', workingDir: '/tmp' } };
-    const silent = { hasEnded: async () => false, subscribe: () => () => {} };
-    const attachments = createAttachments(systemClock);
-    const options = { run: 1, startId: '', signal: AbortSignal.timeout(20_000) };
-    const attachment = await attachments.open(ref, run, silent, options);
+    const { attachment, attachments, ref } = await openAlone(async () => false);
     attachments.supersede(ref, 1);
     // Not refused for that reason yet, but there is no FIFO.
     expect((await refusal(attachment.write('a\n'))).message).toContain('no process reads');
