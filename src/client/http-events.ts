@@ -1,6 +1,6 @@
 import type { Status } from '../api/errors.ts';
 import type { Message } from '../api/objects.ts';
-import { apiErrorOf } from './http-errors.ts';
+import { apiErrorOf, parseJson } from './http-errors.ts';
 import type { StreamEntry } from './streams.ts';
 
 /**
@@ -12,7 +12,7 @@ export function eventReader(): (line: string) => StreamEntry | undefined {
   return (line) => {
     if (line.startsWith('event: ')) event = line.slice('event: '.length);
     if (!line.startsWith('data: ')) return undefined;
-    const data: unknown = JSON.parse(line.slice('data: '.length));
+    const data = parseJson(line.slice('data: '.length), 'the controller');
     // What the server says of each event.
     switch (event) {
       case 'event':

@@ -27,7 +27,7 @@ export async function* followMessage(
   let begun = false;
   let lost: number | undefined;
   while (!signal.aborted) {
-    let cause: unknown;
+    let cause: UnreachableError | undefined;
     try {
       const path = withQuery(below('messages', message, 'stream'), { after: seen });
       const onOpen = (): void => {
@@ -35,8 +35,8 @@ export async function* followMessage(
       };
       const read = eventReader();
       for await (const line of transport.lines({ method: 'GET', path, accept, silence, onOpen, signal })) {
-        lost = undefined;
         const entry = read(line);
+        if (entry !== undefined || line.startsWith(':')) lost = undefined;
         if (entry === undefined) continue;
         if ('seq' in entry) {
           if (entry.seq <= seen) continue;
@@ -52,7 +52,7 @@ export async function* followMessage(
     lost ??= clock.now();
     if (clock.now() - lost >= patience) {
       throw new UnreachableError(
-        `the controller has not come back for ${patience / 1000} s. The message is kept: see how it stands with agentctl get message ${message.name}`,
+        `the stream broke off, and for ${patience / 1000} s nothing was heard (${cause?.message ?? 'the server ends it at once'}). The message is kept: see how it stands with agentctl get message ${message.name}`,
         { cause },
       );
     }
