@@ -1,12 +1,9 @@
 /**
  * A worker of the line protocol whose messages are its script: each line of a message is one command, a line that is
  * none is said back. `\n` in an argument is a new line and `\\` a backslash, so that `ask` can hand on a script.
- *
- *   say TEXT             output
- *   think TEXT           a thought
+ *   say|think TEXT       output, or a thought
  *   chunks N             N pieces of output, "0 " to "N-1 "
- *   flood BYTES          so much output, in pieces of 64 KiB
- *   long BYTES           so much output in one line
+ *   flood|long BYTES     so much output, in pieces of 64 KiB or in one line
  *   sleep MS
  *   effect NAME          appends NAME to effects.log, on disk before it goes on; with dedupe once, however often it is asked
  *   tool NAME [MS]       a tool call, of so many milliseconds
@@ -15,30 +12,21 @@
  *   usage N              reports N input tokens, N output tokens and 2N in all
  *   quota MS TEXT        reports that the quota is used up for so long
  *   background TEXT      an event of no turn
- *   peers                says what it was last told of its peers, as JSON
- *   env NAME             says a variable of its environment
+ *   peers | env NAME     says what it was last told of its peers, as JSON; or a variable of its environment
  *   garbage              writes lines that mean nothing
  *   error TEXT           ends the turn with an error
  *   silent               never goes on
  *   crash                is killed; once a message, unless dedupe is off: then whenever it comes by
- *   crash-after-output   the same, after a piece of output
- *   half                 the same, in the middle of a line
+ *   crash-after-output   the same, after a piece of output; `half`: in the middle of a line; `crash-done`: after the
+ *                        answer is kept and before it is told; `exit CODE`: ends of itself
  *   crash-always         is killed, whenever it comes by
- *   crash-done           is killed after the answer is kept and before it is told; once a message
- *   exit CODE            ends; once a message, as crash
- *
- * Its environment, with the defaults first:
- *   JSONL_DEDUPE=on|off    keeps answers and what was done in state.jsonl, so that a message that comes again is not done again
- *   JSONL_IDS=on|off       off: names no message in event and chat_done, as old workers
- *   JSONL_ACK=on|off
- *   JSONL_READY=0|MS|never when it says ready
- *   JSONL_CANCEL=off|on    says that it knows cancel, and obeys
- *   JSONL_RESUME=off|on    says that it can go on with a session
- *   JSONL_SHUTDOWN=on|off  off: is deaf to shutdown
- *   JSONL_CRASH_AT=N       is killed instead of its write number N, to its output or to disk; once in its folder, noted in crashed
- *
- * All messages that come are noted in delivered.log. It works on one message of a conversation after the other, and on
- * several conversations at once. All writes are done when the function returns, so what stands before a crash was written.
+ * Its environment, the defaults first: JSONL_DEDUPE=on|off (on: keeps answers and what was done in state.jsonl, so that a
+ * message that comes again is not done again), JSONL_IDS=on|off (off: names no message, as old workers), JSONL_ACK=on|off,
+ * JSONL_READY=0|MS|never (when it says ready), JSONL_CANCEL=off|on (says that it knows cancel, and obeys),
+ * JSONL_RESUME=off|on (says that it can go on with a session), JSONL_SHUTDOWN=on|off (off: deaf to it), JSONL_CRASH_AT=N
+ * (killed instead of its write number N, to its output or to disk; once in its folder, noted in the file crashed).
+ * All messages that come are noted in delivered.log. It works on one message of a conversation after the other, on several
+ * conversations at once. What stands before a crash was written.
  */
 import {
   appendFileSync,
@@ -308,13 +296,8 @@ async function drain(queue, conversation) {
     if (turn === undefined) break;
     const { messageId } = turn.message;
     const kept = state.done.get(messageId);
-    if (kept === undefined) {
-      try {
-        await work(turn);
-      } catch (error) {
-        turn.fail(String(error));
-      }
-    } else {
+    if (kept === undefined) await work(turn).catch((error) => turn.fail(String(error)));
+    else {
       if (kept.text !== '') turn.say(kept.text);
       turn.end(kept);
     }
