@@ -40,7 +40,7 @@ async function bundle(entry: string, name: string, plugins: Plugin[]): Promise<v
   const { outputFiles } = await build({
     ...bundleOptions,
     entryPoints: [join(root, entry)],
-    plugins,
+    plugins: [...bundleOptions.plugins, ...plugins],
     write: false,
   });
   for (const { contents } of outputFiles) replace(name, contents);

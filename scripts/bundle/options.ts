@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { BuildOptions } from 'esbuild';
+import { templatesInside } from './templates.ts';
 
 export const root = join(import.meta.dirname, '../..');
 
@@ -21,5 +22,6 @@ export const bundleOptions = {
   target: 'node24',
   minify: true,
   alias: Object.fromEntries(unused.map((name) => [name, join(import.meta.dirname, 'unused.ts')])),
+  plugins: [templatesInside(root)],
   logLevel: 'warning',
 } satisfies BuildOptions;

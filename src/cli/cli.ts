@@ -15,6 +15,10 @@ export interface Cli {
   err(text: string): void;
   /** All of standard input. */
   stdin(): Promise<Uint8Array>;
+  /** Standard input and output as they are, for a dialogue. */
+  dialogue(): { input: NodeJS.ReadableStream; output: NodeJS.WritableStream };
+  /** The name of the user who runs this. */
+  user(): string;
   /** Aborts at Ctrl-C and SIGTERM. A verb that never asks for it is ended by them at once. */
   signal: AbortSignal;
   /** Whether the signal has aborted. */
@@ -32,6 +36,8 @@ export interface Terminal {
   in: boolean;
   /** Whether standard output takes colour. */
   color: boolean;
+  /** Of the terminal that standard error is. */
+  readonly columns?: number | undefined;
 }
 
 export interface Client extends Resources, Streams {

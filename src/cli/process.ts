@@ -1,3 +1,4 @@
+import { userInfo } from 'node:os';
 import { isatty } from 'node:tty';
 import { systemClock } from '../platform/clock.ts';
 import type { Cli } from './cli.ts';
@@ -16,6 +17,9 @@ export async function main(): Promise<void> {
       err: isatty(2),
       in: isatty(0),
       color: isatty(1) && !process.env.NO_COLOR && process.env.TERM !== 'dumb',
+      get columns() {
+        return isatty(2) ? process.stderr.columns : undefined;
+      },
     },
     out(text) {
       streams.out ??= quietAtEnd(process.stdout, cli);
@@ -29,6 +33,11 @@ export async function main(): Promise<void> {
       const { buffer } = await import('node:stream/consumers');
       return buffer(process.stdin);
     },
+    dialogue() {
+      streams.out ??= quietAtEnd(process.stdout, cli);
+      return { input: process.stdin, output: streams.out };
+    },
+    user: () => userName(),
     get signal() {
       interruption ??= interruptionSignal();
       return interruption;
@@ -43,6 +52,15 @@ export async function main(): Promise<void> {
   // A keep-alive socket or a timer must not hold the process, once what was written is flushed.
   if (streams.out === undefined) process.exit();
   streams.out.write('', () => process.exit());
+}
+
+/** A container may run as a user who stands in no list. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return process.env.USER ?? String(process.getuid?.() ?? 'unknown');
+  }
 }
 
 /** Its reader may have seen enough, as in `| head`: that is no error. */

@@ -17,6 +17,10 @@ export const topics: Readonly<Record<string, string>> = {
   1    it was not met within --timeout
   2    it can no longer be met: the message says why
 
+  send --wait, send --stream, messages follow, run
+  0    the message is completed: the answer is on standard output
+  1    it failed or expired: the message says why, and what can be done
+
   controller status, as systemctl status
   0    it runs
   3    it does not run

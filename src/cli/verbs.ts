@@ -16,6 +16,7 @@ export interface Verb {
 
 const start = 'Start here:';
 const objects = 'Objects:';
+const talk = 'Talk to agents:';
 const agents = 'Agents:';
 const files = 'Manifests:';
 const controller = 'Controller:';
@@ -50,6 +51,57 @@ export const verbs: readonly Verb[] = [
     load: () => import('./verbs/logs.ts'),
   },
   { name: 'delete', group: start, summary: 'Delete objects', load: () => import('./verbs/delete.ts') },
+
+  {
+    name: 'send',
+    group: talk,
+    summary: 'Send a message to an agent',
+    load: () => import('./verbs/send.ts'),
+  },
+  {
+    name: 'chat',
+    group: talk,
+    summary: 'Talk with an agent',
+    load: () => import('./verbs/chat.ts'),
+  },
+  {
+    name: 'run',
+    group: talk,
+    summary: 'Start an agent for one prompt, and remove it after the answer',
+    load: () => import('./verbs/run.ts'),
+  },
+  {
+    name: 'messages',
+    aliases: ['message'],
+    group: talk,
+    summary: 'List messages, tell of them, retry and cancel them',
+    load: () => import('./verbs/messages.ts'),
+  },
+  {
+    name: 'conversations',
+    aliases: ['conversation'],
+    group: talk,
+    summary: 'List conversations, tell of them, close them',
+    load: () => import('./verbs/conversations.ts'),
+  },
+  {
+    name: 'approve',
+    group: talk,
+    summary: 'Let an agent do what it asks leave for',
+    load: () => import('./verbs/approve.ts'),
+  },
+  {
+    name: 'deny',
+    group: talk,
+    summary: 'Refuse an agent what it asks leave for',
+    load: () => import('./verbs/deny.ts'),
+  },
+  {
+    name: 'query',
+    group: talk,
+    summary: 'Ask an agent something directly',
+    load: () => import('./verbs/query.ts'),
+  },
 
   {
     name: 'suspend',

@@ -6,6 +6,15 @@ import { findVerb, verbs } from '../verbs.ts';
 
 /** Verbs whose operands are a kind, then names; of the others the operand is an agent's name at once. */
 const kindVerbs = new Set(['get', 'describe', 'delete', 'label', 'annotate', 'patch', 'edit', 'explain']);
+/** Verbs whose operands are ids of this kind. */
+const idVerbs: ReadonlyMap<string, string> = new Map([
+  ['messages', 'message'],
+  ['conversations', 'conversation'],
+  ['approve', 'approval'],
+  ['deny', 'approval'],
+]);
+/** Of these only the first operand is an agent's name. */
+const talkVerbs = new Set(['send', 'chat', 'query']);
 const agentVerbs = new Set(['logs', 'suspend', 'resume', 'scale', 'forecast', 'wait', 'rollout']);
 
 /** Candidates for the last word, which may be empty. It never starts a controller and never fails. */
@@ -25,8 +34,17 @@ export async function candidates(words: readonly string[], cli: Cli): Promise<st
   const given = sub === undefined ? rest : rest.slice(1);
   if (verb.name === 'completion') return ['bash', 'zsh', 'fish'];
   if (kindVerbs.has(verb.name)) return kindsOrNames(given, current, words, cli);
+  if (verb.name === 'init' && given.length === 0) return templateNames();
+  const kind = idVerbs.get(verb.name);
+  if (kind !== undefined) return names(kind, words, cli);
+  if (talkVerbs.has(verb.name)) return given.length === 0 ? names('agent', words, cli) : [];
   return agentVerbs.has(verb.name) ? names('agent', words, cli) : [];
 }
+
+const templateNames = async (): Promise<string[]> => {
+  const { templates } = await import('../init/templates.ts');
+  return templates.map(({ name }) => name);
+};
 
 const flagsOf = (command: Command): string[] =>
   command.options.flatMap(({ long, required }) => (long === undefined ? [] : [required ? `${long}=` : long]));

@@ -9,6 +9,7 @@ import { ago, conditionsSection, fields, joined, metadataFields, phaseText, sect
 import { instanceTable } from './instance-table.ts';
 import { policyFields } from './policy-fields.ts';
 import { specFields } from './spec.ts';
+import { talkSection } from './talk.ts';
 
 /** What an agent's story is told from. */
 interface Story {
@@ -17,6 +18,8 @@ interface Story {
   revisions: readonly Revision[];
   policy: Policy | 'missing' | undefined;
   runtime: Runtime | undefined;
+  /** The section on how it talks. */
+  talk: string;
 }
 
 export async function describeAgent(client: Client, agent: Agent, now: number): Promise<string> {
@@ -44,6 +47,7 @@ export async function describeAgent(client: Client, agent: Agent, now: number): 
       policy,
       runtime:
         runtimeName === undefined ? undefined : await found(client.get('Runtime', { name: runtimeName })),
+      talk: await talkSection(client, agent, now),
     },
     now,
   );
@@ -73,6 +77,7 @@ function agentText(story: Story, now: number): string {
       ['Queue', status.queue],
     ]),
     section('Runs', fields(specFields(agent.spec), '  ')),
+    story.talk,
     section(policyTitle(story), policyText(story)),
     instances.length === 0
       ? section('Instances', '  <none>\n')

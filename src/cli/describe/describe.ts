@@ -1,3 +1,4 @@
+import { isVirtual } from '../../api/kinds.ts';
 import type { AnyObject } from '../../api/objects.ts';
 import type { Cli, Client } from '../cli.ts';
 import { byTime, eventRow, isAbout, isSince } from '../events/rows.ts';
@@ -6,9 +7,12 @@ import { nothingFound } from '../get/tables.ts';
 import { type SelectOptions, select } from '../select.ts';
 import { parseTargets } from '../targets.ts';
 import { describeAgent } from './agent.ts';
+import { describeApproval } from './approval.ts';
+import { describeConversation } from './conversation.ts';
 import { section, tableSection } from './fields.ts';
 import { describeGeneric } from './generic.ts';
 import { describeInstance } from './instance.ts';
+import { describeMessage } from './message.ts';
 import { describePolicy } from './policy.ts';
 import { describeRuntime } from './runtime.ts';
 import { describeSecret } from './secret.ts';
@@ -26,7 +30,7 @@ export async function describe(words: readonly string[], options: DescribeOption
   for (const { info, key } of selected) {
     try {
       const object: AnyObject = await client.get(info.kind, key);
-      const body = await describeOne(client, object, cli.clock.now());
+      const body = await describeOne(client, object, cli);
       texts.push(body + (options.showEvents ? await eventsOf(client, object, cli.clock.now()) : ''));
     } catch (error) {
       failures.push(error);
@@ -37,7 +41,8 @@ export async function describe(words: readonly string[], options: DescribeOption
   tellFailures(failures, cli);
 }
 
-function describeOne(client: Client, object: AnyObject, now: number): Promise<string> | string {
+function describeOne(client: Client, object: AnyObject, cli: Pick<Cli, 'clock'>): Promise<string> | string {
+  const now = cli.clock.now();
   switch (object.kind) {
     case 'Agent':
       return describeAgent(client, object, now);
@@ -49,19 +54,22 @@ function describeOne(client: Client, object: AnyObject, now: number): Promise<st
       return describePolicy(client, object, now);
     case 'Secret':
       return describeSecret(object, now);
+    case 'Message':
+      return describeMessage(client, object, cli);
+    case 'Conversation':
+      return describeConversation(client, object, now);
+    case 'Approval':
+      return describeApproval(object, now);
     case 'ConfigMap':
     case 'Event':
     case 'Namespace':
     case 'Revision':
-    case 'Message':
-    case 'Conversation':
-    case 'Approval':
       return describeGeneric(object, now);
   }
 }
 
 async function eventsOf(client: Client, object: AnyObject, now: number): Promise<string> {
-  if (object.kind === 'Event') return '';
+  if (object.kind === 'Event' || isVirtual(object.kind)) return '';
   const { namespace, name, creationTimestamp } = object.metadata;
   const { items } = await client.list('Event', { namespace });
   const about = items

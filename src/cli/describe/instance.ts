@@ -1,9 +1,12 @@
+import { isApiError } from '../../api/errors.ts';
 import type { Instance } from '../../api/objects.ts';
 import type { Client } from '../cli.ts';
+import { messagesOf } from '../talk/conversations.ts';
+import { isEnded } from '../talk/outcome.ts';
 import { ago, conditionsSection, fields, joined, metadataFields, phaseText, section } from './fields.ts';
 import { exitText, nextText, startTime } from './instance-table.ts';
 
-export function describeInstance(_client: Client, instance: Instance, now: number): string {
+export async function describeInstance(client: Client, instance: Instance, now: number): Promise<string> {
   const { spec, status = {} } = instance;
   const { run } = status;
   return [
@@ -17,6 +20,7 @@ export function describeInstance(_client: Client, instance: Instance, now: numbe
       ['Ready since', status.readySince === undefined ? undefined : ago(status.readySince, now)],
       ['Last exit', exitText(status, now)],
       ['Next', nextText(status, now)],
+      ['Works on', await worksOn(client, instance)],
     ]),
     run === undefined
       ? section('Run', '  <none>\n')
@@ -38,6 +42,25 @@ export function describeInstance(_client: Client, instance: Instance, now: numbe
     lastOutcome(instance, now),
     conditionsSection(status.conditions, now),
   ].join('');
+}
+
+/** Messages that it has and has not answered. */
+async function worksOn(client: Client, { metadata, spec }: Instance): Promise<string[] | undefined> {
+  const agent = await client
+    .get('Agent', { namespace: metadata.namespace, name: spec.agentName })
+    .catch(absent);
+  if (agent === undefined || agent.spec.protocol === 'none') return undefined;
+  const messages = await messagesOf(client, metadata.namespace, { 'status.instance': metadata.name });
+  const open = messages.filter((message) => !isEnded(message));
+  if (open.length === 0) return ['nothing'];
+  return open.map(
+    ({ metadata: { name }, spec: { conversation, from } }) =>
+      `message ${name} of ${from}, conversation ${conversation}`,
+  );
+}
+
+function absent(error: unknown): undefined {
+  if (!isApiError(error, 'NotFound')) throw error;
 }
 
 function lastOutcome({ status }: Instance, now: number): string {

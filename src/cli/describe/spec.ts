@@ -13,7 +13,6 @@ export function specFields(spec: AgentSpec): Field[] {
     ['Arguments', words(template.args)],
     ['Folder', template.workingDir],
     ['User', template.user],
-    ['Protocol', spec.protocol === 'none' ? undefined : spec.protocol],
     ['Environment', environment(template)],
     [
       'Files',

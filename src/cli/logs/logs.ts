@@ -18,6 +18,7 @@ export interface LogsOptions extends GlobalOptions {
   /** Absent: for more than one instance. */
   prefix?: boolean;
   selector?: string;
+  raw?: boolean;
 }
 
 export async function logs(name: string | undefined, options: LogsOptions, cli: Cli): Promise<void> {
@@ -30,12 +31,13 @@ export async function logs(name: string | undefined, options: LogsOptions, cli: 
   const instances = await instancesOf(client, name, options.selector, namespace);
   const prefix = options.prefix ?? instances.length > 1;
   const { signal } = cli;
-  const { follow, previous, tail } = options;
+  const { follow, previous, tail, raw } = options;
   const streams = instances.map(async function* (key: ObjectKey) {
     const entries = client.log(key, {
       follow,
       previous,
       since,
+      raw,
       signal,
       ...(tail === undefined || tail < 0 ? {} : { tail }),
     });

@@ -26,3 +26,6 @@ export function paint(cell: string): string {
   const color = colors.get(word);
   return color === undefined ? cell : `${color}${word}${reset}${cell.slice(word.length)}`;
 }
+
+/** For what stands beside the matter itself. */
+export const dim = (text: string, color: boolean): string => (color ? `\u001b[2m${text}\u001b[22m` : text);

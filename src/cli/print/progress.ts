@@ -16,7 +16,9 @@ export function progress({ terminal, err }: Pick<Cli, 'terminal' | 'err'>): Prog
   return {
     show(text) {
       const line = oneLine(text);
-      err(`${wipe}${line.length > 100 ? `${line.slice(0, 99)}…` : line}`);
+      // A line that wraps could not be wiped.
+      const most = Math.min(100, (terminal.columns ?? 80) - 1);
+      err(`${wipe}${line.length > most ? `${line.slice(0, most - 1)}…` : line}`);
       shown = true;
     },
     clear() {

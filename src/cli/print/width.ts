@@ -23,3 +23,7 @@ export function oneLine(text: string): string {
   const [first = '', ...rest] = text.split(/\r?\n/);
   return printable(rest.length === 0 ? first : `${first}...`);
 }
+
+/** As `printable`, with line breaks and tabs left as they are. */
+export const printableText = (text: string): string =>
+  text.replace(/\r\n/g, '\n').replace(/[^\n\t]+/g, printable);

@@ -1,32 +1,32 @@
-import { writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import type { Cli } from '../cli.ts';
 import { examples } from '../examples.ts';
-import { CliError } from '../failure.ts';
-import { firstManifest } from '../first-manifest.ts';
+import { type InitOptions, init } from '../init/init.ts';
+import { templates } from '../init/templates.ts';
 import type { GlobalOptions } from '../options.ts';
 
 export function define(command: Command, cli: Cli): void {
   command
     .description(
-      'Write a first manifest to edit: an agent that runs as it stands, with what else there is in comments.',
+      'Write a first manifest to edit: an agent that runs as it stands, with what else there is in comments. Or that of an agent that talks.',
     )
-    .argument('[file]', 'where to write it', 'agents.yaml')
+    .usage('[TEMPLATE] [FILE] [flags]')
+    .argument('[template]', `one of ${templates.map(({ name }) => name).join(', ')}`)
+    .argument('[file]', 'where to write it (default agents.yaml, or <template>.yaml)')
     .option('--stdout', 'print it instead')
-    .action((file: string, { stdout }: GlobalOptions & { stdout?: boolean }) => {
-      if (stdout === true) return cli.out(firstManifest);
-      try {
-        writeFileSync(file, firstManifest, { flag: 'wx' });
-      } catch (cause) {
-        const exists = (cause as NodeJS.ErrnoException).code === 'EEXIST'; // writeFileSync fails with nothing else
-        throw new CliError(
-          exists
-            ? `${file} exists already, and is left as it is: name another file, or use --stdout`
-            : `${file} cannot be written: ${String(cause)}`,
-          { cause },
-        );
-      }
-      cli.out(`wrote ${file}. Edit it, then: agentctl apply -f ${file}\n`);
-    });
-  examples(command, ['In this folder', 'agentctl init'], ['To read it first', 'agentctl init --stdout']);
+    .action((first: string | undefined, second: string | undefined, options: GlobalOptions & InitOptions) =>
+      init(
+        [first, second].filter((word) => word !== undefined),
+        options,
+        cli,
+      ),
+    );
+  examples(
+    command,
+    ['In this folder', 'agentctl init'],
+    ['To read it first', 'agentctl init --stdout'],
+    ...templates.map(({ name, what }) => [sentence(what), `agentctl init ${name}`] as const),
+  );
 }
+
+const sentence = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

@@ -6,7 +6,9 @@ import { duration, wholeNumber } from '../options.ts';
 
 export function define(command: Command, cli: Cli): void {
   command
-    .description("Show the output of an agent's instances: standard output and standard error.")
+    .description(
+      "Show the output of an agent's instances: standard output and standard error. Of one that talks: what was said and done, and its standard error.",
+    )
     .argument('[agent]', 'web or agent/web: all its instances; instance/web-0: that one')
     .option('-f, --follow', 'go on with each new line')
     .option('-p, --previous', 'what came before the newest start')
@@ -17,6 +19,7 @@ export function define(command: Command, cli: Cli): void {
     )
     .option('--since-time <time>', 'only what came after an RFC 3339 time')
     .option('--tail <lines>', 'only the last lines of each instance; -1 is all', wholeNumber('--tail'))
+    .option('--raw', "the protocol's lines as they are, in place of what they say")
     .option('--timestamps', 'begin each line with its time; - where none is kept, as for a process')
     .option('--prefix', "begin each line with the instance's name (the default for more than one)")
     .option('--no-prefix', 'never begin lines with a name')

@@ -1,0 +1,77 @@
+import { isApiError } from '../../api/errors.ts';
+import type { ObjectKey } from '../../api/objects.ts';
+import type { TurnEvent } from '../../protocols/talk.ts';
+import type { Cli, Client } from '../cli.ts';
+import { pretty } from '../describe/approval.ts';
+import { tell } from '../failure.ts';
+import { printable, printableText } from '../print/width.ts';
+import type { Dialogue } from './dialogue.ts';
+
+type ApprovalEvent = Extract<TurnEvent, { type: 'approval' }>;
+
+/** Puts what an agent asks leave for to the person who chats, one after the other. */
+export class Approvals {
+  readonly #client: Client;
+  readonly #namespace: string | undefined;
+  readonly #dialogue: Dialogue;
+  readonly #cli: Cli;
+  readonly #open = new Map<string, AbortController>();
+  #asking: Promise<void> = Promise.resolve();
+
+  constructor(client: Client, namespace: string | undefined, dialogue: Dialogue, cli: Cli) {
+    this.#client = client;
+    this.#namespace = namespace;
+    this.#dialogue = dialogue;
+    this.#cli = cli;
+  }
+
+  /** Asked for, or decided here or elsewhere. */
+  take(event: ApprovalEvent): void {
+    const known = this.#open.get(event.id);
+    if (event.state !== 'Pending') known?.abort();
+    if (event.state !== 'Pending' || known !== undefined) return;
+    const withdrawn = new AbortController();
+    this.#open.set(event.id, withdrawn);
+    this.#asking = this.#asking.then(() => this.#ask(event, withdrawn.signal));
+  }
+
+  /** Nothing is asked any more. */
+  async end(): Promise<void> {
+    for (const withdrawn of this.#open.values()) withdrawn.abort();
+    await this.#asking;
+  }
+
+  async #ask({ id, title }: ApprovalEvent, withdrawn: AbortSignal): Promise<void> {
+    if (withdrawn.aborted) return;
+    const key: ObjectKey = {
+      ...(this.#namespace === undefined ? {} : { namespace: this.#namespace }),
+      name: id,
+    };
+    this.#cli.out(`It asks for leave: ${printable(title)}\n`);
+    try {
+      for (;;) {
+        const answer = await this.#dialogue.ask('Allow? [y/N/d(etails)] ', withdrawn);
+        if (answer === undefined) return;
+        const word = answer.trim().toLowerCase();
+        if (word === 'd' || word === 'details') {
+          await this.#details(key);
+          continue;
+        }
+        const decision = word === 'y' || word === 'yes' ? 'approve' : 'deny';
+        await this.#client.decide(key, decision, this.#cli.user());
+        return;
+      }
+    } catch (error) {
+      // Somebody else, or the timeout, was faster: the next event says how.
+      if (!isApiError(error, 'Conflict')) this.#cli.err(`${tell(error).text}\n`);
+    } finally {
+      this.#open.delete(id);
+    }
+  }
+
+  async #details(key: ObjectKey): Promise<void> {
+    const { spec } = await this.#client.get('Approval', key);
+    const input = spec.input === undefined ? 'it says no more' : pretty(spec.input);
+    this.#cli.out(`${printable(`${spec.toolKind}: ${spec.title}`)}\n${printableText(input)}\n`);
+  }
+}

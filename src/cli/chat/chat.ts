@@ -1,0 +1,160 @@
+import { join } from 'node:path';
+import type { ObjectKey } from '../../api/objects.ts';
+import type { Cli, Client } from '../cli.ts';
+import { CliError, exitCode, tell, UsageError } from '../failure.ts';
+import type { GlobalOptions } from '../options.ts';
+import { pathsFor } from '../paths.ts';
+import { dim } from '../print/color.ts';
+import { conversationFor, sendOne } from '../send/send.ts';
+import { agentKey } from '../talk/names.ts';
+import { cancelAll, helpText, statusText } from './commands.ts';
+import { type Dialogue, dialogue } from './dialogue.ts';
+import { earlierTurns } from './earlier.ts';
+import { fileHistory } from './history.ts';
+import { turn } from './turn.ts';
+
+export interface ChatOptions extends GlobalOptions {
+  conversation?: string;
+  continue?: boolean;
+  new?: boolean;
+}
+
+export async function chat(word: string, options: ChatOptions, cli: Cli): Promise<void> {
+  const agent = agentKey(word, options, cli);
+  if (options.new === true && (options.continue === true || options.conversation !== undefined)) {
+    throw new UsageError('--new begins a conversation: leave out --continue and --conversation');
+  }
+  const client = await cli.connect(options, { start: true });
+  const { spec } = await client.get('Agent', agent);
+  if (spec.protocol === 'none') {
+    throw new CliError(
+      `agent/${agent.name} does not talk: its spec.protocol is none. What it prints: agentctl logs ${agent.name}`,
+    );
+  }
+  const conversation = await conversationFor(client, agent, options, cli);
+  const path = join(pathsFor(options, cli.environment).state, 'chat-history');
+  const history = fileHistory(path, (text) => cli.err(`Warning: ${text}\n`));
+  const lines = dialogue(cli, history);
+  try {
+    await new Chat(client, agent, lines, cli, conversation).run();
+  } finally {
+    lines.close();
+    history.save();
+  }
+}
+
+class Chat {
+  readonly #client: Client;
+  readonly #agent: ObjectKey;
+  readonly #lines: Dialogue;
+  readonly #cli: Cli;
+  readonly #interactive: boolean;
+  #conversation: string | undefined;
+
+  constructor(client: Client, agent: ObjectKey, lines: Dialogue, cli: Cli, conversation: string | undefined) {
+    this.#client = client;
+    this.#agent = agent;
+    this.#lines = lines;
+    this.#cli = cli;
+    this.#conversation = conversation;
+    this.#interactive = cli.terminal.in && cli.terminal.out;
+  }
+
+  async run(): Promise<void> {
+    const { terminal } = this.#cli;
+    if (this.#interactive)
+      this.#cli.err(dim(`Talk with agent/${this.#agent.name}. /help says more.\n`, terminal.color));
+    if (this.#conversation !== undefined) {
+      this.#cli.out(await earlierTurns(this.#client, this.#agent, this.#conversation, this.#interactive));
+    }
+    for (;;) {
+      const text = await this.#nextMessage();
+      if (text === undefined) break;
+      if (text.trim() === '') continue;
+      if (!(await this.#command(text.trim())) && !(await this.#say(text))) break;
+    }
+    if (this.#interactive && this.#conversation !== undefined) {
+      const { name } = this.#agent;
+      this.#cli.err(`Go on with it: agentctl chat ${name} --conversation ${this.#conversation}\n`);
+    }
+  }
+
+  /** One line, or more that a backslash joins; undefined when whoever chats leaves. */
+  async #nextMessage(): Promise<string | undefined> {
+    let leaving = false;
+    const over = new Promise<undefined>((resolve) => {
+      this.#cli.signal.addEventListener('abort', () => resolve(undefined), { once: true });
+      this.#lines.onInterrupt(() => {
+        if (leaving) return resolve(undefined);
+        leaving = true;
+        this.#lines.beside('Ctrl-C again, or Ctrl-D, leaves');
+      });
+    });
+    if (this.#cli.signal.aborted) return undefined;
+    const parts: string[] = [];
+    for (;;) {
+      const line = await Promise.race([this.#lines.read(parts.length === 0 ? '> ' : '… '), over]);
+      if (line === undefined) {
+        if (this.#interactive) this.#cli.out('\n');
+        return parts.length === 0 ? undefined : parts.join('\n');
+      }
+      leaving = false;
+      if (!line.endsWith('\\')) return [...parts, line].join('\n');
+      parts.push(line.slice(0, -1));
+    }
+  }
+
+  /** Whether it was one of ours. */
+  async #command(text: string): Promise<boolean> {
+    const { out } = this.#cli;
+    try {
+      switch (text) {
+        case '/help':
+          out(helpText);
+          return true;
+        case '/new':
+          this.#conversation = undefined;
+          out(await statusText(this.#client, this.#agent, undefined));
+          return true;
+        case '/status':
+          out(await statusText(this.#client, this.#agent, this.#conversation));
+          return true;
+        case '/cancel':
+          await cancelAll(this.#client, this.#agent, this.#conversation, this.#cli);
+          return true;
+        case '/quit':
+          this.#lines.close();
+          return true;
+        default:
+          return false;
+      }
+    } catch (error) {
+      this.#fail(error);
+      return true;
+    }
+  }
+
+  /** Whether to go on. */
+  async #say(text: string): Promise<boolean> {
+    try {
+      const message = await sendOne(this.#client, this.#agent, {
+        text,
+        conversation: this.#conversation,
+        from: this.#cli.user(),
+      });
+      this.#conversation = message.spec.conversation;
+      const how = await turn(this.#client, message, this.#lines, this.#cli);
+      if (how === 'failed' && !this.#interactive) this.#cli.exitCode = exitCode.failed;
+      return how !== 'left';
+    } catch (error) {
+      this.#fail(error);
+      return this.#interactive;
+    }
+  }
+
+  /** A person may try again; a script is told how it ended. */
+  #fail(error: unknown): void {
+    if (!this.#interactive) throw error;
+    this.#cli.err(`${tell(error).text}\n`);
+  }
+}

@@ -1,0 +1,52 @@
+import type { ObjectKey } from '../../api/objects.ts';
+import type { Cli, Client } from '../cli.ts';
+import { fields } from '../describe/fields.ts';
+import { messagesOf } from '../talk/conversations.ts';
+import { isEnded } from '../talk/outcome.ts';
+
+export const helpText = `/new      begin a new conversation with your next message
+/status   how this conversation stands
+/cancel   break off what the agent works on; Ctrl-C does it too
+/quit     leave; Ctrl-D does it too
+A backslash at the end of a line goes on with the next one. Any other /word goes to the agent.
+`;
+
+/** How a conversation stands; undefined: it has not begun. */
+export async function statusText(
+  client: Client,
+  agent: ObjectKey,
+  conversation: string | undefined,
+): Promise<string> {
+  if (conversation === undefined)
+    return `a new conversation with agent/${agent.name} begins with your next message\n`;
+  const { status = {} } = await client.get('Conversation', { ...agent, name: conversation });
+  return fields([
+    ['Agent', agent.name],
+    ['Conversation', conversation],
+    ['State', status.state],
+    ['Instance', status.instance ?? 'none yet'],
+    ['Messages', status.messages === undefined ? undefined : String(status.messages)],
+    ['Tokens', status.tokens ?? '?'],
+    ['Cost', status.cost ?? '?'],
+  ]);
+}
+
+/** Breaks off what of this conversation has not ended; says how much that was. */
+export async function cancelAll(
+  client: Client,
+  agent: ObjectKey,
+  conversation: string | undefined,
+  cli: Cli,
+): Promise<void> {
+  const messages =
+    conversation === undefined
+      ? []
+      : await messagesOf(client, agent.namespace, { 'spec.conversation': conversation });
+  const open = messages.filter((message) => !isEnded(message));
+  for (const { metadata } of open) await client.change({ ...agent, name: metadata.name }, 'cancel');
+  cli.err(
+    open.length === 0
+      ? 'nothing is under way\n'
+      : `${open.map(({ metadata }) => metadata.name).join(', ')} cancelled\n`,
+  );
+}

@@ -1,0 +1,155 @@
+import { createInterface, type Interface } from 'node:readline/promises';
+import { Writable } from 'node:stream';
+import type { Cli } from '../cli.ts';
+import type { History } from './history.ts';
+
+/** What a person types, line by line. */
+export interface Dialogue {
+  /** The next line, also one typed before it was asked for; undefined at the end of the input. */
+  read(prompt: string): Promise<string | undefined>;
+  /** As read, but only what is typed from now on counts; undefined also once the signal aborts. It stays out of the history. */
+  ask(question: string, signal: AbortSignal): Promise<string | undefined>;
+  /** Who is told of Ctrl-C; the last one given. */
+  onInterrupt(listener: () => void): void;
+  /** Who is told of each line that comes unasked; true: it has been taken. */
+  onLine(listener: (line: string) => boolean): void;
+  /** Says something beside the prompt, and begins the line anew. */
+  beside(text: string): void;
+  /** Whether the input has ended. */
+  readonly ended: boolean;
+  close(): void;
+}
+
+/** With line editing on a terminal. What is typed while nothing is asked is not shown until the next prompt. */
+export function dialogue(cli: Cli, history: History): Dialogue {
+  const { input, output } = cli.dialogue();
+  const terminal = cli.terminal.in && cli.terminal.out;
+  const screen = new Screen(output, () => cli.terminal.columns);
+  const lines = createInterface({
+    input,
+    ...(terminal ? { output: screen, history: history.lines(), historySize: history.size } : {}),
+    terminal,
+  });
+  return new Lines(lines, terminal ? screen : undefined, history);
+}
+
+/** Where line editing writes to: nothing of it is seen unless something is asked. */
+class Screen extends Writable {
+  shown = false;
+  readonly #output: NodeJS.WritableStream;
+  readonly #columns: () => number | undefined;
+
+  constructor(output: NodeJS.WritableStream, columns: () => number | undefined) {
+    super();
+    this.#output = output;
+    this.#columns = columns;
+  }
+
+  /** Line editing asks for it, to know where a line wraps. */
+  get columns(): number | undefined {
+    return this.#columns();
+  }
+
+  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+    if (this.shown) this.#output.write(chunk);
+    done();
+  }
+}
+
+class Lines implements Dialogue {
+  readonly #lines: Interface;
+  /** Absent where there is no terminal. */
+  readonly #screen: Screen | undefined;
+  readonly #queue: string[] = [];
+  #waiting: ((line: string | undefined) => void) | undefined;
+  #secret = false;
+  #interrupted: () => void = () => undefined;
+  #unasked: (line: string) => boolean = () => false;
+  ended = false;
+
+  constructor(lines: Interface, screen: Screen | undefined, history: History) {
+    this.#lines = lines;
+    this.#screen = screen;
+    lines.on('line', (line) => this.#take(line));
+    lines.on('SIGINT', () => this.#interrupted());
+    lines.on('history', (all: string[]) => {
+      if (this.#secret) all.shift(); // an answer to a question is nobody's message
+      history.keep(all);
+    });
+    lines.on('close', () => {
+      this.ended = true;
+      this.#waiting?.(undefined);
+    });
+  }
+
+  read(prompt: string): Promise<string | undefined> {
+    const [typed] = this.#queue.splice(0, 1);
+    if (typed !== undefined) return Promise.resolve(typed);
+    return this.#next(prompt);
+  }
+
+  async ask(question: string, signal: AbortSignal): Promise<string | undefined> {
+    if (signal.aborted) return undefined;
+    const half = this.#screen === undefined ? '' : this.#lines.line;
+    this.#clear();
+    const withdraw = (): void => {
+      this.#clear();
+      if (this.#waiting !== undefined) this.#screen?.write('\r\u001b[K'); // the question goes
+      this.#waiting?.(undefined);
+    };
+    signal.addEventListener('abort', withdraw);
+    this.#secret = true;
+    try {
+      return await this.#next(question);
+    } finally {
+      this.#secret = false;
+      signal.removeEventListener('abort', withdraw);
+      if (half !== '' && !this.ended) this.#lines.write(half);
+    }
+  }
+
+  beside(text: string): void {
+    this.#clear();
+    this.#screen?.write(`\r\u001b[K${text}\n`);
+    if (this.#waiting !== undefined) this.#lines.prompt();
+  }
+
+  onInterrupt(listener: () => void): void {
+    this.#interrupted = listener;
+  }
+
+  onLine(listener: (line: string) => boolean): void {
+    this.#unasked = listener;
+  }
+
+  close(): void {
+    this.#lines.close();
+  }
+
+  /** What is typed and not yet entered. */
+  #clear(): void {
+    if (this.#screen === undefined || this.#lines.line === '') return;
+    this.#lines.write(null, { ctrl: true, name: 'e' });
+    this.#lines.write(null, { ctrl: true, name: 'u' });
+  }
+
+  #take(line: string): void {
+    if (this.#waiting !== undefined) this.#waiting(line);
+    else if (!this.#unasked(line)) this.#queue.push(line);
+  }
+
+  #next(prompt: string): Promise<string | undefined> {
+    if (this.ended) return Promise.resolve(undefined);
+    return new Promise((resolve) => {
+      this.#waiting = (line) => {
+        this.#waiting = undefined;
+        if (this.#screen !== undefined) this.#screen.shown = false;
+        resolve(line);
+      };
+      if (this.#screen === undefined) return;
+      this.#screen.shown = true;
+      this.#lines.setPrompt(prompt);
+      this.#lines.prompt(true);
+    });
+  }
+}

@@ -1,0 +1,55 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+
+/** What was typed in earlier chats, the newest first, as line editing wants it. */
+export interface History {
+  readonly size: number;
+  lines(): string[];
+  keep(lines: readonly string[]): void;
+  /** Writes the file. */
+  save(): void;
+}
+
+const size = 1000;
+
+/** In a file of one line each, the oldest first. */
+export function fileHistory(path: string, warn: (text: string) => void): History {
+  let all = read(path);
+  let changed = false;
+  return {
+    size,
+    lines: () => [...all],
+    keep(lines) {
+      all = lines.slice(0, size);
+      changed = true;
+    },
+    save() {
+      if (!changed) return;
+      try {
+        mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+        writeFileSync(
+          path,
+          all
+            .map((line) => `${line}\n`)
+            .toReversed()
+            .join(''),
+          { mode: 0o600 },
+        );
+      } catch (error) {
+        warn(`what was typed is not kept: ${error instanceof Error ? error.message : String(error)}`);
+      }
+    },
+  };
+}
+
+function read(path: string): string[] {
+  try {
+    return readFileSync(path, 'utf8')
+      .split('\n')
+      .filter((line) => line !== '')
+      .toReversed()
+      .slice(0, size);
+  } catch {
+    return []; // there is none yet; where it cannot be read, save says so
+  }
+}

@@ -1,0 +1,101 @@
+import type { Agent, AgentSpec, Conversation, Message } from '../../api/objects.ts';
+import { nextDue } from '../../plan/cron.ts';
+import type { Client } from '../cli.ts';
+import { fieldSelector, messagesOf } from '../talk/conversations.ts';
+import { isEnded } from '../talk/outcome.ts';
+import { ago, type Field, fields, joined, section } from './fields.ts';
+
+/** How an agent talks, and what it is talking about; nothing of one that does not talk. */
+export async function talkSection(client: Client, agent: Agent, now: number): Promise<string> {
+  const { spec, metadata } = agent;
+  if (spec.protocol === 'none') return '';
+  const { namespace, name } = metadata;
+  const [messages, conversations] = await Promise.all([
+    messagesOf(client, namespace, { 'spec.agentRef.name': name }),
+    client.list('Conversation', { namespace, fieldSelector: fieldSelector({ 'spec.agentRef.name': name }) }),
+  ]);
+  return section(
+    'Talk',
+    fields(
+      [
+        ...specOfTalk(spec),
+        ['Messages', countsText(messages)],
+        ['Conversations', conversationsText(conversations.items, spec)],
+        ['Schedule', scheduleLines(spec, now)],
+      ],
+      '  ',
+    ),
+  );
+}
+
+function specOfTalk(spec: AgentSpec): Field[] {
+  return [
+    ['Protocol', spec.protocol],
+    ['Model', spec.model],
+    ['System prompt', firstLine(spec.systemPrompt)],
+    ['First prompt', firstLine(spec.prompt)],
+    ['Capabilities', joined(spec.capabilities ?? []) || undefined],
+    ['Permissions', permissionsText(spec.permissions)],
+    ['Other agents', fleet[spec.fleetAccess]],
+  ];
+}
+
+const fleet: Readonly<Record<AgentSpec['fleetAccess'], string>> = {
+  None: 'none of its affair',
+  Peers: 'may be listed and sent messages',
+  Manage: 'may be listed, sent messages, applied, started, stopped and removed',
+};
+
+function firstLine(text: string | undefined): string | undefined {
+  if (text === undefined) return undefined;
+  const [first = '', ...more] = text.trim().split('\n');
+  return more.length === 0
+    ? first
+    : `${first} (and ${more.length} more ${more.length === 1 ? 'line' : 'lines'})`;
+}
+
+function permissionsText(asked: AgentSpec['permissions']): string {
+  if (asked === undefined) return 'each request is put to people';
+  const rules = (asked.rules ?? []).map(({ toolKind, action }) => `${toolKind} ${action}`);
+  return joined([
+    ...rules,
+    `${rules.length === 0 ? 'all' : 'else'} ${asked.default}`,
+    `denied after ${asked.timeout}`,
+    asked.unenforced === 'Accept' && 'accepted unenforced',
+  ]);
+}
+
+function countsText(messages: readonly Message[]): string {
+  const inState = (state: string): number =>
+    messages.filter(({ status }) => (status?.state ?? 'Pending') === state).length;
+  const open = messages.filter((message) => !isEnded(message)).length;
+  const failed = inState('Failed') + inState('Expired');
+  return joined([
+    `${inState('Pending')} waiting`,
+    `${open - inState('Pending')} in flight`,
+    `${inState('Completed')} completed`,
+    failed > 0 && `${failed} failed or expired`,
+  ]);
+}
+
+function conversationsText(all: readonly Conversation[], { conversations }: AgentSpec): string {
+  const open = all.filter(({ status }) => status?.state === 'Open').length;
+  return joined([
+    `${open} open`,
+    `${conversations.perInstance} at once an instance`,
+    conversations.idleTTL === '0s'
+      ? 'never closed by themselves'
+      : `closed when idle for ${conversations.idleTTL}`,
+  ]);
+}
+
+const scheduleLines = ({ schedule = [] }: AgentSpec, now: number): string[] =>
+  schedule.map(({ name, cron, timezone, suspend }) => {
+    const due = nextDue(cron, timezone, now);
+    const next = suspend
+      ? 'suspended'
+      : due === undefined
+        ? 'never due'
+        : `next ${ago(new Date(due).toISOString(), now)}`;
+    return `${name}: ${cron} (${timezone}), ${next}`;
+  });

@@ -1,0 +1,51 @@
+import { writeFileSync } from 'node:fs';
+import { nearest } from '../../api/nearest.ts';
+import type { Cli } from '../cli.ts';
+import { CliError, UsageError } from '../failure.ts';
+import { firstManifest } from '../first-manifest.ts';
+import { templateText } from './template-text.ts';
+import { templates } from './templates.ts';
+
+export interface InitOptions {
+  stdout?: boolean;
+}
+
+/** `init`, `init FILE`, `init TEMPLATE`, `init TEMPLATE FILE`. */
+export function init(words: readonly string[], { stdout }: InitOptions, cli: Cli): void {
+  const [first, second] = words;
+  const template = templates.find(({ name }) => name === first);
+  if (template === undefined && second !== undefined) throw unknown(first ?? '');
+  if (template === undefined && first !== undefined && !/[./]/.test(first)) throw unknown(first);
+  const text = template === undefined ? firstManifest : templateText(template.name);
+  if (stdout === true) {
+    cli.out(text);
+    return;
+  }
+  const file = template === undefined ? (first ?? 'agents.yaml') : (second ?? `${template.name}.yaml`);
+  write(file, text);
+  const edit = template === undefined ? 'Edit it' : 'Read what stands above in it';
+  cli.out(`wrote ${file}. ${edit}, then: agentctl apply -f ${file}\n`);
+}
+
+function write(file: string, text: string): void {
+  try {
+    writeFileSync(file, text, { flag: 'wx' });
+  } catch (cause) {
+    const exists = (cause as NodeJS.ErrnoException).code === 'EEXIST'; // writeFileSync fails with nothing else
+    throw new CliError(
+      exists
+        ? `${file} exists already, and is left as it is: name another file, or use --stdout`
+        : `${file} cannot be written: ${String(cause)}`,
+      { cause },
+    );
+  }
+}
+
+function unknown(word: string): UsageError {
+  const names = templates.map(({ name }) => name);
+  const meant = nearest(word, names);
+  const hint = meant === undefined ? '' : `; did you mean ${JSON.stringify(meant)}?`;
+  return new UsageError(
+    `there is no template ${JSON.stringify(word)}${hint} Expected one of ${names.join(', ')}, or a file such as agents.yaml`,
+  );
+}

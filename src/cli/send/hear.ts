@@ -1,0 +1,42 @@
+import { kindInfo } from '../../api/kinds.ts';
+import { keyOf, type Message } from '../../api/objects.ts';
+import type { Cli, Client } from '../cli.ts';
+import { UsageError } from '../failure.ts';
+import { goesOnText, outcomeCode, outcomeText } from '../talk/outcome.ts';
+import { voice } from '../talk/voice.ts';
+import { objectName } from '../targets.ts';
+
+export interface HearOptions {
+  /** Prints text as it comes; else only the answer. */
+  stream?: boolean;
+  output?: 'json' | 'name';
+}
+
+/** Stays with a message until it ends, prints its answer, and sets the exit code. */
+export async function hear(
+  client: Client,
+  message: Message,
+  { stream = false, output }: HearOptions,
+  cli: Cli,
+): Promise<void> {
+  if (stream && output === 'name') throw new UsageError('--stream prints the answer: leave out -o name');
+  const spoken = voice(cli, { quiet: !stream });
+  for await (const entry of client.stream(keyOf(message), { signal: cli.signal })) {
+    if (stream && output === 'json') cli.out(`${JSON.stringify(entry)}\n`);
+    else if (output === undefined) spoken.tell(entry);
+    if ('end' in entry) {
+      spoken.pause();
+      return ended(entry.end, stream ? undefined : output, cli);
+    }
+  }
+  spoken.pause();
+  cli.err(goesOnText(message.metadata.name));
+}
+
+function ended(message: Message, output: HearOptions['output'], cli: Cli): void {
+  if (output === 'json') cli.out(`${JSON.stringify(message, null, 2)}\n`);
+  if (output === 'name') cli.out(`${objectName(kindInfo('Message'), message.metadata.name)}\n`);
+  cli.exitCode = outcomeCode(message);
+  const why = outcomeText(message);
+  if (why !== undefined) cli.err(`error: ${why}\n`);
+}

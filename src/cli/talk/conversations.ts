@@ -1,0 +1,45 @@
+import type { Message, ObjectKey } from '../../api/objects.ts';
+import type { Resources } from '../../client/resources.ts';
+
+const escaped = (value: string): string => value.replace(/[\\,=]/g, '\\$&');
+
+/** Fields to select by, as a field selector. */
+export const fieldSelector = (fields: Readonly<Record<string, string | undefined>>): string | undefined => {
+  const parts = Object.entries(fields).flatMap(([path, value]) =>
+    value === undefined ? [] : [`${path}=${escaped(value)}`],
+  );
+  return parts.length === 0 ? undefined : parts.join(',');
+};
+
+/** The oldest first. */
+export async function messagesOf(
+  client: Pick<Resources, 'list'>,
+  namespace: string | undefined,
+  fields: Readonly<Record<string, string | undefined>>,
+): Promise<Message[]> {
+  const { items } = await client.list('Message', { namespace, fieldSelector: fieldSelector(fields) });
+  const time = ({ metadata }: Message): string => metadata.creationTimestamp;
+  // Of one second, as the server has them: the newest first.
+  return items
+    .toReversed()
+    .sort((one, other) => (time(one) < time(other) ? -1 : time(one) > time(other) ? 1 : 0));
+}
+
+/** The open conversation in which this user has last written to the agent. */
+export async function newestConversation(
+  client: Pick<Resources, 'list'>,
+  agent: ObjectKey,
+  from: string,
+): Promise<string | undefined> {
+  const { namespace } = agent;
+  const byAgent = { 'spec.agentRef.name': agent.name };
+  const [messages, conversations] = await Promise.all([
+    messagesOf(client, namespace, { ...byAgent, 'spec.from': from }),
+    client.list('Conversation', {
+      namespace,
+      fieldSelector: fieldSelector({ ...byAgent, 'status.state': 'Open' }),
+    }),
+  ]);
+  const open = new Set(conversations.items.map(({ metadata }) => metadata.name));
+  return messages.findLast(({ spec }) => open.has(spec.conversation))?.spec.conversation;
+}

@@ -1,0 +1,57 @@
+import type { TurnEvent } from '../../protocols/talk.ts';
+
+/** What a reader is told of an event: a piece of the answer, or a line beside it. Undefined: nothing. */
+export type Told = { text: string } | { line: string };
+
+/** Says each event in words. It knows the tool calls that it has told of, so that only news is told. */
+export function teller(): (event: TurnEvent) => Told | undefined {
+  const tools = new Map<string, { title: string; told: boolean }>();
+  return (event) => {
+    switch (event.type) {
+      case 'text':
+        return { text: event.text };
+      case 'tool': {
+        const known = tools.get(event.id);
+        const name = event.title ?? known?.title ?? event.id;
+        const title = known === undefined && event.kind !== undefined ? `${event.kind}: ${name}` : name;
+        tools.set(event.id, { title: known?.title ?? title, told: true });
+        if (event.status === 'failed')
+          return { line: `* ${known?.title ?? title}: failed${after(event.output)}` };
+        return known === undefined ? { line: `* ${title}` } : undefined;
+      }
+      case 'plan':
+        return {
+          line: `plan: ${event.entries.map(({ content, status }) => `${marks[status] ?? '-'} ${content}`).join('; ')}`,
+        };
+      case 'approval':
+        return { line: approvalText(event) };
+      case 'background':
+        return event.done === true ? { line: `${event.source}: done, in the background` } : undefined;
+      case 'note':
+        return { line: event.text };
+      case 'thought':
+      case 'other':
+        return undefined;
+    }
+  };
+}
+
+const marks: Readonly<Record<string, string>> = { completed: '[x]', in_progress: '[>]', pending: '[ ]' };
+
+const after = (output: string | undefined): string =>
+  output === undefined || output.trim() === '' ? '' : `: ${output.trim().split('\n')[0]}`;
+
+function approvalText({ id, title, state }: Extract<TurnEvent, { type: 'approval' }>): string {
+  switch (state) {
+    case 'Pending':
+      return `asks for leave: ${title}. agentctl approve ${id}, or agentctl deny ${id}`;
+    case 'Approved':
+      return `approved: ${title}`;
+    case 'Denied':
+      return `denied: ${title}`;
+    case 'Expired':
+      return `denied, since nobody decided in time: ${title}`;
+    case 'Cancelled':
+      return `no longer asked for: ${title}`;
+  }
+}

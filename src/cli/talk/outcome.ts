@@ -1,0 +1,23 @@
+import type { Message } from '../../api/objects.ts';
+import { exitCode } from '../failure.ts';
+
+const final: ReadonlySet<string> = new Set(['Completed', 'Failed', 'Expired']);
+export const isEnded = ({ status }: Pick<Message, 'status'>): boolean =>
+  final.has(status?.state ?? 'Pending');
+
+/** How a message that has ended makes the process end. */
+export const outcomeCode = ({ status }: Message): number =>
+  status?.state === 'Completed' ? exitCode.ok : exitCode.failed;
+
+/** Why it has no answer, and what can be done. Undefined where it has one. */
+export function outcomeText({ metadata: { name }, status = {} }: Message): string | undefined {
+  const { state = 'Pending', reason, message } = status;
+  if (state === 'Completed') return undefined;
+  const why = [reason, message].filter((part) => part !== undefined && part !== '').join(': ');
+  const what = state === 'Expired' ? 'expired' : state === 'Failed' ? 'failed' : `is ${state}`;
+  return `message/${name} ${what}${why === '' ? '' : `: ${why.replace(/\.$/, '')}`}. The whole story: agentctl messages describe ${name}. Once more: agentctl messages retry ${name}`;
+}
+
+/** What a message that goes on without this command can be done with. */
+export const goesOnText = (name: string): string =>
+  `message/${name} goes on. Follow it: agentctl messages follow ${name}. Cancel it: agentctl messages cancel ${name}\n`;

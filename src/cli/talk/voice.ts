@@ -1,0 +1,99 @@
+import type { Message } from '../../api/objects.ts';
+import type { StreamEntry } from '../../client/streams.ts';
+import type { Cli } from '../cli.ts';
+import { dim } from '../print/color.ts';
+import { progress } from '../print/progress.ts';
+import { printable, printableText } from '../print/width.ts';
+import { teller } from './event-text.ts';
+
+/** Prints a turn as it comes. */
+export interface Voice {
+  tell(entry: StreamEntry): void;
+  /** Before anything else is printed: hints vanish, and a begun line is ended. */
+  pause(): void;
+}
+
+/**
+ * The answer goes to standard output, all else to standard error. `quiet`: of the answer nothing before its end. In a
+ * pipe the answer stays byte for byte what the agent said; a terminal gets no control characters of it.
+ */
+export function voice(cli: Cli, { quiet = false }: { quiet?: boolean } = {}): Voice {
+  const { terminal } = cli;
+  const hint = progress(cli);
+  const say = teller();
+  let spoken = '';
+  let open = false;
+  let state = '';
+  const print = (text: string): void => {
+    if (text === '') return;
+    hint.clear();
+    cli.out(terminal.out ? printableText(text) : text);
+    open = !text.endsWith('\n');
+  };
+  const endLine = (): void => {
+    hint.clear();
+    if (open) cli.out('\n');
+    open = false;
+  };
+  const beside = (line: string): void => {
+    if (terminal.out && terminal.err) endLine();
+    hint.clear();
+    cli.err(`${dim(printable(line), terminal.err && terminal.color)}\n`);
+  };
+  return {
+    pause: endLine,
+    tell(entry) {
+      if ('end' in entry) {
+        const rest = restOf(entry.end, spoken, quiet);
+        if (rest !== '' && open) endLine();
+        print(rest);
+        endLine();
+        const { state, stopReason = 'end_turn' } = entry.end.status ?? {};
+        if (state === 'Completed' && stopReason !== 'end_turn') beside(`stopped: ${stopReason}`);
+        return;
+      }
+      if ('state' in entry) {
+        if (open) return;
+        const text = waitText(entry);
+        if (text === undefined) return hint.clear();
+        if (terminal.err) hint.show(text);
+        else if (text !== state) cli.err(`${printable(text)}\n`);
+        state = text;
+        return;
+      }
+      const told = say(entry.event);
+      if (told === undefined) {
+        if (entry.event.type === 'thought' && !open) hint.show('thinks');
+        return;
+      }
+      if ('line' in told) {
+        if (!quiet || entry.event.type === 'approval' || entry.event.type === 'note') beside(told.line);
+        return;
+      }
+      spoken += told.text;
+      if (!quiet) print(told.text);
+    },
+  };
+}
+
+/** The answer is authoritative: what it has beyond what was streamed is printed too. */
+function restOf({ status }: Message, spoken: string, quiet: boolean): string {
+  if (status?.state !== 'Completed') return '';
+  const { answer = spoken } = status;
+  return !quiet && (answer.trim() === '' || spoken.includes(answer.trim())) ? '' : answer;
+}
+
+export function waitText(entry: Extract<StreamEntry, { state: unknown }>): string | undefined {
+  switch (entry.state) {
+    case 'Pending':
+      return entry.message ?? 'waits for an instance';
+    case 'Delivered':
+      return entry.message ?? 'delivered';
+    case 'Acknowledged':
+      return entry.message ?? 'is being worked on';
+    case 'Completed':
+    case 'Failed':
+    case 'Expired':
+      return undefined;
+  }
+}

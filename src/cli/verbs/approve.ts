@@ -1,0 +1,13 @@
+import type { Command } from 'commander';
+import { defineDecision } from '../approvals/decide.ts';
+import type { Cli } from '../cli.ts';
+import { examples } from '../examples.ts';
+
+export function define(command: Command, cli: Cli): void {
+  defineDecision(command.description('Let an agent do what it asks leave for.'), cli, 'approve', 'approved');
+  examples(
+    command,
+    ['What is asked for', 'agentctl get approvals --field-selector status.state=Pending'],
+    ['Look closer, then let it', 'agentctl describe approval a-x7k2p\nagentctl approve a-x7k2p'],
+  );
+}

@@ -1,0 +1,58 @@
+import type { Command } from 'commander';
+import { kindInfo } from '../../api/kinds.ts';
+import type { Cli } from '../cli.ts';
+import { describe } from '../describe/describe.ts';
+import { examples } from '../examples.ts';
+import { tellFailures } from '../get/ask.ts';
+import { withGetFlags } from '../get/flags.ts';
+import { getTalk, type TalkGetOptions } from '../messages/get.ts';
+import { choice, type GlobalOptions } from '../options.ts';
+import { idKey } from '../talk/names.ts';
+import { objectName } from '../targets.ts';
+
+export function define(command: Command, cli: Cli): void {
+  command.description('Look after conversations with agents.');
+  withGetFlags(command.command('get').description('List conversations').argument('[id...]', 'only these'))
+    .option('--agent <name>', 'only with this agent')
+    .addOption(choice('--state <state>', 'only in this state', ['open', 'closed']))
+    .action((ids: string[], options: TalkGetOptions) =>
+      getTalk('Conversation', 'conversations', ids, options, cli),
+    );
+  command
+    .command('describe')
+    .description('Tell a conversation as a dialogue, and what it has used')
+    .argument('<id...>')
+    .action((ids: string[], options: GlobalOptions) =>
+      describe(
+        ids.map((id) => `conversation/${idKey(id, 'Conversation', options, cli).name}`),
+        { ...options, showEvents: true },
+        cli,
+      ),
+    );
+  command
+    .command('close')
+    .description('End conversations; messages of them that wait fail')
+    .argument('<id...>')
+    .action((ids: string[], options: GlobalOptions) => close(ids, options, cli));
+  examples(
+    command,
+    ['With whom an agent talks', 'agentctl conversations get --agent=coder'],
+    ['What was said', 'agentctl conversations describe c-x7k2p'],
+    ['Free its place for another one', 'agentctl conversations close c-x7k2p'],
+  );
+}
+
+async function close(ids: readonly string[], options: GlobalOptions, cli: Cli): Promise<void> {
+  const keys = ids.map((id) => idKey(id, 'Conversation', options, cli));
+  const client = await cli.connect(options, { start: true });
+  const failures: unknown[] = [];
+  for (const key of keys) {
+    try {
+      await client.closeConversation(key);
+      cli.out(`${objectName(kindInfo('Conversation'), key.name)} closed\n`);
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  tellFailures(failures, cli);
+}

@@ -1,0 +1,53 @@
+import type { Command } from 'commander';
+import type { Cli } from '../cli.ts';
+import { examples } from '../examples.ts';
+import { UsageError } from '../failure.ts';
+import { durationOption, type GlobalOptions } from '../options.ts';
+import { agentKey } from '../talk/names.ts';
+
+export function define(command: Command, cli: Cli): void {
+  command
+    .description(
+      'Ask a Ready instance of an agent directly, and print what it answers as JSON. Nothing is kept. For protocols that have queries, as jsonl.',
+    )
+    .argument('<agent>', 'web or agent/web')
+    .argument('<action>', 'what is asked for; the agent says what it knows')
+    .argument('[params]', 'with the question, as JSON')
+    .addOption(durationOption('--timeout <duration>', 'wait no longer than this', '30s'))
+    .action(
+      (
+        agent: string,
+        action: string,
+        params: string | undefined,
+        options: GlobalOptions & { timeout: number },
+      ) => query(agent, action, params, options, cli),
+    );
+  examples(
+    command,
+    ['How it is', 'agentctl query worker status'],
+    ['With parameters', `agentctl query worker history '{"limit": 5}'`],
+  );
+}
+
+async function query(
+  word: string,
+  action: string,
+  params: string | undefined,
+  options: GlobalOptions & { timeout: number },
+  cli: Cli,
+): Promise<void> {
+  const agent = agentKey(word, options, cli);
+  const given = params === undefined ? {} : { params: parse(params) };
+  const client = await cli.connect(options);
+  const answer = await client.query(agent, { action, ...given, timeout: options.timeout });
+  cli.out(`${JSON.stringify(answer ?? null, null, 2)}\n`);
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new UsageError(`found ${JSON.stringify(text)}, expected JSON: ${why}`);
+  }
+}
