@@ -3,11 +3,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { attachLimits, type OutputLine } from '../../../src/drivers/driver.ts';
 import { type Output, openOutput } from '../../../src/drivers/process/attach-output.ts';
 import { systemClock } from '../../../src/platform/clock.ts';
-import { refusal } from './harness.ts';
+import { eventually, refusal } from './harness.ts';
 
 let folder = '';
 let path = '';
@@ -201,6 +201,10 @@ describe('what an output holds open', () => {
     const before = { files: files(), watches: watches() };
     for (let round = 0; round < 100; round++) for (const way of ways) await way(await open());
     await refusal(open('x'));
-    await vi.waitFor(() => expect({ files: files(), watches: watches() }).toEqual(before));
+    // Closing takes a moment; some of what was open before may be closed by now, too.
+    await eventually(() => {
+      expect(files()).toBeLessThanOrEqual(before.files);
+      expect(watches()).toBeLessThanOrEqual(before.watches);
+    });
   });
 });
