@@ -5,7 +5,7 @@ import { badRequest } from './errors.ts';
 /** A resourceVersion as a revision; undefined for none and for `0`, which mean "any". Throws ApiError BadRequest. */
 export function revisionFrom(resourceVersion: string | undefined): number | undefined {
   if (resourceVersion === undefined || resourceVersion === '' || resourceVersion === '0') return undefined;
-  if (!/^[0-9]{1,15}$/.test(resourceVersion))
+  if (!/^[0-9]{1,16}$/.test(resourceVersion))
     throw badRequest(`resourceVersion: invalid value ${JSON.stringify(resourceVersion)}: expected a number`);
   return Number(resourceVersion);
 }

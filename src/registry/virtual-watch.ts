@@ -19,13 +19,15 @@ export const resource = (object: VirtualObject): AnyResource => object as Virtua
 
 /**
  * Watches of objects whose history nobody keeps. What a watch has missed is told from the objects as they are now, each
- * once; where a deletion may be among it, by ApiError Expired, so that the client lists again.
+ * once. Where a deletion is known to be among it, it ends with ApiError Expired, so that the client lists again; while
+ * nobody watches, nobody is asked for changes, and deletions go unseen.
  */
 export class VirtualFeed {
   readonly #virtual: VirtualKinds;
   readonly #clock: Clock;
   readonly #watchers = new Set<(kind: VirtualKind, change: Change) => void>();
-  /** By kind: the last deletion that is known of. */
+  #unsubscribe: (() => void) | undefined;
+  /** By kind: the last deletion that was seen. */
   readonly #deleted = new Map<VirtualKind, number>();
   /** Of before nothing is known. */
   readonly #begun: number;
@@ -34,11 +36,22 @@ export class VirtualFeed {
     this.#virtual = virtual;
     this.#clock = clock;
     this.#begun = virtual.revision();
-    virtual.onChange((kind, type, given) => {
+  }
+
+  #add(queue: Queue): void {
+    this.#watchers.add(queue.tell);
+    this.#unsubscribe ??= this.#virtual.onChange((kind, type, given) => {
       const object = resource(given);
       if (type === 'DELETED') this.#deleted.set(kind, revisionOf(object));
       for (const tell of this.#watchers) tell(kind, { type, object });
     });
+  }
+
+  #remove(queue: Queue): void {
+    this.#watchers.delete(queue.tell);
+    if (this.#watchers.size > 0) return;
+    this.#unsubscribe?.();
+    this.#unsubscribe = undefined;
   }
 
   /** An object that begins to match the selectors arrives as ADDED, one that ceases to as DELETED. */
@@ -57,7 +70,7 @@ export class VirtualFeed {
     };
 
     const queue = new Queue(kind, namespace);
-    this.#watchers.add(queue.tell);
+    this.#add(queue);
     const onAbort = (): void => queue.wake();
     signal.addEventListener('abort', onAbort);
     try {
@@ -89,7 +102,7 @@ export class VirtualFeed {
         yield bookmark(kindInfo(kind), since);
       }
     } finally {
-      this.#watchers.delete(queue.tell);
+      this.#remove(queue);
       signal.removeEventListener('abort', onAbort);
     }
   }

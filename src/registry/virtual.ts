@@ -4,6 +4,7 @@ import { isObject } from '../api/schema.ts';
 import type { VirtualKinds } from '../api/virtual.ts';
 import type { Clock } from '../platform/clock.ts';
 import { badRequest, notFound } from './errors.ts';
+import { defaultNamespace } from './namespaces.ts';
 import type { AnyResource } from './object.ts';
 import type { RegistryListOptions } from './options.ts';
 import type { Registry } from './registry.ts';
@@ -19,7 +20,7 @@ export function withVirtual(registry: Registry, virtual: VirtualKinds, clock: Cl
     ...registry,
     async get(kind, key) {
       if (!isVirtual(kind)) return registry.get(kind, key);
-      const object = virtual.get(kind, key);
+      const object = virtual.get(kind, { namespace: key.namespace ?? defaultNamespace, name: key.name });
       if (object === undefined) throw notFound(kindInfo(kind), key.name);
       return resource(object);
     },

@@ -25,13 +25,15 @@ export class ScriptedTalk implements Talk, VirtualKinds {
   readonly decided: unknown[] = [];
   /** How many streams are read at the moment. */
   reading = 0;
+  /** How many entries of streams have been taken. */
+  taken = 0;
   #revision: number;
   readonly #objects = new Map<string, VirtualObject>();
   readonly #listeners = new Set<Listener>();
   readonly #entries = new Map<string, (StreamEntry | Error)[]>();
   #wake = Promise.withResolvers<void>();
 
-  constructor(revision = 100) {
+  constructor(revision = began * 1_000) {
     this.#revision = revision;
   }
 
@@ -90,7 +92,11 @@ export class ScriptedTalk implements Talk, VirtualKinds {
 
   /** The answer is the message's end. */
   finish(message: string, answer: string): Message {
-    const end = this.message(message, { status: { state: 'Completed', answer } });
+    return this.end(message, { state: 'Completed', answer });
+  }
+
+  end(message: string, status: NonNullable<Message['status']>): Message {
+    const end = this.message(message, { status });
     this.#add(message, { end });
     return end;
   }
@@ -140,6 +146,7 @@ export class ScriptedTalk implements Talk, VirtualKinds {
         }
         next += 1;
         if (entry instanceof Error) throw entry;
+        this.taken += 1;
         if (!('seq' in entry) || entry.seq > after) yield entry;
         if ('end' in entry) return;
       }
@@ -190,6 +197,11 @@ export class ScriptedTalk implements Talk, VirtualKinds {
     return [...this.#objects.values()]
       .filter((one) => one.kind === kind && (namespace ?? one.metadata.namespace) === one.metadata.namespace)
       .reverse();
+  }
+
+  /** Whether anybody is told of changes. */
+  get isWatched(): boolean {
+    return this.#listeners.size > 0;
   }
 
   revision(): number {

@@ -83,17 +83,37 @@ test('from the newest version on it tells only what happens', async () => {
 });
 
 test.each([
-  ['a deletion may be among what was missed', () => script.remove('Message', 'a'), 0],
-  ['the version is of before the controller’s start', () => undefined, -50],
-  ['the version is yet to come', () => undefined, 50],
-])('the client must list again where %s', async (_, happens, offset) => {
+  ['the version is of before the controller’s start', -50],
+  ['the version is yet to come', 50],
+])('the client must list again where %s', async (_, offset) => {
   script.message('a');
   const resourceVersion = String(script.revision() + offset);
-  happens();
   await expect(watch({ resourceVersion }).next()).rejects.toMatchObject({ reason: 'Expired' });
 });
 
+test('the client must list again where a deletion was among what it missed', async () => {
+  script.message('a');
+  const resourceVersion = String(script.revision());
+  const other = watch();
+  await take(other, 1);
+  script.remove('Message', 'a');
+  await expect(watch({ resourceVersion }).next()).rejects.toMatchObject({ reason: 'Expired' });
+});
+
+test('changes are asked for only while somebody watches', async () => {
+  script.message('a');
+  const events = [watch(), watch()];
+  for (const each of events) await take(each, 1);
+  expect(script.isWatched).toBe(true);
+  await events[0]?.return(undefined);
+  expect(script.isWatched).toBe(true);
+  await events[1]?.return(undefined);
+  expect(script.isWatched).toBe(false);
+});
+
 test('a deletion of another kind is no reason to list again', async () => {
+  const other = watch();
+  void other.next();
   script.approval('x');
   const resourceVersion = String(script.revision());
   script.remove('Approval', 'x');

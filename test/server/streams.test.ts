@@ -40,7 +40,7 @@ test('a log comes line by line, with what was asked for', async () => {
       yield* lines;
     },
   });
-  const options = { follow: true, tail: 5, since: Date.UTC(2026, 0, 1), previous: true };
+  const options = { follow: true, tail: 5, since: Date.UTC(2026, 0, 1), previous: true, raw: true };
   expect(await collect(api.client.log(key, { ...options, signal }))).toEqual(lines);
   expect(asked).toMatchObject([key, options]);
 });
