@@ -194,12 +194,18 @@ describe('what an output holds open', () => {
         await reading;
       },
     ];
-    writeFileSync(path, 'a\n');
-    const first = await open();
+    let made = 0;
+    // Of a file that is watched twice there is one watch.
+    const openNew = (): Promise<Output> => {
+      path = join(folder, `${++made}.out`);
+      writeFileSync(path, 'a\n');
+      return open();
+    };
+    const first = await openNew();
     first.end();
     await all(first);
     const before = { files: files(), watches: watches() };
-    for (let round = 0; round < 100; round++) for (const way of ways) await way(await open());
+    for (let round = 0; round < 100; round++) for (const way of ways) await way(await openNew());
     await refusal(open('x'));
     // Closing takes a moment; some of what was open before may be closed by now, too.
     await eventually(() => {

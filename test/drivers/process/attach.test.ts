@@ -210,9 +210,10 @@ describe('the input of a process', () => {
 
   test('is refused while more than its bound waits, and free again when that was read', async () => {
     const { driver } = await openDriver();
-    const observed = await driver.create(specOf('trap : USR1; sleep 600 & wait; wc -c'));
+    const observed = await driver.create(specOf('trap : USR1; echo up; sleep 600 & wait; wc -c'));
     const attachment = await attach(driver, observed);
     const output = reading(attachment);
+    await eventually(() => expect(output.texts()).toEqual(['up']));
     const part = 'x'.repeat(6 * 1024 * 1024);
     const taken = [attachment.write(part), attachment.write(part)];
     expect(await refusal(attachment.write(part))).toMatchObject({ sort: 'Retryable', reason: 'InputFull' });
