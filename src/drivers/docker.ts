@@ -2,6 +2,7 @@ import type { Observed } from '../plan/world.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import { addressOf } from './docker/address.ts';
+import { createAttachments } from './docker/attach.ts';
 import { createCommandCheck } from './docker/command.ts';
 import { connect, type Tls } from './docker/connection.ts';
 import { createEngine, EngineError, streamOf } from './docker/engine.ts';
@@ -12,6 +13,7 @@ import { createHostFiles } from './docker/files.ts';
 import { createImages } from './docker/images.ts';
 import { createLifetime } from './docker/lifetime.ts';
 import { frames, lastOf, linesOf, logQuery, until } from './docker/logs.ts';
+import { createNetwork } from './docker/network.ts';
 import { observed } from './docker/observe.ts';
 import { createStarter } from './docker/start.ts';
 import { createVolumes } from './docker/volumes.ts';
@@ -86,6 +88,15 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
     return found;
   };
 
+  const network = createNetwork(engine, connection.local, log);
+  const attachments = createAttachments({
+    engine,
+    clock,
+    log,
+    local: connection.local,
+    podman: async () => (await readFactsOnce()).podman,
+    find,
+  });
   const starter = createStarter({
     engine,
     storeId,
@@ -95,6 +106,8 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
     files,
     images,
     commands: createCommandCheck(engine),
+    attachments,
+    network,
     clock,
   });
 
@@ -240,6 +253,10 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
       yield* wanted.previous && wanted.tail !== undefined ? lastOf(lines, wanted.tail) : lines;
     },
 
+    attach: attachments.attach,
+
+    hostAddress: network.gateway,
+
     async exec(ref, command, { timeout }) {
       await need(ref);
       return execute({ engine, clock, local: connection.local }, ref, command, { timeout });
@@ -263,6 +280,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
     removeVolume: (name) => volumes.removeIfOurs(name),
 
     async close() {
+      attachments.close();
       engine.close();
     },
   };

@@ -1,5 +1,5 @@
-import type { Agent } from 'node:http';
-import { Readable } from 'node:stream';
+import { type Agent, request } from 'node:http';
+import { type Duplex, Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { inspect } from 'node:util';
 import Modem from 'docker-modem';
@@ -33,6 +33,8 @@ export interface Engine {
   /** For answers that take as long as they like. */
   streams: Docker;
   pulls: Docker;
+  /** A connection that the engine gives away: what is written goes to standard input, what comes are frames of output. */
+  hijack(path: string, body?: object): Promise<Duplex>;
   close(): void;
 }
 
@@ -49,12 +51,21 @@ export function createEngine({ pool, single }: Connection, endpoint: string, on:
   for (const agent of [pool, single]) hideFromInspection(agent);
   const by = (agent: Agent, timeout: number, accepted?: () => void): Docker =>
     dockerBy(new EngineModem({ endpoint, agent, timeout, lost: on.lost, accepted }));
+  const { lost } = on;
+  const hijacker = new EngineModem({
+    endpoint,
+    agent: single,
+    timeout: timeouts.calls,
+    lost,
+    accepted: undefined,
+  });
   return {
     calls: by(pool, timeouts.calls),
     fresh: by(single, timeouts.calls, on.accepted),
     prompt: by(single, timeouts.prompt, on.accepted),
     streams: by(single, timeouts.streams),
     pulls: by(single, timeouts.pulls),
+    hijack: (path, body) => hijacker.hijack(path, body),
     close() {
       pool.destroy();
       single.destroy();
@@ -117,6 +128,34 @@ export class EngineModem extends Modem {
     });
   }
 
+  /** The modem's own sends the end of an empty body late, and the program would read it. */
+  hijack(path: string, body?: object): Promise<Duplex> {
+    const { agent, timeout } = this.#parts;
+    const headers = {
+      Host: 'engine',
+      Connection: 'Upgrade',
+      Upgrade: 'tcp',
+      'Content-Type': 'application/json',
+    };
+    return new Promise((resolve, reject) => {
+      const asked = request({ agent, method: 'POST', path, headers, timeout });
+      const fail = (error: unknown): void => reject(this.#meaningOf(error, undefined));
+      asked.on('timeout', () => asked.destroy(Object.assign(new Error('timeout'), { code: 'ECONNRESET' })));
+      asked.on('error', fail);
+      asked.on('response', (answer) => {
+        const refuse = (said: string): void =>
+          reject(refusal(answer.statusCode ?? 0, new Error(wordsOf(said))));
+        text(answer).then(refuse).catch(fail);
+      });
+      asked.on('upgrade', (_, socket, head) => {
+        socket.setTimeout(0);
+        if (head.length > 0) socket.unshift(head);
+        resolve(socket);
+      });
+      asked.end(body === undefined ? undefined : JSON.stringify(body));
+    });
+  }
+
   #meaningOf(error: unknown, signal: AbortSignal | undefined): Error {
     const known = error instanceof Error ? error : new Error(String(error));
     if (signal?.aborted) return known;
@@ -152,6 +191,12 @@ function parsed(content: string): object {
     // As Docker's answer to a ping: OK.
   }
   return {};
+}
+
+/** Of a refusal's body. */
+function wordsOf(content: string): string {
+  const said = parsed(content);
+  return 'message' in said && typeof said.message === 'string' ? said.message : content;
 }
 
 const statusOf = (error: Error): number | undefined =>

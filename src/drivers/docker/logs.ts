@@ -27,18 +27,32 @@ interface Part {
   pieces: Buffer[];
 }
 
-/**
- * Lines out of frames that begin with a timestamp each. A long line comes in parts of 16 KiB without a newline; Docker
- * gives all of them the same timestamp, so a part with another one begins a new line: the last one before it was cut off by an exit.
- */
+/** A line of the log; `open`: it is the last, and its newline has not come. */
+export interface Entry extends LogLine {
+  open: boolean;
+}
+
+/** The lines alone. */
 export async function* linesOf(
   source: AsyncIterable<Frame>,
   options: { podman: boolean },
 ): AsyncGenerator<LogLine> {
+  for await (const { stream, at, text } of entriesOf(source, options)) yield { stream, at, text };
+}
+
+/**
+ * Lines out of frames that begin with a timestamp each. A long line comes in parts of 16 KiB without a newline; Docker
+ * gives all of them the same timestamp, so a part with another one begins a new line: the last one before it was cut off by an exit.
+ */
+export async function* entriesOf(
+  source: AsyncIterable<Frame>,
+  options: { podman: boolean },
+): AsyncGenerator<Entry> {
   const open = new Map<LogLine['stream'], Part>();
-  const line = (stream: LogLine['stream'], part: Part): LogLine => {
+  const line = (stream: LogLine['stream'], part: Part, isOpen = false): Entry => {
     const text = Buffer.concat(part.pieces).toString();
-    return { stream, at: Date.parse(part.stamp), text: text.endsWith('\n') ? text.slice(0, -1) : text };
+    const at = Date.parse(part.stamp);
+    return { stream, at, text: text.endsWith('\n') ? text.slice(0, -1) : text, open: isOpen };
   };
   for await (const { stream, payload } of source) {
     const space = payload.indexOf(0x20);
@@ -56,7 +70,7 @@ export async function* linesOf(
       yield line(stream, part);
     } else open.set(stream, part);
   }
-  for (const [stream, part] of open) yield line(stream, part);
+  for (const [stream, part] of open) yield line(stream, part, true);
 }
 
 export async function* lastOf(lines: AsyncIterable<LogLine>, count: number): AsyncGenerator<LogLine> {
@@ -88,7 +102,7 @@ export const logQuery = (
   ...(previous ? { until: seconds((startedAt ?? startNoteMs) - startNoteMs) } : {}),
 });
 
-const seconds = (instant: number): string => (instant / 1000).toFixed(3);
+export const seconds = (instant: number): string => (instant / 1000).toFixed(3);
 
 /** Ends quietly when the reader gives up. */
 export async function* until(source: Readable, signal: AbortSignal): AsyncGenerator<Buffer> {

@@ -1,11 +1,13 @@
 import { type Clock, sleep } from '../../platform/clock.ts';
 import { containerName, DriverError, labels, type RunSpec } from '../driver.ts';
+import type { Attachments } from './attach.ts';
 import { createBody, type EngineFacts, volumeLabels } from './body.ts';
 import type { CommandCheck } from './command.ts';
 import { type Engine, EngineError } from './engine.ts';
 import { gone, hasStatus, startError } from './errors.ts';
 import { type HostFiles, realPath } from './files.ts';
 import { type Images, imageMissing, pullPolicyOf } from './images.ts';
+import { type Network, networkName } from './network.ts';
 import type { ContainerInspect } from './wire.ts';
 
 export interface StarterParts {
@@ -17,6 +19,8 @@ export interface StarterParts {
   files: HostFiles;
   images: Images;
   commands: CommandCheck;
+  attachments: Attachments;
+  network: Network;
   clock: Clock;
 }
 
@@ -29,15 +33,31 @@ export interface Starter {
 const removalWaitMs = 10_000;
 const removalPollMs = 50;
 
-/** A start is three calls: create, start, inspect. Whatever else it takes is done only when the engine refuses. */
+/** A start is three calls: create, start, inspect; one that talks is attached to before. Whatever else it takes is done only when the engine refuses. */
 export function createStarter(parts: StarterParts): Starter {
-  const { clock, files, images } = parts;
+  const { attachments, clock, files, images } = parts;
   const { calls } = parts.engine;
 
   const inspect = (ref: string): Promise<ContainerInspect> => calls.getContainer(ref).inspect();
-  const start = (ref: string): Promise<unknown> => calls.getContainer(ref).start();
+  const start = async (ref: string, { talks }: RunSpec): Promise<ContainerInspect> => {
+    if (!talks) {
+      await calls.getContainer(ref).start();
+      return inspect(ref);
+    }
+    await attachments.prepare(ref);
+    try {
+      await calls.getContainer(ref).start();
+      const started = await inspect(ref);
+      await attachments.started(started);
+      return started;
+    } catch (error) {
+      attachments.drop(ref);
+      throw error;
+    }
+  };
 
   const removeContainer = async (ref: string): Promise<void> => {
+    attachments.drop(ref);
     try {
       await calls.getContainer(ref).remove({ force: true, v: true });
     } catch (error) {
@@ -140,6 +160,14 @@ export function createStarter(parts: StarterParts): Starter {
     }
   };
 
+  /** One that talks can reach the controller by the gateway of our own network. */
+  const networked = async (spec: RunSpec): Promise<RunSpec> => {
+    const { mode, name } = spec.network;
+    if (!spec.talks || mode !== 'Bridge' || name !== undefined || !(await parts.network.ensure()))
+      return spec;
+    return { ...spec, network: { ...spec.network, name: networkName } };
+  };
+
   const subject = (spec: RunSpec) => ({
     name: containerName(spec.identity),
     image: spec.image,
@@ -165,7 +193,7 @@ export function createStarter(parts: StarterParts): Starter {
       const { image } = given;
       if (image === undefined)
         throw new DriverError('Terminal', 'InvalidSpec', 'a container needs template.image');
-      const spec = await hostPaths(given);
+      const spec = await networked(await hostPaths(given));
       const engine = await parts.facts();
       if (pullPolicyOf(spec) === 'Always') await images.pull(image);
       const { uid } = spec.identity;
@@ -174,8 +202,7 @@ export function createStarter(parts: StarterParts): Starter {
         if (engine.podman) await makeVolumes(spec);
         made = await make(spec, createBody(spec, await putFiles(spec), engine), image);
         if (engine.init) await parts.commands.check(made, spec);
-        await start(made);
-        return await inspect(made);
+        return await start(made, spec);
       } catch (error) {
         const told = startError(error, subject(spec));
         // Out of reach, nothing can be removed; it is found by its name and replaced at the next attempt.
@@ -193,8 +220,7 @@ export function createStarter(parts: StarterParts): Starter {
       const spec = await hostPaths(given);
       try {
         await putFiles(spec);
-        await start(ref);
-        return await inspect(ref);
+        return await start(ref, spec);
       } catch (error) {
         throw hasStatus(error, 404) && /no such container/i.test(error.message)
           ? gone(ref, error)

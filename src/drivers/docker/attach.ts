@@ -1,0 +1,172 @@
+import type { Clock } from '../../platform/clock.ts';
+import type { Log } from '../../platform/log.ts';
+import { type Attachment, type AttachOptions, DriverError, labels } from '../driver.ts';
+import { type Engine, streamOf } from './engine.ts';
+import { gone, hasStatus, stepError } from './errors.ts';
+import { createInput, type Input } from './input.ts';
+import { createIntake, type Intake } from './intake.ts';
+import { createKeep } from './keep.ts';
+import { entriesOf, frames, seconds, until } from './logs.ts';
+import { readOutput } from './output.ts';
+import { createPosition, placeOf } from './position.ts';
+import { feedInput, holdInput } from './stdin.ts';
+import { type ContainerInspect, instantOf } from './wire.ts';
+
+export interface AttachParts {
+  engine: Engine;
+  clock: Clock;
+  log: Log;
+  /** The engine's clock is this host's. */
+  local: boolean;
+  podman: () => Promise<boolean>;
+  /** Undefined where the container is gone, or is not ours. */
+  find: (ref: string) => Promise<ContainerInspect | undefined>;
+}
+
+export interface Attachments {
+  /** Before a start: no byte of the run is lost to an attachment that is opened soon after it. */
+  prepare(ref: string): Promise<void>;
+  /** The start that was prepared for has come about. */
+  started(inspect: ContainerInspect): Promise<void>;
+  /** It has not, or the container is to go. */
+  drop(ref: string): void;
+  attach(ref: string, options: AttachOptions): Promise<Attachment>;
+  close(): void;
+}
+
+export function createAttachments(parts: AttachParts): Attachments {
+  const { engine, clock, log, find } = parts;
+  const keep = createKeep(clock);
+  const all = new Set<() => void>();
+
+  const openLive = async (ref: string): Promise<Intake> => {
+    try {
+      const socket = await engine.hijack(`/containers/${ref}/attach?stream=1&stdin=1&stdout=1`);
+      return createIntake(socket, clock);
+    } catch (error) {
+      throw hasStatus(error, 409) ? notRunning(ref, error) : stepError(error, ref, 'attach');
+    }
+  };
+
+  const ofRun = async (ref: string, startId: string): Promise<ContainerInspect> => {
+    const found = await find(ref);
+    if (found?.State.StartedAt !== startId) throw gone(ref);
+    return found;
+  };
+
+  /** The live output, where the run still goes on; to attach to one that has ended would wait for the next. */
+  const liveOf = async (inspect: ContainerInspect): Promise<Intake | undefined> => {
+    const { Id: ref, State: state } = inspect;
+    if (!runs(inspect)) return undefined;
+    const live = await openLive(ref);
+    try {
+      if (runs(await ofRun(ref, state.StartedAt))) return live;
+      live.close();
+      return undefined;
+    } catch (error) {
+      live.close();
+      throw error;
+    }
+  };
+
+  const inputOf = (ref: string, live: Intake | undefined, isFirst: boolean): Input => {
+    const name = ref.slice(0, 12);
+    const input = createInput(name, async () => {
+      if (live === undefined) throw notRunning(ref);
+      return isFirst || !(await parts.podman()) ? live.socket : feedInput(engine, ref);
+    });
+    const ended = (): void => input.close(`the run of ${name} has ended`);
+    if (live === undefined) ended();
+    else live.onEnd(ended);
+    return input;
+  };
+
+  return {
+    async prepare(ref) {
+      keep.drop(ref);
+      keep.put(ref, await openLive(ref));
+    },
+    async started({ Id: ref, State: state }) {
+      keep.started(ref, state.StartedAt);
+      if (await parts.podman()) await holdInput(engine, ref, log);
+    },
+    drop: keep.drop,
+
+    async attach(ref, { run, startId, cursor, signal }) {
+      const place = cursor === undefined ? undefined : placeOf(cursor);
+      const kept = keep.take(ref, startId);
+      const inspect = await ofRun(ref, startId).catch((error: unknown) => {
+        kept?.close();
+        throw error;
+      });
+      const isFirst = kept !== undefined && place === undefined;
+      if (!isFirst) kept?.close();
+      const live = isFirst ? kept : await liveOf(inspect);
+      const podman = await parts.podman();
+      const begin = beginOf(inspect, run);
+      const stop = new AbortController();
+      const input = inputOf(ref, live, isFirst);
+      const output = readOutput({
+        live,
+        isWhole: isFirst,
+        position: createPosition(place ?? { since: begin, skip: 0, hashes: [] }),
+        begin,
+        clock,
+        local: parts.local,
+        signal: stop.signal,
+        async *read(since) {
+          const query = { stdout: true, timestamps: true, ...(since > 0 ? { since: seconds(since) } : {}) };
+          const stream = await streamOf(engine.streams, `/containers/${ref}/logs`, query, stop.signal);
+          yield* entriesOf(frames(until(stream, stop.signal)), { podman });
+        },
+        async hasEnded() {
+          const found = await find(ref);
+          return found?.State.StartedAt !== startId || !runs(found);
+        },
+        wrap: (error) => stepError(error, ref, 'read the output'),
+      });
+      const close = (): void => {
+        if (stop.signal.aborted) return;
+        stop.abort();
+        input.close(`the attachment to ${ref.slice(0, 12)} was closed`);
+        live?.close();
+        signal.removeEventListener('abort', close);
+        all.delete(close);
+      };
+      all.add(close);
+      signal.addEventListener('abort', close);
+      if (signal.aborted) close();
+      return {
+        lines: output,
+        write: input.write,
+        workingDir: inspect.Config.WorkingDir || '/',
+        close,
+      };
+    },
+
+    close() {
+      keep.close();
+      for (const close of all) close();
+    },
+  };
+}
+
+const runs = ({ State: { Running: running, Paused: paused } }: ContainerInspect): boolean =>
+  running || paused;
+
+/** A program begins, and may print, a moment before the engine notes its start. */
+const startNoteMs = 100;
+
+/** From when on the log is of this run. A container's log goes on over its runs; each lies some time after the last. */
+function beginOf({ Config: config, State: state }: ContainerInspect, run: number): number {
+  if (Number(config.Labels?.[labels.run]) === run) return 0;
+  const startedAt = instantOf(state.StartedAt) ?? 0;
+  const finishedAt = instantOf(state.FinishedAt);
+  // While it runs, that is the end of the run before.
+  if (state.Running && finishedAt !== undefined && finishedAt < startedAt)
+    return Math.max(Math.floor((finishedAt + startedAt) / 2), startedAt - 10 * startNoteMs);
+  return Math.max(0, startedAt - startNoteMs);
+}
+
+const notRunning = (ref: string, cause?: unknown): DriverError =>
+  new DriverError('Retryable', 'NotRunning', `${ref.slice(0, 12)} does not run`, { cause });

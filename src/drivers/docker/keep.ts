@@ -1,0 +1,43 @@
+import type { Cancel, Clock } from '../../platform/clock.ts';
+import type { Intake } from './intake.ts';
+
+/** Connections that were opened before a start, until somebody attaches to that run. */
+export interface Keep {
+  put(ref: string, live: Intake): void;
+  started(ref: string, startId: string): void;
+  /** Undefined where there is none of that start. */
+  take(ref: string, startId: string): Intake | undefined;
+  drop(ref: string): void;
+  close(): void;
+}
+
+/** A program whose output nobody takes is held up when there is much of it; not for longer than this. */
+const patienceMs = 60_000;
+
+export function createKeep(clock: Clock): Keep {
+  const kept = new Map<string, { live: Intake; startId: string | undefined; cancel: Cancel }>();
+
+  const remove = (ref: string): Intake | undefined => {
+    const entry = kept.get(ref);
+    entry?.cancel();
+    kept.delete(ref);
+    return entry?.live;
+  };
+  const drop = (ref: string): void => remove(ref)?.close();
+
+  return {
+    put(ref, live) {
+      drop(ref);
+      kept.set(ref, { live, startId: undefined, cancel: clock.after(patienceMs, () => drop(ref)) });
+    },
+    started(ref, startId) {
+      const entry = kept.get(ref);
+      if (entry !== undefined) entry.startId = startId;
+    },
+    take: (ref, startId) => (kept.get(ref)?.startId === startId ? remove(ref) : undefined),
+    drop,
+    close() {
+      for (const ref of [...kept.keys()]) drop(ref);
+    },
+  };
+}

@@ -1,0 +1,166 @@
+import { type Clock, sleep } from '../../platform/clock.ts';
+import { attachLimits, DriverError, type OutputLine } from '../driver.ts';
+import { behind, type ReadLog } from './catchup.ts';
+import type { Intake, Taken } from './intake.ts';
+import { type Position, plain } from './position.ts';
+import { meet } from './splice.ts';
+
+export interface OutputParts {
+  /** Undefined where the run has ended. */
+  live: Intake | undefined;
+  /** `live` has all from the first byte of the run on. */
+  isWhole: boolean;
+  position: Position;
+  /** Where the log of the run begins. */
+  begin: number;
+  read: ReadLog;
+  hasEnded: () => Promise<boolean>;
+  clock: Clock;
+  /** The engine's clock is this host's. */
+  local: boolean;
+  /** The attachment is closed. */
+  signal: AbortSignal;
+  wrap: (error: unknown) => unknown;
+}
+
+type Batches<T = void> = AsyncGenerator<readonly OutputLine[], T>;
+
+/** Between two looks at the log, while live output is not found in it; then how long that may last. */
+const lookMs = 50;
+const meetWithinMs = 5_000;
+
+/** How long an engine may take to note an exit after the end of the output. */
+const endNoteMs = 10_000;
+
+/** What is kept of the log to find live output in it: more than the engine and the connection hold of that. */
+const windowBytes = 8 * 1024 * 1024;
+/** That many lines of either side do, when nothing is on the way. */
+const restingLines = 1000;
+const batchLines = 500;
+
+/**
+ * The output of one run: what the log has behind the position, then the live output. The log is read until it has the
+ * beginning of the live output; what live output repeats of the log is passed over.
+ */
+export async function* readOutput(parts: OutputParts): Batches {
+  const { live, clock, position, signal } = parts;
+  let gap = false;
+
+  const tell = ({ text, cut }: Pick<OutputLine, 'text' | 'cut'>, at?: number): OutputLine => {
+    position.advance(text, at);
+    const line: OutputLine = { text, cursor: position.cursor() };
+    if (cut !== undefined) line.cut = cut;
+    if (gap) line.gap = true;
+    gap = false;
+    return line;
+  };
+
+  async function* logged(ended: boolean): Batches {
+    let batch: OutputLine[] = [];
+    for await (const line of behind(position, parts.read, { begin: parts.begin, ended })) {
+      gap ||= line.gap;
+      batch.push(tell(shortened(line.text), line.at));
+      if (batch.length < batchLines) continue;
+      yield batch;
+      batch = [];
+    }
+    if (batch.length > 0) yield batch;
+  }
+
+  /** What came before the run's end is in the engine's hands, and more may not follow from a lost connection. */
+  const untilEnded = async (): Promise<void> => {
+    const deadline = clock.now() + endNoteMs;
+    while (!signal.aborted && !(await parts.hasEnded())) {
+      if (clock.now() > deadline) throw lost(undefined);
+      await sleep(clock, lookMs, signal);
+    }
+  };
+
+  /** `skip` of them have been told, from the log. */
+  async function* following(intake: Intake, first: Taken, skip: number): Batches {
+    let left = skip;
+    for (let taken = first; ; taken = intake.take()) {
+      if (parts.local && left === 0 && taken.quietUntil !== undefined) position.quietUntil(taken.quietUntil);
+      const fresh = taken.lines.slice(left);
+      left -= taken.lines.length - fresh.length;
+      const batch = fresh.map((line) => tell(line));
+      if (batch.length > 0) yield batch;
+      if (taken.ended || signal.aborted) return untilEnded();
+      await intake.ready();
+    }
+  }
+
+  async function* joined(intake: Intake): Batches {
+    let log: string[] = [];
+    let looked = 0;
+    const came: Taken = { lines: [], ended: false };
+    let texts: string[] = [];
+    let deadline = Number.POSITIVE_INFINITY;
+    const take = (): void => {
+      // A flood stays in the connection.
+      if (texts.length > restingLines) return;
+      const { lines, ended } = intake.take();
+      came.ended ||= ended;
+      came.lines.push(...lines);
+      texts = texts.concat(lines.map(({ text }) => plain(text)));
+    };
+    while (!signal.aborted) {
+      const before = { live: texts.length, looked };
+      for await (const batch of logged(false)) {
+        looked += batch.length;
+        log = lastBytes(log.concat(batch.map(({ text }) => plain(text))));
+        yield batch;
+      }
+      take();
+      if (came.ended) {
+        // The log has it all.
+        await untilEnded();
+        return yield* logged(true);
+      }
+      if (texts.length === 0) {
+        log = log.slice(-restingLines);
+        await intake.ready();
+        take();
+        deadline = clock.now() + meetWithinMs;
+      }
+      const atRest = before.live === texts.length && before.looked === looked;
+      const met = meet(log, texts, { sure: before.live, atRest });
+      if (met.found === 'One' || clock.now() > deadline) {
+        gap ||= met.found === 'None';
+        return yield* following(intake, came, met.found === 'None' ? 0 : met.told);
+      }
+      await sleep(clock, lookMs, signal);
+    }
+  }
+
+  try {
+    if (live === undefined) yield* logged(true);
+    else if (parts.isWhole) yield* following(live, { lines: [], ended: false }, 0);
+    else yield* joined(live);
+  } catch (error) {
+    if (signal.aborted) return;
+    const told = parts.wrap(error);
+    throw told instanceof DriverError ? told : lost(told);
+  }
+}
+
+function shortened(text: string): Pick<OutputLine, 'text' | 'cut'> {
+  if (text.length <= attachLimits.line / 3) return { text };
+  const bytes = Buffer.from(text);
+  if (bytes.length <= attachLimits.line) return { text };
+  return { text: bytes.toString('utf8', 0, attachLimits.cutTo), cut: bytes.length };
+}
+
+function lastBytes(lines: string[]): string[] {
+  let bytes = 0;
+  const from = lines.findLastIndex((line) => {
+    bytes += line.length + 1;
+    return bytes > windowBytes;
+  });
+  return lines.slice(from + 1);
+}
+
+const lost = (cause: unknown): DriverError =>
+  new DriverError('Retryable', 'OutputLost', 'the connection to the output was lost; attach again', {
+    cause,
+  });

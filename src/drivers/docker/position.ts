@@ -1,0 +1,91 @@
+import { crc32 } from 'node:zlib';
+import { DriverError } from '../driver.ts';
+
+/**
+ * Where a reader stands in the standard output of a run, told so that the engine's log can find it again: behind the
+ * `skip`th line of those that bear `since` or a later time, and behind lines with these hashes. The count tells equal
+ * lines apart; the hashes show where the log is no longer what was counted, because it was rotated or a clock was set back.
+ */
+export interface Place {
+  /** Milliseconds since the epoch, by the engine's clock. */
+  since: number;
+  skip: number;
+  /** Of the last lines, the latest last. */
+  hashes: readonly number[];
+}
+
+export interface Position {
+  place(): Place;
+  /** Behind one more line; `at` where it was read from the log. */
+  advance(text: string, at?: number): void;
+  /** A line behind the place was seen again in the log. */
+  saw(at: number): void;
+  /** All lines so far are older than this, and none to come is. */
+  quietUntil(instant: number): void;
+  cursor(): string;
+}
+
+/** How many lines the hashes are of. */
+const hashed = 4;
+
+/**
+ * `since` stays this far behind the newest time: times are not promised to rise, and the engine leaves out of its
+ * answer whatever bears an earlier one.
+ */
+const lagMs = 10_000;
+
+/** An engine's log breaks characters where it cuts a long line, so only what is plain is compared. */
+export const plain = (text: string): string => text.replace(/[^ -~]+/g, '');
+
+export const hashOf = (text: string): number => crc32(plain(text));
+
+export function createPosition(from: Place): Position {
+  let anchor = { since: from.since, skip: from.skip };
+  let next = { ...anchor };
+  let newest = from.since;
+  let hashes = [...from.hashes];
+
+  const move = (at: number): void => {
+    if (at <= newest) return;
+    newest = at;
+    if (at - next.since <= lagMs) return;
+    // No line so far bears this time or a later one.
+    anchor = next;
+    next = { since: at, skip: 0 };
+  };
+
+  return {
+    place: () => ({ ...anchor, hashes }),
+    saw(at) {
+      newest = Math.max(newest, at);
+    },
+    advance(text, at = Number.POSITIVE_INFINITY) {
+      if (at !== Number.POSITIVE_INFINITY) move(at);
+      if (at >= anchor.since) anchor.skip += 1;
+      if (at >= next.since) next.skip += 1;
+      hashes = [...hashes.slice(1 - hashed), hashOf(text)];
+    },
+    quietUntil(instant) {
+      if (instant <= newest) return;
+      anchor = { since: instant, skip: 0 };
+      next = { ...anchor };
+      newest = instant;
+    },
+    cursor: () => `${anchor.since}/${anchor.skip}/${hashes.map((hash) => hash.toString(36)).join('.')}`,
+  };
+}
+
+export function placeOf(cursor: string): Place {
+  const [, since, skip, hashes = ''] = /^(\d{1,15})\/(\d{1,15})\/([0-9a-z.]{0,40})$/.exec(cursor) ?? [];
+  if (since === undefined || skip === undefined)
+    throw new DriverError(
+      'Terminal',
+      'InvalidCursor',
+      `the cursor "${cursor.slice(0, 60)}" is none of a container's output; attach without one`,
+    );
+  return {
+    since: Number(since),
+    skip: Number(skip),
+    hashes: hashes === '' ? [] : hashes.split('.').map((hash) => Number.parseInt(hash, 36)),
+  };
+}
