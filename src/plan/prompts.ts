@@ -21,7 +21,7 @@ export interface Prompts {
 
 /** Without catchUp a due time that was missed by more is skipped. */
 const missedAfter = 60_000;
-/** What was sent by a clock that was ahead by more counts for nothing: nothing would be due for years. */
+/** What was sent by a clock that was ahead by more counts for nothing, or nothing would be due for years. */
 const clockWentBack = 366 * 86_400_000;
 const nothing: Prompts = { actions: [], wakeAt: undefined, next: undefined };
 
@@ -63,11 +63,12 @@ function firstPrompt({ agent, inbox, now }: World, parts: readonly Part[]): Acti
   ];
 }
 
-/** The last due time that is not dealt with, and the first that is still to come. */
+/** The last due time that is not dealt with, and the first that is still to come. A wrong clock makes it begin anew now. */
 function dueOf(world: World, entry: Entry): { due: Instant | undefined; following: Instant | undefined } {
   const { now, inbox } = world;
-  const counted = Math.max(inbox.sent.get(entry.name) ?? 0, standsSince(world, entry));
-  const first = dueAfter(entry, counted > now + clockWentBack ? now : counted);
+  const sent = inbox.sent.get(entry.name) ?? 0;
+  if (sent > now + clockWentBack) return { due: now, following: dueAfter(entry, now) };
+  const first = dueAfter(entry, Math.max(sent, standsSince(world, entry)));
   if (first === undefined || first > now) return { due: undefined, following: first };
   const second = dueAfter(entry, first);
   if (second === undefined || second > now) return { due: first, following: second };
@@ -126,6 +127,8 @@ function actionOf(world: World, entry: Entry, due: Instant): Action {
 }
 
 function whySkip({ agent, inbox, now }: World, entry: Entry, due: Instant): string | undefined {
+  if ((inbox.sent.get(entry.name) ?? 0) > due)
+    return 'the clock was wrong by years, and it counts from now on';
   if (agent.spec.suspend) return 'spec.suspend is true';
   if (entry.suspend) return 'its entry is suspended';
   if (!entry.catchUp && now - due > missedAfter) return 'it was missed, and catchUp is false';

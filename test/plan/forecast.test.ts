@@ -37,6 +37,13 @@ describe('a forecast', () => {
     ]);
   });
 
+  test('tells the prompts that are sent by the clock', () => {
+    const entry = { name: 'hourly', cron: '0 * * * *', timezone: 'UTC', message: 'Go.', suspend: false };
+    const schedule = [{ ...entry, catchUp: true, overlap: 'Skip' as const, conversation: 'New' as const }];
+    const story = Story.ready({ spec: { protocol: 'acp', schedule } });
+    expect(text(story, 2 * hour)).toEqual(['03-02T13:00:00  SendPrompt', '03-02T14:00:00  SendPrompt']);
+  });
+
   test('tells when an update is forced on a busy agent', () => {
     const story = Story.ready({ policy: { update: { forceAfter: '2h' } } });
     story.happen({ is: 'Busy', at: 0, busy: true }, { is: 'Image', image: 'web:2' });

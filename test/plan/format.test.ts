@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { formatPlan } from '../../src/plan/format.ts';
 import { Story } from './story.ts';
-import { minute, worldOf } from './worlds.ts';
+import { hour, minute, worldOf } from './worlds.ts';
 
 const exit = { is: 'Exit', at: 0, code: 1, cause: 'Agent', ago: 0 } as const;
 const image = { is: 'Image', image: 'web:2' } as const;
@@ -50,6 +50,50 @@ const stories: [name: string, story: () => Story][] = [
         worldOf({ spec: { template: { image: 'web:1', env } }, inputs: { 'Secret/openai': null } }),
       );
     },
+  ],
+  [
+    'prompts',
+    () => {
+      const entry = { name: 'daily', cron: '0 4 * * *', timezone: 'UTC', message: 'Report.', suspend: false };
+      const daily = { ...entry, catchUp: true, overlap: 'Skip', conversation: 'New' } as const;
+      const schedule = [daily, { ...daily, name: 'weekly', cron: '0 4 * * 2', suspend: true }];
+      const story = Story.ready({ spec: { protocol: 'acp', schedule } });
+      story.happen({ is: 'Spec', spec: { schedule, prompt: 'Begin.' } }).crash();
+      return story.happen({ is: 'Pass', ms: 20 * hour });
+    },
+  ],
+  [
+    'shutdown',
+    () => Story.ready({ spec: { protocol: 'jsonl' } }).happen({ is: 'Spec', spec: { suspend: true } }),
+  ],
+  [
+    'woken',
+    () =>
+      Story.ready({ spec: { protocol: 'acp' }, policy: { mode: 'OnDemand' } })
+        .happen({ is: 'Inbox', inbox: { waiting: 1 } })
+        .set({ grants: new Set(['agent-uid/web-0/1772452800000']) }),
+  ],
+  [
+    'draining',
+    () => Story.ready({ spec: { protocol: 'acp' } }).happen(exit, { is: 'Talk', at: 0, state: 'Draining' }),
+  ],
+  [
+    'auth-required',
+    () => Story.ready({ spec: { protocol: 'acp' } }).happen({ is: 'Talk', at: 0, state: 'AuthRequired' }),
+  ],
+  [
+    'refused',
+    () => Story.ready({ spec: { protocol: 'acp' } }).happen({ is: 'Talk', at: 0, state: 'Refused' }),
+  ],
+  [
+    'not-enforced',
+    () =>
+      Story.ready({ spec: { protocol: 'acp', permissions: { default: 'Deny' } } as never }).happen({
+        is: 'Talk',
+        at: 0,
+        state: 'Ready',
+        unenforced: true,
+      }),
   ],
   [
     'scheduled-restart',

@@ -72,7 +72,9 @@ describe('an instance with a protocol', () => {
   });
 
   test('takes nothing from the talk with an earlier run', () => {
-    const story = started().happen(talk('Ready'), { is: 'Restart', at: 0 }).pass(10 * second);
+    const story = started()
+      .happen(talk('Ready'), { is: 'Restart', at: 0 })
+      .pass(10 * second);
     expect(story.status().run?.number).toBe(2);
     expect(story.status()).toMatchObject({ phase: 'Starting', reason: 'Connecting' });
   });

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { Outcome } from '../../src/plan/action.ts';
+import { occupancy } from '../../src/plan/admit.ts';
 import { applyOutcome } from '../../src/plan/outcome.ts';
+import { holdsPlace } from '../../src/plan/place.ts';
 import { Story } from './story.ts';
 import { containerOf, exited, iso, minute, readyStatus, second, start, viewOf, worldOf } from './worlds.ts';
 
@@ -177,7 +179,7 @@ describe('a start that failed', () => {
   test('since something is missing is told once, however often it is tried', () => {
     const story = failStart(new Story(worldOf()), bad('NotStartable', 'ImagePull'));
     for (let round = 0; round < 4; round++) {
-      story.crash().happen({ is: 'Pass', ms: 2 * second });
+      story.crash().happen({ is: 'Pass', ms: 4 * second });
       story.set({ grants: new Set(['uid-0']) });
       failStart(story, bad('NotStartable', 'ImagePull'));
     }
@@ -187,6 +189,58 @@ describe('a start that failed', () => {
       lastOutcome: { count: 5 },
       run: { number: 1 },
     });
+  });
+
+  test('since something is missing stays Pending for that while it is tried again, and takes a place', () => {
+    const story = failStart(new Story(worldOf()), bad('NotStartable', 'ImagePull')).crash();
+    const { now: claimed } = story.pass(0).world;
+    story.happen({ is: 'Pass', ms: 2 * second }).set({ grants: new Set(['uid-0']) });
+    expect(story.plan.actions).toMatchObject([{ type: 'Start', run: 1 }]);
+    story.crash();
+    expect(story.status()).toMatchObject({ phase: 'Pending', reason: 'ImagePull' });
+    expect(holdsPlace(story.status())).toBe(true);
+    const load = occupancy(story.world.instances.map(({ object }) => object)).get('docker');
+    expect(load).toEqual({ held: 1, starting: 1 });
+    expect(story.plan.actions, 'is asked for again after a crash').toMatchObject([{ type: 'Start', run: 1 }]);
+    expect(story.step().status()).toMatchObject({ phase: 'Starting' });
+    expect(holdsPlace(story.status())).toBe(true);
+    expect(story.rest().status().run?.number).toBe(1);
+    expect(claimed).toBeLessThan(story.world.now);
+  });
+
+  test('since something is missing gives its place back when something else comes to be missing', () => {
+    const env = [{ name: 'KEY', valueFrom: { secretKeyRef: { name: 'key', key: 'k', optional: false } } }];
+    const world = worldOf({ spec: { template: { image: 'web:1', env } }, inputs: { 'Secret/key': 'hmac' } });
+    const story = failStart(new Story(world), bad('NotStartable', 'SecretMissing')).crash();
+    story
+      .happen({ is: 'Pass', ms: 2 * second })
+      .set({ grants: new Set(['uid-0']) })
+      .crash();
+    expect(holdsPlace(story.status())).toBe(true);
+    story.set({ inputs: { 'Secret/key': null } }).crash();
+    expect(story.status()).toMatchObject({ phase: 'Pending', reason: 'SecretMissing' });
+    expect(holdsPlace(story.status())).toBe(false);
+    expect(story.set({ inputs: { 'Secret/key': 'hmac' } }).rest().did).toEqual(['Start/web-0']);
+  });
+
+  test('since something is missing keeps its place when it is resumed while it is tried again', () => {
+    const story = failStart(new Story(worldOf()), bad('NotStartable', 'ImagePull')).crash();
+    story.happen({ is: 'Pass', ms: 2 * second }).set({ grants: new Set(['uid-0']) });
+    story.happen({ is: 'Begin' }, { is: 'Resume' }).crash();
+    expect(story.status().phase).toBe('Starting');
+    expect(holdsPlace(story.status())).toBe(true);
+  });
+
+  test('since something is missing is tried again so soon that it is Ready within 5 s of the remedy', () => {
+    const story = new Story(worldOf());
+    const waits: number[] = [];
+    for (let round = 0; round < 4; round++) {
+      failStart(story.set({ grants: new Set(['uid-0']) }), bad('NotStartable', 'ImagePull')).crash();
+      const { wakeAt = 0 } = story.plan;
+      waits.push(wakeAt - story.world.now);
+      story.set({ now: wakeAt });
+    }
+    expect(waits).toEqual([2000, 3500, 3500, 3500]);
   });
 
   test('since something is missing gives its place back, and needs a grant to go on', () => {

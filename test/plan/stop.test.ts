@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { applyOutcome } from '../../src/plan/outcome.ts';
 import { Story } from './story.ts';
-import { hour, iso, minute, second } from './worlds.ts';
+import { hour, iso, minute, policyOf, second } from './worlds.ts';
 
 /** Writes a plan and carries its actions out, on a program that takes no notice of signals. */
 function deaf(story: Story): Story {
@@ -86,6 +86,79 @@ describe('a stop', () => {
     expect(story.status().failures ?? 0).toBe(0);
     expect(story.status().stop).toBeUndefined();
     expect(story.told).toEqual(['Stopping', 'Stopped']);
+  });
+});
+
+describe('a stop of an agent whose protocol has a shutdown', () => {
+  const stopped = (protocol: 'acp' | 'jsonl' = 'jsonl', gracePeriod = '10s'): Story =>
+    Story.ready({ spec: { protocol }, policy: { stop: { gracePeriod } } }).happen({
+      is: 'Spec',
+      spec: { suspend: true },
+    });
+
+  test('asks it to end, sends the signal at half of the grace period, and kills at its end', () => {
+    const story = deaf(stopped());
+    const { now } = story.world;
+    expect(story.actions).toMatchObject([{ type: 'Shutdown', run: 1, ref: 'web-0/1', cause: 'Suspended' }]);
+    expect(story.status().stop).toMatchObject({ stage: 'Shutdown', deadline: iso(now + 5 * second) });
+    expect(deaf(story).did).toHaveLength(1);
+    expect(story.world.agent.status).toMatchObject({ nextAction: 'Signal', nextAt: iso(now + 5 * second) });
+    deaf(story.forget().happen({ is: 'Wake' }));
+    expect(story.actions).toMatchObject([{ type: 'Signal', signal: 'SIGTERM' }]);
+    expect(story.status().stop).toMatchObject({ stage: 'Signal', deadline: iso(now + 10 * second) });
+    expect(story.status().stop?.requestedAt).toBe(iso(now));
+    deaf(story.forget().happen({ is: 'Wake' }));
+    expect(story.actions).toMatchObject([{ type: 'Kill' }]);
+    expect(story.world.now).toBe(now + 10 * second);
+  });
+
+  test('ends with an exit that is no failure, as after a signal', () => {
+    const story = stopped().rest();
+    expect(story.did).toEqual(['Shutdown/web-0']);
+    expect(story.status()).toMatchObject({ phase: 'Stopped', lastExit: { code: 0, cause: 'Stop' } });
+    expect(story.status().failures ?? 0).toBe(0);
+  });
+
+  test('asks again after a crash in between', () => {
+    const story = stopped();
+    const { actions } = story.plan;
+    expect(story.crash().plan.actions).toEqual(actions);
+  });
+
+  test('sends the signal at once where it could not be asked', () => {
+    const story = stopped().happen({ is: 'Step', done: 0, end: 'Retryable' });
+    expect(story.plan.actions).toMatchObject([{ type: 'Signal' }]);
+    expect(story.crash().status().stop?.deadline).toBe(iso(story.world.now + 10 * second));
+  });
+
+  test('still gives the signal its time when the controller was away', () => {
+    const story = deaf(stopped()).happen({ is: 'Pass', ms: hour }).crash();
+    expect(story.plan.actions).toMatchObject([{ type: 'Signal' }]);
+    expect(story.status().stop?.deadline).toBe(iso(story.world.now + 5 * second));
+  });
+
+  test('without a grace period kills at once', () => {
+    expect(stopped('jsonl', '0s').step().actions).toMatchObject([{ type: 'Kill' }]);
+  });
+
+  test('kills at once when the grace period is taken away meanwhile', () => {
+    const story = deaf(stopped());
+    story.set({ policy: policyOf({ stop: { gracePeriod: '0s' } }) }).forget();
+    expect(deaf(story).actions).toMatchObject([{ type: 'Kill' }]);
+  });
+
+  test.each<[string, Story]>([
+    ['its protocol is another', stopped('acp')],
+    ['it does not listen yet', stopped().happen({ is: 'Talk', at: 0, state: 'Connecting' })],
+    ['nobody talks to it', stopped().happen({ is: 'Talk', at: 0, state: undefined })],
+    ['it is paused', stopped().happen({ is: 'Pause', at: 0 })],
+  ])('begins with the signal where %s', (_what, story) => {
+    expect(story.plan.actions).toMatchObject([{ type: 'Signal' }]);
+  });
+
+  test('never waits longer for it when the clock goes back', () => {
+    const story = deaf(stopped()).happen({ is: 'Pass', ms: -hour });
+    expect(story.plan.wakeAt).toBe(story.world.now + 5 * second);
   });
 });
 

@@ -98,6 +98,12 @@ describe('update.strategy', () => {
     expect(story.did.slice(1)).toEqual(['Signal/web-0', 'Start/web-0']);
   });
 
+  test('Rolling goes on though messages wait, as long as none is with it', () => {
+    const story = Story.ready({ spec: { protocol: 'acp' } });
+    story.happen(image, { is: 'Waiting', at: 0, waiting: 2 }, { is: 'Inbox', inbox: { waiting: 9 } }).rest();
+    expect(story.did).toEqual(['CreateRevision/web-2', 'Signal/web-0', 'Start/web-0']);
+  });
+
   test('WhenIdle waits until it has been idle for idleFor', () => {
     const story = ready({ strategy: 'WhenIdle', idleFor: '60s' }).happen(image, busy(0)).pass(hour);
     story.happen(busy(0, false)).pass(59 * second);
