@@ -102,6 +102,12 @@ export const verbs: readonly Verb[] = [
     summary: 'Ask an agent something directly',
     load: () => import('./verbs/query.ts'),
   },
+  {
+    name: 'mcp',
+    group: talk,
+    summary: 'Offer agents as tools to an editor or an agent of your own',
+    load: () => import('./verbs/mcp.ts'),
+  },
 
   {
     name: 'suspend',

@@ -1,4 +1,5 @@
-import { keyText, type PolicySpec, type Runtime, type Secret } from '../api/objects.ts';
+import { type Agent, keyText, type PolicySpec, type Runtime, type Secret } from '../api/objects.ts';
+import type { Fleet } from '../client/fleet.ts';
 import type { Resources } from '../client/resources.ts';
 import type { Journal } from '../messages/journal.ts';
 import { type Clock, endsWithin } from '../platform/clock.ts';
@@ -8,15 +9,17 @@ import { Admission } from './admission.ts';
 import { Agents } from './agents.ts';
 import { Cache } from './cache.ts';
 import { Recorder } from './events.ts';
+import { fleetFor } from './fleet.ts';
 import { Images } from './images.ts';
 import { Inputs } from './inputs.ts';
+import { McpServers } from './mcp-server.ts';
 import { Notifier } from './notify.ts';
 import { Observer } from './observe.ts';
 import { Orphans } from './orphans.ts';
 import { Prober } from './prober.ts';
 import { runWorkers, WorkQueue } from './queue.ts';
 import { type MakeDriver, Runtimes } from './runtimes.ts';
-import { type Fleet, Talk } from './talk/talk.ts';
+import { Talk } from './talk/talk.ts';
 
 const workers = 16;
 /** One key for the whole fleet: admission is serial. */
@@ -28,7 +31,6 @@ const stopBound = 10_000;
 export interface ControllerOptions {
   resources: Resources;
   journal: Journal;
-  fleet: Fleet;
   makeDriver: MakeDriver;
   defaultPolicy: PolicySpec;
   /** For HMACs of Secrets in Revisions. */
@@ -88,7 +90,28 @@ export class Controller {
       enqueueRuntime,
       ended: (session) => images.forget(session),
     });
+    const fleet = (from: Agent, instance: { name: string; uid: string }): Fleet =>
+      fleetFor({ talk: this.talk, resources, streams: this.talk }, from, instance);
+    const mcp = new McpServers({
+      ...options,
+      fleet,
+      whose: (uid) => {
+        const [instance] = this.cache.instances.byIndex('uid', uid);
+        const { namespace, name = '' } = { ...instance?.metadata, name: instance?.spec.agentName };
+        const agent = this.cache.agents.get(keyText({ namespace, name }));
+        return instance === undefined || agent === undefined ? undefined : { instance, agent };
+      },
+      port: {
+        get: () => this.talk.desk.marks.get('mcp/port'),
+        set: (at) => {
+          this.talk.desk.marks.set('mcp/port', at);
+          this.talk.desk.writer.note([{ type: 'Mark', name: 'mcp/port', at }]);
+        },
+      },
+    });
     this.talk = new Talk({
+      fleet,
+      mcp,
       ...options,
       cache: this.cache,
       recorder: this.recorder,

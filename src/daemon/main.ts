@@ -66,7 +66,6 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   const controller = new Controller({
     resources,
     journal,
-    fleet: { manage: () => Promise.reject(new Error('not here yet')), mcp: () => undefined },
     makeDriver: (runtime) =>
       makeDriver(runtime, {
         resources,

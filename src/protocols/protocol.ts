@@ -70,6 +70,7 @@ export interface Control {
 export interface Turn {
   /** The message's id. */
   message: string;
+  /** Tells this delivery from every other one of the message. */
   attempt: number;
   conversation: string;
   /** The protocol's session, as Connection.session answered it. */
@@ -81,8 +82,9 @@ export interface Turn {
 }
 
 /**
- * What a connection tells. All calls but those from the handshake come synchronously out of `Connection.receive`, so
- * whoever keeps the cursor of the line that was received can keep with it all that followed from it.
+ * What a connection tells. All calls come synchronously out of `Connection.receive`, so whoever keeps the cursor of the
+ * line that was received can keep with it all that followed from it; but those from the handshake, and the end of a turn
+ * that `Connection.cancel` had to give up.
  */
 export interface Host {
   /** Messages can be sent. */

@@ -74,7 +74,6 @@ export class House implements AsyncDisposable {
     const controller = new Controller({
       resources: client(new LocalClient(this.#registry, 'agentctl-controller')),
       journal: this.journal,
-      fleet: { manage: () => Promise.reject(new Error('no fleet here')), mcp: () => undefined },
       makeDriver: async (runtime) => wrap(createFakeDriver(this.engine, this.#store.id), runtime),
       defaultPolicy: withDefaults(kindInfo('Policy').schema.properties?.spec ?? {}, {}) as PolicySpec, // all have defaults
       key: new Uint8Array(32),

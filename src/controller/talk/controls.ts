@@ -4,7 +4,7 @@ import type { Link } from './link.ts';
 
 /** Whether the agent takes what the spec asks for: only what the spec uses is told. */
 export function controlsOf(
-  { facts, protocol }: Link,
+  { facts, protocol, tools }: Link,
   spec: AgentSpec,
   permissions: ControlView | undefined,
 ): TalkView['controls'] {
@@ -27,6 +27,8 @@ export function controlsOf(
   const { model, systemPrompt, mcp } = facts.controls;
   if (spec.model !== undefined) out.ModelApplied = model;
   if (spec.systemPrompt !== undefined) out.SystemPromptApplied = systemPrompt;
-  if (protocol.name === 'acp' && spec.fleetAccess !== 'None') out.FleetAccessible = mcp;
+  if (tools !== undefined)
+    out.FleetAccessible =
+      'unavailable' in tools ? { status: 'False', reason: 'NoAddress', message: tools.unavailable } : mcp;
   return out;
 }

@@ -5,6 +5,7 @@ import type { Instant, TalkView } from '../../plan/world.ts';
 import { type Clock, sleep } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
 import type { Connection, ConnectOptions, Facts, Host, Protocol, Turn } from '../../protocols/protocol.ts';
+import type { McpOffer } from '../mcp-server.ts';
 import type { Writer } from './writer.ts';
 
 const attachAgain = 500;
@@ -32,7 +33,9 @@ export interface LinkParts {
   clock: Clock;
   log: Log;
   version: string;
-  settings: Pick<ConnectOptions, 'model' | 'systemPrompt' | 'mcp'>;
+  settings: Pick<ConnectOptions, 'model' | 'systemPrompt'>;
+  /** Where the agent finds the controller's tools; undefined where the spec gives it none. */
+  tools(): Promise<McpOffer | undefined>;
   /** Turns that an earlier connection began. */
   turns: readonly Turn[];
   host: Omit<Host, 'ready' | 'unready' | 'garbage'>;
@@ -53,6 +56,7 @@ export class Link {
   since: Instant;
   message = 'It is connected to.';
   facts: Facts | undefined;
+  tools: McpOffer | undefined;
   connection: Connection | undefined;
   /** The Instance is being stopped: it takes no more messages, and what is cut short is not its fault. */
   stopping = false;
@@ -161,6 +165,7 @@ export class Link {
     const attachment = await driver.attach(target.ref, { run, startId, cursor: this.#record.cursor, signal });
     this.#attachment = attachment;
     try {
+      if (this.connection === undefined) this.tools = await this.#parts.tools();
       this.#connect(attachment);
       for await (const lines of attachment.lines) {
         if (signal.aborted) return;
@@ -202,6 +207,7 @@ export class Link {
         turns,
         workingDir: attachment.workingDir,
         ...settings,
+        mcp: this.tools !== undefined && 'url' in this.tools ? this.tools : undefined,
       },
     );
     if (facts !== undefined) this.#ready(facts);

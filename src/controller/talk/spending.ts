@@ -28,7 +28,7 @@ export function accountOf(
   if (cost !== undefined) one.cost = { [cost.currency]: cost.amount };
   const { inputTokens, outputTokens, totalTokens } = one;
   const record: UsageRecord = {
-    id: `${message.id}/${message.attempts}`,
+    id: `${message.id}/${message.deliveredAt ?? 0}`,
     namespace: message.namespace,
     agent: message.agent,
     conversation: message.conversation,

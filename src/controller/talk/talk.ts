@@ -7,6 +7,7 @@ import {
   type ObjectKey,
   type PolicySpec,
 } from '../../api/objects.ts';
+import type { Fleet } from '../../client/fleet.ts';
 import type { NewMessage, StreamEntry } from '../../client/streams.ts';
 import type { Driver } from '../../drivers/driver.ts';
 import type { Journal } from '../../messages/journal.ts';
@@ -19,6 +20,8 @@ import type { Log } from '../../platform/log.ts';
 import type { TurnEvent } from '../../protocols/talk.ts';
 import type { Cache } from '../cache.ts';
 import type { Recorder } from '../events.ts';
+import { manage } from '../fleet.ts';
+import type { McpServers } from '../mcp-server.ts';
 import { Approvals } from './approvals.ts';
 import { controlsOf } from './controls.ts';
 import { Desk, keyOf } from './desk.ts';
@@ -36,14 +39,6 @@ const day = 86_400_000;
 /** What has ended is kept for a day, up to so many bytes; what was used, for longer. */
 const keep = { age: day, bytes: 1 << 30, usage: 90 * day };
 
-/** What the controller does for agents beyond messages. */
-export interface Fleet {
-  /** For a `mgmt_request`. Rejects with ApiError. */
-  manage(from: Agent, action: string, params: Record<string, unknown>): Promise<unknown>;
-  /** The MCP server for one instance, where it can reach one. */
-  mcp(target: LinkTarget, agent: Agent): { url: string; token: string } | undefined;
-}
-
 export interface TalkParts {
   journal: Journal;
   cache: Cache;
@@ -55,7 +50,9 @@ export interface TalkParts {
   driver(runtime: string): Driver | undefined;
   policy(agent: Agent): PolicySpec;
   enqueue(key: string, at?: Instant): void;
-  fleet: Fleet;
+  /** As one instance may use the others. */
+  fleet(from: Agent, instance: { name: string; uid: string }): Fleet;
+  mcp: McpServers;
 }
 
 /** All talk with agents: their messages, and the pipes of the runs that are up. */
@@ -363,6 +360,7 @@ export class Talk {
   /** Reads nothing more; what was read is written. Agents run on. */
   async stop(): Promise<void> {
     this.#timers.stop();
+    await this.#parts.mcp.close();
     await Promise.all([...this.desk.links.values()].map((link) => link.close('the controller ends')));
     await this.desk.writer.settle();
     this.desk.writer.stop();
@@ -386,7 +384,8 @@ export class Talk {
       .filter(({ message }) => message.run === run && message.state !== 'Pending')
       .map((open) => ({ ...turnOf(open, open.thread.record.session ?? ''), text: '' }));
     const { model, systemPrompt, fleetAccess } = spec;
-    const mcp = fleetAccess === 'None' ? undefined : this.#parts.fleet.mcp(target, agent);
+    const runtime = this.#parts.cache.runtimes.get(object.spec.runtimeRef.name)?.spec.driver ?? '';
+    const offers = fleetAccess !== 'None' && protocol.name === 'acp';
     const link: Link = new Link({
       target,
       driver,
@@ -396,7 +395,8 @@ export class Talk {
       clock: this.#parts.clock,
       log: this.#parts.log,
       version: this.#parts.version,
-      settings: { model, systemPrompt, mcp },
+      settings: { model, systemPrompt },
+      tools: async () => (offers ? this.#parts.mcp.offer(target, agent, driver, runtime) : undefined),
       turns,
       host: {
         event: (id, event) => this.#event(link, id, event),
@@ -442,7 +442,8 @@ export class Talk {
     const { requestId, action, params } = request;
     try {
       if (agent === undefined) return;
-      const response = await this.#parts.fleet.manage(agent, action, params);
+      const { instance: name, uid } = link.target;
+      const response = await manage(this.#parts.fleet(agent, { name, uid }), action, params);
       await link.connection?.managed(requestId, { response });
     } catch (error) {
       const text = error instanceof Error ? error.message : String(error);

@@ -375,7 +375,7 @@ export function turnOf(open: Open, session: string): Turn {
   const { message } = open;
   return {
     message: message.id,
-    attempt: message.attempts,
+    attempt: message.deliveredAt ?? 0,
     conversation: message.conversation,
     session,
     kind: message.kind,

@@ -1,0 +1,127 @@
+import { ApiError } from '../api/errors.ts';
+import { formatManifestError, parseManifests } from '../api/manifest.ts';
+import type { Agent, Message, New } from '../api/objects.ts';
+import type { Resources } from './resources.ts';
+import type { Streams } from './streams.ts';
+
+/** What an agent, or a person's own tools, can do with the agents of one namespace. Failures are ApiErrors. */
+export interface Fleet {
+  list(): Promise<FleetAgent[]>;
+  /** Resolves with the final message, or as it is once the signal aborts. */
+  send(request: FleetMessage, signal: AbortSignal): Promise<Message>;
+  /** Waits on for the end of a message that was sent before. */
+  follow(id: string, signal: AbortSignal): Promise<Message>;
+  /** Applies one Agent from a manifest; answers its name and what was done. */
+  apply(manifest: string): Promise<{ name: string; done: 'created' | 'configured' }>;
+  start(name: string): Promise<void>;
+  stop(name: string): Promise<void>;
+  remove(name: string): Promise<void>;
+}
+
+export interface FleetAgent {
+  name: string;
+  phase: string;
+  ready: string;
+  /** Whether it takes messages. */
+  talks: boolean;
+  model?: string | undefined;
+  /** The first line of its system prompt. */
+  identity?: string | undefined;
+  capabilities: readonly string[];
+}
+
+export interface FleetMessage {
+  to: string;
+  text: string;
+  conversation?: string | undefined;
+}
+
+/** Over the API, as `user`. */
+export function fleetOf(parts: {
+  resources: Resources;
+  streams: Pick<Streams, 'send' | 'stream'>;
+  namespace: string;
+  user: string;
+}): Fleet {
+  const { resources, streams, namespace, user } = parts;
+  const patch = async (name: string, spec: object): Promise<void> => {
+    await resources.patch(
+      'Agent',
+      { namespace, name },
+      { type: 'merge', body: { spec } },
+      { fieldManager: user },
+    );
+  };
+  const follow: Fleet['follow'] = async (id, signal) => {
+    for await (const entry of streams.stream({ namespace, name: id }, { signal }))
+      if ('end' in entry) return entry.end;
+    return resources.get('Message', { namespace, name: id });
+  };
+  return {
+    async list() {
+      const { items } = await resources.list('Agent', { namespace });
+      return items.map(summary);
+    },
+    async send({ to, text, conversation }, signal) {
+      const [message] = await streams.send({ namespace, name: to }, [{ text, conversation, from: user }]);
+      if (message === undefined) throw new ApiError('InternalError', 'the server answered no message');
+      return follow(message.metadata.name, signal);
+    },
+    follow,
+    async apply(manifest) {
+      const agent = oneAgent(manifest, namespace);
+      const { name } = agent.metadata;
+      const before = await exists(resources, { namespace, name });
+      await resources.patch(
+        'Agent',
+        { namespace, name },
+        { type: 'apply', body: agent },
+        { fieldManager: user, force: true },
+      );
+      return { name, done: before ? 'configured' : 'created' };
+    },
+    start: (name) => patch(name, { suspend: false }),
+    stop: (name) => patch(name, { suspend: true }),
+    async remove(name) {
+      await resources.delete('Agent', { namespace, name });
+    },
+  };
+}
+
+function summary({ metadata, spec, status }: Agent): FleetAgent {
+  return {
+    name: metadata.name,
+    phase: status?.phase ?? 'Pending',
+    ready: `${status?.readyReplicas ?? 0}/${spec.replicas}`,
+    talks: spec.protocol !== 'none',
+    model: spec.model,
+    identity: spec.systemPrompt?.split('\n', 1)[0],
+    capabilities: spec.capabilities ?? [],
+  };
+}
+
+/** The manifest's one Agent, in this namespace. */
+function oneAgent(manifest: string, namespace: string): New<Agent> & { metadata: { name: string } } {
+  const { documents, errors } = parseManifests([{ name: 'manifest', bytes: Buffer.from(manifest) }], {
+    namespace,
+  });
+  if (errors.length > 0)
+    throw new ApiError('Invalid', errors.map((error) => formatManifestError(error)).join('\n'));
+  const [document, ...others] = documents;
+  if (document?.info.kind !== 'Agent' || others.length > 0 || document.name === undefined)
+    throw new ApiError('Invalid', 'the manifest must hold one Agent with a name, and nothing else');
+  if ((document.namespace ?? namespace) !== namespace)
+    throw new ApiError('Forbidden', `agents can be applied to the namespace ${namespace} alone`);
+  const object = document.object as unknown as New<Agent>; // parseManifests has validated it
+  return { ...object, metadata: { ...object.metadata, name: document.name, namespace } };
+}
+
+async function exists(resources: Resources, key: { namespace: string; name: string }): Promise<boolean> {
+  try {
+    await resources.get('Agent', key);
+    return true;
+  } catch (error) {
+    if (error instanceof ApiError && error.reason === 'NotFound') return false;
+    throw error;
+  }
+}

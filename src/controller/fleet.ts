@@ -1,0 +1,93 @@
+import { ApiError } from '../api/errors.ts';
+import { type Agent, keyText, type Message } from '../api/objects.ts';
+import { type Fleet, fleetOf } from '../client/fleet.ts';
+import type { Resources } from '../client/resources.ts';
+import type { Streams } from '../client/streams.ts';
+import type { Talk } from './talk/talk.ts';
+
+interface Parts {
+  talk: Talk;
+  resources: Resources;
+  streams: Pick<Streams, 'stream'>;
+}
+
+/** The agents of a namespace as one of them may see and use them: spec.fleetAccess says how far. */
+export function fleetFor(parts: Parts, from: Agent, instance: { name: string; uid: string }): Fleet {
+  const { talk, resources, streams } = parts;
+  const { namespace = 'default', name } = from.metadata;
+  const user = `agent:${name}`;
+  const common = fleetOf({ resources, streams: { stream: streams.stream, send: refuse }, namespace, user });
+  /** The message that the instance works on, if it is one: what it sends belongs to that. */
+  const turn = () => {
+    const current = [...talk.desk.box(keyText(from.metadata)).current(instance.uid)];
+    return current.length === 1 ? current[0] : undefined;
+  };
+  return {
+    ...common,
+    list: async () => (await common.list()).filter((agent) => agent.name !== name),
+    async send({ to, text, conversation }, signal): Promise<Message> {
+      const parent = turn()?.message;
+      const target = talk.routes.target(from, to, parent?.hops ?? 0);
+      const sent = await talk.intake.send(target, {
+        kind: 'Route',
+        from: { kind: 'Agent', namespace, name, instance: instance.name, uid: instance.uid },
+        text,
+        conversation,
+        hops: (parent?.hops ?? 0) + 1,
+        parent: parent?.id,
+      });
+      return common.follow(sent.id, signal);
+    },
+    apply: (manifest) => managing(from, () => common.apply(manifest)),
+    start: (other) => managing(from, () => common.start(other)),
+    stop: (other) => managing(from, () => common.stop(other)),
+    remove: (other) => managing(from, () => common.remove(other)),
+  };
+}
+
+/** A `mgmt_request` of the line protocol: spawn (name, content), stop, start, remove (targetId), list. */
+export async function manage(
+  fleet: Fleet,
+  action: string,
+  params: Record<string, unknown>,
+): Promise<unknown> {
+  const text = (name: string): string => {
+    const value = params[name];
+    if (typeof value === 'string' && value !== '') return value;
+    throw new ApiError('BadRequest', `mgmt_request ${action}: ${name} must be a text`);
+  };
+  switch (action) {
+    case 'list':
+      return (await fleet.list()).map(({ name, phase, model, identity }) => ({
+        id: name,
+        state: phase,
+        model,
+        identity,
+      }));
+    case 'spawn':
+      return fleet.apply(text('content'));
+    case 'start':
+      return fleet.start(text('targetId')).then(() => ({ ok: true }));
+    case 'stop':
+      return fleet.stop(text('targetId')).then(() => ({ ok: true }));
+    case 'remove':
+      return fleet.remove(text('targetId')).then(() => ({ ok: true }));
+    default:
+      throw new ApiError(
+        'BadRequest',
+        `mgmt_request: there is no action ${JSON.stringify(action)}: spawn, stop, start, remove, list`,
+      );
+  }
+}
+
+async function managing<T>(from: Agent, work: () => Promise<T>): Promise<T> {
+  if (from.spec.fleetAccess === 'Manage') return work();
+  throw new ApiError(
+    'Forbidden',
+    `${from.metadata.name} may not manage agents: its spec.fleetAccess is ${from.spec.fleetAccess}, not Manage.`,
+  );
+}
+
+const refuse = (): never => {
+  throw new ApiError('MethodNotAllowed', 'an agent sends its messages as itself');
+};
