@@ -1,4 +1,4 @@
-import { methods, type PromptRequest } from '@agentclientprotocol/sdk';
+import type { PromptRequest } from '@agentclientprotocol/sdk';
 import {
   type Connection,
   type ConnectOptions,
@@ -92,13 +92,15 @@ export class AcpConnection implements Connection {
     if (message === undefined) this.#host.garbage(line.slice(0, shown), garbage);
     else if (isRequest(message)) this.#asked(message);
     else if (isResponse(message)) this.#answered(message);
-    else if (message.method === methods.client.session.update) this.#updated(fields(message.params));
+    else if (message.method === 'session/update') this.#updated(fields(message.params));
     else this.#passOver(message);
   }
 
   #asked(request: AnyRequest): void {
-    if (request.method !== methods.client.session.requestPermission) {
-      this.#requests.refuse(request);
+    if (request.method !== 'session/request_permission') {
+      // Files and terminals among them: agentctl offers none, for they would be the host's.
+      const error = { code: codes.methodNotFound, message: `Method not found: ${request.method}` };
+      this.#send(JSON.stringify({ jsonrpc: '2.0', id: request.id, error }));
       return;
     }
     const session = string(fields(request.params)?.sessionId) ?? '';
@@ -203,7 +205,7 @@ export class AcpConnection implements Connection {
     const current = this.#turns.add(turn); // its end may come before the write is known to have ended
     try {
       await this.#wire.write(
-        JSON.stringify({ jsonrpc: '2.0', id: wireId(turn), method: methods.agent.session.prompt, params }),
+        JSON.stringify({ jsonrpc: '2.0', id: wireId(turn), method: 'session/prompt', params }),
       );
     } catch (error) {
       this.#turns.remove(current);
@@ -217,7 +219,7 @@ export class AcpConnection implements Connection {
     if (current === undefined || current.cancelled) return;
     current.cancelled = true;
     const params = { sessionId: current.turn.session };
-    this.#send(JSON.stringify({ jsonrpc: '2.0', method: methods.agent.session.cancel, params }));
+    this.#send(JSON.stringify({ jsonrpc: '2.0', method: 'session/cancel', params }));
     for (const id of current.permissions.keys()) this.decide(id, 'Cancelled');
     this.#turns.giveUpLater(current, () => {
       this.#drop(current);

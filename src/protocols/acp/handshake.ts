@@ -1,10 +1,12 @@
-import { methods, PROTOCOL_VERSION } from '@agentclientprotocol/sdk';
 import type { Cancel } from '../../platform/clock.ts';
 import { type ConnectOptions, type Facts, type Host, ProtocolError } from '../protocol.ts';
 import { authAdvice, type Greeting, keyMethods, readGreeting } from './greeting.ts';
 import { bounded } from './read.ts';
 import type { Requests } from './requests.ts';
 import { Sessions } from './sessions.ts';
+
+/** Of ACP. */
+const version = 1;
 
 const authAgain = 30_000;
 
@@ -60,15 +62,15 @@ export class Handshake {
   async #greet(): Promise<Greeting | undefined> {
     if (this.#greeting !== undefined) return this.#greeting;
     const greeting = readGreeting(
-      await this.#requests.request(methods.agent.initialize, {
-        protocolVersion: PROTOCOL_VERSION,
+      await this.#requests.request('initialize', {
+        protocolVersion: version,
         clientInfo: { name: 'agentctl', version: this.#options.version },
         clientCapabilities: {},
       }),
     );
-    if (greeting.version !== PROTOCOL_VERSION) {
+    if (greeting.version !== version) {
       const found = bounded(JSON.stringify(greeting.version) ?? 'none', 50);
-      const message = `The agent speaks version ${found} of ACP, and agentctl version ${PROTOCOL_VERSION}. Use a version of the agent that speaks it.`;
+      const message = `The agent speaks version ${found} of ACP, and agentctl version ${version}. Use a version of the agent that speaks it.`;
       if (!this.#stopped) this.#host.unready('Refused', message);
       return undefined;
     }
@@ -84,7 +86,7 @@ export class Handshake {
       if (!isAuth(error)) throw error;
       for (const methodId of keyMethods(authMethods)) {
         try {
-          await this.#requests.request(methods.agent.authenticate, { methodId });
+          await this.#requests.request('authenticate', { methodId });
           return await sessions.make();
         } catch (failure) {
           this.#options.log.debug(

@@ -54,10 +54,11 @@ export function readError(error: unknown): RpcError {
   };
 }
 
-/** ACP's codes beyond those of JSON-RPC. */
+/** JSON-RPC's codes, and ACP's. */
 export const codes = {
   authRequired: -32000,
   requestCancelled: -32800,
+  methodNotFound: -32601,
   invalidParams: -32602,
   /** Ours, for a request that never got into the pipe; the code is the customary one for a failed transport. */
   unwritten: -32300,

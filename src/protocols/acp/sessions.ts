@@ -1,4 +1,4 @@
-import { type McpServer, methods } from '@agentclientprotocol/sdk';
+import type { McpServer } from '@agentclientprotocol/sdk';
 import { type ConnectOptions, type Control, ProtocolError } from '../protocol.ts';
 import type { Abilities, Greeting } from './greeting.ts';
 import { findModel, modelOption, notOffered } from './model.ts';
@@ -35,7 +35,7 @@ export class Sessions {
 
   /** Rejects with ProtocolError. */
   async make(): Promise<{ session: string; model: Control }> {
-    const answer: unknown = await this.#requests.request(methods.agent.session.new, this.#setup());
+    const answer: unknown = await this.#requests.request('session/new', this.#setup());
     const session = string(fields(answer)?.sessionId);
     if (session === undefined)
       throw new ProtocolError('Failed', 'The agent answered session/new without a session.');
@@ -50,8 +50,8 @@ export class Sessions {
     let answer: unknown;
     try {
       answer = resume
-        ? await this.#requests.request(methods.agent.session.resume, params)
-        : await this.#requests.request(methods.agent.session.load, params);
+        ? await this.#requests.request('session/resume', params)
+        : await this.#requests.request('session/load', params);
     } catch (error) {
       if (!isRefusal(error)) throw error;
       throw new ProtocolError('LoadRefused', `The session cannot be loaded again. ${error.message}`, {
@@ -65,7 +65,7 @@ export class Sessions {
     this.#untold.delete(session);
     this.#models.delete(session);
     if (!this.#abilities.close) return;
-    this.#requests.request(methods.agent.session.close, { sessionId: session }).catch((error: unknown) => {
+    this.#requests.request('session/close', { sessionId: session }).catch((error: unknown) => {
       this.#options.log.debug({ err: error, session }, 'the agent did not close a session');
     });
   }
@@ -125,7 +125,7 @@ export class Sessions {
     const { configId, current } = option;
     if (current !== value) {
       try {
-        await this.#requests.request(methods.agent.session.setConfigOption, {
+        await this.#requests.request('session/set_config_option', {
           sessionId: session,
           configId,
           value,

@@ -1,0 +1,310 @@
+import { describe, expect, test } from 'vitest';
+import type { ConnectOptions, Facts } from '../../../src/protocols/protocol.ts';
+import type { Answers } from '../../fakes/acp-agent.ts';
+import { able, begin, settle, type Talk, talk, talkAgain } from './world.ts';
+
+const old = { id: 'c', session: 'old', live: false };
+const fresh = { id: 'c', live: false };
+const loads = able({ loadSession: true });
+
+const controls = ({ host }: Talk): Facts['controls'] => (host.of('ready')[0] as Facts).controls; // only `ready` adds them
+
+const models = {
+  id: 'the-model',
+  name: 'Model',
+  category: 'model',
+  type: 'select',
+  currentValue: 'small',
+  options: [
+    { value: 'small', name: 'Small' },
+    { value: 'large', name: 'Large' },
+  ],
+};
+const withModels = (configOption: object = models, more: Answers = {}): Answers => ({
+  'session/new': () => ({
+    result: { sessionId: 'n', configOptions: [{ id: 'mode', category: 'mode' }, configOption] },
+  }),
+  'session/set_config_option': () => ({ result: { configOptions: [] } }),
+  ...more,
+});
+
+describe('sessions of acp', () => {
+  test('the first conversation has the session of the handshake, the next one its own', async () => {
+    const { connection, agent } = await talk();
+    await expect(connection.session(fresh)).resolves.toEqual({ session: 's1', how: 'New' });
+    await expect(connection.session({ ...fresh, id: 'd' })).resolves.toEqual({ session: 's2', how: 'New' });
+    expect(agent.sent('session/new')).toHaveLength(2);
+  });
+
+  test('one that is live is as it is', async () => {
+    const { connection, agent } = await talk(loads);
+    const lines = agent.lines.length;
+    await expect(connection.session({ ...old, live: true })).resolves.toEqual({
+      session: 'old',
+      how: 'Live',
+    });
+    expect(agent.lines).toHaveLength(lines);
+  });
+
+  test('one of an earlier run is loaded', async () => {
+    const { connection, agent } = await talk(loads);
+    await expect(connection.session(old)).resolves.toEqual({ session: 'old', how: 'Loaded' });
+    expect(agent.sent('session/load')).toMatchObject([
+      { params: { sessionId: 'old', cwd: '/work', mcpServers: [] } },
+    ]);
+  });
+
+  test('it is resumed, without its history, where the agent can', async () => {
+    const { connection, agent } = await talk(
+      able({ loadSession: true, sessionCapabilities: { resume: {} } }),
+    );
+    await expect(connection.session(old)).resolves.toEqual({ session: 'old', how: 'Loaded' });
+    expect(agent.sent('session/resume')).toHaveLength(1);
+    expect(agent.sent('session/load')).toEqual([]);
+  });
+
+  test('an agent that can load none gives a new one', async () => {
+    const { connection } = await talk();
+    await expect(connection.session(old)).resolves.toEqual({ session: 's1', how: 'New' });
+  });
+
+  test('history that is replayed while it is loaded is not told', async () => {
+    const world: Talk = await talk({
+      ...loads,
+      'session/load': () => {
+        for (const update of [
+          { sessionUpdate: 'user_message_chunk', content: { type: 'text', text: 'asked' } },
+          { sessionUpdate: 'agent_message_chunk', content: { type: 'text', text: 'said' } },
+          { sessionUpdate: 'tool_call', toolCallId: 't', title: 'did' },
+          { sessionUpdate: 'usage_update', used: 1, size: 2 },
+        ])
+          world.connection.receive(world.agent.update({ session: 'old' }, update));
+        return { result: {} };
+      },
+    });
+    await world.connection.session(old);
+    expect(world.host.calls.map(({ call }) => call)).toEqual(['ready']);
+  });
+
+  test('an agent that refuses to load one is LoadRefused, with the reason', async () => {
+    const { connection } = await talk({
+      ...loads,
+      'session/load': () => ({ error: { code: -32002, message: 'no such thing' } }),
+    });
+    await expect(connection.session(old)).rejects.toMatchObject({
+      name: 'ProtocolError',
+      reason: 'LoadRefused',
+      message: expect.stringContaining('no such thing'),
+    });
+  });
+
+  test('an agent that has lost its login meanwhile is AuthRequired, and not LoadRefused', async () => {
+    const { connection } = await talk({
+      ...loads,
+      'session/load': () => ({ error: { code: -32000, message: 'log in' } }),
+    });
+    await expect(connection.session(old)).rejects.toMatchObject({ reason: 'AuthRequired' });
+  });
+
+  test('a load that cannot be written is Closed, and not LoadRefused', async () => {
+    const { connection, breakPipe } = await talk(loads);
+    breakPipe();
+    await expect(connection.session(old)).rejects.toMatchObject({ reason: 'Closed' });
+  });
+
+  test('a load that waits when the run ends is Closed', async () => {
+    const { connection } = await talk({ ...loads, 'session/load': () => undefined });
+    const waiting = expect(connection.session(old)).rejects.toMatchObject({
+      reason: 'Closed',
+      message: 'it died',
+    });
+    await settle();
+    connection.close('it died');
+    await waiting;
+  });
+
+  test('before the handshake is done there is none', async () => {
+    const { connection } = begin({ initialize: () => undefined });
+    await expect(connection.session(fresh)).rejects.toMatchObject({ reason: 'Failed' });
+  });
+
+  test('one that is over is closed where the agent can', async () => {
+    const able1 = await talk(able({ sessionCapabilities: { close: {} } }));
+    able1.connection.closeSession('s1');
+    await settle();
+    expect(able1.agent.sent('session/close')).toMatchObject([{ params: { sessionId: 's1' } }]);
+    const unable = await talk();
+    unable.connection.closeSession('s1');
+    await settle();
+    expect(unable.agent.sent('session/close')).toEqual([]);
+  });
+});
+
+describe('the MCP server of acp', () => {
+  const mcp = { url: 'http://127.0.0.1:1/mcp', token: 'secret' };
+
+  test('is given to each session, new or loaded', async () => {
+    const world = await talk(able({ loadSession: true, mcpCapabilities: { http: true } }), { mcp });
+    await world.connection.session(old);
+    const server = {
+      type: 'http',
+      name: 'agentctl',
+      url: mcp.url,
+      headers: [{ name: 'Authorization', value: 'Bearer secret' }],
+    };
+    expect(world.agent.sent('session/new')[0]?.params.mcpServers).toEqual([server]);
+    expect(world.agent.sent('session/load')[0]?.params.mcpServers).toEqual([server]);
+    expect(controls(world).mcp.status).toBe('True');
+  });
+
+  test('is not given to an agent that takes none over HTTP, which is told', async () => {
+    const world = await talk(able({ mcpCapabilities: { sse: true } }), { mcp });
+    expect(world.agent.sent('session/new')[0]?.params.mcpServers).toEqual([]);
+    expect(controls(world).mcp).toMatchObject({ status: 'False', reason: 'NoMcpOverHttp' });
+  });
+});
+
+describe('the model of acp', () => {
+  const choose = (
+    model: string,
+    answers: Answers = withModels(),
+    options: Partial<ConnectOptions> = {},
+  ): Promise<Talk> => talk(answers, { model, ...options });
+
+  test.each(['large', 'Large'])('%s is chosen by value or by name', async (model) => {
+    const world = await choose(model);
+    expect(world.agent.sent('session/set_config_option')).toMatchObject([
+      { params: { sessionId: 'n', configId: 'the-model', value: 'large' } },
+    ]);
+    expect(controls(world).model).toMatchObject({ status: 'True', reason: 'ConfigOption' });
+  });
+
+  test('that the session has already is not chosen again', async () => {
+    const world = await choose('small');
+    expect(world.agent.sent('session/set_config_option')).toEqual([]);
+    expect(controls(world).model.status).toBe('True');
+  });
+
+  test('is found in groups', async () => {
+    const world = await choose(
+      'large',
+      withModels({ ...models, options: [{ group: 'g', name: 'G', options: models.options }] }),
+    );
+    expect(controls(world).model.status).toBe('True');
+  });
+
+  test('that is not offered is told, with what is', async () => {
+    const options = Array.from({ length: 30 }, (_, n) => ({ value: `m${n}`, name: `M${n}` }));
+    const world = await choose('huge', withModels({ ...models, options }));
+    expect(controls(world).model).toMatchObject({ status: 'False', reason: 'NotOffered' });
+    expect(controls(world).model.message).toMatch(/"huge".* m0, m1, .*m19 and 10 more/);
+  });
+
+  test('cannot be chosen where the agent has no option for it', async () => {
+    expect(controls(await choose('large', {})).model).toMatchObject({
+      status: 'False',
+      reason: 'NotOffered',
+    });
+  });
+
+  test('that the agent refuses is told', async () => {
+    const refuses = {
+      'session/set_config_option': () => ({ error: { code: -32602, message: 'not today' } }),
+    };
+    const world = await choose('large', withModels(models, refuses));
+    expect(controls(world).model).toMatchObject({
+      status: 'False',
+      reason: 'Refused',
+      message: expect.stringContaining('not today'),
+    });
+  });
+
+  test('is chosen in each further session, and one in which it is refused is none', async () => {
+    let refuses = false;
+    const set = (): { result: unknown } | { error: object } =>
+      refuses ? { error: { code: 1, message: 'not today' } } : { result: {} };
+    const world = await choose('large', withModels(models, { 'session/set_config_option': set }));
+    await world.connection.session(fresh);
+    await world.connection.session(fresh);
+    expect(world.agent.sent('session/set_config_option')).toHaveLength(2);
+    refuses = true;
+    await expect(world.connection.session(fresh)).rejects.toMatchObject({
+      reason: 'Failed',
+      message: expect.stringContaining('not today'),
+    });
+  });
+});
+
+describe('the system prompt of acp', () => {
+  const systemPrompt = 'You are Bob.';
+
+  test('stands before the first message of each new session, once', async () => {
+    const { agent, begin, host } = await talk({}, { systemPrompt });
+    const turn = await begin({ message: 'm1', text: 'hello' });
+    expect(agent.sent('session/prompt')[0]?.params.prompt).toEqual([
+      { type: 'text', text: systemPrompt },
+      { type: 'text', text: 'hello' },
+    ]);
+    expect((host.of('ready')[0] as Facts).controls.systemPrompt).toMatchObject({
+      status: 'True',
+      reason: 'SentWithFirstMessage',
+    });
+    await begin({ message: 'm2' });
+    expect(agent.sent('session/prompt')[1]?.params.prompt).toHaveLength(2);
+    expect(turn.session).toBe('s1');
+  });
+
+  test('does not stand before the second', async () => {
+    const { agent, begin, connection } = await talk({}, { systemPrompt });
+    const turn = await begin({ message: 'm1' });
+    connection.receive(agent.ends(turn));
+    await connection.prompt({ ...turn, message: 'm2' });
+    expect(agent.sent('session/prompt')[1]?.params.prompt).toHaveLength(1);
+  });
+
+  test('stands before it again where the first did not get into the pipe', async () => {
+    const { agent, connection } = await talk({}, { systemPrompt });
+    const { session } = await connection.session(fresh);
+    const turn = {
+      message: 'm1',
+      attempt: 1,
+      conversation: 'c',
+      session,
+      kind: 'Chat',
+      from: 'a',
+      text: 'x',
+    } as const;
+    const takes = agent.takes.bind(agent);
+    agent.takes = () => {
+      throw new Error('full');
+    };
+    await expect(connection.prompt(turn)).rejects.toThrow('full');
+    agent.takes = takes;
+    await connection.prompt({ ...turn, attempt: 2 });
+    expect(agent.sent('session/prompt')[0]?.params.prompt).toHaveLength(2);
+  });
+
+  test('is not sent again to a session that is loaded, nor after the controller was away', async () => {
+    const first = await talk(loads, { systemPrompt });
+    const { session } = await first.connection.session(old);
+    const { connection, agent } = await talkAgain(first, { systemPrompt });
+    await connection.prompt({
+      message: 'm1',
+      attempt: 1,
+      conversation: 'c',
+      session,
+      kind: 'Chat',
+      from: 'a',
+      text: 'x',
+    });
+    expect(agent.sent('session/prompt')[0]?.params.prompt).toHaveLength(1);
+  });
+
+  test("goes with session/new to Claude's adapter", async () => {
+    const agentInfo = { name: '@agentclientprotocol/claude-agent-acp', version: '1' };
+    const { agent, begin } = await talk(able({}, { agentInfo }), { systemPrompt });
+    expect(agent.sent('session/new')[0]?.params._meta).toEqual({ systemPrompt: { append: systemPrompt } });
+    await begin({ message: 'm1' });
+    expect(agent.sent('session/prompt')[0]?.params.prompt).toHaveLength(1);
+  });
+});

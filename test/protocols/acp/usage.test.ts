@@ -1,0 +1,87 @@
+import { describe, expect, test } from 'vitest';
+import { able, type Talk, talk } from './world.ts';
+
+const used = (total: number): object => ({
+  usage: { inputTokens: total - 1, outputTokens: 1, totalTokens: total },
+});
+
+/** One turn after the other in one session, each of which reports so many tokens. */
+async function turns(world: Talk, totals: readonly number[]): Promise<unknown[]> {
+  const { connection, agent, host, begin } = world;
+  const first = await begin({ message: 'm0' });
+  for (const [n, total] of totals.entries()) {
+    const turn = { ...first, message: `m${n}` };
+    if (n > 0) await connection.prompt(turn);
+    connection.receive(agent.ends(turn, used(total)));
+  }
+  return host.of('usage').map((usage) => (usage as { counts: string }).counts); // only `usage` adds them
+}
+
+describe('usage of acp', () => {
+  test('tokens come with the end of a turn, before it', async () => {
+    const { connection, agent, host, begin } = await talk();
+    const usage = {
+      inputTokens: 10,
+      outputTokens: 2,
+      totalTokens: 12,
+      cachedReadTokens: null,
+      thoughtTokens: 0,
+    };
+    connection.receive(agent.ends(await begin({ message: 'm1' }), { usage }));
+    expect(host.usages('m1')).toEqual([
+      { inputTokens: 10, outputTokens: 2, totalTokens: 12, thoughtTokens: 0, counts: 'Session' },
+    ]);
+    expect(host.calls.map(({ call }) => call)).toEqual(['ready', 'usage', 'ended']);
+  });
+
+  test.each([undefined, null, {}, { inputTokens: 'many' }, { totalTokens: -1 }, 7])(
+    'a report %j is none',
+    async (usage) => {
+      const { connection, agent, host, begin } = await talk();
+      connection.receive(agent.ends(await begin({ message: 'm1' }), { usage }));
+      expect(host.of('usage')).toEqual([]);
+    },
+  );
+
+  test('tokens are sums of the session, as the specification has it, until a smaller one shows that they are not', async () => {
+    expect(await turns(await talk(), [10, 20, 30])).toEqual(['Session', 'Session', 'Session']);
+    expect(await turns(await talk(), [10, 20, 15, 40])).toEqual(['Session', 'Session', 'Turn', 'Turn']);
+  });
+
+  test.each(['OpenCode', '@agentclientprotocol/claude-agent-acp'])(
+    'tokens of %s are those of a turn',
+    async (name) => {
+      expect(await turns(await talk(able({}, { agentInfo: { name, version: '1' } })), [10, 20])).toEqual([
+        'Turn',
+        'Turn',
+      ]);
+    },
+  );
+
+  test('the cost is a sum of the session, and comes with how full the context is', async () => {
+    const { connection, agent, host, begin } = await talk();
+    const turn = await begin({ message: 'm1' });
+    const update = { sessionUpdate: 'usage_update', used: 200, size: 8000 };
+    connection.receive(agent.update(turn, { ...update, cost: { amount: 0.01, currency: 'USD' } }));
+    connection.receive(agent.update(turn, { ...update, cost: null }));
+    connection.receive(agent.update(turn, { sessionUpdate: 'usage_update' }));
+    const context = { used: 200, size: 8000 };
+    expect(host.usages('m1')).toEqual([
+      { context, cost: { amount: 0.01, currency: 'USD' }, counts: 'Session' },
+      { context, counts: 'Session' },
+    ]);
+  });
+
+  test('names the model that the session uses', async () => {
+    const option = { id: 'model', category: 'model', type: 'select', currentValue: 'small', options: [] };
+    const { connection, agent, host, begin } = await talk({
+      'session/new': () => ({ result: { sessionId: 'n', configOptions: [option] } }),
+    });
+    const turn = await begin({ message: 'm1' });
+    connection.receive(agent.usage(turn, 1));
+    const configOptions = [{ ...option, currentValue: 'large' }];
+    connection.receive(agent.update(turn, { sessionUpdate: 'config_option_update', configOptions }));
+    connection.receive(agent.usage(turn, 2));
+    expect(host.usages('m1')).toMatchObject([{ model: 'small' }, { model: 'large' }]);
+  });
+});
