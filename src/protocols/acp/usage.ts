@@ -7,7 +7,11 @@ import { type Fields, fields, number, present, string } from './read.ts';
  */
 const countsTurns: ReadonlySet<string> = new Set(['OpenCode', '@agentclientprotocol/claude-agent-acp']);
 
-/** Reads what an agent says it has used. Token counts are sums over the session until a smaller one shows that they are not. */
+/**
+ * Reads what an agent says it has used. A turn that used nothing and a cost of nothing are what agents report that do not
+ * know (OpenCode of a turn that was cancelled, and of a model without a price): they count as not reported.
+ * Token counts are sums over the session until a smaller one shows that they are not.
+ */
 export class UsageReader {
   #counts: Usage['counts'];
   /** The newest total by session. */
@@ -31,6 +35,7 @@ export class UsageReader {
     });
     if (Object.keys(numbers).length === 0) return undefined;
     const total = numbers.totalTokens ?? (numbers.inputTokens ?? 0) + (numbers.outputTokens ?? 0);
+    if (total === 0) return undefined;
     if (total < (this.#totals.get(session) ?? 0)) this.#counts = 'Turn';
     this.#totals.set(session, total);
     return present({ model, ...numbers, counts: this.#counts });
@@ -47,8 +52,9 @@ export function costAndContext(update: Fields, model: string | undefined): Usage
   const size = number(update.size);
   const amount = number(fields(update.cost)?.amount);
   const currency = string(fields(update.cost)?.currency);
-  const cost = amount === undefined || currency === undefined ? undefined : { amount, currency };
-  const context = used === undefined || size === undefined ? undefined : { used, size };
+  const cost =
+    amount === undefined || amount === 0 || currency === undefined ? undefined : { amount, currency };
+  const context = used === undefined || used === 0 || size === undefined ? undefined : { used, size };
   if (cost === undefined && context === undefined) return undefined;
   return present({ model, cost, context, counts: 'Session' as const });
 }

@@ -72,6 +72,16 @@ describe('usage of acp', () => {
     ]);
   });
 
+  test('nothing used and nothing spent are what an agent reports that does not know', async () => {
+    const { connection, agent, host, begin } = await talk();
+    const turn = await begin({ message: 'm1' });
+    const cost = { amount: 0, currency: 'USD' };
+    connection.receive(agent.update(turn, { sessionUpdate: 'usage_update', used: 0, size: 8000, cost }));
+    connection.receive(agent.update(turn, { sessionUpdate: 'usage_update', used: 1, size: 8000, cost }));
+    connection.receive(agent.ends(turn, { usage: { inputTokens: 0, outputTokens: 0, totalTokens: 0 } }));
+    expect(host.usages('m1')).toEqual([{ context: { used: 1, size: 8000 }, counts: 'Session' }]);
+  });
+
   test('names the model that the session uses', async () => {
     const option = { id: 'model', category: 'model', type: 'select', currentValue: 'small', options: [] };
     const { connection, agent, host, begin } = await talk({
