@@ -1,4 +1,4 @@
-import type { Clock } from '../../platform/clock.ts';
+import { type Clock, sleep } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
 import { type Attachment, type AttachOptions, DriverError, labels } from '../driver.ts';
 import { type Engine, streamOf } from './engine.ts';
@@ -69,6 +69,12 @@ export function createAttachments(parts: AttachParts): Attachments {
     }
   };
 
+  /** Podman clears up after a run some time later, and would take what is attached to before the next with it. */
+  const untilCleanedUp = async (ref: string): Promise<void> => {
+    const deadline = clock.now() + cleanUpMs;
+    while ((await find(ref))?.State.Status === 'stopped' && clock.now() < deadline) await sleep(clock, 20);
+  };
+
   const inputOf = (ref: string, live: Intake | undefined, isFirst: boolean): Input => {
     const name = ref.slice(0, 12);
     const input = createInput(name, async () => {
@@ -84,6 +90,7 @@ export function createAttachments(parts: AttachParts): Attachments {
   return {
     async prepare(ref) {
       keep.drop(ref);
+      if (await parts.podman()) await untilCleanedUp(ref);
       keep.put(ref, await openLive(ref));
     },
     async started({ Id: ref, State: state }) {
@@ -111,6 +118,7 @@ export function createAttachments(parts: AttachParts): Attachments {
         isWhole: isFirst,
         position: createPosition(place ?? { since: begin, skip: 0, hashes: [] }),
         begin,
+        mayEndEarly: podman,
         clock,
         local: parts.local,
         signal: stop.signal,
@@ -150,6 +158,8 @@ export function createAttachments(parts: AttachParts): Attachments {
     },
   };
 }
+
+const cleanUpMs = 5_000;
 
 const runs = ({ State: { Running: running, Paused: paused } }: ContainerInspect): boolean =>
   running || paused;

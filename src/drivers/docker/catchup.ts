@@ -51,18 +51,24 @@ async function* searched(
   const last: number[] = [];
   /** All so far, until the place is found. */
   let held: Logged[] | undefined = [];
+  /** Behind fewer lines than there are hashes of, where a log that was rotated may begin between those. */
+  let atBegin = 0;
   for await (const { text, at = place.since, open } of read(options.begin)) {
     if (open && !options.ended) break;
     if (held === undefined) {
       yield { text, at, gap: false };
       continue;
     }
-    held.push({ text, at, gap: held.length === 0 });
+    held.push({ text, at, gap: false });
     last.push(hashOf(text));
     if (last.length > place.hashes.length) last.shift();
-    if (fits(last, place)) held = undefined;
+    if (!fits(last, place)) continue;
+    if (last.length === place.hashes.length) held = undefined;
+    else atBegin = held.length;
   }
-  yield* held ?? [];
+  const [first, ...rest] = held?.slice(atBegin) ?? [];
+  if (first !== undefined) yield { ...first, gap: true };
+  yield* rest;
 }
 
 /** As many as there are of both; a log that was rotated may begin between them. */

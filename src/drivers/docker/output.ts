@@ -14,6 +14,8 @@ export interface OutputParts {
   /** Where the log of the run begins. */
   begin: number;
   read: ReadLog;
+  /** The connection may end before the run does: at the end the log is asked for more. */
+  mayEndEarly: boolean;
   hasEnded: () => Promise<boolean>;
   clock: Clock;
   /** The engine's clock is this host's. */
@@ -85,7 +87,12 @@ export async function* readOutput(parts: OutputParts): Batches {
       left -= taken.lines.length - fresh.length;
       const batch = fresh.map((line) => tell(line));
       if (batch.length > 0) yield batch;
-      if (taken.ended || signal.aborted) return untilEnded();
+      if (signal.aborted) return;
+      if (taken.ended) {
+        await untilEnded();
+        if (parts.mayEndEarly) yield* logged(true);
+        return;
+      }
       await intake.ready();
     }
   }
