@@ -33,9 +33,8 @@ export class UsageReader {
       thoughtTokens: number(found.thoughtTokens),
       totalTokens: number(found.totalTokens),
     });
-    if (Object.keys(numbers).length === 0) return undefined;
+    if (Object.values(numbers).every((each) => each === 0)) return undefined;
     const total = numbers.totalTokens ?? (numbers.inputTokens ?? 0) + (numbers.outputTokens ?? 0);
-    if (total === 0) return undefined;
     if (total < (this.#totals.get(session) ?? 0)) this.#counts = 'Turn';
     this.#totals.set(session, total);
     return present({ model, ...numbers, counts: this.#counts });
