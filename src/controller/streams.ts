@@ -18,6 +18,7 @@ import type { FindInput } from './inputs.ts';
 import { preview } from './preview.ts';
 import type { Session } from './session.ts';
 import { TalkStreams } from './talk-streams.ts';
+import { transcribed } from './transcribed.ts';
 
 export interface StreamsParts {
   controller: Controller;
@@ -62,7 +63,11 @@ export class ControllerStreams implements Streams {
         `The Runtime ${instance.spec.runtimeRef.name} is out of reach.`,
       );
     }
-    if (ref !== undefined) yield* session.driver.logs(ref, { ...options, follow: options.follow ?? false });
+    if (ref === undefined) return;
+    const lines = session.driver.logs(ref, { ...options, follow: options.follow ?? false });
+    const agent = cache.agents.get(keyText({ ...key, name: instance.spec.agentName }));
+    if (agent?.spec.protocol === 'acp' && options.raw !== true) yield* transcribed(lines);
+    else yield* lines;
   }
 
   async forecast(key: ObjectKey, { until }: { until: number }): Promise<ForecastEntry[]> {
