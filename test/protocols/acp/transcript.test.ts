@@ -84,3 +84,12 @@ test.each([
 test('a tool call without anything but its id is told', () => {
   expect(read(tool({}))).toEqual(['[tool] without a title (pending)']);
 });
+
+test('of tool calls that never end only the newest are remembered', () => {
+  const calls = Array.from({ length: 1_001 }, (_, n) => tool({ toolCallId: `t${n}`, title: `call ${n}` }));
+  const failed = (id: string): string => tool({ toolCallId: id, status: 'failed' });
+  expect(read(...calls, failed('t0'), failed('t1000')).slice(-2)).toEqual([
+    '[tool] without a title (failed)',
+    '[tool] call 1000 (failed)',
+  ]);
+});

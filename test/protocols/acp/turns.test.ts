@@ -36,6 +36,16 @@ describe('turns of acp', () => {
     expect(host.results('m1')).toEqual([]);
   });
 
+  test('the late end of one does not take what is said from the next one of its session', async () => {
+    const { agent, connection, host, begin } = await talk();
+    const one = await begin({ message: 'm1' });
+    const two = { ...one, message: 'm2' };
+    await connection.prompt(two);
+    connection.receive(agent.ends(one));
+    connection.receive(agent.text(two, 'second'));
+    expect(host.events('m2')).toEqual([{ type: 'text', text: 'second' }]);
+  });
+
   test('a tool call has its changes and its output, and what is absent has not changed', async () => {
     const { agent, connection, host, begin } = await talk();
     const turn = await begin({ message: 'm1' });
