@@ -1,10 +1,12 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { PassThrough, Writable } from 'node:stream';
 import { afterAll, beforeAll } from 'vitest';
 import type { Cli } from '../../src/cli/cli.ts';
 import { run as runCli } from '../../src/cli/run.ts';
 import type { Streams } from '../../src/client/streams.ts';
+import { ScriptedTalk } from '../fakes/talk.ts';
 import { type Running, run } from '../server/support.ts';
 
 export interface Screen {
@@ -15,15 +17,24 @@ export interface Screen {
   text: string;
 }
 
+export interface How {
+  stdin?: string;
+  signal?: AbortSignal;
+  onOut?: (text: string) => void;
+  onErr?: (text: string) => void;
+  terminal?: Partial<Cli['terminal']>;
+  /** For a dialogue, in place of `stdin`. */
+  input?: PassThrough;
+}
+
 export interface Shell {
   server: Running;
+  /** What becomes of messages, as the test says. */
+  talk: ScriptedTalk;
   /** A folder for files of the test. */
   folder: string;
   write(name: string, text: string): string;
-  run(
-    argv: readonly string[],
-    how?: { stdin?: string; signal?: AbortSignal; onOut?: (text: string) => void },
-  ): Promise<Screen>;
+  run(argv: readonly string[], how?: How): Promise<Screen>;
   /** How often a verb asked for a controller to be started. */
   starts: number;
 }
@@ -32,10 +43,13 @@ export interface Shell {
 export function useShell(streams: Partial<Streams> = {}): Shell {
   const shell: Partial<Shell> & { starts: number } = { starts: 0 };
   beforeAll(async () => {
-    const server = await run({ streams });
+    const talk = new ScriptedTalk();
+    const all = new Proxy(talk, { get: (own, name) => memberOf(streams, name) ?? memberOf(own, name) });
+    const server = await run({ streams: all as Partial<Streams>, talk });
     const folder = mkdtempSync(join(tmpdir(), 'agentctl-cli-'));
     Object.assign(shell, {
       server,
+      talk,
       folder,
       write(name: string, text: string) {
         const path = join(folder, name);
@@ -52,6 +66,11 @@ export function useShell(streams: Partial<Streams> = {}): Shell {
   return shell as Shell; // complete once the tests begin
 }
 
+const memberOf = (object: object, name: string | symbol): unknown => {
+  const member: unknown = Reflect.get(object, name);
+  return typeof member === 'function' ? member.bind(object) : member;
+};
+
 async function runOne(
   argv: readonly string[],
   shell: Shell,
@@ -59,13 +78,16 @@ async function runOne(
     stdin = '',
     signal = new AbortController().signal,
     onOut,
-  }: { stdin?: string; signal?: AbortSignal; onOut?: (text: string) => void },
+    onErr,
+    terminal = {},
+    input = new PassThrough().end(stdin),
+  }: How,
 ): Promise<Screen> {
   const screen = { out: '', err: '', both: '' };
   const cli: Cli = {
     clock: shell.server.clock,
     environment: { AGENTCTL_STATE_DIR: shell.folder },
-    terminal: { out: false, err: false, in: false, color: false },
+    terminal: { out: false, err: false, in: false, color: false, ...terminal },
     out(text) {
       screen.out += text;
       screen.both += text;
@@ -74,7 +96,18 @@ async function runOne(
     err(text) {
       screen.err += text;
       screen.both += text;
+      onErr?.(screen.err);
     },
+    dialogue: () => ({
+      input,
+      output: new Writable({
+        write(chunk, _encoding, done) {
+          cli.out(String(chunk));
+          done();
+        },
+      }),
+    }),
+    user: () => 'ann',
     stdin: async () => Buffer.from(stdin),
     signal,
     get interrupted() {

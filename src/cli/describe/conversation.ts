@@ -35,7 +35,8 @@ export async function describeConversation(
 /** A message and its answer. */
 export function exchange({ metadata, spec, status = {} }: Message): string {
   const said = `  ${timeText(metadata.creationTimestamp)} ${spec.from} (${metadata.name}):\n${block(spec.text, '    ')}`;
-  if (!isEnded({ status })) return `${said}  ${status.state ?? 'Pending'}\n`;
+  if (!isEnded({ status }))
+    return `${said}  ${joined([status.state ?? 'Pending', status.instance && `with ${status.instance}`])}\n`;
   const by = status.instance ?? spec.agentRef.name;
   if (status.state !== 'Completed') {
     return `${said}  ${timeText(status.endedAt)} ${status.state}: ${joined([status.reason, status.message], ': ')}\n`;

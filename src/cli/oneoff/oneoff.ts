@@ -1,7 +1,8 @@
-import { keyOf, type ObjectKey } from '../../api/objects.ts';
+import { isApiError } from '../../api/errors.ts';
+import { type Agent, keyOf, type New, type ObjectKey } from '../../api/objects.ts';
 import type { Cli, Client } from '../cli.ts';
 import { keptVolumes, tellKept } from '../delete/volumes.ts';
-import { exitCode, tell } from '../failure.ts';
+import { CliError, exitCode, tell } from '../failure.ts';
 import { fieldManager } from '../patching.ts';
 import { progress } from '../print/progress.ts';
 import { hear } from '../send/hear.ts';
@@ -32,7 +33,7 @@ export async function oneoff(
   const text = await textToSend(options.prompt === undefined ? [] : [options.prompt], undefined, cli);
   const { signal } = cli; // from here on Ctrl-C and SIGTERM ask for an orderly end
   const client = await cli.connect(options, { start: true });
-  const made = await client.create('Agent', agent, { fieldManager, fieldValidation: 'Strict' });
+  const made = await create(client, agent);
   const key = keyOf(made);
   try {
     if (!(await isReady(client, key, options.readyTimeout, cli))) return;
@@ -44,6 +45,20 @@ export async function oneoff(
       cli.err(
         `agent/${key.name} is left. Talk on: agentctl chat ${key.name} --continue. Remove it: agentctl delete agent ${key.name}\n`,
       );
+  }
+}
+
+/** One that is there already is somebody's, and must not be removed after the answer. */
+async function create(client: Client, agent: New<Agent>): Promise<Agent> {
+  try {
+    return await client.create('Agent', agent, { fieldManager, fieldValidation: 'Strict' });
+  } catch (error) {
+    if (!isApiError(error, 'AlreadyExists')) throw error;
+    const { name } = agent.metadata;
+    throw new CliError(
+      `agent/${name} exists already. Talk to it: agentctl chat ${name}. Another one under another name: agentctl run NAME`,
+      { cause: error },
+    );
   }
 }
 
