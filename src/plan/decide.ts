@@ -11,6 +11,7 @@ import { beginStop, continueStop, notEnforced, settleStop } from './stop.ts';
 import { draining, talkOf } from './talk.ts';
 import { addWait, alive, phase, type Turn, tell, wake } from './turn.ts';
 import { idleSince, noteOutdated, updateGate } from './update.ts';
+import { idleCause } from './wake.ts';
 
 /** What an Instance is wanted to be. */
 export type Desire =
@@ -140,7 +141,7 @@ function sleep(turn: Turn) {
   if (keepalive === 0 || idle === undefined) return;
   const at = idle + keepalive;
   if (at > turn.now) return wake(turn, at);
-  beginStop(turn, 'Idle', `It has been idle for ${formatDuration(keepalive)}`, 'Stay');
+  beginStop(turn, idleCause, `It has been idle for ${formatDuration(keepalive)}`, 'Stay');
 }
 
 function takeDown(turn: Turn, cause: string, message: string) {

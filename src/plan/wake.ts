@@ -6,6 +6,9 @@ import type { InboxView } from './world.ts';
 /** Of an Agent without a protocol. */
 export const emptyInbox: InboxView = { waiting: 0, perInstance: 1, sent: new Map(), open: new Set() };
 
+/** Cause of the stop that puts an instance to sleep. */
+export const idleCause = 'Idle';
+
 const nobody: ReadonlySet<Turn> = new Set();
 
 /**
@@ -28,9 +31,9 @@ export function called({ settings, world }: Context, turns: readonly Turn[]): Re
   return found;
 }
 
-/** What is up comes first, and what must be seen to end before it can start comes last. */
+/** What is up, or is restarted, comes first; what is put to sleep just now comes last. */
 function rank(turn: Turn): number {
-  if (alive(turn)) return turn.next.stop === undefined ? 0 : 2;
+  if (alive(turn)) return turn.next.stop?.cause === idleCause ? 2 : 0;
   return turn.state === 'Unknown' || (turn.state === 'Claimed' && holdsPlace(turn.next)) ? 0 : 1;
 }
 

@@ -6,6 +6,7 @@ import {
   formatTimeMs,
   humanDuration,
   parseTime,
+  wholeSeconds,
 } from '../../src/api/time.ts';
 
 const second = 1000;
@@ -75,6 +76,15 @@ describe('an age is printed as kubectl prints it', () => {
     [8 * 365 * day, '8y'],
   ])('%d ms: %s', (span, text) => {
     expect(humanDuration(span)).toBe(text);
+  });
+
+  test.each([
+    [1, '1s'],
+    [999, '1s'],
+    [1000, '1s'],
+    [1001, '2s'],
+  ])('%d ms that are still to come are never 0s: %s', (span, text) => {
+    expect(humanDuration(wholeSeconds(span))).toBe(text);
   });
 
   test('of what has no time it is unknown', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { nextDue } from '../../src/plan/cron.ts';
+import { lastDue, nextDue } from '../../src/plan/cron.ts';
 
 function dues(cron: string, timezone: string, from: string, count: number): string[] {
   const found: string[] = [];
@@ -161,5 +161,32 @@ describe('when a cron line comes due', () => {
       for (let at = begin; at < end; at += 300_000)
         expect(nextDue(cron, timezone, at)).toBe(listed.find((due) => due > at));
     }
+  });
+});
+
+describe('the last time that a cron line was due', () => {
+  test.each([
+    ['30 2 * * *', berlin, '2026-03-28T00:00Z', 3 * 86_400_000],
+    ['30 2 * * *', berlin, '2026-10-24T00:00Z', 3 * 86_400_000],
+    ['*/15 1-3 * * *', newYork, '2026-11-01T03:00Z', 86_400_000],
+    ['* 3 * * *', 'UTC', '2026-03-01T03:30Z', 86_400_000],
+    ['0 0 1 * *', 'UTC', '2026-01-15T00:00Z', 90 * 86_400_000],
+  ])('%s in %s is the one that asking one after another comes to', (cron, timezone, from, length) => {
+    const begin = Date.parse(from);
+    for (let until = begin; until <= begin + length; until += length / 40) {
+      let last: number | undefined;
+      for (let due = nextDue(cron, timezone, begin); due !== undefined && due <= until; ) {
+        last = due;
+        due = nextDue(cron, timezone, due);
+      }
+      expect(lastDue(cron, timezone, begin, until)).toBe(last);
+    }
+  });
+
+  test('is none where it was not due in between', () => {
+    const at = Date.parse('2026-03-01T04:00Z');
+    expect(lastDue('0 4 * * *', 'UTC', at, at + 86_399_999)).toBeUndefined();
+    expect(lastDue('0 4 * * *', 'UTC', at, at + 86_400_000)).toBe(at + 86_400_000);
+    expect(lastDue('now and then', 'UTC', 0, at)).toBeUndefined();
   });
 });

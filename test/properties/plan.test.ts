@@ -368,6 +368,38 @@ describe('for every World that random events and actions lead to, the planner', 
     });
   });
 
+  test('starts each Instance once at most, and touches nothing of one whose output is still read', () => {
+    stories(({ world }) => {
+      const plan = reconcile(world);
+      const starts = plan.actions.flatMap((one) => (one.type === 'Start' ? [one.name] : []));
+      expect(new Set(starts).size).toBe(starts.length);
+      for (const { object, talk, observed } of world.instances) {
+        const run = object.status?.run;
+        const up = observed !== 'Unknown' && observed.some(({ state }) => /Running|Paused/.test(state));
+        if (talk?.state !== 'Draining' || talk.run !== run?.number || up) continue;
+        if (plan.instances.get(object.metadata.name)?.run?.number !== run.number) continue; // started outside
+        const touched = plan.actions.filter(
+          (one) => 'name' in one && one.name === object.metadata.name && one.type !== 'Kill',
+        );
+        expect(touched).toEqual([]);
+      }
+    });
+  });
+
+  test('sends each prompt once, when it is due', () => {
+    stories(({ world }) => {
+      const { actions } = reconcile(world);
+      const { suspend } = world.agent.spec;
+      for (const action of actions) {
+        if (action.type !== 'SendPrompt' && action.type !== 'SkipPrompt') continue;
+        const sent = world.inbox.sent.get(action.schedule ?? '');
+        expect(action.dueAt).toBeLessThanOrEqual(world.now);
+        if (sent !== undefined) expect(action.dueAt).toBeGreaterThan(sent);
+        if (suspend) expect(action.type).toBe('SkipPrompt');
+      }
+    });
+  });
+
   test('comes to rest when its actions succeed, with each Instance where it should be', () => {
     stories((unsettled) => {
       const settled = settle(land(unsettled, 'Succeeded'));
