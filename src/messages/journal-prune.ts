@@ -1,87 +1,102 @@
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
 import { setImmediate } from 'node:timers/promises';
 import type { Journal } from './journal.ts';
-import { ended, isFinal } from './journal-schema.ts';
+import { whereFinal } from './journal-schema.ts';
 
 /** Milliseconds that pruning holds the event loop at a stretch. */
 const slice = 5;
-/** Rows, and pages of the file, that are looked at in one step of a slice. */
-const rows = 1_000;
+/** Rows, and pages of the file, that one step of a slice takes. */
 const few = 50;
-const pages = 50;
+const many = 1_000;
 
 type Limits = Parameters<Journal['prune']>[0];
 
-/** As Journal.prune has it, in small transactions; each leaves what a reader may see. Ends early once `closed` says so. */
+/** As Journal.prune has it, in small transactions, each of which leaves what a reader may see. Ends early once `closed`. */
 export async function prune(database: DatabaseSync, limits: Limits, closed: () => boolean): Promise<number> {
+  const steps = prepare(database);
+  let removed = 0;
+  const last = await lastToGo(steps.older, limits, closed);
+  const work: (() => boolean)[] = [
+    () => {
+      const gone = last === undefined ? 0 : steps.oldest(last.ended, last.ordinal);
+      removed += gone;
+      return gone > 0;
+    },
+    () => steps.events() > 0 || steps.leftover() > 0,
+    () => steps.conversations(limits.before) > 0,
+    () => steps.links(limits.before) > 0,
+    () => steps.approvals(limits.before) > 0,
+    () => steps.usage(limits.usageBefore) > 0,
+    () => steps.vacuum(),
+  ];
+  for (const step of work) {
+    for (let more = true; more; ) {
+      await setImmediate();
+      if (closed()) return removed;
+      more = aSlice(database, step);
+    }
+  }
+  return removed;
+}
+
+/** Whether there is more to do. */
+function aSlice(database: DatabaseSync, step: () => boolean): boolean {
+  const until = performance.now() + slice;
+  database.exec('BEGIN IMMEDIATE');
+  try {
+    let more = step();
+    while (more && performance.now() < until) more = step();
+    database.exec('COMMIT');
+    return more;
+  } catch (error) {
+    if (database.isTransaction) database.exec('ROLLBACK');
+    throw error;
+  }
+}
+
+function prepare(database: DatabaseSync) {
   const run = (sql: string): ((...values: SQLInputValue[]) => number) => {
     const statement = database.prepare(sql);
     return (...values) => Number(statement.run(...values).changes);
   };
-  const inSlices = async (step: () => boolean): Promise<void> => {
-    for (let more = true; more; ) {
-      await setImmediate();
-      if (closed()) return;
-      database.exec('BEGIN IMMEDIATE');
-      try {
-        const until = performance.now() + slice;
-        do more = step();
-        while (more && performance.now() < until);
-        database.exec('COMMIT');
-      } catch (error) {
-        if (database.isTransaction) database.exec('ROLLBACK');
-        throw error;
-      }
-    }
-  };
-
-  let removed = 0;
-  const last = await lastToGo(database, limits, closed);
-  if (last !== undefined) {
-    const oldest = run(
-      `DELETE FROM messages WHERE ordinal = (SELECT ordinal FROM messages
-         WHERE ${isFinal} AND (${ended}, ordinal) <= (?, ?) ORDER BY ${ended}, ordinal LIMIT 1)`,
-    );
-    await inSlices(() => {
-      const gone = oldest(last.ended, last.ordinal);
-      removed += gone;
-      return gone > 0;
-    });
-  }
-  const someEvents = run(
-    `DELETE FROM events WHERE message = (SELECT min(message) FROM leftovers)
-       AND seq IN (SELECT seq FROM events WHERE message = (SELECT min(message) FROM leftovers) LIMIT ${few})`,
-  );
-  const leftover = run('DELETE FROM leftovers WHERE message = (SELECT min(message) FROM leftovers)');
-  await inSlices(() => someEvents() > 0 || leftover() > 0);
-
-  const { before, usageBefore } = limits;
-  const conversations = run(
-    `DELETE FROM conversations WHERE rowid IN (SELECT rowid FROM conversations c WHERE state = 'Closed'
-       AND activeAt < ? AND NOT EXISTS (SELECT 1 FROM messages WHERE conversation = c.id) LIMIT ${few})`,
-  );
-  await inSlices(() => conversations(before) > 0);
-  const links = run(
-    `DELETE FROM links WHERE (uid, run) IN (SELECT uid, run FROM links l WHERE activeAt < ?
-       AND EXISTS (SELECT 1 FROM links WHERE uid = l.uid AND run > l.run) LIMIT ${few})`,
-  );
-  await inSlices(() => links(before) > 0);
-  const approvals = run(
-    `DELETE FROM approvals WHERE rowid IN
-       (SELECT rowid FROM approvals WHERE state <> 'Pending' AND endedAt < ? LIMIT ${few})`,
-  );
-  await inSlices(() => approvals(before) > 0);
-  const usage = run(`DELETE FROM usage WHERE rowid IN (SELECT rowid FROM usage WHERE at < ? LIMIT ${few})`);
-  await inSlices(() => usage(usageBefore) > 0);
-
+  const byEnd = `messages INDEXED BY messages_by_end WHERE ${whereFinal}`;
+  const leftover = '(SELECT min(message) FROM leftovers)';
   const free = database.prepare('PRAGMA freelist_count');
   const freePages = (): number => Number(free.get()?.freelist_count ?? 0);
-  await inSlices(() => {
-    const was = freePages();
-    if (was > 0) database.exec(`PRAGMA incremental_vacuum(${pages})`);
-    return freePages() < was;
-  });
-  return removed;
+  return {
+    older: database.prepare(
+      `SELECT ended, ordinal, size FROM ${byEnd} AND (ended, ordinal) < (?, ?)
+       ORDER BY ended DESC, ordinal DESC LIMIT ${many}`,
+    ),
+    oldest: run(
+      `DELETE FROM messages WHERE ordinal = (SELECT ordinal FROM ${byEnd} AND (ended, ordinal) <= (?, ?)
+         ORDER BY ended, ordinal LIMIT 1)`,
+    ),
+    events: run(
+      `DELETE FROM events WHERE message = ${leftover}
+         AND seq IN (SELECT seq FROM events WHERE message = ${leftover} LIMIT ${few})`,
+    ),
+    leftover: run(`DELETE FROM leftovers WHERE message = ${leftover}`),
+    conversations: run(
+      `DELETE FROM conversations WHERE rowid IN (SELECT rowid FROM conversations c WHERE state = 'Closed'
+         AND activeAt < ? AND NOT EXISTS (SELECT 1 FROM messages WHERE conversation = c.id) LIMIT ${few})`,
+    ),
+    links: run(
+      `DELETE FROM links WHERE (uid, run) IN (SELECT uid, run FROM links l WHERE activeAt < ?
+         AND EXISTS (SELECT 1 FROM links WHERE uid = l.uid AND run > l.run) LIMIT ${few})`,
+    ),
+    approvals: run(
+      `DELETE FROM approvals WHERE rowid IN
+         (SELECT rowid FROM approvals WHERE state <> 'Pending' AND endedAt < ? LIMIT ${few})`,
+    ),
+    usage: run(`DELETE FROM usage WHERE rowid IN (SELECT rowid FROM usage WHERE at < ? LIMIT ${few})`),
+    /** Gives free pages back to the file system. */
+    vacuum: (): boolean => {
+      const was = freePages();
+      if (was > 0) database.exec(`PRAGMA incremental_vacuum(${few})`);
+      return freePages() < was;
+    },
+  };
 }
 
 /**
@@ -89,14 +104,10 @@ export async function prune(database: DatabaseSync, limits: Limits, closed: () =
  * it has passed is too old or too much; what comes to its end meanwhile is for the next time.
  */
 async function lastToGo(
-  database: DatabaseSync,
+  older: ReturnType<typeof prepare>['older'],
   { before, bytes }: Limits,
   closed: () => boolean,
 ): Promise<{ ended: number; ordinal: number } | undefined> {
-  const older = database.prepare(
-    `SELECT ${ended} AS ended, ordinal, size FROM messages WHERE ${isFinal} AND (${ended}, ordinal) < (?, ?)
-     ORDER BY ${ended} DESC, ordinal DESC LIMIT ${rows}`,
-  );
   let at = { ended: Number.MAX_SAFE_INTEGER, ordinal: 0 };
   let passed = 0;
   while (!closed()) {
@@ -106,7 +117,7 @@ async function lastToGo(
       passed += Number(row.size);
       if (at.ended < before || passed > bytes) return at;
     }
-    if (page.length < rows) return undefined;
+    if (page.length < many) return undefined;
     await setImmediate();
   }
   return undefined;

@@ -1,7 +1,7 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import type { Journal, MessageFilter, StoredEvent } from './journal.ts';
 import { type Row, selected, toEnvelope, toMessage, toValue } from './journal-rows.ts';
-import { isFinal, isOpen } from './journal-schema.ts';
+import { whereFinal, whereOpen } from './journal-schema.ts';
 import type { Approval, Conversation, Link, Message, UsageRecord } from './message.ts';
 
 type Scope = { namespace?: string | undefined; agent?: string | undefined };
@@ -22,16 +22,16 @@ export class JournalReader {
   load(): ReturnType<Journal['load']> {
     const marks = this.#all('SELECT name, at FROM marks');
     return {
-      messages: this.#all(`${envelope} WHERE ${isOpen} ORDER BY ordinal`).map(toEnvelope),
+      messages: this.#all(`${envelope} WHERE ${whereOpen} ORDER BY ordinal`).map(toEnvelope),
       conversations: this.#all(
         `SELECT value FROM conversations WHERE state = 'Open'
-           OR id IN (SELECT conversation FROM messages WHERE ${isOpen}) ORDER BY rowid`,
+           OR id IN (SELECT conversation FROM messages WHERE ${whereOpen}) ORDER BY rowid`,
       ).map(toValue<Conversation>),
       links: this.#all('SELECT value FROM links ORDER BY uid, run').map(toValue<Link>),
       approvals: this.approvals({ state: 'Pending' }),
       marks: new Map(marks.map(({ name, at }) => [String(name), Number(at)])),
       unanswered: this.#all(
-        `${envelope} WHERE asks = 1 AND answered IS NOT 1 AND ${isFinal} ORDER BY ordinal`,
+        `${envelope} INDEXED BY messages_unanswered WHERE asks = 1 AND answered IS NOT 1 AND ${whereFinal} ORDER BY ordinal`,
       ).map(toEnvelope),
     };
   }
@@ -45,10 +45,17 @@ export class JournalReader {
   }
 
   messages({ conversation, states, limit = -1, ...scope }: MessageFilter = {}): Message[] {
-    const conditions = inScope(scope);
-    if (conversation !== undefined) conditions.push(['conversation = ?', conversation]);
+    const conditions: Condition[] = inScope(scope);
     if (states !== undefined) conditions.push([`state IN (${states.map(() => '?').join(', ')})`, ...states]);
-    return this.#where(whole, conditions, 'ORDER BY ordinal DESC LIMIT ?', limit).map(toMessage);
+    // A + keeps SQLite from an index: that of the conversations is the best where it serves.
+    if (conversation !== undefined) {
+      for (const condition of conditions) condition[0] = `+${condition[0]}`;
+      conditions.push(['conversation = ?', conversation]);
+    }
+    // Texts are fetched for those that are wanted, after the sorting.
+    const wanted = question('SELECT ordinal FROM messages', conditions, 'ORDER BY ordinal DESC LIMIT ?');
+    const sql = `${whole} WHERE m.ordinal IN (${wanted}) ORDER BY m.ordinal DESC`;
+    return this.#all(sql, ...bound(conditions), limit).map(toMessage);
   }
 
   events(message: string, after = Number.MIN_SAFE_INTEGER): StoredEvent[] {
@@ -89,10 +96,8 @@ export class JournalReader {
     return this.#where(`SELECT value FROM ${table}`, conditions, 'ORDER BY rowid').map(toValue<T>);
   }
 
-  #where(select: string, conditions: readonly Condition[], rest = '', ...values: SQLInputValue[]): Row[] {
-    const where = conditions.map(([sql]) => sql).join(' AND ');
-    const sql = `${select} ${where === '' ? '' : `WHERE ${where}`} ${rest}`;
-    return this.#all(sql, ...conditions.flatMap(([, ...bound]) => bound), ...values);
+  #where(select: string, conditions: readonly Condition[], order = ''): Row[] {
+    return this.#all(question(select, conditions, order), ...bound(conditions));
   }
 
   #all(sql: string, ...values: SQLInputValue[]): Row[] {
@@ -104,6 +109,14 @@ export class JournalReader {
     return statement.all(...values);
   }
 }
+
+function question(select: string, conditions: readonly Condition[], order: string): string {
+  const where = conditions.map(([sql]) => sql).join(' AND ');
+  return where === '' ? `${select} ${order}` : `${select} WHERE ${where} ${order}`;
+}
+
+const bound = (conditions: readonly Condition[]): SQLInputValue[] =>
+  conditions.flatMap(([, ...values]) => values);
 
 function inScope({ namespace, agent }: Scope): Condition[] {
   const conditions: Condition[] = [];

@@ -38,13 +38,14 @@ export const journalVersions: readonly string[] = [
      expiresAt INTEGER NOT NULL,
      asks INTEGER NOT NULL,
      size INTEGER NOT NULL,
+     ended INTEGER AS (ifnull(endedAt, createdAt)),
      retries INTEGER NOT NULL DEFAULT 0
    );
    CREATE UNIQUE INDEX messages_by_key ON messages (namespace, agent, "key") WHERE "key" IS NOT NULL;
    CREATE INDEX messages_by_agent ON messages (namespace, agent);
    CREATE INDEX messages_by_conversation ON messages (conversation);
    CREATE INDEX messages_by_state ON messages (state);
-   CREATE INDEX messages_by_end ON messages (coalesce(endedAt, createdAt), ordinal, size) WHERE state IN ${final};
+   CREATE INDEX messages_by_end ON messages (ended, ordinal, size) WHERE state IN ${final};
    CREATE INDEX messages_unanswered ON messages (ordinal) WHERE asks = 1 AND answered IS NOT 1;
    CREATE TABLE texts (message INTEGER PRIMARY KEY, text TEXT NOT NULL);
    CREATE TABLE events (
@@ -118,7 +119,6 @@ export const journalVersions: readonly string[] = [
    CREATE INDEX usage_by_time ON usage (at);`,
 ];
 
-/** Conditions as the indexes have them, so that SQLite takes those. */
-export const isFinal = `state IN ${final}`;
-export const isOpen = "state IN ('Pending', 'Delivered', 'Acknowledged')";
-export const ended = 'coalesce(endedAt, createdAt)';
+/** Conditions as the partial indexes have them: SQLite takes those for no others. */
+export const whereFinal = `state IN ${final}`;
+export const whereOpen = "state IN ('Pending', 'Delivered', 'Acknowledged')";

@@ -24,7 +24,8 @@ export interface Journal {
   /**
    * Writes all entries or none. Resolves once they are on disk (fsync); batches that wait together are committed
    * together, in the order of the calls, each with a verdict of its own: JournalError Duplicate (an Accept whose key is
-   * taken), Final (a change of what is final, a Retry of what has not failed), Missing (no such message), Full, Broken.
+   * taken), Final (a change of what is final, a Retry of what has not failed), Missing (no such message); Full,
+   * Locked, Broken, which all that wait share, so that none overtakes what is to be tried again.
    */
   commit(entries: readonly Entry[]): Promise<void>;
 

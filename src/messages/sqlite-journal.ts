@@ -49,6 +49,7 @@ class SqliteJournal implements Journal {
   #settled: Promise<void> = Promise.resolve();
   /** Why nothing can be written any more. */
   #ended: JournalError | undefined;
+  #closing: Promise<void> | undefined;
 
   constructor(database: DatabaseSync, path: string) {
     this.#database = database;
@@ -65,8 +66,9 @@ class SqliteJournal implements Journal {
     };
     if (path === ':memory:') return;
     this.#durability = new Durability(path);
-    // A commit leaves the wait for the disk to Durability; SQLite itself waits where it moves the log into the database.
-    database.exec('PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 4000;');
+    // A commit leaves the wait for the disk to Durability. SQLite itself waits where it moves the log into the database,
+    // after each 1,000 pages: with more of them at once the event loop would be held for too long.
+    database.exec('PRAGMA synchronous = NORMAL');
   }
 
   load(): ReturnType<Journal['load']> {
@@ -124,7 +126,12 @@ class SqliteJournal implements Journal {
     }
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     while (this.#waiting.length > 0) this.#flush();
     this.#ended ??= new JournalError('Broken', `${this.#path} is closed: the controller is stopping.`);
     await this.#settled;
@@ -147,9 +154,18 @@ class SqliteJournal implements Journal {
   /** One transaction for what waits; each batch has its own verdict, told once it is on the disk. */
   #flush(): void {
     const batches = this.#waiting.splice(0, together);
-    if (this.#waiting.length > 0) this.#schedule();
     if (batches.length === 0) return;
-    const failures = this.#ended === undefined ? this.#write(batches) : batches.map(() => this.#ended);
+    let failures: unknown[];
+    try {
+      if (this.#ended !== undefined) throw this.#ended;
+      failures = this.#write(batches);
+    } catch (error) {
+      // None of those that wait may overtake what could not be written: who handed it in will want to try it again.
+      const failure = journalError(error, this.#path);
+      for (const { reject } of [...batches, ...this.#waiting.splice(0)]) reject(failure);
+      return;
+    }
+    if (this.#waiting.length > 0) this.#schedule();
     const tell = (lost?: JournalError): void => {
       for (const [index, { resolve, reject }] of batches.entries()) {
         const failure = failures[index] ?? lost;
@@ -157,7 +173,7 @@ class SqliteJournal implements Journal {
         else reject(failure);
       }
     };
-    if (this.#durability === undefined || this.#ended !== undefined) {
+    if (this.#durability === undefined) {
       tell();
       return;
     }
@@ -170,7 +186,7 @@ class SqliteJournal implements Journal {
     );
   }
 
-  /** What became of each batch: its error, or undefined. */
+  /** Why each batch was refused, where it was; throws where nothing can be written. */
   #write(batches: readonly Batch[]): unknown[] {
     try {
       this.#transact(() => {
@@ -178,19 +194,15 @@ class SqliteJournal implements Journal {
       });
       return [];
     } catch (error) {
-      if (batches.length === 1) return [journalError(error, this.#path)];
+      if (this.#isOfTheDisk(error)) throw error;
+      if (batches.length === 1) return [error];
     }
-    // One at least cannot be written. Which, shows when each can be undone by itself.
-    try {
-      const failures: unknown[] = [];
-      this.#transact(() => {
-        for (const { entries } of batches) failures.push(this.#attempt(entries));
-      });
-      return failures;
-    } catch (error) {
-      const failure = journalError(error, this.#path);
-      return batches.map(() => failure);
-    }
+    // One at least is refused. Which, shows when each can be undone by itself.
+    const failures: unknown[] = [];
+    this.#transact(() => {
+      for (const { entries } of batches) failures.push(this.#attempt(entries));
+    });
+    return failures;
   }
 
   #transact(work: () => void): void {
@@ -210,11 +222,16 @@ class SqliteJournal implements Journal {
     try {
       for (const entry of entries) this.#writer.apply(entry);
     } catch (error) {
-      if (!this.#database.isTransaction) throw error;
+      if (this.#isOfTheDisk(error)) throw error;
       this.#statements.undo.run();
-      failure = journalError(error, this.#path);
+      failure = error;
     }
     this.#statements.keep.run();
     return failure;
+  }
+
+  /** Else it is of the batch alone: it breaks a rule, or is nonsense. */
+  #isOfTheDisk(error: unknown): boolean {
+    return !(error instanceof JournalError) && journalError(error, this.#path) instanceof JournalError;
   }
 }

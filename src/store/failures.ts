@@ -19,7 +19,7 @@ export function storeError(error: unknown, path = 'the store'): unknown {
       `${path} is damaged (${error.message}). Restore a copy, such as the .bak file beside it.`,
       cause,
     );
-  if (code === 10 || code === 14)
+  if (code === 8 || code === 10 || code === 14)
     return new StoreError(
       'Broken',
       `${path} cannot be read or written (${error.message}): check the disk and the folder's permissions.`,

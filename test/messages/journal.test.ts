@@ -1,0 +1,219 @@
+import { execFileSync, fork } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { DatabaseSync } from 'node:sqlite';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openJournal } from '../../src/messages/sqlite-journal.ts';
+import { silentLog as log } from '../../src/platform/log.ts';
+import { journalContract } from '../contracts/journal.ts';
+import { accept, conversation, ended, event, message } from './entries.ts';
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'agentctl-journal-'));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+let files = 0;
+const fresh = (): string => join(folder, `${++files}.db`);
+
+journalContract('SQLite on disk', () => openJournal(fresh(), { log }));
+journalContract('SQLite in memory', () => openJournal(':memory:', { log }));
+
+test('all is there when it is opened again, and the order of acceptance goes on', async () => {
+  const path = fresh();
+  const before = openJournal(path, { log });
+  await before.commit([
+    ...accept(message('1', { key: 'k' }), ended('2', 5)),
+    event('1', 1),
+    { type: 'Conversation', conversation: conversation('c') },
+    { type: 'Mark', name: 'm', at: 1 },
+  ]);
+  const loaded = before.load();
+  await before.close();
+  const after = openJournal(path, { log });
+  expect(after.load()).toEqual(loaded);
+  expect(loaded.messages).toHaveLength(1);
+  expect(after.events('1')).toHaveLength(1);
+  await expect(after.commit(accept(message('3', { key: 'k' })))).rejects.toMatchObject({
+    reason: 'Duplicate',
+  });
+  await after.commit(accept(message('4')));
+  expect(after.messages().map(({ id }) => id)).toEqual(['4', '2', '1']);
+  await after.close();
+});
+
+test('the schema itself holds the rules', async () => {
+  const path = fresh();
+  const journal = openJournal(path, { log });
+  await journal.commit(accept(message('1'), ended('2', 5), ended('3', 5, { state: 'Failed' })));
+  await journal.close();
+  const database = new DatabaseSync(path);
+  const refused = (sql: string, why: RegExp) => expect(() => database.exec(sql)).toThrow(why);
+  refused("UPDATE messages SET state = 'Pending' WHERE id = '2'", /final/);
+  refused("UPDATE messages SET answer = 'x' WHERE id = '3'", /final/);
+  refused("UPDATE messages SET state = 'Pending', retries = 1 WHERE id = '2'", /retried/);
+  refused("UPDATE messages SET state = 'Completed', retries = 1 WHERE id = '3'", /retried/);
+  refused("UPDATE messages SET state = 'Pending', retries = 1 WHERE id = '1'", /retried/);
+  refused("UPDATE messages SET state = 'Lost' WHERE id = '1'", /CHECK/);
+  refused("DELETE FROM messages WHERE id = '1'", /final/);
+  database.exec("UPDATE messages SET state = 'Pending', retries = 1 WHERE id = '3'");
+  database.close();
+});
+
+const crashes = Array.from({ length: 5 }, (_, round) => 20 + round * 37);
+test.each(crashes)(
+  'every batch that was acknowledged survives kill -9 after %i, and batches are whole',
+  async (after) => {
+    const path = fresh();
+    const program = join(folder, `writer-${files}.mjs`);
+    const source = (name: string): string => JSON.stringify(join(import.meta.dirname, name));
+    writeFileSync(
+      program,
+      `import { openJournal } from ${source('../../src/messages/sqlite-journal.ts')};
+     import { accept, event, message } from ${source('entries.ts')};
+     const log = { debug() {}, info() {}, warn() {}, error() {} };
+     const journal = openJournal(${JSON.stringify(path)}, { log });
+     let n = 0;
+     const writer = async () => {
+       for (;;) {
+         const id = String(n++);
+         await journal.commit([...accept(message(id)), event(id, 1), event(id, 2)]);
+         process.send(id);
+       }
+     };
+     for (let i = 0; i < 5; i++) void writer();`,
+    );
+    const child = fork(program);
+    const acknowledged: string[] = [];
+    await new Promise<void>((resolve) => {
+      child.on('message', (id) => {
+        if (acknowledged.push(String(id)) === after) child.kill('SIGKILL');
+      });
+      child.on('exit', () => resolve());
+    });
+    const journal = openJournal(path, { log });
+    const there = journal.messages().map(({ id }) => id);
+    expect(acknowledged.length).toBeGreaterThanOrEqual(after);
+    expect(acknowledged.filter((id) => !there.includes(id))).toEqual([]);
+    expect(there.filter((id) => journal.events(id).length !== 2)).toEqual([]);
+    await journal.close();
+  },
+);
+
+test('a file of a newer version is refused with what to do', () => {
+  const path = fresh();
+  const database = new DatabaseSync(path);
+  database.exec('PRAGMA user_version = 99');
+  database.close();
+  expect(() => openJournal(path, { log })).toThrow(
+    expect.objectContaining({
+      name: 'JournalError',
+      reason: 'TooNew',
+      message: expect.stringContaining('newer agentctl'),
+    }),
+  );
+});
+
+test('what is no journal is called broken', () => {
+  const path = fresh();
+  writeFileSync(path, 'this is no database, though it is long enough to be looked at '.repeat(100));
+  expect(() => openJournal(path, { log })).toThrow(expect.objectContaining({ reason: 'Broken' }));
+});
+
+test('a second one on the same file is refused until the first is closed', async () => {
+  const path = fresh();
+  const first = openJournal(path, { log });
+  await first.commit(accept(message('1')));
+  expect(() => openJournal(path, { log })).toThrow(
+    expect.objectContaining({ reason: 'Locked', message: expect.stringContaining('second controller') }),
+  );
+  await first.commit(accept(message('2')));
+  await first.close();
+  const second = openJournal(path, { log });
+  expect(second.messages()).toHaveLength(2);
+  await second.close();
+});
+
+test('pruning gives the room back, and holds the event loop for no more than a moment', async () => {
+  const path = fresh();
+  const journal = openJournal(path, { log });
+  const text = 'x'.repeat(1_000);
+  for (let n = 0; n < 20; n += 1) {
+    await journal.commit(accept(...Array.from({ length: 100 }, (_, m) => ended(`${n}-${m}`, n, { text }))));
+  }
+  await journal.commit(accept(ended('talker', 1), message('open')));
+  for (let seq = 0; seq < 20_000; seq += 500) {
+    await journal.commit(Array.from({ length: 500 }, (_, n) => event('talker', seq + n)));
+  }
+  await journal.close();
+  const size = statSync(path).size;
+  const again = openJournal(path, { log });
+  const delay = monitorEventLoopDelay({ resolution: 1 });
+  delay.enable();
+  expect(await again.prune({ before: 100, bytes: 0, usageBefore: 0 })).toBe(2_001);
+  delay.disable();
+  // Aimed at 20 ms; a busy machine adds to it, and one that deletes all at once takes several times as long.
+  expect(delay.percentile(90) / 1e6).toBeLessThan(50);
+  expect(again.messages().map(({ id }) => id)).toEqual(['open']);
+  await again.close();
+  expect(statSync(path).size).toBeLessThan(size / 10);
+});
+
+const canMount = process.platform === 'linux' && process.getuid?.() === 0;
+describe.skipIf(!canMount)('on a disk of its own (needs root to mount a small tmpfs)', () => {
+  const mounted = async (use: (place: string) => Promise<void>): Promise<void> => {
+    const place = join(folder, `small-${++files}`);
+    mkdirSync(place);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', place]);
+    try {
+      await use(place);
+    } finally {
+      execFileSync('umount', ['-l', place]);
+    }
+  };
+
+  test('that is full, a batch is refused with what to do, none overtakes it, and it goes on once there is room', () =>
+    mounted(async (place) => {
+      const journal = openJournal(join(place, 'a.db'), { log });
+      const text = 'x'.repeat(50_000);
+      let written = 0;
+      const fill = async (): Promise<void> => {
+        for (;;) await journal.commit(accept(message(`${++written}`, { text })));
+      };
+      await expect(fill()).rejects.toMatchObject({
+        name: 'JournalError',
+        reason: 'Full',
+        message: expect.stringContaining('disk is full'),
+      });
+      expect(journal.messages()).toHaveLength(written - 1);
+      const big = journal.commit(accept(message('big', { text: text.repeat(20) })));
+      const small = journal.commit([{ type: 'Mark', name: 'overtaken', at: 1 }]);
+      await expect(big).rejects.toMatchObject({ reason: 'Full' });
+      await expect(small).rejects.toMatchObject({ reason: 'Full' });
+      expect(journal.load().marks.size).toBe(0);
+      execFileSync('mount', ['-o', 'remount,size=4m', place]);
+      await journal.commit(accept(message('after', { text })));
+      expect(journal.message('after')?.text).toBe(text);
+      await journal.close();
+    }));
+
+  test('that cannot be written, opening it says so, and works once it can', () =>
+    mounted(async (place) => {
+      const path = join(place, 'a.db');
+      const first = openJournal(path, { log });
+      await first.commit(accept(message('1')));
+      await first.close();
+      execFileSync('mount', ['-o', 'remount,ro', place]);
+      expect(() => openJournal(path, { log })).toThrow(
+        expect.objectContaining({ reason: 'Broken', message: expect.stringContaining('permissions') }),
+      );
+      execFileSync('mount', ['-o', 'remount,rw', place]);
+      const second = openJournal(path, { log });
+      await second.commit(accept(message('2')));
+      expect(second.messages()).toHaveLength(2);
+      await second.close();
+    }));
+});
