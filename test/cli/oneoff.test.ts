@@ -122,8 +122,8 @@ describe('run', () => {
   test('without --rm leaves the agent, and says so', async () => {
     const before = shell.talk.sent.length;
     const file = shell.write(
-      'nameless.yaml',
-      'apiVersion: agentctl.dev/v1\nkind: Agent\nmetadata: {}\nspec: { protocol: acp, template: { command: [x] } }\n',
+      'generated.yaml',
+      'apiVersion: agentctl.dev/v1\nkind: Agent\nmetadata: { generateName: one- }\nspec: { protocol: acp, template: { command: [x] } }\n',
     );
     const running = shell.run(['run', 'web', '-f', file], { stdin: 'from a pipe' });
     await becomes('True');

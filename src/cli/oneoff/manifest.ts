@@ -27,15 +27,12 @@ export async function agentToRun(
   if (found.spec?.protocol === undefined || found.spec.protocol === 'none') {
     throw new CliError('this agent does not talk: set spec.protocol to acp or jsonl');
   }
-  const { name: own, namespace = namespaceOf(options, cli.environment), ...metadata } = found.metadata;
+  const { name: own, generateName = 'run-', ...metadata } = found.metadata;
+  const namespace = metadata.namespace ?? namespaceOf(options, cli.environment);
   const called = name ?? own;
   return {
     ...found,
-    metadata: {
-      ...metadata,
-      namespace,
-      ...(called === undefined ? { generateName: 'run-' } : { name: called }),
-    },
+    metadata: { ...metadata, namespace, ...(called === undefined ? { generateName } : { name: called }) },
   };
 }
 
