@@ -108,6 +108,14 @@ describe('ready', () => {
     expect(world.host.calls.map(({ call }) => call)).toEqual(['ready', 'ended']);
   });
 
+  test('is not told by facts where the connection is closed before', async () => {
+    const facts = (await readyWorld()).host.of('ready')[0] as Facts; // only `ready` adds them
+    const world = open(harness(), { facts });
+    world.connection.close('the run has ended');
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(world.host.calls).toEqual([]);
+  });
+
   test('after facts of an earlier connection is passed over', async () => {
     const facts = (await readyWorld()).host.of('ready')[0] as Facts; // only `ready` adds them
     const world = open(harness(), { facts });

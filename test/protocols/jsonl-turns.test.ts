@@ -84,11 +84,50 @@ describe('a cancelled turn', () => {
     expect(world.host.results('m3')).toHaveLength(1);
   });
 
-  test('is asked for where the agent knows cancel, and ends when it says so', async () => {
+  test('has no part in what the agent goes on to do', async () => {
+    const world = await readyWorld();
+    await world.begin({ message: 'm1', kind: 'Route', from: 'bob', conversation: 'c' });
+    world.connection.cancel('m1');
+    says(world, 'bg_event', { source: 'route:bob', conversationId: 'c', event: text('late') });
+    says(world, 'usage', { messageId: 'm1', totalTokens: 5 });
+    says(world, 'route_request', { requestId: 'r', toId: 'eve', message: 'well?', messageId: 'm1' });
+    says(world, 'chat_done', { conversationId: 'c' });
+    const after = world.host.calls.slice(2);
+    expect(after.map(({ call, message }) => [call, message])).toEqual([
+      ['event', undefined],
+      ['usage', undefined],
+      ['route', undefined],
+    ]);
+    await world.begin({ message: 'm2', conversation: 'c' });
+    says(world, 'chat_done', { conversationId: 'c' });
+    expect(world.host.results('m2')).toHaveLength(1);
+  });
+
+  test('is forgotten with its conversation', async () => {
+    const world = await readyWorld();
+    await world.begin({ message: 'm1', conversation: 'c' });
+    world.connection.cancel('m1');
+    world.connection.closeSession('c');
+    await world.begin({ message: 'm2', conversation: 'd' });
+    says(world, 'chat_done');
+    expect(world.host.results('m2')).toHaveLength(1);
+  });
+
+  test('that is not cancelled outlives the end of its conversation', async () => {
+    const world = await readyWorld();
+    await world.begin({ message: 'm1', conversation: 'c' });
+    world.connection.closeSession('c');
+    says(world, 'chat_done', { conversationId: 'c' });
+    expect(world.host.results('m1')).toHaveLength(1);
+  });
+
+  test('is asked for where the agent knows cancel, once, and ends when it says so', async () => {
     const world = await readyWorld({ cancel: true });
     await world.begin({ message: 'm1', conversation: 'c' });
     world.connection.cancel('m1');
+    world.connection.cancel('m1');
     expect(lastWritten(world)).toEqual({ type: 'cancel', messageId: 'm1', conversationId: 'c' });
+    expect(world.written).toHaveLength(2);
     expect(world.host.results('m1')).toEqual([]);
     says(world, 'chat_done', { conversationId: 'c' });
     expect(world.host.results('m1')).toEqual([{ state: 'Completed', stopReason: 'cancelled' }]);

@@ -243,7 +243,6 @@ export class Connected implements Connection {
   close(reason: string): void {
     this.#closed ??= reason;
     this.#queries.close(reason);
-    this.#turns.clear();
   }
 
   #mustBeOpen(): void {

@@ -65,9 +65,4 @@ export class Turns {
     for (const { turn, abandoned } of this.#byConversation.get(conversation) ?? [])
       if (abandoned) this.remove(turn.message);
   }
-
-  clear(): void {
-    this.#byMessage.clear();
-    this.#byConversation.clear();
-  }
 }
