@@ -170,7 +170,9 @@ describe('a scheduled prompt', () => {
   });
 
   test('that is new, or has new times, makes up for nothing from before', () => {
-    const story = scheduled({ name: 'old', cron: '0 0 1 * *' }).pass(3 * day);
+    const story = scheduled({ name: 'old', cron: '0 13 2 * *' })
+      .pass(3 * day)
+      .forget();
     const schedule = [entryOf({ name: 'old', cron: '0 3 * * *' }), entryOf({})];
     story.happen({ is: 'Spec', spec: { schedule } }).rest();
     expect(prompts(story)).toEqual([]);

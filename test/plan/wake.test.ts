@@ -110,6 +110,13 @@ describe('an instance that was woken', () => {
     expect(story.status().failures ?? 0).toBe(0);
   });
 
+  test('and may sleep again leaves nothing to do until it does', () => {
+    const story = asleep().happen(waiting(1)).pass(second).happen(waiting(0)).rest();
+    const { conditions } = story.world.agent.status ?? {};
+    expect(conditions?.find(({ type }) => type === 'Progressing')).toMatchObject({ reason: 'Complete' });
+    expect(story.status().phase).toBe('Ready');
+  });
+
   test('stays up while messages wait for it, however long it has been idle', () => {
     const story = asleep({ onDemand: { keepalive: '1s' } })
       .happen(waiting(1))
