@@ -10,6 +10,8 @@ import { LocalClient } from '../../src/client/local.ts';
 import type { Resources } from '../../src/client/resources.ts';
 import { Controller } from '../../src/controller/controller.ts';
 import type { Driver } from '../../src/drivers/driver.ts';
+import type { Journal } from '../../src/messages/journal.ts';
+import { openJournal } from '../../src/messages/sqlite-journal.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import { randomIds } from '../../src/platform/ids.ts';
 import { silentLog } from '../../src/platform/log.ts';
@@ -19,6 +21,7 @@ import { openStore } from '../../src/store/sqlite.ts';
 export interface Bench extends AsyncDisposable {
   resources: Resources;
   controller: Controller;
+  journal: Journal;
   /** Of the store. */
   revision: () => number;
   apply(manifest: string): Promise<void>;
@@ -33,6 +36,7 @@ export async function openBench(
   const folder = mkdtempSync(join(tmpdir(), 'agentctl-bench-'));
   const [clock, ids, log] = [systemClock, randomIds, silentLog];
   const store = openStore(join(folder, 'agentctl.db'), { log });
+  const journal = openJournal(join(folder, 'journal.db'), { log });
   const registry = await createRegistry({ store, clock, ids, log });
   const resources = new LocalClient(registry, 'bench');
   for (const [name, spec] of [
@@ -45,6 +49,7 @@ export async function openBench(
   const policy = kindInfo('Policy').schema.properties?.spec ?? {};
   const controller = new Controller({
     resources: new LocalClient(registry, 'agentctl-controller'),
+    journal,
     makeDriver: async (runtime) => makeDriver(runtime, store.id, folder),
     defaultPolicy: withDefaults(policy, {}) as PolicySpec, // every field of the schema has a default
     key: Buffer.alloc(32),
@@ -58,6 +63,7 @@ export async function openBench(
   return {
     resources,
     controller,
+    journal,
     revision: () => store.revision(),
     async apply(manifest) {
       const { documents } = parseManifests([{ name: 'bench.yaml', bytes: Buffer.from(manifest) }]);
@@ -76,6 +82,7 @@ export async function openBench(
     async [Symbol.asyncDispose]() {
       await controller.stop();
       await registry.settled();
+      await journal.close();
       await store.close();
       rmSync(folder, { recursive: true, force: true });
     },

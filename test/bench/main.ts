@@ -9,6 +9,7 @@ import { rest } from './rows/rest.ts';
 import { restarts } from './rows/restarts.ts';
 import { server } from './rows/server.ts';
 import { store } from './rows/store.ts';
+import { talk } from './rows/talk.ts';
 import { unchanged } from './rows/unchanged.ts';
 import { formatTable } from './table.ts';
 
@@ -22,6 +23,7 @@ const all: Record<string, () => Promise<Row[]>> = {
   planner,
   server,
   store,
+  talk,
 };
 
 const asked = process.argv.slice(2);

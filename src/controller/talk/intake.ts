@@ -80,7 +80,7 @@ export class Intake {
     const now = parts.clock.now();
     const thread = this.#thread(agent, letter, now);
     const message: Message = {
-      id: `m-${parts.ids.suffix()}${parts.ids.suffix()}`,
+      id: `m-${parts.ids.uid().slice(-12)}`,
       namespace,
       agent: name,
       kind: letter.kind,
@@ -189,7 +189,7 @@ export class Intake {
       return known;
     }
     const record: Conversation = {
-      id: id ?? `c-${parts.ids.suffix()}${parts.ids.suffix()}`,
+      id: id ?? `c-${parts.ids.uid().slice(-12)}`,
       namespace,
       agent: name,
       state: 'Open',

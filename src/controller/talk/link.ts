@@ -6,6 +6,7 @@ import { type Clock, sleep } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
 import type { Connection, ConnectOptions, Facts, Host, Protocol, Turn } from '../../protocols/protocol.ts';
 import type { McpOffer } from '../mcp-server.ts';
+import { merged } from './merged.ts';
 import type { Writer } from './writer.ts';
 
 const attachAgain = 500;
@@ -259,7 +260,7 @@ export class Link {
     this.#record.activeAt = this.activeAt;
     this.#unwritten += 1;
     this.#parts.writer
-      .write([...entries, { type: 'Link', link: { ...this.#record } }])
+      .write([...merged(entries), { type: 'Link', link: { ...this.#record } }])
       .then(
         () => {
           for (const each of after) each();

@@ -1,5 +1,4 @@
 import type { Agent, Instance } from '../../api/objects.ts';
-import { DriverError } from '../../drivers/driver.ts';
 import type { Entry, MessageChange } from '../../messages/journal.ts';
 import type { Message } from '../../messages/message.ts';
 import { ProtocolError, type Turn } from '../../protocols/protocol.ts';
@@ -11,7 +10,7 @@ import type { Taker } from './mailbox.ts';
 import type { Open, Thread } from './open.ts';
 import { accountOf } from './spending.ts';
 
-const inputFullAgain = 1_000;
+const writeAgain = 1_000;
 
 export interface TurnsParts {
   desk: Desk;
@@ -128,12 +127,8 @@ export class Turns {
     try {
       await link.connection?.prompt(turn);
     } catch (error) {
-      // A run that has ended is judged when all that it wrote was read.
-      if (!(error instanceof DriverError) || error.reason !== 'InputFull') return;
-      this.#desk.parts.clock.after(inputFullAgain, () => {
-        if (open.thread.current === open && message.attempts === attempts) this.requeue(open);
-      });
-      return;
+      this.#desk.parts.log.info({ err: error, message: message.id }, 'a message could not be written');
+      return this.#later(open);
     }
     if (open.thread.current !== open || message.attempts !== attempts) return;
     message.written = true;
@@ -141,8 +136,18 @@ export class Turns {
     if (open.breaking !== undefined) link.connection?.cancel(message.id);
   }
 
-  #noSession(open: Open, link: Link, error: unknown): void {
-    if (error instanceof ProtocolError && error.reason === 'Closed') return; // judged when all was read
+  /** Where its run has not ended meanwhile, and with that been judged, it is delivered again. */
+  #later(open: Open): void {
+    const { deliveredAt } = open.message;
+    this.#desk.parts.clock.after(writeAgain, () => {
+      if (open.thread.current === open && open.message.deliveredAt === deliveredAt && !open.message.written)
+        this.requeue(open);
+    });
+  }
+
+  #noSession(open: Open, link: Link, error: unknown) {
+    // Judged when all was read; where the pipes are only being opened again, it is tried again.
+    if (error instanceof ProtocolError && error.reason === 'Closed') return this.#later(open);
     const message = error instanceof Error ? error.message : String(error);
     const refused = error instanceof ProtocolError && error.reason === 'LoadRefused';
     if (refused) {

@@ -1,0 +1,119 @@
+import { join } from 'node:path';
+import { keyText } from '../../../src/api/objects.ts';
+import { createProcessDriver } from '../../../src/drivers/process.ts';
+import { systemClock } from '../../../src/platform/clock.ts';
+import { silentLog } from '../../../src/platform/log.ts';
+import { manifestOf } from '../agents.ts';
+import { type Bench, openBench } from '../controller.ts';
+import { median, type Row, repeated, timed, until } from '../measure.ts';
+
+const worker = join(import.meta.dirname, '../worker.mjs');
+const agents = 50;
+const perRound = 10_000;
+
+const open = (): Promise<Bench> =>
+  openBench((_, storeId, stateDir) =>
+    createProcessDriver({ stateDir, storeId, clock: systemClock, log: silentLog }),
+  );
+
+const talking = (count: number, policy = ''): string =>
+  manifestOf(count, {
+    spec: `  protocol: jsonl\n  conversations: { perInstance: 100 }\n  policy: { messages: { queueDepth: 100000 }${policy} }`,
+    template: `    command: [${process.execPath}, ${worker}]`,
+  });
+
+async function ready(bench: Bench, count: number): Promise<void> {
+  await until(async () => {
+    const { items } = await bench.resources.list('Agent');
+    return items.filter(({ status }) => status?.readyReplicas === 1).length === count;
+  });
+}
+
+/** Messages of 100 bytes, each journalled, delivered, acknowledged, answered and the answer journalled. */
+export async function talk(): Promise<Row[]> {
+  await using bench = await open();
+  await bench.apply(talking(agents));
+  await ready(bench, agents);
+  const { talk } = bench.controller;
+  const all = bench.controller.cache.agents.list();
+  const text = 'x'.repeat(100);
+  let ended = 0;
+  talk.desk.onChange((kind, id) => {
+    if (kind === 'Message' && talk.desk.opens.get(id) === undefined) ended += 1;
+  });
+  const rates = await repeated(5, async () => {
+    ended = 0;
+    const took = await timed(async () => {
+      // As many senders as agents, each with 20 messages on their way.
+      await Promise.all(
+        all.map(async (agent) => {
+          for (let sent = 0; sent < perRound / agents; sent += 20)
+            await talk.send(
+              agent,
+              Array.from({ length: 20 }, () => ({ text })),
+            );
+        }),
+      );
+      await until(() => ended >= perRound);
+    });
+    return (perRound / took) * 1_000;
+  });
+  const [first, second] = all;
+  if (first === undefined || second === undefined) throw new Error('there are no agents');
+  const signal = new AbortController().signal;
+  const answer = async (message: string): Promise<number> => {
+    const [sent] = await talk.send(first, [{ text: message }]);
+    if (sent === undefined) throw new Error('nothing was sent');
+    for await (const entry of talk.stream({ namespace: sent.namespace, name: sent.id }, { signal }))
+      if ('end' in entry) return Number(entry.end.status?.answer);
+    throw new Error('no end');
+  };
+  const routes = await repeated(200, () => answer(`ask ${second.metadata.name}`));
+  const delays = await repeated(200, async () => {
+    const [sent] = await talk.send(first, [{ text: 'time' }]);
+    if (sent === undefined) throw new Error('nothing was sent');
+    for await (const entry of talk.stream({ namespace: sent.namespace, name: sent.id }, { signal }))
+      if ('event' in entry && entry.event.type === 'text')
+        return performance.timeOrigin + performance.now() - Number(entry.event.text);
+    throw new Error('no text');
+  });
+  return [
+    {
+      name: `durable messages end to end, ${agents} jsonl agents`,
+      unit: '/s',
+      samples: rates,
+      aim: { atLeast: 5_000 },
+    },
+    {
+      name: 'question of an agent to another, until it has the answer',
+      unit: 'ms',
+      samples: routes,
+      aim: { atMost: 5 },
+    },
+    { name: 'first token: delay that the controller adds', unit: 'ms', samples: delays, aim: { atMost: 2 } },
+    await waiting(bench),
+  ];
+}
+
+async function waiting(bench: Bench): Promise<Row> {
+  const [agent] = bench.controller.cache.agents.list();
+  if (agent === undefined) throw new Error('there are no agents');
+  const { talk } = bench.controller;
+  await bench.resources.patch('Agent', agent.metadata, { type: 'merge', body: { spec: { suspend: true } } });
+  await until(
+    () =>
+      talk.desk.links.size < agents ||
+      bench.controller.cache.agents.get(keyText(agent.metadata))?.status?.phase === 'Stopped',
+  );
+  global.gc?.();
+  const before = process.memoryUsage();
+  for (let sent = 0; sent < 10_000; sent += 1_000)
+    await talk.send(
+      agent,
+      Array.from({ length: 1_000 }, () => ({ text: 'x'.repeat(1_000) })),
+    );
+  global.gc?.();
+  const after = process.memoryUsage();
+  const grown = (after.heapUsed + after.external - before.heapUsed - before.external) / 1e6;
+  return { name: '10,000 waiting messages of 1 kB: memory', unit: 'MB', samples: [median([grown])] };
+}
