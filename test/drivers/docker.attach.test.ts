@@ -79,12 +79,16 @@ function attachTests(name: 'docker' | 'podman', engine: TestEngine): void {
     const breakIn = (lines: OutputLine[], from: number): number =>
       lines.findIndex(({ text }, index) => text !== String(from + index));
 
-    test('loses nothing of a burst that the log does not hold', async () => {
+    test('loses nothing of a burst that the log does not hold, and waits where nobody reads', async () => {
       const driver = openDriver();
       const seen = await driver.create(specOf('seq 1 600000'));
-      const lines = await readUntil(await attach(driver, seen));
-      expect([lines.length, breakIn(lines, 1)]).toEqual([600_000, -1]);
-      expect(lines.some(({ gap }) => gap)).toBe(false);
+      const attachment = await attach(driver, seen);
+      let [next, broken] = [1, 0];
+      for await (const batch of attachment.lines) {
+        if (next === 1) expect(await driver.inspect(seen.ref)).toMatchObject({ state: 'Running' });
+        for (const { text } of batch) if (text !== String(next++)) broken += 1;
+      }
+      expect([next, broken]).toEqual([600_001, 0]);
     });
 
     test('goes on in the middle of a flood, each line once', async () => {
@@ -195,14 +199,50 @@ function attachTests(name: 'docker' | 'podman', engine: TestEngine): void {
       expect(breakIn(rest.slice(0, -1), Number(rest[0]?.text))).toBe(-1);
     });
 
-    test('ends with its driver, and refuses to write', async () => {
+    test('ends with its driver, refuses to write, and leaves no connection open', async () => {
+      const connections = (): number =>
+        process.getActiveResourcesInfo().filter((resource) => resource === 'PipeWrap').length;
+      const before = connections();
       const driver = openDriver();
       const seen = await driver.create(specOf('echo up; exec sleep 600'));
+      // Nobody attaches to this one.
+      await driver.create(specOf('echo up; exec sleep 600'));
       const attachment = await attach(driver, seen);
-      const reading = readUntil(attachment);
+      const again = await attach(driver, seen);
+      await again.write('x\n');
+      const readings = [readUntil(attachment), readUntil(again)];
+      expect(connections()).toBeGreaterThan(before);
       await driver.close();
-      await reading;
+      await Promise.all(readings);
+      await vi.waitFor(() => expect(connections()).toBe(before));
       await expect(attachment.write('late\n')).rejects.toMatchObject({ reason: 'NotRunning' });
+    });
+
+    test('says that a command is missing, though it was attached to before the start', async () => {
+      const driver = openDriver();
+      const missing = driver.create({ ...specOf(''), command: ['/no/such/program'] });
+      await expect(missing).rejects.toMatchObject({ sort: 'NotStartable', reason: 'CommandNotFound' });
+      expect(await driver.list()).toEqual([]);
+    });
+
+    test('tells a run after a restart from the one before it', async () => {
+      const driver = openDriver();
+      const spec = specOf(
+        'echo x >>starts; echo "start $(wc -l <starts)"; [ $(wc -l <starts) -gt 3 ] && sleep 600',
+      );
+      let seen = await driver.create(spec);
+      for (let run = 2; run <= 4; run++) {
+        await vi.waitFor(
+          async () => expect(await driver.inspect(seen.ref)).toMatchObject({ state: 'Exited' }),
+          20_000,
+        );
+        const identity = { ...spec.identity, run };
+        seen = { ...(await driver.restart(seen.ref, { ...spec, identity })), run };
+        const other = openDriver();
+        const lines = await readUntil(await attach(other, seen), () => true);
+        expect(textsOf(lines)).toEqual([`start ${run}`]);
+        await other.close();
+      }
     });
 
     test('refuses a cursor of another kind', async () => {

@@ -38,15 +38,10 @@ export function createAttachments(parts: AttachParts): Attachments {
   const { engine, clock, log, find } = parts;
   const keep = createKeep(clock);
   const all = new Set<() => void>();
+  let closed = false;
 
-  const openLive = async (ref: string): Promise<Intake> => {
-    try {
-      const socket = await engine.hijack(`/containers/${ref}/attach?stream=1&stdin=1&stdout=1`);
-      return createIntake(socket, clock);
-    } catch (error) {
-      throw hasStatus(error, 409) ? notRunning(ref, error) : stepError(error, ref, 'attach');
-    }
-  };
+  const openLive = async (ref: string): Promise<Intake> =>
+    createIntake(await engine.hijack(`/containers/${ref}/attach?stream=1&stdin=1&stdout=1`), clock);
 
   const ofRun = async (ref: string, startId: string): Promise<ContainerInspect> => {
     const found = await find(ref);
@@ -58,7 +53,9 @@ export function createAttachments(parts: AttachParts): Attachments {
   const liveOf = async (inspect: ContainerInspect): Promise<Intake | undefined> => {
     const { Id: ref, State: state } = inspect;
     if (!runs(inspect)) return undefined;
-    const live = await openLive(ref);
+    const live = await openLive(ref).catch((error: unknown) => {
+      throw hasStatus(error, 409) ? notRunning(ref, error) : stepError(error, ref, 'attach');
+    });
     try {
       if (runs(await ofRun(ref, state.StartedAt))) return live;
       live.close();
@@ -75,11 +72,11 @@ export function createAttachments(parts: AttachParts): Attachments {
     while ((await find(ref))?.State.Status === 'stopped' && clock.now() < deadline) await sleep(clock, 20);
   };
 
-  const inputOf = (ref: string, live: Intake | undefined, isFirst: boolean): Input => {
+  const inputOf = (ref: string, live: Intake | undefined, byLive: boolean): Input => {
     const name = ref.slice(0, 12);
     const input = createInput(name, async () => {
       if (live === undefined) throw notRunning(ref);
-      return isFirst || !(await parts.podman()) ? live.socket : feedInput(engine, ref);
+      return byLive ? live.socket : feedInput(engine, ref);
     });
     const ended = (): void => input.close(`the run of ${name} has ended`);
     if (live === undefined) ended();
@@ -101,6 +98,7 @@ export function createAttachments(parts: AttachParts): Attachments {
 
     async attach(ref, { run, startId, cursor, signal }) {
       const place = cursor === undefined ? undefined : placeOf(cursor);
+      const podman = await parts.podman();
       const kept = keep.take(ref, startId);
       const inspect = await ofRun(ref, startId).catch((error: unknown) => {
         kept?.close();
@@ -109,10 +107,11 @@ export function createAttachments(parts: AttachParts): Attachments {
       const isFirst = kept !== undefined && place === undefined;
       if (!isFirst) kept?.close();
       const live = isFirst ? kept : await liveOf(inspect);
-      const podman = await parts.podman();
+      /** Seen to have ended then: no line of the run is younger, and a later one takes longer to begin. */
+      let endedBy = live === undefined ? clock.now() : undefined;
       const begin = beginOf(inspect, run);
       const stop = new AbortController();
-      const input = inputOf(ref, live, isFirst);
+      const input = inputOf(ref, live, isFirst || !podman);
       const output = readOutput({
         live,
         isWhole: isFirst,
@@ -123,14 +122,24 @@ export function createAttachments(parts: AttachParts): Attachments {
         local: parts.local,
         signal: stop.signal,
         async *read(since) {
-          const query = { stdout: true, timestamps: true, ...(since > 0 ? { since: seconds(since) } : {}) };
+          const query = {
+            stdout: true,
+            timestamps: true,
+            ...(since > 0 ? { since: seconds(since) } : {}),
+            // Another run may begin meanwhile.
+            ...(endedBy !== undefined && parts.local ? { until: seconds(endedBy) } : {}),
+          };
           const stream = await streamOf(engine.streams, `/containers/${ref}/logs`, query, stop.signal);
           yield* entriesOf(frames(until(stream, stop.signal)), { podman });
         },
-        async hasEnded() {
+        async state() {
           const found = await find(ref);
-          return found?.State.StartedAt !== startId || !runs(found);
+          if (found?.State.StartedAt !== startId) return 'Gone';
+          if (runs(found)) return 'Runs';
+          endedBy = clock.now();
+          return 'Ended';
         },
+        gone: () => gone(ref),
         wrap: (error) => stepError(error, ref, 'read the output'),
       });
       const close = (): void => {
@@ -143,7 +152,7 @@ export function createAttachments(parts: AttachParts): Attachments {
       };
       all.add(close);
       signal.addEventListener('abort', close);
-      if (signal.aborted) close();
+      if (signal.aborted || closed) close();
       return {
         lines: output,
         write: input.write,
@@ -153,6 +162,7 @@ export function createAttachments(parts: AttachParts): Attachments {
     },
 
     close() {
+      closed = true;
       keep.close();
       for (const close of all) close();
     },

@@ -40,15 +40,17 @@ export async function* behind(
       position.saw(at);
     } else yield { text, at, gap: false };
   }
-  if (seen !== place.skip) yield* searched(place, read, options);
+  if (seen !== place.skip) yield* searched(position, read, options);
 }
 
 async function* searched(
-  place: Place,
+  position: Position,
   read: ReadLog,
   options: { begin: number; ended: boolean },
 ): AsyncGenerator<Logged> {
+  const place = position.place();
   const last: number[] = [];
+  let seen = 0;
   /** All so far, until the place is found. */
   let held: Logged[] | undefined = [];
   /** Behind fewer lines than there are hashes of, where a log that was rotated may begin between those. */
@@ -59,13 +61,19 @@ async function* searched(
       yield { text, at, gap: false };
       continue;
     }
+    seen += 1;
+    position.saw(at);
     held.push({ text, at, gap: false });
     last.push(hashOf(text));
     if (last.length > place.hashes.length) last.shift();
     if (!fits(last, place)) continue;
-    if (last.length === place.hashes.length) held = undefined;
-    else atBegin = held.length;
+    if (last.length < place.hashes.length) atBegin = seen;
+    else {
+      held = undefined;
+      position.count(options.begin, seen);
+    }
   }
+  if (held !== undefined) position.count(options.begin, atBegin);
   const [first, ...rest] = held?.slice(atBegin) ?? [];
   if (first !== undefined) yield { ...first, gap: true };
   yield* rest;

@@ -15,6 +15,7 @@ export interface Keep {
 const patienceMs = 60_000;
 
 export function createKeep(clock: Clock): Keep {
+  let closed = false;
   const kept = new Map<string, { live: Intake; startId: string | undefined; cancel: Cancel }>();
 
   const remove = (ref: string): Intake | undefined => {
@@ -28,6 +29,7 @@ export function createKeep(clock: Clock): Keep {
   return {
     put(ref, live) {
       drop(ref);
+      if (closed) return live.close();
       kept.set(ref, { live, startId: undefined, cancel: clock.after(patienceMs, () => drop(ref)) });
     },
     started(ref, startId) {
@@ -37,6 +39,7 @@ export function createKeep(clock: Clock): Keep {
     take: (ref, startId) => (kept.get(ref)?.startId === startId ? remove(ref) : undefined),
     drop,
     close() {
+      closed = true;
       for (const ref of [...kept.keys()]) drop(ref);
     },
   };

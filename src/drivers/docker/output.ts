@@ -16,12 +16,14 @@ export interface OutputParts {
   read: ReadLog;
   /** The connection may end before the run does: at the end the log is asked for more. */
   mayEndEarly: boolean;
-  hasEnded: () => Promise<boolean>;
+  /** Gone: there is no more of it in the log, or another run has begun. */
+  state: () => Promise<'Runs' | 'Ended' | 'Gone'>;
   clock: Clock;
   /** The engine's clock is this host's. */
   local: boolean;
   /** The attachment is closed. */
   signal: AbortSignal;
+  gone: () => DriverError;
   wrap: (error: unknown) => unknown;
 }
 
@@ -70,11 +72,14 @@ export async function* readOutput(parts: OutputParts): Batches {
   }
 
   /** What came before the run's end is in the engine's hands, and more may not follow from a lost connection. */
-  const untilEnded = async (): Promise<void> => {
+  const untilEnded = async (): Promise<'Ended' | 'Gone'> => {
     const deadline = clock.now() + endNoteMs;
-    while (!signal.aborted && !(await parts.hasEnded())) {
+    for (;;) {
+      const state = await parts.state();
+      if (state !== 'Runs') return state;
       if (clock.now() > deadline) throw lost(undefined);
       await sleep(clock, lookMs, signal);
+      signal.throwIfAborted();
     }
   };
 
@@ -89,8 +94,7 @@ export async function* readOutput(parts: OutputParts): Batches {
       if (batch.length > 0) yield batch;
       if (signal.aborted) return;
       if (taken.ended) {
-        await untilEnded();
-        if (parts.mayEndEarly) yield* logged(true);
+        if ((await untilEnded()) === 'Ended' && parts.mayEndEarly) yield* logged(true);
         return;
       }
       await intake.ready();
@@ -120,8 +124,7 @@ export async function* readOutput(parts: OutputParts): Batches {
       }
       take();
       if (came.ended) {
-        // The log has it all.
-        await untilEnded();
+        if ((await untilEnded()) === 'Gone') throw parts.gone();
         return yield* logged(true);
       }
       if (texts.length === 0) {

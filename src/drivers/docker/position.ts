@@ -20,6 +20,8 @@ export interface Position {
   advance(text: string, at?: number): void;
   /** A line behind the place was seen again in the log. */
   saw(at: number): void;
+  /** The place is behind so many of the lines that bear this time or a later one. */
+  count(since: number, skip: number): void;
   /** All lines so far are older than this, and none to come is. */
   quietUntil(instant: number): void;
   cursor(): string;
@@ -54,6 +56,12 @@ export function createPosition(from: Place): Position {
     next = { since: at, skip: 0 };
   };
 
+  const count = (since: number, skip: number): void => {
+    anchor = { since, skip };
+    next = { since, skip };
+    newest = Math.max(newest, since);
+  };
+
   return {
     place: () => ({ ...anchor, hashes }),
     saw(at) {
@@ -65,11 +73,9 @@ export function createPosition(from: Place): Position {
       if (at >= next.since) next.skip += 1;
       hashes = [...hashes.slice(1 - hashed), hashOf(text)];
     },
+    count,
     quietUntil(instant) {
-      if (instant <= newest) return;
-      anchor = { since: instant, skip: 0 };
-      next = { ...anchor };
-      newest = instant;
+      if (instant > newest) count(instant, 0);
     },
     cursor: () => `${anchor.since}/${anchor.skip}/${hashes.map((hash) => hash.toString(36)).join('.')}`,
   };

@@ -18,7 +18,7 @@ export async function holdInput({ calls }: Engine, ref: string, log: Log): Promi
     const exec = await calls.getContainer(ref).exec({ Cmd: hold });
     await exec.start({ Detach: true });
   } catch (error) {
-    log.debug({ err: error, ref }, 'the standard input cannot be held open');
+    log.warn({ err: error, ref }, 'the standard input ends with the controller: is there sh in the image?');
   }
 }
 
