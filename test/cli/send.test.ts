@@ -158,6 +158,7 @@ describe('send --stream', () => {
     await until(() => seen === 'I look.\n');
     shell.talk.tell(id, { type: 'tool', id: 't', title: 'cat x', kind: 'read', status: 'pending' });
     shell.talk.tell(id, { type: 'tool', id: 't', status: 'in_progress' });
+    shell.talk.tell(id, { type: 'tool', id: 't', title: 'cat x | head' });
     shell.talk.tell(id, { type: 'tool', id: 't', status: 'failed', output: 'no such file\nat all' });
     shell.talk.tell(id, { type: 'approval', id: 'a-1', title: 'rm x', state: 'Pending' });
     shell.talk.tell(id, { type: 'approval', id: 'a-1', title: 'rm x', state: 'Denied' });
@@ -170,7 +171,8 @@ describe('send --stream', () => {
     expect([out, code]).toEqual(['I look.\nIt is gone.\n', 0]);
     expect(err.split('\n')).toEqual([
       '* read: cat x',
-      '* read: cat x: failed: no such file',
+      '* read: cat x | head',
+      '* read: cat x | head: failed: no such file',
       'asks for leave: rm x. agentctl approve a-1, or agentctl deny a-1',
       'denied: rm x',
       'It was interrupted.',

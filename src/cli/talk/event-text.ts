@@ -3,21 +3,26 @@ import type { TurnEvent } from '../../protocols/talk.ts';
 /** What a reader is told of an event: a piece of the answer, or a line beside it. Undefined: nothing. */
 export type Told = { text: string } | { line: string };
 
+interface Tool {
+  title: string;
+  kind: string | undefined;
+}
+
 /** Says each event in words. It knows the tool calls that it has told of, so that only news is told. */
 export function teller(): (event: TurnEvent) => Told | undefined {
-  const tools = new Map<string, { title: string; told: boolean }>();
+  const tools = new Map<string, Tool>();
   return (event) => {
     switch (event.type) {
       case 'text':
         return { text: event.text };
       case 'tool': {
         const known = tools.get(event.id);
-        const name = event.title ?? known?.title ?? event.id;
-        const title = known === undefined && event.kind !== undefined ? `${event.kind}: ${name}` : name;
-        tools.set(event.id, { title: known?.title ?? title, told: true });
-        if (event.status === 'failed')
-          return { line: `* ${known?.title ?? title}: failed${after(event.output)}` };
-        return known === undefined ? { line: `* ${title}` } : undefined;
+        const { title = known?.title ?? event.id, kind = known?.kind } = event;
+        tools.set(event.id, { title, kind });
+        const name = kind === undefined ? title : `${kind}: ${title}`;
+        if (event.status === 'failed') return { line: `* ${name}: failed${after(event.output)}` };
+        // Some agents say only later what exactly they do.
+        return known?.title === title ? undefined : { line: `* ${name}` };
       }
       case 'plan':
         return {
