@@ -9,12 +9,14 @@ function house(expire: () => Promise<unknown> = async () => {}, revision = 25_00
   const clock = new ManualClock('2026-03-02T10:00:00Z');
   const compacted: number[] = [];
   const store = { revision: () => revision, compact: async (until: number) => void compacted.push(until) };
-  const end = housekeeping({ store, registry: { expireEvents: expire }, clock, log: silentLog });
+  let tidied = 0;
+  const journal = { tidy: async () => void (tidied += 1) };
+  const end = housekeeping({ store, registry: { expireEvents: expire }, journal, clock, log: silentLog });
   const minute = async (): Promise<void> => {
     clock.advance(60_000);
     await turn();
   };
-  return { clock, compacted, end, minute };
+  return { clock, compacted, end, minute, tidied: () => tidied };
 }
 
 test('each minute all but the last ten thousand revisions go', async () => {
@@ -22,6 +24,18 @@ test('each minute all but the last ten thousand revisions go', async () => {
   await minute();
   await minute();
   expect(compacted).toEqual([15_000, 15_000]);
+  end();
+});
+
+test('each hour messages that ended long ago go', async () => {
+  const { clock, minute, tidied, end } = house();
+  await minute();
+  expect(tidied()).toBe(0);
+  clock.advance(3_540_000);
+  await turn();
+  expect(tidied()).toBe(1);
+  await minute();
+  expect(tidied()).toBe(1);
   end();
 });
 

@@ -11,6 +11,7 @@ import type { PolicySpec } from '../../src/api/objects.ts';
 import { LocalClient } from '../../src/client/local.ts';
 import { Controller } from '../../src/controller/controller.ts';
 import { createProcessDriver } from '../../src/drivers/process.ts';
+import { openJournal } from '../../src/messages/sqlite-journal.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import { randomIds } from '../../src/platform/ids.ts';
 import { silentLog } from '../../src/platform/log.ts';
@@ -62,6 +63,7 @@ for (const { info, name = '', object } of parseManifests([{ name: manifest, byte
 }
 const spec = kindInfo('Policy').schema.properties?.spec ?? {};
 const controller = new Controller({
+  journal: openJournal(join(state, 'journal.db'), { log }),
   resources: crashing(new LocalClient(registry, 'agentctl-controller')),
   makeDriver: async () => crashing(createProcessDriver({ stateDir: state, storeId: store.id, clock, log })),
   defaultPolicy: withDefaults(spec, {}) as PolicySpec, // every field of the schema has a default

@@ -11,6 +11,8 @@ import type { Open, Thread } from './open.ts';
 import { accountOf } from './spending.ts';
 
 const writeAgain = 1_000;
+/** Events that say that the agent has begun with a message. */
+const effects: ReadonlySet<TurnEvent['type']> = new Set(['text', 'thought', 'tool', 'background', 'other']);
 
 export interface TurnsParts {
   desk: Desk;
@@ -175,10 +177,7 @@ export class Turns {
     const open = this.current(link, id);
     if (open === undefined) return;
     const entries: Entry[] = [this.#desk.event(open, event)];
-    if (
-      !open.message.produced &&
-      (event.type === 'text' || event.type === 'thought' || event.type === 'tool')
-    ) {
+    if (!open.message.produced && effects.has(event.type)) {
       open.message.produced = true;
       entries.push({ type: 'Change', id: open.message.id, set: { produced: true } });
     }

@@ -8,6 +8,8 @@ const specOf = (template: Partial<Template>): AgentSpec => ({
   replicas: 1,
   suspend: false,
   protocol: 'none',
+  fleetAccess: 'Peers',
+  conversations: { perInstance: 1, idleTTL: '24h', onContextFull: 'Keep' },
   minReady: '1s',
   startDeadline: '60s',
   revisionHistoryLimit: 10,
