@@ -1,30 +1,54 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { TestEngine } from './engine.ts';
 
 /** What tests run: busybox and nothing else, so that no registry is asked. */
 export const testImage = 'agentctl-test:latest';
 
 const busybox = '/bin/busybox';
+const agents = join(import.meta.dirname, '../agents');
+
+/** The scripted agents in /agents, and this Node to run them; named by what is in it. */
+export const agentsImage = `agentctl-test-agents:${hashOf([
+  process.version,
+  process.arch,
+  ...readdirSync(agents).map((name) => readFileSync(join(agents, name), 'utf8')),
+])}`;
 
 /** Builds the image in the engine, once. */
-export async function buildTestImage(engine: TestEngine): Promise<void> {
-  const there = await engine.call('GET', `/images/${testImage}/json`);
+export const buildTestImage = (engine: TestEngine): Promise<void> => build(engine, testImage, () => {});
+
+/** As above. It is of 130 MB. */
+export const buildAgentsImage = (engine: TestEngine): Promise<void> => build(engine, agentsImage, addAgents);
+
+async function build(engine: TestEngine, image: string, add: (root: string) => void): Promise<void> {
+  const there = await engine.call('GET', `/images/${image}/json`);
   if (there.status === 200) return;
   if (!existsSync(busybox)) throw new Error(`${busybox} is missing: apt-get install busybox-static`);
-  const tar = rootFileSystem();
-  const [repository, tag] = testImage.split(':');
+  const tar = rootFileSystem(add);
+  const [repository, tag] = image.split(':');
   const query = new URLSearchParams({ fromSrc: '-', repo: repository ?? '', tag: tag ?? '' });
   query.append('changes', 'ENV PATH=/bin');
   query.append('changes', 'WORKDIR /work');
   const answer = await engine.call('POST', `/images/create?${query}`, tar);
   if (answer.status !== 200 || answer.text.includes('"error"'))
-    throw new Error(`the test image cannot be made: ${answer.status} ${answer.text}`);
+    throw new Error(`the test image ${image} cannot be made: ${answer.status} ${answer.text}`);
 }
 
-function rootFileSystem(): Buffer {
+function rootFileSystem(add: (root: string) => void): Buffer {
   const root = mkdtempSync(join(tmpdir(), 'agentctl-image-'));
   try {
     for (const folder of ['bin', 'etc', 'proc', 'sys', 'dev']) mkdirSync(join(root, folder));
@@ -38,10 +62,27 @@ function rootFileSystem(): Buffer {
     for (const applet of applets) {
       if (applet !== '' && applet !== 'busybox') symlinkSync('busybox', join(root, 'bin', applet));
     }
+    add(root);
     return execFileSync('tar', ['-c', '--owner=0', '--group=0', '-C', root, '.'], {
-      maxBuffer: 64 * 1024 * 1024,
+      maxBuffer: 512 * 1024 * 1024,
     });
   } finally {
     rmSync(root, { recursive: true, force: true });
   }
+}
+
+/** Node is linked dynamically: the libraries that it names go where it looks for them. */
+function addAgents(root: string): void {
+  const libraries = execFileSync('ldd', [process.execPath], { encoding: 'utf8' }).match(/\/\S+/g) ?? [];
+  for (const library of libraries) {
+    mkdirSync(join(root, dirname(library)), { recursive: true });
+    copyFileSync(library, join(root, library));
+  }
+  copyFileSync(process.execPath, join(root, 'bin/node'));
+  mkdirSync(join(root, 'agents'));
+  for (const name of readdirSync(agents)) copyFileSync(join(agents, name), join(root, 'agents', name));
+}
+
+function hashOf(parts: readonly string[]): string {
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 12);
 }
