@@ -59,9 +59,11 @@ export async function* readOutput(parts: OutputParts): Batches {
     return line;
   };
 
-  async function* logged(ended: boolean): Batches {
+  /** `sure`: nothing, where it is uncertain what has been told. */
+  async function* logged(ended: boolean, sure = false): Batches {
     let batch: OutputLine[] = [];
     for await (const line of behind(position, parts.read, { begin: parts.begin, ended })) {
+      if (sure && line.gap) return;
       gap ||= line.gap;
       batch.push(tell(shortened(line.text), line.at));
       if (batch.length < batchLines) continue;
@@ -94,7 +96,7 @@ export async function* readOutput(parts: OutputParts): Batches {
       if (batch.length > 0) yield batch;
       if (signal.aborted) return;
       if (taken.ended) {
-        if ((await untilEnded()) === 'Ended' && parts.mayEndEarly) yield* logged(true);
+        if ((await untilEnded()) === 'Ended' && parts.mayEndEarly) yield* logged(true, true);
         return;
       }
       await intake.ready();
