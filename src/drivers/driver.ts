@@ -58,7 +58,8 @@ export interface Driver {
 
   /**
    * The address of this host at which instances reach it, to listen on; for containers the gateway of a network of our
-   * own, which is made where it is missing. Undefined where there is none, as on a remote engine.
+   * own, which is made where it is missing. Undefined where there is none: a remote or rootless engine, and Podman while no
+   * container is in that network.
    */
   hostAddress(): Promise<string | undefined>;
 
