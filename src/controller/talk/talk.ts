@@ -1,12 +1,5 @@
 import { ApiError } from '../../api/errors.ts';
-import {
-  type Agent,
-  type AgentSpec,
-  type Instance,
-  keyText,
-  type ObjectKey,
-  type PolicySpec,
-} from '../../api/objects.ts';
+import { type Agent, type Instance, keyText, type ObjectKey, type PolicySpec } from '../../api/objects.ts';
 import type { Fleet } from '../../client/fleet.ts';
 import type { NewMessage, StreamEntry } from '../../client/streams.ts';
 import type { Driver } from '../../drivers/driver.ts';
@@ -17,22 +10,19 @@ import type { Activity, InboxView, Instant, Observed, TalkView, World } from '..
 import type { Clock } from '../../platform/clock.ts';
 import type { Ids } from '../../platform/ids.ts';
 import type { Log } from '../../platform/log.ts';
-import type { TurnEvent } from '../../protocols/talk.ts';
 import type { Cache } from '../cache.ts';
 import type { Recorder } from '../events.ts';
-import { manage } from '../fleet.ts';
 import type { McpServers } from '../mcp-server.ts';
 import { Approvals } from './approvals.ts';
-import { controlsOf } from './controls.ts';
 import { Desk, keyOf } from './desk.ts';
 import { Intake, type Letter } from './intake.ts';
-import { Link, type LinkTarget } from './link.ts';
+import { Links } from './links.ts';
 import { JournalObjects } from './objects.ts';
 import { Routes } from './routes.ts';
-import { protocolOf, type Rules, rulesOf } from './rules.ts';
+import { type Rules, rulesOf } from './rules.ts';
 import { follow } from './stream.ts';
 import { Timers } from './timers.ts';
-import { Turns, turnOf } from './turns.ts';
+import { Turns } from './turns.ts';
 
 const idleLook = 1_000;
 const day = 86_400_000;
@@ -65,14 +55,13 @@ export class Talk {
   readonly intake: Intake;
   readonly #parts: TalkParts;
   readonly #timers: Timers;
-  readonly #records: Map<string, ReturnType<Journal['load']>['links'][number]>;
+  readonly #links: Links;
 
   constructor(parts: TalkParts) {
     this.#parts = parts;
     const { cache, clock, journal } = parts;
     const agent = (key: string): Agent | undefined => cache.agents.get(key);
     const loaded = journal.load();
-    this.#records = new Map(loaded.links.map((link) => [`${link.uid}/${link.run}`, link]));
     this.objects = new JournalObjects(journal, clock);
     this.desk = new Desk(
       {
@@ -102,6 +91,12 @@ export class Talk {
       },
       loaded.approvals,
     );
+    const { desk, turns, routes, approvals } = this;
+    const drained = (key: string): void => {
+      const of = agent(key);
+      if (of !== undefined) this.#giveUp(of);
+    };
+    this.#links = new Links({ ...parts, desk, turns, routes, approvals, drained }, loaded.links);
     this.#timers = new Timers(this.desk, this.turns, agent);
     this.#timers.wake(clock.now());
     const peers = (): void => this.routes.peersChanged();
@@ -116,7 +111,14 @@ export class Talk {
         this.#deleted(last);
       },
     });
-    cache.instances.addHandler({ added: () => {}, updated: () => {}, deleted: (last) => this.#gone(last) });
+    cache.instances.addHandler({
+      added: () => {},
+      updated: () => {},
+      deleted: (last) => {
+        this.#links.gone(last);
+        this.#release(last.metadata.uid);
+      },
+    });
   }
 
   /** Once the caches are synced: what was with an instance that is gone is taken up by another. */
@@ -131,72 +133,12 @@ export class Talk {
       if (this.#parts.cache.agents.get(key) === undefined) this.#failAll(key);
   }
 
-  /** Holds a link to each run that is up, and to each that has ended and is not read to the end. */
   attend(world: World, plan: Plan): void {
-    const { agent } = world;
-    const key = keyText(agent.metadata);
-    for (const { object, observed } of world.instances) {
-      const { uid, name } = object.metadata;
-      const status = plan.instances.get(name) ?? object.status;
-      const known = this.desk.links.get(uid);
-      if (known !== undefined)
-        known.stopping = status?.stop !== undefined || object.metadata.deletionTimestamp !== undefined;
-      const run = status?.run;
-      if (run?.startedAt === undefined || observed === 'Unknown') continue;
-      const { ref, startedAt: startId } = run;
-      const container = observed.find((one) => one.ref === ref && one.startId === startId);
-      if (
-        container === undefined ||
-        known?.target.startId === startId ||
-        this.desk.drained.get(uid) === startId
-      )
-        continue;
-      const spec = this.#specOf(world, run.revision);
-      if (protocolOf(spec) === undefined) continue;
-      const { agentName, ordinal } = object.spec;
-      const namespace = object.metadata.namespace ?? 'default';
-      const target: LinkTarget = {
-        namespace,
-        agent: agentName,
-        instance: name,
-        uid,
-        ordinal,
-        run: run.number,
-        startId,
-        ref: container.ref,
-      };
-      this.#link(target, object, agent, spec);
-    }
-    this.turns.dispatchSoon(key);
+    this.#links.attend(world, plan);
   }
 
-  /** How the newest run and the controller talk; undefined where nothing is known, or the run has no protocol. */
   view(agent: Agent, object: Instance, observed: readonly Observed[] | 'Unknown'): TalkView | undefined {
-    const { uid } = object.metadata;
-    const run = object.status?.run?.number ?? 0;
-    const link = this.desk.links.get(uid);
-    const ended = observed === 'Unknown' ? undefined : observed.find(({ state }) => state === 'Exited');
-    if (link !== undefined && link.target.run === run) {
-      const draining = link.state !== 'Drained' && ended?.startId === link.target.startId;
-      return {
-        run,
-        state: draining ? 'Draining' : link.state,
-        since: link.since,
-        message: link.message,
-        controls: controlsOf(link, agent.spec, this.approvals.control(uid)),
-      };
-    }
-    if (ended?.startId === undefined || protocolOf(agent.spec) === undefined) return undefined;
-    const read = this.desk.drained.get(uid) === ended.startId;
-    return read
-      ? undefined
-      : {
-          run,
-          state: 'Draining',
-          since: ended.exit?.finishedAt ?? 0,
-          message: 'Its output is read.',
-          controls: {},
-        };
+    return this.#links.view(agent, object, observed);
   }
 
   activity(object: Instance): Activity | undefined {
@@ -366,118 +308,6 @@ export class Talk {
     this.desk.writer.stop();
   }
 
-  #link(target: LinkTarget, object: Instance, agent: Agent, spec: AgentSpec): void {
-    const { uid, run } = target;
-    const protocol = protocolOf(spec);
-    const driver = this.#parts.driver(object.spec.runtimeRef.name);
-    if (protocol === undefined || driver === undefined) return;
-    const before = this.desk.links.get(uid);
-    if (before !== undefined && before.state !== 'Drained') return; // what it wrote is read first
-    for (const { run: old } of [...this.#records.values()].filter(
-      (one) => one.uid === uid && one.run !== run,
-    )) {
-      this.#records.delete(`${uid}/${old}`);
-      this.desk.writer.note([{ type: 'DropLink', uid, run: old }]);
-    }
-    const box = this.desk.box(keyOf(target));
-    const turns = [...box.current(uid)]
-      .filter(({ message }) => message.run === run && message.state !== 'Pending')
-      .map((open) => ({ ...turnOf(open, open.thread.record.session ?? ''), text: '' }));
-    const { model, systemPrompt, fleetAccess } = spec;
-    const runtime = this.#parts.cache.runtimes.get(object.spec.runtimeRef.name)?.spec.driver ?? '';
-    const offers = fleetAccess !== 'None' && protocol.name === 'acp';
-    const link: Link = new Link({
-      target,
-      driver,
-      protocol,
-      record: this.#records.get(`${uid}/${run}`),
-      writer: this.desk.writer,
-      clock: this.#parts.clock,
-      log: this.#parts.log,
-      version: this.#parts.version,
-      settings: { model, systemPrompt },
-      tools: async () => (offers ? this.#parts.mcp.offer(target, agent, driver, runtime) : undefined),
-      turns,
-      host: {
-        event: (id, event) => this.#event(link, id, event),
-        acknowledged: (id) => this.turns.acknowledged(link, id),
-        ended: (id, result) => this.turns.ended(link, id, result),
-        permission: (id, permission) => this.approvals.asked(link, this.turns.current(link, id), permission),
-        route: ({ message, ...request }) =>
-          this.routes.asked(link, this.turns.current(link, message), request),
-        manage: (request) => void this.#manage(link, request),
-        usage: (id, usage) => this.turns.usage(link, id, usage),
-        quota: (report) => this.#quota(link, report.message),
-      },
-      changed: () => this.#linkChanged(link),
-      drained: () => this.#drained(link),
-    });
-    this.desk.links.set(uid, link);
-  }
-
-  #event(link: Link, id: string | undefined, event: TurnEvent): void {
-    this.turns.event(link, id, event);
-    if (event.type === 'tool' && !this.approvals.used(link, event)) {
-      const accepts =
-        this.#parts.cache.agents.get(keyOf(link.target))?.spec.permissions?.unenforced === 'Accept';
-      const open = this.turns.current(link, id);
-      if (!accepts && open !== undefined)
-        this.turns.breakOff(open, {
-          reason: 'PermissionsNotEnforced',
-          message: 'The agent used a tool without asking for leave.',
-        });
-    }
-    if (event.type !== 'background') return;
-    // What goes on in a question's turn is shown to those who listen to the one who asked.
-    const parent = this.desk.opens.get(this.turns.current(link, id)?.message.parent ?? '');
-    if (parent !== undefined)
-      link.push([this.desk.event(parent, { ...event, source: `agent:${link.target.agent}` })]);
-  }
-
-  async #manage(
-    link: Link,
-    request: { requestId: string; action: string; params: Record<string, unknown> },
-  ): Promise<void> {
-    const agent = this.#parts.cache.agents.get(keyOf(link.target));
-    const { requestId, action, params } = request;
-    try {
-      if (agent === undefined) return;
-      const { instance: name, uid } = link.target;
-      const response = await manage(this.#parts.fleet(agent, { name, uid }), action, params);
-      await link.connection?.managed(requestId, { response });
-    } catch (error) {
-      const text = error instanceof Error ? error.message : String(error);
-      await link.connection?.managed(requestId, { error: text }).catch(() => {}); // the run has ended: nobody asks any more
-    }
-  }
-
-  #quota(link: Link, message: string): void {
-    const about = this.desk.parts.instance(link.target.uid);
-    if (about !== undefined)
-      this.#parts.recorder.record(about, { type: 'Warning', reason: 'QuotaExceeded', message });
-  }
-
-  #linkChanged(link: Link): void {
-    const key = keyOf(link.target);
-    if (link.state === 'Ready') {
-      this.approvals.reconnected(link);
-      this.turns.makeSure(link);
-      this.routes.ready(link);
-      this.turns.dispatchSoon(key);
-    }
-    this.#parts.enqueue(key);
-  }
-
-  #drained(link: Link): void {
-    const { uid, run, startId } = link.target;
-    this.desk.drained.set(uid, startId);
-    this.approvals.cancel((approval) => approval.uid === uid && approval.run === run);
-    this.turns.drained(link, this.desk.parts.instance(uid));
-    const agent = this.#parts.cache.agents.get(keyOf(link.target));
-    if (agent !== undefined) this.#giveUp(agent);
-    this.#parts.enqueue(keyOf(link.target));
-  }
-
   /** A message has come: whoever is free has it at once; else the planner may have to wake somebody. */
   #admitted(key: string): void {
     const box = this.desk.box(key);
@@ -517,24 +347,6 @@ export class Talk {
         });
   }
 
-  #gone({ metadata }: Instance): void {
-    const { uid } = metadata;
-    const link = this.desk.links.get(uid);
-    this.desk.links.delete(uid);
-    this.desk.drained.delete(uid);
-    this.approvals.forget(uid);
-    if (link !== undefined) {
-      if (link.state !== 'Drained') this.turns.drained(link, undefined);
-      void link.close(`${metadata.name} is gone`);
-    }
-    for (const record of [...this.#records.values()].filter((one) => one.uid === uid)) {
-      this.#records.delete(`${uid}/${record.run}`);
-      this.desk.writer.note([{ type: 'DropLink', uid, run: record.run }]);
-    }
-    this.routes.gone(uid);
-    this.#release(uid);
-  }
-
   #release(uid: string): void {
     for (const [key, box] of this.desk.boxes()) {
       for (const open of [...box.current(uid)]) this.turns.interrupt(open, 'its instance is gone');
@@ -564,11 +376,5 @@ export class Talk {
 
   #rules(agent: Agent): Rules {
     return rulesOf(agent.spec, this.#parts.policy(agent));
-  }
-
-  #specOf(world: World, revision: string): AgentSpec {
-    const found = world.revisions.find(({ metadata }) => metadata.name === revision);
-    // A Revision records a spec as it was; its schema leaves it open.
-    return found === undefined ? world.agent.spec : (found.data as unknown as AgentSpec);
   }
 }

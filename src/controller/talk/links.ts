@@ -1,0 +1,260 @@
+import type { Agent, AgentSpec, Instance } from '../../api/objects.ts';
+import { keyText } from '../../api/objects.ts';
+import type { Fleet } from '../../client/fleet.ts';
+import type { Driver } from '../../drivers/driver.ts';
+import type { Link as LinkRecord } from '../../messages/message.ts';
+import type { Plan } from '../../plan/action.ts';
+import type { Instant, Observed, TalkView, World } from '../../plan/world.ts';
+import type { Clock } from '../../platform/clock.ts';
+import type { Log } from '../../platform/log.ts';
+import type { TurnEvent } from '../../protocols/talk.ts';
+import type { Cache } from '../cache.ts';
+import type { Recorder } from '../events.ts';
+import { manage } from '../fleet.ts';
+import type { McpServers } from '../mcp-server.ts';
+import type { Approvals } from './approvals.ts';
+import { controlsOf } from './controls.ts';
+import { type Desk, keyOf } from './desk.ts';
+import { Link, type LinkTarget } from './link.ts';
+import type { Routes } from './routes.ts';
+import { protocolOf } from './rules.ts';
+import { type Turns, turnOf } from './turns.ts';
+
+export interface LinksParts {
+  desk: Desk;
+  turns: Turns;
+  routes: Routes;
+  approvals: Approvals;
+  cache: Cache;
+  recorder: Recorder;
+  clock: Clock;
+  log: Log;
+  version: string;
+  driver(runtime: string): Driver | undefined;
+  fleet(from: Agent, instance: { name: string; uid: string }): Fleet;
+  mcp: McpServers;
+  enqueue(key: string, at?: Instant): void;
+  /** A run of the Agent has ended and was read to its end. */
+  drained(key: string): void;
+}
+
+/** A link to each run that is up, and to each that has ended and is not read to the end. */
+export class Links {
+  readonly #parts: LinksParts;
+  readonly #desk: Desk;
+  /** How far runs were read by an earlier controller, by the Instance's uid. */
+  readonly #records: Map<string, LinkRecord>;
+
+  constructor(parts: LinksParts, loaded: readonly LinkRecord[]) {
+    this.#parts = parts;
+    this.#desk = parts.desk;
+    this.#records = new Map();
+    for (const link of loaded)
+      if ((this.#records.get(link.uid)?.run ?? 0) < link.run) this.#records.set(link.uid, link);
+  }
+
+  /** Holds a link to each run that is up, and to each that has ended and is not read to the end. */
+  attend(world: World, plan: Plan): void {
+    const { agent } = world;
+    const key = keyText(agent.metadata);
+    for (const { object, observed } of world.instances) {
+      const { uid, name } = object.metadata;
+      const status = plan.instances.get(name) ?? object.status;
+      const known = this.#desk.links.get(uid);
+      if (known !== undefined)
+        known.stopping = status?.stop !== undefined || object.metadata.deletionTimestamp !== undefined;
+      const run = status?.run;
+      if (run?.startedAt === undefined || observed === 'Unknown') continue;
+      const { ref, startedAt: startId } = run;
+      const container = observed.find((one) => one.ref === ref && one.startId === startId);
+      const read = known?.target.startId === startId || this.#desk.drained.get(uid) === startId;
+      if (container === undefined || read) continue;
+      const spec = specOf(world, run.revision);
+      if (protocolOf(spec) === undefined) {
+        this.#desk.drained.set(uid, startId); // there is nothing to read
+        this.#parts.enqueue(key);
+        continue;
+      }
+      const { agentName, ordinal } = object.spec;
+      const namespace = object.metadata.namespace ?? 'default';
+      const target: LinkTarget = {
+        namespace,
+        agent: agentName,
+        instance: name,
+        uid,
+        ordinal,
+        run: run.number,
+        startId,
+        ref: container.ref,
+      };
+      this.#link(target, object, agent, spec);
+    }
+    this.#parts.turns.dispatchSoon(key);
+  }
+
+  /** How the newest run and the controller talk; undefined where nothing is known, or the run has no protocol. */
+  view(agent: Agent, object: Instance, observed: readonly Observed[] | 'Unknown'): TalkView | undefined {
+    const { uid } = object.metadata;
+    const { number: run = 0, startedAt, previous } = object.status?.run ?? {};
+    const link = this.#desk.links.get(uid);
+    // A run that is claimed may have begun and ended before it was seen.
+    const isRun = ({ startId }: Observed): boolean =>
+      startedAt === undefined ? startId !== previous?.startedAt : startId === startedAt;
+    const ended =
+      observed === 'Unknown' ? undefined : observed.find((one) => one.state === 'Exited' && isRun(one));
+    if (link !== undefined && link.target.run === run) {
+      const draining = link.state !== 'Drained' && ended?.startId === link.target.startId;
+      return {
+        run,
+        state: draining ? 'Draining' : link.state,
+        since: link.since,
+        message: link.message,
+        controls: controlsOf(link, agent.spec, this.#parts.approvals.control(uid)),
+      };
+    }
+    if (ended?.startId === undefined || protocolOf(agent.spec) === undefined) return undefined;
+    const read = this.#desk.drained.get(uid) === ended.startId;
+    return read
+      ? undefined
+      : {
+          run,
+          state: 'Draining',
+          since: ended.exit?.finishedAt ?? 0,
+          message: 'Its output is read.',
+          controls: {},
+        };
+  }
+
+  #link(target: LinkTarget, object: Instance, agent: Agent, spec: AgentSpec): void {
+    const { uid, run } = target;
+    const protocol = protocolOf(spec);
+    const driver = this.#parts.driver(object.spec.runtimeRef.name);
+    if (protocol === undefined || driver === undefined) return;
+    const before = this.#desk.links.get(uid);
+    if (before !== undefined && before.state !== 'Drained') return; // what it wrote is read first
+    const record = this.#records.get(uid);
+    if (record !== undefined && record.run !== run)
+      this.#desk.writer.note([{ type: 'DropLink', uid, run: record.run }]);
+    const box = this.#desk.box(keyOf(target));
+    const turns = [...box.current(uid)]
+      .filter(({ message }) => message.run === run && message.state !== 'Pending')
+      .map((open) => ({ ...turnOf(open, open.thread.record.session ?? ''), text: '' }));
+    const { model, systemPrompt, fleetAccess } = spec;
+    const runtime = this.#parts.cache.runtimes.get(object.spec.runtimeRef.name)?.spec.driver ?? '';
+    const offers = fleetAccess !== 'None' && protocol.name === 'acp';
+    const link: Link = new Link({
+      target,
+      driver,
+      protocol,
+      record: record?.run === run ? record : undefined,
+      writer: this.#desk.writer,
+      clock: this.#parts.clock,
+      log: this.#parts.log,
+      version: this.#parts.version,
+      settings: { model, systemPrompt },
+      tools: async () => (offers ? this.#parts.mcp.offer(target, agent, driver, runtime) : undefined),
+      turns,
+      host: {
+        event: (id, event) => this.#event(link, id, event),
+        acknowledged: (id) => this.#parts.turns.acknowledged(link, id),
+        ended: (id, result) => this.#parts.turns.ended(link, id, result),
+        permission: (id, permission) =>
+          this.#parts.approvals.asked(link, this.#parts.turns.current(link, id), permission),
+        route: ({ message, ...request }) =>
+          this.#parts.routes.asked(link, this.#parts.turns.current(link, message), request),
+        manage: (request) => void this.#manage(link, request),
+        usage: (id, usage) => this.#parts.turns.usage(link, id, usage),
+        quota: (report) => this.#quota(link, report.message),
+      },
+      changed: () => this.#linkChanged(link),
+      drained: () => this.#drained(link),
+    });
+    this.#records.delete(uid);
+    this.#desk.links.set(uid, link);
+  }
+
+  #event(link: Link, id: string | undefined, event: TurnEvent): void {
+    this.#parts.turns.event(link, id, event);
+    if (event.type === 'tool' && !this.#parts.approvals.used(link, event)) {
+      const accepts =
+        this.#parts.cache.agents.get(keyOf(link.target))?.spec.permissions?.unenforced === 'Accept';
+      const open = this.#parts.turns.current(link, id);
+      if (!accepts && open !== undefined)
+        this.#parts.turns.breakOff(open, {
+          reason: 'PermissionsNotEnforced',
+          message: 'The agent used a tool without asking for leave.',
+        });
+    }
+    if (event.type !== 'background') return;
+    // What goes on in a question's turn is shown to those who listen to the one who asked.
+    const parent = this.#desk.opens.get(this.#parts.turns.current(link, id)?.message.parent ?? '');
+    if (parent !== undefined)
+      link.push([this.#desk.event(parent, { ...event, source: `agent:${link.target.agent}` })]);
+  }
+
+  async #manage(
+    link: Link,
+    request: { requestId: string; action: string; params: Record<string, unknown> },
+  ): Promise<void> {
+    const agent = this.#parts.cache.agents.get(keyOf(link.target));
+    const { requestId, action, params } = request;
+    try {
+      if (agent === undefined) return;
+      const { instance: name, uid } = link.target;
+      const response = await manage(this.#parts.fleet(agent, { name, uid }), action, params);
+      await link.connection?.managed(requestId, { response });
+    } catch (error) {
+      const text = error instanceof Error ? error.message : String(error);
+      await link.connection?.managed(requestId, { error: text }).catch(() => {}); // the run has ended: nobody asks any more
+    }
+  }
+
+  #quota(link: Link, message: string): void {
+    const about = this.#desk.parts.instance(link.target.uid);
+    if (about !== undefined)
+      this.#parts.recorder.record(about, { type: 'Warning', reason: 'QuotaExceeded', message });
+  }
+
+  #linkChanged(link: Link): void {
+    const key = keyOf(link.target);
+    if (link.state === 'Ready') {
+      this.#parts.approvals.reconnected(link);
+      this.#parts.turns.makeSure(link);
+      this.#parts.routes.ready(link);
+      this.#parts.turns.dispatchSoon(key);
+    }
+    this.#parts.enqueue(key);
+  }
+
+  #drained(link: Link): void {
+    const { uid, run, startId } = link.target;
+    this.#desk.drained.set(uid, startId);
+    this.#parts.approvals.cancel((approval) => approval.uid === uid && approval.run === run);
+    this.#parts.turns.drained(link, this.#desk.parts.instance(uid));
+    this.#parts.drained(keyOf(link.target));
+    this.#parts.enqueue(keyOf(link.target));
+  }
+
+  /** The Instance is deleted: what it was still asked is the others'. */
+  gone({ metadata }: Instance): void {
+    const { uid } = metadata;
+    const link = this.#desk.links.get(uid);
+    const run = link?.target.run ?? this.#records.get(uid)?.run;
+    this.#desk.links.delete(uid);
+    this.#desk.drained.delete(uid);
+    this.#records.delete(uid);
+    this.#parts.approvals.forget(uid);
+    if (link !== undefined) {
+      if (link.state !== 'Drained') this.#parts.turns.drained(link, undefined);
+      void link.close(`${metadata.name} is gone`);
+    }
+    if (run !== undefined) this.#desk.writer.note([{ type: 'DropLink', uid, run }]);
+    this.#parts.routes.gone(uid);
+  }
+}
+
+function specOf(world: World, revision: string): AgentSpec {
+  const found = world.revisions.find(({ metadata }) => metadata.name === revision);
+  // A Revision records a spec as it was; its schema leaves it open.
+  return found === undefined ? world.agent.spec : (found.data as unknown as AgentSpec);
+}
