@@ -101,6 +101,18 @@ describe('apply', () => {
     expect((await shell.run(['apply', '-f', '-'])).err).toContain('is empty');
   });
 
+  test('--wait takes an agent that sleeps until a message comes for one that is up', async () => {
+    const file = shell.write('sleepy.yaml', agentYaml('sleepy'));
+    await shell.run(['apply', '-f', file]);
+    const { client } = shell.server;
+    const made = await client.get('Agent', { namespace: 'default', name: 'sleepy' });
+    const status = { observedGeneration: 1, phase: 'Asleep' };
+    await client.update('Agent', { ...made, status }, { subresource: 'status' });
+    expect((await shell.run(['apply', '-f', file, '--wait'])).out).toContain(
+      'agent.agentctl.dev/sleepy sleeps until a message comes\n',
+    );
+  });
+
   test('a dry run writes nothing', async () => {
     const file = shell.write('dry.yaml', agentYaml('dry'));
     expect((await shell.run(['apply', '-f', file, '--dry-run=server'])).out).toBe(

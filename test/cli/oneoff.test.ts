@@ -136,6 +136,13 @@ describe('run', () => {
     expect(await found()).toBeDefined();
     await shell.run(['delete', 'agent', 'web']);
   });
+  test('sends to an agent that sleeps until a message comes', async () => {
+    const before = shell.talk.sent.length;
+    const running = shell.run(['run', 'web', '--rm', '--prompt=x', '--', 'worker']);
+    await becomes('False', { phase: 'Asleep', reason: 'NoMessages' });
+    shell.talk.finish(await sent(before), 'Hi.');
+    expect(await running).toMatchObject({ out: 'Hi.\n', code: 0 });
+  });
   test('without a name has one generated', async () => {
     const interruption = new AbortController();
     const running = shell.run(['run', '--rm', '--prompt=x', '--', 'worker'], { signal: interruption.signal });

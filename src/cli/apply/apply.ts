@@ -4,7 +4,7 @@ import type { Cli } from '../cli.ts';
 import { CliError, exitCode, UsageError } from '../failure.ts';
 import { type Manifest, readManifests } from '../manifests.ts';
 import { formatObjects, withoutManagedFields } from '../print/objects.ts';
-import { condition } from '../wait/conditions.ts';
+import { readyOrAsleep } from '../wait/conditions.ts';
 import { reportWaits } from '../wait/report.ts';
 import { openApplySet } from './applyset.ts';
 import { compare } from './compare.ts';
@@ -74,14 +74,7 @@ async function waitReady(
   const agents = manifests.filter(
     ({ info, object }) => info.kind === 'Agent' && !isAtRest(object as New<Agent>), // of kind Agent
   );
-  const code = await reportWaits(
-    client,
-    agents,
-    condition('Ready', 'True'),
-    'is Ready',
-    options.timeout,
-    cli,
-  );
+  const code = await reportWaits(client, agents, readyOrAsleep, 'is Ready', options.timeout, cli);
   if (code !== exitCode.ok) cli.exitCode = code;
 }
 

@@ -47,6 +47,15 @@ export function condition(type: string, wanted: string): Judge<AnyObject> {
   };
 }
 
+/** Ready, or of mode OnDemand and asleep until a message comes. */
+export const readyOrAsleep: Judge<AnyObject> = (object) => {
+  const { phase, observedGeneration: seen = 0 } = (object?.kind === 'Agent' && object.status) || {};
+  const current = seen >= (object?.metadata.generation ?? 0);
+  return phase === 'Asleep' && current
+    ? { met: 'sleeps until a message comes' }
+    : condition('Ready', 'True')(object);
+};
+
 const observedGeneration = (object: AnyObject): number | undefined =>
   'status' in object && object.status !== undefined && 'observedGeneration' in object.status
     ? object.status.observedGeneration

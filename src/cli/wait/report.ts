@@ -42,7 +42,7 @@ export async function reportWaits(
 }
 
 function report(text: string, outcome: Outcome, done: string, cli: Cli): void {
-  if (outcome.result === 'met') cli.out(`${text} ${done}\n`);
+  if (outcome.result === 'met') cli.out(`${text} ${outcome.how ?? done}\n`);
   else if (outcome.result === 'timedOut') cli.err(`error: timed out waiting for ${text}: ${outcome.why}\n`);
   else cli.err(`error: ${text} can no longer get there: ${outcome.why}\n`);
 }

@@ -3,13 +3,13 @@ import type { Kind, Kinds, ObjectKey } from '../../api/objects.ts';
 import type { Resources } from '../../client/resources.ts';
 import type { Cancel, Clock } from '../../platform/clock.ts';
 
-/** What a look at an object says of a wait. `never`: it can no longer be met, and why. */
-export type Judgement = 'met' | { pending: string } | { never: string };
+/** What a look at an object says of a wait. `never`: it can no longer be met, and why. `met` may say how. */
+export type Judgement = 'met' | { met: string } | { pending: string } | { never: string };
 
 /** Judges an object, or its absence. */
 export type Judge<T> = (object: T | undefined) => Judgement;
 
-export type Outcome = { result: 'met' } | { result: 'timedOut' | 'never'; why: string };
+export type Outcome = { result: 'met'; how?: string } | { result: 'timedOut' | 'never'; why: string };
 
 /** A verdict that it cannot be met must stand so long: a change that mends it may not have reached the controller yet. */
 const settleMs = 500;
@@ -29,7 +29,7 @@ export async function until<K extends Kind>(
   let last: Judgement = { pending: 'nothing is known of it yet' };
   const isMet = (object: Kinds[K] | undefined): boolean => {
     last = judge(object);
-    if (last === 'met') return true;
+    if (last === 'met' || 'met' in last) return true;
     if ('never' in last) cancelDoom ??= how.clock.after(settleMs, () => over.abort());
     else {
       cancelDoom?.();
@@ -42,12 +42,12 @@ export async function until<K extends Kind>(
   try {
     do {
       const { items, metadata } = await resources.list(kind, selection);
-      if (isMet(items[0])) return { result: 'met' };
+      if (isMet(items[0])) return outcomeOf(last);
       try {
         const { resourceVersion } = metadata;
         for await (const event of resources.watch(kind, { ...selection, resourceVersion, signal })) {
           if (event.type === 'BOOKMARK') continue;
-          if (isMet(event.type === 'DELETED' ? undefined : event.object)) return { result: 'met' };
+          if (isMet(event.type === 'DELETED' ? undefined : event.object)) return outcomeOf(last);
         }
       } catch (error) {
         if (!signal.aborted && !isApiError(error, 'Expired')) throw error;
@@ -63,6 +63,7 @@ export async function until<K extends Kind>(
 
 function outcomeOf(judgement: Judgement): Outcome {
   if (judgement === 'met') return { result: 'met' };
+  if ('met' in judgement) return { result: 'met', how: judgement.met };
   if ('never' in judgement) return { result: 'never', why: judgement.never };
   return { result: 'timedOut', why: judgement.pending };
 }
