@@ -3,7 +3,7 @@ import { curable } from '../wait/conditions.ts';
 import type { Judgement } from '../wait/until.ts';
 
 /** Whether all instances of an Agent are Ready on the newest spec, as kubectl judges a Deployment. */
-export function judgeRollout(object: AnyObject | undefined): Judgement {
+export function judgeRollout(object: AnyObject | undefined): Exclude<Judgement, { met: string }> {
   if (object === undefined || object.kind !== 'Agent') return { never: 'it was deleted' };
   const { metadata, spec, status = {} } = object;
   const condition = (type: string) => status.conditions?.find((each) => each.type === type);
@@ -24,7 +24,8 @@ export function judgeRollout(object: AnyObject | undefined): Judgement {
     return { pending: `${replicas - spec.replicas} old instances are being removed` };
   if (status.phase === 'Failed')
     return { never: [status.phase, status.reason, status.message].filter(Boolean).join(': ') };
-  if (readyReplicas < spec.replicas)
+  // One that sleeps has nothing to do, and takes the newest revision when it wakes.
+  if (readyReplicas < spec.replicas && status.phase !== 'Asleep')
     return { pending: `${readyReplicas} of ${spec.replicas} instances are Ready` };
   return 'met';
 }
