@@ -5,14 +5,15 @@ import type { Clock } from '../../platform/clock.ts';
 import type { Ids } from '../../platform/ids.ts';
 import type { Log } from '../../platform/log.ts';
 import type { TurnEvent } from '../../protocols/talk.ts';
+import { Answer } from './answer.ts';
 import { Hub } from './hub.ts';
 import type { Link } from './link.ts';
 import { Mailbox } from './mailbox.ts';
 import type { Open, Thread } from './open.ts';
 import type { Rules } from './rules.ts';
+import { Tail } from './tail.ts';
 import { Writer } from './writer.ts';
 
-const tailLength = 256;
 const idleThreads = 1_000;
 
 export interface DeskParts {
@@ -92,8 +93,8 @@ export class Desk {
       order: this.#order,
       thread,
       seq: 0,
-      tail: [],
-      text: [],
+      tail: new Tail(),
+      text: new Answer(),
       tools: new Set(),
       heardAt: this.parts.clock.now(),
       breaking: undefined,
@@ -109,8 +110,7 @@ export class Desk {
     open.seq += 1;
     open.heardAt = at;
     takeIn(open, event);
-    open.tail.push({ seq: open.seq, at, event });
-    if (open.tail.length > tailLength * 2) open.tail = open.tail.slice(-tailLength);
+    open.tail.add({ seq: open.seq, at, event });
     this.hub.changed(open.message.id);
     return { type: 'Event', message: open.message.id, seq: open.seq, at, event };
   }
@@ -133,8 +133,10 @@ export class Desk {
     if (message.state === 'Pending' || message.uid === undefined) return;
     const events = this.parts.journal.events(message.id);
     open.seq = events.at(-1)?.seq ?? 0;
-    open.tail = events.slice(-tailLength);
-    for (const { event } of events) takeIn(open, event);
+    for (const event of events) {
+      open.tail.add(event);
+      takeIn(open, event.event);
+    }
     box.begin(open, message.uid);
   }
 
@@ -148,9 +150,9 @@ export class Desk {
 }
 
 function takeIn(open: Open, event: TurnEvent): void {
-  if (event.type === 'text') open.text.push(event.text);
+  if (event.type === 'text') open.text.add(event.text);
   else if (event.type === 'note' && event.attempt !== undefined) {
-    open.text = [];
+    open.text.clear();
     open.tools.clear();
   } else if (event.type === 'tool' && event.status !== undefined) {
     if (event.status === 'completed' || event.status === 'failed') open.tools.delete(event.id);

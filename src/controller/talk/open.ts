@@ -1,5 +1,7 @@
 import type { Conversation, Message } from '../../messages/message.ts';
-import type { TurnEvent, Usage } from '../../protocols/talk.ts';
+import type { Usage } from '../../protocols/talk.ts';
+import type { Answer } from './answer.ts';
+import type { Tail } from './tail.ts';
 
 /** A message that has not ended, as the controller holds it: its text stays in the journal until it is delivered. */
 export interface Open {
@@ -10,9 +12,9 @@ export interface Open {
   /** Of its last event. */
   seq: number;
   /** Its newest events, to be streamed without asking the journal. */
-  tail: { seq: number; at: number; event: TurnEvent }[];
+  readonly tail: Tail;
   /** The text of the answer so far. */
-  text: string[];
+  readonly text: Answer;
   /** Tool calls that are open, and permissions that are waited for. */
   readonly tools: Set<string>;
   /** When the agent last gave a sign of it. */

@@ -24,7 +24,7 @@ export async function* follow(
         state = now.state;
         yield { state, ...(now.interrupted === undefined ? {} : { message: now.interrupted }) };
       }
-      const tail = open?.tail ?? [];
+      const tail = open?.tail.events ?? [];
       const first = tail[0]?.seq ?? Number.POSITIVE_INFINITY;
       if (open === undefined || first > seq + 1)
         for (const event of journal.events(message.id, seq)) {

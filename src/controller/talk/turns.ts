@@ -213,7 +213,11 @@ export class Turns {
       return this.finish(open, { state: 'Failed', reason: result.reason, error: result.message }, link);
     this.#noteContext(open, result.stopReason);
     const { stopReason } = result;
-    this.finish(open, { state: 'Completed', answer: result.answer ?? open.text.join(''), stopReason }, link);
+    this.finish(
+      open,
+      { state: 'Completed', answer: result.answer ?? open.text.toString(), stopReason },
+      link,
+    );
   }
 
   #noteContext(open: Open, stopReason: string | undefined): void {

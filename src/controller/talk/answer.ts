@@ -1,0 +1,26 @@
+/** In characters; as long as a line of an agent may be. */
+const longest = 4 * 1024 * 1024;
+
+/** The text of an answer as it comes; of a longer one its beginning. All of it stands in the events of its message. */
+export class Answer {
+  #parts: string[] = [];
+  #length = 0;
+
+  add(text: string): void {
+    const room = longest - this.#length;
+    if (room > 0) this.#parts.push(text.slice(0, room));
+    this.#length += text.length;
+  }
+
+  clear(): void {
+    this.#parts = [];
+    this.#length = 0;
+  }
+
+  toString(): string {
+    const cut = this.#length - longest;
+    const note =
+      cut > 0 ? `\n[agentctl: cut here; ${cut} more characters stand in the message's events]` : '';
+    return this.#parts.join('') + note;
+  }
+}

@@ -1,0 +1,44 @@
+import type { TurnEvent } from '../../protocols/talk.ts';
+
+const mostEvents = 512;
+/** In characters. */
+const mostText = 2 * 1024 * 1024;
+
+interface Numbered {
+  seq: number;
+  at: number;
+  event: TurnEvent;
+}
+
+/** The newest events of a message, to be streamed without asking the journal: bounded, however much an agent says. */
+export class Tail {
+  /** Grows at its end; when it is cut a new one takes its place, so that who reads the old one goes on. */
+  events: Numbered[] = [];
+  #text = 0;
+
+  add(event: Numbered): void {
+    this.events.push(event);
+    this.#text += sizeOf(event.event);
+    while (this.events.length > mostEvents || (this.#text > mostText && this.events.length > 1)) {
+      this.events = this.events.slice(Math.ceil(this.events.length / 2));
+      this.#text = this.events.reduce((sum, { event: each }) => sum + sizeOf(each), 0);
+    }
+  }
+}
+
+function sizeOf(event: TurnEvent): number {
+  switch (event.type) {
+    case 'text':
+    case 'thought':
+    case 'note':
+      return event.text.length;
+    case 'tool':
+      return event.output?.length ?? 0;
+    case 'background':
+    case 'other':
+      return JSON.stringify(event.event)?.length ?? 0;
+    case 'plan':
+    case 'approval':
+      return 0;
+  }
+}
