@@ -178,7 +178,7 @@ function attachTests(name: 'docker' | 'podman', engine: TestEngine): void {
     test('says where output is lost', async () => {
       const before = openDriver();
       const seen = await before.create(
-        specOf('echo begin; read x; seq 1 500000; echo end; while :; do sleep 1; done'),
+        specOf('echo begin; read x; seq 1 1600000; echo end; while :; do sleep 1; done'),
       );
       const first = await attach(before, seen);
       const [line] = await readUntil(first, () => true);

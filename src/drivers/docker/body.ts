@@ -57,7 +57,7 @@ export function createBody(spec: RunSpec, binds: readonly Bind[], engine: Engine
       // Podman rotates by its own file, and knows only a size.
       LogConfig: engine.podman
         ? { Type: 'k8s-file', Config: { 'max-size': logLimits['max-size'] } }
-        : { Type: 'json-file', Config: logLimits },
+        : { Type: 'local', Config: logLimits },
       Mounts: [
         ...spec.mounts.flatMap((mount) => engineMount(mount, spec.identity)),
         ...binds.map(({ source, target }) => ({

@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../platform/clock.ts';
 import type { OutputLine } from '../driver.ts';
-import { createLineCutter } from '../process/attach-lines.ts';
+import { createLineCutter } from '../output-lines.ts';
 import { createDemux } from './demux.ts';
 
 /** The output that comes over an attached connection, kept until it is taken. */

@@ -2,7 +2,7 @@ import { fstatSync, readSync, watch } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import type { Clock } from '../../platform/clock.ts';
 import { DriverError, type OutputLine } from '../driver.ts';
-import { createLineCutter } from './attach-lines.ts';
+import { createLineCutter } from '../output-lines.ts';
 
 /** The output file of one run, read as it grows. */
 export interface Output {

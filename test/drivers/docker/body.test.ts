@@ -14,7 +14,7 @@ describe('the body of a create', () => {
         SecurityOpt: ['no-new-privileges'],
         Privileged: false,
         RestartPolicy: { Name: 'no' },
-        LogConfig: { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': '3' } },
+        LogConfig: { Type: 'local', Config: { 'max-size': '10m', 'max-file': '3' } },
         NetworkMode: 'bridge',
         Init: true,
       },

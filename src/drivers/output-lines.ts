@@ -1,4 +1,4 @@
-import { attachLimits, type OutputLine } from '../driver.ts';
+import { attachLimits, type OutputLine } from './driver.ts';
 
 /**
  * Cuts a stream of bytes into lines whose cursor is the offset behind them. Takes time in proportion to the bytes, in
