@@ -130,6 +130,8 @@ export interface Approval {
   permission: string;
   message?: string | undefined;
   conversation?: string | undefined;
+  /** The tool call that it is about, as the agent names it. */
+  toolCall?: string | undefined;
   title: string;
   toolKind: string;
   input?: unknown;

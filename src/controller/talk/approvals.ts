@@ -50,12 +50,7 @@ export class Approvals {
     const spec = this.#parts.spec(keyOf(link.target));
     if (spec === undefined) return link.connection?.decide(permission.id, 'Cancelled');
     this.#call(link, permission.toolCallId, permission).asked = true;
-    if (this.#controls.get(link.target.uid)?.status !== 'False')
-      this.#control(link, {
-        status: 'True',
-        reason: 'Asks',
-        message: 'The agent asks before it uses a tool.',
-      });
+    this.#asks(link);
     const action = actionFor(spec, permission.toolKind);
     if (action !== 'Ask') {
       link.connection?.decide(permission.id, action);
@@ -86,6 +81,10 @@ export class Approvals {
     if (spec?.permissions === undefined || !link.protocol.asksPermission) return true;
     const call = this.#call(link, event.id, { toolKind: event.kind, title: event.title });
     if (event.status !== 'completed' || call.asked || actionFor(spec, call.kind) === 'Allow') return true;
+    if (this.#askedBefore(link, event.id)) {
+      this.#asks(link);
+      return true;
+    }
     this.#control(link, {
       status: 'False',
       reason: 'ToolUsedWithoutAsking',
@@ -127,6 +126,7 @@ export class Approvals {
       uid,
       run,
       permission: permission.id,
+      toolCall: permission.toolCallId,
       message: open?.message.id,
       conversation: open?.message.conversation,
       title: permission.title,
@@ -198,6 +198,19 @@ export class Approvals {
     calls.set(id, call);
     if (calls.size > 1_000) for (const oldest of calls.keys()) if (calls.size > 500) calls.delete(oldest);
     return call;
+  }
+
+  /** Leave that was given before the controller was restarted. */
+  #askedBefore({ target }: Link, toolCall: string): boolean {
+    const { namespace, agent, uid, run } = target;
+    return this.#desk.parts.journal
+      .approvals({ namespace, agent })
+      .some((one) => one.uid === uid && one.run === run && one.toolCall === toolCall);
+  }
+
+  #asks(link: Link): void {
+    if (this.#controls.get(link.target.uid)?.status === 'False') return;
+    this.#control(link, { status: 'True', reason: 'Asks', message: 'The agent asks before it uses a tool.' });
   }
 
   #control(link: Link, control: ControlView): void {
