@@ -1,0 +1,97 @@
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ready } from './questions.ts';
+import { eventually, type Session } from './support.ts';
+import { asked, begun, entriesIn, fileOf, instance, messageOf, sent, talkStages } from './talking.ts';
+
+const second = 1_000;
+
+/** Resident memory of a process, in bytes. */
+const residentOf = (pid: number): number =>
+  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1_024;
+
+for (const stage of await talkStages()) {
+  describe(`turns that are cut short, on ${stage.name}`, () => {
+    let session: Session;
+    beforeAll(async () => {
+      session = await stage.open();
+      await Promise.all([
+        begun(session, stage, { name: 'frail', policy: 'messages: { onInterrupted: Fail }' }),
+        begun(session, stage, { name: 'mute', policy: 'messages: { inactivityTimeout: 1s }' }),
+        begun(session, stage, { name: 'robust' }),
+        begun(session, stage, { name: 'acp', protocol: 'acp' }),
+        begun(session, stage, { name: 'bystander' }),
+      ]);
+    });
+    afterAll(() => session.end());
+
+    test('a stream ends with an error within a second of a crash that is not resumed', async () => {
+      const streamed = session.begin(['send', 'frail', 'say here\nsleep 60000', '--stream', '-o', 'json']);
+      await eventually(streamed.output, (output) => output.includes('here'));
+      const killed = Date.now();
+      await session.kill(stage, await instance(session, 'frail-0'));
+      await eventually(streamed.output, (output) => entriesIn(output).some((entry) => 'end' in entry));
+      expect(Date.now() - killed).toBeLessThan(second);
+      const end = entriesIn(streamed.output()).find((entry) => 'end' in entry)?.end;
+      expect(end?.status).toMatchObject({ state: 'Failed', reason: 'Interrupted' });
+      await streamed.end();
+    });
+
+    test('a turn that is silent for too long is broken off, one with an open tool call is not', async () => {
+      const begin = Date.now();
+      const silent = await asked(session, 'mute', 'silent');
+      expect(silent.status).toMatchObject({ state: 'Failed', reason: 'Inactive' });
+      expect(Date.now() - begin).toBeLessThan(4 * second);
+      await session.kill(stage, await instance(session, 'mute-0'));
+      await ready(session, 'mute', 2);
+      const working = await asked(session, 'mute', 'tool saw 1500\nsay sawn');
+      expect(working.status).toMatchObject({ state: 'Completed', answer: 'sawn' });
+    });
+
+    test('a turn that a crash cut short is done again or taken up, with each effect once', async () => {
+      const [retried, resumed] = await Promise.all([
+        asked(session, 'robust', 'effect one\nsay half way \nhalf\neffect two\nsay done'),
+        asked(session, 'acp', 'effect one\nhalf once\neffect two\nsay done'),
+      ]);
+      expect(retried.status).toMatchObject({ state: 'Completed', attempts: 2, answer: 'half way done' });
+      expect(resumed.status).toMatchObject({ state: 'Completed', attempts: 2, answer: 'done' });
+      for (const name of ['robust', 'acp']) {
+        const effects = (await fileOf(session, stage, `${name}-0`, 'effects.log')).trim().split('\n');
+        expect(effects.map((line) => line.split(' ')[0])).toEqual(['one', 'two']);
+      }
+    });
+
+    test('an agent that says it can load sessions and refuses fails the message, with the reason', async () => {
+      await begun(session, stage, { name: 'forgetful', protocol: 'acp', env: { LOAD_REFUSED: '1' } });
+      const lost = await asked(session, 'forgetful', 'say something\ncrash once\nsay more');
+      expect(lost.status).toMatchObject({ state: 'Failed', reason: 'SessionLost' });
+      expect(lost.status?.message).toContain('the session is gone');
+      expect((await asked(session, 'forgetful', 'say anew')).status?.answer).toBe('anew');
+    });
+
+    test('a flood, a line of 4 MiB and garbage harm nobody else', async () => {
+      const pid = await session.controllerPid();
+      const before = residentOf(pid);
+      let most = before;
+      const watch = setInterval(() => {
+        most = Math.max(most, residentOf(pid));
+      }, 20);
+      const name = await sent(session, 'robust', `say begin\nflood ${50 * 1024 * 1024}\ngarbage\nsay end`);
+      const begin = Date.now();
+      expect((await asked(session, 'bystander', 'say unharmed')).status?.answer).toBe('unharmed');
+      expect(Date.now() - begin).toBeLessThan(2 * second);
+      const flooded = await eventually(
+        () => messageOf(session, name),
+        ({ status }) => ['Completed', 'Failed'].includes(status?.state ?? ''),
+      );
+      clearInterval(watch);
+      expect(flooded.status?.state).toBe('Completed');
+      expect(most - before).toBeLessThan(200e6);
+      const long = await asked(session, 'robust', `long ${4 * 1024 * 1024 - 1000}`);
+      expect(long.status?.answer).toHaveLength(4 * 1024 * 1024 - 1000);
+      const tooLong = await asked(session, 'robust', `long ${17 * 1024 * 1024}\nsay after`);
+      expect(tooLong.status?.state).toBe('Completed');
+      expect(tooLong.status?.answer?.length).toBe('after'.length);
+    });
+  });
+}
