@@ -14,7 +14,7 @@ import { createRegistry } from '../../src/registry/registry.ts';
 import { openStore } from '../../src/store/sqlite.ts';
 import { ManualClock } from '../fakes/clock.ts';
 import { createFakeDriver } from '../fakes/driver.ts';
-import { type Behaviour, FakeEngine, fakeCommand } from '../fakes/engine.ts';
+import { type Behaviour, FakeEngine, type FakeEngineOptions, fakeCommand } from '../fakes/engine.ts';
 
 const group = 'agentctl.dev/v1';
 const log = silentLog;
@@ -25,11 +25,14 @@ export interface HouseOptions {
   runtime?: Partial<Runtime['spec']>;
   /** Stands between the controller and the API. */
   client?: (client: Resources) => Resources;
+  /** Stands between the controller and the journal. */
+  journal?: (journal: Journal) => Journal;
+  behave?: FakeEngineOptions['behave'];
 }
 
 export class House implements AsyncDisposable {
   readonly clock = new ManualClock('2026-03-02T10:00:00Z');
-  readonly engine = new FakeEngine({ clock: this.clock });
+  readonly engine: FakeEngine;
   readonly user: LocalClient;
   readonly #store: ReturnType<typeof openStore>;
   readonly journal: Journal = openJournal(':memory:', { log });
@@ -65,15 +68,20 @@ export class House implements AsyncDisposable {
     this.#store = store;
     this.#registry = registry;
     this.#options = options;
+    this.engine = new FakeEngine({ clock: this.clock, behave: options.behave });
     this.user = new LocalClient(registry, 'user');
     this.controller = this.#build();
   }
 
   #build(): Controller {
-    const { wrap = (driver) => driver, client = (resources) => resources } = this.#options;
+    const {
+      wrap = (driver) => driver,
+      client = (resources) => resources,
+      journal = (kept) => kept,
+    } = this.#options;
     const controller = new Controller({
       resources: client(new LocalClient(this.#registry, 'agentctl-controller')),
-      journal: this.journal,
+      journal: journal(this.journal),
       makeDriver: async (runtime) => wrap(createFakeDriver(this.engine, this.#store.id), runtime),
       defaultPolicy: withDefaults(kindInfo('Policy').schema.properties?.spec ?? {}, {}) as PolicySpec, // all have defaults
       key: new Uint8Array(32),
@@ -91,6 +99,16 @@ export class House implements AsyncDisposable {
   async restart(whileDown: () => void = () => {}): Promise<void> {
     await this.controller.stop();
     whileDown();
+    this.controller = this.#build();
+    await this.controller.start();
+  }
+
+  /** As `restart`, of a controller that was killed: whoever stands around it lets it do nothing any more. */
+  async replace(): Promise<void> {
+    const { controller } = this;
+    // It is dead: nobody hears what it says.
+    controller.talk.stop().catch(() => {});
+    controller.stop().catch(() => {});
     this.controller = this.#build();
     await this.controller.start();
   }

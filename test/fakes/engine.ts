@@ -141,6 +141,7 @@ export class FakeEngine {
       end: (code) => {
         if (!stdio.ended) this.#end(container, { code });
       },
+      ended: () => stdio.ended,
     });
     stdio.hear(heard);
   }

@@ -18,6 +18,8 @@ export interface FakeProgram {
   complain(line: string): void;
   /** A crash: any code but 0. */
   end(code: number): void;
+  /** By itself, or from outside. */
+  ended(): boolean;
 }
 
 /** What fits into a pipe that nobody reads. */

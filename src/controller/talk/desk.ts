@@ -53,7 +53,10 @@ export class Desk {
       if (record.state === 'Open' && record.uid !== undefined) this.box(keyOf(record)).count(record.uid, 1);
     }
     for (const link of loaded.links) if (link.drained) this.drained.set(link.uid, link.startId);
-    for (const message of loaded.messages) this.#restore(message);
+    // What an instance works on goes first: one that was retried may be older, and waits behind it.
+    const waits = ({ state }: Omit<Message, 'text'>): boolean => state === 'Pending';
+    for (const message of loaded.messages) if (!waits(message)) this.#restore(message);
+    for (const message of loaded.messages) if (waits(message)) this.#restore(message);
   }
 
   /** What an Agent's messages are held in. */
@@ -130,14 +133,15 @@ export class Desk {
     const open = this.open(message, thread);
     const box = this.box(keyOf(message));
     box.add(open);
-    if (message.state === 'Pending' || message.uid === undefined) return;
+    // One that waits may have events as well, of earlier attempts: new ones are numbered on from them.
     const events = this.parts.journal.events(message.id);
     open.seq = events.at(-1)?.seq ?? 0;
     for (const event of events) {
       open.tail.add(event);
       takeIn(open, event.event);
     }
-    box.begin(open, message.uid);
+    if (message.state !== 'Pending' && message.uid !== undefined) box.begin(open, message.uid);
+    else open.tools.clear();
   }
 
   /** Conversations without messages are in the journal; some are held for the next one. */

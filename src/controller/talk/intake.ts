@@ -185,7 +185,7 @@ export class Intake {
       const { uid } = known.record;
       // What it stayed with is gone.
       if (uid !== undefined && parts.instance(uid) === undefined)
-        this.#desk.box(keyText(agent.metadata)).bind(known, undefined);
+        this.#desk.box(keyText(agent.metadata)).leave(known);
       return known;
     }
     const record: Conversation = {

@@ -11,7 +11,7 @@ export type Next =
  * a stop of ours, which is no fault of the message.
  */
 export function afterInterruption(
-  { id, attempts, produced }: Pick<Message, 'id' | 'attempts' | 'produced'>,
+  { id, attempts, produced, interrupted }: Pick<Message, 'id' | 'attempts' | 'produced' | 'interrupted'>,
   { maxAttempts, onInterrupted }: Pick<Rules, 'maxAttempts' | 'onInterrupted'>,
   { why, stopping }: { why: string; stopping: boolean },
 ): Next {
@@ -20,7 +20,8 @@ export function afterInterruption(
     const error = `It was delivered ${attempts} times, and each time the turn was cut short: ${why}. Send it again with agentctl messages retry ${id}.`;
     return { state: 'Failed', reason: 'MaxAttempts', error };
   }
-  if (!produced) return { attempts: counted, interrupted: undefined };
+  // What an attempt before this one may have done is still done.
+  if (!produced) return { attempts: counted, interrupted };
   switch (onInterrupted) {
     case 'Fail':
       return { state: 'Failed', reason: 'Interrupted', error: `The turn was cut short: ${why}.` };

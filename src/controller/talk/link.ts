@@ -114,7 +114,7 @@ export class Link {
     this.#soon = true;
     setImmediate(() => {
       this.#soon = false;
-      this.#flush();
+      this.flush();
     });
   }
 
@@ -123,7 +123,7 @@ export class Link {
     this.#abort.abort();
     this.connection?.close(reason);
     this.#attachment?.close();
-    this.#flush();
+    this.flush();
     await this.#ended;
   }
 
@@ -246,10 +246,11 @@ export class Link {
     }
     this.#taking = false;
     this.activeAt = clock.now();
-    this.#flush();
+    this.flush();
   }
 
-  #flush(): void {
+  /** Hands what is to be written to the writer now. */
+  flush(): void {
     const [entries, after] = [this.#entries, this.#after];
     const moved = this.#record.cursor;
     if (entries.length === 0 && !this.#dirty && moved === this.#written) return;
@@ -285,7 +286,7 @@ export class Link {
     this.since = this.#parts.clock.now();
     this.#parts.drained(this);
     this.#dirty = true;
-    this.#flush();
+    this.flush();
   }
 }
 

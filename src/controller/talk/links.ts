@@ -136,6 +136,9 @@ export class Links {
     if (record !== undefined && record.run !== run)
       this.#desk.writer.note([{ type: 'DropLink', uid, run: record.run }]);
     const box = this.#desk.box(keyOf(target));
+    for (const open of [...box.current(uid)])
+      if (open.message.state !== 'Pending' && open.message.run !== run)
+        this.#parts.turns.interrupt(open, `run ${open.message.run} of ${target.instance} is gone`);
     const turns = [...box.current(uid)]
       .filter(({ message }) => message.run === run && message.state !== 'Pending')
       .map((open) => ({ ...turnOf(open, open.thread.record.session ?? ''), text: '' }));

@@ -108,6 +108,12 @@ export class Mailbox {
     thread.record = { ...record, uid };
   }
 
+  /** What it stayed with is gone, and its session with that. Only while none of it is in a lane. */
+  leave(thread: Thread): void {
+    this.bind(thread, undefined);
+    thread.record = { ...thread.record, session: undefined, sessionRun: undefined };
+  }
+
   /** The current one is no longer with its instance: it has ended, or `add` follows. */
   end(open: Open): void {
     const { thread } = open;
@@ -138,7 +144,7 @@ export class Mailbox {
       const { thread } = head;
       lane?.remove(head);
       this.#note(thread, 1 - thread.waiting.length);
-      this.bind(thread, undefined);
+      this.leave(thread);
       this.#note(thread, thread.waiting.length - 1);
       this.#anyone.add(head);
       threads.push(thread);

@@ -25,6 +25,8 @@ export class Routes {
   readonly #parts: RoutesParts;
   /** Answers that an asking instance has not been given, by its uid. */
   readonly #unanswered = new Map<string, Map<string, Omit<Message, 'text'>>>();
+  /** Keys of questions that are on their way to the disk. */
+  readonly #coming = new Set<string>();
   readonly #told = new WeakMap<Link, string>();
   #peersDue = false;
 
@@ -44,8 +46,9 @@ export class Routes {
       const key = `route/${uid}/${run}/${requestId}`;
       // Read once more after a crash: it is known.
       if (
+        this.#coming.has(key) ||
         this.#desk.parts.journal.byKey(to.metadata.namespace ?? 'default', to.metadata.name, key) !==
-        undefined
+          undefined
       )
         return;
       const letter: Letter = {
@@ -63,7 +66,12 @@ export class Routes {
       void this.#answer(link, requestId, { error: error.message });
       return;
     }
-    link.push(acceptance.entries, acceptance.admit);
+    const { key = '' } = acceptance.message;
+    this.#coming.add(key);
+    link.push(acceptance.entries, () => {
+      this.#coming.delete(key);
+      acceptance.admit();
+    });
   }
 
   /** Whom `from` may ask under that name. Throws ApiError. */

@@ -14,6 +14,9 @@ const writeAgain = 1_000;
 /** Events that say that the agent has begun with a message. */
 const effects: ReadonlySet<TurnEvent['type']> = new Set(['text', 'thought', 'tool', 'background', 'other']);
 
+/** In which what a run wrote while the controller was down is read. */
+const catchUp = 500;
+
 export interface TurnsParts {
   desk: Desk;
   agent(key: string): Agent | undefined;
@@ -91,7 +94,7 @@ export class Turns {
     if (thread.current !== open) return;
     if (open.breaking !== undefined) return this.finish(open, broken(open), link);
     const text = parts.journal.message(message.id)?.text ?? '';
-    const again = message.attempts > 0;
+    const again = message.attempts > 0 || open.seq > 0;
     Object.assign(message, {
       state: 'Delivered',
       attempts: message.attempts + 1,
@@ -100,7 +103,8 @@ export class Turns {
       run: target.run,
       written: false,
       produced: false,
-      deliveredAt: parts.clock.now(),
+      // It tells deliveries apart, so it is never the same twice.
+      deliveredAt: Math.max(parts.clock.now(), (message.deliveredAt ?? 0) + 1),
     });
     const { state, attempts, instance, uid, run, written, produced, deliveredAt } = message;
     const set: MessageChange = { state, attempts, instance, uid, run, written, produced, deliveredAt };
@@ -117,6 +121,7 @@ export class Turns {
       );
     }
     open.heardAt = parts.clock.now();
+    link.flush(); // the end of the one before it is journalled first
     await writer.write(entries);
     this.#desk.changed('Message', message.id);
     if (thread.current !== open || message.run !== run || link.state === 'Drained') return;
@@ -178,8 +183,8 @@ export class Turns {
     if (open === undefined) return;
     const entries: Entry[] = [this.#desk.event(open, event)];
     if (!open.message.produced && effects.has(event.type)) {
-      open.message.produced = true;
-      entries.push({ type: 'Change', id: open.message.id, set: { produced: true } });
+      Object.assign(open.message, { produced: true, written: true });
+      entries.push({ type: 'Change', id: open.message.id, set: { produced: true, written: true } });
     }
     link.push(entries);
   }
@@ -202,7 +207,8 @@ export class Turns {
   ended(link: Link, id: string, result: TurnResult) {
     const open = this.current(link, id);
     if (open === undefined) return;
-    if (open.breaking?.reason === 'Uncertain')
+    const isDone = result.state === 'Completed' && result.stopReason !== 'cancelled';
+    if (open.breaking?.reason === 'Uncertain' && !isDone)
       return open.message.produced
         ? this.interrupt(open, open.breaking.message, link)
         : this.requeue(open, link);
@@ -281,10 +287,12 @@ export class Turns {
   }
 
   /** It waits again, ahead of what came later; the attempt does not count. */
-  requeue(open: Open, link?: Link): void {
+  requeue(open: Open, link?: Link) {
     const { message } = open;
+    if (open.breaking !== undefined && open.breaking.reason !== 'Uncertain')
+      return this.finish(open, broken(open), link);
     const attempts = Math.max(0, message.attempts - (message.state === 'Pending' ? 0 : 1));
-    this.#wait(open, { attempts, interrupted: undefined }, link);
+    this.#wait(open, { attempts }, link);
   }
 
   #wait(open: Open, set: MessageChange, link: Link | undefined): void {
@@ -354,28 +362,40 @@ export class Turns {
   }
 
   /**
-   * After a restart of the controller: whether the message went into the pipe is not known. It is broken off, and
-   * begun again once the agent has ended it, or does not know it.
+   * After a restart of the controller: whether the message went into the pipe is not known, unless the agent has said
+   * something of it meanwhile.
    */
   makeSure(link: Link): void {
-    const box = this.#desk.box(keyOf(link.target));
-    for (const open of box.current(link.target.uid)) {
-      const { message, thread } = open;
-      if (message.state !== 'Delivered' || message.written || message.run !== link.target.run) continue;
-      if (link.protocol.onInterrupted === 'Retry') {
-        const text = this.#desk.parts.journal.message(message.id)?.text ?? '';
-        void this.#prompt(open, link, {
-          ...turnOf(open, thread.record.session ?? ''),
-          text: withNote(text, message),
-        });
-        continue;
-      }
-      open.breaking = {
-        reason: 'Uncertain',
-        message: 'the controller was restarted while the message was sent',
-      };
-      link.connection?.cancel(message.id);
+    const { parts } = this.#desk;
+    for (const open of this.#desk.box(keyOf(link.target)).current(link.target.uid)) {
+      const { state, deliveredAt } = open.message;
+      if (state !== 'Delivered') continue;
+      const isSo = (): boolean =>
+        this.current(link, open.message.id) === open &&
+        open.message.deliveredAt === deliveredAt &&
+        open.message.state === 'Delivered' &&
+        !open.message.written &&
+        link.state !== 'Drained';
+      if (isSo()) parts.clock.after(catchUp, () => isSo() && this.#makeSure(open, link));
     }
+  }
+
+  /** It is sent once more; or broken off, and begun again once the agent has ended it, or does not know it. */
+  #makeSure(open: Open, link: Link): void {
+    const { message, thread } = open;
+    if (link.protocol.onInterrupted === 'Retry') {
+      const text = this.#desk.parts.journal.message(message.id)?.text ?? '';
+      void this.#prompt(open, link, {
+        ...turnOf(open, thread.record.session ?? ''),
+        text: withNote(text, message),
+      });
+      return;
+    }
+    open.breaking ??= {
+      reason: 'Uncertain',
+      message: 'the controller was restarted while the message was sent',
+    };
+    link.connection?.cancel(message.id);
   }
 }
 
