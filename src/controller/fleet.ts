@@ -16,7 +16,12 @@ export function fleetFor(parts: Parts, from: Agent, instance: { name: string; ui
   const { talk, resources, streams } = parts;
   const { namespace = 'default', name } = from.metadata;
   const user = `agent:${name}`;
-  const common = fleetOf({ resources, streams: { stream: streams.stream, send: refuse }, namespace, user });
+  const common = fleetOf({
+    resources,
+    streams: { stream: (key, options) => streams.stream(key, options), send: refuse },
+    namespace,
+    user,
+  });
   /** The message that the instance works on, if it is one: what it sends belongs to that. */
   const turn = () => {
     const current = [...talk.desk.box(keyText(from.metadata)).current(instance.uid)];

@@ -50,6 +50,14 @@ export class Session {
     });
   }
 
+  /** How a program of somebody else's starts it, as MCP clients do. */
+  command(args: readonly string[]): { command: string; args: string[]; env: Record<string, string> } {
+    const env = Object.entries(this.#environment).flatMap(([name, value]) =>
+      value === undefined ? [] : [[name, value] as const],
+    );
+    return { command: process.execPath, args: [bin, ...args], env: Object.fromEntries(env) };
+  }
+
   /** Runs one that goes on by itself, as `logs -f` does, until `end`. */
   begin(args: readonly string[]): { output: () => string; end: () => Promise<void> } {
     const child = spawn(process.execPath, [bin, ...args], { env: this.#environment, cwd: this.folder });
