@@ -9,7 +9,7 @@ import { Answer } from './answer.ts';
 import { Hub } from './hub.ts';
 import type { Link } from './link.ts';
 import { Mailbox } from './mailbox.ts';
-import type { Open, Thread } from './open.ts';
+import { breakings, type Open, type Thread } from './open.ts';
 import type { Rules } from './rules.ts';
 import { Tail } from './tail.ts';
 import { Writer } from './writer.ts';
@@ -131,6 +131,8 @@ export class Desk {
     const thread = this.thread(message.conversation);
     if (thread === undefined) return;
     const open = this.open(message, thread);
+    const reason = breakings.find((one) => one === message.reason);
+    if (reason !== undefined) open.breaking = { reason, message: message.error ?? reason };
     const box = this.box(keyOf(message));
     box.add(open);
     // One that waits may have events as well, of earlier attempts: new ones are numbered on from them.

@@ -3,6 +3,9 @@ import type { Usage } from '../../protocols/talk.ts';
 import type { Answer } from './answer.ts';
 import type { Tail } from './tail.ts';
 
+/** Why a turn is broken off for good: it stands in its message, so that a restart of the controller changes nothing. */
+export const breakings = ['Cancelled', 'Timeout', 'Inactive', 'PermissionsNotEnforced'] as const;
+
 /** A message that has not ended, as the controller holds it: its text stays in the journal until it is delivered. */
 export interface Open {
   readonly message: Omit<Message, 'text'>;
@@ -22,7 +25,7 @@ export interface Open {
   /** Why it is being broken off, once it is. */
   breaking:
     | {
-        reason: 'Cancelled' | 'Timeout' | 'Inactive' | 'PermissionsNotEnforced' | 'Uncertain';
+        reason: (typeof breakings)[number] | 'Uncertain';
         message: string;
       }
     | undefined;

@@ -123,6 +123,7 @@ export class Talk {
 
   /** Once the caches are synced: what was with an instance that is gone is taken up by another. */
   start(): void {
+    this.turns.restored();
     const lost = new Set<string>();
     for (const { message, thread } of this.desk.opens.values()) {
       const uid = thread.record.uid ?? message.uid;

@@ -212,6 +212,9 @@ export class Turns {
       return open.message.produced
         ? this.interrupt(open, open.breaking.message, link)
         : this.requeue(open, link);
+    // By itself, or because it was made sure of before a restart.
+    if (open.breaking === undefined && result.state === 'Completed' && !isDone)
+      return this.interrupt(open, 'the agent broke it off', link);
     const stopped =
       open.breaking !== undefined && (result.state === 'Failed' || result.stopReason === 'cancelled');
     if (stopped) return this.finish(open, broken(open), link);
@@ -249,14 +252,19 @@ export class Turns {
     const box = this.#desk.box(key);
     const now = parts.clock.now();
     const { entries, spent, conversation } = accountOf(open, thread.record, now);
-    Object.assign(message, end, { endedAt: now, ...(spent === undefined ? {} : { spent }) });
+    const set: MessageChange = {
+      ...(open.breaking === undefined ? {} : { reason: undefined, error: undefined }),
+      ...end,
+      endedAt: now,
+      ...(spent === undefined ? {} : { spent }),
+    };
+    Object.assign(message, set);
     if (thread.current === open) box.end(open);
     else box.remove(open);
     opens.delete(message.id);
     thread.record = { ...conversation, activeAt: now };
     const { single, state } = thread.record;
     if (single && state === 'Open' && thread.waiting.length === 0) this.close(thread, 'Answered');
-    const set: MessageChange = { ...end, endedAt: now, ...(spent === undefined ? {} : { spent }) };
     const all: Entry[] = [
       { type: 'Change', id: message.id, set },
       ...entries,
@@ -353,12 +361,22 @@ export class Turns {
   breakOff(open: Open, breaking: NonNullable<Open['breaking']>) {
     if (open.breaking !== undefined && open.breaking.reason !== 'Uncertain') return;
     open.breaking = breaking;
+    const { reason, message: error } = breaking;
+    Object.assign(open.message, { reason, error });
     if (open.thread.current !== open) return this.finish(open, broken(open));
     const { uid = '', written, id } = open.message;
     const link = this.#desk.links.get(uid);
-    if (open.message.state === 'Pending') return; // its session is being made: it ends with that
-    if (link?.connection === undefined) return this.finish(open, broken(open));
-    if (written) link.connection.cancel(id);
+    if (open.message.state !== 'Pending' && link?.connection === undefined)
+      return this.finish(open, broken(open));
+    this.#desk.writer.note([{ type: 'Change', id, set: { reason, error } }]); // known after a restart too
+    if (open.message.state === 'Pending' || link === undefined) return; // its session is being made: it ends with that
+    if (written) link.connection?.cancel(id);
+  }
+
+  /** After a restart of the controller: what was being broken off before it was delivered ends here. */
+  restored(): void {
+    for (const open of [...this.#desk.opens.values()])
+      if (open.breaking !== undefined && open.thread.current !== open) this.finish(open, broken(open));
   }
 
   /**
@@ -368,7 +386,9 @@ export class Turns {
   makeSure(link: Link): void {
     const { parts } = this.#desk;
     for (const open of this.#desk.box(keyOf(link.target)).current(link.target.uid)) {
-      const { state, deliveredAt } = open.message;
+      const { id, state, deliveredAt, written } = open.message;
+      if (open.breaking !== undefined && written && this.current(link, id) === open)
+        link.connection?.cancel(id);
       if (state !== 'Delivered') continue;
       const isSo = (): boolean =>
         this.current(link, open.message.id) === open &&

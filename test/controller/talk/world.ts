@@ -186,6 +186,8 @@ export class TalkWorld implements AsyncDisposable {
   async revive(): Promise<void> {
     this.kill();
     for (;;) {
+      // What was handed to the disk before its death is there before anybody reads it again.
+      for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve));
       const back = this.house.replace().then(() => true);
       for (let turn = 0; turn < 500 && !this.dead; turn += 1) {
         const up = await Promise.race([
