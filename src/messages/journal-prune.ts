@@ -1,7 +1,9 @@
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
 import { setImmediate } from 'node:timers/promises';
-import type { Journal } from './journal.ts';
+import type { Gone, Journal } from './journal.ts';
+import { type Row, selected, toMessage, toValue } from './journal-rows.ts';
 import { whereFinal } from './journal-schema.ts';
+import type { Approval, Conversation } from './message.ts';
 
 /** Milliseconds that pruning holds the event loop at a stretch. */
 const slice = 5;
@@ -15,17 +17,18 @@ type Limits = Parameters<Journal['prune']>[0];
 export async function prune(database: DatabaseSync, limits: Limits, closed: () => boolean): Promise<number> {
   const steps = prepare(database);
   let removed = 0;
+  let gone: Gone[] = [];
+  const note = (went: readonly Gone[]): boolean => {
+    gone.push(...went);
+    return went.length > 0;
+  };
   const last = await lastToGo(steps.older, limits, closed);
   const work: (() => boolean)[] = [
-    () => {
-      const gone = last === undefined ? 0 : steps.oldest(last.ended, last.ordinal);
-      removed += gone;
-      return gone > 0;
-    },
+    () => last !== undefined && note(steps.oldest(last.ended, last.ordinal)),
     () => steps.events() > 0 || steps.leftover() > 0,
-    () => steps.conversations(limits.before) > 0,
+    () => note(steps.conversations(limits.before)),
     () => steps.links(limits.before) > 0,
-    () => steps.approvals(limits.before) > 0,
+    () => note(steps.approvals(limits.before)),
     () => steps.usage(limits.usageBefore) > 0,
     () => steps.vacuum(),
   ];
@@ -33,7 +36,12 @@ export async function prune(database: DatabaseSync, limits: Limits, closed: () =
     for (let more = true; more; ) {
       await setImmediate();
       if (closed()) return removed;
+      gone = [];
       more = aSlice(database, step);
+      for (const one of gone) {
+        if (one.kind === 'Message') removed += 1;
+        limits.gone?.(one);
+      }
     }
   }
   return removed;
@@ -59,7 +67,26 @@ function prepare(database: DatabaseSync) {
     const statement = database.prepare(sql);
     return (...values) => Number(statement.run(...values).changes);
   };
+  const rows = (sql: string): ((...values: SQLInputValue[]) => Row[]) => {
+    const statement = database.prepare(sql);
+    return (...values) => statement.all(...values);
+  };
   const byEnd = `messages INDEXED BY messages_by_end WHERE ${whereFinal}`;
+  const oldest = rows(
+    `SELECT m.ordinal, ${selected}, t.text FROM messages m JOIN texts t ON t.message = m.ordinal
+     WHERE m.ordinal =
+       (SELECT ordinal FROM ${byEnd} AND (ended, ordinal) <= (?, ?) ORDER BY ended, ordinal LIMIT 1)`,
+  );
+  const remove = run('DELETE FROM messages WHERE ordinal = ?');
+  const conversations = rows(
+    `DELETE FROM conversations WHERE rowid IN (SELECT rowid FROM conversations c WHERE state = 'Closed'
+       AND activeAt < ? AND NOT EXISTS (SELECT 1 FROM messages WHERE conversation = c.id) LIMIT ${few})
+     RETURNING value`,
+  );
+  const approvals = rows(
+    `DELETE FROM approvals WHERE rowid IN
+       (SELECT rowid FROM approvals WHERE state <> 'Pending' AND endedAt < ? LIMIT ${few}) RETURNING value`,
+  );
   const leftover = '(SELECT min(message) FROM leftovers)';
   const free = database.prepare('PRAGMA freelist_count');
   const freePages = (): number => Number(free.get()?.freelist_count ?? 0);
@@ -68,27 +95,24 @@ function prepare(database: DatabaseSync) {
       `SELECT ended, ordinal, size FROM ${byEnd} AND (ended, ordinal) < (?, ?)
        ORDER BY ended DESC, ordinal DESC LIMIT ${many}`,
     ),
-    oldest: run(
-      `DELETE FROM messages WHERE ordinal = (SELECT ordinal FROM ${byEnd} AND (ended, ordinal) <= (?, ?)
-         ORDER BY ended, ordinal LIMIT 1)`,
-    ),
+    oldest: (ended: number, ordinal: number): Gone[] =>
+      oldest(ended, ordinal).map((row) => {
+        remove(Number(row.ordinal));
+        return { kind: 'Message', record: toMessage(row) };
+      }),
     events: run(
       `DELETE FROM events WHERE message = ${leftover}
          AND seq IN (SELECT seq FROM events WHERE message = ${leftover} LIMIT ${few})`,
     ),
     leftover: run(`DELETE FROM leftovers WHERE message = ${leftover}`),
-    conversations: run(
-      `DELETE FROM conversations WHERE rowid IN (SELECT rowid FROM conversations c WHERE state = 'Closed'
-         AND activeAt < ? AND NOT EXISTS (SELECT 1 FROM messages WHERE conversation = c.id) LIMIT ${few})`,
-    ),
+    conversations: (before: number): Gone[] =>
+      conversations(before).map((row) => ({ kind: 'Conversation', record: toValue<Conversation>(row) })),
     links: run(
       `DELETE FROM links WHERE (uid, run) IN (SELECT uid, run FROM links l WHERE activeAt < ?
          AND EXISTS (SELECT 1 FROM links WHERE uid = l.uid AND run > l.run) LIMIT ${few})`,
     ),
-    approvals: run(
-      `DELETE FROM approvals WHERE rowid IN
-         (SELECT rowid FROM approvals WHERE state <> 'Pending' AND endedAt < ? LIMIT ${few})`,
-    ),
+    approvals: (before: number): Gone[] =>
+      approvals(before).map((row) => ({ kind: 'Approval', record: toValue<Approval>(row) })),
     usage: run(`DELETE FROM usage WHERE rowid IN (SELECT rowid FROM usage WHERE at < ? LIMIT ${few})`),
     /** Gives free pages back to the file system. */
     vacuum: (): boolean => {

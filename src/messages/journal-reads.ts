@@ -2,13 +2,17 @@ import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import type { Journal, MessageFilter, StoredEvent } from './journal.ts';
 import { type Row, selected, toEnvelope, toMessage, toValue } from './journal-rows.ts';
 import { whereFinal, whereOpen } from './journal-schema.ts';
-import type { Approval, Conversation, Link, Message, UsageRecord } from './message.ts';
+import type { Approval, Conversation, Link, Message, UsageRecord, UsageSum } from './message.ts';
+import { sumByModel } from './usage-sums.ts';
 
 type Scope = { namespace?: string | undefined; agent?: string | undefined };
 type Condition = [sql: string, ...values: SQLInputValue[]];
 
 const whole = `SELECT ${selected}, t.text FROM messages m JOIN texts t ON t.message = m.ordinal`;
 const envelope = `SELECT ${selected} FROM messages m`;
+
+const beforeIt = `ordinal < coalesce((SELECT ordinal FROM messages WHERE id = ?),
+  (SELECT max(ordinal) + 1 FROM messages WHERE createdAt < ?), 0)`;
 
 /** Asks the database; each question is prepared once. */
 export class JournalReader {
@@ -44,9 +48,10 @@ export class JournalReader {
     return this.#where(whole, [...inScope({ namespace, agent }), ['"key" = ?', key]]).map(toMessage)[0];
   }
 
-  messages({ conversation, states, limit = -1, ...scope }: MessageFilter = {}): Message[] {
+  messages({ conversation, states, before, limit = -1, ...scope }: MessageFilter = {}): Message[] {
     const conditions: Condition[] = inScope(scope);
     if (states !== undefined) conditions.push([`state IN (${states.map(() => '?').join(', ')})`, ...states]);
+    if (before !== undefined) conditions.push([beforeIt, before.id, before.createdAt]);
     // A + keeps SQLite from an index: that of the conversations is the best where it serves.
     if (conversation !== undefined) {
       for (const condition of conditions) condition[0] = `+${condition[0]}`;
@@ -56,6 +61,15 @@ export class JournalReader {
     const wanted = question('SELECT ordinal FROM messages', conditions, 'ORDER BY ordinal DESC LIMIT ?');
     const sql = `${whole} WHERE m.ordinal IN (${wanted}) ORDER BY m.ordinal DESC`;
     return this.#all(sql, ...bound(conditions), limit).map(toMessage);
+  }
+
+  counts(conversation?: string): ReadonlyMap<string, number> {
+    const rows = this.#where(
+      'SELECT conversation, count(*) AS messages FROM messages',
+      conversation === undefined ? [] : [['conversation = ?', conversation]],
+      'GROUP BY conversation',
+    );
+    return new Map(rows.map((row) => [String(row.conversation), Number(row.messages)]));
   }
 
   events(message: string, after = Number.MIN_SAFE_INTEGER): StoredEvent[] {
@@ -89,6 +103,10 @@ export class JournalReader {
     const conditions = inScope(scope);
     if (since !== undefined) conditions.push(['at >= ?', since]);
     return this.#values('usage', conditions);
+  }
+
+  usageByModel({ since = 0, namespace, agent }: Parameters<Journal['usageByModel']>[0]): UsageSum[] {
+    return sumByModel((sql) => this.#all(sql, namespace, agent, since));
   }
 
   /** In the order in which they were first written. */

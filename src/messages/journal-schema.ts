@@ -117,6 +117,7 @@ export const journalVersions: readonly string[] = [
      value TEXT NOT NULL
    );
    CREATE INDEX usage_by_time ON usage (at);`,
+  'CREATE INDEX usage_by_agent ON usage (namespace, agent, at);',
 ];
 
 /** Conditions as the partial indexes have them: SQLite takes those for no others. */

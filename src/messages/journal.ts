@@ -1,5 +1,13 @@
 import type { TurnEvent } from '../protocols/talk.ts';
-import type { Approval, Conversation, Link, Message, MessageState, UsageRecord } from './message.ts';
+import type {
+  Approval,
+  Conversation,
+  Link,
+  Message,
+  MessageState,
+  UsageRecord,
+  UsageSum,
+} from './message.ts';
 
 /**
  * What must not be lost of the talk with agents: messages, their events, conversations, cursors, approvals, usage.
@@ -34,6 +42,8 @@ export interface Journal {
   byKey(namespace: string, agent: string, key: string): Message | undefined;
   /** The last accepted first. */
   messages(filter?: MessageFilter): Message[];
+  /** How many messages there are of each conversation that has any, or of this one. */
+  counts(conversation?: string): ReadonlyMap<string, number>;
   /** Events after `seq`, in order. */
   events(message: string, after?: number): StoredEvent[];
   conversation(id: string): Conversation | undefined;
@@ -41,17 +51,31 @@ export interface Journal {
   approvals(filter?: { namespace?: string; agent?: string; state?: Approval['state'] }): Approval[];
   approval(id: string): Approval | undefined;
   usage(filter?: { namespace?: string; agent?: string; since?: number }): UsageRecord[];
+  /** That of one agent in sum, by model; the model that nobody named comes first. */
+  usageByModel(filter: { namespace: string; agent: string; since?: number | undefined }): UsageSum[];
 
   /**
    * Removes what is final and ended before `before`, with its events; then, while the texts, answers and events of what
    * is final take more than `bytes`, the oldest of it. Decided approvals, closed conversations without messages, and
    * links of runs that have a later one go too where they are older. What is open stays, and the last link of each
-   * instance. Usage is kept until `usageBefore`. Answers how many messages went.
+   * instance. Usage is kept until `usageBefore`. Answers how many messages went. `gone` is told what went, as it last was
+   * and at once: no read shows it any more, and nothing else has been read or written since.
    */
-  prune(options: { before: number; bytes: number; usageBefore: number }): Promise<number>;
+  prune(options: {
+    before: number;
+    bytes: number;
+    usageBefore: number;
+    gone?: ((gone: Gone) => void) | undefined;
+  }): Promise<number>;
 
   close(): Promise<void>;
 }
+
+/** What pruning has removed. */
+export type Gone =
+  | { kind: 'Message'; record: Message }
+  | { kind: 'Conversation'; record: Conversation }
+  | { kind: 'Approval'; record: Approval };
 
 export type Entry =
   | { type: 'Accept'; message: Message }
@@ -94,6 +118,8 @@ export interface MessageFilter {
   agent?: string | undefined;
   conversation?: string | undefined;
   states?: readonly MessageState[] | undefined;
+  /** Only those that were accepted before this one; where it is gone, those that were made before it was. */
+  before?: { id: string; createdAt: number } | undefined;
   limit?: number | undefined;
 }
 

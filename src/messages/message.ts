@@ -143,7 +143,7 @@ export interface Approval {
   expiresAt: number;
 }
 
-/** What one turn has used: one a report, by conversation, agent and model. */
+/** What one turn has used, by conversation, agent and model; without numbers where the agent reported none. */
 export interface UsageRecord {
   /** The message and the attempt, or what else makes it one: written once. */
   id: string;
@@ -157,6 +157,15 @@ export interface UsageRecord {
   outputTokens?: number | undefined;
   totalTokens?: number | undefined;
   cost?: { amount: number; currency: string } | undefined;
+}
+
+/** What the turns of one model have used in sum: of those that reported it, and absent where none did. */
+export interface UsageSum extends Spent {
+  /** Absent: of turns whose model nobody named. */
+  model?: string | undefined;
+  turns: number;
+  /** How many of the turns did not report this: by so many the sum is short. */
+  unreported: { inputTokens: number; outputTokens: number; totalTokens: number; cost: number };
 }
 
 export const isFinal = (state: MessageState): boolean =>

@@ -8,7 +8,7 @@ import { prune } from './journal-prune.ts';
 import { JournalReader } from './journal-reads.ts';
 import { journalVersions } from './journal-schema.ts';
 import { JournalWriter } from './journal-writes.ts';
-import type { Approval, Conversation, Message, UsageRecord } from './message.ts';
+import type { Approval, Conversation, Message, UsageRecord, UsageSum } from './message.ts';
 
 /** Batches in one transaction: no more, so that a flood does not hold the event loop for long. */
 const together = 500;
@@ -94,6 +94,10 @@ class SqliteJournal implements Journal {
     return this.#reader.messages(filter);
   }
 
+  counts(conversation?: string): ReadonlyMap<string, number> {
+    return this.#reader.counts(conversation);
+  }
+
   events(message: string, after?: number): StoredEvent[] {
     return this.#reader.events(message, after);
   }
@@ -116,6 +120,10 @@ class SqliteJournal implements Journal {
 
   usage(filter?: { namespace?: string; agent?: string; since?: number }): UsageRecord[] {
     return this.#reader.usage(filter);
+  }
+
+  usageByModel(filter: Parameters<Journal['usageByModel']>[0]): UsageSum[] {
+    return this.#reader.usageByModel(filter);
   }
 
   async prune(options: Parameters<Journal['prune']>[0]): Promise<number> {

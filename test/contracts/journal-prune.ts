@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Journal } from '../../src/messages/journal.ts';
+import type { Gone, Journal } from '../../src/messages/journal.ts';
 import {
   accept,
   approval,
@@ -115,6 +115,33 @@ export function pruneContract(current: () => Journal): void {
       ).toEqual(['a2', 'b1', 'b2']);
       expect(ids(current().approvals())).toEqual(['pending', 'new']);
       expect(ids(current().usage())).toEqual(['new']);
+    });
+
+    test('tells what went, as it last was, once it is gone', async () => {
+      const text = 'Grüße\n\0';
+      const old = ended('1', 10, { text, answer: 'x', spent: { inputTokens: 1 } });
+      const closed = conversation('unused', { state: 'Closed', activeAt: 10 });
+      const denied = approval('old', { state: 'Denied', decidedAt: 10 });
+      await current().commit([
+        ...accept(old, ended('2', 30), message('3')),
+        { type: 'Conversation', conversation: closed },
+        { type: 'Conversation', conversation: conversation('open') },
+        { type: 'Approval', approval: denied },
+        { type: 'Approval', approval: approval('pending') },
+      ]);
+      const told: Gone[] = [];
+      const gone = (one: Gone): void => {
+        told.push(one);
+        if (one.kind === 'Message') expect(current().message(one.record.id)).toBeUndefined();
+      };
+      expect(await current().prune({ ...unbounded, before: 20, gone })).toBe(1);
+      expect(told).toEqual([
+        { kind: 'Message', record: old },
+        { kind: 'Conversation', record: closed },
+        { kind: 'Approval', record: denied },
+      ]);
+      expect(await current().prune({ ...unbounded, before: 20, gone })).toBe(0);
+      expect(told).toHaveLength(3);
     });
 
     test('leaves alone what is retried and what comes while it goes on', async () => {

@@ -1,6 +1,16 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Journal, MessageChange } from '../../src/messages/journal.ts';
-import { accept, approval, asked, conversation, event, link, message, usage } from '../messages/entries.ts';
+import {
+  accept,
+  approval,
+  asked,
+  conversation,
+  ended,
+  event,
+  link,
+  message,
+  usage,
+} from '../messages/entries.ts';
 import { pruneContract } from './journal-prune.ts';
 
 /** What every Journal must keep. `open` gives an empty one. */
@@ -87,6 +97,37 @@ export function journalContract(name: string, open: () => Journal): void {
         expect(journal.messages({ states: [] })).toEqual([]);
         expect(journal.messages({ agent: "a' OR 1 = 1 --" })).toEqual([]);
         expect(journal.messages({ conversation: 'd' })[0]?.text).toBe('text of 3');
+      });
+
+      test('are listed from one on backwards, be it gone meanwhile', async () => {
+        const made = [1, 2, 3, 4].map((n) =>
+          message(`${n}`, { createdAt: n * 10, conversation: `${n % 2}` }),
+        );
+        await journal.commit(accept(...made));
+        const older = (id: string, createdAt: number, filter = {}): string[] =>
+          ids(journal.messages({ ...filter, before: { id, createdAt } }));
+        expect(older('3', 99)).toEqual(['2', '1']);
+        expect(older('4', 0, { limit: 2 })).toEqual(['3', '2']);
+        expect(older('4', 0, { namespace: 'default', conversation: '1' })).toEqual(['3', '1']);
+        expect(older('1', 99)).toEqual([]);
+        expect(older('gone', 30)).toEqual(['2', '1']);
+        expect(older('gone', 31, { limit: 1 })).toEqual(['3']);
+        expect(older('gone', 10)).toEqual([]);
+      });
+
+      test('are counted by conversation', async () => {
+        expect(journal.counts()).toEqual(new Map());
+        await journal.commit(
+          accept(message('1'), message('2', { conversation: 'd' }), ended('3', 5, { namespace: 'other' })),
+        );
+        expect(journal.counts()).toEqual(
+          new Map([
+            ['c', 2],
+            ['d', 1],
+          ]),
+        );
+        expect(journal.counts('d')).toEqual(new Map([['d', 1]]));
+        expect(journal.counts('e').get('e')).toBeUndefined();
       });
 
       test('change in the fields that are named, and in no others', async () => {
@@ -285,6 +326,46 @@ export function journalContract(name: string, open: () => Journal): void {
       expect(journal.usage()).toEqual([first, usage('2', { agent: 'b', at: 2_000 })]);
       expect(ids(journal.usage({ since: 2_000 }))).toEqual(['2']);
       expect(ids(journal.usage({ namespace: 'default', agent: 'a', since: 1_000 }))).toEqual(['1']);
+    });
+
+    test('usage is summed by model; what was not reported is counted as that, and is not 0', async () => {
+      const records = [
+        usage('1', { model: 'm', inputTokens: 5, outputTokens: 2, cost: { amount: 0.5, currency: 'USD' } }),
+        usage('2', { model: 'm', totalTokens: 0, cost: { amount: 1, currency: 'EUR' } }),
+        usage('3', { model: 'm', inputTokens: 10, cost: { amount: 0.25, currency: 'USD' } }),
+        usage('4', { model: 'n' }),
+        usage('5', { outputTokens: 3, totalTokens: 9, at: 2_000 }),
+        usage('6', { model: 'm', totalTokens: 1_000, agent: 'b' }),
+        usage('7', { model: 'm', totalTokens: 1_000, namespace: 'other' }),
+      ];
+      await journal.commit(records.map((record) => ({ type: 'Usage', record })));
+      const own = { namespace: 'default', agent: 'a' };
+      const unnamed = {
+        turns: 1,
+        outputTokens: 3,
+        totalTokens: 9,
+        unreported: { inputTokens: 1, outputTokens: 0, totalTokens: 0, cost: 1 },
+      };
+      expect(journal.usageByModel(own)).toEqual([
+        unnamed,
+        {
+          model: 'm',
+          turns: 3,
+          inputTokens: 15,
+          outputTokens: 2,
+          totalTokens: 7,
+          cost: { EUR: 1, USD: 0.75 },
+          unreported: { inputTokens: 1, outputTokens: 2, totalTokens: 1, cost: 0 },
+        },
+        {
+          model: 'n',
+          turns: 1,
+          unreported: { inputTokens: 1, outputTokens: 1, totalTokens: 1, cost: 1 },
+        },
+      ]);
+      expect(journal.usageByModel({ ...own, since: 2_000 })).toEqual([unnamed]);
+      expect(journal.usageByModel({ ...own, since: 2_001 })).toEqual([]);
+      expect(journal.usageByModel({ ...own, agent: "a' OR 1 = 1 --" })).toEqual([]);
     });
 
     test('a start loads all that is open, and nothing else', async () => {

@@ -180,6 +180,8 @@ const step = fc.oneof(
 function compare(journal: Journal, model: Model): void {
   expect(journal.load()).toEqual(model.load());
   expect(journal.messages()).toEqual([...model.messages.values()].reverse());
+  const counts = Map.groupBy(model.messages.values(), ({ conversation }) => conversation);
+  expect(journal.counts()).toEqual(new Map(Array.from(counts, ([id, all]) => [id, all.length])));
   for (const known of model.messages.values()) {
     expect(journal.message(known.id)).toEqual(known);
     if (known.key !== undefined) expect(journal.byKey('default', known.agent, known.key)).toEqual(known);
