@@ -113,7 +113,7 @@ export const instance = (session: Session, name: string): Promise<Instance> =>
   session.json<Instance>(`get instance ${name}`);
 
 /** The working folder of a run that is up. */
-async function folderOf(session: Session, stage: Stage, name: string): Promise<string> {
+export async function folderOf(session: Session, stage: Stage, name: string): Promise<string> {
   const { status } = await instance(session, name);
   const { ref = '', startedAt = '' } = status?.run ?? {};
   const pid =
