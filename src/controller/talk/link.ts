@@ -61,6 +61,8 @@ export class Link {
   connection: Connection | undefined;
   /** The Instance is being stopped: it takes no more messages, and what is cut short is not its fault. */
   stopping = false;
+  /** Some of what the run wrote cannot be read any more. */
+  unread = false;
   /** When something last went on in it. */
   activeAt: Instant;
   readonly #parts: LinkParts;
@@ -145,6 +147,7 @@ export class Link {
               { err: error, instance: target.instance, run: target.run },
               'the rest of a run cannot be read',
             );
+            this.unread = true;
             return this.#drain();
           }
           log.info(
@@ -235,7 +238,10 @@ export class Link {
     const { log, target, clock } = this.#parts;
     this.#taking = true;
     for (const { text, cut, gap, cursor } of lines) {
-      if (gap === true) log.warn({ instance: target.instance }, 'output of an agent may have been lost');
+      if (gap === true) {
+        log.warn({ instance: target.instance }, 'output of an agent may have been lost');
+        this.unread = true;
+      }
       if (cut !== undefined)
         log.warn(
           { instance: target.instance, bytes: cut },

@@ -138,7 +138,14 @@ export class Links {
     const box = this.#desk.box(keyOf(target));
     for (const open of [...box.current(uid)])
       if (open.message.state !== 'Pending' && open.message.run !== run)
-        this.#parts.turns.interrupt(open, `run ${open.message.run} of ${target.instance} is gone`);
+        this.#parts.turns.interrupt(
+          open,
+          `run ${open.message.run} of ${target.instance} is gone`,
+          undefined,
+          {
+            unread: true,
+          },
+        );
     const turns = [...box.current(uid)]
       .filter(({ message }) => message.run === run && message.state !== 'Pending')
       .map((open) => ({ ...turnOf(open, open.thread.record.session ?? ''), text: '' }));
@@ -248,7 +255,10 @@ export class Links {
     this.#records.delete(uid);
     this.#parts.approvals.forget(uid);
     if (link !== undefined) {
-      if (link.state !== 'Drained') this.#parts.turns.drained(link, undefined);
+      if (link.state !== 'Drained') {
+        link.unread = true;
+        this.#parts.turns.drained(link, undefined);
+      }
       void link.close(`${metadata.name} is gone`);
     }
     if (run !== undefined) this.#desk.writer.note([{ type: 'DropLink', uid, run }]);

@@ -350,7 +350,8 @@ export class Talk {
 
   #release(uid: string): void {
     for (const [key, box] of this.desk.boxes()) {
-      for (const open of [...box.current(uid)]) this.turns.interrupt(open, 'its instance is gone');
+      for (const open of [...box.current(uid)])
+        this.turns.interrupt(open, 'its instance is gone', undefined, { unread: true });
       const threads = box.release(uid);
       if (threads.length === 0) continue;
       const entries = threads.map(({ record }) => ({ type: 'Conversation' as const, conversation: record }));

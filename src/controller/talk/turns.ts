@@ -251,7 +251,8 @@ export class Turns {
     const key = keyOf(message);
     const box = this.#desk.box(key);
     const now = parts.clock.now();
-    const { entries, spent, conversation } = accountOf(open, thread.record, now);
+    const begun = message.state !== 'Pending';
+    const { entries, spent, conversation } = accountOf(open, thread.record, { now, begun });
     const set: MessageChange = {
       ...(open.breaking === undefined ? {} : { reason: undefined, error: undefined }),
       ...end,
@@ -304,29 +305,36 @@ export class Turns {
   }
 
   #wait(open: Open, set: MessageChange, link: Link | undefined): void {
-    const { message } = open;
+    const { message, thread } = open;
     const key = keyOf(message);
     const box = this.#desk.box(key);
-    Object.assign(message, set, { state: 'Pending', written: false });
+    const begun = message.written || message.produced;
+    const account = accountOf(open, thread.record, { now: this.#desk.parts.clock.now(), begun });
+    const { spent } = account;
+    const change: MessageChange = { ...set, state: 'Pending', written: false, spent };
+    Object.assign(message, change);
+    thread.record = account.conversation;
+    open.reports = {};
     open.breaking = undefined;
     open.tools.clear();
     box.end(open);
     box.add(open);
-    const entry: Entry = {
-      type: 'Change',
-      id: message.id,
-      set: { ...set, state: 'Pending', written: false },
-    };
+    const entries: Entry[] = [{ type: 'Change', id: message.id, set: change }, ...account.entries];
+    if (account.entries.length > 0) entries.push({ type: 'Conversation', conversation: thread.record });
     const told = (): void => this.#desk.changed('Message', message.id);
     if (link === undefined)
-      this.#desk.writer.write([entry]).then(told, (error) => this.#refused(message.id, error));
-    else link.push([entry], told);
+      this.#desk.writer.write(entries).then(told, (error) => this.#refused(message.id, error));
+    else link.push(entries, told);
     this.dispatchSoon(key);
   }
 
-  /** Its turn was cut short: what follows is what the policy says. */
-  interrupt(open: Open, why: string, link?: Link) {
+  /**
+   * Its turn was cut short: what follows is what the policy says. `unread`: what the agent wrote last is lost, so that the
+   * turn may have had any effect.
+   */
+  interrupt(open: Open, why: string, link?: Link, { unread = false } = {}) {
     const { message } = open;
+    if (unread) message.produced = true;
     const agent = this.#parts.agent(keyOf(message));
     if (open.breaking !== undefined && open.breaking.reason !== 'Uncertain')
       return this.finish(open, broken(open), link);
@@ -353,7 +361,7 @@ export class Turns {
     const box = this.#desk.box(keyOf(link.target));
     for (const open of [...box.current(link.target.uid)]) {
       if (open.message.state === 'Pending') this.requeue(open, link);
-      else if (open.message.run === link.target.run) this.interrupt(open, why, link);
+      else if (open.message.run === link.target.run) this.interrupt(open, why, link, link);
     }
   }
 
