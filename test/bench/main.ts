@@ -11,6 +11,7 @@ import { server } from './rows/server.ts';
 import { store } from './rows/store.ts';
 import { talk } from './rows/talk.ts';
 import { unchanged } from './rows/unchanged.ts';
+import { wake } from './rows/wake.ts';
 import { formatTable } from './table.ts';
 
 const all: Record<string, () => Promise<Row[]>> = {
@@ -24,6 +25,7 @@ const all: Record<string, () => Promise<Row[]>> = {
   server,
   store,
   talk,
+  wake,
 };
 
 const asked = process.argv.slice(2);

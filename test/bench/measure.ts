@@ -5,8 +5,8 @@ export interface Measurement {
   samples: readonly number[];
   /** What it stands beside, measured in the same run, in the same unit. */
   reference?: { name: string; samples: readonly number[] };
-  /** `times` is a bound on the ratio to the reference. */
-  aim?: { atMost: number } | { atLeast: number } | { times: number };
+  /** `times` is a bound on the ratio to the reference, `over` one on the difference. */
+  aim?: { atMost: number } | { atLeast: number } | { times: number } | { over: number };
 }
 
 export interface Skipped {

@@ -34,18 +34,20 @@ function cellsOf(row: Row): string[] {
 function aimText({ aim, unit }: Measurement): string {
   if (aim === undefined) return '';
   if ('times' in aim) return `<= ${aim.times} times`;
+  if ('over' in aim) return `<= ${show(aim.over, unit)} more`;
   return 'atMost' in aim ? `< ${show(aim.atMost, unit)}` : `> ${show(aim.atLeast, unit)}`;
 }
 
 function verdict({ aim }: Measurement, value: number, beside: number | undefined): string {
   if (aim === undefined) return '';
-  const met =
-    'times' in aim
-      ? beside !== undefined && value <= aim.times * beside
-      : 'atMost' in aim
-        ? value < aim.atMost
-        : value > aim.atLeast;
+  const met = isMet(aim, value, beside);
   return met ? 'yes' : 'NO';
+}
+
+function isMet(aim: NonNullable<Measurement['aim']>, value: number, beside = Number.NaN): boolean {
+  if ('times' in aim) return value <= aim.times * beside;
+  if ('over' in aim) return value - beside <= aim.over;
+  return 'atMost' in aim ? value < aim.atMost : value > aim.atLeast;
 }
 
 function show(value: number, unit: Measurement['unit']): string {
