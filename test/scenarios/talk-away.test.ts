@@ -30,12 +30,14 @@ for (const stage of await talkStages()) {
     let session: Session;
     beforeAll(async () => {
       session = await stage.open();
-      await Promise.all([
-        begun(session, stage, { name: 'worker' }),
-        begun(session, stage, { name: 'acp', protocol: 'acp' }),
-        begun(session, stage, { name: 'changed' }),
-        begun(session, stage, { name: 'doomed' }),
-      ]);
+      await begun(
+        session,
+        stage,
+        { name: 'worker' },
+        { name: 'acp', protocol: 'acp' },
+        { name: 'changed' },
+        { name: 'doomed' },
+      );
     });
     afterAll(() => session.end());
 

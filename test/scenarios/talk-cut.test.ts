@@ -15,13 +15,15 @@ for (const stage of await talkStages()) {
     let session: Session;
     beforeAll(async () => {
       session = await stage.open();
-      await Promise.all([
-        begun(session, stage, { name: 'frail', policy: 'messages: { onInterrupted: Fail }' }),
-        begun(session, stage, { name: 'mute', policy: 'messages: { inactivityTimeout: 1s }' }),
-        begun(session, stage, { name: 'robust' }),
-        begun(session, stage, { name: 'acp', protocol: 'acp' }),
-        begun(session, stage, { name: 'bystander' }),
-      ]);
+      await begun(
+        session,
+        stage,
+        { name: 'frail', policy: 'messages: { onInterrupted: Fail }' },
+        { name: 'mute', policy: 'messages: { inactivityTimeout: 1s }' },
+        { name: 'robust' },
+        { name: 'acp', protocol: 'acp' },
+        { name: 'bystander' },
+      );
     });
     afterAll(() => session.end());
 

@@ -30,7 +30,7 @@ for (const stage of await talkStages()) {
         { name: 'boss', protocol: 'acp', spec: '  fleetAccess: Manage' },
         { name: 'walled', protocol: 'acp', spec: '  fleetAccess: None' },
       ];
-      await Promise.all(all.map((one) => begun(session, stage, one)));
+      await begun(session, stage, ...all);
     });
     afterAll(() => session.end());
 

@@ -53,7 +53,7 @@ for (const stage of (await talkStages()).filter(({ name }) => name === 'process'
         { name: 'careless', ...careless, spec: '  permissions: { default: Deny }' },
         { name: 'accepted', ...careless, spec: '  permissions: { default: Deny, unenforced: Accept }' },
       ];
-      await Promise.all(all.map((one) => begun(session, stage, one)));
+      await begun(session, stage, ...all);
       await session.apply(talker(stage, { name: 'guest', protocol: 'acp', env: { AUTH: '1' } }));
       await becomes(session, 'guest', { phase: 'Pending', reason: 'AuthRequired' });
       welcome = await sent(session, 'guest', 'say welcome');

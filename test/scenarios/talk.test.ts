@@ -10,10 +10,12 @@ for (const stage of await talkStages()) {
     let session: Session;
     beforeAll(async () => {
       session = await stage.open();
-      await Promise.all([
-        begun(session, stage, { name: 'worker', spec: '  conversations: { perInstance: 10 }' }),
-        begun(session, stage, { name: 'acp', protocol: 'acp' }),
-      ]);
+      await begun(
+        session,
+        stage,
+        { name: 'worker', spec: '  conversations: { perInstance: 10 }' },
+        { name: 'acp', protocol: 'acp' },
+      );
     });
     afterAll(() => session.end());
 

@@ -4,9 +4,9 @@ import type { Instance, Message } from '../../src/api/objects.ts';
 import type { List } from '../../src/client/resources.ts';
 import type { StreamEntry } from '../../src/client/streams.ts';
 import { agentsImage, buildAgentsImage } from '../engines/image.ts';
-import { inspect, ready } from './questions.ts';
+import { inspect } from './questions.ts';
 import { type Stage, stages } from './runtimes.ts';
-import type { Result, Session } from './support.ts';
+import { eventually, type Result, type Session } from './support.ts';
 
 /** What stories of agents that talk are made of: the scripted agents of test/agents, and questions about messages. */
 
@@ -37,7 +37,7 @@ export interface Talker {
 /** The manifest of a scripted agent. */
 export function talker(stage: Stage, agent: Talker): string {
   const { name, protocol = 'jsonl', replicas = 1, env = {}, policy, spec = '' } = agent;
-  const rules = ['backoff: { schedule: [100ms], jitter: 0 }', 'stop: { gracePeriod: 1s }', policy];
+  const rules = ['backoff: { schedule: [100ms], jitter: 0 }', 'stop: { gracePeriod: 300ms }', policy];
   const program =
     stage.engine === undefined
       ? [process.execPath, join(scripts, `${protocol}.mjs`)]
@@ -103,10 +103,17 @@ export const entriesIn = (output: string): StreamEntry[] =>
     .filter((line) => line.startsWith('{'))
     .map((line) => JSON.parse(line) as StreamEntry); // the command line says so
 
-/** Applies it and waits until its first instance takes messages. */
-export async function begun(session: Session, stage: Stage, agent: Talker): Promise<void> {
-  await session.apply(talker(stage, agent));
-  await ready(session, agent.name);
+/** Applies them and waits until the first instance of each takes messages. */
+export async function begun(session: Session, stage: Stage, ...agents: Talker[]): Promise<void> {
+  await session.apply(agents.map((agent) => talker(stage, agent)).join(''));
+  const names = agents.map(({ name }) => `${name}-0`);
+  await eventually(
+    () => session.json<List<Instance>>('get instances'),
+    ({ items }) =>
+      names.every((name) =>
+        items.some(({ metadata, status }) => metadata.name === name && status?.phase === 'Ready'),
+      ),
+  );
 }
 
 export const instance = (session: Session, name: string): Promise<Instance> =>
