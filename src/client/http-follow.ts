@@ -5,7 +5,7 @@ import { eventReader } from './http-events.ts';
 import { below } from './http-own-paths.ts';
 import { withQuery } from './http-paths.ts';
 import type { Transport } from './http-transport.ts';
-import type { StreamEntry, Streams } from './streams.ts';
+import type { StreamEntry, StreamOptions } from './streams.ts';
 
 /** The server says each 15 s that it is there: silent for so long it is not, whatever the connection looks like. */
 const silence = 45_000;
@@ -15,13 +15,14 @@ const pause = 250;
 
 /**
  * What happens to a message, up to its end, over as many connections as that takes: where one breaks off, the next goes
- * on after the last event that was seen. UnreachableError where nothing is heard for 30 s, or from the start.
+ * on after the last event that was seen. UnreachableError where nothing is heard for 30 s, or from the start, or where
+ * what has happened so far breaks off.
  */
 export async function* followMessage(
   transport: Transport,
   clock: Clock,
   message: ObjectKey,
-  { after = 0, signal }: Parameters<Streams['stream']>[1],
+  { after = 0, follow = true, signal }: StreamOptions,
 ): AsyncGenerator<StreamEntry> {
   let seen = after;
   let begun = false;
@@ -29,7 +30,10 @@ export async function* followMessage(
   while (!signal.aborted) {
     let cause: UnreachableError | undefined;
     try {
-      const path = withQuery(below('messages', message, 'stream'), { after: seen });
+      const path = withQuery(below('messages', message, 'stream'), {
+        after: seen,
+        ...(follow ? {} : { follow: 'false' }),
+      });
       const onOpen = (): void => {
         begun = true;
       };
@@ -45,8 +49,9 @@ export async function* followMessage(
         yield entry;
         if ('end' in entry) return;
       }
+      if (!follow) return;
     } catch (error) {
-      if (!begun || !(error instanceof UnreachableError)) throw error;
+      if (!begun || !follow || !(error instanceof UnreachableError)) throw error;
       cause = error;
     }
     lost ??= clock.now();

@@ -27,3 +27,6 @@ export function withQuery(path: string, query: Query): string {
     .join('&');
   return text === '' ? path : `${path}?${text}`;
 }
+
+export const timeOf = (at: number | undefined): string | undefined =>
+  at === undefined ? undefined : new Date(at).toISOString();

@@ -2,20 +2,17 @@ import type { Status } from '../api/errors.ts';
 import type { Clock } from '../platform/clock.ts';
 import { apiErrorOf } from './http-errors.ts';
 import { below, ownRoot } from './http-own-paths.ts';
-import { withQuery } from './http-paths.ts';
+import { timeOf, withQuery } from './http-paths.ts';
 import { createHttpTalk } from './http-talk.ts';
 import type { Transport } from './http-transport.ts';
 import type { AgentPlan, ControllerStatus, ForecastEntry, LogEntry, Streams, Volume } from './streams.ts';
-
-const time = (at: number | undefined): string | undefined =>
-  at === undefined ? undefined : new Date(at).toISOString();
 
 /** The casts say what the server promises of each path. */
 export function createHttpStreams(transport: Transport, clock: Clock): Streams {
   return {
     ...createHttpTalk(transport, clock),
     async *log(instance, { follow, tail, since, previous, raw, signal }) {
-      const query = { follow, tailLines: tail, sinceTime: time(since), previous, raw };
+      const query = { follow, tailLines: tail, sinceTime: timeOf(since), previous, raw };
       const path = withQuery(below('instances', instance, 'log'), query);
       for await (const line of transport.lines({ method: 'GET', path, signal })) {
         const entry: LogEntry | { error: Status } = JSON.parse(line);
@@ -24,7 +21,7 @@ export function createHttpStreams(transport: Transport, clock: Clock): Streams {
       }
     },
     async forecast(agent, { until }) {
-      const path = withQuery(below('agents', agent, 'forecast'), { until: time(until) });
+      const path = withQuery(below('agents', agent, 'forecast'), { until: timeOf(until) });
       const answer = (await transport.json({ method: 'GET', path })) as { items: ForecastEntry[] };
       return answer.items;
     },

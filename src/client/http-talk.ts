@@ -3,10 +3,11 @@ import type { Approval, Conversation, Message } from '../api/objects.ts';
 import type { Clock } from '../platform/clock.ts';
 import { followMessage } from './http-follow.ts';
 import { below } from './http-own-paths.ts';
+import { timeOf, withQuery } from './http-paths.ts';
 import type { Transport } from './http-transport.ts';
-import type { NewMessage, Streams } from './streams.ts';
+import type { NewMessage, Streams, UsageSum } from './streams.ts';
 
-type Talk = Pick<Streams, 'send' | 'stream' | 'change' | 'decide' | 'closeConversation' | 'query'>;
+type Talk = Pick<Streams, 'send' | 'stream' | 'change' | 'decide' | 'closeConversation' | 'usage' | 'query'>;
 
 /** The casts say what the server promises of each path. */
 export function createHttpTalk(transport: Transport, clock: Clock): Talk {
@@ -23,6 +24,10 @@ export function createHttpTalk(transport: Transport, clock: Clock): Talk {
       post(below('approvals', approval, decision), { by }) as Promise<Approval>,
     closeConversation: (conversation) =>
       post(below('conversations', conversation, 'close'), {}) as Promise<Conversation>,
+    async usage(agent, { since }) {
+      const path = withQuery(below('agents', agent, 'usage'), { since: timeOf(since) });
+      return ((await transport.json({ method: 'GET', path })) as { items: UsageSum[] }).items;
+    },
     async query(agent, { action, params, timeout }) {
       const timeoutSeconds = timeout === undefined ? undefined : timeout / 1000;
       // The server answers in the end, be it with Timeout: how long it takes by default is its own affair.

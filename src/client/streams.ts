@@ -6,7 +6,10 @@ import type {
   New,
   ObjectKey,
 } from '../api/objects.ts';
+import type { UsageSum } from '../messages/message.ts';
 import type { TurnEvent } from '../protocols/talk.ts';
+
+export type { UsageSum } from '../messages/message.ts';
 
 /**
  * What agentctl serves beyond Resources, in the group subresources.agentctl.dev/v1: the controller implements it in
@@ -34,12 +37,10 @@ export interface Streams {
 
   /**
    * What happens to a message, from event `after` on (0: all), up to its end, which is the last: `end`. For as long as it
-   * takes; where nothing comes for Policy.messages.inactivityTimeout the message fails, and that is its end.
+   * takes; where nothing comes for Policy.messages.inactivityTimeout the message fails, and that is its end. With
+   * `follow: false` what has happened so far, without waiting: there is no `end` where the message goes on.
    */
-  stream(
-    message: ObjectKey,
-    options: { after?: number | undefined; signal: AbortSignal },
-  ): AsyncIterable<StreamEntry>;
+  stream(message: ObjectKey, options: StreamOptions): AsyncIterable<StreamEntry>;
 
   /** Retry: a message that failed or expired waits again. Cancel: breaks it off; it fails with the reason Cancelled. Conflict where its state does not allow it. */
   change(message: ObjectKey, what: 'retry' | 'cancel'): Promise<MessageObject>;
@@ -49,6 +50,9 @@ export interface Streams {
 
   /** Ends a conversation; messages of it that wait fail. */
   closeConversation(conversation: ObjectKey): Promise<ConversationObject>;
+
+  /** What an Agent's turns have used, by model, since an instant. NotFound where there never was such an Agent. */
+  usage(agent: ObjectKey, options: { since?: number | undefined }): Promise<UsageSum[]>;
 
   /** Asks a Ready instance directly; nothing is journalled. Timeout; ServiceUnavailable where none is Ready or the run ends meanwhile. */
   query(
@@ -92,6 +96,13 @@ export interface NewMessage {
   from?: string | undefined;
   /** Milliseconds, in place of Policy.messages.timeout. */
   timeout?: number | undefined;
+}
+
+export interface StreamOptions {
+  after?: number | undefined;
+  /** True where it is absent. */
+  follow?: boolean | undefined;
+  signal: AbortSignal;
 }
 
 export type StreamEntry =

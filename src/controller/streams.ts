@@ -38,6 +38,7 @@ export class ControllerStreams implements Streams {
   readonly change: Streams['change'];
   readonly decide: Streams['decide'];
   readonly closeConversation: Streams['closeConversation'];
+  readonly usage: Streams['usage'];
   readonly query: Streams['query'];
 
   constructor(parts: StreamsParts) {
@@ -49,6 +50,7 @@ export class ControllerStreams implements Streams {
     this.change = talk.change.bind(talk);
     this.decide = talk.decide.bind(talk);
     this.closeConversation = talk.closeConversation.bind(talk);
+    this.usage = talk.usage.bind(talk);
     this.query = talk.query.bind(talk);
   }
 

@@ -7,11 +7,14 @@ import {
   type Message as MessageObject,
   type ObjectKey,
 } from '../api/objects.ts';
-import type { NewMessage, StreamEntry, Streams } from '../client/streams.ts';
+import type { NewMessage, StreamEntry, StreamOptions, Streams, UsageSum } from '../client/streams.ts';
 import { ProtocolError } from '../protocols/protocol.ts';
 import type { Talk } from './talk/talk.ts';
 
-type Talking = Pick<Streams, 'send' | 'stream' | 'change' | 'decide' | 'closeConversation' | 'query'>;
+type Talking = Pick<
+  Streams,
+  'send' | 'stream' | 'change' | 'decide' | 'closeConversation' | 'usage' | 'query'
+>;
 
 /** The part of Streams that is about messages, over Talk. */
 export class TalkStreams implements Talking {
@@ -28,10 +31,7 @@ export class TalkStreams implements Talking {
     return sent.map((message) => this.#talk.objects.message(message));
   }
 
-  stream(
-    key: ObjectKey,
-    options: { after?: number | undefined; signal: AbortSignal },
-  ): AsyncIterable<StreamEntry> {
+  stream(key: ObjectKey, options: StreamOptions): AsyncIterable<StreamEntry> {
     return this.#talk.stream(key, options);
   }
 
@@ -49,6 +49,12 @@ export class TalkStreams implements Talking {
   async closeConversation(key: ObjectKey): Promise<ConversationObject> {
     await this.#talk.closeConversation(key);
     return this.#object('Conversation', key) as ConversationObject; // of the kind that was asked for
+  }
+
+  async usage(key: ObjectKey, options: { since?: number | undefined }): Promise<UsageSum[]> {
+    const sums = this.#talk.usage(key, options);
+    if (sums.length === 0) await this.#agent(key); // of one that is gone the sums are kept
+    return sums;
   }
 
   async query(

@@ -100,6 +100,15 @@ export interface Spent {
   totalTokens?: number | undefined;
   /** By currency. */
   cost?: Readonly<Record<string, number>> | undefined;
+  /** How many turns have not reported each of these: by so many its sum is short. Absent: none. */
+  unreported?: Unreported | undefined;
+}
+
+export interface Unreported {
+  inputTokens: number;
+  outputTokens: number;
+  totalTokens: number;
+  cost: number;
 }
 
 /** What one run of an instance has been read of. */
@@ -164,8 +173,7 @@ export interface UsageSum extends Spent {
   /** Absent: of turns whose model nobody named. */
   model?: string | undefined;
   turns: number;
-  /** How many of the turns did not report this: by so many the sum is short. */
-  unreported: { inputTokens: number; outputTokens: number; totalTokens: number; cost: number };
+  unreported: Unreported;
 }
 
 export const isFinal = (state: MessageState): boolean =>

@@ -75,7 +75,7 @@ export class VirtualFeed {
     signal.addEventListener('abort', onAbort);
     try {
       let since = this.#virtual.revision();
-      const there = this.#virtual.list(kind, namespace).map(resource);
+      const there = Array.from(this.#virtual.list(kind, namespace), resource);
       if (sendInitialEvents ?? asked === undefined) {
         for (const object of there) yield* eventOf({ type: 'ADDED', object });
         if (sendInitialEvents === true && allowWatchBookmarks)
@@ -112,9 +112,8 @@ export class VirtualFeed {
     const current = this.#virtual.revision();
     if (since > current || since < Math.max(this.#begun, this.#deleted.get(kind) ?? 0))
       throw new ApiError('Expired', `too old resource version: ${since} (${current})`);
-    return this.#virtual
-      .list(kind, namespace)
-      .map((object): Change => ({ type: 'MODIFIED', object: resource(object) }))
+    return Array.from(this.#virtual.list(kind, namespace), resource)
+      .map((object): Change => ({ type: 'MODIFIED', object }))
       .filter(({ object }) => revisionOf(object) > since)
       .sort((one, other) => revisionOf(one.object) - revisionOf(other.object));
   }

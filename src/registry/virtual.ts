@@ -1,7 +1,7 @@
 import { isVirtual, kindInfo, type VirtualKind } from '../api/kinds.ts';
 import type { List } from '../api/requests.ts';
 import { isObject } from '../api/schema.ts';
-import type { VirtualKinds } from '../api/virtual.ts';
+import type { Position, VirtualKinds } from '../api/virtual.ts';
 import type { Clock } from '../platform/clock.ts';
 import { badRequest, notFound } from './errors.ts';
 import { defaultNamespace } from './namespaces.ts';
@@ -31,60 +31,37 @@ export function withVirtual(registry: Registry, virtual: VirtualKinds, clock: Cl
   };
 }
 
-/** The newest first, as things are now, whatever resourceVersion is asked for. */
+/** The newest first, as things are now, whatever resourceVersion is asked for. How many are left is not counted. */
 function list(virtual: VirtualKinds, kind: VirtualKind, options: RegistryListOptions): List<AnyResource> {
-  const { limit = 0, continue: token = '' } = options;
-  const selected = selection(options);
-  const revision = virtual.revision();
-  const all = virtual.list(kind, options.namespace).map(resource).sort(newestFirst);
-  const rest = token === '' ? all : all.slice(firstAfter(all, readPage(token)));
-  const items = selected === undefined ? rest : rest.filter(selected);
-  const page = limit > 0 ? items.slice(0, limit) : items;
-  const last = page.at(-1);
-  const remainingItemCount = items.length - page.length;
-  return {
-    items: page,
-    metadata: {
-      resourceVersion: String(revision),
-      ...(remainingItemCount === 0 || last === undefined
-        ? {}
-        : { continue: writePage(last), remainingItemCount }),
-    },
-  };
+  const { limit = 0, continue: token = '', namespace } = options;
+  const selected = selection(options) ?? (() => true);
+  const metadata = { resourceVersion: String(virtual.revision()) };
+  const items: AnyResource[] = [];
+  for (const object of virtual.list(kind, namespace, token === '' ? undefined : readPage(token))) {
+    const item = resource(object);
+    if (!selected(item)) continue;
+    const last = items.at(-1);
+    if (limit > 0 && items.length === limit && last !== undefined)
+      return { items, metadata: { ...metadata, continue: writePage(last) } };
+    items.push(item);
+  }
+  return { items, metadata };
 }
-
-/** Seconds are all that a creationTimestamp tells: within one, the order stays as it was given. */
-const newestFirst = ({ metadata: one }: AnyResource, { metadata: other }: AnyResource): number =>
-  one.creationTimestamp < other.creationTimestamp
-    ? 1
-    : one.creationTimestamp > other.creationTimestamp
-      ? -1
-      : 0;
 
 /** The last object of a page: new ones that come meanwhile stand before it, and move nothing. */
-interface Page {
-  uid: string;
-  at: string;
-}
+const writePage = ({ metadata: { uid, creationTimestamp } }: AnyResource): string => {
+  const position: Position = { uid, createdAt: Date.parse(creationTimestamp) };
+  return Buffer.from(JSON.stringify(position)).toString('base64url');
+};
 
-const writePage = ({ metadata: { uid, creationTimestamp } }: AnyResource): string =>
-  Buffer.from(JSON.stringify({ uid, at: creationTimestamp } satisfies Page)).toString('base64url');
-
-function readPage(token: string): Page {
+function readPage(token: string): Position {
+  const wrong = 'continue key is not valid: list again without it';
   try {
     const page: unknown = JSON.parse(Buffer.from(token, 'base64url').toString());
-    if (isObject(page) && typeof page.uid === 'string' && typeof page.at === 'string')
-      return { uid: page.uid, at: page.at };
+    if (isObject(page) && typeof page.uid === 'string' && typeof page.createdAt === 'number')
+      return { uid: page.uid, createdAt: page.createdAt };
   } catch (error) {
-    throw badRequest('continue key is not valid: list again without it', error);
+    throw badRequest(wrong, error);
   }
-  throw badRequest('continue key is not valid: list again without it');
-}
-
-/** Where that object has gone meanwhile: before all that are older. */
-function firstAfter(all: readonly AnyResource[], { uid, at }: Page): number {
-  const found = all.findIndex(({ metadata }) => metadata.uid === uid);
-  if (found !== -1) return found + 1;
-  const older = all.findIndex(({ metadata }) => metadata.creationTimestamp < at);
-  return older === -1 ? all.length : older;
+  throw badRequest(wrong);
 }

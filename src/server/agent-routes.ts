@@ -6,14 +6,21 @@ import { objectBody } from './body.ts';
 import { messageBodyLimit, newMessages } from './new-messages.ts';
 import { allowedKey, ownPath, personOf } from './own-group.ts';
 import type { Parts } from './parts.ts';
+import { time } from './query.ts';
 
-/** What is said to an Agent: messages, which are journalled, and queries, which are not. */
+/** What is said to an Agent: messages, which are journalled, and queries, which are not; and what its turns have used. */
 export function agentRoutes(app: FastifyInstance, { streams }: Parts): void {
   app.post(ownPath('agents/:name/messages'), { bodyLimit: messageBodyLimit }, async (request, reply) => {
     const key = allowedKey(request, 'create', 'Message');
     const items = await streams.send(key, newMessages(objectBody(request), personOf(request)));
     const { apiVersion } = kindInfo('Message');
     return answer(request, reply, { kind: 'MessageList', apiVersion, metadata: {}, items }, 201);
+  });
+
+  app.get(ownPath('agents/:name/usage'), async (request, reply) => {
+    const since = time(request, 'since');
+    const items = await streams.usage(allowedKey(request, 'get', 'Agent'), { since });
+    return answer(request, reply, { items });
   });
 
   app.post(ownPath('agents/:name/query'), async (request, reply) => {

@@ -9,6 +9,7 @@ const ownResources: readonly { name: string; namespaced: boolean; verbs: string[
   { name: 'agents/forecast', namespaced: true, verbs: ['get'] },
   { name: 'agents/messages', namespaced: true, verbs: ['create'] },
   { name: 'agents/query', namespaced: true, verbs: ['create'] },
+  { name: 'agents/usage', namespaced: true, verbs: ['get'] },
   { name: 'agents/volumes', namespaced: true, verbs: ['delete', 'get'] },
   { name: 'approvals/approve', namespaced: true, verbs: ['create'] },
   { name: 'approvals/deny', namespaced: true, verbs: ['create'] },

@@ -4,7 +4,7 @@ import type { StreamEntry } from '../client/streams.ts';
 import { answer, toApiError } from './answer.ts';
 import { allowedKey, ownPath } from './own-group.ts';
 import type { Parts } from './parts.ts';
-import { number } from './query.ts';
+import { flag, number, text } from './query.ts';
 
 const heartbeat = { line: ': still here\n', every: 15_000 };
 
@@ -13,11 +13,12 @@ export function messageRoutes(app: FastifyInstance, { registry, streams, clock, 
   app.get(ownPath('messages/:name/stream'), async (request, reply) => {
     const key = allowedKey(request, 'get', 'Message');
     const after = number(request, 'after') ?? lastEventId(request);
+    const follow = text(request, 'follow') === undefined || flag(request, 'follow');
     await registry.get('Message', key); // an unknown one is a plain 404
     await open.send(reply, {
       contentType: 'text/event-stream',
       async *lines(signal) {
-        for await (const entry of streams.stream(key, { after, signal })) yield serverSent(entry);
+        for await (const entry of streams.stream(key, { after, follow, signal })) yield serverSent(entry);
       },
       failed: (error) => block('error', toApiError(error, log).toStatus()),
       heartbeat: { ...heartbeat, clock },

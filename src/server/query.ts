@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import { ApiError } from '../api/errors.ts';
+import { parseTime } from '../api/time.ts';
 import type { WriteOptions } from '../client/resources.ts';
 import type { RegistryListOptions } from '../registry/options.ts';
 
@@ -27,6 +28,15 @@ export function number(request: FastifyRequest, name: string): number | undefine
   if (!/^\d{1,15}$/.test(value))
     throw new ApiError('BadRequest', `query ${name}: ${JSON.stringify(value)} is not a whole number`);
   return Number(value);
+}
+
+export function time(request: FastifyRequest, name: string): number | undefined {
+  const value = text(request, name);
+  if (value === undefined) return undefined;
+  const at = parseTime(value);
+  if (at === undefined)
+    throw new ApiError('BadRequest', `query ${name}: ${JSON.stringify(value)} is not an RFC 3339 time`);
+  return at;
 }
 
 export function listOptions(request: FastifyRequest): RegistryListOptions {

@@ -1,14 +1,13 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import { ApiError } from '../api/errors.ts';
 import type { AnyObject, New } from '../api/objects.ts';
 import { isObject } from '../api/schema.ts';
-import { parseTime } from '../api/time.ts';
 import { forbidden } from './access.ts';
 import { answer, toApiError } from './answer.ts';
 import { objectBody } from './body.ts';
 import { allow, allowedKey, ownPath, ownRoot } from './own-group.ts';
 import type { Parts } from './parts.ts';
-import { flag, number, text } from './query.ts';
+import { flag, number, time } from './query.ts';
 
 /** Logs, forecasts, plans, volumes, and the controller itself. */
 export function streamRoutes(app: FastifyInstance, { registry, streams, log, open }: Parts): void {
@@ -63,13 +62,4 @@ export function streamRoutes(app: FastifyInstance, { registry, streams, log, ope
     await streams.stopAgents();
     return answer(request, reply, { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success' });
   });
-}
-
-function time(request: FastifyRequest, name: string): number | undefined {
-  const value = text(request, name);
-  if (value === undefined) return undefined;
-  const at = parseTime(value);
-  if (at === undefined)
-    throw new ApiError('BadRequest', `query ${name}: ${JSON.stringify(value)} is not an RFC 3339 time`);
-  return at;
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { ApiError, type StatusReason } from '../../src/api/errors.ts';
-import type { StreamEntry } from '../../src/client/streams.ts';
+import type { StreamEntry, UsageSum } from '../../src/client/streams.ts';
 import type { ScriptedTalk, Talk } from '../fakes/talk.ts';
 
 /** What those of Streams that speak to agents must do, over HTTP as in process. */
@@ -97,6 +97,20 @@ export function talkContract(open: () => Promise<Subject>): void {
     expect(told).toMatchObject([{ seq: 3 }, { end: { status: { answer: 'abc' } } }]);
   });
 
+  given('a stream that is not followed tells what was, and ends', async ({ talk, script }) => {
+    script.message('m');
+    const so = (after = 0): Promise<StreamEntry[]> =>
+      drain(talk.stream(m, { after, follow: false, signal: forever }));
+    expect(await so()).toEqual([]);
+    script.say('m', 'a');
+    script.say('m', 'b');
+    expect(await so()).toMatchObject([{ seq: 1 }, { seq: 2 }]);
+    expect(await so(1)).toMatchObject([{ seq: 2 }]);
+    const end = script.finish('m', 'ab');
+    expect(await so(2)).toEqual([{ end }]);
+    expect(script.reading).toBe(0);
+  });
+
   given('a stream of an unknown message is NotFound', async ({ talk }) => {
     await failure(drain(talk.stream(m, { signal: forever })), 'NotFound');
   });
@@ -155,6 +169,27 @@ export function talkContract(open: () => Promise<Subject>): void {
   given('a conversation is closed', async ({ talk, script }) => {
     script.conversation('c');
     expect((await talk.closeConversation({ namespace: 'default', name: 'c' })).status?.state).toBe('Closed');
+  });
+
+  given('usage is told by model, since an instant', async ({ talk, script }) => {
+    const none = { inputTokens: 0, outputTokens: 0, totalTokens: 0, cost: 0 };
+    const sums: UsageSum[] = [
+      { turns: 1, unreported: { inputTokens: 1, outputTokens: 1, totalTokens: 1, cost: 1 } },
+      {
+        model: 'grüß/large-1',
+        turns: 2,
+        inputTokens: 5,
+        outputTokens: 0,
+        totalTokens: 5,
+        cost: { USD: 0.000_001, EUR: 2 },
+        unreported: none,
+      },
+    ];
+    expect(await talk.usage(web, {})).toEqual([]);
+    for (const [index, sum] of sums.entries()) script.used.push({ at: 1_000 + index, sum });
+    expect(await talk.usage(web, {})).toEqual(sums);
+    expect(await talk.usage(web, { since: 1_001 })).toEqual(sums.slice(1));
+    await failure(talk.usage({ ...web, name: 'nobody' }, {}), 'NotFound');
   });
 
   given('a query is answered with whatever it is', async ({ talk }) => {

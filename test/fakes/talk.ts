@@ -7,11 +7,20 @@ import {
   type Message,
   type ObjectKey,
 } from '../../src/api/objects.ts';
-import type { VirtualChange, VirtualKinds, VirtualObject } from '../../src/api/virtual.ts';
-import type { NewMessage, StreamEntry, Streams } from '../../src/client/streams.ts';
+import {
+  following,
+  type Position,
+  type VirtualChange,
+  type VirtualKinds,
+  type VirtualObject,
+} from '../../src/api/virtual.ts';
+import type { NewMessage, StreamEntry, StreamOptions, Streams, UsageSum } from '../../src/client/streams.ts';
 import type { TurnEvent } from '../../src/protocols/talk.ts';
 
-export type Talk = Pick<Streams, 'send' | 'stream' | 'change' | 'decide' | 'closeConversation' | 'query'>;
+export type Talk = Pick<
+  Streams,
+  'send' | 'stream' | 'change' | 'decide' | 'closeConversation' | 'usage' | 'query'
+>;
 type Listener = (kind: VirtualKind, type: VirtualChange, object: VirtualObject) => void;
 type Rest<T> = Omit<T, 'apiVersion' | 'kind' | 'metadata'>;
 
@@ -23,6 +32,8 @@ export class ScriptedTalk implements Talk, VirtualKinds {
   refusal: ApiError | undefined;
   readonly sent: NewMessage[] = [];
   readonly decided: unknown[] = [];
+  /** What web's turns have used, and when. */
+  readonly used: { at: number; sum: UsageSum }[] = [];
   /** How many streams are read at the moment. */
   reading = 0;
   /** How many entries of streams have been taken. */
@@ -130,7 +141,7 @@ export class ScriptedTalk implements Talk, VirtualKinds {
 
   async *stream(
     { name, namespace }: ObjectKey,
-    { after = 0, signal }: { after?: number | undefined; signal: AbortSignal },
+    { after = 0, follow = true, signal }: StreamOptions,
   ): AsyncGenerator<StreamEntry> {
     if (this.get('Message', { namespace, name }) === undefined)
       throw new ApiError('NotFound', `messages.subresources.agentctl.dev "${name}" not found`);
@@ -141,6 +152,7 @@ export class ScriptedTalk implements Talk, VirtualKinds {
       for (let next = 0; !signal.aborted; ) {
         const entry = this.#of(name)[next];
         if (entry === undefined) {
+          if (!follow) return;
           await Promise.race([this.#wake.promise, aborted]);
           continue;
         }
@@ -180,6 +192,11 @@ export class ScriptedTalk implements Talk, VirtualKinds {
     return this.conversation(key.name, { state: 'Closed', reason: 'Asked' });
   }
 
+  async usage({ name }: ObjectKey, { since }: { since?: number | undefined }): Promise<UsageSum[]> {
+    if (name !== 'web') throw new ApiError('NotFound', `agents.agentctl.dev "${name}" not found`);
+    return this.used.filter(({ at }) => at >= (since ?? 0)).map(({ sum }) => sum);
+  }
+
   async query(agent: ObjectKey, question: Parameters<Streams['query']>[1]): Promise<unknown> {
     if (question.action === 'hang') throw new ApiError('Timeout', `${agent.name} has not answered`);
     return question.action === 'nothing' ? undefined : { agent: agent.name, question };
@@ -191,12 +208,13 @@ export class ScriptedTalk implements Talk, VirtualKinds {
     return this.#objects.get(`${kind}/${namespace}/${name}`);
   }
 
-  list(kind: 'Message', namespace?: string): Message[];
-  list(kind: VirtualKind, namespace?: string): VirtualObject[];
-  list(kind: VirtualKind, namespace?: string): VirtualObject[] {
-    return [...this.#objects.values()]
-      .filter((one) => one.kind === kind && (namespace ?? one.metadata.namespace) === one.metadata.namespace)
-      .reverse();
+  list(kind: 'Message', namespace?: string): readonly Message[];
+  list(kind: VirtualKind, namespace?: string, after?: Position): readonly VirtualObject[];
+  list(kind: VirtualKind, namespace?: string, after?: Position): readonly VirtualObject[] {
+    const all = [...this.#objects.values()].filter(
+      (one) => one.kind === kind && (namespace ?? one.metadata.namespace) === one.metadata.namespace,
+    );
+    return following(all.reverse(), after);
   }
 
   /** Whether anybody is told of changes. */

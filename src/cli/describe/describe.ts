@@ -41,7 +41,11 @@ export async function describe(words: readonly string[], options: DescribeOption
   tellFailures(failures, cli);
 }
 
-function describeOne(client: Client, object: AnyObject, cli: Pick<Cli, 'clock'>): Promise<string> | string {
+function describeOne(
+  client: Client,
+  object: AnyObject,
+  cli: Pick<Cli, 'clock' | 'signal'>,
+): Promise<string> | string {
   const now = cli.clock.now();
   switch (object.kind) {
     case 'Agent':

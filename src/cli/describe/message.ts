@@ -9,7 +9,7 @@ import { ago, fields, joined, section } from './fields.ts';
 export async function describeMessage(
   client: Client,
   message: Message,
-  cli: Pick<Cli, 'clock'>,
+  cli: Pick<Cli, 'clock' | 'signal'>,
 ): Promise<string> {
   const { metadata, spec, status = {} } = message;
   const now = cli.clock.now();

@@ -4,13 +4,21 @@ import type {
   Conversation as ConversationObject,
   Message as MessageObject,
 } from '../../api/objects.ts';
-import type { VirtualChange, VirtualKinds, VirtualObject } from '../../api/virtual.ts';
-import type { Journal } from '../../messages/journal.ts';
+import {
+  following,
+  type Position,
+  type VirtualChange,
+  type VirtualKinds,
+  type VirtualObject,
+} from '../../api/virtual.ts';
+import type { Gone, Journal } from '../../messages/journal.ts';
 import type { Approval, Conversation, Message, Sender, Spent } from '../../messages/message.ts';
 import type { Clock } from '../../platform/clock.ts';
 
 const apiVersion = 'subresources.agentctl.dev/v1';
 const remembered = 20_000;
+/** Messages that are read together. */
+const atOnce = 500;
 
 /** The journal's records as objects of the API. */
 export class JournalObjects implements VirtualKinds {
@@ -39,15 +47,36 @@ export class JournalObjects implements VirtualKinds {
     return found?.metadata.namespace === namespace ? found : undefined;
   }
 
-  list(kind: VirtualKind, namespace?: string): readonly VirtualObject[] {
+  list(kind: VirtualKind, namespace?: string, after?: Position): Iterable<VirtualObject> {
     const filter = namespace === undefined ? {} : { namespace };
     switch (kind) {
       case 'Message':
-        return this.#journal.messages(filter).map((message) => this.message(message));
-      case 'Conversation':
-        return this.#journal.conversations(filter).map((conversation) => this.conversation(conversation));
-      case 'Approval':
-        return this.#journal.approvals(filter).map((approval) => this.approval(approval));
+        return this.#messages(filter, after);
+      case 'Conversation': {
+        const counts = this.#journal.counts();
+        const all = this.#journal.conversations(filter).reverse();
+        return following(
+          all.map((conversation) => this.conversation(conversation, counts)),
+          after,
+        );
+      }
+      case 'Approval': {
+        const all = this.#journal.approvals(filter).reverse();
+        return following(
+          all.map((approval) => this.approval(approval)),
+          after,
+        );
+      }
+    }
+  }
+
+  *#messages(filter: { namespace?: string }, after?: Position): Generator<VirtualObject> {
+    let before = after === undefined ? undefined : { id: after.uid, createdAt: after.createdAt };
+    for (;;) {
+      const some = this.#journal.messages({ ...filter, before, limit: atOnce });
+      for (const message of some) yield this.message(message);
+      before = some.at(-1);
+      if (some.length < atOnce) return;
     }
   }
 
@@ -69,6 +98,18 @@ export class JournalObjects implements VirtualKinds {
     if (object !== undefined) for (const listener of this.#listeners) listener(kind, type, object);
   }
 
+  /** It is in the journal no more. */
+  gone(gone: Gone): void {
+    this.#revision += 1;
+    const key = `${gone.kind}/${gone.record.id}`;
+    this.#revisions.set(key, this.#revision);
+    if (this.#listeners.size > 0) {
+      const object = this.#object(gone);
+      for (const listener of this.#listeners) listener(gone.kind, 'DELETED', object);
+    }
+    this.#revisions.delete(key);
+  }
+
   message(message: Message): MessageObject {
     const { spent } = message;
     return {
@@ -83,7 +124,7 @@ export class JournalObjects implements VirtualKinds {
         text: message.text,
         hops: message.hops,
         expiresAt: timeText(message.expiresAt),
-        ...defined({ key: message.key, parent: message.parent }),
+        ...defined({ key: message.key?.split('/').slice(2).join('/'), parent: message.parent }),
       },
       status: {
         state: message.state,
@@ -104,8 +145,11 @@ export class JournalObjects implements VirtualKinds {
     };
   }
 
-  conversation(conversation: Conversation): ConversationObject {
-    const { id, namespace, agent, spent } = conversation;
+  conversation(
+    conversation: Conversation,
+    counts = this.#journal.counts(conversation.id),
+  ): ConversationObject {
+    const { id, agent, spent } = conversation;
     return {
       apiVersion,
       kind: 'Conversation',
@@ -113,7 +157,7 @@ export class JournalObjects implements VirtualKinds {
       spec: { agentRef: { name: agent } },
       status: {
         state: conversation.state,
-        messages: this.#journal.messages({ namespace, agent, conversation: id }).length,
+        messages: counts.get(id) ?? 0,
         tokens: tokensText(spent),
         cost: costText(spent),
         activeAt: timeText(conversation.activeAt),
@@ -168,6 +212,17 @@ export class JournalObjects implements VirtualKinds {
     }
   }
 
+  #object(gone: Gone): VirtualObject {
+    switch (gone.kind) {
+      case 'Message':
+        return this.message(gone.record);
+      case 'Conversation':
+        return this.conversation(gone.record);
+      case 'Approval':
+        return this.approval(gone.record);
+    }
+  }
+
   #metadata(kind: VirtualKind, record: { id: string; namespace: string; agent: string; createdAt: number }) {
     return {
       name: record.id,
@@ -194,18 +249,21 @@ export function senderText(from: Sender): string {
 }
 
 /** What nobody reports is unknown, and not nothing. */
-function tokensText(spent: Spent | undefined): string {
-  const { inputTokens, outputTokens, totalTokens } = spent ?? {};
-  if (totalTokens !== undefined) return String(totalTokens);
-  if (inputTokens === undefined && outputTokens === undefined) return '?';
-  return String((inputTokens ?? 0) + (outputTokens ?? 0));
+function tokensText({ inputTokens, outputTokens, totalTokens, unreported }: Spent = {}): string {
+  const known = [totalTokens, inputTokens, outputTokens].some((count) => count !== undefined);
+  const tokens = totalTokens ?? (inputTokens ?? 0) + (outputTokens ?? 0);
+  return known ? `${tokens}${more(unreported?.totalTokens)}` : '?';
 }
 
-function costText(spent: Spent | undefined): string {
-  const costs = Object.entries(spent?.cost ?? {});
-  if (costs.length === 0) return '?';
-  return costs.map(([currency, amount]) => `${Number(amount.toFixed(6))} ${currency}`).join(' + ');
+function costText({ cost = {}, unreported }: Spent = {}): string {
+  const costs = Object.entries(cost).map(
+    ([currency, amount]) => `${Number(Number(amount).toFixed(6))} ${currency}`,
+  );
+  return costs.length === 0 ? '?' : `${costs.join(' + ')}${more(unreported?.cost)}`;
 }
+
+/** After what is known, where turns have not said what they used. */
+const more = (turns = 0): string => (turns > 0 ? '+?' : '');
 
 const timeText = (at: number): string => new Date(at).toISOString();
 const optionalTime = (at: number | undefined): string | undefined =>

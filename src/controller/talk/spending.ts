@@ -1,5 +1,5 @@
 import type { Entry } from '../../messages/journal.ts';
-import type { Conversation, Spent, UsageRecord } from '../../messages/message.ts';
+import type { Conversation, Spent, Unreported, UsageRecord } from '../../messages/message.ts';
 import type { Usage } from '../../protocols/talk.ts';
 import type { Open } from './open.ts';
 
@@ -7,26 +7,36 @@ const counters = ['inputTokens', 'outputTokens', 'totalTokens'] as const;
 
 /**
  * What a turn has used, from the newest report: one that counts the session is told less what was reported before; where
- * it has gone back, the agent counts anew. What is not reported stays absent.
+ * it has gone back, the agent counts anew. What is not reported stays absent: of a turn that has begun and of which
+ * nothing is reported, it is written that it was.
  */
 export function accountOf(
   open: Open,
   conversation: Conversation,
-  now: number,
+  { now, begun }: { now: number; begun: boolean },
 ): { entries: Entry[]; spent: Spent | undefined; conversation: Conversation } {
   const { message, reports } = open;
   const { Turn, Session } = reports;
   const newest = Turn ?? Session;
-  if (newest === undefined) return { entries: [], spent: message.spent, conversation };
+  if (newest === undefined && !begun) return { entries: [], spent: message.spent, conversation };
   const { reported } = conversation;
   const one: Spent = {};
   for (const name of counters) {
     const value = Turn?.[name] ?? less(Session?.[name], reported?.[name]);
     if (value !== undefined) one[name] = value;
   }
+  if (one.inputTokens !== undefined && one.outputTokens !== undefined)
+    one.totalTokens ??= one.inputTokens + one.outputTokens;
   const cost = Turn?.cost ?? sessionCost(Session, reported);
   if (cost !== undefined) one.cost = { [cost.currency]: cost.amount };
   const { inputTokens, outputTokens, totalTokens } = one;
+  const missing = (value: unknown): number => (value === undefined ? 1 : 0);
+  one.unreported = {
+    inputTokens: missing(inputTokens),
+    outputTokens: missing(outputTokens),
+    totalTokens: missing(totalTokens),
+    cost: missing(cost),
+  };
   const record: UsageRecord = {
     id: `${message.id}/${message.deliveredAt ?? 0}`,
     namespace: message.namespace,
@@ -67,8 +77,19 @@ function sum(one: Spent, other: Spent): Spent {
     const [a, b] = [one[name], other[name]];
     if (a !== undefined || b !== undefined) out[name] = (a ?? 0) + (b ?? 0);
   }
+  const unreported = sumOfUnreported(one.unreported, other.unreported);
+  if (Object.values(unreported).some((count) => count > 0)) out.unreported = unreported;
   const cost = { ...one.cost };
   for (const [currency, amount] of Object.entries(other.cost ?? {}))
     cost[currency] = (cost[currency] ?? 0) + amount;
   return Object.keys(cost).length === 0 ? out : { ...out, cost };
 }
+
+const none: Unreported = { inputTokens: 0, outputTokens: 0, totalTokens: 0, cost: 0 };
+
+const sumOfUnreported = (one = none, other = none): Unreported => ({
+  inputTokens: one.inputTokens + other.inputTokens,
+  outputTokens: one.outputTokens + other.outputTokens,
+  totalTokens: one.totalTokens + other.totalTokens,
+  cost: one.cost + other.cost,
+});

@@ -1,14 +1,14 @@
-import type { StreamEntry } from '../../client/streams.ts';
+import type { StreamEntry, StreamOptions } from '../../client/streams.ts';
 import { isFinal, type Message } from '../../messages/message.ts';
 import type { Desk } from './desk.ts';
 import type { JournalObjects } from './objects.ts';
 
-/** What happens to a message from event `after` on, up to its end. */
+/** What happens to a message from event `after` on, up to its end, or up to now. */
 export async function* follow(
   desk: Desk,
   objects: JournalObjects,
   message: Message,
-  { after = 0, signal }: { after?: number | undefined; signal: AbortSignal },
+  { after = 0, follow: toTheEnd = true, signal }: StreamOptions,
 ): AsyncGenerator<StreamEntry> {
   const { journal } = desk.parts;
   const follower = desk.hub.follow(message.id, signal);
@@ -37,12 +37,13 @@ export async function* follow(
           seq = event.seq;
           yield event;
         }
-      if (open !== undefined) continue;
-      const last = journal.message(message.id);
-      if (last === undefined) return; // pruned meanwhile
-      if (!isFinal(last.state)) continue;
-      yield { end: objects.message(last) };
-      return;
+      const last = open === undefined ? journal.message(message.id) : undefined;
+      if (last !== undefined && isFinal(last.state)) {
+        yield { end: objects.message(last) };
+        return;
+      }
+      const pruned = open === undefined && last === undefined;
+      if (pruned || !toTheEnd) return;
     }
   } finally {
     follower.end();

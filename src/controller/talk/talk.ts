@@ -1,10 +1,10 @@
 import { ApiError } from '../../api/errors.ts';
 import { type Agent, type Instance, keyText, type ObjectKey, type PolicySpec } from '../../api/objects.ts';
 import type { Fleet } from '../../client/fleet.ts';
-import type { NewMessage, StreamEntry } from '../../client/streams.ts';
+import type { NewMessage, StreamEntry, StreamOptions } from '../../client/streams.ts';
 import type { Driver } from '../../drivers/driver.ts';
 import type { Journal } from '../../messages/journal.ts';
-import { isFinal, type Message } from '../../messages/message.ts';
+import { isFinal, type Message, type UsageSum } from '../../messages/message.ts';
 import type { Plan } from '../../plan/action.ts';
 import type { Activity, InboxView, Instant, Observed, TalkView, World } from '../../plan/world.ts';
 import type { Clock } from '../../platform/clock.ts';
@@ -207,11 +207,12 @@ export class Talk {
     this.desk.marks.set(mark.name, mark.at);
   }
 
-  stream(
-    key: ObjectKey,
-    options: { after?: number | undefined; signal: AbortSignal },
-  ): AsyncIterable<StreamEntry> {
+  stream(key: ObjectKey, options: StreamOptions): AsyncIterable<StreamEntry> {
     return follow(this.desk, this.objects, this.message(key), options);
+  }
+
+  usage({ namespace = 'default', name }: ObjectKey, { since }: { since?: number | undefined }): UsageSum[] {
+    return this.#parts.journal.usageByModel({ namespace, agent: name, since });
   }
 
   async cancel(key: ObjectKey): Promise<Message> {
@@ -297,7 +298,12 @@ export class Talk {
       await this.desk.writer.write([{ type: 'Conversation', conversation: thread.record }]);
       this.desk.changed('Conversation', id);
     }
-    await journal.prune({ before: now - keep.age, bytes: keep.bytes, usageBefore: now - keep.usage });
+    await journal.prune({
+      before: now - keep.age,
+      bytes: keep.bytes,
+      usageBefore: now - keep.usage,
+      gone: (gone) => this.objects.gone(gone),
+    });
   }
 
   /** Reads nothing more; what was read is written. Agents run on. */

@@ -111,7 +111,9 @@ export class Turns {
     const entries: Entry[] = [{ type: 'Change', id: message.id, set }];
     const { instance: home } = record;
     if (!live || home !== target.instance) {
-      thread.record = { ...thread.record, session, sessionRun: run, instance, uid, renew: false };
+      // A new session counts from nothing.
+      const reported = session === record.session ? record.reported : undefined;
+      thread.record = { ...thread.record, session, sessionRun: run, instance, uid, renew: false, reported };
       entries.push({ type: 'Conversation', conversation: thread.record });
     }
     if (again) {
@@ -308,7 +310,7 @@ export class Turns {
     const { message, thread } = open;
     const key = keyOf(message);
     const box = this.#desk.box(key);
-    const begun = message.written || message.produced;
+    const begun = message.state !== 'Pending' && (message.written || message.produced);
     const account = accountOf(open, thread.record, { now: this.#desk.parts.clock.now(), begun });
     const { spent } = account;
     const change: MessageChange = { ...set, state: 'Pending', written: false, spent };
