@@ -33,6 +33,7 @@ export type Answer =
 
 const [state = '', manifest = '', crashAt = '0'] = process.argv.slice(2);
 const tell = (answer: Answer): unknown => process.send?.(answer);
+const open = ['Pending', 'Delivered', 'Acknowledged'] as const;
 let step = 0;
 
 function countStep(): void {
@@ -71,9 +72,10 @@ for (const { info, name = '', object } of parseManifests([{ name: manifest, byte
   .documents) {
   await user.patch(info.kind, { namespace: 'default', name }, { type: 'apply', body: object });
 }
+const journal = openJournal(join(state, 'journal.db'), { log });
 const controller = new Controller({
   resources: new LocalClient(registry, 'agentctl-controller'),
-  journal: crashing(openJournal(join(state, 'journal.db'), { log })),
+  journal: crashing(journal),
   makeDriver: async () => createProcessDriver({ stateDir: state, storeId: store.id, clock, log }),
   defaultPolicy: withDefaults(kindInfo('Policy').schema.properties?.spec ?? {}, {}) as PolicySpec, // all have defaults
   key: Buffer.alloc(32),
@@ -94,7 +96,7 @@ async function send({ agent: name, ...letter }: Letter): Promise<void> {
 }
 
 process.on('message', (letter: Letter | 'open') => {
-  if (letter === 'open') tell({ type: 'open', count: controller.talk.desk.opens.size });
+  if (letter === 'open') tell({ type: 'open', count: journal.messages({ states: open }).length });
   else void send(letter);
 });
 process.on('disconnect', () => process.exit(0));
