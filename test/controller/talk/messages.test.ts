@@ -120,6 +120,10 @@ test('a dead letter that is sent again while a later one is in work waits its tu
   await at.heard(3);
   at.puppet.done(first.id, 'x');
   expect(await at.end(first.id, 2)).toMatchObject({ state: 'Completed', answer: 'x' });
+  const third = await at.send('c', { conversation: first.conversation });
+  await at.heard(4);
+  at.puppet.done(third.id, 'z');
+  expect(await at.end(third.id)).toMatchObject({ state: 'Completed', answer: 'z' });
 });
 
 test.each([
