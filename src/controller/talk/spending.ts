@@ -11,7 +11,7 @@ const counters = ['inputTokens', 'outputTokens', 'totalTokens'] as const;
  * nothing is reported, it is written that it was.
  */
 export function accountOf(
-  open: Open,
+  open: Pick<Open, 'message' | 'reports'>,
   conversation: Conversation,
   { now, begun }: { now: number; begun: boolean },
 ): { entries: Entry[]; spent: Spent | undefined; conversation: Conversation } {
