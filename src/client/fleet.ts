@@ -11,6 +11,8 @@ export interface Fleet {
   send(request: FleetMessage, signal: AbortSignal): Promise<Message>;
   /** Waits on for the end of a message that was sent before. */
   follow(id: string, signal: AbortSignal): Promise<Message>;
+  /** The Agent of a manifest. Throws ApiError Invalid. */
+  read(manifest: string): New<Agent> & { metadata: { name: string } };
   /** Applies one Agent from a manifest; answers its name and what was done. */
   apply(manifest: string): Promise<{ name: string; done: 'created' | 'configured' }>;
   start(name: string): Promise<void>;
@@ -68,6 +70,7 @@ export function fleetOf(parts: {
       return follow(message.metadata.name, signal);
     },
     follow,
+    read: (manifest) => oneAgent(manifest, namespace),
     async apply(manifest) {
       const agent = oneAgent(manifest, namespace);
       const { name } = agent.metadata;

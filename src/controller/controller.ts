@@ -9,7 +9,7 @@ import { Admission } from './admission.ts';
 import { Agents } from './agents.ts';
 import { Cache } from './cache.ts';
 import { Recorder } from './events.ts';
-import { fleetFor } from './fleet.ts';
+import { type Asking, fleetFor } from './fleet.ts';
 import { Images } from './images.ts';
 import { Inputs } from './inputs.ts';
 import { McpServers } from './mcp-server.ts';
@@ -90,8 +90,9 @@ export class Controller {
       enqueueRuntime,
       ended: (session) => images.forget(session),
     });
-    const fleet = (from: Agent, instance: { name: string; uid: string }): Fleet =>
-      fleetFor({ talk: this.talk, resources, streams: this.talk }, from, instance);
+    const runtimeFor = (hasImage: boolean): string | undefined => this.cache.defaultRuntime(hasImage);
+    const fleet = (from: Agent, instance: Asking): Fleet =>
+      fleetFor({ talk: this.talk, resources, streams: this.talk, runtimeFor }, from, instance);
     const mcp = new McpServers({
       ...options,
       fleet,

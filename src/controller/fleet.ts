@@ -9,11 +9,20 @@ interface Parts {
   talk: Talk;
   resources: Resources;
   streams: Pick<Streams, 'stream'>;
+  /** Where an Agent runs that names no Runtime. */
+  runtimeFor(hasImage: boolean): string | undefined;
+}
+
+/** An instance, and the Runtime that it runs on. */
+export interface Asking {
+  name: string;
+  uid: string;
+  runtime: string;
 }
 
 /** The agents of a namespace as one of them may see and use them: spec.fleetAccess says how far. */
-export function fleetFor(parts: Parts, from: Agent, instance: { name: string; uid: string }): Fleet {
-  const { talk, resources, streams } = parts;
+export function fleetFor(parts: Parts, from: Agent, instance: Asking): Fleet {
+  const { talk, resources, streams, runtimeFor } = parts;
   const { namespace = 'default', name } = from.metadata;
   const user = `agent:${name}`;
   const common = fleetOf({
@@ -32,18 +41,31 @@ export function fleetFor(parts: Parts, from: Agent, instance: { name: string; ui
     list: async () => (await common.list()).filter((agent) => agent.name !== name),
     async send({ to, text, conversation }, signal): Promise<Message> {
       const parent = turn()?.message;
-      const target = talk.routes.target(from, to, parent?.hops ?? 0);
+      const hops = parent?.hops ?? talk.routes.hops(keyText(from.metadata), instance.uid);
+      const target = talk.routes.target(from, to, { hops, parent });
       const sent = await talk.intake.send(target, {
         kind: 'Route',
         from: { kind: 'Agent', namespace, name, instance: instance.name, uid: instance.uid },
         text,
         conversation,
-        hops: (parent?.hops ?? 0) + 1,
+        hops: hops + 1,
         parent: parent?.id,
       });
       return common.follow(sent.id, signal);
     },
-    apply: (manifest) => managing(from, () => common.apply(manifest)),
+    apply: (manifest) =>
+      managing(from, async () => {
+        const agent = common.read(manifest);
+        if (agent.metadata.name === name)
+          throw new ApiError('Forbidden', `${name} may not change its own manifest.`);
+        const runtime = agent.spec?.runtimeRef?.name ?? runtimeFor(agent.spec?.template?.image !== undefined);
+        if (runtime !== instance.runtime)
+          throw new ApiError(
+            'Forbidden',
+            `${name} may apply agents to its own Runtime ${instance.runtime} alone, and ${agent.metadata.name} is for ${runtime ?? 'none that there is'}.`,
+          );
+        return common.apply(manifest);
+      }),
     start: (other) => managing(from, () => common.start(other)),
     stop: (other) => managing(from, () => common.stop(other)),
     remove: (other) => managing(from, () => common.remove(other)),

@@ -7,6 +7,7 @@ import type { Fleet } from '../client/fleet.ts';
 import { createMcpServer } from '../client/mcp.ts';
 import type { Driver } from '../drivers/driver.ts';
 import type { Log } from '../platform/log.ts';
+import type { Asking } from './fleet.ts';
 import type { LinkTarget } from './talk/link.ts';
 
 const loopback = '127.0.0.1';
@@ -17,7 +18,7 @@ export interface McpParts {
   log: Log;
   /** Who an instance is; undefined where it is gone. */
   whose(uid: string): { instance: Instance; agent: Agent } | undefined;
-  fleet(agent: Agent, instance: { name: string; uid: string }): Fleet;
+  fleet(agent: Agent, instance: Asking): Fleet;
   /** The port of the time before, which sessions of agents know. */
   port: { get(): number | undefined; set(port: number): void };
 }
@@ -117,7 +118,8 @@ export class McpServers {
       return;
     }
     const { agent, instance } = who;
-    const fleet = this.#parts.fleet(agent, instance.metadata);
+    const { name, uid } = instance.metadata;
+    const fleet = this.#parts.fleet(agent, { name, uid, runtime: instance.spec.runtimeRef.name });
     const server = createMcpServer(fleet, {
       version: this.#parts.version,
       manage: agent.spec.fleetAccess === 'Manage',

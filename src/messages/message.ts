@@ -20,6 +20,8 @@ export type Sender =
       instance: string;
       /** The instance's uid. */
       uid: string;
+      /** The run that asked. */
+      run?: number | undefined;
       requestId?: string | undefined;
     };
 

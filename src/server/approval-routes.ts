@@ -14,10 +14,12 @@ export function approvalRoutes(app: FastifyInstance, { streams }: Parts): void {
   }
 }
 
-/** The body may name somebody in whose name it is decided. */
+/** The body may name somebody in whose name it is decided; by a token, the token's user is told with it. */
 function decider(request: FastifyRequest): string {
   const { by } = hasBody(request) ? objectBody(request) : {};
-  if (by === undefined) return personOf(request);
-  if (typeof by === 'string' && by !== '' && by.length <= 253) return by;
+  const person = personOf(request);
+  if (by === undefined) return person;
+  if (typeof by === 'string' && by !== '' && by.length <= 253)
+    return person === 'user' || person === by ? by : `${by} (${person})`;
   throw new ApiError('BadRequest', 'by: expected a string of 1 to 253 characters');
 }

@@ -27,6 +27,7 @@ export class OpenStreams {
     const { raw } = reply;
     this.#open.add(controller);
     for (const event of ['close', 'error']) raw.on(event, () => controller.abort());
+    if (raw.destroyed) controller.abort(); // it went before anybody listened
     raw.writeHead(200, { 'content-type': contentType, 'cache-control': 'no-cache, private' });
     raw.flushHeaders();
     const still = heartbeat === undefined ? undefined : beat(raw, heartbeat);

@@ -170,7 +170,7 @@ export interface AgentSpec {
   prompt?: string;
   /** What it can do, in words; other agents see it in their list of peers. */
   capabilities?: string[];
-  /** What it may do to other agents of its namespace. None: nothing. Peers: list them and send them messages. Manage: also apply, start, stop and remove them. */
+  /** What it may do to other agents of its namespace. None: nothing. Peers: list them and send them messages. Manage: also apply, start, stop and remove them; with that it can run anything on its own Runtime, with every Secret of its namespace. */
   fleetAccess: 'None' | 'Peers' | 'Manage';
   /** What becomes of the agent's requests to use a tool. Absent: each is put to people, as with default Ask, and nothing is promised about an agent that does not ask. */
   permissions?: {

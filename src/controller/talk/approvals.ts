@@ -12,6 +12,7 @@ import type { Open } from './open.ts';
 import { actionFor, approvalTimeout } from './rules.ts';
 
 const mostInput = 16_384;
+const mostText = 1_000;
 
 export interface ApprovalsParts {
   desk: Desk;
@@ -28,7 +29,7 @@ export class Approvals {
   /** Those that wait for a decision, with how to end their timers. */
   readonly #waiting = new Map<string, { approval: Approval; cancel: () => void }>();
   /** Tool calls that were asked about, and what is known of those that were not; by link. */
-  readonly #calls = new WeakMap<Link, Map<string, { asked: boolean; kind: string; title: string }>>();
+  readonly #calls = new WeakMap<Link, Map<string, Call>>();
   readonly #controls = new Map<string, ControlView>();
 
   constructor(parts: ApprovalsParts, loaded: readonly Approval[]) {
@@ -129,8 +130,8 @@ export class Approvals {
       toolCall: permission.toolCallId,
       message: open?.message.id,
       conversation: open?.message.conversation,
-      title: permission.title,
-      toolKind: permission.toolKind,
+      title: cut(permission.title),
+      toolKind: cut(permission.toolKind),
       input: bounded(permission.input),
       state: 'Pending',
       createdAt: now,
@@ -189,12 +190,14 @@ export class Approvals {
     return `p-${hash.slice(0, 10)}`;
   }
 
-  #call(link: Link, id: string, seen: { toolKind?: string | undefined; title?: string | undefined }) {
-    const calls = this.#calls.get(link) ?? new Map<string, { asked: boolean; kind: string; title: string }>();
+  #call(link: Link, id: string, seen: { toolKind?: string | undefined; title?: string | undefined }): Call {
+    const calls = this.#calls.get(link) ?? new Map<string, Call>();
     this.#calls.set(link, calls);
-    const call = calls.get(id) ?? { asked: false, kind: 'other', title: id };
-    if (seen.toolKind !== undefined) call.kind = seen.toolKind;
-    if (seen.title !== undefined) call.title = seen.title;
+    // Of a call that began before a restart of the controller, not enough is known to judge it.
+    const unseen = link.resumed && seen.toolKind === undefined;
+    const call = calls.get(id) ?? { asked: unseen, kind: 'other', title: cut(id) };
+    if (seen.toolKind !== undefined) call.kind = cut(seen.toolKind);
+    if (seen.title !== undefined) call.title = cut(seen.title);
     calls.set(id, call);
     if (calls.size > 1_000) for (const oldest of calls.keys()) if (calls.size > 500) calls.delete(oldest);
     return call;
@@ -220,6 +223,15 @@ export class Approvals {
     this.#parts.controlsChanged(link);
   }
 }
+
+/** What is known of a tool call. */
+interface Call {
+  asked: boolean;
+  kind: string;
+  title: string;
+}
+
+const cut = (text: string): string => (text.length <= mostText ? text : `${text.slice(0, mostText)}...`);
 
 function bounded(input: unknown): unknown {
   if (input === undefined) return undefined;

@@ -49,7 +49,7 @@ export class Desk {
     this.writer = new Writer(parts.journal, parts.clock, parts.log);
     this.marks = loaded.marks;
     for (const record of loaded.conversations) {
-      this.#threads.set(record.id, { record, waiting: [], current: undefined });
+      this.#threads.set(record.id, { record, waiting: [], current: undefined, arriving: 0 });
       if (record.state === 'Open' && record.uid !== undefined) this.box(keyOf(record)).count(record.uid, 1);
     }
     for (const link of loaded.links) if (link.drained) this.drained.set(link.uid, link.startId);
@@ -82,9 +82,9 @@ export class Desk {
   }
 
   hold(record: Conversation): Thread {
-    const thread: Thread = { record, waiting: [], current: undefined };
-    this.#threads.set(record.id, thread);
+    const thread: Thread = { record, waiting: [], current: undefined, arriving: 0 };
     if (this.#threads.size > idleThreads * 2) this.#forgetIdle();
+    this.#threads.set(record.id, thread);
     return thread;
   }
 
@@ -93,6 +93,7 @@ export class Desk {
     this.#order += 1;
     const open: Open = {
       message,
+      delivery: 0,
       order: this.#order,
       thread,
       seq: 0,
@@ -124,7 +125,12 @@ export class Desk {
 
   changed(kind: 'Message' | 'Conversation' | 'Approval', id: string): void {
     if (kind === 'Message') this.hub.changed(id);
-    for (const listener of this.#listeners) listener(kind, id);
+    for (const listener of this.#listeners)
+      try {
+        listener(kind, id);
+      } catch (error) {
+        this.parts.log.error({ err: error, kind, id }, 'a change could not be told');
+      }
   }
 
   #restore(message: Omit<Message, 'text'>): void {
@@ -148,9 +154,9 @@ export class Desk {
 
   /** Conversations without messages are in the journal; some are held for the next one. */
   #forgetIdle(): void {
-    for (const [id, { waiting, current }] of this.#threads) {
+    for (const [id, { waiting, current, arriving }] of this.#threads) {
       if (this.#threads.size <= idleThreads) return;
-      if (waiting.length === 0 && current === undefined) this.#threads.delete(id);
+      if (waiting.length === 0 && current === undefined && arriving === 0) this.#threads.delete(id);
     }
   }
 }

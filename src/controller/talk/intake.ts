@@ -3,7 +3,7 @@ import { type Agent, keyText } from '../../api/objects.ts';
 import { type Entry, type Journal, JournalError } from '../../messages/journal.ts';
 import type { Conversation, Message, Sender } from '../../messages/message.ts';
 import { type Desk, keyOf } from './desk.ts';
-import type { Thread } from './open.ts';
+import type { Open, Thread } from './open.ts';
 import { protocolOf } from './rules.ts';
 
 /** A message that somebody wants to send. */
@@ -27,35 +27,67 @@ export interface Acceptance {
   message: Message;
   entries: Entry[];
   admit(): void;
+  /** In place of `admit`, where they could not be written. */
+  give(): void;
+}
+
+export interface IntakeParts {
+  desk: Desk;
+  /** A message has come to the Agent. */
+  admitted(key: string): void;
+  /** Nobody is left to take it. */
+  refused(open: Open, end: { state: 'Failed'; reason: string; error: string }): void;
 }
 
 /** Takes messages in, or says why not. */
 export class Intake {
   readonly #desk: Desk;
   readonly #journal: Journal;
-  readonly #admitted: (key: string) => void;
+  readonly #parts: IntakeParts;
   /** Keys whose messages are on their way to the disk. */
   readonly #coming = new Map<string, Promise<Message>>();
   readonly #arriving = new Map<string, number>();
 
-  constructor(desk: Desk, admitted: (key: string) => void) {
-    this.#desk = desk;
-    this.#journal = desk.parts.journal;
-    this.#admitted = admitted;
+  constructor(parts: IntakeParts) {
+    this.#parts = parts;
+    this.#desk = parts.desk;
+    this.#journal = parts.desk.parts.journal;
   }
 
   /** Resolves once it is on disk. A key that is known gives the message that has it. */
   async send(agent: Agent, letter: Letter): Promise<Message> {
-    const { namespace = 'default', name } = agent.metadata;
-    if (letter.key === undefined) return this.#write(this.accept(agent, letter));
-    const known = this.#journal.byKey(namespace, name, letter.key);
+    const place = keyFor(agent, letter);
+    if (place === undefined) return this.#write(this.accept(agent, letter));
+    const known = this.known(agent, letter);
     if (known !== undefined) return known;
-    const place = `${namespace}/${name}/${letter.key}`;
     const coming = this.#coming.get(place);
     if (coming !== undefined) return coming;
     const written = this.#write(this.accept(agent, letter)).finally(() => this.#coming.delete(place));
     this.#coming.set(place, written);
     return written;
+  }
+
+  /** Several at once: all are taken, or none. */
+  async sendAll(agent: Agent, letters: readonly Letter[]): Promise<Message[]> {
+    if (letters.some(({ key }) => key !== undefined))
+      return Promise.all(letters.map((letter) => this.send(agent, letter)));
+    const accepted: Acceptance[] = [];
+    try {
+      for (const letter of letters) accepted.push(this.accept(agent, letter));
+      await this.#commit(accepted.flatMap(({ entries }) => entries));
+    } catch (error) {
+      for (const { give } of accepted) give();
+      throw error;
+    }
+    for (const { admit } of accepted) admit();
+    return accepted.map(({ message }) => message);
+  }
+
+  /** The message of the same sender with the same key. */
+  known(agent: Agent, letter: Letter): Message | undefined {
+    const { namespace = 'default', name } = agent.metadata;
+    const key = keyFor(agent, letter);
+    return key === undefined ? undefined : this.#journal.byKey(namespace, name, key);
   }
 
   /** Throws ApiError. */
@@ -87,7 +119,7 @@ export class Intake {
       from: letter.from,
       conversation: thread.record.id,
       text: letter.text,
-      key: letter.key,
+      key: keyFor(agent, letter),
       state: 'Pending',
       attempts: 0,
       written: false,
@@ -104,16 +136,38 @@ export class Intake {
     ];
     if (letter.mark !== undefined) entries.push({ type: 'Mark', ...letter.mark });
     this.#arriving.set(key, (this.#arriving.get(key) ?? 0) + 1);
-    const admit = (): void => {
-      this.#arrived(key);
-      const { text: _, ...rest } = message;
-      const open = this.#desk.open(rest, thread);
-      this.#desk.box(key).add(open);
-      this.#desk.changed('Message', message.id);
-      this.#desk.changed('Conversation', thread.record.id);
-      this.#admitted(key);
+    thread.arriving += 1;
+    const give = (): void => {
+      const left = (this.#arriving.get(key) ?? 1) - 1;
+      if (left === 0) this.#arriving.delete(key);
+      else this.#arriving.set(key, left);
+      thread.arriving -= 1;
     };
-    return { message, entries, admit };
+    const admit = (): void => {
+      give();
+      const { text: _, ...rest } = message;
+      this.#place(this.#desk.open(rest, thread), agent.metadata.uid);
+      this.#desk.changed('Conversation', thread.record.id);
+    };
+    return { message, entries, admit, give };
+  }
+
+  /** Its place among those that wait. Since it was accepted, the instance or the Agent may have gone. */
+  #place(open: Open, agentUID: string | undefined) {
+    const { message, thread } = open;
+    const { parts } = this.#desk;
+    const key = keyOf(message);
+    const agent = parts.agent(key);
+    if (agent === undefined || (agentUID !== undefined && agent.metadata.uid !== agentUID)) {
+      const error = `Agent ${key} was deleted.`;
+      return this.#parts.refused(open, { state: 'Failed', reason: 'AgentDeleted', error });
+    }
+    const box = this.#desk.box(key);
+    const { uid } = thread.record;
+    if (uid !== undefined && parts.instance(uid) === undefined) box.leave(thread);
+    box.add(open);
+    this.#desk.changed('Message', message.id);
+    this.#parts.admitted(key);
   }
 
   /** One that failed or expired waits again. */
@@ -131,16 +185,14 @@ export class Intake {
     const { text: _, ...rest } = again;
     const open = this.#desk.open(rest, thread);
     open.seq = this.#journal.events(message.id).at(-1)?.seq ?? 0;
-    this.#desk.box(keyOf(message)).add(open);
-    this.#desk.changed('Message', message.id);
-    this.#admitted(keyOf(message));
+    this.#place(open, undefined);
   }
 
-  async #write({ message, entries, admit }: Acceptance): Promise<Message> {
+  async #write({ message, entries, admit, give }: Acceptance): Promise<Message> {
     try {
       await this.#commit(entries);
     } catch (error) {
-      this.#arrived(keyOf(message));
+      give();
       const known =
         message.key === undefined
           ? undefined
@@ -150,12 +202,6 @@ export class Intake {
     }
     admit();
     return message;
-  }
-
-  #arrived(key: string): void {
-    const left = (this.#arriving.get(key) ?? 1) - 1;
-    if (left === 0) this.#arriving.delete(key);
-    else this.#arriving.set(key, left);
   }
 
   async #commit(entries: readonly Entry[]): Promise<void> {
@@ -181,11 +227,8 @@ export class Intake {
         `conversation ${JSON.stringify(id)} not found. List them with agentctl get conversations, or leave it out to begin a new one.`,
       );
     if (known !== undefined) {
-      this.#check(known.record, agent, now);
-      const { uid } = known.record;
-      // What it stayed with is gone.
-      if (uid !== undefined && parts.instance(uid) === undefined)
-        this.#desk.box(keyText(agent.metadata)).leave(known);
+      if (letter.kind === 'Scheduled') reopen(known);
+      else this.#check(known.record, agent, now);
       return known;
     }
     const record: Conversation = {
@@ -222,4 +265,15 @@ export class Intake {
     const thread = this.#desk.thread(id);
     return thread !== undefined && (thread.current !== undefined || thread.waiting.length > 0);
   }
+}
+
+/** Keys of different senders, and to different Agents of one name, are different. */
+const keyFor = (agent: Agent, { from, key }: Letter): string | undefined =>
+  key === undefined ? undefined : `${agent.metadata.uid}/${from.kind}:${from.name}/${key}`;
+
+/** All prompts of a schedule are one conversation; where it was closed, a new session begins in it. */
+function reopen(thread: Thread): void {
+  const { session: _, sessionRun: __, reason: ___, ...record } = thread.record;
+  if (record.state === 'Closed')
+    thread.record = { ...record, uid: undefined, instance: undefined, state: 'Open' };
 }

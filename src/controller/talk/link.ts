@@ -10,6 +10,7 @@ import { merged } from './merged.ts';
 import type { Writer } from './writer.ts';
 
 const attachAgain = 500;
+const garbageEvery = 1_000;
 /** Batches of lines whose effects are on their way to the disk; more are not read. */
 const mostUnwritten = 64;
 
@@ -23,6 +24,8 @@ export interface LinkTarget {
   run: number;
   startId: string;
   ref: string;
+  /** The Runtime's name. */
+  runtime: string;
 }
 
 export interface LinkParts {
@@ -78,6 +81,8 @@ export class Link {
   #written: string | undefined;
   #dirty = false;
   #unwritten = 0;
+  #garbled = 0;
+  #garbledAt = 0;
   #room: (() => void) | undefined;
 
   constructor(parts: LinkParts) {
@@ -101,8 +106,9 @@ export class Link {
     this.#ended = this.#run();
   }
 
-  get cursor(): string | undefined {
-    return this.#record.cursor;
+  /** Whether the run was read before, by an earlier controller. */
+  get resumed(): boolean {
+    return this.#record.epoch > 1;
   }
 
   /**
@@ -169,7 +175,7 @@ export class Link {
     const attachment = await driver.attach(target.ref, { run, startId, cursor: this.#record.cursor, signal });
     this.#attachment = attachment;
     try {
-      if (this.connection === undefined) this.tools = await this.#parts.tools();
+      if (this.connection === undefined) this.tools = await this.#offered();
       this.#connect(attachment);
       for await (const lines of attachment.lines) {
         if (signal.aborted) return;
@@ -185,10 +191,21 @@ export class Link {
     }
   }
 
+  /** Nothing that fails here keeps the output from being read. */
+  async #offered(): Promise<McpOffer | undefined> {
+    try {
+      return await this.#parts.tools();
+    } catch (error) {
+      return {
+        unavailable: `The controller cannot offer them: ${error instanceof Error ? error.message : String(error)}`,
+      };
+    }
+  }
+
   /** Once; a pipe that was lost and opened again goes on with the same connection. */
   #connect(attachment: Attachment): void {
     if (this.connection !== undefined) return;
-    const { protocol, clock, log, version, settings, turns, target } = this.#parts;
+    const { protocol, clock, log, version, settings, turns } = this.#parts;
     const facts = this.#record.facts as Facts | undefined; // as the protocol gave it
     this.connection = protocol.connect(
       { write: (line) => this.#attachment?.write(`${line}\n`) ?? Promise.reject(notNow()) },
@@ -196,11 +213,7 @@ export class Link {
         ...this.#parts.host,
         ready: (found) => this.#ready(found),
         unready: (reason, message) => this.#enter(reason, message),
-        garbage: (line, why) =>
-          log.warn(
-            { agent: target.agent, instance: target.instance, line, why },
-            'an agent wrote a line that means nothing',
-          ),
+        garbage: (line, why) => this.#garbage(line, why),
       },
       {
         clock,
@@ -234,6 +247,21 @@ export class Link {
     this.#parts.changed(this);
   }
 
+  /** A flood of them is told once a second. */
+  #garbage(line: string, why: string): void {
+    const { log, target, clock } = this.#parts;
+    const now = clock.now();
+    this.#garbled += 1;
+    if (now - this.#garbledAt < garbageEvery) return;
+    const { agent, instance } = target;
+    log.warn(
+      { agent, instance, line, why, lines: this.#garbled },
+      'an agent wrote a line that means nothing',
+    );
+    this.#garbled = 0;
+    this.#garbledAt = now;
+  }
+
   #take(lines: readonly OutputLine[]): void {
     const { log, target, clock } = this.#parts;
     this.#taking = true;
@@ -247,7 +275,7 @@ export class Link {
           { instance: target.instance, bytes: cut },
           'a line of an agent was too long and is passed over',
         );
-      else if (text !== '') this.connection?.receive(text);
+      else if (text !== '') this.#safely(() => this.connection?.receive(text));
       this.#record.cursor = cursor;
     }
     this.#taking = false;
@@ -270,7 +298,7 @@ export class Link {
       .write([...merged(entries), { type: 'Link', link: { ...this.#record } }])
       .then(
         () => {
-          for (const each of after) each();
+          for (const each of after) this.#safely(each);
         },
         (error: unknown) =>
           this.#parts.log.error(
@@ -283,6 +311,16 @@ export class Link {
         this.#room?.();
         this.#room = undefined;
       });
+  }
+
+  /** A fault of ours with one line costs that line, and no more. */
+  #safely(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      const { instance } = this.target;
+      this.#parts.log.error({ err: error, instance }, 'what an agent did could not be taken in');
+    }
   }
 
   #drain(): void {

@@ -10,7 +10,7 @@ import type { Log } from '../../platform/log.ts';
 import type { TurnEvent } from '../../protocols/talk.ts';
 import type { Cache } from '../cache.ts';
 import type { Recorder } from '../events.ts';
-import { manage } from '../fleet.ts';
+import { type Asking, manage } from '../fleet.ts';
 import type { McpServers } from '../mcp-server.ts';
 import type { Approvals } from './approvals.ts';
 import { controlsOf } from './controls.ts';
@@ -31,7 +31,7 @@ export interface LinksParts {
   log: Log;
   version: string;
   driver(runtime: string): Driver | undefined;
-  fleet(from: Agent, instance: { name: string; uid: string }): Fleet;
+  fleet(from: Agent, instance: Asking): Fleet;
   mcp: McpServers;
   enqueue(key: string, at?: Instant): void;
   /** A run of the Agent has ended and was read to its end. */
@@ -86,6 +86,7 @@ export class Links {
         run: run.number,
         startId,
         ref: container.ref,
+        runtime: object.spec.runtimeRef.name,
       };
       this.#link(target, object, agent, spec);
     }
@@ -210,8 +211,8 @@ export class Links {
     const { requestId, action, params } = request;
     try {
       if (agent === undefined) return;
-      const { instance: name, uid } = link.target;
-      const response = await manage(this.#parts.fleet(agent, { name, uid }), action, params);
+      const { instance: name, uid, runtime } = link.target;
+      const response = await manage(this.#parts.fleet(agent, { name, uid, runtime }), action, params);
       await link.connection?.managed(requestId, { response });
     } catch (error) {
       const text = error instanceof Error ? error.message : String(error);
@@ -222,7 +223,11 @@ export class Links {
   #quota(link: Link, message: string): void {
     const about = this.#desk.parts.instance(link.target.uid);
     if (about !== undefined)
-      this.#parts.recorder.record(about, { type: 'Warning', reason: 'QuotaExceeded', message });
+      this.#parts.recorder.record(about, {
+        type: 'Warning',
+        reason: 'QuotaExceeded',
+        message: message.slice(0, 1_000),
+      });
   }
 
   #linkChanged(link: Link): void {
@@ -254,6 +259,7 @@ export class Links {
     this.#desk.drained.delete(uid);
     this.#records.delete(uid);
     this.#parts.approvals.forget(uid);
+    this.#parts.approvals.cancel((approval) => approval.uid === uid);
     if (link !== undefined) {
       if (link.state !== 'Drained') {
         link.unread = true;

@@ -93,6 +93,7 @@ export class Mailbox {
     this.#note(thread, -thread.waiting.length);
     this.waiting -= 1;
     thread.current = open;
+    open.delivery += 1;
     this.bind(thread, uid);
     this.#note(thread, thread.waiting.length);
     const current = this.#current.get(uid) ?? new Set();
@@ -119,7 +120,9 @@ export class Mailbox {
     const { thread } = open;
     if (thread.current !== open) return;
     thread.current = undefined;
-    for (const current of this.#current.values()) current.delete(open);
+    open.delivery += 1;
+    for (const [uid, current] of this.#current)
+      if (current.delete(open) && current.size === 0) this.#current.delete(uid);
     this.#promote(thread);
   }
 

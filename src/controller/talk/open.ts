@@ -9,6 +9,8 @@ export const breakings = ['Cancelled', 'Timeout', 'Inactive', 'PermissionsNotEnf
 /** A message that has not ended, as the controller holds it: its text stays in the journal until it is delivered. */
 export interface Open {
   readonly message: Omit<Message, 'text'>;
+  /** Counts its deliveries, begun and given up: tells one that was overtaken. */
+  delivery: number;
   /** The order of acceptance. */
   readonly order: number;
   readonly thread: Thread;
@@ -27,6 +29,8 @@ export interface Open {
     | {
         reason: (typeof breakings)[number] | 'Uncertain';
         message: string;
+        /** Since when. */
+        at?: number | undefined;
       }
     | undefined;
   /** The newest reports of what its turn, and its session up to now, have used. */
@@ -38,4 +42,6 @@ export interface Thread {
   record: Conversation;
   readonly waiting: Open[];
   current: Open | undefined;
+  /** Messages of it that are on their way to the disk. */
+  arriving: number;
 }

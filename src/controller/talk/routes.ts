@@ -11,6 +11,8 @@ import { protocolOf } from './rules.ts';
 /** A question that has passed so many agents goes no further: a asks b asks a ends. */
 const mostHops = 8;
 const coalesce = 50;
+const refuseAgain = 1_000;
+const mostAsked = 10_000;
 
 export interface RoutesParts {
   desk: Desk;
@@ -28,6 +30,7 @@ export class Routes {
   /** Keys of questions that are on their way to the disk. */
   readonly #coming = new Set<string>();
   readonly #told = new WeakMap<Link, string>();
+  readonly #asked = new WeakMap<Link, Set<string>>();
   #peersDue = false;
 
   constructor(parts: RoutesParts, unanswered: readonly Omit<Message, 'text'>[]) {
@@ -40,33 +43,30 @@ export class Routes {
   asked(link: Link, turn: Open | undefined, request: { requestId: string; to: string; text: string }): void {
     const { namespace, agent, instance, uid, run } = link.target;
     const { requestId } = request;
+    const key = `route/${uid}/${run}/${requestId}`;
     let acceptance: Acceptance;
     try {
-      const to = this.target(this.#parts.agent(keyOf(link.target)), request.to, turn?.message.hops ?? 0);
-      const key = `route/${uid}/${run}/${requestId}`;
-      // Read once more after a crash: it is known.
-      if (
-        this.#coming.has(key) ||
-        this.#desk.parts.journal.byKey(to.metadata.namespace ?? 'default', to.metadata.name, key) !==
-          undefined
-      )
-        return;
+      const from = this.#parts.agent(keyOf(link.target));
+      const hops = turn?.message.hops ?? this.hops(keyOf(link.target), uid);
+      const to = this.target(from, request.to, { hops, parent: turn?.message });
+      this.#asking(link).add(requestId);
       const letter: Letter = {
         kind: 'Route',
-        from: { kind: 'Agent', namespace, name: agent, instance, uid, requestId },
+        from: { kind: 'Agent', namespace, name: agent, instance, uid, run, requestId },
         text: request.text,
         key,
-        hops: (turn?.message.hops ?? 0) + 1,
+        hops: hops + 1,
         parent: turn?.message.id,
         single: true,
       };
+      // Read once more after a crash: it is known.
+      if (this.#coming.has(key) || this.#parts.intake.known(to, letter) !== undefined) return;
       acceptance = this.#parts.intake.accept(to, letter);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      void this.#answer(link, requestId, { error: error.message });
+      this.#refuse(link, requestId, error.message);
       return;
     }
-    const { key = '' } = acceptance.message;
     this.#coming.add(key);
     link.push(acceptance.entries, () => {
       this.#coming.delete(key);
@@ -74,8 +74,17 @@ export class Routes {
     });
   }
 
+  /** How many agents the questions have passed that an instance works on: for one of which its turn is not known. */
+  hops(key: string, uid: string): number {
+    return Math.max(0, ...[...this.#desk.box(key).current(uid)].map(({ message }) => message.hops));
+  }
+
   /** Whom `from` may ask under that name. Throws ApiError. */
-  target(from: Agent | undefined, to: string, hops: number): Agent {
+  target(
+    from: Agent | undefined,
+    to: string,
+    { hops, parent }: { hops: number; parent: Omit<Message, 'text'> | undefined },
+  ): Agent {
     const access = from?.spec.fleetAccess ?? 'None';
     if (access === 'None')
       throw new ApiError(
@@ -91,16 +100,42 @@ export class Routes {
     const [namespace = home, name = to] = to.includes('/') ? to.split('/') : [home, to];
     const agent = namespace === home ? this.#parts.agent(`${namespace}/${name}`) : undefined;
     if (agent === undefined) throw new ApiError('NotFound', `There is no agent ${to}. ${this.#others(home)}`);
+    if (this.#waitsForIt(agent, parent))
+      throw new ApiError(
+        'Conflict',
+        `Agent ${name} waits for the answer to this very question, and works on no more conversations at once: its spec.conversations.perInstance is ${agent.spec.conversations.perInstance}.`,
+      );
     const state = unable(agent);
     if (state !== undefined)
       throw new ApiError('ServiceUnavailable', `Agent ${name} takes no messages now: ${state}.`);
     return agent;
   }
 
+  /** The agent is among those whose questions led here, and has no free place: it would wait for itself. */
+  #waitsForIt(agent: Agent, parent: Omit<Message, 'text'> | undefined): boolean {
+    const { namespace = 'default', name } = agent.metadata;
+    const key = `${namespace}/${name}`;
+    let asks = false;
+    for (
+      let message = parent;
+      message !== undefined;
+      message = this.#desk.opens.get(message.parent ?? '')?.message
+    )
+      asks ||= keyOf(message) === key;
+    if (!asks) return false;
+    const box = this.#desk.box(key);
+    const free = ({ target, state }: Link): boolean =>
+      keyOf(target) === key &&
+      state === 'Ready' &&
+      box.current(target.uid).size < agent.spec.conversations.perInstance;
+    return ![...this.#desk.links.values()].some(free);
+  }
+
   /** A message is final: whoever asked by a line of the protocol is told, now or when it is back. */
-  ended(message: Omit<Message, 'text'>): void {
+  ended(message: Omit<Message, 'text'>) {
     const { from } = message;
     if (from.kind !== 'Agent' || from.requestId === undefined) return;
+    if (this.#desk.parts.instance(from.uid) === undefined) return this.#answered(message.id);
     this.#keep(message);
     const link = this.#desk.links.get(from.uid);
     if (link?.state === 'Ready') this.#deliver(link, message, from.requestId);
@@ -116,8 +151,7 @@ export class Routes {
 
   /** An instance is gone for good: nobody waits for its answers. */
   gone(uid: string): void {
-    for (const { id } of this.#unanswered.get(uid)?.values() ?? [])
-      this.#desk.writer.note([{ type: 'Change', id, set: { answered: true } }]);
+    for (const { id } of this.#unanswered.get(uid)?.values() ?? []) this.#answered(id);
     this.#unanswered.delete(uid);
   }
 
@@ -167,7 +201,14 @@ export class Routes {
     this.#unanswered.set(message.from.uid, all.set(message.id, message));
   }
 
-  #deliver(link: Link, message: Omit<Message, 'text'>, requestId: string): void {
+  #deliver(link: Link, message: Omit<Message, 'text'>, requestId: string) {
+    const { from } = message;
+    const other = from.kind === 'Agent' && from.run !== undefined && from.run !== link.target.run;
+    if (other && this.#asking(link).has(requestId)) {
+      // The new run asks something else under the same id: this answer would be taken for that one's.
+      this.#unanswered.get(link.target.uid)?.delete(message.id);
+      return this.#answered(message.id);
+    }
     const answer =
       message.state === 'Completed'
         ? { response: message.answer ?? '' }
@@ -176,8 +217,28 @@ export class Routes {
     void written.then((told) => {
       if (!told) return;
       this.#unanswered.get(link.target.uid)?.delete(message.id);
-      link.push([{ type: 'Change', id: message.id, set: { answered: true } }]);
+      this.#answered(message.id);
     });
+  }
+
+  #answered(id: string): void {
+    this.#desk.writer.note([{ type: 'Change', id, set: { answered: true } }]);
+  }
+
+  /** A refusal is not journalled: while the run lives it is told again until it is in the pipe. */
+  #refuse(link: Link, requestId: string, error: string): void {
+    void this.#answer(link, requestId, { error }).then((told) => {
+      if (told || link.state === 'Drained' || this.#desk.links.get(link.target.uid) !== link) return;
+      this.#desk.parts.clock.after(refuseAgain, () => this.#refuse(link, requestId, error));
+    });
+  }
+
+  /** Ids of the questions that this run has asked. */
+  #asking(link: Link): Set<string> {
+    const asked = this.#asked.get(link) ?? new Set();
+    this.#asked.set(link, asked);
+    if (asked.size > mostAsked) asked.clear();
+    return asked;
   }
 
   async #answer(

@@ -7,11 +7,12 @@ import type { Journal } from '../../messages/journal.ts';
 import { isFinal, type Message, type UsageSum } from '../../messages/message.ts';
 import type { Plan } from '../../plan/action.ts';
 import type { Activity, InboxView, Instant, Observed, TalkView, World } from '../../plan/world.ts';
-import type { Clock } from '../../platform/clock.ts';
+import { type Clock, endsWithin } from '../../platform/clock.ts';
 import type { Ids } from '../../platform/ids.ts';
 import type { Log } from '../../platform/log.ts';
 import type { Cache } from '../cache.ts';
 import type { Recorder } from '../events.ts';
+import type { Asking } from '../fleet.ts';
 import type { McpServers } from '../mcp-server.ts';
 import { Approvals } from './approvals.ts';
 import { Desk, keyOf } from './desk.ts';
@@ -25,6 +26,7 @@ import { Timers } from './timers.ts';
 import { Turns } from './turns.ts';
 
 const idleLook = 1_000;
+const stopBound = 5_000;
 const day = 86_400_000;
 /** What has ended is kept for a day, up to so many bytes; what was used, for longer. */
 const keep = { age: day, bytes: 1 << 30, usage: 90 * day };
@@ -41,7 +43,7 @@ export interface TalkParts {
   policy(agent: Agent): PolicySpec;
   enqueue(key: string, at?: Instant): void;
   /** As one instance may use the others. */
-  fleet(from: Agent, instance: { name: string; uid: string }): Fleet;
+  fleet(from: Agent, instance: Asking): Fleet;
   mcp: McpServers;
 }
 
@@ -74,7 +76,11 @@ export class Talk {
     );
     this.desk.onChange((kind, id) => this.objects.changed(kind, id));
     this.turns = new Turns({ desk: this.desk, agent, ended: (message) => this.#ended(message) });
-    this.intake = new Intake(this.desk, (key) => this.#admitted(key));
+    this.intake = new Intake({
+      desk: this.desk,
+      admitted: (key) => this.#admitted(key),
+      refused: (open, end) => this.turns.finish(open, end),
+    });
     this.routes = new Routes(
       { desk: this.desk, intake: this.intake, agent, agents: () => cache.agents.list() },
       loaded.unanswered,
@@ -170,10 +176,13 @@ export class Talk {
   }
 
   async send(agent: Agent, letters: readonly NewMessage[]): Promise<Message[]> {
-    return Promise.all(
-      letters.map(({ from = 'user', ...letter }) =>
-        this.intake.send(agent, { ...letter, kind: 'Chat', from: { kind: 'User', name: from } }),
-      ),
+    return this.intake.sendAll(
+      agent,
+      letters.map(({ from = 'user', ...letter }) => ({
+        ...letter,
+        kind: 'Chat',
+        from: { kind: 'User', name: from },
+      })),
     );
   }
 
@@ -310,9 +319,13 @@ export class Talk {
   async stop(): Promise<void> {
     this.#timers.stop();
     await this.#parts.mcp.close();
-    await Promise.all([...this.desk.links.values()].map((link) => link.close('the controller ends')));
-    await this.desk.writer.settle();
+    const links = [...this.desk.links.values()];
+    const closed = Promise.all(links.map((link) => link.close('the controller ends')));
+    const settled = closed.then(() => this.desk.writer.settle());
+    // What a full disk does not take is read again by the next controller.
+    await endsWithin(this.#parts.clock, stopBound, settled);
     this.desk.writer.stop();
+    await settled;
   }
 
   /** A message has come: whoever is free has it at once; else the planner may have to wake somebody. */

@@ -5,6 +5,8 @@ import type { Open } from './open.ts';
 import type { Turns } from './turns.ts';
 
 const longest = 30_000;
+/** An agent that is asked to break off a turn and does not is waited for no longer. */
+const patience = 75_000;
 
 /** Ends messages that have expired, and turns in which the agent is silent for too long. One timer for all. */
 export class Timers {
@@ -45,12 +47,17 @@ export class Timers {
   /** When to look at it again. */
   #check(open: Open, now: number): number {
     const { message, thread } = open;
-    if (open.breaking !== undefined && open.breaking.reason !== 'Uncertain') return Number.POSITIVE_INFINITY;
+    if (open.breaking !== undefined && open.breaking.reason !== 'Uncertain') {
+      open.breaking.at ??= now;
+      if (now < open.breaking.at + patience) return open.breaking.at + patience;
+      this.#turns.giveUp(open);
+      return Number.POSITIVE_INFINITY;
+    }
     if (message.expiresAt <= now) {
       const waited =
         thread.current === open ? 'The agent had not ended its turn' : 'No instance had taken it';
       this.#turns.breakOff(open, { reason: 'Timeout', message: `${waited} when its time was over.` });
-      return Number.POSITIVE_INFINITY;
+      return now + patience;
     }
     if (thread.current !== open || message.state === 'Pending') return message.expiresAt;
     const agent = this.#agent(keyOf(message));
@@ -61,6 +68,6 @@ export class Timers {
     if (silent > now) return Math.min(message.expiresAt, silent);
     const seconds = Math.round(inactivityTimeout / 1_000);
     this.#turns.breakOff(open, { reason: 'Inactive', message: `The agent was silent for ${seconds} s.` });
-    return Number.POSITIVE_INFINITY;
+    return now + patience;
   }
 }

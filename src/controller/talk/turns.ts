@@ -78,6 +78,7 @@ export class Turns {
     const { message, thread } = open;
     const { parts, writer } = this.#desk;
     const { connection, target } = link;
+    const { delivery } = open;
     if (connection === undefined) return this.requeue(open);
     const { record } = thread;
     const live = record.session !== undefined && record.sessionRun === target.run && !record.renew;
@@ -87,11 +88,11 @@ export class Turns {
         const before = record.renew ? undefined : record.session;
         ({ session } = await connection.session({ id: record.id, session: before, live: false }));
       } catch (error) {
-        if (thread.current === open) this.#noSession(open, link, error);
+        if (open.delivery === delivery) this.#noSession(open, link, error);
         return;
       }
     }
-    if (thread.current !== open) return;
+    if (open.delivery !== delivery) return;
     if (open.breaking !== undefined) return this.finish(open, broken(open), link);
     const text = parts.journal.message(message.id)?.text ?? '';
     const again = message.attempts > 0 || open.seq > 0;
@@ -126,37 +127,34 @@ export class Turns {
     link.flush(); // the end of the one before it is journalled first
     await writer.write(entries);
     this.#desk.changed('Message', message.id);
-    if (thread.current !== open || message.run !== run || link.state === 'Drained') return;
+    if (open.delivery !== delivery || link.state === 'Drained') return;
     await this.#prompt(open, link, { ...turnOf(open, session), text: withNote(text, message) });
   }
 
   async #prompt(open: Open, link: Link, turn: Turn): Promise<void> {
-    const { message } = open;
-    const { attempts } = message;
+    const { message, delivery } = open;
     try {
       await link.connection?.prompt(turn);
     } catch (error) {
       this.#desk.parts.log.info({ err: error, message: message.id }, 'a message could not be written');
-      return this.#later(open);
+      return this.#later(open, delivery);
     }
-    if (open.thread.current !== open || message.attempts !== attempts) return;
+    if (open.delivery !== delivery) return;
     message.written = true;
     link.push([{ type: 'Change', id: message.id, set: { written: true } }]);
     if (open.breaking !== undefined) link.connection?.cancel(message.id);
   }
 
   /** Where its run has not ended meanwhile, and with that been judged, it is delivered again. */
-  #later(open: Open): void {
-    const { deliveredAt } = open.message;
+  #later(open: Open, delivery: number): void {
     this.#desk.parts.clock.after(writeAgain, () => {
-      if (open.thread.current === open && open.message.deliveredAt === deliveredAt && !open.message.written)
-        this.requeue(open);
+      if (open.delivery === delivery && !open.message.written) this.requeue(open);
     });
   }
 
   #noSession(open: Open, link: Link, error: unknown) {
     // Judged when all was read; where the pipes are only being opened again, it is tried again.
-    if (error instanceof ProtocolError && error.reason === 'Closed') return this.#later(open);
+    if (error instanceof ProtocolError && error.reason === 'Closed') return this.#later(open, open.delivery);
     const message = error instanceof Error ? error.message : String(error);
     const refused = error instanceof ProtocolError && error.reason === 'LoadRefused';
     if (refused) {
@@ -387,6 +385,11 @@ export class Turns {
   restored(): void {
     for (const open of [...this.#desk.opens.values()])
       if (open.breaking !== undefined && open.thread.current !== open) this.finish(open, broken(open));
+  }
+
+  /** It is broken off, and the agent has not said so: it ends all the same. */
+  giveUp(open: Open): void {
+    this.finish(open, broken(open), this.#desk.links.get(open.message.uid ?? ''));
   }
 
   /**

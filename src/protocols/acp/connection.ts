@@ -34,6 +34,8 @@ import { costAndContext, UsageReader } from './usage.ts';
 /** Characters of a line that means nothing that are told. */
 const shown = 500;
 
+const writeAgain = 1_000;
+
 export class AcpConnection implements Connection {
   readonly #wire: Wire;
   readonly #host: Host;
@@ -232,7 +234,7 @@ export class AcpConnection implements Connection {
     const line = this.#decided.has(permission) ? undefined : answerTo(permission, decision);
     if (line === undefined) return;
     this.#decided.add(permission);
-    this.#send(line);
+    this.#sendSurely(line);
   }
 
   #drop(current: Current): void {
@@ -276,6 +278,12 @@ export class AcpConnection implements Connection {
     if (this.#sessions === undefined)
       throw new ProtocolError('Failed', 'The handshake with the agent is not done.');
     return this.#sessions;
+  }
+
+  /** The agent waits for this answer: while the pipes are being opened again, it is tried again. */
+  #sendSurely(line: string): void {
+    if (this.#closed !== undefined) return;
+    this.#wire.write(line).catch(() => this.#options.clock.after(writeAgain, () => this.#sendSurely(line)));
   }
 
   #send(line: string): void {

@@ -9,9 +9,12 @@ export const fields = (value: unknown): Fields | undefined =>
 
 export const string = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
 
+/** Sums of what is larger mean nothing. */
+const mostAmount = 1e12;
+
 /** A number that can be a count or an amount. */
 export const number = (value: unknown): number | undefined =>
-  typeof value === 'number' && Number.isFinite(value) && value >= 0 ? value : undefined;
+  typeof value === 'number' && value >= 0 && value <= mostAmount ? value : undefined;
 
 export const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
 

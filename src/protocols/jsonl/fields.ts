@@ -47,11 +47,11 @@ export class Fields {
     return value;
   }
 
-  /** Not negative. */
+  /** Not negative, and no larger than sums of it can be. */
   amount(name: string): number {
     const value = this.object[name];
-    if (typeof value !== 'number' || !Number.isFinite(value) || value < 0)
-      throw new Malformed(`${name} must be a number, 0 or more`);
+    if (typeof value !== 'number' || !(value >= 0 && value <= 1e12))
+      throw new Malformed(`${name} must be a number from 0 to 10^12`);
     return value;
   }
 
