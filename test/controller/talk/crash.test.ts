@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import type { StreamEntry } from '../../../src/client/streams.ts';
 import { TalkWorld } from './world.ts';
 
-const runs = Number(process.env.TALK_RUNS ?? 60);
+const runs = Number(process.env.TALK_RUNS ?? 40);
 const seed = process.env.TALK_SEED === undefined ? undefined : Number(process.env.TALK_SEED);
 
 type Act =
