@@ -103,6 +103,12 @@ export const verbs: readonly Verb[] = [
     load: () => import('./verbs/query.ts'),
   },
   {
+    name: 'usage',
+    group: talk,
+    summary: 'Show the tokens and the cost of agents, by model',
+    load: () => import('./verbs/usage.ts'),
+  },
+  {
     name: 'mcp',
     group: talk,
     summary: 'Offer agents as tools to an editor or an agent of your own',

@@ -82,6 +82,29 @@ beforeAll(async () => {
   });
   talk.approval('a-1', { state: 'Approved', by: 'ann', decidedAt: '2026-01-31T12:00:02Z' });
   talk.approval('a-2');
+  const known = { inputTokens: 0, outputTokens: 0, totalTokens: 0, cost: 0 };
+  const unknown = { inputTokens: 1, outputTokens: 1, totalTokens: 1, cost: 1 };
+  const noon = Date.parse('2026-01-31T12:00:00Z');
+  talk.used.push(
+    { at: noon - 60_000_000_000, sum: { model: 'gone', turns: 9, unreported: known } },
+    { at: noon - 6_000_000_000, sum: { turns: 1, unreported: unknown } },
+    {
+      at: noon - 60_000,
+      sum: {
+        model: 'large-1',
+        turns: 3,
+        inputTokens: 1_200,
+        outputTokens: 34,
+        totalTokens: 1_234,
+        cost: { USD: 0.02 },
+        unreported: unknown,
+      },
+    },
+    {
+      at: noon,
+      sum: { model: 'small-2', turns: 1, totalTokens: 0, unreported: { ...unknown, totalTokens: 0 } },
+    },
+  );
   shell.server.clock.advance(60_000);
 });
 
@@ -114,6 +137,17 @@ describe('what people see of the talk', () => {
       ['describe', 'agent', 'web', '--no-show-events'],
       ['describe', 'instance', 'web-0', '--no-show-events'],
     ],
+    'talk-usage': [
+      ['usage'],
+      ['usage', 'web', '--since=1m'],
+      ['usage', 'agent/web', '-A', '--since=90d'],
+      ['usage', 'web', '-o', 'json', '--since=1h'],
+      ['usage', 'web', '--since=1s'],
+      ['usage', 'nobody'],
+      ['usage', 'policy/slow'],
+      ['usage', '--since=ever'],
+      ['usage', '--help'],
+    ],
     'talk-help': [
       ['send', '--help'],
       ['run', '--help'],
@@ -141,6 +175,8 @@ describe('completion', () => {
     expect(await complete('send', 'web', '')).toEqual(['']);
     expect(await complete('chat', '')).toEqual(['web']);
     expect(await complete('query', '')).toEqual(['web']);
+    expect(await complete('usage', '')).toEqual(['web']);
+    expect(await complete('usage', '--')).toContain('--since=');
     expect(await complete('messages', '')).toContain('retry');
     expect(await complete('messages', 'retry', '')).toContain('m-2');
     expect(await complete('conversations', 'close', '')).toContain('c-1');

@@ -15,7 +15,7 @@ const idVerbs: ReadonlyMap<string, string> = new Map([
 ]);
 /** Of these only the first operand is an agent's name. */
 const talkVerbs = new Set(['send', 'chat', 'query']);
-const agentVerbs = new Set(['logs', 'suspend', 'resume', 'scale', 'forecast', 'wait', 'rollout']);
+const agentVerbs = new Set(['logs', 'suspend', 'resume', 'scale', 'forecast', 'wait', 'rollout', 'usage']);
 
 /** Candidates for the last word, which may be empty. It never starts a controller and never fails. */
 export async function candidates(words: readonly string[], cli: Cli): Promise<string[]> {

@@ -10,6 +10,7 @@ import { instanceTable } from './instance-table.ts';
 import { policyFields } from './policy-fields.ts';
 import { specFields } from './spec.ts';
 import { talkSection } from './talk.ts';
+import { usageSection } from './usage.ts';
 
 /** What an agent's story is told from. */
 interface Story {
@@ -18,8 +19,9 @@ interface Story {
   revisions: readonly Revision[];
   policy: Policy | 'missing' | undefined;
   runtime: Runtime | undefined;
-  /** The section on how it talks. */
+  /** The sections on how it talks, and on what that has used. */
   talk: string;
+  usage: string;
 }
 
 export async function describeAgent(client: Client, agent: Agent, now: number): Promise<string> {
@@ -48,6 +50,7 @@ export async function describeAgent(client: Client, agent: Agent, now: number): 
       runtime:
         runtimeName === undefined ? undefined : await found(client.get('Runtime', { name: runtimeName })),
       talk: await talkSection(client, agent, now),
+      usage: await usageSection(client, agent, now),
     },
     now,
   );
@@ -78,6 +81,7 @@ function agentText(story: Story, now: number): string {
     ]),
     section('Runs', fields(specFields(agent.spec), '  ')),
     story.talk,
+    story.usage,
     section(policyTitle(story), policyText(story)),
     instances.length === 0
       ? section('Instances', '  <none>\n')

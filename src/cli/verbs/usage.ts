@@ -1,0 +1,66 @@
+import type { Command } from 'commander';
+import { keyOf, type ObjectKey } from '../../api/objects.ts';
+import { humanDuration } from '../../api/time.ts';
+import type { UsageSum } from '../../client/streams.ts';
+import type { Cli, Client } from '../cli.ts';
+import { examples } from '../examples.ts';
+import { choice, durationOption, type GlobalOptions, namespaceOf } from '../options.ts';
+import { parallel } from '../parallel.ts';
+import { table } from '../print/table.ts';
+import { agentKey } from '../talk/names.ts';
+import { usageCells, usageHead } from '../talk/usage.ts';
+
+const atOnce = 8;
+
+interface UsageOptions extends GlobalOptions {
+  since: number;
+  output?: 'json';
+  allNamespaces?: boolean;
+}
+
+export function define(command: Command, cli: Cli): void {
+  command
+    .description(
+      "Show what agents' turns have used, by model, as the agents report it: ? is unknown, and 1200+? is 1200 and what some turns did not report. Kept for 90 days.",
+    )
+    .argument('[agent...]', 'web or agent/web; all of them without one')
+    .addOption(durationOption('--since <duration>', 'of turns that ended so long ago at most', '24h'))
+    .option('-A, --all-namespaces', 'of all namespaces')
+    .addOption(choice('-o, --output <format>', 'how to print it', ['json']))
+    .action((names: string[], options: UsageOptions) => usage(names, options, cli));
+  examples(
+    command,
+    ['Who has used what today', 'agentctl usage'],
+    ['One agent, over a month', 'agentctl usage web --since=30d'],
+    ['Tokens of all agents, for a script', "agentctl usage -A -o json | jq '[.[].totalTokens] | add'"],
+  );
+}
+
+async function usage(names: readonly string[], options: UsageOptions, cli: Cli): Promise<void> {
+  const named = names.map((name) => agentKey(name, options, cli));
+  const client = await cli.connect(options);
+  const keys = named.length > 0 ? named : await talkers(client, options, cli);
+  const since = cli.clock.now() - options.since;
+  const answers = await parallel(keys, atOnce, (key) => client.usage(key, { since }));
+  const all = keys.flatMap((key, index) => answered(answers[index]).map((sum) => ({ key, sum })));
+  if (options.output === 'json') {
+    const items = all.map(({ key, sum }) => ({ namespace: key.namespace, agent: key.name, ...sum }));
+    return cli.out(`${JSON.stringify(items, null, 2)}\n`);
+  }
+  if (all.length === 0) return cli.err(`no turns in the last ${humanDuration(options.since)}\n`);
+  const place = ({ namespace = '', name }: ObjectKey): string[] =>
+    options.allNamespaces === true ? [namespace, name] : [name];
+  const head = [...place({ namespace: 'NAMESPACE', name: 'AGENT' }), ...usageHead];
+  cli.out(table([head, ...all.map(({ key, sum }) => [...place(key), ...usageCells(sum)])]));
+}
+
+function answered(answer: PromiseSettledResult<UsageSum[]> | undefined): UsageSum[] {
+  if (answer?.status === 'rejected') throw answer.reason;
+  return answer?.value ?? [];
+}
+
+async function talkers(client: Client, options: UsageOptions, cli: Cli): Promise<ObjectKey[]> {
+  const namespace = options.allNamespaces === true ? undefined : namespaceOf(options, cli.environment);
+  const { items } = await client.list('Agent', { namespace });
+  return items.filter(({ spec }) => spec.protocol !== 'none').map(keyOf);
+}
