@@ -392,6 +392,13 @@ export class Talk {
           reason: 'AgentDeleted',
           error: `Agent ${key} was deleted.`,
         });
+    const [namespace = '', agent = ''] = key.split('/');
+    for (const { id, state } of this.#parts.journal.conversations({ namespace, agent })) {
+      const thread = state === 'Open' ? this.desk.thread(id) : undefined;
+      if (thread === undefined) continue;
+      this.turns.close(thread, 'AgentDeleted');
+      this.desk.writer.note([{ type: 'Conversation', conversation: thread.record }]);
+    }
     this.desk.dropBox(key);
   }
 
