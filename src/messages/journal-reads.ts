@@ -72,12 +72,13 @@ export class JournalReader {
     return new Map(rows.map((row) => [String(row.conversation), Number(row.messages)]));
   }
 
-  events(message: string, after = Number.MIN_SAFE_INTEGER): StoredEvent[] {
+  events(message: string, after = Number.MIN_SAFE_INTEGER, limit = -1): StoredEvent[] {
     return this.#all(
       `SELECT seq, at, event FROM events
-       WHERE message = (SELECT ordinal FROM messages WHERE id = ?) AND seq > ? ORDER BY seq`,
+       WHERE message = (SELECT ordinal FROM messages WHERE id = ?) AND seq > ? ORDER BY seq LIMIT ?`,
       message,
       after,
+      limit,
     ).map(({ seq, at, event }) => ({ seq: Number(seq), at: Number(at), event: JSON.parse(String(event)) }));
   }
 

@@ -44,8 +44,8 @@ export interface Journal {
   messages(filter?: MessageFilter): Message[];
   /** How many messages there are of each conversation that has any, or of this one. */
   counts(conversation?: string): ReadonlyMap<string, number>;
-  /** Events after `seq`, in order. */
-  events(message: string, after?: number): StoredEvent[];
+  /** Events after `seq`, in order; at most so many of them. */
+  events(message: string, after?: number, limit?: number): StoredEvent[];
   conversation(id: string): Conversation | undefined;
   conversations(filter?: { namespace?: string; agent?: string }): Conversation[];
   approvals(filter?: { namespace?: string; agent?: string; state?: Approval['state'] }): Approval[];

@@ -98,8 +98,8 @@ class SqliteJournal implements Journal {
     return this.#reader.counts(conversation);
   }
 
-  events(message: string, after?: number): StoredEvent[] {
-    return this.#reader.events(message, after);
+  events(message: string, after?: number, limit?: number): StoredEvent[] {
+    return this.#reader.events(message, after, limit);
   }
 
   conversation(id: string): Conversation | undefined {

@@ -290,6 +290,8 @@ export function journalContract(name: string, open: () => Journal): void {
       expect(journal.events('1')).toEqual([stored(0), stored(1), stored(2)]);
       expect(journal.events('1', 0)).toEqual([stored(1), stored(2)]);
       expect(journal.events('1', 2)).toEqual([]);
+      expect(journal.events('1', undefined, 2)).toEqual([stored(0), stored(1)]);
+      expect(journal.events('1', 0, 1)).toEqual([stored(1)]);
       expect(journal.events('3')).toEqual([]);
     });
 

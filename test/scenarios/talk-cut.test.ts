@@ -86,8 +86,10 @@ for (const stage of await talkStages()) {
         () => messageOf(session, name),
         ({ status }) => ['Completed', 'Failed'].includes(status?.state ?? ''),
       );
-      clearInterval(watch);
       expect(flooded.status?.state).toBe('Completed');
+      const all = await session.ok(`messages follow ${name}`);
+      expect(all.length).toBeGreaterThan(50 * 1024 * 1024);
+      clearInterval(watch);
       expect(most - before).toBeLessThan(200e6);
       const long = await asked(session, 'robust', `long ${4 * 1024 * 1024 - 1000}`);
       expect(long.status?.answer).toHaveLength(4 * 1024 * 1024 - 1000);

@@ -1,7 +1,10 @@
 import type { StreamEntry, StreamOptions } from '../../client/streams.ts';
+import type { Journal, StoredEvent } from '../../messages/journal.ts';
 import { isFinal, type Message } from '../../messages/message.ts';
 import type { Desk } from './desk.ts';
 import type { JournalObjects } from './objects.ts';
+
+const few = 64;
 
 /** What happens to a message from event `after` on, up to its end, or up to now. */
 export async function* follow(
@@ -27,7 +30,7 @@ export async function* follow(
       const tail = open?.tail.events ?? [];
       const first = tail[0]?.seq ?? Number.POSITIVE_INFINITY;
       if (open === undefined || first > seq + 1)
-        for (const event of journal.events(message.id, seq)) {
+        for (const event of stored(journal, message.id, seq)) {
           if (event.seq >= first) break;
           seq = event.seq;
           yield event;
@@ -47,5 +50,15 @@ export async function* follow(
     }
   } finally {
     follower.end();
+  }
+}
+
+/** However many there are, only some are held at once. */
+function* stored(journal: Pick<Journal, 'events'>, message: string, after: number): Generator<StoredEvent> {
+  for (let seq = after; ; ) {
+    const some = journal.events(message, seq, few);
+    yield* some;
+    seq = some.at(-1)?.seq ?? seq;
+    if (some.length < few) return;
   }
 }
