@@ -166,7 +166,7 @@ export interface AgentSpec {
   model?: string;
   /** What the agent is told before anything else. Condition SystemPromptApplied says whether it takes it. Its first line tells other agents who this one is. */
   systemPrompt?: string;
-  /** Sent once, when an instance is Ready for the first time. */
+  /** Sent once, when an instance is Ready for the first time. It wakes nobody: with mode OnDemand that is when another message comes. */
   prompt?: string;
   /** What it can do, in words; other agents see it in their list of peers. */
   capabilities?: string[];
@@ -190,7 +190,7 @@ export interface AgentSpec {
   };
   /** How instances share conversations. */
   conversations: {
-    /** How many conversations an instance works on at once. */
+    /** How many conversations an instance works on at the same time. Those that are idle do not count. */
     perInstance: number;
     /** A conversation without a message for this long is closed. 0s: never. */
     idleTTL: Duration;
@@ -215,7 +215,7 @@ export interface AgentSpec {
     /** Whether each is a conversation of its own, or all are one. */
     conversation: 'New' | 'Same';
   }>;
-  /** When an instance is Ready. Absent: while it runs. */
+  /** When an instance is Ready. Absent: while it runs; with a protocol also: once it can be talked to. */
   readiness?: Probe;
   /** An instance that fails this is restarted. */
   liveness?: Probe;
@@ -496,9 +496,9 @@ export interface ConversationStatus {
   session?: string;
   /** Messages of it that are kept. */
   messages?: number;
-  /** Tokens that it has used so far; ? where the agent does not say. */
+  /** Tokens that it has used so far; ? where the agent does not say, and 1200+? where it does not say of all turns. */
   tokens?: string;
-  /** What it has cost so far; ? where the agent does not say. */
+  /** What it has cost so far; ? and +? as in tokens. */
   cost?: string;
   /** When its last message came or ended. */
   activeAt?: string;
@@ -759,9 +759,9 @@ export interface MessageStatus {
   answer?: string;
   /** Why the agent ended its turn, in its own words. */
   stopReason?: string;
-  /** Tokens that the turn used; ? where the agent does not say. */
+  /** Tokens that the turn used; ? where the agent does not say, and 1200+? where it does not say of all turns. */
   tokens?: string;
-  /** What the turn cost; ? where the agent does not say. */
+  /** What the turn cost; ? and +? as in tokens. */
   cost?: string;
   /** When it was last delivered. */
   deliveredAt?: string;
@@ -809,11 +809,11 @@ export interface Namespace {
 
 /** The rules. Every field has a default. */
 export interface PolicySpec {
-  /** AlwaysOn keeps instances running. OnDemand runs them while messages wait or they are not yet idle. */
+  /** AlwaysOn keeps instances running. OnDemand starts them when a message comes, and stops them when they have been idle for onDemand.keepalive. */
   mode: 'AlwaysOn' | 'OnDemand';
   /** What holds for the mode OnDemand. */
   onDemand: {
-    /** Idle this long: stop. 0s: never. */
+    /** Without a message this long: stop. 0s: never. */
     keepalive: Duration;
   };
   /** Whether an ended instance is started again. */
@@ -880,7 +880,7 @@ export interface PolicySpec {
   priority: number;
   /** What becomes of messages. */
   messages: {
-    /** How often a message is delivered at most. */
+    /** How often a message is delivered at most; then it fails. Deliveries that a stop by agentctl cuts short do not count. */
     maxAttempts: number;
     /** Not ended this long after it was sent: it is broken off, and expires. */
     timeout: Duration;
