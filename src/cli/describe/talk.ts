@@ -35,7 +35,7 @@ function specOfTalk(spec: AgentSpec): Field[] {
     ['System prompt', firstLine(spec.systemPrompt)],
     ['First prompt', firstLine(spec.prompt)],
     ['Capabilities', joined(spec.capabilities ?? []) || undefined],
-    ['Permissions', permissionsText(spec.permissions)],
+    ['Permissions', permissionsText(spec)],
     ['Other agents', fleet[spec.fleetAccess]],
   ];
 }
@@ -54,8 +54,9 @@ function firstLine(text: string | undefined): string | undefined {
     : `${first} (and ${more.length} more ${more.length === 1 ? 'line' : 'lines'})`;
 }
 
-function permissionsText(asked: AgentSpec['permissions']): string {
-  if (asked === undefined) return 'each request is put to people';
+function permissionsText({ permissions: asked, protocol }: AgentSpec): string {
+  if (asked === undefined)
+    return protocol === 'acp' ? 'each request is put to people' : 'the protocol asks for none';
   const rules = (asked.rules ?? []).map(({ toolKind, action }) => `${toolKind} ${action}`);
   return joined([
     ...rules,

@@ -14,8 +14,11 @@ export function outcomeText({ metadata: { name }, status = {} }: Message): strin
   const { state = 'Pending', reason, message } = status;
   if (state === 'Completed') return undefined;
   const why = [reason, message].filter((part) => part !== undefined && part !== '').join(': ');
+  // Not where it says so already, nor where its conversation is closed.
+  const retry = `agentctl messages retry ${name}`;
+  const again = why.includes(retry) || reason === 'SessionLost' ? '' : `. Once more: ${retry}`;
   const what = state === 'Expired' ? 'expired' : state === 'Failed' ? 'failed' : `is ${state}`;
-  return `message/${name} ${what}${why === '' ? '' : `: ${why.replace(/\.$/, '')}`}. The whole story: agentctl messages describe ${name}. Once more: agentctl messages retry ${name}`;
+  return `message/${name} ${what}${why === '' ? '' : `: ${why.replace(/\.$/, '')}`}. The whole story: agentctl messages describe ${name}${again}`;
 }
 
 /** What a message that goes on without this command can be done with. */

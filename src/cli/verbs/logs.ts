@@ -7,7 +7,7 @@ import { duration, wholeNumber } from '../options.ts';
 export function define(command: Command, cli: Cli): void {
   command
     .description(
-      "Show the output of an agent's instances: standard output and standard error. Of one that talks: what was said and done, and its standard error.",
+      "Show the output of an agent's instances: standard output and standard error. Of one that speaks acp: what was said and done, and its standard error.",
     )
     .argument('[agent]', 'web or agent/web: all its instances; instance/web-0: that one')
     .option('-f, --follow', 'go on with each new line')
