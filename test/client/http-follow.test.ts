@@ -93,6 +93,20 @@ describe('a stream that breaks off', () => {
     expect(asked).toEqual(['0', '2']);
   });
 
+  test('is not gone on with where only what has happened so far was wanted', async () => {
+    await serve((response) => {
+      response.write(event(1));
+      setImmediate(() => response.destroy());
+    });
+    const told: string[] = [];
+    const reading = (async () => {
+      for await (const entry of client.stream(m, { follow: false, signal })) told.push(shown(entry));
+    })();
+    await expect(reading).rejects.toThrow(UnreachableError);
+    expect(told).toEqual(['1']);
+    expect(asked).toHaveLength(1);
+  });
+
   test('tells no event twice, whatever the server says again', async () => {
     await serve(
       (response) => response.end(event(1) + event(2)),

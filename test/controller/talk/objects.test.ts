@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { VirtualChange, VirtualObject } from '../../../src/api/virtual.ts';
 import { LocalClient } from '../../../src/client/local.ts';
 import { JournalObjects } from '../../../src/controller/talk/objects.ts';
-import type { Entry, Journal } from '../../../src/messages/journal.ts';
+import type { Entry, Journal, MessageFilter } from '../../../src/messages/journal.ts';
 import type { Spent } from '../../../src/messages/message.ts';
 import { openJournal } from '../../../src/messages/sqlite-journal.ts';
 import { silentLog as log } from '../../../src/platform/log.ts';
@@ -77,7 +77,25 @@ describe('the journal’s records as objects', () => {
   test('are paged without reading all of them, and pages fit together', async () => {
     const many = Array.from({ length: 1_203 }, (_, n) => message(`${n}`, { createdAt: n * 1_000 }));
     await journal.commit(accept(...many));
+    let read = 0;
+    objects = new JournalObjects(
+      new Proxy(journal, {
+        get: (own, name) => {
+          const value: unknown = Reflect.get(own, name, own);
+          if (typeof value !== 'function') return value;
+          if (name !== 'messages') return value.bind(own);
+          return (filter: MessageFilter) => {
+            const some = own.messages(filter);
+            read += some.length;
+            return some;
+          };
+        },
+      }),
+      new ManualClock('2026-03-02T10:00:00Z'),
+    );
     const client = await served();
+    await client.list('Message', { limit: 20 });
+    expect(read).toBeLessThanOrEqual(500);
     const seen: string[] = [];
     let token: string | undefined;
     do {
