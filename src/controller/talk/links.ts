@@ -14,15 +14,17 @@ import { type Asking, manage } from '../fleet.ts';
 import type { McpServers } from '../mcp-server.ts';
 import type { Approvals } from './approvals.ts';
 import { controlsOf } from './controls.ts';
+import { type Deliveries, turnOf } from './deliveries.ts';
 import { type Desk, keyOf } from './desk.ts';
 import { Link, type LinkTarget } from './link.ts';
 import type { Routes } from './routes.ts';
 import { protocolOf } from './rules.ts';
-import { type Turns, turnOf } from './turns.ts';
+import type { Turns } from './turns.ts';
 
 export interface LinksParts {
   desk: Desk;
   turns: Turns;
+  deliveries: Deliveries;
   routes: Routes;
   approvals: Approvals;
   cache: Cache;
@@ -90,7 +92,7 @@ export class Links {
       };
       this.#link(target, object, agent, spec);
     }
-    this.#parts.turns.dispatchSoon(key);
+    this.#parts.deliveries.soon(key);
   }
 
   /** How the newest run and the controller talk; undefined where nothing is known, or the run has no protocol. */
@@ -234,9 +236,9 @@ export class Links {
     const key = keyOf(link.target);
     if (link.state === 'Ready') {
       this.#parts.approvals.reconnected(link);
-      this.#parts.turns.makeSure(link);
+      this.#parts.deliveries.makeSure(link);
       this.#parts.routes.ready(link);
-      this.#parts.turns.dispatchSoon(key);
+      this.#parts.deliveries.soon(key);
     }
     this.#parts.enqueue(key);
   }

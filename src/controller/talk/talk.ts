@@ -15,6 +15,7 @@ import type { Recorder } from '../events.ts';
 import type { Asking } from '../fleet.ts';
 import type { McpServers } from '../mcp-server.ts';
 import { Approvals } from './approvals.ts';
+import { Deliveries } from './deliveries.ts';
 import { Desk, keyOf } from './desk.ts';
 import { Intake, type Letter } from './intake.ts';
 import { Links } from './links.ts';
@@ -58,6 +59,7 @@ export class Talk {
   readonly #parts: TalkParts;
   readonly #timers: Timers;
   readonly #links: Links;
+  readonly #deliveries: Deliveries;
 
   constructor(parts: TalkParts) {
     this.#parts = parts;
@@ -75,7 +77,18 @@ export class Talk {
       loaded,
     );
     this.desk.onChange((kind, id) => this.objects.changed(kind, id));
-    this.turns = new Turns({ desk: this.desk, agent, ended: (message) => this.#ended(message) });
+    this.turns = new Turns({
+      desk: this.desk,
+      agent,
+      due: (key) => this.#deliveries.soon(key),
+      ended: (message) => this.#ended(message),
+    });
+    this.#deliveries = new Deliveries({
+      desk: this.desk,
+      turns: this.turns,
+      agent,
+      begun: (of) => this.#timers.wake(clock.now() + this.#rules(of).inactivityTimeout),
+    });
     this.intake = new Intake({
       desk: this.desk,
       admitted: (key) => this.#admitted(key),
@@ -102,7 +115,10 @@ export class Talk {
       const of = agent(key);
       if (of !== undefined) this.#giveUp(of);
     };
-    this.#links = new Links({ ...parts, desk, turns, routes, approvals, drained }, loaded.links);
+    this.#links = new Links(
+      { ...parts, desk, turns, deliveries: this.#deliveries, routes, approvals, drained },
+      loaded.links,
+    );
     this.#timers = new Timers(this.desk, this.turns, agent);
     this.#timers.wake(clock.now());
     const peers = (): void => this.routes.peersChanged();
@@ -331,7 +347,7 @@ export class Talk {
   /** A message has come: whoever is free has it at once; else the planner may have to wake somebody. */
   #admitted(key: string): void {
     const box = this.desk.box(key);
-    this.turns.dispatch(key);
+    this.#deliveries.dispatch(key);
     this.#timers.wake(this.#parts.clock.now() + idleLook);
     if (box.waiting > 0) this.#parts.enqueue(key);
   }
@@ -375,7 +391,7 @@ export class Talk {
       if (threads.length === 0) continue;
       const entries = threads.map(({ record }) => ({ type: 'Conversation' as const, conversation: record }));
       this.desk.writer.note(entries);
-      this.turns.dispatchSoon(key);
+      this.#deliveries.soon(key);
       this.#parts.enqueue(key);
     }
   }

@@ -1,171 +1,33 @@
 import type { Agent, Instance } from '../../api/objects.ts';
 import type { Entry, MessageChange } from '../../messages/journal.ts';
 import type { Message } from '../../messages/message.ts';
-import { ProtocolError, type Turn } from '../../protocols/protocol.ts';
 import type { TurnEvent, TurnResult, Usage } from '../../protocols/talk.ts';
 import { type Desk, keyOf } from './desk.ts';
 import { afterInterruption } from './interruption.ts';
 import type { Link } from './link.ts';
-import type { Taker } from './mailbox.ts';
 import type { Open, Thread } from './open.ts';
 import { accountOf } from './spending.ts';
 
-const writeAgain = 1_000;
 /** Events that say that the agent has begun with a message. */
 const effects: ReadonlySet<TurnEvent['type']> = new Set(['text', 'thought', 'tool', 'background', 'other']);
-
-/** In which what a run wrote while the controller was down is read. */
-const catchUp = 500;
 
 export interface TurnsParts {
   desk: Desk;
   agent(key: string): Agent | undefined;
+  /** There is something to deliver, or somebody free to take it. */
+  due(key: string): void;
   /** A message is final; called once that is on disk. */
   ended(message: Omit<Message, 'text'>): void;
 }
 
-/** What becomes of messages: delivered to whoever is free, followed, ended once, and taken up again after a crash. */
+/** What becomes of messages that were delivered: followed, ended once, and taken up again after a crash. */
 export class Turns {
   readonly #desk: Desk;
   readonly #parts: TurnsParts;
-  readonly #due = new Set<string>();
 
   constructor(parts: TurnsParts) {
     this.#parts = parts;
     this.#desk = parts.desk;
-  }
-
-  /** Deliveries for an Agent are made once what goes on now has been written down. */
-  dispatchSoon(key: string): void {
-    if (this.#due.size === 0)
-      queueMicrotask(() => {
-        const keys = [...this.#due];
-        this.#due.clear();
-        for (const each of keys) this.dispatch(each);
-      });
-    this.#due.add(key);
-  }
-
-  dispatch(key: string): void {
-    const agent = this.#parts.agent(key);
-    if (agent === undefined || agent.spec.suspend || agent.metadata.deletionTimestamp !== undefined) return;
-    const box = this.#desk.box(key);
-    if (box.waiting === 0) return;
-    const { perInstance } = this.#desk.parts.rules(agent);
-    const takers: Taker[] = [];
-    for (const link of this.#linksOf(key)) {
-      if (link.state !== 'Ready' || link.stopping) continue;
-      const { uid, ordinal } = link.target;
-      takers.push({ uid, ordinal, free: perInstance - box.current(uid).size });
-    }
-    for (;;) {
-      const found = box.next(takers);
-      const link = found === undefined ? undefined : this.#desk.links.get(found.taker.uid);
-      if (found === undefined || link === undefined) return;
-      found.taker.free -= 1;
-      box.begin(found.open, found.taker.uid);
-      this.#deliver(found.open, link).catch((error: unknown) =>
-        this.#desk.parts.log.error({ err: error, message: found.open.message.id }, 'a delivery failed'),
-      );
-    }
-  }
-
-  *#linksOf(key: string): Iterable<Link> {
-    for (const link of this.#desk.links.values()) if (keyOf(link.target) === key) yield link;
-  }
-
-  async #deliver(open: Open, link: Link): Promise<void> {
-    const { message, thread } = open;
-    const { parts, writer } = this.#desk;
-    const { connection, target } = link;
-    const { delivery } = open;
-    if (connection === undefined) return this.requeue(open);
-    const { record } = thread;
-    const live = record.session !== undefined && record.sessionRun === target.run && !record.renew;
-    let session = record.session;
-    if (!live || session === undefined) {
-      try {
-        const before = record.renew ? undefined : record.session;
-        ({ session } = await connection.session({ id: record.id, session: before, live: false }));
-      } catch (error) {
-        if (open.delivery === delivery) this.#noSession(open, link, error);
-        return;
-      }
-    }
-    if (open.delivery !== delivery) return;
-    if (open.breaking !== undefined) return this.finish(open, broken(open), link);
-    const text = parts.journal.message(message.id)?.text ?? '';
-    const again = message.attempts > 0 || open.seq > 0;
-    Object.assign(message, {
-      state: 'Delivered',
-      attempts: message.attempts + 1,
-      instance: target.instance,
-      uid: target.uid,
-      run: target.run,
-      written: false,
-      produced: false,
-      // It tells deliveries apart, so it is never the same twice.
-      deliveredAt: Math.max(parts.clock.now(), (message.deliveredAt ?? 0) + 1),
-    });
-    const { state, attempts, instance, uid, run, written, produced, deliveredAt } = message;
-    const set: MessageChange = { state, attempts, instance, uid, run, written, produced, deliveredAt };
-    const entries: Entry[] = [{ type: 'Change', id: message.id, set }];
-    const { instance: home } = record;
-    if (!live || home !== target.instance) {
-      // A new session counts from nothing.
-      const reported = session === record.session ? record.reported : undefined;
-      thread.record = { ...thread.record, session, sessionRun: run, instance, uid, renew: false, reported };
-      entries.push({ type: 'Conversation', conversation: thread.record });
-    }
-    if (again) {
-      const what = message.interrupted === undefined ? 'sent again' : 'taken up again';
-      entries.push(
-        this.#desk.event(open, { type: 'note', text: `It is ${what}, by ${instance}.`, attempt: attempts }),
-      );
-    }
-    open.heardAt = parts.clock.now();
-    link.flush(); // the end of the one before it is journalled first
-    await writer.write(entries);
-    this.#desk.changed('Message', message.id);
-    if (open.delivery !== delivery || link.state === 'Drained') return;
-    await this.#prompt(open, link, { ...turnOf(open, session), text: withNote(text, message) });
-  }
-
-  async #prompt(open: Open, link: Link, turn: Turn): Promise<void> {
-    const { message, delivery } = open;
-    try {
-      await link.connection?.prompt(turn);
-    } catch (error) {
-      this.#desk.parts.log.info({ err: error, message: message.id }, 'a message could not be written');
-      return this.#later(open, delivery);
-    }
-    if (open.delivery !== delivery) return;
-    message.written = true;
-    link.push([{ type: 'Change', id: message.id, set: { written: true } }]);
-    if (open.breaking !== undefined) link.connection?.cancel(message.id);
-  }
-
-  /** Where its run has not ended meanwhile, and with that been judged, it is delivered again. */
-  #later(open: Open, delivery: number): void {
-    this.#desk.parts.clock.after(writeAgain, () => {
-      if (open.delivery === delivery && !open.message.written) this.requeue(open);
-    });
-  }
-
-  #noSession(open: Open, link: Link, error: unknown) {
-    // Judged when all was read; where the pipes are only being opened again, it is tried again.
-    if (error instanceof ProtocolError && error.reason === 'Closed') return this.#later(open, open.delivery);
-    const message = error instanceof Error ? error.message : String(error);
-    const refused = error instanceof ProtocolError && error.reason === 'LoadRefused';
-    if (refused) {
-      this.close(open.thread, 'SessionLost');
-    }
-    const remedy = refused ? ' Begin a new conversation.' : '';
-    this.finish(
-      open,
-      { state: 'Failed', reason: refused ? 'SessionLost' : 'NoSession', error: message + remedy },
-      link,
-    );
   }
 
   /** The turn that a run works on; undefined where it is over, or another run's. */
@@ -278,7 +140,7 @@ export class Turns {
     };
     if (link === undefined) writer.write(all).then(told, (error) => this.#refused(message.id, error));
     else link.push(all, told);
-    this.dispatchSoon(key);
+    this.#parts.due(key);
   }
 
   #refused(id: string, error: unknown): void {
@@ -325,7 +187,7 @@ export class Turns {
     if (link === undefined)
       this.#desk.writer.write(entries).then(told, (error) => this.#refused(message.id, error));
     else link.push(entries, told);
-    this.dispatchSoon(key);
+    this.#parts.due(key);
   }
 
   /**
@@ -391,66 +253,10 @@ export class Turns {
   giveUp(open: Open): void {
     this.finish(open, broken(open), this.#desk.links.get(open.message.uid ?? ''));
   }
-
-  /**
-   * After a restart of the controller: whether the message went into the pipe is not known, unless the agent has said
-   * something of it meanwhile.
-   */
-  makeSure(link: Link): void {
-    const { parts } = this.#desk;
-    for (const open of this.#desk.box(keyOf(link.target)).current(link.target.uid)) {
-      const { id, state, deliveredAt, written } = open.message;
-      if (open.breaking !== undefined && written && this.current(link, id) === open)
-        link.connection?.cancel(id);
-      if (state !== 'Delivered') continue;
-      const isSo = (): boolean =>
-        this.current(link, open.message.id) === open &&
-        open.message.deliveredAt === deliveredAt &&
-        open.message.state === 'Delivered' &&
-        !open.message.written &&
-        link.state !== 'Drained';
-      if (isSo()) parts.clock.after(catchUp, () => isSo() && this.#makeSure(open, link));
-    }
-  }
-
-  /** It is sent once more; or broken off, and begun again once the agent has ended it, or does not know it. */
-  #makeSure(open: Open, link: Link): void {
-    const { message, thread } = open;
-    if (link.protocol.onInterrupted === 'Retry') {
-      const text = this.#desk.parts.journal.message(message.id)?.text ?? '';
-      void this.#prompt(open, link, {
-        ...turnOf(open, thread.record.session ?? ''),
-        text: withNote(text, message),
-      });
-      return;
-    }
-    open.breaking ??= {
-      reason: 'Uncertain',
-      message: 'the controller was restarted while the message was sent',
-    };
-    link.connection?.cancel(message.id);
-  }
 }
 
-export function turnOf(open: Open, session: string): Turn {
-  const { message } = open;
-  return {
-    message: message.id,
-    attempt: message.deliveredAt ?? 0,
-    conversation: message.conversation,
-    session,
-    kind: message.kind,
-    from: message.from.name,
-    text: '',
-  };
-}
-
-function broken({ breaking }: Open): { state: 'Failed' | 'Expired'; reason: string; error: string } {
+/** The end of a message that is broken off. */
+export function broken({ breaking }: Open): { state: 'Failed' | 'Expired'; reason: string; error: string } {
   const { reason, message: error } = breaking ?? { reason: 'Cancelled', message: 'It was cancelled.' };
   return { state: reason === 'Timeout' ? 'Expired' : 'Failed', reason, error };
 }
-
-const withNote = (text: string, { interrupted }: Pick<Message, 'interrupted'>): string =>
-  interrupted === undefined
-    ? text
-    : `[agentctl] Your turn on the message below was interrupted: ${interrupted}. Check what of it is done already, do not do it twice, and finish it.\n\n${text}`;
