@@ -98,9 +98,9 @@ async function carryOut(action: Action, context: ExecuteContext): Promise<void> 
       return;
     }
     case 'SendPrompt':
-      return context.talk.prompt(agent, action);
+      return context.talk.prompts.send(agent, action);
     case 'SkipPrompt':
-      return context.talk.skip(agent, action.schedule, action.dueAt);
+      return context.talk.prompts.skip(agent, action.schedule, action.dueAt);
     case 'Shutdown':
       return context.talk.shutdown(action.uid, action.run);
     case 'Signal': {

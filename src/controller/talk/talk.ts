@@ -17,9 +17,10 @@ import type { McpServers } from '../mcp-server.ts';
 import { Approvals } from './approvals.ts';
 import { Deliveries } from './deliveries.ts';
 import { Desk, keyOf } from './desk.ts';
-import { Intake, type Letter } from './intake.ts';
+import { Intake } from './intake.ts';
 import { Links } from './links.ts';
 import { JournalObjects } from './objects.ts';
+import { Prompts } from './prompts.ts';
 import { Routes } from './routes.ts';
 import { type Rules, rulesOf } from './rules.ts';
 import { follow } from './stream.ts';
@@ -56,6 +57,7 @@ export class Talk {
   readonly routes: Routes;
   readonly approvals: Approvals;
   readonly intake: Intake;
+  readonly prompts: Prompts;
   readonly #parts: TalkParts;
   readonly #timers: Timers;
   readonly #links: Links;
@@ -94,6 +96,7 @@ export class Talk {
       admitted: (key) => this.#admitted(key),
       refused: (open, end) => this.turns.finish(open, end),
     });
+    this.prompts = new Prompts(this.desk, this.intake);
     this.routes = new Routes(
       { desk: this.desk, intake: this.intake, agent, agents: () => cache.agents.list() },
       loaded.unanswered,
@@ -176,19 +179,9 @@ export class Talk {
   }
 
   inbox(agent: Agent): InboxView {
-    const key = keyText(agent.metadata);
-    const box = this.desk.box(key);
-    const sent = new Map<string, Instant>();
-    const prefix = `prompt/${agent.metadata.uid}/`;
-    for (const { name } of [{ name: '' }, ...(agent.spec.schedule ?? [])]) {
-      const at = this.desk.marks.get(prefix + name);
-      if (at !== undefined) sent.set(name, at);
-    }
-    const open = new Set<string>();
-    if ((agent.spec.schedule ?? []).length > 0)
-      for (const { message } of this.desk.opens.values())
-        if (message.from.kind === 'Schedule' && keyOf(message) === key) open.add(message.from.name);
-    return { waiting: box.forAnyone, perInstance: agent.spec.conversations.perInstance, sent, open };
+    const box = this.desk.box(keyText(agent.metadata));
+    const { perInstance } = agent.spec.conversations;
+    return { waiting: box.forAnyone, perInstance, ...this.prompts.view(agent) };
   }
 
   async send(agent: Agent, letters: readonly NewMessage[]): Promise<Message[]> {
@@ -200,36 +193,6 @@ export class Talk {
         from: { kind: 'User', name: from },
       })),
     );
-  }
-
-  /** One of the Agent's own prompts; once for each name and due time. */
-  async prompt(
-    agent: Agent,
-    prompt: { schedule?: string | undefined; dueAt: Instant; text: string; conversation: 'New' | 'Same' },
-  ): Promise<void> {
-    const { uid } = agent.metadata;
-    const { schedule, dueAt, text } = prompt;
-    const mark = { name: `prompt/${uid}/${schedule ?? ''}`, at: dueAt };
-    const letter: Letter = {
-      kind: schedule === undefined ? 'Prompt' : 'Scheduled',
-      from:
-        schedule === undefined
-          ? { kind: 'Controller', name: 'prompt' }
-          : { kind: 'Schedule', name: schedule },
-      text,
-      key: `${mark.name}/${schedule === undefined ? '' : dueAt}`,
-      conversation: prompt.conversation === 'Same' ? `c-${uid.slice(0, 8)}-${schedule}` : undefined,
-      single: schedule !== undefined && prompt.conversation === 'New',
-      mark,
-    };
-    await this.intake.send(agent, letter);
-    this.desk.marks.set(mark.name, mark.at);
-  }
-
-  async skip(agent: Agent, schedule: string, dueAt: Instant): Promise<void> {
-    const mark = { name: `prompt/${agent.metadata.uid}/${schedule}`, at: dueAt };
-    await this.desk.writer.write([{ type: 'Mark', ...mark }]);
-    this.desk.marks.set(mark.name, mark.at);
   }
 
   stream(key: ObjectKey, options: StreamOptions): AsyncIterable<StreamEntry> {

@@ -1,0 +1,62 @@
+import { type Agent, keyText } from '../../api/objects.ts';
+import type { InboxView, Instant } from '../../plan/world.ts';
+import { type Desk, keyOf } from './desk.ts';
+import type { Intake, Letter } from './intake.ts';
+
+/** An Agent's own prompts: spec.prompt and those of its schedule. When one was sent is journalled with it. */
+export class Prompts {
+  readonly #desk: Desk;
+  readonly #intake: Intake;
+
+  constructor(desk: Desk, intake: Intake) {
+    this.#desk = desk;
+    this.#intake = intake;
+  }
+
+  /** What was sent, and what of it has not ended. */
+  view(agent: Agent): Pick<InboxView, 'sent' | 'open'> {
+    const { schedule = [] } = agent.spec;
+    const sent = new Map<string, Instant>();
+    const prefix = `prompt/${agent.metadata.uid}/`;
+    for (const { name } of [{ name: '' }, ...schedule]) {
+      const at = this.#desk.marks.get(prefix + name);
+      if (at !== undefined) sent.set(name, at);
+    }
+    const open = new Set<string>();
+    if (schedule.length > 0)
+      for (const { message } of this.#desk.opens.values())
+        if (message.from.kind === 'Schedule' && keyOf(message) === keyText(agent.metadata))
+          open.add(message.from.name);
+    return { sent, open };
+  }
+
+  /** Once for each name and due time. */
+  async send(
+    agent: Agent,
+    prompt: { schedule?: string | undefined; dueAt: Instant; text: string; conversation: 'New' | 'Same' },
+  ): Promise<void> {
+    const { uid } = agent.metadata;
+    const { schedule, dueAt, text } = prompt;
+    const mark = { name: `prompt/${uid}/${schedule ?? ''}`, at: dueAt };
+    const letter: Letter = {
+      kind: schedule === undefined ? 'Prompt' : 'Scheduled',
+      from:
+        schedule === undefined
+          ? { kind: 'Controller', name: 'prompt' }
+          : { kind: 'Schedule', name: schedule },
+      text,
+      key: `${mark.name}/${schedule === undefined ? '' : dueAt}`,
+      conversation: prompt.conversation === 'Same' ? `c-${uid.slice(0, 8)}-${schedule}` : undefined,
+      single: schedule !== undefined && prompt.conversation === 'New',
+      mark,
+    };
+    await this.#intake.send(agent, letter);
+    this.#desk.marks.set(mark.name, mark.at);
+  }
+
+  async skip(agent: Agent, schedule: string, dueAt: Instant): Promise<void> {
+    const mark = { name: `prompt/${agent.metadata.uid}/${schedule}`, at: dueAt };
+    await this.#desk.writer.write([{ type: 'Mark', ...mark }]);
+    this.#desk.marks.set(mark.name, mark.at);
+  }
+}
