@@ -21,12 +21,12 @@ export const testImage = 'agentctl-test:latest';
 const busybox = '/bin/busybox';
 const agents = join(import.meta.dirname, '../agents');
 
-/** The scripted agents in /agents, and this Node to run them; named by what is in it. */
-export const agentsImage = `agentctl-test-agents:${hashOf([
+/** The scripted agents in /agents, and this Node to run them; named by what is in it, but for its tag, which Podman sets itself. */
+export const agentsImage = `agentctl-test-agents-${hashOf([
   process.version,
   process.arch,
   ...readdirSync(agents).map((name) => readFileSync(join(agents, name), 'utf8')),
-])}`;
+])}:latest`;
 
 /** Builds the image in the engine, once. */
 export const buildTestImage = (engine: TestEngine): Promise<void> => build(engine, testImage, () => {});
