@@ -43,6 +43,8 @@ export class Desk {
   readonly #threads = new Map<string, Thread>();
   readonly #listeners: ((kind: 'Message' | 'Conversation' | 'Approval', id: string) => void)[] = [];
   #order = 0;
+  /** With more threads than this the idle ones are forgotten. */
+  #most = idleThreads * 2;
 
   constructor(parts: DeskParts, loaded: ReturnType<Journal['load']>) {
     this.parts = parts;
@@ -83,7 +85,7 @@ export class Desk {
 
   hold(record: Conversation): Thread {
     const thread: Thread = { record, waiting: [], current: undefined, arriving: 0 };
-    if (this.#threads.size > idleThreads * 2) this.#forgetIdle();
+    if (this.#threads.size > this.#most) this.#forgetIdle();
     this.#threads.set(record.id, thread);
     return thread;
   }
@@ -155,9 +157,10 @@ export class Desk {
   /** Conversations without messages are in the journal; some are held for the next one. */
   #forgetIdle(): void {
     for (const [id, { waiting, current, arriving }] of this.#threads) {
-      if (this.#threads.size <= idleThreads) return;
+      if (this.#threads.size <= idleThreads) break;
       if (waiting.length === 0 && current === undefined && arriving === 0) this.#threads.delete(id);
     }
+    this.#most = Math.max(idleThreads, this.#threads.size) * 2;
   }
 }
 
