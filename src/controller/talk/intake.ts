@@ -209,6 +209,8 @@ export class Intake {
       await this.#journal.commit(entries);
     } catch (error) {
       if (!(error instanceof JournalError) || error.reason === 'Duplicate') throw error;
+      if (error.reason === 'Final')
+        throw new ApiError('Conflict', 'It has been sent again already.', { cause: error });
       const advice = error.reason === 'Full' ? ' Make room on the disk, and send it again.' : '';
       throw new ApiError('ServiceUnavailable', `The journal cannot be written: ${error.message}.${advice}`, {
         cause: error,

@@ -230,7 +230,7 @@ export class Turns {
   /** Breaks a message off; where an instance has it, it ends once the agent says so. */
   breakOff(open: Open, breaking: NonNullable<Open['breaking']>) {
     if (open.breaking !== undefined && open.breaking.reason !== 'Uncertain') return;
-    open.breaking = breaking;
+    open.breaking = { at: this.#desk.parts.clock.now(), ...breaking };
     const { reason, message: error } = breaking;
     Object.assign(open.message, { reason, error });
     if (open.thread.current !== open) return this.finish(open, broken(open));

@@ -19,16 +19,19 @@ export class Puppet {
   /** The run of each instance's newest start, in order of their starts. */
   readonly runs: FakeProgram[] = [];
   readonly #ready: boolean;
+  readonly #says: object;
   /** Which run was sent each message. */
   readonly #has = new Map<string, FakeProgram>();
 
-  constructor({ ready = true } = {}) {
+  /** `says`: what it adds to `ready`. */
+  constructor({ ready = true, says = {} }: { ready?: boolean; says?: object } = {}) {
     this.#ready = ready;
+    this.#says = says;
   }
 
   readonly agent: FakeAgent = (self) => {
     this.runs.push(self);
-    if (this.#ready) self.say(JSON.stringify({ type: 'ready' }));
+    if (this.#ready) self.say(JSON.stringify({ type: 'ready', ...this.#says }));
     return (line) => {
       const heard: Heard = JSON.parse(line);
       this.heard.push(heard);

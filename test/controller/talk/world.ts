@@ -67,9 +67,9 @@ export class TalkWorld implements AsyncDisposable {
     };
     const house = await House.open({
       ...options,
-      journal: (journal) => {
+      journal: (kept) => {
         const { life } = holder;
-        return new Proxy(journal, {
+        return new Proxy(options.journal?.(kept) ?? kept, {
           get: (object, name) => {
             const value: unknown = Reflect.get(object, name, object);
             if (typeof value !== 'function') return value;
@@ -88,9 +88,9 @@ export class TalkWorld implements AsyncDisposable {
         if (holder.world !== undefined) holder.world.#life = holder.life;
         return holder.life.around(client, writes);
       },
-      wrap: (driver: Driver) => {
+      wrap: (driver, runtime) => {
         const { life } = holder;
-        return attaching(life.around(driver, calls), life);
+        return attaching(life.around(options.wrap?.(driver, runtime) ?? driver, calls), life);
       },
       behave: (spec): Behaviour => {
         const { agent } = spec.identity;

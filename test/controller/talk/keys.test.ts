@@ -1,0 +1,64 @@
+import { expect, test } from 'vitest';
+import type { Journal } from '../../../src/messages/journal.ts';
+import { Puppet } from './puppet.ts';
+import { key, type Stage, stage, withCommit } from './stage.ts';
+
+const anew = async ({ world }: Stage, meanwhile: () => void = () => {}): Promise<void> => {
+  await world.house.user.delete('Agent', key('w'));
+  await world.until(() => world.house.controller.cache.agents.get('default/w') === undefined);
+  meanwhile();
+  await world.agent('w');
+  await world.until(() => world.house.phase('w-0') === 'Ready');
+};
+
+test('a key of one sender is not another sender’s', async () => {
+  await using at = await stage({ w: new Puppet() });
+  const one = await at.send('w', 'mine', { from: 'alice', key: '1' });
+  const other = await at.send('w', 'yours', { from: 'bob', key: '1' });
+  expect(other.id).not.toBe(one.id);
+  expect((await at.send('w', 'again', { from: 'alice', key: '1' })).id).toBe(one.id);
+});
+
+test('the API shows the key as its sender gave it', async () => {
+  await using at = await stage({ w: new Puppet() });
+  const { id } = await at.send('w', 'mine', { key: 'a/b/c' });
+  expect(at.world.talk.objects.get('Message', key(id))?.spec).toMatchObject({ key: 'a/b/c' });
+});
+
+test('a new Agent of the same name knows neither the keys nor the conversations of the old one', async () => {
+  const puppet = new Puppet();
+  await using at = await stage({ w: puppet });
+  const one = await at.send('w', 'for the old one', { key: '1' });
+  await at.world.until(() => puppet.turns.length === 1);
+  puppet.done(one.id);
+  await at.end(one.id);
+  await anew(at);
+  const other = await at.send('w', 'for the new one', { key: '1' });
+  expect(other.id).not.toBe(one.id);
+  const agent = at.world.agentOf('w');
+  const goesOn = at.world.talk.send(agent, [{ text: 'go on', conversation: one.conversation }]);
+  await expect(goesOn).rejects.toMatchObject({
+    reason: 'Conflict',
+    message: expect.stringContaining('closed (AgentDeleted)'),
+  });
+});
+
+test('a message that is still being written when its Agent is deleted fails, and is no new Agent’s', async () => {
+  let hold = false;
+  const held: (() => void)[] = [];
+  const journal = (kept: Journal): Journal =>
+    withCommit(kept, async (entries) => {
+      if (hold && entries[0]?.type === 'Accept') await new Promise<void>((resolve) => held.push(resolve));
+      return kept.commit(entries);
+    });
+  const puppet = new Puppet();
+  await using at = await stage({ w: puppet }, { journal });
+  hold = true;
+  const sent = at.world.talk.send(at.world.agentOf('w'), [{ text: 'for the old one' }]);
+  await at.world.until(() => held.length === 1);
+  await anew(at, () => held[0]?.());
+  const [one] = await sent;
+  expect(await at.end(one?.id ?? '')).toMatchObject({ state: 'Failed', reason: 'AgentDeleted' });
+  await at.world.house.rest();
+  expect(puppet.turns).toEqual([]);
+});

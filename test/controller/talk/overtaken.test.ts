@@ -1,0 +1,76 @@
+import { expect, test } from 'vitest';
+import { type Driver, DriverError } from '../../../src/drivers/driver.ts';
+import type { FakeProgram } from '../../fakes/stdio.ts';
+import { AcpPuppet } from './acp-puppet.ts';
+import { stage } from './stage.ts';
+
+test('a message that could not be written to a run that ends is sent to the next one once', async () => {
+  const puppet: AcpPuppet = new AcpPuppet({
+    // Loading takes longer than it takes until the write is tried again.
+    'session/load': (request) => {
+      at.world.house.clock.after(3_000, () => puppet.answer(request, {}));
+      return undefined;
+    },
+  });
+  let refuses = true;
+  const wrap = (driver: Driver): Driver => ({
+    ...driver,
+    attach: async (ref, options) => {
+      const attachment = await driver.attach(ref, options);
+      const write = async (text: string): Promise<void> => {
+        if (!refuses || !text.includes('"session/prompt"')) return attachment.write(text);
+        refuses = false;
+        queueMicrotask(() => puppet.runs[0]?.end(1));
+        throw new DriverError('Retryable', 'NotRunning', 'it has ended');
+      };
+      return { ...attachment, write };
+    },
+  });
+  await using at = await stage({ acp: puppet }, { wrap });
+  const { id } = await at.send('acp', 'do it');
+  await at.world.until(() => puppet.prompts.length > 0);
+  await at.pass(10_000);
+  expect(puppet.prompts).toHaveLength(1);
+  puppet.end();
+  expect(await at.end(id)).toMatchObject({ state: 'Completed' });
+});
+
+test('a message that moved while its first instance made a session is sent by the other one alone', async () => {
+  const shaken = new Set<FakeProgram>();
+  const waiting: AcpPuppet['heard'] = [];
+  const puppet: AcpPuppet = new AcpPuppet({
+    'session/new': (request, self) => {
+      if (!shaken.has(self)) {
+        shaken.add(self);
+        return puppet.newSession();
+      }
+      waiting.push(request);
+      return undefined;
+    },
+  });
+  await using at = await stage({ acp: { agent: puppet.agent, spec: { replicas: 2 } } });
+  // Both use up the sessions of their handshakes.
+  for (const count of [1, 2]) {
+    await at.send('acp', `first ${count}`);
+    await at.world.until(() => puppet.prompts.length === count);
+  }
+  for (const prompt of puppet.prompts) puppet.answer(prompt, { stopReason: 'end_turn' });
+  await at.world.until(() => at.world.talk.desk.opens.size === 0);
+  const sent = [await at.send('acp', 'one'), await at.send('acp', 'other')];
+  await at.world.until(() => waiting.length === 2);
+  await at.world.agent('acp', { replicas: 1 });
+  await at.world.until(() => at.world.house.instance('acp-1') === undefined);
+  const done = new Set<unknown>();
+  await at.world.until(() => {
+    for (const request of waiting.splice(0)) puppet.answer(request, puppet.newSession());
+    for (const prompt of puppet.prompts.slice(2)) {
+      if (done.has(prompt)) continue;
+      done.add(prompt);
+      puppet.answer(prompt, { stopReason: 'end_turn' });
+    }
+    return sent.every(({ id }) => at.world.ends.has(id));
+  });
+  const texts = puppet.prompts.slice(2).map(({ params }) => params.prompt.at(-1)?.text);
+  expect(texts.sort()).toEqual(['one', 'other']);
+  for (const { id } of sent) expect(at.world.ends.get(id)).toMatchObject([{ state: 'Completed' }]);
+});
