@@ -1,4 +1,4 @@
-/** In characters; as long as a line of an agent may be. */
+/** In characters. */
 const longest = 4 * 1024 * 1024;
 
 /** The text of an answer as it comes; of a longer one its beginning. All of it stands in the events of its message. */

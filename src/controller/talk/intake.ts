@@ -107,7 +107,7 @@ export class Intake {
     if (waiting >= queueDepth)
       throw new ApiError(
         'TooManyRequests',
-        `${waiting} messages wait for Agent ${key} already, as many as its policy's messages.queueDepth allows. Send it later, or cancel some: agentctl messages get --agent ${name} --state pending.`,
+        `${waiting === 1 ? '1 message waits' : `${waiting} messages wait`} for Agent ${key} already, as many as its policy's messages.queueDepth allows. Send it later, or cancel some: agentctl messages get --agent ${name} --state pending.`,
       );
     const now = parts.clock.now();
     const thread = this.#thread(agent, letter, now);

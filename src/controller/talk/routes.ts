@@ -210,9 +210,7 @@ export class Routes {
       return this.#answered(message.id);
     }
     const answer =
-      message.state === 'Completed'
-        ? { response: message.answer ?? '' }
-        : { error: `${message.reason ?? message.state}: ${message.error ?? 'it was not answered'}` };
+      message.state === 'Completed' ? { response: message.answer ?? '' } : { error: reasonOf(message) };
     const written = this.#answer(link, requestId, answer);
     void written.then((told) => {
       if (!told) return;
@@ -266,6 +264,11 @@ export class Routes {
       .map(({ metadata }) => metadata.name);
     return names.length === 0 ? 'There are none to ask.' : `There are ${names.sort().join(', ')}.`;
   }
+}
+
+/** What an agent itself says stands as it is, however many agents it passes. */
+function reasonOf({ reason, state, error = 'it was not answered' }: Omit<Message, 'text'>): string {
+  return reason === 'AgentError' ? error : `${reason ?? state}: ${error}`;
 }
 
 /** Why an agent cannot answer for as long as things stay as they are; one that starts, sleeps or backs off can. */
