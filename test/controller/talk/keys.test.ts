@@ -3,7 +3,7 @@ import type { Journal } from '../../../src/messages/journal.ts';
 import { Puppet } from './puppet.ts';
 import { key, type Stage, stage, withCommit } from './stage.ts';
 
-const anew = async ({ world }: Stage, meanwhile: () => void = () => {}): Promise<void> => {
+const anew = async ({ world }: Stage, meanwhile: () => unknown = () => {}): Promise<void> => {
   await world.house.user.delete('Agent', key('w'));
   await world.until(() => world.house.controller.cache.agents.get('default/w') === undefined);
   meanwhile();
@@ -43,22 +43,26 @@ test('a new Agent of the same name knows neither the keys nor the conversations 
   });
 });
 
-test('a message that is still being written when its Agent is deleted fails, and is no new Agent’s', async () => {
-  let hold = false;
-  const held: (() => void)[] = [];
-  const journal = (kept: Journal): Journal =>
-    withCommit(kept, async (entries) => {
-      if (hold && entries[0]?.type === 'Accept') await new Promise<void>((resolve) => held.push(resolve));
-      return kept.commit(entries);
-    });
-  const puppet = new Puppet();
-  await using at = await stage({ w: puppet }, { journal });
-  hold = true;
-  const sent = at.world.talk.send(at.world.agentOf('w'), [{ text: 'for the old one' }]);
-  await at.world.until(() => held.length === 1);
-  await anew(at, () => held[0]?.());
-  const [one] = await sent;
-  expect(await at.end(one?.id ?? '')).toMatchObject({ state: 'Failed', reason: 'AgentDeleted' });
-  await at.world.house.rest();
-  expect(puppet.turns).toEqual([]);
-});
+test.each(['before', 'after'])(
+  'a message that is still being written when its Agent is deleted, %s there is a new one, fails',
+  async (when) => {
+    let hold = false;
+    const held: (() => void)[] = [];
+    const journal = (kept: Journal): Journal =>
+      withCommit(kept, async (entries) => {
+        if (hold && entries[0]?.type === 'Accept') await new Promise<void>((resolve) => held.push(resolve));
+        return kept.commit(entries);
+      });
+    const puppet = new Puppet();
+    await using at = await stage({ w: puppet }, { journal });
+    hold = true;
+    const sent = at.world.talk.send(at.world.agentOf('w'), [{ text: 'for the old one' }]);
+    await at.world.until(() => held.length === 1);
+    await anew(at, () => when === 'before' && held[0]?.());
+    held[0]?.();
+    const [one] = await sent;
+    expect(await at.end(one?.id ?? '')).toMatchObject({ state: 'Failed', reason: 'AgentDeleted' });
+    await at.world.house.rest();
+    expect(puppet.turns).toEqual([]);
+  },
+);
