@@ -1,21 +1,16 @@
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
 import type { Agent, Message } from '../../src/api/objects.ts';
 import type { Session } from './support.ts';
-import { asked, begun, messagesTo, type Talker, talkStages } from './talking.ts';
+import { asked, begun, messagesTo, type Talker, talker, talkStages } from './talking.ts';
 
 const many = '  conversations: { perInstance: 20 }';
-const helper = {
-  apiVersion: 'agentctl.dev/v1',
-  kind: 'Agent',
-  metadata: { name: 'helper' },
-  spec: { template: { command: ['sleep', '1000'] }, runtimeRef: { name: 'process' } },
-};
-
 for (const stage of await talkStages()) {
   describe(`agents that use each other, on ${stage.name}`, () => {
     let session: Session;
+    const helper = parse(talker(stage, { name: 'helper' }).replace('---', '')) as Agent; // as it is written there
     const answerOf = async (name: string, text: string): Promise<string> =>
       (await asked(session, name, text)).status?.answer ?? '';
     const tool = (name: string, title: string, input: object = {}): Promise<string> =>
@@ -80,6 +75,11 @@ for (const stage of await talkStages()) {
       expect((await session.json<Agent>('get agent helper')).spec.suspend).toBe(true);
       expect(await tool('boss', 'start_agent', { name: 'helper' })).toBe('agent helper starts');
       expect(await tool('boss', 'remove_agent', { name: 'helper' })).toBe('agent helper is removed');
+      const elsewhere = JSON.stringify({
+        ...helper,
+        spec: { ...helper.spec, runtimeRef: { name: 'elsewhere' } },
+      });
+      expect(await tool('boss', 'apply_agent', { manifest: elsewhere })).toContain('own Runtime');
       expect(await tool('boss', 'apply_agent', { manifest: 'kind: Nonsense' })).toContain(
         'apiVersion: is missing',
       );

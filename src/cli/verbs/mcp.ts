@@ -1,7 +1,9 @@
 import type { Command } from 'commander';
+import { fleetOf } from '../../client/fleet.ts';
 import type { Cli } from '../cli.ts';
 import { examples } from '../examples.ts';
-import { type McpOptions, serveMcp } from '../mcp/serve.ts';
+import { serveMcp } from '../mcp/serve.ts';
+import { type GlobalOptions, namespaceOf } from '../options.ts';
 
 export function define(command: Command, cli: Cli): void {
   command
@@ -9,7 +11,12 @@ export function define(command: Command, cli: Cli): void {
       'Offer the agents of a namespace as tools to an editor or an agent of your own: the Model Context Protocol over standard input and output.',
     )
     .option('--manage', 'also tools that apply, start, stop and remove agents')
-    .action((options: McpOptions) => serveMcp(options, cli));
+    .action(async (options: GlobalOptions & { manage?: boolean }) => {
+      const client = await cli.connect(options, { start: true });
+      const namespace = namespaceOf(options, cli.environment);
+      const fleet = fleetOf({ resources: client, streams: client, namespace, user: cli.user() });
+      await serveMcp(fleet, options.manage === true, cli.signal);
+    });
   examples(
     command,
     ['For Claude Code', 'claude mcp add agentctl -- agentctl mcp'],
