@@ -29,7 +29,7 @@ export function housekeeping({ store, registry, journal, clock, log }: Kept): ()
       }
       await store.compact(Math.max(0, store.revision() - keptRevisions));
     } catch (error) {
-      log.warn({ err: error }, 'old Events and revisions could not be removed');
+      log.warn({ err: error }, 'old Events, messages and revisions could not be removed');
     }
     if (!ended) cancel = clock.after(every, () => void tidy());
   };

@@ -10,7 +10,11 @@ function house(expire: () => Promise<unknown> = async () => {}, revision = 25_00
   const compacted: number[] = [];
   const store = { revision: () => revision, compact: async (until: number) => void compacted.push(until) };
   let tidied = 0;
-  const journal = { tidy: async () => void (tidied += 1) };
+  const journal = {
+    tidy: async () => {
+      tidied += 1;
+    },
+  };
   const end = housekeeping({ store, registry: { expireEvents: expire }, journal, clock, log: silentLog });
   const minute = async (): Promise<void> => {
     clock.advance(60_000);
