@@ -1,6 +1,5 @@
 import { cronFault, isTimezone } from '../api/cron.ts';
-import type { Agent, PolicySpec } from '../api/objects.ts';
-import { mustAsk } from './controls.ts';
+import type { Agent, AgentSpec, PolicySpec } from '../api/objects.ts';
 import type { World } from './world.ts';
 
 /** Why something cannot be, and what to do about it. */
@@ -44,6 +43,14 @@ export function refusal(world: World): Refusal | undefined {
   const schedule = policy.scheduledRestart;
   const fault = schedule === undefined ? undefined : scheduleFault(schedule);
   return fault === undefined ? undefined : { reason: 'InvalidSchedule', message: fault };
+}
+
+/** Whether the agent must be held to a Deny or an Ask. */
+export function mustAsk({ permissions }: AgentSpec): boolean {
+  if (permissions === undefined || permissions.unenforced === 'Accept') return false;
+  return (
+    permissions.default !== 'Allow' || permissions.rules?.some(({ action }) => action !== 'Allow') === true
+  );
 }
 
 /** An image without a runtimeRef asks for any Runtime of containers; the others are asked for by name. */

@@ -1,4 +1,5 @@
 import type { AgentSpec, Condition } from '../api/objects.ts';
+import { mustAsk } from './accept.ts';
 import type { Finding } from './conditions.ts';
 import { sentence } from './instant.ts';
 import { clearFailures } from './restart.ts';
@@ -26,14 +27,6 @@ function asked(spec: AgentSpec, name: ControlName): boolean {
     case 'FleetAccessible':
       return spec.fleetAccess !== 'None' && spec.protocol === 'acp';
   }
-}
-
-/** Whether the agent must be held to a Deny or an Ask. */
-export function mustAsk({ permissions }: AgentSpec): boolean {
-  if (permissions === undefined || permissions.unenforced === 'Accept') return false;
-  return (
-    permissions.default !== 'Allow' || permissions.rules?.some(({ action }) => action !== 'Allow') === true
-  );
 }
 
 /** Why what runs must not run on: it was found not to ask, and it must. */
