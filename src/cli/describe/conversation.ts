@@ -33,7 +33,7 @@ export async function describeConversation(
 }
 
 /** A message and its answer. */
-export function exchange({ metadata, spec, status = {} }: Message): string {
+function exchange({ metadata, spec, status = {} }: Message): string {
   const said = `  ${timeText(metadata.creationTimestamp)} ${spec.from} (${metadata.name}):\n${block(spec.text, '    ')}`;
   if (!isEnded({ status }))
     return `${said}  ${joined([status.state ?? 'Pending', status.instance && `with ${status.instance}`])}\n`;

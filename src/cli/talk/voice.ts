@@ -83,7 +83,7 @@ function restOf({ status }: Message, spoken: string, quiet: boolean): string {
   return !quiet && (answer.trim() === '' || spoken.includes(answer.trim())) ? '' : answer;
 }
 
-export function waitText(entry: Extract<StreamEntry, { state: unknown }>): string | undefined {
+function waitText(entry: Extract<StreamEntry, { state: unknown }>): string | undefined {
   switch (entry.state) {
     case 'Pending':
       return entry.message ?? 'waits for an instance';

@@ -6,11 +6,6 @@ export class Hub {
     for (const wake of this.#waiting.get(message) ?? []) wake();
   }
 
-  /** Whether anybody follows it. */
-  follows(message: string): boolean {
-    return this.#waiting.has(message);
-  }
-
   follow(message: string, signal: AbortSignal): Follower {
     let changed = true;
     let wake: (() => void) | undefined;

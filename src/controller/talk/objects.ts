@@ -242,7 +242,7 @@ export class JournalObjects implements VirtualKinds {
   }
 }
 
-export function senderText(from: Sender): string {
+function senderText(from: Sender): string {
   return from.kind === 'Agent'
     ? `agent:${from.namespace}/${from.name}`
     : `${from.kind.toLowerCase()}:${from.name}`;
