@@ -26,7 +26,7 @@ const floors = [
 ];
 /** Beyond the order: the CLI and the controller are clients of the API like any other. */
 const forbidden: Record<string, string[]> = {
-  cli: ['server', 'controller', 'drivers', 'registry', 'store'],
+  cli: ['server', 'controller', 'drivers', 'registry', 'messages', 'store'],
   controller: ['registry', 'store'],
   plan: ['platform'],
   api: ['platform'],
