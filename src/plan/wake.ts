@@ -1,10 +1,6 @@
 import type { Context } from './context.ts';
 import { holdsPlace } from './place.ts';
 import { alive, type Turn } from './turn.ts';
-import type { InboxView } from './world.ts';
-
-/** Of an Agent without a protocol. */
-export const emptyInbox: InboxView = { waiting: 0, perInstance: 1, sent: new Map(), open: new Set() };
 
 /** Cause of the stop that puts an instance to sleep. */
 export const idleCause = 'Idle';
@@ -17,12 +13,11 @@ const nobody: ReadonlySet<Turn> = new Set();
  */
 export function called({ settings, world }: Context, turns: readonly Turn[]): ReadonlySet<Turn> {
   if (settings.mode !== 'OnDemand') return nobody;
-  const { waiting, perInstance } = world.inbox;
   const found = new Set(turns.filter(({ view }) => view.activity.busy || view.activity.waiting > 0));
-  let left = waiting;
+  let left = world.inbox.waiting;
   if (left > 0)
     for (const turn of turns.toSorted((one, other) => rank(one) - rank(other))) {
-      const places = freePlaces(turn, perInstance);
+      const places = freePlaces(turn);
       if (places === 0) continue;
       found.add(turn);
       left -= places;
@@ -38,10 +33,11 @@ function rank(turn: Turn): number {
 }
 
 /** How many more conversations it can take. One that is up, at work and free would have been given the message. */
-function freePlaces(turn: Turn, perInstance: number): number {
+function freePlaces(turn: Turn): number {
   const { context, next, object, view } = turn;
   if (object.metadata.deletionTimestamp !== undefined) return 0;
-  if (object.spec.ordinal >= context.world.agent.spec.replicas) return 0;
+  const { replicas, conversations } = context.world.agent.spec;
+  if (object.spec.ordinal >= replicas) return 0;
   if (next.phase === 'Failed' || next.phase === 'Completed' || view.activity.busy) return 0;
-  return Math.max(0, perInstance - view.activity.waiting);
+  return Math.max(0, conversations.perInstance - view.activity.waiting);
 }

@@ -85,8 +85,6 @@ export interface Activity {
 export interface InboxView {
   /** How many wait that any instance may take. */
   waiting: number;
-  /** How many conversations an instance may work on at once. */
-  perInstance: number;
   /** When each scheduled prompt was last sent, or found to be skipped, by its name; `prompt` under the empty name. */
   sent: ReadonlyMap<string, Instant>;
   /** Names of the scheduled prompts of which a message has not ended. */

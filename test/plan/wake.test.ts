@@ -3,8 +3,7 @@ import type { AgentSpec, PolicySpec } from '../../src/api/objects.ts';
 import { Story } from './story.ts';
 import { hour, minute, second } from './worlds.ts';
 
-const waiting = (messages: number, perInstance = 1) =>
-  ({ is: 'Inbox', inbox: { waiting: messages, perInstance } }) as const;
+const waiting = (messages: number) => ({ is: 'Inbox', inbox: { waiting: messages } }) as const;
 const own = (at: number, messages: number) => ({ is: 'Waiting', at, waiting: messages }) as const;
 const busy = (at: number, now = true) => ({ is: 'Busy', at, busy: now }) as const;
 const exit = (at = 0, code = 1) => ({ is: 'Exit', at, code, cause: 'Agent', ago: 0 }) as const;
@@ -63,7 +62,8 @@ describe('messages that any instance may take', () => {
     [4, 3, ['web-0', 'web-1']],
     [3, 3, ['web-0']],
   ])('%i of them, with %i conversations an instance, wake %j', (messages, perInstance, names) => {
-    const story = asleep({}, { replicas: 4 }).happen(waiting(messages, perInstance)).rest();
+    const conversations = { perInstance } as AgentSpec['conversations']; // the rest has defaults
+    const story = asleep({}, { replicas: 4, conversations }).happen(waiting(messages)).rest();
     expect(up(story)).toEqual(names);
   });
 

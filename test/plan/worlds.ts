@@ -11,7 +11,6 @@ import type {
   Runtime,
 } from '../../src/api/objects.ts';
 import { revisionData } from '../../src/plan/drift.ts';
-import { emptyInbox } from '../../src/plan/wake.ts';
 import type { InboxView, InstanceView, Observed, TalkView, World } from '../../src/plan/world.ts';
 
 export const start = Date.parse('2026-03-02T12:00:00.000Z');
@@ -158,6 +157,8 @@ export const talkOf = (talk: Partial<TalkView> = {}): TalkView => ({
   ...talk,
 });
 
+/** Of an Agent without a protocol. */
+export const emptyInbox: InboxView = { waiting: 0, sent: new Map(), open: new Set() };
 export const inboxOf = (inbox: Partial<InboxView> = {}): InboxView => ({ ...emptyInbox, ...inbox });
 
 export interface WorldOptions extends Partial<Omit<World, 'policy'>> {

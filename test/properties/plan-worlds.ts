@@ -118,7 +118,7 @@ export const happenings: fc.Arbitrary<Happening> = fc.oneof(
     arbitrary: fc.record({
       is: fc.constant('Inbox' as const),
       inbox: fc.oneof(
-        fc.record({ waiting: fc.nat(5), perInstance: fc.integer({ min: 1, max: 3 }) }),
+        fc.record({ waiting: fc.nat(5) }),
         fc.record({ open: fc.constantFrom(new Set<string>(), new Set(['report'])) }),
       ),
     }),
@@ -142,6 +142,9 @@ export const happenings: fc.Arbitrary<Happening> = fc.oneof(
           startDeadline: fc.constantFrom('2s', '60s'),
         }),
         fc.record({ revisionHistoryLimit: fc.nat(2) }),
+        fc.integer({ min: 1, max: 3 }).map((perInstance) => ({
+          conversations: { perInstance, idleTTL: '24h', onContextFull: 'Keep' as const },
+        })),
       ),
     }),
   },

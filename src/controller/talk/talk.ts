@@ -180,8 +180,7 @@ export class Talk {
 
   inbox(agent: Agent): InboxView {
     const box = this.desk.box(keyText(agent.metadata));
-    const { perInstance } = agent.spec.conversations;
-    return { waiting: box.forAnyone, perInstance, ...this.prompts.view(agent) };
+    return { waiting: box.forAnyone, ...this.prompts.view(agent) };
   }
 
   async send(agent: Agent, letters: readonly NewMessage[]): Promise<Message[]> {
