@@ -11,8 +11,8 @@ export interface Fleet {
   send(request: FleetMessage, signal: AbortSignal): Promise<Message>;
   /** Waits on for the end of a message that was sent before. */
   follow(id: string, signal: AbortSignal): Promise<Message>;
-  /** The Agent of a manifest. Throws ApiError Invalid. */
-  read(manifest: string): New<Agent> & { metadata: { name: string } };
+  /** The Agent as a manifest would make it. */
+  preview(manifest: string): Promise<Agent>;
   /** Applies one Agent from a manifest; answers its name and what was done. */
   apply(manifest: string): Promise<{ name: string; done: 'created' | 'configured' }>;
   start(name: string): Promise<void>;
@@ -42,10 +42,13 @@ export interface FleetMessage {
 export function fleetOf(parts: {
   resources: Resources;
   streams: Pick<Streams, 'send' | 'stream'>;
+  /** Where `resources` has no messages. */
+  message?: (key: { namespace: string; name: string }) => Promise<Message>;
   namespace: string;
   user: string;
 }): Fleet {
   const { resources, streams, namespace, user } = parts;
+  const { message: messageOf = (key) => resources.get('Message', key) } = parts;
   const patch = async (name: string, spec: object): Promise<void> => {
     await resources.patch(
       'Agent',
@@ -54,10 +57,15 @@ export function fleetOf(parts: {
       { fieldManager: user },
     );
   };
+  const applied = (agent: Named, { dryRun = false } = {}): Promise<Agent> => {
+    const { name } = agent.metadata;
+    const patch = { type: 'apply' as const, body: agent };
+    return resources.patch('Agent', { namespace, name }, patch, { fieldManager: user, force: true, dryRun });
+  };
   const follow: Fleet['follow'] = async (id, signal) => {
     for await (const entry of streams.stream({ namespace, name: id }, { signal }))
       if ('end' in entry) return entry.end;
-    return resources.get('Message', { namespace, name: id });
+    return messageOf({ namespace, name: id });
   };
   return {
     async list() {
@@ -70,17 +78,12 @@ export function fleetOf(parts: {
       return follow(message.metadata.name, signal);
     },
     follow,
-    read: (manifest) => oneAgent(manifest, namespace),
+    preview: (manifest) => applied(oneAgent(manifest, namespace), { dryRun: true }),
     async apply(manifest) {
       const agent = oneAgent(manifest, namespace);
       const { name } = agent.metadata;
       const before = await exists(resources, { namespace, name });
-      await resources.patch(
-        'Agent',
-        { namespace, name },
-        { type: 'apply', body: agent },
-        { fieldManager: user, force: true },
-      );
+      await applied(agent);
       return { name, done: before ? 'configured' : 'created' };
     },
     start: (name) => patch(name, { suspend: false }),
@@ -103,8 +106,10 @@ function summary({ metadata, spec, status }: Agent): FleetAgent {
   };
 }
 
+type Named = New<Agent> & { metadata: { name: string } };
+
 /** The manifest's one Agent, in this namespace. */
-function oneAgent(manifest: string, namespace: string): New<Agent> & { metadata: { name: string } } {
+function oneAgent(manifest: string, namespace: string): Named {
   const { documents, errors } = parseManifests([{ name: 'manifest', bytes: Buffer.from(manifest) }], {
     namespace,
   });

@@ -28,6 +28,7 @@ export function fleetFor(parts: Parts, from: Agent, instance: Asking): Fleet {
   const common = fleetOf({
     resources,
     streams: { stream: (key, options) => streams.stream(key, options), send: refuse },
+    message: async (key) => talk.objects.message(talk.message(key)),
     namespace,
     user,
   });
@@ -55,14 +56,15 @@ export function fleetFor(parts: Parts, from: Agent, instance: Asking): Fleet {
     },
     apply: (manifest) =>
       managing(from, async () => {
-        const agent = common.read(manifest);
-        if (agent.metadata.name === name)
+        // What is left out of the manifest may stand in the Agent already.
+        const { metadata, spec } = await common.preview(manifest);
+        if (metadata.name === name)
           throw new ApiError('Forbidden', `${name} may not change its own manifest.`);
-        const runtime = agent.spec?.runtimeRef?.name ?? runtimeFor(agent.spec?.template?.image !== undefined);
+        const runtime = spec.runtimeRef?.name ?? runtimeFor(spec.template.image !== undefined);
         if (runtime !== instance.runtime)
           throw new ApiError(
             'Forbidden',
-            `${name} may apply agents to its own Runtime ${instance.runtime} alone, and ${agent.metadata.name} is for ${runtime ?? 'none that there is'}.`,
+            `${name} may apply agents to its own Runtime ${instance.runtime} alone, and ${metadata.name} is for ${runtime ?? 'none that there is'}.`,
           );
         return common.apply(manifest);
       }),

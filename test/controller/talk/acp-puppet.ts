@@ -3,7 +3,11 @@ import type { FakeAgent, FakeProgram } from '../../fakes/stdio.ts';
 interface Heard {
   id: unknown;
   method?: string;
-  params: { sessionId: string; prompt: { text: string }[] };
+  params: {
+    sessionId: string;
+    prompt: { text: string }[];
+    mcpServers?: { url: string; headers: { value: string }[] }[];
+  };
   result?: object;
 }
 

@@ -5,7 +5,7 @@ import { type Stage, stage } from './stage.ts';
 
 const tool = { toolCallId: 't', title: 'look', kind: 'read' };
 
-async function working(rules: { toolKind: string; action: 'Allow' | 'Deny' }[] = []) {
+async function working(rules: { toolKind: 'read'; action: 'Allow' }[] = []) {
   const puppet = new AcpPuppet();
   const permissions = { default: 'Ask' as const, rules };
   const at = await stage({ acp: { agent: puppet.agent, spec: { permissions } } });

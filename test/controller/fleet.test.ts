@@ -1,0 +1,98 @@
+import { expect, test } from 'vitest';
+import type { Runtime } from '../../src/api/objects.ts';
+import { Puppet } from './talk/puppet.ts';
+import { key, type Stage, stage } from './talk/stage.ts';
+
+const manifest = (name: string, spec: object, metadata: object = {}): string =>
+  JSON.stringify({
+    apiVersion: 'agentctl.dev/v1',
+    kind: 'Agent',
+    metadata: { name, ...metadata },
+    spec: { template: { image: 'test-image:1' }, ...spec },
+  });
+
+/** One that may manage others, and a second Runtime beside its own. */
+async function managing(fleetAccess: 'Manage' | 'Peers' = 'Manage') {
+  const puppet = new Puppet();
+  const at: Stage = await stage({ boss: { agent: puppet.agent, spec: { fleetAccess } } });
+  const { house } = at.world;
+  const other: Partial<Runtime['spec']> = { driver: 'docker', endpoint: 'unix:///other' };
+  await house.user.create('Runtime', {
+    apiVersion: 'agentctl.dev/v1',
+    kind: 'Runtime',
+    metadata: { name: 'other' },
+    spec: { driver: 'docker', ...other },
+  });
+  let asked = 0;
+  const ask = async (action: string, params: object) => {
+    asked += 1;
+    const requestId = `x${asked}`;
+    puppet.runs[0]?.say(JSON.stringify({ type: 'mgmt_request', requestId, action, ...params }));
+    const answer = () => puppet.of('mgmt_response').find((one) => one.requestId === requestId);
+    await at.world.until(() => answer() !== undefined);
+    return answer();
+  };
+  const spawn = (name: string, spec: object, metadata?: object) =>
+    ask('spawn', { name, content: manifest(name, spec, metadata) });
+  return { ...at, house, ask, spawn };
+}
+
+const known = ({ world }: Stage, name: string) => world.house.controller.cache.agents.get(`default/${name}`);
+
+test('an agent that may manage others makes one on its own Runtime', async () => {
+  await using at = await managing();
+  expect(await at.spawn('helper', {})).toMatchObject({ response: { name: 'helper', done: 'created' } });
+  await at.world.until(() => at.house.phase('helper-0') === 'Ready');
+  await at.ask('remove', { targetId: 'helper' });
+  await at.world.until(() => known(at, 'helper') === undefined);
+});
+
+test.each([
+  ['with another Runtime', 'helper', { runtimeRef: { name: 'other' } }, {}, 'its own Runtime engine alone'],
+  [
+    'without an image, for the processes of the host',
+    'helper',
+    { template: { command: ['id'] } },
+    {},
+    'process',
+  ],
+  ['in another namespace', 'helper', {}, { namespace: 'else' }, 'namespace default alone'],
+  ['of itself', 'boss', {}, {}, 'may not change its own manifest'],
+])('it may apply no manifest %s', async (_, name, spec, metadata, words) => {
+  await using at = await managing();
+  const before = known(at, name)?.metadata.generation;
+  const answer = await at.spawn(name, { ...spec }, metadata);
+  expect(answer).toMatchObject({ error: expect.stringContaining(words) });
+  expect((await at.house.user.list('Agent', {})).items).toHaveLength(1);
+  expect(known(at, name)?.metadata.generation).toBe(before);
+});
+
+test('it may not change an Agent that runs elsewhere by leaving out where', async () => {
+  await using at = await managing();
+  await at.world.agent('theirs', { runtimeRef: { name: 'other' }, protocol: 'none' });
+  const answer = await at.spawn('theirs', { template: { image: 'test-image:1', command: ['id'] } });
+  expect(answer).toMatchObject({ error: expect.stringContaining('theirs is for other') });
+  const { spec } = await at.house.user.get('Agent', key('theirs'));
+  expect(spec.template.command).not.toEqual(['id']);
+});
+
+test('one that may only see its peers manages nothing', async () => {
+  await using at = await managing('Peers');
+  await at.world.agent('theirs', { protocol: 'none' });
+  const refused = { error: expect.stringContaining('fleetAccess is Peers, not Manage') };
+  expect(await at.spawn('helper', {})).toMatchObject(refused);
+  for (const action of ['start', 'stop', 'remove'])
+    expect(await at.ask(action, { targetId: 'theirs' })).toMatchObject(refused);
+  expect(known(at, 'theirs')?.spec.suspend).toBe(false);
+});
+
+test.each([
+  ['paint', {}, 'there is no action "paint"'],
+  ['stop', {}, 'targetId must be a text'],
+  ['stop', { targetId: 'nobody' }, 'not found'],
+  ['spawn', { content: 'kind: Agent' }, 'apiVersion'],
+  ['spawn', { content: '{}' }, 'manifest'],
+])('a request to %s %j is refused in words', async (action, params, words) => {
+  await using at = await managing();
+  expect(await at.ask(action, params)).toMatchObject({ error: expect.stringContaining(words) });
+});

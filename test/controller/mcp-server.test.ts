@@ -1,0 +1,183 @@
+import { Client } from '@modelcontextprotocol/sdk/client/index.js';
+import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import { afterEach, expect, test, vi } from 'vitest';
+import { AcpPuppet } from './talk/acp-puppet.ts';
+import { Puppet } from './talk/puppet.ts';
+import { key, type Stage, stage } from './talk/stage.ts';
+
+interface Offer {
+  url: string;
+  authorization: string;
+}
+
+const clients: Client[] = [];
+afterEach(async () => {
+  for (const client of clients.splice(0)) await client.close();
+});
+
+async function connected({ url, authorization }: Offer): Promise<Client> {
+  const client = new Client({ name: 'test', version: '1' });
+  const transport = new StreamableHTTPClientTransport(new URL(url), {
+    requestInit: { headers: { authorization } },
+  });
+  // The SDK's own types disagree under exactOptionalPropertyTypes.
+  await client.connect(transport as Parameters<typeof client.connect>[0]);
+  clients.push(client);
+  return client;
+}
+
+async function call(client: Client, name: string, args: Record<string, unknown> = {}) {
+  const { content, isError = false } = await client.callTool({ name, arguments: args });
+  const [{ text = '' } = {}] = content as { text?: string }[]; // our tools answer one text
+  return { text, isError };
+}
+
+/** An ACP agent that takes MCP over HTTP, and what it was offered. */
+class Asker extends AcpPuppet {
+  constructor() {
+    super({
+      initialize: () => ({
+        protocolVersion: 1,
+        agentCapabilities: { loadSession: true, mcpCapabilities: { http: true } },
+      }),
+    });
+  }
+
+  get offer(): Offer {
+    const { mcpServers = [] } =
+      this.heard.findLast(({ method }) => method?.startsWith('session/'))?.params ?? {};
+    const [{ url, headers } = { url: '', headers: [] }] = mcpServers;
+    return { url, authorization: headers[0]?.value ?? '' };
+  }
+}
+
+type Access = 'Peers' | 'Manage';
+async function asking(fleetAccess: Access = 'Peers'): Promise<Stage & { asker: Asker; other: Puppet }> {
+  const [asker, other] = [new Asker(), new Puppet()];
+  const spec = { systemPrompt: 'Rings bells.\nLoudly.' };
+  const at = await stage({
+    acp: { agent: asker.agent, spec: { fleetAccess } },
+    other: { agent: other.agent, spec },
+  });
+  return { ...at, asker, other };
+}
+
+/** The one question that it was asked. */
+function answers(puppet: Puppet, response: string): void {
+  const [{ messageId = '', requestId = '' } = {}] = puppet.turns;
+  puppet.say(messageId, { type: 'route_done', requestId, response });
+}
+
+const post = (url: string, authorization?: string, method = 'POST'): Promise<number> =>
+  fetch(url, { method, headers: authorization === undefined ? {} : { authorization } }).then(
+    ({ status }) => status,
+  );
+
+test('who has no token, a garbled one, or one that was made for another, is turned away', async () => {
+  await using at = await asking();
+  const { url, authorization } = at.asker.offer;
+  const [, uid = '', mac = ''] = /^Bearer (.+)\.(.+)$/.exec(authorization) ?? [];
+  const other = at.world.house.instance('other-0')?.metadata.uid;
+  const tokens = [
+    undefined,
+    '',
+    'Bearer',
+    'Bearer x',
+    `Bearer ${uid}.`,
+    `Bearer ${uid}.${mac.slice(0, -1)}`,
+    `Bearer ${uid}.${mac.slice(0, -1)}${mac.endsWith('A') ? 'B' : 'A'}`,
+    `Bearer ${other}.${mac}`,
+    `Basic ${uid}.${mac}`,
+  ];
+  for (const token of tokens) expect([token, await post(url, token)]).toEqual([token, 401]);
+  expect(await post(url, authorization, 'GET')).toBe(405);
+  expect(await post(url, authorization, 'DELETE')).toBe(405);
+});
+
+test('the token of an instance that is gone, or whose agent has lost its fleetAccess, is none', async () => {
+  await using at = await asking();
+  const { url, authorization } = at.asker.offer;
+  await at.world.agent('acp', { fleetAccess: 'None' });
+  await at.world.house.rest();
+  expect(await post(url, authorization)).toBe(401);
+  await at.world.agent('acp', { fleetAccess: 'Peers' });
+  await at.world.house.rest();
+  expect(await post(url, authorization, 'GET')).toBe(405);
+  await at.world.house.user.delete('Agent', key('acp'));
+  await at.world.until(() => at.world.house.instance('acp-0') === undefined);
+  expect(await post(url, authorization)).toBe(401);
+});
+
+test('an agent lists the others, sends one a message, and has its answer', async () => {
+  await using at = await asking();
+  const client = await connected(at.asker.offer);
+  const tools = (await client.listTools()).tools.map(({ name }) => name);
+  expect(tools).toEqual(['list_agents', 'send_message']);
+  const listed = JSON.parse((await call(client, 'list_agents')).text);
+  expect(listed).toMatchObject([{ name: 'other', phase: 'Ready', talks: true, identity: 'Rings bells.' }]);
+  const answer = call(client, 'send_message', { agent: 'other', message: 'ring' });
+  await vi.waitFor(() => expect(at.other.turns).toHaveLength(1), { interval: 5 });
+  expect(at.other.turns[0]).toMatchObject({ message: 'ring' });
+  answers(at.other, 'ding');
+  expect(await answer).toEqual({ text: 'ding', isError: false });
+});
+
+test.each([
+  [{ agent: 'nobody', message: 'hi' }, 'There is no agent nobody'],
+  [{ agent: 'else/other', message: 'hi' }, 'There is no agent else/other'],
+  [{ agent: 'other' }, 'agent and message are needed'],
+  [{ agent: 'other', message: 'hi', conversation: 'c-none' }, 'conversation "c-none" not found'],
+  [{ message_id: 'm-none' }, 'not found'],
+  [{ agent: 'other', message: 'hi', timeout_seconds: 0 }, 'timeout_seconds'],
+])('send_message with %j is refused in words', async (args, words) => {
+  await using at = await asking();
+  const { text, isError } = await call(await connected(at.asker.offer), 'send_message', args);
+  expect(isError).toBe(true);
+  expect(text).toContain(words);
+});
+
+test('an answer that takes longer than is waited for is waited on for by the id of the message', async () => {
+  await using at = await asking();
+  const client = await connected(at.asker.offer);
+  const { text, isError } = await call(client, 'send_message', {
+    agent: 'other',
+    message: 'ring',
+    timeout_seconds: 1,
+  });
+  const [{ messageId: id = '' } = {}] = at.other.turns;
+  expect(isError).toBe(false);
+  expect(text).toContain(`message_id ${id}`);
+  const answer = call(client, 'send_message', { message_id: id });
+  answers(at.other, 'ding');
+  expect(await answer).toEqual({ text: 'ding', isError: false });
+  expect(await call(client, 'send_message', { message_id: id })).toEqual({ text: 'ding', isError: false });
+  expect(at.other.turns).toHaveLength(1);
+});
+
+test('what it was offered holds over a restart of the controller', async () => {
+  await using at = await asking();
+  const { offer } = at.asker;
+  await at.world.house.restart();
+  await at.ready(2);
+  const listed = await call(await connected(offer), 'list_agents');
+  expect(JSON.parse(listed.text)).toMatchObject([{ name: 'other' }]);
+});
+
+test('only with fleetAccess Manage does it apply, stop, start and remove others', async () => {
+  await using at = await asking('Manage');
+  const client = await connected(at.asker.offer);
+  const { agents } = at.world.house.controller.cache;
+  const manifest =
+    'kind: Agent\napiVersion: agentctl.dev/v1\nmetadata: {name: helper}\nspec: {template: {image: "test-image:1"}}';
+  expect((await call(client, 'apply_agent', { manifest })).text).toBe('agent helper created');
+  expect((await call(client, 'apply_agent', { manifest })).text).toBe('agent helper configured');
+  expect((await call(client, 'stop_agent', { name: 'helper' })).text).toBe('agent helper stops');
+  await vi.waitFor(() => expect(agents.get('default/helper')?.spec.suspend).toBe(true), { interval: 5 });
+  expect((await call(client, 'start_agent', { name: 'helper' })).text).toBe('agent helper starts');
+  expect((await call(client, 'remove_agent', { name: 'helper' })).text).toBe('agent helper is removed');
+  // Since it asked for the list of tools it may have lost them.
+  await at.world.agent('acp', { fleetAccess: 'Peers' });
+  await at.world.house.rest();
+  expect(await call(client, 'remove_agent', { name: 'other' })).toMatchObject({ isError: true });
+  expect(agents.get('default/other')?.metadata.deletionTimestamp).toBeUndefined();
+});
