@@ -1,15 +1,15 @@
 import { type Clock, sleep } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
 import { type Attachment, type AttachOptions, DriverError, labels } from '../driver.ts';
+import { createInput, type Input } from '../input.ts';
 import { type Engine, streamOf } from './engine.ts';
 import { gone, hasStatus, stepError } from './errors.ts';
-import { createInput, type Input } from './input.ts';
 import { createIntake, type Intake } from './intake.ts';
 import { createKeep } from './keep.ts';
 import { entriesOf, frames, seconds, until } from './logs.ts';
 import { readOutput } from './output.ts';
 import { createPosition, placeOf } from './position.ts';
-import { feedInput, holdInput } from './stdin.ts';
+import { feedInput, holdInput, stdinOf } from './stdin.ts';
 import { type ContainerInspect, instantOf } from './wire.ts';
 
 export interface AttachParts {
@@ -74,7 +74,7 @@ export function createAttachments(parts: AttachParts): Attachments {
 
   const inputOf = (ref: string, live: Intake | undefined, byLive: boolean): Input => {
     const name = ref.slice(0, 12);
-    const input = createInput(name, async () => {
+    const input = createInput(stdinOf(ref), async () => {
       if (live === undefined) throw notRunning(ref);
       return byLive ? live.socket : feedInput(engine, ref);
     });

@@ -1,9 +1,10 @@
 import { join } from 'node:path';
 import type { Clock } from '../../platform/clock.ts';
 import { type Attachment, type AttachOptions, DriverError } from '../driver.ts';
-import { createInput } from './attach-input.ts';
+import { createInput } from '../input.ts';
 import { openOutput } from './attach-output.ts';
 import { gone } from './failures.ts';
+import { openFifo } from './fifo.ts';
 import { isCode, outputFile, type Run } from './layout.ts';
 
 /** How an attachment learns that its run has ended. */
@@ -30,7 +31,8 @@ export function createAttachments(clock: Clock): Attachments {
           throw isCode(error, 'ENOENT') ? gone(ref) : error;
         },
       );
-      const input = createInput(join(ref, 'in'));
+      const fifo = join(ref, 'in');
+      const input = createInput(fifo, () => openFifo(fifo));
       const endInput = (): void => input.close(`run ${run.number} of ${ref} has ended`);
       const close = (): void => {
         input.close(`the attachment to run ${run.number} of ${ref} was closed`);

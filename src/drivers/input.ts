@@ -1,34 +1,35 @@
 import type { Duplex } from 'node:stream';
-import { attachLimits, DriverError } from '../driver.ts';
+import { attachLimits, DriverError } from './driver.ts';
 
+/** The standard input of one run. */
 export interface Input {
   /** See Attachment.write. */
   write(text: string): Promise<void>;
-  /** From now on, and for all that waits, writing is refused as NotRunning. */
+  /** From now on, and for all that waits, writing is refused as NotRunning. What the program has not read is gone. */
   close(why: string): void;
 }
 
-/** `open` is called at the first write. The first after that begins with a newline. */
-export function createInput(name: string, open: () => Promise<Duplex>): Input {
+/** `open` is called at the first write, and at the first after the pipe was lost; each of these begins with a newline. */
+export function createInput(name: string, open: () => Duplex | Promise<Duplex>): Input {
   let closed: DriverError | undefined;
   let opened: Promise<Duplex> | undefined;
-  let socket: Duplex | undefined;
+  let pipe: Duplex | undefined;
   /** In bytes. */
   let waiting = 0;
 
-  const reopen = async (): Promise<Duplex> => {
+  const reopen = (): Promise<Duplex> => {
+    const fresh = Promise.resolve().then(open);
     const forget = (): void => {
-      opened = undefined;
+      if (opened === fresh) opened = undefined;
     };
-    try {
-      const fresh = await open();
-      socket = fresh;
+    opened = fresh;
+    fresh.then((made) => {
+      pipe = made;
       // Each write hears of it by itself.
-      return fresh.on('error', forget).on('close', forget);
-    } catch (error) {
-      forget();
-      throw error;
-    }
+      made.on('error', forget).on('close', forget);
+      if (closed !== undefined) made.destroy();
+    }, forget);
+    return fresh;
   };
 
   return {
@@ -40,12 +41,11 @@ export function createInput(name: string, open: () => Promise<Duplex>): Input {
         throw new DriverError(
           'Retryable',
           'InputFull',
-          `${waiting} bytes wait for ${name} already: it does not read its standard input`,
+          `${waiting} bytes wait in ${name} already: the process does not read it`,
         );
       waiting += bytes;
       try {
-        opened ??= reopen();
-        const into = await opened;
+        const into = await (opened ?? reopen());
         if (closed !== undefined) throw closed;
         await new Promise<void>((resolve, reject) => {
           into.write(whole, (error) => {
@@ -61,10 +61,10 @@ export function createInput(name: string, open: () => Promise<Duplex>): Input {
     },
     close(why) {
       closed ??= new DriverError('Retryable', 'NotRunning', why);
-      socket?.destroy();
+      pipe?.destroy();
     },
   };
 }
 
 export const inputClosed = (name: string, cause: unknown): DriverError =>
-  new DriverError('Retryable', 'NotRunning', `the standard input of ${name} is closed`, { cause });
+  new DriverError('Retryable', 'NotRunning', `no process reads ${name} any more`, { cause });
