@@ -255,6 +255,17 @@ describe('what else an agent tells', () => {
   });
 
   test.each([
+    { cost: { amount: 1.7e308, currency: 'USD' } },
+    { cost: { amount: 1.1e12, currency: 'USD' } },
+    { inputTokens: 9e15 },
+  ])('usage %j, of which no sum means anything, is a line that means nothing', async (used) => {
+    const world = await readyWorld();
+    await world.begin({ message: 'm1' });
+    world.connection.receive(JSON.stringify({ type: 'usage', messageId: 'm1', ...used }));
+    expect(world.host.calls.slice(1)).toMatchObject([{ call: 'garbage' }]);
+  });
+
+  test.each([
     ['2026-03-01T12:00:00+01:00', Date.parse('2026-03-01T11:00:00Z')],
     [1772366400000, 1772366400000],
   ])('a quota is used up until %s', async (until, instant) => {

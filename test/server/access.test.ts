@@ -136,6 +136,17 @@ describe('over TCP', () => {
     if (refused === '') expect(script.sent.at(-1)?.from).toBe(role);
   });
 
+  test.each([
+    [undefined, 'edit'],
+    ['edit', 'edit'],
+    ['ann', 'ann (edit)'],
+  ])('a decision in the name of %s is told with the user of the token', async (by, told) => {
+    script.approval('a');
+    const path = '/apis/subresources.agentctl.dev/v1/namespaces/default/approvals/a/approve';
+    const { code, text } = await fetchTls(path, { bearer: token.get('edit'), body: { by } });
+    expect([code, JSON.parse(text).status]).toEqual([200, { state: 'Approved', by: told }]);
+  });
+
   test('a client that does not know the authority sends nothing', async () => {
     const other = await ensureCertificate(join(api.folder, 'other'), 'localhost', api.clock);
     await expect(as(token.get('admin'), other.ca).get('Agent', key('seen'))).rejects.toThrow(/cannot reach/);
@@ -179,14 +190,26 @@ async function readOut(items: AsyncIterable<unknown>): Promise<void> {
   for await (const _ of items);
 }
 
-async function fetchTls(path: string): Promise<{ code: number }> {
+async function fetchTls(
+  path: string,
+  { bearer, body }: { bearer?: string | undefined; body?: object } = {},
+): Promise<{ code: number; text: string }> {
   const { request } = await import('node:https');
+  const headers = {
+    ...(bearer === undefined ? {} : { authorization: `Bearer ${bearer}` }),
+    ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+  };
+  const method = body === undefined ? 'GET' : 'POST';
   return new Promise((resolve, reject) => {
-    request(`${api.server.address}${path}`, { ca }, (response) => {
-      response.resume();
-      resolve({ code: response.statusCode ?? 0 });
+    request(`${api.server.address}${path}`, { ca, method, headers }, (response) => {
+      let text = '';
+      response.setEncoding('utf8');
+      response.on('data', (chunk) => {
+        text += chunk;
+      });
+      response.on('end', () => resolve({ code: response.statusCode ?? 0, text }));
     })
       .on('error', reject)
-      .end();
+      .end(body === undefined ? undefined : JSON.stringify(body));
   });
 }

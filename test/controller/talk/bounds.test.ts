@@ -69,7 +69,7 @@ test('a conversation of whom many others are waiting stays one', async () => {
   const agent = at.world.agentOf('w');
   await at.world.talk.send(
     agent,
-    Array.from({ length: 2_001 }, () => ({ text: 'x' })),
+    Array.from({ length: 2_000 }, () => ({ text: 'x' })),
   );
   const [first] = await at.world.talk.send(agent, [{ text: 'first' }]);
   const [second] = await at.world.talk.send(agent, [{ text: 'second', conversation: first?.conversation }]);

@@ -94,4 +94,18 @@ describe('usage of acp', () => {
     connection.receive(agent.usage(turn, 2));
     expect(host.usages('m1')).toMatchObject([{ model: 'small' }, { model: 'large' }]);
   });
+
+  test('a number of which no sum means anything is not reported', async () => {
+    const { connection, agent, host, begin } = await talk();
+    const turn = await begin({ message: 'm1' });
+    const cost = { amount: 1.7e308, currency: 'USD' };
+    connection.receive(agent.update(turn, { sessionUpdate: 'usage_update', used: 1e300, size: 5, cost }));
+    connection.receive(agent.ends(turn, { usage: { inputTokens: 1e13, outputTokens: 2 } }));
+    for (const usage of host.usages('m1')) {
+      expect(usage).not.toHaveProperty('cost');
+      expect(usage).not.toHaveProperty('inputTokens');
+      expect(usage).not.toHaveProperty('context');
+    }
+    expect(host.usages('m1').at(-1)).toMatchObject({ outputTokens: 2 });
+  });
 });
