@@ -4,6 +4,7 @@ import type {
   Conversation as ConversationObject,
   Message as MessageObject,
 } from '../../api/objects.ts';
+import { costText, reported } from '../../api/usage.ts';
 import {
   following,
   type Position,
@@ -130,7 +131,7 @@ export class JournalObjects implements VirtualKinds {
         state: message.state,
         attempts: message.attempts,
         tokens: tokensText(spent),
-        cost: costText(spent),
+        cost: reported(costText(spent?.cost), spent?.unreported?.cost),
         ...defined({
           reason: message.reason,
           message: message.error,
@@ -159,7 +160,7 @@ export class JournalObjects implements VirtualKinds {
         state: conversation.state,
         messages: counts.get(id) ?? 0,
         tokens: tokensText(spent),
-        cost: costText(spent),
+        cost: reported(costText(spent.cost), spent.unreported?.cost),
         activeAt: timeText(conversation.activeAt),
         ...defined({
           reason: conversation.reason,
@@ -252,18 +253,8 @@ function senderText(from: Sender): string {
 function tokensText({ inputTokens, outputTokens, totalTokens, unreported }: Spent = {}): string {
   const known = [totalTokens, inputTokens, outputTokens].some((count) => count !== undefined);
   const tokens = totalTokens ?? (inputTokens ?? 0) + (outputTokens ?? 0);
-  return known ? `${tokens}${more(unreported?.totalTokens)}` : '?';
+  return reported(known ? tokens : undefined, unreported?.totalTokens);
 }
-
-function costText({ cost = {}, unreported }: Spent = {}): string {
-  const costs = Object.entries(cost).map(
-    ([currency, amount]) => `${Number(Number(amount).toFixed(6))} ${currency}`,
-  );
-  return costs.length === 0 ? '?' : `${costs.join(' + ')}${more(unreported?.cost)}`;
-}
-
-/** After what is known, where turns have not said what they used. */
-const more = (turns = 0): string => (turns > 0 ? '+?' : '');
 
 const timeText = (at: number): string => new Date(at).toISOString();
 const optionalTime = (at: number | undefined): string | undefined =>
