@@ -1,6 +1,5 @@
 import type { Approval } from '../../api/objects.ts';
-import { ago, fields, section } from './fields.ts';
-import { block } from './message.ts';
+import { ago, block, fields, section } from './fields.ts';
 
 export function describeApproval({ metadata, spec, status = {} }: Approval, now: number): string {
   const { state = 'Pending' } = status;

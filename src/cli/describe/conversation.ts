@@ -3,8 +3,8 @@ import { formatTime, parseTime } from '../../api/time.ts';
 import type { Client } from '../cli.ts';
 import { messagesOf } from '../talk/conversations.ts';
 import { isEnded } from '../talk/outcome.ts';
-import { ago, fields, joined, section } from './fields.ts';
-import { block, tookText } from './message.ts';
+import { ago, block, fields, joined, section } from './fields.ts';
+import { tookText } from './message.ts';
 
 export async function describeConversation(
   client: Client,

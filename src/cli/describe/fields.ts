@@ -1,6 +1,7 @@
 import type { AnyObject, Condition } from '../../api/objects.ts';
 import { age, formatTime, humanDuration, parseTime } from '../../api/time.ts';
 import { table } from '../print/table.ts';
+import { printableText } from '../print/width.ts';
 
 /** A label and its value; more lines of a value stand below the first. Entries without a value are left out. */
 export type Field = readonly [label: string, value: string | readonly string[] | undefined];
@@ -63,6 +64,13 @@ export function conditionsSection(conditions: readonly Condition[] | undefined, 
     ]),
   );
 }
+
+/** A text of its own lines, indented. */
+export const block = (text: string, indent = '  '): string =>
+  `${printableText(text.trimEnd())
+    .split('\n')
+    .map((line) => `${indent}${line}`.trimEnd())
+    .join('\n')}\n`;
 
 /** The parts that are there, joined. */
 export const joined = (parts: readonly (string | undefined | false)[], separator = ', '): string =>

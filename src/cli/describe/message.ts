@@ -4,7 +4,7 @@ import type { Cli, Client } from '../cli.ts';
 import { printableText } from '../print/width.ts';
 import { heardSoFar } from '../talk/heard.ts';
 import { transcript } from '../talk/transcript.ts';
-import { ago, fields, joined, section } from './fields.ts';
+import { ago, block, fields, joined, section } from './fields.ts';
 
 export async function describeMessage(
   client: Client,
@@ -66,10 +66,3 @@ export function tookText(from: string | undefined, to: string | undefined): stri
   const [begin, end] = [from, to].map((time) => (time === undefined ? undefined : parseTime(time)));
   return begin === undefined || end === undefined ? undefined : `took ${humanDuration(end - begin)}`;
 }
-
-/** A text of its own lines, indented. */
-export const block = (text: string, indent = '  '): string =>
-  `${printableText(text.trimEnd())
-    .split('\n')
-    .map((line) => `${indent}${line}`.trimEnd())
-    .join('\n')}\n`;

@@ -1,3 +1,4 @@
+import { parseDuration } from '../../api/duration.ts';
 import type { Agent, AgentSpec, Conversation, Message } from '../../api/objects.ts';
 import { nextDue } from '../../plan/cron.ts';
 import type { Client } from '../cli.ts';
@@ -84,7 +85,7 @@ function conversationsText(all: readonly Conversation[], { conversations }: Agen
   return joined([
     `${open} open`,
     `${conversations.perInstance} at once an instance`,
-    conversations.idleTTL === '0s'
+    parseDuration(conversations.idleTTL) === 0
       ? 'never closed by themselves'
       : `closed when idle for ${conversations.idleTTL}`,
   ]);
