@@ -62,12 +62,13 @@ export class Agents {
     const unconfirmed = confirmReady(world, plan, (name) => this.#parts.runtimes.session(name));
     void unconfirmed?.looked.then((seen) => enqueue(key, seen ? {} : { at: clock.now() + 1_000 }));
 
+    // What is up is talked to at once; whether the claim wins changes nothing about that.
+    this.#parts.talk.attend(world, plan);
     const held = unconfirmed?.names ?? new Set<string>();
     const lost = await this.#claim(world, plan, held);
     admission.settled(key, plan.wants);
     const idle = new Set([...lost, ...held]);
     this.#record(agent, world, plan, idle);
-    this.#parts.talk.attend(world, plan);
     const failed = await this.#carryOut(agent, world, plan, idle);
     // What is carried out changes the status again: it is written when there is nothing more to do, or no way on.
     if (held.size === 0 && (plan.actions.length === 0 || failed)) await this.#writeStatus(agent, plan);

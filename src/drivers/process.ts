@@ -214,7 +214,7 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
           `run ${run.number} still runs in ${ref}; stop it before run ${next}`,
         );
       const { main, shim } = await currentMarks(run);
-      if (run.number < next || main === undefined)
+      if (!ends.isSwept(ref, run.number) && (run.number < next || main === undefined))
         await reap({ instanceUid: spec.identity.uid, upToRun: next - 1, main, shim });
       const restarted = await start(ref, spec);
       await dropOldRuns(ref).catch((error: unknown) => log.warn({ error, ref }, 'old runs are left'));

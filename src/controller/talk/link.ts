@@ -71,6 +71,8 @@ export class Link {
   readonly #parts: LinkParts;
   readonly #abort = new AbortController();
   readonly #ended: Promise<void>;
+  /** The number of this connection must be known to the next one before anything is written. */
+  #recorded: Promise<void> | undefined;
   #attachment: Attachment | undefined;
   #record: LinkRecord;
   #entries: Entry[] = [];
@@ -139,8 +141,6 @@ export class Link {
     const { log, clock, target } = this.#parts;
     const { signal } = this.#abort;
     try {
-      // The number of this connection must be known to the next one, whatever happens.
-      await this.#parts.writer.write([{ type: 'Link', link: { ...this.#record } }]);
       while (!signal.aborted) {
         try {
           await this.#read();
@@ -172,9 +172,12 @@ export class Link {
     const { driver, target } = this.#parts;
     const { signal } = this.#abort;
     const { run, startId } = target;
+    this.#recorded ??= this.#parts.writer.write([{ type: 'Link', link: { ...this.#record } }]);
+    this.#recorded.catch(() => {}); // it may fail while the pipes are being opened; who awaits it below is told
     const attachment = await driver.attach(target.ref, { run, startId, cursor: this.#record.cursor, signal });
     this.#attachment = attachment;
     try {
+      await this.#recorded;
       if (this.connection === undefined) this.tools = await this.#offered();
       this.#connect(attachment);
       for await (const lines of attachment.lines) {

@@ -13,6 +13,8 @@ export interface Ends {
   /** Follows a run until its end. */
   track(ref: string, run: Run, marks: Marks): void;
   sweep(run: Run, marks: Marks): Promise<void>;
+  /** Whether nothing was left of that run when it had ended: a look at all processes takes its time. */
+  isSwept(ref: string, run: number): boolean;
   /** In a moment: whatever comes next is not held up by it, and a start or a removal sweeps by itself. */
   sweepSoon(ref: string, run: Run, marks: Marks): void;
   forget(ref: string): void;
@@ -26,6 +28,7 @@ export function createEnds(parts: { clock: Clock; log: Log; reap: Reap }): Ends 
   const tracker = createTracker(clock, log);
   const hearers = new Set<(ref: string) => void>();
   const sweeps = new Map<string, Cancel>();
+  const swept = new Map<string, number>();
 
   const ends: Ends = {
     hint(ref) {
@@ -37,6 +40,7 @@ export function createEnds(parts: { clock: Clock; log: Log; reap: Reap }): Ends 
       hearers.add(hear);
       return () => hearers.delete(hear);
     },
+    isSwept: (ref, run) => swept.get(ref) === run,
     track(ref, run, marks) {
       const ended = (): void => {
         ends.hint(ref);
@@ -52,12 +56,14 @@ export function createEnds(parts: { clock: Clock; log: Log; reap: Reap }): Ends 
         sweeps.delete(ref);
         ends
           .sweep(run, marks)
+          .then(() => swept.set(ref, run.number))
           .catch((error: unknown) => log.warn({ error, ref }, 'processes of an ended run are left'));
       });
       sweeps.set(ref, cancel);
     },
     forget(ref) {
       tracker.forget(ref);
+      swept.delete(ref);
       sweeps.get(ref)?.();
       sweeps.delete(ref);
     },
