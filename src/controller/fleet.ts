@@ -3,6 +3,7 @@ import { type Agent, keyText, type Message } from '../api/objects.ts';
 import { type Fleet, fleetOf } from '../client/fleet.ts';
 import type { Resources } from '../client/resources.ts';
 import type { Streams } from '../client/streams.ts';
+import type { Asking } from './mcp-server.ts';
 import type { Talk } from './talk/talk.ts';
 
 interface Parts {
@@ -11,13 +12,6 @@ interface Parts {
   streams: Pick<Streams, 'stream'>;
   /** Where an Agent runs that names no Runtime. */
   runtimeFor(hasImage: boolean): string | undefined;
-}
-
-/** An instance, and the Runtime that it runs on. */
-export interface Asking {
-  name: string;
-  uid: string;
-  runtime: string;
 }
 
 /** The agents of a namespace as one of them may see and use them: spec.fleetAccess says how far. */
@@ -72,41 +66,6 @@ export function fleetFor(parts: Parts, from: Agent, instance: Asking): Fleet {
     stop: (other) => managing(from, () => common.stop(other)),
     remove: (other) => managing(from, () => common.remove(other)),
   };
-}
-
-/** A `mgmt_request` of the line protocol: spawn (name, content), stop, start, remove (targetId), list. */
-export async function manage(
-  fleet: Fleet,
-  action: string,
-  params: Record<string, unknown>,
-): Promise<unknown> {
-  const text = (name: string): string => {
-    const value = params[name];
-    if (typeof value === 'string' && value !== '') return value;
-    throw new ApiError('BadRequest', `mgmt_request ${action}: ${name} must be a text`);
-  };
-  switch (action) {
-    case 'list':
-      return (await fleet.list()).map(({ name, phase, model, identity }) => ({
-        id: name,
-        state: phase,
-        model,
-        identity,
-      }));
-    case 'spawn':
-      return fleet.apply(text('content'));
-    case 'start':
-      return fleet.start(text('targetId')).then(() => ({ ok: true }));
-    case 'stop':
-      return fleet.stop(text('targetId')).then(() => ({ ok: true }));
-    case 'remove':
-      return fleet.remove(text('targetId')).then(() => ({ ok: true }));
-    default:
-      throw new ApiError(
-        'BadRequest',
-        `mgmt_request: there is no action ${JSON.stringify(action)}: spawn, stop, start, remove, list`,
-      );
-  }
 }
 
 async function managing<T>(from: Agent, work: () => Promise<T>): Promise<T> {

@@ -7,10 +7,15 @@ import type { Fleet } from '../client/fleet.ts';
 import { createMcpServer } from '../client/mcp.ts';
 import type { Driver } from '../drivers/driver.ts';
 import type { Log } from '../platform/log.ts';
-import type { Asking } from './fleet.ts';
-import type { LinkTarget } from './talk/link.ts';
 
 const loopback = '127.0.0.1';
+
+/** An instance, and the Runtime that it runs on. */
+export interface Asking {
+  name: string;
+  uid: string;
+  runtime: string;
+}
 
 export interface McpParts {
   key: Uint8Array;
@@ -40,7 +45,7 @@ export class McpServers {
   }
 
   async offer(
-    { uid }: Pick<LinkTarget, 'uid'>,
+    { uid }: Pick<Asking, 'uid'>,
     { spec }: Agent,
     driver: Driver,
     kind: string,
