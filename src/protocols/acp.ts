@@ -8,7 +8,6 @@ import type { Protocol } from './protocol.ts';
 export const acp: Protocol = {
   name: 'acp',
   onInterrupted: 'Resume',
-  hasShutdown: false,
   asksPermission: true,
   connect: (wire, host, options) => new AcpConnection(wire, host, options),
 };

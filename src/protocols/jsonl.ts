@@ -5,7 +5,6 @@ import type { Protocol } from './protocol.ts';
 export const jsonl: Protocol = {
   name: 'jsonl',
   onInterrupted: 'Retry',
-  hasShutdown: true,
   asksPermission: false,
   connect: (wire, host, options) => new Connected(wire, host, options),
 };

@@ -10,8 +10,6 @@ export interface Protocol {
   readonly name: 'acp' | 'jsonl';
   /** What a turn that was cut short in the middle becomes, where the policy does not say. */
   readonly onInterrupted: 'Resume' | 'Retry';
-  /** Whether it has a line that asks the agent to end. */
-  readonly hasShutdown: boolean;
   /** Whether the agent asks before it uses a tool. */
   readonly asksPermission: boolean;
   /** Begins to speak with one run. Nothing is written before this returns. */
@@ -142,7 +140,7 @@ export interface Connection {
   /** Passed over where the protocol has no such message. */
   peers(peers: readonly Peer[]): void;
 
-  /** Asks the agent to end. */
+  /** Asks the agent to end; passed over where the protocol has no such message. */
   shutdown(): void;
 
   /** The conversation is over. */
