@@ -30,6 +30,7 @@ const garbage = [
   '{"type":"usage","messageId":"m1","cost":{"amount":"1","currency":"USD"}}',
   '{"type":"usage","messageId":"m1","totalTokens":1,"counts":"day"}',
   '{"type":"quota","message":"x","until":"tomorrow"}',
+  '{"type":"quota","message":"x","until":9000000000000000}',
   '{"type":"error","messageId":"m1"}',
   `{"type":"event","conversationId":"conversation-of-m1","event":${'{"a":'.repeat(5000)}1${'}'.repeat(5000)}}`,
 ];

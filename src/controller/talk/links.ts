@@ -1,5 +1,6 @@
 import type { Agent, AgentSpec, Instance } from '../../api/objects.ts';
 import { keyText } from '../../api/objects.ts';
+import { formatTime } from '../../api/time.ts';
 import type { Fleet } from '../../client/fleet.ts';
 import type { Driver } from '../../drivers/driver.ts';
 import type { Link as LinkRecord } from '../../messages/message.ts';
@@ -177,7 +178,7 @@ export class Links {
           this.#parts.routes.asked(link, this.#parts.turns.current(link, message), request),
         manage: (request) => void this.#manage(link, request),
         usage: (id, usage) => this.#parts.turns.usage(link, id, usage),
-        quota: (report) => this.#quota(link, report.message),
+        quota: (report) => this.#quota(link, report),
       },
       changed: () => this.#linkChanged(link),
       drained: () => this.#drained(link),
@@ -222,13 +223,13 @@ export class Links {
     }
   }
 
-  #quota(link: Link, message: string): void {
+  #quota(link: Link, { message, until }: { message: string; until?: number | undefined }): void {
     const about = this.#desk.parts.instance(link.target.uid);
     if (about !== undefined)
       this.#parts.recorder.record(about, {
         type: 'Warning',
         reason: 'QuotaExceeded',
-        message: message.slice(0, 1_000),
+        message: `${message.slice(0, 1_000)}${until === undefined ? '' : ` (until ${formatTime(until)})`}`,
       });
   }
 

@@ -1,6 +1,9 @@
 import { isObject, type JsonObject } from '../../api/schema.ts';
 import { parseTime } from '../../api/time.ts';
 
+/** The last one that a Date can be. */
+const lastInstant = 8_640_000_000_000_000;
+
 /** A line, or a part of one, is not as the protocol has it. */
 export class Malformed extends Error {}
 
@@ -67,7 +70,8 @@ export class Fields {
   instant(name: string): number | undefined {
     if (!this.has(name)) return undefined;
     const value = this.object[name];
-    if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
+    if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= lastInstant)
+      return value;
     const instant = typeof value === 'string' ? parseTime(value) : undefined;
     if (instant !== undefined) return instant;
     throw new Malformed(`${name} must be a time as RFC 3339 has it, or milliseconds since 1970`);
