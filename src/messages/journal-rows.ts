@@ -1,8 +1,5 @@
 import type { SQLInputValue, SQLOutputValue } from 'node:sqlite';
-import type { Message } from './message.ts';
-
-/** A message without its text. */
-export type Envelope = Omit<Message, 'text'>;
+import type { Envelope, Message } from './message.ts';
 
 export type Row = Record<string, SQLOutputValue>;
 

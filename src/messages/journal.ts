@@ -2,6 +2,7 @@ import type { TurnEvent } from '../protocols/talk.ts';
 import type {
   Approval,
   Conversation,
+  Envelope,
   Link,
   Message,
   MessageState,
@@ -20,13 +21,13 @@ import type {
 export interface Journal {
   /** All that is not final, for a start. Messages without their text, the oldest first. */
   load(): {
-    messages: Omit<Message, 'text'>[];
+    messages: Envelope[];
     conversations: Conversation[];
     links: Link[];
     approvals: Approval[];
     marks: Map<string, number>;
     /** Final answers that an asking agent has not been given yet. */
-    unanswered: Omit<Message, 'text'>[];
+    unanswered: Envelope[];
   };
 
   /**

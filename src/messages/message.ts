@@ -69,6 +69,9 @@ export interface Message {
   expiresAt: number;
 }
 
+/** A message without its text, which can be large. */
+export type Envelope = Omit<Message, 'text'>;
+
 export interface Conversation {
   id: string;
   namespace: string;

@@ -1,6 +1,6 @@
 import type { Agent, Instance } from '../../api/objects.ts';
 import type { Entry, Journal } from '../../messages/journal.ts';
-import type { Conversation, Message } from '../../messages/message.ts';
+import type { Conversation, Envelope } from '../../messages/message.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Ids } from '../../platform/ids.ts';
 import type { Log } from '../../platform/log.ts';
@@ -56,7 +56,7 @@ export class Desk {
     }
     for (const link of loaded.links) if (link.drained) this.drained.set(link.uid, link.startId);
     // What an instance works on goes first: one that was retried may be older, and waits behind it.
-    const waits = ({ state }: Omit<Message, 'text'>): boolean => state === 'Pending';
+    const waits = ({ state }: Envelope): boolean => state === 'Pending';
     for (const message of loaded.messages) if (!waits(message)) this.#restore(message);
     for (const message of loaded.messages) if (waits(message)) this.#restore(message);
   }
@@ -91,7 +91,7 @@ export class Desk {
   }
 
   /** A message that was accepted, before it is put into its box. */
-  open(message: Omit<Message, 'text'>, thread: Thread): Open {
+  open(message: Envelope, thread: Thread): Open {
     this.#order += 1;
     const open: Open = {
       message,
@@ -135,7 +135,7 @@ export class Desk {
       }
   }
 
-  #restore(message: Omit<Message, 'text'>): void {
+  #restore(message: Envelope): void {
     const thread = this.thread(message.conversation);
     if (thread === undefined) return;
     const open = this.open(message, thread);

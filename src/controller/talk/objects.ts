@@ -4,6 +4,7 @@ import type {
   Conversation as ConversationObject,
   Message as MessageObject,
 } from '../../api/objects.ts';
+import { formatTimeMs } from '../../api/time.ts';
 import { costText, reported } from '../../api/usage.ts';
 import {
   following,
@@ -124,7 +125,7 @@ export class JournalObjects implements VirtualKinds {
         conversation: message.conversation,
         text: message.text,
         hops: message.hops,
-        expiresAt: timeText(message.expiresAt),
+        expiresAt: formatTimeMs(message.expiresAt),
         ...defined({ key: message.key?.split('/').slice(2).join('/'), parent: message.parent }),
       },
       status: {
@@ -161,7 +162,7 @@ export class JournalObjects implements VirtualKinds {
         messages: counts.get(id) ?? 0,
         tokens: tokensText(spent),
         cost: reported(costText(spent.cost), spent.unreported?.cost),
-        activeAt: timeText(conversation.activeAt),
+        activeAt: formatTimeMs(conversation.activeAt),
         ...defined({
           reason: conversation.reason,
           instance: conversation.instance,
@@ -182,7 +183,7 @@ export class JournalObjects implements VirtualKinds {
         instance: approval.instance,
         title: approval.title,
         toolKind: approval.toolKind,
-        expiresAt: timeText(approval.expiresAt),
+        expiresAt: formatTimeMs(approval.expiresAt),
         ...defined({
           message: approval.message,
           conversation: approval.conversation,
@@ -229,7 +230,7 @@ export class JournalObjects implements VirtualKinds {
       name: record.id,
       namespace: record.namespace,
       uid: record.id,
-      creationTimestamp: timeText(record.createdAt),
+      creationTimestamp: formatTimeMs(record.createdAt),
       resourceVersion: String(this.#revisions.get(`${kind}/${record.id}`) ?? this.#base),
       labels: { 'agentctl.dev/agent': record.agent },
     };
@@ -256,9 +257,8 @@ function tokensText({ inputTokens, outputTokens, totalTokens, unreported }: Spen
   return reported(known ? tokens : undefined, unreported?.totalTokens);
 }
 
-const timeText = (at: number): string => new Date(at).toISOString();
 const optionalTime = (at: number | undefined): string | undefined =>
-  at === undefined ? undefined : timeText(at);
+  at === undefined ? undefined : formatTimeMs(at);
 
 /** Without the fields that are absent. */
 function defined<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {

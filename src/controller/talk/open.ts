@@ -1,4 +1,4 @@
-import type { Conversation, Message } from '../../messages/message.ts';
+import type { Conversation, Envelope } from '../../messages/message.ts';
 import type { Usage } from '../../protocols/talk.ts';
 import type { Answer } from './answer.ts';
 import type { Tail } from './tail.ts';
@@ -8,7 +8,7 @@ export const breakings = ['Cancelled', 'Timeout', 'Inactive', 'PermissionsNotEnf
 
 /** A message that has not ended, as the controller holds it: its text stays in the journal until it is delivered. */
 export interface Open {
-  readonly message: Omit<Message, 'text'>;
+  readonly message: Envelope;
   /** Counts its deliveries, begun and given up: tells one that was overtaken. */
   delivery: number;
   /** The order of acceptance. */

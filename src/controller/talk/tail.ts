@@ -1,22 +1,17 @@
+import type { StoredEvent } from '../../messages/journal.ts';
 import type { TurnEvent } from '../../protocols/talk.ts';
 
 const mostEvents = 512;
 /** In characters. */
 const mostText = 2 * 1024 * 1024;
 
-interface Numbered {
-  seq: number;
-  at: number;
-  event: TurnEvent;
-}
-
 /** The newest events of a message, to be streamed without asking the journal: bounded, however much an agent says. */
 export class Tail {
   /** Grows at its end; when it is cut a new one takes its place, so that who reads the old one goes on. */
-  events: Numbered[] = [];
+  events: StoredEvent[] = [];
   #text = 0;
 
-  add(event: Numbered): void {
+  add(event: StoredEvent): void {
     this.events.push(event);
     this.#text += sizeOf(event.event);
     while (this.events.length > mostEvents || (this.#text > mostText && this.events.length > 1)) {

@@ -4,7 +4,7 @@ import type { Fleet } from '../../client/fleet.ts';
 import type { NewMessage, StreamEntry, StreamOptions } from '../../client/streams.ts';
 import type { Driver } from '../../drivers/driver.ts';
 import type { Journal } from '../../messages/journal.ts';
-import { isFinal, type Message, type UsageSum } from '../../messages/message.ts';
+import { type Envelope, isFinal, type Message, type UsageSum } from '../../messages/message.ts';
 import type { Plan } from '../../plan/action.ts';
 import type { Activity, InboxView, Instant, Observed, TalkView, World } from '../../plan/world.ts';
 import { type Clock, endsWithin } from '../../platform/clock.ts';
@@ -313,7 +313,7 @@ export class Talk {
     if (box.waiting > 0) this.#parts.enqueue(key);
   }
 
-  #ended(message: Omit<Message, 'text'>): void {
+  #ended(message: Envelope): void {
     const key = keyOf(message);
     this.approvals.cancel((approval) => approval.message === message.id);
     this.routes.ended(message);
