@@ -19,9 +19,16 @@ export interface VirtualKinds {
   get(kind: VirtualKind, key: ObjectKey): VirtualObject | undefined;
   /**
    * The newest first, from all namespaces where none is given; those that follow this one, or are older than it where it
-   * is gone. Many are read only as they are taken: whoever takes them does so at once, before anything else happens.
+   * is gone. `fields`: texts that fields must be, by their paths, as in `spec.conversation`; what is otherwise need not be
+   * read, and may be there. Many are read only as they are taken: whoever takes them does so at once, before anything
+   * else happens.
    */
-  list(kind: VirtualKind, namespace?: string, after?: Position): Iterable<VirtualObject>;
+  list(
+    kind: VirtualKind,
+    namespace?: string,
+    after?: Position,
+    fields?: ReadonlyMap<string, string>,
+  ): Iterable<VirtualObject>;
   /** Of the last change, over all these kinds. It grows with each change, and never falls, not over a restart either. */
   revision(): number;
   /** A deletion's object is as it last was, with the revision of its deletion. Answers how to end it. */

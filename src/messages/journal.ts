@@ -48,8 +48,12 @@ export interface Journal {
   /** Events after `seq`, in order; at most so many of them. */
   events(message: string, after?: number, limit?: number): StoredEvent[];
   conversation(id: string): Conversation | undefined;
-  conversations(filter?: { namespace?: string; agent?: string }): Conversation[];
-  approvals(filter?: { namespace?: string; agent?: string; state?: Approval['state'] }): Approval[];
+  conversations(filter?: { namespace?: string | undefined; agent?: string | undefined }): Conversation[];
+  approvals(filter?: {
+    namespace?: string | undefined;
+    agent?: string | undefined;
+    state?: Approval['state'] | undefined;
+  }): Approval[];
   approval(id: string): Approval | undefined;
   usage(filter?: { namespace?: string; agent?: string; since?: number }): UsageRecord[];
   /** That of one agent in sum, by model; the model that nobody named comes first. */

@@ -106,11 +106,15 @@ class SqliteJournal implements Journal {
     return this.#reader.conversation(id);
   }
 
-  conversations(filter?: { namespace?: string; agent?: string }): Conversation[] {
+  conversations(filter?: { namespace?: string | undefined; agent?: string | undefined }): Conversation[] {
     return this.#reader.conversations(filter);
   }
 
-  approvals(filter?: { namespace?: string; agent?: string; state?: Approval['state'] }): Approval[] {
+  approvals(filter?: {
+    namespace?: string | undefined;
+    agent?: string | undefined;
+    state?: Approval['state'] | undefined;
+  }): Approval[] {
     return this.#reader.approvals(filter);
   }
 

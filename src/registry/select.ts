@@ -1,4 +1,4 @@
-import { parseFieldSelector, parseLabelSelector } from '../api/selector.ts';
+import { parseFieldSelector, parseLabelSelector, readFieldSelector } from '../api/selector.ts';
 import type { AnyResource } from './object.ts';
 
 export interface Selectors {
@@ -16,3 +16,11 @@ export function selection({
   const fields = parseFieldSelector(fieldSelector);
   return (object) => labels(object.metadata.labels) && fields(object);
 }
+
+/** What fields must be, by their paths, for an object to be selected. Throws ApiError BadRequest. */
+export const equalities = ({ fieldSelector = '' }: Selectors): ReadonlyMap<string, string> =>
+  new Map(
+    readFieldSelector(fieldSelector)
+      .filter(({ equal }) => equal)
+      .map(({ path, value }) => [path.join('.'), value]),
+  );

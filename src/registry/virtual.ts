@@ -8,7 +8,7 @@ import { defaultNamespace } from './namespaces.ts';
 import type { AnyResource } from './object.ts';
 import type { RegistryListOptions } from './options.ts';
 import type { Registry } from './registry.ts';
-import { selection } from './select.ts';
+import { equalities, selection } from './select.ts';
 import { resource, VirtualFeed } from './virtual-watch.ts';
 
 export type { VirtualKinds } from '../api/virtual.ts';
@@ -37,7 +37,8 @@ function list(virtual: VirtualKinds, kind: VirtualKind, options: RegistryListOpt
   const selected = selection(options) ?? (() => true);
   const metadata = { resourceVersion: String(virtual.revision()) };
   const items: AnyResource[] = [];
-  for (const object of virtual.list(kind, namespace, token === '' ? undefined : readPage(token))) {
+  const after = token === '' ? undefined : readPage(token);
+  for (const object of virtual.list(kind, namespace, after, equalities(options))) {
     const item = resource(object);
     if (!selected(item)) continue;
     const last = items.at(-1);

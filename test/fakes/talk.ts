@@ -22,6 +22,7 @@ export type Talk = Pick<
   'send' | 'stream' | 'change' | 'decide' | 'closeConversation' | 'usage' | 'query'
 >;
 type Listener = (kind: VirtualKind, type: VirtualChange, object: VirtualObject) => void;
+type Fields = ReadonlyMap<string, string>;
 type Rest<T> = Omit<T, 'apiVersion' | 'kind' | 'metadata'>;
 
 const began = Date.parse('2026-01-31T12:00:00Z');
@@ -204,13 +205,17 @@ export class ScriptedTalk implements Talk, VirtualKinds {
 
   // --- VirtualKinds
 
+  /** The fields of the last list. */
+  askedFor: Fields | undefined;
+
   get(kind: VirtualKind, { namespace = 'default', name }: ObjectKey): VirtualObject | undefined {
     return this.#objects.get(`${kind}/${namespace}/${name}`);
   }
 
   list(kind: 'Message', namespace?: string): readonly Message[];
-  list(kind: VirtualKind, namespace?: string, after?: Position): readonly VirtualObject[];
-  list(kind: VirtualKind, namespace?: string, after?: Position): readonly VirtualObject[] {
+  list(kind: VirtualKind, namespace?: string, after?: Position, fields?: Fields): readonly VirtualObject[];
+  list(kind: VirtualKind, namespace?: string, after?: Position, fields?: Fields): readonly VirtualObject[] {
+    this.askedFor = fields;
     const all = [...this.#objects.values()].filter(
       (one) => one.kind === kind && (namespace ?? one.metadata.namespace) === one.metadata.namespace,
     );

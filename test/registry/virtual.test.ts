@@ -47,6 +47,7 @@ describe('a virtual kind', () => {
     expect(await by({ labelSelector: 'agentctl.dev/agent=other' })).toEqual([]);
     expect(await by({ fieldSelector: 'status.state=Failed' })).toEqual(['b']);
     expect(await by({ fieldSelector: 'spec.agentRef.name=web,metadata.name!=b' })).toEqual(['a']);
+    expect(script.askedFor).toEqual(new Map([['spec.agentRef.name', 'web']]));
     await expect(by({ labelSelector: '=' })).rejects.toMatchObject({ reason: 'BadRequest' });
   });
 

@@ -13,7 +13,7 @@ import {
   type VirtualKinds,
   type VirtualObject,
 } from '../../api/virtual.ts';
-import type { Gone, Journal } from '../../messages/journal.ts';
+import type { Gone, Journal, MessageFilter } from '../../messages/journal.ts';
 import type { Approval, Conversation, Message, Sender, Spent } from '../../messages/message.ts';
 import type { Clock } from '../../platform/clock.ts';
 
@@ -49,11 +49,16 @@ export class JournalObjects implements VirtualKinds {
     return found?.metadata.namespace === namespace ? found : undefined;
   }
 
-  list(kind: VirtualKind, namespace?: string, after?: Position): Iterable<VirtualObject> {
-    const filter = namespace === undefined ? {} : { namespace };
+  list(
+    kind: VirtualKind,
+    namespace?: string,
+    after?: Position,
+    fields?: ReadonlyMap<string, string>,
+  ): Iterable<VirtualObject> {
+    const filter = { namespace, agent: fields?.get('spec.agentRef.name') };
     switch (kind) {
       case 'Message':
-        return this.#messages(filter, after);
+        return this.#messages({ ...filter, conversation: fields?.get('spec.conversation') }, after);
       case 'Conversation': {
         const counts = this.#journal.counts();
         const all = this.#journal.conversations(filter).reverse();
@@ -72,7 +77,7 @@ export class JournalObjects implements VirtualKinds {
     }
   }
 
-  *#messages(filter: { namespace?: string }, after?: Position): Generator<VirtualObject> {
+  *#messages(filter: MessageFilter, after?: Position): Generator<VirtualObject> {
     let before = after === undefined ? undefined : { id: after.uid, createdAt: after.createdAt };
     for (;;) {
       const some = this.#journal.messages({ ...filter, before, limit: atOnce });
