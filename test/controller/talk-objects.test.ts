@@ -14,7 +14,7 @@ test('messages of other conversations, and all of other agents, are not read for
     { type: 'Approval', approval: approval('p') },
     { type: 'Approval', approval: approval('q', { agent: 'b' }) },
   ]);
-  const objects = new JournalObjects(journal, new ManualClock(0));
+  const objects = new JournalObjects(journal, new ManualClock('2026-01-31T12:00:00Z'));
   const names = (kind: 'Message' | 'Conversation' | 'Approval', fields: [string, string][]) =>
     Array.from(objects.list(kind, undefined, undefined, new Map(fields)), ({ metadata }) => metadata.name);
   expect(names('Message', [])).toEqual(['3', '2', '1']);
