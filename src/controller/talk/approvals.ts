@@ -86,6 +86,7 @@ export class Approvals {
       this.#asks(link);
       return true;
     }
+    if (call.unseen) return true; // not enough is known of it to judge
     this.#control(link, {
       status: 'False',
       reason: 'ToolUsedWithoutAsking',
@@ -193,9 +194,8 @@ export class Approvals {
   #call(link: Link, id: string, seen: { toolKind?: string | undefined; title?: string | undefined }): Call {
     const calls = this.#calls.get(link) ?? new Map<string, Call>();
     this.#calls.set(link, calls);
-    // Of a call that began before a restart of the controller, not enough is known to judge it.
     const unseen = link.resumed && seen.toolKind === undefined;
-    const call = calls.get(id) ?? { asked: unseen, kind: 'other', title: cut(id) };
+    const call = calls.get(id) ?? { asked: false, unseen, kind: 'other', title: cut(id) };
     if (seen.toolKind !== undefined) call.kind = cut(seen.toolKind);
     if (seen.title !== undefined) call.title = cut(seen.title);
     calls.set(id, call);
@@ -227,6 +227,8 @@ export class Approvals {
 /** What is known of a tool call. */
 interface Call {
   asked: boolean;
+  /** It began before the controller was restarted. */
+  unseen: boolean;
   kind: string;
   title: string;
 }
