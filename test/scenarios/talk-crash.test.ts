@@ -75,7 +75,8 @@ spec:
     child.on('message', (answer: Answer) => {
       switch (answer.type) {
         case 'started':
-          timers.push(setInterval(() => child.connected && child.send('open'), 100));
+          // It may die just then.
+          timers.push(setInterval(() => child.connected && child.send('open', () => {}), 100));
           timers.push(setInterval(() => this.#random() < 0.3 && this.kill(), 100));
           if (crashAt !== 0) timers.push(setTimeout(() => child.kill('SIGKILL'), lasts));
           for (let conversation = 0; conversation < conversations; conversation += 1)
@@ -178,8 +179,8 @@ describe.skipIf(process.platform !== 'linux')('agents and a controller that are 
           const journal = story.journal();
           for (const key of keys) {
             const message = journal.message(story.sent.get(key)?.id ?? '');
-            const { state, answer, error } = message ?? {};
-            expect({ key, state, answer, error }).toMatchObject({
+            const { state, answer, reason, error } = message ?? {};
+            expect({ key, state, answer }, `${reason}: ${error}`).toMatchObject({
               key,
               state: 'Completed',
               answer: expect.stringMatching(new RegExp(`^a${key} ?b${key}$`)),
