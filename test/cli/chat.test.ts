@@ -202,6 +202,15 @@ describe('an approval', () => {
     await chat.leaves();
     expect(readFileSync(`${shell.folder}/chat-history`, 'utf8')).toBe('delete it\n');
   });
+  test('is asked for anew below what the agent goes on to do', async () => {
+    const chat = await asking('a-below');
+    shell.talk.tell(chat.id, { type: 'text', text: 'Meanwhile' });
+    await until(() => (chat.seen.out.split('Meanwhile\n')[1] ?? '').includes('Allow? '));
+    chat.type('y\r');
+    await until(() => shell.talk.decided.length > 0);
+    await chat.answered(chat.id, 'Gone.');
+    await chat.leaves();
+  });
   test('is denied by any other answer', async () => {
     const chat = await asking('a-no');
     const before = shell.talk.decided.length;

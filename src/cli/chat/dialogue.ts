@@ -15,6 +15,10 @@ export interface Dialogue {
   onLine(listener: (line: string) => boolean): void;
   /** Says something beside the prompt, and begins the line anew. */
   beside(text: string): void;
+  /** Lets something be printed that ends its last line; a question that stands open is asked anew below it. */
+  above(print: () => void): void;
+  /** Whether a line is being waited for. */
+  readonly asks: boolean;
   /** Whether the input has ended. */
   readonly ended: boolean;
   close(): void;
@@ -112,6 +116,16 @@ class Lines implements Dialogue {
     this.#clear();
     this.#screen?.write(`\r\u001b[K${text}\n`);
     if (this.#waiting !== undefined) this.#lines.prompt();
+  }
+
+  above(print: () => void): void {
+    if (this.asks) this.#screen?.write('\r\u001b[K');
+    print();
+    if (this.asks && this.#screen !== undefined) this.#lines.prompt(true);
+  }
+
+  get asks(): boolean {
+    return this.#waiting !== undefined;
   }
 
   onInterrupt(listener: () => void): void {

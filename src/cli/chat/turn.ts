@@ -44,7 +44,12 @@ export async function turn(
         approvals.take(entry.event);
         if (entry.event.state === 'Pending') continue; // the question says it
       }
-      spoken.tell(entry);
+      if (dialogue.asks)
+        dialogue.above(() => {
+          spoken.tell(entry);
+          spoken.pause();
+        });
+      else spoken.tell(entry);
       if (!('end' in entry)) continue;
       spoken.pause();
       const why = outcomeText(entry.end);
