@@ -19,8 +19,10 @@ export function describeApproval({ metadata, spec, status = {} }: Approval, now:
       ['Asked', ago(metadata.creationTimestamp, now)],
       ['Decided', status.decidedAt === undefined ? undefined : ago(status.decidedAt, now)],
       [
-        'Denied',
-        !waits || spec.expiresAt === undefined ? undefined : `by itself ${ago(spec.expiresAt, now)}`,
+        'Expires',
+        !waits || spec.expiresAt === undefined
+          ? undefined
+          : `${ago(spec.expiresAt, now)}, and is denied then`,
       ],
       ['Decide', waits ? `agentctl approve ${metadata.name}, or agentctl deny ${metadata.name}` : undefined],
     ]),

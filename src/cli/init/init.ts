@@ -44,7 +44,7 @@ function write(file: string, text: string): void {
 function unknown(word: string): UsageError {
   const names = templates.map(({ name }) => name);
   const meant = nearest(word, names);
-  const hint = meant === undefined ? '' : `; did you mean ${JSON.stringify(meant)}?`;
+  const hint = meant === undefined ? '.' : `; did you mean ${JSON.stringify(meant)}?`;
   return new UsageError(
     `there is no template ${JSON.stringify(word)}${hint} Expected one of ${names.join(', ')}, or a file such as agents.yaml`,
   );

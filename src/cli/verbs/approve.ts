@@ -8,6 +8,6 @@ export function define(command: Command, cli: Cli): void {
   examples(
     command,
     ['What is asked for', 'agentctl get approvals --field-selector status.state=Pending'],
-    ['Look closer, then let it', 'agentctl describe approval a-x7k2p\nagentctl approve a-x7k2p'],
+    ['Look closer, then let it', 'agentctl describe approval p-x7k2p\nagentctl approve p-x7k2p'],
   );
 }

@@ -13,6 +13,6 @@ export function define(command: Command, cli: Cli): void {
   examples(
     command,
     ['What is asked for', 'agentctl get approvals --field-selector status.state=Pending'],
-    ['Refuse it', 'agentctl deny a-x7k2p'],
+    ['Refuse it', 'agentctl deny p-x7k2p'],
   );
 }

@@ -24,7 +24,7 @@ export class Queries {
     const id = `${this.#epoch}.${this.#count}`;
     return new Promise((resolve, reject) => {
       const stop = this.#clock.after(timeout, () => {
-        const text = `the agent has not answered within ${timeout} ms; ask again with a longer timeout`;
+        const text = `the agent has not answered within ${timeout / 1000}s; ask again with a longer timeout`;
         this.#take(id)?.reject(new ProtocolError('Timeout', text));
       });
       this.#waiting.set(id, {
