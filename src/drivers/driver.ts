@@ -152,6 +152,8 @@ export interface AttachOptions {
   /** From here on, as an earlier attachment to the same run told it; absent: from the first byte of the run. */
   cursor?: string | undefined;
   /** Closes the attachment. */
+  /** Nothing was ever written to this run. */
+  fresh?: boolean | undefined;
   signal: AbortSignal;
 }
 
@@ -177,7 +179,8 @@ export interface Attachment {
   /**
    * Writes whole lines, each with its newline. Resolves once they are in the pipe. DriverErrors: Retryable `NotRunning`
    * (the run has ended, its input or the attachment is closed) and `InputFull` (the agent does not read).
-   * The first write of an attachment begins with a newline, so that a line that a crash cut in half ends there.
+   * The first write of an attachment begins with a newline, unless it is `fresh`, so that a line that a crash cut in half
+   * ends there.
    */
   write(text: string): Promise<void>;
 

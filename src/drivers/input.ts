@@ -9,8 +9,16 @@ export interface Input {
   close(why: string): void;
 }
 
-/** `open` is called at the first write, and at the first after the pipe was lost; each of these begins with a newline. */
-export function createInput(name: string, open: () => Duplex | Promise<Duplex>): Input {
+/**
+ * `open` is called at the first write, and at the first after the pipe was lost. Each of these begins with a newline, but
+ * for the first of all where the input is `fresh`.
+ */
+export function createInput(
+  name: string,
+  open: () => Duplex | Promise<Duplex>,
+  { fresh = false }: { fresh?: boolean | undefined } = {},
+): Input {
+  let clean = fresh;
   let closed: DriverError | undefined;
   let opened: Promise<Duplex> | undefined;
   let pipe: Duplex | undefined;
@@ -18,24 +26,25 @@ export function createInput(name: string, open: () => Duplex | Promise<Duplex>):
   let waiting = 0;
 
   const reopen = (): Promise<Duplex> => {
-    const fresh = Promise.resolve().then(open);
+    const opening = Promise.resolve().then(open);
     const forget = (): void => {
-      if (opened === fresh) opened = undefined;
+      if (opened === opening) opened = undefined;
     };
-    opened = fresh;
-    fresh.then((made) => {
+    opened = opening;
+    opening.then((made) => {
       pipe = made;
       // Each write hears of it by itself.
       made.on('error', forget).on('close', forget);
       if (closed !== undefined) made.destroy();
     }, forget);
-    return fresh;
+    return opening;
   };
 
   return {
     async write(text) {
       if (closed !== undefined) throw closed;
-      const whole = opened === undefined ? `\n${text}` : text;
+      const whole = opened === undefined && !clean ? `\n${text}` : text;
+      clean = false;
       const bytes = Buffer.byteLength(whole);
       if (waiting > 0 && waiting + bytes > attachLimits.input)
         throw new DriverError(

@@ -110,7 +110,9 @@ function began(turn: Turn, found: Observed, reason: string, message: string) {
     ...(created && found.revision !== '' ? { revision: found.revision } : {}),
     ...(found.imageId === undefined ? {} : { image: found.imageId }),
   };
-  next.restartCount = next.restartCount === undefined ? 0 : next.restartCount + 1;
+  // To be woken is no restart.
+  const woken = next.run.cause === 'Message';
+  next.restartCount = next.restartCount === undefined ? 0 : next.restartCount + (woken ? 0 : 1);
   tell(turn, 'Normal', reason, message);
   settle(turn, found);
 }

@@ -18,7 +18,7 @@ for (const stage of await stages()) {
       provider = await startProvider(stage);
       await session.apply(await opencode(stage, session, provider));
       await ready(session, 'opencode', 1, 60_000);
-    });
+    }, 420_000); // the first time it is fetched, and an image is made of it
     afterAll(async () => {
       await session.run(['delete', 'agents', '--all', '--purge', '--timeout=30s']);
       await session.end();

@@ -618,7 +618,7 @@ export interface InstanceStatus {
       startedAt?: string;
     };
   };
-  /** Restarts so far, for any cause but the first start. */
+  /** Restarts so far, for any cause but the first start and to be woken by a message. */
   restartCount?: number;
   /** Failures in a row. */
   failures?: number;

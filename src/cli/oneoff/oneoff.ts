@@ -8,7 +8,7 @@ import { progress } from '../print/progress.ts';
 import { hear } from '../send/hear.ts';
 import { sendOne } from '../send/send.ts';
 import { textToSend } from '../send/text.ts';
-import { deleted, readyOrAsleep } from '../wait/conditions.ts';
+import { deleted, readyAtOnce } from '../wait/conditions.ts';
 import { until } from '../wait/until.ts';
 import { type AgentOptions, agentToRun } from './manifest.ts';
 
@@ -66,7 +66,7 @@ async function isReady(client: Client, key: ObjectKey, timeout: number, cli: Cli
   const line = progress(cli);
   const { clock, signal } = cli;
   const onPending = (why: string): void => line.show(`agent/${key.name}: ${why}`);
-  const outcome = await until(client, 'Agent', key, readyOrAsleep, {
+  const outcome = await until(client, 'Agent', key, readyAtOnce, {
     timeout,
     clock,
     signal,

@@ -12,6 +12,8 @@ interface ForecastOptions extends GlobalOptions {
   output?: 'json';
 }
 
+const mostRows = 50;
+
 export function define(command: Command, cli: Cli): void {
   command
     .description(
@@ -50,5 +52,10 @@ async function forecast(name: string, options: ForecastOptions, cli: Cli): Promi
     instance,
     message,
   ]);
-  cli.out(table([['WHEN', 'IN', 'WHAT', 'INSTANCE', 'WHY'], ...rows]));
+  cli.out(table([['WHEN', 'IN', 'WHAT', 'INSTANCE', 'WHY'], ...rows.slice(0, mostRows)]));
+  const more = rows.length - mostRows;
+  if (more > 0)
+    cli.err(
+      `${more} more within ${humanDuration(options.until)}: see less with --until, or all with -o json\n`,
+    );
 }

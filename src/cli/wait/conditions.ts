@@ -56,6 +56,23 @@ export const readyOrAsleep: Judge<AnyObject> = (object) => {
     : condition('Ready', 'True')(object);
 };
 
+/** As readyOrAsleep; but what is missing now is not waited for: a one-off was written just now, and is removed again. */
+export const readyAtOnce: Judge<AnyObject> = (object) => {
+  const { phase, reason = '', message = '' } = (object?.kind === 'Agent' && object.status) || {};
+  return phase === 'Pending' && missing.has(reason)
+    ? { never: `${reason}: ${message}` }
+    : readyOrAsleep(object);
+};
+
+const missing: ReadonlySet<string> = new Set([
+  'CommandNotFound',
+  'ImagePull',
+  'ImageMissing',
+  'MountMissing',
+  'SecretMissing',
+  'ConfigMapMissing',
+]);
+
 const observedGeneration = (object: AnyObject): number | undefined =>
   'status' in object && object.status !== undefined && 'observedGeneration' in object.status
     ? object.status.observedGeneration

@@ -15,6 +15,7 @@ import { Tail } from './tail.ts';
 import { Writer } from './writer.ts';
 
 const idleThreads = 1_000;
+const mostDeleted = 1_000;
 
 export interface DeskParts {
   journal: Journal;
@@ -42,6 +43,8 @@ export class Desk {
   readonly #boxes = new Map<string, Mailbox>();
   readonly #threads = new Map<string, Thread>();
   readonly #listeners: ((kind: 'Message' | 'Conversation' | 'Approval', id: string) => void)[] = [];
+  /** Uids of Agents. */
+  readonly #deleted = new Set<string>();
   #order = 0;
   /** With more threads than this the idle ones are forgotten. */
   #most = idleThreads * 2;
@@ -72,8 +75,17 @@ export class Desk {
     return this.#boxes.entries();
   }
 
-  dropBox(key: string): void {
+  /** The Agent is gone: what is still on its way to it comes too late. */
+  dropBox(key: string, uid: string | undefined): void {
     this.#boxes.delete(key);
+    if (uid === undefined) return;
+    this.#deleted.add(uid);
+    if (this.#deleted.size > mostDeleted)
+      for (const oldest of this.#deleted) return void this.#deleted.delete(oldest);
+  }
+
+  isDeleted(uid: string | undefined): boolean {
+    return uid !== undefined && this.#deleted.has(uid);
   }
 
   thread(id: string): Thread | undefined {

@@ -157,8 +157,12 @@ export class Intake {
     const { message, thread } = open;
     const { parts } = this.#desk;
     const key = keyOf(message);
-    const agent = parts.agent(key);
-    if (agent === undefined || (agentUID !== undefined && agent.metadata.uid !== agentUID)) {
+    // An Agent that was made just now may not be in the cache yet.
+    const uidNow = parts.agent(key)?.metadata.uid;
+    if (
+      this.#desk.isDeleted(agentUID) ||
+      (uidNow !== undefined && agentUID !== undefined && uidNow !== agentUID)
+    ) {
       const error = `Agent ${key} was deleted.`;
       return this.#parts.refused(open, { state: 'Failed', reason: 'AgentDeleted', error });
     }

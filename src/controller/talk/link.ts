@@ -73,6 +73,8 @@ export class Link {
   readonly #ended: Promise<void>;
   /** The number of this connection must be known to the next one before anything is written. */
   #recorded: Promise<void> | undefined;
+  /** No connection has written to the run yet. */
+  #fresh: boolean;
   #attachment: Attachment | undefined;
   #record: LinkRecord;
   #entries: Entry[] = [];
@@ -94,6 +96,7 @@ export class Link {
     this.protocol = protocol;
     this.since = clock.now();
     this.activeAt = record?.activeAt ?? this.since;
+    this.#fresh = record === undefined;
     this.#record =
       record === undefined
         ? {
@@ -174,7 +177,10 @@ export class Link {
     const { run, startId } = target;
     this.#recorded ??= this.#parts.writer.write([{ type: 'Link', link: { ...this.#record } }]);
     this.#recorded.catch(() => {}); // it may fail while the pipes are being opened; who awaits it below is told
-    const attachment = await driver.attach(target.ref, { run, startId, cursor: this.#record.cursor, signal });
+    const { cursor } = this.#record;
+    const fresh = this.#fresh;
+    this.#fresh = false;
+    const attachment = await driver.attach(target.ref, { run, startId, cursor, fresh, signal });
     this.#attachment = attachment;
     try {
       await this.#recorded;

@@ -183,6 +183,8 @@ export class Links {
       changed: () => this.#linkChanged(link),
       drained: () => this.#drained(link),
     });
+    // What an earlier run did says nothing about this one.
+    if (record?.run !== run) this.#parts.approvals.forget(uid);
     this.#records.delete(uid);
     this.#desk.links.set(uid, link);
   }

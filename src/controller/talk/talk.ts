@@ -239,7 +239,7 @@ export class Talk {
       throw new ApiError('NotFound', `conversations.subresources.agentctl.dev "${name}" not found`);
     for (const open of [...thread.waiting, ...(thread.current === undefined ? [] : [thread.current])])
       this.turns.breakOff(open, { reason: 'Cancelled', message: 'Its conversation was closed.' });
-    if (thread.record.state === 'Open') this.turns.close(thread, 'Closed');
+    if (thread.record.state === 'Open') this.turns.close(thread, 'ByRequest');
     await this.desk.writer.write([{ type: 'Conversation', conversation: thread.record }]);
     this.desk.changed('Conversation', name);
   }
@@ -358,10 +358,10 @@ export class Talk {
   }
 
   #deleted(agent: Agent): void {
-    this.#failAll(keyText(agent.metadata));
+    this.#failAll(keyText(agent.metadata), agent.metadata.uid);
   }
 
-  #failAll(key: string): void {
+  #failAll(key: string, uid?: string): void {
     for (const open of [...this.desk.opens.values()])
       if (keyOf(open.message) === key && !isFinal(open.message.state))
         this.turns.finish(open, {
@@ -376,7 +376,7 @@ export class Talk {
       this.turns.close(thread, 'AgentDeleted');
       this.desk.writer.note([{ type: 'Conversation', conversation: thread.record }]);
     }
-    this.desk.dropBox(key);
+    this.desk.dropBox(key, uid);
   }
 
   #rules(agent: Agent): Rules {

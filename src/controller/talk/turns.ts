@@ -77,9 +77,9 @@ export class Turns {
     // By itself, or because it was made sure of before a restart.
     if (open.breaking === undefined && result.state === 'Completed' && !isDone)
       return this.interrupt(open, 'the agent broke it off', link);
-    const stopped =
-      open.breaking !== undefined && (result.state === 'Failed' || result.stopReason === 'cancelled');
-    if (stopped) return this.finish(open, broken(open), link);
+    // Some agents end a turn that they were asked to break off as any other.
+    if (open.breaking !== undefined && open.breaking.reason !== 'Uncertain')
+      return this.finish(open, broken(open), link);
     if (result.state === 'Failed')
       return this.finish(open, { state: 'Failed', reason: result.reason, error: result.message }, link);
     this.#noteContext(open, result.stopReason);

@@ -25,14 +25,14 @@ export function createAttachments(clock: Clock): Attachments {
   const all = new Set<{ ref: string; run: number; endInput(): void; close(): void }>();
 
   return {
-    async open(ref, run, end, { cursor, signal }) {
+    async open(ref, run, end, { cursor, fresh, signal }) {
       const output = await openOutput(outputFile(ref, run.number, 'out'), { cursor, clock }).catch(
         (error: unknown) => {
           throw isCode(error, 'ENOENT') ? gone(ref) : error;
         },
       );
       const fifo = join(ref, 'in');
-      const input = createInput(fifo, () => openFifo(fifo));
+      const input = createInput(fifo, () => openFifo(fifo), { fresh });
       const endInput = (): void => input.close(`run ${run.number} of ${ref} has ended`);
       const close = (): void => {
         input.close(`the attachment to run ${run.number} of ${ref} was closed`);
