@@ -52,3 +52,14 @@ test('a message that waits for a full pipe for ever ends once it is cancelled', 
   await at.world.talk.cancel(key(id));
   expect(await at.end(id, bound)).toMatchObject({ state: 'Failed', reason: 'Cancelled' });
 });
+
+test('a turn that was broken off counts so, though the agent ends it as any other', async () => {
+  const puppet = new AcpPuppet();
+  await using at = await stage({ acp: puppet });
+  const { id } = await at.send('acp', 'hi');
+  await at.world.until(() => puppet.prompts.length === 1);
+  await at.world.talk.cancel(key(id));
+  await at.world.until(() => puppet.of('session/cancel').length === 1);
+  puppet.end();
+  expect(await at.end(id, bound)).toMatchObject({ state: 'Failed', reason: 'Cancelled' });
+});

@@ -66,3 +66,14 @@ test.each(['before', 'after'])(
     expect(puppet.turns).toEqual([]);
   },
 );
+
+test('a message for an Agent that was made just now, and of which the controller has not heard, waits for it', async () => {
+  await using at = await stage({ w: new Puppet() });
+  const { metadata, ...rest } = at.world.agentOf('w');
+  const unheard = {
+    ...rest,
+    metadata: { ...metadata, name: 'new', uid: 'f2c0a9d1-6a53-4f0e-9d1b-3f6a1e5d7c11' },
+  };
+  const [one] = await at.world.talk.send(unheard, [{ text: 'the first' }]);
+  expect(at.message(one?.id ?? '')?.state).toBe('Pending');
+});
