@@ -30,7 +30,7 @@ export interface Streams {
 
   /**
    * Journals messages for an Agent; resolves once they are on disk, each with its Message as the API shows it. One whose
-   * `key` is known already is answered as it stands. NotFound; TooManyRequests where the queue is full; BadRequest where
+   * `key` the same sender has used already is answered as it stands; Conflict where its text was another. NotFound; TooManyRequests where the queue is full; BadRequest where
    * the Agent has no protocol or the conversation is none of its.
    */
   send(agent: ObjectKey, messages: readonly NewMessage[]): Promise<MessageObject[]>;

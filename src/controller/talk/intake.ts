@@ -59,9 +59,9 @@ export class Intake {
     const place = keyFor(agent, letter);
     if (place === undefined) return this.#write(this.accept(agent, letter));
     const known = this.known(agent, letter);
-    if (known !== undefined) return known;
+    if (known !== undefined) return sameText(known, letter);
     const coming = this.#coming.get(place);
-    if (coming !== undefined) return coming;
+    if (coming !== undefined) return sameText(await coming, letter);
     const written = this.#write(this.accept(agent, letter)).finally(() => this.#coming.delete(place));
     this.#coming.set(place, written);
     return written;
@@ -282,4 +282,13 @@ function reopen(thread: Thread): void {
   const { session: _, sessionRun: __, reason: ___, ...record } = thread.record;
   if (record.state === 'Closed')
     thread.record = { ...record, uid: undefined, instance: undefined, state: 'Open' };
+}
+
+/** Sent again it is the same message; another one under its key would be lost without a word. */
+function sameText(known: Message, { key, text }: Letter): Message {
+  if (known.text === text) return known;
+  throw new ApiError(
+    'Conflict',
+    `The key ${key} was used for another text, by message ${known.id}. Send this one under another key.`,
+  );
 }

@@ -16,7 +16,7 @@ test('a key of one sender is not another sender’s', async () => {
   const one = await at.send('w', 'mine', { from: 'alice', key: '1' });
   const other = await at.send('w', 'yours', { from: 'bob', key: '1' });
   expect(other.id).not.toBe(one.id);
-  expect((await at.send('w', 'again', { from: 'alice', key: '1' })).id).toBe(one.id);
+  expect((await at.send('w', 'mine', { from: 'alice', key: '1' })).id).toBe(one.id);
 });
 
 test('the API shows the key as its sender gave it', async () => {
@@ -76,4 +76,12 @@ test('a message for an Agent that was made just now, and of which the controller
   };
   const [one] = await at.world.talk.send(unheard, [{ text: 'the first' }]);
   expect(at.message(one?.id ?? '')?.state).toBe('Pending');
+});
+
+test('a key that was used for another text is refused, since the new text would be lost', async () => {
+  await using at = await stage({ w: new Puppet() });
+  const send = (text: string) => at.world.talk.send(at.world.agentOf('w'), [{ text, key: 'k' }]);
+  const [one] = await send('first');
+  expect(await send('first')).toMatchObject([{ id: one?.id }]);
+  await expect(send('second')).rejects.toThrow(`The key k was used for another text, by message ${one?.id}`);
 });

