@@ -10,13 +10,15 @@ export interface HearOptions {
   /** Prints text as it comes; else only the answer. */
   stream?: boolean;
   output?: 'json' | 'name';
+  /** Its agent is removed afterwards, so it cannot be sent once more. */
+  removed?: boolean;
 }
 
 /** Stays with a message until it ends, prints its answer, and sets the exit code. */
 export async function hear(
   client: Client,
   message: Message,
-  { stream = false, output }: HearOptions,
+  { stream = false, output, removed = false }: HearOptions,
   cli: Cli,
 ): Promise<void> {
   if (stream && output === 'name') throw new UsageError('--stream prints the answer: leave out -o name');
@@ -26,17 +28,21 @@ export async function hear(
     else if (output === undefined) spoken.tell(entry);
     if ('end' in entry) {
       spoken.pause();
-      return ended(entry.end, stream ? undefined : output, cli);
+      return ended(entry.end, { output: stream ? undefined : output, removed }, cli);
     }
   }
   spoken.pause();
   cli.err(goesOnText(message.metadata.name));
 }
 
-function ended(message: Message, output: HearOptions['output'], cli: Cli): void {
+function ended(
+  message: Message,
+  { output, removed }: { output: HearOptions['output']; removed: boolean },
+  cli: Cli,
+): void {
   if (output === 'json') cli.out(`${JSON.stringify(message, null, 2)}\n`);
   if (output === 'name') cli.out(`${objectName(kindInfo('Message'), message.metadata.name)}\n`);
   cli.exitCode = outcomeCode(message);
-  const why = outcomeText(message);
+  const why = outcomeText(message, { removed });
   if (why !== undefined) cli.err(`error: ${why}\n`);
 }

@@ -10,13 +10,16 @@ export const outcomeCode = ({ status }: Message): number =>
   status?.state === 'Completed' ? exitCode.ok : exitCode.failed;
 
 /** Why it has no answer, and what can be done. Undefined where it has one. */
-export function outcomeText({ metadata: { name }, status = {} }: Message): string | undefined {
+export function outcomeText(
+  { metadata: { name }, status = {} }: Message,
+  { removed = false }: { removed?: boolean } = {},
+): string | undefined {
   const { state = 'Pending', reason, message } = status;
   if (state === 'Completed') return undefined;
   const why = [reason, message].filter((part) => part !== undefined && part !== '').join(': ');
   // Not where it says so already, nor where its conversation is closed.
   const retry = `agentctl messages retry ${name}`;
-  const again = why.includes(retry) || reason === 'SessionLost' ? '' : `. Once more: ${retry}`;
+  const again = removed || why.includes(retry) || reason === 'SessionLost' ? '' : `. Once more: ${retry}`;
   const what = state === 'Expired' ? 'expired' : state === 'Failed' ? 'failed' : `is ${state}`;
   return `message/${name} ${what}${why === '' ? '' : `: ${why.replace(/\.$/, '')}`}. The whole story: agentctl messages describe ${name}${again}`;
 }
