@@ -1,4 +1,6 @@
 import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { keyText } from '../../../src/api/objects.ts';
 import { createProcessDriver } from '../../../src/drivers/process.ts';
 import { systemClock } from '../../../src/platform/clock.ts';
@@ -8,6 +10,8 @@ import { type Bench, openBench } from '../controller.ts';
 import { median, type Row, repeated, timed, until } from '../measure.ts';
 
 const worker = join(import.meta.dirname, '../worker.mjs');
+setFlagsFromString('--expose-gc');
+const collect: () => void = runInNewContext('gc');
 const agents = 50;
 const perRound = 10_000;
 
@@ -105,14 +109,14 @@ async function waiting(bench: Bench): Promise<Row> {
       talk.desk.links.size < agents ||
       bench.controller.cache.agents.get(keyText(agent.metadata))?.status?.phase === 'Stopped',
   );
-  global.gc?.();
+  collect();
   const before = process.memoryUsage();
   for (let sent = 0; sent < 10_000; sent += 1_000)
     await talk.send(
       agent,
       Array.from({ length: 1_000 }, () => ({ text: 'x'.repeat(1_000) })),
     );
-  global.gc?.();
+  collect();
   const after = process.memoryUsage();
   const grown = (after.heapUsed + after.external - before.heapUsed - before.external) / 1e6;
   return { name: '10,000 waiting messages of 1 kB: memory', unit: 'MB', samples: [median([grown])] };
