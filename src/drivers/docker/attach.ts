@@ -99,6 +99,7 @@ export function createAttachments(parts: AttachParts): Attachments {
     async attach(ref, { run, startId, cursor, signal }) {
       const place = cursor === undefined ? undefined : placeOf(cursor);
       const podman = await parts.podman();
+      await keep.known(ref);
       const kept = keep.take(ref, startId);
       const inspect = await ofRun(ref, startId).catch((error: unknown) => {
         kept?.close();

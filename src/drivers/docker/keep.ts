@@ -5,10 +5,20 @@ import type { Intake } from './intake.ts';
 export interface Keep {
   put(ref: string, live: Intake): void;
   started(ref: string, startId: string): void;
+  /** Resolves once it is known which start the connection is of: the engine's events may tell of it before its answer. */
+  known(ref: string): Promise<void>;
   /** Undefined where there is none of that start. */
   take(ref: string, startId: string): Intake | undefined;
   drop(ref: string): void;
   close(): void;
+}
+
+interface Kept {
+  live: Intake;
+  startId: string | undefined;
+  known: Promise<void>;
+  tell(): void;
+  cancel: Cancel;
 }
 
 /** A program whose output nobody takes is held up when there is much of it; not for longer than this. */
@@ -16,11 +26,12 @@ const patienceMs = 60_000;
 
 export function createKeep(clock: Clock): Keep {
   let closed = false;
-  const kept = new Map<string, { live: Intake; startId: string | undefined; cancel: Cancel }>();
+  const kept = new Map<string, Kept>();
 
   const remove = (ref: string): Intake | undefined => {
     const entry = kept.get(ref);
     entry?.cancel();
+    entry?.tell();
     kept.delete(ref);
     return entry?.live;
   };
@@ -30,11 +41,18 @@ export function createKeep(clock: Clock): Keep {
     put(ref, live) {
       drop(ref);
       if (closed) return live.close();
-      kept.set(ref, { live, startId: undefined, cancel: clock.after(patienceMs, () => drop(ref)) });
+      const { promise: known, resolve: tell } = Promise.withResolvers<void>();
+      const cancel = clock.after(patienceMs, () => drop(ref));
+      kept.set(ref, { live, startId: undefined, known, tell, cancel });
     },
     started(ref, startId) {
       const entry = kept.get(ref);
-      if (entry !== undefined) entry.startId = startId;
+      if (entry === undefined) return;
+      entry.startId = startId;
+      entry.tell();
+    },
+    async known(ref) {
+      await kept.get(ref)?.known;
     },
     take: (ref, startId) => (kept.get(ref)?.startId === startId ? remove(ref) : undefined),
     drop,
