@@ -80,8 +80,8 @@ export class Desk {
     this.#boxes.delete(key);
     if (uid === undefined) return;
     this.#deleted.add(uid);
-    if (this.#deleted.size > mostDeleted)
-      for (const oldest of this.#deleted) return void this.#deleted.delete(oldest);
+    const [oldest] = this.#deleted;
+    if (this.#deleted.size > mostDeleted && oldest !== undefined) this.#deleted.delete(oldest);
   }
 
   isDeleted(uid: string | undefined): boolean {
