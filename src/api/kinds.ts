@@ -64,6 +64,7 @@ export const applyOrder: readonly Kind[] = [
   'Runtime',
   'Policy',
   'Agent',
+  'Sync',
   'Revision',
   'Instance',
   'Event',

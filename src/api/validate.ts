@@ -4,6 +4,7 @@ import { checkConfigMap, checkSecret } from './checks/data.ts';
 import { checkMetadata } from './checks/metadata.ts';
 import { checkPolicy } from './checks/policy.ts';
 import { checkRuntime } from './checks/runtime.ts';
+import { checkSync } from './checks/sync.ts';
 import { type FieldError, forbidden, invalid } from './field-error.ts';
 import type { KindInfo } from './kinds.ts';
 import type { Path } from './path.ts';
@@ -75,6 +76,8 @@ function checkRules(info: KindInfo, object: JsonObject): FieldError[] {
       return checkPolicy(object.spec, ['spec']);
     case 'Runtime':
       return checkRuntime(object);
+    case 'Sync':
+      return checkSync(object);
     case 'Secret':
       return checkSecret(object);
     case 'ConfigMap':

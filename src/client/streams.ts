@@ -1,7 +1,9 @@
+import type { Change } from '../api/changes.ts';
 import type {
   AnyObject,
   Approval as ApprovalObject,
   Conversation as ConversationObject,
+  Kind,
   Message as MessageObject,
   New,
   ObjectKey,
@@ -68,6 +70,12 @@ export interface Streams {
 
   /** Named volumes of an Agent, which its deletion keeps. The Agent itself may be gone. */
   volumes(agent: ObjectKey): Promise<Volume[]>;
+
+  /**
+   * What the newest revision of a Sync's source would change, were it applied now; writes nothing. NotFound;
+   * ServiceUnavailable, with the source's own words, where the source does not answer.
+   */
+  diffSync(sync: ObjectKey): Promise<SyncDiff>;
 
   /** Removes those volumes; answers what was removed. Conflict while the Agent exists and is not being deleted. */
   purge(agent: ObjectKey): Promise<Volume[]>;
@@ -163,6 +171,31 @@ export interface ControllerStatus {
   agents: { total: number; ready: number };
   /** Number of Instances by phase. */
   instances: Readonly<Record<string, number>>;
+}
+
+export interface SyncDiff {
+  /** The newest revision, and the one that is applied now. */
+  revision: string;
+  reference?: string | undefined;
+  applied?: string | undefined;
+  /** Why it would be refused, a line each, with file:line:column where it is about a manifest. Nothing would change then. */
+  errors: readonly string[];
+  /** Objects that would change, in the order of the writes. */
+  changes: readonly ObjectChange[];
+  /** It would wait for agentctl approve. */
+  needsApproval: boolean;
+}
+
+export interface ObjectChange {
+  kind: Kind;
+  namespace?: string | undefined;
+  name: string;
+  /** Kept: no longer in the manifests, and left all the same. */
+  change: 'Created' | 'Configured' | 'Pruned' | 'Kept';
+  /** Of Configured: what differs. Values of Secrets are masked. */
+  fields: readonly Change[];
+  /** Of Kept: why. */
+  why?: string | undefined;
 }
 
 export interface Volume {

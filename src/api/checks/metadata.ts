@@ -10,6 +10,7 @@ const annotationBytes = 256 * 1024; // Kubernetes: TotalAnnotationSizeLimitB
 function badName(info: KindInfo, name: string): string | undefined {
   switch (info.kind) {
     case 'Agent':
+    case 'Sync': // its name is part of its field manager's, which has at most 128 characters
       return notDnsLabel(name, 52);
     case 'Namespace':
     case 'Instance':

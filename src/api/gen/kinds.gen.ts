@@ -653,5 +653,67 @@ export const facts = [
         "jsonPath": ".metadata.creationTimestamp"
       }
     ]
+  },
+  {
+    "group": "agentctl.dev",
+    "version": "v1",
+    "kind": "Sync",
+    "plural": "syncs",
+    "singular": "sync",
+    "shortNames": [],
+    "verbs": null,
+    "namespaced": true,
+    "hasStatus": true,
+    "scale": null,
+    "columns": [
+      {
+        "priority": 0,
+        "name": "Ready",
+        "type": "string",
+        "jsonPath": ".status.conditions[?(@.type==\"Ready\")].status"
+      },
+      {
+        "priority": 0,
+        "name": "Revision",
+        "type": "string",
+        "jsonPath": ".status.revision"
+      },
+      {
+        "priority": 0,
+        "name": "Synced",
+        "type": "date",
+        "jsonPath": ".status.appliedAt"
+      },
+      {
+        "priority": 0,
+        "name": "Message",
+        "type": "string",
+        "jsonPath": ".status.conditions[?(@.type==\"Ready\")].message"
+      },
+      {
+        "priority": 0,
+        "name": "Age",
+        "type": "date",
+        "jsonPath": ".metadata.creationTimestamp"
+      },
+      {
+        "priority": 1,
+        "name": "Reason",
+        "type": "string",
+        "jsonPath": ".status.conditions[?(@.type==\"Ready\")].reason"
+      },
+      {
+        "priority": 1,
+        "name": "Objects",
+        "type": "integer",
+        "jsonPath": ".status.objects"
+      },
+      {
+        "priority": 1,
+        "name": "Source",
+        "type": "string",
+        "jsonPath": ".spec.source.git.url"
+      }
+    ]
   }
 ] as const;

@@ -1020,6 +1020,163 @@ export interface Secret {
   stringData?: Record<string, string>;
 }
 
+/** Where the manifests are, how often they are looked at, and what they may do. */
+export interface SyncSpec {
+  /** Where the manifests are. Exactly one of git and directory. */
+  source: {
+    /** A Git repository. The system's git fetches it, without the configuration of any user. */
+    git?: {
+      /** https://host/path, ssh://user@host/path, user@host:path or file:///path. Credentials stand in secretRef, never here. */
+      url: string;
+      /** The branch to follow. At most one of branch, tag and commit; with none of them the branch that the repository's HEAD names. */
+      branch?: string;
+      /** The tag to follow; where it is moved, so are the objects. */
+      tag?: string;
+      /** The one commit to apply. */
+      commit?: string;
+      /** The folder in the repository, with all below it. With a kustomization.yaml it is rendered by kustomize. */
+      path: string;
+      /** Files to read, as globs below path. Names that begin with a dot are never read. */
+      include: string[];
+      /** Of these the files to leave out. */
+      ignore: string[];
+      /** Credentials, from a Secret of the same namespace. https: username and password (a token is a password), ca.crt. ssh: identity (a private key without passphrase) and known_hosts, which is required. */
+      secretRef?: LocalRef;
+      /** Take only commits that are signed by one of these keys. Absent: signatures are not looked at. */
+      verify?: {
+        /** A Secret whose keys end with .asc (OpenPGP public keys, armored) or are allowed_signers (SSH, as ssh-keygen reads it). */
+        secretRef: LocalRef;
+      };
+      /** Lets the Git host tell of a push: POST /webhooks/syncs/NAMESPACE/NAME. It only shortens the wait for the next look. */
+      webhook?: {
+        /** A Secret whose key token is the one that the webhook was set up with: GitHub's and Gitea's secret, GitLab's token. */
+        secretRef: LocalRef;
+      };
+    };
+    /** A folder of the controller's host. It is watched, and looked at each interval as well. */
+    directory?: {
+      /** The folder, with all below it. With a kustomization.yaml it is rendered by kustomize. */
+      path: string;
+      /** Files to read, as globs below path. Names that begin with a dot are never read. */
+      include: string[];
+      /** Of these the files to leave out. */
+      ignore: string[];
+    };
+  };
+  /** How often the source is looked at, and the objects are compared with it. A failure is tried again sooner, then later and later, up to this. */
+  interval: Duration;
+  /** The interval is longer by up to this fraction, so that many Syncs do not ask at once. */
+  jitter: number;
+  /** How long one look at the source may take. */
+  timeout: Duration;
+  /** True looks at nothing and applies nothing, but for an agentctl sync NAME. */
+  suspend: boolean;
+  /** Delete objects that this Sync applied and that the manifests no longer name. An object with the annotation agentctl.dev/prune: disabled stays. */
+  prune: boolean;
+  /** A revision that would delete more than this share of the inventory waits for agentctl approve. 100: none waits. */
+  maxPrunePercent: number;
+  /** Set fields of the manifests back that were changed in the API. False only tells of them. A field that somebody else applies is never taken from them. */
+  selfHeal: boolean;
+  /** The one namespace of the objects; a manifest that names another is refused. Absent: the Sync's own. */
+  targetNamespace?: Name;
+  /** Kinds that the manifests may hold. Whoever may push can do all that these kinds can: a Runtime may allow host paths, and so on. */
+  allowedKinds: Array<'Agent' | 'ConfigMap' | 'Namespace' | 'Policy' | 'Runtime' | 'Secret' | 'Sync'>;
+}
+
+/** What the controller did last. */
+export interface SyncStatus {
+  /** The generation that this status is about. */
+  observedGeneration?: number;
+  /** What was applied last as a whole: the commit, or a hash of the folder. */
+  revision?: string;
+  /** The branch or tag that the revision was found at, as refs/heads/main. */
+  reference?: string;
+  /** When it was applied. */
+  appliedAt?: string;
+  /** The revision that was tried last. */
+  attempted?: {
+    /** The commit, or a hash of the folder. */
+    revision: string;
+    /** The generation of the Sync that it was tried for. */
+    generation?: number;
+    /** When it was first tried. */
+    at?: string;
+  };
+  /** When the source last answered. */
+  fetchedAt?: string;
+  /** Failed looks in a row; the wait grows with them. */
+  failures?: number;
+  /** When it is tried again after a failure. */
+  retryAt?: string;
+  /** The agentctl.dev/sync-requested annotation that was last honoured. */
+  lastHandledRequest?: string;
+  /** How many objects are in the inventory. */
+  objects?: number;
+  /** What this Sync applied, or was about to apply: nothing else is ever deleted by it. */
+  inventory?: Array<{
+    /** Its group and version. */
+    apiVersion: string;
+    /** Its kind. */
+    kind: string;
+    /** Its namespace. */
+    namespace?: string;
+    /** Its name. */
+    name: string;
+  }>;
+  /** What the last revision that changed anything did, object by object; the first hundred. */
+  changes?: Array<{
+    /** Its kind. */
+    kind: string;
+    /** Its namespace. */
+    namespace?: string;
+    /** Its name. */
+    name: string;
+    /** Kept: no longer in the manifests, and left all the same. */
+    change: 'Created' | 'Configured' | 'Pruned' | 'Kept' | 'Repaired';
+    /** The fields that changed, as agentctl diff prints them; or why it was kept. */
+    fields?: string[];
+  }>;
+  /** The revision that changes are of. */
+  changedBy?: string;
+  /** Objects that differ from the manifests; the first hundred. */
+  drift?: Array<{
+    /** Its kind. */
+    kind: string;
+    /** Its namespace. */
+    namespace?: string;
+    /** Its name. */
+    name: string;
+    /** The fields that differ, as agentctl diff prints them; or with whom it is in conflict. */
+    fields?: string[];
+  }>;
+  /** A revision that waits for agentctl approve sync/NAME. */
+  pendingApproval?: {
+    /** Which. */
+    revision: string;
+    /** How many objects it would delete. */
+    deletes: number;
+    /** How many are in the inventory. */
+    of?: number;
+    /** Which, as agent/web; the first twenty. */
+    objects?: string[];
+  };
+  /** Fetched: the source was reached. Ready: its newest revision is applied. InSync: the objects are as the manifests say. */
+  conditions?: Condition[];
+}
+
+/** A Git repository or a folder whose manifests are kept applied. */
+export interface Sync {
+  /** Always agentctl.dev/v1. */
+  apiVersion: 'agentctl.dev/v1';
+  /** Always Sync. */
+  kind: 'Sync';
+  metadata: ObjectMeta;
+  /** Where the manifests are, how often they are looked at, and what they may do. */
+  spec: SyncSpec;
+  /** What the controller did last. */
+  status?: SyncStatus;
+}
+
 /** Every kind by its name. */
 export interface Kinds {
   Agent: Agent;
@@ -1034,4 +1191,5 @@ export interface Kinds {
   Revision: Revision;
   Runtime: Runtime;
   Secret: Secret;
+  Sync: Sync;
 }

@@ -64,6 +64,7 @@ function describeOne(
       return describeConversation(client, object, now);
     case 'Approval':
       return describeApproval(object, now);
+    case 'Sync':
     case 'ConfigMap':
     case 'Event':
     case 'Namespace':

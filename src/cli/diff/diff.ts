@@ -1,8 +1,8 @@
+import { type Change, changeLine, changesOf } from '../../api/changes.ts';
 import { tryAll } from '../apply/compare.ts';
 import type { Cli } from '../cli.ts';
 import { exitCode } from '../failure.ts';
 import { type FileOptions, type Manifest, readManifests } from '../manifests.ts';
-import { type Change, changeLine, changesOf } from './changes.ts';
 
 export interface DiffOptions extends FileOptions {
   forceConflicts?: boolean;

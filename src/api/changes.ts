@@ -1,7 +1,7 @@
-import { difference, updateClass } from '../../api/difference.ts';
-import type { KindInfo } from '../../api/kinds.ts';
-import type { AnyObject } from '../../api/objects.ts';
-import { pathText } from '../../api/path.ts';
+import { difference, updateClass } from './difference.ts';
+import type { KindInfo } from './kinds.ts';
+import type { AnyObject } from './objects.ts';
+import { pathText } from './path.ts';
 
 export interface Change {
   path: string;

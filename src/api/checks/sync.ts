@@ -1,0 +1,68 @@
+import { type FieldError, forbidden, invalid } from '../field-error.ts';
+import { gitUrlFault } from '../git-url.ts';
+import type { Path } from '../path.ts';
+import type { JsonObject } from '../schema.ts';
+import { notZero } from './policy.ts';
+import { field, has, text } from './read.ts';
+
+export function checkSync(sync: JsonObject): FieldError[] {
+  const { spec } = sync;
+  const source = field(spec, 'source');
+  const git = field(source, 'git');
+  const directory = field(source, 'directory');
+  return [
+    ...notZero(spec, 'interval', ['spec']),
+    ...notZero(spec, 'timeout', ['spec']),
+    ...(git === undefined ? [] : checkGit(git, ['spec', 'source', 'git'])),
+    ...(directory === undefined ? [] : checkDirectory(directory, ['spec', 'source', 'directory'])),
+  ];
+}
+
+function checkGit(git: unknown, path: Path): FieldError[] {
+  const errors: FieldError[] = [];
+  const url = text(git, 'url');
+  const fault = url === undefined ? undefined : gitUrlFault(url);
+  if (fault !== undefined) errors.push(forbidden([...path, 'url'], fault));
+  const named = ['branch', 'tag', 'commit'].filter((name) => has(git, name));
+  for (const name of named.slice(1))
+    errors.push(forbidden([...path, name], `stands beside ${named[0]}: keep one of the two`));
+  for (const name of ['branch', 'tag']) {
+    const reference = text(git, name);
+    if (reference !== undefined && !isReference(reference))
+      errors.push(
+        invalid([...path, name], reference, `the name of a ${name} as git-check-ref-format has it`),
+      );
+  }
+  const folder = text(git, 'path') ?? '.';
+  if (folder.startsWith('/') || leavesTree(folder))
+    errors.push(invalid([...path, 'path'], folder, 'a folder in the repository, without "/" first and ".."'));
+  return [...errors, ...checkGlobs(git, path)];
+}
+
+function checkDirectory(directory: unknown, path: Path): FieldError[] {
+  const folder = text(directory, 'path') ?? '';
+  const errors = leavesTree(folder) ? [invalid([...path, 'path'], folder, 'a path without ".."')] : [];
+  return [...errors, ...checkGlobs(directory, path)];
+}
+
+const checkGlobs = (source: unknown, path: Path): FieldError[] =>
+  ['include', 'ignore'].flatMap((name) =>
+    globsOf(source, name).flatMap((glob, at) => {
+      const pattern = String(glob);
+      const outside = pattern.startsWith('/') || leavesTree(pattern);
+      return outside
+        ? [invalid([...path, name, at], pattern, 'a glob below path, without "/" first and ".."')]
+        : [];
+    }),
+  );
+
+const globsOf = (source: unknown, name: string): readonly unknown[] => {
+  const globs = field(source, name);
+  return Array.isArray(globs) ? globs : [];
+};
+
+const leavesTree = (path: string): boolean => path.split('/').includes('..') || path.includes('\0');
+
+/** git-check-ref-format(1), for what comes after refs/heads/ or refs/tags/. */
+const isReference = (name: string): boolean =>
+  !/[\p{Cc} ~^:?*[\\]|\.\.|@\{|\/\/|^[-/.]|\/\.|[/.]$|\.lock(\/|$)/u.test(name) && name !== '@';
