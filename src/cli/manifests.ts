@@ -1,5 +1,6 @@
 import { formatManifestError, type ManifestDocument, parseManifests } from '../api/manifest.ts';
-import type { AnyObject, New, ObjectKey } from '../api/objects.ts';
+import type { AnyObject, New } from '../api/objects.ts';
+import type { Member } from '../client/apply/member.ts';
 import type { Cli } from './cli.ts';
 import { CliError } from './failure.ts';
 import { readSources } from './files.ts';
@@ -12,12 +13,8 @@ export interface FileOptions extends GlobalOptions {
 }
 
 /** One document of a set, ready to be sent. */
-export interface Manifest {
+export interface Manifest extends Member {
   document: ManifestDocument;
-  info: ManifestDocument['info'];
-  /** With the namespace that it is meant for. */
-  object: New<AnyObject>;
-  key: ObjectKey;
   /** `agent.agentctl.dev/web` */
   text: string;
 }

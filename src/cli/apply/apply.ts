@@ -1,5 +1,7 @@
 import { applyOrder } from '../../api/kinds.ts';
 import type { Agent, AnyObject, New } from '../../api/objects.ts';
+import type { Tried } from '../../client/apply/compare.ts';
+import { writeAll } from '../../client/apply/write.ts';
 import type { Cli } from '../cli.ts';
 import { CliError, exitCode, UsageError } from '../failure.ts';
 import { type Manifest, readManifests } from '../manifests.ts';
@@ -7,9 +9,15 @@ import { formatObjects, withoutManagedFields } from '../print/objects.ts';
 import { readyOrAsleep } from '../wait/conditions.ts';
 import { reportWaits } from '../wait/report.ts';
 import { openApplySet } from './applyset.ts';
-import { compare } from './compare.ts';
 import type { ApplyOptions } from './options.ts';
-import { type Written, writeAll } from './write.ts';
+import { refusedText, tryManifests } from './try.ts';
+
+/** What became of a document: kubectl's words created, configured, unchanged. */
+interface Written {
+  manifest: Manifest;
+  object: AnyObject | undefined;
+  word: string;
+}
 
 /** Checks all documents, lets the server try all of them, and only then writes, in an order in which references hold. */
 export async function apply(options: ApplyOptions, cli: Cli): Promise<void> {
@@ -29,34 +37,37 @@ export async function apply(options: ApplyOptions, cli: Cli): Promise<void> {
   const ordered = (set?.label(manifests) ?? manifests).toSorted(
     (a, b) => applyOrder.indexOf(a.info.kind) - applyOrder.indexOf(b.info.kind),
   );
-  const { changes, unchanged } = await compare(client, ordered, options);
+  const tried = await tryManifests(client, ordered, options);
   if (options.dryRun === 'server') {
-    await say(
-      inOrder(
-        ordered,
-        [...unchanged, ...changes].map((each) => ({ ...each, word: `${each.word} (server dry run)` })),
-      ),
-    );
+    await say(tried.map((each) => became(each, each.after, ' (server dry run)')));
     return set?.prune({ dryRun: true });
   }
   await set?.begin();
-  const { written, failures } = await writeAll(client, changes, options);
-  await say(inOrder(ordered, [...unchanged, ...written]));
-  if (failures.length > 0) {
-    for (const { text } of failures) cli.err(`${text}\n`);
-    const done = manifests.length - failures.length;
+  const changes = tried.filter(({ change }) => change !== 'Unchanged');
+  const { written, refused } = await writeAll(
+    client,
+    changes.map(({ member }) => member),
+    options,
+  );
+  const answers = new Map<Manifest, AnyObject>(written.map(({ member, object }) => [member, object]));
+  const lost = new Set(refused.map(({ member }) => member));
+  const done = tried.filter(({ member }) => !lost.has(member));
+  await say(done.map((each) => became(each, answers.get(each.member) ?? each.before)));
+  if (refused.length > 0) {
+    for (const each of refused) cli.err(`error: ${refusedText(each)}\n`);
     throw new CliError(
-      `${done} of ${manifests.length} objects are as the files say, ${failures.length} could not be written; run the same apply again to complete it`,
+      `${done.length} of ${manifests.length} objects are as the files say, ${refused.length} could not be written; run the same apply again to complete it`,
     );
   }
   if (options.prune === true) await set?.prune({ dryRun: false });
   if (options.wait === true) await waitReady(ordered, client, options, cli);
 }
 
-const inOrder = (ordered: readonly Manifest[], written: readonly Written[]): Written[] => {
-  const place = new Map(ordered.map((manifest, index) => [manifest, index]));
-  return written.toSorted((a, b) => (place.get(a.manifest) ?? 0) - (place.get(b.manifest) ?? 0));
-};
+const became = ({ member, change }: Tried<Manifest>, object: AnyObject | undefined, how = ''): Written => ({
+  manifest: member,
+  object,
+  word: `${change.toLowerCase()}${how}`,
+});
 
 async function report(written: readonly Written[], { output }: ApplyOptions): Promise<string> {
   if (output === 'name') return written.map(({ manifest }) => `${manifest.text}\n`).join('');

@@ -1,9 +1,9 @@
 import { isApiError } from '../../api/errors.ts';
 import { applyOrder } from '../../api/kinds.ts';
 import type { AnyObject } from '../../api/objects.ts';
+import { parallel } from '../../client/parallel.ts';
 import type { Cli, Client } from '../cli.ts';
 import { exitCode, tell, UsageError } from '../failure.ts';
-import { parallel } from '../parallel.ts';
 import { progress } from '../print/progress.ts';
 import { type Selected, type SelectOptions, select } from '../select.ts';
 import { parseTargets } from '../targets.ts';

@@ -1,5 +1,5 @@
 import { type Change, changeLine, changesOf } from '../../api/changes.ts';
-import { tryAll } from '../apply/compare.ts';
+import { tryManifests } from '../apply/try.ts';
 import type { Cli } from '../cli.ts';
 import { exitCode } from '../failure.ts';
 import { type FileOptions, type Manifest, readManifests } from '../manifests.ts';
@@ -20,7 +20,7 @@ export async function diff(options: DiffOptions, cli: Cli): Promise<void> {
   const manifests = await readManifests(options, cli);
   const client = await cli.connect(options);
   const differences: Difference[] = [];
-  for (const { manifest, before, after } of await tryAll(client, manifests, options)) {
+  for (const { member: manifest, before, after } of await tryManifests(client, manifests, options)) {
     if (before === undefined || after === undefined) differences.push({ manifest });
     else {
       const changes = changesOf(manifest.info, before, after);

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { isApiError } from '../../api/errors.ts';
 import type { AnyObject } from '../../api/objects.ts';
+import { itemsOf } from '../../client/items.ts';
 import type { Cli, Client } from '../cli.ts';
 import { CliError, tell, UsageError } from '../failure.ts';
-import { itemsOf } from '../items.ts';
 import { type Format, parseFormat } from '../print/format.ts';
 import { formatObjects, withoutManagedFields } from '../print/objects.ts';
 import { parseTargets } from '../targets.ts';

@@ -1,7 +1,7 @@
 import type { AnyObject } from '../../api/objects.ts';
+import { itemsOf } from '../../client/items.ts';
 import type { Cli, Client } from '../cli.ts';
 import { UsageError } from '../failure.ts';
-import { itemsOf } from '../items.ts';
 import type { Format } from '../print/format.ts';
 import { formatObjects, withoutManagedFields } from '../print/objects.ts';
 import { tableWithWidths } from '../print/table.ts';

@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
 import { keyOf, type ObjectKey } from '../../api/objects.ts';
 import { humanDuration } from '../../api/time.ts';
+import { parallel } from '../../client/parallel.ts';
 import type { UsageSum } from '../../client/streams.ts';
 import type { Cli, Client } from '../cli.ts';
 import { examples } from '../examples.ts';
 import { choice, durationOption, type GlobalOptions, namespaceOf } from '../options.ts';
-import { parallel } from '../parallel.ts';
 import { table } from '../print/table.ts';
 import { agentKey } from '../talk/names.ts';
 import { usageCells, usageHead } from '../talk/usage.ts';

@@ -1,0 +1,47 @@
+import { isApiError } from '../../api/errors.ts';
+import type { KindInfo } from '../../api/kinds.ts';
+import type { AnyObject } from '../../api/objects.ts';
+import { itemsOf } from '../items.ts';
+import type { Resources } from '../resources.ts';
+import { identity, type Member } from './member.ts';
+
+/** The objects of a set as they are now, by identity: one list for each kind and namespace; a few by get. */
+export async function liveObjects(
+  resources: Resources,
+  members: readonly Member[],
+): Promise<ReadonlyMap<string, AnyObject>> {
+  const live = new Map<string, AnyObject>();
+  const groups = Map.groupBy(members, ({ info, key }) => `${info.kind}/${key.namespace ?? ''}`);
+  await Promise.all(
+    [...groups.values()].map(async (group) => {
+      const [first] = group;
+      if (first === undefined) return;
+      const { info, key } = first;
+      const found =
+        group.length > 3 ? await listed(resources, info, key.namespace) : await gotten(resources, group);
+      for (const object of found) {
+        const { namespace, name } = object.metadata;
+        live.set(identity({ info, key: namespace === undefined ? { name } : { namespace, name } }), object);
+      }
+    }),
+  );
+  return live;
+}
+
+const listed = async (
+  resources: Resources,
+  info: KindInfo,
+  namespace: string | undefined,
+): Promise<AnyObject[]> => itemsOf(info, await resources.list(info.kind, { namespace }));
+
+async function gotten(resources: Resources, group: readonly Member[]): Promise<AnyObject[]> {
+  const found = await Promise.all(
+    group.map(({ info, key }) =>
+      resources.get(info.kind, key).catch((error: unknown) => {
+        if (isApiError(error, 'NotFound')) return undefined;
+        throw error;
+      }),
+    ),
+  );
+  return found.filter((object) => object !== undefined);
+}

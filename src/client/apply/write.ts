@@ -1,0 +1,41 @@
+import type { AnyObject } from '../../api/objects.ts';
+import { parallel } from '../parallel.ts';
+import type { Resources } from '../resources.ts';
+import type { ApplyOptions, Member, Refused } from './member.ts';
+
+/**
+ * Writes kind by kind, in the order of the members, so that what is referred to stands before what refers to it; all of
+ * one kind side by side. One that is refused holds up no other.
+ */
+export async function writeAll<M extends Member>(
+  resources: Resources,
+  members: readonly M[],
+  options: ApplyOptions,
+): Promise<{ written: { member: M; object: AnyObject }[]; refused: Refused<M>[] }> {
+  const written: { member: M; object: AnyObject }[] = [];
+  const refused: Refused<M>[] = [];
+  for (const group of Map.groupBy(members, ({ info }) => info.kind).values()) {
+    const results = await parallel(group, 32, (member) => applyOne(resources, member, options));
+    for (const [index, result] of results.entries()) {
+      const member = group[index];
+      if (member === undefined) continue;
+      if (result.status === 'fulfilled') written.push({ member, object: result.value });
+      else refused.push({ member, reason: result.reason });
+    }
+  }
+  return { written, refused };
+}
+
+/** Server-side apply of one object. */
+export const applyOne = (
+  resources: Resources,
+  { info, key, object }: Member,
+  { fieldManager, forceConflicts: force }: ApplyOptions,
+  dryRun = false,
+): Promise<AnyObject> =>
+  resources.patch(
+    info.kind,
+    key,
+    { type: 'apply', body: object },
+    { fieldManager, force, dryRun, fieldValidation: 'Strict' },
+  );
