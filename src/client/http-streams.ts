@@ -5,7 +5,15 @@ import { below, ownRoot } from './http-own-paths.ts';
 import { timeOf, withQuery } from './http-paths.ts';
 import { createHttpTalk } from './http-talk.ts';
 import type { Transport } from './http-transport.ts';
-import type { AgentPlan, ControllerStatus, ForecastEntry, LogEntry, Streams, Volume } from './streams.ts';
+import type {
+  AgentPlan,
+  ControllerStatus,
+  ForecastEntry,
+  LogEntry,
+  Streams,
+  SyncDiff,
+  Volume,
+} from './streams.ts';
 
 /** The casts say what the server promises of each path. */
 export function createHttpStreams(transport: Transport, clock: Clock): Streams {
@@ -42,6 +50,11 @@ export function createHttpStreams(transport: Transport, clock: Clock): Streams {
         items: Volume[];
       };
       return answer.items;
+    },
+    diffSync(sync) {
+      const path = below('syncs', sync, 'diff');
+      // The Sync's own timeout bounds it, which may be longer than any that could stand here.
+      return transport.json({ method: 'GET', path, silence: 0 }) as Promise<SyncDiff>;
     },
     async purge(agent) {
       const answer = (await transport.json({

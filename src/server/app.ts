@@ -13,6 +13,7 @@ import { openApiRoutes } from './openapi-routes.ts';
 import type { Parts } from './parts.ts';
 import { resourceRoutes } from './resource-routes.ts';
 import { streamRoutes } from './stream-routes.ts';
+import { syncRoutes } from './sync-routes.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -60,6 +61,7 @@ export async function createApp(
   openApiRoutes(app, parts.version);
   resourceRoutes(app, parts);
   streamRoutes(app, parts);
+  syncRoutes(app, parts);
   agentRoutes(app, parts);
   messageRoutes(app, parts);
   approvalRoutes(app, parts);

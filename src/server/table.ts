@@ -1,6 +1,7 @@
 /** Tables, as `get` prints them: the columns that schemas/ lists, and the cells that no JSON path can say. */
 import { type Column, type KindInfo, kinds } from '../api/kinds.ts';
 import type { AnyObject, Kind, Kinds, ObjectMeta } from '../api/objects.ts';
+import { revisionText } from '../api/sync.ts';
 import { age, humanDuration, parseTime, wholeSeconds } from '../api/time.ts';
 import type { IncludeObject, PartialObjectMetadata, Table, TableColumn, TableRow } from '../client/tables.ts';
 import type { AnyResource } from '../registry/object.ts';
@@ -56,6 +57,13 @@ const computed: { readonly [K in Kind]?: Readonly<Record<string, (object: Kinds[
       Breaker: ({ status }) => status?.breaker?.state ?? 'Closed',
     },
     Secret: { Data: ({ data }) => Object.keys(data ?? {}).length },
+    Sync: {
+      Revision: ({ status: { revision, reference } = {} }) =>
+        revision === undefined ? null : revisionText(revision, reference),
+      Message: ({ status }) =>
+        oneLine(status?.conditions?.find(({ type }) => type === 'Ready')?.message ?? ''),
+      Source: ({ spec: { source } }) => source.git?.url ?? source.directory?.path ?? null,
+    },
   };
 
 interface TableField {

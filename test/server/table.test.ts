@@ -130,6 +130,38 @@ const rows: { readonly [K in Kind]: AnyResource[] } = {
       status: { state: 'Pending' },
     }),
   ],
+  Sync: [
+    object('Sync', 'fleet', 7_200, {
+      spec: { source: { git: { url: 'https://git.example.com/team/fleet.git' } } },
+      status: {
+        revision: '3f1c2a90b1d2e3f4a5b6c7d8e9f00112233445566',
+        reference: 'refs/heads/main',
+        appliedAt: ago(45),
+        objects: 12,
+        conditions: [
+          { type: 'Fetched', status: 'True', reason: 'Fetched', message: 'fetched' },
+          { type: 'Ready', status: 'True', reason: 'Synced', message: '12 objects are as the commit says' },
+        ],
+      },
+    }),
+    object('Sync', 'broken', 90, {
+      spec: { source: { directory: { path: '/srv/fleet' } } },
+      status: {
+        revision: `sha256:${'ab'.repeat(32)}`,
+        appliedAt: ago(60),
+        objects: 1,
+        conditions: [
+          {
+            type: 'Ready',
+            status: 'False',
+            reason: 'InvalidManifests',
+            message: `agents.yaml:3:5: spec.replica: unknown field\nagents.yaml:9:1: ${'x'.repeat(300)}`,
+          },
+        ],
+      },
+    }),
+    object('Sync', 'new', 1, { spec: { source: { git: { url: 'git@git.example.com:team/fleet' } } } }),
+  ],
   Namespace: [object('Namespace', 'default', 60, { status: { phase: 'Active' } })],
 };
 
