@@ -1,5 +1,6 @@
 import { findKind, type KindInfo, kindInfo, kindWords } from '../api/kinds.ts';
 import { nearest } from '../api/nearest.ts';
+import type { Kind } from '../api/objects.ts';
 import { UsageError } from './failure.ts';
 
 /** One object by name, or all of a kind. */
@@ -9,7 +10,7 @@ export interface Target {
 }
 
 /** What `all` stands for, as kubectl's category: what a user works with, not what it refers to. */
-const all = ['Agent', 'Instance', 'Policy'] as const;
+const all = ['Agent', 'Instance', 'Policy', 'Sync'] as const;
 
 /** Reads operands in kubectl's grammar: `agents`, `agents web db`, `agent/web policy/slow`, `agents,policies`, `all`. */
 export function parseTargets(words: readonly string[]): Target[] {
@@ -25,20 +26,26 @@ export function parseTargets(words: readonly string[]): Target[] {
   return kinds.flatMap((info) => names.flatMap((name) => name.split(',')).map((name) => ({ info, name })));
 }
 
+interface Many {
+  selector?: string;
+  all?: boolean;
+}
+
+/** As parseTargets, where a name without a kind is an agent's: `web`, `agent/web`, `agent web`. */
+export const parseAgentTargets = (words: readonly string[], many: Many = {}): Target[] =>
+  parseTargetsOf('Agent', words, many);
+
 /**
- * As parseTargets, where a name without a kind is an agent's: `web`, `agent/web`, `agent web`. With a selector or --all
- * no names follow, so a lone word is a kind, be it singular or plural.
+ * As parseTargets, where a name without a kind is of this one. With a selector or --all no names follow, so a lone word
+ * is a kind, be it singular or plural.
  */
-export function parseAgentTargets(
-  words: readonly string[],
-  { selector, all }: { selector?: string; all?: boolean } = {},
-): Target[] {
+export function parseTargetsOf(kind: Kind, words: readonly string[], { selector, all }: Many = {}): Target[] {
   const [first = ''] = words;
   if (selector !== undefined || all === true) return parseTargets(words);
   if (words.length > 0 && !words.some((word) => word.includes('/')) && !first.includes(',')) {
     const info = findKind(first);
     if (info === undefined || (words.length === 1 && first !== info.plural)) {
-      return words.map((name) => ({ info: kindInfo('Agent'), name }));
+      return words.map((name) => ({ info: kindInfo(kind), name }));
     }
   }
   return parseTargets(words);

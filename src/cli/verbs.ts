@@ -177,6 +177,12 @@ export const verbs: readonly Verb[] = [
     load: () => import('./verbs/plan.ts'),
   },
   {
+    name: 'sync',
+    group: files,
+    summary: 'Apply what stands in a repository or folder now',
+    load: () => import('./verbs/sync.ts'),
+  },
+  {
     name: 'explain',
     group: files,
     summary: 'Describe the fields of a kind',

@@ -3,18 +3,20 @@ import type { Cli } from '../cli.ts';
 import { examples } from '../examples.ts';
 import { patchEach } from '../patching.ts';
 import type { SelectOptions } from '../select.ts';
-import { parseAgentTargets } from '../targets.ts';
+import { parseSwitchTargets } from '../switching.ts';
+
+const switchable = ['Agent', 'Sync'] as const;
 
 export function define(command: Command, cli: Cli): void {
   command
     .description(
-      'Stop the instances of agents and start none, until agentctl resume. Names and volumes stay.',
+      'Stop the instances of agents and start none, until agentctl resume. Names and volumes stay. A sync looks at nothing and applies nothing meanwhile; what it applied stays as it is.',
     )
-    .argument('<agent...>', 'web, agent/web, agents')
-    .option('-l, --selector <labels>', 'agents with these labels')
-    .option('--all', 'all agents of the namespace')
+    .argument('<agent...>', 'web, agent/web, agents, sync/fleet')
+    .option('-l, --selector <labels>', 'agents, or syncs, with these labels')
+    .option('--all', 'all agents, or syncs, of the namespace')
     .action((words: string[], options: SelectOptions) =>
-      patchEach(parseAgentTargets(words, options), options, cli, 'suspended', () => ({
+      patchEach(parseSwitchTargets(words, options, switchable), options, cli, 'suspended', () => ({
         spec: { suspend: true },
       })),
     );
@@ -22,5 +24,6 @@ export function define(command: Command, cli: Cli): void {
     command,
     ['Stop one agent', 'agentctl suspend web'],
     ['Stop all of a team', 'agentctl suspend agents -l team=research'],
+    ['Follow a repository no more, for now', 'agentctl suspend sync/fleet'],
   );
 }

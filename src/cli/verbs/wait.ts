@@ -2,12 +2,13 @@ import { type Command, Option } from 'commander';
 import { isApiError } from '../../api/errors.ts';
 import type { Cli, Client } from '../cli.ts';
 import { examples } from '../examples.ts';
-import { CliError, exitCode } from '../failure.ts';
+import { CliError, exitCode, UsageError } from '../failure.ts';
 import { duration } from '../options.ts';
 import { type Selected, type SelectOptions, select } from '../select.ts';
 import { parseAgentTargets } from '../targets.ts';
 import { parseFor } from '../wait/conditions.ts';
 import { reportWaits } from '../wait/report.ts';
+import { notSync } from '../wait/revision.ts';
 
 interface WaitOptions extends SelectOptions {
   for: string;
@@ -22,7 +23,7 @@ export function define(command: Command, cli: Cli): void {
     .argument('<kind/name...>', 'agent/web, agent web, agents')
     .requiredOption(
       '--for <what>',
-      "condition=Ready[=False], delete, create, jsonpath='{.status.phase}'=Ready",
+      "condition=Ready[=False], delete, create, jsonpath='{.status.phase}'=Ready, revision=SHA of a sync",
     )
     .addOption(
       new Option('--timeout <duration>', 'how long at most; 0s looks once, a negative one means a week')
@@ -38,6 +39,10 @@ export function define(command: Command, cli: Cli): void {
     ['Until an agent is Ready', 'agentctl wait agent/web --for=condition=Ready --timeout=60s'],
     ['Until it is gone', 'agentctl wait agent/web --for=delete'],
     ['Until a field has a value', "agentctl wait agent/web --for=jsonpath='{.status.phase}'=Completed"],
+    [
+      'Until a commit is applied',
+      'agentctl wait sync/fleet --for=revision=$(git rev-parse HEAD) --timeout=5m',
+    ],
   );
 }
 
@@ -46,8 +51,11 @@ const timeout = (text: string): number => (text.startsWith('-') ? week : duratio
 
 async function wait(words: readonly string[], options: WaitOptions, cli: Cli): Promise<void> {
   const judge = parseFor(options.for);
+  const targets = parseAgentTargets(words, options);
+  if (options.for.startsWith('revision=') && targets.some(({ info }) => info.kind !== 'Sync'))
+    throw new UsageError(notSync);
   const client = await cli.connect(options);
-  const selected = await select(client, parseAgentTargets(words, options), options, cli);
+  const selected = await select(client, targets, options, cli);
   if (selected.length === 0) throw new CliError('no matching resources found');
   if (options.for !== 'create') await refuseUnknown(client, selected, options.for);
   cli.exitCode = await reportWaits(client, selected, judge, 'condition met', options.timeout, cli);

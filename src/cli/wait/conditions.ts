@@ -1,20 +1,22 @@
 import type { AnyObject, Condition } from '../../api/objects.ts';
 import { UsageError } from '../failure.ts';
 import { parsePath } from '../print/jsonpath.ts';
+import { revision } from './revision.ts';
 import type { Judge, Judgement } from './until.ts';
 
-/** Reads --for: `delete`, `create`, `condition=Ready[=False]`, `jsonpath={.path}[=value]`. */
+/** Reads --for: `delete`, `create`, `condition=Ready[=False]`, `jsonpath={.path}[=value]`, `revision=SHA`. */
 export function parseFor(text: string): Judge<AnyObject> {
   if (text === 'delete') return deleted;
   if (text === 'create') return (object) => (object === undefined ? { pending: 'it does not exist' } : 'met');
-  const [, sort, rest = ''] = /^(condition|jsonpath)=(.+)$/s.exec(text) ?? [];
-  if (sort === 'condition') {
+  const [, sort, rest = ''] = /^(condition|jsonpath|revision)=(.*)$/s.exec(text) ?? [];
+  if (sort === 'condition' && rest !== '') {
     const [, type = rest, status = 'True'] = /^([^=]+)=(.*)$/.exec(rest) ?? [];
     return condition(type, status);
   }
-  if (sort === 'jsonpath') return jsonpath(rest);
+  if (sort === 'jsonpath' && rest !== '') return jsonpath(rest);
+  if (sort === 'revision') return revision(rest);
   throw new UsageError(
-    `--for: found ${JSON.stringify(text)}, expected condition=Ready, condition=Ready=False, delete, create, or jsonpath='{.status.phase}'=Ready`,
+    `--for: found ${JSON.stringify(text)}, expected condition=Ready, condition=Ready=False, delete, create, jsonpath='{.status.phase}'=Ready, or revision=SHA of a sync`,
   );
 }
 

@@ -6,13 +6,31 @@ import type { Selected } from '../select.ts';
 import { type Judge, type Outcome, until } from './until.ts';
 
 /** Waits for all, says of each how it ended, and answers the exit code: the worst of them. */
-export async function reportWaits(
+export const reportWaits = (
   client: Client,
   selected: readonly Selected[],
   judge: Judge<AnyObject>,
   done: string,
   timeout: number,
   cli: Cli,
+): Promise<number> =>
+  waitEach(
+    client,
+    selected,
+    () => judge,
+    timeout,
+    cli,
+    ({ text }, outcome) => report(text, outcome, done, cli),
+  );
+
+/** As reportWaits, with a judge and a report for each: the report answers the exit code. */
+export async function waitEach<T extends Selected>(
+  client: Client,
+  selected: readonly T[],
+  judgeOf: (each: T) => Judge<AnyObject>,
+  timeout: number,
+  cli: Cli,
+  report: (each: T, outcome: Outcome) => number,
 ): Promise<number> {
   const { clock, signal } = cli;
   const line = progress(cli);
@@ -23,26 +41,32 @@ export async function reportWaits(
     if (first === undefined) line.clear();
     else line.show(`waiting for ${first[0]}${more}: ${first[1]}`);
   };
-  const outcomes = await Promise.all(
-    selected.map(async ({ info, key, text }) => {
+  const codes = await Promise.all(
+    selected.map(async (each) => {
+      const { info, key, text } = each;
       const onPending = (why: string): void => {
         waiting.set(text, why);
         tell();
       };
-      const outcome = await until(client, info.kind, key, judge, { timeout, clock, signal, onPending });
+      const how = { timeout, clock, signal, onPending };
+      const outcome = await until(client, info.kind, key, judgeOf(each), how);
       waiting.delete(text);
       line.clear();
-      if (!signal.aborted) report(text, outcome, done, cli);
+      const code = signal.aborted ? exitCode.timedOut : report(each, outcome);
       tell();
-      return outcome.result;
+      return code;
     }),
   );
-  if (outcomes.includes('never')) return exitCode.unmet;
-  return outcomes.includes('timedOut') ? exitCode.timedOut : exitCode.ok;
+  return Math.max(exitCode.ok, ...codes);
 }
 
-function report(text: string, outcome: Outcome, done: string, cli: Cli): void {
-  if (outcome.result === 'met') cli.out(`${text} ${outcome.how ?? done}\n`);
-  else if (outcome.result === 'timedOut') cli.err(`error: timed out waiting for ${text}: ${outcome.why}\n`);
-  else cli.err(`error: ${text} can no longer get there: ${outcome.why}\n`);
+export function report(text: string, outcome: Outcome, done: string, cli: Cli): number {
+  if (outcome.result === 'met') {
+    cli.out(`${text} ${outcome.how ?? done}\n`);
+    return exitCode.ok;
+  }
+  const timedOut = outcome.result === 'timedOut';
+  const how = timedOut ? `timed out waiting for ${text}` : `${text} can no longer get there`;
+  cli.err(`error: ${how}: ${outcome.why}\n`);
+  return timedOut ? exitCode.timedOut : exitCode.unmet;
 }

@@ -1,0 +1,45 @@
+import { deepEqual } from '../../api/equal.ts';
+import type { Condition, Sync, SyncStatus } from '../../api/objects.ts';
+import { revisionText } from '../../api/sync.ts';
+import { counted } from '../counted.ts';
+import { conditionOf } from './conditions.ts';
+
+type Changes = NonNullable<SyncStatus['changes']>;
+
+/** What came of a look that was asked for; `before` is the Sync as it was then. */
+export function outcomeOf(before: Sync, after: Sync): { failed: boolean; text: string } {
+  const failure = failureOf(after);
+  if (failure !== undefined) return { failed: true, text: `${failure.reason}: ${failure.message}` };
+  const { status = {} } = after;
+  const { revision, reference, changedBy, changes = [], drift = [] } = status;
+  if (revision === undefined) return { failed: true, text: 'no revision has been applied' };
+  const isNew = changedBy !== before.status?.changedBy || !deepEqual(changes, before.status?.changes ?? []);
+  const what =
+    isNew && changedBy === revision && changes.length > 0
+      ? `applied: ${countsText(changes)}`
+      : 'is up to date';
+  const { name } = after.metadata;
+  const rest =
+    drift.length === 0
+      ? ''
+      : `, but ${counted(drift.length, 'object')} not as it says: agentctl describe sync ${name}`;
+  return { failed: false, text: `${revisionText(revision, reference)} ${what}${rest}` };
+}
+
+/** Of a Sync that is suspended Ready may say only that; how the one look went is then said by Fetched. */
+function failureOf(sync: Sync): Condition | undefined {
+  return ['Ready', 'Fetched']
+    .map((type) => conditionOf(sync, type))
+    .find((condition) => condition?.status === 'False' && condition.reason !== 'Suspended');
+}
+
+const order = ['Created', 'Configured', 'Repaired', 'Pruned', 'Kept'] as const;
+
+/** `1 created, 2 configured`. The status holds no more than a hundred. */
+function countsText(changes: Changes): string {
+  const counts = order.flatMap((word) => {
+    const count = changes.filter(({ change }) => change === word).length;
+    return count === 0 ? [] : [`${count} ${word.toLowerCase()}`];
+  });
+  return `${counts.join(', ')}${changes.length < 100 ? '' : ' (of the first 100)'}`;
+}

@@ -1,0 +1,55 @@
+import type { AnyObject, Sync } from '../../api/objects.ts';
+import { revisionText, syncAnnotations } from '../../api/sync.ts';
+import { UsageError } from '../failure.ts';
+import { conditionOf } from '../sync/conditions.ts';
+import type { Judge, Judgement } from './until.ts';
+
+/** Reads the SHA of --for=revision=SHA: the beginning of a commit's id, or of a folder's hash. */
+export function revision(text: string): Judge<AnyObject> {
+  const wanted = text.toLowerCase();
+  if (!/^(sha256:)?[0-9a-f]{7,64}$/.test(wanted)) {
+    throw new UsageError(
+      `--for=revision: found ${JSON.stringify(text)}, expected 7 or more hexadecimal digits of a commit, or sha256: and those of a folder`,
+    );
+  }
+  return (object) => {
+    if (object === undefined) return { never: 'it was deleted, or never existed' };
+    if (object.kind !== 'Sync') throw new UsageError(notSync);
+    return judge(object, wanted);
+  };
+}
+
+export const notSync = '--for=revision is for syncs: agentctl wait sync/fleet --for=revision=3f1c2a90';
+
+/** Ready's reasons, and where the source failed those of Fetched, that only another commit mends. */
+const hopeless: ReadonlySet<string> = new Set([
+  'InvalidManifests',
+  'NotAllowed',
+  'NotVerified',
+  'OutsideTree',
+  'TooLarge',
+]);
+
+function judge(sync: Sync, wanted: string): Judgement {
+  const { metadata, spec, status = {} } = sync;
+  if (status.revision?.startsWith(wanted) === true) return 'met';
+  if (metadata.deletionTimestamp !== undefined) return { never: 'it is being deleted' };
+  const asked = metadata.annotations?.[syncAnnotations.requested];
+  if (spec.suspend && asked === status.lastHandledRequest)
+    return { never: `it is suspended; agentctl resume sync/${metadata.name} lets it follow its source` };
+  const [ready, fetched] = [conditionOf(sync, 'Ready'), conditionOf(sync, 'Fetched')];
+  const cause = ready?.reason === 'SourceFailed' ? fetched : ready;
+  const now = status.revision === undefined ? 'nothing is applied' : `${shown(sync)} is applied`;
+  if (cause === undefined || cause.status === 'True') return { pending: now };
+  const why = `${cause.reason}: ${cause.message}`;
+  const { generation = 0 } = metadata;
+  const current = [cause.observedGeneration, status.attempted?.generation, status.observedGeneration].every(
+    (seen = generation) => seen >= generation,
+  );
+  const tried = status.attempted?.revision.startsWith(wanted) === true;
+  if (tried && current && cause.status === 'False' && hopeless.has(cause.reason)) return { never: why };
+  return { pending: `${now}; ${why}` };
+}
+
+const shown = ({ status: { revision = '', reference } = {} }: Sync): string =>
+  revisionText(revision, reference);
