@@ -10,7 +10,11 @@ export const topics: Readonly<Record<string, string>> = {
   diff
   0    the manifests and what is are the same
   1    they differ
-  2+   it failed (3 and 64 as above)
+  2+   it failed, or the revision of a sync would be refused (3 and 64 as above)
+
+  sync
+  0    what stands in the source is applied
+  1    it is not, or was not within --timeout: the message says why
 
   wait, and apply --wait, delete --wait, rollout status
   0    the condition is met

@@ -87,7 +87,7 @@ export const verbs: readonly Verb[] = [
   {
     name: 'approve',
     group: talk,
-    summary: 'Let an agent do what it asks leave for',
+    summary: 'Let an agent, a sync or a Runtime do what waits for leave',
     load: () => import('./verbs/approve.ts'),
   },
   {

@@ -203,7 +203,7 @@ export class Runtimes {
         type: 'OrphansHeld',
         status: 'True',
         reason: 'TooManyAtOnce',
-        message: `${held} containers here belong to no Instance any more; they are more than a fifth of all. If they may go: agentctl annotate runtime ${name} ${collectAnnotation}=true`,
+        message: `${held} containers here belong to no Instance any more; they are more than a fifth of all. If they may go: agentctl approve runtime/${name}`,
       });
     }
     return wanted.map((condition) => {

@@ -56,7 +56,7 @@ test('more than a fifth of all at once is held, says how to approve, and goes on
   await using house = await open();
   const ghosts = leave(house, ['ghost1', 'ghost2', 'ghost3']);
   await house.within(minutes(5), () => held(house) !== undefined, 1_000);
-  expect(held(house)).toContain('agentctl annotate runtime engine agentctl.dev/collect-orphans=true');
+  expect(held(house)).toContain('agentctl approve runtime/engine');
   await house.within(minutes(6), () => house.clock.now() >= Date.parse('2026-03-02T10:05:00Z'), 1_000);
   for (const ghost of ghosts) expect(house.engine.containers.has(ghost)).toBe(true);
 

@@ -1,41 +1,80 @@
 import type { Command } from 'commander';
 import { kindInfo } from '../../api/kinds.ts';
-import type { Cli } from '../cli.ts';
-import { UsageError } from '../failure.ts';
+import type { Kind, ObjectKey } from '../../api/objects.ts';
+import type { Cli, Client } from '../cli.ts';
+import { CliError, UsageError } from '../failure.ts';
 import { tellFailures } from '../get/ask.ts';
-import type { GlobalOptions } from '../options.ts';
+import { type GlobalOptions, namespaceOf } from '../options.ts';
+import { selectedOf } from '../select.ts';
 import { idKey } from '../talk/names.ts';
-import { objectName } from '../targets.ts';
+import { objectName, parseTargetsOf } from '../targets.ts';
+import { approveRuntime, approveSync } from './held.ts';
+
+type Decision = 'approve' | 'deny';
 
 /** `approve` and `deny` are one verb with two decisions. */
-export const defineDecision = (
-  command: Command,
-  cli: Cli,
-  decision: 'approve' | 'deny',
-  done: string,
-): Command =>
+export const defineDecision = (command: Command, cli: Cli, decision: Decision, done: string): Command =>
   command
-    .argument('[id...]', 'of approvals, as agentctl get approvals lists them')
+    .argument('[id...]', 'of approvals, as agentctl get approvals lists them; sync/fleet, runtime/docker')
     .action((ids: string[], options: GlobalOptions) => decide(ids, options, cli, decision, done));
 
 async function decide(
   ids: readonly string[],
   options: GlobalOptions,
   cli: Cli,
-  decision: 'approve' | 'deny',
+  decision: Decision,
   done: string,
 ): Promise<void> {
   if (ids.length === 0) throw new UsageError('say which, by id: agentctl get approvals lists them');
-  const keys = ids.map((id) => idKey(id, 'Approval', options, cli));
+  const all = ids.map((id) => subjectOf(id, options, cli));
   const client = await cli.connect(options, { start: true });
   const failures: unknown[] = [];
-  for (const key of keys) {
+  for (const subject of all) {
     try {
-      const { spec } = await client.decide(key, decision, cli.user());
-      cli.out(`${objectName(kindInfo('Approval'), key.name)} ${done}: ${spec.title.split('\n')[0]}\n`);
+      cli.out(`${await decideOne(client, subject, cli, decision, done)}\n`);
     } catch (error) {
       failures.push(error);
     }
   }
   tellFailures(failures, cli);
 }
+
+interface Subject {
+  kind: Kind;
+  key: ObjectKey;
+}
+
+/** The id of an Approval; of a Sync and a Runtime with their kind. */
+function subjectOf(word: string, options: GlobalOptions, cli: Cli): Subject {
+  const [target] = word.includes('/') ? parseTargetsOf('Approval', [word]) : [];
+  if (target?.name === undefined || (target.info.kind !== 'Sync' && target.info.kind !== 'Runtime'))
+    return { kind: 'Approval', key: idKey(word, 'Approval', options, cli) };
+  return {
+    kind: target.info.kind,
+    key: selectedOf(target.info, target.name, namespaceOf(options, cli.environment)).key,
+  };
+}
+
+async function decideOne(
+  client: Client,
+  { kind, key }: Subject,
+  cli: Cli,
+  decision: Decision,
+  done: string,
+): Promise<string> {
+  const text = objectName(kindInfo(kind), key.name);
+  if (kind === 'Sync' || kind === 'Runtime') {
+    if (decision === 'deny') throw new CliError(`${text}: ${howToRefuse[kind](key.name)}`);
+    const what = kind === 'Sync' ? await approveSync(client, key) : await approveRuntime(client, key);
+    return `${text} ${done}: ${what}`;
+  }
+  const { spec } = await client.decide(key, decision, cli.user());
+  return `${text} ${done}: ${spec.title.split('\n')[0]}`;
+}
+
+const howToRefuse = {
+  Sync: (name: string) =>
+    `nothing is deleted while nobody approves it. To be rid of it revert the commit in its source, or stop following that: agentctl suspend sync/${name}`,
+  Runtime: (name: string) =>
+    `nothing is removed while nobody approves it: agentctl describe runtime ${name} tells what is held`,
+} as const;

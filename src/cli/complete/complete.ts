@@ -6,12 +6,13 @@ import { findVerb, verbs } from '../verbs.ts';
 
 /** Verbs whose operands are a kind, then names; of the others the operand is an agent's name at once. */
 const kindVerbs = new Set(['get', 'describe', 'delete', 'label', 'annotate', 'patch', 'edit', 'explain']);
-/** Verbs whose operands are ids of this kind. */
+/** Verbs whose operands are ids or names of this kind. */
 const idVerbs: ReadonlyMap<string, string> = new Map([
   ['messages', 'message'],
   ['conversations', 'conversation'],
   ['approve', 'approval'],
   ['deny', 'approval'],
+  ['sync', 'sync'],
 ]);
 /** Of these only the first operand is an agent's name. */
 const talkVerbs = new Set(['send', 'chat', 'query']);
@@ -35,10 +36,10 @@ export async function candidates(words: readonly string[], cli: Cli): Promise<st
   if (verb.name === 'completion') return ['bash', 'zsh', 'fish'];
   if (kindVerbs.has(verb.name)) return kindsOrNames(given, current, words, cli);
   if (verb.name === 'init' && given.length === 0) return templateNames();
-  const kind = idVerbs.get(verb.name);
-  if (kind !== undefined) return names(kind, words, cli);
-  if (talkVerbs.has(verb.name)) return given.length === 0 ? names('agent', words, cli) : [];
-  return agentVerbs.has(verb.name) ? names('agent', words, cli) : [];
+  const kind = idVerbs.get(verb.name) ?? (agentVerbs.has(verb.name) ? 'agent' : undefined);
+  if (kind !== undefined)
+    return current.includes('/') ? kindsOrNames([], current, words, cli) : names(kind, words, cli);
+  return talkVerbs.has(verb.name) && given.length === 0 ? names('agent', words, cli) : [];
 }
 
 const templateNames = async (): Promise<string[]> => {

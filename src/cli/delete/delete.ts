@@ -10,6 +10,7 @@ import { parseTargets } from '../targets.ts';
 import { deleted } from '../wait/conditions.ts';
 import { until } from '../wait/until.ts';
 import { forceOff } from './force.ts';
+import { tellLeft } from './left.ts';
 import { keptVolumes, purgeVolumes, tellKept } from './volumes.ts';
 
 export interface DeleteOptions extends SelectOptions {
@@ -89,6 +90,7 @@ async function removeOne(client: Client, each: Selected, options: DeleteOptions,
     } else say(held ? 'deletion asked for' : 'deleted');
     if (options.purge === true) await purgeVolumes(client, each, volumes, cli);
     else tellKept(volumes, cli);
+    if (gone.kind === 'Sync') tellLeft(gone, cli);
   } catch (error) {
     if (!(options.ignoreNotFound === true && isApiError(error, 'NotFound'))) throw error;
   }

@@ -16,6 +16,7 @@ import { describeMessage } from './message.ts';
 import { describePolicy } from './policy.ts';
 import { describeRuntime } from './runtime.ts';
 import { describeSecret } from './secret.ts';
+import { describeSync } from './sync.ts';
 
 export interface DescribeOptions extends SelectOptions {
   showEvents: boolean;
@@ -65,6 +66,7 @@ function describeOne(
     case 'Approval':
       return describeApproval(object, now);
     case 'Sync':
+      return describeSync(object, now);
     case 'ConfigMap':
     case 'Event':
     case 'Namespace':

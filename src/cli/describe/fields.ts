@@ -1,4 +1,5 @@
 import type { AnyObject, Condition } from '../../api/objects.ts';
+import { revisionText, syncAnnotations } from '../../api/sync.ts';
 import { age, formatTime, humanDuration, parseTime } from '../../api/time.ts';
 import { table } from '../print/table.ts';
 import { printableText } from '../print/width.ts';
@@ -31,7 +32,8 @@ export function metadataFields({ metadata }: AnyObject, now: number): Field[] {
     ['Name', metadata.name],
     ['Namespace', metadata.namespace],
     ['Labels', pairs(metadata.labels, '=')],
-    ['Annotations', pairs(metadata.annotations, ': ')],
+    ['Annotations', pairs(withoutOrigin(metadata.annotations), ': ')],
+    ['Sync', originText(metadata.annotations)],
     ['Created', ago(metadata.creationTimestamp, now)],
     [
       'Deletion',
@@ -40,6 +42,20 @@ export function metadataFields({ metadata }: AnyObject, now: number): Field[] {
         : `asked for ${ago(metadata.deletionTimestamp, now)}, waits for ${(metadata.finalizers ?? []).join(', ') || 'the server'}`,
     ],
   ];
+}
+
+const origin: readonly string[] = [syncAnnotations.sync, syncAnnotations.revision, syncAnnotations.path];
+
+const withoutOrigin = (annotations: Record<string, string> = {}): Record<string, string> =>
+  annotations[syncAnnotations.sync] === undefined
+    ? annotations
+    : Object.fromEntries(Object.entries(annotations).filter(([name]) => !origin.includes(name)));
+
+/** The Sync that applies it, the revision that changed it last, and its file. */
+function originText(annotations: Record<string, string> = {}): string | undefined {
+  const [sync, revision, path] = origin.map((name) => annotations[name]);
+  if (sync === undefined) return undefined;
+  return joined([sync, revision === undefined ? undefined : revisionText(revision), path]);
 }
 
 /** `2026-01-31T12:00:00Z (3m ago)`, or `(in 3m)`. */

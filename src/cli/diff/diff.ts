@@ -1,8 +1,9 @@
-import { type Change, changeLine, changesOf } from '../../api/changes.ts';
+import { type Change, changesOf } from '../../api/changes.ts';
 import { tryManifests } from '../apply/try.ts';
 import type { Cli } from '../cli.ts';
 import { exitCode } from '../failure.ts';
 import { type FileOptions, type Manifest, readManifests } from '../manifests.ts';
+import { createdText, differsText, placed, plainFields } from './text.ts';
 
 export interface DiffOptions extends FileOptions {
   forceConflicts?: boolean;
@@ -36,20 +37,10 @@ const plain = ({ manifest, changes }: Difference) => ({
   object: manifest.text,
   namespace: manifest.key.namespace,
   change: changes === undefined ? 'create' : 'update',
-  fields: (changes ?? []).map(({ path, before, after, update }) => ({ path, before, after, update })),
+  fields: plainFields(changes ?? []),
 });
 
-function differenceText({ manifest, changes }: Difference): string {
-  const { text, key } = manifest;
-  const where = key.namespace === undefined || key.namespace === 'default' ? '' : ` in ${key.namespace}`;
-  if (changes === undefined) return `${text}${where}: does not exist, would be created`;
-  const restarts = changes.filter(({ update }) => update === 'restart').length;
-  const head = `${text}${where}: ${changes.length} ${changes.length === 1 ? 'field differs' : 'fields differ'}`;
-  const tail =
-    manifest.info.kind !== 'Agent'
-      ? ''
-      : restarts > 0
-        ? ', its instances would restart'
-        : ', nothing restarts';
-  return `${head}${tail}\n${changes.map((change) => `  ${changeLine(change)}`).join('\n')}`;
+function differenceText({ manifest: { text, key, info }, changes }: Difference): string {
+  const where = placed(text, key.namespace);
+  return changes === undefined ? createdText(where) : differsText(where, changes, info.kind === 'Agent');
 }

@@ -12,4 +12,5 @@ export const templates: readonly Template[] = [
   { name: 'gemini', what: 'Gemini CLI, by the Agent Client Protocol' },
   { name: 'jsonl', what: 'an agent of your own, in a few lines of Python' },
   { name: 'chat-pair', what: 'two agents that talk to each other, without any model' },
+  { name: 'sync', what: 'a Git repository whose manifests are kept applied' },
 ];

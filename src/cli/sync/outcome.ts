@@ -33,7 +33,7 @@ function failureOf(sync: Sync): Condition | undefined {
     .find((condition) => condition?.status === 'False' && condition.reason !== 'Suspended');
 }
 
-const order = ['Created', 'Configured', 'Repaired', 'Pruned', 'Kept'] as const;
+const order = ['Created', 'Configured', 'Pruned', 'Kept'] as const;
 
 /** `1 created, 2 configured`. The status holds no more than a hundred. */
 function countsText(changes: Changes): string {

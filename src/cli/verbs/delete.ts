@@ -6,7 +6,9 @@ import { choice, collect, duration } from '../options.ts';
 
 export function define(command: Command, cli: Cli): void {
   command
-    .description('Delete objects, and wait until they are gone. Volumes are kept and listed, unless --purge.')
+    .description(
+      'Delete objects, and wait until they are gone. Volumes are kept and listed, unless --purge. What a sync applied stays.',
+    )
     .argument('[kind/name...]', 'agent/web, agent web, agents')
     .option('-f, --filename <file>', 'the objects that files, folders, URLs or - name', collect)
     .option('-R, --recursive', 'folders with all below them')

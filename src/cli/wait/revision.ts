@@ -43,7 +43,7 @@ function judge(sync: Sync, wanted: string): Judgement {
   if (cause === undefined || cause.status === 'True') return { pending: now };
   const why = `${cause.reason}: ${cause.message}`;
   const { generation = 0 } = metadata;
-  const current = [cause.observedGeneration, status.attempted?.generation, status.observedGeneration].every(
+  const current = [cause.observedGeneration, status.observedGeneration].every(
     (seen = generation) => seen >= generation,
   );
   const tried = status.attempted?.revision.startsWith(wanted) === true;

@@ -1,0 +1,161 @@
+import type { Sync, SyncSpec, SyncStatus } from '../../api/objects.ts';
+import { revisionText } from '../../api/sync.ts';
+import { deletesText } from '../approvals/held.ts';
+import { counted } from '../counted.ts';
+import { conditionOf } from '../sync/conditions.ts';
+import {
+  ago,
+  block,
+  conditionsSection,
+  type Field,
+  fields,
+  joined,
+  metadataFields,
+  section,
+} from './fields.ts';
+import { changeTable, inventoryText } from './sync-objects.ts';
+
+export function describeSync(sync: Sync, now: number): string {
+  const { metadata, spec, status = {} } = sync;
+  const { namespace } = metadata;
+  return [
+    fields([
+      ...metadataFields(sync, now),
+      ...sourceFields(spec, `${namespace}/${metadata.name}`),
+      ['Interval', intervalText(spec)],
+      [
+        'Suspended',
+        spec.suspend ? `yes; agentctl resume sync/${metadata.name} follows its source again` : undefined,
+      ],
+      ['Prune', pruneText(spec)],
+      ['Self heal', spec.selfHeal ? 'yes' : 'no, what was changed in the API is only told'],
+      [
+        'Bounds',
+        `namespace ${spec.targetNamespace ?? namespace}; ${spec.allowedKinds.join(', ') || 'no kinds'}`,
+      ],
+      ['State', stateText(sync)],
+      ...revisionFields(status, now),
+    ]),
+    approvalSection(sync),
+    listSection(`Last change${changedBy(status)}`, status.changes, (items) =>
+      changeTable(['OBJECT', 'CHANGE', 'FIELDS'], items, namespace),
+    ),
+    listSection('Drift', status.drift, (items) => changeTable(['OBJECT', 'FIELDS'], items, namespace)),
+    section('Inventory', inventoryText(status, namespace)),
+    problemSection(sync),
+    conditionsSection(status.conditions, now),
+  ].join('');
+}
+
+function sourceFields({ source: { git, directory } }: SyncSpec, name: string): Field[] {
+  const { include = [], ignore = [] } = git ?? directory ?? {};
+  const reference =
+    git?.commit !== undefined
+      ? `commit ${git.commit}`
+      : git?.tag !== undefined
+        ? `tag ${git.tag}`
+        : `branch ${git?.branch ?? 'of its HEAD'}`;
+  return [
+    ['Source', git?.url ?? directory?.path],
+    [
+      'Follows',
+      git === undefined ? undefined : joined([reference, git.path !== '.' && `folder ${git.path}`]),
+    ],
+    ['Files', `${include.join(' ')}${ignore.length === 0 ? '' : `, without ${ignore.join(' ')}`}`],
+    ['Credentials', git?.secretRef === undefined ? undefined : `secret/${git.secretRef.name}`],
+    [
+      'Signed by',
+      git?.verify === undefined
+        ? undefined
+        : `a key in secret/${git.verify.secretRef.name}, or it is not taken`,
+    ],
+    [
+      'Webhook',
+      git?.webhook === undefined
+        ? undefined
+        : `POST /webhooks/syncs/${name}, with the token in secret/${git.webhook.secretRef.name}`,
+    ],
+  ];
+}
+
+const intervalText = ({ interval, jitter, timeout }: SyncSpec): string =>
+  joined([
+    interval,
+    jitter > 0 && `up to ${Math.round(jitter * 100)}% more`,
+    `a look takes ${timeout} at most`,
+  ]);
+
+function pruneText({ prune, maxPrunePercent }: SyncSpec): string {
+  if (!prune) return 'no, what the manifests no longer name stays';
+  if (maxPrunePercent === 100) return 'yes, any number at once';
+  return `yes; more than ${maxPrunePercent}% at once waits for agentctl approve`;
+}
+
+/** Of a message over several lines the first is enough here: all of it stands in a section of its own. */
+function stateText(sync: Sync): string {
+  const ready = conditionOf(sync, 'Ready');
+  if (ready === undefined) return 'not looked at yet';
+  return joined([ready.status === 'True' ? 'Ready' : 'not Ready', ready.reason], ': ');
+}
+
+function revisionFields(status: SyncStatus, now: number): Field[] {
+  const { revision, reference, appliedAt, attempted, failures = 0, retryAt } = status;
+  const time = (at: string | undefined): string | undefined => (at === undefined ? undefined : ago(at, now));
+  return [
+    ['Revision', revision === undefined ? 'none is applied' : [revisionText(revision, reference), revision]],
+    ['Applied', time(appliedAt)],
+    [
+      'Tried',
+      attempted === undefined || attempted.revision === revision
+        ? undefined
+        : joined([revisionText(attempted.revision), time(attempted.at)]),
+    ],
+    ['Failed', failures === 0 ? undefined : `${counted(failures, 'look')} in a row`],
+    ['Next try', time(retryAt)],
+  ];
+}
+
+function approvalSection({ metadata, status }: Sync): string {
+  const pending = status?.pendingApproval;
+  if (pending === undefined) return '';
+  const { objects = [], deletes } = pending;
+  const more = deletes - objects.length;
+  return section(
+    'Waits for approval',
+    fields(
+      [
+        ['Revision', pending.revision],
+        ['Deletes', deletesText(pending)],
+        ['Objects', [...objects, ...(more > 0 && objects.length > 0 ? [`and ${more} more`] : [])]],
+        [
+          'Decide',
+          [
+            `agentctl diff --sync ${metadata.name} shows it whole`,
+            `agentctl approve sync/${metadata.name} lets it, a revert in the source does not`,
+          ],
+        ],
+      ],
+      '  ',
+    ),
+  );
+}
+
+const changedBy = ({ changedBy: by, revision, reference }: SyncStatus): string =>
+  by === undefined ? '' : ` (${revisionText(by, by === revision ? reference : undefined)})`;
+
+function listSection<T>(
+  title: string,
+  items: readonly T[] | undefined,
+  text: (items: readonly T[]) => string,
+): string {
+  if (items === undefined || items.length === 0) return '';
+  return section(title, text(items));
+}
+
+/** What is wrong, whole: the table of conditions has only the first line of it. */
+function problemSection(sync: Sync): string {
+  const failed = ['Ready', 'Fetched']
+    .map((type) => conditionOf(sync, type))
+    .find((condition) => condition?.status === 'False');
+  return failed === undefined || failed.message === '' ? '' : section('Why', block(failed.message));
+}

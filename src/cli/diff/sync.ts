@@ -1,0 +1,77 @@
+import { kindInfo } from '../../api/kinds.ts';
+import type { ObjectKey } from '../../api/objects.ts';
+import { revisionText } from '../../api/sync.ts';
+import type { ObjectChange, SyncDiff } from '../../client/streams.ts';
+import type { Cli } from '../cli.ts';
+import { CliError, exitCode, UsageError } from '../failure.ts';
+import { type GlobalOptions, namespaceOf } from '../options.ts';
+import { syncTargets } from '../sync/targets.ts';
+import { objectName } from '../targets.ts';
+import type { DiffOptions } from './diff.ts';
+import { createdText, differsText, placed, plainFields } from './text.ts';
+
+type SyncDiffOptions = GlobalOptions & Pick<DiffOptions, 'filename' | 'output'>;
+
+/** Tells what the newest revision of a Sync's source would change. */
+export async function diffSync(word: string, options: SyncDiffOptions, cli: Cli): Promise<void> {
+  if (options.filename !== undefined)
+    throw new UsageError('say one of -f and --sync: they are two comparisons');
+  const [target] = syncTargets([word], options);
+  const key: ObjectKey = { namespace: namespaceOf(options, cli.environment), name: target?.name ?? word };
+  const client = await cli.connect(options);
+  const found = await client.diffSync(key);
+  const { changes, errors } = found;
+  if (options.output === 'json') cli.out(`${JSON.stringify(plain(found), null, 2)}\n`);
+  else if (changes.length > 0) cli.out(`${head(key.name, found)}\n\n${changes.map(text).join('\n\n')}\n`);
+  if (errors.length > 0) {
+    const whole = [...errors, `${named(found)} would be refused, and nothing would change`];
+    throw new CliError(whole.join('\nerror: '), { exitCode: exitCode.trouble });
+  }
+  // Kept: named, so that nobody looks for its deletion; no difference.
+  if (changes.some(({ change }) => change !== 'Kept')) cli.exitCode = exitCode.different;
+}
+
+const named = ({ revision, reference }: SyncDiff): string => revisionText(revision, reference);
+
+function head(name: string, found: SyncDiff): string {
+  const { applied, revision, needsApproval } = found;
+  const before =
+    applied === undefined
+      ? 'nothing is applied yet'
+      : applied === revision
+        ? 'it is applied already'
+        : `${revisionText(applied)} is applied`;
+  const approval = needsApproval ? `\n  waits for agentctl approve sync/${name}: it deletes much` : '';
+  return `sync.agentctl.dev/${name}: ${named(found)}, ${before}${approval}`;
+}
+
+function text({ kind, namespace, name, change, fields, why = 'it is protected' }: ObjectChange): string {
+  const where = placed(objectName(kindInfo(kind), name), namespace);
+  switch (change) {
+    case 'Created':
+      return createdText(where);
+    case 'Configured':
+      return differsText(where, fields, kind === 'Agent');
+    case 'Pruned':
+      return `${where}: no longer in the manifests, would be pruned`;
+    case 'Kept':
+      return `${where}: no longer in the manifests, would stay: ${why}`;
+  }
+}
+
+const words = { Created: 'create', Configured: 'update', Pruned: 'prune', Kept: 'keep' } as const;
+
+const plain = ({ revision, reference, applied, needsApproval, errors, changes }: SyncDiff) => ({
+  revision,
+  reference,
+  applied,
+  needsApproval,
+  errors,
+  changes: changes.map(({ kind, namespace, name, change, fields, why }) => ({
+    object: objectName(kindInfo(kind), name),
+    namespace,
+    change: words[change],
+    fields: plainFields(fields),
+    why,
+  })),
+});
