@@ -14,6 +14,7 @@ import type { Parts } from './parts.ts';
 import { resourceRoutes } from './resource-routes.ts';
 import { streamRoutes } from './stream-routes.ts';
 import { syncRoutes } from './sync-routes.ts';
+import { webhookPath, webhookRoutes } from './webhook-routes.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -21,8 +22,14 @@ declare module 'fastify' {
   }
 }
 
-/** Answered without a token, as a kube-apiserver does it: they tell nothing. */
-const publicPaths: readonly string[] = ['/healthz', '/livez', '/readyz', '/version'];
+/** Answered without a bearer token: what tells nothing, as a kube-apiserver does it, and webhooks, which are signed. */
+const publicRoutes: readonly (string | undefined)[] = [
+  '/healthz',
+  '/livez',
+  '/readyz',
+  '/version',
+  webhookPath,
+];
 
 /** The HTTP side of one listener. `tls` is PEM. */
 export async function createApp(
@@ -48,7 +55,7 @@ export async function createApp(
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   app.decorateRequest('user');
   app.addHook('onRequest', async (request) => {
-    if (!publicPaths.includes(request.url.split('?')[0] ?? ''))
+    if (!publicRoutes.includes(request.routeOptions.url))
       request.user = authenticate(request.headers.authorization);
   });
   app.setErrorHandler(failed);
@@ -66,6 +73,7 @@ export async function createApp(
   messageRoutes(app, parts);
   approvalRoutes(app, parts);
   accessReviewRoutes(app);
+  webhookRoutes(app, parts);
   await app.ready();
   return app;
 }

@@ -3,6 +3,7 @@ import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { OpenStreams } from './open-streams.ts';
+import type { Pushes } from './pushes.ts';
 
 /** What the handlers are given. */
 export interface Parts {
@@ -14,4 +15,6 @@ export interface Parts {
   version: string;
   /** Watches and logs that are being sent. */
   open: OpenStreams;
+  /** What webhooks tell. */
+  pushes: Pushes;
 }

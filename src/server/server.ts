@@ -8,6 +8,7 @@ import { socketUser } from './access.ts';
 import { createApp } from './app.ts';
 import { OpenStreams } from './open-streams.ts';
 import type { Parts } from './parts.ts';
+import { Pushes } from './pushes.ts';
 import { serveRemotely } from './remote.ts';
 import { prepareSocket } from './socket.ts';
 
@@ -34,7 +35,7 @@ export interface Server {
 
 /** Answers once it serves. SocketError where the socket cannot be had, AddressError where `listen` cannot. */
 export async function createServer(options: ServerOptions): Promise<Server> {
-  const parts: Parts = { ...options, open: new OpenStreams() };
+  const parts: Parts = { ...options, open: new OpenStreams(), pushes: new Pushes(options) };
   const apps: FastifyInstance[] = [];
   const close = async (bound = 5_000): Promise<void> => closeAll(apps, parts, bound);
   try {
@@ -65,7 +66,7 @@ async function listenPrivately(app: FastifyInstance, path: string): Promise<void
 
 async function closeAll(
   apps: readonly FastifyInstance[],
-  { clock, open }: Parts,
+  { clock, open, pushes }: Parts,
   bound: number,
 ): Promise<void> {
   const cancel = clock.after(bound, () => {
@@ -75,4 +76,5 @@ async function closeAll(
   open.end();
   await Promise.all(closed);
   cancel();
+  await pushes.close();
 }

@@ -66,7 +66,12 @@ describe('over TCP', () => {
     ['view', 'Forbidden'],
   ])('%s asks: %s', async (role, refused) => {
     let looks = 0;
-    const streams = { diffSync: async () => (looks++, nothing) };
+    const streams = {
+      async diffSync() {
+        looks++;
+        return nothing;
+      },
+    };
     api = await run({ listen: '127.0.0.1:0', streams });
     const { ca } = await ensureCertificate(`${api.folder}/server`, '127.0.0.1', api.clock);
     const token = (await ensureTokens(`${api.folder}/server`)).find((known) => known.role === role)?.token;
