@@ -1,5 +1,4 @@
-import type { IncomingMessage } from 'node:http';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ApiError } from '../api/errors.ts';
 import type { Secret, Sync } from '../api/objects.ts';
 import type { AnyResource } from '../registry/object.ts';
@@ -38,7 +37,7 @@ export function webhookRoutes(app: FastifyInstance, { registry, clock, log, push
         | undefined;
       const token = tokenOf(secret);
       const check = webhookCheck(request.raw.headersDistinct, token, clock.now());
-      await readInto(check, request.raw);
+      await readInto(check, request, reply);
       if (!check.passes() || sync === undefined) {
         log.debug({ sync: key, known: sync !== undefined, token: token.length > 0 }, 'a webhook was refused');
         throw notSigned();
@@ -72,16 +71,17 @@ const notSigned = (): ApiError =>
     "not signed for this Sync: the webhook's secret must be key token of the Secret that the Sync's spec.source.git.webhook names",
   );
 
-const tooLarge = (): ApiError =>
-  new ApiError('RequestEntityTooLarge', `Request entity too large: limit is ${largest} bytes`);
-
 /** Throws RequestEntityTooLarge, and BadRequest for a body that is cut off. */
-async function readInto(check: WebhookCheck, request: IncomingMessage): Promise<void> {
-  if (Number(request.headers['content-length'] ?? 0) > largest) throw tooLarge();
+async function readInto(check: WebhookCheck, { raw }: FastifyRequest, reply: FastifyReply): Promise<void> {
+  const tooLarge = (): ApiError => {
+    reply.header('connection', 'close'); // else the rest would be read too
+    return new ApiError('RequestEntityTooLarge', `Request entity too large: limit is ${largest} bytes`);
+  };
+  if (Number(raw.headers['content-length'] ?? 0) > largest) throw tooLarge();
   let size = 0;
   try {
     // Were the rest destroyed, the connection would be too, and with it the answer.
-    for await (const piece of request.iterator({ destroyOnReturn: false })) {
+    for await (const piece of raw.iterator({ destroyOnReturn: false })) {
       size += piece.length;
       if (size > largest) break;
       check.add(piece);

@@ -36,7 +36,7 @@ export interface Running {
   ask(
     method: string,
     path: string,
-    options?: { headers?: Record<string, string>; body?: object | string | Buffer },
+    options?: { headers?: Record<string, string | string[]>; body?: object | string | Buffer },
   ): Promise<Answer>;
   end(): Promise<void>;
 }
@@ -90,7 +90,7 @@ function ask(
   socketPath: string,
   method: string,
   path: string,
-  { headers = {}, body }: { headers?: Record<string, string>; body?: object | string | Buffer },
+  { headers = {}, body }: { headers?: Record<string, string | string[]>; body?: object | string | Buffer },
 ): Promise<Answer> {
   const sent =
     body === undefined || typeof body === 'string' || body instanceof Buffer ? body : JSON.stringify(body);
