@@ -10,8 +10,10 @@ export interface Signer extends AsyncDisposable {
   /** Settings by which git signs with the key. */
   config: readonly string[];
   env: Record<string, string>;
-  /** What a Secret of `spec.source.git.verify` holds of it: an armored OpenPGP key, or a line of allowed_signers. */
+  /** What others need to verify: an armored OpenPGP key, or a line of allowed_signers. */
   publicKey: string;
+  /** The key under which the Secret of `spec.source.git.verify` holds it. */
+  secretKey: string;
 }
 
 /** A key without passphrase, in a keyring of its own. */
@@ -27,6 +29,7 @@ export async function gpgSigner(): Promise<Signer> {
     config: ['gpg.format=openpgp', `user.signingKey=${fingerprint}`],
     env,
     publicKey: await gpg('--armor', '--export', fingerprint),
+    secretKey: 'author.asc',
     async [Symbol.asyncDispose]() {
       await run('gpgconf', ['--kill', 'all'], place);
       await rm(home, { recursive: true, force: true });
@@ -45,6 +48,7 @@ export async function sshSigner(): Promise<Signer> {
     config: ['gpg.format=ssh', `user.signingKey=${key}`],
     env: {},
     publicKey: `${email} ${await readFile(`${key}.pub`, 'utf8')}`,
+    secretKey: 'allowed_signers',
     [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
   };
 }

@@ -13,6 +13,8 @@ import { cleanEnvironment, run } from './run.ts';
 const sshd = ['/usr/sbin/sshd', '/usr/bin/sshd'].find(existsSync);
 const howTo = 'sshd is not installed: run scripts/git-servers.sh';
 
+export const sshdIsThere = (): boolean => sshd !== undefined;
+
 /** Runs the tests where sshd is there; else one test says that it is missing, skipped or, with CI=true, failing. */
 export function withSshd(tests: () => void): void {
   if (sshd === undefined) {
