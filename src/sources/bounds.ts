@@ -1,0 +1,21 @@
+import { limits, SourceError } from './source.ts';
+
+const text = (bytes: number): string => `${Math.ceil(bytes / 1024 / 1024)} MiB`;
+
+/** Throws where there is more than a Source reads. Sizes are in bytes; `remedy` ends the sentence. */
+export function checkLimits(
+  files: readonly { path: string; size: number }[],
+  remedy = 'narrow path and include, or ignore what is no manifest',
+): void {
+  const fault = (what: string): SourceError => new SourceError('TooLarge', `${what}: ${remedy}`);
+  if (files.length > limits.files)
+    throw fault(`there are ${files.length} files, and at most ${limits.files} are read`);
+  let total = 0;
+  for (const { path, size } of files) {
+    if (size > limits.file)
+      throw fault(`${path} holds ${text(size)}, and at most ${text(limits.file)} of a file are read`);
+    total += size;
+  }
+  if (total > limits.total)
+    throw fault(`the files hold ${text(total)} together, and at most ${text(limits.total)} are read`);
+}

@@ -1,0 +1,200 @@
+import { chmod, mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { SyncSpec } from '../api/gen/types.gen.ts';
+import { checkLimits } from './bounds.ts';
+import { type CatFile, followLinks, readBlobs } from './git/blobs.ts';
+import { checkOut } from './git/checkout.ts';
+import { aborted, catFile, GitFailure, git, type Place } from './git/command.ts';
+import { explain } from './git/faults.ts';
+import { findReference } from './git/references.ts';
+import { Repository, type Run } from './git/repository.ts';
+import { withSecrets } from './git/secrets.ts';
+import { type Entry, folderPath, listTree } from './git/tree.ts';
+import { remoteOf } from './git/url.ts';
+import { verifyCommit } from './git/verify.ts';
+import { isSelected } from './glob.ts';
+import { type Found, type Manifests, type Source, SourceError } from './source.ts';
+
+export type GitSpec = NonNullable<SyncSpec['source']['git']>;
+
+/** Runs kustomize on the folder `path` of `root`. */
+export type Render = (options: {
+  root: string;
+  path: string;
+  /** True: nothing outside of root is read, and nothing is fetched. */
+  sealed: boolean;
+  searchPath: string;
+  signal: AbortSignal;
+}) => Promise<Uint8Array>;
+
+export interface GitParts {
+  git: GitSpec;
+  /** The data of `git.secretRef`, decoded. */
+  secret?: Readonly<Record<string, Uint8Array>> | undefined;
+  /** The data of `git.verify.secretRef`, decoded. Required where the spec has `verify`. */
+  keys?: Readonly<Record<string, Uint8Array>> | undefined;
+  /** The Sync's own, for the repository. It may be removed between two calls. */
+  folder: string;
+  /** On a tmpfs. Credentials are files there while a call runs. */
+  secretsFolder: string;
+  /** The PATH by which git, ssh, gpg and kustomize are found. */
+  searchPath: string;
+  render: Render;
+}
+
+/**
+ * A repository, by the system's git. Whoever may push to it, or answers for its host, is not trusted: git finds no
+ * configuration but git/config.ts, runs no hook, filter or helper, follows no redirect, fetches no submodule, and never
+ * checks anything out: contents are read from its object store.
+ */
+export function createGitSource(parts: GitParts): Source {
+  return {
+    look: (signal) => guarded(parts, signal, (tools) => look(parts, tools)),
+    read: (found, signal) =>
+      guarded(parts, signal, (tools) => tidied(tools, () => read(parts, tools, found, signal))),
+    close: async () => undefined,
+  };
+}
+
+interface Tools {
+  run: Run;
+  catFile: CatFile;
+  repository: Repository;
+}
+
+/** With all that git needs in place, and every failure made a SourceError. */
+async function guarded<T>(
+  parts: GitParts,
+  signal: AbortSignal,
+  work: (tools: Tools) => Promise<T>,
+): Promise<T> {
+  const remote = remoteOf(parts.git.url);
+  const path = join(parts.folder, 'repository');
+  try {
+    if (signal.aborted) throw aborted(signal);
+    const home = join(parts.folder, 'home');
+    await rm(home, { recursive: true, force: true });
+    await mkdir(home, { recursive: true, mode: 0o700 });
+    await chmod(parts.folder, 0o700);
+    return await withSecrets({ ...parts, url: parts.git.url }, async ({ config, keyring }) => {
+      const place: Place = {
+        cwd: home,
+        environment: {
+          ...environment,
+          PATH: parts.searchPath,
+          HOME: home,
+          GIT_DIR: path,
+          GIT_CONFIG_GLOBAL: config,
+          GIT_ALLOW_PROTOCOL: remote.scheme,
+          GNUPGHOME: keyring,
+        },
+      };
+      const run: Run = (args) => git(place, args, signal);
+      return await work({
+        run,
+        catFile: (options, lines) => catFile(place, options, `${lines.join('\n')}\n`, signal),
+        repository: new Repository(path, run),
+      });
+    });
+  } catch (cause) {
+    if (cause instanceof SourceError) throw cause;
+    if (cause instanceof GitFailure) throw explain(cause, remote);
+    throw new SourceError('Failed', cause instanceof Error ? cause.message : String(cause), { cause });
+  }
+}
+
+/** A git that was killed or cut off leaves locks and halves of packs, and damage would stay for ever: begin anew. */
+async function tidied<T>({ repository }: Tools, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    if (!(cause instanceof SourceError) || cause.reason === 'Timeout') await repository.wipe();
+    throw cause;
+  }
+}
+
+/** Nothing of the controller's own environment: no agent of ssh, no proxy, no setting of git. */
+const environment = {
+  LC_ALL: 'C',
+  GIT_CONFIG_NOSYSTEM: '1',
+  GIT_ATTR_NOSYSTEM: '1',
+  GIT_TERMINAL_PROMPT: '0',
+  GIT_OPTIONAL_LOCKS: '0',
+  GIT_NO_REPLACE_OBJECTS: '1',
+  GIT_NO_LAZY_FETCH: '1',
+  GIT_LITERAL_PATHSPECS: '1',
+} as const;
+
+async function look({ git: spec }: GitParts, { run }: Tools): Promise<Found> {
+  // A commit cannot change, so nobody needs to be asked; whether it is there is seen when it is read.
+  if (spec.commit !== undefined) return { revision: commitId(spec.commit) };
+  return findReference(async (args) => (await run(['ls-remote', ...args])).stdout, spec.url, spec);
+}
+
+async function read(parts: GitParts, tools: Tools, found: Found, signal: AbortSignal): Promise<Manifests> {
+  const { git: spec, keys } = parts;
+  const { run, repository } = tools;
+  const here = await repository.commit(commitId(found.revision));
+  const fetched = (): Promise<string> =>
+    spec.commit === undefined
+      ? repository.fetch(spec.url, found)
+      : repository.fetchCommit(spec.url, spec.commit);
+  const revision = here ?? (await fetched());
+  if (spec.verify !== undefined) {
+    if (keys === undefined)
+      throw new SourceError('SecretInvalid', 'the keys of spec.source.git.verify are not at hand');
+    await verifyCommit(run, revision);
+  }
+  const entries = await listTree(run, revision, spec.path);
+  const folder = folderPath(spec.path);
+  const below = (path: string): string => (folder === '' ? path : path.slice(folder.length + 1));
+  const files = entries.some(({ path }) => /^(kustomization\.ya?ml|Kustomization)$/.test(below(path)))
+    ? [await rendered(parts, tools, revision, folder, signal)]
+    : await selected(
+        tools,
+        revision,
+        entries.filter(({ path }) => isSelected(below(path), spec)),
+      );
+  return { revision, reference: found.reference, files };
+}
+
+async function selected({ catFile }: Tools, revision: string, entries: Entry[]): Promise<Manifests['files']> {
+  const odd = entries.find(({ path }) => path.includes('\ufffd'));
+  if (odd !== undefined)
+    throw new SourceError('Failed', `the name of ${odd.path} is not UTF-8: rename it, or ignore it`);
+  const links = await followLinks(
+    catFile,
+    revision,
+    entries.filter(({ sort }) => sort === 'Link'),
+  );
+  const all = [...entries.filter(({ sort }) => sort === 'File'), ...links];
+  all.sort((a, b) => (a.path < b.path ? -1 : 1));
+  checkLimits(all);
+  const contents = await readBlobs(catFile, all);
+  return all.map(({ path }, at) => ({ name: path, bytes: contents[at] ?? new Uint8Array() }));
+}
+
+async function rendered(
+  { folder: own, render, searchPath }: GitParts,
+  { run, catFile }: Tools,
+  revision: string,
+  folder: string,
+  signal: AbortSignal,
+): Promise<Manifests['files'][number]> {
+  const entries = await listTree(run, revision, '.');
+  checkLimits(entries, 'kustomize is given the whole repository, so keep what is no manifest in another one');
+  const root = join(own, 'tree');
+  try {
+    await checkOut(catFile, revision, entries, root);
+    const bytes = await render({ root, path: join(root, folder), sealed: true, searchPath, signal });
+    return { name: `kustomize build ${folder === '' ? '.' : folder}`, bytes };
+  } finally {
+    await rm(root, { recursive: true, force: true });
+  }
+}
+
+/** What is no whole commit id could be taken for an option or a range. */
+function commitId(text: string): string {
+  if (/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(text)) return text;
+  throw new SourceError('RevisionMissing', `${JSON.stringify(text)} is no whole commit id`);
+}

@@ -1,0 +1,140 @@
+import { SourceError, type SourceReason } from '../source.ts';
+import type { GitFailure } from './command.ts';
+import type { Remote } from './url.ts';
+
+interface Known {
+  /** What git, or a program that it starts, says. The first that matches counts. */
+  says: RegExp;
+  reason: SourceReason;
+  tells: (remote: Remote, found: RegExpExecArray) => string;
+}
+
+const secret = 'the Secret of spec.source.git.secretRef';
+const place = ({ scheme, host }: Remote): string => (scheme === 'file' ? 'the repository' : host);
+
+/** Texts of git 2.38 and later, curl with OpenSSL and GnuTLS, and OpenSSH, all in the C locale. */
+const known: readonly Known[] = [
+  {
+    says: /spawn git ENOENT/,
+    reason: 'ProgramMissing',
+    tells: () => 'git is not installed: install it, or put it on the PATH of the controller',
+  },
+  {
+    says: /(exec: ssh|ssh: (command )?not found|cannot run ssh)/,
+    reason: 'ProgramMissing',
+    tells: () => 'ssh is not installed: install OpenSSH (package openssh-client), or put it on the PATH',
+  },
+  {
+    says: /cannot run (gpg|ssh-keygen)\b/,
+    reason: 'ProgramMissing',
+    tells: (_, [, program = '']) =>
+      `${program} is not installed, which checks signatures: install ${program === 'gpg' ? 'gnupg' : 'openssh-client'}`,
+  },
+  {
+    says: /'remote-https' is not a git command|remote helper for 'https'/,
+    reason: 'ProgramMissing',
+    tells: () => 'git is installed without https: install its part for curl',
+  },
+  {
+    says: /No space left on device|Disk quota exceeded/,
+    reason: 'Failed',
+    tells: () => 'the disk of the state folder is full: free some of it',
+  },
+  {
+    says: /dubious ownership/,
+    reason: 'AuthenticationFailed',
+    tells: () =>
+      'the repository belongs to another user than the controller: give it to the controller’s user',
+  },
+  {
+    says: /Load key .*: (invalid format|error in libcrypto|incorrect passphrase)/,
+    reason: 'SecretInvalid',
+    tells: () => `${secret} holds in identity no private key without passphrase that ssh can read`,
+  },
+  {
+    says: /error setting certificate (verify locations|file)|error adding trust anchors/,
+    reason: 'SecretInvalid',
+    tells: () => `${secret} holds in ca.crt no certificate that can be used`,
+  },
+  {
+    says: /Host key verification failed|HOST IDENTIFICATION HAS CHANGED|host key is known for/,
+    reason: 'HostNotTrusted',
+    tells: (remote) =>
+      `the key of ${remote.host} is not in known_hosts of ${secret}: compare what ssh-keyscan prints with what the host publishes, and put it there`,
+  },
+  {
+    says: /SSL certificate|certificate verif|alternative certificate|does not match target host|unable to get local issuer/,
+    reason: 'HostNotTrusted',
+    tells: (remote) =>
+      `the certificate of ${remote.host} is not trusted: put that of its authority into ca.crt of ${secret}`,
+  },
+  {
+    says: /returned error: 30\d|redirect/,
+    reason: 'Failed',
+    tells: (remote) =>
+      `${remote.host} sends elsewhere (a redirect), and redirects are not followed: write the final URL into spec.source.git.url`,
+  },
+  {
+    says: /Permission denied \(|Authentication failed|could not read (Username|Password)|prompts disabled|returned error: 40[13]|access denied/i,
+    reason: 'AuthenticationFailed',
+    tells: (remote) =>
+      `${remote.host} refuses the credentials, or wants some: look at ${secret}, whether they have expired, and whether they may read the repository`,
+  },
+  {
+    says: /returned error: 404|[Rr]epository .*not found|ERROR: .*not found/,
+    reason: 'AuthenticationFailed',
+    tells: (remote) =>
+      `${remote.host} has no such repository, or not for these credentials: look at spec.source.git.url and ${secret}`,
+  },
+  {
+    says: /does not appear to be a git repository|No such file or directory[\s\S]*Could not read from remote/,
+    reason: 'Unreachable',
+    tells: (remote) => `${place(remote)} has no Git repository at this path: look at spec.source.git.url`,
+  },
+  {
+    says: /[Cc]ould not resolve (host|proxy)|Could not resolve hostname/,
+    reason: 'Unreachable',
+    tells: (remote) =>
+      `no host is named ${remote.host}: look at spec.source.git.url, or at the DNS of this machine`,
+  },
+  {
+    says: /Connection refused|Failed to connect|Couldn't connect|No route to host|unreachable/i,
+    reason: 'Unreachable',
+    tells: (remote) => `${place(remote)} does not take connections`,
+  },
+  {
+    says: /timed? ?out|too slow|not responding/i,
+    reason: 'Unreachable',
+    tells: (remote) => `${place(remote)} does not answer`,
+  },
+  {
+    says: /returned error: 5\d\d/,
+    reason: 'Unreachable',
+    tells: (remote, [text]) => `${remote.host} is in trouble (${text.replace('returned error: ', 'HTTP ')})`,
+  },
+  {
+    says: /early EOF|disconnect|RPC failed|hung up|transfer closed|[Cc]onnection (was )?(reset|closed)|[Ee]mpty reply|kex_exchange|SSL_|gnutls_|GnuTLS|TLS/,
+    reason: 'Unreachable',
+    tells: (remote) => `the connection to ${place(remote)} broke off`,
+  },
+];
+
+/** What a failure of git means, with what git said last. */
+export function explain(failure: GitFailure, remote: Remote): SourceError {
+  const { stderr } = failure;
+  for (const { says, reason, tells } of known) {
+    const found = says.exec(stderr);
+    if (found) return new SourceError(reason, tells(remote, found) + said(stderr), { cause: failure });
+  }
+  return new SourceError('Failed', `git failed${said(stderr)}`, { cause: failure });
+}
+
+/** The last lines, without blanks at their ends and what git advises: that is for people with a shell. */
+function said(stderr: string): string {
+  const lines = stderr
+    .split(/[\r\n]+/)
+    .map((line) => line.replace(/[^\P{Cc}\t]/gu, '').trim())
+    .filter((line) => line !== '' && !/^(hint:|@+$|warning: templates)/.test(line));
+  const last = lines.slice(-4).join('; ');
+  return last === '' ? '' : `: ${last.length > 500 ? `…${last.slice(-500)}` : last}`;
+}

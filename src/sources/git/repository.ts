@@ -1,0 +1,139 @@
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Found, SourceError } from '../source.ts';
+import { GitFailure, type Said } from './command.ts';
+
+export type Run = (args: readonly string[]) => Promise<Said>;
+
+const head = 'refs/agentctl/head';
+const fetchOptions = [
+  '--no-tags',
+  '--force',
+  '--no-recurse-submodules',
+  '--no-write-fetch-head',
+  '--no-progress',
+];
+
+/** Each fetch leaves a pack, and nothing else tidies them up. */
+const mostPacks = 30;
+
+/** A bare repository that holds what was fetched last. It may be thrown away at any time. */
+export class Repository {
+  readonly path: string;
+  readonly #run: Run;
+
+  constructor(path: string, run: Run) {
+    this.path = path;
+    this.#run = run;
+  }
+
+  wipe = (): Promise<void> => rm(this.path, { recursive: true, force: true });
+
+  /** The commit of that name; undefined where it is not here. */
+  async commit(name: string): Promise<string | undefined> {
+    if (!(await this.#isReady())) return undefined;
+    try {
+      const { stdout } = await this.#run(['rev-parse', '--verify', '--end-of-options', `${name}^{commit}`]);
+      // The option is printed as well where git is older than 2.30.
+      return /^[0-9a-f]{40,64}$/m.exec(stdout)?.[0];
+    } catch (cause) {
+      if (cause instanceof GitFailure) return undefined;
+      throw cause;
+    }
+  }
+
+  /**
+   * Fetches where it was found, and answers the commit that stands there now. A repository that was here already may be
+   * half-written by a git that was killed: where it fails, that is thrown away, and all is fetched anew.
+   */
+  async fetch(url: string, found: Found): Promise<string> {
+    const name = found.reference ?? 'HEAD';
+    return this.#anew(found, async () => {
+      try {
+        await this.#fetch(url, [`+${name}:${head}`], ['--depth=1']);
+      } catch (cause) {
+        if (!(cause instanceof GitFailure) || !/couldn't find remote ref/.test(cause.stderr)) throw cause;
+        throw new SourceError('RevisionMissing', `${name} vanished while it was fetched`, { cause });
+      }
+      const commit = await this.commit(head);
+      if (commit !== undefined) return commit;
+      throw new SourceError('RevisionMissing', `${name} names no commit`);
+    });
+  }
+
+  /** Fetches this one commit. Some servers give none but those that a branch or tag names: of them all is fetched. */
+  async fetchCommit(url: string, id: string): Promise<string> {
+    return this.#anew({ revision: id }, async () => {
+      try {
+        await this.#fetch(url, [`+${id}:${head}`], ['--depth=1']);
+      } catch (cause) {
+        if (
+          !(cause instanceof GitFailure) ||
+          !/not our ref|unadvertised object|find remote ref/.test(cause.stderr)
+        )
+          throw cause;
+        const all = ['heads', 'tags'].map((sort) => `+refs/${sort}/*:refs/agentctl/${sort}/*`);
+        const unshallow = (await exists(join(this.path, 'shallow'))) ? ['--unshallow'] : [];
+        await this.#fetch(url, all, ['--prune', ...unshallow]);
+      }
+      const commit = await this.commit(id);
+      if (commit !== undefined) return commit;
+      throw new SourceError(
+        'RevisionMissing',
+        `the repository has no commit ${id} on any branch or tag: push it, or change spec.source.git.commit`,
+      );
+    });
+  }
+
+  #fetch = (url: string, references: readonly string[], options: readonly string[]): Promise<Said> =>
+    this.#run(['fetch', ...fetchOptions, ...options, '--', url, ...references]);
+
+  async #anew(found: Found, work: () => Promise<string>): Promise<string> {
+    const kept = await this.#open(found.revision.length === 64 ? 'sha256' : 'sha1');
+    try {
+      return await work();
+    } catch (cause) {
+      if (!kept || !(cause instanceof GitFailure)) throw cause;
+    }
+    await this.wipe();
+    await this.#open(found.revision.length === 64 ? 'sha256' : 'sha1');
+    return work();
+  }
+
+  /** Makes it where it is not here, or has grown. Answers whether an older one was kept. */
+  async #open(format: 'sha1' | 'sha256'): Promise<boolean> {
+    if ((await this.#isReady(format)) && (await this.#packs()) <= mostPacks) return true;
+    await this.wipe();
+    await mkdir(this.path, { recursive: true, mode: 0o700 });
+    await this.#run(['init', '--bare', `--object-format=${format}`]);
+    await writeFile(this.#marker, format);
+    return false;
+  }
+
+  get #marker(): string {
+    return join(this.path, 'agentctl-format');
+  }
+
+  async #isReady(format?: string): Promise<boolean> {
+    try {
+      const made = await readFile(this.#marker, 'utf8');
+      return format === undefined || made === format;
+    } catch {
+      return false; // never made, or not to its end
+    }
+  }
+
+  async #packs(): Promise<number> {
+    const names = await readdir(join(this.path, 'objects/pack'));
+    return names.filter((name) => name.endsWith('.pack') || name.startsWith('tmp_')).length;
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await readFile(path);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,128 @@
+import { createHash } from 'node:crypto';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { SourceError } from '../source.ts';
+import { type Configuration, gitConfig } from './config.ts';
+import { writeKeyring } from './keyring.ts';
+import { sshConfig } from './ssh.ts';
+import { type Remote, remoteOf } from './url.ts';
+
+export interface Secrets {
+  url: string;
+  /** Of `git.secretRef`. */
+  secret?: Readonly<Record<string, Uint8Array>> | undefined;
+  /** Of `git.verify.secretRef`. */
+  keys?: Readonly<Record<string, Uint8Array>> | undefined;
+  /** On a tmpfs; Syncs may share it. */
+  secretsFolder: string;
+  /** The Sync's own. */
+  folder: string;
+}
+
+/** What a command needs: git's configuration, and the keyring of gpg. */
+export interface Unlocked {
+  config: string;
+  keyring: string;
+}
+
+/** Writes the credentials to files for as long as `work` takes. */
+export async function withSecrets<T>(parts: Secrets, work: (files: Unlocked) => Promise<T>): Promise<T> {
+  const name = createHash('sha256').update(parts.folder).digest('hex').slice(0, 16);
+  const folder = join(parts.secretsFolder, `git-${name}`);
+  // One that was left by a controller that was killed.
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  try {
+    return await work(await writeAll(parts, folder));
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function writeAll(parts: Secrets, folder: string): Promise<Unlocked> {
+  const write = async (name: string, content: string | Uint8Array): Promise<string> => {
+    const file = join(folder, name);
+    await writeFile(file, content, { mode: 0o600, flag: 'wx' });
+    return file;
+  };
+  const keyring = join(folder, 'gnupg');
+  await mkdir(keyring, { mode: 0o700 });
+  await writeKeyring(keyring, parts.keys ?? {});
+  const signers = parts.keys?.allowed_signers;
+  const configuration: Configuration = {
+    ...(await credentials(parts, remoteOf(parts.url), write)),
+    ...(signers === undefined ? {} : { signers: await write('allowed_signers', signers) }),
+  };
+  return { config: await write('config', gitConfig(configuration)), keyring };
+}
+
+type Write = (name: string, content: string | Uint8Array) => Promise<string>;
+
+async function credentials({ secret }: Secrets, remote: Remote, write: Write): Promise<Configuration> {
+  switch (remote.scheme) {
+    case 'file':
+      return {};
+    case 'https':
+      return secret === undefined ? {} : https(secret, remote, write);
+    case 'ssh':
+      return ssh(secret ?? {}, remote, write);
+  }
+}
+
+async function https(
+  secret: Readonly<Record<string, Uint8Array>>,
+  { origin }: Remote,
+  write: Write,
+): Promise<Configuration> {
+  const authority = secret['ca.crt'];
+  const password = line(secret, 'password');
+  // With a token in the password, hosts take any name.
+  const username = line(secret, 'username') ?? 'git';
+  if (password === undefined && (authority === undefined || secret.username !== undefined))
+    throw invalid('has no key password, which https needs beside username (a token is a password)');
+  if (authority !== undefined && !Buffer.from(authority).includes('-----BEGIN CERTIFICATE-----'))
+    throw invalid('holds no PEM certificate in its key ca.crt');
+  return {
+    ...(authority === undefined ? {} : { authorities: await write('ca.crt', authority) }),
+    ...(password === undefined
+      ? {}
+      : {
+          credential: {
+            file: await write('credential', `username=${username}\npassword=${password}\n`),
+            origin,
+          },
+        }),
+  };
+}
+
+async function ssh(
+  secret: Readonly<Record<string, Uint8Array>>,
+  { host }: Remote,
+  write: Write,
+): Promise<Configuration> {
+  const { identity, known_hosts: hosts } = secret;
+  if (identity === undefined || identity.length === 0)
+    throw invalid('has no key identity: ssh needs a private key without passphrase there');
+  if (hosts === undefined || hosts.length === 0)
+    throw invalid(
+      `has no key known_hosts: put there what ssh-keyscan ${host} prints, compared with what the host publishes`,
+    );
+  // ssh refuses a key without a line end at its end, which editors and forms like to cut off.
+  const key = Buffer.concat([Buffer.from(identity), Buffer.from('\n')]);
+  const files = { identity: await write('identity', key), hosts: await write('known_hosts', hosts) };
+  return { ssh: await write('ssh_config', sshConfig(files)) };
+}
+
+/** One line of text: files that were made by an editor end with a line end, which is no part of a password. */
+function line(secret: Readonly<Record<string, Uint8Array>>, key: string): string | undefined {
+  const bytes = secret[key];
+  if (bytes === undefined) return undefined;
+  const text = Buffer.from(bytes)
+    .toString('utf8')
+    .replace(/\r?\n$/, '');
+  if (text === '' || /[\r\n\0]/.test(text)) throw invalid(`holds no single line of text in its key ${key}`);
+  return text;
+}
+
+const invalid = (fault: string): SourceError =>
+  new SourceError('SecretInvalid', `the Secret of spec.source.git.secretRef ${fault}`);

@@ -1,0 +1,22 @@
+import { gitUrlFault } from '../../api/git-url.ts';
+import { SourceError } from '../source.ts';
+
+export interface Remote {
+  scheme: 'https' | 'ssh' | 'file';
+  /** Without a port, empty for a file. */
+  host: string;
+  /** `https://host:port`, empty for others. */
+  origin: string;
+}
+
+/** Takes no URL but those that a Sync may hold, though it has been checked when the Sync was written. */
+export function remoteOf(url: string): Remote {
+  const fault = gitUrlFault(url);
+  if (fault !== undefined) throw new SourceError('Failed', `spec.source.git.url ${fault}`);
+  const [, scheme, authority = ''] = /^([a-z]+):\/\/([^/]*)/.exec(url) ?? [];
+  const host = authority.replace(/^.*@/, '').replace(/:\d+$/, '');
+  if (scheme === 'https') return { scheme, host, origin: `https://${authority}` };
+  if (scheme === 'file') return { scheme, host: '', origin: '' };
+  if (scheme === 'ssh') return { scheme, host, origin: '' };
+  return { scheme: 'ssh', host: url.replace(/:.*$/s, '').replace(/^.*@/, ''), origin: '' };
+}
