@@ -89,7 +89,9 @@ describe('CRDs', () => {
 
   test('are made of the kinds of our own group', () => {
     expect([...crds.keys()].sort()).toEqual(
-      ['agents', 'instances', 'policies', 'revisions', 'runtimes'].map((name) => `schemas/crds/${name}.yaml`),
+      ['agents', 'instances', 'policies', 'revisions', 'runtimes', 'syncs'].map(
+        (name) => `schemas/crds/${name}.yaml`,
+      ),
     );
   });
 

@@ -167,6 +167,7 @@ describe.skipIf(missing)('kubectl', () => {
       'policies',
       'revisions',
       'runtimes',
+      'syncs',
       'approvals',
       'conversations',
       'messages',

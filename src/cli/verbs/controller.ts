@@ -8,7 +8,10 @@ import { disable, enable } from '../controller/unit.ts';
 import { examples } from '../examples.ts';
 import { choice, durationOption, type GlobalOptions, wholeNumber } from '../options.ts';
 
-const listen = ['--listen <host:port>', 'also listen there for kubectl, with TLS and bearer tokens'] as const;
+const listen = [
+  '--listen <host:port>',
+  'also listen there for kubectl and webhooks, with TLS and bearer tokens',
+] as const;
 
 export function define(command: Command, cli: Cli): void {
   command.description('Start, stop and look after the controller in the background. Agents outlive it.');
