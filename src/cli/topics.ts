@@ -15,6 +15,7 @@ export const topics: Readonly<Record<string, string>> = {
   sync
   0    what stands in the source is applied
   1    it is not, or was not within --timeout: the message says why
+  2    the sync was deleted meanwhile
 
   wait, and apply --wait, delete --wait, rollout status
   0    the condition is met

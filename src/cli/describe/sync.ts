@@ -1,23 +1,15 @@
-import type { Sync, SyncSpec, SyncStatus } from '../../api/objects.ts';
+import type { Condition, Sync, SyncSpec, SyncStatus } from '../../api/objects.ts';
 import { revisionText } from '../../api/sync.ts';
 import { deletesText } from '../approvals/held.ts';
 import { counted } from '../counted.ts';
 import { conditionOf } from '../sync/conditions.ts';
-import {
-  ago,
-  block,
-  conditionsSection,
-  type Field,
-  fields,
-  joined,
-  metadataFields,
-  section,
-} from './fields.ts';
+import { ago, conditionsSection, type Field, fields, joined, metadataFields, section } from './fields.ts';
 import { changeTable, inventoryText } from './sync-objects.ts';
 
 export function describeSync(sync: Sync, now: number): string {
   const { metadata, spec, status = {} } = sync;
   const { namespace } = metadata;
+  const ready = conditionOf(sync, 'Ready');
   return [
     fields([
       ...metadataFields(sync, now),
@@ -33,7 +25,8 @@ export function describeSync(sync: Sync, now: number): string {
         'Bounds',
         `namespace ${spec.targetNamespace ?? namespace}; ${spec.allowedKinds.join(', ') || 'no kinds'}`,
       ],
-      ['State', stateText(sync)],
+      ['State', stateText(ready)],
+      ['Why', ready?.status === 'False' ? ready.message.split('\n') : undefined],
       ...revisionFields(status, now),
     ]),
     approvalSection(sync),
@@ -42,7 +35,6 @@ export function describeSync(sync: Sync, now: number): string {
     ),
     listSection('Drift', status.drift, (items) => changeTable(['OBJECT', 'FIELDS'], items, namespace)),
     section('Inventory', inventoryText(status, namespace)),
-    problemSection(sync),
     conditionsSection(status.conditions, now),
   ].join('');
 }
@@ -91,9 +83,7 @@ function pruneText({ prune, maxPrunePercent }: SyncSpec): string {
   return `yes; more than ${maxPrunePercent}% at once waits for agentctl approve`;
 }
 
-/** Of a message over several lines the first is enough here: all of it stands in a section of its own. */
-function stateText(sync: Sync): string {
-  const ready = conditionOf(sync, 'Ready');
+function stateText(ready: Condition | undefined): string {
   if (ready === undefined) return 'not looked at yet';
   return joined([ready.status === 'True' ? 'Ready' : 'not Ready', ready.reason], ': ');
 }
@@ -130,8 +120,8 @@ function approvalSection({ metadata, status }: Sync): string {
         [
           'Decide',
           [
-            `agentctl diff --sync ${metadata.name} shows it whole`,
-            `agentctl approve sync/${metadata.name} lets it, a revert in the source does not`,
+            `agentctl diff --sync ${metadata.name} shows all that it would change`,
+            `agentctl approve sync/${metadata.name} lets it`,
           ],
         ],
       ],
@@ -150,12 +140,4 @@ function listSection<T>(
 ): string {
   if (items === undefined || items.length === 0) return '';
   return section(title, text(items));
-}
-
-/** What is wrong, whole: the table of conditions has only the first line of it. */
-function problemSection(sync: Sync): string {
-  const failed = ['Ready', 'Fetched']
-    .map((type) => conditionOf(sync, type))
-    .find((condition) => condition?.status === 'False');
-  return failed === undefined || failed.message === '' ? '' : section('Why', block(failed.message));
 }

@@ -3,6 +3,7 @@ import type { ObjectKey } from '../../api/objects.ts';
 import { revisionText } from '../../api/sync.ts';
 import type { ObjectChange, SyncDiff } from '../../client/streams.ts';
 import type { Cli } from '../cli.ts';
+import { counted } from '../counted.ts';
 import { CliError, exitCode, UsageError } from '../failure.ts';
 import { type GlobalOptions, namespaceOf } from '../options.ts';
 import { syncTargets } from '../sync/targets.ts';
@@ -14,8 +15,7 @@ type SyncDiffOptions = GlobalOptions & Pick<DiffOptions, 'filename' | 'output'>;
 
 /** Tells what the newest revision of a Sync's source would change. */
 export async function diffSync(word: string, options: SyncDiffOptions, cli: Cli): Promise<void> {
-  if (options.filename !== undefined)
-    throw new UsageError('say one of -f and --sync: they are two comparisons');
+  if (options.filename !== undefined) throw new UsageError('--sync stands alone: leave out -f');
   const [target] = syncTargets([word], options);
   const key: ObjectKey = { namespace: namespaceOf(options, cli.environment), name: target?.name ?? word };
   const client = await cli.connect(options);
@@ -34,14 +34,17 @@ export async function diffSync(word: string, options: SyncDiffOptions, cli: Cli)
 const named = ({ revision, reference }: SyncDiff): string => revisionText(revision, reference);
 
 function head(name: string, found: SyncDiff): string {
-  const { applied, revision, needsApproval } = found;
+  const { applied, revision, needsApproval, changes } = found;
   const before =
     applied === undefined
       ? 'nothing is applied yet'
       : applied === revision
         ? 'it is applied already'
         : `${revisionText(applied)} is applied`;
-  const approval = needsApproval ? `\n  waits for agentctl approve sync/${name}: it deletes much` : '';
+  const deletes = changes.filter(({ change }) => change === 'Pruned').length;
+  const approval = needsApproval
+    ? `\n  waits for agentctl approve sync/${name}, as it deletes ${counted(deletes, 'object')}`
+    : '';
   return `sync.agentctl.dev/${name}: ${named(found)}, ${before}${approval}`;
 }
 

@@ -22,15 +22,17 @@ export function outcomeOf(before: Sync, after: Sync): { failed: boolean; text: s
   const rest =
     drift.length === 0
       ? ''
-      : `, but ${counted(drift.length, 'object')} not as it says: agentctl describe sync ${name}`;
+      : `, but ${counted(drift.length, 'object differs', 'objects differ')} from it: agentctl describe sync ${name}`;
   return { failed: false, text: `${revisionText(revision, reference)} ${what}${rest}` };
 }
 
-/** Of a Sync that is suspended Ready may say only that; how the one look went is then said by Fetched. */
+/** A Sync that was suspended is so again after its one look; then Ready says no more how that went. */
 function failureOf(sync: Sync): Condition | undefined {
-  return ['Ready', 'Fetched']
-    .map((type) => conditionOf(sync, type))
-    .find((condition) => condition?.status === 'False' && condition.reason !== 'Suspended');
+  const ready = conditionOf(sync, 'Ready');
+  if (ready?.status !== 'False') return undefined;
+  const { attempted, revision } = sync.status ?? {};
+  if (ready.reason === 'Suspended' && attempted?.revision === revision) return undefined;
+  return ready;
 }
 
 const order = ['Created', 'Configured', 'Pruned', 'Kept'] as const;

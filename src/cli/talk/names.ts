@@ -19,7 +19,9 @@ export function agentKey(word: string, options: Where, cli: Pick<Cli, 'environme
 export function idKey(word: string, kind: Kind, options: Where, cli: Pick<Cli, 'environment'>): ObjectKey {
   const [, prefix, name = word] = /^([^/]+)\/([^/]+)$/.exec(word) ?? [];
   if (name === '' || name.includes('/') || (prefix !== undefined && kindFor(prefix).kind !== kind)) {
-    throw new UsageError(`found ${JSON.stringify(word)}, expected the id of a ${kind.toLowerCase()}`);
+    throw new UsageError(
+      `found ${JSON.stringify(word)}, expected the id of ${kind === 'Approval' ? 'an' : 'a'} ${kind.toLowerCase()}`,
+    );
   }
   return { namespace: namespaceOf(options, cli.environment), name };
 }

@@ -21,33 +21,23 @@ export function revision(text: string): Judge<AnyObject> {
 
 export const notSync = '--for=revision is for syncs: agentctl wait sync/fleet --for=revision=3f1c2a90';
 
-/** Ready's reasons, and where the source failed those of Fetched, that only another commit mends. */
-const hopeless: ReadonlySet<string> = new Set([
-  'InvalidManifests',
-  'NotAllowed',
-  'NotVerified',
-  'OutsideTree',
-  'TooLarge',
-]);
+/** Ready's reasons that only another commit mends. */
+const hopeless: ReadonlySet<string> = new Set(['InvalidManifests', 'NotAllowed']);
 
 function judge(sync: Sync, wanted: string): Judgement {
   const { metadata, spec, status = {} } = sync;
   if (status.revision?.startsWith(wanted) === true) return 'met';
   if (metadata.deletionTimestamp !== undefined) return { never: 'it is being deleted' };
-  const asked = metadata.annotations?.[syncAnnotations.requested];
-  if (spec.suspend && asked === status.lastHandledRequest)
+  const idle = metadata.annotations?.[syncAnnotations.requested] === status.lastHandledRequest;
+  if (spec.suspend && idle && status.pendingApproval === undefined)
     return { never: `it is suspended; agentctl resume sync/${metadata.name} lets it follow its source` };
-  const [ready, fetched] = [conditionOf(sync, 'Ready'), conditionOf(sync, 'Fetched')];
-  const cause = ready?.reason === 'SourceFailed' ? fetched : ready;
   const now = status.revision === undefined ? 'nothing is applied' : `${shown(sync)} is applied`;
-  if (cause === undefined || cause.status === 'True') return { pending: now };
-  const why = `${cause.reason}: ${cause.message}`;
-  const { generation = 0 } = metadata;
-  const current = [cause.observedGeneration, status.observedGeneration].every(
-    (seen = generation) => seen >= generation,
-  );
+  const ready = conditionOf(sync, 'Ready');
+  if (ready === undefined || ready.status === 'True') return { pending: now };
+  const why = `${ready.reason}: ${ready.message}`;
   const tried = status.attempted?.revision.startsWith(wanted) === true;
-  if (tried && current && cause.status === 'False' && hopeless.has(cause.reason)) return { never: why };
+  const isCurrent = (ready.observedGeneration ?? 0) >= (metadata.generation ?? 0);
+  if (tried && isCurrent && ready.status === 'False' && hopeless.has(ready.reason)) return { never: why };
   return { pending: `${now}; ${why}` };
 }
 

@@ -1,0 +1,72 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { ApiError } from '../../src/api/errors.ts';
+import { golden, session, useShell } from './support.ts';
+import { diffs, seedSyncs } from './sync-seed.ts';
+
+describe('what people see of syncs', () => {
+  const shell = useShell({
+    diffSync: async ({ name }) => {
+      const found = diffs[name];
+      if (found !== undefined) return found;
+      throw new ApiError('ServiceUnavailable', 'no such host: git.example.com');
+    },
+  });
+  beforeAll(() => seedSyncs(shell.server));
+
+  const screens: Record<string, readonly (readonly string[])[]> = {
+    'sync-get': [
+      ['get', 'syncs'],
+      ['get', 'syncs', '-o', 'wide'],
+      ['get', 'all'],
+      ['explain', 'sync.spec.source.git.verify'],
+    ],
+    'sync-describe': [
+      ['describe', 'sync', 'fleet'],
+      ['describe', 'sync', 'broken'],
+      ['describe', 'sync', 'held'],
+      ['describe', 'sync', 'local'],
+      ['describe', 'agent', 'web-01'],
+    ],
+    'sync-diff': [
+      ['diff', '--sync', 'fleet'],
+      ['diff', '--sync', 'sync/fleet', '-o', 'json'],
+      ['diff', '--sync', 'same'],
+      ['diff', '--sync', 'kept'],
+      ['diff', '--sync', 'broken'],
+      ['diff', '--sync', 'gone'],
+      ['diff', '--sync', 'fleet', '-f', 'x.yaml'],
+      ['diff', '--sync', 'agent/web'],
+    ],
+    'sync-help': [
+      ['sync', '--help'],
+      ['diff', '--help'],
+      ['wait', '--help'],
+      ['approve', '--help'],
+      ['suspend', '--help'],
+      ['resume', '--help'],
+    ],
+    'sync-errors': [
+      ['sync'],
+      ['sync', 'agent/web-01'],
+      ['sync', 'nope', '--no-wait'],
+      ['sync', 'syncs'],
+      ['suspend', 'policy/slow'],
+      ['resume', 'secret/x'],
+      ['approve', 'sync/fleet'],
+      ['approve', 'sync/nope'],
+      ['approve', 'agent/web-01'],
+      ['approve', 'runtime/nope'],
+      ['deny', 'sync/held'],
+      ['deny', 'runtime/docker'],
+      ['wait', 'sync/fleet', '--for=revision=main'],
+      ['wait', 'sync/fleet', '--for=revision=3f1c2a'],
+      ['wait', 'sync/fleet', '--for=revision='],
+      ['wait', 'agent/web-01', '--for=revision=3f1c2a90'],
+    ],
+  };
+  test.each(Object.entries(screens))('%s', async (name, lines) => {
+    const text = await session(shell, lines);
+    expect(text).not.toMatch(/ +\n/); // no trailing spaces
+    await expect(text).toMatchFileSnapshot(golden(name));
+  });
+});
