@@ -21,6 +21,8 @@ interface Told {
  */
 export class Pushes {
   readonly #told = new Map<string, Told>();
+  /** Writes that nobody waits for. */
+  readonly #late = new Set<Promise<void>>();
   readonly #registry: Registry;
   readonly #clock: Clock;
   readonly #log: Log;
@@ -44,19 +46,19 @@ export class Pushes {
     await this.#write(sync);
   }
 
-  /** Writes what still waits. */
+  /** Writes what still waits, and waits for what is being written. */
   async close(): Promise<void> {
     const left = [...this.#told.values()];
     this.#told.clear();
     for (const { cancel } of left) cancel();
-    const waiting = left.filter(({ again }) => again);
-    await Promise.all(waiting.map(({ sync }) => this.#logged(sync, this.#write(sync))));
+    for (const { sync, again } of left) if (again) this.#later(sync, this.#write(sync));
+    await Promise.all(this.#late);
   }
 
   #over(id: string): void {
     const told = this.#told.get(id);
     this.#told.delete(id);
-    if (told?.again === true) void this.#logged(told.sync, this.tell(told.sync));
+    if (told?.again === true) this.#later(told.sync, this.tell(told.sync));
   }
 
   async #write(sync: ObjectKey): Promise<void> {
@@ -65,12 +67,11 @@ export class Pushes {
     await this.#registry.patch('Sync', sync, patch, { fieldManager: 'agentctl-webhook' });
   }
 
-  /** Nobody waits for it any more; and the Sync is looked at in any case when its own interval is over. */
-  async #logged(sync: ObjectKey, written: Promise<void>): Promise<void> {
-    try {
-      await written;
-    } catch (err) {
-      this.#log.warn({ err, sync }, 'a webhook could not be written to its Sync');
-    }
+  /** Where it fails, the Sync is looked at all the same once its own interval is over. */
+  #later(sync: ObjectKey, written: Promise<void>): void {
+    const done = written
+      .catch((err) => this.#log.warn({ err, sync }, 'a webhook could not be written to its Sync'))
+      .finally(() => this.#late.delete(done));
+    this.#late.add(done);
   }
 }

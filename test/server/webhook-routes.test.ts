@@ -288,6 +288,22 @@ describe('many within a second', () => {
     expect(metadata.annotations).toEqual({ 'agentctl.dev/webhook-received': '2026-01-31T12:00:00.300Z' });
   });
 
+  test('are waited for when the server closes as they are being written', async () => {
+    await push(signed());
+    await push(signed());
+    const { patch } = api.registry;
+    let written = false;
+    api.registry.patch = async (...given) => {
+      await new Promise((done) => setImmediate(done));
+      const object = await patch(...given);
+      written = true;
+      return object;
+    };
+    api.clock.advance(1_000);
+    await api.server.close(0);
+    expect(written).toBe(true);
+  });
+
   test('of a Sync that is deleted meanwhile do no harm', async () => {
     await push(signed());
     await push(signed());
