@@ -12,10 +12,12 @@ import { approveRuntime, approveSync } from './held.ts';
 
 type Decision = 'approve' | 'deny';
 
+const listed = 'of approvals, as agentctl get approvals lists them';
+
 /** `approve` and `deny` are one verb with two decisions. */
 export const defineDecision = (command: Command, cli: Cli, decision: Decision, done: string): Command =>
   command
-    .argument('[id...]', 'of approvals, as agentctl get approvals lists them; sync/fleet, runtime/docker')
+    .argument('[id...]', `${listed}${decision === 'approve' ? '; sync/fleet, runtime/docker' : ''}`)
     .action((ids: string[], options: GlobalOptions) => decide(ids, options, cli, decision, done));
 
 async function decide(
