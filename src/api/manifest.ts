@@ -211,7 +211,8 @@ function unknownWord(field: string, word: string, words: readonly string[], expe
   };
 }
 
-function namedTwice(documents: readonly ManifestDocument[], namespace: string): ManifestError[] {
+/** Of documents of one kind and name, all but the first. `namespace` is that of documents that name none. */
+export function namedTwice(documents: readonly ManifestDocument[], namespace: string): ManifestError[] {
   const first = new Map<string, ManifestDocument>();
   return documents.flatMap((document) => {
     const { info, name } = document;

@@ -18,6 +18,8 @@ export class Cache {
   readonly runtimes: Informer<'Runtime'>;
   readonly secrets: Informer<'Secret'>;
   readonly configMaps: Informer<'ConfigMap'>;
+  readonly namespaces: Informer<'Namespace'>;
+  readonly syncs: Informer<'Sync'>;
 
   constructor(resources: Resources, clock: Clock, log: Log) {
     const parts = { resources, clock, log };
@@ -28,9 +30,16 @@ export class Cache {
     this.runtimes = new Informer('Runtime', parts);
     this.secrets = new Informer('Secret', parts);
     this.configMaps = new Informer('ConfigMap', parts);
+    this.namespaces = new Informer('Namespace', parts);
+    this.syncs = new Informer('Sync', parts);
     this.agents.addIndex('uses', uses);
     this.runtimes.addIndex('secret', ({ spec }) =>
       spec.tlsSecretRef === undefined ? [] : [keyText(spec.tlsSecretRef)],
+    );
+    this.syncs.addIndex('secret', ({ metadata, spec: { source } }) =>
+      [source.git?.secretRef, source.git?.verify?.secretRef].flatMap((reference) =>
+        reference === undefined ? [] : [keyText({ ...metadata, name: reference.name })],
+      ),
     );
     this.agents.addIndex('uid', ({ metadata }) => [metadata.uid]);
     this.instances.addIndex('uid', ({ metadata }) => [metadata.uid]);
@@ -43,8 +52,8 @@ export class Cache {
   }
 
   all(): { start(signal: AbortSignal): void; synced: Promise<void> }[] {
-    const { agents, instances, revisions, policies, runtimes, secrets, configMaps } = this;
-    return [agents, instances, revisions, policies, runtimes, secrets, configMaps];
+    const { agents, instances, revisions, policies, runtimes, secrets, configMaps, namespaces, syncs } = this;
+    return [agents, instances, revisions, policies, runtimes, secrets, configMaps, namespaces, syncs];
   }
 
   /** Enqueues the Agents that a change touches. */
@@ -124,9 +133,20 @@ export class Cache {
         this.runtimes.observeWrite(object);
         break;
       case 'Policy':
+        this.policies.observeWrite(object);
+        break;
       case 'Secret':
+        this.secrets.observeWrite(object);
+        break;
       case 'ConfigMap':
+        this.configMaps.observeWrite(object);
+        break;
       case 'Namespace':
+        this.namespaces.observeWrite(object);
+        break;
+      case 'Sync':
+        this.syncs.observeWrite(object);
+        break;
       case 'Event':
         break;
     }

@@ -19,6 +19,8 @@ import { Orphans } from './orphans.ts';
 import { Prober } from './prober.ts';
 import { runWorkers, WorkQueue } from './queue.ts';
 import { type MakeDriver, Runtimes } from './runtimes.ts';
+import type { Sources } from './syncs/record.ts';
+import { Syncs } from './syncs/syncs.ts';
 import { Talk } from './talk/talk.ts';
 
 const workers = 16;
@@ -32,6 +34,7 @@ export interface ControllerOptions {
   resources: Resources;
   journal: Journal;
   makeDriver: MakeDriver;
+  sources: Sources;
   defaultPolicy: PolicySpec;
   /** For HMACs of Secrets in Revisions. */
   key: Uint8Array;
@@ -51,6 +54,7 @@ export class Controller {
   readonly observer: Observer;
   readonly recorder: Recorder;
   readonly talk: Talk;
+  readonly syncs: Syncs;
   readonly #queue: WorkQueue;
   readonly #prober: Prober;
   readonly #abort = new AbortController();
@@ -123,6 +127,7 @@ export class Controller {
       },
       enqueue: (key, at) => (at === undefined ? enqueueAgent(key) : this.#queue.addAt(`agent/${key}`, at)),
     });
+    this.syncs = new Syncs({ ...options, cache: this.cache, recorder: this.recorder });
     this.observer = new Observer({
       cache: this.cache,
       runtimes: this.runtimes,
@@ -193,6 +198,7 @@ export class Controller {
     this.talk.start();
     this.#working = runWorkers(this.#queue, workers, (key) => this.#work(key));
     this.#enqueueAll();
+    await this.syncs.start();
   }
 
   /**
@@ -201,7 +207,11 @@ export class Controller {
    */
   async stop(): Promise<void> {
     this.#queue.shutDown();
-    const settled = this.#working.then(() => this.agents.settle()).then(() => this.recorder.flush());
+    const synced = this.syncs.stop();
+    const settled = this.#working
+      .then(() => this.agents.settle())
+      .then(() => synced)
+      .then(() => this.recorder.flush());
     if (!(await endsWithin(this.#clock, stopBound, settled)))
       this.#log.warn(
         { seconds: stopBound / 1_000 },

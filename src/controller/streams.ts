@@ -9,6 +9,7 @@ import type {
   LogEntry,
   LogOptions,
   Streams,
+  SyncDiff,
   Volume,
 } from '../client/streams.ts';
 import { forecast } from '../plan/forecast.ts';
@@ -203,6 +204,10 @@ export class ControllerStreams implements Streams {
       }
       await sleep(clock, 50);
     }
+  }
+
+  diffSync(sync: ObjectKey): Promise<SyncDiff> {
+    return this.#parts.controller.syncs.diff(sync);
   }
 
   async volumes(key: ObjectKey): Promise<Volume[]> {

@@ -24,6 +24,7 @@ import { findEngines } from './engines.ts';
 import { housekeeping } from './housekeeping.ts';
 import { readKey } from './key.ts';
 import { giveBackAtRest } from './memory.ts';
+import { createSources } from './sources.ts';
 import { version } from './version.ts';
 
 export interface DaemonOptions {
@@ -75,6 +76,12 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
         clock,
         log,
       }),
+    sources: createSources({
+      folder: join(at.state, 'sources'),
+      secrets: secretsFolder(options.environment),
+      searchPath: options.environment.PATH ?? '',
+      clock,
+    }),
     defaultPolicy: defaultPolicy(),
     key: readKey(at.key),
     storeId: store.id,

@@ -17,6 +17,7 @@ import { randomIds } from '../../src/platform/ids.ts';
 import { silentLog } from '../../src/platform/log.ts';
 import { createRegistry } from '../../src/registry/registry.ts';
 import { openStore } from '../../src/store/sqlite.ts';
+import { FakeSources } from '../fakes/sources.ts';
 
 export interface Bench extends AsyncDisposable {
   resources: Resources;
@@ -51,6 +52,7 @@ export async function openBench(
     resources: new LocalClient(registry, 'agentctl-controller'),
     journal,
     makeDriver: async (runtime) => makeDriver(runtime, store.id, folder),
+    sources: new FakeSources(),
     defaultPolicy: withDefaults(policy, {}) as PolicySpec, // every field of the schema has a default
     key: Buffer.alloc(32),
     storeId: store.id,

@@ -15,6 +15,7 @@ import { openStore } from '../../src/store/sqlite.ts';
 import { ManualClock } from '../fakes/clock.ts';
 import { createFakeDriver } from '../fakes/driver.ts';
 import { type Behaviour, FakeEngine, type FakeEngineOptions, fakeCommand } from '../fakes/engine.ts';
+import { FakeSources } from '../fakes/sources.ts';
 
 const group = 'agentctl.dev/v1';
 const log = silentLog;
@@ -33,6 +34,8 @@ export interface HouseOptions {
 export class House implements AsyncDisposable {
   readonly clock = new ManualClock('2026-03-02T10:00:00Z');
   readonly engine: FakeEngine;
+  /** What the Syncs of this house follow. */
+  readonly sources = new FakeSources();
   readonly user: LocalClient;
   readonly #store: ReturnType<typeof openStore>;
   readonly journal: Journal = openJournal(':memory:', { log });
@@ -83,6 +86,7 @@ export class House implements AsyncDisposable {
       resources: client(new LocalClient(this.#registry, 'agentctl-controller')),
       journal: journal(this.journal),
       makeDriver: async (runtime) => wrap(createFakeDriver(this.engine, this.#store.id), runtime),
+      sources: this.sources,
       defaultPolicy: withDefaults(kindInfo('Policy').schema.properties?.spec ?? {}, {}) as PolicySpec, // all have defaults
       key: new Uint8Array(32),
       storeId: this.#store.id,

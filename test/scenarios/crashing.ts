@@ -17,6 +17,7 @@ import { randomIds } from '../../src/platform/ids.ts';
 import { silentLog } from '../../src/platform/log.ts';
 import { createRegistry } from '../../src/registry/registry.ts';
 import { openStore } from '../../src/store/sqlite.ts';
+import { FakeSources } from '../fakes/sources.ts';
 
 const [state = '', manifest = '', crashAt = '0'] = process.argv.slice(2);
 const effects = new Set(['create', 'update', 'patch', 'delete', 'restart', 'signal', 'kill', 'remove']);
@@ -65,6 +66,7 @@ const spec = kindInfo('Policy').schema.properties?.spec ?? {};
 const controller = new Controller({
   journal: openJournal(join(state, 'journal.db'), { log }),
   resources: crashing(new LocalClient(registry, 'agentctl-controller')),
+  sources: new FakeSources(),
   makeDriver: async () => crashing(createProcessDriver({ stateDir: state, storeId: store.id, clock, log })),
   defaultPolicy: withDefaults(spec, {}) as PolicySpec, // every field of the schema has a default
   key: Buffer.alloc(32),

@@ -18,6 +18,7 @@ import { randomIds } from '../../src/platform/ids.ts';
 import { silentLog } from '../../src/platform/log.ts';
 import { createRegistry } from '../../src/registry/registry.ts';
 import { openStore } from '../../src/store/sqlite.ts';
+import { FakeSources } from '../fakes/sources.ts';
 
 export interface Letter {
   agent: string;
@@ -76,6 +77,7 @@ const journal = openJournal(join(state, 'journal.db'), { log });
 const controller = new Controller({
   resources: new LocalClient(registry, 'agentctl-controller'),
   journal: crashing(journal),
+  sources: new FakeSources(),
   makeDriver: async () => createProcessDriver({ stateDir: state, storeId: store.id, clock, log }),
   defaultPolicy: withDefaults(kindInfo('Policy').schema.properties?.spec ?? {}, {}) as PolicySpec, // all have defaults
   key: Buffer.alloc(32),

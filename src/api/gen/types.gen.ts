@@ -1097,13 +1097,9 @@ export interface SyncStatus {
   attempted?: {
     /** The commit, or a hash of the folder. */
     revision: string;
-    /** The generation of the Sync that it was tried for. */
-    generation?: number;
     /** When it was first tried. */
     at?: string;
   };
-  /** When the source last answered. */
-  fetchedAt?: string;
   /** Failed looks in a row; the wait grows with them. */
   failures?: number;
   /** When it is tried again after a failure. */
@@ -1132,7 +1128,7 @@ export interface SyncStatus {
     /** Its name. */
     name: string;
     /** Kept: no longer in the manifests, and left all the same. */
-    change: 'Created' | 'Configured' | 'Pruned' | 'Kept' | 'Repaired';
+    change: 'Created' | 'Configured' | 'Pruned' | 'Kept';
     /** The fields that changed, as agentctl diff prints them; or why it was kept. */
     fields?: string[];
   }>;

@@ -7,6 +7,8 @@ export interface Member {
   /** As it is sent, with its namespace. */
   object: New<AnyObject>;
   key: ObjectKey;
+  /** Take over fields that other managers own, of this object alone. */
+  force?: boolean | undefined;
 }
 
 /** `Agent/default/web`, `Runtime//docker`: one text for one object. */

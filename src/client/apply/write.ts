@@ -29,13 +29,13 @@ export async function writeAll<M extends Member>(
 /** Server-side apply of one object. */
 export const applyOne = (
   resources: Resources,
-  { info, key, object }: Member,
-  { fieldManager, forceConflicts: force }: ApplyOptions,
+  { info, key, object, force }: Member,
+  { fieldManager, forceConflicts }: ApplyOptions,
   dryRun = false,
 ): Promise<AnyObject> =>
   resources.patch(
     info.kind,
     key,
     { type: 'apply', body: object },
-    { fieldManager, force, dryRun, fieldValidation: 'Strict' },
+    { fieldManager, force: force ?? forceConflicts, dryRun, fieldValidation: 'Strict' },
   );

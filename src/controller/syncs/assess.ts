@@ -1,0 +1,139 @@
+import { type ApiError, isApiError } from '../../api/errors.ts';
+import { applyOrder } from '../../api/kinds.ts';
+import { formatManifestError } from '../../api/manifest.ts';
+import { type AnyObject, keyOf, type Sync } from '../../api/objects.ts';
+import { syncAnnotations, syncManager } from '../../api/sync.ts';
+import { type Tried, tryAll } from '../../client/apply/compare.ts';
+import { identity, type Refused } from '../../client/apply/member.ts';
+import type { Resources } from '../../client/resources.ts';
+import { waitsForApproval } from '../../plan/sync/approval.ts';
+import type { Bounds } from '../../plan/sync/bounds.ts';
+import { rivals, rivalText } from '../../plan/sync/conflict.ts';
+import type { Manifests } from '../../sources/source.ts';
+import type { Known } from './known.ts';
+import { at, type Fault, fromRevision, membersOf, type SyncMember } from './manifests.ts';
+import { type Prune, prunesOf } from './prunes.ts';
+
+/** What a revision would do, were it applied now. Nothing has been written. */
+export interface Assessment {
+  revision: string;
+  reference: string | undefined;
+  /** All that the manifests name, in the order of the writes. */
+  members: readonly SyncMember[];
+  /** Of these what differs from what is; what somebody changed since is taken back (force). */
+  changes: readonly Tried<SyncMember>[];
+  /** Objects that somebody else applies with other values. */
+  conflicts: readonly { member: SyncMember; text: string }[];
+  prunes: readonly Prune[];
+  /** What is wrong with it; with faults of the manifests themselves nothing else was looked at. */
+  faults: readonly Fault[];
+  needsApproval: boolean;
+}
+
+export interface AssessParts {
+  resources: Resources;
+  bounds: Bounds;
+  known: Known;
+  /** What is now, as the controller's cache has it. */
+  live: (member: SyncMember) => AnyObject | undefined;
+  held: (namespace: string) => number;
+}
+
+export async function assess(sync: Sync, manifests: Manifests, parts: AssessParts): Promise<Assessment> {
+  const { revision, reference } = manifests;
+  const { members, faults } = await membersOf(manifests, parts.bounds);
+  members.sort((a, b) => applyOrder.indexOf(a.info.kind) - applyOrder.indexOf(b.info.kind));
+  const base = { revision, reference, members };
+  if (faults.length > 0)
+    return { ...base, changes: [], conflicts: [], prunes: [], faults, needsApproval: false };
+  const { changes, conflicts, refused } = await tryMembers(sync, revision, members, parts);
+  const inventory = sync.status?.inventory ?? [];
+  const prunes = await prunesOf(inventory, new Set(members.map(identity)), {
+    resources: parts.resources,
+    manager: syncManager(keyOf(sync)),
+    prune: sync.spec.prune,
+    held: parts.held,
+  });
+  const deletes = prunes.filter(({ kept }) => kept === undefined).length;
+  const approved = sync.metadata.annotations?.[syncAnnotations.approved] === revision;
+  return {
+    ...base,
+    changes,
+    conflicts,
+    prunes,
+    faults: refused,
+    needsApproval:
+      !approved &&
+      waitsForApproval(sync.spec, { deletes, inventory: inventory.length, manifests: members.length }),
+  };
+}
+
+/** The server tries what is not known to be as it should be. */
+async function tryMembers(
+  sync: Sync,
+  revision: string,
+  members: readonly SyncMember[],
+  { resources, known, live }: AssessParts,
+): Promise<{ changes: Tried<SyncMember>[]; conflicts: Assessment['conflicts']; refused: Fault[] }> {
+  const fieldManager = syncManager(keyOf(sync));
+  const own = `${sync.metadata.namespace}/${sync.metadata.name}`;
+  const before = new Map<string, AnyObject>();
+  const asked: SyncMember[] = [];
+  for (const member of members) {
+    const object = live(member);
+    const id = identity(member);
+    if (known.isSame(member) && known.isAsIt(id, object, fieldManager)) continue;
+    if (object !== undefined) before.set(id, object);
+    const annotations = object?.metadata.annotations ?? {};
+    const since =
+      annotations[syncAnnotations.sync] === own ? annotations[syncAnnotations.revision] : undefined;
+    asked.push(fromRevision(member, since ?? revision));
+  }
+  const first = await tryAll(resources, asked, before, { fieldManager });
+  const split = first.refused.map((refusal) => ({ refusal, rivals: rivalsOf(refusal.reason) }));
+  // Whoever changed a field once does not want it again by himself, as whoever applies it does.
+  const taken = split
+    .filter(({ rivals }) => rivals.length > 0 && rivals.every(({ applies }) => !applies))
+    .map(({ refusal }) => ({ ...refusal.member, force: true }));
+  const second = await tryAll(resources, taken, before, { fieldManager });
+  const tried = [...first.tried, ...second.tried];
+  for (const { member, change, after } of tried) {
+    if (change === 'Unchanged' && after !== undefined)
+      known.note(member, before.get(identity(member)) ?? after, fieldManager);
+  }
+  return {
+    changes: tried
+      .filter(({ change }) => change !== 'Unchanged')
+      .sort((a, b) => applyOrder.indexOf(a.member.info.kind) - applyOrder.indexOf(b.member.info.kind)),
+    conflicts: split
+      .filter(({ rivals }) => rivals.some(({ applies }) => applies))
+      .map(({ refusal, rivals }) => ({
+        member: refusal.member,
+        text: rivals
+          .filter(({ applies }) => applies)
+          .map(rivalText)
+          .join(', '),
+      })),
+    refused: [
+      ...split.filter(({ rivals }) => rivals.length === 0).map(({ refusal }) => refusal),
+      ...second.refused,
+    ].flatMap(refusedFaults),
+  };
+}
+
+const rivalsOf = (error: unknown) => (isApiError(error, 'Conflict') ? rivals(error) : []);
+
+function refusedFaults({ member: { document }, reason }: Refused<SyncMember>): Fault[] {
+  if (!isApiError(reason)) throw reason;
+  const told = causesOf(reason).map(({ field, message }) =>
+    at(document, field === '' ? [] : field.split('.'), field, message),
+  );
+  return told.map((error) => ({ reason: 'Refused', text: formatManifestError(error) }));
+}
+
+function causesOf({ details, message }: ApiError): { field: string; message: string }[] {
+  const causes = details?.causes ?? [];
+  return causes.length === 0
+    ? [{ field: '', message }]
+    : causes.map(({ field = '', message }) => ({ field, message }));
+}

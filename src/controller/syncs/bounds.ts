@@ -1,0 +1,15 @@
+import type { Sync } from '../../api/objects.ts';
+import { unsupported } from '../../drivers/index.ts';
+import type { Bounds } from '../../plan/sync/bounds.ts';
+import type { Cache } from '../cache.ts';
+
+/** The bounds of a Sync, by the Runtimes as the cache has them. */
+export const boundsOf = (sync: Sync, cache: Cache): Bounds => ({
+  sync,
+  runtimeOf: ({ runtimeRef, template }) => {
+    const name = runtimeRef?.name ?? cache.defaultRuntime(template.image !== undefined);
+    return name === undefined ? undefined : cache.runtimes.get(name);
+  },
+  processes: () => cache.runtimes.list().find(({ spec }) => spec.driver === 'process'),
+  unsupported: ({ spec }, agent) => unsupported(spec.driver, agent, spec),
+});

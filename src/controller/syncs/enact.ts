@@ -1,0 +1,140 @@
+import { type Change, changeLine, changesOf } from '../../api/changes.ts';
+import { isApiError } from '../../api/errors.ts';
+import { kindInfo } from '../../api/kinds.ts';
+import { type AnyObject, keyOf, type Sync, type SyncStatus } from '../../api/objects.ts';
+import { syncAnnotations, syncManager } from '../../api/sync.ts';
+import type { Tried } from '../../client/apply/compare.ts';
+import { identity } from '../../client/apply/member.ts';
+import { writeAll } from '../../client/apply/write.ts';
+import type { Resources } from '../../client/resources.ts';
+import type { ObjectChange } from '../../client/streams.ts';
+import type { Assessment } from './assess.ts';
+import type { Known } from './known.ts';
+import { fromRevision, type SyncMember } from './manifests.ts';
+import { type Entry, entryId, entryOf, type Prune, pruneText } from './prunes.ts';
+
+/** Writes what an assessment found; one that fails holds up no other. Answers a line for each that did. */
+export async function applyChanges(
+  resources: Resources,
+  sync: Sync,
+  changes: readonly Tried<SyncMember>[],
+  { known, note }: { known: Known; note: (object: AnyObject) => void },
+  /** Where the changes come from; absent: their objects keep what they say. */
+  revision?: string,
+): Promise<string[]> {
+  const fieldManager = syncManager(keyOf(sync));
+  const members = changes.map(({ member }) =>
+    revision === undefined ? member : fromRevision(member, revision),
+  );
+  const { written, refused } = await writeAll(resources, members, { fieldManager });
+  for (const { member, object } of written) {
+    note(object);
+    known.note(member, object, fieldManager);
+  }
+  return refused.map(({ member, reason }) => {
+    known.forget(identity(member));
+    return failureText(memberText(member), reason);
+  });
+}
+
+/** Deletes what the manifests no longer name. An object that was made anew since it was read stays. Answers what failed. */
+export async function carryOutPrunes(
+  resources: Resources,
+  sync: Sync,
+  prunes: readonly Prune[],
+): Promise<string[]> {
+  const failures: string[] = [];
+  for (const prune of prunes) {
+    try {
+      if (prune.release === true) await release(resources, sync, prune);
+      else if (prune.kept === undefined) await remove(resources, prune);
+    } catch (error) {
+      failures.push(failureText(pruneText(prune), error));
+    }
+  }
+  return failures;
+}
+
+async function remove(resources: Resources, { kind, key, object }: Prune): Promise<void> {
+  try {
+    await resources.delete(kind, key, { preconditions: { uid: object.metadata.uid } });
+  } catch (error) {
+    if (!isApiError(error, 'NotFound')) throw error; // it has gone by itself
+  }
+}
+
+/** Its own fields go, those that others apply too stay (server-side apply of nothing). */
+async function release(resources: Resources, sync: Sync, { kind, key, object }: Prune): Promise<void> {
+  const body = { apiVersion: object.apiVersion, kind, metadata: key };
+  await resources.patch(kind, key, { type: 'apply', body }, { fieldManager: syncManager(keyOf(sync)) });
+}
+
+const failureText = (what: string, error: unknown): string =>
+  `${what}: ${error instanceof Error ? error.message : String(error)}`;
+
+const memberText = ({ document: { source, line }, info: { kind }, key }: SyncMember): string =>
+  `${source}:${line}: ${pruneText({ kind, key })}`;
+
+/** What an assessment would do, object by object, in the order of the writes. */
+export function objectChanges({ changes, prunes }: Pick<Assessment, 'changes' | 'prunes'>): ObjectChange[] {
+  return [
+    ...changes.map(
+      ({ member: { info, key }, change, before, after }): ObjectChange => ({
+        kind: info.kind,
+        ...key,
+        change: change === 'Created' ? 'Created' : 'Configured',
+        fields: before === undefined || after === undefined ? [] : fieldsOf(before, after),
+      }),
+    ),
+    ...prunes.map(
+      ({ kind, key, kept }): ObjectChange => ({
+        kind,
+        ...key,
+        change: kept === undefined ? 'Pruned' : 'Kept',
+        fields: [],
+        ...(kept === undefined ? {} : { why: kept }),
+      }),
+    ),
+  ];
+}
+
+/** What differs of an object, but for the notes of where it came from. */
+export const fieldsOf = (before: AnyObject, after: AnyObject): Change[] =>
+  changesOf(kindInfo(after.kind), before, after).filter(
+    ({ path }) => !notes.some((name) => path.includes(name)),
+  );
+
+const notes = [syncAnnotations.sync, syncAnnotations.revision, syncAnnotations.path];
+
+const mostObjects = 100;
+const mostFields = 20;
+const longestField = 200;
+
+type Told = NonNullable<SyncStatus['changes']>[number];
+
+/** As the status keeps it: bounded. */
+export const toldChanges = (changes: readonly ObjectChange[]): Told[] =>
+  changes.slice(0, mostObjects).map(({ kind, namespace, name, change, fields, why }) => ({
+    kind,
+    ...(namespace === undefined ? {} : { namespace }),
+    name,
+    change,
+    ...(fields.length === 0 && why === undefined
+      ? {}
+      : { fields: why === undefined ? toldFields(fields) : [why] }),
+  }));
+
+export function toldFields(fields: readonly Change[]): string[] {
+  const lines = fields.slice(0, mostFields).map((field) => {
+    const line = changeLine(field);
+    return line.length > longestField ? `${line.slice(0, longestField - 3)}...` : line;
+  });
+  return fields.length > mostFields ? [...lines, `and ${fields.length - mostFields} more`] : lines;
+}
+
+/** The inventory with all that is about to be applied in it, in the order in which it came in. */
+export function withMembers(inventory: readonly Entry[], members: readonly SyncMember[]): Entry[] {
+  const ids = new Set(inventory.map(entryId));
+  const added = members.filter((member) => !ids.has(identity(member)));
+  return [...inventory, ...added.map(({ info, key }) => entryOf({ kind: info.kind, key }, info.apiVersion))];
+}

@@ -1,0 +1,53 @@
+import { createHash } from 'node:crypto';
+import type { AnyObject } from '../../api/objects.ts';
+import { applied } from '../../client/apply/compare.ts';
+import { identity, type Member } from '../../client/apply/member.ts';
+
+type Digested = Member & { digest: string };
+
+/**
+ * What was found to be as the manifests say, so that it need not be asked for again: for each object a digest of its
+ * manifest, and one of what an apply of this Sync could change of it. Lives as long as the controller.
+ */
+export class Known {
+  readonly #digests = new Map<string, { manifest: string; live: string }>();
+
+  get size(): number {
+    return this.#digests.size;
+  }
+
+  note(member: Digested, live: AnyObject, fieldManager: string): void {
+    this.#digests.set(identity(member), {
+      manifest: member.digest,
+      live: digest(applied(live, { fieldManager })),
+    });
+  }
+
+  /** The object is as it was when its manifest was last found to be applied. */
+  isAsIt(id: string, live: AnyObject | undefined, fieldManager: string): boolean {
+    return live !== undefined && this.#digests.get(id)?.live === digest(applied(live, { fieldManager }));
+  }
+
+  isSame(member: Digested): boolean {
+    return this.#digests.get(identity(member))?.manifest === member.digest;
+  }
+
+  has(id: string): boolean {
+    return this.#digests.has(id);
+  }
+
+  forget(id: string): void {
+    this.#digests.delete(id);
+  }
+
+  ids(): Iterable<string> {
+    return this.#digests.keys();
+  }
+
+  clear(): void {
+    this.#digests.clear();
+  }
+}
+
+export const digest = (value: unknown): string =>
+  createHash('sha1').update(JSON.stringify(value)).digest('base64');

@@ -1,0 +1,55 @@
+import { kindInfo } from '../../api/kinds.ts';
+import { type AnyObject, keyOf, keyText } from '../../api/objects.ts';
+import { identity, type Member } from '../../client/apply/member.ts';
+import type { Cache } from '../cache.ts';
+
+/** The objects that a Sync can apply, as the controller's cache has them, by `identity`. */
+export class Live {
+  readonly #informers: ReturnType<typeof informersOf>;
+
+  constructor(cache: Cache) {
+    this.#informers = informersOf(cache);
+  }
+
+  get(id: string): AnyObject | undefined {
+    const [kind, namespace = '', name = ''] = id.split('/');
+    const found = this.#informers.find(([known]) => known === kind);
+    return found?.[1].get(keyText(namespace === '' ? { name } : { namespace, name }));
+  }
+
+  of(member: Pick<Member, 'info' | 'key'>): AnyObject | undefined {
+    return this.get(identity(member));
+  }
+
+  /** How many objects a namespace holds that are not being deleted. */
+  held(namespace: string): number {
+    let count = 0;
+    for (const [, informer] of this.#informers) {
+      for (const { metadata } of informer.list())
+        if (metadata.namespace === namespace && metadata.deletionTimestamp === undefined) count += 1;
+    }
+    return count;
+  }
+
+  /** Calls with each object that is made or changed, or without it where it is gone. */
+  onChange(changed: (id: string, object: AnyObject | undefined) => void): void {
+    const id = (object: AnyObject): string => identity({ info: kindInfo(object.kind), key: keyOf(object) });
+    const handler = {
+      added: (object: AnyObject): void => changed(id(object), object),
+      updated: (_: AnyObject, object: AnyObject): void => changed(id(object), object),
+      deleted: (last: AnyObject): void => changed(id(last), undefined),
+    };
+    for (const [, informer] of this.#informers) informer.addHandler(handler);
+  }
+}
+
+const informersOf = (cache: Cache) =>
+  [
+    ['Agent', cache.agents],
+    ['Policy', cache.policies],
+    ['Secret', cache.secrets],
+    ['ConfigMap', cache.configMaps],
+    ['Runtime', cache.runtimes],
+    ['Namespace', cache.namespaces],
+    ['Sync', cache.syncs],
+  ] as const;

@@ -1,0 +1,102 @@
+import { isApiError } from '../../api/errors.ts';
+import { applyOrder, kindOf } from '../../api/kinds.ts';
+import type { AnyObject, Kind, ObjectKey, SyncStatus } from '../../api/objects.ts';
+import { syncAnnotations } from '../../api/sync.ts';
+import { identity } from '../../client/apply/member.ts';
+import { parallel } from '../../client/parallel.ts';
+import type { Resources } from '../../client/resources.ts';
+
+export type Entry = NonNullable<SyncStatus['inventory']>[number];
+
+/** What becomes of an object that the manifests no longer name. */
+export interface Prune {
+  kind: Kind;
+  key: ObjectKey;
+  /** As it was read. */
+  object: AnyObject;
+  /** Why it is left; absent: it is deleted. */
+  kept?: string | undefined;
+  /** Kept, since somebody else applies it: this Sync lets go of its fields. */
+  release?: boolean | undefined;
+}
+
+export const entryOf = ({ kind, key }: { kind: Kind; key: ObjectKey }, apiVersion: string): Entry => ({
+  apiVersion,
+  kind,
+  ...(key.namespace === undefined ? {} : { namespace: key.namespace }),
+  name: key.name,
+});
+
+/** As `identity` of what is applied; undefined of a kind that there is no more. */
+export function entryId({ apiVersion, kind, namespace, name }: Entry): string | undefined {
+  const info = kindOf(apiVersion, kind);
+  return info === undefined ? undefined : identity({ info, key: { namespace, name } });
+}
+
+export interface PruneParts {
+  resources: Resources;
+  manager: string;
+  prune: boolean;
+  /** How many objects a Namespace holds that are not being deleted. */
+  held: (namespace: string) => number;
+}
+
+/**
+ * Of the entries of an inventory that the manifests no longer name: those to delete and those that are kept, in the order
+ * of deletion. What this Sync does not apply (it went, or somebody made it anew) is in neither: it is not its own.
+ */
+export async function prunesOf(
+  entries: readonly Entry[],
+  wanted: ReadonlySet<string>,
+  parts: PruneParts,
+): Promise<Prune[]> {
+  const stale = entries.filter((entry) => !wanted.has(entryId(entry) ?? ''));
+  const results = await parallel(stale, 16, (entry) => read(entry, parts));
+  const prunes = results.flatMap((result) => {
+    if (result.status === 'rejected') throw result.reason;
+    return result.value ?? [];
+  });
+  prunes.sort((a, b) => applyOrder.indexOf(b.kind) - applyOrder.indexOf(a.kind));
+  const going = Map.groupBy(
+    prunes.filter(({ kept }) => kept === undefined),
+    ({ key }) => key.namespace ?? '',
+  );
+  return prunes.map((prune) => {
+    if (prune.kind !== 'Namespace' || prune.kept !== undefined) return prune;
+    const others = parts.held(prune.key.name) - (going.get(prune.key.name)?.length ?? 0);
+    return others > 0
+      ? { ...prune, kept: `it holds ${others} objects that this Sync does not apply` }
+      : prune;
+  });
+}
+
+async function read(
+  { apiVersion, kind, namespace, name }: Entry,
+  parts: PruneParts,
+): Promise<Prune | undefined> {
+  const info = kindOf(apiVersion, kind);
+  if (info === undefined) return undefined;
+  const key: ObjectKey = namespace === undefined ? { name } : { namespace, name };
+  let object: AnyObject;
+  try {
+    object = await parts.resources.get(info.kind, key);
+  } catch (error) {
+    if (isApiError(error, 'NotFound')) return undefined;
+    throw error;
+  }
+  const appliers = (object.metadata.managedFields ?? []).filter(({ operation }) => operation === 'Apply');
+  if (!appliers.some(({ manager }) => manager === parts.manager)) return undefined;
+  if (object.metadata.deletionTimestamp !== undefined) return undefined;
+  const [other] = appliers.filter(({ manager }) => manager !== parts.manager);
+  const prune = { kind: info.kind, key, object };
+  if (other !== undefined)
+    return { ...prune, kept: `${JSON.stringify(other.manager)} applies it too`, release: true };
+  if (!parts.prune) return { ...prune, kept: 'spec.prune of the Sync is false' };
+  if (object.metadata.annotations?.[syncAnnotations.prune] === 'disabled')
+    return { ...prune, kept: `it has the annotation ${syncAnnotations.prune}: disabled` };
+  return prune;
+}
+
+/** `agent/web`, for people. */
+export const pruneText = ({ kind, key }: Pick<Prune, 'kind' | 'key'>): string =>
+  `${kind.toLowerCase()}/${key.name}`;

@@ -1,0 +1,101 @@
+import { keyText, type Secret, type Sync } from '../../api/objects.ts';
+import type { Looks } from '../../plan/sync/due.ts';
+import { type Found, type Source, SourceError } from '../../sources/source.ts';
+import { Known } from './known.ts';
+
+/** Data of a Secret, decoded. */
+export type SecretData = Readonly<Record<string, Uint8Array>>;
+
+export interface SourceOptions {
+  /** Of the Sync: names the folder in which the source keeps what it fetched. */
+  uid: string;
+  source: Sync['spec']['source'];
+  secret: SecretData | undefined;
+  /** For the signatures of commits. */
+  keys: SecretData | undefined;
+}
+
+/** Makes Sources, and forgets what those of a Sync kept on disk. */
+export interface Sources {
+  make(options: SourceOptions): Promise<Source>;
+  forget(uid: string): Promise<void>;
+  /** Forgets all but these. */
+  keepOnly(uids: ReadonlySet<string>): Promise<void>;
+}
+
+export interface RecordParts {
+  sources: Sources;
+  secret: (key: string) => Secret | undefined;
+  /** The folder has changed. */
+  changed: () => void;
+}
+
+/** What is known of one Sync in this controller's life. */
+export class SyncRecord {
+  readonly uid: string;
+  readonly known = new Known();
+  looks: Looks = { failures: 0 };
+  /** Of the last look that was answered. */
+  found: Found | undefined;
+  /** An object or a folder has changed: look before the interval is over. */
+  hinted: 'Objects' | 'Source' | undefined;
+  /** Times in a row that its objects had to be set back early, or its files were being written. */
+  restless = 0;
+  #source: { signature: string; source: Source } | undefined;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(uid: string) {
+    this.uid = uid;
+  }
+
+  /** A Source's calls are made one after the other. */
+  alone<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(work);
+    this.#turn = result.catch(() => {});
+    return result;
+  }
+
+  /** The Source by the spec and the Secrets as they are now; undefined with the Secret's name where one is missing. */
+  async source(sync: Sync, { sources, secret, changed }: RecordParts): Promise<Source | { missing: string }> {
+    const { git } = sync.spec.source;
+    const [own, keys] = [git?.secretRef, git?.verify?.secretRef].map((reference) =>
+      reference === undefined
+        ? undefined
+        : (secret(keyText({ ...sync.metadata, name: reference.name })) ?? { missing: reference.name }),
+    );
+    if (own !== undefined && 'missing' in own) return own;
+    if (keys !== undefined && 'missing' in keys) return keys;
+    const signature = JSON.stringify([
+      sync.spec.source,
+      own?.metadata.resourceVersion,
+      keys?.metadata.resourceVersion,
+    ]);
+    if (this.#source?.signature === signature) return this.#source.source;
+    await this.close();
+    const source = await sources.make({
+      uid: this.uid,
+      source: sync.spec.source,
+      secret: dataOf(own),
+      keys: dataOf(keys),
+    });
+    source.watch?.(changed);
+    this.#source = { signature, source };
+    this.found = undefined;
+    return source;
+  }
+
+  async close(): Promise<void> {
+    await this.#source?.source.close();
+    this.#source = undefined;
+  }
+}
+
+const dataOf = (secret: Secret | undefined): SecretData | undefined =>
+  secret === undefined
+    ? undefined
+    : Object.fromEntries(
+        Object.entries(secret.data ?? {}).map(([key, value]) => [key, Buffer.from(value, 'base64')]),
+      );
+
+export const isUnsettled = (error: unknown): boolean =>
+  error instanceof SourceError && error.reason === 'Unsettled';

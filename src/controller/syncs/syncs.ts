@@ -1,0 +1,325 @@
+import { deepEqual } from '../../api/equal.ts';
+import { ApiError } from '../../api/errors.ts';
+import {
+  type AnyObject,
+  keyOf,
+  keyText,
+  type ObjectKey,
+  type Sync,
+  type SyncStatus,
+} from '../../api/objects.ts';
+import { syncManager } from '../../api/sync.ts';
+import { identity, type Member } from '../../client/apply/member.ts';
+import type { Resources } from '../../client/resources.ts';
+import type { SyncDiff } from '../../client/streams.ts';
+import { span } from '../../plan/instant.ts';
+import { due, pause } from '../../plan/sync/due.ts';
+import type { Clock } from '../../platform/clock.ts';
+import type { Log } from '../../platform/log.ts';
+import { type Found, type Source, SourceError } from '../../sources/source.ts';
+import type { Cache } from '../cache.ts';
+import type { Recorder } from '../events.ts';
+import { runWorkers, WorkQueue } from '../queue.ts';
+import { type Assessment, assess } from './assess.ts';
+import { boundsOf } from './bounds.ts';
+import { objectChanges } from './enact.ts';
+import { Live } from './live.ts';
+import { Overtaken, pass } from './pass.ts';
+import { isUnsettled, type Sources, SyncRecord } from './record.ts';
+import { intent, nextStatus, type Outcome } from './status.ts';
+import { happenings } from './tell.ts';
+
+export interface SyncsParts {
+  resources: Resources;
+  cache: Cache;
+  recorder: Recorder;
+  sources: Sources;
+  clock: Clock;
+  log: Log;
+}
+
+/** Sources of so many Syncs are asked at once. */
+const workers = 8;
+/** After its objects were changed by others, or while its files are being written. */
+const soon = 300;
+
+/** Keeps what the Syncs name applied. Has a queue of its own, so that a slow source holds up nothing but Syncs. */
+export class Syncs {
+  readonly #parts: SyncsParts;
+  readonly #queue: WorkQueue;
+  readonly #records = new Map<string, SyncRecord>();
+  readonly #live: Live;
+  readonly #abort = new AbortController();
+  #working: Promise<void> = Promise.resolve();
+
+  constructor(parts: SyncsParts) {
+    this.#parts = parts;
+    this.#queue = new WorkQueue(parts.clock);
+    this.#live = new Live(parts.cache);
+    const { syncs, secrets } = parts.cache;
+    const changed = ({ metadata }: Sync): void => this.#queue.add(keyText(metadata));
+    syncs.addHandler({ added: changed, updated: (_, now) => changed(now), deleted: changed });
+    const onSecret = (metadata: ObjectKey): void => {
+      for (const sync of syncs.byIndex('secret', keyText(metadata))) {
+        const record = this.#records.get(keyText(sync.metadata));
+        if (record !== undefined) record.hinted = 'Source';
+        changed(sync);
+      }
+    };
+    secrets.addHandler({
+      added: ({ metadata }) => onSecret(metadata),
+      updated: (before, now) => {
+        if (!deepEqual(before.data, now.data)) onSecret(now.metadata);
+      },
+      deleted: ({ metadata }) => onSecret(metadata),
+    });
+    this.#live.onChange((id, object) => this.#noticed(id, object));
+  }
+
+  /** To be called once the caches are synced. */
+  async start(): Promise<void> {
+    const uids = new Set(this.#parts.cache.syncs.list().map(({ metadata }) => metadata.uid));
+    await this.#parts.sources.keepOnly(uids);
+    this.#working = runWorkers(this.#queue, workers, (key) => this.#work(key));
+    for (const { metadata } of this.#parts.cache.syncs.list()) this.#queue.add(keyText(metadata));
+  }
+
+  /** Breaks off what is under way: the next controller begins it again. */
+  async stop(): Promise<void> {
+    this.#queue.shutDown();
+    this.#abort.abort();
+    await this.#working;
+    for (const record of this.#records.values()) await record.close();
+  }
+
+  /** What the newest revision would change. See Streams.diffSync. */
+  async diff(key: ObjectKey): Promise<SyncDiff> {
+    const sync = await this.#parts.resources.get('Sync', key);
+    const record = this.#recordOf(sync);
+    try {
+      const { assessment } = await record.alone(() =>
+        this.#withSource(sync, record, async (source, signal) => {
+          const manifests = await source.read(await source.look(signal), signal);
+          return { assessment: await assess(sync, manifests, this.#assessParts(sync, record)) };
+        }),
+      );
+      return diffOf(sync, assessment);
+    } catch (error) {
+      if (error instanceof SourceError || error instanceof MissingSecret)
+        throw new ApiError('ServiceUnavailable', error.message, { cause: error });
+      throw error;
+    }
+  }
+
+  /** An object of a Sync was changed, by whomever: it is looked at soon, unless it is as it should be. */
+  #noticed(id: string, object: AnyObject | undefined): void {
+    for (const [key, record] of this.#records) {
+      if (!record.known.has(id)) continue;
+      const sync = this.#parts.cache.syncs.get(key);
+      if (sync === undefined || record.known.isAsIt(id, object, syncManager(keyOf(sync)))) continue;
+      record.hinted ??= 'Objects';
+      this.#queue.addAfter(key, this.#restlessPause(sync, record));
+    }
+  }
+
+  /** Whoever changes an object again and again is set right more and more rarely. */
+  #restlessPause({ spec }: Sync, { restless }: SyncRecord): number {
+    return Math.min(span(spec.interval, 60_000), soon * 2 ** Math.min(restless, 16));
+  }
+
+  #recordOf({ metadata }: Sync): SyncRecord {
+    const key = keyText(metadata);
+    const known = this.#records.get(key);
+    if (known?.uid === metadata.uid) return known;
+    if (known !== undefined) void this.#forget(key, known);
+    const record = new SyncRecord(metadata.uid);
+    this.#records.set(key, record);
+    return record;
+  }
+
+  async #forget(key: string, record: SyncRecord): Promise<void> {
+    if (this.#records.get(key) === record) this.#records.delete(key);
+    await record.alone(async () => {
+      await record.close();
+      await this.#parts.sources.forget(record.uid);
+    });
+  }
+
+  async #work(key: string): Promise<void> {
+    try {
+      await this.#reconcile(key);
+      this.#queue.forget(key);
+    } catch (error) {
+      if (this.#abort.signal.aborted) return;
+      if (!(error instanceof Overtaken))
+        this.#parts.log.error({ err: error, sync: key }, 'a Sync failed and is tried again');
+      this.#queue.retry(key);
+    }
+  }
+
+  async #reconcile(key: string): Promise<void> {
+    const { cache, clock } = this.#parts;
+    const sync = cache.syncs.get(key);
+    const known = this.#records.get(key);
+    if (sync === undefined) return known === undefined ? undefined : this.#forget(key, known);
+    const record = this.#recordOf(sync);
+    const now = clock.now();
+    const verdict = due(sync, record.looks, now);
+    const hinted = record.hinted !== undefined && !sync.spec.suspend;
+    if (verdict === undefined || ('at' in verdict && !hinted)) {
+      if (verdict !== undefined) this.#queue.addAt(key, verdict.at);
+      return;
+    }
+    const onlyObjects = 'at' in verdict && record.hinted === 'Objects';
+    const requested = 'now' in verdict && verdict.now === 'Requested';
+    record.hinted = undefined;
+    if (!onlyObjects) record.looks = { ...record.looks, at: now };
+    const outcome = await record.alone(() => this.#pass(sync, record, { onlyObjects, requested }));
+    await this.#settle(sync, record, outcome);
+    this.#queue.add(key);
+  }
+
+  async #pass(
+    sync: Sync,
+    record: SyncRecord,
+    { onlyObjects, requested }: { onlyObjects: boolean; requested: boolean },
+  ): Promise<Outcome | 'Unsettled'> {
+    if (sync.spec.suspend && !requested) return { type: 'Suspended' };
+    try {
+      return await this.#withSource(sync, record, async (source, signal) => {
+        const found: Found =
+          onlyObjects && record.found !== undefined ? record.found : await source.look(signal);
+        record.found = found;
+        return pass(sync, found, {
+          resources: this.#parts.resources,
+          record,
+          source,
+          signal,
+          assess: this.#assessParts(sync, record),
+          live: (id) => this.#live.get(id),
+          requested,
+          note: (object) => this.#parts.cache.note(object),
+          intend: (about, assessment) => this.#intend(about, assessment),
+        });
+      });
+    } catch (error) {
+      if (isUnsettled(error) && record.restless < 6) return 'Unsettled';
+      if (error instanceof SourceError) return { type: 'SourceFailed', error };
+      if (error instanceof MissingSecret) return { type: 'SourceFailed', error };
+      throw error;
+    }
+  }
+
+  /** Calls `work` with the Source, and with a signal that aborts after spec.timeout or when the controller ends. */
+  async #withSource<T>(
+    sync: Sync,
+    record: SyncRecord,
+    work: (source: Source, signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const { cache, clock, sources } = this.#parts;
+    const source = await record.source(sync, {
+      sources,
+      secret: (name) => cache.secrets.get(name),
+      changed: () => {
+        record.hinted = 'Source';
+        this.#queue.add(keyText(sync.metadata));
+      },
+    });
+    if ('missing' in source) throw new MissingSecret(source.missing, sync);
+    const timeout = new AbortController();
+    const cancel = clock.after(span(sync.spec.timeout, 60_000), () => timeout.abort());
+    try {
+      return await work(source, AbortSignal.any([timeout.signal, this.#abort.signal]));
+    } finally {
+      cancel();
+    }
+  }
+
+  #assessParts(sync: Sync, record: SyncRecord) {
+    return {
+      resources: this.#parts.resources,
+      bounds: boundsOf(sync, this.#parts.cache),
+      known: record.known,
+      live: (member: Member) => this.#live.of(member),
+      held: (namespace: string) => this.#live.held(namespace),
+    };
+  }
+
+  async #intend(sync: Sync, assessment: Assessment): Promise<void> {
+    await this.#write(sync, intent(sync, assessment, this.#parts.clock.now()));
+  }
+
+  async #settle(sync: Sync, record: SyncRecord, outcome: Outcome | 'Unsettled'): Promise<void> {
+    const { clock, recorder } = this.#parts;
+    const key = keyText(sync.metadata);
+    if (outcome === 'Unsettled') {
+      record.hinted = 'Source';
+      this.#queue.addAfter(key, this.#restlessPause(sync, record));
+      record.restless += 1;
+      return;
+    }
+    const healed = outcome.type === 'Synced' && !outcome.isNew && outcome.assessment.changes.length > 0;
+    record.restless = healed ? record.restless + 1 : outcome.type === 'Same' ? record.restless : 0;
+    const failed = outcome.type === 'SourceFailed' || outcome.type === 'ApplyFailed';
+    const failures = failed ? record.looks.failures + 1 : 0;
+    record.looks = { ...record.looks, failures };
+    if (outcome.type === 'Synced') {
+      const wanted = new Set(outcome.assessment.members.map(identity));
+      for (const id of [...record.known.ids()]) if (!wanted.has(id)) record.known.forget(id);
+    }
+    const retryAt = failed ? (record.looks.at ?? clock.now()) + pause(sync, record.looks) : undefined;
+    const newest = this.#parts.cache.syncs.get(key) ?? sync;
+    const status = nextStatus(
+      { ...newest, metadata: sync.metadata, spec: sync.spec },
+      outcome,
+      clock.now(),
+      retryAt,
+    );
+    const written = await this.#write(sync, failed ? { ...status, failures } : status);
+    for (const happening of happenings(sync, outcome, newest.status?.conditions, status.conditions))
+      recorder.record(written, happening);
+  }
+
+  /** The controller alone writes it, and knows what it read last: only what differs is sent. */
+  async #write(sync: Sync, next: SyncStatus): Promise<Sync> {
+    const { cache, resources } = this.#parts;
+    const before = cache.syncs.get(keyText(sync.metadata))?.status ?? {};
+    if (deepEqual(before, next)) return sync;
+    const gone = Object.keys(before).filter((name) => !(name in next));
+    const status = { ...next, ...Object.fromEntries(gone.map((name) => [name, null])) };
+    const written = await resources.patch(
+      'Sync',
+      keyOf(sync),
+      { type: 'merge', body: { metadata: { uid: sync.metadata.uid }, status } },
+      { subresource: 'status' },
+    );
+    cache.note(written);
+    return written;
+  }
+}
+
+class MissingSecret extends Error {
+  readonly reason = 'SecretMissing';
+
+  constructor(name: string, { metadata }: Sync) {
+    super(
+      `There is no Secret ${name} in the namespace ${metadata.namespace}: make it with agentctl create secret generic ${name}.`,
+    );
+  }
+}
+
+function diffOf(sync: Sync, assessment: Assessment): SyncDiff {
+  const { revision, reference, faults, conflicts, needsApproval } = assessment;
+  const errors = [
+    ...faults.map(({ text }) => text),
+    ...conflicts.map(({ member, text }) => `${member.info.kind}/${member.key.name}: ${text}`),
+  ];
+  return {
+    revision,
+    reference,
+    applied: sync.status?.revision,
+    errors,
+    changes: objectChanges(assessment),
+    needsApproval,
+  };
+}

@@ -1,0 +1,82 @@
+import type { Condition, Sync } from '../../api/objects.ts';
+import { revisionText } from '../../api/sync.ts';
+import type { Happening } from '../events.ts';
+import { fieldsOf, toldFields } from './enact.ts';
+import { pruneText } from './prunes.ts';
+import type { Outcome } from './status.ts';
+
+const mostRepairs = 20;
+
+/** What is told as Events: what was done, and a verdict that is not the one before. */
+export function happenings(
+  sync: Sync,
+  outcome: Outcome,
+  before: readonly Condition[] | undefined,
+  now: readonly Condition[] | undefined,
+): Happening[] {
+  return [...done(sync, outcome), ...verdicts(before, now)];
+}
+
+function done(sync: Sync, outcome: Outcome): Happening[] {
+  if (outcome.type !== 'Synced') return [];
+  const { changes, prunes, revision, reference } = outcome.assessment;
+  const name = revisionText(revision, reference);
+  if (!outcome.isNew) {
+    if (!outcome.healed) return [];
+    return changes.slice(0, mostRepairs).map(({ member: { info, key }, before, after }) => ({
+      type: 'Normal',
+      reason: 'DriftRepaired',
+      message: `${pruneText({ kind: info.kind, key })} ${
+        before === undefined
+          ? 'was gone, and is made again'
+          : `is as in ${name} again: ${repairs(before, after)}`
+      }`,
+    }));
+  }
+  if (changes.length + prunes.length === 0 && sync.status?.revision === revision) return [];
+  const count = (what: string, number: number): string[] => (number === 0 ? [] : [`${number} ${what}`]);
+  const counts = [
+    ...count('created', changes.filter(({ change }) => change === 'Created').length),
+    ...count('configured', changes.filter(({ change }) => change === 'Configured').length),
+    ...count('pruned', prunes.filter(({ kept }) => kept === undefined).length),
+    ...count('kept', prunes.filter(({ kept }) => kept !== undefined).length),
+  ];
+  const message = `${name} is applied: ${counts.join(', ') || 'nothing changed'}`;
+  const moved = tagMoved(sync, outcome);
+  return [{ type: 'Normal', reason: 'Synced', message }, ...(moved === undefined ? [] : [moved])];
+}
+
+const repairs = (
+  before: Parameters<typeof fieldsOf>[0],
+  after: Parameters<typeof fieldsOf>[1] | undefined,
+): string => (after === undefined ? '' : toldFields(fieldsOf(before, after)).join('; '));
+
+/** Tags are not meant to move: whoever reads the Events should see it. */
+function tagMoved(
+  { spec, status, metadata }: Sync,
+  { assessment }: Extract<Outcome, { type: 'Synced' }>,
+): Happening | undefined {
+  const { tag } = spec.source.git ?? {};
+  const before = status?.revision;
+  const same =
+    status?.observedGeneration === metadata.generation && status?.reference === assessment.reference;
+  if (tag === undefined || !same || before === undefined || before === assessment.revision) return undefined;
+  return {
+    type: 'Warning',
+    reason: 'TagMoved',
+    message: `the tag ${tag} was moved from ${revisionText(before)} to ${revisionText(assessment.revision)}`,
+  };
+}
+
+function verdicts(
+  before: readonly Condition[] | undefined,
+  now: readonly Condition[] | undefined,
+): Happening[] {
+  return (now ?? []).flatMap(({ type, status, reason, message }) => {
+    const known = before?.find((condition) => condition.type === type);
+    const isNews = known?.reason !== reason || known.message !== message;
+    // That the source failed is told by the condition Fetched; what is well again by Synced.
+    if (!isNews || status === 'True' || reason === 'Progressing' || reason === 'SourceFailed') return [];
+    return [{ type: reason === 'Suspended' ? 'Normal' : 'Warning', reason, message }];
+  });
+}

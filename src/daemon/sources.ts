@@ -1,0 +1,39 @@
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Sources } from '../controller/syncs/record.ts';
+import type { Clock } from '../platform/clock.ts';
+
+export interface SourcesParts {
+  /** Each Sync has a folder of its own in it. */
+  folder: string;
+  /** On a tmpfs, for credentials. */
+  secrets: string;
+  /** Where git, ssh, gpg, kustomize and kubectl are looked for. */
+  searchPath: string;
+  clock: Clock;
+}
+
+/** To add a sort of source: its file in src/sources/, its field in schemas/sync.yaml, and how it is made here. Loaded when first needed. */
+export const createSources = ({ folder, secrets, searchPath, clock }: SourcesParts): Sources => ({
+  async make({ uid, source: { git, directory }, secret, keys }) {
+    const { render } = await import('../sources/kustomize.ts');
+    if (git !== undefined) {
+      const { createGitSource } = await import('../sources/git.ts');
+      const own = join(folder, uid);
+      await mkdir(own, { recursive: true, mode: 0o700 });
+      return createGitSource({ git, secret, keys, folder: own, secretsFolder: secrets, searchPath, render });
+    }
+    if (directory !== undefined) {
+      const { createDirectorySource } = await import('../sources/directory.ts');
+      return createDirectorySource({ directory, clock, searchPath, render });
+    }
+    throw new Error('a Sync without a source'); // its schema has exactly one of the two
+  },
+  forget: (uid) => rm(join(folder, uid), { recursive: true, force: true }),
+  async keepOnly(uids) {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    for (const name of await readdir(folder)) {
+      if (!uids.has(name)) await rm(join(folder, name), { recursive: true, force: true });
+    }
+  },
+});

@@ -1,0 +1,134 @@
+import { withDefaults } from '../../api/defaults.ts';
+import { type FieldError, forbidden, invalid } from '../../api/field-error.ts';
+import type { KindInfo } from '../../api/kinds.ts';
+import type { AgentSpec, PolicySpec, Runtime, Sync, SyncSpec } from '../../api/objects.ts';
+import { isObject, type JsonObject } from '../../api/schema.ts';
+import { syncAnnotations } from '../../api/sync.ts';
+
+/** What a push to the source of a Sync may do. */
+export interface Bounds {
+  sync: Sync;
+  /** The Runtime of an Agent with this spec; undefined where there is none. */
+  runtimeOf: (spec: AgentSpec) => Runtime | undefined;
+  /** The Runtime of this host's processes. */
+  processes: () => Runtime | undefined;
+  /** What its Runtime cannot honour of an Agent, host paths that it does not allow among it. */
+  unsupported: (runtime: Runtime, spec: AgentSpec) => readonly string[];
+}
+
+export const targetNamespace = ({ metadata, spec }: Sync): string =>
+  spec.targetNamespace ?? metadata.namespace ?? 'default';
+
+/** All by which a valid manifest is out of bounds. */
+export function outOfBounds(info: KindInfo, object: JsonObject, bounds: Bounds): FieldError[] {
+  const { sync } = bounds;
+  const { allowedKinds } = sync.spec;
+  if (!allowedKinds.some((kind) => kind === info.kind))
+    return [
+      forbidden(
+        ['kind'],
+        `${info.kind} is not among spec.allowedKinds of the Sync, which are ${allowedKinds.join(', ') || 'none'}`,
+      ),
+    ];
+  return [...ofMetadata(info, object, bounds), ...ofSpec(info, object, bounds)];
+}
+
+function ofMetadata(info: KindInfo, { metadata }: JsonObject, { sync }: Bounds): FieldError[] {
+  if (!isObject(metadata)) return [];
+  const { namespace } = metadata;
+  const target = targetNamespace(sync);
+  const elsewhere = info.namespaced && namespace !== undefined && namespace !== '' && namespace !== target;
+  const annotations = isObject(metadata.annotations) ? metadata.annotations : {};
+  return [
+    ...(elsewhere
+      ? [invalid(['metadata', 'namespace'], namespace, `${target}, the one namespace of the Sync`)]
+      : []),
+    ...controls
+      .filter((name) => annotations[name] !== undefined)
+      .map((name) => forbidden(['metadata', 'annotations', name], 'is set by agentctl: leave it out')),
+  ];
+}
+
+/** By these a manifest could say that it has been approved. */
+const controls: readonly string[] = Object.values(syncAnnotations).filter(
+  (name) => name !== syncAnnotations.prune,
+);
+
+function ofSpec(info: KindInfo, object: JsonObject, bounds: Bounds): FieldError[] {
+  const schema = info.schema.properties?.spec;
+  if (schema === undefined) return [];
+  const spec = withDefaults(schema, object.spec);
+  // Valid, and its defaults filled in: so the casts.
+  if (info.kind === 'Agent') return ofAgent(spec as AgentSpec, bounds);
+  if (info.kind === 'Policy') return ofPolicy(spec as PolicySpec, ['spec'], bounds);
+  return info.kind === 'Sync' ? ofSync(spec as SyncSpec, bounds.sync) : [];
+}
+
+function ofAgent(spec: AgentSpec, bounds: Bounds): FieldError[] {
+  const policy = spec.policy === undefined ? [] : ofPolicy(spec.policy, ['spec', 'policy'], bounds);
+  const runtime = bounds.runtimeOf(spec);
+  const volumes = (spec.template.volumes ?? []).map(({ hostPath }, at) => ({ hostPath, at }));
+  if (runtime === undefined)
+    return [
+      ...policy,
+      ...volumes
+        .filter(({ hostPath }) => hostPath !== undefined)
+        .map(({ at }) =>
+          forbidden(
+            ['spec', 'template', 'volumes', at, 'hostPath'],
+            'there is no Runtime yet that could allow it',
+          ),
+        ),
+    ];
+  const { name } = runtime.metadata;
+  return [
+    ...policy,
+    ...bounds
+      .unsupported(runtime, spec)
+      .map((text) => forbidden(['spec'], `the Runtime ${name} cannot honour ${text}`)),
+  ];
+}
+
+/** A command runs on the controller's host, so it asks for what an Agent on this host's processes asks for. */
+function ofPolicy(policy: PolicySpec, path: (string | number)[], bounds: Bounds): FieldError[] {
+  const allowed = bounds.processes()?.spec.allowedNamespaces;
+  if (allowed === undefined || allowed.includes(targetNamespace(bounds.sync))) return [];
+  return policy.notify.flatMap(({ command }, at) =>
+    command === undefined
+      ? []
+      : [
+          forbidden(
+            [...path, 'notify', at, 'command'],
+            'runs on this host, and the Runtime process does not take this namespace',
+          ),
+        ],
+  );
+}
+
+/** A Sync that is pushed may do no more than the one that it comes from. */
+function ofSync(spec: SyncSpec, parent: Sync): FieldError[] {
+  const target = targetNamespace(parent);
+  const wider = spec.allowedKinds.filter((kind) => !parent.spec.allowedKinds.includes(kind));
+  return [
+    ...(spec.targetNamespace !== undefined && spec.targetNamespace !== target
+      ? [
+          invalid(
+            ['spec', 'targetNamespace'],
+            spec.targetNamespace,
+            `${target}, as in the Sync it comes from`,
+          ),
+        ]
+      : []),
+    ...(wider.length > 0
+      ? [
+          forbidden(
+            ['spec', 'allowedKinds'],
+            `${wider.join(', ')}: more than the Sync that it comes from allows`,
+          ),
+        ]
+      : []),
+    ...(spec.source.directory !== undefined || spec.source.git?.url.startsWith('file:') === true
+      ? [forbidden(['spec', 'source'], 'a Sync from a repository may not read folders of this host')]
+      : []),
+  ];
+}

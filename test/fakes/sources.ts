@@ -1,0 +1,75 @@
+import { createHash } from 'node:crypto';
+import type { SourceOptions, Sources } from '../../src/controller/syncs/record.ts';
+import { type Found, type Manifests, type Source, SourceError } from '../../src/sources/source.ts';
+
+/** A repository in memory: what a test pushes is what stands there. Its revisions look like commits. */
+export class FakeSources implements Sources {
+  #files: Record<string, string> = {};
+  #failure: SourceError | undefined;
+  reference: string | undefined = 'refs/heads/main';
+  /** Every call, as in `look`, `read`, `forget`. */
+  readonly calls: string[] = [];
+  /** Waited for before each read. */
+  gate: Promise<void> | undefined;
+  readonly made: SourceOptions[] = [];
+  readonly #watchers = new Set<() => void>();
+
+  /** Puts these files in place of all others; answers the revision. */
+  push(files: Record<string, string>): string {
+    this.#files = files;
+    return this.revision;
+  }
+
+  get revision(): string {
+    return createHash('sha1').update(JSON.stringify(this.#files)).digest('hex');
+  }
+
+  /** Each look fails so, until it is called without an error. */
+  fail(error?: SourceError): void {
+    this.#failure = error;
+  }
+
+  /** As a watched folder does. */
+  changed(): void {
+    for (const watcher of this.#watchers) watcher();
+  }
+
+  async make(options: SourceOptions): Promise<Source> {
+    this.made.push(options);
+    const watchers: (() => void)[] = [];
+    return {
+      look: async (signal) => this.#look(signal),
+      read: async (_found, signal) => this.#read(signal),
+      watch: (changed) => {
+        watchers.push(changed);
+        this.#watchers.add(changed);
+      },
+      close: async () => {
+        for (const watcher of watchers) this.#watchers.delete(watcher);
+      },
+    };
+  }
+
+  async forget(uid: string): Promise<void> {
+    this.calls.push(`forget ${uid}`);
+  }
+
+  async keepOnly(): Promise<void> {}
+
+  #look(signal: AbortSignal): Found {
+    this.calls.push('look');
+    if (signal.aborted) throw new SourceError('Timeout', 'It took too long.');
+    if (this.#failure !== undefined) throw this.#failure;
+    return { revision: this.revision, reference: this.reference };
+  }
+
+  async #read(signal: AbortSignal): Promise<Manifests> {
+    this.calls.push('read');
+    await this.gate;
+    const found = this.#look(signal);
+    const files = Object.entries(this.#files)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, text]) => ({ name, bytes: Buffer.from(text) }));
+    return { ...found, files };
+  }
+}
