@@ -1,12 +1,13 @@
 import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { type ClientRequest, type IncomingMessage, request } from 'node:http';
 import { request as tlsRequest } from 'node:https';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ApiError } from '../../src/api/errors.ts';
 import { ensureCertificate } from '../../src/server/certificate.ts';
-import { type Answer, type Running, run } from './support.ts';
+import { type Answer, type Running, run, until } from './support.ts';
 
 const body = '{"ref":"refs/heads/main"}';
 const token = 'correct horse battery staple';
@@ -292,16 +293,26 @@ describe('many within a second', () => {
     await push(signed());
     await push(signed());
     const { patch } = api.registry;
-    let written = false;
+    const gate = Promise.withResolvers<void>();
     api.registry.patch = async (...given) => {
-      await new Promise((done) => setImmediate(done));
-      const object = await patch(...given);
-      written = true;
-      return object;
+      await gate.promise;
+      return patch(...given);
     };
     api.clock.advance(1_000);
-    await api.server.close(0);
-    expect(written).toBe(true);
+    let closed = false;
+    const closing = api.server.close(0).then(() => {
+      closed = true;
+    });
+    await until(() => !existsSync(api.socket)); // it has stopped listening
+    for (let turn = 0; turn < 100; turn++) await new Promise((done) => setImmediate(done));
+    expect(closed).toBe(false);
+    gate.resolve();
+    await closing;
+    expect(
+      (await api.registry.get('Sync', { namespace: 'default', name: 'fleet' })).metadata.annotations,
+    ).toEqual({
+      'agentctl.dev/webhook-received': '2026-01-31T12:00:01.000Z',
+    });
   });
 
   test('of a Sync that is deleted meanwhile do no harm', async () => {
