@@ -71,6 +71,15 @@ describe('sync', () => {
       'is up to date, but 1 object differs from it: agentctl describe sync drifted',
     );
   });
+  test('tells of objects that were set back', async () => {
+    const drift = [
+      { kind: 'Agent', name: 'a' },
+      { kind: 'Agent', name: 'b' },
+    ];
+    expect((await syncOf('healed', { ...applied, drift }, { ...applied, drift: [] })).out).toContain(
+      'is up to date, 2 objects were set back\n',
+    );
+  });
   test('fails with what Ready says, whole and without control characters', async () => {
     const conditions = [
       conditionText('Ready', 'False', 'InvalidManifests', 'a.yaml:3:5: wrong\nand \u001b[2Jb'),
@@ -274,7 +283,7 @@ test('delete says that what it applied stays', async () => {
   expect(await shell.run(['delete', 'sync', 'ended'])).toMatchObject({
     code: 0,
     out: 'sync.agentctl.dev "ended" deleted\n',
-    err: expect.stringContaining('kept: the 2 objects that sync ended applied'),
+    err: expect.stringContaining('kept: 2 objects that sync ended applied'),
   });
   await make('empty');
   expect(await shell.run(['delete', 'sync', 'empty'])).toMatchObject({ code: 0, err: '' });

@@ -39,7 +39,7 @@ function head(name: string, found: SyncDiff): string {
     applied === undefined
       ? 'nothing is applied yet'
       : applied === revision
-        ? 'it is applied already'
+        ? 'which is applied already'
         : `${revisionText(applied)} is applied`;
   const deletes = changes.filter(({ change }) => change === 'Pruned').length;
   const approval = needsApproval

@@ -18,12 +18,15 @@ export function outcomeOf(before: Sync, after: Sync): { failed: boolean; text: s
     isNew && changedBy === revision && changes.length > 0
       ? `applied: ${countsText(changes)}`
       : 'is up to date';
+  // Objects that were set right again are no change of a revision.
+  const mended = (before.status?.drift?.length ?? 0) - drift.length;
+  const back = mended > 0 ? `, ${counted(mended, 'object was', 'objects were')} set back` : '';
   const { name } = after.metadata;
   const rest =
     drift.length === 0
       ? ''
       : `, but ${counted(drift.length, 'object differs', 'objects differ')} from it: agentctl describe sync ${name}`;
-  return { failed: false, text: `${revisionText(revision, reference)} ${what}${rest}` };
+  return { failed: false, text: `${revisionText(revision, reference)} ${what}${back}${rest}` };
 }
 
 /** A Sync that was suspended is so again after its one look; then Ready says no more how that went. */
