@@ -1,0 +1,57 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createGitSource, type GitParts, type GitSpec } from '../../../src/sources/git.ts';
+import type { Source } from '../../../src/sources/source.ts';
+
+export const bytes = (data: Record<string, string>): Record<string, Uint8Array> =>
+  Object.fromEntries(Object.entries(data).map(([key, text]) => [key, Buffer.from(text)]));
+
+/** The folders of one Sync, and sources over them. */
+export class GitWorld implements AsyncDisposable {
+  readonly folder: string;
+
+  private constructor(folder: string) {
+    this.folder = folder;
+  }
+
+  static async begin(): Promise<GitWorld> {
+    const folder = await mkdtemp(join(tmpdir(), 'agentctl-source-'));
+    await mkdir(join(folder, 'tmpfs'));
+    return new GitWorld(folder);
+  }
+
+  get state(): string {
+    return join(this.folder, 'state');
+  }
+
+  source(git: Partial<GitSpec> & { url: string }, parts: Partial<GitParts> = {}): Source {
+    return createGitSource({
+      folder: this.state,
+      secretsFolder: join(this.folder, 'tmpfs'),
+      searchPath: process.env.PATH ?? '',
+      render: () => Promise.reject(new Error('nothing is rendered here')),
+      ...parts,
+      git: { path: '.', include: ['**/*.{yaml,yml,json}'], ignore: [], ...git },
+    });
+  }
+
+  /** Looks and reads, with a minute for both. */
+  async read(...of: Parameters<GitWorld['source']>): Promise<Record<string, string>> {
+    const signal = AbortSignal.timeout(60_000);
+    const source = this.source(...of);
+    const { files } = await source.read(await source.look(signal), signal);
+    return Object.fromEntries(files.map(({ name, bytes }) => [name, Buffer.from(bytes).toString('utf8')]));
+  }
+
+  /** Packs of the repository that was fetched. */
+  packs(): string[] {
+    const folder = join(this.state, 'repository/objects/pack');
+    return existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.pack')) : [];
+  }
+
+  secretFiles = (): string[] => readdirSync(join(this.folder, 'tmpfs'));
+
+  [Symbol.asyncDispose] = (): Promise<void> => rm(this.folder, { recursive: true, force: true });
+}
