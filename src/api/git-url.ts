@@ -18,8 +18,11 @@ export function gitUrlFault(url: string): string | undefined {
 
 function longFault(url: string, scheme: string): string | undefined {
   const [, authority = '', path = ''] = /^[a-z]+:\/\/([^/?#]*)(.*)$/.exec(url) ?? [];
+  // git takes escapes back before it looks at the parts.
+  if (/%([01][0-9a-f]|7f)/i.test(url)) return `holds an escaped control character, ${expected}`;
+  if (/%(?![0-9a-f]{2})/i.test(url)) return `holds a "%" that begins no escape, ${expected}`;
   if (scheme === 'file')
-    return authority === '' && path !== '/' ? undefined : 'expected file:///path, with three slashes';
+    return authority === '' && path.length > 1 ? undefined : 'expected file:///path, with three slashes';
   const at = authority.lastIndexOf('@');
   const user = authority.slice(0, Math.max(0, at));
   const host = authority.slice(at + 1);
@@ -28,7 +31,7 @@ function longFault(url: string, scheme: string): string | undefined {
   if (at >= 0 && !isUser(user)) return `found the user ${JSON.stringify(user)}, ${expected}`;
   if (!/^([A-Za-z0-9][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?$/.test(host))
     return `found the host ${JSON.stringify(host)}, ${expected}`;
-  if (path.length < 2 || path.startsWith('/-')) return `names no repository, ${expected}`;
+  if (!/^\/[^-]/.test(path)) return `names no repository, ${expected}`;
   return undefined;
 }
 
