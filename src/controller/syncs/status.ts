@@ -1,7 +1,7 @@
 import type { Sync, SyncStatus } from '../../api/objects.ts';
 import { revisionText, syncAnnotations } from '../../api/sync.ts';
 import { type Finding, withConditions } from '../../plan/conditions.ts';
-import { timeText } from '../../plan/instant.ts';
+import { sentence, timeText } from '../../plan/instant.ts';
 import type { SourceError } from '../../sources/source.ts';
 import type { Assessment } from './assess.ts';
 import { fieldsOf, objectChanges, toldChanges, toldFields, withMembers } from './enact.ts';
@@ -195,7 +195,7 @@ function ready(sync: Sync, outcome: Outcome, next: SyncStatus): Finding | undefi
         `Suspended. ${stands(next)} agentctl resume sync/${sync.metadata.name} goes on.`,
       );
     case 'SourceFailed':
-      return at('False', 'SourceFailed', `${outcome.error.message} ${stands(next)}`);
+      return at('False', 'SourceFailed', `${sentence(outcome.error.message)} ${stands(next)}`);
     case 'Refused': {
       const { faults, conflicts, revision, reference } = outcome.assessment;
       const texts = [
@@ -206,7 +206,7 @@ function ready(sync: Sync, outcome: Outcome, next: SyncStatus): Finding | undefi
       return at(
         'False',
         reason,
-        `${revisionText(revision, reference)}: ${shortened(texts)}. ${stands(next)}`,
+        `${revisionText(revision, reference)}: ${sentence(shortened(texts))} ${stands(next)}`,
       );
     }
     case 'ApprovalRequired': {
@@ -215,7 +215,7 @@ function ready(sync: Sync, outcome: Outcome, next: SyncStatus): Finding | undefi
       return at(
         'False',
         'ApprovalRequired',
-        `${revisionText(revision, reference)} would delete ${deletes} of ${of} objects: agentctl approve sync/${sync.metadata.name} lets it. ${stands(next)}`,
+        `${revisionText(revision, reference)} would delete ${deletes} of ${of} ${of === 1 ? 'object' : 'objects'}: agentctl approve sync/${sync.metadata.name} lets it. ${stands(next)}`,
       );
     }
     case 'ApplyFailed': {
