@@ -33,7 +33,7 @@ export async function membersOf(
 ): Promise<{ members: SyncMember[]; faults: Fault[] }> {
   const documents: ManifestDocument[] = [];
   const errors: ManifestError[] = [];
-  for (const file of manifests.files) {
+  for (const file of manifests.files.filter(saysSomething)) {
     const read = parseManifests([file]);
     documents.push(...read.documents);
     errors.push(...read.errors);
@@ -53,6 +53,15 @@ export async function membersOf(
     members: documents.map((document) => memberOf(document, namespace, bounds.sync)),
     faults: [...faults('InvalidManifests', wrong), ...faults('NotAllowed', outside)],
   };
+}
+
+/** A file of comments alone is a manifest that was commented out. One without a word may be half-written. */
+function saysSomething({ bytes }: Manifests['files'][number]): boolean {
+  const lines = Buffer.from(bytes)
+    .toString('utf8')
+    .split('\n')
+    .map((line) => line.trim());
+  return !lines.some((line) => line !== '') || lines.some((line) => !/^(#.*|---)?$/.test(line));
 }
 
 const faults = (reason: Fault['reason'], errors: readonly ManifestError[]): Fault[] =>

@@ -11,8 +11,12 @@ import { entryOf, pruneText } from './prunes.ts';
 /** What came of a look at the source of a Sync. */
 export type Outcome =
   | { type: 'Suspended' }
-  /** `missing`: the Secret that it needs. */
-  | { type: 'SourceFailed'; error: SourceError | { reason: 'SecretMissing'; message: string } }
+  /** With the revision where it was found, and could not be read. */
+  | {
+      type: 'SourceFailed';
+      error: SourceError | { reason: 'SecretMissing'; message: string };
+      revision: string | undefined;
+    }
   | { type: 'Refused'; assessment: Assessment }
   | { type: 'ApprovalRequired'; assessment: Assessment }
   | { type: 'ApplyFailed'; assessment: Assessment; failures: readonly string[] }
@@ -56,9 +60,10 @@ export function nextStatus(
 function changed(sync: Sync, outcome: Outcome, now: number): SyncStatus {
   switch (outcome.type) {
     case 'Suspended':
-    case 'SourceFailed':
     case 'Same':
       return {};
+    case 'SourceFailed':
+      return outcome.revision === undefined ? {} : attempt(sync, { revision: outcome.revision }, now);
     case 'Refused':
       return attempt(sync, outcome.assessment, now);
     case 'ApprovalRequired': {
@@ -80,7 +85,7 @@ function changed(sync: Sync, outcome: Outcome, now: number): SyncStatus {
   }
 }
 
-const attempt = (sync: Sync, { revision }: Assessment, now: number): SyncStatus => {
+const attempt = (sync: Sync, { revision }: Pick<Assessment, 'revision'>, now: number): SyncStatus => {
   const before = sync.status?.attempted;
   return { attempted: before?.revision === revision ? before : { revision, at: timeText(now) } };
 };
@@ -228,9 +233,17 @@ function ready(sync: Sync, outcome: Outcome, next: SyncStatus): Finding | undefi
     }
     case 'Synced':
     case 'Same':
-      return at('True', 'Synced', `${revisionText(next.revision ?? '', next.reference)} is applied.`);
+      return at(
+        'True',
+        'Synced',
+        `${revisionText(next.revision ?? '', next.reference)} is applied.${rests(sync)}`,
+      );
   }
 }
+
+/** After a look that was asked for all the same. */
+const rests = ({ spec, metadata }: Sync): string =>
+  spec.suspend ? ` Suspended: agentctl resume sync/${metadata.name} goes on.` : '';
 
 const stands = ({ revision, reference }: SyncStatus): string =>
   revision === undefined ? 'Nothing is applied yet.' : `${revisionText(revision, reference)} stays applied.`;

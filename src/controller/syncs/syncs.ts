@@ -185,10 +185,10 @@ export class Syncs {
     { onlyObjects, requested }: { onlyObjects: boolean; requested: boolean },
   ): Promise<Outcome | 'Unsettled'> {
     if (sync.spec.suspend && !requested) return { type: 'Suspended' };
+    let found: Found | undefined;
     try {
       return await this.#withSource(sync, record, async (source, signal) => {
-        const found: Found =
-          onlyObjects && record.found !== undefined ? record.found : await source.look(signal);
+        found = onlyObjects && record.found !== undefined ? record.found : await source.look(signal);
         record.found = found;
         return pass(sync, found, {
           resources: this.#parts.resources,
@@ -203,9 +203,10 @@ export class Syncs {
         });
       });
     } catch (error) {
+      if (this.#abort.signal.aborted) throw error; // the controller ends: that says nothing of the source
       if (isUnsettled(error) && record.restless < 6) return 'Unsettled';
-      if (error instanceof SourceError) return { type: 'SourceFailed', error };
-      if (error instanceof MissingSecret) return { type: 'SourceFailed', error };
+      if (error instanceof SourceError || error instanceof MissingSecret)
+        return { type: 'SourceFailed', error, revision: found?.revision };
       throw error;
     }
   }
@@ -227,7 +228,9 @@ export class Syncs {
     });
     if ('missing' in source) throw new MissingSecret(source.missing, sync);
     const timeout = new AbortController();
-    const cancel = clock.after(span(sync.spec.timeout, 60_000), () => timeout.abort());
+    const cancel = clock.after(span(sync.spec.timeout, 60_000), () =>
+      timeout.abort(new DOMException('spec.timeout has passed', 'TimeoutError')),
+    );
     try {
       return await work(source, AbortSignal.any([timeout.signal, this.#abort.signal]));
     } finally {
