@@ -236,6 +236,16 @@ describe('wait --for=revision', () => {
     await advanceUntil(waiting);
     expect(await waiting).toMatchObject({ code: 2, err: expect.stringContaining(why) });
   });
+  test('ends with 2 where the revision was found and cannot be read', async () => {
+    const conditions = [
+      conditionText('Fetched', 'False', 'NotVerified', 'no key fits'),
+      conditionText('Ready', 'False', 'SourceFailed', 'no key fits'),
+    ];
+    await make('unsigned', {}, { ...failed('SourceFailed'), conditions });
+    const waiting = wait('unsigned', commit);
+    await advanceUntil(waiting);
+    expect(await waiting).toMatchObject({ code: 2, err: expect.stringContaining('no key fits') });
+  });
   test('ends with 2 where it is suspended', async () => {
     await make('stopped', { suspend: true });
     const waiting = wait('stopped', commit);

@@ -21,8 +21,11 @@ export function revision(text: string): Judge<AnyObject> {
 
 export const notSync = '--for=revision is for syncs: agentctl wait sync/fleet --for=revision=3f1c2a90';
 
-/** Ready's reasons that only another commit mends. */
-const hopeless: ReadonlySet<string> = new Set(['InvalidManifests', 'NotAllowed']);
+/** Reasons of Ready, and of Fetched once the revision was found, that only another commit mends. */
+const hopeless: ReadonlySet<string> = new Set([
+  ...['InvalidManifests', 'NotAllowed'],
+  ...['NotVerified', 'PathMissing', 'TooLarge', 'RenderFailed', 'OutsideTree'],
+]);
 
 function judge(sync: Sync, wanted: string): Judgement {
   const { metadata, spec, status = {} } = sync;
@@ -37,7 +40,8 @@ function judge(sync: Sync, wanted: string): Judgement {
   const why = `${ready.reason}: ${ready.message}`;
   const tried = status.attempted?.revision.startsWith(wanted) === true;
   const isCurrent = (ready.observedGeneration ?? 0) >= (metadata.generation ?? 0);
-  if (tried && isCurrent && ready.status === 'False' && hopeless.has(ready.reason)) return { never: why };
+  const reason = ready.reason === 'SourceFailed' ? conditionOf(sync, 'Fetched')?.reason : ready.reason;
+  if (tried && isCurrent && ready.status === 'False' && hopeless.has(reason ?? '')) return { never: why };
   return { pending: `${now}; ${why}` };
 }
 
