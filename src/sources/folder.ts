@@ -1,0 +1,247 @@
+import { type BigIntStats, constants, type Dirent } from 'node:fs';
+import { open, readdir, readlink, realpath, stat } from 'node:fs/promises';
+import { join, sep } from 'node:path';
+import type { Clock } from '../platform/clock.ts';
+import { checkLimits } from './bounds.ts';
+import { limits, SourceError } from './source.ts';
+
+export interface TreeFile {
+  /** From the folder on. */
+  name: string;
+  bytes: Uint8Array;
+}
+
+export interface ReadOptions<S extends Selection> {
+  clock: Clock;
+  signal: AbortSignal;
+  /** By the names in the folder itself. */
+  selects(names: readonly string[]): S;
+}
+
+interface Selection {
+  takes(file: string): boolean;
+}
+
+/** What was written less long ago may be half of it, in milliseconds. */
+const settlesAfter = 300;
+/** Files and folders that are passed on the way; more is no folder of manifests. */
+const mostEntries = 10 * limits.files;
+const atOnce = 16;
+
+/**
+ * Reads the files below a folder, in the order of their names. Names with a dot in front, sockets, pipes and devices are
+ * passed over; links are followed within the folder only. Fails with PathMissing, OutsideTree, TooLarge, Timeout, or with
+ * Unsettled where something is being written.
+ */
+export async function readTree<S extends Selection>(
+  path: string,
+  options: ReadOptions<S>,
+): Promise<S & { files: TreeFile[] }> {
+  const work = new Reading(path, options).read();
+  try {
+    return await withSignal(work, options.signal);
+  } catch (cause) {
+    if (cause instanceof SourceError) throw cause;
+    throw new SourceError('Failed', `${path} cannot be read: ${String(cause)}`, { cause });
+  }
+}
+
+/** A file system that gives no answer, as of a server that has gone, cannot be called off: it is left behind. */
+function withSignal<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(tooLate(signal));
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
+}
+
+const tooLate = (signal: AbortSignal): SourceError =>
+  new SourceError('Timeout', 'the folder was not read in time: raise spec.timeout, or narrow include', {
+    cause: signal.reason,
+  });
+
+interface Place {
+  name: string;
+  /** Without links. */
+  real: string;
+  found: BigIntStats;
+}
+
+class Reading<S extends Selection> {
+  readonly #path: string;
+  readonly #clock: Clock;
+  readonly #signal: AbortSignal;
+  readonly #selects: (names: readonly string[]) => S;
+  readonly #places: Place[] = [];
+  #root = '';
+  #entries = 0;
+
+  constructor(path: string, { clock, signal, selects }: ReadOptions<S>) {
+    this.#path = path;
+    this.#clock = clock;
+    this.#signal = signal;
+    this.#selects = selects;
+  }
+
+  async read(): Promise<S & { files: TreeFile[] }> {
+    const missing = (cause: unknown): SourceError =>
+      new SourceError('PathMissing', `the folder ${this.#path} ${absence(cause)}`, { cause });
+    let entries: Dirent[];
+    try {
+      this.#root = await realpath(this.#path);
+      entries = await readdir(this.#root, { withFileTypes: true });
+    } catch (cause) {
+      throw missing(cause);
+    }
+    const selection = this.#selects(entries.map(({ name }) => name));
+    await this.#folder('', this.#root, [], entries, selection);
+    this.#places.sort((a, b) => (a.name < b.name ? -1 : 1));
+    checkLimits(this.#places.map(({ name, found }) => ({ path: name, size: Number(found.size) })));
+    const files: TreeFile[] = [];
+    for (let at = 0; at < this.#places.length; at += atOnce) {
+      const part = this.#places.slice(at, at + atOnce);
+      files.push(...(await Promise.all(part.map((place) => this.#file(place)))));
+    }
+    return { ...selection, files };
+  }
+
+  /** `above`: the real folders that it stands in, to end loops of links. */
+  async #folder(
+    name: string,
+    real: string,
+    above: readonly string[],
+    entries: readonly Dirent[],
+    selection: S,
+  ): Promise<void> {
+    if (this.#signal.aborted) throw tooLate(this.#signal);
+    // Its own time tells of files that came, went or were renamed: an editor may be between two steps.
+    this.#settled(name === '' ? '.' : name, await this.#stat(name, real));
+    this.#entries += entries.length;
+    if (this.#entries > mostEntries) {
+      throw new SourceError(
+        'TooLarge',
+        `there are more than ${mostEntries} files below ${this.#path}: choose a folder that holds only manifests`,
+      );
+    }
+    for (const entry of entries) {
+      if (entry.name.startsWith('.')) continue;
+      await this.#entry(join(name, entry.name), join(real, entry.name), entry, [...above, real], selection);
+    }
+  }
+
+  async #entry(
+    name: string,
+    path: string,
+    entry: Dirent,
+    above: readonly string[],
+    selection: S,
+  ): Promise<void> {
+    const isLink = entry.isSymbolicLink();
+    if (!isLink && !entry.isDirectory() && !(entry.isFile() && selection.takes(name))) return;
+    const real = isLink ? await this.#target(name, path, selection) : path;
+    if (real === undefined) return;
+    const found = await this.#stat(name, real);
+    if (found.isDirectory()) {
+      if (above.includes(real)) return;
+      const entries = await readdir(real, { withFileTypes: true }).catch((cause: unknown) => {
+        throw this.#unreadable(name, cause);
+      });
+      return this.#folder(name, real, above, entries, selection);
+    }
+    if (!found.isFile() || !selection.takes(name)) return;
+    if (name.includes('\ufffd')) {
+      throw new SourceError('Failed', `the name of ${name} is not UTF-8: rename it, or ignore it`);
+    }
+    this.#settled(name, found);
+    this.#places.push({ name, real, found });
+    if (this.#places.length > limits.files) checkLimits(this.#places.map(() => ({ path: name, size: 0 })));
+  }
+
+  /** Where a link leads to. Undefined: to nothing that is read. */
+  async #target(name: string, path: string, selection: S): Promise<string | undefined> {
+    let real: string;
+    try {
+      real = await realpath(path);
+    } catch (cause) {
+      if (!selection.takes(name)) return undefined;
+      const to = await readlink(path).catch(() => 'what is not known');
+      if (codeOf(cause) === 'ELOOP')
+        throw new SourceError('PathMissing', `${name} is a link to itself`, { cause });
+      throw new SourceError('PathMissing', `${name} is a link to ${to}, which ${absence(cause)}`, { cause });
+    }
+    if (real === this.#root || real.startsWith(this.#root === sep ? sep : this.#root + sep)) return real;
+    const isFolder = (await stat(real).catch(() => undefined))?.isDirectory() === true;
+    if (!isFolder && !selection.takes(name)) return undefined;
+    throw this.#outside(name);
+  }
+
+  #outside(name: string): SourceError {
+    return new SourceError(
+      'OutsideTree',
+      `${name} leads out of ${this.#path}: put a copy there in place of the link, or ignore it`,
+    );
+  }
+
+  async #file({ name, real, found }: Place): Promise<TreeFile> {
+    if (this.#signal.aborted) throw tooLate(this.#signal);
+    // Not by a link, and without waiting for a pipe's writer, whatever stands there by now.
+    const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+    const file = await open(real, flags).catch((cause: unknown) => {
+      throw this.#unreadable(name, cause);
+    });
+    try {
+      const before = await file.stat({ bigint: true });
+      if (!isSame(found, before)) throw unsettled(name);
+      const bytes = await file.readFile();
+      // That the path still leads here tells that no folder on the way was made a link meanwhile.
+      const [after, again] = [await this.#stat(name, real), await realpath(real).catch(() => undefined)];
+      if (again !== real || !isSame(found, after) || BigInt(bytes.length) !== found.size)
+        throw unsettled(name);
+      return { name, bytes };
+    } finally {
+      await file.close();
+    }
+  }
+
+  #stat(name: string, path: string): Promise<BigIntStats> {
+    return stat(path, { bigint: true }).catch((cause: unknown) => {
+      throw this.#unreadable(name, cause);
+    });
+  }
+
+  /** A time in the future is that of another host's clock, and tells nothing. */
+  #settled(name: string, { mtimeMs, ctimeMs }: BigIntStats): void {
+    const now = this.#clock.now();
+    if ([mtimeMs, ctimeMs].some((time) => Math.abs(now - Number(time)) < settlesAfter)) throw unsettled(name);
+  }
+
+  #unreadable(name: string, cause: unknown): SourceError {
+    const code = codeOf(cause);
+    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP') return unsettled(name, cause);
+    return new SourceError('PathMissing', `${join(this.#path, name)} ${absence(cause)}`, { cause });
+  }
+}
+
+const unsettled = (name: string, cause?: unknown): SourceError =>
+  new SourceError('Unsettled', `${name} is being written just now`, { cause });
+
+const isSame = (a: BigIntStats, b: BigIntStats): boolean =>
+  (['dev', 'ino', 'size', 'mtimeNs', 'ctimeNs'] as const).every((field) => a[field] === b[field]);
+
+const codeOf = (cause: unknown): unknown =>
+  cause instanceof Error && 'code' in cause ? cause.code : undefined;
+
+function absence(cause: unknown): string {
+  switch (codeOf(cause)) {
+    case 'ENOENT':
+      return "is not there: it was removed, renamed or is not mounted on the controller's host";
+    case 'ENOTDIR':
+      return 'is no folder';
+    case 'EACCES':
+    case 'EPERM':
+      return "cannot be read by the controller's user";
+    default:
+      return `cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`;
+  }
+}

@@ -1,0 +1,260 @@
+import { type Dirent, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { basename, join, relative, resolve, sep } from 'node:path';
+import { type Document, parseAllDocuments, parseDocument } from 'yaml';
+import { limits, SourceError } from './source.ts';
+
+/** What a kustomization may be named; a folder with one of them is rendered. */
+export const kustomizationNames: readonly string[] = [
+  'kustomization.yaml',
+  'kustomization.yml',
+  'Kustomization',
+];
+
+/** The names of the folder's kustomizations. */
+export const kustomizationIn = (names: readonly string[]): string | undefined =>
+  kustomizationNames.find((name) => names.includes(name));
+
+/**
+ * Fails where kustomize would read anything but the tree, or run anything. It is stricter than kustomize: what it does not
+ * know it refuses. The fields are those of kustomize.config.k8s.io/v1beta1, as of kustomize 5.
+ */
+export function checkSealed(root: string, path: string): void {
+  const tree = realpathSync(root);
+  const seen = new Set<string>();
+  const waiting = [inTree(tree, join(tree, path), path)];
+  for (let folder = waiting.pop(); folder !== undefined; folder = waiting.pop()) {
+    if (seen.has(folder)) continue;
+    seen.add(folder);
+    waiting.push(...new Sealed(tree, folder).check());
+  }
+}
+
+/** Folders that the kustomization in a folder builds on, itself among them; what is not there is left out. For a watch. */
+export function foldersOf(path: string): string[] {
+  const found = new Set<string>();
+  const waiting = [path];
+  for (let folder = waiting.pop(); folder !== undefined; folder = waiting.pop()) {
+    if (found.has(folder) || found.size > 1000) continue;
+    found.add(folder);
+    try {
+      const name = kustomizationIn(readdirSync(folder));
+      if (name === undefined) continue;
+      const content: unknown = parseDocument(readFileSync(join(folder, name), 'utf8')).toJS();
+      const base = folder;
+      const entries = ['resources', 'bases', 'components'].flatMap((field) =>
+        asList(isMap(content) ? content[field] : []),
+      );
+      for (const entry of entries) {
+        if (typeof entry !== 'string' || isRemote(entry)) continue;
+        const target = join(base, entry);
+        if (statSync(target, { throwIfNoEntry: false })?.isDirectory() === true) waiting.push(target);
+      }
+    } catch {
+      // kustomize itself tells what is wrong with it
+    }
+  }
+  return [...found];
+}
+
+/** Fields that name files or folders. */
+const folders = ['resources', 'bases', 'components'];
+const files = ['crds', 'configurations'];
+const inlineOrFiles = ['patchesstrategicmerge'];
+const plugins = ['generators', 'transformers', 'validators'];
+/** Fields in which `path`, `files`, `env` and `envs` name files. */
+const nested = [
+  'openapi',
+  'patches',
+  'patchesjson6902',
+  'replacements',
+  'configmapgenerator',
+  'secretgenerator',
+];
+const harmless = [
+  'apiversion',
+  'kind',
+  'metadata',
+  'nameprefix',
+  'namesuffix',
+  'namespace',
+  'commonlabels',
+  'labels',
+  'commonannotations',
+  'images',
+  'imagetags',
+  'replicas',
+  'vars',
+  'sortoptions',
+  'generatoroptions',
+  'buildmetadata',
+];
+const known = new Set([...folders, ...files, ...inlineOrFiles, ...plugins, ...nested, ...harmless]);
+
+class Sealed {
+  readonly #tree: string;
+  readonly #folder: string;
+  readonly #next: string[] = [];
+  /** The kustomization's path from the root on. */
+  #name = '';
+
+  constructor(tree: string, folder: string) {
+    this.#tree = tree;
+    this.#folder = folder;
+  }
+
+  /** The folders that it builds on. */
+  check(): string[] {
+    const entries = readdirSync(this.#folder, { withFileTypes: true });
+    const found = entries.filter(({ name }: Dirent) => kustomizationNames.includes(name));
+    const here = relative(this.#tree, this.#folder) || '.';
+    const [only, second] = found;
+    if (only === undefined) {
+      this.#name = here;
+      throw this.#refusal(`no kustomization.yaml in this folder`);
+    }
+    if (second !== undefined)
+      throw this.#refusal(`${here}: ${only.name} and ${second.name}, expected one of them`);
+    this.#name = join(here, only.name);
+    const content = this.#parse(this.#read(inTree(this.#tree, join(this.#folder, only.name), this.#name)));
+    for (const [key, value] of Object.entries(content)) this.#field(key, value);
+    return this.#next;
+  }
+
+  #field(key: string, value: unknown): void {
+    const field = key.toLowerCase(); // kustomize takes any case
+    if (/^helm/.test(field))
+      throw this.#refusal(
+        `${key}: Helm charts are not rendered here; commit what helm template makes of them`,
+      );
+    if (!known.has(field)) throw this.#refusal(`${key}: is no field that is known here`);
+    for (const entry of asList(value)) {
+      if (folders.includes(field)) this.#path(key, entry, true);
+      else if (files.includes(field)) this.#path(key, entry, false);
+      else if (inlineOrFiles.includes(field)) {
+        if (!isInline(entry)) this.#path(key, entry, false);
+      } else if (plugins.includes(field)) this.#plugin(key, entry);
+      else if (nested.includes(field)) this.#nested(key, entry);
+    }
+  }
+
+  /** A generator, transformer or validator: only those that are built in. */
+  #plugin(key: string, entry: unknown): void {
+    if (typeof entry !== 'string') throw this.#refusal(`${key}: found ${text(entry)}, expected files`);
+    const bytes = isInline(entry) ? entry : this.#read(this.#path(key, entry, false));
+    const documents = parseAllDocuments(bytes);
+    if (!Array.isArray(documents)) return; // there is nothing in it
+    for (const document of documents) {
+      const content = this.#plain(document);
+      if (content === null) continue;
+      if (!isMap(content) || content.apiVersion !== 'builtin') {
+        throw this.#refusal(
+          `${key}: ${isInline(entry) ? 'a plugin' : text(entry)} runs a program; only apiVersion: builtin is allowed here`,
+        );
+      }
+      if (/helm/i.test(text(content.kind))) throw this.#refusal(`${key}: Helm charts are not rendered here`);
+      if (/"(config\.kubernetes\.io\/function|config\.k8s\.io\/function)"/i.test(JSON.stringify(content))) {
+        throw this.#refusal(
+          `${key}: ${isInline(entry) ? 'a function' : text(entry)} runs a program, which is not allowed here`,
+        );
+      }
+      this.#nested(key, content);
+    }
+  }
+
+  #nested(key: string, node: unknown): void {
+    if (Array.isArray(node)) for (const each of node) this.#nested(key, each);
+    if (!isMap(node)) return;
+    for (const [name, value] of Object.entries(node)) {
+      const field = name.toLowerCase();
+      if (field === 'fields' || field === 'fieldspecs') continue; // paths in objects
+      const named = ['path', 'paths', 'files', 'env', 'envs'].includes(field);
+      if (!named) this.#nested(key, value);
+      else
+        for (const entry of asList(value)) {
+          if (typeof entry !== 'string' || !isInline(entry))
+            this.#path(`${key}: ${name}`, afterKey(field, entry), false);
+        }
+    }
+  }
+
+  /** Checks that an entry is in the tree, and of a folder remembers it. Answers where it is. */
+  #path(key: string, entry: unknown, folderToo: boolean): string {
+    if (typeof entry !== 'string') throw this.#refusal(`${key}: found ${text(entry)}, expected a path`);
+    if (isRemote(entry)) {
+      throw this.#refusal(
+        `${key}: ${text(entry)} is not in the tree; nothing is fetched here, so commit a copy of it`,
+      );
+    }
+    const place = inTree(this.#tree, resolve(this.#folder, entry), `${this.#name}: ${key}: ${text(entry)}`);
+    if (!statSync(place).isDirectory()) return place;
+    if (!folderToo) throw this.#refusal(`${key}: ${text(entry)} is a folder, expected a file`);
+    this.#next.push(place);
+    return place;
+  }
+
+  #read(file: string): string {
+    const found = statSync(file);
+    if (!found.isFile()) throw this.#refusal(`${basename(file)} is no file`);
+    if (found.size > limits.file)
+      throw new SourceError('TooLarge', `${this.#name}: more than ${limits.file} bytes`);
+    return readFileSync(file, 'utf8');
+  }
+
+  #parse(content: string): Record<string, unknown> {
+    const value = this.#plain(parseDocument(content)) ?? {};
+    if (!isMap(value)) throw this.#refusal('expected fields such as resources');
+    return value;
+  }
+
+  /** What is ambiguous, so that kustomize may read it otherwise, is refused: tags, merged keys, doubled keys. */
+  #plain(document: Document): unknown {
+    const [problem] = [...document.errors, ...document.warnings];
+    if (problem !== undefined) throw this.#refusal(problem.message);
+    let value: unknown;
+    try {
+      value = document.toJS();
+    } catch (cause) {
+      throw this.#refusal(cause instanceof Error ? cause.message : String(cause));
+    }
+    if (/"<<":/.test(JSON.stringify(value) ?? '')) throw this.#refusal('<<: merged fields are not read here');
+    return value;
+  }
+
+  #refusal(why: string): SourceError {
+    return new SourceError('RenderFailed', this.#name === '' ? why : `${this.#name}: ${why}`);
+  }
+}
+
+/** The real path; fails where there is none, or where it is out of the tree. */
+function inTree(tree: string, path: string, name: string): string {
+  const check = (place: string): string => {
+    if (place === tree || place.startsWith(tree + sep)) return place;
+    throw new SourceError('OutsideTree', `${name}: leads out of the tree; keep what it names in it`);
+  };
+  check(path); // before it is looked at: what is elsewhere is nobody's business
+  try {
+    path = realpathSync(path);
+  } catch (cause) {
+    throw new SourceError('PathMissing', `${name}: is not there`, { cause });
+  }
+  return check(path);
+}
+
+/** A URL, or what kustomize takes for a Git repository: host/path, user@host:path, anything with a query. */
+const isRemote = (entry: string): boolean =>
+  /^\s*([a-z][a-z0-9+.-]*:|git@|[^/]*@[^/]*:)/i.test(entry) ||
+  /[?]|\/\/|\.git(\/|$)/.test(entry) ||
+  /^\s*(github\.com|gitlab\.com|bitbucket\.org|dev\.azure\.com|gh:)/i.test(entry);
+
+/** YAML in place of a path. */
+const isInline = (entry: unknown): boolean => typeof entry === 'string' && /\n|^\s*\{/.test(entry);
+
+/** `files` of a generator may say key=path. */
+const afterKey = (field: string, entry: unknown): unknown =>
+  field === 'files' && typeof entry === 'string' ? entry.replace(/^[^=]*=/, '') : entry;
+
+const asList = (value: unknown): unknown[] =>
+  Array.isArray(value) ? value : value === null || value === undefined ? [] : [value];
+const isMap = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+const text = (value: unknown): string => JSON.stringify(value) ?? 'nothing';

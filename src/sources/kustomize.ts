@@ -1,0 +1,133 @@
+import { spawn } from 'node:child_process';
+import { accessSync, constants, realpathSync, statSync } from 'node:fs';
+import { delimiter, join, relative, resolve } from 'node:path';
+import { checkSealed } from './kustomization.ts';
+import { limits, SourceError } from './source.ts';
+
+export interface RenderOptions {
+  /** The tree that the kustomization stands in; the messages name files from here on. */
+  root: string;
+  /** Its folder: from root on, or absolute. */
+  path: string;
+  /** Nothing but the tree may be read, and nothing run: for who does not trust those that write it. */
+  sealed: boolean;
+  /** As the variable PATH: where kustomize or kubectl is looked for. */
+  searchPath: string;
+  signal: AbortSignal;
+}
+
+export type Render = (options: RenderOptions) => Promise<Uint8Array>;
+
+/** No file can be below it, so nothing is found there. */
+const nowhere = '/dev/null';
+
+/**
+ * What kustomize makes of a folder, as YAML. Plugins, Helm charts and files above a kustomization are never allowed, as
+ * kustomize has it by default. Fails with ProgramMissing, PathMissing, OutsideTree, RenderFailed, TooLarge or Timeout.
+ */
+export const render: Render = async ({ root, path: given, sealed, searchPath, signal }) => {
+  const folder = resolve(root, given);
+  const path = relative(root, folder) || '.';
+  if (sealed) checkSealed(root, path);
+  const program = findProgram(searchPath);
+  if (program === undefined) {
+    throw new SourceError(
+      'ProgramMissing',
+      `${path}: a kustomization is rendered by kustomize or kubectl, and neither is in the controller's or the shell's PATH. Install one: https://kubectl.docs.kubernetes.io/installation/kustomize`,
+    );
+  }
+  const environment = sealed ? sealedEnvironment : { ...process.env, PATH: searchPath };
+  return run([...program, folder], { root, path, environment, signal });
+};
+
+/** kustomize itself where it is there: it is often newer than the one in kubectl. */
+function findProgram(searchPath: string): [file: string, ...words: string[]] | undefined {
+  const kustomize = findExecutable('kustomize', searchPath);
+  if (kustomize !== undefined) return [kustomize, 'build'];
+  const kubectl = findExecutable('kubectl', searchPath);
+  return kubectl === undefined ? undefined : [kubectl, 'kustomize'];
+}
+
+function findExecutable(name: string, searchPath: string): string | undefined {
+  const files = searchPath.split(delimiter).map((folder) => join(folder === '' ? '.' : folder, name));
+  return files.find((file) => {
+    try {
+      accessSync(file, constants.X_OK);
+      return statSync(file).isFile();
+    } catch {
+      return false; // not in this folder
+    }
+  });
+}
+
+/** Without git, without anybody's configuration, and with proxies that are none. */
+const sealedEnvironment: Record<string, string> = {
+  PATH: nowhere,
+  HOME: nowhere,
+  XDG_CONFIG_HOME: nowhere,
+  KUBECONFIG: nowhere,
+  HTTP_PROXY: 'http://127.0.0.1:9',
+  HTTPS_PROXY: 'http://127.0.0.1:9',
+  NO_PROXY: '',
+};
+
+interface Run {
+  root: string;
+  path: string;
+  environment: Record<string, string | undefined>;
+  signal: AbortSignal;
+}
+
+const mostErrorText = 16 * 1024;
+
+function run([file = '', ...words]: string[], { root, path, environment, signal }: Run): Promise<Uint8Array> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(file, words, { cwd: root, env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
+    const parts: Buffer[] = [];
+    let size = 0;
+    let errors = '';
+    const fail = (error: SourceError): void => {
+      signal.removeEventListener('abort', stop);
+      child.kill('SIGKILL');
+      child.stdout.destroy(); // a child of its own may hold it open
+      child.stderr.destroy();
+      reject(error);
+    };
+    const stop = (): void =>
+      fail(
+        new SourceError('Timeout', `${path}: kustomize was stopped before it had ended: it took too long`, {
+          cause: signal.reason,
+        }),
+      );
+    if (signal.aborted) return stop();
+    signal.addEventListener('abort', stop);
+    child.stdout.on('data', (data: Buffer) => {
+      size += data.length;
+      if (size > limits.total) {
+        fail(new SourceError('TooLarge', `${path}: kustomize makes more than ${limits.total} bytes of it`));
+      } else parts.push(data);
+    });
+    child.stderr.setEncoding('utf8').on('data', (data: string) => {
+      if (errors.length < mostErrorText) errors += data;
+    });
+    child.on('error', (cause) => {
+      fail(new SourceError('ProgramMissing', `${file} cannot be run: ${cause.message}`, { cause }));
+    });
+    child.on('close', (code, killed) => {
+      if (code === 0) {
+        signal.removeEventListener('abort', stop);
+        return resolve(Buffer.concat(parts));
+      }
+      const said = ownWords(errors.slice(0, mostErrorText), root);
+      const why = said === '' ? `it ended with ${killed ?? `exit code ${code}`}` : said;
+      fail(new SourceError('RenderFailed', `${path}: kustomize: ${why}`));
+    });
+  });
+}
+
+/** What the program said, with paths from the root on. */
+const ownWords = (text: string, root: string): string =>
+  [realpathSync(root), root]
+    .reduce((words, folder) => words.replaceAll(`${folder}/`, '').replaceAll(folder, '.'), text)
+    .trim()
+    .replace(/^error: /i, '');
