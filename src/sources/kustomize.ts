@@ -28,6 +28,7 @@ const nowhere = '/dev/null';
 export const render: Render = async ({ root, path: given, sealed, searchPath, signal }) => {
   const folder = resolve(root, given);
   const path = relative(root, folder) || '.';
+  const roots = [realPath(root), root];
   if (sealed) checkSealed(root, path);
   const program = findProgram(searchPath);
   if (program === undefined) {
@@ -37,7 +38,7 @@ export const render: Render = async ({ root, path: given, sealed, searchPath, si
     );
   }
   const environment = sealed ? sealedEnvironment : { ...process.env, PATH: searchPath };
-  return run([...program, folder], { root, path, environment, signal });
+  return run([...program, folder], { roots, path, environment, signal });
 };
 
 /** kustomize itself where it is there: it is often newer than the one in kubectl. */
@@ -71,8 +72,17 @@ const sealedEnvironment: Record<string, string> = {
   NO_PROXY: '',
 };
 
+function realPath(root: string): string {
+  try {
+    return realpathSync(root);
+  } catch (cause) {
+    throw new SourceError('PathMissing', `${root} is not there`, { cause });
+  }
+}
+
 interface Run {
-  root: string;
+  /** The root's names, the real one first. */
+  roots: readonly string[];
   path: string;
   environment: Record<string, string | undefined>;
   signal: AbortSignal;
@@ -80,9 +90,12 @@ interface Run {
 
 const mostErrorText = 16 * 1024;
 
-function run([file = '', ...words]: string[], { root, path, environment, signal }: Run): Promise<Uint8Array> {
+function run(
+  [file = '', ...words]: string[],
+  { roots, path, environment, signal }: Run,
+): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
-    const child = spawn(file, words, { cwd: root, env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(file, words, { cwd: roots[0], env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
     const parts: Buffer[] = [];
     let size = 0;
     let errors = '';
@@ -118,7 +131,7 @@ function run([file = '', ...words]: string[], { root, path, environment, signal 
         signal.removeEventListener('abort', stop);
         return resolve(Buffer.concat(parts));
       }
-      const said = ownWords(errors.slice(0, mostErrorText), root);
+      const said = ownWords(errors.slice(0, mostErrorText), roots);
       const why = said === '' ? `it ended with ${killed ?? `exit code ${code}`}` : said;
       fail(new SourceError('RenderFailed', `${path}: kustomize: ${why}`));
     });
@@ -126,8 +139,8 @@ function run([file = '', ...words]: string[], { root, path, environment, signal 
 }
 
 /** What the program said, with paths from the root on. */
-const ownWords = (text: string, root: string): string =>
-  [realpathSync(root), root]
-    .reduce((words, folder) => words.replaceAll(`${folder}/`, '').replaceAll(folder, '.'), text)
+const ownWords = (text: string, roots: readonly string[]): string =>
+  roots
+    .reduce((words, root) => words.replaceAll(`${root}/`, '').replaceAll(root, '.'), text)
     .trim()
     .replace(/^error: /i, '');
