@@ -1,7 +1,9 @@
-import { isApiError } from '../../api/errors.ts';
+import { type ApiError, isApiError } from '../../api/errors.ts';
+import { syncOfManager } from '../../api/sync.ts';
 import { type Tried, tryAll } from '../../client/apply/compare.ts';
 import { liveObjects } from '../../client/apply/live.ts';
 import type { ApplyOptions, Refused } from '../../client/apply/member.ts';
+import { rivals } from '../../plan/sync/conflict.ts';
 import type { Client } from '../cli.ts';
 import { CliError, tell } from '../failure.ts';
 import type { Manifest } from '../manifests.ts';
@@ -21,6 +23,15 @@ export async function tryManifests(
 /** A refusal with the place of its document, and what mends it. */
 export function refusedText({ member: { document, text }, reason }: Refused<Manifest>): string {
   const told = tell(reason).text.replace(/^error: /, '');
-  const hint = isApiError(reason, 'Conflict') ? '. --force-conflicts takes these fields over' : '';
+  const hint = isApiError(reason, 'Conflict') ? `. ${conflictHint(reason)}` : '';
   return `${document.source}:${document.line}: ${text}: ${told}${hint}`;
+}
+
+/** What a Sync applies is changed where it comes from. */
+function conflictHint(conflict: ApiError): string {
+  const [sync] = rivals(conflict).flatMap(({ manager }) => syncOfManager(manager) ?? []);
+  const takeOver = '--force-conflicts takes these fields over';
+  return sync === undefined
+    ? takeOver
+    : `Change it in the source of the Sync ${sync.name} (agentctl describe sync ${sync.name} -n ${sync.namespace}); ${takeOver}, and the Sync tells of a conflict`;
 }
