@@ -60,8 +60,15 @@ const computed: { readonly [K in Kind]?: Readonly<Record<string, (object: Kinds[
     Sync: {
       Revision: ({ status: { revision, reference } = {} }) =>
         revision === undefined ? null : revisionText(revision, reference),
-      Message: ({ status }) =>
-        oneLine(status?.conditions?.find(({ type }) => type === 'Ready')?.message ?? ''),
+      Message: ({ status: { conditions = [] } = {} }) => {
+        // Where its revision is applied, it is news that something differs from it.
+        const [ready, inSync] = ['Ready', 'InSync'].map((type) =>
+          conditions.find((one) => one.type === type),
+        );
+        return oneLine(
+          (ready?.status === 'True' && inSync?.status === 'False' ? inSync : ready)?.message ?? '',
+        );
+      },
       Source: ({ spec: { source } }) => source.git?.url ?? source.directory?.path ?? null,
     },
   };

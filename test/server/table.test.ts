@@ -144,6 +144,21 @@ const rows: { readonly [K in Kind]: AnyResource[] } = {
         ],
       },
     }),
+    object('Sync', 'contested', 120, {
+      spec: { source: { git: { url: 'https://git.example.com/team/fleet.git' } } },
+      status: {
+        revision: '3f1c2a90b1d2e3f4a5b6c7d8e9f00112233445566',
+        conditions: [
+          { type: 'Ready', status: 'True', reason: 'Synced', message: 'is applied' },
+          {
+            type: 'InSync',
+            status: 'False',
+            reason: 'Conflict',
+            message: 'spec.replicas is applied by "agentctl" too',
+          },
+        ],
+      },
+    }),
     object('Sync', 'broken', 90, {
       spec: { source: { directory: { path: '/srv/fleet' } } },
       status: {
