@@ -7,21 +7,35 @@ import { CliError, UsageError } from './failure.ts';
 /** More than this is no manifest, from wherever it comes. Folders may hold any number of files. */
 const maxBytes = 64 * 1024 * 1024;
 
-/** Reads what -f names: files, folders, http(s) URLs, `-` for standard input. Fails with all that cannot be read. */
+export interface SourceOptions {
+  filename?: string[];
+  recursive?: boolean;
+  kustomize?: string;
+}
+
+/**
+ * Reads what -f names: files, folders, http(s) URLs, `-` for standard input; or what kustomize makes of -k. Fails with all
+ * that cannot be read.
+ */
 export async function readSources(
-  filenames: readonly string[] | undefined,
-  recursive: boolean,
-  cli: Pick<Cli, 'stdin' | 'signal'>,
+  { filename: filenames = [], recursive = false, kustomize }: SourceOptions,
+  cli: Pick<Cli, 'stdin' | 'signal' | 'environment'>,
 ): Promise<Source[]> {
-  if (filenames === undefined || filenames.length === 0) {
-    throw new UsageError('say what to read: -f FILE, -f FOLDER, -f URL, or -f - for standard input');
+  if (kustomize !== undefined) {
+    if (filenames.length > 0 || recursive) throw new UsageError('-k is not used together with -f or -R');
+    return [await rendered(kustomize, cli)];
+  }
+  if (filenames.length === 0) {
+    throw new UsageError(
+      'say what to read: -f FILE, -f FOLDER, -f URL, -f - for standard input, or -k FOLDER with a kustomization.yaml',
+    );
   }
   const sources: Source[] = [];
   const problems: string[] = [];
   for (const name of filenames) {
     try {
       if (name === '-') sources.push({ name: '<stdin>', bytes: await cli.stdin() });
-      else if (/^https?:\/\//.test(name)) sources.push(await download(name, cli.signal));
+      else if (isUrl(name)) sources.push(await download(name, cli.signal));
       else sources.push(...fromDisk(name, recursive));
     } catch (error) {
       problems.push(error instanceof CliError ? error.message : `${name}: ${String(error)}`);
@@ -29,6 +43,21 @@ export async function readSources(
   }
   if (problems.length > 0) throw new CliError(problems.join('\nerror: '));
   return sources;
+}
+
+export const isUrl = (name: string): boolean => /^https?:\/\//.test(name);
+
+/** With the rights of the user's own shell. */
+async function rendered(
+  folder: string,
+  { signal, environment }: Pick<Cli, 'signal' | 'environment'>,
+): Promise<Source> {
+  if (!statOf(folder).isDirectory())
+    throw new CliError(`${folder} is a file: -k takes the folder of a kustomization.yaml`);
+  const { render } = await import('../sources/kustomize.ts');
+  const searchPath = environment.PATH ?? '';
+  const bytes = await render({ root: process.cwd(), path: folder, sealed: false, searchPath, signal });
+  return { name: `kustomize build ${folder}`, bytes };
 }
 
 function fromDisk(name: string, recursive: boolean): Source[] {

@@ -3,14 +3,11 @@ import type { AnyObject, New } from '../api/objects.ts';
 import type { Member } from '../client/apply/member.ts';
 import type { Cli } from './cli.ts';
 import { CliError } from './failure.ts';
-import { readSources } from './files.ts';
+import { readSources, type SourceOptions } from './files.ts';
 import { type GlobalOptions, namespaceOf } from './options.ts';
 import { objectName } from './targets.ts';
 
-export interface FileOptions extends GlobalOptions {
-  filename?: string[];
-  recursive?: boolean;
-}
+export interface FileOptions extends GlobalOptions, SourceOptions {}
 
 /** One document of a set, ready to be sent. */
 export interface Manifest extends Member {
@@ -19,9 +16,9 @@ export interface Manifest extends Member {
   text: string;
 }
 
-/** Reads and checks all documents that -f names. Fails with every error of every document. */
+/** Reads and checks all documents that -f or -k names. Fails with every error of every document. */
 export async function readManifests(options: FileOptions, cli: Cli): Promise<Manifest[]> {
-  const sources = await readSources(options.filename, options.recursive === true, cli);
+  const sources = await readSources(options, cli);
   const namespace = namespaceOf(options, cli.environment);
   const { documents, errors } = parseManifests(sources, { namespace });
   const unnamed = documents.filter(({ name }) => name === undefined);

@@ -28,7 +28,7 @@ const nowhere = '/dev/null';
 export const render: Render = async ({ root, path: given, sealed, searchPath, signal }) => {
   const folder = resolve(root, given);
   const path = relative(root, folder) || '.';
-  const roots = [realPath(root), root];
+  const roots = [realPath(root), resolve(root)];
   if (sealed) checkSealed(root, path);
   const program = findProgram(searchPath);
   if (program === undefined) {
@@ -141,6 +141,12 @@ function run(
 /** What the program said, with paths from the root on. */
 const ownWords = (text: string, roots: readonly string[]): string =>
   roots
+    .filter((root) => root !== '/')
     .reduce((words, root) => words.replaceAll(`${root}/`, '').replaceAll(root, '.'), text)
+    .replace(logged, '')
+    .replace(/^"command failed" err="(.*)"$/gm, (_line, words: string) => words.replaceAll('\\"', '"'))
     .trim()
     .replace(/^error: /i, '');
+
+/** Where kubectl logs its errors there are a time and a process in front, so that no two are the same. */
+const logged = /^[A-Z]\d{4} [\d:.]+ +\d+ [^\]\n]*\] /gm;

@@ -95,6 +95,11 @@ describe('the program', () => {
       reason: 'RenderFailed',
       message: '.: kustomize: accumulating resources: apps/x.yaml: bad, in .',
     });
+    script(
+      'kustomize',
+      `echo 'E0131 12:00:00.123456   13978 run.go:72] "command failed" err="no \\"x\\" here"' >&2; exit 1`,
+    );
+    await expect(run()).rejects.toMatchObject({ message: '.: kustomize: no "x" here' });
     script('kustomize', 'exit 7');
     await expect(run()).rejects.toMatchObject({ message: '.: kustomize: it ended with exit code 7' });
   });

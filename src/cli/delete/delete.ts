@@ -4,6 +4,7 @@ import type { AnyObject } from '../../api/objects.ts';
 import { parallel } from '../../client/parallel.ts';
 import type { Cli, Client } from '../cli.ts';
 import { exitCode, tell, UsageError } from '../failure.ts';
+import type { SourceOptions } from '../files.ts';
 import { progress } from '../print/progress.ts';
 import { type Selected, type SelectOptions, select } from '../select.ts';
 import { parseTargets } from '../targets.ts';
@@ -13,9 +14,7 @@ import { forceOff } from './force.ts';
 import { tellLeft } from './left.ts';
 import { keptVolumes, purgeVolumes, tellKept } from './volumes.ts';
 
-export interface DeleteOptions extends SelectOptions {
-  filename?: string[];
-  recursive?: boolean;
+export interface DeleteOptions extends SelectOptions, SourceOptions {
   wait: boolean;
   timeout?: number;
   force?: boolean;
@@ -29,13 +28,14 @@ export interface DeleteOptions extends SelectOptions {
 const propagation = { background: 'Background', foreground: 'Foreground', orphan: 'Orphan' } as const;
 
 export async function remove(words: readonly string[], options: DeleteOptions, cli: Cli): Promise<void> {
-  if (words.length > 0 === (options.filename !== undefined)) {
-    throw new UsageError('say what to delete: -f FILE, or a kind with names, labels or --all');
+  const byFiles = options.filename !== undefined || options.kustomize !== undefined;
+  if (words.length > 0 === byFiles) {
+    throw new UsageError('say what to delete: -f FILE, -k FOLDER, or a kind with names, labels or --all');
   }
   if (options.purge === true && !options.wait) {
     throw new UsageError('--purge deletes volumes once the instances have ended: leave out --no-wait');
   }
-  const fromFiles = options.filename === undefined ? undefined : await objectsInFiles(options, cli);
+  const fromFiles = byFiles ? await objectsInFiles(options, cli) : undefined;
   const client = await cli.connect(options, { start: options.dryRun === 'none' });
   const selected = fromFiles ?? (await select(client, parseTargets(words), options, cli));
   if (selected.length === 0) return cli.err('No resources found\n');

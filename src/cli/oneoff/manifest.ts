@@ -45,7 +45,7 @@ async function fromFile(command: readonly string[], options: AgentOptions, cli: 
       `the file says what to run: leave out ${flag === undefined ? 'the command' : `--${flag}`}, or -f`,
     );
   }
-  const sources = await readSources([options.filename ?? '-'], false, cli);
+  const sources = await readSources({ filename: [options.filename ?? '-'] }, cli);
   const { documents, errors } = parseManifests(sources, { namespace: namespaceOf(options, cli.environment) });
   if (errors.length > 0) throw new CliError(errors.map(formatManifestError).join('\nerror: '));
   const [first, ...more] = documents;

@@ -3,19 +3,15 @@ import { apply } from '../apply/apply.ts';
 import type { ApplyOptions } from '../apply/options.ts';
 import type { Cli } from '../cli.ts';
 import { examples } from '../examples.ts';
-import { choice, collect, durationOption } from '../options.ts';
+import { fileFlags } from '../file-flags.ts';
+import { choice, durationOption } from '../options.ts';
 
 export function define(command: Command, cli: Cli): void {
-  command
-    .description(
+  fileFlags(
+    command.description(
       'Make the objects in files, folders or URLs so. Nothing is written if any document of the set is wrong.',
-    )
-    .option(
-      '-f, --filename <file>',
-      'a file, a folder, a URL, or - for standard input; may be given again',
-      collect,
-    )
-    .option('-R, --recursive', 'folders with all below them')
+    ),
+  )
     .addOption(
       choice('--dry-run [where]', 'write nothing', ['none', 'client', 'server'])
         .preset('client')

@@ -29,7 +29,8 @@ export function define(command: Command, cli: Cli): void {
     command
       .description('Make an object from a file, or a secret, a configmap or a namespace from flags.')
       .usage('-f FILE | secret generic NAME | configmap NAME | namespace NAME')
-      .option('-f, --filename <file>', 'a file, a folder, a URL, or - for standard input', collect),
+      .option('-f, --filename <file>', 'a file, a folder, a URL, or - for standard input', collect)
+      .option('-k, --kustomize <folder>', 'what kustomize makes of a folder, by kustomize or kubectl'),
   ).action((options: CreateOptions) => createFromFiles(options, cli));
 
   const secret = command.command('secret').description('Make a secret');

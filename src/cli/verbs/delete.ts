@@ -2,16 +2,18 @@ import type { Command } from 'commander';
 import type { Cli } from '../cli.ts';
 import { type DeleteOptions, remove } from '../delete/delete.ts';
 import { examples } from '../examples.ts';
-import { choice, collect, duration } from '../options.ts';
+import { fileFlags } from '../file-flags.ts';
+import { choice, duration } from '../options.ts';
 
 export function define(command: Command, cli: Cli): void {
-  command
-    .description(
-      'Delete objects, and wait until they are gone. Volumes are kept and listed, unless --purge. What a sync applied stays.',
-    )
-    .argument('[kind/name...]', 'agent/web, agent web, agents')
-    .option('-f, --filename <file>', 'the objects that files, folders, URLs or - name', collect)
-    .option('-R, --recursive', 'folders with all below them')
+  fileFlags(
+    command
+      .description(
+        'Delete objects, and wait until they are gone. Volumes are kept and listed, unless --purge. What a sync applied stays.',
+      )
+      .argument('[kind/name...]', 'agent/web, agent web, agents'),
+    'the objects that files, folders, URLs or - name',
+  )
     .option('-l, --selector <labels>', 'objects with these labels')
     .option('--field-selector <fields>', 'objects with these fields')
     .option('--all', 'all objects of that kind in the namespace')

@@ -4,20 +4,16 @@ import { type DiffOptions, diff } from '../diff/diff.ts';
 import { diffSync } from '../diff/sync.ts';
 import { examples } from '../examples.ts';
 import { CliError, exitCode, tell } from '../failure.ts';
-import { choice, collect } from '../options.ts';
+import { fileFlags } from '../file-flags.ts';
+import { choice } from '../options.ts';
 
 export function define(command: Command, cli: Cli): void {
-  command
-    .description(
+  fileFlags(
+    command.description(
       'Tell field by field how manifests, or the next revision of a sync, differ from what is, and what would restart. Exit code 0: the same, 1: different, over 1: it failed.',
-    )
-    .option(
-      '-f, --filename <file>',
-      'a file, a folder, a URL, or - for standard input; may be given again',
-      collect,
-    )
+    ),
+  )
     .option('--sync <name>', 'what the newest revision of this sync would change')
-    .option('-R, --recursive', 'folders with all below them')
     .option('--server-side', 'as it always is; taken for the sake of kubectl scripts')
     .option('--force-conflicts', 'as if fields that another manager owns were taken over')
     .option('--field-manager <name>', 'who would own the fields', 'agentctl')

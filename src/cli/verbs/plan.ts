@@ -1,18 +1,16 @@
 import type { Command } from 'commander';
 import type { Cli } from '../cli.ts';
 import { examples } from '../examples.ts';
+import { fileFlags } from '../file-flags.ts';
 import { type FileOptions, readManifests } from '../manifests.ts';
-import { choice, collect } from '../options.ts';
+import { choice } from '../options.ts';
 
 export function define(command: Command, cli: Cli): void {
-  command
-    .description('Tell what the controller would do were these manifests applied. Nothing is written.')
-    .option(
-      '-f, --filename <file>',
-      'a file, a folder, a URL, or - for standard input; may be given again',
-      collect,
-    )
-    .option('-R, --recursive', 'folders with all below them')
+  fileFlags(
+    command.description(
+      'Tell what the controller would do were these manifests applied. Nothing is written.',
+    ),
+  )
     .addOption(choice('-o, --output <format>', 'how to print it', ['json']))
     .action((options: FileOptions & { output?: 'json' }) => plan(options, cli));
   examples(command, ['Before an apply', 'agentctl plan -f agents.yaml']);

@@ -1,22 +1,18 @@
 import type { Command } from 'commander';
 import type { Cli } from '../cli.ts';
 import { examples } from '../examples.ts';
+import { fileFlags } from '../file-flags.ts';
 import { type FileOptions, readManifests } from '../manifests.ts';
-import { collect } from '../options.ts';
 
 export function define(command: Command, cli: Cli): void {
-  command
-    .description('Check manifests without a controller. Every error of every document is told at once.')
-    .option(
-      '-f, --filename <file>',
-      'a file, a folder, a URL, or - for standard input; may be given again',
-      collect,
-    )
-    .option('-R, --recursive', 'folders with all below them')
-    .action(async (options: FileOptions) => {
-      const manifests = await readManifests(options, cli);
-      cli.out(manifests.map(({ text }) => `${text} valid\n`).join(''));
-    });
+  fileFlags(
+    command.description(
+      'Check manifests without a controller. Every error of every document is told at once.',
+    ),
+  ).action(async (options: FileOptions) => {
+    const manifests = await readManifests(options, cli);
+    cli.out(manifests.map(({ text }) => `${text} valid\n`).join(''));
+  });
   examples(
     command,
     ['A file', 'agentctl validate -f agents.yaml'],

@@ -1,0 +1,12 @@
+import type { Command } from 'commander';
+import { collect } from './options.ts';
+
+/** -f, -k and -R, by which a verb is told what manifests to read. */
+export const fileFlags = (
+  command: Command,
+  files = 'a file, a folder, a URL, or - for standard input; may be given again',
+): Command =>
+  command
+    .option('-f, --filename <file>', files, collect)
+    .option('-k, --kustomize <folder>', 'what kustomize makes of a folder, by kustomize or kubectl')
+    .option('-R, --recursive', 'folders with all below them');
