@@ -11,8 +11,7 @@ import { findVerb, type Verb, verbs } from './verbs.ts';
 export async function run(argv: readonly string[], cli: Cli): Promise<number> {
   try {
     await dispatch(argv, cli);
-    const interrupted = cli.interrupted && splitVerb(argv).name !== 'serve';
-    return interrupted ? exitCode.interrupted : cli.exitCode;
+    return cli.interrupted && cli.lasting !== true ? exitCode.interrupted : cli.exitCode;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCode.ok : exitCode.usage;
     if (cli.interrupted && !(error instanceof CliError)) return exitCode.interrupted;

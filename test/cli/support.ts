@@ -25,6 +25,7 @@ export interface How {
   terminal?: Partial<Cli['terminal']>;
   /** For a dialogue, in place of `stdin`. */
   input?: PassThrough;
+  environment?: Record<string, string>;
 }
 
 export interface Shell {
@@ -80,13 +81,14 @@ async function runOne(
     onOut,
     onErr,
     terminal = {},
+    environment = {},
     input = new PassThrough().end(stdin),
   }: How,
 ): Promise<Screen> {
   const screen = { out: '', err: '', both: '' };
   const cli: Cli = {
     clock: shell.server.clock,
-    environment: { AGENTCTL_STATE_DIR: shell.folder },
+    environment: { AGENTCTL_STATE_DIR: shell.folder, ...environment },
     terminal: { out: false, err: false, in: false, color: false, ...terminal },
     out(text) {
       screen.out += text;

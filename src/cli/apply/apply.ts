@@ -19,8 +19,15 @@ interface Written {
   word: string;
 }
 
-/** Checks all documents, lets the server try all of them, and only then writes, in an order in which references hold. */
-export async function apply(options: ApplyOptions, cli: Cli): Promise<void> {
+/**
+ * Checks all documents, lets the server try all of them, and only then writes, in an order in which references hold. With
+ * `onlyChanges` nothing is said of what is unchanged.
+ */
+export async function apply(
+  options: ApplyOptions,
+  cli: Cli,
+  { onlyChanges = false }: { onlyChanges?: boolean } = {},
+): Promise<void> {
   if (options.prune === true && options.applyset === undefined) {
     throw new UsageError('--prune deletes only what an apply set owns: name it with --applyset=NAME');
   }
@@ -52,12 +59,12 @@ export async function apply(options: ApplyOptions, cli: Cli): Promise<void> {
   const answers = new Map<Manifest, AnyObject>(written.map(({ member, object }) => [member, object]));
   const lost = new Set(refused.map(({ member }) => member));
   const done = tried.filter(({ member }) => !lost.has(member));
-  await say(done.map((each) => became(each, answers.get(each.member) ?? each.before)));
+  const told = onlyChanges ? done.filter(({ change }) => change !== 'Unchanged') : done;
+  if (told.length > 0 || !onlyChanges)
+    await say(told.map((each) => became(each, answers.get(each.member) ?? each.before)));
   if (refused.length > 0) {
-    for (const each of refused) cli.err(`error: ${refusedText(each)}\n`);
-    throw new CliError(
-      `${done.length} of ${manifests.length} objects are as the files say, ${refused.length} could not be written; run the same apply again to complete it`,
-    );
+    const summary = `${done.length} of ${manifests.length} objects are as the files say, ${refused.length} could not be written; run the same apply again to complete it`;
+    throw new CliError([...refused.map(refusedText), summary].join('\nerror: '));
   }
   if (options.prune === true) await set?.prune({ dryRun: false });
   if (options.wait === true) await waitReady(ordered, client, options, cli);

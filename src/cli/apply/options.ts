@@ -7,6 +7,7 @@ export interface ApplyOptions extends FileOptions {
   applyset?: string;
   prune?: boolean;
   wait?: boolean;
+  watch?: boolean;
   timeout: number;
   output?: 'name' | 'json' | 'yaml';
 }

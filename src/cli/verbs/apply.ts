@@ -25,14 +25,21 @@ export function define(command: Command, cli: Cli): void {
       'keep the list of members in this object: secret/name, configmap/name, or a name of a Secret',
     )
     .option('--prune', 'delete members of the apply set that the files no longer name')
+    .option('--watch', 'apply again on each change of the files, until Ctrl-C')
     .option('--wait', 'wait until the agents are Ready')
     .addOption(durationOption('--timeout <duration>', 'wait no longer than this', '2m'))
     .addOption(choice('-o, --output <format>', 'how to print it', ['name', 'json', 'yaml']))
-    .action((options: ApplyOptions) => apply(options, cli));
+    .action(async (options: ApplyOptions) => {
+      if (options.watch !== true) return apply(options, cli);
+      const { applyAndWatch } = await import('../apply/watch.ts');
+      await applyAndWatch(options, cli);
+    });
   examples(
     command,
     ['A file', 'agentctl apply -f agents.yaml'],
     ['A folder with all below it, and wait until all runs', 'agentctl apply -R -f manifests/ --wait'],
+    ['A folder, and again whenever a file in it is saved', 'agentctl apply -f manifests/ --watch'],
+    ['An overlay of kustomize', 'agentctl apply -k overlays/prod'],
     ['What would be changed', 'agentctl apply -f agents.yaml --dry-run=server'],
     ['Delete what the folder no longer names', 'agentctl apply -f manifests/ --prune --applyset=fleet'],
   );

@@ -24,6 +24,7 @@ export function define(command: Command, cli: Cli): void {
     .option('--drain', 'stop all agents too when it ends')
     .addOption(new Option('--ready-fd <number>').argParser(wholeNumber('--ready-fd')).hideHelp())
     .action(async ({ listen, logLevel, drain, readyFd, ...options }: ServeOptions) => {
+      cli.lasting = true;
       const { runDaemon } = await import('../../daemon/main.ts');
       const { environment, signal } = cli;
       const { state, socket } = pathsFor(options, environment);

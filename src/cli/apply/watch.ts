@@ -1,0 +1,140 @@
+import { sleep } from '../../platform/clock.ts';
+import { watchPaths } from '../../sources/watch.ts';
+import type { Cli, Client } from '../cli.ts';
+import { tell, UsageError } from '../failure.ts';
+import { isUrl } from '../files.ts';
+import { apply } from './apply.ts';
+import type { ApplyOptions } from './options.ts';
+
+/** So long nothing may have changed before it is read, in milliseconds: a file may be written in parts. */
+const quiet = 300;
+/** How long is waited after the first failure, and at most, in milliseconds. */
+const [firstWait, longestWait] = [1000, 30_000];
+const untilChanged = 2 ** 31 - 1;
+
+/** Applies, and again on each change, until Ctrl-C. A failure is told, and what stands on the server stays as it is. */
+export async function applyAndWatch(options: ApplyOptions, cli: Cli): Promise<void> {
+  check(options);
+  cli.lasting = true;
+  const { clock, signal } = cli;
+  const rounds = new Rounds(options, cli);
+  let bell = new AbortController();
+  const watched = watching(options, cli, () => bell.abort());
+  try {
+    while (!signal.aborted) {
+      bell = new AbortController(); // what changes from here on is for the next round
+      await watched.follow();
+      const wait = await rounds.next();
+      await sleep(clock, wait, AbortSignal.any([signal, bell.signal]));
+    }
+  } finally {
+    await watched.close();
+  }
+}
+
+function check({ filename = [], kustomize, dryRun }: ApplyOptions): void {
+  if (dryRun !== 'none') throw new UsageError('--watch applies each change: leave out --dry-run');
+  if (kustomize === undefined && filename.length === 0) {
+    throw new UsageError('say what to watch: -f FILE, -f FOLDER or -k FOLDER');
+  }
+  const other = filename.find((name) => name === '-' || isUrl(name));
+  if (other === undefined) return;
+  throw new UsageError(
+    `--watch takes files and folders: ${other === '-' ? 'standard input' : other} cannot be watched`,
+  );
+}
+
+/** A watch of all that the options name. What a kustomization builds on may change, so it is asked for again. */
+function watching(
+  { filename = [], kustomize, recursive = false }: ApplyOptions,
+  { clock }: Cli,
+  changed: () => void,
+): { follow(): Promise<void>; close(): Promise<void> } {
+  let paths: readonly string[] | undefined;
+  let watch: { close(): Promise<void> } | undefined;
+  return {
+    async follow() {
+      const now = kustomize === undefined ? filename : await foldersOf(kustomize);
+      if (paths?.join('\0') === now.join('\0')) return;
+      paths = now;
+      await watch?.close();
+      watch = watchPaths(now, changed, { quiet, clock, recursive: recursive || kustomize !== undefined });
+    },
+    async close() {
+      await watch?.close();
+    },
+  };
+}
+
+async function foldersOf(folder: string): Promise<string[]> {
+  const kustomization = await import('../../sources/kustomization.ts');
+  return kustomization.foldersOf(folder).sort();
+}
+
+/** Applies once more at each call, with what is told between the first success and the end. */
+class Rounds {
+  readonly #options: ApplyOptions;
+  readonly #cli: Cli;
+  #client: Promise<Client> | undefined;
+  #began = false;
+  #failures = 0;
+  /** So that the same is not told at each try. */
+  #told = '';
+
+  constructor(options: ApplyOptions, cli: Cli) {
+    this.#options = options;
+    this.#cli = cli;
+  }
+
+  /** Answers how long to wait for a change, at most, in milliseconds. */
+  async next(): Promise<number> {
+    try {
+      await apply(this.#options, this.#roundCli(), { onlyChanges: this.#began });
+      this.#succeeded();
+      return untilChanged;
+    } catch (error) {
+      // What is wrong with the command line stays wrong.
+      if (error instanceof UsageError) throw error;
+      return this.#failed(error);
+    }
+  }
+
+  #succeeded(): void {
+    if (!this.#began) this.#cli.err('Watching for changes. Ctrl-C ends it.\n');
+    else if (this.#failures > 0) this.#cli.err(`${this.#time()}all is as the files say again\n`);
+    this.#began = true;
+    this.#failures = 0;
+    this.#told = '';
+  }
+
+  #failed(error: unknown): number {
+    const { text } = tell(error);
+    if (text !== this.#told && !this.#cli.interrupted) this.#cli.err(`${this.#time()}${text}\n`);
+    this.#told = text;
+    this.#failures += 1;
+    return Math.min(longestWait, firstWait * 2 ** (this.#failures - 1));
+  }
+
+  /** One connection for all rounds, begun by the first; after the first success each line has its time in front. */
+  #roundCli(): Cli {
+    const cli = this.#cli;
+    const timed = this.#began && this.#options.output === undefined;
+    const own: Pick<Cli, 'connect' | 'out' | 'exitCode'> = {
+      connect: (options, how) => {
+        const client = this.#client ?? cli.connect(options, how);
+        this.#client = client;
+        return client.catch((error: unknown) => {
+          this.#client = undefined;
+          throw error;
+        });
+      },
+      out: (text) => cli.out(timed ? text.replace(/^(?=.)/gm, this.#time()) : text),
+      exitCode: 0,
+    };
+    return Object.assign(Object.create(cli) as Cli, own); // the rest is the command line's own
+  }
+
+  #time(): string {
+    return `${new Date(this.#cli.clock.now()).toTimeString().slice(0, 8)} `;
+  }
+}
