@@ -2,10 +2,11 @@ import { chmod, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SyncSpec } from '../api/gen/types.gen.ts';
 import { checkLimits } from './bounds.ts';
-import { type CatFile, followLinks, readBlobs } from './git/blobs.ts';
+import { type CatFile, readBlobs } from './git/blobs.ts';
 import { checkOut } from './git/checkout.ts';
 import { aborted, catFile, GitFailure, git, type Place } from './git/command.ts';
 import { explain } from './git/faults.ts';
+import { followLinks } from './git/links.ts';
 import { findReference } from './git/references.ts';
 import { Repository, type Run } from './git/repository.ts';
 import { withSecrets } from './git/secrets.ts';
@@ -13,19 +14,11 @@ import { type Entry, folderPath, listTree } from './git/tree.ts';
 import { remoteOf } from './git/url.ts';
 import { verifyCommit } from './git/verify.ts';
 import { isSelected } from './glob.ts';
+import { kustomizationNames } from './kustomization.ts';
+import type { Render } from './kustomize.ts';
 import { type Found, type Manifests, type Source, SourceError } from './source.ts';
 
 export type GitSpec = NonNullable<SyncSpec['source']['git']>;
-
-/** Runs kustomize on the folder `path` of `root`. */
-export type Render = (options: {
-  root: string;
-  path: string;
-  /** True: nothing outside of root is read, and nothing is fetched. */
-  sealed: boolean;
-  searchPath: string;
-  signal: AbortSignal;
-}) => Promise<Uint8Array>;
 
 export interface GitParts {
   git: GitSpec;
@@ -39,6 +32,7 @@ export interface GitParts {
   secretsFolder: string;
   /** The PATH by which git, ssh, gpg and kustomize are found. */
   searchPath: string;
+  /** Of kustomize.ts. */
   render: Render;
 }
 
@@ -58,6 +52,8 @@ export function createGitSource(parts: GitParts): Source {
 
 interface Tools {
   run: Run;
+  /** Without the repository, which may be damaged. */
+  runOutside: Run;
   catFile: CatFile;
   repository: Repository;
 }
@@ -89,9 +85,11 @@ async function guarded<T>(
           GNUPGHOME: keyring,
         },
       };
+      const withoutRepository = { ...place.environment, GIT_DIR: join(home, 'none') };
       const run: Run = (args) => git(place, args, signal);
       return await work({
         run,
+        runOutside: (args) => git({ ...place, environment: withoutRepository }, args, signal),
         catFile: (options, lines) => catFile(place, options, `${lines.join('\n')}\n`, signal),
         repository: new Repository(path, run),
       });
@@ -125,10 +123,10 @@ const environment = {
   GIT_LITERAL_PATHSPECS: '1',
 } as const;
 
-async function look({ git: spec }: GitParts, { run }: Tools): Promise<Found> {
+async function look({ git: spec }: GitParts, { runOutside }: Tools): Promise<Found> {
   // A commit cannot change, so nobody needs to be asked; whether it is there is seen when it is read.
   if (spec.commit !== undefined) return { revision: commitId(spec.commit) };
-  return findReference(async (args) => (await run(['ls-remote', ...args])).stdout, spec.url, spec);
+  return findReference(async (args) => (await runOutside(['ls-remote', ...args])).stdout, spec.url, spec);
 }
 
 async function read(parts: GitParts, tools: Tools, found: Found, signal: AbortSignal): Promise<Manifests> {
@@ -148,44 +146,53 @@ async function read(parts: GitParts, tools: Tools, found: Found, signal: AbortSi
   const entries = await listTree(run, revision, spec.path);
   const folder = folderPath(spec.path);
   const below = (path: string): string => (folder === '' ? path : path.slice(folder.length + 1));
-  const files = entries.some(({ path }) => /^(kustomization\.ya?ml|Kustomization)$/.test(below(path)))
+  const isKustomized = entries.some(({ path }) => kustomizationNames.includes(below(path)));
+  const files = isKustomized
     ? [await rendered(parts, tools, revision, folder, signal)]
-    : await selected(
-        tools,
-        revision,
-        entries.filter(({ path }) => isSelected(below(path), spec)),
+    : await selected(tools, revision, entries, (path, include) =>
+        isSelected(below(path), include === undefined ? spec : { include, ignore: spec.ignore }),
       );
   return { revision, reference: found.reference, files };
 }
 
-async function selected({ catFile }: Tools, revision: string, entries: Entry[]): Promise<Manifests['files']> {
-  const odd = entries.find(({ path }) => path.includes('\ufffd'));
+async function selected(
+  tools: Tools,
+  revision: string,
+  entries: Entry[],
+  takes: (path: string, include?: string[]) => boolean,
+): Promise<Manifests['files']> {
+  const all = await followLinks(tools, revision, entries, {
+    // Of a link out of the repository nobody knows whether it leads to a folder with manifests.
+    follows: (path) => takes(path, ['**']),
+    refusesOutside: true,
+    refusesMissing: takes,
+  });
+  const files = all.filter(({ path }) => takes(path));
+  const odd = files.find(({ path }) => path.includes('\ufffd'));
   if (odd !== undefined)
     throw new SourceError('Failed', `the name of ${odd.path} is not UTF-8: rename it, or ignore it`);
-  const links = await followLinks(
-    catFile,
-    revision,
-    entries.filter(({ sort }) => sort === 'Link'),
-  );
-  const all = [...entries.filter(({ sort }) => sort === 'File'), ...links];
-  all.sort((a, b) => (a.path < b.path ? -1 : 1));
-  checkLimits(all);
-  const contents = await readBlobs(catFile, all);
-  return all.map(({ path }, at) => ({ name: path, bytes: contents[at] ?? new Uint8Array() }));
+  files.sort((a, b) => (a.path < b.path ? -1 : 1));
+  checkLimits(files);
+  const contents = await readBlobs(tools.catFile, files);
+  return files.map(({ path }, at) => ({ name: path, bytes: contents[at] ?? new Uint8Array() }));
 }
 
 async function rendered(
   { folder: own, render, searchPath }: GitParts,
-  { run, catFile }: Tools,
+  tools: Tools,
   revision: string,
   folder: string,
   signal: AbortSignal,
 ): Promise<Manifests['files'][number]> {
-  const entries = await listTree(run, revision, '.');
-  checkLimits(entries, 'kustomize is given the whole repository, so keep what is no manifest in another one');
+  const files = await followLinks(tools, revision, await listTree(tools.run, revision, '.'), {
+    follows: () => true,
+    refusesOutside: false,
+    refusesMissing: () => false,
+  });
+  checkLimits(files, 'kustomize is given the whole repository, so keep what is no manifest in another one');
   const root = join(own, 'tree');
   try {
-    await checkOut(catFile, revision, entries, root);
+    await checkOut(tools.catFile, files, root);
     const bytes = await render({ root, path: join(root, folder), sealed: true, searchPath, signal });
     return { name: `kustomize build ${folder === '' ? '.' : folder}`, bytes };
   } finally {

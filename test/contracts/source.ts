@@ -170,7 +170,7 @@ export function sourceContract(name: string, begin: () => Promise<SourceWorld>):
       await expect(readAll(open())).rejects.toMatchObject({ reason: 'TooLarge' });
     });
 
-    test('a link out of the tree is refused, to a file and through a folder', async () => {
+    test('a link out of the tree is refused, to a file and to a folder, unless it is ignored', async () => {
       await world.put({ 'a.yaml': '1', 'b.yaml': { linkTo: '../../../../../../../../etc/hostname' } });
       await expect(readAll(open())).rejects.toMatchObject({
         reason: 'OutsideTree',
@@ -178,8 +178,50 @@ export function sourceContract(name: string, begin: () => Promise<SourceWorld>):
       });
       await world.put({ 'b.yaml': { linkTo: '/etc/hostname' } });
       await expect(readAll(open())).rejects.toMatchObject({ reason: 'OutsideTree' });
-      await world.put({ 'b.yaml': { linkTo: 'out/hostname' }, out: { linkTo: '/etc' } });
+      await world.put({ 'b.yaml': null, out: { linkTo: '/etc' } });
       await expect(readAll(open())).rejects.toMatchObject({ reason: 'OutsideTree' });
+      expect(await names(open({ ignore: ['out/**', 'out'] }))).toEqual(['a.yaml']);
+    });
+
+    test('a link within the tree is followed, to a file and to a folder, under its own name', async () => {
+      await world.put({
+        'a.yaml': 'a',
+        'sub/b.yaml': 'b',
+        'sub/deep/c.yaml': 'c',
+        'sub/up.yaml': { linkTo: '../a.yaml' },
+        'again.yaml': { linkTo: 'sub/up.yaml' },
+        'other/sub': { linkTo: '../sub/deep' },
+      });
+      expect(texts(await readAll(open()))).toEqual({
+        'a.yaml': 'a',
+        'again.yaml': 'a',
+        'other/sub/c.yaml': 'c',
+        'sub/b.yaml': 'b',
+        'sub/deep/c.yaml': 'c',
+        'sub/up.yaml': 'a',
+      });
+    });
+
+    test('links that lead round in a circle end', async () => {
+      await world.put({
+        'a.yaml': 'a',
+        'sub/self': { linkTo: '.' },
+        'sub/top': { linkTo: '..' },
+        'sub/b.yaml': 'b',
+      });
+      expect(await names(open())).toEqual(['a.yaml', 'sub/b.yaml']);
+      await world.put({ 'c.yaml': { linkTo: 'd.yaml' }, 'd.yaml': { linkTo: 'c.yaml' } });
+      await expect(readAll(open())).rejects.toMatchObject({ reason: 'PathMissing' });
+    });
+
+    test('a link that leads nowhere is refused where it is selected', async () => {
+      await world.put({ 'a.yaml': 'a', nowhere: { linkTo: 'gone' } });
+      expect(await names(open())).toEqual(['a.yaml']);
+      await world.put({ 'b.yaml': { linkTo: 'gone.yaml' } });
+      await expect(readAll(open())).rejects.toMatchObject({
+        reason: 'PathMissing',
+        message: expect.stringContaining('b.yaml'),
+      });
     });
 
     test('what is asked for after the end of its time is not begun', async () => {

@@ -123,9 +123,14 @@ export class Repository {
     }
   }
 
+  /** Also those that were cut off. */
   async #packs(): Promise<number> {
-    const names = await readdir(join(this.path, 'objects/pack'));
-    return names.filter((name) => name.endsWith('.pack') || name.startsWith('tmp_')).length;
+    try {
+      const names = await readdir(join(this.path, 'objects/pack'));
+      return names.filter((name) => name.endsWith('.pack') || name.startsWith('tmp_')).length;
+    } catch {
+      return Number.POSITIVE_INFINITY; // damaged, so it is to be made anew
+    }
   }
 }
 

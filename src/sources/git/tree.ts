@@ -3,46 +3,69 @@ import { nearest } from '../../api/nearest.ts';
 import { SourceError } from '../source.ts';
 import type { Run } from './repository.ts';
 
-/** A file of a commit. */
+/** What a commit holds at a path. Submodules are not fetched, and so are no more than their names. */
 export interface Entry {
   /** Below the repository's root. */
   path: string;
   id: string;
+  /** In bytes; 0 of what is no file. */
   size: number;
-  sort: 'File' | 'Link';
+  sort: 'File' | 'Link' | 'Folder' | 'Submodule';
 }
 
-/** The files below a folder of a commit; `.` is all of it. Submodules are left out, and never fetched. */
+/** What is below a folder of a commit, and the folders on the way there; `.` is all of it. */
 export async function listTree(run: Run, revision: string, folder: string): Promise<Entry[]> {
   const args = ['ls-tree', '-r', '-t', '-z', '-l', '--full-tree', revision];
   const path = folderPath(folder);
   const { stdout } = await run(path === '' ? args : [...args, '--', path]);
-  const rows = stdout.split('\0').flatMap((row) => {
-    const [, mode = '', type = '', id = '', size = '', name = ''] =
-      /^(\d+) (\w+) ([0-9a-f]+) +(\d+|-)\t(.*)$/s.exec(row) ?? [];
-    return name === '' ? [] : [{ mode, type, id, size: Number(size), path: name }];
-  });
-  if (path !== '') await isFolder(run, revision, path, rows.find((row) => row.path === path)?.mode);
-  return rows
-    .filter(({ type }) => type === 'blob')
-    .map(({ mode, id, size, path }) => ({ path, id, size, sort: mode === '120000' ? 'Link' : 'File' }));
+  const entries = parseTree(stdout);
+  if (path !== '') await isFolder(run, revision, path, entries.find((entry) => entry.path === path)?.sort);
+  return entries;
 }
+
+/** Of `git ls-tree -z -l`. */
+export function parseTree(output: string): Entry[] {
+  return output.split('\0').flatMap((row): Entry[] => {
+    const [, mode = '', id = '', size = '', path] = /^(\d+) \w+ ([0-9a-f]+) +(\d+|-)\t(.+)$/s.exec(row) ?? [];
+    if (path === undefined) return [];
+    return [{ path, id, size: size === '-' ? 0 : Number(size), sort: sorts[mode] ?? 'File' }];
+  });
+}
+
+const sorts: Readonly<Record<string, Entry['sort']>> = {
+  '040000': 'Folder',
+  '120000': 'Link',
+  '160000': 'Submodule',
+};
 
 /** Without `./` and a slash at its end; empty for the root. */
 export function folderPath(folder: string): string {
   const path = posix.normalize(folder).replace(/\/+$/, '');
-  if (path.startsWith('/') || path === '..' || path.startsWith('../'))
+  if (folder.startsWith('/') || path === '..' || path.startsWith('../'))
     throw new SourceError('PathMissing', `spec.source.git.path ${folder} leads out of the repository`);
   return path === '.' ? '' : path;
 }
 
-async function isFolder(run: Run, revision: string, path: string, mode: string | undefined): Promise<void> {
-  if (mode === '040000') return;
+async function isFolder(
+  run: Run,
+  revision: string,
+  path: string,
+  sort: Entry['sort'] | undefined,
+): Promise<void> {
   const fault = (text: string): SourceError =>
     new SourceError('PathMissing', `spec.source.git.path ${path} ${text}`);
-  if (mode === '160000') throw fault('is a submodule, and these are not fetched');
-  if (mode === '120000') throw fault('is a link: name the folder that it leads to');
-  if (mode !== undefined) throw fault('is a file: name its folder, and the file in spec.source.git.include');
+  switch (sort) {
+    case 'Folder':
+      return;
+    case 'Submodule':
+      throw fault('is a submodule, and these are not fetched');
+    case 'Link':
+      throw fault('is a link: name the folder that it leads to');
+    case 'File':
+      throw fault('is a file: name its folder, and the file in spec.source.git.include');
+    case undefined:
+      break;
+  }
   const { stdout } = await run(['ls-tree', '-r', '-d', '-z', '--name-only', '--full-tree', revision]);
   const near = nearest(
     path,

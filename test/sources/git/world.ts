@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -49,6 +49,19 @@ export class GitWorld implements AsyncDisposable {
   packs(): string[] {
     const folder = join(this.state, 'repository/objects/pack');
     return existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.pack')) : [];
+  }
+
+  /** Processes that have something to do with these folders, as Linux tells them; elsewhere none is seen. */
+  processes(): string[] {
+    if (!existsSync('/proc')) return [];
+    const numbers = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+    return numbers.filter((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/environ`, 'latin1').includes(this.state);
+      } catch {
+        return false; // gone
+      }
+    });
   }
 
   secretFiles = (): string[] => readdirSync(join(this.folder, 'tmpfs'));

@@ -1,0 +1,109 @@
+import { SourceError, type SourceReason } from '../source.ts';
+import type { CatFile } from './blobs.ts';
+import type { Run } from './repository.ts';
+import { type Entry, parseTree } from './tree.ts';
+
+export interface LinkRules {
+  /** Whether the link is looked at. */
+  follows(path: string): boolean;
+  /** Whether a link that leads out of the repository is an error, or passed over. */
+  refusesOutside: boolean;
+  /** Whether a link that leads nowhere is an error, or passed over. */
+  refusesMissing(path: string): boolean;
+}
+
+interface Tools {
+  run: Run;
+  catFile: CatFile;
+}
+
+/** Links to folders may lead to folders with such links, and so on: that many in all are followed. */
+const mostFolders = 100;
+
+/**
+ * All files: those that are there, and those that links lead to, under the names of the links. A link into a folder that
+ * it stands in is passed over. Git finds the targets, and only within the commit.
+ */
+export async function followLinks(
+  { run, catFile }: Tools,
+  revision: string,
+  entries: readonly Entry[],
+  rules: LinkRules,
+): Promise<Entry[]> {
+  const files = entries.filter(({ sort }) => sort === 'File');
+  const isNew = ({ sort, path }: Entry): boolean => sort === 'Link' && rules.follows(path);
+  let links = entries.filter(isNew);
+  if (links.length === 0) return files;
+  const folders = new Map(entries.filter(({ sort }) => sort === 'Folder').map(({ path, id }) => [path, id]));
+  let followed = 0;
+  while (links.length > 0) {
+    const [root, ...targets] = await findTargets(catFile, revision, links);
+    if (root?.sort === 'Folder') folders.set('', root.id);
+    const next: Entry[] = [];
+    for (const [at, link] of links.entries()) {
+      const target = targets[at] ?? { sort: 'Missing' };
+      if (target.sort === 'Outside' && rules.refusesOutside)
+        throw refusal(link.path, `leads out of the repository (to ${target.to})`);
+      if (target.sort === 'Missing' && rules.refusesMissing(link.path))
+        throw refusal(link.path, 'leads nowhere', 'PathMissing');
+      if (target.sort === 'File') files.push({ ...link, ...target });
+      if (target.sort !== 'Folder' || above(link.path).some((path) => folders.get(path) === target.id))
+        continue;
+      if (++followed > mostFolders)
+        throw new SourceError(
+          'TooLarge',
+          `${link.path}: at most ${mostFolders} links to folders are followed`,
+        );
+      folders.set(link.path, target.id);
+      for (const entry of parseTree((await run(['ls-tree', '-r', '-t', '-z', '-l', target.id])).stdout)) {
+        const copy = { ...entry, path: `${link.path}/${entry.path}` };
+        if (copy.sort === 'Folder') folders.set(copy.path, copy.id);
+        if (copy.sort === 'File') files.push(copy);
+        if (isNew(copy)) next.push(copy);
+      }
+    }
+    links = next;
+  }
+  return files;
+}
+
+type Target =
+  | { sort: 'File'; id: string; size: number }
+  | { sort: 'Folder'; id: string }
+  | { sort: 'Outside'; to: string }
+  | { sort: 'Missing' };
+
+/** First of the root, then of each link. */
+async function findTargets(catFile: CatFile, revision: string, links: readonly Entry[]): Promise<Target[]> {
+  for (const { path } of links)
+    if (/[\n\ufffd]/.test(path)) throw refusal(path, 'cannot be followed, for its name');
+  const lines = [`${revision}^{tree}`, ...links.map(({ path }) => `${revision}:${path}`)];
+  const output = await catFile(['--batch-check', '--follow-symlinks'], lines);
+  let at = 0;
+  const takeLine = (): string => {
+    const end = output.indexOf('\n', at);
+    const line = output.toString('utf8', at, end < 0 ? output.length : end);
+    at = end < 0 ? output.length : end + 1;
+    return line;
+  };
+  return lines.map((): Target => {
+    const line = takeLine();
+    const [, id, type, size] = /^([0-9a-f]{40,64}) (\w+) (\d+)$/.exec(line) ?? [];
+    if (id !== undefined)
+      return type === 'blob' ? { sort: 'File', id, size: Number(size) } : { sort: 'Folder', id };
+    const [, how, length] = /^(symlink|dangling|loop|notdir) (\d+)$/.exec(line) ?? [];
+    if (length === undefined) return { sort: 'Missing' }; // `NAME missing`, in one line
+    const to = output.toString('utf8', at, at + Number(length));
+    at += Number(length) + 1;
+    return how === 'symlink' ? { sort: 'Outside', to } : { sort: 'Missing' };
+  });
+}
+
+/** The folders that it stands in, the root as the empty name. */
+const above = (path: string): string[] => {
+  const names = path.split('/').slice(0, -1);
+  return ['', ...names.map((_, at) => names.slice(0, at + 1).join('/'))];
+};
+
+const refusal = (path: string, how: string, reason: SourceReason = 'OutsideTree'): SourceError =>
+  new SourceError(reason, `${path} is a link that ${how}: put a copy in its place, or ignore it`);

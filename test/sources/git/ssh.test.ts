@@ -1,0 +1,176 @@
+import { chmod, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { Repository } from '../../git/repository.ts';
+import { SshHost, withSshd } from '../../git/ssh.ts';
+import { bytes, GitWorld } from './world.ts';
+
+let repository: Repository;
+let world: GitWorld;
+beforeEach(async () => {
+  repository = await Repository.with({ 'a.yaml': 'first' });
+  world = await GitWorld.begin();
+});
+afterEach(async () => {
+  vi.unstubAllEnvs();
+  await repository[Symbol.asyncDispose]();
+  await world[Symbol.asyncDispose]();
+});
+
+describe('a host by ssh', () => {
+  withSshd(() => {
+    let host: SshHost;
+    beforeEach(async () => {
+      host = await SshHost.begin();
+    });
+    afterEach(() => host[Symbol.asyncDispose]());
+
+    const read = async (data: Record<string, string> = {}): Promise<Record<string, string>> =>
+      world.read(
+        { url: host.urlOf(repository) },
+        { secret: bytes({ identity: await host.identity(), known_hosts: await host.knownHosts(), ...data }) },
+      );
+
+    test('is read with the key of the Secret, and again after a push', async () => {
+      expect(await read()).toEqual({ 'a.yaml': 'first' });
+      await repository.publish({ 'a.yaml': 'second' });
+      expect(await read()).toEqual({ 'a.yaml': 'second' });
+      expect(
+        await read({ identity: (await host.identity()).trimEnd() }),
+        'without its last line end',
+      ).toBeDefined();
+      expect(world.secretFiles()).toEqual([]);
+    });
+
+    test('that is another one than is known is not trusted', async () => {
+      const known_hosts = await host.knownHosts();
+      await host.changeHostKey();
+      await expect(read({ known_hosts })).rejects.toMatchObject({
+        reason: 'HostNotTrusted',
+        message: expect.stringContaining('ssh-keyscan'),
+      });
+      await expect(read({ known_hosts: '# none\n' })).rejects.toMatchObject({ reason: 'HostNotTrusted' });
+      expect(await read()).toEqual({ 'a.yaml': 'first' });
+    });
+
+    test('that no longer lets the key in is told', async () => {
+      await host.letNobodyIn();
+      await expect(read()).rejects.toMatchObject({ reason: 'AuthenticationFailed' });
+      await host.makeIdentity();
+      expect(await read()).toEqual({ 'a.yaml': 'first' });
+    });
+
+    test('that is down is out of reach', async () => {
+      await host.stop();
+      await expect(read()).rejects.toMatchObject({ reason: 'Unreachable' });
+    });
+
+    test('without the repository is told', async () => {
+      const { putBack } = await repository.moveAway();
+      await expect(read()).rejects.toMatchObject({ reason: 'Unreachable' });
+      await putBack();
+    });
+
+    test('is not reached with what the user has: keys, known hosts and configuration', async () => {
+      const home = join(world.folder, 'home');
+      await mkdir(join(home, '.ssh'), { recursive: true, mode: 0o700 });
+      await writeFile(join(home, '.ssh/id_ed25519'), await host.identity(), { mode: 0o600 });
+      await writeFile(join(home, '.ssh/known_hosts'), await host.knownHosts());
+      vi.stubEnv('HOME', home);
+      await using other = await SshHost.begin();
+      await expect(read({ identity: await other.identity() })).rejects.toMatchObject({
+        reason: 'AuthenticationFailed',
+      });
+      await expect(read({ known_hosts: await other.knownHosts() })).rejects.toMatchObject({
+        reason: 'HostNotTrusted',
+      });
+    });
+  });
+});
+
+describe('a Secret for ssh', () => {
+  const read = (data: Record<string, string> | undefined): Promise<unknown> =>
+    world.read({ url: 'git@example.invalid:r.git' }, { secret: data && bytes(data) });
+
+  test('needs a key and the hosts', async () => {
+    await expect(read(undefined)).rejects.toMatchObject({
+      reason: 'SecretInvalid',
+      message: expect.stringContaining('identity'),
+    });
+    await expect(read({ known_hosts: 'x' })).rejects.toMatchObject({ reason: 'SecretInvalid' });
+    await expect(read({ identity: 'x' })).rejects.toMatchObject({
+      reason: 'SecretInvalid',
+      message: expect.stringContaining('ssh-keyscan example.invalid'),
+    });
+  });
+});
+
+describe('ssh itself', () => {
+  const secret = bytes({ identity: 'key of hunter2', known_hosts: 'hosts' });
+
+  /** A program in the place of ssh that writes down how it was called. */
+  async function fakeSsh(then: string): Promise<{ searchPath: string; seen: () => Promise<string> }> {
+    const bin = join(world.folder, 'bin');
+    const seen = join(world.folder, 'seen');
+    await mkdir(bin);
+    await writeFile(join(bin, 'ssh'), `#!/bin/sh\n{ echo "$@"; env; cat "$2"; } >> '${seen}'\n${then}\n`);
+    await chmod(join(bin, 'ssh'), 0o755);
+    return { searchPath: [bin, process.env.PATH].join(delimiter), seen: () => readFile(seen, 'utf8') };
+  }
+
+  test('is told to use nothing but the Secret, and to run nothing', async () => {
+    const { searchPath, seen } = await fakeSsh('exit 255');
+    await expect(
+      world.read({ url: 'ssh://git@example.invalid:2222/r.git' }, { secret, searchPath }),
+    ).rejects.toMatchObject({ name: 'SourceError' });
+    const text = await seen();
+    expect(text).toMatch(/^-F \S+ssh_config .*-p 2222 git@example\.invalid git-upload-pack '\/r\.git'$/m);
+    for (const option of [
+      'BatchMode yes',
+      'IdentitiesOnly yes',
+      'IdentityAgent none',
+      'StrictHostKeyChecking yes',
+      'GlobalKnownHostsFile /dev/null',
+      'ProxyCommand none',
+      'PermitLocalCommand no',
+      'ForwardAgent no',
+      'ControlMaster no',
+    ])
+      expect(text).toContain(option);
+    expect(text).not.toContain('hunter2');
+    expect(text).not.toContain('SSH_AUTH_SOCK');
+  });
+
+  test('that hangs is ended with git, and leaves nothing', async () => {
+    const { searchPath, seen } = await fakeSsh('sleep 300');
+    const ending = new AbortController();
+    const source = world.source({ url: 'git@example.invalid:r.git' }, { secret, searchPath });
+    const look = source.look(ending.signal);
+    await expect.poll(() => seen().catch(() => '')).toContain('git-upload-pack');
+    const begun = performance.now();
+    ending.abort();
+    await expect(look).rejects.toMatchObject({ reason: 'Timeout' });
+    expect(performance.now() - begun).toBeLessThan(2000);
+    await expect.poll(() => world.processes()).toEqual([]);
+    expect(world.secretFiles()).toEqual([]);
+  });
+
+  test('that is not installed is told, as git is', async () => {
+    const bin = join(world.folder, 'bin');
+    await mkdir(bin);
+    const url = 'git@example.invalid:r.git';
+    await expect(world.read({ url }, { secret, searchPath: bin })).rejects.toMatchObject({
+      reason: 'ProgramMissing',
+      message: expect.stringContaining('git is not installed'),
+    });
+    // A git that finds nothing else.
+    const path = `PATH='${process.env.PATH}'`;
+    await writeFile(join(bin, 'git'), `#!/bin/sh\nreal=$(${path} command -v git)\nexec "$real" "$@"\n`);
+    await symlink('/bin/sh', join(bin, 'sh'));
+    await chmod(join(bin, 'git'), 0o755);
+    await expect(world.read({ url }, { secret, searchPath: bin })).rejects.toMatchObject({
+      reason: 'ProgramMissing',
+      message: expect.stringContaining('ssh is not installed'),
+    });
+  });
+});
