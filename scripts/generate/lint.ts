@@ -103,9 +103,15 @@ function lintList(schema: Schema, path: string): string[] {
     case 'atomic':
       return [];
     case 'set':
-      return items.type === 'object' || items.type === 'array'
-        ? [`${path}: a set holds single values only`]
-        : [];
+      return [
+        ...(items.type === 'object' || items.type === 'array'
+          ? [`${path}: a set holds single values only`]
+          : []),
+        // What is applied to a set joins what is in it, and nobody owns what was filled in.
+        ...(Array.isArray(schema.default) && schema.default.length > 0
+          ? [`${path}: a set with a default keeps it beside what is applied later; make it atomic`]
+          : []),
+      ];
     case 'map':
       return lintMapKeys(schema, items, path);
     default:

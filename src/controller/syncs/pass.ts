@@ -51,7 +51,7 @@ export async function pass(sync: Sync, found: Found, parts: PassParts): Promise<
 /** The revision is applied whole, by the spec as it is. */
 const isSettled = ({ status = {}, metadata }: Sync, { revision }: Found): boolean =>
   status.revision === revision &&
-  status.observedGeneration === metadata.generation &&
+  status.appliedGeneration === metadata.generation &&
   !partly.includes(status.conditions?.find(({ type }) => type === 'Ready')?.reason ?? '');
 
 const partly = ['Progressing', 'ApplyFailed'];

@@ -98,6 +98,7 @@ function applied(sync: Sync, assessment: Assessment, now: number): SyncStatus {
     revision,
     ...(reference === undefined ? {} : { reference }),
     appliedAt: timeText(now),
+    ...(sync.metadata.generation === undefined ? {} : { appliedGeneration: sync.metadata.generation }),
     inventory,
     objects: inventory.length,
   };
