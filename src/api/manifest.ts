@@ -57,7 +57,7 @@ function readSource(source: Source): Read {
   });
   if (source.bytes.length > mostBytes) return fault('holds more than 64 MiB');
   const { text, fault: broken } = decode(source.bytes);
-  const position = lazily(() => positions(text));
+  const position = positionsIn(text);
   if (broken !== undefined) {
     return {
       documents: [],
@@ -73,7 +73,7 @@ function readSource(source: Source): Read {
 
 interface Context extends Read {
   source: string;
-  position: () => (offset: number) => { line: number; column: number };
+  position: Position;
 }
 
 function readChunk(chunk: Chunk, context: Context): void {
@@ -86,13 +86,8 @@ function readChunk(chunk: Chunk, context: Context): void {
   const parsed = parseChunk(chunk);
   for (const { offset, message } of parsed.faults) errors.push({ source, ...position()(offset), message });
   if (parsed.faults.length > 0) return;
-  readObject(
-    parsed.value,
-    [],
-    parsed,
-    lazily(() => parseChunk(chunk)),
-    context,
-  );
+  const again = lazily(() => parseChunk(chunk));
+  readObject(parsed.value, [], parsed, again, context);
 }
 
 /**
@@ -153,9 +148,19 @@ function readObject(value: unknown, base: Path, parsed: Parsed, again: () => Par
     ...(name === undefined ? {} : { name }),
     ...(namespace === undefined ? {} : { namespace }),
     object: value,
-    locate: (path) => position()(again().offsetOf([...base, ...path], 'value')),
+    locate: locator(base, again, position),
   });
 }
+
+type Position = () => (offset: number) => { line: number; column: number };
+
+// What is kept for long is made by these: a closure holds all that those beside it hold, the tree and the bytes here.
+const positionsIn = (text: string): Position => lazily(() => positions(text));
+
+const locator =
+  (base: Path, again: () => Parsed, position: Position): ManifestDocument['locate'] =>
+  (path) =>
+    position()(again().offsetOf([...base, ...path], 'value'));
 
 const isListKind = (value: JsonObject): value is JsonObject & { items: unknown[] } =>
   typeof value.kind === 'string' && value.kind.endsWith('List') && Array.isArray(value.items);
