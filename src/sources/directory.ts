@@ -57,7 +57,11 @@ export function createDirectorySource({ directory, clock, searchPath, render }: 
 /** Which files are read, by the names in the folder itself. */
 const selection = (names: readonly string[], globs: DirectoryParts['directory']) => {
   const rendered = names.some((name) => kustomizationNames.includes(name));
-  return { rendered, takes: (file: string): boolean => rendered || isSelected(file, globs) };
+  return {
+    rendered,
+    takes: (file: string): boolean => rendered || isSelected(file, globs),
+    passes: (link: string): boolean => !rendered && !isSelected(link, { ...globs, include: ['**'] }),
+  };
 };
 
 /** Lengths stand before names and contents, so that no two sets of files give the same bytes. */

@@ -20,6 +20,8 @@ export interface ReadOptions<S extends Selection> {
 
 interface Selection {
   takes(file: string): boolean;
+  /** Links that are not looked at, wherever they lead. */
+  passes(link: string): boolean;
 }
 
 /** What was written less long ago may be half of it, in milliseconds. */
@@ -138,6 +140,7 @@ class Reading<S extends Selection> {
     selection: S,
   ): Promise<void> {
     const isLink = entry.isSymbolicLink();
+    if (isLink && selection.passes(name)) return;
     if (!isLink && !entry.isDirectory() && !(entry.isFile() && selection.takes(name))) return;
     const real = isLink ? await this.#target(name, path, selection) : path;
     if (real === undefined) return;

@@ -184,7 +184,11 @@ async function rendered(
   folder: string,
   signal: AbortSignal,
 ): Promise<Manifests['files'][number]> {
-  const files = await followLinks(tools, revision, await listTree(tools.run, revision, '.'), {
+  const tree = await listTree(tools.run, revision, '.');
+  // Names that begin with a dot are never read, but for those on the way to the folder.
+  const below = (path: string): string => (path.startsWith(`${folder}/`) ? path.slice(folder.length) : path);
+  const visible = tree.filter(({ path }) => !/(^|\/)\./.test(below(path)));
+  const files = await followLinks(tools, revision, visible, {
     follows: () => true,
     refusesOutside: false,
     refusesMissing: () => false,

@@ -1,7 +1,8 @@
 import { readdirSync } from 'node:fs';
-import { readFile, rm, truncate, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { chmod, mkdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { render } from '../../../src/sources/kustomize.ts';
 import type { Found } from '../../../src/sources/source.ts';
 import { Repository } from '../../git/repository.ts';
 import { GitWorld } from './world.ts';
@@ -163,18 +164,47 @@ describe('the folder', () => {
     });
   });
 
+  test('with a kustomization is rendered by kustomize', async () => {
+    await repository.publish({
+      'app/kustomization.yaml': 'resources: [../base]\nnamePrefix: web-\n',
+      'base/kustomization.yaml': 'resources: [x.yaml]\n',
+      'base/x.yaml': 'apiVersion: v1\nkind: ConfigMap\nmetadata: { name: x }\n',
+    });
+    const bin = join(world.folder, 'bin');
+    await mkdir(bin);
+    await writeFile(
+      join(bin, 'kustomize'),
+      '#!/bin/sh\n/bin/cat "$2/kustomization.yaml" "$2/../base/x.yaml"\n',
+    );
+    await chmod(join(bin, 'kustomize'), 0o755);
+    const searchPath = [bin, process.env.PATH].join(delimiter);
+    const text = (await world.read({ url: repository.url, path: 'app' }, { render, searchPath }))[
+      'kustomize build app'
+    ];
+    expect(text).toContain('namePrefix: web-');
+    expect(text).toContain('kind: ConfigMap');
+    await repository.publish({ 'app/kustomization.yaml': 'resources: [https://example.invalid/x.yaml]\n' });
+    await expect(
+      world.read({ url: repository.url, path: 'app' }, { render, searchPath }),
+    ).rejects.toMatchObject({
+      reason: 'RenderFailed',
+    });
+  });
+
   test('with a kustomization is rendered, others are not', async () => {
     await repository.publish({
       'app/Kustomization': 'resources: [x.yaml]',
       'app/x.yaml': 'x',
       'app/sub/kustomization.yml': '',
     });
-    const render = ({ path }: { path: string }): Promise<Uint8Array> =>
+    const named = ({ path }: { path: string }): Promise<Uint8Array> =>
       Promise.resolve(Buffer.from(`of ${path.slice(world.state.length)}`));
     const of = (path: string): Promise<Record<string, string>> =>
-      world.read({ url: repository.url, path }, { render });
+      world.read({ url: repository.url, path }, { render: named });
     expect(await of('app')).toEqual({ 'kustomize build app': 'of /tree/app' });
     expect(await of('app/sub')).toEqual({ 'kustomize build app/sub': 'of /tree/app/sub' });
+    await repository.publish({ '.app/kustomization.yaml': '' });
+    expect(await of('.app')).toEqual({ 'kustomize build .app': 'of /tree/.app' });
     expect(Object.keys(await of('.'))).toEqual(['a.yaml', 'app/sub/kustomization.yml', 'app/x.yaml']);
   });
 });

@@ -242,6 +242,8 @@ describe('links', () => {
       'base/x.yaml': 'x',
       'app/outside.yaml': { linkTo: '/etc/hostname' },
       'app/etc': { linkTo: '/etc' },
+      'app/.env': 'A=1',
+      '.ci/x.yaml': 'x',
       'app/shared': { linkTo: '../base' },
     });
     let seen: string[] = [];
