@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { SyncSpec } from '../api/gen/types.gen.ts';
 import type { Clock } from '../platform/clock.ts';
-import { readTree, type TreeFile } from './folder.ts';
+import { bounded, each, listFolder } from './folder.ts';
 import { isSelected } from './glob.ts';
 import { kustomizationNames } from './kustomization.ts';
 import type { Render } from './kustomize.ts';
-import { type Manifests, type Source, SourceError } from './source.ts';
+import { type Found, type Manifests, type Source, SourceError } from './source.ts';
 import { watchPaths } from './watch.ts';
 
 export interface DirectoryParts {
@@ -29,15 +29,40 @@ const quiet = 350;
 export function createDirectorySource({ directory, clock, searchPath, render }: DirectoryParts): Source {
   const { path } = directory;
   const closing: (() => Promise<void>)[] = [];
-  const readFiles = async (signal: AbortSignal): Promise<Manifests & { rendered: boolean }> => {
-    // Of a kustomization any file may be read, but none whose name begins with a dot.
-    const all = await readTree(path, { clock, signal, selects: (names) => selection(names, directory) });
-    return { ...all, revision: revisionOf(all.files) };
+  /** Of the files that were read last, by name: what has not been written since is not read for its digest again. */
+  let known: ReadonlyMap<string, Known> = new Map();
+
+  const list = (signal: AbortSignal) =>
+    listFolder(path, { clock, signal, selects: (names) => selection(names, directory) });
+  const revisionFrom = (all: readonly (Known & { name: string })[]): string => {
+    known = new Map(all.map(({ name, stamp, digest }) => [name, { stamp, digest }]));
+    return revisionOf(all);
+  };
+  const look = async (signal: AbortSignal): Promise<Found> => {
+    const { files } = await list(signal);
+    const all = await each(files, async ({ name, stamp, read }) => {
+      const before = known.get(name);
+      const isKnown = before !== undefined && stamp !== undefined && before.stamp === stamp;
+      return { name, stamp, digest: isKnown ? before.digest : digestOf(await read()) };
+    });
+    return { revision: revisionFrom(all) };
+  };
+  const readFiles = async (signal: AbortSignal) => {
+    const { files: places, rendered } = await list(signal);
+    const files = await each(places, async ({ name, stamp, read }) => {
+      const bytes = await read();
+      return { name, stamp, bytes, digest: digestOf(bytes) };
+    });
+    return {
+      rendered,
+      revision: revisionFrom(files),
+      files: files.map(({ name, bytes }) => ({ name, bytes })),
+    };
   };
   return {
-    look: async (signal) => ({ revision: (await readFiles(signal)).revision }),
+    look: (signal) => bounded(path, signal, () => look(signal)),
     async read(_found, signal) {
-      const { revision, files, rendered } = await readFiles(signal);
+      const { revision, files, rendered } = await bounded(path, signal, () => readFiles(signal));
       if (!rendered) return { revision, files };
       const bytes = await renderCopy(files, (root) =>
         render({ root, path: '.', sealed: true, searchPath, signal }),
@@ -64,17 +89,22 @@ const selection = (names: readonly string[], globs: DirectoryParts['directory'])
   };
 };
 
-/** Lengths stand before names and contents, so that no two sets of files give the same bytes. */
-function revisionOf(files: readonly TreeFile[]): string {
+interface Known {
+  stamp: string | undefined;
+  digest: string;
+}
+
+const digestOf = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+
+/** A digest is always as long, and a length stands before a name: no two sets of files give the same text. */
+function revisionOf(files: readonly { name: string; digest: string }[]): string {
   const hash = createHash('sha256');
-  for (const { name, bytes } of files) {
-    hash.update(`${Buffer.byteLength(name)} ${bytes.length} ${name}`).update(bytes);
-  }
+  for (const { name, digest } of files) hash.update(`${digest} ${Buffer.byteLength(name)} ${name}\n`);
   return `sha256:${hash.digest('hex')}`;
 }
 
 async function renderCopy(
-  files: readonly TreeFile[],
+  files: Manifests['files'],
   work: (root: string) => Promise<Uint8Array>,
 ): Promise<Uint8Array> {
   const root = await mkdtemp(join(tmpdir(), 'agentctl-kustomize-'));

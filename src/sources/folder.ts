@@ -5,13 +5,17 @@ import type { Clock } from '../platform/clock.ts';
 import { checkLimits } from './bounds.ts';
 import { limits, SourceError } from './source.ts';
 
-export interface TreeFile {
+/** A file that is to be read. */
+export interface Place {
   /** From the folder on. */
   name: string;
-  bytes: Uint8Array;
+  /** The same for as long as nobody writes the file; undefined where too little time has passed to tell that by its times. */
+  stamp: string | undefined;
+  /** Fails as listFolder does. */
+  read(): Promise<Uint8Array>;
 }
 
-export interface ReadOptions<S extends Selection> {
+export interface ListOptions<S extends Selection> {
   clock: Clock;
   signal: AbortSignal;
   /** By the names in the folder itself. */
@@ -28,33 +32,37 @@ interface Selection {
 const settlesAfter = 300;
 /** Files and folders that are passed on the way; more is no folder of manifests. */
 const mostEntries = 10 * limits.files;
-const atOnce = 16;
+/** Some file systems keep times in steps of two seconds. In milliseconds. */
+const coarsestTimes = 3000;
 
 /**
- * Reads the files below a folder, in the order of their names. Names with a dot in front, sockets, pipes and devices are
+ * Finds the files below a folder, in the order of their names. Names with a dot in front, sockets, pipes and devices are
  * passed over; links are followed within the folder only. Fails with PathMissing, OutsideTree, TooLarge, Timeout, or with
  * Unsettled where something is being written.
  */
-export async function readTree<S extends Selection>(
+export const listFolder = <S extends Selection>(
   path: string,
-  options: ReadOptions<S>,
-): Promise<S & { files: TreeFile[] }> {
-  const work = new Reading(path, options).read();
-  try {
-    return await withSignal(work, options.signal);
-  } catch (cause) {
-    if (cause instanceof SourceError) throw cause;
-    throw new SourceError('Failed', `${path} cannot be read: ${String(cause)}`, { cause });
-  }
-}
+  options: ListOptions<S>,
+): Promise<S & { files: Place[] }> => new Listing(path, options).list();
 
-/** A file system that gives no answer, as of a server that has gone, cannot be called off: it is left behind. */
-function withSignal<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+/**
+ * Every failure becomes a SourceError, at the latest when the signal aborts: a file system that gives no answer, as of a
+ * server that has gone, cannot be called off, and is left behind.
+ */
+export function bounded<T>(path: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     const abort = (): void => reject(tooLate(signal));
-    if (signal.aborted) abort();
+    if (signal.aborted) return abort();
     signal.addEventListener('abort', abort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+    const fail = (cause: unknown): void =>
+      reject(
+        cause instanceof SourceError
+          ? cause
+          : new SourceError('Failed', `${path} cannot be read: ${String(cause)}`, { cause }),
+      );
+    work()
+      .then(resolve, fail)
+      .finally(() => signal.removeEventListener('abort', abort));
   });
 }
 
@@ -63,30 +71,42 @@ const tooLate = (signal: AbortSignal): SourceError =>
     cause: signal.reason,
   });
 
-interface Place {
+/** Files that are looked at or read at once. */
+const atOnce = 16;
+
+/** The work on all of them, a few at once, in their order. */
+export async function each<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
+  const done: R[] = [];
+  for (let at = 0; at < items.length; at += atOnce) {
+    done.push(...(await Promise.all(items.slice(at, at + atOnce).map(work))));
+  }
+  return done;
+}
+
+interface Found {
   name: string;
   /** Without links. */
   real: string;
   found: BigIntStats;
 }
 
-class Reading<S extends Selection> {
+class Listing<S extends Selection> {
   readonly #path: string;
   readonly #clock: Clock;
   readonly #signal: AbortSignal;
   readonly #selects: (names: readonly string[]) => S;
-  readonly #places: Place[] = [];
+  readonly #places: Found[] = [];
   #root = '';
   #entries = 0;
 
-  constructor(path: string, { clock, signal, selects }: ReadOptions<S>) {
+  constructor(path: string, { clock, signal, selects }: ListOptions<S>) {
     this.#path = path;
     this.#clock = clock;
     this.#signal = signal;
     this.#selects = selects;
   }
 
-  async read(): Promise<S & { files: TreeFile[] }> {
+  async list(): Promise<S & { files: Place[] }> {
     const missing = (cause: unknown): SourceError =>
       new SourceError('PathMissing', `the folder ${this.#path} ${absence(cause)}`, { cause });
     let entries: Dirent[];
@@ -100,11 +120,11 @@ class Reading<S extends Selection> {
     await this.#folder('', this.#root, [], entries, selection);
     this.#places.sort((a, b) => (a.name < b.name ? -1 : 1));
     checkLimits(this.#places.map(({ name, found }) => ({ path: name, size: Number(found.size) })));
-    const files: TreeFile[] = [];
-    for (let at = 0; at < this.#places.length; at += atOnce) {
-      const part = this.#places.slice(at, at + atOnce);
-      files.push(...(await Promise.all(part.map((place) => this.#file(place)))));
-    }
+    const files = this.#places.map((place) => ({
+      name: place.name,
+      stamp: this.#stamp(place.found),
+      read: () => this.#read(place),
+    }));
     return { ...selection, files };
   }
 
@@ -126,10 +146,10 @@ class Reading<S extends Selection> {
         `there are more than ${mostEntries} files below ${this.#path}: choose a folder that holds only manifests`,
       );
     }
-    for (const entry of entries) {
-      if (entry.name.startsWith('.')) continue;
-      await this.#entry(join(name, entry.name), join(real, entry.name), entry, [...above, real], selection);
-    }
+    const visible = entries.filter((entry) => !entry.name.startsWith('.'));
+    await each(visible, (entry) =>
+      this.#entry(join(name, entry.name), join(real, entry.name), entry, [...above, real], selection),
+    );
   }
 
   async #entry(
@@ -186,7 +206,12 @@ class Reading<S extends Selection> {
     );
   }
 
-  async #file({ name, real, found }: Place): Promise<TreeFile> {
+  #stamp({ dev, ino, size, mtimeNs, ctimeNs, ctimeMs }: BigIntStats): string | undefined {
+    const isCertain = this.#clock.now() - Number(ctimeMs) > coarsestTimes;
+    return isCertain ? [dev, ino, size, mtimeNs, ctimeNs].join(':') : undefined;
+  }
+
+  async #read({ name, real, found }: Found): Promise<Uint8Array> {
     if (this.#signal.aborted) throw tooLate(this.#signal);
     // Not by a link, and without waiting for a pipe's writer, whatever stands there by now.
     const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
@@ -201,7 +226,7 @@ class Reading<S extends Selection> {
       const [after, again] = [await this.#stat(name, real), await realpath(real).catch(() => undefined)];
       if (again !== real || !isSame(found, after) || BigInt(bytes.length) !== found.size)
         throw unsettled(name);
-      return { name, bytes };
+      return bytes;
     } finally {
       await file.close();
     }
