@@ -96,10 +96,18 @@ async function guarded<T>(
     });
   } catch (cause) {
     if (cause instanceof SourceError) throw cause;
-    if (cause instanceof GitFailure) throw explain(cause, remote);
+    if (cause instanceof GitFailure) throw explain(cause, remote, hiddenOf(parts));
     throw new SourceError('Failed', cause instanceof Error ? cause.message : String(cause), { cause });
   }
 }
+
+const hiddenOf = ({ secret = {} }: GitParts): string[] =>
+  ['password', 'identity'].flatMap((key) => {
+    const text = Buffer.from(secret[key] ?? '')
+      .toString('utf8')
+      .trim();
+    return text.length < 4 ? [] : [text];
+  });
 
 /** A git that was killed or cut off leaves locks and halves of packs, and damage would stay for ever: begin anew. */
 async function tidied<T>({ repository }: Tools, work: () => Promise<T>): Promise<T> {

@@ -1,5 +1,5 @@
 import { SourceError, type SourceReason } from '../source.ts';
-import type { GitFailure } from './command.ts';
+import { GitFailure } from './command.ts';
 import type { Remote } from './url.ts';
 
 interface Known {
@@ -69,7 +69,7 @@ const known: readonly Known[] = [
       `the certificate of ${remote.host} is not trusted: put that of its authority into ca.crt of ${secret}`,
   },
   {
-    says: /returned error: 30\d|redirect/,
+    says: /returned error: 30\d|url base from redirection/,
     reason: 'Failed',
     tells: (remote) =>
       `${remote.host} sends elsewhere (a redirect), and redirects are not followed: write the final URL into spec.source.git.url`,
@@ -119,14 +119,18 @@ const known: readonly Known[] = [
   },
 ];
 
-/** What a failure of git means, with what git said last. */
-export function explain(failure: GitFailure, remote: Remote): SourceError {
-  const { stderr } = failure;
+/** What a failure of git means, with what git said last. `hidden` are texts that nobody is to see. */
+export function explain(failure: GitFailure, remote: Remote, hidden: readonly string[]): SourceError {
+  // The host may have said them back.
+  const stderr = hidden.reduce((text, secret) => text.replaceAll(secret, '***'), failure.stderr);
+  const cause = new GitFailure(stderr);
+  // Its own name tells nothing: a repository may be called timeout.
+  const words = stderr.replaceAll(remote.url, 'URL');
   for (const { says, reason, tells } of known) {
-    const found = says.exec(stderr);
-    if (found) return new SourceError(reason, tells(remote, found) + said(stderr), { cause: failure });
+    const found = says.exec(words);
+    if (found) return new SourceError(reason, tells(remote, found) + said(stderr), { cause });
   }
-  return new SourceError('Failed', `git failed${said(stderr)}`, { cause: failure });
+  return new SourceError('Failed', `git failed${said(stderr)}`, { cause });
 }
 
 /** The last lines, without blanks at their ends and what git advises: that is for people with a shell. */

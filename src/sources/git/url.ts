@@ -2,6 +2,7 @@ import { gitUrlFault } from '../../api/git-url.ts';
 import { SourceError } from '../source.ts';
 
 export interface Remote {
+  url: string;
   scheme: 'https' | 'ssh' | 'file';
   /** Without a port, empty for a file. */
   host: string;
@@ -15,8 +16,8 @@ export function remoteOf(url: string): Remote {
   if (fault !== undefined) throw new SourceError('Failed', `spec.source.git.url ${fault}`);
   const [, scheme, authority = ''] = /^([a-z]+):\/\/([^/]*)/.exec(url) ?? [];
   const host = authority.replace(/^.*@/, '').replace(/:\d+$/, '');
-  if (scheme === 'https') return { scheme, host, origin: `https://${authority}` };
-  if (scheme === 'file') return { scheme, host: '', origin: '' };
-  if (scheme === 'ssh') return { scheme, host, origin: '' };
-  return { scheme: 'ssh', host: url.replace(/:.*$/s, '').replace(/^.*@/, ''), origin: '' };
+  if (scheme === 'https') return { url, scheme, host, origin: `https://${authority}` };
+  if (scheme === 'file') return { url, scheme, host: '', origin: '' };
+  if (scheme === 'ssh') return { url, scheme, host, origin: '' };
+  return { url, scheme: 'ssh', host: url.replace(/:.*$/s, '').replace(/^.*@/, ''), origin: '' };
 }

@@ -1,0 +1,69 @@
+import { describe, expect, test } from 'vitest';
+import { GitFailure } from '../../../src/sources/git/command.ts';
+import { explain } from '../../../src/sources/git/faults.ts';
+import { remoteOf } from '../../../src/sources/git/url.ts';
+
+const url = 'https://git.example.com/timeout/redirect.git';
+const told = (stderr: string, hidden: string[] = []) =>
+  explain(new GitFailure(stderr), remoteOf(url), hidden);
+
+describe('what git says', () => {
+  test.each([
+    ['Unreachable', `fatal: unable to access '${url}/': Could not resolve host: git.example.com`],
+    [
+      'Unreachable',
+      `fatal: unable to access '${url}/': Failed to connect to git.example.com port 443: Connection refused`,
+    ],
+    ['Unreachable', `fatal: unable to access '${url}/': The requested URL returned error: 502`],
+    [
+      'Unreachable',
+      'error: RPC failed; curl 18 transfer closed with outstanding read data remaining\nfatal: early EOF',
+    ],
+    [
+      'Unreachable',
+      'ssh: connect to host git.example.com port 22: Connection timed out\nfatal: Could not read from remote repository.',
+    ],
+    ['AuthenticationFailed', `fatal: Authentication failed for '${url}/'`],
+    [
+      'AuthenticationFailed',
+      `fatal: could not read Username for 'https://git.example.com': terminal prompts disabled`,
+    ],
+    ['AuthenticationFailed', `remote: Not Found\nfatal: repository '${url}/' not found`],
+    [
+      'AuthenticationFailed',
+      'git@git.example.com: Permission denied (publickey).\nfatal: Could not read from remote repository.',
+    ],
+    ['AuthenticationFailed', "fatal: detected dubious ownership in repository at '/srv/r'"],
+    ['HostNotTrusted', `fatal: unable to access '${url}/': SSL certificate problem: self-signed certificate`],
+    [
+      'HostNotTrusted',
+      `fatal: unable to access '${url}/': server certificate verification failed. CAfile: none CRLfile: none`,
+    ],
+    [
+      'HostNotTrusted',
+      'No ED25519 host key is known for git.example.com and you have requested strict checking.\nHost key verification failed.',
+    ],
+    [
+      'SecretInvalid',
+      'Load key "/run/x/identity": invalid format\ngit@git.example.com: Permission denied (publickey).',
+    ],
+    ['Failed', `fatal: unable to access '${url}/': The requested URL returned error: 301`],
+    ['Failed', 'error: file write error: No space left on device\nfatal: unable to write sha1 file'],
+    ['Failed', 'fatal: something that nobody has seen before'],
+  ])('means %s: %s', (reason, stderr) => {
+    expect(told(stderr)).toMatchObject({ name: 'SourceError', reason });
+  });
+
+  test('is told by its last lines, without advice, control characters and blanks', () => {
+    const stderr = '\u001b[31mremote: one\u001b[0m\n\n  two  \nhint: use --force\nfatal: three\n';
+    expect(told(stderr).message).toBe('git failed: [31mremote: one[0m; two; fatal: three');
+    expect(told('x'.repeat(100_000)).message.length).toBeLessThan(600);
+    expect(told('').message).toBe('git failed');
+  });
+
+  test('holds no secret, though the host says it back', () => {
+    const error = told('remote: who is hunter2?\nfatal: Authentication failed', ['hunter2']);
+    expect(error.message).toContain('***');
+    expect(`${error.message} ${String(error.cause)}`).not.toContain('hunter2');
+  });
+});
