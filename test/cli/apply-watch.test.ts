@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { UnreachableError } from '../../src/api/errors.ts';
@@ -146,6 +146,23 @@ describe('apply --watch', () => {
     writeFileSync(`${file}.tmp`, agent('w-c', '  replicas: 2\n'));
     renameSync(`${file}.tmp`, file);
     await watching.said('w-c configured');
+  });
+
+  test('sees changes of what a link in the folder leads to', async () => {
+    const target = join(folder('elsewhere', { 'l.yaml': agent('w-link') }), 'l.yaml');
+    const path = folder('links', {});
+    symlinkSync(target, join(path, 'l.yaml'));
+    const watching = watch(['-f', path]);
+    await watching.said('Watching', 'err');
+    for (const replicas of [2, 3]) {
+      writeFileSync(`${target}.tmp`, agent('w-link', `  replicas: ${replicas}\n`));
+      renameSync(`${target}.tmp`, target);
+      await vi.waitFor(async () => {
+        shell.server.clock.advance(400);
+        const key = { namespace: 'default', name: 'w-link' };
+        expect((await shell.server.client.get('Agent', key)).spec).toMatchObject({ replicas });
+      }, 10_000);
+    }
   });
 
   test('renders a kustomization again when it, or one that it builds on, has changed', async () => {

@@ -1,3 +1,5 @@
+import { readdirSync, realpathSync } from 'node:fs';
+import { join } from 'node:path';
 import { sleep } from '../../platform/clock.ts';
 import { watchPaths } from '../../sources/watch.ts';
 import type { Cli, Client } from '../cli.ts';
@@ -44,7 +46,7 @@ function check({ filename = [], kustomize, dryRun }: ApplyOptions): void {
   );
 }
 
-/** A watch of all that the options name. What a kustomization builds on may change, so it is asked for again. */
+/** A watch of all that the options name. What a kustomization builds on, and what links lead to, is asked for again each time. */
 function watching(
   { filename = [], kustomize, recursive = false }: ApplyOptions,
   { clock }: Cli,
@@ -54,7 +56,7 @@ function watching(
   let watch: { close(): Promise<void> } | undefined;
   return {
     async follow() {
-      const now = kustomize === undefined ? filename : await foldersOf(kustomize);
+      const now = kustomize === undefined ? withTargets(filename, recursive) : await foldersOf(kustomize);
       if (paths?.join('\0') === now.join('\0')) return;
       paths = now;
       await watch?.close();
@@ -64,6 +66,20 @@ function watching(
       await watch?.close();
     },
   };
+}
+
+/** Links in a folder are read as what they lead to, which may stand elsewhere. */
+function withTargets(names: readonly string[], recursive: boolean): string[] {
+  const targets = names.flatMap((name) => {
+    try {
+      return readdirSync(name, { withFileTypes: true, recursive })
+        .filter((entry) => entry.isSymbolicLink())
+        .map((entry) => realpathSync(join(entry.parentPath, entry.name)));
+    } catch {
+      return []; // a file, or what cannot be read: whoever reads it tells
+    }
+  });
+  return [...names, ...new Set(targets)];
 }
 
 async function foldersOf(folder: string): Promise<string[]> {
