@@ -31,6 +31,7 @@ describe('what people see of syncs', () => {
       ['diff', '--sync', 'fleet'],
       ['diff', '--sync', 'sync/fleet', '-o', 'json'],
       ['diff', '--sync', 'same'],
+      ['diff', '--sync', 'moved'],
       ['diff', '--sync', 'kept'],
       ['diff', '--sync', 'broken'],
       ['diff', '--sync', 'gone'],

@@ -180,6 +180,13 @@ export const diffs: Readonly<Record<string, SyncDiff>> = {
     ],
   },
   same: { revision: commit, applied: commit, errors: [], needsApproval: false, changes: [] },
+  moved: {
+    revision: commit,
+    applied: older,
+    errors: [],
+    needsApproval: false,
+    changes: [{ kind: 'Agent', namespace: 'default', name: 'web', change: 'Configured', fields: [] }],
+  },
   kept: {
     revision: folder,
     errors: [],

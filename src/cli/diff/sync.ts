@@ -54,6 +54,8 @@ function text({ kind, namespace, name, change, fields, why = 'it is protected' }
     case 'Created':
       return createdText(where);
     case 'Configured':
+      // Its annotations alone: a file that was renamed, or an object that was applied by hand until now.
+      if (fields.length === 0) return `${where}: differs only in where it comes from, nothing restarts`;
       return differsText(where, fields, kind === 'Agent');
     case 'Pruned':
       return `${where}: no longer in the manifests, would be pruned`;
