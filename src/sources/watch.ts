@@ -117,7 +117,11 @@ class PathWatch {
       ...(this.#recursive ? {} : { depth: 0 }),
     });
     this.#watcher = watcher;
-    watcher.on('all', this.#changed).on('ready', this.#changed);
+    watcher.on('ready', this.#changed).on('all', (event, file) => {
+      // From here on the watcher sees nothing, even where the same inode comes back: the next look begins anew.
+      if (file === path && (event === 'unlink' || event === 'unlinkDir')) this.#identity = undefined;
+      this.#changed();
+    });
     watcher.on('error', () => {
       // Most often the system has no more watches to give: then the files are looked at instead. Whoever reads them
       // tells what else is wrong.
@@ -134,7 +138,7 @@ const isHidden = (name: string): boolean => name.startsWith('.') && name !== '..
 async function identityOf(path: string): Promise<string | undefined> {
   try {
     const found = await stat(path, { bigint: true });
-    const inode = `${found.dev}:${found.ino}`;
+    const inode = `${found.dev}:${found.ino}:${found.birthtimeNs}`; // a number may be given away anew
     return found.isDirectory() ? inode : `${inode}:${found.mtimeNs}:${found.size}`;
   } catch {
     return undefined; // whoever reads it tells why

@@ -113,6 +113,16 @@ describe('a watch tells of', () => {
     await tells(() => writeFileSync(join(folder, 'a.yaml'), 'new\n'));
   });
 
+  test('a folder that is gone for a moment only, each time', async () => {
+    await begin();
+    for (let round = 0; round < 3; round++) {
+      await tells(() => shell('rm -r ../manifests; sleep 0.2; mkdir ../manifests'));
+      await tells(() => writeFileSync(join(folder, `${round}.yaml`), 'new\n'));
+      shell('mv ../manifests ../m; sleep 0.2; mv ../m ../manifests'); // nothing in it has changed
+      await tells(() => writeFileSync(join(folder, `${round}.yaml`), 'newer\n'));
+    }
+  });
+
   test('a folder in place of another one', async () => {
     await begin();
     mkdirSync(join(base, 'other'));
