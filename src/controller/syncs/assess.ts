@@ -12,6 +12,7 @@ import { rivals, rivalText } from '../../plan/sync/conflict.ts';
 import type { Manifests } from '../../sources/source.ts';
 import type { Known } from './known.ts';
 import { at, type Fault, fromRevision, membersOf, type SyncMember } from './manifests.ts';
+import type { Parsed } from './parsed.ts';
 import { type Prune, prunesOf } from './prunes.ts';
 
 /** What a revision would do, were it applied now. Nothing has been written. */
@@ -34,6 +35,7 @@ export interface AssessParts {
   resources: Resources;
   bounds: Bounds;
   known: Known;
+  parsed: Parsed;
   /** What is now, as the controller's cache has it. */
   live: (member: SyncMember) => AnyObject | undefined;
   held: (namespace: string) => number;
@@ -41,7 +43,7 @@ export interface AssessParts {
 
 export async function assess(sync: Sync, manifests: Manifests, parts: AssessParts): Promise<Assessment> {
   const { revision, reference } = manifests;
-  const { members, faults } = await membersOf(manifests, parts.bounds);
+  const { members, faults } = await membersOf(manifests, parts.bounds, parts.parsed);
   members.sort((a, b) => applyOrder.indexOf(a.info.kind) - applyOrder.indexOf(b.info.kind));
   const base = { revision, reference, members };
   if (faults.length > 0)

@@ -3,7 +3,6 @@ import {
   type ManifestDocument,
   type ManifestError,
   namedTwice,
-  parseManifests,
 } from '../../api/manifest.ts';
 import type { AnyObject, New, Sync } from '../../api/objects.ts';
 import { pathText } from '../../api/path.ts';
@@ -12,6 +11,7 @@ import type { Member } from '../../client/apply/member.ts';
 import { type Bounds, outOfBounds, targetNamespace } from '../../plan/sync/bounds.ts';
 import type { Manifests } from '../../sources/source.ts';
 import { digest } from './known.ts';
+import type { Parsed } from './parsed.ts';
 
 /** One object that a Sync applies, with the document that it stands in. */
 export interface SyncMember extends Member {
@@ -26,19 +26,13 @@ export interface Fault {
   text: string;
 }
 
-/** From files to what is to be applied. Everything that is wrong with any document is told. Lets others work between files. */
+/** From files to what is to be applied. Everything that is wrong with any document is told. */
 export async function membersOf(
   manifests: Manifests,
   bounds: Bounds,
+  parsed: Parsed,
 ): Promise<{ members: SyncMember[]; faults: Fault[] }> {
-  const documents: ManifestDocument[] = [];
-  const errors: ManifestError[] = [];
-  for (const file of manifests.files.filter(saysSomething)) {
-    const read = parseManifests([file]);
-    documents.push(...read.documents);
-    errors.push(...read.errors);
-    await new Promise((resolve) => setImmediate(resolve));
-  }
+  const { documents, errors } = await parsed.read(manifests.files);
   const namespace = targetNamespace(bounds.sync);
   const unnamed = documents
     .filter(({ name }) => name === undefined)
@@ -53,15 +47,6 @@ export async function membersOf(
     members: documents.map((document) => memberOf(document, namespace, bounds.sync)),
     faults: [...faults('InvalidManifests', wrong), ...faults('NotAllowed', outside)],
   };
-}
-
-/** A file of comments alone is a manifest that was commented out. One without a word may be half-written. */
-function saysSomething({ bytes }: Manifests['files'][number]): boolean {
-  const lines = Buffer.from(bytes)
-    .toString('utf8')
-    .split('\n')
-    .map((line) => line.trim());
-  return !lines.some((line) => line !== '') || lines.some((line) => !/^(#.*|---)?$/.test(line));
 }
 
 const faults = (reason: Fault['reason'], errors: readonly ManifestError[]): Fault[] =>

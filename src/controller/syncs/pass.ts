@@ -13,7 +13,7 @@ export interface PassParts {
   record: SyncRecord;
   source: Source;
   signal: AbortSignal;
-  assess: Omit<AssessParts, 'known'>;
+  assess: AssessParts;
   /** What is now, by the identity of an inventory's entry. */
   live: (id: string) => AnyObject | undefined;
   /** Takes in what a write answered. */
@@ -32,7 +32,7 @@ export async function pass(sync: Sync, found: Found, parts: PassParts): Promise<
   const { record, source, signal } = parts;
   if (isSettled(sync, found) && nothingDiffers(sync, parts)) return { type: 'Same' };
   const manifests = await source.read(found, signal);
-  const assessment = await assess(sync, manifests, { ...parts.assess, known: record.known });
+  const assessment = await assess(sync, manifests, parts.assess);
   const isNew = !isSettled(sync, manifests) || assessment.prunes.length > 0;
   if (assessment.faults.length > 0) return { type: 'Refused', assessment };
   if (!isNew) return heal(sync, assessment, parts);

@@ -2,6 +2,7 @@ import { keyText, type Secret, type Sync } from '../../api/objects.ts';
 import type { Looks } from '../../plan/sync/due.ts';
 import { type Found, type Source, SourceError } from '../../sources/source.ts';
 import { Known } from './known.ts';
+import { Parsed } from './parsed.ts';
 
 /** Data of a Secret, decoded. */
 export type SecretData = Readonly<Record<string, Uint8Array>>;
@@ -34,6 +35,7 @@ export interface RecordParts {
 export class SyncRecord {
   readonly uid: string;
   readonly known = new Known();
+  readonly parsed = new Parsed();
   looks: Looks = { failures: 0 };
   /** Of the last look that was answered. */
   found: Found | undefined;

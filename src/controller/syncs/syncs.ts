@@ -243,6 +243,7 @@ export class Syncs {
       resources: this.#parts.resources,
       bounds: boundsOf(sync, this.#parts.cache),
       known: record.known,
+      parsed: record.parsed,
       live: (member: Member) => this.#live.of(member),
       held: (namespace: string) => this.#live.held(namespace),
     };
@@ -266,6 +267,7 @@ export class Syncs {
     const failed = outcome.type === 'SourceFailed' || outcome.type === 'ApplyFailed';
     const failures = failed ? record.looks.failures + 1 : 0;
     record.looks = { ...record.looks, failures };
+    if (outcome.type === 'Refused') record.parsed.clear();
     if (outcome.type === 'Synced') {
       const wanted = new Set(outcome.assessment.members.map(identity));
       for (const id of [...record.known.ids()]) if (!wanted.has(id)) record.known.forget(id);
