@@ -89,7 +89,7 @@ const known: readonly Known[] = [
   {
     says: /does not appear to be a git repository|No such file or directory[\s\S]*Could not read from remote/,
     reason: 'Unreachable',
-    tells: (remote) => `${place(remote)} has no Git repository at this path: look at spec.source.git.url`,
+    tells: ({ url }) => `there is no Git repository at ${url}: look at spec.source.git.url`,
   },
   {
     says: /[Cc]ould not resolve (host|proxy)|Could not resolve hostname/,
