@@ -1,4 +1,4 @@
-import { type ApiError, isApiError } from '../../api/errors.ts';
+import { type ApiError, isApiError, type StatusReason } from '../../api/errors.ts';
 import { applyOrder } from '../../api/kinds.ts';
 import { formatManifestError } from '../../api/manifest.ts';
 import { type AnyObject, keyOf, type Sync } from '../../api/objects.ts';
@@ -8,7 +8,7 @@ import { identity, type Refused } from '../../client/apply/member.ts';
 import type { Resources } from '../../client/resources.ts';
 import { waitsForApproval } from '../../plan/sync/approval.ts';
 import type { Bounds } from '../../plan/sync/bounds.ts';
-import { rivals, rivalText } from '../../plan/sync/conflict.ts';
+import { type Rival, rivals, rivalText } from '../../plan/sync/conflict.ts';
 import type { Manifests } from '../../sources/source.ts';
 import type { Known } from './known.ts';
 import { at, type Fault, fromRevision, membersOf, type SyncMember } from './manifests.ts';
@@ -39,6 +39,8 @@ export interface AssessParts {
   /** What is now, as the controller's cache has it. */
   live: (member: SyncMember) => AnyObject | undefined;
   held: (namespace: string) => number;
+  /** The manager is a Sync that was deleted: it does not want its fields again. */
+  isGone: (manager: string) => boolean;
 }
 
 export async function assess(sync: Sync, manifests: Manifests, parts: AssessParts): Promise<Assessment> {
@@ -55,6 +57,7 @@ export async function assess(sync: Sync, manifests: Manifests, parts: AssessPart
     manager: syncManager(keyOf(sync)),
     prune: sync.spec.prune,
     held: parts.held,
+    isGone: parts.isGone,
   });
   const deletes = prunes.filter(({ kept }) => kept === undefined).length;
   const approved = sync.metadata.annotations?.[syncAnnotations.approved] === revision;
@@ -75,7 +78,7 @@ async function tryMembers(
   sync: Sync,
   revision: string,
   members: readonly SyncMember[],
-  { resources, known, live }: AssessParts,
+  { resources, known, live, isGone }: AssessParts,
 ): Promise<{ changes: Tried<SyncMember>[]; conflicts: Assessment['conflicts']; refused: Fault[] }> {
   const fieldManager = syncManager(keyOf(sync));
   const own = `${sync.metadata.namespace}/${sync.metadata.name}`;
@@ -92,7 +95,7 @@ async function tryMembers(
     asked.push(fromRevision(member, since ?? revision));
   }
   const first = await tryAll(resources, asked, before, { fieldManager });
-  const split = first.refused.map((refusal) => ({ refusal, rivals: rivalsOf(refusal.reason) }));
+  const split = first.refused.map((refusal) => ({ refusal, rivals: rivalsOf(refusal.reason, isGone) }));
   // Whoever changed a field once does not want it again by himself, as whoever applies it does.
   const taken = split
     .filter(({ rivals }) => rivals.length > 0 && rivals.every(({ applies }) => !applies))
@@ -123,15 +126,28 @@ async function tryMembers(
   };
 }
 
-const rivalsOf = (error: unknown) => (isApiError(error, 'Conflict') ? rivals(error) : []);
+const rivalsOf = (error: unknown, isGone: AssessParts['isGone']): Rival[] =>
+  (isApiError(error, 'Conflict') ? rivals(error) : []).map((rival) => ({
+    ...rival,
+    applies: rival.applies && !isGone(rival.manager),
+  }));
 
 function refusedFaults({ member: { document }, reason }: Refused<SyncMember>): Fault[] {
-  if (!isApiError(reason)) throw reason;
+  if (!isApiError(reason) || noVerdicts.includes(reason.reason)) throw reason;
   const told = causesOf(reason).map(({ field, message }) =>
     at(document, field === '' ? [] : field.split('.'), field, message),
   );
   return told.map((error) => ({ reason: 'Refused', text: formatManifestError(error) }));
 }
+
+/** Of a server that is not well: the manifest may be. */
+const noVerdicts: readonly StatusReason[] = [
+  'Unauthorized',
+  'TooManyRequests',
+  'Timeout',
+  'InternalError',
+  'ServiceUnavailable',
+];
 
 function causesOf({ details, message }: ApiError): { field: string; message: string }[] {
   const causes = details?.causes ?? [];

@@ -28,8 +28,8 @@ export async function applyChanges(
   );
   const { written, refused } = await writeAll(resources, members, { fieldManager });
   for (const { member, object } of written) {
+    known.note(member, object, fieldManager); // first, so that it is no news
     note(object);
-    known.note(member, object, fieldManager);
   }
   return refused.map(({ member, reason }) => {
     known.forget(identity(member));
@@ -66,7 +66,12 @@ async function remove(resources: Resources, { kind, key, object }: Prune): Promi
 /** Its own fields go, those that others apply too stay (server-side apply of nothing). */
 async function release(resources: Resources, sync: Sync, { kind, key, object }: Prune): Promise<void> {
   const body = { apiVersion: object.apiVersion, kind, metadata: key };
-  await resources.patch(kind, key, { type: 'apply', body }, { fieldManager: syncManager(keyOf(sync)) });
+  try {
+    await resources.patch(kind, key, { type: 'apply', body }, { fieldManager: syncManager(keyOf(sync)) });
+  } catch (error) {
+    // Without them it would be none of its kind any more: whoever applies the rest has them too from now on.
+    if (!isApiError(error, 'Invalid') && !isApiError(error, 'NotFound')) throw error;
+  }
 }
 
 const failureText = (what: string, error: unknown): string =>

@@ -31,13 +31,13 @@ export class Live {
     return count;
   }
 
-  /** Calls with each object that is made or changed, or without it where it is gone. */
-  onChange(changed: (id: string, object: AnyObject | undefined) => void): void {
+  /** Calls with each object as it was and as it is: undefined where it was not there before, or is no more. */
+  onChange(changed: (id: string, before: AnyObject | undefined, now: AnyObject | undefined) => void): void {
     const id = (object: AnyObject): string => identity({ info: kindInfo(object.kind), key: keyOf(object) });
     const handler = {
-      added: (object: AnyObject): void => changed(id(object), object),
-      updated: (_: AnyObject, object: AnyObject): void => changed(id(object), object),
-      deleted: (last: AnyObject): void => changed(id(last), undefined),
+      added: (object: AnyObject): void => changed(id(object), undefined, object),
+      updated: (before: AnyObject, now: AnyObject): void => changed(id(now), before, now),
+      deleted: (last: AnyObject): void => changed(id(last), last, undefined),
     };
     for (const [, informer] of this.#informers) informer.addHandler(handler);
   }

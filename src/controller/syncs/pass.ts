@@ -5,6 +5,7 @@ import type { Resources } from '../../client/resources.ts';
 import type { Found, Source } from '../../sources/source.ts';
 import { type Assessment, type AssessParts, assess } from './assess.ts';
 import { applyChanges, carryOutPrunes } from './enact.ts';
+import { entryId } from './prunes.ts';
 import type { SyncRecord } from './record.ts';
 import type { Outcome } from './status.ts';
 
@@ -50,16 +51,14 @@ export async function pass(sync: Sync, found: Found, parts: PassParts): Promise<
 
 /** The revision is applied whole, by the spec as it is. */
 const isSettled = ({ status = {}, metadata }: Sync, { revision }: Found): boolean =>
-  status.revision === revision &&
-  status.appliedGeneration === metadata.generation &&
-  !partly.includes(status.conditions?.find(({ type }) => type === 'Ready')?.reason ?? '');
-
-const partly = ['Progressing', 'ApplyFailed'];
+  status.revision === revision && status.appliedGeneration === metadata.generation;
 
 function nothingDiffers(sync: Sync, { record: { known }, live }: PassParts): boolean {
-  if (known.size !== (sync.status?.inventory?.length ?? 0)) return false;
   const manager = syncManager(keyOf(sync));
-  return [...known.ids()].every((id) => known.isAsIt(id, live(id), manager));
+  return (sync.status?.inventory ?? []).every((entry) => {
+    const id = entryId(entry);
+    return id !== undefined && known.isAsIt(id, live(id), manager);
+  });
 }
 
 /** The revision is applied already: what differs from it was changed since by others. */

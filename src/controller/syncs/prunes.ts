@@ -39,6 +39,8 @@ export interface PruneParts {
   prune: boolean;
   /** How many objects a Namespace holds that are not being deleted. */
   held: (namespace: string) => number;
+  /** See AssessParts. */
+  isGone: (manager: string) => boolean;
 }
 
 /**
@@ -87,7 +89,7 @@ async function read(
   const appliers = (object.metadata.managedFields ?? []).filter(({ operation }) => operation === 'Apply');
   if (!appliers.some(({ manager }) => manager === parts.manager)) return undefined;
   if (object.metadata.deletionTimestamp !== undefined) return undefined;
-  const [other] = appliers.filter(({ manager }) => manager !== parts.manager);
+  const [other] = appliers.filter(({ manager = '' }) => manager !== parts.manager && !parts.isGone(manager));
   const prune = { kind: info.kind, key, object };
   if (other !== undefined)
     return { ...prune, kept: `${JSON.stringify(other.manager)} applies it too`, release: true };

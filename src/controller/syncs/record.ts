@@ -1,5 +1,5 @@
 import { keyText, type Secret, type Sync } from '../../api/objects.ts';
-import type { Looks } from '../../plan/sync/due.ts';
+import { type Hint, type Looks, withHint } from '../../plan/sync/due.ts';
 import { type Found, type Source, SourceError } from '../../sources/source.ts';
 import { Known } from './known.ts';
 import { Parsed } from './parsed.ts';
@@ -39,8 +39,6 @@ export class SyncRecord {
   looks: Looks = { failures: 0 };
   /** Of the last look that was answered. */
   found: Found | undefined;
-  /** An object or a folder has changed: look before the interval is over. */
-  hinted: 'Objects' | 'Source' | undefined;
   /** Times in a row that its objects had to be set back early, or its files were being written. */
   restless = 0;
   #source: { signature: string; source: Source } | undefined;
@@ -48,6 +46,10 @@ export class SyncRecord {
 
   constructor(uid: string) {
     this.uid = uid;
+  }
+
+  hint(hint: Hint): void {
+    this.looks = { ...this.looks, hint: withHint(this.looks.hint, hint) };
   }
 
   /** A Source's calls are made one after the other. */

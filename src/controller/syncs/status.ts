@@ -20,6 +20,8 @@ export type Outcome =
   | { type: 'Refused'; assessment: Assessment }
   | { type: 'ApprovalRequired'; assessment: Assessment }
   | { type: 'ApplyFailed'; assessment: Assessment; failures: readonly string[] }
+  /** The API could not be asked, or what it answered is no verdict on the manifests. */
+  | { type: 'Interrupted'; error: Error }
   /** Applied whole. `isNew`: now; else it was, and is compared with what is: `healed` says whether that was set right. */
   | { type: 'Synced'; assessment: Assessment; isNew: boolean; healed: boolean }
   /** Everything is known to be as it was when it was last looked at. */
@@ -46,8 +48,8 @@ export function nextStatus(
     ...changed(sync, outcome, now),
     ...(retryAt === undefined ? {} : { retryAt: timeText(retryAt) }),
   };
-  if (outcome.type !== 'ApprovalRequired' && outcome.type !== 'SourceFailed' && outcome.type !== 'Suspended')
-    delete next.pendingApproval;
+  if (!undecided.includes(outcome.type)) delete next.pendingApproval;
+  if (outcome.type === 'Synced' && outcome.assessment.reference === undefined) delete next.reference;
   next.conditions = withConditions(
     status.conditions,
     findings(sync, outcome, next),
@@ -57,9 +59,18 @@ export function nextStatus(
   return next;
 }
 
+/** After these a revision that waits for approval still does. */
+const undecided: readonly Outcome['type'][] = [
+  'ApprovalRequired',
+  'SourceFailed',
+  'Suspended',
+  'Interrupted',
+];
+
 function changed(sync: Sync, outcome: Outcome, now: number): SyncStatus {
   switch (outcome.type) {
     case 'Suspended':
+    case 'Interrupted':
     case 'Same':
       return {};
     case 'SourceFailed':
@@ -109,13 +120,14 @@ function applied(sync: Sync, assessment: Assessment, now: number): SyncStatus {
  * controller dies, and what the revision changes. After such an end the rest is told with what was told before.
  */
 export function intent(sync: Sync, assessment: Assessment, now: number): SyncStatus {
-  const { status = {} } = sync;
+  // Until all of it is applied, no revision is whole.
+  const { appliedGeneration, ...status } = sync.status ?? {};
   const { revision, reference, members } = assessment;
   const inventory = withMembers(status.inventory ?? [], members);
   const changes = toldChanges(objectChanges(assessment));
   const again = new Set(changes.map(({ kind, namespace, name }) => `${kind}/${namespace}/${name}`));
   const earlier =
-    status.changedBy === revision && status.revision !== revision
+    status.changedBy === revision && appliedGeneration === undefined
       ? (status.changes ?? []).filter(
           ({ kind, namespace, name }) => !again.has(`${kind}/${namespace}/${name}`),
         )
@@ -163,11 +175,19 @@ function driftOf({ changes, conflicts }: Assessment, healed: boolean): Drift {
 }
 
 function findings(sync: Sync, outcome: Outcome, next: SyncStatus): Finding[] {
-  const fetch = outcome.type === 'SourceFailed' ? notFetched(outcome.error) : fetched(sync);
+  const fetch =
+    outcome.type === 'SourceFailed'
+      ? notFetched(outcome.error)
+      : unasked.includes(outcome.type)
+        ? stored(sync, 'Fetched')
+        : fetched(sync);
   return [fetch, ready(sync, outcome, next), inSync(sync, outcome, next)].filter(
     (finding) => finding !== undefined,
   );
 }
+
+/** They say nothing of the source. */
+const unasked: readonly Outcome['type'][] = ['Suspended', 'Interrupted'];
 
 const fetched = ({ spec }: Sync): Finding => ({
   type: 'Fetched',
@@ -202,6 +222,12 @@ function ready(sync: Sync, outcome: Outcome, next: SyncStatus): Finding | undefi
       );
     case 'SourceFailed':
       return at('False', 'SourceFailed', `${sentence(outcome.error.message)} ${stands(next)}`);
+    case 'Interrupted':
+      return at(
+        'False',
+        'ApplyFailed',
+        `${sentence(`The API failed, and is asked again: ${outcome.error.message}`)} ${stands(next)}`,
+      );
     case 'Refused': {
       const { faults, conflicts, revision, reference } = outcome.assessment;
       const texts = [

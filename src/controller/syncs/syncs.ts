@@ -8,7 +8,8 @@ import {
   type Sync,
   type SyncStatus,
 } from '../../api/objects.ts';
-import { syncManager } from '../../api/sync.ts';
+import { syncAnnotations, syncManager, syncOfManager } from '../../api/sync.ts';
+import { applied } from '../../client/apply/compare.ts';
 import { identity, type Member } from '../../client/apply/member.ts';
 import type { Resources } from '../../client/resources.ts';
 import type { SyncDiff } from '../../client/streams.ts';
@@ -40,6 +41,7 @@ export interface SyncsParts {
 
 /** Sources of so many Syncs are asked at once. */
 const workers = 8;
+const failing: readonly Outcome['type'][] = ['SourceFailed', 'ApplyFailed', 'Interrupted'];
 /** After its objects were changed by others, or while its files are being written. */
 const soon = 300;
 
@@ -62,7 +64,7 @@ export class Syncs {
     const onSecret = (metadata: ObjectKey): void => {
       for (const sync of syncs.byIndex('secret', keyText(metadata))) {
         const record = this.#records.get(keyText(sync.metadata));
-        if (record !== undefined) record.hinted = 'Source';
+        record?.hint({ what: 'Source', at: parts.clock.now() });
         changed(sync);
       }
     };
@@ -73,13 +75,13 @@ export class Syncs {
       },
       deleted: ({ metadata }) => onSecret(metadata),
     });
-    this.#live.onChange((id, object) => this.#noticed(id, object));
+    this.#live.onChange((id, before, now) => this.#noticed(id, before, now));
   }
 
   /** To be called once the caches are synced. */
   async start(): Promise<void> {
     const uids = new Set(this.#parts.cache.syncs.list().map(({ metadata }) => metadata.uid));
-    await this.#parts.sources.keepOnly(uids);
+    await this.#parts.sources.keepOnly(uids).catch((err) => this.#left('all', err));
     this.#working = runWorkers(this.#queue, workers, (key) => this.#work(key));
     for (const { metadata } of this.#parts.cache.syncs.list()) this.#queue.add(keyText(metadata));
   }
@@ -112,13 +114,18 @@ export class Syncs {
   }
 
   /** An object of a Sync was changed, by whomever: it is looked at soon, unless it is as it should be. */
-  #noticed(id: string, object: AnyObject | undefined): void {
+  #noticed(id: string, before: AnyObject | undefined, now: AnyObject | undefined): void {
     for (const [key, record] of this.#records) {
       if (!record.known.has(id)) continue;
       const sync = this.#parts.cache.syncs.get(key);
-      if (sync === undefined || record.known.isAsIt(id, object, syncManager(keyOf(sync)))) continue;
-      record.hinted ??= 'Objects';
-      this.#queue.addAfter(key, this.#restlessPause(sync, record));
+      if (sync === undefined) continue;
+      const fieldManager = syncManager(keyOf(sync));
+      if (record.known.isAsIt(id, now, fieldManager)) continue;
+      const both = before !== undefined && now !== undefined;
+      if (both && deepEqual(applied(before, { fieldManager }), applied(now, { fieldManager }))) continue;
+      const at = this.#parts.clock.now() + this.#restlessPause(sync, record);
+      record.hint({ what: 'Objects', at });
+      this.#queue.addAt(key, at);
     }
   }
 
@@ -131,7 +138,7 @@ export class Syncs {
     const key = keyText(metadata);
     const known = this.#records.get(key);
     if (known?.uid === metadata.uid) return known;
-    if (known !== undefined) void this.#forget(key, known);
+    if (known !== undefined) this.#forget(key, known).catch((err) => this.#left(key, err));
     const record = new SyncRecord(metadata.uid);
     this.#records.set(key, record);
     return record;
@@ -145,7 +152,15 @@ export class Syncs {
     });
   }
 
+  #left(sync: string, err: unknown): void {
+    this.#parts.log.warn(
+      { err, sync },
+      'what a Sync kept on disk could not be removed; it is at the next start',
+    );
+  }
+
   async #work(key: string): Promise<void> {
+    if (this.#abort.signal.aborted) return;
     try {
       await this.#reconcile(key);
       this.#queue.forget(key);
@@ -153,6 +168,8 @@ export class Syncs {
       if (this.#abort.signal.aborted) return;
       if (!(error instanceof Overtaken))
         this.#parts.log.error({ err: error, sync: key }, 'a Sync failed and is tried again');
+      // The look that came to no end is still owed.
+      this.#records.get(key)?.hint({ what: 'Source', at: this.#parts.clock.now() });
       this.#queue.retry(key);
     }
   }
@@ -165,17 +182,15 @@ export class Syncs {
     const record = this.#recordOf(sync);
     const now = clock.now();
     const verdict = due(sync, record.looks, now);
-    const hinted = record.hinted !== undefined && !sync.spec.suspend;
-    if (verdict === undefined || ('at' in verdict && !hinted)) {
-      if (verdict !== undefined) this.#queue.addAt(key, verdict.at);
-      return;
-    }
-    const onlyObjects = 'at' in verdict && record.hinted === 'Objects';
-    const requested = 'now' in verdict && verdict.now === 'Requested';
-    record.hinted = undefined;
-    if (!onlyObjects) record.looks = { ...record.looks, at: now };
+    if (verdict === undefined) return;
+    if ('at' in verdict) return this.#queue.addAt(key, verdict.at);
+    const onlyObjects = verdict.now === 'Objects';
+    const requested = verdict.now === 'Requested';
+    const { failures } = record.looks;
+    const webhook = sync.metadata.annotations?.[syncAnnotations.webhook];
+    record.looks = onlyObjects ? { ...record.looks, hint: undefined } : { at: now, failures, webhook };
     const outcome = await record.alone(() => this.#pass(sync, record, { onlyObjects, requested }));
-    await this.#settle(sync, record, outcome);
+    await this.#settle(sync, record, outcome, onlyObjects);
     this.#queue.add(key);
   }
 
@@ -204,10 +219,12 @@ export class Syncs {
       });
     } catch (error) {
       if (this.#abort.signal.aborted) throw error; // the controller ends: that says nothing of the source
+      if (error instanceof Overtaken || !(error instanceof Error)) throw error;
       if (isUnsettled(error) && record.restless < 6) return 'Unsettled';
       if (error instanceof SourceError || error instanceof MissingSecret)
         return { type: 'SourceFailed', error, revision: found?.revision };
-      throw error;
+      this.#parts.log.error({ err: error, sync: keyText(sync.metadata) }, 'a Sync failed and is tried again');
+      return { type: 'Interrupted', error };
     }
   }
 
@@ -222,7 +239,7 @@ export class Syncs {
       sources,
       secret: (name) => cache.secrets.get(name),
       changed: () => {
-        record.hinted = 'Source';
+        record.hint({ what: 'Source', at: clock.now() });
         this.#queue.add(keyText(sync.metadata));
       },
     });
@@ -246,6 +263,10 @@ export class Syncs {
       parsed: record.parsed,
       live: (member: Member) => this.#live.of(member),
       held: (namespace: string) => this.#live.held(namespace),
+      isGone: (manager: string) => {
+        const other = syncOfManager(manager);
+        return other !== undefined && this.#parts.cache.syncs.get(keyText(other)) === undefined;
+      },
     };
   }
 
@@ -253,18 +274,24 @@ export class Syncs {
     await this.#write(sync, intent(sync, assessment, this.#parts.clock.now()));
   }
 
-  async #settle(sync: Sync, record: SyncRecord, outcome: Outcome | 'Unsettled'): Promise<void> {
+  async #settle(
+    sync: Sync,
+    record: SyncRecord,
+    outcome: Outcome | 'Unsettled',
+    onlyObjects: boolean,
+  ): Promise<void> {
     const { clock, recorder } = this.#parts;
     const key = keyText(sync.metadata);
     if (outcome === 'Unsettled') {
-      record.hinted = 'Source';
-      this.#queue.addAfter(key, this.#restlessPause(sync, record));
+      const notBefore = clock.now() + this.#restlessPause(sync, record);
+      record.looks = { ...record.looks, notBefore };
+      record.hint({ what: 'Source', at: notBefore });
       record.restless += 1;
       return;
     }
     const healed = outcome.type === 'Synced' && !outcome.isNew && outcome.assessment.changes.length > 0;
-    record.restless = healed ? record.restless + 1 : outcome.type === 'Same' ? record.restless : 0;
-    const failed = outcome.type === 'SourceFailed' || outcome.type === 'ApplyFailed';
+    record.restless = healed ? record.restless + 1 : onlyObjects ? record.restless : 0;
+    const failed = failing.includes(outcome.type);
     const failures = failed ? record.looks.failures + 1 : 0;
     record.looks = { ...record.looks, failures };
     if (outcome.type === 'Refused') record.parsed.clear();
@@ -272,7 +299,8 @@ export class Syncs {
       const wanted = new Set(outcome.assessment.members.map(identity));
       for (const id of [...record.known.ids()]) if (!wanted.has(id)) record.known.forget(id);
     }
-    const retryAt = failed ? (record.looks.at ?? clock.now()) + pause(sync, record.looks) : undefined;
+    const retryAt =
+      failed && !sync.spec.suspend ? (record.looks.at ?? clock.now()) + pause(sync, record.looks) : undefined;
     const newest = this.#parts.cache.syncs.get(key) ?? sync;
     const status = nextStatus(
       { ...newest, metadata: sync.metadata, spec: sync.spec },
@@ -280,9 +308,19 @@ export class Syncs {
       clock.now(),
       retryAt,
     );
+    if (outcome.type === 'Synced' && outcome.isNew) await this.#useUp(sync, outcome.assessment.revision);
     const written = await this.#write(sync, failed ? { ...status, failures } : status);
     for (const happening of happenings(sync, outcome, newest.status?.conditions, status.conditions))
       recorder.record(written, happening);
+  }
+
+  /** An approval is for once: a folder that is empty again is as it was when somebody approved that. */
+  async #useUp(sync: Sync, revision: string): Promise<void> {
+    const { cache, resources } = this.#parts;
+    const newest = cache.syncs.get(keyText(sync.metadata)) ?? sync;
+    if (newest.metadata.annotations?.[syncAnnotations.approved] !== revision) return;
+    const metadata = { uid: sync.metadata.uid, annotations: { [syncAnnotations.approved]: null } };
+    cache.note(await resources.patch('Sync', keyOf(sync), { type: 'merge', body: { metadata } }));
   }
 
   /** The controller alone writes it, and knows what it read last: only what differs is sent. */

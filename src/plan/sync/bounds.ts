@@ -4,14 +4,15 @@ import type { KindInfo } from '../../api/kinds.ts';
 import type { AgentSpec, PolicySpec, Runtime, Sync, SyncSpec } from '../../api/objects.ts';
 import { isObject, type JsonObject } from '../../api/schema.ts';
 import { syncAnnotations } from '../../api/sync.ts';
+import { purgeAnnotation } from '../dismantle.ts';
 
 /** What a push to the source of a Sync may do. */
 export interface Bounds {
   sync: Sync;
   /** The Runtime of an Agent with this spec; undefined where there is none. */
   runtimeOf: (spec: AgentSpec) => Runtime | undefined;
-  /** The Runtime of this host's processes. */
-  processes: () => Runtime | undefined;
+  /** The Runtimes of this host's processes. */
+  processes: () => readonly Runtime[];
   /** What its Runtime cannot honour of an Agent, host paths that it does not allow among it. */
   unsupported: (runtime: Runtime, spec: AgentSpec) => readonly string[];
 }
@@ -49,10 +50,12 @@ function ofMetadata(info: KindInfo, { metadata }: JsonObject, { sync }: Bounds):
   ];
 }
 
-/** By these a manifest could say that it has been approved. */
-const controls: readonly string[] = Object.values(syncAnnotations).filter(
-  (name) => name !== syncAnnotations.prune,
-);
+/** By these a manifest could say that it has been approved, or that what it made may be lost. */
+const controls: readonly string[] = [
+  ...Object.values(syncAnnotations).filter((name) => name !== syncAnnotations.prune),
+  purgeAnnotation,
+  'agentctl.dev/collect-orphans',
+];
 
 function ofSpec(info: KindInfo, object: JsonObject, bounds: Bounds): FieldError[] {
   const schema = info.schema.properties?.spec;
@@ -91,15 +94,16 @@ function ofAgent(spec: AgentSpec, bounds: Bounds): FieldError[] {
 
 /** A command runs on the controller's host, so it asks for what an Agent on this host's processes asks for. */
 function ofPolicy(policy: PolicySpec, path: (string | number)[], bounds: Bounds): FieldError[] {
-  const allowed = bounds.processes()?.spec.allowedNamespaces;
-  if (allowed === undefined || allowed.includes(targetNamespace(bounds.sync))) return [];
+  const target = targetNamespace(bounds.sync);
+  const takes = ({ spec }: Runtime): boolean => spec.allowedNamespaces?.includes(target) ?? true;
+  if (bounds.processes().some(takes)) return [];
   return policy.notify.flatMap(({ command }, at) =>
     command === undefined
       ? []
       : [
           forbidden(
             [...path, 'notify', at, 'command'],
-            'runs on this host, and the Runtime process does not take this namespace',
+            `runs on this host, and no Runtime of its processes takes the namespace ${target}`,
           ),
         ],
   );

@@ -1,7 +1,7 @@
 import type { Sync } from '../../api/objects.ts';
 import { syncAnnotations } from '../../api/sync.ts';
 import { fraction } from '../hash.ts';
-import { instant, span } from '../instant.ts';
+import { span } from '../instant.ts';
 import type { Instant } from '../world.ts';
 
 /** What is known of a Sync beside the object: of this controller's life alone. */
@@ -10,27 +10,58 @@ export interface Looks {
   at?: Instant | undefined;
   /** Failed looks in a row. */
   failures: number;
+  /** The annotation by which a webhook told of a push, as the last look knew it. */
+  webhook?: string | undefined;
+  hint?: Hint | undefined;
+  /** No look before: files are being written. */
+  notBefore?: Instant | undefined;
 }
+
+/** A folder or an object has changed: a look is due at `at`, be the interval over or not. */
+export interface Hint {
+  what: 'Source' | 'Objects';
+  at: Instant;
+}
+
+/** Of two hints the one that asks for more, at the earlier of their times. */
+export const withHint = (before: Hint | undefined, hint: Hint): Hint =>
+  before === undefined
+    ? hint
+    : { what: before.what === 'Source' ? 'Source' : hint.what, at: Math.min(before.at, hint.at) };
 
 const firstRetry = 5_000;
 
 /** Why it is looked at now, or when the next look is due; neither: not by time alone. */
-export type Due = { now: 'Requested' | 'Changed' | 'Webhook' | 'Interval' } | { at: Instant } | undefined;
+export type Due =
+  | { now: 'Requested' | 'Changed' | 'Webhook' | 'Interval' | Hint['what'] }
+  | { at: Instant }
+  | undefined;
 
 export function due(sync: Sync, looks: Looks, now: Instant): Due {
-  const { annotations = {}, generation, deletionTimestamp } = sync.metadata;
+  if (sync.metadata.deletionTimestamp !== undefined) return undefined;
+  const { at: last = 0, notBefore = 0 } = looks;
+  const wanted = wantedAt(sync, looks, now);
+  const waits = notBefore > now && last <= now;
+  return waits && wanted !== undefined && 'now' in wanted ? { at: notBefore } : wanted;
+}
+
+function wantedAt(sync: Sync, looks: Looks, now: Instant): Due {
+  const { annotations = {}, generation } = sync.metadata;
   const { status = {}, spec } = sync;
-  if (deletionTimestamp !== undefined) return undefined;
   const requested = annotations[syncAnnotations.requested];
   if (requested !== undefined && requested !== status.lastHandledRequest) return { now: 'Requested' };
   if (status.observedGeneration !== generation) return { now: 'Changed' };
   if (spec.suspend) return undefined;
   if (isApproved(sync) && looks.failures === 0) return { now: 'Changed' };
   if (looks.at === undefined || looks.at > now) return { now: 'Interval' }; // a clock that was set back counts anew
-  const told = instant(annotations[syncAnnotations.webhook]);
-  if (told !== undefined && told >= looks.at && told <= now) return { now: 'Webhook' };
+  const told = annotations[syncAnnotations.webhook];
+  if (told !== undefined && told !== looks.webhook) return { now: 'Webhook' };
   const at = looks.at + pause(sync, looks);
-  return at <= now ? { now: 'Interval' } : { at };
+  if (at <= now) return { now: 'Interval' };
+  // Nothing can be set right while the manifests cannot be read.
+  const hint = looks.failures > 0 && looks.hint?.what === 'Objects' ? undefined : looks.hint;
+  if (hint === undefined) return { at };
+  return hint.at <= now ? { now: hint.what } : { at: Math.min(at, hint.at) };
 }
 
 /** The revision that waits for it has been approved. */

@@ -1,0 +1,55 @@
+import { describe, expect, test } from 'vitest';
+import { ApiError } from '../../../src/api/errors.ts';
+import { rivals, rivalText } from '../../../src/plan/sync/conflict.ts';
+
+const conflict = (...causes: { reason?: string; message: string; field?: string }[]): ApiError =>
+  new ApiError('Conflict', 'Apply failed', {
+    details: { causes: causes.map((cause) => ({ reason: 'FieldManagerConflict', ...cause })) },
+  });
+
+describe('whom an apply is in conflict with', () => {
+  const cases: [string, string, string, boolean][] = [
+    ['an applier', 'conflict with "kubectl"', 'kubectl', true],
+    ['another Sync', 'conflict with "sync/prod/fleet"', 'sync/prod/fleet', true],
+    ['one who updates', 'conflict with "kubectl-edit" using agentctl.dev/v1', 'kubectl-edit', false],
+    [
+      'one who updated then',
+      'conflict with "kubectl-edit" using agentctl.dev/v1 at 2026-03-02T10:00:00Z',
+      'kubectl-edit',
+      false,
+    ],
+    [
+      'one who updates a subresource',
+      'conflict with "scaler" with subresource "scale" using agentctl.dev/v1',
+      'scaler',
+      false,
+    ],
+    ['an applier by a subresource', 'conflict with "scaler" with subresource "scale"', 'scaler', true],
+    ['a name that says " using "', 'conflict with "one using two"', 'one using two', true],
+    ['a name with quotes', 'conflict with "a \\"quoted\\" name" using v1', 'a "quoted" name', false],
+    ['a name with a line break', 'conflict with "a\\nb"', 'a\nb', true],
+  ];
+  for (const [name, message, manager, applies] of cases)
+    test(name, () => {
+      expect(rivals(conflict({ message, field: '.spec.replicas' }))).toEqual([
+        { manager, applies, field: 'spec.replicas' },
+      ]);
+    });
+
+  test('a server that says it in other words makes it an applier, so that nothing is taken', () => {
+    expect(rivals(conflict({ message: 'something else' }))).toEqual([
+      { manager: '?', applies: true, field: '' },
+    ]);
+  });
+
+  test('other causes are no rivals', () => {
+    expect(rivals(conflict({ reason: 'FieldValueInvalid', message: 'conflict with "x"' }))).toEqual([]);
+    expect(rivals(new ApiError('Conflict', 'the object was changed'))).toEqual([]);
+  });
+
+  test('is told with the field and the name', () => {
+    expect(rivalText({ manager: 'sync/prod/fleet', applies: true, field: 'spec.replicas' })).toBe(
+      'spec.replicas is applied by "sync/prod/fleet" too, with another value',
+    );
+  });
+});
