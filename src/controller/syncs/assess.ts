@@ -8,7 +8,7 @@ import { identity, type Refused } from '../../client/apply/member.ts';
 import type { Resources } from '../../client/resources.ts';
 import { waitsForApproval } from '../../plan/sync/approval.ts';
 import type { Bounds } from '../../plan/sync/bounds.ts';
-import { type Rival, rivals, rivalText } from '../../plan/sync/conflict.ts';
+import { mayTakeBack, type Rival, rivals, rivalsText } from '../../plan/sync/conflict.ts';
 import type { Manifests } from '../../sources/source.ts';
 import type { Known } from './known.ts';
 import { at, type Fault, fromRevision, membersOf, type SyncMember } from './manifests.ts';
@@ -96,9 +96,8 @@ async function tryMembers(
   }
   const first = await tryAll(resources, asked, before, { fieldManager });
   const split = first.refused.map((refusal) => ({ refusal, rivals: rivalsOf(refusal.reason, isGone) }));
-  // Whoever changed a field once does not want it again by himself, as whoever applies it does.
   const taken = split
-    .filter(({ rivals }) => rivals.length > 0 && rivals.every(({ applies }) => !applies))
+    .filter(({ rivals }) => mayTakeBack(rivals))
     .map(({ refusal }) => ({ ...refusal.member, force: true }));
   const second = await tryAll(resources, taken, before, { fieldManager });
   const tried = [...first.tried, ...second.tried];
@@ -112,13 +111,7 @@ async function tryMembers(
       .sort((a, b) => applyOrder.indexOf(a.member.info.kind) - applyOrder.indexOf(b.member.info.kind)),
     conflicts: split
       .filter(({ rivals }) => rivals.some(({ applies }) => applies))
-      .map(({ refusal, rivals }) => ({
-        member: refusal.member,
-        text: rivals
-          .filter(({ applies }) => applies)
-          .map(rivalText)
-          .join(', '),
-      })),
+      .map(({ refusal, rivals }) => ({ member: refusal.member, text: rivalsText(rivals, fieldManager) })),
     refused: [
       ...split.filter(({ rivals }) => rivals.length === 0).map(({ refusal }) => refusal),
       ...second.refused,

@@ -4,10 +4,11 @@ import { kindInfo } from '../../api/kinds.ts';
 import { type AnyObject, keyOf, type Sync, type SyncStatus } from '../../api/objects.ts';
 import { syncAnnotations, syncManager } from '../../api/sync.ts';
 import type { Tried } from '../../client/apply/compare.ts';
-import { identity } from '../../client/apply/member.ts';
+import { identity, type Refused } from '../../client/apply/member.ts';
 import { writeAll } from '../../client/apply/write.ts';
 import type { Resources } from '../../client/resources.ts';
 import type { ObjectChange } from '../../client/streams.ts';
+import { mayTakeBack, rivals } from '../../plan/sync/conflict.ts';
 import type { Assessment } from './assess.ts';
 import type { Known } from './known.ts';
 import { fromRevision, type SyncMember } from './manifests.ts';
@@ -26,12 +27,18 @@ export async function applyChanges(
   const members = changes.map(({ member }) =>
     revision === undefined ? member : fromRevision(member, revision),
   );
-  const { written, refused } = await writeAll(resources, members, { fieldManager });
-  for (const { member, object } of written) {
+  const first = await writeAll(resources, members, { fieldManager });
+  // What was changed since it was tried, or where it comes from.
+  const isTaken = ({ reason }: Refused<SyncMember>): boolean =>
+    isApiError(reason, 'Conflict') && mayTakeBack(rivals(reason));
+  const again = first.refused.filter(isTaken).map(({ member }) => ({ ...member, force: true }));
+  const second = await writeAll(resources, again, { fieldManager });
+  for (const { member, object } of [...first.written, ...second.written]) {
     known.note(member, object, fieldManager); // first, so that it is no news
     note(object);
   }
-  return refused.map(({ member, reason }) => {
+  const refused = first.refused.filter((refusal) => !isTaken(refusal));
+  return [...refused, ...second.refused].map(({ member, reason }) => {
     known.forget(identity(member));
     return failureText(memberText(member), reason);
   });

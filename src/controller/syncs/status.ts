@@ -164,9 +164,11 @@ function driftOf({ changes, conflicts }: Assessment, healed: boolean): Drift {
     name,
     fields,
   });
-  const differs = changes.map(({ member, before, after }) => {
-    if (before === undefined) return entry(member, ['it is gone']);
-    return entry(member, after === undefined ? [] : toldFields(fieldsOf(after, before)));
+  const differs = changes.flatMap(({ member, before, after }) => {
+    if (before === undefined || after === undefined) return [entry(member, ['it is gone'])];
+    const fields = toldFields(fieldsOf(after, before));
+    // Who owns a field is no drift: the value is right.
+    return fields.length === 0 ? [] : [entry(member, fields)];
   });
   return [...conflicts.map(({ member, text }) => entry(member, [text])), ...(healed ? [] : differs)].slice(
     0,
@@ -285,13 +287,12 @@ function inSync(sync: Sync, outcome: Outcome, { drift = [] }: SyncStatus): Findi
   const { conflicts } = outcome.assessment;
   const [first] = conflicts;
   if (first !== undefined && !outcome.isNew) {
-    const manager = `sync/${sync.metadata.namespace}/${sync.metadata.name}`;
     const more = conflicts.length > 1 ? `, and ${conflicts.length - 1} more objects` : '';
     return {
       type: 'InSync',
       status: 'False',
       reason: 'Conflict',
-      message: `${first.member.info.kind}/${first.member.key.name}: ${first.text} than "${manager}"${more}. One of the two must let go of it.`,
+      message: `${first.member.info.kind}/${first.member.key.name}: ${first.text}${more}. One of the two must let go of it.`,
     };
   }
   if (drift.length > 0)

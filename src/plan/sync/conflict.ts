@@ -1,4 +1,5 @@
 import type { ApiError, StatusCause } from '../../api/errors.ts';
+import { syncAnnotations } from '../../api/sync.ts';
 
 /** Whom a server-side apply is in conflict with. */
 export interface Rival {
@@ -18,6 +19,18 @@ export function rivals(error: ApiError): Rival[] {
 
 const isOfManager = ({ reason }: StatusCause): boolean => reason === 'FieldManagerConflict';
 
-/** `spec.replicas is applied by "agentctl" too`, for people. */
-export const rivalText = ({ manager, field }: Rival): string =>
-  `${field} is applied by ${JSON.stringify(manager)} too, with another value`;
+/** Whoever changed a field once does not want it again by himself, as whoever applies it does: it may be taken back. */
+export const mayTakeBack = (found: readonly Rival[]): boolean =>
+  found.length > 0 && found.every(({ applies }) => !applies);
+
+/** `spec.replicas is applied by "agentctl" too, with another value than "sync/default/fleet"`, which is `own`; for people. */
+export function rivalsText(all: readonly Rival[], own: string): string {
+  const appliers = all.filter(({ applies }) => applies);
+  const name = JSON.stringify(own);
+  const texts = appliers
+    .filter(({ field }) => !field.includes(syncAnnotations.sync)) // these notes differ between any two Syncs
+    .map(({ manager, field }) => `${field} is applied by ${JSON.stringify(manager)} too`);
+  if (texts.length > 0) return `${texts.join(', ')}, with another value than ${name}`;
+  const managers = [...new Set(appliers.map(({ manager }) => JSON.stringify(manager)))];
+  return `it is applied by ${managers.join(' and ')} as well as by ${name}`;
+}

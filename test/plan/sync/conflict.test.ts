@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { ApiError } from '../../../src/api/errors.ts';
-import { rivals, rivalText } from '../../../src/plan/sync/conflict.ts';
+import { mayTakeBack, rivals, rivalsText } from '../../../src/plan/sync/conflict.ts';
 
 const conflict = (...causes: { reason?: string; message: string; field?: string }[]): ApiError =>
   new ApiError('Conflict', 'Apply failed', {
@@ -47,9 +47,34 @@ describe('whom an apply is in conflict with', () => {
     expect(rivals(new ApiError('Conflict', 'the object was changed'))).toEqual([]);
   });
 
-  test('is told with the field and the name', () => {
-    expect(rivalText({ manager: 'sync/prod/fleet', applies: true, field: 'spec.replicas' })).toBe(
-      'spec.replicas is applied by "sync/prod/fleet" too, with another value',
+  test('is told with the field and both names, and without those who only changed it', () => {
+    const found = [
+      { manager: 'kubectl', applies: true, field: 'spec.replicas' },
+      { manager: 'kubectl-edit', applies: false, field: 'spec.suspend' },
+    ];
+    expect(rivalsText(found, 'sync/prod/fleet')).toBe(
+      'spec.replicas is applied by "kubectl" too, with another value than "sync/prod/fleet"',
     );
+  });
+
+  test('of two Syncs that differ only in their notes is about the object', () => {
+    const notes = ['agentctl.dev/sync', 'agentctl.dev/sync-path'].map((name) => ({
+      manager: 'sync/prod/other',
+      applies: true,
+      field: `metadata.annotations.${name}`,
+    }));
+    expect(rivalsText(notes, 'sync/prod/fleet')).toBe(
+      'it is applied by "sync/prod/other" as well as by "sync/prod/fleet"',
+    );
+  });
+
+  test.each([
+    ['none', [], false],
+    ['who changed it', [false], true],
+    ['who applies it', [true], false],
+    ['both', [true, false], false],
+  ])('what belongs to %s may be taken back: %#', (_, applies, may) => {
+    const found = applies.map((each) => ({ manager: 'x', applies: each, field: 'spec.replicas' }));
+    expect(mayTakeBack(found)).toBe(may);
   });
 });
