@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { simpleGit } from 'simple-git';
-import { SourceError } from '../source.ts';
+import { limits, SourceError } from '../source.ts';
 import { killAllWith } from './processes.ts';
 
 /** Where a command runs, and all that it finds in its environment. */
@@ -30,6 +30,12 @@ const mark = 'AGENTCTL_GIT_COMMAND';
 
 /** How long the processes of an aborted command may take to be gone before nobody waits for them any more. */
 const grace = 1000;
+
+/**
+ * Bytes that a command may print, to its output and beside it. A tree of a few hundred bytes can name files without end,
+ * and a host can talk without end.
+ */
+const most = { output: limits.total + 16 * 1024 * 1024, errors: 1024 * 1024 };
 
 export async function git(place: Place, args: readonly string[], signal: AbortSignal): Promise<Said> {
   const { result, stderr } = await execute(place, signal, undefined, (run) => run.raw([...args]));
@@ -61,9 +67,11 @@ async function execute<T>(
   const environment = { ...place.environment, [mark]: id };
   const errors: Buffer[] = [];
   let exit: number | null | undefined;
+  const flood = new AbortController();
+  const ending = AbortSignal.any([signal, flood.signal]);
   const run = simpleGit({
     baseDir: place.cwd,
-    abort: signal,
+    abort: ending,
     allowEnvironment: Object.keys(environment),
     // GIT_CONFIG_GLOBAL names the file that config.ts writes: it is what keeps the user's own configuration out.
     unsafe: { allowUnsafeConfigPaths: true },
@@ -77,30 +85,46 @@ async function execute<T>(
     },
   })
     .env(environment)
-    .outputHandler((_command, _stdout, stderr) => {
-      stderr.on('data', (chunk: Buffer) => errors.push(chunk));
+    .outputHandler((_command, stdout, stderr) => {
+      let [output, said] = [0, 0];
+      stdout.on('data', (chunk: Buffer) => {
+        output += chunk.length;
+        if (output > most.output) flood.abort();
+      });
+      stderr.on('data', (chunk: Buffer) => {
+        said += chunk.length;
+        if (said > most.errors) flood.abort();
+        else errors.push(chunk);
+      });
     });
   const text = (): string => Buffer.concat(errors).toString('utf8');
   const { promise: ended, reject } = Promise.withResolvers<never>();
   const end = (): void => {
     // git leaves ssh and the https helper behind, and they hold its pipes open.
     killAllWith(mark, id);
-    setTimeout(() => reject(aborted(signal)), grace).unref();
+    setTimeout(() => reject(stopped()), grace).unref();
   };
-  signal.addEventListener('abort', end, { once: true });
+  const stopped = (): SourceError => (signal.aborted ? aborted(signal) : tooMuch());
+  ending.addEventListener('abort', end, { once: true });
   try {
     return { result: await Promise.race([start(run), ended]), stderr: text() };
   } catch (cause) {
-    if (signal.aborted) throw aborted(signal);
+    if (ending.aborted) throw stopped();
     const said = text().trim();
     throw new GitFailure(said === '' ? fallback(cause, exit) : said, { cause });
   } finally {
-    signal.removeEventListener('abort', end);
+    ending.removeEventListener('abort', end);
   }
 }
 
 const fallback = (cause: unknown, exit: number | null | undefined): string =>
   exit === null ? 'git was killed' : cause instanceof Error ? cause.message : String(cause);
+
+const tooMuch = (): SourceError =>
+  new SourceError(
+    'TooLarge',
+    'git prints more about the repository than is read: it names too many files, or its host talks without end. Narrow path, or keep manifests in a repository of their own',
+  );
 
 /** An aborted call always ends with this, whatever git said while it died. */
 export function aborted(signal: AbortSignal): SourceError {

@@ -122,7 +122,7 @@ const known: readonly Known[] = [
 /** What a failure of git means, with what git said last. `hidden` are texts that nobody is to see. */
 export function explain(failure: GitFailure, remote: Remote, hidden: readonly string[]): SourceError {
   // The host may have said them back.
-  const stderr = hidden.reduce((text, secret) => text.replaceAll(secret, '***'), failure.stderr);
+  const stderr = ends(hidden.reduce((text, secret) => text.replaceAll(secret, '***'), failure.stderr));
   const cause = new GitFailure(stderr);
   // Its own name tells nothing: a repository may be called timeout.
   const words = stderr.replaceAll(remote.url, 'URL');
@@ -132,6 +132,10 @@ export function explain(failure: GitFailure, remote: Remote, hidden: readonly st
   }
   return new SourceError('Failed', `git failed${said(stderr)}`, { cause });
 }
+
+/** The host says how long it is, and some of the patterns above take the square of that. */
+const ends = (text: string): string =>
+  text.length > 16_384 ? `${text.slice(0, 8192)}\n${text.slice(-8192)}` : text;
 
 /** The last lines, without blanks at their ends and what git advises: that is for people with a shell. */
 function said(stderr: string): string {

@@ -67,3 +67,10 @@ describe('what git says', () => {
     expect(`${error.message} ${String(error.cause)}`).not.toContain('hunter2');
   });
 });
+
+test('much that a host says is understood in no time', () => {
+  const begin = performance.now();
+  const { reason } = told(`${'remote: No such file or directory\n'.repeat(30_000)}fatal: early EOF`);
+  expect(reason).toBe('Unreachable');
+  expect(performance.now() - begin).toBeLessThan(1000);
+});

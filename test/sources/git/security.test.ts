@@ -196,6 +196,32 @@ test('submodules are not fetched', async () => {
   expect(existsSync(marker)).toBe(false);
 });
 
+describe('what goes on without end', () => {
+  test('a tree of a few hundred bytes with a billion files in it is too large', async () => {
+    const file = await repository.git(['rev-parse', 'HEAD:a.yaml']);
+    let row = `100644 blob ${file}`;
+    for (let level = 0; level < 9; level += 1) {
+      const rows = Array.from({ length: 10 }, (_, at) => `${row}\tentry-${at}.yaml\n`);
+      await writeFile(join(repository.folder, 'tree'), rows.join(''));
+      const made = await exec('sh', ['-c', 'git mktree < ../tree'], { cwd: repository.work });
+      row = `040000 tree ${made.stdout.trim()}`;
+    }
+    const bomb = await repository.git(['commit-tree', '-m', 'x', row.slice('040000 tree '.length)]);
+    await repository.git(['push', '--force', 'origin', `${bomb}:refs/heads/main`]);
+    await expect(world.read({ url: repository.url })).rejects.toMatchObject({ reason: 'TooLarge' });
+    expect(world.processes()).toEqual([]);
+  });
+
+  test('a host that talks without end is cut off', async () => {
+    const bin = join(world.folder, 'bin');
+    await trap(join(bin, 'git'), 'exec yes "remote: and another thing" >&2');
+    const searchPath = `${bin}${delimiter}${process.env.PATH}`;
+    const reading = world.read({ url: repository.url }, { searchPath });
+    await expect(reading).rejects.toMatchObject({ reason: 'TooLarge' });
+    expect(world.processes()).toEqual([]);
+  });
+});
+
 describe('links', () => {
   test.each([
     ['a file', '../outside.yaml'],
