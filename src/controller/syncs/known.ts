@@ -7,10 +7,13 @@ type Digested = Member & { digest: string };
 
 /**
  * What was found to be as the manifests say, so that it need not be asked for again: for each object a digest of its
- * manifest, and one of what an apply of this Sync could change of it. Lives as long as the controller.
+ * manifest, and one of what an apply of this Sync could change of it. Of one Sync, so always with the same field
+ * manager. Lives as long as the controller.
  */
 export class Known {
   readonly #digests = new Map<string, { manifest: string; live: string }>();
+  /** Of what is: nobody changes an object that was read, so it is digested once. */
+  readonly #ofLive = new WeakMap<AnyObject, string>();
 
   get size(): number {
     return this.#digests.size;
@@ -19,13 +22,19 @@ export class Known {
   note(member: Digested, live: AnyObject, fieldManager: string): void {
     this.#digests.set(identity(member), {
       manifest: member.digest,
-      live: digest(applied(live, { fieldManager })),
+      live: this.#digestOf(live, fieldManager),
     });
   }
 
   /** The object is as it was when its manifest was last found to be applied. */
   isAsIt(id: string, live: AnyObject | undefined, fieldManager: string): boolean {
-    return live !== undefined && this.#digests.get(id)?.live === digest(applied(live, { fieldManager }));
+    return live !== undefined && this.#digests.get(id)?.live === this.#digestOf(live, fieldManager);
+  }
+
+  #digestOf(live: AnyObject, fieldManager: string): string {
+    const known = this.#ofLive.get(live) ?? digest(applied(live, { fieldManager }));
+    this.#ofLive.set(live, known);
+    return known;
   }
 
   isSame(member: Digested): boolean {
