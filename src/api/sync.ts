@@ -10,13 +10,16 @@ export const syncAnnotations = {
   path: 'agentctl.dev/sync-path',
   /** On an object: `disabled` keeps it when its manifest goes. */
   prune: 'agentctl.dev/prune',
-  /** On a Sync: any new value asks for one look now, even while it is suspended. */
+  /** On a Sync: any new value asks for one look now, even while it is suspended. See `takingOver`. */
   requested: 'agentctl.dev/sync-requested',
   /** On a Sync: when a webhook last told of a push (RFC 3339). */
   webhook: 'agentctl.dev/webhook-received',
   /** On a Sync: the revision that may delete more than maxPrunePercent. */
   approved: 'agentctl.dev/approved-revision',
 } as const;
+
+/** A request that ends so takes over what others apply, as an apply with --force-conflicts does: once. */
+export const takingOver = ' force-conflicts';
 
 /** Who owns the fields that a Sync applies (server-side apply's field manager). */
 export const syncManager = ({ namespace = 'default', name }: ObjectKey): string =>

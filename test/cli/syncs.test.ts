@@ -204,6 +204,14 @@ describe('approve', () => {
   });
 });
 
+test('sync --force-conflicts says so in its request', async () => {
+  await make('taking');
+  await shell.run(['sync', 'taking', '--no-wait', '--force-conflicts']);
+  expect((await read('taking')).metadata.annotations?.['agentctl.dev/sync-requested']).toMatch(
+    /^\d{4}-.*Z force-conflicts$/,
+  );
+});
+
 describe('wait --for=revision', () => {
   const wait = (name: string, sha: string) =>
     shell.run(['wait', `sync/${name}`, `--for=revision=${sha}`, '--timeout=5s']);

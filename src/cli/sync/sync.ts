@@ -1,5 +1,5 @@
 import type { AnyObject, Sync } from '../../api/objects.ts';
-import { syncAnnotations } from '../../api/sync.ts';
+import { syncAnnotations, takingOver } from '../../api/sync.ts';
 import { formatTimeMs } from '../../api/time.ts';
 import { parallel } from '../../client/parallel.ts';
 import type { Cli, Client } from '../cli.ts';
@@ -15,6 +15,7 @@ import { outcomeOf } from './outcome.ts';
 import { syncTargets } from './targets.ts';
 
 export interface SyncOptions extends SelectOptions {
+  forceConflicts?: boolean;
   wait: boolean;
   timeout: number;
 }
@@ -32,7 +33,8 @@ export async function sync(words: readonly string[], options: SyncOptions, cli: 
   const client = await cli.connect(options, { start: true });
   const selected = await select(client, targets, options, cli);
   if (selected.length === 0) throw new CliError('no sync matches, so none was asked');
-  const request = formatTimeMs(cli.clock.now());
+  const force = options.forceConflicts === true ? takingOver : '';
+  const request = `${formatTimeMs(cli.clock.now())}${force}`;
   const results = await parallel(selected, 16, (each) => ask(client, each, request));
   const asked = results.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
   if (!options.wait) for (const { text } of asked) cli.out(`${text} asked for a sync\n`);

@@ -13,6 +13,7 @@ export function define(command: Command, cli: Cli): void {
     .option('-l, --selector <labels>', 'syncs with these labels')
     .option('--all', 'all syncs of the namespace')
     .option('-A, --all-namespaces', 'of all namespaces')
+    .option('--force-conflicts', 'this once, take over fields that others apply')
     .option('--wait', 'wait until it is done', true)
     .option('--no-wait', 'only ask for it')
     .addOption(durationOption('--timeout <duration>', 'wait no longer than this', '2m'))
@@ -21,6 +22,10 @@ export function define(command: Command, cli: Cli): void {
     command,
     ['After a push, without waiting for the interval', 'agentctl sync fleet'],
     ['Read first what it would change', 'agentctl diff --sync fleet\nagentctl sync fleet'],
+    [
+      "After objects were applied by hand: they are the repository's from now on",
+      'agentctl sync fleet --force-conflicts',
+    ],
     ['All that there are', 'agentctl sync --all -A'],
     [
       'The key for a private repository over ssh, which spec.source.git.secretRef names',

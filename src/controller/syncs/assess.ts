@@ -41,6 +41,8 @@ export interface AssessParts {
   held: (namespace: string) => number;
   /** The manager is a Sync that was deleted: it does not want its fields again. */
   isGone: (manager: string) => boolean;
+  /** A person asked that what others apply be taken over. */
+  takesOver: boolean;
 }
 
 export async function assess(sync: Sync, manifests: Manifests, parts: AssessParts): Promise<Assessment> {
@@ -78,7 +80,7 @@ async function tryMembers(
   sync: Sync,
   revision: string,
   members: readonly SyncMember[],
-  { resources, known, live, isGone }: AssessParts,
+  { resources, known, live, isGone, takesOver }: AssessParts,
 ): Promise<{ changes: Tried<SyncMember>[]; conflicts: Assessment['conflicts']; refused: Fault[] }> {
   const fieldManager = syncManager(keyOf(sync));
   const own = `${sync.metadata.namespace}/${sync.metadata.name}`;
@@ -94,8 +96,9 @@ async function tryMembers(
       annotations[syncAnnotations.sync] === own ? annotations[syncAnnotations.revision] : undefined;
     asked.push(fromRevision(member, since ?? revision));
   }
+  const yields = (manager: string): boolean => takesOver || isGone(manager);
   const first = await tryAll(resources, asked, before, { fieldManager });
-  const split = first.refused.map((refusal) => ({ refusal, rivals: rivalsOf(refusal.reason, isGone) }));
+  const split = first.refused.map((refusal) => ({ refusal, rivals: rivalsOf(refusal.reason, yields) }));
   const taken = split
     .filter(({ rivals }) => mayTakeBack(rivals))
     .map(({ refusal }) => ({ ...refusal.member, force: true }));
@@ -119,10 +122,10 @@ async function tryMembers(
   };
 }
 
-const rivalsOf = (error: unknown, isGone: AssessParts['isGone']): Rival[] =>
+const rivalsOf = (error: unknown, yields: (manager: string) => boolean): Rival[] =>
   (isApiError(error, 'Conflict') ? rivals(error) : []).map((rival) => ({
     ...rival,
-    applies: rival.applies && !isGone(rival.manager),
+    applies: rival.applies && !yields(rival.manager),
   }));
 
 function refusedFaults({ member: { document }, reason }: Refused<SyncMember>): Fault[] {

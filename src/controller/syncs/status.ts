@@ -30,6 +30,8 @@ export type Outcome =
 type Drift = NonNullable<SyncStatus['drift']>;
 
 const shownFaults = 5;
+/** In characters: a file's path and what is said of it. */
+const longestFault = 800;
 const mostDrift = 100;
 
 /** The status that follows from an outcome. What it does not touch stays. */
@@ -237,10 +239,11 @@ function ready(sync: Sync, outcome: Outcome, next: SyncStatus): Finding | undefi
         ...conflicts.map(({ member, text }) => `${member.info.kind}/${member.key.name}: ${text}`),
       ];
       const reason = faults[0]?.reason ?? 'Conflict';
+      const remedy = conflicts.length > 0 ? ` ${letGo(sync)}` : '';
       return at(
         'False',
         reason,
-        `${revisionText(revision, reference)}: ${sentence(shortened(texts))} ${stands(next)}`,
+        `${revisionText(revision, reference)}: ${sentence(shortened(texts))}${remedy} ${stands(next)}`,
       );
     }
     case 'ApprovalRequired': {
@@ -270,6 +273,9 @@ function ready(sync: Sync, outcome: Outcome, next: SyncStatus): Finding | undefi
   }
 }
 
+const letGo = ({ metadata }: Sync): string =>
+  `One of the two must let go of it: agentctl sync ${metadata.name} --force-conflicts takes it over.`;
+
 /** After a look that was asked for all the same. */
 const rests = ({ spec, metadata }: Sync): string =>
   spec.suspend ? ` Suspended: agentctl resume sync/${metadata.name} goes on.` : '';
@@ -277,10 +283,14 @@ const rests = ({ spec, metadata }: Sync): string =>
 const stands = ({ revision, reference }: SyncStatus): string =>
   revision === undefined ? 'Nothing is applied yet.' : `${revisionText(revision, reference)} stays applied.`;
 
-const shortened = (texts: readonly string[]): string =>
-  texts.length <= shownFaults
-    ? texts.join('; ')
-    : `${texts.slice(0, shownFaults).join('; ')}; and ${texts.length - shownFaults} more`;
+const shortened = (texts: readonly string[]): string => {
+  const shown = texts
+    .slice(0, shownFaults)
+    .map((text) => (text.length > longestFault ? `${text.slice(0, longestFault)}...` : text));
+  return texts.length <= shownFaults
+    ? shown.join('; ')
+    : `${shown.join('; ')}; and ${texts.length - shownFaults} more`;
+};
 
 function inSync(sync: Sync, outcome: Outcome, { drift = [] }: SyncStatus): Finding | undefined {
   if (outcome.type !== 'Synced') return stored(sync, 'InSync');
@@ -292,7 +302,7 @@ function inSync(sync: Sync, outcome: Outcome, { drift = [] }: SyncStatus): Findi
       type: 'InSync',
       status: 'False',
       reason: 'Conflict',
-      message: `${first.member.info.kind}/${first.member.key.name}: ${first.text}${more}. One of the two must let go of it.`,
+      message: `${first.member.info.kind}/${first.member.key.name}: ${first.text}${more}. ${letGo(sync)}`,
     };
   }
   if (drift.length > 0)

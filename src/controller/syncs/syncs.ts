@@ -8,7 +8,7 @@ import {
   type Sync,
   type SyncStatus,
 } from '../../api/objects.ts';
-import { syncAnnotations, syncManager, syncOfManager } from '../../api/sync.ts';
+import { syncAnnotations, syncManager, syncOfManager, takingOver } from '../../api/sync.ts';
 import { applied } from '../../client/apply/compare.ts';
 import { identity, type Member } from '../../client/apply/member.ts';
 import type { Resources } from '../../client/resources.ts';
@@ -21,7 +21,7 @@ import { type Found, type Source, SourceError } from '../../sources/source.ts';
 import type { Cache } from '../cache.ts';
 import type { Recorder } from '../events.ts';
 import { runWorkers, WorkQueue } from '../queue.ts';
-import { type Assessment, assess } from './assess.ts';
+import { type Assessment, type AssessParts, assess } from './assess.ts';
 import { boundsOf } from './bounds.ts';
 import { objectChanges } from './enact.ts';
 import { Live } from './live.ts';
@@ -210,7 +210,7 @@ export class Syncs {
           record,
           source,
           signal,
-          assess: this.#assessParts(sync, record),
+          assess: this.#assessParts(sync, record, requested),
           live: (id) => this.#live.get(id),
           requested,
           note: (object) => this.#parts.cache.note(object),
@@ -255,8 +255,10 @@ export class Syncs {
     }
   }
 
-  #assessParts(sync: Sync, record: SyncRecord) {
+  #assessParts(sync: Sync, record: SyncRecord, requested = false): AssessParts {
+    const request = sync.metadata.annotations?.[syncAnnotations.requested];
     return {
+      takesOver: requested && request?.endsWith(takingOver) === true,
       resources: this.#parts.resources,
       bounds: boundsOf(sync, this.#parts.cache),
       known: record.known,
@@ -346,7 +348,7 @@ class MissingSecret extends Error {
 
   constructor(name: string, { metadata }: Sync) {
     super(
-      `There is no Secret ${name} in the namespace ${metadata.namespace}: make it with agentctl create secret generic ${name}.`,
+      `There is no Secret ${name} in the namespace ${metadata.namespace}: make it with agentctl create secret generic ${name} -n ${metadata.namespace}.`,
     );
   }
 }

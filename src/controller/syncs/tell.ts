@@ -23,15 +23,16 @@ function done(sync: Sync, outcome: Outcome): Happening[] {
   const name = revisionText(revision, reference);
   if (!outcome.isNew) {
     if (!outcome.healed) return [];
-    return changes.slice(0, mostRepairs).map(({ member: { info, key }, before, after }) => ({
-      type: 'Normal',
-      reason: 'DriftRepaired',
-      message: `${pruneText({ kind: info.kind, key })} ${
-        before === undefined
-          ? 'was gone, and is made again'
-          : `is as in ${name} again: ${repairs(before, after)}`
-      }`,
-    }));
+    return changes
+      .map(({ member: { info, key }, before, after }) => {
+        const what = pruneText({ kind: info.kind, key });
+        if (before === undefined || after === undefined) return `${what} was gone, and is made again`;
+        const fields = toldFields(fieldsOf(before, after));
+        return fields.length === 0 ? undefined : `${what} is as in ${name} again: ${fields.join('; ')}`;
+      })
+      .filter((message) => message !== undefined)
+      .slice(0, mostRepairs)
+      .map((message) => ({ type: 'Normal', reason: 'DriftRepaired', message }));
   }
   if (changes.length + prunes.length === 0 && sync.status?.revision === revision) return [];
   const count = (what: string, number: number): string[] => (number === 0 ? [] : [`${number} ${what}`]);
@@ -45,11 +46,6 @@ function done(sync: Sync, outcome: Outcome): Happening[] {
   const moved = tagMoved(sync, outcome);
   return [{ type: 'Normal', reason: 'Synced', message }, ...(moved === undefined ? [] : [moved])];
 }
-
-const repairs = (
-  before: Parameters<typeof fieldsOf>[0],
-  after: Parameters<typeof fieldsOf>[1] | undefined,
-): string => (after === undefined ? '' : toldFields(fieldsOf(before, after)).join('; '));
 
 /** Tags are not meant to move: whoever reads the Events should see it. */
 function tagMoved(

@@ -21,7 +21,7 @@ describe('with an apply of a person', () => {
     await estate.apply('Policy', 'a', { spec: { priority: 9 } }, 'kubectl', true);
     await estate.pass(10_000);
     expect(await estate.condition('InSync')).toBe(
-      'False Conflict: Policy/a: spec.priority is applied by "kubectl" too, with another value than "sync/default/fleet". One of the two must let go of it.',
+      'False Conflict: Policy/a: spec.priority is applied by "kubectl" too, with another value than "sync/default/fleet". One of the two must let go of it: agentctl sync fleet --force-conflicts takes it over.',
     );
     expect(await estate.condition('Ready')).toMatch(/^True Synced/);
     expect((await estate.sync()).status?.drift).toEqual([
@@ -124,4 +124,34 @@ test('notes that somebody wrote over do not stand in the way of the next revisio
   const sync = await estate.look();
   expect(sync.status?.revision).toBe(revision);
   expect(await priority(estate)).toBe(5);
+});
+
+describe('a request to take over', () => {
+  const request = async ({ house }: Estate, text: string): Promise<void> => {
+    const body = { metadata: { annotations: { 'agentctl.dev/sync-requested': text } } };
+    await house.user.patch('Sync', { namespace: 'default', name: 'fleet' }, { type: 'merge', body });
+  };
+
+  test('ends a conflict with a person, who is told of one from then on', async () => {
+    await using estate = await applied();
+    await estate.apply('Policy', 'a', { spec: { priority: 9 } }, 'kubectl', true);
+    await estate.pass(10_000);
+    await request(estate, 'now force-conflicts');
+    await estate.until(({ status }) => status?.lastHandledRequest === 'now force-conflicts');
+    expect(await priority(estate)).toBe(1);
+    expect(await estate.condition('InSync')).toMatch(/^True/);
+    await expect(estate.apply('Policy', 'a', { spec: { priority: 9 } }, 'kubectl')).rejects.toThrow(
+      'conflict with "sync/default/fleet"',
+    );
+  });
+
+  test('holds for that look alone', async () => {
+    await using estate = await applied();
+    await request(estate, 'now force-conflicts');
+    await estate.until(({ status }) => status?.lastHandledRequest === 'now force-conflicts');
+    await estate.apply('Policy', 'a', { spec: { priority: 9 } }, 'kubectl', true);
+    await estate.pass(60_000, 10_000);
+    expect(await priority(estate)).toBe(9);
+    expect(await estate.condition('InSync')).toMatch(/^False Conflict/);
+  });
 });
