@@ -8,6 +8,7 @@ import { applyChanges, carryOutPrunes } from './enact.ts';
 import { entryId } from './prunes.ts';
 import type { SyncRecord } from './record.ts';
 import type { Outcome } from './status.ts';
+import { takeOver } from './take-over.ts';
 
 export interface PassParts {
   resources: Resources;
@@ -41,6 +42,7 @@ export async function pass(sync: Sync, found: Found, parts: PassParts): Promise<
   if (assessment.needsApproval) return { type: 'ApprovalRequired', assessment };
   await checkNotOvertaken(sync, parts);
   if (assessment.changes.length > 0 || assessment.prunes.length > 0) await parts.intend(sync, assessment);
+  await letGo(sync, assessment, parts);
   const writes = { known: record.known, note: parts.note };
   const failures = await applyChanges(parts.resources, sync, assessment.changes, writes, assessment.revision);
   if (failures.length > 0) return { type: 'ApplyFailed', assessment, failures };
@@ -64,8 +66,9 @@ function nothingDiffers(sync: Sync, { record: { known }, live }: PassParts): boo
 /** The revision is applied already: what differs from it was changed since by others. */
 async function heal(sync: Sync, assessment: Assessment, parts: PassParts): Promise<Outcome> {
   const healed = sync.spec.selfHeal || parts.requested;
-  if (!healed || assessment.changes.length === 0) return { type: 'Synced', assessment, isNew: false, healed };
-  await checkNotOvertaken(sync, parts);
+  if (!healed) return { type: 'Synced', assessment, isNew: false, healed };
+  if (assessment.changes.length > 0) await checkNotOvertaken(sync, parts);
+  await letGo(sync, assessment, parts);
   const failures = await applyChanges(parts.resources, sync, assessment.changes, {
     known: parts.record.known,
     note: parts.note,
@@ -73,6 +76,17 @@ async function heal(sync: Sync, assessment: Assessment, parts: PassParts): Promi
   return failures.length > 0
     ? { type: 'ApplyFailed', assessment, failures }
     : { type: 'Synced', assessment, isNew: false, healed };
+}
+
+/** Where a person asked for it, others apply its objects no more. */
+async function letGo(
+  sync: Sync,
+  { members }: Assessment,
+  { assess, resources, note }: PassParts,
+): Promise<void> {
+  if (!assess.takesOver) return;
+  const freed = await takeOver(resources, members, syncManager(keyOf(sync)), assess.live);
+  for (const object of freed) note(object);
 }
 
 async function checkNotOvertaken(sync: Sync, { resources, requested }: PassParts): Promise<void> {

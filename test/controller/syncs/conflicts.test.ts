@@ -145,6 +145,22 @@ describe('a request to take over', () => {
     );
   });
 
+  test('of objects that were applied by hand before: nobody else applies them any more', async () => {
+    await using estate = await Estate.open();
+    await estate.apply('Policy', 'a', { spec: { priority: 1, update: { strategy: 'WhenIdle' } } });
+    const first = estate.push({ 'a.yaml': policyYaml('a', 1) });
+    await estate.follow();
+    await estate.applied(first);
+    await request(estate, 'now force-conflicts');
+    await estate.until(({ status }) => status?.lastHandledRequest === 'now force-conflicts');
+    estate.push({ 'a.yaml': policyYaml('a', 2) });
+    await estate.look();
+    const { spec, metadata } = await estate.house.user.get('Policy', { namespace: 'default', name: 'a' });
+    expect(spec).toMatchObject({ priority: 2, update: { strategy: 'WhenIdle' } });
+    const appliers = metadata.managedFields?.filter(({ operation }) => operation === 'Apply');
+    expect(appliers?.map(({ manager }) => manager)).toEqual(['sync/default/fleet']);
+  });
+
   test('holds for that look alone', async () => {
     await using estate = await applied();
     await request(estate, 'now force-conflicts');
