@@ -32,8 +32,8 @@ export class Overtaken extends Error {}
 /** From what stands in the source to what runs. `found`: what a look has just found. Throws SourceError, ApiError, Overtaken. */
 export async function pass(sync: Sync, found: Found, parts: PassParts): Promise<Outcome> {
   const { record, source, signal } = parts;
-  const asked = parts.assess.takesOver;
-  if (!asked && isSettled(sync, found) && nothingDiffers(sync, parts)) return { type: 'Same' };
+  if (!parts.assess.takesOver && isSettled(sync, found) && nothingDiffers(sync, parts))
+    return { type: 'Same' };
   const manifests = await source.read(found, signal);
   const assessment = await assess(sync, manifests, parts.assess);
   const isNew = !isSettled(sync, manifests) || assessment.prunes.length > 0;
