@@ -1,7 +1,8 @@
 import { type Dirent, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { basename, join, relative, resolve, sep } from 'node:path';
-import { type Document, parseAllDocuments, parseDocument } from 'yaml';
-import { limits, SourceError } from './source.ts';
+import { type Document, isScalar, parseAllDocuments, parseDocument, visit } from 'yaml';
+import { decode } from '../api/manifest/text.ts';
+import { SourceError } from './source.ts';
 
 /** What a kustomization may be named; a folder with one of them is rendered. */
 export const kustomizationNames: readonly string[] = [
@@ -21,11 +22,12 @@ export const kustomizationIn = (names: readonly string[]): string | undefined =>
 export function checkSealed(root: string, path: string): void {
   const tree = realpathSync(root);
   const seen = new Set<string>();
+  const left = { bytes: most };
   const waiting = [inTree(tree, join(tree, path), path)];
   for (let folder = waiting.pop(); folder !== undefined; folder = waiting.pop()) {
     if (seen.has(folder)) continue;
     seen.add(folder);
-    waiting.push(...new Sealed(tree, folder).check());
+    waiting.push(...new Sealed(tree, folder, left).check());
   }
 }
 
@@ -55,6 +57,10 @@ export function foldersOf(path: string): string[] {
   }
   return [...found];
 }
+
+/** In bytes, of one file and of all: they are written by hand, and large ones would keep the controller busy for long. */
+const largest = 128 * 1024;
+const most = 1024 * 1024;
 
 /** Fields that name files or folders. */
 const folders = ['resources', 'bases', 'components'];
@@ -97,9 +103,12 @@ class Sealed {
   /** The kustomization's path from the root on. */
   #name = '';
 
-  constructor(tree: string, folder: string) {
+  readonly #left: { bytes: number };
+
+  constructor(tree: string, folder: string, left: { bytes: number }) {
     this.#tree = tree;
     this.#folder = folder;
+    this.#left = left;
   }
 
   /** The folders that it builds on. */
@@ -141,7 +150,7 @@ class Sealed {
   #plugin(key: string, entry: unknown): void {
     if (typeof entry !== 'string') throw this.#refusal(`${key}: found ${text(entry)}, expected files`);
     const bytes = isInline(entry) ? entry : this.#read(this.#path(key, entry, false));
-    const documents = parseAllDocuments(bytes);
+    const documents = parseAllDocuments(this.#unambiguous(bytes), { uniqueKeys: false });
     if (!Array.isArray(documents)) return; // there is nothing in it
     for (const document of documents) {
       const content = this.#plain(document);
@@ -195,21 +204,42 @@ class Sealed {
   #read(file: string): string {
     const found = statSync(file);
     if (!found.isFile()) throw this.#refusal(`${basename(file)} is no file`);
-    if (found.size > limits.file)
-      throw new SourceError('TooLarge', `${this.#name}: more than ${limits.file} bytes`);
-    return readFileSync(file, 'utf8');
+    this.#left.bytes -= found.size;
+    if (this.#left.bytes < 0)
+      throw new SourceError('TooLarge', `kustomizations hold more than ${most} bytes together`);
+    if (found.size > largest)
+      throw new SourceError('TooLarge', `${this.#name}: ${basename(file)} holds more than ${largest} bytes`);
+    const { text, fault } = decode(readFileSync(file));
+    if (fault !== undefined) throw this.#refusal(`${basename(file)} ${fault.message}`);
+    return text;
   }
 
   #parse(content: string): Record<string, unknown> {
-    const value = this.#plain(parseDocument(content)) ?? {};
+    const document = parseDocument(this.#unambiguous(content), { uniqueKeys: false });
+    const value = this.#plain(document) ?? {};
     if (!isMap(value)) throw this.#refusal('expected fields such as resources');
     return value;
+  }
+
+  /** To kustomize, which reads YAML 1.1, a line ends at these too: what is a comment here would be a field there. */
+  #unambiguous(content: string): string {
+    if (/\r(?!\n)|[\u0085\u2028\u2029]/.test(content))
+      throw this.#refusal(
+        'found a line that ends with U+000D, U+0085, U+2028 or U+2029, expected newlines alone',
+      );
+    return content;
   }
 
   /** What is ambiguous, so that kustomize may read it otherwise, is refused: tags, merged keys, doubled keys. */
   #plain(document: Document): unknown {
     const [problem] = [...document.errors, ...document.warnings];
     if (problem !== undefined) throw this.#refusal(problem.message);
+    visit(document, {
+      Map: (_, { items }) => {
+        const keys = items.map(({ key }) => String(isScalar(key) ? key.value : key));
+        if (new Set(keys).size < keys.length) throw this.#refusal('a map has a key twice');
+      },
+    });
     let value: unknown;
     try {
       value = document.toJS();

@@ -239,6 +239,10 @@ openapi: { path: schema.json }
     ['a field that is not known', 'plugins: [x]'],
     ['fields that are merged', 'x: &x { path: "http://127.0.0.1/x" }\npatches: [{ <<: *x }]'],
     ['nested fields that are merged', 'patches: [{ <<: { path: "http://127.0.0.1/x" } }]'],
+    ['a comment that ends at U+2028', '# x\u2028resources: ["http://127.0.0.1:9/x.yaml"]'],
+    ['a comment that ends at U+0085', '# x\u0085resources: ["http://127.0.0.1:9/x.yaml"]'],
+    ['a comment that ends at a carriage return', '# x\rresources: ["http://127.0.0.1:9/x.yaml"]'],
+    ['such an end of a line inline', 'transformers: ["# x\\u2028apiVersion: builtin\\n"]'],
     ['a field twice', 'resources: []\nresources: ["https://example.com"]'],
     ['hidden text', 'resources: [!!binary aHR0cDovLzEyNy4wLjAuMS94]'],
     ['a second document', 'resources: []\n---\nresources: ["https://example.com"]'],
@@ -277,6 +281,17 @@ openapi: { path: schema.json }
     symlinkSync('../outside/x.yaml', join(root, 'Kustomization'));
     rmSync(join(root, 'kustomization.yaml'));
     await expect(run()).rejects.toMatchObject({ reason: 'OutsideTree' });
+  });
+
+  test('does not keep the controller busy by fields without number', async () => {
+    const annotations = Array.from({ length: 60_000 }, (_, at) => `  k${at}: a\n`);
+    const of = (count: number): string => `commonAnnotations:\n${annotations.slice(0, count).join('')}`;
+    const begin = performance.now();
+    put({ 'kustomization.yaml': of(10_000) });
+    expect(await run()).toBe('ran\n');
+    put({ 'kustomization.yaml': of(60_000) });
+    await expect(run()).rejects.toMatchObject({ reason: 'TooLarge' });
+    expect(performance.now() - begin).toBeLessThan(3000);
   });
 
   test('is looked at through all that it builds on, and a circle ends', async () => {
