@@ -1,3 +1,4 @@
+import { visible } from '../api/visible.ts';
 import { limits, SourceError } from './source.ts';
 
 const text = (bytes: number): string => `${Math.ceil(bytes / 1024 / 1024)} MiB`;
@@ -18,4 +19,15 @@ export function checkLimits(
   }
   if (total > limits.total)
     throw fault(`the files hold ${text(total)} together, and at most ${text(limits.total)} are read`);
+}
+
+/** Throws where the name of a manifest cannot be shown: objects bear it, and terminals print it. */
+export function checkName(path: string): void {
+  const fault = path.includes('\ufffd')
+    ? 'is not UTF-8'
+    : visible(path) !== path
+      ? 'has control characters'
+      : undefined;
+  if (fault !== undefined)
+    throw new SourceError('Failed', `the name of ${path} ${fault}: rename it, or ignore it`);
 }

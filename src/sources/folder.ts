@@ -2,7 +2,7 @@ import { type BigIntStats, constants, type Dirent } from 'node:fs';
 import { open, readdir, readlink, realpath, stat } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import type { Clock } from '../platform/clock.ts';
-import { checkLimits } from './bounds.ts';
+import { checkLimits, checkName } from './bounds.ts';
 import { limits, SourceError } from './source.ts';
 
 /** A file that is to be read. */
@@ -173,9 +173,7 @@ class Listing<S extends Selection> {
       return this.#folder(name, real, above, entries, selection);
     }
     if (!found.isFile() || !selection.takes(name)) return;
-    if (name.includes('\ufffd')) {
-      throw new SourceError('Failed', `the name of ${name} is not UTF-8: rename it, or ignore it`);
-    }
+    checkName(name);
     this.#settled(name, found);
     this.#places.push({ name, real, found });
     if (this.#places.length > limits.files) checkLimits(this.#places.map(() => ({ path: name, size: 0 })));

@@ -1,7 +1,7 @@
 import { chmod, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SyncSpec } from '../api/gen/types.gen.ts';
-import { checkLimits } from './bounds.ts';
+import { checkLimits, checkName } from './bounds.ts';
 import { type CatFile, readBlobs } from './git/blobs.ts';
 import { checkOut } from './git/checkout.ts';
 import { aborted, catFile, GitFailure, git, type Place } from './git/command.ts';
@@ -176,9 +176,7 @@ async function selected(
     refusesMissing: takes,
   });
   const files = all.filter(({ path }) => takes(path));
-  const odd = files.find(({ path }) => path.includes('\ufffd'));
-  if (odd !== undefined)
-    throw new SourceError('Failed', `the name of ${odd.path} is not UTF-8: rename it, or ignore it`);
+  for (const { path } of files) checkName(path);
   files.sort((a, b) => (a.path < b.path ? -1 : 1));
   checkLimits(files);
   const contents = await readBlobs(tools.catFile, files);

@@ -1,4 +1,5 @@
 import type { Source as ManifestFile } from '../api/manifest.ts';
+import { visible } from '../api/visible.ts';
 
 /**
  * Where the manifests of a Sync stand: a Git repository or a folder. One belongs to one spec of one Sync; its calls are
@@ -72,7 +73,7 @@ export class SourceError extends Error {
   readonly reason: SourceReason;
 
   constructor(reason: SourceReason, message: string, options: { cause?: unknown } = {}) {
-    super(message, options);
+    super(visible(message), options);
     this.name = 'SourceError';
     this.reason = reason;
   }

@@ -1,3 +1,5 @@
+import { visible } from '../visible.ts';
+
 export interface ManifestError {
   /** The source's name: a file, a URL, `<stdin>`. */
   source: string;
@@ -20,5 +22,5 @@ export interface ManifestError {
 export function formatManifestError(error: ManifestError): string {
   const where = [`${error.source}:${error.line}:${error.column}`, error.object, error.path, error.message];
   const hint = error.suggestion === undefined ? '' : `; did you mean ${error.suggestion}?`;
-  return where.filter((part) => part !== undefined && part !== '').join(': ') + hint;
+  return visible(where.filter((part) => part !== undefined && part !== '').join(': ') + hint);
 }

@@ -196,6 +196,19 @@ test('submodules are not fetched', async () => {
   expect(existsSync(marker)).toBe(false);
 });
 
+test('a manifest whose name steers a terminal is refused, and can be ignored', async () => {
+  await repository.publish({ 'b\u001b[31m.yaml': 'x' });
+  const reading = world.read({ url: repository.url });
+  await expect(reading).rejects.toThrow('the name of b\\u001b[31m.yaml has control characters');
+  expect(await world.read({ url: repository.url, ignore: ['b*'] })).toEqual({ 'a.yaml': 'good' });
+});
+
+test('nor does a link steer it by where it leads', async () => {
+  await repository.publish({ 'b.yaml': { linkTo: '../\u001b[31m' } });
+  const reading = world.read({ url: repository.url });
+  await expect(reading).rejects.toThrow('(to ../\\u001b[31m)');
+});
+
 describe('what goes on without end', () => {
   test('a tree of a few hundred bytes with a billion files in it is too large', async () => {
     const file = await repository.git(['rev-parse', 'HEAD:a.yaml']);
