@@ -13,7 +13,7 @@ import type { Manifests } from '../../sources/source.ts';
 import type { Known } from './known.ts';
 import { at, type Fault, fromRevision, membersOf, type SyncMember } from './manifests.ts';
 import type { Parsed } from './parsed.ts';
-import { type Prune, prunesOf } from './prunes.ts';
+import { type Prune, prunePartsOf, prunesOf } from './prunes.ts';
 
 /** What a revision would do, were it applied now. Nothing has been written. */
 export interface Assessment {
@@ -54,13 +54,8 @@ export async function assess(sync: Sync, manifests: Manifests, parts: AssessPart
     return { ...base, changes: [], conflicts: [], prunes: [], faults, needsApproval: false };
   const { changes, conflicts, refused } = await tryMembers(sync, revision, members, parts);
   const inventory = sync.status?.inventory ?? [];
-  const prunes = await prunesOf(inventory, new Set(members.map(identity)), {
-    resources: parts.resources,
-    manager: syncManager(keyOf(sync)),
-    prune: sync.spec.prune,
-    held: parts.held,
-    isGone: parts.isGone,
-  });
+  const wanted = new Set(members.map(identity));
+  const prunes = await prunesOf(inventory, wanted, prunePartsOf(sync, parts));
   const deletes = prunes.filter(({ kept }) => kept === undefined).length;
   const approved = sync.metadata.annotations?.[syncAnnotations.approved] === revision;
   return {

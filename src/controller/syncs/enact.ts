@@ -12,7 +12,7 @@ import { mayTakeBack, rivals } from '../../plan/sync/conflict.ts';
 import type { Assessment } from './assess.ts';
 import type { Known } from './known.ts';
 import { fromRevision, type SyncMember } from './manifests.ts';
-import { type Entry, entryId, entryOf, type Prune, pruneText } from './prunes.ts';
+import { type Entry, entryId, entryOf, type Prune, type PruneParts, pruneOf, pruneText } from './prunes.ts';
 
 /** Writes what an assessment found; one that fails holds up no other. Answers a line for each that did. */
 export async function applyChanges(
@@ -44,17 +44,13 @@ export async function applyChanges(
   });
 }
 
-/** Deletes what the manifests no longer name. An object that was made anew since it was read stays. Answers what failed. */
-export async function carryOutPrunes(
-  resources: Resources,
-  sync: Sync,
-  prunes: readonly Prune[],
-): Promise<string[]> {
+/** Deletes what the manifests no longer name. Answers what failed. */
+export async function carryOutPrunes(prunes: readonly Prune[], parts: PruneParts): Promise<string[]> {
   const failures: string[] = [];
   for (const prune of prunes) {
     try {
-      if (prune.release === true) await release(resources, sync, prune);
-      else if (prune.kept === undefined) await remove(resources, prune);
+      if (prune.release === true) await release(prune, parts);
+      else if (prune.kept === undefined) await remove(prune, parts);
     } catch (error) {
       failures.push(failureText(pruneText(prune), error));
     }
@@ -62,19 +58,27 @@ export async function carryOutPrunes(
   return failures;
 }
 
-async function remove(resources: Resources, { kind, key, object }: Prune): Promise<void> {
+/** As it is now: since the revision was judged somebody may have made it anew, protected it, or begun to apply it. */
+async function remove({ kind, key, object }: Prune, parts: PruneParts): Promise<void> {
+  const { uid } = object.metadata;
+  const now = await pruneOf(kind, key, parts);
+  if (now?.object.metadata.uid !== uid) return;
+  if (now.release === true) return release(now, parts);
+  if (now.kept !== undefined) return;
+  const { resourceVersion } = now.object.metadata;
   try {
-    await resources.delete(kind, key, { preconditions: { uid: object.metadata.uid } });
+    await parts.resources.delete(kind, key, { preconditions: { uid, resourceVersion } });
   } catch (error) {
+    if (isApiError(error, 'Conflict')) return remove(now, parts); // changed in between
     if (!isApiError(error, 'NotFound')) throw error; // it has gone by itself
   }
 }
 
 /** Its own fields go, those that others apply too stay (server-side apply of nothing). */
-async function release(resources: Resources, sync: Sync, { kind, key, object }: Prune): Promise<void> {
+async function release({ kind, key, object }: Prune, { resources, manager }: PruneParts): Promise<void> {
   const body = { apiVersion: object.apiVersion, kind, metadata: key };
   try {
-    await resources.patch(kind, key, { type: 'apply', body }, { fieldManager: syncManager(keyOf(sync)) });
+    await resources.patch(kind, key, { type: 'apply', body }, { fieldManager: manager });
   } catch (error) {
     // Without them it would be none of its kind any more: whoever applies the rest has them too from now on.
     if (!isApiError(error, 'Invalid') && !isApiError(error, 'NotFound')) throw error;

@@ -5,7 +5,7 @@ import type { Resources } from '../../client/resources.ts';
 import type { Found, Source } from '../../sources/source.ts';
 import { type Assessment, type AssessParts, assess } from './assess.ts';
 import { applyChanges, carryOutPrunes } from './enact.ts';
-import { entryId } from './prunes.ts';
+import { entryId, prunePartsOf } from './prunes.ts';
 import type { SyncRecord } from './record.ts';
 import type { Outcome } from './status.ts';
 import { takeOver } from './take-over.ts';
@@ -47,7 +47,7 @@ export async function pass(sync: Sync, found: Found, parts: PassParts): Promise<
   const writes = { known: record.known, note: parts.note };
   const failures = await applyChanges(parts.resources, sync, assessment.changes, writes, assessment.revision);
   if (failures.length > 0) return { type: 'ApplyFailed', assessment, failures };
-  const pruneFailures = await carryOutPrunes(parts.resources, sync, assessment.prunes);
+  const pruneFailures = await carryOutPrunes(assessment.prunes, prunePartsOf(sync, parts.assess));
   if (pruneFailures.length > 0) return { type: 'ApplyFailed', assessment, failures: pruneFailures };
   return { type: 'Synced', assessment, isNew, healed: true };
 }

@@ -1,7 +1,14 @@
 import { isApiError } from '../../api/errors.ts';
 import { applyOrder, kindOf } from '../../api/kinds.ts';
-import type { AnyObject, Kind, ObjectKey, SyncStatus } from '../../api/objects.ts';
-import { syncAnnotations } from '../../api/sync.ts';
+import {
+  type AnyObject,
+  type Kind,
+  keyOf,
+  type ObjectKey,
+  type Sync,
+  type SyncStatus,
+} from '../../api/objects.ts';
+import { syncAnnotations, syncManager } from '../../api/sync.ts';
 import { identity } from '../../client/apply/member.ts';
 import { parallel } from '../../client/parallel.ts';
 import type { Resources } from '../../client/resources.ts';
@@ -43,6 +50,11 @@ export interface PruneParts {
   isGone: (manager: string) => boolean;
 }
 
+export const prunePartsOf = (
+  sync: Sync,
+  { resources, held, isGone }: Pick<PruneParts, 'resources' | 'held' | 'isGone'>,
+): PruneParts => ({ resources, held, isGone, manager: syncManager(keyOf(sync)), prune: sync.spec.prune });
+
 /**
  * Of the entries of an inventory that the manifests no longer name: those to delete and those that are kept, in the order
  * of deletion. What this Sync does not apply (it went, or somebody made it anew) is in neither: it is not its own.
@@ -53,7 +65,11 @@ export async function prunesOf(
   parts: PruneParts,
 ): Promise<Prune[]> {
   const stale = entries.filter((entry) => !wanted.has(entryId(entry) ?? ''));
-  const results = await parallel(stale, 16, (entry) => read(entry, parts));
+  const results = await parallel(stale, 16, async ({ apiVersion, kind, namespace, name }) => {
+    const info = kindOf(apiVersion, kind);
+    const key = namespace === undefined ? { name } : { namespace, name };
+    return info === undefined ? undefined : pruneOf(info.kind, key, parts);
+  });
   const prunes = results.flatMap((result) => {
     if (result.status === 'rejected') throw result.reason;
     return result.value ?? [];
@@ -72,16 +88,11 @@ export async function prunesOf(
   });
 }
 
-async function read(
-  { apiVersion, kind, namespace, name }: Entry,
-  parts: PruneParts,
-): Promise<Prune | undefined> {
-  const info = kindOf(apiVersion, kind);
-  if (info === undefined) return undefined;
-  const key: ObjectKey = namespace === undefined ? { name } : { namespace, name };
+/** What becomes of an object as it is now; undefined where there is none that this Sync applies. */
+export async function pruneOf(kind: Kind, key: ObjectKey, parts: PruneParts): Promise<Prune | undefined> {
   let object: AnyObject;
   try {
-    object = await parts.resources.get(info.kind, key);
+    object = await parts.resources.get(kind, key);
   } catch (error) {
     if (isApiError(error, 'NotFound')) return undefined;
     throw error;
@@ -90,7 +101,7 @@ async function read(
   if (!appliers.some(({ manager }) => manager === parts.manager)) return undefined;
   if (object.metadata.deletionTimestamp !== undefined) return undefined;
   const [other] = appliers.filter(({ manager = '' }) => manager !== parts.manager && !parts.isGone(manager));
-  const prune = { kind: info.kind, key, object };
+  const prune = { kind, key, object };
   if (other !== undefined)
     return { ...prune, kept: `${JSON.stringify(other.manager)} applies it too`, release: true };
   if (!parts.prune) return { ...prune, kept: 'spec.prune of the Sync is false' };
