@@ -9,6 +9,7 @@ import { type Asked, keyOf, pathKey } from './asked.ts';
 import { objectBody, patchBody, unsupportedPatch } from './body.ts';
 import { text, writeOptions } from './query.ts';
 import { representation } from './represent.ts';
+import { checkReach } from './sync-reach.ts';
 
 type Below = Pick<RegistryWriteOptions, 'subresource'>;
 
@@ -18,13 +19,24 @@ export const create = (asked: Asked): Promise<FastifyReply> =>
   );
 
 export const update = (asked: Asked, below: Below = {}): Promise<FastifyReply> =>
-  written(asked, 200, (options) =>
-    asked.registry.update(asked.info.kind, keyOf(asked), objectBody(asked.request), { ...options, ...below }),
+  written(
+    asked,
+    200,
+    (options) =>
+      asked.registry.update(asked.info.kind, keyOf(asked), objectBody(asked.request), {
+        ...options,
+        ...below,
+      }),
+    below,
   );
 
 export const patch = (asked: Asked, below: Below = {}): Promise<FastifyReply> =>
-  written(asked, 200, (options) =>
-    asked.registry.patch(asked.info.kind, keyOf(asked), patchOf(asked), { ...options, ...below }),
+  written(
+    asked,
+    200,
+    (options) =>
+      asked.registry.patch(asked.info.kind, keyOf(asked), patchOf(asked), { ...options, ...below }),
+    below,
   );
 
 /** Answers what was written, with its warnings. */
@@ -32,9 +44,12 @@ async function written(
   asked: Asked,
   code: number,
   write: (options: RegistryWriteOptions) => Promise<AnyResource>,
+  below: Below = {},
 ): Promise<FastifyReply> {
   const { request, reply } = asked;
   const form = representation(asked); // a form that is not served is refused before anything is written
+  if (below.subresource === undefined)
+    await checkReach(asked, () => write({ ...writeOptions(asked.request), dryRun: true }));
   let created = false;
   const onCreated = (): void => {
     created = true;

@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { New, Sync, SyncSpec } from '../../src/api/objects.ts';
 import { createHttpClient, type HttpClient } from '../../src/client/http.ts';
 import { bearerTokens, type Role } from '../../src/server/access.ts';
 import { ensureCertificate } from '../../src/server/certificate.ts';
@@ -97,6 +98,40 @@ describe('over TCP', () => {
       if (reason === 'Forbidden') forbidden.push(name);
     }
     expect(forbidden.join(', ')).toBe(refused);
+  });
+
+  test('edit gets no further by a Sync, which applies as the controller, than by itself', async () => {
+    const sync = (name: string, allowedKinds?: SyncSpec['allowedKinds']): New<Sync> => ({
+      apiVersion: 'agentctl.dev/v1',
+      kind: 'Sync',
+      metadata: { name },
+      spec: {
+        ...(allowedKinds && { allowedKinds }),
+        source: { git: { url: 'https://git.example/fleet.git' } },
+      },
+    });
+    const edit = as(token.get('edit'));
+    const refused = { reason: 'Forbidden', message: expect.stringContaining('Runtime') };
+    const apply = (name: string, body: object) =>
+      edit.patch('Sync', key(name), { type: 'apply', body: { ...body } }, { fieldManager: 'agentctl' });
+    const merge = (name: string, body: object) => edit.patch('Sync', key(name), { type: 'merge', body });
+
+    await expect(edit.create('Sync', sync('wide', ['Agent', 'Runtime']))).rejects.toMatchObject(refused);
+    await expect(apply('wide', sync('wide', ['Runtime']))).rejects.toMatchObject(refused);
+    await edit.create('Sync', sync('narrow'));
+    await expect(merge('narrow', { spec: { allowedKinds: ['Runtime'] } })).rejects.toMatchObject(refused);
+    expect((await merge('narrow', { spec: { interval: '5m' } })).kind).toBe('Sync');
+
+    await as(token.get('admin')).create('Sync', sync('wide', ['Runtime']));
+    const diverted = { spec: { source: { git: { url: 'https://evil.example/fleet.git' } } } };
+    await expect(merge('wide', diverted)).rejects.toMatchObject(refused);
+    await expect(merge('wide', { spec: { ...diverted.spec, allowedKinds: [] } })).rejects.toMatchObject(
+      refused,
+    );
+    expect(
+      (await merge('wide', { metadata: { annotations: { 'agentctl.dev/sync-requested': 'x' } } })).kind,
+    ).toBe('Sync');
+    expect((await edit.get('Sync', key('wide'))).spec.source.git?.url).toBe('https://git.example/fleet.git');
   });
 
   test.each<[Role, string]>([
