@@ -2,12 +2,13 @@ import { type ApiError, isApiError, type StatusReason } from '../../api/errors.t
 import { applyOrder } from '../../api/kinds.ts';
 import { formatManifestError } from '../../api/manifest.ts';
 import { type AnyObject, keyOf, type Sync } from '../../api/objects.ts';
+import { pathText } from '../../api/path.ts';
 import { syncAnnotations, syncManager } from '../../api/sync.ts';
 import { type Tried, tryAll } from '../../client/apply/compare.ts';
 import { identity, type Refused } from '../../client/apply/member.ts';
 import type { Resources } from '../../client/resources.ts';
 import { waitsForApproval } from '../../plan/sync/approval.ts';
-import type { Bounds } from '../../plan/sync/bounds.ts';
+import { type Bounds, syncOutOfBounds } from '../../plan/sync/bounds.ts';
 import { mayTakeBack, type Rival, rivals, rivalsText } from '../../plan/sync/conflict.ts';
 import type { Manifests } from '../../sources/source.ts';
 import type { Known } from './known.ts';
@@ -63,7 +64,7 @@ export async function assess(sync: Sync, manifests: Manifests, parts: AssessPart
     changes,
     conflicts,
     prunes,
-    faults: refused,
+    faults: [...refused, ...changes.flatMap((change) => beyondBounds(change, parts.bounds))],
     needsApproval:
       !approved &&
       waitsForApproval(sync.spec, { deletes, inventory: inventory.length, manifests: members.length }),
@@ -122,6 +123,14 @@ const rivalsOf = (error: unknown, yields: (manager: string) => boolean): Rival[]
     ...rival,
     applies: rival.applies && !yields(rival.manager),
   }));
+
+function beyondBounds({ member, after }: Tried<SyncMember>, bounds: Bounds): Fault[] {
+  if (after?.kind !== 'Sync') return [];
+  return syncOutOfBounds(after.spec, bounds).map(({ path, message }) => ({
+    reason: 'NotAllowed',
+    text: formatManifestError(at(member.document, path, pathText(path), message)),
+  }));
+}
 
 function refusedFaults({ member: { document }, reason }: Refused<SyncMember>): Fault[] {
   if (!isApiError(reason) || noVerdicts.includes(reason.reason)) throw reason;

@@ -57,6 +57,9 @@ const controls: readonly string[] = [
   'agentctl.dev/collect-orphans',
 ];
 
+/** By what the spec of a Sync is out of bounds, as it would stand: what a manifest leaves out may be there, and wider. */
+export const syncOutOfBounds = (spec: SyncSpec, { sync }: Bounds): FieldError[] => ofSync(spec, sync);
+
 function ofSpec(info: KindInfo, object: JsonObject, bounds: Bounds): FieldError[] {
   const schema = info.schema.properties?.spec;
   if (schema === undefined) return [];
