@@ -125,7 +125,7 @@ describe('what is no manifest is told in a sentence', () => {
     ['an alias without an anchor', 'a: *b', 'a.yaml:1:4: there is no anchor &b before this'],
     ['an alias inside itself', 'a: &a { b: *a }', 'a.yaml:1:12: the alias *a stands inside itself'],
     ['a key that is a list', '? [a]\n: b', 'a.yaml:1:3: found a key that is no text'],
-    ['brackets without end', '['.repeat(50_000), 'is nested too deeply'],
+    ['brackets without end', '['.repeat(50_000), 'is nested more than 100 levels deep'],
     ['brackets 300 deep', `a: ${'['.repeat(300)}${']'.repeat(300)}`, 'is nested more than 100 levels deep'],
     [
       'a document over 1 MiB',
@@ -179,6 +179,17 @@ describe('what is no manifest is told in a sentence', () => {
     expect(told(`${configMap('x')}---\n${named}`)).toEqual([]);
     const bytes = encoder.encode(`${configMap('x')}---\n${named}`);
     expect(parseManifests([{ name: 'a', bytes }], { namespace: 'other' }).errors).toHaveLength(1);
+  });
+
+  test.each([
+    ['brackets', '['.repeat(1_000_000)],
+    ['lists in lists', '- '.repeat(500_000)],
+    ['keys of keys', '? '.repeat(500_000)],
+    ['faults', '}\n'.repeat(500_000)],
+  ])('%s without number, in no time', (_, text) => {
+    const start = performance.now();
+    expect(told(text)).toHaveLength(1);
+    expect(performance.now() - start).toBeLessThan(1000); // it took half a minute
   });
 
   test('a List that names one object four thousand times, in reasonable time', () => {

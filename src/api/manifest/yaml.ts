@@ -1,14 +1,18 @@
 /** One YAML (or JSON) document as plain data. Aliases are written out within limits, and nothing is taken twice. */
 import {
+  Composer,
+  CST,
   type Document,
   isAlias,
   isMap,
   isPair,
   isScalar,
   isSeq,
+  Lexer,
   type Node,
   type ParsedNode,
-  parseDocument,
+  Parser,
+  YAMLParseError,
 } from 'yaml';
 import type { Path } from '../path.ts';
 import type { Chunk, Fault } from './text.ts';
@@ -23,6 +27,7 @@ export interface Parsed {
 const mostFromAliases = 10_000; // values
 const mostAliasText = 1024 * 1024; // characters
 const deepest = 100; // levels: an Agent needs 12
+const tooDeep = `is nested more than ${deepest} levels deep`;
 
 class TooMuch extends Error {
   readonly fault: Fault;
@@ -41,9 +46,9 @@ export function parseChunk(chunk: Chunk): Parsed {
   });
   let document: Document.Parsed<ParsedNode, true>;
   try {
-    // Keys are compared below: yaml's own check takes the square of their number.
-    document = parseDocument(chunk.text, { prettyErrors: false, uniqueKeys: false, logLevel: 'error' });
+    document = composed(chunk.text);
   } catch (error) {
+    if (error instanceof TooDeep) return failed(start, tooDeep);
     if (error instanceof RangeError) return failed(start, 'is nested too deeply');
     return failed(start, `cannot be read: ${error instanceof Error ? error.message : String(error)}`);
   }
@@ -63,6 +68,49 @@ export function parseChunk(chunk: Chunk): Parsed {
     if (error instanceof TooMuch) return failed(error.fault.offset, error.fault.message);
     throw error;
   }
+}
+
+class TooDeep extends Error {}
+
+/**
+ * The only document of the text. As yaml's parseDocument, but it ends at the first fault, and where it gets too deep: on
+ * faults and levels without number that one spends half a minute.
+ */
+function composed(text: string): Document.Parsed<ParsedNode, true> {
+  // Keys are compared below: yaml's own check takes the square of their number.
+  const composer = new Composer<ParsedNode, true>({ uniqueKeys: false, logLevel: 'error' });
+  const [document, second] = composer.compose(tokensOf(text), true, text.length);
+  if (document === undefined) throw new Error('there is no document');
+  if (second !== undefined)
+    document.errors.push(
+      new YAMLParseError(
+        [second.range[0], second.range[1]],
+        'MULTIPLE_DOCS',
+        'Source contains multiple documents; please use YAML.parseAllDocuments()',
+      ),
+    );
+  return document;
+}
+
+function* tokensOf(text: string): Generator<CST.Token, void> {
+  const parser = new Parser();
+  let flow = 0;
+  let inLine = 0;
+  let scalar = false;
+  for (const lexeme of new Lexer().lex(text)) {
+    const type = scalar ? 'scalar' : CST.tokenType(lexeme);
+    scalar = !scalar && lexeme === CST.SCALAR;
+    if (type === 'flow-map-start' || type === 'flow-seq-start') flow += 1;
+    else if (type === 'flow-map-end' || type === 'flow-seq-end') flow -= 1;
+    else if (type === 'seq-item-ind' || type === 'explicit-key-ind') inLine += 1;
+    else if (type === 'newline') inLine = 0;
+    if (Math.max(flow, inLine) > deepest + 1) throw new TooDeep();
+    for (const token of parser.next(lexeme)) {
+      yield token;
+      if (token.type === 'error') return;
+    }
+  }
+  yield* parser.end();
 }
 
 /** In our words where yaml's own say too little. */
@@ -105,7 +153,7 @@ class Reader {
     if (!isMap(node) && !isSeq(node)) return null;
     this.#anchor(node);
     this.#count(node, undefined);
-    if (depth > deepest) throw new TooMuch(this.#fault(node, `is nested more than ${deepest} levels deep`));
+    if (depth > deepest) throw new TooMuch(this.#fault(node, tooDeep));
     this.#open.add(node);
     const value = isSeq(node) ? node.items.map((item) => this.read(item, depth + 1)) : this.#map(node, depth);
     this.#open.delete(node);
