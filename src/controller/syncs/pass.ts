@@ -5,9 +5,9 @@ import type { Resources } from '../../client/resources.ts';
 import type { Found, Source } from '../../sources/source.ts';
 import { type Assessment, type AssessParts, assess } from './assess.ts';
 import { applyChanges, carryOutPrunes } from './enact.ts';
+import type { Outcome } from './outcome.ts';
 import { entryId, prunePartsOf } from './prunes.ts';
 import type { SyncRecord } from './record.ts';
-import type { Outcome } from './status.ts';
 import { takeOver } from './take-over.ts';
 
 export interface PassParts {

@@ -25,9 +25,10 @@ import { type Assessment, type AssessParts, assess } from './assess.ts';
 import { boundsOf } from './bounds.ts';
 import { objectChanges } from './enact.ts';
 import { Live } from './live.ts';
+import type { Outcome } from './outcome.ts';
 import { Overtaken, pass } from './pass.ts';
 import { isUnsettled, type Sources, SyncRecord } from './record.ts';
-import { intent, nextStatus, type Outcome } from './status.ts';
+import { intent, nextStatus } from './status.ts';
 import { happenings } from './tell.ts';
 
 export interface SyncsParts {

@@ -2,8 +2,8 @@ import type { Condition, Sync } from '../../api/objects.ts';
 import { revisionText } from '../../api/sync.ts';
 import type { Happening } from '../events.ts';
 import { fieldsOf, toldFields } from './enact.ts';
+import type { Outcome } from './outcome.ts';
 import { pruneText } from './prunes.ts';
-import type { Outcome } from './status.ts';
 
 const mostRepairs = 20;
 

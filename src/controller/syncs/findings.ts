@@ -1,0 +1,166 @@
+import type { Sync, SyncStatus } from '../../api/objects.ts';
+import { revisionText } from '../../api/sync.ts';
+import type { Finding } from '../../plan/conditions.ts';
+import { sentence } from '../../plan/instant.ts';
+import type { Assessment } from './assess.ts';
+import type { Outcome } from './outcome.ts';
+
+const shownFaults = 5;
+/** In characters: a file's path and what is said of it. */
+const longestFault = 800;
+
+/** The conditions that follow from an outcome; `next` is the status beside them. */
+export function findings(sync: Sync, outcome: Outcome, next: SyncStatus): Finding[] {
+  const fetch =
+    outcome.type === 'SourceFailed'
+      ? notFetched(outcome.error)
+      : unasked.includes(outcome.type)
+        ? stored(sync, 'Fetched')
+        : fetched(sync);
+  return [fetch, ready(sync, outcome, next), inSync(sync, outcome, next)].filter(
+    (finding) => finding !== undefined,
+  );
+}
+
+/** While an assessment is carried out. */
+export const progressing = (sync: Sync, { revision, reference }: Assessment): Finding[] =>
+  [
+    fetched(sync),
+    {
+      type: 'Ready',
+      status: 'Unknown' as const,
+      reason: 'Progressing',
+      message: `Applying ${revisionText(revision, reference)}.`,
+    },
+    stored(sync, 'InSync'),
+  ].filter((finding) => finding !== undefined);
+
+/** They say nothing of the source. */
+const unasked: readonly Outcome['type'][] = ['Suspended', 'Interrupted'];
+
+const fetched = ({ spec }: Sync): Finding => ({
+  type: 'Fetched',
+  status: 'True',
+  reason: 'Fetched',
+  message: spec.source.git === undefined ? 'The folder can be read.' : 'The repository answers.',
+});
+
+const notFetched = ({ reason, message }: { reason: string; message: string }): Finding => ({
+  type: 'Fetched',
+  status: 'False',
+  reason,
+  message,
+});
+
+const stored = ({ status }: Sync, type: string): Finding | undefined =>
+  status?.conditions?.find((condition) => condition.type === type);
+
+function ready(sync: Sync, outcome: Outcome, next: SyncStatus): Finding | undefined {
+  const at = (status: 'True' | 'False', reason: string, message: string): Finding => ({
+    type: 'Ready',
+    status,
+    reason,
+    message,
+  });
+  switch (outcome.type) {
+    case 'Suspended':
+      return at(
+        'False',
+        'Suspended',
+        `Suspended. ${stands(next)} agentctl resume sync/${sync.metadata.name} goes on.`,
+      );
+    case 'SourceFailed':
+      return at('False', 'SourceFailed', `${sentence(outcome.error.message)} ${stands(next)}`);
+    case 'Interrupted':
+      return at(
+        'False',
+        'ApplyFailed',
+        `${sentence(`The API failed, and is asked again: ${outcome.error.message}`)} ${stands(next)}`,
+      );
+    case 'Refused': {
+      const { faults, conflicts, revision, reference } = outcome.assessment;
+      const texts = [
+        ...faults.map(({ text }) => text),
+        ...conflicts.map(({ member, text }) => `${member.info.kind}/${member.key.name}: ${text}`),
+      ];
+      const reason = faults[0]?.reason ?? 'Conflict';
+      const remedy = conflicts.length > 0 ? ` ${letGo(sync)}` : '';
+      return at(
+        'False',
+        reason,
+        `${revisionText(revision, reference)}: ${sentence(shortened(texts))}${remedy} ${stands(next)}`,
+      );
+    }
+    case 'ApprovalRequired': {
+      const { revision, reference } = outcome.assessment;
+      const { deletes = 0, of = 0 } = next.pendingApproval ?? {};
+      return at(
+        'False',
+        'ApprovalRequired',
+        `${revisionText(revision, reference)} would delete ${deletes} of ${of} ${of === 1 ? 'object' : 'objects'}: agentctl approve sync/${sync.metadata.name} lets it. ${stands(next)}`,
+      );
+    }
+    case 'ApplyFailed': {
+      const { revision, reference } = outcome.assessment;
+      return at(
+        'False',
+        'ApplyFailed',
+        `${revisionText(revision, reference)} is applied in part, and is tried again: ${shortened(outcome.failures)}`,
+      );
+    }
+    case 'Synced':
+    case 'Same':
+      return at(
+        'True',
+        'Synced',
+        `${revisionText(next.revision ?? '', next.reference)} is applied.${rests(sync)}`,
+      );
+  }
+}
+
+const letGo = ({ metadata }: Sync): string =>
+  `One of the two must let go of it: agentctl sync ${metadata.name} --force-conflicts takes it over.`;
+
+/** After a look that was asked for all the same. */
+const rests = ({ spec, metadata }: Sync): string =>
+  spec.suspend ? ` Suspended: agentctl resume sync/${metadata.name} goes on.` : '';
+
+const stands = ({ revision, reference }: SyncStatus): string =>
+  revision === undefined ? 'Nothing is applied yet.' : `${revisionText(revision, reference)} stays applied.`;
+
+const shortened = (texts: readonly string[]): string => {
+  const shown = texts
+    .slice(0, shownFaults)
+    .map((text) => (text.length > longestFault ? `${text.slice(0, longestFault)}...` : text));
+  return texts.length <= shownFaults
+    ? shown.join('; ')
+    : `${shown.join('; ')}; and ${texts.length - shownFaults} more`;
+};
+
+function inSync(sync: Sync, outcome: Outcome, { drift = [] }: SyncStatus): Finding | undefined {
+  if (outcome.type !== 'Synced') return stored(sync, 'InSync');
+  const { conflicts } = outcome.assessment;
+  const [first] = conflicts;
+  if (first !== undefined && !outcome.isNew) {
+    const more = conflicts.length > 1 ? `, and ${conflicts.length - 1} more objects` : '';
+    return {
+      type: 'InSync',
+      status: 'False',
+      reason: 'Conflict',
+      message: `${first.member.info.kind}/${first.member.key.name}: ${first.text}${more}. ${letGo(sync)}`,
+    };
+  }
+  if (drift.length > 0)
+    return {
+      type: 'InSync',
+      status: 'False',
+      reason: 'Drifted',
+      message: `${drift.length === 1 ? '1 object differs' : `${drift.length} objects differ`} from the manifests; spec.selfHeal is false. agentctl describe sync ${sync.metadata.name} tells how, agentctl sync ${sync.metadata.name} sets them back.`,
+    };
+  return {
+    type: 'InSync',
+    status: 'True',
+    reason: 'InSync',
+    message: 'All objects are as the manifests say.',
+  };
+}
