@@ -18,11 +18,12 @@ export class Parsed {
   async read(files: Manifests['files']): Promise<Read> {
     const all = new Map<string, Read & { digest: string }>();
     let size = 0;
-    for (const file of files) {
-      const digest = createHash('sha256').update(file.bytes).digest('base64');
-      const known = this.#kept.get(file.name);
-      all.set(file.name, known?.digest === digest ? known : { ...parsed(file), digest });
-      size += file.bytes.length;
+    for (const { name: given, bytes } of files) {
+      const name = copied(given);
+      const digest = createHash('sha256').update(bytes).digest('base64');
+      const known = this.#kept.get(name);
+      all.set(name, known?.digest === digest ? known : { ...parsed({ name, bytes }), digest });
+      size += bytes.length;
       if (known?.digest !== digest) await new Promise((resolve) => setImmediate(resolve));
     }
     this.#kept = size > mostKept ? new Map() : all;
@@ -38,6 +39,9 @@ export class Parsed {
     this.#kept.clear();
   }
 }
+
+/** A text that was cut out of a longer one holds all of that: here the list of all files of a revision. */
+const copied = (text: string): string => Buffer.from(text).toString();
 
 const parsed = (file: Manifests['files'][number]): Read =>
   saysSomething(file) ? parseManifests([file]) : { documents: [], errors: [] };
