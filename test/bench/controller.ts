@@ -9,6 +9,7 @@ import type { PolicySpec, Runtime } from '../../src/api/objects.ts';
 import { LocalClient } from '../../src/client/local.ts';
 import type { Resources } from '../../src/client/resources.ts';
 import { Controller } from '../../src/controller/controller.ts';
+import type { Sources } from '../../src/controller/syncs/record.ts';
 import type { Driver } from '../../src/drivers/driver.ts';
 import type { Journal } from '../../src/messages/journal.ts';
 import { openJournal } from '../../src/messages/sqlite-journal.ts';
@@ -33,6 +34,7 @@ export interface Bench extends AsyncDisposable {
 /** `makeDriver` gets the store's id and a folder for state. Runtimes: `process` and, the default for images, `engine`. */
 export async function openBench(
   makeDriver: (runtime: Runtime, storeId: string, stateDir: string) => Driver,
+  makeSources: (stateDir: string) => Sources = () => new FakeSources(),
 ): Promise<Bench> {
   const folder = mkdtempSync(join(tmpdir(), 'agentctl-bench-'));
   const [clock, ids, log] = [systemClock, randomIds, silentLog];
@@ -52,7 +54,7 @@ export async function openBench(
     resources: new LocalClient(registry, 'agentctl-controller'),
     journal,
     makeDriver: async (runtime) => makeDriver(runtime, store.id, folder),
-    sources: new FakeSources(),
+    sources: makeSources(folder),
     defaultPolicy: withDefaults(policy, {}) as PolicySpec, // every field of the schema has a default
     key: Buffer.alloc(32),
     storeId: store.id,

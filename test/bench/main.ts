@@ -9,6 +9,8 @@ import { rest } from './rows/rest.ts';
 import { restarts } from './rows/restarts.ts';
 import { server } from './rows/server.ts';
 import { store } from './rows/store.ts';
+import { syncPush } from './rows/sync-push.ts';
+import { syncSet } from './rows/sync-set.ts';
 import { talk } from './rows/talk.ts';
 import { unchanged } from './rows/unchanged.ts';
 import { wake } from './rows/wake.ts';
@@ -24,6 +26,8 @@ const all: Record<string, () => Promise<Row[]>> = {
   planner,
   server,
   store,
+  'sync-push': syncPush,
+  'sync-set': syncSet,
   talk,
   wake,
 };

@@ -37,7 +37,10 @@ export interface Following {
 const often = { interval: '1s', jitter: 0 };
 
 /** The Sync, and the Secrets that it needs: its credentials, as they are just now, among them. */
-export async function syncManifest(host: GitHost, following: Following = {}): Promise<string> {
+export async function syncManifest(
+  host: Pick<GitHost, 'url' | 'secret'>,
+  following: Following = {},
+): Promise<string> {
   const { name = 'fleet', namespace = 'default', signers = [], webhookToken } = following;
   const secrets: Record<string, Record<string, string>> = {
     credentials: await host.secret(),

@@ -1,0 +1,81 @@
+import { fork } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+import { bundleOptions, root } from '../../../scripts/bundle/options.ts';
+import type { Measurement } from '../measure.ts';
+
+/** In milliseconds. */
+export interface Taken {
+  wall: number;
+  /** Of the controller's own process, without the git that it starts. */
+  processor: number;
+}
+
+/** In MB. */
+export interface Kept {
+  /** After a collection of garbage. */
+  heap: number;
+  resident: number;
+  /** The most that there was until then. */
+  disk: number;
+}
+
+export interface Syncing {
+  first: Taken;
+  unchanged: Taken[];
+  changed: Taken[];
+  after100: Kept;
+  after1000: Kept;
+}
+
+/** 1,000 manifests, each in a file of one repository, by a controller in a process of its own, bundled as the product is. */
+export async function syncSet(): Promise<Measurement[]> {
+  const folder = mkdtempSync(join(tmpdir(), 'agentctl-bench-'));
+  try {
+    const program = join(folder, 'syncing.cjs');
+    await build({
+      ...bundleOptions,
+      entryPoints: [join(root, 'test/bench/syncing.ts')],
+      outfile: program,
+    });
+    const { first, unchanged, changed, after100, after1000 } = await syncing(program);
+    const time = (name: string, taken: readonly Taken[], atMost: number): Measurement[] => [
+      { name, unit: 'ms', samples: taken.map(({ wall }) => wall), aim: { atMost } },
+      {
+        name: `${name}: processor`,
+        unit: 'ms',
+        samples: taken.map(({ processor }) => processor),
+        aim: { atMost },
+      },
+    ];
+    const kept = (what: keyof Kept, times: number): Measurement => ({
+      name: `1,000 syncs of 1,000 manifests: ${what}`,
+      unit: 'MB',
+      samples: [after1000[what]],
+      reference: { name: 'after 100', samples: [after100[what]] },
+      aim: { times },
+    });
+    return [
+      { name: 'first sync of 1,000 manifests', unit: 'ms', samples: [first.wall] },
+      ...time('sync of 1,000 manifests, none changed', unchanged, 300),
+      ...time('sync of 1,000 manifests, one changed', changed, 1000),
+      kept('heap', 1.1),
+      kept('resident', 1.2),
+      kept('disk', 1.1),
+    ];
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function syncing(program: string): Promise<Syncing> {
+  return new Promise((resolve, reject) => {
+    const child = fork(program);
+    child.on('error', reject);
+    child.on('exit', (code) => reject(new Error(`the controller that syncs ended with ${code}`)));
+    // It sends nothing else.
+    child.on('message', (result) => resolve(result as Syncing));
+  });
+}
