@@ -60,6 +60,11 @@ export function fleetFor(parts: Parts, from: Agent, instance: Asking): Fleet {
             'Forbidden',
             `${name} may apply agents to its own Runtime ${instance.runtime} alone, and ${metadata.name} is for ${runtime ?? 'none that there is'}.`,
           );
+        if (spec.policy?.notify.some(({ command }) => command !== undefined))
+          throw new ApiError(
+            'Forbidden',
+            `${name} may apply no agent with a command in spec.policy.notify: that runs on the host of the controller.`,
+          );
         return common.apply(manifest);
       }),
     start: (other) => managing(from, () => common.start(other)),

@@ -56,6 +56,13 @@ test.each([
     {},
     'process',
   ],
+  [
+    'with a command that its policy would run on the host',
+    'helper',
+    { policy: { notify: [{ name: 'n', reasons: ['*'], command: ['id'] }] } },
+    {},
+    'runs on the host of the controller',
+  ],
   ['in another namespace', 'helper', {}, { namespace: 'else' }, 'namespace default alone'],
   ['of itself', 'boss', {}, {}, 'may not change its own manifest'],
 ])('it may apply no manifest %s', async (_, name, spec, metadata, words) => {
