@@ -103,3 +103,14 @@ const dataOf = (secret: Secret | undefined): SecretData | undefined =>
 
 export const isUnsettled = (error: unknown): boolean =>
   error instanceof SourceError && error.reason === 'Unsettled';
+
+/** The Sync names a Secret that is not there. */
+export class MissingSecret extends Error {
+  readonly reason = 'SecretMissing';
+
+  constructor(name: string, { metadata }: Sync) {
+    super(
+      `There is no Secret ${name} in the namespace ${metadata.namespace}: make it with agentctl create secret generic ${name} -n ${metadata.namespace}.`,
+    );
+  }
+}

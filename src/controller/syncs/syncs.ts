@@ -23,11 +23,11 @@ import type { Recorder } from '../events.ts';
 import { runWorkers, WorkQueue } from '../queue.ts';
 import { type Assessment, type AssessParts, assess } from './assess.ts';
 import { boundsOf } from './bounds.ts';
-import { objectChanges } from './enact.ts';
+import { diffOf } from './diff.ts';
 import { Live } from './live.ts';
 import type { Outcome } from './outcome.ts';
 import { Overtaken, pass } from './pass.ts';
-import { isUnsettled, type Sources, SyncRecord } from './record.ts';
+import { isUnsettled, MissingSecret, type Sources, SyncRecord } from './record.ts';
 import { intent, nextStatus } from './status.ts';
 import { happenings } from './tell.ts';
 
@@ -342,30 +342,4 @@ export class Syncs {
     cache.note(written);
     return written;
   }
-}
-
-class MissingSecret extends Error {
-  readonly reason = 'SecretMissing';
-
-  constructor(name: string, { metadata }: Sync) {
-    super(
-      `There is no Secret ${name} in the namespace ${metadata.namespace}: make it with agentctl create secret generic ${name} -n ${metadata.namespace}.`,
-    );
-  }
-}
-
-function diffOf(sync: Sync, assessment: Assessment): SyncDiff {
-  const { revision, reference, faults, conflicts, needsApproval } = assessment;
-  const errors = [
-    ...faults.map(({ text }) => text),
-    ...conflicts.map(({ member, text }) => `${member.info.kind}/${member.key.name}: ${text}`),
-  ];
-  return {
-    revision,
-    reference,
-    applied: sync.status?.revision,
-    errors,
-    changes: objectChanges(assessment),
-    needsApproval,
-  };
 }
