@@ -112,6 +112,13 @@ export class Cache {
     return marked?.metadata.name ?? ['docker', 'podman'].find((name) => names.includes(name)) ?? names[0];
   }
 
+  /** Whether what a namespace says may run on this host: a Runtime of its processes takes the namespace. */
+  mayRunHere(namespace: string): boolean {
+    return this.runtimes
+      .list()
+      .some(({ spec }) => spec.driver === 'process' && spec.allowedNamespaces?.includes(namespace) !== false);
+  }
+
   findInput(namespace: string): FindInput {
     return (kind, name) =>
       (kind === 'Secret' ? this.secrets : this.configMaps).get(keyText({ namespace, name }));

@@ -157,7 +157,11 @@ export class Controller {
       enqueue: (key, { at } = {}) =>
         at === undefined ? this.#queue.add(`agent/${key}`) : this.#queue.addAt(`agent/${key}`, at),
     });
-    const notifier = new Notifier((about) => this.#policyOf(about), log);
+    const notifier = new Notifier({
+      policyOf: (about) => this.#policyOf(about),
+      mayRunHere: (namespace) => this.cache.mayRunHere(namespace),
+      log,
+    });
     this.recorder.onEvent((about, happening) => notifier.happened(about, happening));
     this.cache.onChange(enqueueAgent);
     const recount = (): void => {

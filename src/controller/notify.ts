@@ -9,26 +9,38 @@ const waitingAtMost = 1_000;
 
 type Target = PolicySpec['notify'][number];
 
+export interface NotifierParts {
+  policyOf: (about: AnyObject) => PolicySpec | undefined;
+  /** Whether what a namespace says may run on this host: as for its processes. */
+  mayRunHere: (namespace: string) => boolean;
+  log: Log;
+}
+
 /** Policy.notify: tells a webhook or a command of Events. At most a few at once, and nothing ever waits for one. */
 export class Notifier {
-  readonly #policyOf: (about: AnyObject) => PolicySpec | undefined;
-  readonly #log: Log;
+  readonly #parts: NotifierParts;
   readonly #waiting: (() => Promise<void>)[] = [];
   #running = 0;
 
-  constructor(policyOf: (about: AnyObject) => PolicySpec | undefined, log: Log) {
-    this.#policyOf = policyOf;
-    this.#log = log;
+  constructor(parts: NotifierParts) {
+    this.#parts = parts;
   }
 
   happened(about: AnyObject, happening: Happening): void {
-    for (const target of this.#policyOf(about)?.notify ?? []) {
+    for (const target of this.#parts.policyOf(about)?.notify ?? []) {
       if (!target.reasons.some((reason) => reason === '*' || reason === happening.reason)) continue;
       if (this.#waiting.length >= waitingAtMost) {
-        this.#log.warn({ notify: target.name }, 'too many notifications wait: one was dropped');
+        this.#parts.log.warn({ notify: target.name }, 'too many notifications wait: one was dropped');
         continue;
       }
       const { apiVersion, kind, metadata } = about;
+      if (target.command !== undefined && !this.#parts.mayRunHere(metadata.namespace ?? '')) {
+        this.#parts.log.warn(
+          { notify: target.name, namespace: metadata.namespace },
+          'a notification runs no command: no Runtime of this host takes processes of its namespace',
+        );
+        continue;
+      }
       const involvedObject = {
         apiVersion,
         kind,
@@ -59,7 +71,7 @@ export class Notifier {
       if (target.webhook !== undefined) await post(target.webhook.url, body);
       else if (target.command !== undefined) await run(target.command, body);
     } catch (error) {
-      this.#log.warn({ err: error, notify: target.name }, 'a notification failed');
+      this.#parts.log.warn({ err: error, notify: target.name }, 'a notification failed');
     }
   }
 }

@@ -25,6 +25,13 @@ const failed = { type: 'Warning', reason: 'Failed', message: 'It failed.' } as c
 const policy = (notify: object[]): PolicySpec =>
   withDefaults(kindInfo('Policy').schema.properties?.spec ?? {}, { notify }) as PolicySpec; // all else has defaults
 
+const notifierOf = (notify: object[], here: readonly string[] = ['default']): Notifier =>
+  new Notifier({
+    policyOf: () => policy(notify),
+    mayRunHere: (namespace) => here.includes(namespace),
+    log: silentLog,
+  });
+
 async function until(condition: () => boolean): Promise<void> {
   const end = Date.now() + 5_000;
   while (!condition() && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 5));
@@ -35,7 +42,7 @@ test('a command gets the Event as JSON on its standard input, for the reasons th
   const folder = mkdtempSync(join(tmpdir(), 'agentctl-notify-'));
   const file = join(folder, 'told');
   const command = ['sh', '-c', `cat > ${file}.part && mv ${file}.part ${file}`];
-  const notifier = new Notifier(() => policy([{ name: 'n', reasons: ['Failed'], command }]), silentLog);
+  const notifier = notifierOf([{ name: 'n', reasons: ['Failed'], command }]);
   notifier.happened(about, { ...failed, reason: 'Ready' });
   notifier.happened(about, failed);
   await until(() => existsSync(file));
@@ -67,11 +74,22 @@ test('a webhook gets it by POST, and one that fails or hangs holds up no other',
     { name: 'refuses', reasons: ['*'], webhook: { url: 'http://127.0.0.1:1/' } },
     { name: 'works', reasons: ['*'], webhook: { url: url('/ok') } },
   ];
-  const notifier = new Notifier(() => policy(targets), silentLog);
+  const notifier = notifierOf(targets);
   notifier.happened(about, failed);
   notifier.happened(about, failed);
   await until(() => bodies.length === 2);
   expect(JSON.parse(bodies[0] ?? '')).toMatchObject(failed);
   server.closeAllConnections();
   server.close();
+});
+
+test('a command is not run for a namespace whose processes no Runtime of this host takes', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'agentctl-notify-'));
+  const file = join(folder, 'told');
+  const targets = (name: string) => [{ name: 'n', reasons: ['*'], command: ['touch', `${file}-${name}`] }];
+  notifierOf(targets('other'), ['other']).happened(about, failed);
+  notifierOf(targets('own')).happened(about, failed);
+  await until(() => existsSync(`${file}-own`));
+  expect(existsSync(`${file}-other`)).toBe(false);
+  rmSync(folder, { recursive: true });
 });

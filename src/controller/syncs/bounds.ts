@@ -10,6 +10,6 @@ export const boundsOf = (sync: Sync, cache: Cache): Bounds => ({
     const name = runtimeRef?.name ?? cache.defaultRuntime(template.image !== undefined);
     return name === undefined ? undefined : cache.runtimes.get(name);
   },
-  processes: () => cache.runtimes.list().filter(({ spec }) => spec.driver === 'process'),
+  mayRunHere: (namespace) => cache.mayRunHere(namespace),
   unsupported: ({ spec }, agent) => unsupported(spec.driver, agent, spec),
 });

@@ -11,8 +11,8 @@ export interface Bounds {
   sync: Sync;
   /** The Runtime of an Agent with this spec; undefined where there is none. */
   runtimeOf: (spec: AgentSpec) => Runtime | undefined;
-  /** The Runtimes of this host's processes. */
-  processes: () => readonly Runtime[];
+  /** Whether what a namespace says may run on this host: a Runtime of its processes takes the namespace. */
+  mayRunHere: (namespace: string) => boolean;
   /** What its Runtime cannot honour of an Agent, host paths that it does not allow among it. */
   unsupported: (runtime: Runtime, spec: AgentSpec) => readonly string[];
 }
@@ -98,8 +98,7 @@ function ofAgent(spec: AgentSpec, bounds: Bounds): FieldError[] {
 /** A command runs on the controller's host, so it asks for what an Agent on this host's processes asks for. */
 function ofPolicy(policy: PolicySpec, path: (string | number)[], bounds: Bounds): FieldError[] {
   const target = targetNamespace(bounds.sync);
-  const takes = ({ spec }: Runtime): boolean => spec.allowedNamespaces?.includes(target) ?? true;
-  if (bounds.processes().some(takes)) return [];
+  if (bounds.mayRunHere(target)) return [];
   return policy.notify.flatMap(({ command }, at) =>
     command === undefined
       ? []

@@ -35,7 +35,10 @@ function bounds({ spec = {}, runtimes = [docker, processes] }: Given = {}): Boun
       const name = runtimeRef?.name ?? (template.image === undefined ? 'process' : 'docker');
       return runtimes.find(({ metadata }) => metadata.name === name);
     },
-    processes: () => runtimes.filter(({ spec }) => spec.driver === 'process'),
+    mayRunHere: (namespace) =>
+      runtimes.some(
+        ({ spec }) => spec.driver === 'process' && spec.allowedNamespaces?.includes(namespace) !== false,
+      ),
     unsupported: ({ spec }, agent) => unsupported(spec.driver, agent, spec),
   };
 }
