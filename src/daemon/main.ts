@@ -24,6 +24,7 @@ import { findEngines } from './engines.ts';
 import { housekeeping } from './housekeeping.ts';
 import { readKey } from './key.ts';
 import { giveBackAtRest } from './memory.ts';
+import { privateFolder } from './private-folder.ts';
 import { createSources } from './sources.ts';
 import { version } from './version.ts';
 
@@ -52,6 +53,7 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   chmodSync(at.state, 0o700);
   const log: Log = pino({ level: options.logLevel ?? 'info' }, logDestination());
   const [clock, ids] = [systemClock, randomIds];
+  const secrets = secretsFolder(options.environment);
 
   await using stack = new AsyncDisposableStack();
   const lock = acquireLock(at.lock);
@@ -71,14 +73,14 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
       makeDriver(runtime, {
         resources,
         state: at.state,
-        secrets: secretsFolder(options.environment),
+        secrets,
         storeId: store.id,
         clock,
         log,
       }),
     sources: createSources({
       folder: join(at.state, 'sources'),
-      secrets: secretsFolder(options.environment),
+      secrets,
       searchPath: options.environment.PATH ?? '',
       clock,
     }),
@@ -141,11 +143,14 @@ function defaultPolicy(): PolicySpec {
   return withDefaults(spec, {}) as PolicySpec; // a test holds that every field without a default is optional
 }
 
-/** Secrets reach a container as files of a host tmpfs, never of a disk. */
+/** Secrets reach a container, and git, as files of a host tmpfs, never of a disk. */
 function secretsFolder(environment: DaemonOptions['environment']): string {
   const own = environment.XDG_RUNTIME_DIR;
   const uid = process.getuid?.() ?? 0;
-  return own === undefined ? `/dev/shm/agentctl-${uid}` : join(own, 'agentctl', 'secrets');
+  return privateFolder(
+    own === undefined ? `/dev/shm/agentctl-${uid}` : join(own, 'agentctl', 'secrets'),
+    uid,
+  );
 }
 
 /** Where no Runtime was ever made: `process`, and an engine for each socket that is found. */

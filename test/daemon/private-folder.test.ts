@@ -1,0 +1,38 @@
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { privateFolder } from '../../src/daemon/private-folder.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'agentctl-private-'));
+afterAll(() => rmSync(root, { recursive: true }));
+const uid = process.getuid?.() ?? 0;
+
+describe('the folder of secrets', () => {
+  test('is made with all above it, for its owner alone', () => {
+    const path = join(root, 'new', 'secrets');
+    expect(privateFolder(path, uid)).toBe(path);
+    expect(statSync(path).mode & 0o777).toBe(0o700);
+    expect(privateFolder(path, uid)).toBe(path);
+  });
+
+  test('that others may open is refused with the remedy', () => {
+    const path = join(root, 'open');
+    mkdirSync(path);
+    chmodSync(path, 0o755);
+    expect(() => privateFolder(path, uid)).toThrow(/mode 0700.*remove it/);
+  });
+
+  test('that belongs to another user is refused', () => {
+    const path = join(root, 'other');
+    mkdirSync(path, { mode: 0o700 });
+    expect(() => privateFolder(path, uid + 1)).toThrow('own user');
+  });
+
+  test('that is a link to somewhere else is refused', () => {
+    const path = join(root, 'link');
+    mkdirSync(join(root, 'target'), { mode: 0o700 });
+    symlinkSync(join(root, 'target'), path);
+    expect(() => privateFolder(path, uid)).toThrow('own user');
+  });
+});
