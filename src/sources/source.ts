@@ -31,12 +31,12 @@ export interface Manifests extends Found {
   files: readonly ManifestFile[];
 }
 
-/** What a Source refuses to read. The largest manifest that is parsed is 64 MiB; a repository needs far less. */
+/** What a Source refuses to read. Its objects are parsed, tried and stored, which takes a hundred times their size for a while. */
 export const limits = {
   /** Of one file, in bytes. */
-  file: 16 * 1024 * 1024,
+  file: 4 * 1024 * 1024,
   /** Of all files together, in bytes. */
-  total: 64 * 1024 * 1024,
+  total: 16 * 1024 * 1024,
   files: 20_000,
 } as const;
 

@@ -39,7 +39,7 @@ export function checkTimes(schedule: unknown, path: Path): FieldError[] {
   return errors;
 }
 
-export function notZero(value: unknown, name: string, path: Path): FieldError[] {
+function notZero(value: unknown, name: string, path: Path): FieldError[] {
   const span = text(value, name);
   return span !== undefined && tryDuration(span) === 0 ? [invalid([...path, name], span, 'more than 0')] : [];
 }

@@ -1,8 +1,8 @@
+import { parseDuration, tryDuration } from '../duration.ts';
 import { type FieldError, forbidden, invalid } from '../field-error.ts';
 import { gitUrlFault } from '../git-url.ts';
 import type { Path } from '../path.ts';
 import type { JsonObject } from '../schema.ts';
-import { notZero } from './policy.ts';
 import { field, has, text } from './read.ts';
 
 export function checkSync(sync: JsonObject): FieldError[] {
@@ -11,11 +11,18 @@ export function checkSync(sync: JsonObject): FieldError[] {
   const git = field(source, 'git');
   const directory = field(source, 'directory');
   return [
-    ...notZero(spec, 'interval', ['spec']),
-    ...notZero(spec, 'timeout', ['spec']),
+    ...within(spec, 'interval', '1s', '720h'),
+    ...within(spec, 'timeout', '1s', '1h'),
     ...(git === undefined ? [] : checkGit(git, ['spec', 'source', 'git'])),
     ...(directory === undefined ? [] : checkDirectory(directory, ['spec', 'source', 'directory'])),
   ];
+}
+
+function within(spec: unknown, name: string, least: string, most: string): FieldError[] {
+  const given = text(spec, name);
+  const span = given === undefined ? undefined : tryDuration(given);
+  const known = span === undefined || (span >= parseDuration(least) && span <= parseDuration(most));
+  return known ? [] : [invalid(['spec', name], given, `from ${least} to ${most}`)];
 }
 
 function checkGit(git: unknown, path: Path): FieldError[] {

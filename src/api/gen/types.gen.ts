@@ -1063,11 +1063,11 @@ export interface SyncSpec {
       ignore: string[];
     };
   };
-  /** How often the source is looked at, and the objects are compared with it. A failure is tried again sooner, then later and later, up to this. */
+  /** How often the source is looked at, and the objects are compared with it; 1s to 720h. A failure is tried again sooner, then later and later, up to this. */
   interval: Duration;
   /** The interval is longer by up to this fraction, so that many Syncs do not ask at once. */
   jitter: number;
-  /** How long one look at the source may take. */
+  /** How long one look at the source may take; 1s to 1h. */
   timeout: Duration;
   /** True looks at nothing and applies nothing, but for an agentctl sync NAME. */
   suspend: boolean;

@@ -20,6 +20,9 @@ export interface SyncMember extends Member {
   digest: string;
 }
 
+/** Each is tried, compared and kept in memory. */
+const mostObjects = 10_000;
+
 /** Why a revision is not applied: the condition's reason, and a line for each thing that is wrong. */
 export interface Fault {
   reason: 'InvalidManifests' | 'NotAllowed' | 'Refused' | 'Conflict';
@@ -33,6 +36,10 @@ export async function membersOf(
   parsed: Parsed,
 ): Promise<{ members: SyncMember[]; faults: Fault[] }> {
   const { documents, errors } = await parsed.read(manifests.files);
+  if (documents.length > mostObjects) {
+    const text = `there are ${documents.length} objects, and one Sync applies at most ${mostObjects}: split them among several`;
+    return { members: [], faults: [{ reason: 'InvalidManifests', text }] };
+  }
   const namespace = targetNamespace(bounds.sync);
   const unnamed = documents
     .filter(({ name }) => name === undefined)

@@ -40,8 +40,8 @@ export interface SyncsParts {
   log: Log;
 }
 
-/** Sources of so many Syncs are asked at once. */
-const workers = 8;
+/** Sources of so many Syncs are asked at once: most of that time is waiting for hosts, some of which never answer. */
+const workers = 32;
 const failing: readonly Outcome['type'][] = ['SourceFailed', 'ApplyFailed', 'Interrupted'];
 /** After its objects were changed by others, or while its files are being written. */
 const soon = 300;

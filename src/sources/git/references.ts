@@ -43,12 +43,15 @@ async function findHead(list: ListRemote, url: string): Promise<Found> {
   );
 }
 
+/** Each comparison takes its time, and a repository may have any number. */
+const mostCompared = 1000;
+
 async function missing(list: ListRemote, url: string, reference: string): Promise<never> {
   const sort = reference.startsWith('refs/tags/') ? 'tag' : 'branch';
   const option = sort === 'tag' ? '--tags' : '--heads';
   const names = [...parse(await list([option, '--refs', '--', url])).keys()];
   const name = short(reference);
-  const near = nearest(name, names.map(short));
+  const near = nearest(name, names.slice(0, mostCompared).map(short));
   const there =
     names.length === 0
       ? `there is no ${sort} at all`

@@ -35,6 +35,17 @@ describe('a revision with a wrong manifest', () => {
     expect(await estate.told()).toEqual(events);
   });
 
+  test('is refused where it holds more objects than one Sync may apply', async () => {
+    await using estate = await applied();
+    const one = (at: number): string =>
+      `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"c-${at}"}}`;
+    estate.push({ 'all.json': Array.from({ length: 10_001 }, (_, at) => one(at)).join('\n') });
+    await estate.look();
+    expect(await estate.condition('Ready')).toMatch(
+      /^False InvalidManifests: .*there are 10001 objects, and one Sync applies at most 10000: split them among several/,
+    );
+  });
+
   test('is over with the next good one, and with the last good one', async () => {
     await using estate = await applied();
     const first = estate.house.sources.revision;
