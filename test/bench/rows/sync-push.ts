@@ -84,15 +84,17 @@ async function pushes(given: Place): Promise<Row[]> {
     });
     await follow(`${interval}ms`, await repository.head());
     const waited: number[] = [];
+    let looked = performance.now();
     for (const phase of phases) {
       const revision = await commit();
-      await pause(phase * interval);
+      await pause(looked + phase * interval - performance.now());
       waited.push(
         await timed(async () => {
           await repository.push();
           await runs();
         }),
       );
+      looked = performance.now(); // shortly before the agent ran
       await synced(session, revision);
     }
     const reference = { name: 'bare start', samples: pairs.map(({ bare }) => bare) };
