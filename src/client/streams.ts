@@ -160,6 +160,8 @@ export interface ControllerStatus {
   /** Milliseconds. */
   uptime: number;
   store: { id: string; path: string; revision: number };
+  /** Where it listens with TLS; absent where it listens on its socket only. */
+  tls?: Listener | undefined;
   runtimes: readonly {
     name: string;
     driver: string;
@@ -171,6 +173,13 @@ export interface ControllerStatus {
   agents: { total: number; ready: number };
   /** Number of Instances by phase. */
   instances: Readonly<Record<string, number>>;
+}
+
+export interface Listener {
+  /** `https://host:port`, as it is reached from its own host. */
+  address: string;
+  /** `host:port` for --listen, with the port that was found where 0 was asked for. */
+  listen: string;
 }
 
 export interface SyncDiff {

@@ -6,6 +6,7 @@ import type {
   AgentPlan,
   ControllerStatus,
   ForecastEntry,
+  Listener,
   LogEntry,
   LogOptions,
   Streams,
@@ -28,6 +29,8 @@ export interface StreamsParts {
   pid: number;
   version: string;
   store: { id: string; path: string; revision(): number };
+  /** Where it listens with TLS; it does not before its server is up. */
+  tls?(): Listener | undefined;
 }
 
 /** The group subresources.agentctl.dev/v1, in process. */
@@ -153,7 +156,7 @@ export class ControllerStreams implements Streams {
   }
 
   async status(): Promise<ControllerStatus> {
-    const { controller, clock, pid, version, store } = this.#parts;
+    const { controller, clock, pid, version, store, tls } = this.#parts;
     const { cache, runtimes, admission } = controller;
     const phases: Record<string, number> = {};
     for (const { status } of cache.instances.list()) {
@@ -167,6 +170,7 @@ export class ControllerStreams implements Streams {
       startedAt: this.#startedAt,
       uptime: clock.now() - this.#startedAt,
       store: { id: store.id, path: store.path, revision: store.revision() },
+      tls: tls?.(),
       runtimes: cache.runtimes.list().map((runtime) => {
         const { name } = runtime.metadata;
         const { driver } = runtime.spec;

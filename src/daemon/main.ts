@@ -6,6 +6,7 @@ import { kindInfo } from '../api/kinds.ts';
 import type { PolicySpec } from '../api/objects.ts';
 import { LocalClient } from '../client/local.ts';
 import type { Resources } from '../client/resources.ts';
+import type { Listener } from '../client/streams.ts';
 import { Controller } from '../controller/controller.ts';
 import { fieldManager } from '../controller/execute.ts';
 import { ControllerStreams } from '../controller/streams.ts';
@@ -96,6 +97,7 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   stack.defer(() => controller.stop());
 
   const registry = withVirtual(stored, controller.talk.objects, clock);
+  let tls: Listener | undefined;
   const streams = new ControllerStreams({
     controller,
     resources,
@@ -103,6 +105,7 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
     pid: process.pid,
     version,
     store: { id: store.id, path: at.database, revision: () => store.revision() },
+    tls: () => tls,
   });
   const server = await createServer({
     registry,
@@ -115,10 +118,11 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
     stateDir: at.state,
   });
   stack.defer(() => server.close());
+  tls = server.tls;
   stack.defer(housekeeping({ store, registry, journal: controller.talk, clock, log }));
   stack.defer(giveBackAtRest({ clock, revision: () => store.revision() }));
-  log.info({ socket, address: server.address, state: at.state, version, pid: process.pid }, 'agentctl is up');
-  options.onReady?.({ socket, address: server.address });
+  log.info({ socket, address: tls?.address, state: at.state, version, pid: process.pid }, 'agentctl is up');
+  options.onReady?.({ socket, address: tls?.address });
 
   await new Promise<void>((resolve) => {
     if (options.signal.aborted) resolve();

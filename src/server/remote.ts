@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
+import type { Listener } from '../client/streams.ts';
 import { bearerTokens } from './access.ts';
 import { AddressError, parseAddress } from './address.ts';
 import { createApp } from './app.ts';
@@ -21,7 +22,7 @@ export async function serveRemotely(
   parts: Parts,
   listen: string,
   stateDir: string,
-): Promise<{ app: FastifyInstance; address: string }> {
+): Promise<{ app: FastifyInstance; tls: Listener }> {
   const { host, port } = parseAddress(listen);
   const folder = folderOf(stateDir);
   const { ca, cert, key } = await ensureCertificate(folder, host, parts.clock);
@@ -34,14 +35,15 @@ export async function serveRemotely(
       { cause },
     );
   });
-  const address = urlOf(host, app.server.address() as AddressInfo); // a TCP server's
+  const { port: bound } = app.server.address() as AddressInfo; // a TCP server's
+  const tls = { address: urlOf(host, bound), listen: hostPort(host, bound) };
   for (const token of tokens)
-    await writePrivate(kubeconfigPath(stateDir, token.role), kubeconfig({ url: address, ca }, token));
-  return { app, address };
+    await writePrivate(kubeconfigPath(stateDir, token.role), kubeconfig({ url: tls.address, ca }, token));
+  return { app, tls };
 }
 
 /** How to reach it from this host. */
-function urlOf(host: string, { port }: AddressInfo): string {
-  const name = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
-  return `https://${name.includes(':') ? `[${name}]` : name}:${port}`;
-}
+const urlOf = (host: string, port: number): string =>
+  `https://${hostPort(host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host, port)}`;
+
+const hostPort = (host: string, port: number): string => `${host.includes(':') ? `[${host}]` : host}:${port}`;

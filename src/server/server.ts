@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import type { FastifyInstance } from 'fastify';
-import type { Streams } from '../client/streams.ts';
+import type { Listener, Streams } from '../client/streams.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import type { Registry } from '../registry/registry.ts';
@@ -27,8 +27,8 @@ export interface ServerOptions {
 }
 
 export interface Server {
-  /** Of the TCP listener: https://host:port. */
-  address?: string;
+  /** The TCP listener, where there is one. */
+  tls?: Listener;
   /** Ends watches, lets other requests come to their end, and cuts what is left after `bound` (5 s) milliseconds. */
   close(bound?: number): Promise<void>;
 }
@@ -44,9 +44,9 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     apps.push(local);
     await listenPrivately(local, options.socket);
     if (options.listen === undefined) return { close };
-    const { app, address } = await serveRemotely(parts, options.listen, options.stateDir);
+    const { app, tls } = await serveRemotely(parts, options.listen, options.stateDir);
     apps.push(app);
-    return { address, close };
+    return { tls, close };
   } catch (error) {
     await close(0);
     throw error;

@@ -75,6 +75,18 @@ test('a controller is started once, looked after, and stopped', async () => {
   expect(await agentctl('controller', 'status', '-o', 'json')).toMatchObject({ code: 3 });
 });
 
+test('a restarted controller listens with TLS where it did, and one that is stopped tells how it would again', async () => {
+  await agentctl('controller', 'start', '--listen', '0.0.0.0:0');
+  const { tls } = JSON.parse((await agentctl('controller', 'status', '-o', 'json')).out);
+  expect(tls.listen).toMatch(/^0\.0\.0\.0:[1-9]\d+$/);
+  expect((await agentctl('controller', 'restart')).out).toMatch(`; it listens on ${tls.listen} as before\n`);
+  const port = tls.listen.split(':')[1];
+  expect((await agentctl('controller', 'status')).out).toMatch(
+    new RegExp(`^Address: +https://127\\.0\\.0\\.1:${port}, listens on 0\\.0\\.0\\.0:${port}$`, 'm'),
+  );
+  expect((await agentctl('controller', 'stop')).out).toContain(`controller start --listen ${tls.listen} `);
+});
+
 test('commands that start a controller at once all get through, and one is started', async () => {
   const ended = await Promise.all(['a', 'b', 'c'].map((name) => agentctl('create', 'namespace', name)));
   expect(ended.map(({ code }) => code)).toEqual([0, 0, 0]);

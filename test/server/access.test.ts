@@ -35,7 +35,7 @@ afterAll(async () => {
 });
 
 function as(bearer: string | undefined, trust: string | undefined = ca): HttpClient {
-  const client = createHttpClient({ url: api.server.address ?? '', ca: trust, token: bearer });
+  const client = createHttpClient({ url: api.server.tls?.address ?? '', ca: trust, token: bearer });
   clients.push(client);
   return client;
 }
@@ -236,7 +236,7 @@ async function fetchTls(
   };
   const method = body === undefined ? 'GET' : 'POST';
   return new Promise((resolve, reject) => {
-    request(`${api.server.address}${path}`, { ca, method, headers }, (response) => {
+    request(`${api.server.tls?.address}${path}`, { ca, method, headers }, (response) => {
       let text = '';
       response.setEncoding('utf8');
       response.on('data', (chunk) => {

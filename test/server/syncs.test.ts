@@ -75,7 +75,7 @@ describe('over TCP', () => {
     api = await run({ listen: '127.0.0.1:0', streams });
     const { ca } = await ensureCertificate(`${api.folder}/server`, '127.0.0.1', api.clock);
     const token = (await ensureTokens(`${api.folder}/server`)).find((known) => known.role === role)?.token;
-    const client = createHttpClient({ url: api.server.address ?? '', ca, token });
+    const client = createHttpClient({ url: api.server.tls?.address ?? '', ca, token });
     const reason = await client.diffSync(key).then(
       () => undefined,
       (error) => error.reason,

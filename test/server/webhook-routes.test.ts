@@ -344,7 +344,7 @@ async function answerOf(sending: ClientRequest): Promise<IncomingMessage> {
 
 async function overTls(method: string, path: string, headers: Record<string, string>): Promise<number> {
   const { ca } = await ensureCertificate(join(api.folder, 'server'), '127.0.0.1', api.clock);
-  const { hostname: host, port } = new URL(api.server.address ?? '');
+  const { hostname: host, port } = new URL(api.server.tls?.address ?? '');
   const sending = tlsRequest({ host, port, ca, method, path, headers });
   sending.end(method === 'POST' ? body : undefined);
   const { statusCode = 0 } = await answerOf(sending);

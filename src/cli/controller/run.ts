@@ -23,7 +23,7 @@ export async function start(options: ServeOptions, cli: Cli): Promise<void> {
 }
 
 export async function stop(options: StopOptions, cli: Cli): Promise<void> {
-  const pid = await runningPid(options, cli);
+  const { pid, listen } = await running(options, cli);
   if (pid === undefined) return cli.out('the controller does not run\n');
   if (options.agents === true) {
     if (cli.terminal.err) cli.err('stopping all agents ...\n');
@@ -34,23 +34,36 @@ export async function stop(options: StopOptions, cli: Cli): Promise<void> {
   }
   await end(pid, options.timeout, cli);
   cli.out(`controller stopped: pid ${pid}${options.agents === true ? '' : '. Agents run on'}\n`);
+  if (listen !== undefined)
+    cli.out(`it listened on ${listen} too, as agentctl controller start --listen ${listen} does again\n`);
 }
 
 export async function restart(options: StopOptions & ServeOptions, cli: Cli): Promise<void> {
-  const pid = await runningPid(options, cli);
+  const { pid, listen } = await running(options, cli);
   if (pid !== undefined) await end(pid, options.timeout, cli);
-  const started = await startController(options, cli);
-  cli.out(`controller restarted: pid ${started}${pid === undefined ? '' : `, before ${pid}`}\n`);
+  const kept = options.listen === undefined ? listen : undefined;
+  const started = await startController(kept === undefined ? options : { ...options, listen: kept }, cli);
+  const before = pid === undefined ? '' : `, before ${pid}`;
+  const where = kept === undefined ? '' : `; it listens on ${kept} as before`;
+  cli.out(`controller restarted: pid ${started}${before}${where}\n`);
+}
+
+interface Found {
+  /** Absent where none runs. */
+  pid?: number | undefined;
+  /** Where it listens with TLS, as for --listen. */
+  listen?: string | undefined;
 }
 
 /** By its own answer; where it does not answer (any more), by the lock of the state folder. */
-export async function runningPid(options: GlobalOptions, cli: Cli): Promise<number | undefined> {
+export async function running(options: GlobalOptions, cli: Cli): Promise<Found> {
   try {
-    return (await (await cli.connect(options)).status()).pid;
+    const { pid, tls } = await (await cli.connect(options)).status();
+    return { pid, listen: tls?.listen };
   } catch (error) {
     if (!(error instanceof UnreachableError)) throw error;
   }
-  return lockHolder(pathsFor(options, cli.environment).lock);
+  return { pid: lockHolder(pathsFor(options, cli.environment).lock) };
 }
 
 /** SIGTERM, and waits until it has ended. */

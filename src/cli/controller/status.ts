@@ -1,6 +1,6 @@
 import { UnreachableError } from '../../api/errors.ts';
 import { formatTime, humanDuration } from '../../api/time.ts';
-import type { ControllerStatus } from '../../client/streams.ts';
+import type { ControllerStatus, Listener } from '../../client/streams.ts';
 import type { Cli } from '../cli.ts';
 import { exitCode } from '../failure.ts';
 import type { GlobalOptions } from '../options.ts';
@@ -29,14 +29,19 @@ async function ask(options: GlobalOptions, cli: Cli): Promise<ControllerStatus |
   }
 }
 
+/** Where it listens on all addresses of its host, that too. */
+const addressText = ({ address, listen }: Listener): string =>
+  address === `https://${listen}` ? address : `${address}, listens on ${listen}`;
+
 function statusText(found: ControllerStatus, socket: string): string {
-  const { pid, version, startedAt, uptime, store, agents, instances, runtimes } = found;
+  const { pid, version, startedAt, uptime, store, tls, agents, instances, runtimes } = found;
   const phases = Object.entries(instances).filter(([, count]) => count > 0);
   const head = table([
     ['Controller:', `running, pid ${pid}`],
     ['Version:', version],
     ['Up:', `${humanDuration(uptime)}, since ${formatTime(startedAt)}`],
     ['Socket:', socket],
+    ...(tls === undefined ? [] : [['Address:', addressText(tls)]]),
     ['Store:', `${store.path}, revision ${store.revision}`],
     ['Agents:', `${agents.total}, ${agents.ready} Ready`],
     [

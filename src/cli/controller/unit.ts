@@ -6,7 +6,7 @@ import { ownCommand, type ServeOptions, serveArguments } from '../background.ts'
 import type { Cli } from '../cli.ts';
 import { CliError } from '../failure.ts';
 import type { GlobalOptions } from '../options.ts';
-import { end, runningPid } from './run.ts';
+import { end, running } from './run.ts';
 import { unitText } from './unit-text.ts';
 
 const unitName = 'agentctl.service';
@@ -41,7 +41,7 @@ export async function enable(options: ServeOptions & { print?: boolean }, cli: C
 
 /** One that was started by hand holds the state folder's lock, which systemd's needs. */
 async function makeRoom(options: GlobalOptions, cli: Cli): Promise<void> {
-  const pid = await runningPid(options, cli);
+  const { pid } = await running(options, cli);
   if (pid === undefined) return;
   await end(pid, 60_000, cli);
   cli.out(`the controller that ran in the background (pid ${pid}) gives way to systemd's; agents run on\n`);

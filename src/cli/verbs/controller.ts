@@ -28,7 +28,9 @@ export function define(command: Command, cli: Cli): void {
     .action((options: GlobalOptions & { agents?: boolean; timeout: number }) => stop(options, cli));
   command
     .command('restart')
-    .description('Stop the controller and start it again. Agents run on meanwhile.')
+    .description(
+      'Stop the controller and start it again. Agents run on meanwhile. Without --listen it listens where it did.',
+    )
     .addOption(durationOption('--timeout <duration>', 'wait no longer than this for its end', '60s'))
     .option(...listen)
     .action((options: ServeOptions & { timeout: number }) => restart(options, cli));
