@@ -1,10 +1,23 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { ApiError } from '../../src/api/errors.ts';
+import type { ControllerStatus } from '../../src/client/streams.ts';
 import { golden, session, useShell } from './support.ts';
 import { diffs, seedSyncs } from './sync-seed.ts';
 
+const controller: ControllerStatus = {
+  pid: 7,
+  version: '1.0.0',
+  startedAt: 0,
+  uptime: 0,
+  store: { id: 's', path: '/s', revision: 1 },
+  runtimes: [],
+  agents: { total: 0, ready: 0 },
+  instances: {},
+};
+
 describe('what people see of syncs', () => {
   const shell = useShell({
+    status: async () => controller,
     diffSync: async ({ name }) => {
       const found = diffs[name];
       if (found !== undefined) return found;
@@ -26,6 +39,7 @@ describe('what people see of syncs', () => {
       ['describe', 'sync', 'held'],
       ['describe', 'sync', 'local'],
       ['describe', 'agent', 'web-01'],
+      ['describe', 'configmap', 'left'],
     ],
     'sync-diff': [
       ['diff', '--sync', 'fleet'],
@@ -69,5 +83,14 @@ describe('what people see of syncs', () => {
     const text = await session(shell, lines);
     expect(text).not.toMatch(/ +\n/); // no trailing spaces
     await expect(text).toMatchFileSnapshot(golden(name));
+  });
+
+  test('a webhook that the Git host can reach is told without a warning', async () => {
+    const listening = { address: 'https://127.0.0.1:7443', listen: '0.0.0.0:7443' };
+    expect((await shell.run(['describe', 'sync', 'fleet'])).out).toContain('on its socket only');
+    controller.tls = listening;
+    const { out } = await shell.run(['describe', 'sync', 'fleet']).finally(() => delete controller.tls);
+    expect(out).toContain('POST /webhooks/syncs/default/fleet');
+    expect(out).not.toContain('on its socket only');
   });
 });

@@ -79,6 +79,7 @@ export async function seedSyncs(server: Running): Promise<void> {
             '~ spec.template.command: ["sleep","60"] -> ["sleep","90"]  (forces a restart)',
           ],
         },
+        { kind: 'Agent', namespace: 'default', name: 'moved', change: 'Configured' },
         { kind: 'Agent', namespace: 'default', name: 'old', change: 'Pruned' },
         {
           kind: 'Agent',
@@ -137,18 +138,31 @@ export async function seedSyncs(server: Running): Promise<void> {
   );
   await makeSync(server, 'local', { source: { directory: { path: '/srv/fleet' } }, prune: false });
   const web = agent('web-01');
+  const origin = {
+    'agentctl.dev/sync': 'default/fleet',
+    'agentctl.dev/sync-revision': commit,
+    'agentctl.dev/sync-path': 'agents/web.yaml',
+  };
   await server.client.create('Agent', {
     ...web,
+    metadata: { ...web.metadata, annotations: { team: 'research', ...origin } },
+  });
+  await server.client.create('ConfigMap', {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
     metadata: {
-      ...web.metadata,
-      annotations: {
-        team: 'research',
-        'agentctl.dev/sync': 'default/fleet',
-        'agentctl.dev/sync-revision': commit,
-        'agentctl.dev/sync-path': 'agents/web.yaml',
-      },
+      name: 'left',
+      namespace: 'default',
+      annotations: { ...origin, 'agentctl.dev/sync': 'default/gone' },
     },
   });
+  for (const name of ['fleet-git', 'fleet-webhook']) {
+    await server.client.create('Secret', {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name, namespace: 'default' },
+    });
+  }
 }
 
 /** What the next revision of each would change. */

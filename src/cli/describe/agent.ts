@@ -1,9 +1,9 @@
 import { changeLine } from '../../api/changes.ts';
-import { isApiError } from '../../api/errors.ts';
 import type { Agent, Instance, Policy, Revision, Runtime } from '../../api/objects.ts';
 import { humanDuration, parseTime } from '../../api/time.ts';
 import { drift } from '../../plan/drift.ts';
 import type { Client } from '../cli.ts';
+import { found } from '../found.ts';
 import { table } from '../print/table.ts';
 import { ago, conditionsSection, fields, joined, metadataFields, phaseText, section } from './fields.ts';
 import { instanceTable } from './instance-table.ts';
@@ -54,15 +54,6 @@ export async function describeAgent(client: Client, agent: Agent, now: number): 
     },
     now,
   );
-}
-
-async function found<T>(promise: Promise<T>): Promise<T | undefined> {
-  try {
-    return await promise;
-  } catch (error) {
-    if (isApiError(error, 'NotFound')) return undefined;
-    throw error;
-  }
 }
 
 function agentText(story: Story, now: number): string {

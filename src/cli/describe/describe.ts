@@ -13,6 +13,7 @@ import { section, tableSection } from './fields.ts';
 import { describeGeneric } from './generic.ts';
 import { describeInstance } from './instance.ts';
 import { describeMessage } from './message.ts';
+import { withKnownOrigin } from './origin.ts';
 import { describePolicy } from './policy.ts';
 import { describeRuntime } from './runtime.ts';
 import { describeSecret } from './secret.ts';
@@ -30,7 +31,7 @@ export async function describe(words: readonly string[], options: DescribeOption
   const texts: string[] = [];
   for (const { info, key } of selected) {
     try {
-      const object: AnyObject = await client.get(info.kind, key);
+      const object = await withKnownOrigin(client, await client.get(info.kind, key));
       const body = await describeOne(client, object, cli);
       texts.push(body + (options.showEvents ? await eventsOf(client, object, cli.clock.now()) : ''));
     } catch (error) {
@@ -66,7 +67,7 @@ function describeOne(
     case 'Approval':
       return describeApproval(object, now);
     case 'Sync':
-      return describeSync(object, now);
+      return describeSync(client, object, now);
     case 'ConfigMap':
     case 'Event':
     case 'Namespace':

@@ -1,8 +1,8 @@
 import type { AnyObject, Condition } from '../../api/objects.ts';
-import { revisionText, syncAnnotations } from '../../api/sync.ts';
 import { age, formatTime, humanDuration, parseTime } from '../../api/time.ts';
 import { table } from '../print/table.ts';
 import { printableText } from '../print/width.ts';
+import { originText, withoutOrigin } from './origin.ts';
 
 /** A label and its value; more lines of a value stand below the first. Entries without a value are left out. */
 export type Field = readonly [label: string, value: string | readonly string[] | undefined];
@@ -42,20 +42,6 @@ export function metadataFields({ metadata }: AnyObject, now: number): Field[] {
         : `asked for ${ago(metadata.deletionTimestamp, now)}, waits for ${(metadata.finalizers ?? []).join(', ') || 'the server'}`,
     ],
   ];
-}
-
-const origin: readonly string[] = [syncAnnotations.sync, syncAnnotations.revision, syncAnnotations.path];
-
-const withoutOrigin = (annotations: Record<string, string> = {}): Record<string, string> =>
-  annotations[syncAnnotations.sync] === undefined
-    ? annotations
-    : Object.fromEntries(Object.entries(annotations).filter(([name]) => !origin.includes(name)));
-
-/** The Sync that applies it, the revision that changed it last, and its file. */
-function originText(annotations: Record<string, string> = {}): string | undefined {
-  const [sync, revision, path] = origin.map((name) => annotations[name]);
-  if (sync === undefined) return undefined;
-  return joined([sync, revision === undefined ? undefined : revisionText(revision), path]);
 }
 
 /** `2026-01-31T12:00:00Z (3m ago)`, or `(in 3m)`. */

@@ -1,19 +1,22 @@
 import type { Condition, Sync, SyncSpec, SyncStatus } from '../../api/objects.ts';
 import { revisionText } from '../../api/sync.ts';
 import { deletesText } from '../approvals/held.ts';
+import type { Client } from '../cli.ts';
 import { counted } from '../counted.ts';
 import { conditionOf } from '../sync/conditions.ts';
 import { ago, conditionsSection, type Field, fields, joined, metadataFields, section } from './fields.ts';
+import { type SyncNeeds, syncNeeds } from './sync-needs.ts';
 import { changeTable, inventoryText } from './sync-objects.ts';
 
-export function describeSync(sync: Sync, now: number): string {
+export async function describeSync(client: Client, sync: Sync, now: number): Promise<string> {
   const { metadata, spec, status = {} } = sync;
   const { namespace } = metadata;
   const ready = conditionOf(sync, 'Ready');
+  const needs = await syncNeeds(client, sync);
   return [
     fields([
       ...metadataFields(sync, now),
-      ...sourceFields(spec, `${namespace}/${metadata.name}`),
+      ...sourceFields(spec, `${namespace}/${metadata.name}`, needs),
       ['Interval', intervalText(spec)],
       [
         'Suspended',
@@ -39,7 +42,9 @@ export function describeSync(sync: Sync, now: number): string {
   ].join('');
 }
 
-function sourceFields({ source: { git, directory } }: SyncSpec, name: string): Field[] {
+const deaf = 'the controller listens on its socket only: agentctl controller restart --listen HOST:PORT';
+
+function sourceFields({ source: { git, directory } }: SyncSpec, name: string, needs: SyncNeeds): Field[] {
   const { include = [], ignore = [] } = git ?? directory ?? {};
   const reference =
     git?.commit !== undefined
@@ -54,18 +59,21 @@ function sourceFields({ source: { git, directory } }: SyncSpec, name: string): F
       git === undefined ? undefined : joined([reference, git.path !== '.' && `folder ${git.path}`]),
     ],
     ['Files', `${include.join(' ')}${ignore.length === 0 ? '' : `, without ${ignore.join(' ')}`}`],
-    ['Credentials', git?.secretRef === undefined ? undefined : `secret/${git.secretRef.name}`],
+    ['Credentials', git?.secretRef === undefined ? undefined : needs.secret(git.secretRef.name)],
     [
       'Signed by',
       git?.verify === undefined
         ? undefined
-        : `a key in secret/${git.verify.secretRef.name}, or it is not taken`,
+        : `a key in ${needs.secret(git.verify.secretRef.name)}, or it is not taken`,
     ],
     [
       'Webhook',
       git?.webhook === undefined
         ? undefined
-        : `POST /webhooks/syncs/${name}, with the token in secret/${git.webhook.secretRef.name}`,
+        : [
+            `POST /webhooks/syncs/${name}, with the token in ${needs.secret(git.webhook.secretRef.name)}`,
+            ...(needs.listens ? [] : [deaf]),
+          ],
     ],
   ];
 }
@@ -130,8 +138,9 @@ function approvalSection({ metadata, status }: Sync): string {
   );
 }
 
-const changedBy = ({ changedBy: by, revision, reference }: SyncStatus): string =>
-  by === undefined ? '' : ` (${revisionText(by, by === revision ? reference : undefined)})`;
+/** Without the reference, which may have been another one then. */
+const changedBy = ({ changedBy: by }: SyncStatus): string =>
+  by === undefined ? '' : ` (${revisionText(by)})`;
 
 function listSection<T>(
   title: string,

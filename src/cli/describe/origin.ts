@@ -1,0 +1,33 @@
+import type { AnyObject } from '../../api/objects.ts';
+import { revisionText, syncAnnotations } from '../../api/sync.ts';
+import type { Client } from '../cli.ts';
+import { found } from '../found.ts';
+
+type Annotations = Record<string, string>;
+
+const origin: readonly string[] = [syncAnnotations.sync, syncAnnotations.revision, syncAnnotations.path];
+
+export const withoutOrigin = (annotations: Annotations = {}): Annotations =>
+  annotations[syncAnnotations.sync] === undefined
+    ? annotations
+    : Object.fromEntries(Object.entries(annotations).filter(([name]) => !origin.includes(name)));
+
+/** The Sync that applies it, the revision that changed it last, and its file. */
+export function originText(annotations: Annotations = {}): string | undefined {
+  const [sync, revision, path] = origin.map((name) => annotations[name]);
+  if (sync === undefined) return undefined;
+  return [sync, revision === undefined ? undefined : revisionText(revision), path]
+    .filter((part) => part !== undefined)
+    .join(', ');
+}
+
+/** As it is described: the name of its Sync says so where that one is gone. */
+export async function withKnownOrigin<T extends AnyObject>(client: Client, object: T): Promise<T> {
+  const { annotations } = object.metadata;
+  const sync = annotations?.[syncAnnotations.sync];
+  const [namespace, name] = sync?.split('/') ?? [];
+  if (namespace === undefined || name === undefined) return object;
+  if ((await found(client.get('Sync', { namespace, name }))) !== undefined) return object;
+  const told = { ...annotations, [syncAnnotations.sync]: `${sync} (deleted)` };
+  return { ...object, metadata: { ...object.metadata, annotations: told } };
+}
