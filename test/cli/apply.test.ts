@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { golden, session, useShell } from './support.ts';
+import { makeSync } from './sync-seed.ts';
 
 const shell = useShell();
 
@@ -91,6 +92,18 @@ describe('apply', () => {
     expect(refused).toMatchObject({ code: 1 });
     expect(refused.err).toContain('--force-conflicts');
     expect(await shell.run(['apply', '-f', file, '--force-conflicts'])).toMatchObject({ code: 0 });
+  });
+
+  test('names the Sync whose field it is in a conflict, and only as long as there is one', async () => {
+    await makeSync(shell.server, 'owner');
+    const file = shell.write('followed.yaml', agentYaml('followed', '  replicas: 1\n'));
+    await shell.run(['apply', '-f', file, '--field-manager=sync/default/owner']);
+    shell.write('followed.yaml', agentYaml('followed', '  replicas: 3\n'));
+    expect((await shell.run(['apply', '-f', file])).err).toContain('agentctl describe sync owner -n default');
+    await shell.run(['delete', 'sync', 'owner']);
+    const { err } = await shell.run(['apply', '-f', file]);
+    expect(err).toContain('. --force-conflicts takes these fields over\n');
+    expect(err).not.toContain('describe sync');
   });
 
   test('reads standard input, and folders with -R', async () => {

@@ -10,7 +10,7 @@ import { readyOrAsleep } from '../wait/conditions.ts';
 import { reportWaits } from '../wait/report.ts';
 import { openApplySet } from './applyset.ts';
 import type { ApplyOptions } from './options.ts';
-import { refusedText, tryManifests } from './try.ts';
+import { refusedTexts, tryManifests } from './try.ts';
 
 /** What became of a document: kubectl's words created, configured, unchanged. */
 interface Written {
@@ -64,7 +64,7 @@ export async function apply(
     await say(told.map((each) => became(each, answers.get(each.member) ?? each.before)));
   if (refused.length > 0) {
     const summary = `${done.length} of ${manifests.length} objects are as the files say, ${refused.length} could not be written; run the same apply again to complete it`;
-    throw new CliError([...refused.map(refusedText), summary].join('\nerror: '));
+    throw new CliError([...(await refusedTexts(client, refused)), summary].join('\nerror: '));
   }
   if (options.prune === true) await set?.prune({ dryRun: false });
   if (options.wait === true) await waitReady(ordered, client, options, cli);

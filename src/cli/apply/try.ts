@@ -6,6 +6,7 @@ import type { ApplyOptions, Refused } from '../../client/apply/member.ts';
 import { rivals } from '../../plan/sync/conflict.ts';
 import type { Client } from '../cli.ts';
 import { CliError, tell } from '../failure.ts';
+import { found } from '../found.ts';
 import type { Manifest } from '../manifests.ts';
 
 /** The server tries every document without writing. Fails with all that it refuses. */
@@ -16,22 +17,25 @@ export async function tryManifests(
 ): Promise<Tried<Manifest>[]> {
   const { tried, refused } = await tryAll(client, manifests, await liveObjects(client, manifests), options);
   if (refused.length > 0)
-    throw new CliError([...refused.map(refusedText), 'nothing was written'].join('\nerror: '));
+    throw new CliError([...(await refusedTexts(client, refused)), 'nothing was written'].join('\nerror: '));
   return tried;
 }
 
-/** A refusal with the place of its document, and what mends it. */
-export function refusedText({ member: { document, text }, reason }: Refused<Manifest>): string {
-  const told = tell(reason).text.replace(/^error: /, '');
-  const hint = isApiError(reason, 'Conflict') ? `. ${conflictHint(reason)}` : '';
-  return `${document.source}:${document.line}: ${text}: ${told}${hint}`;
-}
+/** Refusals with the places of their documents, and what mends them. */
+export const refusedTexts = (client: Client, refused: readonly Refused<Manifest>[]): Promise<string[]> =>
+  Promise.all(
+    refused.map(async ({ member: { document, text }, reason }) => {
+      const told = tell(reason).text.replace(/^error: /, '');
+      const hint = isApiError(reason, 'Conflict') ? `. ${await conflictHint(client, reason)}` : '';
+      return `${document.source}:${document.line}: ${text}: ${told}${hint}`;
+    }),
+  );
 
-/** What a Sync applies is changed where it comes from. */
-function conflictHint(conflict: ApiError): string {
+/** What a Sync applies is changed where it comes from, but for one that is gone: its name only stays on the fields. */
+async function conflictHint(client: Client, conflict: ApiError): Promise<string> {
   const [sync] = rivals(conflict).flatMap(({ manager }) => syncOfManager(manager) ?? []);
   const takeOver = '--force-conflicts takes these fields over';
-  return sync === undefined
+  return sync === undefined || (await found(client.get('Sync', sync))) === undefined
     ? takeOver
     : `Change it in the source of the Sync ${sync.name} (agentctl describe sync ${sync.name} -n ${sync.namespace}); ${takeOver}, and the Sync tells of a conflict`;
 }
