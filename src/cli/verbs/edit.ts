@@ -3,9 +3,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import { UnreachableError } from '../../api/errors.ts';
+import type { KindInfo } from '../../api/kinds.ts';
 import { formatManifestError, parseManifests } from '../../api/manifest.ts';
 import type { Kinds } from '../../api/objects.ts';
-import type { Cli } from '../cli.ts';
+import type { Cli, Client } from '../cli.ts';
 import { examples } from '../examples.ts';
 import { CliError, tell, UsageError } from '../failure.ts';
 import { type GlobalOptions, namespaceOf } from '../options.ts';
@@ -31,33 +33,55 @@ async function edit(words: readonly string[], options: GlobalOptions, cli: Cli):
   const before = await yamlText(object);
   const folder = mkdtempSync(join(tmpdir(), 'agentctl-edit-'));
   const file = join(folder, `${info.singular}-${key.name}.yaml`);
-  let problem = '';
+  writeFileSync(file, before, { mode: 0o600 });
+  let keep = false;
   try {
-    writeFileSync(file, before, { mode: 0o600 });
-    for (;;) {
-      open(file, cli);
-      const after = readFileSync(file, 'utf8').replace(/^# .*\n/gm, '');
-      if (after === before || after.trim() === '') return cli.out('Edit cancelled, no changes made.\n');
-      const { documents, errors } = parseManifests([{ name: file, bytes: Buffer.from(after) }]);
-      const [document] = documents;
-      let why = errors.map(formatManifestError).join('\n');
-      if (document !== undefined && errors.length === 0) {
-        try {
-          await client.update(info.kind, document.object as unknown as never, {
-            fieldManager: 'agentctl-edit',
-          }); // validated
-          return cli.out(`${text} edited\n`);
-        } catch (error) {
-          why = tell(error).text;
-        }
-      }
-      if (why === problem || !cli.terminal.in) throw new CliError(why);
-      problem = why;
-      writeFileSync(file, `${why.replace(/^/gm, '# ')}\n${after}`);
-    }
+    const taken = await editUntilTaken(client, info, file, before, cli);
+    cli.out(taken ? `${text} edited\n` : 'Edit cancelled, no changes made.\n');
+  } catch (cause) {
+    keep = readFileSync(file, 'utf8') !== before;
+    if (!keep) throw cause;
+    const { text: why, exitCode } = tell(cause);
+    throw new CliError(`${why.replace(/^error: /, '')}\nwhat you wrote is kept in ${file}`, {
+      exitCode,
+      cause,
+    });
   } finally {
-    rmSync(folder, { recursive: true });
+    if (!keep) rmSync(folder, { recursive: true });
   }
+}
+
+/** What is refused comes back into the editor with the reason, where somebody sits before it. False: nothing was to be changed. */
+async function editUntilTaken(
+  client: Client,
+  info: KindInfo,
+  file: string,
+  before: string,
+  cli: Cli,
+): Promise<boolean> {
+  let refused = '';
+  for (;;) {
+    open(file, cli);
+    const after = readFileSync(file, 'utf8').replace(/^# .*\n/gm, '');
+    if (after === before || after.trim() === '') return false;
+    try {
+      await send(client, info, file, after);
+      return true;
+    } catch (error) {
+      if (after === refused || !cli.terminal.in || error instanceof UnreachableError) throw error;
+      refused = after;
+      writeFileSync(file, `${tell(error).text.replace(/^/gm, '# ')}\n${after}`);
+    }
+  }
+}
+
+async function send(client: Client, info: KindInfo, file: string, text: string): Promise<void> {
+  const { documents, errors } = parseManifests([{ name: file, bytes: Buffer.from(text) }]);
+  const [document] = documents;
+  if (document === undefined || errors.length > 0)
+    throw new CliError(errors.map(formatManifestError).join('\n'));
+  const object = document.object as unknown as never; // validated
+  await client.update(info.kind, object, { fieldManager: 'agentctl-edit' });
 }
 
 function open(file: string, { environment }: Cli): void {
