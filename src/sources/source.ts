@@ -52,7 +52,7 @@ export type SourceReason =
   | 'HostNotTrusted'
   /** The branch, tag or commit is not there. */
   | 'RevisionMissing'
-  /** The folder is not there: renamed, removed, not mounted. */
+  /** The folder, or the repository, is not there: renamed, removed, not mounted. */
   | 'PathMissing'
   | 'TooLarge'
   /** The commit has no signature by one of the keys. */

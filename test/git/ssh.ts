@@ -71,10 +71,10 @@ export class SshHost implements AsyncDisposable {
     return `[127.0.0.1]:${this.#port} ${type} ${key}\n`;
   }
 
-  /** Makes another key of a user, and lets in nobody else from now on. */
-  async makeIdentity(): Promise<string> {
+  /** Makes another key of a user, and lets in nobody else from now on. `format` are options of ssh-keygen. */
+  async makeIdentity(key: { format?: readonly string[]; passphrase?: string } = {}): Promise<string> {
     const name = `user-${this.#userKeys + 1}`;
-    await this.#makeKey(name);
+    await this.#makeKey(name, key.format, key.passphrase);
     this.#userKeys += 1;
     await writeFile(this.#authorized, await readFile(join(this.#folder, `${name}.pub`)));
     return this.identity();
@@ -140,8 +140,12 @@ export class SshHost implements AsyncDisposable {
     return { cwd: this.#folder, env: cleanEnvironment(this.#folder) };
   }
 
-  #makeKey = (name: string): Promise<string> =>
-    run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', name, '-f', name], this.#place);
+  #makeKey = (
+    name: string,
+    format: readonly string[] = ['-t', 'ed25519'],
+    passphrase = '',
+  ): Promise<string> =>
+    run('ssh-keygen', ['-q', ...format, '-N', passphrase, '-C', name, '-f', name], this.#place);
 
   async #configure(port: number): Promise<void> {
     this.#port = port;

@@ -1,6 +1,6 @@
 import { SourceError, type SourceReason } from '../source.ts';
 import { GitFailure } from './command.ts';
-import type { Remote } from './url.ts';
+import { keyscan, type Remote } from './url.ts';
 
 interface Known {
   /** What git, or a program that it starts, says. The first that matches counts. */
@@ -57,10 +57,16 @@ const known: readonly Known[] = [
     tells: () => `${secret} holds in ca.crt no certificate that can be used`,
   },
   {
-    says: /Host key verification failed|HOST IDENTIFICATION HAS CHANGED|host key is known for/,
+    says: /HOST IDENTIFICATION HAS CHANGED|[Hh]ost key for .* has changed/,
     reason: 'HostNotTrusted',
     tells: (remote) =>
-      `the key of ${remote.host} is not in known_hosts of ${secret}: compare what ssh-keyscan prints with what the host publishes, and put it there`,
+      `the key of ${remote.host} is not the one in known_hosts of ${secret}: it was changed, or somebody stands in between; ask the host before you replace it`,
+  },
+  {
+    says: /Host key verification failed|host key is known for/,
+    reason: 'HostNotTrusted',
+    tells: (remote) =>
+      `the key of ${remote.host} is not in known_hosts of ${secret}: compare what ${keyscan(remote)} prints with what the host publishes, and put it there`,
   },
   {
     says: /SSL certificate|certificate verif|alternative certificate|does not match target host|unable to get local issuer/,
@@ -88,7 +94,7 @@ const known: readonly Known[] = [
   },
   {
     says: /does not appear to be a git repository|No such file or directory[\s\S]*Could not read from remote/,
-    reason: 'Unreachable',
+    reason: 'PathMissing',
     tells: ({ url }) => `there is no Git repository at ${url}: look at spec.source.git.url`,
   },
   {
@@ -137,12 +143,37 @@ export function explain(failure: GitFailure, remote: Remote, hidden: readonly st
 const ends = (text: string): string =>
   text.length > 16_384 ? `${text.slice(0, 8192)}\n${text.slice(-8192)}` : text;
 
-/** The last lines, without blanks at their ends and what git advises: that is for people with a shell. */
+/**
+ * What git and ssh always say, whatever has failed, and what they advise: that is for people with a shell. The files that
+ * they name are gone when it is read.
+ */
+const boilerplate = new RegExp(
+  `^(${[
+    '(hint|warning):',
+    'fatal: Could not read from remote repository',
+    'Please make sure you have the correct access rights',
+    'and the repository exists',
+    '@+( .*@)?$',
+    'IT IS POSSIBLE THAT SOMEONE',
+    'Someone could be eavesdropping',
+    'It is also possible that a host key',
+    'Please contact your system administrator',
+    'Add correct host key in ',
+    'Offending .* key in ',
+    'remove with:',
+    'ssh-keygen -f ',
+    'Host key for .* has changed',
+    'Host key verification failed',
+  ].join('|')})`,
+);
+
+/** The last lines, without boilerplate where there are others. */
 function said(stderr: string): string {
   const lines = stderr
     .split(/[\r\n]+/)
     .map((line) => line.replace(/[^\P{Cc}\t]/gu, '').trim())
-    .filter((line) => line !== '' && !/^(hint:|@+$|warning: templates)/.test(line));
-  const last = lines.slice(-4).join('; ');
+    .filter((line) => line !== '');
+  const telling = lines.filter((line) => !boilerplate.test(line));
+  const last = (telling.length === 0 ? lines : telling).slice(-4).join('; ');
   return last === '' ? '' : `: ${last.length > 500 ? `…${last.slice(-500)}` : last}`;
 }

@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import { SourceError } from '../source.ts';
 import { type Configuration, gitConfig } from './config.ts';
 import { writeKeyring } from './keyring.ts';
+import { hasPassphrase } from './passphrase.ts';
+import { checkKeys } from './signers.ts';
 import { sshConfig } from './ssh.ts';
-import { type Remote, remoteOf } from './url.ts';
+import { keyscan, type Remote, remoteOf } from './url.ts';
 
 export interface Secrets {
   url: string;
@@ -45,6 +47,7 @@ async function writeAll(parts: Secrets, folder: string): Promise<Unlocked> {
     await writeFile(file, content, { mode: 0o600, flag: 'wx' });
     return file;
   };
+  if (parts.keys !== undefined) checkKeys(parts.keys);
   const keyring = join(folder, 'gnupg');
   await mkdir(keyring, { mode: 0o700 });
   await writeKeyring(keyring, parts.keys ?? {});
@@ -65,7 +68,11 @@ async function credentials({ secret }: Secrets, remote: Remote, write: Write): P
     case 'https':
       return secret === undefined ? {} : https(secret, remote, write);
     case 'ssh':
-      return ssh(secret ?? {}, remote, write);
+      if (secret !== undefined) return ssh(secret, remote, write);
+      throw new SourceError(
+        'SecretInvalid',
+        'spec.source.git.secretRef must name a Secret with the keys identity (a private key without passphrase) and known_hosts, which ssh needs',
+      );
   }
 }
 
@@ -97,15 +104,17 @@ async function https(
 
 async function ssh(
   secret: Readonly<Record<string, Uint8Array>>,
-  { host }: Remote,
+  remote: Remote,
   write: Write,
 ): Promise<Configuration> {
   const { identity, known_hosts: hosts } = secret;
   if (identity === undefined || identity.length === 0)
     throw invalid('has no key identity: ssh needs a private key without passphrase there');
+  if (hasPassphrase(identity))
+    throw invalid("holds in identity a key that has a passphrase; make one without (ssh-keygen -N '')");
   if (hosts === undefined || hosts.length === 0)
     throw invalid(
-      `has no key known_hosts: put there what ssh-keyscan ${host} prints, compared with what the host publishes`,
+      `has no key known_hosts: put there what ${keyscan(remote)} prints, compared with what the host publishes`,
     );
   // ssh refuses a key without a line end at its end, which editors and forms like to cut off.
   const key = Buffer.concat([Buffer.from(identity), Buffer.from('\n')]);

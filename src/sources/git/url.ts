@@ -6,6 +6,8 @@ export interface Remote {
   scheme: 'https' | 'ssh' | 'file';
   /** Without a port, empty for a file. */
   host: string;
+  /** Of ssh, where the URL has one. */
+  port?: string | undefined;
   /** `https://host:port`, empty for others. */
   origin: string;
 }
@@ -18,6 +20,10 @@ export function remoteOf(url: string): Remote {
   const host = authority.replace(/^.*@/, '').replace(/:\d+$/, '');
   if (scheme === 'https') return { url, scheme, host, origin: `https://${authority}` };
   if (scheme === 'file') return { url, scheme, host: '', origin: '' };
-  if (scheme === 'ssh') return { url, scheme, host, origin: '' };
+  if (scheme === 'ssh') return { url, scheme, host, port: /:(\d+)$/.exec(authority)?.[1], origin: '' };
   return { url, scheme: 'ssh', host: url.replace(/:.*$/s, '').replace(/^.*@/, ''), origin: '' };
 }
+
+/** The command that prints the keys of a host as known_hosts needs them. */
+export const keyscan = ({ host, port }: Remote): string =>
+  `ssh-keyscan ${port === undefined ? '' : `-p ${port} `}${host.replace(/^\[|\]$/g, '')}`;

@@ -61,6 +61,13 @@ describe('what git says', () => {
     expect(told('').message).toBe('git failed');
   });
 
+  test('is told whole where there is nothing but what is always said', () => {
+    expect(told('fatal: Could not read from remote repository.\n').message).toBe(
+      'git failed: fatal: Could not read from remote repository.',
+    );
+    expect(told('warning: one\nhint: two').message).toBe('git failed: warning: one; hint: two');
+  });
+
   test('holds no secret, though the host says it back', () => {
     const error = told('remote: who is hunter2?\nfatal: Authentication failed', ['hunter2']);
     expect(error.message).toContain('***');

@@ -292,7 +292,10 @@ describe('what is kept', () => {
   test('a host that is away leaves it as it is', async () => {
     await read();
     const { putBack } = await repository.moveAway();
-    await expect(look()).rejects.toMatchObject({ reason: 'Unreachable' });
+    await expect(look()).rejects.toMatchObject({
+      reason: 'PathMissing',
+      message: expect.stringMatching(/ does not appear to be a git repository$/),
+    });
     await putBack();
     expect(world.packs()).toHaveLength(1);
   });

@@ -55,7 +55,6 @@ describe.each([
   test('by a stranger is refused, though the stranger is in another Secret', async () => {
     await repository.publish({ 'a.yaml': 'signed' }, { signedBy: stranger });
     await expect(read({ [key]: signer.publicKey })).rejects.toEqual(refused('a key that is not among them'));
-    await expect(read({})).rejects.toMatchObject({ reason: 'NotVerified' });
     const both =
       key === 'allowed_signers'
         ? { [key]: `${signer.publicKey}\n${stranger.publicKey}\n` }
@@ -188,6 +187,46 @@ test('an SSH key that is listed for another time is refused', async () => {
   await expect(read(listed('namespaces="file"'))).rejects.toMatchObject({ reason: 'NotVerified' });
 });
 
+describe('a Secret that can check no signature', () => {
+  test.each([
+    [{}, 'neither a key allowed_signers .* nor one that ends with \\.asc .*; it has none at all$'],
+    [{ 'cosign.pub': 'x', signers: 'y' }, 'neither .*; it has cosign\\.pub, signers$'],
+    [{ allowed_signers: '' }, 'no signer in its key allowed_signers: it is empty, expected who signs'],
+    [{ allowed_signers: '# none\n\n' }, 'no signer in its key allowed_signers: it is empty'],
+    [
+      { allowed_signers: '# one\n\n  rubbish\nmore\n' },
+      'no signer in its key allowed_signers: its line 3 is none, expected',
+    ],
+  ])('is told with what is looked for: %j', async (keys, text) => {
+    await expect(read(keys)).rejects.toMatchObject({
+      reason: 'SecretInvalid',
+      message: expect.stringMatching(`^the Secret of spec\\.source\\.git\\.verify has ${text}`),
+    });
+  });
+
+  test('is one with a public key before which nobody stands, or of which a part is missing', async () => {
+    await using signer = await sshSigner();
+    await repository.publish({ 'a.yaml': 'signed' }, { signedBy: signer });
+    const [who = '', type = '', key = ''] = signer.publicKey.trim().split(' ');
+    const lines = [`${type} ${key} ${who}`, `${who} ${type} ${key.slice(0, 40)}`, `# ${who} ${type} ${key}`];
+    for (const allowed_signers of [...lines, `${who} ssh-rsa ${key}`, `${who} ${type}`])
+      await expect(read({ allowed_signers })).rejects.toMatchObject({ reason: 'SecretInvalid' });
+    for (const line of [
+      `  "${who}" namespaces="git, file"\t${type}  ${key} a comment\r`,
+      `*,${who} ${type} ${key}`,
+    ])
+      expect(await read({ allowed_signers: `rubbish\n${line}\n` })).toEqual({ 'a.yaml': 'signed' });
+  });
+
+  test('is not one with an OpenPGP key beside no signer', async () => {
+    await using signer = await gpgSigner();
+    await repository.publish({ 'a.yaml': 'signed' }, { signedBy: signer });
+    expect(await read({ 'a.asc': signer.publicKey, allowed_signers: '# none yet\n' })).toEqual({
+      'a.yaml': 'signed',
+    });
+  });
+});
+
 test('a Secret of which nothing was read does not let everything through', async () => {
   await expect(
     world.read({ url: repository.url, verify: { secretRef: { name: 'keys' } } }),
@@ -195,7 +234,9 @@ test('a Secret of which nothing was read does not let everything through', async
 });
 
 test('programs are found by the search path alone', async () => {
-  await expect(read({}, ['/nonexistent', ''].join(delimiter))).rejects.toMatchObject({
+  await using signer = await sshSigner();
+  const keys = { allowed_signers: signer.publicKey };
+  await expect(read(keys, ['/nonexistent', ''].join(delimiter))).rejects.toMatchObject({
     reason: 'ProgramMissing',
   });
 });

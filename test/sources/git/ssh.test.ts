@@ -31,6 +31,26 @@ describe('a host by ssh', () => {
         { secret: bytes({ identity: await host.identity(), known_hosts: await host.knownHosts(), ...data }) },
       );
 
+    const failure = (data?: Record<string, string>): Promise<{ reason?: string; message: string }> =>
+      read(data).then(
+        () => ({ message: 'it was read' }),
+        (error: { reason: string; message: string }) => error,
+      );
+
+    test.each([
+      ['OpenSSH', ['-t', 'ed25519']],
+      ['PEM', ['-t', 'ecdsa', '-m', 'PEM']],
+      ['PKCS#8', ['-t', 'ecdsa', '-m', 'PKCS8']],
+    ])('takes a key in the format %s, which is told apart where it has a passphrase', async (_, format) => {
+      const of = (passphrase: string): Promise<string> => host.makeIdentity({ format, passphrase });
+      expect(await read({ identity: await of('') })).toEqual({ 'a.yaml': 'first' });
+      expect(await failure({ identity: await of('hunter2') })).toMatchObject({
+        reason: 'SecretInvalid',
+        message:
+          "the Secret of spec.source.git.secretRef holds in identity a key that has a passphrase; make one without (ssh-keygen -N '')",
+      });
+    });
+
     test('is read with the key of the Secret, and again after a push', async () => {
       expect(await read()).toEqual({ 'a.yaml': 'first' });
       await repository.publish({ 'a.yaml': 'second' });
@@ -45,17 +65,28 @@ describe('a host by ssh', () => {
     test('that is another one than is known is not trusted', async () => {
       const known_hosts = await host.knownHosts();
       await host.changeHostKey();
-      await expect(read({ known_hosts })).rejects.toMatchObject({
-        reason: 'HostNotTrusted',
-        message: expect.stringContaining('ssh-keyscan'),
-      });
-      await expect(read({ known_hosts: '# none\n' })).rejects.toMatchObject({ reason: 'HostNotTrusted' });
+      const told = await failure({ known_hosts });
+      expect(told.reason).toBe('HostNotTrusted');
+      expect(told.message).toMatch(
+        /^the key of 127\.0\.0\.1 is not the one in known_hosts of .*: it was changed, or somebody stands in between; ask the host before you replace it: The fingerprint for the ED25519 key sent by the remote host is; SHA256:\S{43}\.$/,
+      );
       expect(await read()).toEqual({ 'a.yaml': 'first' });
     });
 
-    test('that no longer lets the key in is told', async () => {
+    test('that is not known is not trusted, and how its keys are seen is told, with its port', async () => {
+      const told = await failure({ known_hosts: '# none\n' });
+      const port = /:(\d+)\//.exec(host.urlOf(repository))?.[1];
+      expect(told.reason).toBe('HostNotTrusted');
+      expect(told.message).toMatch(/^the key of 127\.0\.0\.1 is not in known_hosts of /);
+      expect(told.message).toContain(`what ssh-keyscan -p ${port} 127.0.0.1 prints`);
+      expect(told.message).toMatch(/: No \w+ host key is known for [^;]*$/);
+    });
+
+    test('that no longer lets the key in is told, without what ssh and git always say', async () => {
       await host.letNobodyIn();
-      await expect(read()).rejects.toMatchObject({ reason: 'AuthenticationFailed' });
+      const told = await failure();
+      expect(told.reason).toBe('AuthenticationFailed');
+      expect(told.message).toMatch(/: [^ ]+@127\.0\.0\.1: Permission denied \(publickey\)\.$/);
       await host.makeIdentity();
       expect(await read()).toEqual({ 'a.yaml': 'first' });
     });
@@ -67,7 +98,11 @@ describe('a host by ssh', () => {
 
     test('without the repository is told', async () => {
       const { putBack } = await repository.moveAway();
-      await expect(read()).rejects.toMatchObject({ reason: 'Unreachable' });
+      const told = await failure();
+      expect(told.reason).toBe('PathMissing');
+      expect(told.message).toMatch(
+        /^there is no Git repository at ssh:.* does not appear to be a git repository$/,
+      );
       await putBack();
     });
 
@@ -95,12 +130,21 @@ describe('a Secret for ssh', () => {
   test('needs a key and the hosts', async () => {
     await expect(read(undefined)).rejects.toMatchObject({
       reason: 'SecretInvalid',
-      message: expect.stringContaining('identity'),
+      message: expect.stringMatching(
+        /^spec\.source\.git\.secretRef must name a Secret with the keys identity .* and known_hosts/,
+      ),
     });
-    await expect(read({ known_hosts: 'x' })).rejects.toMatchObject({ reason: 'SecretInvalid' });
+    await expect(read({ known_hosts: 'x' })).rejects.toMatchObject({
+      reason: 'SecretInvalid',
+      message: expect.stringContaining('has no key identity'),
+    });
     await expect(read({ identity: 'x' })).rejects.toMatchObject({
       reason: 'SecretInvalid',
       message: expect.stringContaining('ssh-keyscan example.invalid'),
+    });
+    const other = { url: 'ssh://git@[::1]:2222/r.git' };
+    await expect(world.read(other, { secret: bytes({ identity: 'x' }) })).rejects.toMatchObject({
+      message: expect.stringContaining('what ssh-keyscan -p 2222 ::1 prints'),
     });
   });
 });

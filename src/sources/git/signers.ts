@@ -1,0 +1,39 @@
+import { SourceError } from '../source.ts';
+
+/** Fails where the Secret of `verify` holds nothing that could check a signature: else every commit would be blamed. */
+export function checkKeys(keys: Readonly<Record<string, Uint8Array>>): void {
+  // Whether there is one in it is seen by keyring.ts.
+  if (Object.keys(keys).some((name) => name.endsWith('.asc'))) return;
+  if (keys.allowed_signers === undefined)
+    throw invalid(
+      `neither a key allowed_signers (lines as author@example.com ssh-ed25519 AAAA..., for SSH) nor one that ends with .asc (what gpg --armor --export prints); it has ${Object.keys(keys).join(', ') || 'none at all'}`,
+    );
+  const lines = Buffer.from(keys.allowed_signers).toString('utf8').split('\n');
+  if (lines.some(isSigner)) return;
+  const fault = 1 + lines.findIndex((line) => !/^\s*(#|$)/.test(line));
+  throw invalid(
+    `no signer in its key allowed_signers: ${fault === 0 ? 'it is empty' : `its line ${fault} is none`}, expected who signs and then a public key, as author@example.com ssh-ed25519 AAAA...`,
+  );
+}
+
+/** ssh-keygen(1), ALLOWED SIGNERS: principals, options, type, key, comment. It passes over lines that are none. */
+function isSigner(line: string): boolean {
+  if (/^\s*#/.test(line)) return false;
+  const words = line.trim().split(/\s+/);
+  return words.some((type, at) => at > 0 && isKey(type, Buffer.from(words[at + 1] ?? '', 'base64')));
+}
+
+/** Whether all of it is fields behind their lengths (RFC 4253, section 6.6), of which the first is the type. */
+function isKey(type: string, key: Buffer): boolean {
+  const fields: string[] = [];
+  let at = 0;
+  while (at + 4 <= key.length) {
+    const end = at + 4 + key.readUInt32BE(at);
+    fields.push(key.toString('latin1', at + 4, end));
+    at = end;
+  }
+  return at === key.length && fields.length > 1 && fields[0] === type;
+}
+
+const invalid = (fault: string): SourceError =>
+  new SourceError('SecretInvalid', `the Secret of spec.source.git.verify has ${fault}`);
