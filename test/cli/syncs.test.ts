@@ -247,9 +247,9 @@ describe('wait --for=revision', () => {
   test('ends with 2 where the revision was found and cannot be read', async () => {
     const conditions = [
       conditionText('Fetched', 'False', 'NotVerified', 'no key fits'),
-      conditionText('Ready', 'False', 'SourceFailed', 'no key fits'),
+      conditionText('Ready', 'False', 'NotVerified', 'no key fits'),
     ];
-    await make('unsigned', {}, { ...failed('SourceFailed'), conditions });
+    await make('unsigned', {}, { ...failed('NotVerified'), conditions });
     const waiting = wait('unsigned', commit);
     await advanceUntil(waiting);
     expect(await waiting).toMatchObject({ code: 2, err: expect.stringContaining('no key fits') });
@@ -261,7 +261,7 @@ describe('wait --for=revision', () => {
     expect(await waiting).toMatchObject({ code: 2, err: expect.stringContaining('resume sync/stopped') });
   });
   test.each([
-    ['SourceFailed', commit],
+    ['Unreachable', commit],
     ['ApprovalRequired', commit],
     ['InvalidManifests', '1234567'], // of another revision
   ])('waits on where time may mend it: %s of %s', async (reason, sha) => {

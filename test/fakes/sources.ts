@@ -7,6 +7,9 @@ export class FakeSources implements Sources {
   #files: Record<string, string> = {};
   #failure: SourceError | undefined;
   reference: string | undefined = 'refs/heads/main';
+  /** What was read once can be read again, as in a repository that was fetched. */
+  keepsOld = true;
+  readonly #read = new Map<string, Record<string, string>>();
   /** Every call, as in `look`, `read`, `forget`. */
   readonly calls: string[] = [];
   /** Waited for before each read. */
@@ -39,7 +42,7 @@ export class FakeSources implements Sources {
     const watchers: (() => void)[] = [];
     return {
       look: async (signal) => this.#look(signal),
-      read: async (_found, signal) => this.#read(signal),
+      read: async (found, signal) => this.#manifests(found, signal),
       watch: (changed) => {
         watchers.push(changed);
         this.#watchers.add(changed);
@@ -63,11 +66,13 @@ export class FakeSources implements Sources {
     return { revision: this.revision, reference: this.reference };
   }
 
-  async #read(signal: AbortSignal): Promise<Manifests> {
+  async #manifests({ revision, reference }: Found, signal: AbortSignal): Promise<Manifests> {
     this.calls.push('read');
     await this.gate;
-    const found = this.#look(signal);
-    const files = Object.entries(this.#files)
+    const known = this.keepsOld ? this.#read.get(revision) : undefined;
+    const found = known === undefined ? this.#look(signal) : { revision, reference };
+    this.#read.set(found.revision, known ?? this.#files);
+    const files = Object.entries(known ?? this.#files)
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([name, text]) => ({ name, bytes: Buffer.from(text) }));
     return { ...found, files };

@@ -28,7 +28,7 @@ for (const [kind, make] of Object.entries(kinds)) {
       for (const signedBy of [undefined, stranger]) {
         await story.repository.publish(files('two'), { ...(signedBy && { signedBy }) });
         const commit = (await story.repository.head()).slice(0, 12);
-        const refused = await story.says({ Fetched: 'NotVerified', Ready: 'SourceFailed' });
+        const refused = await story.says({ Fetched: 'NotVerified', Ready: 'NotVerified' });
         await expect
           .poll(async () => conditionOf(await story.get(), 'Fetched')?.message, { timeout: 10_000 })
           .toContain(commit);

@@ -92,7 +92,7 @@ for (const kind of gitHosts()) {
       await following({ git: { branch: 'main' } });
       await synced(session, await repository.head(), name);
       await repository.deleteBranch('main');
-      const { status } = await says(session, { Fetched: 'RevisionMissing', Ready: 'SourceFailed' }, name);
+      const { status } = await says(session, { Fetched: 'RevisionMissing', Ready: 'RevisionMissing' }, name);
       expect(status?.revision).toBe(await repository.head());
       expect((await eventsOf(session, name)).join()).toMatch(/RevisionMissing: .*main/);
       expect(await fleetOf(session)).toEqual(before);
@@ -131,7 +131,9 @@ for (const kind of gitHosts()) {
     test('a host that is out of reach is told, and tried again until it is there', async () => {
       const before = await fleetOf(session);
       await host.stop();
-      const { status } = await says(session, { Fetched: 'Unreachable', Ready: 'SourceFailed' }, name);
+      // A repository that is not there is all that a file has for a host that does not answer.
+      const away = kind.name === 'file' ? 'PathMissing' : 'Unreachable';
+      const { status } = await says(session, { Fetched: away, Ready: away }, name);
       expect(status?.retryAt).toBeDefined();
       expect(await fleetOf(session)).toEqual(before);
       await host.start();

@@ -1093,8 +1093,8 @@ export interface SyncStatus {
   reference?: string;
   /** When it was applied. */
   appliedAt?: string;
-  /** The generation of the spec by which it was applied. */
-  appliedGeneration?: number;
+  /** A digest of what the spec says of which manifests are applied, and where, as it was then. */
+  appliedSpec?: string;
   /** The revision that was tried last. */
   attempted?: {
     /** The commit, or a hash of the folder. */

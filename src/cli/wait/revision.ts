@@ -21,7 +21,7 @@ export function revision(text: string): Judge<AnyObject> {
 
 export const notSync = '--for=revision is for syncs: agentctl wait sync/fleet --for=revision=3f1c2a90';
 
-/** Reasons of Ready, and of Fetched once the revision was found, that only another commit mends. */
+/** Reasons of Ready, once the revision was found, that only another commit mends. */
 const hopeless: ReadonlySet<string> = new Set([
   ...['InvalidManifests', 'NotAllowed'],
   ...['NotVerified', 'PathMissing', 'TooLarge', 'RenderFailed', 'OutsideTree'],
@@ -40,8 +40,7 @@ function judge(sync: Sync, wanted: string): Judgement {
   const why = `${ready.reason}: ${ready.message}`;
   const tried = status.attempted?.revision.startsWith(wanted) === true;
   const isCurrent = (ready.observedGeneration ?? 0) >= (metadata.generation ?? 0);
-  const reason = ready.reason === 'SourceFailed' ? conditionOf(sync, 'Fetched')?.reason : ready.reason;
-  if (tried && isCurrent && ready.status === 'False' && hopeless.has(reason ?? '')) return { never: why };
+  if (tried && isCurrent && ready.status === 'False' && hopeless.has(ready.reason)) return { never: why };
   return { pending: `${now}; ${why}` };
 }
 

@@ -3,7 +3,7 @@ import { revisionText } from '../../api/sync.ts';
 import type { Finding } from '../../plan/conditions.ts';
 import { sentence } from '../../plan/instant.ts';
 import type { Assessment } from './assess.ts';
-import type { Outcome } from './outcome.ts';
+import { keptOf, type Outcome } from './outcome.ts';
 
 const shownFaults = 5;
 /** In characters: a file's path and what is said of it. */
@@ -14,7 +14,7 @@ export function findings(sync: Sync, outcome: Outcome, next: SyncStatus): Findin
   const fetch =
     outcome.type === 'SourceFailed'
       ? notFetched(outcome.error)
-      : unasked.includes(outcome.type)
+      : saysNothing(outcome)
         ? stored(sync, 'Fetched')
         : fetched(sync);
   return [fetch, ready(sync, outcome, next), inSync(sync, outcome, next)].filter(
@@ -36,7 +36,10 @@ export const progressing = (sync: Sync, { revision, reference }: Assessment): Fi
   ].filter((finding) => finding !== undefined);
 
 /** They say nothing of the source. */
-const unasked: readonly Outcome['type'][] = ['Suspended', 'Interrupted'];
+const saysNothing = (outcome: Outcome): boolean =>
+  outcome.type === 'Suspended' ||
+  outcome.type === 'Interrupted' ||
+  (outcome.type === 'Kept' && !outcome.looked);
 
 const fetched = ({ spec }: Sync): Finding => ({
   type: 'Fetched',
@@ -70,7 +73,7 @@ function ready(sync: Sync, outcome: Outcome, next: SyncStatus): Finding | undefi
         `Suspended. ${stands(next)} agentctl resume sync/${sync.metadata.name} goes on.`,
       );
     case 'SourceFailed':
-      return at('False', 'SourceFailed', `${sentence(outcome.error.message)} ${stands(next)}`);
+      return at('False', outcome.error.reason, `${sentence(outcome.error.message)} ${stands(next)}`);
     case 'Interrupted':
       return at(
         'False',
@@ -108,8 +111,14 @@ function ready(sync: Sync, outcome: Outcome, next: SyncStatus): Finding | undefi
         `${revisionText(revision, reference)} is applied in part, and is tried again: ${shortened(outcome.failures)}`,
       );
     }
+    case 'Kept':
+      if (!outcome.looked) return stored(sync, 'Ready');
+      return at(
+        'True',
+        'Synced',
+        `${revisionText(next.revision ?? '', next.reference)} is applied.${rests(sync)}`,
+      );
     case 'Synced':
-    case 'Same':
       return at(
         'True',
         'Synced',
@@ -137,11 +146,23 @@ const shortened = (texts: readonly string[]): string => {
     : `${shown.join('; ')}; and ${texts.length - shownFaults} more`;
 };
 
-function inSync(sync: Sync, outcome: Outcome, { drift = [] }: SyncStatus): Finding | undefined {
-  if (outcome.type !== 'Synced') return stored(sync, 'InSync');
-  const { conflicts } = outcome.assessment;
+function inSync(
+  sync: Sync,
+  outcome: Outcome,
+  { drift = [], revision, reference }: SyncStatus,
+): Finding | undefined {
+  const kept = outcome.type === 'Synced' ? 'Same' : keptOf(outcome);
+  if (kept === undefined || kept === 'None') return stored(sync, 'InSync');
+  if (kept === 'Unknown')
+    return {
+      type: 'InSync',
+      status: 'Unknown',
+      reason: 'Unknown',
+      message: `Objects were changed, and the manifests of ${revisionText(revision ?? '', reference)} are not at hand to set them back: the next good revision does.`,
+    };
+  const conflicts = kept === 'Same' ? [] : kept.assessment.conflicts;
   const [first] = conflicts;
-  if (first !== undefined && !outcome.isNew) {
+  if (first !== undefined) {
     const more = conflicts.length > 1 ? `, and ${conflicts.length - 1} more objects` : '';
     return {
       type: 'InSync',

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { AnyObject } from '../../api/objects.ts';
+import type { AnyObject, Sync } from '../../api/objects.ts';
 import { applied } from '../../client/apply/compare.ts';
 import { identity, type Member } from '../../client/apply/member.ts';
 
@@ -60,3 +60,9 @@ export class Known {
 
 export const digest = (value: unknown): string =>
   createHash('sha1').update(JSON.stringify(value)).digest('base64');
+
+/** Of what the spec says of which manifests are applied, and where: when that changes, they are applied anew. */
+export function specDigest({ spec: { source, targetNamespace, allowedKinds } }: Sync): string {
+  const { secretRef: _, webhook: __, ...git } = source.git ?? {};
+  return digest({ git, directory: source.directory, targetNamespace, allowedKinds });
+}

@@ -56,8 +56,9 @@ export async function membersOf(
   };
 }
 
+/** Of a name that stands twice in one file both the file and the set tell. */
 const faults = (reason: Fault['reason'], errors: readonly ManifestError[]): Fault[] =>
-  errors.map((error) => ({ reason, text: formatManifestError(error) }));
+  [...new Set(errors.map(formatManifestError))].map((text) => ({ reason, text }));
 
 /** An error that only the whole set, or the server, can find. */
 export const at = (

@@ -1,7 +1,20 @@
 import type { SourceError } from '../../sources/source.ts';
 import type { Assessment } from './assess.ts';
 
-/** What came of a look at the source of a Sync. */
+/** The revision that is applied, compared with what is. */
+export interface Compared {
+  assessment: Assessment;
+  /** What differed was set right; else it is told. */
+  healed: boolean;
+}
+
+/**
+ * What became of the revision that is applied. Same: all is as it was found last. Unknown: something differs, and its
+ * manifests are not at hand any more. None: nothing is applied whole by this spec.
+ */
+export type Kept = Compared | 'Same' | 'Unknown' | 'None';
+
+/** What came of a look at the source of a Sync. While the newest revision cannot be applied, the last one is kept so. */
 export type Outcome =
   | { type: 'Suspended' }
   /** With the revision where it was found, and could not be read. */
@@ -9,13 +22,22 @@ export type Outcome =
       type: 'SourceFailed';
       error: SourceError | { reason: 'SecretMissing'; message: string };
       revision: string | undefined;
+      kept: Kept;
     }
-  | { type: 'Refused'; assessment: Assessment }
-  | { type: 'ApprovalRequired'; assessment: Assessment }
+  | { type: 'Refused'; assessment: Assessment; kept: Kept }
+  | { type: 'ApprovalRequired'; assessment: Assessment; kept: Kept }
   | { type: 'ApplyFailed'; assessment: Assessment; failures: readonly string[] }
   /** The API could not be asked, or what it answered is no verdict on the manifests. */
   | { type: 'Interrupted'; error: Error }
-  /** Applied whole. `isNew`: now; else it was, and is compared with what is: `healed` says whether that was set right. */
-  | { type: 'Synced'; assessment: Assessment; isNew: boolean; healed: boolean }
-  /** Everything is known to be as it was when it was last looked at. */
-  | { type: 'Same' };
+  /** Applied whole, just now. */
+  | { type: 'Synced'; assessment: Assessment }
+  /** Nothing is new. Without `looked` the source was not asked: an object had changed. */
+  | { type: 'Kept'; kept: Kept; looked: boolean };
+
+export const keptOf = (outcome: Outcome): Kept | undefined => ('kept' in outcome ? outcome.kept : undefined);
+
+/** Where the revision that is applied was compared with what is. */
+export function comparedOf(outcome: Outcome): Compared | undefined {
+  const kept = keptOf(outcome);
+  return typeof kept === 'object' ? kept : undefined;
+}

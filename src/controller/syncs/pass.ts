@@ -2,10 +2,11 @@ import { isApiError } from '../../api/errors.ts';
 import { type AnyObject, keyOf, type Sync } from '../../api/objects.ts';
 import { syncManager } from '../../api/sync.ts';
 import type { Resources } from '../../client/resources.ts';
-import type { Found, Source } from '../../sources/source.ts';
+import { type Found, type Source, SourceError } from '../../sources/source.ts';
 import { type Assessment, type AssessParts, assess } from './assess.ts';
 import { applyChanges, carryOutPrunes } from './enact.ts';
-import type { Outcome } from './outcome.ts';
+import { specDigest } from './known.ts';
+import type { Kept, Outcome } from './outcome.ts';
 import { entryId, prunePartsOf } from './prunes.ts';
 import type { SyncRecord } from './record.ts';
 import { takeOver } from './take-over.ts';
@@ -13,7 +14,6 @@ import { takeOver } from './take-over.ts';
 export interface PassParts {
   resources: Resources;
   record: SyncRecord;
-  source: Source;
   signal: AbortSignal;
   assess: AssessParts;
   /** What is now, by the identity of an inventory's entry. */
@@ -30,31 +30,55 @@ export interface PassParts {
 export class Overtaken extends Error {}
 
 /** From what stands in the source to what runs. `found`: what a look has just found. Throws SourceError, ApiError, Overtaken. */
-export async function pass(sync: Sync, found: Found, parts: PassParts): Promise<Outcome> {
-  const { record, source, signal } = parts;
+export async function pass(sync: Sync, found: Found, source: Source, parts: PassParts): Promise<Outcome> {
   if (!parts.assess.takesOver && isSettled(sync, found) && nothingDiffers(sync, parts))
-    return { type: 'Same' };
-  const manifests = await source.read(found, signal);
+    return { type: 'Kept', kept: 'Same', looked: true };
+  const manifests = await source.read(found, parts.signal);
   const assessment = await assess(sync, manifests, parts.assess);
   const isNew = !isSettled(sync, manifests) || assessment.prunes.length > 0;
-  if (assessment.faults.length > 0) return { type: 'Refused', assessment };
-  if (!isNew) return heal(sync, assessment, parts);
-  if (assessment.conflicts.length > 0) return { type: 'Refused', assessment };
-  if (assessment.needsApproval) return { type: 'ApprovalRequired', assessment };
+  if (assessment.faults.length > 0 || (isNew && assessment.conflicts.length > 0))
+    return { type: 'Refused', assessment, kept: await keep(sync, source, parts) };
+  if (isNew && assessment.needsApproval)
+    return { type: 'ApprovalRequired', assessment, kept: await keep(sync, source, parts) };
+  const failures = isNew ? await applyRevision(sync, assessment, parts) : await heal(sync, assessment, parts);
+  if (failures.length > 0) return { type: 'ApplyFailed', assessment, failures };
+  return isNew
+    ? { type: 'Synced', assessment }
+    : { type: 'Kept', kept: { assessment, healed: heals(sync, parts) }, looked: true };
+}
+
+/**
+ * Keeps the revision that is applied so, whatever the newest one is. `source`: where it is at hand; what it has to fetch
+ * anew may not be there any more.
+ */
+export async function keep(sync: Sync, source: Source | undefined, parts: PassParts): Promise<Kept> {
+  const { revision, reference } = sync.status ?? {};
+  if (revision === undefined || !isSettled(sync, { revision })) return 'None';
+  if (nothingDiffers(sync, parts)) return 'Same';
+  const manifests = await source?.read({ revision, reference }, parts.signal).catch((error: unknown) => {
+    if (error instanceof SourceError) return undefined; // why is told of the newest revision
+    throw error;
+  });
+  if (manifests?.revision !== revision) return 'Unknown';
+  const assessment = await assess(sync, manifests, parts.assess);
+  if (assessment.faults.length > 0) return 'Unknown';
+  const failures = await heal(sync, assessment, parts);
+  return failures.length > 0 ? 'Unknown' : { assessment, healed: heals(sync, parts) };
+}
+
+async function applyRevision(sync: Sync, assessment: Assessment, parts: PassParts): Promise<string[]> {
   await checkNotOvertaken(sync, parts);
   if (assessment.changes.length > 0 || assessment.prunes.length > 0) await parts.intend(sync, assessment);
   await letGo(sync, assessment, parts);
-  const writes = { known: record.known, note: parts.note };
-  const failures = await applyChanges(parts.resources, sync, assessment.changes, writes, assessment.revision);
-  if (failures.length > 0) return { type: 'ApplyFailed', assessment, failures };
-  const pruneFailures = await carryOutPrunes(assessment.prunes, prunePartsOf(sync, parts.assess));
-  if (pruneFailures.length > 0) return { type: 'ApplyFailed', assessment, failures: pruneFailures };
-  return { type: 'Synced', assessment, isNew, healed: true };
+  const { resources, record, note } = parts;
+  const writes = { known: record.known, note };
+  const failures = await applyChanges(resources, sync, assessment.changes, writes, assessment.revision);
+  return failures.length > 0 ? failures : carryOutPrunes(assessment.prunes, prunePartsOf(sync, parts.assess));
 }
 
 /** The revision is applied whole, by the spec as it is. */
-const isSettled = ({ status = {}, metadata }: Sync, { revision }: Found): boolean =>
-  status.revision === revision && status.appliedGeneration === metadata.generation;
+const isSettled = (sync: Sync, { revision }: Found): boolean =>
+  sync.status?.revision === revision && sync.status.appliedSpec === specDigest(sync);
 
 function nothingDiffers(sync: Sync, { record: { known }, live }: PassParts): boolean {
   const manager = syncManager(keyOf(sync));
@@ -64,19 +88,15 @@ function nothingDiffers(sync: Sync, { record: { known }, live }: PassParts): boo
   });
 }
 
-/** The revision is applied already: what differs from it was changed since by others. */
-async function heal(sync: Sync, assessment: Assessment, parts: PassParts): Promise<Outcome> {
-  const healed = sync.spec.selfHeal || parts.requested;
-  if (!healed) return { type: 'Synced', assessment, isNew: false, healed };
+const heals = ({ spec }: Sync, { requested }: PassParts): boolean => spec.selfHeal || requested;
+
+/** The revision is applied already: what differs from it was changed since by others. Answers what failed. */
+async function heal(sync: Sync, assessment: Assessment, parts: PassParts): Promise<string[]> {
+  if (!heals(sync, parts)) return [];
   if (assessment.changes.length > 0) await checkNotOvertaken(sync, parts);
   await letGo(sync, assessment, parts);
-  const failures = await applyChanges(parts.resources, sync, assessment.changes, {
-    known: parts.record.known,
-    note: parts.note,
-  });
-  return failures.length > 0
-    ? { type: 'ApplyFailed', assessment, failures }
-    : { type: 'Synced', assessment, isNew: false, healed };
+  const { resources, record, note } = parts;
+  return applyChanges(resources, sync, assessment.changes, { known: record.known, note });
 }
 
 /** Where a person asked for it, others apply its objects no more. */

@@ -1,6 +1,6 @@
 import { keyText, type Secret, type Sync } from '../../api/objects.ts';
 import { type Hint, type Looks, withHint } from '../../plan/sync/due.ts';
-import { type Found, type Source, SourceError } from '../../sources/source.ts';
+import type { Source } from '../../sources/source.ts';
 import { Known } from './known.ts';
 import { Parsed } from './parsed.ts';
 
@@ -37,8 +37,6 @@ export class SyncRecord {
   readonly known = new Known();
   readonly parsed = new Parsed();
   looks: Looks = { failures: 0 };
-  /** Of the last look that was answered. */
-  found: Found | undefined;
   /** Times in a row that its objects had to be set back early, or its files were being written. */
   restless = 0;
   #source: { signature: string; source: Source } | undefined;
@@ -84,7 +82,6 @@ export class SyncRecord {
     });
     source.watch?.(changed);
     this.#source = { signature, source };
-    this.found = undefined;
     return source;
   }
 
@@ -100,9 +97,6 @@ const dataOf = (secret: Secret | undefined): SecretData | undefined =>
     : Object.fromEntries(
         Object.entries(secret.data ?? {}).map(([key, value]) => [key, Buffer.from(value, 'base64')]),
       );
-
-export const isUnsettled = (error: unknown): boolean =>
-  error instanceof SourceError && error.reason === 'Unsettled';
 
 /** The Sync names a Secret that is not there. */
 export class MissingSecret extends Error {

@@ -5,8 +5,9 @@ import { timeText } from '../../plan/instant.ts';
 import type { Assessment } from './assess.ts';
 import { fieldsOf, objectChanges, toldChanges, toldFields, withMembers } from './enact.ts';
 import { findings, progressing } from './findings.ts';
+import { specDigest } from './known.ts';
 import type { SyncMember } from './manifests.ts';
-import type { Outcome } from './outcome.ts';
+import { type Compared, comparedOf, keptOf, type Outcome } from './outcome.ts';
 import { entryOf, pruneText } from './prunes.ts';
 
 type Drift = NonNullable<SyncStatus['drift']>;
@@ -21,6 +22,7 @@ export function nextStatus(
   retryAt: number | undefined,
 ): SyncStatus {
   const { retryAt: _, failures: __, ...status } = sync.status ?? {};
+  if (outcome.type === 'Kept' && !outcome.looked) return kept(sync, outcome, sync.status ?? {}, now);
   const requested = sync.metadata.annotations?.[syncAnnotations.requested];
   const next: SyncStatus = {
     ...status,
@@ -31,13 +33,20 @@ export function nextStatus(
   };
   if (!undecided.includes(outcome.type)) delete next.pendingApproval;
   if (outcome.type === 'Synced' && outcome.assessment.reference === undefined) delete next.reference;
-  next.conditions = withConditions(
-    status.conditions,
-    findings(sync, outcome, next),
-    sync.metadata.generation,
-    () => timeText(now),
-  );
-  return next;
+  return kept(sync, outcome, next, now);
+}
+
+/** With what became of the revision that is applied, and the conditions. */
+function kept(sync: Sync, outcome: Outcome, next: SyncStatus, now: number): SyncStatus {
+  const compared = comparedOf(outcome);
+  const whole: SyncStatus = {
+    ...next,
+    ...(compared === undefined ? {} : { drift: driftOf(compared) }),
+    ...(keptOf(outcome) === 'Same' && next.drift !== undefined ? { drift: [] } : {}),
+  };
+  const found = findings(sync, outcome, whole);
+  const { generation } = sync.metadata;
+  return { ...whole, conditions: withConditions(next.conditions, found, generation, () => timeText(now)) };
 }
 
 /** After these a revision that waits for approval still does. */
@@ -52,7 +61,7 @@ function changed(sync: Sync, outcome: Outcome, now: number): SyncStatus {
   switch (outcome.type) {
     case 'Suspended':
     case 'Interrupted':
-    case 'Same':
+    case 'Kept':
       return {};
     case 'SourceFailed':
       return outcome.revision === undefined ? {} : attempt(sync, { revision: outcome.revision }, now);
@@ -71,9 +80,7 @@ function changed(sync: Sync, outcome: Outcome, now: number): SyncStatus {
     case 'ApplyFailed':
       return attempt(sync, outcome.assessment, now);
     case 'Synced':
-      return outcome.isNew
-        ? { ...applied(sync, outcome.assessment, now), drift: [] }
-        : { drift: driftOf(outcome.assessment, outcome.healed) };
+      return { ...applied(sync, outcome.assessment, now), drift: [] };
   }
 }
 
@@ -90,7 +97,7 @@ function applied(sync: Sync, assessment: Assessment, now: number): SyncStatus {
     revision,
     ...(reference === undefined ? {} : { reference }),
     appliedAt: timeText(now),
-    ...(sync.metadata.generation === undefined ? {} : { appliedGeneration: sync.metadata.generation }),
+    appliedSpec: specDigest(sync),
     inventory,
     objects: inventory.length,
   };
@@ -102,13 +109,13 @@ function applied(sync: Sync, assessment: Assessment, now: number): SyncStatus {
  */
 export function intent(sync: Sync, assessment: Assessment, now: number): SyncStatus {
   // Until all of it is applied, no revision is whole.
-  const { appliedGeneration, ...status } = sync.status ?? {};
+  const { appliedSpec, ...status } = sync.status ?? {};
   const { revision, members } = assessment;
   const inventory = withMembers(status.inventory ?? [], members);
   const changes = toldChanges(objectChanges(assessment));
   const again = new Set(changes.map(({ kind, namespace, name }) => `${kind}/${namespace}/${name}`));
   const earlier =
-    status.changedBy === revision && appliedGeneration === undefined
+    status.changedBy === revision && appliedSpec === undefined
       ? (status.changes ?? []).filter(
           ({ kind, namespace, name }) => !again.has(`${kind}/${namespace}/${name}`),
         )
@@ -129,7 +136,7 @@ export function intent(sync: Sync, assessment: Assessment, now: number): SyncSta
 }
 
 /** What an assessment of the revision that is applied leaves as it is. */
-function driftOf({ changes, conflicts }: Assessment, healed: boolean): Drift {
+function driftOf({ assessment: { changes, conflicts }, healed }: Compared): Drift {
   const entry = ({ info, key: { namespace, name } }: SyncMember, fields: string[]): Drift[number] => ({
     kind: info.kind,
     ...(namespace === undefined ? {} : { namespace }),

@@ -25,9 +25,9 @@ import { type Assessment, type AssessParts, assess } from './assess.ts';
 import { boundsOf } from './bounds.ts';
 import { diffOf } from './diff.ts';
 import { Live } from './live.ts';
-import type { Outcome } from './outcome.ts';
-import { Overtaken, pass } from './pass.ts';
-import { isUnsettled, MissingSecret, type Sources, SyncRecord } from './record.ts';
+import { comparedOf, type Kept, type Outcome } from './outcome.ts';
+import { keep, Overtaken, type PassParts, pass } from './pass.ts';
+import { MissingSecret, type Sources, SyncRecord } from './record.ts';
 import { intent, nextStatus } from './status.ts';
 import { happenings } from './tell.ts';
 
@@ -202,31 +202,48 @@ export class Syncs {
   ): Promise<Outcome | 'Unsettled'> {
     if (sync.spec.suspend && !requested) return { type: 'Suspended' };
     let found: Found | undefined;
+    const failed = async (error: SourceError | MissingSecret, kept: Promise<Kept>): Promise<Outcome> => ({
+      type: 'SourceFailed',
+      error,
+      revision: found?.revision,
+      kept: await kept,
+    });
     try {
       return await this.#withSource(sync, record, async (source, signal) => {
-        found = onlyObjects && record.found !== undefined ? record.found : await source.look(signal);
-        record.found = found;
-        return pass(sync, found, {
-          resources: this.#parts.resources,
-          record,
-          source,
-          signal,
-          assess: this.#assessParts(sync, record, requested),
-          live: (id) => this.#live.get(id),
-          requested,
-          note: (object) => this.#parts.cache.note(object),
-          intend: (about, assessment) => this.#intend(about, assessment),
-        });
+        const parts = this.#passParts(sync, record, signal, requested);
+        if (onlyObjects) return { type: 'Kept', kept: await keep(sync, source, parts), looked: false };
+        try {
+          found = await source.look(signal);
+          return await pass(sync, found, source, parts);
+        } catch (error) {
+          if (!(error instanceof SourceError) || this.#abort.signal.aborted) throw error;
+          if (error.reason === 'Unsettled' && record.restless < 6) return 'Unsettled';
+          return failed(error, keep(sync, source, parts));
+        }
       });
     } catch (error) {
       if (this.#abort.signal.aborted) throw error; // the controller ends: that says nothing of the source
       if (error instanceof Overtaken || !(error instanceof Error)) throw error;
-      if (isUnsettled(error) && record.restless < 6) return 'Unsettled';
-      if (error instanceof SourceError || error instanceof MissingSecret)
-        return { type: 'SourceFailed', error, revision: found?.revision };
+      if (error instanceof MissingSecret) {
+        const parts = this.#passParts(sync, record, this.#abort.signal, requested);
+        return failed(error, keep(sync, undefined, parts));
+      }
       this.#parts.log.error({ err: error, sync: keyText(sync.metadata) }, 'a Sync failed and is tried again');
       return { type: 'Interrupted', error };
     }
+  }
+
+  #passParts(sync: Sync, record: SyncRecord, signal: AbortSignal, requested: boolean): PassParts {
+    return {
+      resources: this.#parts.resources,
+      record,
+      signal,
+      assess: this.#assessParts(sync, record, requested),
+      live: (id) => this.#live.get(id),
+      requested,
+      note: (object) => this.#parts.cache.note(object),
+      intend: (about, assessment) => this.#intend(about, assessment),
+    };
   }
 
   /** Calls `work` with the Source, and with a signal that aborts after spec.timeout or when the controller ends. */
@@ -292,14 +309,16 @@ export class Syncs {
       record.restless += 1;
       return;
     }
-    const healed = outcome.type === 'Synced' && !outcome.isNew && outcome.assessment.changes.length > 0;
+    const compared = comparedOf(outcome);
+    const healed = compared?.healed === true && compared.assessment.changes.length > 0;
     record.restless = healed ? record.restless + 1 : onlyObjects ? record.restless : 0;
     const failed = failing.includes(outcome.type);
-    const failures = failed ? record.looks.failures + 1 : 0;
+    const failures = failed ? record.looks.failures + 1 : onlyObjects ? record.looks.failures : 0;
     record.looks = { ...record.looks, failures };
     if (outcome.type === 'Refused') record.parsed.clear();
-    if (outcome.type === 'Synced') {
-      const wanted = new Set(outcome.assessment.members.map(identity));
+    const assessment = outcome.type === 'Synced' ? outcome.assessment : compared?.assessment;
+    if (assessment !== undefined) {
+      const wanted = new Set(assessment.members.map(identity));
       for (const id of [...record.known.ids()]) if (!wanted.has(id)) record.known.forget(id);
     }
     const retryAt =
@@ -311,7 +330,7 @@ export class Syncs {
       clock.now(),
       retryAt,
     );
-    if (outcome.type === 'Synced' && outcome.isNew) await this.#useUp(sync, outcome.assessment.revision);
+    if (outcome.type === 'Synced') await this.#useUp(sync, outcome.assessment.revision);
     const written = await this.#write(sync, failed ? { ...status, failures } : status);
     for (const happening of happenings(sync, outcome, newest.status?.conditions, status.conditions))
       recorder.record(written, happening);

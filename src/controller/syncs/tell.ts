@@ -2,7 +2,7 @@ import type { Condition, Sync } from '../../api/objects.ts';
 import { revisionText } from '../../api/sync.ts';
 import type { Happening } from '../events.ts';
 import { fieldsOf, toldFields } from './enact.ts';
-import type { Outcome } from './outcome.ts';
+import { comparedOf, type Outcome } from './outcome.ts';
 import { pruneText } from './prunes.ts';
 
 const mostRepairs = 20;
@@ -17,23 +17,26 @@ export function happenings(
   return [...done(sync, outcome), ...verdicts(before, now)];
 }
 
+function repairs(outcome: Outcome): Happening[] {
+  const { assessment, healed } = comparedOf(outcome) ?? {};
+  if (assessment === undefined || healed !== true) return [];
+  const name = revisionText(assessment.revision, assessment.reference);
+  return assessment.changes
+    .map(({ member: { info, key }, before, after }) => {
+      const what = pruneText({ kind: info.kind, key });
+      if (before === undefined || after === undefined) return `${what} was gone, and is made again`;
+      const fields = toldFields(fieldsOf(before, after));
+      return fields.length === 0 ? undefined : `${what} is as in ${name} again: ${fields.join('; ')}`;
+    })
+    .filter((message) => message !== undefined)
+    .slice(0, mostRepairs)
+    .map((message) => ({ type: 'Normal', reason: 'DriftRepaired', message }));
+}
+
 function done(sync: Sync, outcome: Outcome): Happening[] {
-  if (outcome.type !== 'Synced') return [];
+  if (outcome.type !== 'Synced') return repairs(outcome);
   const { changes, prunes, revision, reference } = outcome.assessment;
   const name = revisionText(revision, reference);
-  if (!outcome.isNew) {
-    if (!outcome.healed) return [];
-    return changes
-      .map(({ member: { info, key }, before, after }) => {
-        const what = pruneText({ kind: info.kind, key });
-        if (before === undefined || after === undefined) return `${what} was gone, and is made again`;
-        const fields = toldFields(fieldsOf(before, after));
-        return fields.length === 0 ? undefined : `${what} is as in ${name} again: ${fields.join('; ')}`;
-      })
-      .filter((message) => message !== undefined)
-      .slice(0, mostRepairs)
-      .map((message) => ({ type: 'Normal', reason: 'DriftRepaired', message }));
-  }
   if (changes.length + prunes.length === 0 && sync.status?.revision === revision) return [];
   const count = (what: string, number: number): string[] => (number === 0 ? [] : [`${number} ${what}`]);
   const counts = [
@@ -68,11 +71,13 @@ function verdicts(
   before: readonly Condition[] | undefined,
   now: readonly Condition[] | undefined,
 ): Happening[] {
+  const fetched = now?.find(({ type }) => type === 'Fetched');
   return (now ?? []).flatMap(({ type, status, reason, message }) => {
     const known = before?.find((condition) => condition.type === type);
     const isNews = known?.reason !== reason || known.message !== message;
-    // That the source failed is told by the condition Fetched; what is well again by Synced.
-    if (!isNews || status === 'True' || reason === 'Progressing' || reason === 'SourceFailed') return [];
+    const isTwice = type === 'Ready' && fetched?.status === 'False' && fetched.reason === reason;
+    // What is well again is told by Synced.
+    if (!isNews || isTwice || status === 'True' || reason === 'Progressing') return [];
     return [{ type: reason === 'Suspended' ? 'Normal' : 'Warning', reason, message }];
   });
 }

@@ -58,8 +58,7 @@ function wantedAt(sync: Sync, looks: Looks, now: Instant): Due {
   if (told !== undefined && told !== looks.webhook) return { now: 'Webhook' };
   const at = looks.at + pause(sync, looks);
   if (at <= now) return { now: 'Interval' };
-  // Nothing can be set right while the manifests cannot be read.
-  const hint = looks.failures > 0 && looks.hint?.what === 'Objects' ? undefined : looks.hint;
+  const { hint } = looks;
   if (hint === undefined) return { at };
   return hint.at <= now ? { now: hint.what } : { at: Math.min(at, hint.at) };
 }

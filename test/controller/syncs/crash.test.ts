@@ -68,7 +68,7 @@ const stories: Record<string, Story> = {
       await tell(estate);
     },
     done: ({ status }) =>
-      status?.changes?.some(({ name }) => name === 'd') === true && status.appliedGeneration === 1,
+      status?.changes?.some(({ name }) => name === 'd') === true && status.appliedSpec !== undefined,
   },
   'a prune that was approved': {
     before: async (estate) => {
@@ -82,7 +82,7 @@ const stories: Record<string, Story> = {
       const annotations = { 'agentctl.dev/approved-revision': estate.house.sources.revision };
       await estate.edit('Sync', 'fleet', { metadata: { annotations } });
     },
-    done: ({ status }) => status?.inventory?.length === 2 && status.appliedGeneration === 1,
+    done: ({ status }) => status?.inventory?.length === 2 && status.appliedSpec !== undefined,
   },
   'what was changed and deleted by hand': {
     before: (estate) => settled(estate, first),

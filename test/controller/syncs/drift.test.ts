@@ -32,7 +32,7 @@ describe('a field that was changed', () => {
       ),
     );
     expect(estate.reads).toBe(2);
-    expect(estate.looks).toBe(3); // one within each read: the source itself was not asked again
+    expect(estate.looks).toBe(2); // one within the first read: what is at hand is not looked for
   });
 
   test('keeps the revision that it came with', async () => {

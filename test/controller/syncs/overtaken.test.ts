@@ -166,7 +166,7 @@ describe('another controller', () => {
     await estate.quiet();
     await house.within(5_000, () => house.phase('web-0') === 'Ready');
     await estate.quiet();
-    expect(estate.looks - looks).toBe(2); // one of them within the read: it knows nothing yet
+    expect(estate.looks - looks).toBe(1);
     expect(estate.wrote()).toEqual([]);
     expect(
       house.engine.calls.slice(calls).filter((call) => /^(create|restart|kill|signal|remove)/.test(call)),
