@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Cli } from '../cli.ts';
 import { examples } from '../examples.ts';
-import { UsageError } from '../failure.ts';
+import { CliError, UsageError } from '../failure.ts';
 import { wholeNumber } from '../options.ts';
 import { patchEach } from '../patching.ts';
 import type { SelectOptions } from '../select.ts';
@@ -16,9 +16,11 @@ export function define(command: Command, cli: Cli): void {
     .action((words: string[], options: SelectOptions & { replicas: number }) => {
       const { replicas } = options;
       if (replicas < 0) throw new UsageError(`--replicas: found ${replicas}, expected 0 or more`);
-      return patchEach(parseAgentTargets(words, options), options, cli, 'scaled', () => ({
-        spec: { replicas },
-      }));
+      const targets = parseAgentTargets(words, options);
+      const fixed = targets.find(({ info }) => info.subresources.scale === undefined);
+      if (fixed !== undefined)
+        throw new CliError(`${fixed.info.plural} have no replicas: only agents can be scaled`);
+      return patchEach(targets, options, cli, 'scaled', () => ({ spec: { replicas } }));
     });
   examples(command, ['Three instances', 'agentctl scale web --replicas=3']);
 }
