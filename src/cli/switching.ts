@@ -1,3 +1,4 @@
+import { findKind } from '../api/kinds.ts';
 import type { Kind } from '../api/objects.ts';
 import { UsageError } from './failure.ts';
 import type { SelectOptions } from './select.ts';
@@ -9,6 +10,13 @@ export function parseSwitchTargets(
   options: SelectOptions,
   kinds: readonly Kind[],
 ): Target[] {
+  const [word = '', second] = words;
+  const alone = second === undefined && options.selector === undefined && options.all !== true;
+  const kind = alone ? findKind(word) : undefined;
+  if (kind !== undefined && kinds.includes(kind.kind) && word !== kind.plural) {
+    const more = word === 'agent' ? '' : `; an agent of that name is agent/${word}`;
+    throw new UsageError(`${word} is a kind, and a name is missing: ${kind.singular}/NAME${more}`);
+  }
   const targets = parseAgentTargets(words, options);
   const other = targets.find(({ info }) => !kinds.includes(info.kind));
   if (other === undefined) return targets;

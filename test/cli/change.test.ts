@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import type { Agent, InstanceStatus } from '../../src/api/objects.ts';
 import { agent } from '../server/support.ts';
 import { useShell } from './support.ts';
+import { makeSync } from './sync-seed.ts';
 
 const shell = useShell({ volumes: async () => [{ runtime: 'docker', name: 'default-kept-data' }] });
 const key = (name: string) => ({ namespace: 'default', name });
@@ -40,6 +41,30 @@ describe('suspend, resume, scale, rollout restart', () => {
     expect(await spec()).toMatchObject({ replicas: 3 });
     expect((await shell.run(['rollout', 'restart', 'web'])).out).toBe('agent.agentctl.dev/web restarted\n');
     expect(await annotations()).toMatchObject({ 'agentctl.dev/restartedAt': '2026-01-31T12:00:00.000Z' });
+  });
+  test('scale and suspend say what they cannot do, and write nothing', async () => {
+    await makeSync(shell.server, 'fleet');
+    const { metadata } = await shell.server.client.get('Sync', key('fleet'));
+    expect(await shell.run(['scale', 'sync/fleet', '--replicas=3'])).toMatchObject({
+      code: 1,
+      out: '',
+      err: 'error: syncs have no replicas: only agents can be scaled\n',
+    });
+    expect((await shell.server.client.get('Sync', key('fleet'))).metadata).toEqual(metadata);
+  });
+  test.each([
+    [
+      'suspend',
+      'sync',
+      'sync is a kind, and a name is missing: sync/NAME; an agent of that name is agent/sync',
+    ],
+    ['resume', 'runtimes', 'say which runtimes: names, -l with labels, or --all'],
+    ['resume', 'agent', 'agent is a kind, and a name is missing: agent/NAME\n'],
+    ['approve', 'sync', 'sync is a kind, and a name is missing: sync/NAME'],
+  ])('%s %s alone says that a name is missing', async (verb, kind, text) => {
+    const { code, err } = await shell.run([verb, kind]);
+    expect(code).toBe(64);
+    expect(err).toContain(text);
   });
   test('label, annotate and patch', async () => {
     expect((await shell.run(['label', 'agent', 'web', 'team=a'])).out).toBe(

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { kindInfo } from '../../api/kinds.ts';
+import { findKind, kindInfo } from '../../api/kinds.ts';
 import type { Kind, ObjectKey } from '../../api/objects.ts';
 import type { Cli, Client } from '../cli.ts';
 import { CliError, UsageError } from '../failure.ts';
@@ -27,8 +27,9 @@ async function decide(
   decision: Decision,
   done: string,
 ): Promise<void> {
-  if (ids.length === 0) throw new UsageError('say which, by id: agentctl get approvals lists them');
-  const all = ids.map((id) => subjectOf(id, options, cli));
+  const more = decision === 'approve' ? '; or sync/NAME, runtime/NAME' : '';
+  if (ids.length === 0) throw new UsageError(`say which, by id: agentctl get approvals lists them${more}`);
+  const all = withKinds(ids).map((id) => subjectOf(id, options, cli));
   const client = await cli.connect(options, { start: true });
   const failures: unknown[] = [];
   for (const subject of all) {
@@ -39,6 +40,16 @@ async function decide(
     }
   }
   tellFailures(failures, cli);
+}
+
+/** `sync fleet` is `sync/fleet`, as elsewhere. */
+function withKinds(words: readonly string[]): readonly string[] {
+  const [first = '', ...names] = words;
+  const info = findKind(first);
+  if (info === undefined) return words;
+  if (names.length === 0)
+    throw new UsageError(`${first} is a kind, and a name is missing: ${info.singular}/NAME`);
+  return names.map((name) => (name.includes('/') ? name : `${info.singular}/${name}`));
 }
 
 interface Subject {
