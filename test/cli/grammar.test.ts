@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { verbs } from '../../src/cli/verbs.ts';
 import { seed } from './seed.ts';
 import { useShell } from './support.ts';
+import { makeSync } from './sync-seed.ts';
 
 const shell = useShell();
 beforeAll(() => seed(shell.server));
@@ -87,6 +88,9 @@ describe('completion', () => {
     expect(await complete('logs', '')).toEqual(['calm', 'web']);
     expect(await complete('rollout', '')).toContain('undo');
     expect(await complete('get', 'agents', '--o')).toContain('--output=');
+    await makeSync(shell.server, 'fleet');
+    expect(await complete('diff', '--sync', '')).toEqual(['fleet']);
+    expect(await complete('diff', '--sync=')).toEqual(['--sync=fleet']);
   });
   test.each(['bash', 'zsh', 'fish'])('prints a script for %s', async (name) => {
     expect((await shell.run(['completion', name])).out).toContain('agentctl __complete'.split(' ')[1]);

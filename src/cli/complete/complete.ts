@@ -30,6 +30,11 @@ export async function candidates(words: readonly string[], cli: Cli): Promise<st
   const command = new Command(verb.name);
   (await verb.load()).define(command, cli);
   const sub = command.commands.find((each) => each.name() === rest[0]);
+  if (verb.name === 'diff') {
+    if (typed.at(-1) === '--sync') return names('sync', words, cli);
+    const flag = '--sync=';
+    if (current.startsWith(flag)) return (await names('sync', words, cli)).map((each) => `${flag}${each}`);
+  }
   if (current.startsWith('-')) return flagsOf(addGlobalOptions(sub ?? command));
   if (command.commands.length > 0 && sub === undefined) return command.commands.map((each) => each.name());
   const given = sub === undefined ? rest : rest.slice(1);
