@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { Source } from '../api/manifest.ts';
+import { kustomizationNames } from '../sources/kustomization.ts';
 import type { Cli } from './cli.ts';
 import { CliError, UsageError } from './failure.ts';
 
@@ -63,6 +64,11 @@ async function rendered(
 function fromDisk(name: string, recursive: boolean): Source[] {
   if (statOf(name).isDirectory()) {
     const found = filesBelow(name, recursive);
+    const kustomized = found.find((path) => kustomizationNames.includes(basename(path)));
+    if (kustomized !== undefined)
+      throw new CliError(
+        `${kustomized} is for kustomize: -k ${dirname(kustomized)} reads what it makes of it`,
+      );
     if (found.length > 0) return found.map(readOne);
     const hint = recursive ? '' : ' (folders in it are read with -R)';
     throw new CliError(`${name}: no .yaml, .yml or .json file in this folder${hint}`);

@@ -53,6 +53,14 @@ describe('-k', () => {
     expect(await shell.run(['delete', '-k', folder, 'agent', 'web'])).toMatchObject({ code: 64 });
   });
 
+  test.each([[], ['-R']])('is what a folder with a kustomization is to be read with %j', async (...flags) => {
+    const folder = overlay('named', agent('named'));
+    expect(await shell.run(['apply', '-f', folder, ...flags])).toMatchObject({
+      code: 1,
+      err: `error: ${join(folder, 'kustomization.yaml')} is for kustomize: -k ${folder} reads what it makes of it\n`,
+    });
+  });
+
   test('says what is missing where there is neither kustomize nor kubectl', async () => {
     const folder = overlay('none', agent('none'));
     const { err, code } = await shell.run(['apply', '-k', folder], { environment: { PATH: '/nowhere' } });
