@@ -51,8 +51,8 @@ export function createHttpStreams(transport: Transport, clock: Clock): Streams {
       };
       return answer.items;
     },
-    diffSync(sync) {
-      const path = below('syncs', sync, 'diff');
+    diffSync(sync, { force } = {}) {
+      const path = withQuery(below('syncs', sync, 'diff'), { force });
       // The Sync's own timeout bounds it, which may be longer than any that could stand here.
       return transport.json({ method: 'GET', path, silence: 0 }) as Promise<SyncDiff>;
     },

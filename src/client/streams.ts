@@ -72,10 +72,11 @@ export interface Streams {
   volumes(agent: ObjectKey): Promise<Volume[]>;
 
   /**
-   * What the newest revision of a Sync's source would change, were it applied now; writes nothing. NotFound;
+   * What the newest revision of a Sync's source would change, were it applied now; writes nothing. With `force` as if
+   * what others apply were taken over. NotFound;
    * ServiceUnavailable, with the source's own words, where the source does not answer.
    */
-  diffSync(sync: ObjectKey): Promise<SyncDiff>;
+  diffSync(sync: ObjectKey, options?: { force?: boolean | undefined }): Promise<SyncDiff>;
 
   /** Removes those volumes; answers what was removed. Conflict while the Agent exists and is not being deleted. */
   purge(agent: ObjectKey): Promise<Volume[]>;

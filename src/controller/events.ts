@@ -101,7 +101,7 @@ export class Recorder {
       count,
       firstTimestamp: at,
       lastTimestamp: at,
-      eventTime: at,
+      eventTime: at.replace(/Z$/, '000Z'), // a MicroTime: kubectl takes six digits and no others
       source: { component: 'agentctl' },
       reportingComponent: 'agentctl.dev/controller',
       reportingInstance: 'agentctl',

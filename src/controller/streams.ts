@@ -210,8 +210,8 @@ export class ControllerStreams implements Streams {
     }
   }
 
-  diffSync(sync: ObjectKey): Promise<SyncDiff> {
-    return this.#parts.controller.syncs.diff(sync);
+  diffSync(sync: ObjectKey, { force = false } = {}): Promise<SyncDiff> {
+    return this.#parts.controller.syncs.diff(sync, force);
   }
 
   async volumes(key: ObjectKey): Promise<Volume[]> {

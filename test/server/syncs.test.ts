@@ -1,6 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { ApiError } from '../../src/api/errors.ts';
-import type { ObjectKey } from '../../src/api/objects.ts';
 import { createHttpClient } from '../../src/client/http.ts';
 import type { SyncDiff } from '../../src/client/streams.ts';
 import type { Role } from '../../src/server/access.ts';
@@ -15,7 +14,7 @@ const key = { namespace: 'team', name: 'fleet' };
 const nothing: SyncDiff = { revision: 'c0ffee', errors: [], changes: [], needsApproval: false };
 
 test('what the next revision would change is handed through', async () => {
-  const asked: ObjectKey[] = [];
+  const asked: unknown[] = [];
   const diff: SyncDiff = {
     ...nothing,
     reference: 'refs/heads/main',
@@ -35,14 +34,18 @@ test('what the next revision would change is handed through', async () => {
   };
   api = await run({
     streams: {
-      async diffSync(sync) {
-        asked.push(sync);
+      async diffSync(sync, options) {
+        asked.push([sync, options]);
         return diff;
       },
     },
   });
   expect(await api.client.diffSync(key)).toEqual(diff);
-  expect(asked).toEqual([key]);
+  await api.client.diffSync(key, { force: true });
+  expect(asked).toEqual([
+    [key, { force: false }],
+    [key, { force: true }],
+  ]);
 });
 
 test.each([

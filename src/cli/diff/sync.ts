@@ -11,7 +11,7 @@ import { objectName } from '../targets.ts';
 import type { DiffOptions } from './diff.ts';
 import { createdText, differsText, placed, plainFields } from './text.ts';
 
-type SyncDiffOptions = GlobalOptions & Pick<DiffOptions, 'filename' | 'output'>;
+type SyncDiffOptions = GlobalOptions & Pick<DiffOptions, 'filename' | 'output' | 'forceConflicts'>;
 
 /** Tells what the newest revision of a Sync's source would change. */
 export async function diffSync(word: string, options: SyncDiffOptions, cli: Cli): Promise<void> {
@@ -19,12 +19,16 @@ export async function diffSync(word: string, options: SyncDiffOptions, cli: Cli)
   const [target] = syncTargets([word], options);
   const key: ObjectKey = { namespace: namespaceOf(options, cli.environment), name: target?.name ?? word };
   const client = await cli.connect(options);
-  const found = await client.diffSync(key);
+  const found = await client.diffSync(key, { force: options.forceConflicts });
   const { changes, errors } = found;
   if (options.output === 'json') cli.out(`${JSON.stringify(plain(found), null, 2)}\n`);
   else if (changes.length > 0) cli.out(`${head(key.name, found)}\n\n${changes.map(text).join('\n\n')}\n`);
   if (errors.length > 0) {
-    const whole = [...errors, `${named(found)} would be refused, and nothing would change`];
+    const verdict =
+      found.applied === found.revision
+        ? `${named(found)} is applied; these stay as they are`
+        : `${named(found)} would be refused, and nothing would change`;
+    const whole = [...errors, verdict];
     throw new CliError(whole.join('\nerror: '), { exitCode: exitCode.trouble });
   }
   // Kept: named, so that nobody looks for its deletion; no difference.

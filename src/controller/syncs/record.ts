@@ -98,13 +98,20 @@ const dataOf = (secret: Secret | undefined): SecretData | undefined =>
         Object.entries(secret.data ?? {}).map(([key, value]) => [key, Buffer.from(value, 'base64')]),
       );
 
+const credentials = (url: string): string =>
+  url.startsWith('https:')
+    ? '--from-literal=username=NAME --from-file=password=FILE'
+    : '--from-file=identity=FILE --from-file=known_hosts=FILE';
+const signers = '--from-file=allowed_signers=FILE';
+
 /** The Sync names a Secret that is not there. */
 export class MissingSecret extends Error {
   readonly reason = 'SecretMissing';
 
-  constructor(name: string, { metadata }: Sync) {
+  constructor(name: string, { metadata, spec: { source } }: Sync) {
+    const content = source.git?.secretRef?.name === name ? credentials(source.git.url) : signers;
     super(
-      `There is no Secret ${name} in the namespace ${metadata.namespace}: make it with agentctl create secret generic ${name} -n ${metadata.namespace}.`,
+      `There is no Secret ${name} in the namespace ${metadata.namespace}: make it with agentctl create secret generic ${name} -n ${metadata.namespace} ${content}`,
     );
   }
 }

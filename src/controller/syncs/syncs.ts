@@ -96,14 +96,14 @@ export class Syncs {
   }
 
   /** What the newest revision would change. See Streams.diffSync. */
-  async diff(key: ObjectKey): Promise<SyncDiff> {
+  async diff(key: ObjectKey, force = false): Promise<SyncDiff> {
     const sync = await this.#parts.resources.get('Sync', key);
     const record = this.#recordOf(sync);
     try {
       const { assessment } = await record.alone(() =>
         this.#withSource(sync, record, async (source, signal) => {
           const manifests = await source.read(await source.look(signal), signal);
-          return { assessment: await assess(sync, manifests, this.#assessParts(sync, record)) };
+          return { assessment: await assess(sync, manifests, this.#assessParts(sync, record, force)) };
         }),
       );
       return diffOf(sync, assessment);
@@ -234,11 +234,13 @@ export class Syncs {
   }
 
   #passParts(sync: Sync, record: SyncRecord, signal: AbortSignal, requested: boolean): PassParts {
+    const request = sync.metadata.annotations?.[syncAnnotations.requested];
+    const takesOver = requested && request?.endsWith(takingOver) === true;
     return {
       resources: this.#parts.resources,
       record,
       signal,
-      assess: this.#assessParts(sync, record, requested),
+      assess: this.#assessParts(sync, record, takesOver),
       live: (id) => this.#live.get(id),
       requested,
       note: (object) => this.#parts.cache.note(object),
@@ -273,10 +275,9 @@ export class Syncs {
     }
   }
 
-  #assessParts(sync: Sync, record: SyncRecord, requested = false): AssessParts {
-    const request = sync.metadata.annotations?.[syncAnnotations.requested];
+  #assessParts(sync: Sync, record: SyncRecord, takesOver: boolean): AssessParts {
     return {
-      takesOver: requested && request?.endsWith(takingOver) === true,
+      takesOver,
       resources: this.#parts.resources,
       bounds: boundsOf(sync, this.#parts.cache),
       known: record.known,

@@ -161,6 +161,21 @@ describe('a request to take over', () => {
     expect(appliers?.map(({ manager }) => manager)).toEqual(['sync/default/fleet']);
   });
 
+  test('can be seen before: what it would change', async () => {
+    await using estate = await applied();
+    await estate.apply('Policy', 'a', { spec: { priority: 9 } }, 'kubectl', true);
+    const diff = (force?: boolean) =>
+      estate.house.controller.syncs.diff({ namespace: 'default', name: 'fleet' }, force);
+    expect((await diff()).errors).toEqual([expect.stringContaining('"kubectl"')]);
+    expect(await diff(true)).toMatchObject({
+      errors: [],
+      changes: [
+        { name: 'a', change: 'Configured', fields: [{ path: 'spec.priority', before: 9, after: 1 }] },
+      ],
+    });
+    expect(await priority(estate)).toBe(9);
+  });
+
   test('holds for that look alone', async () => {
     await using estate = await applied();
     await request(estate, 'now force-conflicts');
