@@ -42,6 +42,7 @@ test('the same happening counts up one Event', async () => {
     count: 3,
     firstTimestamp: '2026-03-02T10:00:00.000Z',
     lastTimestamp: '2026-03-02T10:01:00.000Z',
+    eventTime: '2026-03-02T10:00:00.000000Z', // kubectl reads no other number of digits
     involvedObject: { kind: 'ConfigMap', name: 'web', uid: about.metadata.uid },
   });
 });
