@@ -88,20 +88,50 @@ function describe(
   }
 }
 
-/** With how to write the value that was found, where that can be guessed. */
+/** With how to write the value that was found, where that can be guessed and would be taken. */
 function expectedType(schema: JsonSchema, value: unknown): string {
   const type = typeNames[schema.type ?? 'object'];
-  if (schema.type === 'string' && (typeof value === 'number' || typeof value === 'boolean'))
-    return `${type}: put it in quotes, "${value}"`;
+  if (schema.type === 'string' && (typeof value === 'number' || typeof value === 'boolean')) {
+    if (takes(schema, String(value))) return `${type}: put it in quotes, "${value}"`;
+    const expected = expectedOf(schema) ?? type;
+    const seconds = `${value}s`;
+    return takes(schema, seconds) ? `${expected}: ${seconds} where these are seconds` : expected;
+  }
   if (schema.type === 'array' && schema.items?.type === 'string' && typeof value === 'string')
-    return `${type}: [${shown(value)}]`;
+    return example(schema.items, value) === undefined ? type : `${type}: [${shown(value)}]`;
   const [field] = schema.required ?? [];
-  if (schema.type === 'object' && field !== undefined)
-    return typeof value === 'string' && schema.required?.length === 1
-      ? `${type}: { ${field}: ${value} }`
-      : `${type} with ${schema.required?.join(', ')}`;
-  return type;
+  if (schema.type !== 'object' || field === undefined) return type;
+  const whole = typeof value === 'string' ? example(schema, value) : undefined;
+  return whole === undefined ? `${type} with ${schema.required?.join(', ')}` : `${type}: ${whole}`;
 }
+
+/** How the text would be written as what the schema asks for, be it in an object in an object; undefined where it cannot. */
+function example(schema: JsonSchema, text: string): string | undefined {
+  if (schema.type === 'string') {
+    if (!takes(schema, text) || text.length > longestExample) return undefined;
+    return isPlain(text) ? text : JSON.stringify(text);
+  }
+  const [field, other] = schema.required ?? [];
+  if (schema.type !== 'object' || field === undefined || other !== undefined) return undefined;
+  const inner = example(childSchema(schema, field) ?? {}, text);
+  return inner === undefined ? undefined : `{ ${field}: ${inner} }`;
+}
+
+const longestExample = 50;
+
+/** In YAML a string without quotes. */
+const isPlain = (text: string): boolean =>
+  /^[A-Za-z_][\w.-]*$/.test(text) && !/^(true|false|null|yes|no|on|off)$/i.test(text);
+
+/** Whether a string schema takes the text. */
+const takes = (
+  { pattern, enum: words, minLength = 0, maxLength = Infinity }: JsonSchema,
+  text: string,
+): boolean =>
+  (pattern === undefined || new RegExp(pattern, 'u').test(text)) &&
+  (words === undefined || words.includes(text)) &&
+  text.length >= minLength &&
+  text.length <= maxLength;
 
 /** What stands in a Secret is never shown, even where it is wrong. */
 const secretValue = (path: Path, value: unknown, expected: string): FieldError => ({

@@ -11,6 +11,14 @@ import {
 } from '../../src/api/validate.ts';
 import { agent, core, policy, runtime, template, told } from './objects.ts';
 
+const git = { url: 'https://git.example.com/fleet.git' };
+const sync = (source: object, spec: object = {}): object => ({
+  apiVersion: 'agentctl.dev/v1',
+  kind: 'Sync',
+  metadata: { name: 's' },
+  spec: { source, ...spec },
+});
+
 describe('a right object', () => {
   test.each<[string, Kind, object]>([
     ['the smallest Agent', 'Agent', agent({})],
@@ -55,6 +63,54 @@ describe('what is wrong is told', () => {
       'Agent',
       template({ env: [{ name: 'A', value: 8080 }] }),
       'spec.template.env[0].value: found the number 8080, expected a string: put it in quotes, "8080"',
+    ],
+    [
+      'a number for a length of time',
+      'Agent',
+      agent({ minReady: 60 }),
+      'spec.minReady: found the number 60, expected a length of time such as 90s, 15m or 1h30m: 60s where these are seconds',
+    ],
+    [
+      'the one number that is a length of time',
+      'Agent',
+      agent({ minReady: 0 }),
+      'spec.minReady: found the number 0, expected a string: put it in quotes, "0"',
+    ],
+    [
+      'true for a length of time',
+      'Agent',
+      agent({ minReady: true }),
+      'spec.minReady: found the boolean true, expected a length of time such as 90s, 15m or 1h30m',
+    ],
+    [
+      'a number for an absolute path',
+      'Sync',
+      sync({ directory: { path: 7 } }),
+      'spec.source.directory.path: found the number 7, expected an absolute path',
+    ],
+    [
+      'a name for an object in an object',
+      'Sync',
+      sync({ git: { ...git, verify: 'signers' } }),
+      'spec.source.git.verify: found "signers", expected an object: { secretRef: { name: signers } }',
+    ],
+    [
+      'a word that would be none in YAML',
+      'Sync',
+      sync({ git: { ...git, secretRef: 'yes' } }),
+      'spec.source.git.secretRef: found "yes", expected an object: { name: "yes" }',
+    ],
+    [
+      'a text that would not do in the object either',
+      'Sync',
+      sync({ directory: 'agents' }),
+      'spec.source.directory: found "agents", expected an object with path',
+    ],
+    [
+      'an entry that would not do in the list either',
+      'Sync',
+      sync({ git }, { allowedKinds: 'Message' }),
+      'spec.allowedKinds: found "Message", expected a list',
     ],
     [
       'a misspelt word of an enum',
