@@ -1,6 +1,6 @@
 /** Tables, as `get` prints them: the columns that schemas/ lists, and the cells that no JSON path can say. */
 import { type Column, type KindInfo, kinds } from '../api/kinds.ts';
-import type { AnyObject, Kind, Kinds, ObjectMeta } from '../api/objects.ts';
+import type { AnyObject, Condition, Kind, Kinds, ObjectMeta, Sync } from '../api/objects.ts';
 import { revisionText } from '../api/sync.ts';
 import { age, humanDuration, parseTime, wholeSeconds } from '../api/time.ts';
 import type { IncludeObject, PartialObjectMetadata, Table, TableColumn, TableRow } from '../client/tables.ts';
@@ -26,6 +26,12 @@ function oneLine(text: string): string {
   return line.length <= longestText && text.length <= 2 * longestText
     ? line
     : `${line.slice(0, longestText)}...`;
+}
+
+/** Where its revision is applied, it is news that something differs from it. */
+function newsOf({ status: { conditions = [] } = {} }: Sync): Condition | undefined {
+  const [ready, inSync] = ['Ready', 'InSync'].map((type) => conditions.find((one) => one.type === type));
+  return ready?.status === 'True' && inSync?.status === 'False' ? inSync : ready;
 }
 
 /** By kind and column: in place of the column's JSON path, which only our CRDs need. */
@@ -60,15 +66,8 @@ const computed: { readonly [K in Kind]?: Readonly<Record<string, (object: Kinds[
     Sync: {
       Revision: ({ status: { revision, reference } = {} }) =>
         revision === undefined ? null : revisionText(revision, reference),
-      Message: ({ status: { conditions = [] } = {} }) => {
-        // Where its revision is applied, it is news that something differs from it.
-        const [ready, inSync] = ['Ready', 'InSync'].map((type) =>
-          conditions.find((one) => one.type === type),
-        );
-        return oneLine(
-          (ready?.status === 'True' && inSync?.status === 'False' ? inSync : ready)?.message ?? '',
-        );
-      },
+      Message: (sync) => oneLine(newsOf(sync)?.message ?? ''),
+      Reason: (sync) => newsOf(sync)?.reason ?? null,
       Source: ({ spec: { source } }) => source.git?.url ?? source.directory?.path ?? null,
     },
   };
