@@ -9,4 +9,14 @@ export const fileFlags = (
   command
     .option('-f, --filename <file>', files, collect)
     .option('-k, --kustomize <folder>', 'what kustomize makes of a folder, by kustomize or kubectl')
-    .option('-R, --recursive', 'folders with all below them');
+    .option('-R, --recursive', 'folders with all below them')
+    .configureOutput({
+      outputError: (text, write) =>
+        write(text.replace(/(too many arguments.*?)\.?\n/, `$1. ${named(command)}\n`)),
+    });
+
+/** What a word that stands alone may have been meant as. */
+const named = (command: Command): string =>
+  command.options.some(({ long }) => long === '--sync')
+    ? 'A sync is named with --sync NAME, files with -f.'
+    : 'Files are named with -f.';

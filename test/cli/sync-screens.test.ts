@@ -51,6 +51,9 @@ describe('what people see of syncs', () => {
       ['diff', '--sync', 'gone'],
       ['diff', '--sync', 'fleet', '-f', 'x.yaml'],
       ['diff', '--sync', 'agent/web'],
+      ['diff', 'sync', 'fleet'],
+      ['diff', 'sync/fleet'],
+      ['validate', 'agents.yaml'],
     ],
     'sync-help': [
       ['sync', '--help'],
