@@ -30,6 +30,6 @@ export const topics: Readonly<Record<string, string>> = {
   0    it runs
   3    it does not run
 
-  130  interrupted by Ctrl-C
+  130  interrupted by Ctrl-C; 0 where that is the regular end: serve, apply --watch
 `,
 };
