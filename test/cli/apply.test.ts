@@ -94,6 +94,17 @@ describe('apply', () => {
     expect(await shell.run(['apply', '-f', file, '--force-conflicts'])).toMatchObject({ code: 0 });
   });
 
+  test('changes a Secret that was created, by what create prints of it', async () => {
+    const secret = ['create', 'secret', 'generic', 'changed', '--from-literal=a=2'];
+    await shell.run(['create', 'secret', 'generic', 'changed', '--from-literal=a=1', '--from-literal=b=1']);
+    const { out } = await shell.run([...secret, '--dry-run=client', '-o', 'yaml']);
+    expect(await shell.run(['apply', '--force-conflicts', '-f', '-'], { stdin: out })).toMatchObject({
+      code: 0,
+    });
+    const { data } = await shell.server.client.get('Secret', { namespace: 'default', name: 'changed' });
+    expect(data).toEqual({ a: 'Mg==', b: 'MQ==' });
+  });
+
   test('names the Sync whose field it is in a conflict, and only as long as there is one', async () => {
     await makeSync(shell.server, 'owner');
     const file = shell.write('followed.yaml', agentYaml('followed', '  replicas: 1\n'));
