@@ -5,15 +5,8 @@ import { Estate, policyYaml } from './estate.ts';
 const priority = async ({ house }: Estate, name = 'a'): Promise<number | undefined> =>
   (await house.user.get('Policy', { namespace: 'default', name })).spec.priority;
 
-async function applied(spec: Parameters<Estate['follow']>[0] = {}): Promise<Estate> {
-  const estate = await Estate.open();
-  const revision = estate.push({ 'a.yaml': policyYaml('a', 1), 'b.yaml': policyYaml('b') });
-  await estate.follow({ jitter: 0, interval: '10s', ...spec });
-  await estate.applied(revision);
-  await estate.quiet();
-  estate.wrote();
-  return estate;
-}
+const applied = (spec: Parameters<typeof Estate.applying>[1] = {}): Promise<Estate> =>
+  Estate.applying({ 'a.yaml': policyYaml('a', 1), 'b.yaml': policyYaml('b') }, spec);
 
 describe('with an apply of a person', () => {
   test('that took a field: it is told, and stays theirs, however long', async () => {

@@ -2,19 +2,15 @@
 import { describe, expect, test } from 'vitest';
 import { agentYaml, Estate, policyYaml } from './estate.ts';
 
-async function applied(spec: Parameters<Estate['follow']>[0] = {}): Promise<Estate> {
-  const estate = await Estate.open();
-  const revision = estate.push({
-    'a.yaml': policyYaml('a', 1),
-    'b.yaml': policyYaml('b'),
-    'web.yaml': agentYaml('web', '  replicas: 2\n'),
-  });
-  await estate.follow({ jitter: 0, interval: '1h', ...spec });
-  await estate.applied(revision);
-  await estate.quiet();
-  estate.wrote();
-  return estate;
-}
+const applied = (spec: Parameters<typeof Estate.applying>[1] = {}): Promise<Estate> =>
+  Estate.applying(
+    {
+      'a.yaml': policyYaml('a', 1),
+      'b.yaml': policyYaml('b'),
+      'web.yaml': agentYaml('web', '  replicas: 2\n'),
+    },
+    { interval: '1h', ...spec },
+  );
 
 const agent = ({ house }: Estate) => house.user.get('Agent', { namespace: 'default', name: 'web' });
 

@@ -13,10 +13,23 @@ export const policyYaml = (name: string, priority = 0): string =>
 
 type Body = Record<string, unknown>;
 
+type SyncSpecGiven = Partial<New<Sync>['spec']>;
+
 export class Estate implements AsyncDisposable {
   readonly house: House;
   /** Every write that the Syncs made, dry runs left out: `apply Agent/web`, `delete Policy/slow`, `status fleet`. */
   readonly writes: string[];
+
+  /** With these files applied, and at rest. */
+  static async applying(files: Record<string, string>, spec: SyncSpecGiven = {}): Promise<Estate> {
+    const estate = await Estate.open();
+    const revision = estate.push(files);
+    await estate.follow({ jitter: 0, interval: '10s', ...spec });
+    await estate.applied(revision);
+    await estate.quiet();
+    estate.wrote();
+    return estate;
+  }
 
   static async open(options: HouseOptions = {}): Promise<Estate> {
     const writes: string[] = [];
@@ -109,7 +122,7 @@ export class Estate implements AsyncDisposable {
   }
 
   /** Applies the Sync `fleet`, or another. */
-  async follow(spec: Partial<New<Sync>['spec']> = {}, name = 'fleet'): Promise<void> {
+  async follow(spec: SyncSpecGiven = {}, name = 'fleet'): Promise<void> {
     const source = { git: { url: 'https://git.example/fleet.git', branch: 'main' } };
     const body = { apiVersion: group, kind: 'Sync', metadata: { name }, spec: { source, ...spec } };
     await this.house.user.patch(

@@ -2,15 +2,8 @@
 import { describe, expect, test } from 'vitest';
 import { agentYaml, Estate, policyYaml } from './estate.ts';
 
-async function applied(spec: Parameters<Estate['follow']>[0] = {}): Promise<Estate> {
-  const estate = await Estate.open();
-  const revision = estate.push({ 'a.yaml': policyYaml('a', 1) });
-  await estate.follow({ jitter: 0, interval: '10s', ...spec });
-  await estate.applied(revision);
-  await estate.quiet();
-  estate.wrote();
-  return estate;
-}
+const applied = (spec: Parameters<typeof Estate.applying>[1] = {}): Promise<Estate> =>
+  Estate.applying({ 'a.yaml': policyYaml('a', 1) }, spec);
 
 const bad = 'apiVersion: agentctl.dev/v1\nkind: Policy\nmetadata: { name: b }\nspec:\n  priorty: 3\n';
 

@@ -6,14 +6,8 @@ import { Estate, policyYaml } from './estate.ts';
 const priority = async ({ house }: Estate): Promise<number | undefined> =>
   (await house.user.get('Policy', { namespace: 'default', name: 'a' })).spec.priority;
 
-async function applied(spec: Parameters<Estate['follow']>[0] = {}): Promise<Estate> {
-  const estate = await Estate.open();
-  const revision = estate.push({ 'a.yaml': policyYaml('a', 1), 'b.yaml': policyYaml('b') });
-  await estate.follow({ jitter: 0, interval: '10s', ...spec });
-  await estate.applied(revision);
-  await estate.quiet();
-  return estate;
-}
+const applied = (spec: Parameters<typeof Estate.applying>[1] = {}): Promise<Estate> =>
+  Estate.applying({ 'a.yaml': policyYaml('a', 1), 'b.yaml': policyYaml('b') }, spec);
 
 const heads: [string, (estate: Estate) => void, string][] = [
   ['is wrong', (estate) => estate.push({ 'a.yaml': 'kind: ?' }), 'InvalidManifests'],

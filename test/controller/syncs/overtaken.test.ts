@@ -6,15 +6,8 @@ import { agentYaml, Estate, policyYaml } from './estate.ts';
 const one = { 'a.yaml': policyYaml('a', 1), 'web.yaml': agentYaml('web') };
 const two = { 'a.yaml': policyYaml('a', 2), 'web.yaml': agentYaml('web', '  replicas: 2\n') };
 
-async function applied(spec: Parameters<Estate['follow']>[0] = {}): Promise<Estate> {
-  const estate = await Estate.open();
-  const revision = estate.push(one);
-  await estate.follow({ jitter: 0, interval: '10s', ...spec });
-  await estate.applied(revision);
-  await estate.quiet();
-  estate.wrote();
-  return estate;
-}
+const applied = (spec: Parameters<typeof Estate.applying>[1] = {}): Promise<Estate> =>
+  Estate.applying(one, spec);
 
 /** Begins to read the second revision, and stops in the middle. Answers what lets it go on. */
 async function midway(estate: Estate): Promise<() => Promise<void>> {

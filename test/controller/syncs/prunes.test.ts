@@ -6,15 +6,8 @@ import { agentYaml, Estate, policyYaml } from './estate.ts';
 const all = (names: string): Record<string, string> =>
   Object.fromEntries([...names].map((name) => [`${name}.yaml`, policyYaml(name)]));
 
-async function applied(names: string, spec: Parameters<Estate['follow']>[0] = {}): Promise<Estate> {
-  const estate = await Estate.open();
-  const revision = estate.push(all(names));
-  await estate.follow({ jitter: 0, interval: '10s', ...spec });
-  await estate.applied(revision);
-  await estate.quiet();
-  estate.wrote();
-  return estate;
-}
+const applied = (names: string, spec: Parameters<typeof Estate.applying>[1] = {}): Promise<Estate> =>
+  Estate.applying(all(names), spec);
 
 const inventory = ({ status }: Sync): string[] => (status?.inventory ?? []).map(({ name }) => name).sort();
 const approve = (estate: Estate, revision: string) =>
