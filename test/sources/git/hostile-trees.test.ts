@@ -1,14 +1,10 @@
 /** What somebody who may push can put into a tree. */
-import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Repository } from '../../git/repository.ts';
 import { GitWorld } from './world.ts';
-
-const _exec = promisify(execFile);
 
 let repository: Repository;
 let world: GitWorld;
