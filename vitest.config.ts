@@ -12,6 +12,7 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: ['test/scenarios/**', 'test/bench/**'],
           testTimeout: 30_000,
+          maxWorkers: 2, // most of them wait for engines, git or hosts
         },
       },
       // Whole controllers and engines: one after the other, so that they do not starve each other on a small machine.
