@@ -12,7 +12,7 @@ export const kustomizationNames: readonly string[] = [
 ];
 
 /** The names of the folder's kustomizations. */
-export const kustomizationIn = (names: readonly string[]): string | undefined =>
+const kustomizationIn = (names: readonly string[]): string | undefined =>
   kustomizationNames.find((name) => names.includes(name));
 
 /**

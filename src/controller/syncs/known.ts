@@ -52,10 +52,6 @@ export class Known {
   ids(): Iterable<string> {
     return this.#digests.keys();
   }
-
-  clear(): void {
-    this.#digests.clear();
-  }
 }
 
 export const digest = (value: unknown): string =>

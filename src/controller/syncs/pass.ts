@@ -1,7 +1,6 @@
 import { isApiError } from '../../api/errors.ts';
 import { type AnyObject, keyOf, type Sync } from '../../api/objects.ts';
 import { syncManager } from '../../api/sync.ts';
-import type { Resources } from '../../client/resources.ts';
 import { type Found, type Source, SourceError } from '../../sources/source.ts';
 import { type Assessment, type AssessParts, assess } from './assess.ts';
 import { applyChanges, carryOutPrunes } from './enact.ts';
@@ -12,7 +11,6 @@ import type { SyncRecord } from './record.ts';
 import { takeOver } from './take-over.ts';
 
 export interface PassParts {
-  resources: Resources;
   record: SyncRecord;
   signal: AbortSignal;
   assess: AssessParts;
@@ -70,7 +68,11 @@ async function applyRevision(sync: Sync, assessment: Assessment, parts: PassPart
   await checkNotOvertaken(sync, parts);
   if (assessment.changes.length > 0 || assessment.prunes.length > 0) await parts.intend(sync, assessment);
   await letGo(sync, assessment, parts);
-  const { resources, record, note } = parts;
+  const {
+    assess: { resources },
+    record,
+    note,
+  } = parts;
   const writes = { known: record.known, note };
   const failures = await applyChanges(resources, sync, assessment.changes, writes, assessment.revision);
   return failures.length > 0 ? failures : carryOutPrunes(assessment.prunes, prunePartsOf(sync, parts.assess));
@@ -95,24 +97,24 @@ async function heal(sync: Sync, assessment: Assessment, parts: PassParts): Promi
   if (!heals(sync, parts)) return [];
   if (assessment.changes.length > 0) await checkNotOvertaken(sync, parts);
   await letGo(sync, assessment, parts);
-  const { resources, record, note } = parts;
+  const {
+    assess: { resources },
+    record,
+    note,
+  } = parts;
   return applyChanges(resources, sync, assessment.changes, { known: record.known, note });
 }
 
 /** Where a person asked for it, others apply its objects no more. */
-async function letGo(
-  sync: Sync,
-  { members }: Assessment,
-  { assess, resources, note }: PassParts,
-): Promise<void> {
+async function letGo(sync: Sync, { members }: Assessment, { assess, note }: PassParts): Promise<void> {
   if (!assess.takesOver) return;
-  const freed = await takeOver(resources, members, syncManager(keyOf(sync)), assess.live);
+  const freed = await takeOver(assess.resources, members, syncManager(keyOf(sync)), assess.live);
   for (const object of freed) note(object);
 }
 
-async function checkNotOvertaken(sync: Sync, { resources, requested }: PassParts): Promise<void> {
+async function checkNotOvertaken(sync: Sync, { assess, requested }: PassParts): Promise<void> {
   try {
-    const { metadata, spec } = await resources.get('Sync', keyOf(sync));
+    const { metadata, spec } = await assess.resources.get('Sync', keyOf(sync));
     const same =
       metadata.uid === sync.metadata.uid &&
       metadata.generation === sync.metadata.generation &&

@@ -237,7 +237,6 @@ export class Syncs {
     const request = sync.metadata.annotations?.[syncAnnotations.requested];
     const takesOver = requested && request?.endsWith(takingOver) === true;
     return {
-      resources: this.#parts.resources,
       record,
       signal,
       assess: this.#assessParts(sync, record, takesOver),
