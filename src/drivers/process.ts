@@ -8,7 +8,7 @@ import { type Driver, DriverError, type Unsupported } from './driver.ts';
 import { createAttachments, type RunEnd } from './process/attach.ts';
 import { createCommandCheck } from './process/command.ts';
 import { createEnds } from './process/ends.ts';
-import { environmentOfLiving, execute } from './process/exec.ts';
+import { environmentOfLiving, execute, executeAs } from './process/exec.ts';
 import { asDriverError, gone, superseded } from './process/failures.ts';
 import { allRefs, clearLeftovers, discard, isRef, removeRef, replaceOthers } from './process/instances.ts';
 import { createLauncher } from './process/launcher.ts';
@@ -71,12 +71,13 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
   const checkCommand = createCommandCheck(clock);
   const attachments = createAttachments(clock);
   const parts: StartParts = { tools, launcher, checkCommand, clock, bootId, root, reap };
+  const instances = { root, reap, tools };
   let cleared: Promise<void> | undefined;
   let adopted = false;
 
   /** Once, before anything is made: later it would take what is just being made. */
   const clear = (): Promise<void> => {
-    cleared ??= clearLeftovers(root).catch((error: unknown) => {
+    cleared ??= clearLeftovers(instances).catch((error: unknown) => {
       cleared = undefined;
       throw error;
     });
@@ -191,13 +192,13 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
       const ref = refOf(root, identity);
       try {
         await clear();
-        const begun = await replaceOthers(root, ref, identity, reap);
+        const begun = await replaceOthers(instances, ref, identity);
         if (begun !== undefined) return await mustInspect(begun);
         // Its folder may have been deleted while it ran.
         if (identity.run > 1) await reap({ instanceUid: identity.uid, upToRun: identity.run - 1 });
         return await start(ref, spec);
       } catch (error) {
-        if ((await newestRun(ref)) === undefined) await discard(ref);
+        if ((await newestRun(ref)) === undefined) await discard(instances, ref);
         throw asDriverError(error);
       }
     },
@@ -254,7 +255,7 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
     async remove(ref) {
       if ((await find(ref)) === undefined) return;
       ends.forget(ref);
-      await removeRef(root, ref, reap);
+      await removeRef(instances, ref);
       ends.hint(ref);
     },
 
@@ -276,13 +277,11 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
       if (env === undefined)
         throw new DriverError('Retryable', 'NotRunning', `the process of ${ref} does not run`);
       const user = run.meta.user === undefined ? undefined : await findUser(run.meta.user);
-      const change = user === undefined ? [] : asUser(tools, user);
-      return execute(clock, {
-        command: [...change, ...command],
-        env,
-        workingDir: run.meta.workingDir,
-        timeout,
-      });
+      const change = user === undefined ? undefined : asUser(tools, user);
+      const execution = { command, env, workingDir: run.meta.workingDir, timeout };
+      return change === undefined
+        ? execute(clock, execution)
+        : executeAs(clock, tools, { ...execution, user: change });
     },
 
     async address(_ref, port) {

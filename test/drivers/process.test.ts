@@ -4,7 +4,6 @@ import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { namesIn, runFolder } from '../../src/drivers/process/layout.ts';
-import { readEnvironment } from '../../src/drivers/process/proc.ts';
 import {
   ended,
   eventually,
@@ -348,29 +347,5 @@ describe('files', () => {
     expect(await refusal(driver.restart(ref, withRun(spec, 2)))).toMatchObject({ reason: 'InvalidSpec' });
     expect(readdirSync(outside)).toEqual([]);
     await rm(outside, { recursive: true });
-  });
-});
-
-describe.skipIf(process.getuid?.() !== 0)('another user', () => {
-  test('runs it, with the groups and the home of that user', async () => {
-    const { driver } = await openDriver();
-    const { ref } = await driver.create(specOf('id; echo $HOME', { user: 'daemon', workingDir: '/tmp' }));
-    await ended(driver, ref);
-    expect(await textOf(driver, ref)).toEqual(['uid=1(daemon) gid=1(daemon) groups=1(daemon)', '/usr/sbin']);
-  });
-
-  test('who cannot reach the working folder is told which folder is closed', async () => {
-    const { driver, stateDir } = await openDriver();
-    const error = await refusal(driver.create(specOf('id', { user: 'daemon' })));
-    expect(error).toMatchObject({ reason: 'WorkingDirMissing', message: expect.stringContaining(stateDir) });
-  });
-
-  test('is ended by a kill too', async () => {
-    const { driver } = await openDriver();
-    const { ref } = await driver.create(specOf('sleep 600', { user: 'daemon', workingDir: '/tmp' }));
-    const { main } = await pidsOf(ref);
-    await eventually(() => expect(readEnvironment(main)).toMatchObject({ AGENTCTL_RUN: '1' }));
-    await driver.kill(ref);
-    expect(isRunning(main)).toBe(false);
   });
 });

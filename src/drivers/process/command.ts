@@ -78,7 +78,8 @@ async function checkInterpreter(command: string, place: string): Promise<void> {
 
 async function firstBytes(path: string): Promise<string> {
   try {
-    await using file = await open(path);
+    // It may be a FIFO by now, whose open would wait.
+    await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     const { buffer, bytesRead } = await file.read({ buffer: Buffer.alloc(256), length: 256, position: 0 });
     return buffer.toString('latin1', 0, bytesRead);
   } catch (error) {

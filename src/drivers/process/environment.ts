@@ -4,8 +4,9 @@ import { runVariable, uidVariable } from './proc.ts';
 import type { User } from './user.ts';
 
 /** What a process finds before its own variables: nothing of the shell that started the controller. */
+export const systemPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 const base = {
-  PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+  PATH: systemPath,
   LANG: 'C.UTF-8',
 };
 

@@ -1,9 +1,12 @@
 import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { type Cancel, type Clock, sleep } from '../../platform/clock.ts';
 import { DriverError } from '../driver.ts';
 import { living, type ProcessId, readEnvironment, uidVariable } from './proc.ts';
 import { sendKill } from './reap.ts';
+import { readingShell, setupScript } from './setup.ts';
 import { shimVariable } from './shim.ts';
+import { type Tools, withoutInherited } from './tools.ts';
 
 const maxOutputBytes = 64 * 1024;
 
@@ -13,7 +16,10 @@ const drainMs = 200;
 export interface Execution {
   command: readonly string[];
   env: Readonly<Record<string, string>>;
+  /** Absolute. */
   workingDir: string;
+  /** What the command reads; absent: nothing. */
+  input?: string | undefined;
   /** Milliseconds; afterwards its process group is killed. */
   timeout: number;
 }
@@ -29,7 +35,7 @@ export function execute(clock: Clock, execution: Execution): Promise<{ code: num
     let bytes = 0;
     let cancelDrain: Cancel = () => {};
     const keep = (chunk: Buffer): void => {
-      chunks.push(chunk.subarray(0, Math.max(0, maxOutputBytes - bytes)));
+      if (bytes < maxOutputBytes) chunks.push(chunk.subarray(0, maxOutputBytes - bytes));
       bytes += chunk.length;
     };
     const clear = (): void => {
@@ -37,8 +43,7 @@ export function execute(clock: Clock, execution: Execution): Promise<{ code: num
       cancelDrain();
       // Whatever it left behind in its group, and what holds its output open.
       if (child.pid !== undefined) sendKill(-child.pid);
-      child.stdout.destroy();
-      child.stderr.destroy();
+      for (const stream of [child.stdin, child.stdout, child.stderr]) stream.destroy();
     };
     const finish = (code: number, note = ''): void => {
       clear();
@@ -48,8 +53,10 @@ export function execute(clock: Clock, execution: Execution): Promise<{ code: num
       cwd: execution.workingDir,
       env: execution.env,
       detached: true,
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['pipe', 'pipe', 'pipe'],
     });
+    child.stdin.on('error', () => {}); // a command need not read its input
+    child.stdin.end(execution.input);
     const cancel = clock.after(execution.timeout, () => {
       clear();
       const message = `the command ${program} did not end within ${execution.timeout} ms and was killed`;
@@ -66,6 +73,26 @@ export function execute(clock: Clock, execution: Execution): Promise<{ code: num
       child.once('close', () => finish(exitCode ?? 137));
       cancelDrain = clock.after(drainMs, () => finish(exitCode ?? 137));
     });
+  });
+}
+
+/** Runs a command as another user, who alone has what the manifest and the agent chose: environment and working folder. */
+export function executeAs(
+  clock: Clock,
+  tools: Tools,
+  { user, command, env, workingDir, input, timeout }: Execution & { user: readonly string[] },
+): Promise<{ code: number; output: string }> {
+  const end = `end-${randomUUID()}`; // no line of the input is this one
+  const run =
+    input === undefined
+      ? '{ exec </dev/null; exec "$@"; }' // in braces, since the shell reads this from its standard input
+      : `exec "$@" <<'${end}'\n${input}\n${end}`;
+  return execute(clock, {
+    command: withoutInherited(tools, [...user, ...readingShell(tools), ...command]),
+    env: {},
+    workingDir: '/',
+    input: `${setupScript(env, workingDir)}${run}\n`,
+    timeout,
   });
 }
 

@@ -1,8 +1,18 @@
-import { mkdir, rename, rm, rmdir } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { chmod, lchown, lstat, mkdir, rename, rm, rmdir } from 'node:fs/promises';
 import { basename, dirname, join, sep } from 'node:path';
+import { promisify } from 'node:util';
 import { DriverError, type RunSpec } from '../driver.ts';
 import { instanceFolder, isCode, namesIn, newestRun, readMarks, runFolder } from './layout.ts';
 import type { Reap } from './reap.ts';
+import type { Tools } from './tools.ts';
+
+export interface InstanceParts {
+  /** The folder of all instances. */
+  root: string;
+  reap: Reap;
+  tools: Tools;
+}
 
 /** The folder into which removed ones are moved, so that each goes as a whole. */
 const trash = '.removed';
@@ -32,12 +42,11 @@ async function refsOf(folder: string): Promise<string[]> {
  * begun already, by a restart that nobody remembers. Throws NameTaken for what is another store's.
  */
 export async function replaceOthers(
-  root: string,
+  parts: InstanceParts,
   ref: string,
   identity: RunSpec['identity'],
-  reap: Reap,
 ): Promise<string | undefined> {
-  for (const other of await refsOf(instanceFolder(root, identity))) {
+  for (const other of await refsOf(instanceFolder(parts.root, identity))) {
     const meta = (await newestRun(other))?.meta;
     if (meta !== undefined && meta.identity.store !== identity.store)
       throw new DriverError(
@@ -48,13 +57,13 @@ export async function replaceOthers(
     if (other === ref) continue;
     const begun = (await readMarks(runFolder(other, identity.run))).main !== undefined;
     if (begun && meta?.identity.uid === identity.uid) return other;
-    await removeRef(root, other, reap);
+    await removeRef(parts, other);
   }
   return undefined;
 }
 
 /** Ends all processes of a ref, its shim included, and deletes it. */
-export async function removeRef(root: string, ref: string, reap: Reap): Promise<void> {
+export async function removeRef({ root, reap, tools }: InstanceParts, ref: string): Promise<void> {
   const run = await newestRun(ref);
   if (run !== undefined) {
     const { main } = await readMarks(run.folder);
@@ -63,23 +72,48 @@ export async function removeRef(root: string, ref: string, reap: Reap): Promise<
   const bin = join(root, trash);
   await mkdir(bin, { recursive: true, mode: 0o700 });
   const gone = join(bin, `${basename(dirname(ref))}-${basename(ref)}`);
-  await rm(gone, { recursive: true, force: true });
+  await removeTree(tools, gone);
   await ignoring(rename(ref, gone), 'ENOENT');
-  await rm(gone, { recursive: true, force: true });
+  await removeTree(tools, gone);
   await ignoring(rmdir(dirname(ref)), 'ENOTEMPTY', 'EEXIST', 'ENOENT');
 }
 
 /** Deletes a ref in which nothing was started; needs no space, on a full disk too. */
-export async function discard(ref: string): Promise<void> {
-  await rm(ref, { recursive: true, force: true });
+export async function discard({ tools }: InstanceParts, ref: string): Promise<void> {
+  await removeTree(tools, ref);
   await ignoring(rmdir(dirname(ref)), 'ENOTEMPTY', 'EEXIST', 'ENOENT');
 }
 
 /** What a controller that was killed left half-made or half-deleted: nothing was ever started in it. */
-export async function clearLeftovers(root: string): Promise<void> {
-  await rm(join(root, trash), { recursive: true, force: true });
+export async function clearLeftovers({ root, tools }: InstanceParts): Promise<void> {
+  const bin = join(root, trash);
+  for (const name of (await namesIn(bin)) ?? []) await removeTree(tools, join(bin, name));
   for (const ref of await allRefs(root))
-    if ((await newestRun(ref)) === undefined) await rm(ref, { recursive: true, force: true });
+    if ((await newestRun(ref)) === undefined) await removeTree(tools, ref);
+}
+
+/**
+ * Deletes a ref, or what is left of one. Where its working folder is another user's, that user may still put links into it:
+ * Node's rm follows paths, so a link that comes at the wrong moment would lead root elsewhere. The program rm does not.
+ */
+async function removeTree(tools: Tools, path: string): Promise<void> {
+  const work = join(path, 'work');
+  const owner = await ownerOf(work);
+  const own = process.getuid?.() ?? 0;
+  if (owner === undefined || owner === own) return rm(path, { recursive: true, force: true });
+  // Only the controller can replace the folder itself, so these act on it. Afterwards nobody adds to it.
+  await lchown(work, own, process.getgid?.() ?? 0);
+  await chmod(work, 0o700);
+  await promisify(execFile)(tools.rm, ['-rf', '--', path], { cwd: '/', env: {} });
+}
+
+async function ownerOf(path: string): Promise<number | undefined> {
+  try {
+    return (await lstat(path)).uid;
+  } catch (error) {
+    if (isCode(error, 'ENOENT', 'ENOTDIR')) return undefined;
+    throw error;
+  }
 }
 
 async function ignoring(work: Promise<unknown>, ...codes: string[]): Promise<void> {

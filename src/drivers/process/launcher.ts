@@ -1,10 +1,12 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { Socket } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
 import { DriverError } from '../driver.ts';
-import { inheritableFiles } from './proc.ts';
+import { runVariable, uidVariable } from './proc.ts';
+import { quote, readingShell, setupScript } from './setup.ts';
 import { type ShimStart, shimScript, shimVariable } from './shim.ts';
-import type { Tools } from './tools.ts';
+import { type Tools, withoutInherited } from './tools.ts';
 
 /**
  * Starts shims by way of one small shell, which it feeds by a pipe: a fork of Node itself copies the tables of all
@@ -67,7 +69,8 @@ interface Shell {
 
 function openShell(tools: Tools, onEnd: () => void): Shell {
   const waiting = new Map<number, OnFailure>();
-  const [program, ...args] = closing(tools, inheritableFiles());
+  // The marker tells it from a process that cleared its environment.
+  const [program = tools.sh, ...args] = withoutInherited(tools, [tools.sh]);
   const child: ChildProcessByStdio<Writable, Readable, null> = spawn(program, args, {
     cwd: '/',
     env: { [marker]: '1' },
@@ -105,29 +108,29 @@ function openShell(tools: Tools, onEnd: () => void): Shell {
   };
 }
 
-/** dash can close only the first ten files; bash closes the others and becomes dash. */
-function closing(tools: Tools, files: readonly number[]): [string, ...string[]] {
-  if (files.length === 0 || tools.bash === undefined) return [tools.sh];
-  const closes = files.map((file) => `${file}>&-`).join(' ');
-  return [tools.bash, '--norc', '-c', `exec ${closes}; exec ${tools.env} -i ${marker}=1 ${tools.sh}`];
-}
-
 /**
- * In braces, so that the shell runs it whole or, where the controller dies while it writes, not at all. The subshell
- * takes the environment: by the pipe it is in no argument list and on no disk.
+ * In braces, so that the shell runs it whole or, where the controller dies while it writes, not at all. The script comes by
+ * a here-document, which is a pipe: it is in no argument list, in no environment and on no disk.
  */
 function request(tools: Tools, start: ShimStart, id: number): string {
-  const exports = Object.entries(start.env).map(([name, value]) => ` ${name}=${quote(value)}`);
-  const { marks, out, err, fifo, workingDir } = start;
-  const args = [marks, out, err, fifo, tools.mkfifo, workingDir, tools.setsid, ...start.command];
+  const { marks, out, err, fifo, identity, user, command } = start;
+  const setup = setupScript(start.env, start.workingDir);
+  const script = user === undefined ? setup : `${setup}${becomeProgram}`;
+  const program =
+    user === undefined ? ['same', ...command] : ['other', ...user, ...readingShell(tools), ...command];
+  const args = [marks, out, err, fifo, tools.mkfifo, tools.setsid, ...program];
+  const end = `end-${randomUUID()}`; // no line of the script is this one
   return `{ (
-export ${shimVariable}${exports.join('')}
-exec ${tools.setsid} -f ${tools.sh} -c 'eval "$${shimVariable}"' agentctl-shim ${args.map(quote).join(' ')}
+export ${shimVariable} ${uidVariable}=${quote(identity.uid)} ${runVariable}=${identity.run}
+exec ${tools.setsid} -f ${tools.sh} -c 'eval "$${shimVariable}"' agentctl-shim ${args.map(quote).join(' ')} 3<<'${end}'
+${script}
+${end}
 ) </dev/null >/dev/null 2>&1; echo ${id} $?; }
 `;
 }
 
-const quote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
+/** In braces: the shell must have read all of it before its standard input is another one. */
+const becomeProgram = '{ exec <&4 4<&-; exec "$@"; }';
 
 /** Linux's MAX_ARG_STRLEN, and a quarter of the usual stack for all together. */
 const limits = { one: 128 * 1024 - 1, all: 2 * 1024 * 1024 };

@@ -8,15 +8,19 @@ export const shimVariable = 'agentctl_shim';
 const readSelf = `read -r agentctl_pid ${'agentctl_x '.repeat(20)}agentctl_start agentctl_x </proc/self/stat`;
 
 /**
- * Runs one run to its end and leaves marks of it (see layout.ts). In a session of its own, as the launcher makes it.
- * $1: the folder of the marks. $2, $3: the output files. $4: the FIFO. $5: mkfifo, should there be none. $6: the working folder.
- * The rest: the command, which makes its own session.
+ * Runs one run to its end and leaves marks of it (see layout.ts), in a session of its own, as the launcher makes it. It may
+ * run as root, so its environment holds nothing of the manifest. What the manifest chose is a script on file descriptor 3
+ * (see setup.ts), which is read once the user has changed.
+ * $1: the folder of the marks. $2, $3: the output files. $4: the FIFO. $5: mkfifo, should there be none. $6: setsid.
+ * $7: \`same\` or \`other\` user. The rest: the command; for another user its words change the user and start a shell that
+ * reads the script from its standard input and finds the FIFO on file descriptor 4.
  * - The claim comes first: of two shims for one run, one ends here.
  * - The command runs in the foreground: a shell makes background commands ignore SIGINT.
- * - A redirection that fails for \`:\` or \`exec\` ends a POSIX shell, so each step runs only after those before it.
+ * - A redirection that fails for \`:\`, \`.\` or \`exec\` ends a POSIX shell, so each step runs only after those before it.
  * - The traps keep a stray signal from ending the shim; in the subshell they are back to their defaults.
+ * - When memory runs out, the kernel ends agents before the controller.
  */
-export const shimScript = `unset ${shimVariable}
+export const shimScript = `${shimVariable}=starting
 umask 077
 trap : HUP INT QUIT TERM
 set -C
@@ -27,13 +31,18 @@ ${readSelf}
 [ -p "$4" ] || "$5" "$4" || [ -p "$4" ] || exit
 (
 ${readSelf}
-exec <>"$4" >>"$2" 2>>"$3"
-cd -- "$6" || exit
+echo 100 2>/dev/null >/proc/self/oom_score_adj
+exec 4<>"$4" >>"$2" 2>>"$3"
+if [ "$7" = same ]; then
+. /proc/self/fd/3
+exec <&4 4<&- 3<&-
+else
+exec <&3 3<&-
+fi
 : >"$1/pid.$agentctl_pid.$agentctl_start"
-umask 022
-unset PWD OLDPWD SHLVL
-shift 6
-exec "$@"
+agentctl_x=$6
+shift 7
+exec "$agentctl_x" "$@"
 )
 agentctl_code=$?
 for agentctl_x in "$1"/pid.*; do
@@ -50,6 +59,9 @@ export interface ShimStart {
   fifo: string;
   /** The FIFO is still to be made. */
   isNew: boolean;
+  identity: { uid: string; run: number };
+  /** The words that change the user; absent: the controller's own. */
+  user: readonly string[] | undefined;
   command: readonly string[];
   env: Readonly<Record<string, string>>;
   workingDir: string;

@@ -1,12 +1,12 @@
 import { watch } from 'node:fs';
-import { chmod, chown, mkdir, rm } from 'node:fs/promises';
+import { chmod, lchown, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../platform/clock.ts';
 import { DriverError, type RunSpec } from '../driver.ts';
 import { type CheckCommand, checkWorkingDir } from './command.ts';
 import { environmentOf } from './environment.ts';
 import { asDriverError, setupFailed } from './failures.ts';
-import { writeFiles } from './files.ts';
+import { writeFiles, writeFilesAs } from './files.ts';
 import type { Launcher } from './launcher.ts';
 import {
   addMark,
@@ -61,6 +61,7 @@ interface Prepared {
   run: Run;
   env: Record<string, string>;
   workingDir: string;
+  user: string[] | undefined;
   command: string[];
   isNew: boolean;
 }
@@ -75,12 +76,15 @@ async function prepare(parts: StartParts, ref: string, spec: RunSpec): Promise<P
     );
   const user = spec.user === undefined ? undefined : await findUser(spec.user);
   const env = environmentOf(spec, user);
-  const change = user === undefined ? [] : asUser(parts.tools, user);
+  const change = user === undefined ? undefined : asUser(parts.tools, user);
   const workingDir = spec.workingDir ?? join(ref, 'work');
   if (spec.workingDir !== undefined) await checkWorkingDir(workingDir);
   const made = await mkdir(join(ref, 'work'), { recursive: true, mode: 0o700 });
-  if (user !== undefined && change.length > 0) await handOver(parts.root, ref, user, workingDir);
-  await writeFiles(workingDir, spec.files, user);
+  if (user === undefined || change === undefined) await writeFiles(workingDir, spec.files);
+  else {
+    await handOver(parts.root, ref, user, workingDir);
+    await writeFilesAs(parts, change, workingDir, spec.files);
+  }
   await parts.checkCommand(program, env.PATH ?? '', workingDir);
   const { identity } = spec;
   const folder = runFolder(ref, identity.run);
@@ -89,14 +93,17 @@ async function prepare(parts: StartParts, ref: string, spec: RunSpec): Promise<P
   const meta = { identity, bootId: parts.bootId, workingDir, user: spec.user };
   await writeMeta(folder, meta);
   const run = { number: identity.run, folder, meta };
-  return { run, env, workingDir, command: [...change, program, ...args], isNew: made !== undefined };
+  return { run, env, workingDir, user: change, command: [program, ...args], isNew: made !== undefined };
 }
 
 async function begin(parts: StartParts, ref: string, prepared: Prepared): Promise<Started> {
   const { run, ...rest } = prepared;
   const waiting = awaitStart(parts.clock, run.folder);
   const [out, err] = [outputFile(ref, run.number, 'out'), outputFile(ref, run.number, 'err')];
-  parts.launcher.launch({ ...rest, marks: run.folder, out, err, fifo: join(ref, 'in') }, waiting.fail);
+  const { uid } = run.meta.identity;
+  const identity = { uid, run: run.number };
+  const start = { ...rest, identity, marks: run.folder, out, err, fifo: join(ref, 'in') };
+  parts.launcher.launch(start, waiting.fail);
   const marks = await waiting.done.finally(waiting.stop);
   if (marks.main === undefined) throw await setupFailed(ref);
   return { run, marks };
@@ -172,7 +179,7 @@ function watchNames(folder: string, onName: (name: string) => void): { close(): 
 /** Opens the way to the working folder, and nothing beside it, to the user who runs there. */
 async function handOver(root: string, ref: string, user: User, workingDir: string): Promise<void> {
   const own = join(ref, 'work');
-  await chown(own, user.uid, user.gid);
+  await lchown(own, user.uid, user.gid); // its parent is the controller's: nobody else can put a link there
   for (const folder of [root, join(ref, '../..'), join(ref, '..'), ref]) await chmod(folder, 0o711);
   await checkReachable(user, workingDir);
 }

@@ -1,6 +1,7 @@
 import { accessSync, constants, realpathSync } from 'node:fs';
 import { basename } from 'node:path';
 import { DriverError } from '../driver.ts';
+import { inheritableFiles } from './proc.ts';
 
 /** Programs of the host that the driver needs, by absolute path: the agent's PATH is the agent's. */
 export interface Tools {
@@ -8,6 +9,7 @@ export interface Tools {
   mkfifo: string;
   env: string;
   setsid: string;
+  rm: string;
   /** Only to change the user. */
   setpriv: string | undefined;
   /** Only to close files that the controller itself inherited open. */
@@ -28,15 +30,28 @@ export function findTools(): Tools {
     mkfifo: need('mkfifo', 'coreutils'),
     env: need('env', 'coreutils'),
     setsid: need('setsid', 'util-linux'),
+    rm: need('rm', 'coreutils'),
     setpriv: findTool('setpriv'),
     bash: findTool('bash'),
   };
 }
 
+/**
+ * The command without the files that the shell which started the controller left open. dash can close only the first ten
+ * files, so bash closes them.
+ */
+export function withoutInherited(tools: Tools, command: readonly string[]): string[] {
+  const files = inheritableFiles();
+  if (files.length === 0 || tools.bash === undefined) return [...command];
+  const closes = files.map((file) => `${file}>&-`).join(' ');
+  const run = `exec ${tools.env} -u _ -u PWD -u OLDPWD -u SHLVL "$@"`; // what bash adds to the environment
+  return [tools.bash, '--norc', '-c', `exec ${closes}; ${run}`, 'agentctl', ...command];
+}
+
 /** BusyBox has a setsid and a setpriv too, without the options that are needed here. */
 export function findTool(name: string): string | undefined {
   const places = ['/usr/bin', '/bin', '/usr/local/bin'].map((folder) => `${folder}/${name}`);
-  const mayBeBusyBox = ['sh', 'mkfifo', 'env'].includes(name);
+  const mayBeBusyBox = ['sh', 'mkfifo', 'env', 'rm'].includes(name);
   return places.find(
     (path) => isExecutable(path) && (mayBeBusyBox || basename(realpathSync(path)) !== 'busybox'),
   );

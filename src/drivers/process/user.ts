@@ -22,7 +22,8 @@ export async function findUser(text: string): Promise<User> {
   if (groupName !== undefined && group[2] === undefined && !isNumber(groupName))
     throw missing('group', groupName);
   const uid = Number(entry?.[2] ?? name);
-  const member = (fields: string[]): boolean => (fields[3] ?? '').split(',').includes(entry?.[0] ?? '');
+  const member = (fields: string[]): boolean =>
+    entry !== undefined && (fields[3] ?? '').split(',').includes(entry[0] ?? '');
   return {
     uid,
     gid: Number(groupName === undefined ? (entry?.[3] ?? uid) : (group[2] ?? groupName)),
@@ -31,9 +32,12 @@ export async function findUser(text: string): Promise<User> {
   };
 }
 
-/** The command that changes to the user and becomes what follows it; nothing where it is our own. */
-export function asUser(tools: Tools, user: User): string[] {
-  if (user.uid === process.getuid?.() && user.gid === process.getgid?.()) return [];
+/**
+ * The words that change to the user and become what follows them; undefined where it is the controller's own. Setuid
+ * programs gain nothing afterwards, as in containers.
+ */
+export function asUser(tools: Tools, user: User): string[] | undefined {
+  if (user.uid === process.getuid?.() && user.gid === process.getgid?.()) return undefined;
   if (tools.setpriv === undefined || process.getuid?.() !== 0)
     throw new DriverError(
       'Terminal',
@@ -45,13 +49,14 @@ export function asUser(tools: Tools, user: User): string[] {
     `--reuid=${user.uid}`,
     `--regid=${user.gid}`,
     user.groups.length === 0 ? '--clear-groups' : `--groups=${user.groups.join(',')}`,
+    '--no-new-privs',
     '--',
   ];
 }
 
-/** Throws NotStartable where the user cannot enter a folder above the working directory. */
+/** Throws NotStartable where the user cannot enter the working directory, or a folder above it. */
 export async function checkReachable(user: User, workingDir: string): Promise<void> {
-  for (let folder = dirname(workingDir); ; folder = dirname(folder)) {
+  for (let folder = workingDir; ; folder = dirname(folder)) {
     const { mode, uid, gid } = await stat(folder);
     const groups = [user.gid, ...user.groups];
     const bit = uid === user.uid ? 0o100 : groups.includes(gid) ? 0o010 : 0o001;
@@ -59,7 +64,7 @@ export async function checkReachable(user: User, workingDir: string): Promise<vo
       throw new DriverError(
         'NotStartable',
         'WorkingDirMissing',
-        `the user of spec.template.user cannot enter ${folder}, which is above the working directory ${workingDir}; set spec.template.workingDir to a folder that it can reach, or start the controller with another --state-dir`,
+        `the user of spec.template.user cannot enter ${folder}, on the way to the working directory ${workingDir}; set spec.template.workingDir to a folder that it can reach, or start the controller with another --state-dir`,
       );
     if (folder === dirname(folder)) return;
   }
