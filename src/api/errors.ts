@@ -1,3 +1,5 @@
+import { visible } from './visible.ts';
+
 /** `Status` as the Kubernetes API returns it for every failure (API conventions, "Response Status Kind"). */
 export interface Status {
   kind: 'Status';
@@ -7,14 +9,16 @@ export interface Status {
   message?: string;
   reason?: StatusReason;
   code?: number;
-  details?: {
-    name?: string;
-    group?: string;
-    kind?: string;
-    uid?: string;
-    causes?: StatusCause[];
-    retryAfterSeconds?: number;
-  };
+  details?: StatusDetails;
+}
+
+interface StatusDetails {
+  name?: string;
+  group?: string;
+  kind?: string;
+  uid?: string;
+  causes?: StatusCause[];
+  retryAfterSeconds?: number;
 }
 
 export interface StatusCause {
@@ -86,13 +90,19 @@ export class ApiError extends Error {
       apiVersion: 'v1',
       metadata: {},
       status: 'Failure',
-      message: this.message,
+      message: visible(this.message),
       reason: this.reason,
-      ...(this.details === undefined ? {} : { details: this.details }),
+      ...(this.details === undefined ? {} : { details: shownDetails(this.details) }),
       code: this.code,
     };
   }
 }
+
+/** A cause may quote what a client sent, and kubectl prints it as it is. */
+const shownDetails = ({ causes, ...rest }: StatusDetails): StatusDetails =>
+  causes === undefined
+    ? rest
+    : { ...rest, causes: causes.map((cause) => ({ ...cause, message: visible(cause.message) })) };
 
 /** The controller cannot be reached at all: no socket, connection refused or lost. */
 export class UnreachableError extends Error {

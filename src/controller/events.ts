@@ -1,4 +1,5 @@
 import type { AnyObject, Event } from '../api/objects.ts';
+import { visible } from '../api/visible.ts';
 import type { Resources } from '../client/resources.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Ids } from '../platform/ids.ts';
@@ -36,7 +37,9 @@ export class Recorder {
     this.#listeners.push(listener);
   }
 
-  record(about: AnyObject, happening: Happening): void {
+  /** The message may quote an agent, and kubectl prints it as it is: it is kept without what steers a terminal. */
+  record(about: AnyObject, { type, reason, ...told }: Happening): void {
+    const happening = { type, reason, message: visible(told.message) };
     for (const listener of this.#listeners) listener(about, happening);
     const key = `${about.metadata.uid}\n${happening.reason}\n${happening.message}`;
     const entry = this.#known.get(key) ?? { event: undefined, pending: 0, writing: false };

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { isApiError } from '../api/errors.ts';
 import { type Condition, keyText, type Runtime } from '../api/objects.ts';
+import { visible } from '../api/visible.ts';
 import type { Resources } from '../client/resources.ts';
 import type { Driver } from '../drivers/driver.ts';
 import type { RuntimeView } from '../plan/world.ts';
@@ -209,7 +210,8 @@ export class Runtimes {
     return wanted.map((condition) => {
       const before = runtime.status?.conditions?.find(({ type }) => type === condition.type);
       const lastTransitionTime = before?.status === condition.status ? before.lastTransitionTime : now;
-      return { ...condition, observedGeneration: generation, lastTransitionTime };
+      const message = visible(condition.message); // it may quote an engine
+      return { ...condition, message, observedGeneration: generation, lastTransitionTime };
     });
   }
 }

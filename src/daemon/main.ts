@@ -4,6 +4,7 @@ import pino from 'pino';
 import { withDefaults } from '../api/defaults.ts';
 import { kindInfo } from '../api/kinds.ts';
 import type { PolicySpec } from '../api/objects.ts';
+import { visible } from '../api/visible.ts';
 import { LocalClient } from '../client/local.ts';
 import type { Resources } from '../client/resources.ts';
 import type { Listener } from '../client/streams.ts';
@@ -134,11 +135,14 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   if (options.drain === true) await streams.stopAgents();
 }
 
-/** A full disk is no reason to end: what cannot be written waits, up to so many bytes, and is written when there is room. */
+/**
+ * A full disk is no reason to end: what cannot be written waits, up to so many bytes, and is written when there is room.
+ * JSON escapes only some of what could steer the terminal of whoever reads the log.
+ */
 function logDestination(): pino.DestinationStream {
   const destination = pino.destination({ fd: process.stdout.fd, sync: true, maxLength: 1_000_000 });
   destination.on('error', () => {});
-  return destination;
+  return { write: (line) => destination.write(visible(line)) };
 }
 
 /** The policy of an Agent that names none: every default of the schema. */

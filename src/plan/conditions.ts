@@ -1,4 +1,5 @@
 import type { Condition } from '../api/objects.ts';
+import { visible } from '../api/visible.ts';
 
 /** A condition's new state; `status` alone decides whether lastTransitionTime moves. */
 export interface Finding {
@@ -18,13 +19,14 @@ export function withConditions(
   const before = stored ?? [];
   let changed = before.length !== findings.length;
   const after = findings.map((finding, at) => {
+    const message = visible(finding.message); // it may quote an agent, and kubectl prints it as it is
     const known =
       before[at]?.type === finding.type ? before[at] : before.find(({ type }) => type === finding.type);
     if (
       known !== undefined &&
       known.status === finding.status &&
       known.reason === finding.reason &&
-      known.message === finding.message &&
+      known.message === message &&
       known.observedGeneration === generation
     ) {
       if (known !== before[at]) changed = true;
@@ -38,7 +40,7 @@ export function withConditions(
       ...(generation === undefined ? {} : { observedGeneration: generation }),
       lastTransitionTime: moved ? now() : known.lastTransitionTime,
       reason: finding.reason,
-      message: finding.message,
+      message,
     };
   });
   return changed || stored === undefined ? after : stored;

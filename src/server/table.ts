@@ -3,11 +3,15 @@ import { type Column, type KindInfo, kinds } from '../api/kinds.ts';
 import type { AnyObject, Condition, Kind, Kinds, ObjectMeta, Sync } from '../api/objects.ts';
 import { revisionText } from '../api/sync.ts';
 import { age, humanDuration, parseTime, wholeSeconds } from '../api/time.ts';
+import { visible } from '../api/visible.ts';
 import type { IncludeObject, PartialObjectMetadata, Table, TableColumn, TableRow } from '../client/tables.ts';
 import type { AnyResource } from '../registry/object.ts';
 import { compilePath } from './cell.ts';
 
 type Cell = string | number | null;
+
+/** kubectl prints cells as they are, but for the escape character. */
+const shown = (cell: Cell): Cell => (typeof cell === 'string' ? visible(cell) : cell);
 
 const next = (what: string | undefined, at: string | undefined, now: number): string => {
   const due = at === undefined ? undefined : parseTime(at);
@@ -130,7 +134,7 @@ export function tableOf(
     columnDefinitions: fields.map(({ column }) => column),
     rows: (objects as unknown as readonly AnyObject[]).map((object): TableRow => {
       // what the registry keeps is valid for its kind
-      const cells = fields.map(({ cell }) => cell(object, now));
+      const cells = fields.map(({ cell }) => shown(cell(object, now)));
       if (include === 'None') return { cells };
       return { cells, object: include === 'Object' ? object : metadataOf(object) };
     }),

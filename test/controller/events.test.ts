@@ -55,6 +55,13 @@ test('another message is another Event', async () => {
   expect((await client.list('Event')).items).toHaveLength(2);
 });
 
+test('what an agent said steers no terminal by an Event', async () => {
+  const { client, about, recorder } = await open();
+  recorder.record(about, { ...exited, message: 'It said \u001b[2J\u009b\u202e.' });
+  await recorder.flush();
+  expect((await client.list('Event')).items[0]?.message).toBe('It said \\u001b[2J\\u009b\\u202e.');
+});
+
 test('an Event that was deleted meanwhile is made anew', async () => {
   const { client, about, recorder } = await open();
   recorder.record(about, exited);

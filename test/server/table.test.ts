@@ -219,3 +219,13 @@ describe('a row', () => {
     expect(JSON.stringify(tableOf('Secret', rows.Secret, now, 'Metadata', {}))).not.toContain('aHVudGVyMg');
   });
 });
+
+test('no cell steers the terminal of kubectl, which escapes little of it', () => {
+  const hostile = object('Event', 'e', 0, {
+    involvedObject: { kind: 'Agent', name: 'web' },
+    reason: 'Failed\u009b31m',
+    message: 'a\u001b[2Jb\u202ec\nd',
+  });
+  const { rows } = tableOf('Event', [hostile], now, 'None', { resourceVersion: '1' });
+  expect(rows[0]?.cells).toEqual(expect.arrayContaining(['Failed\\u009b31m', 'a\\u001b[2Jb\\u202ec\nd']));
+});
