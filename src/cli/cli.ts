@@ -3,19 +3,20 @@ import type { Streams } from '../client/streams.ts';
 import type { Tables } from '../client/tables.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { GlobalOptions } from './options.ts';
+import type { Text } from './print/shown.ts';
 
 /** Everything that a verb may touch of the world outside. */
 export interface Cli {
   clock: Clock;
   environment: Readonly<Record<string, string | undefined>>;
   terminal: Terminal;
-  /** To standard output, as it is. */
-  out(text: string): void;
-  /** To standard error, as it is. */
-  err(text: string): void;
+  /** To standard output, through the filter. */
+  out(text: Text): void;
+  /** To standard error, through the filter. */
+  err(text: Text): void;
   /** All of standard input. */
   stdin(): Promise<Uint8Array>;
-  /** Standard input and output as they are, for a dialogue. */
+  /** Standard input and output as they are, for a dialogue: only what is typed, and prompts of our own, go this way. */
   dialogue(): { input: NodeJS.ReadableStream; output: NodeJS.WritableStream };
   /** The name of the user who runs this. */
   user(): string;

@@ -3,6 +3,7 @@ import { isatty } from 'node:tty';
 import { systemClock } from '../platform/clock.ts';
 import type { Cli } from './cli.ts';
 import { connect } from './connect.ts';
+import { shown } from './print/shown.ts';
 import { run } from './run.ts';
 
 /** Runs this process's command line and ends it. Streams are made when they are first used: each takes a millisecond. */
@@ -23,11 +24,11 @@ export async function main(): Promise<void> {
     },
     out(text) {
       streams.out ??= quietAtEnd(process.stdout, cli);
-      streams.out.write(text);
+      streams.out.write(shown(text));
     },
     err(text) {
       streams.err ??= quietAtEnd(process.stderr, cli);
-      streams.err.write(text);
+      streams.err.write(shown(text));
     },
     async stdin() {
       const { buffer } = await import('node:stream/consumers');

@@ -199,8 +199,25 @@ describe('send --stream', () => {
     shell.talk.tell(id, { type: 'tool', id: 't', title: 'x\u0007' });
     shell.talk.finish(id, 'done');
     const { out, err } = await screen;
-    expect(out).toBe('a^[[2Jb\tc\ndone\n');
-    expect(err).toContain('\u001b[2m* x^G\u001b[22m\n');
+    expect(out).toBe('a\\u001b[2Jb\tc\r\ndone\n');
+    expect(err).toContain('\u001b[2m* x\\u0007\u001b[22m\n');
+  });
+  test('shows control characters of an answer in a pipe too; --raw prints it as it is', async () => {
+    const answer = '\u001b[31mred\u202e';
+    for (const [flags, printed] of [
+      [[], '\\u001b[31mred\\u202e\n'],
+      [['--raw'], `${answer}\n`],
+    ] as const) {
+      const { screen, id } = await sending(['send', 'web', 'x', '--wait', ...flags]);
+      shell.talk.finish(id, answer);
+      expect((await screen).out).toBe(printed);
+    }
+  });
+  test('keeps what an agent does on a line of its own', async () => {
+    const { screen, id } = await sending(['send', 'web', 'x', '--stream']);
+    shell.talk.tell(id, { type: 'tool', id: 't', title: 'ls\napproved: rm' });
+    shell.talk.finish(id, 'done');
+    expect((await screen).err).toBe('* ls\\napproved: rm\n');
   });
   test('waits with hints that vanish on a terminal', async () => {
     const { screen, id } = await sending(['send', 'web', 'x', '--stream'], { terminal: { err: true } });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { PassThrough, Writable } from 'node:stream';
 import { afterAll, beforeAll } from 'vitest';
 import type { Cli } from '../../src/cli/cli.ts';
+import { AsIs, shown } from '../../src/cli/print/shown.ts';
 import { run as runCli } from '../../src/cli/run.ts';
 import type { Streams } from '../../src/client/streams.ts';
 import { ScriptedTalk } from '../fakes/talk.ts';
@@ -91,20 +92,20 @@ async function runOne(
     environment: { AGENTCTL_STATE_DIR: shell.folder, ...environment },
     terminal: { out: false, err: false, in: false, color: false, ...terminal },
     out(text) {
-      screen.out += text;
-      screen.both += text;
+      screen.out += shown(text);
+      screen.both += shown(text);
       onOut?.(screen.out);
     },
     err(text) {
-      screen.err += text;
-      screen.both += text;
+      screen.err += shown(text);
+      screen.both += shown(text);
       onErr?.(screen.err);
     },
     dialogue: () => ({
       input,
       output: new Writable({
         write(chunk, _encoding, done) {
-          cli.out(String(chunk));
+          cli.out(new AsIs(String(chunk)));
           done();
         },
       }),

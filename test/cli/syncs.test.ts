@@ -86,7 +86,7 @@ describe('sync', () => {
     ];
     expect(await syncOf('broken', applied, { ...applied, conditions })).toMatchObject({
       out: '',
-      err: 'error: sync.agentctl.dev/broken: InvalidManifests: a.yaml:3:5: wrong\nand ^[[2Jb\n',
+      err: 'error: sync.agentctl.dev/broken: InvalidManifests: a.yaml:3:5: wrong\nand \\u001b[2Jb\n',
       code: 1,
     });
   });

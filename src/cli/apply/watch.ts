@@ -144,7 +144,8 @@ class Rounds {
           throw error;
         });
       },
-      out: (text) => cli.out(timed ? text.replace(/^(?=.)/gm, this.#time()) : text),
+      out: (text) =>
+        cli.out(timed && typeof text === 'string' ? text.replace(/^(?=.)/gm, this.#time()) : text),
       exitCode: 0,
     };
     return Object.assign(Object.create(cli) as Cli, own); // the rest is the command line's own

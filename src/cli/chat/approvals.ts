@@ -1,10 +1,10 @@
 import { isApiError } from '../../api/errors.ts';
 import type { ObjectKey } from '../../api/objects.ts';
+import { visibleLine } from '../../api/visible.ts';
 import type { TurnEvent } from '../../protocols/talk.ts';
 import type { Cli, Client } from '../cli.ts';
 import { pretty } from '../describe/approval.ts';
 import { tell } from '../failure.ts';
-import { printable, printableText } from '../print/width.ts';
 import type { Dialogue } from './dialogue.ts';
 
 type ApprovalEvent = Extract<TurnEvent, { type: 'approval' }>;
@@ -47,7 +47,7 @@ export class Approvals {
       ...(this.#namespace === undefined ? {} : { namespace: this.#namespace }),
       name: id,
     };
-    this.#cli.out(`It asks for leave: ${printable(title)}\n`);
+    this.#cli.out(`It asks for leave: ${visibleLine(title)}\n`);
     try {
       for (;;) {
         const answer = await this.#dialogue.ask('Allow? [y/N/d(etails)] ', withdrawn);
@@ -72,6 +72,6 @@ export class Approvals {
   async #details(key: ObjectKey): Promise<void> {
     const { spec } = await this.#client.get('Approval', key);
     const input = spec.input === undefined ? 'it says no more' : pretty(spec.input);
-    this.#cli.out(`${printable(`${spec.toolKind}: ${spec.title}`)}\n${printableText(input)}\n`);
+    this.#cli.out(`${visibleLine(`${spec.toolKind}: ${spec.title}`)}\n${input}\n`);
   }
 }

@@ -1,6 +1,5 @@
 import type { ObjectKey } from '../../api/objects.ts';
 import type { Client } from '../cli.ts';
-import { printableText } from '../print/width.ts';
 import { messagesOf } from '../talk/conversations.ts';
 
 const shownTurns = 5;
@@ -26,7 +25,7 @@ export async function earlierTurns(
 }
 
 function short(text: string): string {
-  const lines = printableText(text.trim()).split('\n');
+  const lines = text.trim().split('\n');
   if (lines.length <= shownLines) return lines.join('\n');
   return `${lines.slice(0, shownLines - 1).join('\n')}\n(${lines.length - shownLines + 1} more lines)`;
 }

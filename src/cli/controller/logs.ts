@@ -6,12 +6,16 @@ import type { Cli } from '../cli.ts';
 import { CliError } from '../failure.ts';
 import type { GlobalOptions } from '../options.ts';
 import { pathsFor } from '../paths.ts';
+import { rawIf } from '../print/shown.ts';
+
+export interface ControllerLogsOptions extends GlobalOptions {
+  follow?: boolean;
+  tail?: number;
+  raw?: boolean;
+}
 
 /** Prints the log file of controllers that were started in the background, from whichever start on. */
-export async function controllerLogs(
-  options: GlobalOptions & { follow?: boolean; tail?: number },
-  cli: Cli,
-): Promise<void> {
+export async function controllerLogs(options: ControllerLogsOptions, cli: Cli): Promise<void> {
   const path = controllerLog(pathsFor(options, cli.environment).logs);
   if (!existsSync(path)) {
     throw new CliError(
@@ -20,10 +24,10 @@ export async function controllerLogs(
   }
   await using file = await open(path);
   const text = await file.readFile('utf8');
-  const { tail } = options;
+  const { tail, raw } = options;
   const lines = text.split('\n').slice(0, -1);
   const shown = tail === undefined || tail < 0 ? lines : lines.slice(Math.max(0, lines.length - tail));
-  cli.out(shown.map((line) => `${line}\n`).join(''));
+  cli.out(rawIf(raw, shown.map((line) => `${line}\n`).join('')));
   if (options.follow !== true) return;
   const buffer = Buffer.alloc(64 * 1024);
   let at = Buffer.byteLength(lines.map((line) => `${line}\n`).join(''));
@@ -31,7 +35,7 @@ export async function controllerLogs(
     const { bytesRead } = await file.read(buffer, 0, buffer.length, at);
     const end = buffer.lastIndexOf(10, bytesRead - 1) + 1;
     if (bytesRead > 0 && end > 0) {
-      cli.out(buffer.toString('utf8', 0, end));
+      cli.out(rawIf(raw, buffer.toString('utf8', 0, end)));
       at += end;
     } else await sleep(cli.clock, 200, cli.signal);
   }

@@ -1,16 +1,19 @@
 import type { AnyObject, Condition } from '../../api/objects.ts';
 import { age, formatTime, humanDuration, parseTime } from '../../api/time.ts';
+import { visibleLine } from '../../api/visible.ts';
 import { table } from '../print/table.ts';
-import { printableText } from '../print/width.ts';
 import { originText, withoutOrigin } from './origin.ts';
 
-/** A label and its value; more lines of a value stand below the first. Entries without a value are left out. */
+/**
+ * A label and its value, or the lines of a value, which stand below the first. Entries without a value are left out. An
+ * end of a line within a text is shown as `\n`, so that no text looks like a field of its own.
+ */
 export type Field = readonly [label: string, value: string | readonly string[] | undefined];
 
 export function fields(entries: readonly Field[], indent = ''): string {
   const rows = entries.flatMap(([label, value]) => {
     const lines = value === undefined ? [] : typeof value === 'string' ? [value] : value;
-    return lines.map((line, index) => [index === 0 ? `${label}:` : '', line]);
+    return lines.map((line, index) => [index === 0 ? `${label}:` : '', visibleLine(line)]);
   });
   return table(rows, { indent });
 }
@@ -69,7 +72,8 @@ export function conditionsSection(conditions: readonly Condition[] | undefined, 
 
 /** A text of its own lines, indented. */
 export const block = (text: string, indent = '  '): string =>
-  `${printableText(text.trimEnd())
+  `${text
+    .trimEnd()
     .split('\n')
     .map((line) => `${indent}${line}`.trimEnd())
     .join('\n')}\n`;

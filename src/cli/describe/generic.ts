@@ -1,6 +1,7 @@
 import type { AnyObject } from '../../api/objects.ts';
 import { isObject } from '../../api/schema.ts';
-import { fields, metadataFields } from './fields.ts';
+import { visibleLine } from '../../api/visible.ts';
+import { block, fields, metadataFields } from './fields.ts';
 
 /** Any object: its fields as an outline, named as people read them. */
 export function describeGeneric(object: AnyObject, now: number): string {
@@ -12,12 +13,12 @@ function outline(value: object, indent: string): string {
   return Object.entries(value)
     .filter(([, inner]) => inner !== undefined && inner !== null)
     .map(([key, inner]: [string, unknown]) => {
-      const label = indent === '' ? key.charAt(0).toUpperCase() + key.slice(1) : key;
+      const label = visibleLine(indent === '' ? key.charAt(0).toUpperCase() + key.slice(1) : key);
       if (Array.isArray(inner)) return `${indent}${label}:\n${list(inner, `${indent}  `)}`;
       if (isObject(inner)) return `${indent}${label}:\n${outline(inner, `${indent}  `)}`;
       const text = String(inner);
       if (!text.includes('\n')) return `${indent}${label}:  ${text}\n`;
-      return `${indent}${label}:\n${text.trimEnd().replace(/^/gm, `${indent}  `)}\n`;
+      return `${indent}${label}:\n${block(text, `${indent}  `)}`;
     })
     .join('');
 }
@@ -25,6 +26,8 @@ function outline(value: object, indent: string): string {
 const list = (items: readonly unknown[], indent: string): string =>
   items
     .map((item) =>
-      isObject(item) ? `${indent}-\n${outline(item, `${indent}  `)}` : `${indent}- ${String(item)}\n`,
+      isObject(item)
+        ? `${indent}-\n${outline(item, `${indent}  `)}`
+        : `${indent}- ${visibleLine(String(item))}\n`,
     )
     .join('');

@@ -1,7 +1,6 @@
 import type { Message } from '../../api/objects.ts';
 import { humanDuration, parseTime } from '../../api/time.ts';
 import type { Cli, Client } from '../cli.ts';
-import { printableText } from '../print/width.ts';
 import { heardSoFar } from '../talk/heard.ts';
 import { transcript } from '../talk/transcript.ts';
 import { ago, block, fields, joined, section } from './fields.ts';
@@ -45,7 +44,7 @@ export async function describeMessage(
       ['Cost', status.cost],
     ]),
     section('Text', block(spec.text)),
-    heard === '' ? '' : section('Turn', printableText(heard)),
+    heard === '' ? '' : section('Turn', heard),
     heard === '' && status.answer !== undefined ? section('Answer', block(status.answer)) : '',
   ].join('');
 }

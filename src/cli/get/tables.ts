@@ -2,7 +2,8 @@ import { isApiError } from '../../api/errors.ts';
 import type { KindInfo } from '../../api/kinds.ts';
 import type { Table, TableColumn, TableRow } from '../../client/tables.ts';
 import type { Cli, Client } from '../cli.ts';
-import { table } from '../print/table.ts';
+import type { Text } from '../print/shown.ts';
+import { tableWithWidths } from '../print/table.ts';
 import { kindName } from '../targets.ts';
 import { type Ask, type Scope, tellFailures } from './ask.ts';
 import type { GetOptions } from './options.ts';
@@ -26,16 +27,18 @@ export async function getTables(
   const tables = await Promise.all(
     asks.map(async (ask) => ({ ask, answer: await fetchTable(client, ask, scope, look, failures) })),
   );
-  const texts: string[] = [];
+  const texts: Text[] = [];
   for (const { ask, answer } of tables) {
     if (answer === undefined || answer.rows.length === 0) continue;
     const rows = look.sortBy === undefined ? answer.rows : await sorted(answer.rows, look.sortBy);
     const body = rows.map((row) => cellsOf(answer.columnDefinitions, row, ask.info, { ...look, showKind }));
     const namespaces = look.allNamespaces === true && ask.info.namespaced;
     const head = headerOf(answer.columnDefinitions, look, namespaces);
-    texts.push(table(look.headers ? [head, ...body] : body, { color: cli.terminal.color }));
+    if (texts.length > 0) texts.push('\n');
+    const whole = look.headers ? [head, ...body] : body;
+    texts.push(tableWithWidths(whole, { color: cli.terminal.color }).text);
   }
-  cli.out(texts.join('\n'));
+  cli.out(texts);
   if (texts.length === 0 && failures.length === 0 && look.ignoreNotFound !== true)
     cli.err(nothingFound(asks, scope));
   tellFailures(failures, cli);

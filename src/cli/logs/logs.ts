@@ -5,6 +5,7 @@ import { parseTime } from '../../api/time.ts';
 import type { Cli, Client } from '../cli.ts';
 import { CliError, UsageError } from '../failure.ts';
 import { type GlobalOptions, namespaceOf } from '../options.ts';
+import { rawIf } from '../print/shown.ts';
 import { kindFor } from '../targets.ts';
 import { mergeByTime } from './merge.ts';
 
@@ -45,7 +46,9 @@ export async function logs(name: string | undefined, options: LogsOptions, cli: 
   });
   for await (const { instance, at, text } of mergeByTime(streams, follow === true)) {
     const time = options.timestamps === true ? `${at === undefined ? '-' : new Date(at).toISOString()} ` : '';
-    cli.out(`${prefix ? `[${instance}] ` : ''}${time}${text}\n`);
+    // Each entry is one line, which has its own prefix.
+    const line = raw === true ? text : text.replaceAll('\n', '\\n');
+    cli.out([prefix ? `[${instance}] ` : '', time, rawIf(raw, line), '\n']);
   }
 }
 

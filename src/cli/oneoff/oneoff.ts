@@ -15,6 +15,7 @@ import { type AgentOptions, agentToRun } from './manifest.ts';
 export interface OneoffOptions extends AgentOptions {
   rm?: boolean;
   prompt?: string;
+  raw?: boolean;
   timeout?: number;
   readyTimeout: number;
 }
@@ -38,7 +39,7 @@ export async function oneoff(
   try {
     if (!(await isReady(client, key, options.readyTimeout, cli))) return;
     const message = await sendOne(client, key, { text, from: cli.user(), timeout: options.timeout });
-    await hear(client, message, { stream: true, removed: options.rm === true }, cli);
+    await hear(client, message, { stream: true, raw: options.raw, removed: options.rm === true }, cli);
   } finally {
     if (options.rm === true) await remove(client, key, signal, cli);
     else

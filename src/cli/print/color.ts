@@ -1,10 +1,14 @@
-const green = '\u001b[32m';
-const yellow = '\u001b[33m';
-const red = '\u001b[31m';
-const reset = '\u001b[39m';
+import { AsIs, type Text } from './shown.ts';
+
+const green = new AsIs('\u001b[32m');
+const yellow = new AsIs('\u001b[33m');
+const red = new AsIs('\u001b[31m');
+const reset = new AsIs('\u001b[39m');
+const faint = new AsIs('\u001b[2m');
+const notFaint = new AsIs('\u001b[22m');
 
 /** What a reader looks for in a table; whole cells only. */
-const colors: ReadonlyMap<string, string> = new Map([
+const colors: ReadonlyMap<string, AsIs> = new Map([
   ...['Ready', 'True', 'Completed', 'Active', 'Closed'].map((word) => [word, green] as const),
   ...[
     'Pending',
@@ -21,11 +25,14 @@ const colors: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** Colours a padded cell by its word. */
-export function paint(cell: string): string {
+export function paint(cell: string): Text {
   const word = cell.trimEnd();
   const color = colors.get(word);
-  return color === undefined ? cell : `${color}${word}${reset}${cell.slice(word.length)}`;
+  return color === undefined ? cell : [color, word, reset, cell.slice(word.length)];
 }
 
 /** For what stands beside the matter itself. */
-export const dim = (text: string, color: boolean): string => (color ? `\u001b[2m${text}\u001b[22m` : text);
+export const dim = (text: string, color: boolean): Text => (color ? [faint, text, notFaint] : text);
+
+/** Back to the begin of the line, which is cleared. */
+export const wipe = new AsIs('\r\u001b[K');

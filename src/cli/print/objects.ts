@@ -1,5 +1,6 @@
 import { kindInfo } from '../../api/kinds.ts';
 import type { AnyObject } from '../../api/objects.ts';
+import { visible, visibleYaml } from '../../api/visible.ts';
 import { objectName } from '../targets.ts';
 import type { Format } from './format.ts';
 import { table } from './table.ts';
@@ -47,17 +48,25 @@ function sorted(value: unknown): unknown {
   return Object.fromEntries(entries.map(([key, part]) => [key, sorted(part)]));
 }
 
-/** As kubectl prints YAML: keys sorted, lists not indented, no line folded. */
+/**
+ * As kubectl prints YAML: keys sorted, lists not indented, no line folded. What a terminal must not print is written as
+ * an escape in double quotes, and read as the same value.
+ */
 export async function yamlText(value: object): Promise<string> {
-  const { stringify } = await import('yaml');
-  return stringify(value, {
+  const { Document, Scalar, visit } = await import('yaml');
+  const document = new Document(value, {
     sortMapEntries: true,
-    indentSeq: false,
-    lineWidth: 0,
     aliasDuplicateObjects: false,
     // Other programs read YAML 1.1, to which yes, on and an unquoted time are no texts.
     version: '1.1',
   });
+  visit(document, {
+    Scalar(_, scalar) {
+      const quoted = `"${String(scalar.value)}"`; // some characters are unsafe behind others
+      if (visible(quoted) !== quoted) scalar.type = Scalar.QUOTE_DOUBLE;
+    },
+  });
+  return visibleYaml(document.toString({ indentSeq: false, lineWidth: 0 }));
 }
 
 /** Without managedFields, which nobody wants to see unless asked for. */

@@ -1,5 +1,6 @@
 import type { Cli } from '../cli.ts';
-import { oneLine } from './width.ts';
+import { wipe } from './color.ts';
+import { clipped } from './width.ts';
 
 export interface Progress {
   /** What is being waited for now. */
@@ -11,14 +12,12 @@ export interface Progress {
 /** One line on standard error that is written over. In a pipe there is none: what is done is printed line by line there. */
 export function progress({ terminal, err }: Pick<Cli, 'terminal' | 'err'>): Progress {
   if (!terminal.err) return { show() {}, clear() {} };
-  const wipe = '\r\u001b[K';
   let shown = false;
   return {
     show(text) {
-      const line = oneLine(text);
       // A line that wraps could not be wiped.
       const most = Math.min(100, (terminal.columns ?? 80) - 1);
-      err(`${wipe}${line.length > most ? `${line.slice(0, most - 1)}…` : line}`);
+      err([wipe, clipped(text, most)]);
       shown = true;
     },
     clear() {

@@ -1,3 +1,5 @@
+import { visibleLine } from '../../api/visible.ts';
+
 const wide =
   /[\u1100-\u115f\u2e80-\u303e\u3041-\u33ff\u3400-\u4dbf\u4e00-\u9fff\ua000-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1f64f}\u{1f680}-\u{1f6ff}\u{1f900}-\u{1f9ff}\u{1fa70}-\u{1faff}\u{20000}-\u{3fffd}]|\p{Emoji_Presentation}/u;
 const none = /[\p{Mn}\p{Me}\p{Cf}]/u;
@@ -13,17 +15,21 @@ export function displayWidth(text: string): number {
 export const padEnd = (text: string, width: number): string =>
   text + ' '.repeat(Math.max(0, width - displayWidth(text)));
 
-/** Control characters in caret notation, so that no object can drive the reader's terminal. */
-export const printable = (text: string): string =>
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  text.replace(/[\x00-\x1f\x7f]/g, (character) => `^${String.fromCharCode(character.charCodeAt(0) ^ 0x40)}`);
-
-/** As `printable`, and on one line: what follows a line break is left out. */
+/** As it is shown, on one line: what follows a line break is left out. */
 export function oneLine(text: string): string {
   const [first = '', ...rest] = text.split(/\r?\n/);
-  return printable(rest.length === 0 ? first : `${first}...`);
+  return visibleLine(rest.length === 0 ? first : `${first}...`);
 }
 
-/** As `printable`, with line breaks and tabs left as they are. */
-export const printableText = (text: string): string =>
-  text.replace(/\r\n/g, '\n').replace(/[^\n\t]+/g, printable);
+/** As `oneLine`, in so many columns at most. */
+export function clipped(text: string, most: number): string {
+  const line = oneLine(text);
+  if (displayWidth(line) <= most) return line;
+  let [kept, width] = ['', 1];
+  for (const character of line) {
+    width += displayWidth(character);
+    if (width > most) break;
+    kept += character;
+  }
+  return `${kept}…`;
+}

@@ -12,17 +12,19 @@ export interface HearOptions {
   output?: 'json' | 'name';
   /** Its agent is removed afterwards, so it cannot be sent once more. */
   removed?: boolean;
+  /** Prints the answer as the agent gave it. */
+  raw?: boolean | undefined;
 }
 
 /** Stays with a message until it ends, prints its answer, and sets the exit code. */
 export async function hear(
   client: Client,
   message: Message,
-  { stream = false, output, removed = false }: HearOptions,
+  { stream = false, output, removed = false, raw = false }: HearOptions,
   cli: Cli,
 ): Promise<void> {
   if (stream && output === 'name') throw new UsageError('--stream prints the answer: leave out -o name');
-  const spoken = voice(cli, { quiet: !stream });
+  const spoken = voice(cli, { quiet: !stream, raw });
   for await (const entry of client.stream(keyOf(message), { signal: cli.signal })) {
     if (stream && output === 'json') cli.out(`${JSON.stringify(entry)}\n`);
     else if (output === undefined) spoken.tell(entry);

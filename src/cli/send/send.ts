@@ -18,6 +18,7 @@ export interface SendOptions extends GlobalOptions {
   timeout?: number;
   wait?: boolean;
   stream?: boolean;
+  raw?: boolean;
   output?: 'json' | 'name';
 }
 

@@ -6,7 +6,6 @@ import type { Cli, Client } from '../cli.ts';
 import { CliError, exitCode } from '../failure.ts';
 import { tellFailures } from '../get/ask.ts';
 import { fieldManager } from '../patching.ts';
-import { printableText } from '../print/width.ts';
 import { type Selected, type SelectOptions, select } from '../select.ts';
 import { report, waitEach } from '../wait/report.ts';
 import type { Judge } from '../wait/until.ts';
@@ -43,7 +42,7 @@ export async function sync(words: readonly string[], options: SyncOptions, cli: 
     cli.exitCode = await waitEach(client, asked, judgeOf, options.timeout, cli, (each, outcome) => {
       if (each.after === undefined || outcome.result !== 'met') return report(each.text, outcome, '', cli);
       const { failed, text } = outcomeOf(each.before, each.after);
-      if (failed) cli.err(`error: ${each.text}: ${printableText(text)}\n`);
+      if (failed) cli.err(`error: ${each.text}: ${text}\n`);
       else cli.out(`${each.text}: ${text}\n`);
       return failed ? exitCode.failed : exitCode.ok;
     });

@@ -1,4 +1,5 @@
 import { formatTime } from '../../api/time.ts';
+import { visibleLine } from '../../api/visible.ts';
 import type { StreamEntry } from '../../client/streams.ts';
 import type { TurnEvent } from '../../protocols/talk.ts';
 import { teller } from './event-text.ts';
@@ -20,7 +21,7 @@ export function transcript(entries: readonly EventEntry[], indent = '  '): strin
     if ('text' in told) words += told.text;
     else {
       flush();
-      lines.push(`[${formatTime(at).slice(11, 19)}] ${told.line}`);
+      lines.push(`[${formatTime(at).slice(11, 19)}] ${visibleLine(told.line)}`);
     }
   }
   flush();

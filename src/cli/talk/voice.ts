@@ -1,9 +1,10 @@
 import type { Message } from '../../api/objects.ts';
+import { visibleLine } from '../../api/visible.ts';
 import type { StreamEntry } from '../../client/streams.ts';
 import type { Cli } from '../cli.ts';
 import { dim } from '../print/color.ts';
 import { progress } from '../print/progress.ts';
-import { printable, printableText } from '../print/width.ts';
+import { rawIf } from '../print/shown.ts';
 import { teller } from './event-text.ts';
 
 /** Prints a turn as it comes. */
@@ -14,10 +15,13 @@ export interface Voice {
 }
 
 /**
- * The answer goes to standard output, all else to standard error. `quiet`: of the answer nothing before its end. In a
- * pipe the answer stays byte for byte what the agent said; a terminal gets no control characters of it.
+ * The answer goes to standard output, all else to standard error. `quiet`: of the answer nothing before its end. `raw`:
+ * the answer is printed as the agent gave it.
  */
-export function voice(cli: Cli, { quiet = false }: { quiet?: boolean } = {}): Voice {
+export function voice(
+  cli: Cli,
+  { quiet = false, raw = false }: { quiet?: boolean; raw?: boolean } = {},
+): Voice {
   const { terminal } = cli;
   const hint = progress(cli);
   const say = teller();
@@ -27,7 +31,7 @@ export function voice(cli: Cli, { quiet = false }: { quiet?: boolean } = {}): Vo
   const print = (text: string): void => {
     if (text === '') return;
     hint.clear();
-    cli.out(terminal.out ? printableText(text) : text);
+    cli.out(rawIf(raw, text));
     open = !text.endsWith('\n');
   };
   const endLine = (): void => {
@@ -38,7 +42,7 @@ export function voice(cli: Cli, { quiet = false }: { quiet?: boolean } = {}): Vo
   const beside = (line: string): void => {
     if (terminal.out && terminal.err) endLine();
     hint.clear();
-    cli.err(`${dim(printable(line), terminal.err && terminal.color)}\n`);
+    cli.err([dim(visibleLine(line), terminal.err && terminal.color), '\n']);
   };
   return {
     pause: endLine,
@@ -57,7 +61,7 @@ export function voice(cli: Cli, { quiet = false }: { quiet?: boolean } = {}): Vo
         const text = waitText(entry);
         if (text === undefined) return hint.clear();
         if (terminal.err) hint.show(text);
-        else if (text !== state) cli.err(`${printable(text)}\n`);
+        else if (text !== state) cli.err(`${visibleLine(text)}\n`);
         state = text;
         return;
       }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { ServeOptions } from '../background.ts';
 import type { Cli } from '../cli.ts';
-import { controllerLogs } from '../controller/logs.ts';
+import { type ControllerLogsOptions, controllerLogs } from '../controller/logs.ts';
 import { restart, start, stop } from '../controller/run.ts';
 import { status } from '../controller/status.ts';
 import { disable, enable } from '../controller/unit.ts';
@@ -44,7 +44,8 @@ export function define(command: Command, cli: Cli): void {
     .description("Print the controller's own log")
     .option('-f, --follow', 'go on with each new line')
     .option('--tail <lines>', 'only the last lines', wholeNumber('--tail'))
-    .action((options: GlobalOptions & { follow?: boolean; tail?: number }) => controllerLogs(options, cli));
+    .option('--raw', 'as it is, control characters too')
+    .action((options: ControllerLogsOptions) => controllerLogs(options, cli));
   command
     .command('enable')
     .description('Write a systemd unit that starts the controller at boot and keeps it running')

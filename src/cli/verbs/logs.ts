@@ -7,7 +7,7 @@ import { duration, wholeNumber } from '../options.ts';
 export function define(command: Command, cli: Cli): void {
   command
     .description(
-      "Show the output of an agent's instances: standard output and standard error. Of one that speaks acp: what was said and done, and its standard error.",
+      "Show the output of an agent's instances: standard output and standard error. Of one that speaks acp: what was said and done, and its standard error. Control characters, colours among them, are shown as \\u001b, also in a pipe.",
     )
     .argument('[agent]', 'web or agent/web: all its instances; instance/web-0: that one')
     .option('-f, --follow', 'go on with each new line')
@@ -19,7 +19,10 @@ export function define(command: Command, cli: Cli): void {
     )
     .option('--since-time <time>', 'only what came after an RFC 3339 time')
     .option('--tail <lines>', 'only the last lines of each instance; -1 is all', wholeNumber('--tail'))
-    .option('--raw', "the protocol's lines as they are, in place of what they say")
+    .option(
+      '--raw',
+      "the output as it is: control characters too, and the protocol's lines in place of what they say",
+    )
     .option('--timestamps', 'begin each line with its time; - where none is kept, as for a process')
     .option('--prefix', "begin each line with the instance's name (the default for more than one)")
     .option('--no-prefix', 'never begin lines with a name')

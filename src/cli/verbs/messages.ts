@@ -33,7 +33,8 @@ export function define(command: Command, cli: Cli): void {
     .description('Print the answer from its beginning and as it comes, until it ends; exit codes as send')
     .argument('<id>')
     .addOption(choice('-o, --output <format>', 'json: a line an event', ['json']))
-    .action(async (id: string, options: GlobalOptions & { output?: 'json' }) => {
+    .option('--raw', 'print the answer as it is, control characters too')
+    .action(async (id: string, options: GlobalOptions & { output?: 'json'; raw?: boolean }) => {
       const key = idKey(id, 'Message', options, cli);
       const client = await cli.connect(options);
       await hear(client, await client.get('Message', key), { ...options, stream: true }, cli);

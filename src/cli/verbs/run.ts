@@ -28,6 +28,7 @@ export function define(command: Command, cli: Cli): void {
       ]),
     )
     .option('--timeout <duration>', 'break the message off after this long', duration('--timeout'))
+    .option('--raw', 'print the answer as it is, control characters too')
     .addOption(durationOption('--ready-timeout <duration>', 'give up where it is not Ready by then', '2m'))
     .action((operands: string[], options: OneoffOptions) => {
       const { names, rest } = parted(command, operands);

@@ -18,6 +18,7 @@ export function define(command: Command, cli: Cli): void {
     .option('--timeout <duration>', 'break it off after this long', duration('--timeout'))
     .option('--wait', 'wait until it ends, and print the answer')
     .option('--stream', 'print the answer as it comes')
+    .option('--raw', 'print the answer as it is, control characters too')
     .addOption(
       choice('-o, --output <format>', 'how to print it; json with --stream is a line an event', [
         'json',
