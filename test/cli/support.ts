@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough, Writable } from 'node:stream';
 import { afterAll, beforeAll } from 'vitest';
-import type { Cli } from '../../src/cli/cli.ts';
+import type { Cli, Client } from '../../src/cli/cli.ts';
 import { AsIs, shown } from '../../src/cli/print/shown.ts';
 import { run as runCli } from '../../src/cli/run.ts';
 import type { Streams } from '../../src/client/streams.ts';
@@ -27,6 +27,8 @@ export interface How {
   /** For a dialogue, in place of `stdin`. */
   input?: PassThrough;
   environment?: Record<string, string>;
+  /** What stands between the command line and the server. */
+  through?: (client: Client) => Client;
 }
 
 export interface Shell {
@@ -83,6 +85,7 @@ async function runOne(
     onErr,
     terminal = {},
     environment = {},
+    through = (client) => client,
     input = new PassThrough().end(stdin),
   }: How,
 ): Promise<Screen> {
@@ -118,7 +121,7 @@ async function runOne(
     },
     async connect(_options, { start = false } = {}) {
       if (start) shell.starts += 1;
-      return shell.server.client;
+      return through(shell.server.client);
     },
     exitCode: 0,
   };

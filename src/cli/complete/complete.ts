@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { findKind, kinds } from '../../api/kinds.ts';
+import { notDnsSubdomain } from '../../api/names.ts';
 import type { Cli } from '../cli.ts';
 import { addGlobalOptions, globalFlagsWithValue, namespaceOf } from '../options.ts';
 import { findVerb, verbs } from '../verbs.ts';
@@ -91,7 +92,8 @@ async function names(word: string, words: readonly string[], cli: Cli): Promise<
     const client = await cli.connect(options);
     const namespace = info.namespaced ? namespaceOf(options, cli.environment) : undefined;
     const { items } = await client.list(info.kind, { namespace });
-    return items.map(({ metadata }) => metadata.name);
+    // Bash expands what it is offered: another text than a name could run a command.
+    return items.map(({ metadata }) => metadata.name).filter((name) => notDnsSubdomain(name) === undefined);
   } catch {
     return []; // completion says nothing where nothing can be known
   }
