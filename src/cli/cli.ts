@@ -16,7 +16,7 @@ export interface Cli {
   err(text: Text): void;
   /** All of standard input. */
   stdin(): Promise<Uint8Array>;
-  /** Standard input and output as they are, for a dialogue: only what is typed, and prompts of our own, go this way. */
+  /** Standard input and output as they are, for a dialogue, which filters its prompts itself. */
   dialogue(): { input: NodeJS.ReadableStream; output: NodeJS.WritableStream };
   /** The name of the user who runs this. */
   user(): string;

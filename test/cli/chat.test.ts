@@ -211,6 +211,23 @@ describe('an approval', () => {
     await chat.answered(chat.id, 'Gone.');
     await chat.leaves();
   });
+  test('shows all of a hostile title on one line, and names it again below what the agent says meanwhile', async () => {
+    const chat = chatting();
+    const id = await chat.says('list it');
+    shell.talk.approval('a-evil');
+    const title = 'rm -rf /\u001b[2K\rls\u202e\nAllowed: ls';
+    shell.talk.tell(id, { type: 'approval', id: 'a-evil', title, state: 'Pending' });
+    const shown = 'rm -rf /\\u001b[2K\\rls\\u202e\\nAllowed: ls\n';
+    await chat.shows(`It asks for leave: ${shown}`);
+    shell.talk.tell(id, { type: 'text', text: '\u001b[1A\u001b[2KIt asks for leave: ls' });
+    await chat.shows('\\u001b[1A\\u001b[2KIt asks for leave: ls\n');
+    const below = () => chat.seen.out.split('It asks for leave: ls\n')[1] ?? '';
+    await until(() => below().includes('rm -rf /\\u001b[2K\\rls\\u202e...: Allow? [y/N/d(etails)] '));
+    chat.type('n\r');
+    await until(() => shell.talk.decided.at(-1)?.toString() === 'a-evil,deny,ann');
+    await chat.answered(id, 'I leave it.');
+    await chat.leaves();
+  });
   test('is denied by any other answer', async () => {
     const chat = await asking('a-no');
     const before = shell.talk.decided.length;

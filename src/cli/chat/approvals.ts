@@ -5,6 +5,7 @@ import type { TurnEvent } from '../../protocols/talk.ts';
 import type { Cli, Client } from '../cli.ts';
 import { pretty } from '../describe/approval.ts';
 import { tell } from '../failure.ts';
+import { clipped } from '../print/width.ts';
 import type { Dialogue } from './dialogue.ts';
 
 type ApprovalEvent = Extract<TurnEvent, { type: 'approval' }>;
@@ -48,9 +49,13 @@ export class Approvals {
       name: id,
     };
     this.#cli.out(`It asks for leave: ${visibleLine(title)}\n`);
+    // What the agent says meanwhile comes between that line and the question: so it says again what for.
+    const allow = 'Allow? [y/N/d(etails)] ';
+    const room = (this.#cli.terminal.columns ?? 80) - allow.length - 10;
+    const question = `${clipped(title, Math.max(room, 10))}: ${allow}`;
     try {
       for (;;) {
-        const answer = await this.#dialogue.ask('Allow? [y/N/d(etails)] ', withdrawn);
+        const answer = await this.#dialogue.ask(question, withdrawn);
         if (answer === undefined) return;
         const word = answer.trim().toLowerCase();
         if (word === 'd' || word === 'details') {

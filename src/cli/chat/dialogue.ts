@@ -1,5 +1,6 @@
 import { createInterface, type Interface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
+import { visible } from '../../api/visible.ts';
 import type { Cli } from '../cli.ts';
 import type { History } from './history.ts';
 
@@ -114,7 +115,7 @@ class Lines implements Dialogue {
 
   beside(text: string): void {
     this.#clear();
-    this.#screen?.write(`\r\u001b[K${text}\n`);
+    this.#screen?.write(`\r\u001b[K${visible(text)}\n`);
     if (this.#waiting !== undefined) this.#lines.prompt();
   }
 
@@ -162,7 +163,7 @@ class Lines implements Dialogue {
       };
       if (this.#screen === undefined) return;
       this.#screen.shown = true;
-      this.#lines.setPrompt(prompt);
+      this.#lines.setPrompt(visible(prompt));
       this.#lines.prompt(true);
     });
   }
