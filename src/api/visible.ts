@@ -13,12 +13,15 @@ const plain = /^[\n\t\x20-\x7e]*$/;
 
 const short: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 
-const hex = (code: number | undefined, digits: number): string =>
-  (code ?? 0).toString(16).padStart(digits, '0');
+const hex = (code = 0, digits: number): string => code.toString(16).padStart(digits, '0');
 
+/** `split` without a separator parts the halves of a surrogate pair. */
 const jsonEscape = (character: string): string =>
   short[character] ??
-  Array.from({ length: character.length }, (_, half) => `\\u${hex(character.charCodeAt(half), 4)}`).join('');
+  character
+    .split('')
+    .map((half) => `\\u${hex(half.charCodeAt(0), 4)}`)
+    .join('');
 
 const yamlEscape = (character: string): string =>
   character.length === 1 ? jsonEscape(character) : `\\U${hex(character.codePointAt(0), 8)}`;
