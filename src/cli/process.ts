@@ -4,7 +4,7 @@ import { systemClock } from '../platform/clock.ts';
 import type { Cli } from './cli.ts';
 import { connect } from './connect.ts';
 import { shown } from './print/shown.ts';
-import { run } from './run.ts';
+import { debugText, run } from './run.ts';
 
 /** Runs this process's command line and ends it. Streams are made when they are first used: each takes a millisecond. */
 export async function main(): Promise<void> {
@@ -49,6 +49,11 @@ export async function main(): Promise<void> {
     connect: (options, how) => connect(options, cli, how),
     exitCode: 0,
   };
+  // Node would print it past the filter.
+  process.on('uncaughtException', (error) => {
+    cli.err(`${debugText(error)}\n`);
+    process.exit(1);
+  });
   process.exitCode = await run(process.argv.slice(2), cli);
   // A keep-alive socket or a timer must not hold the process, once what was written is flushed.
   if (streams.out === undefined) process.exit();

@@ -96,7 +96,8 @@ function unknownVerb(name: string): UsageError {
   );
 }
 
-function debugText(error: unknown): string {
+/** An error with where it arose, and its causes. */
+export function debugText(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const cause = error.cause === undefined ? '' : `\ncaused by: ${debugText(error.cause)}`;
   return `${error.stack ?? error.message}${cause}`;

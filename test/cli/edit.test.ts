@@ -1,5 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { ApiError } from '../../src/api/errors.ts';
+import type { Client } from '../../src/cli/cli.ts';
 import { agent } from '../server/support.ts';
 import { type How, type Screen, useShell } from './support.ts';
 
@@ -37,6 +39,19 @@ test('what is refused comes back with the reason, until it is right', async () =
   expect([code, out]).toEqual([0, 'agent.agentctl.dev/web edited\n']);
   expect(shown[1]).toMatch(/^# error: .*spec\.replicas.*\n(# .*\n)*apiVersion/);
   expect(await replicas()).toBe(4);
+});
+
+test('a refusal steers no editor, and no line of it is taken for YAML', async () => {
+  const message = 'no\u001b[2J\rreplicas: 7\u2028replicas: 8\nreplicas: 9';
+  const through = (client: Client): Client =>
+    Object.assign(Object.create(client), {
+      update: () => Promise.reject(new ApiError('BadRequest', message)),
+    });
+  const { code, shown } = await edit(set('6'), { terminal: { in: true }, through });
+  expect([code, shown.length]).toEqual([1, 2]);
+  expect(shown[1]).toMatch(
+    /^# Error from server \(BadRequest\): no\\u001b\[2J\\rreplicas: 7\\u2028replicas: 8\n# replicas: 9\napiVersion/,
+  );
 });
 
 test('what is left as it was refused ends it, and is kept', async () => {

@@ -33,7 +33,7 @@ const shell = useShell({
     instances: { Ready: 1 },
   }),
   async *log() {
-    yield { stream: 'stdout', at: noon, text: 'hello' };
+    yield { stream: 'stdout', at: noon, text: 'a\tb\u001b[31m\n[web-1] c' };
   },
   diffSync: async () => diffs.fleet ?? Promise.reject(new Error('the seed has none')),
   volumes: async () => [{ runtime: 'docker', name: 'v' }],
@@ -112,6 +112,14 @@ beforeAll(async () => {
   writeFileSync(join(folder, 'logs', 'controller.log'), `{"msg":"${payload}"}\n`);
   writeFileSync(join(folder, 'server', 'admin.kubeconfig'), `# ${payload}\n`);
   vi.stubEnv('TMPDIR', folder);
+});
+
+test('logs keep tabs and one line an entry, and --raw prints the text as it is', async () => {
+  const line = ['logs', 'web', '--prefix'];
+  expect((await shell.run(line)).out).toBe('[web-0] a\tb\\u001b[31m\\n[web-1] c\n');
+  expect((await shell.run([...line, '--raw'])).out).toBe('[web-0] a\tb\u001b[31m\n[web-1] c\n');
+  expect((await shell.run(['controller', 'logs'])).out).toContain('\\u001b[2J\\u009b31m');
+  expect((await shell.run(['controller', 'logs', '--raw'])).out).toContain('\u001b[2J\u009b31m');
 });
 
 test('a shell is offered names alone, since it expands what it is offered', async () => {

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -43,6 +43,20 @@ describe('without a controller', () => {
   test('an error is one line, with --debug its place too', async () => {
     expect((await agentctl('get', 'agents')).err.trim().split('\n')).toHaveLength(1);
     expect((await agentctl('get', 'agents', '--debug')).err).toMatch(/\n {4}at /);
+  });
+  test('a fault of the program steers no terminal by what it quotes', async () => {
+    const fault = join(state, 'fault.mjs');
+    writeFileSync(
+      fault,
+      `setInterval(() => {
+        if (process.listenerCount('uncaughtException') === 0) return;
+        throw new Error('evil \\u001b[2J', { cause: new Error('\\u202e') });
+      });`,
+    );
+    // It waits for its standard input, which stays open.
+    const { code, err } = await run(process.execPath, ['--import', fault, main, 'send', 'web']);
+    expect([code, err]).toEqual([1, expect.stringContaining('Error: evil \\u001b[2J\n')]);
+    expect(err).toContain('caused by: Error: \\u202e\n');
   });
   test('a reader that has seen enough is no error', async () => {
     const pipe = `"${process.execPath}" "${main}" explain agent --recursive | head -1; exit \${PIPESTATUS[0]}`;

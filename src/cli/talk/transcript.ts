@@ -6,13 +6,16 @@ import { teller } from './event-text.ts';
 
 type EventEntry = Extract<StreamEntry, { event: TurnEvent }>;
 
+/** Only what happened begins a line with a time: words that do so, too, stand further in. */
+const asWords = (line: string): string => (/^\[\d\d:/.test(line) ? `  ${line}` : line);
+
 /** What happened in a turn, for reading: the agent's words, and between them what it did, with its time. */
 export function transcript(entries: readonly EventEntry[], indent = '  '): string {
   const say = teller();
   const lines: string[] = [];
   let words = '';
   const flush = (): void => {
-    if (words.trim() !== '') lines.push(...words.trim().split('\n'));
+    if (words.trim() !== '') lines.push(...words.trim().split('\n').map(asWords));
     words = '';
   };
   for (const { at, event } of entries) {

@@ -7,6 +7,7 @@ import { UnreachableError } from '../../api/errors.ts';
 import type { KindInfo } from '../../api/kinds.ts';
 import { formatManifestError, parseManifests } from '../../api/manifest.ts';
 import type { Kinds } from '../../api/objects.ts';
+import { visible } from '../../api/visible.ts';
 import type { Cli, Client } from '../cli.ts';
 import { examples } from '../examples.ts';
 import { CliError, tell, UsageError } from '../failure.ts';
@@ -70,7 +71,8 @@ async function editUntilTaken(
     } catch (error) {
       if (after === refused || !cli.terminal.in || error instanceof UnreachableError) throw error;
       refused = after;
-      writeFileSync(file, `${tell(error).text.replace(/^/gm, '# ')}\n${after}`);
+      // An editor shows it as a terminal does, and no line of it may be read as YAML.
+      writeFileSync(file, `${visible(tell(error).text).replace(/^/gm, '# ')}\n${after}`);
     }
   }
 }
