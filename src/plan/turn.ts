@@ -1,4 +1,5 @@
 import type { Instance, InstanceStatus } from '../api/objects.ts';
+import { visible } from '../api/visible.ts';
 import type { Action, FieldDrift, PlannedEvent, Want } from './action.ts';
 import type { Context } from './context.ts';
 import { timeText } from './instant.ts';
@@ -83,10 +84,11 @@ export function wake(turn: Turn, at: Instant): void {
   if (at > turn.now && (turn.wakeAt === undefined || at < turn.wakeAt)) turn.wakeAt = at;
 }
 
+/** The message may quote an agent, and kubectl prints it as it is. */
 export function phase(turn: Turn, to: Phase, reason: string, message: string): void {
   turn.next.phase = to;
   turn.next.reason = reason;
-  turn.next.message = message;
+  turn.next.message = visible(message);
 }
 
 /** Says what an instance that is up waits for; the reason only where there is nothing worse to say. */

@@ -40,6 +40,17 @@ describe('an instance with a protocol', () => {
     expect(story.status().phase).toBe('Ready');
   });
 
+  test('steers no terminal by what its readiness check said', () => {
+    const readiness = { exec: { command: ['true'] }, initialDelay: '0s', period: '1s', timeout: '1s' };
+    const ready = { ok: false, message: 'it said \u001b[2J\u009b', since: 0 };
+    const story = started({ readiness: { ...readiness, successThreshold: 1, failureThreshold: 3 } });
+    story
+      .set(({ instances }) => ({ instances: instances.map((view) => ({ ...view, probe: { ready } })) }))
+      .happen(talk('Ready'))
+      .pass(5 * second);
+    expect(story.status().message).toContain('it said \\u001b[2J\\u009b');
+  });
+
   test('without a protocol is not asked for a handshake', () => {
     expect(started({ protocol: 'none' }).pass(second).status().phase).toBe('Ready');
   });
