@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { kinds, type Verb, verbs } from '../api/kinds.ts';
 import { isObject } from '../api/schema.ts';
-import { mayUse, type User } from './access.ts';
+import { isReserved, mayUse, type Subresource, type User } from './access.ts';
 import { answer } from './answer.ts';
 import { objectBody } from './body.ts';
 
@@ -21,13 +21,18 @@ export function accessReviewRoutes(app: FastifyInstance): void {
   });
 }
 
-/** `*` asks for all of them. What is not served is allowed to nobody. */
+/** `*` asks for all of them that anybody may have. What is not served is allowed to nobody. */
 function allows(user: User, about: Readonly<Record<string, unknown>>): boolean {
   const { group = '', resource, verb } = about;
+  const below = subresources.find((known) => known === about.subresource);
   const asked: readonly Verb[] = verb === '*' ? verbs : verbs.filter((known) => known === verb);
   const meant = kinds.filter(
     (info) => (resource === '*' || info.plural === resource) && (group === '*' || info.group === group),
   );
-  if (asked.length === 0 || meant.length === 0) return false;
-  return meant.every((info) => asked.every((one) => mayUse(user.role, one, info)));
+  const pairs = meant
+    .flatMap((info) => asked.map((one) => ({ info, one })))
+    .filter(({ info, one }) => resource !== '*' || !isReserved(one, info, below));
+  return pairs.length > 0 && pairs.every(({ info, one }) => mayUse(user.role, one, info, below));
 }
+
+const subresources: readonly Subresource[] = ['status', 'scale'];

@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { ApiError } from '../api/errors.ts';
 import type { KindInfo, Verb } from '../api/kinds.ts';
+import type { Kind } from '../api/objects.ts';
 
 /** admin may all; edit all that is in a namespace, and read the rest; view may read, but no Secrets. */
 export type Role = 'admin' | 'edit' | 'view';
@@ -40,8 +41,31 @@ export function bearerTokens(tokens: readonly Token[]): Authenticate {
 }
 
 const reads: readonly Verb[] = ['get', 'list', 'watch'];
+const writes: readonly Verb[] = ['create', 'update', 'patch'];
 
-export function mayUse(role: Role, verb: Verb, info: Pick<KindInfo, 'kind' | 'namespaced'>): boolean {
+/**
+ * What only the controller writes, whatever the role: it believes what stands there. A forged Revision would run as the
+ * Agent, a forged Instance or status would start, stop or hide a run.
+ */
+const reserved: Readonly<Partial<Record<Kind, readonly Verb[]>>> = {
+  Revision: [...writes, 'delete', 'deletecollection'],
+  Instance: writes,
+  Event: writes,
+};
+
+export type Subresource = 'status' | 'scale' | undefined;
+
+/** The controller writes in process, so no request is the controller's. */
+export const isReserved = (verb: Verb, { kind }: Pick<KindInfo, 'kind'>, subresource: Subresource): boolean =>
+  (subresource === 'status' && writes.includes(verb)) || reserved[kind]?.includes(verb) === true;
+
+export function mayUse(
+  role: Role,
+  verb: Verb,
+  info: Pick<KindInfo, 'kind' | 'namespaced'>,
+  subresource?: Subresource,
+): boolean {
+  if (isReserved(verb, info, subresource)) return false;
   switch (role) {
     case 'admin':
       return true;
@@ -53,8 +77,13 @@ export function mayUse(role: Role, verb: Verb, info: Pick<KindInfo, 'kind' | 'na
 }
 
 export function forbidden(user: User, verb: string, what: string): ApiError {
-  return new ApiError(
-    'Forbidden',
-    `${what} is forbidden: User "${user.name}" cannot ${verb} it: the role ${user.role} does not allow that`,
-  );
+  return cannot(user, verb, what, `the role ${user.role} does not allow that`);
 }
+
+/** See isReserved. */
+export function onlyController(user: User, verb: string, what: string): ApiError {
+  return cannot(user, verb, what, 'only the controller does');
+}
+
+const cannot = ({ name }: User, verb: string, what: string, why: string): ApiError =>
+  new ApiError('Forbidden', `${what} is forbidden: User "${name}" cannot ${verb} it: ${why}`);

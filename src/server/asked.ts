@@ -26,9 +26,10 @@ export const pathKey = ({ namespace, name }: Asked): Partial<ObjectKey> => ({
 /** Of a route that has a name. */
 export const keyOf = (asked: Asked): ObjectKey => ({ ...pathKey(asked), name: asked.name ?? '' });
 
-/** `agents.agentctl.dev "default/x"`, as messages name it. */
-export function askedText({ info, namespace, name }: Asked): string {
-  const resource = info.group === '' ? info.plural : `${info.plural}.${info.group}`;
+/** `agents.agentctl.dev "default/x"`, as messages name it; of a subresource `agents.agentctl.dev/status "default/x"`. */
+export function askedText({ info, namespace, name }: Asked, below?: string): string {
+  const group = info.group === '' ? '' : `.${info.group}`;
+  const resource = `${info.plural}${group}${below === undefined ? '' : `/${below}`}`;
   if (name === undefined) return resource;
   return `${resource} "${namespace === undefined ? '' : `${namespace}/`}${name}"`;
 }

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ApiError } from '../api/errors.ts';
 import { type KindInfo, kinds, type Verb } from '../api/kinds.ts';
 import { readOnly } from '../registry/errors.ts';
-import { forbidden, mayUse } from './access.ts';
+import { forbidden, isReserved, mayUse, onlyController, type Subresource } from './access.ts';
 import { type Asked, asked, askedText } from './asked.ts';
 import type { Parts } from './parts.ts';
 import { flag } from './query.ts';
@@ -10,7 +10,7 @@ import { get, list } from './read.ts';
 import { remove, removeCollection } from './remove.ts';
 import { getScale, patchScale, updateScale } from './scale.ts';
 import { watch } from './watch.ts';
-import { create, patch, update } from './write.ts';
+import { create, isRelease, patch, update } from './write.ts';
 
 interface Action {
   verb: Verb;
@@ -56,16 +56,24 @@ export function resourceRoutes(app: FastifyInstance, parts: Parts): void {
   for (const info of kinds) {
     const root = groupPath(info);
     const path = info.namespaced ? `${root}/namespaces/:namespace/${info.plural}` : `${root}/${info.plural}`;
-    const route = (url: string, actions: Actions): void => addRoute(app, parts, url, info, actions);
+    const route = (url: string, actions: Actions, below?: Subresource): void =>
+      addRoute(app, parts, url, info, actions, below);
     if (info.namespaced) route(`${root}/${info.plural}`, read);
     route(path, collection);
     route(`${path}/:name`, object);
-    if (info.subresources.status) route(`${path}/:name/status`, status);
-    if (info.subresources.scale !== undefined) route(`${path}/:name/scale`, scale);
+    if (info.subresources.status) route(`${path}/:name/status`, status, 'status');
+    if (info.subresources.scale !== undefined) route(`${path}/:name/scale`, scale, 'scale');
   }
 }
 
-function addRoute(app: FastifyInstance, parts: Parts, url: string, info: KindInfo, actions: Actions): void {
+function addRoute(
+  app: FastifyInstance,
+  parts: Parts,
+  url: string,
+  info: KindInfo,
+  actions: Actions,
+  below: Subresource,
+): void {
   const canWatch = actions === read || actions === collection || actions === object;
   const choose = (request: FastifyRequest): Action => {
     if (canWatch && request.method === 'GET' && flag(request, 'watch')) return watched;
@@ -80,7 +88,11 @@ function addRoute(app: FastifyInstance, parts: Parts, url: string, info: KindInf
     async handler(request: FastifyRequest, reply: FastifyReply) {
       const { verb, run } = choose(request);
       const what = asked(parts, info, request, reply);
-      if (!mayUse(request.user.role, verb, info)) throw forbidden(request.user, verb, askedText(what));
+      const { user } = request;
+      const releases = below === undefined && mayUse(user.role, 'delete', info) && isRelease(what);
+      if (!releases && isReserved(verb, info, below))
+        throw onlyController(user, verb, askedText(what, below));
+      if (!releases && !mayUse(user.role, verb, info)) throw forbidden(user, verb, askedText(what, below));
       return run(what);
     },
   });

@@ -69,6 +69,24 @@ export async function warned<T>(
   return written;
 }
 
+/**
+ * Whether a patch of an Instance changes its finalizers and nothing else: a Runtime that is gone for good never lets go
+ * of them (`delete --force`). Whoever may delete the Instance may do that.
+ */
+export function isRelease(asked: Asked): boolean {
+  if (asked.info.kind !== 'Instance' || asked.request.method !== 'PATCH') return false;
+  const { type, body } = patchOf(asked);
+  if (type === 'json')
+    return body.every(
+      (step) =>
+        'path' in step && !('from' in step) && /^\/metadata\/finalizers(\/|$)/.test(String(step.path)),
+    );
+  if (type !== 'merge' || !isObject(body) || !isObject(body.metadata)) return false;
+  const { metadata, ...rest } = body;
+  const { finalizers, resourceVersion: _, ...more } = metadata;
+  return finalizers !== undefined && Object.keys(rest).length + Object.keys(more).length === 0;
+}
+
 export function patchOf({ request, info }: Asked): Patch {
   const given = patchBody(request);
   if (given.type === 'strategic') return { type: 'merge', body: strategicAsMerge(info.group, given.body) };

@@ -36,9 +36,9 @@ describe('apply', () => {
   test('calls an object unchanged though its status moves', async () => {
     const file = shell.write('status.yaml', agentYaml('moving'));
     await shell.run(['apply', '-f', file]);
-    const { client } = shell.server;
+    const { client, controller } = shell.server;
     const made = await client.get('Agent', { namespace: 'default', name: 'moving' });
-    await client.update('Agent', { ...made, status: { phase: 'Ready' } }, { subresource: 'status' });
+    await controller.update('Agent', { ...made, status: { phase: 'Ready' } }, { subresource: 'status' });
     expect((await shell.run(['apply', '-f', file])).out).toBe('agent.agentctl.dev/moving unchanged\n');
   });
 
@@ -128,10 +128,10 @@ describe('apply', () => {
   test('--wait takes an agent that sleeps until a message comes for one that is up', async () => {
     const file = shell.write('sleepy.yaml', agentYaml('sleepy'));
     await shell.run(['apply', '-f', file]);
-    const { client } = shell.server;
+    const { client, controller } = shell.server;
     const made = await client.get('Agent', { namespace: 'default', name: 'sleepy' });
     const status = { observedGeneration: 1, phase: 'Asleep' };
-    await client.update('Agent', { ...made, status }, { subresource: 'status' });
+    await controller.update('Agent', { ...made, status }, { subresource: 'status' });
     expect((await shell.run(['apply', '-f', file, '--wait'])).out).toContain(
       'agent.agentctl.dev/sleepy sleeps until a message comes\n',
     );

@@ -9,7 +9,11 @@ const key = (name: string) => ({ namespace: 'default', name });
 const make = (name: string, spec: object = {}) => shell.server.client.create('Agent', agent(name, spec));
 const setStatus = async (name: string, status: Agent['status']): Promise<void> => {
   const found = await shell.server.client.get('Agent', key(name));
-  await shell.server.client.update('Agent', { ...found, status: status ?? {} }, { subresource: 'status' });
+  await shell.server.controller.update(
+    'Agent',
+    { ...found, status: status ?? {} },
+    { subresource: 'status' },
+  );
 };
 const ready = (status: 'True' | 'False') => [
   {
@@ -88,7 +92,7 @@ describe('rollout undo', () => {
       { apiVersion: 'agentctl.dev/v1', kind: 'Agent', name: 'back', uid: made.metadata.uid },
     ];
     for (const [revision, word] of ['one', 'two'].entries()) {
-      await client.create('Revision', {
+      await shell.server.controller.create('Revision', {
         apiVersion: 'agentctl.dev/v1',
         kind: 'Revision',
         metadata: { ...key(`back-${revision + 1}`), ownerReferences },
@@ -140,7 +144,7 @@ describe('delete', () => {
       type: 'merge',
       body: { metadata: { finalizers: ['agentctl.dev/instances'] } },
     });
-    const instance = await shell.server.client.create('Instance', {
+    const instance = await shell.server.controller.create('Instance', {
       apiVersion: 'agentctl.dev/v1',
       kind: 'Instance',
       metadata: { ...key('dead-0'), finalizers: ['agentctl.dev/run'] },
@@ -149,7 +153,7 @@ describe('delete', () => {
     const status: InstanceStatus = {
       run: { number: 1, revision: 'dead-1', claimedAt: '2026-01-31T12:00:00Z', ref: 'c0ffee' },
     };
-    await shell.server.client.update('Instance', { ...instance, status }, { subresource: 'status' });
+    await shell.server.controller.update('Instance', { ...instance, status }, { subresource: 'status' });
     const { err, code } = await shell.run(['delete', 'agent', 'dead', '--force']);
     expect(code).toBe(0);
     expect(err).toContain('dead-0 may go on running on runtime gone as c0ffee');

@@ -21,7 +21,7 @@ async function becomes(status: 'True' | 'False', rest: Agent['status'] = {}): Pr
   let agent: Agent | undefined;
   while (agent === undefined) agent = await found();
   const next = { ...agent, status: { observedGeneration: 1, conditions: [condition], ...rest } };
-  await shell.server.client.update('Agent', next, { subresource: 'status' });
+  await shell.server.controller.update('Agent', next, { subresource: 'status' });
 }
 
 async function sent(before: number): Promise<string> {

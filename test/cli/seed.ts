@@ -5,7 +5,7 @@ import { agent } from '../server/support.ts';
 const at = (time: string): string => `2026-01-31T${time}Z`;
 
 /** An agent in backoff and one that is Ready, with all that stands around them. */
-export async function seed({ client, clock }: Running): Promise<void> {
+export async function seed({ client, controller, clock }: Running): Promise<void> {
   clock.advance(0);
   await client.create('Runtime', {
     apiVersion: 'agentctl.dev/v1',
@@ -30,7 +30,7 @@ export async function seed({ client, clock }: Running): Promise<void> {
     stringData: { API_KEY: 'sesame-open' },
   });
   await makeAgent(
-    { client } as Running,
+    { client, controller } as Running,
     'calm',
     {},
     {
@@ -41,7 +41,7 @@ export async function seed({ client, clock }: Running): Promise<void> {
     },
   );
   const web = await makeAgent(
-    { client } as Running,
+    { client, controller } as Running,
     'web',
     {
       policyRef: { name: 'slow' },
@@ -65,12 +65,17 @@ export async function seed({ client, clock }: Running): Promise<void> {
       updateRevision: 'web-1',
     },
   );
-  await makeRevision({ client } as Running, web);
-  await makeInstance({ client } as Running, web);
-  await makeEvents({ client } as Running);
+  await makeRevision({ client, controller } as Running, web);
+  await makeInstance({ client, controller } as Running, web);
+  await makeEvents({ client, controller } as Running);
 }
 
-async function makeAgent({ client }: Running, name: string, spec: object, status: object): Promise<Agent> {
+async function makeAgent(
+  { client, controller }: Running,
+  name: string,
+  spec: object,
+  status: object,
+): Promise<Agent> {
   const made = await client.create('Agent', agent(name, spec));
   const conditions = [
     {
@@ -90,16 +95,16 @@ async function makeAgent({ client }: Running, name: string, spec: object, status
       message: name === 'calm' ? '1 of 1 instances are Ready.' : '0 of 1 instances are Ready.',
     },
   ];
-  return client.update(
+  return controller.update(
     'Agent',
     { ...made, status: { observedGeneration: 1, replicas: 1, updatedReplicas: 1, conditions, ...status } },
     { subresource: 'status' },
   );
 }
 
-async function makeRevision({ client }: Running, { metadata, spec }: Agent): Promise<void> {
+async function makeRevision({ controller }: Running, { metadata, spec }: Agent): Promise<void> {
   const template = { ...spec.template, command: ['sh', '-c', 'echo hello; exit 2'] };
-  await client.create('Revision', {
+  await controller.create('Revision', {
     apiVersion: 'agentctl.dev/v1',
     kind: 'Revision',
     metadata: { name: 'web-1', namespace: 'default', ownerReferences: [owner(metadata)] },
@@ -116,8 +121,8 @@ const owner = ({ name, uid }: Agent['metadata']) => ({
   controller: true,
 });
 
-async function makeInstance({ client }: Running, { metadata }: Agent): Promise<void> {
-  const made = await client.create('Instance', {
+async function makeInstance({ controller }: Running, { metadata }: Agent): Promise<void> {
+  const made = await controller.create('Instance', {
     apiVersion: 'agentctl.dev/v1',
     kind: 'Instance',
     metadata: {
@@ -156,12 +161,12 @@ async function makeInstance({ client }: Running, { metadata }: Agent): Promise<v
       },
     ],
   };
-  await client.update('Instance', { ...made, status }, { subresource: 'status' });
+  await controller.update('Instance', { ...made, status }, { subresource: 'status' });
 }
 
-async function makeEvents({ client }: Running): Promise<void> {
+async function makeEvents({ controller }: Running): Promise<void> {
   const event = (name: string, kind: string, object: string, rest: object) =>
-    client.create('Event', {
+    controller.create('Event', {
       apiVersion: 'v1',
       kind: 'Event',
       metadata: { name, namespace: 'default' },

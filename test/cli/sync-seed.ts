@@ -17,7 +17,7 @@ export function conditionText(
 }
 
 export async function makeSync(
-  { client }: Pick<Running, 'client'>,
+  { client, controller }: Pick<Running, 'client' | 'controller'>,
   name: string,
   spec: object = {},
   status: SyncStatus = {},
@@ -28,7 +28,7 @@ export async function makeSync(
     metadata: { name, namespace: 'default' },
     spec: { source: { git: { url: 'https://git.example.com/team/fleet.git', branch: 'main' } }, ...spec },
   });
-  return client.update('Sync', { ...made, status }, { subresource: 'status' });
+  return controller.update('Sync', { ...made, status }, { subresource: 'status' });
 }
 
 const inventory = (count: number) =>

@@ -10,8 +10,8 @@ const make = (name: string, spec: object = {}, status: SyncStatus = {}) =>
 const read = (name: string): Promise<Sync> => shell.server.client.get('Sync', key(name));
 
 async function setStatus(name: string, status: SyncStatus): Promise<void> {
-  const { client } = shell.server;
-  await client.update('Sync', { ...(await read(name)), status }, { subresource: 'status' });
+  const { controller } = shell.server;
+  await controller.update('Sync', { ...(await read(name)), status }, { subresource: 'status' });
 }
 
 /** Stands in for the controller: once the Sync is asked for a look, that is what comes of it. */
@@ -196,7 +196,11 @@ describe('approve', () => {
       err: 'error: runtime.agentctl.dev/docker: nothing waits for approval\n',
     });
     const conditions = [conditionText('OrphansHeld', 'True', 'TooManyAtOnce', '3 containers here')];
-    await client.update('Runtime', { ...made, status: { conditions } }, { subresource: 'status' });
+    await shell.server.controller.update(
+      'Runtime',
+      { ...made, status: { conditions } },
+      { subresource: 'status' },
+    );
     expect(await shell.run(['approve', 'runtime/docker'])).toMatchObject({ code: 0 });
     expect((await client.get('Runtime', { name: 'docker' })).metadata.annotations).toEqual({
       'agentctl.dev/collect-orphans': 'true',

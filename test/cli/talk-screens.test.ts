@@ -28,7 +28,7 @@ beforeAll(async () => {
     }),
   );
   const { metadata } = await client.get('Agent', { namespace: 'default', name: 'web' });
-  await client.create('Instance', {
+  await shell.server.controller.create('Instance', {
     apiVersion: 'agentctl.dev/v1',
     kind: 'Instance',
     metadata: { name: 'web-0', namespace: 'default' },

@@ -4,7 +4,7 @@ import { run } from '../server/support.ts';
 
 describe('the HTTP client with the real server', () => {
   resourcesContract(async () => {
-    const { client, end } = await run();
-    return { resources: client, close: end };
+    const { client, controller, end } = await run();
+    return { resources: client, controller, close: end };
   });
 });

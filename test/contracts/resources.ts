@@ -6,6 +6,8 @@ import type { Resources, WatchEvent } from '../../src/client/resources.ts';
 /** What a client of the API must do; run against each implementation. */
 export interface Subject {
   resources: Resources;
+  /** Who may write statuses, where `resources` may not. */
+  controller?: Resources;
   /** Takes the subject down when the test ends. */
   close(): Promise<void>;
 }
@@ -54,11 +56,14 @@ const shown = (events: WatchEvent<{ metadata: { name: string } }>[]): string[] =
   );
 
 export function resourcesContract(open: () => Promise<Subject>): void {
-  const given = (name: string, body: (resources: Resources) => Promise<void>): void => {
+  const given = (
+    name: string,
+    body: (resources: Resources, controller: Resources) => Promise<void>,
+  ): void => {
     test(name, async () => {
       const subject = await open();
       try {
-        await body(subject.resources);
+        await body(subject.resources, subject.controller ?? subject.resources);
       } finally {
         await subject.close();
       }
@@ -156,25 +161,31 @@ export function resourcesContract(open: () => Promise<Subject>): void {
     );
   });
 
-  given('the generation counts changes of anything but metadata and status', async (resources) => {
-    await resources.create('Agent', agent());
-    const labelled = await resources.patch('Agent', key, {
-      type: 'merge',
-      body: { metadata: { labels: { x: 'y' } } },
-    });
-    expect(labelled.metadata.generation).toBe(1);
-    const body = { status: { phase: 'Ready' } };
-    const told = await resources.patch('Agent', key, { type: 'merge', body }, { subresource: 'status' });
-    expect(told.metadata.generation).toBe(1);
-    const changed = await resources.patch('Agent', key, { type: 'merge', body: { spec: { suspend: true } } });
-    expect(changed.metadata.generation).toBe(2);
-  });
+  given(
+    'the generation counts changes of anything but metadata and status',
+    async (resources, controller) => {
+      await resources.create('Agent', agent());
+      const labelled = await resources.patch('Agent', key, {
+        type: 'merge',
+        body: { metadata: { labels: { x: 'y' } } },
+      });
+      expect(labelled.metadata.generation).toBe(1);
+      const body = { status: { phase: 'Ready' } };
+      const told = await controller.patch('Agent', key, { type: 'merge', body }, { subresource: 'status' });
+      expect(told.metadata.generation).toBe(1);
+      const changed = await resources.patch('Agent', key, {
+        type: 'merge',
+        body: { spec: { suspend: true } },
+      });
+      expect(changed.metadata.generation).toBe(2);
+    },
+  );
 
-  given('the status is written by its subresource alone', async (resources) => {
+  given('the status is written by its subresource alone', async (resources, controller) => {
     const made = await resources.create('Agent', { ...agent(), status: { phase: 'Ready' } });
     expect(made).not.toHaveProperty('status');
     const sent = { ...made, spec: { ...made.spec, replicas: 9 }, status: { phase: 'Ready' } };
-    const told = await resources.update('Agent', sent, { subresource: 'status' });
+    const told = await controller.update('Agent', sent, { subresource: 'status' });
     expect(told).toMatchObject({ spec: { replicas: 1 }, status: { phase: 'Ready' } });
     const changed = await resources.update('Agent', {
       ...told,

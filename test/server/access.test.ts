@@ -131,6 +131,13 @@ describe('over TCP', () => {
     expect(
       (await merge('wide', { metadata: { annotations: { 'agentctl.dev/sync-requested': 'x' } } })).kind,
     ).toBe('Sync');
+    for (const annotations of [
+      { 'agentctl.dev/approved-revision': 'abc' },
+      { 'agentctl.dev/sync-requested': 'y force-conflicts' },
+    ]) {
+      await expect(merge('wide', { metadata: { annotations } })).rejects.toMatchObject(refused);
+      expect((await merge('narrow', { metadata: { annotations } })).kind).toBe('Sync');
+    }
     expect((await edit.get('Sync', key('wide'))).spec.source.git?.url).toBe('https://git.example/fleet.git');
   });
 
@@ -227,12 +234,17 @@ async function readOut(items: AsyncIterable<unknown>): Promise<void> {
 
 async function fetchTls(
   path: string,
-  { bearer, body }: { bearer?: string | undefined; body?: object } = {},
+  {
+    bearer,
+    body,
+    headers: more = {},
+  }: { bearer?: string | undefined; body?: object; headers?: Record<string, string> } = {},
 ): Promise<{ code: number; text: string }> {
   const { request } = await import('node:https');
   const headers = {
     ...(bearer === undefined ? {} : { authorization: `Bearer ${bearer}` }),
     ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    ...more,
   };
   const method = body === undefined ? 'GET' : 'POST';
   return new Promise((resolve, reject) => {

@@ -48,9 +48,11 @@ describe.skipIf(missing)('kubectl', () => {
     return as('admin', ...words);
   }
 
-  function as(role: string, ...words: string[]): Promise<string> {
+  const as = (role: string, ...words: string[]): Promise<string> => by('kubectl', role, ...words);
+
+  function by(program: string, role: string, ...words: string[]): Promise<string> {
     return new Promise((resolve, reject) => {
-      execFile('kubectl', words, { env: environment(role) }, (error, out, err) => {
+      execFile(program, words, { env: environment(role) }, (error, out, err) => {
         if (error === null) resolve(out + err);
         else reject(new Error(`kubectl ${words.join(' ')}: ${err}`));
       });
@@ -115,7 +117,7 @@ describe.skipIf(missing)('kubectl', () => {
 
   test('describes', async () => {
     const { uid } = (await api.client.get('Agent', { namespace: 'default', name: 'web' })).metadata;
-    await api.client.create('Event', {
+    await api.controller.create('Event', {
       apiVersion: 'v1',
       kind: 'Event',
       metadata: { name: 'web.1', namespace: 'default' },
@@ -225,7 +227,7 @@ describe.skipIf(missing)('kubectl', () => {
 
   test('waits for a condition', async () => {
     const waiting = kubectl('wait', 'agent/web', '--for=condition=Ready', '--timeout=20s');
-    await api.client.patch(
+    await api.controller.patch(
       'Agent',
       { namespace: 'default', name: 'web' },
       {
@@ -291,6 +293,42 @@ describe.skipIf(missing)('kubectl', () => {
     await expect(as('view', 'auth', 'can-i', 'get', 'secrets')).rejects.toThrow();
     await expect(as('view', 'get', 'secrets')).rejects.toThrow(/Forbidden/);
     expect(await as('edit', 'auth', 'can-i', 'create', 'agents')).toBe('yes\n');
+    expect(await kubectl('auth', 'can-i', '*', '*')).toBe('yes\n');
+    expect(await kubectl('auth', 'can-i', 'delete', 'instances')).toBe('yes\n');
+    for (const words of [
+      ['create', 'revisions'],
+      ['delete', 'revisions'],
+      ['patch', 'instances'],
+      ['create', 'events'],
+      ['update', 'agents', '--subresource=status'],
+    ])
+      await expect(kubectl('auth', 'can-i', ...words), words.join(' ')).rejects.toThrow();
+  });
+
+  test('writes and deletes no Revision, and makes no Instance', async () => {
+    await api.controller.create('Revision', {
+      apiVersion: 'agentctl.dev/v1',
+      kind: 'Revision',
+      metadata: { name: 'web-1', namespace: 'default' },
+      revision: 1,
+      data: { template: { command: ['sleep', '60'] } },
+    });
+    const forged = join(api.folder, 'forged.yaml');
+    writeFileSync(
+      forged,
+      'apiVersion: agentctl.dev/v1\nkind: Revision\nmetadata: { name: web-1 }\nrevision: 1\ndata: { template: { command: [id] } }\n',
+    );
+    for (const words of [
+      ['apply', '--server-side', '--force-conflicts', '-f', forged],
+      ['apply', '-f', forged],
+      ['replace', '-f', forged],
+      ['delete', 'revision', 'web-1'],
+      ['delete', 'revisions', '--all'],
+    ])
+      await expect(kubectl(...words), words.join(' ')).rejects.toThrow('only the controller does');
+    const kept = await api.client.get('Revision', { namespace: 'default', name: 'web-1' });
+    expect(kept.data).toEqual({ template: { command: ['sleep', '60'] } });
+    await api.controller.delete('Revision', { namespace: 'default', name: 'web-1' });
   });
 
   test('deletes', async () => {

@@ -73,20 +73,78 @@ describe('what each verb answers', () => {
     expect(stepped.json).toMatchObject({ spec: { replicas: 3 }, metadata: { generation: 3 } });
   });
 
-  test('the status is written below its own path alone', async () => {
-    await api.ask('POST', agents, { body: agent('status') });
+  test('the status is read below its own path, and no request writes it', async () => {
+    const made = await api.client.create('Agent', agent('status'));
+    await api.controller.update('Agent', { ...made, status: { phase: 'Ready' } }, { subresource: 'status' });
     const path = `${agents}/status`;
-    const status = {
-      ...patchType('merge-patch+json'),
-      body: { status: { readyReplicas: 1 }, spec: { replicas: 9 } },
-    };
-    expect((await api.ask('PATCH', `${path}/status`, status)).json).toMatchObject({
-      status: { readyReplicas: 1 },
-      spec: { replicas: 1 },
+    const body = { status: { phase: 'Failed' } };
+    const merge = { ...patchType('merge-patch+json'), body };
+    for (const [method, how] of [
+      ['PATCH', merge],
+      ['PUT', { body: { ...made, ...body } }],
+    ] as const)
+      expect(await api.ask(method, `${path}/status`, how)).toMatchObject({
+        code: 403,
+        json: {
+          message: `agents.agentctl.dev/status "default/status" is forbidden: User "local" cannot ${method === 'PUT' ? 'update' : 'patch'} it: only the controller does`,
+        },
+      });
+    expect((await api.ask('PATCH', path, merge)).json).toMatchObject({ status: { phase: 'Ready' } });
+    expect((await api.ask('GET', `${path}/status`)).json).toMatchObject({ status: { phase: 'Ready' } });
+  });
+
+  test('an Instance is deleted, and let go of, but not written', async () => {
+    const instances = '/apis/agentctl.dev/v1/namespaces/default/instances';
+    const made = await api.controller.create('Instance', {
+      apiVersion: 'agentctl.dev/v1',
+      kind: 'Instance',
+      metadata: { name: 'x-0', namespace: 'default', finalizers: ['agentctl.dev/run'] },
+      spec: { agentName: 'x', agentUID: 'u', ordinal: 0, runtimeRef: { name: 'process' } },
     });
-    const ignored = { ...patchType('merge-patch+json'), body: { status: { readyReplicas: 7 } } };
-    expect((await api.ask('PATCH', path, ignored)).json).toMatchObject({ status: { readyReplicas: 1 } });
-    expect((await api.ask('GET', `${path}/status`)).json).toMatchObject({ kind: 'Agent' });
+    const merge = (body: object) => ({ ...patchType('merge-patch+json'), body });
+    const steps = (...body: object[]) => ({
+      ...patchType('json-patch+json'),
+      body: JSON.stringify(body),
+    });
+    const other = { name: 'other' };
+    const spec = { ...made.spec, runtimeRef: other };
+    const refused: [string, string, object][] = [
+      ['POST', instances, { body: { ...made, metadata: { name: 'x-1' } } }],
+      ['PUT', `${instances}/x-0`, { body: { ...made, spec } }],
+      ['PATCH', `${instances}/x-0`, merge({ spec })],
+      ['PATCH', `${instances}/x-0`, merge({ spec, metadata: { finalizers: null } })],
+      ['PATCH', `${instances}/x-0`, merge({ metadata: { finalizers: null, ownerReferences: null } })],
+      ['PATCH', `${instances}/x-0`, merge({ metadata: { labels: { a: 'b' } } })],
+      [
+        'PATCH',
+        `${instances}/x-0`,
+        steps({ op: 'copy', from: '/metadata/finalizers', path: '/metadata/labels' }),
+      ],
+      [
+        'PATCH',
+        `${instances}/x-0`,
+        steps(
+          { op: 'remove', path: '/metadata/finalizers' },
+          { op: 'replace', path: '/spec/runtimeRef', value: other },
+        ),
+      ],
+      [
+        'PATCH',
+        `${instances}/x-0?fieldManager=me&force=true`,
+        { ...patchType('apply-patch+yaml'), body: { ...made, metadata: { name: 'x-0' }, spec } },
+      ],
+    ];
+    for (const [method, path, how] of refused)
+      expect([how, (await api.ask(method, path, how)).code]).toEqual([how, 403]);
+    expect((await api.ask('DELETE', `${instances}/x-0`)).code).toBe(200);
+    expect(await api.client.get('Instance', { namespace: 'default', name: 'x-0' })).toMatchObject({
+      spec: made.spec,
+      metadata: { deletionTimestamp: expect.any(String) },
+    });
+    expect((await api.ask('PATCH', `${instances}/x-0`, merge({ metadata: { finalizers: null } }))).code).toBe(
+      200,
+    );
+    expect((await api.ask('GET', `${instances}/x-0`)).code).toBe(404);
   });
 
   test('the scale is read and set as autoscaling/v1 has it', async () => {

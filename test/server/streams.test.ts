@@ -12,7 +12,7 @@ const key = { namespace: 'default', name: 'web-0' };
 
 async function withInstance(streams: Partial<Streams>): Promise<void> {
   api = await run({ streams });
-  await api.client.create('Instance', {
+  await api.controller.create('Instance', {
     apiVersion: 'agentctl.dev/v1',
     kind: 'Instance',
     metadata: key,

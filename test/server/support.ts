@@ -3,6 +3,7 @@ import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createHttpClient, type HttpClient } from '../../src/client/http.ts';
+import { LocalClient } from '../../src/client/local.ts';
 import type { Streams } from '../../src/client/streams.ts';
 import { randomIds } from '../../src/platform/ids.ts';
 import { silentLog } from '../../src/platform/log.ts';
@@ -24,6 +25,8 @@ export interface Answer {
 
 export interface Running {
   client: HttpClient;
+  /** Writes in process, as the controller does: what no request may. */
+  controller: LocalClient;
   server: Server;
   registry: Registry;
   store: Store;
@@ -69,6 +72,7 @@ export async function run(
   );
   return {
     client,
+    controller: new LocalClient(registry, 'agentctl-controller'),
     server,
     registry,
     store,
