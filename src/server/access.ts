@@ -1,4 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
+import type { IncomingHttpHeaders } from 'node:http';
 import { ApiError } from '../api/errors.ts';
 import type { KindInfo, Verb } from '../api/kinds.ts';
 import type { Kind } from '../api/objects.ts';
@@ -23,8 +24,40 @@ export type Authenticate = (authorization: string | undefined) => User;
 
 export const localUser = 'local';
 
-/** The socket's file mode has let the user in. */
-export const socketUser: Authenticate = () => ({ name: localUser, role: 'admin' });
+/**
+ * The socket's file mode has let the user in. A token says that the client wants to be somebody else, with fewer rights
+ * perhaps: it is refused rather than passed over.
+ */
+export const socketUser: Authenticate = (authorization) => {
+  if (authorization === undefined) return { name: localUser, role: 'admin' };
+  throw new ApiError(
+    'Unauthorized',
+    'the socket takes no Authorization header: who may open it is the admin. Send it to the address of --listen.',
+  );
+};
+
+const impersonated: Readonly<Record<string, readonly [resource: string, group: string]>> = {
+  'impersonate-user': ['users', ''],
+  'impersonate-group': ['groups', ''],
+  'impersonate-uid': ['uids', 'authentication.k8s.io'],
+};
+
+export const impersonates = (header: string): boolean => header.startsWith('impersonate-');
+
+/**
+ * Nobody may act as somebody else (kubectl --as): without this the request would be done with the sender's own rights.
+ * Throws Forbidden, in the words of a kube-apiserver.
+ */
+export function refuseImpersonation(headers: IncomingHttpHeaders, { name }: User): void {
+  const sent = Object.keys(headers).filter(impersonates);
+  const header = Object.keys(impersonated).find((known) => sent.includes(known)) ?? sent[0];
+  if (header === undefined) return;
+  const [resource, group] = impersonated[header] ?? ['userextras', 'authentication.k8s.io'];
+  throw new ApiError(
+    'Forbidden',
+    `${group === '' ? resource : `${resource}.${group}`} ${JSON.stringify(String(headers[header]))} is forbidden: User "${name}" cannot impersonate resource "${resource}" in API group "${group}" at the cluster scope`,
+  );
+}
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
 

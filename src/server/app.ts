@@ -1,6 +1,6 @@
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { ApiError } from '../api/errors.ts';
-import type { Authenticate, User } from './access.ts';
+import { type Authenticate, impersonates, refuseImpersonation, type User } from './access.ts';
 import { accessReviewRoutes } from './access-review-routes.ts';
 import { agentRoutes } from './agent-routes.ts';
 import { answerError, toApiError } from './answer.ts';
@@ -55,8 +55,10 @@ export async function createApp(
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   app.decorateRequest('user');
   app.addHook('onRequest', async (request) => {
-    if (!publicRoutes.includes(request.routeOptions.url))
-      request.user = authenticate(request.headers.authorization);
+    const { headers, routeOptions } = request;
+    if (publicRoutes.includes(routeOptions.url) && !Object.keys(headers).some(impersonates)) return;
+    request.user = authenticate(headers.authorization);
+    refuseImpersonation(headers, request.user);
   });
   app.setErrorHandler(failed);
   app.setNotFoundHandler((request, reply) =>

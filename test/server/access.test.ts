@@ -189,6 +189,56 @@ describe('over TCP', () => {
     expect([code, JSON.parse(text).status]).toEqual([200, { state: 'Approved', by: told }]);
   });
 
+  test.each([
+    [{ 'impersonate-user': 'view' }, 'users "view"'],
+    [{ 'impersonate-group': 'staff', 'impersonate-user': 'view' }, 'users "view"'],
+    [{ 'impersonate-group': 'staff' }, 'groups "staff"'],
+    [{ 'impersonate-uid': '7' }, 'uids.authentication.k8s.io "7"'],
+    [{ 'impersonate-extra-scopes': 'all' }, 'userextras.authentication.k8s.io "all"'],
+    [{ 'impersonate-user': '' }, 'users ""'],
+  ])('who says %j is refused, on every path', async (headers, what) => {
+    const review = { spec: { resourceAttributes: { verb: 'get', resource: 'secrets' } } };
+    const asks: [path: string, body?: object][] = [
+      ['/apis'],
+      ['/healthz'],
+      ['/version'],
+      ['/openapi/v3'],
+      ['/nowhere'],
+      ['/api/v1/namespaces/default/secrets/key'],
+      ['/apis/subresources.agentctl.dev/v1/namespaces/default/messages/m/stream'],
+      ['/apis/subresources.agentctl.dev/v1/controller'],
+      ['/apis/authorization.k8s.io/v1/selfsubjectaccessreviews', review],
+      ['/apis/subresources.agentctl.dev/v1/namespaces/default/agents/web/messages', { text: 'hi' }],
+      ['/webhooks/syncs/default/fleet', {}],
+    ];
+    for (const [path, body] of asks) {
+      const how = { headers, ...(body === undefined ? {} : { body }) };
+      const method = body === undefined ? 'GET' : 'POST';
+      for (const [user, told] of [
+        ['admin', await fetchTls(path, { bearer: token.get('admin'), ...how })],
+        ['local', await api.ask(method, path, how)],
+      ] as const) {
+        expect([path, told.code]).toEqual([path, 403]);
+        expect(JSON.parse(told.text).message).toContain(
+          `${what} is forbidden: User "${user}" cannot impersonate resource "`,
+        );
+      }
+    }
+  });
+
+  test('the headers of an authenticating proxy make nobody somebody', async () => {
+    const headers = { 'x-remote-user': 'admin', 'x-remote-group': 'system:masters' };
+    expect((await fetchTls('/apis', { headers })).code).toBe(401);
+    const path = '/api/v1/namespaces/default/secrets/key';
+    expect((await fetchTls(path, { headers, bearer: token.get('view') })).code).toBe(403);
+  });
+
+  test('the socket takes no token: its bearer would be the admin, whatever the token allows', async () => {
+    const authorization = `Bearer ${token.get('view')}`;
+    expect(await api.ask('GET', '/apis', { headers: { authorization } })).toMatchObject({ code: 401 });
+    expect((await api.ask('GET', '/healthz', { headers: { authorization } })).code).toBe(200);
+  });
+
   test('a client that does not know the authority sends nothing', async () => {
     const other = await ensureCertificate(join(api.folder, 'other'), 'localhost', api.clock);
     await expect(as(token.get('admin'), other.ca).get('Agent', key('seen'))).rejects.toThrow(/cannot reach/);

@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readdirSync, realpathSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { kubeconfigPath } from '../../src/server/remote.ts';
 import { ScriptedTalk } from '../fakes/talk.ts';
@@ -8,6 +8,15 @@ import { type Running, run, until } from './support.ts';
 
 const missing = spawnSync('kubectl', ['version', '--client']).status !== 0;
 if (missing) console.warn('no kubectl on this machine: its tests are skipped');
+
+/** Each that is installed: kubectl, kubectl.1.27, ... */
+function versions(): string[] {
+  if (missing) return [];
+  const which = spawnSync('which', ['kubectl'], { encoding: 'utf8' }).stdout.trim();
+  const folder = dirname(realpathSync(which));
+  const names = readdirSync(folder).filter((name) => /^kubectl(\.1\.\d+)?$/.test(name));
+  return names.map((name) => join(folder, name));
+}
 
 const manifest = `apiVersion: agentctl.dev/v1
 kind: Agent
@@ -330,6 +339,29 @@ describe.skipIf(missing)('kubectl', () => {
     expect(kept.data).toEqual({ template: { command: ['sleep', '60'] } });
     await api.controller.delete('Revision', { namespace: 'default', name: 'web-1' });
   });
+
+  test.each(versions().map((path) => [basename(path), path]))(
+    '%s may act as nobody else, and nothing is done or told',
+    async (_, program) => {
+      const refused =
+        /users "view" is forbidden: User "admin" cannot impersonate resource "users" in API group "" at the cluster scope/;
+      for (const words of [
+        ['get', 'secret', 'key'],
+        ['auth', 'can-i', 'delete', 'agents'],
+        ['create', 'configmap', 'asview', '--from-literal=a=b'],
+        ['get', 'messages'],
+        ['get', '--raw', '/healthz'],
+      ])
+        await expect(by(program, 'admin', '--as=view', ...words), words.join(' ')).rejects.toThrow(refused);
+      await expect(by(program, 'admin', '--as=view', '--as-group=staff', 'get', 'agents')).rejects.toThrow(
+        refused,
+      );
+      expect(await api.client.list('ConfigMap', { namespace: 'default' })).not.toMatchObject({
+        items: expect.arrayContaining([expect.objectContaining({ metadata: { name: 'asview' } })]),
+      });
+    },
+    60_000,
+  );
 
   test('deletes', async () => {
     expect(await kubectl('delete', '-f', file)).toBe(
