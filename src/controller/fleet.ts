@@ -3,7 +3,9 @@ import { type Agent, keyText, type Message } from '../api/objects.ts';
 import { type Fleet, fleetOf } from '../client/fleet.ts';
 import type { Resources } from '../client/resources.ts';
 import type { Streams } from '../client/streams.ts';
+import type { Sender } from '../messages/message.ts';
 import type { Asking } from './mcp-server.ts';
+import { checkAccess } from './talk/routes.ts';
 import type { Talk } from './talk/talk.ts';
 
 interface Parts {
@@ -14,11 +16,15 @@ interface Parts {
   runtimeFor(hasImage: boolean): string | undefined;
 }
 
-/** The agents of a namespace as one of them may see and use them: spec.fleetAccess says how far. */
+/**
+ * The agents of a namespace as one of them may see and use them: spec.fleetAccess says how far. Of messages and
+ * conversations it knows those that its own Agent began.
+ */
 export function fleetFor(parts: Parts, from: Agent, instance: Asking): Fleet {
   const { talk, resources, streams, runtimeFor } = parts;
   const { namespace = 'default', name } = from.metadata;
   const user = `agent:${name}`;
+  const sender: Sender = { kind: 'Agent', namespace, name, instance: instance.name, uid: instance.uid };
   const common = fleetOf({
     resources,
     streams: { stream: (key, options) => streams.stream(key, options), send: refuse },
@@ -33,14 +39,22 @@ export function fleetFor(parts: Parts, from: Agent, instance: Asking): Fleet {
   };
   return {
     ...common,
-    list: async () => (await common.list()).filter((agent) => agent.name !== name),
+    async list() {
+      checkAccess(from, 'see others');
+      return (await common.list()).filter((agent) => agent.name !== name);
+    },
+    async follow(id, signal) {
+      checkAccess(from, 'read answers');
+      talk.message({ namespace, name: id }, sender);
+      return common.follow(id, signal);
+    },
     async send({ to, text, conversation }, signal): Promise<Message> {
       const parent = turn()?.message;
       const hops = parent?.hops ?? talk.routes.hops(keyText(from.metadata), instance.uid);
       const target = talk.routes.target(from, to, { hops, parent });
       const sent = await talk.intake.send(target, {
         kind: 'Route',
-        from: { kind: 'Agent', namespace, name, instance: instance.name, uid: instance.uid },
+        from: sender,
         text,
         conversation,
         hops: hops + 1,
@@ -74,6 +88,7 @@ export function fleetFor(parts: Parts, from: Agent, instance: Asking): Fleet {
 }
 
 async function managing<T>(from: Agent, work: () => Promise<T>): Promise<T> {
+  checkAccess(from, 'manage agents');
   if (from.spec.fleetAccess === 'Manage') return work();
   throw new ApiError(
     'Forbidden',

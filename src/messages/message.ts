@@ -76,6 +76,8 @@ export interface Conversation {
   id: string;
   namespace: string;
   agent: string;
+  /** Who began it; absent in what earlier versions have written. */
+  from?: Sender | undefined;
   /** The instance that it stays with; absent until its first message is delivered. */
   instance?: string | undefined;
   /** The instance's uid. */

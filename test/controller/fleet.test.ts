@@ -12,7 +12,7 @@ const manifest = (name: string, spec: object, metadata: object = {}): string =>
   });
 
 /** One that may manage others, and a second Runtime beside its own. */
-async function managing(fleetAccess: 'Manage' | 'Peers' = 'Manage') {
+async function managing(fleetAccess: 'Manage' | 'Peers' | 'None' = 'Manage') {
   const puppet = new Puppet();
   const at: Stage = await stage({ boss: { agent: puppet.agent, spec: { fleetAccess } } });
   const { house } = at.world;
@@ -93,10 +93,28 @@ test('one that may only see its peers manages nothing', async () => {
   expect(known(at, 'theirs')?.spec.suspend).toBe(false);
 });
 
+test('one that may see nobody is told of nobody', async () => {
+  await using at = await managing('None');
+  await at.world.agent('theirs', { protocol: 'none' });
+  const refused = { error: expect.stringContaining('fleetAccess is None') };
+  expect(await at.ask('list', {})).toMatchObject(refused);
+  expect(await at.ask('stop', { targetId: 'theirs' })).toMatchObject(refused);
+});
+
+test('one that is suspended does nothing to others while it comes to its end', async () => {
+  await using at = await managing();
+  await at.world.agent('boss', { fleetAccess: 'Manage', suspend: true });
+  expect(await at.spawn('helper', {})).toMatchObject({ error: expect.stringContaining('it is suspended') });
+  expect(await at.ask('list', {})).toMatchObject({ error: expect.stringContaining('it is suspended') });
+  expect(known(at, 'helper')).toBeUndefined();
+});
+
 test.each([
   ['paint', {}, 'there is no action "paint"'],
   ['stop', {}, 'targetId must be a text'],
   ['stop', { targetId: 'nobody' }, 'not found'],
+  ['stop', { targetId: 'else/nobody' }, 'not found'],
+  ['remove', { targetId: '../else/nobody' }, 'not found'],
   ['spawn', { content: 'kind: Agent' }, 'apiVersion'],
   ['spawn', { content: '{}' }, 'manifest'],
 ])('a request to %s %j is refused in words', async (action, params, words) => {

@@ -154,6 +154,62 @@ test('an answer that takes longer than is waited for is waited on for by the id 
   expect(at.other.turns).toHaveLength(1);
 });
 
+test("a person's message and conversation are as unknown to an agent as those that never were", async () => {
+  await using at = await asking('Manage');
+  const client = await connected(at.asker.offer);
+  const theirs = await at.send('other', 'the secret is 42');
+  await at.world.until(() => at.other.turns.length === 1);
+  at.other.done(theirs.id, 'I keep it: 42');
+  await at.end(theirs.id);
+  const unknown = async (args: Record<string, unknown>, id: string) => {
+    const { text, isError } = await call(client, 'send_message', args);
+    return { isError, text: text.replaceAll(id, 'ID') };
+  };
+  const read = (id: string) => unknown({ message_id: id }, id);
+  const goOn = (id: string) => unknown({ agent: 'other', message: 'and?', conversation: id }, id);
+  const none = await read('m-none');
+  expect(none.isError).toBe(true);
+  expect(await read(theirs.id)).toEqual(none);
+  const nowhere = await goOn('c-none');
+  expect(nowhere.text).toContain('not found');
+  expect(await goOn(theirs.conversation)).toEqual(nowhere);
+  expect(at.other.turns).toHaveLength(1);
+});
+
+test('an agent goes on with a conversation that it began, over runs of its own, and over no other Agent', async () => {
+  await using at = await asking();
+  const third = new Asker();
+  at.world.programs.set('third', third.agent);
+  await at.world.agent('third', { fleetAccess: 'Peers', protocol: 'acp' });
+  await at.ready(3);
+  const client = await connected(at.asker.offer);
+  const first = call(client, 'send_message', { agent: 'other', message: 'ring' });
+  await at.world.until(() => at.other.turns.length === 1);
+  answers(at.other, 'ding');
+  await first;
+  const [{ messageId: id = '', conversationId: conversation = '' } = {}] = at.other.turns;
+  const again = call(client, 'send_message', { agent: 'other', message: 'again', conversation });
+  await at.world.until(() => at.other.turns.length === 2);
+  const [, second] = at.other.turns;
+  at.other.say(second?.messageId ?? '', {
+    type: 'route_done',
+    requestId: second?.requestId,
+    response: 'dong',
+  });
+  expect(await again).toEqual({ text: 'dong', isError: false });
+  const stranger = await connected(third.offer);
+  expect(await call(stranger, 'send_message', { message_id: id })).toMatchObject({ isError: true });
+  expect(
+    await call(stranger, 'send_message', { agent: 'other', message: 'mine', conversation }),
+  ).toMatchObject({ isError: true, text: expect.stringContaining('not found') });
+
+  at.asker.runs[0]?.end(1);
+  await at.world.until(() => at.asker.runs.length === 2);
+  await at.ready(3);
+  const later = await connected(at.asker.offer);
+  expect(await call(later, 'send_message', { message_id: id })).toEqual({ text: 'ding', isError: false });
+});
+
 test('what it was offered holds over a restart of the controller', async () => {
   await using at = await asking();
   const { offer } = at.asker;

@@ -1,6 +1,6 @@
 import type { Agent, Instance } from '../../api/objects.ts';
 import type { Entry, Journal } from '../../messages/journal.ts';
-import type { Conversation, Envelope } from '../../messages/message.ts';
+import type { Conversation, Envelope, Sender } from '../../messages/message.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Ids } from '../../platform/ids.ts';
 import type { Log } from '../../platform/log.ts';
@@ -62,6 +62,14 @@ export class Desk {
     const waits = ({ state }: Envelope): boolean => state === 'Pending';
     for (const message of loaded.messages) if (!waits(message)) this.#restore(message);
     for (const message of loaded.messages) if (waits(message)) this.#restore(message);
+  }
+
+  /** Whether both are instances of one Agent; one that was made later under its name is another. */
+  isSameAgent(one: Sender | undefined, other: Sender | undefined): boolean {
+    if (one?.kind !== 'Agent' || other?.kind !== 'Agent') return false;
+    if (one.uid === other.uid) return true;
+    const agentUID = this.parts.instance(one.uid)?.spec.agentUID;
+    return agentUID !== undefined && agentUID === this.parts.instance(other.uid)?.spec.agentUID;
   }
 
   /** What an Agent's messages are held in. */

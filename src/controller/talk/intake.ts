@@ -226,7 +226,8 @@ export class Intake {
     const { namespace = 'default', name } = agent.metadata;
     const { parts } = this.#desk;
     const id = letter.conversation;
-    const known = id === undefined ? undefined : this.#desk.thread(id);
+    const found = id === undefined ? undefined : this.#desk.thread(id);
+    const known = found !== undefined && this.#mayGoOn(found.record, agent, letter) ? found : undefined;
     if (id !== undefined && known === undefined && letter.kind !== 'Scheduled')
       throw new ApiError(
         'NotFound',
@@ -241,6 +242,7 @@ export class Intake {
       id: id ?? `c-${parts.ids.uid().slice(-12)}`,
       namespace,
       agent: name,
+      from: letter.from,
       state: 'Open',
       single: letter.single ?? false,
       renew: false,
@@ -249,6 +251,13 @@ export class Intake {
       spent: {},
     };
     return this.#desk.hold(record);
+  }
+
+  /** Whether the sender may know of it: an agent of those that it began, everybody else of those in the namespace. */
+  #mayGoOn(record: Conversation, agent: Agent, { kind, from }: Letter): boolean {
+    if (kind === 'Scheduled') return true;
+    if (from.kind === 'Agent') return this.#desk.isSameAgent(record.from, from);
+    return record.namespace === (agent.metadata.namespace ?? 'default');
   }
 
   #check(record: Conversation, agent: Agent, now: number): void {

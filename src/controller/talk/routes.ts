@@ -85,18 +85,13 @@ export class Routes {
     to: string,
     { hops, parent }: { hops: number; parent: Omit<Message, 'text'> | undefined },
   ): Agent {
-    const access = from?.spec.fleetAccess ?? 'None';
-    if (access === 'None')
-      throw new ApiError(
-        'Forbidden',
-        `${from?.metadata.name ?? 'This agent'} may not send messages: its spec.fleetAccess is None.`,
-      );
+    checkAccess(from, 'send messages');
     if (hops + 1 > mostHops)
       throw new ApiError(
         'BadRequest',
         `The question has passed ${hops} agents already, and goes no further: they ask each other in a circle.`,
       );
-    const home = from?.metadata.namespace ?? 'default';
+    const home = from.metadata.namespace ?? 'default';
     const [namespace = home, name = to] = to.includes('/') ? to.split('/') : [home, to];
     const agent = namespace === home ? this.#parts.agent(`${namespace}/${name}`) : undefined;
     if (agent === undefined) throw new ApiError('NotFound', `There is no agent ${to}. ${this.#others(home)}`);
@@ -271,11 +266,26 @@ function reasonOf({ reason, state, error = 'it was not answered' }: Omit<Message
   return reason === 'AgentError' ? error : `${reason ?? state}: ${error}`;
 }
 
-/** Why an agent cannot answer for as long as things stay as they are; one that starts, sleeps or backs off can. */
-function unable({ metadata, spec, status }: Agent): string | undefined {
+/** Throws ApiError Forbidden where the Agent may have nothing to do with the others, or is to end. */
+export function checkAccess(from: Agent | undefined, what: string): asserts from is Agent {
+  const why =
+    from === undefined || from.spec.fleetAccess === 'None' ? 'its spec.fleetAccess is None' : ends(from);
+  if (why === undefined) return;
+  throw new ApiError('Forbidden', `${from?.metadata.name ?? 'This agent'} may not ${what}: ${why}.`);
+}
+
+/** Why none of an Agent's instances goes on running. */
+function ends({ metadata, spec }: Agent): string | undefined {
   if (metadata.deletionTimestamp !== undefined) return 'it is being deleted';
   if (spec.suspend) return 'it is suspended';
-  if (spec.replicas === 0) return 'its spec.replicas is 0';
+  return spec.replicas === 0 ? 'its spec.replicas is 0' : undefined;
+}
+
+/** Why an agent cannot answer for as long as things stay as they are; one that starts, sleeps or backs off can. */
+function unable(agent: Agent): string | undefined {
+  const why = ends(agent);
+  if (why !== undefined) return why;
+  const { status } = agent;
   if (status?.phase === 'Failed' || status?.phase === 'Completed')
     return `it is ${status.phase}: ${status.message ?? ''}`;
   const accepted = status?.conditions?.find(({ type }) => type === 'Accepted');

@@ -4,7 +4,7 @@ import type { Fleet } from '../../client/fleet.ts';
 import type { NewMessage, StreamEntry, StreamOptions } from '../../client/streams.ts';
 import type { Driver } from '../../drivers/driver.ts';
 import type { Journal } from '../../messages/journal.ts';
-import { type Envelope, isFinal, type Message, type UsageSum } from '../../messages/message.ts';
+import { type Envelope, isFinal, type Message, type Sender, type UsageSum } from '../../messages/message.ts';
 import type { Plan } from '../../plan/action.ts';
 import type { Activity, InboxView, Instant, Observed, TalkView, World } from '../../plan/world.ts';
 import { type Clock, endsWithin } from '../../platform/clock.ts';
@@ -225,10 +225,11 @@ export class Talk {
     return this.message(key);
   }
 
-  /** Throws ApiError NotFound. */
-  message({ namespace, name }: ObjectKey): Message {
+  /** Throws ApiError NotFound. `sender`: only one that this agent has sent, any other is as if it were not there. */
+  message({ namespace, name }: ObjectKey, sender?: Sender): Message {
     const message = this.#parts.journal.message(name);
-    if (message?.namespace !== namespace || message === undefined)
+    const isTheirs = sender === undefined || this.desk.isSameAgent(message?.from, sender);
+    if (message?.namespace !== namespace || message === undefined || !isTheirs)
       throw new ApiError('NotFound', `messages.subresources.agentctl.dev "${name}" not found`);
     return message;
   }
