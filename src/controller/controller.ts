@@ -104,7 +104,14 @@ export class Controller {
         const [instance] = this.cache.instances.byIndex('uid', uid);
         const { namespace, name = '' } = { ...instance?.metadata, name: instance?.spec.agentName };
         const agent = this.cache.agents.get(keyText({ namespace, name }));
-        return instance === undefined || agent === undefined ? undefined : { instance, agent };
+        return agent === undefined || instance?.spec.agentUID !== agent.metadata.uid
+          ? undefined
+          : { instance, agent };
+      },
+      onChange: (handler) => {
+        const changed = { added: handler, updated: handler, deleted: handler };
+        this.cache.instances.addHandler(changed);
+        this.cache.agents.addHandler(changed);
       },
       port: {
         get: () => this.talk.desk.marks.get('mcp/port'),

@@ -17,6 +17,12 @@ export interface Asking {
   runtime: string;
 }
 
+interface Run {
+  /** The instance's. */
+  uid: string;
+  run: number;
+}
+
 export interface McpParts {
   key: Uint8Array;
   version: string;
@@ -24,6 +30,8 @@ export interface McpParts {
   /** Who an instance is; undefined where it is gone. */
   whose(uid: string): { instance: Instance; agent: Agent } | undefined;
   fleet(agent: Agent, instance: Asking): Fleet;
+  /** Something of an Instance or an Agent has changed. */
+  onChange(handler: () => void): void;
   /** The port of the time before, which sessions of agents know. */
   port: { get(): number | undefined; set(port: number): void };
 }
@@ -32,24 +40,23 @@ export interface McpParts {
 export type McpOffer = { url: string; token: string } | { unavailable: string };
 
 /**
- * The Model Context Protocol (Streamable HTTP, without sessions) for instances: each has a token of its own, which says
- * who it is. Listens on loopback for processes, and for containers on the gateway of a network of our own; opened when
+ * The Model Context Protocol (Streamable HTTP, without sessions) for instances: each run has a token of its own, which
+ * says who it is, and ends with the run; so do the requests that are being answered then. Listens on loopback for processes, and for containers on the gateway of a network of our own; opened when
  * the first instance wants it.
  */
 export class McpServers {
   readonly #parts: McpParts;
   readonly #open = new Map<string, Promise<Server>>();
+  readonly #answering = new Map<ServerResponse, Run>();
 
   constructor(parts: McpParts) {
     this.#parts = parts;
+    parts.onChange(() => {
+      for (const [response, run] of this.#answering) if (this.#holder(run) === undefined) response.destroy();
+    });
   }
 
-  async offer(
-    { uid }: Pick<Asking, 'uid'>,
-    { spec }: Agent,
-    driver: Driver,
-    kind: string,
-  ): Promise<McpOffer> {
+  async offer({ uid, run }: Run, { spec }: Agent, driver: Driver, kind: string): Promise<McpOffer> {
     const { mode = 'Bridge', name } = spec.template.network ?? {};
     const onHost = kind === 'process' || mode === 'Host';
     if (!onHost && mode === 'None')
@@ -67,7 +74,7 @@ export class McpServers {
     try {
       const server = await this.#listen(host);
       const { port } = server.address() as AddressInfo; // it listens on TCP
-      return { url: `http://${host}:${port}/mcp`, token: this.#token(uid) };
+      return { url: `http://${host}:${port}/mcp`, token: this.#token({ uid, run }) };
     } catch (error) {
       this.#parts.log.warn({ err: error, host }, 'the tools for agents cannot be offered');
       return {
@@ -113,8 +120,9 @@ export class McpServers {
   };
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const who = this.#whose(request.headers.authorization);
-    if (who === undefined || who.agent.spec.fleetAccess === 'None') {
+    const run = this.#runOf(request.headers.authorization);
+    const who = run === undefined ? undefined : this.#holder(run);
+    if (run === undefined || who === undefined) {
       response.writeHead(401, { 'www-authenticate': 'Bearer' }).end();
       return;
     }
@@ -130,25 +138,53 @@ export class McpServers {
       manage: agent.spec.fleetAccess === 'Manage',
     });
     const transport = new StreamableHTTPServerTransport();
-    response.on('close', () => void Promise.all([transport.close(), server.close()]));
+    this.#answering.set(response, run);
+    response.on('close', () => {
+      this.#answering.delete(response);
+      void Promise.all([transport.close(), server.close()]);
+    });
     // The SDK's own types disagree under exactOptionalPropertyTypes.
     await server.connect(transport as Parameters<typeof server.connect>[0]);
     await transport.handleRequest(request, response);
   }
 
-  #whose(authorization: string | undefined) {
-    const [, token = ''] = /^Bearer (.+)$/.exec(authorization ?? '') ?? [];
-    const uid = token.split('.')[0] ?? '';
-    const [given, right] = [Buffer.from(token), Buffer.from(this.#token(uid))];
+  /** The run that a token is of, which may be over. */
+  #runOf(authorization: string | undefined): Run | undefined {
+    const [, token = '', uid = '', run = ''] =
+      /^Bearer (([^.]+)\.(\d{1,15})\..+)$/.exec(authorization ?? '') ?? [];
+    const [given, right] = [Buffer.from(token), Buffer.from(this.#token({ uid, run: Number(run) }))];
     return given.length === right.length && timingSafeEqual(given, right)
-      ? this.#parts.whose(uid)
+      ? { uid, run: Number(run) }
       : undefined;
   }
 
-  /** Needs no memory: the same after a restart of the controller. */
-  #token(uid: string): string {
-    return `${uid}.${createHmac('sha256', this.#parts.key).update(`mcp/${uid}`).digest('base64url')}`;
+  /** Whose it is, while it goes on and may use the tools. */
+  #holder({ uid, run }: Run): { instance: Instance; agent: Agent } | undefined {
+    const who = this.#parts.whose(uid);
+    return who !== undefined && isAtWork(who, run) ? who : undefined;
   }
+
+  /** Needs no memory: the same after a restart of the controller. */
+  #token({ uid, run }: Run): string {
+    const mac = createHmac('sha256', this.#parts.key).update(`mcp/${uid}/${run}`).digest('base64url');
+    return `${uid}.${run}.${mac}`;
+  }
+}
+
+/** Whether this run of the Instance goes on, is not to end for good, and may use the tools. */
+function isAtWork({ agent, instance }: { agent: Agent; instance: Instance }, run: number): boolean {
+  const { status } = instance;
+  const isEnding =
+    agent.spec.suspend ||
+    agent.metadata.deletionTimestamp !== undefined ||
+    instance.metadata.deletionTimestamp !== undefined ||
+    (status?.stop?.run === run && status.stop.then === 'Stay');
+  return (
+    agent.spec.fleetAccess !== 'None' &&
+    status?.run?.number === run &&
+    status.lastExit?.run !== run &&
+    !isEnding
+  );
 }
 
 function listen(

@@ -45,7 +45,7 @@ class Asker extends AcpPuppet {
 
   get offer(): Offer {
     const { mcpServers = [] } =
-      this.heard.findLast(({ method }) => method?.startsWith('session/'))?.params ?? {};
+      this.heard.findLast(({ params }) => params?.mcpServers !== undefined)?.params ?? {};
     const [{ url, headers } = { url: '', headers: [] }] = mcpServers;
     return { url, authorization: headers[0]?.value ?? '' };
   }
@@ -76,7 +76,7 @@ const post = (url: string, authorization?: string, method = 'POST'): Promise<num
 test('who has no token, a garbled one, or one that was made for another, is turned away', async () => {
   await using at = await asking();
   const { url, authorization } = at.asker.offer;
-  const [, uid = '', mac = ''] = /^Bearer (.+)\.(.+)$/.exec(authorization) ?? [];
+  const [, uid = '', mac = ''] = /^Bearer (.+)\.1\.(.+)$/.exec(authorization) ?? [];
   const other = at.world.house.instance('other-0')?.metadata.uid;
   const tokens = [
     undefined,
@@ -84,10 +84,13 @@ test('who has no token, a garbled one, or one that was made for another, is turn
     'Bearer',
     'Bearer x',
     `Bearer ${uid}.`,
-    `Bearer ${uid}.${mac.slice(0, -1)}`,
-    `Bearer ${uid}.${mac.slice(0, -1)}${mac.endsWith('A') ? 'B' : 'A'}`,
-    `Bearer ${other}.${mac}`,
-    `Basic ${uid}.${mac}`,
+    `Bearer ${uid}.1.`,
+    `Bearer ${uid}.1.${mac.slice(0, -1)}`,
+    `Bearer ${uid}.1.${mac.slice(0, -1)}${mac.endsWith('A') ? 'B' : 'A'}`,
+    `Bearer ${other}.1.${mac}`,
+    `Bearer ${uid}.2.${mac}`,
+    `Bearer ${uid}.${mac}`,
+    `Basic ${uid}.1.${mac}`,
   ];
   for (const token of tokens) expect([token, await post(url, token)]).toEqual([token, 401]);
   expect(await post(url, authorization, 'GET')).toBe(405);
@@ -106,6 +109,86 @@ test('the token of an instance that is gone, or whose agent has lost its fleetAc
   await at.world.house.user.delete('Agent', key('acp'));
   await at.world.until(() => at.world.house.instance('acp-0') === undefined);
   expect(await post(url, authorization)).toBe(401);
+});
+
+test('a token is of one run: the next has its own, and that of the one before is none', async () => {
+  await using at = await asking();
+  const { offer: first } = at.asker;
+  expect(await post(first.url, first.authorization, 'GET')).toBe(405);
+  at.asker.runs[0]?.end(1);
+  await at.world.until(() => at.world.house.instance('acp-0')?.status?.lastExit?.run === 1);
+  await vi.waitFor(async () => expect(await post(first.url, first.authorization)).toBe(401));
+  await at.world.until(() => at.asker.runs.length === 2);
+  await at.ready(2);
+  const { offer: second } = at.asker;
+  expect(second.authorization).not.toBe(first.authorization);
+  expect(await post(second.url, second.authorization, 'GET')).toBe(405);
+  expect(await post(first.url, first.authorization)).toBe(401);
+});
+
+test('a session that is loaded in the next run has the token of that run', async () => {
+  await using at = await asking();
+  const { id, conversation } = await at.send('acp', 'first');
+  await at.world.until(() => at.asker.prompts.length === 1);
+  const { offer: first } = at.asker;
+  at.asker.end();
+  await at.end(id);
+  at.asker.runs[0]?.end(1);
+  await at.world.until(() => at.asker.runs.length === 2);
+  await at.ready(2);
+  await at.send('acp', 'second', { conversation });
+  await at.world.until(() => at.asker.prompts.length === 2);
+  expect(at.asker.of('session/load')).toHaveLength(1);
+  const { offer: second } = at.asker;
+  expect(second.authorization).not.toBe(first.authorization);
+  expect(await post(second.url, second.authorization, 'GET')).toBe(405);
+});
+
+test('with the suspension of its Agent a token is none, though the run has not ended yet', async () => {
+  await using at = await asking();
+  const { url, authorization } = at.asker.offer;
+  await at.world.agent('acp', { fleetAccess: 'Peers', suspend: true });
+  await vi.waitFor(async () => expect(await post(url, authorization)).toBe(401));
+});
+
+test.each([
+  ['its run ends', (at: Awaited<ReturnType<typeof asking>>) => at.asker.runs[0]?.end(1)],
+  [
+    'its Agent is suspended',
+    (at: Awaited<ReturnType<typeof asking>>) =>
+      at.world.agent('acp', { fleetAccess: 'Peers', suspend: true }),
+  ],
+  [
+    'its Agent is deleted',
+    (at: Awaited<ReturnType<typeof asking>>) => at.world.house.user.delete('Agent', key('acp')),
+  ],
+  [
+    'its Agent loses its fleetAccess',
+    (at: Awaited<ReturnType<typeof asking>>) => at.world.agent('acp', { fleetAccess: 'None' }),
+  ],
+])('a call that is being answered is cut once %s', async (_, happens) => {
+  await using at = await asking();
+  const { url, authorization } = at.asker.offer;
+  const body = {
+    jsonrpc: '2.0',
+    id: 1,
+    method: 'tools/call',
+    params: { name: 'send_message', arguments: { agent: 'other', message: 'ring', timeout_seconds: 3_600 } },
+  };
+  const answer = fetch(url, {
+    method: 'POST',
+    headers: {
+      authorization,
+      'content-type': 'application/json',
+      accept: 'application/json, text/event-stream',
+    },
+    body: JSON.stringify(body),
+  }).then((response) => response.text());
+  const cut = expect(answer).rejects.toThrow();
+  await at.world.until(() => at.other.turns.length === 1);
+  await happens(at);
+  await at.world.house.rest();
+  await cut;
 });
 
 test('an agent lists the others, sends one a message, and has its answer', async () => {
