@@ -47,7 +47,7 @@ export interface Streams {
   /** Retry: a message that failed or expired waits again. Cancel: breaks it off; it fails with the reason Cancelled. Conflict where its state does not allow it. */
   change(message: ObjectKey, what: 'retry' | 'cancel'): Promise<MessageObject>;
 
-  /** Decides a permission that waits. Conflict where it is decided already. */
+  /** Decides a permission that waits; over TLS `by` is the user of the token. Conflict where it is decided already. */
   decide(approval: ObjectKey, decision: 'approve' | 'deny', by: string): Promise<ApprovalObject>;
 
   /** Ends a conversation; messages of it that wait fail. */
@@ -101,7 +101,7 @@ export interface NewMessage {
   conversation?: string | undefined;
   /** Idempotency key. */
   key?: string | undefined;
-  /** Who sends it, for people. */
+  /** Who sends it, for people. Over TLS it is the user of the token, whatever is said here. */
   from?: string | undefined;
   /** Milliseconds, in place of Policy.messages.timeout. */
   timeout?: number | undefined;

@@ -12,7 +12,8 @@ import { time } from './query.ts';
 export function agentRoutes(app: FastifyInstance, { streams }: Parts): void {
   app.post(ownPath('agents/:name/messages'), { bodyLimit: messageBodyLimit }, async (request, reply) => {
     const key = allowedKey(request, 'create', 'Message');
-    const items = await streams.send(key, newMessages(objectBody(request), personOf(request)));
+    const sent = newMessages(objectBody(request), (named) => personOf(request, named));
+    const items = await streams.send(key, sent);
     const { apiVersion } = kindInfo('Message');
     return answer(request, reply, { kind: 'MessageList', apiVersion, metadata: {}, items }, 201);
   });

@@ -14,12 +14,9 @@ export function approvalRoutes(app: FastifyInstance, { streams }: Parts): void {
   }
 }
 
-/** The body may name somebody in whose name it is decided; by a token, the token's user is told with it. */
 function decider(request: FastifyRequest): string {
   const { by } = hasBody(request) ? objectBody(request) : {};
-  const person = personOf(request);
-  if (by === undefined) return person;
-  if (typeof by === 'string' && by !== '' && by.length <= 253)
-    return person === 'user' || person === by ? by : `${by} (${person})`;
+  if (by === undefined) return personOf(request);
+  if (typeof by === 'string' && by !== '' && by.length <= 253) return personOf(request, by);
   throw new ApiError('BadRequest', 'by: expected a string of 1 to 253 characters');
 }

@@ -11,22 +11,25 @@ export const messageBodyLimit = 6 * longestText + 64 * 1024;
 /** In characters. */
 const longestWord = 253;
 
-/** Of a body with one message, or with several under `items`; `from` is who sends those that do not say. */
-export function newMessages(body: JsonObject, from: string): NewMessage[] {
-  if (body.items === undefined) return [newMessage(body, '', from)];
+/** Who sends a message in which the client names this sender. */
+type SenderOf = (named: string | undefined) => string;
+
+/** Of a body with one message, or with several under `items`. */
+export function newMessages(body: JsonObject, senderOf: SenderOf): NewMessage[] {
+  if (body.items === undefined) return [newMessage(body, '', senderOf)];
   if (!Array.isArray(body.items)) throw new ApiError('BadRequest', 'items: expected a list of messages');
   refuseUnknown(body, ['items', 'apiVersion', 'kind', 'metadata'], '');
-  return body.items.map((item, at) => newMessage(item, `items[${at}].`, from));
+  return body.items.map((item, at) => newMessage(item, `items[${at}].`, senderOf));
 }
 
-function newMessage(item: unknown, path: string, from: string): NewMessage {
+function newMessage(item: unknown, path: string, senderOf: SenderOf): NewMessage {
   if (!isObject(item)) throw new ApiError('BadRequest', `${path.slice(0, -1)}: expected an object with text`);
   refuseUnknown(item, ['text', 'conversation', 'key', 'from', 'timeout'], path);
   return {
     text: textOf(item.text, `${path}text`),
     conversation: word(item.conversation, `${path}conversation`),
     key: word(item.key, `${path}key`),
-    from: word(item.from, `${path}from`) ?? from,
+    from: senderOf(word(item.from, `${path}from`)),
     timeout: durationOf(item.timeout, `${path}timeout`),
   };
 }

@@ -24,5 +24,9 @@ export function allowedKey(request: FastifyRequest, verb: Verb, kind: Kind): Obj
   return { namespace, name };
 }
 
-/** Who does it, for people to read. */
-export const personOf = ({ user }: FastifyRequest): string => (user.name === localUser ? 'user' : user.name);
+/**
+ * Who does it: the user of the token, whatever the body says. Only the socket's user, who is admin, may name a person
+ * (`named`): the command line tells whose login it is.
+ */
+export const personOf = ({ user }: FastifyRequest, named?: string): string =>
+  user.name === localUser ? (named ?? 'user') : user.name;

@@ -181,8 +181,9 @@ describe('over TCP', () => {
   test.each([
     [undefined, 'edit'],
     ['edit', 'edit'],
-    ['ann', 'ann (edit)'],
-  ])('a decision in the name of %s is told with the user of the token', async (by, told) => {
+    ['ann', 'edit'],
+    ['admin', 'edit'],
+  ])('a decision in the name of %s is the decision of the user of the token', async (by, told) => {
     script.approval('a');
     const path = '/apis/subresources.agentctl.dev/v1/namespaces/default/approvals/a/approve';
     const { code, text } = await fetchTls(path, { bearer: token.get('edit'), body: { by } });
@@ -238,6 +239,18 @@ describe('over TCP', () => {
     expect(await api.ask('GET', '/apis', { headers: { authorization } })).toMatchObject({ code: 401 });
     expect((await api.ask('GET', '/healthz', { headers: { authorization } })).code).toBe(200);
   });
+
+  test.each([undefined, 'ann', 'admin', 'agent:default/web'])(
+    'a message in the name of %s is from the user of the token',
+    async (from) => {
+      const path = '/apis/subresources.agentctl.dev/v1/namespaces/default/agents/web/messages';
+      const sent = { text: 'hi', key: 'k', ...(from === undefined ? {} : { from }) };
+      for (const body of [sent, { items: [sent] }]) {
+        expect((await fetchTls(path, { bearer: token.get('edit'), body })).code).toBe(201);
+        expect(script.sent.at(-1)).toMatchObject({ from: 'edit', key: 'k' });
+      }
+    },
+  );
 
   test('a client that does not know the authority sends nothing', async () => {
     const other = await ensureCertificate(join(api.folder, 'other'), 'localhost', api.clock);

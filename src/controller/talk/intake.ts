@@ -284,7 +284,9 @@ export class Intake {
 
 /** Keys of different senders, and to different Agents of one name, are different. */
 const keyFor = (agent: Agent, { from, key }: Letter): string | undefined =>
-  key === undefined ? undefined : `${agent.metadata.uid}/${from.kind}:${from.name}/${key}`;
+  key === undefined
+    ? undefined
+    : `${agent.metadata.uid}/${from.kind}:${from.name.replaceAll('/', '%2F')}/${key}`;
 
 /** All prompts of a schedule are one conversation; where it was closed, a new session begins in it. */
 function reopen(thread: Thread): void {

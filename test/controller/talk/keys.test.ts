@@ -19,6 +19,14 @@ test('a key of one sender is not another sender’s', async () => {
   expect((await at.send('w', 'mine', { from: 'alice', key: '1' })).id).toBe(one.id);
 });
 
+test('a name with a slash is no other name with a longer key', async () => {
+  await using at = await stage({ w: new Puppet() });
+  const one = await at.send('w', 'same', { from: 'ann', key: 'b/1' });
+  const other = await at.send('w', 'same', { from: 'ann/b', key: '1' });
+  expect(other.id).not.toBe(one.id);
+  expect(at.world.talk.objects.get('Message', key(other.id))?.spec).toMatchObject({ key: '1' });
+});
+
 test('the API shows the key as its sender gave it', async () => {
   await using at = await stage({ w: new Puppet() });
   const { id } = await at.send('w', 'mine', { key: 'a/b/c' });
