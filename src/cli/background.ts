@@ -4,6 +4,7 @@ import { connect as connectSocket } from 'node:net';
 import { join } from 'node:path';
 import { isSea } from 'node:sea';
 import { sleep } from '../platform/clock.ts';
+import { checkSocket } from '../platform/trusted.ts';
 import type { Cli } from './cli.ts';
 import { lockHolder } from './controller/holder.ts';
 import { CliError } from './failure.ts';
@@ -13,8 +14,14 @@ import { pathsFor } from './paths.ts';
 /** How long a controller may take until it is ready. */
 const startLimitMs = 20_000;
 
-/** Whether something listens on the socket. */
-export function answers(socketPath: string): Promise<boolean> {
+/** Whether something listens on the socket. Rejects with UntrustedError where that may be somebody else's. */
+export async function answers(socketPath: string): Promise<boolean> {
+  try {
+    checkSocket(socketPath);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false; // the file system fails so
+    throw error;
+  }
   return new Promise((resolve) => {
     const socket = connectSocket(socketPath);
     socket.on('connect', () => {

@@ -1,5 +1,6 @@
 import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 import { ApiError, UnreachableError } from '../api/errors.ts';
+import { checkSocket, UntrustedError } from '../platform/trusted.ts';
 import { errorOf, parseJson, unreachable } from './http-errors.ts';
 import { linesOf } from './http-lines.ts';
 
@@ -83,6 +84,7 @@ export function createTransport(target: Target, onWarning: (text: string) => voi
   async function send(call: Call, again = true): Promise<IncomingMessage> {
     channel ??= 'socketPath' in target ? unixChannel(target.socketPath) : tlsChannel(target);
     const ready = await channel;
+    if ('socketPath' in target) checkListener(target.socketPath);
     const timeout = call.silence ?? 60_000;
     const body = call.body === undefined ? undefined : Buffer.from(JSON.stringify(call.body));
     return new Promise((resolve, reject) => {
@@ -111,6 +113,15 @@ export function createTransport(target: Target, onWarning: (text: string) => voi
     });
   }
 
+  /** Each time: it may be another controller's by now. */
+  function checkListener(path: string): void {
+    try {
+      checkSocket(path);
+    } catch (error) {
+      throw error instanceof UntrustedError ? error : unreachable(place, error as NodeJS.ErrnoException); // of the file system
+    }
+  }
+
   async function open(call: Call): Promise<IncomingMessage> {
     const response = await send(call);
     for (const text of warningsOf(response)) onWarning(text);
@@ -128,7 +139,9 @@ export function createTransport(target: Target, onWarning: (text: string) => voi
         yield* linesOf(await open({ silence: 0, ...call }));
       } catch (error) {
         if (call.signal?.aborted === true) return;
-        throw error instanceof ApiError || error instanceof UnreachableError
+        throw error instanceof ApiError ||
+          error instanceof UnreachableError ||
+          error instanceof UntrustedError
           ? error
           : unreachable(place, error as Error); // a stream fails with nothing else
       }

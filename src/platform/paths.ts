@@ -20,18 +20,25 @@ export function stateDirectory(environment: Environment, given?: string): string
   return join(environment.XDG_STATE_HOME ?? join(homedir(), '.local/state'), 'agentctl');
 }
 
-/** A path over 107 bytes cannot be a unix socket, so the socket does not stand in a state folder that is moved deep. */
+/**
+ * A path over 107 bytes cannot be a unix socket, so the socket does not stand in a state folder that is moved deep, but in
+ * a folder of this user's: where all may write, others could guess a socket's name and listen there first.
+ */
 export function paths(environment: Environment, givenState?: string): Paths {
   const state = stateDirectory(environment, givenState);
   const moved = givenState !== undefined || environment.AGENTCTL_STATE_DIR !== undefined;
   const runtime = environment.XDG_RUNTIME_DIR;
+  const ownFolder =
+    runtime === undefined
+      ? join(tmpdir(), `agentctl-${process.getuid?.() ?? 'user'}`)
+      : join(runtime, 'agentctl');
   const inState = join(state, 'agentctl.sock');
   const socket =
     moved || runtime === undefined
       ? Buffer.byteLength(inState) <= 107
         ? inState
-        : join(runtime ?? tmpdir(), `agentctl-${hash(state)}.sock`)
-      : join(runtime, 'agentctl', 'agentctl.sock');
+        : join(ownFolder, `${hash(state)}.sock`)
+      : join(ownFolder, 'agentctl.sock');
   return {
     state,
     database: join(state, 'agentctl.db'),

@@ -1,6 +1,7 @@
 import { chmod, lstat, mkdir, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
+import { checkFolder, UntrustedError } from '../platform/trusted.ts';
 
 /** The socket cannot be had; the message says why and what to do. */
 export class SocketError extends Error {
@@ -11,14 +12,19 @@ export class SocketError extends Error {
 }
 
 /**
- * Makes place for a unix socket: its folder with mode 0700, what a dead controller left there gone. A socket that
- * somebody answers on, and a file that is no socket, are left alone: SocketError.
+ * Makes place for a unix socket: its folder with mode 0700, what a dead controller left there gone. A folder that other
+ * users may write to, a socket that somebody answers on, and a file that is no socket, are left alone: SocketError.
  */
 export async function prepareSocket(path: string): Promise<void> {
   if (Buffer.byteLength(path) > 107)
     throw new SocketError(`the socket's path is over 107 bytes long, which no unix socket can be: ${path}`);
   const made = await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   if (made !== undefined) await chmod(dirname(path), 0o700);
+  try {
+    checkFolder(dirname(path));
+  } catch (cause) {
+    throw cause instanceof UntrustedError ? new SocketError(cause.message, { cause }) : cause;
+  }
   const found = await lstat(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
     throw error;

@@ -1,3 +1,5 @@
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { paths } from '../../src/platform/paths.ts';
 
@@ -24,4 +26,11 @@ test('a path over 107 bytes, which cannot be a socket, gives way to a short one 
   expect(Buffer.byteLength(deep('a'))).toBeLessThanOrEqual(107);
   expect(deep('a')).not.toBe(deep('b'));
   expect(deep('a')).toBe(deep('a'));
+});
+
+test('a short path is in a folder of the user’s own, and not where everybody may make one', () => {
+  const state = `/${'d'.repeat(120)}`;
+  const own = `agentctl-${process.getuid?.()}`;
+  expect(dirname(paths({}, state).socket)).toBe(join(tmpdir(), own));
+  expect(dirname(paths({ XDG_RUNTIME_DIR: '/run/user/1' }, state).socket)).toBe('/run/user/1/agentctl');
 });
