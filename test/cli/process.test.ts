@@ -1,9 +1,10 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { quoted, unitText } from '../../src/cli/controller/unit-text.ts';
+import { golden } from './support.ts';
 
 const main = join(import.meta.dirname, '../../src/cli/main.ts');
 const state = mkdtempSync(join(tmpdir(), 'agentctl-process-'));
@@ -122,4 +123,38 @@ test('a systemd unit keeps agents at its stop, and quotes what systemd would exp
   expect(text).toContain('WantedBy=multi-user.target\n');
   expect(unitText(['x'], false)).toContain('WantedBy=default.target\n');
   expect(quoted('plain')).toBe('"plain"');
+});
+
+test.skipIf(process.getuid?.() !== 0 || spawnSync('setpriv', ['--version']).status !== 0)(
+  'under what the unit takes from it, a root controller starts an agent under another user',
+  () => {
+    const taken = /^CapabilityBoundingSet=~(.*)$/m.exec(unitText(['x'], true))?.[1] ?? '';
+    const bounding = taken.toLowerCase().replaceAll('cap_', '-').replaceAll(' ', ',');
+    const as = ['--reuid=65534', '--regid=65534', '--clear-groups', '--', 'id', '-u'];
+    const words = ['--no-new-privs', `--bounding-set=${bounding}`, '--', 'setpriv', ...as];
+    expect(spawnSync('setpriv', words, { encoding: 'utf8' })).toMatchObject({ status: 0, stdout: '65534\n' });
+  },
+);
+
+describe.each([
+  ['the system', 'system', true],
+  ['a user', 'user', false],
+])('the unit of %s', (_, name, system) => {
+  const text = unitText(['/usr/bin/agentctl', 'serve'], system);
+
+  test('says what it keeps from whom', async () => {
+    await expect(text).toMatchFileSnapshot(golden(`unit-${name}`));
+  });
+
+  test.skipIf(spawnSync('systemd-analyze', ['--version']).status !== 0)(
+    'is one that systemd takes, word for word',
+    () => {
+      const file = join(state, 'agentctl.service');
+      writeFileSync(file, unitText(['/bin/true'], system));
+      const words = ['verify', ...(system ? [] : ['--user']), file];
+      const env = { PATH: process.env.PATH, HOME: state, XDG_RUNTIME_DIR: state };
+      const { status, stderr } = spawnSync('systemd-analyze', words, { encoding: 'utf8', env });
+      expect([status, stderr]).toEqual([0, '']);
+    },
+  );
 });

@@ -5,7 +5,16 @@ export const quoted = (word: string): string =>
     .replaceAll('%', '%%')
     .replaceAll('$', '$$$$')}"`;
 
-/** KillMode=process: the end of the controller must not end its agents. */
+/**
+ * Agents on `process` inherit all of it, so it holds only what harms none:
+ *
+ * - ProtectSystem, PrivateTmp and the like would make /usr and /etc read-only, or /tmp another one, for agents too. What is
+ *   mounted over parts of /proc and /sys (ProtectKernelTunables, -Logs, ProtectControlGroups) makes the kernel refuse
+ *   agents' own sandboxes and rootless containers a /proc of theirs.
+ * - ProtectClock closes devices such as GPUs. ProtectHostname, LockPersonality, RestrictSUIDSGID and
+ *   SystemCallArchitectures take what nested containers, debuggers, package managers and 32-bit programs call.
+ * - For a user's own manager each filter of system calls brings NoNewPrivileges, and with that rootless Podman and sudo end.
+ */
 export function unitText(command: readonly string[], system: boolean): string {
   return `[Unit]
 Description=agentctl controller
@@ -16,10 +25,25 @@ Wants=network-online.target
 ExecStart=${command.map(quoted).join(' ')}
 Restart=always
 RestartSec=1
+# The end of the controller does not end its agents.
 KillMode=process
 TimeoutStopSec=60
-
+# The store, the socket and the logs are for this user alone. Agents have the umask 022.
+UMask=0077
+# A core dump holds Secrets. Agents inherit the limit: raise it with systemctl edit to debug them.
+LimitCORE=0
+${system ? systemOnly : ''}
 [Install]
 WantedBy=${system ? 'multi-user.target' : 'default.target'}
 `;
 }
+
+const systemOnly = `# An agent under another user becomes root by no setuid program, such as sudo.
+NoNewPrivileges=yes
+# An agent that runs as root loads no kernel module, reads no ports or physical memory, sets no clock, does not reboot.
+CapabilityBoundingSet=~CAP_SYS_MODULE CAP_SYS_RAWIO CAP_SYS_TIME CAP_SYS_BOOT
+# No agent keeps the processors from all others.
+RestrictRealtime=yes
+# Keys in the kernel's keyring are shared with no session of root's.
+KeyringMode=private
+`;
