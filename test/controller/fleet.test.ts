@@ -34,7 +34,8 @@ async function managing(fleetAccess: 'Manage' | 'Peers' | 'None' = 'Manage') {
   };
   const spawn = (name: string, spec: object, metadata?: object) =>
     ask('spawn', { name, content: manifest(name, spec, metadata) });
-  return { ...at, house, ask, spawn };
+  const say = (line: object) => puppet.runs[0]?.say(JSON.stringify(line));
+  return { ...at, house, ask, spawn, say, heard: (type: string) => puppet.of(type) };
 }
 
 const known = ({ world }: Stage, name: string) => world.house.controller.cache.agents.get(`default/${name}`);
@@ -106,6 +107,9 @@ test('one that is suspended does nothing to others while it comes to its end', a
   await at.world.agent('boss', { fleetAccess: 'Manage', suspend: true });
   expect(await at.spawn('helper', {})).toMatchObject({ error: expect.stringContaining('it is suspended') });
   expect(await at.ask('list', {})).toMatchObject({ error: expect.stringContaining('it is suspended') });
+  at.say({ type: 'route_request', requestId: 'q', toId: 'boss', message: 'hi' });
+  await at.world.until(() => at.heard('route_response').length > 0);
+  expect(at.heard('route_response')).toMatchObject([{ error: expect.stringContaining('it is suspended') }]);
   expect(known(at, 'helper')).toBeUndefined();
 });
 
