@@ -36,6 +36,11 @@ export interface WriteOptions {
   fieldValidation?: 'Strict' | 'Warn' | 'Ignore' | undefined;
   /** Server-side apply: take over fields of other managers instead of a Conflict. */
   force?: boolean | undefined;
+  /**
+   * In process alone: in whose name it is written, where that is somebody whom the host does not trust with itself (see
+   * author.ts). Over HTTP it is the server that says so.
+   */
+  author?: string | undefined;
 }
 
 export interface DeleteOptions {

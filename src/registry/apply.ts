@@ -1,3 +1,4 @@
+import { authorOf } from '../api/author.ts';
 import { deepEqual } from '../api/equal.ts';
 import { ApiError } from '../api/errors.ts';
 import type { KindInfo } from '../api/kinds.ts';
@@ -5,6 +6,7 @@ import type { ManagedFieldsEntry, ObjectKey } from '../api/objects.ts';
 import { isObject } from '../api/schema.ts';
 import { formatTime } from '../api/time.ts';
 import { admitConfiguration, admitNew, checkPinned, defaulted, validate } from './admit.ts';
+import { nextAuthor, warnOfAuthor, withAuthor, withoutAuthor } from './author.ts';
 import { insertNew, replace } from './commit.ts';
 import { type Context, withManagers, withoutManagers, writerOf } from './context.ts';
 import { decodeBody } from './decode.ts';
@@ -30,10 +32,11 @@ export async function apply(
 ): Promise<AnyResource> {
   checkRequest(body, options);
   const sent = decodeBody(info, body, key, options);
-  const config = admitConfiguration(info, sent, options.subresource);
+  const config = admitConfiguration(info, withoutAuthor(sent), options.subresource);
   const target = { namespace: sent.metadata.namespace, name: key.name };
   return retried(async () => {
     const live = await context.records.read(info, target);
+    warnOfAuthor(sent, live === undefined ? options.author : authorOf(live), options);
     if (live !== undefined) {
       checkPinned(info, live, sent);
       return applyTo(context, info, live, config, options);
@@ -68,7 +71,7 @@ async function applyTo(
   config: AnyResource,
   options: RegistryWriteOptions,
 ): Promise<AnyResource> {
-  const before = withoutManagers(live);
+  const before = withoutAuthor(withoutManagers(live));
   const managers = startingManagers(info, before, live.metadata.managedFields);
   const write = writeOf(context, info, managers, options);
   const applied = afterApply({ live: before, config }, write, options.force === true);
@@ -77,7 +80,8 @@ async function applyTo(
   const next = object === before ? before : defaulted(info, object);
   if (sameManagers(applied.managers, managers) && deepEqual(next, before)) return live;
   if (next !== before) validate(info, next, live);
-  return replace(context, info, live, withManagers(next, applied.managers), options);
+  const author = nextAuthor(info, { live, next, removed: false }, options);
+  return replace(context, info, live, withManagers(withAuthor(next, author), applied.managers), options);
 }
 
 /** A part that is owned as a whole may come without its defaults; filled in, it can be what was there: then only times differ. */

@@ -1,6 +1,7 @@
 import { deepEqual } from '../api/equal.ts';
 import type { KindInfo } from '../api/kinds.ts';
 import { defaulted, validate, withGeneration } from './admit.ts';
+import { nextAuthor, withAuthor } from './author.ts';
 import { type Context, withManagers } from './context.ts';
 import { alreadyExists } from './errors.ts';
 import type { Manager } from './managers.ts';
@@ -8,18 +9,20 @@ import { initialNamespace, requireNamespace } from './namespaces.ts';
 import type { AnyResource } from './object.ts';
 import type { RegistryWriteOptions } from './options.ts';
 
-/** Writes a new object. Rejects with StoreError Conflict where one of its name is there already. */
+/** Writes a new object; its author is put on it here. Rejects with StoreError Conflict where one of its name is there already. */
 export async function insertNew(
   { records }: Context,
   info: KindInfo,
   admitted: AnyResource,
-  { dryRun, onCreated }: RegistryWriteOptions,
+  options: RegistryWriteOptions,
   managersOf: (stored: AnyResource) => readonly Manager[],
 ): Promise<AnyResource> {
+  const { dryRun, onCreated } = options;
   const stored = initialNamespace(info, defaulted(info, admitted));
   validate(info, stored, undefined);
   await requireNamespace(records, info, stored.metadata);
-  const owned = withManagers(stored, managersOf(stored));
+  const author = nextAuthor(info, { live: undefined, next: stored, removed: false }, options);
+  const owned = withManagers(withAuthor(stored, author), managersOf(stored));
   if (dryRun === true && (await records.read(info, owned.metadata)) !== undefined)
     throw alreadyExists(info, owned.metadata.name);
   const made = dryRun === true ? owned : await records.write(info, owned, undefined);

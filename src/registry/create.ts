@@ -3,6 +3,7 @@ import type { ObjectKey } from '../api/objects.ts';
 import { formatTime } from '../api/time.ts';
 import { StoreError } from '../store/store.ts';
 import { admitNew } from './admit.ts';
+import { warnOfAuthor, withoutAuthor } from './author.ts';
 import { insertNew } from './commit.ts';
 import { type Context, writerOf } from './context.ts';
 import { decodeBody } from './decode.ts';
@@ -23,7 +24,9 @@ export async function create(
   body: unknown,
   options: RegistryWriteOptions,
 ): Promise<AnyResource> {
-  const sent = decodeBody(info, body, key, options);
+  const given = decodeBody(info, body, key, options);
+  warnOfAuthor(given, options.author, options);
+  const sent = withoutAuthor(given);
   if ((sent.metadata.resourceVersion ?? '') !== '') throw badRequest(versionOnNew);
   const prefix = sent.metadata.generateName ?? '';
   const generated = sent.metadata.name === undefined && prefix !== '';

@@ -1,3 +1,4 @@
+import { authorOf } from '../api/author.ts';
 import { deepEqual } from '../api/equal.ts';
 import type { KindInfo } from '../api/kinds.ts';
 import { jsonPatch, mergePatch } from '../api/merge.ts';
@@ -5,6 +6,7 @@ import type { ManagedFieldsEntry, ObjectKey } from '../api/objects.ts';
 import type { Patch } from '../api/requests.ts';
 import { formatTime } from '../api/time.ts';
 import { admitUpdate, checkPinned, defaulted, validate } from './admit.ts';
+import { nextAuthor, warnOfAuthor, withAuthor, withoutAuthor } from './author.ts';
 import { replace } from './commit.ts';
 import { type Context, withManagers, withoutManagers, writerOf } from './context.ts';
 import { decodeBody } from './decode.ts';
@@ -58,12 +60,14 @@ async function change(
   options: RegistryWriteOptions,
 ): Promise<AnyResource> {
   checkPinned(info, live, sent);
-  const admitted = withoutManagers(admitUpdate(info, live, sent, options.subresource));
+  const admitted = bare(admitUpdate(info, live, sent, options.subresource));
   const next = defaulted(info, admitted);
-  const before = withoutManagers(live);
+  const before = bare(live);
+  const author = nextAuthor(info, { live, next, removed: authorOf(sent) === undefined }, options);
+  warnOfAuthor(sent, author, options);
   const asked = askedManagers(sent.metadata.managedFields, live.metadata.managedFields, options);
   if (!deepEqual(before, next)) validate(info, next, live);
-  else if (asked === undefined) return live;
+  else if (asked === undefined && author === authorOf(live)) return live;
   const start = asked ?? storedManagers(live.metadata.managedFields);
   const time = formatTime(context.clock.now());
   const writer = writerOf(info, 'Update', options);
@@ -71,8 +75,11 @@ async function change(
     { live: before, sent: admitted, stored: next },
     { shape: shapeFor(info), managers: start, writer, time },
   );
-  return replace(context, info, live, withManagers(next, managers), options);
+  return replace(context, info, live, withManagers(withAuthor(next, author), managers), options);
 }
+
+/** Without what the registry alone writes. */
+const bare = (object: AnyResource): AnyResource => withoutAuthor(withoutManagers(object));
 
 /** A client may write managedFields itself: `[{}]` empties it, nothing or nonsense (undefined here) leaves it as it is. */
 function askedManagers(
