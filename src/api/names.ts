@@ -39,3 +39,21 @@ export const notDataKey = (key: string): string | undefined =>
   key.length <= 253 && /^[-._a-zA-Z0-9]+$/.test(key) && key !== '.' && !key.startsWith('..')
     ? undefined
     : 'at most 253 letters, digits, "-", "_" and ".", not "." and not ".." first';
+
+/** Words that Docker and Podman take for a mode where the name of a network is expected. */
+const networkModes = [
+  'bridge',
+  'container',
+  'default',
+  'host',
+  'none',
+  'ns',
+  'pasta',
+  'pod',
+  'private',
+  'slirp4netns',
+];
+
+/** The name of a network of an engine. What holds a colon is a mode, as `container:ID`. */
+export const isNetworkName = (name: string): boolean =>
+  /^[A-Za-z0-9][A-Za-z0-9_.-]*$/.test(name) && !networkModes.includes(name.toLowerCase());

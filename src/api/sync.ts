@@ -1,4 +1,4 @@
-import type { ObjectKey } from './objects.ts';
+import type { ObjectKey, SyncSpec } from './objects.ts';
 
 /** Annotations that a Sync leaves on what it applies, and those by which it is asked for something. */
 export const syncAnnotations = {
@@ -37,3 +37,7 @@ export function revisionText(revision: string, reference?: string): string {
   const name = reference?.replace(/^refs\/(heads|tags)\//, '');
   return name === undefined || name === '' ? short : `${name}@${short}`;
 }
+
+/** Whether the source is a folder of the controller's host. */
+export const readsHost = ({ source }: SyncSpec): boolean =>
+  source.directory !== undefined || source.git?.url.toLowerCase().startsWith('file:') === true;

@@ -46,21 +46,24 @@ export function fleetOf(parts: {
   message?: (key: { namespace: string; name: string }) => Promise<Message>;
   namespace: string;
   user: string;
+  /** As of WriteOptions. */
+  author?: string | undefined;
 }): Fleet {
-  const { resources, streams, namespace, user } = parts;
+  const { resources, streams, namespace, user, author } = parts;
   const { message: messageOf = (key) => resources.get('Message', key) } = parts;
   const patch = async (name: string, spec: object): Promise<void> => {
     await resources.patch(
       'Agent',
       { namespace, name },
       { type: 'merge', body: { spec } },
-      { fieldManager: user },
+      { fieldManager: user, author },
     );
   };
   const applied = (agent: Named, { dryRun = false } = {}): Promise<Agent> => {
     const { name } = agent.metadata;
     const patch = { type: 'apply' as const, body: agent };
-    return resources.patch('Agent', { namespace, name }, patch, { fieldManager: user, force: true, dryRun });
+    const options = { fieldManager: user, author, force: true, dryRun };
+    return resources.patch('Agent', { namespace, name }, patch, options);
   };
   const follow: Fleet['follow'] = async (id, signal) => {
     for await (const entry of streams.stream({ namespace, name: id }, { signal }))

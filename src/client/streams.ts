@@ -25,8 +25,11 @@ export interface Streams {
   /** What happens next to an Agent by time alone, in order, up to `until`. */
   forecast(agent: ObjectKey, options: { until: number }): Promise<ForecastEntry[]>;
 
-  /** What the controller would do were these objects applied; writes nothing. One entry for each Agent that is touched. */
-  plan(objects: readonly New<AnyObject>[]): Promise<AgentPlan[]>;
+  /**
+   * What the controller would do were these objects applied; writes nothing. One entry for each Agent that is touched.
+   * `author`: as of WriteOptions, in process alone.
+   */
+  plan(objects: readonly New<AnyObject>[], options?: { author?: string | undefined }): Promise<AgentPlan[]>;
 
   status(): Promise<ControllerStatus>;
 

@@ -173,6 +173,7 @@ export class Agents {
       agent,
       instance,
       session: instance === undefined ? undefined : runtimes.session(instance.spec.runtimeRef.name),
+      runtime: instance === undefined ? undefined : cache.runtimes.get(instance.spec.runtimeRef.name),
       revision: async (name) =>
         cache.revisions.get(keyText({ namespace, name })) ??
         (await resources.get('Revision', { namespace, name })),

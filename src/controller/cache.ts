@@ -2,6 +2,7 @@ import { type Agent, type AnyObject, type Instance, keyText, type Revision } fro
 import { references } from '../api/references.ts';
 import { Informer } from '../client/informer.ts';
 import type { Resources } from '../client/resources.ts';
+import { type Author, mayRunAsController } from '../plan/allow.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import type { FindInput } from './inputs.ts';
@@ -112,11 +113,19 @@ export class Cache {
     return marked?.metadata.name ?? ['docker', 'podman'].find((name) => names.includes(name)) ?? names[0];
   }
 
-  /** Whether what a namespace says may run on this host: a Runtime of its processes takes the namespace. */
-  mayRunHere(namespace: string): boolean {
+  /**
+   * Whether a command that a namespace names may run on this host, as the controller's user: a Runtime of its processes
+   * takes the namespace, and allows that to the author.
+   */
+  mayRunHere(namespace: string, author: Author | undefined): boolean {
     return this.runtimes
       .list()
-      .some(({ spec }) => spec.driver === 'process' && spec.allowedNamespaces?.includes(namespace) !== false);
+      .some(
+        ({ spec }) =>
+          spec.driver === 'process' &&
+          spec.allowedNamespaces?.includes(namespace) !== false &&
+          mayRunAsController(spec.allow, author),
+      );
   }
 
   findInput(namespace: string): FindInput {

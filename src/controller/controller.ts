@@ -1,12 +1,21 @@
-import { type Agent, keyText, type PolicySpec, type Runtime, type Secret } from '../api/objects.ts';
+import {
+  type Agent,
+  type AnyObject,
+  keyText,
+  type PolicySpec,
+  type Runtime,
+  type Secret,
+} from '../api/objects.ts';
 import type { Fleet } from '../client/fleet.ts';
 import type { Resources } from '../client/resources.ts';
 import type { Journal } from '../messages/journal.ts';
+import type { Author } from '../plan/allow.ts';
 import { type Clock, endsWithin } from '../platform/clock.ts';
 import type { Ids } from '../platform/ids.ts';
 import type { Log } from '../platform/log.ts';
 import { Admission } from './admission.ts';
 import { Agents } from './agents.ts';
+import { authorFor, makerAuthor } from './author.ts';
 import { Cache } from './cache.ts';
 import { Recorder } from './events.ts';
 import { fleetFor } from './fleet.ts';
@@ -96,7 +105,17 @@ export class Controller {
     });
     const runtimeFor = (hasImage: boolean): string | undefined => this.cache.defaultRuntime(hasImage);
     const fleet = (from: Agent, instance: Asking): Fleet =>
-      fleetFor({ talk: this.talk, resources, streams: this.talk, runtimeFor }, from, instance);
+      fleetFor(
+        {
+          talk: this.talk,
+          resources,
+          streams: this.talk,
+          runtimeFor,
+          author: makerAuthor(this.cache, from, instance),
+        },
+        from,
+        instance,
+      );
     const mcp = new McpServers({
       ...options,
       fleet,
@@ -166,7 +185,8 @@ export class Controller {
     });
     const notifier = new Notifier({
       policyOf: (about) => this.#policyOf(about),
-      mayRunHere: (namespace) => this.cache.mayRunHere(namespace),
+      mayRunHere: (namespace, author) => this.cache.mayRunHere(namespace, author),
+      refused: (about, happening) => this.recorder.record(about, happening),
       log,
     });
     this.recorder.onEvent((about, happening) => notifier.happened(about, happening));
@@ -261,7 +281,7 @@ export class Controller {
     }
   }
 
-  #policyOf(about: Parameters<Parameters<Recorder['onEvent']>[0]>[0]): PolicySpec | undefined {
+  #policyOf(about: AnyObject): { spec: PolicySpec; author: Author | undefined } | undefined {
     const name =
       about.kind === 'Instance'
         ? about.spec.agentName
@@ -271,7 +291,15 @@ export class Controller {
     const agent =
       name === undefined ? undefined : this.cache.agents.get(`${about.metadata.namespace}/${name}`);
     if (agent === undefined) return undefined;
-    const policy = this.observer.policyOf(agent);
-    return 'missing' in policy ? undefined : policy;
+    const spec = this.observer.policyOf(agent);
+    if ('missing' in spec) return undefined;
+    const { namespace } = agent.metadata;
+    const { policy, policyRef } = agent.spec;
+    const shared =
+      policyRef === undefined
+        ? undefined
+        : this.cache.policies.get(keyText({ namespace, name: policyRef.name }));
+    const source = policy === undefined ? shared : agent;
+    return { spec, author: source === undefined ? undefined : authorFor(source) };
   }
 }

@@ -1,9 +1,12 @@
+import { authorOf } from '../api/author.ts';
 import { isApiError } from '../api/errors.ts';
-import type { Agent, Instance, ObjectKey, Revision } from '../api/objects.ts';
+import type { Agent, AgentSpec, Instance, ObjectKey, Revision, Runtime } from '../api/objects.ts';
 import type { Resources } from '../client/resources.ts';
 import { DriverError } from '../drivers/driver.ts';
+import { unsupported } from '../drivers/index.ts';
 import type { Action, Outcome } from '../plan/action.ts';
 import { finalizer } from '../plan/agent.ts';
+import { programAuthor } from './author.ts';
 import type { FindInput } from './inputs.ts';
 import { runSpec } from './runspec.ts';
 import type { Session } from './session.ts';
@@ -18,6 +21,7 @@ export interface ExecuteContext {
   instance: Instance | undefined;
   /** Of the Instance's own Runtime. */
   session: Session | undefined;
+  runtime: Runtime | undefined;
   revision: (name: string) => Promise<Revision>;
   find: FindInput;
   stop: Parameters<typeof runSpec>[0]['stop'];
@@ -52,7 +56,9 @@ async function carryOut(action: Action, context: ExecuteContext): Promise<void> 
       return;
     }
     case 'CreateRevision':
-      context.wrote(await resources.create('Revision', action.revision, options));
+      context.wrote(
+        await resources.create('Revision', action.revision, { ...options, author: authorOf(agent) }),
+      );
       return;
     case 'DeleteRevision':
       await gone(resources.delete('Revision', { namespace, name: action.name }));
@@ -76,18 +82,21 @@ async function carryOut(action: Action, context: ExecuteContext): Promise<void> 
     case 'Revert': {
       const { replicas, suspend } = agent.spec;
       const spec = { ...action.spec, replicas, suspend };
-      context.wrote(await resources.update('Agent', { ...agent, spec }, options));
+      const author = authorOf(await context.revision(action.revision));
+      context.wrote(await resources.update('Agent', { ...agent, spec }, { ...options, author }));
       return;
     }
     case 'Start': {
       const { session, instance } = runtimeOf(context);
       const revision = await context.revision(action.revision);
+      const recorded = revision.data as unknown as AgentSpec; // a Revision records a spec as it was; its schema leaves it open
+      checkAllowed(recorded, context);
       const spec = runSpec({
         ...context,
         instance,
         run: action.run,
         revision: action.revision,
-        spec: revision.data as unknown as Agent['spec'], // a Revision records a spec as it was; its schema leaves it open
+        spec: recorded,
       });
       const asked = session.ask();
       const observed =
@@ -129,6 +138,30 @@ function runtimeOf({ session, instance }: ExecuteContext): { session: Session; i
     throw new DriverError('Offline', 'RuntimeMissing', 'The Runtime of this Instance is not there.');
   }
   return { session, instance };
+}
+
+/**
+ * The planner has judged the Agent's spec on the Runtime that it resolves to. What starts is the Revision's, on the
+ * Instance's own Runtime, which may have been narrowed since.
+ */
+function checkAllowed(spec: AgentSpec, { agent, find, runtime }: ExecuteContext): void {
+  if (runtime === undefined)
+    throw new DriverError('Offline', 'RuntimeMissing', 'The Runtime of this Instance is not there.');
+  const { namespace = 'default' } = agent.metadata;
+  const { name } = runtime.metadata;
+  if (runtime.spec.allowedNamespaces?.includes(namespace) === false)
+    throw new DriverError(
+      'NotStartable',
+      'NamespaceNotAllowed',
+      `The Runtime ${name} takes no Agents of the namespace ${namespace}.`,
+    );
+  const reasons = unsupported(runtime.spec, spec, programAuthor({ ...agent, spec }, find));
+  if (reasons.length > 0)
+    throw new DriverError(
+      'NotStartable',
+      'UnsupportedByRuntime',
+      `The Runtime ${name} cannot honour ${reasons.join('; ')}.`,
+    );
 }
 
 /** Takes our finalizer off an Instance of which nothing is left. */

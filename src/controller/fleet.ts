@@ -14,6 +14,8 @@ interface Parts {
   streams: Pick<Streams, 'stream'>;
   /** Where an Agent runs that names no Runtime. */
   runtimeFor(hasImage: boolean): string | undefined;
+  /** In whose name it makes others; see makerAuthor. */
+  author: string | undefined;
 }
 
 /**
@@ -21,7 +23,7 @@ interface Parts {
  * conversations it knows those that its own Agent began.
  */
 export function fleetFor(parts: Parts, from: Agent, instance: Asking): Fleet {
-  const { talk, resources, streams, runtimeFor } = parts;
+  const { talk, resources, streams, runtimeFor, author } = parts;
   const { namespace = 'default', name } = from.metadata;
   const user = `agent:${name}`;
   const sender: Sender = { kind: 'Agent', namespace, name, instance: instance.name, uid: instance.uid };
@@ -31,6 +33,7 @@ export function fleetFor(parts: Parts, from: Agent, instance: Asking): Fleet {
     message: async (key) => talk.objects.message(talk.message(key)),
     namespace,
     user,
+    author,
   });
   /** The message that the instance works on, if it is one: what it sends belongs to that. */
   const turn = () => {

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import type { AnyObject, PolicySpec } from '../api/objects.ts';
+import { type Author, takeOver, wroteIt } from '../plan/allow.ts';
 import type { Log } from '../platform/log.ts';
 import type { Happening } from './events.ts';
 
@@ -10,11 +11,17 @@ const waitingAtMost = 1_000;
 type Target = PolicySpec['notify'][number];
 
 export interface NotifierParts {
-  policyOf: (about: AnyObject) => PolicySpec | undefined;
-  /** Whether what a namespace says may run on this host: as for its processes. */
-  mayRunHere: (namespace: string) => boolean;
+  /** The policy in force, and who wrote it. */
+  policyOf: (about: AnyObject) => { spec: PolicySpec; author: Author | undefined } | undefined;
+  /** Whether a command that a namespace names may run on this host, as the controller's user. */
+  mayRunHere: (namespace: string, author: Author | undefined) => boolean;
+  /** Tells people that a command was not run. */
+  refused: (about: AnyObject, happening: Happening) => void;
   log: Log;
 }
+
+/** Of this itself nobody is notified. */
+const refusedReason = 'NotifyCommandNotAllowed';
 
 /** Policy.notify: tells a webhook or a command of Events. At most a few at once, and nothing ever waits for one. */
 export class Notifier {
@@ -27,18 +34,19 @@ export class Notifier {
   }
 
   happened(about: AnyObject, happening: Happening): void {
-    for (const target of this.#parts.policyOf(about)?.notify ?? []) {
+    if (happening.reason === refusedReason) return;
+    const { spec, author } = this.#parts.policyOf(about) ?? {};
+    for (const target of spec?.notify ?? []) {
       if (!target.reasons.some((reason) => reason === '*' || reason === happening.reason)) continue;
       if (this.#waiting.length >= waitingAtMost) {
         this.#parts.log.warn({ notify: target.name }, 'too many notifications wait: one was dropped');
         continue;
       }
       const { apiVersion, kind, metadata } = about;
-      if (target.command !== undefined && !this.#parts.mayRunHere(metadata.namespace ?? '')) {
-        this.#parts.log.warn(
-          { notify: target.name, namespace: metadata.namespace },
-          'a notification runs no command: no Runtime of this host takes processes of its namespace',
-        );
+      if (target.command !== undefined && !this.#parts.mayRunHere(metadata.namespace ?? '', author)) {
+        const message = notRun(target.name, metadata.namespace ?? '', author);
+        this.#parts.log.warn({ notify: target.name, namespace: metadata.namespace }, message);
+        this.#parts.refused(about, { type: 'Warning', reason: refusedReason, message });
         continue;
       }
       const involvedObject = {
@@ -75,6 +83,11 @@ export class Notifier {
     }
   }
 }
+
+const notRun = (name: string, namespace: string, author: Author | undefined): string =>
+  author === undefined
+    ? `notify ${name} runs no command: no Runtime of this host lets the namespace ${namespace} run as the controller's user; see its allowedNamespaces and allow.controllerUser.`
+    : `notify ${name} runs no command: ${wroteIt(author)}, and it would run as the controller's user; ${takeOver(author)}, or set allow.controllerUser to true in the process Runtime of the namespace ${namespace}.`;
 
 async function post(url: string, body: string): Promise<void> {
   const headers = { 'content-type': 'application/json' };

@@ -3,6 +3,7 @@ import { type Agent, keyText, type PolicySpec, type Runtime } from '../api/objec
 import { unsupported } from '../drivers/index.ts';
 import type { Activity, InstanceView, Missing, RuntimeView, World } from '../plan/world.ts';
 import type { Admission } from './admission.ts';
+import { programAuthor } from './author.ts';
 import type { Cache } from './cache.ts';
 import type { Images } from './images.ts';
 import type { FindInput, Inputs } from './inputs.ts';
@@ -71,7 +72,7 @@ export class Observer {
           : undefined,
       inbox: this.#parts.talk.inbox(agent),
       controllerVersion: version,
-      unsupported: found === undefined ? [] : unsupported(found.spec.driver, agent.spec, found.spec),
+      unsupported: found === undefined ? [] : unsupported(found.spec, agent.spec, programAuthor(agent, find)),
     };
   }
 

@@ -82,13 +82,16 @@ export class ControllerStreams implements Streams {
   }
 
   /** Each object is applied as a dry run; the plan is made as if all of them stood. */
-  async plan(objects: readonly New<AnyObject>[]): Promise<AgentPlan[]> {
+  async plan(
+    objects: readonly New<AnyObject>[],
+    { author }: { author?: string | undefined } = {},
+  ): Promise<AgentPlan[]> {
     const { controller, clock } = this.#parts;
     const coming = new Set(
       objects.filter(({ kind }) => kind === 'Namespace').map(({ metadata }) => metadata.name),
     );
     const desired: AnyObject[] = [];
-    for (const object of objects) desired.push(await this.#asTaken(object, coming));
+    for (const object of objects) desired.push(await this.#asTaken(object, coming, author));
     const find = (kind: AnyObject['kind'], key: string): AnyObject | undefined =>
       desired.find((object) => object.kind === kind && keyText(object.metadata) === key);
     const agents = new Map(
@@ -125,7 +128,11 @@ export class ControllerStreams implements Streams {
           ? agent
           : {
               ...stored,
-              metadata: { ...stored.metadata, generation: agent.metadata.generation ?? 1 },
+              metadata: {
+                ...stored.metadata,
+                annotations: agent.metadata.annotations ?? {},
+                generation: agent.metadata.generation ?? 1,
+              },
               spec: agent.spec,
             };
       return {
@@ -136,10 +143,14 @@ export class ControllerStreams implements Streams {
   }
 
   /** The object as the server would store it. */
-  async #asTaken(object: New<AnyObject>, coming: ReadonlySet<string | undefined>): Promise<AnyObject> {
+  async #asTaken(
+    object: New<AnyObject>,
+    coming: ReadonlySet<string | undefined>,
+    author: string | undefined,
+  ): Promise<AnyObject> {
     const { resources, store } = this.#parts;
     const { name = '', namespace } = object.metadata;
-    const options = { dryRun: true, force: true, fieldManager: 'agentctl' };
+    const options = { dryRun: true, force: true, fieldManager: 'agentctl', author };
     // The manifest's kind is checked by the server that answers.
     const kind = object.kind as AnyObject['kind'];
     try {

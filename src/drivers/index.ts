@@ -1,6 +1,8 @@
 import type { AgentSpec, Runtime } from '../api/objects.ts';
+import { type Author, notAllowed } from '../plan/allow.ts';
 import { unsupportedByDocker } from './docker/unsupported.ts';
 import type { Unsupported } from './driver.ts';
+import { ownUser } from './own-user.ts';
 import { unsupportedByProcess } from './process.ts';
 
 /** Every driver by its name in Runtime.spec. To add one: its line here, and how it is made in src/daemon/drivers.ts. */
@@ -9,9 +11,12 @@ const checks: Record<Runtime['spec']['driver'], Unsupported> = {
   process: unsupportedByProcess,
 };
 
-/** `field: reason` for each field of the spec that the driver cannot honour on this Runtime. */
+/** `field: reason` for each field of the spec that the driver cannot honour, or that the Runtime does not allow. */
 export const unsupported = (
-  driver: Runtime['spec']['driver'],
+  runtime: Runtime['spec'],
   spec: AgentSpec,
-  runtime: { allowHostPaths: readonly string[] },
-): string[] => checks[driver](spec, runtime);
+  author: Author | undefined,
+): string[] => [
+  ...checks[runtime.driver](spec, runtime),
+  ...notAllowed(spec.template, runtime, { author, controller: ownUser() }),
+];

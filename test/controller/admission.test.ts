@@ -5,6 +5,7 @@ import { Admission, resumeAnnotation } from '../../src/controller/admission.ts';
 import type { Cache } from '../../src/controller/cache.ts';
 import type { Outcome, Want } from '../../src/plan/action.ts';
 import { ManualClock } from '../fakes/clock.ts';
+import { runtimeOf } from '../plan/worlds.ts';
 
 const failed: Outcome = { result: 'Retryable', reason: 'StartFailed', message: 'no' };
 const succeeded: Outcome = { result: 'Succeeded' };
@@ -26,19 +27,8 @@ class Fleet {
 
   constructor(spec: Partial<Runtime['spec']> = {}) {
     const metadata = { name: 'engine', uid: 'r', resourceVersion: '1', creationTimestamp: '' };
-    const defaults: Runtime['spec'] = {
-      driver: 'docker',
-      default: true,
-      queue: {},
-      allowHostPaths: [],
-      circuitBreaker: { failureThreshold: 2, cooldown: '1m' },
-    };
-    this.runtime = {
-      apiVersion: 'agentctl.dev/v1',
-      kind: 'Runtime',
-      metadata,
-      spec: { ...defaults, ...spec },
-    };
+    const circuitBreaker = { failureThreshold: 2, cooldown: '1m' };
+    this.runtime = { ...runtimeOf({ default: true, circuitBreaker, ...spec }), metadata };
     this.admission = this.build();
   }
 

@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
+import { authorOf } from '../../src/api/author.ts';
 import type { Runtime } from '../../src/api/objects.ts';
+import type { RegistryWriteOptions } from '../../src/registry/options.ts';
 import { Puppet } from './talk/puppet.ts';
 import { key, type Stage, stage } from './talk/stage.ts';
 
@@ -15,6 +17,42 @@ const manifest = (name: string, spec: object, metadata: object = {}): string =>
 async function managing(fleetAccess: 'Manage' | 'Peers' | 'None' = 'Manage') {
   const puppet = new Puppet();
   const at: Stage = await stage({ boss: { agent: puppet.agent, spec: { fleetAccess } } });
+  return withHands(at, puppet);
+}
+
+/** The same on the Runtime of processes, which the fake engine plays. */
+async function managingProcesses(template: object, options: RegistryWriteOptions = {}, allow: object = {}) {
+  const puppet = new Puppet();
+  const at: Stage = await stage({});
+  const { house } = at.world;
+  house.engine.images.set('', 'none');
+  await house.user.create('Runtime', {
+    apiVersion: 'agentctl.dev/v1',
+    kind: 'Runtime',
+    metadata: { name: 'process' },
+    spec: { driver: 'process', allow },
+  });
+  at.world.programs.set('boss', puppet.agent);
+  await house.user.create(
+    'Agent',
+    {
+      apiVersion: 'agentctl.dev/v1',
+      kind: 'Agent',
+      metadata: { name: 'boss', namespace: 'default' },
+      spec: {
+        protocol: 'jsonl',
+        fleetAccess: 'Manage',
+        minReady: '0s',
+        template: { command: ['boss'], ...template },
+      },
+    },
+    options,
+  );
+  await at.ready(1);
+  return withHands(at, puppet);
+}
+
+async function withHands(at: Stage, puppet: Puppet) {
   const { house } = at.world;
   const other: Partial<Runtime['spec']> = { driver: 'docker', endpoint: 'unix:///other' };
   await house.user.create('Runtime', {
@@ -124,4 +162,48 @@ test.each([
 ])('a request to %s %j is refused in words', async (action, params, words) => {
   await using at = await managing();
   expect(await at.ask(action, params)).toMatchObject({ error: expect.stringContaining(words) });
+});
+
+const authorOfAgent = async (at: { house: Stage['world']['house'] }, name: string) =>
+  authorOf(await at.house.user.get('Agent', key(name)));
+
+test('one in a container is the author of what it makes, and of what it changes of others', async () => {
+  await using at = await managing();
+  await at.world.agent('theirs', { protocol: 'none' });
+  await at.spawn('helper', {});
+  await at.ask('stop', { targetId: 'theirs' });
+  expect([await authorOfAgent(at, 'helper'), await authorOfAgent(at, 'theirs')]).toEqual([
+    'agent:boss',
+    undefined,
+  ]);
+  await at.spawn('theirs', { template: { image: 'test-image:1', command: ['id'] } });
+  expect(await authorOfAgent(at, 'theirs')).toBe('agent:boss');
+});
+
+const command = { command: ['helper'] };
+
+test("one that runs as the controller's user hands on the author that it has, or none", async () => {
+  await using own = await managingProcesses({});
+  await own.spawn('helper', { template: command });
+  expect(await authorOfAgent(own, 'helper')).toBeUndefined();
+  await own.world.until(() => own.house.phase('helper-0') === 'Ready');
+
+  await using theirs = await managingProcesses({}, { author: 'token:edit' }, { controllerUser: true });
+  await theirs.spawn('helper', { template: command });
+  expect(await authorOfAgent(theirs, 'helper')).toBe('token:edit');
+});
+
+test("one that runs as another user makes nothing that runs as the controller's", async () => {
+  await using at = await managingProcesses({ user: 'nobody' }, {}, { users: ['nobody'] });
+  await at.spawn('helper', { template: { ...command, user: 'nobody' } });
+  await at.world.until(() => at.house.phase('helper-0') === 'Ready');
+  for (const [name, template] of Object.entries({ plain: command, root: { ...command, user: 'root' } })) {
+    await at.spawn(name, { template });
+    expect(await authorOfAgent(at, name)).toBe('agent:boss');
+    await at.world.until(
+      () =>
+        known(at, name)?.status?.conditions?.some(({ reason }) => reason === 'UnsupportedByRuntime') === true,
+    );
+    expect(at.house.engine.calls.filter((call) => call.includes(`/${name}-0`))).toEqual([]);
+  }
 });

@@ -3,11 +3,13 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { withDefaults } from '../../src/api/defaults.ts';
 import { kindInfo } from '../../src/api/kinds.ts';
 import type { AnyObject, PolicySpec } from '../../src/api/objects.ts';
+import type { Happening } from '../../src/controller/events.ts';
 import { Notifier } from '../../src/controller/notify.ts';
+import type { Author } from '../../src/plan/allow.ts';
 import { silentLog } from '../../src/platform/log.ts';
 
 const about: AnyObject = {
@@ -25,12 +27,24 @@ const failed = { type: 'Warning', reason: 'Failed', message: 'It failed.' } as c
 const policy = (notify: object[]): PolicySpec =>
   withDefaults(kindInfo('Policy').schema.properties?.spec ?? {}, { notify }) as PolicySpec; // all else has defaults
 
-const notifierOf = (notify: object[], here: readonly string[] = ['default']): Notifier =>
-  new Notifier({
-    policyOf: () => policy(notify),
-    mayRunHere: (namespace) => here.includes(namespace),
+const refused: Happening[] = [];
+const notifierOf = (
+  notify: object[],
+  here: readonly string[] = ['default'],
+  author: Author | undefined = undefined,
+): Notifier => {
+  const notifier: Notifier = new Notifier({
+    policyOf: () => ({ spec: policy(notify), author }),
+    mayRunHere: (namespace, by) => here.includes(namespace) && by === undefined,
+    refused: (about, happening) => {
+      refused.push(happening);
+      notifier.happened(about, happening); // as an Event is
+    },
     log: silentLog,
   });
+  return notifier;
+};
+beforeEach(() => refused.splice(0));
 
 async function until(condition: () => boolean): Promise<void> {
   const end = Date.now() + 5_000;
@@ -91,5 +105,29 @@ test('a command is not run for a namespace whose processes no Runtime of this ho
   notifierOf(targets('own')).happened(about, failed);
   await until(() => existsSync(`${file}-own`));
   expect(existsSync(`${file}-other`)).toBe(false);
+  expect(refused).toEqual([
+    expect.objectContaining({ message: expect.stringContaining('no Runtime of this host lets') }),
+  ]);
+  rmSync(folder, { recursive: true });
+});
+
+test("a command of a policy with an author is not run as the controller's user, and an Event says so, once", async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'agentctl-notify-'));
+  const file = join(folder, 'told');
+  const targets = (name: string) => [{ name: 'n', reasons: ['*'], command: ['touch', `${file}-${name}`] }];
+  const author = { name: 'token:edit', wrote: 'policy/alerts -n team' };
+  notifierOf(targets('theirs'), ['default'], author).happened(about, failed);
+  notifierOf(targets('own')).happened(about, failed);
+  await until(() => existsSync(`${file}-own`));
+  expect(existsSync(`${file}-theirs`)).toBe(false);
+  expect(refused).toEqual([
+    {
+      type: 'Warning',
+      reason: 'NotifyCommandNotAllowed',
+      message: expect.stringMatching(
+        /token:edit wrote policy\/alerts, .*agentctl annotate policy\/alerts -n team agentctl\.dev\/author-/,
+      ),
+    },
+  ]);
   rmSync(folder, { recursive: true });
 });

@@ -1,5 +1,4 @@
 import { beforeEach, expect, test } from 'vitest';
-import type { Runtime } from '../../src/api/objects.ts';
 import { Session } from '../../src/controller/session.ts';
 import { type Driver, DriverError } from '../../src/drivers/driver.ts';
 import type { Observed } from '../../src/plan/world.ts';
@@ -7,19 +6,9 @@ import { silentLog } from '../../src/platform/log.ts';
 import { ManualClock } from '../fakes/clock.ts';
 import { createFakeDriver } from '../fakes/driver.ts';
 import { FakeEngine } from '../fakes/engine.ts';
+import { runtimeOf } from '../plan/worlds.ts';
 
-const runtime: Runtime = {
-  apiVersion: 'agentctl.dev/v1',
-  kind: 'Runtime',
-  metadata: { name: 'engine', uid: 'r', resourceVersion: '1', creationTimestamp: '2026-03-02T10:00:00Z' },
-  spec: {
-    driver: 'docker',
-    default: true,
-    queue: {},
-    circuitBreaker: { failureThreshold: 5, cooldown: '2m' },
-    allowHostPaths: [],
-  },
-};
+const runtime = runtimeOf({ default: true }, 'engine');
 const running: Observed = {
   ref: 'c1',
   instanceUid: 'u',

@@ -172,6 +172,7 @@ export class Fleet implements AsyncDisposable {
           ? instances.find(({ object }) => object.metadata.uid === action.uid)?.object
           : undefined,
       session: this.#session,
+      runtime: this.#runtimeObject(),
       revision: (name) => this.#controller.get('Revision', { namespace, name }),
       find: () => undefined,
       talk: undefined as never, // none of its Agents has a protocol

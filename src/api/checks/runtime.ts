@@ -1,4 +1,5 @@
 import { type FieldError, forbidden, invalid } from '../field-error.ts';
+import { isNetworkName } from '../names.ts';
 import type { JsonObject } from '../schema.ts';
 import { field, has, text } from './read.ts';
 
@@ -23,5 +24,38 @@ export function checkRuntime(runtime: JsonObject): FieldError[] {
     if (String(path).split('/').includes('..'))
       errors.push(invalid(['spec', 'allowHostPaths', at], path, 'a path without ".."'));
   }
-  return errors;
+  return [...errors, ...checkAllow(field(spec, 'allow'), text(spec, 'driver'))];
+}
+
+/** By the driver whose Agents can have it. Defaults are filled in before an object is checked. */
+const driverOf = {
+  privileged: 'docker',
+  hostNetwork: 'docker',
+  hostIPs: 'docker',
+  capabilities: 'docker',
+  networks: 'docker',
+  volumes: 'docker',
+  users: 'process',
+  controllerUser: 'process',
+};
+
+function checkAllow(allow: unknown, driver: string | undefined): FieldError[] {
+  const others = Object.entries(driverOf).flatMap(([name, needed]) => {
+    const value = field(allow, name);
+    const says = Array.isArray(value)
+      ? value.length > 0
+      : name === 'controllerUser'
+        ? has(allow, name)
+        : value;
+    return says && driver !== needed
+      ? [forbidden(['spec', 'allow', name], `must be left out: it is for the driver ${needed}`)]
+      : [];
+  });
+  const networks = field(allow, 'networks');
+  const modes = (Array.isArray(networks) ? networks : []).flatMap((name, at) =>
+    typeof name === 'string' && !isNetworkName(name)
+      ? [invalid(['spec', 'allow', 'networks', at], name, 'the name of a network; this is a mode')]
+      : [],
+  );
+  return [...others, ...modes];
 }

@@ -170,7 +170,7 @@ export interface AgentSpec {
   prompt?: string;
   /** What it can do, in words; other agents see it in their list of peers. */
   capabilities?: string[];
-  /** What it may do to other agents of its namespace. None: nothing. Peers: list them and send them messages. Manage: also apply, start, stop and remove them; with that it can run anything on its own Runtime, with every Secret of its namespace. */
+  /** What it may do to other agents of its namespace. None: nothing. Peers: list them and send them messages. Manage: also apply, start, stop and remove them; with that it can run anything that its own Runtime allows, with every Secret of its namespace. */
   fleetAccess: 'None' | 'Peers' | 'Manage';
   /** What becomes of the agent's requests to use a tool. Absent: each is put to people, as with default Ask, and nothing is promised about an agent that does not ask. */
   permissions?: {
@@ -290,7 +290,7 @@ export interface AgentSpec {
       };
       /** A volume that the Runtime keeps, over every replacement. */
       named?: {
-        /** Its name in the Runtime. Absent: <namespace>-<agent>-<name>. */
+        /** Its name in the Runtime, which must be in the Runtime's allow.volumes. Absent: <namespace>_<agent>_<name>, which is this Agent's own. */
         volumeName?: string;
         /** One for each instance, by its ordinal. */
         perInstance: boolean;
@@ -344,19 +344,19 @@ export interface AgentSpec {
     security?: {
       /** Linux capabilities. */
       capabilities?: {
-        /** Added, as in NET_BIND_SERVICE; ALL is all. */
+        /** Added, as in NET_BIND_SERVICE; ALL is all. They must be in the Runtime's allow.capabilities. */
         add?: string[];
       };
       /** False sets no-new-privileges. */
       allowPrivilegeEscalation: boolean;
-      /** All the rights of the host. */
+      /** All the rights of the host. The Runtime must have allow.privileged. */
       privileged: boolean;
     };
     /** The network of a container. */
     network?: {
-      /** The engine's bridge, none at all, or the host's. */
+      /** The engine's bridge, none at all, or the host's. For Host the Runtime must have allow.hostNetwork. */
       mode: 'Bridge' | 'None' | 'Host';
-      /** A network of the engine to join instead of the bridge. */
+      /** A network of the engine to join instead of the bridge. It must be in the Runtime's allow.networks. */
       name?: string;
       /** Ports to publish on the host. */
       ports?: Array<{
@@ -364,7 +364,7 @@ export interface AgentSpec {
         containerPort: number;
         /** The port on the host. Absent: any free one. */
         hostPort?: number;
-        /** The address on the host. */
+        /** The address on the host. One beyond loopback must be in the Runtime's allow.hostIPs. */
         hostIP: string;
         /** The transport. */
         protocol: 'TCP' | 'UDP';
@@ -963,6 +963,25 @@ export interface RuntimeSpec {
   allowedNamespaces?: string[];
   /** Folders of the host that may be mounted, with all below them. None by default. */
   allowHostPaths: string[];
+  /** What Agents may take from this host, from the engine, and from each other. Nothing by default. */
+  allow: {
+    /** security.privileged: all rights of the host. */
+    privileged: boolean;
+    /** network.mode Host: the network of the host. */
+    hostNetwork: boolean;
+    /** Addresses of the host on which ports may be published, as in network.ports[].hostIP; * is all. A loopback address needs no entry. */
+    hostIPs: string[];
+    /** Linux capabilities that may be added, with or without CAP_, in upper or lower case; * is all. */
+    capabilities: string[];
+    /** Networks of the engine that may be joined, as in network.name. */
+    networks: string[];
+    /** Volumes of the engine that may be mounted by name, as in volumes[].named.volumeName; * is all. An Agent's own volumes need no entry. */
+    volumes: string[];
+    /** Driver process: the users of this host that Agents with an author may run as, written as in spec.template.user. The author is in the annotation agentctl.dev/author. */
+    users: string[];
+    /** Driver process: whether Agents, and commands of Policy.notify, may run as the controller's own user, who can open its socket. Absent: only those without an author. */
+    controllerUser?: boolean;
+  };
 }
 
 /** What the controller knows of it. */

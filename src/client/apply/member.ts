@@ -19,6 +19,8 @@ export interface ApplyOptions {
   fieldManager: string;
   /** Take over fields that other managers own. */
   forceConflicts?: boolean | undefined;
+  /** In whose name it is written: as of WriteOptions. */
+  author?: string | undefined;
 }
 
 /** One that the server does not take, and why: an ApiError, or what kept the question from it. */

@@ -30,12 +30,12 @@ export async function writeAll<M extends Member>(
 export const applyOne = (
   resources: Resources,
   { info, key, object, force }: Member,
-  { fieldManager, forceConflicts }: ApplyOptions,
+  { fieldManager, forceConflicts, author }: ApplyOptions,
   dryRun = false,
 ): Promise<AnyObject> =>
   resources.patch(
     info.kind,
     key,
     { type: 'apply', body: object },
-    { fieldManager, force: force ?? forceConflicts, dryRun, fieldValidation: 'Strict' },
+    { fieldManager, force: force ?? forceConflicts, author, dryRun, fieldValidation: 'Strict' },
   );

@@ -1,3 +1,4 @@
+import { authorOf } from '../../api/author.ts';
 import { type ApiError, isApiError, type StatusReason } from '../../api/errors.ts';
 import { applyOrder } from '../../api/kinds.ts';
 import { formatManifestError } from '../../api/manifest.ts';
@@ -79,6 +80,7 @@ async function tryMembers(
   { resources, known, live, isGone, takesOver }: AssessParts,
 ): Promise<{ changes: Tried<SyncMember>[]; conflicts: Assessment['conflicts']; refused: Fault[] }> {
   const fieldManager = syncManager(keyOf(sync));
+  const options = { fieldManager, author: authorOf(sync) };
   const own = `${sync.metadata.namespace}/${sync.metadata.name}`;
   const before = new Map<string, AnyObject>();
   const asked: SyncMember[] = [];
@@ -93,12 +95,12 @@ async function tryMembers(
     asked.push(fromRevision(member, since ?? revision));
   }
   const yields = (manager: string): boolean => takesOver || isGone(manager);
-  const first = await tryAll(resources, asked, before, { fieldManager });
+  const first = await tryAll(resources, asked, before, options);
   const split = first.refused.map((refusal) => ({ refusal, rivals: rivalsOf(refusal.reason, yields) }));
   const taken = split
     .filter(({ rivals }) => mayTakeBack(rivals))
     .map(({ refusal }) => ({ ...refusal.member, force: true }));
-  const second = await tryAll(resources, taken, before, { fieldManager });
+  const second = await tryAll(resources, taken, before, options);
   const tried = [...first.tried, ...second.tried];
   for (const { member, change, after } of tried) {
     if (change === 'Unchanged' && after !== undefined)

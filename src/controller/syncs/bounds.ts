@@ -1,6 +1,7 @@
 import type { Sync } from '../../api/objects.ts';
 import { unsupported } from '../../drivers/index.ts';
 import type { Bounds } from '../../plan/sync/bounds.ts';
+import { authorFor } from '../author.ts';
 import type { Cache } from '../cache.ts';
 
 /** The bounds of a Sync, by the Runtimes as the cache has them. */
@@ -10,6 +11,6 @@ export const boundsOf = (sync: Sync, cache: Cache): Bounds => ({
     const name = runtimeRef?.name ?? cache.defaultRuntime(template.image !== undefined);
     return name === undefined ? undefined : cache.runtimes.get(name);
   },
-  mayRunHere: (namespace) => cache.mayRunHere(namespace),
-  unsupported: ({ spec }, agent) => unsupported(spec.driver, agent, spec),
+  mayRunHere: (namespace) => cache.mayRunHere(namespace, authorFor(sync)),
+  unsupported: ({ spec }, agent) => unsupported(spec, agent, authorFor(sync)),
 });

@@ -1,3 +1,4 @@
+import { authorOf } from '../../api/author.ts';
 import { type Change, changeLine, changesOf } from '../../api/changes.ts';
 import { isApiError } from '../../api/errors.ts';
 import { kindInfo } from '../../api/kinds.ts';
@@ -24,15 +25,16 @@ export async function applyChanges(
   revision?: string,
 ): Promise<string[]> {
   const fieldManager = syncManager(keyOf(sync));
+  const options = { fieldManager, author: authorOf(sync) };
   const members = changes.map(({ member }) =>
     revision === undefined ? member : fromRevision(member, revision),
   );
-  const first = await writeAll(resources, members, { fieldManager });
+  const first = await writeAll(resources, members, options);
   // What was changed since it was tried, or where it comes from.
   const isTaken = ({ reason }: Refused<SyncMember>): boolean =>
     isApiError(reason, 'Conflict') && mayTakeBack(rivals(reason));
   const again = first.refused.filter(isTaken).map(({ member }) => ({ ...member, force: true }));
-  const second = await writeAll(resources, again, { fieldManager });
+  const second = await writeAll(resources, again, options);
   for (const { member, object } of [...first.written, ...second.written]) {
     known.note(member, object, fieldManager); // first, so that it is no news
     note(object);
@@ -75,10 +77,13 @@ async function remove({ kind, key, object }: Prune, parts: PruneParts): Promise<
 }
 
 /** Its own fields go, those that others apply too stay (server-side apply of nothing). */
-async function release({ kind, key, object }: Prune, { resources, manager }: PruneParts): Promise<void> {
+async function release(
+  { kind, key, object }: Prune,
+  { resources, manager, author }: PruneParts,
+): Promise<void> {
   const body = { apiVersion: object.apiVersion, kind, metadata: key };
   try {
-    await resources.patch(kind, key, { type: 'apply', body }, { fieldManager: manager });
+    await resources.patch(kind, key, { type: 'apply', body }, { fieldManager: manager, author });
   } catch (error) {
     // Without them it would be none of its kind any more: whoever applies the rest has them too from now on.
     if (!isApiError(error, 'Invalid') && !isApiError(error, 'NotFound')) throw error;

@@ -1,3 +1,4 @@
+import { authorOf } from '../../api/author.ts';
 import { isApiError } from '../../api/errors.ts';
 import { applyOrder, kindOf } from '../../api/kinds.ts';
 import {
@@ -43,6 +44,8 @@ export function entryId({ apiVersion, kind, namespace, name }: Entry): string | 
 export interface PruneParts {
   resources: Resources;
   manager: string;
+  /** In whose name the Sync writes. */
+  author: string | undefined;
   prune: boolean;
   /** How many objects a Namespace holds that are not being deleted. */
   held: (namespace: string) => number;
@@ -53,7 +56,14 @@ export interface PruneParts {
 export const prunePartsOf = (
   sync: Sync,
   { resources, held, isGone }: Pick<PruneParts, 'resources' | 'held' | 'isGone'>,
-): PruneParts => ({ resources, held, isGone, manager: syncManager(keyOf(sync)), prune: sync.spec.prune });
+): PruneParts => ({
+  resources,
+  held,
+  isGone,
+  manager: syncManager(keyOf(sync)),
+  author: authorOf(sync),
+  prune: sync.spec.prune,
+});
 
 /**
  * Of the entries of an inventory that the manifests no longer name: those to delete and those that are kept, in the order

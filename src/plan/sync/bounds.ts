@@ -3,7 +3,7 @@ import { type FieldError, forbidden, invalid } from '../../api/field-error.ts';
 import type { KindInfo } from '../../api/kinds.ts';
 import type { AgentSpec, PolicySpec, Runtime, Sync, SyncSpec } from '../../api/objects.ts';
 import { isObject, type JsonObject } from '../../api/schema.ts';
-import { syncAnnotations } from '../../api/sync.ts';
+import { readsHost, syncAnnotations } from '../../api/sync.ts';
 import { purgeAnnotation } from '../dismantle.ts';
 
 /** What a push to the source of a Sync may do. */
@@ -11,7 +11,7 @@ export interface Bounds {
   sync: Sync;
   /** The Runtime of an Agent with this spec; undefined where there is none. */
   runtimeOf: (spec: AgentSpec) => Runtime | undefined;
-  /** Whether what a namespace says may run on this host: a Runtime of its processes takes the namespace. */
+  /** Whether a command that the namespace names may run on this host, by what the Runtimes of its processes allow. */
   mayRunHere: (namespace: string) => boolean;
   /** What its Runtime cannot honour of an Agent, host paths that it does not allow among it. */
   unsupported: (runtime: Runtime, spec: AgentSpec) => readonly string[];
@@ -95,7 +95,7 @@ function ofAgent(spec: AgentSpec, bounds: Bounds): FieldError[] {
   ];
 }
 
-/** A command runs on the controller's host, so it asks for what an Agent on this host's processes asks for. */
+/** A command runs as the controller's user, so it asks for what an Agent that does so asks for. */
 function ofPolicy(policy: PolicySpec, path: (string | number)[], bounds: Bounds): FieldError[] {
   const target = targetNamespace(bounds.sync);
   if (bounds.mayRunHere(target)) return [];
@@ -105,7 +105,7 @@ function ofPolicy(policy: PolicySpec, path: (string | number)[], bounds: Bounds)
       : [
           forbidden(
             [...path, 'notify', at, 'command'],
-            `runs on this host, and no Runtime of its processes takes the namespace ${target}`,
+            `runs on this host, and no Runtime of its processes lets the namespace ${target} and the author of the Sync run as the controller's user`,
           ),
         ],
   );
@@ -133,7 +133,7 @@ function ofSync(spec: SyncSpec, parent: Sync): FieldError[] {
           ),
         ]
       : []),
-    ...(spec.source.directory !== undefined || spec.source.git?.url.startsWith('file:') === true
+    ...(readsHost(spec)
       ? [forbidden(['spec', 'source'], 'a Sync from a repository may not read folders of this host')]
       : []),
   ];

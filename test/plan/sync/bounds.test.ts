@@ -6,6 +6,7 @@ import type { Kind, Runtime, Sync } from '../../../src/api/objects.ts';
 import { pathText } from '../../../src/api/path.ts';
 import type { JsonObject } from '../../../src/api/schema.ts';
 import { unsupported } from '../../../src/drivers/index.ts';
+import { type Author, mayRunAsController } from '../../../src/plan/allow.ts';
 import { type Bounds, outOfBounds } from '../../../src/plan/sync/bounds.ts';
 
 const whole = <T>(kind: Kind, metadata: object, spec: object): T =>
@@ -25,9 +26,11 @@ const processes = runtime('process', { driver: 'process' });
 interface Given {
   spec?: Partial<Sync['spec']>;
   runtimes?: Runtime[];
+  /** Of the Sync. */
+  author?: Author;
 }
 
-function bounds({ spec = {}, runtimes = [docker, processes] }: Given = {}): Bounds {
+function bounds({ spec = {}, runtimes = [docker, processes], author }: Given = {}): Bounds {
   const source = { git: { url: 'https://git.example/fleet.git' } };
   return {
     sync: whole('Sync', { name: 'fleet', namespace: 'default' }, { source, ...spec }),
@@ -37,9 +40,12 @@ function bounds({ spec = {}, runtimes = [docker, processes] }: Given = {}): Boun
     },
     mayRunHere: (namespace) =>
       runtimes.some(
-        ({ spec }) => spec.driver === 'process' && spec.allowedNamespaces?.includes(namespace) !== false,
+        ({ spec }) =>
+          spec.driver === 'process' &&
+          spec.allowedNamespaces?.includes(namespace) !== false &&
+          mayRunAsController(spec.allow, author),
       ),
-    unsupported: ({ spec }, agent) => unsupported(spec.driver, agent, spec),
+    unsupported: ({ spec }, agent) => unsupported(spec, agent, author),
   };
 }
 
@@ -270,4 +276,32 @@ test('all that is wrong with a manifest is told at once', () => {
     ...agent(hostPath('/etc')),
   };
   expect(told('Agent', manifest)).toHaveLength(3);
+});
+
+test('a Sync with an author is bound as its author is', () => {
+  const author = { name: 'token:edit', wrote: 'sync/fleet' };
+  const here = { notify: [{ name: 'n', reasons: ['*'], command: ['id'] }] };
+  const program = { spec: { template: { command: ['id'] } } };
+  expect(told('Agent', program)).toEqual([]);
+  expect(told('Agent', program, { author })).toEqual([
+    expect.stringContaining('spec.template.user: token:edit wrote sync/fleet'),
+  ]);
+  expect(told('Policy', { spec: here })).toEqual([]);
+  expect(told('Policy', { spec: here }, { author })).toHaveLength(1);
+  const runtimes = [runtime('process', { driver: 'process', allow: { controllerUser: true } as never })]; // the rest has defaults
+  expect(told('Agent', program, { author, runtimes })).toEqual([]);
+  expect(told('Policy', { spec: here }, { author, runtimes })).toEqual([]);
+});
+
+test.each([
+  ['privileged', { security: { privileged: true } }],
+  ['capabilities', { security: { capabilities: { add: ['SYS_ADMIN'] } } }],
+  ['the network of the host', { network: { mode: 'Host' } }],
+  ['a network by name', { network: { name: 'host' } }],
+  ['the network of another container', { network: { name: 'container:agentctl-team-a-victim-0' } }],
+  ['a volume by name', { volumes: [{ name: 'v', named: { volumeName: 'team-a-victim-data' } }] }],
+])('a push cannot take what the Runtime does not allow: %s', (_, template) => {
+  expect(told('Agent', agent(template))).toEqual([
+    expect.stringMatching(/^spec: the Runtime docker cannot honour spec\.template\./),
+  ]);
 });
