@@ -134,12 +134,8 @@ function mounts(
     if (volume.hostPath !== undefined) return [{ type: 'Host', path: volume.hostPath.path, ...at }];
     if (volume.tmpfs !== undefined)
       return [{ type: 'Tmpfs', sizeBytes: optional(volume.tmpfs.sizeLimit, parseMemory), ...at }];
-    if (volume.named !== undefined) {
-      const base = volume.named.volumeName ?? `${identity.namespace}-${identity.agent}-${name}`;
-      return [
-        { type: 'Volume', name: volume.named.perInstance ? `${base}-${identity.ordinal}` : base, ...at },
-      ];
-    }
+    if (volume.named !== undefined)
+      return [{ type: 'Volume', ...volumeName(name, volume.named, identity), ...at }];
     const source =
       volume.secret !== undefined
         ? find('Secret', volume.secret.secretName)
@@ -155,4 +151,17 @@ function mounts(
       },
     ];
   });
+}
+
+/** No name of Kubernetes holds "_", so the names of two agents never meet. Those of earlier versions did. */
+function volumeName(
+  name: string,
+  { volumeName: given, perInstance }: { volumeName?: string; perInstance: boolean },
+  { namespace, agent, ordinal }: { namespace: string; agent: string; ordinal: number },
+): { name: string; formerName?: string } {
+  const join = (parts: readonly string[], separator: string): string =>
+    (perInstance ? [...parts, String(ordinal)] : parts).join(separator);
+  if (given !== undefined) return { name: join([given], '-') };
+  const parts = [namespace, agent, name];
+  return { name: join(parts, '_'), formerName: join(parts, '-') };
 }

@@ -105,6 +105,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
     facts: readFactsOnce,
     files,
     images,
+    volumes,
     commands: createCommandCheck(engine),
     attachments,
     network,
@@ -232,8 +233,14 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
       await starter.removeContainer(ref);
       await files.remove(inspect.Config.Labels?.[labels.uid] ?? '');
       if (!withVolumes) return;
+      const label = inspect.Config.Labels ?? {};
+      const owner = {
+        store: storeId,
+        namespace: label[labels.namespace] ?? '',
+        agent: label[labels.agent] ?? '',
+      };
       for (const { Type: type, Name: name } of inspect.Mounts ?? []) {
-        if (type === 'volume' && name !== undefined) await volumes.removeIfOurs(name);
+        if (type === 'volume' && name !== undefined) await volumes.removeIfOurs(name, owner);
       }
     },
 

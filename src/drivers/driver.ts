@@ -22,7 +22,7 @@ export interface Driver {
    */
   watch(onHint: (ref: string | undefined) => void, signal: AbortSignal): Promise<void>;
 
-  /** Makes a container and starts it. A container of the same name that is ours is replaced; a stranger's is NameTaken. */
+  /** Makes a container and starts it. One of the same instance that has its name is replaced; any other is NameTaken. */
   create(spec: RunSpec): Promise<Observed>;
 
   /** Starts the container `ref` again, with its file system and log as they are. */
@@ -128,7 +128,8 @@ export interface FileSpec {
 
 export type Mount = { mountPath: string; readOnly: boolean } & (
   | { type: 'Host'; path: string }
-  | { type: 'Volume'; name: string }
+  /** With `formerName`, its name in earlier versions, the agent's own volume: never mounted where its labels say otherwise. */
+  | { type: 'Volume'; name: string; formerName?: string | undefined }
   | { type: 'Tmpfs'; sizeBytes?: number | undefined }
   /** A folder of files, from a Secret or ConfigMap. */
   | { type: 'Files'; files: readonly FileSpec[] }
@@ -243,6 +244,6 @@ export const labels = {
   version: 'agentctl.dev/controller-version',
 } as const;
 
-/** The container's name in its engine. */
-export const containerName = (identity: { namespace: string; instance: string }): string =>
-  `agentctl-${identity.namespace}-${identity.instance}`;
+/** The container's name in its engine: of no other instance. After a namespace with "-" one could not tell where it ends. */
+export const containerName = ({ namespace, instance }: { namespace: string; instance: string }): string =>
+  `agentctl-${namespace}${namespace.includes('-') ? '_' : '-'}${instance}`;

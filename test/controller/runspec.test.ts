@@ -144,12 +144,12 @@ test.each<{ title: string; volume: object; mount: object }>([
   {
     title: 'a volume that all instances share',
     volume: { named: { perInstance: false } },
-    mount: { type: 'Volume', name: 'team-web-v' },
+    mount: { type: 'Volume', name: 'team_web_v', formerName: 'team-web-v' },
   },
   {
     title: 'a volume of its own',
     volume: { named: { perInstance: true } },
-    mount: { type: 'Volume', name: 'team-web-v-2' },
+    mount: { type: 'Volume', name: 'team_web_v_2', formerName: 'team-web-v-2' },
   },
   {
     title: 'a volume of its own under a given name',

@@ -156,7 +156,7 @@ test('volumes are purged only once their agent has gone or is going', async () =
   await house.agent('web', {}, { template });
   await house.ready('web-0');
   const key = { namespace: 'default', name: 'web' };
-  const volumes = [{ runtime: 'engine', name: 'default-web-data' }];
+  const volumes = [{ runtime: 'engine', name: 'default_web_data' }];
   expect(await streams.volumes(key)).toEqual(volumes);
   await expect(streams.purge(key)).rejects.toMatchObject({ reason: 'Conflict' });
   await house.user.delete('Agent', key);

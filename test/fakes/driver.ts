@@ -67,8 +67,13 @@ export function createFakeDriver(engine: FakeEngine, store: string): Driver {
           refuse('MountMissing', `the host has no ${mount.path}`);
       }
       const holder = [...engine.containers.values()].find((container) => container.name === name);
-      if (holder !== undefined && storeOf(holder) !== store)
-        refuse('NameTaken', `a container of someone else's has the name ${name}: remove or rename it`);
+      const owner = holder?.spec?.identity;
+      const isOwn = owner?.store === store && owner.namespace === namespace && owner.instance === instance;
+      if (holder !== undefined && !isOwn)
+        refuse(
+          'NameTaken',
+          `a container that is not this instance's has the name ${name}: remove or rename it`,
+        );
       if (holder !== undefined) engine.remove(holder);
       const { network } = spec;
       if (network.name !== undefined && !engine.networks.has(network.name))

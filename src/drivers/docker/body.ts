@@ -122,7 +122,9 @@ function engineMount(mount: RunSpec['mounts'][number], identity: RunSpec['identi
 }
 
 /** Only a volume that bears these is ours to remove. */
-export const volumeLabels = (identity: RunSpec['identity']): Record<string, string> => ({
+export const volumeLabels = (
+  identity: Pick<RunSpec['identity'], 'store' | 'namespace' | 'agent'>,
+): Record<string, string> => ({
   [labels.store]: identity.store,
   [labels.namespace]: identity.namespace,
   [labels.agent]: identity.agent,

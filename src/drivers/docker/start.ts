@@ -1,3 +1,4 @@
+import { isNetworkName } from '../../api/names.ts';
 import { type Clock, sleep } from '../../platform/clock.ts';
 import { containerName, DriverError, labels, type RunSpec } from '../driver.ts';
 import type { Attachments } from './attach.ts';
@@ -8,6 +9,7 @@ import { gone, hasStatus, startError } from './errors.ts';
 import { type HostFiles, realPath } from './files.ts';
 import { type Images, imageMissing, pullPolicyOf } from './images.ts';
 import { type Network, networkName } from './network.ts';
+import type { Volumes } from './volumes.ts';
 import type { ContainerInspect } from './wire.ts';
 
 export interface StarterParts {
@@ -18,6 +20,7 @@ export interface StarterParts {
   facts: () => Promise<EngineFacts>;
   files: HostFiles;
   images: Images;
+  volumes: Volumes;
   commands: CommandCheck;
   attachments: Attachments;
   network: Network;
@@ -35,7 +38,7 @@ const removalPollMs = 50;
 
 /** A start is three calls: create, start, inspect; one that talks is attached to before. Whatever else it takes is done only when the engine refuses. */
 export function createStarter(parts: StarterParts): Starter {
-  const { attachments, clock, files, images } = parts;
+  const { attachments, clock, files, images, volumes } = parts;
   const { calls } = parts.engine;
 
   const inspect = (ref: string): Promise<ContainerInspect> => calls.getContainer(ref).inspect();
@@ -95,7 +98,7 @@ export function createStarter(parts: StarterParts): Starter {
     }
   };
 
-  /** Frees the name where what holds it is ours. */
+  /** Frees the name where what holds it is of the same instance. */
   const replace = async (spec: RunSpec, cause: unknown): Promise<void> => {
     const name = containerName(spec.identity);
     const holder = await inspect(name).catch((error: unknown) => {
@@ -103,11 +106,16 @@ export function createStarter(parts: StarterParts): Starter {
       throw error;
     });
     if (holder === undefined) return;
-    if (holder.Config.Labels?.[labels.store] !== parts.storeId)
+    const label = holder.Config.Labels ?? {};
+    const isOwn =
+      label[labels.store] === parts.storeId &&
+      label[labels.namespace] === spec.identity.namespace &&
+      label[labels.instance] === spec.identity.instance;
+    if (!isOwn)
       throw new DriverError(
         'NotStartable',
         'NameTaken',
-        `a container of someone else's has the name ${name}: remove or rename it (docker rename ${name} <other>), or rename the Agent`,
+        `a container that is not this instance's has the name ${name}: remove or rename it (docker rename ${name} <other>), or rename the Agent`,
         { cause },
       );
     await removeContainer(holder.Id);
@@ -155,14 +163,32 @@ export function createStarter(parts: StarterParts): Starter {
   /** Podman passes over a volume's labels in a container's spec. Of one that is there already nothing changes. */
   const makeVolumes = async (spec: RunSpec): Promise<void> => {
     for (const mount of spec.mounts) {
-      if (mount.type !== 'Volume') continue;
+      if (mount.type !== 'Volume' || mount.formerName !== undefined) continue;
       await calls.createVolume({ Name: mount.name, Labels: volumeLabels(spec.identity) });
+    }
+  };
+
+  /** A container of an earlier version may hold the volume of another agent, whose name was the same. */
+  const checkMounted = async (ref: string, spec: RunSpec): Promise<void> => {
+    const own = spec.mounts.filter((mount) => mount.type === 'Volume' && mount.formerName !== undefined);
+    if (own.length === 0) return;
+    const { Mounts: mounted } = await inspect(ref);
+    for (const mount of (await volumes.own({ ...spec, mounts: own })).mounts) {
+      const found = mounted?.find(({ Destination: at }) => at === mount.mountPath);
+      if (mount.type === 'Volume' && found?.Name !== mount.name)
+        throw new DriverError(
+          'NotStartable',
+          'VolumeTaken',
+          `at ${mount.mountPath} its container has the volume ${found?.Name}, which is not this agent's; the container is made anew`,
+        );
     }
   };
 
   /** One that talks can reach the controller by the gateway of our own network. */
   const networked = async (spec: RunSpec): Promise<RunSpec> => {
     const { mode, name } = spec.network;
+    if (name !== undefined && !isNetworkName(name))
+      throw new DriverError('Terminal', 'InvalidSpec', `network.name: ${name} is not the name of a network`);
     if (!spec.talks || mode !== 'Bridge' || name !== undefined || !(await parts.network.ensure()))
       return spec;
     return { ...spec, network: { ...spec.network, name: networkName } };
@@ -200,9 +226,10 @@ export function createStarter(parts: StarterParts): Starter {
       let made: string | undefined;
       try {
         if (engine.podman) await makeVolumes(spec);
-        made = await make(spec, createBody(spec, await putFiles(spec), engine), image);
-        if (engine.init) await parts.commands.check(made, spec);
-        return await start(made, spec);
+        const mounted = await volumes.own(spec);
+        made = await make(mounted, createBody(mounted, await putFiles(mounted), engine), image);
+        if (engine.init) await parts.commands.check(made, mounted);
+        return await start(made, mounted);
       } catch (error) {
         const told = startError(error, subject(spec));
         // Out of reach, nothing can be removed; it is found by its name and replaced at the next attempt.
@@ -219,6 +246,7 @@ export function createStarter(parts: StarterParts): Starter {
     async restart(ref, given) {
       const spec = await hostPaths(given);
       try {
+        await checkMounted(ref, spec);
         await putFiles(spec);
         return await start(ref, spec);
       } catch (error) {

@@ -1,6 +1,9 @@
-import { labels } from '../driver.ts';
+import { DriverError, labels, type RunSpec } from '../driver.ts';
+import { volumeLabels } from './body.ts';
 import type { Engine } from './engine.ts';
 import { hasStatus, stepError } from './errors.ts';
+
+type Owner = Pick<RunSpec['identity'], 'store' | 'namespace' | 'agent'>;
 
 /** Docker's types pass over the null. */
 interface Labelled {
@@ -9,11 +12,34 @@ interface Labelled {
 
 export interface Volumes {
   list(namespace: string, agent: string): Promise<string[]>;
-  /** One that was there before us bears no label of ours, and stays. */
-  removeIfOurs(name: string): Promise<void>;
+  /** One that was there before us bears no label of ours, and stays; so does one of another agent. */
+  removeIfOurs(name: string, owner?: Owner | undefined): Promise<void>;
+  /**
+   * Finds the agent's own volumes by their labels and makes those that are missing: answers the spec with their names.
+   * Throws NotStartable VolumeTaken where a volume of that name is somebody else's.
+   */
+  own(spec: RunSpec): Promise<RunSpec>;
 }
 
 export function createVolumes({ calls }: Engine, storeId: string): Volumes {
+  const labelsOf = async (name: string): Promise<Labelled['Labels'] | undefined> => {
+    try {
+      const { Labels: found }: Labelled = await calls.getVolume(encodeURIComponent(name)).inspect();
+      return found;
+    } catch (error) {
+      if (hasStatus(error, 404)) return undefined;
+      throw stepError(error, name, `inspect the volume ${name}`);
+    }
+  };
+
+  const nameOf = async (name: string, formerName: string, owner: Owner): Promise<string> => {
+    if (isOf(await labelsOf(formerName), owner)) return formerName;
+    // The engine leaves one that is there as it is.
+    await calls.createVolume({ Name: name, Labels: volumeLabels(owner) });
+    if (!isOf(await labelsOf(name), owner)) throw taken(name);
+    return name;
+  };
+
   return {
     async list(namespace, agent) {
       const { Volumes: found } = await calls
@@ -23,18 +49,37 @@ export function createVolumes({ calls }: Engine, storeId: string): Volumes {
         });
       // Several labels in a filter are all asked for by Docker, any of them by Podman.
       return (found ?? [])
-        .filter(({ Labels: own }) => own?.[labels.namespace] === namespace && own[labels.agent] === agent)
+        .filter(({ Labels: own }) => isOf(own, { store: storeId, namespace, agent }))
         .map(({ Name: name }) => name)
         .toSorted();
     },
-    async removeIfOurs(name) {
+    async removeIfOurs(name, owner) {
+      const found = await labelsOf(name);
+      if (owner === undefined ? found?.[labels.store] !== storeId : !isOf(found, owner)) return;
       try {
-        const volume = calls.getVolume(encodeURIComponent(name));
-        const { Labels: own }: Labelled = await volume.inspect();
-        if (own?.[labels.store] === storeId) await volume.remove();
+        await calls.getVolume(encodeURIComponent(name)).remove();
       } catch (error) {
         if (!hasStatus(error, 404)) throw stepError(error, name, `remove the volume ${name}`);
       }
     },
+    async own(spec) {
+      const mounts: RunSpec['mounts'][number][] = [];
+      for (const mount of spec.mounts) {
+        const former = mount.type === 'Volume' ? mount.formerName : undefined;
+        if (mount.type !== 'Volume' || former === undefined) mounts.push(mount);
+        else mounts.push({ ...mount, name: await nameOf(mount.name, former, spec.identity) });
+      }
+      return { ...spec, mounts };
+    },
   };
 }
+
+const isOf = (found: Labelled['Labels'] | undefined, owner: Owner): boolean =>
+  Object.entries(volumeLabels(owner)).every(([name, value]) => found?.[name] === value);
+
+const taken = (name: string): DriverError =>
+  new DriverError(
+    'NotStartable',
+    'VolumeTaken',
+    `the volume ${name} is not this agent's: remove it (docker volume rm ${name}); or, to use it, set named.volumeName to ${name} and add it to the Runtime's allow.volumes`,
+  );

@@ -19,7 +19,7 @@ export interface ContainerInspect {
   };
   Config: { Labels: Record<string, string> | null; Env: string[] | null; WorkingDir: string };
   HostConfig: { NetworkMode?: string | undefined };
-  Mounts: { Type: string; Name?: string | undefined }[] | null;
+  Mounts: { Type: string; Name?: string | undefined; Destination: string }[] | null;
   NetworkSettings: {
     /** Absent in newer engines: each of the networks has one. */
     IPAddress?: string | undefined;

@@ -107,6 +107,19 @@ export function startingTests(t: DriverContext): void {
       expect(await t.driver.list()).toEqual([]);
     });
 
+    test('keeps two instances apart whose namespace and name look the same joined', async () => {
+      const specs = [
+        ['team-a', 'b-0'],
+        ['team', 'a-b-0'],
+      ].map(([namespace = '', instance = '']) => {
+        const spec = specOf({});
+        const identity = { ...spec.identity, namespace, instance, agent: instance.replace(/-0$/, '') };
+        return { ...spec, identity };
+      });
+      const made = await Promise.all(specs.map((spec) => t.driver.create(spec)));
+      for (const { ref } of made) expect(await inspected(ref)).toMatchObject({ state: 'Running' });
+    });
+
     test.skipIf(!t.capabilities.names)("leaves a stranger's container of that name alone", async () => {
       const spec = specOf({});
       const taken = containerName(spec.identity);
