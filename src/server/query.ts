@@ -81,8 +81,13 @@ export function writeOptions(request: FastifyRequest): WriteOptions {
     fieldManager: text(request, 'fieldManager') ?? managerOf(request),
     fieldValidation,
     force: flag(request, 'force'),
+    author: authorOf(request),
   };
 }
+
+/** In whose name an object is written; undefined for those who may do all on this host anyway. */
+export const authorOf = ({ user }: FastifyRequest): string | undefined =>
+  user.role === 'admin' ? undefined : `token:${user.name}`;
 
 /** Who writes, where the client does not say: its program's name, as a kube-apiserver has it. */
 function managerOf(request: FastifyRequest): string {

@@ -7,7 +7,7 @@ import { answer, toApiError } from './answer.ts';
 import { objectBody } from './body.ts';
 import { allow, allowedKey, ownPath, ownRoot } from './own-group.ts';
 import type { Parts } from './parts.ts';
-import { flag, number, time } from './query.ts';
+import { authorOf, flag, number, time } from './query.ts';
 
 /** Logs, forecasts, plans, volumes, and the controller itself. */
 export function streamRoutes(app: FastifyInstance, { registry, streams, log, open }: Parts): void {
@@ -52,7 +52,7 @@ export function streamRoutes(app: FastifyInstance, { registry, streams, log, ope
     if (!Array.isArray(items) || !items.every(isObject))
       throw new ApiError('BadRequest', 'the body must be a List of objects, under items');
     const objects = items as unknown as New<AnyObject>[]; // the controller validates them, as the registry would
-    return answer(request, reply, { items: await streams.plan(objects) });
+    return answer(request, reply, { items: await streams.plan(objects, { author: authorOf(request) }) });
   });
 
   app.get(`${ownRoot}/controller`, async (request, reply) => answer(request, reply, await streams.status()));

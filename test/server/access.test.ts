@@ -1,8 +1,10 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { New, Sync, SyncSpec } from '../../src/api/objects.ts';
+import { authorAnnotation, authorOf } from '../../src/api/author.ts';
+import type { Agent, New, Sync, SyncSpec } from '../../src/api/objects.ts';
 import { createHttpClient, type HttpClient } from '../../src/client/http.ts';
+import type { Streams } from '../../src/client/streams.ts';
 import { bearerTokens, type Role } from '../../src/server/access.ts';
 import { ensureCertificate } from '../../src/server/certificate.ts';
 import { ensureTokens } from '../../src/server/tokens.ts';
@@ -13,11 +15,17 @@ import { agent, type Running, run } from './support.ts';
 let api: Running;
 let ca: string;
 const script = new ScriptedTalk();
+/** In whose name plans were asked for. */
+const planned: (string | undefined)[] = [];
 const clients: HttpClient[] = [];
 const token = new Map<string, string>();
 
 beforeAll(async () => {
-  const streams = Object.assign(script, { stopAgents: async () => {} });
+  const plan: Streams['plan'] = async (_, options) => {
+    planned.push(options?.author);
+    return [];
+  };
+  const streams = Object.assign(script, { stopAgents: async () => {}, plan });
   api = await run({ listen: '127.0.0.1:0', talk: script, streams });
   ({ ca } = await ensureCertificate(folder(), '127.0.0.1', api.clock));
   for (const entry of await ensureTokens(folder())) token.set(entry.role, entry.token);
@@ -139,6 +147,77 @@ describe('over TCP', () => {
       expect((await merge('narrow', { metadata: { annotations } })).kind).toBe('Sync');
     }
     expect((await edit.get('Sync', key('wide'))).spec.source.git?.url).toBe('https://git.example/fleet.git');
+  });
+
+  test('edit may follow no folder of this host, by no way of writing, nor turn a Sync that does', async () => {
+    const sync = (name: string, source: SyncSpec['source']): New<Sync> => ({
+      apiVersion: 'agentctl.dev/v1',
+      kind: 'Sync',
+      metadata: { name },
+      spec: { source },
+    });
+    const directory = { directory: { path: '/root' } } as SyncSpec['source']; // the rest has defaults
+    const git = (url: string) => ({ git: { url } }) as SyncSpec['source']; // as above
+    const [edit, admin] = [as(token.get('edit')), as(token.get('admin'))];
+    const refused = { reason: 'Forbidden', message: expect.stringContaining('a folder of this host') };
+    for (const source of [directory, git('file:///root/repository')]) {
+      await expect(edit.create('Sync', sync('host', source))).rejects.toMatchObject(refused);
+      const apply = { type: 'apply', body: { ...sync('host', source) } } as const;
+      await expect(
+        edit.patch('Sync', key('host'), apply, { fieldManager: 'agentctl' }),
+      ).rejects.toMatchObject(refused);
+    }
+    await edit.create('Sync', sync('mine', git('https://git.example/fleet.git')));
+    const mine = await edit.get('Sync', key('mine'));
+    await expect(
+      edit.update('Sync', { ...mine, spec: { ...mine.spec, source: directory } }),
+    ).rejects.toMatchObject(refused);
+    const url = { spec: { source: { git: { url: 'file:///root/repository' } } } };
+    await expect(edit.patch('Sync', key('mine'), { type: 'merge', body: url })).rejects.toMatchObject(
+      refused,
+    );
+
+    await admin.create('Sync', sync('host', directory));
+    const elsewhere = { spec: { source: { directory: { path: '/etc' } } } };
+    await expect(edit.patch('Sync', key('host'), { type: 'merge', body: elsewhere })).rejects.toMatchObject(
+      refused,
+    );
+    const asked = { metadata: { annotations: { 'agentctl.dev/sync-requested': 'x' } } };
+    expect((await edit.patch('Sync', key('host'), { type: 'merge', body: asked })).kind).toBe('Sync');
+  });
+
+  test('an object has the token that wrote it for its author, but for that of an admin, whatever it says', async () => {
+    const [edit, admin] = [as(token.get('edit')), as(token.get('admin'))];
+    const named = (name: string): New<Agent> => {
+      const made = agent(name);
+      return { ...made, metadata: { ...made.metadata, annotations: { [authorAnnotation]: 'agent:other' } } };
+    };
+    const drop = {
+      type: 'merge',
+      body: { metadata: { annotations: { [authorAnnotation]: null } } },
+    } as const;
+    expect(authorOf(await edit.create('Agent', named('written')))).toBe('token:edit');
+    expect(authorOf(await admin.create('Agent', named('written-by-admin')))).toBeUndefined();
+    expect(authorOf(await api.client.create('Agent', named('written-here')))).toBeUndefined();
+
+    const body = { spec: { template: { command: ['other'] } } };
+    const change = (client: HttpClient, name: string) =>
+      client.patch('Agent', key(name), { type: 'merge', body });
+    expect(authorOf(await change(admin, 'written-by-admin'))).toBeUndefined();
+    expect(authorOf(await change(edit, 'written-here'))).toBe('token:edit');
+    const scale = { type: 'merge', body: { spec: { replicas: 2 } } } as const;
+    await edit.patch('Agent', key('written-by-admin'), scale, { subresource: 'scale' });
+    expect(authorOf(await edit.get('Agent', key('written-by-admin')))).toBeUndefined();
+
+    expect(authorOf(await edit.patch('Agent', key('written'), drop))).toBe('token:edit');
+    expect(authorOf(await admin.patch('Agent', key('written'), drop, { dryRun: true }))).toBeUndefined();
+    expect(authorOf(await admin.patch('Agent', key('written'), drop))).toBeUndefined();
+    expect(authorOf(await api.client.patch('Agent', key('written-here'), drop))).toBeUndefined();
+  });
+
+  test('a plan is made in the name of who asks for it', async () => {
+    for (const role of ['admin', 'edit']) await as(token.get(role)).plan([agent('planned')]);
+    expect(planned).toEqual([undefined, 'token:edit']);
   });
 
   test.each<[Role, string]>([
