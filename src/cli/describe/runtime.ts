@@ -1,3 +1,4 @@
+import { authorAnnotation } from '../../api/author.ts';
 import type { Runtime } from '../../api/objects.ts';
 import { ago, conditionsSection, fields, joined, metadataFields } from './fields.ts';
 
@@ -35,8 +36,35 @@ export function describeRuntime(runtime: Runtime, now: number): string {
         'Namespaces',
         spec.allowedNamespaces === undefined ? 'all' : spec.allowedNamespaces.join(', ') || 'none',
       ],
-      ['Host paths', spec.allowHostPaths.length === 0 ? 'none' : spec.allowHostPaths.join(', ')],
+      ['Host paths', spec.allowHostPaths.join(', ') || 'none'],
+      ['Allowed', allowed(spec)],
     ]),
     conditionsSection(status.conditions, now),
   ].join('');
+}
+
+/** What `spec.allow` says, a line a field; fields of the other driver are left out. */
+function allowed({ driver, allow }: Runtime['spec']): string[] {
+  const lists =
+    driver === 'docker'
+      ? ([
+          ['capabilities', allow.capabilities],
+          ['networks', allow.networks],
+          ['volumes', allow.volumes],
+          ['addresses for ports', allow.hostIPs],
+        ] as const)
+      : ([['users', allow.users]] as const);
+  const lines = [
+    allow.privileged ? 'privileged containers' : '',
+    allow.hostNetwork ? 'the network of the host' : '',
+    ...lists.map(([what, list]) => (list.length === 0 ? '' : `${what}: ${list.join(', ')}`)),
+    driver === 'process' ? controllerUser(allow) : '',
+  ].filter((line) => line !== '');
+  return lines.length === 0 ? ['nothing'] : lines;
+}
+
+function controllerUser({ controllerUser: allowed }: Runtime['spec']['allow']): string {
+  const what = "the controller's own user";
+  if (allowed === false) return `not ${what}`;
+  return allowed ? what : `${what}, for agents without the annotation ${authorAnnotation}`;
 }
