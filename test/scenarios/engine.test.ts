@@ -163,6 +163,7 @@ for (const stage of await dockerStages()) {
     readOnlyRootFilesystem: true
     resources: { limits: { cpu: 500m, memory: 64Mi, pids: 32 } }
     security: { capabilities: { add: [NET_BIND_SERVICE] } }`;
+      await session.ok('patch runtime docker -p {"spec":{"allow":{"capabilities":["NET_BIND_SERVICE"]}}}');
       await session.apply(agent(stage, { name: 'bound', run: forever, template }));
       await session.apply(agent(stage, { name: 'plain', run: forever }));
       await ready(session, 'bound');
