@@ -55,6 +55,8 @@ function suite(name: string, engine: TestEngine): void {
       await session.ok('wait agent/a-victim -n team --for=condition=Ready --timeout=60s');
     }, 180_000);
     afterAll(async () => {
+      // The volume is in use until they are gone.
+      await session.run(['delete', 'agents', '--all', '-n', 'team-b', '--timeout=30s']);
       for (const [namespace, agent] of [
         ['team-a', 'victim'],
         ['team', 'a-victim'],
@@ -68,7 +70,6 @@ function suite(name: string, engine: TestEngine): void {
           '--purge',
           '--timeout=30s',
         ]);
-      await session.run(['delete', 'agents', '--all', '-n', 'team-b', '--timeout=30s']);
       await session.end();
     });
 
