@@ -93,15 +93,15 @@ const notListed = (names: readonly string[], field: keyof Allow, list: readonly 
   `${names.join(', ')} is not in the Runtime's allow.${field} (${list.join(', ') || 'none'}); add it there`;
 
 function checkUser(
-  { user, files = [], workingDir }: Template,
+  { user }: Template,
   allow: Allow,
   author: Author | undefined,
   controller: ControllerUser,
   refuse: Refuse,
 ): void {
-  const trusted = mayRunAsController(allow, author);
   if (user === undefined || isOwn(user, controller)) {
-    if (!trusted) refuse('user', `${asController(author)}; ${remedies(allow, author)}`);
+    if (!mayRunAsController(allow, author))
+      refuse('user', `${asController(author)}; ${remedies(allow, author)}`);
     return;
   }
   if (author === undefined) return;
@@ -109,12 +109,6 @@ function checkUser(
     refuse(
       'user',
       `${wroteIt(author)}, and ${notListed([user], 'users', allow.users)}, or ${takeOver(author)}`,
-    );
-  // The controller writes them, wherever that is.
-  if (!trusted && files.length > 0 && workingDir !== undefined)
-    refuse(
-      'files',
-      `${wroteIt(author)}, and files under spec.template.workingDir are written as the controller's user; leave one of the two out, or ${takeOver(author)}`,
     );
 }
 
