@@ -1,0 +1,245 @@
+import type { Worker } from 'node:worker_threads';
+import type { Cancel, Clock } from './clock.ts';
+
+export type ThreadReason =
+  /** The job ran longer than it may. */
+  | 'Timeout'
+  /** The job needed more memory than the thread may have. */
+  | 'OutOfMemory'
+  /** The thread ended while the job ran. */
+  | 'Crashed'
+  /** Too many jobs wait. */
+  | 'Busy'
+  /** The caller's signal, or `close`. */
+  | 'Aborted';
+
+export class ThreadError extends Error {
+  readonly reason: ThreadReason;
+
+  constructor(reason: ThreadReason, message: string, options: { cause?: unknown } = {}) {
+    super(message, options);
+    this.name = 'ThreadError';
+    this.reason = reason;
+  }
+}
+
+export interface ThreadParts {
+  /** Starts the code that answers jobs: see `answerJobs`. The caller sets the bounds of its memory. */
+  start: () => Worker;
+  clock: Clock;
+  /** The thread ends when it has had nothing to do for so long, in milliseconds. */
+  idle: number;
+  /** Jobs of one owner that may wait; one more is refused. */
+  mostWaiting: number;
+}
+
+export interface JobOptions {
+  /** Who wants it: owners take turns, so that one with many jobs delays the others by one job at a time. */
+  owner: string;
+  /** How long the job may run, in milliseconds; the time in the queue does not count. */
+  timeout: number;
+  signal?: AbortSignal | undefined;
+}
+
+export interface Answer {
+  value: unknown;
+  /** How long the job ran, in milliseconds. */
+  took: number;
+}
+
+interface Job extends JobOptions {
+  input: unknown;
+  resolve: (answer: Answer) => void;
+  reject: (error: Error) => void;
+}
+
+/**
+ * Runs jobs one at a time in a thread of its own, which starts with the first job and ends when it has been idle. A job that
+ * takes too long, or too much memory, ends together with the thread; the next job gets a new one.
+ */
+export class Thread {
+  readonly #parts: ThreadParts;
+  /** By owner, in the order of their turns. No list is empty. */
+  readonly #waiting = new Map<string, Job[]>();
+  #worker: Worker | undefined;
+  #running: Job | undefined;
+  #cancelIdle: Cancel = () => {};
+
+  constructor(parts: ThreadParts) {
+    this.#parts = parts;
+  }
+
+  /** Whether there is a thread now. */
+  get isUp(): boolean {
+    return this.#worker !== undefined;
+  }
+
+  /** The answer of the thread's code to `input`. Both are copied (structured clone). Throws ThreadError, and what the code throws. */
+  run(input: unknown, options: JobOptions): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      if (options.signal?.aborted === true) return reject(aborted(options.signal.reason));
+      const queue = this.#waiting.get(options.owner) ?? [];
+      if (queue.length >= this.#parts.mostWaiting)
+        return reject(new ThreadError('Busy', `${queue.length} jobs of ${options.owner} wait already`));
+      queue.push(this.#job(input, options, resolve, reject));
+      this.#waiting.set(options.owner, queue);
+      this.#next();
+    });
+  }
+
+  /** Ends the thread and all jobs. A later job starts it anew. */
+  async close(): Promise<void> {
+    const jobs = [...this.#waiting.values()].flat();
+    this.#waiting.clear();
+    for (const job of jobs) job.reject(aborted());
+    this.#running?.reject(aborted());
+    await this.#end();
+  }
+
+  #job(
+    input: unknown,
+    options: JobOptions,
+    resolve: (answer: Answer) => void,
+    reject: (error: Error) => void,
+  ): Job {
+    const settled = (): void => options.signal?.removeEventListener('abort', abort);
+    const job: Job = {
+      ...options,
+      input,
+      resolve: (answer) => {
+        settled();
+        resolve(answer);
+      },
+      reject: (error) => {
+        settled();
+        reject(error);
+      },
+    };
+    const abort = (): void => {
+      this.#withdraw(job);
+      job.reject(aborted(options.signal?.reason));
+    };
+    options.signal?.addEventListener('abort', abort, { once: true });
+    return job;
+  }
+
+  /** A job that runs cannot be called off: its thread ends with it. */
+  #withdraw(job: Job): void {
+    if (this.#running === job) {
+      void this.#end();
+      this.#next();
+      return;
+    }
+    const queue = this.#waiting.get(job.owner)?.filter((other) => other !== job) ?? [];
+    if (queue.length === 0) this.#waiting.delete(job.owner);
+    else this.#waiting.set(job.owner, queue);
+  }
+
+  #next(): void {
+    if (this.#running !== undefined) return;
+    const [turn] = this.#waiting;
+    if (turn === undefined) {
+      this.#rest();
+      return;
+    }
+    const [owner, queue] = turn;
+    const job = queue.shift();
+    this.#waiting.delete(owner);
+    if (queue.length > 0) this.#waiting.set(owner, queue);
+    if (job !== undefined) this.#start(job);
+  }
+
+  #start(job: Job): void {
+    const { clock } = this.#parts;
+    this.#cancelIdle();
+    this.#running = job;
+    let worker: Worker;
+    try {
+      worker = this.#worker ?? this.#parts.start();
+    } catch (cause) {
+      this.#running = undefined;
+      job.reject(new ThreadError('Crashed', `the thread cannot be started: ${String(cause)}`, { cause }));
+      this.#next();
+      return;
+    }
+    this.#worker = worker;
+    const begun = clock.now();
+    const over = (settle: () => void): void => {
+      cancel();
+      worker.removeAllListeners();
+      worker.on('error', () => {}); // its exit follows
+      worker.on('exit', () => {
+        if (this.#worker === worker) this.#worker = undefined;
+      });
+      if (this.#running !== job) return; // withdrawn
+      this.#running = undefined;
+      settle();
+      this.#next();
+    };
+    const fail = (error: ThreadError): void =>
+      over(() => {
+        void this.#end();
+        job.reject(error);
+      });
+    const cancel = clock.after(job.timeout, () =>
+      fail(new ThreadError('Timeout', `the job ran longer than ${job.timeout / 1000} s`)),
+    );
+    worker.removeAllListeners();
+    worker.ref();
+    worker.on('message', (message: Reply) =>
+      over(() => {
+        const took = clock.now() - begun;
+        if ('value' in message) job.resolve({ value: message.value, took });
+        else job.reject(new Error(message.error));
+      }),
+    );
+    worker.on('messageerror', (cause) => fail(new ThreadError('Crashed', String(cause), { cause })));
+    worker.on('error', (cause) => fail(new ThreadError(reasonOf(cause), String(cause), { cause })));
+    worker.on('exit', (code) => fail(new ThreadError('Crashed', `the thread ended with ${code}`)));
+    worker.postMessage(job.input);
+  }
+
+  #rest(): void {
+    const worker = this.#worker;
+    if (worker === undefined) return;
+    worker.unref();
+    this.#cancelIdle();
+    this.#cancelIdle = this.#parts.clock.after(this.#parts.idle, () => void this.#end());
+  }
+
+  async #end(): Promise<void> {
+    const worker = this.#worker;
+    this.#cancelIdle();
+    this.#worker = undefined;
+    this.#running = undefined;
+    await worker?.terminate();
+  }
+}
+
+type Reply = { value: unknown } | { error: string };
+
+interface Port {
+  on(event: 'message', take: (input: unknown) => void): unknown;
+  postMessage(value: unknown): void;
+}
+
+/** The other end, in the thread: answers each job, one after the other. */
+export function answerJobs(port: Port, work: (input: unknown) => unknown): void {
+  port.on('message', (input) => {
+    let reply: Reply;
+    try {
+      reply = { value: work(input) };
+    } catch (error) {
+      reply = { error: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+    }
+    port.postMessage(reply);
+  });
+}
+
+const aborted = (cause?: unknown): ThreadError =>
+  new ThreadError('Aborted', 'the job was called off', { cause });
+
+const reasonOf = (error: unknown): ThreadReason =>
+  error instanceof Error && 'code' in error && error.code === 'ERR_WORKER_OUT_OF_MEMORY'
+    ? 'OutOfMemory'
+    : 'Crashed';
