@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { BuildOptions } from 'esbuild';
 import { templatesInside } from './templates.ts';
+import { threadInside } from './thread.ts';
 
 export const root = join(import.meta.dirname, '../..');
 
@@ -14,14 +15,18 @@ const unused = [
   '@balena/dockerignore',
 ];
 
-/** What both bundles and the single executable share. */
-export const bundleOptions = {
+const common = {
   bundle: true,
   platform: 'node',
   format: 'cjs',
   target: 'node24',
   minify: true,
   alias: Object.fromEntries(unused.map((name) => [name, join(import.meta.dirname, 'unused.ts')])),
-  plugins: [templatesInside(root)],
   logLevel: 'warning',
+} satisfies BuildOptions;
+
+/** What both bundles and the single executable share. */
+export const bundleOptions = {
+  ...common,
+  plugins: [templatesInside(root), threadInside(root, common)],
 } satisfies BuildOptions;

@@ -42,7 +42,14 @@ export function parseManifests(
     for (const document of read.documents) documents.push(document);
     for (const error of read.errors) errors.push(error);
   }
-  return { documents, errors: [...errors, ...namedTwice(documents, options.namespace ?? 'default')] };
+  const twice = namedTwice(documents, options.namespace ?? 'default').map(({ document, message }) => ({
+    source: document.source,
+    ...document.locate(['metadata', 'name']),
+    object: `${document.info.kind}/${document.name}`,
+    path: 'metadata.name',
+    message,
+  }));
+  return { documents, errors: [...errors, ...twice] };
 }
 
 interface Read {
@@ -216,9 +223,17 @@ function unknownWord(field: string, word: string, words: readonly string[], expe
   };
 }
 
+interface Named extends Pick<ManifestDocument, 'source' | 'line' | 'info'> {
+  name?: string | undefined;
+  namespace?: string | undefined;
+}
+
 /** Of documents of one kind and name, all but the first. `namespace` is that of documents that name none. */
-export function namedTwice(documents: readonly ManifestDocument[], namespace: string): ManifestError[] {
-  const first = new Map<string, ManifestDocument>();
+export function namedTwice<D extends Named>(
+  documents: readonly D[],
+  namespace: string,
+): { document: D; message: string }[] {
+  const first = new Map<string, D>();
   return documents.flatMap((document) => {
     const { info, name } = document;
     if (name === undefined) return [];
@@ -228,15 +243,8 @@ export function namedTwice(documents: readonly ManifestDocument[], namespace: st
       first.set(key, document);
       return [];
     }
-    return [
-      {
-        source: document.source,
-        ...document.locate(['metadata', 'name']),
-        object: `${info.kind}/${name}`,
-        path: 'metadata.name',
-        message: `stands twice in this set, first in ${other.source}:${other.line}: rename or remove one of the two`,
-      },
-    ];
+    const message = `stands twice in this set, first in ${other.source}:${other.line}: rename or remove one of the two`;
+    return [{ document, message }];
   });
 }
 

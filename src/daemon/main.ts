@@ -20,6 +20,7 @@ import { paths } from '../platform/paths.ts';
 import { createRegistry } from '../registry/registry.ts';
 import { withVirtual } from '../registry/virtual.ts';
 import { createServer } from '../server/server.ts';
+import { createParser } from '../sources/parsing/threaded.ts';
 import { openStore } from '../store/sqlite.ts';
 import { makeDriver } from './drivers.ts';
 import { findEngines } from './engines.ts';
@@ -68,6 +69,9 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   const resources = new LocalClient(stored, fieldManager);
   await firstStart(resources, options.environment, log);
 
+  // Two, so that nothing that is pushed makes an agent wait.
+  const [syncs, agents] = [createParser({ clock }), createParser({ clock })];
+  stack.defer(async () => void (await Promise.all([syncs.close(), agents.close()])));
   const controller = new Controller({
     resources,
     journal,
@@ -85,7 +89,9 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
       secrets,
       searchPath: options.environment.PATH ?? '',
       clock,
+      parser: syncs,
     }),
+    parsers: { syncs, agents },
     defaultPolicy: defaultPolicy(),
     key: readKey(at.key),
     storeId: store.id,

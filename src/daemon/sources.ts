@@ -2,6 +2,8 @@ import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Sources } from '../controller/syncs/record.ts';
 import type { Clock } from '../platform/clock.ts';
+import type { Render } from '../sources/kustomize.ts';
+import type { Parser } from '../sources/parsing/parser.ts';
 
 export interface SourcesParts {
   /** Each Sync has a folder of its own in it. */
@@ -11,12 +13,19 @@ export interface SourcesParts {
   /** Where git, ssh, gpg, kustomize and kubectl are looked for. */
   searchPath: string;
   clock: Clock;
+  /** Checks kustomizations. */
+  parser: Parser;
 }
 
 /** To add a sort of source: its file in src/sources/, its field in schemas/sync.yaml, and how it is made here. Loaded when first needed. */
-export const createSources = ({ folder, secrets, searchPath, clock }: SourcesParts): Sources => ({
+export const createSources = ({ folder, secrets, searchPath, clock, parser }: SourcesParts): Sources => ({
   async make({ uid, source: { git, directory }, secret, keys }) {
-    const { render } = await import('../sources/kustomize.ts');
+    const kustomize = await import('../sources/kustomize.ts');
+    const render: Render = (options) =>
+      kustomize.render({
+        ...options,
+        check: (root, path) => parser.seal(root, path, { owner: uid, signal: options.signal }),
+      });
     if (git !== undefined) {
       const { createGitSource } = await import('../sources/git.ts');
       const own = join(folder, uid);

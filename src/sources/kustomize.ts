@@ -11,6 +11,8 @@ export interface RenderOptions {
   path: string;
   /** Nothing but the tree may be read, and nothing run: for who does not trust those that write it. */
   sealed: boolean;
+  /** How a sealed tree is checked: checkSealed, in another thread where that may take long. */
+  check?: ((root: string, path: string) => Promise<void>) | undefined;
   /** As the variable PATH: where kustomize or kubectl is looked for. */
   searchPath: string;
   signal: AbortSignal;
@@ -25,11 +27,18 @@ const nowhere = '/dev/null';
  * What kustomize makes of a folder, as YAML. Plugins, Helm charts and files above a kustomization are never allowed, as
  * kustomize has it by default. Fails with ProgramMissing, PathMissing, OutsideTree, RenderFailed, TooLarge or Timeout.
  */
-export const render: Render = async ({ root, path: given, sealed, searchPath, signal }) => {
+export const render: Render = async ({
+  root,
+  path: given,
+  sealed,
+  check = async (...tree) => checkSealed(...tree),
+  searchPath,
+  signal,
+}) => {
   const folder = resolve(root, given);
   const path = relative(root, folder) || '.';
   const roots = [realPath(root), resolve(root)];
-  if (sealed) checkSealed(root, path);
+  if (sealed) await check(root, path);
   const program = findProgram(searchPath);
   if (program === undefined) {
     throw new SourceError(

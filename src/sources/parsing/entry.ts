@@ -1,0 +1,7 @@
+/** Where the thread of a Parser begins. */
+import { parentPort } from 'node:worker_threads';
+import { answerJobs } from '../../platform/thread.ts';
+import { answer, type Job } from './jobs.ts';
+
+if (parentPort === null) throw new Error('this runs in a thread only');
+answerJobs(parentPort, (job) => answer(job as Job)); // threaded.ts sends nothing else

@@ -1,0 +1,109 @@
+import type { ResourceLimits, Worker } from 'node:worker_threads';
+import type { Clock } from '../../platform/clock.ts';
+import { Thread, ThreadError } from '../../platform/thread.ts';
+import { SourceError } from '../source.ts';
+import type { Job, JobAnswer } from './jobs.ts';
+import type { ParseOptions, Parser } from './parser.ts';
+import { startThread } from './start-thread.ts';
+
+export interface ThreadedParts {
+  clock: Clock;
+  start?: (bounds: ResourceLimits) => Worker;
+}
+
+/**
+ * Of one job. A document of 1 MiB takes up to 4 s and 300 MiB, a file up to four such documents; one that others wrote in
+ * order to do harm is held to the same.
+ */
+const longest = 20_000;
+const memory = 512; // MiB
+const idle = 30_000;
+const mostWaiting = 100;
+
+/** A Parser in a thread of its own. Nothing that it reads holds up this one, or can take its memory. */
+export function createParser({ clock, start = startThread }: ThreadedParts): Parser {
+  const thread = new Thread({
+    start: () => start({ maxOldGenerationSizeMb: memory, maxYoungGenerationSizeMb: 64 }),
+    clock,
+    idle,
+    mostWaiting,
+  });
+
+  async function run<J extends Job>(
+    job: J,
+    options: ParseOptions,
+  ): Promise<{ value: JobAnswer<J>; took: number }> {
+    const timeout = Math.min(longest, options.timeout ?? longest);
+    try {
+      const { value, took } = await thread.run(job, { ...options, timeout });
+      return { value: value as JobAnswer<J>, took }; // entry.ts answers so
+    } catch (error) {
+      throw refusal(error, whatOf(job), timeout);
+    }
+  }
+
+  return {
+    async parse(files, options) {
+      // Only the bytes of the file itself: a Buffer is most often a part of a larger one, which would be copied whole.
+      const own = files.map(({ name, bytes }) => ({ name, bytes: new Uint8Array(bytes) }));
+      const { value, took } = await run({ type: 'parse', files: own }, options);
+      return { read: value, took };
+    },
+    async locate({ name, bytes }, fields, options) {
+      const file = { name, bytes: new Uint8Array(bytes) };
+      const { value, took } = await run({ type: 'locate', file, fields }, options);
+      return { places: value, took };
+    },
+    async seal(root, path, options) {
+      const { refused } = (await run({ type: 'seal', root, path }, options)).value;
+      if (refused !== undefined) throw new SourceError(refused.reason, refused.message);
+    },
+    value: async (text, options) => (await run({ type: 'value', text }, options)).value,
+    close: () => thread.close(),
+  };
+}
+
+function whatOf(job: Job): string {
+  switch (job.type) {
+    case 'parse': {
+      const [first, ...others] = job.files;
+      const last = others.at(-1);
+      return last === undefined ? (first?.name ?? 'nothing') : `one of ${first?.name} to ${last.name}`;
+    }
+    case 'locate':
+      return job.file.name;
+    case 'seal':
+      return `${job.path}: its kustomizations`;
+    case 'value':
+      return 'the document';
+  }
+}
+
+function refusal(cause: unknown, what: string, timeout: number): SourceError {
+  if (!(cause instanceof ThreadError))
+    return new SourceError('Failed', `${what} cannot be read: ${String(cause)}`, { cause });
+  switch (cause.reason) {
+    case 'Timeout':
+      return new SourceError(
+        'Timeout',
+        `${what} takes longer than ${timeout / 1000} s to read: split or simplify it`,
+        { cause },
+      );
+    case 'OutOfMemory':
+      return new SourceError(
+        'TooLarge',
+        `${what} takes more than ${memory} MiB of memory to read: split or simplify it`,
+        { cause },
+      );
+    case 'Busy':
+      return new SourceError('Timeout', 'too much waits to be read: it is tried again', { cause });
+    case 'Aborted':
+      return new SourceError('Timeout', `${what} was not read: that was called off`, { cause });
+    case 'Crashed':
+      return new SourceError(
+        'Failed',
+        `${what} ended the thread that reads it (${cause.message}): split or simplify it`,
+        { cause },
+      );
+  }
+}
