@@ -1,6 +1,8 @@
 import { ApiError } from '../api/errors.ts';
-import { formatManifestError, parseManifests } from '../api/manifest.ts';
+import { formatManifestError } from '../api/manifest.ts';
 import type { Agent, Message, New } from '../api/objects.ts';
+import type { Parser } from '../sources/parsing/parser.ts';
+import { SourceError } from '../sources/source.ts';
 import type { Resources } from './resources.ts';
 import type { Streams } from './streams.ts';
 
@@ -42,6 +44,8 @@ export interface FleetMessage {
 export function fleetOf(parts: {
   resources: Resources;
   streams: Pick<Streams, 'send' | 'stream'>;
+  /** Reads the manifests. */
+  parser: Parser;
   /** Where `resources` has no messages. */
   message?: (key: { namespace: string; name: string }) => Promise<Message>;
   namespace: string;
@@ -49,7 +53,7 @@ export function fleetOf(parts: {
   /** As of WriteOptions. */
   author?: string | undefined;
 }): Fleet {
-  const { resources, streams, namespace, user, author } = parts;
+  const { resources, streams, parser, namespace, user, author } = parts;
   const { message: messageOf = (key) => resources.get('Message', key) } = parts;
   const patch = async (name: string, spec: object): Promise<void> => {
     await resources.patch(
@@ -65,6 +69,7 @@ export function fleetOf(parts: {
     const options = { fieldManager: user, author, force: true, dryRun };
     return resources.patch('Agent', { namespace, name }, patch, options);
   };
+  const agentIn = (manifest: string): Promise<Named> => oneAgent(manifest, namespace, parser, user);
   const follow: Fleet['follow'] = async (id, signal) => {
     for await (const entry of streams.stream({ namespace, name: id }, { signal }))
       if ('end' in entry) return entry.end;
@@ -81,9 +86,9 @@ export function fleetOf(parts: {
       return follow(message.metadata.name, signal);
     },
     follow,
-    preview: (manifest) => applied(oneAgent(manifest, namespace), { dryRun: true }),
+    preview: async (manifest) => applied(await agentIn(manifest), { dryRun: true }),
     async apply(manifest) {
-      const agent = oneAgent(manifest, namespace);
+      const agent = await agentIn(manifest);
       const { name } = agent.metadata;
       const before = await exists(resources, { namespace, name });
       await applied(agent);
@@ -111,19 +116,30 @@ function summary({ metadata, spec, status }: Agent): FleetAgent {
 
 type Named = New<Agent> & { metadata: { name: string } };
 
+/** In bytes. */
+const mostManifest = 1024 * 1024;
+
 /** The manifest's one Agent, in this namespace. */
-function oneAgent(manifest: string, namespace: string): Named {
-  const { documents, errors } = parseManifests([{ name: 'manifest', bytes: Buffer.from(manifest) }], {
-    namespace,
+async function oneAgent(manifest: string, namespace: string, parser: Parser, owner: string): Promise<Named> {
+  const bytes = Buffer.from(manifest);
+  if (bytes.length > mostManifest)
+    throw new ApiError(
+      'RequestEntityTooLarge',
+      `the manifest holds ${bytes.length} bytes, and at most ${mostManifest} are read`,
+    );
+  const { read } = await parser.parse([{ name: 'manifest', bytes }], { owner }).catch((cause: unknown) => {
+    if (cause instanceof SourceError) throw new ApiError('Invalid', cause.message, { cause });
+    throw cause;
   });
+  const [{ documents = [], errors = [] } = {}] = read;
   if (errors.length > 0)
     throw new ApiError('Invalid', errors.map((error) => formatManifestError(error)).join('\n'));
   const [document, ...others] = documents;
-  if (document?.info.kind !== 'Agent' || others.length > 0 || document.name === undefined)
+  if (document?.kind !== 'Agent' || others.length > 0 || document.name === undefined)
     throw new ApiError('Invalid', 'the manifest must hold one Agent with a name, and nothing else');
   if ((document.namespace ?? namespace) !== namespace)
     throw new ApiError('Forbidden', `agents can be applied to the namespace ${namespace} alone`);
-  const object = document.object as unknown as New<Agent>; // parseManifests has validated it
+  const object: New<Agent> = JSON.parse(document.json); // validated against the schema of an Agent
   return { ...object, metadata: { ...object.metadata, name: document.name, namespace } };
 }
 

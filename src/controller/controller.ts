@@ -13,6 +13,7 @@ import type { Author } from '../plan/allow.ts';
 import { type Clock, endsWithin } from '../platform/clock.ts';
 import type { Ids } from '../platform/ids.ts';
 import type { Log } from '../platform/log.ts';
+import type { Parser } from '../sources/parsing/parser.ts';
 import { Admission } from './admission.ts';
 import { Agents } from './agents.ts';
 import { authorFor, makerAuthor } from './author.ts';
@@ -44,6 +45,8 @@ export interface ControllerOptions {
   journal: Journal;
   makeDriver: MakeDriver;
   sources: Sources;
+  /** Of the manifests of Syncs, and of those that agents write. Whoever made them closes them. */
+  parsers: { syncs: Parser; agents: Parser };
   defaultPolicy: PolicySpec;
   /** For HMACs of Secrets in Revisions. */
   key: Uint8Array;
@@ -110,6 +113,7 @@ export class Controller {
           talk: this.talk,
           resources,
           streams: this.talk,
+          parser: options.parsers.agents,
           runtimeFor,
           author: makerAuthor(this.cache, from, instance),
         },
@@ -153,7 +157,12 @@ export class Controller {
       },
       enqueue: (key, at) => (at === undefined ? enqueueAgent(key) : this.#queue.addAt(`agent/${key}`, at)),
     });
-    this.syncs = new Syncs({ ...options, cache: this.cache, recorder: this.recorder });
+    this.syncs = new Syncs({
+      ...options,
+      parser: options.parsers.syncs,
+      cache: this.cache,
+      recorder: this.recorder,
+    });
     this.observer = new Observer({
       cache: this.cache,
       runtimes: this.runtimes,

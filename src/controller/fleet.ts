@@ -4,6 +4,7 @@ import { type Fleet, fleetOf } from '../client/fleet.ts';
 import type { Resources } from '../client/resources.ts';
 import type { Streams } from '../client/streams.ts';
 import type { Sender } from '../messages/message.ts';
+import type { Parser } from '../sources/parsing/parser.ts';
 import type { Asking } from './mcp-server.ts';
 import { checkAccess } from './talk/routes.ts';
 import type { Talk } from './talk/talk.ts';
@@ -12,6 +13,7 @@ interface Parts {
   talk: Talk;
   resources: Resources;
   streams: Pick<Streams, 'stream'>;
+  parser: Parser;
   /** Where an Agent runs that names no Runtime. */
   runtimeFor(hasImage: boolean): string | undefined;
   /** In whose name it makes others; see makerAuthor. */
@@ -23,13 +25,14 @@ interface Parts {
  * conversations it knows those that its own Agent began.
  */
 export function fleetFor(parts: Parts, from: Agent, instance: Asking): Fleet {
-  const { talk, resources, streams, runtimeFor, author } = parts;
+  const { talk, resources, streams, parser, runtimeFor, author } = parts;
   const { namespace = 'default', name } = from.metadata;
   const user = `agent:${name}`;
   const sender: Sender = { kind: 'Agent', namespace, name, instance: instance.name, uid: instance.uid };
   const common = fleetOf({
     resources,
     streams: { stream: (key, options) => streams.stream(key, options), send: refuse },
+    parser,
     message: async (key) => talk.objects.message(talk.message(key)),
     namespace,
     user,

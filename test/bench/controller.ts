@@ -17,6 +17,7 @@ import { systemClock } from '../../src/platform/clock.ts';
 import { randomIds } from '../../src/platform/ids.ts';
 import { silentLog } from '../../src/platform/log.ts';
 import { createRegistry } from '../../src/registry/registry.ts';
+import { createParser } from '../../src/sources/parsing/threaded.ts';
 import { openStore } from '../../src/store/sqlite.ts';
 import { FakeSources } from '../fakes/sources.ts';
 
@@ -49,12 +50,14 @@ export async function openBench(
     const body = { apiVersion: 'agentctl.dev/v1', kind: 'Runtime', metadata: { name }, spec };
     await resources.patch('Runtime', { name }, { type: 'apply', body });
   }
+  const parser = createParser({ clock });
   const policy = kindInfo('Policy').schema.properties?.spec ?? {};
   const controller = new Controller({
     resources: new LocalClient(registry, 'agentctl-controller'),
     journal,
     makeDriver: async (runtime) => makeDriver(runtime, store.id, folder),
     sources: makeSources(folder),
+    parsers: { syncs: parser, agents: parser },
     defaultPolicy: withDefaults(policy, {}) as PolicySpec, // every field of the schema has a default
     key: Buffer.alloc(32),
     storeId: store.id,
@@ -85,6 +88,7 @@ export async function openBench(
     },
     async [Symbol.asyncDispose]() {
       await controller.stop();
+      await parser.close();
       await registry.settled();
       await journal.close();
       await store.close();

@@ -7,6 +7,7 @@ import { runInNewContext } from 'node:vm';
 import { syncAnnotations } from '../../src/api/sync.ts';
 import { createSources } from '../../src/daemon/sources.ts';
 import { systemClock } from '../../src/platform/clock.ts';
+import { inPlace } from '../../src/sources/parsing/in-place.ts';
 import { createFakeDriver } from '../fakes/driver.ts';
 import { FakeEngine } from '../fakes/engine.ts';
 import { type Bench, openBench } from './controller.ts';
@@ -72,6 +73,7 @@ async function main(): Promise<void> {
         secrets: join(folder, 'secrets'),
         searchPath: process.env.PATH ?? '',
         clock: systemClock,
+        parser: inPlace, // there is no kustomization
       });
     },
   );

@@ -11,6 +11,8 @@ import { openJournal } from '../../src/messages/sqlite-journal.ts';
 import { randomIds } from '../../src/platform/ids.ts';
 import { silentLog } from '../../src/platform/log.ts';
 import { createRegistry } from '../../src/registry/registry.ts';
+import { inPlace } from '../../src/sources/parsing/in-place.ts';
+import type { Parser } from '../../src/sources/parsing/parser.ts';
 import { openStore } from '../../src/store/sqlite.ts';
 import { ManualClock } from '../fakes/clock.ts';
 import { createFakeDriver } from '../fakes/driver.ts';
@@ -29,6 +31,8 @@ export interface HouseOptions {
   /** Stands between the controller and the journal. */
   journal?: (journal: Journal) => Journal;
   behave?: FakeEngineOptions['behave'];
+  /** Of the manifests that Syncs follow. */
+  parser?: Parser;
 }
 
 export class House implements AsyncDisposable {
@@ -87,6 +91,7 @@ export class House implements AsyncDisposable {
       journal: journal(this.journal),
       makeDriver: async (runtime) => wrap(createFakeDriver(this.engine, this.#store.id), runtime),
       sources: this.sources,
+      parsers: { syncs: this.#options.parser ?? inPlace, agents: inPlace },
       defaultPolicy: withDefaults(kindInfo('Policy').schema.properties?.spec ?? {}, {}) as PolicySpec, // all have defaults
       key: new Uint8Array(32),
       storeId: this.#store.id,

@@ -16,6 +16,7 @@ import { systemClock } from '../../src/platform/clock.ts';
 import { randomIds } from '../../src/platform/ids.ts';
 import { silentLog } from '../../src/platform/log.ts';
 import { createRegistry } from '../../src/registry/registry.ts';
+import { inPlace } from '../../src/sources/parsing/in-place.ts';
 import { openStore } from '../../src/store/sqlite.ts';
 import { FakeSources } from '../fakes/sources.ts';
 
@@ -67,6 +68,7 @@ const controller = new Controller({
   journal: openJournal(join(state, 'journal.db'), { log }),
   resources: crashing(new LocalClient(registry, 'agentctl-controller')),
   sources: new FakeSources(),
+  parsers: { syncs: inPlace, agents: inPlace },
   makeDriver: async () => crashing(createProcessDriver({ stateDir: state, storeId: store.id, clock, log })),
   defaultPolicy: withDefaults(spec, {}) as PolicySpec, // every field of the schema has a default
   key: Buffer.alloc(32),

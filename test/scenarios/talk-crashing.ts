@@ -17,6 +17,7 @@ import { systemClock } from '../../src/platform/clock.ts';
 import { randomIds } from '../../src/platform/ids.ts';
 import { silentLog } from '../../src/platform/log.ts';
 import { createRegistry } from '../../src/registry/registry.ts';
+import { inPlace } from '../../src/sources/parsing/in-place.ts';
 import { openStore } from '../../src/store/sqlite.ts';
 import { FakeSources } from '../fakes/sources.ts';
 
@@ -78,6 +79,7 @@ const controller = new Controller({
   resources: new LocalClient(registry, 'agentctl-controller'),
   journal: crashing(journal),
   sources: new FakeSources(),
+  parsers: { syncs: inPlace, agents: inPlace },
   makeDriver: async () => createProcessDriver({ stateDir: state, storeId: store.id, clock, log }),
   defaultPolicy: withDefaults(kindInfo('Policy').schema.properties?.spec ?? {}, {}) as PolicySpec, // all have defaults
   key: Buffer.alloc(32),

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { fleetOf } from '../../client/fleet.ts';
+import { inPlace } from '../../sources/parsing/in-place.ts';
 import type { Cli } from '../cli.ts';
 import { examples } from '../examples.ts';
 import { serveMcp } from '../mcp/serve.ts';
@@ -14,7 +15,13 @@ export function define(command: Command, cli: Cli): void {
     .action(async (options: GlobalOptions & { manage?: boolean }) => {
       const client = await cli.connect(options, { start: true });
       const namespace = namespaceOf(options, cli.environment);
-      const fleet = fleetOf({ resources: client, streams: client, namespace, user: cli.user() });
+      const fleet = fleetOf({
+        resources: client,
+        streams: client,
+        parser: inPlace,
+        namespace,
+        user: cli.user(),
+      });
       await serveMcp(fleet, options.manage === true, cli.signal);
     });
   examples(

@@ -1,7 +1,6 @@
 import { authorOf } from '../../api/author.ts';
 import { type ApiError, isApiError, type StatusReason } from '../../api/errors.ts';
 import { applyOrder } from '../../api/kinds.ts';
-import { formatManifestError } from '../../api/manifest.ts';
 import { type AnyObject, keyOf, type Sync } from '../../api/objects.ts';
 import { pathText } from '../../api/path.ts';
 import { syncAnnotations, syncManager } from '../../api/sync.ts';
@@ -9,12 +8,19 @@ import { type Tried, tryAll } from '../../client/apply/compare.ts';
 import { identity, type Refused } from '../../client/apply/member.ts';
 import type { Resources } from '../../client/resources.ts';
 import { waitsForApproval } from '../../plan/sync/approval.ts';
-import { type Bounds, syncOutOfBounds } from '../../plan/sync/bounds.ts';
+import { syncOutOfBounds } from '../../plan/sync/bounds.ts';
 import { mayTakeBack, type Rival, rivals, rivalsText } from '../../plan/sync/conflict.ts';
 import type { Manifests } from '../../sources/source.ts';
 import type { Known } from './known.ts';
-import { at, type Fault, fromRevision, membersOf, type SyncMember } from './manifests.ts';
-import type { Parsed } from './parsed.ts';
+import {
+  type Fault,
+  type Finding,
+  faultsAt,
+  fromRevision,
+  type ManifestParts,
+  membersOf,
+  type SyncMember,
+} from './manifests.ts';
 import { type Prune, prunePartsOf, prunesOf } from './prunes.ts';
 
 /** What a revision would do, were it applied now. Nothing has been written. */
@@ -33,11 +39,9 @@ export interface Assessment {
   needsApproval: boolean;
 }
 
-export interface AssessParts {
+export interface AssessParts extends ManifestParts {
   resources: Resources;
-  bounds: Bounds;
   known: Known;
-  parsed: Parsed;
   /** What is now, as the controller's cache has it. */
   live: (member: SyncMember) => AnyObject | undefined;
   held: (namespace: string) => number;
@@ -47,9 +51,10 @@ export interface AssessParts {
   takesOver: boolean;
 }
 
+/** Throws SourceError where the manifests cannot be read within bounds, and ApiError where the server gives no verdict. */
 export async function assess(sync: Sync, manifests: Manifests, parts: AssessParts): Promise<Assessment> {
   const { revision, reference } = manifests;
-  const { members, faults } = await membersOf(manifests, parts.bounds, parts.parsed);
+  const { members, faults } = await membersOf(manifests, parts);
   members.sort((a, b) => applyOrder.indexOf(a.info.kind) - applyOrder.indexOf(b.info.kind));
   const base = { revision, reference, members };
   if (faults.length > 0)
@@ -65,7 +70,11 @@ export async function assess(sync: Sync, manifests: Manifests, parts: AssessPart
     changes,
     conflicts,
     prunes,
-    faults: [...refused, ...changes.flatMap((change) => beyondBounds(change, parts.bounds))],
+    faults: await faultsAt(
+      manifests,
+      [...refused, ...changes.flatMap((change) => beyondBounds(change, parts))],
+      parts,
+    ),
     needsApproval:
       !approved &&
       waitsForApproval(sync.spec, { deletes, inventory: inventory.length, manifests: members.length }),
@@ -77,14 +86,15 @@ async function tryMembers(
   sync: Sync,
   revision: string,
   members: readonly SyncMember[],
-  { resources, known, live, isGone, takesOver }: AssessParts,
-): Promise<{ changes: Tried<SyncMember>[]; conflicts: Assessment['conflicts']; refused: Fault[] }> {
+  { resources, known, live, isGone, takesOver, turns }: AssessParts,
+): Promise<{ changes: Tried<SyncMember>[]; conflicts: Assessment['conflicts']; refused: Finding[] }> {
   const fieldManager = syncManager(keyOf(sync));
   const options = { fieldManager, author: authorOf(sync) };
   const own = `${sync.metadata.namespace}/${sync.metadata.name}`;
   const before = new Map<string, AnyObject>();
   const asked: SyncMember[] = [];
   for (const member of members) {
+    await turns.next();
     const object = live(member);
     const id = identity(member);
     if (known.isSame(member) && known.isAsIt(id, object, fieldManager)) continue;
@@ -103,6 +113,7 @@ async function tryMembers(
   const second = await tryAll(resources, taken, before, options);
   const tried = [...first.tried, ...second.tried];
   for (const { member, change, after } of tried) {
+    await turns.next();
     if (change === 'Unchanged' && after !== undefined)
       known.note(member, before.get(identity(member)) ?? after, fieldManager);
   }
@@ -116,7 +127,7 @@ async function tryMembers(
     refused: [
       ...split.filter(({ rivals }) => rivals.length === 0).map(({ refusal }) => refusal),
       ...second.refused,
-    ].flatMap(refusedFaults),
+    ].flatMap(refusedFindings),
   };
 }
 
@@ -126,20 +137,29 @@ const rivalsOf = (error: unknown, yields: (manager: string) => boolean): Rival[]
     applies: rival.applies && !yields(rival.manager),
   }));
 
-function beyondBounds({ member, after }: Tried<SyncMember>, bounds: Bounds): Fault[] {
+function beyondBounds(
+  { member: { document }, after }: Tried<SyncMember>,
+  { bounds }: AssessParts,
+): Finding[] {
   if (after?.kind !== 'Sync') return [];
   return syncOutOfBounds(after.spec, bounds).map(({ path, message }) => ({
     reason: 'NotAllowed',
-    text: formatManifestError(at(member.document, path, pathText(path), message)),
+    document,
+    path,
+    field: pathText(path),
+    message,
   }));
 }
 
-function refusedFaults({ member: { document }, reason }: Refused<SyncMember>): Fault[] {
+function refusedFindings({ member: { document }, reason }: Refused<SyncMember>): Finding[] {
   if (!isApiError(reason) || noVerdicts.includes(reason.reason)) throw reason;
-  const told = causesOf(reason).map(({ field, message }) =>
-    at(document, field === '' ? [] : field.split('.'), field, message),
-  );
-  return told.map((error) => ({ reason: 'Refused', text: formatManifestError(error) }));
+  return causesOf(reason).map(({ field, message }) => ({
+    reason: 'Refused',
+    document,
+    path: field === '' ? [] : field.split('.'),
+    field,
+    message,
+  }));
 }
 
 /** Of a server that is not well: the manifest may be. */

@@ -1,27 +1,23 @@
-import {
-  formatManifestError,
-  type ManifestDocument,
-  type ManifestError,
-  namedTwice,
-} from '../../api/manifest.ts';
+import { formatManifestError, namedTwice } from '../../api/manifest.ts';
 import type { AnyObject, New, Sync } from '../../api/objects.ts';
-import { pathText } from '../../api/path.ts';
+import { type Path, pathText } from '../../api/path.ts';
 import { syncAnnotations } from '../../api/sync.ts';
 import type { Member } from '../../client/apply/member.ts';
 import { type Bounds, outOfBounds, targetNamespace } from '../../plan/sync/bounds.ts';
+import type { Turns } from '../../platform/turns.ts';
 import type { Manifests } from '../../sources/source.ts';
 import { digest } from './known.ts';
-import type { Parsed } from './parsed.ts';
+import type { Parsed, ReadOptions, SyncDocument } from './parsed.ts';
 
 /** One object that a Sync applies, with the document that it stands in. */
 export interface SyncMember extends Member {
-  document: ManifestDocument;
+  document: SyncDocument;
   /** Of what the manifest says, its place in the source included. */
   digest: string;
 }
 
 /** Each is tried, compared and kept in memory. */
-const mostObjects = 10_000;
+export const mostObjects = 10_000;
 
 /** Why a revision is not applied: the condition's reason, and a line for each thing that is wrong. */
 export interface Fault {
@@ -29,52 +25,89 @@ export interface Fault {
   text: string;
 }
 
-/** From files to what is to be applied. Everything that is wrong with any document is told. */
+/** What is wrong with a field, and its line is not known yet. */
+export interface Finding {
+  reason: Fault['reason'];
+  document: SyncDocument;
+  path: Path;
+  /** As it is told. */
+  field: string;
+  message: string;
+}
+
+export interface ManifestParts {
+  bounds: Bounds;
+  parsed: Parsed;
+  reading: ReadOptions;
+  turns: Turns;
+}
+
+/** From files to what is to be applied. Everything that is wrong with any document is told. Throws as Parsed.read. */
 export async function membersOf(
   manifests: Manifests,
-  bounds: Bounds,
-  parsed: Parsed,
+  parts: ManifestParts,
 ): Promise<{ members: SyncMember[]; faults: Fault[] }> {
-  const { documents, errors } = await parsed.read(manifests.files);
+  const { bounds, parsed, reading, turns } = parts;
+  const { documents, errors, moreErrors } = await parsed.read(manifests.files, reading);
   if (documents.length > mostObjects) {
-    const text = `there are ${documents.length} objects, and one Sync applies at most ${mostObjects}: split them among several`;
+    const text = `there are more than ${mostObjects} objects, and one Sync applies no more: split them among several`;
     return { members: [], faults: [{ reason: 'InvalidManifests', text }] };
   }
   const namespace = targetNamespace(bounds.sync);
-  const unnamed = documents
-    .filter(({ name }) => name === undefined)
-    .map((document) => at(document, ['metadata'], 'metadata.name', 'is missing, and a Sync needs it'));
-  const wrong = [...errors, ...namedTwice(documents, namespace), ...unnamed];
-  const outside = documents.flatMap((document) =>
-    outOfBounds(document.info, document.object, bounds).map(({ path, message }) =>
-      at(document, path, pathText(path), message),
+  const wrong = [
+    ...namedTwice(documents, namespace).map(({ document, message }) =>
+      invalid(document, ['metadata', 'name'], message),
     ),
-  );
-  return {
-    members: documents.map((document) => memberOf(document, namespace, bounds.sync)),
-    faults: [...faults('InvalidManifests', wrong), ...faults('NotAllowed', outside)],
-  };
+    ...documents
+      .filter(({ name }) => name === undefined)
+      .map((document) => ({
+        ...invalid(document, ['metadata'], 'is missing, and a Sync needs it'),
+        field: 'metadata.name',
+      })),
+  ];
+  const members: SyncMember[] = [];
+  const outside: Finding[] = [];
+  for (const document of documents) {
+    await turns.next();
+    members.push(memberOf(document, namespace, bounds.sync));
+    for (const { path, message } of outOfBounds(document.info, document.object, bounds))
+      outside.push({ reason: 'NotAllowed', document, path, field: pathText(path), message });
+  }
+  const faults = [
+    ...errors.map((error): Fault => ({ reason: 'InvalidManifests', text: formatManifestError(error) })),
+    ...(await faultsAt(manifests, [...wrong, ...outside], parts)),
+    ...(moreErrors > 0
+      ? [{ reason: 'InvalidManifests' as const, text: `and ${moreErrors} more errors` }]
+      : []),
+  ];
+  // Of a name that stands twice in one file both the file and the set tell.
+  return { members, faults: [...new Map(faults.map((fault) => [fault.text, fault])).values()] };
 }
 
-/** Of a name that stands twice in one file both the file and the set tell. */
-const faults = (reason: Fault['reason'], errors: readonly ManifestError[]): Fault[] =>
-  [...new Set(errors.map(formatManifestError))].map((text) => ({ reason, text }));
-
-/** An error that only the whole set, or the server, can find. */
-export const at = (
-  document: ManifestDocument,
-  path: readonly (string | number)[],
-  field: string,
-  message: string,
-): ManifestError => ({
-  source: document.source,
-  ...document.locate(path),
-  object: `${document.info.kind}/${document.name ?? '?'}`,
-  path: field,
+const invalid = (document: SyncDocument, path: Path, message: string): Finding => ({
+  reason: 'InvalidManifests',
+  document,
+  path,
+  field: pathText(path),
   message,
 });
 
-function memberOf(document: ManifestDocument, target: string, { metadata }: Sync): SyncMember {
+/** With the lines that only the parser knows: for what only the whole set, or the server, can find. */
+export async function faultsAt(
+  { files }: Manifests,
+  findings: readonly Finding[],
+  { parsed, reading }: Pick<ManifestParts, 'parsed' | 'reading'>,
+): Promise<Fault[]> {
+  if (findings.length === 0) return [];
+  const places = await parsed.locate(files, findings, reading);
+  return findings.map(({ reason, document: { source, line, info, name }, field, message }, at) => {
+    const place = places[at] ?? { line, column: 1 };
+    const error = { source, ...place, object: `${info.kind}/${name ?? '?'}`, path: field, message };
+    return { reason, text: formatManifestError(error) };
+  });
+}
+
+function memberOf(document: SyncDocument, target: string, { metadata }: Sync): SyncMember {
   const { info, name = '', source } = document;
   const object = document.object as New<AnyObject>; // validated against the kind's schema
   const { namespace: _, ...given } = object.metadata;

@@ -1,56 +1,232 @@
 import { createHash } from 'node:crypto';
-import { type ManifestDocument, type ManifestError, parseManifests } from '../../api/manifest.ts';
-import type { Manifests } from '../../sources/source.ts';
+import { kindInfo } from '../../api/kinds.ts';
+import type { ManifestDocument, ManifestError } from '../../api/manifest.ts';
+import type { Path } from '../../api/path.ts';
+import type { Turns } from '../../platform/turns.ts';
+import type { Field, Parser, Place, ReadFile } from '../../sources/parsing/parser.ts';
+import { type Manifests, SourceError } from '../../sources/source.ts';
 
-interface Read {
-  documents: readonly ManifestDocument[];
+/** A document of the manifests, as plain data. */
+export interface SyncDocument extends Omit<ManifestDocument, 'locate' | 'name' | 'namespace'> {
+  name?: string | undefined;
+  namespace?: string | undefined;
+  /** Which piece of the file it is in, which of its documents it is, and how many lines are before the piece. */
+  at: { piece: number; document: number; lines: number };
+}
+
+export interface Read {
+  documents: readonly SyncDocument[];
   errors: readonly ManifestError[];
+  /** How many errors are not told. */
+  moreErrors: number;
+}
+
+export interface ReadOptions {
+  now: number;
+  /** How long the parser may work on all of it, in milliseconds. */
+  timeout: number;
+  signal: AbortSignal;
+}
+
+export interface ParsedParts {
+  parser: Parser;
+  /** Who asks the parser. */
+  owner: string;
+  turns: Turns;
+  /** One document more ends the reading. */
+  mostDocuments: number;
 }
 
 /** Bytes of text; what is made of it takes several times that. Of larger sources all is parsed each time. */
 const mostKept = 4 * 1024 * 1024;
+/** Bytes that the parser is given at once: Syncs take turns at it. */
+const batchSize = 256 * 1024;
+const mostInBatch = 500;
+const mostErrors = 1000;
+/** The parser needs some time for anything, in milliseconds. */
+const shortest = 1000;
+/** What the parser failed on is given to it again after so long, in milliseconds: the machine may have been busy. */
+const retryAfter = 3_600_000;
+
+type File = Manifests['files'][number];
+
+interface FileRead {
+  digest: string;
+  documents: SyncDocument[];
+  errors: ManifestError[];
+  moreErrors: number;
+  lines: number;
+}
+
+interface Piece extends File {
+  piece: number;
+  /** Of the whole file. */
+  digest: string;
+}
 
 /** What the files of a Sync said when they were read last: of the next revision only what differs is parsed. */
 export class Parsed {
-  #kept = new Map<string, Read & { digest: string }>();
+  readonly #parts: ParsedParts;
+  #kept: ReadonlyMap<string, FileRead> = new Map();
+  #failed: { batch: string; until: number; error: SourceError } | undefined;
 
-  /** Lets others work between files that it parses. */
-  async read(files: Manifests['files']): Promise<Read> {
-    const all = new Map<string, Read & { digest: string }>();
+  constructor(parts: ParsedParts) {
+    this.#parts = parts;
+  }
+
+  /** Gives the parser once more what it failed on. */
+  retry(): void {
+    this.#failed = undefined;
+  }
+
+  /** Throws SourceError where a file cannot be read within bounds; of the same files it then throws it without trying. */
+  async read(files: Manifests['files'], options: ReadOptions): Promise<Read> {
+    const all = new Map<string, FileRead>();
+    const pieces: Piece[] = [];
     let size = 0;
     for (const { name: given, bytes } of files) {
+      await this.#parts.turns.next();
       const name = copied(given);
       const digest = createHash('sha256').update(bytes).digest('base64');
       const known = this.#kept.get(name);
-      all.set(name, known?.digest === digest ? known : { ...parsed({ name, bytes }), digest });
       size += bytes.length;
-      if (known?.digest !== digest) await new Promise((resolve) => setImmediate(resolve));
+      if (known?.digest === digest) all.set(name, known);
+      else {
+        all.set(name, { digest, documents: [], errors: [], moreErrors: 0, lines: 0 });
+        for (const [piece, part] of piecesOf(bytes).entries()) pieces.push({ name, bytes: part, piece, digest });
+      }
     }
-    this.#kept = size > mostKept ? new Map() : all;
+    const left = { time: options.timeout, errors: mostErrors, documents: this.#parts.mostDocuments };
+    for (const { documents } of all.values()) left.documents -= documents.length;
+    for (const batch of batchesOf(pieces)) {
+      if (left.documents >= 0) await this.#readBatch(batch, all, left, options);
+    }
+    this.#kept = size > mostKept || left.documents < 0 ? new Map() : all;
     const read = [...all.values()];
     return {
       documents: read.flatMap(({ documents }) => documents),
       errors: read.flatMap(({ errors }) => errors),
+      moreErrors: read.reduce((sum, { moreErrors }) => sum + moreErrors, 0),
     };
   }
 
-  /** To be called when places in the documents were told: a document then keeps all that it was parsed into. */
-  clear(): void {
-    this.#kept.clear();
+  /** Where the fields stand; of what is too much to look for, where their documents begin. */
+  async locate(
+    files: Manifests['files'],
+    fields: readonly { document: SyncDocument; path: Path }[],
+    { timeout, signal }: ReadOptions,
+  ): Promise<Place[]> {
+    const places: Place[] = fields.map(({ document: { line } }) => ({ line, column: 1 }));
+    const wanted = fields.slice(0, mostErrors).map((field, index) => ({ ...field, index }));
+    const left = { time: timeout };
+    for (const [source, inFile] of Map.groupBy(wanted, ({ document }) => document.source)) {
+      const pieces = piecesOf(files.find(({ name }) => name === source)?.bytes ?? new Uint8Array());
+      for (const [piece, inPiece] of Map.groupBy(inFile, ({ document }) => document.at.piece)) {
+        const asked = inPiece.map(({ document, path }): Field => ({ document: document.at.document, path }));
+        const file = { name: source, bytes: pieces[piece] ?? new Uint8Array() };
+        const { parser, owner } = this.#parts;
+        const { places: found, took } = await parser.locate(file, asked, {
+          owner,
+          timeout: left.time,
+          signal,
+        });
+        left.time = Math.max(shortest, left.time - took);
+        for (const [at, { index, document }] of inPiece.entries()) {
+          const place = found[at];
+          if (place !== undefined) places[index] = { ...place, line: place.line + document.at.lines };
+        }
+      }
+    }
+    return places;
+  }
+
+  async #readBatch(
+    batch: readonly Piece[],
+    all: ReadonlyMap<string, FileRead>,
+    left: { time: number; errors: number; documents: number },
+    { now, timeout, signal }: ReadOptions,
+  ): Promise<void> {
+    const { parser, owner } = this.#parts;
+    const id = JSON.stringify(batch.map(({ name, digest, piece }) => [name, digest, piece]));
+    if (this.#failed?.batch === id && now < this.#failed.until) throw this.#failed.error;
+    try {
+      const { read, took } = await parser.parse(batch, {
+        owner,
+        timeout: Math.max(shortest, left.time),
+        signal,
+      });
+      left.time -= took;
+      for (const [at, { name, piece }] of batch.entries()) {
+        const [file, found] = [all.get(name), read[at]];
+        if (file !== undefined && found !== undefined) await this.#add(file, name, piece, found, left);
+      }
+      if (left.time <= 0)
+        throw new SourceError(
+          'Timeout',
+          `the manifests take longer than ${timeout / 1000} s to read: raise spec.timeout, or split them among several Syncs`,
+        );
+    } catch (error) {
+      if (error instanceof SourceError && !signal.aborted)
+        this.#failed = { batch: id, until: now + retryAfter, error };
+      throw error;
+    }
+  }
+
+  async #add(
+    file: FileRead,
+    name: string,
+    piece: number,
+    { documents, errors, moreErrors, lineEnds }: ReadFile,
+    left: { errors: number; documents: number },
+  ): Promise<void> {
+    for (const [index, { line, kind, json, ...names }] of documents.entries()) {
+      await this.#parts.turns.next();
+      file.documents.push({
+        ...names,
+        source: name,
+        line: line + file.lines,
+        info: kindInfo(kind),
+        object: JSON.parse(json),
+        at: { piece, document: index, lines: file.lines },
+      });
+    }
+    for (const error of errors.slice(0, left.errors))
+      file.errors.push({ ...error, line: error.line + file.lines });
+    file.moreErrors += moreErrors + Math.max(0, errors.length - left.errors);
+    file.lines += lineEnds;
+    left.documents -= documents.length;
+    left.errors = Math.max(0, left.errors - errors.length);
   }
 }
 
 /** A text that was cut out of a longer one holds all of that: here the list of all files of a revision. */
 const copied = (text: string): string => Buffer.from(text).toString();
 
-const parsed = (file: Manifests['files'][number]): Read =>
-  saysSomething(file) ? parseManifests([file]) : { documents: [], errors: [] };
+/** Cut where a document begins, so that a piece is read as it would be in its file. */
+function piecesOf(bytes: Uint8Array): Buffer[] {
+  const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  const mark = all.includes('\n---\r\n') ? '\n---\r\n' : '\n---\n';
+  const pieces: Buffer[] = [];
+  let from = 0;
+  for (;;) {
+    const cut = all.indexOf(mark, from + batchSize);
+    if (cut < 0) return [...pieces, all.subarray(from)];
+    pieces.push(all.subarray(from, cut + 1));
+    from = cut + 1;
+  }
+}
 
-/** A file of comments alone is a manifest that was commented out. One without a word may be half-written. */
-function saysSomething({ bytes }: Manifests['files'][number]): boolean {
-  const lines = Buffer.from(bytes)
-    .toString('utf8')
-    .split('\n')
-    .map((line) => line.trim());
-  return !lines.some((line) => line !== '') || lines.some((line) => !/^(#.*|---)?$/.test(line));
+/** In the order of the files, so that lines can be counted. */
+function batchesOf(pieces: readonly Piece[]): Piece[][] {
+  const batches: Piece[][] = [];
+  let size = Number.POSITIVE_INFINITY;
+  for (const piece of pieces) {
+    if (size + piece.bytes.length > batchSize || (batches.at(-1)?.length ?? 0) >= mostInBatch) {
+      batches.push([]);
+      size = 0;
+    }
+    batches.at(-1)?.push(piece);
+    size += piece.bytes.length;
+  }
+  return batches;
 }

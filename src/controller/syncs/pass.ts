@@ -53,15 +53,26 @@ export async function keep(sync: Sync, source: Source | undefined, parts: PassPa
   const { revision, reference } = sync.status ?? {};
   if (revision === undefined || !isSettled(sync, { revision })) return 'None';
   if (nothingDiffers(sync, parts)) return 'Same';
-  const manifests = await source?.read({ revision, reference }, parts.signal).catch((error: unknown) => {
-    if (error instanceof SourceError) return undefined; // why is told of the newest revision
-    throw error;
-  });
-  if (manifests?.revision !== revision) return 'Unknown';
-  const assessment = await assess(sync, manifests, parts.assess);
-  if (assessment.faults.length > 0) return 'Unknown';
+  const assessment = await reassess(sync, { revision, reference }, source, parts);
+  if (assessment === undefined || assessment.faults.length > 0) return 'Unknown';
   const failures = await heal(sync, assessment, parts);
   return failures.length > 0 ? 'Unknown' : { assessment, healed: heals(sync, parts) };
+}
+
+/** Undefined where the source does not have that revision, or it cannot be read: why is told of the newest one. */
+async function reassess(
+  sync: Sync,
+  found: Found,
+  source: Source | undefined,
+  parts: PassParts,
+): Promise<Assessment | undefined> {
+  try {
+    const manifests = await source?.read(found, parts.signal);
+    return manifests?.revision === found.revision ? await assess(sync, manifests, parts.assess) : undefined;
+  } catch (error) {
+    if (error instanceof SourceError) return undefined;
+    throw error;
+  }
 }
 
 async function applyRevision(sync: Sync, assessment: Assessment, parts: PassParts): Promise<string[]> {

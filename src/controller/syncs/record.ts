@@ -2,7 +2,7 @@ import { keyText, type Secret, type Sync } from '../../api/objects.ts';
 import { type Hint, type Looks, withHint } from '../../plan/sync/due.ts';
 import type { Source } from '../../sources/source.ts';
 import { Known } from './known.ts';
-import { Parsed } from './parsed.ts';
+import type { Parsed } from './parsed.ts';
 
 /** Data of a Secret, decoded. */
 export type SecretData = Readonly<Record<string, Uint8Array>>;
@@ -35,15 +35,16 @@ export interface RecordParts {
 export class SyncRecord {
   readonly uid: string;
   readonly known = new Known();
-  readonly parsed = new Parsed();
+  readonly parsed: Parsed;
   looks: Looks = { failures: 0 };
   /** Times in a row that its objects had to be set back early, or its files were being written. */
   restless = 0;
   #source: { signature: string; source: Source } | undefined;
   #turn: Promise<unknown> = Promise.resolve();
 
-  constructor(uid: string) {
+  constructor(uid: string, parsed: Parsed) {
     this.uid = uid;
+    this.parsed = parsed;
   }
 
   hint(hint: Hint): void {

@@ -17,6 +17,8 @@ import { span } from '../../plan/instant.ts';
 import { due, pause } from '../../plan/sync/due.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
+import { Turns } from '../../platform/turns.ts';
+import type { Parser } from '../../sources/parsing/parser.ts';
 import { type Found, type Source, SourceError } from '../../sources/source.ts';
 import type { Cache } from '../cache.ts';
 import type { Recorder } from '../events.ts';
@@ -25,7 +27,9 @@ import { type Assessment, type AssessParts, assess } from './assess.ts';
 import { boundsOf } from './bounds.ts';
 import { diffOf } from './diff.ts';
 import { Live } from './live.ts';
+import { mostObjects } from './manifests.ts';
 import { comparedOf, type Kept, type Outcome } from './outcome.ts';
+import { Parsed } from './parsed.ts';
 import { keep, Overtaken, type PassParts, pass } from './pass.ts';
 import { MissingSecret, type Sources, SyncRecord } from './record.ts';
 import { intent, nextStatus } from './status.ts';
@@ -36,6 +40,8 @@ export interface SyncsParts {
   cache: Cache;
   recorder: Recorder;
   sources: Sources;
+  /** Reads the manifests. Its owner closes it. */
+  parser: Parser;
   clock: Clock;
   log: Log;
 }
@@ -52,6 +58,7 @@ export class Syncs {
   readonly #queue: WorkQueue;
   readonly #records = new Map<string, SyncRecord>();
   readonly #live: Live;
+  readonly #turns = new Turns();
   readonly #abort = new AbortController();
   #working: Promise<void> = Promise.resolve();
 
@@ -140,7 +147,9 @@ export class Syncs {
     const known = this.#records.get(key);
     if (known?.uid === metadata.uid) return known;
     if (known !== undefined) this.#forget(key, known).catch((err) => this.#left(key, err));
-    const record = new SyncRecord(metadata.uid);
+    const { parser } = this.#parts;
+    const parsed = new Parsed({ parser, owner: key, turns: this.#turns, mostDocuments: mostObjects });
+    const record = new SyncRecord(metadata.uid, parsed);
     this.#records.set(key, record);
     return record;
   }
@@ -201,6 +210,7 @@ export class Syncs {
     { onlyObjects, requested }: { onlyObjects: boolean; requested: boolean },
   ): Promise<Outcome | 'Unsettled'> {
     if (sync.spec.suspend && !requested) return { type: 'Suspended' };
+    if (requested) record.parsed.retry();
     let found: Found | undefined;
     const failed = async (error: SourceError | MissingSecret, kept: Promise<Kept>): Promise<Outcome> => ({
       type: 'SourceFailed',
@@ -264,7 +274,7 @@ export class Syncs {
     });
     if ('missing' in source) throw new MissingSecret(source.missing, sync);
     const timeout = new AbortController();
-    const cancel = clock.after(span(sync.spec.timeout, 60_000), () =>
+    const cancel = clock.after(timeoutOf(sync), () =>
       timeout.abort(new DOMException('spec.timeout has passed', 'TimeoutError')),
     );
     try {
@@ -281,6 +291,8 @@ export class Syncs {
       bounds: boundsOf(sync, this.#parts.cache),
       known: record.known,
       parsed: record.parsed,
+      reading: { now: this.#parts.clock.now(), timeout: timeoutOf(sync), signal: this.#abort.signal },
+      turns: this.#turns,
       live: (member: Member) => this.#live.of(member),
       held: (namespace: string) => this.#live.held(namespace),
       isGone: (manager: string) => {
@@ -315,7 +327,6 @@ export class Syncs {
     const failed = failing.includes(outcome.type);
     const failures = failed ? record.looks.failures + 1 : onlyObjects ? record.looks.failures : 0;
     record.looks = { ...record.looks, failures };
-    if (outcome.type === 'Refused') record.parsed.clear();
     const assessment = outcome.type === 'Synced' ? outcome.assessment : compared?.assessment;
     if (assessment !== undefined) {
       const wanted = new Set(assessment.members.map(identity));
@@ -362,3 +373,5 @@ export class Syncs {
     return written;
   }
 }
+
+const timeoutOf = ({ spec }: Sync): number => span(spec.timeout, 60_000);
