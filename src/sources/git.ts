@@ -4,7 +4,7 @@ import type { SyncSpec } from '../api/gen/types.gen.ts';
 import { checkLimits, checkName } from './bounds.ts';
 import { type CatFile, readBlobs } from './git/blobs.ts';
 import { checkOut } from './git/checkout.ts';
-import { aborted, catFile, GitFailure, git, type Place } from './git/command.ts';
+import { aborted, catFile, GitFailure, git, type Place, writeProgram } from './git/command.ts';
 import { explain } from './git/faults.ts';
 import { followLinks } from './git/links.ts';
 import { findReference } from './git/references.ts';
@@ -72,9 +72,11 @@ async function guarded<T>(
     await rm(home, { recursive: true, force: true });
     await mkdir(home, { recursive: true, mode: 0o700 });
     await chmod(parts.folder, 0o700);
+    const program = await writeProgram(home);
     return await withSecrets({ ...parts, url: parts.git.url }, async ({ config, keyring }) => {
       const place: Place = {
         cwd: home,
+        program,
         environment: {
           ...environment,
           PATH: parts.searchPath,

@@ -1,7 +1,8 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { accessSync, constants, realpathSync, statSync } from 'node:fs';
 import { delimiter, join, relative, resolve } from 'node:path';
 import { checkSealed } from './kustomization.ts';
+import { limitedBy, shell } from './limited.ts';
 import { limits, SourceError } from './source.ts';
 
 export interface RenderOptions {
@@ -47,8 +48,12 @@ export const render: Render = async ({
     );
   }
   const environment = sealed ? sealedEnvironment : { ...process.env, PATH: searchPath };
-  return run([...program, folder], { roots, path, environment, signal });
+  const command = sealed ? [shell, '-c', limitedBy(most), shell, ...program, folder] : [...program, folder];
+  return run(command, { roots, path, environment, detached: sealed, signal });
 };
+
+/** A tree that is sealed takes a tenth of that; one that builds on itself again and again takes any amount. */
+const most = { memory: 512, file: 64 };
 
 /** kustomize itself where it is there: it is often newer than the one in kubectl. */
 function findProgram(searchPath: string): [file: string, ...words: string[]] | undefined {
@@ -94,6 +99,8 @@ interface Run {
   roots: readonly string[];
   path: string;
   environment: Record<string, string | undefined>;
+  /** In a process group of its own, which is killed as a whole. */
+  detached: boolean;
   signal: AbortSignal;
 }
 
@@ -101,16 +108,21 @@ const mostErrorText = 16 * 1024;
 
 function run(
   [file = '', ...words]: string[],
-  { roots, path, environment, signal }: Run,
+  { roots, path, environment, detached, signal }: Run,
 ): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
-    const child = spawn(file, words, { cwd: roots[0], env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(file, words, {
+      cwd: roots[0],
+      env: environment,
+      detached,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     const parts: Buffer[] = [];
     let size = 0;
     let errors = '';
     const fail = (error: SourceError): void => {
       signal.removeEventListener('abort', stop);
-      child.kill('SIGKILL');
+      kill(child, detached);
       child.stdout.destroy(); // a child of its own may hold it open
       child.stderr.destroy();
       reject(error);
@@ -140,11 +152,33 @@ function run(
         signal.removeEventListener('abort', stop);
         return resolve(Buffer.concat(parts));
       }
+      if (detached && (code === 126 || code === 127))
+        return fail(new SourceError('ProgramMissing', `${path}: ${ownWords(errors, roots)}`));
+      if (outOfMemory.test(errors))
+        return fail(
+          new SourceError(
+            'TooLarge',
+            `${path}: kustomize takes more than ${most.memory} MiB of memory: look for bases that are built on again and again`,
+          ),
+        );
       const said = ownWords(errors.slice(0, mostErrorText), roots);
       const why = said === '' ? `it ended with ${killed ?? `exit code ${code}`}` : said;
       fail(new SourceError('RenderFailed', `${path}: kustomize: ${why}`));
     });
   });
+}
+
+/** What Go says, and the loader of a program. */
+const outOfMemory = /out of memory|cannot allocate memory/i;
+
+function kill(child: ChildProcess, isGroup: boolean): void {
+  if (!isGroup || child.pid === undefined) child.kill('SIGKILL');
+  else
+    try {
+      process.kill(-child.pid, 'SIGKILL');
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error; // all are gone
+    }
 }
 
 /** What the program said, with paths from the root on. */

@@ -93,7 +93,8 @@ export class Parsed {
       if (known?.digest === digest) all.set(name, known);
       else {
         all.set(name, { digest, documents: [], errors: [], moreErrors: 0, lines: 0 });
-        for (const [piece, part] of piecesOf(bytes).entries()) pieces.push({ name, bytes: part, piece, digest });
+        for (const [piece, part] of piecesOf(bytes).entries())
+          pieces.push({ name, bytes: part, piece, digest });
       }
     }
     const left = { time: options.timeout, errors: mostErrors, documents: this.#parts.mostDocuments };

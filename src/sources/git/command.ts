@@ -1,12 +1,27 @@
 import { randomUUID } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { simpleGit } from 'simple-git';
+import { limitedBy, shell } from '../limited.ts';
 import { limits, SourceError } from '../source.ts';
 import { killAllWith } from './processes.ts';
 
 /** Where a command runs, and all that it finds in its environment. */
 export interface Place {
   cwd: string;
+  /** Runs git within `most`: see writeProgram. */
+  program: string;
   environment: Readonly<Record<string, string>>;
+}
+
+/** Of each process of git: a pack of a few MB can take any memory to unpack, and a host can send a pack without end. */
+export const processLimits = { memory: 1024, file: 1024 };
+
+/** Writes the script by which git is run. */
+export async function writeProgram(folder: string): Promise<string> {
+  const program = join(folder, 'git.sh');
+  await writeFile(program, `set -- git "$@"; ${limitedBy(processLimits)}\n`, { mode: 0o600 });
+  return program;
 }
 
 /** What git said when it failed. */
@@ -35,7 +50,10 @@ const grace = 1000;
  * Bytes that a command may print, to its output and beside it. A tree of a few hundred bytes can name files without end,
  * and a host can talk without end.
  */
-const most = { output: limits.total + 16 * 1024 * 1024, errors: 1024 * 1024 };
+const most = {
+  output: limits.total + 16 * 1024 * 1024,
+  errors: 1024 * 1024,
+};
 
 export async function git(place: Place, args: readonly string[], signal: AbortSignal): Promise<Said> {
   const { result, stderr } = await execute(place, signal, undefined, (run) => run.raw([...args]));
@@ -71,10 +89,12 @@ async function execute<T>(
   const ending = AbortSignal.any([signal, flood.signal]);
   const run = simpleGit({
     baseDir: place.cwd,
+    binary: [shell, place.program],
     abort: ending,
     allowEnvironment: Object.keys(environment),
     // GIT_CONFIG_GLOBAL names the file that config.ts writes: it is what keeps the user's own configuration out.
-    unsafe: { allowUnsafeConfigPaths: true },
+    // The path of the program is that of the state folder, which may have any name.
+    unsafe: { allowUnsafeConfigPaths: true, allowUnsafeCustomBinary: true },
     // Not by the exit alone: what it printed might not have been read to its end.
     completion: { onClose: true, onExit: false },
     ...(input === undefined ? {} : { input: () => input }),

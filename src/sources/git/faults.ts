@@ -1,5 +1,5 @@
 import { SourceError, type SourceReason } from '../source.ts';
-import { GitFailure } from './command.ts';
+import { GitFailure, processLimits } from './command.ts';
 import { keyscan, type Remote } from './url.ts';
 
 interface Known {
@@ -15,7 +15,7 @@ const place = ({ scheme, host }: Remote): string => (scheme === 'file' ? 'the re
 /** Texts of git 2.38 and later, curl with OpenSSL and GnuTLS, and OpenSSH, all in the C locale. */
 const known: readonly Known[] = [
   {
-    says: /spawn git ENOENT/,
+    says: /\bgit: (command )?not found|spawn \S+ ENOENT/,
     reason: 'ProgramMissing',
     tells: () => 'git is not installed: install it, or put it on the PATH of the controller',
   },
@@ -34,6 +34,18 @@ const known: readonly Known[] = [
     says: /'remote-https' is not a git command|remote helper for 'https'/,
     reason: 'ProgramMissing',
     tells: () => 'git is installed without https: install its part for curl',
+  },
+  {
+    says: /[Oo]ut of memory|unable to create thread|mmap failed|Cannot allocate memory/,
+    reason: 'TooLarge',
+    tells: () =>
+      `the repository takes more than ${processLimits.memory} MiB of memory to unpack: keep manifests in a small repository of their own`,
+  },
+  {
+    says: /died of signal 25|File too large|File size limit exceeded/,
+    reason: 'TooLarge',
+    tells: () =>
+      `the repository sends more than ${processLimits.file} MiB: keep manifests in a small repository of their own`,
   },
   {
     says: /No space left on device|Disk quota exceeded/,
