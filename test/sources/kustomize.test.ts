@@ -127,6 +127,30 @@ describe('the program', () => {
     await expect(run({ signal: AbortSignal.abort() })).rejects.toMatchObject({ reason: 'Timeout' });
   });
 
+  test('that is stopped goes with all that it has started', async () => {
+    script('kustomize', `/bin/sh -c 'echo $$ > ${base}/pid; while :; do :; done' & wait`);
+    const time = new AbortController();
+    const rendered = run({ signal: time.signal });
+    const pid = (): number =>
+      existsSync(join(base, 'pid')) ? Number(readFileSync(join(base, 'pid'), 'utf8')) : 0;
+    await expect.poll(pid).toBeGreaterThan(0);
+    time.abort(new Error('late'));
+    await expect(rendered).rejects.toMatchObject({ reason: 'Timeout' });
+    await expect.poll(() => isRunning(pid())).toBe(false);
+  });
+
+  test('has 512 MiB of memory where the tree is sealed, and says so when that is not enough', async () => {
+    script('kustomize', 'ulimit -d');
+    expect(await run()).toBe(`${512 * 1024}\n`);
+    expect(await run({ sealed: false })).not.toBe(`${512 * 1024}\n`);
+    script('kustomize', 'echo "fatal error: runtime: out of memory" >&2; exit 2');
+    await expect(run()).rejects.toMatchObject({
+      reason: 'TooLarge',
+      message:
+        '.: kustomize takes more than 512 MiB of memory: look for bases that are built on again and again',
+    });
+  });
+
   test('finds no git, no home and no proxy that answers where the tree is sealed, and else the own environment', async () => {
     script('kustomize', 'echo "$PATH $HOME $HTTPS_PROXY $AGENTCTL_TEST_SECRET"; command -v git || true');
     process.env.AGENTCTL_TEST_SECRET = 'secret';
@@ -143,7 +167,8 @@ describe('the program', () => {
 function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return true;
+    // Dead, and nobody has asked how it ended.
+    return !/^State:\s+Z/m.test(existsSync('/proc') ? readFileSync(`/proc/${pid}/status`, 'utf8') : '');
   } catch {
     return false;
   }

@@ -36,16 +36,10 @@ const known: readonly Known[] = [
     tells: () => 'git is installed without https: install its part for curl',
   },
   {
-    says: /[Oo]ut of memory|unable to create thread|mmap failed|Cannot allocate memory/,
+    says: /[Oo]ut of memory|cannot create (async )?thread|unable to create thread|mmap failed|Cannot allocate memory/,
     reason: 'TooLarge',
     tells: () =>
       `the repository takes more than ${processLimits.memory} MiB of memory to unpack: keep manifests in a small repository of their own`,
-  },
-  {
-    says: /died of signal 25|File too large|File size limit exceeded/,
-    reason: 'TooLarge',
-    tells: () =>
-      `the repository sends more than ${processLimits.file} MiB: keep manifests in a small repository of their own`,
   },
   {
     says: /No space left on device|Disk quota exceeded/,
@@ -129,6 +123,13 @@ const known: readonly Known[] = [
     says: /returned error: 5\d\d/,
     reason: 'Unreachable',
     tells: (remote, [text]) => `${remote.host} is in trouble (${text.replace('returned error: ', 'HTTP ')})`,
+  },
+  {
+    // index-pack that wrote more than it may is killed without a word.
+    says: /died of signal 25|File too large|^fatal: fetch-pack: invalid index-pack output\s*$/,
+    reason: 'TooLarge',
+    tells: () =>
+      `the repository sends more than ${processLimits.file} MiB: keep manifests in a small repository of their own`,
   },
   {
     says: /early EOF|disconnect|RPC failed|hung up|transfer closed|[Cc]onnection (was )?(reset|closed)|[Ee]mpty reply|kex_exchange|SSL_|gnutls_|GnuTLS|TLS/,

@@ -49,6 +49,13 @@ describe('what git says', () => {
     ],
     ['Failed', `fatal: unable to access '${url}/': The requested URL returned error: 301`],
     ['Failed', 'error: file write error: No space left on device\nfatal: unable to write sha1 file'],
+    ['ProgramMissing', '/srv/state/git.sh: 1: exec: git: not found'],
+    ['ProgramMissing', '/srv/state/git.sh: line 1: exec: git: not found'],
+    ['TooLarge', 'fatal: Out of memory, malloc failed (tried to allocate 5000001 bytes)'],
+    ['TooLarge', 'error: cannot create async thread: Resource temporarily unavailable'],
+    ['TooLarge', 'fatal: fetch-pack: invalid index-pack output\n'],
+    ['TooLarge', 'error: index-pack died of signal 25'],
+    ['Failed', 'fatal: pack is corrupted\nfatal: fetch-pack: invalid index-pack output'],
     ['Failed', 'fatal: something that nobody has seen before'],
   ])('means %s: %s', (reason, stderr) => {
     expect(told(stderr)).toMatchObject({ name: 'SourceError', reason });

@@ -1,6 +1,7 @@
 /** What somebody who may push can put into a tree. */
+import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Repository } from '../../git/repository.ts';
@@ -29,6 +30,32 @@ test('nor does a link steer it by where it leads', async () => {
   await repository.publish({ 'b.yaml': { linkTo: '../\u001b[31m' } });
   const reading = world.read({ url: repository.url });
   await expect(reading).rejects.toThrow('(to ../\\u001b[31m)');
+});
+
+describe('git', () => {
+  const withGit = async (script: string): Promise<{ searchPath: string }> => {
+    const searchPath = join(world.folder, 'bin');
+    await mkdir(searchPath);
+    await writeFile(join(searchPath, 'git'), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    return { searchPath };
+  };
+
+  test('runs with 1 GiB of memory, and writes no file larger than that', async () => {
+    const parts = await withGit('echo "data $(ulimit -d) file $(ulimit -f)" >&2; exit 1');
+    await expect(world.read({ url: repository.url }, parts)).rejects.toThrow(
+      `data ${1024 * 1024} file ${2 * 1024 * 1024}`,
+    );
+  });
+
+  test('that is sent more than it may write says so, and leaves nothing on the disk', async () => {
+    await repository.publish({ 'large.bin': randomBytes(2 * 1024 * 1024) });
+    const parts = await withGit(`PATH='${process.env.PATH}'; ulimit -f 2048; exec git "$@"`);
+    await expect(world.read({ url: repository.url }, parts)).rejects.toMatchObject({
+      reason: 'TooLarge',
+      message: expect.stringContaining('keep manifests in a small repository of their own'),
+    });
+    expect(existsSync(join(world.state, 'repository'))).toBe(false);
+  });
 });
 
 describe('links', () => {
