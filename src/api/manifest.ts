@@ -7,6 +7,7 @@ import { type Parsed, parseChunk } from './manifest/yaml.ts';
 import { nearest } from './nearest.ts';
 import { type Path, pathText } from './path.ts';
 import { isObject, type JsonObject } from './schema.ts';
+import { sizeFault, sizeOf } from './size.ts';
 import { unknownFields, validateObject } from './validate.ts';
 
 export { formatManifestError, type ManifestError, type Source };
@@ -145,6 +146,14 @@ function readObject(value: unknown, base: Path, parsed: Parsed, again: () => Par
     return;
   }
   const { name, namespace } = namesOf(value);
+  const large = sizeFault(sizeOf(value));
+  if (large !== undefined) {
+    tell(
+      [{ path: [], reason: 'FieldValueInvalid', message: large }],
+      name === undefined ? info.kind : `${info.kind}/${name}`,
+    );
+    return;
+  }
   const found = [...unknownFields(info.schema, value), ...validateObject(info, value)];
   tell(found, name === undefined ? info.kind : `${info.kind}/${name}`);
   if (found.length > 0) return;

@@ -10,7 +10,7 @@ import { nextAuthor, warnOfAuthor, withAuthor, withoutAuthor } from './author.ts
 import { insertNew, replace } from './commit.ts';
 import { type Context, withManagers, withoutManagers, writerOf } from './context.ts';
 import { decodeBody } from './decode.ts';
-import { badRequest, conflict, notFound, versionOnNew } from './errors.ts';
+import { badRequest, conflict, notFound, refuseLarge, versionOnNew } from './errors.ts';
 import { encodeManagers, type Manager, storedManagers } from './managers.ts';
 import type { AnyResource } from './object.ts';
 import type { RegistryWriteOptions } from './options.ts';
@@ -31,11 +31,13 @@ export async function apply(
   options: RegistryWriteOptions,
 ): Promise<AnyResource> {
   checkRequest(body, options);
+  refuseLarge(body);
   const sent = decodeBody(info, body, key, options);
   const config = admitConfiguration(info, withoutAuthor(sent), options.subresource);
   const target = { namespace: sent.metadata.namespace, name: key.name };
   return retried(async () => {
     const live = await context.records.read(info, target);
+    await context.turns.next();
     warnOfAuthor(sent, live === undefined ? options.author : authorOf(live), options);
     if (live !== undefined) {
       checkPinned(info, live, sent);

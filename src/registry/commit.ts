@@ -3,7 +3,7 @@ import type { KindInfo } from '../api/kinds.ts';
 import { defaulted, validate, withGeneration } from './admit.ts';
 import { nextAuthor, withAuthor } from './author.ts';
 import { type Context, withManagers } from './context.ts';
-import { alreadyExists } from './errors.ts';
+import { alreadyExists, refuseLarge } from './errors.ts';
 import type { Manager } from './managers.ts';
 import { initialNamespace, requireNamespace } from './namespaces.ts';
 import type { AnyResource } from './object.ts';
@@ -23,6 +23,7 @@ export async function insertNew(
   await requireNamespace(records, info, stored.metadata);
   const author = nextAuthor(info, { live: undefined, next: stored, removed: false }, options);
   const owned = withManagers(withAuthor(stored, author), managersOf(stored));
+  refuseLarge(owned);
   if (dryRun === true && (await records.read(info, owned.metadata)) !== undefined)
     throw alreadyExists(info, owned.metadata.name);
   const made = dryRun === true ? owned : await records.write(info, owned, undefined);
@@ -39,6 +40,7 @@ export async function replace(
   { dryRun }: RegistryWriteOptions,
 ): Promise<AnyResource> {
   if (deepEqual(live, next)) return live;
+  refuseLarge(next, live);
   const counted = withGeneration(info, live, next);
   if (dryRun === true) return counted;
   const { deletionTimestamp, finalizers = [] } = counted.metadata;

@@ -2,6 +2,7 @@ import type { KindInfo } from '../api/kinds.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Ids } from '../platform/ids.ts';
 import type { Log } from '../platform/log.ts';
+import type { Turns } from '../platform/turns.ts';
 import { encodeManagers, type Manager, type Writer } from './managers.ts';
 import type { AnyResource } from './object.ts';
 import type { RegistryWriteOptions } from './options.ts';
@@ -12,6 +13,8 @@ export interface Context {
   clock: Clock;
   ids: Ids;
   log: Log;
+  /** Between writes others get their turn. */
+  turns: Turns;
 }
 
 export const writerOf = (

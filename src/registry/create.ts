@@ -7,7 +7,7 @@ import { warnOfAuthor, withoutAuthor } from './author.ts';
 import { insertNew } from './commit.ts';
 import { type Context, writerOf } from './context.ts';
 import { decodeBody } from './decode.ts';
-import { alreadyExists, badRequest, versionOnNew } from './errors.ts';
+import { alreadyExists, badRequest, refuseLarge, versionOnNew } from './errors.ts';
 import type { AnyResource } from './object.ts';
 import type { RegistryWriteOptions } from './options.ts';
 import { afterUpdate } from './ownership.ts';
@@ -24,7 +24,9 @@ export async function create(
   body: unknown,
   options: RegistryWriteOptions,
 ): Promise<AnyResource> {
+  await context.turns.next();
   const given = decodeBody(info, body, key, options);
+  refuseLarge(given);
   warnOfAuthor(given, options.author, options);
   const sent = withoutAuthor(given);
   if ((sent.metadata.resourceVersion ?? '') !== '') throw badRequest(versionOnNew);

@@ -1,5 +1,6 @@
 import { ApiError } from '../api/errors.ts';
 import type { KindInfo } from '../api/kinds.ts';
+import { sizeFault, sizeOf } from '../api/size.ts';
 
 /** The failures of an API server, in Kubernetes' words (apimachinery, api/errors). */
 const resourceName = (info: KindInfo): string =>
@@ -52,5 +53,15 @@ const remedies: Readonly<Record<string, string>> = {
 
 export const badRequest = (message: string, cause?: unknown): ApiError =>
   new ApiError('BadRequest', message, { cause });
+
+/** Throws where the object is too large, unless it was so before and what it says has not grown. */
+export function refuseLarge(object: object, before: object = {}): void {
+  const fault = sizeFault(sizeOf({ ...object }));
+  if (fault === undefined) return;
+  const [was, is] = [before, object].map((one) => sizeOf({ ...one, metadata: undefined }));
+  const hasGrown =
+    was === undefined || is === undefined || is.values > was.values || is.characters > was.characters;
+  if (hasGrown) throw new ApiError('RequestEntityTooLarge', fault);
+}
 
 export const versionOnNew = 'resourceVersion should not be set on objects to be created';

@@ -5,6 +5,7 @@ import type { List, Patch } from '../api/requests.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Ids } from '../platform/ids.ts';
 import type { Log } from '../platform/log.ts';
+import { Turns } from '../platform/turns.ts';
 import type { Store } from '../store/store.ts';
 import { apply } from './apply.ts';
 import { Collector } from './collector.ts';
@@ -70,7 +71,7 @@ export async function createRegistry(parts: {
 }): Promise<Registry> {
   const { store, clock, ids, log } = parts;
   const records = new Records(store);
-  const context: Context = { records, clock, ids, log };
+  const context: Context = { records, clock, ids, log, turns: new Turns() };
   const collector = new Collector(context);
   await records.start(
     kinds.filter(({ stored }) => stored),

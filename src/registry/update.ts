@@ -4,13 +4,14 @@ import type { KindInfo } from '../api/kinds.ts';
 import { jsonPatch, mergePatch } from '../api/merge.ts';
 import type { ManagedFieldsEntry, ObjectKey } from '../api/objects.ts';
 import type { Patch } from '../api/requests.ts';
+import { isObject } from '../api/schema.ts';
 import { formatTime } from '../api/time.ts';
 import { admitUpdate, checkPinned, defaulted, validate } from './admit.ts';
 import { nextAuthor, warnOfAuthor, withAuthor, withoutAuthor } from './author.ts';
 import { replace } from './commit.ts';
 import { type Context, withManagers, withoutManagers, writerOf } from './context.ts';
 import { decodeBody } from './decode.ts';
-import { notFound } from './errors.ts';
+import { notFound, refuseLarge } from './errors.ts';
 import { decodeManagers, isReset, type Manager, storedManagers } from './managers.ts';
 import type { AnyResource } from './object.ts';
 import type { RegistryWriteOptions } from './options.ts';
@@ -30,7 +31,9 @@ export async function update(
   const target = { namespace: sent.metadata.namespace, name: key.name };
   return retried(async () => {
     const live = await context.records.read(info, target);
+    await context.turns.next();
     if (live === undefined) throw notFound(info, key.name);
+    refuseLarge(sent, live);
     return change(context, info, live, sent, options);
   });
 }
@@ -45,8 +48,10 @@ export function patchInPlace(
 ): Promise<AnyResource> {
   return retried(async () => {
     const live = await context.records.read(info, key);
+    await context.turns.next();
     if (live === undefined) throw notFound(info, key.name);
     const patched = patch.type === 'merge' ? mergePatch(live, patch.body) : jsonPatch(live, patch.body);
+    if (isObject(patched)) refuseLarge(patched, live);
     return change(context, info, live, decodeBody(info, patched, key, options), options);
   });
 }
