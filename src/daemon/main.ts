@@ -69,9 +69,9 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   const resources = new LocalClient(stored, fieldManager);
   await firstStart(resources, options.environment, log);
 
-  // Two, so that nothing that is pushed makes an agent wait.
-  const [syncs, agents] = [createParser({ clock }), createParser({ clock })];
-  stack.defer(async () => void (await Promise.all([syncs.close(), agents.close()])));
+  // Two, so that nothing that is pushed keeps a request waiting.
+  const [pushed, asked] = [createParser({ clock }), createParser({ clock })];
+  stack.defer(async () => void (await Promise.all([pushed.close(), asked.close()])));
   const controller = new Controller({
     resources,
     journal,
@@ -89,9 +89,9 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
       secrets,
       searchPath: options.environment.PATH ?? '',
       clock,
-      parser: syncs,
+      parser: pushed,
     }),
-    parsers: { syncs, agents },
+    parsers: { syncs: pushed, agents: asked },
     defaultPolicy: defaultPolicy(),
     key: readKey(at.key),
     storeId: store.id,
@@ -120,6 +120,7 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
     version,
     clock,
     log,
+    parser: asked,
     socket,
     listen: options.listen,
     stateDir: at.state,

@@ -5,7 +5,7 @@ import { accessReviewRoutes } from './access-review-routes.ts';
 import { agentRoutes } from './agent-routes.ts';
 import { answerError, toApiError } from './answer.ts';
 import { approvalRoutes } from './approval-routes.ts';
-import { bodyLimit } from './body.ts';
+import { bodyLimit, shortened } from './body.ts';
 import { discoveryRoutes } from './discovery-routes.ts';
 import { healthRoutes } from './health-routes.ts';
 import { messageRoutes } from './message-routes.ts';
@@ -31,6 +31,8 @@ const publicRoutes: readonly (string | undefined)[] = [
   webhookPath,
 ];
 
+const isPublic = ({ routeOptions }: FastifyRequest): boolean => publicRoutes.includes(routeOptions.url);
+
 /** The HTTP side of one listener. `tls` is PEM. */
 export async function createApp(
   parts: Parts,
@@ -52,11 +54,13 @@ export async function createApp(
   const app = (tls === undefined ? fastify(options) : fastify({ ...options, https: tls })) as FastifyInstance;
 
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, async (request: FastifyRequest, body: Buffer) =>
+    isPublic(request) ? body : shortened(request, body, parts.parser),
+  );
   app.decorateRequest('user');
   app.addHook('onRequest', async (request) => {
-    const { headers, routeOptions } = request;
-    if (publicRoutes.includes(routeOptions.url) && !Object.keys(headers).some(impersonates)) return;
+    const { headers } = request;
+    if (isPublic(request) && !Object.keys(headers).some(impersonates)) return;
     request.user = authenticate(headers.authorization);
     refuseImpersonation(headers, request.user);
   });

@@ -2,6 +2,9 @@ import type { FastifyRequest } from 'fastify';
 import { ApiError } from '../api/errors.ts';
 import { parseChunk } from '../api/manifest/yaml.ts';
 import { isObject, type JsonObject } from '../api/schema.ts';
+import { jsonFault } from '../api/size.ts';
+import type { Parser } from '../sources/parsing/parser.ts';
+import { SourceError } from '../sources/source.ts';
 import { decodeProtobuf } from './protobuf.ts';
 
 /** In bytes, as a kube-apiserver's. */
@@ -12,9 +15,9 @@ const mediaType = (request: FastifyRequest): string =>
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-function textOf(request: FastifyRequest): string {
+function textOf({ body }: { body: unknown }): string {
   try {
-    return request.body instanceof Buffer ? utf8.decode(request.body) : '';
+    return body instanceof Buffer ? utf8.decode(body) : '';
   } catch (cause) {
     throw new ApiError('BadRequest', 'the body of the request is not UTF-8', { cause });
   }
@@ -25,6 +28,9 @@ const notParsed = (format: string, where: string): ApiError =>
   new ApiError('BadRequest', `the body of the request is not ${format}${where}`);
 
 function parseJson(text: string): unknown {
+  const large = jsonFault(text);
+  if (large !== undefined)
+    throw new ApiError('RequestEntityTooLarge', `the body of the request is not taken: ${large}`);
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -36,6 +42,27 @@ function parseJson(text: string): unknown {
     throw new ApiError('BadRequest', `the body of the request is nested more than ${deepest} levels deep`);
   return value;
 }
+
+/** In bytes: what takes longer than a moment to parse is parsed in another thread. */
+const longYaml = 8 * 1024;
+
+/** The body with YAML as JSON where it is long. Called before the handlers, which parse what is left at once. */
+export async function shortened(request: FastifyRequest, body: Buffer, parser: Parser): Promise<Buffer> {
+  if (body.length <= longYaml || body[0] === brace || !yamlTypes.includes(mediaType(request))) return body;
+  const owner = request.user.name;
+  const parsed = await parser.value(textOf({ body }), { owner }).catch((cause: unknown) => {
+    if (!(cause instanceof SourceError)) throw cause;
+    throw new ApiError('RequestEntityTooLarge', `the body of the request is not taken: ${cause.message}`, {
+      cause,
+    });
+  });
+  if ('faultAt' in parsed) throw notParsed('YAML', ` at position ${parsed.faultAt}`);
+  if (!parsed.json.startsWith('{')) throw notAnObject();
+  return Buffer.from(parsed.json);
+}
+
+const brace = '{'.charCodeAt(0);
+const yamlTypes = ['application/yaml', 'application/apply-patch+yaml'];
 
 /** JSON is YAML, and nearly every client sends it: the slow parser is for the others. */
 function parseYaml(text: string): unknown {
@@ -56,8 +83,10 @@ const isTooDeep = (value: unknown, left = deepest): boolean =>
 
 function asObject(value: unknown): JsonObject {
   if (isObject(value)) return value;
-  throw new ApiError('BadRequest', 'the body of the request must be an object');
+  throw notAnObject();
 }
+
+const notAnObject = (): ApiError => new ApiError('BadRequest', 'the body of the request must be an object');
 
 const unsupported = (type: string, supported: readonly string[]): ApiError =>
   new ApiError(

@@ -2,6 +2,7 @@ import type { Streams } from '../client/streams.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import type { Registry } from '../registry/registry.ts';
+import type { Parser } from '../sources/parsing/parser.ts';
 import type { OpenStreams } from './open-streams.ts';
 import type { Pushes } from './pushes.ts';
 
@@ -11,6 +12,8 @@ export interface Parts {
   streams: Streams;
   clock: Clock;
   log: Log;
+  /** Of bodies in YAML. */
+  parser: Parser;
   /** Of agentctl, as in 0.1.0. */
   version: string;
   /** Watches and logs that are being sent. */

@@ -4,6 +4,7 @@ import type { Listener, Streams } from '../client/streams.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import type { Registry } from '../registry/registry.ts';
+import type { Parser } from '../sources/parsing/parser.ts';
 import { socketUser } from './access.ts';
 import { createApp } from './app.ts';
 import { OpenStreams } from './open-streams.ts';
@@ -18,6 +19,8 @@ export interface ServerOptions {
   version: string;
   clock: Clock;
   log: Log;
+  /** Of bodies in YAML. Its owner closes it. */
+  parser: Parser;
   /** Where the unix socket is made, mode 0600. */
   socket: string;
   /** `host:port` for TCP beside it: always TLS, always with bearer tokens. Port 0 is any free one. */

@@ -9,6 +9,7 @@ import { createHttpClient, type HttpClient } from '../../src/client/http.ts';
 import type { StreamEntry } from '../../src/client/streams.ts';
 import { silentLog } from '../../src/platform/log.ts';
 import { createServer as createRealServer } from '../../src/server/server.ts';
+import { inPlace } from '../../src/sources/parsing/in-place.ts';
 import { ManualClock } from '../fakes/clock.ts';
 import { ScriptedTalk } from '../fakes/talk.ts';
 import { run, until } from '../server/support.ts';
@@ -214,6 +215,7 @@ test('it goes on over a restart of the real server', async () => {
       version: '0.1.0',
       clock: apiClock,
       log: silentLog,
+      parser: inPlace,
       socket,
       stateDir,
     });

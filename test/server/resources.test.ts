@@ -342,14 +342,51 @@ describe('what is refused', () => {
     );
   });
 
+  const bigMap = (keys: number): string => {
+    const data = Array.from({ length: keys }, (_, n) => `  k${n}: x`).join('\n');
+    return `apiVersion: v1\nkind: ConfigMap\nmetadata: { name: big }\ndata:\n${data}\n`;
+  };
+
   test('a big ConfigMap takes no time beyond its size', async () => {
-    const data = Array.from({ length: 20_000 }, (_, n) => `  k${n}: x`).join('\n');
-    const body = `apiVersion: v1\nkind: ConfigMap\nmetadata: { name: big }\ndata:\n${data}\n`;
     const started = performance.now();
-    const how = { ...patchType('apply-patch+yaml'), body };
+    const how = { ...patchType('apply-patch+yaml'), body: bigMap(4_000) };
     const { code } = await api.ask('PATCH', '/api/v1/namespaces/default/configmaps/big?fieldManager=x', how);
     expect(code).toBe(201);
     expect(performance.now() - started).toBeLessThan(10_000);
+  });
+
+  test('an object with too many fields is 413, in YAML and JSON', async () => {
+    const path = '/api/v1/namespaces/default/configmaps';
+    const yaml = { ...patchType('apply-patch+yaml'), body: bigMap(20_000) };
+    const first = await api.ask('PATCH', `${path}/big?fieldManager=x`, yaml);
+    expect([first.code, first.text]).toEqual([
+      413,
+      expect.stringContaining('fields and items, and at most 10000 are taken: split it'),
+    ]);
+    const data = Object.fromEntries(Array.from({ length: 20_000 }, (_, n) => [`k${n}`, 'x']));
+    const body = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'big' }, data };
+    expect((await api.ask('POST', path, { body: JSON.stringify(body) })).code).toBe(413);
+  });
+
+  test('a body with fields without number is 413 before it is parsed', async () => {
+    const body = `{"spec":[${Array(100_000).fill('[]').join(',')}]}`;
+    const { code, text } = await api.ask('PATCH', `${agents}/a`, { ...patchType('merge-patch+json'), body });
+    expect([code, text]).toEqual([413, expect.stringContaining('it has more than 100000 fields and items')]);
+  });
+
+  test('long YAML is read as short YAML is', async () => {
+    const comment = `# ${'x'.repeat(10_000)}\n`;
+    const apply = (body: string) =>
+      api.ask('PATCH', `/api/v1/namespaces/default/configmaps/long?fieldManager=x`, {
+        ...patchType('apply-patch+yaml'),
+        body,
+      });
+    const text = 'apiVersion: v1\nkind: ConfigMap\nmetadata: { name: long }\ndata: { a: b }\n';
+    expect((await apply(text + comment)).code).toBe(201);
+    const wrong = await apply(`${text}hunter2: [\n${comment}`);
+    expect([wrong.code, wrong.text]).toEqual([400, expect.stringMatching(/is not YAML at position \d+/)]);
+    expect(wrong.text).not.toContain('hunter');
+    expect((await apply(`- a\n${comment}`)).code).toBe(400);
   });
 
   test('YAML that multiplies itself is 400, at once', async () => {

@@ -10,6 +10,7 @@ import { silentLog } from '../../src/platform/log.ts';
 import { createRegistry, type Registry } from '../../src/registry/registry.ts';
 import { withVirtual } from '../../src/registry/virtual.ts';
 import { createServer, type Server } from '../../src/server/server.ts';
+import { inPlace } from '../../src/sources/parsing/in-place.ts';
 import { openStore } from '../../src/store/sqlite.ts';
 import type { Store } from '../../src/store/store.ts';
 import { ManualClock } from '../fakes/clock.ts';
@@ -61,6 +62,7 @@ export async function run(
     version: '0.1.0',
     clock,
     log: silentLog,
+    parser: inPlace,
     socket,
     listen: options.listen,
     stateDir: folder,

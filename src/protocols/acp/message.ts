@@ -1,4 +1,5 @@
 import type { AnyMessage, AnyRequest, AnyResponse, JsonRpcId } from '@agentclientprotocol/sdk';
+import { jsonFault } from '../../api/size.ts';
 import { type Fields, fields } from './read.ts';
 
 export type { AnyMessage, AnyRequest, AnyResponse, JsonRpcId };
@@ -7,6 +8,8 @@ export type { AnyMessage, AnyRequest, AnyResponse, JsonRpcId };
 export function parse(
   line: string,
 ): { message: AnyMessage; garbage?: undefined } | { message?: undefined; garbage: string } {
+  const large = jsonFault(line);
+  if (large !== undefined) return { garbage: large };
   let value: unknown;
   try {
     value = JSON.parse(line);

@@ -1,4 +1,5 @@
 import { isObject, type JsonObject } from '../../api/schema.ts';
+import { jsonFault } from '../../api/size.ts';
 import type { Usage } from '../talk.ts';
 import { bounded, Fields, Malformed } from './fields.ts';
 
@@ -26,6 +27,8 @@ export type Said =
 
 /** Throws Malformed. */
 export function readLine(line: string): Said {
+  const large = jsonFault(line);
+  if (large !== undefined) throw new Malformed(large);
   let value: unknown;
   try {
     value = JSON.parse(line);
