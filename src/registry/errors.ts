@@ -58,10 +58,11 @@ export const badRequest = (message: string, cause?: unknown): ApiError =>
 export function refuseLarge(object: object, before: object = {}): void {
   const fault = sizeFault(sizeOf({ ...object }));
   if (fault === undefined) return;
-  const [was, is] = [before, object].map((one) => sizeOf({ ...one, metadata: undefined }));
-  const hasGrown =
-    was === undefined || is === undefined || is.values > was.values || is.characters > was.characters;
-  if (hasGrown) throw new ApiError('RequestEntityTooLarge', fault);
+  const said = (one: object) => sizeOf({ ...one, metadata: undefined });
+  const [was, is] = [said(before), said(object)];
+  const wasLarge = sizeFault(sizeOf({ ...before })) !== undefined;
+  if (!wasLarge || is.values > was.values || is.characters > was.characters)
+    throw new ApiError('RequestEntityTooLarge', fault);
 }
 
 export const versionOnNew = 'resourceVersion should not be set on objects to be created';
