@@ -19,6 +19,11 @@ export interface Protocol {
 export interface Wire {
   /** Writes one line, given without its newline. Resolves once it is in the pipe; rejects where it never will be. */
   write(line: string): Promise<void>;
+  /**
+   * As `write`, for what the agent has asked for: an answer waits while the pipe is lost, and rejects only once the run
+   * is over. While many wait to be read by the agent, no more of its output is received.
+   */
+  answer(line: string): Promise<void>;
 }
 
 export interface ConnectOptions {

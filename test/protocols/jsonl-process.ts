@@ -29,23 +29,18 @@ export class Run {
     });
     this.#child = child;
     child.stdin.on('error', () => {}); // it has ended: told by `ended`
-    this.connection = jsonl.connect(
-      {
-        write: async (line) => {
-          checkLine('toAgent', line);
-          child.stdin.write(`${line}\n`);
-        },
-      },
-      this.host,
-      {
-        clock: systemClock,
-        log: options.log ?? silentLog,
-        version: '1',
-        epoch: '1',
-        turns: [],
-        workingDir: options.cwd,
-      },
-    );
+    const write = async (line: string): Promise<void> => {
+      checkLine('toAgent', line);
+      child.stdin.write(`${line}\n`);
+    };
+    this.connection = jsonl.connect({ write, answer: write }, this.host, {
+      clock: systemClock,
+      log: options.log ?? silentLog,
+      version: '1',
+      epoch: '1',
+      turns: [],
+      workingDir: options.cwd,
+    });
     child.stdin.write('\n');
     const lines = createInterface({ input: child.stdout, crlfDelay: Number.POSITIVE_INFINITY });
     lines.on('line', (line) => {

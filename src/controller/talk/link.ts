@@ -1,18 +1,34 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Attachment, type Driver, DriverError, type OutputLine } from '../../drivers/driver.ts';
 import type { Entry } from '../../messages/journal.ts';
 import type { Link as LinkRecord } from '../../messages/message.ts';
 import type { Instant, TalkView } from '../../plan/world.ts';
-import { type Clock, sleep } from '../../platform/clock.ts';
+import { Bucket } from '../../platform/bucket.ts';
+import { type Cancel, type Clock, sleep } from '../../platform/clock.ts';
+import { limitedLog } from '../../platform/limited-log.ts';
 import type { Log } from '../../platform/log.ts';
 import type { Connection, ConnectOptions, Facts, Host, Protocol, Turn } from '../../protocols/protocol.ts';
 import type { McpOffer } from '../mcp-server.ts';
 import { merged } from './merged.ts';
+import { Outbox } from './outbox.ts';
 import type { Writer } from './writer.ts';
 
 const attachAgain = 500;
 const garbageEvery = 1_000;
 /** Batches of lines whose effects are on their way to the disk; more are not read. */
 const mostUnwritten = 64;
+
+/**
+ * How much of one run's output is taken in: bytes a second, and at once. To take a line in costs as much as so many
+ * bytes, and a request of the agent as many more. What is over waits where it was written: nothing is lost.
+ */
+export const pace = { rate: 4 * 1024 * 1024, burst: 16 * 1024 * 1024 };
+const price = { emptyLine: 16, line: 1024, request: 16 * 1024 };
+/** Lines that are taken in without a pause: other work has its turn after them. */
+const piece = 256;
+
+/** How long the output of a run that has ended is read. What is unread then is lost, as after a crash. */
+const drainWithin = 15_000;
 
 /** Whose run it is. */
 export interface LinkTarget {
@@ -69,8 +85,14 @@ export class Link {
   /** When something last went on in it. */
   activeAt: Instant;
   readonly #parts: LinkParts;
+  readonly log: Log;
   readonly #abort = new AbortController();
+  /** Aborted with that, and when the run has been read for long enough after its end. */
+  readonly #enough = new AbortController();
+  readonly #pace: Bucket;
+  readonly #outbox: Outbox;
   readonly #ended: Promise<void>;
+  #cancelDrain: Cancel | undefined;
   /** The number of this connection must be known to the next one before anything is written. */
   #recorded: Promise<void> | undefined;
   /** No connection has written to the run yet. */
@@ -94,6 +116,9 @@ export class Link {
     this.#parts = parts;
     this.target = target;
     this.protocol = protocol;
+    this.log = limitedLog(parts.log, clock);
+    this.#pace = new Bucket(clock, pace);
+    this.#outbox = new Outbox((line) => this.#write(line), clock);
     this.since = clock.now();
     this.activeAt = record?.activeAt ?? this.since;
     this.#fresh = record === undefined;
@@ -131,23 +156,54 @@ export class Link {
     });
   }
 
+  /** The agent asks for something: less of its output is taken in for that. */
+  charge(): void {
+    this.#pace.charge(price.request);
+  }
+
+  /** Its run has ended: the output is read to its end, but not forever. */
+  runEnded(): void {
+    this.#cancelDrain ??= this.#parts.clock.after(drainWithin, () => {
+      this.#cancelDrain = undefined;
+      if (this.#unwritten > mostUnwritten)
+        this.runEnded(); // it waits for the disk, and not for the agent
+      else this.#stop();
+    });
+  }
+
   /** Gives the connection up; the run goes on. Resolves when what was read is written. */
   async close(reason: string): Promise<void> {
     this.#abort.abort();
+    this.#stop();
     this.connection?.close(reason);
-    this.#attachment?.close();
     this.flush();
     await this.#ended;
   }
 
+  /** Reads and writes nothing more. */
+  #stop(): void {
+    this.#enough.abort();
+    this.#outbox.close();
+    this.#attachment?.close();
+  }
+
   async #run(): Promise<void> {
-    const { log, clock, target } = this.#parts;
+    const { clock, target } = this.#parts;
+    const { log } = this;
     const { signal } = this.#abort;
+    const enough = this.#enough.signal;
     try {
       while (!signal.aborted) {
         try {
-          await this.#read();
+          if (!enough.aborted) await this.#read();
           if (signal.aborted) return;
+          if (enough.aborted) {
+            log.warn(
+              { instance: target.instance, run: target.run },
+              'the rest of the output of a run that has ended is passed over',
+            );
+            this.unread = true;
+          }
           return this.#drain();
         } catch (error) {
           if (signal.aborted) return;
@@ -163,17 +219,19 @@ export class Link {
             { err: error, instance: target.instance, run: target.run },
             'the pipes of a run were lost',
           );
-          await sleep(clock, attachAgain, signal);
+          await sleep(clock, attachAgain, enough);
         }
       }
     } catch (error) {
       log.error({ err: error, instance: target.instance }, 'a connection to an agent failed');
+    } finally {
+      this.#cancelDrain?.();
     }
   }
 
   async #read(): Promise<void> {
     const { driver, target } = this.#parts;
-    const { signal } = this.#abort;
+    const { signal } = this.#enough;
     const { run, startId } = target;
     this.#recorded ??= this.#parts.writer.write([{ type: 'Link', link: { ...this.#record } }]);
     this.#recorded.catch(() => {}); // it may fail while the pipes are being opened; who awaits it below is told
@@ -186,18 +244,35 @@ export class Link {
       await this.#recorded;
       if (this.connection === undefined) this.tools = await this.#offered();
       this.#connect(attachment);
-      for await (const lines of attachment.lines) {
-        if (signal.aborted) return;
-        this.#take(lines);
-        if (this.#unwritten > mostUnwritten)
-          await new Promise<void>((resolve) => {
-            this.#room = resolve;
-          });
-      }
+      for await (const lines of attachment.lines)
+        for (let from = 0; from < lines.length; from += piece) {
+          if (from > 0) await nextTurn();
+          if (signal.aborted) return;
+          this.#take(lines.slice(from, from + piece));
+          await this.#rest();
+        }
     } finally {
       attachment.close();
       this.#attachment = undefined;
     }
+  }
+
+  /** Until more can be taken in: the disk keeps up, the agent reads its answers, and it has not said too much. */
+  async #rest(): Promise<void> {
+    const { clock, target } = this.#parts;
+    if (this.#unwritten > mostUnwritten)
+      await new Promise<void>((resolve) => {
+        this.#room = resolve;
+      });
+    if (this.#outbox.full) {
+      this.log.warn(
+        { instance: target.instance, run: target.run },
+        'an agent does not read its answers: its output is not read until it does',
+      );
+      await this.#outbox.room();
+    }
+    const { debt } = this.#pace;
+    if (debt > 0) await sleep(clock, debt, this.#enough.signal);
   }
 
   /** Nothing that fails here keeps the output from being read. */
@@ -214,10 +289,11 @@ export class Link {
   /** Once; a pipe that was lost and opened again goes on with the same connection. */
   #connect(attachment: Attachment): void {
     if (this.connection !== undefined) return;
-    const { protocol, clock, log, version, settings, turns } = this.#parts;
+    const { protocol, clock, version, settings, turns } = this.#parts;
+    const { log } = this;
     const facts = this.#record.facts as Facts | undefined; // as the protocol gave it
     this.connection = protocol.connect(
-      { write: (line) => this.#attachment?.write(`${line}\n`) ?? Promise.reject(notNow()) },
+      { write: (line) => this.#write(line), answer: (line) => this.#outbox.add(line) },
       {
         ...this.#parts.host,
         ready: (found) => this.#ready(found),
@@ -239,6 +315,10 @@ export class Link {
     if (facts !== undefined) this.#ready(facts);
   }
 
+  #write(line: string): Promise<void> {
+    return this.#attachment?.write(`${line}\n`) ?? Promise.reject(notNow());
+  }
+
   #ready(facts: Facts): void {
     if (this.state === 'Ready' || this.#abort.signal.aborted) return;
     this.facts = facts;
@@ -258,7 +338,8 @@ export class Link {
 
   /** A flood of them is told once a second. */
   #garbage(line: string, why: string): void {
-    const { log, target, clock } = this.#parts;
+    const { target, clock } = this.#parts;
+    const { log } = this;
     const now = clock.now();
     this.#garbled += 1;
     if (now - this.#garbledAt < garbageEvery) return;
@@ -272,9 +353,11 @@ export class Link {
   }
 
   #take(lines: readonly OutputLine[]): void {
-    const { log, target, clock } = this.#parts;
+    const { target, clock } = this.#parts;
+    const { log } = this;
     this.#taking = true;
     for (const { text, cut, gap, cursor } of lines) {
+      this.#pace.charge(text === '' ? price.emptyLine : (cut ?? text.length) + price.line);
       if (gap === true) {
         log.warn({ instance: target.instance }, 'output of an agent may have been lost');
         this.unread = true;
@@ -310,7 +393,7 @@ export class Link {
           for (const each of after) this.#safely(each);
         },
         (error: unknown) =>
-          this.#parts.log.error(
+          this.log.error(
             { err: error, instance: this.target.instance },
             'what an agent did was not journalled',
           ),
@@ -328,11 +411,12 @@ export class Link {
       work();
     } catch (error) {
       const { instance } = this.target;
-      this.#parts.log.error({ err: error, instance }, 'what an agent did could not be taken in');
+      this.log.error({ err: error, instance }, 'what an agent did could not be taken in');
     }
   }
 
   #drain(): void {
+    this.#outbox.close();
     this.connection?.close(`run ${this.target.run} of ${this.target.instance} has ended`);
     this.#record = { ...this.#record, drained: true };
     this.state = 'Drained';

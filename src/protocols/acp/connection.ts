@@ -1,4 +1,5 @@
 import type { PromptRequest } from '@agentclientprotocol/sdk';
+import { cut, limits } from '../limits.ts';
 import {
   type Connection,
   type ConnectOptions,
@@ -24,7 +25,7 @@ import {
   readError,
 } from './message.ts';
 import { answerTo, mergeTool, readPermission } from './permission.ts';
-import { type Fields, fields, present, string } from './read.ts';
+import { type Fields, fields, id as idOf, name, present } from './read.ts';
 import { Requests } from './requests.ts';
 import { Sessions } from './sessions.ts';
 import { type Current, isTurnId, Turns, wireId } from './turns.ts';
@@ -33,8 +34,6 @@ import { costAndContext, UsageReader } from './usage.ts';
 
 /** Characters of a line that means nothing that are told. */
 const shown = 500;
-
-const writeAgain = 1_000;
 
 export class AcpConnection implements Connection {
   readonly #wire: Wire;
@@ -49,7 +48,7 @@ export class AcpConnection implements Connection {
   #takesModel = false;
   /** The session that the handshake made to see whether one can be made; the first conversation has it. */
   #spare: string | undefined;
-  /** Permissions that were answered, while their turns go on. */
+  /** Permissions that were answered last. */
   readonly #decided = new Set<string>();
   #closed: string | undefined;
 
@@ -101,20 +100,23 @@ export class AcpConnection implements Connection {
   #asked(request: AnyRequest): void {
     if (request.method !== 'session/request_permission') {
       // Files and terminals among them: agentctl offers none, for they would be the host's.
-      const error = { code: codes.methodNotFound, message: `Method not found: ${request.method}` };
-      this.#send(JSON.stringify({ jsonrpc: '2.0', id: request.id, error }));
+      const error = {
+        code: codes.methodNotFound,
+        message: `Method not found: ${cut(request.method, limits.name)}`,
+      };
+      this.#answer(JSON.stringify({ jsonrpc: '2.0', id: request.id, error }));
       return;
     }
-    const session = string(fields(request.params)?.sessionId) ?? '';
+    const session = idOf(fields(request.params)?.sessionId) ?? '';
     const current = this.#turns.of(session);
     const origin = current === undefined ? session : wireId(current.turn);
     const permission = readPermission(origin, request.id, request.params, (id) => current?.tools.get(id));
     if (permission === undefined) {
       const error = { code: codes.invalidParams, message: 'no toolCall with a toolCallId' };
-      this.#send(JSON.stringify({ jsonrpc: '2.0', id: request.id, error }));
+      this.#answer(JSON.stringify({ jsonrpc: '2.0', id: request.id, error }));
       return;
     }
-    current?.permissions.set(permission.id, permission);
+    current?.permissions.add(permission.id);
     this.#host.permission(current?.turn.message, permission);
   }
 
@@ -134,15 +136,12 @@ export class AcpConnection implements Connection {
     const result = fields(response.result);
     const usage = this.#usage.tokens(session, result?.usage, this.#sessions?.model(session));
     if (usage !== undefined) this.#host.usage(message, usage);
-    this.#host.ended(
-      message,
-      present({ state: 'Completed' as const, stopReason: string(result?.stopReason) }),
-    );
+    this.#host.ended(message, present({ state: 'Completed' as const, stopReason: name(result?.stopReason) }));
   }
 
   /** What comes outside a turn has no reader: history that is replayed, and what follows a turn that was given up. */
   #updated(params: Fields | undefined): void {
-    const session = string(params?.sessionId) ?? '';
+    const session = idOf(params?.sessionId) ?? '';
     const update = fields(params?.update) ?? {};
     if (update.sessionUpdate === 'config_option_update')
       this.#sessions?.noteModel(session, update.configOptions);
@@ -157,8 +156,8 @@ export class AcpConnection implements Connection {
     }
     const event = toEvent(update);
     if (event === undefined) return;
-    if (event.type === 'tool') current.tools.set(event.id, mergeTool(current.tools.get(event.id), update));
-    if (event.type === 'text' && isNext(current, string(update.messageId)))
+    if (event.type === 'tool') noteTool(current, event.id, update);
+    if (event.type === 'text' && isNext(current, idOf(update.messageId)))
       this.#host.event(message, { ...event, text: `\n\n${event.text}` });
     else this.#host.event(message, event);
   }
@@ -166,8 +165,8 @@ export class AcpConnection implements Connection {
   #passOver(message: AnyMessage): void {
     const what =
       'method' in message
-        ? { method: message.method }
-        : present({ id: message.id, error: 'error' in message ? message.error : undefined });
+        ? { method: cut(message.method, limits.name) }
+        : present({ id: message.id, error: 'error' in message ? readError(message.error) : undefined });
     this.#options.log.debug(what, 'a message of the agent that has no effect');
   }
 
@@ -222,7 +221,7 @@ export class AcpConnection implements Connection {
     current.cancelled = true;
     const params = { sessionId: current.turn.session };
     this.#send(JSON.stringify({ jsonrpc: '2.0', method: 'session/cancel', params }));
-    for (const id of current.permissions.keys()) this.decide(id, 'Cancelled');
+    for (const id of [...current.permissions]) this.decide(id, 'Cancelled');
     this.#turns.giveUpLater(current, () => {
       this.#drop(current);
       const silent = 'The agent did not break it off when it was asked to, and may work on it still.';
@@ -234,12 +233,14 @@ export class AcpConnection implements Connection {
     const line = this.#decided.has(permission) ? undefined : answerTo(permission, decision);
     if (line === undefined) return;
     this.#decided.add(permission);
-    this.#sendSurely(line);
+    const [oldest] = this.#decided;
+    if (this.#decided.size > limits.decided && oldest !== undefined) this.#decided.delete(oldest);
+    this.#turns.decided(permission);
+    this.#answer(line);
   }
 
   #drop(current: Current): void {
     this.#turns.remove(current);
-    for (const id of current.permissions.keys()) this.#decided.delete(id);
   }
 
   async routed(): Promise<void> {
@@ -280,10 +281,12 @@ export class AcpConnection implements Connection {
     return this.#sessions;
   }
 
-  /** The agent waits for this answer: while the pipes are being opened again, it is tried again. */
-  #sendSurely(line: string): void {
+  /** The agent waits for it. Where it is never written, the run has ended. */
+  #answer(line: string): void {
     if (this.#closed !== undefined) return;
-    this.#wire.write(line).catch(() => this.#options.clock.after(writeAgain, () => this.#sendSurely(line)));
+    this.#wire.answer(line).catch((error: unknown) => {
+      this.#options.log.debug({ err: error }, 'an answer did not reach the agent');
+    });
   }
 
   #send(line: string): void {
@@ -292,6 +295,13 @@ export class AcpConnection implements Connection {
       this.#options.log.warn({ error: String(error) }, 'a line for the agent could not be written');
     });
   }
+}
+
+/** An agent may begin calls without end: of the newest it is known what they are about. */
+function noteTool({ tools }: Current, id: string, update: Fields): void {
+  tools.set(id, mergeTool(tools.get(id), update));
+  const [oldest] = tools.keys();
+  if (tools.size > limits.tools && oldest !== undefined) tools.delete(oldest);
 }
 
 /** Whether a text begins a further message of the agent's: two of them read as two paragraphs. */

@@ -1,5 +1,6 @@
+import { cut } from '../limits.ts';
 import type { Facts } from '../protocol.ts';
-import { bounded, type Fields, fields, objects, string } from './read.ts';
+import { type Fields, fields, name as nameOf, objects, string } from './read.ts';
 
 /** What the agent can do, out of its answer to initialize. Plain JSON: it stands in Facts. */
 export interface Abilities {
@@ -9,6 +10,9 @@ export interface Abilities {
   /** It takes MCP servers over HTTP. */
   http: boolean;
 }
+
+/** Ways to log in that are looked at. */
+const mostMethods = 20;
 
 export interface Greeting {
   version: unknown;
@@ -22,7 +26,7 @@ export function readGreeting(answer: unknown): Greeting {
   const can = fields(agentCapabilities);
   const sessions = fields(can?.sessionCapabilities);
   const info = fields(agentInfo);
-  const [name, version] = [info?.name, info?.version].map((one) => string(one)?.slice(0, 200));
+  const [name, version] = [info?.name, info?.version].map((one) => nameOf(one));
   return {
     version: protocolVersion,
     agent: name === undefined ? undefined : version === undefined ? { name } : { name, version },
@@ -32,7 +36,7 @@ export function readGreeting(answer: unknown): Greeting {
       close: fields(sessions?.close) !== undefined,
       http: fields(can?.mcpCapabilities)?.http === true,
     },
-    authMethods: objects(authMethods),
+    authMethods: objects(authMethods).slice(0, mostMethods),
   };
 }
 
@@ -54,11 +58,11 @@ export function authAdvice(methods: readonly Fields[], why: string): string {
   const offers = methods.slice(0, 10).map(({ id, name, description }) => {
     const title = string(name) ?? string(id) ?? 'a way without a name';
     const text = string(description);
-    return bounded(text === undefined ? title : `${title} (${text})`, 200);
+    return cut(text === undefined ? title : `${title} (${text})`, 200);
   });
   const offer = offers.length === 0 ? 'It names no way to log in' : `It offers: ${offers.join('; ')}`;
   return (
-    `${bounded(why, 500)}. ${offer}. Log in once as the agent's own user, where it keeps its state (a volume, in a ` +
+    `${cut(why, 500)}. ${offer}. Log in once as the agent's own user, where it keeps its state (a volume, in a ` +
     'container), or give it its key by template.env. It is tried again every 30s.'
   );
 }

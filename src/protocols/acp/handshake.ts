@@ -1,7 +1,7 @@
 import type { Cancel } from '../../platform/clock.ts';
+import { cut } from '../limits.ts';
 import { type ConnectOptions, type Facts, type Host, ProtocolError } from '../protocol.ts';
 import { authAdvice, type Greeting, keyMethods, readGreeting } from './greeting.ts';
-import { bounded } from './read.ts';
 import type { Requests } from './requests.ts';
 import { Sessions } from './sessions.ts';
 
@@ -69,7 +69,7 @@ export class Handshake {
       }),
     );
     if (greeting.version !== version) {
-      const found = bounded(JSON.stringify(greeting.version) ?? 'none', 50);
+      const found = cut(JSON.stringify(greeting.version) ?? 'none', 50);
       const message = `The agent speaks version ${found} of ACP, and agentctl version ${version}. Use a version of the agent that speaks it.`;
       if (!this.#stopped) this.#host.unready('Refused', message);
       return undefined;

@@ -1,5 +1,6 @@
 import type { AnyMessage, AnyRequest, AnyResponse, JsonRpcId } from '@agentclientprotocol/sdk';
 import { jsonFault } from '../../api/size.ts';
+import { cut, limits } from '../limits.ts';
 import { type Fields, fields } from './read.ts';
 
 export type { AnyMessage, AnyRequest, AnyResponse, JsonRpcId };
@@ -31,6 +32,7 @@ export const isResponse = (message: AnyMessage): message is AnyResponse => !('me
 function hasShape(found: Fields): boolean {
   const { id } = found;
   if (id !== undefined && id !== null && typeof id !== 'string' && typeof id !== 'number') return false;
+  if (typeof id === 'string' && id.length > limits.id) return false; // it could not be answered: its answer would be as long
   if ('method' in found) return typeof found.method === 'string';
   return 'id' in found && ('error' in found ? fields(found.error) !== undefined : 'result' in found);
 }
@@ -50,9 +52,9 @@ export function readError(error: unknown): RpcError {
   const message = typeof found.message === 'string' ? found.message : 'an error without a message';
   return {
     code: typeof found.code === 'number' ? found.code : 0,
-    message: (more === undefined || message.includes(String(more)) ? message : `${message}: ${more}`).slice(
-      0,
-      2_000,
+    message: cut(
+      more === undefined || message.includes(String(more)) ? message : `${message}: ${more}`,
+      limits.error,
     ),
   };
 }

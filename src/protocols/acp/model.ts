@@ -1,5 +1,6 @@
+import { cut } from '../limits.ts';
 import type { Control } from '../protocol.ts';
-import { bounded, type Fields, list, objects, string } from './read.ts';
+import { type Fields, list, objects, string } from './read.ts';
 
 /** The session's choice of a model, as ACP's config options offer it. */
 export interface ModelOption {
@@ -34,7 +35,7 @@ export const findModel = ({ choices }: ModelOption, model: string): string | und
 const mostListed = 20;
 
 export function notOffered(model: string, option: ModelOption | undefined): Control {
-  const values = option?.choices.map(({ value }) => bounded(value, 80)) ?? [];
+  const values = option?.choices.map(({ value }) => cut(value, 80)) ?? [];
   const more = values.length > mostListed ? ` and ${values.length - mostListed} more` : '';
   const offer =
     option === undefined

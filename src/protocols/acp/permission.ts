@@ -1,9 +1,7 @@
+import { cut, limits } from '../limits.ts';
 import type { Permission } from '../talk.ts';
 import type { JsonRpcId } from './message.ts';
-import { bounded, type Fields, fields, objects, present, string } from './read.ts';
-
-/** Characters of a tool's input that are kept. */
-const mostInput = 64 * 1024;
+import { type Fields, fields, id as idOf, name, objects, present, string } from './read.ts';
 
 /** What is known of a tool call. */
 export interface Tool {
@@ -24,7 +22,7 @@ export function readPermission(
 ): Permission | undefined {
   const request = fields(params);
   const call = fields(request?.toolCall);
-  const toolCallId = string(call?.toolCallId);
+  const toolCallId = idOf(call?.toolCallId);
   if (request === undefined || call === undefined || toolCallId === undefined) return undefined;
   const { title, kind, input } = mergeTool(known(toolCallId), call);
   const options = objects(request.options);
@@ -32,18 +30,18 @@ export function readPermission(
   const deny = choose(options, 'reject_once', 'reject_always');
   return present({
     id: JSON.stringify({ turn, id, allow, deny }),
-    title: bounded(title ?? `tool call ${toolCallId}`, 1_000),
+    title: cut(title ?? `tool call ${toolCallId}`, limits.title),
     toolKind: kind ?? 'other',
     toolCallId,
-    input: shown(input),
+    input,
   });
 }
 
 export function mergeTool(known: Tool | undefined, call: Fields): Tool {
   return {
-    title: string(call.title) ?? string(call.name) ?? known?.title,
-    kind: string(call.kind) ?? known?.kind,
-    input: call.rawInput ?? known?.input,
+    title: name(call.title, limits.title) ?? name(call.name, limits.title) ?? known?.title,
+    kind: name(call.kind) ?? known?.kind,
+    input: call.rawInput === undefined ? known?.input : shown(call.rawInput),
   };
 }
 
@@ -68,15 +66,13 @@ function parseId(permission: string): Fields | undefined {
 
 /** The option that decides this call alone, else the one that decides all to come. */
 const choose = (options: readonly Fields[], once: string, always: string): string | undefined =>
-  string(
-    (options.find(({ kind }) => kind === once) ?? options.find(({ kind }) => kind === always))?.optionId,
-  );
+  idOf((options.find(({ kind }) => kind === once) ?? options.find(({ kind }) => kind === always))?.optionId);
 
 /** For people: an input that is too large to be kept is cut. */
 function shown(input: unknown): unknown {
   try {
     const text = JSON.stringify(input) ?? '';
-    return text.length <= mostInput ? input : `${text.slice(0, mostInput)}…`;
+    return text.length <= limits.toolInput ? input : cut(text, limits.toolInput);
   } catch {
     return 'an input that is nested too deeply to be shown';
   }

@@ -1,4 +1,5 @@
 /** Readers for what a stranger sent: what has not the wanted shape is absent. */
+import { cut, limits } from '../limits.ts';
 
 export type Fields = Readonly<Record<string, unknown>>;
 
@@ -25,9 +26,13 @@ export const objects = (value: unknown): Fields[] =>
     return found === undefined ? [] : [found];
   });
 
-/** The beginning of a text that may be of any length. */
-export const bounded = (text: string, most: number): string =>
-  text.length <= most ? text : `${text.slice(0, most)}…`;
+/** A text that names something: one that is too long is none, since cut it would name another thing. */
+export const id = (value: unknown): string | undefined =>
+  typeof value === 'string' && value.length <= limits.id ? value : undefined;
+
+/** A text for people, cut where it is longer. */
+export const name = (value: unknown, most: number = limits.name): string | undefined =>
+  typeof value === 'string' ? cut(value, most) : undefined;
 
 /** The value if it is one of these. */
 export const oneOf = <T extends string>(value: unknown, allowed: readonly T[]): T | undefined =>

@@ -1,8 +1,9 @@
 import type { McpServer } from '@agentclientprotocol/sdk';
+import { cut, limits } from '../limits.ts';
 import { type ConnectOptions, type Control, ProtocolError } from '../protocol.ts';
 import type { Abilities, Greeting } from './greeting.ts';
 import { findModel, modelOption, notOffered } from './model.ts';
-import { fields, string } from './read.ts';
+import { fields, id } from './read.ts';
 import { isRefusal, type Requests } from './requests.ts';
 
 /** Claude's adapter takes a system prompt with session/new, under its present and its former name. */
@@ -19,7 +20,7 @@ export class Sessions {
   readonly #agent: string | undefined;
   /** New ones whose first prompt brings the system prompt. */
   readonly #untold = new Set<string>();
-  /** Which model each uses, where the agent says. */
+  /** Which model each uses, where the agent says; it may name sessions that there are not. */
   readonly #models = new Map<string, string>();
 
   constructor(
@@ -36,9 +37,12 @@ export class Sessions {
   /** Rejects with ProtocolError. */
   async make(): Promise<{ session: string; model: Control }> {
     const answer: unknown = await this.#requests.request('session/new', this.#setup());
-    const session = string(fields(answer)?.sessionId);
+    const session = id(fields(answer)?.sessionId);
     if (session === undefined)
-      throw new ProtocolError('Failed', 'The agent answered session/new without a session.');
+      throw new ProtocolError(
+        'Failed',
+        `The agent answered session/new without a session, or with one of more than ${limits.id} characters.`,
+      );
     if (this.#options.systemPrompt !== undefined && !this.#systemPromptBySetup) this.#untold.add(session);
     return { session, model: await this.#choose(session, answer) };
   }
@@ -86,7 +90,9 @@ export class Sessions {
 
   noteModel(session: string, configOptions: unknown): void {
     const current = modelOption(configOptions)?.current;
-    if (current !== undefined) this.#models.set(session, current);
+    if (current !== undefined) this.#models.set(session, cut(current, limits.name));
+    const [oldest] = this.#models.keys();
+    if (this.#models.size > limits.sessions && oldest !== undefined) this.#models.delete(oldest);
   }
 
   get controls(): { systemPrompt: Control; mcp: Control } {

@@ -1,6 +1,5 @@
 import type { Cancel, Clock } from '../../platform/clock.ts';
 import type { Turn } from '../protocol.ts';
-import type { Permission } from '../talk.ts';
 import type { Tool } from './permission.ts';
 
 /** How long an agent that was asked to break a turn off may be silent, and how long it may take in all. Milliseconds. */
@@ -9,8 +8,8 @@ const patience = { silent: 10_000, most: 60_000 };
 /** A turn that has not ended. */
 export interface Current {
   readonly turn: Turn;
-  /** Permissions that it waits for, by id. */
-  readonly permissions: Map<string, Permission>;
+  /** Ids of permissions that it waits for. */
+  readonly permissions: Set<string>;
   readonly tools: Map<string, Tool>;
   /** The agent's message that the last text was of. */
   messageId?: string | undefined;
@@ -34,7 +33,7 @@ export class Turns {
   add(turn: Turn): Current {
     const current: Current = {
       turn,
-      permissions: new Map(),
+      permissions: new Set(),
       tools: new Map(),
       heard: false,
       cancelled: false,
@@ -55,6 +54,11 @@ export class Turns {
 
   named(message: string): Current | undefined {
     return this.#byId.values().find(({ turn }) => turn.message === message);
+  }
+
+  /** A permission is waited for no longer. */
+  decided(permission: string): void {
+    for (const { permissions } of this.#byId.values()) permissions.delete(permission);
   }
 
   remove(current: Current): void {

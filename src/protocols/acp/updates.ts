@@ -1,10 +1,8 @@
+import { limits } from '../limits.ts';
 import type { TurnEvent } from '../talk.ts';
-import { type Fields, fields, list, objects, oneOf, present, string } from './read.ts';
+import { type Fields, fields, id as idOf, list, name, objects, oneOf, present, string } from './read.ts';
 
 const statuses = ['pending', 'in_progress', 'completed', 'failed'] as const;
-
-/** Characters of a tool's output that are told. */
-const mostOutput = 64 * 1024;
 
 /** What a session/update means for a turn; undefined where it means nothing. */
 export function toEvent(update: Fields): TurnEvent | undefined {
@@ -21,10 +19,12 @@ export function toEvent(update: Fields): TurnEvent | undefined {
     case 'plan':
       return {
         type: 'plan',
-        entries: objects(update.entries).map(({ content, status }) => ({
-          content: string(content) ?? '',
-          status: string(status) ?? 'pending',
-        })),
+        entries: objects(update.entries)
+          .slice(0, limits.entries)
+          .map(({ content, status }) => ({
+            content: name(content, limits.title) ?? '',
+            status: name(status) ?? 'pending',
+          })),
       };
     default:
       return undefined;
@@ -39,18 +39,22 @@ function chunk(type: 'text' | 'thought', content: unknown): TurnEvent | undefine
   // An image, a file: not its content, which may be of any size.
   return {
     type: 'other',
-    event: present({ type: string(found.type), uri: string(found.uri), mimeType: string(found.mimeType) }),
+    event: present({
+      type: name(found.type),
+      uri: name(found.uri, limits.title),
+      mimeType: name(found.mimeType),
+    }),
   };
 }
 
 function tool(update: Fields): TurnEvent | undefined {
-  const id = string(update.toolCallId);
+  const id = idOf(update.toolCallId);
   if (id === undefined) return undefined;
   return present({
     type: 'tool' as const,
     id,
-    title: string(update.title) ?? string(update.name),
-    kind: string(update.kind),
+    title: name(update.title, limits.title) ?? name(update.name, limits.title),
+    kind: name(update.kind),
     status: oneOf(update.status, statuses),
     output: output(update),
   });
@@ -63,5 +67,5 @@ function output({ content, rawOutput }: Fields): string | undefined {
   });
   if (parts.length === 0 && list(content).length === 0 && typeof rawOutput === 'string')
     parts.push(rawOutput);
-  return parts.length === 0 ? undefined : parts.join('\n').slice(0, mostOutput);
+  return parts.length === 0 ? undefined : parts.join('\n').slice(0, limits.toolOutput);
 }

@@ -1,3 +1,4 @@
+import { limits } from '../limits.ts';
 import type { Usage } from '../talk.ts';
 import { type Fields, fields, number, present, string } from './read.ts';
 
@@ -52,7 +53,9 @@ export function costAndContext(update: Fields, model: string | undefined): Usage
   const amount = number(fields(update.cost)?.amount);
   const currency = string(fields(update.cost)?.currency);
   const cost =
-    amount === undefined || amount === 0 || currency === undefined ? undefined : { amount, currency };
+    amount === undefined || amount === 0 || currency === undefined || currency.length > limits.currency
+      ? undefined
+      : { amount, currency };
   const context = used === undefined || used === 0 || size === undefined ? undefined : { used, size };
   if (cost === undefined && context === undefined) return undefined;
   return present({ model, cost, context, counts: 'Session' as const });

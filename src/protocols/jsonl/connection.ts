@@ -207,11 +207,11 @@ export class Connected implements Connection {
   decide(): void {} // it asks for no leave
 
   async routed(requestId: string, answer: { response: string } | { error: string }): Promise<void> {
-    await this.#write({ type: 'route_response', requestId, ...answer });
+    await this.#answer({ type: 'route_response', requestId, ...answer });
   }
 
   async managed(requestId: string, answer: { response: unknown } | { error: string }): Promise<void> {
-    await this.#write({ type: 'mgmt_response', requestId, ...answer });
+    await this.#answer({ type: 'mgmt_response', requestId, ...answer });
   }
 
   async query(action: string, params: unknown, { timeout }: { timeout: number }): Promise<unknown> {
@@ -252,6 +252,11 @@ export class Connected implements Connection {
   async #write(line: { type: string; [field: string]: unknown }): Promise<void> {
     this.#mustBeOpen();
     await this.#wire.write(JSON.stringify(line));
+  }
+
+  async #answer(line: { type: string; [field: string]: unknown }): Promise<void> {
+    this.#mustBeOpen();
+    await this.#wire.answer(JSON.stringify(line));
   }
 
   /** For what nobody waits for. */

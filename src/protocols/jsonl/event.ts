@@ -1,4 +1,5 @@
 import type { JsonObject } from '../../api/schema.ts';
+import { cut, limits } from '../limits.ts';
 import type { TurnEvent } from '../talk.ts';
 
 /**
@@ -19,11 +20,11 @@ function toolEvent(event: JsonObject): TurnEvent | undefined {
     return undefined;
   return {
     type: 'tool',
-    id,
-    ...(title == null ? {} : { title }),
-    ...(kind == null ? {} : { kind }),
+    id: cut(id, limits.id),
+    ...(title == null ? {} : { title: cut(title, limits.title) }),
+    ...(kind == null ? {} : { kind: cut(kind, limits.name) }),
     ...(status == null ? {} : { status }),
-    ...(output == null ? {} : { output }),
+    ...(output == null ? {} : { output: output.slice(0, limits.toolOutput) }),
   };
 }
 

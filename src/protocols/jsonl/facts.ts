@@ -8,7 +8,7 @@ export function factsOf(ready: Fields): Facts {
   return {
     ...(agent === undefined
       ? {}
-      : { agent: { name: agent.text('name'), ...versionOf(agent.optionalText('version')) } }),
+      : { agent: { name: agent.name('name'), ...versionOf(agent.optionalName('version')) } }),
     canResume: ready.flag('canResume') ?? false,
     controls: {
       model: control('model', 'AGENTCTL_MODEL', controls?.flag('model')),

@@ -1,5 +1,6 @@
 import { isObject, type JsonObject } from '../../api/schema.ts';
 import { parseTime } from '../../api/time.ts';
+import { cut, limits } from '../limits.ts';
 
 /** The last one that a Date can be. */
 const lastInstant = 8_640_000_000_000_000;
@@ -28,15 +29,22 @@ export class Fields {
     return value;
   }
 
-  /** A text that is not empty. */
+  /** A text that is not empty, and not long. */
   id(name: string): string {
     const value = this.text(name);
     if (value === '') throw new Malformed(`${name} must not be empty`);
+    if (value.length > limits.id)
+      throw new Malformed(`${name} must not be longer than ${limits.id} characters`);
     return value;
   }
 
-  optionalText(name: string): string | undefined {
-    return this.has(name) ? this.text(name) : undefined;
+  /** A text for people, cut where it is longer. */
+  name(name: string, most: number = limits.name): string {
+    return cut(this.text(name), most);
+  }
+
+  optionalName(name: string, most?: number): string | undefined {
+    return this.has(name) ? this.name(name, most) : undefined;
   }
 
   optionalId(name: string): string | undefined {

@@ -1,5 +1,6 @@
 import { isObject, type JsonObject } from '../../api/schema.ts';
 import { jsonFault } from '../../api/size.ts';
+import { limits } from '../limits.ts';
 import type { Usage } from '../talk.ts';
 import { bounded, Fields, Malformed } from './fields.ts';
 
@@ -46,7 +47,7 @@ export function readLine(line: string): Said {
     case 'event':
       return { type, of: of(fields), event: fields.whole('event') };
     case 'chat_done':
-      return { type, of: of(fields), stopReason: fields.optionalText('stopReason') };
+      return { type, of: of(fields), stopReason: fields.optionalName('stopReason') };
     case 'route_request':
       return {
         type,
@@ -68,7 +69,7 @@ export function readLine(line: string): Said {
       return { type, requestId: fields.id('requestId'), action: fields.id('action'), params };
     }
     case 'query_response': {
-      const error = fields.optionalText('error');
+      const error = fields.optionalName('error', limits.error);
       const answer = error === undefined ? { data: bounded(value.data ?? null, 'data') } : { error };
       return { type, requestId: fields.id('requestId'), answer };
     }
@@ -84,12 +85,20 @@ export function readLine(line: string): Said {
     case 'usage':
       return { type, of: of(fields), usage: usage(fields) };
     case 'quota':
-      return { type, until: fields.instant('until'), message: fields.text('message') };
+      return { type, until: fields.instant('until'), message: fields.name('message', limits.error) };
     case 'error':
-      return { type, messageId: fields.optionalId('messageId'), error: fields.text('error') };
+      return { type, messageId: fields.optionalId('messageId'), error: fields.name('error', limits.error) };
     default:
       throw new Malformed(`its type is unknown: ${type.slice(0, 40)}`);
   }
+}
+
+/** It is a key of sums that are kept. */
+function currency(cost: Fields): string {
+  const value = cost.id('currency');
+  if (value.length > limits.currency)
+    throw new Malformed(`currency must not be longer than ${limits.currency} characters`);
+  return value;
 }
 
 const of = (fields: Fields): Of => ({
@@ -98,16 +107,16 @@ const of = (fields: Fields): Of => ({
 });
 
 function usage(fields: Fields): Usage {
-  const counts = fields.optionalText('counts') ?? 'turn';
+  const counts = fields.optionalName('counts') ?? 'turn';
   if (counts !== 'turn' && counts !== 'session') throw new Malformed('counts must be turn or session');
   const cost = fields.child('cost');
   const all = {
-    model: fields.optionalText('model'),
+    model: fields.optionalName('model'),
     inputTokens: fields.count('inputTokens'),
     outputTokens: fields.count('outputTokens'),
     totalTokens: fields.count('totalTokens'),
     cachedReadTokens: fields.count('cachedReadTokens'),
-    cost: cost && { amount: cost.amount('amount'), currency: cost.id('currency') },
+    cost: cost && { amount: cost.amount('amount'), currency: currency(cost) },
   };
   const reported = Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
   if (Object.keys(reported).length === 0) throw new Malformed('it reports nothing that was used');

@@ -107,20 +107,23 @@ export function open(harness: Harness, options: Partial<ConnectOptions> & { agen
   const clock = new ManualClock('2026-03-01T00:00:00Z');
   const written: string[] = [];
   let broken = false;
-  const connection = harness.protocol.connect(
-    {
-      write: async (line) => {
-        if (broken) throw new Error('the pipe is broken');
-        written.push(line);
-        const answers = agent.takes(line);
-        setImmediate(() => {
-          for (const answer of answers) connection.receive(answer);
-        });
-      },
-    },
-    host,
-    { clock, log: silentLog, version: '1.2.3', epoch: '1', turns: [], workingDir: '/work', ...rest },
-  );
+  const write = async (line: string): Promise<void> => {
+    if (broken) throw new Error('the pipe is broken');
+    written.push(line);
+    const answers = agent.takes(line);
+    setImmediate(() => {
+      for (const answer of answers) connection.receive(answer);
+    });
+  };
+  const connection = harness.protocol.connect({ write, answer: write }, host, {
+    clock,
+    log: silentLog,
+    version: '1.2.3',
+    epoch: '1',
+    turns: [],
+    workingDir: '/work',
+    ...rest,
+  });
   return {
     connection,
     agent,

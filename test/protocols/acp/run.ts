@@ -33,17 +33,21 @@ export function start(
   const clock = new ManualClock('2026-03-01T00:00:00Z');
   const lines: string[] = [];
   let count = 0;
+  const write = (line: string): Promise<void> =>
+    new Promise((resolve, reject) => {
+      child.stdin.write(`${line}\n`, (error) => (error ? reject(error) : resolve()));
+    });
   const connect = (host: Told, options: Partial<ConnectOptions>): Connection =>
-    acp.connect(
-      {
-        write: (line) =>
-          new Promise((resolve, reject) => {
-            child.stdin.write(`${line}\n`, (error) => (error ? reject(error) : resolve()));
-          }),
-      },
-      host,
-      { clock, log: silentLog, version: '1', epoch: '1', turns: [], workingDir: cwd, ...more, ...options },
-    );
+    acp.connect({ write, answer: write }, host, {
+      clock,
+      log: silentLog,
+      version: '1',
+      epoch: '1',
+      turns: [],
+      workingDir: cwd,
+      ...more,
+      ...options,
+    });
   const host = new Told();
   const run: Run = {
     connection: connect(host, {}),

@@ -1,0 +1,19 @@
+/** What is kept of a text that an agent sends, in characters; `entries` of a plan, `tools` and `decided` of a turn. */
+export const limits = {
+  /** An id that is longer is no id: cut, it would be another one. */
+  id: 512,
+  name: 200,
+  currency: 16,
+  title: 1_000,
+  error: 2_000,
+  toolInput: 64 * 1024,
+  toolOutput: 64 * 1024,
+  entries: 100,
+  tools: 200,
+  decided: 10_000,
+  sessions: 1_000,
+} as const;
+
+/** The beginning of a text that may be of any length. */
+export const cut = (text: string, most: number): string =>
+  text.length <= most ? text : `${text.slice(0, most)}…`;
