@@ -4,6 +4,7 @@ import type { Resources } from '../client/resources.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Ids } from '../platform/ids.ts';
 import type { Log } from '../platform/log.ts';
+import { Correlator, keep } from './correlator.ts';
 
 export interface Happening {
   type: 'Normal' | 'Warning';
@@ -12,17 +13,27 @@ export interface Happening {
 }
 
 const remembered = 1_000;
+/** Characters of a message that are kept. */
+const mostMessage = 4_096;
+
+interface Entry {
+  event: Event | undefined;
+  pending: number;
+  writing: boolean;
+}
 
 /**
  * Writes Events (core/v1): for people, lossy, counted. The same happening of the same object counts up one Event; what
- * comes while a write is under way is added to the next one. Nothing waits for it and no decision reads it.
+ * comes while a write is under way is added to the next one, and so is what the Correlator calls spam. Nothing waits for
+ * it and no decision reads it.
  */
 export class Recorder {
   readonly #resources: Resources;
   readonly #clock: Clock;
   readonly #ids: Ids;
   readonly #log: Log;
-  readonly #known = new Map<string, { event: Event | undefined; pending: number; writing: boolean }>();
+  readonly #correlator: Correlator;
+  readonly #known = new Map<string, Entry>();
   readonly #listeners: ((about: AnyObject, happening: Happening) => void)[] = [];
   readonly #writes = new Set<Promise<void>>();
 
@@ -31,22 +42,26 @@ export class Recorder {
     this.#clock = clock;
     this.#ids = ids;
     this.#log = log;
+    this.#correlator = new Correlator(clock);
   }
 
   onEvent(listener: (about: AnyObject, happening: Happening) => void): void {
     this.#listeners.push(listener);
   }
 
-  /** The message may quote an agent, and kubectl prints it as it is: it is kept without what steers a terminal. */
-  record(about: AnyObject, { type, reason, ...told }: Happening): void {
-    const happening = { type, reason, message: visible(told.message) };
-    for (const listener of this.#listeners) listener(about, happening);
-    const key = `${about.metadata.uid}\n${happening.reason}\n${happening.message}`;
+  /**
+   * The message may quote an agent, and kubectl prints it as it is: it is kept without what steers a terminal. Listeners
+   * get the happening before it is combined with similar ones.
+   */
+  record(about: AnyObject, given: Happening): void {
+    const told = { ...given, message: visible(given.message) };
+    const short = { ...told, message: told.message.slice(0, mostMessage) };
+    const { key, happening, spam } = this.#correlator.correlate(about, short);
     const entry = this.#known.get(key) ?? { event: undefined, pending: 0, writing: false };
     entry.pending += 1;
-    this.#known.delete(key);
-    this.#known.set(key, entry);
-    if (this.#known.size > remembered) this.#forgetOldest();
+    keep(this.#known, key, entry, remembered);
+    if (spam) return;
+    for (const listener of this.#listeners) listener(about, told);
     if (entry.writing) return;
     const write: Promise<void> = this.#write(entry, about, happening).finally(() =>
       this.#writes.delete(write),
@@ -59,11 +74,7 @@ export class Recorder {
     await Promise.all(this.#writes);
   }
 
-  async #write(
-    entry: { event: Event | undefined; pending: number; writing: boolean },
-    about: AnyObject,
-    happening: Happening,
-  ): Promise<void> {
+  async #write(entry: Entry, about: AnyObject, happening: Happening): Promise<void> {
     entry.writing = true;
     const at = new Date(this.#clock.now()).toISOString();
     while (entry.pending > 0) {
@@ -75,7 +86,11 @@ export class Recorder {
             ? await this.#create(about, happening, at, count)
             : await this.#resources.patch('Event', entry.event.metadata, {
                 type: 'merge',
-                body: { count: (entry.event.count ?? 1) + count, lastTimestamp: at },
+                body: {
+                  count: (entry.event.count ?? 1) + count,
+                  lastTimestamp: at,
+                  ...(entry.event.message === happening.message ? {} : { message: happening.message }),
+                },
               });
       } catch (error) {
         entry.event = undefined;
@@ -109,10 +124,5 @@ export class Recorder {
       reportingComponent: 'agentctl.dev/controller',
       reportingInstance: 'agentctl',
     });
-  }
-
-  #forgetOldest(): void {
-    const oldest = this.#known.keys().next();
-    if (oldest.done !== true) this.#known.delete(oldest.value);
   }
 }

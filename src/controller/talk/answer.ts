@@ -1,10 +1,21 @@
 /** In characters. */
 const longest = 4 * 1024 * 1024;
 
+/** An answer that came whole, as it is kept. */
+export function bounded(answer: string | undefined): string | undefined {
+  if (answer === undefined || answer.length <= longest) return answer;
+  return `${answer.slice(0, longest)}\n[agentctl: cut here; the answer had ${answer.length} characters]`;
+}
+
 /** The text of an answer as it comes; of a longer one its beginning. All of it stands in the events of its message. */
 export class Answer {
   #parts: string[] = [];
   #length = 0;
+
+  /** Whether all of the next text may be cut away. */
+  get full(): boolean {
+    return this.#length >= longest;
+  }
 
   add(text: string): void {
     const room = longest - this.#length;

@@ -13,6 +13,8 @@ import { actionFor, approvalTimeout } from './rules.ts';
 
 const mostInput = 16_384;
 const mostText = 1_000;
+/** Requests of one Instance that wait for people; further ones are denied. */
+const mostWaiting = 100;
 
 export interface ApprovalsParts {
   desk: Desk;
@@ -31,6 +33,10 @@ export class Approvals {
   /** Tool calls that were asked about, and what is known of those that were not; by link. */
   readonly #calls = new WeakMap<Link, Map<string, Call>>();
   readonly #controls = new Map<string, ControlView>();
+  /** How many wait of each Instance, by its uid. */
+  readonly #counts = new Map<string, number>();
+  /** Tool calls that the run was given a decision about before this connection to it. */
+  readonly #earlier = new WeakMap<Link, ReadonlySet<string>>();
 
   constructor(parts: ApprovalsParts, loaded: readonly Approval[]) {
     this.#parts = parts;
@@ -57,7 +63,7 @@ export class Approvals {
       link.connection?.decide(permission.id, action);
       const state = action === 'Allow' ? 'Approved' : 'Denied';
       const { id, title } = { id: this.#idOf(link, permission), title: permission.title };
-      if (open !== undefined) link.push([this.#desk.event(open, { type: 'approval', id, title, state })]);
+      if (open !== undefined) link.push(this.#desk.event(open, { type: 'approval', id, title, state }));
       return;
     }
     this.#put(link, open, permission, approvalTimeout(spec));
@@ -119,6 +125,18 @@ export class Approvals {
     const id = this.#idOf(link, permission);
     if (this.#waiting.has(id) || this.#desk.parts.journal.approval(id) !== undefined) return; // read once more
     const { namespace, agent, instance, uid, run } = link.target;
+    if ((this.#counts.get(uid) ?? 0) >= mostWaiting) {
+      link.connection?.decide(permission.id, 'Deny');
+      const title = `${cut(permission.title)} (${mostWaiting} others wait for a decision already)`;
+      if (open !== undefined)
+        link.push(this.#desk.event(open, { type: 'approval', id, title, state: 'Denied' }));
+      this.#parts.record(link, {
+        type: 'Warning',
+        reason: 'TooManyApprovals',
+        message: `${mostWaiting} of its requests wait for a decision: further ones are denied until some are decided.`,
+      });
+      return;
+    }
     const now = this.#desk.parts.clock.now();
     const approval: Approval = {
       id,
@@ -141,7 +159,9 @@ export class Approvals {
     this.#wait(approval);
     const entries: Entry[] = [{ type: 'Approval', approval }];
     if (open !== undefined)
-      entries.push(this.#desk.event(open, { type: 'approval', id, title: approval.title, state: 'Pending' }));
+      entries.push(
+        ...this.#desk.event(open, { type: 'approval', id, title: approval.title, state: 'Pending' }),
+      );
     link.push(entries, () => this.#desk.changed('Approval', id));
     const message = `It asks for leave: ${approval.title}. Decide with agentctl approve ${id} or agentctl deny ${id}.`;
     this.#parts.record(link, { type: 'Normal', reason: 'ApprovalNeeded', message });
@@ -152,6 +172,7 @@ export class Approvals {
     const left = Math.min(Math.max(0, approval.expiresAt - clock.now()), 2_147_483_647);
     const cancel = clock.after(left, () => void this.#settle(approval, 'Expired', undefined));
     this.#waiting.set(approval.id, { approval, cancel });
+    this.#counts.set(approval.uid, (this.#counts.get(approval.uid) ?? 0) + 1);
   }
 
   /** Written down first, then told to the agent. */
@@ -165,11 +186,14 @@ export class Approvals {
     if (waiting === undefined) return;
     waiting.cancel();
     this.#waiting.delete(id);
+    const left = (this.#counts.get(uid) ?? 1) - 1;
+    if (left > 0) this.#counts.set(uid, left);
+    else this.#counts.delete(uid);
     const { clock, log } = this.#desk.parts;
     const settled: Approval = { ...approval, state, by, decidedAt: clock.now() };
     const entries: Entry[] = [{ type: 'Approval', approval: settled }];
     const open = this.#desk.opens.get(approval.message ?? '');
-    if (open !== undefined) entries.push(this.#desk.event(open, { type: 'approval', id, title, state }));
+    if (open !== undefined) entries.push(...this.#desk.event(open, { type: 'approval', id, title, state }));
     try {
       await this.#desk.writer.write(entries);
     } catch (error) {
@@ -204,11 +228,20 @@ export class Approvals {
   }
 
   /** Leave that was given before the controller was restarted. */
-  #askedBefore({ target }: Link, toolCall: string): boolean {
-    const { namespace, agent, uid, run } = target;
-    return this.#desk.parts.journal
-      .approvals({ namespace, agent })
-      .some((one) => one.uid === uid && one.run === run && one.toolCall === toolCall);
+  #askedBefore(link: Link, toolCall: string): boolean {
+    if (!link.resumed) return false;
+    const { namespace, agent, uid, run } = link.target;
+    const earlier =
+      this.#earlier.get(link) ??
+      new Set(
+        this.#desk.parts.journal
+          .approvals({ namespace, agent })
+          .flatMap((one) =>
+            one.uid === uid && one.run === run && one.toolCall !== undefined ? [one.toolCall] : [],
+          ),
+      );
+    this.#earlier.set(link, earlier);
+    return earlier.has(toolCall);
   }
 
   #asks(link: Link): void {

@@ -120,7 +120,11 @@ export class Deliveries {
     if (again) {
       const what = message.interrupted === undefined ? 'sent again' : 'taken up again';
       entries.push(
-        this.#desk.event(open, { type: 'note', text: `It is ${what}, by ${instance}.`, attempt: attempts }),
+        ...this.#desk.event(open, {
+          type: 'note',
+          text: `It is ${what}, by ${instance}.`,
+          attempt: attempts,
+        }),
       );
     }
     open.heardAt = parts.clock.now();

@@ -11,11 +11,17 @@ import type { Link } from './link.ts';
 import { Mailbox } from './mailbox.ts';
 import { breakings, type Open, type Thread } from './open.ts';
 import type { Rules } from './rules.ts';
-import { Tail } from './tail.ts';
+import { sizeOf, Tail } from './tail.ts';
 import { Writer } from './writer.ts';
 
 const idleThreads = 1_000;
 const mostDeleted = 1_000;
+/** What the events of one message take at most, as `sizeOf` counts it; the text of its answer is kept beyond that. */
+const mostKept = 64 * 1024 * 1024;
+/** Tool calls of a turn that are open at once. */
+const mostTools = 1_000;
+/** Events that are read from the journal at once. */
+const few = 64;
 
 export interface DeskParts {
   journal: Journal;
@@ -120,6 +126,7 @@ export class Desk {
       thread,
       seq: 0,
       tail: new Tail(),
+      kept: 0,
       text: new Answer(),
       tools: new Set(),
       heardAt: this.parts.clock.now(),
@@ -130,15 +137,30 @@ export class Desk {
     return open;
   }
 
-  /** The entries of one more event of a message; those who follow it are told at once. */
-  event(open: Open, event: TurnEvent): Entry {
+  /**
+   * The entries of one more event of a message; those who follow it are told at once. None where it has more events
+   * than are kept: that is told once.
+   */
+  event(open: Open, event: TurnEvent): Entry[] {
     const at = this.parts.clock.now();
-    open.seq += 1;
     open.heardAt = at;
+    const needed = event.type === 'note' || (event.type === 'text' && !open.text.full);
     takeIn(open, event);
-    open.tail.add({ seq: open.seq, at, event });
+    const before = open.kept;
+    if (!needed && before > mostKept) return [];
+    open.kept += sizeOf(event);
+    const kept: TurnEvent[] = [event];
+    if (before <= mostKept && open.kept > mostKept)
+      kept.push({
+        type: 'note',
+        text: `Its events take more than ${mostKept / 1024 / 1024} MiB: from here on only the text of the answer is kept.`,
+      });
     this.hub.changed(open.message.id);
-    return { type: 'Event', message: open.message.id, seq: open.seq, at, event };
+    return kept.map((each) => {
+      open.seq += 1;
+      open.tail.add({ seq: open.seq, at, event: each });
+      return { type: 'Event', message: open.message.id, seq: open.seq, at, event: each };
+    });
   }
 
   onChange(listener: (kind: 'Message' | 'Conversation' | 'Approval', id: string) => void): void {
@@ -155,6 +177,20 @@ export class Desk {
       }
   }
 
+  /** Takes in the events that an open message has in the journal, some at a time. */
+  replay(open: Open): void {
+    for (let more = true; more; ) {
+      const events = this.parts.journal.events(open.message.id, open.seq, few);
+      for (const event of events) {
+        open.seq = event.seq;
+        open.tail.add(event);
+        open.kept += sizeOf(event.event);
+        takeIn(open, event.event);
+      }
+      more = events.length === few;
+    }
+  }
+
   #restore(message: Envelope): void {
     const thread = this.thread(message.conversation);
     if (thread === undefined) return;
@@ -164,12 +200,7 @@ export class Desk {
     const box = this.box(keyOf(message));
     box.add(open);
     // One that waits may have events as well, of earlier attempts: new ones are numbered on from them.
-    const events = this.parts.journal.events(message.id);
-    open.seq = events.at(-1)?.seq ?? 0;
-    for (const event of events) {
-      open.tail.add(event);
-      takeIn(open, event.event);
-    }
+    this.replay(open);
     if (message.state !== 'Pending' && message.uid !== undefined) box.begin(open, message.uid);
     else open.tools.clear();
   }
@@ -191,7 +222,7 @@ function takeIn(open: Open, event: TurnEvent): void {
     open.tools.clear();
   } else if (event.type === 'tool' && event.status !== undefined) {
     if (event.status === 'completed' || event.status === 'failed') open.tools.delete(event.id);
-    else open.tools.add(event.id);
+    else if (open.tools.size < mostTools) open.tools.add(event.id);
   } else if (event.type === 'approval') {
     if (event.state === 'Pending') open.tools.add(event.id);
     else open.tools.delete(event.id);

@@ -188,7 +188,7 @@ export class Intake {
     if (again === undefined) return;
     const { text: _, ...rest } = again;
     const open = this.#desk.open(rest, thread);
-    open.seq = this.#journal.events(message.id).at(-1)?.seq ?? 0;
+    this.#desk.replay(open);
     this.#place(open, undefined);
   }
 

@@ -1,3 +1,4 @@
+import { ApiError } from '../../api/errors.ts';
 import type { Agent, AgentSpec, Instance } from '../../api/objects.ts';
 import { keyText } from '../../api/objects.ts';
 import { formatTime } from '../../api/time.ts';
@@ -21,6 +22,9 @@ import { manage } from './manage.ts';
 import type { Routes } from './routes.ts';
 import { protocolOf } from './rules.ts';
 import type { Turns } from './turns.ts';
+
+/** Requests of one run to the controller that are in work at once. */
+const mostManaging = 16;
 
 export interface LinksParts {
   desk: Desk;
@@ -47,6 +51,8 @@ export class Links {
   readonly #desk: Desk;
   /** How far runs were read by an earlier controller, by the Instance's uid. */
   readonly #records: Map<string, LinkRecord>;
+  /** Requests of each link that are in work. */
+  readonly #managing = new WeakMap<Link, number>();
 
   constructor(parts: LinksParts, loaded: readonly LinkRecord[]) {
     this.#parts = parts;
@@ -71,6 +77,7 @@ export class Links {
       const { ref, startedAt: startId } = run;
       const container = observed.find((one) => one.ref === ref && one.startId === startId);
       const read = known?.target.startId === startId || this.#desk.drained.get(uid) === startId;
+      if (container?.state === 'Exited' && known?.target.startId === startId) known.runEnded();
       if (container === undefined || read) continue;
       const spec = specOf(world, run.revision);
       if (protocolOf(spec) === undefined) {
@@ -172,11 +179,18 @@ export class Links {
         event: (id, event) => this.#event(link, id, event),
         acknowledged: (id) => this.#parts.turns.acknowledged(link, id),
         ended: (id, result) => this.#parts.turns.ended(link, id, result),
-        permission: (id, permission) =>
-          this.#parts.approvals.asked(link, this.#parts.turns.current(link, id), permission),
-        route: ({ message, ...request }) =>
-          this.#parts.routes.asked(link, this.#parts.turns.current(link, message), request),
-        manage: (request) => void this.#manage(link, request),
+        permission: (id, permission) => {
+          link.charge();
+          this.#parts.approvals.asked(link, this.#parts.turns.current(link, id), permission);
+        },
+        route: ({ message, ...request }) => {
+          link.charge();
+          this.#parts.routes.asked(link, this.#parts.turns.current(link, message), request);
+        },
+        manage: (request) => {
+          link.charge();
+          void this.#manage(link, request);
+        },
         usage: (id, usage) => this.#parts.turns.usage(link, id, usage),
         quota: (report) => this.#quota(link, report),
       },
@@ -205,7 +219,7 @@ export class Links {
     // What goes on in a question's turn is shown to those who listen to the one who asked.
     const parent = this.#desk.opens.get(this.#parts.turns.current(link, id)?.message.parent ?? '');
     if (parent !== undefined)
-      link.push([this.#desk.event(parent, { ...event, source: `agent:${link.target.agent}` })]);
+      link.push(this.#desk.event(parent, { ...event, source: `agent:${link.target.agent}` }));
   }
 
   async #manage(
@@ -214,14 +228,23 @@ export class Links {
   ): Promise<void> {
     const agent = this.#parts.cache.agents.get(keyOf(link.target));
     const { requestId, action, params } = request;
+    const inWork = this.#managing.get(link) ?? 0;
+    this.#managing.set(link, inWork + 1);
     try {
       if (agent === undefined) return;
+      if (inWork >= mostManaging)
+        throw new ApiError(
+          'TooManyRequests',
+          `${inWork} requests of ${link.target.instance} are in work: wait for an answer before the next.`,
+        );
       const { instance: name, uid, runtime } = link.target;
       const response = await manage(this.#parts.fleet(agent, { name, uid, runtime }), action, params);
       await link.connection?.managed(requestId, { response });
     } catch (error) {
       const text = error instanceof Error ? error.message : String(error);
       await link.connection?.managed(requestId, { error: text }).catch(() => {}); // the run has ended: nobody asks any more
+    } finally {
+      this.#managing.set(link, (this.#managing.get(link) ?? 1) - 1);
     }
   }
 

@@ -18,6 +18,8 @@ export interface Open {
   seq: number;
   /** Its newest events, to be streamed without asking the journal. */
   readonly tail: Tail;
+  /** What its events take, as `sizeOf` counts it. */
+  kept: number;
   /** The text of the answer so far. */
   readonly text: Answer;
   /** Tool calls that are open, and permissions that are waited for. */

@@ -11,8 +11,18 @@ import { protocolOf } from './rules.ts';
 /** A question that has passed so many agents goes no further: a asks b asks a ends. */
 const mostHops = 8;
 const coalesce = 50;
-const refuseAgain = 1_000;
 const mostAsked = 10_000;
+/** Questions of one Instance that are not answered, or whose answers it has not read. */
+const mostUnanswered = 1_000;
+/** Names that a refusal lists. */
+const mostNames = 20;
+
+/** A question that has its answer. */
+interface Answered {
+  requestId: string;
+  /** The run that asked. */
+  run: number | undefined;
+}
 
 export interface RoutesParts {
   desk: Desk;
@@ -25,8 +35,15 @@ export interface RoutesParts {
 export class Routes {
   readonly #desk: Desk;
   readonly #parts: RoutesParts;
-  /** Answers that an asking instance has not been given, by its uid. */
-  readonly #unanswered = new Map<string, Map<string, Omit<Message, 'text'>>>();
+  /**
+   * Questions whose answers an asking instance has not been given, by its uid. The answers, which may be long, stay in
+   * the journal until they are given.
+   */
+  readonly #unanswered = new Map<string, Map<string, Answered>>();
+  /** How many questions of each Instance are open, by its uid. */
+  readonly #open = new Map<string, number>();
+  /** Links that answers are being given to. */
+  readonly #giving = new WeakSet<Link>();
   /** Keys of questions that are on their way to the disk. */
   readonly #coming = new Set<string>();
   readonly #told = new WeakMap<Link, string>();
@@ -37,6 +54,7 @@ export class Routes {
     this.#parts = parts;
     this.#desk = parts.desk;
     for (const message of unanswered) this.#keep(message);
+    for (const { message } of this.#desk.opens.values()) this.#count(message, 1);
   }
 
   /** A `route_request` of an agent. The question is journalled with the line that asked it. */
@@ -47,6 +65,12 @@ export class Routes {
     let acceptance: Acceptance;
     try {
       const from = this.#parts.agent(keyOf(link.target));
+      const waiting = (this.#open.get(uid) ?? 0) + (this.#unanswered.get(uid)?.size ?? 0);
+      if (waiting >= mostUnanswered)
+        throw new ApiError(
+          'TooManyRequests',
+          `${waiting} questions of ${instance} wait for their answers: read some before you ask more.`,
+        );
       const hops = turn?.message.hops ?? this.hops(keyOf(link.target), uid);
       const to = this.target(from, request.to, { hops, parent: turn?.message });
       this.#asking(link).add(requestId);
@@ -70,6 +94,7 @@ export class Routes {
     this.#coming.add(key);
     link.push(acceptance.entries, () => {
       this.#coming.delete(key);
+      this.#count(acceptance.message, 1);
       acceptance.admit();
     });
   }
@@ -130,23 +155,22 @@ export class Routes {
   ended(message: Omit<Message, 'text'>) {
     const { from } = message;
     if (from.kind !== 'Agent' || from.requestId === undefined) return;
+    this.#count(message, -1);
     if (this.#desk.parts.instance(from.uid) === undefined) return this.#answered(message.id);
     this.#keep(message);
     const link = this.#desk.links.get(from.uid);
-    if (link?.state === 'Ready') this.#deliver(link, message, from.requestId);
+    if (link?.state === 'Ready') void this.#give(link);
   }
 
   /** An instance can be talked to again. */
   ready(link: Link): void {
-    for (const message of this.#unanswered.get(link.target.uid)?.values() ?? [])
-      if (message.from.kind === 'Agent' && message.from.requestId !== undefined)
-        this.#deliver(link, message, message.from.requestId);
+    void this.#give(link);
     this.#tellPeers(link);
   }
 
   /** An instance is gone for good: nobody waits for its answers. */
   gone(uid: string): void {
-    for (const { id } of this.#unanswered.get(uid)?.values() ?? []) this.#answered(id);
+    for (const id of this.#unanswered.get(uid)?.keys() ?? []) this.#answered(id);
     this.#unanswered.delete(uid);
   }
 
@@ -190,40 +214,48 @@ export class Routes {
     link.connection?.peers(peers);
   }
 
-  #keep(message: Omit<Message, 'text'>): void {
-    if (message.from.kind !== 'Agent') return;
-    const all = this.#unanswered.get(message.from.uid) ?? new Map<string, Omit<Message, 'text'>>();
-    this.#unanswered.set(message.from.uid, all.set(message.id, message));
+  #keep({ id, from }: Omit<Message, 'text'>): void {
+    if (from.kind !== 'Agent' || from.requestId === undefined) return;
+    const all = this.#unanswered.get(from.uid) ?? new Map<string, Answered>();
+    this.#unanswered.set(from.uid, all.set(id, { requestId: from.requestId, run: from.run }));
   }
 
-  #deliver(link: Link, message: Omit<Message, 'text'>, requestId: string) {
-    const { from } = message;
-    const other = from.kind === 'Agent' && from.run !== undefined && from.run !== link.target.run;
-    if (other && this.#asking(link).has(requestId)) {
+  #count({ from }: Omit<Message, 'text'>, by: 1 | -1): void {
+    if (from.kind !== 'Agent' || from.requestId === undefined) return;
+    const open = (this.#open.get(from.uid) ?? 0) + by;
+    if (open > 0) this.#open.set(from.uid, open);
+    else this.#open.delete(from.uid);
+  }
+
+  /** Gives a run the answers that wait for it, one after the other: of those that it does not read one is in memory. */
+  async #give(link: Link): Promise<void> {
+    if (this.#giving.has(link)) return;
+    this.#giving.add(link);
+    const { uid } = link.target;
+    const next = () => this.#unanswered.get(uid)?.entries().next().value;
+    for (let found = next(); found !== undefined && link.state === 'Ready'; found = next()) {
+      const [id, { requestId, run }] = found;
       // The new run asks something else under the same id: this answer would be taken for that one's.
-      this.#unanswered.get(link.target.uid)?.delete(message.id);
-      return this.#answered(message.id);
+      const taken = run !== undefined && run !== link.target.run && this.#asking(link).has(requestId);
+      if (!taken && !(await this.#answer(link, requestId, this.#answerOf(id)))) break;
+      if (this.#unanswered.get(uid)?.delete(id) === true) this.#answered(id);
     }
-    const answer =
-      message.state === 'Completed' ? { response: message.answer ?? '' } : { error: reasonOf(message) };
-    const written = this.#answer(link, requestId, answer);
-    void written.then((told) => {
-      if (!told) return;
-      this.#unanswered.get(link.target.uid)?.delete(message.id);
-      this.#answered(message.id);
-    });
+    this.#giving.delete(link);
+  }
+
+  #answerOf(id: string): { response: string } | { error: string } {
+    const message = this.#desk.parts.journal.message(id);
+    if (message === undefined) return { error: 'Pruned: the answer was not read for too long, and is gone.' };
+    return message.state === 'Completed' ? { response: message.answer ?? '' } : { error: reasonOf(message) };
   }
 
   #answered(id: string): void {
     this.#desk.writer.note([{ type: 'Change', id, set: { answered: true } }]);
   }
 
-  /** A refusal is not journalled: while the run lives it is told again until it is in the pipe. */
+  /** A refusal is not journalled: it waits in the link's outbox while the run lives. */
   #refuse(link: Link, requestId: string, error: string): void {
-    void this.#answer(link, requestId, { error }).then((told) => {
-      if (told || link.state === 'Drained' || this.#desk.links.get(link.target.uid) !== link) return;
-      this.#desk.parts.clock.after(refuseAgain, () => this.#refuse(link, requestId, error));
-    });
+    void this.#answer(link, requestId, { error });
   }
 
   /** Ids of the questions that this run has asked. */
@@ -244,10 +276,7 @@ export class Routes {
       await link.connection.routed(requestId, answer);
       return true;
     } catch (error) {
-      this.#desk.parts.log.info(
-        { err: error, instance: link.target.instance },
-        'an answer is kept for later',
-      );
+      link.log.info({ err: error, instance: link.target.instance }, 'an answer did not reach an agent');
       return false;
     }
   }
@@ -257,7 +286,9 @@ export class Routes {
       .agents()
       .filter(({ metadata, spec }) => metadata.namespace === namespace && protocolOf(spec) !== undefined)
       .map(({ metadata }) => metadata.name);
-    return names.length === 0 ? 'There are none to ask.' : `There are ${names.sort().join(', ')}.`;
+    if (names.length === 0) return 'There are none to ask.';
+    const more = names.length > mostNames ? ` and ${names.length - mostNames} more` : '';
+    return `There are ${names.sort().slice(0, mostNames).join(', ')}${more}.`;
   }
 }
 

@@ -3,6 +3,9 @@ import type { Conversation, Spent, Unreported, UsageRecord } from '../../message
 import type { Usage } from '../../protocols/talk.ts';
 import type { Open } from './open.ts';
 
+/** That are summed up; further ones are an agent's nonsense. */
+const mostCurrencies = 10;
+
 const counters = ['inputTokens', 'outputTokens', 'totalTokens'] as const;
 
 /**
@@ -81,7 +84,8 @@ function sum(one: Spent, other: Spent): Spent {
   if (Object.values(unreported).some((count) => count > 0)) out.unreported = unreported;
   const cost = { ...one.cost };
   for (const [currency, amount] of Object.entries(other.cost ?? {}))
-    cost[currency] = (cost[currency] ?? 0) + amount;
+    if (currency in cost || Object.keys(cost).length < mostCurrencies)
+      cost[currency] = (cost[currency] ?? 0) + amount;
   return Object.keys(cost).length === 0 ? out : { ...out, cost };
 }
 

@@ -21,19 +21,27 @@ export class Tail {
   }
 }
 
-function sizeOf(event: TurnEvent): number {
+/** About what an event takes to be kept, in characters: with its row in the journal. */
+export function sizeOf(event: TurnEvent): number {
+  return overhead + textOf(event);
+}
+
+const overhead = 100;
+
+function textOf(event: TurnEvent): number {
   switch (event.type) {
     case 'text':
     case 'thought':
     case 'note':
       return event.text.length;
     case 'tool':
-      return event.output?.length ?? 0;
+      return event.id.length + (event.title?.length ?? 0) + (event.output?.length ?? 0);
     case 'background':
     case 'other':
       return JSON.stringify(event.event)?.length ?? 0;
     case 'plan':
+      return event.entries.reduce((sum, { content, status }) => sum + content.length + status.length, 0);
     case 'approval':
-      return 0;
+      return event.title.length;
   }
 }

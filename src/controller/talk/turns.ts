@@ -2,6 +2,7 @@ import type { Agent, Instance } from '../../api/objects.ts';
 import type { Entry, MessageChange } from '../../messages/journal.ts';
 import type { Message } from '../../messages/message.ts';
 import type { TurnEvent, TurnResult, Usage } from '../../protocols/talk.ts';
+import { bounded } from './answer.ts';
 import { type Desk, keyOf } from './desk.ts';
 import { afterInterruption } from './interruption.ts';
 import type { Link } from './link.ts';
@@ -43,7 +44,7 @@ export class Turns {
   event(link: Link, id: string | undefined, event: TurnEvent): void {
     const open = this.current(link, id);
     if (open === undefined) return;
-    const entries: Entry[] = [this.#desk.event(open, event)];
+    const entries: Entry[] = this.#desk.event(open, event);
     if (!open.message.produced && effects.has(event.type)) {
       Object.assign(open.message, { produced: true, written: true });
       entries.push({ type: 'Change', id: open.message.id, set: { produced: true, written: true } });
@@ -86,7 +87,7 @@ export class Turns {
     const { stopReason } = result;
     this.finish(
       open,
-      { state: 'Completed', answer: result.answer ?? open.text.toString(), stopReason },
+      { state: 'Completed', answer: bounded(result.answer) ?? open.text.toString(), stopReason },
       link,
     );
   }

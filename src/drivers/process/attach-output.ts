@@ -1,8 +1,10 @@
 import { fstatSync, readSync, watch } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import type { Clock } from '../../platform/clock.ts';
+import { Bucket } from '../../platform/bucket.ts';
+import { type Clock, sleep } from '../../platform/clock.ts';
 import { DriverError, type OutputLine } from '../driver.ts';
 import { createLineCutter } from '../output-lines.ts';
+import { pastHole, withoutZeros } from './holes.ts';
 
 /** The output file of one run, read as it grows. */
 export interface Output {
@@ -28,6 +30,13 @@ const largeBytes = 256 * 1024;
 /** All attachments read into it: nothing is kept for one that is at rest. */
 const space = Buffer.allocUnsafeSlow(smallBytes);
 
+/**
+ * What is read a second, in bytes, and at once; a look costs as much at least. So a program that writes without an end,
+ * or without a newline, keeps nobody busy with reading.
+ */
+const reading = { rate: 16 * 1024 * 1024, burst: 64 * 1024 * 1024 };
+const look = 16 * 1024;
+
 /** Throws ENOENT where the file is gone. */
 export async function openOutput(
   path: string,
@@ -49,8 +58,8 @@ interface Point {
 }
 
 async function startingPoint(file: FileHandle, cursor = '0'): Promise<Point> {
-  const offset = /^\d{1,15}$/.test(cursor) ? Number(cursor) : undefined;
-  if (offset === undefined)
+  const offset = /^\d{1,16}$/.test(cursor) ? Number(cursor) : undefined;
+  if (!Number.isSafeInteger(offset) || offset === undefined)
     throw new DriverError(
       'Terminal',
       'InvalidCursor',
@@ -63,6 +72,8 @@ async function startingPoint(file: FileHandle, cursor = '0'): Promise<Point> {
 
 function follow(file: FileHandle, path: string, clock: Clock, from: Point): Output {
   const wake = createWake();
+  const pace = new Bucket(clock, reading);
+  const closing = new AbortController();
   let state: 'Live' | 'Ended' | 'Closed' = 'Live';
   let failure: DriverError | undefined;
   const watcher = watchFile(path, wake.ring);
@@ -78,6 +89,7 @@ function follow(file: FileHandle, path: string, clock: Clock, from: Point): Outp
   const close = (): void => {
     if (state === 'Closed') return;
     state = 'Closed';
+    closing.abort();
     watcher?.close();
     cancelPoll();
     // It waits for a read that is under way, and has nothing to lose.
@@ -88,11 +100,13 @@ function follow(file: FileHandle, path: string, clock: Clock, from: Point): Outp
   async function* read(): AsyncGenerator<readonly OutputLine[]> {
     let { offset, gap } = from;
     let cutter = createLineCutter(offset);
+    let behindHole = false;
     const told = (lines: OutputLine[]): OutputLine[] => {
       const [first] = lines;
       if (gap && first !== undefined) {
         first.gap = true;
-        gap = false;
+        if (behindHole) first.text = withoutZeros(first.text);
+        gap = behindHole = false;
       }
       return lines;
     };
@@ -105,6 +119,16 @@ function follow(file: FileHandle, path: string, clock: Clock, from: Point): Outp
         const bytes: Buffer = behind ? await readLarge(file, offset) : readSmall(file, offset);
         if (is('Closed')) return;
         offset += bytes.length;
+        pace.charge(Math.max(bytes.length, look));
+        if (pace.debt > 0) await sleep(clock, pace.debt, closing.signal);
+        if (is('Closed')) return;
+        const next = pastHole(bytes, offset, () => fstatSync(file.fd));
+        if (next > offset) {
+          offset = next;
+          gap = behindHole = true;
+          cutter = createLineCutter(offset);
+          continue;
+        }
         const lines = cutter.push(bytes);
         behind = bytes.length === (behind ? largeBytes : smallBytes);
         if (lines.length > 0) yield told(lines);

@@ -1,6 +1,7 @@
 import { type Stats, watch } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import type { LogLine, LogOptions } from '../driver.ts';
+import { pastHole, withoutZeros } from './holes.ts';
 import { isCode, namesIn, outputFile } from './layout.ts';
 import { createLineSplitter } from './lines.ts';
 
@@ -20,9 +21,13 @@ interface Part {
   mtimeMs: number;
   /** Where to begin. */
   offset: number;
+  /** Lines before that were asked for, and are too far back. */
+  cut: boolean;
 }
 
 const chunkBytes = 64 * 1024;
+/** How far back the last lines are looked for, in all parts together. */
+const mostBack = 64 * 1024 * 1024;
 
 /**
  * The lines of all runs that a ref keeps. No times are kept: `since` leaves out files last written to before it, and
@@ -55,6 +60,7 @@ async function partsOf(ref: string): Promise<Part[]> {
       size,
       mtimeMs,
       offset: 0,
+      cut: false,
     });
   }
   return parts.sort((a, b) => a.run - b.run || a.mtimeMs - b.mtimeMs || (a.stream === 'stdout' ? -1 : 1));
@@ -63,23 +69,28 @@ async function partsOf(ref: string): Promise<Part[]> {
 /** Moves the offsets forward so that `count` lines are left of all parts together. */
 async function seekTail(parts: readonly Part[], count: number): Promise<void> {
   let wanted = count;
+  let back = mostBack;
   for (const part of parts.toReversed()) {
     await using file = await open(part.path);
-    const found = await lastLines(file, part.size, wanted);
+    const found = await lastLines(file, part.size, wanted, back);
     part.offset = found.offset;
-    wanted -= found.lines;
+    part.cut = found.lines < wanted && found.offset > 0;
+    wanted = part.cut ? 0 : wanted - found.lines;
+    back -= part.size - found.offset;
   }
 }
 
-/** Where the last `wanted` lines begin, and how many of them there are. */
+/** Where the last `wanted` lines begin, no more than `back` bytes before the end, and how many of them there are. */
 async function lastLines(
   file: FileHandle,
   size: number,
   wanted: number,
+  back: number,
 ): Promise<{ offset: number; lines: number }> {
   if (wanted <= 0) return { offset: size, lines: 0 };
   let lines = 0;
   for (let end = size; end > 0; ) {
+    if (size - end >= back) return { offset: end, lines };
     const from = Math.max(0, end - chunkBytes);
     const bytes = await readAt(file, from, end - from);
     for (let at = bytes.lastIndexOf(10); at >= 0; at = at === 0 ? -1 : bytes.lastIndexOf(10, at - 1)) {
@@ -95,14 +106,68 @@ async function lastLines(
 
 async function* readPart(part: Part, signal: AbortSignal): AsyncGenerator<LogLine> {
   await using file = await open(part.path);
-  const splitter = createLineSplitter();
-  for (let offset = part.offset; offset < part.size && !signal.aborted; ) {
-    const bytes = await readAt(file, offset, Math.min(chunkBytes, part.size - offset));
-    if (bytes.length === 0) break;
-    offset += bytes.length;
-    for (const text of splitter.push(bytes)) yield { stream: part.stream, text };
+  const reader = new PartReader(part, file);
+  while (part.offset < part.size && !signal.aborted) {
+    const lines = await reader.next(part.size - part.offset);
+    if (lines === undefined) break;
+    yield* lines;
   }
-  for (const text of splitter.rest()) yield { stream: part.stream, text };
+  yield* reader.rest();
+}
+
+/** Reads one part on from its offset. */
+class PartReader {
+  readonly #part: Part;
+  readonly #file: FileHandle;
+  #splitter = createLineSplitter();
+  #behindHole = false;
+
+  constructor(part: Part, file: FileHandle) {
+    this.#part = part;
+    this.#file = file;
+  }
+
+  /** The lines that the next chunk completes; undefined where there is none. */
+  async next(most = chunkBytes): Promise<LogLine[] | undefined> {
+    const part = this.#part;
+    const said = this.#cutSaid();
+    const bytes = await readAt(this.#file, part.offset, Math.min(chunkBytes, most));
+    if (bytes.length === 0) return said.length === 0 ? undefined : said;
+    part.offset += bytes.length;
+    const stats = bytes[0] === 0 ? await this.#file.stat() : undefined;
+    const next = stats === undefined ? part.offset : pastHole(bytes, part.offset, () => stats);
+    if (next === part.offset) return [...said, ...this.#lines(this.#splitter.push(bytes))];
+    const before = this.#lines(
+      this.#splitter
+        .rest()
+        .map(withoutZeros)
+        .filter((text) => text !== ''),
+    );
+    part.offset = next;
+    this.#splitter = createLineSplitter();
+    this.#behindHole = true;
+    return [...said, ...before];
+  }
+
+  /** The unfinished line, where there is one. */
+  rest(): LogLine[] {
+    return this.#lines(this.#splitter.rest());
+  }
+
+  #lines(texts: readonly string[]): LogLine[] {
+    return texts.map((text) => {
+      const shown = this.#behindHole ? withoutZeros(text) : text;
+      this.#behindHole = false;
+      return { stream: this.#part.stream, text: shown };
+    });
+  }
+
+  #cutSaid(): LogLine[] {
+    if (!this.#part.cut) return [];
+    this.#part.cut = false;
+    const text = `[agentctl: cut here; earlier lines are more than ${mostBack / 1024 / 1024} MiB back]`;
+    return [{ stream: this.#part.stream, text }];
+  }
 }
 
 async function* followParts(
@@ -112,18 +177,21 @@ async function* followParts(
   signal: AbortSignal,
 ): AsyncGenerator<LogLine> {
   const wake = createWake(ref, ending, signal);
-  const cursors: { part: Part; file: FileHandle; splitter: ReturnType<typeof createLineSplitter> }[] = [];
+  const files: FileHandle[] = [];
+  const readers: PartReader[] = [];
   try {
-    for (const part of parts)
-      cursors.push({ part, file: await open(part.path), splitter: createLineSplitter() });
+    for (const part of parts) {
+      const file = await open(part.path);
+      files.push(file);
+      readers.push(new PartReader(part, file));
+    }
     for (let ended = false; !signal.aborted; ) {
       wake.reset();
       let grown = false;
-      for (const { part, file, splitter } of cursors) {
-        const bytes = await readAt(file, part.offset, chunkBytes);
-        part.offset += bytes.length;
-        grown ||= bytes.length > 0;
-        for (const text of splitter.push(bytes)) yield { stream: part.stream, text };
+      for (const reader of readers) {
+        const lines = await reader.next();
+        grown ||= lines !== undefined;
+        yield* lines ?? [];
       }
       if (grown) continue;
       if (ended) break;
@@ -131,11 +199,10 @@ async function* followParts(
       ended = await ending.hasEnded();
       if (!ended) await wake.next();
     }
-    for (const { part, splitter } of cursors)
-      for (const text of splitter.rest()) yield { stream: part.stream, text };
+    for (const reader of readers) yield* reader.rest();
   } finally {
     wake.close();
-    for (const { file } of cursors) await file.close();
+    for (const file of files) await file.close();
   }
 }
 

@@ -17,6 +17,7 @@ function openOf(thread: Thread, order: number): Open {
     thread,
     seq: 0,
     tail: new Tail(),
+    kept: 0,
     text: new Answer(),
     tools: new Set(),
     heardAt: 0,
