@@ -1,18 +1,22 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { connect as connectSocket } from 'node:net';
-import { join } from 'node:path';
 import { isSea } from 'node:sea';
 import { sleep } from '../platform/clock.ts';
+import { controllerLog } from '../platform/log-files.ts';
 import { checkSocket } from '../platform/trusted.ts';
 import type { Cli } from './cli.ts';
 import { lockHolder } from './controller/holder.ts';
+import { lastLines } from './controller/logs.ts';
 import { CliError } from './failure.ts';
 import type { GlobalOptions } from './options.ts';
 import { pathsFor } from './paths.ts';
 
 /** How long a controller may take until it is ready. */
 const startLimitMs = 20_000;
+
+/** Characters of a line of the log that an error shows. */
+const mostShown = 2_000;
 
 /** Whether something listens on the socket. Rejects with UntrustedError where that may be somebody else's. */
 export async function answers(socketPath: string): Promise<boolean> {
@@ -36,8 +40,6 @@ export async function answers(socketPath: string): Promise<boolean> {
 export interface ServeOptions extends GlobalOptions {
   listen?: string;
 }
-
-export const controllerLog = (logs: string): string => join(logs, 'controller.log');
 
 /** The command line that runs agentctl itself: of the single executable, of the bundle or of the sources. */
 export function ownCommand(): string[] {
@@ -82,8 +84,9 @@ export async function startController(options: ServeOptions, cli: Cli): Promise<
   closeSync(log);
   const ended = await readyOrEnded(child, cli);
   if (ended !== undefined) {
+    const end = lastLines(logFile, 10).map((line) => `  ${line.slice(0, mostShown)}`);
     throw new CliError(
-      `the controller could not be started: ${ended}. The end of its log (${logFile}):\n${lastLines(logFile)}`,
+      `the controller could not be started: ${ended}. The end of its log (${logFile}):\n${end.join('\n')}`,
     );
   }
   child.unref();
@@ -106,13 +109,4 @@ function readyOrEnded(child: ChildProcess, cli: Cli): Promise<string | undefined
     child.on('exit', (code, signal) => settle(`it ended with ${signal ?? `exit code ${code}`}`));
     ready?.once('data', () => settle(undefined));
   });
-}
-
-function lastLines(file: string): string {
-  return readFileSync(file, 'utf8')
-    .trimEnd()
-    .split('\n')
-    .slice(-10)
-    .map((line) => `  ${line}`)
-    .join('\n');
 }

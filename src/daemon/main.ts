@@ -4,7 +4,6 @@ import pino from 'pino';
 import { withDefaults } from '../api/defaults.ts';
 import { kindInfo } from '../api/kinds.ts';
 import type { PolicySpec } from '../api/objects.ts';
-import { visible } from '../api/visible.ts';
 import { LocalClient } from '../client/local.ts';
 import type { Resources } from '../client/resources.ts';
 import type { Listener } from '../client/streams.ts';
@@ -16,6 +15,7 @@ import { systemClock } from '../platform/clock.ts';
 import { randomIds } from '../platform/ids.ts';
 import { acquireLock } from '../platform/lock.ts';
 import type { Log } from '../platform/log.ts';
+import { controllerLog } from '../platform/log-files.ts';
 import { paths } from '../platform/paths.ts';
 import { createRegistry } from '../registry/registry.ts';
 import { withVirtual } from '../registry/virtual.ts';
@@ -26,6 +26,7 @@ import { makeDriver } from './drivers.ts';
 import { findEngines } from './engines.ts';
 import { housekeeping } from './housekeeping.ts';
 import { readKey } from './key.ts';
+import { LogFile } from './log-file.ts';
 import { giveBackAtRest } from './memory.ts';
 import { privateFolder } from './private-folder.ts';
 import { createSources } from './sources.ts';
@@ -54,13 +55,15 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   process.umask(0o077);
   for (const folder of [at.state, at.logs]) mkdirSync(folder, { recursive: true });
   chmodSync(at.state, 0o700);
-  const log: Log = pino({ level: options.logLevel ?? 'info' }, logDestination());
+  const logFile = new LogFile(controllerLog(at.logs));
+  const log: Log = pino({ level: options.logLevel ?? 'info' }, logFile);
   const [clock, ids] = [systemClock, randomIds];
   const secrets = secretsFolder(options.environment);
 
   await using stack = new AsyncDisposableStack();
   const lock = acquireLock(at.lock);
   stack.defer(() => lock.release());
+  logFile.rotate();
   const store = openStore(at.database, { log });
   stack.defer(() => store.close());
   const journal = openJournal(at.journal, { log });
@@ -140,16 +143,6 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
     options.drain === true ? 'agentctl ends, and its agents before it' : 'agentctl ends; agents run on',
   );
   if (options.drain === true) await streams.stopAgents();
-}
-
-/**
- * A full disk is no reason to end: what cannot be written waits, up to so many bytes, and is written when there is room.
- * JSON escapes only some of what could steer the terminal of whoever reads the log.
- */
-function logDestination(): pino.DestinationStream {
-  const destination = pino.destination({ fd: process.stdout.fd, sync: true, maxLength: 1_000_000 });
-  destination.on('error', () => {});
-  return { write: (line) => destination.write(visible(line)) };
 }
 
 /** The policy of an Agent that names none: every default of the schema. */

@@ -1,7 +1,6 @@
-import { existsSync } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs';
 import { sleep } from '../../platform/clock.ts';
-import { controllerLog } from '../background.ts';
+import { controllerLog, rotatedLogs } from '../../platform/log-files.ts';
 import type { Cli } from '../cli.ts';
 import { CliError } from '../failure.ts';
 import type { GlobalOptions } from '../options.ts';
@@ -14,7 +13,9 @@ export interface ControllerLogsOptions extends GlobalOptions {
   raw?: boolean;
 }
 
-/** Prints the log file of controllers that were started in the background, from whichever start on. */
+const chunk = 64 * 1024;
+
+/** Prints the log files of controllers that were started in the background, from whichever start on. */
 export async function controllerLogs(options: ControllerLogsOptions, cli: Cli): Promise<void> {
   const path = controllerLog(pathsFor(options, cli.environment).logs);
   if (!existsSync(path)) {
@@ -22,21 +23,83 @@ export async function controllerLogs(options: ControllerLogsOptions, cli: Cli): 
       `${path} does not exist: no controller was started in the background. One that systemd runs logs to its journal: journalctl -u agentctl`,
     );
   }
-  await using file = await open(path);
-  const text = await file.readFile('utf8');
-  const { tail, raw } = options;
-  const lines = text.split('\n').slice(0, -1);
-  const shown = tail === undefined || tail < 0 ? lines : lines.slice(Math.max(0, lines.length - tail));
-  cli.out(rawIf(raw, shown.map((line) => `${line}\n`).join('')));
-  if (options.follow !== true) return;
-  const buffer = Buffer.alloc(64 * 1024);
-  let at = Buffer.byteLength(lines.map((line) => `${line}\n`).join(''));
-  while (!cli.signal.aborted) {
-    const { bytesRead } = await file.read(buffer, 0, buffer.length, at);
-    const end = buffer.lastIndexOf(10, bytesRead - 1) + 1;
-    if (bytesRead > 0 && end > 0) {
-      cli.out(rawIf(raw, buffer.toString('utf8', 0, end)));
+  const [newer] = rotatedLogs(path);
+  const parts = lastParts(path, options.tail);
+  let at = 0;
+  const { raw } = options;
+  const show = (text: string): void => cli.out(rawIf(raw, text));
+  for (const part of parts) at = print(part.file, part.from, show);
+  while (options.follow === true && !cli.signal.aborted) {
+    const { size } = statSync(path);
+    // It was rotated: what was not printed stands in the file that it was moved to.
+    if (size < at) {
+      if (existsSync(newer) && statSync(newer).size > at) print(newer, at, show);
+      at = 0;
+    }
+    if (size > at) at = print(path, at, show);
+    await sleep(cli.clock, 200, cli.signal);
+  }
+}
+
+/** The last lines of a log file, for a message. */
+export function lastLines(path: string, count: number): string[] {
+  const { size } = statSync(path);
+  const text = read(path, Math.max(0, size - chunk), chunk).toString();
+  return text.trimEnd().split('\n').slice(-count);
+}
+
+/** The log files, the oldest first, each from where the last `count` lines of all begin. */
+function lastParts(path: string, count: number | undefined): { file: string; from: number }[] {
+  const files = [path, ...rotatedLogs(path)].filter((file) => existsSync(file));
+  if (count === undefined || count < 0) return files.toReversed().map((file) => ({ file, from: 0 }));
+  const parts: { file: string; from: number }[] = [];
+  let wanted = count;
+  for (const file of files) {
+    const { from, lines } = lastOf(file, wanted);
+    parts.unshift({ file, from });
+    wanted -= lines;
+    if (wanted <= 0) break;
+  }
+  return parts;
+}
+
+/** Where the last lines of a file begin, found from its end. A line without its newline is not written yet. */
+function lastOf(file: string, wanted: number): { from: number; lines: number } {
+  const { size } = statSync(file);
+  let lines = -1;
+  let end = size;
+  for (; end > 0; end = Math.max(0, end - chunk)) {
+    const from = Math.max(0, end - chunk);
+    const bytes = read(file, from, end - from);
+    for (let at = bytes.lastIndexOf(10); at >= 0; at = at === 0 ? -1 : bytes.lastIndexOf(10, at - 1)) {
+      lines += 1;
+      if (lines === wanted) return { from: from + at + 1, lines };
+    }
+  }
+  return { from: 0, lines: lines + 1 };
+}
+
+/** Prints whole lines from there to the end; answers where they end. */
+function print(file: string, from: number, show: (text: string) => void): number {
+  let at = from;
+  for (let length = chunk; ; ) {
+    const bytes = read(file, at, length);
+    const end = bytes.lastIndexOf(10) + 1;
+    if (end > 0) {
+      show(bytes.toString('utf8', 0, end));
       at += end;
-    } else await sleep(cli.clock, 200, cli.signal);
+      length = chunk;
+    } else if (bytes.length < length) return at;
+    else length *= 2; // a long line
+  }
+}
+
+function read(file: string, from: number, length: number): Buffer {
+  const bytes = Buffer.allocUnsafe(length);
+  const fd = openSync(file, 'r');
+  try {
+    return bytes.subarray(0, readSync(fd, bytes, 0, length, from));
+  } finally {
+    closeSync(fd);
   }
 }

@@ -1,6 +1,7 @@
 import { UnreachableError } from '../../api/errors.ts';
 import { sleep } from '../../platform/clock.ts';
-import { answers, controllerLog, type ServeOptions, startController } from '../background.ts';
+import { controllerLog } from '../../platform/log-files.ts';
+import { answers, type ServeOptions, startController } from '../background.ts';
 import type { Cli } from '../cli.ts';
 import { CliError, exitCode } from '../failure.ts';
 import type { GlobalOptions } from '../options.ts';
