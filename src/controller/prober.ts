@@ -6,6 +6,7 @@ import type { Probe } from '../api/objects.ts';
 import type { Driver } from '../drivers/driver.ts';
 import type { ProbeView } from '../plan/world.ts';
 import { type Clock, sleep } from '../platform/clock.ts';
+import { LogWatch } from './log-watch.ts';
 
 export interface ProbeTarget {
   uid: string;
@@ -75,8 +76,20 @@ export class Prober {
     const { signal } = watched.abort;
     const first = target.startedAt + parseDuration(probe.initialDelay) - this.#clock.now();
     if (first > 0) await sleep(this.#clock, first, signal);
+    // What a log probe looks for may come between two checks.
+    let wake = new AbortController();
+    const log =
+      probe.log &&
+      new LogWatch({
+        ...target,
+        pattern: probe.log.pattern,
+        since: target.startedAt,
+        clock: this.#clock,
+        signal,
+        found: () => wake.abort(),
+      });
     for (let row = { ok: false, length: 0 }; !signal.aborted; ) {
-      const { ok, message } = await check(probe, target, signal);
+      const { ok, message } = log === undefined ? await check(probe, target, signal) : logCheck(log, probe);
       if (signal.aborted) return;
       row = row.ok === ok ? { ok, length: row.length + 1 } : { ok, length: 1 };
       const before = watched.view[what];
@@ -87,7 +100,9 @@ export class Prober {
       }
       const waiting = what === 'ready' && watched.view.ready?.ok !== true;
       const period = parseDuration(probe.period);
-      await sleep(this.#clock, waiting ? Math.min(period, untilReady) : period, signal);
+      const next = AbortSignal.any([signal, wake.signal]);
+      await sleep(this.#clock, waiting ? Math.min(period, untilReady) : period, next);
+      wake = new AbortController();
     }
   }
 }
@@ -108,12 +123,11 @@ async function check(
             message: `${probe.exec.command.join(' ')} ended with ${code}: ${output.trim().slice(0, 200)}`,
           };
     }
-    if (probe.log !== undefined) return await logMatches(probe.log.pattern, target, signal);
     const port = probe.httpGet?.port ?? probe.tcpSocket?.port;
     if (port === undefined) return { ok: false, message: 'The probe checks nothing.' };
     const address = await target.driver.address(target.ref, port);
     if (address === undefined) return { ok: false, message: `Port ${port} cannot be reached from here.` };
-    if (probe.httpGet !== undefined) return await httpAnswers(probe.httpGet, address, timeout);
+    if (probe.httpGet !== undefined) return await httpAnswers(probe.httpGet, address, timeout, signal);
     return await tcpOpens(address, timeout);
   } catch (error) {
     return { ok: false, message: error instanceof Error ? error.message : String(error) };
@@ -124,23 +138,25 @@ function httpAnswers(
   probe: NonNullable<Probe['httpGet']>,
   address: { host: string; port: number },
   timeout: number,
+  signal: AbortSignal,
 ): Promise<{ ok: boolean; message: string }> {
   return new Promise((resolve) => {
+    const ending = AbortSignal.any([signal, AbortSignal.timeout(timeout)]);
     const get = probe.scheme === 'HTTPS' ? httpsGet : httpGet;
     const headers = Object.fromEntries((probe.httpHeaders ?? []).map(({ name, value }) => [name, value]));
     const request = get(
-      { ...address, path: probe.path, headers, timeout, agent: false, rejectUnauthorized: false },
+      { ...address, path: probe.path, headers, signal: ending, agent: false, rejectUnauthorized: false },
       (response) => {
-        response.resume();
+        request.destroy(); // the status says all: the rest may never end
         const status = response.statusCode ?? 0;
         const ok = status >= 200 && status < 400;
         resolve({ ok, message: ok ? '' : `GET ${probe.path} on port ${probe.port} answered ${status}.` });
       },
     );
-    request.on('timeout', () => request.destroy(new Error(`no answer within ${timeout} ms`)));
-    request.on('error', (error) =>
-      resolve({ ok: false, message: `GET ${probe.path} on port ${probe.port}: ${error.message}` }),
-    );
+    request.on('error', (error) => {
+      const why = ending.aborted ? `no answer within ${timeout} ms` : error.message;
+      resolve({ ok: false, message: `GET ${probe.path} on port ${probe.port}: ${why}` });
+    });
   });
 }
 
@@ -160,14 +176,9 @@ function tcpOpens(
   });
 }
 
-/** Looks through this run's output so far. */
-async function logMatches(
-  pattern: string,
-  target: ProbeTarget,
-  signal: AbortSignal,
-): Promise<{ ok: boolean; message: string }> {
-  const expression = new RegExp(pattern);
-  const lines = target.driver.logs(target.ref, { follow: false, since: target.startedAt, signal });
-  for await (const { text } of lines) if (expression.test(text)) return { ok: true, message: '' };
-  return { ok: false, message: `No line of the output matches ${pattern} yet.` };
+function logCheck(watch: LogWatch, { log }: Probe): { ok: boolean; message: string } {
+  if (watch.matched) return { ok: true, message: '' };
+  const { failure } = watch;
+  watch.look();
+  return { ok: false, message: failure ?? `No line of the output matches ${log?.pattern} yet.` };
 }

@@ -205,7 +205,7 @@ describe('what is wrong is told', () => {
       'a broken regular expression',
       'Agent',
       agent({ readiness: { log: { pattern: '(' } } }),
-      'spec.readiness.log.pattern: found "(", expected a regular expression (ECMAScript)',
+      'spec.readiness.log.pattern: found "(", expected a regular expression (RE2: without lookarounds and backreferences)',
     ],
     [
       'a probe that never waits',

@@ -130,7 +130,18 @@ test('the same run is not probed twice', async () => {
 });
 
 describe('over the network', () => {
+  let open = 0;
   const server = createServer((request, response) => {
+    open += 1;
+    request.socket.on('close', () => {
+      open -= 1;
+    });
+    if (request.url === '/endless') {
+      response.writeHead(200);
+      response.write('more');
+      return;
+    }
+    if (request.url === '/slow') return;
     response.statusCode = request.url === '/ok' ? 204 : 503;
     response.end();
   });
@@ -153,12 +164,65 @@ describe('over the network', () => {
     expect(prober.view('u').ready).toMatchObject({ ok, message: expect.stringContaining(message) });
   });
 
+  test('an answer that never ends is read no further than its status', async () => {
+    watch({ readiness: httpGet('/endless') });
+    await until(() => prober.view('u').ready?.ok === true);
+    for (let round = 0; round < 3; round += 1) {
+      await waits();
+      clock.advance(10_000);
+    }
+    await until(() => open === 0);
+  });
+
+  test('an answer whose beginning does not come in time is waited for no longer', async () => {
+    const readiness = { ...httpGet('/slow'), timeout: '50ms' };
+    watch({ readiness });
+    await expect.poll(() => prober.view('u').ready?.message).toContain('no answer within 50 ms');
+    await expect.poll(() => open).toBe(0);
+  });
+
   test('a port that takes connections is ready, one that does not is not', async () => {
     watch({ readiness: { ...base, tcpSocket: { port } } });
     await until(() => prober.view('u').ready?.ok === true);
     watch({ readiness: { ...base, tcpSocket: { port: 1 } } }, 's2');
     await until(() => prober.view('u').ready?.ok === false);
   });
+});
+
+test('a pattern and a line that a backtracking engine never ends with hold nothing up', async () => {
+  driver = {
+    ...driver,
+    async *logs() {
+      yield { stream: 'stdout' as const, text: `${'a'.repeat(10_000)}!` };
+    },
+  };
+  const begin = performance.now();
+  watch({ readiness: { ...base, log: { pattern: '^(a+)+$' } } });
+  await until(() => prober.view('u').ready?.ok === false);
+  await waits();
+  expect(performance.now() - begin).toBeLessThan(1_000);
+});
+
+test('each line of the output is read once, and one that matches is seen at once', async () => {
+  const reads: string[] = [];
+  const more = Promise.withResolvers<void>();
+  driver = {
+    ...driver,
+    async *logs() {
+      reads.push('opened');
+      yield { stream: 'stdout' as const, text: 'starting' };
+      await more.promise;
+      yield { stream: 'stdout' as const, text: 'up' };
+    },
+  };
+  watch({ readiness: { ...base, log: { pattern: 'up' } } });
+  for (let second = 0; second < 5; second += 1) {
+    await waits();
+    clock.advance(1_000);
+  }
+  more.resolve();
+  await until(() => prober.view('u').ready?.ok === true);
+  expect(reads).toEqual(['opened']);
 });
 
 test('a line of the output makes it ready', async () => {

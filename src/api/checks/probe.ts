@@ -1,5 +1,6 @@
 import { tryDuration } from '../duration.ts';
 import { type FieldError, invalid } from '../field-error.ts';
+import { logPattern } from '../log-pattern.ts';
 import type { Path } from '../path.ts';
 import { field, text } from './read.ts';
 
@@ -14,14 +15,20 @@ export function checkProbe(probe: unknown, path: Path): FieldError[] {
   if (asked !== undefined && !asked.startsWith('/'))
     errors.push(invalid([...path, 'httpGet', 'path'], asked, 'a path with "/" first'));
   const pattern = text(field(probe, 'log'), 'pattern');
-  if (pattern !== undefined && !isRegExp(pattern))
-    errors.push(invalid([...path, 'log', 'pattern'], pattern, 'a regular expression (ECMAScript)'));
+  if (pattern !== undefined && !isPattern(pattern))
+    errors.push(
+      invalid(
+        [...path, 'log', 'pattern'],
+        pattern,
+        'a regular expression (RE2: without lookarounds and backreferences)',
+      ),
+    );
   return errors;
 }
 
-function isRegExp(pattern: string): boolean {
+function isPattern(pattern: string): boolean {
   try {
-    new RegExp(pattern, 'u');
+    logPattern(pattern);
     return true;
   } catch {
     return false;

@@ -133,7 +133,7 @@ export interface Probe {
   };
   /** Succeeds once a line of this run's output matches. */
   log?: {
-    /** A regular expression (ECMAScript). */
+    /** A regular expression (RE2). */
     pattern: string;
   };
   /** The wait after the start before the first check. */
