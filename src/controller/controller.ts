@@ -18,6 +18,7 @@ import { Admission } from './admission.ts';
 import { Agents } from './agents.ts';
 import { authorFor, makerAuthor } from './author.ts';
 import { Cache } from './cache.ts';
+import { Calls, limited } from './calls.ts';
 import { Recorder } from './events.ts';
 import { fleetFor } from './fleet.ts';
 import { Images } from './images.ts';
@@ -107,18 +108,23 @@ export class Controller {
       ended: (session) => images.forget(session),
     });
     const runtimeFor = (hasImage: boolean): string | undefined => this.cache.defaultRuntime(hasImage);
+    const calls = new Calls(clock, { atOnce: 32, rate: 20, burst: 100 });
     const fleet = (from: Agent, instance: Asking): Fleet =>
-      fleetFor(
-        {
-          talk: this.talk,
-          resources,
-          streams: this.talk,
-          parser: options.parsers.agents,
-          runtimeFor,
-          author: makerAuthor(this.cache, from, instance),
-        },
-        from,
-        instance,
+      limited(
+        fleetFor(
+          {
+            talk: this.talk,
+            resources,
+            streams: this.talk,
+            parser: options.parsers.agents,
+            runtimeFor,
+            author: makerAuthor(this.cache, from, instance),
+          },
+          from,
+          instance,
+        ),
+        calls,
+        instance.uid,
       );
     const mcp = new McpServers({
       ...options,
@@ -196,6 +202,7 @@ export class Controller {
       policyOf: (about) => this.#policyOf(about),
       mayRunHere: (namespace, author) => this.cache.mayRunHere(namespace, author),
       refused: (about, happening) => this.recorder.record(about, happening),
+      clock,
       log,
     });
     this.recorder.onEvent((about, happening) => notifier.happened(about, happening));

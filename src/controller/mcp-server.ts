@@ -1,14 +1,24 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
+import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
+import { ApiError } from '../api/errors.ts';
 import type { Agent, Instance } from '../api/objects.ts';
 import type { Fleet } from '../client/fleet.ts';
 import { createMcpServer } from '../client/mcp.ts';
 import type { Driver } from '../drivers/driver.ts';
+import type { Clock } from '../platform/clock.ts';
+import { limitedLog } from '../platform/limited-log.ts';
 import type { Log } from '../platform/log.ts';
+import { Calls } from './calls.ts';
 
 const loopback = '127.0.0.1';
+
+/** Requests of one instance; a tool call takes some. */
+const requests = { atOnce: 64, rate: 50, burst: 500 };
+/** What one request may take: bytes of its body, milliseconds until its headers and it as a whole are there. */
+const bounds = { body: 1024 * 1024, headers: 10_000, whole: 30_000, connections: 1_000 };
 
 /** An instance, and the Runtime that it runs on. */
 export interface Asking {
@@ -27,6 +37,7 @@ export interface McpParts {
   key: Uint8Array;
   version: string;
   log: Log;
+  clock: Clock;
   /** Who an instance is; undefined where it is gone. */
   whose(uid: string): { instance: Instance; agent: Agent } | undefined;
   fleet(agent: Agent, instance: Asking): Fleet;
@@ -49,8 +60,13 @@ export class McpServers {
   readonly #open = new Map<string, Promise<Server>>();
   readonly #answering = new Map<ServerResponse, Run>();
 
+  readonly #log: Log;
+  readonly #calls: Calls;
+
   constructor(parts: McpParts) {
     this.#parts = parts;
+    this.#log = limitedLog(parts.log, parts.clock);
+    this.#calls = new Calls(parts.clock, requests);
     parts.onChange(() => {
       for (const [response, run] of this.#answering) if (this.#holder(run) === undefined) response.destroy();
     });
@@ -114,7 +130,11 @@ export class McpServers {
 
   readonly #answer = (request: IncomingMessage, response: ServerResponse): void => {
     this.#serve(request, response).catch((error: unknown) => {
-      this.#parts.log.warn({ err: error }, 'a request for tools failed');
+      if (error instanceof ApiError && error.reason === 'TooManyRequests') {
+        response.writeHead(429, { 'retry-after': '1', connection: 'close' }).end(error.message);
+        return;
+      }
+      this.#log.warn({ err: error }, 'a request for tools failed');
       if (!response.headersSent) response.writeHead(500).end();
     });
   };
@@ -132,20 +152,23 @@ export class McpServers {
     }
     const { agent, instance } = who;
     const { name, uid } = instance.metadata;
-    const fleet = this.#parts.fleet(agent, { name, uid, runtime: instance.spec.runtimeRef.name });
-    const server = createMcpServer(fleet, {
-      version: this.#parts.version,
-      manage: agent.spec.fleetAccess === 'Manage',
-    });
-    const transport = new StreamableHTTPServerTransport();
     this.#answering.set(response, run);
-    response.on('close', () => {
-      this.#answering.delete(response);
-      void Promise.all([transport.close(), server.close()]);
+    response.on('close', () => this.#answering.delete(response));
+    await this.#calls.run(uid, async () => {
+      if (response.destroyed) return;
+      const fleet = this.#parts.fleet(agent, { name, uid, runtime: instance.spec.runtimeRef.name });
+      const server = createMcpServer(fleet, {
+        version: this.#parts.version,
+        manage: agent.spec.fleetAccess === 'Manage',
+      });
+      const transport = new StreamableHTTPServerTransport({ maxRequestBodySize: bounds.body });
+      const closed = once(response, 'close');
+      response.on('close', () => void Promise.all([transport.close(), server.close()]));
+      // The SDK's own types disagree under exactOptionalPropertyTypes.
+      await server.connect(transport as Parameters<typeof server.connect>[0]);
+      await transport.handleRequest(request, response);
+      await closed;
     });
-    // The SDK's own types disagree under exactOptionalPropertyTypes.
-    await server.connect(transport as Parameters<typeof server.connect>[0]);
-    await transport.handleRequest(request, response);
   }
 
   /** The run that a token is of, which may be over. */
@@ -193,7 +216,8 @@ function listen(
   answer: (request: IncomingMessage, response: ServerResponse) => void,
 ) {
   return new Promise<Server>((resolve, reject) => {
-    const server = createServer(answer);
+    const server = createServer({ headersTimeout: bounds.headers, requestTimeout: bounds.whole }, answer);
+    server.maxConnections = bounds.connections;
     server.once('error', reject);
     server.listen({ host, port }, () => resolve(server));
     server.unref();

@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process';
 import type { AnyObject, PolicySpec } from '../api/objects.ts';
 import { type Author, takeOver, wroteIt } from '../plan/allow.ts';
+import type { Clock } from '../platform/clock.ts';
+import { limitedLog } from '../platform/limited-log.ts';
 import type { Log } from '../platform/log.ts';
 import type { Happening } from './events.ts';
 
@@ -17,6 +19,7 @@ export interface NotifierParts {
   mayRunHere: (namespace: string, author: Author | undefined) => boolean;
   /** Tells people that a command was not run. */
   refused: (about: AnyObject, happening: Happening) => void;
+  clock: Clock;
   log: Log;
 }
 
@@ -26,11 +29,13 @@ const refusedReason = 'NotifyCommandNotAllowed';
 /** Policy.notify: tells a webhook or a command of Events. At most a few at once, and nothing ever waits for one. */
 export class Notifier {
   readonly #parts: NotifierParts;
+  readonly #log: Log;
   readonly #waiting: (() => Promise<void>)[] = [];
   #running = 0;
 
   constructor(parts: NotifierParts) {
     this.#parts = parts;
+    this.#log = limitedLog(parts.log, parts.clock);
   }
 
   happened(about: AnyObject, happening: Happening): void {
@@ -39,13 +44,13 @@ export class Notifier {
     for (const target of spec?.notify ?? []) {
       if (!target.reasons.some((reason) => reason === '*' || reason === happening.reason)) continue;
       if (this.#waiting.length >= waitingAtMost) {
-        this.#parts.log.warn({ notify: target.name }, 'too many notifications wait: one was dropped');
+        this.#log.warn({ notify: target.name }, 'too many notifications wait: one was dropped');
         continue;
       }
       const { apiVersion, kind, metadata } = about;
       if (target.command !== undefined && !this.#parts.mayRunHere(metadata.namespace ?? '', author)) {
         const message = notRun(target.name, metadata.namespace ?? '', author);
-        this.#parts.log.warn({ notify: target.name, namespace: metadata.namespace }, message);
+        this.#log.warn({ notify: target.name, namespace: metadata.namespace }, message);
         this.#parts.refused(about, { type: 'Warning', reason: refusedReason, message });
         continue;
       }
@@ -79,7 +84,7 @@ export class Notifier {
       if (target.webhook !== undefined) await post(target.webhook.url, body);
       else if (target.command !== undefined) await run(target.command, body);
     } catch (error) {
-      this.#parts.log.warn({ err: error, notify: target.name }, 'a notification failed');
+      this.#log.warn({ err: error, notify: target.name }, 'a notification failed');
     }
   }
 }

@@ -26,7 +26,8 @@ export async function prune(database: DatabaseSync, limits: Limits, closed: () =
   const work: (() => boolean)[] = [
     () => last !== undefined && note(steps.oldest(last.ended, last.ordinal)),
     () => steps.events() > 0 || steps.leftover() > 0,
-    () => note(steps.conversations(limits.before)),
+    // Their messages may be gone though they are young.
+    () => note(steps.conversations(Math.max(limits.before, last?.ended ?? 0))),
     () => steps.links(limits.before) > 0,
     () => note(steps.approvals(limits.before)),
     () => steps.usage(limits.usageBefore) > 0,
@@ -129,17 +130,19 @@ function prepare(database: DatabaseSync) {
  */
 async function lastToGo(
   older: ReturnType<typeof prepare>['older'],
-  { before, bytes }: Limits,
+  { before, bytes, messages = Number.POSITIVE_INFINITY }: Limits,
   closed: () => boolean,
 ): Promise<{ ended: number; ordinal: number } | undefined> {
   let at = { ended: Number.MAX_SAFE_INTEGER, ordinal: 0 };
   let passed = 0;
+  let count = 0;
   while (!closed()) {
     const page = older.all(at.ended, at.ordinal);
     for (const row of page) {
       at = { ended: Number(row.ended), ordinal: Number(row.ordinal) };
       passed += Number(row.size);
-      if (at.ended < before || passed > bytes) return at;
+      count += 1;
+      if (at.ended < before || passed > bytes || count > messages) return at;
     }
     if (page.length < many) return undefined;
     await setImmediate();

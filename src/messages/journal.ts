@@ -61,14 +61,15 @@ export interface Journal {
 
   /**
    * Removes what is final and ended before `before`, with its events; then, while the texts, answers and events of what
-   * is final take more than `bytes`, the oldest of it. Decided approvals, closed conversations without messages, and
-   * links of runs that have a later one go too where they are older. What is open stays, and the last link of each
+   * is final take more than `bytes`, or it is more than `messages`, the oldest of it. Decided approvals, and links of runs
+   * that have a later one go too where they are older; closed conversations where they are older than all that is kept. What is open stays, and the last link of each
    * instance. Usage is kept until `usageBefore`. Answers how many messages went. `gone` is told what went, as it last was
    * and at once: no read shows it any more, and nothing else has been read or written since.
    */
   prune(options: {
     before: number;
     bytes: number;
+    messages?: number | undefined;
     usageBefore: number;
     gone?: ((gone: Gone) => void) | undefined;
   }): Promise<number>;

@@ -10,6 +10,7 @@ import type { AnyObject, PolicySpec } from '../../src/api/objects.ts';
 import type { Happening } from '../../src/controller/events.ts';
 import { Notifier } from '../../src/controller/notify.ts';
 import type { Author } from '../../src/plan/allow.ts';
+import { systemClock } from '../../src/platform/clock.ts';
 import { silentLog } from '../../src/platform/log.ts';
 
 const about: AnyObject = {
@@ -40,6 +41,7 @@ const notifierOf = (
       refused.push(happening);
       notifier.happened(about, happening); // as an Event is
     },
+    clock: systemClock,
     log: silentLog,
   });
   return notifier;

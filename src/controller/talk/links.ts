@@ -1,4 +1,3 @@
-import { ApiError } from '../../api/errors.ts';
 import type { Agent, AgentSpec, Instance } from '../../api/objects.ts';
 import { keyText } from '../../api/objects.ts';
 import { formatTime } from '../../api/time.ts';
@@ -22,9 +21,6 @@ import { manage } from './manage.ts';
 import type { Routes } from './routes.ts';
 import { protocolOf } from './rules.ts';
 import type { Turns } from './turns.ts';
-
-/** Requests of one run to the controller that are in work at once. */
-const mostManaging = 16;
 
 export interface LinksParts {
   desk: Desk;
@@ -51,8 +47,6 @@ export class Links {
   readonly #desk: Desk;
   /** How far runs were read by an earlier controller, by the Instance's uid. */
   readonly #records: Map<string, LinkRecord>;
-  /** Requests of each link that are in work. */
-  readonly #managing = new WeakMap<Link, number>();
 
   constructor(parts: LinksParts, loaded: readonly LinkRecord[]) {
     this.#parts = parts;
@@ -228,23 +222,14 @@ export class Links {
   ): Promise<void> {
     const agent = this.#parts.cache.agents.get(keyOf(link.target));
     const { requestId, action, params } = request;
-    const inWork = this.#managing.get(link) ?? 0;
-    this.#managing.set(link, inWork + 1);
     try {
       if (agent === undefined) return;
-      if (inWork >= mostManaging)
-        throw new ApiError(
-          'TooManyRequests',
-          `${inWork} requests of ${link.target.instance} are in work: wait for an answer before the next.`,
-        );
       const { instance: name, uid, runtime } = link.target;
       const response = await manage(this.#parts.fleet(agent, { name, uid, runtime }), action, params);
       await link.connection?.managed(requestId, { response });
     } catch (error) {
       const text = error instanceof Error ? error.message : String(error);
       await link.connection?.managed(requestId, { error: text }).catch(() => {}); // the run has ended: nobody asks any more
-    } finally {
-      this.#managing.set(link, (this.#managing.get(link) ?? 1) - 1);
     }
   }
 

@@ -29,8 +29,8 @@ import { Turns } from './turns.ts';
 const idleLook = 1_000;
 const stopBound = 5_000;
 const day = 86_400_000;
-/** What has ended is kept for a day, up to so many bytes; what was used, for longer. */
-const keep = { age: day, bytes: 1 << 30, usage: 90 * day };
+/** What has ended is kept for a day, up to so many bytes and messages; what was used, for longer. */
+const keep = { age: day, bytes: 1 << 30, messages: 500_000, usage: 90 * day };
 
 export interface TalkParts {
   journal: Journal;
@@ -288,6 +288,7 @@ export class Talk {
     await journal.prune({
       before: now - keep.age,
       bytes: keep.bytes,
+      messages: keep.messages,
       usageBefore: now - keep.usage,
       gone: (gone) => this.objects.gone(gone),
     });

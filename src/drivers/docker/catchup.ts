@@ -18,11 +18,12 @@ export interface Logged {
  *
  * @param begin where the run begins
  * @param ended a last line without its newline is one too
+ * @param most characters of lines that are held while the place is looked for
  */
 export async function* behind(
   position: Position,
   read: ReadLog,
-  options: { begin: number; ended: boolean },
+  options: { begin: number; ended: boolean; most?: number },
 ): AsyncGenerator<Logged> {
   const place = position.place();
   let seen = 0;
@@ -43,16 +44,22 @@ export async function* behind(
   if (seen !== place.skip) yield* searched(position, read, options);
 }
 
+/** Characters of lines that are held while a place is looked for. */
+const mostHeld = 32 * 1024 * 1024;
+
 async function* searched(
   position: Position,
   read: ReadLog,
-  options: { begin: number; ended: boolean },
+  options: { begin: number; ended: boolean; most?: number },
 ): AsyncGenerator<Logged> {
+  const { most = mostHeld } = options;
   const place = position.place();
   const last: number[] = [];
   let seen = 0;
-  /** All so far, until the place is found. */
+  /** All so far, until the place is found; of more than is held the end. */
   let held: Logged[] | undefined = [];
+  let heldText = 0;
+  let dropped = 0;
   /** Behind fewer lines than there are hashes of, where a log that was rotated may begin between those. */
   let atBegin = 0;
   for await (const { text, at = place.since, open } of read(options.begin)) {
@@ -64,6 +71,11 @@ async function* searched(
     seen += 1;
     position.saw(at);
     held.push({ text, at, gap: false });
+    heldText += text.length;
+    while (heldText > most && held.length > 1) {
+      heldText -= held.shift()?.text.length ?? 0;
+      dropped += 1;
+    }
     last.push(hashOf(text));
     if (last.length > place.hashes.length) last.shift();
     if (!fits(last, place)) continue;
@@ -73,8 +85,9 @@ async function* searched(
       position.count(options.begin, seen);
     }
   }
-  if (held !== undefined) position.count(options.begin, atBegin);
-  const [first, ...rest] = held?.slice(atBegin) ?? [];
+  const skip = Math.max(atBegin, dropped);
+  if (held !== undefined) position.count(options.begin, skip);
+  const [first, ...rest] = held?.slice(skip - dropped) ?? [];
   if (first !== undefined) yield { ...first, gap: true };
   yield* rest;
 }

@@ -18,6 +18,8 @@ export interface Intake {
 
 export interface Taken {
   lines: OutputLine[];
+  /** That were read for them. */
+  bytes: number;
   ended: boolean;
   /** Nothing had come for a while before these: all earlier lines are older than this instant, and these are not. */
   quietUntil?: number | undefined;
@@ -72,7 +74,7 @@ export function createIntake(socket: Duplex, clock: Clock): Intake {
   return {
     socket,
     take() {
-      const taken: Taken = { lines: [], ended, quietUntil };
+      const taken: Taken = { lines: [], bytes: waiting, ended, quietUntil };
       quietUntil = undefined;
       for (const chunk of chunks) {
         for (const piece of demux(chunk)) {

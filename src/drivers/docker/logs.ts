@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { LogLine, LogOptions } from '../driver.ts';
+import { attachLimits, type LogLine, type LogOptions } from '../driver.ts';
 
 /** One frame of the engine's multiplexed output (Engine API, "Stream format"): eight bytes of header, then what was said. */
 export interface Frame {
@@ -25,7 +25,12 @@ export async function* frames(source: AsyncIterable<Buffer>): AsyncGenerator<Fra
 interface Part {
   stamp: string;
   pieces: Buffer[];
+  /** Bytes of the pieces. A line that has no end is held no further than what would be cut anyway. */
+  held: number;
 }
+
+/** Characters of lines that are held to find the last ones. */
+const mostHeld = 64 * 1024 * 1024;
 
 /** A line of the log; `open`: it is the last, and its newline has not come. */
 export interface Entry extends LogLine {
@@ -63,8 +68,11 @@ export async function* entriesOf(
       yield line(stream, part);
       part = undefined;
     }
-    part ??= { stamp, pieces: [] };
-    part.pieces.push(content);
+    part ??= { stamp, pieces: [], held: 0 };
+    if (part.held <= attachLimits.line || content.at(-1) === 0x0a) {
+      part.pieces.push(content);
+      part.held += content.length;
+    }
     if (content.at(-1) === 0x0a) {
       open.delete(stream);
       yield line(stream, part);
@@ -75,9 +83,12 @@ export async function* entriesOf(
 
 export async function* lastOf(lines: AsyncIterable<LogLine>, count: number): AsyncGenerator<LogLine> {
   const last: LogLine[] = [];
+  let held = 0;
   for await (const line of lines) {
     last.push(line);
-    if (last.length > count) last.shift();
+    held += line.text.length;
+    while (last.length > count || (held > mostHeld && last.length > 1))
+      held -= last.shift()?.text.length ?? 0;
   }
   yield* last;
 }

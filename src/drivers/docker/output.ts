@@ -1,3 +1,4 @@
+import { Bucket } from '../../platform/bucket.ts';
 import { type Clock, sleep } from '../../platform/clock.ts';
 import { attachLimits, DriverError, type OutputLine } from '../driver.ts';
 import { behind, type ReadLog } from './catchup.ts';
@@ -41,6 +42,9 @@ const windowBytes = 8 * 1024 * 1024;
 /** That many lines of either side do, when nothing is on the way. */
 const restingLines = 1000;
 const batchLines = 500;
+
+/** What is read of live output, in bytes a second and at once: an endless line keeps nobody busy. */
+const reading = { rate: 16 * 1024 * 1024, burst: 64 * 1024 * 1024 };
 
 /**
  * The output of one run: what the log has behind the position, then the live output. The log is read until it has the
@@ -88,6 +92,7 @@ export async function* readOutput(parts: OutputParts): Batches {
   /** `skip` of them have been told, from the log. */
   async function* following(intake: Intake, first: Taken, skip: number): Batches {
     let left = skip;
+    const pace = new Bucket(clock, reading);
     for (let taken = first; ; taken = intake.take()) {
       if (parts.local && left === 0 && taken.quietUntil !== undefined) position.quietUntil(taken.quietUntil);
       const fresh = taken.lines.slice(left);
@@ -99,6 +104,8 @@ export async function* readOutput(parts: OutputParts): Batches {
         if ((await untilEnded()) === 'Ended' && parts.mayEndEarly) yield* logged(true, true);
         return;
       }
+      pace.charge(taken.bytes);
+      if (pace.debt > 0) await sleep(clock, pace.debt, signal);
       await intake.ready();
     }
   }
@@ -106,14 +113,15 @@ export async function* readOutput(parts: OutputParts): Batches {
   async function* joined(intake: Intake): Batches {
     let log: string[] = [];
     let looked = 0;
-    const came: Taken = { lines: [], ended: false };
+    const came: Taken = { lines: [], bytes: 0, ended: false };
     let texts: string[] = [];
     let deadline = Number.POSITIVE_INFINITY;
     const take = (): void => {
       // A flood stays in the connection.
-      if (texts.length > restingLines) return;
-      const { lines, ended } = intake.take();
+      if (texts.length > restingLines || came.bytes > windowBytes) return;
+      const { lines, bytes, ended } = intake.take();
       came.ended ||= ended;
+      came.bytes += bytes;
       came.lines.push(...lines);
       texts = texts.concat(lines.map(({ text }) => plain(text)));
     };
@@ -147,7 +155,7 @@ export async function* readOutput(parts: OutputParts): Batches {
 
   try {
     if (live === undefined) yield* logged(true);
-    else if (parts.isWhole) yield* following(live, { lines: [], ended: false }, 0);
+    else if (parts.isWhole) yield* following(live, { lines: [], bytes: 0, ended: false }, 0);
     else yield* joined(live);
   } catch (error) {
     if (signal.aborted) return;

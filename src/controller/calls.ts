@@ -1,0 +1,70 @@
+import { ApiError } from '../api/errors.ts';
+import type { Fleet } from '../client/fleet.ts';
+import { type Allowance, Bucket } from '../platform/bucket.ts';
+import { type Clock, sleep } from '../platform/clock.ts';
+
+export interface CallLimits extends Allowance {
+  /** In work at once. */
+  atOnce: number;
+}
+
+/** Bytes of a manifest that an agent applies: to parse one takes time. */
+const mostManifest = 256 * 1024;
+
+/** What each Instance has in work, by its uid: at most so much at once, and so much a second. */
+export class Calls {
+  readonly #clock: Clock;
+  readonly #limits: CallLimits;
+  readonly #callers = new Map<string, { inWork: number; bucket: Bucket }>();
+
+  constructor(clock: Clock, limits: CallLimits) {
+    this.#clock = clock;
+    this.#limits = limits;
+  }
+
+  /** Does the work, later where there was much of it. Throws ApiError TooManyRequests where too much is in work. */
+  async run<T>(uid: string, work: () => Promise<T>): Promise<T> {
+    const caller = this.#callers.get(uid) ?? { inWork: 0, bucket: new Bucket(this.#clock, this.#limits) };
+    this.#callers.set(uid, caller);
+    if (caller.inWork >= this.#limits.atOnce)
+      throw new ApiError(
+        'TooManyRequests',
+        `${caller.inWork} requests of this instance are in work: wait for an answer before the next one.`,
+      );
+    caller.inWork += 1;
+    try {
+      caller.bucket.charge(1);
+      if (caller.bucket.debt > 0) await sleep(this.#clock, caller.bucket.debt);
+      return await work();
+    } finally {
+      caller.inWork -= 1;
+      if (this.#callers.size > mostIdle) this.#forgetIdle();
+    }
+  }
+
+  #forgetIdle(): void {
+    for (const [uid, { inWork, bucket }] of this.#callers)
+      if (inWork === 0 && bucket.full) this.#callers.delete(uid);
+  }
+}
+
+const mostIdle = 1_000;
+
+/** The same fleet, used no more than the instance may. */
+export function limited(fleet: Fleet, calls: Calls, uid: string): Fleet {
+  const run = <T>(work: () => Promise<T>): Promise<T> => calls.run(uid, work);
+  const short = (manifest: string): string => {
+    if (Buffer.byteLength(manifest) <= mostManifest) return manifest;
+    throw new ApiError('BadRequest', `A manifest of an agent has at most ${mostManifest / 1024} KiB.`);
+  };
+  return {
+    list: () => run(() => fleet.list()),
+    send: (request, signal) => run(() => fleet.send(request, signal)),
+    follow: (id, signal) => run(() => fleet.follow(id, signal)),
+    preview: (manifest) => run(() => fleet.preview(short(manifest))),
+    apply: (manifest) => run(() => fleet.apply(short(manifest))),
+    start: (name) => run(() => fleet.start(name)),
+    stop: (name) => run(() => fleet.stop(name)),
+    remove: (name) => run(() => fleet.remove(name)),
+  };
+}
