@@ -161,8 +161,9 @@ export class Link {
     this.#pace.charge(price.request);
   }
 
-  /** Its run has ended: the output is read to its end, but not forever. */
+  /** Its run has ended: the output is read to its end, but not forever, and nobody waits for answers. */
   runEnded(): void {
+    this.#outbox.close();
     this.#cancelDrain ??= this.#parts.clock.after(drainWithin, () => {
       this.#cancelDrain = undefined;
       if (this.#unwritten > mostUnwritten)

@@ -92,9 +92,9 @@ export class Routes {
       return;
     }
     this.#coming.add(key);
+    this.#count(acceptance.message, 1);
     link.push(acceptance.entries, () => {
       this.#coming.delete(key);
-      this.#count(acceptance.message, 1);
       acceptance.admit();
     });
   }
