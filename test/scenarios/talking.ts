@@ -26,6 +26,8 @@ export const talkStages = async (): Promise<Stage[]> =>
 export interface Talker {
   name: string;
   protocol?: 'jsonl' | 'acp';
+  /** The script of test/agents; the default is that of the protocol. */
+  script?: string;
   replicas?: number;
   env?: Record<string, string>;
   /** Fields of the policy, as flow YAML without its braces. */
@@ -36,12 +38,12 @@ export interface Talker {
 
 /** The manifest of a scripted agent. */
 export function talker(stage: Stage, agent: Talker): string {
-  const { name, protocol = 'jsonl', replicas = 1, env = {}, policy, spec = '' } = agent;
+  const { name, protocol = 'jsonl', script = protocol, replicas = 1, env = {}, policy, spec = '' } = agent;
   const rules = ['backoff: { schedule: [100ms], jitter: 0 }', 'stop: { gracePeriod: 300ms }', policy];
   const program =
     stage.engine === undefined
-      ? [process.execPath, join(scripts, `${protocol}.mjs`)]
-      : ['node', `/agents/${protocol}.mjs`];
+      ? [process.execPath, join(scripts, `${script}.mjs`)]
+      : ['node', `/agents/${script}.mjs`];
   const variables = Object.entries(env).map(([variable, value]) => ({ name: variable, value }));
   return `
 apiVersion: agentctl.dev/v1

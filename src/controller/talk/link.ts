@@ -27,8 +27,11 @@ const price = { emptyLine: 16, line: 1024, request: 16 * 1024 };
 /** Lines that are taken in without a pause: other work has its turn after them. */
 const piece = 256;
 
-/** How long the output of a run that has ended is read. What is unread then is lost, as after a crash. */
-const drainWithin = 15_000;
+/**
+ * How long the output of a run that has ended is read: of one that was stopped, and of one that ended by itself. What is
+ * unread then is lost, as after a crash.
+ */
+const drainWithin = { stopped: 2_000, ended: 10_000 };
 
 /** Whose run it is. */
 export interface LinkTarget {
@@ -78,8 +81,6 @@ export class Link {
   facts: Facts | undefined;
   tools: McpOffer | undefined;
   connection: Connection | undefined;
-  /** The Instance is being stopped: it takes no more messages, and what is cut short is not its fault. */
-  stopping = false;
   /** Some of what the run wrote cannot be read any more. */
   unread = false;
   /** When something last went on in it. */
@@ -89,6 +90,8 @@ export class Link {
   readonly #abort = new AbortController();
   /** Aborted with that, and when the run has been read for long enough after its end. */
   readonly #enough = new AbortController();
+  #stopping = false;
+  #wasStopped = false;
   readonly #pace: Bucket;
   readonly #outbox: Outbox;
   readonly #ended: Promise<void>;
@@ -156,6 +159,16 @@ export class Link {
     });
   }
 
+  /** The Instance is being stopped: it takes no more messages, and what is cut short is not its fault. */
+  get stopping(): boolean {
+    return this.#stopping;
+  }
+
+  set stopping(stopping: boolean) {
+    this.#stopping = stopping;
+    this.#wasStopped ||= stopping;
+  }
+
   /** The agent asks for something: less of its output is taken in for that. */
   charge(): void {
     this.#pace.charge(price.request);
@@ -164,7 +177,8 @@ export class Link {
   /** Its run has ended: the output is read to its end, but not forever, and nobody waits for answers. */
   runEnded(): void {
     this.#outbox.close();
-    this.#cancelDrain ??= this.#parts.clock.after(drainWithin, () => {
+    const most = this.#wasStopped ? drainWithin.stopped : drainWithin.ended;
+    this.#cancelDrain ??= this.#parts.clock.after(most, () => {
       this.#cancelDrain = undefined;
       if (this.#unwritten > mostUnwritten)
         this.runEnded(); // it waits for the disk, and not for the agent

@@ -1,0 +1,113 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { eventually, type Session } from './support.ts';
+import { asked, begun, sent, talker, talkStages } from './talking.ts';
+
+const second = 1_000;
+
+/** Resident memory of a process, in bytes. */
+const residentOf = (pid: number): number =>
+  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1_024;
+
+/** Processor time of a process so far, in milliseconds. */
+const busyOf = (pid: number): number => {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+  return (Number(fields[11]) + Number(fields[12])) * 10;
+};
+
+const logBytes = (session: Session): number => {
+  const folder = join(session.state, 'logs');
+  return readdirSync(folder).reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
+};
+
+async function took(work: () => Promise<unknown>): Promise<number> {
+  const begin = performance.now();
+  await work();
+  return performance.now() - begin;
+}
+
+for (const stage of await talkStages()) {
+  describe(`an agent that floods, on ${stage.name}`, () => {
+    let session: Session;
+    let pid = 0;
+    /** With nobody who floods. */
+    const calm = { resident: 0, get: 0 };
+    beforeAll(async () => {
+      session = await stage.open();
+      await begun(session, stage, { name: 'bystander' }, { name: 'target' });
+      await asked(session, 'bystander', 'say hello');
+      pid = await session.controllerPid();
+      calm.resident = residentOf(pid);
+      calm.get = Math.min(
+        await took(() => session.ok('get agents')),
+        await took(() => session.ok('get agents')),
+      );
+    });
+    afterAll(() => session.end());
+
+    const floods: [string, string][] = [
+      ['requests', ''],
+      ['endless', ''],
+    ];
+    const more: [string, string][] = [
+      ['messages', '  fleetAccess: Peers'],
+      ['lines', ''],
+      ['events', ''],
+    ];
+    // Docker's part is the pipe; the rest is the same for both.
+    test.each(stage.engine === undefined ? [...floods, ...more] : floods)(
+      'with %s keeps nobody from the controller, and it stays small',
+      async (flood, spec) => {
+        const env = { FLOOD: flood, FLOOD_SECONDS: '600', TO: 'target' };
+        await begun(session, stage, { name: flood, script: 'flood', env, spec });
+        let most = 0;
+        const watch = setInterval(() => {
+          most = Math.max(most, residentOf(pid));
+        }, 50);
+        const before = { log: logBytes(session), busy: busyOf(pid), at: performance.now() };
+        const gets: number[] = [];
+        for (let round = 0; round < 2; round += 1) {
+          gets.push(await took(() => session.ok('get agents')));
+          expect((await asked(session, 'bystander', 'say unharmed')).status?.answer).toBe('unharmed');
+        }
+        const passed = performance.now() - before.at;
+        clearInterval(watch);
+        expect(Math.min(...gets)).toBeLessThan(3 * calm.get);
+        expect(most - calm.resident).toBeLessThan(150e6);
+        expect(logBytes(session) - before.log).toBeLessThan(500_000);
+        expect((busyOf(pid) - before.busy) / passed).toBeLessThan(0.9);
+        expect(await took(() => session.ok(`logs ${flood} --tail=3`))).toBeLessThan(10 * second);
+        expect(await took(() => session.ok(`delete agent ${flood} --timeout=30s`))).toBeLessThan(15 * second);
+      },
+    );
+
+    test('with requests for leave has a hundred of them wait, and is read on', async () => {
+      const env = { FLOOD: 'approvals', FLOOD_SECONDS: '600' };
+      const spec = '  permissions: { default: Ask }';
+      await session.apply(talker(stage, { name: 'asker', protocol: 'acp', script: 'flood', env, spec }));
+      await sent(session, 'asker', 'begin');
+      const waiting = async (): Promise<number> =>
+        (await session.json<{ items: unknown[] }>('get approvals')).items.length;
+      await eventually(waiting, (count) => count === 100);
+      expect(residentOf(pid) - calm.resident).toBeLessThan(150e6);
+      expect(await waiting()).toBe(100);
+      await session.ok('delete agent asker --timeout=30s');
+    });
+
+    test.runIf(stage.engine === undefined)(
+      'that makes its output 8 TiB long is logged, and can be deleted',
+      async () => {
+        const env = { FLOOD: 'sparse' };
+        await begun(session, stage, { name: 'sparse', script: 'flood', env });
+        const logs = (): Promise<string> => session.ok('logs sparse --tail=2 --raw');
+        await eventually(logs, (text) => text.includes('behind the hole'));
+        expect(await took(logs)).toBeLessThan(5 * second);
+        const before = { busy: busyOf(pid), at: performance.now() };
+        await asked(session, 'bystander', 'sleep 1000\nsay unharmed');
+        expect((busyOf(pid) - before.busy) / (performance.now() - before.at)).toBeLessThan(0.4);
+        expect(await took(() => session.ok('delete agent sparse --timeout=30s'))).toBeLessThan(20 * second);
+      },
+    );
+  });
+}
