@@ -2,6 +2,7 @@
 import { availableParallelism, loadavg } from 'node:os';
 import type { Row } from './measure.ts';
 import { docker } from './rows/docker.ts';
+import { floodRows } from './rows/floods.ts';
 import { get } from './rows/get.ts';
 import { planner } from './rows/planner.ts';
 import { processes } from './rows/processes.ts';
@@ -22,6 +23,7 @@ const all: Record<string, () => Promise<Row[]>> = {
   unchanged,
   restarts,
   rest,
+  floods: floodRows,
   get,
   planner,
   server,

@@ -23,7 +23,7 @@ const mostUnwritten = 64;
  * bytes, and a request of the agent as many more. What is over waits where it was written: nothing is lost.
  */
 export const pace = { rate: 4 * 1024 * 1024, burst: 16 * 1024 * 1024 };
-const price = { emptyLine: 16, line: 1024, request: 16 * 1024 };
+const price = { emptyLine: 16, line: 1024, request: 32 * 1024 };
 /** Lines that are taken in without a pause: other work has its turn after them. */
 const piece = 256;
 

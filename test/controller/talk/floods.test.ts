@@ -17,11 +17,11 @@ describe('an agent that asks without an end', () => {
     puppet.runs[0]?.say(...requests(3_000));
     await at.world.house.rest();
     const first = answered();
-    expect(first).toBeGreaterThan(500);
-    expect(first).toBeLessThan(1_500);
+    expect(first).toBeGreaterThan(400);
+    expect(first).toBeLessThan(800);
     await at.pass(1_000);
-    expect(answered() - first).toBeLessThan(600);
-    await at.pass(20_000);
+    expect(answered() - first).toBeLessThan(400);
+    await at.pass(30_000);
     expect(answered()).toBe(3_000);
     expect(new Set(puppet.of('route_response').map(({ requestId }) => requestId)).size).toBe(3_000);
   });
@@ -34,7 +34,7 @@ describe('an agent that asks without an end', () => {
     await at.world.house.until(() => quiet.turns.length === 1);
     quiet.done(id, 'here');
     await at.world.house.until(() => at.world.ends.has(id));
-    expect(noisy.of('route_response').length).toBeLessThan(1_500);
+    expect(noisy.of('route_response').length).toBeLessThan(800);
   });
 
   test('and reads no answer is read no further, and all is answered once it reads', async () => {
@@ -48,7 +48,7 @@ describe('an agent that asks without an end', () => {
     expect(output.taken()).toBeGreaterThan(1_000);
     expect(output.taken()).toBeLessThan(1_600);
     output.unblock();
-    await at.pass(60_000);
+    await at.pass(90_000);
     expect(puppet.of('route_response')).toHaveLength(5_000);
   });
 
@@ -59,7 +59,7 @@ describe('an agent that asks without an end', () => {
       other: { agent: other.agent, spec: { policy: { messages: { queueDepth: 10_000 } } } },
     });
     one.runs[0]?.say(...requests(1_100, 'other'));
-    await at.pass(10_000);
+    await at.pass(15_000);
     expect(at.world.house.journal.messages()).toHaveLength(1_000);
     const refused = one.of('route_response');
     expect(refused).toHaveLength(100);
