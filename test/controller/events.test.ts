@@ -74,3 +74,46 @@ test('an Event that was deleted meanwhile is made anew', async () => {
   await recorder.flush();
   expect((await client.list('Event')).items).toHaveLength(1);
 });
+
+const told = async (client: LocalClient) =>
+  (await client.list('Event')).items.map(({ message, count }) => ({ message, count }));
+
+test('more than ten that differ in their messages alone become one', async () => {
+  const { client, about, recorder } = await open();
+  for (let run = 1; run <= 15; run += 1) {
+    recorder.record(about, { ...exited, message: `Run ${run} ended with code 1.` });
+    await recorder.flush();
+  }
+  const events = await told(client);
+  expect(events).toHaveLength(11);
+  expect(events).toContainEqual({
+    message: '(combined from similar events): Run 15 ended with code 1.',
+    count: 5,
+  });
+});
+
+test('of a flood a few are told, and its count goes on with the next', async () => {
+  const { clock, client, about, recorder } = await open();
+  const heard: string[] = [];
+  recorder.onEvent((_, { reason }) => heard.push(reason));
+  for (let n = 0; n < 10_000; n += 1) recorder.record(about, { ...exited, message: `code ${n}` });
+  await recorder.flush();
+  expect(heard).toHaveLength(25);
+  expect(await told(client)).toHaveLength(11);
+  recorder.record(about, { ...exited, reason: 'Other' });
+  expect(heard.at(-1)).toBe('Other');
+  clock.advance(300_000);
+  recorder.record(about, { ...exited, message: 'code 10000' });
+  await recorder.flush();
+  const combined = (await told(client)).find(({ message }) => message?.includes('combined') === true);
+  expect(combined).toEqual({ message: '(combined from similar events): code 10000', count: 9_991 });
+});
+
+test('ten minutes later similar ones are told one by one again', async () => {
+  const { clock, client, about, recorder } = await open();
+  for (let n = 0; n < 12; n += 1) recorder.record(about, { ...exited, message: `code ${n}` });
+  clock.advance(601_000);
+  recorder.record(about, { ...exited, message: 'code 12' });
+  await recorder.flush();
+  expect((await told(client)).map(({ message }) => message)).toContain('code 12');
+});
