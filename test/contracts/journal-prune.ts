@@ -88,6 +88,24 @@ export function pruneContract(current: () => Journal): void {
       expect(left()).toEqual(['5']);
     });
 
+    test('removes the oldest of too many messages, and with them their closed conversations', async () => {
+      await current().commit([
+        ...accept(
+          ended('1', 10, { conversation: 'one' }),
+          ended('2', 20, { conversation: 'two' }),
+          ended('3', 30, { conversation: 'three' }),
+        ),
+        ...['one', 'two', 'three'].map((id, n) => ({
+          type: 'Conversation' as const,
+          conversation: conversation(id, { state: 'Closed', activeAt: 10 * (n + 1) - 1 }),
+        })),
+      ]);
+      expect(await current().prune({ ...unbounded, messages: 3 })).toBe(0);
+      expect(await current().prune({ ...unbounded, messages: 1 })).toBe(2);
+      expect(left()).toEqual(['3']);
+      expect(ids(current().conversations())).toEqual(['three']);
+    });
+
     test('removes what no longer belongs to anything, and is older', async () => {
       const closed = { state: 'Closed', activeAt: 10 } as const;
       await current().commit([

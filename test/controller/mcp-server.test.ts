@@ -320,3 +320,42 @@ test('only with fleetAccess Manage does it apply, stop, start and remove others'
   expect(await call(client, 'remove_agent', { name: 'other' })).toMatchObject({ isError: true });
   expect(agents.get('default/other')?.metadata.deletionTimestamp).toBeUndefined();
 });
+
+test('an instance that asks without an end has few requests in work, and further ones are refused', async () => {
+  await using at = await asking();
+  const { url, authorization } = at.asker.offer;
+  const headers = {
+    authorization,
+    'content-type': 'application/json',
+    accept: 'application/json, text/event-stream',
+  };
+  const params = { name: 'send_message', arguments: { agent: 'other', message: 'ring' } };
+  const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params });
+  const end = new AbortController();
+  const answered: string[] = [];
+  const all = Array.from({ length: 100 }, () =>
+    fetch(url, { method: 'POST', headers, body, signal: end.signal })
+      .then((response) => response.text())
+      .then(
+        (text) => answered.push(text),
+        () => undefined, // given up at the end
+      ),
+  );
+  await vi.waitFor(() => expect(answered).toHaveLength(68), { interval: 5, timeout: 10_000 });
+  expect(answered.every((text) => text.includes('are in work'))).toBe(true);
+  expect(at.world.house.journal.messages()).toHaveLength(32);
+  end.abort();
+  await Promise.all(all);
+});
+
+test('a request that is too large is not read', async () => {
+  await using at = await asking();
+  const { url, authorization } = at.asker.offer;
+  const headers = {
+    authorization,
+    'content-type': 'application/json',
+    accept: 'application/json, text/event-stream',
+  };
+  const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'x', params: { x: 'y'.repeat(2_000_000) } });
+  expect((await fetch(url, { method: 'POST', headers, body })).status).toBe(413);
+});

@@ -6,6 +6,9 @@ import { type Desk, keyOf } from './desk.ts';
 import type { Open, Thread } from './open.ts';
 import { protocolOf } from './rules.ts';
 
+/** Characters of a message. */
+const mostText = 4 * 1024 * 1024;
+
 /** A message that somebody wants to send. */
 export interface Letter {
   kind: Message['kind'];
@@ -102,6 +105,11 @@ export class Intake {
       );
     if (agent.metadata.deletionTimestamp !== undefined)
       throw new ApiError('Conflict', `Agent ${key} is being deleted.`);
+    if (letter.text.length > mostText)
+      throw new ApiError(
+        'BadRequest',
+        `A message has at most ${mostText / 1024 / 1024} MiB: send the path of a file.`,
+      );
     const { queueDepth, timeout } = parts.rules(agent);
     const waiting = this.#desk.box(key).waiting + (this.#arriving.get(key) ?? 0);
     if (waiting >= queueDepth)

@@ -22,7 +22,7 @@ function logOf(texts: readonly string[], first = 1) {
 async function readOn(
   cursor: string,
   read: (since: number) => AsyncIterable<Entry>,
-  options = { begin: 0, ended: false },
+  options: Parameters<typeof behind>[2] = { begin: 0, ended: false },
 ): Promise<Logged[]> {
   const all: Logged[] = [];
   for await (const line of behind(createPosition(placeOf(cursor)), read, options)) all.push(line);
@@ -81,5 +81,14 @@ describe('reading on in the log', () => {
     const cursor = cursorBehind(['a'], 1);
     expect(textsOf(await readOn(cursor, log.read))).toEqual(['b']);
     expect(textsOf(await readOn(cursor, log.read, { begin: 0, ended: true }))).toEqual(['b', 'ha']);
+  });
+
+  test('holds a bounded part of a log in which the place is looked for, and tells its end', async () => {
+    const texts = numbers(1_000);
+    const cursor = cursorBehind(['another', 'run', 'of', 'another', 'log'], 5);
+    const lines = await readOn(cursor, logOf(texts).read, { begin: 0, ended: false, most: 1_000 });
+    expect(lines.length).toBeLessThan(150);
+    expect(textsOf(lines)).toEqual(texts.slice(-lines.length));
+    expect(lines.map(({ gap }) => gap).indexOf(true)).toBe(0);
   });
 });

@@ -91,3 +91,19 @@ test('the engine is asked for what came before the newest start, and its tail is
     until: '60.000',
   });
 });
+
+test('a line without an end is held no further than what is told of it', async () => {
+  const piece = frame(1, `${t1} ${'x'.repeat(1024 * 1024)}`);
+  const [line] = await read(false, ...Array.from({ length: 40 }, () => piece), frame(1, `${t1} end\n`));
+  expect(line?.text.length).toBeLessThan(18 * 1024 * 1024);
+  expect(line?.text).toMatch(/^xxx.*end$/);
+});
+
+test('the last of many long lines are held up to a bound', async () => {
+  async function* long(): AsyncGenerator<LogLine> {
+    for (let n = 0; n < 100; n += 1) yield { stream: 'stdout', text: `${n}${'x'.repeat(1024 * 1024)}` };
+  }
+  const last = await collect(lastOf(long(), 1_000));
+  expect(last.length).toBeLessThan(64);
+  expect(last.at(-1)?.text.startsWith('99')).toBe(true);
+});
