@@ -6,14 +6,15 @@ export const quoted = (word: string): string =>
     .replaceAll('$', '$$$$')}"`;
 
 /**
- * Agents on `process` inherit all of it, so it holds only what harms none:
+ * Agents on `process` inherit all of it, so it holds only what they can do without:
  *
- * - ProtectSystem, PrivateTmp and the like would make /usr and /etc read-only, or /tmp another one, for agents too. What is
- *   mounted over parts of /proc and /sys (ProtectKernelTunables, -Logs, ProtectControlGroups) makes the kernel refuse
- *   agents' own sandboxes and rootless containers a /proc of theirs.
+ * - ProtectSystem=full or strict, PrivateTmp and the like would make /etc and more read-only, or /tmp another folder, for
+ *   agents too. What is mounted over parts of /proc and /sys (ProtectKernelTunables, -Logs, ProtectControlGroups) makes the
+ *   kernel refuse a /proc to agents' own sandboxes and rootless containers.
  * - ProtectClock closes devices such as GPUs. ProtectHostname, LockPersonality, RestrictSUIDSGID and
- *   SystemCallArchitectures take what nested containers, debuggers, package managers and 32-bit programs call.
- * - For a user's own manager each filter of system calls brings NoNewPrivileges, and with that rootless Podman and sudo end.
+ *   SystemCallArchitectures forbid what nested containers, debuggers, package managers and 32-bit programs call.
+ * - In a user's own manager each filter of system calls implies NoNewPrivileges, which ends rootless Podman and sudo;
+ *   ProtectSystem would need user namespaces there.
  */
 export function unitText(command: readonly string[], system: boolean): string {
   return `[Unit]
@@ -44,6 +45,8 @@ NoNewPrivileges=yes
 CapabilityBoundingSet=~CAP_SYS_MODULE CAP_SYS_RAWIO CAP_SYS_TIME CAP_SYS_BOOT
 # No agent keeps the processors from all others.
 RestrictRealtime=yes
+# No agent that runs as root replaces programs of the system: /usr and /boot are read-only.
+ProtectSystem=yes
 # Keys in the kernel's keyring are shared with no session of root's.
 KeyringMode=private
 `;
