@@ -84,6 +84,12 @@ describe.skipIf(process.getuid?.() !== 0)(
       expect(lines).toEqual(['NoNewPrivs:\t1']);
     });
 
+    test('ends before the controller when memory runs out', async () => {
+      const own = Number(readFileSync('/proc/self/oom_score_adj', 'utf8'));
+      const [line = ''] = await run(specAs('cat /proc/self/oom_score_adj'));
+      expect(Number(line)).toBeGreaterThan(own);
+    });
+
     test('has its environment, working folder and umask, and finds its input', async () => {
       const env = { ONE: "it's\n$two", EMPTY: '', LONG: 'x'.repeat(100_000) };
       const { ref } = await driver.create(
