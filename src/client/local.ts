@@ -1,4 +1,5 @@
 import { type Kind, type Kinds, keyOf, type New, type ObjectKey } from '../api/objects.ts';
+import { Turns } from '../platform/turns.ts';
 import type { AnyResource } from '../registry/object.ts';
 import type { RegistryWriteOptions } from '../registry/options.ts';
 import type { Registry } from '../registry/registry.ts';
@@ -21,6 +22,7 @@ import type {
 export class LocalClient implements Resources {
   readonly #registry: Registry;
   readonly #fieldManager: string;
+  readonly #turns = new Turns();
 
   constructor(registry: Registry, fieldManager: string) {
     this.#registry = registry;
@@ -58,6 +60,7 @@ export class LocalClient implements Resources {
     patch: Patch,
     options?: RegistryWriteOptions,
   ): Promise<Kinds[K]> {
+    await this.#turns.next();
     const copied = copy(patch);
     if (options?.subresource !== 'scale')
       return typed(await this.#registry.patch(kind, key, copied, this.#by(options)));

@@ -30,6 +30,7 @@ export async function apply(
   body: object,
   options: RegistryWriteOptions,
 ): Promise<AnyResource> {
+  await context.turns.next();
   checkRequest(body, options);
   refuseLarge(body);
   const sent = decodeBody(info, body, key, options);

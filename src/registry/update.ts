@@ -27,6 +27,7 @@ export async function update(
   body: unknown,
   options: RegistryWriteOptions,
 ): Promise<AnyResource> {
+  await context.turns.next();
   const sent = decodeBody(info, body, key, options);
   const target = { namespace: sent.metadata.namespace, name: key.name };
   return retried(async () => {

@@ -5,6 +5,7 @@ import { type Found, type Manifests, type Source, SourceError } from '../../src/
 /** A repository in memory: what a test pushes is what stands there. Its revisions look like commits. */
 export class FakeSources implements Sources {
   #files: Record<string, string> = {};
+  #revision = revisionOf({});
   #failure: SourceError | undefined;
   reference: string | undefined = 'refs/heads/main';
   /** What was read once can be read again, as in a repository that was fetched. */
@@ -20,11 +21,12 @@ export class FakeSources implements Sources {
   /** Puts these files in place of all others; answers the revision. */
   push(files: Record<string, string>): string {
     this.#files = files;
-    return this.revision;
+    this.#revision = revisionOf(files);
+    return this.#revision;
   }
 
   get revision(): string {
-    return createHash('sha1').update(JSON.stringify(this.#files)).digest('hex');
+    return this.#revision;
   }
 
   /** Each look fails so, until it is called without an error. */
@@ -78,3 +80,6 @@ export class FakeSources implements Sources {
     return { ...found, files };
   }
 }
+
+const revisionOf = (files: Record<string, string>): string =>
+  createHash('sha1').update(JSON.stringify(files)).digest('hex');

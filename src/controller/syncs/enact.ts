@@ -10,6 +10,7 @@ import { writeAll } from '../../client/apply/write.ts';
 import type { Resources } from '../../client/resources.ts';
 import type { ObjectChange } from '../../client/streams.ts';
 import { mayTakeBack, rivals } from '../../plan/sync/conflict.ts';
+import type { Turns } from '../../platform/turns.ts';
 import type { Assessment } from './assess.ts';
 import type { Known } from './known.ts';
 import { fromRevision, type SyncMember } from './manifests.ts';
@@ -20,7 +21,7 @@ export async function applyChanges(
   resources: Resources,
   sync: Sync,
   changes: readonly Tried<SyncMember>[],
-  { known, note }: { known: Known; note: (object: AnyObject) => void },
+  { known, note, turns }: { known: Known; note: (object: AnyObject) => void; turns: Turns },
   /** Where the changes come from; absent: their objects keep what they say. */
   revision?: string,
 ): Promise<string[]> {
@@ -36,6 +37,7 @@ export async function applyChanges(
   const again = first.refused.filter(isTaken).map(({ member }) => ({ ...member, force: true }));
   const second = await writeAll(resources, again, options);
   for (const { member, object } of [...first.written, ...second.written]) {
+    await turns.next();
     known.note(member, object, fieldManager); // first, so that it is no news
     note(object);
   }

@@ -80,11 +80,11 @@ async function applyRevision(sync: Sync, assessment: Assessment, parts: PassPart
   if (assessment.changes.length > 0 || assessment.prunes.length > 0) await parts.intend(sync, assessment);
   await letGo(sync, assessment, parts);
   const {
-    assess: { resources },
+    assess: { resources, turns },
     record,
     note,
   } = parts;
-  const writes = { known: record.known, note };
+  const writes = { known: record.known, note, turns };
   const failures = await applyChanges(resources, sync, assessment.changes, writes, assessment.revision);
   return failures.length > 0 ? failures : carryOutPrunes(assessment.prunes, prunePartsOf(sync, parts.assess));
 }
@@ -109,11 +109,11 @@ async function heal(sync: Sync, assessment: Assessment, parts: PassParts): Promi
   if (assessment.changes.length > 0) await checkNotOvertaken(sync, parts);
   await letGo(sync, assessment, parts);
   const {
-    assess: { resources },
+    assess: { resources, turns },
     record,
     note,
   } = parts;
-  return applyChanges(resources, sync, assessment.changes, { known: record.known, note });
+  return applyChanges(resources, sync, assessment.changes, { known: record.known, note, turns });
 }
 
 /** Where a person asked for it, others apply its objects no more. */
