@@ -8,9 +8,6 @@ export interface CallLimits extends Allowance {
   atOnce: number;
 }
 
-/** Bytes of a manifest that an agent applies: to parse one takes time. */
-const mostManifest = 256 * 1024;
-
 /** What each Instance has in work, by its uid: at most so much at once, and so much a second. */
 export class Calls {
   readonly #clock: Clock;
@@ -53,16 +50,12 @@ const mostIdle = 1_000;
 /** The same fleet, used no more than the instance may. */
 export function limited(fleet: Fleet, calls: Calls, uid: string): Fleet {
   const run = <T>(work: () => Promise<T>): Promise<T> => calls.run(uid, work);
-  const short = (manifest: string): string => {
-    if (Buffer.byteLength(manifest) <= mostManifest) return manifest;
-    throw new ApiError('BadRequest', `A manifest of an agent has at most ${mostManifest / 1024} KiB.`);
-  };
   return {
     list: () => run(() => fleet.list()),
     send: (request, signal) => run(() => fleet.send(request, signal)),
     follow: (id, signal) => run(() => fleet.follow(id, signal)),
-    preview: (manifest) => run(() => fleet.preview(short(manifest))),
-    apply: (manifest) => run(() => fleet.apply(short(manifest))),
+    preview: (manifest) => run(() => fleet.preview(manifest)),
+    apply: (manifest) => run(() => fleet.apply(manifest)),
     start: (name) => run(() => fleet.start(name)),
     stop: (name) => run(() => fleet.stop(name)),
     remove: (name) => run(() => fleet.remove(name)),

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
 import { ApiError } from '../api/errors.ts';
 import type { Agent, Instance } from '../api/objects.ts';
+import { jsonFault } from '../api/size.ts';
 import type { Fleet } from '../client/fleet.ts';
 import { createMcpServer } from '../client/mcp.ts';
 import type { Driver } from '../drivers/driver.ts';
@@ -18,7 +19,7 @@ const loopback = '127.0.0.1';
 /** Requests of one instance; a tool call takes some. */
 const requests = { atOnce: 64, rate: 50, burst: 500 };
 /** What one request may take: bytes of its body, milliseconds until its headers and it as a whole are there. */
-const bounds = { body: 1024 * 1024, headers: 10_000, whole: 30_000, connections: 1_000 };
+const bounds = { body: 2 * 1024 * 1024, headers: 10_000, whole: 30_000, connections: 1_000 };
 
 /** An instance, and the Runtime that it runs on. */
 export interface Asking {
@@ -155,18 +156,23 @@ export class McpServers {
     this.#answering.set(response, run);
     response.on('close', () => this.#answering.delete(response));
     await this.#calls.run(uid, async () => {
+      const body = await bodyOf(request);
+      if (body === undefined) {
+        response.writeHead(413, { connection: 'close' }).end();
+        return;
+      }
       if (response.destroyed) return;
       const fleet = this.#parts.fleet(agent, { name, uid, runtime: instance.spec.runtimeRef.name });
       const server = createMcpServer(fleet, {
         version: this.#parts.version,
         manage: agent.spec.fleetAccess === 'Manage',
       });
-      const transport = new StreamableHTTPServerTransport({ maxRequestBodySize: bounds.body });
+      const transport = new StreamableHTTPServerTransport();
       const closed = once(response, 'close');
       response.on('close', () => void Promise.all([transport.close(), server.close()]));
       // The SDK's own types disagree under exactOptionalPropertyTypes.
       await server.connect(transport as Parameters<typeof server.connect>[0]);
-      await transport.handleRequest(request, response);
+      await transport.handleRequest(request, response, body.json);
       await closed;
     });
   }
@@ -208,6 +214,24 @@ function isAtWork({ agent, instance }: { agent: Agent; instance: Instance }, run
     status.lastExit?.run !== run &&
     !isEnding
   );
+}
+
+/** Undefined where it is too large, or has too many fields. What is no JSON is for the transport to refuse. */
+async function bodyOf(request: IncomingMessage): Promise<{ json: unknown } | undefined> {
+  const pieces: Buffer[] = [];
+  let size = 0;
+  for await (const piece of request as AsyncIterable<Buffer>) {
+    size += piece.length;
+    if (size > bounds.body) return undefined;
+    pieces.push(piece);
+  }
+  const text = Buffer.concat(pieces).toString('utf8');
+  if (jsonFault(text) !== undefined) return undefined;
+  try {
+    return { json: JSON.parse(text) };
+  } catch {
+    return { json: null };
+  }
 }
 
 function listen(

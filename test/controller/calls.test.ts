@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Fleet } from '../../src/client/fleet.ts';
-import { Calls, limited } from '../../src/controller/calls.ts';
+import { Calls } from '../../src/controller/calls.ts';
 import { ManualClock } from '../fakes/clock.ts';
 
 const rest = async (): Promise<void> => {
@@ -32,19 +31,4 @@ test('what is asked for too fast is done later', async () => {
   clock.advance(1_000);
   await rest();
   expect(done).toBe(4);
-});
-
-test('a manifest that is too long to be parsed in passing is refused', async () => {
-  const calls = new Calls(new ManualClock('2026-03-02T10:00:00Z'), { atOnce: 2, rate: 1, burst: 100 });
-  const applied: string[] = [];
-  const fleet = {
-    apply: async (manifest: string) => {
-      applied.push(manifest);
-      return { name: 'a', done: 'created' as const };
-    },
-  } as Partial<Fleet> as Fleet; // all that is asked for
-  const own = limited(fleet, calls, 'a');
-  await expect(own.apply('x'.repeat(300 * 1024))).rejects.toMatchObject({ reason: 'BadRequest' });
-  await own.apply('kind: Agent');
-  expect(applied).toEqual(['kind: Agent']);
 });

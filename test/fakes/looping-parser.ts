@@ -1,0 +1,12 @@
+/** The thread of a parser that never gets to the end of a file with the word `loop` in it. */
+import { parentPort } from 'node:worker_threads';
+import { answerJobs } from '../../src/platform/thread.ts';
+import { answer, type Job } from '../../src/sources/parsing/jobs.ts';
+
+if (parentPort === null) throw new Error('this runs in a thread only');
+answerJobs(parentPort, (given) => {
+  const job = given as Job; // threaded.ts sends nothing else
+  const loops = job.type === 'parse' && job.files.some(({ bytes }) => Buffer.from(bytes).includes('loop'));
+  for (; loops; );
+  return answer(job);
+});
