@@ -9,6 +9,12 @@ const most = 10;
 export class Turns {
   #since = Number.NEGATIVE_INFINITY;
   #last: Promise<void> = Promise.resolve();
+  readonly #now: () => number;
+
+  /** `now` in milliseconds, from any beginning. */
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now;
+  }
 
   next(): Promise<void> {
     this.#last = this.#last.then(() => this.#pause());
@@ -16,10 +22,10 @@ export class Turns {
   }
 
   #pause(): Promise<void> | undefined {
-    if (performance.now() - this.#since < most) return undefined;
+    if (this.#now() - this.#since < most) return undefined;
     return new Promise((resolve) =>
       setImmediate(() => {
-        this.#since = performance.now();
+        this.#since = this.#now();
         resolve();
       }),
     );

@@ -1,6 +1,7 @@
 import { chmod, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SyncSpec } from '../api/gen/types.gen.ts';
+import { Turns } from '../platform/turns.ts';
 import { checkLimits, checkName } from './bounds.ts';
 import { type CatFile, readBlobs } from './git/blobs.ts';
 import { checkOut } from './git/checkout.ts';
@@ -177,7 +178,12 @@ async function selected(
     refusesOutside: true,
     refusesMissing: takes,
   });
-  const files = all.filter(({ path }) => takes(path));
+  const turns = new Turns();
+  const files: Entry[] = [];
+  for (const entry of all) {
+    await turns.next();
+    if (takes(entry.path)) files.push(entry);
+  }
   for (const { path } of files) checkName(path);
   files.sort((a, b) => (a.path < b.path ? -1 : 1));
   checkLimits(files);

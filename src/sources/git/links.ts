@@ -1,7 +1,7 @@
-import { SourceError, type SourceReason } from '../source.ts';
+import { limits, SourceError, type SourceReason } from '../source.ts';
 import type { CatFile } from './blobs.ts';
 import type { Run } from './repository.ts';
-import { type Entry, parseTree } from './tree.ts';
+import { checkEntries, type Entry, parseTree } from './tree.ts';
 
 export interface LinkRules {
   /** Whether the link is looked at. */
@@ -19,6 +19,8 @@ interface Tools {
 
 /** Links to folders may lead to folders with such links, and so on: that many in all are followed. */
 const mostFolders = 100;
+/** Of one folder, and of all that its links lead to. */
+const mostLinks = limits.files;
 
 /**
  * All files: those that are there, and those that links lead to, under the names of the links. A link into a folder that
@@ -37,6 +39,11 @@ export async function followLinks(
   const folders = new Map(entries.filter(({ sort }) => sort === 'Folder').map(({ path, id }) => [path, id]));
   let followed = 0;
   while (links.length > 0) {
+    if (links.length > mostLinks)
+      throw new SourceError(
+        'TooLarge',
+        `there are ${links.length} links, and at most ${mostLinks} are followed`,
+      );
     const [root, ...targets] = await findTargets(catFile, revision, links);
     if (root?.sort === 'Folder') folders.set('', root.id);
     const next: Entry[] = [];
@@ -55,7 +62,10 @@ export async function followLinks(
           `${link.path}: at most ${mostFolders} links to folders are followed`,
         );
       folders.set(link.path, target.id);
-      for (const entry of parseTree((await run(['ls-tree', '-r', '-t', '-z', '-l', target.id])).stdout)) {
+      const { stdout } = await run(['ls-tree', '-r', '-t', '-z', '-l', target.id]);
+      const below = await parseTree(stdout);
+      checkEntries(files.length + below.length);
+      for (const entry of below) {
         const copy = { ...entry, path: `${link.path}/${entry.path}` };
         if (copy.sort === 'Folder') folders.set(copy.path, copy.id);
         if (copy.sort === 'File') files.push(copy);

@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Found, SourceError } from '../source.ts';
 import { GitFailure, type Said } from './command.ts';
@@ -16,6 +16,8 @@ const fetchOptions = [
 
 /** Each fetch leaves a pack, and nothing else tidies them up. */
 const mostPacks = 30;
+/** Of all packs together, before the next fetch. */
+const mostBytes = 1024 * 1024 * 1024;
 
 /** A bare repository that holds what was fetched last. It may be thrown away at any time. */
 export class Repository {
@@ -102,7 +104,7 @@ export class Repository {
 
   /** Makes it where it is not here, or has grown. Answers whether an older one was kept. */
   async #open(format: 'sha1' | 'sha256'): Promise<boolean> {
-    if ((await this.#isReady(format)) && (await this.#packs()) <= mostPacks) return true;
+    if ((await this.#isReady(format)) && (await this.#isSmall())) return true;
     await this.wipe();
     await mkdir(this.path, { recursive: true, mode: 0o700 });
     await this.#run(['init', '--bare', `--object-format=${format}`]);
@@ -123,13 +125,16 @@ export class Repository {
     }
   }
 
-  /** Also those that were cut off. */
-  async #packs(): Promise<number> {
+  /** Packs that were cut off count too. */
+  async #isSmall(): Promise<boolean> {
     try {
-      const names = await readdir(join(this.path, 'objects/pack'));
-      return names.filter((name) => name.endsWith('.pack') || name.startsWith('tmp_')).length;
+      const folder = join(this.path, 'objects/pack');
+      const names = await readdir(folder);
+      const packs = names.filter((name) => name.endsWith('.pack') || name.startsWith('tmp_'));
+      const sizes = await Promise.all(packs.map(async (name) => (await stat(join(folder, name))).size));
+      return packs.length <= mostPacks && sizes.reduce((sum, size) => sum + size, 0) <= mostBytes;
     } catch {
-      return Number.POSITIVE_INFINITY; // damaged, so it is to be made anew
+      return false; // damaged, so it is to be made anew
     }
   }
 }

@@ -1,6 +1,7 @@
 import { posix } from 'node:path';
 import { nearest } from '../../api/nearest.ts';
-import { SourceError } from '../source.ts';
+import { Turns } from '../../platform/turns.ts';
+import { limits, SourceError } from '../source.ts';
 import type { Run } from './repository.ts';
 
 /** What a commit holds at a path. Submodules are not fetched, and so are no more than their names. */
@@ -18,18 +19,39 @@ export async function listTree(run: Run, revision: string, folder: string): Prom
   const args = ['ls-tree', '-r', '-t', '-z', '-l', '--full-tree', revision];
   const path = folderPath(folder);
   const { stdout } = await run(path === '' ? args : [...args, '--', path]);
-  const entries = parseTree(stdout);
+  const entries = await parseTree(stdout);
   if (path !== '') await isFolder(run, revision, path, entries.find((entry) => entry.path === path)?.sort);
   return entries;
 }
 
-/** Of `git ls-tree -z -l`. */
-export function parseTree(output: string): Entry[] {
-  return output.split('\0').flatMap((row): Entry[] => {
-    const [, mode = '', id = '', size = '', path] = /^(\d+) \w+ ([0-9a-f]+) +(\d+|-)\t(.+)$/s.exec(row) ?? [];
-    if (path === undefined) return [];
-    return [{ path, id, size: size === '-' ? 0 : Number(size), sort: sorts[mode] ?? 'File' }];
-  });
+/** Files and folders of a commit; more is no repository of manifests. */
+const mostEntries = 10 * limits.files;
+
+export function checkEntries(count: number): void {
+  if (count > mostEntries)
+    throw new SourceError(
+      'TooLarge',
+      `there are more than ${mostEntries} files and folders: narrow path, or keep manifests in a repository of their own`,
+    );
+}
+
+/** Of `git ls-tree -z -l`. Throws SourceError TooLarge. Lets others work meanwhile. */
+export async function parseTree(output: string): Promise<Entry[]> {
+  const rows = output.split('\0');
+  checkEntries(rows.length);
+  const turns = new Turns();
+  const entries: Entry[] = [];
+  for (let at = 0; at < rows.length; at += 1000) {
+    await turns.next();
+    entries.push(...rows.slice(at, at + 1000).flatMap(entryOf));
+  }
+  return entries;
+}
+
+function entryOf(row: string): Entry[] {
+  const [, mode = '', id = '', size = '', path] = /^(\d+) \w+ ([0-9a-f]+) +(\d+|-)\t(.+)$/s.exec(row) ?? [];
+  if (path === undefined) return [];
+  return [{ path, id, size: size === '-' ? 0 : Number(size), sort: sorts[mode] ?? 'File' }];
 }
 
 const sorts: Readonly<Record<string, Entry['sort']>> = {

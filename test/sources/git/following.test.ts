@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { chmod, mkdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -287,6 +287,16 @@ describe('what is kept', () => {
       }
     const result = await read().catch(() => undefined);
     expect(result ?? (await read())).toEqual({ 'a.yaml': 'first' });
+  });
+
+  test('is thrown away before the next fetch when it has grown beyond 1 GiB', async () => {
+    await read();
+    const left = kept('objects/pack/tmp_pack_cut_off');
+    await writeFile(left, '');
+    await truncate(left, 1024 * 1024 * 1024 + 1); // takes no room on the disk
+    await repository.publish({ 'a.yaml': 'next' });
+    expect(await read()).toEqual({ 'a.yaml': 'next' });
+    expect(existsSync(left)).toBe(false);
   });
 
   test('a host that is away leaves it as it is', async () => {
