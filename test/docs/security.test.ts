@@ -33,8 +33,11 @@ describe('docs/security.md', () => {
 
   test.each(rows)('line $line names at least one test', ({ tests }) => expect(tests).not.toEqual([]));
 
-  test.each(rows.flatMap(({ tests }) => tests))('line $line: $file has the test "$name"', ({ file, name }) => {
-    const source = readFileSync(join(root, file), 'utf8').replaceAll("\\'", "'");
-    expect(source).toContain(name);
-  });
+  test.each(rows.flatMap(({ tests }) => tests))(
+    'line $line: $file has the test "$name"',
+    ({ file, name }) => {
+      const source = readFileSync(join(root, file), 'utf8').replaceAll("\\'", "'");
+      expect(source).toContain(name);
+    },
+  );
 });
