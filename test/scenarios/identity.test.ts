@@ -59,6 +59,8 @@ describe('who somebody is', () => {
     });
 
     test('a set is applied and pruned, an instance deleted as a Pod is, and a Revision by nobody', async () => {
+      const allow = '{"spec":{"allow":{"controllerUser":true}}}'; // its agents are the token's
+      await session.run(['patch', 'runtime', 'process', '-p', allow]);
       const file = session.file('set.yaml', manifest('gone', 'x'));
       await kubectl('edit', 'apply', '-f', file);
       const rest = session.file('rest.yaml', manifest('stays', 'x'));
