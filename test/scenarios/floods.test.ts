@@ -4,45 +4,28 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventually, type Session } from './support.ts';
 import { asked, begun, sent, talker, talkStages } from './talking.ts';
 
-const second = 1_000;
-
 /** Resident memory of a process, in bytes. */
 const residentOf = (pid: number): number =>
   Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1_024;
-
-/** Processor time of a process so far, in milliseconds. */
-const busyOf = (pid: number): number => {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
-  return (Number(fields[11]) + Number(fields[12])) * 10;
-};
 
 const logBytes = (session: Session): number => {
   const folder = join(session.state, 'logs');
   return readdirSync(folder).reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
 };
 
-async function took(work: () => Promise<unknown>): Promise<number> {
-  const begin = performance.now();
-  await work();
-  return performance.now() - begin;
-}
-
+// How much slower others become is measured by the bench; here all that is asked for must end.
 for (const stage of await talkStages()) {
   describe(`an agent that floods, on ${stage.name}`, () => {
     let session: Session;
     let pid = 0;
     /** With nobody who floods. */
-    const calm = { resident: 0, get: 0 };
+    const calm = { resident: 0 };
     beforeAll(async () => {
       session = await stage.open();
       await begun(session, stage, { name: 'bystander' }, { name: 'target' });
       await asked(session, 'bystander', 'say hello');
       pid = await session.controllerPid();
       calm.resident = residentOf(pid);
-      calm.get = Math.min(
-        await took(() => session.ok('get agents')),
-        await took(() => session.ok('get agents')),
-      );
     });
     afterAll(() => session.end());
 
@@ -65,20 +48,16 @@ for (const stage of await talkStages()) {
         const watch = setInterval(() => {
           most = Math.max(most, residentOf(pid));
         }, 50);
-        const before = { log: logBytes(session), busy: busyOf(pid), at: performance.now() };
-        const gets: number[] = [];
+        const before = logBytes(session);
         for (let round = 0; round < 2; round += 1) {
-          gets.push(await took(() => session.ok('get agents')));
+          await session.ok('get agents');
           expect((await asked(session, 'bystander', 'say unharmed')).status?.answer).toBe('unharmed');
         }
-        const passed = performance.now() - before.at;
         clearInterval(watch);
-        expect(Math.min(...gets)).toBeLessThan(3 * calm.get);
         expect(most - calm.resident).toBeLessThan(150e6);
-        expect(logBytes(session) - before.log).toBeLessThan(500_000);
-        expect((busyOf(pid) - before.busy) / passed).toBeLessThan(0.9);
-        expect(await took(() => session.ok(`logs ${flood} --tail=3`))).toBeLessThan(10 * second);
-        expect(await took(() => session.ok(`delete agent ${flood} --timeout=30s`))).toBeLessThan(15 * second);
+        expect(logBytes(session) - before).toBeLessThan(500_000);
+        await session.ok(`logs ${flood} --tail=3`);
+        await session.ok(`delete agent ${flood} --timeout=60s`);
       },
     );
 
@@ -92,7 +71,7 @@ for (const stage of await talkStages()) {
       await eventually(waiting, (count) => count === 100);
       expect(residentOf(pid) - calm.resident).toBeLessThan(150e6);
       expect(await waiting()).toBe(100);
-      await session.ok('delete agent asker --timeout=30s');
+      await session.ok('delete agent asker --timeout=60s');
     });
 
     test.runIf(stage.engine === undefined)(
@@ -102,11 +81,8 @@ for (const stage of await talkStages()) {
         await begun(session, stage, { name: 'sparse', script: 'flood', env });
         const logs = (): Promise<string> => session.ok('logs sparse --tail=2 --raw');
         await eventually(logs, (text) => text.includes('behind the hole'));
-        expect(await took(logs)).toBeLessThan(5 * second);
-        const before = { busy: busyOf(pid), at: performance.now() };
-        await asked(session, 'bystander', 'sleep 1000\nsay unharmed');
-        expect((busyOf(pid) - before.busy) / (performance.now() - before.at)).toBeLessThan(0.4);
-        expect(await took(() => session.ok('delete agent sparse --timeout=30s'))).toBeLessThan(20 * second);
+        expect((await asked(session, 'bystander', 'say unharmed')).status?.answer).toBe('unharmed');
+        await session.ok('delete agent sparse --timeout=60s');
       },
     );
   });
