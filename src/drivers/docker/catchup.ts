@@ -72,9 +72,10 @@ async function* searched(
     position.saw(at);
     held.push({ text, at, gap: false });
     heldText += text.length;
-    while (heldText > most && held.length > 1) {
-      heldText -= held.shift()?.text.length ?? 0;
-      dropped += 1;
+    if (heldText > most) {
+      const half = held.splice(0, Math.ceil(held.length / 2));
+      heldText -= half.reduce((sum, line) => sum + line.text.length, 0);
+      dropped += half.length;
     }
     last.push(hashOf(text));
     if (last.length > place.hashes.length) last.shift();
