@@ -9,14 +9,12 @@ import { limitedLog } from '../../platform/limited-log.ts';
 import type { Log } from '../../platform/log.ts';
 import type { Connection, ConnectOptions, Facts, Host, Protocol, Turn } from '../../protocols/protocol.ts';
 import type { McpOffer } from '../mcp-server.ts';
-import { merged } from './merged.ts';
+import { Ledger } from './ledger.ts';
 import { Outbox } from './outbox.ts';
 import type { Writer } from './writer.ts';
 
 const attachAgain = 500;
 const garbageEvery = 1_000;
-/** Batches of lines whose effects are on their way to the disk; more are not read. */
-const mostUnwritten = 64;
 
 /**
  * How much of one run's output is taken in: bytes a second, and at once. To take a line in costs as much as so many
@@ -101,18 +99,9 @@ export class Link {
   /** No connection has written to the run yet. */
   #fresh: boolean;
   #attachment: Attachment | undefined;
-  #record: LinkRecord;
-  #entries: Entry[] = [];
-  #after: (() => void)[] = [];
-  #taking = false;
-  #soon = false;
-  /** The cursor that was last handed to the writer, and whether anything else of the record has changed since. */
-  #written: string | undefined;
-  #dirty = false;
-  #unwritten = 0;
+  readonly #ledger: Ledger;
   #garbled = 0;
   #garbledAt = 0;
-  #room: (() => void) | undefined;
 
   constructor(parts: LinkParts) {
     const { target, clock, record, protocol } = parts;
@@ -125,23 +114,23 @@ export class Link {
     this.since = clock.now();
     this.activeAt = record?.activeAt ?? this.since;
     this.#fresh = record === undefined;
-    this.#record =
-      record === undefined
-        ? {
-            uid: target.uid,
-            run: target.run,
-            startId: target.startId,
-            drained: false,
-            epoch: 1,
-            activeAt: this.since,
-          }
-        : { ...record, epoch: record.epoch + 1 };
+    const { uid, run, startId } = target;
+    this.#ledger = new Ledger({
+      record:
+        record === undefined
+          ? { uid, run, startId, drained: false, epoch: 1, activeAt: this.since }
+          : { ...record, epoch: record.epoch + 1 },
+      writer: parts.writer,
+      safely: (work) => this.#safely(work),
+      failed: (err) =>
+        this.log.error({ err, instance: target.instance }, 'what an agent did was not journalled'),
+    });
     this.#ended = this.#run();
   }
 
   /** Whether the run was read before, by an earlier controller. */
   get resumed(): boolean {
-    return this.#record.epoch > 1;
+    return this.#ledger.record.epoch > 1;
   }
 
   /**
@@ -149,14 +138,7 @@ export class Link {
    * are on disk.
    */
   push(entries: readonly Entry[], after?: () => void): void {
-    this.#entries.push(...entries);
-    if (after !== undefined) this.#after.push(after);
-    if (this.#taking || this.#soon) return;
-    this.#soon = true;
-    setImmediate(() => {
-      this.#soon = false;
-      this.flush();
-    });
+    this.#ledger.push(entries, after);
   }
 
   /** The Instance is being stopped: it takes no more messages, and what is cut short is not its fault. */
@@ -180,7 +162,7 @@ export class Link {
     const most = this.#wasStopped ? drainWithin.stopped : drainWithin.ended;
     this.#cancelDrain ??= this.#parts.clock.after(most, () => {
       this.#cancelDrain = undefined;
-      if (this.#unwritten > mostUnwritten)
+      if (this.#ledger.full)
         this.runEnded(); // it waits for the disk, and not for the agent
       else this.#stop();
     });
@@ -191,7 +173,7 @@ export class Link {
     this.#abort.abort();
     this.#stop();
     this.connection?.close(reason);
-    this.flush();
+    this.#ledger.flush();
     await this.#ended;
   }
 
@@ -248,9 +230,9 @@ export class Link {
     const { driver, target } = this.#parts;
     const { signal } = this.#enough;
     const { run, startId } = target;
-    this.#recorded ??= this.#parts.writer.write([{ type: 'Link', link: { ...this.#record } }]);
+    this.#recorded ??= this.#ledger.begin();
     this.#recorded.catch(() => {}); // it may fail while the pipes are being opened; who awaits it below is told
-    const { cursor } = this.#record;
+    const { cursor } = this.#ledger.record;
     const fresh = this.#fresh;
     this.#fresh = false;
     const attachment = await driver.attach(target.ref, { run, startId, cursor, fresh, signal });
@@ -275,10 +257,7 @@ export class Link {
   /** Until more can be taken in: the disk keeps up, the agent reads its answers, and it has not said too much. */
   async #rest(): Promise<void> {
     const { clock, target } = this.#parts;
-    if (this.#unwritten > mostUnwritten)
-      await new Promise<void>((resolve) => {
-        this.#room = resolve;
-      });
+    if (this.#ledger.full) await this.#ledger.room();
     if (this.#outbox.full) {
       this.log.warn(
         { instance: target.instance, run: target.run },
@@ -306,7 +285,7 @@ export class Link {
     if (this.connection !== undefined) return;
     const { protocol, clock, version, settings, turns } = this.#parts;
     const { log } = this;
-    const facts = this.#record.facts as Facts | undefined; // as the protocol gave it
+    const facts = this.#ledger.record.facts as Facts | undefined; // as the protocol gave it
     this.connection = protocol.connect(
       { write: (line) => this.#write(line), answer: (line) => this.#outbox.add(line) },
       {
@@ -319,7 +298,7 @@ export class Link {
         clock,
         log,
         version,
-        epoch: String(this.#record.epoch),
+        epoch: String(this.#ledger.record.epoch),
         facts,
         turns,
         workingDir: attachment.workingDir,
@@ -337,8 +316,7 @@ export class Link {
   #ready(facts: Facts): void {
     if (this.state === 'Ready' || this.#abort.signal.aborted) return;
     this.facts = facts;
-    this.#record = { ...this.#record, facts };
-    this.#dirty = true;
+    this.#ledger.change({ facts });
     this.push([]);
     this.#enter('Ready', 'It takes messages.');
   }
@@ -368,56 +346,30 @@ export class Link {
   }
 
   #take(lines: readonly OutputLine[]): void {
-    const { target, clock } = this.#parts;
-    const { log } = this;
-    this.#taking = true;
-    for (const { text, cut, gap, cursor } of lines) {
-      this.#pace.charge(text === '' ? price.emptyLine : (cut ?? text.length) + price.line);
-      if (gap === true) {
-        log.warn({ instance: target.instance }, 'output of an agent may have been lost');
-        this.unread = true;
+    this.activeAt = this.#parts.clock.now();
+    this.#ledger.batch(this.activeAt, () => {
+      for (const line of lines) {
+        this.#takeLine(line);
+        this.#ledger.passed(line.cursor);
       }
-      if (cut !== undefined)
-        log.warn(
-          { instance: target.instance, bytes: cut },
-          'a line of an agent was too long and is passed over',
-        );
-      else if (text !== '') this.#safely(() => this.connection?.receive(text));
-      this.#record.cursor = cursor;
+    });
+  }
+
+  #takeLine({ text, cut, gap }: OutputLine): void {
+    const { instance } = this.target;
+    this.#pace.charge(text === '' ? price.emptyLine : (cut ?? text.length) + price.line);
+    if (gap === true) {
+      this.log.warn({ instance }, 'output of an agent may have been lost');
+      this.unread = true;
     }
-    this.#taking = false;
-    this.activeAt = clock.now();
-    this.flush();
+    if (cut !== undefined)
+      this.log.warn({ instance, bytes: cut }, 'a line of an agent was too long and is passed over');
+    else if (text !== '') this.#safely(() => this.connection?.receive(text));
   }
 
   /** Hands what is to be written to the writer now. */
   flush(): void {
-    const [entries, after] = [this.#entries, this.#after];
-    const moved = this.#record.cursor;
-    if (entries.length === 0 && !this.#dirty && moved === this.#written) return;
-    this.#dirty = false;
-    this.#entries = [];
-    this.#after = [];
-    this.#written = moved;
-    this.#record.activeAt = this.activeAt;
-    this.#unwritten += 1;
-    this.#parts.writer
-      .write([...merged(entries), { type: 'Link', link: { ...this.#record } }])
-      .then(
-        () => {
-          for (const each of after) this.#safely(each);
-        },
-        (error: unknown) =>
-          this.log.error(
-            { err: error, instance: this.target.instance },
-            'what an agent did was not journalled',
-          ),
-      )
-      .finally(() => {
-        this.#unwritten -= 1;
-        this.#room?.();
-        this.#room = undefined;
-      });
+    this.#ledger.flush();
   }
 
   /** A fault of ours with one line costs that line, and no more. */
@@ -433,12 +385,11 @@ export class Link {
   #drain(): void {
     this.#outbox.close();
     this.connection?.close(`run ${this.target.run} of ${this.target.instance} has ended`);
-    this.#record = { ...this.#record, drained: true };
+    this.#ledger.change({ drained: true });
     this.state = 'Drained';
     this.since = this.#parts.clock.now();
     this.#parts.drained(this);
-    this.#dirty = true;
-    this.flush();
+    this.#ledger.flush();
   }
 }
 
