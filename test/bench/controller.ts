@@ -17,6 +17,7 @@ import { systemClock } from '../../src/platform/clock.ts';
 import { randomIds } from '../../src/platform/ids.ts';
 import { silentLog } from '../../src/platform/log.ts';
 import { createRegistry } from '../../src/registry/registry.ts';
+import type { Parser } from '../../src/sources/parsing/parser.ts';
 import { createParser } from '../../src/sources/parsing/threaded.ts';
 import { openStore } from '../../src/store/sqlite.ts';
 import { FakeSources } from '../fakes/sources.ts';
@@ -25,6 +26,7 @@ export interface Bench extends AsyncDisposable {
   resources: Resources;
   controller: Controller;
   journal: Journal;
+  parser: Parser;
   /** Of the store. */
   revision: () => number;
   apply(manifest: string): Promise<void>;
@@ -71,6 +73,7 @@ export async function openBench(
     resources,
     controller,
     journal,
+    parser,
     revision: () => store.revision(),
     async apply(manifest) {
       const { documents } = parseManifests([{ name: 'bench.yaml', bytes: Buffer.from(manifest) }]);

@@ -95,26 +95,56 @@ async function main(): Promise<void> {
       disk = Math.max(disk, sizeOf(sources));
     }
     await rested(bench);
+    await bench.parser.close(); // its thread has gone when it has been idle for a while
     collect({ type: 'major', execution: 'sync', flavor: 'last-resort' });
     const { heapUsed, external, rss } = process.memoryUsage();
     return { heap: (heapUsed + external) / 2 ** 20, resident: rss / 2 ** 20, disk: disk / 2 ** 20 };
   };
   const after100 = await kept(0, few);
   const after1000 = await kept(few, many);
-  const result: Syncing = { first, unchanged, changed, after100, after1000 };
+  await using large = await makeHistory({ files: 3900, commits: 1, fileOf: largeFile });
+  const held = await longestPause(async () => {
+    await bench.apply(syncOf(large, 'large'));
+    await until(() => syncIn(bench, 'large')?.status?.revision !== undefined);
+  });
+  const result: Syncing = { first, unchanged, changed, after100, after1000, pause: held };
   process.send?.(result);
   process.disconnect();
 }
 
-const syncOf = ({ url }: History): string => `apiVersion: agentctl.dev/v1
+/** 3,900 of them are nearly 16 MiB. */
+const largeFile = (file: number): string => `apiVersion: v1
+kind: ConfigMap
+metadata: { name: large-${file} }
+data:
+${Array.from({ length: 10 }, (_, line) => `  line-${line}: "${'x'.repeat(400)}"\n`).join('')}`;
+
+/** Milliseconds of processor time that this thread took at most without a pause. */
+async function longestPause(action: () => Promise<void>): Promise<number> {
+  const spent = (): number => {
+    const { user, system } = process.threadCpuUsage();
+    return (user + system) / 1000;
+  };
+  let [last, longest] = [spent(), 0];
+  const timer = setInterval(() => {
+    const now = spent();
+    longest = Math.max(longest, now - last);
+    last = now;
+  }, 1);
+  await action();
+  clearInterval(timer);
+  return longest;
+}
+
+const syncOf = ({ url }: History, name = 'fleet'): string => `apiVersion: agentctl.dev/v1
 kind: Sync
-metadata: { name: fleet }
+metadata: { name: ${name} }
 spec:
   source: { git: { url: "${url}" } }
   interval: 1h
 `;
 
-const syncIn = (bench: Bench) => bench.controller.cache.syncs.get('default/fleet');
+const syncIn = (bench: Bench, name = 'fleet') => bench.controller.cache.syncs.get(`default/${name}`);
 
 /** All that follows from the first sync is done: the Agents are accepted. */
 async function rested({ revision }: Bench): Promise<void> {

@@ -28,6 +28,8 @@ export interface Syncing {
   changed: Taken[];
   after100: Kept;
   after1000: Kept;
+  /** While 16 MiB are pushed: how long its thread worked at most without a pause. In milliseconds. */
+  pause: number;
 }
 
 /** 1,000 manifests, each in a file of one repository, by a controller in a process of its own, bundled as the product is. */
@@ -40,7 +42,7 @@ export async function syncSet(): Promise<Measurement[]> {
       entryPoints: [join(root, 'test/bench/syncing.ts')],
       outfile: program,
     });
-    const { first, unchanged, changed, after100, after1000 } = await syncing(program);
+    const { first, unchanged, changed, after100, after1000, pause } = await syncing(program);
     const time = (name: string, taken: readonly Taken[], atMost: number): Measurement[] => [
       { name, unit: 'ms', samples: taken.map(({ wall }) => wall), aim: { atMost } },
       {
@@ -64,6 +66,12 @@ export async function syncSet(): Promise<Measurement[]> {
       kept('heap', 1.1),
       kept('resident', 1.2), // with what V8 keeps for the next burst
       kept('disk', 1.1),
+      {
+        name: 'push of 16 MiB: longest hold of the controller',
+        unit: 'ms',
+        samples: [pause],
+        aim: { atMost: 100 },
+      },
     ];
   } finally {
     rmSync(folder, { recursive: true, force: true });
