@@ -52,9 +52,8 @@ export async function shortened(request: FastifyRequest, body: Buffer, parser: P
   const owner = request.user.name;
   const parsed = await parser.value(textOf({ body }), { owner }).catch((cause: unknown) => {
     if (!(cause instanceof SourceError)) throw cause;
-    throw new ApiError('RequestEntityTooLarge', `the body of the request is not taken: ${cause.message}`, {
-      cause,
-    });
+    const reason = cause.reason === 'Timeout' ? 'Timeout' : 'RequestEntityTooLarge';
+    throw new ApiError(reason, `the body of the request is not taken: ${cause.message}`, { cause });
   });
   if ('faultAt' in parsed) throw notParsed('YAML', ` at position ${parsed.faultAt}`);
   if (!parsed.json.startsWith('{')) throw notAnObject();
