@@ -59,6 +59,6 @@ export function warnOfAuthor(
   const claimed = authorOf(sent);
   if (claimed !== undefined && claimed !== author)
     warn?.(
-      `metadata.annotations[${authorAnnotation}] is set by the server: ${JSON.stringify(claimed)} is passed over`,
+      `metadata.annotations[${authorAnnotation}] is set by the server: ${JSON.stringify(claimed)} is ignored`,
     );
 }

@@ -26,12 +26,12 @@ Wants=network-online.target
 ExecStart=${command.map(quoted).join(' ')}
 Restart=always
 RestartSec=1
-# The end of the controller does not end its agents.
+# Stopping the controller does not stop its agents.
 KillMode=process
 TimeoutStopSec=60
-# The store, the socket and the logs are for this user alone. Agents have the umask 022.
+# Only this user can read the store, the socket and the logs. Agents have the umask 022.
 UMask=0077
-# A core dump holds Secrets. Agents inherit the limit: raise it with systemctl edit to debug them.
+# Core dumps can hold Secrets. Agents inherit the limit; raise it with systemctl edit to debug them.
 LimitCORE=0
 ${system ? systemOnly : ''}
 [Install]
@@ -39,14 +39,14 @@ WantedBy=${system ? 'multi-user.target' : 'default.target'}
 `;
 }
 
-const systemOnly = `# An agent under another user becomes root by no setuid program, such as sudo.
+const systemOnly = `# An agent that runs as another user cannot become root through sudo or another setuid program.
 NoNewPrivileges=yes
-# An agent that runs as root loads no kernel module, reads no ports or physical memory, sets no clock, does not reboot.
+# An agent that runs as root cannot load kernel modules, read ports or physical memory, set the clock, or reboot.
 CapabilityBoundingSet=~CAP_SYS_MODULE CAP_SYS_RAWIO CAP_SYS_TIME CAP_SYS_BOOT
-# No agent keeps the processors from all others.
+# No agent can take real-time priority over all other programs.
 RestrictRealtime=yes
-# No agent that runs as root replaces programs of the system: /usr and /boot are read-only.
+# An agent that runs as root cannot replace programs of the system: /usr and /boot are read-only.
 ProtectSystem=yes
-# Keys in the kernel's keyring are shared with no session of root's.
+# The kernel's keyring is not shared with sessions of root.
 KeyringMode=private
 `;

@@ -20,7 +20,7 @@ export const unsupportedByDocker: Unsupported = ({ template }, { allowHostPaths 
     if (!allowHostPaths.some((root) => isUnder(path, posix.normalize(root))))
       refuse(
         `volumes[${index}].hostPath.path`,
-        `${path} is not under the Runtime's allowHostPaths (${allowHostPaths.join(', ') || 'none'})`,
+        `${path} is not under the Runtime's allowHostPaths (${allowHostPaths.join(', ') || 'none'}); add it, or a folder above it, there`,
       );
   }
   const { mode, name, ports = [] } = template.network ?? {};

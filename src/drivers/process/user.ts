@@ -64,7 +64,7 @@ export async function checkReachable(user: User, workingDir: string): Promise<vo
       throw new DriverError(
         'NotStartable',
         'WorkingDirMissing',
-        `the user of spec.template.user cannot enter ${folder}, on the way to the working directory ${workingDir}; set spec.template.workingDir to a folder that it can reach, or start the controller with another --state-dir`,
+        `spec.template.user: this user cannot enter ${folder}, which is on the way to its working directory ${workingDir}; set spec.template.workingDir to a folder that it owns, such as one made by: install -d -o USER /srv/NAME`,
       );
     if (folder === dirname(folder)) return;
   }
