@@ -2,9 +2,9 @@
  * Bundles the command line into dist/: agentctl.mjs starts, agentctl.cjs holds the verbs, daemon.cjs and mcp.cjs what
  * `serve` and `mcp` need on top. CommonJS, since a start from many ES modules takes 10 ms longer.
  */
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { build, type Plugin } from 'esbuild';
+import { build, type Plugin, transform } from 'esbuild';
 import { bundleOptions, root } from './bundle/options.ts';
 
 const dist = join(root, 'dist');
@@ -32,8 +32,9 @@ if (Number.parseInt(process.versions.node, 10) < 24) {
   console.error(\`error: agentctl needs Node 24 or later, found \${process.version}. Or build the executable that needs none: make dist\`);
   process.exit(1);
 }
-const { createRequire, enableCompileCache } = process.getBuiltinModule('node:module');
-enableCompileCache();
+${await sourceOf('src/cli/compile-cache.ts', 'cacheCode')}
+cacheCode(process.env);
+const { createRequire } = process.getBuiltinModule('node:module');
 await createRequire(import.meta.url)('./agentctl.cjs').main();
 `,
 );
@@ -46,6 +47,15 @@ async function bundle(entry: string, name: string, plugins: Plugin[]): Promise<v
     write: false,
   });
   for (const { contents } of outputFiles) replace(name, contents);
+}
+
+/** A function of a file that imports nothing, as JavaScript. */
+async function sourceOf(file: string, name: string): Promise<string> {
+  const { code } = await transform(readFileSync(join(root, file), 'utf8'), {
+    loader: 'ts',
+    target: 'es2020',
+  });
+  return `${code.replace(`export function ${name}`, `function ${name}`).replace(/\bexport \{[^}]*\};/, '')}`;
 }
 
 /** At once, so that nobody finds half a file or none. */

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-import { enableCompileCache } from 'node:module';
+import { cacheCode } from './compile-cache.ts';
 
-enableCompileCache();
+cacheCode(process.env);
 const { main } = await import('./process.ts');
 await main();
