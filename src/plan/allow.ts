@@ -104,23 +104,29 @@ function checkUser(
       refuse('user', `${asController(author)}; ${remedies(allow, author)}`);
     return;
   }
-  if (author === undefined) return;
-  if (!allow.users.includes(user))
+  if (allow.users.includes(user)) return;
+  if (author !== undefined)
     refuse(
       'user',
       `${wroteIt(author)}, and ${notListed([user], 'users', allow.users)}, or ${takeOver(author)}`,
     );
+  // By a group, such as docker, a user may have the same rights.
+  else if (allow.controllerUser === false && user.includes(':'))
+    refuse('user', `it names a group, and ${notListed([user], 'users', allow.users)}`);
 }
 
 /** Whether something runs as the controller's own user, who can open its socket and read its Secrets. */
 export const mayRunAsController = ({ controllerUser }: Allow, author: Author | undefined): boolean =>
   controllerUser ?? author === undefined;
 
-/** Whether `user` or `user:group` names the controller's own user. */
+/** Whether `user` or `user:group` names the controller's own user, or a number that the kernel could take for it. */
 export function isOwn(user: string, { uid, names }: ControllerUser): boolean {
   const [name = ''] = user.split(':');
-  return names.includes(name) || (/^\d+$/.test(name) && Number(name) === uid);
+  return names.includes(name) || (/^\d+$/.test(name) && (!isId(name) || Number(name) === uid));
 }
+
+/** Whether a text is the number of a user or group; the greatest number of 32 bits means "unchanged" to the kernel. */
+export const isId = (text: string): boolean => /^\d+$/.test(text) && Number(text) < 2 ** 32 - 1;
 
 const asController = (author: Author | undefined): string =>
   author === undefined

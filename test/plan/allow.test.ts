@@ -160,6 +160,23 @@ describe('a process', () => {
       ['user'],
       ['user'],
     ],
+    ...['4294967295', '4294967296', '99999999999:1'].map(
+      (user): [string, object, Allow, string[], string[]] => [
+        `as ${user}, which the kernel takes for another number, where the controller's is forbidden`,
+        { user },
+        { controllerUser: false },
+        ['user'],
+        ['user'],
+      ],
+    ),
+    ['in a group that it names', { user: 'nobody:docker' }, {}, [], ['user']],
+    [
+      "in a group that it names, where the controller's user is forbidden",
+      { user: 'nobody:docker' },
+      { controllerUser: false },
+      ['user'],
+      ['user'],
+    ],
     ['as another user', { user: 'nobody' }, {}, [], ['user']],
     [
       'as another user, where only the controller is allowed',

@@ -1,5 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { isId } from '../../plan/allow.ts';
 import { DriverError } from '../driver.ts';
 import type { Tools } from './tools.ts';
 
@@ -21,13 +22,13 @@ export async function findUser(text: string): Promise<User> {
   const group = groups.find((fields) => fields[0] === groupName) ?? [];
   if (groupName !== undefined && group[2] === undefined && !isNumber(groupName))
     throw missing('group', groupName);
-  const uid = Number(entry?.[2] ?? name);
+  const uid = idOf(entry?.[2] ?? name);
   const member = (fields: string[]): boolean =>
     entry !== undefined && (fields[3] ?? '').split(',').includes(entry[0] ?? '');
   return {
     uid,
-    gid: Number(groupName === undefined ? (entry?.[3] ?? uid) : (group[2] ?? groupName)),
-    groups: groups.filter(member).map((fields) => Number(fields[2])),
+    gid: idOf(groupName === undefined ? (entry?.[3] ?? uid) : (group[2] ?? groupName)),
+    groups: groups.filter(member).map((fields) => idOf(fields[2])),
     home: entry?.[5] ?? '/',
   };
 }
@@ -68,6 +69,16 @@ export async function checkReachable(user: User, workingDir: string): Promise<vo
       );
     if (folder === dirname(folder)) return;
   }
+}
+
+/** setpriv takes 2^32 - 1 as "unchanged", which is root, and counts on from 0 beyond it. Throws NotStartable. */
+function idOf(given: string | number = ''): number {
+  if (isId(String(given))) return Number(given);
+  throw new DriverError(
+    'NotStartable',
+    'UserMissing',
+    `spec.template.user: ${JSON.stringify(given)} is not the number of a user or group; use a name, or a number from 0 to 4294967294`,
+  );
 }
 
 const isNumber = (text: string): boolean => /^\d+$/.test(text);

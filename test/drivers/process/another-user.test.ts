@@ -79,6 +79,14 @@ describe.skipIf(process.getuid?.() !== 0)(
       ]);
     });
 
+    test.each(['4294967295', '4294967296', 'nobody:4294967295'])(
+      'does not start as %s, which the kernel would take for another number',
+      async (user) => {
+        const error = await refusal(driver.create(specOf('id', { user, workingDir: folder })));
+        expect(error).toMatchObject({ sort: 'NotStartable', reason: 'UserMissing' });
+      },
+    );
+
     test('gains no rights by setuid programs', async () => {
       const lines = await run(specAs('grep NoNewPrivs /proc/self/status'));
       expect(lines).toEqual(['NoNewPrivs:\t1']);
