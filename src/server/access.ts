@@ -86,6 +86,9 @@ const reserved: Readonly<Partial<Record<Kind, readonly Verb[]>>> = {
   Event: writes,
 };
 
+/** An Event tells what somebody did: who may write objects of a namespace may not remove that. */
+const adminOnly: Readonly<Partial<Record<Kind, readonly Verb[]>>> = { Event: ['delete', 'deletecollection'] };
+
 export type Subresource = 'status' | 'scale' | undefined;
 
 /** The controller writes in process, so no request is the controller's. */
@@ -103,7 +106,7 @@ export function mayUse(
     case 'admin':
       return true;
     case 'edit':
-      return info.namespaced || reads.includes(verb);
+      return reads.includes(verb) || (info.namespaced && adminOnly[info.kind]?.includes(verb) !== true);
     case 'view':
       return reads.includes(verb) && info.kind !== 'Secret';
   }

@@ -2,10 +2,11 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { authorAnnotation, authorOf } from '../../src/api/author.ts';
+import { kindInfo } from '../../src/api/kinds.ts';
 import type { Agent, New, Sync, SyncSpec } from '../../src/api/objects.ts';
 import { createHttpClient, type HttpClient } from '../../src/client/http.ts';
 import type { Streams } from '../../src/client/streams.ts';
-import { bearerTokens, type Role } from '../../src/server/access.ts';
+import { bearerTokens, mayUse, type Role } from '../../src/server/access.ts';
 import { ensureCertificate } from '../../src/server/certificate.ts';
 import { ensureTokens } from '../../src/server/tokens.ts';
 import { ManualClock } from '../fakes/clock.ts';
@@ -106,6 +107,13 @@ describe('over TCP', () => {
       if (reason === 'Forbidden') forbidden.push(name);
     }
     expect(forbidden.join(', ')).toBe(refused);
+  });
+
+  test('edit removes no Event, which may tell what it did', async () => {
+    expect(mayUse('edit', 'delete', kindInfo('Event'))).toBe(false);
+    expect(mayUse('edit', 'deletecollection', kindInfo('Event'))).toBe(false);
+    expect(mayUse('admin', 'delete', kindInfo('Event'))).toBe(true);
+    expect(mayUse('edit', 'list', kindInfo('Event'))).toBe(true);
   });
 
   test('edit gets no further by a Sync, which applies as the controller, than by itself', async () => {

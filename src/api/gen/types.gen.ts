@@ -277,7 +277,7 @@ export interface AgentSpec {
       /** Permissions in octal. */
       mode: string;
     }>;
-    /** The working directory. For a process the default is a folder of its own. */
+    /** The working directory. For a process the default is a folder of its own; with a user other than the controller's, name a folder that this user may enter. */
     workingDir?: string;
     /** What can be mounted. */
     volumes?: Array<{
