@@ -2,6 +2,7 @@
 import { deepEqual } from './equal.ts';
 import { ApiError } from './errors.ts';
 import { isObject, type JsonObject } from './schema.ts';
+import { addSize, deepest, isTooDeep, mostCharacters, mostValues, type Size, sizeFault } from './size.ts';
 
 /** RFC 7386: null deletes a field, objects merge, all else is put in place. */
 export function mergePatch(target: unknown, patch: unknown): unknown {
@@ -15,39 +16,69 @@ export function mergePatch(target: unknown, patch: unknown): unknown {
 }
 
 const mostOperations = 10_000; // kube-apiserver: maxJSONPatchOperations
+const mostCopies = 100;
 
-/** RFC 6902. Throws ApiError: BadRequest for what is no patch, Invalid for one that does not fit the object. */
+/**
+ * RFC 6902. Takes time in proportion to the object and the patch. Throws ApiError: BadRequest for what is no patch,
+ * Invalid for one that does not fit the object, RequestEntityTooLarge for one with too many operations or copies.
+ */
 export function jsonPatch(target: unknown, operations: readonly unknown[]): unknown {
   if (operations.length > mostOperations)
     throw new ApiError('RequestEntityTooLarge', `a JSON patch has at most ${mostOperations} operations`);
+  // All operations change this one copy in place. The holder makes the whole document a field like any other.
+  const holder: JsonObject = { document: duplicate(target) };
+  const copied: Size = { values: 0, characters: 0 };
   let copies = 0;
-  return operations.reduce((document, operation, at) => {
+  for (const [at, operation] of operations.entries()) {
     const { op, path, from, value } = readOperation(operation, at);
-    if (op === 'copy') copies += 1;
-    if (copies > 100) throw new ApiError('Invalid', 'a JSON patch has at most 100 operations "copy"');
     const where = `operation ${at} of the JSON patch (${op} ${pointerText(path)})`;
     switch (op) {
       case 'add':
-        return put(document, path, value, where);
+        put(holder, path, duplicate(value), where);
+        break;
       case 'remove':
-        return remove(document, path, where);
+        remove(holder, path, where);
+        break;
       case 'replace':
-        get(document, path, where);
-        return path.length === 0 ? value : put(remove(document, path, where), path, value, where);
-      case 'move':
+        replace(holder, path, duplicate(value), where);
+        break;
+      case 'move': {
         if (path.length > from.length && from.every((step, n) => step === path[n]))
           throw new ApiError('Invalid', `${where}: a value cannot move into itself`);
-        return put(remove(document, from, where), path, get(document, from, where), where);
-      case 'copy':
-        return put(document, path, get(document, from, where), where);
-      case 'test':
-        if (!deepEqual(get(document, path, where), value))
+        const moved = get(holder, from, where);
+        remove(holder, from, where);
+        put(holder, path, moved, where);
+        break;
+      }
+      case 'copy': {
+        copies += 1;
+        if (copies > mostCopies)
+          throw new ApiError('Invalid', `a JSON patch has at most ${mostCopies} operations "copy"`);
+        const source = get(holder, from, where);
+        refuseDeep(source);
+        addSize(source, copied); // before it is copied: copies of copies double
+        if (sizeFault(copied) !== undefined)
+          throw new ApiError('RequestEntityTooLarge', `${where}: ${tooMuchCopied}`);
+        put(holder, path, duplicate(source), where);
+        break;
+      }
+      case 'test': // costs no more than the value in the patch has: deepEqual ends at the first difference
+        if (!deepEqual(get(holder, path, where), value))
           throw new ApiError('Invalid', `${where}: the value is another one`);
-        return document;
+        break;
       default:
         throw new ApiError('BadRequest', `${where}: there is no such operation`);
     }
-  }, target);
+  }
+  refuseDeep(holder.document);
+  return holder.document;
+}
+
+const tooMuchCopied = `the copies of a JSON patch have at most ${mostValues} fields and items, and ${mostCharacters} characters`;
+
+function refuseDeep(value: unknown): void {
+  if (isTooDeep(value))
+    throw new ApiError('Invalid', `the JSON patch makes the object more than ${deepest} levels deep`);
 }
 
 interface Operation {
@@ -76,10 +107,10 @@ function readOperation(operation: unknown, at: number): Operation {
 function readPointer(pointer: unknown, what: string): string[] {
   if (typeof pointer !== 'string' || (pointer !== '' && !pointer.startsWith('/')))
     throw new ApiError('BadRequest', `${what} of the JSON patch is no JSON pointer such as /spec/replicas`);
-  return pointer
-    .split('/')
-    .slice(1)
-    .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'));
+  const [, ...steps] = pointer.split('/', deepest + 2);
+  if (steps.length > deepest)
+    throw new ApiError('Invalid', `${what} of the JSON patch has more than ${deepest} steps`);
+  return steps.map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'));
 }
 
 const pointerText = (path: readonly string[]): string =>
@@ -94,42 +125,55 @@ function index(list: readonly unknown[], step: string, limit: number, where: str
   return at < limit ? at : nowhere(`${where}, in a list of ${list.length}`);
 }
 
-function get(node: unknown, path: readonly string[], where: string): unknown {
-  const [step, ...rest] = path;
-  if (step === undefined) return node;
-  if (Array.isArray(node)) return get(node[index(node, step, node.length, where)], rest, where);
-  return isObject(node) && Object.hasOwn(node, step) ? get(node[step], rest, where) : nowhere(where);
+/** Shares nothing with the value, nor within itself. */
+function duplicate(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(duplicate);
+  if (!isObject(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, duplicate(item)]));
 }
 
-/** Goes down to the parent of the last step, and answers a copy of the node with that parent changed. */
-function change(
-  node: unknown,
+function child(node: unknown, step: string, where: string): unknown {
+  if (Array.isArray(node)) return node[index(node, step, node.length, where)];
+  return isObject(node) && Object.hasOwn(node, step) ? node[step] : nowhere(where);
+}
+
+const get = (holder: JsonObject, path: readonly string[], where: string): unknown =>
+  path.reduce<unknown>((node, step) => child(node, step, where), holder.document);
+
+/** What holds the value at the end of the path, there or not yet, and its name or index there. */
+function parentOf(
+  holder: JsonObject,
   path: readonly string[],
   where: string,
-  edit: (parent: unknown[] | JsonObject, step: string) => unknown,
-): unknown {
-  const [step, ...rest] = path;
-  if (step === undefined || !(Array.isArray(node) || isObject(node))) return nowhere(where);
-  if (rest.length === 0) return edit(node, step);
-  const child = change(get(node, [step], where), rest, where, edit);
-  if (Array.isArray(node)) return node.with(index(node, step, node.length, where), child);
-  return Object.fromEntries(Object.entries(node).map(([name, old]) => [name, name === step ? child : old]));
+): { parent: unknown[] | JsonObject; step: string } {
+  const step = path.at(-1);
+  if (step === undefined) return { parent: holder, step: 'document' };
+  const parent = get(holder, path.slice(0, -1), where);
+  return Array.isArray(parent) || isObject(parent) ? { parent, step } : nowhere(where);
 }
 
-function put(document: unknown, path: readonly string[], value: unknown, where: string): unknown {
-  if (path.length === 0) return value;
-  return change(document, path, where, (parent, step) => {
-    if (!Array.isArray(parent)) return Object.fromEntries([...Object.entries(parent), [step, value]]);
-    const at = step === '-' ? parent.length : index(parent, step, parent.length + 1, where);
-    return parent.toSpliced(at, 0, value);
-  });
+function put(holder: JsonObject, path: readonly string[], value: unknown, where: string): void {
+  const { parent, step } = parentOf(holder, path, where);
+  if (!Array.isArray(parent)) setField(parent, step, value);
+  else parent.splice(step === '-' ? parent.length : index(parent, step, parent.length + 1, where), 0, value);
 }
 
-function remove(document: unknown, path: readonly string[], where: string): unknown {
-  get(document, path, where);
-  return change(document, path, where, (parent, step) =>
-    Array.isArray(parent)
-      ? parent.toSpliced(index(parent, step, parent.length, where), 1)
-      : Object.fromEntries(Object.entries(parent).filter(([name]) => name !== step)),
-  );
+function replace(holder: JsonObject, path: readonly string[], value: unknown, where: string): void {
+  const { parent, step } = parentOf(holder, path, where);
+  child(parent, step, where);
+  if (Array.isArray(parent)) parent[Number(step)] = value;
+  else setField(parent, step, value);
+}
+
+function remove(holder: JsonObject, path: readonly string[], where: string): void {
+  if (path.length === 0) nowhere(where);
+  const { parent, step } = parentOf(holder, path, where);
+  child(parent, step, where);
+  if (Array.isArray(parent)) parent.splice(Number(step), 1);
+  else delete parent[step];
+}
+
+/** Also where the name is __proto__, which an assignment would take as the object's prototype. */
+function setField(object: JsonObject, name: string, value: unknown): void {
+  Object.defineProperty(object, name, { value, writable: true, enumerable: true, configurable: true });
 }

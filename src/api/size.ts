@@ -12,28 +12,34 @@ export interface Size {
   characters: number;
 }
 
-/** Without the field `status` at its top. */
+/** Without the field `status` at its top. Stops counting at more than `mostValuesSent` values. */
 export function sizeOf(object: Readonly<Record<string, unknown>>): Size {
   const { status: _, ...rest } = object;
   const size = { values: 0, characters: 0 };
-  add(rest, size);
+  addSize(rest, size);
   return size;
 }
 
-function add(value: unknown, size: Size): void {
+/** Adds what a value has to `size`. Stops at more than `mostValuesSent` values. */
+export function addSize(value: unknown, size: Size): void {
   if (typeof value === 'string') size.characters += value.length;
-  if (typeof value !== 'object' || value === null) return;
-  if (Array.isArray(value)) {
-    size.values += value.length;
-    for (const item of value) add(item, size);
-    return;
-  }
+  if (typeof value !== 'object' || value === null || size.values > mostValuesSent) return;
+  const isList = Array.isArray(value);
   for (const [name, item] of Object.entries(value)) {
+    if (size.values > mostValuesSent) return;
     size.values += 1;
-    size.characters += name.length;
-    add(item, size);
+    if (!isList) size.characters += name.length;
+    addSize(item, size);
   }
 }
+
+/** Levels of a body of a request, and of a patched object; far fewer than the stack has room for. */
+export const deepest = 100;
+
+export const isTooDeep = (value: unknown, left = deepest): boolean =>
+  typeof value === 'object' &&
+  value !== null &&
+  (left === 0 || Object.values(value).some((item) => isTooDeep(item, left - 1)));
 
 /** Why an object of this size is refused; undefined where it is not. */
 export function sizeFault({ values, characters }: Size): string | undefined {

@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify';
 import { ApiError } from '../api/errors.ts';
 import { parseChunk } from '../api/manifest/yaml.ts';
 import { isObject, type JsonObject } from '../api/schema.ts';
-import { jsonFault } from '../api/size.ts';
+import { deepest, isTooDeep, jsonFault } from '../api/size.ts';
 import type { Parser } from '../sources/parsing/parser.ts';
 import { SourceError } from '../sources/source.ts';
 import { decodeProtobuf } from './protobuf.ts';
@@ -71,14 +71,6 @@ function parseYaml(text: string): unknown {
   if (fault !== undefined) throw notParsed('YAML', ` at position ${fault.offset}`);
   return value;
 }
-
-/** Levels, as in manifests; far fewer than the stack has room for. */
-const deepest = 100;
-
-const isTooDeep = (value: unknown, left = deepest): boolean =>
-  typeof value === 'object' &&
-  value !== null &&
-  (left === 0 || Object.values(value).some((item) => isTooDeep(item, left - 1)));
 
 function asObject(value: unknown): JsonObject {
   if (isObject(value)) return value;

@@ -109,12 +109,80 @@ describe('JSON patch', () => {
       'RequestEntityTooLarge',
     ],
     [
-      'copies that double',
-      { a: [1] },
-      Array.from({ length: 101 }, () => ({ op: 'copy', from: '/a', path: '/a/-' })),
+      'more than a hundred copies',
+      { a: 1 },
+      Array.from({ length: 101 }, () => ({ op: 'copy', from: '/a', path: '/b' })),
       'Invalid',
     ],
   ])('%s is refused', (_, target, operations, reason) => {
     expect(() => jsonPatch(target, operations)).toThrow(expect.objectContaining({ reason }));
+  });
+
+  const times = (count: number, operation: (at: number) => object): object[] =>
+    Array.from({ length: count }, (_, at) => operation(at));
+  const wide = Object.fromEntries(Array.from({ length: 40_000 }, (_, at) => [`k${at}`, 1]));
+  const nested = (levels: number): unknown => (levels === 0 ? {} : { a: nested(levels - 1) });
+
+  test.each<[string, unknown, unknown[], string]>([
+    [
+      'copies of an object into itself, which double each time',
+      { x: { a: 1 } },
+      times(40, (at) => ({ op: 'copy', from: '/x', path: `/x/b${at}` })),
+      'RequestEntityTooLarge',
+    ],
+    [
+      'copies of a list into itself',
+      { x: [1] },
+      times(40, () => ({ op: 'copy', from: '/x', path: '/x/-' })),
+      'RequestEntityTooLarge',
+    ],
+    ['a copy of too much', { x: wide }, [{ op: 'copy', from: '/x', path: '/y' }], 'RequestEntityTooLarge'],
+    [
+      'copies of a long text',
+      { x: 'x'.repeat(1_000_000) },
+      times(2, (at) => ({ op: 'copy', from: '/x', path: `/y${at}` })),
+      'RequestEntityTooLarge',
+    ],
+    [
+      'values put into each other until they are too deep',
+      {},
+      [
+        { op: 'add', path: '/x', value: nested(60) },
+        { op: 'add', path: '/y', value: nested(60) },
+        { op: 'move', from: '/x', path: `/y${'/a'.repeat(60)}/a` },
+      ],
+      'Invalid',
+    ],
+    ['a path of many steps', {}, [{ op: 'test', path: '/a'.repeat(1_000_000), value: 1 }], 'Invalid'],
+  ])('%s are refused', (_, target, operations, reason) => {
+    expect(() => jsonPatch(target, operations)).toThrow(expect.objectContaining({ reason }));
+  });
+
+  test.each<[string, (at: number) => object]>([
+    ['replace', (at) => ({ op: 'replace', path: `/x/k${at}`, value: 2 })],
+    ['remove', (at) => ({ op: 'remove', path: `/x/k${at}` })],
+    ['add', (at) => ({ op: 'add', path: `/x/n${at}`, value: 2 })],
+    ['move', (at) => ({ op: 'move', from: `/x/k${at}`, path: `/x/n${at}` })],
+    ['test', (at) => ({ op: 'test', path: `/x/k${at}`, value: 1 })],
+  ])('thousands of operations "%s" on a large object do not rebuild it each time', (_, operation) => {
+    const result = jsonPatch({}, [{ op: 'add', path: '/x', value: wide }, ...times(9_990, operation)]);
+    expect(result).toHaveProperty('x.k39999', 1);
+  });
+
+  test('a copy is apart from what it was copied from, and the patch stays as it is', () => {
+    const operations = [
+      { op: 'add', path: '/a', value: { n: 1 } },
+      { op: 'copy', from: '/a', path: '/b' },
+      { op: 'replace', path: '/b/n', value: 2 },
+    ];
+    const before = structuredClone(operations);
+    expect(jsonPatch({}, operations)).toEqual({ a: { n: 1 }, b: { n: 2 } });
+    expect(operations).toEqual(before);
+  });
+
+  test('a patch can add a field named __proto__', () => {
+    const patched = jsonPatch({}, [{ op: 'add', path: '/__proto__', value: { polluted: true } }]);
+    expect(Object.hasOwn(patched as object, '__proto__')).toBe(true);
+    expect(({} as { polluted?: boolean }).polluted).toBeUndefined();
   });
 });

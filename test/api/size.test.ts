@@ -47,3 +47,9 @@ describe('the values in a JSON text', () => {
     expect(jsonFault(`["${','.repeat(200_000)}"]`)).toBeUndefined();
   });
 });
+
+test('the count of an object that holds itself many times over ends', () => {
+  let tree: unknown = {};
+  for (let level = 0; level < 60; level++) tree = { one: tree, other: tree };
+  expect(sizeOf({ tree }).values).toBe(100_001);
+});
