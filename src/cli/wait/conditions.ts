@@ -68,6 +68,7 @@ export const readyAtOnce: Judge<AnyObject> = (object) => {
 
 const missing: ReadonlySet<string> = new Set([
   'CommandNotFound',
+  'FilesNotWritable',
   'ImagePull',
   'ImageMissing',
   'MountMissing',

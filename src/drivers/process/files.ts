@@ -84,8 +84,8 @@ function notWritten(path: string, output: string): DriverError {
   const why = output.trim();
   const full = /no space left|quota exceeded/i.test(why);
   return new DriverError(
-    'Retryable',
-    full ? 'DiskFull' : 'StartFailed',
+    full ? 'Retryable' : 'NotStartable', // only a full disk says something of the Runtime
+    full ? 'DiskFull' : 'FilesNotWritable',
     `spec.template.files: the user of spec.template.user cannot write "${path}": ${why}; ${full ? 'free some space' : 'set spec.template.workingDir to a folder that this user may write'}`,
   );
 }

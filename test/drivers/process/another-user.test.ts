@@ -197,6 +197,7 @@ describe.skipIf(process.getuid?.() !== 0)(
         const error = await refusal(
           driver.create(specAs('id', { workingDir: closed, files: [file('cron.d/job')] })),
         );
+        expect(error).toMatchObject({ sort: 'NotStartable', reason: 'FilesNotWritable' });
         expect(error.message).toContain('cron.d/job');
         expect(error.message).toContain('Permission denied');
         expect(readdirSync(closed)).toEqual([]);
