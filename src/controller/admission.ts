@@ -1,4 +1,4 @@
-import { keyText, type Runtime } from '../api/objects.ts';
+import { type Instance, keyText, type Runtime } from '../api/objects.ts';
 import type { ActionType, Outcome, Want } from '../plan/action.ts';
 import { admit, occupancy, type RuntimeLoad } from '../plan/admit.ts';
 import { type Breaker, breakerEvent, closed, halfOpensAt, nextBreaker } from '../plan/breaker.ts';
@@ -27,6 +27,8 @@ export class Admission {
   /** By agent: those that wait, and those whose grant is being claimed. */
   readonly #wants = new Map<string, readonly Want[]>();
   readonly #breakers = new Map<string, { breaker: Breaker; resumedAt: string | undefined }>();
+  /** By Runtime: the Agent whose start failed last, if none has succeeded since. */
+  readonly #lastFailed = new Map<string, string>();
 
   constructor(parts: AdmissionParts) {
     this.#parts = parts;
@@ -65,10 +67,21 @@ export class Admission {
     this.settled(key, []);
   }
 
-  /** Counts a start for its Runtime's breaker. */
-  ended(runtime: Runtime, action: ActionType, outcome: Outcome): void {
+  /** Counts a start for its Runtime's breaker. `agent` is the key of the Agent whose start it was. */
+  ended(runtime: Runtime, agent: string, action: ActionType, outcome: Outcome): void {
     const event = breakerEvent(action, outcome);
-    if (event !== undefined) this.#change(runtime, event);
+    if (event === undefined) return;
+    const { name } = runtime.metadata;
+    const again = event === 'Failed' && this.#lastFailed.get(name) === agent && this.#hasOthers(name, agent);
+    if (event === 'Failed') this.#lastFailed.set(name, agent);
+    else this.#lastFailed.delete(name);
+    this.#change(runtime, again ? 'FailedAgain' : event);
+  }
+
+  #hasOthers(runtime: string, agent: string): boolean {
+    return this.#parts.cache.instances
+      .byIndex('runtime', runtime)
+      .some((instance) => agentKeyOf(instance) !== agent);
   }
 
   /** What a Runtime's status tells. Takes in its stored breaker, the resume annotation and the passing of time. */
@@ -154,7 +167,11 @@ export class Admission {
   }
 }
 
-function agentKey({ uid, namespace }: Want, cache: Cache): string | undefined {
+function agentKey({ uid }: Want, cache: Cache): string | undefined {
   const instance = cache.instances.byIndex('uid', uid)[0];
-  return instance === undefined ? undefined : keyText({ namespace, name: instance.spec.agentName });
+  return instance === undefined ? undefined : agentKeyOf(instance);
 }
+
+/** The key of the Agent that an Instance belongs to. */
+export const agentKeyOf = ({ metadata, spec }: Instance): string =>
+  keyText({ namespace: metadata.namespace, name: spec.agentName });

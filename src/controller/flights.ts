@@ -5,7 +5,7 @@ import type { Action, Outcome } from '../plan/action.ts';
 import { applyOutcome } from '../plan/outcome.ts';
 import { type Clock, sleep } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
-import type { Admission } from './admission.ts';
+import { type Admission, agentKeyOf } from './admission.ts';
 import type { Cache } from './cache.ts';
 import { fieldManager } from './execute.ts';
 
@@ -59,7 +59,7 @@ export class Flights {
         if (!action.after.every((id) => ready.has(id))) break;
         const outcome = await carryOut(action);
         const runtime = cache.runtimes.get(instance.spec.runtimeRef.name);
-        if (runtime !== undefined) admission.ended(runtime, action.type, outcome);
+        if (runtime !== undefined) admission.ended(runtime, agentKeyOf(instance), action.type, outcome);
         await this.#keep(instance, action, outcome);
         if (outcome.result !== 'Succeeded') break;
         ready.add(action.id);

@@ -5,8 +5,11 @@ import type { Instant } from './world.ts';
 
 export type Breaker = NonNullable<RuntimeStatus['breaker']>;
 
-/** Failed and Succeeded: a start on the Runtime. Resumed: a new agentctl.dev/resume annotation. Time: nothing but that. */
-export type BreakerEvent = 'Failed' | 'Succeeded' | 'Resumed' | 'Time';
+/**
+ * Failed and Succeeded: a start on the Runtime. FailedAgain: one of the Agent whose start failed last, beside other Agents:
+ * its manifest may be at fault, and it must not stop the others. Resumed: a new agentctl.dev/resume annotation. Time: nothing but that.
+ */
+export type BreakerEvent = 'Failed' | 'FailedAgain' | 'Succeeded' | 'Resumed' | 'Time';
 
 export const closed: Breaker = { state: 'Closed', failures: 0 };
 
@@ -32,7 +35,9 @@ export function nextBreaker(
       return closed;
     case 'Succeeded':
       return current.state === 'Open' || (current.state === 'Closed' && !current.failures) ? current : closed;
+    case 'FailedAgain':
     case 'Failed': {
+      if (event === 'FailedAgain' && current.state !== 'HalfOpen') return current;
       const failures = (current.failures ?? 0) + 1;
       const opens =
         current.state === 'HalfOpen' || (current.state === 'Closed' && failures >= failureThreshold);

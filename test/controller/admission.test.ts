@@ -206,7 +206,7 @@ describe('places', () => {
 describe('the circuit breaker', () => {
   function broken(): Fleet {
     const fleet = new Fleet();
-    for (let n = 0; n < 2; n += 1) fleet.admission.ended(fleet.runtime, 'Start', failed);
+    for (let n = 0; n < 2; n += 1) fleet.admission.ended(fleet.runtime, 'default/a', 'Start', failed);
     return fleet;
   }
 
@@ -226,7 +226,7 @@ describe('the circuit breaker', () => {
     expect(fleet.breaker).toBe('HalfOpen');
     fleet.work();
     expect(fleet.running.size).toBe(1);
-    fleet.admission.ended(fleet.runtime, 'Start', succeeded);
+    fleet.admission.ended(fleet.runtime, 'default/a', 'Start', succeeded);
     fleet.work();
     expect([fleet.breaker, fleet.running.size]).toEqual(['Closed', 2]);
   });
@@ -235,7 +235,7 @@ describe('the circuit breaker', () => {
     const fleet = broken();
     fleet.clock.advance(60_000);
     expect(fleet.breaker).toBe('HalfOpen');
-    fleet.admission.ended(fleet.runtime, 'Start', failed);
+    fleet.admission.ended(fleet.runtime, 'default/a', 'Start', failed);
     expect(fleet.breaker).toBe('Open');
   });
 
@@ -251,7 +251,7 @@ describe('the circuit breaker', () => {
     expect(fleet.breaker).toBe('Closed');
     fleet.work();
     expect([...fleet.running]).toEqual(['a']);
-    for (let n = 0; n < 2; n += 1) fleet.admission.ended(fleet.runtime, 'Start', failed);
+    for (let n = 0; n < 2; n += 1) fleet.admission.ended(fleet.runtime, 'default/a', 'Start', failed);
     expect(fleet.breaker).toBe('Open');
   });
 
@@ -263,11 +263,44 @@ describe('the circuit breaker', () => {
     expect(fleet.breaker).toBe('Open');
   });
 
+  describe('with several Agents', () => {
+    const fail = (fleet: Fleet, ...agents: string[]): void => {
+      for (const agent of agents) fleet.admission.ended(fleet.runtime, `default/${agent}`, 'Start', failed);
+    };
+    const shared = (): Fleet => {
+      const fleet = new Fleet({ maxConcurrent: 9 });
+      for (const uid of ['a-0', 'a-1', 'b-0']) fleet.wants(uid);
+      fleet.work();
+      return fleet;
+    };
+
+    test('stays closed while only one of them fails, however often', () => {
+      const fleet = shared();
+      fail(fleet, ...Array.from({ length: 20 }, () => 'a'));
+      expect(fleet.breaker).toBe('Closed');
+    });
+
+    test('opens when another fails as well', () => {
+      const fleet = shared();
+      fail(fleet, 'a', 'a', 'b');
+      expect(fleet.breaker).toBe('Open');
+    });
+
+    test('opens again when the one that tries is the one that failed last', () => {
+      const fleet = shared();
+      fail(fleet, 'b', 'a');
+      fleet.clock.advance(60_000);
+      expect(fleet.breaker).toBe('HalfOpen');
+      fail(fleet, 'a');
+      expect(fleet.breaker).toBe('Open');
+    });
+  });
+
   test('takes no notice of what an instance lacks, nor of other actions', () => {
     const fleet = new Fleet();
     const missing: Outcome = { result: 'NotStartable', reason: 'ImagePull', message: 'no' };
-    for (let n = 0; n < 9; n += 1) fleet.admission.ended(fleet.runtime, 'Start', missing);
-    for (let n = 0; n < 9; n += 1) fleet.admission.ended(fleet.runtime, 'Kill', failed);
+    for (let n = 0; n < 9; n += 1) fleet.admission.ended(fleet.runtime, 'default/a', 'Start', missing);
+    for (let n = 0; n < 9; n += 1) fleet.admission.ended(fleet.runtime, 'default/a', 'Kill', failed);
     expect(fleet.breaker).toBe('Closed');
   });
 });

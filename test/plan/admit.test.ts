@@ -174,6 +174,12 @@ describe('the circuit breaker', () => {
     });
   });
 
+  test('does not count a failure of the Agent that failed last, but for the start that decides', () => {
+    const again = breakerAfter(undefined, ['Failed', 'FailedAgain', 'FailedAgain', 'FailedAgain']);
+    expect(again).toEqual({ state: 'Closed', failures: 1 });
+    expect(breakerAfter({ state: 'HalfOpen', failures: 3 }, ['FailedAgain']).state).toBe('Open');
+  });
+
   test('half opens after its cooldown; then one start decides', () => {
     const open = breakerAfter(undefined, ['Failed', 'Failed', 'Failed']);
     expect(breakerAfter(open, ['Time'], start + 119 * second).state).toBe('Open');

@@ -954,7 +954,7 @@ export interface RuntimeSpec {
   };
   /** Stops starts while everything fails. */
   circuitBreaker: {
-    /** Failed starts in a row, over all agents, that open it. 0: never. */
+    /** Failed starts in a row that open it. Those of one Agent in a row count once, unless it is alone. 0: never. */
     failureThreshold: number;
     /** Open this long; then one start is tried. */
     cooldown: Duration;
