@@ -1,8 +1,10 @@
 import { lstatSync, mkdirSync } from 'node:fs';
+import { checkFolder } from '../platform/trusted.ts';
 
 /**
  * Makes the folder, or makes sure that it is this user's own and closed to others: in a place that all may write to
- * (/dev/shm) somebody else could have made it first, and would read what is put there. Throws an Error with the remedy.
+ * (/dev/shm) somebody else could have made it first, and would read what is put there. The same holds for each folder
+ * and link on the way to it. Throws an Error with the remedy.
  */
 export function privateFolder(path: string, uid: number): string {
   mkdirSync(path, { recursive: true, mode: 0o700 });
@@ -12,5 +14,6 @@ export function privateFolder(path: string, uid: number): string {
     throw new Error(
       `${path} must be a folder of the controller's own user with mode 0700, since secrets are written there: remove it, or set XDG_RUNTIME_DIR to a folder that is yours`,
     );
+  checkFolder(path, 'set XDG_RUNTIME_DIR to a folder that is yours');
   return path;
 }

@@ -1,5 +1,5 @@
-import { lstatSync, realpathSync, type Stats, statSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { lstatSync, readlinkSync, type Stats } from 'node:fs';
+import { basename, dirname, isAbsolute, join } from 'node:path';
 
 /** Somebody else could stand behind the path; the message says who, and what to do. */
 export class UntrustedError extends Error {
@@ -12,6 +12,11 @@ export class UntrustedError extends Error {
 /** Undefined where the system has no users. */
 const ownUid = process.getuid?.();
 
+/** As many links as Linux follows in one path. */
+const maxLinks = 40;
+
+const socketRemedy = 'use a socket in another folder (--socket, AGENTCTL_SOCKET)';
+
 /**
  * Makes sure that nobody but this user and root can have made the socket, or put another in its place: Secrets are sent
  * to who listens there. Throws UntrustedError, and the system's own error where there is no socket (ENOENT). Its mode
@@ -19,30 +24,92 @@ const ownUid = process.getuid?.();
  */
 export function checkSocket(path: string): void {
   if (ownUid === undefined) return;
-  const found = lstatSync(path);
-  checkFolder(dirname(path));
-  if (found.isSymbolicLink()) {
-    checkFolder(dirname(realpathSync(path)));
-    checkOwner(path, statSync(path), ownUid);
+  let at = path;
+  for (let links = 0; links <= maxLinks; links += 1) {
+    at = join(walk(dirname(at), ownUid, socketRemedy), basename(at));
+    const found = lstatSync(at);
+    checkOwner(at, found, ownUid, socketRemedy);
+    if (!found.isSymbolicLink()) return;
+    at = from(dirname(at), readlinkSync(at));
   }
-  checkOwner(path, found, ownUid);
+  throw new UntrustedError(`${path} leads over more than ${maxLinks} links; ${socketRemedy}`);
 }
 
-/** Makes sure that nobody but this user and root can make, remove or rename what stands in the folder. */
-export function checkFolder(path: string): void {
-  if (ownUid === undefined) return;
-  const found = statSync(path);
-  checkOwner(path, found, ownUid);
-  if ((found.mode & 0o022) === 0) return;
+/**
+ * Makes sure that nobody but this user and root can make, remove or rename anything in the folder, or put another folder
+ * in its place. Throws UntrustedError, and the system's own error where there is no such folder.
+ */
+export function checkFolder(path: string, remedy: string = socketRemedy): void {
+  if (ownUid !== undefined) walk(path, ownUid, remedy);
+}
+
+/**
+ * Follows the path as the kernel does, one name at a time from / on, and checks each folder and each link. Returns the
+ * real path. Only the folders before the last may be sticky: what belongs to this user or root stays in its place there.
+ */
+function walk(path: string, own: number, remedy: string): string {
+  const names = from(process.cwd(), path).split('/');
+  let real = '/';
+  let links = 0;
+  let folder = checkedFolder(real, own, remedy);
+  for (let name = names.shift(); name !== undefined; name = names.shift()) {
+    if (name === '' || name === '.') continue;
+    const next = name === '..' ? dirname(real) : join(real, name);
+    const found = lstatSync(next);
+    if (!found.isSymbolicLink()) {
+      folder = checkedFolder(next, own, remedy);
+      real = next;
+      continue;
+    }
+    links += 1;
+    if (links > maxLinks)
+      throw new UntrustedError(`${path} leads over more than ${maxLinks} links; ${remedy}`);
+    checkOwner(next, found, own, remedy);
+    // A link can be given a second name elsewhere (link(2)) by who does not own it, so a sticky folder is not enough.
+    if (isOpen(folder))
+      throw new UntrustedError(
+        `${next} is a link in a folder that other users can write to, who could lead it elsewhere: remove the link, or ${remedy}`,
+      );
+    const target = readlinkSync(next);
+    if (isAbsolute(target)) {
+      real = '/';
+      folder = checkedFolder(real, own, remedy);
+    }
+    names.unshift(...target.split('/'));
+  }
+  checkClosed(real, folder, remedy);
+  return real;
+}
+
+/** A folder that something trusted can be in: others cannot replace what belongs to this user or root. */
+function checkedFolder(path: string, own: number, remedy: string): Stats {
+  const found = lstatSync(path);
+  checkOwner(path, found, own, remedy);
+  const isSticky = (found.mode & 0o1000) !== 0;
+  if (!isSticky) checkClosed(path, found, remedy);
+  return found;
+}
+
+function checkClosed(path: string, found: Stats, remedy: string): void {
+  if (!isOpen(found)) return;
   throw new UntrustedError(
-    `${path} can be written to by other users, who could put a socket of their own there: chmod go-w ${path}, or have the socket in another folder (--socket, AGENTCTL_SOCKET)`,
+    `${path} can be written to by other users, who could replace what is in it: chmod go-w ${path}, or ${remedy}`,
   );
 }
 
-function checkOwner(path: string, { uid }: Stats, own: number): void {
+/** Others than the owner may write. A POSIX ACL that lets them shows in the bits of the group. */
+function isOpen({ mode }: Stats): boolean {
+  return (mode & 0o022) !== 0;
+}
+
+function checkOwner(path: string, { uid }: Stats, own: number, remedy: string): void {
   if (uid === own || uid === 0) return;
-  const other = `user ${uid}, and this is user ${own}`;
   throw new UntrustedError(
-    `${path} belongs to ${other}: whoever listens there would be sent Secrets. Run agentctl as that user, or name a socket of your own (--socket, AGENTCTL_SOCKET)`,
+    `${path} belongs to user ${uid}, and this is user ${own}: that user could read the Secrets that are sent or written there. Run agentctl as that user, or ${remedy}`,
   );
+}
+
+/** Not normalized: `link/..` is not where the link is. */
+function from(folder: string, path: string): string {
+  return isAbsolute(path) ? path : `${folder}/${path}`;
 }

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import { chmodSync, lchownSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -27,6 +27,20 @@ describe('the folder of secrets', () => {
     const path = join(root, 'other');
     mkdirSync(path, { mode: 0o700 });
     expect(() => privateFolder(path, uid + 1)).toThrow('own user');
+  });
+
+  test('that is within a folder that others may write to is refused with the remedy', () => {
+    const path = join(root, 'shared', 'secrets');
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+    chmodSync(join(root, 'shared'), 0o777);
+    expect(() => privateFolder(path, uid)).toThrow(/chmod go-w.*XDG_RUNTIME_DIR/);
+  });
+
+  test.skipIf(uid !== 0)('that is reached over a link of another user is refused', () => {
+    mkdirSync(join(root, 'own'), { mode: 0o700 });
+    symlinkSync('own', join(root, 'theirs'));
+    lchownSync(join(root, 'theirs'), 54_321, 54_321);
+    expect(() => privateFolder(join(root, 'theirs', 'secrets'), uid)).toThrow('belongs to user 54321');
   });
 
   test('that is a link to somewhere else is refused', () => {
