@@ -1,11 +1,10 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
 import { ApiError } from '../api/errors.ts';
 import type { Agent, Instance } from '../api/objects.ts';
-import { jsonFault } from '../api/size.ts';
 import type { Fleet } from '../client/fleet.ts';
 import { createMcpServer } from '../client/mcp.ts';
 import type { Driver } from '../drivers/driver.ts';
@@ -13,13 +12,12 @@ import type { Clock } from '../platform/clock.ts';
 import { limitedLog } from '../platform/limited-log.ts';
 import type { Log } from '../platform/log.ts';
 import { Calls } from './calls.ts';
+import { bodyOf, Connections, listen } from './mcp-http.ts';
 
 const loopback = '127.0.0.1';
 
 /** Requests of one instance; a tool call takes some. */
 const requests = { atOnce: 64, rate: 50, burst: 500 };
-/** What one request may take: bytes of its body, milliseconds until its headers and it as a whole are there. */
-const bounds = { body: 2 * 1024 * 1024, headers: 10_000, whole: 30_000, connections: 1_000 };
 
 /** An instance, and the Runtime that it runs on. */
 export interface Asking {
@@ -63,6 +61,7 @@ export class McpServers {
 
   readonly #log: Log;
   readonly #calls: Calls;
+  readonly #connections = new Connections();
 
   constructor(parts: McpParts) {
     this.#parts = parts;
@@ -114,10 +113,10 @@ export class McpServers {
     const known = this.#open.get(host);
     if (known !== undefined) return known;
     const before = this.#parts.port.get();
-    const opening = listen(host, before ?? 0, this.#answer)
+    const opening = listen(host, before ?? 0, this.#connections, this.#answer)
       .catch((error: unknown) => {
         if (before === undefined) throw error;
-        return listen(host, 0, this.#answer); // somebody else has it now
+        return listen(host, 0, this.#connections, this.#answer); // somebody else has it now
       })
       .then((server) => {
         const { port } = server.address() as AddressInfo; // it listens on TCP
@@ -143,6 +142,7 @@ export class McpServers {
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const run = this.#runOf(request.headers.authorization);
     const who = run === undefined ? undefined : this.#holder(run);
+    this.#connections.mark(request.socket, who !== undefined);
     if (run === undefined || who === undefined) {
       response.writeHead(401, { 'www-authenticate': 'Bearer' }).end();
       return;
@@ -214,36 +214,4 @@ function isAtWork({ agent, instance }: { agent: Agent; instance: Instance }, run
     status.lastExit?.run !== run &&
     !isEnding
   );
-}
-
-/** Undefined where it is too large, or has too many fields. What is no JSON is for the transport to refuse. */
-async function bodyOf(request: IncomingMessage): Promise<{ json: unknown } | undefined> {
-  const pieces: Buffer[] = [];
-  let size = 0;
-  for await (const piece of request as AsyncIterable<Buffer>) {
-    size += piece.length;
-    if (size > bounds.body) return undefined;
-    pieces.push(piece);
-  }
-  const text = Buffer.concat(pieces).toString('utf8');
-  if (jsonFault(text) !== undefined) return undefined;
-  try {
-    return { json: JSON.parse(text) };
-  } catch {
-    return { json: null };
-  }
-}
-
-function listen(
-  host: string,
-  port: number,
-  answer: (request: IncomingMessage, response: ServerResponse) => void,
-) {
-  return new Promise<Server>((resolve, reject) => {
-    const server = createServer({ headersTimeout: bounds.headers, requestTimeout: bounds.whole }, answer);
-    server.maxConnections = bounds.connections;
-    server.once('error', reject);
-    server.listen({ host, port }, () => resolve(server));
-    server.unref();
-  });
 }

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { afterEach, expect, test, vi } from 'vitest';
@@ -372,3 +374,36 @@ test('an instance that asks without an end has few requests in work, and further
   end.abort();
   await Promise.all(all);
 });
+
+/** As many connections that send nothing, which are all made now. */
+async function idle(url: string, count: number): Promise<{ closed: Promise<unknown>; end(): void }[]> {
+  const { hostname, port } = new URL(url);
+  const sockets = Array.from({ length: count }, () => connect(Number(port), hostname).on('error', () => {}));
+  const made = Promise.all(sockets.map((socket) => once(socket, 'connect')));
+  const all = sockets.map((socket) => ({
+    closed: once(socket.resume(), 'close'),
+    end: () => void socket.destroy(),
+  }));
+  await made;
+  return all;
+}
+
+test('who has no token cannot keep an agent out, or cut it off, with idle connections', async () => {
+  await using at = await asking();
+  const { url, authorization } = at.asker.offer;
+  const client = await connected(at.asker.offer);
+  const answer = call(client, 'send_message', { agent: 'other', message: 'ring' });
+  await at.world.until(() => at.other.turns.length === 1);
+  const connections = await idle(url, 1_000);
+  expect(await post(url, authorization, 'GET')).toBe(405);
+  await connections[0]?.closed;
+  answers(at.other, 'ding');
+  expect(await answer).toEqual({ text: 'ding', isError: false });
+  for (const { end } of connections) end();
+});
+
+test('a connection that sends nothing is closed within seconds', async () => {
+  await using at = await asking();
+  const [connection] = await idle(at.asker.offer.url, 1);
+  await connection?.closed;
+}, 9_000);

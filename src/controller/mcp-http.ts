@@ -1,0 +1,89 @@
+/** HTTP for the tools of agents: anybody on the host can connect, so each connection and each body has its bounds. */
+import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
+import type { Socket } from 'node:net';
+import { jsonFault } from '../api/size.ts';
+
+/**
+ * Bytes of a request's body; milliseconds until its headers and all of it are received, and between two looks at who is
+ * late; connections at once.
+ */
+const bounds = { body: 2 * 1024 * 1024, headers: 2_000, whole: 30_000, interval: 500, connections: 1_000 };
+
+/**
+ * The connections of all servers. Where there are too many, a new one replaces the oldest without a valid token, so that
+ * who has none cannot keep agents out.
+ */
+export class Connections {
+  readonly #open = new Set<Socket>();
+  /** Oldest first. */
+  readonly #unproven = new Set<Socket>();
+  readonly #bound: number;
+
+  constructor(bound: number = bounds.connections) {
+    this.#bound = bound;
+  }
+
+  accept(socket: Socket): void {
+    if (this.#open.size >= this.#bound) {
+      const [dropped = socket] = this.#unproven;
+      dropped.destroy();
+      this.#forget(dropped);
+      if (dropped === socket) return;
+    }
+    this.#open.add(socket);
+    this.#unproven.add(socket);
+    socket.once('close', () => this.#forget(socket));
+  }
+
+  /** Its last request had a valid token, or had none. */
+  mark(socket: Socket, isProven: boolean): void {
+    if (isProven) this.#unproven.delete(socket);
+    else if (this.#open.has(socket)) this.#unproven.add(socket);
+  }
+
+  #forget(socket: Socket): void {
+    this.#open.delete(socket);
+    this.#unproven.delete(socket);
+  }
+}
+
+/** Rejects with the system's error, such as EADDRINUSE. Port 0 is any free one. */
+export function listen(
+  host: string,
+  port: number,
+  connections: Connections,
+  answer: RequestListener,
+): Promise<Server> {
+  return new Promise((resolve, reject) => {
+    const server = createServer(
+      {
+        headersTimeout: bounds.headers,
+        requestTimeout: bounds.whole,
+        connectionsCheckingInterval: bounds.interval,
+      },
+      answer,
+    );
+    server.on('connection', (socket: Socket) => connections.accept(socket));
+    server.once('error', reject);
+    server.listen({ host, port }, () => resolve(server));
+    server.unref();
+  });
+}
+
+/** Undefined where it is too large, or has too many fields. What is no JSON is for the transport to refuse. */
+export async function bodyOf(request: IncomingMessage): Promise<{ json: unknown } | undefined> {
+  const pieces: Buffer[] = [];
+  let size = 0;
+  for await (const piece of request as AsyncIterable<Buffer>) {
+    size += piece.length;
+    if (size > bounds.body) return undefined;
+    pieces.push(piece);
+  }
+  const text = Buffer.concat(pieces).toString('utf8');
+  if (jsonFault(text) !== undefined) return undefined;
+  try {
+    return { json: JSON.parse(text) };
+  } catch {
+    return { json: null };
+  }
+}
