@@ -142,11 +142,20 @@ export class Controller {
         this.cache.instances.addHandler(changed);
         this.cache.agents.addHandler(changed);
       },
-      port: {
-        get: () => this.talk.desk.marks.get('mcp/port'),
-        set: (at) => {
-          this.talk.desk.marks.set('mcp/port', at);
-          this.talk.desk.writer.note([{ type: 'Mark', name: 'mcp/port', at }]);
+      places: {
+        get: (host) => {
+          const { marks } = this.talk.desk;
+          const port = marks.get(`mcp/port/${host}`);
+          return port === undefined ? undefined : { port, epoch: marks.get(`mcp/epoch/${host}`) ?? 0 };
+        },
+        set: async (host, { port, epoch }) => {
+          const { marks, writer } = this.talk.desk;
+          const entries = [
+            { name: `mcp/port/${host}`, at: port },
+            { name: `mcp/epoch/${host}`, at: epoch },
+          ];
+          await writer.write(entries.map((entry) => ({ type: 'Mark', ...entry })));
+          for (const { name, at } of entries) marks.set(name, at);
         },
       },
     });

@@ -42,8 +42,14 @@ export interface McpParts {
   fleet(agent: Agent, instance: Asking): Fleet;
   /** Something of an Instance or an Agent has changed. */
   onChange(handler: () => void): void;
-  /** The port of the time before, which sessions of agents know. */
-  port: { get(): number | undefined; set(port: number): void };
+  /** Where each host address was listened on last, which sessions of agents know. `set` resolves once it is durable. */
+  places: { get(host: string): Place | undefined; set(host: string, place: Place): Promise<void> };
+}
+
+/** Tokens are of one epoch. A new one begins when the port is lost, since whoever has it now is sent those of before. */
+export interface Place {
+  port: number;
+  epoch: number;
 }
 
 /** Where an instance finds the tools, or why it cannot. */
@@ -57,6 +63,8 @@ export type McpOffer = { url: string; token: string } | { unavailable: string };
 export class McpServers {
   readonly #parts: McpParts;
   readonly #open = new Map<string, Promise<Server>>();
+  /** By host address. */
+  readonly #epochs = new Map<string, number>();
   readonly #answering = new Map<ServerResponse, Run>();
 
   readonly #log: Log;
@@ -90,7 +98,7 @@ export class McpServers {
     try {
       const server = await this.#listen(host);
       const { port } = server.address() as AddressInfo; // it listens on TCP
-      return { url: `http://${host}:${port}/mcp`, token: this.#token({ uid, run }) };
+      return { url: `http://${host}:${port}/mcp`, token: this.#token(host, { uid, run }) };
     } catch (error) {
       this.#parts.log.warn({ err: error, host }, 'the tools for agents cannot be offered');
       return {
@@ -112,35 +120,57 @@ export class McpServers {
   #listen(host: string): Promise<Server> {
     const known = this.#open.get(host);
     if (known !== undefined) return known;
-    const before = this.#parts.port.get();
-    const opening = listen(host, before ?? 0, this.#connections, this.#answer)
-      .catch((error: unknown) => {
-        if (before === undefined) throw error;
-        return listen(host, 0, this.#connections, this.#answer); // somebody else has it now
-      })
-      .then((server) => {
-        const { port } = server.address() as AddressInfo; // it listens on TCP
-        if (before === undefined) this.#parts.port.set(port);
-        return server;
-      });
+    const opening = this.#start(host);
     opening.catch(() => this.#open.delete(host));
     this.#open.set(host, opening);
     return opening;
   }
 
-  readonly #answer = (request: IncomingMessage, response: ServerResponse): void => {
-    this.#serve(request, response).catch((error: unknown) => {
-      if (error instanceof ApiError && error.reason === 'TooManyRequests') {
-        response.writeHead(429, { 'retry-after': '1', connection: 'close' }).end(error.message);
-        return;
-      }
-      this.#log.warn({ err: error }, 'a request for tools failed');
-      if (!response.headersSent) response.writeHead(500).end();
-    });
-  };
+  async #start(host: string): Promise<Server> {
+    const { places, log } = this.#parts;
+    const before = places.get(host);
+    const known = this.#epochs.get(host) ?? before?.epoch ?? 0;
+    this.#epochs.set(host, known);
+    const answer = this.#answer(host);
+    const server = await listen(host, before?.port ?? 0, this.#connections, answer).catch(
+      (error: unknown) => {
+        if (before === undefined) throw error;
+        this.#epochs.set(host, known + 1);
+        log.warn(
+          { err: error, host, port: before.port },
+          'the port of the tools for agents is lost; tokens of before are void, and sessions that are open have no tools until their next run',
+        );
+        return listen(host, 0, this.#connections, answer);
+      },
+    );
+    const { port } = server.address() as AddressInfo; // it listens on TCP
+    const epoch = this.#epochs.get(host) ?? known;
+    if (port === before?.port && epoch === before.epoch) return server;
+    try {
+      await places.set(host, { port, epoch });
+    } catch (error) {
+      server.close();
+      server.closeAllConnections();
+      throw error;
+    }
+    return server;
+  }
 
-  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const run = this.#runOf(request.headers.authorization);
+  #answer =
+    (host: string) =>
+    (request: IncomingMessage, response: ServerResponse): void => {
+      this.#serve(host, request, response).catch((error: unknown) => {
+        if (error instanceof ApiError && error.reason === 'TooManyRequests') {
+          response.writeHead(429, { 'retry-after': '1', connection: 'close' }).end(error.message);
+          return;
+        }
+        this.#log.warn({ err: error }, 'a request for tools failed');
+        if (!response.headersSent) response.writeHead(500).end();
+      });
+    };
+
+  async #serve(host: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const run = this.#runOf(host, request.headers.authorization);
     const who = run === undefined ? undefined : this.#holder(run);
     this.#connections.mark(request.socket, who !== undefined);
     if (run === undefined || who === undefined) {
@@ -178,10 +208,10 @@ export class McpServers {
   }
 
   /** The run that a token is of, which may be over. */
-  #runOf(authorization: string | undefined): Run | undefined {
+  #runOf(host: string, authorization: string | undefined): Run | undefined {
     const [, token = '', uid = '', run = ''] =
       /^Bearer (([^.]+)\.(\d{1,15})\..+)$/.exec(authorization ?? '') ?? [];
-    const [given, right] = [Buffer.from(token), Buffer.from(this.#token({ uid, run: Number(run) }))];
+    const [given, right] = [Buffer.from(token), Buffer.from(this.#token(host, { uid, run: Number(run) }))];
     return given.length === right.length && timingSafeEqual(given, right)
       ? { uid, run: Number(run) }
       : undefined;
@@ -193,9 +223,11 @@ export class McpServers {
     return who !== undefined && isAtWork(who, run) ? who : undefined;
   }
 
-  /** Needs no memory: the same after a restart of the controller. */
-  #token({ uid, run }: Run): string {
-    const mac = createHmac('sha256', this.#parts.key).update(`mcp/${uid}/${run}`).digest('base64url');
+  /** The same after a restart of the controller, unless the port was lost. */
+  #token(host: string, { uid, run }: Run): string {
+    const mac = createHmac('sha256', this.#parts.key)
+      .update(`mcp/${host}/${this.#epochs.get(host) ?? 0}/${uid}/${run}`)
+      .digest('base64url');
     return `${uid}.${run}.${mac}`;
   }
 }

@@ -9,7 +9,7 @@ import type { Driver } from '../../src/drivers/driver.ts';
 import type { Journal } from '../../src/messages/journal.ts';
 import { openJournal } from '../../src/messages/sqlite-journal.ts';
 import { randomIds } from '../../src/platform/ids.ts';
-import { silentLog } from '../../src/platform/log.ts';
+import { type Log, silentLog } from '../../src/platform/log.ts';
 import { createRegistry } from '../../src/registry/registry.ts';
 import { inPlace } from '../../src/sources/parsing/in-place.ts';
 import type { Parser } from '../../src/sources/parsing/parser.ts';
@@ -28,6 +28,8 @@ export interface HouseOptions {
   runtime?: Partial<Runtime['spec']>;
   /** Stands between the controller and the API. */
   client?: (client: Resources) => Resources;
+  /** The controller's. */
+  log?: Log;
   /** Stands between the controller and the journal. */
   journal?: (journal: Journal) => Journal;
   behave?: FakeEngineOptions['behave'];
@@ -98,16 +100,16 @@ export class House implements AsyncDisposable {
       version: '1.0.0',
       clock: this.clock,
       ids: randomIds,
-      log,
+      log: this.#options.log ?? log,
     });
     controller.recorder.onEvent((_, { reason }) => this.happened.push(reason));
     return controller;
   }
 
   /** Ends the controller as an orderly stop does, and starts a new one over the same store and engine. */
-  async restart(whileDown: () => void = () => {}): Promise<void> {
+  async restart(whileDown: () => unknown = () => {}): Promise<void> {
     await this.controller.stop();
-    whileDown();
+    await whileDown();
     this.controller = this.#build();
     await this.controller.start();
   }

@@ -1,8 +1,10 @@
 import { once } from 'node:events';
-import { connect } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { afterEach, expect, test, vi } from 'vitest';
+import { silentLog } from '../../src/platform/log.ts';
+import type { HouseOptions } from './house.ts';
 import { AcpPuppet } from './talk/acp-puppet.ts';
 import { Puppet } from './talk/puppet.ts';
 import { key, type Stage, stage } from './talk/stage.ts';
@@ -54,13 +56,19 @@ class Asker extends AcpPuppet {
 }
 
 type Access = 'Peers' | 'Manage';
-async function asking(fleetAccess: Access = 'Peers'): Promise<Stage & { asker: Asker; other: Puppet }> {
+async function asking(
+  fleetAccess: Access = 'Peers',
+  options: HouseOptions = {},
+): Promise<Stage & { asker: Asker; other: Puppet }> {
   const [asker, other] = [new Asker(), new Puppet()];
   const spec = { systemPrompt: 'Rings bells.\nLoudly.' };
-  const at = await stage({
-    acp: { agent: asker.agent, spec: { fleetAccess } },
-    other: { agent: other.agent, spec },
-  });
+  const at = await stage(
+    {
+      acp: { agent: asker.agent, spec: { fleetAccess } },
+      other: { agent: other.agent, spec },
+    },
+    options,
+  );
   return { ...at, asker, other };
 }
 
@@ -327,6 +335,38 @@ test('what it was offered holds over a restart of the controller', async () => {
   await at.ready(2);
   const listed = await call(await connected(offer), 'list_agents');
   expect(JSON.parse(listed.text)).toMatchObject([{ name: 'other' }]);
+});
+
+test('tokens are void once somebody else has the port, who may have been sent them, and stay void', async () => {
+  const warn = vi.fn();
+  await using at = await asking('Peers', { log: { ...silentLog, warn } });
+  const { url, authorization } = at.asker.offer;
+  const squatter = createServer();
+  await at.world.house.restart(() =>
+    once(squatter.listen(Number(new URL(url).port), '127.0.0.1'), 'listening'),
+  );
+  await at.ready(2);
+  const offered = async (): Promise<Offer> => {
+    const started = at.asker.of('session/new').length;
+    await at.send('acp', 'begin');
+    await at.world.until(() => at.asker.of('session/new').length > started);
+    return at.asker.offer;
+  };
+  const next = await offered();
+  expect(new URL(next.url).port).not.toBe(new URL(url).port);
+  expect(next.authorization).not.toBe(authorization);
+  expect(await post(next.url, authorization, 'GET')).toBe(401);
+  expect(await post(next.url, next.authorization, 'GET')).toBe(405);
+  expect(warn).toHaveBeenCalledWith(
+    expect.objectContaining({ host: '127.0.0.1' }),
+    expect.stringContaining('tokens of before are void'),
+  );
+
+  squatter.close();
+  await at.world.house.restart();
+  await at.ready(2);
+  await vi.waitFor(async () => expect(await post(next.url, next.authorization, 'GET')).toBe(405));
+  expect(await post(next.url, authorization, 'GET')).toBe(401);
 });
 
 test('only with fleetAccess Manage does it apply, stop, start and remove others', async () => {
