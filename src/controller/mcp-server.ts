@@ -133,8 +133,9 @@ export class McpServers {
     this.#epochs.set(host, known);
     const answer = this.#answer(host);
     const server = await listen(host, before?.port ?? 0, this.#connections, answer).catch(
-      (error: unknown) => {
-        if (before === undefined) throw error;
+      (error: NodeJS.ErrnoException) => {
+        // Without the address, such as that of a network that is not up yet, nobody else has its port.
+        if (before === undefined || error.code === 'EADDRNOTAVAIL') throw error;
         this.#epochs.set(host, known + 1);
         log.warn(
           { err: error, host, port: before.port },

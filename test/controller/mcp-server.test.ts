@@ -3,6 +3,8 @@ import { connect, createServer } from 'node:net';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { afterEach, expect, test, vi } from 'vitest';
+import { McpServers } from '../../src/controller/mcp-server.ts';
+import type { Driver } from '../../src/drivers/driver.ts';
 import { silentLog } from '../../src/platform/log.ts';
 import type { HouseOptions } from './house.ts';
 import { AcpPuppet } from './talk/acp-puppet.ts';
@@ -367,6 +369,31 @@ test('tokens are void once somebody else has the port, who may have been sent th
   await at.ready(2);
   await vi.waitFor(async () => expect(await post(next.url, next.authorization, 'GET')).toBe(405));
   expect(await post(next.url, authorization, 'GET')).toBe(401);
+});
+
+test('an address that is not there yet loses no port', async () => {
+  await using at = await asking();
+  const agent = at.world.house.controller.cache.agents.get('default/acp');
+  if (agent === undefined) throw new Error('no agent');
+  const [warn, set] = [vi.fn(), vi.fn()];
+  const servers = new McpServers({
+    key: new Uint8Array(32),
+    version: '1',
+    log: { ...silentLog, warn },
+    clock: at.world.house.clock,
+    whose: () => undefined,
+    fleet: () => {
+      throw new Error('not asked');
+    },
+    onChange: () => {},
+    places: { get: () => ({ port: 40_000, epoch: 1 }), set },
+  });
+  const driver = { hostAddress: async () => '192.0.2.1' } as Partial<Driver> as Driver; // all that is asked of it
+  expect(await servers.offer({ uid: 'u', run: 1 }, agent, driver, 'docker')).toEqual({
+    unavailable: expect.stringContaining('EADDRNOTAVAIL'),
+  });
+  expect(set).not.toHaveBeenCalled();
+  expect(warn).toHaveBeenCalledExactlyOnceWith(expect.anything(), 'the tools for agents cannot be offered');
 });
 
 test('only with fleetAccess Manage does it apply, stop, start and remove others', async () => {
