@@ -26,6 +26,6 @@ test.each([
 
 test('no path of the host is allowed by default', () => {
   expect(check(hostPath('/srv'))).toEqual([
-    "spec.template.volumes[0].hostPath.path: /srv is not under the Runtime's allowHostPaths (none)",
+    "spec.template.volumes[0].hostPath.path: /srv is not under the Runtime's allowHostPaths (none); add it, or a folder above it, there",
   ]);
 });
