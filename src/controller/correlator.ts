@@ -1,7 +1,12 @@
 import type { AnyObject } from '../api/objects.ts';
 import { Bucket } from '../platform/bucket.ts';
 import type { Clock } from '../platform/clock.ts';
-import type { Happening } from './events.ts';
+
+export interface Happening {
+  type: 'Normal' | 'Warning';
+  reason: string;
+  message: string;
+}
 
 /** As client-go's tools/record has them. */
 const similar = { most: 10, within: 600_000 };

@@ -4,13 +4,9 @@ import type { Resources } from '../client/resources.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Ids } from '../platform/ids.ts';
 import type { Log } from '../platform/log.ts';
-import { Correlator, keep } from './correlator.ts';
+import { Correlator, type Happening, keep } from './correlator.ts';
 
-export interface Happening {
-  type: 'Normal' | 'Warning';
-  reason: string;
-  message: string;
-}
+export type { Happening };
 
 const remembered = 1_000;
 /** Characters of a message that are kept. */
