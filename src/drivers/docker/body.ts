@@ -87,7 +87,14 @@ export function createBody(spec: RunSpec, binds: readonly Bind[], engine: Engine
         ]),
       ),
     },
+    ...endpoint(network),
   };
+}
+
+/** While several networks have the name, Docker starts only a container whose endpoint has the id too. */
+function endpoint({ name }: RunSpec['network']): object {
+  if (name === undefined || !/^[0-9a-f]{64}$/.test(name)) return {};
+  return { NetworkingConfig: { EndpointsConfig: { [name]: { NetworkID: name } } } };
 }
 
 function networkMode({ mode, name }: RunSpec['network']): string {

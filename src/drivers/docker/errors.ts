@@ -47,6 +47,13 @@ const rules: readonly Rule[] = [
     remedy: () => 'something else listens on that port of the host: free it, or choose another hostPort',
   },
   {
+    says: /network (.*) is ambiguous/i,
+    sort: 'NotStartable',
+    reason: 'NetworkAmbiguous',
+    remedy: (_, match) =>
+      `the engine has several networks named ${match[1]}: remove all but one with docker network rm <id>`,
+  },
+  {
     says: /network .*not found|unable to find network|no such network/i,
     sort: 'NotStartable',
     reason: 'NetworkMissing',

@@ -1,4 +1,5 @@
 import { networkInterfaces } from 'node:os';
+import type { NetworkInspectInfo } from 'dockerode';
 import type { Log } from '../../platform/log.ts';
 import type { Engine } from './engine.ts';
 import { hasStatus, stepError } from './errors.ts';
@@ -7,44 +8,93 @@ import { hasStatus, stepError } from './errors.ts';
 export const networkName = 'agentctl';
 
 export interface Network {
-  /** Makes it where it is missing. False where it cannot be made: then instances do without. */
-  ensure(): Promise<boolean>;
+  /**
+   * Makes the network where it is missing, and returns what a container names to join it: its name, or its id while
+   * several networks have the name. Undefined where the engine cannot make it: then instances do without.
+   */
+  ensure(): Promise<string | undefined>;
   /** Undefined where this host does not have it: the engine is remote, rootless or in a virtual machine, or makes the bridge only with its first container (Podman). */
   gateway(): Promise<string | undefined>;
 }
 
-export function createNetwork({ calls }: Engine, local: boolean, log: Log): Network {
-  const ensure = async (): Promise<boolean> => {
+export function createNetwork({ calls }: Engine, local: boolean, log: Log, name = networkName): Network {
+  /** The oldest first. The engine's filter matches parts of names too. */
+  const list = async (): Promise<NetworkInspectInfo[]> => {
+    const all: NetworkInspectInfo[] = await calls
+      .listNetworks({ filters: { name: [name] } })
+      .catch((error: unknown) => {
+        throw stepError(error, '', `list the networks named ${name}`);
+      });
+    return all
+      .filter((network) => network.Name === name)
+      .toSorted((a, b) => (`${a.Created} ${a.Id}` < `${b.Created} ${b.Id}` ? -1 : 1));
+  };
+
+  /** The engine refuses to remove a network in use. */
+  const removed = async (id: string): Promise<boolean> => {
     try {
-      await calls.getNetwork(networkName).inspect();
+      await calls.getNetwork(id).remove();
       return true;
     } catch (error) {
-      if (!hasStatus(error, 404)) throw stepError(error, '', `inspect the network ${networkName}`);
-    }
-    try {
-      await calls.createNetwork({ Name: networkName, Driver: 'bridge', CheckDuplicate: true });
-      return true;
-    } catch (error) {
-      if (hasStatus(error, 409)) return true;
-      const told = stepError(error, '', `make the network ${networkName}`);
-      if (!hasStatus(error, 400, 403, 500)) throw told;
-      log.debug({ err: told }, 'agents get no network of their own');
+      if (hasStatus(error, 404)) return true;
+      if (!hasStatus(error, 400, 403, 409, 500))
+        throw stepError(error, '', `remove the duplicate network ${id}`);
+      log.debug({ err: error, network: id }, 'a duplicate of the network is in use');
       return false;
     }
   };
 
+  /** Removes duplicates that nothing uses, the youngest first, so that all controllers keep the same one. */
+  const mend = async (found: readonly NetworkInspectInfo[]): Promise<NetworkInspectInfo[]> => {
+    let left = [...found];
+    for (const { Id: id } of found.toReversed())
+      if (left.length > 1 && (await removed(id))) left = left.filter((network) => network.Id !== id);
+    return left;
+  };
+
+  /** Another controller may make it at the same time, and Docker does not refuse the second: so it is looked up again. */
+  const make = async (): Promise<NetworkInspectInfo[]> => {
+    const refusal: unknown = await calls
+      .createNetwork({ Name: name, Driver: 'bridge', CheckDuplicate: true })
+      .then(() => undefined)
+      .catch((error: unknown) => error);
+    const found = await list();
+    if (found.length > 0 || refusal === undefined) return mend(found);
+    const told = stepError(refusal, '', `make the network ${name}`);
+    if (!hasStatus(refusal, 400, 403, 500)) throw told;
+    log.warn({ err: told }, 'agents get no network of their own');
+    return [];
+  };
+
+  const settle = async (): Promise<NetworkInspectInfo[]> => {
+    const found = await list();
+    return found.length === 0 ? make() : mend(found);
+  };
+
+  let running: Promise<NetworkInspectInfo[]> | undefined;
+  const once = (): Promise<NetworkInspectInfo[]> => {
+    running ??= settle().finally(() => {
+      running = undefined;
+    });
+    return running;
+  };
+
   return {
-    ensure,
+    async ensure() {
+      const [first, ...others] = await once();
+      return others.length === 0 ? first?.Name : first?.Id;
+    },
     async gateway() {
       if (!local) return undefined;
       const { SecurityOptions: security }: { SecurityOptions?: string[] | null } = await calls.info();
-      if (security?.some((option) => option.includes('rootless')) || !(await ensure())) return undefined;
-      const { IPAM: ipam } = await calls.getNetwork(networkName).inspect();
+      if (security?.some((option) => option.includes('rootless'))) return undefined;
       const ours = Object.values(networkInterfaces()).flatMap((all = []) =>
         all.map(({ address }) => address),
       );
-      // With its length of prefix, in some versions.
-      const gateways = (ipam?.Config ?? []).map(({ Gateway: gateway = '' }) => gateway.replace(/\/\d+$/, ''));
+      const gateways = (await once()).flatMap(({ IPAM: ipam }) =>
+        // With its length of prefix, in some versions.
+        (ipam?.Config ?? []).map(({ Gateway: gateway = '' }) => gateway.replace(/\/\d+$/, '')),
+      );
       return gateways.find((gateway) => ours.includes(gateway));
     },
   };

@@ -8,7 +8,7 @@ import { type Engine, EngineError } from './engine.ts';
 import { gone, hasStatus, startError } from './errors.ts';
 import { type HostFiles, realPath } from './files.ts';
 import { type Images, imageMissing, pullPolicyOf } from './images.ts';
-import { type Network, networkName } from './network.ts';
+import type { Network } from './network.ts';
 import type { Volumes } from './volumes.ts';
 import type { ContainerInspect } from './wire.ts';
 
@@ -189,9 +189,8 @@ export function createStarter(parts: StarterParts): Starter {
     const { mode, name } = spec.network;
     if (name !== undefined && !isNetworkName(name))
       throw new DriverError('Terminal', 'InvalidSpec', `network.name: ${name} is not the name of a network`);
-    if (!spec.talks || mode !== 'Bridge' || name !== undefined || !(await parts.network.ensure()))
-      return spec;
-    return { ...spec, network: { ...spec.network, name: networkName } };
+    if (!spec.talks || mode !== 'Bridge' || name !== undefined) return spec;
+    return { ...spec, network: { ...spec.network, name: await parts.network.ensure() } };
   };
 
   const subject = (spec: RunSpec) => ({
@@ -250,15 +249,19 @@ export function createStarter(parts: StarterParts): Starter {
         await putFiles(spec);
         return await start(ref, spec);
       } catch (error) {
-        throw hasStatus(error, 404) && /no such container/i.test(error.message)
-          ? gone(ref, error)
-          : startError(error, subject(spec));
+        if (hasStatus(error, 404) && /no such container/i.test(error.message)) throw gone(ref, error);
+        const told = startError(error, subject(spec));
+        // For the next attempt: the network is the one that `create` would give it.
+        if (told instanceof DriverError && networkFaults.has(told.reason)) await networked(spec);
+        throw told;
       } finally {
         files.settled(spec.identity.uid);
       }
     },
   };
 }
+
+const networkFaults = new Set(['NetworkMissing', 'NetworkAmbiguous']);
 
 const noSuchImage = ({ status, message }: EngineError): boolean =>
   status === 404 && /no such image|image not known|unable to find .*image/i.test(message);

@@ -28,6 +28,8 @@ describe('what a refusal of the engine means', () => {
       'PortTaken',
     ],
     [500, 'rootlessport listen tcp 127.0.0.1:80: bind: address already in use', 'PortTaken'],
+    [400, 'network lan is ambiguous (2 matches found on name)', 'NetworkAmbiguous'],
+    [400, '2 matches found based on name: network lan is ambiguous', 'NetworkAmbiguous'],
     [404, 'network lan not found', 'NetworkMissing'],
     [500, 'unable to find network with name or ID lan: network not found', 'NetworkMissing'],
     [500, 'mkdir /var/lib/docker/overlay2/x: no space left on device', 'DiskFull'],
