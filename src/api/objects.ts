@@ -30,5 +30,12 @@ export const keyOf = (object: { metadata: ObjectMeta }): ObjectKey => ({
   name: object.metadata.name,
 });
 
+/** Its deletion was asked for; finalizers hold it, and what is written to it goes with it. */
+export const isTerminating = ({
+  metadata,
+}: {
+  metadata: { deletionTimestamp?: string | undefined };
+}): boolean => metadata.deletionTimestamp !== undefined;
+
 export const keyText = (key: ObjectKey): string =>
   key.namespace === undefined ? key.name : `${key.namespace}/${key.name}`;

@@ -1,3 +1,4 @@
+import { isTerminating } from '../api/objects.ts';
 import type { Cli } from './cli.ts';
 import { CliError } from './failure.ts';
 import { tellFailures } from './get/ask.ts';
@@ -21,6 +22,7 @@ export async function patchEach(
   for (const each of selected) {
     try {
       const before = await client.get(each.info.kind, each.key);
+      if (isTerminating(before)) throw new CliError(`${each.text} is being deleted, so it cannot be ${done}`);
       const after = await client.patch(
         each.info.kind,
         each.key,

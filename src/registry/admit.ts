@@ -143,11 +143,16 @@ export function validate(info: KindInfo, object: AnyResource, live: AnyResource 
   }
 }
 
+/** Whether nothing but metadata and status differs. */
+export function saysTheSame(live: AnyResource, next: AnyResource): boolean {
+  const { metadata: _, status: __, ...before } = live;
+  const { metadata: ___, status: ____, ...after } = next;
+  return deepEqual(before, after);
+}
+
 /** One more where anything but metadata and status changed; kinds of the core group do not count. */
 export function withGeneration(info: KindInfo, live: AnyResource, next: AnyResource): AnyResource {
-  if (info.group === '') return next;
-  const { metadata: _, status: __, ...before } = live;
-  const { metadata, status: ___, ...after } = next;
-  if (deepEqual(before, after)) return next;
-  return { ...next, metadata: { ...metadata, generation: (live.metadata.generation ?? 0) + 1 } };
+  if (info.group === '' || saysTheSame(live, next)) return next;
+  const generation = (live.metadata.generation ?? 0) + 1;
+  return { ...next, metadata: { ...next.metadata, generation } };
 }

@@ -1,10 +1,9 @@
 import { isApiError } from '../api/errors.ts';
 import { type KindInfo, kindByPlural, kinds } from '../api/kinds.ts';
-import type { ObjectKey } from '../api/objects.ts';
+import { isTerminating, type ObjectKey } from '../api/objects.ts';
 import { replace } from './commit.ts';
 import type { Context } from './context.ts';
 import { foreground, orphan, remove } from './delete.ts';
-import { isTerminating } from './namespaces.ts';
 import { type AnyResource, decodeRow, prefixOf, storeKey } from './object.ts';
 import { type Followers, retried } from './records.ts';
 

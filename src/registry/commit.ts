@@ -1,6 +1,7 @@
 import { deepEqual } from '../api/equal.ts';
 import type { KindInfo } from '../api/kinds.ts';
-import { defaulted, validate, withGeneration } from './admit.ts';
+import { isTerminating } from '../api/objects.ts';
+import { defaulted, saysTheSame, validate, withGeneration } from './admit.ts';
 import { nextAuthor, withAuthor } from './author.ts';
 import { type Context, withManagers } from './context.ts';
 import { alreadyExists, refuseLarge } from './errors.ts';
@@ -24,8 +25,8 @@ export async function insertNew(
   const author = nextAuthor(info, { live: undefined, next: stored, removed: false }, options);
   const owned = withManagers(withAuthor(stored, author), managersOf(stored));
   refuseLarge(owned);
-  if (dryRun === true && (await records.read(info, owned.metadata)) !== undefined)
-    throw alreadyExists(info, owned.metadata.name);
+  const there = dryRun === true ? await records.read(info, owned.metadata) : undefined;
+  if (there !== undefined) throw alreadyExists(info, owned.metadata.name, there);
   const made = dryRun === true ? owned : await records.write(info, owned, undefined);
   onCreated?.();
   return made;
@@ -37,10 +38,12 @@ export async function replace(
   info: KindInfo,
   live: AnyResource,
   next: AnyResource,
-  { dryRun }: RegistryWriteOptions,
+  { dryRun, warn }: RegistryWriteOptions,
 ): Promise<AnyResource> {
   if (deepEqual(live, next)) return live;
   refuseLarge(next, live);
+  if (isTerminating(live) && !saysTheSame(live, next))
+    warn?.(`${info.plural} ${JSON.stringify(live.metadata.name)} is being deleted: this change goes with it`);
   const counted = withGeneration(info, live, next);
   if (dryRun === true) return counted;
   const { deletionTimestamp, finalizers = [] } = counted.metadata;

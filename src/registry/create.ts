@@ -40,7 +40,10 @@ export async function create(
       return await createNamed(context, info, name, sent, options);
     } catch (error) {
       if (!(error instanceof StoreError && error.reason === 'Conflict')) throw error;
-      if (!generated || attempt === attempts) throw alreadyExists(info, name);
+      if (!generated || attempt === attempts) {
+        const there = await context.records.read(info, { ...sent.metadata, name });
+        throw alreadyExists(info, name, there);
+      }
     }
   }
 }

@@ -1,5 +1,6 @@
 import { ApiError } from '../api/errors.ts';
 import type { KindInfo } from '../api/kinds.ts';
+import { isTerminating } from '../api/objects.ts';
 import { sizeFault, sizeOf } from '../api/size.ts';
 
 /** The failures of an API server, in Kubernetes' words (apimachinery, api/errors). */
@@ -13,10 +14,18 @@ export const notFound = (info: KindInfo, name: string): ApiError =>
     details: detailsOf(info, name),
   });
 
-export const alreadyExists = (info: KindInfo, name: string): ApiError =>
-  new ApiError('AlreadyExists', `${resourceName(info)} ${JSON.stringify(name)} already exists`, {
+/** In Kubernetes' words; `there` is what has the name, which is free again once its finalizers let go of it. */
+export const alreadyExists = (
+  info: KindInfo,
+  name: string,
+  there: Parameters<typeof isTerminating>[0] | undefined,
+): ApiError => {
+  const text = `${resourceName(info)} ${JSON.stringify(name)} already exists`;
+  const going = there !== undefined && isTerminating(there);
+  return new ApiError('AlreadyExists', going ? `object is being deleted: ${text}` : text, {
     details: detailsOf(info, name),
   });
+};
 
 export const conflict = (info: KindInfo, name: string, why: string, cause?: unknown): ApiError =>
   new ApiError(

@@ -1,5 +1,5 @@
 import { type KindInfo, kindInfo } from '../api/kinds.ts';
-import type { ObjectMeta } from '../api/objects.ts';
+import { isTerminating, type ObjectMeta } from '../api/objects.ts';
 import { forbidden, notFound } from './errors.ts';
 import type { AnyResource } from './object.ts';
 import type { Records } from './records.ts';
@@ -21,9 +21,6 @@ export function initialNamespace(info: KindInfo, object: AnyResource): AnyResour
     status: { phase: 'Active' },
   };
 }
-
-export const isTerminating = (namespace: AnyResource): boolean =>
-  namespace.metadata.deletionTimestamp !== undefined;
 
 /** Throws ApiError: NotFound where the object's namespace is not there, Forbidden where it is being deleted. */
 export async function requireNamespace(

@@ -1,6 +1,7 @@
 import { applyOrder } from '../../api/kinds.ts';
 import type { Agent, AnyObject, New } from '../../api/objects.ts';
 import type { Tried } from '../../client/apply/compare.ts';
+import { liveObjects } from '../../client/apply/live.ts';
 import { writeAll } from '../../client/apply/write.ts';
 import type { Cli } from '../cli.ts';
 import { CliError, exitCode, UsageError } from '../failure.ts';
@@ -9,6 +10,7 @@ import { formatObjects, withoutManagedFields } from '../print/objects.ts';
 import { readyOrAsleep } from '../wait/conditions.ts';
 import { reportWaits } from '../wait/report.ts';
 import { openApplySet } from './applyset.ts';
+import { liveOnceDeleted } from './deletions.ts';
 import type { ApplyOptions } from './options.ts';
 import { refusedTexts, tryManifests } from './try.ts';
 
@@ -44,7 +46,11 @@ export async function apply(
   const ordered = (set?.label(manifests) ?? manifests).toSorted(
     (a, b) => applyOrder.indexOf(a.info.kind) - applyOrder.indexOf(b.info.kind),
   );
-  const tried = await tryManifests(client, ordered, options);
+  const live =
+    options.dryRun === 'none'
+      ? await liveOnceDeleted(client, ordered, options.timeout, cli)
+      : await liveObjects(client, ordered);
+  const tried = await tryManifests(client, ordered, options, live);
   if (options.dryRun === 'server') {
     await say(tried.map((each) => became(each, each.after, ' (server dry run)')));
     return set?.prune({ dryRun: true });

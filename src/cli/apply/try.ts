@@ -1,7 +1,7 @@
 import { type ApiError, isApiError } from '../../api/errors.ts';
+import type { AnyObject } from '../../api/objects.ts';
 import { syncOfManager } from '../../api/sync.ts';
 import { type Tried, tryAll } from '../../client/apply/compare.ts';
-import { liveObjects } from '../../client/apply/live.ts';
 import type { ApplyOptions, Refused } from '../../client/apply/member.ts';
 import { rivals } from '../../plan/sync/conflict.ts';
 import type { Client } from '../cli.ts';
@@ -14,8 +14,9 @@ export async function tryManifests(
   client: Client,
   manifests: readonly Manifest[],
   options: ApplyOptions,
+  live: ReadonlyMap<string, AnyObject>,
 ): Promise<Tried<Manifest>[]> {
-  const { tried, refused } = await tryAll(client, manifests, await liveObjects(client, manifests), options);
+  const { tried, refused } = await tryAll(client, manifests, live, options);
   if (refused.length > 0)
     throw new CliError([...(await refusedTexts(client, refused)), 'nothing was written'].join('\nerror: '));
   return tried;
@@ -26,7 +27,8 @@ export const refusedTexts = (client: Client, refused: readonly Refused<Manifest>
   Promise.all(
     refused.map(async ({ member: { document, text }, reason }) => {
       const told = tell(reason).text.replace(/^error: /, '');
-      const hint = isApiError(reason, 'Conflict') ? `. ${await conflictHint(client, reason)}` : '';
+      const rival = isApiError(reason, 'Conflict') && rivals(reason).length > 0;
+      const hint = rival ? `. ${await conflictHint(client, reason)}` : '';
       return `${document.source}:${document.line}: ${text}: ${told}${hint}`;
     }),
   );

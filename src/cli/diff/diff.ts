@@ -1,4 +1,5 @@
 import { type Change, changesOf } from '../../api/changes.ts';
+import { liveObjects } from '../../client/apply/live.ts';
 import { tryManifests } from '../apply/try.ts';
 import type { Cli } from '../cli.ts';
 import { exitCode } from '../failure.ts';
@@ -21,7 +22,12 @@ export async function diff(options: DiffOptions, cli: Cli): Promise<void> {
   const manifests = await readManifests(options, cli);
   const client = await cli.connect(options);
   const differences: Difference[] = [];
-  for (const { member: manifest, before, after } of await tryManifests(client, manifests, options)) {
+  for (const { member: manifest, before, after } of await tryManifests(
+    client,
+    manifests,
+    options,
+    await liveObjects(client, manifests),
+  )) {
     if (before === undefined || after === undefined) differences.push({ manifest });
     else {
       const changes = changesOf(manifest.info, before, after);

@@ -56,6 +56,11 @@ async function create(client: Client, agent: New<Agent>): Promise<Agent> {
   } catch (error) {
     if (!isApiError(error, 'AlreadyExists')) throw error;
     const { name } = agent.metadata;
+    if (/^object is being deleted/.test(error.message))
+      throw new CliError(
+        `agent/${name} is being deleted. Wait for it: agentctl wait agent ${name} --for=delete`,
+        { cause: error },
+      );
     throw new CliError(
       `agent/${name} exists already. Talk to it: agentctl chat ${name}. Another one under another name: agentctl run NAME`,
       { cause: error },

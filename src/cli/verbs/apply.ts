@@ -27,7 +27,13 @@ export function define(command: Command, cli: Cli): void {
     .option('--prune', 'delete members of the apply set that the files no longer name')
     .option('--watch', 'apply again on each change of the files, until Ctrl-C')
     .option('--wait', 'wait until the agents are Ready')
-    .addOption(durationOption('--timeout <duration>', 'wait no longer than this', '2m'))
+    .addOption(
+      durationOption(
+        '--timeout <duration>',
+        'wait no longer than this, for objects that are being deleted too',
+        '2m',
+      ),
+    )
     .addOption(choice('-o, --output <format>', 'how to print it', ['name', 'json', 'yaml']))
     .action(async (options: ApplyOptions) => {
       if (options.watch !== true) return apply(options, cli);

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import type { AnyObject } from '../../api/objects.ts';
+import { type AnyObject, isTerminating } from '../../api/objects.ts';
 import type { Patch } from '../../client/resources.ts';
 import type { Cli } from '../cli.ts';
 import { examples } from '../examples.ts';
-import { UsageError } from '../failure.ts';
+import { CliError, UsageError } from '../failure.ts';
 import { choice } from '../options.ts';
 import { fieldManager } from '../patching.ts';
 import { formatObjects, withoutManagedFields } from '../print/objects.ts';
@@ -51,6 +51,8 @@ async function patch(words: readonly string[], options: PatchOptions, cli: Cli):
   for (const { info, key, text } of await select(client, parseTargets(words), options, cli)) {
     const before = await client.get(info.kind, key);
     const after: AnyObject = await client.patch(info.kind, key, body, { fieldManager, dryRun });
+    if (isTerminating(after) && before.metadata.generation !== after.metadata.generation)
+      throw new CliError(`${text} is being deleted, so the change goes with it`);
     if (options.output !== undefined) {
       cli.out(await formatObjects({ type: options.output }, [withoutManagedFields(after)], true));
       continue;

@@ -1,6 +1,6 @@
 import { deepEqual } from '../../api/equal.ts';
 import { isApiError } from '../../api/errors.ts';
-import type { AnyObject } from '../../api/objects.ts';
+import { type AnyObject, isTerminating } from '../../api/objects.ts';
 import { parallel } from '../parallel.ts';
 import type { Resources } from '../resources.ts';
 import { type ApplyOptions, identity, type Member, type Refused } from './member.ts';
@@ -30,7 +30,9 @@ export async function tryAll<M extends Member>(
     if (member === undefined) continue;
     const before = live.get(identity(member));
     const take = (after: AnyObject | undefined): void => {
-      tried.push({ member, before, after, change: changeOf(before, after, options) });
+      // One that is being deleted is as good as gone: the manifest asks for a new one.
+      const kept = after !== undefined && isTerminating(after) ? undefined : before;
+      tried.push({ member, before: kept, after, change: changeOf(kept, after, options) });
     };
     if (result.status === 'fulfilled') take(result.value);
     else if (waitsForNamespace(result.reason, member, coming)) take(undefined);

@@ -1,11 +1,13 @@
-import type { AnyObject } from '../../api/objects.ts';
+import { ApiError } from '../../api/errors.ts';
+import { type AnyObject, isTerminating } from '../../api/objects.ts';
 import { parallel } from '../parallel.ts';
 import type { Resources } from '../resources.ts';
 import type { ApplyOptions, Member, Refused } from './member.ts';
 
 /**
  * Writes kind by kind, in the order of the members, so that what is referred to stands before what refers to it; all of
- * one kind side by side. One that is refused holds up no other.
+ * one kind side by side. One that is refused holds up no other. What is written to an object that is being deleted is
+ * lost with it, so that is refused too.
  */
 export async function writeAll<M extends Member>(
   resources: Resources,
@@ -19,8 +21,9 @@ export async function writeAll<M extends Member>(
     for (const [index, result] of results.entries()) {
       const member = group[index];
       if (member === undefined) continue;
-      if (result.status === 'fulfilled') written.push({ member, object: result.value });
-      else refused.push({ member, reason: result.reason });
+      if (result.status === 'rejected') refused.push({ member, reason: result.reason });
+      else if (isTerminating(result.value)) refused.push({ member, reason: lostWith(member) });
+      else written.push({ member, object: result.value });
     }
   }
   return { written, refused };
@@ -38,4 +41,11 @@ export const applyOne = (
     key,
     { type: 'apply', body: object },
     { fieldManager, force: force ?? forceConflicts, author, dryRun, fieldValidation: 'Strict' },
+  );
+
+const lostWith = ({ info, key }: Member): ApiError =>
+  new ApiError(
+    'Conflict',
+    `${info.plural} ${JSON.stringify(key.name)} is being deleted, and what was applied goes with it; apply it again once it is gone`,
+    { details: { name: key.name, group: info.group, kind: info.plural } },
   );

@@ -156,6 +156,22 @@ describe('an object that was deleted', () => {
     expect(again.metadata.deletionTimestamp).toBeUndefined();
   });
 
+  test('and is held by a finalizer is no success of a new revision, until it is made again', async () => {
+    await using estate = await applied();
+    const { house } = estate;
+    const key = { namespace: 'default', name: 'a' };
+    await estate.edit('Policy', 'a', { metadata: { finalizers: ['test.dev/hold'] } });
+    await house.user.delete('Policy', key);
+    const revision = estate.push({ 'a.yaml': policyYaml('a', 2), 'b.yaml': policyYaml('b') });
+    await estate.look();
+    expect(await estate.condition('Ready')).toMatch(/^False ApplyFailed: .*"a" is being deleted/);
+    expect((await estate.sync()).status?.revision).not.toBe(revision);
+    await estate.edit('Policy', 'a', { metadata: { finalizers: null } });
+    await estate.pass(120_000, 1_000);
+    expect((await estate.sync()).status?.revision).toBe(revision);
+    expect(await house.user.get('Policy', key)).toMatchObject({ spec: { priority: 2 } });
+  });
+
   test('and made anew by hand is set as the manifests say, and no more', async () => {
     await using estate = await applied();
     const { house } = estate;
