@@ -2,10 +2,10 @@ import type { KindInfo } from '../api/kinds.ts';
 import type { List } from '../api/requests.ts';
 import { isObject } from '../api/schema.ts';
 import { badRequest } from './errors.ts';
-import { type AnyResource, decodeRow, prefixOf } from './object.ts';
+import { type AnyResource, decodeRow } from './object.ts';
 import type { RegistryListOptions } from './options.ts';
 import type { Records } from './records.ts';
-import { selection } from './select.ts';
+import { keysOf, selection } from './select.ts';
 import { expired, requireReached, revisionFrom } from './versions.ts';
 
 /** Where the next page begins: after this key, as things were at this revision. */
@@ -38,7 +38,7 @@ export async function list(
 ): Promise<List<AnyResource>> {
   const { limit = 0, continue: token = '' } = options;
   const selected = selection(options);
-  const prefix = prefixOf(info, info.namespaced ? options.namespace : undefined);
+  const keys = keysOf(info, options);
   const asked = revisionFrom(options.resourceVersion);
   if (token !== '' && asked !== undefined)
     throw badRequest('specifying resource version is not allowed when using continue');
@@ -52,7 +52,7 @@ export async function list(
   const items: AnyResource[] = [];
   for (;;) {
     const { rows, revision, more, remaining } = await store
-      .list(prefix, { ...page, ...(limit > 0 ? { limit: limit - items.length } : {}) })
+      .list(keys, { ...page, ...(limit > 0 ? { limit: limit - items.length } : {}) })
       .catch((error) => {
         throw expired(error, page.revision ?? 0, store);
       });

@@ -1,5 +1,7 @@
+import type { KindInfo } from '../api/kinds.ts';
 import { parseFieldSelector, parseLabelSelector, readFieldSelector } from '../api/selector.ts';
-import type { AnyResource } from './object.ts';
+import type { Keys } from '../store/store.ts';
+import { type AnyResource, prefixOf, storeKey } from './object.ts';
 
 export interface Selectors {
   labelSelector?: string | undefined;
@@ -24,3 +26,15 @@ export const equalities = ({ fieldSelector = '' }: Selectors): ReadonlyMap<strin
       .filter(({ equal }) => equal)
       .map(({ path, value }) => [path.join('.'), value]),
   );
+
+/**
+ * The keys of the store that can hold what is selected. `metadata.name` and `metadata.namespace` narrow them: one named
+ * object is one key, so it costs the same among ten objects and among ten thousand.
+ */
+export function keysOf(info: KindInfo, options: Selectors & { namespace?: string | undefined }): Keys {
+  const fields = equalities(options);
+  const name = fields.get('metadata.name');
+  const namespace = info.namespaced ? (options.namespace ?? fields.get('metadata.namespace')) : undefined;
+  const isOne = name !== undefined && (namespace !== undefined || !info.namespaced);
+  return isOne ? { only: storeKey(info, { namespace, name }) } : prefixOf(info, namespace);
+}

@@ -5,7 +5,7 @@ import type { VirtualChange, VirtualKinds, VirtualObject } from '../api/virtual.
 import type { Clock } from '../platform/clock.ts';
 import { type AnyResource, revisionOf } from './object.ts';
 import type { RegistryWatchOptions } from './options.ts';
-import { selection } from './select.ts';
+import { equalities, selection } from './select.ts';
 import { revisionFrom } from './versions.ts';
 import { bookmark, bookmarkInterval, type ResourceEvent } from './watch.ts';
 
@@ -75,7 +75,7 @@ export class VirtualFeed {
     signal.addEventListener('abort', onAbort);
     try {
       let since = this.#virtual.revision();
-      const there = Array.from(this.#virtual.list(kind, namespace), resource);
+      const there = Array.from(this.#virtual.list(kind, namespace, undefined, equalities(options)), resource);
       if (sendInitialEvents ?? asked === undefined) {
         for (const object of there) yield* eventOf({ type: 'ADDED', object });
         if (sendInitialEvents === true && allowWatchBookmarks)

@@ -1,12 +1,12 @@
 import type { KindInfo } from '../api/kinds.ts';
 import type { WatchEvent } from '../api/requests.ts';
 import type { Cancel, Clock } from '../platform/clock.ts';
-import type { Change, Store } from '../store/store.ts';
+import type { Change, Keys, Store } from '../store/store.ts';
 import { list } from './list.ts';
-import { type AnyResource, decode, prefixOf } from './object.ts';
+import { type AnyResource, decode } from './object.ts';
 import type { RegistryWatchOptions } from './options.ts';
 import type { Records } from './records.ts';
-import { selection } from './select.ts';
+import { keysOf, selection } from './select.ts';
 import { expired, requireReached, revisionFrom } from './versions.ts';
 
 export type ResourceEvent = WatchEvent<AnyResource>;
@@ -38,7 +38,7 @@ export async function* watch(
   } else if (asked === undefined) {
     since = records.store.revision();
   }
-  yield* follow(records, clock, prefixOf(info, info.namespaced ? namespace : undefined), since, {
+  yield* follow(records, clock, keysOf(info, options), since, {
     selected,
     signal,
     bookmark: options.allowWatchBookmarks === true ? (revision) => bookmark(info, revision) : undefined,
@@ -55,7 +55,7 @@ interface Following {
 async function* follow(
   { store }: Records,
   clock: Clock,
-  prefix: string,
+  keys: Keys,
   from: number,
   { selected, signal, bookmark }: Following,
 ): AsyncGenerator<ResourceEvent> {
@@ -64,7 +64,7 @@ async function* follow(
   let quiet: Quiet | undefined;
   try {
     const either = AbortSignal.any([signal, ended.signal]);
-    const changes = store.watch(prefix, since, either)[Symbol.asyncIterator]();
+    const changes = store.watch(keys, since, either)[Symbol.asyncIterator]();
     let next = changes.next();
     for (;;) {
       quiet = bookmark === undefined ? undefined : untilQuiet(store, clock);

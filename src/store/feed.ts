@@ -1,4 +1,4 @@
-import type { Change } from './store.ts';
+import type { Change, Keys } from './store.ts';
 
 /** Of a watcher that falls further behind nothing is queued: it reads on from what the store keeps. */
 const queuedAtMost = 1_000;
@@ -19,7 +19,7 @@ export class Feed {
 
   /** `kept` reads what is kept after a revision: first all after `since`, and again where the watcher fell behind. */
   async *watch(
-    prefix: string,
+    keys: Keys,
     since: number,
     kept: (after: number) => Change[],
     signal: AbortSignal,
@@ -29,14 +29,18 @@ export class Feed {
     let wake = (): void => {};
     const tell = (changes: readonly Change[]): void => {
       if (readFrom === undefined) {
-        for (const change of changes) if (change.key.startsWith(prefix)) queue.push(change);
+        for (const change of changes) {
+          if (typeof keys === 'string' ? change.key.startsWith(keys) : change.key === keys.only)
+            queue.push(change);
+        }
         const first = queue[0];
         if (first !== undefined && queue.length > queuedAtMost) {
           readFrom = first.revision - 1;
           queue = [];
         }
       }
-      wake();
+      // A change of other keys wakes nobody: else each change would cost a step for each watcher.
+      if (queue.length > 0 || readFrom !== undefined || this.#closed) wake();
     };
     const onAbort = (): void => wake();
     this.#watchers.add(tell);

@@ -5,7 +5,7 @@ import { Durability } from './durability.ts';
 import { storeError } from './failures.ts';
 import { Feed } from './feed.ts';
 import { migrate } from './migrations.ts';
-import { type Change, type Row, type Store, StoreError } from './store.ts';
+import { type Change, type Keys, type Row, type Store, StoreError } from './store.ts';
 
 interface Write {
   key: string;
@@ -62,6 +62,9 @@ class SqliteStore implements Store {
       changes: prepare(
         'SELECT r.*, p.value AS before, p.deleted AS gone FROM revisions r LEFT JOIN revisions p ON p.revision = r.previous WHERE r.revision > ? AND r.revision <= ? AND r.key >= ? AND r.key < ? ORDER BY r.revision',
       ),
+      changesOfOne: prepare(
+        'SELECT r.*, p.value AS before, p.deleted AS gone FROM revisions r LEFT JOIN revisions p ON p.revision = r.previous WHERE r.revision > ? AND r.revision <= ? AND r.key = ? ORDER BY r.revision',
+      ),
       past: prepare(
         'SELECT key, value, iif(created = 0, revision, created) AS created, revision FROM revisions r WHERE key >= ? AND key < ? AND deleted = 0 AND revision = (SELECT max(revision) FROM revisions WHERE key = r.key AND revision <= ?) ORDER BY key',
       ),
@@ -93,12 +96,13 @@ class SqliteStore implements Store {
   }
 
   async list(
-    prefix: string,
+    keys: Keys,
     options: { limit?: number; after?: string; revision?: number } = {},
   ): Promise<{ rows: Row[]; revision: number; more: boolean; remaining: number }> {
-    const end = endOf(prefix);
+    const { first, end } = boundsOf(keys);
     // The smallest key after `after`.
-    const from = options.after === undefined ? prefix : `${options.after}\0`;
+    const next = options.after === undefined ? first : `${options.after}\0`;
+    const from = next > first ? next : first;
     const { limit } = options;
     if (options.revision !== undefined && options.revision !== this.#committed) {
       this.#refuseCompacted(options.revision);
@@ -130,12 +134,17 @@ class SqliteStore implements Store {
     return this.#write(key, undefined, expected);
   }
 
-  async *watch(prefix: string, since: number, signal: AbortSignal): AsyncIterable<Change> {
+  async *watch(keys: Keys, since: number, signal: AbortSignal): AsyncIterable<Change> {
+    const { changes, changesOfOne } = this.#statements;
     const kept = (after: number): Change[] => {
       this.#refuseCompacted(after);
-      return this.#statements.changes.all(after, this.#revision, prefix, endOf(prefix)).map(toChange);
+      const records =
+        typeof keys === 'string'
+          ? changes.all(after, this.#revision, keys, boundsOf(keys).end)
+          : changesOfOne.all(after, this.#revision, keys.only);
+      return records.map(toChange);
     };
-    yield* this.#feed.watch(prefix, since, kept, signal);
+    yield* this.#feed.watch(keys, since, kept, signal);
   }
 
   async compact(revision: number): Promise<void> {
@@ -252,8 +261,11 @@ function refuse(writes: readonly Write[], error: unknown): void {
   for (const { reject } of writes) reject(failure);
 }
 
-/** The first key after all that start with the prefix. */
-const endOf = (prefix: string): string => `${prefix}\u{10ffff}`;
+/** The first of these keys, and the first one after all of them. */
+const boundsOf = (keys: Keys): { first: string; end: string } =>
+  typeof keys === 'string'
+    ? { first: keys, end: `${keys}\u{10ffff}` }
+    : { first: keys.only, end: `${keys.only}\0` };
 
 const toRow = (record: Record): Row => ({
   key: String(record.key),

@@ -11,9 +11,9 @@ export interface Store {
 
   get(key: string): Promise<Row | undefined>;
 
-  /** Rows whose key starts with `prefix`, by key. `revision` (kept ones only, else StoreError Compacted) gives them as they were then. */
+  /** Rows of these keys, by key. `revision` (kept ones only, else StoreError Compacted) gives them as they were then. */
   list(
-    prefix: string,
+    keys: Keys,
     options?: { limit?: number; after?: string; revision?: number },
   ): Promise<{ rows: Row[]; revision: number; more: boolean; remaining: number }>;
 
@@ -28,16 +28,19 @@ export interface Store {
   delete(key: string, expected: number): Promise<number>;
 
   /**
-   * All changes under `prefix` after `since`, in order, first those that are kept, then those to come, until `signal`
+   * All changes of these keys after `since`, in order, first those that are kept, then those to come, until `signal`
    * aborts. Throws StoreError Compacted where `since` is older than what is kept.
    */
-  watch(prefix: string, since: number, signal: AbortSignal): AsyncIterable<Change>;
+  watch(keys: Keys, since: number, signal: AbortSignal): AsyncIterable<Change>;
 
   /** Forgets old revisions before `revision`; the newest of each key stays. */
   compact(revision: number): Promise<void>;
 
   close(): Promise<void>;
 }
+
+/** Every key that starts with this text, or one key alone: its cost does not grow with the number of other keys. */
+export type Keys = string | { only: string };
 
 export interface Row {
   key: string;

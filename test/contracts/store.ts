@@ -79,6 +79,22 @@ export function storeContract(name: string, open: () => Store): void {
       expect(rest.rows.map(({ key }) => key)).toEqual(['/a/3']);
     });
 
+    test('a list and a watch of one key alone are of that key, and of none that begins with it', async () => {
+      const { signal } = new AbortController();
+      for (const key of ['/a/1', '/a/10', '/a/0']) await store.put(key, key, 0);
+      const only = { only: '/a/1' };
+      const { rows, more, revision } = await store.list(only, { limit: 1 });
+      expect(rows.map(({ key }) => key)).toEqual(['/a/1']);
+      expect([more, revision]).toEqual([false, store.revision()]);
+      expect((await store.list(only, { after: '/a/1' })).rows).toEqual([]);
+      expect((await store.list(only, { after: '/a/0' })).rows).toHaveLength(1);
+      expect((await store.list(only, { revision: 1 })).rows).toHaveLength(1);
+      const watching = take(store.watch(only, 0, signal), 2);
+      await store.put('/a/11', 'other', 0);
+      await store.put('/a/1', 'two', 1);
+      expect((await watching).map(({ value }) => value)).toEqual(['/a/1', 'two']);
+    });
+
     test('a list at an earlier revision shows what was there then', async () => {
       const one = await store.put('/a/1', 'one', 0);
       const then = await store.put('/a/2', 'two', 0);

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { isApiError } from '../../src/api/errors.ts';
 import type { ResourceEvent } from '../../src/registry/watch.ts';
 import { type Harness, harness } from './harness.ts';
@@ -120,5 +120,29 @@ describe('a list', () => {
     expect(then.items.map(({ metadata }) => metadata.name)).toEqual(['a']);
     const now = await registry.list('ConfigMap', { resourceVersion, resourceVersionMatch: 'NotOlderThan' });
     expect(now.items.map(({ metadata }) => metadata.name)).toEqual(['a', 'b']);
+  });
+});
+
+describe('a watch by metadata.name', () => {
+  test('is told of that object alone, and of nothing that happens to others', async () => {
+    const { client, store, registry } = await harness();
+    const watched = vi.spyOn(store, 'watch');
+    const since = (await client.list('ConfigMap')).metadata.resourceVersion;
+    const { signal } = new AbortController();
+    const selection = { namespace: 'default', fieldSelector: 'metadata.name=b' };
+    const events = registry.watch('ConfigMap', { ...selection, resourceVersion: since, signal });
+    for (const name of ['a', 'b', 'bb']) await client.create('ConfigMap', configMap(name));
+    await client.delete('ConfigMap', { namespace: 'default', name: 'b' });
+    expect((await events.next()).value).toMatchObject({ type: 'ADDED', object: { metadata: { name: 'b' } } });
+    expect((await events.next()).value).toMatchObject({
+      type: 'DELETED',
+      object: { metadata: { name: 'b' } },
+    });
+    expect(watched).toHaveBeenCalledWith(
+      { only: '/core/configmaps/default/b' },
+      Number(since),
+      expect.anything(),
+    );
+    await events.return(undefined);
   });
 });

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { silentLog } from '../../src/platform/log.ts';
 import { Feed } from '../../src/store/feed.ts';
 import { openStore } from '../../src/store/sqlite.ts';
-import type { Change } from '../../src/store/store.ts';
+import type { Change, Keys } from '../../src/store/store.ts';
 
 const change = (revision: number): Change => ({ type: 'Put', key: `a/${revision}`, value: '', revision });
 
@@ -35,4 +35,18 @@ test('one that reads so slowly that what it lacks is no longer kept is told so',
   await store.compact(store.revision());
   await expect(changes.next()).rejects.toMatchObject({ reason: 'Compacted' });
   await store.close();
+});
+
+test('a watch of one key gets the changes of that key, and a watch of a prefix those of all', async () => {
+  const feed = new Feed();
+  const told: string[] = [];
+  const wait = async (keys: Keys) => {
+    const changes = feed.watch(keys, 0, () => [], new AbortController().signal);
+    for await (const { revision } of changes) told.push(`${JSON.stringify(keys)} ${revision}`);
+  };
+  const waiting = [wait({ only: 'a/1' }), wait('a/')];
+  for (const revision of [10, 1]) feed.publish([change(revision)]);
+  feed.close();
+  await Promise.all(waiting);
+  expect(told.toSorted()).toEqual(['"a/" 1', '"a/" 10', '{"only":"a/1"} 1']);
 });

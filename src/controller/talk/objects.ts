@@ -55,6 +55,12 @@ export class JournalObjects implements VirtualKinds {
     after?: Position,
     fields?: ReadonlyMap<string, string>,
   ): Iterable<VirtualObject> {
+    const name = fields?.get('metadata.name');
+    if (name !== undefined) {
+      const found = this.#find(kind, name);
+      const isHere = namespace === undefined || found?.metadata.namespace === namespace;
+      return following(found !== undefined && isHere ? [found] : [], after);
+    }
     const filter = { namespace, agent: fields?.get('spec.agentRef.name') };
     switch (kind) {
       case 'Message':
