@@ -1,4 +1,4 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { release, type } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Observed } from '../plan/world.ts';
@@ -20,7 +20,9 @@ import {
   type Run,
   readMarks,
   refOf,
+  removeFolder,
   runNumbers,
+  voidRun,
 } from './process/layout.ts';
 import { readLogs } from './process/logs.ts';
 import { present, settledMarks } from './process/observe.ts';
@@ -67,7 +69,7 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
   const reap = createReaper(clock);
   const ends = createEnds({ clock, log, reap });
   const tools = findTools();
-  const launcher = createLauncher(tools);
+  const launcher = createLauncher(tools, clock);
   const checkCommand = createCommandCheck(clock);
   const attachments = createAttachments(clock);
   const parts: StartParts = { tools, launcher, checkCommand, clock, bootId, root, reap };
@@ -155,8 +157,7 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
 
   const dropOldRuns = async (ref: string): Promise<void> => {
     for (const run of ((await runNumbers(ref)) ?? []).slice(keptRuns))
-      for (const name of [`${run}`, `${run}.out`, `${run}.err`])
-        await rm(join(ref, name), { recursive: true, force: true });
+      for (const name of [`${run}`, `${run}.out`, `${run}.err`]) await removeFolder(join(ref, name));
   };
 
   return {
@@ -242,12 +243,13 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
     async kill(ref) {
       const run = await find(ref);
       if (run === undefined) return;
+      const never = await voidRun(run.folder);
       for (const deadline = clock.now() + exitWaitMs; ; ) {
         const marks = await currentMarks(run);
         await ends.sweep(run, marks);
         const { claimed, shim, exit } = marks;
         const pending = claimed && exit === undefined && (shim === undefined || living(shim) !== undefined);
-        if (!pending || clock.now() >= deadline) return;
+        if (never || !pending || clock.now() >= deadline) return;
         await sleep(clock, 1);
       }
     },

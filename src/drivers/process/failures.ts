@@ -1,26 +1,50 @@
 import { statfs } from 'node:fs/promises';
+import { availableParallelism, loadavg } from 'node:os';
 import { DriverError } from '../driver.ts';
-import { isCode } from './layout.ts';
+import { isCode, type Marks } from './layout.ts';
+import { living } from './proc.ts';
 
 /** What any failure of a start means to the planner. */
 export function asDriverError(error: unknown): DriverError {
   if (error instanceof DriverError) return error;
   const message = error instanceof Error ? error.message : String(error);
   if (isCode(error, 'ENOSPC', 'EDQUOT')) return diskFull(message, error);
+  if (isCode(error, 'EMFILE', 'ENFILE')) return tooManyOpenFiles(error);
   const text = `the process could not be prepared: ${message}`;
   return new DriverError('Retryable', 'StartFailed', text, { cause: error });
 }
 
-/** For a shim that could not even leave its marks: why, as far as can be seen from here. */
-export async function setupFailed(ref: string): Promise<DriverError> {
+/** For a run whose shim left no main process: why, as far as can be seen from here. */
+export async function notBegun(ref: string, marks: Marks, limitMs: number): Promise<DriverError> {
+  const { claimed, shim } = marks;
+  if (marks.void === true)
+    return new DriverError('NotStartable', 'GivenUp', 'the start was given up before the program began');
   const { bavail, ffree, files } = await statfs(ref);
   if (bavail === 0 || (files > 0 && ffree === 0)) return diskFull(ref);
+  const shimEnded = shim !== undefined && living(shim) === undefined;
+  if (shimEnded)
+    return new DriverError(
+      'Retryable',
+      'StartFailed',
+      `the shell that waits for the process (pid ${shim.pid}) ended before the program began: it was killed, or it could not write in ${ref} or enter the working directory`,
+    );
+  const stage = claimed ? 'had begun to start it and was not done' : 'had not even begun to start it';
+  // Says nothing of the agent, so no failure is counted.
   return new DriverError(
-    'Retryable',
-    'StartFailed',
-    `the process could not be set up in ${ref}; look at the rights and the free space of that folder`,
+    'NotStartable',
+    'HostBusy',
+    `the start was given up: after ${limitMs / 1000} s the shell ${stage}; this host is very busy (load average ${loadavg()[0]?.toFixed(1)} on ${availableParallelism()} processors)`,
   );
 }
+
+/** No failure of the agent: it is tried again when files have been closed. */
+export const tooManyOpenFiles = (cause?: unknown): DriverError =>
+  new DriverError(
+    'NotStartable',
+    'TooManyOpenFiles',
+    'the controller may open no more files (its limit RLIMIT_NOFILE is reached); raise it with: ulimit -n, or LimitNOFILE= in its unit, and restart the controller',
+    { cause },
+  );
 
 export const gone = (ref: string): DriverError =>
   new DriverError('Retryable', 'Gone', `there is no process ${ref} any more; create it anew`);

@@ -1,9 +1,18 @@
 import { execFile } from 'node:child_process';
-import { chmod, lchown, lstat, mkdir, rename, rm, rmdir } from 'node:fs/promises';
+import { chmod, lchown, lstat, mkdir, rename, rmdir } from 'node:fs/promises';
 import { basename, dirname, join, sep } from 'node:path';
 import { promisify } from 'node:util';
 import { DriverError, type RunSpec } from '../driver.ts';
-import { instanceFolder, isCode, namesIn, newestRun, readMarks, runFolder } from './layout.ts';
+import {
+  instanceFolder,
+  isCode,
+  namesIn,
+  newestRun,
+  readMarks,
+  removeFolder,
+  runFolder,
+  voidRun,
+} from './layout.ts';
 import type { Reap } from './reap.ts';
 import type { Tools } from './tools.ts';
 
@@ -66,6 +75,7 @@ export async function replaceOthers(
 export async function removeRef({ root, reap, tools }: InstanceParts, ref: string): Promise<void> {
   const run = await newestRun(ref);
   if (run !== undefined) {
+    await voidRun(run.folder); // before the look at what runs: nothing begins after it
     const { main } = await readMarks(run.folder);
     await reap({ instanceUid: run.meta.identity.uid, upToRun: run.number, main });
   }
@@ -84,12 +94,18 @@ export async function discard({ tools }: InstanceParts, ref: string): Promise<vo
   await ignoring(rmdir(dirname(ref)), 'ENOTEMPTY', 'EEXIST', 'ENOENT');
 }
 
-/** What a controller that was killed left half-made or half-deleted: nothing was ever started in it. */
+/**
+ * What a controller that was killed left half-made or half-deleted: nothing was ever started in it. A start that still
+ * waits in the shell of that controller is given up.
+ */
 export async function clearLeftovers({ root, tools }: InstanceParts): Promise<void> {
   const bin = join(root, trash);
   for (const name of (await namesIn(bin)) ?? []) await removeTree(tools, join(bin, name));
-  for (const ref of await allRefs(root))
+  for (const ref of await allRefs(root)) {
+    const run = await newestRun(ref);
+    if (run !== undefined && (await voidRun(run.folder))) await removeFolder(run.folder);
     if ((await newestRun(ref)) === undefined) await removeTree(tools, ref);
+  }
 }
 
 /**
@@ -100,7 +116,7 @@ async function removeTree(tools: Tools, path: string): Promise<void> {
   const work = join(path, 'work');
   const owner = await ownerOf(work);
   const own = process.getuid?.() ?? 0;
-  if (owner === undefined || owner === own) return rm(path, { recursive: true, force: true });
+  if (owner === undefined || owner === own) return removeFolder(path);
   // Only the controller can replace the folder itself, so these act on it. Afterwards nobody adds to it.
   await lchown(work, own, process.getgid?.() ?? 0);
   await chmod(work, 0o700);

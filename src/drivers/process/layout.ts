@@ -1,4 +1,4 @@
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RunSpec } from '../driver.ts';
 import type { ProcessId } from './proc.ts';
@@ -13,6 +13,7 @@ import type { ProcessId } from './proc.ts';
  *         <run>/            the marks of a run, in a folder of their own so that its watcher sees no output
  *             run.json      whose run it is; no environment, no arguments: they may hold secrets
  *             claim         made with O_EXCL by the shim that carries the run out: no run is started twice
+ *             void          the claim was taken by the driver: no shim will ever carry the run out
  *             shim.P.S      the shim's pid and start time
  *             pid.P.S       those of the main process, made by itself just before it becomes the program
  *             exit.C        the exit code, and by its mtime when; exit.C.lost and exit.C.reboot are the driver's own
@@ -28,6 +29,8 @@ export interface RunMeta {
 
 export interface Marks {
   claimed: boolean;
+  /** Nobody will ever carry the run out. */
+  void?: true;
   shim?: ProcessId;
   main?: ProcessId;
   exit?: { file: string; code: number; by: 'shim' | 'lost' | 'reboot' };
@@ -90,15 +93,19 @@ export async function readMeta(folder: string): Promise<RunMeta | undefined> {
   }
 }
 
+/** A run whose folder is gone is void. */
 export async function readMarks(folder: string): Promise<Marks> {
+  const names = await namesIn(folder);
+  if (names === undefined) return { claimed: false, void: true };
   const marks: Marks = { claimed: false };
-  for (const file of (await namesIn(folder)) ?? []) addMark(marks, file);
+  for (const file of names) addMark(marks, file);
   return marks;
 }
 
 export function addMark(marks: Marks, file: string): void {
   const [sort, first, second] = file.split('.');
   if (sort === 'claim') marks.claimed = true;
+  else if (sort === 'void') marks.void = true;
   else if (sort === 'shim') marks.shim = { pid: Number(first), start: Number(second) };
   else if (sort === 'pid') marks.main = { pid: Number(first), start: Number(second) };
   else if (sort === 'exit' && (marks.exit === undefined || second === undefined))
@@ -109,8 +116,37 @@ export function addMark(marks: Marks, file: string): void {
     };
 }
 
+/** Makes sure that no shim begins this run from now on. False where one has claimed it already. */
+export async function voidRun(folder: string): Promise<boolean> {
+  try {
+    await writeFile(join(folder, 'claim'), '', { flag: 'wx', mode: 0o600 });
+    await writeFile(join(folder, 'void'), '', { mode: 0o600 });
+    return true;
+  } catch (error) {
+    if (isCode(error, 'EEXIST')) return (await readMarks(folder)).void === true;
+    if (isCode(error, 'ENOENT')) return true; // without its folder no shim can claim it
+    if (!isCode(error, 'ENOSPC', 'EDQUOT')) throw error;
+    return voidByMoving(folder);
+  }
+}
+
+/** For a full disk, on which no claim can be made. */
+async function voidByMoving(folder: string): Promise<boolean> {
+  const moved = `${folder}.void`;
+  await rename(folder, moved);
+  const { shim, main } = await readMarks(moved);
+  const begins = shim !== undefined || main !== undefined;
+  if (begins) await rename(moved, folder);
+  else await removeFolder(moved);
+  return !begins;
+}
+
 export const markTime = async (folder: string, file: string): Promise<number> =>
   Math.floor((await stat(join(folder, file))).mtimeMs);
+
+/** Whatever is just being written in it by a process that has not ended yet goes too. */
+export const removeFolder = (folder: string): Promise<void> =>
+  rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 });
 
 /** Undefined where the folder is gone. */
 export async function namesIn(folder: string): Promise<string[] | undefined> {

@@ -1,11 +1,11 @@
 import { watch } from 'node:fs';
-import { chmod, lchown, mkdir, rm } from 'node:fs/promises';
+import { chmod, lchown, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../platform/clock.ts';
 import { DriverError, type RunSpec } from '../driver.ts';
 import { type CheckCommand, checkWorkingDir } from './command.ts';
 import { environmentOf } from './environment.ts';
-import { asDriverError, setupFailed } from './failures.ts';
+import { asDriverError, notBegun } from './failures.ts';
 import { writeFiles, writeFilesAs } from './files.ts';
 import type { Launcher } from './launcher.ts';
 import {
@@ -15,7 +15,9 @@ import {
   type Run,
   readMarks,
   readMeta,
+  removeFolder,
   runFolder,
+  voidRun,
   writeMeta,
 } from './layout.ts';
 import { living } from './proc.ts';
@@ -42,7 +44,7 @@ export interface Started {
 
 /**
  * Carries out one run in `ref`, once: a run that has begun is left as it is, whoever began it, and undefined is
- * returned. Whatever fails leaves nothing half-made.
+ * returned. Whatever fails leaves nothing half-made, and never runs later.
  */
 export async function startRun(parts: StartParts, ref: string, spec: RunSpec): Promise<Started | undefined> {
   const folder = runFolder(ref, spec.identity.run);
@@ -51,8 +53,9 @@ export async function startRun(parts: StartParts, ref: string, spec: RunSpec): P
     if (made === undefined && (await hasBegun(parts, folder, spec))) return undefined;
     return await begin(parts, ref, await prepare(parts, ref, spec));
   } catch (error) {
-    if (await hasBegun(parts, folder, spec)) return undefined;
-    await rm(folder, { recursive: true, force: true });
+    const never = await voidRun(folder);
+    if (!never && (await endUnlessBegun(parts, folder, spec))) return undefined;
+    await removeFolder(folder);
     throw asDriverError(error);
   }
 }
@@ -98,14 +101,13 @@ async function prepare(parts: StartParts, ref: string, spec: RunSpec): Promise<P
 
 async function begin(parts: StartParts, ref: string, prepared: Prepared): Promise<Started> {
   const { run, ...rest } = prepared;
-  const waiting = awaitStart(parts.clock, run.folder);
   const [out, err] = [outputFile(ref, run.number, 'out'), outputFile(ref, run.number, 'err')];
   const { uid } = run.meta.identity;
   const identity = { uid, run: run.number };
   const start = { ...rest, identity, marks: run.folder, out, err, fifo: join(ref, 'in') };
-  parts.launcher.launch(start, waiting.fail);
-  const marks = await waiting.done.finally(waiting.stop);
-  if (marks.main === undefined) throw await setupFailed(ref);
+  await parts.launcher.launch(start);
+  const marks = await untilBegun(parts.clock, run.folder);
+  if (marks.main === undefined) throw await notBegun(ref, marks, startLimitMs);
   return { run, marks };
 }
 
@@ -116,40 +118,39 @@ async function begin(parts: StartParts, ref: string, prepared: Prepared): Promis
 async function hasBegun(parts: StartParts, folder: string, spec: RunSpec): Promise<boolean> {
   const marks = await readMarks(folder);
   if (marks.main !== undefined || !marks.claimed) return marks.main !== undefined;
-  if ((await readMeta(folder))?.bootId === parts.bootId) {
-    const waiting = awaitStart(parts.clock, folder);
-    const { main } = await waiting.done.finally(waiting.stop);
-    if (main !== undefined) return true;
-    await parts.reap({ instanceUid: spec.identity.uid, upToRun: spec.identity.run });
-    if ((await readMarks(folder)).main !== undefined) return true;
+  if (marks.void === undefined && (await readMeta(folder))?.bootId === parts.bootId) {
+    if ((await untilBegun(parts.clock, folder)).main !== undefined) return true;
+    if (await endUnlessBegun(parts, folder, spec)) return true;
   }
-  await rm(folder, { recursive: true, force: true });
+  await removeFolder(folder);
   return false;
 }
 
-/** A shim that takes longer, on a host that is very busy, is killed. */
+/** For a run that a shim has claimed: kills that shim. True where the program had begun before. */
+async function endUnlessBegun(parts: StartParts, folder: string, { identity }: RunSpec): Promise<boolean> {
+  if ((await readMarks(folder)).main !== undefined) return true;
+  await parts.reap({ instanceUid: identity.uid, upToRun: identity.run });
+  return (await readMarks(folder)).main !== undefined;
+}
+
+/** A shim that takes longer once it was forked, on a host that is very busy, is given up. */
 const startLimitMs = 30_000;
 const pollMs = 250;
 
-interface Waiting {
-  /** The marks, once the main process runs, or once it is sure that it will not. */
-  done: Promise<Marks>;
-  fail(error: unknown): void;
-  stop(): void;
-}
-
-function awaitStart(clock: Clock, folder: string): Waiting {
+/** The marks of a run, once its main process runs, or once it is sure that it will not, or the time has passed. */
+async function untilBegun(clock: Clock, folder: string): Promise<Marks> {
   const { promise, resolve, reject } = Promise.withResolvers<Marks>();
   const deadline = clock.now() + startLimitMs;
   const seen: Marks = { claimed: false };
+  const isSettled = ({ main, exit, void: voided }: Marks): boolean =>
+    main !== undefined || exit !== undefined || voided === true;
   const watcher = watchNames(folder, (name) => {
     addMark(seen, name);
-    if (seen.main !== undefined || seen.exit !== undefined) resolve(seen);
+    if (isSettled(seen)) resolve(seen);
   });
   const read = async (): Promise<void> => {
     const marks = await readMarks(folder);
-    if (marks.main !== undefined || marks.exit !== undefined || clock.now() >= deadline)
-      return resolve(marks);
+    if (isSettled(marks) || clock.now() >= deadline) return resolve(marks);
     // A shim that has ended has left all its marks: a second look is the last word.
     if (marks.shim !== undefined && living(marks.shim) === undefined) resolve(await readMarks(folder));
   };
@@ -158,11 +159,13 @@ function awaitStart(clock: Clock, folder: string): Waiting {
     read().catch(reject);
     cancel = clock.after(pollMs, again);
   });
-  const stop = (): void => {
+  read().catch(reject);
+  try {
+    return await promise;
+  } finally {
     cancel();
     watcher?.close();
-  };
-  return { done: promise, fail: reject, stop };
+  }
 }
 
 /** Undefined where no watcher can be had; then polling does it alone. */

@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { afterEach, expect, vi } from 'vitest';
 import { type Driver, DriverError, type LogOptions, type RunSpec } from '../../../src/drivers/driver.ts';
 import { newestRun, readMarks } from '../../../src/drivers/process/layout.ts';
-import { isDead, living, readStat } from '../../../src/drivers/process/proc.ts';
+import { isDead, living, readEnvironment, readStat } from '../../../src/drivers/process/proc.ts';
 import { createProcessDriver } from '../../../src/drivers/process.ts';
 import type { Observed } from '../../../src/plan/world.ts';
-import { systemClock } from '../../../src/platform/clock.ts';
+import { type Clock, systemClock } from '../../../src/platform/clock.ts';
 import { silentLog } from '../../../src/platform/log.ts';
 
 const opened: { driver: Driver; stateDir: string }[] = [];
@@ -16,7 +16,8 @@ const opened: { driver: Driver; stateDir: string }[] = [];
 afterEach(async () => {
   const all = opened.splice(0);
   for (const { driver } of all) {
-    for (const { ref } of await driver.list()) await driver.remove(ref, { volumes: true });
+    const left = await driver.list();
+    await Promise.all(left.map(({ ref }) => driver.remove(ref, { volumes: true })));
     await driver.close();
   }
   for (const { stateDir } of all) await rm(stateDir, { recursive: true, force: true });
@@ -24,7 +25,7 @@ afterEach(async () => {
 
 /** A driver whose processes and folder go after the test. */
 export async function openDriver(
-  options: { stateDir?: string; bootId?: string; storeId?: string } = {},
+  options: { stateDir?: string; bootId?: string; storeId?: string; clock?: Clock } = {},
 ): Promise<{ driver: Driver; stateDir: string }> {
   const stateDir = options.stateDir ?? (await mkdtemp(join(tmpdir(), 'agentctl-process-')));
   const parts = { storeId: 'store', clock: systemClock, log: silentLog };
@@ -130,6 +131,55 @@ export function processesWith(commandLine: string): number[] {
     .filter((name) => /^\d+$/.test(name) && commandLineOf(name) === commandLine)
     .map(Number)
     .filter(isRunning);
+}
+
+/** The system's clock, which a test can also move on: what is due by then is called at once. */
+export function movableClock(): Clock & {
+  advance(milliseconds: number): void;
+  waits(milliseconds: number): boolean;
+} {
+  let ahead = 0;
+  const timers = new Set<{ length: number; at: number; callback: () => void; cancel: () => void }>();
+  const now = (): number => Date.now() + ahead;
+  return {
+    now,
+    after(milliseconds, callback) {
+      const call = (): void => {
+        if (timers.delete(timer)) callback();
+      };
+      const timer = {
+        length: milliseconds,
+        at: now() + milliseconds,
+        callback: call,
+        cancel: systemClock.after(milliseconds, call),
+      };
+      timers.add(timer);
+      return () => {
+        timer.cancel();
+        timers.delete(timer);
+      };
+    },
+    waits: (milliseconds) => [...timers].some(({ length }) => length === milliseconds),
+    advance(milliseconds) {
+      ahead += milliseconds;
+      for (const { at, callback } of [...timers]) if (at <= now()) callback();
+    },
+  };
+}
+
+/** The shell by which the newest driver of this process starts others. */
+export async function launcherPid(): Promise<number> {
+  return eventually(() => {
+    const launchers = readdirSync('/proc')
+      .filter((name) => /^\d+$/.test(name))
+      .map((name) => readStat(Number(name)))
+      .filter((stat) => stat?.parent === process.pid && isRunning(stat.pid))
+      .filter((stat) => readEnvironment(stat?.pid ?? 0)?.AGENTCTL_LAUNCHER === '1')
+      .toSorted((a, b) => (b?.start ?? 0) - (a?.start ?? 0));
+    const [newest] = launchers;
+    if (newest === undefined) throw new Error('no launcher has been opened');
+    return newest.pid;
+  });
 }
 
 function commandLineOf(pid: string): string | undefined {
