@@ -97,6 +97,7 @@ async function carryOut(action: Action, context: ExecuteContext): Promise<void> 
         run: action.run,
         revision: action.revision,
         spec: recorded,
+        again: action.again,
       });
       const asked = session.ask();
       const observed =
@@ -184,12 +185,12 @@ async function gone(deletion: Promise<unknown>): Promise<void> {
 
 function outcomeOf(error: unknown, context: ExecuteContext): Outcome {
   if (error instanceof DriverError) {
-    const { reason, message } = error;
+    const { reason, message, retryAt } = error;
     if (error.sort === 'Offline') {
       context.session?.offline(error);
       return { result: 'NotStartable', reason, message };
     }
-    return { result: error.sort, reason, message };
+    return { result: error.sort, reason, message, retryAt };
   }
   const message = error instanceof Error ? error.message : String(error);
   return { result: 'Retryable', reason: isApiError(error) ? error.reason : 'Fault', message };

@@ -15,6 +15,8 @@ export interface RunContext {
   /** The spec that the Revision recorded. */
   spec: AgentSpec;
   stop: PolicySpec['stop'];
+  /** See RunSpec. */
+  again?: boolean | undefined;
   find: FindInput;
 }
 
@@ -70,6 +72,7 @@ export function runSpec(context: RunContext): RunSpec {
       name: template.network?.name,
       ports: template.network?.ports ?? [],
     },
+    again: context.again,
     talks: spec.protocol !== 'none',
     stop: { signal: context.stop.signal, gracePeriodMs: parseDuration(context.stop.gracePeriod) },
   };

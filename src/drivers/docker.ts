@@ -10,11 +10,12 @@ import { gone, hasStatus, stepError } from './docker/errors.ts';
 import { execute } from './docker/exec.ts';
 import { readEngineStart, readFacts } from './docker/facts.ts';
 import { createHostFiles } from './docker/files.ts';
-import { createImages } from './docker/images.ts';
+import { imageId } from './docker/images.ts';
 import { createLifetime } from './docker/lifetime.ts';
 import { frames, lastOf, linesOf, logQuery, until } from './docker/logs.ts';
 import { createNetwork } from './docker/network.ts';
 import { observed } from './docker/observe.ts';
+import { createPulls } from './docker/pulls.ts';
 import { createStarter } from './docker/start.ts';
 import { createVolumes } from './docker/volumes.ts';
 import { watchEvents } from './docker/watch.ts';
@@ -63,7 +64,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
     readEngineStart(engine, (await readFactsOnce()).podman, connection.local, clock.now()),
   );
   const files = createHostFiles(options);
-  const images = createImages(engine);
+  const pulls = createPulls(engine, clock);
   const volumes = createVolumes(engine, storeId);
 
   const toObserved = async (inspect: ContainerInspect): Promise<Observed | undefined> => {
@@ -104,7 +105,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
     allowHostPaths: options.allowHostPaths,
     facts: readFactsOnce,
     files,
-    images,
+    pulls,
     volumes,
     commands: createCommandCheck(engine),
     attachments,
@@ -275,8 +276,8 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
     },
 
     async imageId(image, { pull }) {
-      if (pull) await images.pull(image);
-      return images.id(image).catch((error: unknown) => {
+      if (pull) await pulls.pull(image, true);
+      return imageId(engine, image).catch((error: unknown) => {
         throw error instanceof EngineError
           ? new DriverError('Retryable', 'EngineError', `image ${image}: ${error.message}`, { cause: error })
           : error;

@@ -115,6 +115,8 @@ export interface RunSpec {
   };
   /** Its output will be read by `attach`, so none of it may be lost: whatever must be opened before the start is. */
   talks: boolean;
+  /** Tries the run again, after a wait, that lacked something: a pull that is held back stays so. */
+  again?: boolean | undefined;
   /** For the engine's own stop, at a shutdown of the engine. */
   stop: { signal: string; gracePeriodMs: number };
 }
@@ -213,7 +215,7 @@ export interface LogLine {
 
 /**
  * - NotStartable: something that the manifest names is missing (`reason`: ImagePull, ImageMissing, MountMissing,
- *   CommandNotFound, NameTaken, ...). No failure is counted; it is tried again by itself.
+ *   CommandNotFound, NameTaken, ...). No failure is counted; it is tried again by itself, less and less often.
  * - Retryable: counts and backs off like an exit (DiskFull, StartFailed, ...).
  * - Terminal: cannot succeed with this spec (InvalidSpec).
  * - Offline: the Runtime does not answer.
@@ -222,9 +224,17 @@ export interface LogLine {
 export class DriverError extends Error {
   readonly sort: 'NotStartable' | 'Retryable' | 'Terminal' | 'Offline';
   readonly reason: string;
+  /** Of NotStartable: it is of no use to try earlier. */
+  readonly retryAt: number | undefined;
 
-  constructor(sort: DriverError['sort'], reason: string, message: string, options: { cause?: unknown } = {}) {
+  constructor(
+    sort: DriverError['sort'],
+    reason: string,
+    message: string,
+    options: { cause?: unknown; retryAt?: number } = {},
+  ) {
     super(message, options);
+    this.retryAt = options.retryAt;
     this.name = 'DriverError';
     this.sort = sort;
     this.reason = reason;

@@ -64,6 +64,8 @@ export type Action = Step &
         revision: string;
         how: 'Create' | 'Restart';
         ref?: string | undefined;
+        /** Tries a run again, after a wait, that lacked something. */
+        again?: true | undefined;
       }
     /** Sends one of the Agent's own prompts; `schedule` is absent for spec.prompt. Asked for again, nothing is sent twice. */
     | {
@@ -100,6 +102,8 @@ export type Outcome =
       reason: string;
       message: string;
       fingerprint?: string | undefined;
+      /** A start that lacks something is not tried again before. */
+      retryAt?: Instant | undefined;
     };
 
 export interface PlannedEvent {

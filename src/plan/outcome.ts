@@ -37,6 +37,9 @@ export function applyOutcome(
       ...(result !== 'Succeeded' && outcome.fingerprint !== undefined
         ? { fingerprint: outcome.fingerprint }
         : {}),
+      ...(result !== 'Succeeded' && outcome.retryAt !== undefined
+        ? { retryAt: timeText(outcome.retryAt) }
+        : {}),
       count: again ? (last.count ?? 1) + 1 : 1,
     },
   };

@@ -1,12 +1,13 @@
 import type { InstanceStatus } from '../api/objects.ts';
 import type { Action } from './action.ts';
 import { endWait, waitUntil } from './backoff.ts';
-import { instant, shortTime, timeText } from './instant.ts';
+import { instant, sentence, shortTime, timeText } from './instant.ts';
 import { askedRestart } from './outdated.ts';
 import { holdsPlace, retries } from './place.ts';
 import { clearFailures, noteRestart } from './restart.ts';
-import { retryPeriod, slowestRetry } from './stop.ts';
+import { retryPeriod } from './stop.ts';
 import { ended, home, nowText, phase, type Turn, tell, wake } from './turn.ts';
+import type { Instant } from './world.ts';
 
 type Run = NonNullable<InstanceStatus['run']>;
 
@@ -41,12 +42,9 @@ export function planStart(turn: Turn) {
     if (health.state !== 'Online') return hold(turn, `Runtime${health.state}`, health.message);
   }
   if (turn.view.observed === 'Unknown') return hold(turn, 'RuntimeOffline', 'Its Runtime does not answer.');
+  if (turn.outdated !== undefined && lacks(next) !== undefined) delete next.lastOutcome;
   const retryAt = notStartable(turn);
-  if (retryAt !== undefined && retryAt > now) {
-    wake(turn, retryAt);
-    const { reason, message } = next.lastOutcome ?? {};
-    return hold(turn, reason ?? 'NotStartable', message ?? 'It cannot be started yet.');
-  }
+  if (retryAt !== undefined && retryAt > now) return waitToRetry(turn, retryAt);
   if (context.revision.current === undefined) {
     if (!claimed) hold(turn, 'Scheduled', 'Its spec is being recorded as a Revision.');
     return;
@@ -63,20 +61,42 @@ const quiet = new Set(['Queued', 'Scheduled', 'RuntimeSyncing']);
 
 function hold(turn: Turn, reason: string, message: string) {
   const { next } = turn;
-  const tried = next.lastOutcome?.reason === reason ? (next.lastOutcome.count ?? 1) : 1;
-  if (turn.old.reason !== reason && !quiet.has(reason) && tried === 1) tell(turn, 'Warning', reason, message);
+  if (turn.old.reason !== reason && !quiet.has(reason)) tell(turn, 'Warning', reason, message);
   if (retries(next)) delete next.lastOutcome; // the retry does not come about, and gives its place back
   phase(turn, 'Pending', reason, message);
 }
 
+/** How the start of this run failed, where something that it needs was missing. */
+function lacks({ lastOutcome: last, run }: InstanceStatus): InstanceStatus['lastOutcome'] {
+  return last?.result === 'NotStartable' && last.action === 'Start' && last.run === run?.number
+    ? last
+    : undefined;
+}
+
+/** Each wait is longer than the last by this factor, so about a quarter of the time that it has lasted so far. */
+const growth = 1.25;
+const slowestRetry = 5 * 60_000;
+/** What a registry may ask for. */
+const latestRetry = 60 * 60_000;
+
 /** When to try the same run again after something that it needs was missing. */
-function notStartable({ next, now }: Turn): number | undefined {
-  const { lastOutcome: outcome, run } = next;
-  if (outcome?.result !== 'NotStartable' || outcome.action !== 'Start' || outcome.run !== run?.number)
-    return undefined;
+function notStartable({ next, now }: Turn): Instant | undefined {
+  const outcome = lacks(next);
+  if (outcome === undefined) return undefined;
   const at = instant(outcome.at) ?? now;
-  if (at < (instant(run.claimedAt) ?? now)) return undefined; // it was tried again since
-  return Math.min(at, now) + Math.min(retryPeriod * (outcome.count ?? 1), slowestRetry);
+  if (at < (instant(next.run?.claimedAt) ?? now)) return undefined; // it was tried again since
+  const from = Math.min(at, now);
+  const own = from + Math.round(Math.min(retryPeriod * growth ** ((outcome.count ?? 1) - 1), slowestRetry));
+  return Math.max(own, Math.min(instant(outcome.retryAt) ?? own, from + latestRetry));
+}
+
+/** Each failed try is told, as the same Event: the message of the Event bears no time. */
+function waitToRetry(turn: Turn, at: Instant) {
+  const { reason = 'NotStartable', message = 'It cannot be started yet.' } = turn.next.lastOutcome ?? {};
+  wake(turn, at);
+  const text = `${sentence(message)} It is tried again at ${shortTime(at)}, or at once by agentctl resume.`;
+  phase(turn, 'Pending', reason, text);
+  if (turn.old.message !== turn.next.message) tell(turn, 'Warning', reason, message);
 }
 
 function wait(turn: Turn) {
@@ -155,6 +175,7 @@ function emit(turn: Turn, run: Run) {
     revision: run.revision,
     how,
     ...(ref === undefined ? {} : { ref }),
+    ...(lacks(turn.next) === undefined ? {} : { again: true }),
   };
   turn.actions.push(action);
 }

@@ -12,8 +12,6 @@ type Stop = NonNullable<InstanceStatus['stop']>;
 export const killPeriod = 10_000;
 /** A step that failed is tried again after this long. */
 export const retryPeriod = 2000;
-/** The longest that a start which lacks something waits: once it is there, the instance is Ready within 5 s, minReady included. */
-export const slowestRetry = 3500;
 
 /** Causes of a stop that count as a failure of the agent. */
 export const failsByStop = (cause: string | undefined): boolean =>

@@ -167,7 +167,8 @@ describe('a start that failed', () => {
     expect(story.status()).toMatchObject({
       phase: 'Pending',
       reason: 'ImagePull',
-      message: 'ImagePull: mend it.',
+      message:
+        'ImagePull: mend it. It is tried again at 2026-03-02 12:00:02 UTC, or at once by agentctl resume.',
     });
     expect(story.plan.wakeAt).toBe(start + 2 * second);
     story.pass(2 * second);
@@ -176,14 +177,16 @@ describe('a start that failed', () => {
     expect(story.status().failures ?? 0).toBe(0);
   });
 
-  test('since something is missing is told once, however often it is tried', () => {
+  test('since something is missing is told each time that it is tried, in the same words', () => {
     const story = failStart(new Story(worldOf()), bad('NotStartable', 'ImagePull'));
     for (let round = 0; round < 4; round++) {
       story.crash().happen({ is: 'Pass', ms: 4 * second });
       story.set({ grants: new Set(['uid-0']) });
       failStart(story, bad('NotStartable', 'ImagePull'));
+      expect(story.plan.events).toMatchObject([{ reason: 'ImagePull', message: 'ImagePull: mend it.' }]);
+      expect(story.crash().plan.events, 'once').toEqual([]);
     }
-    expect(story.crash().told).toEqual(['ImagePull']);
+    expect(story.told).toEqual(Array(5).fill('ImagePull'));
     expect(story.status()).toMatchObject({
       reason: 'ImagePull',
       lastOutcome: { count: 5 },
@@ -231,16 +234,46 @@ describe('a start that failed', () => {
     expect(holdsPlace(story.status())).toBe(true);
   });
 
-  test('since something is missing is tried again so soon that it is Ready within 5 s of the remedy', () => {
+  test('since something is missing is tried again soon, then less and less often, to every five minutes', () => {
     const story = new Story(worldOf());
     const waits: number[] = [];
-    for (let round = 0; round < 4; round++) {
+    for (let round = 0; round < 26; round++) {
       failStart(story.set({ grants: new Set(['uid-0']) }), bad('NotStartable', 'ImagePull')).crash();
       const { wakeAt = 0 } = story.plan;
       waits.push(wakeAt - story.world.now);
       story.set({ now: wakeAt });
     }
-    expect(waits).toEqual([2000, 3500, 3500, 3500]);
+    expect(waits.slice(0, 4)).toEqual([2000, 2500, 3125, 3906]);
+    expect(waits.slice(-2)).toEqual([300 * second, 300 * second]);
+  });
+
+  test('since something is missing is not tried before the driver says so, and in an hour at the latest', () => {
+    const messageFor = (ms: number): string | undefined => {
+      const outcome: Outcome = {
+        result: 'NotStartable',
+        reason: 'ImagePull',
+        message: '',
+        retryAt: start + ms,
+      };
+      return failStart(new Story(worldOf()), outcome).rest().status().message;
+    };
+    expect(messageFor(10 * second)).toContain('at 2026-03-02 12:00:10');
+    expect(messageFor(1000 * 3600 * second)).toContain('at 2026-03-02 13:00:00');
+  });
+
+  test('since something is missing is tried at once for a new spec and a resume, and not as a repeated try', () => {
+    const late = { ...bad('NotStartable', 'ImagePull'), retryAt: start + 300 * second };
+    const fail = (): Story => failStart(new Story(worldOf()), late).rest();
+    const again = fail().pass(300 * second);
+    expect(again.actions).toMatchObject([{ type: 'Start', again: true }]);
+    for (const why of [{ is: 'Image', image: 'web:2' }, { is: 'Resume' }] as const) {
+      const story = fail();
+      const did = story.actions.length;
+      story.happen(why).rest();
+      const start = story.actions.slice(did).find(({ type }) => type === 'Start');
+      expect(start, why.is).toBeDefined();
+      expect(start).not.toHaveProperty('again');
+    }
   });
 
   test('since something is missing gives its place back, and needs a grant to go on', () => {

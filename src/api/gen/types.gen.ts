@@ -690,6 +690,8 @@ export interface InstanceStatus {
     message?: string;
     /** Of the things that were missing; the start is tried again when it changes. */
     fingerprint?: string;
+    /** Of a start that lacks something: not tried again before, as a registry asks. */
+    retryAt?: string;
     /** How often in a row. */
     count?: number;
   };

@@ -7,8 +7,9 @@ import type { CommandCheck } from './command.ts';
 import { type Engine, EngineError } from './engine.ts';
 import { gone, hasStatus, startError } from './errors.ts';
 import { type HostFiles, realPath } from './files.ts';
-import { type Images, imageMissing, pullPolicyOf } from './images.ts';
+import { imageMissing, pullPolicyOf } from './images.ts';
 import type { Network } from './network.ts';
+import type { Pulls } from './pulls.ts';
 import type { Volumes } from './volumes.ts';
 import type { ContainerInspect } from './wire.ts';
 
@@ -19,7 +20,7 @@ export interface StarterParts {
   allowHostPaths: (() => Promise<readonly string[]>) | undefined;
   facts: () => Promise<EngineFacts>;
   files: HostFiles;
-  images: Images;
+  pulls: Pulls;
   volumes: Volumes;
   commands: CommandCheck;
   attachments: Attachments;
@@ -38,7 +39,7 @@ const removalPollMs = 50;
 
 /** A start is three calls: create, start, inspect; one that talks is attached to before. Whatever else it takes is done only when the engine refuses. */
 export function createStarter(parts: StarterParts): Starter {
-  const { attachments, clock, files, images, volumes } = parts;
+  const { attachments, clock, files, pulls, volumes } = parts;
   const { calls } = parts.engine;
 
   const inspect = (ref: string): Promise<ContainerInspect> => calls.getContainer(ref).inspect();
@@ -138,7 +139,7 @@ export function createStarter(parts: StarterParts): Starter {
         if (!(error instanceof EngineError)) throw error;
         if (!pulled && noSuchImage(error)) {
           if (pullPolicyOf(spec) === 'Never') throw imageMissing(image, error);
-          await images.pull(image);
+          await pulls.pull(image, spec.again ?? false);
           pulled = true;
         } else if (!replaced && nameTaken(error)) {
           await replace(spec, error);
@@ -220,7 +221,7 @@ export function createStarter(parts: StarterParts): Starter {
         throw new DriverError('Terminal', 'InvalidSpec', 'a container needs template.image');
       const spec = await networked(await hostPaths(given));
       const engine = await parts.facts();
-      if (pullPolicyOf(spec) === 'Always') await images.pull(image);
+      if (pullPolicyOf(spec) === 'Always') await pulls.pull(image, spec.again ?? false);
       const { uid } = spec.identity;
       let made: string | undefined;
       try {
