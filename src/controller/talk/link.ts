@@ -47,7 +47,8 @@ export interface LinkTarget {
 
 export interface LinkParts {
   target: LinkTarget;
-  driver: Driver;
+  /** That of the Runtime's session as it is now; undefined where it has none. */
+  driver: () => Driver | undefined;
   protocol: Protocol;
   record: LinkRecord | undefined;
   writer: Writer;
@@ -192,8 +193,9 @@ export class Link {
     try {
       while (!signal.aborted) {
         try {
-          if (!enough.aborted) await this.#read();
+          const isWhole = enough.aborted || (await this.#read());
           if (signal.aborted) return;
+          if (!isWhole && !enough.aborted) continue;
           if (enough.aborted) {
             log.warn(
               { instance: target.instance, run: target.run },
@@ -226,8 +228,12 @@ export class Link {
     }
   }
 
-  async #read(): Promise<void> {
-    const { driver, target } = this.#parts;
+  /** Whether it has read to the end of the run: the output also ends where the driver is closed, as for a new session. */
+  async #read(): Promise<boolean> {
+    const { target } = this.#parts;
+    const driver = this.#parts.driver();
+    if (driver === undefined)
+      throw new DriverError('Offline', 'RuntimeMissing', `the Runtime ${target.runtime} is not there`);
     const { signal } = this.#enough;
     const { run, startId } = target;
     this.#recorded ??= this.#ledger.begin();
@@ -244,10 +250,11 @@ export class Link {
       for await (const lines of attachment.lines)
         for (let from = 0; from < lines.length; from += piece) {
           if (from > 0) await nextTurn();
-          if (signal.aborted) return;
+          if (signal.aborted) return false;
           this.#take(lines.slice(from, from + piece));
           await this.#rest();
         }
+      return this.#parts.driver() === driver;
     } finally {
       attachment.close();
       this.#attachment = undefined;

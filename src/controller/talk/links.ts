@@ -133,8 +133,8 @@ export class Links {
   #link(target: LinkTarget, object: Instance, agent: Agent, spec: AgentSpec): void {
     const { uid, run } = target;
     const protocol = protocolOf(spec);
-    const driver = this.#parts.driver(object.spec.runtimeRef.name);
-    if (protocol === undefined || driver === undefined) return;
+    const driver = (): Driver | undefined => this.#parts.driver(object.spec.runtimeRef.name);
+    if (protocol === undefined || driver() === undefined) return;
     const before = this.#desk.links.get(uid);
     if (before !== undefined && before.state !== 'Drained') return; // what it wrote is read first
     const record = this.#records.get(uid);
@@ -167,7 +167,12 @@ export class Links {
       log: this.#parts.log,
       version: this.#parts.version,
       settings: { model, systemPrompt },
-      tools: async () => (offers ? this.#parts.mcp.offer(target, agent, driver, runtime) : undefined),
+      tools: async () => {
+        const offering = driver();
+        return offers && offering !== undefined
+          ? this.#parts.mcp.offer(target, agent, offering, runtime)
+          : undefined;
+      },
       turns,
       host: {
         event: (id, event) => this.#event(link, id, event),

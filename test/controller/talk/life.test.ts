@@ -55,3 +55,32 @@ test('the prompt of a schedule is sent when it is due, in the conversation it ha
   expect(new Set(puppet.turns.map(({ conversationId }) => conversationId)).size).toBe(1);
   expect(world.house.journal.messages().map(({ kind }) => kind)).toEqual(['Scheduled', 'Scheduled']);
 });
+
+test('an agent is talked to by the new driver once its Runtime has another connection', async () => {
+  const world = await TalkWorld.open({
+    wrap: (driver) => {
+      const closed = new AbortController();
+      return {
+        ...driver,
+        attach: (ref, options) =>
+          driver.attach(ref, { ...options, signal: AbortSignal.any([options.signal, closed.signal]) }),
+        close: async () => closed.abort(),
+      };
+    },
+  });
+  await using _ = world;
+  const puppet = new Puppet();
+  world.programs.set('w', puppet.agent);
+  await world.agent('w', {});
+  await world.until(() => world.house.phase('w-0') === 'Ready');
+  const body = { spec: { endpoint: 'unix:///moved' } };
+  await world.house.user.patch('Runtime', { name: 'engine' }, { type: 'merge', body });
+  await world.house.rest();
+  await world.house.within(2_000, () => world.house.phase('w-0') === 'Ready');
+  const { id } = await world.send('w', { text: 'still there?' });
+  await world.until(() => puppet.turns.length === 1);
+  puppet.done(id, 'yes');
+  await world.until(() => world.ends.has(id));
+  expect(world.ends.get(id)).toMatchObject([{ state: 'Completed', answer: 'yes', attempts: 1 }]);
+  expect(puppet.runs).toHaveLength(1);
+});
