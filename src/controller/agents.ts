@@ -4,7 +4,9 @@ import { type Agent, type Instance, keyText, type Revision } from '../api/object
 import type { Action, Plan } from '../plan/action.ts';
 import { formatPlan } from '../plan/format.ts';
 import { instant } from '../plan/instant.ts';
+import { startLength, wasReady } from '../plan/ready.ts';
 import { reconcile } from '../plan/reconcile.ts';
+import { timingOf } from '../plan/settings.ts';
 import type { World } from '../plan/world.ts';
 import { confirmReady } from './confirm.ts';
 import type { Recorder } from './events.ts';
@@ -189,19 +191,31 @@ export class Agents {
   #probe(world: World): void {
     const { prober, runtimes } = this.#parts;
     const { readiness, liveness } = world.agent.spec;
+    const mostStart = startLength(timingOf(world.agent.spec));
     for (const { object, observed } of world.instances) {
       const { uid } = object.metadata;
-      const session = runtimes.session(object.spec.runtimeRef.name);
-      if (observed === 'Unknown' || session === undefined) continue;
+      const { status = {}, spec } = object;
+      const runtime = spec.runtimeRef.name;
+      if (runtimes.session(runtime) === undefined) prober.forget(uid);
+      if (observed === 'Unknown') continue;
       const up = observed.find(
-        ({ state, startId }) => state === 'Running' && startId === object.status?.run?.startedAt,
+        ({ state, startId }) => state === 'Running' && startId === status.run?.startedAt,
       );
       if (up?.startId === undefined) prober.forget(uid);
       else {
         const { ref, startId, startedAt = world.now } = up;
-        const readySince = instant(object.status?.readySince);
-        const run = { uid, ref, startId, startedAt, readySince };
-        prober.watch({ ...run, driver: session.driver, readiness, liveness });
+        prober.watch({
+          uid,
+          ref,
+          startId,
+          startedAt,
+          readySince: instant(status.readySince),
+          wasReady: wasReady(status),
+          startDeadline: startedAt + mostStart,
+          session: () => runtimes.online(runtime),
+          readiness,
+          liveness,
+        });
       }
     }
   }

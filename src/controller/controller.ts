@@ -40,6 +40,7 @@ const admissionKey = 'admission/fleet';
 /** A Runtime's status tells counts: a burst of starts is one write. */
 const runtimeDelay = 250;
 const stopBound = 10_000;
+const probesBound = 2_000;
 
 export interface ControllerOptions {
   resources: Resources;
@@ -219,7 +220,14 @@ export class Controller {
     const recount = (): void => {
       if (this.admission.waiting > 0) this.#queue.add(admissionKey);
     };
-    this.cache.instances.addHandler({ added: recount, updated: recount, deleted: recount });
+    this.cache.instances.addHandler({
+      added: recount,
+      updated: recount,
+      deleted: ({ metadata }) => {
+        this.#prober.forget(metadata.uid);
+        recount();
+      },
+    });
     const onRuntime = ({ metadata }: Runtime): void => {
       this.#queue.add(`runtime/${metadata.name}`);
       recount();
@@ -273,9 +281,10 @@ export class Controller {
         { seconds: stopBound / 1_000 },
         'actions are still under way; they are left to the next controller',
       );
-    this.#prober.stop();
+    const probed = this.#prober.stop();
     await this.talk.stop();
     this.#abort.abort();
+    await endsWithin(this.#clock, probesBound, probed);
     await this.runtimes.stop();
   }
 

@@ -2,6 +2,7 @@ import { logPattern } from '../api/log-pattern.ts';
 import type { Driver } from '../drivers/driver.ts';
 import { Bucket } from '../platform/bucket.ts';
 import { type Clock, sleep } from '../platform/clock.ts';
+import { type Finding, unknown } from './check.ts';
 
 /** Characters of output that are looked through a second, and at once; a line costs as much at least. */
 const pace = { rate: 2 * 1024 * 1024, burst: 8 * 1024 * 1024 };
@@ -9,53 +10,70 @@ const lineCosts = 256;
 /** Characters of a line that are looked at. */
 const mostOfLine = 16 * 1024;
 
-/** Looks for a line of one run's output; each line is read once. */
+/** Looks for a line of one run's output, in the background. A line is read again only where a stream was lost. */
 export class LogWatch {
-  matched = false;
-  /** Why the output cannot be read, where that is so. */
-  failure: string | undefined;
   readonly #parts: LogWatchParts;
-  #looking = false;
+  readonly #bucket: Bucket;
+  #matched: boolean;
+  /** Why the output could not be read. */
+  #failure: string | undefined;
+  #reading: { driver: Driver; abort: AbortController } | undefined;
+  /** The time of the last line that was read. */
+  #since: number;
 
   constructor(parts: LogWatchParts) {
     this.#parts = parts;
+    this.#bucket = new Bucket(parts.clock, pace);
+    this.#matched = parts.matched;
+    this.#since = parts.since;
   }
 
-  /** Goes on by itself until a line matches or the output ends; then it may be called again. */
-  look(): void {
-    if (this.#looking || this.matched) return;
-    this.#looking = true;
-    this.failure = undefined;
-    void this.#look()
+  /** What is known by now; reads on where nobody does, or by another driver than the one that is read by. */
+  check(driver: Driver): Finding {
+    if (this.#matched) return { outcome: 'Ok', message: '' };
+    const failure = this.#failure;
+    if (this.#reading?.driver !== driver) this.#read(driver);
+    if (failure !== undefined) return unknown(failure);
+    return { outcome: 'Failed', message: `No line of the output matches ${this.#parts.pattern} yet.` };
+  }
+
+  #read(driver: Driver): void {
+    this.#reading?.abort.abort();
+    const reading = { driver, abort: new AbortController() };
+    this.#reading = reading;
+    this.#failure = undefined;
+    void this.#look(driver, AbortSignal.any([this.#parts.signal, reading.abort.signal]))
       .catch((error: unknown) => {
-        this.failure = error instanceof Error ? error.message : String(error);
+        if (!reading.abort.signal.aborted)
+          this.#failure = error instanceof Error ? error.message : String(error);
       })
       .finally(() => {
-        this.#looking = false;
+        if (this.#reading === reading) this.#reading = undefined;
       });
   }
 
-  async #look(): Promise<void> {
-    const { pattern, driver, ref, since, clock, signal, found } = this.#parts;
+  async #look(driver: Driver, signal: AbortSignal): Promise<void> {
+    const { pattern, ref, clock, found } = this.#parts;
     const expression = logPattern(pattern);
-    const bucket = new Bucket(clock, pace);
-    for await (const { text } of driver.logs(ref, { follow: true, since, signal })) {
+    for await (const { text, at } of driver.logs(ref, { follow: true, since: this.#since, signal })) {
       if (expression.test(text.slice(0, mostOfLine))) {
-        this.matched = true;
+        this.#matched = true;
         found();
         return;
       }
-      bucket.charge(Math.min(text.length, mostOfLine) + lineCosts);
-      if (bucket.debt > 0) await sleep(clock, bucket.debt, signal);
+      if (at !== undefined) this.#since = Math.max(this.#since, at);
+      this.#bucket.charge(Math.min(text.length, mostOfLine) + lineCosts);
+      if (this.#bucket.debt > 0) await sleep(clock, this.#bucket.debt, signal);
     }
   }
 }
 
 export interface LogWatchParts {
   pattern: string;
-  driver: Driver;
   ref: string;
   since: number;
+  /** The line was found before. */
+  matched: boolean;
   clock: Clock;
   signal: AbortSignal;
   /** Called once. */

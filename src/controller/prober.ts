@@ -1,12 +1,13 @@
-import { get as httpGet } from 'node:http';
-import { get as httpsGet } from 'node:https';
-import { connect } from 'node:net';
 import { parseDuration } from '../api/duration.ts';
 import type { Probe } from '../api/objects.ts';
-import type { Driver } from '../drivers/driver.ts';
 import type { ProbeView } from '../plan/world.ts';
 import { type Clock, sleep } from '../platform/clock.ts';
+import { check, type Finding, unknown, unlessAborted } from './check.ts';
 import { LogWatch } from './log-watch.ts';
+import type { Session } from './session.ts';
+
+/** What a probe needs of a Runtime's session. */
+export type ProbeSession = Pick<Session, 'driver' | 'sees'>;
 
 export interface ProbeTarget {
   uid: string;
@@ -15,10 +16,17 @@ export interface ProbeTarget {
   startedAt: number;
   /** Since when it is known to be Ready: only a row of failures changes that. */
   readySince: number | undefined;
-  driver: Driver;
+  /** This run has been Ready. */
+  wasReady: boolean;
+  /** Liveness is checked once the run has been Ready, and from here on in any case. */
+  startDeadline: number;
+  /** The Runtime's session as it is now; undefined while the Runtime cannot be asked. */
+  session: () => ProbeSession | undefined;
   readiness: Probe | undefined;
   liveness: Probe | undefined;
 }
+
+type Kind = 'ready' | 'live';
 
 /** Nobody wants to wait ten seconds more for an agent that has come up: until then it is checked this often. */
 const untilReady = 1_000;
@@ -26,6 +34,8 @@ const untilReady = 1_000;
 interface Watched {
   signature: string;
   abort: AbortController;
+  /** Aborted once the run has been Ready. */
+  wasReady: AbortController;
   view: ProbeView;
 }
 
@@ -34,6 +44,7 @@ export class Prober {
   readonly #clock: Clock;
   readonly #changed: (uid: string) => void;
   readonly #watched = new Map<string, Watched>();
+  readonly #loops = new Set<Promise<void>>();
 
   constructor(clock: Clock, changed: (uid: string) => void) {
     this.#clock = clock;
@@ -46,21 +57,30 @@ export class Prober {
 
   /** Probes this run from now on, and no longer an earlier one of the same Instance. */
   watch(target: ProbeTarget): void {
-    const { uid, ref, startId, readySince, readiness, liveness } = target;
+    const { uid, ref, startId, readySince, wasReady, readiness, liveness } = target;
     if (readiness === undefined && liveness === undefined) {
       this.forget(uid);
       return;
     }
     const signature = JSON.stringify([ref, startId, readiness, liveness]);
     const known = this.#watched.get(uid);
-    if (known?.signature === signature) return;
+    if (known?.signature === signature) {
+      if (wasReady) known.wasReady.abort();
+      return;
+    }
     known?.abort.abort();
     const view: ProbeView =
       readySince === undefined ? {} : { ready: { ok: true, since: readySince, message: '' } };
-    const watched: Watched = { signature, abort: new AbortController(), view };
+    const watched: Watched = {
+      signature,
+      abort: new AbortController(),
+      wasReady: new AbortController(),
+      view,
+    };
+    if (wasReady) watched.wasReady.abort();
     this.#watched.set(uid, watched);
-    if (readiness !== undefined) void this.#loop(watched, target, readiness, 'ready');
-    if (liveness !== undefined) void this.#loop(watched, target, liveness, 'live');
+    if (readiness !== undefined) this.#begin(watched, target, readiness, 'ready');
+    if (liveness !== undefined) this.#begin(watched, target, liveness, 'live');
   }
 
   forget(uid: string): void {
@@ -68,14 +88,20 @@ export class Prober {
     this.#watched.delete(uid);
   }
 
-  stop(): void {
+  /** Resolves when no check is under way any more. */
+  async stop(): Promise<void> {
     for (const uid of [...this.#watched.keys()]) this.forget(uid);
+    await Promise.all(this.#loops);
   }
 
-  async #loop(watched: Watched, target: ProbeTarget, probe: Probe, what: 'ready' | 'live'): Promise<void> {
+  #begin(watched: Watched, target: ProbeTarget, probe: Probe, kind: Kind): void {
+    const loop = this.#loop(watched, target, probe, kind).finally(() => this.#loops.delete(loop));
+    this.#loops.add(loop);
+  }
+
+  async #loop(watched: Watched, target: ProbeTarget, probe: Probe, kind: Kind): Promise<void> {
     const { signal } = watched.abort;
-    const first = target.startedAt + parseDuration(probe.initialDelay) - this.#clock.now();
-    if (first > 0) await sleep(this.#clock, first, signal);
+    await this.#first(watched, target, probe, kind);
     // What a log probe looks for may come between two checks.
     let wake = new AbortController();
     const log =
@@ -84,101 +110,108 @@ export class Prober {
         ...target,
         pattern: probe.log.pattern,
         since: target.startedAt,
+        // Its line may have been rotated away since.
+        matched: kind === 'ready' && watched.wasReady.signal.aborted,
         clock: this.#clock,
         signal,
         found: () => wake.abort(),
       });
-    for (let row = { ok: false, length: 0 }; !signal.aborted; ) {
-      const { ok, message } = log === undefined ? await check(probe, target, signal) : logCheck(log, probe);
+    const row = new Row(probe);
+    while (!signal.aborted) {
+      const { outcome, message } = await this.#check(watched, target, probe, kind, row, log);
       if (signal.aborted) return;
-      row = row.ok === ok ? { ok, length: row.length + 1 } : { ok, length: 1 };
-      const before = watched.view[what];
-      const enough = row.length >= (ok ? probe.successThreshold : probe.failureThreshold);
-      if (before?.ok !== ok && (enough || (before === undefined && what === 'ready' && !ok))) {
-        watched.view = { ...watched.view, [what]: { ok, since: this.#clock.now(), message } };
-        this.#changed(target.uid);
-      }
-      const waiting = what === 'ready' && watched.view.ready?.ok !== true;
+      if (outcome === 'Unknown') this.#unknown(watched, target, kind, message);
+      else this.#known(watched, target, kind, row, outcome === 'Ok', message);
+      const waiting = kind === 'ready' && watched.view.ready?.ok !== true;
       const period = parseDuration(probe.period);
       const next = AbortSignal.any([signal, wake.signal]);
       await sleep(this.#clock, waiting ? Math.min(period, untilReady) : period, next);
       wake = new AbortController();
     }
   }
-}
 
-async function check(
-  probe: Probe,
-  target: ProbeTarget,
-  signal: AbortSignal,
-): Promise<{ ok: boolean; message: string }> {
-  const timeout = parseDuration(probe.timeout);
-  try {
-    if (probe.exec !== undefined) {
-      const { code, output } = await target.driver.exec(target.ref, probe.exec.command, { timeout });
-      return code === 0
-        ? { ok: true, message: '' }
-        : {
-            ok: false,
-            message: `${probe.exec.command.join(' ')} ended with ${code}: ${output.trim().slice(0, 200)}`,
-          };
+  /** Waits until the first check is due. */
+  async #first({ abort, wasReady }: Watched, target: ProbeTarget, probe: Probe, kind: Kind): Promise<void> {
+    const { startedAt, startDeadline } = target;
+    const until = async (instant: number, signal: AbortSignal): Promise<void> => {
+      const left = instant - this.#clock.now();
+      if (left > 0) await sleep(this.#clock, left, signal);
+    };
+    await until(startedAt + parseDuration(probe.initialDelay), abort.signal);
+    if (kind === 'live') await until(startDeadline, AbortSignal.any([abort.signal, wasReady.signal]));
+  }
+
+  /** A failure that would decide something counts only where the Runtime still answers, and shows the run. */
+  async #check(
+    { view, abort: { signal } }: Watched,
+    { ref, startId, session: current }: ProbeTarget,
+    probe: Probe,
+    kind: Kind,
+    row: Row,
+    log: LogWatch | undefined,
+  ): Promise<Finding> {
+    const session = current();
+    if (session === undefined) return unknown('The Runtime cannot be asked now.');
+    const finding =
+      log === undefined
+        ? await check(probe, session.driver, ref, this.#clock, signal)
+        : log.check(session.driver);
+    if (finding.outcome !== 'Failed' || signal.aborted) return finding;
+    const decides = view[kind]?.ok !== false && row.wouldDecide(false);
+    if (decides && (await unlessAborted(session.sees(ref, startId), signal)) !== true)
+      return unknown('The Runtime does not answer.');
+    return current() === session ? finding : unknown('The Runtime was lost during the check.');
+  }
+
+  #known(watched: Watched, { uid }: ProbeTarget, kind: Kind, row: Row, ok: boolean, message: string): void {
+    row.add(ok);
+    const { unknown: _, ...view } = watched.view;
+    if (kind === 'ready') watched.view = view;
+    const before = view[kind];
+    if (before?.ok === ok || !(row.decides || (before === undefined && kind === 'ready' && !ok))) return;
+    watched.view = { ...watched.view, [kind]: { ok, since: this.#clock.now(), message } };
+    this.#changed(uid);
+  }
+
+  #unknown(watched: Watched, { uid, session }: ProbeTarget, kind: Kind, message: string): void {
+    const { view } = watched;
+    if (kind === 'ready') {
+      if (view.unknown === message) return;
+      watched.view = { ...view, unknown: message };
+      if (view.ready === undefined) this.#changed(uid);
+    } else if (view.live?.ok === false && session() === undefined) {
+      // It may have failed since the Runtime was on its way out: one more check has to say so.
+      const { live: _, ...rest } = view;
+      watched.view = rest;
     }
-    const port = probe.httpGet?.port ?? probe.tcpSocket?.port;
-    if (port === undefined) return { ok: false, message: 'The probe checks nothing.' };
-    const address = await target.driver.address(target.ref, port);
-    if (address === undefined) return { ok: false, message: `Port ${port} cannot be reached from here.` };
-    if (probe.httpGet !== undefined) return await httpAnswers(probe.httpGet, address, timeout, signal);
-    return await tcpOpens(address, timeout);
-  } catch (error) {
-    return { ok: false, message: error instanceof Error ? error.message : String(error) };
   }
 }
 
-function httpAnswers(
-  probe: NonNullable<Probe['httpGet']>,
-  address: { host: string; port: number },
-  timeout: number,
-  signal: AbortSignal,
-): Promise<{ ok: boolean; message: string }> {
-  return new Promise((resolve) => {
-    const ending = AbortSignal.any([signal, AbortSignal.timeout(timeout)]);
-    const get = probe.scheme === 'HTTPS' ? httpsGet : httpGet;
-    const headers = Object.fromEntries((probe.httpHeaders ?? []).map(({ name, value }) => [name, value]));
-    const request = get(
-      { ...address, path: probe.path, headers, signal: ending, agent: false, rejectUnauthorized: false },
-      (response) => {
-        request.destroy(); // the status says all: the rest may never end
-        const status = response.statusCode ?? 0;
-        const ok = status >= 200 && status < 400;
-        resolve({ ok, message: ok ? '' : `GET ${probe.path} on port ${probe.port} answered ${status}.` });
-      },
-    );
-    request.on('error', (error) => {
-      const why = ending.aborted ? `no answer within ${timeout} ms` : error.message;
-      resolve({ ok: false, message: `GET ${probe.path} on port ${probe.port}: ${why}` });
-    });
-  });
-}
+/** How often in a row checks have ended in the same way. What is Unknown is not added. */
+class Row {
+  readonly #probe: Probe;
+  #ok = false;
+  #length = 0;
 
-function tcpOpens(
-  address: { host: string; port: number },
-  timeout: number,
-): Promise<{ ok: boolean; message: string }> {
-  return new Promise((resolve) => {
-    const socket = connect({ ...address, timeout });
-    const end = (ok: boolean, message: string): void => {
-      socket.destroy();
-      resolve({ ok, message });
-    };
-    socket.on('connect', () => end(true, ''));
-    socket.on('timeout', () => end(false, `Port ${address.port} did not answer within ${timeout} ms.`));
-    socket.on('error', (error) => end(false, `Port ${address.port}: ${error.message}`));
-  });
-}
+  constructor(probe: Probe) {
+    this.#probe = probe;
+  }
 
-function logCheck(watch: LogWatch, { log }: Probe): { ok: boolean; message: string } {
-  if (watch.matched) return { ok: true, message: '' };
-  const { failure } = watch;
-  watch.look();
-  return { ok: false, message: failure ?? `No line of the output matches ${log?.pattern} yet.` };
+  add(ok: boolean): void {
+    this.#length = this.#ok === ok ? this.#length + 1 : 1;
+    this.#ok = ok;
+  }
+
+  get decides(): boolean {
+    return this.#length >= this.#threshold(this.#ok);
+  }
+
+  /** Whether one more would. */
+  wouldDecide(ok: boolean): boolean {
+    return (this.#ok === ok ? this.#length + 1 : 1) >= this.#threshold(ok);
+  }
+
+  #threshold(ok: boolean): number {
+    return ok ? this.#probe.successThreshold : this.#probe.failureThreshold;
+  }
 }

@@ -50,6 +50,12 @@ export class Runtimes {
     return this.#sessions.get(name)?.session;
   }
 
+  /** The session of a Runtime that answers, as far as is known. */
+  online(name: string): Session | undefined {
+    const session = this.session(name);
+    return session?.health.state === 'Online' ? session : undefined;
+  }
+
   /** Offline too where its driver cannot be made. */
   health(name: string): RuntimeView['health'] {
     const session = this.session(name);

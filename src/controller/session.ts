@@ -127,6 +127,20 @@ export class Session {
     return looking.ended;
   }
 
+  /** Looks at one container now, and tells whether the engine answered and shows this start of it running. */
+  async sees(ref: string, startId: string): Promise<boolean> {
+    const asked = this.#asked;
+    await this.look(ref);
+    const entry = this.#byRef.get(ref);
+    return (
+      this.health.state === 'Online' &&
+      entry?.observed !== undefined &&
+      entry.answered > asked &&
+      entry.observed.state === 'Running' &&
+      entry.observed.startId === startId
+    );
+  }
+
   async #lookOn(ref: string, looking: { again: boolean }): Promise<void> {
     try {
       do {

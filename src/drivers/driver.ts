@@ -46,11 +46,15 @@ export interface Driver {
    */
   attach(ref: string, options: AttachOptions): Promise<Attachment>;
 
-  /** Runs a command inside, for probes. */
+  /**
+   * Runs a command inside, for probes. `timeout` (milliseconds) counts from its begin inside; the DriverError is then
+   * Retryable `ExecTimeout`, and any other one says that nothing is known of its end. Whatever the command started is
+   * killed when it ends, takes too long, or `signal` aborts.
+   */
   exec(
     ref: string,
     command: readonly string[],
-    options: { timeout: number },
+    options: { timeout: number; signal?: AbortSignal | undefined },
   ): Promise<{ code: number; output: string }>;
 
   /** Where to reach a port of the instance from the controller. */

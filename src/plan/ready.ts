@@ -1,6 +1,8 @@
+import type { InstanceStatus } from '../api/objects.ts';
 import { resetAfterReady } from './backoff.ts';
 import { startedAt } from './identify.ts';
 import { instant, shortTime, timeText } from './instant.ts';
+import type { Timing } from './settings.ts';
 import { speaks, talkOf } from './talk.ts';
 import { past, phase, type Turn, tell, wake } from './turn.ts';
 import type { Instant } from './world.ts';
@@ -85,7 +87,7 @@ function waitsForLogin(turn: Turn): boolean {
   if (talk !== undefined && talk.state !== 'Connecting') return false;
   const { old, next } = turn;
   if (old.run?.number !== next.run?.number) return false;
-  return old.reason === authRequired || (old.phase === 'Unknown' && readyReason(turn) === authRequired);
+  return old.reason === authRequired || (old.phase === 'Unknown' && readyReason(old) === authRequired);
 }
 
 function needsLogin(turn: Turn) {
@@ -126,7 +128,9 @@ function notReady(turn: Turn, readyAt?: Instant) {
 /** What keeps it from being Ready: the reasons before and after it has been, and what was found. */
 function obstacle(turn: Turn): { waits: string; fails: string; found: string } {
   if (checkedSince(turn) === undefined) {
-    const found = turn.view.probe.ready?.message ?? 'the readiness check has not been made yet';
+    const { ready, unknown } = turn.view.probe;
+    const unmade = `the readiness check ${unknown === undefined ? 'has not been made yet' : `could not be made: ${unknown}`}`;
+    const found = ready?.message ?? unmade;
     return { waits: 'WaitingForReadiness', fails: 'ReadinessFailed', found };
   }
   const talk = talkOf(turn);
@@ -138,22 +142,29 @@ function obstacle(turn: Turn): { waits: string; fails: string; found: string } {
 
 /** Whether the newest run has been Ready before. */
 export function hasBeenReady({ old, next }: Turn): boolean {
-  if (old.run?.number !== next.run?.number) return false;
-  if (old.phase === 'Ready' || old.phase === 'Unready') return true;
+  return old.run?.number === next.run?.number && wasReady(old);
+}
+
+/** Whether the run of a stored status has been Ready. */
+export function wasReady(status: InstanceStatus): boolean {
+  if (status.phase === 'Ready' || status.phase === 'Unready') return true;
   // While its Runtime was out of reach the phase said so; the condition still has it.
-  if (old.phase !== 'Unknown') return false;
-  const reason = readyReason({ old });
+  if (status.phase !== 'Unknown') return false;
+  const reason = readyReason(status);
   return reason === 'Ready' || reason === 'Unready';
 }
 
-const readyReason = ({ old }: Pick<Turn, 'old'>): string | undefined =>
-  old.conditions?.find(({ type }) => type === 'Ready')?.reason;
+const readyReason = ({ conditions }: InstanceStatus): string | undefined =>
+  conditions?.find(({ type }) => type === 'Ready')?.reason;
+
+/** How long a start may take, in milliseconds: a minReady longer than the deadline would never be met. */
+export const startLength = ({ minReady, startDeadline }: Timing): number => Math.max(startDeadline, minReady);
 
 /** When a start that is not Ready counts as failed; undefined once the run has been Ready, or while it is paused. */
 export function startDeadline(turn: Turn): Instant | undefined {
   if (turn.state !== 'Running' || turn.ready || hasBeenReady(turn)) return undefined;
-  const { minReady, startDeadline } = turn.context.timing;
-  const length = Math.max(startDeadline, minReady); // a longer minReady would never be met
+  const { minReady } = turn.context.timing;
+  const length = startLength(turn.context.timing);
   const start = startedAt(turn);
   const talk = talkOf(turn);
   if (waitsForLogin(turn) && talk?.state !== 'Connecting') return undefined;

@@ -70,6 +70,8 @@ export interface ProbeView {
   /** Absent: not checked yet, or no readiness is asked for. */
   ready?: { ok: boolean; since: Instant; message: string } | undefined;
   live?: { ok: boolean; since: Instant; message: string } | undefined;
+  /** Why the last check of readiness said nothing about the instance. */
+  unknown?: string | undefined;
 }
 
 export interface Activity {

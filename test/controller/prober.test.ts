@@ -2,8 +2,8 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Probe } from '../../src/api/objects.ts';
-import { Prober } from '../../src/controller/prober.ts';
-import type { Driver } from '../../src/drivers/driver.ts';
+import { Prober, type ProbeSession, type ProbeTarget } from '../../src/controller/prober.ts';
+import { type Driver, DriverError } from '../../src/drivers/driver.ts';
 import { ManualClock } from '../fakes/clock.ts';
 import { createFakeDriver } from '../fakes/driver.ts';
 import { FakeEngine } from '../fakes/engine.ts';
@@ -14,8 +14,13 @@ let clock: ManualClock;
 let driver: Driver;
 let prober: Prober;
 let changes: string[];
+/** Whether the Runtime is reached, and whether it answers when it is asked whether the run is still up. */
+let online: boolean;
+let sees: boolean;
 
 beforeEach(() => {
+  online = true;
+  sees = true;
   clock = new ManualClock('2026-03-02T10:00:00Z');
   driver = createFakeDriver(new FakeEngine({ clock }), 'store');
   changes = [];
@@ -23,10 +28,26 @@ beforeEach(() => {
 });
 afterEach(() => prober.stop());
 
-function watch(probes: { readiness?: Probe; liveness?: Probe }, startId = 's1', readySince?: number): void {
-  const { readiness, liveness } = probes;
-  const run = { uid: 'u', ref: 'c1', startId, startedAt: clock.now(), readySince };
-  prober.watch({ ...run, driver, readiness, liveness });
+function watch(
+  { readiness, liveness }: { readiness?: Probe; liveness?: Probe },
+  startId = 's1',
+  readySince?: number,
+  more: Partial<ProbeTarget> = {},
+): void {
+  const session = { driver, sees: async () => sees };
+  prober.watch({
+    uid: 'u',
+    ref: 'c1',
+    startId,
+    startedAt: clock.now(),
+    readySince,
+    wasReady: readySince !== undefined,
+    startDeadline: clock.now() + 60_000,
+    session: () => (online ? session : undefined),
+    readiness,
+    liveness,
+    ...more,
+  });
 }
 
 async function until(condition: () => boolean): Promise<void> {
@@ -110,6 +131,219 @@ describe('readiness', () => {
   });
 });
 
+/** Each second, so often, what is due comes, and is waited for. */
+async function pass(seconds: number): Promise<void> {
+  for (let second = 0; second < seconds; second += 1) {
+    await waits();
+    clock.advance(1_000);
+    for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+const every: Probe = { ...exec, period: '1s' };
+const ready = { wasReady: true };
+
+describe('a check that could not be made says nothing', () => {
+  const refusals: [string, DriverError | Error][] = [
+    ['the engine is offline', new DriverError('Offline', 'EngineUnreachable', 'connection refused')],
+    ['nothing can be run in it', new DriverError('Retryable', 'NotRunning', 'it is paused')],
+    ['it is gone', new DriverError('Retryable', 'Gone', 'no such container')],
+    ['the driver was closed', new Error('socket hang up')],
+  ];
+
+  test.each(refusals)('exec: %s', async (_, error) => {
+    let checks = 0;
+    const refuse = async (): Promise<never> => {
+      checks += 1;
+      throw error;
+    };
+    driver = { ...driver, exec: refuse };
+    watch({ readiness: every, liveness: every }, 's1', clock.now(), ready);
+    await pass(10);
+    expect(checks).toBeGreaterThan(10);
+    expect(prober.view('u')).toMatchObject({ ready: { ok: true }, unknown: error.message });
+    expect(prober.view('u').live).toBeUndefined();
+  });
+
+  test('it leaves the row of failures as it is', async () => {
+    const played = [1, 'Unknown', 1, 'Unknown', 'Unknown', 1] as const;
+    let checks = 0;
+    const exec = async (): Promise<{ code: number; output: string }> => {
+      const code = played[checks++] ?? 0;
+      if (code === 'Unknown') throw new DriverError('Offline', 'EngineUnreachable', 'no answer');
+      return { code, output: '' };
+    };
+    driver = { ...driver, exec };
+    watch({ liveness: every }, 's1', clock.now(), ready);
+    for (const count of [1, 2, 3, 4, 5]) {
+      await until(() => checks === count);
+      await waits();
+      expect(prober.view('u').live).toBeUndefined();
+      clock.advance(1_000);
+    }
+    await until(() => prober.view('u').live?.ok === false);
+  });
+
+  test.each([
+    ['httpGet', { httpGet: { path: '/', port: 1, scheme: 'HTTP' as const } }],
+    ['tcpSocket', { tcpSocket: { port: 1 } }],
+  ])('%s: its address cannot be found out', async (_, probe) => {
+    const address = async (): Promise<never> => {
+      throw new DriverError('Offline', 'EngineUnreachable', 'no answer');
+    };
+    driver = { ...driver, address };
+    watch({ liveness: { ...base, period: '1s', ...probe } }, 's1', clock.now(), ready);
+    await pass(6);
+    expect(prober.view('u').live).toBeUndefined();
+  });
+
+  test('tcpSocket: the address is none that this host knows a way to', async () => {
+    driver = { ...driver, address: async () => ({ host: 'no-such-host.invalid', port: 1 }) };
+    watch({ readiness: { ...base, tcpSocket: { port: 1 } } });
+    await until(() => prober.view('u').unknown !== undefined);
+    expect(prober.view('u').ready).toBeUndefined();
+  });
+
+  test('log: the output cannot be read', async () => {
+    driver = {
+      ...driver,
+      // biome-ignore lint/correctness/useYield: it ends before the first line
+      async *logs() {
+        throw new DriverError('Offline', 'EngineUnreachable', 'no answer');
+      },
+    };
+    watch({ liveness: { ...base, period: '1s', log: { pattern: 'up' } } }, 's1', clock.now(), {
+      wasReady: true,
+    });
+    await pass(6);
+    expect(prober.view('u').live?.ok).toBeUndefined();
+  });
+
+  test('the Runtime does not take up the check in time, and nothing waits for it any longer', async () => {
+    driver = { ...driver, exec: () => new Promise(() => {}) };
+    watch({ readiness: exec });
+    await waits();
+    clock.advance(11_000);
+    await until(() => prober.view('u').unknown === 'The Runtime did not answer in time.');
+    expect(prober.view('u').ready).toBeUndefined();
+  });
+});
+
+describe('while the Runtime is out of reach', () => {
+  test('nothing is asked', async () => {
+    const asked = answers(0);
+    watch({ readiness: every, liveness: every }, 's1', clock.now(), ready);
+    await until(() => asked.count === 2);
+    online = false;
+    await pass(30);
+    expect(asked.count).toBe(2);
+    expect(prober.view('u')).toMatchObject({ ready: { ok: true }, live: { ok: true } });
+    online = true;
+    await pass(1);
+    await until(() => asked.count === 4);
+  });
+
+  test('a failure of before it was known decides nothing: a check after it has to say so too', async () => {
+    const asked = answers(1);
+    watch({ liveness: every }, 's1', clock.now(), ready);
+    await pass(3);
+    await until(() => prober.view('u').live?.ok === false);
+    online = false;
+    await pass(1);
+    expect(prober.view('u').live).toBeUndefined();
+    online = true;
+    const { count } = asked;
+    await pass(1);
+    await until(() => prober.view('u').live?.ok === false);
+    expect(asked.count).toBe(count + 1);
+  });
+
+  test('a failure that would decide counts only if the Runtime answers after it', async () => {
+    answers(1);
+    sees = false;
+    watch({ liveness: every }, 's1', clock.now(), ready);
+    await pass(10);
+    expect(prober.view('u').live).toBeUndefined();
+    sees = true;
+    await pass(1);
+    await until(() => prober.view('u').live?.ok === false);
+  });
+});
+
+test('a check asks the driver of the current session, and one that began with another counts for nothing', async () => {
+  const asked: string[] = [];
+  const named = (name: string, code: Promise<number>): ProbeSession => ({
+    driver: {
+      ...driver,
+      async exec() {
+        asked.push(name);
+        return { code: await code, output: '' };
+      },
+    },
+    sees: async () => true,
+  });
+  const end = Promise.withResolvers<number>();
+  let current = named('old', end.promise);
+  watch({ readiness: every }, 's1', undefined, { session: () => current });
+  await until(() => asked.length === 1);
+  current = named('new', Promise.resolve(0));
+  end.resolve(1);
+  await until(() => prober.view('u').unknown === 'The Runtime was lost during the check.');
+  expect(prober.view('u').ready).toBeUndefined();
+  await pass(1);
+  await until(() => prober.view('u').ready?.ok === true);
+  expect(asked).toEqual(['old', 'new']);
+});
+
+describe('liveness begins', () => {
+  const liveness: Probe = { ...every, failureThreshold: 1 };
+
+  test('once the run has been Ready', async () => {
+    const asked = answers(1);
+    watch({ liveness });
+    await pass(15);
+    expect(asked.count).toBe(0);
+    watch({ liveness }, 's1', clock.now());
+    await until(() => prober.view('u').live?.ok === false);
+  });
+
+  test('when startDeadline has passed', async () => {
+    const asked = answers(1);
+    watch({ liveness });
+    await pass(59);
+    expect(asked.count).toBe(0);
+    await pass(1);
+    await until(() => asked.count === 1);
+  });
+
+  test('not before its initial delay', async () => {
+    const asked = answers(0);
+    watch({ liveness: { ...liveness, initialDelay: '5s' } }, 's1', clock.now());
+    await pass(4);
+    expect(asked.count).toBe(0);
+    await pass(1);
+    await until(() => asked.count === 1);
+  });
+});
+
+test('the end of probing cuts off what is under way, and resolves when it has ended', async () => {
+  let ended = false;
+  const exec = (_: string, __: readonly string[], { signal }: { signal?: AbortSignal | undefined }) =>
+    new Promise<never>((___, reject) =>
+      signal?.addEventListener('abort', () =>
+        setImmediate(() => {
+          ended = true;
+          reject(new Error('cut off'));
+        }),
+      ),
+    );
+  driver = { ...driver, exec };
+  watch({ readiness: every });
+  await waits();
+  await prober.stop();
+  expect(ended).toBe(true);
+});
+
 test('a new run is probed anew, and nothing of the old one counts', async () => {
   answers(0);
   watch({ readiness: exec });
@@ -177,7 +411,10 @@ describe('over the network', () => {
   test('an answer whose beginning does not come in time is waited for no longer', async () => {
     const readiness = { ...httpGet('/slow'), timeout: '50ms' };
     watch({ readiness });
-    await expect.poll(() => prober.view('u').ready?.message).toContain('no answer within 50 ms');
+    await until(() => open === 1);
+    clock.advance(50);
+    await until(() => prober.view('u').ready !== undefined);
+    expect(prober.view('u').ready?.message).toContain('no answer within 50 ms');
     await expect.poll(() => open).toBe(0);
   });
 
@@ -223,6 +460,38 @@ test('each line of the output is read once, and one that matches is seen at once
   more.resolve();
   await until(() => prober.view('u').ready?.ok === true);
   expect(reads).toEqual(['opened']);
+});
+
+test('a line that was found before a restart of the controller need not be there any more', async () => {
+  let reads = 0;
+  driver = {
+    ...driver,
+    async *logs() {
+      reads += 1;
+      yield { stream: 'stdout' as const, text: 'a later line' };
+    },
+  };
+  watch({ readiness: { ...base, period: '1s', log: { pattern: 'up' } } }, 's1', clock.now() - 60_000);
+  await pass(10);
+  expect(prober.view('u').ready).toMatchObject({ ok: true, since: clock.now() - 70_000 });
+  expect(reads).toBe(0);
+});
+
+test('a stream of output that was lost is read on from the last line', async () => {
+  const asked: (number | undefined)[] = [];
+  const at = clock.now() + 5_000;
+  driver = {
+    ...driver,
+    async *logs(_, { since }) {
+      asked.push(since);
+      if (asked.length === 1) yield { stream: 'stdout' as const, text: 'starting', at };
+      else yield { stream: 'stdout' as const, text: 'up', at: at + 1 };
+    },
+  };
+  watch({ readiness: { ...base, log: { pattern: 'up' } } });
+  await pass(2);
+  await until(() => prober.view('u').ready?.ok === true);
+  expect(asked).toEqual([clock.now() - 2_000, at]);
 });
 
 test('a line of the output makes it ready', async () => {

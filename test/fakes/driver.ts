@@ -149,7 +149,7 @@ export function createFakeDriver(engine: FakeEngine, store: string): Driver {
       return attachTo(engine, need(ref), options);
     },
 
-    async exec(ref, command, { timeout }) {
+    async exec(ref, command, { timeout, signal }) {
       engine.answer('exec');
       const container = need(ref);
       if (container.state !== 'Running')
@@ -158,7 +158,9 @@ export function createFakeDriver(engine: FakeEngine, store: string): Driver {
       if (command[0] === 'sleep') {
         const { promise, resolve } = Promise.withResolvers<void>();
         engine.clock.after(timeout, resolve);
+        signal?.addEventListener('abort', () => resolve(), { once: true });
         await promise;
+        signal?.throwIfAborted();
         throw new DriverError('Retryable', 'ExecTimeout', `sleep took longer than ${timeout} ms`);
       }
       if (command[0] === 'pwd') return { code: 0, output: `${workingDirOf(container)}\n` };

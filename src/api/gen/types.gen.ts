@@ -217,7 +217,7 @@ export interface AgentSpec {
   }>;
   /** When an instance is Ready. Absent: while it runs; with a protocol also: once it can be talked to. */
   readiness?: Probe;
-  /** An instance that fails this is restarted. */
+  /** An instance that fails this is restarted. Checked once the run has been Ready, or startDeadline has passed. */
   liveness?: Probe;
   /** How long a start must hold before it counts as Ready. */
   minReady: Duration;

@@ -1,0 +1,166 @@
+import { get as httpGet } from 'node:http';
+import { get as httpsGet } from 'node:https';
+import { connect } from 'node:net';
+import { parseDuration } from '../api/duration.ts';
+import type { Probe } from '../api/objects.ts';
+import { type Driver, DriverError } from '../drivers/driver.ts';
+import type { Clock } from '../platform/clock.ts';
+
+/** What one check found. `Unknown` says nothing about the instance: the check could not be made, or was cut short. */
+export interface Finding {
+  outcome: 'Ok' | 'Failed' | 'Unknown';
+  message: string;
+}
+
+interface Address {
+  host: string;
+  port: number;
+}
+
+/** How long the Runtime has to begin a check, beyond the check's own timeout. */
+const beginWithin = 10_000;
+
+const passed: Finding = { outcome: 'Ok', message: '' };
+const failed = (message: string): Finding => ({ outcome: 'Failed', message });
+export const unknown = (message: string): Finding => ({ outcome: 'Unknown', message });
+
+/**
+ * Makes one exec, HTTP or TCP check. `timeout` bounds all of it from its begin inside the instance; when it returns,
+ * nothing is left of what it opened or started, as far as the Runtime answers. An aborted `signal` ends it as Unknown.
+ */
+export async function check(
+  probe: Probe,
+  driver: Driver,
+  ref: string,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<Finding> {
+  const timeout = parseDuration(probe.timeout);
+  const end = new AbortController();
+  const late = new AbortController();
+  const cut = (): void => end.abort();
+  const cancel = clock.after(timeout + beginWithin, () => {
+    late.abort();
+    end.abort();
+  });
+  signal.addEventListener('abort', cut);
+  try {
+    const made = run(probe, { driver, ref, timeout, clock, signal: end.signal });
+    return (await unlessAborted(made, late.signal)) ?? unknown(noAnswer);
+  } catch (error) {
+    return unknown(error instanceof Error ? error.message : String(error));
+  } finally {
+    cancel();
+    signal.removeEventListener('abort', cut);
+  }
+}
+
+interface Check {
+  driver: Driver;
+  ref: string;
+  /** Milliseconds. */
+  timeout: number;
+  clock: Clock;
+  signal: AbortSignal;
+}
+
+async function run(probe: Probe, about: Check): Promise<Finding> {
+  const { driver, ref } = about;
+  if (probe.exec !== undefined) return exec(probe.exec.command, about);
+  const port = probe.httpGet?.port ?? probe.tcpSocket?.port;
+  if (port === undefined) return unknown('The probe checks nothing.');
+  const address = await unlessAborted(driver.address(ref, port), about.signal);
+  if (about.signal.aborted) return unknown(cutShort);
+  if (address === undefined) return unknown(`Port ${port} cannot be reached from here.`);
+  return probe.httpGet === undefined ? opens(address, port, about) : answers(probe.httpGet, address, about);
+}
+
+async function exec(command: readonly string[], { driver, ref, timeout, signal }: Check): Promise<Finding> {
+  try {
+    const { code, output } = await driver.exec(ref, command, { timeout, signal });
+    if (code === 0) return passed;
+    return failed(`${command.join(' ')} ended with ${code}: ${output.trim().slice(0, 200)}`);
+  } catch (error) {
+    if (error instanceof DriverError && error.reason === 'ExecTimeout') return failed(error.message);
+    throw error;
+  }
+}
+
+function answers(probe: NonNullable<Probe['httpGet']>, address: Address, about: Check): Promise<Finding> {
+  const what = `GET ${probe.path} on port ${probe.port}`;
+  const get = probe.scheme === 'HTTPS' ? httpsGet : httpGet;
+  const headers = Object.fromEntries((probe.httpHeaders ?? []).map(({ name, value }) => [name, value]));
+  return bounded(about, what, 'no answer', (settle, fail) => {
+    const request = get(
+      { ...address, path: probe.path, headers, agent: false, rejectUnauthorized: false },
+      ({ statusCode = 0 }) =>
+        settle(statusCode >= 200 && statusCode < 400 ? passed : failed(`${what} answered ${statusCode}.`)),
+    );
+    request.on('error', fail);
+    return request;
+  });
+}
+
+function opens(address: Address, port: number, about: Check): Promise<Finding> {
+  return bounded(about, `Port ${port}`, 'no connection', (settle, fail) => {
+    const socket = connect(address);
+    socket.on('connect', () => settle(passed));
+    socket.on('error', fail);
+    return socket;
+  });
+}
+
+/** Settles once: by `begin`, or when the timeout has passed. What `begin` returns is destroyed then. */
+function bounded(
+  { clock, timeout, signal }: Check,
+  what: string,
+  missed: string,
+  begin: (settle: (finding: Finding) => void, fail: (error: Error) => void) => { destroy(): unknown },
+): Promise<Finding> {
+  return new Promise((resolve) => {
+    const settle = (finding: Finding): void => {
+      cancel();
+      signal.removeEventListener('abort', abort);
+      opened.destroy();
+      resolve(finding);
+    };
+    const abort = (): void => settle(unknown(cutShort));
+    const fail = (error: Error): void =>
+      settle(isOurs(error) ? unknown(`${what}: ${error.message}`) : failed(`${what}: ${error.message}`));
+    const cancel = clock.after(timeout, () => settle(failed(`${what}: ${missed} within ${timeout} ms`)));
+    signal.addEventListener('abort', abort);
+    const opened = begin(settle, fail);
+  });
+}
+
+/** What this host lacks tells nothing of the other end. */
+const ours: ReadonlySet<unknown> = new Set([
+  'EMFILE',
+  'ENFILE',
+  'ENOMEM',
+  'ENOBUFS',
+  'EADDRNOTAVAIL',
+  'EAGAIN',
+  'EACCES',
+  'EPERM',
+  'EAI_AGAIN',
+  'ENOTFOUND',
+]);
+
+const isOurs = (error: Error): boolean => 'code' in error && ours.has(error.code);
+
+const cutShort = 'The check was cut short.';
+const noAnswer = 'The Runtime did not answer in time.';
+
+/** What the work comes to; undefined as soon as the signal aborts. */
+export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+  const { promise, resolve } = Promise.withResolvers<undefined>();
+  const end = (): void => resolve(undefined);
+  signal.addEventListener('abort', end);
+  try {
+    return signal.aborted ? undefined : await Promise.race([work, promise]);
+  } finally {
+    signal.removeEventListener('abort', end);
+    work.catch(() => {}); // nobody waits for it any more
+  }
+}
