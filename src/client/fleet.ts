@@ -1,8 +1,10 @@
 import { ApiError } from '../api/errors.ts';
+import { kindInfo } from '../api/kinds.ts';
 import { formatManifestError } from '../api/manifest.ts';
-import type { Agent, Message, New } from '../api/objects.ts';
+import { type Agent, isTerminating, keyOf, type Message, type New } from '../api/objects.ts';
 import type { Parser } from '../sources/parsing/parser.ts';
 import { SourceError } from '../sources/source.ts';
+import { lostWith } from './apply/write.ts';
 import type { Resources } from './resources.ts';
 import type { Streams } from './streams.ts';
 
@@ -56,12 +58,8 @@ export function fleetOf(parts: {
   const { resources, streams, parser, namespace, user, author } = parts;
   const { message: messageOf = (key) => resources.get('Message', key) } = parts;
   const patch = async (name: string, spec: object): Promise<void> => {
-    await resources.patch(
-      'Agent',
-      { namespace, name },
-      { type: 'merge', body: { spec } },
-      { fieldManager: user, author },
-    );
+    const patch = { type: 'merge' as const, body: { spec } };
+    kept(await resources.patch('Agent', { namespace, name }, patch, { fieldManager: user, author }));
   };
   const applied = (agent: Named, { dryRun = false } = {}): Promise<Agent> => {
     const { name } = agent.metadata;
@@ -91,7 +89,7 @@ export function fleetOf(parts: {
       const agent = await agentIn(manifest);
       const { name } = agent.metadata;
       const before = await exists(resources, { namespace, name });
-      await applied(agent);
+      kept(await applied(agent));
       return { name, done: before ? 'configured' : 'created' };
     },
     start: (name) => patch(name, { suspend: false }),
@@ -100,6 +98,11 @@ export function fleetOf(parts: {
       await resources.delete('Agent', { namespace, name });
     },
   };
+}
+
+/** Throws ApiError Conflict where the write is lost with its Agent. */
+function kept(agent: Agent): void {
+  if (isTerminating(agent)) throw lostWith({ info: kindInfo('Agent'), key: keyOf(agent) });
 }
 
 function summary({ metadata, spec, status }: Agent): FleetAgent {

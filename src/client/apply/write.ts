@@ -43,7 +43,8 @@ export const applyOne = (
     { fieldManager, force: force ?? forceConflicts, author, dryRun, fieldValidation: 'Strict' },
   );
 
-const lostWith = ({ info, key }: Member): ApiError =>
+/** What became of a write to an object that is being deleted. */
+export const lostWith = ({ info, key }: Pick<Member, 'info' | 'key'>): ApiError =>
   new ApiError(
     'Conflict',
     `${info.plural} ${JSON.stringify(key.name)} is being deleted, and what was applied goes with it; apply it again once it is gone`,
