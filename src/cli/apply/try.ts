@@ -2,25 +2,50 @@ import { type ApiError, isApiError } from '../../api/errors.ts';
 import type { AnyObject } from '../../api/objects.ts';
 import { syncOfManager } from '../../api/sync.ts';
 import { type Tried, tryAll } from '../../client/apply/compare.ts';
-import type { ApplyOptions, Refused } from '../../client/apply/member.ts';
-import { rivals } from '../../plan/sync/conflict.ts';
+import { type ApplyOptions, identity, type Refused } from '../../client/apply/member.ts';
+import { mayTakeBack, type Rival, rivals } from '../../plan/sync/conflict.ts';
 import type { Client } from '../cli.ts';
 import { CliError, tell } from '../failure.ts';
 import { found } from '../found.ts';
 import type { Manifest } from '../manifests.ts';
+import { fieldManager } from '../patching.ts';
 
-/** The server tries every document without writing. Fails with all that it refuses. */
+/**
+ * The server tries every document without writing. Fails with all that it refuses. What one's own other verbs changed is
+ * taken over, as `kubectl apply` does it.
+ */
 export async function tryManifests(
   client: Client,
   manifests: readonly Manifest[],
   options: ApplyOptions,
   live: ReadonlyMap<string, AnyObject>,
 ): Promise<Tried<Manifest>[]> {
-  const { tried, refused } = await tryAll(client, manifests, live, options);
+  const first = await tryAll(client, manifests, live, options);
+  const yields = ({ reason }: Refused<Manifest>): boolean =>
+    options.fieldManager === fieldManager && isApiError(reason, 'Conflict') && isWithOneself(rivals(reason));
+  const [own, others] = [first.refused.filter(yields), first.refused.filter((refusal) => !yields(refusal))];
+  const again = own.map(({ member }) => ({ ...member, force: true }));
+  const second = await tryAll(client, again, live, options);
+  const refused = [...others, ...second.refused];
   if (refused.length > 0)
     throw new CliError([...(await refusedTexts(client, refused)), 'nothing was written'].join('\nerror: '));
-  return tried;
+  if (second.tried.length === 0) return first.tried;
+  const order = new Map(manifests.map((manifest, at) => [identity(manifest), at]));
+  const place = ({ member }: Tried<Manifest>): number => order.get(identity(member)) ?? 0;
+  return [...first.tried, ...second.tried].sort((one, other) => place(one) - place(other));
 }
+
+/** Who writes for the other verbs of agentctl, and for autoRevert. */
+const ownManagers: ReadonlySet<string> = new Set([
+  fieldManager,
+  'agentctl-create',
+  'agentctl-edit',
+  'agentctl-controller',
+]);
+
+/** Nobody else wants the fields: they were only changed, by verbs that end with the change. */
+const isWithOneself = (found: readonly Rival[]): boolean =>
+  mayTakeBack(found) && found.every(({ manager }) => ownManagers.has(manager));
 
 /** Refusals with the places of their documents, and what mends them. */
 export const refusedTexts = (client: Client, refused: readonly Refused<Manifest>[]): Promise<string[]> =>
