@@ -1,6 +1,7 @@
 /** The patches of RFC 7386 and RFC 6902. Neither changes its input. */
 import { deepEqual } from './equal.ts';
 import { ApiError } from './errors.ts';
+import type { Path } from './path.ts';
 import { isObject, type JsonObject } from './schema.ts';
 import { addSize, deepest, isTooDeep, mostCharacters, mostValues, type Size, sizeFault } from './size.ts';
 
@@ -14,6 +15,29 @@ export function mergePatch(target: unknown, patch: unknown): unknown {
   }
   return Object.fromEntries(merged);
 }
+
+/** The merge patch that makes `after` of `before`, be `before` changed elsewhere; undefined where they are the same. */
+export function mergePatchBetween(before: unknown, after: unknown): unknown {
+  if (!isObject(before) || !isObject(after)) return deepEqual(before, after) ? undefined : after;
+  const patch = new Map<string, unknown>();
+  for (const name of new Set([...Object.keys(before), ...Object.keys(after)])) {
+    const [old, now] = [fieldOf(before, name), fieldOf(after, name)];
+    const change = now === undefined ? null : mergePatchBetween(old, now);
+    if (change !== undefined && !(change === null && old === undefined)) patch.set(name, change);
+  }
+  return patch.size === 0 ? undefined : Object.fromEntries(patch);
+}
+
+/** The paths of a merge patch's values at which two objects differ. */
+export function patchedDifferences(patch: unknown, one: unknown, other: unknown, path: Path = []): Path[] {
+  if (!isObject(patch)) return deepEqual(one, other) ? [] : [path];
+  return Object.entries(patch).flatMap(([name, value]) =>
+    patchedDifferences(value, fieldOf(one, name), fieldOf(other, name), [...path, name]),
+  );
+}
+
+const fieldOf = (value: unknown, name: string): unknown =>
+  isObject(value) && Object.hasOwn(value, name) ? value[name] : undefined;
 
 const mostOperations = 10_000; // kube-apiserver: maxJSONPatchOperations
 const mostCopies = 100;

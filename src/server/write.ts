@@ -83,7 +83,7 @@ export function isRelease(asked: Asked): boolean {
     );
   if (type !== 'merge' || !isObject(body) || !isObject(body.metadata)) return false;
   const { metadata, ...rest } = body;
-  const { finalizers, resourceVersion: _, ...more } = metadata;
+  const { finalizers, uid: _, resourceVersion: __, ...more } = metadata;
   return finalizers !== undefined && Object.keys(rest).length + Object.keys(more).length === 0;
 }
 

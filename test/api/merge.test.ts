@@ -1,7 +1,38 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { deepEqual } from '../../src/api/equal.ts';
-import { jsonPatch, mergePatch } from '../../src/api/merge.ts';
+import { jsonPatch, mergePatch, mergePatchBetween, patchedDifferences } from '../../src/api/merge.ts';
+
+const json = fc.letrec((tie) => ({
+  value: fc.oneof(
+    { maxDepth: 3 },
+    fc.constantFrom(0, 1, 'a', true, '__proto__'),
+    fc.array(tie('value'), { maxLength: 2 }),
+    tie('object'),
+  ),
+  object: fc.dictionary(fc.constantFrom('a', 'b', '__proto__'), tie('value'), { maxKeys: 3 }),
+})).object;
+
+describe('the merge patch between two objects', () => {
+  test('makes the second of the first', () => {
+    fc.assert(
+      fc.property(json, json, (before, after) => {
+        const patch = mergePatchBetween(before, after);
+        expect(deepEqual(patch === undefined ? before : mergePatch(before, patch), after)).toBe(true);
+      }),
+    );
+  });
+  test('is none where they are the same', () => {
+    expect(mergePatchBetween({ a: [1], b: { c: 2 } }, { b: { c: 2 }, a: [1] })).toBeUndefined();
+  });
+  test('names where a third object differs from them', () => {
+    const patch = { a: { b: 1, c: 2 }, d: null };
+    expect(patchedDifferences(patch, { a: { b: 0 }, e: 1 }, { a: { b: 0, c: 3 }, d: 4 })).toEqual([
+      ['a', 'c'],
+      ['d'],
+    ]);
+  });
+});
 
 // RFC 7386, appendix A.
 describe('merge patch', () => {

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Agent, InstanceStatus } from '../../src/api/objects.ts';
+import type { Client } from '../../src/cli/cli.ts';
 import { agent } from '../server/support.ts';
 import { useShell } from './support.ts';
 import { makeSync } from './sync-seed.ts';
@@ -114,6 +115,64 @@ describe('rollout undo', () => {
     expect((await shell.run(['rollout', 'undo', 'back', '--to-revision=7'])).err).toContain(
       'no revision 7; it has 1, 2',
     );
+  });
+});
+
+describe('while somebody else writes', () => {
+  const meanwhile =
+    (write: () => Promise<unknown>) =>
+    (client: Client): Client => {
+      let left = 3;
+      return Object.assign(Object.create(client), {
+        async patch(...asked: Parameters<Client['patch']>) {
+          if (left > 0) await write();
+          left -= 1;
+          return client.patch(...asked);
+        },
+      });
+    };
+  beforeAll(async () => {
+    const made = await make('moved', { template: { command: ['echo', 'two'] } });
+    const owner = { apiVersion: 'agentctl.dev/v1', kind: 'Agent', name: 'moved', uid: made.metadata.uid };
+    await shell.server.controller.create('Revision', {
+      apiVersion: 'agentctl.dev/v1',
+      kind: 'Revision',
+      metadata: { ...key('moved-1'), ownerReferences: [owner] },
+      revision: 1,
+      data: { template: { command: ['echo', 'one'] } },
+    });
+  });
+
+  test('rollout undo is not hindered by a status that changes', async () => {
+    let restartCount = 0;
+    const through = meanwhile(() => setStatus('moved', { restartCount: ++restartCount }));
+    expect(await shell.run(['rollout', 'undo', 'moved'], { through })).toMatchObject({ code: 0 });
+    const { spec, status } = await shell.server.client.get('Agent', key('moved'));
+    expect(spec.template.command).toEqual(['echo', 'one']);
+    expect(status).toEqual({ restartCount });
+  });
+
+  test('rollout undo is a conflict where what it writes was changed', async () => {
+    const { client } = shell.server;
+    const body = (word: string) => ({ spec: { template: { command: ['echo', word] } } });
+    await client.patch('Agent', key('moved'), { type: 'merge', body: body('four') });
+    const through = meanwhile(() =>
+      client.patch('Agent', key('moved'), { type: 'merge', body: body('three') }),
+    );
+    const { code, err } = await shell.run(['rollout', 'undo', 'moved'], { through });
+    expect(code).toBe(1);
+    expect(err).toContain(
+      '(Conflict): agent.agentctl.dev/moved: somebody else changed spec.template.command',
+    );
+    expect((await client.get('Agent', key('moved'))).spec.template.command).toEqual(['echo', 'three']);
+  });
+
+  test('delete --force is not hindered by a status that changes', async () => {
+    await make('held');
+    const body = { metadata: { finalizers: ['agentctl.dev/instances'] } };
+    await shell.server.client.patch('Agent', key('held'), { type: 'merge', body });
+    const through = meanwhile(() => setStatus('held', { restartCount: Math.floor(performance.now()) }));
+    expect(await shell.run(['delete', 'agent', 'held', '--force'], { through })).toMatchObject({ code: 0 });
   });
 });
 

@@ -1,13 +1,15 @@
 import { isApiError } from '../../api/errors.ts';
-import type { AnyObject } from '../../api/objects.ts';
+import { kindInfo } from '../../api/kinds.ts';
+import { writeChange } from '../changing.ts';
 import type { Cli, Client } from '../cli.ts';
 import { fieldManager } from '../patching.ts';
-import type { Selected } from '../select.ts';
+import { type Selected, selectedOf } from '../select.ts';
 
 const ours = (finalizer: string): boolean => finalizer.startsWith('agentctl.dev/');
 
 /** Takes our finalizers off an object whose Runtime is gone for good, after telling what may be left there. */
-export async function forceOff(client: Client, { info, key, text }: Selected, cli: Cli): Promise<void> {
+export async function forceOff(client: Client, selected: Selected, cli: Cli): Promise<void> {
+  const { info, key, text } = selected;
   const left = info.kind === 'Agent' ? await instancesOf(client, key.namespace, key.name) : [];
   for (const { metadata, spec, status } of left) {
     const ref = status?.run?.ref;
@@ -16,9 +18,9 @@ export async function forceOff(client: Client, { info, key, text }: Selected, cl
         `Warning: ${metadata.name} may go on running on runtime ${spec.runtimeRef.name} as ${ref}: nobody looks after it now\n`,
       );
     }
-    await dropFinalizers(client, 'Instance', { namespace: metadata.namespace, name: metadata.name });
+    await dropFinalizers(client, selectedOf(kindInfo('Instance'), metadata.name, metadata.namespace));
   }
-  await dropFinalizers(client, info.kind, key);
+  await dropFinalizers(client, selected);
   cli.err(`Warning: ${text} was let go of without its Runtime's answer\n`);
 }
 
@@ -27,17 +29,12 @@ async function instancesOf(client: Client, namespace: string | undefined, agent:
   return items.filter(({ spec }) => spec.agentName === agent);
 }
 
-async function dropFinalizers(client: Client, kind: AnyObject['kind'], key: Selected['key']): Promise<void> {
+async function dropFinalizers(client: Client, each: Selected): Promise<void> {
   try {
-    const object = await client.get(kind, key);
-    const finalizers = (object.metadata.finalizers ?? []).filter((name) => !ours(name));
-    const { resourceVersion } = object.metadata;
-    await client.patch(
-      kind,
-      key,
-      { type: 'merge', body: { metadata: { finalizers, resourceVersion } } },
-      { fieldManager },
-    );
+    const before = await client.get(each.info.kind, each.key);
+    const finalizers = (before.metadata.finalizers ?? []).filter((name) => !ours(name));
+    const after = { ...before, metadata: { ...before.metadata, finalizers } };
+    await writeChange(client, each, { before, after }, { fieldManager });
   } catch (error) {
     if (!isApiError(error, 'NotFound')) throw error; // it has gone by itself
   }

@@ -1,5 +1,6 @@
 import { kindInfo } from '../../api/kinds.ts';
 import { revisionData } from '../../plan/drift.ts';
+import { writeChange } from '../changing.ts';
 import type { Cli } from '../cli.ts';
 import { CliError } from '../failure.ts';
 import { fieldManager, patchEach } from '../patching.ts';
@@ -55,19 +56,12 @@ export async function undo(name: string, options: RolloutOptions, cli: Cli): Pro
   const chosen = options.toRevision === undefined ? before : findRevision(all, options.toRevision, agent);
   if (chosen === undefined)
     throw new CliError(`agent ${agent.metadata.name} has no revision before the newest one`);
-  const { namespace, resourceVersion } = agent.metadata;
   // All that a Revision records, as it was: what it did not have then goes. How many and when is not in it, and stays.
   const recorded = Object.keys(revisionData(agent.spec));
   const kept = Object.entries(agent.spec).filter(([field]) => !recorded.includes(field));
-  const spec = { ...chosen.data, ...Object.fromEntries(kept) };
-  const body = [
-    { op: 'test', path: '/metadata/resourceVersion', value: resourceVersion },
-    { op: 'replace', path: '/spec', value: spec },
-  ];
-  const key =
-    namespace === undefined ? { name: agent.metadata.name } : { namespace, name: agent.metadata.name };
-  const after = await client.patch('Agent', key, { type: 'json', body }, { fieldManager, dryRun });
-  const same = !dryRun && after.metadata.resourceVersion === resourceVersion;
-  const suffix = dryRun ? ' (server dry run)' : same ? ' (no change)' : '';
-  cli.out(`agent.agentctl.dev/${agent.metadata.name} rolled back to revision ${chosen.revision}${suffix}\n`);
+  const after = { ...agent, spec: { ...chosen.data, ...Object.fromEntries(kept) } };
+  const selected = selectedOf(kindInfo('Agent'), agent.metadata.name, agent.metadata.namespace);
+  const { changed } = await writeChange(client, selected, { before: agent, after }, { fieldManager, dryRun });
+  const suffix = dryRun ? ' (server dry run)' : changed ? '' : ' (no change)';
+  cli.out(`${selected.text} rolled back to revision ${chosen.revision}${suffix}\n`);
 }

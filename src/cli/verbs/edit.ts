@@ -4,16 +4,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { UnreachableError } from '../../api/errors.ts';
-import type { KindInfo } from '../../api/kinds.ts';
 import { formatManifestError, parseManifests } from '../../api/manifest.ts';
 import type { Kinds } from '../../api/objects.ts';
 import { visible } from '../../api/visible.ts';
+import { writeChange } from '../changing.ts';
 import type { Cli, Client } from '../cli.ts';
 import { examples } from '../examples.ts';
 import { CliError, tell, UsageError } from '../failure.ts';
 import { type GlobalOptions, namespaceOf } from '../options.ts';
 import { withoutManagedFields, yamlText } from '../print/objects.ts';
-import { selectedOf } from '../select.ts';
+import { type Selected, selectedOf } from '../select.ts';
 import { parseTargets } from '../targets.ts';
 
 export function define(command: Command, cli: Cli): void {
@@ -28,7 +28,8 @@ async function edit(words: readonly string[], options: GlobalOptions, cli: Cli):
   const [target, second] = parseTargets(words);
   if (target?.name === undefined || second !== undefined)
     throw new UsageError('name one object: agentctl edit agent web');
-  const { info, key, text } = selectedOf(target.info, target.name, namespaceOf(options, cli.environment));
+  const selected = selectedOf(target.info, target.name, namespaceOf(options, cli.environment));
+  const { info, key, text } = selected;
   const client = await cli.connect(options, { start: true });
   const { status: _, ...object } = withoutManagedFields(await client.get(info.kind, key)) as Kinds['Agent']; // any kind: only status is left out
   const before = await yamlText(object);
@@ -37,7 +38,7 @@ async function edit(words: readonly string[], options: GlobalOptions, cli: Cli):
   writeFileSync(file, before, { mode: 0o600 });
   let keep = false;
   try {
-    const taken = await editUntilTaken(client, info, file, before, cli);
+    const taken = await editUntilTaken(client, selected, file, before, cli);
     cli.out(taken ? `${text} edited\n` : 'Edit cancelled, no changes made.\n');
   } catch (cause) {
     keep = readFileSync(file, 'utf8') !== before;
@@ -55,7 +56,7 @@ async function edit(words: readonly string[], options: GlobalOptions, cli: Cli):
 /** What is refused comes back into the editor with the reason, where somebody sits before it. False: nothing was to be changed. */
 async function editUntilTaken(
   client: Client,
-  info: KindInfo,
+  selected: Selected,
   file: string,
   before: string,
   cli: Cli,
@@ -66,8 +67,9 @@ async function editUntilTaken(
     const after = readFileSync(file, 'utf8').replace(/^# .*\n/gm, '');
     if (after === before || after.trim() === '') return false;
     try {
-      await send(client, info, file, after);
-      return true;
+      const change = { before: parsed(file, before), after: parsed(file, after) };
+      const { changed } = await writeChange(client, selected, change, { fieldManager: 'agentctl-edit' });
+      return changed;
     } catch (error) {
       if (after === refused || !cli.terminal.in || error instanceof UnreachableError) throw error;
       refused = after;
@@ -77,13 +79,12 @@ async function editUntilTaken(
   }
 }
 
-async function send(client: Client, info: KindInfo, file: string, text: string): Promise<void> {
+function parsed(file: string, text: string): object {
   const { documents, errors } = parseManifests([{ name: file, bytes: Buffer.from(text) }]);
   const [document] = documents;
   if (document === undefined || errors.length > 0)
     throw new CliError(errors.map(formatManifestError).join('\n'));
-  const object = document.object as unknown as never; // validated
-  await client.update(info.kind, object, { fieldManager: 'agentctl-edit' });
+  return document.object;
 }
 
 function open(file: string, { environment }: Cli): void {

@@ -1,0 +1,60 @@
+import { ApiError, isApiError } from '../api/errors.ts';
+import { mergePatchBetween, patchedDifferences } from '../api/merge.ts';
+import { type AnyObject, isTerminating } from '../api/objects.ts';
+import { pathText } from '../api/path.ts';
+import { isObject } from '../api/schema.ts';
+import type { Client } from './cli.ts';
+import { CliError } from './failure.ts';
+import type { Selected } from './select.ts';
+
+/** So often the object may change between its read and the write, before that is told as a failure. */
+const mostTries = 20;
+
+/**
+ * Writes what differs between an object as it was read and as it should be. What others write to the rest of it
+ * meanwhile stays. Throws ApiError Conflict where they changed the same fields to something else. Answers the object;
+ * `changed` is false where nothing differs.
+ */
+export async function writeChange(
+  client: Client,
+  { info, key, text }: Selected,
+  { before, after }: { before: object; after: object },
+  options: { fieldManager: string; dryRun?: boolean },
+): Promise<{ object: AnyObject; changed: boolean }> {
+  const patch = mergePatchBetween(before, after);
+  for (let tries = 1; ; tries += 1) {
+    const now = await client.get(info.kind, key);
+    if (!isObject(patch)) return { object: now, changed: false };
+    refuseClash(before, now, after, patch, text);
+    const { uid, resourceVersion } = now.metadata;
+    const metadata = { ...(isObject(patch.metadata) ? patch.metadata : {}), uid, resourceVersion };
+    try {
+      const body = { ...patch, metadata };
+      const object: AnyObject = await client.patch(info.kind, key, { type: 'merge', body }, options);
+      if (isTerminating(object) && object.metadata.generation !== now.metadata.generation)
+        throw new CliError(`${text} is being deleted, so the change goes with it`);
+      return { object, changed: object.metadata.resourceVersion !== resourceVersion };
+    } catch (error) {
+      if (!isApiError(error, 'Conflict') || tries === mostTries) throw error;
+    }
+  }
+}
+
+/** What another has set to the wanted value already is no conflict. */
+function refuseClash(before: object, now: AnyObject, after: object, patch: object, text: string): void {
+  const uidOf = (object: object): unknown =>
+    'metadata' in object && isObject(object.metadata) ? object.metadata.uid : undefined;
+  if (uidOf(before) !== now.metadata.uid)
+    throw new ApiError('Conflict', `${text} was deleted and made anew meanwhile`);
+  const wanted = new Set(patchedDifferences(patch, now, after).map(pathText));
+  const clashes = patchedDifferences(patch, before, now)
+    .map(pathText)
+    .filter((field) => wanted.has(field));
+  if (clashes.length === 0) return;
+  const fields =
+    clashes.slice(0, 10).join(', ') + (clashes.length > 10 ? ` and ${clashes.length - 10} more` : '');
+  throw new ApiError(
+    'Conflict',
+    `${text}: somebody else changed ${fields} meanwhile; look at it and try again`,
+  );
+}
