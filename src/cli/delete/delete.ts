@@ -2,6 +2,7 @@ import { isApiError } from '../../api/errors.ts';
 import { applyOrder } from '../../api/kinds.ts';
 import type { AnyObject } from '../../api/objects.ts';
 import { parallel } from '../../client/parallel.ts';
+import type { Volume } from '../../client/streams.ts';
 import type { Cli, Client } from '../cli.ts';
 import { exitCode, tell, UsageError } from '../failure.ts';
 import type { SourceOptions } from '../files.ts';
@@ -9,7 +10,7 @@ import { progress } from '../print/progress.ts';
 import { type Selected, type SelectOptions, select } from '../select.ts';
 import { parseTargets } from '../targets.ts';
 import { deleted } from '../wait/conditions.ts';
-import { until } from '../wait/until.ts';
+import { type Awaited, untilEach } from '../wait/until.ts';
 import { forceOff } from './force.ts';
 import { tellLeft } from './left.ts';
 import { keptVolumes, purgeVolumes, tellKept } from './volumes.ts';
@@ -41,17 +42,17 @@ export async function remove(words: readonly string[], options: DeleteOptions, c
   if (selected.length === 0) return cli.err('No resources found\n');
   // What refers to others goes before what it refers to.
   const kinds = Map.groupBy(selected, ({ info }) => info.kind);
-  const results: PromiseSettledResult<void>[] = [];
+  const failures: unknown[] = [];
   for (const kind of applyOrder.toReversed()) {
-    results.push(
-      ...(await parallel(kinds.get(kind) ?? [], 16, (each) => removeOne(client, each, options, cli))),
-    );
+    const asked = await parallel(kinds.get(kind) ?? [], 16, (each) => removeOne(client, each, options, cli));
+    const held = asked.flatMap((each) => (each.status === 'fulfilled' ? (each.value ?? []) : []));
+    for (const each of asked) if (each.status === 'rejected') failures.push(each.reason);
+    failures.push(...(await waitGone(client, held, options, cli)));
   }
   let failed = 0;
-  for (const result of results) {
-    if (result.status === 'fulfilled') continue;
-    cli.err(`${tell(result.reason).text}\n`);
-    failed = Math.max(failed, tell(result.reason).exitCode);
+  for (const failure of failures) {
+    cli.err(`${tell(failure).text}\n`);
+    failed = Math.max(failed, tell(failure).exitCode);
   }
   if (failed > 0) cli.exitCode = failed;
 }
@@ -61,63 +62,106 @@ async function objectsInFiles(options: DeleteOptions, cli: Cli): Promise<Selecte
   return readManifests(options, cli);
 }
 
-async function removeOne(client: Client, each: Selected, options: DeleteOptions, cli: Cli): Promise<void> {
+/** One whose deletion was asked for, and has not come to its end. */
+interface Held {
+  each: Selected;
+  gone: AnyObject;
+  volumes: readonly Volume[];
+}
+
+/** Answers what is still to be waited for. */
+async function removeOne(
+  client: Client,
+  each: Selected,
+  options: DeleteOptions,
+  cli: Cli,
+): Promise<Held | undefined> {
   const { info, key } = each;
-  const said =
-    options.output === 'name'
-      ? each.text
-      : `${info.group === '' ? info.singular : `${info.singular}.${info.group}`} ${JSON.stringify(key.name)}`;
-  const say = (what: string): void =>
-    cli.out(options.output === 'name' ? `${each.text}\n` : `${said} ${what}\n`);
   try {
     if (options.dryRun === 'client') {
       await client.get(info.kind, key);
-      return say('deleted (dry run)');
+      say(each, 'deleted (dry run)', options, cli);
+      return undefined;
     }
     const volumes = info.kind === 'Agent' ? await keptVolumes(client, key, cli) : [];
     const gone = await client.delete(info.kind, key, {
       dryRun: options.dryRun === 'server',
       propagationPolicy: propagation[options.cascade],
     });
-    if (options.dryRun === 'server') return say('deleted (server dry run)');
+    if (options.dryRun === 'server') {
+      say(each, 'deleted (server dry run)', options, cli);
+      return undefined;
+    }
     const held = (gone.metadata.finalizers ?? []).length > 0;
-    if (options.force === true) {
-      await forceOff(client, each, cli);
-      say('force deleted');
-    } else if (held && options.wait) {
-      if (!(await isGone(client, each, gone, options, cli))) return;
-      say('deleted');
-    } else say(held ? 'deletion asked for' : 'deleted');
-    if (options.purge === true) await purgeVolumes(client, each, volumes, cli);
-    else tellKept(volumes, cli);
-    if (gone.kind === 'Sync') tellLeft(gone, cli);
+    if (held && options.wait && options.force !== true) return { each, gone, volumes };
+    if (options.force === true) await forceOff(client, each, cli);
+    const what = options.force === true ? 'force deleted' : held ? 'deletion asked for' : 'deleted';
+    await removed({ each, gone, volumes }, what, client, options, cli);
+    return undefined;
   } catch (error) {
     if (!(options.ignoreNotFound === true && isApiError(error, 'NotFound'))) throw error;
+    return undefined;
   }
 }
 
-/** Waits until it is; where that takes too long it says what it waits for. */
-async function isGone(
+function say({ info, key, text }: Selected, what: string, { output }: DeleteOptions, cli: Cli): void {
+  const kind = info.group === '' ? info.singular : `${info.singular}.${info.group}`;
+  cli.out(output === 'name' ? `${text}\n` : `${kind} ${JSON.stringify(key.name)} ${what}\n`);
+}
+
+async function removed(
+  { each, gone, volumes }: Held,
+  what: string,
   client: Client,
-  { info, key, text }: Selected,
-  { metadata: { uid } }: AnyObject,
   options: DeleteOptions,
   cli: Cli,
-): Promise<boolean> {
-  const judge = (object: AnyObject | undefined) => (object?.metadata.uid === uid ? deleted(object) : 'met');
+): Promise<void> {
+  say(each, what, options, cli);
+  if (options.purge === true) await purgeVolumes(client, each, volumes, cli);
+  else tellKept(volumes, cli);
+  if (gone.kind === 'Sync') tellLeft(gone, cli);
+}
+
+/** Waits until they are gone; where that takes too long it says what it waits for. Answers what failed. */
+async function waitGone(
+  client: Client,
+  all: readonly Held[],
+  options: DeleteOptions,
+  cli: Cli,
+): Promise<unknown[]> {
   const { clock, signal } = cli;
   const timeout = options.timeout ?? Number.POSITIVE_INFINITY;
   const line = progress(cli);
-  const onPending = (why: string): void => line.show(`waiting for ${text}: ${why}`);
-  const outcome = await until(client, info.kind, key, judge, { timeout, clock, signal, onPending });
+  const failures: unknown[] = [];
+  const ending: Promise<unknown>[] = [];
+  const awaited = all.map((held): Awaited => {
+    const { info, key, text } = held.each;
+    const { uid } = held.gone.metadata;
+    return {
+      info,
+      key,
+      judge: (object) => (object?.metadata.uid === uid ? deleted(object) : 'met'),
+      onPending: (why) => line.show(`waiting for ${text}: ${why}`),
+      onOutcome(outcome) {
+        line.clear();
+        if (outcome.result === 'met') {
+          const end = removed(held, 'deleted', client, options, cli);
+          ending.push(end.catch((error) => failures.push(error)));
+        } else if (!signal.aborted) tellLate(held.each, outcome.why, cli);
+      },
+    };
+  });
+  await untilEach(client, awaited, { timeout, clock, signal });
   line.clear();
-  if (outcome.result === 'met') return true;
-  if (signal.aborted) return false;
+  await Promise.all(ending);
+  return failures;
+}
+
+function tellLate({ info, key, text }: Selected, why: string, cli: Cli): void {
   const hint =
     info.kind === 'Agent'
       ? ` 'agentctl describe agent ${key.name}' says what it waits for; --force lets go of it.`
       : '';
-  cli.err(`error: timed out waiting for the deletion of ${text}: ${outcome.why}.${hint}\n`);
+  cli.err(`error: timed out waiting for the deletion of ${text}: ${why}.${hint}\n`);
   cli.exitCode = exitCode.timedOut;
-  return false;
 }

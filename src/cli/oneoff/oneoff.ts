@@ -1,4 +1,5 @@
 import { isApiError } from '../../api/errors.ts';
+import { kindInfo } from '../../api/kinds.ts';
 import { type Agent, keyOf, type New, type ObjectKey } from '../../api/objects.ts';
 import type { Cli, Client } from '../cli.ts';
 import { keptVolumes, tellKept } from '../delete/volumes.ts';
@@ -72,7 +73,7 @@ async function isReady(client: Client, key: ObjectKey, timeout: number, cli: Cli
   const line = progress(cli);
   const { clock, signal } = cli;
   const onPending = (why: string): void => line.show(`agent/${key.name}: ${why}`);
-  const outcome = await until(client, 'Agent', key, readyAtOnce, {
+  const outcome = await until(client, { info: kindInfo('Agent'), key }, readyAtOnce, {
     timeout,
     clock,
     signal,
@@ -96,7 +97,7 @@ async function remove(client: Client, key: ObjectKey, interrupted: AbortSignal, 
     if (!interrupted.aborted) {
       line.show(`removing agent/${key.name}`);
       const how = { timeout: goneLimitMs, clock: cli.clock, signal: interrupted };
-      const outcome = await until(client, 'Agent', key, deleted, how);
+      const outcome = await until(client, { info: kindInfo('Agent'), key }, deleted, how);
       line.clear();
       if (outcome.result !== 'met') cli.err(`agent/${key.name} is still being removed\n`);
     }

@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 import { isApiError } from '../../api/errors.ts';
+import { parallel } from '../../client/parallel.ts';
 import type { Cli, Client } from '../cli.ts';
 import { examples } from '../examples.ts';
 import { CliError, exitCode, UsageError } from '../failure.ts';
@@ -57,20 +58,19 @@ async function wait(words: readonly string[], options: WaitOptions, cli: Cli): P
   const client = await cli.connect(options);
   const selected = await select(client, targets, options, cli);
   if (selected.length === 0) throw new CliError('no matching resources found');
-  if (options.for !== 'create') await refuseUnknown(client, selected, options.for);
+  // What a list has just shown is there.
+  const isNamed = targets.some(({ name }) => name !== undefined);
+  if (isNamed && options.for !== 'create' && options.for !== 'delete') await refuseUnknown(client, selected);
   cli.exitCode = await reportWaits(client, selected, judge, 'condition met', options.timeout, cli);
 }
 
 /** As kubectl does: what is not there at the beginning is an error, but for a deletion, which is met by that. */
-async function refuseUnknown(client: Client, selected: readonly Selected[], what: string): Promise<void> {
-  for (const { info, key } of selected) {
-    try {
-      await client.get(info.kind, key);
-    } catch (error) {
-      if (what === 'delete' && isApiError(error, 'NotFound')) continue;
-      if (isApiError(error, 'NotFound'))
-        throw new CliError(error.message, { exitCode: exitCode.unmet, cause: error });
-      throw error;
-    }
+async function refuseUnknown(client: Client, selected: readonly Selected[]): Promise<void> {
+  for (const result of await parallel(selected, 16, ({ info, key }) => client.get(info.kind, key))) {
+    if (result.status === 'fulfilled') continue;
+    const { reason } = result;
+    throw isApiError(reason, 'NotFound')
+      ? new CliError(reason.message, { exitCode: exitCode.unmet, cause: reason })
+      : reason;
   }
 }

@@ -3,7 +3,7 @@ import type { Cli, Client } from '../cli.ts';
 import { exitCode } from '../failure.ts';
 import { progress } from '../print/progress.ts';
 import type { Selected } from '../select.ts';
-import { type Judge, type Outcome, until } from './until.ts';
+import { type Judge, type Outcome, untilEach } from './until.ts';
 
 /** Waits for all, says of each how it ended, and answers the exit code: the worst of them. */
 export const reportWaits = (
@@ -41,23 +41,23 @@ export async function waitEach<T extends Selected>(
     if (first === undefined) line.clear();
     else line.show(`waiting for ${first[0]}${more}: ${first[1]}`);
   };
-  const codes = await Promise.all(
-    selected.map(async (each) => {
-      const { info, key, text } = each;
-      const onPending = (why: string): void => {
-        waiting.set(text, why);
-        tell();
-      };
-      const how = { timeout, clock, signal, onPending };
-      const outcome = await until(client, info.kind, key, judgeOf(each), how);
-      waiting.delete(text);
-      line.clear();
-      const code = signal.aborted ? exitCode.timedOut : report(each, outcome);
+  let worst: number = exitCode.ok;
+  const awaited = selected.map((each) => ({
+    ...each,
+    judge: judgeOf(each),
+    onPending(why: string): void {
+      waiting.set(each.text, why);
       tell();
-      return code;
-    }),
-  );
-  return Math.max(exitCode.ok, ...codes);
+    },
+    onOutcome(outcome: Outcome): void {
+      waiting.delete(each.text);
+      line.clear();
+      worst = Math.max(worst, signal.aborted ? exitCode.timedOut : report(each, outcome));
+      tell();
+    },
+  }));
+  await untilEach(client, awaited, { timeout, clock, signal });
+  return worst;
 }
 
 export function report(text: string, outcome: Outcome, done: string, cli: Cli): number {

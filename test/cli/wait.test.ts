@@ -1,0 +1,86 @@
+import { beforeAll, expect, test } from 'vitest';
+import type { Client } from '../../src/cli/cli.ts';
+import { agent } from '../server/support.ts';
+import { useShell } from './support.ts';
+
+const shell = useShell();
+const names = Array.from({ length: 20 }, (_, at) => `w${at}`);
+const finalizers = ['test/held'];
+
+const setReady = async (name: string): Promise<void> => {
+  const found = await shell.server.client.get('Agent', { namespace: 'default', name });
+  const time = '2026-01-31T12:00:00Z';
+  const condition = {
+    type: 'Ready',
+    status: 'True',
+    observedGeneration: 1,
+    reason: 'Up',
+    message: '',
+  } as const;
+  const status = { observedGeneration: 1, conditions: [{ ...condition, lastTransitionTime: time }] };
+  await shell.server.controller.update('Agent', { ...found, status }, { subresource: 'status' });
+};
+
+const release = async (name: string): Promise<void> => {
+  const patch = { type: 'merge', body: { metadata: { finalizers: null } } } as const;
+  await shell.server.client.patch('Agent', { namespace: 'default', name }, patch);
+};
+
+/** Notes which lists and watches a verb asks for, and calls `onWatch` once a watch has begun. */
+function counting(asked: string[], onWatch: () => void) {
+  return (client: Client): Client => ({
+    ...client,
+    list: (kind, options) => {
+      asked.push(`list ${kind} ${options?.fieldSelector ?? 'all'}`);
+      return client.list(kind, options);
+    },
+    watch: (kind, options) => {
+      asked.push(`watch ${kind} ${options.fieldSelector ?? 'all'}`);
+      onWatch();
+      return client.watch(kind, options);
+    },
+  });
+}
+
+beforeAll(async () => {
+  for (const name of names) {
+    const made = agent(name);
+    await shell.server.client.create('Agent', { ...made, metadata: { ...made.metadata, finalizers } });
+  }
+});
+
+test('a wait for many objects takes one list and one watch of them', async () => {
+  const asked: string[] = [];
+  const begun = Promise.withResolvers<void>();
+  const words = ['wait', ...names.map((name) => `agent/${name}`), '--for=condition=Ready'];
+  const waiting = shell.run(words, { through: counting(asked, begun.resolve) });
+  await begun.promise;
+  for (const name of names) await setReady(name);
+  const { code, out } = await waiting;
+  expect(code).toBe(0);
+  expect(out.split('\n').toSorted()).toEqual(
+    ['', ...names.map((name) => `agent.agentctl.dev/${name} condition met`)].toSorted(),
+  );
+  expect(asked).toEqual(['list Agent all', 'watch Agent all']);
+});
+
+test('a wait for a few objects asks for those alone', async () => {
+  const asked: string[] = [];
+  const words = ['wait', 'agent/w1', 'agent/w2', '--for=condition=Ready'];
+  expect(await shell.run(words, { through: counting(asked, () => {}) })).toMatchObject({ code: 0 });
+  expect(asked).toEqual(['list Agent metadata.name=w1', 'list Agent metadata.name=w2']);
+});
+
+test('a deletion asks for all objects first, and waits for them by one list and one watch', async () => {
+  const asked: string[] = [];
+  const begun = Promise.withResolvers<void>();
+  const deleting = shell.run(['delete', 'agents', '--all'], { through: counting(asked, begun.resolve) });
+  await begun.promise;
+  const { items } = await shell.server.client.list('Agent');
+  expect(items.every(({ metadata }) => metadata.deletionTimestamp !== undefined)).toBe(true);
+  for (const name of names) await release(name);
+  const { code, out } = await deleting;
+  expect(code).toBe(0);
+  expect(out.split('\n').filter((line) => line.endsWith(' deleted'))).toHaveLength(names.length);
+  expect(asked).toEqual(['list Agent all', 'list Agent all', 'watch Agent all']);
+});
