@@ -4,6 +4,7 @@ import type { Row } from './measure.ts';
 import { docker } from './rows/docker.ts';
 import { floodRows } from './rows/floods.ts';
 import { get } from './rows/get.ts';
+import { manifests } from './rows/manifests.ts';
 import { planner } from './rows/planner.ts';
 import { processes } from './rows/processes.ts';
 import { rest } from './rows/rest.ts';
@@ -25,6 +26,7 @@ const all: Record<string, () => Promise<Row[]>> = {
   rest,
   floods: floodRows,
   get,
+  manifests,
   planner,
   server,
   store,

@@ -89,7 +89,7 @@ test('a log waits for a client that reads slowly', async () => {
   let made = 0;
   await withInstance({
     async *log() {
-      for (; made < 100_000; made++) yield { stream: 'stdout', text: 'x'.repeat(1000) };
+      for (; made < 20_000; made++) yield { stream: 'stdout', text: 'x'.repeat(1000) };
     },
   });
   const path = '/apis/subresources.agentctl.dev/v1/namespaces/default/instances/web-0/log';
@@ -102,10 +102,10 @@ test('a log waits for a client that reads slowly', async () => {
     before = made;
     return still;
   });
-  expect(made).toBeLessThan(50_000);
+  expect(made).toBeLessThan(10_000);
   response.resume();
   await until(() => response.readableEnded);
-  expect(made).toBe(100_000);
+  expect(made).toBe(20_000);
 });
 
 test('status, forecast, plan, volumes and purge are handed through', async () => {

@@ -139,13 +139,4 @@ export const agent = (name: string, spec: object = {}) => ({
   spec: { template: { command: ['sleep', '60'] }, ...spec },
 });
 
-/** Waits for what must come soon; the time is a bound, not a pause. */
-export async function until<T>(what: () => T | undefined | false): Promise<T> {
-  const end = performance.now() + 5_000;
-  for (;;) {
-    const found = what();
-    if (found !== undefined && found !== false) return found;
-    if (performance.now() > end) throw new Error('it did not come to pass within 5 s');
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-}
+export { until } from '../until.ts';

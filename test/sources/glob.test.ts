@@ -44,14 +44,13 @@ describe('a glob', () => {
   test.each(matching)('%s matches %s', (pattern, path) => expect(matchGlob(pattern, path)).toBe(true));
   test.each(others)('%s does not match %s', (pattern, path) => expect(matchGlob(pattern, path)).toBe(false));
 
+  // With backtracking none of these ends within the time of a test.
   test('takes no longer for one that is made to be slow', () => {
-    const begin = performance.now();
     expect(matchGlob(`${'*a'.repeat(500)}b`, 'a'.repeat(250))).toBe(false);
     expect(matchGlob('{a,b}'.repeat(200), 'ab')).toBe(false);
     expect(matchGlob(`${'**/a/'.repeat(200)}b`, `${'a/'.repeat(200)}c`)).toBe(false);
     expect(matchGlob('{'.repeat(1024), 'a')).toBe(false);
     expect(matchGlob(`${'{a,'.repeat(200)}${'}'.repeat(200)}`, 'b')).toBe(false);
-    expect(performance.now() - begin).toBeLessThan(2000);
   });
 });
 
