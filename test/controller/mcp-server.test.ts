@@ -129,7 +129,7 @@ test('a token is of one run: the next has its own, and that of the one before is
   expect(await post(first.url, first.authorization, 'GET')).toBe(405);
   at.asker.runs[0]?.end(1);
   await at.world.until(() => at.world.house.instance('acp-0')?.status?.lastExit?.run === 1);
-  await vi.waitFor(async () => expect(await post(first.url, first.authorization)).toBe(401));
+  await expect.poll(() => post(first.url, first.authorization)).toBe(401);
   await at.world.until(() => at.asker.runs.length === 2);
   await at.ready(2);
   const { offer: second } = at.asker;
@@ -160,7 +160,7 @@ test('with the suspension of its Agent a token is none, though the run has not e
   await using at = await asking();
   const { url, authorization } = at.asker.offer;
   await at.world.agent('acp', { fleetAccess: 'Peers', suspend: true });
-  await vi.waitFor(async () => expect(await post(url, authorization)).toBe(401));
+  await expect.poll(() => post(url, authorization)).toBe(401);
 });
 
 test.each([
@@ -236,7 +236,7 @@ test('an agent lists the others, sends one a message, and has its answer', async
   const listed = JSON.parse((await call(client, 'list_agents')).text);
   expect(listed).toMatchObject([{ name: 'other', phase: 'Ready', talks: true, identity: 'Rings bells.' }]);
   const answer = call(client, 'send_message', { agent: 'other', message: 'ring' });
-  await vi.waitFor(() => expect(at.other.turns).toHaveLength(1), { interval: 5 });
+  await expect.poll(() => at.other.turns.length).toBe(1);
   expect(at.other.turns[0]).toMatchObject({ message: 'ring' });
   answers(at.other, 'ding');
   expect(await answer).toEqual({ text: 'ding', isError: false });
@@ -367,7 +367,7 @@ test('tokens are void once somebody else has the port, who may have been sent th
   squatter.close();
   await at.world.house.restart();
   await at.ready(2);
-  await vi.waitFor(async () => expect(await post(next.url, next.authorization, 'GET')).toBe(405));
+  await expect.poll(() => post(next.url, next.authorization, 'GET')).toBe(405);
   expect(await post(next.url, authorization, 'GET')).toBe(401);
 });
 

@@ -12,6 +12,7 @@ import { Notifier } from '../../src/controller/notify.ts';
 import type { Author } from '../../src/plan/allow.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import { silentLog } from '../../src/platform/log.ts';
+import { until } from '../until.ts';
 
 const about: AnyObject = {
   apiVersion: 'v1',
@@ -47,12 +48,6 @@ const notifierOf = (
   return notifier;
 };
 beforeEach(() => refused.splice(0));
-
-async function until(condition: () => boolean): Promise<void> {
-  const end = Date.now() + 5_000;
-  while (!condition() && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 5));
-  expect(condition()).toBe(true);
-}
 
 test('a command gets the Event as JSON on its standard input, for the reasons that it names alone', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'agentctl-notify-'));

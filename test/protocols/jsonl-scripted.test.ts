@@ -55,7 +55,7 @@ describe('the scripted worker', () => {
     await run.send('silent', { conversation: 'c1', message: 'm1' });
     await run.send('say never', { conversation: 'c1', message: 'm2' });
     expect(await run.ask('say two', { conversation: 'c2' })).toBe('two');
-    expect(await run.connection.query('status', {}, { timeout: 5000 })).toEqual({
+    expect(await run.connection.query('status', {}, { timeout: 30_000 })).toEqual({
       inFlight: ['m1', 'm2'],
       done: 1,
     });

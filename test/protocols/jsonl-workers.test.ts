@@ -43,8 +43,8 @@ describe.each(languages)('a worker in $language', ({ command, there }) => {
     expect(run.host.events('m1')).toHaveLength(4);
     expect(run.host.of('acknowledged', 'm1')).toHaveLength(1);
     expect(await run.ask('well?', { kind: 'Route', from: 'bob' })).toBe('well? ');
-    expect(await run.connection.query('status', {}, { timeout: 5000 })).toEqual({ peers: 1 });
-    await expect(run.connection.query('dance', {}, { timeout: 5000 })).rejects.toThrow(
+    expect(await run.connection.query('status', {}, { timeout: 30_000 })).toEqual({ peers: 1 });
+    await expect(run.connection.query('dance', {}, { timeout: 30_000 })).rejects.toThrow(
       'there is no query dance',
     );
     expect(run.wrong).toEqual([]);
@@ -115,7 +115,7 @@ describe.each(languages)('a worker in $language', ({ command, there }) => {
     await run.until(() => run.host.of('acknowledged').length === 2);
     await run.connection.routed('m1.1', { response: 'one' });
     await run.until(() => run.host.results('m1').length > 0);
-    await expect(run.connection.query('anything', {}, { timeout: 5000 })).rejects.toThrow('no query');
+    await expect(run.connection.query('anything', {}, { timeout: 30_000 })).rejects.toThrow('no query');
     expect(run.host.of('route')).toHaveLength(1);
     expect(run.lines.filter((line) => line.includes('chat_done'))).toHaveLength(1);
   });

@@ -2,6 +2,7 @@ import { silentLog } from '../../../src/platform/log.ts';
 import type { Connection, ConnectOptions, Host, Protocol, Turn } from '../../../src/protocols/protocol.ts';
 import type { TurnEvent, TurnResult, Usage } from '../../../src/protocols/talk.ts';
 import { ManualClock } from '../../fakes/clock.ts';
+import { until } from '../../until.ts';
 
 /**
  * A well-behaved agent at the other end of a protocol. It answers by lines and never sends them itself, so that a test
@@ -159,11 +160,4 @@ export async function openReady(harness: Harness, options: Partial<ConnectOption
   return world;
 }
 
-/** Lets what is under way go on until it is so. */
-export async function until(so: () => boolean): Promise<void> {
-  const end = Date.now() + 5000;
-  while (!so()) {
-    if (Date.now() > end) throw new Error('it never came to be');
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-}
+export { until };

@@ -97,5 +97,5 @@ export const answer = (host: Told, message: string): string =>
     .map((event) => (event.type === 'text' ? event.text : ''))
     .join('');
 
-export const ended = (host: Told, message: string): Promise<void> =>
+export const ended = (host: Told, message: string): Promise<unknown> =>
   until(() => host.results(message).length > 0);
