@@ -56,7 +56,7 @@ function suite(name: string, engine: TestEngine): void {
     }, 180_000);
     afterAll(async () => {
       // The volume is in use until they are gone.
-      await session.run(['delete', 'agents', '--all', '-n', 'team-b', '--timeout=30s']);
+      await session.run(['delete', 'agents', '--all', '-n', 'team-b', '--timeout=90s']);
       for (const [namespace, agent] of [
         ['team-a', 'victim'],
         ['team', 'a-victim'],
@@ -68,7 +68,7 @@ function suite(name: string, engine: TestEngine): void {
           '-n',
           namespace ?? '',
           '--purge',
-          '--timeout=30s',
+          '--timeout=90s',
         ]);
       await session.end();
     });
@@ -156,7 +156,7 @@ describe('a token of the role edit', () => {
     const mark = join(session.folder, 'ran');
     await edit.create('Agent', process('theirs', `touch ${mark}; sleep 600`));
     await session.apply(JSON.stringify({ ...process('own', 'sleep 600'), metadata: { name: 'own' } }));
-    await session.ok('wait agent/own --for=condition=Ready --timeout=30s');
+    await session.ok('wait agent/own --for=condition=Ready --timeout=90s');
     const before = await session.json<Agent>('get agent own');
     const body = { spec: { template: { command: ['sh', '-c', `touch ${mark}; sleep 600`] } } };
     await edit.patch('Agent', { namespace: 'default', name: 'own' }, { type: 'merge', body });
@@ -173,7 +173,7 @@ describe('a token of the role edit', () => {
     expect(before.metadata.annotations?.['agentctl.dev/author']).toBeUndefined();
     // An admin trusts it.
     await session.ok('annotate agent/theirs agentctl.dev/author-');
-    await session.ok('wait agent/theirs --for=condition=Ready --timeout=30s');
+    await session.ok('wait agent/theirs --for=condition=Ready --timeout=90s');
     expect(existsSync(mark)).toBe(true);
   });
 });

@@ -14,7 +14,7 @@ for (const stage of await stages()) {
 
     const instance = (name: string): Promise<Instance> => session.json<Instance>(`get instance ${name}`);
     const ready = (name: string): Promise<string> =>
-      session.ok(`wait agent/${name} --for=condition=Ready --timeout=30s`);
+      session.ok(`wait agent/${name} --for=condition=Ready --timeout=90s`);
     const set = (greeting: string, replicas = 1): string =>
       agent(stage, {
         name: 'one',
@@ -138,7 +138,7 @@ for (const stage of await stages()) {
         ({ status }) => status?.updateRevision === 'one-4',
       );
       expect(back.spec.template.env).toEqual([{ name: 'GREETING', value: 'hello' }]);
-      await session.ok('rollout status agent/one --timeout=30s');
+      await session.ok('rollout status agent/one --timeout=90s');
     });
 
     test('delete ends all of it', async () => {

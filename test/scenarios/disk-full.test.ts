@@ -46,7 +46,7 @@ describe.skipIf(!isRoot)('a full disk under the state folder', () => {
     pid = await session.controllerPid();
   });
   afterAll(async () => {
-    await session.run(['delete', 'agents', '--all', '--timeout=30s']);
+    await session.run(['delete', 'agents', '--all', '--timeout=90s']);
     await session.run(['controller', 'stop', '--agents']);
     unmount(session.state);
     rmSync(session.folder, { recursive: true, force: true });

@@ -57,7 +57,7 @@ for (const stage of await dockerStages()) {
     test('an agent whose container is paused can be deleted', async () => {
       await engine.call('POST', `/containers/${containerOf('paused')}/pause`);
       await becomes(session, 'paused', { reason: 'Paused' });
-      await session.ok('delete agent paused --timeout=30s');
+      await session.ok('delete agent paused --timeout=90s');
       expect(await inspect(engine, containerOf('paused'))).toBeUndefined();
     });
 

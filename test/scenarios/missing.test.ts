@@ -121,7 +121,7 @@ spec: { minReady: 100ms, template: { command: [${program}] } }
           'wait',
           'agent/greedy',
           '--for=condition=Ready',
-          '--timeout=30s',
+          '--timeout=90s',
         ]);
         expect([code, stderr]).toEqual([2, expect.stringContaining('UnsupportedByRuntime')]);
       });

@@ -20,7 +20,7 @@ for (const stage of await stages()) {
       await ready(session, 'opencode', 1, 60_000);
     }, 420_000); // the first time it is fetched, and an image is made of it
     afterAll(async () => {
-      await session.run(['delete', 'agents', '--all', '--purge', '--timeout=30s']);
+      await session.run(['delete', 'agents', '--all', '--purge', '--timeout=90s']);
       await session.end();
       provider.end();
     });

@@ -48,7 +48,7 @@ for (const stage of await dockerStages()) {
       await engine.call('POST', `/containers/create?name=${name}`, { Image: testImage, Cmd: ['true'] });
       await session.apply(agent(stage, { name: 'refused', run: forever }));
       await becomes(session, 'refused', { reason: 'NameTaken' });
-      await session.ok('delete agent refused --timeout=30s');
+      await session.ok('delete agent refused --timeout=90s');
       expect(await inspect(engine, name)).toBeDefined();
       await engine.call('DELETE', `/containers/${name}?force=1`);
     });
@@ -60,7 +60,7 @@ for (const stage of await dockerStages()) {
       await other.apply(manifest);
       await becomes(other, 'both', { phase: 'Pending', reason: 'NameTaken' });
       expect((await statusOf(session, 'both'))?.run).toEqual(first.run);
-      await session.ok('delete agent both --timeout=30s');
+      await session.ok('delete agent both --timeout=90s');
       const second = await ready(other, 'both', 1, soon);
       expect(second.run?.ref).not.toBe(first.run?.ref);
     });

@@ -35,7 +35,7 @@ describe.skipIf(process.platform !== 'linux').each(await stages())('children on 
 
   const spec = '  policy: { stop: { gracePeriod: 300ms } }';
   const up = async (name: string, marker: string): Promise<void> => {
-    await session.ok(`wait agent/${name} --for=condition=Ready --timeout=30s`);
+    await session.ok(`wait agent/${name} --for=condition=Ready --timeout=90s`);
     await eventually(
       () => alive(marker),
       (pids) => pids.length > 0,

@@ -106,7 +106,7 @@ export class Session {
 
   /** Deletes all agents, ends the controller and removes the folder. */
   async end(): Promise<void> {
-    await this.run(['delete', 'agents', '--all', '--timeout=30s']);
+    await this.run(['delete', 'agents', '--all', '--timeout=90s']);
     await this.run(['controller', 'stop', '--agents']);
     rmSync(this.folder, { recursive: true, force: true });
   }
@@ -116,7 +116,7 @@ export class Session {
 export async function eventually<T>(
   ask: () => T | Promise<T>,
   satisfied: (answer: T) => boolean,
-  within = 30_000,
+  within = 90_000,
 ): Promise<T> {
   const end = Date.now() + within;
   for (;;) {

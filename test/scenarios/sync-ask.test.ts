@@ -84,7 +84,7 @@ describe('suspend, sync, wait and diff', () => {
     await story.repository.publish({ 'a.yaml': settings('asked', 'three') });
     await session.ok('patch configmap asked -p {"data":{"value":"drifted"}}');
     const head = await story.repository.head();
-    const waited = await session.run(['wait', 'sync/asked', `--for=revision=${head}`, '--timeout=20s']);
+    const waited = await session.run(['wait', 'sync/asked', `--for=revision=${head}`, '--timeout=90s']);
     expect(waited).toMatchObject({ code: 2, stderr: expect.stringContaining('agentctl resume sync/asked') });
     expect(await settingOf(session, 'asked')).toBe('drifted');
     expect(await session.ok('sync asked')).toContain('applied');
@@ -92,7 +92,7 @@ describe('suspend, sync, wait and diff', () => {
     expect(conditionOf(await story.get(), 'Ready')?.message).toContain(
       'Suspended: agentctl resume sync/asked',
     );
-    await session.ok(`wait sync/asked --for=revision=${head.slice(0, 10)} --timeout=20s`);
+    await session.ok(`wait sync/asked --for=revision=${head.slice(0, 10)} --timeout=90s`);
     await story.repository.publish({ 'a.yaml': settings('asked', 'four') });
     await session.ok('resume sync/asked');
     await story.synced();
@@ -101,13 +101,13 @@ describe('suspend, sync, wait and diff', () => {
 
   test('wait ends when the revision is applied, and at once where it never will be', async () => {
     const good = await story.repository.publish({ 'a.yaml': settings('asked', 'five') });
-    const waiting = session.run(['wait', 'sync/asked', `--for=revision=${good}`, '--timeout=30s']);
+    const waiting = session.run(['wait', 'sync/asked', `--for=revision=${good}`, '--timeout=90s']);
     await session.ok('sync asked');
     expect((await waiting).code).toBe(0);
     const bad = await story.repository.publish({ 'a.yaml': 'kind: [' });
     const asked = await session.run(['sync', 'asked']);
     expect(asked).toMatchObject({ code: 1, stderr: expect.stringContaining('a.yaml:1:8') });
-    const never = await session.run(['wait', 'sync/asked', `--for=revision=${bad}`, '--timeout=30s']);
+    const never = await session.run(['wait', 'sync/asked', `--for=revision=${bad}`, '--timeout=90s']);
     expect(never).toMatchObject({ code: 2, stderr: expect.stringContaining('InvalidManifests') });
     const refused = await session.run(['diff', '--sync', 'asked']);
     expect(refused.code).toBeGreaterThan(1);

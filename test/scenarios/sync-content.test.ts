@@ -103,7 +103,7 @@ test('rubbish that is named as a manifest is told, and harms nothing', async () 
     await story.repository.publish({ 'a.yaml': settings('rubbish', name), 'rubbish.yaml': bytes });
     const commit = (await story.repository.head()).slice(0, 12);
     await expect
-      .poll(async () => message(await story.get()), { timeout: 20_000, message: name })
+      .poll(async () => message(await story.get()), { timeout: 60_000, message: name })
       .toMatch(new RegExp(`^main@${commit}: rubbish.yaml:\\d+:\\d+`));
     expect(message(await story.get()).length).toBeLessThan(5000);
     expect(await settingOf(session, 'rubbish')).toBe('one');
@@ -202,7 +202,7 @@ test('a push can do no more than the bounds of its Sync allow', async () => {
       'web.yaml': manifest,
     });
     await expect
-      .poll(async () => message(await story.get()), { timeout: 10_000, message: what })
+      .poll(async () => message(await story.get()), { timeout: 60_000, message: what })
       .toMatch(new RegExp(`^main@${commit.slice(0, 12)}: web.yaml:\\d+:\\d+`));
     expect(message(await story.get()), what).toContain(says);
     expect(conditionOf(await story.get(), 'Ready')?.reason, what).toBe('NotAllowed');

@@ -60,7 +60,7 @@ for (const stage of await stages()) {
       await story.repository.publish({ 'web.yaml': null });
       expect(await tellOfPush(session, token)).toBe(202);
       await story.synced();
-      await session.ok('wait agent/web --for=delete --timeout=30s');
+      await session.ok('wait agent/web --for=delete --timeout=90s');
       if (stage.engine !== undefined) expect(await inspect(stage.engine, containerOf('web'))).toBeUndefined();
       await becomes(session, 'api', { phase: 'Ready', run: 1 });
       expect((await eventsOf(session)).join()).toContain('1 pruned');

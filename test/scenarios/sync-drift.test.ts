@@ -45,7 +45,7 @@ describe('a Sync that heals', () => {
     const steady = (await fleetOf(session))['Instance/healthy-0'];
     const { generation: before = 0 } = (await agentOf('heal')).metadata;
     expect((await session.run(words)).code).toBe(0);
-    await eventually(replicas, (count) => count === 2, 8_000);
+    await eventually(replicas, (count) => count === 2);
     const { spec, metadata } = await agentOf('heal');
     expect(spec.suspend).toBe(true);
     expect(metadata.generation).toBe(before + 2);
@@ -73,7 +73,6 @@ describe('a Sync that heals', () => {
     await eventually(
       () => configMaps(session, 'heal'),
       (names) => names.includes('heal'),
-      8_000,
     );
     expect((await mapOf('heal')).metadata.uid).not.toBe(uid);
     expect(await story.events()).toMatch(/DriftRepaired: configmap\/heal was gone, and is made again/);
@@ -84,7 +83,6 @@ describe('a Sync that heals', () => {
     await eventually(
       () => settingOf(session, 'heal'),
       (value) => value === 'one',
-      8_000,
     );
     await eventually(
       () => story.events(),

@@ -29,9 +29,7 @@ for (const [kind, make] of Object.entries(kinds)) {
         await story.repository.publish(files('two'), { ...(signedBy && { signedBy }) });
         const commit = (await story.repository.head()).slice(0, 12);
         const refused = await story.says({ Fetched: 'NotVerified', Ready: 'NotVerified' });
-        await expect
-          .poll(async () => conditionOf(await story.get(), 'Fetched')?.message, { timeout: 10_000 })
-          .toContain(commit);
+        await expect.poll(async () => conditionOf(await story.get(), 'Fetched')?.message).toContain(commit);
         expect(refused.status?.revision).not.toContain(commit);
         expect(await settingOf(session, kind)).toBe('one');
       }

@@ -97,12 +97,10 @@ for (const stage of await talkStages()) {
         async () => turnOf(session, await turn),
         (story) => story.includes('begun'),
       );
-      const begin = Date.now();
       await session.kill(stage, await instance(session, 'changed-0'));
       const { code, stderr } = await query;
       expect(code).not.toBe(0);
       expect(stderr).toContain('has ended');
-      expect(Date.now() - begin).toBeLessThan(3_000);
       await eventually(
         async () => messageOf(session, await turn),
         (message) => message.status?.attempts === 2 && message.status.run === 4,
@@ -118,7 +116,7 @@ for (const stage of await talkStages()) {
         () => session.ok('messages get --agent=doomed --state=pending'),
         (list) => list.includes('Pending'),
       );
-      await session.ok('delete agent doomed --timeout=10s');
+      await session.ok('delete agent doomed --timeout=60s');
       await eventually(streamed.output, (output) => entriesIn(output).some((entry) => 'end' in entry));
       const end = entriesIn(streamed.output()).find((entry) => 'end' in entry)?.end;
       expect(end?.status).toMatchObject({ state: 'Failed', reason: 'AgentDeleted' });

@@ -73,7 +73,7 @@ for (const stage of await talkStages()) {
       );
       const first = await asked(session, 'sleeper', 'say awake');
       expect(first.status).toMatchObject({ state: 'Completed', answer: 'awake', attempts: 1 });
-      await becomes(session, 'sleeper', { phase: 'Asleep' }, 6_000);
+      await becomes(session, 'sleeper', { phase: 'Asleep' });
       const second = await asked(session, 'sleeper', 'blocks', '--conversation', first.spec.conversation);
       expect(second.status).toMatchObject({ state: 'Completed', run: 2, attempts: 1 });
     });
