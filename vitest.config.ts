@@ -1,6 +1,12 @@
 import { defineConfig } from 'vitest/config';
 
-const common = { environment: 'node' as const, restoreMocks: true, setupFiles: ['test/setup.ts'] };
+const common = {
+  environment: 'node' as const,
+  restoreMocks: true,
+  setupFiles: ['test/setup.ts'],
+  // All limits of time are those of a machine with much other work: a test waits for a condition, and does not measure.
+  expect: { poll: { timeout: 30_000 } },
+};
 
 export default defineConfig({
   test: {
@@ -11,7 +17,7 @@ export default defineConfig({
           name: 'unit',
           include: ['test/**/*.test.ts'],
           exclude: ['test/scenarios/**', 'test/bench/**'],
-          testTimeout: 30_000,
+          testTimeout: 60_000,
           maxWorkers: 2, // most of them wait for engines, git or hosts
         },
       },
@@ -21,8 +27,8 @@ export default defineConfig({
           ...common,
           name: 'scenarios',
           include: ['test/scenarios/**/*.test.ts'],
-          testTimeout: 180_000,
-          hookTimeout: 180_000,
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
           fileParallelism: false,
         },
       },

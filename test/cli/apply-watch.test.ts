@@ -35,7 +35,7 @@ class Watching {
         shell.server.clock.advance(400);
         expect(this[where]).toMatch(text);
       },
-      { timeout: 10_000, interval: 20 },
+      { timeout: 40_000, interval: 20 },
     );
   }
 
@@ -161,7 +161,7 @@ describe('apply --watch', () => {
         shell.server.clock.advance(400);
         const key = { namespace: 'default', name: 'w-link' };
         expect((await shell.server.client.get('Agent', key)).spec).toMatchObject({ replicas });
-      }, 10_000);
+      }, 40_000);
     }
   });
 
@@ -189,7 +189,7 @@ describe('apply --watch', () => {
         shell.server.clock.advance(1000);
         expect(patch.mock.calls.length).toBeGreaterThan(3);
       },
-      { timeout: 10_000 },
+      { timeout: 40_000 },
     );
     expect(watching.err.match(/gone away/g)).toHaveLength(1);
     patch.mockRestore();

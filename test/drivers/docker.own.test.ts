@@ -69,7 +69,7 @@ function suite(name: string, engine: TestEngine): void {
       expect(status).toBe(201);
     };
     const inside = async (ref: string, script: string): Promise<string> =>
-      (await driver.exec(ref, ['sh', '-c', script], { timeout: 10_000 })).output.trim();
+      (await driver.exec(ref, ['sh', '-c', script], { timeout: 40_000 })).output.trim();
     const volumeOf = async (ref: string): Promise<string> => {
       const { text } = await engine.call('GET', `/containers/${ref}/json`);
       return JSON.parse(text).Mounts.find(({ Destination: at }: { Destination: string }) => at === '/data')

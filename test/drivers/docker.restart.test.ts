@@ -56,7 +56,7 @@ describe.skipIf(!canRunDocker() && process.env.CI !== 'true')('a restart of dock
         if (observed === undefined) throw new Error('gone');
         return observed;
       },
-      { timeout: 20_000, interval: 50 },
+      { timeout: 40_000, interval: 50 },
     );
 
   const cause = async (driver: Driver, ref: string) => (await ended(driver, ref)).exit?.cause;

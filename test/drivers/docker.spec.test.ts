@@ -66,7 +66,7 @@ function suite(name: string, engine: TestEngine): void {
     };
 
     const inside = async (ref: string, script: string): Promise<string> => {
-      const { output } = await driver.exec(ref, ['sh', '-c', script], { timeout: 10_000 });
+      const { output } = await driver.exec(ref, ['sh', '-c', script], { timeout: 40_000 });
       return output.trim();
     };
 

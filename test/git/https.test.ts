@@ -94,7 +94,7 @@ test('a late answer is waited for', async () => {
   stage.host.faults = { delay: 60 };
   const before = performance.now();
   await stage.clone();
-  expect(performance.now() - before).toBeGreaterThan(60);
+  expect(performance.now() - before).toBeGreaterThan(59); // a timer may be early by less than a millisecond
 });
 
 test('a host that is stopped refuses, and answers at the same URL when it is started', async () => {

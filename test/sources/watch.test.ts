@@ -48,7 +48,7 @@ async function begin(paths: string[] = [folder], recursive = true): Promise<void
 async function tells(act: () => void): Promise<void> {
   const before = calls;
   act();
-  await vi.waitFor(() => expect(calls).toBeGreaterThan(before), { timeout: 5000, interval: 10 });
+  await vi.waitFor(() => expect(calls).toBeGreaterThan(before), { timeout: 40_000, interval: 10 });
   await settled();
 }
 
@@ -61,7 +61,7 @@ async function settled(): Promise<void> {
       last = calls;
       if (!still) throw new Error('goes on');
     },
-    { timeout: 5000, interval: 4 * quiet },
+    { timeout: 40_000, interval: 4 * quiet },
   );
 }
 
@@ -182,10 +182,10 @@ describe('a watch says nothing of', () => {
     await open.pop()?.close();
     const other = vi.fn();
     const second = watchPaths([folder], other, { quiet, clock: systemClock });
-    await vi.waitFor(() => expect(other).toHaveBeenCalled(), { timeout: 5000 });
+    await vi.waitFor(() => expect(other).toHaveBeenCalled(), { timeout: 40_000 });
     other.mockClear();
     shell('echo more >> a.yaml');
-    await vi.waitFor(() => expect(other).toHaveBeenCalled(), { timeout: 5000 });
+    await vi.waitFor(() => expect(other).toHaveBeenCalled(), { timeout: 40_000 });
     await second.close();
     expect(calls).toBe(before);
   });
@@ -210,7 +210,7 @@ describe('many changes', () => {
         clock.advance(900);
         expect(calls).toBeGreaterThan(1);
       },
-      { timeout: 20_000, interval: 100 },
+      { timeout: 40_000, interval: 100 },
     );
   });
 });

@@ -16,7 +16,7 @@ interface Reading {
 /** What a driver promises of attach and hostAddress. */
 export function attachTests(t: DriverContext): void {
   const { specOf, ended, refusal } = t;
-  const waiting = { timeout: 20_000, interval: 10 };
+  const waiting = { timeout: 40_000, interval: 10 };
   const opened: Attachment[] = [];
   afterEach(() => {
     for (const attachment of opened.splice(0)) attachment.close();
@@ -280,7 +280,7 @@ export function attachTests(t: DriverContext): void {
     test('knows the working folder of the instance', async () => {
       const observed = await t.driver.create(talking({ echoes: true }));
       const { workingDir } = await open(observed);
-      const { output } = await t.driver.exec(observed.ref, ['pwd'], { timeout: 10_000 });
+      const { output } = await t.driver.exec(observed.ref, ['pwd'], { timeout: 40_000 });
       expect(workingDir).toBe(output.trim());
     });
   });

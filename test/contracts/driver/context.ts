@@ -91,12 +91,12 @@ export function createContext(capabilities: DriverCapabilities): {
         expect(observed.state).toBe('Exited');
         return observed;
       },
-      { timeout: 20_000, interval: 20 },
+      { timeout: 40_000, interval: 20 },
     );
 
   const linesOf = async (ref: string, options: Partial<LogOptions> = {}): Promise<LogLine[]> => {
     const lines: LogLine[] = [];
-    const signal = AbortSignal.timeout(20_000);
+    const signal = AbortSignal.timeout(40_000);
     for await (const line of need().driver.logs(ref, { follow: false, signal, ...options })) lines.push(line);
     return lines;
   };
@@ -105,7 +105,7 @@ export function createContext(capabilities: DriverCapabilities): {
     (await linesOf(ref, options)).map((line) => line.text);
 
   const printed = (ref: string, text: string): Promise<void> =>
-    vi.waitFor(async () => expect(await textsOf(ref)).toContain(text), { timeout: 20_000, interval: 20 });
+    vi.waitFor(async () => expect(await textsOf(ref)).toContain(text), { timeout: 40_000, interval: 20 });
 
   const refusal = async (attempt: Promise<unknown>): Promise<DriverError> => {
     const error = await attempt.then(

@@ -34,9 +34,9 @@ export function endingTests(t: DriverContext): void {
 
     for (const leaves of ['Child', 'Session', 'Daemon'] as const) {
       const none = (marker: string): Promise<void> =>
-        vi.waitFor(async () => expect(await t.harness.left(marker)).toBe(0), { timeout: 20_000 });
+        vi.waitFor(async () => expect(await t.harness.left(marker)).toBe(0), { timeout: 40_000 });
       const one = (marker: string): Promise<void> =>
-        vi.waitFor(async () => expect(await t.harness.left(marker)).toBe(1), { timeout: 20_000 });
+        vi.waitFor(async () => expect(await t.harness.left(marker)).toBe(1), { timeout: 40_000 });
 
       test(`kill leaves no process behind: ${leaves}`, async () => {
         const spec = specOf({ leaves, onTerm: 'Ignore' });

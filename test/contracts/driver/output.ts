@@ -49,7 +49,7 @@ export function outputTests(t: DriverContext): void {
     test('followed, go on until the program ends', async () => {
       const { ref } = await t.driver.create(specOf({ prints: ['up'], onTerm: 0 }));
       const texts: string[] = [];
-      for await (const line of t.driver.logs(ref, { follow: true, signal: AbortSignal.timeout(20_000) })) {
+      for await (const line of t.driver.logs(ref, { follow: true, signal: AbortSignal.timeout(40_000) })) {
         // A shell whose whole group is signalled says on stderr that its child was terminated.
         if (line.stream === 'stdout') texts.push(line.text);
         await t.driver.signal(ref, 'SIGTERM');
@@ -82,7 +82,7 @@ export function outputTests(t: DriverContext): void {
     test("gives the command's code and its output", async () => {
       const { ref } = await t.driver.create(specOf({}));
       const command = ['sh', '-c', 'echo out; echo err >&2; exit 5'];
-      const result = await t.driver.exec(ref, command, { timeout: 10_000 });
+      const result = await t.driver.exec(ref, command, { timeout: 40_000 });
       expect(result.code).toBe(5);
       expect(result.output.split('\n').toSorted()).toEqual(['', 'err', 'out']);
     });
@@ -92,20 +92,20 @@ export function outputTests(t: DriverContext): void {
       const { ref } = await t.driver.create(spec);
       const hanging = t.driver.exec(ref, ['sleep', spec.marker], { timeout: 300 });
       expect(await refusal(hanging)).toMatchObject({ sort: 'Retryable', reason: 'ExecTimeout' });
-      await vi.waitFor(async () => expect(await t.harness.left(spec.marker)).toBe(0), { timeout: 20_000 });
+      await vi.waitFor(async () => expect(await t.harness.left(spec.marker)).toBe(0), { timeout: 40_000 });
       expect(await inspected(ref)).toMatchObject({ state: 'Running' });
     });
 
     test('of a command that is missing answers as a shell does', async () => {
       const { ref } = await t.driver.create(specOf({}));
-      const { code } = await t.driver.exec(ref, ['/no/such/program'], { timeout: 10_000 });
+      const { code } = await t.driver.exec(ref, ['/no/such/program'], { timeout: 40_000 });
       expect([126, 127]).toContain(code);
     });
 
     test('in what has ended is refused', async () => {
       const { ref } = await t.driver.create(specOf({ ends: 0 }));
       await ended(ref);
-      expect(await refusal(t.driver.exec(ref, ['true'], { timeout: 10_000 }))).toMatchObject({
+      expect(await refusal(t.driver.exec(ref, ['true'], { timeout: 40_000 }))).toMatchObject({
         sort: 'Retryable',
         reason: 'NotRunning',
       });

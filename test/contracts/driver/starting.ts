@@ -206,7 +206,7 @@ export function startingTests(t: DriverContext): void {
       await vi.waitFor(
         async () =>
           expect((await textsOf(ref)).filter((text) => text === 'content')).toEqual(['content', 'content']),
-        { timeout: 20_000, interval: 20 },
+        { timeout: 40_000, interval: 20 },
       );
     });
 

@@ -17,13 +17,13 @@ export function surroundingsTests(t: DriverContext): void {
           const probe = await t.driver.create(specOf({ ends: 0 }));
           expect(hints.some((ref) => ref === undefined || ref === probe.ref)).toBe(true);
         },
-        { timeout: 20_000, interval: 50 },
+        { timeout: 40_000, interval: 50 },
       );
       const hinted = async (act: () => Promise<string>): Promise<string> => {
         hints.length = 0;
         const ref = await act();
         await vi.waitFor(() => expect(hints.some((hint) => hint === undefined || hint === ref)).toBe(true), {
-          timeout: 20_000,
+          timeout: 40_000,
           interval: 10,
         });
         return ref;
@@ -60,7 +60,7 @@ export function surroundingsTests(t: DriverContext): void {
           refs.push(made.ref);
           expect(theirHints.length).toBeGreaterThan(0);
         },
-        { timeout: 20_000, interval: 50 },
+        { timeout: 40_000, interval: 50 },
       );
       stop.abort();
       await Promise.all([watching, theirs]);

@@ -142,7 +142,7 @@ describe.skipIf(process.getuid?.() !== 0)(
 
     test('is probed without waiting where the probe reads its input', async () => {
       const { ref } = await driver.create(specAs('exec sleep 600'));
-      expect(await driver.exec(ref, ['cat'], { timeout: 10_000 })).toEqual({ code: 0, output: '' });
+      expect(await driver.exec(ref, ['cat'], { timeout: 40_000 })).toEqual({ code: 0, output: '' });
     });
 
     test.each(['a folder of root', 'a folder above it that is closed'])(

@@ -19,7 +19,7 @@ async function attach(
   { ref, run, startId = '' }: Observed,
   cursor?: string,
 ): Promise<Attachment> {
-  const signal = AbortSignal.timeout(20_000);
+  const signal = AbortSignal.timeout(40_000);
   const attachment = await driver.attach(ref, { run, startId, cursor, signal });
   opened.push(attachment);
   return attachment;
@@ -41,7 +41,7 @@ async function openAlone(hasEnded: () => Promise<boolean>) {
   const { identity } = specOf('');
   const run = { number: 1, folder: join(ref, '1'), meta: { identity, bootId: 'b', workingDir: '/tmp' } };
   const attachments = createAttachments(systemClock);
-  const options = { run: 1, startId: '', signal: AbortSignal.timeout(20_000) };
+  const options = { run: 1, startId: '', signal: AbortSignal.timeout(40_000) };
   const attachment = await attachments.open(ref, run, { hasEnded, subscribe: () => () => {} }, options);
   return { attachment, attachments, ref };
 }

@@ -71,7 +71,7 @@ export const withRun = (spec: RunSpec, run: number): RunSpec => ({
 });
 
 export const eventually = <T>(check: () => Promise<T> | T): Promise<T> =>
-  vi.waitFor(check, { timeout: 15_000, interval: 5 });
+  vi.waitFor(check, { timeout: 40_000, interval: 5 });
 
 export const ended = (driver: Driver, ref: string): Promise<Observed> =>
   eventually(async () => {
@@ -87,7 +87,7 @@ export async function textOf(
   options: Partial<LogOptions> = {},
 ): Promise<string[]> {
   const texts: string[] = [];
-  const signal = AbortSignal.timeout(15_000);
+  const signal = AbortSignal.timeout(40_000);
   for await (const line of driver.logs(ref, { follow: false, signal, ...options })) texts.push(line.text);
   return texts;
 }

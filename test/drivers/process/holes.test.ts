@@ -58,7 +58,7 @@ describe('an output file that was made 8 TiB long', () => {
     const over: Ending = { run: 1, hasEnded: async () => true, subscribe: () => () => {} };
     for (const follow of [false, true]) {
       const texts: string[] = [];
-      const signal = AbortSignal.timeout(10_000);
+      const signal = AbortSignal.timeout(40_000);
       for await (const { text } of readLogs(folder, over, { follow, signal, ...options })) texts.push(text);
       expect(texts).toEqual(expected);
     }
@@ -76,7 +76,7 @@ test('the last lines are looked for 64 MiB back, and no further', async () => {
   writeFileSync(path, `first\n${'x'.repeat(65 * 1024 * 1024)}\nlast\n`);
   const over: Ending = { run: 1, hasEnded: async () => true, subscribe: () => () => {} };
   const texts: string[] = [];
-  const signal = AbortSignal.timeout(10_000);
+  const signal = AbortSignal.timeout(40_000);
   for await (const { text } of readLogs(folder, over, { follow: false, signal, tail: 3 })) texts.push(text);
   expect(texts[0]).toBe('[agentctl: cut here; earlier lines are more than 64 MiB back]');
   expect(texts.at(-1)).toBe('last');

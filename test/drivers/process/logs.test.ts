@@ -22,7 +22,7 @@ const over: Ending = { run: 2, hasEnded: async () => true, subscribe: () => () =
 
 async function read(options: Partial<LogOptions> = {}): Promise<string[]> {
   const texts: string[] = [];
-  const signal = AbortSignal.timeout(10_000);
+  const signal = AbortSignal.timeout(40_000);
   for await (const line of readLogs(ref, over, { follow: false, signal, ...options })) texts.push(line.text);
   return texts;
 }
@@ -76,7 +76,7 @@ test('a follower gets what is written later, and the rest when the run ends', as
     },
   };
   const texts: string[] = [];
-  for await (const line of readLogs(ref, live, { follow: true, signal: AbortSignal.timeout(10_000) })) {
+  for await (const line of readLogs(ref, live, { follow: true, signal: AbortSignal.timeout(40_000) })) {
     texts.push(line.text);
     if (line.text === 'a') await appendFile(join(ref, '2.err'), 'b\n');
     if (line.text !== 'b') continue;

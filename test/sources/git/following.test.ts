@@ -22,7 +22,7 @@ type Where = { branch?: string; tag?: string; commit?: string; path?: string };
 const read = (where: Where = {}): Promise<Record<string, string>> =>
   world.read({ url: repository.url, ...where });
 const look = (where: Where = {}): Promise<Found> =>
-  world.source({ url: repository.url, ...where }).look(AbortSignal.timeout(20_000));
+  world.source({ url: repository.url, ...where }).look(AbortSignal.timeout(40_000));
 
 describe('a branch', () => {
   test('is followed through pushes, forced pushes and a new history', async () => {
@@ -40,7 +40,7 @@ describe('a branch', () => {
     await using other = await Repository.with({ 'a.yaml': 'of trunk' }, { branch: 'trunk' });
     await other.startBranch('work/new');
     await other.publish({ 'a.yaml': 'of work' });
-    const found = await world.source({ url: other.url }).look(AbortSignal.timeout(20_000));
+    const found = await world.source({ url: other.url }).look(AbortSignal.timeout(40_000));
     expect(found.reference).toBe('refs/heads/trunk');
     expect(await world.read({ url: other.url, branch: 'work/new' })).toEqual({ 'a.yaml': 'of work' });
     expect(await world.read({ url: other.url })).toEqual({ 'a.yaml': 'of trunk' });
@@ -68,7 +68,7 @@ describe('a branch', () => {
     await expect(look({ branch: 'work' })).rejects.toMatchObject({ reason: 'RevisionMissing' });
     const late = world
       .source({ url: repository.url, branch: 'work' })
-      .read(found, AbortSignal.timeout(20_000));
+      .read(found, AbortSignal.timeout(40_000));
     await expect(late).rejects.toMatchObject({ reason: 'RevisionMissing' });
     await repository.push();
     expect(await read({ branch: 'work' })).toEqual({ 'a.yaml': 'work' });

@@ -269,7 +269,7 @@ describe('what could be taken for something else', () => {
 
   test.each(['--upload-pack=touch', 'HEAD', 'a..b', ''])('the revision %j is not read', async (revision) => {
     const source = world.source({ url: repository.url });
-    await expect(source.read({ revision }, AbortSignal.timeout(10_000))).rejects.toMatchObject({
+    await expect(source.read({ revision }, AbortSignal.timeout(40_000))).rejects.toMatchObject({
       reason: 'RevisionMissing',
     });
   });
@@ -289,7 +289,7 @@ describe('what could be taken for something else', () => {
     await repository.tag('main');
     const second = await repository.git(['commit', '--allow-empty', '-m', 'x']).then(repository.head);
     await repository.git(['push', 'origin', 'HEAD:refs/heads/main']);
-    const signal = AbortSignal.timeout(20_000);
+    const signal = AbortSignal.timeout(40_000);
     expect((await world.source({ url: repository.url, tag: 'main' }).look(signal)).revision).toBe(first);
     expect((await world.source({ url: repository.url, branch: 'main' }).look(signal)).revision).toBe(second);
   });

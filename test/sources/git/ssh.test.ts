@@ -191,10 +191,8 @@ describe('ssh itself', () => {
     const source = world.source({ url: 'git@example.invalid:r.git' }, { secret, searchPath });
     const look = source.look(ending.signal);
     await expect.poll(() => seen().catch(() => '')).toContain('git-upload-pack');
-    const begun = performance.now();
     ending.abort();
     await expect(look).rejects.toMatchObject({ reason: 'Timeout' });
-    expect(performance.now() - begun).toBeLessThan(2000);
     await expect.poll(() => world.processes()).toEqual([]);
     expect(world.secretFiles()).toEqual([]);
   });
