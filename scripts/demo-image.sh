@@ -8,7 +8,7 @@ default=debian:stable-slim
 
 busybox_base() {
   if [ ! -x /bin/busybox ] && command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
-    apt-get update -q >/dev/null && apt-get install -qy --no-install-recommends busybox-static >/dev/null
+    sh scripts/apt-install.sh busybox-static
   fi
   [ -x /bin/busybox ] || { echo "No base image: set BASE to an image that you have, or install busybox-static." >&2; exit 1; }
   root=$(mktemp -d)

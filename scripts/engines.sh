@@ -20,10 +20,7 @@ action=$1 engine=$2 dir=$3
 install_packages() {
   command -v apt-get >/dev/null || die "$engine is not installed, and this is no Debian: install it by hand"
   [ "$(id -u)" -eq 0 ] || die "$engine is not installed: install it, or run this as root"
-  {
-    apt-get update -q
-    DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "$@"
-  } >&2
+  sh "$(dirname "$0")/apt-install.sh" "$@"
 }
 
 # Waits up to 30 s for an answer on the socket.

@@ -24,11 +24,7 @@ need gpgconf gnupg
 
 command -v apt-get >/dev/null || die "missing, and this is no Debian, install by hand:$missing"
 [ "$(id -u)" -eq 0 ] || die "missing, install, or run this as root:$missing"
-export DEBIAN_FRONTEND=noninteractive
 # In runlevel 1 the package's own sshd is not started.
 export RUNLEVEL=1
-{
-  apt-get update -q
-  # shellcheck disable=SC2086
-  apt-get install -qy --no-install-recommends $missing
-} >&2
+# shellcheck disable=SC2086 # one package a word
+sh "$(dirname "$0")/apt-install.sh" $missing

@@ -33,7 +33,7 @@ debian() {
     [ "$(id -u)" -eq 0 ] || die "debootstrap needs root: name a base image instead, as in BASE=debian:stable-slim"
     if ! command -v debootstrap >/dev/null; then
       command -v apt-get >/dev/null || die "debootstrap is missing: name a base image instead, as in BASE=debian:stable-slim"
-      { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends debootstrap; } >&2
+      sh "$(dirname "$0")/apt-install.sh" debootstrap
     fi
     rm -rf "$dir/root"
     suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
