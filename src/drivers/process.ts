@@ -6,6 +6,7 @@ import { type Clock, sleep } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import { type Driver, DriverError, type Unsupported } from './driver.ts';
 import { createAttachments, type RunEnd } from './process/attach.ts';
+import { type Cgroups, openCgroups } from './process/cgroups.ts';
 import { createCommandCheck } from './process/command.ts';
 import { createEnds } from './process/ends.ts';
 import { environmentOfLiving, execute, executeAs } from './process/exec.ts';
@@ -27,7 +28,8 @@ import {
 import { readLogs } from './process/logs.ts';
 import { present, settledMarks } from './process/observe.ts';
 import { living, readBootId } from './process/proc.ts';
-import { createReaper, isSignal, sendSignal } from './process/reap.ts';
+import { createReaper, preyOf } from './process/reap.ts';
+import { isSignal, sendSignal } from './process/signals.ts';
 import { type StartParts, startRun } from './process/start.ts';
 import { findTool, findTools } from './process/tools.ts';
 import { unsupportedFields } from './process/unsupported.ts';
@@ -41,6 +43,8 @@ export interface ProcessDriverOptions {
   log: Log;
   /** The host's, unless a test plays a reboot. */
   bootId?: string | undefined;
+  /** A test plays a host that lets us make none. */
+  cgroups?: 'None' | undefined;
 }
 
 /** Runs of one ref that are kept, with their output: the newest is one of them. */
@@ -66,20 +70,33 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
   const { clock, log, storeId } = options;
   const bootId = options.bootId ?? readBootId();
   const root = resolve(options.stateDir, 'instances');
-  const reap = createReaper(clock);
-  const ends = createEnds({ clock, log, reap });
   const tools = findTools();
+  let opened: Promise<Cgroups | undefined> | undefined;
+  const cgroups = async (): Promise<Cgroups | undefined> => {
+    if (options.cgroups === 'None') return undefined;
+    opened ??= openCgroups({ storeId, root, sh: tools.sh, clock, log }).catch((error: unknown) => {
+      opened = undefined;
+      throw error;
+    });
+    return opened;
+  };
+  const reap = createReaper(clock, cgroups);
+  const ends = createEnds({ clock, log, reap });
   const launcher = createLauncher(tools, clock);
   const checkCommand = createCommandCheck(clock);
   const attachments = createAttachments(clock);
-  const parts: StartParts = { tools, launcher, checkCommand, clock, bootId, root, reap };
+  const parts: StartParts = { tools, launcher, checkCommand, clock, bootId, root, reap, cgroups };
   const instances = { root, reap, tools };
   let cleared: Promise<void> | undefined;
   let adopted = false;
 
   /** Once, before anything is made: later it would take what is just being made. */
   const clear = (): Promise<void> => {
-    cleared ??= clearLeftovers(instances).catch((error: unknown) => {
+    const all = async (): Promise<void> => {
+      await clearLeftovers(instances);
+      await (await cgroups())?.clear();
+    };
+    cleared ??= all().catch((error: unknown) => {
       cleared = undefined;
       throw error;
     });
@@ -146,6 +163,13 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
     return runs ? present(ref, started.run, started.marks) : mustInspect(ref);
   };
 
+  /** Ends what the earlier runs of an instance may have left where their folder is gone. */
+  const endEarlier = async (instanceUid: string, upToRun: number): Promise<void> => {
+    const held = await cgroups();
+    if (held?.knows(instanceUid) === true) await held.kill(instanceUid, upToRun);
+    else await reap({ instanceUid, upToRun });
+  };
+
   /** What ended while no controller was there may have left processes behind. */
   const adopt = async (all: readonly Observed[]): Promise<void> => {
     adopted = true;
@@ -195,8 +219,7 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
         await clear();
         const begun = await replaceOthers(instances, ref, identity);
         if (begun !== undefined) return await mustInspect(begun);
-        // Its folder may have been deleted while it ran.
-        if (identity.run > 1) await reap({ instanceUid: identity.uid, upToRun: identity.run - 1 });
+        if (identity.run > 1) await endEarlier(identity.uid, identity.run - 1);
         return await start(ref, spec);
       } catch (error) {
         if ((await newestRun(ref)) === undefined) await discard(instances, ref);
@@ -215,9 +238,9 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
           'StillRunning',
           `run ${run.number} still runs in ${ref}; stop it before run ${next}`,
         );
-      const { main, shim } = await currentMarks(run);
-      if (!ends.isSwept(ref, run.number) && (run.number < next || main === undefined))
-        await reap({ instanceUid: spec.identity.uid, upToRun: next - 1, main, shim });
+      const marks = await currentMarks(run);
+      if (!ends.isSwept(ref, run.number) && (run.number < next || marks.main === undefined))
+        await reap({ ...preyOf(run, marks), upToRun: next - 1, spareShim: true });
       const restarted = await start(ref, spec);
       await dropOldRuns(ref).catch((error: unknown) => log.warn({ error, ref }, 'old runs are left'));
       return restarted;
@@ -303,6 +326,7 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
       attachments.close();
       launcher.close();
       ends.close();
+      await (await opened)?.close();
     },
   };
 }

@@ -2,7 +2,7 @@ import type { Cancel, Clock } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
 import type { Marks, Run } from './layout.ts';
 import { lives } from './observe.ts';
-import type { Reap } from './reap.ts';
+import { preyOf, type Reap } from './reap.ts';
 import { createTracker } from './tracker.ts';
 
 /** Tells of changes, and kills what a run left behind once its main process has ended, as a container's end does. */
@@ -48,8 +48,7 @@ export function createEnds(parts: { clock: Clock; log: Log; reap: Reap }): Ends 
       };
       tracker.add({ ref, marks: run.folder, lives: () => lives(marks), ended });
     },
-    sweep: (run, { main, shim }) =>
-      reap({ instanceUid: run.meta.identity.uid, upToRun: run.number, main, shim }),
+    sweep: (run, marks) => reap({ ...preyOf(run, marks), spareShim: true }),
     sweepSoon(ref, run, marks) {
       sweeps.get(ref)?.();
       const cancel = clock.after(sweepDelayMs, () => {

@@ -3,9 +3,9 @@ import { randomUUID } from 'node:crypto';
 import { type Cancel, type Clock, sleep } from '../../platform/clock.ts';
 import { DriverError } from '../driver.ts';
 import { living, type ProcessId, readEnvironment, uidVariable } from './proc.ts';
-import { sendKill } from './reap.ts';
 import { readingShell, setupScript } from './setup.ts';
 import { shimVariable } from './shim.ts';
+import { sendKill } from './signals.ts';
 import { type Tools, withoutInherited } from './tools.ts';
 
 const maxOutputBytes = 64 * 1024;

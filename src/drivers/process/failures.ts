@@ -46,6 +46,15 @@ export const tooManyOpenFiles = (cause?: unknown): DriverError =>
     { cause },
   );
 
+export function killFailed(pids: readonly number[]): DriverError {
+  const all = pids.join(',');
+  return new DriverError(
+    'Retryable',
+    'KillFailed',
+    `processes of the instance do not end on SIGKILL: ${all}; look at them with: ps -o pid,stat,wchan,args -p ${all}`,
+  );
+}
+
 export const gone = (ref: string): DriverError =>
   new DriverError('Retryable', 'Gone', `there is no process ${ref} any more; create it anew`);
 

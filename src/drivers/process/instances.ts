@@ -13,7 +13,7 @@ import {
   runFolder,
   voidRun,
 } from './layout.ts';
-import type { Reap } from './reap.ts';
+import { preyOf, type Reap } from './reap.ts';
 import type { Tools } from './tools.ts';
 
 export interface InstanceParts {
@@ -76,8 +76,7 @@ export async function removeRef({ root, reap, tools }: InstanceParts, ref: strin
   const run = await newestRun(ref);
   if (run !== undefined) {
     await voidRun(run.folder); // before the look at what runs: nothing begins after it
-    const { main } = await readMarks(run.folder);
-    await reap({ instanceUid: run.meta.identity.uid, upToRun: run.number, main });
+    await reap(preyOf(run, await readMarks(run.folder)));
   }
   const bin = join(root, trash);
   await mkdir(bin, { recursive: true, mode: 0o700 });

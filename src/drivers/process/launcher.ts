@@ -7,7 +7,7 @@ import { DriverError } from '../driver.ts';
 import { asDriverError, tooManyOpenFiles } from './failures.ts';
 import { runVariable, uidVariable } from './proc.ts';
 import { quote, readingShell, setupScript } from './setup.ts';
-import { type ShimStart, shimScript, shimVariable } from './shim.ts';
+import { cgroupVariable, type ShimStart, shimScript, shimVariable } from './shim.ts';
 import { type Tools, withoutInherited } from './tools.ts';
 
 /**
@@ -205,7 +205,7 @@ function requestText(tools: Tools, start: ShimStart, id: number): string {
   const args = [marks, out, err, fifo, tools.mkfifo, tools.setsid, ...program];
   const end = `end-${randomUUID()}`; // no line of the script is this one
   return `{ (
-export ${shimVariable} ${uidVariable}=${quote(identity.uid)} ${runVariable}=${identity.run}
+export ${shimVariable} ${cgroupVariable}=${quote(start.cgroup ?? '')} ${uidVariable}=${quote(identity.uid)} ${runVariable}=${identity.run}
 exec ${tools.setsid} -f ${tools.sh} -c 'eval "$${shimVariable}"' agentctl-shim ${args.map(quote).join(' ')} 3<<'${end}'
 ${script}
 ${end}

@@ -14,6 +14,7 @@ import type { ProcessId } from './proc.ts';
  *             run.json      whose run it is; no environment, no arguments: they may hold secrets
  *             claim         made with O_EXCL by the shim that carries the run out: no run is started twice
  *             void          the claim was taken by the driver: no shim will ever carry the run out
+ *             escaped       the main process could not move into the run's cgroup
  *             shim.P.S      the shim's pid and start time
  *             pid.P.S       those of the main process, made by itself just before it becomes the program
  *             exit.C        the exit code, and by its mtime when; exit.C.lost and exit.C.reboot are the driver's own
@@ -25,10 +26,14 @@ export interface RunMeta {
   bootId: string;
   workingDir: string;
   user?: string | undefined;
+  /** The run's own cgroup, absolute; absent where the host has none for us. */
+  cgroup?: string | undefined;
 }
 
 export interface Marks {
   claimed: boolean;
+  /** The main process could not move into the run's cgroup. */
+  escaped?: true;
   /** Nobody will ever carry the run out. */
   void?: true;
   shim?: ProcessId;
@@ -106,6 +111,7 @@ export function addMark(marks: Marks, file: string): void {
   const [sort, first, second] = file.split('.');
   if (sort === 'claim') marks.claimed = true;
   else if (sort === 'void') marks.void = true;
+  else if (sort === 'escaped') marks.escaped = true;
   else if (sort === 'shim') marks.shim = { pid: Number(first), start: Number(second) };
   else if (sort === 'pid') marks.main = { pid: Number(first), start: Number(second) };
   else if (sort === 'exit' && (marks.exit === undefined || second === undefined))
@@ -115,6 +121,10 @@ export function addMark(marks: Marks, file: string): void {
       by: second === 'lost' || second === 'reboot' ? second : 'shim',
     };
 }
+
+/** The cgroup that holds all of a run but its shim; undefined where there is none, or it is not sure. */
+export const cgroupOf = ({ meta }: Run, { main, escaped }: Marks): string | undefined =>
+  main === undefined || escaped === true ? undefined : meta.cgroup;
 
 /** Makes sure that no shim begins this run from now on. False where one has claimed it already. */
 export async function voidRun(folder: string): Promise<boolean> {

@@ -1,8 +1,10 @@
-import { constants } from 'node:os';
 import { setImmediate } from 'node:timers/promises';
 import { type Clock, sleep } from '../../platform/clock.ts';
-import { DriverError } from '../driver.ts';
+import { type Cgroups, killCgroup } from './cgroups.ts';
+import { killFailed } from './failures.ts';
+import { cgroupOf, type Marks, type Run } from './layout.ts';
 import { isDead, living, type ProcessId, type ScannedProcess, sameProcess, scan } from './proc.ts';
+import { sendKill } from './signals.ts';
 
 /** What to end, and what to spare. */
 export interface Prey {
@@ -11,9 +13,21 @@ export interface Prey {
   upToRun: number;
   /** Main process of the newest run of this boot: its group and session are the instance's. */
   main?: ProcessId | undefined;
-  /** The shim lives on to write the exit down. */
   shim?: ProcessId | undefined;
+  /** It lives on to write the exit down. */
+  spareShim?: boolean | undefined;
+  /** Holds all of the newest run but its shim: then nobody looks at the processes of the host. */
+  cgroup?: string | undefined;
 }
+
+/** A run and those before it. */
+export const preyOf = (run: Run, marks: Marks): Prey => ({
+  instanceUid: run.meta.identity.uid,
+  upToRun: run.number,
+  main: marks.main,
+  shim: marks.shim,
+  cgroup: cgroupOf(run, marks),
+});
 
 export type Reap = (prey: Prey) => Promise<void>;
 
@@ -24,10 +38,11 @@ const rounds = 200;
 const cleanLooks = 3;
 
 /**
- * SIGKILL to every process of an instance, until none is left: by AGENTCTL_INSTANCE_UID in the environment, by group,
- * by session, and by descent from one of these. Calls at the same time share one look at /proc.
+ * SIGKILL to every process of an instance, until none is left: all that is in its cgroup, where it has one; otherwise by
+ * AGENTCTL_INSTANCE_UID in the environment, by group, by session, and by descent from one of these. Calls at the same
+ * time share one look at /proc.
  */
-export function createReaper(clock: Clock): Reap {
+export function createReaper(clock: Clock, cgroups: () => Promise<Cgroups | undefined>): Reap {
   let next: Promise<ScannedProcess[]> | undefined;
   const look = (): Promise<ScannedProcess[]> => {
     next ??= setImmediate().then(() => {
@@ -37,7 +52,7 @@ export function createReaper(clock: Clock): Reap {
     return next;
   };
 
-  return async (prey) => {
+  const byMarks = async (prey: Prey): Promise<void> => {
     let left: ScannedProcess[] = [];
     for (let round = 0, clean = 0; round < rounds; round++) {
       const all = await look();
@@ -49,13 +64,23 @@ export function createReaper(clock: Clock): Reap {
       for (const victim of left) if (living(victim) !== undefined) sendKill(victim.pid);
       await sleep(clock, Math.min(round, 20));
     }
-    const pids = left.map((process) => process.pid).join(', ');
-    throw new DriverError(
-      'Retryable',
-      'KillFailed',
-      `processes of the instance do not end on SIGKILL: ${pids}; look at them with: ps -o pid,stat,wchan,args -p ${pids.replaceAll(' ', '')}`,
-    );
+    throw killFailed(left.map(({ pid }) => pid));
   };
+
+  return async (prey) => {
+    await (await cgroups())?.kill(prey.instanceUid, prey.upToRun);
+    if (prey.cgroup === undefined) return byMarks(prey);
+    await killCgroup(clock, prey.cgroup);
+    if (prey.shim !== undefined && prey.spareShim !== true) await killOne(clock, prey.shim);
+  };
+}
+
+async function killOne(clock: Clock, id: ProcessId): Promise<void> {
+  for (let round = 0; living(id) !== undefined; round++) {
+    if (round === rounds) throw killFailed([id.pid]);
+    sendKill(id.pid);
+    await sleep(clock, Math.min(round, 20));
+  }
 }
 
 const mayBecomeOurs = (candidate: ScannedProcess, { main }: Prey): boolean =>
@@ -90,24 +115,8 @@ export function victims(all: readonly ScannedProcess[], prey: Prey): ScannedProc
       }
   }
   return [...found].filter(
-    (candidate) => !isDead(candidate) && !(prey.shim !== undefined && sameProcess(candidate, prey.shim)),
+    (candidate) =>
+      !isDead(candidate) &&
+      !(prey.spareShim === true && prey.shim !== undefined && sameProcess(candidate, prey.shim)),
   );
-}
-
-/** To a process, or to a group by its negative number. One that has ended already is what was wanted. */
-export function sendKill(pid: number): void {
-  sendSignal(pid, 'SIGKILL');
-}
-
-export const isSignal = (name: string): name is NodeJS.Signals => Object.hasOwn(constants.signals, name);
-
-/** False where there is none of that number. */
-export function sendSignal(pid: number, signal: NodeJS.Signals): boolean {
-  try {
-    process.kill(pid, signal);
-    return true;
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ESRCH') return false;
-    throw error;
-  }
 }

@@ -1,6 +1,9 @@
 /** Holds the script in the environment of the shim, and of nothing else: in its arguments `ps` would show it all. */
 export const shimVariable = 'agentctl_shim';
 
+/** The folder of the run's cgroup; empty where it has none. */
+export const cgroupVariable = 'agentctl_cgroup';
+
 /**
  * A read of the 22 first fields of /proc/self/stat, by the shell itself: no process is made for it.
  * Variables that the shim sets bear a prefix, since one that the agent was given would be passed on with our value.
@@ -18,6 +21,8 @@ const readSelf = `read -r agentctl_pid ${'agentctl_x '.repeat(20)}agentctl_start
  * - The command runs in the foreground: a shell makes background commands ignore SIGINT.
  * - A redirection that fails for \`:\`, \`.\` or \`exec\` ends a POSIX shell, so each step runs only after those before it.
  * - The traps keep a stray signal from ending the shim; in the subshell they are back to their defaults.
+ * - The command moves into the run's cgroup, the shim does not: what is left there at the end is killed, and the shim lives on
+ *   to write the exit down. Where the command cannot move, it leaves the mark \`escaped\`.
  * - When memory runs out, the kernel ends agents before the controller.
  */
 export const shimScript = `${shimVariable}=starting
@@ -32,6 +37,8 @@ ${readSelf}
 (
 ${readSelf}
 echo 100 2>/dev/null >/proc/self/oom_score_adj
+[ -z "$agentctl_cgroup" ] || echo 0 2>/dev/null >"$agentctl_cgroup/cgroup.procs" || : >"$1/escaped"
+unset agentctl_cgroup
 exec 4<>"$4" >>"$2" 2>>"$3"
 if [ "$7" = same ]; then
 . /proc/self/fd/3
@@ -49,6 +56,11 @@ for agentctl_x in "$1"/pid.*; do
 agentctl_x=\${agentctl_x#"$1"/pid.}
 kill -9 -- "-\${agentctl_x%.*}" 2>/dev/null
 done
+if [ -n "$agentctl_cgroup" ]; then
+echo 1 2>/dev/null >"$agentctl_cgroup/cgroup.kill" || while read -r agentctl_pid; do
+[ "$agentctl_pid" -eq 0 ] || kill -9 "$agentctl_pid"
+done 2>/dev/null <"$agentctl_cgroup/cgroup.procs"
+fi
 : >"$1/exit.$agentctl_code"
 `;
 
@@ -65,4 +77,5 @@ export interface ShimStart {
   command: readonly string[];
   env: Readonly<Record<string, string>>;
   workingDir: string;
+  cgroup: string | undefined;
 }

@@ -3,6 +3,7 @@ import { chmod, lchown, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../platform/clock.ts';
 import { DriverError, type RunSpec } from '../driver.ts';
+import type { Cgroups } from './cgroups.ts';
 import { type CheckCommand, checkWorkingDir } from './command.ts';
 import { environmentOf } from './environment.ts';
 import { asDriverError, notBegun } from './failures.ts';
@@ -34,6 +35,7 @@ export interface StartParts {
   /** The folder of all instances. */
   root: string;
   reap: Reap;
+  cgroups: () => Promise<Cgroups | undefined>;
 }
 
 /** A run that was just started, and the marks that it has left so far. */
@@ -55,6 +57,7 @@ export async function startRun(parts: StartParts, ref: string, spec: RunSpec): P
   } catch (error) {
     const never = await voidRun(folder);
     if (!never && (await endUnlessBegun(parts, folder, spec))) return undefined;
+    await (await parts.cgroups())?.kill(spec.identity.uid, spec.identity.run);
     await removeFolder(folder);
     throw asDriverError(error);
   }
@@ -93,7 +96,8 @@ async function prepare(parts: StartParts, ref: string, spec: RunSpec): Promise<P
   const folder = runFolder(ref, identity.run);
   // A claim that was given up took the folder with it.
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  const meta = { identity, bootId: parts.bootId, workingDir, user: spec.user };
+  const cgroup = await (await parts.cgroups())?.make(identity.uid, identity.run);
+  const meta = { identity, bootId: parts.bootId, workingDir, user: spec.user, cgroup };
   await writeMeta(folder, meta);
   const run = { number: identity.run, folder, meta };
   return { run, env, workingDir, user: change, command: [program, ...args], isNew: made !== undefined };
@@ -104,10 +108,12 @@ async function begin(parts: StartParts, ref: string, prepared: Prepared): Promis
   const [out, err] = [outputFile(ref, run.number, 'out'), outputFile(ref, run.number, 'err')];
   const { uid } = run.meta.identity;
   const identity = { uid, run: run.number };
-  const start = { ...rest, identity, marks: run.folder, out, err, fifo: join(ref, 'in') };
+  const { cgroup } = run.meta;
+  const start = { ...rest, identity, marks: run.folder, out, err, fifo: join(ref, 'in'), cgroup };
   await parts.launcher.launch(start);
   const marks = await untilBegun(parts.clock, run.folder);
   if (marks.main === undefined) throw await notBegun(ref, marks, startLimitMs);
+  if (marks.escaped === true) (await parts.cgroups())?.forget(uid);
   return { run, marks };
 }
 
@@ -144,16 +150,17 @@ async function untilBegun(clock: Clock, folder: string): Promise<Marks> {
   const seen: Marks = { claimed: false };
   const isSettled = ({ main, exit, void: voided }: Marks): boolean =>
     main !== undefined || exit !== undefined || voided === true;
-  const watcher = watchNames(folder, (name) => {
-    addMark(seen, name);
-    if (isSettled(seen)) resolve(seen);
-  });
   const read = async (): Promise<void> => {
     const marks = await readMarks(folder);
     if (isSettled(marks) || clock.now() >= deadline) return resolve(marks);
     // A shim that has ended has left all its marks: a second look is the last word.
     if (marks.shim !== undefined && living(marks.shim) === undefined) resolve(await readMarks(folder));
   };
+  const watcher = watchNames(folder, (name) => {
+    addMark(seen, name);
+    // Some may have come before the watcher.
+    if (isSettled(seen)) read().catch(reject);
+  });
   // For where there is no watcher, for marks that came before it, and for shims that end without a word.
   let cancel = clock.after(pollMs, function again() {
     read().catch(reject);

@@ -141,6 +141,7 @@ describe('a launcher', () => {
     const marks = '/no/such/folder';
     const start = { marks, out: '/dev/null', err: '/dev/null', fifo: '/dev/null', isNew: false };
     const of = {
+      cgroup: undefined,
       identity: { uid: 'u', run: 1 },
       user: undefined,
       command: ['true'],

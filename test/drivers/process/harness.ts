@@ -6,7 +6,7 @@ import { afterEach, expect, vi } from 'vitest';
 import { type Driver, DriverError, type LogOptions, type RunSpec } from '../../../src/drivers/driver.ts';
 import { newestRun, readMarks } from '../../../src/drivers/process/layout.ts';
 import { isDead, living, readEnvironment, readStat } from '../../../src/drivers/process/proc.ts';
-import { createProcessDriver } from '../../../src/drivers/process.ts';
+import { createProcessDriver, type ProcessDriverOptions } from '../../../src/drivers/process.ts';
 import type { Observed } from '../../../src/plan/world.ts';
 import { type Clock, systemClock } from '../../../src/platform/clock.ts';
 import { silentLog } from '../../../src/platform/log.ts';
@@ -25,7 +25,7 @@ afterEach(async () => {
 
 /** A driver whose processes and folder go after the test. */
 export async function openDriver(
-  options: { stateDir?: string; bootId?: string; storeId?: string; clock?: Clock } = {},
+  options: Partial<ProcessDriverOptions> = {},
 ): Promise<{ driver: Driver; stateDir: string }> {
   const stateDir = options.stateDir ?? (await mkdtemp(join(tmpdir(), 'agentctl-process-')));
   const parts = { storeId: 'store', clock: systemClock, log: silentLog };

@@ -49,6 +49,7 @@ const prey: Prey = {
   upToRun: 2,
   main: { pid: 100, start: 100 },
   shim: { pid: 90, start: 90 },
+  spareShim: true,
 };
 
 test.each([

@@ -25,7 +25,7 @@ describe('a controller that comes back', () => {
   });
 
   test('knows the exit that came while it was away, and ends what was left behind', async () => {
-    const { driver, stateDir } = await openDriver();
+    const { driver, stateDir } = await openDriver({ cgroups: 'None' });
     const marker = `sleep 6${process.pid}5`;
     const { ref } = await driver.create(specOf(`setsid ${marker} & read line; exit 5`));
     await eventually(() => expect(processesWith(marker)).toHaveLength(1));
@@ -33,7 +33,7 @@ describe('a controller that comes back', () => {
     await appendFile(join(ref, 'in'), 'end\n');
     await eventually(() => expect(existsSync(join(runFolder(ref, 1), 'exit.5'))).toBe(true));
     expect(processesWith(marker)).toHaveLength(1);
-    const { driver: back } = await openDriver({ stateDir });
+    const { driver: back } = await openDriver({ stateDir, cgroups: 'None' });
     expect(await back.list()).toMatchObject([{ ref, exit: { code: 5 } }]);
     await eventually(() => expect(processesWith(marker)).toEqual([]));
   });
