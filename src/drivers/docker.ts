@@ -214,9 +214,9 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
     },
 
     async signal(ref, signal) {
-      const { State: state } = (await find(ref)) ?? {};
+      const { State: state, Config: config } = (await find(ref)) ?? {};
       if (!state?.Running && !state?.Paused) return;
-      await send(ref, signal);
+      await send(ref, signal ?? (config?.StopSignal || 'SIGTERM'));
       if (state.Paused) await thaw(ref);
     },
 

@@ -28,8 +28,8 @@ export interface Driver {
   /** Starts the container `ref` again, with its file system and log as they are. */
   restart(ref: string, spec: RunSpec): Promise<Observed>;
 
-  /** To the main process (process: its process group). One that is paused goes on, so that it can obey. */
-  signal(ref: string, signal: string): Promise<void>;
+  /** To the main process (process: its process group). Undefined: the image's STOPSIGNAL, and SIGTERM where it names none. One that is paused goes on, so that it can obey. */
+  signal(ref: string, signal: string | undefined): Promise<void>;
 
   /** SIGKILL to all processes of the instance, those that fled their group or session included. */
   kill(ref: string): Promise<void>;
@@ -122,7 +122,7 @@ export interface RunSpec {
   /** Tries the run again, after a wait, that lacked something: a pull that is held back stays so. */
   again?: boolean | undefined;
   /** For the engine's own stop, at a shutdown of the engine. */
-  stop: { signal: string; gracePeriodMs: number };
+  stop: { signal?: string | undefined; gracePeriodMs: number };
 }
 
 export interface FileSpec {

@@ -246,7 +246,7 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
       return restarted;
     },
 
-    async signal(ref, signal) {
+    async signal(ref, signal = 'SIGTERM') {
       const run = await find(ref);
       const { main } = run === undefined ? {} : await currentMarks(run);
       if (main === undefined || living(main) === undefined) return;

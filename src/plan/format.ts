@@ -70,7 +70,10 @@ function describe(action: Action): { target: string; detail: string } {
     case 'Shutdown':
       return { target: action.name, detail: `run ${action.run}  shutdown to ${action.ref}` };
     case 'Signal':
-      return { target: action.name, detail: `run ${action.run}  ${action.signal} to ${action.ref}` };
+      return {
+        target: action.name,
+        detail: `run ${action.run}  ${action.signal ?? 'stop signal'} to ${action.ref}`,
+      };
     case 'Kill':
       return { target: action.name, detail: `run ${action.run}  SIGKILL to ${action.ref}` };
     case 'Remove':

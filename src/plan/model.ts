@@ -63,7 +63,7 @@ export function carriedOut(world: World, action: Action): World {
       return change(world, action, (view) => containers(view, (one) => end(world, one, action.ref, 0)));
     case 'Signal':
       return change(world, action, (view) =>
-        containers(view, (one) => end(world, one, action.ref, 143, action.signal)),
+        containers(view, (one) => end(world, one, action.ref, 143, action.signal ?? 'SIGTERM')),
       );
     case 'Kill':
       return change(world, action, (view) =>

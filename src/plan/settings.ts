@@ -17,7 +17,7 @@ export interface Settings {
     autoRevert: boolean;
   };
   restartOn: PolicySpec['restartOn'];
-  stop: { gracePeriod: number; signal: string };
+  stop: { gracePeriod: number; signal: string | undefined };
   priority: number;
 }
 
@@ -59,7 +59,7 @@ export const defaultSettings: Settings = {
     autoRevert: false,
   },
   restartOn: [],
-  stop: { gracePeriod: 10_000, signal: 'SIGTERM' },
+  stop: { gracePeriod: 10_000, signal: undefined },
   priority: 0,
 };
 

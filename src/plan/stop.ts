@@ -134,14 +134,14 @@ function step(turn: Turn, stop: Stop, ref: string): Action {
   }
 }
 
-function stopText(stop: Stop, signal: string): string {
+function stopText(stop: Stop, signal: string | undefined): string {
   const why = sentence(stop.message ?? stop.cause);
   const then = shortTime(instant(stop.deadline) ?? 0);
   switch (stop.stage) {
     case 'Shutdown':
-      return `${why} It is asked to end, and ${signal} is sent at ${then}.`;
+      return `${why} It is asked to end, and ${signal ?? 'the stop signal'} is sent at ${then}.`;
     case 'Signal':
-      return `${why} ${signal} is sent, and SIGKILL at ${then}.`;
+      return `${why} ${signal ?? 'The stop signal'} is sent, and SIGKILL at ${then}.`;
     case 'Kill':
       return `${why} SIGKILL is sent.`;
   }

@@ -49,7 +49,6 @@ test('an empty Policy gets all its defaults', () => {
         "restartOn": [],
         "stop": {
           "gracePeriod": "10s",
-          "signal": "SIGTERM",
         },
         "update": {
           "autoRevert": false,

@@ -22,5 +22,5 @@ export const runSpec = (store: string, instance: string): RunSpec => ({
   security: { capabilities: [], allowPrivilegeEscalation: false, privileged: false },
   network: { mode: 'Bridge', ports: [] },
   talks: false,
-  stop: { signal: 'SIGTERM', gracePeriodMs: 2_000 },
+  stop: { gracePeriodMs: 2_000 },
 });

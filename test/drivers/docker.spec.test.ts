@@ -10,14 +10,14 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { createDockerDriver } from '../../src/drivers/docker.ts';
 import { type Driver, DriverError, type RunSpec } from '../../src/drivers/driver.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import { silentLog } from '../../src/platform/log.ts';
 import { runSpec } from '../contracts/spec.ts';
 import { type TestEngine, withEngine } from '../engines/engine.ts';
-import { buildTestImage, testImage } from '../engines/image.ts';
+import { buildStopSignalImage, buildTestImage, stopSignalImage, testImage } from '../engines/image.ts';
 
 for (const name of ['docker', 'podman'] as const) {
   await withEngine(name, (engine) => suite(name, engine));
@@ -53,6 +53,38 @@ function suite(name: string, engine: TestEngine): void {
       await driver.close();
       for (const path of [folder, secretsDir]) rmSync(path, { recursive: true, force: true });
     });
+
+    /** The exit codes say which signal came. */
+    const traps =
+      'trap "exit 3" QUIT; trap "exit 5" TERM; trap "exit 7" INT; echo up; while :; do sleep 0.05; done';
+    const stopped = async (image: string, signal: string | undefined, by: 'driver' | 'engine') => {
+      const ref = await create({
+        image,
+        command: ['sh', '-c', traps],
+        stop: { signal, gracePeriodMs: 5_000 },
+      });
+      await vi.waitFor(async () => {
+        const { text } = await engine.call('GET', `/containers/${ref}/logs?stdout=1`);
+        expect(text).toContain('up');
+      });
+      if (by === 'driver') await driver.signal(ref, signal);
+      else await engine.call('POST', `/containers/${ref}/stop`);
+      return vi.waitFor(async () => {
+        const code = (await driver.inspect(ref))?.exit?.code;
+        expect(code).toBeDefined();
+        return code;
+      });
+    };
+
+    test.each(['driver', 'engine'] as const)(
+      'a stop by the %s sends the signal that is named, else the image’s, else SIGTERM',
+      async (by) => {
+        await buildStopSignalImage(engine);
+        expect(await stopped(stopSignalImage, 'SIGINT', by)).toBe(7);
+        expect(await stopped(stopSignalImage, undefined, by)).toBe(3);
+        expect(await stopped(testImage, undefined, by)).toBe(5);
+      },
+    );
 
     const create = async (rest: Partial<RunSpec>): Promise<string> => {
       made += 1;

@@ -10,6 +10,7 @@ import {
   readFileSync,
   rmSync,
   symlinkSync,
+  writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -28,11 +29,28 @@ export const agentsImage = `agentctl-test-agents-${hashOf([
   ...readdirSync(agents).map((name) => readFileSync(join(agents, name), 'utf8')),
 ])}:latest`;
 
+/** The same, with a STOPSIGNAL of SIGQUIT. */
+export const stopSignalImage = 'agentctl-test-stopsignal:latest';
+
 /** Builds the image in the engine, once. */
 export const buildTestImage = (engine: TestEngine): Promise<void> => build(engine, testImage, () => {});
 
 /** As above. It is of 130 MB. */
 export const buildAgentsImage = (engine: TestEngine): Promise<void> => build(engine, agentsImage, addAgents);
+
+export async function buildStopSignalImage(engine: TestEngine): Promise<void> {
+  await buildTestImage(engine);
+  const folder = mkdtempSync(join(tmpdir(), 'agentctl-image-'));
+  try {
+    writeFileSync(join(folder, 'Dockerfile'), `FROM ${testImage}\nSTOPSIGNAL SIGQUIT\n`);
+    const tar = execFileSync('tar', ['-c', '-C', folder, 'Dockerfile']);
+    const { status, text } = await engine.call('POST', `/build?t=${stopSignalImage}`, tar);
+    if (status !== 200 || text.includes('"error"'))
+      throw new Error(`the test image ${stopSignalImage} cannot be made: ${status} ${text}`);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
 
 async function build(engine: TestEngine, image: string, add: (root: string) => void): Promise<void> {
   const there = await engine.call('GET', `/images/${image}/json`);

@@ -97,7 +97,7 @@ export function createFakeDriver(engine: FakeEngine, store: string): Driver {
     },
 
     async signal(ref, signal) {
-      engine.answer('signal', `${ref} ${signal}`);
+      engine.answer('signal', `${ref} ${signal ?? 'SIGTERM'}`);
       const container = find(ref);
       if (container?.state === 'Paused') container.state = 'Running';
       if (container?.state !== 'Running' || container.spec === undefined) return;

@@ -104,7 +104,7 @@ describe('a stop of an agent whose protocol has a shutdown', () => {
     expect(deaf(story).did).toHaveLength(1);
     expect(story.world.agent.status).toMatchObject({ nextAction: 'Signal', nextAt: iso(now + 5 * second) });
     deaf(story.forget().happen({ is: 'Wake' }));
-    expect(story.actions).toMatchObject([{ type: 'Signal', signal: 'SIGTERM' }]);
+    expect(story.actions).toMatchObject([{ type: 'Signal', signal: undefined }]);
     expect(story.status().stop).toMatchObject({ stage: 'Signal', deadline: iso(now + 10 * second) });
     expect(story.status().stop?.requestedAt).toBe(iso(now));
     deaf(story.forget().happen({ is: 'Wake' }));

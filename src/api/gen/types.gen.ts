@@ -875,8 +875,8 @@ export interface PolicySpec {
   stop: {
     /** From the signal to SIGKILL. */
     gracePeriod: Duration;
-    /** The signal that asks the instance to end. */
-    signal: 'SIGTERM' | 'SIGINT' | 'SIGQUIT' | 'SIGHUP' | 'SIGUSR1' | 'SIGUSR2';
+    /** The signal that asks the instance to end. Absent: the image's STOPSIGNAL, and SIGTERM where it names none. */
+    signal?: 'SIGTERM' | 'SIGINT' | 'SIGQUIT' | 'SIGHUP' | 'SIGUSR1' | 'SIGUSR2';
   };
   /** Who goes first when a Runtime is full: the higher. */
   priority: number;

@@ -42,7 +42,7 @@ export function policyFields(given: Partial<PolicySpec> | undefined): Field[] {
       ]),
     ],
     ['Replaced on', policy.restartOn.length === 0 ? undefined : policy.restartOn.join(', ')],
-    ['Stop', `${stop.signal}, SIGKILL after ${stop.gracePeriod}`],
+    ['Stop', `${stop.signal ?? 'STOPSIGNAL of the image, or SIGTERM'}, SIGKILL after ${stop.gracePeriod}`],
     ['Priority', policy.priority === 0 ? undefined : String(policy.priority)],
     [
       'Notify',

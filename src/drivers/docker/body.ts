@@ -48,7 +48,7 @@ export function createBody(spec: RunSpec, binds: readonly Bind[], engine: Engine
     OpenStdin: true,
     StdinOnce: false,
     Tty: false,
-    StopSignal: stop.signal,
+    ...(stop.signal === undefined ? {} : { StopSignal: stop.signal }),
     StopTimeout: Math.ceil(stop.gracePeriodMs / 1000),
     ExposedPorts: Object.fromEntries(network.ports.map((port) => [portKey(port), {}])),
     HostConfig: {

@@ -17,7 +17,13 @@ export interface ContainerInspect {
     StartedAt: string;
     FinishedAt: string;
   };
-  Config: { Labels: Record<string, string> | null; Env: string[] | null; WorkingDir: string };
+  Config: {
+    Labels: Record<string, string> | null;
+    Env: string[] | null;
+    WorkingDir: string;
+    /** A name, or a number; the image's where none was given. Absent where that has none. */
+    StopSignal?: string | undefined;
+  };
   HostConfig: { NetworkMode?: string | undefined };
   Mounts: { Type: string; Name?: string | undefined; Destination: string }[] | null;
   NetworkSettings: {

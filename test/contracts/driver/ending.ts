@@ -13,6 +13,13 @@ export function endingTests(t: DriverContext): void {
       expect((await ended(ref)).exit).toMatchObject({ code: 7, cause: 'Agent' });
     });
 
+    test('without a name the signal is SIGTERM', async () => {
+      const { ref } = await t.driver.create(specOf({ prints: ['up'], onTerm: 7 }));
+      await printed(ref, 'up');
+      await t.driver.signal(ref, undefined);
+      expect((await ended(ref)).exit).toMatchObject({ code: 7 });
+    });
+
     test('kill ends what ignores SIGTERM, and the exit says 137', async () => {
       const { ref } = await t.driver.create(specOf({ prints: ['up'], onTerm: 'Ignore' }));
       await printed(ref, 'up');
