@@ -25,9 +25,10 @@ import {
   runNumbers,
   voidRun,
 } from './process/layout.ts';
+import { createLeftovers, markVariable } from './process/leftovers.ts';
 import { readLogs } from './process/logs.ts';
 import { present, settledMarks } from './process/observe.ts';
-import { living, readBootId } from './process/proc.ts';
+import { living, type ProcessId, readBootId } from './process/proc.ts';
 import { createReaper, preyOf } from './process/reap.ts';
 import { isSignal, sendSignal } from './process/signals.ts';
 import { type StartParts, startRun } from './process/start.ts';
@@ -85,6 +86,7 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
   const launcher = createLauncher(tools, clock);
   const checkCommand = createCommandCheck(clock);
   const attachments = createAttachments(clock);
+  const leftovers = createLeftovers(clock, log, root);
   const parts: StartParts = { tools, launcher, checkCommand, clock, bootId, root, reap, cgroups };
   const instances = { root, reap, tools };
   let cleared: Promise<void> | undefined;
@@ -173,6 +175,7 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
   /** What ended while no controller was there may have left processes behind. */
   const adopt = async (all: readonly Observed[]): Promise<void> => {
     adopted = true;
+    void leftovers.kill();
     for (const { ref, state } of all) {
       const run = state === 'Exited' ? await find(ref) : undefined;
       if (run !== undefined) ends.sweepSoon(ref, run, await currentMarks(run));
@@ -295,7 +298,7 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
       return attachments.open(ref, run, endOf(ref, run), attachOptions);
     },
 
-    async exec(ref, command, { timeout }) {
+    async exec(ref, command, { timeout, signal }) {
       const run = await need(ref);
       const { main } = await currentMarks(run);
       const env = main === undefined ? undefined : await environmentOfLiving(clock, main);
@@ -303,10 +306,25 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
         throw new DriverError('Retryable', 'NotRunning', `the process of ${ref} does not run`);
       const user = run.meta.user === undefined ? undefined : await findUser(run.meta.user);
       const change = user === undefined ? undefined : asUser(tools, user);
-      const execution = { command, env, workingDir: run.meta.workingDir, timeout };
-      return change === undefined
-        ? execute(clock, execution)
-        : executeAs(clock, tools, { ...execution, user: change });
+      const mark = leftovers.take();
+      const execution = {
+        command,
+        env: { ...env, [markVariable]: mark },
+        workingDir: run.meta.workingDir,
+        timeout,
+        signal,
+        killLeft: (leader: ProcessId | undefined) => {
+          leftovers.giveBack(mark);
+          return leftovers.kill(leader);
+        },
+      };
+      try {
+        return await (change === undefined
+          ? execute(clock, execution)
+          : executeAs(clock, tools, { ...execution, user: change }));
+      } finally {
+        leftovers.giveBack(mark);
+      }
     },
 
     async address(_ref, port) {
@@ -324,6 +342,7 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
     async removeVolume() {},
     async close() {
       attachments.close();
+      leftovers.close();
       launcher.close();
       ends.close();
       await (await opened)?.close();
