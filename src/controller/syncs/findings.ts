@@ -153,12 +153,20 @@ function inSync(
 ): Finding | undefined {
   const kept = outcome.type === 'Synced' ? 'Same' : keptOf(outcome);
   if (kept === undefined || kept === 'None') return stored(sync, 'InSync');
-  if (kept === 'Unknown')
+  const name = revisionText(revision ?? '', reference);
+  if (kept !== 'Same' && 'unknown' in kept)
     return {
       type: 'InSync',
       status: 'Unknown',
       reason: 'Unknown',
-      message: `Objects were changed, and the manifests of ${revisionText(revision ?? '', reference)} are not at hand to set them back: the next good revision does.`,
+      message: `Objects were changed, and the manifests of ${name} are not at hand to set them back: ${sentence(shortened([kept.unknown]))} The next good revision does.`,
+    };
+  if (kept !== 'Same' && 'failures' in kept)
+    return {
+      type: 'InSync',
+      status: 'False',
+      reason: 'RepairFailed',
+      message: `Objects were changed and could not be set back to ${name}; it is tried again: ${shortened(kept.failures)}`,
     };
   const conflicts = kept === 'Same' ? [] : kept.assessment.conflicts;
   const [first] = conflicts;

@@ -9,10 +9,11 @@ export interface Compared {
 }
 
 /**
- * What became of the revision that is applied. Same: all is as it was found last. Unknown: something differs, and its
- * manifests are not at hand any more. None: nothing is applied whole by this spec.
+ * What became of the revision that is applied. Same: all is as it was found last. `unknown`: something differs, and why
+ * its manifests cannot be compared with it. `failures`: something differs, and could not be set right. None: nothing is
+ * applied whole by this spec.
  */
-export type Kept = Compared | 'Same' | 'Unknown' | 'None';
+export type Kept = Compared | 'Same' | { unknown: string } | { failures: readonly string[] } | 'None';
 
 /** What came of a look at the source of a Sync. While the newest revision cannot be applied, the last one is kept so. */
 export type Outcome =
@@ -39,5 +40,11 @@ export const keptOf = (outcome: Outcome): Kept | undefined => ('kept' in outcome
 /** Where the revision that is applied was compared with what is. */
 export function comparedOf(outcome: Outcome): Compared | undefined {
   const kept = keptOf(outcome);
-  return typeof kept === 'object' ? kept : undefined;
+  return typeof kept === 'object' && 'assessment' in kept ? kept : undefined;
+}
+
+/** Why what differs from the revision that is applied could not be set right. */
+export function failedRepair(outcome: Outcome): readonly string[] | undefined {
+  const kept = keptOf(outcome);
+  return typeof kept === 'object' && 'failures' in kept ? kept.failures : undefined;
 }

@@ -54,23 +54,28 @@ export async function keep(sync: Sync, source: Source | undefined, parts: PassPa
   if (revision === undefined || !isSettled(sync, { revision })) return 'None';
   if (nothingDiffers(sync, parts)) return 'Same';
   const assessment = await reassess(sync, { revision, reference }, source, parts);
-  if (assessment === undefined || assessment.faults.length > 0) return 'Unknown';
+  if ('unknown' in assessment) return assessment;
+  const [fault] = assessment.faults;
+  if (fault !== undefined) return { unknown: fault.text };
   const failures = await heal(sync, assessment, parts);
-  return failures.length > 0 ? 'Unknown' : { assessment, healed: heals(sync, parts) };
+  return failures.length > 0 ? { failures } : { assessment, healed: heals(sync, parts) };
 }
 
-/** Undefined where the source does not have that revision, or it cannot be read: why is told of the newest one. */
+/** By the manifests of that revision; `unknown` where they cannot be read. */
 async function reassess(
   sync: Sync,
   found: Found,
   source: Source | undefined,
   parts: PassParts,
-): Promise<Assessment | undefined> {
+): Promise<Assessment | { unknown: string }> {
+  if (source === undefined) return { unknown: 'the source cannot be asked' };
   try {
-    const manifests = await source?.read(found, parts.signal);
-    return manifests?.revision === found.revision ? await assess(sync, manifests, parts.assess) : undefined;
+    const manifests = await source.read(found, parts.signal);
+    return manifests.revision === found.revision
+      ? await assess(sync, manifests, parts.assess)
+      : { unknown: 'the source has them no more' };
   } catch (error) {
-    if (error instanceof SourceError) return undefined;
+    if (error instanceof SourceError) return { unknown: error.message };
     throw error;
   }
 }

@@ -28,7 +28,7 @@ import { boundsOf } from './bounds.ts';
 import { diffOf } from './diff.ts';
 import { Live } from './live.ts';
 import { mostObjects } from './manifests.ts';
-import { comparedOf, type Kept, type Outcome } from './outcome.ts';
+import { comparedOf, failedRepair, type Kept, type Outcome } from './outcome.ts';
 import { Parsed } from './parsed.ts';
 import { keep, Overtaken, type PassParts, pass } from './pass.ts';
 import { MissingSecret, type Sources, SyncRecord } from './record.ts';
@@ -324,7 +324,7 @@ export class Syncs {
     const compared = comparedOf(outcome);
     const healed = compared?.healed === true && compared.assessment.changes.length > 0;
     record.restless = healed ? record.restless + 1 : onlyObjects ? record.restless : 0;
-    const failed = failing.includes(outcome.type);
+    const failed = failing.includes(outcome.type) || failedRepair(outcome) !== undefined;
     const failures = failed ? record.looks.failures + 1 : onlyObjects ? record.looks.failures : 0;
     record.looks = { ...record.looks, failures };
     const assessment = outcome.type === 'Synced' ? outcome.assessment : compared?.assessment;
