@@ -1,8 +1,10 @@
 import type { Cancel, Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
+import { Retries } from '../platform/retry.ts';
 
-const every = 60_000;
-const journalEvery = 3_600_000;
+const minute = 60_000;
+const hour = 60 * minute;
+const retry = { from: 10_000, upTo: 5 * minute };
 /** Watches that fall behind further than this list again. */
 const keptRevisions = 10_000;
 
@@ -15,27 +17,40 @@ interface Kept {
   log: Log;
 }
 
-/** Each minute old Events and old revisions go, each hour old messages. Answers how to end it. */
+/**
+ * Each minute old Events and old revisions go, each hour old messages. One step that fails is tried again by itself, and
+ * holds up no other. Answers how to end it.
+ */
 export function housekeeping({ store, registry, journal, clock, log }: Kept): () => void {
-  let cancel: Cancel = () => {};
-  let ended = false;
-  let tidied = clock.now();
-  const tidy = async (): Promise<void> => {
-    try {
-      await registry.expireEvents(clock.now());
-      if (clock.now() - tidied >= journalEvery) {
-        tidied = clock.now();
-        await journal.tidy();
-      }
-      await store.compact(Math.max(0, store.revision() - keptRevisions));
-    } catch (error) {
-      log.warn({ err: error }, 'old Events, messages and revisions could not be removed');
-    }
-    if (!ended) cancel = clock.after(every, () => void tidy());
-  };
-  cancel = clock.after(every, () => void tidy());
+  const steps = [
+    every(minute, 'old Events could not be removed', () => registry.expireEvents(clock.now())),
+    every(minute, 'old revisions could not be removed', () =>
+      store.compact(Math.max(0, store.revision() - keptRevisions)),
+    ),
+    every(hour, 'old messages could not be removed', () => journal.tidy()),
+  ];
   return () => {
-    ended = true;
-    cancel();
+    for (const end of steps) end();
   };
+
+  function every(interval: number, what: string, step: () => Promise<unknown>): () => void {
+    const retries = new Retries({ clock, log, what, ...retry });
+    let ended = false;
+    let cancel: Cancel = () => {};
+    const run = async (): Promise<void> => {
+      try {
+        await step();
+        retries.succeeded(what);
+        if (!ended) cancel = clock.after(interval, () => void run());
+      } catch (error) {
+        retries.failed(what, error, () => void run());
+      }
+    };
+    cancel = clock.after(interval, () => void run());
+    return () => {
+      ended = true;
+      cancel();
+      retries.stop();
+    };
+  }
 }

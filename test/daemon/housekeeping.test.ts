@@ -50,15 +50,40 @@ test('where there are fewer, none goes', async () => {
   end();
 });
 
-test('a failure, as on a full disk, does not end it', async () => {
+test('a step that fails, as on a full disk, is tried again, and holds up no other', async () => {
   let failing = true;
-  const { compacted, minute, end } = house(async () => {
+  let tries = 0;
+  const { clock, compacted, minute, tidied, end } = house(async () => {
+    tries += 1;
     if (failing) throw new Error('The disk is full');
   });
   await minute();
-  failing = false;
-  await minute();
   expect(compacted).toEqual([15_000]);
+  failing = false;
+  clock.advance(10_000);
+  await turn();
+  expect(tries).toBe(2);
+  for (let passed = 0; passed < 60; passed += 1) await minute();
+  expect(tidied()).toBe(1);
+  end();
+});
+
+test('a step that goes on failing is tried more and more rarely, and again each minute once it succeeds', async () => {
+  let failing = true;
+  let tries = 0;
+  const { clock, minute, end } = house(async () => {
+    tries += 1;
+    if (failing) throw new Error('The disk is full');
+  });
+  for (let passed = 0; passed < 60; passed += 1) await minute();
+  expect(tries).toBeLessThan(25);
+  failing = false;
+  for (let passed = 0; passed < 5; passed += 1) await minute();
+  const before = tries;
+  clock.advance(0);
+  await minute();
+  await minute();
+  expect(tries).toBe(before + 2);
   end();
 });
 

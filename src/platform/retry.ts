@@ -1,0 +1,72 @@
+import type { Cancel, Clock } from './clock.ts';
+import type { Log } from './log.ts';
+
+export interface Backoff {
+  /** Milliseconds before the first retry; doubled with each failure in a row. */
+  from: number;
+  /** Milliseconds that no wait is longer than. */
+  upTo: number;
+}
+
+/** Milliseconds to wait after so many failures in a row. `spread`, from 0 to 1, takes up to a fifth off. */
+export function retryDelay({ from, upTo }: Backoff, failures: number, spread: number): number {
+  const whole = Math.min(upTo, from * 2 ** Math.min(Math.max(failures, 1) - 1, 30));
+  return Math.round(whole * (1 - spread / 5));
+}
+
+export interface RetriesParts extends Backoff {
+  clock: Clock;
+  log: Log;
+  /** What failed, for the log. */
+  what: string;
+  /** From 0 to 1: keeps what failed together from being tried again together. */
+  spread?: () => number;
+}
+
+interface Failing {
+  failures: number;
+  cause: string;
+  cancel: Cancel;
+}
+
+/**
+ * Tries again what failed, by time: with exponential backoff, until it succeeds. Each cause is logged once in a row of
+ * failures. A key has one retry at a time.
+ */
+export class Retries {
+  readonly #parts: RetriesParts;
+  readonly #failing = new Map<string, Failing>();
+  #stopped = false;
+
+  constructor(parts: RetriesParts) {
+    this.#parts = parts;
+  }
+
+  /** Calls `again` after the wait, unless the key succeeds or fails anew before. */
+  failed(key: string, error: unknown, again: () => void): void {
+    if (this.#stopped) return;
+    const { clock, log, what, spread = Math.random } = this.#parts;
+    const before = this.#failing.get(key);
+    before?.cancel();
+    const failures = (before?.failures ?? 0) + 1;
+    const cause = error instanceof Error ? error.message : String(error);
+    const delay = retryDelay(this.#parts, failures, spread());
+    if (before?.cause !== cause) log.warn({ err: error, key, delay }, `${what}; it is tried again`);
+    this.#failing.set(key, { failures, cause, cancel: clock.after(delay, again) });
+  }
+
+  succeeded(key: string): void {
+    const before = this.#failing.get(key);
+    if (before === undefined) return;
+    before.cancel();
+    this.#failing.delete(key);
+    this.#parts.log.info({ key, failures: before.failures }, `${this.#parts.what} before, and succeeded now`);
+  }
+
+  /** Tries nothing again. */
+  stop(): void {
+    this.#stopped = true;
+    for (const { cancel } of this.#failing.values()) cancel();
+    this.#failing.clear();
+  }
+}
