@@ -69,6 +69,7 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   const journal = openJournal(at.journal, { log });
   stack.defer(() => journal.close());
   const stored = await createRegistry({ store, clock, ids, log });
+  stack.defer(() => stored.close());
   const resources = new LocalClient(stored, fieldManager);
   await firstStart(resources, options.environment, log);
 

@@ -1,11 +1,15 @@
 import { isApiError } from '../api/errors.ts';
 import { type KindInfo, kindByPlural, kinds } from '../api/kinds.ts';
 import { isTerminating, type ObjectKey } from '../api/objects.ts';
+import { Retries } from '../platform/retry.ts';
 import { replace } from './commit.ts';
 import type { Context } from './context.ts';
 import { foreground, orphan, remove } from './delete.ts';
 import { type AnyResource, decodeRow, prefixOf, storeKey } from './object.ts';
 import { type Followers, retried } from './records.ts';
+
+const retryKey = 'all';
+const retry = { from: 1_000, upTo: 60_000 };
 
 /** What a key of the store names. */
 function parseKey(key: string): { info: KindInfo; key: ObjectKey } | undefined {
@@ -26,10 +30,15 @@ export class Collector implements Followers {
   readonly #waiting = new Set<string>();
   /** Namespaces that are being emptied, by name: their keys. */
   readonly #terminating = new Map<string, string>();
+  /** Keys that failed: all are looked at again together. */
+  readonly #failed = new Set<string>();
+  readonly #retries: Retries;
   #running: Promise<void> | undefined;
 
   constructor(context: Context) {
     this.#context = context;
+    const { clock, log } = context;
+    this.#retries = new Retries({ clock, log, what: 'garbage collection failed', ...retry });
   }
 
   written(key: string, object: AnyResource): void {
@@ -48,7 +57,12 @@ export class Collector implements Followers {
     if (metadata.namespace !== undefined) this.look(this.#terminating.get(metadata.namespace));
   }
 
-  /** Resolves when nothing is left to be done. */
+  /** Tries nothing again any more. */
+  close(): void {
+    this.#retries.stop();
+  }
+
+  /** Resolves when nothing is left to be done; what failed waits for its retry. */
   async settled(): Promise<void> {
     while (this.#running !== undefined) await this.#running;
   }
@@ -71,15 +85,21 @@ export class Collector implements Followers {
     while (this.#waiting.size > 0) {
       const keys = [...this.#waiting];
       this.#waiting.clear();
-      await Promise.all(
-        keys.map((key) =>
-          this.#process(key).catch((error: unknown) => {
-            if (isApiError(error, 'NotFound') || isApiError(error, 'Conflict')) return; // it is gone already
-            // Else it is looked at again with the next change to it, or at the next start.
-            this.#context.log.error({ key, err: error }, 'garbage collection failed');
-          }),
-        ),
-      );
+      await Promise.all(keys.map((key) => this.#try(key)));
+      if (this.#failed.size === 0) this.#retries.succeeded(retryKey);
+    }
+  }
+
+  async #try(key: string): Promise<void> {
+    this.#failed.delete(key);
+    try {
+      await this.#process(key);
+    } catch (error) {
+      if (isApiError(error, 'NotFound') || isApiError(error, 'Conflict')) return; // it is gone already
+      this.#failed.add(key);
+      this.#retries.failed(retryKey, error, () => {
+        for (const failed of this.#failed) this.look(failed);
+      });
     }
   }
 

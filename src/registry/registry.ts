@@ -60,6 +60,8 @@ export interface Registry {
   expireEvents(now: number): Promise<void>;
   /** Resolves when all that follows from the writes so far is done: dependents deleted, namespaces emptied. */
   settled(): Promise<void>;
+  /** Tries again nothing that failed; the store is its owner's to close. */
+  close(): void;
 }
 
 /** Makes the namespace `default` where it is missing, and finishes deletions that were cut short. */
@@ -108,6 +110,7 @@ export async function createRegistry(parts: {
       patchScale(context, scalable(kind), key, patch, options),
     expireEvents: (now) => expireEvents(records, now),
     settled: () => collector.settled(),
+    close: () => collector.close(),
   };
 }
 

@@ -187,3 +187,30 @@ test('a deletion that was cut short is finished at the next start', async () => 
   expect((await next.list('ConfigMap')).items).toEqual([]);
   expect((await next.list('Namespace')).items.map(({ metadata }) => metadata.name)).toEqual(['default']);
 });
+
+test('what failed, as on a full disk, is done by time, without another change', async () => {
+  const { store, clock } = await harness();
+  let full = true;
+  const failing = new Proxy(store, {
+    get: (object, name) => {
+      const value: unknown = Reflect.get(object, name, object);
+      if (typeof value !== 'function') return value;
+      return (...args: unknown[]) =>
+        full && name === 'delete' && args[0] !== '/core/configmaps/default/a'
+          ? Promise.reject(new Error('The disk is full'))
+          : value.apply(object, args);
+    },
+  });
+  const registry = await createRegistry({ store: failing, clock, ids: randomIds, log: silentLog });
+  const parts = { client: new LocalClient(registry, 'test'), registry } as Harness; // all that is used here
+  const owner = await make(parts, 'a');
+  await make(parts, 'b', { owners: [owner] });
+  await make(parts, 'c', { owners: [owner] });
+  await remove(parts, 'a');
+  expect(await left(parts)).toEqual(['b', 'c']);
+  clock.advance(1_000);
+  expect(await left(parts)).toEqual(['b', 'c']);
+  full = false;
+  clock.advance(2_000);
+  expect(await left(parts)).toEqual([]);
+});
