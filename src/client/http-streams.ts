@@ -19,8 +19,8 @@ import type {
 export function createHttpStreams(transport: Transport, clock: Clock): Streams {
   return {
     ...createHttpTalk(transport, clock),
-    async *log(instance, { follow, tail, since, previous, raw, signal }) {
-      const query = { follow, tailLines: tail, sinceTime: timeOf(since), previous, raw };
+    async *log(instance, { follow, runs, tail, since, previous, raw, signal }) {
+      const query = { follow, runs, tailLines: tail, sinceTime: timeOf(since), previous, raw };
       const path = withQuery(below('instances', instance, 'log'), query);
       for await (const line of transport.lines({ method: 'GET', path, signal })) {
         const entry: LogEntry | { error: Status } = JSON.parse(line);

@@ -19,7 +19,10 @@ export type { UsageSum } from '../messages/message.ts';
  * Instants are milliseconds since the Unix epoch.
  */
 export interface Streams {
-  /** Output of an Instance, the oldest line first. NotFound for an unknown Instance. With `follow` until the signal aborts. */
+  /**
+   * Output of an Instance, the oldest line first. NotFound for an unknown Instance; BadRequest for the `previous` run where
+   * none has ended. With `follow` until the newest run ends, with `runs` until the Instance is gone or the signal aborts.
+   */
   log(instance: ObjectKey, options: LogOptions): AsyncIterable<LogEntry>;
 
   /** What happens next to an Agent by time alone, in order, up to `until`. */
@@ -87,11 +90,13 @@ export interface Streams {
 
 export interface LogOptions {
   follow?: boolean | undefined;
+  /** With `follow`: go on with the next run. What happens between runs is told by entries of the stream `note`. */
+  runs?: boolean | undefined;
   /** Only the last so many lines. */
   tail?: number | undefined;
   /** Only lines from this instant on. */
   since?: number | undefined;
-  /** Only what came before the newest start. */
+  /** Only the run that ended last: the newest one, or the one before it while that runs. */
   previous?: boolean | undefined;
   /** The protocol's lines as they are, in place of what they say. */
   raw?: boolean | undefined;
@@ -128,7 +133,8 @@ export type StreamEntry =
   | { end: MessageObject };
 
 export interface LogEntry {
-  stream: 'stdout' | 'stderr';
+  /** A note is the controller's own. */
+  stream: 'stdout' | 'stderr' | 'note';
   /** Absent where the driver keeps no times. */
   at?: number | undefined;
   /** Without its newline. */

@@ -17,10 +17,10 @@ import { forecast } from '../plan/forecast.ts';
 import { type Clock, sleep } from '../platform/clock.ts';
 import type { Controller } from './controller.ts';
 import type { FindInput } from './inputs.ts';
+import { instanceLog } from './log.ts';
 import { preview } from './preview.ts';
 import type { Session } from './session.ts';
 import { TalkStreams } from './talk-streams.ts';
-import { transcribed } from './transcribed.ts';
 
 export interface StreamsParts {
   controller: Controller;
@@ -59,21 +59,9 @@ export class ControllerStreams implements Streams {
   }
 
   async *log(key: ObjectKey, options: LogOptions): AsyncIterable<LogEntry> {
-    const { cache, runtimes } = this.#parts.controller;
-    const instance = cache.instances.get(keyText(key)) ?? (await this.#parts.resources.get('Instance', key));
-    const ref = instance.status?.run?.ref;
-    const session = runtimes.session(instance.spec.runtimeRef.name);
-    if (session === undefined) {
-      throw new ApiError(
-        'ServiceUnavailable',
-        `The Runtime ${instance.spec.runtimeRef.name} is out of reach.`,
-      );
-    }
-    if (ref === undefined) return;
-    const lines = session.driver.logs(ref, { ...options, follow: options.follow ?? false });
-    const agent = cache.agents.get(keyText({ ...key, name: instance.spec.agentName }));
-    if (agent?.spec.protocol === 'acp' && options.raw !== true) yield* transcribed(lines);
-    else yield* lines;
+    const { controller, resources, clock } = this.#parts;
+    const instance = controller.cache.instances.get(keyText(key)) ?? (await resources.get('Instance', key));
+    yield* instanceLog(controller, clock, instance, options);
   }
 
   async forecast(key: ObjectKey, { until }: { until: number }): Promise<ForecastEntry[]> {

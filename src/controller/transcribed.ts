@@ -6,7 +6,7 @@ export async function* transcribed(lines: AsyncIterable<LogEntry>): AsyncGenerat
   const transcript = createTranscript();
   let last: LogEntry | undefined;
   for await (const line of lines) {
-    if (line.stream === 'stderr') {
+    if (line.stream !== 'stdout') {
       yield line;
       continue;
     }

@@ -258,7 +258,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
       );
       if (stream === undefined) return;
       const lines = linesOf(frames(until(stream, wanted.signal)), { podman });
-      yield* wanted.previous && wanted.tail !== undefined ? lastOf(lines, wanted.tail) : lines;
+      yield* 'until' in query && wanted.tail !== undefined ? lastOf(lines, wanted.tail) : lines;
     },
 
     attach: attachments.attach,

@@ -147,9 +147,17 @@ export interface LogOptions {
   tail?: number | undefined;
   /** Only lines from this instant on. */
   since?: number | undefined;
-  /** Only what came before the newest start. */
-  previous?: boolean | undefined;
+  /** Only this run's output: followed where it is the newest. */
+  run?: RunSpan | undefined;
   signal: AbortSignal;
+}
+
+/** One run, as the controller knows it. A driver looks for its output by the number, or by the times. */
+export interface RunSpan {
+  number: number;
+  startedAt: number;
+  /** Absent while it runs. */
+  finishedAt?: number | undefined;
 }
 
 export interface AttachOptions {

@@ -15,6 +15,7 @@ export function streamRoutes(app: FastifyInstance, { registry, streams, log, ope
     const key = allowedKey(request, 'get', 'Instance');
     const options = {
       follow: flag(request, 'follow'),
+      runs: flag(request, 'runs'),
       previous: flag(request, 'previous'),
       raw: flag(request, 'raw'),
       tail: number(request, 'tailLines'),

@@ -15,7 +15,7 @@ export interface FakeContainer {
   startedAt?: number | undefined;
   exit?: ObservedExit | undefined;
   imageId: string;
-  log: (LogLine & { start: number })[];
+  log: (LogLine & { start: number; run: number })[];
   /** Of the newest start. */
   stdio?: FakeStdio | undefined;
   /** Calls that end the waiting of those who follow the log. */

@@ -122,16 +122,21 @@ export function createFakeDriver(engine: FakeEngine, store: string): Driver {
       }
     },
 
-    async *logs(ref, { follow, tail, since = 0, previous = false, signal }) {
+    async *logs(ref, { follow, tail, since = 0, run, signal }) {
       engine.answer('logs');
       const container = need(ref);
       const wanted = container.log.filter(
-        ({ at = 0, start }) => at >= since && (!previous || start < container.starts),
+        (line) => (line.at ?? 0) >= since && (run === undefined || line.run === run.number),
       );
       let read = container.log.length;
-      for (const { start: _, ...line } of tail === undefined ? wanted : wanted.slice(-tail)) yield line;
+      for (const { start: _, run: __, ...line } of tail === undefined ? wanted : wanted.slice(-tail))
+        yield line;
       const goesOn = (): boolean =>
-        follow && !previous && !signal.aborted && container.state !== 'Exited' && find(ref) !== undefined;
+        follow &&
+        (run === undefined || run.number === container.spec?.identity.run) &&
+        !signal.aborted &&
+        container.state !== 'Exited' &&
+        find(ref) !== undefined;
       while (goesOn()) {
         const { promise, resolve } = Promise.withResolvers<void>();
         container.followers.add(resolve);
@@ -140,7 +145,7 @@ export function createFakeDriver(engine: FakeEngine, store: string): Driver {
         container.followers.delete(resolve);
         const fresh = container.log.slice(read);
         read = container.log.length;
-        for (const { start: _, ...line } of fresh) yield line;
+        for (const { start: _, run: __, ...line } of fresh) yield line;
       }
     },
 

@@ -113,7 +113,7 @@ export class FakeEngine {
   #play(container: FakeContainer, spec: RunSpec, program: Behaviour): void {
     const start = container.starts;
     const stdio = new FakeStdio((stream, text) => {
-      container.log.push({ stream, text, at: this.clock.now(), start });
+      container.log.push({ stream, text, at: this.clock.now(), start, run: spec.identity.run });
       for (const follower of container.followers) follower();
     });
     container.stdio = stdio;

@@ -96,22 +96,32 @@ export async function* lastOf(lines: AsyncIterable<LogLine>, count: number): Asy
 /** A run's process begins, and may print, a moment before the engine notes its start. */
 const startNoteMs = 30;
 
+/** Its last lines may reach the log a moment after the engine notes its end. */
+const endNoteMs = 1_000;
+
 /**
- * What the engine is asked for: it filters by finer times than it shows (Podman shows seconds).
- * It cuts the tail before the end, so the tail of `previous` is cut here.
+ * What the engine is asked for: it filters by finer times than it shows (Podman shows seconds). Where it is asked for an
+ * end it cuts the tail before it, so the tail is cut here then. `startedAt` is the container's newest start.
  */
-export const logQuery = (
-  { follow, tail, since, previous }: LogOptions,
+export function logQuery(
+  { follow, tail, since, run }: LogOptions,
   startedAt: number | undefined,
-): Readonly<Record<string, string | number | boolean>> => ({
-  stdout: true,
-  stderr: true,
-  timestamps: true,
-  follow: follow && !previous,
-  ...(tail === undefined || previous ? {} : { tail }),
-  ...(since === undefined ? {} : { since: seconds(since) }),
-  ...(previous ? { until: seconds((startedAt ?? startNoteMs) - startNoteMs) } : {}),
-});
+): Readonly<Record<string, string | number | boolean>> {
+  const before = run !== undefined && startedAt !== undefined && startedAt - startNoteMs > run.startedAt;
+  const from = Math.max(since ?? 0, run === undefined ? 0 : run.startedAt - startNoteMs);
+  const until = before
+    ? Math.min(startedAt - startNoteMs, (run.finishedAt ?? startedAt) + endNoteMs)
+    : undefined;
+  return {
+    stdout: true,
+    stderr: true,
+    timestamps: true,
+    follow: follow && !before,
+    ...(tail === undefined || before ? {} : { tail }),
+    ...(from === 0 ? {} : { since: seconds(from) }),
+    ...(until === undefined ? {} : { until: seconds(until) }),
+  };
+}
 
 export const seconds = (instant: number): string => (instant / 1000).toFixed(3);
 

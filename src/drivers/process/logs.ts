@@ -35,8 +35,9 @@ const mostBack = 64 * 1024 * 1024;
  */
 export async function* readLogs(ref: string, ending: Ending, options: LogOptions): AsyncGenerator<LogLine> {
   const { signal, since } = options;
-  const follow = options.follow && options.previous !== true;
-  const all = (await partsOf(ref)).filter((part) => options.previous !== true || part.run < ending.run);
+  const wanted = options.run?.number;
+  const follow = options.follow && (wanted === undefined || wanted === ending.run);
+  const all = (await partsOf(ref)).filter((part) => wanted === undefined || part.run === wanted);
   const isLive = (part: Part): boolean => follow && part.run === ending.run;
   const parts = all.filter((part) => since === undefined || part.mtimeMs >= since || isLive(part));
   if (options.tail !== undefined) await seekTail(parts, options.tail);

@@ -1,6 +1,13 @@
 import { describe, expect, test, vi } from 'vitest';
-import type { LogLine } from '../../../src/drivers/driver.ts';
+import type { LogLine, RunSpan } from '../../../src/drivers/driver.ts';
+import type { Observed } from '../../../src/plan/world.ts';
 import type { DriverContext } from './context.ts';
+
+const spanOf = (number: number, { startedAt = 0, exit }: Observed): RunSpan => ({
+  number,
+  startedAt,
+  finishedAt: exit?.finishedAt,
+});
 
 /** What a driver promises of logs and exec. */
 export function outputTests(t: DriverContext): void {
@@ -35,15 +42,17 @@ export function outputTests(t: DriverContext): void {
       expect(await textsOf(ref, { tail: 2 })).toEqual(['two', 'three']);
     });
 
-    test('can be only those before the newest start', async () => {
+    test('can be only those of one run', async () => {
       const spec = specOf({ countsStarts: true, ends: 1 });
       const { ref } = await t.driver.create(spec);
-      await ended(ref);
-      expect(await textsOf(ref, { previous: true })).toEqual([]);
+      const first = spanOf(1, await ended(ref));
+      expect(await textsOf(ref, { run: first })).toEqual(['start 1']);
       await t.driver.restart(ref, { ...spec, identity: { ...spec.identity, run: 2 } });
       await printed(ref, 'start 2');
-      await ended(ref);
-      expect(await textsOf(ref, { previous: true })).toEqual(['start 1']);
+      const second = spanOf(2, await ended(ref));
+      expect(await textsOf(ref, { run: first })).toEqual(['start 1']);
+      expect(await textsOf(ref, { run: second })).toEqual(['start 2']);
+      expect(await textsOf(ref, { run: second, follow: true })).toEqual(['start 2']);
     });
 
     test('followed, go on until the program ends', async () => {

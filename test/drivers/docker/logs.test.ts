@@ -80,15 +80,29 @@ describe('lines out of an engine’s log', () => {
   });
 });
 
-test('the engine is asked for what came before the newest start, and its tail is cut here', () => {
+test('the engine is asked for one run by its times, and the tail of an earlier one is cut here', () => {
   const signal = AbortSignal.abort();
-  expect(logQuery({ follow: true, previous: true, tail: 5, since: 1_000, signal }, 60_030)).toEqual({
-    stdout: true,
-    stderr: true,
-    timestamps: true,
+  const all = { stdout: true, stderr: true, timestamps: true };
+  const earlier = { number: 1, startedAt: 10_030, finishedAt: 20_000 };
+  const query = { follow: true, tail: 5, since: 1_000, signal };
+  expect(logQuery({ ...query, run: earlier }, 60_030)).toEqual({
+    ...all,
     follow: false,
-    since: '1.000',
-    until: '60.000',
+    since: '10.000',
+    until: '21.000',
+  });
+  expect(logQuery({ ...query, run: { ...earlier, finishedAt: 59_900 } }, 60_030).until).toBe('60.000');
+  const newest = { number: 2, startedAt: 60_030 };
+  expect(logQuery({ ...query, run: newest }, 60_030)).toEqual({
+    ...all,
+    follow: true,
+    tail: 5,
+    since: '60.000',
+  });
+  expect(logQuery({ follow: false, run: { ...newest, finishedAt: 61_000 }, signal }, 60_030)).toEqual({
+    ...all,
+    follow: false,
+    since: '60.000',
   });
 });
 

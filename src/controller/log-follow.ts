@@ -1,0 +1,193 @@
+import { type Instance, keyText } from '../api/objects.ts';
+import type { LogEntry } from '../client/streams.ts';
+import { DriverError, type LogLine, type LogOptions, type RunSpan } from '../drivers/driver.ts';
+import { exitText } from '../plan/exits.ts';
+import { instant, shortTime } from '../plan/instant.ts';
+import { type Clock, sleep } from '../platform/clock.ts';
+
+export interface Followed {
+  /** The Instance as it is now; undefined once it is gone. */
+  find(): Instance | undefined;
+  /** Its output at its Runtime. DriverError Offline where that is out of reach. */
+  read(instance: Instance, ref: string, options: LogOptions): AsyncIterable<LogLine>;
+  /** Turns the lines of one run into what is shown. */
+  shown(lines: AsyncIterable<LogEntry>): AsyncIterable<LogEntry>;
+  clock: Clock;
+  signal: AbortSignal;
+}
+
+interface Run {
+  number: number;
+  ref: string;
+  /** Absent: with all earlier runs, whose output the ref still has. */
+  span?: RunSpan | undefined;
+}
+
+/** How often it is looked whether the next run has begun. */
+const lookMs = 200;
+/** The controller may take in an end later than the output ends. */
+const endMs = 2_000;
+const offlineMs = 1_000;
+
+/**
+ * The output of an Instance over its runs, on whichever Runtime each of them is, until the Instance is gone or the signal
+ * aborts. Notes tell of ends and starts.
+ */
+export async function* followRuns(
+  followed: Followed,
+  options: Pick<LogOptions, 'tail' | 'since'>,
+): AsyncGenerator<LogEntry> {
+  const { clock, signal } = followed;
+  let read: number | undefined;
+  const begun = clock.now();
+  let told = '';
+  while (!signal.aborted) {
+    const instance = followed.find();
+    if (instance === undefined) {
+      yield note(clock, 'It was deleted.');
+      return;
+    }
+    const run = nextRun(instance, read);
+    if (run === undefined) {
+      // One that has only just been made is about to start.
+      const isNew = read === undefined && clock.now() < begun + endMs;
+      const pause = isNew ? undefined : pauseOf(instance, read);
+      if (pause !== undefined && pause.key !== told) {
+        told = pause.key;
+        yield note(clock, pause.text);
+      }
+      await sleep(clock, lookMs, signal);
+      continue;
+    }
+    if (read !== undefined) yield note(clock, `Run ${run.number} began.`);
+    yield* followed.shown(readRun(followed, instance, run, read === undefined ? options : {}));
+    read = run.number;
+  }
+}
+
+/** The oldest run that was not read yet and whose output can be found. */
+function nextRun({ status }: Instance, read: number | undefined): Run | undefined {
+  const { run, lastExit } = status ?? {};
+  if (run === undefined) return undefined;
+  const { ref, number } = run;
+  if (read === undefined) {
+    if (ref !== undefined) return { number, ref };
+    // The newest run is only claimed: what came before it is there.
+    return run.previous?.ref === undefined ? undefined : { number: number - 1, ref: run.previous.ref };
+  }
+  if (ref === undefined || number <= read) return undefined;
+  const missedAt = instant(lastExit?.startedAt);
+  if (lastExit !== undefined && lastExit.run > read && lastExit.run < number && missedAt !== undefined) {
+    const span = { number: lastExit.run, startedAt: missedAt, finishedAt: instant(lastExit.finishedAt) };
+    return { number: lastExit.run, ref, span };
+  }
+  return { number, ref, span: { number, startedAt: instant(run.startedAt) ?? 0 } };
+}
+
+/** What to tell while nothing runs; each `key` is told once. */
+function pauseOf({ status }: Instance, read: number | undefined): { key: string; text: string } | undefined {
+  const { run, lastExit, phase = 'Pending', message = '', backoffUntil } = status ?? {};
+  if (run === undefined) return { key: 'none', text: `It has not started yet. ${message}`.trimEnd() };
+  if (lastExit === undefined || lastExit.run < (read ?? 1)) return undefined;
+  const end = exitText(lastExit);
+  const isOver = phase === 'Failed' || phase === 'Completed' || phase === 'Stopped' || phase === 'Asleep';
+  if (isOver)
+    return { key: `${lastExit.run} ${phase}`, text: phase === 'Failed' ? message : `${end} ${message}` };
+  const until = instant(backoffUntil);
+  const next = until === undefined ? '' : ` It starts again at ${shortTime(until)}.`;
+  return { key: `${lastExit.run}`, text: `${end}${next}` };
+}
+
+/** The output of one run up to its end. A stream that is lost is opened again where it ended. */
+async function* readRun(
+  followed: Followed,
+  instance: Instance,
+  { number, ref, span }: Run,
+  options: Pick<LogOptions, 'tail' | 'since'>,
+): AsyncGenerator<LogEntry> {
+  const { clock, signal } = followed;
+  const position = new Position();
+  let isLost = false;
+  const hasEnded = (): boolean => {
+    const { run, lastExit } = followed.find()?.status ?? {};
+    return run === undefined || run.number > number || (lastExit?.run ?? 0) >= number;
+  };
+  while (!signal.aborted) {
+    const from = position.since ?? options.since;
+    const tail = position.since === undefined ? options.tail : undefined;
+    try {
+      for await (const line of followed.read(instance, ref, {
+        follow: true,
+        run: span,
+        tail,
+        since: from,
+        signal,
+      })) {
+        isLost = false;
+        if (position.isNew(line)) yield line;
+      }
+    } catch (error) {
+      if (!(error instanceof DriverError)) throw error;
+      if (error.sort === 'Offline') {
+        if (!isLost) yield note(clock, `${error.message} The log goes on when it is back.`);
+        isLost = true;
+        position.reopen();
+        await sleep(clock, offlineMs, signal);
+        continue;
+      }
+      // Replaced or removed: the status will tell of the end.
+      if (error.reason !== 'Gone') throw error;
+    }
+    const deadline = clock.now() + endMs;
+    while (!signal.aborted && !hasEnded() && (clock.now() < deadline || !position.canReopen))
+      await sleep(clock, lookMs, signal);
+    if (hasEnded()) return;
+    position.reopen();
+  }
+}
+
+/** How far a log was read, by the times of its lines. */
+class Position {
+  /** The time of the last line. */
+  since: number | undefined;
+  /** How many lines had that time. */
+  #count = 0;
+  #skip = 0;
+  #isUntimed = false;
+
+  /** False for a line that was told before the log was opened again. */
+  isNew({ at }: LogLine): boolean {
+    if (at === undefined) {
+      this.#isUntimed = true;
+      return true;
+    }
+    if (this.#skip > 0 && this.since !== undefined && at <= this.since) {
+      if (at === this.since) this.#skip -= 1;
+      return false;
+    }
+    this.#skip = 0;
+    this.#count = at === this.since ? this.#count + 1 : 1;
+    this.since = at;
+    return true;
+  }
+
+  /** Lines without times cannot be found again. */
+  get canReopen(): boolean {
+    return !this.#isUntimed;
+  }
+
+  /** The log is read from `since` on again. */
+  reopen(): void {
+    this.#skip = this.#count;
+  }
+}
+
+const note = (clock: Clock, text: string): LogEntry => ({ stream: 'note', at: clock.now(), text });
+
+/** For a Runtime that has no session. */
+export const outOfReach = (instance: Instance): DriverError =>
+  new DriverError(
+    'Offline',
+    'RuntimeOffline',
+    `The Runtime ${instance.spec.runtimeRef.name} of ${keyText(instance.metadata)} is out of reach.`,
+  );
