@@ -9,7 +9,7 @@ export const payload =
 /** Nothing of it is left in a text, once our own colours and cleared lines are taken out. */
 export function stray(text: string): string[] {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  const own = /\u001b\[(?:3[123]|39|2|22)m|\r\u001b\[K|\r(?=\n)/g;
+  const own = /\u001b\[(?:3[1-6]|9[2-6]|39|2|22)m|\r\u001b\[K|\r(?=\n)/g;
   const found = text
     .replace(own, '')
     .match(/[^\P{Cc}\n\t]|\p{Bidi_Control}|[\u2028\u2029\u200b\ufeff\u{e0000}-\u{e0fff}\ud800-\udfff]/gu);

@@ -1,13 +1,14 @@
-import { isApiError } from '../../api/errors.ts';
-import { kindInfo } from '../../api/kinds.ts';
-import type { Instance, ObjectKey } from '../../api/objects.ts';
+import { ApiError } from '../../api/errors.ts';
+import { type Instance, keyOf } from '../../api/objects.ts';
 import { parseTime } from '../../api/time.ts';
+import type { LogEntry, LogOptions } from '../../client/streams.ts';
 import type { Cli, Client } from '../cli.ts';
 import { CliError, UsageError } from '../failure.ts';
 import { type GlobalOptions, namespaceOf } from '../options.ts';
-import { rawIf } from '../print/shown.ts';
-import { kindFor } from '../targets.ts';
-import { mergeByTime } from './merge.ts';
+import { follow } from './follow.ts';
+import { Merge } from './merge.ts';
+import { Printer } from './print.ts';
+import { Sources } from './sources.ts';
 
 export interface LogsOptions extends GlobalOptions {
   follow?: boolean;
@@ -19,37 +20,81 @@ export interface LogsOptions extends GlobalOptions {
   /** Absent: for more than one instance. */
   prefix?: boolean;
   selector?: string;
+  all?: boolean;
+  allNamespaces?: boolean;
+  maxLogRequests: number;
   raw?: boolean;
 }
 
-export async function logs(name: string | undefined, options: LogsOptions, cli: Cli): Promise<void> {
-  if ((name === undefined) === (options.selector === undefined)) {
-    throw new UsageError('say whose output: an agent (web), an instance (instance/web-0), or -l with labels');
+/** An entry and where it comes from. */
+export interface Said extends LogEntry {
+  from: Instance;
+}
+
+export async function logs(names: readonly string[], options: LogsOptions, cli: Cli): Promise<void> {
+  const { selector, all, allNamespaces, tail, raw, previous } = options;
+  const many = selector !== undefined || all === true || allNamespaces === true;
+  if (names.length > 0 === many) {
+    throw new UsageError(
+      'say whose output: agents (web db), an instance (instance/web-0), -l with labels, --all, or -A',
+    );
   }
   const since = sinceOf(options, cli);
   const client = await cli.connect(options);
-  const namespace = namespaceOf(options, cli.environment);
-  const instances = await instancesOf(client, name, options.selector, namespace);
-  const prefix = options.prefix ?? instances.length > 1;
-  const { signal } = cli;
-  const { follow, previous, tail, raw } = options;
-  const streams = instances.map(async function* (key: ObjectKey) {
-    const entries = client.log(key, {
-      follow,
-      previous,
-      since,
-      raw,
-      signal,
-      ...(tail === undefined || tail < 0 ? {} : { tail }),
-    });
-    for await (const entry of entries) yield { ...entry, instance: key.name };
-  });
-  for await (const { instance, at, text } of mergeByTime(streams, follow === true)) {
-    const time = options.timestamps === true ? `${at === undefined ? '-' : new Date(at).toISOString()} ` : '';
-    // Each entry is one line, which has its own prefix.
-    const line = raw === true ? text : text.replaceAll('\n', '\\n');
-    cli.out([prefix ? `[${instance}] ` : '', time, rawIf(raw, line), '\n']);
+  const namespace = allNamespaces === true ? undefined : namespaceOf(options, cli.environment);
+  const sources = await Sources.find(client, { names, selector, namespace });
+  const printer = new Printer(options, cli, sources.areMany);
+  const how = {
+    since,
+    raw,
+    previous,
+    signal: cli.signal,
+    ...(tail === undefined || tail < 0 ? {} : { tail }),
+  };
+  if (options.follow === true && previous !== true)
+    return follow(client, sources, printer, how, options.maxLogRequests, cli);
+  const wanted = sources.wanted();
+  if (wanted.length === 0) throw new CliError(nothingText(sources));
+  checkCount(wanted.length, options.maxLogRequests);
+  const merge = new Merge<Said>(cli.clock, { live: false });
+  const refused: string[] = [];
+  for (const from of wanted) merge.add(output(client, from, how, refused));
+  merge.seal();
+  printer.expect(wanted.length);
+  for await (const said of merge.entries()) printer.print(said);
+  // Of several, those of which there is nothing yet are of no interest.
+  if (refused.length === wanted.length) throw new CliError(refused.join('\nerror: '));
+}
+
+async function* output(
+  client: Client,
+  from: Instance,
+  how: LogOptions,
+  refused: string[],
+): AsyncGenerator<Said> {
+  try {
+    for await (const entry of client.log(keyOf(from), how)) yield { ...entry, from };
+  } catch (error) {
+    if (how.previous !== true || !(error instanceof ApiError) || error.reason !== 'BadRequest') throw error;
+    refused.push(error.message);
   }
+}
+
+export function checkCount(count: number, most: number): void {
+  if (count <= most) return;
+  throw new CliError(
+    `these are ${count} instances, and at most ${most} are read at once: name some of them, or raise --max-log-requests`,
+  );
+}
+
+function nothingText({ agents, namespace, areMany }: Sources): string {
+  const [agent] = agents.values();
+  if (agent === undefined || areMany)
+    return namespace === undefined
+      ? 'none of them has an instance'
+      : `none of them has an instance in ${namespace} namespace`;
+  const { name } = agent.metadata;
+  return `agent ${name} has no instances yet: agentctl describe agent ${name} says why`;
 }
 
 function sinceOf({ since, sinceTime }: LogsOptions, cli: Cli): number | undefined {
@@ -65,46 +110,3 @@ function sinceOf({ since, sinceTime }: LogsOptions, cli: Cli): number | undefine
   }
   return at;
 }
-
-/** Of an agent by its name, or an instance; a bare name that is no agent may be an instance's. */
-async function instancesOf(
-  client: Client,
-  name: string | undefined,
-  selector: string | undefined,
-  namespace: string,
-): Promise<ObjectKey[]> {
-  if (name === undefined) {
-    const { items } = await client.list('Instance', { namespace, labelSelector: selector });
-    if (items.length === 0) throw new CliError(`no instance in ${namespace} namespace has these labels`);
-    return items.map(keyOfInstance);
-  }
-  const [, word = 'agent', bare = name] = /^([^/]+)\/(.+)$/.exec(name) ?? [];
-  const { kind } = kindFor(word);
-  if (kind === 'Instance') return [{ namespace, name: bare }];
-  if (kind !== 'Agent') throw new UsageError(`${kind} has no output: name an agent or an instance`);
-  try {
-    const agent = await client.get('Agent', { namespace, name: bare });
-    const { items } = await client.list('Instance', { namespace });
-    const own = items
-      .filter(({ spec }) => spec.agentUID === agent.metadata.uid)
-      .sort((a, b) => a.spec.ordinal - b.spec.ordinal);
-    if (own.length === 0) {
-      throw new CliError(
-        `agent ${bare} has no instances yet: agentctl describe ${kindInfo('Agent').singular} ${bare} says why`,
-      );
-    }
-    return own.map(keyOfInstance);
-  } catch (error) {
-    if (name !== bare || !isApiError(error, 'NotFound')) throw error;
-    const key = { namespace, name: bare };
-    const isInstance = await client.get('Instance', key).then(
-      () => true,
-      () => false,
-    );
-    if (isInstance) return [key];
-    throw error;
-  }
-}
-
-const keyOfInstance = ({ metadata: { namespace, name } }: Instance): ObjectKey =>
-  namespace === undefined ? { name } : { namespace, name };

@@ -7,11 +7,14 @@ import { duration, wholeNumber } from '../options.ts';
 export function define(command: Command, cli: Cli): void {
   command
     .description(
-      "Show the output of an agent's instances: standard output and standard error. Of one that speaks acp: what was said and done, and its standard error. Control characters, colours among them, are shown as \\u001b, also in a pipe.",
+      'Show the output of agents: standard output and standard error of their instances, in one stream ordered by time. Of one that speaks acp: what was said and done, and its standard error. With -f it goes on over restarts, moves and wakes until Ctrl-C; lines that begin with --- tell of them, on standard error. Control characters, colours among them, are shown as \\u001b, also in a pipe.',
     )
-    .argument('[agent]', 'web or agent/web: all its instances; instance/web-0: that one')
-    .option('-f, --follow', 'go on with each new line')
-    .option('-p, --previous', 'what came before the newest start')
+    .argument('[agents...]', 'web or agent/web: all its instances; instance/web-0: that one')
+    .option('-f, --follow', 'go on with each new line, of new runs and new instances too')
+    .option(
+      '-p, --previous',
+      'only the run that ended last: the newest one, or while that runs the one before it',
+    )
     .option(
       '--since <duration>',
       'only what is younger, as in 10m; of a process, whose lines have no times, whole runs',
@@ -26,11 +29,20 @@ export function define(command: Command, cli: Cli): void {
     .option('--timestamps', 'begin each line with its time; - where none is kept, as for a process')
     .option('--prefix', "begin each line with the instance's name (the default for more than one)")
     .option('--no-prefix', 'never begin lines with a name')
-    .option('-l, --selector <labels>', 'instances with these labels, such as agentctl.dev/agent=web')
-    .action((name: string | undefined, options: LogsOptions) => logs(name, options, cli));
+    .option('-l, --selector <labels>', 'agents with these labels; or instances, as agentctl.dev/agent=web')
+    .option('--all', 'all agents of the namespace')
+    .option('-A, --all-namespaces', 'agents of all namespaces')
+    .option(
+      '--max-log-requests <count>',
+      'read no more instances than this at once',
+      wholeNumber('--max-log-requests'),
+      100,
+    )
+    .action((names: string[], options: LogsOptions) => logs(names, options, cli));
   examples(
     command,
     ['All that an agent says from now on', 'agentctl logs web -f --tail=20'],
-    ['Why it ended the last time', 'agentctl logs instance/web-0 --previous'],
+    ['Two agents, or all of a team, in one stream', 'agentctl logs web db -f; agentctl logs -l team=shop -f'],
+    ['Why it ended the last time', 'agentctl logs web --previous'],
   );
 }

@@ -1,0 +1,56 @@
+import { keyText } from '../../api/objects.ts';
+import type { Cli } from '../cli.ts';
+import { dim } from '../print/color.ts';
+import { AsIs, rawIf, type Text } from '../print/shown.ts';
+import type { LogsOptions, Said } from './logs.ts';
+
+/** Of prefixes, in turn. Red is for errors. */
+const palette = [36, 32, 33, 35, 34, 96, 92, 93, 95, 94].map((code) => new AsIs(`\u001b[${code}m`));
+const plain = new AsIs('\u001b[39m');
+
+/** Prints entries: output to standard output, notes to standard error. */
+export class Printer {
+  readonly #options: LogsOptions;
+  readonly #cli: Cli;
+  readonly #colors = new Map<string, AsIs | undefined>();
+  #prefix: boolean;
+
+  constructor(options: LogsOptions, cli: Cli, areMany: boolean) {
+    this.#options = options;
+    this.#cli = cli;
+    this.#prefix = options.prefix ?? areMany;
+  }
+
+  /** Of so many instances; a second one brings the prefix, unless --no-prefix. */
+  expect(count: number): void {
+    if (count > 1) this.#prefix = this.#options.prefix ?? true;
+  }
+
+  print({ from, stream, at, text }: Said): void {
+    const { raw, timestamps, allNamespaces } = this.#options;
+    const time = timestamps === true ? `${at === undefined ? '-' : new Date(at).toISOString()} ` : '';
+    const name = allNamespaces === true ? keyText(from.metadata) : from.metadata.name;
+    if (stream === 'note') {
+      this.note(`${time}${name}: ${text}`);
+      return;
+    }
+    // Each entry is one line, which has its own prefix.
+    const line = raw === true ? text : text.replaceAll('\n', '\\n');
+    this.#cli.out([this.#prefix ? this.#tag(name) : '', time, rawIf(raw, line), '\n']);
+  }
+
+  note(text: string): void {
+    const { terminal } = this.#cli;
+    this.#cli.err([dim(`--- ${text}`, terminal.err && terminal.color), '\n']);
+  }
+
+  #tag(name: string): Text {
+    if (!this.#cli.terminal.color) return `[${name}] `;
+    let color = this.#colors.get(name);
+    if (color === undefined) {
+      color = palette[this.#colors.size % palette.length] ?? plain;
+      this.#colors.set(name, color);
+    }
+    return [color, `[${name}]`, plain, ' '];
+  }
+}

@@ -1,0 +1,115 @@
+import { isApiError } from '../../api/errors.ts';
+import { type Agent, type Instance, keyOf, keyText, type ObjectKey } from '../../api/objects.ts';
+import { parseLabelSelector } from '../../api/selector.ts';
+import type { Client } from '../cli.ts';
+import { UsageError } from '../failure.ts';
+import { kindFor } from '../targets.ts';
+
+export interface Choice {
+  /** `web`, `agent/web`, `instance/web-0`. */
+  names: readonly string[];
+  /** Labels of Agents, or of Instances. */
+  selector?: string | undefined;
+  /** Undefined: all. */
+  namespace: string | undefined;
+}
+
+/** The Instances whose output is asked for. They may come and go while it is followed. */
+export class Sources {
+  readonly namespace: string | undefined;
+  /** By uid. */
+  readonly agents = new Map<string, Agent>();
+  readonly instances = new Map<string, Instance>();
+  /** From where watches go on. */
+  readonly versions: { agents: string; instances: string };
+  /** Absent where names were given. */
+  readonly #matches: ReturnType<typeof parseLabelSelector> | undefined;
+  /** Keys of Instances that were named. */
+  readonly #named = new Set<string>();
+
+  private constructor({ names, selector, namespace }: Choice, versions: Sources['versions']) {
+    this.namespace = namespace;
+    this.versions = versions;
+    if (names.length === 0)
+      this.#matches = selector === undefined ? () => true : parseLabelSelector(selector);
+  }
+
+  /** Throws where a name is unknown, or is no agent's or instance's. */
+  static async find(client: Client, choice: Choice): Promise<Sources> {
+    const { namespace, names } = choice;
+    // The names are looked up after the lists, so that a watch from the lists on misses nothing.
+    const [agents, instances] = await Promise.all([
+      client.list('Agent', { namespace, ...(names.length > 0 ? { limit: 1 } : {}) }),
+      client.list('Instance', { namespace }),
+    ]);
+    const versions = {
+      agents: agents.metadata.resourceVersion,
+      instances: instances.metadata.resourceVersion,
+    };
+    const sources = new Sources(choice, versions);
+    for (const instance of instances.items) sources.instances.set(instance.metadata.uid, instance);
+    if (names.length === 0) for (const agent of agents.items) sources.see(agent);
+    for (const name of new Set(names)) {
+      const found = await lookUp(client, name, namespace);
+      if ('agent' in found) sources.agents.set(found.agent.metadata.uid, found.agent);
+      else sources.#named.add(keyText(found.instance));
+    }
+    return sources;
+  }
+
+  /** More than one agent can be meant, now or later. */
+  get areMany(): boolean {
+    return this.#matches !== undefined || this.agents.size + this.#named.size > 1;
+  }
+
+  /** Nothing of what was named is left. */
+  get isOver(): boolean {
+    return this.#matches === undefined && this.agents.size === 0 && this.wanted().length === 0;
+  }
+
+  /** Takes in an Agent that is new or has changed. */
+  see(agent: Agent): void {
+    const { uid, labels } = agent.metadata;
+    if (this.#matches === undefined) return;
+    if (this.#matches(labels)) this.agents.set(uid, agent);
+    else this.agents.delete(uid);
+  }
+
+  /** In the order of agents and ordinals. */
+  wanted(): Instance[] {
+    return [...this.instances.values()].filter((instance) => this.#wants(instance)).sort(inOrder);
+  }
+
+  #wants({ metadata, spec }: Instance): boolean {
+    if (this.agents.has(spec.agentUID) || this.#named.has(keyText(metadata))) return true;
+    return this.#matches?.(metadata.labels) ?? false;
+  }
+}
+
+const inOrder = (a: Instance, b: Instance): number => {
+  const [one, other] = [a, b].map(({ metadata, spec }) => `${metadata.namespace}/${spec.agentName}`);
+  if (one === other) return a.spec.ordinal - b.spec.ordinal;
+  return (one ?? '') < (other ?? '') ? -1 : 1;
+};
+
+async function lookUp(
+  client: Client,
+  name: string,
+  namespace: string | undefined,
+): Promise<{ agent: Agent } | { instance: ObjectKey }> {
+  const [, word = 'agent', bare = name] = /^([^/]+)\/(.+)$/.exec(name) ?? [];
+  const { kind } = kindFor(word);
+  const key = namespace === undefined ? { name: bare } : { namespace, name: bare };
+  if (kind === 'Instance') return { instance: keyOf(await client.get('Instance', key)) };
+  if (kind !== 'Agent') throw new UsageError(`${kind} has no output: name an agent or an instance`);
+  try {
+    return { agent: await client.get('Agent', key) };
+  } catch (error) {
+    if (name !== bare || !isApiError(error, 'NotFound')) throw error;
+    try {
+      return { instance: keyOf(await client.get('Instance', key)) };
+    } catch (second) {
+      throw isApiError(second, 'NotFound') ? error : second;
+    }
+  }
+}
