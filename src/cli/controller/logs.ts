@@ -6,14 +6,17 @@ import { CliError } from '../failure.ts';
 import type { GlobalOptions } from '../options.ts';
 import { pathsFor } from '../paths.ts';
 import { rawIf } from '../print/shown.ts';
+import { createLogText } from './log-text.ts';
+
+/** Bytes that are read at once. */
+const chunk = 64 * 1024;
 
 export interface ControllerLogsOptions extends GlobalOptions {
   follow?: boolean;
   tail?: number;
   raw?: boolean;
+  output?: 'json';
 }
-
-const chunk = 64 * 1024;
 
 /** Prints the log files of controllers that were started in the background, from whichever start on. */
 export async function controllerLogs(options: ControllerLogsOptions, cli: Cli): Promise<void> {
@@ -23,22 +26,51 @@ export async function controllerLogs(options: ControllerLogsOptions, cli: Cli): 
       `${path} does not exist: no controller was started in the background. One that systemd runs logs to its journal: journalctl -u agentctl`,
     );
   }
-  const [newer] = rotatedLogs(path);
-  const parts = lastParts(path, options.tail);
+  const show = shower(options, cli);
+  let rotations = new Rotations(path);
   let at = 0;
-  const { raw } = options;
-  const show = (text: string): void => cli.out(rawIf(raw, text));
-  for (const part of parts) at = print(part.file, part.from, show);
+  for (const part of lastParts(path, options.tail)) at = print(part.file, part.from, show);
   while (options.follow === true && !cli.signal.aborted) {
-    const { size } = statSync(path);
-    // It was rotated: what was not printed stands in the file that it was moved to.
-    if (size < at) {
-      if (existsSync(newer) && statSync(newer).size > at) print(newer, at, show);
+    const now = new Rotations(path);
+    // What was not printed is in a file that was moved, and so are all that were written since.
+    const moved = now.since(rotations);
+    for (const file of moved) {
+      print(file, at, show);
       at = 0;
     }
-    if (size > at) at = print(path, at, show);
+    rotations = now;
+    at = print(path, at, show);
     await sleep(cli.clock, 200, cli.signal);
   }
+}
+
+function shower({ raw = false, output }: ControllerLogsOptions, cli: Cli): (text: string) => void {
+  if (output === 'json') return (text) => cli.out(rawIf(raw, text));
+  const toText = createLogText({ color: cli.terminal.color, raw });
+  return (text) => cli.out(text.trimEnd().split('\n').map(toText));
+}
+
+/** Which files the log has been moved to. */
+class Rotations {
+  readonly #files: readonly { file: string; id: string | undefined }[];
+
+  constructor(path: string) {
+    this.#files = rotatedLogs(path).map((file) => ({ file, id: idOf(file) }));
+  }
+
+  /** The files that were moved since then, the oldest first. */
+  since(before: Rotations): string[] {
+    const newest = before.#files[0]?.id;
+    const at = this.#files.findIndex(({ id }) => id === newest);
+    const moved = at === -1 ? this.#files : this.#files.slice(0, at);
+    return moved.flatMap(({ file, id }) => (id === undefined ? [] : [file])).reverse();
+  }
+}
+
+/** Each rotation makes a new file. Undefined where there is none. */
+function idOf(file: string): string | undefined {
+  const found = statSync(file, { throwIfNoEntry: false, bigint: true });
+  return found === undefined ? undefined : `${found.ino} ${found.mtimeNs}`;
 }
 
 /** The last lines of a log file, for a message. */

@@ -32,7 +32,20 @@ export function paint(cell: string): Text {
 }
 
 /** For what stands beside the matter itself. */
-export const dim = (text: string, color: boolean): Text => (color ? [faint, text, notFaint] : text);
+export const dim = (text: Text, color: boolean): Text => (color ? [faint, text, notFaint] : text);
+
+const levelColors: ReadonlyMap<string, AsIs> = new Map([
+  ['INFO', green],
+  ['WARN', yellow],
+  ['ERROR', red],
+  ['FATAL', red],
+]);
+
+/** The level of a line of a log. */
+export function paintLevel(name: string, color: boolean): Text {
+  const found = color ? levelColors.get(name) : undefined;
+  return found === undefined ? name : [found, name, reset];
+}
 
 /** Back to the begin of the line, which is cleared. */
 export const wipe = new AsIs('\r\u001b[K');

@@ -41,9 +41,12 @@ export function define(command: Command, cli: Cli): void {
     .action((options: GlobalOptions & { output?: 'json' | 'yaml' }) => status(options, cli));
   command
     .command('logs')
-    .description("Print the controller's own log")
+    .description(
+      "Print the controller's own log, the files that it was moved to included: time, level, message, and fields as key=value",
+    )
     .option('-f, --follow', 'go on with each new line')
     .option('--tail <lines>', 'only the last lines', wholeNumber('--tail'))
+    .addOption(choice('-o, --output <format>', 'json: the lines as they are, with every field', ['json']))
     .option('--raw', 'as it is, control characters too')
     .action((options: ControllerLogsOptions) => controllerLogs(options, cli));
   command
