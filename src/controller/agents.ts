@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { isApiError } from '../api/errors.ts';
-import { type Agent, type Instance, keyText, type Revision } from '../api/objects.ts';
+import { type Agent, type Instance, isTerminating, keyText, type Revision } from '../api/objects.ts';
 import type { Action, Plan } from '../plan/action.ts';
 import { formatPlan } from '../plan/format.ts';
 import { instant } from '../plan/instant.ts';
@@ -10,7 +10,7 @@ import { timingOf } from '../plan/settings.ts';
 import type { World } from '../plan/world.ts';
 import { confirmReady } from './confirm.ts';
 import type { Recorder } from './events.ts';
-import { type ExecuteContext, execute, fieldManager, letGo } from './execute.ts';
+import { type ExecuteContext, execute, fieldManager, gone, letGo } from './execute.ts';
 import { Flights, type FlightsParts } from './flights.ts';
 import type { Observer } from './observe.ts';
 import type { Prober } from './prober.ts';
@@ -49,7 +49,7 @@ export class Agents {
   async reconcile(key: string): Promise<void> {
     const { admission, cache, clock, enqueue, log, observer } = this.#parts;
     const agent = cache.agents.get(key);
-    await this.#letGoLeftovers(key, agent);
+    await this.#clearLeftovers(key, agent);
     if (agent === undefined) return admission.forget(key);
     let world = observer.observe(agent, clock.now());
     let plan = reconcile(world);
@@ -78,12 +78,32 @@ export class Agents {
     if (plan.wakeAt !== undefined) enqueue(key, { at: plan.wakeAt });
   }
 
-  /** Instances of an Agent that was taken away by force: what runs of them is collected as an orphan. */
-  async #letGoLeftovers(key: string, agent: Agent | undefined): Promise<void> {
+  /**
+   * What is left of an earlier Agent of this name, which was deleted by force or without its dependents: it would hold
+   * the names that the next one needs. What still runs of it is collected as an orphan.
+   */
+  async #clearLeftovers(key: string, agent: Agent | undefined): Promise<void> {
     const { cache, resources } = this.#parts;
-    for (const { metadata, spec } of cache.instances.byIndex('agentKey', key)) {
-      const ownerless = spec.agentUID !== agent?.metadata.uid;
-      if (ownerless && metadata.deletionTimestamp !== undefined) await letGo(resources, metadata);
+    for (const instance of cache.instances.byIndex('agentKey', key)) {
+      const { metadata, spec } = instance;
+      if (spec.agentUID === agent?.metadata.uid) continue;
+      if (isTerminating(instance)) await gone(letGo(resources, metadata));
+      else if (metadata.ownerReferences === undefined && !(await this.#exists(instance)))
+        await gone(resources.delete('Instance', metadata, { preconditions: { uid: metadata.uid } }));
+    }
+    if (agent !== undefined && isTerminating(agent)) return; // its Revisions go at the end of its deletion
+    for (const { metadata } of cache.revisions.byIndex('left', key))
+      await gone(resources.delete('Revision', metadata, { preconditions: { uid: metadata.uid } }));
+  }
+
+  /** Whether the Agent of an Instance is there, by a live read: the cache may lag. */
+  async #exists({ metadata: { namespace }, spec }: Instance): Promise<boolean> {
+    try {
+      const { metadata } = await this.#parts.resources.get('Agent', { namespace, name: spec.agentName });
+      return metadata.uid === spec.agentUID;
+    } catch (error) {
+      if (isApiError(error, 'NotFound')) return false;
+      throw error;
     }
   }
 
@@ -155,6 +175,13 @@ export class Agents {
           { agent: keyText(agent.metadata), action: action.id, outcome },
           'an action failed',
         );
+        const { reason, message } = outcome;
+        if (reason !== 'Conflict')
+          this.#parts.recorder.record(agent, {
+            type: 'Warning',
+            reason: 'ActionFailed',
+            message: `${action.id}: ${reason}: ${message}`,
+          });
       }
     }
     for (const [name, chain] of chains) {

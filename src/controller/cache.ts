@@ -3,6 +3,7 @@ import { references } from '../api/references.ts';
 import { Informer } from '../client/informer.ts';
 import type { Resources } from '../client/resources.ts';
 import { type Author, mayRunAsController } from '../plan/allow.ts';
+import { agentLabel } from '../plan/revision.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import type { FindInput } from './inputs.ts';
@@ -50,6 +51,7 @@ export class Cache {
     this.revisions.addIndex('agent', ({ metadata }) =>
       (metadata.ownerReferences ?? []).map(({ uid }) => uid),
     );
+    this.revisions.addIndex('left', leftOf);
   }
 
   all(): { start(signal: AbortSignal): void; synced: Promise<void> }[] {
@@ -73,8 +75,9 @@ export class Cache {
     this.agents.addHandler(each(({ metadata }) => enqueue(keyText(metadata))));
     this.instances.addHandler(each((instance) => enqueue(agentKeyOf(instance))));
     this.revisions.addHandler(
-      each(({ metadata }) => {
-        for (const { uid } of metadata.ownerReferences ?? []) owner(uid);
+      each((revision) => {
+        for (const { uid } of revision.metadata.ownerReferences ?? []) owner(uid);
+        for (const key of leftOf(revision)) enqueue(key);
       }),
     );
     this.policies.addHandler(each(({ metadata }) => users(`Policy/${keyText(metadata)}`)));
@@ -178,4 +181,10 @@ function uses({ metadata, spec }: Agent): string[] {
   const key = (kind: string, name: string): string => `${kind}/${keyText({ ...metadata, name })}`;
   const inputs = references(spec.template).map(({ kind, name }) => key(kind, name));
   return spec.policyRef === undefined ? inputs : [...inputs, key('Policy', spec.policyRef.name)];
+}
+
+/** Of which earlier Agent a Revision is left that nobody owns any more, as after `delete --cascade=orphan`. */
+function leftOf({ metadata }: Revision): string[] {
+  const name = metadata.labels?.[agentLabel];
+  return name === undefined || metadata.ownerReferences !== undefined ? [] : [keyText({ ...metadata, name })];
 }

@@ -175,7 +175,7 @@ export const letGo = (resources: Resources, key: ObjectKey): Promise<Instance> =
   );
 
 /** A deletion of what is gone has succeeded. */
-async function gone(deletion: Promise<unknown>): Promise<void> {
+export async function gone(deletion: Promise<unknown>): Promise<void> {
   try {
     await deletion;
   } catch (error) {

@@ -172,6 +172,11 @@ export class House implements AsyncDisposable {
     return milliseconds;
   }
 
+  /** Resolves when the API has done all that follows from the writes so far. */
+  settled(): Promise<void> {
+    return this.#registry.settled();
+  }
+
   phase(name: string): string | undefined {
     return this.instance(name)?.status?.phase;
   }
