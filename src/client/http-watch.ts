@@ -16,7 +16,8 @@ interface Event {
 
 /**
  * Events until the signal aborts. A server ends each watch after a while; then another one goes on from the last version
- * that was seen. Throws ApiError (Expired among them), or UnreachableError where the server is gone.
+ * that was seen: of an object, or of a bookmark, for which it always asks, since a version that is a few minutes old may
+ * no longer be kept. Throws ApiError (Expired among them), or UnreachableError where the server is gone.
  */
 export async function* watchOver(
   transport: Transport,
@@ -35,7 +36,7 @@ export async function* watchOver(
         labelSelector: options.labelSelector,
         fieldSelector: options.fieldSelector,
         resourceVersion: version,
-        allowWatchBookmarks: options.allowWatchBookmarks,
+        allowWatchBookmarks: true,
         ...how.query,
       },
     );
@@ -46,7 +47,7 @@ export async function* watchOver(
       const event = JSON.parse(line) as Event; // the server's wire format
       if (event.type === 'ERROR') throw apiErrorOf(event.object as Status); // by the wire format
       version = newer(version, versionOf(event));
-      yield event;
+      if (event.type !== 'BOOKMARK' || options.allowWatchBookmarks === true) yield event;
     }
   }
 }

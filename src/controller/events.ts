@@ -8,7 +8,7 @@ import { Correlator, type Happening, keep } from './correlator.ts';
 
 export type { Happening };
 
-const remembered = 1_000;
+const remembered = 4_096;
 /** Characters of a message that are kept. */
 const mostMessage = 4_096;
 

@@ -5,8 +5,9 @@ import { Retries } from '../platform/retry.ts';
 const minute = 60_000;
 const hour = 60 * minute;
 const retry = { from: 10_000, upTo: 5 * minute };
-/** Watches that fall behind further than this list again. */
+/** A watch that falls further behind, in writes or in time, lists again; so does a list whose pages are older. */
 const keptRevisions = 10_000;
+const keptMinutes = 5;
 
 interface Kept {
   store: { revision(): number; compact(revision: number): Promise<void> };
@@ -22,11 +23,15 @@ interface Kept {
  * holds up no other. Answers how to end it.
  */
 export function housekeeping({ store, registry, journal, clock, log }: Kept): () => void {
+  /** Where the store was at the last looks, the oldest first. */
+  const seen: number[] = [];
   const steps = [
     every(minute, 'old Events could not be removed', () => registry.expireEvents(clock.now())),
-    every(minute, 'old revisions could not be removed', () =>
-      store.compact(Math.max(0, store.revision() - keptRevisions)),
-    ),
+    every(minute, 'old revisions could not be removed', async () => {
+      seen.push(store.revision());
+      const before = seen.length > keptMinutes ? (seen.shift() ?? 0) : 0;
+      await store.compact(Math.max(before, store.revision() - keptRevisions, 0));
+    }),
     every(hour, 'old messages could not be removed', () => journal.tidy()),
   ];
   return () => {

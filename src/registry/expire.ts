@@ -4,7 +4,11 @@ import { StoreError } from '../store/store.ts';
 import { type AnyResource, decodeRow, prefixOf } from './object.ts';
 import type { Records } from './records.ts';
 
-const lifetime = 60 * 60 * 1000; // kube-apiserver: --event-ttl
+/** As kube-apiserver's --event-ttl. */
+const lifetime = 60 * 60 * 1000;
+
+/** Of a namespace. A busy fleet records far more within their lifetime. */
+const mostEvents = 5_000;
 
 function lastSeen({ metadata, lastTimestamp, eventTime }: AnyResource): number {
   const times = [lastTimestamp, eventTime, metadata.creationTimestamp].map((time) =>
@@ -13,12 +17,20 @@ function lastSeen({ metadata, lastTimestamp, eventTime }: AnyResource): number {
   return Math.max(...times);
 }
 
-/** Removes Events that were last seen over an hour ago. */
-export async function expireEvents(records: Records, now: number): Promise<void> {
+/** Removes Events that were last seen over an hour ago, and in each namespace all but the newest `most`. */
+export async function expireEvents(records: Records, now: number, most = mostEvents): Promise<void> {
   const info = kindInfo('Event');
   const { rows } = await records.store.list(prefixOf(info));
-  const old = rows.map(decodeRow).filter((event) => now - lastSeen(event) > lifetime);
-  await Promise.all(old.map((event) => records.remove(info, event).catch(seenAgain)));
+  const events = rows.map((row) => {
+    const event = decodeRow(row);
+    return { event, seen: lastSeen(event), revision: row.modRevision };
+  });
+  const old = [...Map.groupBy(events, ({ event }) => event.metadata.namespace).values()].flatMap((all) =>
+    all
+      .toSorted((one, other) => other.seen - one.seen || other.revision - one.revision)
+      .filter(({ seen }, place) => place >= most || now - seen > lifetime),
+  );
+  await Promise.all(old.map(({ event }) => records.remove(info, event).catch(seenAgain)));
 }
 
 /** Or gone already. */

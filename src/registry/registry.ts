@@ -56,8 +56,8 @@ export interface Registry {
   scale(kind: Kind, key: ObjectKey): Promise<Scale>;
   updateScale(kind: Kind, key: ObjectKey, body: unknown, options?: RegistryWriteOptions): Promise<Scale>;
   patchScale(kind: Kind, key: ObjectKey, patch: Patch, options?: RegistryWriteOptions): Promise<Scale>;
-  /** Removes Events that were last seen over an hour before `now`. */
-  expireEvents(now: number): Promise<void>;
+  /** Removes Events that were last seen over an hour before `now`, and of each namespace all but the newest `most`, 5,000. */
+  expireEvents(now: number, most?: number): Promise<void>;
   /** Resolves when all that follows from the writes so far is done: dependents deleted, namespaces emptied. */
   settled(): Promise<void>;
   /** Tries again nothing that failed; the store is its owner's to close. */
@@ -108,7 +108,7 @@ export async function createRegistry(parts: {
       updateScale(context, scalable(kind), key, body, options),
     patchScale: async (kind, key, patch, options = {}) =>
       patchScale(context, scalable(kind), key, patch, options),
-    expireEvents: (now) => expireEvents(records, now),
+    expireEvents: (now, most) => expireEvents(records, now, most),
     settled: () => collector.settled(),
     close: () => collector.close(),
   };

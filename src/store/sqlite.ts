@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
+import { setImmediate as turn } from 'node:timers/promises';
 import type { Log } from '../platform/log.ts';
 import { Durability } from './durability.ts';
 import { storeError } from './failures.ts';
@@ -22,13 +23,40 @@ type Record = { [column: string]: SQLOutputValue };
 export function openStore(path: string, { log }: { log: Log }): Store {
   try {
     const database = new DatabaseSync(path);
-    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 2000;');
+    database.exec(
+      `PRAGMA busy_timeout = 2000; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL;
+       PRAGMA synchronous = FULL;`,
+    );
     migrate(database, path, log);
+    makeShrinkable(database, path, log);
     return new SqliteStore(database, path);
   } catch (error) {
     throw storeError(error, path);
   }
 }
+
+/** SQLite gives free pages of a file back only where it was told so when the file was made, or when it is written anew. */
+function makeShrinkable(database: DatabaseSync, path: string, log: Log): void {
+  const incremental = 2;
+  if (database.prepare('PRAGMA auto_vacuum').get()?.auto_vacuum === incremental || path === ':memory:')
+    return;
+  try {
+    database.exec('VACUUM');
+  } catch (error) {
+    // It needs as much room again as the file takes. Without it all works, but the file never shrinks.
+    log.warn(
+      { err: storeError(error, path), path },
+      'the store cannot be written anew; its file will not shrink',
+    );
+  }
+}
+
+/** Free pages that stay in the file for what is written next: 4 MiB. */
+const sparePages = 1_000;
+/** Pages that are given back at a stretch. */
+const pagesAtOnce = 200;
+/** Bytes that the write-ahead log keeps once all of it is in the database. */
+const logBytes = 16 * 1024 * 1024;
 
 class SqliteStore implements Store {
   readonly id: string;
@@ -39,6 +67,7 @@ class SqliteStore implements Store {
   readonly #durability: Durability | undefined;
   #waiting: Write[] = [];
   #scheduled = false;
+  #closed = false;
   /** The newest revision that is on the disk, and the newest that is committed: reads see that one, and wait for the disk. */
   #revision: number;
   #committed: number;
@@ -68,6 +97,7 @@ class SqliteStore implements Store {
       past: prepare(
         'SELECT key, value, iif(created = 0, revision, created) AS created, revision FROM revisions r WHERE key >= ? AND key < ? AND deleted = 0 AND revision = (SELECT max(revision) FROM revisions WHERE key = r.key AND revision <= ?) ORDER BY key',
       ),
+      free: prepare('PRAGMA freelist_count'),
       compacted: prepare("SELECT value FROM meta WHERE name = 'compacted'"),
     };
     database
@@ -80,7 +110,9 @@ class SqliteStore implements Store {
     if (path === ':memory:') return;
     this.#durability = new Durability(path);
     // A commit leaves the wait for the disk to Durability; SQLite itself waits where it moves the log into the database.
-    database.exec('PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 4000;');
+    database.exec(
+      `PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = ${logBytes};`,
+    );
   }
 
   revision(): number {
@@ -164,9 +196,25 @@ class SqliteStore implements Store {
       if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
       throw storeError(error);
     }
+    await this.#shrink();
+  }
+
+  async #shrink(): Promise<void> {
+    const free = (): number => Number(this.#statements.free.get()?.freelist_count ?? 0);
+    for (let was = Number.POSITIVE_INFINITY; !this.#closed; await turn()) {
+      const left = free();
+      if (left <= sparePages || left >= was) return; // a file that cannot shrink keeps its pages
+      was = left;
+      try {
+        this.#database.exec(`PRAGMA incremental_vacuum(${pagesAtOnce})`);
+      } catch (error) {
+        throw storeError(error);
+      }
+    }
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     this.#flush();
     await this.#settled;
     this.#feed.close();

@@ -33,7 +33,7 @@ export interface Store {
    */
   watch(keys: Keys, since: number, signal: AbortSignal): AsyncIterable<Change>;
 
-  /** Forgets old revisions before `revision`; the newest of each key stays. */
+  /** Forgets old revisions before `revision`; the newest of each key stays. Gives free space back to the disk. */
   compact(revision: number): Promise<void>;
 
   close(): Promise<void>;

@@ -179,6 +179,20 @@ describe('a watch', () => {
     expect(asked).toEqual(['', '7']);
   });
 
+  test('goes on from the last bookmark, and shows it only to those who ask', async () => {
+    const asked: string[] = [];
+    const bookmark = { type: 'BOOKMARK', object: { metadata: { resourceVersion: '9' } } };
+    await serve((request, response) => {
+      const { searchParams } = new URL(request.url ?? '', 'http://x');
+      asked.push(`${searchParams.get('allowWatchBookmarks')} ${searchParams.get('resourceVersion')}`);
+      if (asked.length === 1) response.end(`${event('7', 'b')}${JSON.stringify(bookmark)}\n`);
+      else response.write(event('10', 'd'));
+    });
+    const events = await collect(client.watch('Agent', { signal, resourceVersion: '5' }), 2);
+    expect(events.map(({ type }) => type)).toEqual(['ADDED', 'ADDED']);
+    expect(asked).toEqual(['true 5', 'true 9']);
+  });
+
   test('an ERROR event is thrown', async () => {
     const status = new ApiError('Expired', 'too old').toStatus();
     await serve((_, response) => response.end(`${JSON.stringify({ type: 'ERROR', object: status })}\n`));

@@ -5,10 +5,11 @@ import { ManualClock } from '../fakes/clock.ts';
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-function house(expire: () => Promise<unknown> = async () => {}, revision = 25_000) {
+function house(expire: () => Promise<unknown> = async () => {}, revision: number | (() => number) = 25_000) {
   const clock = new ManualClock('2026-03-02T10:00:00Z');
   const compacted: number[] = [];
-  const store = { revision: () => revision, compact: async (until: number) => void compacted.push(until) };
+  const newest = typeof revision === 'number' ? () => revision : revision;
+  const store = { revision: newest, compact: async (until: number) => void compacted.push(until) };
   let tidied = 0;
   const journal = {
     tidy: async () => {
@@ -28,6 +29,17 @@ test('each minute all but the last ten thousand revisions go', async () => {
   await minute();
   await minute();
   expect(compacted).toEqual([15_000, 15_000]);
+  end();
+});
+
+test('revisions go after five minutes, however few there are', async () => {
+  let revision = 0;
+  const { compacted, minute, end } = house(undefined, () => revision);
+  for (let at = 1; at <= 8; at += 1) {
+    revision = at;
+    await minute();
+  }
+  expect(compacted).toEqual([0, 0, 0, 0, 0, 1, 2, 3]);
   end();
 });
 

@@ -1,5 +1,5 @@
 import { execFileSync, fork } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -44,6 +44,40 @@ test('a revision is never given out twice, though the newest ones were compacted
   const after = openStore(path, { log });
   expect(await after.put('/a', 'x', 0)).toBeGreaterThan(gone);
   await after.close();
+});
+
+const sizeOf = (path: string): number => statSync(path).size;
+
+test('the file shrinks once what is in it was deleted and compacted, and so does its log', async () => {
+  const path = fresh();
+  const store = openStore(path, { log });
+  const text = 'x'.repeat(20_000);
+  const made = await Promise.all(Array.from({ length: 1_000 }, (_, at) => store.put(`/a/${at}`, text, 0)));
+  await store.compact(store.revision());
+  const full = sizeOf(path);
+  await Promise.all(made.map((revision, at) => store.delete(`/a/${at}`, revision)));
+  await store.compact(store.revision());
+  await store.put('/a', 'x', 0);
+  await store.close();
+  expect(sizeOf(path)).toBeLessThan(full / 3);
+});
+
+test('a file of before it could shrink is written anew, and keeps all that is in it', async () => {
+  const path = fresh();
+  const old = new DatabaseSync(path);
+  old.exec('PRAGMA journal_mode = WAL');
+  migrate(old, path, log);
+  old.close();
+  const store = openStore(path, { log });
+  const { id } = store;
+  await store.put('/a', 'x', 0);
+  await store.close();
+  const database = new DatabaseSync(path);
+  expect(database.prepare('PRAGMA auto_vacuum').get()).toEqual({ auto_vacuum: 2 });
+  database.close();
+  const again = openStore(path, { log });
+  expect([again.id, (await again.get('/a'))?.value]).toEqual([id, 'x']);
+  await again.close();
 });
 
 test('the schema itself refuses a second successor of a revision', async () => {
