@@ -168,8 +168,12 @@ export class Agents {
       }
       if (!action.after.every((id) => done.has(id))) continue;
       const outcome = await execute(action, this.#context(newest, world, undefined));
-      if (outcome.result === 'Succeeded') done.add(action.id);
-      else {
+      if (outcome.result === 'Succeeded') {
+        done.add(action.id);
+        const { cause: reason, message } = action;
+        if (action.type === 'Revert')
+          this.#parts.recorder.record(agent, { type: 'Warning', reason, message });
+      } else {
         failed = true;
         this.#parts.log.warn(
           { agent: keyText(agent.metadata), action: action.id, outcome },

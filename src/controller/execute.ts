@@ -83,7 +83,8 @@ async function carryOut(action: Action, context: ExecuteContext): Promise<void> 
       const { replicas, suspend } = agent.spec;
       const spec = { ...action.spec, replicas, suspend };
       const author = authorOf(await context.revision(action.revision));
-      context.wrote(await resources.update('Agent', { ...agent, spec }, { ...options, author }));
+      const metadata = { ...agent.metadata, annotations: action.annotations };
+      context.wrote(await resources.update('Agent', { ...agent, metadata, spec }, { ...options, author }));
       return;
     }
     case 'Start': {

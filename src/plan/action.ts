@@ -85,7 +85,7 @@ export type Action = Step &
     /** Removes the stopped container or the folder of the process. Volumes stay, unless `volumes`. */
     | { type: 'Remove'; name: string; uid: string; ref: string; volumes: boolean }
     /** Writes the spec of an earlier Revision back to the Agent. */
-    | { type: 'Revert'; revision: string; spec: AgentSpec }
+    | { type: 'Revert'; revision: string; spec: AgentSpec; annotations: Record<string, string> }
     /** Puts our finalizer (src/plan/agent.ts) on the Agent, before anything of it exists. */
     | { type: 'Adopt' }
     /** Takes our finalizer off the Agent: nothing of it is left. */

@@ -77,7 +77,7 @@ export function carriedOut(world: World, action: Action): World {
       return withAgent(
         world,
         { spec: action.spec },
-        { generation: (world.agent.metadata.generation ?? 0) + 1 },
+        { generation: (world.agent.metadata.generation ?? 0) + 1, annotations: action.annotations },
       );
     case 'Adopt':
       return withAgent(world, {}, { finalizers: [...(world.agent.metadata.finalizers ?? []), finalizer] });

@@ -6,18 +6,20 @@ import type { Context } from './context.ts';
 import type { RevisionData } from './drift.ts';
 import { instant } from './instant.ts';
 import type { Part } from './part.ts';
+import { revertedAnnotation, revertedRevision, revertedText } from './reverted.ts';
 import { alive, type Turn } from './turn.ts';
 import { updateGate } from './update.ts';
 import type { Instant } from './world.ts';
 
 const type = 'Progressing';
 const exceededReason = 'ProgressDeadlineExceeded';
+const revertedReason = 'Reverted';
 /** A creationTimestamp is in whole seconds: what it names may have come at the end of that one. */
 const withinSecond = 999;
 
 /** Whether a change is under way, waits for its turn, or has got nowhere for Policy.update.progressDeadline. */
 export function progress(context: Context, wanted: readonly Part[], actions: readonly Action[]): Finding {
-  const { world, refusal } = context;
+  const { world, refusal, revision } = context;
   const { replicas } = world.agent.spec;
   if (context.deleting) return { type, status: 'True', reason: 'Deleting', message: 'It is being deleted.' };
   if (refusal !== undefined)
@@ -39,8 +41,12 @@ export function progress(context: Context, wanted: readonly Part[], actions: rea
       const { reason = 'Queued', message = '' } = held.next;
       return { type, status: 'False', reason, message: `${held.name}: ${message}` };
     }
-    if (waiting === undefined)
-      return { type, status: 'False', reason: 'Complete', message: 'Nothing is left to do.' };
+    if (waiting === undefined) {
+      const failed = revertedRevision(world.agent, revision.name);
+      return failed === undefined
+        ? { type, status: 'False', reason: 'Complete', message: 'Nothing is left to do.' }
+        : { type, status: 'False', reason: revertedReason, message: revertedMessage(context, failed) };
+    }
     const { waits } = updateGate(waiting);
     const message = `${waiting.name} is outdated. ${waits === '' ? 'It is next' : waits}.`;
     return { type, status: 'False', reason: 'AwaitingTurn', message };
@@ -73,8 +79,25 @@ const heldUp = ({ next }: Turn): boolean =>
   ((next.phase === 'Pending' || next.phase === 'Unknown') &&
     (next.reason === 'RuntimeOffline' || next.reason === 'RuntimeSyncing'));
 
-function exceededText({ settings, revision, world }: Context): string {
-  const text = `Revision ${revision.name} did not become Ready within ${formatDuration(settings.update.progressDeadline)}.`;
+const revertedMessage = ({ settings, revision, world }: Context, failed: string): string =>
+  `Revision ${failed} did not become Ready within ${formatDuration(settings.update.progressDeadline)}, so the spec was set back: ${revision.name} is that of the last Revision that was Ready. Apply a spec that works, or keep this one with agentctl resume ${world.agent.metadata.name}.`;
+
+/** That a rollout has failed, as tools that know no Agents read it (kstatus); absent while none has. */
+export function stalled(context: Context, { reason, message }: Finding): Finding[] {
+  const failed = revertedRevision(context.world.agent, context.revision.name);
+  if (failed !== undefined && !context.deleting)
+    return [
+      { type: 'Stalled', status: 'True', reason: revertedReason, message: revertedMessage(context, failed) },
+    ];
+  return reason === exceededReason ? [{ type: 'Stalled', status: 'True', reason, message }] : [];
+}
+
+const lateText = ({ settings, revision }: Context): string =>
+  `Revision ${revision.name} did not become Ready within ${formatDuration(settings.update.progressDeadline)}.`;
+
+function exceededText(context: Context): string {
+  const { revision, world } = context;
+  const text = lateText(context);
   return world.agent.status?.currentRevision === revision.name
     ? `${text} It was Ready before: look at agentctl logs, and at what it depends on.`
     : `${text} Go back with agentctl rollout undo, or change the spec.`;
@@ -123,13 +146,18 @@ function revert(context: Context): Action | undefined {
   const good = world.agent.status?.currentRevision;
   const recorded = good === undefined ? undefined : revisions.get(good);
   if (!settings.update.autoRevert || recorded === undefined || good === revision.name) return undefined;
-  const { replicas, suspend, policy, policyRef, revisionHistoryLimit } = world.agent.spec;
+  const { agent } = world;
+  const { replicas, suspend, policy, policyRef, revisionHistoryLimit } = agent.spec;
   return {
     type: 'Revert',
     id: `Revert/${good}`,
     after: [],
-    cause: 'ProgressDeadlineExceeded',
-    message: `Goes back from Revision ${revision.name} to ${good}, the last that was Ready.`,
+    cause: 'Reverted',
+    message: `${lateText(context)} The Agent is set back to the spec of ${good}, the last that was Ready.`,
+    annotations: {
+      ...agent.metadata.annotations,
+      [revertedAnnotation]: revertedText(revision.name, world.now),
+    },
     revision: recorded.metadata.name,
     spec: {
       ...(recorded.data as unknown as RevisionData), // a Revision's data is what revisionData made

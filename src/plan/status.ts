@@ -6,7 +6,7 @@ import { addControls, addWorst } from './controls.ts';
 import { timeText } from './instant.ts';
 import { nextStep, type Step } from './next.ts';
 import type { Part } from './part.ts';
-import { progress } from './progress.ts';
+import { progress, stalled } from './progress.ts';
 import { agentLabel } from './revision.ts';
 import { same } from './same.ts';
 import { alive, type Turn } from './turn.ts';
@@ -61,11 +61,13 @@ export function agentStatus(
     next.nextAction = step.action;
     next.nextAt = timeText(step.at);
   }
+  const progressing = progress(context, wanted, actions);
   const findings = [
     accepted(context),
-    progress(context, wanted, actions),
+    progressing,
     readiness(context, wanted, ready),
     drifted(wanted),
+    ...stalled(context, progressing),
   ];
   addWorst(turns, spec, findings);
   next.conditions = withConditions(old.conditions, findings, metadata.generation, () =>

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { PolicySpec } from '../../src/api/objects.ts';
+import type { Agent, PolicySpec } from '../../src/api/objects.ts';
+import { reconcile } from '../../src/plan/reconcile.ts';
 import { Story } from './story.ts';
 import { hour, minute, policyOf, runtimeOf, second } from './worlds.ts';
 
@@ -214,6 +215,47 @@ describe('update.progressDeadline', () => {
       updateRevision: 'web-3',
     });
     expect(story.did.filter((id) => id.startsWith('Revert'))).toHaveLength(1);
+  });
+
+  test('with autoRevert says that the rollout has failed, until a new spec or a resume', () => {
+    const failed = {
+      reason: 'Reverted',
+      message: expect.stringMatching(/^Revision web-2 did not become Ready within 10m, .*web-3 is that of/),
+    };
+    const story = broken(true).pass(minute);
+    expect(condition(story, 'Progressing')).toMatchObject({ status: 'False', ...failed });
+    expect(condition(story, 'Stalled')).toMatchObject({ status: 'True', ...failed });
+    expect(condition(story, 'Ready')).toMatchObject({ status: 'True' });
+    const scaled = broken(true)
+      .happen({ is: 'Spec', spec: { replicas: 2 } })
+      .pass(minute);
+    expect(condition(scaled, 'Stalled')).toMatchObject(failed);
+    const changed = broken(true)
+      .happen({ is: 'Spec', spec: { minReady: '2s' } })
+      .pass(minute);
+    expect(condition(changed, 'Stalled')).toBeUndefined();
+    expect(condition(changed, 'Progressing')).toMatchObject({ reason: 'Complete' });
+  });
+
+  test('with autoRevert is no failure any more once somebody resumes the Agent, nor for one that is made of it', () => {
+    const { world } = broken(true).pass(minute);
+    const now = new Date(world.now).toISOString();
+    const stalled = (metadata: Partial<Agent['metadata']>) => {
+      const agent = { ...world.agent, metadata: { ...world.agent.metadata, ...metadata } };
+      return reconcile({ ...world, agent }).status.conditions?.some(({ type }) => type === 'Stalled');
+    };
+    const { annotations } = world.agent.metadata;
+    expect(stalled({})).toBe(true);
+    expect(stalled({ annotations: { ...annotations, 'agentctl.dev/resume': now } })).toBe(false);
+    expect(stalled({ creationTimestamp: now })).toBe(false);
+    expect(stalled({ annotations: { 'agentctl.dev/reverted': 'nonsense' } })).toBe(false);
+  });
+
+  test('without autoRevert is a failure that other tools can read too', () => {
+    expect(condition(broken(false), 'Stalled')).toMatchObject({
+      status: 'True',
+      reason: 'ProgressDeadlineExceeded',
+    });
   });
 
   test('does not run while an update waits for its turn', () => {

@@ -1,14 +1,16 @@
 import { applyOrder } from '../../api/kinds.ts';
-import type { Agent, AnyObject, New } from '../../api/objects.ts';
+import type { Agent, AnyObject } from '../../api/objects.ts';
 import type { Tried } from '../../client/apply/compare.ts';
 import { liveObjects } from '../../client/apply/live.ts';
 import { writeAll } from '../../client/apply/write.ts';
-import type { Cli } from '../cli.ts';
+import { revertedAnnotation } from '../../plan/reverted.ts';
+import type { Cli, Client } from '../cli.ts';
 import { CliError, exitCode, UsageError } from '../failure.ts';
 import { type Manifest, readManifests } from '../manifests.ts';
 import { formatObjects, withoutManagedFields } from '../print/objects.ts';
 import { readyOrAsleep } from '../wait/conditions.ts';
-import { reportWaits } from '../wait/report.ts';
+import { report as reportWait, waitEach } from '../wait/report.ts';
+import type { Judge } from '../wait/until.ts';
 import { openApplySet } from './applyset.ts';
 import { liveOnceDeleted } from './deletions.ts';
 import type { ApplyOptions } from './options.ts';
@@ -73,7 +75,13 @@ export async function apply(
     throw new CliError([...(await refusedTexts(client, refused)), summary].join('\nerror: '));
   }
   if (options.prune === true) await set?.prune({ dryRun: false });
-  if (options.wait === true) await waitReady(ordered, client, options, cli);
+  if (options.wait === true) {
+    const written = tried.flatMap(({ member, before }) => {
+      const object = answers.get(member) ?? before;
+      return object === undefined ? [] : [{ ...member, applied: object }];
+    });
+    await waitReady(written, client, options, cli);
+  }
 }
 
 const became = ({ member, change }: Tried<Manifest>, object: AnyObject | undefined, how = ''): Written => ({
@@ -89,19 +97,37 @@ async function report(written: readonly Written[], { output }: ApplyOptions): Pr
   return formatObjects({ type: output }, objects.map(withoutManagedFields), objects.length === 1);
 }
 
+/** Waits for the Agents of what was written. `applied`: as the server answered it. */
 async function waitReady(
-  manifests: readonly Manifest[],
-  client: Parameters<typeof reportWaits>[0],
+  written: readonly (Manifest & { applied: AnyObject })[],
+  client: Client,
   options: ApplyOptions,
   cli: Cli,
 ): Promise<void> {
-  const agents = manifests.filter(
-    ({ info, object }) => info.kind === 'Agent' && !isAtRest(object as New<Agent>), // of kind Agent
+  const agents = written.filter(({ applied }) => applied.kind === 'Agent' && !isAtRest(applied));
+  const code = await waitEach(
+    client,
+    agents,
+    ({ applied }) => readyAsApplied(applied),
+    options.timeout,
+    cli,
+    ({ text }, outcome) => reportWait(text, outcome, 'is Ready', cli),
   );
-  const code = await reportWaits(client, agents, readyOrAsleep, 'is Ready', options.timeout, cli);
   if (code !== exitCode.ok) cli.exitCode = code;
 }
 
+/** As readyOrAsleep, unless autoRevert has taken back what was applied. */
+const readyAsApplied =
+  (applied: AnyObject): Judge<AnyObject> =>
+  (object) => {
+    const reverted = object?.metadata.annotations?.[revertedAnnotation];
+    if (reverted === undefined || reverted === applied.metadata.annotations?.[revertedAnnotation])
+      return readyOrAsleep(object);
+    const [revision = ''] = reverted.split(' ');
+    return {
+      never: `Reverted: Revision ${revision} did not become Ready in time, and the spec of an earlier one was set back; agentctl describe agent ${applied.metadata.name} says more`,
+    };
+  };
+
 /** Nothing of it is asked to run, so there is nothing to wait for. */
-const isAtRest = ({ spec }: { spec?: { suspend?: unknown; replicas?: unknown } | undefined }): boolean =>
-  spec?.suspend === true || spec?.replicas === 0;
+const isAtRest = ({ spec }: Agent): boolean => spec.suspend || spec.replicas === 0;

@@ -16,6 +16,8 @@ export function judgeRollout(object: AnyObject | undefined): Exclude<Judgement, 
   if (progressing?.status === 'False' && progressing.reason === 'ProgressDeadlineExceeded') {
     return { never: `${progressing.reason}: ${progressing.message}` };
   }
+  const stalled = condition('Stalled');
+  if (stalled?.status === 'True') return { never: `${stalled.reason}: ${stalled.message}` };
   const { updatedReplicas = 0, readyReplicas = 0, replicas = 0 } = status;
   if (updatedReplicas < spec.replicas) {
     return { pending: `${updatedReplicas} of ${spec.replicas} instances are on the newest revision` };

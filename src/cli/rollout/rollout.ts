@@ -2,7 +2,7 @@ import { kindInfo } from '../../api/kinds.ts';
 import { revisionData } from '../../plan/drift.ts';
 import { writeChange } from '../changing.ts';
 import type { Cli } from '../cli.ts';
-import { CliError } from '../failure.ts';
+import { CliError, exitCode } from '../failure.ts';
 import { fieldManager, patchEach } from '../patching.ts';
 import { type SelectOptions, selectedOf } from '../select.ts';
 import { parseAgentTargets } from '../targets.ts';
@@ -25,7 +25,8 @@ export async function status(name: string, options: RolloutOptions, cli: Cli): P
     const judgement = judgeRollout(agent);
     if (judgement === 'met')
       return cli.out(`agent ${JSON.stringify(agent.metadata.name)} successfully rolled out\n`);
-    return cli.out(`${'never' in judgement ? judgement.never : judgement.pending}\n`);
+    if ('pending' in judgement) return cli.out(`${judgement.pending}\n`);
+    throw new CliError(judgement.never, { exitCode: exitCode.unmet });
   }
   let last = '';
   const telling: typeof judgeRollout = (object) => {
