@@ -28,13 +28,17 @@ test('a fleet that churns for long keeps the store at one size', async () => {
   const registry = await createRegistry({ store, clock, ids: randomIds, log });
   const client = new LocalClient(registry, 'test');
   const recorder = new Recorder(client, clock, randomIds, log);
-  let tidied = Promise.withResolvers<void>();
+  let expired = Promise.withResolvers<void>();
+  let compacted = Promise.withResolvers<void>();
   const compact = async (until: number): Promise<void> => {
     await store.compact(until);
-    tidied.resolve();
+    compacted.resolve();
   };
   const journal = { tidy: async () => {} };
-  const expireEvents = (now: number): Promise<void> => registry.expireEvents(now, mostEvents);
+  const expireEvents = async (now: number): Promise<void> => {
+    await registry.expireEvents(now, mostEvents);
+    expired.resolve();
+  };
   const kept = { revision: () => store.revision(), compact, expireEvents };
   onTestFinished(housekeeping({ store: kept, registry: kept, journal, clock, log }));
 
@@ -45,9 +49,10 @@ test('a fleet that churns for long keeps the store at one size', async () => {
   const bytes: number[] = [];
   for (let minute = 0; minute < minutes; minute += 1) {
     await Promise.all(Array.from({ length: churn }, (_, at) => comeAndGo(`m${minute}-${at}`)));
-    tidied = Promise.withResolvers();
+    expired = Promise.withResolvers();
+    compacted = Promise.withResolvers();
     clock.advance(60_000);
-    await tidied.promise;
+    await Promise.all([expired.promise, compacted.promise]);
     rows.push(count('current') + count('revisions'));
     bytes.push(statSync(path).size + statSync(`${path}-wal`).size);
     expect((await client.list('Event')).items.length).toBeLessThanOrEqual(mostEvents);
