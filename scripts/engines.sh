@@ -85,7 +85,7 @@ up_docker() {
 }
 
 up_podman() {
-  command -v podman >/dev/null || install_packages podman runc busybox-static
+  command -v podman >/dev/null || install_packages podman runc catatonit busybox-static
   podman_environment
   nohup podman system service --time=0 "unix://$dir/podman.sock" >>"$dir/log" 2>&1 </dev/null &
   echo $! >"$dir/podman.pid"

@@ -204,7 +204,7 @@ export class Runtimes {
               reason: fault === undefined ? 'Connecting' : 'InvalidSpec',
               message: fault?.message ?? 'The Runtime is being connected.',
             };
-    const wanted = [ready];
+    const wanted = [ready, ...(this.session(name)?.driver.conditions?.() ?? [])];
     if (held > 0) {
       wanted.push({
         type: 'OrphansHeld',

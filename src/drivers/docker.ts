@@ -11,6 +11,7 @@ import { execute } from './docker/exec.ts';
 import { readEngineStart, readFacts } from './docker/facts.ts';
 import { createHostFiles } from './docker/files.ts';
 import { imageId } from './docker/images.ts';
+import { createInits, hostInitsOf } from './docker/init.ts';
 import { createLifetime } from './docker/lifetime.ts';
 import { frames, lastOf, linesOf, logQuery, until } from './docker/logs.ts';
 import { createNetwork } from './docker/network.ts';
@@ -65,6 +66,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
   );
   const files = createHostFiles(options);
   const pulls = createPulls(engine, clock);
+  const inits = createInits(clock, hostInitsOf(connection.local));
   const volumes = createVolumes(engine, storeId);
 
   const toObserved = async (inspect: ContainerInspect): Promise<Observed | undefined> => {
@@ -106,6 +108,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
     facts: readFactsOnce,
     files,
     pulls,
+    inits,
     volumes,
     commands: createCommandCheck(engine),
     attachments,
@@ -286,6 +289,8 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
 
     volumes: (namespace, agent) => volumes.list(namespace, agent),
     removeVolume: (name) => volumes.removeIfOurs(name),
+
+    conditions: inits.conditions,
 
     async close() {
       attachments.close();

@@ -75,7 +75,17 @@ export interface Driver {
 
   removeVolume(name: string): Promise<void>;
 
+  /** What users of the Runtime should know, as conditions of it. */
+  conditions?(): DriverCondition[];
+
   close(): Promise<void>;
+}
+
+export interface DriverCondition {
+  type: string;
+  status: 'True' | 'False';
+  reason: string;
+  message: string;
 }
 
 /** Each driver's module also exports this check, pure: `field: reason` for each field that it cannot honour. */

@@ -86,6 +86,23 @@ function suite(name: string, engine: TestEngine): void {
       },
     );
 
+    test.each([
+      ['a command of the spec', testImage, ['sleep', '600']],
+      ['the image’s own command', stopSignalImage, undefined],
+    ])('a plain program ends on SIGTERM and its orphans are reaped: %s', async (_, image, command) => {
+      await buildStopSignalImage(engine);
+      const ref = await create({ image, ...(command === undefined ? { command: undefined } : { command }) });
+      const run = (script: string) => driver.exec(ref, ['sh', '-c', script], { timeout: 10_000 });
+      await run('(sleep 0.01 &)');
+      await vi.waitFor(async () => {
+        const { output } = await run('cat /proc/[0-9]*/stat');
+        expect(output).toContain('(sleep) S');
+        expect(output).not.toContain('(sleep) Z');
+      });
+      await driver.signal(ref, 'SIGTERM');
+      await vi.waitFor(async () => expect((await driver.inspect(ref))?.exit?.code).toBe(143));
+    });
+
     const create = async (rest: Partial<RunSpec>): Promise<string> => {
       made += 1;
       const { ref } = await driver.create({

@@ -29,7 +29,7 @@ export const agentsImage = `agentctl-test-agents-${hashOf([
   ...readdirSync(agents).map((name) => readFileSync(join(agents, name), 'utf8')),
 ])}:latest`;
 
-/** The same, with a STOPSIGNAL of SIGQUIT. */
+/** The same, with a STOPSIGNAL of SIGQUIT, and a command of its own that handles no signal. */
 export const stopSignalImage = 'agentctl-test-stopsignal:latest';
 
 /** Builds the image in the engine, once. */
@@ -42,7 +42,10 @@ export async function buildStopSignalImage(engine: TestEngine): Promise<void> {
   await buildTestImage(engine);
   const folder = mkdtempSync(join(tmpdir(), 'agentctl-image-'));
   try {
-    writeFileSync(join(folder, 'Dockerfile'), `FROM ${testImage}\nSTOPSIGNAL SIGQUIT\n`);
+    writeFileSync(
+      join(folder, 'Dockerfile'),
+      `FROM ${testImage}\nSTOPSIGNAL SIGQUIT\nENTRYPOINT ["sleep"]\nCMD ["600"]\n`,
+    );
     const tar = execFileSync('tar', ['-c', '-C', folder, 'Dockerfile']);
     const { status, text } = await engine.call('POST', `/build?t=${stopSignalImage}`, tar);
     if (status !== 200 || text.includes('"error"'))

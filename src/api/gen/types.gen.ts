@@ -1007,7 +1007,7 @@ export interface RuntimeStatus {
   };
   /** The agentctl.dev/resume annotation that was last honoured. */
   resumedAt?: string;
-  /** Ready: the engine answers. */
+  /** Ready: the engine answers. Init: whether containers get an init, where the engine has none of its own. */
   conditions?: Condition[];
 }
 

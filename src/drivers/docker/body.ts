@@ -9,7 +9,7 @@ export interface Bind {
 export interface EngineFacts {
   podman: boolean;
   version: string;
-  /** It can put an init before the program, which reaps what the program leaves behind. */
+  /** It may have an init of its own. */
   init: boolean;
 }
 
@@ -31,7 +31,11 @@ export function labelsOf(identity: RunSpec['identity']): Record<string, string> 
 }
 
 /** The body of `POST /containers/create`. Pure. */
-export function createBody(spec: RunSpec, binds: readonly Bind[], engine: EngineFacts): object {
+export function createBody(
+  spec: RunSpec,
+  binds: readonly Bind[],
+  engine: Pick<EngineFacts, 'podman' | 'init'>,
+): object {
   const { limits, security, network, stop } = spec;
   const portKey = (port: { containerPort: number; protocol: string }): string =>
     `${port.containerPort}/${port.protocol.toLowerCase()}`;

@@ -11,8 +11,8 @@ export async function readFacts(engine: Engine): Promise<EngineFacts> {
   return {
     podman,
     version: `${podman ? 'Podman' : 'Docker'} ${version.Version}`,
-    // Docker lists it where it is installed. Podman's catatonit is told of nowhere.
-    init: components.some(({ Name: name }) => name === 'docker-init'),
+    // Docker lists it where it is installed. Podman tells of its own nowhere, and refuses a container where it is missing.
+    init: podman || components.some(({ Name: name }) => name === 'docker-init'),
   };
 }
 

@@ -13,7 +13,7 @@ export async function imageId({ calls }: Engine, image: string): Promise<string 
   }
 }
 
-const encodeImage = (image: string): string => image.split('/').map(encodeURIComponent).join('/');
+export const encodeImage = (image: string): string => image.split('/').map(encodeURIComponent).join('/');
 
 /** The reference's name and its tag or digest; a colon before the last slash is a port. */
 export function splitImage(image: string): { repository: string; tag: string } {

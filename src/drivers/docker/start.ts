@@ -2,12 +2,13 @@ import { isNetworkName } from '../../api/names.ts';
 import { type Clock, sleep } from '../../platform/clock.ts';
 import { containerName, DriverError, labels, type RunSpec } from '../driver.ts';
 import type { Attachments } from './attach.ts';
-import { createBody, type EngineFacts, volumeLabels } from './body.ts';
+import { type Bind, createBody, type EngineFacts, volumeLabels } from './body.ts';
 import type { CommandCheck } from './command.ts';
 import { type Engine, EngineError } from './engine.ts';
 import { gone, hasStatus, startError } from './errors.ts';
 import { type HostFiles, realPath } from './files.ts';
 import { imageMissing, pullPolicyOf } from './images.ts';
+import { beforeProgram, type Init, type Inits } from './init.ts';
 import type { Network } from './network.ts';
 import type { Pulls } from './pulls.ts';
 import type { Volumes } from './volumes.ts';
@@ -21,6 +22,7 @@ export interface StarterParts {
   facts: () => Promise<EngineFacts>;
   files: HostFiles;
   pulls: Pulls;
+  inits: Inits;
   volumes: Volumes;
   commands: CommandCheck;
   attachments: Attachments;
@@ -39,7 +41,7 @@ const removalPollMs = 50;
 
 /** A start is three calls: create, start, inspect; one that talks is attached to before. Whatever else it takes is done only when the engine refuses. */
 export function createStarter(parts: StarterParts): Starter {
-  const { attachments, clock, files, pulls, volumes } = parts;
+  const { attachments, clock, files, inits, pulls, volumes } = parts;
   const { calls } = parts.engine;
 
   const inspect = (ref: string): Promise<ContainerInspect> => calls.getContainer(ref).inspect();
@@ -129,14 +131,32 @@ export function createStarter(parts: StarterParts): Starter {
     return id;
   };
 
-  const make = async (spec: RunSpec, body: object, image: string): Promise<string> => {
+  const bodyOf = async (
+    spec: RunSpec,
+    binds: readonly Bind[],
+    { podman }: EngineFacts,
+    init: Init,
+  ): Promise<object> => {
+    if (typeof init === 'string') return createBody(spec, binds, { podman, init: init === 'Engine' });
+    const given = await beforeProgram(parts.engine, spec, binds, init);
+    return createBody(given.spec, given.binds, { podman, init: false });
+  };
+
+  const make = async (
+    spec: RunSpec,
+    binds: readonly Bind[],
+    engine: EngineFacts,
+    image: string,
+  ): Promise<{ id: string; init: Init }> => {
     // What stands in the way is removed once: the image that is missing, the name that is taken.
     let [pulled, replaced] = [false, false];
     for (;;) {
+      const init = await inits.choose(engine);
       try {
-        return await post(spec, body);
+        return { id: await post(spec, await bodyOf(spec, binds, engine, init)), init };
       } catch (error) {
         if (!(error instanceof EngineError)) throw error;
+        if (inits.refused(init, error)) continue;
         if (!pulled && noSuchImage(error)) {
           if (pullPolicyOf(spec) === 'Never') throw imageMissing(image, error);
           await pulls.pull(image, spec.again ?? false);
@@ -227,9 +247,10 @@ export function createStarter(parts: StarterParts): Starter {
       try {
         if (engine.podman) await makeVolumes(spec);
         const mounted = await volumes.own(spec);
-        made = await make(mounted, createBody(mounted, await putFiles(mounted), engine), image);
-        if (engine.init) await parts.commands.check(made, mounted);
-        return await start(made, mounted);
+        const { id, init } = await make(mounted, await putFiles(mounted), engine, image);
+        made = id;
+        if (init !== 'None') await parts.commands.check(id, mounted);
+        return await start(id, mounted);
       } catch (error) {
         const told = startError(error, subject(spec));
         // Out of reach, nothing can be removed; it is found by its name and replaced at the next attempt.

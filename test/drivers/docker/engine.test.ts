@@ -71,13 +71,14 @@ describe('the engine client', () => {
     await driver.create({
       ...runSpec('s1', 'a-0'),
       image: 'app:1',
-      command: ['app', secret],
+      command: ['/app', secret],
       env: { TOKEN: secret },
     });
     await driver.close();
     expect(urls).toEqual([
       'GET /version',
       'POST /containers/create?name=agentctl-default-a-0',
+      'HEAD /containers/c1/archive?path=%2Fapp',
       'POST /containers/c1/start',
       'GET /containers/c1/json',
     ]);
@@ -92,6 +93,15 @@ describe('the engine client', () => {
     await expect(calls.getContainer('c1').inspect()).rejects.toMatchObject({ sort: 'Offline' });
     expect(on.lost).toHaveBeenCalled();
   });
+
+  test.each(['<html>Bad Gateway</html>', '{"Id":"c1"', '7'])(
+    'takes %s as no answer, not as an empty one',
+    async (body) => {
+      const { calls } = await open((_, response) => response.end(body));
+      await expect(calls.listVolumes()).rejects.toMatchObject({ sort: 'Offline' });
+      expect(on.lost).toHaveBeenCalled();
+    },
+  );
 
   test('gives up an answer that does not come in time', async () => {
     const endpoint = await listen(() => undefined);

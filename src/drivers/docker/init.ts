@@ -1,0 +1,141 @@
+import { open } from 'node:fs/promises';
+import type { Clock } from '../../platform/clock.ts';
+import type { DriverCondition, RunSpec } from '../driver.ts';
+import type { Bind, EngineFacts } from './body.ts';
+import type { Engine, EngineError } from './engine.ts';
+import { encodeImage } from './images.ts';
+
+/**
+ * What runs as PID 1 of a container: it reaps what the program leaves behind, and a program that handles no SIGTERM
+ * obeys it, which the kernel denies PID 1. `Engine` is the engine's own; a path is a program of this host that is bound
+ * into the container, where the engine has none.
+ */
+export type Init = 'Engine' | 'None' | { path: string };
+
+export interface Inits {
+  choose(facts: EngineFacts): Promise<Init>;
+  /** Takes in why the engine made no container. Returns true where that was for its init: then choose again. */
+  refused(init: Init, error: EngineError): boolean;
+  /** For the Runtime, where the engine's own is not in use. */
+  conditions(): DriverCondition[];
+}
+
+/** An init is installed rarely: a refused one is tried again after so long. */
+const remembered = 60_000;
+
+/** Where the static inits of distributions lie. A dynamic one would not find its libraries in an image. */
+const hostInits = [
+  '/usr/libexec/podman/catatonit',
+  '/usr/libexec/catatonit/catatonit',
+  '/usr/bin/catatonit',
+  '/usr/bin/tini-static',
+  '/usr/libexec/docker/docker-init',
+  '/usr/bin/docker-init',
+];
+
+/** In the tmpfs that each container has there, so that it leaves nothing in the container's file system. */
+const target = '/dev/agentctl-init';
+
+/** @param candidates programs of this host; none where the engine is elsewhere */
+export function createInits(clock: Clock, candidates: readonly string[]): Inits {
+  const refusals = new Map<string, number>();
+  let inUse: Init = 'Engine';
+
+  const isRefused = (name: string): boolean => {
+    const at = refusals.get(name);
+    return at !== undefined && clock.now() >= at && clock.now() < at + remembered;
+  };
+  const find = async (facts: EngineFacts): Promise<Init> => {
+    if (facts.init && !isRefused('Engine')) return 'Engine';
+    for (const path of candidates) if (!isRefused(path) && (await isStatic(path))) return { path };
+    return 'None';
+  };
+
+  return {
+    async choose(facts) {
+      inUse = await find(facts);
+      return inUse;
+    },
+    refused(init, { message }) {
+      if (init === 'Engine' && !/catatonit|container-init binary/i.test(message)) return false;
+      if (init === 'None' || (typeof init === 'object' && !message.includes(init.path))) return false;
+      refusals.set(init === 'Engine' ? init : init.path, clock.now());
+      return true;
+    },
+    conditions() {
+      if (inUse === 'Engine') return [];
+      const install = 'Install catatonit on its host (apt install catatonit): new containers use it';
+      return inUse === 'None'
+        ? [
+            {
+              type: 'Init',
+              status: 'False',
+              reason: 'Missing',
+              message: `The engine has no init for containers: processes that an agent leaves behind stay as zombies, and a program that does not handle the stop signal is killed at the end of its grace period. ${install}.`,
+            },
+          ]
+        : [
+            {
+              type: 'Init',
+              status: 'True',
+              reason: 'FromHost',
+              message: `The engine has no init for containers: they get ${inUse.path} of this host. ${install} instead.`,
+            },
+          ];
+    },
+  };
+}
+
+export const hostInitsOf = (local: boolean): readonly string[] => (local ? hostInits : []);
+
+/** Puts a program of the host before the container's own. Without a command of the spec the image's is looked up. */
+export async function beforeProgram(
+  { calls }: Engine,
+  spec: RunSpec,
+  binds: readonly Bind[],
+  { path }: { path: string },
+): Promise<{ spec: RunSpec; binds: readonly Bind[] }> {
+  let { command, args = [] } = spec;
+  if (command === undefined) {
+    const { Config: config } = await calls.getImage(encodeImage(spec.image ?? '')).inspect();
+    command = listOf(config.Entrypoint);
+    args = spec.args ?? listOf(config.Cmd);
+  }
+  // Without a program the engine says what is missing.
+  if (command.length + args.length === 0) return { spec, binds };
+  return {
+    spec: { ...spec, command: [target, '--', ...command], args },
+    binds: [...binds, { source: path, target }],
+  };
+}
+
+/** Podman gives a string for an entry point of one word. */
+const listOf = (words: string | readonly string[] | null | undefined): readonly string[] =>
+  typeof words === 'string' ? [words] : (words ?? []);
+
+/** Whether it is a 64-bit program of Linux that names no interpreter. */
+export async function isStatic(path: string): Promise<boolean> {
+  const head = Buffer.alloc(4096);
+  try {
+    await using file = await open(path);
+    const { bytesRead } = await file.read(head, 0, head.length, 0);
+    if (bytesRead < 64) return false;
+  } catch (error) {
+    // Whatever holds it from being read, it cannot be used.
+    if (error instanceof Error && 'code' in error) return false;
+    throw error;
+  }
+  const isElf64 = head.readUInt32BE(0) === 0x7f454c46 && head[4] === 2 && head[5] === 1;
+  if (!isElf64) return false;
+  const [first, size, count] = [
+    Number(head.readBigUInt64LE(0x20)),
+    head.readUInt16LE(0x36),
+    head.readUInt16LE(0x38),
+  ];
+  const interpreter = 3;
+  for (let index = 0; index < count; index++) {
+    const at = first + index * size;
+    if (at + 4 > head.length || head.readUInt32LE(at) === interpreter) return false;
+  }
+  return true;
+}
