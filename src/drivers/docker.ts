@@ -132,13 +132,14 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
   };
 
   /** A frozen process takes no signal. Docker thaws it by itself after some, Podman after none. */
-  const thaw = (ref: string): Promise<void> =>
-    engine.calls
-      .getContainer(ref)
-      .unpause()
-      .catch((error: unknown) => {
-        log.debug({ err: error, ref }, 'nothing to unpause after the signal');
-      });
+  const thaw = async (ref: string): Promise<void> => {
+    try {
+      await engine.calls.getContainer(ref).unpause();
+    } catch (error) {
+      if (!hasStatus(error, 404, 409, 500)) throw error;
+      log.debug({ err: error, ref }, 'nothing to unpause after the signal');
+    }
+  };
 
   const untilEnded = async (ref: string): Promise<void> => {
     const late = new AbortController();

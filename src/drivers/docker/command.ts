@@ -32,6 +32,8 @@ export function createCommandCheck(engine: Engine): CommandCheck {
           return;
         }
       }
+      // A container that is gone is answered for like a path that is missing.
+      await engine.calls.getContainer(ref).inspect();
       throw notFound(`there is no command ${command} in`, spec);
     },
   };

@@ -123,7 +123,7 @@ export class EngineModem extends Modem {
       if (error !== null || !isStream(answer)) return fail(error);
       if (options.isStream) return done(null, answer);
       text(answer)
-        .then((content) => done(null, parsed(content)))
+        .then((content) => done(null, answered(content, options.path)))
         .catch(fail);
     });
   }
@@ -182,21 +182,31 @@ export const streamOf = (
 
 const isStream = (answer: unknown): answer is Readable => answer instanceof Readable;
 
-/** Some answers are empty, some plain words. */
-function parsed(content: string): object {
+/** Some answers are empty, and that to a ping is OK in words. Read as empty, a garbled one would say that there is nothing. */
+function answered(content: string, path: string | undefined): object {
+  if (content.trim() === '' || path?.startsWith('/_ping')) return {};
+  return parsed(content) ?? fail(`the answer is not JSON: ${content.slice(0, 100)}`);
+}
+
+function fail(message: string): never {
+  throw new Error(message);
+}
+
+/** Undefined where it is no JSON object or array. */
+function parsed(content: string): object | undefined {
   try {
     const value: unknown = JSON.parse(content);
     if (typeof value === 'object' && value !== null) return value;
   } catch {
-    // As Docker's answer to a ping: OK.
+    // Plain words, as of a proxy.
   }
-  return {};
+  return undefined;
 }
 
 /** Of a refusal's body. */
 function wordsOf(content: string): string {
   const said = parsed(content);
-  return 'message' in said && typeof said.message === 'string' ? said.message : content;
+  return said !== undefined && 'message' in said && typeof said.message === 'string' ? said.message : content;
 }
 
 const statusOf = (error: Error): number | undefined =>

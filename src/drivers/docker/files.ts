@@ -80,7 +80,7 @@ export function createHostFiles(options: {
     },
     mark: () => counter,
     async sweep(mark, listed) {
-      for (const uid of await readdir(root).catch(() => [])) {
+      for (const uid of await foldersIn(root)) {
         if (listed.has(uid) || (touched.get(uid) ?? 0) > mark) continue;
         touched.delete(uid);
         await rm(join(root, uid), { recursive: true, force: true });
@@ -89,8 +89,21 @@ export function createHostFiles(options: {
   };
 }
 
+/** Before the first file there is no root. */
+async function foldersIn(root: string): Promise<string[]> {
+  try {
+    return await readdir(root);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+const codeOf = (error: unknown): unknown =>
+  error instanceof Error && 'code' in error ? error.code : undefined;
+
 function fullDisk(error: unknown, folder: string): unknown {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  const code = codeOf(error);
   if (code !== 'ENOSPC' && code !== 'EDQUOT') return error;
   return new DriverError(
     'Retryable',
@@ -118,7 +131,7 @@ export async function realPath(path: string, allowed: readonly string[] | undefi
   try {
     real = await realpath(path);
   } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+    const code = codeOf(cause);
     if (code === 'ENOENT' || code === 'ENOTDIR')
       throw new DriverError(
         'NotStartable',
@@ -136,6 +149,7 @@ export async function realPath(path: string, allowed: readonly string[] | undefi
     );
   }
   if (allowed === undefined) return real;
+  // Nothing real lies under a root that cannot be followed, so what it may hide is refused.
   const roots = await Promise.all(allowed.map((root) => realpath(root).catch(() => root)));
   if (roots.some((root) => isUnder(real, root))) return real;
   throw new DriverError(

@@ -4,8 +4,12 @@ import { type ContainerInspect, instantOf } from './wire.ts';
 
 type State = Observed['state'] | 'Gone';
 
-/** Docker's states, and those that Podman adds. */
-function stateOf(status: string): State {
+/** Docker's states, and those that Podman adds. Of one that is not known only an end that is told counts as an end. */
+function stateOf({
+  Status: status,
+  StartedAt: startedAt,
+  FinishedAt: finishedAt,
+}: ContainerInspect['State']): State {
   switch (status) {
     case 'running':
     case 'restarting':
@@ -19,8 +23,12 @@ function stateOf(status: string): State {
       return 'Created';
     case 'removing':
       return 'Gone';
-    default:
+    case 'exited':
+    case 'stopped':
+    case 'dead':
       return 'Exited';
+    default:
+      return (instantOf(finishedAt) ?? 0) > (instantOf(startedAt) ?? 0) ? 'Exited' : 'Running';
   }
 }
 
@@ -32,7 +40,7 @@ export function observed(
 ): Observed | undefined {
   const label = inspect.Config.Labels ?? {};
   if (label[labels.store] !== store) return undefined;
-  const state = stateOf(inspect.State.Status);
+  const state = stateOf(inspect.State);
   if (state === 'Gone') return undefined;
   const startedAt = instantOf(inspect.State.StartedAt);
   return {

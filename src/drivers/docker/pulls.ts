@@ -78,7 +78,10 @@ export function createPulls({ pulls: registry }: Engine, clock: Clock): Pulls {
       const started = attempt(repository, tag)
         .then(() => void failed.delete(key))
         .catch((error: unknown) => {
-          throw error instanceof EngineError ? note(key, image, error) : error;
+          if (error instanceof DriverError) throw error;
+          if (error instanceof EngineError) throw note(key, image, error);
+          const message = `the engine broke off the pull of ${image}: see that it runs`;
+          throw new DriverError('Offline', 'EngineUnreachable', message, { cause: error });
         })
         .finally(() => running.delete(key));
       running.set(key, started);

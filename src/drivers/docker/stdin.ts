@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import type { Log } from '../../platform/log.ts';
 import { inputClosed } from '../input.ts';
-import type { Engine } from './engine.ts';
+import { type Engine, EngineError } from './engine.ts';
 
 /**
  * Podman's monitor closes the standard input of a container when any attached connection goes, and knows no option
@@ -29,7 +29,7 @@ export async function feedInput({ calls, hijack }: Engine, ref: string): Promise
     // It says nothing, but its end is seen only by who reads.
     return socket.resume();
   } catch (error) {
-    throw inputClosed(stdinOf(ref), error);
+    throw error instanceof EngineError ? inputClosed(stdinOf(ref), error) : error;
   }
 }
 

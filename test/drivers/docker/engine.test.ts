@@ -56,7 +56,8 @@ describe('the engine client', () => {
       const { method = '', url = '' } = request;
       urls.push(`${method} ${url}`);
       bodies.push(await text(request));
-      if (url === '/version') response.end(JSON.stringify({ Version: '20.10.24', Components: [] }));
+      if (url === '/version')
+        response.end(JSON.stringify({ Version: '20.10.24', Components: [{ Name: 'docker-init' }] }));
       else if (url.startsWith('/containers/create')) response.writeHead(201).end('{"Id":"c1"}');
       else if (url === '/containers/c1/json') response.end(JSON.stringify(inspected));
       else response.writeHead(204).end();

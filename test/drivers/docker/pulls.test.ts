@@ -23,6 +23,7 @@ describe('pulls', () => {
     const createImage = async ({ fromImage, tag }: { fromImage: string; tag: string }) => {
       asked.push(`${fromImage}:${tag}`);
       await Promise.resolve();
+      if (says === 'nothing') return new PassThrough().destroy(new Error('aborted'));
       if (says === 'refused') throw new EngineError(404, 'pull access denied');
       return new PassThrough().end(
         says === undefined ? '{"status":"done"}' : JSON.stringify({ error: says }),
@@ -86,6 +87,13 @@ describe('pulls', () => {
     says = 'refused';
     const { retryAt = 0 } = await refused('app:1');
     expect(retryAt - clock.now()).toBe(10 * second);
+  });
+
+  test('that the engine breaks off hold nothing back: it is out of reach', async () => {
+    says = 'nothing';
+    expect(await refused('app:1')).toMatchObject({ sort: 'Offline' });
+    expect(await refused('app:1')).toMatchObject({ sort: 'Offline' });
+    expect(asked).toHaveLength(2);
   });
 
   test.each([
