@@ -1,5 +1,6 @@
 import type { Cancel, Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
+import { retryDelay } from '../platform/retry.ts';
 import type { Session } from './session.ts';
 
 interface Watched {
@@ -7,8 +8,14 @@ interface Watched {
   interval: number;
   /** When it was last asked for. */
   asked: number;
+  /** Failed looks in a row, and the cause of the last one. */
+  failures: number;
+  cause: string | undefined;
   cancel: Cancel;
 }
+
+/** After a look that failed, where the interval is longer. */
+const retry = { from: 10_000, upTo: 600_000 };
 
 /** Agents are observed once a minute at least: what none has asked for over so long is used no more. */
 const unused = 150_000;
@@ -37,7 +44,14 @@ export class Images {
       return known.id;
     }
     known?.cancel();
-    const watched: Watched = { id: known?.id, interval, asked, cancel: () => {} };
+    const watched: Watched = {
+      id: known?.id,
+      interval,
+      asked,
+      failures: 0,
+      cause: undefined,
+      cancel: () => {},
+    };
     images.set(image, watched);
     void this.#check(session, image, watched, known === undefined);
     return watched.id;
@@ -52,16 +66,26 @@ export class Images {
   async #check(session: Session, image: string, watched: Watched, first: boolean): Promise<void> {
     try {
       const id = await session.driver.imageId(image, { pull: !first });
+      watched.failures = 0;
+      watched.cause = undefined;
       if (id !== undefined && id !== watched.id) {
         watched.id = id;
         this.#changed();
       }
     } catch (error) {
-      this.#log.warn({ err: error, image }, 'a newer image could not be looked for');
+      const cause = error instanceof Error ? error.message : String(error);
+      if (watched.cause !== cause)
+        this.#log.warn({ err: error, image }, 'a newer image could not be looked for; it is tried again');
+      watched.failures += 1;
+      watched.cause = cause;
     }
     if (this.#watched.get(session)?.get(image) !== watched) return;
-    watched.cancel = this.#clock.after(watched.interval, () => {
-      if (this.#clock.now() - watched.asked <= unused) void this.#check(session, image, watched, false);
+    const { failures, interval } = watched;
+    const failed = failures > 0;
+    const delay = failed ? Math.min(interval, retryDelay(retry, failures, Math.random())) : interval;
+    watched.cancel = this.#clock.after(delay, () => {
+      if (this.#clock.now() - watched.asked <= unused)
+        void this.#check(session, image, watched, first && failed);
       else this.#watched.get(session)?.delete(image);
     });
   }

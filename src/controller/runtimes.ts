@@ -3,16 +3,19 @@ import { isApiError } from '../api/errors.ts';
 import { type Condition, keyText, type Runtime } from '../api/objects.ts';
 import { visible } from '../api/visible.ts';
 import type { Resources } from '../client/resources.ts';
-import type { Driver } from '../drivers/driver.ts';
+import { type Driver, DriverError } from '../drivers/driver.ts';
 import type { RuntimeView } from '../plan/world.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
+import { Retries } from '../platform/retry.ts';
 import type { Admission } from './admission.ts';
 import type { Cache } from './cache.ts';
 import type { Recorder } from './events.ts';
 import { fieldManager } from './execute.ts';
 import type { Orphans } from './orphans.ts';
 import { Session } from './session.ts';
+
+const retry = { from: 1_000, upTo: 60_000 };
 
 /** Makes the driver of a Runtime; throws where its spec cannot be used. */
 export type MakeDriver = (runtime: Runtime) => Promise<Driver>;
@@ -39,11 +42,21 @@ export class Runtimes {
   readonly #parts: RuntimesParts;
   readonly #sessions = new Map<string, { session: Session; signature: string }>();
   /** Why a driver could not be made, and since when. */
-  readonly #faults = new Map<string, { message: string; since: number }>();
+  readonly #faults = new Map<string, { reason: string; message: string; since: number }>();
   readonly #held = new Map<string, number>();
+  readonly #connecting: Retries;
+  readonly #collecting: Retries;
 
   constructor(parts: RuntimesParts) {
     this.#parts = parts;
+    const { clock, log } = parts;
+    this.#connecting = new Retries({
+      clock,
+      log,
+      what: 'the driver of a Runtime could not be made',
+      ...retry,
+    });
+    this.#collecting = new Retries({ clock, log, what: 'orphans could not be collected', ...retry });
   }
 
   session(name: string): Session | undefined {
@@ -61,7 +74,7 @@ export class Runtimes {
     const session = this.session(name);
     if (session !== undefined) return session.health;
     const fault = this.#faults.get(name);
-    if (fault !== undefined) return { state: 'Offline', ...fault };
+    if (fault !== undefined) return { state: 'Offline', message: fault.message, since: fault.since };
     return { state: 'Syncing', message: 'It is being connected.', since: 0 };
   }
 
@@ -76,6 +89,8 @@ export class Runtimes {
   }
 
   async stop(): Promise<void> {
+    this.#connecting.stop();
+    this.#collecting.stop();
     await Promise.all(this.sessions().map((session) => session.stop()));
     this.#sessions.clear();
   }
@@ -95,8 +110,10 @@ export class Runtimes {
     }
     const before = this.#faults.get(name);
     this.#faults.delete(name);
-    if (runtime === undefined || runtime.metadata.deletionTimestamp !== undefined)
+    if (runtime === undefined || runtime.metadata.deletionTimestamp !== undefined) {
+      this.#connecting.succeeded(name);
       return this.#tellUsers(name);
+    }
     try {
       const { cache, clock, enqueueAgent, enqueueRuntime, log, makeDriver } = this.#parts;
       const events = {
@@ -113,11 +130,14 @@ export class Runtimes {
       };
       const session = new Session(runtime, await makeDriver(runtime), events, clock, log);
       this.#sessions.set(name, { session, signature });
+      this.#connecting.succeeded(name);
       session.start();
     } catch (error) {
+      this.#connecting.failed(name, error, () => this.#parts.enqueueRuntime(name));
       const message = error instanceof Error ? error.message : String(error);
       const same = before?.message === message;
-      this.#faults.set(name, same ? before : { message, since: this.#parts.clock.now() });
+      const since = this.#parts.clock.now();
+      this.#faults.set(name, same ? before : { reason: faultReason(error), message, since });
       if (same) return;
     }
     this.#tellUsers(name);
@@ -128,10 +148,10 @@ export class Runtimes {
   }
 
   async #collect(name: string): Promise<void> {
-    const { cache, enqueueRuntime, log, orphans, recorder } = this.#parts;
+    const { cache, enqueueRuntime, orphans, recorder } = this.#parts;
     const session = this.session(name);
     const runtime = cache.runtimes.get(name);
-    if (session === undefined || runtime === undefined) return;
+    if (session === undefined || runtime === undefined) return this.#collecting.succeeded(name);
     try {
       const owned = (uid: string): boolean => cache.instances.byIndex('uid', uid).length > 0;
       const approved = runtime.metadata.annotations?.[collectAnnotation] === 'true';
@@ -147,8 +167,9 @@ export class Runtimes {
       }
       if (held.length !== (this.#held.get(name) ?? 0)) enqueueRuntime(name);
       this.#held.set(name, held.length);
+      this.#collecting.succeeded(name);
     } catch (error) {
-      log.warn({ err: error, runtime: name }, 'orphans could not be collected');
+      this.#collecting.failed(name, error, () => void this.#collect(name));
     }
   }
 
@@ -201,7 +222,7 @@ export class Runtimes {
           : {
               type: 'Ready',
               status: fault === undefined ? 'Unknown' : 'False',
-              reason: fault === undefined ? 'Connecting' : 'InvalidSpec',
+              reason: fault?.reason ?? 'Connecting',
               message: fault?.message ?? 'The Runtime is being connected.',
             };
     const wanted = [ready, ...(this.session(name)?.driver.conditions?.() ?? [])];
@@ -220,4 +241,11 @@ export class Runtimes {
       return { ...condition, message, observedGeneration: generation, lastTransitionTime };
     });
   }
+}
+
+/** Why a driver could not be made: only what this host or the API says is no fault of the spec. */
+function faultReason(error: unknown): string {
+  if (error instanceof DriverError) return error.reason;
+  if (isApiError(error)) return error.reason === 'NotFound' ? 'SecretMissing' : 'ConnectFailed';
+  return error instanceof Error && 'code' in error ? 'ConnectFailed' : 'InvalidSpec';
 }

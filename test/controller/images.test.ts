@@ -2,6 +2,7 @@ import { beforeEach, expect, test } from 'vitest';
 import type { Runtime } from '../../src/api/objects.ts';
 import { Images } from '../../src/controller/images.ts';
 import { Session } from '../../src/controller/session.ts';
+import { DriverError } from '../../src/drivers/driver.ts';
 import { silentLog } from '../../src/platform/log.ts';
 import { ManualClock } from '../fakes/clock.ts';
 import { createFakeDriver } from '../fakes/driver.ts';
@@ -56,6 +57,16 @@ test('the first look takes what the Runtime has, and pulls nothing', async () =>
   engine.registry.set(image, 'sha256:2');
   expect(await newest()).toBe('sha256:1');
   expect(asked).toEqual([`look ${image}`]);
+});
+
+test('a look that failed is made again soon, and not only at the next interval', async () => {
+  engine.failNext('imageId', new DriverError('Retryable', 'EngineError', 'the registry does not answer'));
+  expect(await newest(60 * minute)).toBeUndefined();
+  clock.advance(10_000);
+  expect(await newest(60 * minute)).toBe('sha256:1');
+  clock.advance(2 * minute);
+  await newest(60 * minute);
+  expect(asked).toEqual([`look ${image}`, `look ${image}`]);
 });
 
 test('at each interval it asks the registry, and tells when there is a newer one', async () => {

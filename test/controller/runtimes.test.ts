@@ -65,6 +65,23 @@ test('a Runtime whose driver cannot be made says so, its agents too, and both go
   expect(await house.ready('web-0')).toBeLessThan(5_000);
 });
 
+test('a driver that cannot be made now is made later by itself, and its agents go on', async () => {
+  let tries = 0;
+  await using house = await House.open({
+    wrap: (driver) => {
+      tries += 1;
+      if (tries <= 4) throw Object.assign(new Error('too many open files'), { code: 'EMFILE' });
+      return driver;
+    },
+  });
+  await house.agent('web');
+  await house.within(2_000, () => condition(house, 'Ready')?.message === 'too many open files');
+  expect(condition(house, 'Ready')?.reason).toBe('ConnectFailed');
+  expect(tries).toBeLessThan(4);
+  await house.within(20_000, () => condition(house, 'Ready')?.reason === 'Online');
+  expect(await house.ready('web-0')).toBeLessThan(5_000);
+});
+
 test('a Runtime is connected once the Secret with its keys is there, and anew when they change', async () => {
   const found: string[] = [];
   const holder: { house?: House } = {};

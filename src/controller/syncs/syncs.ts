@@ -17,6 +17,7 @@ import { span } from '../../plan/instant.ts';
 import { due, pause } from '../../plan/sync/due.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
+import { Retries } from '../../platform/retry.ts';
 import { Turns } from '../../platform/turns.ts';
 import type { Parser } from '../../sources/parsing/parser.ts';
 import { type Found, type Source, SourceError } from '../../sources/source.ts';
@@ -59,6 +60,7 @@ export class Syncs {
   readonly #records = new Map<string, SyncRecord>();
   readonly #live: Live;
   readonly #turns = new Turns();
+  readonly #tidying: Retries;
   readonly #abort = new AbortController();
   #working: Promise<void> = Promise.resolve();
 
@@ -66,6 +68,9 @@ export class Syncs {
     this.#parts = parts;
     this.#queue = new WorkQueue(parts.clock);
     this.#live = new Live(parts.cache);
+    const { clock, log } = parts;
+    const what = 'what a Sync kept on disk could not be removed';
+    this.#tidying = new Retries({ clock, log, what, from: 5_000, upTo: 600_000 });
     const { syncs, secrets } = parts.cache;
     const changed = ({ metadata }: Sync): void => this.#queue.add(keyText(metadata));
     syncs.addHandler({ added: changed, updated: (_, now) => changed(now), deleted: changed });
@@ -88,15 +93,29 @@ export class Syncs {
 
   /** To be called once the caches are synced. */
   async start(): Promise<void> {
-    const uids = new Set(this.#parts.cache.syncs.list().map(({ metadata }) => metadata.uid));
-    await this.#parts.sources.keepOnly(uids).catch((err) => this.#left('all', err));
+    await this.#tidy('all', () => this.#parts.sources.keepOnly(this.#uids()));
     this.#working = runWorkers(this.#queue, workers, (key) => this.#work(key));
     for (const { metadata } of this.#parts.cache.syncs.list()) this.#queue.add(keyText(metadata));
+  }
+
+  #uids(): Set<string> {
+    return new Set(this.#parts.cache.syncs.list().map(({ metadata }) => metadata.uid));
+  }
+
+  /** Removes what is used no more from the disk; what fails is tried again. */
+  async #tidy(key: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+      this.#tidying.succeeded(key);
+    } catch (error) {
+      this.#tidying.failed(key, error, () => void this.#tidy(key, work));
+    }
   }
 
   /** Breaks off what is under way: the next controller begins it again. */
   async stop(): Promise<void> {
     this.#queue.shutDown();
+    this.#tidying.stop();
     this.#abort.abort();
     await this.#working;
     for (const record of this.#records.values()) await record.close();
@@ -146,7 +165,7 @@ export class Syncs {
     const key = keyText(metadata);
     const known = this.#records.get(key);
     if (known?.uid === metadata.uid) return known;
-    if (known !== undefined) this.#forget(key, known).catch((err) => this.#left(key, err));
+    if (known !== undefined) void this.#forget(key, known);
     const { parser } = this.#parts;
     const parsed = new Parsed({ parser, owner: key, turns: this.#turns, mostDocuments: mostObjects });
     const record = new SyncRecord(metadata.uid, parsed);
@@ -156,16 +175,11 @@ export class Syncs {
 
   async #forget(key: string, record: SyncRecord): Promise<void> {
     if (this.#records.get(key) === record) this.#records.delete(key);
-    await record.alone(async () => {
-      await record.close();
-      await this.#parts.sources.forget(record.uid);
-    });
-  }
-
-  #left(sync: string, err: unknown): void {
-    this.#parts.log.warn(
-      { err, sync },
-      'what a Sync kept on disk could not be removed; it is at the next start',
+    await this.#tidy(record.uid, () =>
+      record.alone(async () => {
+        await record.close();
+        await this.#parts.sources.forget(record.uid);
+      }),
     );
   }
 

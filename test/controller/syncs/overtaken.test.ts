@@ -247,3 +247,21 @@ describe('what is told of the next revision', () => {
     });
   });
 });
+
+test('what a deleted Sync kept on disk, and could not be removed, is removed later by itself', async () => {
+  await using estate = await applied();
+  const { sources, user } = estate.house;
+  const forget = sources.forget.bind(sources);
+  let failures = 3;
+  sources.forget = async (uid) => {
+    failures -= 1;
+    if (failures >= 0) throw new Error('EBUSY: resource busy');
+    await forget(uid);
+  };
+  const { uid } = (await estate.sync()).metadata;
+  await user.delete('Sync', { namespace: 'default', name: 'fleet' });
+  await estate.pass(3_000);
+  expect(failures).toBe(2);
+  await estate.pass(60_000);
+  expect(sources.calls.filter((call) => call.startsWith('forget'))).toEqual([`forget ${uid}`]);
+});
