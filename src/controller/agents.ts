@@ -8,6 +8,7 @@ import { startLength, wasReady } from '../plan/ready.ts';
 import { reconcile } from '../plan/reconcile.ts';
 import { timingOf } from '../plan/settings.ts';
 import type { World } from '../plan/world.ts';
+import { Retries } from '../platform/retry.ts';
 import { confirmReady } from './confirm.ts';
 import type { Recorder } from './events.ts';
 import { type ExecuteContext, execute, fieldManager, gone, letGo } from './execute.ts';
@@ -31,10 +32,14 @@ export interface AgentsParts extends FlightsParts {
 export class Agents {
   readonly #parts: AgentsParts;
   readonly #flights: Flights;
+  readonly #retries: Retries;
 
   constructor(parts: AgentsParts) {
     this.#parts = parts;
     this.#flights = new Flights(parts);
+    const { clock, log, signal } = parts;
+    this.#retries = new Retries({ clock, log, what: 'an action failed', from: 1_000, upTo: 60_000 });
+    signal.addEventListener('abort', () => this.#retries.stop());
   }
 
   inFlight(uid: string): string | undefined {
@@ -50,7 +55,10 @@ export class Agents {
     const { admission, cache, clock, enqueue, log, observer } = this.#parts;
     const agent = cache.agents.get(key);
     await this.#clearLeftovers(key, agent);
-    if (agent === undefined) return admission.forget(key);
+    if (agent === undefined) {
+      this.#retries.forget(key);
+      return admission.forget(key);
+    }
     let world = observer.observe(agent, clock.now());
     let plan = reconcile(world);
     if (admission.ask(key, plan.wants)) {
@@ -73,8 +81,11 @@ export class Agents {
     this.#record(agent, world, plan, idle);
     const failed = await this.#carryOut(agent, world, plan, idle);
     // What is carried out changes the status again: it is written when there is nothing more to do, or no way on.
-    if (held.size === 0 && (plan.actions.length === 0 || failed)) await this.#writeStatus(agent, plan);
-    if (lost.size > 0 || failed) enqueue(key, { at: clock.now() + (failed ? 1_000 : 10) });
+    if (held.size === 0 && (plan.actions.length === 0 || failed !== undefined))
+      await this.#writeStatus(agent, plan);
+    if (failed === undefined) this.#retries.succeeded(key);
+    else this.#retries.failed(key, failed, () => enqueue(key));
+    if (lost.size > 0) enqueue(key, { at: clock.now() + 10 });
     if (plan.wakeAt !== undefined) enqueue(key, { at: plan.wakeAt });
   }
 
@@ -152,13 +163,18 @@ export class Agents {
 
   /**
    * Writes to the API are carried out at once; what the Runtime has to do is begun and not waited for. An action whose
-   * forerunner has not ended yet is left to the next plan, which will hold it again.
+   * forerunner has not ended yet is left to the next plan, which will hold it again. Answers what failed, if anything.
    */
-  async #carryOut(agent: Agent, world: World, plan: Plan, lost: ReadonlySet<string>): Promise<boolean> {
+  async #carryOut(
+    agent: Agent,
+    world: World,
+    plan: Plan,
+    lost: ReadonlySet<string>,
+  ): Promise<string | undefined> {
     const { cache } = this.#parts;
     const done = new Set<string>();
     const chains = new Map<string, Action[]>();
-    let failed = false;
+    let failed: string | undefined;
     // The claim has written the status since the world was read: a write by an action must name the newest version.
     const newest = cache.agents.get(keyText(agent.metadata)) ?? agent;
     for (const action of plan.actions) {
@@ -174,18 +190,10 @@ export class Agents {
         if (action.type === 'Revert')
           this.#parts.recorder.record(agent, { type: 'Warning', reason, message });
       } else {
-        failed = true;
-        this.#parts.log.warn(
-          { agent: keyText(agent.metadata), action: action.id, outcome },
-          'an action failed',
-        );
-        const { reason, message } = outcome;
-        if (reason !== 'Conflict')
-          this.#parts.recorder.record(agent, {
-            type: 'Warning',
-            reason: 'ActionFailed',
-            message: `${action.id}: ${reason}: ${message}`,
-          });
+        failed = `${action.id}: ${outcome.reason}: ${outcome.message}`;
+        // Who writes the same object at the same time is no failure that people must know.
+        if (outcome.reason !== 'Conflict')
+          this.#parts.recorder.record(agent, { type: 'Warning', reason: 'ActionFailed', message: failed });
       }
     }
     for (const [name, chain] of chains) {

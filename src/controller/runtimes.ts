@@ -111,7 +111,7 @@ export class Runtimes {
     const before = this.#faults.get(name);
     this.#faults.delete(name);
     if (runtime === undefined || runtime.metadata.deletionTimestamp !== undefined) {
-      this.#connecting.succeeded(name);
+      this.#connecting.forget(name);
       return this.#tellUsers(name);
     }
     try {
@@ -151,7 +151,7 @@ export class Runtimes {
     const { cache, enqueueRuntime, orphans, recorder } = this.#parts;
     const session = this.session(name);
     const runtime = cache.runtimes.get(name);
-    if (session === undefined || runtime === undefined) return this.#collecting.succeeded(name);
+    if (session === undefined || runtime === undefined) return this.#collecting.forget(name);
     try {
       const owned = (uid: string): boolean => cache.instances.byIndex('uid', uid).length > 0;
       const approved = runtime.metadata.annotations?.[collectAnnotation] === 'true';

@@ -58,9 +58,14 @@ export class Retries {
   succeeded(key: string): void {
     const before = this.#failing.get(key);
     if (before === undefined) return;
-    before.cancel();
-    this.#failing.delete(key);
+    this.forget(key);
     this.#parts.log.info({ key, failures: before.failures }, `${this.#parts.what} before, and succeeded now`);
+  }
+
+  /** There is nothing to try again any more. */
+  forget(key: string): void {
+    this.#failing.get(key)?.cancel();
+    this.#failing.delete(key);
   }
 
   /** Tries nothing again. */

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { ApiError } from '../../src/api/errors.ts';
 import { type Driver, DriverError } from '../../src/drivers/driver.ts';
 import { House } from './house.ts';
 
@@ -253,4 +254,30 @@ test('an Instance whose Agent was taken away by force is let go', async () => {
     { type: 'merge', body: { metadata: { finalizers: null } } },
   );
   await house.until(() => house.instance('web-0') === undefined);
+});
+
+test('an action that the API refuses is told with its cause, and tried again more and more rarely until it succeeds', async () => {
+  const api = { refuses: true, tries: 0 };
+  await using house = await House.open({
+    client: (client) =>
+      new Proxy(client, {
+        get: (object, name) => {
+          const value: unknown = Reflect.get(object, name, object);
+          if (typeof value !== 'function') return value;
+          return (...args: unknown[]) => {
+            if (!api.refuses || name !== 'create' || args[0] !== 'Instance') return value.apply(object, args);
+            api.tries += 1;
+            return Promise.reject(new ApiError('Forbidden', 'the quota is used up'));
+          };
+        },
+      }),
+  });
+  await house.agent('web');
+  await house.until(() => house.happened.includes('ActionFailed'));
+  const end = house.clock.now() + 60_000;
+  await house.within(60_000, () => house.clock.now() >= end, 1_000);
+  expect(api.tries).toBeGreaterThan(4);
+  expect(api.tries).toBeLessThan(12);
+  api.refuses = false;
+  await house.within(70_000, () => house.phase('web-0') === 'Ready', 1_000);
 });
