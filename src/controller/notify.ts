@@ -4,11 +4,15 @@ import { type Author, takeOver, wroteIt } from '../plan/allow.ts';
 import type { Clock } from '../platform/clock.ts';
 import { limitedLog } from '../platform/limited-log.ts';
 import type { Log } from '../platform/log.ts';
+import { retryDelay } from '../platform/retry.ts';
 import type { Happening } from './events.ts';
 
 const timeout = 10_000;
 const atOnce = 8;
 const waitingAtMost = 1_000;
+/** A webhook that does not take a notification is asked so often in all. */
+const webhookTries = 5;
+const retry = { from: 1_000, upTo: 10_000 };
 
 type Target = PolicySpec['notify'][number];
 
@@ -43,10 +47,6 @@ export class Notifier {
     const { spec, author } = this.#parts.policyOf(about) ?? {};
     for (const target of spec?.notify ?? []) {
       if (!target.reasons.some((reason) => reason === '*' || reason === happening.reason)) continue;
-      if (this.#waiting.length >= waitingAtMost) {
-        this.#log.warn({ notify: target.name }, 'too many notifications wait: one was dropped');
-        continue;
-      }
       const { apiVersion, kind, metadata } = about;
       if (target.command !== undefined && !this.#parts.mayRunHere(metadata.namespace ?? '', author)) {
         const message = notRun(target.name, metadata.namespace ?? '', author);
@@ -62,8 +62,16 @@ export class Notifier {
         uid: metadata.uid,
       };
       const body = JSON.stringify({ ...happening, involvedObject });
-      this.#waiting.push(() => this.#tell(target, body));
+      this.#enqueue(target, body, 1);
     }
+  }
+
+  #enqueue(target: Target, body: string, tries: number): void {
+    if (this.#waiting.length >= waitingAtMost) {
+      this.#log.warn({ notify: target.name }, 'too many notifications wait: one was dropped');
+      return;
+    }
+    this.#waiting.push(() => this.#tell(target, body, tries));
     this.#next();
   }
 
@@ -79,12 +87,17 @@ export class Notifier {
     }
   }
 
-  async #tell(target: Target, body: string): Promise<void> {
+  /** A command is run once: it may have done its work before it failed. */
+  async #tell(target: Target, body: string, tries: number): Promise<void> {
+    const again = target.webhook !== undefined && tries < webhookTries;
     try {
       if (target.webhook !== undefined) await post(target.webhook.url, body);
       else if (target.command !== undefined) await run(target.command, body);
     } catch (error) {
-      this.#log.warn({ err: error, notify: target.name }, 'a notification failed');
+      this.#log.warn({ err: error, notify: target.name, tries, again }, 'a notification failed');
+      if (!again) return;
+      const delay = retryDelay(retry, tries, Math.random());
+      this.#parts.clock.after(delay, () => this.#enqueue(target, body, tries + 1));
     }
   }
 }

@@ -10,9 +10,10 @@ import type { AnyObject, PolicySpec } from '../../src/api/objects.ts';
 import type { Happening } from '../../src/controller/events.ts';
 import { Notifier } from '../../src/controller/notify.ts';
 import type { Author } from '../../src/plan/allow.ts';
-import { systemClock } from '../../src/platform/clock.ts';
+import { type Clock, systemClock } from '../../src/platform/clock.ts';
 import { silentLog } from '../../src/platform/log.ts';
 import { until } from '../until.ts';
+import { ManualClock } from '../fakes/clock.ts';
 
 const about: AnyObject = {
   apiVersion: 'v1',
@@ -34,6 +35,7 @@ const notifierOf = (
   notify: object[],
   here: readonly string[] = ['default'],
   author: Author | undefined = undefined,
+  clock: Clock = systemClock,
 ): Notifier => {
   const notifier: Notifier = new Notifier({
     policyOf: () => ({ spec: policy(notify), author }),
@@ -42,7 +44,7 @@ const notifierOf = (
       refused.push(happening);
       notifier.happened(about, happening); // as an Event is
     },
-    clock: systemClock,
+    clock,
     log: silentLog,
   });
   return notifier;
@@ -92,6 +94,37 @@ test('a webhook gets it by POST, and one that fails or hangs holds up no other',
   expect(JSON.parse(bodies[0] ?? '')).toMatchObject(failed);
   server.closeAllConnections();
   server.close();
+});
+
+test('a webhook that fails is asked again with backoff, a few times, and a command never', async () => {
+  const clock = new ManualClock('2026-03-02T10:00:00Z');
+  let asked = 0;
+  const server = createServer((_, response) => {
+    asked += 1;
+    response.statusCode = asked < 3 ? 503 : 200;
+    response.end();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo; // it listens on TCP
+  const folder = mkdtempSync(join(tmpdir(), 'agentctl-notify-'));
+  const file = join(folder, 'told');
+  const targets = [
+    { name: 'web', reasons: ['*'], webhook: { url: `http://127.0.0.1:${port}/` } },
+    { name: 'run', reasons: ['*'], command: ['sh', '-c', `echo told >> ${file}; exit 1`] },
+  ];
+  notifierOf(targets, ['default'], undefined, clock).happened(about, failed);
+  for (const count of [1, 2]) {
+    await until(() => asked === count && clock.waiting > 0);
+    clock.advance(2_000);
+  }
+  await until(() => asked === 3);
+  await until(() => existsSync(file));
+  clock.advance(60_000);
+  expect(asked).toBe(3);
+  expect(readFileSync(file, 'utf8')).toBe('told\n');
+  server.closeAllConnections();
+  server.close();
+  rmSync(folder, { recursive: true });
 });
 
 test('a command is not run for a namespace whose processes no Runtime of this host takes', async () => {

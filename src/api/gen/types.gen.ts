@@ -899,7 +899,7 @@ export interface PolicySpec {
     name: string;
     /** Event reasons, as in BackOff; "*" is all of them. */
     reasons: string[];
-    /** The Event is sent there as JSON by POST. */
+    /** The Event is sent there as JSON by POST; up to four times again with backoff, where that fails. */
     webhook?: {
       /** Where to. */
       url: string;
