@@ -4,6 +4,7 @@ import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { namesIn, runFolder } from '../../src/drivers/process/layout.ts';
+import { ManualClock } from '../fakes/clock.ts';
 import {
   ended,
   eventually,
@@ -273,7 +274,9 @@ describe('the end of a run', () => {
   test('by a start of the host is the Runtime’s, and stays as it was first told', async () => {
     const { driver, stateDir } = await openDriver();
     const { ref, startId } = await driver.create(specOf('sleep 600'));
-    const { driver: later } = await openDriver({ stateDir, bootId: 'another-boot' });
+    // Its clock stands still: the sweep of what the run left would find this process, since it is of this boot.
+    const clock = new ManualClock('2026-03-02T10:00:00Z');
+    const { driver: later } = await openDriver({ stateDir, bootId: 'another-boot', clock });
     const [observed] = await later.list();
     expect(observed).toMatchObject({ ref, startId, state: 'Exited', exit: { cause: 'Runtime' } });
     expect(await later.list()).toEqual([observed]);
