@@ -1,6 +1,7 @@
 import { parseDuration } from '../api/duration.ts';
 import { type Agent, keyText, type PolicySpec, type Runtime } from '../api/objects.ts';
 import { unsupported } from '../drivers/index.ts';
+import { idle } from '../plan/talk.ts';
 import type { Activity, InstanceView, Missing, RuntimeView, World } from '../plan/world.ts';
 import type { Admission } from './admission.ts';
 import { programAuthor } from './author.ts';
@@ -100,15 +101,15 @@ export class Observer {
       object,
       observed,
       probe: prober.view(uid),
-      activity: talk.activity(object) ?? untold(object, now),
+      activity: talk.activity(object) ?? untold(agent, object, now),
       talk: talk.view(agent, object, observed),
       inFlight: inFlight(uid),
     };
   }
 }
 
-/** An instance without a protocol tells nothing of its work: it counts as idle since it became Ready. */
-function untold({ status }: InstanceView['object'], now: number): Activity {
+/** Nothing is known of its work: it has had none since it became Ready. */
+function untold({ spec }: Agent, { status }: InstanceView['object'], now: number): Activity {
   const since = status?.readySince ?? status?.run?.claimedAt;
-  return { busy: false, idleSince: since === undefined ? now : Date.parse(since), waiting: 0 };
+  return idle(spec, since === undefined ? now : Date.parse(since));
 }

@@ -4,7 +4,7 @@ import type { Action, Plan } from './action.ts';
 import { finalizer } from './agent.ts';
 import { timeText } from './instant.ts';
 import { applyOutcome } from './outcome.ts';
-import { speaks } from './talk.ts';
+import { idle, speaks } from './talk.ts';
 import type { InstanceView, Observed, World } from './world.ts';
 
 /** The World once a plan's statuses are written. A claim uses up its grant. */
@@ -118,7 +118,7 @@ function start(world: World, view: InstanceView, action: Extract<Action, { type:
     ...view,
     observed: [container],
     probe: { ready: good, live: good },
-    activity: { busy: false, idleSince: now, waiting: 0 },
+    activity: idle(world.agent.spec, now),
     talk: speaks(world.agent.spec)
       ? { run: action.run, state: 'Ready', since: now, message: '', controls: view.talk?.controls ?? {} }
       : undefined,
@@ -179,6 +179,6 @@ function viewOf(world: World, { name, instance }: Extract<Action, { type: 'Creat
     object: { ...instance, metadata } as Instance, // the planner makes it whole
     observed: [],
     probe: {},
-    activity: { busy: false, idleSince: world.now, waiting: 0 },
+    activity: idle(world.agent.spec, world.now),
   };
 }

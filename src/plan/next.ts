@@ -1,4 +1,5 @@
 import { instant } from './instant.ts';
+import { restartComesAt } from './schedule.ts';
 import type { Turn } from './turn.ts';
 import type { Instant } from './world.ts';
 
@@ -17,12 +18,14 @@ export function nextStep(turns: readonly Turn[], prompt: Step | undefined): Step
   return best;
 }
 
-function stepOf({ next }: Turn): Step | undefined {
+function stepOf(turn: Turn): Step | undefined {
+  const { next } = turn;
   const { phase, stop } = next;
   if (phase === 'BackOff') return at('Restart', next.backoffUntil);
   if (phase === 'Stopping' && stop?.stage === 'Shutdown') return at('Signal', stop.deadline);
   if (phase === 'Stopping' && stop?.stage === 'Signal') return at('Kill', stop.deadline);
-  return ended.has(phase) ? undefined : at('ScheduledRestart', next.nextRestartAt);
+  const restart = ended.has(phase) ? undefined : restartComesAt(turn);
+  return restart === undefined ? undefined : { action: 'ScheduledRestart', at: restart };
 }
 
 /** What has ended for good is not restarted by the clock; the due time that is noted is of use after a resume. */

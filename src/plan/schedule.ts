@@ -89,6 +89,23 @@ function comeDue(turn: Turn, schedule: Schedule, at: Instant) {
   tell(turn, 'Normal', 'RestartDue', `A scheduled restart is due since ${shortTime(at)}.`);
 }
 
+/**
+ * When the next restart comes, if the instance stays as idle or as busy as it is now; undefined where that is never. For
+ * people.
+ */
+export function restartComesAt(turn: Turn): Instant | undefined {
+  const { schedule } = turn.context.settings;
+  const due = instant(turn.next.restartDueSince) ?? instant(turn.next.nextRestartAt);
+  if (schedule === undefined || due === undefined) return undefined;
+  const idle = idleSince(turn);
+  const force = schedule.forceAfter === undefined ? undefined : due + schedule.forceAfter;
+  // One that is busy now may well be idle by then.
+  const earliest = turn.now + schedule.whenIdleFor;
+  const gentle =
+    idle !== undefined ? Math.max(due, idle + schedule.whenIdleFor) : due > earliest ? due : undefined;
+  return gentle === undefined || force === undefined ? (gentle ?? force) : Math.min(gentle, force);
+}
+
 /** Why to restart now, once it has been idle for whenIdleFor or due for forceAfter. */
 function gate(turn: Turn, schedule: Schedule, since: Instant): string | undefined {
   const { now } = turn;

@@ -1,9 +1,19 @@
 import type { AgentSpec } from '../api/objects.ts';
 import type { Turn } from './turn.ts';
-import type { TalkView } from './world.ts';
+import type { Activity, Instant, TalkView } from './world.ts';
 
 /** Whether instances are talked to at all. */
 export const speaks = ({ protocol }: AgentSpec): boolean => protocol === 'acp' || protocol === 'jsonl';
+
+/**
+ * An instance that has nothing to do since then. One without a protocol has no turns: it is idle at any time, so whatever
+ * waits for idleness comes at once.
+ */
+export const idle = (spec: AgentSpec, since: Instant): Activity => ({
+  busy: false,
+  idleSince: speaks(spec) ? since : 0,
+  waiting: 0,
+});
 
 /** How the newest run is talked to; what is known of an earlier one counts for nothing. */
 export function talkOf({ view, next }: Turn): TalkView | undefined {

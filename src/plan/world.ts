@@ -77,7 +77,7 @@ export interface ProbeView {
 export interface Activity {
   /** Messages are with it, or tool calls are open. */
   busy: boolean;
-  /** Since when it has had nothing to do; absent while busy. */
+  /** Since when it has had nothing to do; absent while busy, and 0 where it has no protocol. */
   idleSince?: Instant | undefined;
   /** How many messages wait for this instance and no other, since it has their conversation. */
   waiting: number;

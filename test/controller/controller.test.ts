@@ -281,3 +281,10 @@ test('an action that the API refuses is told with its cause, and tried again mor
   api.refuses = false;
   await house.within(70_000, () => house.phase('web-0') === 'Ready', 1_000);
 });
+
+test('a scheduled restart of an agent without a protocol comes when it is due, without a wait for idleness', async () => {
+  await using house = await House.open();
+  await house.agent('web', {}, { policy: { scheduledRestart: { cron: '1 10 * * *' } } });
+  await house.ready('web-0');
+  await house.within(70_000, () => house.engine.calls.some((call) => call.startsWith('restart')), 1_000);
+});

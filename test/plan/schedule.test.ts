@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { PolicySpec } from '../../src/api/objects.ts';
+import type { Activity } from '../../src/plan/world.ts';
 import { Story } from './story.ts';
 import { day, hour, iso, minute, second, start } from './worlds.ts';
 
@@ -168,5 +169,49 @@ describe('a restart by age', () => {
     expect(story.status().nextRestartAt).toBe(iso(again + day));
     story.forget().pass(3 * day);
     expect(restarts(story)).toEqual(Array(3).fill('ScheduledRestart'));
+  });
+});
+
+describe('an agent without a protocol has no turns to wait for', () => {
+  test('a restart comes when it is due, whatever whenIdleFor says, and the next step says so', () => {
+    const story = Story.ready({ policy: { scheduledRestart: { cron: '5 12 * * *' } } });
+    expect(story.world.agent.status).toMatchObject({
+      nextAction: 'ScheduledRestart',
+      nextAt: '2026-03-02T12:05:00.000Z',
+    });
+    story.pass(5 * minute);
+    expect(restarts(story)).toEqual(['ScheduledRestart']);
+  });
+
+  test('an update by WhenIdle comes at once', () => {
+    const story = Story.ready({ policy: { update: { strategy: 'WhenIdle', idleFor: '1h' } } });
+    story.set(({ agent }) => ({
+      agent: { ...agent, spec: { ...agent.spec, template: { ...agent.spec.template, image: 'web:2' } } },
+    }));
+    story.rest();
+    expect(story.actions.find(({ type }) => type === 'Signal')).toMatchObject({ cause: 'SpecChanged' });
+  });
+});
+
+describe('the next step of an agent with a protocol', () => {
+  const next = (activity: Activity, schedule: Schedule = {}): string | undefined => {
+    const policy = { scheduledRestart: { cron: '10 12 * * *', ...schedule } };
+    const story = Story.ready({ spec: { protocol: 'jsonl' }, policy } as never);
+    story.set(({ instances }) => ({ instances: instances.map((view) => ({ ...view, activity })) }));
+    story.rest();
+    return story.world.agent.status?.nextAt;
+  };
+  const idleAt = (at: number): Activity => ({ busy: false, idleSince: at, waiting: 0 });
+  const busy: Activity = { busy: true, waiting: 0 };
+
+  test.each<[string, Activity, Schedule, string | undefined]>([
+    ['idle for whenIdleFor by then', idleAt(start - hour), {}, iso(start + 10 * minute)],
+    ['idle for less', idleAt(start), {}, iso(start + hour)],
+    ['idle for less, and forced before', idleAt(start), { forceAfter: '20m' }, iso(start + 30 * minute)],
+    ['busy, and may not be idle for long enough', busy, {}, undefined],
+    ['busy, and forced', busy, { forceAfter: '20m' }, iso(start + 30 * minute)],
+    ['busy, and due much later', busy, { cron: '0 18 * * *' }, iso(start + 6 * hour)],
+  ])('%s: is when the restart comes', (_, activity, schedule, at) => {
+    expect(next(activity, schedule)).toBe(at);
   });
 });

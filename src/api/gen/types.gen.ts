@@ -843,7 +843,7 @@ export interface PolicySpec {
     timezone: Timezone;
     /** The age of a run at which it is restarted. */
     every?: Duration;
-    /** A due restart waits until the instance has been idle this long. */
+    /** A due restart waits until the instance has been idle this long. Without a protocol it has no turns, and is idle at any time. */
     whenIdleFor: Duration;
     /** A restart that has been due this long happens though the instance is busy. Absent: never. */
     forceAfter?: Duration;
