@@ -2,7 +2,7 @@ import { ApiError } from '../api/errors.ts';
 import { type Instance, keyOf, keyText } from '../api/objects.ts';
 import type { LogEntry, LogOptions } from '../client/streams.ts';
 import type { LogOptions as DriverLogOptions, LogLine, RunSpan } from '../drivers/driver.ts';
-import { exitText } from '../plan/exits.ts';
+import { exitText } from '../plan/exit-text.ts';
 import { instant } from '../plan/instant.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Controller } from './controller.ts';

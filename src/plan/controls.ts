@@ -1,5 +1,6 @@
 import type { AgentSpec, Condition } from '../api/objects.ts';
 import { mustAsk } from './accept.ts';
+import { command } from './command.ts';
 import type { Finding } from './conditions.ts';
 import { sentence } from './instant.ts';
 import { clearFailures } from './restart.ts';
@@ -32,10 +33,11 @@ function asked(spec: AgentSpec, name: ControlName): boolean {
 /** Why what runs must not run on: it was found not to ask, and it must. */
 export function unenforced(turn: Turn): string | undefined {
   const control = talkOf(turn)?.controls.PermissionsEnforced;
-  if (control?.status !== 'False' || !mustAsk(turn.context.world.agent.spec)) return undefined;
+  const { agent } = turn.context.world;
+  if (control?.status !== 'False' || !mustAsk(agent.spec)) return undefined;
   return (
     `Its permissions cannot be enforced: ${sentence(control.message)} ` +
-    'Set spec.permissions.unenforced: Accept, or configure the agent to ask, then run agentctl resume.'
+    `Set spec.permissions.unenforced: Accept, or configure the agent to ask, then run ${command(agent, `resume ${agent.metadata.name}`)}.`
   );
 }
 

@@ -1,5 +1,6 @@
 import { formatDuration } from '../api/duration.ts';
 import { endWait, waitUntil } from './backoff.ts';
+import { command } from './command.ts';
 import { unenforced } from './controls.ts';
 import { clearStrays, removalWaits, removeAll } from './dismantle.ts';
 import { sentence, shortTime } from './instant.ts';
@@ -65,11 +66,17 @@ export function decide(turn: Turn, desire: Desire, turnover: Turnover) {
   if (drains && (desire.is === 'Running' || desire.is === 'Removed')) return drain(turn, desire);
   if (desire.is !== 'Running') forgetPlans(turn, desire);
   if (!drains && clearStrays(turn) && desire.is !== 'Removed') return waitForStrays(turn);
+  const { agent } = turn.context.world;
   switch (desire.is) {
     case 'Removed':
       return takeDown(turn, desire.cause, desire.message);
     case 'Stopped':
-      return rest(turn, 'Stopped', desire.cause, `${desire.message}. Start it with agentctl resume.`);
+      return rest(
+        turn,
+        'Stopped',
+        desire.cause,
+        `${desire.message}. Start it with ${command(agent, `resume ${agent.metadata.name}`)}.`,
+      );
     case 'Asleep':
       return rest(turn, 'Asleep', 'NoMessages', 'No message waits for it.');
     case 'Running':
@@ -227,12 +234,13 @@ function outOfReach(turn: Turn, desire: Desire) {
 }
 
 function offlineText(turn: Turn, removing: boolean): string {
-  const { runtime } = turn.context.world;
+  const { runtime, agent } = turn.context.world;
   const { name } = turn.object.spec.runtimeRef;
+  const object = turn.context.deleting ? `agent ${agent.metadata.name}` : `instance ${turn.name}`;
   const own = !('missing' in runtime) && runtime.object.metadata.name === name ? runtime.health : undefined;
   const why = own !== undefined && own.state !== 'Online' ? `: ${sentence(own.message)}` : '.';
   const next = removing
-    ? ' Its deletion waits for that; agentctl delete --force gives it up.'
+    ? ` Its deletion waits for that; ${command(agent, `delete ${object}`, '--force')} gives it up.`
     : ' It keeps its place, and is not started elsewhere.';
   return `The Runtime ${name} does not answer${why}${next}`;
 }

@@ -1,11 +1,9 @@
-import type { InstanceStatus } from '../api/objects.ts';
 import { endWait } from './backoff.ts';
+import { exitText, type LastExit, signalOf } from './exit-text.ts';
 import { instant, timeText } from './instant.ts';
 import { afterEnd } from './restart.ts';
 import { failsByStop } from './stop.ts';
 import { ended, home, nowText, past, phase, type Turn, tell } from './turn.ts';
-
-type LastExit = NonNullable<InstanceStatus['lastExit']>;
 
 /** Takes in the end of the newest run, however it came about. Each end is taken in once: it is keyed by its run. */
 export function takeEnd(turn: Turn) {
@@ -18,10 +16,11 @@ export function takeEnd(turn: Turn) {
     end(turn, { run, finishedAt: nowText(turn), cause: stopped ? 'Stop' : 'Lost', message });
   } else if (turn.state === 'Running' && container?.state === 'Exited') {
     const { exit } = container;
+    const signal = exit?.signal ?? signalOf(exit?.code);
     end(turn, {
       run,
       ...(exit === undefined ? {} : { code: exit.code }),
-      ...(exit?.signal === undefined ? {} : { signal: exit.signal }),
+      ...(signal === undefined ? {} : { signal }),
       ...(exit?.oomKilled === true ? { oomKilled: true } : {}),
       ...(container.startedAt === undefined ? {} : { startedAt: timeText(container.startedAt) }),
       finishedAt: timeText(past(turn, exit?.finishedAt ?? turn.now)),
@@ -63,30 +62,3 @@ function end(turn: Turn, exit: LastExit) {
 }
 
 const eventOf = ({ cause }: LastExit): string => (cause === 'StartFailed' ? 'StartFailed' : 'Exited');
-
-/** As in "Run 3 ended with code 137 (SIGKILL), out of memory." */
-export function exitText({ run, code, signal, oomKilled, cause, message }: LastExit): string {
-  const detail = message === undefined || message === '' ? '' : `: ${message}`;
-  switch (cause) {
-    case 'Lost':
-      return `Run ${run} was lost. ${message ?? ''}`.trimEnd();
-    case 'StartFailed':
-      return `Run ${run} could not be started${detail}`;
-    case 'Stop':
-      return `Run ${run} was stopped${codeText(code, signal, oomKilled)}.`;
-    case 'Runtime':
-      return `Run ${run} ended${codeText(code, signal, oomKilled)} since its Runtime stopped; this is no failure.`;
-    case 'Agent':
-      return `Run ${run} ended${codeText(code, signal, oomKilled)}${detail === '' ? '.' : detail}`;
-  }
-}
-
-function codeText(
-  code: number | undefined,
-  signal: string | undefined,
-  oomKilled: boolean | undefined,
-): string {
-  const name = signal === undefined ? '' : ` (${signal})`;
-  const memory = oomKilled === true ? ', out of memory' : '';
-  return code === undefined ? memory : ` with code ${code}${name}${memory}`;
-}

@@ -1,6 +1,7 @@
 import { formatDuration } from '../api/duration.ts';
 import type { AgentStatus } from '../api/objects.ts';
 import type { Action } from './action.ts';
+import { command } from './command.ts';
 import type { Finding } from './conditions.ts';
 import type { Context } from './context.ts';
 import type { RevisionData } from './drift.ts';
@@ -80,7 +81,7 @@ const heldUp = ({ next }: Turn): boolean =>
     (next.reason === 'RuntimeOffline' || next.reason === 'RuntimeSyncing'));
 
 const revertedMessage = ({ settings, revision, world }: Context, failed: string): string =>
-  `Revision ${failed} did not become Ready within ${formatDuration(settings.update.progressDeadline)}, so the spec was set back: ${revision.name} is that of the last Revision that was Ready. Apply a spec that works, or keep this one with agentctl resume ${world.agent.metadata.name}.`;
+  `Revision ${failed} did not become Ready within ${formatDuration(settings.update.progressDeadline)}, so the spec was set back: ${revision.name} is that of the last Revision that was Ready. Apply a spec that works, or keep this one with ${command(world.agent, `resume ${world.agent.metadata.name}`)}.`;
 
 /** That a rollout has failed, as tools that know no Agents read it (kstatus); absent while none has. */
 export function stalled(context: Context, { reason, message }: Finding): Finding[] {
@@ -97,10 +98,11 @@ const lateText = ({ settings, revision }: Context): string =>
 
 function exceededText(context: Context): string {
   const { revision, world } = context;
+  const { name } = world.agent.metadata;
   const text = lateText(context);
   return world.agent.status?.currentRevision === revision.name
-    ? `${text} It was Ready before: look at agentctl logs, and at what it depends on.`
-    : `${text} Go back with agentctl rollout undo, or change the spec.`;
+    ? `${text} It was Ready before: look at ${command(world.agent, `logs ${name}`)}, and at what it depends on.`
+    : `${text} Go back with ${command(world.agent, `rollout undo agent/${name}`)}, or change the spec.`;
 }
 
 /** When the deadline of the change that is under way passes; undefined where none is. */

@@ -1,5 +1,6 @@
 import type { InstanceStatus } from '../api/objects.ts';
 import { resetAfterReady } from './backoff.ts';
+import { command } from './command.ts';
 import { startedAt } from './identify.ts';
 import { instant, shortTime, timeText } from './instant.ts';
 import type { Timing } from './settings.ts';
@@ -175,5 +176,8 @@ export function startDeadline(turn: Turn): Instant | undefined {
 
 const authRequired = 'AuthRequired';
 
-const pausedText = ({ next }: Turn): string =>
-  `Its container is paused. Let it go on with docker unpause ${next.run?.ref?.slice(0, 12) ?? ''}, or restart it with agentctl rollout restart.`;
+function pausedText({ next, context }: Turn): string {
+  const { agent } = context.world;
+  const restart = command(agent, `rollout restart agent/${agent.metadata.name}`);
+  return `Its container is paused. Let it go on with docker unpause ${next.run?.ref?.slice(0, 12) ?? ''}, or restart it with ${restart}.`;
+}

@@ -1,13 +1,12 @@
 import { formatDuration } from '../api/duration.ts';
-import type { InstanceStatus } from '../api/objects.ts';
 import { beginWait, delay, endWait } from './backoff.ts';
-import { instant, shortTime, timeText } from './instant.ts';
+import { command } from './command.ts';
+import { exitText, type LastExit } from './exit-text.ts';
+import { instant, sentence, shortTime, timeText } from './instant.ts';
 import { retries } from './place.ts';
 import { failsByStop, notEnforced } from './stop.ts';
 import { past, phase, type Turn, tell } from './turn.ts';
 import type { Instant } from './world.ts';
-
-type LastExit = NonNullable<InstanceStatus['lastExit']>;
 
 /** What follows the end of a run by Policy.restart: nothing more, or a restart after its wait. */
 export function afterEnd(turn: Turn, exit: LastExit) {
@@ -20,7 +19,7 @@ export function afterEnd(turn: Turn, exit: LastExit) {
   if (exit.cause === 'Runtime') return;
   if (exit.cause === 'Agent' && exit.code === 0 && on === 'OnFailure')
     return finish(turn, exit, 'restart.on is OnFailure');
-  fail(turn, instant(exit.finishedAt) ?? turn.now);
+  fail(turn, exit);
 }
 
 function giveUp(turn: Turn, message: string) {
@@ -31,32 +30,52 @@ function giveUp(turn: Turn, message: string) {
 
 function finish(turn: Turn, exit: LastExit, why: string) {
   endWait(turn);
-  const code = exit.code === undefined ? '' : ` with code ${exit.code}`;
   if (exit.cause === 'Agent' && exit.code === 0) {
-    phase(turn, 'Completed', 'Completed', `Run ${exit.run} ended${code}, and ${why}.`);
-    tell(turn, 'Normal', 'Completed', `Run ${exit.run} ended${code}, and ${why}.`);
+    const message = `Run ${exit.run} ended with code 0, and ${why}.`;
+    phase(turn, 'Completed', 'Completed', message);
+    tell(turn, 'Normal', 'Completed', message);
     return;
   }
   const reason = exit.cause === 'Runtime' ? 'RuntimeStopped' : exit.cause === 'Lost' ? 'Lost' : 'Exited';
-  const message = `Run ${exit.run} ended${code}, and ${why}. Run it again with agentctl resume, or change the spec.`;
+  fails(turn, exit, reason, `It is not started again, since ${why}.`);
+}
+
+/** Says how the last run ended, why none follows, and what to do. */
+function fails(turn: Turn, exit: LastExit, reason: string, why: string) {
+  const { agent } = turn.context.world;
+  const { name } = agent.metadata;
+  const stop = turn.next.stop?.run === exit.run ? turn.next.stop.message : undefined;
+  const cause = exit.cause === 'Stop' && stop !== undefined ? `${sentence(stop)} ` : '';
+  const limit = agent.spec.template.resources?.limits?.memory;
+  const memory =
+    exit.oomKilled === true
+      ? ` Give it more memory: spec.template.resources.limits.memory${limit === undefined ? '' : ` is ${limit}`}.`
+      : '';
+  const target = agent.spec.replicas === 1 ? name : `instance/${turn.name}`;
+  const output =
+    exit.cause === 'StartFailed' ? '' : ` Its output: ${command(agent, `logs ${target}`, '--previous')}.`;
+  const again = `To start it again: ${command(agent, `resume ${name}`)}, or change the spec.`;
+  const message = `${cause}${sentence(exitText(exit))} ${why}${memory}${output} ${again}`;
   phase(turn, 'Failed', reason, message);
   tell(turn, 'Warning', 'Failed', message);
 }
 
 /** Counts a failure: the next start waits, or there is none since there were too many. */
-function fail(turn: Turn, at: Instant) {
+function fail(turn: Turn, exit: LastExit) {
   const { next, context } = turn;
+  const at = instant(exit.finishedAt) ?? turn.now;
   const { maxRestarts, window } = context.settings.restart;
   const failures = (next.failures ?? 0) + 1;
   next.failures = failures;
   const due = Math.max(turn.now, past(turn, at) + delay(context.settings, turn.uid, failures));
   if (maxRestarts !== undefined && recent(turn, due).length >= maxRestarts) {
     endWait(turn);
-    const message =
-      `It was restarted ${maxRestarts} times within ${formatDuration(window)} and ended again. ` +
-      `Look at agentctl logs --previous, then run agentctl resume, or change the spec.`;
-    phase(turn, 'Failed', 'RestartLimit', message);
-    tell(turn, 'Warning', 'Failed', message);
+    const times = maxRestarts === 1 ? 'once' : `${maxRestarts} times`;
+    const why =
+      maxRestarts === 0
+        ? 'It is not started again, since restart.maxRestarts is 0.'
+        : `It was restarted ${times} within ${formatDuration(window)} before.`;
+    fails(turn, exit, 'RestartLimit', why);
     return;
   }
   beginWait(turn, at);

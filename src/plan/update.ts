@@ -1,3 +1,4 @@
+import { command } from './command.ts';
 import { instant, shortTime, timeText } from './instant.ts';
 import { type Turn, tell, wake } from './turn.ts';
 import type { Instant } from './world.ts';
@@ -26,7 +27,10 @@ export function updateGate(turn: Turn): { open: boolean; waits: string } {
   const { update } = turn.context.settings;
   const { next, now } = turn;
   if (update.strategy === 'OnDelete')
-    return { open: false, waits: `It is replaced when it is deleted: agentctl delete instance ${turn.name}` };
+    return {
+      open: false,
+      waits: `It is replaced when it is deleted: ${command(turn.context.world.agent, `delete instance ${turn.name}`)}`,
+    };
   if (update.forceAfter !== undefined) {
     const force = (instant(next.outdatedSince) ?? now) + update.forceAfter;
     if (force <= now) return { open: true, waits: '' };

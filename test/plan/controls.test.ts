@@ -127,7 +127,7 @@ describe('permissions that an agent cannot be held to', () => {
       phase: 'Failed',
       reason: 'PermissionsNotEnforced',
       message:
-        'Its permissions cannot be enforced: It never asks. Set spec.permissions.unenforced: Accept, or configure the agent to ask, then run agentctl resume.',
+        'Its permissions cannot be enforced: It never asks. Set spec.permissions.unenforced: Accept, or configure the agent to ask, then run agentctl resume web.',
     });
     expect(story.status().failures ?? 0).toBe(0);
     expect(story.told.filter((reason) => reason === 'Failed')).toEqual(['Failed']);

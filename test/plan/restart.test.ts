@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { Story } from './story.ts';
-import { iso, minute, second, start } from './worlds.ts';
+import { iso, minute, second, start, worldOf } from './worlds.ts';
 
 const exit = (code: number, cause: 'Agent' | 'Runtime' = 'Agent') =>
   ({ is: 'Exit', at: 0, code, cause, ago: 0 }) as const;
@@ -162,6 +162,32 @@ describe('restart.maxRestarts', () => {
     expect(story.status()).toMatchObject({ phase: 'Failed', reason: 'RestartLimit', restartCount: 3 });
     expect(story.plan.wakeAt).toBeUndefined();
     expect(story.told.filter((reason) => reason === 'Failed')).toHaveLength(1);
+  });
+
+  test('names the cause in its last words, and commands to paste', () => {
+    const story = Story.ready({ policy: { ...policy, restart: { maxRestarts: 1, window: '10m' } } });
+    crash(story).happen({ is: 'Exit', at: 0, code: 139, cause: 'Agent', ago: 0 }).rest();
+    expect(story.status().message).toBe(
+      'Run 2 ended with code 139 (SIGSEGV). It was restarted once within 10m before. ' +
+        'Its output: agentctl logs web --previous. To start it again: agentctl resume web, or change the spec.',
+    );
+  });
+
+  test('names a lack of memory, and every command with its namespace', () => {
+    const { template } = worldOf().agent.spec;
+    const story = Story.ready({
+      policy: { restart: { maxRestarts: 0 } },
+      spec: { template: { ...template, resources: { limits: { memory: '64Mi' } } } },
+    });
+    const { agent } = story.world;
+    story.set({ agent: { ...agent, metadata: { ...agent.metadata, namespace: 'shop' } } });
+    story.happen({ ...exit(137), oomKilled: true }).rest();
+    expect(story.status().message).toMatch(
+      /^Run 1 ended with code 137 \(SIGKILL\), out of memory\. It is not started again, since/,
+    );
+    expect(story.status().message).toContain('spec.template.resources.limits.memory is 64Mi.');
+    expect(story.status().message).toContain('agentctl logs web -n shop --previous.');
+    expect(story.status().message).toContain('agentctl resume web -n shop, or');
   });
 
   test('counts only the restarts within the window', () => {

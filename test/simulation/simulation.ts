@@ -11,7 +11,7 @@ import { iso, runtimeOf } from '../plan/worlds.ts';
 export type Happening =
   | { is: 'Pass'; ms: number }
   | { is: 'Wake' }
-  | { is: 'Exit'; at: number; code: number; cause: 'Agent' | 'Runtime'; ago: number }
+  | { is: 'Exit'; at: number; code: number; cause: 'Agent' | 'Runtime'; ago: number; oomKilled?: boolean }
   | { is: 'Lose'; at: number }
   | { is: 'Pause' | 'Unpause'; at: number }
   | { is: 'Restart'; at: number }
@@ -66,7 +66,12 @@ export function happen(house: House, event: Happening): House {
               {
                 ...one,
                 state: 'Exited',
-                exit: { code: event.code, finishedAt: world.now - event.ago, cause: event.cause },
+                exit: {
+                  code: event.code,
+                  finishedAt: world.now - event.ago,
+                  cause: event.cause,
+                  ...(event.oomKilled === true ? { oomKilled: true } : {}),
+                },
               },
             ]
           : [one],
