@@ -5,7 +5,7 @@ import type { Resources } from '../client/resources.ts';
 import { DriverError } from '../drivers/driver.ts';
 import { unsupported } from '../drivers/index.ts';
 import type { Action, Outcome } from '../plan/action.ts';
-import { finalizer } from '../plan/agent.ts';
+import { finalizer, instanceFinalizer } from '../plan/agent.ts';
 import { programAuthor } from './author.ts';
 import type { FindInput } from './inputs.ts';
 import { runSpec } from './runspec.ts';
@@ -166,14 +166,15 @@ function checkAllowed(spec: AgentSpec, { agent, find, runtime }: ExecuteContext)
     );
 }
 
-/** Takes our finalizer off an Instance of which nothing is left. */
-export const letGo = (resources: Resources, key: ObjectKey): Promise<Instance> =>
-  resources.patch(
-    'Instance',
-    key,
-    { type: 'merge', body: { metadata: { finalizers: null } } },
-    { fieldManager },
-  );
+/** Takes our finalizer off an Instance of which nothing is left; those of others stay. */
+export async function letGo(resources: Resources, key: ObjectKey): Promise<void> {
+  const { metadata } = await resources.get('Instance', key);
+  const { resourceVersion, finalizers = [] } = metadata;
+  if (!finalizers.includes(instanceFinalizer)) return;
+  const others = finalizers.filter((name) => name !== instanceFinalizer);
+  const body = { metadata: { resourceVersion, finalizers: others.length === 0 ? null : others } };
+  await resources.patch('Instance', key, { type: 'merge', body }, { fieldManager });
+}
 
 /** A deletion of what is gone has succeeded. */
 export async function gone(deletion: Promise<unknown>): Promise<void> {

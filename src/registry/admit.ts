@@ -125,7 +125,16 @@ export function checkPinned(info: KindInfo, live: AnyResource, sent: { metadata:
 }
 
 export const defaulted = (info: KindInfo, object: AnyResource): AnyResource =>
-  withDefaults(info.schema, object);
+  withDefaults(info.schema, info.kind === 'Namespace' ? withNameLabel(object) : object);
+
+/** As in Kubernetes a Namespace carries its name as a label, whoever takes it away. */
+function withNameLabel(object: AnyResource): AnyResource {
+  const { name, labels } = object.metadata;
+  if (labels?.[nameLabel] === name) return object;
+  return { ...object, metadata: { ...object.metadata, labels: { ...labels, [nameLabel]: name } } };
+}
+
+const nameLabel = 'kubernetes.io/metadata.name';
 
 /** Throws ApiError Invalid with all that is wrong. */
 export function validate(info: KindInfo, object: AnyResource, live: AnyResource | undefined): void {

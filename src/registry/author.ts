@@ -62,3 +62,16 @@ export function warnOfAuthor(
       `metadata.annotations[${authorAnnotation}] is set by the server: ${JSON.stringify(claimed)} is ignored`,
     );
 }
+
+/** Told where a trusted client takes the annotation away: what the object says is trusted as its own from then on. */
+export function warnOfTakeOver(
+  live: AnyResource,
+  author: string | undefined,
+  { warn }: RegistryWriteOptions,
+): void {
+  const before = authorOf(live);
+  if (before !== undefined && author === undefined)
+    warn?.(
+      `${authorAnnotation} is removed: what ${JSON.stringify(before)} wrote counts as yours from now on`,
+    );
+}

@@ -10,13 +10,11 @@ export const namespaceFinalizer = 'kubernetes';
 /** Cannot be deleted. */
 export const defaultNamespace = 'default';
 
-/** A new Namespace is Active, and carries its name as a label. Other kinds stay as they are. */
+/** A new Namespace is Active. Other kinds stay as they are. */
 export function initialNamespace(info: KindInfo, object: AnyResource): AnyResource {
   if (info.kind !== 'Namespace') return object;
-  const labels = { ...object.metadata.labels, 'kubernetes.io/metadata.name': object.metadata.name };
   return {
     ...object,
-    metadata: { ...object.metadata, labels },
     spec: { finalizers: [namespaceFinalizer] },
     status: { phase: 'Active' },
   };

@@ -1,17 +1,18 @@
-import { authorOf } from '../api/author.ts';
+import { authorAnnotation, authorOf } from '../api/author.ts';
 import { deepEqual } from '../api/equal.ts';
 import type { KindInfo } from '../api/kinds.ts';
 import { jsonPatch, mergePatch } from '../api/merge.ts';
 import type { ManagedFieldsEntry, ObjectKey } from '../api/objects.ts';
+import { valueAt } from '../api/path.ts';
 import type { Patch } from '../api/requests.ts';
 import { isObject } from '../api/schema.ts';
 import { formatTime } from '../api/time.ts';
 import { admitUpdate, checkPinned, defaulted, validate } from './admit.ts';
-import { nextAuthor, warnOfAuthor, withAuthor, withoutAuthor } from './author.ts';
+import { nextAuthor, warnOfAuthor, warnOfTakeOver, withAuthor, withoutAuthor } from './author.ts';
 import { replace } from './commit.ts';
 import { type Context, withManagers, withoutManagers, writerOf } from './context.ts';
 import { decodeBody } from './decode.ts';
-import { notFound, refuseLarge } from './errors.ts';
+import { invalid, notFound, refuseLarge } from './errors.ts';
 import { decodeManagers, isReset, type Manager, storedManagers } from './managers.ts';
 import type { AnyResource } from './object.ts';
 import type { RegistryWriteOptions } from './options.ts';
@@ -35,7 +36,7 @@ export async function update(
     await context.turns.next();
     if (live === undefined) throw notFound(info, key.name);
     refuseLarge(sent, live);
-    return change(context, info, live, sent, options);
+    return change(context, info, live, sent, { ...options, takesOver: authorOf(sent) === undefined });
   });
 }
 
@@ -53,8 +54,21 @@ export function patchInPlace(
     if (live === undefined) throw notFound(info, key.name);
     const patched = patch.type === 'merge' ? mergePatch(live, patch.body) : jsonPatch(live, patch.body);
     if (isObject(patched)) refuseLarge(patched, live);
-    return change(context, info, live, decodeBody(info, patched, key, options), options);
+    if (isObject(patched) && !isObject(patched.metadata))
+      throw invalid(info, key.name, 'metadata: Required value: a patch cannot remove it');
+    const sent = decodeBody(info, patched, key, options);
+    return change(context, info, live, sent, { ...options, takesOver: removesAuthor(patch) });
   });
+}
+
+/** Whether a patch names the annotation of the author: to remove all annotations is not to take the object over. */
+function removesAuthor(patch: Exclude<Patch, { type: 'apply' }>): boolean {
+  if (patch.type === 'merge')
+    return valueAt(patch.body, ['metadata', 'annotations', authorAnnotation]) === null;
+  const path = `/metadata/annotations/${authorAnnotation.replaceAll('/', '~1')}`;
+  return patch.body.some(
+    (step) => 'op' in step && step.op === 'remove' && 'path' in step && step.path === path,
+  );
 }
 
 /** Admits, defaults and validates a change, and gives its fields to the writer. */
@@ -63,14 +77,15 @@ async function change(
   info: KindInfo,
   live: AnyResource,
   sent: AnyResource,
-  options: RegistryWriteOptions,
+  options: RegistryWriteOptions & { takesOver: boolean },
 ): Promise<AnyResource> {
   checkPinned(info, live, sent);
   const admitted = bare(admitUpdate(info, live, sent, options.subresource));
   const next = defaulted(info, admitted);
   const before = bare(live);
-  const author = nextAuthor(info, { live, next, removed: authorOf(sent) === undefined }, options);
+  const author = nextAuthor(info, { live, next, removed: options.takesOver }, options);
   warnOfAuthor(sent, author, options);
+  warnOfTakeOver(live, author, options);
   const asked = askedManagers(sent.metadata.managedFields, live.metadata.managedFields, options);
   if (!deepEqual(before, next)) validate(info, next, live);
   else if (asked === undefined && author === authorOf(live)) return live;

@@ -80,3 +80,27 @@ test('what is in the way of an Agent is told in an Event', async () => {
     'CreateRevision/web-1: AlreadyExists: revisions.agentctl.dev "web-1" already exists',
   );
 });
+
+test("a finalizer of somebody else's keeps an Instance, after the controller has let go of it", async () => {
+  await using house = await House.open();
+  await house.agent('web');
+  await house.ready('web-0');
+  const key = { namespace: 'default', name: 'web-0' };
+  const { finalizers = [] } = (await house.user.get('Instance', key)).metadata;
+  const body = { metadata: { finalizers: [...finalizers, 'test.dev/hold'] } };
+  await house.user.patch('Instance', key, { type: 'merge', body });
+  await house.user.delete('Instance', key);
+  const left = () => house.instance('web-0')?.metadata.finalizers;
+  await house.within(30_000, () => left()?.includes('agentctl.dev/run') === false);
+  expect(left()).toEqual(['test.dev/hold']);
+});
+
+test('an Agent whose finalizers are all taken away gets that of the controller back', async () => {
+  await using house = await House.open();
+  await house.agent('web');
+  await house.ready('web-0');
+  await house.user.patch('Agent', web, { type: 'merge', body: { metadata: { finalizers: null } } });
+  const finalizers = () => house.controller.cache.agents.get('default/web')?.metadata.finalizers;
+  await house.within(5_000, () => finalizers()?.length === 1);
+  expect(finalizers()).toEqual(['agentctl.dev/instances']);
+});
