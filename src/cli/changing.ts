@@ -21,7 +21,7 @@ export async function writeChange(
   { before, after }: { before: object; after: object },
   options: { fieldManager: string; dryRun?: boolean },
 ): Promise<{ object: AnyObject; changed: boolean }> {
-  const patch = mergePatchBetween(before, after);
+  const patch = mergePatchBetween(withMarks(before), withMarks(after));
   for (let tries = 1; ; tries += 1) {
     const now = await client.get(info.kind, key);
     if (!isObject(patch)) return { object: now, changed: false };
@@ -38,6 +38,13 @@ export async function writeChange(
       if (!isApiError(error, 'Conflict') || tries === mostTries) throw error;
     }
   }
+}
+
+/** So that labels and annotations go one by one, even the last: those that others add meanwhile stay. */
+function withMarks(object: object): object {
+  const metadata = 'metadata' in object && isObject(object.metadata) ? object.metadata : {};
+  const { labels, annotations } = metadata;
+  return { ...object, metadata: { ...metadata, labels: labels ?? {}, annotations: annotations ?? {} } };
 }
 
 /** What another has set to the wanted value already is no conflict. */

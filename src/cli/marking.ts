@@ -1,15 +1,20 @@
 import type { Command } from 'commander';
-import type { Cli } from './cli.ts';
+import { authorAnnotation } from '../api/author.ts';
+import { deepEqual } from '../api/equal.ts';
+import { isApiError } from '../api/errors.ts';
+import type { AnyObject } from '../api/objects.ts';
+import type { Cli, Client } from './cli.ts';
 import { examples } from './examples.ts';
 import { CliError, UsageError } from './failure.ts';
 import { tellFailures } from './get/ask.ts';
 import { fieldManager } from './patching.ts';
-import { type SelectOptions, select } from './select.ts';
+import { type Selected, type SelectOptions, select } from './select.ts';
 import { parseTargets } from './targets.ts';
 
 interface MarkOptions extends SelectOptions {
   overwrite?: boolean;
   list?: boolean;
+  resourceVersion?: string;
 }
 
 /** `label` and `annotate` are the same verb for two fields of the metadata. */
@@ -25,6 +30,7 @@ export function defineMarking(
     .option('-l, --selector <labels>', 'objects with these labels')
     .option('--all', 'all objects of that kind')
     .option('--overwrite', `change ${field} that have another value`)
+    .option('--resource-version <version>', 'only if the object still has this resourceVersion')
     .option('--list', `print the ${field}`)
     .action((words: string[], options: MarkOptions) => mark(words, options, cli, field, done));
   const verb = command.name();
@@ -67,8 +73,7 @@ async function mark(
         const [name] = taken;
         throw new CliError(`${text} has ${name}=${now[name]} already; --overwrite changes it`);
       }
-      const body = { metadata: { [field]: Object.fromEntries(changes) } };
-      const after = await client.patch(info.kind, key, { type: 'merge', body }, { fieldManager });
+      const after = await write(client, { info, key, text }, before, field, changes, options);
       const changed = before.metadata.resourceVersion !== after.metadata.resourceVersion;
       const word = changes.every(([, value]) => value === null) ? `un${done}` : done;
       cli.out(`${text} ${changed ? word : `not ${word}`}\n`);
@@ -78,6 +83,43 @@ async function mark(
   }
   tellFailures(failures, cli);
 }
+
+const mostTries = 20;
+
+/**
+ * A take-over means what was read: it is pinned to that, and tried again only where status or metadata alone has changed
+ * since. So is any change with --resource-version, to that version alone.
+ */
+async function write(
+  client: Client,
+  { info, key, text }: Selected,
+  read: AnyObject,
+  field: 'labels' | 'annotations',
+  changes: readonly [string, string | null][],
+  { resourceVersion }: MarkOptions,
+): Promise<AnyObject> {
+  const marks = { [field]: Object.fromEntries(changes) };
+  const isTakeOver = changes.some(([name, value]) => name === authorAnnotation && value === null);
+  let seen = read;
+  for (let tries = 1; ; tries += 1) {
+    const pinned = resourceVersion ?? (isTakeOver ? seen.metadata.resourceVersion : undefined);
+    const body = { metadata: { ...(pinned === undefined ? {} : { resourceVersion: pinned }), ...marks } };
+    try {
+      return await client.patch(info.kind, key, { type: 'merge', body }, { fieldManager });
+    } catch (error) {
+      if (!isApiError(error, 'Conflict') || resourceVersion !== undefined || tries === mostTries) throw error;
+    }
+    seen = await client.get(info.kind, key);
+    if (!deepEqual(substance(seen), substance(read)))
+      throw new CliError(`${text} was changed meanwhile; look at it and try again`);
+  }
+}
+
+/** What an object says, and which object it is. */
+const substance = (object: AnyObject): unknown => {
+  const { metadata, ...rest } = object;
+  return { ...rest, uid: metadata.uid, status: undefined };
+};
 
 /** null removes the key. */
 function parseChange(word: string): [name: string, value: string | null] {
