@@ -19,7 +19,7 @@ const keywords = new Set([
   ...['pattern', 'minimum', 'maximum', 'minLength', 'maxLength', 'minItems', 'maxItems', 'oneOf'],
   ...['x-kubernetes-list-type', 'x-kubernetes-list-map-keys', 'x-kubernetes-map-type'],
   ...['x-kubernetes-preserve-unknown-fields'],
-  ...['x-agentctl-update', 'x-agentctl-expected', 'x-agentctl-always'],
+  ...['x-agentctl-update', 'x-agentctl-expected', 'x-agentctl-always', 'x-agentctl-amount'],
 ]);
 const types = new Set(['object', 'array', 'string', 'integer', 'number', 'boolean']);
 const updates = new Set(['live', 'restart', 'firstStart']);

@@ -1,4 +1,5 @@
 /** What differs between two objects, field by field. */
+import { isSameAmount } from './amounts.ts';
 import { withDefaults } from './defaults.ts';
 import { deepEqual } from './equal.ts';
 import type { Path } from './path.ts';
@@ -14,7 +15,7 @@ export interface FieldDifference {
 
 /**
  * Differences between two values of one schema. A field that is absent is the same as its default, an empty list, or an
- * object of nothing but defaults, so defaults never show. Map lists are compared by their keys, sets without their
+ * object of nothing but defaults, so defaults never show; nor do two texts for the same amount. Map lists are compared by their keys, sets without their
  * order, other lists as a whole.
  */
 export function difference(
@@ -37,7 +38,7 @@ export function difference(
     const inside = inObjects(schema, isObject(one) ? one : empty, isObject(other) ? other : empty, path);
     return inside.length === 0 ? [] : whole;
   }
-  return deepEqual(one, other) ? [] : whole;
+  return deepEqual(one, other) || isSameAmount(schema, one, other) ? [] : whole;
 }
 
 const isList = (value: unknown): value is readonly unknown[] | undefined =>

@@ -1,4 +1,5 @@
 /** Manifests: from bytes to valid objects, with every error of every document told at its place. */
+import { withTextAmounts } from './amounts.ts';
 import type { FieldError } from './field-error.ts';
 import { type KindInfo, kindOf, kinds } from './kinds.ts';
 import { formatManifestError, type ManifestError } from './manifest/error.ts';
@@ -154,7 +155,8 @@ function readObject(value: unknown, base: Path, parsed: Parsed, again: () => Par
     );
     return;
   }
-  const found = [...unknownFields(info.schema, value), ...validateObject(info, value)];
+  const object = withTextAmounts(info.schema, value);
+  const found = [...unknownFields(info.schema, object), ...validateObject(info, object)];
   tell(found, name === undefined ? info.kind : `${info.kind}/${name}`);
   if (found.length > 0) return;
   documents.push({
@@ -163,7 +165,7 @@ function readObject(value: unknown, base: Path, parsed: Parsed, again: () => Par
     info,
     ...(name === undefined ? {} : { name }),
     ...(namespace === undefined ? {} : { namespace }),
-    object: value,
+    object,
     locate: locator(base, again, position),
   });
 }

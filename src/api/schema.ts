@@ -23,6 +23,8 @@ export interface JsonSchema {
   'x-kubernetes-preserve-unknown-fields'?: boolean;
   /** What a change of the field does to a running instance; holds for all below it that say nothing else. */
   'x-agentctl-update'?: UpdateClass;
+  /** The value is an amount: texts for the same amount are the same. */
+  'x-agentctl-amount'?: 'duration' | 'cores' | 'bytes';
   /** What a value that misses `pattern` should have been, in words. */
   'x-agentctl-expected'?: string;
 }

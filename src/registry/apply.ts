@@ -1,3 +1,4 @@
+import { asWrittenIn } from '../api/amounts.ts';
 import { authorOf } from '../api/author.ts';
 import { deepEqual } from '../api/equal.ts';
 import { ApiError } from '../api/errors.ts';
@@ -77,7 +78,8 @@ async function applyTo(
   const before = withoutAuthor(withoutManagers(live));
   const managers = startingManagers(info, before, live.metadata.managedFields);
   const write = writeOf(context, info, managers, options);
-  const applied = afterApply({ live: before, config }, write, options.force === true);
+  const asked = asWrittenIn(info.schema, config, before);
+  const applied = afterApply({ live: before, config: asked }, write, options.force === true);
   if (applied.object === before && applied.managers === managers) return live;
   const object = applied.object as AnyResource; // an AnyResource with another laid over it
   const next = object === before ? before : defaulted(info, object);

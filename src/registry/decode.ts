@@ -1,3 +1,4 @@
+import { withTextAmounts } from '../api/amounts.ts';
 import type { KindInfo } from '../api/kinds.ts';
 import type { ObjectKey } from '../api/objects.ts';
 import { pathText } from '../api/path.ts';
@@ -35,7 +36,8 @@ export function decodeBody(
     }
     for (const warning of unknown) warn?.(warning);
   }
-  const { metadata = {}, ...rest } = prune(info.schema, body) as Record<string, unknown>; // an object stays one
+  const given = withTextAmounts(info.schema, prune(info.schema, body));
+  const { metadata = {}, ...rest } = given as Record<string, unknown>; // an object stays one
   if (!isObject(metadata)) throw badRequest('metadata: expected an object');
   for (const name of ['name', 'generateName', 'namespace', 'uid', 'resourceVersion'] as const) {
     if (metadata[name] !== undefined && typeof metadata[name] !== 'string')

@@ -1,3 +1,4 @@
+import { asWrittenIn } from '../api/amounts.ts';
 import { authorAnnotation, authorOf } from '../api/author.ts';
 import { deepEqual } from '../api/equal.ts';
 import type { KindInfo } from '../api/kinds.ts';
@@ -80,7 +81,7 @@ async function change(
   options: RegistryWriteOptions & { takesOver: boolean },
 ): Promise<AnyResource> {
   checkPinned(info, live, sent);
-  const admitted = bare(admitUpdate(info, live, sent, options.subresource));
+  const admitted = asWrittenIn(info.schema, bare(admitUpdate(info, live, sent, options.subresource)), live);
   const next = defaulted(info, admitted);
   const before = bare(live);
   const author = nextAuthor(info, { live, next, removed: options.takesOver }, options);

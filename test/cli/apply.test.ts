@@ -33,6 +33,20 @@ describe('apply', () => {
     );
   });
 
+  test('takes bare numbers for amounts, and calls an object unchanged where amounts are written otherwise', async () => {
+    const limits = (cpu: string, memory: string) =>
+      agentYaml('limited').replace(
+        'command: [sleep, "60"]',
+        `image: a, resources: { limits: { cpu: ${cpu}, memory: ${memory} } }`,
+      );
+    const apply = (stdin: string) => shell.run(['apply', '-f', '-'], { stdin });
+    expect((await apply(limits('1', '1073741824'))).out).toBe('agent.agentctl.dev/limited created\n');
+    expect((await apply(limits('1000m', '1Gi'))).out).toBe('agent.agentctl.dev/limited unchanged\n');
+    const file = shell.write('limited.yaml', limits('1.0', '1024Mi'));
+    expect(await shell.run(['diff', '-f', file])).toMatchObject({ code: 0, out: '' });
+    expect((await apply(limits('2', '1Gi'))).out).toBe('agent.agentctl.dev/limited configured\n');
+  });
+
   test('calls an object unchanged though its status moves', async () => {
     const file = shell.write('status.yaml', agentYaml('moving'));
     await shell.run(['apply', '-f', file]);

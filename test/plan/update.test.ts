@@ -27,6 +27,16 @@ describe('a manifest that changes nothing', () => {
     expect(plan.status).toBe(agent.status);
   });
 
+  test('touches nothing where the same amounts are written otherwise, as in the Revision of an older version', () => {
+    const limits = (cpu: string, memory: string) => ({ resources: { limits: { cpu, memory } } });
+    const story = Story.ready({ spec: { template: { image: 'web:1', ...limits('1000m', '1024Mi') } } });
+    const { agent } = story.world;
+    const template = { ...agent.spec.template, ...limits('1', '1Gi') };
+    story.set({ agent: { ...agent, spec: { ...agent.spec, template } } });
+    expect(story.pass(hour).did).toEqual([]);
+    expect(story.plan.drift).toEqual([]);
+  });
+
   test('touches nothing when it names the Runtime that is the default', () => {
     const story = Story.ready()
       .happen({ is: 'Spec', spec: { runtimeRef: { name: 'docker' } } })

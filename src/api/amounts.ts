@@ -1,0 +1,99 @@
+/** Amounts that a schema marks with x-agentctl-amount: `1000m` and `1`, `1Gi` and `1024Mi`, `60s` and `1m` are the same. */
+import { tryDuration } from './duration.ts';
+import { parseCpu, parseMemory } from './quantity.ts';
+import { childSchema, isObject, type JsonSchema } from './schema.ts';
+
+type Unit = NonNullable<JsonSchema['x-agentctl-amount']>;
+
+/** Longer texts are compared as they are. */
+const longest = 100;
+
+/** In milliseconds, billionths of a core, or bytes, which is as exact as a driver takes it; undefined for no amount. */
+function amountOf(unit: Unit, text: unknown): number | undefined {
+  if (typeof text !== 'string' || text.length > longest) return undefined;
+  if (unit === 'duration') return tryDuration(text);
+  try {
+    return unit === 'cores' ? Math.round(parseCpu(text) * 1e9) : parseMemory(text);
+  } catch (error) {
+    if (error instanceof RangeError) return undefined; // validation tells
+    throw error;
+  }
+}
+
+/** Whether the schema says that these are amounts, and they are equal. */
+export function isSameAmount(
+  { 'x-agentctl-amount': unit }: JsonSchema,
+  one: unknown,
+  other: unknown,
+): boolean {
+  if (unit === undefined) return false;
+  const amount = amountOf(unit, one);
+  return amount !== undefined && amount === amountOf(unit, other);
+}
+
+const known = new WeakMap<JsonSchema, boolean>();
+
+/** Whether there is an amount in a schema, or below it. */
+function hasAmounts(schema: JsonSchema): boolean {
+  let found = known.get(schema);
+  if (found === undefined) {
+    const { properties = {}, additionalProperties, items } = schema;
+    const below = [...Object.values(properties), additionalProperties, items];
+    found =
+      schema['x-agentctl-amount'] !== undefined ||
+      below.some((child) => child !== undefined && hasAmounts(child));
+    known.set(schema, found);
+  }
+  return found;
+}
+
+/** Applies `change` to each amount of a value, with the value that `other` has there; what stays the same is shared. */
+function mapped<T>(
+  schema: JsonSchema,
+  value: T,
+  other: unknown,
+  change: (schema: JsonSchema, value: unknown, other: unknown) => unknown,
+): T {
+  if (!hasAmounts(schema) || value === other) return value;
+  return walk(schema, value, other) as T; // an amount stays one
+
+  function walk(schema: JsonSchema, value: unknown, other: unknown): unknown {
+    if (value === other || !hasAmounts(schema)) return value;
+    if (schema['x-agentctl-amount'] !== undefined) return change(schema, value, other);
+    if (Array.isArray(value)) {
+      const { items = {} } = schema;
+      const pair = partner(schema, other);
+      const after = value.map((item, at) => walk(items, item, pair(item, at)));
+      return after.every((item, at) => item === value[at]) ? value : after;
+    }
+    if (!isObject(value)) return value;
+    const changed = new Map<string, unknown>();
+    for (const [name, child] of Object.entries(value)) {
+      const there = isObject(other) && Object.hasOwn(other, name) ? other[name] : undefined;
+      const after = walk(childSchema(schema, name) ?? {}, child, there);
+      if (after !== child) changed.set(name, after);
+    }
+    return changed.size === 0 ? value : Object.fromEntries([...Object.entries(value), ...changed]);
+  }
+}
+
+/** Finds an item's counterpart in another list: by its keys in a map list, else by its place. */
+function partner(schema: JsonSchema, other: unknown): (item: unknown, at: number) => unknown {
+  if (!Array.isArray(other)) return () => undefined;
+  const keys = schema['x-kubernetes-list-type'] === 'map' ? schema['x-kubernetes-list-map-keys'] : undefined;
+  if (keys === undefined) return (_, at) => other[at];
+  const keyOf = (item: unknown): string =>
+    JSON.stringify(keys.map((key) => (isObject(item) ? (item[key] ?? null) : null)));
+  const byKey = new Map(other.map((item) => [keyOf(item), item]));
+  return (item) => byKey.get(keyOf(item));
+}
+
+/** The value with each amount written as in `live` where it is the same there: to write it otherwise changes nothing. */
+export const asWrittenIn = <T>(schema: JsonSchema, value: T, live: unknown): T =>
+  mapped(schema, value, live, (amount, now, before) => (isSameAmount(amount, now, before) ? before : now));
+
+/** The value with bare numbers as the amounts that they are: `cpu: 1` is `cpu: "1"`. A time needs its unit. */
+export const withTextAmounts = <T>(schema: JsonSchema, value: T): T =>
+  mapped(schema, value, undefined, (amount, now) =>
+    typeof now === 'number' && amount['x-agentctl-amount'] !== 'duration' ? String(now) : now,
+  );
