@@ -57,6 +57,7 @@ export class Agents {
     await this.#clearLeftovers(key, agent);
     if (agent === undefined) {
       this.#retries.forget(key);
+      this.#parts.talk.forget(key);
       return admission.forget(key);
     }
     let world = observer.observe(agent, clock.now());

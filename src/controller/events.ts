@@ -1,4 +1,4 @@
-import type { AnyObject, Event } from '../api/objects.ts';
+import { type AnyObject, type Event, keyOf, type ObjectKey } from '../api/objects.ts';
 import { visible } from '../api/visible.ts';
 import type { Resources } from '../client/resources.ts';
 import type { Clock } from '../platform/clock.ts';
@@ -13,7 +13,8 @@ const remembered = 4_096;
 const mostMessage = 4_096;
 
 interface Entry {
-  event: Event | undefined;
+  /** What the next write needs of the Event that was written: thousands are remembered. */
+  event: { key: ObjectKey; count: number; message: string | undefined } | undefined;
   pending: number;
   writing: boolean;
 }
@@ -77,17 +78,18 @@ export class Recorder {
       const count = entry.pending;
       entry.pending = 0;
       try {
-        entry.event =
+        const written =
           entry.event === undefined
             ? await this.#create(about, happening, at, count)
-            : await this.#resources.patch('Event', entry.event.metadata, {
+            : await this.#resources.patch('Event', entry.event.key, {
                 type: 'merge',
                 body: {
-                  count: (entry.event.count ?? 1) + count,
+                  count: entry.event.count + count,
                   lastTimestamp: at,
                   ...(entry.event.message === happening.message ? {} : { message: happening.message }),
                 },
               });
+        entry.event = { key: keyOf(written), count: written.count ?? 1, message: written.message };
       } catch (error) {
         entry.event = undefined;
         this.#log.debug({ err: error, reason: happening.reason }, 'an Event was not written');

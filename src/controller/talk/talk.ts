@@ -359,6 +359,11 @@ export class Talk {
     }
   }
 
+  /** The Agent is gone: whoever looked at it just before may have made it a box again. */
+  forget(key: string): void {
+    this.desk.dropBox(key, undefined);
+  }
+
   #deleted(agent: Agent): void {
     this.#failAll(keyText(agent.metadata), agent.metadata.uid);
   }
