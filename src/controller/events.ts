@@ -1,4 +1,5 @@
-import { type AnyObject, type Event, keyOf, type ObjectKey } from '../api/objects.ts';
+import { isApiError } from '../api/errors.ts';
+import { type AnyObject, type Event, type Instance, keyOf, type ObjectKey } from '../api/objects.ts';
 import { visible } from '../api/visible.ts';
 import type { Resources } from '../client/resources.ts';
 import type { Clock } from '../platform/clock.ts';
@@ -77,6 +78,7 @@ export class Recorder {
     while (entry.pending > 0) {
       const count = entry.pending;
       entry.pending = 0;
+      const isKnown = entry.event !== undefined;
       try {
         const written =
           entry.event === undefined
@@ -92,6 +94,11 @@ export class Recorder {
         entry.event = { key: keyOf(written), count: written.count ?? 1, message: written.message };
       } catch (error) {
         entry.event = undefined;
+        // It was removed, as all are after a while: it is written as a new one.
+        if (isKnown && isApiError(error, 'NotFound')) {
+          entry.pending += count;
+          continue;
+        }
         this.#log.debug({ err: error, reason: happening.reason }, 'an Event was not written');
       }
     }
@@ -113,6 +120,7 @@ export class Recorder {
         uid,
         resourceVersion,
       },
+      ...(about.kind === 'Instance' ? { related: agentOf(about) } : {}),
       ...happening,
       count,
       firstTimestamp: at,
@@ -124,3 +132,11 @@ export class Recorder {
     });
   }
 }
+
+const agentOf = ({ apiVersion, metadata, spec }: Instance): Event['related'] => ({
+  apiVersion,
+  kind: 'Agent',
+  name: spec.agentName,
+  ...(metadata.namespace === undefined ? {} : { namespace: metadata.namespace }),
+  uid: spec.agentUID,
+});

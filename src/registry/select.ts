@@ -15,8 +15,20 @@ export function selection({
 }: Selectors): ((object: AnyResource) => boolean) | undefined {
   if (labelSelector === '' && fieldSelector === '') return undefined;
   const labels = parseLabelSelector(labelSelector);
-  const fields = parseFieldSelector(fieldSelector);
+  const fields = ofRelated(parseFieldSelector(fieldSelector), fieldSelector);
   return (object) => labels(object.metadata.labels) && fields(object);
+}
+
+/** An Event is found by the object that it is related to as by the one that it is about: those of an Instance at its Agent. */
+function ofRelated(
+  selects: (object: unknown) => boolean,
+  fieldSelector: string,
+): (object: AnyResource) => boolean {
+  const about = readFieldSelector(fieldSelector).filter(({ path }) => path[0] === 'involvedObject');
+  if (about.length === 0 || about.some(({ equal }) => !equal)) return selects;
+  return (object) =>
+    selects(object) ||
+    (object.related !== undefined && selects({ ...object, involvedObject: object.related }));
 }
 
 /** What fields must be, by their paths, for an object to be selected. Throws ApiError BadRequest. */

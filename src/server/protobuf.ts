@@ -105,6 +105,7 @@ const messages: Readonly<Record<string, Message>> = {
     9: ['type', 'string'],
     10: ['eventTime', 'microTime'],
     12: ['action', 'string'],
+    13: ['related', reference],
     14: ['reportingComponent', 'string'],
     15: ['reportingInstance', 'string'],
   },

@@ -75,6 +75,53 @@ test('an Event that was deleted meanwhile is made anew', async () => {
   expect((await client.list('Event')).items).toHaveLength(1);
 });
 
+test('the first happening after an Event has expired is not lost, and is counted from one', async () => {
+  const { clock, client, about, recorder } = await open();
+  recorder.record(about, exited);
+  recorder.record(about, exited);
+  await recorder.flush();
+  for (const { metadata } of (await client.list('Event')).items) await client.delete('Event', metadata);
+  clock.advance(7_200_000);
+  recorder.record(about, exited);
+  await recorder.flush();
+  expect((await client.list('Event')).items).toEqual([
+    expect.objectContaining({ ...exited, count: 1, firstTimestamp: '2026-03-02T12:00:00.000Z' }),
+  ]);
+});
+
+test('an Event of an Instance is found at its Agent too, as kubectl and watches ask for it', async () => {
+  const { client, recorder } = await open();
+  const uid = 'a3f0c1d2-0000-4000-8000-000000000001';
+  const spec = { agentName: 'web', agentUID: uid, ordinal: 0, runtimeRef: { name: 'process' } };
+  const instance: AnyObject = await client.create('Instance', {
+    apiVersion: 'agentctl.dev/v1',
+    kind: 'Instance',
+    metadata: { name: 'web-0', namespace: 'default' },
+    spec,
+  });
+  recorder.record(instance, exited);
+  await recorder.flush();
+  const found = async (fields: Record<string, string>) => {
+    const fieldSelector = Object.entries(fields)
+      .map(([field, value]) => `involvedObject.${field}=${value}`)
+      .join(',');
+    return (await client.list('Event', { fieldSelector })).items.length;
+  };
+  expect(await found({ kind: 'Agent', name: 'web', namespace: 'default', uid })).toBe(1);
+  expect(await found({ kind: 'Instance', name: 'web-0', uid: instance.metadata.uid })).toBe(1);
+  expect(await found({ kind: 'Agent', name: 'other' })).toBe(0);
+  expect(await found({ kind: 'Instance', name: 'web' })).toBe(0); // never partly by one and partly by the other
+  const other = await client.list('Event', { fieldSelector: 'involvedObject.kind!=Instance' });
+  expect(other.items).toEqual([]);
+  const stop = new AbortController();
+  const events = client.watch('Event', { fieldSelector: 'involvedObject.name=web', signal: stop.signal });
+  for await (const { type } of events) {
+    expect(type).toBe('ADDED');
+    break;
+  }
+  stop.abort();
+});
+
 const told = async (client: LocalClient) =>
   (await client.list('Event')).items.map(({ message, count }) => ({ message, count }));
 

@@ -555,6 +555,23 @@ export interface Event {
   lastTimestamp?: string;
   /** When it was first seen. */
   eventTime?: string;
+  /** Another object that it is about. Events of an Instance name its Agent, and are found there too. */
+  related?: {
+    /** Its apiVersion. */
+    apiVersion?: string;
+    /** Its kind. */
+    kind?: string;
+    /** Its namespace. */
+    namespace?: string;
+    /** Its name. */
+    name?: string;
+    /** Its uid. */
+    uid?: string;
+    /** Its resourceVersion at that time. */
+    resourceVersion?: string;
+    /** The part that is meant. */
+    fieldPath?: string;
+  };
   /** What was done. */
   action?: string;
   /** Who tells. */

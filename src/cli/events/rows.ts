@@ -9,9 +9,10 @@ export const byTime = (a: Event, b: Event): number =>
   Date.parse(lastSeen(a) ?? '') - Date.parse(lastSeen(b) ?? '') ||
   Number(a.metadata.resourceVersion) - Number(b.metadata.resourceVersion);
 
-/** Of the object itself; of an agent also what happened to its instances, whose names are the agent's and a number. */
-export function isAbout({ involvedObject }: Event, kind: string, name: string): boolean {
+/** Of the object itself; of an agent also what happened to its instances: by the names in Events that do not say it. */
+export function isAbout({ involvedObject, related }: Event, kind: string, name: string): boolean {
   if (involvedObject.kind === kind) return involvedObject.name === name;
+  if (related?.kind === kind) return related.name === name;
   if (kind !== 'Agent' || involvedObject.kind !== 'Instance') return false;
   const instance = involvedObject.name ?? '';
   return instance.startsWith(`${name}-`) && /^\d+$/.test(instance.slice(name.length + 1));
