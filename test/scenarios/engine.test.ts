@@ -7,9 +7,6 @@ import { becomes, containerOf, inspect, ready, reasonsOf, statusOf } from './que
 import { agent, dockerStages, forever } from './runtimes.ts';
 import { eventually, type Session } from './support.ts';
 
-/** From the remedy to Ready. */
-const soon = 5_000;
-
 /** Tags that are not there at first. */
 const laterImages = ['agentctl-test-later:1', 'localhost:1/no-such/image:1'] as const;
 
@@ -49,7 +46,7 @@ for (const stage of await dockerStages()) {
       const { message } = await becomes(session, 'paused', { phase: 'Unready', reason: 'Paused' });
       expect(message).toContain(`docker unpause ${before.run?.ref?.slice(0, 12)}`);
       await engine.call('POST', `/containers/${containerOf('paused')}/unpause`);
-      const after = await ready(session, 'paused', 1, soon);
+      const after = await ready(session, 'paused');
       expect(after).toMatchObject({ restartCount: 0, run: before.run });
       expect(after.failures ?? 0).toBe(0);
     });
@@ -97,12 +94,12 @@ for (const stage of await dockerStages()) {
       await session.apply(agent(stage, { name: 'served', run, spec }));
       await becomes(session, 'served', { phase: 'Starting', reason: 'WaitingForReadiness' });
       await execIn(containerOf('served'), ['touch', '/tmp/www/ok']);
-      await ready(session, 'served', 1, soon);
+      await ready(session, 'served');
       await execIn(containerOf('served'), ['rm', '/tmp/www/ok']);
       const unready = await becomes(session, 'served', { phase: 'Unready' });
       expect(unready.message).toContain('404');
       await execIn(containerOf('served'), ['touch', '/tmp/www/ok']);
-      expect(await ready(session, 'served', 1, soon)).toMatchObject({ restartCount: 0 });
+      expect(await ready(session, 'served')).toMatchObject({ restartCount: 0 });
     });
 
     test('a missing image is Pending with the remedy, and starts by itself when it is there', async () => {
@@ -113,7 +110,7 @@ for (const stage of await dockerStages()) {
       expect(message).toContain(other);
       expect(message).toMatch(/pull|build/);
       await engine.call('POST', `/images/${testImage}/tag?repo=agentctl-test-later&tag=1`);
-      const after = await ready(session, 'imageless', 1, soon);
+      const after = await ready(session, 'imageless');
       expect(after.restartCount ?? 0).toBe(0);
       expect(after.failures ?? 0).toBe(0);
     });
@@ -124,7 +121,7 @@ for (const stage of await dockerStages()) {
       const { message } = await becomes(session, 'pulled', { phase: 'Pending', reason: 'ImagePull' });
       expect(message).toContain(other);
       await engine.call('POST', `/images/${testImage}/tag?repo=localhost:1/no-such/image&tag=1`);
-      expect((await ready(session, 'pulled', 1, soon)).failures ?? 0).toBe(0);
+      expect((await ready(session, 'pulled')).failures ?? 0).toBe(0);
     });
 
     test('a host path that the Runtime does not allow is refused; one that is allowed may come later', async () => {
@@ -143,7 +140,7 @@ for (const stage of await dockerStages()) {
       const { message } = await becomes(session, 'sharing', { phase: 'Pending', reason: 'MountMissing' });
       expect(message).toContain(path);
       mkdirSync(path);
-      const after = await ready(session, 'sharing', 1, soon);
+      const after = await ready(session, 'sharing');
       expect(after.restartCount ?? 0).toBe(0);
       expect(after.failures ?? 0).toBe(0);
     });

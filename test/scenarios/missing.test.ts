@@ -6,9 +6,6 @@ import type { List } from '../../src/client/resources.ts';
 import { agent, forever, stages } from './runtimes.ts';
 import { eventually, type Session } from './support.ts';
 
-/** From the remedy to Ready. */
-const soon = 5_000;
-
 for (const stage of await stages()) {
   describe(`what is missing on ${stage.name}`, () => {
     let session: Session;
@@ -31,7 +28,6 @@ for (const stage of await stages()) {
       const status = await eventually(
         () => statusOf(name),
         (found) => found?.phase === 'Ready',
-        soon,
       );
       expect(status).toMatchObject({ run: { number: 1 }, restartCount: 0 });
       expect(status?.failures ?? 0).toBe(0);
@@ -135,7 +131,6 @@ spec: { minReady: 100ms, template: { command: [${program}] } }
         const status = await eventually(
           () => statusOf('early'),
           (found) => found?.phase === 'Ready',
-          soon,
         );
         expect(status).toMatchObject({ restartCount: expect.any(Number) });
         expect(status?.failures ?? 0).toBe(0);

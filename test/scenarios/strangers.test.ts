@@ -4,9 +4,6 @@ import { becomes, containerOf, inspect, ready, statusOf } from './questions.ts';
 import { agent, dockerStages, forever } from './runtimes.ts';
 import { eventually, type Session } from './support.ts';
 
-/** From the remedy to Ready. */
-const soon = 5_000;
-
 for (const stage of await dockerStages()) {
   describe('what is not ours on an engine', () => {
     const { engine } = stage;
@@ -38,7 +35,7 @@ for (const stage of await dockerStages()) {
 
     test('it is Ready soon after the stranger is gone, with no restart counted', async () => {
       await engine.call('DELETE', `/containers/${containerOf('taken')}?force=1`);
-      const status = await ready(session, 'taken', 1, soon);
+      const status = await ready(session, 'taken');
       expect(status.restartCount ?? 0).toBe(0);
       expect(status.failures ?? 0).toBe(0);
     });
@@ -61,7 +58,7 @@ for (const stage of await dockerStages()) {
       await becomes(other, 'both', { phase: 'Pending', reason: 'NameTaken' });
       expect((await statusOf(session, 'both'))?.run).toEqual(first.run);
       await session.ok('delete agent both --timeout=90s');
-      const second = await ready(other, 'both', 1, soon);
+      const second = await ready(other, 'both');
       expect(second.run?.ref).not.toBe(first.run?.ref);
     });
 
