@@ -1,4 +1,5 @@
 export interface BenchAgent {
+  minReady?: string;
   /** Lines under spec, two spaces deep. */
   spec?: string;
   /** Lines under spec.template, four spaces deep. */
@@ -6,14 +7,14 @@ export interface BenchAgent {
 }
 
 /** A manifest of so many agents, bench-0 and on. */
-export const manifestOf = (count: number, { spec = '', template }: BenchAgent): string =>
+export const manifestOf = (count: number, { minReady = '0s', spec = '', template }: BenchAgent): string =>
   Array.from(
     { length: count },
     (_, n) => `apiVersion: agentctl.dev/v1
 kind: Agent
 metadata: { name: bench-${n} }
 spec:
-  minReady: 0s
+  minReady: ${minReady}
 ${spec}
   template:
 ${template}

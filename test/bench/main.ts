@@ -1,15 +1,16 @@
 /** `make bench`: one table. `node test/bench/main.ts get planner` measures only the rows that are named. */
 import { availableParallelism, loadavg } from 'node:os';
 import type { Row } from './measure.ts';
+import { compose } from './rows/compose.ts';
 import { docker } from './rows/docker.ts';
 import { floodRows } from './rows/floods.ts';
 import { get } from './rows/get.ts';
 import { manifests } from './rows/manifests.ts';
 import { planner } from './rows/planner.ts';
-import { processes } from './rows/processes.ts';
 import { rest } from './rows/rest.ts';
 import { restarts } from './rows/restarts.ts';
 import { server } from './rows/server.ts';
+import { starts } from './rows/starts.ts';
 import { store } from './rows/store.ts';
 import { syncPush } from './rows/sync-push.ts';
 import { syncSet } from './rows/sync-set.ts';
@@ -20,7 +21,8 @@ import { formatTable } from './table.ts';
 
 const all: Record<string, () => Promise<Row[]>> = {
   docker,
-  processes,
+  compose,
+  starts,
   unchanged,
   restarts,
   rest,

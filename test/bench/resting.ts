@@ -1,4 +1,4 @@
-/** A controller with 1,000 instances of a fake engine; tells its parent what it uses when all run and nothing changes. */
+/** A controller with as many instances as are asked for, of a fake engine; tells its parent what it uses when all run and nothing changes. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { giveBackAtRest } from '../../src/daemon/memory.ts';
 import { systemClock } from '../../src/platform/clock.ts';
@@ -9,7 +9,7 @@ import { openBench } from './controller.ts';
 import { until } from './measure.ts';
 import type { Usage } from './rows/rest.ts';
 
-const agents = 1000;
+const agents = Number(process.argv[2]);
 const seconds = 10;
 /** As long as the product takes to see that nothing happens any more. */
 const settleMs = 12_000;

@@ -1,7 +1,9 @@
 /** A controller with a Sync of 1,000 manifests in a Git repository; tells its parent what its syncs take. */
+import { execFile } from 'node:child_process';
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { syncAnnotations } from '../../src/api/sync.ts';
@@ -12,9 +14,10 @@ import { createFakeDriver } from '../fakes/driver.ts';
 import { FakeEngine } from '../fakes/engine.ts';
 import { type Bench, openBench } from './controller.ts';
 import { type History, makeHistory } from './history.ts';
-import { repeated, until } from './measure.ts';
+import { repeated, timed, until } from './measure.ts';
 import type { Kept, Syncing, Taken } from './rows/sync-set.ts';
 
+const execute = promisify(execFile);
 const files = 1000;
 const rounds = 10;
 const few = 100;
@@ -77,11 +80,15 @@ async function main(): Promise<void> {
       });
     },
   );
+  let usualPause = 0;
   const first = await taken(async () => {
-    await bench.apply(syncOf(history));
-    await until(() => syncIn(bench)?.status?.revision !== undefined);
+    usualPause = await longestPause(async () => {
+      await bench.apply(syncOf(history));
+      await until(() => syncIn(bench)?.status?.revision !== undefined);
+    });
   });
   await rested(bench);
+  const remote = await repeated(rounds, () => timed(() => execute('git', ['ls-remote', history.url])));
   const unchanged = await repeated(rounds, () => synced(bench));
   const changed = await repeated(rounds, () => {
     history.push();
@@ -107,7 +114,7 @@ async function main(): Promise<void> {
     await bench.apply(syncOf(large, 'large'));
     await until(() => syncIn(bench, 'large')?.status?.revision !== undefined);
   });
-  const result: Syncing = { first, unchanged, changed, after100, after1000, pause: held };
+  const result: Syncing = { first, remote, unchanged, changed, after100, after1000, pause: held, usualPause };
   process.send?.(result);
   process.disconnect();
 }

@@ -1,10 +1,13 @@
 import { type Measurement, median, type Row } from './measure.ts';
 
-const heading = ['what', 'median', 'min-max', 'runs', 'reference', 'ratio', 'aim', 'met'];
+const heading = ['what', 'median', 'min-max', 'runs', 'reference', 'its min-max', 'ratio', 'aim', 'met'];
 
 export function formatTable(rows: readonly Row[]): string {
   const cells = [heading, ...rows.map(cellsOf)];
-  const widths = heading.map((_, column) => Math.max(...cells.map((row) => row[column]?.length ?? 0)));
+  // One that was skipped has a sentence in place of its numbers.
+  const widths = heading.map((_, column) =>
+    Math.max(...cells.map((row) => (row.length === heading.length ? (row[column]?.length ?? 0) : 0))),
+  );
   const lines = cells.map((row) =>
     row
       .map((cell, column) => cell.padEnd(widths[column] ?? 0))
@@ -22,9 +25,10 @@ function cellsOf(row: Row): string[] {
   return [
     name,
     show(value, unit),
-    `${show(Math.min(...samples), unit)} - ${show(Math.max(...samples), unit)}`,
+    spread(samples, unit),
     String(samples.length),
     reference === undefined || beside === undefined ? '' : `${reference.name}: ${show(beside, unit)}`,
+    reference === undefined ? '' : spread(reference.samples, unit),
     beside === undefined ? '' : (value / beside).toFixed(2),
     aimText(row),
     verdict(row, value, beside),
@@ -33,9 +37,8 @@ function cellsOf(row: Row): string[] {
 
 function aimText({ aim, unit }: Measurement): string {
   if (aim === undefined) return '';
-  if ('times' in aim) return `<= ${aim.times} times`;
-  if ('over' in aim) return `<= ${show(aim.over, unit)} more`;
-  return 'atMost' in aim ? `< ${show(aim.atMost, unit)}` : `> ${show(aim.atLeast, unit)}`;
+  if ('share' in aim) return `>= ${aim.share} times`;
+  return `<= ${aim.times} times${aim.plus === undefined ? '' : ` + ${show(aim.plus, unit)}`}`;
 }
 
 function verdict({ aim }: Measurement, value: number, beside: number | undefined): string {
@@ -45,10 +48,11 @@ function verdict({ aim }: Measurement, value: number, beside: number | undefined
 }
 
 function isMet(aim: NonNullable<Measurement['aim']>, value: number, beside = Number.NaN): boolean {
-  if ('times' in aim) return value <= aim.times * beside;
-  if ('over' in aim) return value - beside <= aim.over;
-  return 'atMost' in aim ? value < aim.atMost : value > aim.atLeast;
+  return 'share' in aim ? value >= aim.share * beside : value <= aim.times * beside + (aim.plus ?? 0);
 }
+
+const spread = (samples: readonly number[], unit: Measurement['unit']): string =>
+  `${show(Math.min(...samples), unit)} - ${show(Math.max(...samples), unit)}`;
 
 function show(value: number, unit: Measurement['unit']): string {
   if (unit === 'ms' && value >= 1000) return `${(value / 1000).toFixed(2)} s`;

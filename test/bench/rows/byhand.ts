@@ -3,6 +3,19 @@ import { testImage } from '../../engines/image.ts';
 
 export const label = 'agentctl-bench';
 
+/** So many at once. */
+async function inParallel<T>(
+  items: readonly T[],
+  together: number,
+  work: (item: T) => Promise<unknown>,
+): Promise<void> {
+  const left = items.values();
+  const worker = async (): Promise<void> => {
+    for (const item of left) await work(item);
+  };
+  await Promise.all(Array.from({ length: together }, worker));
+}
+
 export interface ByHand {
   call(method: string, path: string, body?: object): Promise<string>;
   /** Creates and starts so many containers, `together` at once. */
@@ -36,17 +49,6 @@ export function byHand(socketPath: string): ByHand {
       outgoing.on('error', reject);
       outgoing.end(text);
     });
-  const inParallel = async <T>(
-    items: readonly T[],
-    together: number,
-    work: (item: T) => Promise<unknown>,
-  ) => {
-    const left = items.values();
-    const worker = async (): Promise<void> => {
-      for (const item of left) await work(item);
-    };
-    await Promise.all(Array.from({ length: together }, worker));
-  };
   return {
     call,
     async start(count, together) {

@@ -13,7 +13,7 @@ export interface Usage {
   memory: number[];
 }
 
-/** A controller in a process of its own, bundled as the product is, with 1,000 instances of a fake engine that run. */
+/** A controller in a process of its own, bundled as the product is, with instances of a fake engine that run: many beside few. */
 export async function rest(): Promise<Measurement[]> {
   const folder = mkdtempSync(join(tmpdir(), 'agentctl-bench-'));
   try {
@@ -23,19 +23,28 @@ export async function rest(): Promise<Measurement[]> {
       entryPoints: [join(root, 'test/bench/resting.ts')],
       outfile: program,
     });
-    const { cpu, memory } = await usageOf(program);
-    return [
-      { name: '1,000 instances at rest: processor', unit: '%', samples: cpu, aim: { atMost: 1 } },
-      { name: '1,000 instances at rest: memory', unit: 'MB', samples: memory, aim: { atMost: 150 } },
-    ];
+    const [few, many] = [await usageOf(program, 50), await usageOf(program, 1000)];
+    const row = (
+      what: string,
+      of: (usage: Usage) => number[],
+      unit: '%' | 'MB',
+      times: number,
+    ): Measurement => ({
+      name: `1,000 instances at rest: ${what}`,
+      unit,
+      samples: of(many),
+      reference: { name: '50 instances', samples: of(few) },
+      aim: { times },
+    });
+    return [row('processor', ({ cpu }) => cpu, '%', 5), row('memory', ({ memory }) => memory, 'MB', 2)];
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-function usageOf(program: string): Promise<Usage> {
+function usageOf(program: string, agents: number): Promise<Usage> {
   return new Promise((resolve, reject) => {
-    const child = fork(program);
+    const child = fork(program, [String(agents)]);
     child.on('error', reject);
     child.on('exit', (code) => reject(new Error(`the controller at rest ended with ${code}`)));
     // It sends nothing else.

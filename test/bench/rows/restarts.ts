@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { createDockerDriver } from '../../../src/drivers/docker.ts';
 import type { Driver } from '../../../src/drivers/driver.ts';
 import { createProcessDriver } from '../../../src/drivers/process.ts';
@@ -7,7 +9,8 @@ import { findEngine, type TestEngine } from '../../engines/engine.ts';
 import { buildTestImage, testImage } from '../../engines/image.ts';
 import { manifestOf, sleeper } from '../agents.ts';
 import { openBench } from '../controller.ts';
-import { type Row, repeated, until } from '../measure.ts';
+import { type Row, repeated, timed, until } from '../measure.ts';
+import { syncedFile } from '../synced.ts';
 import { noEngine } from './docker.ts';
 import { endsByHand } from './ends.ts';
 
@@ -25,7 +28,8 @@ export async function restarts(): Promise<Row[]> {
     samples: await killed(sleeper, async ({ startId = '' }) => {
       process.kill(Number(startId.split(':')[1]), 'SIGKILL');
     }),
-    aim: { atMost: 10 },
+    reference: { name: 'kill of a child until its parent has written it down', samples: await childKilled() },
+    aim: { times: 5 },
   };
   const name = 'kill of a container until its restart is asked for';
   if (engine === undefined) return [own, { name, why: noEngine }];
@@ -39,7 +43,21 @@ export async function restarts(): Promise<Row[]> {
     samples: await endsByHand(engine.endpoint.replace('unix://', ''), rounds),
   };
   const samples = await killed(template, kill, engine);
-  return [own, { name, unit: 'ms', samples, reference, aim: { atMost: 20 } }];
+  return [own, { name, unit: 'ms', samples, reference, aim: { times: 1.5 } }];
+}
+
+async function childKilled(): Promise<number[]> {
+  using file = syncedFile();
+  return await repeated(rounds, async () => {
+    const child = spawn('sleep', ['1000'], { stdio: 'ignore' });
+    const exit = once(child, 'exit');
+    await new Promise((done) => setTimeout(done, 100));
+    return await timed(async () => {
+      child.kill('SIGKILL');
+      await exit;
+      file.write('it has ended');
+    });
+  });
 }
 
 async function killed(

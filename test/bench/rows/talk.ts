@@ -8,11 +8,14 @@ import { silentLog } from '../../../src/platform/log.ts';
 import { manifestOf } from '../agents.ts';
 import { type Bench, openBench } from '../controller.ts';
 import { median, type Row, repeated, timed, until } from '../measure.ts';
+import { syncedFile } from '../synced.ts';
+import { barePipes } from './pipes.ts';
 
 const worker = join(import.meta.dirname, '../worker.mjs');
 setFlagsFromString('--expose-gc');
 const collect: () => void = runInNewContext('gc');
 const agents = 50;
+const text = 'x'.repeat(100);
 const perRound = 10_000;
 
 const open = (): Promise<Bench> =>
@@ -35,12 +38,29 @@ async function ready(bench: Bench, count: number): Promise<void> {
 
 /** Messages of 100 bytes, each journalled, delivered, acknowledged, answered and the answer journalled. */
 export async function talk(): Promise<Row[]> {
+  using file = syncedFile();
+  const bare = await barePipes(worker, agents);
+  const bareRates = await repeated(
+    5,
+    async () => (perRound / (await timed(() => bare.answers(perRound, text)))) * 1_000,
+  );
+  const durable = async (asked: number): Promise<void> => {
+    for (let n = 0; n < asked; n += 1) {
+      await bare.answers(1, text);
+      file.write(text);
+    }
+  };
+  const bareTrips = await repeated(200, () => timed(() => durable(2)));
+  const bareDelays = await repeated(
+    200,
+    async () => (await bare.delay()) + (await timed(async () => file.write(text))),
+  );
+  bare.end();
   await using bench = await open();
   await bench.apply(talking(agents));
   await ready(bench, agents);
   const { talk } = bench.controller;
   const all = bench.controller.cache.agents.list();
-  const text = 'x'.repeat(100);
   let ended = 0;
   talk.desk.onChange((kind, id) => {
     if (kind === 'Message' && talk.desk.opens.get(id) === undefined) ended += 1;
@@ -86,15 +106,23 @@ export async function talk(): Promise<Row[]> {
       name: `durable messages end to end, ${agents} jsonl agents`,
       unit: '/s',
       samples: rates,
-      aim: { atLeast: 5_000 },
+      reference: { name: 'the same workers on bare pipes', samples: bareRates },
+      aim: { share: 0.1 },
     },
     {
       name: 'question of an agent to another, until it has the answer',
       unit: 'ms',
       samples: routes,
-      aim: { atMost: 5 },
+      reference: { name: 'two bare answers, each synced to a file', samples: bareTrips },
+      aim: { times: 5 },
     },
-    { name: 'first token: delay that the controller adds', unit: 'ms', samples: delays, aim: { atMost: 2 } },
+    {
+      name: 'first token: until its receiver has it',
+      unit: 'ms',
+      samples: delays,
+      reference: { name: 'by a bare pipe, and synced to a file', samples: bareDelays },
+      aim: { times: 3 },
+    },
     await waiting(bench),
   ];
 }
