@@ -12,8 +12,8 @@ import { Notifier } from '../../src/controller/notify.ts';
 import type { Author } from '../../src/plan/allow.ts';
 import { type Clock, systemClock } from '../../src/platform/clock.ts';
 import { silentLog } from '../../src/platform/log.ts';
-import { until } from '../until.ts';
 import { ManualClock } from '../fakes/clock.ts';
+import { until } from '../until.ts';
 
 const about: AnyObject = {
   apiVersion: 'v1',
