@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import type { FastifyInstance } from 'fastify';
 import type { Listener, Streams } from '../client/streams.ts';
 import type { Clock } from '../platform/clock.ts';
@@ -7,11 +6,11 @@ import type { Registry } from '../registry/registry.ts';
 import type { Parser } from '../sources/parsing/parser.ts';
 import { socketUser } from './access.ts';
 import { createApp } from './app.ts';
+import { KeptSocket } from './kept-socket.ts';
 import { OpenStreams } from './open-streams.ts';
 import type { Parts } from './parts.ts';
 import { Pushes } from './pushes.ts';
 import { serveRemotely } from './remote.ts';
-import { prepareSocket } from './socket.ts';
 
 export interface ServerOptions {
   registry: Registry;
@@ -40,12 +39,17 @@ export interface Server {
 export async function createServer(options: ServerOptions): Promise<Server> {
   const parts: Parts = { ...options, open: new OpenStreams(), pushes: new Pushes(options) };
   const apps: FastifyInstance[] = [];
-  const close = async (bound = 5_000): Promise<void> => closeAll(apps, parts, bound);
+  let socket: KeptSocket | undefined;
+  const close = async (bound = 5_000): Promise<void> => {
+    socket?.close();
+    await closeAll(apps, parts, bound);
+  };
   try {
-    await prepareSocket(options.socket);
     const local = await createApp(parts, socketUser);
     apps.push(local);
-    await listenPrivately(local, options.socket);
+    const { clock, log } = options;
+    socket = new KeptSocket({ path: options.socket, server: local.server, clock, log });
+    await socket.open();
     if (options.listen === undefined) return { close };
     const { app, tls } = await serveRemotely(parts, options.listen, options.stateDir);
     apps.push(app);
@@ -54,17 +58,6 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     await close(0);
     throw error;
   }
-}
-
-/** A socket's mode comes from the umask, and it is bound before listen returns: nobody else sees the one or the other. */
-async function listenPrivately(app: FastifyInstance, path: string): Promise<void> {
-  const before = process.umask(0o177);
-  try {
-    app.server.listen(path);
-  } finally {
-    process.umask(before);
-  }
-  await once(app.server, 'listening');
 }
 
 async function closeAll(

@@ -1,0 +1,109 @@
+import { lstatSync, renameSync, rmSync } from 'node:fs';
+import type { Server as HttpServer } from 'node:http';
+import { createServer, type Server } from 'node:net';
+import { dirname, join } from 'node:path';
+import type { Cancel, Clock } from '../platform/clock.ts';
+import type { Log } from '../platform/log.ts';
+import { prepareSocket } from './socket.ts';
+
+/** How often it is looked whether the socket is there. */
+const lookMs = 2_000;
+
+export interface KeptSocketParts {
+  path: string;
+  server: HttpServer;
+  clock: Clock;
+  log: Log;
+}
+
+/**
+ * The unix socket of a server. It is made under another name and then renamed, so it appears with its mode, and nobody
+ * but this class removes a file at its path. Where it is removed or replaced, as by what cleans up runtime folders, it is
+ * made again, unless another process listens there or the file is no socket.
+ */
+export class KeptSocket {
+  readonly #parts: KeptSocketParts;
+  /** What listened before: its server cannot listen twice. */
+  readonly #doors: Server[] = [];
+  #identity: string | undefined;
+  #cancel: Cancel = () => {};
+  /** The last failure, which is logged once. */
+  #told = '';
+  #isClosed = false;
+
+  constructor(parts: KeptSocketParts) {
+    this.#parts = parts;
+  }
+
+  /** SocketError where it cannot be had. */
+  async open(): Promise<void> {
+    await this.#make(this.#parts.server);
+    this.#lookLater();
+  }
+
+  /** To be called before the server is closed. */
+  close(): void {
+    this.#isClosed = true;
+    this.#cancel();
+    for (const door of this.#doors) door.close();
+    if (this.#identity !== undefined && identityOf(this.#parts.path) === this.#identity)
+      rmSync(this.#parts.path, { force: true });
+  }
+
+  async #make(listener: Server | HttpServer): Promise<void> {
+    const { path } = this.#parts;
+    await prepareSocket(path);
+    const made = join(dirname(path), `.${process.pid}`); // no longer than any name that we choose
+    rmSync(made, { force: true });
+    await listen(listener, made);
+    if (this.#isClosed) return; // it removes what it made when it is closed
+    this.#identity = identityOf(made);
+    renameSync(made, path);
+  }
+
+  #lookLater(): void {
+    this.#cancel = this.#parts.clock.after(lookMs, () => void this.#look());
+  }
+
+  async #look(): Promise<void> {
+    const { path, server, log } = this.#parts;
+    try {
+      if (identityOf(path) !== this.#identity) {
+        const door = createServer((socket) => server.emit('connection', socket));
+        await this.#make(door);
+        if (this.#isClosed) door.close();
+        else this.#doors.push(door);
+        log.warn({ socket: path }, 'the socket was removed; it is made again');
+      }
+      this.#told = '';
+    } catch (error) {
+      if (String(error) !== this.#told)
+        log.error({ err: error, socket: path }, 'the socket cannot be made again');
+      this.#told = String(error);
+    }
+    if (!this.#isClosed) this.#lookLater();
+  }
+}
+
+/** A socket's mode comes from the umask, and it is bound before listen returns. */
+function listen(server: Server | HttpServer, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const before = process.umask(0o177);
+    server.once('error', reject);
+    server.once('listening', () => {
+      server.off('error', reject);
+      resolve();
+    });
+    try {
+      server.listen(path);
+    } finally {
+      process.umask(before);
+    }
+  });
+}
+
+/** Undefined where there is none. No other file gets this inode while the socket is listened on. */
+function identityOf(path: string): string | undefined {
+  const found = lstatSync(path, { throwIfNoEntry: false, bigint: true });
+  return found === undefined ? undefined : `${found.dev} ${found.ino}`;
+}
