@@ -30,6 +30,7 @@ import { LogFile } from './log-file.ts';
 import { giveBackAtRest } from './memory.ts';
 import { privateFolder } from './private-folder.ts';
 import { createSources } from './sources.ts';
+import { guardFile } from './state-guard.ts';
 import { version } from './version.ts';
 
 export interface DaemonOptions {
@@ -40,6 +41,8 @@ export interface DaemonOptions {
   logLevel?: string | undefined;
   /** Stop the agents too when it ends. */
   drain?: boolean | undefined;
+  /** Start no agent, and stop those that run. */
+  drained?: boolean | undefined;
   environment: Readonly<Record<string, string | undefined>>;
   /** Aborted to end it. */
   signal: AbortSignal;
@@ -104,6 +107,7 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
     ids,
     log,
   });
+  if (options.drained === true) controller.drain();
   await controller.start();
   stack.defer(() => controller.stop());
 
@@ -136,9 +140,18 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   log.info({ socket, address: tls?.address, state: at.state, version, pid: process.pid }, 'agentctl is up');
   options.onReady?.({ socket, address: tls?.address });
 
-  await new Promise<void>((resolve) => {
+  await new Promise<void>((resolve, reject) => {
     if (options.signal.aborted) resolve();
     else options.signal.addEventListener('abort', () => resolve(), { once: true });
+    stack.defer(
+      guardFile(at.lock, clock, () =>
+        reject(
+          new Error(
+            `the state folder ${at.state} was removed or replaced while the controller ran: it ends, and agents run on`,
+          ),
+        ),
+      ),
+    );
   });
   log.info(
     options.drain === true ? 'agentctl ends, and its agents before it' : 'agentctl ends; agents run on',

@@ -1,0 +1,22 @@
+import { statSync } from 'node:fs';
+import type { Cancel, Clock } from '../platform/clock.ts';
+
+const lookMs = 5_000;
+
+/**
+ * Calls back once the file is gone or another one is in its place: whoever starts a controller then finds no lock, and
+ * nothing that this one writes is there any more.
+ */
+export function guardFile(path: string, clock: Clock, onLost: () => void): Cancel {
+  const identity = (): string | undefined => {
+    const found = statSync(path, { throwIfNoEntry: false, bigint: true });
+    return found === undefined ? undefined : `${found.dev} ${found.ino}`;
+  };
+  const own = identity();
+  const look = (): void => {
+    if (identity() === own) cancel = clock.after(lookMs, look);
+    else onLost();
+  };
+  let cancel = clock.after(lookMs, look);
+  return () => cancel();
+}
