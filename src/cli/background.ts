@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, fstatSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { connect as connectSocket } from 'node:net';
 import { isSea } from 'node:sea';
+import { UnreachableError } from '../api/errors.ts';
 import { sleep } from '../platform/clock.ts';
 import { controllerLog } from '../platform/log-files.ts';
 import { checkSocket } from '../platform/trusted.ts';
@@ -53,44 +54,82 @@ export function serveArguments(options: ServeOptions, environment: Cli['environm
   return ['serve', '--state-dir', state, '--socket', socket, ...listen];
 }
 
-/** Starts one where none answers, and says so. Of two commands that do so at once one wins, and both go on. */
+/** Starts one where none runs, and says so. Of two commands that do so at once one wins, and both go on. */
 export async function ensureController(options: GlobalOptions, cli: Cli): Promise<void> {
-  const { socket, lock } = pathsFor(options, cli.environment);
-  if (await answers(socket)) return;
-  try {
-    const pid = await startController(options, cli);
-    cli.err(`Started the controller in the background (pid ${pid}). 'agentctl controller stop' stops it.\n`);
-  } catch (error) {
-    const deadline = cli.clock.now() + startLimitMs;
-    while (!(await answers(socket))) {
-      if (lockHolder(lock) === undefined || cli.clock.now() > deadline) throw error;
-      await sleep(cli.clock, 20);
-    }
-  }
+  if (await answers(pathsFor(options, cli.environment).socket)) return;
+  const started = await startController(options, cli);
+  if ('pid' in started)
+    cli.err(
+      `Started the controller in the background (pid ${started.pid}). 'agentctl controller stop' stops it.\n`,
+    );
 }
 
-/** Runs `serve` in a session of its own and waits until it is ready. Answers its pid. */
-export async function startController(options: ServeOptions, cli: Cli): Promise<number> {
+/**
+ * Waits for a controller that another command has started, or whose socket is away: it makes it again. False where
+ * none runs. UnreachableError where one runs that does not answer in time.
+ */
+export async function othersAnswer(options: GlobalOptions, cli: Cli, limit = startLimitMs): Promise<boolean> {
+  const { socket, lock } = pathsFor(options, cli.environment);
+  const deadline = cli.clock.now() + limit;
+  let holder = lockHolder(lock);
+  while (holder !== undefined && !cli.signal.aborted) {
+    if (await answers(socket)) return true;
+    if (cli.clock.now() > deadline) {
+      throw new UnreachableError(
+        `the controller runs (pid ${holder}), but does not answer at ${socket}. Start it anew: agentctl controller restart (agents run on)`,
+      );
+    }
+    await sleep(cli.clock, 50, cli.signal);
+    holder = lockHolder(lock);
+  }
+  return answers(socket);
+}
+
+/** A controller that this command started, or one that runs already. */
+export type Started = { pid: number } | { runs: true };
+
+export interface StartOptions extends ServeOptions {
+  /** Start no agent. */
+  drained?: boolean;
+}
+
+/** Runs `serve` in a session of its own and waits until it is ready. */
+export async function startController(options: StartOptions, cli: Cli): Promise<Started> {
   const where = pathsFor(options, cli.environment);
+  if (await othersAnswer(options, cli)) return { runs: true };
   mkdirSync(where.logs, { recursive: true, mode: 0o700 });
   const logFile = controllerLog(where.logs);
   const log = openSync(logFile, 'a', 0o600);
-  const [program = process.execPath, ...before] = ownCommand();
-  const child = spawn(program, [...before, ...serveArguments(options, cli.environment), '--ready-fd', '3'], {
-    detached: true,
-    cwd: where.state, // holds no other folder's file system
-    stdio: ['ignore', log, log, 'pipe'],
-  });
+  const before = fstatSync(log).size;
+  const [program = process.execPath, ...words] = ownCommand();
+  const drained = options.drained === true ? ['--drained'] : [];
+  const child = spawn(
+    program,
+    [...words, ...serveArguments(options, cli.environment), ...drained, '--ready-fd', '3'],
+    {
+      detached: true,
+      cwd: where.state, // holds no other folder's file system
+      stdio: ['ignore', log, log, 'pipe'],
+    },
+  );
   closeSync(log);
   const ended = await readyOrEnded(child, cli);
-  if (ended !== undefined) {
-    const end = lastLines(logFile, 10).map((line) => `  ${line.slice(0, mostShown)}`);
-    throw new CliError(
-      `the controller could not be started: ${ended}. The end of its log (${logFile}):\n${end.join('\n')}`,
-    );
-  }
   child.unref();
-  return child.pid ?? 0;
+  if (ended === undefined) return { pid: child.pid ?? 0 };
+  // It lost against one that another command started at the same time.
+  if (child.exitCode !== null && (await othersAnswer(options, cli))) return { runs: true };
+  const end = ownLines(logFile, before, child.pid).map((line) => `\n  ${line.slice(0, mostShown)}`);
+  const said = end.length === 0 ? `Its log: ${logFile}` : `The end of its log (${logFile}):${end.join('')}`;
+  throw new CliError(`the controller could not be started: ${ended}. ${said}`);
+}
+
+/** The last lines that it wrote itself: other controllers have written to the same file, before and meanwhile. */
+function ownLines(path: string, before: number, pid: number | undefined): string[] {
+  const { size } = statSync(path);
+  const written = size < before ? size : size - before; // it has been rotated
+  return lastLines(path, 200, written)
+    .filter((line) => line !== '' && (!line.startsWith('{') || line.includes(`"pid":${pid},`)))
+    .slice(-10);
 }
 
 /** Undefined once it is ready, which it says on file descriptor 3; else why it will not be. */

@@ -26,6 +26,8 @@ export interface Cli {
   interrupted: boolean;
   /** With `start` a controller is started in the background where none runs, unless --no-start. */
   connect(options: GlobalOptions, how?: { start?: boolean }): Promise<Client>;
+  /** Flags of the command line for commands in messages: see pasteable.ts. Each ends with a space. */
+  flags?: { controller: string; namespace: string } | undefined;
   /** The verb lasts until Ctrl-C, which is then its regular end. */
   lasting?: boolean;
   /** What the process ends with; 0 at first. */

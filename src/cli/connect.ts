@@ -1,7 +1,11 @@
+import { lstatSync } from 'node:fs';
 import { createHttpClient } from '../client/http.ts';
 import type { Cli, Client } from './cli.ts';
 import { duration, type GlobalOptions } from './options.ts';
 import { pathsFor } from './paths.ts';
+
+/** Within this a controller makes its socket again. */
+export const healLimitMs = 5_000;
 
 /** A client of the controller's socket. With `start` a controller is started where none runs, and it is said once. */
 export async function connect(
@@ -13,6 +17,10 @@ export async function connect(
   if (start && options.start) {
     const { ensureController } = await import('./background.ts');
     await ensureController(options, cli);
+  } else if (lstatSync(socket, { throwIfNoEntry: false })?.isSocket() !== true) {
+    // A controller makes a socket again that was removed.
+    const { othersAnswer } = await import('./background.ts');
+    await othersAnswer(options, cli, healLimitMs);
   }
   const client = createHttpClient(
     { socketPath: socket },

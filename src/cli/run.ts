@@ -5,6 +5,7 @@ import { CliError, exitCode, tell, UsageError } from './failure.ts';
 import { hoist, normalise, splitVerb, withSubcommands } from './grammar.ts';
 import { optionDescription, topHelp } from './help.ts';
 import { addGlobalOptions } from './options.ts';
+import { flagsOf, pasteable } from './pasteable.ts';
 import { findVerb, type Verb, verbs } from './verbs.ts';
 
 /** Runs one command line (without node and script) and answers the exit code. Only the verb's own file is loaded. */
@@ -73,6 +74,11 @@ const pathOf = (command: Command): string =>
 
 function programFor(cli: Cli): Command {
   return new Command('agentctl')
+    .hook('preAction', (_, command) => {
+      cli.flags = flagsOf(command.opts());
+      const { err } = cli;
+      cli.err = (text) => err(pasteable(text, cli));
+    })
     .enablePositionalOptions()
     .exitOverride()
     .configureOutput({ writeOut: (text) => cli.out(text), writeErr: (text) => cli.err(text) })

@@ -1,8 +1,9 @@
 import { execFile, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test, vi } from 'vitest';
+import { isAlive } from '../../src/cli/controller/holder.ts';
 import { quoted, unitText } from '../../src/cli/controller/unit-text.ts';
 import { golden } from './support.ts';
 
@@ -24,6 +25,10 @@ function run(program: string, words: readonly string[]): Promise<Ended> {
     });
   });
 }
+/** Whether a process with this word on its command line is there. */
+const lives = async (word: string): Promise<boolean> =>
+  (await run('pgrep', ['-f', `sleep ${word}`])).code === 0;
+
 const agentctl = (...words: string[]): Promise<Ended> => run(process.execPath, [main, ...words]);
 
 afterAll(async () => {
@@ -85,7 +90,7 @@ test('a controller is started once, looked after, and stopped', async () => {
   expect(await agentctl('controller', 'stop')).toMatchObject({ code: 0 });
   expect(await agentctl('controller', 'stop')).toMatchObject({
     code: 0,
-    out: 'the controller does not run\n',
+    out: expect.stringMatching(/^the controller does not run\. .*'agentctl controller stop --agents'/),
   });
   expect(await agentctl('controller', 'status', '-o', 'json')).toMatchObject({ code: 3 });
 });
@@ -108,11 +113,95 @@ test('commands that start a controller at once all get through, and one is start
   expect(ended.filter(({ err }) => err.includes('Started the controller'))).toHaveLength(1);
 });
 
+test('of two starts at once one starts it, and the other says that it runs already', async () => {
+  await agentctl('controller', 'stop');
+  const ended = await Promise.all([1, 2, 3].map(() => agentctl('controller', 'start')));
+  expect(ended.map(({ code, err }) => [code, err])).toEqual([1, 2, 3].map(() => [0, '']));
+  expect(ended.map(({ out }) => out.split(':')[0]).sort()).toEqual([
+    'controller started',
+    'the controller runs already',
+    'the controller runs already',
+  ]);
+});
+
+test('of two stops at once both end well', async () => {
+  const ended = await Promise.all([1, 2].map(() => agentctl('controller', 'stop')));
+  expect(ended.map(({ code, err }) => [code, err])).toEqual([1, 2].map(() => [0, '']));
+});
+
+describe('a controller whose socket is removed', () => {
+  const socket = join(state, 'agentctl.sock');
+  const pidOf = (text: string): string | undefined => /pid (\d+)/.exec(text)?.[1];
+
+  test('is found by verbs, by status and by start', async () => {
+    const pid = pidOf((await agentctl('controller', 'start')).out);
+    rmSync(socket);
+    expect(await agentctl('get', 'agents')).toMatchObject({ code: 0 });
+    rmSync(socket);
+    const status = await agentctl('controller', 'status');
+    expect([status.code, pidOf(status.out)]).toEqual([0, pid]);
+    rmSync(socket);
+    expect(await agentctl('create', 'namespace', 'again')).toMatchObject({ code: 0, err: '' });
+    rmSync(socket);
+    const start = await agentctl('controller', 'start');
+    expect([start.code, start.out]).toEqual([0, expect.stringContaining(`runs already: pid ${pid}`)]);
+  });
+
+  test('and cannot be made again: the texts name it and what to do', async () => {
+    rmSync(socket);
+    mkdirSync(socket);
+    const { code, err } = await agentctl('controller', 'status');
+    expect([code, err]).toEqual([3, expect.stringMatching(/runs \(pid \d+\), but does not answer/)]);
+    expect(err).toContain('agentctl controller restart');
+    rmSync(socket, { recursive: true });
+    expect(await agentctl('get', 'agents')).toMatchObject({ code: 0 });
+  });
+});
+
+test('agents whose controller was killed are stopped by stop --agents', async () => {
+  const manifest = join(state, 'left.yaml');
+  const command = '{command: [sleep, "7531"]}';
+  const meta = 'apiVersion: agentctl.dev/v1\nkind: Agent\nmetadata: {name: left}\n';
+  writeFileSync(manifest, `${meta}spec: {template: ${command}}\n`);
+  expect(await agentctl('apply', '-f', manifest, '--wait')).toMatchObject({ code: 0 });
+  const { out } = await agentctl('controller', 'status', '-o', 'json');
+  process.kill(JSON.parse(out).pid, 'SIGKILL');
+  expect(await lives('7531')).toBe(true);
+  expect((await agentctl('controller', 'stop')).out).toContain("'agentctl controller stop --agents'");
+  const stopped = await agentctl('controller', 'stop', '--agents');
+  expect([stopped.code, stopped.out]).toEqual([0, expect.stringContaining('all agents have ended\n')]);
+  expect(stopped.err).toContain('The controller did not run: it is started');
+  expect(await lives('7531')).toBe(false);
+  await agentctl('delete', 'agent', 'left');
+});
+
+test('a command in an error has the flags that were given', async () => {
+  const other = join(state, 'other');
+  const { err, code } = await agentctl('get', 'agents', '--state-dir', other);
+  expect([code, err]).toEqual([
+    3,
+    expect.stringContaining(`agentctl --state-dir ${other} controller start\n`),
+  ]);
+});
+
+test('a controller whose state folder is removed ends, and another can be started', async () => {
+  const other = mkdtempSync(join(tmpdir(), 'agentctl-gone-'));
+  const start = await agentctl('controller', 'start', '--state-dir', other);
+  const pid = Number(/pid (\d+)/.exec(start.out)?.[1]);
+  rmSync(other, { recursive: true });
+  await vi.waitFor(() => expect(isAlive(pid)).toBe(false), { timeout: 20_000, interval: 200 });
+  expect(await agentctl('controller', 'start', '--state-dir', other)).toMatchObject({ code: 0 });
+  expect(await agentctl('controller', 'stop', '--state-dir', other)).toMatchObject({ code: 0 });
+  rmSync(other, { recursive: true });
+});
+
 test('a controller that cannot start says why, with the end of its log', async () => {
   await agentctl('controller', 'stop');
   const { code, err } = await agentctl('controller', 'start', '--listen', 'nowhere');
   expect(code).toBe(1);
   expect(err).toMatch(/could not be started: it ended with exit code 1.*\n.*error: .*nowhere/s);
+  // What earlier controllers have logged is none of its reasons.
+  expect(err).not.toContain('agents run on');
 });
 
 test('a systemd unit keeps agents at its stop, and quotes what systemd would expand', () => {

@@ -7,20 +7,22 @@ export function lockHolder(lock: string): number | undefined {
 }
 
 function readPid(path: string): number | undefined {
-  try {
-    const pid = Number(readFileSync(path, 'utf8'));
-    return Number.isInteger(pid) && pid > 0 ? pid : undefined;
-  } catch {
-    return undefined; // no such file: no controller
-  }
+  const pid = Number(read(path));
+  return Number.isInteger(pid) && pid > 0 ? pid : undefined;
 }
 
 /** A pid that was left behind may be another program's by now. */
-function isController(pid: number): boolean {
+const isController = (pid: number): boolean =>
+  read(`/proc/${pid}/cmdline`)?.split('\0').includes('serve') ?? false;
+
+/** Undefined where there is no such file, or its process has just ended. */
+function read(path: string): string | undefined {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes('serve');
-  } catch {
-    return false; // it has just ended
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException; // the file system fails so
+    if (code === 'ENOENT' || code === 'ESRCH') return undefined;
+    throw error;
   }
 }
 
@@ -29,6 +31,6 @@ export function isAlive(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'; // process.kill fails with nothing else
+    return (error as NodeJS.ErrnoException).code === 'EPERM'; // process.kill fails with nothing else but ESRCH
   }
 }

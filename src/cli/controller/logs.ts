@@ -73,10 +73,11 @@ function idOf(file: string): string | undefined {
   return found === undefined ? undefined : `${found.ino} ${found.mtimeNs}`;
 }
 
-/** The last lines of a log file, for a message. */
-export function lastLines(path: string, count: number): string[] {
+/** The last lines of a log file, of no more than its last `most` bytes, for a message. */
+export function lastLines(path: string, count: number, most = chunk): string[] {
   const { size } = statSync(path);
-  const text = read(path, Math.max(0, size - chunk), chunk).toString();
+  const length = Math.min(size, most, chunk);
+  const text = read(path, size - length, length).toString();
   return text.trimEnd().split('\n').slice(-count);
 }
 

@@ -1,11 +1,15 @@
+import { existsSync } from 'node:fs';
 import { UnreachableError } from '../../api/errors.ts';
 import { sleep } from '../../platform/clock.ts';
 import { controllerLog } from '../../platform/log-files.ts';
-import { answers, type ServeOptions, startController } from '../background.ts';
+import { othersAnswer, type ServeOptions, startController } from '../background.ts';
 import type { Cli } from '../cli.ts';
+import { healLimitMs } from '../connect.ts';
 import { CliError, exitCode } from '../failure.ts';
 import type { GlobalOptions } from '../options.ts';
+import { pasteable } from '../pasteable.ts';
 import { pathsFor } from '../paths.ts';
+import type { Text } from '../print/shown.ts';
 import { isAlive, lockHolder } from './holder.ts';
 
 export interface StopOptions extends GlobalOptions {
@@ -15,17 +19,17 @@ export interface StopOptions extends GlobalOptions {
 
 export async function start(options: ServeOptions, cli: Cli): Promise<void> {
   const { socket, logs } = pathsFor(options, cli.environment);
-  if (await answers(socket)) {
-    const { pid, version } = await (await cli.connect(options)).status();
-    return cli.out(`the controller runs already: pid ${pid}, version ${version}\n`);
-  }
-  const pid = await startController(options, cli);
-  cli.out(`controller started: pid ${pid}, socket ${socket}, log ${controllerLog(logs)}\n`);
+  const started = await startController(options, cli);
+  if ('pid' in started)
+    return cli.out(`controller started: pid ${started.pid}, socket ${socket}, log ${controllerLog(logs)}\n`);
+  const { pid, version } = await (await cli.connect(options)).status();
+  cli.out(`the controller runs already: pid ${pid}, version ${version}\n`);
 }
 
 export async function stop(options: StopOptions, cli: Cli): Promise<void> {
-  const { pid, listen } = await running(options, cli);
-  if (pid === undefined) return cli.out('the controller does not run\n');
+  const { pid, listen } =
+    options.agents === true ? await forAgents(options, cli) : await running(options, cli);
+  if (pid === undefined) return cli.out(notRunningText(options, cli));
   if (options.agents === true) {
     if (cli.terminal.err) cli.err('stopping all agents ...\n');
     const client = await cli.connect(options);
@@ -36,7 +40,35 @@ export async function stop(options: StopOptions, cli: Cli): Promise<void> {
   await end(pid, options.timeout, cli);
   cli.out(`controller stopped: pid ${pid}${options.agents === true ? '' : '. Agents run on'}\n`);
   if (listen !== undefined)
-    cli.out(`it listened on ${listen} too, as agentctl controller start --listen ${listen} does again\n`);
+    cli.out(
+      pasteable(
+        `it listened on ${listen} too, as agentctl controller start --listen ${listen} does again\n`,
+        cli,
+      ),
+    );
+}
+
+/** A controller that can stop agents. Where none runs, agents may: one is started that starts none itself. */
+async function forAgents(options: StopOptions, cli: Cli): Promise<Found> {
+  const { state, database } = pathsFor(options, cli.environment);
+  if (!(await othersAnswer(options, cli, healLimitMs))) {
+    if (!existsSync(database)) return {};
+    const started = await startController({ ...options, drained: true }, cli);
+    if ('pid' in started)
+      cli.err(
+        `The controller did not run: it is started (pid ${started.pid}) to stop the agents of ${state}.\n`,
+      );
+  }
+  return running(options, cli);
+}
+
+/** What a controller that has ended left: agents outlive it. */
+export function notRunningText(options: GlobalOptions, cli: Cli): Text {
+  if (!existsSync(pathsFor(options, cli.environment).database)) return 'the controller does not run\n';
+  return pasteable(
+    "the controller does not run. Agents that it started may: 'agentctl controller stop --agents' stops them, 'agentctl controller start' looks after them again\n",
+    cli,
+  );
 }
 
 export async function restart(options: StopOptions & ServeOptions, cli: Cli): Promise<void> {
@@ -44,9 +76,10 @@ export async function restart(options: StopOptions & ServeOptions, cli: Cli): Pr
   if (pid !== undefined) await end(pid, options.timeout, cli);
   const kept = options.listen === undefined ? listen : undefined;
   const started = await startController(kept === undefined ? options : { ...options, listen: kept }, cli);
+  const now = 'pid' in started ? started.pid : (await running(options, cli)).pid;
   const before = pid === undefined ? '' : `, before ${pid}`;
   const where = kept === undefined ? '' : `; it listens on ${kept} as before`;
-  cli.out(`controller restarted: pid ${started}${before}${where}\n`);
+  cli.out(`controller restarted: pid ${now}${before}${where}\n`);
 }
 
 interface Found {
@@ -69,7 +102,7 @@ export async function running(options: GlobalOptions, cli: Cli): Promise<Found> 
 
 /** SIGTERM, and waits until it has ended. */
 export async function end(pid: number, timeout: number, cli: Cli): Promise<void> {
-  process.kill(pid, 'SIGTERM');
+  if (!signalled(pid)) return;
   const deadline = cli.clock.now() + timeout;
   while (isAlive(pid)) {
     if (cli.clock.now() > deadline) {
@@ -80,5 +113,16 @@ export async function end(pid: number, timeout: number, cli: Cli): Promise<void>
     }
     await sleep(cli.clock, 20, cli.signal);
     if (cli.signal.aborted) return;
+  }
+}
+
+/** False where it has just ended, as when two commands stop it at once. */
+function signalled(pid: number): boolean {
+  try {
+    process.kill(pid, 'SIGTERM');
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false; // the system fails so
+    throw error;
   }
 }

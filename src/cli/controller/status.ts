@@ -7,6 +7,8 @@ import type { GlobalOptions } from '../options.ts';
 import { pathsFor } from '../paths.ts';
 import { yamlText } from '../print/objects.ts';
 import { table } from '../print/table.ts';
+import { lockHolder } from './holder.ts';
+import { notRunningText } from './run.ts';
 
 export async function status(options: GlobalOptions & { output?: 'json' | 'yaml' }, cli: Cli): Promise<void> {
   const { socket } = pathsFor(options, cli.environment);
@@ -15,8 +17,7 @@ export async function status(options: GlobalOptions & { output?: 'json' | 'yaml'
   const answer = found === undefined ? { running: false, socket } : { running: true, socket, ...found };
   if (options.output === 'json') return cli.out(`${JSON.stringify(answer, null, 2)}\n`);
   if (options.output === 'yaml') return cli.out(await yamlText(answer));
-  if (found === undefined)
-    return cli.out("the controller does not run; 'agentctl controller start' starts it\n");
+  if (found === undefined) return cli.out(notRunningText(options, cli));
   cli.out(statusText(found, socket));
 }
 
@@ -24,7 +25,8 @@ async function ask(options: GlobalOptions, cli: Cli): Promise<ControllerStatus |
   try {
     return await (await cli.connect(options)).status();
   } catch (error) {
-    if (error instanceof UnreachableError) return undefined;
+    const runs = lockHolder(pathsFor(options, cli.environment).lock) !== undefined;
+    if (error instanceof UnreachableError && !runs) return undefined;
     throw error;
   }
 }

@@ -4,6 +4,7 @@ import type { Cli, Client } from '../cli.ts';
 import { byTime, eventRow, isAbout, isSince } from '../events/rows.ts';
 import { group, scopeOf, tellFailures } from '../get/ask.ts';
 import { nothingFound } from '../get/tables.ts';
+import { pasteable } from '../pasteable.ts';
 import { type SelectOptions, select } from '../select.ts';
 import { parseTargets } from '../targets.ts';
 import { describeAgent } from './agent.ts';
@@ -38,7 +39,7 @@ export async function describe(words: readonly string[], options: DescribeOption
       failures.push(error);
     }
   }
-  cli.out(texts.join('\n\n'));
+  cli.out(pasteable(texts.join('\n\n'), cli));
   if (selected.length === 0) cli.err(nothingFound(group(targets), scopeOf(options, cli)));
   tellFailures(failures, cli);
 }

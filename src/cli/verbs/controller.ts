@@ -23,7 +23,7 @@ export function define(command: Command, cli: Cli): void {
   command
     .command('stop')
     .description('Stop the controller, and wait until it has ended. Agents run on, unless --agents.')
-    .option('--agents', 'stop all agents first')
+    .option('--agents', 'stop all agents first, those of a controller that has crashed too')
     .addOption(durationOption('--timeout <duration>', 'wait no longer than this', '60s'))
     .action((options: GlobalOptions & { agents?: boolean; timeout: number }) => stop(options, cli));
   command

@@ -9,6 +9,7 @@ interface ServeOptions extends GlobalOptions {
   listen?: string;
   logLevel: string;
   drain?: boolean;
+  drained?: boolean;
   readyFd?: number;
 }
 
@@ -22,8 +23,9 @@ export function define(command: Command, cli: Cli): void {
       choice('--log-level <level>', 'how much is logged', ['debug', 'info', 'warn', 'error']).default('info'),
     )
     .option('--drain', 'stop all agents too when it ends')
+    .addOption(new Option('--drained').hideHelp())
     .addOption(new Option('--ready-fd <number>').argParser(wholeNumber('--ready-fd')).hideHelp())
-    .action(async ({ listen, logLevel, drain, readyFd, ...options }: ServeOptions) => {
+    .action(async ({ listen, logLevel, drain, drained, readyFd, ...options }: ServeOptions) => {
       cli.lasting = true;
       const { runDaemon } = await import('../../daemon/main.ts');
       const { environment, signal } = cli;
@@ -33,7 +35,9 @@ export function define(command: Command, cli: Cli): void {
         writeSync(readyFd, 'ready\n');
         closeSync(readyFd); // whoever started it may end now
       };
-      await runDaemon({ stateDir: state, socket, listen, logLevel, drain, environment, signal, onReady });
+      await runDaemon({
+        ...{ stateDir: state, socket, listen, logLevel, drain, drained, environment, signal, onReady },
+      });
     });
   examples(
     command,
