@@ -40,6 +40,8 @@ export async function answers(socketPath: string): Promise<boolean> {
 /** What is handed on to `serve`. */
 export interface ServeOptions extends GlobalOptions {
   listen?: string;
+  /** The state folder was moved or restored. */
+  adopt?: boolean;
 }
 
 /** The command line that runs agentctl itself: of the single executable, of the bundle or of the sources. */
@@ -51,7 +53,8 @@ export function ownCommand(): string[] {
 export function serveArguments(options: ServeOptions, environment: Cli['environment']): string[] {
   const { state, socket } = pathsFor(options, environment);
   const listen = options.listen === undefined ? [] : ['--listen', options.listen];
-  return ['serve', '--state-dir', state, '--socket', socket, ...listen];
+  const adopt = options.adopt === true ? ['--adopt'] : [];
+  return ['serve', '--state-dir', state, '--socket', socket, ...listen, ...adopt];
 }
 
 /** Starts one where none runs, and says so. Of two commands that do so at once one wins, and both go on. */
@@ -115,7 +118,10 @@ export async function startController(options: StartOptions, cli: Cli): Promise<
   closeSync(log);
   const ended = await readyOrEnded(child, cli);
   child.unref();
-  if (ended === undefined) return { pid: child.pid ?? 0 };
+  if (ended === undefined) {
+    await tellCopy(options, cli);
+    return { pid: child.pid ?? 0 };
+  }
   // It lost against one that another command started at the same time.
   if (child.exitCode !== null && (await othersAnswer(options, cli))) return { runs: true };
   const end = ownLines(logFile, before, child.pid).map((line) => `\n  ${line.slice(0, mostShown)}`);
@@ -130,6 +136,16 @@ function ownLines(path: string, before: number, pid: number | undefined): string
   return lastLines(path, 200, written)
     .filter((line) => line !== '' && (!line.startsWith('{') || line.includes(`"pid":${pid},`)))
     .slice(-10);
+}
+
+async function tellCopy(options: GlobalOptions, cli: Cli): Promise<void> {
+  const client = await cli.connect(options);
+  const { store } = await client.status();
+  client.close();
+  if (store.copyOf === undefined) return;
+  cli.err(
+    `Warning: this state folder is a copy of the store ${store.copyOf}. It has the identity ${store.id} now, touches nothing of the other's, and starts its agents anew. A folder that was moved or restored keeps its identity where it is first started with --adopt.\n`,
+  );
 }
 
 /** Undefined once it is ready, which it says on file descriptor 3; else why it will not be. */

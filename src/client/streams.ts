@@ -169,7 +169,13 @@ export interface ControllerStatus {
   startedAt: number;
   /** Milliseconds. */
   uptime: number;
-  store: { id: string; path: string; revision: number };
+  store: {
+    id: string;
+    /** The store that this one was a copy of when this controller started; absent where it was none. */
+    copyOf?: string | undefined;
+    path: string;
+    revision: number;
+  };
   /** Where it listens with TLS; absent where it listens on its socket only. */
   tls?: Listener | undefined;
   runtimes: readonly {

@@ -28,7 +28,7 @@ export interface StreamsParts {
   clock: Clock;
   pid: number;
   version: string;
-  store: { id: string; path: string; revision(): number };
+  store: { id: string; copyOf?: string | undefined; path: string; revision(): number };
   /** Where it listens with TLS; it does not before its server is up. */
   tls?(): Listener | undefined;
 }
@@ -168,7 +168,7 @@ export class ControllerStreams implements Streams {
       version,
       startedAt: this.#startedAt,
       uptime: clock.now() - this.#startedAt,
-      store: { id: store.id, path: store.path, revision: store.revision() },
+      store: { id: store.id, copyOf: store.copyOf, path: store.path, revision: store.revision() },
       tls: tls?.(),
       runtimes: cache.runtimes.list().map((runtime) => {
         const { name } = runtime.metadata;

@@ -17,11 +17,13 @@ import { acquireLock } from '../platform/lock.ts';
 import type { Log } from '../platform/log.ts';
 import { controllerLog } from '../platform/log-files.ts';
 import { paths } from '../platform/paths.ts';
+import { placeOf } from '../platform/place.ts';
 import { createRegistry } from '../registry/registry.ts';
 import { withVirtual } from '../registry/virtual.ts';
 import { createServer } from '../server/server.ts';
 import { createParser } from '../sources/parsing/threaded.ts';
 import { openStore } from '../store/sqlite.ts';
+import { partFromOriginal } from './copy.ts';
 import { makeDriver } from './drivers.ts';
 import { findEngines } from './engines.ts';
 import { housekeeping } from './housekeeping.ts';
@@ -43,6 +45,8 @@ export interface DaemonOptions {
   drain?: boolean | undefined;
   /** Start no agent, and stop those that run. */
   drained?: boolean | undefined;
+  /** The state folder was moved or restored on purpose: it is no copy. */
+  adopt?: boolean | undefined;
   environment: Readonly<Record<string, string | undefined>>;
   /** Aborted to end it. */
   signal: AbortSignal;
@@ -67,8 +71,9 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   const lock = acquireLock(at.lock);
   stack.defer(() => lock.release());
   logFile.rotate();
-  const store = openStore(at.database, { log });
+  const store = openStore(at.database, { log, place: placeOf(at.state), adopt: options.adopt });
   stack.defer(() => store.close());
+  const copyOf = await partFromOriginal(store, at.state, log);
   const journal = openJournal(at.journal, { log });
   stack.defer(() => journal.close());
   const stored = await createRegistry({ store, clock, ids, log });
@@ -119,7 +124,7 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
     clock,
     pid: process.pid,
     version,
-    store: { id: store.id, path: at.database, revision: () => store.revision() },
+    store: { id: store.id, copyOf, path: at.database, revision: () => store.revision() },
     tls: () => tls,
   });
   const server = await createServer({

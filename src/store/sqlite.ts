@@ -1,10 +1,10 @@
-import { randomUUID } from 'node:crypto';
 import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Log } from '../platform/log.ts';
 import { Durability } from './durability.ts';
 import { storeError } from './failures.ts';
 import { Feed } from './feed.ts';
+import { type Binding, type Identity, identify, settleCopy } from './identity.ts';
 import { migrate } from './migrations.ts';
 import { type Change, type Keys, type Row, type Store, StoreError } from './store.ts';
 
@@ -19,8 +19,8 @@ interface Write {
 
 type Record = { [column: string]: SQLOutputValue };
 
-/** Opens the store, and brings an older file up to date. */
-export function openStore(path: string, { log }: { log: Log }): Store {
+/** Opens the store, and brings an older file up to date. In another place than before it is a copy, unless `adopt`. */
+export function openStore(path: string, { log, ...binding }: { log: Log } & Binding): Store {
   try {
     const database = new DatabaseSync(path);
     database.exec(
@@ -29,7 +29,7 @@ export function openStore(path: string, { log }: { log: Log }): Store {
     );
     migrate(database, path, log);
     makeShrinkable(database, path, log);
-    return new SqliteStore(database, path);
+    return new SqliteStore(database, path, identify(database, binding));
   } catch (error) {
     throw storeError(error, path);
   }
@@ -60,6 +60,7 @@ const logBytes = 16 * 1024 * 1024;
 
 class SqliteStore implements Store {
   readonly id: string;
+  #copyOf: string | undefined;
   readonly #database: DatabaseSync;
   readonly #feed = new Feed();
   readonly #statements;
@@ -73,7 +74,9 @@ class SqliteStore implements Store {
   #committed: number;
   #settled: Promise<void> = Promise.resolve();
 
-  constructor(database: DatabaseSync, path: string) {
+  constructor(database: DatabaseSync, path: string, { id, copyOf }: Identity) {
+    this.id = id;
+    this.#copyOf = copyOf;
     this.#database = database;
     const prepare = (sql: string) => database.prepare(sql);
     this.#statements = {
@@ -100,10 +103,7 @@ class SqliteStore implements Store {
       free: prepare('PRAGMA freelist_count'),
       compacted: prepare("SELECT value FROM meta WHERE name = 'compacted'"),
     };
-    database
-      .prepare("INSERT OR IGNORE INTO meta (name, value) VALUES ('id', ?), ('compacted', '0')")
-      .run(randomUUID());
-    this.id = String(database.prepare("SELECT value FROM meta WHERE name = 'id'").get()?.value);
+    database.exec("INSERT OR IGNORE INTO meta (name, value) VALUES ('compacted', '0')");
     const last = database.prepare("SELECT seq FROM sqlite_sequence WHERE name = 'revisions'").get();
     this.#revision = Number(last?.seq ?? 0);
     this.#committed = this.#revision;
@@ -113,6 +113,15 @@ class SqliteStore implements Store {
     database.exec(
       `PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = ${logBytes};`,
     );
+  }
+
+  get copyOf(): string | undefined {
+    return this.#copyOf;
+  }
+
+  settleCopy(): void {
+    settleCopy(this.#database);
+    this.#copyOf = undefined;
   }
 
   revision(): number {

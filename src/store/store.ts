@@ -3,8 +3,12 @@
  * Knows nothing of what the text means. The contract suite is test/contracts/store.ts.
  */
 export interface Store {
-  /** A UUID that the store got when it was made; labels of containers carry it. */
+  /** A UUID that the store got when it was made, or when it was found to be a copy; labels of containers carry it. */
   readonly id: string;
+
+  /** The id of the store that this one is a copy of, until `settleCopy` says that all that follows from it is done. */
+  readonly copyOf: string | undefined;
+  settleCopy(): void;
 
   /** The newest revision that is on disk. */
   revision(): number;

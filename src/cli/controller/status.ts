@@ -45,6 +45,9 @@ function statusText(found: ControllerStatus, socket: string): string {
     ['Socket:', socket],
     ...(tls === undefined ? [] : [['Address:', addressText(tls)]]),
     ['Store:', `${store.path}, revision ${store.revision}`],
+    ...(store.copyOf === undefined
+      ? []
+      : [['Copy of:', `${store.copyOf}; has the identity ${store.id} now`]]),
     ['Agents:', `${agents.total}, ${agents.ready} Ready`],
     [
       'Instances:',

@@ -19,6 +19,7 @@ export function define(command: Command, cli: Cli): void {
     .command('start')
     .description('Start the controller in the background, and wait until it answers')
     .option(...listen)
+    .option('--adopt', 'the state folder was moved or restored: it is no copy, and keeps what runs for it')
     .action((options: ServeOptions) => start(options, cli));
   command
     .command('stop')

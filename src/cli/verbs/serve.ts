@@ -10,6 +10,7 @@ interface ServeOptions extends GlobalOptions {
   logLevel: string;
   drain?: boolean;
   drained?: boolean;
+  adopt?: boolean;
   readyFd?: number;
 }
 
@@ -23,9 +24,10 @@ export function define(command: Command, cli: Cli): void {
       choice('--log-level <level>', 'how much is logged', ['debug', 'info', 'warn', 'error']).default('info'),
     )
     .option('--drain', 'stop all agents too when it ends')
+    .option('--adopt', 'the state folder was moved or restored: it is no copy, and keeps what runs for it')
     .addOption(new Option('--drained').hideHelp())
     .addOption(new Option('--ready-fd <number>').argParser(wholeNumber('--ready-fd')).hideHelp())
-    .action(async ({ listen, logLevel, drain, drained, readyFd, ...options }: ServeOptions) => {
+    .action(async ({ listen, logLevel, drain, drained, adopt, readyFd, ...options }: ServeOptions) => {
       cli.lasting = true;
       const { runDaemon } = await import('../../daemon/main.ts');
       const { environment, signal } = cli;
@@ -36,7 +38,7 @@ export function define(command: Command, cli: Cli): void {
         closeSync(readyFd); // whoever started it may end now
       };
       await runDaemon({
-        ...{ stateDir: state, socket, listen, logLevel, drain, drained, environment, signal, onReady },
+        ...{ stateDir: state, socket, listen, logLevel, drain, drained, adopt, environment, signal, onReady },
       });
     });
   examples(

@@ -1,0 +1,27 @@
+import { existsSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
+import { kindInfo } from '../api/kinds.ts';
+import type { Log } from '../platform/log.ts';
+import { prefixOf } from '../registry/object.ts';
+import type { Store } from '../store/store.ts';
+
+/**
+ * Where the state folder is a copy: parts it from all that runs for the original. Instances name processes, containers
+ * and folders of the original by their uids, so they go, and the Agents get new ones; the copied folders of instances
+ * are put aside. May be cut short anywhere, and is then done again at the next start. Returns the original's id.
+ */
+export async function partFromOriginal(store: Store, state: string, log: Log): Promise<string | undefined> {
+  const { copyOf } = store;
+  if (copyOf === undefined) return undefined;
+  const folder = join(state, 'instances');
+  const aside = join(state, `instances.of-${copyOf.slice(0, 8)}`);
+  if (existsSync(folder) && !existsSync(aside)) renameSync(folder, aside);
+  const { rows } = await store.list(prefixOf(kindInfo('Instance')));
+  await Promise.all(rows.map(({ key, modRevision }) => store.delete(key, modRevision)));
+  store.settleCopy();
+  log.warn(
+    { original: copyOf, store: store.id, folders: aside },
+    'this state folder is a copy: it has a new identity, and its agents are started anew. One that was moved or restored keeps its own with: agentctl controller start --adopt',
+  );
+  return copyOf;
+}

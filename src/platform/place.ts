@@ -1,0 +1,35 @@
+import { readFileSync, statSync } from 'node:fs';
+
+/** Where a folder is. A copy of it is in another place; the folder that is renamed is not. */
+export interface Place {
+  /** The machine-id; '' where the host has none, as in many containers. */
+  machine: string;
+  boot: string;
+  /** Device number of the file system. Hosts give these out anew at a boot, so it only counts within one. */
+  device: string;
+  inode: string;
+}
+
+export function placeOf(folder: string): Place {
+  const { dev, ino } = statSync(folder, { bigint: true });
+  return {
+    machine: textOf('/etc/machine-id'),
+    boot: textOf('/proc/sys/kernel/random/boot_id'),
+    device: String(dev),
+    inode: String(ino),
+  };
+}
+
+export const isSamePlace = (one: Place, other: Place): boolean =>
+  one.machine === other.machine &&
+  one.inode === other.inode &&
+  (one.device === other.device || one.boot !== other.boot);
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return '';
+    throw error;
+  }
+}

@@ -1,0 +1,53 @@
+import { randomUUID } from 'node:crypto';
+import type { DatabaseSync } from 'node:sqlite';
+import { isSamePlace, type Place } from '../platform/place.ts';
+
+export interface Binding {
+  /** Where the store's folder is now; absent for one that is nowhere, as in memory. */
+  place?: Place | undefined;
+  /** It was moved or restored here on purpose: it stays what it was. */
+  adopt?: boolean | undefined;
+}
+
+export interface Identity {
+  id: string;
+  /** The id of the store that this one is a copy of, until `settleCopy`. */
+  copyOf: string | undefined;
+}
+
+/**
+ * The store's id, bound to its place. Containers and processes carry the id, so a copy that kept it would take those of
+ * the original for its own, and kill them: in another place the store gets a new id, in one transaction with the note
+ * that it is a copy.
+ */
+export function identify(database: DatabaseSync, { place, adopt = false }: Binding): Identity {
+  const read = database.prepare('SELECT value FROM meta WHERE name = ?');
+  const write = database.prepare('INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)');
+  const textOf = (name: string): string | undefined => read.get(name)?.value?.toString();
+  const known = textOf('id');
+  const before = textOf('place');
+  const stays =
+    known === undefined ||
+    place === undefined ||
+    before === undefined ||
+    adopt ||
+    isSamePlace(JSON.parse(before) as Place, place); // as it was written here
+  const id = known !== undefined && stays ? known : randomUUID();
+  const text = place === undefined ? before : JSON.stringify(place);
+  if (id !== known || text !== before) {
+    database.exec('BEGIN IMMEDIATE');
+    try {
+      write.run('id', id);
+      if (text !== undefined) write.run('place', text);
+      if (!stays && known !== undefined) write.run('copyOf', known);
+      database.exec('COMMIT');
+    } catch (error) {
+      if (database.isTransaction) database.exec('ROLLBACK');
+      throw error;
+    }
+  }
+  return { id, copyOf: textOf('copyOf') };
+}
+
+export const settleCopy = (database: DatabaseSync): void =>
+  database.exec("DELETE FROM meta WHERE name = 'copyOf'");
