@@ -4,9 +4,9 @@ import { join, resolve } from 'node:path';
 import type { Observed } from '../plan/world.ts';
 import { type Clock, sleep } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
-import { type Driver, DriverError, type Unsupported } from './driver.ts';
+import { type Driver, type DriverCondition, DriverError, type Unsupported } from './driver.ts';
 import { createAttachments, type RunEnd } from './process/attach.ts';
-import { type Cgroups, openCgroups } from './process/cgroups.ts';
+import { type Cgroups, containment, openCgroups } from './process/cgroups.ts';
 import { createCommandCheck } from './process/command.ts';
 import { createEnds } from './process/ends.ts';
 import { environmentOfLiving, execute, executeAs } from './process/exec.ts';
@@ -27,6 +27,7 @@ import {
 } from './process/layout.ts';
 import { createLeftovers, markVariable } from './process/leftovers.ts';
 import { readLogs } from './process/logs.ts';
+import { createLooks } from './process/looks.ts';
 import { present, settledMarks } from './process/observe.ts';
 import { living, type ProcessId, readBootId } from './process/proc.ts';
 import { createReaper, preyOf } from './process/reap.ts';
@@ -81,8 +82,9 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
     });
     return opened;
   };
-  const reap = createReaper(clock, cgroups);
-  const ends = createEnds({ clock, log, reap });
+  const looks = createLooks(clock);
+  const reap = createReaper(clock, looks, cgroups);
+  const ends = createEnds({ clock, log, reap, looks });
   const launcher = createLauncher(tools, clock);
   const checkCommand = createCommandCheck(clock);
   const attachments = createAttachments(clock);
@@ -91,6 +93,7 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
   const instances = { root, reap, tools };
   let cleared: Promise<void> | undefined;
   let adopted = false;
+  let contained: DriverCondition | undefined;
 
   /** Once, before anything is made: later it would take what is just being made. */
   const clear = (): Promise<void> => {
@@ -178,7 +181,7 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
     void leftovers.kill();
     for (const { ref, state } of all) {
       const run = state === 'Exited' ? await find(ref) : undefined;
-      if (run !== undefined) ends.sweepSoon(ref, run, await currentMarks(run));
+      if (run?.meta.bootId === bootId) ends.sweepSoon(ref, run, await readMarks(run.folder));
     }
   };
 
@@ -195,8 +198,11 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
         const message = error instanceof Error ? error.message : String(error);
         throw new DriverError('Offline', 'StateFolder', `the state folder cannot be used: ${message}`);
       }
+      contained = containment((await cgroups())?.reason);
       return { version: `${type()} ${release()}` };
     },
+
+    conditions: () => (contained === undefined ? [] : [contained]),
 
     async list() {
       await clear();
@@ -345,6 +351,7 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
       leftovers.close();
       launcher.close();
       ends.close();
+      looks.close();
       await (await opened)?.close();
     },
   };

@@ -208,6 +208,7 @@ test('a systemd unit keeps agents at its stop, and quotes what systemd would exp
   const text = unitText(['/opt/my node', '--x=100%', 'a"b$c\\d'], true);
   expect(text).toContain('ExecStart="/opt/my node" "--x=100%%" "a\\"b$$c\\\\d"\n');
   expect(text).toContain('KillMode=process\n');
+  expect(text).toContain('Delegate=yes\n'); // so that the controller may make cgroups there
   expect(text).toContain('Restart=always\n');
   expect(text).toContain('WantedBy=multi-user.target\n');
   expect(unitText(['x'], false)).toContain('WantedBy=default.target\n');

@@ -180,3 +180,17 @@ test('a Runtime that is deleted while a start is under way costs no failure', as
   expect(house.instance('web-0')?.status).toMatchObject({ run: { number: 1 }, restartCount: 0 });
   expect(house.instance('web-0')?.status?.failures ?? 0).toBe(0);
 });
+
+test('what a driver tells of its host is a condition of the Runtime', async () => {
+  const told = {
+    type: 'ProcessesContained',
+    status: 'False',
+    reason: 'ProcScan',
+    message: 'No cgroups.',
+  } as const;
+  await using house = await House.open({
+    wrap: (driver) => Object.assign(Object.create(driver) as typeof driver, { conditions: () => [told] }),
+  });
+  await house.within(2_000, () => condition(house, 'ProcessesContained')?.reason === 'ProcScan');
+  expect(condition(house, 'ProcessesContained')).toMatchObject(told);
+});

@@ -28,6 +28,8 @@ Restart=always
 RestartSec=1
 # Stopping the controller does not stop its agents.
 KillMode=process
+# The controller makes a cgroup for each run of a process.
+Delegate=yes
 TimeoutStopSec=60
 # Only this user can read the store, the socket and the logs. Agents have the umask 022.
 UMask=0077

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { type Clock, sleep } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
+import type { DriverCondition } from '../driver.ts';
 import { type CgroupPlace, cgroupPlaces } from './cgroup-places.ts';
 import { killFailed } from './failures.ts';
 import { isCode, namesIn } from './layout.ts';
@@ -28,6 +29,25 @@ export interface Cgroups {
   /** Removes those that are empty: those of a controller that was killed. */
   clear(): Promise<void>;
   close(): Promise<void>;
+}
+
+/** Tells users which of the two ways holds here. */
+export function containment(reason: Cgroups['reason'] | undefined): DriverCondition {
+  const type = 'ProcessesContained';
+  if (reason !== undefined)
+    return {
+      type,
+      status: 'True',
+      reason,
+      message: 'Each run has a cgroup: nothing that it starts outlives it.',
+    };
+  return {
+    type,
+    status: 'False',
+    reason: 'ProcScan',
+    message:
+      'The controller can make no cgroups on this host: processes of a run are found by descent, session and environment, and one that clears all of these within a second outlives its run. Run the controller as root, or as a service: agentctl controller enable.',
+  };
 }
 
 /** So many instances without a cgroup are remembered. */

@@ -1,6 +1,7 @@
 import type { Cancel, Clock } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
-import type { Marks, Run } from './layout.ts';
+import { cgroupOf, type Marks, type Run } from './layout.ts';
+import type { Looks } from './looks.ts';
 import { lives } from './observe.ts';
 import { preyOf, type Reap } from './reap.ts';
 import { createTracker } from './tracker.ts';
@@ -23,8 +24,8 @@ export interface Ends {
 
 const sweepDelayMs = 50;
 
-export function createEnds(parts: { clock: Clock; log: Log; reap: Reap }): Ends {
-  const { clock, log, reap } = parts;
+export function createEnds(parts: { clock: Clock; log: Log; reap: Reap; looks: Looks }): Ends {
+  const { clock, log, looks, reap } = parts;
   const tracker = createTracker(clock, log);
   const hearers = new Set<(ref: string) => void>();
   const sweeps = new Map<string, Cancel>();
@@ -42,7 +43,13 @@ export function createEnds(parts: { clock: Clock; log: Log; reap: Reap }): Ends 
     },
     isSwept: (ref, run) => swept.get(ref) === run,
     track(ref, run, marks) {
+      const { main } = marks;
+      const forget =
+        main === undefined || cgroupOf(run, marks) !== undefined || tracker.has(run.folder)
+          ? () => {}
+          : looks.remember({ instanceUid: run.meta.identity.uid, run: run.number, main });
       const ended = (): void => {
+        forget();
         ends.hint(ref);
         ends.sweepSoon(ref, run, marks);
       };

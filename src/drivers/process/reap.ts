@@ -1,9 +1,9 @@
-import { setImmediate } from 'node:timers/promises';
 import { type Clock, sleep } from '../../platform/clock.ts';
 import { type Cgroups, killCgroup } from './cgroups.ts';
 import { killFailed } from './failures.ts';
 import { cgroupOf, type Marks, type Run } from './layout.ts';
-import { isDead, living, type ProcessId, type ScannedProcess, sameProcess, scan } from './proc.ts';
+import type { Looks } from './looks.ts';
+import { isDead, living, type ProcessId, type ScannedProcess, sameProcess } from './proc.ts';
 import { sendKill } from './signals.ts';
 
 /** What to end, and what to spare. */
@@ -42,20 +42,11 @@ const cleanLooks = 3;
  * AGENTCTL_INSTANCE_UID in the environment, by group, by session, and by descent from one of these. Calls at the same
  * time share one look at /proc.
  */
-export function createReaper(clock: Clock, cgroups: () => Promise<Cgroups | undefined>): Reap {
-  let next: Promise<ScannedProcess[]> | undefined;
-  const look = (): Promise<ScannedProcess[]> => {
-    next ??= setImmediate().then(() => {
-      next = undefined;
-      return scan();
-    });
-    return next;
-  };
-
+export function createReaper(clock: Clock, looks: Looks, cgroups: () => Promise<Cgroups | undefined>): Reap {
   const byMarks = async (prey: Prey): Promise<void> => {
     let left: ScannedProcess[] = [];
     for (let round = 0, clean = 0; round < rounds; round++) {
-      const all = await look();
+      const all = await looks.next();
       left = victims(all, prey);
       clean = left.length === 0 ? clean + 1 : 0;
       if (clean >= (all.some((one) => mayBecomeOurs(one, prey)) ? cleanLooks : 1)) return;

@@ -15,6 +15,7 @@ export interface Tracked {
 
 export interface Tracker {
   add(tracked: Tracked): void;
+  has(marks: string): boolean;
   forget(ref: string): void;
   close(): void;
 }
@@ -68,6 +69,7 @@ export function createTracker(clock: Clock, log: Log): Tracker {
       // It may have ended before the watcher came up.
       if (!tracked.lives()) end(tracked.marks);
     },
+    has: (marks) => all.has(marks),
     forget(ref) {
       for (const entry of all.values())
         if (entry.ref === ref) {

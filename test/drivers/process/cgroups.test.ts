@@ -1,8 +1,9 @@
+import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { appendFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { openCgroups } from '../../../src/drivers/process/cgroups.ts';
+import { killCgroup, openCgroups } from '../../../src/drivers/process/cgroups.ts';
 import { newestRun, runFolder } from '../../../src/drivers/process/layout.ts';
 import { findTools } from '../../../src/drivers/process/tools.ts';
 import { systemClock } from '../../../src/platform/clock.ts';
@@ -116,3 +117,40 @@ describe.skipIf(tried === undefined)('a run in a cgroup of its own', () => {
     expect(bases.map((base) => /agentctl-(\w+)-/.exec(base)?.[1])).toEqual(['store', 'store', 'other']);
   });
 });
+
+test.each([
+  ['cgroups', tried === undefined ? 'None' : undefined, tried?.reason ?? 'ProcScan'],
+  ['no cgroups', 'None', 'ProcScan'],
+] as const)('a Runtime with %s says so', async (_name, cgroups, reason) => {
+  const { driver } = await openDriver({ cgroups });
+  await driver.ping();
+  expect(driver.conditions?.()).toMatchObject([
+    { type: 'ProcessesContained', status: reason === 'ProcScan' ? 'False' : 'True', reason },
+  ]);
+});
+
+const freezer = `/sys/fs/cgroup/freezer/agentctl-test-${process.pid}`;
+const mayUseVersionOne = ((): boolean => {
+  try {
+    mkdirSync(freezer);
+    rmdirSync(freezer);
+    return true;
+  } catch {
+    // No such hierarchy here, or not ours to write.
+    return false;
+  }
+})();
+
+test.skipIf(!mayUseVersionOne)(
+  'a cgroup of version 1 is killed with those below it, and removed',
+  async () => {
+    mkdirSync(join(freezer, 'below'), { recursive: true });
+    const marker = `sleep 8${process.pid}5`;
+    const script = `echo 0 >${freezer}/cgroup.procs; ${marker} & echo 0 >${freezer}/below/cgroup.procs; exec ${marker}`;
+    spawn('sh', ['-c', script], { stdio: 'ignore' });
+    await eventually(() => expect(processesWith(marker)).toHaveLength(2));
+    await killCgroup(systemClock, freezer);
+    expect(processesWith(marker)).toEqual([]);
+    expect(existsSync(freezer)).toBe(false);
+  },
+);
