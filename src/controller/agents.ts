@@ -11,7 +11,7 @@ import type { World } from '../plan/world.ts';
 import { Retries } from '../platform/retry.ts';
 import { confirmReady } from './confirm.ts';
 import type { Recorder } from './events.ts';
-import { type ExecuteContext, execute, fieldManager, gone, letGo } from './execute.ts';
+import { type ExecuteContext, execute, fieldManager, gone, letGo, specOfRun } from './execute.ts';
 import { Flights, type FlightsParts } from './flights.ts';
 import type { Observer } from './observe.ts';
 import type { Prober } from './prober.ts';
@@ -255,6 +255,7 @@ export class Agents {
           session: () => runtimes.online(runtime),
           readiness,
           liveness,
+          spec: () => specOfRun(this.#context(world.agent, world, object), object),
         });
       }
     }

@@ -3,7 +3,7 @@ import { get as httpsGet } from 'node:https';
 import { connect } from 'node:net';
 import { parseDuration } from '../api/duration.ts';
 import type { Probe } from '../api/objects.ts';
-import { type Driver, DriverError } from '../drivers/driver.ts';
+import { type Driver, DriverError, type RunSpec } from '../drivers/driver.ts';
 import type { Clock } from '../platform/clock.ts';
 
 /** What one check found. `Unknown` says nothing about the instance: the check could not be made, or was cut short. */
@@ -30,8 +30,7 @@ export const unknown = (message: string): Finding => ({ outcome: 'Unknown', mess
  */
 export async function check(
   probe: Probe,
-  driver: Driver,
-  ref: string,
+  target: Target,
   clock: Clock,
   signal: AbortSignal,
 ): Promise<Finding> {
@@ -45,7 +44,7 @@ export async function check(
   });
   signal.addEventListener('abort', cut);
   try {
-    const made = run(probe, { driver, ref, timeout, clock, signal: end.signal });
+    const made = run(probe, { ...target, timeout, clock, signal: end.signal });
     return (await unlessAborted(made, late.signal)) ?? unknown(noAnswer);
   } catch (error) {
     return unknown(error instanceof Error ? error.message : String(error));
@@ -55,9 +54,14 @@ export async function check(
   }
 }
 
-interface Check {
+/** What is checked, and how. */
+interface Target {
   driver: Driver;
   ref: string;
+  spec?: (() => Promise<RunSpec>) | undefined;
+}
+
+interface Check extends Target {
   /** Milliseconds. */
   timeout: number;
   clock: Clock;
@@ -75,9 +79,12 @@ async function run(probe: Probe, about: Check): Promise<Finding> {
   return probe.httpGet === undefined ? opens(address, port, about) : answers(probe.httpGet, address, about);
 }
 
-async function exec(command: readonly string[], { driver, ref, timeout, signal }: Check): Promise<Finding> {
+async function exec(
+  command: readonly string[],
+  { driver, ref, timeout, signal, spec }: Check,
+): Promise<Finding> {
   try {
-    const { code, output } = await driver.exec(ref, command, { timeout, signal });
+    const { code, output } = await driver.exec(ref, command, { timeout, signal, spec });
     if (code === 0) return passed;
     return failed(`${command.join(' ')} ended with ${code}: ${output.trim().slice(0, 200)}`);
   } catch (error) {

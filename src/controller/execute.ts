@@ -2,7 +2,7 @@ import { authorOf } from '../api/author.ts';
 import { isApiError } from '../api/errors.ts';
 import type { Agent, AgentSpec, Instance, ObjectKey, Revision, Runtime } from '../api/objects.ts';
 import type { Resources } from '../client/resources.ts';
-import { DriverError } from '../drivers/driver.ts';
+import { DriverError, type RunSpec } from '../drivers/driver.ts';
 import { unsupported } from '../drivers/index.ts';
 import type { Action, Outcome } from '../plan/action.ts';
 import { finalizer, instanceFinalizer } from '../plan/agent.ts';
@@ -90,7 +90,7 @@ async function carryOut(action: Action, context: ExecuteContext): Promise<void> 
     case 'Start': {
       const { session, instance } = runtimeOf(context);
       const revision = await context.revision(action.revision);
-      const recorded = revision.data as unknown as AgentSpec; // a Revision records a spec as it was; its schema leaves it open
+      const recorded = recordedSpec(revision);
       checkAllowed(recorded, context);
       const spec = runSpec({
         ...context,
@@ -134,6 +134,16 @@ async function carryOut(action: Action, context: ExecuteContext): Promise<void> 
     }
   }
 }
+
+/** What the newest run of an Instance was started with; Secrets and ConfigMaps as they are now. */
+export async function specOfRun(context: ExecuteContext, instance: Instance): Promise<RunSpec> {
+  const { number = 0, revision: name = '' } = instance.status?.run ?? {};
+  const spec = recordedSpec(await context.revision(name));
+  return runSpec({ ...context, instance, run: number, revision: name, spec });
+}
+
+/** A Revision records a spec as it was; its schema leaves it open. */
+const recordedSpec = (revision: Revision): AgentSpec => revision.data as unknown as AgentSpec;
 
 function runtimeOf({ session, instance }: ExecuteContext): { session: Session; instance: Instance } {
   if (session === undefined || instance === undefined) {

@@ -1,5 +1,6 @@
 import { parseDuration } from '../api/duration.ts';
 import type { Probe } from '../api/objects.ts';
+import type { RunSpec } from '../drivers/driver.ts';
 import type { ProbeView } from '../plan/world.ts';
 import { type Clock, sleep } from '../platform/clock.ts';
 import { check, type Finding, unknown, unlessAborted } from './check.ts';
@@ -24,6 +25,8 @@ export interface ProbeTarget {
   session: () => ProbeSession | undefined;
   readiness: Probe | undefined;
   liveness: Probe | undefined;
+  /** What the run was started with, for a driver that does not know it any more. */
+  spec?: (() => Promise<RunSpec>) | undefined;
 }
 
 type Kind = 'ready' | 'live';
@@ -144,7 +147,7 @@ export class Prober {
   /** A failure that would decide something counts only where the Runtime still answers, and shows the run. */
   async #check(
     { view, abort: { signal } }: Watched,
-    { ref, startId, session: current }: ProbeTarget,
+    { ref, startId, session: current, spec }: ProbeTarget,
     probe: Probe,
     kind: Kind,
     row: Row,
@@ -154,7 +157,7 @@ export class Prober {
     if (session === undefined) return unknown('The Runtime cannot be asked now.');
     const finding =
       log === undefined
-        ? await check(probe, session.driver, ref, this.#clock, signal)
+        ? await check(probe, { driver: session.driver, ref, spec }, this.#clock, signal)
         : log.check(session.driver);
     if (finding.outcome !== 'Failed' || signal.aborted) return finding;
     const decides = view[kind]?.ok !== false && row.wouldDecide(false);

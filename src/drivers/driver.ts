@@ -54,7 +54,12 @@ export interface Driver {
   exec(
     ref: string,
     command: readonly string[],
-    options: { timeout: number; signal?: AbortSignal | undefined },
+    options: {
+      timeout: number;
+      signal?: AbortSignal | undefined;
+      /** What the newest run was started with; asked for where the driver does not know it any more. */
+      spec?: (() => Promise<RunSpec>) | undefined;
+    },
   ): Promise<{ code: number; output: string }>;
 
   /** Where to reach a port of the instance from the controller. */

@@ -9,8 +9,9 @@ import { createAttachments, type RunEnd } from './process/attach.ts';
 import { type Cgroups, containment, openCgroups } from './process/cgroups.ts';
 import { createCommandCheck } from './process/command.ts';
 import { createEnds } from './process/ends.ts';
-import { environmentOfLiving, execute, executeAs } from './process/exec.ts';
-import { asDriverError, gone, superseded } from './process/failures.ts';
+import { environmentOf } from './process/environment.ts';
+import { execute, executeAs } from './process/exec.ts';
+import { asDriverError, environmentUnknown, gone, superseded } from './process/failures.ts';
 import { allRefs, clearLeftovers, discard, isRef, removeRef, replaceOthers } from './process/instances.ts';
 import { createLauncher } from './process/launcher.ts';
 import {
@@ -91,6 +92,8 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
   const leftovers = createLeftovers(clock, log, root);
   const parts: StartParts = { tools, launcher, checkCommand, clock, bootId, root, reap, cgroups };
   const instances = { root, reap, tools };
+  /** By ref: the environment that its newest run was given. It may hold secrets, so it is on no disk. */
+  const given = new Map<string, { run: number; env: Readonly<Record<string, string>> }>();
   let cleared: Promise<void> | undefined;
   let adopted = false;
   let contained: DriverCondition | undefined;
@@ -162,7 +165,10 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
   const start: Driver['restart'] = async (ref, spec) => {
     attachments.supersede(ref, spec.identity.run);
     const started = await startRun(parts, ref, spec);
-    if (started !== undefined) ends.track(ref, started.run, started.marks);
+    if (started !== undefined) {
+      given.set(ref, { run: started.run.number, env: started.env });
+      ends.track(ref, started.run, started.marks);
+    }
     ends.hint(ref);
     const runs = started?.marks.main !== undefined && living(started.marks.main) !== undefined;
     return runs ? present(ref, started.run, started.marks) : mustInspect(ref);
@@ -289,6 +295,7 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
     async remove(ref) {
       if ((await find(ref)) === undefined) return;
       ends.forget(ref);
+      given.delete(ref);
       await removeRef(instances, ref);
       ends.hint(ref);
     },
@@ -304,18 +311,23 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
       return attachments.open(ref, run, endOf(ref, run), attachOptions);
     },
 
-    async exec(ref, command, { timeout, signal }) {
+    async exec(ref, command, { timeout, signal, spec }) {
       const run = await need(ref);
       const { main } = await currentMarks(run);
-      const env = main === undefined ? undefined : await environmentOfLiving(clock, main);
-      if (env === undefined)
+      if (main === undefined || living(main) === undefined)
         throw new DriverError('Retryable', 'NotRunning', `the process of ${ref} does not run`);
       const user = run.meta.user === undefined ? undefined : await findUser(run.meta.user);
       const change = user === undefined ? undefined : asUser(tools, user);
+      let known = given.get(ref);
+      if (known?.run !== run.number) {
+        if (spec === undefined) throw environmentUnknown(ref);
+        known = { run: run.number, env: environmentOf(await spec(), user) };
+        given.set(ref, known);
+      }
       const mark = leftovers.take();
       const execution = {
         command,
-        env: { ...env, [markVariable]: mark },
+        env: { ...known.env, [markVariable]: mark },
         workingDir: run.meta.workingDir,
         timeout,
         signal,

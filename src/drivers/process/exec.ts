@@ -3,9 +3,8 @@ import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { type Clock, sleep } from '../../platform/clock.ts';
 import { DriverError } from '../driver.ts';
-import { living, type ProcessId, readEnvironment, readStat, uidVariable } from './proc.ts';
+import { type ProcessId, readStat } from './proc.ts';
 import { readingShell, setupScript } from './setup.ts';
-import { shimVariable } from './shim.ts';
 import { sendKill } from './signals.ts';
 import { type Tools, withoutInherited } from './tools.ts';
 
@@ -152,18 +151,4 @@ export function executeAs(
     input: `${setupScript(env, workingDir)}${run}\n`,
     ...rest,
   });
-}
-
-/** A process that is just being executed shows no environment for a moment; some clear theirs for good. */
-export async function environmentOfLiving(
-  clock: Clock,
-  main: ProcessId,
-): Promise<Record<string, string> | undefined> {
-  for (let look = 1; ; look++) {
-    const environment = living(main) === undefined ? undefined : readEnvironment(main.pid);
-    const isItsOwn =
-      environment !== undefined && uidVariable in environment && !(shimVariable in environment);
-    if (environment === undefined || isItsOwn || look === 20) return environment;
-    await sleep(clock, 5);
-  }
 }

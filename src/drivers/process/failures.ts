@@ -55,6 +55,14 @@ export function killFailed(pids: readonly number[]): DriverError {
   );
 }
 
+/** What a program makes of its own environment is not what it was given. */
+export const environmentUnknown = (ref: string): DriverError =>
+  new DriverError(
+    'Retryable',
+    'EnvironmentUnknown',
+    `nothing tells which environment ${ref} was started with`,
+  );
+
 export const gone = (ref: string): DriverError =>
   new DriverError('Retryable', 'Gone', `there is no process ${ref} any more; create it anew`);
 

@@ -42,6 +42,7 @@ export interface StartParts {
 export interface Started {
   run: Run;
   marks: Marks;
+  env: Readonly<Record<string, string>>;
 }
 
 /**
@@ -114,7 +115,7 @@ async function begin(parts: StartParts, ref: string, prepared: Prepared): Promis
   const marks = await untilBegun(parts.clock, run.folder);
   if (marks.main === undefined) throw await notBegun(ref, marks, startLimitMs);
   if (marks.escaped === true) (await parts.cgroups())?.forget(uid);
-  return { run, marks };
+  return { run, marks, env: rest.env };
 }
 
 /**

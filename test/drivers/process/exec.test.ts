@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { DriverError } from '../../../src/drivers/driver.ts';
 import { execute } from '../../../src/drivers/process/exec.ts';
 import { type Clock, systemClock } from '../../../src/platform/clock.ts';
-import { eventually, openDriver, processesWith, refusal, specOf } from './harness.ts';
+import { eventually, openDriver, printed, processesWith, refusal, specOf } from './harness.ts';
 
 let made = 0;
 /** A command that nothing else on this host runs. */
@@ -118,5 +118,37 @@ test('a command that this host cannot start says nothing about the command', asy
   expect(await refusal(execute(systemClock, execution))).toMatchObject({
     sort: 'Retryable',
     reason: 'ExecFailed',
+  });
+});
+
+describe('a command has the environment that its run was given', () => {
+  // A long title is written over the environment that /proc shows.
+  const titled = [
+    'perl',
+    '-e',
+    '$| = 1; $0 = "worker: " . ("idle " x 400); print "up\\n"; sleep 600 while 1;',
+  ];
+  const command = sh('echo $PORT');
+
+  test('though the program wrote over its own', async () => {
+    const { driver } = await openDriver();
+    const { ref } = await driver.create(specOf('', { command: titled, env: { PORT: '4711' } }));
+    await printed(driver, ref, 'up');
+    expect(await driver.exec(ref, command, { timeout: 40_000 })).toEqual({ code: 0, output: '4711\n' });
+  });
+
+  test('though the controller was started anew meanwhile: by the spec that it is asked with', async () => {
+    const { driver, stateDir } = await openDriver();
+    const spec = specOf('', { command: titled, env: { PORT: '4711' } });
+    const { ref } = await driver.create(spec);
+    await printed(driver, ref, 'up');
+    await driver.close();
+    const { driver: back } = await openDriver({ stateDir });
+    expect(await refusal(back.exec(ref, command, { timeout: 40_000 }))).toMatchObject({
+      sort: 'Retryable',
+      reason: 'EnvironmentUnknown',
+    });
+    const options = { timeout: 40_000, spec: async () => spec };
+    expect(await back.exec(ref, command, options)).toEqual({ code: 0, output: '4711\n' });
   });
 });
