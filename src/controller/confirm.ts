@@ -25,8 +25,9 @@ export function confirmReady(
     if (readySince === undefined || readySince === object.status?.readySince) return [];
     if (runtime === undefined || run?.ref === undefined) return [];
     const { ref } = run;
-    const seen = (): boolean => runtime.lookedAt(ref) >= Date.parse(readySince);
-    return seen() ? [] : [{ name, look: () => runtime.look(ref), seen }];
+    const since = Date.parse(readySince);
+    const seen = (): boolean => runtime.lookedAt(ref) >= since;
+    return seen() ? [] : [{ name, look: () => runtime.look(ref, since), seen }];
   });
   if (unseen.length === 0) return undefined;
   const looks = Promise.all(unseen.map(({ look }) => look()));

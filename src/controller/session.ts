@@ -33,7 +33,7 @@ export class Session {
   readonly #byRef = new Map<string, { observed: Observed | undefined; answered: number }>();
   readonly #byUid = new Map<string, Set<string>>();
   readonly #lookedAt = new Map<string, number>();
-  readonly #looking = new Map<string, { again: boolean; ended: Promise<void> }>();
+  readonly #looking = new Map<string, { again: boolean; begun: number; ended: Promise<void> }>();
   /** Those to be looked at again, since a look failed. */
   readonly #later = new Set<string>();
   #stream: AbortController | undefined;
@@ -114,14 +114,18 @@ export class Session {
     return this.#lookedAt.get(ref) ?? 0;
   }
 
-  /** Looks at one container now; hints that come meanwhile make it look once more. Resolves when that is done. */
-  look(ref: string): Promise<void> {
+  /**
+   * Looks at one container now; hints that come meanwhile make it look once more. Resolves when that is done.
+   *
+   * @param since one that is under way is enough where it began at that instant or later
+   */
+  look(ref: string, since = Number.POSITIVE_INFINITY): Promise<void> {
     const under = this.#looking.get(ref);
     if (under !== undefined) {
-      under.again = true;
+      under.again ||= under.begun < since;
       return under.ended;
     }
-    const looking = { again: false, ended: Promise.resolve() };
+    const looking = { again: false, begun: this.#clock.now(), ended: Promise.resolve() };
     this.#looking.set(ref, looking);
     looking.ended = this.#lookOn(ref, looking);
     return looking.ended;
@@ -141,11 +145,12 @@ export class Session {
     );
   }
 
-  async #lookOn(ref: string, looking: { again: boolean }): Promise<void> {
+  async #lookOn(ref: string, looking: { again: boolean; begun: number }): Promise<void> {
     try {
       do {
         looking.again = false;
         const [asked, now] = [this.ask(), this.#clock.now()];
+        looking.begun = now;
         const found = await this.driver.inspect(ref);
         this.#lookedAt.set(ref, now);
         this.note(ref, found, asked);

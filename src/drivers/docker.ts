@@ -17,6 +17,7 @@ import { frames, lastOf, linesOf, logQuery, until } from './docker/logs.ts';
 import { createNetwork } from './docker/network.ts';
 import { observed } from './docker/observe.ts';
 import { createPulls } from './docker/pulls.ts';
+import { shared } from './docker/shared.ts';
 import { createStarter } from './docker/start.ts';
 import { createVolumes } from './docker/volumes.ts';
 import { watchEvents } from './docker/watch.ts';
@@ -61,9 +62,12 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
     });
     return facts;
   };
-  const lifetime = createLifetime(clock.now, async () =>
+  const podman = async (): Promise<boolean> => (await readFactsOnce()).podman;
+
+  const engineStart = shared(async () =>
     readEngineStart(engine, (await readFactsOnce()).podman, connection.local, clock.now()),
   );
+  const lifetime = createLifetime(clock.now, engineStart);
   const files = createHostFiles(options);
   const pulls = createPulls(engine, clock);
   const inits = createInits(clock, hostInitsOf(connection.local));
@@ -75,12 +79,20 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
     return { ...seen, exit: { ...seen.exit, cause: await lifetime.judge(inspect) } };
   };
 
+  /** By container, the uid of its Instance: a label, so it never changes. */
+  const owners = new Map<string, string>();
+
   const find = async (ref: string): Promise<ContainerInspect | undefined> => {
     try {
       const found: ContainerInspect = await engine.calls.getContainer(ref).inspect();
-      return found.Config.Labels?.[labels.store] === storeId ? found : undefined;
+      if (found.Config.Labels?.[labels.store] !== storeId) return undefined;
+      owners.set(found.Id, found.Config.Labels[labels.uid] ?? '');
+      return found;
     } catch (error) {
-      if (hasStatus(error, 404)) return undefined;
+      if (hasStatus(error, 404)) {
+        owners.delete(ref);
+        return undefined;
+      }
       throw stepError(error, ref, 'inspect');
     }
   };
@@ -97,7 +109,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
     clock,
     log,
     local: connection.local,
-    podman: async () => (await readFactsOnce()).podman,
+    podman,
     find,
   });
   const starter = createStarter({
@@ -179,6 +191,8 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
         }),
       );
       const listed = found.filter((each) => each !== undefined);
+      const refs = new Set(summaries.map(({ Id: id }) => id));
+      for (const ref of owners.keys()) if (!refs.has(ref)) owners.delete(ref);
       await files.sweep(mark, new Set(listed.map(({ instanceUid }) => instanceUid)));
       return listed;
     },
@@ -191,7 +205,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
     async watch(onHint, signal) {
       if (signal.aborted) return;
       try {
-        await watchEvents(engine, storeId, onHint, signal);
+        await watchEvents(engine, storeId, onHint, signal, starter.underWay);
         if (!signal.aborted) lifetime.lost();
       } catch (error) {
         if (signal.aborted) return;
@@ -233,12 +247,15 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
     },
 
     async remove(ref, { volumes: withVolumes }) {
-      const inspect = await find(ref);
-      if (inspect === undefined) return;
+      const known = owners.get(ref);
+      const inspect = known === undefined || withVolumes ? await find(ref) : undefined;
+      const label = inspect?.Config.Labels ?? {};
+      const uid = known ?? label[labels.uid];
+      if (uid === undefined) return;
       await starter.removeContainer(ref);
-      await files.remove(inspect.Config.Labels?.[labels.uid] ?? '');
-      if (!withVolumes) return;
-      const label = inspect.Config.Labels ?? {};
+      owners.delete(ref);
+      await files.remove(uid);
+      if (inspect === undefined || !withVolumes) return;
       const owner = {
         store: storeId,
         namespace: label[labels.namespace] ?? '',

@@ -34,10 +34,14 @@ export interface Starter {
   create(spec: RunSpec): Promise<ContainerInspect>;
   restart(ref: string, spec: RunSpec): Promise<ContainerInspect>;
   removeContainer(ref: string): Promise<void>;
+  /** Containers that are being started or removed, and the last that were removed. */
+  readonly underWay: ReadonlySet<string>;
 }
 
 const removalWaitMs = 10_000;
 const removalPollMs = 50;
+/** Removed containers whose event is not told. */
+const mostRemoved = 1_000;
 
 /** A start is three calls: create, start, inspect; one that talks is attached to before. Whatever else it takes is done only when the engine refuses. */
 export function createStarter(parts: StarterParts): Starter {
@@ -45,15 +49,33 @@ export function createStarter(parts: StarterParts): Starter {
   const { calls } = parts.engine;
 
   const inspect = (ref: string): Promise<ContainerInspect> => calls.getContainer(ref).inspect();
-  const start = async (ref: string, { talks }: RunSpec): Promise<ContainerInspect> => {
-    if (!talks) {
+  const underWay = new Set<string>();
+  const step = async <T>(ref: string, action: () => Promise<T>): Promise<T> => {
+    underWay.add(ref);
+    try {
+      return await action();
+    } finally {
+      underWay.delete(ref);
+    }
+  };
+
+  /** The event of a removal may come after its answer. */
+  const removed = (ref: string): void => {
+    underWay.add(ref);
+    if (underWay.size > mostRemoved) underWay.delete(underWay.values().next().value ?? '');
+  };
+
+  const begin = (ref: string): Promise<ContainerInspect> =>
+    step(ref, async () => {
       await calls.getContainer(ref).start();
       return inspect(ref);
-    }
+    });
+
+  const start = async (ref: string, { talks }: RunSpec): Promise<ContainerInspect> => {
+    if (!talks) return begin(ref);
     await attachments.prepare(ref);
     try {
-      await calls.getContainer(ref).start();
-      const started = await inspect(ref);
+      const started = await begin(ref);
       await attachments.started(started);
       return started;
     } catch (error) {
@@ -65,7 +87,8 @@ export function createStarter(parts: StarterParts): Starter {
   const removeContainer = async (ref: string): Promise<void> => {
     attachments.drop(ref);
     try {
-      await calls.getContainer(ref).remove({ force: true, v: true });
+      await step(ref, () => calls.getContainer(ref).remove({ force: true, v: true }));
+      removed(ref);
     } catch (error) {
       if (hasStatus(error, 404)) return;
       if (!(error instanceof EngineError)) throw error;
@@ -234,6 +257,7 @@ export function createStarter(parts: StarterParts): Starter {
 
   return {
     removeContainer,
+    underWay,
 
     async create(given) {
       const { image } = given;

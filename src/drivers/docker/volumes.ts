@@ -2,6 +2,7 @@ import { DriverError, labels, type RunSpec } from '../driver.ts';
 import { volumeLabels } from './body.ts';
 import type { Engine } from './engine.ts';
 import { hasStatus, stepError } from './errors.ts';
+import { shared } from './shared.ts';
 
 type Owner = Pick<RunSpec['identity'], 'store' | 'namespace' | 'agent'>;
 
@@ -40,15 +41,20 @@ export function createVolumes({ calls }: Engine, storeId: string): Volumes {
     return name;
   };
 
+  /** All of the store; a delete of many agents asks for each. */
+  const listAll = shared(async () => {
+    const { Volumes: found } = await calls
+      .listVolumes({ filters: { label: [`${labels.store}=${storeId}`] } })
+      .catch((error: unknown) => {
+        throw stepError(error, '', 'list volumes');
+      });
+    return found ?? [];
+  });
+
   return {
     async list(namespace, agent) {
-      const { Volumes: found } = await calls
-        .listVolumes({ filters: { label: [`${labels.store}=${storeId}`] } })
-        .catch((error: unknown) => {
-          throw stepError(error, '', 'list volumes');
-        });
       // Several labels in a filter are all asked for by Docker, any of them by Podman.
-      return (found ?? [])
+      return (await listAll())
         .filter(({ Labels: own }) => isOf(own, { store: storeId, namespace, agent }))
         .map(({ Name: name }) => name)
         .toSorted();

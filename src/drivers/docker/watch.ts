@@ -3,9 +3,11 @@ import { type Engine, streamOf } from './engine.ts';
 import { until } from './logs.ts';
 import type { EngineEvent } from './wire.ts';
 
-/** What changes the picture; execs, resizes and the like do not. Podman's words differ. */
+/**
+ * What changes the picture; execs, resizes and the like do not. Nor does a creation: who makes a container knows it, and
+ * each list finds it. Podman's words differ.
+ */
 const telling = new Set([
-  'create',
   'start',
   'restart',
   'die',
@@ -20,12 +22,17 @@ const telling = new Set([
   'cleanup',
 ]);
 
+/** What follows from a step of our own while it is under way, and shows in its answer. */
+const ownSteps = new Set(['start', 'destroy', 'remove']);
+
 /** Reads the engine's events until they end or the signal aborts. */
 export async function watchEvents(
   { streams }: Engine,
   storeId: string,
   onHint: (ref: string | undefined) => void,
   signal: AbortSignal,
+  /** Those that are being started or removed by us. */
+  underWay: ReadonlySet<string>,
 ): Promise<void> {
   const filters = { type: ['container'], label: [`${labels.store}=${storeId}`] };
   const stream = await streamOf(streams, '/events', { filters }, signal);
@@ -39,7 +46,9 @@ export async function watchEvents(
       if (line.trim() === '') continue;
       // The engine's API says what each line is.
       const event = JSON.parse(line) as EngineEvent;
-      if (telling.has(event.Action)) onHint(event.Actor.ID);
+      if (!telling.has(event.Action)) continue;
+      if (ownSteps.has(event.Action) && underWay.has(event.Actor.ID)) continue;
+      onHint(event.Actor.ID);
     }
   }
 }
