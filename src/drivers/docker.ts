@@ -286,9 +286,9 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
 
     hostAddress: network.gateway,
 
-    async exec(ref, command, { timeout }) {
-      await need(ref);
-      return execute({ engine, clock, local: connection.local }, ref, command, { timeout });
+    async exec(ref, command, options) {
+      const parts = { engine, clock, podman, local: connection.local };
+      return execute(parts, await need(ref), command, options);
     },
 
     async address(ref, port) {

@@ -1,45 +1,92 @@
-import { readFile } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
 import type { Exec } from 'dockerode';
-import type { Clock } from '../../platform/clock.ts';
+import { type Clock, sleep } from '../../platform/clock.ts';
 import { DriverError } from '../driver.ts';
 import { type Engine, EngineError } from './engine.ts';
 import { gone, hasStatus } from './errors.ts';
 import { frames, until } from './logs.ts';
+import { ageOf, killStarted } from './processes.ts';
+import type { ContainerInspect } from './wire.ts';
 
 /** Of a probe's output the beginning says enough. */
 const maxOutput = 64 * 1024;
+/** Between two questions whether a command has begun, or ended: the first, and the longest. */
+const firstPollMs = 10;
+const pollMs = 100;
+/** How long an engine that is slow may take to begin a command that is not wanted any more. */
+const lateMs = 120_000;
+const killInsideMs = 5_000;
 
 export interface ExecParts {
   engine: Engine;
   clock: Clock;
+  podman: () => Promise<boolean>;
   /** The engine's processes are this host's. */
   local: boolean;
 }
 
+export interface ExecOptions {
+  /** Milliseconds, from the begin of the command inside; where the engine is not here, from the call, or the begin if that is seen later. */
+  timeout: number;
+  signal?: AbortSignal | undefined;
+}
+
+/**
+ * The engine has no call that ends an exec. All that a command starts inherits a variable of its own in the environment,
+ * and is found by that, or as a descendant: on this host, else by `sh` and `grep` in the container. What has another
+ * environment and another parent by then is not found.
+ */
 export async function execute(
-  { engine, clock, local }: ExecParts,
-  ref: string,
+  { engine, clock, local, podman: isPodman }: ExecParts,
+  container: ContainerInspect,
   command: readonly string[],
-  { timeout }: { timeout: number },
+  { timeout, signal = new AbortController().signal }: ExecOptions,
 ): Promise<{ code: number; output: string }> {
-  const exec = await create(engine, ref, command);
-  const hanging = new AbortController();
-  const cancel = clock.after(timeout, () => hanging.abort());
-  try {
-    const output = await run(engine, exec, hanging.signal);
-    hanging.signal.throwIfAborted();
-    const { ExitCode: code } = await exec.inspect();
-    return { code: code ?? 0, output };
-  } catch (error) {
-    if (hanging.signal.aborted) {
-      const { Pid: pid } = await exec.inspect();
-      const killed = local && (await killInside(engine, ref, pid));
-      throw new DriverError(
-        'Retryable',
-        'ExecTimeout',
-        `${command[0]} took longer than ${timeout} ms${killed ? ' and was killed' : '; it may still run in the container'}`,
-      );
+  const { Id: ref } = container;
+  const podman = await isPodman();
+  const variable = `AGENTCTL_EXEC=${randomUUID()}`;
+  const exec = await create(engine, ref, command, [variable]);
+  const reading = new AbortController();
+  const output = new Output();
+  const begun = clock.now();
+
+  /** The code once it has ended. Of one that has not begun Podman says 0 too, and that it cannot be removed. */
+  const look = async (): Promise<{ pid: number; code: number | undefined }> => {
+    const { Pid: pid, Running: running, ExitCode: code, CanRemove: canRemove } = await exec.inspect();
+    return { pid, code: code === null || running || (podman && !canRemove) ? undefined : code };
+  };
+
+  const kill = async (pid: number): Promise<boolean> =>
+    (local && (await killStarted(container, variable, pid))) || killInside(engine, ref, variable);
+
+  /** Kills it once it has begun, as it would by itself later. */
+  const killLate = async (): Promise<void> => {
+    for (const end = clock.now() + lateMs; clock.now() < end; await sleep(clock, pollMs)) {
+      const { pid, code } = await look();
+      if (code !== undefined) return;
+      if (pid > 0) return void (await kill(pid));
     }
+  };
+
+  try {
+    const read = readInto(output, engine, exec, reading.signal);
+    read.catch(() => undefined);
+    const stop = AbortSignal.any([signal, reading.signal]);
+    await Promise.race([read, sleep(clock, timeout, stop)]);
+    for (let wait = firstPollMs; ; wait = Math.min(2 * wait, pollMs)) {
+      const { pid, code } = await look();
+      if (code !== undefined) {
+        if (local) await killStarted(container, variable, 0);
+        return { code, output: output.text() };
+      }
+      if (signal.aborted || (pid > 0 && (await elapsed(pid)) >= timeout)) {
+        const killed = pid > 0 && (await kill(pid));
+        if (pid === 0) void killLate().catch(() => undefined);
+        throw ended(command, signal.aborted ? undefined : timeout, killed);
+      }
+      await sleep(clock, wait, signal);
+    }
+  } catch (error) {
     // As a shell says it: 127 not found, 126 not to be run.
     const missing = error instanceof EngineError && /exec|OCI runtime|executable file/i.test(error.message);
     if (missing && /not found|no such file/i.test(error.message)) return { code: 127, output: error.message };
@@ -47,28 +94,64 @@ export async function execute(
       return { code: 126, output: error.message };
     throw refused(error, ref);
   } finally {
-    cancel();
+    reading.abort();
+  }
+
+  async function elapsed(pid: number): Promise<number> {
+    const age = local ? await ageOf(pid) : clock.now() - begun;
+    // Gone: it has ended, and the engine is about to say so.
+    return age ?? 0;
   }
 }
 
-async function create(engine: Engine, ref: string, command: readonly string[]): Promise<Exec> {
+function ended(command: readonly string[], timeout: number | undefined, killed: boolean): DriverError {
+  const what = killed ? 'was killed' : 'may still run in the container';
+  return timeout === undefined
+    ? new DriverError('Retryable', 'ExecAborted', `${command[0]} was cut short, and ${what}`)
+    : new DriverError(
+        'Retryable',
+        'ExecTimeout',
+        `${command[0]} did not end within ${timeout} ms and ${what}`,
+      );
+}
+
+class Output {
+  readonly #chunks: Buffer[] = [];
+  #size = 0;
+
+  add(chunk: Buffer): void {
+    if (this.#size < maxOutput) this.#chunks.push(chunk);
+    this.#size += chunk.length;
+  }
+
+  text(): string {
+    return Buffer.concat(this.#chunks).toString().slice(0, maxOutput);
+  }
+}
+
+async function create(
+  engine: Engine,
+  ref: string,
+  command: readonly string[],
+  env: readonly string[] = [],
+): Promise<Exec> {
   try {
-    const options = { Cmd: [...command], AttachStdout: true, AttachStderr: true };
+    const options = { Cmd: [...command], Env: [...env], AttachStdout: true, AttachStderr: true };
     return await engine.calls.getContainer(ref).exec(options);
   } catch (error) {
     throw refused(error, ref);
   }
 }
 
-async function run({ streams }: Engine, { id }: Exec, signal: AbortSignal): Promise<string> {
+/** Begins it, and reads until its output ends. */
+async function readInto(
+  output: Output,
+  { streams }: Engine,
+  { id }: Exec,
+  signal: AbortSignal,
+): Promise<void> {
   const stream = await streams.getExec(id).start({ Detach: false, Tty: false, abortSignal: signal });
-  const output: Buffer[] = [];
-  let size = 0;
-  for await (const { payload } of frames(until(stream, signal))) {
-    if (size < maxOutput) output.push(payload);
-    size += payload.length;
-  }
-  return Buffer.concat(output).toString().slice(0, maxOutput);
+  for await (const { payload } of frames(until(stream, signal))) output.add(payload);
 }
 
 function refused(error: unknown, ref: string): unknown {
@@ -85,22 +168,11 @@ function refused(error: unknown, ref: string): unknown {
   return error;
 }
 
-/** The engine has no call that ends an exec. Its process is found on this host, and is surely the container's. */
-async function killInside(engine: Engine, ref: string, pid: number): Promise<boolean> {
-  const groups = await readFile(`/proc/${pid}/cgroup`, 'utf8').catch(() => '');
-  if (pid <= 1 || !groups.includes(ref)) return false;
-  try {
-    process.kill(pid, 'SIGKILL');
-    return true;
-  } catch {
-    // Not this user's to kill: ask the container's own `kill` for it, by its number in there.
-  }
-  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
-  const inner = /^NSpid:.*\s(\d+)$/m.exec(status)?.[1];
-  if (inner === undefined) return false;
-  const exec = await create(engine, ref, ['kill', '-9', inner]);
-  return run(engine, exec, AbortSignal.timeout(5_000)).then(
-    () => true,
-    () => false,
-  );
+/** `sh` is of the container's user, as the command was. */
+async function killInside(engine: Engine, ref: string, variable: string): Promise<boolean> {
+  const script =
+    'IFS=/; for e in /proc/[0-9]*/environ; do grep -q "$0" "$e" 2>/dev/null && set -- $e && kill -9 "$3"; done; :';
+  const exec = await create(engine, ref, ['sh', '-c', script, variable]);
+  await readInto(new Output(), engine, exec, AbortSignal.timeout(killInsideMs));
+  return (await exec.inspect()).ExitCode === 0;
 }

@@ -10,6 +10,8 @@ export interface ContainerInspect {
     Status: string;
     Running: boolean;
     Paused: boolean;
+    /** Of the main process, in the engine's host; 0 where none runs. */
+    Pid?: number | undefined;
     OOMKilled: boolean;
     ExitCode: number;
     Error: string;
