@@ -84,7 +84,7 @@ const revertedMessage = ({ settings, revision, world }: Context, failed: string)
   `Revision ${failed} did not become Ready within ${formatDuration(settings.update.progressDeadline)}, so the spec was set back: ${revision.name} is that of the last Revision that was Ready. Apply a spec that works, or keep this one with ${command(world.agent, `resume ${world.agent.metadata.name}`)}.`;
 
 /** That a rollout has failed, as tools that know no Agents read it (kstatus); absent while none has. */
-export function stalled(context: Context, { reason, message }: Finding): Finding[] {
+export function failedRollout(context: Context, { reason, message }: Finding): Finding[] {
   const failed = revertedRevision(context.world.agent, context.revision.name);
   if (failed !== undefined && !context.deleting)
     return [

@@ -6,7 +6,7 @@ import { addControls, addWorst } from './controls.ts';
 import { timeText } from './instant.ts';
 import { nextStep, type Step } from './next.ts';
 import type { Part } from './part.ts';
-import { progress, stalled } from './progress.ts';
+import { failedRollout, progress } from './progress.ts';
 import { agentLabel } from './revision.ts';
 import { same } from './same.ts';
 import { alive, type Turn } from './turn.ts';
@@ -67,7 +67,7 @@ export function agentStatus(
     progressing,
     readiness(context, wanted, ready),
     drifted(wanted),
-    ...stalled(context, progressing),
+    ...abnormal(context, progressing, first(wanted)),
   ];
   addWorst(turns, spec, findings);
   next.conditions = withConditions(old.conditions, findings, metadata.generation, () =>
@@ -131,14 +131,21 @@ function accepted({ refusal }: Context): Finding {
   return { type: 'Accepted', status: 'True', reason: 'Accepted', message: 'The spec can be carried out.' };
 }
 
+/** Those that sleep until a message comes are as they should be. */
 function readiness(context: Context, wanted: readonly Part[], ready: number): Finding {
   const { replicas, suspend } = context.world.agent.spec;
+  const { refusal } = context;
   const type = 'Ready';
-  if (ready === replicas && wanted.length === replicas && !context.deleting)
+  const all = wanted.length === replicas && !context.deleting;
+  if (all && ready === replicas)
     return { type, status: 'True', reason: 'Ready', message: `${ready} of ${replicas} instances are Ready.` };
+  const asleep = wanted.filter(({ turn }) => turn.next.phase === 'Asleep').length;
+  if (all && ready + asleep === replicas && refusal === undefined) {
+    const message = `${ready} of ${replicas} instances are Ready, and ${asleep} ${asleep === 1 ? 'sleeps' : 'sleep'} until a message comes.`;
+    return { type, status: 'True', reason: 'Asleep', message };
+  }
   const turn = first(wanted);
   const unknown = turn?.next.phase === 'Unknown';
-  const { refusal } = context;
   const reason = suspend ? 'Suspended' : (turn?.next.reason ?? refusal?.reason ?? 'Created');
   const refused = refusal === undefined ? '' : ` ${refusal.message}`;
   const detail = turn?.next.message === undefined ? refused : ` ${turn.name}: ${turn.next.message}`;
@@ -149,6 +156,28 @@ function readiness(context: Context, wanted: readonly Part[], ready: number): Fi
     message: `${ready} of ${replicas} instances are Ready.${detail}`,
   };
 }
+
+/**
+ * What kstatus (Flux, Argo CD) reads before Ready; absent where all is normal. Stalled: nothing comes of it by itself.
+ * Reconciling: it is on its way.
+ */
+function abnormal(context: Context, progressing: Finding, worst: Turn | undefined): Finding[] {
+  const { refusal } = context;
+  const stalled = (reason: string, message: string): Finding[] => [
+    { type: 'Stalled', status: 'True', reason, message },
+  ];
+  if (refusal !== undefined && !comesWithAnother.has(refusal.reason))
+    return stalled(refusal.reason, refusal.message);
+  const failed = failedRollout(context, progressing);
+  if (failed.length > 0) return failed;
+  if (worst?.next.phase === 'Failed')
+    return stalled(worst.next.reason ?? 'Failed', `${worst.name}: ${worst.next.message ?? 'It has failed.'}`);
+  if (refusal !== undefined) return [{ type: 'Reconciling', status: 'True', ...refusal }];
+  return progressing.status === 'True' ? [{ ...progressing, type: 'Reconciling' }] : [];
+}
+
+/** Refusals that end by themselves once another object is there. */
+const comesWithAnother: ReadonlySet<string> = new Set(['PolicyMissing', 'RuntimeMissing']);
 
 function drifted(wanted: readonly Part[]): Finding {
   const type = 'Drifted';

@@ -34,7 +34,7 @@ const tell = (story: Story, ...controls: (TalkView['controls'] | undefined)[]): 
 
 const shown = (conditions: { type: string; status: string; message: string }[] = []): string[] =>
   conditions
-    .filter(({ type }) => !['Accepted', 'Progressing', 'Ready', 'Drifted'].includes(type))
+    .filter(({ type }) => !['Accepted', 'Progressing', 'Reconciling', 'Ready', 'Drifted'].includes(type))
     .map(({ type, status, message }) => `${type} ${status} ${message}`);
 const ofAgent = (story: Story): string[] => shown(story.world.agent.status?.conditions);
 const ofInstance = (story: Story): string[] => shown(story.status().conditions);

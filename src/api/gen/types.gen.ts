@@ -403,7 +403,7 @@ export interface AgentStatus {
   updateRevision?: string;
   /** The label selector of the instances. */
   selector?: string;
-  /** Accepted: the spec can be carried out. Progressing: a change is under way. Ready: as many instances as asked for are Ready. Drifted: a run differs from the spec and waits. PermissionsEnforced, SystemPromptApplied, ModelApplied, FleetAccessible: whether the agent takes what the spec asks for. */
+  /** Accepted: the spec can be carried out. Progressing: a change is under way. Ready: as many instances as asked for are Ready, or sleep until a message comes. Reconciling, Stalled: as kstatus has them; absent where all is normal. Drifted: a run differs from the spec and waits. PermissionsEnforced, SystemPromptApplied, ModelApplied, FleetAccessible: whether the agent takes what the spec asks for. */
   conditions?: Condition[];
 }
 

@@ -19,15 +19,16 @@ export function judgeRollout(object: AnyObject | undefined): Exclude<Judgement, 
   const stalled = condition('Stalled');
   if (stalled?.status === 'True') return { never: `${stalled.reason}: ${stalled.message}` };
   const { updatedReplicas = 0, readyReplicas = 0, replicas = 0 } = status;
-  if (updatedReplicas < spec.replicas) {
+  // One that sleeps has nothing to do, and takes the newest revision when it wakes.
+  const asleep = status.phase === 'Asleep' && progressing?.reason === 'Complete';
+  if (updatedReplicas < spec.replicas && !asleep) {
     return { pending: `${updatedReplicas} of ${spec.replicas} instances are on the newest revision` };
   }
   if (replicas > spec.replicas)
     return { pending: `${replicas - spec.replicas} old instances are being removed` };
   if (status.phase === 'Failed')
     return { never: [status.phase, status.reason, status.message].filter(Boolean).join(': ') };
-  // One that sleeps has nothing to do, and takes the newest revision when it wakes.
-  if (readyReplicas < spec.replicas && status.phase !== 'Asleep')
+  if (readyReplicas < spec.replicas && !asleep)
     return { pending: `${readyReplicas} of ${spec.replicas} instances are Ready` };
   return 'met';
 }
