@@ -26,8 +26,9 @@ export class Admission {
   readonly #parts: AdmissionParts;
   /** By agent: those that wait, and those whose grant is being claimed. */
   readonly #wants = new Map<string, readonly Want[]>();
+  /** By uid of the Runtime: one that is made anew under the same name begins anew. */
   readonly #breakers = new Map<string, { breaker: Breaker; resumedAt: string | undefined }>();
-  /** By Runtime: the Agent whose start failed last, if none has succeeded since. */
+  /** By uid of the Runtime: the Agent whose start failed last, if none has succeeded since. */
   readonly #lastFailed = new Map<string, string>();
 
   constructor(parts: AdmissionParts) {
@@ -67,14 +68,20 @@ export class Admission {
     this.settled(key, []);
   }
 
+  /** The Runtime is gone. */
+  forgetRuntime(uid: string): void {
+    this.#breakers.delete(uid);
+    this.#lastFailed.delete(uid);
+  }
+
   /** Counts a start for its Runtime's breaker. `agent` is the key of the Agent whose start it was. */
   ended(runtime: Runtime, agent: string, action: ActionType, outcome: Outcome): void {
     const event = breakerEvent(action, outcome);
     if (event === undefined) return;
-    const { name } = runtime.metadata;
-    const again = event === 'Failed' && this.#lastFailed.get(name) === agent && this.#hasOthers(name, agent);
-    if (event === 'Failed') this.#lastFailed.set(name, agent);
-    else this.#lastFailed.delete(name);
+    const { name, uid } = runtime.metadata;
+    const again = event === 'Failed' && this.#lastFailed.get(uid) === agent && this.#hasOthers(name, agent);
+    if (event === 'Failed') this.#lastFailed.set(uid, agent);
+    else this.#lastFailed.delete(uid);
     this.#change(runtime, again ? 'FailedAgain' : event);
   }
 
@@ -86,11 +93,12 @@ export class Admission {
 
   /** What a Runtime's status tells. Takes in its stored breaker, the resume annotation and the passing of time. */
   of(runtime: Runtime): { running: number; queued: number; breaker: Breaker; resumedAt?: string } {
-    const { name } = runtime.metadata;
+    const { name, uid } = runtime.metadata;
     const resume = runtime.metadata.annotations?.[resumeAnnotation];
     const known = this.#breaker(runtime);
-    if (resume !== known.resumedAt) {
-      this.#breakers.set(name, { ...known, resumedAt: resume });
+    // A value is honoured once; that it is taken away asks for nothing.
+    if (resume !== undefined && resume !== known.resumedAt) {
+      this.#breakers.set(uid, { ...known, resumedAt: resume });
       this.#change(runtime, 'Resumed');
     } else this.#change(runtime, 'Time');
     const { breaker, resumedAt } = this.#breaker(runtime);
@@ -105,7 +113,7 @@ export class Admission {
 
   #breaker({ metadata, status }: Runtime): { breaker: Breaker; resumedAt: string | undefined } {
     return (
-      this.#breakers.get(metadata.name) ?? {
+      this.#breakers.get(metadata.uid) ?? {
         breaker: status?.breaker ?? closed,
         resumedAt: status?.resumedAt,
       }
@@ -114,11 +122,11 @@ export class Admission {
 
   #change(runtime: Runtime, event: Parameters<typeof nextBreaker>[1]): void {
     const { clock, enqueueRuntime } = this.#parts;
-    const { name } = runtime.metadata;
+    const { name, uid } = runtime.metadata;
     const before = this.#breaker(runtime);
     const breaker = nextBreaker(before.breaker, event, runtime.spec, clock.now());
     if (breaker === before.breaker) return;
-    this.#breakers.set(name, { ...before, breaker });
+    this.#breakers.set(uid, { ...before, breaker });
     enqueueRuntime(name);
     this.recount();
   }

@@ -241,6 +241,7 @@ export class Controller {
         if (before.metadata.generation !== now.metadata.generation) onChosen();
       },
       deleted: (last) => {
+        this.admission.forgetRuntime(last.metadata.uid);
         onRuntime(last);
         onChosen();
       },

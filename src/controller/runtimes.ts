@@ -112,6 +112,7 @@ export class Runtimes {
     this.#faults.delete(name);
     if (runtime === undefined || runtime.metadata.deletionTimestamp !== undefined) {
       this.#connecting.forget(name);
+      this.#held.delete(name);
       return this.#tellUsers(name);
     }
     try {

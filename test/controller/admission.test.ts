@@ -255,6 +255,35 @@ describe('the circuit breaker', () => {
     expect(fleet.breaker).toBe('Open');
   });
 
+  test('stays open when a resume annotation is taken away, and when it comes back with the same value', () => {
+    const fleet = broken();
+    const { metadata } = fleet.runtime;
+    const annotate = (value?: string): void => {
+      const annotations = value === undefined ? {} : { [resumeAnnotation]: value };
+      fleet.runtime = { ...fleet.runtime, metadata: { ...metadata, annotations } };
+    };
+    annotate('now');
+    const { resumedAt = '' } = fleet.admission.of(fleet.runtime);
+    for (let n = 0; n < 2; n += 1) fleet.admission.ended(fleet.runtime, 'default/a', 'Start', failed);
+    const { breaker } = fleet.admission.of(fleet.runtime);
+    annotate();
+    expect(fleet.breaker).toBe('Open');
+    annotate('now');
+    expect(fleet.breaker).toBe('Open');
+    annotate();
+    fleet.runtime = { ...fleet.runtime, status: { ...fleet.runtime.status, breaker, resumedAt } };
+    fleet.admission = fleet.build();
+    expect(fleet.breaker).toBe('Open');
+    annotate('later');
+    expect(fleet.breaker).toBe('Closed');
+  });
+
+  test('of a Runtime that is made anew under the same name is closed', () => {
+    const fleet = broken();
+    fleet.runtime = { ...fleet.runtime, metadata: { ...fleet.runtime.metadata, uid: 'another' }, status: {} };
+    expect(fleet.breaker).toBe('Closed');
+  });
+
   test('is found as it was by a controller that comes up', () => {
     const fleet = broken();
     const { breaker } = fleet.admission.of(fleet.runtime);

@@ -194,3 +194,33 @@ test('what a driver tells of its host is a condition of the Runtime', async () =
   await house.within(2_000, () => condition(house, 'ProcessesContained')?.reason === 'ProcScan');
   expect(condition(house, 'ProcessesContained')).toMatchObject(told);
 });
+
+const breaker = (house: House): string | undefined =>
+  house.controller.cache.runtimes.get('engine')?.status?.breaker?.state;
+
+/** A house whose engine refuses every start, until the breaker of its Runtime is open. */
+async function broken(): Promise<House> {
+  const house = await House.open({
+    runtime: { circuitBreaker: { failureThreshold: 1, cooldown: '1h' } },
+    wrap: (driver) => ({
+      ...driver,
+      create: async () => {
+        throw new DriverError('Retryable', 'StartFailed', 'it does not start here');
+      },
+    }),
+  });
+  await house.agent('web', {}, { runtimeRef: { name: 'engine' } });
+  await house.within(5_000, () => breaker(house) === 'Open');
+  return house;
+}
+
+test('a Runtime made anew under the same name begins with its breaker closed', async () => {
+  await using house = await broken();
+  await house.user.delete('Agent', { namespace: 'default', name: 'web' });
+  await house.within(5_000, () => house.instance('web-0') === undefined);
+  await house.user.delete('Runtime', { name: 'engine' });
+  await house.until(() => house.controller.cache.runtimes.get('engine') === undefined);
+  await house.user.patch('Runtime', { name: 'engine' }, runtimePatch('engine', {}));
+  await house.within(2_000, () => breaker(house) !== undefined);
+  expect(breaker(house)).toBe('Closed');
+});
