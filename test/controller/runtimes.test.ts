@@ -224,3 +224,13 @@ test('a Runtime made anew under the same name begins with its breaker closed', a
   await house.within(2_000, () => breaker(house) !== undefined);
   expect(breaker(house)).toBe('Closed');
 });
+
+test('what a driver has to say of its Runtime is a condition of it, for as long as it holds', async () => {
+  const init = { type: 'Init', status: 'False', reason: 'Missing', message: 'Install catatonit.' } as const;
+  let told = [init];
+  await using house = await House.open({ wrap: (driver) => ({ ...driver, conditions: () => told }) });
+  await house.within(2_000, () => condition(house, 'Init')?.message === 'Install catatonit.');
+  told = [];
+  await house.within(120_000, () => condition(house, 'Init') === undefined);
+  expect(condition(house, 'Ready')?.status).toBe('True');
+});
