@@ -126,7 +126,7 @@ const pullError = (image: string, cause: EngineError, retryAt: number): DriverEr
   new DriverError(
     'NotStartable',
     'ImagePull',
-    `the image ${image} cannot be pulled: ${cause.message}. Correct its name, see that the engine reaches the registry and is logged in to it (docker login), or load it there by hand (docker load) with imagePullPolicy: IfNotPresent`,
+    `the image ${image} cannot be pulled: ${cause.message.replace(/\.$/, '')}. Correct its name, see that the engine reaches the registry and is logged in to it (docker login), or load it there by hand (docker load) with imagePullPolicy: IfNotPresent`,
     { cause, retryAt },
   );
 
