@@ -218,6 +218,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
       const inspect = await starter.create(spec);
       const seen = await toObserved(inspect);
       if (seen === undefined) throw gone(inspect.Id);
+      owners.set(seen.ref, seen.instanceUid);
       return seen;
     },
 
