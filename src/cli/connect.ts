@@ -22,10 +22,13 @@ export async function connect(
     const { othersAnswer } = await import('./background.ts');
     await othersAnswer(options, cli, healLimitMs);
   }
-  const client = createHttpClient(
-    { socketPath: socket },
-    { onWarning: (text) => cli.err(`Warning: ${text}\n`) },
-  );
+  // A set is tried before it is written: what is said twice is shown once.
+  const shown = new Set<string>();
+  const onWarning = (text: string): void => {
+    if (!shown.has(text)) cli.err(`Warning: ${text}\n`);
+    shown.add(text);
+  };
+  const client = createHttpClient({ socketPath: socket }, { onWarning });
   if (options.requestTimeout === undefined) return client;
   const { withTimeout } = await import('./timeout.ts');
   return withTimeout<Client>(client, duration('--request-timeout')(options.requestTimeout), cli.clock);

@@ -3,9 +3,10 @@ import { deepEqual } from '../api/equal.ts';
 import type { KindInfo } from '../api/kinds.ts';
 import type { ObjectMeta } from '../api/objects.ts';
 import { fieldErrorsToStatus, validateObject, validateUpdate } from '../api/validate.ts';
+import { warningsOf } from '../api/warnings.ts';
 import { conflict, forbidden, modified } from './errors.ts';
 import type { AnyResource } from './object.ts';
-import type { Subresource } from './options.ts';
+import type { RegistryWriteOptions, Subresource } from './options.ts';
 
 /** What the server says of an object, whatever a client sends. */
 function serverMetadata(live: ObjectMeta): Partial<ObjectMeta> {
@@ -157,6 +158,16 @@ export function saysTheSame(live: AnyResource, next: AnyResource): boolean {
   const { metadata: _, status: __, ...before } = live;
   const { metadata: ___, status: ____, ...after } = next;
   return deepEqual(before, after);
+}
+
+/** Tells the client what is valid and cannot be meant. `object` is valid, with its defaults. */
+export function warnOf(
+  info: KindInfo,
+  object: AnyResource,
+  { warn, subresource }: RegistryWriteOptions,
+): void {
+  if (warn === undefined || subresource === 'status') return;
+  for (const warning of warningsOf(info.kind, object)) warn(warning);
 }
 
 /** One more where anything but metadata and status changed; kinds of the core group do not count. */

@@ -6,7 +6,7 @@ import type { KindInfo } from '../api/kinds.ts';
 import type { ManagedFieldsEntry, ObjectKey } from '../api/objects.ts';
 import { isObject } from '../api/schema.ts';
 import { formatTime } from '../api/time.ts';
-import { admitConfiguration, admitNew, checkPinned, defaulted, validate } from './admit.ts';
+import { admitConfiguration, admitNew, checkPinned, defaulted, validate, warnOf } from './admit.ts';
 import { nextAuthor, warnOfAuthor, withAuthor, withoutAuthor } from './author.ts';
 import { insertNew, replace } from './commit.ts';
 import { type Context, withManagers, withoutManagers, writerOf } from './context.ts';
@@ -85,6 +85,7 @@ async function applyTo(
   const next = object === before ? before : defaulted(info, object);
   if (sameManagers(applied.managers, managers) && deepEqual(next, before)) return live;
   if (next !== before) validate(info, next, live);
+  warnOf(info, next, options);
   const author = nextAuthor(info, { live, next, removed: false }, options);
   return replace(context, info, live, withManagers(withAuthor(next, author), applied.managers), options);
 }

@@ -1,7 +1,7 @@
 import { deepEqual } from '../api/equal.ts';
 import type { KindInfo } from '../api/kinds.ts';
 import { isTerminating } from '../api/objects.ts';
-import { defaulted, saysTheSame, validate, withGeneration } from './admit.ts';
+import { defaulted, saysTheSame, validate, warnOf, withGeneration } from './admit.ts';
 import { nextAuthor, withAuthor } from './author.ts';
 import { type Context, withManagers } from './context.ts';
 import { alreadyExists, refuseLarge } from './errors.ts';
@@ -21,6 +21,7 @@ export async function insertNew(
   const { dryRun, onCreated } = options;
   const stored = initialNamespace(info, defaulted(info, admitted));
   validate(info, stored, undefined);
+  warnOf(info, stored, options);
   await requireNamespace(records, info, stored.metadata);
   const author = nextAuthor(info, { live: undefined, next: stored, removed: false }, options);
   const owned = withManagers(withAuthor(stored, author), managersOf(stored));

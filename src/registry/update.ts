@@ -8,7 +8,7 @@ import { valueAt } from '../api/path.ts';
 import type { Patch } from '../api/requests.ts';
 import { isObject } from '../api/schema.ts';
 import { formatTime } from '../api/time.ts';
-import { admitUpdate, checkPinned, defaulted, validate } from './admit.ts';
+import { admitUpdate, checkPinned, defaulted, validate, warnOf } from './admit.ts';
 import { nextAuthor, warnOfAuthor, warnOfTakeOver, withAuthor, withoutAuthor } from './author.ts';
 import { replace } from './commit.ts';
 import { type Context, withManagers, withoutManagers, writerOf } from './context.ts';
@@ -90,6 +90,7 @@ async function change(
   const asked = askedManagers(sent.metadata.managedFields, live.metadata.managedFields, options);
   if (!deepEqual(before, next)) validate(info, next, live);
   else if (asked === undefined && author === authorOf(live)) return live;
+  warnOf(info, next, options);
   const start = asked ?? storedManagers(live.metadata.managedFields);
   const time = formatTime(context.clock.now());
   const writer = writerOf(info, 'Update', options);

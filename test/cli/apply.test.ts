@@ -216,6 +216,18 @@ describe('diff', () => {
   });
 });
 
+test('validate warns of a restart limit that is never reached, with the figure', async () => {
+  const policy = 'policy: { restart: { maxRestarts: 5, window: 20s }, backoff: { schedule: [5s] } }';
+  const file = shell.write('endless.yaml', agentYaml('endless').replace('spec:', `spec:\n  ${policy}`));
+  const { code, err } = await shell.run(['validate', '-f', file]);
+  expect({ code, err }).toEqual({
+    code: 0,
+    err: expect.stringMatching(
+      /^Warning: .*endless: spec\.policy\.restart: maxRestarts 5 .* take 25s or more/,
+    ),
+  });
+});
+
 test('validate, init and create', async () => {
   const { out } = await shell.run(['init', '--stdout']);
   expect((await shell.run(['validate', '-f', '-'], { stdin: out })).out).toBe(

@@ -1,4 +1,6 @@
 import type { Command } from 'commander';
+import { withDefaults } from '../../api/defaults.ts';
+import { warningsOf } from '../../api/warnings.ts';
 import type { Cli } from '../cli.ts';
 import { examples } from '../examples.ts';
 import { fileFlags } from '../file-flags.ts';
@@ -11,6 +13,9 @@ export function define(command: Command, cli: Cli): void {
     ),
   ).action(async (options: FileOptions) => {
     const manifests = await readManifests(options, cli);
+    for (const { info, object, text } of manifests)
+      for (const warning of warningsOf(info.kind, withDefaults(info.schema, object)))
+        cli.err(`Warning: ${text}: ${warning}\n`);
     cli.out(manifests.map(({ text }) => `${text} valid\n`).join(''));
   });
   examples(

@@ -1,0 +1,35 @@
+import { formatDuration, tryDuration } from './duration.ts';
+import type { PolicySpec } from './objects.ts';
+import { type Path, pathText } from './path.ts';
+import { isObject } from './schema.ts';
+
+/** What is valid and cannot be meant. `object` has its defaults, and is valid. */
+export function warningsOf(kind: string, object: object): string[] {
+  const spec: unknown = 'spec' in object ? object.spec : undefined;
+  if (kind === 'Policy') return ofPolicy(spec as PolicySpec, ['spec']); // valid, with its defaults
+  if (kind !== 'Agent' || !isObject(spec) || spec.policy === undefined) return [];
+  return ofPolicy(spec.policy as PolicySpec, ['spec', 'policy']); // as above
+}
+
+function ofPolicy({ restart, backoff }: PolicySpec, path: Path): string[] {
+  const { maxRestarts } = restart;
+  const window = tryDuration(restart.window);
+  if (maxRestarts === undefined || window === undefined) return [];
+  const least = leastTime(maxRestarts, backoff.schedule);
+  if (least === undefined || least < window) return [];
+  return [
+    `${pathText([...path, 'restart'])}: maxRestarts ${maxRestarts} within ${restart.window} is never reached: by backoff.schedule ${maxRestarts} restarts and the next failure take ${formatDuration(least)} or more. Make the window longer than that, or the backoff shorter.`,
+  ];
+}
+
+/**
+ * Milliseconds from the first of so many restarts to the one that is too many, where each run ends at once. Restart n
+ * comes after the delay n; the jitter only adds to it.
+ */
+function leastTime(maxRestarts: number, schedule: readonly string[]): number | undefined {
+  const delays = schedule.map(tryDuration);
+  if (delays.includes(undefined)) return undefined;
+  const last = delays.at(-1) ?? 0;
+  const listed = delays.slice(1, maxRestarts + 1).reduce<number>((sum, delay) => sum + (delay ?? 0), 0);
+  return listed + Math.max(0, maxRestarts + 1 - Math.max(delays.length, 1)) * last;
+}
