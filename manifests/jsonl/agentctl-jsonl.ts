@@ -16,7 +16,9 @@ import {
   appendFileSync,
   closeSync,
   existsSync,
+  fstatSync,
   fsyncSync,
+  ftruncateSync,
   openSync,
   readFileSync,
   truncateSync,
@@ -158,6 +160,11 @@ export class Agent {
     this.#remember = remember;
     this.#done = remember === undefined ? new Map() : readDone(remember);
     console.log = console.error;
+    // Half a line may stand there. A new process begins anew.
+    process.stdout.on('error', (error) => {
+      console.error(error);
+      process.exit(74); // EX_IOERR
+    });
   }
 
   /** Called with each turn, of people and of other agents. */
@@ -279,9 +286,13 @@ export class Agent {
   #keep({ id, answer }: Turn): void {
     if (this.#remember === undefined) return;
     const file = openSync(this.#remember, 'a');
+    const { size } = fstatSync(file);
     try {
       appendFileSync(file, `${JSON.stringify([id, answer])}\n`);
       fsyncSync(file);
+    } catch (error) {
+      ftruncateSync(file, size); // the next line must not stand behind half of this one
+      throw error;
     } finally {
       closeSync(file);
     }

@@ -217,10 +217,16 @@ class Agent:
     def _keep(self, turn):
         if not self._remember:
             return
-        with self._lock, open(self._remember, "a", encoding="utf-8") as file:
-            file.write(json.dumps([turn.id, turn.answer]) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        line = (json.dumps([turn.id, turn.answer]) + "\n").encode("utf-8")
+        with self._lock, open(self._remember, "ab", buffering=0) as file:
+            size = os.fstat(file.fileno()).st_size
+            try:
+                while line:
+                    line = line[file.write(line) :]
+                os.fsync(file.fileno())
+            except OSError:
+                os.ftruncate(file.fileno(), size)  # the next line must not stand behind half of this one
+                raise
             self._done[turn.id] = turn.answer
 
     def _answer(self, line):
@@ -251,8 +257,19 @@ class Agent:
             fields["event"] = {name: value for name, value in fields["event"].items() if value is not None}
         text = json.dumps(dict(fields, type=type), allow_nan=False)
         with self._lock:
-            self._out.write(text + "\n")
-            self._out.flush()
+            try:
+                self._out.write(text + "\n")
+                self._out.flush()
+            except OSError:
+                # Half a line may stand there. A new process begins anew; a thread that ends would leave one that hangs.
+                _give_up()
+
+
+def _give_up():
+    try:
+        traceback.print_exc()
+    finally:
+        os._exit(74)  # EX_IOERR
 
 
 class _Box:

@@ -1,5 +1,6 @@
-import { spawnSync } from 'node:child_process';
-import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { appendFileSync, closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -50,6 +51,18 @@ describe.each(languages)('a worker in $language', ({ command, there }) => {
     expect(run.wrong).toEqual([]);
     run.connection.shutdown();
     expect(await run.ended).toEqual({ code: 0, signal: null });
+  });
+
+  test.runIf(there)('ends when its answer cannot be written, as on a full disk', async () => {
+    const line = { type: 'chat', messageId: 'm1', conversationId: 'c1', fromId: 'user', message: 'one' };
+    const full = openSync('/dev/full', 'w');
+    const [program = '', ...args] = command('echo');
+    // Its input stays open: it must not end by that.
+    const child = spawn(program, args, { cwd, stdio: ['pipe', full, 'ignore'] });
+    child.stdin.write(`${JSON.stringify(line)}\n`);
+    const [status] = await once(child, 'exit');
+    closeSync(full);
+    expect(status).toBe(74);
   });
 
   test.runIf(there)('asks another agent, several at once, and tells where that failed', async () => {
