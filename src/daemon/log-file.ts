@@ -11,9 +11,11 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs';
-import pino from 'pino';
+import type { DestinationStream } from 'pino';
 import { visible } from '../api/visible.ts';
+import { type Clock, systemClock } from '../platform/clock.ts';
 import { rotatedLogs } from '../platform/log-files.ts';
+import { LogSink } from './log-sink.ts';
 
 /** Bytes of one log file; with it two older ones are kept. */
 const mostBytes = 10 * 1024 * 1024;
@@ -23,23 +25,20 @@ const mostBytes = 10 * 1024 * 1024;
  * rotated while it is written: copied and emptied, which loses nothing, since everything that writes to it appends and
  * is this very thread. A file that somebody else gave us is not touched.
  */
-export class LogFile implements pino.DestinationStream {
+export class LogFile implements DestinationStream {
   readonly #path: string;
   readonly #fd: number;
   readonly #most: number;
-  readonly #destination: pino.DestinationStream;
+  readonly #sink: LogSink;
   /** Bytes until the file is full; undefined while it is not rotated. */
   #left: number | undefined;
 
-  constructor(path: string, options: { fd?: number; most?: number } = {}) {
-    const { fd = process.stdout.fd, most = mostBytes } = options;
+  constructor(path: string, options: { fd?: number; most?: number; clock?: Clock } = {}) {
+    const { fd = process.stdout.fd, most = mostBytes, clock = systemClock } = options;
     this.#fd = fd;
     this.#path = path;
     this.#most = most;
-    // A full disk is no reason to end: what cannot be written waits, up to so many bytes, until there is room.
-    const destination = pino.destination({ fd, sync: true, maxLength: 1_000_000 });
-    destination.on('error', () => {});
-    this.#destination = destination;
+    this.#sink = new LogSink(fd, clock);
   }
 
   /** To be called once this controller is the only one. */
@@ -56,7 +55,7 @@ export class LogFile implements pino.DestinationStream {
       this.#left -= Buffer.byteLength(line);
       this.#look();
     }
-    this.#destination.write(line);
+    this.#sink.write(line);
   }
 
   #look(): void {
@@ -66,7 +65,7 @@ export class LogFile implements pino.DestinationStream {
       this.#left = this.#most;
     } catch (error) {
       this.#left = this.#most / 10; // tried again then
-      this.#destination.write(
+      this.#sink.write(
         `${JSON.stringify({ level: 40, time: Date.now(), msg: `the log cannot be rotated: ${String(error)}` })}\n`,
       );
     }
