@@ -1,10 +1,11 @@
 /**
  * Bundles the command line into dist/: agentctl.mjs starts, agentctl.cjs holds the verbs, daemon.cjs and mcp.cjs what
- * `serve` and `mcp` need on top. CommonJS, since a start from many ES modules takes 10 ms longer.
+ * `serve` and `mcp` need on top, collector.cjs the process that collects output. CommonJS, since a start from many ES modules takes 10 ms longer.
  */
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build, type Plugin, transform } from 'esbuild';
+import { collectWord } from '../src/daemon/collect-word.ts';
 import { bundleOptions, root } from './bundle/options.ts';
 
 const dist = join(root, 'dist');
@@ -23,6 +24,7 @@ await Promise.all([
   bundle('src/cli/process.ts', 'agentctl.cjs', [largeApart]),
   bundle('src/daemon/main.ts', 'daemon.cjs', []),
   bundle('src/cli/mcp/serve.ts', 'mcp.cjs', []),
+  bundle('src/daemon/collector.ts', 'collector.cjs', []),
 ]);
 // An older Node must be able to read this file.
 replace(
@@ -35,7 +37,9 @@ if (Number.parseInt(process.versions.node, 10) < 24) {
 ${await sourceOf('src/cli/compile-cache.ts', 'cacheCode')}
 cacheCode(process.env);
 const { createRequire } = process.getBuiltinModule('node:module');
-await createRequire(import.meta.url)('./agentctl.cjs').main();
+const require = createRequire(import.meta.url);
+if (process.argv[2] === '${collectWord}') await require('./collector.cjs').collect(process.argv.slice(3));
+else await require('./agentctl.cjs').main();
 `,
 );
 

@@ -1,6 +1,12 @@
 #!/usr/bin/env node
+import { collectWord } from '../daemon/collect-word.ts';
 import { cacheCode } from './compile-cache.ts';
 
 cacheCode(process.env);
-const { main } = await import('./process.ts');
-await main();
+if (process.argv[2] === collectWord) {
+  const { collect } = await import('../daemon/collector.ts');
+  await collect(process.argv.slice(3));
+} else {
+  const { main } = await import('./process.ts');
+  await main();
+}

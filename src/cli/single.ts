@@ -1,4 +1,6 @@
 /** Where the single executable begins: all is in one file there, and nothing is cached on disk. */
+import { collectWord } from '../daemon/collect-word.ts';
+import { collect } from '../daemon/collector.ts';
 import { main } from './process.ts';
 
-void main();
+void (process.argv[2] === collectWord ? collect(process.argv.slice(3)) : main());

@@ -74,6 +74,11 @@ export function runSpec(context: RunContext): RunSpec {
     },
     again: context.again,
     talks: spec.protocol !== 'none',
+    stdin: template.stdin ?? false,
+    logs: {
+      maxSize: parseMemory(template.logs?.maxSize ?? '10Mi'),
+      maxFiles: template.logs?.maxFiles ?? 3,
+    },
     stop: { signal: context.stop.signal, gracePeriodMs: parseDuration(context.stop.gracePeriod) },
   };
 }

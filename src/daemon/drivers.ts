@@ -1,8 +1,11 @@
+import { isSea } from 'node:sea';
 import type { Runtime } from '../api/objects.ts';
 import type { Resources } from '../client/resources.ts';
 import type { Driver } from '../drivers/driver.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
+import { collectWord } from './collect-word.ts';
+import { version } from './version.ts';
 
 export interface DriverParts {
   resources: Resources;
@@ -13,6 +16,12 @@ export interface DriverParts {
   log: Log;
 }
 
+/** The command line that runs this program itself: the single executable, the bundle or the sources. */
+function ownCommand(): string[] {
+  const script = process.argv[1];
+  return isSea() || script === undefined ? [process.execPath] : [process.execPath, script];
+}
+
 /** Builds the driver that a Runtime's spec asks for; loads only that one. */
 export async function makeDriver(runtime: Runtime, parts: DriverParts): Promise<Driver> {
   const { clock, log, storeId } = parts;
@@ -20,7 +29,8 @@ export async function makeDriver(runtime: Runtime, parts: DriverParts): Promise<
   switch (driver) {
     case 'process': {
       const { createProcessDriver } = await import('../drivers/process.ts');
-      return createProcessDriver({ stateDir: parts.state, storeId, clock, log });
+      const collector = { command: [...ownCommand(), collectWord], version };
+      return createProcessDriver({ stateDir: parts.state, storeId, collector, clock, log });
     }
     case 'docker': {
       if (endpoint === undefined) {

@@ -136,6 +136,10 @@ export interface RunSpec {
   talks: boolean;
   /** Tries the run again, after a wait, that lacked something: a pull that is held back stays so. */
   again?: boolean | undefined;
+  /** The standard input stays open. Else it is at its end from the start on, but where the agent talks. */
+  stdin: boolean;
+  /** What is kept of its output: bytes of one file, and files. */
+  logs: { maxSize: number; maxFiles: number };
   /** For the engine's own stop, at a shutdown of the engine. */
   stop: { signal?: string | undefined; gracePeriodMs: number };
 }
@@ -214,6 +218,12 @@ export interface Attachment {
    */
   write(text: string): Promise<void>;
 
+  /**
+   * What was read up to this cursor is never asked for again: the Runtime may delete it. Never throws. Where a Runtime keeps all
+   * that was not deleted, an agent whose output is not settled waits at some time.
+   */
+  settled(cursor: string): void;
+
   /** The working directory of the instance, absolute. */
   readonly workingDir: string;
 
@@ -234,8 +244,7 @@ export interface OutputLine {
 
 export interface LogLine {
   stream: 'stdout' | 'stderr';
-  /** Absent where the driver keeps no times. */
-  at?: number | undefined;
+  at: number;
   /** Without its newline. */
   text: string;
 }

@@ -1,12 +1,13 @@
 import { mkdir } from 'node:fs/promises';
 import { release, type } from 'node:os';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import type { Observed } from '../plan/world.ts';
 import { type Clock, sleep } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import { type Driver, type DriverCondition, DriverError, type Unsupported } from './driver.ts';
 import { createAttachments, type RunEnd } from './process/attach.ts';
 import { type Cgroups, containment, openCgroups } from './process/cgroups.ts';
+import { type CollectorCommand, createCollectorClient } from './process/collector/client.ts';
 import { createCommandCheck } from './process/command.ts';
 import { createEnds } from './process/ends.ts';
 import { environmentOf } from './process/environment.ts';
@@ -15,6 +16,7 @@ import { asDriverError, environmentUnknown, gone, superseded } from './process/f
 import { allRefs, clearLeftovers, discard, isRef, removeRef, replaceOthers } from './process/instances.ts';
 import { createLauncher } from './process/launcher.ts';
 import {
+  discardRun,
   findRun,
   isCode,
   type Marks,
@@ -22,7 +24,6 @@ import {
   type Run,
   readMarks,
   refOf,
-  removeFolder,
   runNumbers,
   voidRun,
 } from './process/layout.ts';
@@ -44,6 +45,8 @@ export interface ProcessDriverOptions {
   storeId: string;
   clock: Clock;
   log: Log;
+  /** Becomes the process that collects the output of all runs. */
+  collector: CollectorCommand;
   /** The host's, unless a test plays a reboot. */
   bootId?: string | undefined;
   /** A test plays a host that lets us make none. */
@@ -87,10 +90,12 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
   const reap = createReaper(clock, looks, cgroups);
   const ends = createEnds({ clock, log, reap, looks });
   const launcher = createLauncher(tools, clock);
+  const collector = createCollectorClient({ root, tools, collector: options.collector, clock, log });
   const checkCommand = createCommandCheck(clock);
   const attachments = createAttachments(clock);
   const leftovers = createLeftovers(clock, log, root);
-  const parts: StartParts = { tools, launcher, checkCommand, clock, bootId, root, reap, cgroups };
+  const shared = { tools, launcher, collector, checkCommand, clock, bootId };
+  const parts: StartParts = { ...shared, root, reap, cgroups };
   const instances = { root, reap, tools };
   /** By ref: the environment that its newest run was given. It may hold secrets, so it is on no disk. */
   const given = new Map<string, { run: number; env: Readonly<Record<string, string>> }>();
@@ -185,6 +190,7 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
   const adopt = async (all: readonly Observed[]): Promise<void> => {
     adopted = true;
     void leftovers.kill();
+    if (all.length > 0) void collector.ensure();
     for (const { ref, state } of all) {
       const run = state === 'Exited' ? await find(ref) : undefined;
       if (run?.meta.bootId === bootId) ends.sweepSoon(ref, run, await readMarks(run.folder));
@@ -192,8 +198,7 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
   };
 
   const dropOldRuns = async (ref: string): Promise<void> => {
-    for (const run of ((await runNumbers(ref)) ?? []).slice(keptRuns))
-      for (const name of [`${run}`, `${run}.out`, `${run}.err`]) await removeFolder(join(ref, name));
+    for (const run of ((await runNumbers(ref)) ?? []).slice(keptRuns)) await discardRun(ref, run);
   };
 
   return {
@@ -302,7 +307,7 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
 
     async *logs(ref, logOptions) {
       const run = await need(ref);
-      yield* readLogs(ref, { run: run.number, ...endOf(ref, run) }, logOptions);
+      yield* readLogs(ref, { run: run.number, ...endOf(ref, run) }, clock, logOptions);
     },
 
     async attach(ref, attachOptions) {
@@ -361,6 +366,7 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
     async close() {
       attachments.close();
       leftovers.close();
+      collector.close();
       launcher.close();
       ends.close();
       looks.close();

@@ -70,6 +70,8 @@ test('nothing is filled into what is not there, but into what is', () => {
   expect(spec.template).toEqual({
     volumes: [{ name: 'a', named: { perInstance: false } }],
     readOnlyRootFilesystem: false,
+    stdin: false,
+    logs: { maxSize: '10Mi', maxFiles: 3 },
   });
   expect(spec.policy).toMatchObject({ mode: 'AlwaysOn', stop: { gracePeriod: '10s' } });
 });

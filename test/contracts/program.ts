@@ -19,6 +19,8 @@ export interface Program {
   echoes?: true;
   /** Leaves a process that ignores SIGTERM: a child, one in a session of its own, or one whose parent has ended. */
   leaves?: 'Child' | 'Session' | 'Daemon';
+  /** Reads its input to the end, and prints `end of input` then. */
+  readsToEnd?: true;
   /** The exit code. Absent: runs on until it is told to end. */
   ends?: number;
   /** The exit code after SIGTERM (0), unless it ignores that. */
@@ -58,6 +60,7 @@ export function script(program: Program, marker: string): string {
       : [`head -c ${program.printsLong} /dev/zero | tr '\\0' x; echo`]),
     ...(program.printsHalf === undefined ? [] : [`printf %s '${program.printsHalf}'`]),
     ...(program.echoes ? [echo] : []),
+    ...(program.readsToEnd ? ['cat >/dev/null; echo end of input'] : []),
     program.ends === undefined ? 'while :; do sleep 1 & wait $!; done' : `exit ${program.ends}`,
   ].join('\n');
 }

@@ -22,5 +22,7 @@ export const runSpec = (store: string, instance: string): RunSpec => ({
   security: { capabilities: [], allowPrivilegeEscalation: false, privileged: false },
   network: { mode: 'Bridge', ports: [] },
   talks: false,
+  stdin: false,
+  logs: { maxSize: 10 * 1024 * 1024, maxFiles: 3 },
   stop: { gracePeriodMs: 2_000 },
 });

@@ -425,7 +425,7 @@ test('a pattern and a line that a backtracking engine never ends with hold nothi
   driver = {
     ...driver,
     async *logs() {
-      yield { stream: 'stdout' as const, text: `${'a'.repeat(10_000)}!` };
+      yield { stream: 'stdout' as const, at: 0, text: `${'a'.repeat(10_000)}!` };
     },
   };
   watch({ readiness: { ...base, log: { pattern: '^(a+)+$' } } });
@@ -440,9 +440,9 @@ test('each line of the output is read once, and one that matches is seen at once
     ...driver,
     async *logs() {
       reads.push('opened');
-      yield { stream: 'stdout' as const, text: 'starting' };
+      yield { stream: 'stdout' as const, at: 0, text: 'starting' };
       await more.promise;
-      yield { stream: 'stdout' as const, text: 'up' };
+      yield { stream: 'stdout' as const, at: 0, text: 'up' };
     },
   };
   watch({ readiness: { ...base, log: { pattern: 'up' } } });
@@ -461,7 +461,7 @@ test('a line that was found before a restart of the controller need not be there
     ...driver,
     async *logs() {
       reads += 1;
-      yield { stream: 'stdout' as const, text: 'a later line' };
+      yield { stream: 'stdout' as const, at: clock.now(), text: 'a later line' };
     },
   };
   watch({ readiness: { ...base, period: '1s', log: { pattern: 'up' } } }, 's1', clock.now() - 60_000);
@@ -492,7 +492,7 @@ test('a line of the output makes it ready', async () => {
   driver = {
     ...driver,
     async *logs() {
-      for (const text of lines) yield { stream: 'stdout' as const, text };
+      for (const text of lines) yield { stream: 'stdout' as const, at: 0, text };
     },
   };
   watch({ readiness: { ...base, log: { pattern: '^listening on \\d+$' } } });

@@ -190,6 +190,14 @@ test('limits, user and stop are written out in plain units', () => {
   });
 });
 
+test('how much output is kept is written out in bytes, and an input is open where that is asked for', () => {
+  expect(specFor({})).toMatchObject({ stdin: false, logs: { maxSize: 10 * 2 ** 20, maxFiles: 3 } });
+  expect(specFor({ stdin: true, logs: { maxSize: '100k', maxFiles: 5 } })).toMatchObject({
+    stdin: true,
+    logs: { maxSize: 100_000, maxFiles: 5 },
+  });
+});
+
 describe('what a World is told of Secrets and ConfigMaps', () => {
   const { template } = specOf({
     envFrom: [{ secretRef: { name: 'keys' } }, { secretRef: { name: 'none' } }],

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { createProcessDriver } from '../../src/drivers/process.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import { silentLog } from '../../src/platform/log.ts';
+import { collector } from '../collector.ts';
 import type { DriverHarness } from '../contracts/driver/context.ts';
 import { driverContract } from '../contracts/driver.ts';
 import { script } from '../contracts/program.ts';
@@ -15,7 +16,7 @@ const processes =
     const stateDir = await mkdtemp(join(tmpdir(), 'agentctl-process-'));
     const parts = { stateDir, clock: systemClock, log: silentLog, cgroups };
     return {
-      driver: (storeId) => createProcessDriver({ ...parts, storeId }),
+      driver: (storeId) => createProcessDriver({ ...parts, storeId, collector }),
       run: (program, marker) => ({ command: ['sh', '-c', script(program, marker)] }),
       filePath: 'settings/greeting.txt',
       left: async (marker) => processesWith(`sleep ${marker}`).length,

@@ -75,6 +75,7 @@ export function attachTo(
       begun = true;
       await Promise.race([stdio.write(whole), refused]);
     },
+    settled() {},
     workingDir: workingDirOf(container),
     close,
   };

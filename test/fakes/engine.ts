@@ -130,6 +130,7 @@ export class FakeEngine {
     for (let number = 1; number <= (program.counts ?? 0); number++) say(String(number));
     if (program.printsLong !== undefined) say('x'.repeat(program.printsLong));
     stdio.sayHalf(program.printsHalf ?? '');
+    if (program.readsToEnd && !spec.talks && !spec.stdin) say('end of input');
     const agent = program.agent ?? (program.echoes ? echo : undefined);
     if (agent === undefined) return;
     const heard = agent({

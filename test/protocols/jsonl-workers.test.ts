@@ -59,7 +59,7 @@ describe.each(languages)('a worker in $language', ({ command, there }) => {
     const [program = '', ...args] = command('echo');
     // Its input stays open: it must not end by that.
     const child = spawn(program, args, { cwd, stdio: ['pipe', full, 'ignore'] });
-    child.stdin.write(`${JSON.stringify(line)}\n`);
+    child.stdin?.write(`${JSON.stringify(line)}\n`);
     const [status] = await once(child, 'exit');
     closeSync(full);
     expect(status).toBe(74);

@@ -18,6 +18,7 @@ import { silentLog } from '../../src/platform/log.ts';
 import { createRegistry } from '../../src/registry/registry.ts';
 import { inPlace } from '../../src/sources/parsing/in-place.ts';
 import { openStore } from '../../src/store/sqlite.ts';
+import { collector } from '../collector.ts';
 import { FakeSources } from '../fakes/sources.ts';
 
 const [state = '', manifest = '', crashAt = '0'] = process.argv.slice(2);
@@ -69,7 +70,8 @@ const controller = new Controller({
   resources: crashing(new LocalClient(registry, 'agentctl-controller')),
   sources: new FakeSources(),
   parsers: { syncs: inPlace, agents: inPlace },
-  makeDriver: async () => crashing(createProcessDriver({ stateDir: state, storeId: store.id, clock, log })),
+  makeDriver: async () =>
+    crashing(createProcessDriver({ stateDir: state, storeId: store.id, collector, clock, log })),
   defaultPolicy: withDefaults(spec, {}) as PolicySpec, // every field of the schema has a default
   key: Buffer.alloc(32),
   storeId: store.id,

@@ -19,6 +19,7 @@ import { silentLog } from '../../src/platform/log.ts';
 import { createRegistry } from '../../src/registry/registry.ts';
 import { inPlace } from '../../src/sources/parsing/in-place.ts';
 import { openStore } from '../../src/store/sqlite.ts';
+import { collector } from '../collector.ts';
 import { FakeSources } from '../fakes/sources.ts';
 
 export interface Letter {
@@ -80,7 +81,7 @@ const controller = new Controller({
   journal: crashing(journal),
   sources: new FakeSources(),
   parsers: { syncs: inPlace, agents: inPlace },
-  makeDriver: async () => createProcessDriver({ stateDir: state, storeId: store.id, clock, log }),
+  makeDriver: async () => createProcessDriver({ stateDir: state, storeId: store.id, collector, clock, log }),
   defaultPolicy: withDefaults(kindInfo('Policy').schema.properties?.spec ?? {}, {}) as PolicySpec, // all have defaults
   key: Buffer.alloc(32),
   storeId: store.id,

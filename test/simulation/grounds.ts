@@ -8,6 +8,7 @@ import type { Driver } from '../../src/drivers/driver.ts';
 import { createProcessDriver } from '../../src/drivers/process.ts';
 import { type Clock, sleep, systemClock } from '../../src/platform/clock.ts';
 import { silentLog as log } from '../../src/platform/log.ts';
+import { collector } from '../collector.ts';
 import { pause } from '../drivers/process/harness.ts';
 import type { TestEngine } from '../engines/engine.ts';
 import { testImage } from '../engines/image.ts';
@@ -87,7 +88,7 @@ export function processGround(): Ground {
     sort: 'process',
     time: hostTime(),
     template: { command: ['sh', '-c', program] },
-    driver: (storeId) => createProcessDriver({ stateDir, storeId, clock: systemClock, log }),
+    driver: (storeId) => createProcessDriver({ stateDir, storeId, collector, clock: systemClock, log }),
     end,
     pause,
     close: () => rmSync(stateDir, { recursive: true, force: true }),

@@ -3,6 +3,7 @@ import { type FieldError, forbidden, invalid, required } from '../field-error.ts
 import { kindInfo } from '../kinds.ts';
 import { nearest } from '../nearest.ts';
 import type { Path } from '../path.ts';
+import { parseMemory } from '../quantity.ts';
 import { isObject, type JsonObject } from '../schema.ts';
 import { checkPolicy, checkTimes } from './policy.ts';
 import { checkProbe } from './probe.ts';
@@ -46,12 +47,18 @@ function isEmpty(name: string, value: unknown): boolean {
   return (isObject(value) || Array.isArray(value)) && difference(schema, undefined, value).length === 0;
 }
 
+/** Bytes of a log file: a piece of a line must fit in. */
+const leastLog = 64 * 1024;
+
 function checkTemplate(template: unknown, path: Path): FieldError[] {
   const errors: FieldError[] = [];
   const inContainer = has(template, 'image');
   const command = field(template, 'command');
   if (!inContainer && (!Array.isArray(command) || command.length === 0))
     errors.push(required([...path, 'command'], 'the program to run, or an image that brings one'));
+  const maxSize = text(field(template, 'logs'), 'maxSize');
+  if (maxSize !== undefined && parseMemory(maxSize) < leastLog)
+    errors.push(invalid([...path, 'logs', 'maxSize'], maxSize, 'must be 64Ki or more'));
   for (const [at, variable] of items(template, 'env').entries()) {
     if (has(variable, 'value') && has(variable, 'valueFrom'))
       errors.push(forbidden([...path, 'env', at, 'value'], 'stands beside valueFrom: keep one of the two'));

@@ -336,6 +336,15 @@ export interface AgentSpec {
         pids?: number;
       };
     };
+    /** Keep the standard input open. Without it, a program reads the end of its input at once. An agent with a protocol always has an open input. */
+    stdin: boolean;
+    /** How much of an instance's output is kept. The oldest is deleted. */
+    logs: {
+      /** Bytes of one file: at least 64Ki. */
+      maxSize: string;
+      /** Files of one run (process) or of one container (Docker). Podman keeps one file. */
+      maxFiles: number;
+    };
     /** User, or user:group, by name or number. */
     user?: string;
     /** Only volumes can be written. */

@@ -12,6 +12,8 @@ export interface LedgerParts {
   /** Does work, and logs what it throws. */
   safely(work: () => void): void;
   failed(error: unknown): void;
+  /** What follows from the output up to this cursor is on disk. */
+  settled(cursor: string): void;
 }
 
 /** Writes what follows from the lines of one run in one batch with the cursor behind them. */
@@ -88,6 +90,7 @@ export class Ledger {
       .write([...merged(entries), { type: 'Link', link: { ...this.#record } }])
       .then(
         () => {
+          if (cursor !== undefined) this.#parts.settled(cursor);
           for (const each of after) this.#parts.safely(each);
         },
         (error: unknown) => this.#parts.failed(error),

@@ -123,6 +123,7 @@ export class Link {
           : { ...record, epoch: record.epoch + 1 },
       writer: parts.writer,
       safely: (work) => this.#safely(work),
+      settled: (cursor) => this.#attachment?.settled(cursor),
       failed: (err) =>
         this.log.error({ err, instance: target.instance }, 'what an agent did was not journalled'),
     });

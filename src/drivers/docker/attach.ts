@@ -157,6 +157,7 @@ export function createAttachments(parts: AttachParts): Attachments {
       return {
         lines: output,
         write: input.write,
+        settled() {},
         workingDir: inspect.Config.WorkingDir || '/',
         close,
       };

@@ -13,9 +13,6 @@ export interface EngineFacts {
   init: boolean;
 }
 
-/** Of each container's output at most this much is kept. */
-const logLimits = { 'max-size': '10m', 'max-file': '3' };
-
 export function labelsOf(identity: RunSpec['identity']): Record<string, string> {
   return {
     [labels.store]: identity.store,
@@ -37,6 +34,8 @@ export function createBody(
   engine: Pick<EngineFacts, 'podman' | 'init'>,
 ): object {
   const { limits, security, network, stop } = spec;
+  const hasInput = spec.talks || spec.stdin;
+  const maxSize = { 'max-size': String(spec.logs.maxSize) };
   const portKey = (port: { containerPort: number; protocol: string }): string =>
     `${port.containerPort}/${port.protocol.toLowerCase()}`;
   const portBindings = Object.groupBy(network.ports, portKey);
@@ -48,8 +47,7 @@ export function createBody(
     ...(spec.workingDir === undefined ? {} : { WorkingDir: spec.workingDir }),
     ...(spec.user === undefined ? {} : { User: spec.user }),
     Labels: labelsOf(spec.identity),
-    // Open for protocols that write to it; a program that reads waits instead of seeing its end.
-    OpenStdin: true,
+    OpenStdin: hasInput,
     StdinOnce: false,
     Tty: false,
     ...(stop.signal === undefined ? {} : { StopSignal: stop.signal }),
@@ -60,8 +58,8 @@ export function createBody(
       RestartPolicy: { Name: 'no' },
       // Podman rotates by its own file, and knows only a size.
       LogConfig: engine.podman
-        ? { Type: 'k8s-file', Config: { 'max-size': logLimits['max-size'] } }
-        : { Type: 'local', Config: logLimits },
+        ? { Type: 'k8s-file', Config: maxSize }
+        : { Type: 'local', Config: { ...maxSize, 'max-file': String(spec.logs.maxFiles) } },
       Mounts: [
         ...spec.mounts.flatMap((mount) => engineMount(mount, spec.identity)),
         ...binds.map(({ source, target }) => ({

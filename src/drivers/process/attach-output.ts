@@ -1,16 +1,18 @@
-import { fstatSync, readSync, watch } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
 import { Bucket } from '../../platform/bucket.ts';
 import { type Clock, sleep } from '../../platform/clock.ts';
-import { DriverError, type OutputLine } from '../driver.ts';
+import { attachLimits, DriverError, type OutputLine } from '../driver.ts';
 import { createLineCutter } from '../output-lines.ts';
-import { pastHole, withoutZeros } from './holes.ts';
+import { type Piece, type Position, SegmentReader } from './collector/reader.ts';
+import { recordsIn } from './collector/record.ts';
+import { pruneSegments, segmentNumbers } from './collector/segments.ts';
+import { isDrained, namesIn } from './layout.ts';
+import { createWake, type Wake } from './wake.ts';
 
-/** The output file of one run, read as it grows. */
+/** The standard output of one run, read from its log as that grows. */
 export interface Output {
   /** Whole lines in batches, until the run has ended and all was read, or `close`. */
   readonly lines: AsyncIterable<readonly OutputLine[]>;
-  /** Nothing more will be written. */
+  /** The run has ended: no more is read than what the log has when it is complete. */
   end(): void;
   /** `lines` throws. */
   fail(error: DriverError): void;
@@ -21,67 +23,67 @@ export interface Output {
 const pollMs = { watched: 1000, unwatched: 20 };
 
 /**
- * What one look reads. Of fresh output, which stands in the page cache, so small a piece is read in 10 microseconds: a
- * way through the thread pool would take longer than that. Each such look follows a turn of the event loop, and a file
- * that has more to give is read by the pool: no flood keeps others waiting.
- */
-const smallBytes = 64 * 1024;
-const largeBytes = 256 * 1024;
-/** All attachments read into it: nothing is kept for one that is at rest. */
-const space = Buffer.allocUnsafeSlow(smallBytes);
-
-/**
  * What is read a second, in bytes, and at once; a look costs as much at least. So a program that writes without an end,
  * or without a newline, keeps nobody busy with reading.
  */
 const reading = { rate: 16 * 1024 * 1024, burst: 64 * 1024 * 1024 };
 const look = 16 * 1024;
 
-/** Throws ENOENT where the file is gone. */
+/** An unfinished line that stands so far back is given up, since it holds up the deletion of what follows it. */
+const longestWait = attachLimits.line + 16 * 1024 * 1024;
+
+/** Throws ENOENT where the run has no log. */
 export async function openOutput(
-  path: string,
+  folder: string,
   options: { cursor: string | undefined; clock: Clock },
 ): Promise<Output> {
-  const file = await open(path);
+  const { clock, cursor } = options;
+  const from = cursor === undefined ? { segment: 1, offset: 0 } : positionOf(cursor);
+  const wake = createWake(folder, clock, pollMs);
+  const reader = new SegmentReader(folder, from);
   try {
-    return follow(file, path, options.clock, await startingPoint(file, options.cursor));
+    await reader.open();
   } catch (error) {
-    await file.close();
+    wake.close();
     throw error;
   }
+  return follow({ folder, clock, wake, reader, from });
 }
 
-interface Point {
-  offset: number;
-  /** Output may have been lost there. */
-  gap: boolean;
-}
-
-async function startingPoint(file: FileHandle, cursor = '0'): Promise<Point> {
-  const offset = /^\d{1,16}$/.test(cursor) ? Number(cursor) : undefined;
-  if (!Number.isSafeInteger(offset) || offset === undefined)
+function positionOf(cursor: string): Position {
+  const [, segment, offset] = /^(\d{1,9}):(\d{1,15})$/.exec(cursor) ?? [];
+  if (segment === undefined)
     throw new DriverError(
       'Terminal',
       'InvalidCursor',
-      `the cursor "${cursor}" is no offset in an output file; attach without one`,
+      `the cursor "${cursor}" is no place in a log; attach without one`,
     );
-  // A crash of the host may have taken the end of the file.
-  const { size } = await file.stat();
-  return offset > size ? { offset: size, gap: true } : { offset, gap: false };
+  return { segment: Number(segment), offset: Number(offset) };
 }
 
-function follow(file: FileHandle, path: string, clock: Clock, from: Point): Output {
-  const wake = createWake();
+const cursorOf = ({ segment, offset }: Position): string => `${segment}:${offset}`;
+
+/**
+ * Deletes the segments of a log that were read up to the cursor and are more than what is kept for people.
+ */
+export async function settleOutput(folder: string, cursor: string, maxFiles: number): Promise<void> {
+  const newest = segmentNumbers((await namesIn(folder)) ?? []).at(-1);
+  if (newest === undefined) return;
+  pruneSegments(folder, Math.min(positionOf(cursor).segment - 1, newest - maxFiles));
+}
+
+function follow(parts: {
+  folder: string;
+  clock: Clock;
+  wake: Wake;
+  reader: SegmentReader;
+  from: Position;
+}): Output {
+  const { folder, clock, wake, reader, from } = parts;
   const pace = new Bucket(clock, reading);
   const closing = new AbortController();
   let state: 'Live' | 'Ended' | 'Closed' = 'Live';
   let failure: DriverError | undefined;
-  const watcher = watchFile(path, wake.ring);
-  const pollEvery = watcher === undefined ? pollMs.unwatched : pollMs.watched;
-  let cancelPoll = clock.after(pollEvery, function again() {
-    cancelPoll = clock.after(pollEvery, again);
-    wake.ring();
-  });
 
   // Asked anew after each wait: it changes meanwhile.
   const is = (wanted: typeof state): boolean => state === wanted;
@@ -90,63 +92,36 @@ function follow(file: FileHandle, path: string, clock: Clock, from: Point): Outp
     if (state === 'Closed') return;
     state = 'Closed';
     closing.abort();
-    watcher?.close();
-    cancelPoll();
     // It waits for a read that is under way, and has nothing to lose.
-    file.close().catch(() => {});
+    reader.close().catch(() => {});
+    wake.close();
     wake.ring();
   };
 
   async function* read(): AsyncGenerator<readonly OutputLine[]> {
-    let { offset, gap } = from;
-    let cutter = createLineCutter(offset);
-    let behindHole = false;
-    const told = (lines: OutputLine[]): OutputLine[] => {
-      const [first] = lines;
-      if (gap && first !== undefined) {
-        first.gap = true;
-        if (behindHole) first.text = withoutZeros(first.text);
-        gap = behindHole = false;
-      }
-      return lines;
-    };
+    const lines = createOutputLines(from);
     try {
-      // What an earlier controller left unread may be long, and on a slow disk.
-      for (let behind = true; !is('Closed'); ) {
+      while (!is('Closed')) {
         if (failure !== undefined) throw failure;
         wake.reset();
-        const wasEnded = is('Ended');
-        const bytes: Buffer = behind ? await readLarge(file, offset) : readSmall(file, offset);
+        // Asked before the look, which then finds all that there will ever be.
+        const isComplete = is('Ended') && (await isDrained(folder));
+        const piece = await reader.next();
         if (is('Closed')) return;
-        offset += bytes.length;
-        pace.charge(Math.max(bytes.length, look));
+        pace.charge(Math.max(piece?.bytes.length ?? 0, look));
         if (pace.debt > 0) await sleep(clock, pace.debt, closing.signal);
         if (is('Closed')) return;
-        const next = pastHole(bytes, offset, () => fstatSync(file.fd));
-        if (next > offset) {
-          offset = next;
-          gap = behindHole = true;
-          cutter = createLineCutter(offset);
-          continue;
-        }
-        const lines = cutter.push(bytes);
-        behind = bytes.length === (behind ? largeBytes : smallBytes);
-        if (lines.length > 0) yield told(lines);
-        if (bytes.length > 0) {
-          if (!behind && !wasEnded) await wake.next();
-        } else if (fstatSync(file.fd).size < offset) {
-          // The program opened /dev/stdout anew, and emptied the file by that.
-          offset = 0;
-          gap = true;
-          cutter = createLineCutter(0);
-        } else if (wasEnded) {
-          const rest = told(cutter.rest());
+        if (piece !== undefined) {
+          const batch = lines.push(piece);
+          if (batch.length > 0) yield batch;
+        } else if (isComplete) {
+          const rest = lines.rest();
           if (rest.length > 0) yield rest;
           return;
         } else await wake.next();
       }
     } catch (error) {
-      if (!is('Closed')) throw lost(path, error);
+      if (!is('Closed')) throw lost(folder, error);
     } finally {
       close();
     }
@@ -166,45 +141,52 @@ function follow(file: FileHandle, path: string, clock: Clock, from: Point): Outp
   };
 }
 
-function readSmall(file: FileHandle, position: number): Buffer {
-  return space.subarray(0, readSync(file.fd, space, 0, smallBytes, position));
-}
+/** Lines of the standard output out of pieces of a log. */
+function createOutputLines(from: Position): { push(piece: Piece): OutputLine[]; rest(): OutputLine[] } {
+  let cutter = createLineCutter(0);
+  let isPartial = false;
+  /** Bytes since the last line that was told, and where that stands. */
+  let passed = 0;
+  let told = from.segment;
+  let end = cursorOf(from);
 
-async function readLarge(file: FileHandle, position: number): Promise<Buffer> {
-  const { buffer, bytesRead } = await file.read(Buffer.allocUnsafeSlow(largeBytes), 0, largeBytes, position);
-  return buffer.subarray(0, bytesRead);
-}
-
-/** Something happened since the last reset. */
-function createWake(): { ring(): void; reset(): void; next(): Promise<void> } {
-  let rung = false;
-  let resolve: (() => void) | undefined;
-  return {
-    ring() {
-      rung = true;
-      resolve?.();
-      resolve = undefined;
-    },
-    reset() {
-      rung = false;
-    },
-    next: () =>
-      new Promise((done) => {
-        if (rung) done();
-        else resolve = done;
-      }),
+  const rest = (): OutputLine[] => {
+    isPartial = false;
+    return cutter.rest().map((line) => ({ ...line, cursor: end }));
   };
-}
 
-/** Undefined where no watcher can be had; then polling does it alone. */
-function watchFile(path: string, onChange: () => void): { close(): void } | undefined {
-  try {
-    const watcher = watch(path, { persistent: false }, onChange);
-    watcher.on('error', () => watcher.close());
-    return watcher;
-  } catch {
-    return undefined;
-  }
+  const push = ({ segment, offset, bytes, gap }: Piece): OutputLine[] => {
+    const lines: OutputLine[] = [];
+    const lose = (): void => {
+      cutter = createLineCutter(0);
+      isPartial = false;
+      lines.push({ text: '', gap: true, cursor: end });
+    };
+    if (gap) lose();
+    for (const { stream, tag, from: start, to } of recordsIn(bytes)) {
+      end = cursorOf({ segment, offset: offset + to + 1 });
+      if (tag === 'G') lose();
+      else if (stream !== 'stdout') continue;
+      else if (tag === 'P') {
+        cutter.push(bytes.subarray(start, to));
+        isPartial = true;
+      } else {
+        for (const line of cutter.push(bytes.subarray(start, to + 1))) lines.push({ ...line, cursor: end });
+        isPartial = false;
+      }
+    }
+    passed += bytes.length;
+    if (isPartial && passed > longestWait) lines.push(...rest());
+    // An agent that says nothing here, and much on its standard error, is passed all the same.
+    if (lines.length === 0 && !isPartial && segment > told) lines.push({ text: '', cursor: end });
+    if (lines.length > 0) {
+      passed = 0;
+      told = segment;
+    }
+    return lines;
+  };
+
+  return { push, rest };
 }
 
 const lost = (path: string, error: unknown): DriverError =>

@@ -1,11 +1,10 @@
-import { join } from 'node:path';
 import type { Clock } from '../../platform/clock.ts';
 import { type Attachment, type AttachOptions, DriverError } from '../driver.ts';
 import { createInput } from '../input.ts';
-import { openOutput } from './attach-output.ts';
+import { openOutput, settleOutput } from './attach-output.ts';
 import { gone } from './failures.ts';
 import { openFifo } from './fifo.ts';
-import { isCode, outputFile, type Run } from './layout.ts';
+import { inputFifo, isCode, logFolder, type Run } from './layout.ts';
 
 /** How an attachment learns that its run has ended. */
 export interface RunEnd {
@@ -26,12 +25,11 @@ export function createAttachments(clock: Clock): Attachments {
 
   return {
     async open(ref, run, end, { cursor, fresh, signal }) {
-      const output = await openOutput(outputFile(ref, run.number, 'out'), { cursor, clock }).catch(
-        (error: unknown) => {
-          throw isCode(error, 'ENOENT') ? gone(ref) : error;
-        },
-      );
-      const fifo = join(ref, 'in');
+      const folder = logFolder(ref, run.number);
+      const output = await openOutput(folder, { cursor, clock }).catch((error: unknown) => {
+        throw isCode(error, 'ENOENT') ? gone(ref) : error;
+      });
+      const fifo = inputFifo(ref);
       const input = createInput(fifo, () => openFifo(fifo), { fresh });
       const endInput = (): void => input.close(`run ${run.number} of ${ref} has ended`);
       const close = (): void => {
@@ -65,7 +63,17 @@ export function createAttachments(clock: Clock): Attachments {
       signal.addEventListener('abort', close);
       await check();
       if (signal.aborted) close();
-      return { lines: output.lines, write: input.write, workingDir: run.meta.workingDir, close };
+      let settledSegment = '';
+      const settled = (place: string): void => {
+        const [segment = ''] = place.split(':');
+        if (segment === settledSegment) return;
+        settledSegment = segment;
+        settleOutput(folder, place, run.meta.logs.maxFiles).catch(() => {
+          settledSegment = ''; // tried again with the next line
+        });
+      };
+      const { workingDir } = run.meta;
+      return { lines: output.lines, write: input.write, settled, workingDir, close };
     },
     supersede(ref, run) {
       for (const entry of all) if (entry.ref === ref && entry.run < run) entry.endInput();

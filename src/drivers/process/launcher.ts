@@ -156,7 +156,7 @@ function openShell(tools: Tools, clock: Clock, { onRoom, onLost }: ShellEvents):
       return waiting.size;
     },
     request(batch) {
-      const fifos = batch.filter(({ start }) => start.isNew).map(({ start }) => quote(start.fifo));
+      const fifos = batch.flatMap(({ start }) => start.missing.map(quote));
       let text =
         fifos.length === 0 ? '' : `{ ${tools.mkfifo} -m 600 ${fifos.join(' ')} </dev/null >/dev/null; }\n`;
       for (const request of batch) {
@@ -197,12 +197,12 @@ function spawnWithPipes(
  * a here-document, which is a pipe: it is in no argument list, in no environment and on no disk.
  */
 function requestText(tools: Tools, start: ShimStart, id: number): string {
-  const { marks, out, err, fifo, identity, user, command } = start;
+  const { marks, out, err, input, identity, user, command } = start;
   const setup = setupScript(start.env, start.workingDir);
   const script = user === undefined ? setup : `${setup}${becomeProgram}`;
-  const program =
-    user === undefined ? ['same', ...command] : ['other', ...user, ...readingShell(tools), ...command];
-  const args = [marks, out, err, fifo, tools.mkfifo, tools.setsid, ...program];
+  const program = user === undefined ? command : [...user.words, ...readingShell(tools), ...command];
+  const who = [user?.owner ?? 'same', tools.chown];
+  const args = [marks, out, err, input, tools.mkfifo, tools.setsid, tools.sleep, ...who, ...program];
   const end = `end-${randomUUID()}`; // no line of the script is this one
   return `{ (
 export ${shimVariable} ${cgroupVariable}=${quote(start.cgroup ?? '')} ${uidVariable}=${quote(identity.uid)} ${runVariable}=${identity.run}

@@ -8,10 +8,13 @@ import type { ProcessId } from './proc.ts';
  *
  *     instances/<namespace>/<instance>/<uid, 8 digits>-<run that made it>/    the `ref`, mode 0700
  *         work/             the working folder, unless the spec names another
- *         in                a FIFO, the standard input
- *         <run>.out, .err   the output of a run: only ever appended to
+ *         in                a FIFO, the standard input of an agent that has one
+ *         <run>.out, .err   FIFOs, the output of a run; gone once all of it is in the log
+ *         <run>.log/        the log of a run, written by the collector (see collector/) in segments 1, 2, ...
+ *             drained       the log is complete
+ *             closed        the collector has ended, and had written all that it had read
  *         <run>/            the marks of a run, in a folder of their own so that its watcher sees no output
- *             run.json      whose run it is; no environment, no arguments: they may hold secrets
+ *             run.json      whose run it is and what is kept of its output; no environment, no arguments: they may hold secrets
  *             claim         made with O_EXCL by the shim that carries the run out: no run is started twice
  *             void          the claim was taken by the driver: no shim will ever carry the run out
  *             escaped       the main process could not move into the run's cgroup
@@ -28,6 +31,9 @@ export interface RunMeta {
   user?: string | undefined;
   /** The run's own cgroup, absolute; absent where the host has none for us. */
   cgroup?: string | undefined;
+  /** Its output is read for a protocol: none of it is deleted before. */
+  talks: boolean;
+  logs: { maxSize: number; maxFiles: number };
 }
 
 export interface Marks {
@@ -56,8 +62,27 @@ export const refOf = (root: string, identity: RunSpec['identity']): string =>
 
 export const runFolder = (ref: string, run: number): string => join(ref, String(run));
 
-export const outputFile = (ref: string, run: number, stream: 'out' | 'err'): string =>
-  join(ref, `${run}.${stream}`);
+export const outputFifo = (ref: string, run: number, stream: 'stdout' | 'stderr'): string =>
+  join(ref, `${run}.${stream.slice(3)}`);
+
+export const inputFifo = (ref: string): string => join(ref, 'in');
+
+export const logFolder = (ref: string, run: number): string => join(ref, `${run}.log`);
+
+/** In the folder of a log: all output of the run is there. */
+export const drainedMark = 'drained';
+
+/** Whether a log is complete. That of an instance that was removed is. */
+export async function isDrained(log: string): Promise<boolean> {
+  const names = await namesIn(log);
+  return names === undefined || names.includes(drainedMark);
+}
+
+/** Deletes everything of one run, its marks first. */
+export async function discardRun(ref: string, run: number): Promise<void> {
+  const pipes = [outputFifo(ref, run, 'stdout'), outputFifo(ref, run, 'stderr')];
+  for (const path of [runFolder(ref, run), ...pipes, logFolder(ref, run)]) await removeFolder(path);
+}
 
 /** Numbers of the runs in a ref, the newest first; undefined where the ref is gone. */
 export async function runNumbers(ref: string): Promise<number[] | undefined> {

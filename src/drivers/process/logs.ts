@@ -1,9 +1,13 @@
-import { type Stats, watch } from 'node:fs';
-import { type FileHandle, open, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Clock, sleep } from '../../platform/clock.ts';
 import type { LogLine, LogOptions } from '../driver.ts';
-import { pastHole, withoutZeros } from './holes.ts';
-import { isCode, namesIn, outputFile } from './layout.ts';
-import { createLineSplitter } from './lines.ts';
+import { type Piece, type Position, SegmentReader } from './collector/reader.ts';
+import { segmentNumbers } from './collector/segments.ts';
+import { isCode, isDrained, logFolder, namesIn, runNumbers } from './layout.ts';
+import { createLogLines } from './log-lines.ts';
+import { createTail, findTail, mostBack, type Segment } from './log-tail.ts';
+import { createWake } from './wake.ts';
 
 /** What a reader of logs needs to know of the newest run. */
 export interface Ending {
@@ -13,235 +17,157 @@ export interface Ending {
   subscribe(callback: () => void): () => void;
 }
 
-interface Part {
-  path: string;
-  run: number;
-  stream: LogLine['stream'];
-  size: number;
-  mtimeMs: number;
-  /** Where to begin. */
-  offset: number;
-  /** Lines before that were asked for, and are too far back. */
-  cut: boolean;
-}
+/** For what the watcher does not tell. */
+const pollMs = { watched: 1000, unwatched: 100 };
+/** How long the log of a run that has ended is waited for until it is complete. */
+const completeWithinMs = { follow: 10_000, read: 2_000 };
 
-const chunkBytes = 64 * 1024;
-/** How far back the last lines are looked for, in all parts together. */
-const mostBack = 64 * 1024 * 1024;
+/** All that was there when the reader came has been told. */
+const caughtUp = Symbol('caught up');
 
 /**
- * The lines of all runs that a ref keeps. No times are kept: `since` leaves out files last written to before it, and
- * of the two streams of a run the one written to last comes last. Following ends with the newest run.
+ * The lines of all runs that a ref keeps, in the order in which they were written, each with the time at which it came out of
+ * its pipe. Following ends with the newest run.
  */
-export async function* readLogs(ref: string, ending: Ending, options: LogOptions): AsyncGenerator<LogLine> {
-  const { signal, since } = options;
-  const wanted = options.run?.number;
-  const follow = options.follow && (wanted === undefined || wanted === ending.run);
-  const all = (await partsOf(ref)).filter((part) => wanted === undefined || part.run === wanted);
-  const isLive = (part: Part): boolean => follow && part.run === ending.run;
-  const parts = all.filter((part) => since === undefined || part.mtimeMs >= since || isLive(part));
-  if (options.tail !== undefined) await seekTail(parts, options.tail);
-  for (const part of parts) if (!isLive(part) && part.offset < part.size) yield* readPart(part, signal);
-  if (follow) yield* followParts(ref, parts.filter(isLive), ending, signal);
-}
-
-async function partsOf(ref: string): Promise<Part[]> {
-  const parts: Part[] = [];
-  for (const name of (await namesIn(ref)) ?? []) {
-    const [, run, end] = /^(\d+)\.(out|err)$/.exec(name) ?? [];
-    if (run === undefined || (end !== 'out' && end !== 'err')) continue;
-    const path = outputFile(ref, Number(run), end);
-    const found = await statOf(path);
-    if (found === undefined) continue;
-    const { size, mtimeMs } = found;
-    parts.push({
-      path,
-      run: Number(run),
-      stream: end === 'out' ? 'stdout' : 'stderr',
-      size,
-      mtimeMs,
-      offset: 0,
-      cut: false,
-    });
-  }
-  return parts.sort((a, b) => a.run - b.run || a.mtimeMs - b.mtimeMs || (a.stream === 'stdout' ? -1 : 1));
-}
-
-/** Moves the offsets forward so that `count` lines are left of all parts together. */
-async function seekTail(parts: readonly Part[], count: number): Promise<void> {
-  let wanted = count;
-  let back = mostBack;
-  for (const part of parts.toReversed()) {
-    await using file = await open(part.path);
-    const found = await lastLines(file, part.size, wanted, back);
-    part.offset = found.offset;
-    part.cut = found.lines < wanted && found.offset > 0;
-    wanted = part.cut ? 0 : wanted - found.lines;
-    back -= part.size - found.offset;
-  }
-}
-
-/** Where the last `wanted` lines begin, no more than `back` bytes before the end, and how many of them there are. */
-async function lastLines(
-  file: FileHandle,
-  size: number,
-  wanted: number,
-  back: number,
-): Promise<{ offset: number; lines: number }> {
-  if (wanted <= 0) return { offset: size, lines: 0 };
-  let lines = 0;
-  for (let end = size; end > 0; ) {
-    if (size - end >= back) return { offset: end, lines };
-    const from = Math.max(0, end - chunkBytes);
-    const bytes = await readAt(file, from, end - from);
-    for (let at = bytes.lastIndexOf(10); at >= 0; at = at === 0 ? -1 : bytes.lastIndexOf(10, at - 1)) {
-      // The newline at the very end closes the last line; each other one stands before a line.
-      if (from + at === size - 1) continue;
-      lines += 1;
-      if (lines === wanted) return { offset: from + at + 1, lines };
-    }
-    end = from;
-  }
-  return { offset: 0, lines: size === 0 ? 0 : lines + 1 };
-}
-
-async function* readPart(part: Part, signal: AbortSignal): AsyncGenerator<LogLine> {
-  await using file = await open(part.path);
-  const reader = new PartReader(part, file);
-  while (part.offset < part.size && !signal.aborted) {
-    const lines = await reader.next(part.size - part.offset);
-    if (lines === undefined) break;
-    yield* lines;
-  }
-  yield* reader.rest();
-}
-
-/** Reads one part on from its offset. */
-class PartReader {
-  readonly #part: Part;
-  readonly #file: FileHandle;
-  #splitter = createLineSplitter();
-  #behindHole = false;
-
-  constructor(part: Part, file: FileHandle) {
-    this.#part = part;
-    this.#file = file;
-  }
-
-  /** The lines that the next chunk completes; undefined where there is none. */
-  async next(most = chunkBytes): Promise<LogLine[] | undefined> {
-    const part = this.#part;
-    const said = this.#cutSaid();
-    const bytes = await readAt(this.#file, part.offset, Math.min(chunkBytes, most));
-    if (bytes.length === 0) return said.length === 0 ? undefined : said;
-    part.offset += bytes.length;
-    const stats = bytes[0] === 0 ? await this.#file.stat() : undefined;
-    const next = stats === undefined ? part.offset : pastHole(bytes, part.offset, () => stats);
-    if (next === part.offset) return [...said, ...this.#lines(this.#splitter.push(bytes))];
-    const before = this.#lines(
-      this.#splitter
-        .rest()
-        .map(withoutZeros)
-        .filter((text) => text !== ''),
-    );
-    part.offset = next;
-    this.#splitter = createLineSplitter();
-    this.#behindHole = true;
-    return [...said, ...before];
-  }
-
-  /** The unfinished line, where there is one. */
-  rest(): LogLine[] {
-    return this.#lines(this.#splitter.rest());
-  }
-
-  #lines(texts: readonly string[]): LogLine[] {
-    return texts.map((text) => {
-      const shown = this.#behindHole ? withoutZeros(text) : text;
-      this.#behindHole = false;
-      return { stream: this.#part.stream, text: shown };
-    });
-  }
-
-  #cutSaid(): LogLine[] {
-    if (!this.#part.cut) return [];
-    this.#part.cut = false;
-    const text = `[agentctl: cut here; earlier lines are more than ${mostBack / 1024 / 1024} MiB back]`;
-    return [{ stream: this.#part.stream, text }];
-  }
-}
-
-async function* followParts(
+export async function* readLogs(
   ref: string,
-  parts: readonly Part[],
   ending: Ending,
-  signal: AbortSignal,
+  clock: Clock,
+  options: LogOptions,
 ): AsyncGenerator<LogLine> {
-  const wake = createWake(ref, ending, signal);
-  const files: FileHandle[] = [];
-  const readers: PartReader[] = [];
-  try {
-    for (const part of parts) {
-      const file = await open(part.path);
-      files.push(file);
-      readers.push(new PartReader(part, file));
+  const { since = 0, tail } = options;
+  const wanted = options.run?.number;
+  const withNewest = wanted === undefined || wanted === ending.run;
+  if (!options.follow && withNewest) await untilComplete(ref, ending, clock, completeWithinMs.read);
+  const all = await segmentsOf(ref);
+  const kept = all.filter(({ run, mtimeMs }) => run === (wanted ?? run) && mtimeMs >= since);
+  const { from, isCut } = tail === undefined ? { from: kept, isCut: false } : await findTail(kept, tail);
+  const follow = options.follow && withNewest ? ending : undefined;
+  let last = tail === undefined ? undefined : createTail(tail);
+  for await (const found of readRuns(ref, from, follow, clock, options.signal)) {
+    if (found !== caughtUp) {
+      const lines = found.filter(({ at }) => at >= since);
+      if (last === undefined) yield* lines;
+      else last.add(lines);
+    } else if (last !== undefined) {
+      const lines = last.lines();
+      last = undefined;
+      if (isCut && lines.length < (tail ?? 0)) yield cutLine(lines[0]?.at ?? clock.now());
+      yield* lines;
     }
-    for (let ended = false; !signal.aborted; ) {
-      wake.reset();
-      let grown = false;
-      for (const reader of readers) {
-        const lines = await reader.next();
-        grown ||= lines !== undefined;
-        yield* lines ?? [];
-      }
-      if (grown) continue;
-      if (ended) break;
-      // What was written before the end is read in one more round.
-      ended = await ending.hasEnded();
-      if (!ended) await wake.next();
-    }
-    for (const reader of readers) yield* reader.rest();
-  } finally {
-    wake.close();
-    for (const file of files) await file.close();
   }
 }
 
-/** Something happened since the last reset: output, an end, or the reader goes away. */
-function createWake(
+const cutLine = (at: number): LogLine => {
+  const text = `[agentctl: cut here; earlier lines are more than ${mostBack / 1024 / 1024} MiB back]`;
+  return { stream: 'stdout', at, text };
+};
+
+async function segmentsOf(ref: string): Promise<Segment[]> {
+  const segments: Segment[] = [];
+  for (const run of ((await runNumbers(ref)) ?? []).toReversed()) {
+    const folder = logFolder(ref, run);
+    for (const segment of segmentNumbers((await namesIn(folder)) ?? [])) {
+      const found = await statOf(join(folder, String(segment)));
+      if (found !== undefined) segments.push({ run, folder, segment, offset: 0, ...found });
+    }
+  }
+  return segments;
+}
+
+/** Run by run. The newest one is read until it ends where it is followed, and else as far as it had come. */
+async function* readRuns(
   ref: string,
-  ending: Ending,
+  segments: readonly Segment[],
+  follow: Ending | undefined,
+  clock: Clock,
   signal: AbortSignal,
-): { reset(): void; next(): Promise<void>; close(): void } {
-  let current = Promise.withResolvers<void>();
-  const ring = (): void => current.resolve();
-  const watcher = watch(ref, { persistent: false }, ring);
-  watcher.on('error', ring);
-  const unsubscribe = ending.subscribe(ring);
-  signal.addEventListener('abort', ring);
-  return {
-    reset() {
-      current = Promise.withResolvers();
-      if (signal.aborted) ring();
-    },
-    next: () => current.promise,
-    close() {
-      watcher.close();
-      unsubscribe();
-      signal.removeEventListener('abort', ring);
-    },
-  };
+): AsyncGenerator<LogLine[] | typeof caughtUp> {
+  const runs = new Set(segments.map(({ run }) => run));
+  if (follow !== undefined) runs.add(follow.run);
+  for (const run of runs) {
+    const ofRun = segments.filter((segment) => segment.run === run);
+    const [first, last] = [ofRun[0], ofRun.at(-1)];
+    const reader = new SegmentReader(logFolder(ref, run), first ?? { segment: 1, offset: 0 });
+    const lines = createLogLines();
+    try {
+      while (last !== undefined && !signal.aborted) {
+        const piece = await reader.next();
+        if (piece === undefined) break;
+        yield lines.push(piece);
+        if (reaches(piece, { segment: last.segment, offset: last.size })) break;
+      }
+      if (run === follow?.run) {
+        yield caughtUp;
+        for await (const piece of followRun(reader, logFolder(ref, run), follow, clock, signal))
+          yield lines.push(piece);
+      }
+      yield lines.rest();
+    } finally {
+      await reader.close();
+    }
+  }
+  yield caughtUp;
 }
 
-async function readAt(file: FileHandle, position: number, length: number): Promise<Buffer> {
-  const { buffer, bytesRead } = await file.read({ buffer: Buffer.allocUnsafe(length), length, position });
-  return buffer.subarray(0, bytesRead);
-}
+const reaches = ({ segment, offset, bytes }: Piece, end: Position): boolean =>
+  segment > end.segment || (segment === end.segment && offset + bytes.length >= end.offset);
 
-/** Undefined where the output of an old run has just been deleted. */
-async function statOf(path: string): Promise<Stats | undefined> {
+/** What is yet to come, until the run has ended and its log is complete. */
+async function* followRun(
+  reader: SegmentReader,
+  folder: string,
+  ending: Ending,
+  clock: Clock,
+  signal: AbortSignal,
+): AsyncGenerator<Piece> {
+  const wake = wakeOf(folder, clock);
+  if (wake === undefined) return;
+  const unsubscribe = ending.subscribe(wake.ring);
+  signal.addEventListener('abort', wake.ring);
+  let endedAt: number | undefined;
   try {
-    return await stat(path);
+    while (!signal.aborted) {
+      wake.reset();
+      if (endedAt === undefined && (await ending.hasEnded())) endedAt = clock.now();
+      const isOver =
+        endedAt !== undefined &&
+        ((await isDrained(folder)) || clock.now() - endedAt >= completeWithinMs.follow);
+      const piece = await reader.next();
+      if (piece !== undefined) yield piece;
+      else if (isOver) return;
+      else if (!signal.aborted) await wake.next();
+    }
+  } finally {
+    signal.removeEventListener('abort', wake.ring);
+    unsubscribe();
+    wake.close();
+  }
+}
+
+/** What a run wrote right before its end may be on its way. */
+async function untilComplete(ref: string, ending: Ending, clock: Clock, mostMs: number): Promise<void> {
+  const folder = logFolder(ref, ending.run);
+  if (!(await ending.hasEnded())) return;
+  for (const deadline = clock.now() + mostMs; clock.now() < deadline && !(await isDrained(folder)); )
+    await sleep(clock, 10);
+}
+
+/** Undefined where there is no such folder: the instance was removed, or is of a version that kept no logs of this sort. */
+function wakeOf(folder: string, clock: Clock): ReturnType<typeof createWake> | undefined {
+  try {
+    return createWake(folder, clock, pollMs);
+  } catch (error) {
+    if (isCode(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}
+
+/** Undefined where it has just been deleted. */
+async function statOf(path: string): Promise<{ size: number; mtimeMs: number } | undefined> {
+  try {
+    const { size, mtimeMs } = await stat(path);
+    return { size, mtimeMs };
   } catch (error) {
     if (isCode(error, 'ENOENT')) return undefined;
     throw error;

@@ -14,12 +14,18 @@ const readSelf = `read -r agentctl_pid ${'agentctl_x '.repeat(20)}agentctl_start
  * Runs one run to its end and leaves marks of it (see layout.ts), in a session of its own, as the launcher makes it. It may
  * run as root, so its environment holds nothing of the manifest. What the manifest chose is a script on file descriptor 3
  * (see setup.ts), which is read once the user has changed.
- * $1: the folder of the marks. $2, $3: the output files. $4: the FIFO. $5: mkfifo, should there be none. $6: setsid.
- * $7: \`same\` or \`other\` user. The rest: the command; for another user its words change the user and start a shell that
- * reads the script from its standard input and finds the FIFO on file descriptor 4.
+ * $1: the folder of the marks. $2, $3: FIFOs, the output. $4: the input, a FIFO or /dev/null. $5: mkfifo, for those that are
+ * missing. $6: setsid. $7: sleep. $8: \`same\`, or the uid and gid of another user. $9: chown. The rest: the command; for another
+ * user its words change the user and start a shell that reads the script from its standard input and finds the input on
+ * file descriptor 4.
  * - The claim comes first: of two shims for one run, one ends here.
  * - The command runs in the foreground: a shell makes background commands ignore SIGINT.
  * - A redirection that fails for \`:\`, \`.\` or \`exec\` ends a POSIX shell, so each step runs only after those before it.
+ * - The shim keeps the output open, so that the program never sees a broken pipe and nothing is lost while no collector is
+ *   there. For writing too, until the exit is written: an end of the output before that is none. The program gets it for
+ *   writing alone, as Python's asyncio asks for, and no other file.
+ * - At last the shim waits until all output was read: the collector kills it then, where its mark came too late to be
+ *   seen. A process that only sleeps makes no others, which whoever ends the run would have to look for.
  * - The traps keep a stray signal from ending the shim; in the subshell they are back to their defaults.
  * - The command moves into the run's cgroup, the shim does not: what is left there at the end is killed, and the shim lives on
  *   to write the exit down. Where the command cannot move, it leaves the mark \`escaped\`.
@@ -33,14 +39,18 @@ set -C
 set +C
 ${readSelf}
 : >"$1/shim.$agentctl_pid.$agentctl_start"
-[ -p "$4" ] || "$5" "$4" || [ -p "$4" ] || exit
+for agentctl_x in "$2" "$3" "$4"; do
+[ -p "$agentctl_x" ] || [ -c "$agentctl_x" ] || "$5" "$agentctl_x" || [ -p "$agentctl_x" ] || exit
+done
+[ "$8" = same ] || "$9" "$8" "$2" "$3" || exit
+exec 5<>"$2" 6<>"$3"
 (
 ${readSelf}
 echo 100 2>/dev/null >/proc/self/oom_score_adj
 [ -z "$agentctl_cgroup" ] || echo 0 2>/dev/null >"$agentctl_cgroup/cgroup.procs" || : >"$1/escaped"
 unset agentctl_cgroup
-exec 4<>"$4" >>"$2" 2>>"$3"
-if [ "$7" = same ]; then
+exec 4<>"$4" >"$2" 2>"$3" 5<&- 6<&-
+if [ "$8" = same ]; then
 . /proc/self/fd/3
 exec <&4 4<&- 3<&-
 else
@@ -48,7 +58,7 @@ exec <&3 3<&-
 fi
 : >"$1/pid.$agentctl_pid.$agentctl_start"
 agentctl_x=$6
-shift 7
+shift 9
 exec "$agentctl_x" "$@"
 )
 agentctl_code=$?
@@ -62,18 +72,21 @@ echo 1 2>/dev/null >"$agentctl_cgroup/cgroup.kill" || while read -r agentctl_pid
 done 2>/dev/null <"$agentctl_cgroup/cgroup.procs"
 fi
 : >"$1/exit.$agentctl_code"
+exec 7<"$2" 8<"$3" 5<&- 6<&-
+[ -e "\${2%out}log/drained" ] || exec "$7" 2147483647
 `;
 
 export interface ShimStart {
   marks: string;
   out: string;
   err: string;
-  fifo: string;
-  /** The FIFO is still to be made. */
-  isNew: boolean;
+  /** A FIFO, or /dev/null. */
+  input: string;
+  /** FIFOs that are still to be made. */
+  missing: readonly string[];
   identity: { uid: string; run: number };
-  /** The words that change the user; absent: the controller's own. */
-  user: readonly string[] | undefined;
+  /** Another user than the controller's: the words that change to it, and its uid and gid as chown takes them. */
+  user: { words: readonly string[]; owner: string } | undefined;
   command: readonly string[];
   env: Readonly<Record<string, string>>;
   workingDir: string;

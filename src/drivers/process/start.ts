@@ -1,9 +1,10 @@
-import { watch } from 'node:fs';
+import { existsSync, watch } from 'node:fs';
 import { chmod, lchown, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../platform/clock.ts';
 import { DriverError, type RunSpec } from '../driver.ts';
 import type { Cgroups } from './cgroups.ts';
+import type { CollectorClient } from './collector/client.ts';
 import { type CheckCommand, checkWorkingDir } from './command.ts';
 import { environmentOf } from './environment.ts';
 import { asDriverError, notBegun } from './failures.ts';
@@ -11,8 +12,11 @@ import { writeFiles, writeFilesAs } from './files.ts';
 import type { Launcher } from './launcher.ts';
 import {
   addMark,
+  discardRun,
+  inputFifo,
+  logFolder,
   type Marks,
-  outputFile,
+  outputFifo,
   type Run,
   readMarks,
   readMeta,
@@ -29,6 +33,7 @@ import { asUser, checkReachable, findUser, type User } from './user.ts';
 export interface StartParts {
   tools: Tools;
   launcher: Launcher;
+  collector: Pick<CollectorClient, 'collect' | 'ensure'>;
   checkCommand: CheckCommand;
   clock: Clock;
   bootId: string;
@@ -53,13 +58,13 @@ export async function startRun(parts: StartParts, ref: string, spec: RunSpec): P
   const folder = runFolder(ref, spec.identity.run);
   try {
     const made = await mkdir(folder, { recursive: true, mode: 0o700 });
-    if (made === undefined && (await hasBegun(parts, folder, spec))) return undefined;
+    if (made === undefined && (await hasBegun(parts, ref, spec))) return undefined;
     return await begin(parts, ref, await prepare(parts, ref, spec));
   } catch (error) {
     const never = await voidRun(folder);
     if (!never && (await endUnlessBegun(parts, folder, spec))) return undefined;
     await (await parts.cgroups())?.kill(spec.identity.uid, spec.identity.run);
-    await removeFolder(folder);
+    await discardRun(ref, spec.identity.run);
     throw asDriverError(error);
   }
 }
@@ -68,9 +73,10 @@ interface Prepared {
   run: Run;
   env: Record<string, string>;
   workingDir: string;
-  user: string[] | undefined;
+  user: { words: string[]; owner: string } | undefined;
   command: string[];
-  isNew: boolean;
+  input: string;
+  missing: string[];
 }
 
 async function prepare(parts: StartParts, ref: string, spec: RunSpec): Promise<Prepared> {
@@ -86,7 +92,7 @@ async function prepare(parts: StartParts, ref: string, spec: RunSpec): Promise<P
   const change = user === undefined ? undefined : asUser(parts.tools, user);
   const workingDir = spec.workingDir ?? join(ref, 'work');
   if (spec.workingDir !== undefined) await checkWorkingDir(workingDir);
-  const made = await mkdir(join(ref, 'work'), { recursive: true, mode: 0o700 });
+  await mkdir(join(ref, 'work'), { recursive: true, mode: 0o700 });
   if (user === undefined || change === undefined) await writeFiles(workingDir, spec.files);
   else {
     await handOver(parts.root, ref, user, workingDir);
@@ -98,21 +104,52 @@ async function prepare(parts: StartParts, ref: string, spec: RunSpec): Promise<P
   // A claim that was given up took the folder with it.
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const cgroup = await (await parts.cgroups())?.make(identity.uid, identity.run);
-  const meta = { identity, bootId: parts.bootId, workingDir, user: spec.user, cgroup };
+  await makeNew(logFolder(ref, identity.run));
+  const { talks, logs } = spec;
+  const meta = { identity, bootId: parts.bootId, workingDir, user: spec.user, cgroup, talks, logs };
   await writeMeta(folder, meta);
   const run = { number: identity.run, folder, meta };
-  return { run, env, workingDir, user: change, command: [program, ...args], isNew: made !== undefined };
+  const hasInput = talks || spec.stdin;
+  const missing = (['stdout', 'stderr'] as const).map((stream) => outputFifo(ref, run.number, stream));
+  if (hasInput && !existsSync(inputFifo(ref))) missing.push(inputFifo(ref));
+  return {
+    run,
+    env,
+    workingDir,
+    user:
+      user === undefined || change === undefined
+        ? undefined
+        : { words: change, owner: `${user.uid}:${user.gid}` },
+    command: [program, ...args],
+    input: hasInput ? inputFifo(ref) : '/dev/null',
+    missing,
+  };
+}
+
+/** Empties it where a start that was given up had made it. */
+async function makeNew(folder: string): Promise<void> {
+  const options = { recursive: true, mode: 0o700 };
+  if ((await mkdir(folder, options)) !== undefined) return;
+  await removeFolder(folder);
+  await mkdir(folder, options);
 }
 
 async function begin(parts: StartParts, ref: string, prepared: Prepared): Promise<Started> {
   const { run, ...rest } = prepared;
-  const [out, err] = [outputFile(ref, run.number, 'out'), outputFile(ref, run.number, 'err')];
+  await parts.collector.ensure(); // what comes before it has no time of its own, and no order
+  const [out, err] = [outputFifo(ref, run.number, 'stdout'), outputFifo(ref, run.number, 'stderr')];
   const { uid } = run.meta.identity;
   const identity = { uid, run: run.number };
   const { cgroup } = run.meta;
-  const start = { ...rest, identity, marks: run.folder, out, err, fifo: join(ref, 'in'), cgroup };
+  const start = { ...rest, identity, marks: run.folder, out, err, cgroup };
+  let isCollected = false;
+  const collect = (): void => {
+    if (!isCollected) parts.collector.collect(ref, run.number);
+    isCollected = true;
+  };
   await parts.launcher.launch(start);
-  const marks = await untilBegun(parts.clock, run.folder);
+  const marks = await untilBegun(parts.clock, run.folder, collect);
+  collect();
   if (marks.main === undefined) throw await notBegun(ref, marks, startLimitMs);
   if (marks.escaped === true) (await parts.cgroups())?.forget(uid);
   return { run, marks, env: rest.env };
@@ -122,14 +159,15 @@ async function begin(parts: StartParts, ref: string, prepared: Prepared): Promis
  * Has the program of this run begun, ever? A claim without a main process is a start that a crash may have cut short:
  * it is given a moment; then what is left of it is killed, and if still no program has begun, the run is free again.
  */
-async function hasBegun(parts: StartParts, folder: string, spec: RunSpec): Promise<boolean> {
+async function hasBegun(parts: StartParts, ref: string, spec: RunSpec): Promise<boolean> {
+  const folder = runFolder(ref, spec.identity.run);
   const marks = await readMarks(folder);
   if (marks.main !== undefined || !marks.claimed) return marks.main !== undefined;
   if (marks.void === undefined && (await readMeta(folder))?.bootId === parts.bootId) {
     if ((await untilBegun(parts.clock, folder)).main !== undefined) return true;
     if (await endUnlessBegun(parts, folder, spec)) return true;
   }
-  await removeFolder(folder);
+  await discardRun(ref, spec.identity.run);
   return false;
 }
 
@@ -144,8 +182,11 @@ async function endUnlessBegun(parts: StartParts, folder: string, { identity }: R
 const startLimitMs = 30_000;
 const pollMs = 250;
 
-/** The marks of a run, once its main process runs, or once it is sure that it will not, or the time has passed. */
-async function untilBegun(clock: Clock, folder: string): Promise<Marks> {
+/**
+ * The marks of a run, once its main process runs, or once it is sure that it will not, or the time has passed. `onShim` is
+ * called when the shim has come, whose output can be read from now on.
+ */
+async function untilBegun(clock: Clock, folder: string, onShim = (): void => {}): Promise<Marks> {
   const { promise, resolve, reject } = Promise.withResolvers<Marks>();
   const deadline = clock.now() + startLimitMs;
   const seen: Marks = { claimed: false };
@@ -153,12 +194,14 @@ async function untilBegun(clock: Clock, folder: string): Promise<Marks> {
     main !== undefined || exit !== undefined || voided === true;
   const read = async (): Promise<void> => {
     const marks = await readMarks(folder);
+    if (marks.shim !== undefined) onShim();
     if (isSettled(marks) || clock.now() >= deadline) return resolve(marks);
     // A shim that has ended has left all its marks: a second look is the last word.
     if (marks.shim !== undefined && living(marks.shim) === undefined) resolve(await readMarks(folder));
   };
   const watcher = watchNames(folder, (name) => {
     addMark(seen, name);
+    if (seen.shim !== undefined) onShim();
     // Some may have come before the watcher.
     if (isSettled(seen)) read().catch(reject);
   });

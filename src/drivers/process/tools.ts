@@ -10,6 +10,8 @@ export interface Tools {
   env: string;
   setsid: string;
   rm: string;
+  sleep: string;
+  chown: string;
   /** Only to change the user. */
   setpriv: string | undefined;
   /** Only to close files that the controller itself inherited open. */
@@ -31,6 +33,8 @@ export function findTools(): Tools {
     env: need('env', 'coreutils'),
     setsid: need('setsid', 'util-linux'),
     rm: need('rm', 'coreutils'),
+    sleep: need('sleep', 'coreutils'),
+    chown: need('chown', 'coreutils'),
     setpriv: findTool('setpriv'),
     bash: findTool('bash'),
   };
@@ -51,7 +55,7 @@ export function withoutInherited(tools: Tools, command: readonly string[]): stri
 /** BusyBox has a setsid and a setpriv too, without the options that are needed here. */
 export function findTool(name: string): string | undefined {
   const places = ['/usr/bin', '/bin', '/usr/local/bin'].map((folder) => `${folder}/${name}`);
-  const mayBeBusyBox = ['sh', 'mkfifo', 'env', 'rm'].includes(name);
+  const mayBeBusyBox = ['sh', 'mkfifo', 'env', 'rm', 'sleep', 'chown'].includes(name);
   return places.find(
     (path) => isExecutable(path) && (mayBeBusyBox || basename(realpathSync(path)) !== 'busybox'),
   );

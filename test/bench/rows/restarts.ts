@@ -5,6 +5,7 @@ import type { Driver } from '../../../src/drivers/driver.ts';
 import { createProcessDriver } from '../../../src/drivers/process.ts';
 import { systemClock } from '../../../src/platform/clock.ts';
 import { silentLog } from '../../../src/platform/log.ts';
+import { collector } from '../../collector.ts';
 import { findEngine, type TestEngine } from '../../engines/engine.ts';
 import { buildTestImage, testImage } from '../../engines/image.ts';
 import { manifestOf, sleeper } from '../agents.ts';
@@ -85,7 +86,7 @@ async function killed(
     return noted(
       runtime.spec.driver === 'docker'
         ? createDockerDriver({ ...common, endpoint: engine?.endpoint ?? '', secretsDir: stateDir })
-        : createProcessDriver({ ...common, stateDir }),
+        : createProcessDriver({ ...common, stateDir, collector }),
     );
   });
   await bench.apply(manifestOf(1, { spec, template }));

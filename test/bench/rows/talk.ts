@@ -5,6 +5,7 @@ import { keyText } from '../../../src/api/objects.ts';
 import { createProcessDriver } from '../../../src/drivers/process.ts';
 import { systemClock } from '../../../src/platform/clock.ts';
 import { silentLog } from '../../../src/platform/log.ts';
+import { collector } from '../../collector.ts';
 import { manifestOf } from '../agents.ts';
 import { type Bench, openBench } from '../controller.ts';
 import { median, type Row, repeated, timed, until } from '../measure.ts';
@@ -20,7 +21,7 @@ const perRound = 10_000;
 
 const open = (): Promise<Bench> =>
   openBench((_, storeId, stateDir) =>
-    createProcessDriver({ stateDir, storeId, clock: systemClock, log: silentLog }),
+    createProcessDriver({ stateDir, storeId, collector, clock: systemClock, log: silentLog }),
   );
 
 const talking = (count: number, policy = ''): string =>

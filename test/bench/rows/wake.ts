@@ -6,6 +6,7 @@ import type { Driver } from '../../../src/drivers/driver.ts';
 import { createProcessDriver } from '../../../src/drivers/process.ts';
 import { systemClock } from '../../../src/platform/clock.ts';
 import { silentLog } from '../../../src/platform/log.ts';
+import { collector } from '../../collector.ts';
 import { findEngine } from '../../engines/engine.ts';
 import { agentsImage, buildAgentsImage } from '../../engines/image.ts';
 import { manifestOf } from '../agents.ts';
@@ -26,7 +27,7 @@ export async function wake(): Promise<Row[]> {
 async function ofProcess(): Promise<Row> {
   const command = [process.execPath, worker];
   await using bench = await openBench((_, storeId, stateDir) =>
-    createProcessDriver({ stateDir, storeId, ...options }),
+    createProcessDriver({ stateDir, storeId, collector, ...options }),
   );
   return await row('process', bench, `    command: ${JSON.stringify(command)}`, async () => {
     const child = spawn(process.execPath, [worker], { stdio: ['pipe', 'pipe', 'inherit'] });
@@ -43,7 +44,7 @@ async function inContainer(): Promise<Row> {
   const { call } = byHand(socketPath);
   const drivers: Driver[] = [];
   await using bench = await openBench(({ spec }, storeId, stateDir) => {
-    if (spec.driver === 'process') return createProcessDriver({ stateDir, storeId, ...options });
+    if (spec.driver === 'process') return createProcessDriver({ stateDir, storeId, collector, ...options });
     const { endpoint } = engine;
     const driver = createDockerDriver({ endpoint, storeId, secretsDir: stateDir, ...options });
     drivers.push(driver);

@@ -36,6 +36,16 @@ export function outputTests(t: DriverContext): void {
       expect(first === long).toBe(true);
     });
 
+    test('have times, and since is exact', async () => {
+      const { ref } = await t.driver.create(specOf({ prints: ['one'], echoes: true }, { talks: true }));
+      await printed(ref, 'one');
+      const [first] = await linesOf(ref);
+      const at = first?.at ?? Number.NaN;
+      expect(Math.abs(Date.now() - at)).toBeLessThan(60_000);
+      expect(await textsOf(ref, { since: at })).toEqual(['one']);
+      expect(await textsOf(ref, { since: at + 1_000 })).toEqual([]);
+    });
+
     test('can be only the last lines', async () => {
       const { ref } = await t.driver.create(specOf({ prints: ['one', 'two', 'three'], ends: 0 }));
       await ended(ref);

@@ -72,6 +72,20 @@ export function surroundingsTests(t: DriverContext): void {
     });
   });
 
+  describe('the standard input', () => {
+    test('of an agent without a protocol is at its end', async () => {
+      const { ref } = await t.driver.create(t.specOf({ prints: ['up'], readsToEnd: true }));
+      await t.printed(ref, 'end of input');
+    });
+
+    test('stays open where the spec says so', async () => {
+      const { ref } = await t.driver.create(t.specOf({ prints: ['up'], readsToEnd: true }, { stdin: true }));
+      await t.printed(ref, 'up');
+      expect(await t.textsOf(ref)).toEqual(['up']);
+      expect(await t.inspected(ref)).toMatchObject({ state: 'Running' });
+    });
+  });
+
   describe('volumes', () => {
     test.skipIf(!t.capabilities.volumes)(
       'outlive a removal, are listed by agent, and go when told to',

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { createBody } from '../../../src/drivers/docker/body.ts';
+import type { RunSpec } from '../../../src/drivers/driver.ts';
 import { runSpec } from '../../contracts/spec.ts';
 
 const docker = { podman: false, version: 'Docker 20.10', init: true };
@@ -14,11 +15,28 @@ describe('the body of a create', () => {
         SecurityOpt: ['no-new-privileges'],
         Privileged: false,
         RestartPolicy: { Name: 'no' },
-        LogConfig: { Type: 'local', Config: { 'max-size': '10m', 'max-file': '3' } },
+        LogConfig: { Type: 'local', Config: { 'max-size': '10485760', 'max-file': '3' } },
         NetworkMode: 'bridge',
         Init: true,
       },
     });
+  });
+
+  test('keeps as much of the output as the spec says', () => {
+    const logs = { maxSize: 100_000, maxFiles: 7 };
+    expect(createBody({ ...spec, logs }, [], docker)).toMatchObject({
+      HostConfig: { LogConfig: { Type: 'local', Config: { 'max-size': '100000', 'max-file': '7' } } },
+    });
+    expect(createBody({ ...spec, logs }, [], { ...docker, podman: true })).toMatchObject({
+      HostConfig: { LogConfig: { Type: 'k8s-file', Config: { 'max-size': '100000' } } },
+    });
+  });
+
+  test('opens the input of an agent that talks, or asks for it, and of no other', () => {
+    const opens = (rest: Partial<RunSpec>) => createBody({ ...spec, ...rest }, [], docker);
+    expect(opens({})).toMatchObject({ OpenStdin: false });
+    expect(opens({ stdin: true })).toMatchObject({ OpenStdin: true });
+    expect(opens({ talks: true })).toMatchObject({ OpenStdin: true });
   });
 
   test('leaves the image its own command, unless one is given', () => {

@@ -115,7 +115,8 @@ test('a line without an end is held no further than what is told of it', async (
 
 test('the last of many long lines are held up to a bound', async () => {
   async function* long(): AsyncGenerator<LogLine> {
-    for (let n = 0; n < 100; n += 1) yield { stream: 'stdout', text: `${n}${'x'.repeat(1024 * 1024)}` };
+    for (let n = 0; n < 100; n += 1)
+      yield { stream: 'stdout', at: n, text: `${n}${'x'.repeat(1024 * 1024)}` };
   }
   const last = await collect(lastOf(long(), 1_000));
   expect(last.length).toBeLessThan(64);

@@ -1,10 +1,10 @@
-import { appendFileSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { openOutput } from '../../../src/drivers/process/attach-output.ts';
 import { systemClock } from '../../../src/platform/clock.ts';
+import { writtenLog } from './written-log.ts';
 
 vi.mock('node:fs', async (original) => ({
   ...(await original<typeof import('node:fs')>()),
@@ -15,14 +15,17 @@ vi.mock('node:fs', async (original) => ({
 
 test('output is told as it grows though no watcher is to be had', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'agentctl-output-'));
-  const path = join(folder, '1.out');
-  await writeFile(path, 'one\n');
-  const output = await openOutput(path, { cursor: undefined, clock: systemClock });
+  const log = writtenLog(folder);
+  log.write('one\n');
+  const output = await openOutput(folder, { cursor: undefined, clock: systemClock });
   const texts: string[] = [];
   for await (const batch of output.lines) {
     texts.push(...batch.map(({ text }) => text));
-    if (texts.length === 1) setImmediate(() => appendFileSync(path, 'two\n'));
-    else output.end();
+    if (texts.length === 1) setImmediate(() => log.write('two\n'));
+    else {
+      log.drained();
+      output.end();
+    }
   }
   expect(texts).toEqual(['one', 'two']);
   await rm(folder, { recursive: true });

@@ -1,10 +1,11 @@
 import { readdirSync } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Attachment, Driver, OutputLine } from '../../../src/drivers/driver.ts';
 import { createAttachments } from '../../../src/drivers/process/attach.ts';
+import { logFolder } from '../../../src/drivers/process/layout.ts';
 import type { Observed } from '../../../src/plan/world.ts';
 import { systemClock } from '../../../src/platform/clock.ts';
 import { ended, eventually, openDriver, pause, pidsOf, refusal, specOf, withRun } from './harness.ts';
@@ -37,9 +38,10 @@ function reading({ lines }: Attachment): { lines: OutputLine[]; texts(): string[
 /** An attachment to a run that has no process, and whose end is told by the test. */
 async function openAlone(hasEnded: () => Promise<boolean>) {
   const ref = await mkdtemp(join(tmpdir(), 'agentctl-attach-'));
-  await writeFile(join(ref, '1.out'), '');
-  const { identity } = specOf('');
-  const run = { number: 1, folder: join(ref, '1'), meta: { identity, bootId: 'b', workingDir: '/tmp' } };
+  await mkdir(logFolder(ref, 1));
+  const { identity, talks, logs } = specOf('');
+  const meta = { identity, bootId: 'b', workingDir: '/tmp', talks, logs };
+  const run = { number: 1, folder: join(ref, '1'), meta };
   const attachments = createAttachments(systemClock);
   const options = { run: 1, startId: '', signal: AbortSignal.timeout(40_000) };
   const attachment = await attachments.open(ref, run, { hasEnded, subscribe: () => () => {} }, options);

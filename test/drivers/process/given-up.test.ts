@@ -139,7 +139,7 @@ describe('a launcher', () => {
   test('that is lost again and again is no failure of the agent', async () => {
     const launcher = createLauncher({ ...findTools(), sh: '/bin/false' }, movableClock());
     const marks = '/no/such/folder';
-    const start = { marks, out: '/dev/null', err: '/dev/null', fifo: '/dev/null', isNew: false };
+    const start = { marks, out: '/dev/null', err: '/dev/null', input: '/dev/null', missing: [] };
     const of = {
       cgroup: undefined,
       identity: { uid: 'u', run: 1 },

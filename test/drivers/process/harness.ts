@@ -10,6 +10,7 @@ import { createProcessDriver, type ProcessDriverOptions } from '../../../src/dri
 import type { Observed } from '../../../src/plan/world.ts';
 import { type Clock, systemClock } from '../../../src/platform/clock.ts';
 import { silentLog } from '../../../src/platform/log.ts';
+import { collector } from '../../collector.ts';
 
 const opened: { driver: Driver; stateDir: string }[] = [];
 
@@ -25,11 +26,12 @@ afterEach(async () => {
 
 /** A driver whose processes and folder go after the test. */
 export async function openDriver(
-  options: Partial<ProcessDriverOptions> = {},
+  options: Partial<ProcessDriverOptions> & { version?: string } = {},
 ): Promise<{ driver: Driver; stateDir: string }> {
   const stateDir = options.stateDir ?? (await mkdtemp(join(tmpdir(), 'agentctl-process-')));
+  const { version = collector.version, ...rest } = options;
   const parts = { storeId: 'store', clock: systemClock, log: silentLog };
-  const driver = createProcessDriver({ ...parts, ...options, stateDir });
+  const driver = createProcessDriver({ ...parts, ...rest, collector: { ...collector, version }, stateDir });
   opened.push({ driver, stateDir });
   return { driver, stateDir };
 }
@@ -60,6 +62,8 @@ export function specOf(script: string, rest: Partial<RunSpec> = {}, run = 1): Ru
     security: { capabilities: [], allowPrivilegeEscalation: false, privileged: false },
     network: { mode: 'Bridge', ports: [] },
     talks: false,
+    stdin: true,
+    logs: { maxSize: 10 * 1024 * 1024, maxFiles: 3 },
     stop: { signal: 'SIGTERM', gracePeriodMs: 1000 },
     ...rest,
   };

@@ -13,7 +13,13 @@ const specOf = (template: Partial<Template>): AgentSpec => ({
   minReady: '1s',
   startDeadline: '60s',
   revisionHistoryLimit: 10,
-  template: { readOnlyRootFilesystem: false, command: ['sleep', '1'], ...template },
+  template: {
+    readOnlyRootFilesystem: false,
+    stdin: false,
+    logs: { maxSize: '10Mi', maxFiles: 3 },
+    command: ['sleep', '1'],
+    ...template,
+  },
 });
 
 const file = { path: 'a', content: 'x', mode: '0644' };

@@ -1,0 +1,54 @@
+import { closeSync, constants, openSync, readdirSync, writeSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { runCollector } from '../drivers/process/collector/collector.ts';
+import { sleep, systemClock } from '../platform/clock.ts';
+import { acquireLock, type Lock, LockedError } from '../platform/lock.ts';
+
+/** How long the collector before this one may take to end. */
+const takeOverMs = 10_000;
+
+/**
+ * The process that collects the output of agents on the process runtime. It outlives the controller that started it.
+ * Arguments: the folder of the instances and the FIFO for commands in it.
+ */
+export async function collect([root = '', fifo = '']: readonly string[]): Promise<void> {
+  const lock = await takeOver(root, fifo);
+  if (lock === undefined) return;
+  const collector = runCollector({ root, fifo, clock: systemClock });
+  // To be started again by its guard.
+  const stop = (): void => {
+    process.exitCode = 1;
+    collector.quit();
+  };
+  process.once('SIGTERM', stop).once('SIGINT', stop);
+  await collector.ended;
+  lock.release();
+}
+
+/** There is never more than one. Undefined where another one goes on. */
+async function takeOver(root: string, fifo: string): Promise<Lock | undefined> {
+  for (const deadline = Date.now() + takeOverMs; ; ) {
+    try {
+      return acquireLock(join(root, 'collector.lock'));
+    } catch (error) {
+      if (!(error instanceof LockedError)) throw error;
+      if (Date.now() >= deadline) return undefined;
+    }
+    for (const name of readdirSync(dirname(fifo)))
+      if (/^collector-.*\.in$/.test(name) && join(root, name) !== fifo) askToQuit(join(root, name));
+    await sleep(systemClock, 100);
+  }
+}
+
+function askToQuit(fifo: string): void {
+  let fd: number | undefined;
+  try {
+    fd = openSync(fifo, constants.O_WRONLY | constants.O_NONBLOCK);
+    writeSync(fd, 'quit\n');
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code !== 'ENXIO' && code !== 'EPIPE' && code !== 'EAGAIN') throw error; // it has ended
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
+}

@@ -1,0 +1,114 @@
+import { closeSync, constants, openSync, writeSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { type Cancel, type Clock, endsWithin } from '../../../platform/clock.ts';
+import type { Log } from '../../../platform/log.ts';
+import { isCode } from '../layout.ts';
+import type { Tools } from '../tools.ts';
+import { startGuard } from './guard.ts';
+
+/** How a collector is started: the words before its folder and its FIFO. One of another version is replaced. */
+export interface CollectorCommand {
+  command: readonly string[];
+  version: string;
+}
+
+/** The controller's hold on the collector: there is one while this is open, however often it is killed. */
+export interface CollectorClient {
+  /** The output of that run is to be collected. Waits for nothing: where there is no collector, the next one finds the run. */
+  collect(ref: string, run: number): void;
+  /** Sees to it that there is one. Resolves once it is there, or has had some seconds to come. */
+  ensure(): Promise<void>;
+  close(): void;
+}
+
+const checkMs = 5000;
+const connectMs = { least: 20, most: 250 };
+/** A start of an agent waits so long, as what it writes at first has its time and order only where it is read at once. */
+const waitMs = 3000;
+/** A collector that has not come by then is started once more. */
+const startMs = 15_000;
+
+export function createCollectorClient(options: {
+  root: string;
+  tools: Tools;
+  collector: CollectorCommand;
+  clock: Clock;
+  log: Log;
+}): CollectorClient {
+  const { root, tools, collector, clock, log } = options;
+  const fifo = join(root, collectorFifo(collector.version));
+  let fd: number | undefined;
+  let startedAt: number | undefined;
+  let cancel: Cancel | undefined;
+  let isClosed = false;
+  let come = Promise.withResolvers<void>();
+
+  const disconnect = (): void => {
+    if (fd !== undefined) closeSync(fd);
+    fd = undefined;
+    come = Promise.withResolvers();
+  };
+
+  /** Whether somebody reads it. A line is shorter than what a FIFO takes in one piece. */
+  const say = (line: string): boolean => {
+    if (fd === undefined) return false;
+    try {
+      writeSync(fd, `${line}\n`);
+      return true;
+    } catch (error) {
+      if (isCode(error, 'EAGAIN')) return true; // it has enough to do, and finds the rest by the scans
+      disconnect();
+      if (!isCode(error, 'EPIPE')) log.warn({ error }, 'the collector of output cannot be spoken to');
+      return false;
+    }
+  };
+
+  const connect = (): boolean => {
+    try {
+      fd = openSync(fifo, constants.O_WRONLY | constants.O_NONBLOCK);
+    } catch (error) {
+      if (!isCode(error, 'ENOENT', 'ENXIO')) log.warn({ error }, 'the collector of output cannot be reached');
+      return false;
+    }
+    startedAt = undefined;
+    come.resolve();
+    return say('scan');
+  };
+
+  const start = (): void => {
+    const now = clock.now();
+    if (startedAt !== undefined && now - startedAt < startMs) return;
+    if (startedAt !== undefined) log.warn({}, 'the collector of output did not come up; it is started again');
+    startedAt = now;
+    const command = [...collector.command, root, fifo];
+    startGuard(tools, { fifo, said: join(root, 'collector.err'), command });
+  };
+
+  const check = (): void => {
+    cancel?.();
+    if (isClosed) return;
+    const isThere = say('') || connect();
+    if (!isThere) start();
+    const tried = clock.now() - (startedAt ?? clock.now());
+    const soon = Math.min(connectMs.most, Math.max(connectMs.least, tried / 10));
+    cancel = clock.after(isThere ? checkMs : soon, check);
+  };
+
+  return {
+    collect(ref, run) {
+      if (!say(`open ${relative(root, ref)} ${run}`)) check();
+    },
+    async ensure() {
+      if (fd !== undefined) return;
+      check();
+      await endsWithin(clock, waitMs, come.promise);
+    },
+    close() {
+      isClosed = true;
+      cancel?.();
+      disconnect();
+    },
+  };
+}
+
+export const collectorFifo = (version: string): string => `collector-${version}.in`;

@@ -1,0 +1,236 @@
+import {
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { Socket } from 'node:net';
+import { join } from 'node:path';
+import { Bucket } from '../../../platform/bucket.ts';
+import type { Cancel, Clock } from '../../../platform/clock.ts';
+import { drainedMark, isCode, logFolder, outputFifo, type Run } from '../layout.ts';
+import { living, type ProcessId } from '../proc.ts';
+import { sendKill } from '../signals.ts';
+import { encodeRecords, gapRecord, maxTextBytes, type Stream } from './record.ts';
+import { SegmentWriter } from './segments.ts';
+
+/** The collector before this one wrote all that it had read. */
+const closedMark = 'closed';
+
+/** What is written of one run a second, in bytes, and at once: a flood leaves the others their share. */
+const pace = { rate: 32 * 1024 * 1024, burst: 64 * 1024 * 1024 };
+/** A disk that is full is tried again so often. */
+const retryMs = 1000;
+
+export interface CollectionParts {
+  ref: string;
+  run: Run;
+  shim: ProcessId;
+  clock: Clock;
+  /** Called once, when there is nothing more to do. */
+  ended(): void;
+}
+
+/** Takes the output of one run from its FIFOs into its log, until nobody has them open for writing any more. */
+export class Collection {
+  readonly #parts: CollectionParts;
+  readonly #folder: string;
+  readonly #writer: SegmentWriter;
+  readonly #sockets = new Map<Stream, Socket>();
+  readonly #pace: Bucket;
+  #cancelWait: Cancel | undefined;
+  #ended = false;
+
+  /** Throws where the log cannot be opened, or the FIFOs cannot. */
+  constructor(parts: CollectionParts) {
+    const { ref, run, shim, clock } = parts;
+    this.#parts = parts;
+    this.#folder = logFolder(ref, run.number);
+    this.#pace = new Bucket(clock, pace);
+    const { maxSize, maxFiles } = run.meta.logs;
+    this.#writer = new SegmentWriter(this.#folder, { maxSize, maxFiles, keepAll: run.meta.talks }, clock);
+    try {
+      const wasClosed = take(join(this.#folder, closedMark));
+      // Without its shim nobody kept what was not read yet.
+      const isKept = living(shim) !== undefined;
+      const gap = (this.#writer.begun && !wasClosed) || !isKept;
+      const hasEnded = !isKept || namesNow(run.folder).some(isExit);
+      if (gap) this.#writer.append(gapRecord(clock.now()));
+      for (const stream of ['stdout', 'stderr'] as const) this.#open(stream, hasEnded);
+    } catch (error) {
+      this.#stop();
+      throw error;
+    }
+    this.#pump();
+  }
+
+  get isOver(): boolean {
+    return this.#ended;
+  }
+
+  /** The shim whose output it is: a start that was given up may be made again. */
+  get shim(): ProcessId {
+    return this.#parts.shim;
+  }
+
+  /** Writes down all that was read, and that it is all. The run goes on. */
+  close(): void {
+    if (this.#ended) return;
+    this.#stop();
+    this.#writer.flush();
+    this.#writer.close();
+    touch(join(this.#folder, closedMark));
+  }
+
+  #open(stream: Stream, hasEnded: boolean): void {
+    const path = outputFifo(this.#parts.ref, this.#parts.run.number, stream);
+    let fd: number;
+    try {
+      fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    } catch (error) {
+      if (isCode(error, 'ENOENT')) return;
+      throw error;
+    }
+    // The end of a pipe that no writer had when it was opened is not told. Before the shim has opened it, it is no end.
+    if (this.#readNow(stream, fd) === 'End' && hasEnded) {
+      closeSync(fd);
+      return;
+    }
+    const socket = new Socket({ fd, readable: true, writable: false });
+    this.#sockets.set(stream, socket);
+    const end = (): void => {
+      if (this.#sockets.get(stream) !== socket) return;
+      this.#sockets.delete(stream);
+      this.#pump();
+    };
+    socket.on('data', (bytes) => {
+      this.#take(stream, bytes);
+      this.#pump();
+    });
+    socket.on('error', end).on('close', end);
+  }
+
+  /** What is in the pipe now. */
+  #readNow(stream: Stream, fd: number): 'End' | 'Open' {
+    const bytes = Buffer.allocUnsafe(maxTextBytes);
+    for (let round = 0; round < 64; round++) {
+      try {
+        const length = readSync(fd, bytes);
+        if (length === 0) return 'End';
+        this.#take(stream, bytes.subarray(0, length));
+      } catch (error) {
+        if (isCode(error, 'EAGAIN')) return 'Open';
+        closeSync(fd);
+        throw error;
+      }
+    }
+    return 'Open';
+  }
+
+  #take(stream: Stream, bytes: Buffer): void {
+    for (let from = 0; from < bytes.length; from += maxTextBytes) {
+      const records = encodeRecords(
+        this.#parts.clock.now(),
+        stream,
+        bytes.subarray(from, from + maxTextBytes),
+      );
+      this.#pace.charge(records.length);
+      this.#writer.append(records);
+    }
+  }
+
+  /** Writes, and reads on only once that has been done and more may be read. */
+  #pump(): void {
+    if (this.#cancelWait !== undefined || this.#ended) return;
+    try {
+      this.#writer.flush();
+      if (this.#sockets.size === 0) {
+        this.#finish();
+        return;
+      }
+      const wait = this.#writer.isFull ? retryMs : this.#pace.debt;
+      if (wait > 0) this.#wait(wait);
+      else for (const socket of this.#sockets.values()) socket.resume();
+    } catch (error) {
+      const isGone = isCode(error, 'ENOENT', 'ENOTDIR') && !this.#makeFolder();
+      if (isGone) this.#leave();
+      else this.#wait(retryMs);
+    }
+  }
+
+  /** Somebody deleted the folder of the log; false where the whole instance was removed. */
+  #makeFolder(): boolean {
+    try {
+      if (existsSync(this.#parts.run.folder)) mkdirSync(this.#folder, { mode: 0o700, recursive: true });
+      return existsSync(this.#folder);
+    } catch (error) {
+      return !isCode(error, 'ENOENT', 'ENOTDIR');
+    }
+  }
+
+  #wait(ms: number): void {
+    for (const socket of this.#sockets.values()) socket.pause();
+    this.#cancelWait = this.#parts.clock.after(ms, () => {
+      this.#cancelWait = undefined;
+      this.#pump();
+    });
+  }
+
+  #finish(): void {
+    const { ref, run, shim } = this.#parts;
+    finishRun(ref, run, shim);
+    this.#leave();
+  }
+
+  /** Ends without a word in the log. */
+  leave(): void {
+    if (!this.#ended) this.#leave();
+  }
+
+  #leave(): void {
+    this.#stop();
+    this.#writer.close();
+    this.#parts.ended();
+  }
+
+  #stop(): void {
+    this.#ended = true;
+    this.#cancelWait?.();
+    const sockets = [...this.#sockets.values()];
+    this.#sockets.clear();
+    for (const socket of sockets) socket.destroy();
+  }
+}
+
+/**
+ * All output of the run is in its log. The shim holds the pipes until then: it looks for the mark once it has written the
+ * exit, and where the mark comes after that look, it waits to be killed.
+ */
+export function finishRun(ref: string, run: Run, shim: ProcessId): void {
+  if (!namesNow(run.folder).includes(`shim.${shim.pid}.${shim.start}`)) return;
+  touch(join(logFolder(ref, run.number), drainedMark));
+  if (namesNow(run.folder).some(isExit) && living(shim) !== undefined) sendKill(shim.pid);
+  for (const stream of ['stdout', 'stderr'] as const)
+    rmSync(outputFifo(ref, run.number, stream), { force: true });
+}
+
+const namesNow = (folder: string): string[] => readdirSync(folder);
+const isExit = (name: string): boolean => name.startsWith('exit.');
+
+/** False where there was none. */
+function take(path: string): boolean {
+  try {
+    rmSync(path);
+    return true;
+  } catch (error) {
+    if (isCode(error, 'ENOENT')) return false;
+    throw error;
+  }
+}
+
+const touch = (path: string): void => writeFileSync(path, '', { flag: 'a', mode: 0o600 });

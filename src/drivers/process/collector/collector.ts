@@ -1,0 +1,197 @@
+import { constants, openSync, readdirSync } from 'node:fs';
+import { lstat } from 'node:fs/promises';
+import { Socket } from 'node:net';
+import { join } from 'node:path';
+import type { Cancel, Clock } from '../../../platform/clock.ts';
+import { allRefs, isRef } from '../instances.ts';
+import { drainedMark, findRun, isCode, logFolder, namesIn, readMarks } from '../layout.ts';
+import { sameProcess } from '../proc.ts';
+import { Collection, finishRun } from './collection.ts';
+
+/** For runs whose shim has not come yet, and for what failed. */
+const retryMs = 1000;
+/** A run that has not begun by then was given up: another scan finds it if it does begin. */
+const mostTries = 60;
+/** How long a collector without a run waits for its controller. */
+const idleMs = 10_000;
+const longestCommand = 4096;
+
+export interface CollectorParts {
+  /** The folder of all instances. */
+  root: string;
+  /** The FIFO for commands: `open <ref, relative to root> <run>`, `scan`, `quit`; an empty line means nothing. */
+  fifo: string;
+  clock: Clock;
+}
+
+/**
+ * Collects the output of all runs of a state folder. It answers nobody: the file system tells what it has done. Resolves
+ * when it is no longer needed, as it has no run and no controller, or when it was asked to quit.
+ */
+export function runCollector({ root, fifo, clock }: CollectorParts): { ended: Promise<void>; quit(): void } {
+  const { promise: ended, resolve } = Promise.withResolvers<void>();
+  const collections = new Map<string, Collection>();
+  /** Tries that each has had. */
+  const waiting = new Map<string, { ref: string; run: number; tries: number }>();
+  let cancelRetry: Cancel | undefined;
+  let cancelIdle: Cancel | undefined;
+  let commands: Socket | undefined;
+  let hasController = false;
+  let scans = 0;
+  let scanAgain = false;
+  let isOver = false;
+
+  const end = (): void => {
+    isOver = true;
+    cancelRetry?.();
+    cancelIdle?.();
+    commands?.destroy();
+    resolve();
+  };
+
+  const quit = (): void => {
+    if (isOver) return;
+    for (const collection of collections.values()) {
+      try {
+        collection.close();
+      } catch {
+        // It has no mark that it was closed then: the next collector tells of a gap.
+      }
+    }
+    end();
+  };
+
+  const endIfIdle = (): void => {
+    const isIdle = collections.size === 0 && waiting.size === 0 && scans === 0 && !scanAgain;
+    if (isIdle && !hasController && cancelIdle === undefined) end();
+  };
+
+  const open = async (ref: string, number: number): Promise<void> => {
+    const key = `${ref} ${number}`;
+    const again = waiting.get(key) ?? { ref, run: number, tries: 0 };
+    waiting.set(key, again);
+    const state = await tryOpen(ref, number, key);
+    if (state === 'NotBegun') again.tries += 1;
+    if (state === 'Done' || again.tries > mostTries) waiting.delete(key);
+    else retrySoon();
+    endIfIdle();
+  };
+
+  const tryOpen = async (
+    ref: string,
+    number: number,
+    key: string,
+  ): Promise<'Done' | 'NotBegun' | 'Failed'> => {
+    try {
+      const run = await findRun(ref, number);
+      if (run === undefined) return 'Done';
+      const { shim } = await readMarks(run.folder);
+      if (shim === undefined) return 'NotBegun';
+      const before = collections.get(key);
+      // At once with what follows: whoever has just finished it would be told of as a gap.
+      if (readdirSync(logFolder(ref, number)).includes(drainedMark)) {
+        finishRun(ref, run, shim);
+        return 'Done';
+      }
+      if (isOver || (before !== undefined && sameProcess(before.shim, shim))) return 'Done';
+      before?.leave();
+      const collection = new Collection({
+        ref,
+        run,
+        shim,
+        clock,
+        ended() {
+          if (collections.get(key)?.isOver === true) collections.delete(key);
+          endIfIdle();
+        },
+      });
+      if (!collection.isOver) collections.set(key, collection);
+      return 'Done';
+    } catch (error) {
+      // A full disk, or no file to be had: what the run writes waits in its pipes.
+      return isCode(error, 'ENOENT') ? 'Done' : 'Failed';
+    }
+  };
+
+  const retrySoon = (): void => {
+    cancelRetry ??= clock.after(retryMs, () => {
+      cancelRetry = undefined;
+      if (scanAgain) void scan();
+      for (const { ref, run } of waiting.values()) void open(ref, run);
+    });
+  };
+
+  /** Every run whose pipes are there. */
+  const scan = async (): Promise<void> => {
+    scanAgain = false;
+    scans += 1;
+    try {
+      for (const ref of await allRefs(root))
+        for (const name of (await namesIn(ref)) ?? []) {
+          const [, run] = /^(\d+)\.(?:out|err)$/.exec(name) ?? [];
+          if (run !== undefined && (await isFifo(join(ref, name)))) await open(ref, Number(run));
+        }
+    } catch {
+      scanAgain = true; // whatever it is, the runs that were not found are looked for until they are
+      retrySoon();
+    }
+    scans -= 1;
+    endIfIdle();
+  };
+
+  const obey = (line: string): void => {
+    const [verb, path, run] = line.split(' ');
+    if (verb === 'quit') quit();
+    else if (verb === 'scan') void scan();
+    else if (verb === 'open' && path !== undefined && isRef(root, join(root, path)))
+      void open(join(root, path), Number(run));
+  };
+
+  /** A FIFO is at its end when its last writer goes, and must be opened anew for the next one. */
+  const listen = (): void => {
+    const socket = openCommands(fifo);
+    let line = '';
+    const before = commands;
+    commands = socket;
+    before?.destroy();
+    socket.setEncoding('latin1').on('data', (text: string) => {
+      hasController = true;
+      cancelIdle?.();
+      cancelIdle = undefined;
+      const lines = (line + text).split('\n');
+      line = lines.pop()?.slice(0, longestCommand) ?? '';
+      for (const each of lines) if (!isOver) obey(each);
+    });
+    const next = (): void => {
+      if (isOver || commands !== socket) return;
+      hasController = false;
+      listen();
+      endIfIdle();
+    };
+    socket.on('end', next).on('error', next);
+  };
+
+  listen();
+  cancelIdle = clock.after(idleMs, () => {
+    cancelIdle = undefined;
+    endIfIdle();
+  });
+  void scan();
+  return { ended, quit };
+}
+
+const openCommands = (fifo: string): Socket =>
+  new Socket({
+    fd: openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK),
+    readable: true,
+    writable: false,
+  });
+
+async function isFifo(path: string): Promise<boolean> {
+  try {
+    return (await lstat(path)).isFIFO();
+  } catch (error) {
+    if (isCode(error, 'ENOENT')) return false;
+    throw error;
+  }
+}

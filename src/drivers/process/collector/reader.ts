@@ -1,0 +1,143 @@
+import { fstatSync, readSync } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isCode, namesIn } from '../layout.ts';
+import { maxRecordBytes } from './record.ts';
+import { segmentNumbers } from './segments.ts';
+
+/** A place in the log of one run: so many bytes into a segment. */
+export interface Position {
+  segment: number;
+  offset: number;
+}
+
+/** Whole records that stand together. */
+export interface Piece extends Position {
+  /** Valid until the next read. */
+  bytes: Buffer;
+  /** Output before it may have been lost: a segment was deleted or truncated. */
+  gap: boolean;
+}
+
+/**
+ * What one look reads. Of fresh output, which stands in the page cache, so small a piece is read in 10 microseconds: a
+ * way through the thread pool would take longer than that. Where a look brings all that it can, the next one is made by the
+ * pool: no flood keeps others waiting.
+ */
+const smallBytes = 2 * maxRecordBytes;
+const largeBytes = 4 * maxRecordBytes;
+/** All readers read into it: nothing is kept for one that is at rest. */
+const space = Buffer.allocUnsafeSlow(smallBytes);
+
+/** Reads the log of one run on as it grows, segment by segment. */
+export class SegmentReader {
+  readonly #folder: string;
+  #at: Position;
+  #file: FileHandle | undefined;
+  #gap = false;
+  /** What an earlier controller left unread may be long, and on a slow disk. */
+  #behind = true;
+  #isLast = true;
+  #isClosed = false;
+
+  constructor(folder: string, from: Position) {
+    this.#folder = folder;
+    this.#at = { ...from };
+  }
+
+  /** Undefined where nothing new is there yet, and once it is closed. */
+  async next(): Promise<Piece | undefined> {
+    for (;;) {
+      await this.open();
+      if (this.#isClosed) return undefined;
+      const piece = this.#file === undefined ? undefined : await this.#read(this.#file);
+      if (piece !== undefined) return piece;
+      if (this.#isLast) {
+        const following = await this.#following();
+        if (following === undefined) return undefined;
+        // It was there before the next look, so what that look finds is the end of this segment.
+        this.#isLast = false;
+      } else await this.#goOn();
+    }
+  }
+
+  /** Opens the segment that is to be read, where it is there. */
+  async open(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#file ??= await this.#open(this.#at.segment);
+    // Nobody else closes what was being opened meanwhile.
+    if (this.#isClosed) await this.#leave();
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#leave();
+  }
+
+  async #leave(): Promise<void> {
+    const file = this.#file;
+    this.#file = undefined;
+    await file?.close();
+  }
+
+  async #read(file: FileHandle): Promise<Piece | undefined> {
+    const { segment, offset } = this.#at;
+    const bytes = this.#behind ? await readLarge(file, offset) : readSmall(file, offset);
+    const isMuch = bytes.length === (this.#behind ? largeBytes : smallBytes);
+    this.#behind = isMuch;
+    const whole = bytes.lastIndexOf(10) + 1;
+    // What has no end within the longest record is none of ours.
+    const taken = whole === 0 && isMuch ? bytes.length : whole;
+    if (taken === 0) {
+      if (bytes.length === 0 && fstatSync(file.fd).size < offset) {
+        this.#at.offset = 0;
+        this.#gap = true;
+      }
+      return undefined;
+    }
+    this.#at.offset += taken;
+    const gap = this.#gap || whole === 0;
+    this.#gap = false;
+    return { segment, offset, bytes: bytes.subarray(0, whole), gap };
+  }
+
+  async #following(): Promise<number | undefined> {
+    return segmentNumbers((await namesIn(this.#folder)) ?? []).find((number) => number > this.#at.segment);
+  }
+
+  async #goOn(): Promise<void> {
+    const following = await this.#following();
+    await this.#leave();
+    this.#isLast = true;
+    if (following === undefined) return;
+    // Of the first segment nothing was read where it never came up for us.
+    if (following > this.#at.segment + 1) this.#gap = true;
+    this.#at = { segment: following, offset: 0 };
+    this.#behind = true;
+  }
+
+  async #open(number: number): Promise<FileHandle | undefined> {
+    try {
+      const file = await open(join(this.#folder, String(number)));
+      const { size } = fstatSync(file.fd);
+      // A crash of the host may have taken the end of it.
+      if (this.#at.offset > size) {
+        this.#at.offset = size;
+        this.#gap = true;
+      }
+      return file;
+    } catch (error) {
+      if (isCode(error, 'ENOENT')) return undefined;
+      throw error;
+    }
+  }
+}
+
+function readSmall(file: FileHandle, position: number): Buffer {
+  return space.subarray(0, readSync(file.fd, space, 0, smallBytes, position));
+}
+
+async function readLarge(file: FileHandle, position: number): Promise<Buffer> {
+  const { buffer, bytesRead } = await file.read(Buffer.allocUnsafeSlow(largeBytes), 0, largeBytes, position);
+  return buffer.subarray(0, bytesRead);
+}

@@ -1,0 +1,62 @@
+import { watch } from 'node:fs';
+import type { Clock } from '../../platform/clock.ts';
+
+/** Something may have happened in a folder since the last reset. */
+export interface Wake {
+  ring(): void;
+  reset(): void;
+  /** Resolves when it has rung since the last reset. */
+  next(): Promise<void>;
+  close(): void;
+}
+
+/**
+ * Rings at each change in the folder. It rings by time too, for what the watcher does not tell, and more often where no
+ * watcher can be had. Throws ENOENT where there is no such folder.
+ */
+export function createWake(
+  folder: string,
+  clock: Clock,
+  pollMs: { watched: number; unwatched: number },
+): Wake {
+  let rung = false;
+  let resolve: (() => void) | undefined;
+  const ring = (): void => {
+    rung = true;
+    resolve?.();
+    resolve = undefined;
+  };
+  const watcher = watchFolder(folder, ring);
+  const pollEvery = watcher === undefined ? pollMs.unwatched : pollMs.watched;
+  let cancel = clock.after(pollEvery, function again() {
+    cancel = clock.after(pollEvery, again);
+    ring();
+  });
+  return {
+    ring,
+    reset() {
+      rung = false;
+    },
+    next: () =>
+      new Promise((done) => {
+        if (rung) done();
+        else resolve = done;
+      }),
+    close() {
+      watcher?.close();
+      cancel();
+    },
+  };
+}
+
+/** Undefined where no watcher can be had, as they are counted for each user; then polling does it alone. */
+function watchFolder(path: string, onChange: () => void): { close(): void } | undefined {
+  try {
+    const watcher = watch(path, { persistent: false }, onChange);
+    watcher.on('error', () => watcher.close());
+    return watcher;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') throw error;
+    return undefined;
+  }
+}
