@@ -2,16 +2,18 @@
 import { tryDuration } from './duration.ts';
 import { parseCpu, parseMemory } from './quantity.ts';
 import { childSchema, isObject, type JsonSchema } from './schema.ts';
+import { signalNumber } from './signal.ts';
 
 type Unit = NonNullable<JsonSchema['x-agentctl-amount']>;
 
 /** Longer texts are compared as they are. */
 const longest = 100;
 
-/** In milliseconds, billionths of a core, or bytes, which is as exact as a driver takes it; undefined for no amount. */
+/** In milliseconds, billionths of a core, bytes or the number of a signal, which is as exact as a driver takes it; undefined for no amount. */
 function amountOf(unit: Unit, text: unknown): number | undefined {
   if (typeof text !== 'string' || text.length > longest) return undefined;
   if (unit === 'duration') return tryDuration(text);
+  if (unit === 'signal') return signalNumber(text);
   try {
     return unit === 'cores' ? Math.round(parseCpu(text) * 1e9) : parseMemory(text);
   } catch (error) {

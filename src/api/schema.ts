@@ -24,7 +24,7 @@ export interface JsonSchema {
   /** What a change of the field does to a running instance; holds for all below it that say nothing else. */
   'x-agentctl-update'?: UpdateClass;
   /** The value is an amount: texts for the same amount are the same. */
-  'x-agentctl-amount'?: 'duration' | 'cores' | 'bytes';
+  'x-agentctl-amount'?: 'duration' | 'cores' | 'bytes' | 'signal';
   /** What a value that misses `pattern` should have been, in words. */
   'x-agentctl-expected'?: string;
 }

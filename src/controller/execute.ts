@@ -116,7 +116,7 @@ async function carryOut(action: Action, context: ExecuteContext): Promise<void> 
       return context.talk.shutdown(action.uid, action.run);
     case 'Signal': {
       const { session } = runtimeOf(context);
-      await session.driver.signal(action.ref, action.signal);
+      await session.driver.signal(action.ref, action.signal, action.scope);
       return;
     }
     case 'Kill': {

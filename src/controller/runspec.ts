@@ -79,7 +79,11 @@ export function runSpec(context: RunContext): RunSpec {
       maxSize: parseMemory(template.logs?.maxSize ?? '10Mi'),
       maxFiles: template.logs?.maxFiles ?? 3,
     },
-    stop: { signal: context.stop.signal, gracePeriodMs: parseDuration(context.stop.gracePeriod) },
+    stop: {
+      signal: context.stop.signal,
+      scope: context.stop.signalScope,
+      gracePeriodMs: parseDuration(context.stop.gracePeriod),
+    },
   };
 }
 

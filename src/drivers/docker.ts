@@ -3,6 +3,7 @@ import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import { addressOf } from './docker/address.ts';
 import { createAttachments } from './docker/attach.ts';
+import { engineSignal } from './docker/body.ts';
 import { createCommandCheck } from './docker/command.ts';
 import { connect, type Tls } from './docker/connection.ts';
 import { createEngine, EngineError, streamOf } from './docker/engine.ts';
@@ -235,7 +236,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
     async signal(ref, signal) {
       const { State: state, Config: config } = (await find(ref)) ?? {};
       if (!state?.Running && !state?.Paused) return;
-      await send(ref, signal ?? (config?.StopSignal || 'SIGTERM'));
+      await send(ref, signal === undefined ? config?.StopSignal || 'SIGTERM' : engineSignal(signal));
       if (state.Paused) await thaw(ref);
     },
 

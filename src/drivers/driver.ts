@@ -28,8 +28,11 @@ export interface Driver {
   /** Starts the container `ref` again, with its file system and log as they are. */
   restart(ref: string, spec: RunSpec): Promise<Observed>;
 
-  /** To the main process (process: its process group). Undefined: the image's STOPSIGNAL, and SIGTERM where it names none. One that is paused goes on, so that it can obey. */
-  signal(ref: string, signal: string | undefined): Promise<void>;
+  /**
+   * To the main process, or with `Group` to its process group. A signal by its name or number, as src/api/signal.ts has them; undefined:
+   * the image's STOPSIGNAL, and SIGTERM where it names none. One that is paused goes on, so that it can obey.
+   */
+  signal(ref: string, signal: string | undefined, scope?: 'Main' | 'Group'): Promise<void>;
 
   /** SIGKILL to all processes of the instance, those that fled their group or session included. */
   kill(ref: string): Promise<void>;
@@ -141,7 +144,7 @@ export interface RunSpec {
   /** What is kept of its output: bytes of one file, and files. */
   logs: { maxSize: number; maxFiles: number };
   /** For the engine's own stop, at a shutdown of the engine. */
-  stop: { signal?: string | undefined; gracePeriodMs: number };
+  stop: { signal?: string | undefined; scope?: 'Main' | 'Group' | undefined; gracePeriodMs: number };
 }
 
 export interface FileSpec {

@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { release, type } from 'node:os';
 import { resolve } from 'node:path';
+import { signalNumber } from '../api/signal.ts';
 import type { Observed } from '../plan/world.ts';
 import { type Clock, sleep } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
@@ -33,7 +34,7 @@ import { createLooks } from './process/looks.ts';
 import { present, settledMarks } from './process/observe.ts';
 import { living, type ProcessId, readBootId } from './process/proc.ts';
 import { createReaper, preyOf } from './process/reap.ts';
-import { isSignal, sendSignal } from './process/signals.ts';
+import { sendSignal } from './process/signals.ts';
 import { type StartParts, startRun } from './process/start.ts';
 import { findTool, findTools } from './process/tools.ts';
 import { unsupportedFields } from './process/unsupported.ts';
@@ -266,20 +267,21 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
       return restarted;
     },
 
-    async signal(ref, signal = 'SIGTERM') {
+    async signal(ref, signal = 'SIGTERM', scope) {
       const run = await find(ref);
       const { main } = run === undefined ? {} : await currentMarks(run);
       if (main === undefined || living(main) === undefined) return;
-      if (!isSignal(signal))
+      const number = signalNumber(signal);
+      if (number === undefined)
         throw new DriverError(
           'Terminal',
           'InvalidSpec',
           `the policy's stop.signal "${signal}" is no signal of Linux; name another`,
         );
       // Until setsid has run it has no group of its own.
-      const send = (name: NodeJS.Signals): boolean =>
-        sendSignal(-main.pid, name) || sendSignal(main.pid, name);
-      send(signal);
+      const send = (given: number | NodeJS.Signals): boolean =>
+        (scope === 'Group' && sendSignal(-main.pid, given)) || sendSignal(main.pid, given);
+      send(number);
       if (living(main)?.state === 'T') send('SIGCONT'); // what is stopped takes no signal
     },
 

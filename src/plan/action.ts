@@ -79,7 +79,15 @@ export type Action = Step &
     | { type: 'SkipPrompt'; schedule: string; dueAt: Instant }
     /** By the protocol's own message. */
     | { type: 'Shutdown'; name: string; uid: string; run: number; ref: string }
-    | { type: 'Signal'; name: string; uid: string; run: number; ref: string; signal: string | undefined }
+    | {
+        type: 'Signal';
+        name: string;
+        uid: string;
+        run: number;
+        ref: string;
+        signal: string | undefined;
+        scope: 'Main' | 'Group';
+      }
     /** SIGKILL to all its processes. */
     | { type: 'Kill'; name: string; uid: string; run: number; ref: string }
     /** Removes the stopped container or the folder of the process. Volumes stay, unless `volumes`. */

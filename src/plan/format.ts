@@ -72,7 +72,7 @@ function describe(action: Action): { target: string; detail: string } {
     case 'Signal':
       return {
         target: action.name,
-        detail: `run ${action.run}  ${action.signal ?? 'stop signal'} to ${action.ref}`,
+        detail: `run ${action.run}  ${action.signal ?? 'stop signal'} to ${action.scope === 'Group' ? 'the group of ' : ''}${action.ref}`,
       };
     case 'Kill':
       return { target: action.name, detail: `run ${action.run}  SIGKILL to ${action.ref}` };

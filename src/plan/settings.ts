@@ -17,7 +17,7 @@ export interface Settings {
     autoRevert: boolean;
   };
   restartOn: PolicySpec['restartOn'];
-  stop: { gracePeriod: number; signal: string | undefined };
+  stop: { gracePeriod: number; signal: string | undefined; signalScope: PolicySpec['stop']['signalScope'] };
   priority: number;
 }
 
@@ -59,7 +59,7 @@ export const defaultSettings: Settings = {
     autoRevert: false,
   },
   restartOn: [],
-  stop: { gracePeriod: 10_000, signal: undefined },
+  stop: { gracePeriod: 10_000, signal: undefined, signalScope: 'Main' },
   priority: 0,
 };
 
@@ -112,7 +112,11 @@ function read(policy: PolicySpec): Settings {
       autoRevert: update.autoRevert,
     },
     restartOn: policy.restartOn,
-    stop: { gracePeriod: span(stop.gracePeriod, fallback.stop.gracePeriod), signal: stop.signal },
+    stop: {
+      gracePeriod: span(stop.gracePeriod, fallback.stop.gracePeriod),
+      signal: stop.signal,
+      signalScope: stop.signalScope ?? 'Main',
+    },
     priority: policy.priority,
   };
 }

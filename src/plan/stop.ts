@@ -130,7 +130,13 @@ function step(turn: Turn, stop: Stop, ref: string): Action {
     case 'Kill':
       return { ...base, type: stage, id: `${stage}/${turn.name}` };
     case 'Signal':
-      return { ...base, type: stage, id: `${stage}/${turn.name}`, signal: turn.context.settings.stop.signal };
+      return {
+        ...base,
+        type: stage,
+        id: `${stage}/${turn.name}`,
+        signal: turn.context.settings.stop.signal,
+        scope: turn.context.settings.stop.signalScope,
+      };
   }
 }
 

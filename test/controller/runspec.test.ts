@@ -48,7 +48,7 @@ const specFor = (template: object) =>
     run: 4,
     revision: 'web-1',
     spec: specOf(template),
-    stop: { signal: 'SIGINT', gracePeriod: '1m30s' } satisfies PolicySpec['stop'],
+    stop: { signal: 'SIGINT', signalScope: 'Main', gracePeriod: '1m30s' } satisfies PolicySpec['stop'],
     find,
   });
 
@@ -185,7 +185,7 @@ test('limits, user and stop are written out in plain units', () => {
   expect(spec).toMatchObject({
     limits: { cpu: 0.5, memory: 2 ** 30, pids: 50 },
     user: '1000',
-    stop: { signal: 'SIGINT', gracePeriodMs: 90_000 },
+    stop: { signal: 'SIGINT', scope: 'Main', gracePeriodMs: 90_000 },
     identity: { namespace: 'team', agent: 'web', instance: 'web-2', ordinal: 2, run: 4, revision: 'web-1' },
   });
 });

@@ -4,7 +4,6 @@ import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { namesIn, runFolder } from '../../src/drivers/process/layout.ts';
-import { ManualClock } from '../fakes/clock.ts';
 import {
   ended,
   eventually,
@@ -241,6 +240,28 @@ describe('the end of a run', () => {
     expect((await ended(driver, ref)).exit).toMatchObject({ code: 130, signal: 'SIGINT', cause: 'Agent' });
   });
 
+  test('by a real-time signal is told with its name', async () => {
+    const { driver } = await openDriver();
+    const { ref } = await driver.create(specOf('echo up; exec sleep 600'));
+    await printed(driver, ref, 'up');
+    await driver.signal(ref, 'RTMIN+3');
+    expect((await ended(driver, ref)).exit).toMatchObject({ code: 165, signal: 'SIGRTMIN+3' });
+  });
+
+  test('a signal reaches the main process alone, and its group where that is asked for', async () => {
+    const { driver } = await openDriver();
+    const marker = `sleep 6${process.pid}7`;
+    const { ref } = await driver.create(
+      specOf(`${marker} & trap 'echo got' TERM; echo up; while :; do wait; done`),
+    );
+    await printed(driver, ref, 'up');
+    await driver.signal(ref, 'TERM', 'Main');
+    await printed(driver, ref, 'got');
+    expect(processesWith(marker)).toHaveLength(1);
+    await driver.signal(ref, 'TERM', 'Group');
+    await eventually(() => expect(processesWith(marker)).toEqual([]));
+  });
+
   test('a signal that does not exist is refused', async () => {
     const { driver } = await openDriver();
     const { ref } = await driver.create(specOf('sleep 600'));
@@ -274,9 +295,8 @@ describe('the end of a run', () => {
   test('by a start of the host is the Runtime’s, and stays as it was first told', async () => {
     const { driver, stateDir } = await openDriver();
     const { ref, startId } = await driver.create(specOf('sleep 600'));
-    // Its clock stands still: the sweep of what the run left would find this process, since it is of this boot.
-    const clock = new ManualClock('2026-03-02T10:00:00Z');
-    const { driver: later } = await openDriver({ stateDir, bootId: 'another-boot', clock });
+    await driver.close();
+    const { driver: later } = await openDriver({ stateDir, bootId: 'another-boot' });
     const [observed] = await later.list();
     expect(observed).toMatchObject({ ref, startId, state: 'Exited', exit: { cause: 'Runtime' } });
     expect(await later.list()).toEqual([observed]);

@@ -902,7 +902,9 @@ export interface PolicySpec {
     /** From the signal to SIGKILL. */
     gracePeriod: Duration;
     /** The signal that asks the instance to end. Absent: the image's STOPSIGNAL, and SIGTERM where it names none. */
-    signal?: 'SIGTERM' | 'SIGINT' | 'SIGQUIT' | 'SIGHUP' | 'SIGUSR1' | 'SIGUSR2';
+    signal?: string;
+    /** Who gets the signal: the main process, or its process group. At the end of the grace period SIGKILL goes to all processes. */
+    signalScope: 'Main' | 'Group';
   };
   /** Who goes first when a Runtime is full: the higher. */
   priority: number;

@@ -1,3 +1,4 @@
+import { signalNumber } from '../../api/signal.ts';
 import { labels, type RunSpec } from '../driver.ts';
 
 /** A file or folder of the host, made by us, to be bound into the container. */
@@ -27,6 +28,16 @@ export function labelsOf(identity: RunSpec['identity']): Record<string, string> 
   };
 }
 
+/** Engines do not know all names of real-time signals, but all numbers. */
+export function engineSignal(signal: string): string {
+  const number = signalNumber(signal);
+  return number === undefined || number < 32 ? signal : String(number);
+}
+
+/** By this variable the init of Docker sends what it gets to the whole process group. */
+const toGroup = ({ scope }: RunSpec['stop']): Record<string, string> =>
+  scope === 'Group' ? { TINI_KILL_PROCESS_GROUP: '1' } : {};
+
 /** The body of `POST /containers/create`. Pure. */
 export function createBody(
   spec: RunSpec,
@@ -43,14 +54,14 @@ export function createBody(
     Image: spec.image,
     ...(spec.command === undefined ? {} : { Entrypoint: spec.command }),
     ...(spec.args === undefined ? {} : { Cmd: spec.args }),
-    Env: Object.entries(spec.env).map(([name, value]) => `${name}=${value}`),
+    Env: Object.entries({ ...spec.env, ...toGroup(stop) }).map(([name, value]) => `${name}=${value}`),
     ...(spec.workingDir === undefined ? {} : { WorkingDir: spec.workingDir }),
     ...(spec.user === undefined ? {} : { User: spec.user }),
     Labels: labelsOf(spec.identity),
     OpenStdin: hasInput,
     StdinOnce: false,
     Tty: false,
-    ...(stop.signal === undefined ? {} : { StopSignal: stop.signal }),
+    ...(stop.signal === undefined ? {} : { StopSignal: engineSignal(stop.signal) }),
     StopTimeout: Math.ceil(stop.gracePeriodMs / 1000),
     ExposedPorts: Object.fromEntries(network.ports.map((port) => [portKey(port), {}])),
     HostConfig: {

@@ -160,6 +160,13 @@ export function createStarter(parts: StarterParts): Starter {
     { podman }: EngineFacts,
     init: Init,
   ): Promise<object> => {
+    // Of the inits only Docker's sends on to a group; catatonit does not.
+    if (spec.stop.scope === 'Group' && podman)
+      throw new DriverError(
+        'NotStartable',
+        'UnsupportedByRuntime',
+        "the policy's stop.signalScope: Podman signals the main process alone; remove it or choose another Runtime",
+      );
     if (typeof init === 'string') return createBody(spec, binds, { podman, init: init === 'Engine' });
     const given = await beforeProgram(parts.engine, spec, binds, init);
     return createBody(given.spec, given.binds, { podman, init: false });

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
-import { constants } from 'node:os';
 import { join } from 'node:path';
+import { signalName } from '../../api/signal.ts';
 import type { Observed, ObservedExit } from '../../plan/world.ts';
 import { isCode, type Marks, markTime, type Run, readMarks } from './layout.ts';
 import { living } from './proc.ts';
@@ -76,6 +76,6 @@ async function exitOf(folder: string, exit: NonNullable<Marks['exit']>): Promise
 
 /** A shell tells the end by signal n as 128 + n. */
 function signalOf(code: number): { signal?: string } {
-  const signal = Object.entries(constants.signals).find(([, number]) => number === code - 128)?.[0];
-  return signal === undefined ? {} : { signal };
+  const number = code - 128;
+  return number >= 1 && number <= 64 ? { signal: signalName(number) } : {};
 }

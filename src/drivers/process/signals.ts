@@ -1,14 +1,10 @@
-import { constants } from 'node:os';
-
 /** To a process, or to a group by its negative number. One that has ended already is what was wanted. */
 export function sendKill(pid: number): void {
   sendSignal(pid, 'SIGKILL');
 }
 
-export const isSignal = (name: string): name is NodeJS.Signals => Object.hasOwn(constants.signals, name);
-
 /** False where there is none of that number. */
-export function sendSignal(pid: number, signal: NodeJS.Signals): boolean {
+export function sendSignal(pid: number, signal: number | NodeJS.Signals): boolean {
   try {
     process.kill(pid, signal);
     return true;

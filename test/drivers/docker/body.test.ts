@@ -89,3 +89,12 @@ describe('the body of a create', () => {
     });
   });
 });
+
+test('a signal for the group is sent on by the init, and a real-time signal is told by its number', () => {
+  const spec = runSpec('store', 'web-0');
+  const stop = { signal: 'SIGRTMIN+3', scope: 'Group', gracePeriodMs: 1000 } as const;
+  expect(createBody({ ...spec, stop }, [], { podman: false, init: true })).toMatchObject({
+    StopSignal: '37',
+    Env: expect.arrayContaining(['TINI_KILL_PROCESS_GROUP=1']),
+  });
+});
