@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs';
+import { isCode } from '../platform/code.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -28,7 +29,8 @@ export function findEngines(
 function defaultIsSocket(path: string): boolean {
   try {
     return statSync(path).isSocket();
-  } catch {
-    return false;
+  } catch (error) {
+    if (isCode(error, 'ENOENT', 'ENOTDIR', 'EACCES', 'ELOOP')) return false;
+    throw error;
   }
 }

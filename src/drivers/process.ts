@@ -170,7 +170,9 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
 
   const start: Driver['restart'] = async (ref, spec) => {
     attachments.supersede(ref, spec.identity.run);
-    const started = await startRun(parts, ref, spec);
+    const started = await startRun(parts, ref, spec).catch((error: unknown) => {
+      throw asDriverError(error);
+    });
     if (started !== undefined) {
       given.set(ref, { run: started.run.number, env: started.env });
       ends.track(ref, started.run, started.marks);

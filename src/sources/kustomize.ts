@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { accessSync, constants, realpathSync, statSync } from 'node:fs';
 import { delimiter, join, relative, resolve } from 'node:path';
+import { isCode } from '../platform/code.ts';
 import { checkSealed } from './kustomization.ts';
 import { limitedBy, shell } from './limited.ts';
 import { limits, SourceError } from './source.ts';
@@ -69,8 +70,9 @@ function findExecutable(name: string, searchPath: string): string | undefined {
     try {
       accessSync(file, constants.X_OK);
       return statSync(file).isFile();
-    } catch {
-      return false; // not in this folder
+    } catch (error) {
+      if (isCode(error, 'ENOENT', 'ENOTDIR', 'EACCES')) return false; // not in this folder
+      throw error;
     }
   });
 }

@@ -61,7 +61,9 @@ async function look(place: string): Promise<'Executable' | 'Refused' | 'Missing'
     await access(place, constants.X_OK);
     return 'Executable';
   } catch (error) {
-    return isCode(error, 'EACCES', 'EPERM') ? 'Refused' : 'Missing';
+    if (isCode(error, 'EACCES', 'EPERM')) return 'Refused';
+    if (isCode(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG')) return 'Missing';
+    throw error;
   }
 }
 

@@ -1,4 +1,5 @@
 import { userInfo } from 'node:os';
+import { isCode } from '../../platform/code.ts';
 import { DriverError, type RunSpec } from '../driver.ts';
 import { runVariable, uidVariable } from './proc.ts';
 import type { User } from './user.ts';
@@ -37,7 +38,8 @@ export const reservedVariable = (name: string): boolean =>
 function ownHome(): string {
   try {
     return userInfo().homedir;
-  } catch {
+  } catch (error) {
+    if (!isCode(error, 'ENOENT', 'ERR_SYSTEM_ERROR')) throw error;
     return '/';
   }
 }

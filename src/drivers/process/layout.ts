@@ -1,5 +1,6 @@
 import { readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isCode } from '../../platform/code.ts';
 import type { RunSpec } from '../driver.ts';
 import type { ProcessId } from './proc.ts';
 
@@ -193,5 +194,4 @@ export async function namesIn(folder: string): Promise<string[] | undefined> {
   }
 }
 
-export const isCode = (error: unknown, ...codes: string[]): boolean =>
-  error instanceof Error && 'code' in error && codes.includes(String(error.code));
+export { isCode };

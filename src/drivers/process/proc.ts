@@ -1,5 +1,6 @@
 import { closeSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
+import { isCode } from '../../platform/code.ts';
 
 /** Names one process of this boot for good: a pid may be reused, but not with the same start time. */
 export interface ProcessId {
@@ -114,15 +115,17 @@ function variable(environment: Buffer, name: string): string | undefined {
 /** What readProc reads into: nothing is made for a file of /proc, of which a look at all processes reads hundreds. */
 const space = Buffer.allocUnsafeSlow(256 * 1024);
 
-/** Valid until the next call; undefined where the process is gone or belongs to another user. */
+/** Valid until the next call; undefined where the process is gone or belongs to another user. Throws what leaves that open. */
 function readProc(path: string): Buffer | undefined {
   let file: number | undefined;
   try {
     file = openSync(`/proc/${path}`, 'r');
     const length = readSync(file, space, 0, space.length, 0);
     return length < space.length ? space.subarray(0, length) : readFileSync(file);
-  } catch {
-    return undefined;
+  } catch (error) {
+    // Only these say that there is none, or that it is another user's. Without descriptors or memory nothing is known.
+    if (isCode(error, 'ENOENT', 'ESRCH', 'EACCES', 'EPERM')) return undefined;
+    throw error;
   } finally {
     if (file !== undefined) closeSync(file);
   }

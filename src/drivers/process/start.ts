@@ -14,6 +14,7 @@ import {
   addMark,
   discardRun,
   inputFifo,
+  isCode,
   logFolder,
   type Marks,
   outputFifo,
@@ -225,8 +226,10 @@ function watchNames(folder: string, onName: (name: string) => void): { close(): 
     const watcher = watch(folder, (_event, name) => onName(name ?? ''));
     watcher.on('error', () => watcher.close());
     return watcher;
-  } catch {
-    return undefined;
+  } catch (error) {
+    // No more watches or files are to be had.
+    if (isCode(error, 'ENOSPC', 'EMFILE', 'ENFILE', 'ENOENT')) return undefined;
+    throw error;
   }
 }
 

@@ -1,5 +1,6 @@
 import { accessSync, constants, realpathSync } from 'node:fs';
 import { basename } from 'node:path';
+import { isCode } from '../../platform/code.ts';
 import { DriverError } from '../driver.ts';
 import { inheritableFiles } from './proc.ts';
 
@@ -65,7 +66,8 @@ function isExecutable(path: string): boolean {
   try {
     accessSync(path, constants.X_OK);
     return true;
-  } catch {
-    return false;
+  } catch (error) {
+    if (isCode(error, 'ENOENT', 'ENOTDIR', 'EACCES')) return false;
+    throw error;
   }
 }

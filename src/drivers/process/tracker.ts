@@ -37,9 +37,19 @@ export function createTracker(clock: Clock, log: Log): Tracker {
     entry.ended();
   };
 
+  /** What cannot be found out is asked again at the next poll. */
+  const mayLive = ({ lives, ref }: Tracked): boolean => {
+    try {
+      return lives();
+    } catch (error) {
+      log.warn({ error, ref }, 'it is unknown whether a process runs');
+      return true;
+    }
+  };
+
   const poll = (): void => {
     cancelPoll = undefined;
-    for (const entry of all.values()) if (!entry.lives()) end(entry.marks);
+    for (const entry of all.values()) if (!mayLive(entry)) end(entry.marks);
     if (all.size > 0) schedule();
   };
   const schedule = (): void => {
@@ -67,7 +77,7 @@ export function createTracker(clock: Clock, log: Log): Tracker {
       all.set(tracked.marks, { ...tracked, watcher: startWatcher(tracked.marks) });
       schedule();
       // It may have ended before the watcher came up.
-      if (!tracked.lives()) end(tracked.marks);
+      if (!mayLive(tracked)) end(tracked.marks);
     },
     has: (marks) => all.has(marks),
     forget(ref) {

@@ -24,7 +24,7 @@ function environmentOf(pid: number): string {
   try {
     return readFileSync(`/proc/${pid}/environ`, 'latin1');
   } catch {
-    return ''; // gone, or another user's
+    return ''; // gone, or another user's; whatever cannot be read ends by its own timeouts
   }
 }
 

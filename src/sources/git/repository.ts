@@ -1,5 +1,6 @@
 import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isCode } from '../../platform/code.ts';
 import { type Found, SourceError } from '../source.ts';
 import { GitFailure, type Said } from './command.ts';
 
@@ -120,8 +121,9 @@ export class Repository {
     try {
       const made = await readFile(this.#marker, 'utf8');
       return format === undefined || made === format;
-    } catch {
-      return false; // never made, or not to its end
+    } catch (error) {
+      if (isCode(error, 'ENOENT', 'ENOTDIR')) return false; // never made, or not to its end
+      throw error;
     }
   }
 
@@ -133,8 +135,9 @@ export class Repository {
       const packs = names.filter((name) => name.endsWith('.pack') || name.startsWith('tmp_'));
       const sizes = await Promise.all(packs.map(async (name) => (await stat(join(folder, name))).size));
       return packs.length <= mostPacks && sizes.reduce((sum, size) => sum + size, 0) <= mostBytes;
-    } catch {
-      return false; // damaged, so it is to be made anew
+    } catch (error) {
+      if (isCode(error, 'ENOENT', 'ENOTDIR')) return false; // damaged, so it is to be made anew
+      throw error;
     }
   }
 }
@@ -143,7 +146,8 @@ async function exists(path: string): Promise<boolean> {
   try {
     await readFile(path);
     return true;
-  } catch {
-    return false;
+  } catch (error) {
+    if (isCode(error, 'ENOENT', 'ENOTDIR')) return false;
+    throw error;
   }
 }
