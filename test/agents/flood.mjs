@@ -6,11 +6,10 @@
  *   lines      lines that mean nothing
  *   endless    one line without an end
  *   events     reports of a quota, each with another text
- *   sparse     makes its standard output 8 TiB long, and goes on to write
  *   approvals  asks over ACP for leave to use a tool
  * Then it says on standard error how much it has said, and sleeps.
  */
-import { ftruncateSync, writeSync } from 'node:fs';
+import { writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 
 const { FLOOD = 'requests', FLOOD_SECONDS = '10', TO = 'nobody' } = process.env;
@@ -77,8 +76,5 @@ if (FLOOD === 'approvals') {
   });
 } else {
   send({ type: 'ready' });
-  if (FLOOD === 'sparse') {
-    ftruncateSync(1, 8 * 1024 ** 4);
-    write('behind the hole\n');
-  } else void flood();
+  void flood();
 }

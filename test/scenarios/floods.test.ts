@@ -73,17 +73,5 @@ for (const stage of await talkStages()) {
       expect(await waiting()).toBe(100);
       await session.ok('delete agent asker --timeout=60s');
     });
-
-    test.runIf(stage.engine === undefined)(
-      'that makes its output 8 TiB long is logged, and can be deleted',
-      async () => {
-        const env = { FLOOD: 'sparse' };
-        await begun(session, stage, { name: 'sparse', script: 'flood', env });
-        const logs = (): Promise<string> => session.ok('logs sparse --tail=2 --raw');
-        await eventually(logs, (text) => text.includes('behind the hole'));
-        expect((await asked(session, 'bystander', 'say unharmed')).status?.answer).toBe('unharmed');
-        await session.ok('delete agent sparse --timeout=60s');
-      },
-    );
   });
 }
