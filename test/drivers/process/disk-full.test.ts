@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { openDriver, specOf } from './harness.ts';
+import { ended, eventually, openDriver, pidsOf, specOf, textOf } from './harness.ts';
 
 function mayMount(): boolean {
   if (process.getuid?.() !== 0) return false;
@@ -50,3 +50,28 @@ test.skipIf(!mayMount())('a full disk is told, leaves nothing half-made, and hea
     await rm(stateDir, { recursive: true, force: true });
   }
 });
+
+test.skipIf(!mayMount())(
+  'an agent that writes to a full disk waits for room, goes on by itself, and loses nothing',
+  async () => {
+    const stateDir = await mkdtemp(join(tmpdir(), 'agentctl-full-'));
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=512k', 'none', stateDir]);
+    try {
+      const { driver } = await openDriver({ stateDir });
+      const logs = { maxSize: 64 * 1024 * 1024, maxFiles: 3 };
+      const { ref } = await driver.create(specOf('exec seq 1 200000', { talks: true, logs }));
+      const { main } = await pidsOf(ref);
+      await eventually(() => expect(readFileSync(`/proc/${main}/wchan`, 'utf8')).toMatch(/pipe/));
+      // However long it is full.
+      expect(await driver.inspect(ref)).toMatchObject({ state: 'Running' });
+      execFileSync('mount', ['-o', 'remount,size=64m', stateDir]);
+      expect(await ended(driver, ref)).toMatchObject({ exit: { code: 0 } });
+      expect(await textOf(driver, ref)).toEqual(Array.from({ length: 200_000 }, (_, n) => String(n + 1)));
+      await driver.remove(ref, { volumes: false });
+      await driver.close();
+    } finally {
+      execFileSync('umount', ['-l', stateDir]);
+      await rm(stateDir, { recursive: true, force: true });
+    }
+  },
+);
