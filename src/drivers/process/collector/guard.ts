@@ -5,15 +5,16 @@ import { type Tools, withoutInherited } from '../tools.ts';
 const marker = 'AGENTCTL_COLLECTOR';
 
 /**
- * Makes the FIFO $1, and starts the command until it ends by itself: whoever kills the collector, with no controller there
- * either, stops it for a second. $2: mkfifo. $3: sleep. $4: takes what it says about its end. The rest: the command.
+ * Makes the FIFO $1, and starts the command until it ends by itself or the FIFO is gone, as the whole state folder was
+ * deleted: whoever kills the collector, with no controller there either, stops it for a second. $2: mkfifo. $3: sleep. $4: takes what it says about its end. The rest: the command.
  */
 const script = `umask 077
 [ -p "$1" ] || "$2" "$1" || [ -p "$1" ] || exit
+agentctl_fifo=$1
 agentctl_sleep=$3
 agentctl_said=$4
 shift 4
-until "$@" 2>"$agentctl_said"
+until "$@" 2>"$agentctl_said" || [ ! -p "$agentctl_fifo" ]
 do "$agentctl_sleep" 1
 done`;
 
