@@ -122,6 +122,7 @@ export class Runtimes {
           for (const instance of cache.instances.byIndex('uid', instanceUid)) {
             enqueueAgent(keyText({ ...instance.metadata, name: instance.spec.agentName }));
           }
+          if (!this.#isWritten(name)) enqueueRuntime(name);
         },
         listed: () => {
           enqueueRuntime(name);
@@ -203,6 +204,15 @@ export class Runtimes {
       if (isApiError(error, 'Conflict')) return this.#parts.enqueueRuntime(name);
       if (!isApiError(error, 'NotFound')) throw error;
     }
+  }
+
+  /** Whether all that the driver has to say now is among the conditions. */
+  #isWritten(name: string): boolean {
+    const written = this.#parts.cache.runtimes.get(name)?.status?.conditions ?? [];
+    const told = this.session(name)?.driver.conditions?.() ?? [];
+    return told.every(({ type, reason }) =>
+      written.some((one) => one.type === type && one.reason === reason),
+    );
   }
 
   #conditions(runtime: Runtime, now: string): Condition[] {

@@ -227,9 +227,12 @@ test('a Runtime made anew under the same name begins with its breaker closed', a
 
 test('what a driver has to say of its Runtime is a condition of it, for as long as it holds', async () => {
   const init = { type: 'Init', status: 'False', reason: 'Missing', message: 'Install catatonit.' } as const;
-  let told = [init];
+  let told: (typeof init)[] = [];
   await using house = await House.open({ wrap: (driver) => ({ ...driver, conditions: () => told }) });
-  await house.within(2_000, () => condition(house, 'Init')?.message === 'Install catatonit.');
+  await house.within(2_000, () => condition(house, 'Ready')?.status === 'True');
+  told = [init];
+  await house.agent('web');
+  await house.within(5_000, () => condition(house, 'Init')?.message === 'Install catatonit.');
   told = [];
   await house.within(120_000, () => condition(house, 'Init') === undefined);
   expect(condition(house, 'Ready')?.status).toBe('True');
