@@ -18,7 +18,8 @@ export interface Driver {
 
   /**
    * Tells of changes until the signal aborts or the stream is lost (then it returns; the caller lists again).
-   * A hint names what to look at and is never trusted further: `ref` absent means look at all.
+   * A hint names what to look at and is never trusted further: `ref` absent means look at all. There need be none of a
+   * start or a removal by this driver, whose answer tells it.
    */
   watch(onHint: (ref: string | undefined) => void, signal: AbortSignal): Promise<void>;
 

@@ -94,9 +94,8 @@ test('a start takes a create, a start and an inspect, a removal one call, and ne
   await driver.remove('c1', { volumes: false });
   expect(asked).toEqual(['DELETE /containers/c1']);
   // What others do is told.
-  happens('die', 'c2');
-  happens('destroy', 'c2');
-  await vi.waitFor(() => expect(hints.slice(-2)).toEqual(['c2', 'c2']));
+  for (const action of ['start', 'die', 'destroy']) happens(action, 'c2');
+  await vi.waitFor(() => expect(hints.slice(-3)).toEqual(['c2', 'c2', 'c2']));
   expect(hints.filter((ref) => ref === 'c1')).toEqual([]);
   reading.abort();
   await watching;
