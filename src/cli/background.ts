@@ -13,6 +13,13 @@ import { CliError } from './failure.ts';
 import type { GlobalOptions } from './options.ts';
 import { pathsFor } from './paths.ts';
 
+/**
+ * Raises the soft limit of open files to the hard one, which Node cannot do by itself, and runs the rest. The variable tells
+ * the former limit, with which agents run: a program that uses select() breaks beyond 1024.
+ */
+const raisesFiles =
+  'AGENTCTL_FILES=$(ulimit -S -n); export AGENTCTL_FILES; ulimit -S -n "$(ulimit -H -n)"; exec "$@"';
+
 /** How long a controller may take until it is ready. */
 const startLimitMs = 20_000;
 
@@ -107,8 +114,11 @@ export async function startController(options: StartOptions, cli: Cli): Promise<
   const [program = process.execPath, ...words] = ownCommand();
   const drained = options.drained === true ? ['--drained'] : [];
   const child = spawn(
-    program,
-    [...words, ...serveArguments(options, cli.environment), ...drained, '--ready-fd', '3'],
+    '/bin/sh',
+    [
+      ...['-c', raisesFiles, 'agentctl', program, ...words, ...serveArguments(options, cli.environment)],
+      ...[...drained, '--ready-fd', '3'],
+    ],
     {
       detached: true,
       cwd: where.state, // holds no other folder's file system

@@ -11,6 +11,8 @@ export interface DriverParts {
   resources: Resources;
   state: string;
   secrets: string;
+  /** The soft limit of open files with which agents run; absent: the controller's own. */
+  agentFiles?: number | undefined;
   storeId: string;
   clock: Clock;
   log: Log;
@@ -30,7 +32,8 @@ export async function makeDriver(runtime: Runtime, parts: DriverParts): Promise<
     case 'process': {
       const { createProcessDriver } = await import('../drivers/process.ts');
       const collector = { command: [...ownCommand(), collectWord], version };
-      return createProcessDriver({ stateDir: parts.state, storeId, collector, clock, log });
+      const { state: stateDir, agentFiles } = parts;
+      return createProcessDriver({ stateDir, agentFiles, storeId, collector, clock, log });
     }
     case 'docker': {
       if (endpoint === undefined) {

@@ -92,6 +92,7 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
         resources,
         state: at.state,
         secrets,
+        agentFiles: Number(options.environment.AGENTCTL_FILES) || undefined,
         storeId: store.id,
         clock,
         log,

@@ -32,6 +32,7 @@ import { createLeftovers, markVariable } from './process/leftovers.ts';
 import { readLogs } from './process/logs.ts';
 import { createLooks } from './process/looks.ts';
 import { present, settledMarks } from './process/observe.ts';
+import { createOpenFiles } from './process/open-files.ts';
 import { living, type ProcessId, readBootId } from './process/proc.ts';
 import { createReaper, preyOf } from './process/reap.ts';
 import { sendSignal } from './process/signals.ts';
@@ -50,6 +51,8 @@ export interface ProcessDriverOptions {
   collector: CollectorCommand;
   /** The host's, unless a test plays a reboot. */
   bootId?: string | undefined;
+  /** The soft limit of open files with which instances run; absent: the controller's own. */
+  agentFiles?: number | undefined;
   /** A test plays a host that lets us make none. */
   cgroups?: 'None' | undefined;
 }
@@ -90,7 +93,8 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
   const looks = createLooks(clock);
   const reap = createReaper(clock, looks, cgroups);
   const ends = createEnds({ clock, log, reap, looks });
-  const launcher = createLauncher(tools, clock);
+  const launcher = createLauncher(tools, clock, options.agentFiles);
+  const openFiles = createOpenFiles(clock);
   const collector = createCollectorClient({ root, tools, collector: options.collector, clock, log });
   const checkCommand = createCommandCheck(clock);
   const attachments = createAttachments(clock);
@@ -169,6 +173,7 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
   });
 
   const start: Driver['restart'] = async (ref, spec) => {
+    openFiles.admit();
     attachments.supersede(ref, spec.identity.run);
     const started = await startRun(parts, ref, spec).catch((error: unknown) => {
       throw asDriverError(error);
@@ -216,7 +221,7 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
       return { version: `${type()} ${release()}` };
     },
 
-    conditions: () => (contained === undefined ? [] : [contained]),
+    conditions: () => [...(contained === undefined ? [] : [contained]), openFiles.condition()],
 
     async list() {
       await clear();

@@ -61,6 +61,13 @@ describe('what a process finds', () => {
     ]);
   });
 
+  test('it has the limit of open files that is given for agents', async () => {
+    const { driver } = await openDriver({ agentFiles: 321 });
+    const { ref } = await driver.create(specOf('ulimit -S -n'));
+    await ended(driver, ref);
+    expect(await textOf(driver, ref)).toEqual(['321']);
+  });
+
   test('its standard input neither ends nor blocks the start', async () => {
     const { driver } = await openDriver();
     const { ref } = await driver.create(specOf('echo up; cat; echo over'));

@@ -28,6 +28,9 @@ Restart=always
 RestartSec=1
 # Stopping the controller does not stop its agents.
 KillMode=process
+# The controller holds a few files open for each agent; agents have the usual limit.
+LimitNOFILE=524288
+Environment=AGENTCTL_FILES=1024
 # The controller makes a cgroup for each run of a process.
 Delegate=yes
 TimeoutStopSec=60

@@ -37,7 +37,7 @@ interface Request {
 const ahead = 64;
 const maxLost = 3;
 
-export function createLauncher(tools: Tools, clock: Clock): Launcher {
+export function createLauncher(tools: Tools, clock: Clock, agentFiles?: number): Launcher {
   const queue: Request[] = [];
   let shell: Shell | undefined;
   let planned = false;
@@ -60,7 +60,7 @@ export function createLauncher(tools: Tools, clock: Clock): Launcher {
     const batch = queue.splice(0, ahead - (shell?.unanswered ?? 0));
     if (batch.length === 0) return;
     try {
-      shell ??= openShell(tools, clock, { onRoom: plan, onLost: lose });
+      shell ??= openShell(tools, clock, { onRoom: plan, onLost: lose, agentFiles });
       shell.request(batch);
     } catch (error) {
       for (const { reject } of batch) reject(asDriverError(error));
@@ -107,7 +107,11 @@ interface ShellEvents {
   onLost: (unanswered: readonly Request[], why: string) => void;
 }
 
-function openShell(tools: Tools, clock: Clock, { onRoom, onLost }: ShellEvents): Shell {
+function openShell(
+  tools: Tools,
+  clock: Clock,
+  { onRoom, onLost, agentFiles }: ShellEvents & { agentFiles: number | undefined },
+): Shell {
   const waiting = new Map<number, Request>();
   let count = 0;
   let state: 'Open' | 'Closing' | 'Over' = 'Open';
@@ -150,7 +154,8 @@ function openShell(tools: Tools, clock: Clock, { onRoom, onLost }: ShellEvents):
   child.unref();
   // Neither keeps the controller from ending.
   for (const stream of [child.stdin, child.stdout]) if (stream instanceof Socket) stream.unref();
-  child.stdin.write(`unset ${marker}; ${shimVariable}=${quote(shimScript)}\n`);
+  const files = agentFiles === undefined ? '' : `ulimit -S -n ${agentFiles}; `;
+  child.stdin.write(`${files}unset ${marker}; ${shimVariable}=${quote(shimScript)}\n`);
   return {
     get unanswered() {
       return waiting.size;

@@ -124,9 +124,11 @@ test.each([
 ] as const)('a Runtime with %s says so', async (_name, cgroups, reason) => {
   const { driver } = await openDriver({ cgroups });
   await driver.ping();
-  expect(driver.conditions?.()).toMatchObject([
-    { type: 'ProcessesContained', status: reason === 'ProcScan' ? 'False' : 'True', reason },
-  ]);
+  expect(driver.conditions?.()[0]).toMatchObject({
+    type: 'ProcessesContained',
+    status: reason === 'ProcScan' ? 'False' : 'True',
+    reason,
+  });
 });
 
 const freezer = `/sys/fs/cgroup/freezer/agentctl-test-${process.pid}`;

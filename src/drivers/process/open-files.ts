@@ -1,0 +1,85 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import type { Clock } from '../../platform/clock.ts';
+import type { DriverCondition } from '../driver.ts';
+import { tooManyOpenFiles } from './failures.ts';
+import { isCode } from './layout.ts';
+
+/** How many files this process has open and may have open. */
+export interface FileCount {
+  open: number;
+  limit: number;
+}
+
+/** Keeps enough descriptors free for connections of the API, so that agents can always be looked at and stopped. */
+export interface OpenFiles {
+  /** Throws NotStartable `TooManyOpenFiles` where one more start would take from what is kept free. */
+  admit(): void;
+  condition(): DriverCondition;
+}
+
+/** What a start may take: its output, its input, and a moment's file. */
+const perStart = 3;
+/** A start is counted by itself until what it opens is surely in the count of all. */
+const startsForMs = 5000;
+const countEveryMs = 250;
+
+const keptFree = ({ limit }: FileCount): number => Math.min(Math.max(32, limit / 10), 256, limit / 2);
+
+export function createOpenFiles(clock: Clock, read: () => FileCount = countFiles): OpenFiles {
+  let starts: number[] = [];
+  let known: FileCount | undefined;
+  let knownAt = 0;
+
+  /** Where not even the count can be read, all are taken. */
+  const readOrFull = (before: FileCount | undefined): FileCount => {
+    try {
+      return read();
+    } catch (error) {
+      if (!isCode(error, 'EMFILE', 'ENFILE')) throw error;
+      const limit = before?.limit ?? 0;
+      return { open: limit, limit };
+    }
+  };
+
+  const count = (): FileCount => {
+    const now = clock.now();
+    if (known === undefined || now - knownAt >= countEveryMs) {
+      known = readOrFull(known);
+      knownAt = now;
+    }
+    return known;
+  };
+  const room = (): number => {
+    const files = count();
+    starts = starts.filter((at) => clock.now() - at < startsForMs);
+    return files.limit - files.open - keptFree(files) - starts.length * perStart;
+  };
+
+  return {
+    admit() {
+      if (room() < perStart) throw tooManyOpenFiles();
+      starts.push(clock.now());
+    },
+    condition() {
+      const { open, limit } = count();
+      const isShort = room() < perStart;
+      const so = `The controller has ${open} of ${limit} files open`;
+      return {
+        type: 'FilesAvailable',
+        status: isShort ? 'False' : 'True',
+        reason: isShort ? 'TooManyOpenFiles' : 'Enough',
+        // The exact number changes all the time: only where it matters is it told.
+        message: isShort
+          ? `${so}; nothing more is started. Raise the hard limit (ulimit -H -n, or LimitNOFILE= of the service) and restart the controller.`
+          : `The controller may open ${limit} files; an agent takes up to ${perStart}.`,
+      };
+    },
+  };
+}
+
+function countFiles(): FileCount {
+  const text = readFileSync('/proc/self/limits', 'latin1');
+  const soft = /^Max open files\s+(\d+)/m.exec(text)?.[1];
+  const limit = soft === undefined ? Number.MAX_SAFE_INTEGER : Number(soft);
+  return { open: readdirSync('/proc/self/fd').length, limit };
+}

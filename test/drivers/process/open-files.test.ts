@@ -1,0 +1,31 @@
+import { expect, test } from 'vitest';
+import { createOpenFiles, type FileCount } from '../../../src/drivers/process/open-files.ts';
+import { ManualClock } from '../../fakes/clock.ts';
+
+const filesWith = (count: FileCount) => {
+  const clock = new ManualClock('2026-01-01T00:00:00Z');
+  return { clock, files: createOpenFiles(clock, () => ({ ...count })), count };
+};
+
+test('starts are refused before the descriptors that connections of the API need are taken', () => {
+  const { clock, files, count } = filesWith({ open: 54, limit: 128 });
+  let admitted = 0;
+  expect(() => {
+    for (;;) {
+      files.admit();
+      admitted += 1;
+    }
+  }).toThrow(expect.objectContaining({ sort: 'NotStartable', reason: 'TooManyOpenFiles' }));
+  expect(admitted).toBe(14); // 128 - 54 - 32 kept free, at 3 each
+  expect(files.condition()).toMatchObject({ status: 'False', reason: 'TooManyOpenFiles' });
+  // What they opened is in the count after a while.
+  count.open = 70;
+  clock.advance(5000);
+  expect(() => files.admit()).not.toThrow();
+  expect(files.condition()).toMatchObject({ type: 'FilesAvailable', status: 'True' });
+});
+
+test('a host with a high limit admits thousands at once', () => {
+  const { files } = filesWith({ open: 100, limit: 524_288 });
+  for (let start = 0; start < 10_000; start++) files.admit();
+});
