@@ -248,6 +248,7 @@ export interface OutputLine {
 
 export interface LogLine {
   stream: 'stdout' | 'stderr';
+  /** When it came out of the agent, in milliseconds since the epoch. */
   at: number;
   /** Without its newline. */
   text: string;
