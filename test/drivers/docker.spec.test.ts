@@ -235,5 +235,13 @@ function suite(name: string, engine: TestEngine): void {
       const image = 'registry.invalid/app:1';
       expect(await reason({ image, pullPolicy: 'IfNotPresent' })).toBe('ImagePull');
     });
+
+    test('an image that may be loaded by hand is looked for before its next pull', async () => {
+      const refusal = (pullPolicy: RunSpec['pullPolicy']): Promise<unknown> =>
+        create({ image: 'registry.invalid/app:2', pullPolicy }).catch((error: unknown) => error);
+      const later = expect.any(Number);
+      expect(await refusal('Always')).toMatchObject({ reason: 'ImagePull', retryAt: later });
+      expect(await refusal('IfNotPresent')).toMatchObject({ reason: 'ImagePull', retryAt: undefined });
+    });
   });
 }

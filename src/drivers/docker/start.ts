@@ -154,6 +154,13 @@ export function createStarter(parts: StarterParts): Starter {
     return id;
   };
 
+  /** The next pull may be far off, and the image there sooner, loaded by hand: so the start is tried again before. */
+  const pull = (image: string, spec: RunSpec): Promise<void> =>
+    pulls.pull(image, spec.again ?? false).catch((error: unknown) => {
+      if (!(error instanceof DriverError)) throw error;
+      throw new DriverError(error.sort, error.reason, error.message, { cause: error });
+    });
+
   const bodyOf = async (
     spec: RunSpec,
     binds: readonly Bind[],
@@ -189,7 +196,7 @@ export function createStarter(parts: StarterParts): Starter {
         if (inits.refused(init, error)) continue;
         if (!pulled && noSuchImage(error)) {
           if (pullPolicyOf(spec) === 'Never') throw imageMissing(image, error);
-          await pulls.pull(image, spec.again ?? false);
+          await pull(image, spec);
           pulled = true;
         } else if (!replaced && nameTaken(error)) {
           await replace(spec, error);
