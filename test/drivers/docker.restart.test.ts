@@ -85,6 +85,7 @@ describe.skipIf(!canRunDocker() && process.env.CI !== 'true')('a restart of dock
       const stubborn = await create(driver, { onTerm: 'Ignore' });
       const before = await create(driver, { ends: 3 });
       expect(await cause(driver, before)).toBe('Agent');
+      await vi.waitFor(() => expect(blamed).toContain(before), { timeout: 20_000, interval: 20 });
 
       await engine.stop(signal);
       // The stream is lost, and says no more than that.
