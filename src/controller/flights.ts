@@ -86,6 +86,7 @@ export class Flights {
     if (outcome.result !== 'Succeeded')
       log.info({ instance: key, action: action.id, outcome }, 'an action failed');
     let newest = cache.instances.get(key);
+    let cause: string | undefined;
     while (!signal.aborted) {
       try {
         newest ??= await resources.get('Instance', instance.metadata);
@@ -101,7 +102,10 @@ export class Flights {
         if (isApiError(error, 'NotFound')) return;
         newest = undefined;
         if (isApiError(error, 'Conflict')) continue;
-        log.warn({ err: error, instance: key, action: action.id }, 'an outcome is not kept yet');
+        const message = error instanceof Error ? error.message : String(error);
+        if (message !== cause)
+          log.warn({ err: error, instance: key, action: action.id }, 'an outcome is not kept yet');
+        cause = message;
         await sleep(clock, keepAgain, signal);
       }
     }

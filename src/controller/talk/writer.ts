@@ -10,6 +10,8 @@ export class Writer {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #abort = new AbortController();
+  /** Why the last write waits: it is logged once. */
+  #cause: JournalError['reason'] | undefined;
   #held: Promise<void> | undefined;
   #last: Promise<unknown> = Promise.resolve();
 
@@ -45,11 +47,15 @@ export class Writer {
   async #try(entries: readonly Entry[]): Promise<void> {
     for (;;) {
       try {
-        return await this.#journal.commit(entries);
+        await this.#journal.commit(entries);
+        this.#cause = undefined;
+        return;
       } catch (error) {
         const full = error instanceof JournalError && (error.reason === 'Full' || error.reason === 'Locked');
         if (!full || this.#abort.signal.aborted) throw error;
-        this.#log.warn({ err: error }, 'the journal cannot be written now; it is tried again');
+        if (this.#cause !== error.reason)
+          this.#log.warn({ err: error }, 'the journal cannot be written now; it is tried again');
+        this.#cause = error.reason;
         const held = sleep(this.#clock, tryAgain, this.#abort.signal);
         this.#held = held;
         await held;
