@@ -166,12 +166,22 @@ export function startDeadline(turn: Turn): Instant | undefined {
   if (turn.state !== 'Running' || turn.ready || hasBeenReady(turn)) return undefined;
   const { minReady } = turn.context.timing;
   const length = startLength(turn.context.timing);
-  const start = startedAt(turn);
+  const start = Math.max(startedAt(turn), reachedSince(turn));
   const talk = talkOf(turn);
   if (waitsForLogin(turn) && talk?.state !== 'Connecting') return undefined;
   // A handshake that had to wait, for a login or for the controller, has its time anew.
   const shaken = talk === undefined ? start : past(turn, talk.since);
   return (shaken + minReady > start + length ? shaken : start) + length;
+}
+
+/**
+ * Since when its Runtime has answered without a break: what could not be checked has its time anew. A run that was never
+ * Ready is not Ready since before its start, or since the Runtime was back.
+ */
+function reachedSince({ old, now }: Turn): Instant {
+  const ready = old.conditions?.find(({ type }) => type === 'Ready');
+  if (ready?.status === 'Unknown') return now;
+  return ready?.status === 'False' ? Math.min(now, instant(ready.lastTransitionTime) ?? 0) : 0;
 }
 
 const authRequired = 'AuthRequired';

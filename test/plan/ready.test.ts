@@ -81,6 +81,20 @@ describe('with a readiness check an instance', () => {
     });
   });
 
+  test('has its startDeadline anew once its Runtime answers again', () => {
+    const story = started({ readiness: probe, startDeadline: '30s' }).pass(10 * second);
+    story
+      .happen({ is: 'Offline' })
+      .pass(5 * minute)
+      .happen({ is: 'Online' })
+      .rest();
+    story.pass(29 * second);
+    expect(story.did).toEqual([]);
+    expect(story.status().phase).toBe('Starting');
+    story.pass(second);
+    expect(story.actions).toMatchObject([{ type: 'Signal', cause: 'StartDeadlineExceeded' }]);
+  });
+
   test('is not held to startDeadline once it was Ready, nor after its Runtime was out of reach', () => {
     const story = started({ readiness: probe }).happen(check(true)).pass(second).forget();
     story
