@@ -65,5 +65,6 @@ export function apiText(error: ApiError): string {
   return `Error from server (${error.reason}): ${error.message}${remedy}`;
 }
 
-const nothingListens = (cause: unknown): boolean =>
+/** The request cannot have reached a server. */
+export const nothingListens = (cause: unknown): boolean =>
   cause instanceof Error && 'code' in cause && (cause.code === 'ENOENT' || cause.code === 'ECONNREFUSED');

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { UnreachableError } from '../../src/api/errors.ts';
 import { golden, session, useShell } from './support.ts';
 import { makeSync } from './sync-seed.ts';
 
@@ -45,6 +46,40 @@ describe('apply', () => {
     const file = shell.write('limited.yaml', limits('1.0', '1024Mi'));
     expect(await shell.run(['diff', '-f', file])).toMatchObject({ code: 0, out: '' });
     expect((await apply(limits('2', '1Gi'))).out).toBe('agent.agentctl.dev/limited configured\n');
+  });
+
+  test('counts what was written, what was not, and what nobody knows, where the controller dies', async () => {
+    const names = Array.from({ length: 60 }, (_, n) => `many-${n}`);
+    const file = shell.write('many.yaml', set(...names.map((name) => agentYaml(name))));
+    let writes = 0;
+    const away = (code: string): UnreachableError =>
+      new UnreachableError(code === 'ENOENT' ? 'no controller runs there' : 'the connection was lost', {
+        cause: Object.assign(new Error(code), { code }),
+      });
+    const { out, err, code } = await shell.run(['apply', '-f', file], {
+      through: (client) => ({
+        ...client,
+        async patch(kind, key, patch, options) {
+          if (options?.dryRun === true) return client.patch(kind, key, patch, options);
+          writes += 1;
+          if (writes > 33) throw away('ENOENT');
+          // The server has written it, and died before its answer.
+          const answer = await client.patch(kind, key, patch, options);
+          if (writes > 32) throw away('ECONNRESET');
+          return answer;
+        },
+      }),
+    });
+    const told = out.trim().split('\n').length;
+    const [, done, unknown, not] =
+      /error: (\d+) of 60 objects are as the files say; the outcome of (\d+) is unknown.*; (\d+) could not be written/.exec(
+        err,
+      ) ?? [];
+    expect(Number(done) + Number(unknown) + Number(not)).toBe(60);
+    expect(Number(done)).toBe(told);
+    expect(Number(not)).toBe(27);
+    expect(err.split('\n')).toHaveLength(4);
+    expect(code).toBe(1);
   });
 
   test('calls an object unchanged though its status moves', async () => {

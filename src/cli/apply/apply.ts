@@ -1,3 +1,4 @@
+import { UnreachableError } from '../../api/errors.ts';
 import { applyOrder } from '../../api/kinds.ts';
 import type { Agent, AnyObject } from '../../api/objects.ts';
 import type { Tried } from '../../client/apply/compare.ts';
@@ -5,7 +6,7 @@ import { liveObjects } from '../../client/apply/live.ts';
 import { writeAll } from '../../client/apply/write.ts';
 import { revertedAnnotation } from '../../plan/reverted.ts';
 import type { Cli, Client } from '../cli.ts';
-import { CliError, exitCode, UsageError } from '../failure.ts';
+import { CliError, exitCode, nothingListens, UsageError } from '../failure.ts';
 import { type Manifest, readManifests } from '../manifests.ts';
 import { formatObjects, withoutManagedFields } from '../print/objects.ts';
 import { readyOrAsleep } from '../wait/conditions.ts';
@@ -71,7 +72,16 @@ export async function apply(
   if (told.length > 0 || !onlyChanges)
     await say(told.map((each) => became(each, answers.get(each.member) ?? each.before)));
   if (refused.length > 0) {
-    const summary = `${done.length} of ${manifests.length} objects are as the files say, ${refused.length} could not be written; run the same apply again to complete it`;
+    const unknown = refused.filter(({ reason }) => isUnknown(reason)).length;
+    const unwritten = refused.length - unknown;
+    const summary = [
+      `${done.length} of ${manifests.length} objects are as the files say`,
+      ...(unknown === 0
+        ? []
+        : [`the outcome of ${unknown} is unknown, since the connection was lost before the answer`]),
+      ...(unwritten === 0 ? [] : [`${unwritten} could not be written`]),
+      'run the same apply again to complete it',
+    ].join('; ');
     throw new CliError([...(await refusedTexts(client, refused)), summary].join('\nerror: '));
   }
   if (options.prune === true) await set?.prune({ dryRun: false });
@@ -83,6 +93,10 @@ export async function apply(
     await waitReady(written, client, options, cli);
   }
 }
+
+/** The server may have written it. */
+const isUnknown = (reason: unknown): boolean =>
+  reason instanceof UnreachableError && !nothingListens(reason.cause);
 
 const became = ({ member, change }: Tried<Manifest>, object: AnyObject | undefined, how = ''): Written => ({
   manifest: member,

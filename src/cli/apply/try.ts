@@ -1,4 +1,4 @@
-import { type ApiError, isApiError } from '../../api/errors.ts';
+import { type ApiError, isApiError, UnreachableError } from '../../api/errors.ts';
 import type { AnyObject } from '../../api/objects.ts';
 import { syncOfManager } from '../../api/sync.ts';
 import { type Tried, tryAll } from '../../client/apply/compare.ts';
@@ -47,16 +47,22 @@ const ownManagers: ReadonlySet<string> = new Set([
 const isWithOneself = (found: readonly Rival[]): boolean =>
   mayTakeBack(found) && found.every(({ manager }) => ownManagers.has(manager));
 
-/** Refusals with the places of their documents, and what mends them. */
-export const refusedTexts = (client: Client, refused: readonly Refused<Manifest>[]): Promise<string[]> =>
-  Promise.all(
-    refused.map(async ({ member: { document, text }, reason }) => {
+/** Refusals with the places of their documents, and what mends them. A server that is out of reach is told of once. */
+export async function refusedTexts(client: Client, refused: readonly Refused<Manifest>[]): Promise<string[]> {
+  const [away, others] = [true, false].map((isAway) =>
+    refused.filter(({ reason }) => reason instanceof UnreachableError === isAway),
+  );
+  const unreachable = new Set((away ?? []).map(({ reason }) => tell(reason).text.replace(/^error: /, '')));
+  const texts = await Promise.all(
+    (others ?? []).map(async ({ member: { document, text }, reason }) => {
       const told = tell(reason).text.replace(/^error: /, '');
       const rival = isApiError(reason, 'Conflict') && rivals(reason).length > 0;
       const hint = rival ? `. ${await conflictHint(client, reason)}` : '';
       return `${document.source}:${document.line}: ${text}: ${told}${hint}`;
     }),
   );
+  return [...texts, ...unreachable];
+}
 
 /** What a Sync applies is changed where it comes from, but for one that is gone: its name only stays on the fields. */
 async function conflictHint(client: Client, conflict: ApiError): Promise<string> {

@@ -49,12 +49,10 @@ export async function remove(words: readonly string[], options: DeleteOptions, c
     for (const each of asked) if (each.status === 'rejected') failures.push(each.reason);
     failures.push(...(await waitGone(client, held, options, cli)));
   }
-  let failed = 0;
-  for (const failure of failures) {
-    cli.err(`${tell(failure).text}\n`);
-    failed = Math.max(failed, tell(failure).exitCode);
-  }
-  if (failed > 0) cli.exitCode = failed;
+  const told = failures.map(tell);
+  // A server that is out of reach is the same failure for each object.
+  for (const text of new Set(told.map((failure) => failure.text))) cli.err(`${text}\n`);
+  if (told.length > 0) cli.exitCode = Math.max(...told.map((failure) => failure.exitCode));
 }
 
 async function objectsInFiles(options: DeleteOptions, cli: Cli): Promise<Selected[]> {
