@@ -1,5 +1,6 @@
 import { ApiError } from './errors.ts';
 import type { KindInfo } from './kinds.ts';
+import { listed } from './listed.ts';
 import { type Path, pathText } from './path.ts';
 
 /** One thing that is wrong with an object. */
@@ -71,7 +72,7 @@ export function fieldErrorsToStatus(
   errors: readonly FieldError[],
 ): ApiError {
   const texts = errors.map(fieldErrorText);
-  const all = texts.length === 1 ? texts[0] : `[${texts.join(', ')}]`;
+  const all = texts.length === 1 ? texts[0] : `[${listed(texts)}]`;
   const type = info.group === '' ? info.kind : `${info.kind}.${info.group}`;
   return new ApiError('Invalid', `${type} ${JSON.stringify(name ?? '')} is invalid: ${all}`, {
     details: {

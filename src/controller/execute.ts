@@ -1,5 +1,6 @@
 import { authorOf } from '../api/author.ts';
 import { isApiError } from '../api/errors.ts';
+import { listed } from '../api/listed.ts';
 import type { Agent, AgentSpec, Instance, ObjectKey, Revision, Runtime } from '../api/objects.ts';
 import type { Resources } from '../client/resources.ts';
 import { DriverError, type RunSpec } from '../drivers/driver.ts';
@@ -172,7 +173,7 @@ function checkAllowed(spec: AgentSpec, { agent, find, runtime }: ExecuteContext)
     throw new DriverError(
       'NotStartable',
       'UnsupportedByRuntime',
-      `The Runtime ${name} cannot honour ${reasons.join('; ')}.`,
+      `The Runtime ${name} cannot honour ${listed(reasons, { separator: '; ' })}.`,
     );
 }
 

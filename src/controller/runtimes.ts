@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { isApiError } from '../api/errors.ts';
+import { listed } from '../api/listed.ts';
 import { type Condition, keyText, type Runtime } from '../api/objects.ts';
 import { visible } from '../api/visible.ts';
 import type { Resources } from '../client/resources.ts';
@@ -159,7 +160,7 @@ export class Runtimes {
       const approved = runtime.metadata.annotations?.[collectAnnotation] === 'true';
       const { collected, held } = await orphans.collect(session, owned, approved);
       if (collected.length > 0) {
-        const names = collected.map(({ namespace, instance }) => `${namespace}/${instance}`).join(', ');
+        const names = listed(collected.map(({ namespace, instance }) => `${namespace}/${instance}`));
         recorder.record(runtime, {
           type: 'Normal',
           reason: 'OrphansCollected',

@@ -1,5 +1,6 @@
 import { parseDuration } from '../api/duration.ts';
 import { ApiError, isApiError } from '../api/errors.ts';
+import { listed } from '../api/listed.ts';
 import { type Agent, type AnyObject, keyText, type New, type ObjectKey } from '../api/objects.ts';
 import type { Resources } from '../client/resources.ts';
 import type {
@@ -202,7 +203,7 @@ export class ControllerStreams implements Streams {
         const names = left().map(({ metadata, status }) => `${keyText(metadata)} (${status?.message})`);
         throw new ApiError(
           'Timeout',
-          `These instances have not ended: ${names.join(', ')}. The others have; agentctl controller stop without --agents leaves these as they are.`,
+          `These instances have not ended: ${listed(names)}. The others have; agentctl controller stop without --agents leaves these as they are.`,
         );
       }
       await sleep(clock, 50);

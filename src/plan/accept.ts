@@ -1,4 +1,5 @@
 import { cronFault, isTimezone } from '../api/cron.ts';
+import { listed } from '../api/listed.ts';
 import type { Agent, AgentSpec, PolicySpec } from '../api/objects.ts';
 import type { World } from './world.ts';
 
@@ -32,7 +33,7 @@ export function refusal(world: World): Refusal | undefined {
   if (unsupported.length > 0)
     return {
       reason: 'UnsupportedByRuntime',
-      message: `The Runtime ${name} cannot honour ${unsupported.join('; ')}. Change these fields, or choose another Runtime.`,
+      message: `The Runtime ${name} cannot honour ${listed(unsupported, { separator: '; ' })}. Change these fields, or choose another Runtime.`,
     };
   const { protocol } = agent.spec;
   if (protocol !== 'acp' && mustAsk(agent.spec))

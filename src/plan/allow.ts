@@ -1,5 +1,7 @@
 /** What a Runtime allows Agents to take from the host, from its engine and from each other: `spec.allow`. */
+
 import { authorAnnotation } from '../api/author.ts';
+import { listed } from '../api/listed.ts';
 import { isNetworkName } from '../api/names.ts';
 import type { AgentSpec, Runtime } from '../api/objects.ts';
 
@@ -90,7 +92,7 @@ const includes = (list: readonly string[], name: string): boolean =>
   list.includes('*') || list.includes(name);
 
 const notListed = (names: readonly string[], field: keyof Allow, list: readonly string[]): string =>
-  `${names.join(', ')} is not in the Runtime's allow.${field} (${list.join(', ') || 'none'}); add it there`;
+  `${listed(names)} is not in the Runtime's allow.${field} (${listed(list) || 'none'}); add it there`;
 
 function checkUser(
   { user }: Template,
@@ -135,7 +137,7 @@ const asController = (author: Author | undefined): string =>
 
 function remedies({ users, controllerUser }: Allow, author: Author | undefined): string {
   if (author === undefined) return "name another user, or set the Runtime's allow.controllerUser to true";
-  const named = `name a user of the Runtime's allow.users (${users.join(', ') || 'none'})`;
+  const named = `name a user of the Runtime's allow.users (${listed(users) || 'none'})`;
   const allowed = "set the Runtime's allow.controllerUser to true";
   return controllerUser === false
     ? `${named}, or ${allowed}`

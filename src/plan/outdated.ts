@@ -1,3 +1,4 @@
+import { listed } from '../api/listed.ts';
 import type { FieldDrift } from './action.ts';
 import { drift, driftText } from './drift.ts';
 import { instant } from './instant.ts';
@@ -46,7 +47,7 @@ function bySpec(turn: Turn, revision: string): Outdated | undefined {
       if (field.update === 'restart' && !field.field.startsWith('spec.runtimeRef')) fields.push(field);
   }
   if (fields.length === 0) return undefined;
-  return { cause: 'SpecChanged', message: fields.map(driftText).join(', '), fields };
+  return { cause: 'SpecChanged', message: listed(fields.map(driftText)), fields };
 }
 
 function byInputs({ context }: Turn, revision: string): Outdated | undefined {
@@ -54,7 +55,7 @@ function byInputs({ context }: Turn, revision: string): Outdated | undefined {
   if (context.revision.current?.metadata.name === revision) return undefined;
   const changed = changedInputs(context.world, context.revisions.get(revision));
   if (changed.length === 0) return undefined;
-  return { cause: 'SecretChanged', message: `Changed: ${changed.join(', ')}`, fields: [] };
+  return { cause: 'SecretChanged', message: `Changed: ${listed(changed)}`, fields: [] };
 }
 
 function byImage({ context, next, container }: Turn): Outdated | undefined {

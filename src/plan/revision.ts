@@ -1,3 +1,4 @@
+import { listed } from '../api/listed.ts';
 import type { New, Revision } from '../api/objects.ts';
 import type { Action, FieldDrift } from './action.ts';
 import { drift, driftText, revisionData } from './drift.ts';
@@ -31,7 +32,7 @@ export function revisionStep(world: World, settings: Settings): RevisionStep {
   const why =
     fields === undefined
       ? `Records the first spec.`
-      : `Records a changed spec: ${[...fields.map(driftText), ...inputs.map((input) => `${input} changed`)].join(', ')}.`;
+      : `Records a changed spec: ${listed([...fields.map(driftText), ...inputs.map((input) => `${input} changed`)])}.`;
   const create: Action = {
     type: 'CreateRevision',
     id: `CreateRevision/${name}`,

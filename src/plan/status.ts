@@ -1,3 +1,4 @@
+import { listed } from '../api/listed.ts';
 import type { AgentStatus } from '../api/objects.ts';
 import type { Action } from './action.ts';
 import { type Finding, withConditions } from './conditions.ts';
@@ -185,7 +186,7 @@ function drifted(wanted: readonly Part[]): Finding {
   const turn = outdated[0]?.turn;
   if (turn?.outdated === undefined)
     return { type, status: 'False', reason: 'InSync', message: 'What runs is what the spec asks for.' };
-  const names = outdated.map(({ turn }) => turn.name).join(', ');
+  const names = listed(outdated.map(({ turn }) => turn.name));
   return { type, status: 'True', reason: turn.outdated.cause, message: `${names}: ${turn.outdated.message}` };
 }
 

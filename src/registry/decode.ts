@@ -1,5 +1,6 @@
 import { withTextAmounts } from '../api/amounts.ts';
 import type { KindInfo } from '../api/kinds.ts';
+import { listed } from '../api/listed.ts';
 import type { ObjectKey } from '../api/objects.ts';
 import { pathText } from '../api/path.ts';
 import { isObject } from '../api/schema.ts';
@@ -31,7 +32,7 @@ export function decodeBody(
     });
     if (unknown.length > 0 && fieldValidation === 'Strict') {
       throw badRequest(
-        `${info.kind} in version "${info.version}" cannot be handled as a ${info.kind}: strict decoding error: ${unknown.join(', ')}`,
+        `${info.kind} in version "${info.version}" cannot be handled as a ${info.kind}: strict decoding error: ${listed(unknown)}`,
       );
     }
     for (const warning of unknown) warn?.(warning);

@@ -61,6 +61,15 @@ describe('stopping all agents', () => {
     expect(after).toBeGreaterThanOrEqual(40_000);
   });
 
+  test('of many that do not end names ten, and counts the others', async () => {
+    await house.agent('lost', {}, { replicas: 25 });
+    await house.within(20_000, () => house.engine.containers.size === 25);
+    house.engine.offline = true;
+    const { error } = await settled(streams.stopAgents());
+    expect(String(error)).toContain(', … and 15 more.');
+    expect(String(error).length).toBeLessThan(4_000);
+  });
+
   test('ends with the names of those on a Runtime that is out of reach', async () => {
     await house.agent('lost');
     await house.ready('lost-0');

@@ -1,6 +1,7 @@
 import { difference } from '../difference.ts';
 import { type FieldError, forbidden, invalid, required } from '../field-error.ts';
 import { kindInfo } from '../kinds.ts';
+import { listed } from '../listed.ts';
 import { nearest } from '../nearest.ts';
 import type { Path } from '../path.ts';
 import { parseMemory } from '../quantity.ts';
@@ -93,8 +94,7 @@ function checkVolumes(template: unknown, path: Path): FieldError[] {
     const name = text(mount, 'name') ?? '';
     if (names.includes(name)) return [];
     const suggestion = nearest(name, names);
-    const expected =
-      names.length === 0 ? 'a volume under spec.template.volumes' : `one of ${names.join(', ')}`;
+    const expected = names.length === 0 ? 'a volume under spec.template.volumes' : `one of ${listed(names)}`;
     return [
       {
         ...invalid([...path, 'volumeMounts', at, 'name'], name, expected),

@@ -1,3 +1,4 @@
+import { listed } from '../../api/listed.ts';
 import type { ObjectKey } from '../../api/objects.ts';
 import type { Cli, Client } from '../cli.ts';
 import { fields } from '../describe/fields.ts';
@@ -47,6 +48,6 @@ export async function cancelAll(
   cli.err(
     open.length === 0
       ? 'nothing is under way\n'
-      : `${open.map(({ metadata }) => metadata.name).join(', ')} cancelled\n`,
+      : `${listed(open.map(({ metadata }) => metadata.name))} cancelled\n`,
   );
 }

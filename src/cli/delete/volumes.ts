@@ -1,4 +1,5 @@
 import { isApiError } from '../../api/errors.ts';
+import { listed } from '../../api/listed.ts';
 import type { ObjectKey } from '../../api/objects.ts';
 import type { Volume } from '../../client/streams.ts';
 import type { Cli, Client } from '../cli.ts';
@@ -29,7 +30,7 @@ export async function purgeVolumes(
 
 export function tellKept(volumes: readonly Volume[], cli: Cli): void {
   if (volumes.length === 0) return;
-  const names = volumes.map(({ runtime, name }) => `${name} (runtime ${runtime})`).join(', ');
+  const names = listed(volumes.map(({ runtime, name }) => `${name} (runtime ${runtime})`));
   const what = volumes.length === 1 ? 'volume' : 'volumes';
   cli.err(`kept: ${what} ${names}. 'agentctl delete --purge' takes them too.\n`);
 }

@@ -1,3 +1,4 @@
+import { listed } from '../../api/listed.ts';
 import { formatManifestError, parseManifests } from '../../api/manifest.ts';
 import type { Agent, New } from '../../api/objects.ts';
 import type { Cli } from '../cli.ts';
@@ -51,7 +52,7 @@ async function fromFile(command: readonly string[], options: AgentOptions, cli: 
   const [first, ...more] = documents;
   if (first?.info.kind !== 'Agent' || more.length > 0) {
     throw new CliError(
-      `${options.filename}: found ${documents.map(({ info }) => info.kind).join(', ') || 'nothing'}, expected one Agent. What it needs beside it: agentctl apply -f`,
+      `${options.filename}: found ${listed(documents.map(({ info }) => info.kind)) || 'nothing'}, expected one Agent. What it needs beside it: agentctl apply -f`,
     );
   }
   return first.object as New<Agent>; // validated as that kind

@@ -1,3 +1,4 @@
+import { listed } from '../../api/listed.ts';
 import type { Agent, Revision } from '../../api/objects.ts';
 import { formatTime, humanDuration, parseTime } from '../../api/time.ts';
 import type { Cli, Client } from '../cli.ts';
@@ -77,7 +78,7 @@ export async function revisionsOf(client: Client, { metadata }: Agent): Promise<
 export function findRevision(all: readonly Revision[], wanted: number, { metadata }: Agent): Revision {
   const found = all.find(({ revision }) => revision === wanted);
   if (found !== undefined) return found;
-  const numbers = all.map(({ revision }) => revision).join(', ');
+  const numbers = listed(all.map(({ revision }) => String(revision)));
   throw new CliError(
     `agent ${metadata.name} has no revision ${wanted}; it has ${numbers === '' ? 'none' : numbers}`,
   );

@@ -1,3 +1,4 @@
+import { listed } from '../../api/listed.ts';
 import type { AnyObject, Condition } from '../../api/objects.ts';
 import { UsageError } from '../failure.ts';
 import { parsePath } from '../print/jsonpath.ts';
@@ -27,7 +28,7 @@ export const deleted: Judge<AnyObject> = (object) => {
     pending:
       object.metadata.deletionTimestamp === undefined
         ? 'its deletion has not been asked for'
-        : `it is being deleted; ${waits.join(', ') || 'the server'} has work left to do`,
+        : `it is being deleted; ${listed(waits) || 'the server'} has work left to do`,
   };
 };
 
@@ -115,6 +116,6 @@ function jsonpath(text: string): Judge<AnyObject> {
     );
     if (values.some((value) => wanted === undefined || value === wanted)) return 'met';
     if (object.metadata.deletionTimestamp !== undefined) return { never: 'it is being deleted' };
-    return { pending: `${path} is ${values.length === 0 ? 'not set' : values.join(', ')}` };
+    return { pending: `${path} is ${values.length === 0 ? 'not set' : listed(values)}` };
   };
 }

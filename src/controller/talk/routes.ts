@@ -1,4 +1,5 @@
 import { ApiError } from '../../api/errors.ts';
+import { listed } from '../../api/listed.ts';
 import type { Agent } from '../../api/objects.ts';
 import type { Message } from '../../messages/message.ts';
 import type { Peer } from '../../protocols/talk.ts';
@@ -287,8 +288,7 @@ export class Routes {
       .filter(({ metadata, spec }) => metadata.namespace === namespace && protocolOf(spec) !== undefined)
       .map(({ metadata }) => metadata.name);
     if (names.length === 0) return 'There are none to ask.';
-    const more = names.length > mostNames ? ` and ${names.length - mostNames} more` : '';
-    return `There are ${names.sort().slice(0, mostNames).join(', ')}${more}.`;
+    return `There are ${listed(names.sort(), { most: mostNames })}.`;
   }
 }
 

@@ -1,4 +1,5 @@
 import { posix } from 'node:path';
+import { listed } from '../../api/listed.ts';
 import type { Unsupported } from '../driver.ts';
 import { isUnder } from './files.ts';
 
@@ -20,7 +21,7 @@ export const unsupportedByDocker: Unsupported = ({ template }, { allowHostPaths 
     if (!allowHostPaths.some((root) => isUnder(path, posix.normalize(root))))
       refuse(
         `volumes[${index}].hostPath.path`,
-        `${path} is not under the Runtime's allowHostPaths (${allowHostPaths.join(', ') || 'none'}); add it, or a folder above it, there`,
+        `${path} is not under the Runtime's allowHostPaths (${listed(allowHostPaths) || 'none'}); add it, or a folder above it, there`,
       );
   }
   const { mode, name, ports = [] } = template.network ?? {};

@@ -1,5 +1,6 @@
 import { statfs } from 'node:fs/promises';
 import { availableParallelism, loadavg } from 'node:os';
+import { listed } from '../../api/listed.ts';
 import { DriverError } from '../driver.ts';
 import { isCode, type Marks } from './layout.ts';
 import { living } from './proc.ts';
@@ -47,11 +48,11 @@ export const tooManyOpenFiles = (cause?: unknown): DriverError =>
   );
 
 export function killFailed(pids: readonly number[]): DriverError {
-  const all = pids.join(',');
+  const names = pids.map(String);
   return new DriverError(
     'Retryable',
     'KillFailed',
-    `processes of the instance do not end on SIGKILL: ${all}; look at them with: ps -o pid,stat,wchan,args -p ${all}`,
+    `processes of the instance do not end on SIGKILL: ${listed(names)}; look at them with: ps -o pid,stat,wchan,args -p ${names.slice(0, 10).join(',')}`,
   );
 }
 

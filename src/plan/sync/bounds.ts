@@ -1,6 +1,7 @@
 import { withDefaults } from '../../api/defaults.ts';
 import { type FieldError, forbidden, invalid } from '../../api/field-error.ts';
 import type { KindInfo } from '../../api/kinds.ts';
+import { listed } from '../../api/listed.ts';
 import type { AgentSpec, PolicySpec, Runtime, Sync, SyncSpec } from '../../api/objects.ts';
 import { isObject, type JsonObject } from '../../api/schema.ts';
 import { readsHost, syncAnnotations } from '../../api/sync.ts';
@@ -129,7 +130,7 @@ function ofSync(spec: SyncSpec, parent: Sync): FieldError[] {
       ? [
           forbidden(
             ['spec', 'allowedKinds'],
-            `${wider.join(', ')}: more than the Sync that it comes from allows`,
+            `${listed(wider)}: more than the Sync that it comes from allows`,
           ),
         ]
       : []),

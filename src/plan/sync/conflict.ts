@@ -1,4 +1,5 @@
 import type { ApiError, StatusCause } from '../../api/errors.ts';
+import { listed } from '../../api/listed.ts';
 import { syncAnnotations } from '../../api/sync.ts';
 
 /** Whom a server-side apply is in conflict with. */
@@ -30,7 +31,7 @@ export function rivalsText(all: readonly Rival[], own: string): string {
   const texts = appliers
     .filter(({ field }) => !field.includes(syncAnnotations.sync)) // these notes differ between any two Syncs
     .map(({ manager, field }) => `${field} is applied by ${JSON.stringify(manager)} too`);
-  if (texts.length > 0) return `${texts.join(', ')}, with another value than ${name}`;
+  if (texts.length > 0) return `${listed(texts)}, with another value than ${name}`;
   const managers = [...new Set(appliers.map(({ manager }) => JSON.stringify(manager)))];
-  return `it is applied by ${managers.join(' and ')} as well as by ${name}`;
+  return `it is applied by ${listed(managers, { separator: ' and ' })} as well as by ${name}`;
 }

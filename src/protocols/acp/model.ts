@@ -1,3 +1,4 @@
+import { listed } from '../../api/listed.ts';
 import { cut } from '../limits.ts';
 import type { Control } from '../protocol.ts';
 import { type Fields, list, objects, string } from './read.ts';
@@ -36,11 +37,10 @@ const mostListed = 20;
 
 export function notOffered(model: string, option: ModelOption | undefined): Control {
   const values = option?.choices.map(({ value }) => cut(value, 80)) ?? [];
-  const more = values.length > mostListed ? ` and ${values.length - mostListed} more` : '';
   const offer =
     option === undefined
       ? 'It does not let the model be chosen: choose it in its own configuration.'
-      : `It offers ${values.slice(0, mostListed).join(', ') || 'none'}${more}.`;
+      : `It offers ${listed(values, { most: mostListed }) || 'none'}.`;
   return {
     status: 'False',
     reason: 'NotOffered',

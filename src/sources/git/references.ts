@@ -1,3 +1,4 @@
+import { listed } from '../../api/listed.ts';
 import { nearest } from '../../api/nearest.ts';
 import { type Found, SourceError } from '../source.ts';
 
@@ -61,8 +62,7 @@ async function missing(list: ListRemote, url: string, reference: string): Promis
   throw new SourceError('RevisionMissing', `the repository has no ${sort} ${name}: ${there}`);
 }
 
-const some = (references: readonly string[]): string =>
-  references.slice(0, 5).map(short).join(', ') + (references.length > 5 ? ', ...' : '');
+const some = (references: readonly string[]): string => listed(references.map(short), { most: 5 });
 
 const short = (reference: string): string => reference.replace(/^refs\/(heads|tags)\//, '');
 

@@ -1,3 +1,4 @@
+import { listed } from '../../api/listed.ts';
 import { SourceError } from '../source.ts';
 
 /** Fails where the Secret of `verify` holds nothing that could check a signature: else every commit would be blamed. */
@@ -6,7 +7,7 @@ export function checkKeys(keys: Readonly<Record<string, Uint8Array>>): void {
   if (Object.keys(keys).some((name) => name.endsWith('.asc'))) return;
   if (keys.allowed_signers === undefined)
     throw invalid(
-      `neither a key allowed_signers (lines as author@example.com ssh-ed25519 AAAA..., for SSH) nor one that ends with .asc (what gpg --armor --export prints); it has ${Object.keys(keys).join(', ') || 'none at all'}`,
+      `neither a key allowed_signers (lines as author@example.com ssh-ed25519 AAAA..., for SSH) nor one that ends with .asc (what gpg --armor --export prints); it has ${listed(Object.keys(keys)) || 'none at all'}`,
     );
   const lines = Buffer.from(keys.allowed_signers).toString('utf8').split('\n');
   if (lines.some(isSigner)) return;

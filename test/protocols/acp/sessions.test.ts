@@ -197,7 +197,7 @@ describe('the model of acp', () => {
     const options = Array.from({ length: 30 }, (_, n) => ({ value: `m${n}`, name: `M${n}` }));
     const world = await choose('huge', withModels({ ...models, options }));
     expect(controls(world).model).toMatchObject({ status: 'False', reason: 'NotOffered' });
-    expect(controls(world).model.message).toMatch(/"huge".* m0, m1, .*m19 and 10 more/);
+    expect(controls(world).model.message).toMatch(/"huge".* m0, m1, .*m19, … and 10 more/);
   });
 
   test('cannot be chosen where the agent has no option for it', async () => {
