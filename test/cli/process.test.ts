@@ -90,7 +90,7 @@ test('a controller is started once, looked after, and stopped', async () => {
   expect(await agentctl('controller', 'stop')).toMatchObject({ code: 0 });
   expect(await agentctl('controller', 'stop')).toMatchObject({
     code: 0,
-    out: expect.stringMatching(/^the controller does not run\. .*'agentctl controller stop --agents'/),
+    out: expect.stringMatching(/^the controller does not run\. .*agentctl controller stop --agents stops/),
   });
   expect(await agentctl('controller', 'status', '-o', 'json')).toMatchObject({ code: 3 });
 });
@@ -167,7 +167,7 @@ test('agents whose controller was killed are stopped by stop --agents', async ()
   const { out } = await agentctl('controller', 'status', '-o', 'json');
   process.kill(JSON.parse(out).pid, 'SIGKILL');
   expect(await lives('7531')).toBe(true);
-  expect((await agentctl('controller', 'stop')).out).toContain("'agentctl controller stop --agents'");
+  expect((await agentctl('controller', 'stop')).out).toContain('agentctl controller stop --agents stops');
   const stopped = await agentctl('controller', 'stop', '--agents');
   expect([stopped.code, stopped.out]).toEqual([0, expect.stringContaining('all agents have ended\n')]);
   expect(stopped.err).toContain('The controller did not run: it is started');

@@ -66,7 +66,7 @@ async function forAgents(options: StopOptions, cli: Cli): Promise<Found> {
 export function notRunningText(options: GlobalOptions, cli: Cli): Text {
   if (!existsSync(pathsFor(options, cli.environment).database)) return 'the controller does not run\n';
   return pasteable(
-    "the controller does not run. Agents that it started may: 'agentctl controller stop --agents' stops them, 'agentctl controller start' looks after them again\n",
+    'the controller does not run. Agents that it started may run on: agentctl controller stop --agents stops them, agentctl controller start looks after them again\n',
     cli,
   );
 }
