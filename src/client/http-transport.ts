@@ -99,15 +99,21 @@ export function createTransport(target: Target, onWarning: (text: string) => voi
             ? {}
             : { 'content-type': call.contentType ?? 'application/json', 'content-length': body.length }),
         },
-        ...(call.signal === undefined ? {} : { signal: call.signal }),
       });
       outgoing.on('timeout', () => outgoing.destroy(new Error(`no answer for ${timeout / 1000} s`)));
+      // Node's own `signal` destroys the socket with an error, which nobody hears where the answer has just been read.
+      const { signal } = call;
+      const abort = (): void => void outgoing.destroy();
+      signal?.addEventListener('abort', abort, { once: true });
+      outgoing.on('close', () => signal?.removeEventListener('abort', abort));
+      if (signal?.aborted === true) abort();
       outgoing.on('response', resolve);
       outgoing.on('error', (error: NodeJS.ErrnoException) => {
         // The server may close an idle connection just as it is used again; a read can safely be sent once more.
-        if (again && outgoing.reusedSocket && lost.has(error.code) && call.method === 'GET')
+        const isAborted = signal?.aborted === true;
+        if (again && !isAborted && outgoing.reusedSocket && lost.has(error.code) && call.method === 'GET')
           send(call, false).then(resolve, reject);
-        else reject(call.signal?.aborted === true ? error : unreachable(place, error));
+        else reject(isAborted ? error : unreachable(place, error));
       });
       outgoing.end(body);
     });
