@@ -238,7 +238,7 @@ describe('wait', () => {
     await make('late');
     await setStatus('late', { observedGeneration: 1, conditions: ready('False') });
     const waiting = shell.run(['wait', 'agent/late', '--for=condition=Ready', '--timeout=5s']);
-    while (shell.server.clock.waiting === 0) await new Promise((resolve) => setImmediate(resolve));
+    while (shell.server.clock.waiting < 2) await new Promise((resolve) => setImmediate(resolve));
     await advanceUntil(waiting);
     const { code, err } = await waiting;
     expect([code, err]).toEqual([
@@ -278,7 +278,7 @@ describe('wait', () => {
     await make('mended');
     await setStatus('mended', { observedGeneration: 1, phase: 'Failed', conditions: ready('False') });
     const waiting = shell.run(['wait', 'mended', '--for=condition=Ready', '--timeout=1h']);
-    while (shell.server.clock.waiting < 2) await new Promise((resolve) => setImmediate(resolve));
+    while (shell.server.clock.waiting < 3) await new Promise((resolve) => setImmediate(resolve));
     await setStatus('mended', { observedGeneration: 1, phase: 'Ready', conditions: ready('True') });
     expect(await waiting).toMatchObject({ code: 0 });
   });

@@ -31,6 +31,7 @@ export interface Running {
   server: Server;
   registry: Registry;
   store: Store;
+  /** One timer waits always: the server looks whether its socket is there. */
   clock: ManualClock;
   folder: string;
   socket: string;
