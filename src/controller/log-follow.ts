@@ -1,4 +1,5 @@
 import { type Instance, keyText } from '../api/objects.ts';
+import { LogPosition } from '../client/log-position.ts';
 import type { LogEntry } from '../client/streams.ts';
 import { DriverError, type LogLine, type LogOptions, type RunSpan } from '../drivers/driver.ts';
 import { exitText } from '../plan/exit-text.ts';
@@ -106,7 +107,7 @@ async function* readRun(
   options: Pick<LogOptions, 'tail' | 'since'>,
 ): AsyncGenerator<LogEntry> {
   const { clock, signal } = followed;
-  const position = new Position();
+  const position = new LogPosition();
   let isLost = false;
   const hasEnded = (): boolean => {
     const { run, lastExit } = followed.find()?.status ?? {};
@@ -143,42 +144,6 @@ async function* readRun(
       await sleep(clock, lookMs, signal);
     if (hasEnded()) return;
     position.reopen();
-  }
-}
-
-/** How far a log was read, by the times of its lines. */
-class Position {
-  /** The time of the last line. */
-  since: number | undefined;
-  /** How many lines had that time. */
-  #count = 0;
-  #skip = 0;
-  #isUntimed = false;
-
-  /** False for a line that was told before the log was opened again. */
-  isNew({ at }: LogLine): boolean {
-    if (at === undefined) {
-      this.#isUntimed = true;
-      return true;
-    }
-    if (this.#skip > 0 && this.since !== undefined && at <= this.since) {
-      if (at === this.since) this.#skip -= 1;
-      return false;
-    }
-    this.#skip = 0;
-    this.#count = at === this.since ? this.#count + 1 : 1;
-    this.since = at;
-    return true;
-  }
-
-  /** Lines without times cannot be found again. */
-  get canReopen(): boolean {
-    return !this.#isUntimed;
-  }
-
-  /** The log is read from `since` on again. */
-  reopen(): void {
-    this.#skip = this.#count;
   }
 }
 

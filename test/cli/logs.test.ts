@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { ApiError } from '../../src/api/errors.ts';
+import { ApiError, UnreachableError } from '../../src/api/errors.ts';
 import type { Agent, Instance } from '../../src/api/objects.ts';
-import type { LogEntry, LogOptions } from '../../src/client/streams.ts';
+import type { ControllerStatus, LogEntry, LogOptions } from '../../src/client/streams.ts';
 import { agent } from '../server/support.ts';
 import { type How, type Screen, useShell } from './support.ts';
 
@@ -10,6 +10,7 @@ class Script {
   readonly #lines: LogEntry[];
   #ring: () => void = () => {};
   #isOver = false;
+  #losses = 0;
 
   constructor(lines: readonly LogEntry[]) {
     this.#lines = [...lines];
@@ -20,19 +21,27 @@ class Script {
     this.#ring();
   }
 
+  /** Ends the answers that are open. */
+  lose(): void {
+    this.#losses += 1;
+    this.#ring();
+  }
+
   end(): void {
     this.#isOver = true;
     this.#ring();
   }
 
-  async *read({ follow, signal }: LogOptions): AsyncGenerator<LogEntry> {
+  async *read({ follow, since = 0, signal }: LogOptions): AsyncGenerator<LogEntry> {
+    const losses = this.#losses;
     const wake = (): void => this.#ring();
     signal.addEventListener('abort', wake);
     for (let at = 0; !signal.aborted; ) {
+      if (this.#losses > losses) return;
       const line = this.#lines[at];
       if (line !== undefined) {
         at += 1;
-        yield line;
+        if ((line.at ?? since) >= since) yield line;
       } else if (follow !== true || this.#isOver) return;
       else {
         const { promise, resolve } = Promise.withResolvers<void>();
@@ -53,6 +62,7 @@ const scripts = new Map<string, Script>();
 const asked: (LogOptions & { name: string })[] = [];
 
 const shell = useShell({
+  status: async () => ({ pid: 1 }) as ControllerStatus, // all that is asked for is that it answers
   log(key, options) {
     asked.push({ ...options, name: key.name });
     const script = scripts.get(key.name);
@@ -263,14 +273,52 @@ describe('with -f', () => {
     expect(code).toBe(0);
   });
 
-  test('it fails where the log ends though the instance is there', async () => {
-    const script = new Script([out('so far', noon)]);
+  test('it goes on where the log is lost, with each line once', async () => {
+    const script = new Script([out('one', noon), out('two', noon + 1), out('three', noon + 1)]);
     scripts.set('web-0', script);
     const following = follow(['instance/web-0']);
-    await following.until('so far');
+    await following.until('three');
+    script.lose();
+    script.say(out('four', noon + 1));
+    await following.until('four');
+    expect((await following.end()).out).toBe('one\ntwo\nthree\nfour\n');
+  });
+
+  test('Ctrl-C as the log ends is no failure', async () => {
+    const script = new Script([out('one', noon)]);
+    scripts.set('web-0', script);
+    const following = follow(['web']);
+    await following.until('one');
+    script.say(out('last', noon + 1));
     script.end();
-    const { err, code } = await following.ended;
-    expect([err, code]).toEqual([expect.stringContaining('the controller has ended'), 3]);
+    await following.until('last');
+    expect(await following.end()).toMatchObject({ out: 'one\nlast\n', code: 130 });
+  });
+
+  test('it waits for a controller that is out of reach, and says so', async () => {
+    const script = new Script([out('one', noon)]);
+    scripts.set('web-0', script);
+    let failures = 0;
+    const following = follow(['web'], {
+      through: (client) => ({
+        ...client,
+        status: async () => {
+          failures += 1;
+          if (failures < 4) throw new UnreachableError('gone');
+          return client.status();
+        },
+      }),
+    });
+    await following.until('one');
+    script.lose();
+    script.say(out('two', noon + 1));
+    await following.until('two');
+    const { out: text, err } = await following.end();
+    expect(text).toBe('one\ntwo\n');
+    expect(err.split('\n').slice(0, 2)).toEqual([
+      '--- The controller is out of reach, and agents run on. The log goes on when it is back.',
+      '--- The controller is back.',
+    ]);
   });
 
   test('fifty instances are one stream, in the order of time', async () => {

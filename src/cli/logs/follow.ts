@@ -1,12 +1,16 @@
-import { isApiError } from '../../api/errors.ts';
+import { isApiError, UnreachableError } from '../../api/errors.ts';
 import { type Instance, keyOf, keyText } from '../../api/objects.ts';
+import { LogPosition } from '../../client/log-position.ts';
 import type { LogOptions } from '../../client/streams.ts';
+import { sleep } from '../../platform/clock.ts';
 import type { Cli, Client } from '../cli.ts';
-import { CliError, exitCode } from '../failure.ts';
 import { checkCount, type Said } from './logs.ts';
 import { Merge } from './merge.ts';
 import type { Printer } from './print.ts';
 import type { Sources } from './sources.ts';
+
+/** How often an absent controller is looked for. */
+const retryMs = 1_000;
 
 /**
  * Prints what the instances say until Ctrl-C, with those that join on the way. Ends where everything that was named has
@@ -28,6 +32,12 @@ export async function follow(
   let isFull = false;
   how.signal.addEventListener('abort', () => merge.seal(), { once: true });
 
+  const away = new Away(client, cli, printer);
+  const counted = async function* (stream: AsyncIterable<Said>): AsyncGenerator<Said> {
+    yield* stream;
+    active -= 1;
+  };
+
   const join = (): void => {
     for (const instance of sources.wanted()) {
       const { uid, name } = instance.metadata;
@@ -41,10 +51,7 @@ export async function follow(
       followed.add(uid);
       active += 1;
       printer.expect(followed.size);
-      const ended = (): void => {
-        active -= 1;
-      };
-      merge.add(output(client, instance, { ...how, signal }, ended));
+      merge.add(counted(output(client, instance, { ...how, signal }, away)));
     }
     if (sources.isOver) merge.seal();
   };
@@ -52,8 +59,8 @@ export async function follow(
   checkCount(sources.wanted().length, most);
   if (sources.wanted().length === 0) printer.note('There is no instance yet. Waiting for one.');
   join();
-  void watchInstances(client, sources, join, signal).catch((error: unknown) => merge.fail(error));
-  void watchAgents(client, sources, join, printer, signal).catch((error: unknown) => merge.fail(error));
+  void watchInstances(client, sources, join, away, signal).catch((error: unknown) => merge.fail(error));
+  void watchAgents(client, sources, join, printer, away, signal).catch((error: unknown) => merge.fail(error));
   try {
     for await (const said of merge.entries()) printer.print(said);
   } finally {
@@ -62,22 +69,73 @@ export async function follow(
 }
 
 /** The output of one instance up to its deletion. */
-async function* output(
-  client: Client,
-  from: Instance,
-  how: LogOptions,
-  onEnd: () => void,
-): AsyncGenerator<Said> {
-  for await (const entry of client.log(keyOf(from), { ...how, follow: true, runs: true }))
-    yield { ...entry, from };
-  if (how.signal.aborted || (await isGone(client, from))) return onEnd();
-  throw new CliError(
-    'the controller has ended, and with it the log. Agents run on; follow them again once it is back',
-    {
-      exitCode: exitCode.unreachable,
-    },
-  );
+async function* output(client: Client, from: Instance, how: LogOptions, away: Away): AsyncGenerator<Said> {
+  const position = new LogPosition();
+  for (let options = how; ; ) {
+    try {
+      for await (const entry of client.log(keyOf(from), { ...options, follow: true, runs: true }))
+        if (entry.stream === 'note' || position.isNew(entry)) yield { ...entry, from };
+      if (how.signal.aborted || (await isGone(client, from))) return;
+    } catch (error) {
+      if (isApiError(error, 'NotFound')) return;
+      if (!(error instanceof UnreachableError)) throw error;
+    }
+    await away.end();
+    if (how.signal.aborted) return;
+    // Lines without times cannot be found again.
+    if (!position.canReopen) yield lostNote(from);
+    const since = position.canReopen ? position.since : undefined;
+    options = { ...how, tail: position.canReopen ? undefined : 0, since: since ?? how.since };
+    position.reopen();
+  }
 }
+
+/** The time in which no controller answers, as while it is restarted. */
+class Away {
+  readonly #client: Client;
+  readonly #cli: Cli;
+  readonly #printer: Printer;
+  #ended: Promise<void> | undefined;
+
+  constructor(client: Client, cli: Cli, printer: Printer) {
+    this.#client = client;
+    this.#cli = cli;
+    this.#printer = printer;
+  }
+
+  /** Resolves once a controller answers, or at Ctrl-C. */
+  end(): Promise<void> {
+    this.#ended ??= this.#wait().finally(() => {
+      this.#ended = undefined;
+    });
+    return this.#ended;
+  }
+
+  async #wait(): Promise<void> {
+    const { clock, signal } = this.#cli;
+    for (let isTold = false; ; isTold = true) {
+      await sleep(clock, retryMs, signal);
+      if (signal.aborted) return;
+      try {
+        await this.#client.status();
+        if (isTold) this.#printer.note('The controller is back.');
+        return;
+      } catch (error) {
+        if (!(error instanceof UnreachableError)) throw error;
+      }
+      if (!isTold)
+        this.#printer.note(
+          'The controller is out of reach, and agents run on. The log goes on when it is back.',
+        );
+    }
+  }
+}
+
+const lostNote = (from: Instance): Said => ({
+  from,
+  stream: 'note',
+  text: 'What it said meanwhile is not shown here, since its lines have no times.',
+});
 
 async function isGone(client: Client, { metadata }: Instance): Promise<boolean> {
   try {
@@ -89,10 +147,19 @@ async function isGone(client: Client, { metadata }: Instance): Promise<boolean> 
   }
 }
 
+/** Whether the watch goes on from where it was, once a controller answers; false: all is to be listed again. */
+async function isLost(error: unknown, away: Away): Promise<boolean> {
+  if (isApiError(error, 'Expired')) return false;
+  if (!(error instanceof UnreachableError)) throw error;
+  await away.end();
+  return true;
+}
+
 async function watchInstances(
   client: Client,
   { namespace, instances, versions }: Sources,
   changed: () => void,
+  away: Away,
   signal: AbortSignal,
 ): Promise<void> {
   while (!signal.aborted) {
@@ -107,7 +174,7 @@ async function watchInstances(
         changed();
       }
     } catch (error) {
-      if (!isApiError(error, 'Expired')) throw error;
+      if (await isLost(error, away)) continue;
       const { items, metadata } = await client.list('Instance', { namespace });
       instances.clear();
       for (const instance of items) instances.set(instance.metadata.uid, instance);
@@ -122,6 +189,7 @@ async function watchAgents(
   sources: Sources,
   changed: () => void,
   printer: Printer,
+  away: Away,
   signal: AbortSignal,
 ): Promise<void> {
   const { namespace, agents, versions } = sources;
@@ -142,7 +210,7 @@ async function watchAgents(
         changed();
       }
     } catch (error) {
-      if (!isApiError(error, 'Expired')) throw error;
+      if (await isLost(error, away)) continue;
       const { items, metadata } = await client.list('Agent', { namespace });
       const there = new Set(items.map((agent) => agent.metadata.uid));
       for (const uid of [...agents.keys()]) if (!there.has(uid)) gone(uid);
