@@ -7,6 +7,9 @@ import { isAlive } from '../../src/cli/controller/holder.ts';
 import { quoted, unitText } from '../../src/cli/controller/unit-text.ts';
 import { golden } from './support.ts';
 
+/** Each command is a process of its own, and a busy machine takes seconds for one. */
+vi.setConfig({ testTimeout: 120_000 });
+
 const main = join(import.meta.dirname, '../../src/cli/main.ts');
 const state = mkdtempSync(join(tmpdir(), 'agentctl-process-'));
 const environment = { PATH: process.env.PATH, HOME: state, AGENTCTL_STATE_DIR: state };
