@@ -136,7 +136,7 @@ describe.skipIf(!canRunDocker())('a Runtime that is gone for good', () => {
     expect(stdout + stderr).toContain('--force');
     const story = await session.ok('describe agent lost');
     expect(story).toMatch(/RuntimeOffline/);
-    expect(story).toContain('agentctl delete --force');
+    expect(story).toContain('agentctl delete agent lost --force');
   });
 
   test('delete --force ends it, and tells what may be left', async () => {
