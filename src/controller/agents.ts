@@ -139,12 +139,15 @@ export class Agents {
     return lost;
   }
 
+  /** Events of the Agent itself follow from its status: they are told once that is written. */
   async #writeStatus(agent: Agent, plan: Plan): Promise<void> {
-    const { cache, clock, enqueue, resources } = this.#parts;
+    const { cache, clock, enqueue, recorder, resources } = this.#parts;
     if (isDeepStrictEqual(plan.status, agent.status)) return;
     const options = { subresource: 'status', fieldManager } as const;
     try {
       cache.agents.observeWrite(await resources.update('Agent', { ...agent, status: plan.status }, options));
+      for (const { instance, ...happening } of plan.events)
+        if (instance === undefined) recorder.record(agent, happening);
     } catch (error) {
       if (!isApiError(error, 'Conflict') && !isApiError(error, 'NotFound')) throw error;
       enqueue(keyText(agent.metadata), { at: clock.now() + 10 });
@@ -154,11 +157,8 @@ export class Agents {
   #record(agent: Agent, world: World, plan: Plan, lost: ReadonlySet<string>): void {
     const instances = new Map(world.instances.map(({ object }) => [object.metadata.name, object]));
     for (const { instance, ...happening } of plan.events) {
-      if (instance !== undefined && lost.has(instance)) continue;
-      this.#parts.recorder.record(
-        (instance === undefined ? undefined : instances.get(instance)) ?? agent,
-        happening,
-      );
+      if (instance === undefined || lost.has(instance)) continue;
+      this.#parts.recorder.record(instances.get(instance) ?? agent, happening);
     }
   }
 

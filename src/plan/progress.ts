@@ -24,7 +24,12 @@ export function progress(context: Context, wanted: readonly Part[], actions: rea
   const { replicas } = world.agent.spec;
   if (context.deleting) return { type, status: 'True', reason: 'Deleting', message: 'It is being deleted.' };
   if (refusal !== undefined)
-    return { type, status: 'False', reason: refusal.reason, message: refusal.message };
+    return {
+      type,
+      status: 'False',
+      reason: refusal.reason,
+      message: 'Nothing is started: the condition Accepted says why.',
+    };
   const turns = wanted.map(({ turn }) => turn);
   const coming = wanted.filter(({ desire, turn }) => desire.is === 'Running' && moving(turn)).length;
   const held = turns.find(heldUp);

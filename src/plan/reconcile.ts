@@ -13,7 +13,7 @@ import { promptsOf } from './prompts.ts';
 import { takeReadiness } from './ready.ts';
 import { takeResume } from './restart.ts';
 import { same } from './same.ts';
-import { agentStatus, instanceConditions } from './status.ts';
+import { agentStatus, instanceConditions, refusalEvents } from './status.ts';
 import { type Turn, turnOf } from './turn.ts';
 import { called } from './wake.ts';
 import type { InstanceView, Instant, World } from './world.ts';
@@ -91,6 +91,7 @@ function planOf(context: Context, parts: readonly Part[]): Plan {
   const status = agentStatus(context, parts, actions, prompts.next);
   const { deadline, revert } = followProgress(context, parts, status);
   if (revert !== undefined) actions.push(revert);
+  events.push(...refusalEvents(context));
   for (const at of [deadline, prompts.wakeAt])
     if (at !== undefined && (wakeAt === undefined || at < wakeAt)) wakeAt = at;
   const plan: Plan = { actions, verdicts, instances, status, events, drift: driftOf(context, parts), wants };

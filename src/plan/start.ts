@@ -32,7 +32,8 @@ export function planStart(turn: Turn) {
     );
   }
   const { refusal, missing, world } = context;
-  if (refusal !== undefined) return hold(turn, refusal.reason, refusal.message);
+  // It is told of the Agent, once.
+  if (refusal !== undefined) return hold(turn, refusal.reason, refusal.message, true);
   if (missing !== undefined) return hold(turn, missing.reason, missing.message);
   if (
     !('missing' in world.runtime) &&
@@ -59,9 +60,9 @@ export function planStart(turn: Turn) {
 /** These pass by themselves, and often within the same second. */
 const quiet = new Set(['Queued', 'Scheduled', 'RuntimeSyncing']);
 
-function hold(turn: Turn, reason: string, message: string) {
+function hold(turn: Turn, reason: string, message: string, isTold = quiet.has(reason)) {
   const { next } = turn;
-  if (turn.old.reason !== reason && !quiet.has(reason)) tell(turn, 'Warning', reason, message);
+  if (turn.old.reason !== reason && !isTold) tell(turn, 'Warning', reason, message);
   if (retries(next)) delete next.lastOutcome; // the retry does not come about, and gives its place back
   phase(turn, 'Pending', reason, message);
 }

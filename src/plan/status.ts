@@ -1,6 +1,7 @@
 import { listed } from '../api/listed.ts';
 import type { AgentStatus } from '../api/objects.ts';
-import type { Action } from './action.ts';
+import { visible } from '../api/visible.ts';
+import type { Action, PlannedEvent } from './action.ts';
 import { type Finding, withConditions } from './conditions.ts';
 import type { Context } from './context.ts';
 import { addControls, addWorst } from './controls.ts';
@@ -130,6 +131,14 @@ function bestPlace(parts: readonly Part[]): string | undefined {
 function accepted({ refusal }: Context): Finding {
   if (refusal !== undefined) return { type: 'Accepted', status: 'False', ...refusal };
   return { type: 'Accepted', status: 'True', reason: 'Accepted', message: 'The spec can be carried out.' };
+}
+
+/** What is told of a spec that cannot be carried out: once, with the write that says so in the condition. */
+export function refusalEvents({ refusal, world, deleting }: Context): PlannedEvent[] {
+  if (refusal === undefined || deleting) return [];
+  const known = world.agent.status?.conditions?.find(({ type }) => type === 'Accepted');
+  const isKnown = known?.reason === refusal.reason && known.message === visible(refusal.message);
+  return isKnown ? [] : [{ type: 'Warning', ...refusal }];
 }
 
 /** Those that sleep until a message comes are as they should be. */

@@ -68,6 +68,23 @@ test('an Agent that asks for what is not allowed is told the field and the remed
   await house.ready('web-0');
 });
 
+test('an Agent that is not accepted is told in an Event', async () => {
+  await using house = await House.open();
+  await allow(house, { privileged: false });
+  await house.agent('web', {}, privileged);
+  await house.until(() => accepted(house)?.status === 'False');
+  await house.within(60_000, () => false, 10_000).catch(() => {});
+  await house.controller.recorder.flush();
+  const { items } = await house.user.list('Event');
+  expect(items.filter(({ type }) => type === 'Warning')).toEqual([
+    expect.objectContaining({
+      reason: 'UnsupportedByRuntime',
+      count: 1,
+      involvedObject: expect.objectContaining({ kind: 'Agent', name: 'web' }),
+    }),
+  ]);
+});
+
 test('what is no longer allowed runs on, and is not started again', async () => {
   await using house = await House.open();
   await allow(house, { privileged: true });

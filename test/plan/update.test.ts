@@ -386,6 +386,22 @@ describe('what cannot be carried out', () => {
     expect(story.status()).toMatchObject({ phase: 'Pending', reason });
   });
 
+  test('is told in one Event of the Agent, and not again while it lasts', () => {
+    const unsupported = ['spec.template.image: this driver runs no images'];
+    const story = Story.ready({ spec: { replicas: 2 } })
+      .set({ unsupported })
+      .happen(image, { is: 'Exit', at: 0, code: 1, cause: 'Agent', ago: 0 })
+      .happen({ is: 'Exit', at: 1, code: 1, cause: 'Agent', ago: 0 })
+      .pass(hour);
+    const told = story.events.filter(({ reason }) => reason === 'UnsupportedByRuntime');
+    expect(told).toEqual([
+      expect.objectContaining({ type: 'Warning', message: expect.stringContaining(unsupported[0] ?? '') }),
+    ]);
+    expect(told[0]).not.toHaveProperty('instance');
+    story.set({ unsupported: ['spec.template.user: this driver has no users'] }).pass(hour);
+    expect(story.told.filter((reason) => reason === 'UnsupportedByRuntime')).toHaveLength(2);
+  });
+
   test('can still be suspended', () => {
     const story = Story.ready()
       .set({ policy: { missing: 'calm' } })

@@ -59,6 +59,8 @@ export async function describeAgent(client: Client, agent: Agent, now: number): 
 function agentText(story: Story, now: number): string {
   const { agent, instances } = story;
   const { status = {} } = agent;
+  const accepted = status.conditions?.find(({ type }) => type === 'Accepted');
+  const refused = accepted?.status === 'False' ? status.message : undefined;
   return [
     fields([
       ...metadataFields(agent, now),
@@ -76,9 +78,9 @@ function agentText(story: Story, now: number): string {
     section(policyTitle(story), policyText(story)),
     instances.length === 0
       ? section('Instances', '  <none>\n')
-      : section('Instances', instanceTable(instances, now)),
+      : section('Instances', instanceTable(instances, now, refused)),
     driftText(story),
-    conditionsSection(status.conditions, now),
+    conditionsSection(status.conditions, now, refused),
   ].join('');
 }
 

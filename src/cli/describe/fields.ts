@@ -55,7 +55,12 @@ export function ago(time: string, now: number): string {
   return `${formatTime(at)} (${how})`;
 }
 
-export function conditionsSection(conditions: readonly Condition[] | undefined, now: number): string {
+/** `why`: what stands above already, which is said once. */
+export function conditionsSection(
+  conditions: readonly Condition[] | undefined,
+  now: number,
+  why?: string,
+): string {
   if (conditions === undefined || conditions.length === 0) return section('Conditions', '  <none>\n');
   return tableSection(
     'Conditions',
@@ -65,10 +70,14 @@ export function conditionsSection(conditions: readonly Condition[] | undefined, 
       status,
       age(lastTransitionTime, now),
       reason,
-      message,
+      once(message, why),
     ]),
   );
 }
+
+/** A message without what stands above as Why. */
+export const once = (message: string, why = ''): string =>
+  why === '' ? message : message.replaceAll(why, () => 'see Why');
 
 /** A text of its own lines, indented. */
 export const block = (text: string, indent = '  '): string =>

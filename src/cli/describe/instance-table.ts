@@ -1,8 +1,10 @@
 import type { Instance, InstanceStatus } from '../../api/objects.ts';
 import { age, humanDuration, isTime, parseTime, wholeSeconds } from '../../api/time.ts';
 import { table } from '../print/table.ts';
+import { once } from './fields.ts';
 
-export function instanceTable(instances: readonly Instance[], now: number): string {
+/** `why`: what stands above already, which is said once. */
+export function instanceTable(instances: readonly Instance[], now: number, why?: string): string {
   const head = ['NAME', 'PHASE', 'REASON', 'RUN', 'UP', 'RESTARTS', 'LAST EXIT', 'NEXT', 'MESSAGE'];
   const rows = instances.map(({ metadata, status = {} }) => [
     metadata.name,
@@ -13,7 +15,7 @@ export function instanceTable(instances: readonly Instance[], now: number): stri
     String(status.restartCount ?? 0),
     exitText(status, now),
     nextText(status, now),
-    status.message ?? '',
+    once(status.message ?? '', why),
   ]);
   return table([head, ...rows], { indent: '  ' });
 }
