@@ -12,13 +12,25 @@ export const revertedText = (revision: string, at: Instant): string => `${revisi
  * The Revision that autoRevert took back, where `newest` is the one that came of that: the rollout has failed, until
  * another spec comes or somebody asks to go on (agentctl resume).
  */
-export function revertedRevision({ metadata }: Agent, newest: string): string | undefined {
-  const [revision = '', time] = metadata.annotations?.[revertedAnnotation]?.split(' ') ?? [];
+export function revertedRevision(agent: Agent, newest: string): string | undefined {
+  const revision = taken(agent);
+  return revision !== undefined && newest === `${agent.metadata.name}-${numberOf(revision) + 1}`
+    ? revision
+    : undefined;
+}
+
+/** Whether what an Agent says now is what autoRevert set it back to, by what its status has taken in. */
+export function isReverted(agent: Agent): boolean {
+  const newest = agent.status?.updateRevision ?? '';
+  return revertedRevision(agent, newest) !== undefined || taken(agent) === newest;
+}
+
+function taken({ metadata: { annotations, creationTimestamp } }: Agent): string | undefined {
+  const [revision, time] = annotations?.[revertedAnnotation]?.split(' ') ?? [];
   const at = instant(time);
-  if (at === undefined || at < (instant(metadata.creationTimestamp) ?? 0)) return undefined; // of an exported manifest
-  const resumed = instant(metadata.annotations?.[resumeAnnotation]);
-  if (resumed !== undefined && resumed >= at) return undefined;
-  return newest === `${metadata.name}-${numberOf(revision) + 1}` ? revision : undefined;
+  if (at === undefined || at < (instant(creationTimestamp) ?? 0)) return undefined; // of an exported manifest
+  const resumed = instant(annotations?.[resumeAnnotation]);
+  return resumed !== undefined && resumed >= at ? undefined : revision;
 }
 
 const numberOf = (revision: string): number => Number(/-(\d+)$/.exec(revision)?.[1]);

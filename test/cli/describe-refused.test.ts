@@ -24,5 +24,5 @@ test('describe says once why an agent is not accepted', async () => {
   await shell.server.controller.update('Agent', { ...made, status }, { subresource: 'status' });
   const { out } = await shell.run(['describe', 'agent', 'web']);
   expect(out.split(why)).toHaveLength(2);
-  expect(out).toMatch(/Accepted +False +0s +UnsupportedByRuntime +see Why/);
+  expect(out).toMatch(/Accepted +False +0s +UnsupportedByRuntime +See Why/);
 });

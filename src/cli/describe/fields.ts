@@ -77,7 +77,7 @@ export function conditionsSection(
 
 /** A message without what stands above as Why. */
 export const once = (message: string, why = ''): string =>
-  why === '' ? message : message.replaceAll(why, () => 'see Why');
+  why === '' ? message : message.replaceAll(why, () => 'See Why.');
 
 /** A text of its own lines, indented. */
 export const block = (text: string, indent = '  '): string =>

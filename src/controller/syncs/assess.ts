@@ -31,8 +31,8 @@ export interface Assessment {
   members: readonly SyncMember[];
   /** Of these what differs from what is; what somebody changed since is taken back (force). */
   changes: readonly Tried<SyncMember>[];
-  /** Objects that somebody else applies with other values. */
-  conflicts: readonly { member: SyncMember; text: string }[];
+  /** Objects that are left as they are: somebody else applies them with other values, or autoRevert set them back. */
+  conflicts: readonly { member: SyncMember; text: string; reverted?: true }[];
   prunes: readonly Prune[];
   /** What is wrong with it; with faults of the manifests themselves nothing else was looked at. */
   faults: readonly Fault[];

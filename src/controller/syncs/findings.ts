@@ -172,11 +172,15 @@ function inSync(
   const [first] = conflicts;
   if (first !== undefined) {
     const more = conflicts.length > 1 ? `, and ${conflicts.length - 1} more objects` : '';
+    const isReverted = first.reverted === true;
+    const remedy = isReverted
+      ? `Push a spec that works; agentctl sync ${sync.metadata.name} tries this one again.`
+      : letGo(sync);
     return {
       type: 'InSync',
       status: 'False',
-      reason: 'Conflict',
-      message: `${first.member.info.kind}/${first.member.key.name}: ${first.text}${more}. ${letGo(sync)}`,
+      reason: isReverted ? 'Reverted' : 'Conflict',
+      message: `${first.member.info.kind}/${first.member.key.name}: ${first.text}${more}. ${remedy}`,
     };
   }
   if (drift.length > 0)

@@ -1,6 +1,7 @@
 import { isApiError } from '../../api/errors.ts';
 import { type AnyObject, keyOf, type Sync } from '../../api/objects.ts';
 import { syncManager } from '../../api/sync.ts';
+import { isReverted } from '../../plan/reverted.ts';
 import { type Found, type Source, SourceError } from '../../sources/source.ts';
 import { type Assessment, type AssessParts, assess } from './assess.ts';
 import { applyChanges, carryOutPrunes } from './enact.ts';
@@ -38,11 +39,38 @@ export async function pass(sync: Sync, found: Found, source: Source, parts: Pass
     return { type: 'Refused', assessment, kept: await keep(sync, source, parts) };
   if (isNew && assessment.needsApproval)
     return { type: 'ApprovalRequired', assessment, kept: await keep(sync, source, parts) };
-  const failures = isNew ? await applyRevision(sync, assessment, parts) : await heal(sync, assessment, parts);
-  if (failures.length > 0) return { type: 'ApplyFailed', assessment, failures };
-  return isNew
-    ? { type: 'Synced', assessment }
-    : { type: 'Kept', kept: { assessment, healed: heals(sync, parts) }, looked: true };
+  if (isNew) {
+    const failures = await applyRevision(sync, assessment, parts);
+    return failures.length > 0
+      ? { type: 'ApplyFailed', assessment, failures }
+      : { type: 'Synced', assessment };
+  }
+  const spared = withoutReverted(assessment, parts);
+  const failures = await heal(sync, spared, parts);
+  return failures.length > 0
+    ? { type: 'ApplyFailed', assessment, failures }
+    : { type: 'Kept', kept: { assessment: spared, healed: heals(sync, parts) }, looked: true };
+}
+
+/**
+ * What autoRevert set back stays so until a new revision comes or a person asks: the same spec would only fail again.
+ * It is told as a conflict.
+ */
+function withoutReverted(assessment: Assessment, { requested }: PassParts): Assessment {
+  const isKept = ({ before }: Assessment['changes'][number]): boolean =>
+    !requested && before?.kind === 'Agent' && isReverted(before);
+  const kept = assessment.changes.filter(isKept);
+  if (kept.length === 0) return assessment;
+  const conflicts = kept.map(({ member }) => ({
+    member,
+    text: 'autoRevert has set it back to an earlier spec',
+    reverted: true as const,
+  }));
+  return {
+    ...assessment,
+    changes: assessment.changes.filter((change) => !isKept(change)),
+    conflicts: [...assessment.conflicts, ...conflicts],
+  };
 }
 
 /**
@@ -53,10 +81,11 @@ export async function keep(sync: Sync, source: Source | undefined, parts: PassPa
   const { revision, reference } = sync.status ?? {};
   if (revision === undefined || !isSettled(sync, { revision })) return 'None';
   if (nothingDiffers(sync, parts)) return 'Same';
-  const assessment = await reassess(sync, { revision, reference }, source, parts);
-  if ('unknown' in assessment) return assessment;
-  const [fault] = assessment.faults;
+  const assessed = await reassess(sync, { revision, reference }, source, parts);
+  if ('unknown' in assessed) return assessed;
+  const [fault] = assessed.faults;
   if (fault !== undefined) return { unknown: fault.text };
+  const assessment = withoutReverted(assessed, parts);
   const failures = await heal(sync, assessment, parts);
   return failures.length > 0 ? { failures } : { assessment, healed: heals(sync, parts) };
 }

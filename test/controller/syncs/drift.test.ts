@@ -1,5 +1,6 @@
 /** What becomes of objects that somebody changes after they were applied. */
 import { describe, expect, test } from 'vitest';
+import { fakeCommand } from '../../fakes/engine.ts';
 import { agentYaml, Estate, policyYaml } from './estate.ts';
 
 const applied = (spec: Parameters<typeof Estate.applying>[1] = {}): Promise<Estate> =>
@@ -84,6 +85,37 @@ describe('a field that was changed', () => {
       await estate.pass(1_000, 500);
     }
     expect(estate.reads - reads).toBeLessThanOrEqual(2);
+  });
+});
+
+describe('an agent that autoRevert set back', () => {
+  const web = (image: string): string =>
+    agentYaml('web', '  policy: { update: { progressDeadline: 10s, autoRevert: true } }\n').replace(
+      'command: [run]',
+      `command: [${image}]`,
+    );
+
+  test('stays so and is told, until a new revision or a person asks for more', async () => {
+    await using estate = await Estate.applying({ 'web.yaml': web('run') }, { interval: '1h' });
+    await estate.house.ready('web-0');
+    const failing = JSON.stringify(fakeCommand({ ends: 1 })).slice(1, -1);
+    estate.push({ 'web.yaml': web(failing) });
+    await estate.look();
+    const command = async () => (await agent(estate)).spec.template.command;
+    await estate.pass(120_000, 1_000);
+    expect(await command()).toEqual(['run']);
+    expect(await estate.condition('InSync')).toMatch(
+      /^False Reverted: Agent\/web: autoRevert has set it back to an earlier spec. Push a spec that works/,
+    );
+    const times = (await estate.told()).filter((text) => text.startsWith('Reverted'));
+    expect(times).toHaveLength(1);
+    await estate.look();
+    expect(await command()).toEqual(fakeCommand({ ends: 1 }));
+    estate.push({ 'web.yaml': web('other') });
+    await estate.look();
+    await estate.pass(5_000, 1_000);
+    expect(await command()).toEqual(['other']);
+    expect(await estate.condition('InSync')).toMatch(/^True InSync/);
   });
 });
 
