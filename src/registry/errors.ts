@@ -60,11 +60,6 @@ const remedies: Readonly<Record<string, string>> = {
   approvals: 'an agent asks for one, agentctl approve and agentctl deny decide it',
 };
 
-export const invalid = (info: KindInfo, name: string, why: string): ApiError =>
-  new ApiError('Invalid', `${info.kind} ${JSON.stringify(name)} is invalid: ${why}`, {
-    details: { ...detailsOf(info, name), kind: info.kind },
-  });
-
 export const badRequest = (message: string, cause?: unknown): ApiError =>
   new ApiError('BadRequest', message, { cause });
 

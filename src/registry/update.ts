@@ -1,6 +1,7 @@
 import { asWrittenIn } from '../api/amounts.ts';
 import { authorAnnotation, authorOf } from '../api/author.ts';
 import { deepEqual } from '../api/equal.ts';
+import { fieldErrorsToStatus, required } from '../api/field-error.ts';
 import type { KindInfo } from '../api/kinds.ts';
 import { jsonPatch, mergePatch } from '../api/merge.ts';
 import type { ManagedFieldsEntry, ObjectKey } from '../api/objects.ts';
@@ -13,7 +14,7 @@ import { nextAuthor, warnOfAuthor, warnOfTakeOver, withAuthor, withoutAuthor } f
 import { replace } from './commit.ts';
 import { type Context, withManagers, withoutManagers, writerOf } from './context.ts';
 import { decodeBody } from './decode.ts';
-import { invalid, notFound, refuseLarge } from './errors.ts';
+import { notFound, refuseLarge } from './errors.ts';
 import { decodeManagers, isReset, type Manager, storedManagers } from './managers.ts';
 import type { AnyResource } from './object.ts';
 import type { RegistryWriteOptions } from './options.ts';
@@ -56,7 +57,9 @@ export function patchInPlace(
     const patched = patch.type === 'merge' ? mergePatch(live, patch.body) : jsonPatch(live, patch.body);
     if (isObject(patched)) refuseLarge(patched, live);
     if (isObject(patched) && !isObject(patched.metadata))
-      throw invalid(info, key.name, 'metadata: Required value: a patch cannot remove it');
+      throw fieldErrorsToStatus(info, key.name, [
+        required(['metadata'], 'an object: a patch cannot remove it'),
+      ]);
     const sent = decodeBody(info, patched, key, options);
     return change(context, info, live, sent, { ...options, takesOver: removesAuthor(patch) });
   });
