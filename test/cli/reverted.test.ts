@@ -23,7 +23,7 @@ async function revert(name: string): Promise<void> {
   const agent = await client.get('Agent', at(name));
   const metadata = {
     ...agent.metadata,
-    annotations: { 'agentctl.dev/reverted': `${name}-2 2026-01-31T12:00:00Z` },
+    annotations: { 'agentctl.dev/reverted': `${name}-2 ${new Date(shell.server.clock.now()).toISOString()}` },
   };
   const template = { ...agent.spec.template, command: ['echo', 'good'] };
   await settle(
@@ -44,6 +44,7 @@ async function settle(agent: Agent, reverted: boolean): Promise<void> {
     readyReplicas: 1,
     updatedReplicas: 1,
     phase: 'Ready' as const,
+    ...(reverted ? { updateRevision: 'web-3' } : {}),
     conditions: [
       { ...condition, type: 'Ready', status: 'True' as const, reason: 'Ready', message: '' },
       ...(reverted ? [{ ...failed, type: 'Stalled', status: 'True' as const }] : []),
@@ -79,6 +80,12 @@ test('rollout status fails with the cause, with and without --watch', async () =
   }
 });
 
-test('apply --wait of the spec that was set back succeeds', async () => {
+test('apply --wait of the spec that was set back succeeds, and accepts it', async () => {
+  const marked = async () => {
+    const { annotations = {} } = (await shell.server.client.get('Agent', at('web'))).metadata;
+    return 'agentctl.dev/reverted' in annotations;
+  };
+  expect(await marked()).toBe(true);
   expect(await apply('web', 'good')).toMatchObject({ code: 0 });
+  expect(await marked()).toBe(false);
 });

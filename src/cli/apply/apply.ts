@@ -4,10 +4,11 @@ import type { Agent, AnyObject } from '../../api/objects.ts';
 import type { Tried } from '../../client/apply/compare.ts';
 import { liveObjects } from '../../client/apply/live.ts';
 import { writeAll } from '../../client/apply/write.ts';
-import { revertedAnnotation } from '../../plan/reverted.ts';
+import { isReverted, revertedAnnotation } from '../../plan/reverted.ts';
 import type { Cli, Client } from '../cli.ts';
 import { CliError, exitCode, nothingListens, UsageError } from '../failure.ts';
 import { type Manifest, readManifests } from '../manifests.ts';
+import { fieldManager } from '../patching.ts';
 import { formatObjects, withoutManagedFields } from '../print/objects.ts';
 import { readyOrAsleep } from '../wait/conditions.ts';
 import { report as reportWait, waitEach } from '../wait/report.ts';
@@ -85,6 +86,7 @@ export async function apply(
     throw new CliError([...(await refusedTexts(client, refused)), summary].join('\nerror: '));
   }
   if (options.prune === true) await set?.prune({ dryRun: false });
+  await acceptReverted(client, tried, answers);
   if (options.wait === true) {
     const written = tried.flatMap(({ member, before }) => {
       const object = answers.get(member) ?? before;
@@ -97,6 +99,21 @@ export async function apply(
 /** The server may have written it. */
 const isUnknown = (reason: unknown): boolean =>
   reason instanceof UnreachableError && !nothingListens(reason.cause);
+
+/** To apply the very spec that autoRevert went back to is to accept it: the rollout before it counts no more. */
+async function acceptReverted(
+  client: Client,
+  tried: readonly Tried<Manifest>[],
+  answers: ReadonlyMap<Manifest, AnyObject>,
+): Promise<void> {
+  for (const { member, before } of tried) {
+    const { generation } = (answers.get(member) ?? before)?.metadata ?? {};
+    if (before?.kind !== 'Agent' || !isReverted(before) || before.metadata.generation !== generation)
+      continue;
+    const body = { metadata: { annotations: { [revertedAnnotation]: null } } };
+    await client.patch('Agent', member.key, { type: 'merge', body }, { fieldManager });
+  }
+}
 
 const became = ({ member, change }: Tried<Manifest>, object: AnyObject | undefined, how = ''): Written => ({
   manifest: member,
