@@ -20,7 +20,7 @@ export interface Ending {
 /** For what the watcher does not tell. */
 const pollMs = { watched: 1000, unwatched: 100 };
 /** How long the log of a run that has ended is waited for until it is complete. */
-const completeWithinMs = { follow: 10_000, read: 2_000 };
+const completeWithinMs = { follow: 10_000, read: 5_000 };
 
 /** All that was there when the reader came has been told. */
 const caughtUp = Symbol('caught up');

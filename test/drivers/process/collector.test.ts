@@ -132,7 +132,7 @@ describe('a log', () => {
     const { ref } = await driver.create(specOf(flood, { logs, talks: true }));
     await ended(driver, ref);
     const segments = (): number => readdirSync(logFolder(ref, 1)).filter((name) => /^\d+$/.test(name)).length;
-    expect(segments()).toBeGreaterThan(2);
+    await eventually(() => expect(segments()).toBeGreaterThan(2));
     const lines = await outputOf(driver, ref);
     expect(lines.map(({ text }) => text).filter((text) => text !== '')).toEqual(
       Array.from({ length: 3000 }, (_, index) => `line ${index + 1} of a flood that fills segments`),
