@@ -53,6 +53,8 @@ export interface ControllerOptions {
   /** For HMACs of Secrets in Revisions. */
   key: Uint8Array;
   storeId: string;
+  /** Whether the disk of the state folder is full. */
+  diskFull?: (() => boolean) | undefined;
   version: string;
   clock: Clock;
   ids: Ids;

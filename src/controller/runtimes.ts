@@ -33,6 +33,8 @@ export interface RuntimesParts {
   enqueueAgent: (key: string) => void;
   enqueueRuntime: (key: string) => void;
   ended: (session: Session) => void;
+  /** Whether the disk of the state folder is full. */
+  diskFull?: (() => boolean) | undefined;
 }
 
 /** Agents' containers that nobody owns any more wait for this annotation on the Runtime when they are many. */
@@ -238,6 +240,15 @@ export class Runtimes {
               message: fault?.message ?? 'The Runtime is being connected.',
             };
     const wanted = [ready, ...(this.session(name)?.driver.conditions?.() ?? [])];
+    if (runtime.spec.driver === 'process' && this.#parts.diskFull?.() === true) {
+      wanted.push({
+        type: 'DiskFull',
+        status: 'True',
+        reason: 'StateFolderFull',
+        message:
+          'The disk that holds the state folder is full: nothing new is made, but agents can be deleted, suspended and scaled. Free some space there.',
+      });
+    }
     if (held > 0) {
       wanted.push({
         type: 'OrphansHeld',

@@ -108,6 +108,7 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
     defaultPolicy: defaultPolicy(),
     key: readKey(at.key),
     storeId: store.id,
+    diskFull: () => store.isFull,
     version,
     clock,
     ids,

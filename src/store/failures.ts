@@ -3,14 +3,11 @@ import { StoreError } from './store.ts';
 /** SQLite's result codes (sqlite.org/rescode.html) in words that say what to do. */
 export function storeError(error: unknown, path = 'the store'): unknown {
   if (error instanceof StoreError || !(error instanceof Error)) return error;
+  if ('code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT'))
+    return fullError(path, { cause: error });
   const code = 'errcode' in error && typeof error.errcode === 'number' ? error.errcode & 0xff : 0;
   const cause = { cause: error };
-  if (code === 13)
-    return new StoreError(
-      'Full',
-      `The disk is full: nothing was written to ${path}. Free some room; it goes on by itself.`,
-      cause,
-    );
+  if (code === 13) return fullError(path, cause);
   if (code === 5 || code === 6)
     return new StoreError('Locked', `Another program holds ${path}: is a second controller running?`, cause);
   if (code === 11 || code === 26)
@@ -27,3 +24,10 @@ export function storeError(error: unknown, path = 'the store'): unknown {
     );
   return error;
 }
+
+export const fullError = (path: string, options: { cause?: unknown } = {}): StoreError =>
+  new StoreError(
+    'Full',
+    `The disk is full: nothing was written to ${path}. Free some room; it goes on by itself.`,
+    options,
+  );

@@ -2,10 +2,11 @@ import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Log } from '../platform/log.ts';
 import { Durability } from './durability.ts';
-import { storeError } from './failures.ts';
+import { fullError, storeError } from './failures.ts';
 import { Feed } from './feed.ts';
 import { type Binding, type Identity, identify, settleCopy } from './identity.ts';
 import { migrate } from './migrations.ts';
+import { checkpointPages, Reserve, reservePages } from './reserve.ts';
 import { type Change, type Keys, type Row, type Store, StoreError } from './store.ts';
 
 interface Write {
@@ -29,7 +30,7 @@ export function openStore(path: string, { log, ...binding }: { log: Log } & Bind
     );
     migrate(database, path, log);
     makeShrinkable(database, path, log);
-    return new SqliteStore(database, path, identify(database, binding));
+    return new SqliteStore(database, path, identify(database, binding), log);
   } catch (error) {
     throw storeError(error, path);
   }
@@ -51,8 +52,6 @@ function makeShrinkable(database: DatabaseSync, path: string, log: Log): void {
   }
 }
 
-/** Free pages that stay in the file for what is written next: 4 MiB. */
-const sparePages = 1_000;
 /** Pages that are given back at a stretch. */
 const pagesAtOnce = 200;
 /** Bytes that the write-ahead log keeps once all of it is in the database. */
@@ -66,6 +65,10 @@ class SqliteStore implements Store {
   readonly #statements;
   /** Absent for a database in memory. */
   readonly #durability: Durability | undefined;
+  /** Absent for a database in memory. */
+  readonly #reserve: Reserve | undefined;
+  readonly #path: string;
+  readonly #log: Log;
   #waiting: Write[] = [];
   #scheduled = false;
   #closed = false;
@@ -74,9 +77,11 @@ class SqliteStore implements Store {
   #committed: number;
   #settled: Promise<void> = Promise.resolve();
 
-  constructor(database: DatabaseSync, path: string, { id, copyOf }: Identity) {
+  constructor(database: DatabaseSync, path: string, { id, copyOf }: Identity, log: Log) {
+    this.#log = log;
     this.id = id;
     this.#copyOf = copyOf;
+    this.#path = path;
     this.#database = database;
     const prepare = (sql: string) => database.prepare(sql);
     this.#statements = {
@@ -111,8 +116,14 @@ class SqliteStore implements Store {
     this.#durability = new Durability(path);
     // A commit leaves the wait for the disk to Durability; SQLite itself waits where it moves the log into the database.
     database.exec(
-      `PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = ${logBytes};`,
+      `PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = ${checkpointPages}; PRAGMA journal_size_limit = ${logBytes};`,
     );
+    this.#reserve = new Reserve(database, path);
+    this.#keepReserve();
+  }
+
+  get isFull(): boolean {
+    return this.#reserve?.isLow === true;
   }
 
   get copyOf(): string | undefined {
@@ -212,7 +223,7 @@ class SqliteStore implements Store {
     const free = (): number => Number(this.#statements.free.get()?.freelist_count ?? 0);
     for (let was = Number.POSITIVE_INFINITY; !this.#closed; await turn()) {
       const left = free();
-      if (left <= sparePages || left >= was) return; // a file that cannot shrink keeps its pages
+      if (left <= reservePages || left >= was) return; // a file that cannot shrink keeps its pages
       was = left;
       try {
         this.#database.exec(`PRAGMA incremental_vacuum(${pagesAtOnce})`);
@@ -251,8 +262,9 @@ class SqliteStore implements Store {
     let revision = this.#committed;
     try {
       this.#statements.begin.run();
+      const isFull = this.isFull;
       for (const write of writes) {
-        const outcome = this.#apply(write);
+        const outcome = isFull && write.expected === 0 ? fullError(this.#path) : this.#apply(write);
         if (outcome instanceof StoreError) settle.push(() => write.reject(outcome));
         else {
           changes.push(outcome);
@@ -267,6 +279,7 @@ class SqliteStore implements Store {
       return;
     }
     this.#committed = revision;
+    this.#keepReserve();
     const tell = (): void => {
       this.#revision = revision;
       for (const done of settle) done();
@@ -274,6 +287,16 @@ class SqliteStore implements Store {
     };
     if (this.#durability === undefined) tell();
     else this.#settled = this.#durability.reached().then(tell, (error: unknown) => refuse(writes, error));
+  }
+
+  #keepReserve(): void {
+    try {
+      this.#reserve?.keep();
+    } catch (error) {
+      const failure = storeError(error, this.#path);
+      // On a full disk it is made once there is room. Whatever else is wrong, the next write tells.
+      this.#log.warn({ err: failure }, 'the reserve of the store could not be made');
+    }
   }
 
   #apply({ key, value, expected }: Write): Change | StoreError {

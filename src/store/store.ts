@@ -13,6 +13,9 @@ export interface Store {
   /** The newest revision that is on disk. */
   revision(): number;
 
+  /** The disk is full: new keys are refused (StoreError Full), so that what is there can be changed and deleted. */
+  readonly isFull: boolean;
+
   get(key: string): Promise<Row | undefined>;
 
   /** Rows of these keys, by key. `revision` (kept ones only, else StoreError Compacted) gives them as they were then. */

@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { becomes, ready, statusOf } from './questions.ts';
 import { agent, dockerStages, forever, type Stage, stages } from './runtimes.ts';
-import { Session } from './support.ts';
+import { eventually, Session } from './support.ts';
 
 const isRoot = process.getuid?.() === 0 && process.platform === 'linux';
 if (!isRoot) console.warn('only root can mount a small disk: the stories of a full disk are left out');
@@ -93,6 +93,55 @@ describe.skipIf(!isRoot)('a full disk under the state folder', () => {
     for (const name of ['before', 'after']) expect(names).toContain(name);
     await session.ok('controller restart');
     expect(await ready(session, 'steady', 2)).toMatchObject({ run: after.run, restartCount: 1 });
+  });
+});
+
+describe.skipIf(!isRoot)('an agent that fills the disk of the state folder', () => {
+  const session = new Session({ DOCKER_HOST: 'unix:///nowhere' });
+  const greedy = (name: string, run: string): string => `apiVersion: agentctl.dev/v1
+kind: Agent
+metadata: { name: ${name} }
+spec: { minReady: 0s, template: { command: [sh, -c, '${run}'] } }
+`;
+  const room = (): number => {
+    const { bavail, bsize } = statfsSync(session.state);
+    return bavail * bsize;
+  };
+  beforeAll(async () => {
+    mount(session.state, '64m');
+    await session.apply(greedy('calm', 'exec sleep 600'));
+    await ready(session, 'calm');
+    const fills = 'while :; do cat /dev/zero >> filler 2> /dev/null; sleep 0.01; done';
+    await session.apply(greedy('greedy', fills));
+    await eventually(room, (left) => left < 4096);
+  });
+  afterAll(async () => {
+    await session.run(['delete', 'agents', '--all', '--timeout=30s']);
+    await session.run(['controller', 'stop', '--agents']);
+    unmount(session.state);
+    rmSync(session.folder, { recursive: true, force: true });
+  });
+
+  test('can be told apart from the others, which can be suspended and scaled meanwhile', async () => {
+    const { code, stderr } = await session.run(['create', 'configmap', 'new', '--from-literal=a=b']);
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/disk .*is full/)]);
+    await session.ok('suspend calm');
+    await becomes(session, 'calm', { phase: 'Stopped' });
+    await session.ok('scale agent calm --replicas=0');
+    const told = await eventually(
+      () => session.ok('describe runtime process'),
+      (text) => text.includes('DiskFull'),
+      90_000,
+    );
+    expect(told).toContain('Free some space');
+    expect(room()).toBeLessThan(4096);
+  });
+
+  test('is deleted while the disk is full, which makes room again', async () => {
+    expect(room()).toBeLessThan(4096);
+    expect(await session.ok('delete agent greedy --timeout=30s')).toContain('deleted');
+    await eventually(room, (left) => left > 16 * 1024 * 1024);
+    await session.ok('create configmap new --from-literal=a=b');
   });
 });
 

@@ -138,12 +138,32 @@ test('what is no store is called broken', () => {
 
 const canMount = process.platform === 'linux' && process.getuid?.() === 0;
 describe.skipIf(!canMount)('on a full disk (needs root to mount a small tmpfs)', () => {
-  const mount = (): string => {
+  const mount = (size = '1m'): string => {
     const place = join(folder, `small-${++files}`);
     mkdirSync(place);
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', place]);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', place]);
     return place;
   };
+
+  test('what is there can be changed and deleted, though another program has taken the last byte', async () => {
+    const place = mount('64m');
+    try {
+      const store = openStore(join(place, 'a.db'), { log });
+      const made = await Promise.all(Array.from({ length: 50 }, (_, at) => store.put(`/a/${at}`, 'x', 0)));
+      execFileSync('sh', ['-c', `cat /dev/zero > ${place}/filler 2> /dev/null || true`]);
+      expect(store.isFull).toBe(true);
+      await expect(store.put('/new', 'x', 0)).rejects.toMatchObject({ reason: 'Full' });
+      for (const [at, revision] of made.entries())
+        await store.delete(`/a/${at}`, await store.put(`/a/${at}`, 'y'.repeat(2_000), revision));
+      expect((await store.list('/a/')).rows).toEqual([]);
+      rmSync(join(place, 'filler'));
+      expect(store.isFull).toBe(false);
+      await store.put('/new', 'x', 0);
+      await store.close();
+    } finally {
+      execFileSync('umount', ['-l', place]);
+    }
+  });
 
   test('a write is refused with what to do, what was there stays, and it goes on once there is room', async () => {
     const place = mount();
