@@ -43,8 +43,14 @@ interface Channel {
 /** Without a server name Node looks whether the host is an IPv6 address, which takes 3 ms the first time. */
 const unnamed = { servername: '' };
 
-async function unixChannel(socketPath: string): Promise<Channel> {
+/** `check` throws where nobody may connect to the socket; it is called before each connection. */
+async function unixChannel(socketPath: string, check: () => void): Promise<Channel> {
   const agent = new Agent({ keepAlive: true });
+  const connect = agent.createConnection.bind(agent);
+  agent.createConnection = (...given) => {
+    check();
+    return connect(...given);
+  };
   return {
     send: (options) => request({ ...options, agent, socketPath, host: 'localhost', ...unnamed }),
     close: () => agent.destroy(),
@@ -82,9 +88,11 @@ export function createTransport(target: Target, onWarning: (text: string) => voi
   let channel: Promise<Channel> | undefined;
 
   async function send(call: Call, again = true): Promise<IncomingMessage> {
-    channel ??= 'socketPath' in target ? unixChannel(target.socketPath) : tlsChannel(target);
+    channel ??=
+      'socketPath' in target
+        ? unixChannel(target.socketPath, () => checkListener(target.socketPath))
+        : tlsChannel(target);
     const ready = await channel;
-    if ('socketPath' in target) checkListener(target.socketPath);
     const timeout = call.silence ?? 60_000;
     const body = call.body === undefined ? undefined : Buffer.from(JSON.stringify(call.body));
     return new Promise((resolve, reject) => {
@@ -119,7 +127,7 @@ export function createTransport(target: Target, onWarning: (text: string) => voi
     });
   }
 
-  /** Each time: it may be another controller's by now. */
+  /** For each connection: it may be another controller's by now. One that is kept open stays that of who was checked. */
   function checkListener(path: string): void {
     try {
       checkSocket(path);
