@@ -4,6 +4,7 @@ import { type AnyObject, isTerminating } from '../../api/objects.ts';
 import { parallel } from '../parallel.ts';
 import type { Resources } from '../resources.ts';
 import { type ApplyOptions, identity, type Member, type Refused } from './member.ts';
+import { isUnchanged } from './unchanged.ts';
 import { applyOne } from './write.ts';
 
 /** How the server would take an object: before and after. `after` is absent where its namespace is yet to come. */
@@ -14,7 +15,10 @@ export interface Tried<M extends Member> {
   change: 'Created' | 'Configured' | 'Unchanged';
 }
 
-/** The server tries every object without writing. `live` has them as they are now. Throws where it is out of reach. */
+/**
+ * The server tries every object without writing, but those that are as they are sent. `live` has them as they are now.
+ * Throws where it is out of reach.
+ */
 export async function tryAll<M extends Member>(
   resources: Resources,
   members: readonly M[],
@@ -22,7 +26,14 @@ export async function tryAll<M extends Member>(
   options: ApplyOptions,
 ): Promise<{ tried: Tried<M>[]; refused: Refused<M>[] }> {
   const coming = new Set(members.filter(({ info }) => info.kind === 'Namespace').map(({ key }) => key.name));
-  const results = await parallel(members, 32, (member) => applyOne(resources, member, options, true));
+  const results = await parallel(members, 32, async (member) => {
+    const before = live.get(identity(member));
+    const isSame =
+      before !== undefined &&
+      options.author === undefined &&
+      isUnchanged(member.object, before, options.fieldManager);
+    return isSame ? before : applyOne(resources, member, options, true);
+  });
   const tried: Tried<M>[] = [];
   const refused: Refused<M>[] = [];
   for (const [index, result] of results.entries()) {

@@ -1,0 +1,73 @@
+import { authorOf } from '../../api/author.ts';
+import { deepEqual } from '../../api/equal.ts';
+import type { AnyObject, New } from '../../api/objects.ts';
+import { isObject } from '../../api/schema.ts';
+
+/**
+ * Whether an apply of this object surely changes nothing: the manager owns just these fields, and they have these
+ * values. False wherever only the server can say, as of an amount that is written in another unit.
+ */
+export function isUnchanged(sent: New<AnyObject>, live: AnyObject, fieldManager: string): boolean {
+  if (live.metadata.deletionTimestamp !== undefined || authorOf(live) !== undefined) return false;
+  const entries = (live.metadata.managedFields ?? []).filter(
+    ({ manager, operation, subresource }) =>
+      manager === fieldManager && operation === 'Apply' && subresource === undefined,
+  );
+  const [entry] = entries;
+  if (entry === undefined || entries.length > 1 || entry.apiVersion !== sent.apiVersion) return false;
+  const { apiVersion: _version, kind: _kind, metadata, ...fields } = sent;
+  const { name: _name, namespace: _namespace, ...rest } = metadata;
+  const whole = Object.keys(rest).length === 0 ? fields : { ...fields, metadata: rest };
+  return hasFields(entry.fieldsV1, whole, live);
+}
+
+/** `owned` is a node of a FieldsV1, as Kubernetes writes sets of fields. */
+function isSame(owned: unknown, sent: unknown, live: unknown): boolean {
+  if (!isObject(owned)) return false;
+  const elements = elementsOf(owned);
+  if (elements.length === 0) return deepEqual(sent, live);
+  if (elements.every((element) => element.startsWith('k:'))) return hasItems(owned, sent, live);
+  if (elements.every((element) => element.startsWith('v:')))
+    return Array.isArray(sent) && sent.length === elements.length && deepEqual(sent, live);
+  return hasFields(owned, sent, live);
+}
+
+function hasFields(owned: unknown, sent: unknown, live: unknown): boolean {
+  if (!isObject(owned) || !isObject(sent) || !isObject(live)) return false;
+  const elements = elementsOf(owned);
+  if (elements.length !== Object.keys(sent).length) return false;
+  return elements.every((element) => {
+    const name = element.slice('f:'.length);
+    return (
+      element.startsWith('f:') &&
+      Object.hasOwn(sent, name) &&
+      Object.hasOwn(live, name) &&
+      isSame(owned[element], sent[name], live[name])
+    );
+  });
+}
+
+/** Items of a list that are known by their keys; others may own more of them, but their order is the list's. */
+function hasItems(owned: Record<string, unknown>, sent: unknown, live: unknown): boolean {
+  const elements = elementsOf(owned);
+  if (!Array.isArray(sent) || !Array.isArray(live) || sent.length !== elements.length) return false;
+  const places = new Map<unknown, number>();
+  for (const element of elements) {
+    const key: unknown = JSON.parse(element.slice('k:'.length));
+    const [own, at] = [
+      sent.findIndex((item) => hasKey(item, key)),
+      live.findIndex((item) => hasKey(item, key)),
+    ];
+    if (own === -1 || at === -1 || !hasFields(owned[element], sent[own], live[at])) return false;
+    places.set(own, at);
+  }
+  const order = sent.map((_, own) => places.get(own) ?? -1);
+  return order.every((at, own) => at > (order[own - 1] ?? -1));
+}
+
+const hasKey = (item: unknown, key: unknown): boolean =>
+  isObject(item) && isObject(key) && Object.entries(key).every(([name, value]) => item[name] === value);
+
+/** The children of a node; `.` says of the node itself that it is owned. */
+const elementsOf = (owned: Record<string, unknown>): string[] =>
+  Object.keys(owned).filter((element) => element !== '.');
