@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+
 /** What one row of the table tells. Samples are of one unit, at least one. */
 export interface Measurement {
   name: string;
@@ -48,3 +50,7 @@ export async function until(condition: () => boolean | Promise<boolean>): Promis
     await new Promise((done) => setTimeout(done, 2));
   }
 }
+
+/** Memory of a process, in MB. */
+export const residentOf = (pid: number): number =>
+  (Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1_024) / 1e6;

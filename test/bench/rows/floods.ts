@@ -1,9 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createHttpClient, type HttpClient } from '../../../src/client/http.ts';
 import { Session } from '../../scenarios/support.ts';
 import { manifestOf } from '../agents.ts';
-import { type Measurement, repeated, timed, until } from '../measure.ts';
+import { type Measurement, repeated, residentOf, timed, until } from '../measure.ts';
 
 const scripts = join(import.meta.dirname, '../../agents');
 const worker = join(import.meta.dirname, '../worker.mjs');
@@ -115,9 +114,6 @@ async function loaded(session: Session, client: HttpClient, pid: number): Promis
   });
   return { get, messages, megabytes };
 }
-
-const residentOf = (pid: number): number =>
-  (Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1_024) / 1e6;
 
 const manifest = ({ name, protocol, spec }: Flood): string => `apiVersion: agentctl.dev/v1
 kind: Agent

@@ -1,10 +1,10 @@
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Session } from '../../scenarios/support.ts';
 import { manifestOf } from '../agents.ts';
 import { discard } from '../discard.ts';
-import { type Measurement, median, type Row, repeated, timed, until } from '../measure.ts';
+import { type Measurement, median, type Row, repeated, residentOf, timed, until } from '../measure.ts';
 import { bareLoop, marking } from './loop.ts';
 import { openPm2 } from './pm2.ts';
 
@@ -150,6 +150,3 @@ async function stop(): Promise<Measurement> {
     aim: { times: 1 },
   };
 }
-
-const residentOf = (pid: number): number =>
-  (Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1_024) / 1e6;
