@@ -46,7 +46,7 @@ unit: build ## unit, contract, property and golden tests
 	@vitest run --project unit
 
 scenarios: build ## whole stories on the real command line; with an engine, in containers too
-	@vitest run --project scenarios
+	@vitest run --project apart & apart=$$!; vitest run --project scenarios; status=$$?; wait $$apart && exit $$status
 
 bench: build ## measure, beside references in the same run
 	@node test/bench/main.ts

@@ -1,5 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
+/** Scenarios that share nothing with the others, which use the same names on one engine: they run beside them. */
+const apart = ['test/scenarios/sync*.test.ts', 'test/scenarios/cases/{objects,controller,disk}.test.ts'];
 const common = {
   environment: 'node' as const,
   restoreMocks: true,
@@ -27,6 +29,17 @@ export default defineConfig({
           ...common,
           name: 'scenarios',
           include: ['test/scenarios/**/*.test.ts'],
+          exclude: apart,
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          ...common,
+          name: 'apart',
+          include: apart,
           testTimeout: 300_000,
           hookTimeout: 300_000,
           fileParallelism: false,
