@@ -192,7 +192,7 @@ test('a controller whose state folder is removed ends, and another can be starte
   const start = await agentctl('controller', 'start', '--state-dir', other);
   const pid = Number(/pid (\d+)/.exec(start.out)?.[1]);
   rmSync(other, { recursive: true });
-  await vi.waitFor(() => expect(isAlive(pid)).toBe(false), { timeout: 20_000, interval: 200 });
+  await vi.waitFor(() => expect(isAlive(pid)).toBe(false), { timeout: 40_000, interval: 200 });
   expect(await agentctl('controller', 'start', '--state-dir', other)).toMatchObject({ code: 0 });
   expect(await agentctl('controller', 'stop', '--state-dir', other)).toMatchObject({ code: 0 });
   rmSync(other, { recursive: true });

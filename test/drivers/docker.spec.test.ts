@@ -92,7 +92,7 @@ function suite(name: string, engine: TestEngine): void {
     ])('a plain program ends on SIGTERM and its orphans are reaped: %s', async (_, image, command) => {
       await buildStopSignalImage(engine);
       const ref = await create({ image, ...(command === undefined ? { command: undefined } : { command }) });
-      const run = (script: string) => driver.exec(ref, ['sh', '-c', script], { timeout: 10_000 });
+      const run = (script: string) => driver.exec(ref, ['sh', '-c', script], { timeout: 40_000 });
       await run('(sleep 0.01 &)');
       await vi.waitFor(async () => {
         const { output } = await run('cat /proc/[0-9]*/stat');

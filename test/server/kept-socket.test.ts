@@ -48,7 +48,7 @@ const answers = (): Promise<void> =>
       clock.advance(2_000);
       expect(await ask()).toBe('here');
     },
-    { timeout: 10_000 },
+    { timeout: 40_000 },
   );
 
 test('a socket that is removed is made again, for its owner alone', async () => {

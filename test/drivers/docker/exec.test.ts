@@ -48,7 +48,7 @@ function suite(name: string, testEngine: TestEngine, local: boolean): void {
         { engine, clock: systemClock, local, podman: async () => name === 'podman' },
         container,
         ['sh', '-c', script],
-        { timeout: 20_000, ...options },
+        { timeout: 40_000, ...options },
       );
     const refusal = async (attempt: Promise<unknown>): Promise<DriverError> => {
       const error: unknown = await attempt.catch((cause: unknown) => cause);
@@ -56,7 +56,7 @@ function suite(name: string, testEngine: TestEngine, local: boolean): void {
       return error;
     };
     const gone = (marker: string): Promise<void> =>
-      vi.waitFor(() => expect(countProcesses(marker)).toBe(0), { timeout: 10_000, interval: 20 });
+      vi.waitFor(() => expect(countProcesses(marker)).toBe(0), { timeout: 40_000, interval: 20 });
 
     test('that takes too long is killed with all that it started', async () => {
       const marker = mark();
@@ -70,7 +70,7 @@ function suite(name: string, testEngine: TestEngine, local: boolean): void {
       const marker = mark();
       const cut = new AbortController();
       const refused = refusal(run(`sleep ${marker}; true`, { signal: cut.signal }));
-      await vi.waitFor(() => expect(countProcesses(marker)).toBe(1), { timeout: 20_000, interval: 20 });
+      await vi.waitFor(() => expect(countProcesses(marker)).toBe(1), { timeout: 40_000, interval: 20 });
       cut.abort();
       expect(await refused).toMatchObject({ reason: 'ExecAborted' });
       await gone(marker);
@@ -91,7 +91,7 @@ function suite(name: string, testEngine: TestEngine, local: boolean): void {
 
     test('that has ended is not held up, beyond its timeout, by a child with its output', async () => {
       const marker = mark();
-      expect(await run(`sleep ${marker} & echo done`, { timeout: 1_000 })).toEqual({
+      expect(await run(`sleep ${marker} & echo done`, { timeout: 5_000 })).toEqual({
         code: 0,
         output: 'done\n',
       });

@@ -132,7 +132,7 @@ describe.skipIf(process.getuid?.() !== 0)(
       const { main } = await pidsOf(ref);
       await eventually(() => expect(readEnvironment(main)).toMatchObject({ PROOF: '2' }));
       const { code, output } = await driver.exec(ref, ['/bin/sh', '-c', 'id -u; pwd; echo $PROOF'], {
-        timeout: 10_000,
+        timeout: 40_000,
       });
       expect({ code, output }).toEqual({ code: 0, output: `${nobody}\n${folder}\n1\n` });
       const traces = tracesOf(folder);

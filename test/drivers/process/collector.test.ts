@@ -24,7 +24,7 @@ const kill = (pids: readonly number[]): void => {
 
 const linesOf = async (driver: Driver, ref: string): Promise<LogLine[]> => {
   const lines: LogLine[] = [];
-  const signal = AbortSignal.timeout(15_000);
+  const signal = AbortSignal.timeout(40_000);
   for await (const line of driver.logs(ref, { follow: false, signal })) lines.push(line);
   return lines;
 };
