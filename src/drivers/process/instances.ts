@@ -79,11 +79,16 @@ export async function removeRef({ root, reap, tools }: InstanceParts, ref: strin
     await reap(preyOf(run, await readMarks(run.folder)));
   }
   const bin = join(root, trash);
-  await mkdir(bin, { recursive: true, mode: 0o700 });
   const gone = join(bin, `${basename(dirname(ref))}-${basename(ref)}`);
-  await removeTree(tools, gone);
-  await ignoring(rename(ref, gone), 'ENOENT');
-  await removeTree(tools, gone);
+  try {
+    await mkdir(bin, { recursive: true, mode: 0o700 });
+    await removeTree(tools, gone);
+    await ignoring(rename(ref, gone), 'ENOENT');
+    await removeTree(tools, gone);
+  } catch (error) {
+    if (!isCode(error, 'ENOSPC', 'EDQUOT')) throw error;
+    await removeTree(tools, ref); // a full disk has no room for another name, and this makes some
+  }
   await ignoring(rmdir(dirname(ref)), 'ENOTEMPTY', 'EEXIST', 'ENOENT');
 }
 

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -75,3 +75,24 @@ test.skipIf(!mayMount())(
     }
   },
 );
+
+test.skipIf(!mayMount())('an instance that filled the disk can be removed while it is full', async () => {
+  const stateDir = await mkdtemp(join(tmpdir(), 'agentctl-full-'));
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k,nr_inodes=40', 'none', stateDir]);
+  try {
+    const { driver } = await openDriver({ stateDir });
+    const fill = 'i=0; while touch file.$i 2>/dev/null; do i=$((i+1)); done; exec sleep 600';
+    const { ref } = await driver.create(specOf(fill));
+    let more = 0;
+    const add = (): void => writeFileSync(join(stateDir, `more-${more++}`), '');
+    await eventually(() => expect(add).toThrow('ENOSPC'));
+    await driver.kill(ref);
+    await driver.remove(ref, { volumes: false });
+    expect(await driver.list()).toEqual([]);
+    expect(existsSync(ref)).toBe(false);
+    await driver.close();
+  } finally {
+    execFileSync('umount', ['-l', stateDir]);
+    await rm(stateDir, { recursive: true, force: true });
+  }
+});
