@@ -26,6 +26,7 @@ const closedMark = 'closed';
 const pace = { rate: 32 * 1024 * 1024, burst: 64 * 1024 * 1024 };
 /** A disk that is full is tried again so often. */
 const retryMs = 1000;
+const openMs = 5;
 
 export interface CollectionParts {
   ref: string;
@@ -42,6 +43,8 @@ export class Collection {
   readonly #folder: string;
   readonly #writer: SegmentWriter;
   readonly #sockets = new Map<Stream, Socket>();
+  /** Pipes that the shim has not opened yet. */
+  readonly #opening = new Map<Stream, Cancel>();
   readonly #pace: Bucket;
   #cancelWait: Cancel | undefined;
   #ended = false;
@@ -59,9 +62,8 @@ export class Collection {
       // Without its shim nobody kept what was not read yet.
       const isKept = living(shim) !== undefined;
       const gap = (this.#writer.begun && !wasClosed) || !isKept;
-      const hasEnded = !isKept || namesNow(run.folder).some(isExit);
       if (gap) this.#writer.append(gapRecord(clock.now()));
-      for (const stream of ['stdout', 'stderr'] as const) this.#open(stream, hasEnded);
+      for (const stream of ['stdout', 'stderr'] as const) this.#open(stream);
     } catch (error) {
       this.#stop();
       throw error;
@@ -87,7 +89,9 @@ export class Collection {
     touch(join(this.#folder, closedMark));
   }
 
-  #open(stream: Stream, hasEnded: boolean): void {
+  #open(stream: Stream): void {
+    const { run, shim } = this.#parts;
+    const hasEnded = living(shim) === undefined || namesNow(run.folder).some(isExit);
     const path = outputFifo(this.#parts.ref, this.#parts.run.number, stream);
     let fd: number;
     try {
@@ -97,8 +101,9 @@ export class Collection {
       throw error;
     }
     // The end of a pipe that no writer had when it was opened is not told. Before the shim has opened it, it is no end.
-    if (this.#readNow(stream, fd) === 'End' && hasEnded) {
+    if (this.#readNow(stream, fd) === 'End') {
       closeSync(fd);
+      if (!hasEnded) this.#openLater(stream);
       return;
     }
     const socket = new Socket({ fd, readable: true, writable: false });
@@ -113,6 +118,19 @@ export class Collection {
       this.#pump();
     });
     socket.on('error', end).on('close', end);
+  }
+
+  #openLater(stream: Stream): void {
+    const open = (): void => {
+      this.#opening.delete(stream);
+      try {
+        this.#open(stream);
+      } catch (error) {
+        if (!isCode(error, 'ENOENT')) this.#openLater(stream);
+      }
+      this.#pump();
+    };
+    this.#opening.set(stream, this.#parts.clock.after(openMs, open));
   }
 
   /** What is in the pipe now. */
@@ -149,7 +167,7 @@ export class Collection {
     if (this.#cancelWait !== undefined || this.#ended) return;
     try {
       this.#writer.flush();
-      if (this.#sockets.size === 0) {
+      if (this.#sockets.size === 0 && this.#opening.size === 0) {
         this.#finish();
         return;
       }
@@ -201,6 +219,7 @@ export class Collection {
   #stop(): void {
     this.#ended = true;
     this.#cancelWait?.();
+    for (const cancel of this.#opening.values()) cancel();
     const sockets = [...this.#sockets.values()];
     this.#sockets.clear();
     for (const socket of sockets) socket.destroy();
