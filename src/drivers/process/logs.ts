@@ -22,6 +22,9 @@ const pollMs = { watched: 1000, unwatched: 100 };
 /** How long the log of a run that has ended is waited for until it is complete. */
 const completeWithinMs = { follow: 10_000, read: 5_000 };
 
+/** The kernel dates a file by its last tick, a few milliseconds back. */
+const coarseMs = 1000;
+
 /** All that was there when the reader came has been told. */
 const caughtUp = Symbol('caught up');
 
@@ -40,7 +43,7 @@ export async function* readLogs(
   const withNewest = wanted === undefined || wanted === ending.run;
   if (!options.follow && withNewest) await untilComplete(ref, ending, clock, completeWithinMs.read);
   const all = await segmentsOf(ref);
-  const kept = all.filter(({ run, mtimeMs }) => run === (wanted ?? run) && mtimeMs >= since);
+  const kept = all.filter(({ run, mtimeMs }) => run === (wanted ?? run) && mtimeMs + coarseMs >= since);
   const { from, isCut } = tail === undefined ? { from: kept, isCut: false } : await findTail(kept, tail);
   const follow = options.follow && withNewest ? ending : undefined;
   let last = tail === undefined ? undefined : createTail(tail);
