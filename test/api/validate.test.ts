@@ -241,7 +241,7 @@ describe('what is wrong is told', () => {
       'an unknown stop signal',
       'Policy',
       policy({ stop: { signal: 'SIGTREM' } }),
-      'spec.stop.signal: found "SIGTREM", expected one of SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2; did you mean SIGTERM?',
+      'spec.stop.signal: found "SIGTREM", expected a signal by name or number, such as SIGTERM, INT, SIGRTMIN+3 or 15',
     ],
     [
       'an endpoint for process',
