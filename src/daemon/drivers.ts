@@ -2,6 +2,7 @@ import { isSea } from 'node:sea';
 import type { Runtime } from '../api/objects.ts';
 import type { Resources } from '../client/resources.ts';
 import type { Driver } from '../drivers/driver.ts';
+import { type OpenFiles, withOpenFiles } from '../drivers/open-files.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import { collectWord } from './collect-word.ts';
@@ -13,6 +14,8 @@ export interface DriverParts {
   secrets: string;
   /** The soft limit of open files with which agents run; absent: the controller's own. */
   agentFiles?: number | undefined;
+  /** Of this process, so one for all drivers. */
+  openFiles: OpenFiles;
   storeId: string;
   clock: Clock;
   log: Log;
@@ -25,7 +28,10 @@ function ownCommand(): string[] {
 }
 
 /** Builds the driver that a Runtime's spec asks for; loads only that one. */
-export async function makeDriver(runtime: Runtime, parts: DriverParts): Promise<Driver> {
+export const makeDriver = async (runtime: Runtime, parts: DriverParts): Promise<Driver> =>
+  withOpenFiles(await driverOf(runtime, parts), parts.openFiles);
+
+async function driverOf(runtime: Runtime, parts: DriverParts): Promise<Driver> {
   const { clock, log, storeId } = parts;
   const { driver, endpoint } = runtime.spec;
   switch (driver) {

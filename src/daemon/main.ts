@@ -10,6 +10,7 @@ import type { Listener } from '../client/streams.ts';
 import { Controller } from '../controller/controller.ts';
 import { fieldManager } from '../controller/execute.ts';
 import { ControllerStreams } from '../controller/streams.ts';
+import { createOpenFiles } from '../drivers/open-files.ts';
 import { openJournal } from '../messages/sqlite-journal.ts';
 import { systemClock } from '../platform/clock.ts';
 import { randomIds } from '../platform/ids.ts';
@@ -66,6 +67,7 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   const log: Log = pino({ level: options.logLevel ?? 'info' }, logFile);
   const [clock, ids] = [systemClock, randomIds];
   const secrets = secretsFolder(options.environment);
+  const openFiles = createOpenFiles(clock);
 
   await using stack = new AsyncDisposableStack();
   const lock = acquireLock(at.lock);
@@ -93,6 +95,7 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
         state: at.state,
         secrets,
         agentFiles: Number(options.environment.AGENTCTL_FILES) || undefined,
+        openFiles,
         storeId: store.id,
         clock,
         log,

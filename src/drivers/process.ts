@@ -32,7 +32,6 @@ import { createLeftovers, markVariable } from './process/leftovers.ts';
 import { readLogs } from './process/logs.ts';
 import { createLooks } from './process/looks.ts';
 import { present, settledMarks } from './process/observe.ts';
-import { createOpenFiles } from './process/open-files.ts';
 import { living, type ProcessId, readBootId } from './process/proc.ts';
 import { createReaper, preyOf } from './process/reap.ts';
 import { sendSignal } from './process/signals.ts';
@@ -94,7 +93,6 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
   const reap = createReaper(clock, looks, cgroups);
   const ends = createEnds({ clock, log, reap, looks });
   const launcher = createLauncher(tools, clock, options.agentFiles);
-  const openFiles = createOpenFiles(clock);
   const collector = createCollectorClient({ root, tools, collector: options.collector, clock, log });
   const checkCommand = createCommandCheck(clock);
   const attachments = createAttachments(clock);
@@ -173,7 +171,6 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
   });
 
   const start: Driver['restart'] = async (ref, spec) => {
-    openFiles.admit();
     attachments.supersede(ref, spec.identity.run);
     const started = await startRun(parts, ref, spec).catch((error: unknown) => {
       throw asDriverError(error);
@@ -221,7 +218,7 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
       return { version: `${type()} ${release()}` };
     },
 
-    conditions: () => [...(contained === undefined ? [] : [contained]), openFiles.condition()],
+    conditions: () => (contained === undefined ? [] : [contained]),
 
     async list() {
       await clear();

@@ -2,6 +2,7 @@ import { statfs } from 'node:fs/promises';
 import { availableParallelism, loadavg } from 'node:os';
 import { listed } from '../../api/listed.ts';
 import { DriverError } from '../driver.ts';
+import { tooManyOpenFiles } from '../open-files.ts';
 import { isCode, type Marks } from './layout.ts';
 import { living } from './proc.ts';
 
@@ -37,15 +38,6 @@ export async function notBegun(ref: string, marks: Marks, limitMs: number): Prom
     `the start was given up: after ${limitMs / 1000} s the shell ${stage}; this host is very busy (load average ${loadavg()[0]?.toFixed(1)} on ${availableParallelism()} processors)`,
   );
 }
-
-/** No failure of the agent: it is tried again when files have been closed. */
-export const tooManyOpenFiles = (cause?: unknown): DriverError =>
-  new DriverError(
-    'NotStartable',
-    'TooManyOpenFiles',
-    'the controller may open no more files (its limit RLIMIT_NOFILE is reached); raise it with: ulimit -n, or LimitNOFILE= in its unit, and restart the controller',
-    { cause },
-  );
 
 export function killFailed(pids: readonly number[]): DriverError {
   const names = pids.map(String);

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
-import { createOpenFiles, type FileCount } from '../../../src/drivers/process/open-files.ts';
-import { ManualClock } from '../../fakes/clock.ts';
+import type { Driver } from '../../src/drivers/driver.ts';
+import { createOpenFiles, type FileCount, withOpenFiles } from '../../src/drivers/open-files.ts';
+import { runSpec } from '../contracts/spec.ts';
+import { ManualClock } from '../fakes/clock.ts';
 
 const filesWith = (count: FileCount) => {
   const clock = new ManualClock('2026-01-01T00:00:00Z');
@@ -28,4 +30,20 @@ test('starts are refused before the descriptors that connections of the API need
 test('a host with a high limit admits thousands at once', () => {
   const { files } = filesWith({ open: 100, limit: 524_288 });
   for (let start = 0; start < 10_000; start++) files.admit();
+});
+
+test('no driver is asked for a start that is refused', async () => {
+  const { files } = filesWith({ open: 128, limit: 128 });
+  const asked: string[] = [];
+  // Only these are asked.
+  const driver = {
+    create: async () => asked.push('create'),
+    restart: async () => asked.push('restart'),
+  } as unknown as Driver;
+  const guarded = withOpenFiles(driver, files);
+  const spec = runSpec('store', 'a-0');
+  await expect(guarded.create(spec)).rejects.toMatchObject({ reason: 'TooManyOpenFiles' });
+  await expect(guarded.restart('ref', spec)).rejects.toMatchObject({ reason: 'TooManyOpenFiles' });
+  expect(asked).toEqual([]);
+  expect(guarded.conditions?.()).toMatchObject([{ type: 'FilesAvailable', status: 'False' }]);
 });

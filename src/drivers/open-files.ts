@@ -1,8 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import type { Clock } from '../../platform/clock.ts';
-import type { DriverCondition } from '../driver.ts';
-import { tooManyOpenFiles } from './failures.ts';
-import { isCode } from './layout.ts';
+import type { Clock } from '../platform/clock.ts';
+import { isCode } from '../platform/code.ts';
+import { type Driver, type DriverCondition, DriverError } from './driver.ts';
 
 /** How many files this process has open and may have open. */
 export interface FileCount {
@@ -24,6 +23,20 @@ const startsForMs = 5000;
 const countEveryMs = 250;
 
 const keptFree = ({ limit }: FileCount): number => Math.min(Math.max(32, limit / 10), 256, limit / 2);
+
+/** Refuses starts where descriptors run short, whatever the driver: each takes some of the controller's. */
+export const withOpenFiles = (driver: Driver, files: OpenFiles): Driver => ({
+  ...driver,
+  async create(spec) {
+    files.admit();
+    return driver.create(spec);
+  },
+  async restart(ref, spec) {
+    files.admit();
+    return driver.restart(ref, spec);
+  },
+  conditions: () => [...(driver.conditions?.() ?? []), files.condition()],
+});
 
 export function createOpenFiles(clock: Clock, read: () => FileCount = countFiles): OpenFiles {
   let starts: number[] = [];
@@ -83,3 +96,12 @@ function countFiles(): FileCount {
   const limit = soft === undefined ? Number.MAX_SAFE_INTEGER : Number(soft);
   return { open: readdirSync('/proc/self/fd').length, limit };
 }
+
+/** No failure of the agent: it is tried again when files have been closed. */
+export const tooManyOpenFiles = (cause?: unknown): DriverError =>
+  new DriverError(
+    'NotStartable',
+    'TooManyOpenFiles',
+    'the controller may open no more files (its limit RLIMIT_NOFILE is reached); raise it with: ulimit -n, or LimitNOFILE= in its unit, and restart the controller',
+    { cause },
+  );
