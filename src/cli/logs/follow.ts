@@ -4,10 +4,10 @@ import { LogPosition } from '../../client/log-position.ts';
 import type { LogOptions } from '../../client/streams.ts';
 import { sleep } from '../../platform/clock.ts';
 import type { Cli, Client } from '../cli.ts';
-import { checkCount, type Said } from './logs.ts';
 import { Merge } from './merge.ts';
+import { checkCount } from './options.ts';
 import type { Printer } from './print.ts';
-import type { Sources } from './sources.ts';
+import type { Said, Sources } from './sources.ts';
 
 /** How often an absent controller is looked for. */
 const retryMs = 1_000;

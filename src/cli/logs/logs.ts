@@ -1,35 +1,15 @@
 import { ApiError } from '../../api/errors.ts';
 import { type Instance, keyOf } from '../../api/objects.ts';
 import { parseTime } from '../../api/time.ts';
-import type { LogEntry, LogOptions } from '../../client/streams.ts';
+import type { LogOptions } from '../../client/streams.ts';
 import type { Cli, Client } from '../cli.ts';
 import { CliError, UsageError } from '../failure.ts';
-import { type GlobalOptions, namespaceOf } from '../options.ts';
+import { namespaceOf } from '../options.ts';
 import { follow } from './follow.ts';
 import { Merge } from './merge.ts';
+import { checkCount, type LogsOptions } from './options.ts';
 import { Printer } from './print.ts';
-import { Sources } from './sources.ts';
-
-export interface LogsOptions extends GlobalOptions {
-  follow?: boolean;
-  previous?: boolean;
-  since?: number;
-  sinceTime?: string;
-  tail?: number;
-  timestamps?: boolean;
-  /** Absent: for more than one instance. */
-  prefix?: boolean;
-  selector?: string;
-  all?: boolean;
-  allNamespaces?: boolean;
-  maxLogRequests: number;
-  raw?: boolean;
-}
-
-/** An entry and where it comes from. */
-export interface Said extends LogEntry {
-  from: Instance;
-}
+import { type Said, Sources } from './sources.ts';
 
 export async function logs(names: readonly string[], options: LogsOptions, cli: Cli): Promise<void> {
   const { selector, all, allNamespaces, tail, raw, previous } = options;
@@ -78,13 +58,6 @@ async function* output(
     if (how.previous !== true || !(error instanceof ApiError) || error.reason !== 'BadRequest') throw error;
     refused.push(error.message);
   }
-}
-
-export function checkCount(count: number, most: number): void {
-  if (count <= most) return;
-  throw new CliError(
-    `these are ${count} instances, and at most ${most} are read at once: name some of them, or raise --max-log-requests`,
-  );
 }
 
 function nothingText({ agents, namespace, areMany }: Sources): string {

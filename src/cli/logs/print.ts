@@ -2,7 +2,8 @@ import { keyText } from '../../api/objects.ts';
 import type { Cli } from '../cli.ts';
 import { dim } from '../print/color.ts';
 import { AsIs, rawIf, type Text } from '../print/shown.ts';
-import type { LogsOptions, Said } from './logs.ts';
+import type { LogsOptions } from './options.ts';
+import type { Said } from './sources.ts';
 
 /** Of prefixes, in turn. Red is for errors. */
 const palette = [36, 32, 33, 35, 34, 96, 92, 93, 95, 94].map((code) => new AsIs(`\u001b[${code}m`));

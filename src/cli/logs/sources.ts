@@ -1,9 +1,15 @@
 import { isApiError } from '../../api/errors.ts';
 import { type Agent, type Instance, keyOf, keyText, type ObjectKey } from '../../api/objects.ts';
 import { parseLabelSelector } from '../../api/selector.ts';
+import type { LogEntry } from '../../client/streams.ts';
 import type { Client } from '../cli.ts';
 import { UsageError } from '../failure.ts';
 import { kindFor } from '../targets.ts';
+
+/** An entry and where it comes from. */
+export interface Said extends LogEntry {
+  from: Instance;
+}
 
 export interface Choice {
   /** `web`, `agent/web`, `instance/web-0`. */

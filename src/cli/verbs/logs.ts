@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import type { Cli } from '../cli.ts';
 import { examples } from '../examples.ts';
-import { type LogsOptions, logs } from '../logs/logs.ts';
+import { logs } from '../logs/logs.ts';
+import type { LogsOptions } from '../logs/options.ts';
 import { duration, wholeNumber } from '../options.ts';
 
 export function define(command: Command, cli: Cli): void {
