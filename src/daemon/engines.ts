@@ -30,7 +30,7 @@ function defaultIsSocket(path: string): boolean {
   try {
     return statSync(path).isSocket();
   } catch (error) {
-    if (isCode(error, 'ENOENT', 'ENOTDIR', 'EACCES', 'ELOOP')) return false;
+    if (isCode(error, 'ENOENT', 'ENOTDIR', 'EACCES', 'ELOOP', 'ENAMETOOLONG')) return false;
     throw error;
   }
 }

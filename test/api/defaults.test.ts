@@ -49,6 +49,7 @@ test('an empty Policy gets all its defaults', () => {
         "restartOn": [],
         "stop": {
           "gracePeriod": "10s",
+          "signalScope": "Main",
         },
         "update": {
           "autoRevert": false,
