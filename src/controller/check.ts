@@ -125,10 +125,11 @@ function bounded(
   begin: (settle: (finding: Finding) => void, fail: (error: Error) => void) => { destroy(): unknown },
 ): Promise<Finding> {
   return new Promise((resolve) => {
+    let opened: { destroy(): unknown } | undefined;
     const settle = (finding: Finding): void => {
       cancel();
       signal.removeEventListener('abort', abort);
-      opened.destroy();
+      opened?.destroy();
       resolve(finding);
     };
     const abort = (): void => settle(unknown(cutShort));
@@ -136,7 +137,12 @@ function bounded(
       settle(isOurs(error) ? unknown(`${what}: ${error.message}`) : failed(`${what}: ${error.message}`));
     const cancel = clock.after(timeout, () => settle(failed(`${what}: ${missed} within ${timeout} ms`)));
     signal.addEventListener('abort', abort);
-    const opened = begin(settle, fail);
+    try {
+      opened = begin(settle, fail);
+    } catch (error) {
+      // Nothing was asked: Node refuses what it cannot send.
+      settle(unknown(`${what}: ${error instanceof Error ? error.message : String(error)}`));
+    }
   });
 }
 

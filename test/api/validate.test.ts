@@ -214,6 +214,18 @@ describe('what is wrong is told', () => {
       'spec.liveness.period: found "0s", expected more than 0',
     ],
     [
+      'a path of a probe that cannot be sent',
+      'Agent',
+      agent({ readiness: { httpGet: { port: 1, path: '/a b' } } }),
+      'spec.readiness.httpGet.path: found "/a b", expected a path with "/" first, and spaces and the like as %20',
+    ],
+    [
+      'a header of a probe that cannot be sent',
+      'Agent',
+      agent({ readiness: { httpGet: { port: 1, httpHeaders: [{ name: 'X-A', value: 'a\nb' }] } } }),
+      'spec.readiness.httpGet.httpHeaders[0].value: found "a\\nb", expected text without line breaks and other control characters',
+    ],
+    [
       'four fields of cron',
       'Agent',
       agent({ policy: { scheduledRestart: { cron: '0 4 * *' } } }),

@@ -393,6 +393,14 @@ describe('over the network', () => {
     expect(prober.view('u').ready).toMatchObject({ ok, message: expect.stringContaining(message) });
   });
 
+  test('a request that cannot be sent says nothing, and ends nothing', async () => {
+    watch({ readiness: httpGet('/a b') });
+    await until(() => prober.view('u').unknown !== undefined);
+    expect(prober.view('u')).toMatchObject({ unknown: expect.stringContaining('unescaped') });
+    expect(prober.view('u').ready).toBeUndefined();
+    await pass(3); // the timeout of that check passes
+  });
+
   test('an answer that never ends is read no further than its status', async () => {
     watch({ readiness: httpGet('/endless') });
     await until(() => prober.view('u').ready?.ok === true);

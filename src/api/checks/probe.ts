@@ -11,9 +11,7 @@ export function checkProbe(probe: unknown, path: Path): FieldError[] {
     if (value !== undefined && tryDuration(value) === 0)
       errors.push(invalid([...path, name], value, 'more than 0'));
   }
-  const asked = text(field(probe, 'httpGet'), 'path');
-  if (asked !== undefined && !asked.startsWith('/'))
-    errors.push(invalid([...path, 'httpGet', 'path'], asked, 'a path with "/" first'));
+  errors.push(...checkHttp(field(probe, 'httpGet'), [...path, 'httpGet']));
   const pattern = text(field(probe, 'log'), 'pattern');
   if (pattern !== undefined && !isPattern(pattern))
     errors.push(
@@ -23,6 +21,26 @@ export function checkProbe(probe: unknown, path: Path): FieldError[] {
         'a regular expression (RE2: without lookarounds and backreferences)',
       ),
     );
+  return errors;
+}
+
+/** What cannot be sent in a request of HTTP/1.1. */
+const unsendable = { path: /[^!-\xff]/, name: /[^\w!#$%&'*+.^`|~-]/, value: /[^\t -~\x80-\xff]/ };
+
+function checkHttp(get: unknown, path: Path): FieldError[] {
+  const errors: FieldError[] = [];
+  const asked = text(get, 'path');
+  if (asked !== undefined && (!asked.startsWith('/') || unsendable.path.test(asked)))
+    errors.push(invalid([...path, 'path'], asked, 'a path with "/" first, and spaces and the like as %20'));
+  const headers = field(get, 'httpHeaders');
+  for (const [index, header] of (Array.isArray(headers) ? headers : []).entries()) {
+    const at = [...path, 'httpHeaders', index];
+    const [name, value] = [text(header, 'name'), text(header, 'value')];
+    if (name !== undefined && (name === '' || unsendable.name.test(name)))
+      errors.push(invalid([...at, 'name'], name, 'the name of a header'));
+    if (value !== undefined && unsendable.value.test(value))
+      errors.push(invalid([...at, 'value'], value, 'text without line breaks and other control characters'));
+  }
   return errors;
 }
 
