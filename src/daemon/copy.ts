@@ -14,8 +14,9 @@ export async function partFromOriginal(store: Store, state: string, log: Log): P
   const { copyOf } = store;
   if (copyOf === undefined) return undefined;
   const folder = join(state, 'instances');
-  const aside = join(state, `instances.of-${copyOf.slice(0, 8)}`);
-  if (existsSync(folder) && !existsSync(aside)) renameSync(folder, aside);
+  const aside = freeName(join(state, `instances.of-${copyOf.slice(0, 8)}`));
+  // Copied in part, or copied over once more: whatever is there is the original's until the copy is settled.
+  if (existsSync(folder)) renameSync(folder, aside);
   const { rows } = await store.list(prefixOf(kindInfo('Instance')));
   await Promise.all(rows.map(({ key, modRevision }) => store.delete(key, modRevision)));
   store.settleCopy();
@@ -24,4 +25,11 @@ export async function partFromOriginal(store: Store, state: string, log: Log): P
     'this state folder is a copy: it has a new identity, and its agents are started anew. One that was moved or restored keeps its own with: agentctl controller start --adopt',
   );
   return copyOf;
+}
+
+function freeName(path: string): string {
+  for (let number = 1; ; number++) {
+    const name = number === 1 ? path : `${path}-${number}`;
+    if (!existsSync(name)) return name;
+  }
 }

@@ -13,9 +13,16 @@ export function guardFile(path: string, clock: Clock, onLost: () => void): Cance
     return found === undefined ? undefined : `${found.dev} ${found.ino}`;
   };
   const own = identity();
+  const isLost = (): boolean => {
+    try {
+      return identity() !== own;
+    } catch {
+      return false; // it could not be looked at, which says nothing: the next look may tell
+    }
+  };
   const look = (): void => {
-    if (identity() === own) cancel = clock.after(lookMs, look);
-    else onLost();
+    if (isLost()) onLost();
+    else cancel = clock.after(lookMs, look);
   };
   let cancel = clock.after(lookMs, look);
   return () => cancel();
