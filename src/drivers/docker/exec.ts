@@ -92,6 +92,8 @@ export async function execute(
     if (missing && /not found|no such file/i.test(error.message)) return { code: 127, output: error.message };
     if (missing && /permission denied|exec format/i.test(error.message))
       return { code: 126, output: error.message };
+    // It may run, and nobody waits for it any more.
+    if (!(error instanceof DriverError)) void killLate().catch(() => undefined);
     throw refused(error, ref);
   } finally {
     reading.abort();

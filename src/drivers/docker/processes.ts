@@ -1,6 +1,8 @@
+import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { uptime } from 'node:os';
 import { join } from 'node:path';
+import { isCode } from '../../platform/code.ts';
 import type { ContainerInspect } from './wire.ts';
 
 /** Processes of containers, as this host sees them: only where the engine is here. */
@@ -31,21 +33,22 @@ export async function killStarted(
       if (inside === undefined) return false;
       const found = await startedBy(inside, variable, pid);
       if (found.length === 0) return true;
-      for (const one of found) kill(one);
+      for (const one of found) killSame(one);
     }
     return false;
   } catch (error) {
-    if (['EPERM', 'EACCES'].includes(String(codeOf(error)))) return false;
+    if (isCode(error, 'EPERM', 'EACCES')) return false;
     throw error;
   }
 }
 
-function kill(pid: number): void {
+/** Reading all that is inside takes a while, in which a number may be given to another process of this host. */
+function killSame({ pid, start }: Started): void {
   try {
-    process.kill(pid, 'SIGKILL');
+    if (statIn(readFileSync(`/proc/${pid}/stat`, 'latin1')).start === start) process.kill(pid, 'SIGKILL');
   } catch (error) {
     // It ended meanwhile.
-    if (codeOf(error) !== 'ESRCH') throw error;
+    if (!isCode(error, 'ESRCH', 'ENOENT')) throw error;
   }
 }
 
@@ -63,8 +66,14 @@ async function processesOf(ref: string, main: number): Promise<number[] | undefi
   return undefined;
 }
 
-async function startedBy(inside: readonly number[], variable: string, pid: number): Promise<number[]> {
-  const stats = new Map<number, { parent: number; isDead: boolean }>();
+interface Started {
+  pid: number;
+  /** In ticks since boot. */
+  start: number;
+}
+
+async function startedBy(inside: readonly number[], variable: string, pid: number): Promise<Started[]> {
+  const stats = new Map<number, Stat>();
   const found = new Set<number>();
   for (const one of inside) {
     const stat = await statOf(one);
@@ -77,12 +86,21 @@ async function startedBy(inside: readonly number[], variable: string, pid: numbe
     before = found.size;
     for (const [one, { parent }] of stats) if (found.has(parent)) found.add(one);
   }
-  return [...found];
+  return [...found].map((one) => ({ pid: one, start: stats.get(one)?.start ?? 0 }));
 }
 
-async function statOf(pid: number): Promise<{ parent: number; start: number; isDead: boolean } | undefined> {
+interface Stat {
+  parent: number;
+  start: number;
+  isDead: boolean;
+}
+
+async function statOf(pid: number): Promise<Stat | undefined> {
   const text = await read(`/proc/${pid}/stat`);
-  if (text === undefined) return undefined;
+  return text === undefined ? undefined : statIn(text);
+}
+
+function statIn(text: string): Stat {
   // The name before it is in parentheses and may hold spaces and parentheses itself.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
   return {
@@ -92,15 +110,12 @@ async function statOf(pid: number): Promise<{ parent: number; start: number; isD
   };
 }
 
-const codeOf = (error: unknown): unknown =>
-  error instanceof Error && 'code' in error ? error.code : undefined;
-
 /** Undefined where the process or the group is gone. */
 async function read(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, 'latin1');
   } catch (error) {
-    if (['ENOENT', 'ESRCH', 'ENODEV'].includes(String(codeOf(error)))) return undefined;
+    if (isCode(error, 'ENOENT', 'ESRCH', 'ENODEV')) return undefined;
     throw error;
   }
 }
