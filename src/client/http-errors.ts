@@ -34,7 +34,10 @@ const reasons: Record<number, StatusReason> = {
 export function errorOf(code: number, text: string, place: string): Error {
   if (!text.startsWith('{'))
     return new ApiError(reasons[code] ?? 'InternalError', text.trim() || `HTTP ${code}`);
-  return apiErrorOf(parseJson(text, place) as Status, code); // what an API server answers to a failure
+  const answer = parseJson(text, place) as Partial<Status>; // what an API server answers to a failure, or its HTTP layer
+  if (code === 503 && answer.kind !== 'Status')
+    return new UnreachableError(`cannot reach the controller at ${place}: it is just ending`);
+  return apiErrorOf(answer as Status, code); // its fields are all optional to what reads them
 }
 
 /** The error that a Status tells of; a reason that we do not know goes by the code. */

@@ -102,6 +102,6 @@ export const tooManyOpenFiles = (cause?: unknown): DriverError =>
   new DriverError(
     'NotStartable',
     'TooManyOpenFiles',
-    'the controller may open no more files (its limit RLIMIT_NOFILE is reached); raise it with: ulimit -n, or LimitNOFILE= in its unit, and restart the controller',
+    'the controller keeps the last files that it may open (RLIMIT_NOFILE) for its API, so nothing more is started; raise its hard limit (ulimit -H -n, or LimitNOFILE= of the service) and restart it',
     { cause },
   );

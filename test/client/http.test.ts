@@ -83,6 +83,12 @@ describe('failures', () => {
   });
 });
 
+test('a server that refuses since it is ending is out of reach, as it is a moment later', async () => {
+  const refusal = { statusCode: 503, error: 'Service Unavailable', message: 'Service Unavailable' };
+  await serve((_, response) => response.writeHead(503).end(JSON.stringify(refusal)));
+  await expect(client.get('Agent', key)).rejects.toThrow(UnreachableError);
+});
+
 test('warnings are handed on, quotes and commas and all', async () => {
   await serve((_, response) => {
     response.setHeader('warning', ['299 - "unknown field \\"spec.x\\", ignored"', '299 - "second"']);

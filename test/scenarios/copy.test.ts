@@ -1,4 +1,5 @@
-import { cpSync, readdirSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Instance } from '../../src/api/objects.ts';
 import { ready } from './questions.ts';
@@ -31,16 +32,18 @@ describe('a controller on a copy of a state folder', () => {
     await ready(original, 'web');
     pid = await pidOf(original);
     // As a backup is tried: the original goes on meanwhile.
-    const skip = new Set(['agentctl.sock', 'in']);
-    cpSync(original.state, copy.state, {
-      recursive: true,
-      preserveTimestamps: true,
-      filter: (path) => !skip.has(path.split('/').at(-1) ?? ''),
-    });
+    execFileSync('cp', ['-a', `${original.state}/.`, copy.state]);
   });
   afterAll(async () => {
     await copy.end();
     await original.end();
+  });
+
+  test("is not taken for the original's, which runs on: nothing on the copy stops it", async () => {
+    const before = await original.controllerPid();
+    expect((await copy.run(['controller', 'status'])).code).toBe(3);
+    expect((await copy.run(['controller', 'stop'])).code).toBe(0);
+    expect(await original.controllerPid()).toBe(before);
   });
 
   test('has an identity of its own, says so, and runs its agents itself', async () => {

@@ -1,10 +1,29 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, type Stats, statSync } from 'node:fs';
 
 /** The pid of the controller that holds the state folder's lock, though it may not answer. */
 export function lockHolder(lock: string): number | undefined {
   const pid = readPid(`${lock}.pid`);
-  return pid !== undefined && isAlive(pid) && isController(pid) ? pid : undefined;
+  return pid !== undefined && isAlive(pid) && isController(pid) && hasOpen(pid, lock) ? pid : undefined;
 }
+
+/** In a copy of a state folder the pid is that of the original's controller, which has another lock open. */
+function hasOpen(pid: number, path: string): boolean {
+  try {
+    const own = statOf(path);
+    if (own === undefined) return false;
+    return readdirSync(`/proc/${pid}/fd`).some((file) => {
+      const found = statOf(`/proc/${pid}/fd/${file}`);
+      return found?.ino === own.ino && found.dev === own.dev;
+    });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException; // the file system fails so
+    if (code === 'ENOENT' || code === 'ESRCH') return false;
+    if (code === 'EACCES' || code === 'EPERM') return true; // another user's: what it has open cannot be seen
+    throw error;
+  }
+}
+
+const statOf = (path: string): Stats | undefined => statSync(path, { throwIfNoEntry: false });
 
 function readPid(path: string): number | undefined {
   const pid = Number(read(path));

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { isApiError, UnreachableError } from '../../api/errors.ts';
+import { UnreachableError } from '../../api/errors.ts';
 import { sleep } from '../../platform/clock.ts';
 import { controllerLog } from '../../platform/log-files.ts';
 import { othersAnswer, type ServeOptions, startController } from '../background.ts';
@@ -95,8 +95,7 @@ export async function running(options: GlobalOptions, cli: Cli): Promise<Found> 
     const { pid, tls } = await (await cli.connect(options)).status();
     return { pid, listen: tls?.listen };
   } catch (error) {
-    // While it ends it refuses what is asked on a connection that is still open.
-    if (!(error instanceof UnreachableError || isApiError(error, 'ServiceUnavailable'))) throw error;
+    if (!(error instanceof UnreachableError)) throw error;
   }
   return { pid: lockHolder(pathsFor(options, cli.environment).lock) };
 }

@@ -16,18 +16,14 @@ export function define(command: Command, cli: Cli): void {
       '-p, --previous',
       'only the run that ended last: the newest one, or while that runs the one before it',
     )
-    .option(
-      '--since <duration>',
-      'only what is younger, as in 10m; of a process, whose lines have no times, whole runs',
-      duration('--since'),
-    )
+    .option('--since <duration>', 'only what is younger, as in 10m', duration('--since'))
     .option('--since-time <time>', 'only what came after an RFC 3339 time')
     .option('--tail <lines>', 'only the last lines of each instance; -1 is all', wholeNumber('--tail'))
     .option(
       '--raw',
       "the output as it is: control characters too, and the protocol's lines in place of what they say",
     )
-    .option('--timestamps', 'begin each line with its time; - where none is kept, as for a process')
+    .option('--timestamps', 'begin each line with its time; - where none is kept')
     .option('--prefix', "begin each line with the instance's name (the default for more than one)")
     .option('--no-prefix', 'never begin lines with a name')
     .option('-l, --selector <labels>', 'agents with these labels; or instances, as agentctl.dev/agent=web')
