@@ -13,7 +13,6 @@ export interface Position {
 
 /** Whole records that stand together. */
 export interface Piece extends Position {
-  /** Valid until the next read. */
   bytes: Buffer;
   /** Output before it may have been lost: a segment was deleted or truncated. */
   gap: boolean;
@@ -134,7 +133,8 @@ export class SegmentReader {
 }
 
 function readSmall(file: FileHandle, position: number): Buffer {
-  return space.subarray(0, readSync(file.fd, space, 0, smallBytes, position));
+  // A copy: its reader may wait before it uses it, and others read meanwhile.
+  return Buffer.from(space.subarray(0, readSync(file.fd, space, 0, smallBytes, position)));
 }
 
 async function readLarge(file: FileHandle, position: number): Promise<Buffer> {
