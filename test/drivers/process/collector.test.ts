@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, rmSync, statSync, truncateSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -227,6 +227,26 @@ describe('the collector', () => {
     await eventually(async () => expect((await textOf(later, ref)).length).toBeGreaterThan(count + 20));
     expect(await textOf(later, ref)).not.toContain(gap);
     expect(processesOf(stateDir).collectors).toHaveLength(1);
+  });
+
+  test('is replaced where the state folder was renamed', async () => {
+    const { driver, stateDir: before } = await openDriver();
+    const { ref } = await driver.create(specOf(ticks));
+    await printed(driver, ref, 'tick 3');
+    await driver.close();
+    const stateDir = `${before}-renamed`;
+    renameSync(before, stateDir);
+    const { driver: back } = await openDriver({ stateDir });
+    const [moved] = await back.list();
+    await eventually(() => {
+      expect(processesOf(before)).toEqual({ collectors: [], guards: [] });
+      expect(processesOf(stateDir).collectors).toHaveLength(1);
+    });
+    const there = moved?.ref ?? '';
+    const count = (await textOf(back, there)).length;
+    await eventually(async () => expect((await textOf(back, there)).length).toBeGreaterThan(count + 20));
+    const { ref: next } = await back.create(specOf('echo new; exec sleep 600'));
+    await printed(back, next, 'new');
   });
 
   test('ends when it has no run and no controller, and its guard with it', async () => {

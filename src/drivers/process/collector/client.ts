@@ -72,7 +72,7 @@ export function createCollectorClient(options: {
     }
     startedAt = undefined;
     come.resolve();
-    return say('scan');
+    return say(scanCommand(root));
   };
 
   const start = (): void => {
@@ -84,14 +84,20 @@ export function createCollectorClient(options: {
     startGuard(tools, { fifo, said: join(root, 'collector.err'), command });
   };
 
+  /** Returns when to look again. */
+  const meet = (): number => {
+    if (say('')) return checkMs;
+    // It may quit at once: it has the path that the folder had before it was renamed.
+    if (connect()) return connectMs.most;
+    start();
+    const tried = clock.now() - (startedAt ?? clock.now());
+    return Math.min(connectMs.most, Math.max(connectMs.least, tried / 10));
+  };
+
   const check = (): void => {
     cancel?.();
     if (isClosed) return;
-    const isThere = say('') || connect();
-    if (!isThere) start();
-    const tried = clock.now() - (startedAt ?? clock.now());
-    const soon = Math.min(connectMs.most, Math.max(connectMs.least, tried / 10));
-    cancel = clock.after(isThere ? checkMs : soon, check);
+    cancel = clock.after(meet(), check);
   };
 
   return {
@@ -110,5 +116,8 @@ export function createCollectorClient(options: {
     },
   };
 }
+
+/** Has all runs looked for, by a collector of that folder; another one quits. Of any path, it is one line of ASCII. */
+export const scanCommand = (root: string): string => `scan ${encodeURIComponent(root)}`;
 
 export const collectorFifo = (version: string): string => `collector-${version}.in`;

@@ -6,6 +6,7 @@ import type { Cancel, Clock } from '../../../platform/clock.ts';
 import { allRefs, isRef } from '../instances.ts';
 import { drainedMark, findRun, isCode, logFolder, namesIn, readMarks } from '../layout.ts';
 import { sameProcess } from '../proc.ts';
+import { scanCommand } from './client.ts';
 import { Collection, finishRun } from './collection.ts';
 
 /** For runs whose shim has not come yet, and for what failed. */
@@ -19,7 +20,10 @@ const longestCommand = 4096;
 export interface CollectorParts {
   /** The folder of all instances. */
   root: string;
-  /** The FIFO for commands: `open <ref, relative to root> <run>`, `scan`, `quit`; an empty line means nothing. */
+  /**
+   * The FIFO for commands: `open <ref, relative to root> <run>`, `scan <root>`, `quit`; an empty line means nothing. A scan of
+   * another root is one to quit: the folder was renamed, and its FIFO still leads here.
+   */
   fifo: string;
   clock: Clock;
 }
@@ -142,7 +146,8 @@ export function runCollector({ root, fifo, clock }: CollectorParts): { ended: Pr
   const obey = (line: string): void => {
     const [verb, path, run] = line.split(' ');
     if (verb === 'quit') quit();
-    else if (verb === 'scan') void scan();
+    else if (line === scanCommand(root)) void scan();
+    else if (verb === 'scan') quit();
     else if (verb === 'open' && path !== undefined && isRef(root, join(root, path)))
       void open(join(root, path), Number(run));
   };
