@@ -26,7 +26,8 @@ const closedMark = 'closed';
 const pace = { rate: 32 * 1024 * 1024, burst: 64 * 1024 * 1024 };
 /** A disk that is full is tried again so often. */
 const retryMs = 1000;
-const openMs = 5;
+/** How soon a pipe without a writer is looked at again: soon at first, for a start, and rarely where none comes. */
+const openMs = { least: 5, most: 1000, growth: 1.25 };
 
 export interface CollectionParts {
   ref: string;
@@ -89,7 +90,7 @@ export class Collection {
     touch(join(this.#folder, closedMark));
   }
 
-  #open(stream: Stream): void {
+  #open(stream: Stream, againMs = openMs.least): void {
     const { run, shim } = this.#parts;
     const hasEnded = living(shim) === undefined || namesNow(run.folder).some(isExit);
     const path = outputFifo(this.#parts.ref, this.#parts.run.number, stream);
@@ -103,7 +104,7 @@ export class Collection {
     // The end of a pipe that no writer had when it was opened is not told. Before the shim has opened it, it is no end.
     if (this.#readNow(stream, fd) === 'End') {
       closeSync(fd);
-      if (!hasEnded) this.#openLater(stream);
+      if (!hasEnded) this.#openLater(stream, againMs);
       return;
     }
     const socket = new Socket({ fd, readable: true, writable: false });
@@ -120,17 +121,18 @@ export class Collection {
     socket.on('error', end).on('close', end);
   }
 
-  #openLater(stream: Stream): void {
+  #openLater(stream: Stream, ms: number): void {
     const open = (): void => {
       this.#opening.delete(stream);
+      const againMs = Math.min(openMs.most, Math.ceil(ms * openMs.growth));
       try {
-        this.#open(stream);
+        this.#open(stream, againMs);
       } catch (error) {
-        if (!isCode(error, 'ENOENT')) this.#openLater(stream);
+        if (!isCode(error, 'ENOENT')) this.#openLater(stream, againMs);
       }
       this.#pump();
     };
-    this.#opening.set(stream, this.#parts.clock.after(openMs, open));
+    this.#opening.set(stream, this.#parts.clock.after(ms, open));
   }
 
   /** What is in the pipe now. */

@@ -1,37 +1,74 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Collection } from '../../../../src/drivers/process/collector/collection.ts';
 import { readStat } from '../../../../src/drivers/process/proc.ts';
-import { systemClock } from '../../../../src/platform/clock.ts';
+import { type Clock, systemClock } from '../../../../src/platform/clock.ts';
+import { ManualClock } from '../../../fakes/clock.ts';
 import { eventually, specOf } from '../harness.ts';
 
-test('a run whose shim is killed before it has opened its pipes is over', async () => {
-  const ref = mkdtempSync(join(tmpdir(), 'agentctl-collection-'));
-  const child = spawn('sleep', ['600']);
+let ref = '';
+/** Stands for the shim. */
+let child: ChildProcess;
+let opened: Collection | undefined;
+let ended = false;
+
+beforeEach(() => {
+  ref = mkdtempSync(join(tmpdir(), 'agentctl-collection-'));
+  for (const name of ['1', '1.log']) mkdirSync(join(ref, name));
+  child = spawn('sleep', ['600']);
+  ended = false;
+});
+afterEach(() => {
+  opened?.leave();
+  child.kill('SIGKILL');
+  rmSync(ref, { recursive: true });
+});
+
+const makePipes = (): void => void execFileSync('mkfifo', [join(ref, '1.out'), join(ref, '1.err')]);
+
+function collect(clock: Clock): Collection {
   const shim = readStat(child.pid ?? 0);
   if (shim === undefined) throw new Error('sleep does not run');
   const folder = join(ref, '1');
-  for (const name of ['1', '1.log']) mkdirSync(join(ref, name));
   writeFileSync(join(folder, `shim.${shim.pid}.${shim.start}`), '');
-  execFileSync('mkfifo', [join(ref, '1.out'), join(ref, '1.err')]);
-  const { identity, talks, logs } = specOf('');
+  const { identity, talks } = specOf('');
+  const logs = { maxSize: 2 ** 30, maxFiles: 3 };
   const run = { number: 1, folder, meta: { identity, bootId: '', workingDir: '/', talks, logs } };
-  let ended = false;
-  const collection = new Collection({
+  opened = new Collection({
     ref,
     run,
     shim,
-    clock: systemClock,
+    clock,
     ended() {
       ended = true;
     },
   });
-  expect(collection.isOver).toBe(false);
+  return opened;
+}
+
+test('a run whose shim is killed before it has opened its pipes is over', async () => {
+  makePipes();
+  expect(collect(systemClock).isOver).toBe(false);
   child.kill('SIGKILL');
   await eventually(() => expect(ended).toBe(true));
   expect(readdirSync(join(ref, '1.log'))).toContain('drained');
-  rmSync(ref, { recursive: true });
+});
+
+test('pipes that nobody has open for writing are looked at ever less often, and once a second at last', () => {
+  makePipes();
+  const clock = new ManualClock('2026-01-01T00:00:00Z');
+  const waits: number[] = [];
+  collect({
+    now: () => clock.now(),
+    after(milliseconds, callback) {
+      waits.push(milliseconds);
+      return clock.after(milliseconds, callback);
+    },
+  });
+  for (let second = 0; second < 40; second++) clock.advance(1000);
+  expect(waits.slice(0, 2)).toEqual([5, 5]);
+  expect(waits.slice(-2)).toEqual([1000, 1000]);
 });
