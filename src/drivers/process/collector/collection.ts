@@ -84,6 +84,11 @@ export class Collection {
   /** Writes down all that was read, and that it is all. The run goes on. */
   close(): void {
     if (this.#ended) return;
+    for (const [stream, socket] of this.#sockets) {
+      // One that is paused has read on for a while. What it returns here it would emit too.
+      socket.removeAllListeners('data');
+      for (let bytes = readFrom(socket); bytes !== null; bytes = readFrom(socket)) this.#take(stream, bytes);
+    }
     this.#stop();
     this.#writer.flush();
     this.#writer.close();
@@ -240,6 +245,8 @@ export function finishRun(ref: string, run: Run, shim: ProcessId): void {
     rmSync(outputFifo(ref, run.number, stream), { force: true });
 }
 
+/** What it has read already; null where that is nothing more. */
+const readFrom = (socket: Socket): Buffer | null => socket.read();
 const namesNow = (folder: string): string[] => readdirSync(folder);
 const isExit = (name: string): boolean => name.startsWith('exit.');
 

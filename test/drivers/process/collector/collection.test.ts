@@ -1,9 +1,23 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Collection } from '../../../../src/drivers/process/collector/collection.ts';
+import { encodeRecords } from '../../../../src/drivers/process/collector/record.ts';
+import { isCode } from '../../../../src/drivers/process/layout.ts';
 import { readStat } from '../../../../src/drivers/process/proc.ts';
 import { type Clock, systemClock } from '../../../../src/platform/clock.ts';
 import { ManualClock } from '../../../fakes/clock.ts';
@@ -72,3 +86,38 @@ test('pipes that nobody has open for writing are looked at ever less often, and 
   expect(waits.slice(0, 2)).toEqual([5, 5]);
   expect(waits.slice(-2)).toEqual([1000, 1000]);
 });
+
+test('all that was read is in the log when the collector ends while it writes no more for now', async () => {
+  makePipes();
+  const [out, err] = ['1.out', '1.err'].map((name) =>
+    openSync(join(ref, name), constants.O_RDWR | constants.O_NONBLOCK),
+  );
+  const lines = Buffer.alloc(64 * 1024, '\n');
+  let written = 0;
+  const write = async (): Promise<void> => {
+    written += lengthOf(() => writeSync(out ?? 0, lines));
+    await new Promise(setImmediate);
+  };
+  // Time stands still, so what is in debt stays so.
+  const clock = new ManualClock('2026-01-01T00:00:00Z');
+  const collection = collect(clock);
+  while (clock.waiting === 0) await write();
+  for (let turn = 0; turn < 20; turn++) await write();
+  collection.close();
+  const bytes = Buffer.alloc(2 * 1024 * 1024);
+  const left = lengthOf(() => readSync(out ?? 0, bytes));
+  const { size } = statSync(join(ref, '1.log', '1'));
+  expect(size / encodeRecords(0, 'stdout', Buffer.from('\n')).length).toBe(written - left);
+  expect(readdirSync(join(ref, '1.log'))).toContain('closed');
+  for (const fd of [out, err]) closeSync(fd ?? 0);
+});
+
+/** 0 where it would have to wait. */
+function lengthOf(transfer: () => number): number {
+  try {
+    return transfer();
+  } catch (error) {
+    if (isCode(error, 'EAGAIN')) return 0;
+    throw error;
+  }
+}
