@@ -41,6 +41,8 @@ export function createCollectorClient(options: {
   let startedAt: number | undefined;
   let cancel: Cancel | undefined;
   let isClosed = false;
+  /** Its FIFO was full when it was to be told of a run. */
+  let scanDue = false;
   let come = Promise.withResolvers<void>();
 
   const disconnect = (): void => {
@@ -56,11 +58,19 @@ export function createCollectorClient(options: {
       writeSync(fd, `${line}\n`);
       return true;
     } catch (error) {
-      if (isCode(error, 'EAGAIN')) return true; // it has enough to do, and finds the rest by the scans
+      if (isCode(error, 'EAGAIN')) {
+        scanDue = true; // it has enough to do, and is told of what it missed later
+        return true;
+      }
       disconnect();
       if (!isCode(error, 'EPIPE')) log.warn({ error }, 'the collector of output cannot be spoken to');
       return false;
     }
+  };
+
+  const scan = (): boolean => {
+    scanDue = false;
+    return say(scanCommand(root));
   };
 
   const connect = (): boolean => {
@@ -72,7 +82,7 @@ export function createCollectorClient(options: {
     }
     startedAt = undefined;
     come.resolve();
-    return say(scanCommand(root));
+    return scan();
   };
 
   const start = (): void => {
@@ -86,7 +96,7 @@ export function createCollectorClient(options: {
 
   /** Returns when to look again. */
   const meet = (): number => {
-    if (say('')) return checkMs;
+    if (scanDue ? scan() : say('')) return scanDue ? connectMs.most : checkMs;
     // It may quit at once: it has the path that the folder had before it was renamed.
     if (connect()) return connectMs.most;
     start();
