@@ -103,8 +103,10 @@ export class Collection {
     try {
       fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
     } catch (error) {
-      if (isCode(error, 'ENOENT')) return;
-      throw error;
+      if (!isCode(error, 'ENOENT')) throw error;
+      // The shim leaves its mark before it makes them.
+      if (!hasEnded) this.#openLater(stream, againMs);
+      return;
     }
     // The end of a pipe that no writer had when it was opened is not told. Before the shim has opened it, it is no end.
     if (this.#readNow(stream, fd) === 'End') {

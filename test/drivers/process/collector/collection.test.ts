@@ -6,6 +6,7 @@ import {
   mkdtempSync,
   openSync,
   readdirSync,
+  readFileSync,
   readSync,
   rmSync,
   statSync,
@@ -69,6 +70,20 @@ test('a run whose shim is killed before it has opened its pipes is over', async 
   child.kill('SIGKILL');
   await eventually(() => expect(ended).toBe(true));
   expect(readdirSync(join(ref, '1.log'))).toContain('drained');
+});
+
+test('a run whose shim has not made its pipes yet is waited for', async () => {
+  const collection = collect(systemClock);
+  expect(collection.isOver).toBe(false);
+  makePipes();
+  const fd = openSync(join(ref, '1.out'), constants.O_RDWR);
+  await eventually(() => {
+    writeSync(fd, 'late\n');
+    expect(readFileSync(join(ref, '1.log', '1'), 'utf8')).toContain('late');
+  });
+  child.kill('SIGKILL');
+  closeSync(fd);
+  await eventually(() => expect(ended).toBe(true));
 });
 
 test('pipes that nobody has open for writing are looked at ever less often, and once a second at last', () => {
