@@ -21,6 +21,7 @@ import {
   findRun,
   isCode,
   type Marks,
+  marksOfBoot,
   newestRun,
   type Run,
   readMarks,
@@ -99,7 +100,7 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
   const leftovers = createLeftovers(clock, log, root);
   const shared = { tools, launcher, collector, checkCommand, clock, bootId };
   const parts: StartParts = { ...shared, root, reap, cgroups };
-  const instances = { root, reap, tools };
+  const instances = { root, reap, tools, bootId };
   /** By ref: the environment that its newest run was given. It may hold secrets, so it is on no disk. */
   const given = new Map<string, { run: number; env: Readonly<Record<string, string>> }>();
   let cleared: Promise<void> | undefined;
@@ -131,9 +132,7 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
     throw gone(ref);
   };
 
-  /** Of this boot: the pids of an earlier one may be anybody's now. */
-  const currentMarks = async (run: Run): Promise<Marks> =>
-    run.meta.bootId === bootId ? readMarks(run.folder) : { claimed: false };
+  const currentMarks = (run: Run): Promise<Marks> => marksOfBoot(run, bootId);
 
   /** Undefined where it has just been taken away. */
   const look = async (ref: string, run: Run): Promise<Observed | undefined> => {

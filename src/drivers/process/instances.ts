@@ -6,6 +6,7 @@ import { DriverError, type RunSpec } from '../driver.ts';
 import {
   instanceFolder,
   isCode,
+  marksOfBoot,
   namesIn,
   newestRun,
   readMarks,
@@ -21,6 +22,7 @@ export interface InstanceParts {
   root: string;
   reap: Reap;
   tools: Tools;
+  bootId: string;
 }
 
 /** The folder into which removed ones are moved, so that each goes as a whole. */
@@ -72,11 +74,11 @@ export async function replaceOthers(
 }
 
 /** Ends all processes of a ref, its shim included, and deletes it. */
-export async function removeRef({ root, reap, tools }: InstanceParts, ref: string): Promise<void> {
+export async function removeRef({ root, reap, tools, bootId }: InstanceParts, ref: string): Promise<void> {
   const run = await newestRun(ref);
   if (run !== undefined) {
     await voidRun(run.folder); // before the look at what runs: nothing begins after it
-    await reap(preyOf(run, await readMarks(run.folder)));
+    await reap(preyOf(run, await marksOfBoot(run, bootId)));
   }
   const bin = join(root, trash);
   const gone = join(bin, `${basename(dirname(ref))}-${basename(ref)}`);

@@ -133,6 +133,10 @@ export async function readMarks(folder: string): Promise<Marks> {
   return marks;
 }
 
+/** The marks where they are of this boot: the pids of an earlier one may be anybody's now. */
+export const marksOfBoot = async ({ meta, folder }: Run, bootId: string): Promise<Marks> =>
+  meta.bootId === bootId ? readMarks(folder) : { claimed: false };
+
 export function addMark(marks: Marks, file: string): void {
   const [sort, first, second] = file.split('.');
   if (sort === 'claim') marks.claimed = true;

@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { Bucket } from '../../../platform/bucket.ts';
 import type { Cancel, Clock } from '../../../platform/clock.ts';
 import { drainedMark, isCode, logFolder, outputFifo, type Run } from '../layout.ts';
-import { living, type ProcessId } from '../proc.ts';
+import { living, type ProcessId, readBootId } from '../proc.ts';
 import { sendKill } from '../signals.ts';
 import { encodeRecords, gapRecord, maxTextBytes, type Stream } from './record.ts';
 import { SegmentWriter } from './segments.ts';
@@ -242,7 +242,8 @@ export class Collection {
 export function finishRun(ref: string, run: Run, shim: ProcessId): void {
   if (!namesNow(run.folder).includes(`shim.${shim.pid}.${shim.start}`)) return;
   touch(join(logFolder(ref, run.number), drainedMark));
-  if (namesNow(run.folder).some(isExit) && living(shim) !== undefined) sendKill(shim.pid);
+  const waits = run.meta.bootId === readBootId() && living(shim) !== undefined;
+  if (waits && namesNow(run.folder).some(isExit)) sendKill(shim.pid);
   for (const stream of ['stdout', 'stderr'] as const)
     rmSync(outputFifo(ref, run.number, stream), { force: true });
 }
