@@ -14,7 +14,15 @@ import { createEnds } from './process/ends.ts';
 import { environmentOf } from './process/environment.ts';
 import { execute, executeAs } from './process/exec.ts';
 import { asDriverError, environmentUnknown, gone, superseded } from './process/failures.ts';
-import { allRefs, clearLeftovers, discard, isRef, removeRef, replaceOthers } from './process/instances.ts';
+import {
+  allRefs,
+  clearLeftovers,
+  discard,
+  endShims,
+  isRef,
+  removeRef,
+  replaceOthers,
+} from './process/instances.ts';
 import { createLauncher } from './process/launcher.ts';
 import {
   discardRun,
@@ -100,7 +108,7 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
   const leftovers = createLeftovers(clock, log, root);
   const shared = { tools, launcher, collector, checkCommand, clock, bootId };
   const parts: StartParts = { ...shared, root, reap, cgroups };
-  const instances = { root, reap, tools, bootId };
+  const instances = { root, reap, tools, clock, bootId };
   /** By ref: the environment that its newest run was given. It may hold secrets, so it is on no disk. */
   const given = new Map<string, { run: number; env: Readonly<Record<string, string>> }>();
   let cleared: Promise<void> | undefined;
@@ -202,7 +210,9 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
   };
 
   const dropOldRuns = async (ref: string): Promise<void> => {
-    for (const run of ((await runNumbers(ref)) ?? []).slice(keptRuns)) await discardRun(ref, run);
+    const old = ((await runNumbers(ref)) ?? []).slice(keptRuns);
+    await endShims(instances, ref, old);
+    for (const run of old) await discardRun(ref, run);
   };
 
   return {

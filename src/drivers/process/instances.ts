@@ -2,8 +2,10 @@ import { execFile } from 'node:child_process';
 import { chmod, lchown, lstat, mkdir, rename, rmdir } from 'node:fs/promises';
 import { basename, dirname, join, sep } from 'node:path';
 import { promisify } from 'node:util';
+import type { Clock } from '../../platform/clock.ts';
 import { DriverError, type RunSpec } from '../driver.ts';
 import {
+  findRun,
   instanceFolder,
   isCode,
   marksOfBoot,
@@ -12,9 +14,10 @@ import {
   readMarks,
   removeFolder,
   runFolder,
+  runNumbers,
   voidRun,
 } from './layout.ts';
-import { preyOf, type Reap } from './reap.ts';
+import { killOne, preyOf, type Reap } from './reap.ts';
 import type { Tools } from './tools.ts';
 
 export interface InstanceParts {
@@ -22,6 +25,7 @@ export interface InstanceParts {
   root: string;
   reap: Reap;
   tools: Tools;
+  clock: Clock;
   bootId: string;
 }
 
@@ -73,12 +77,28 @@ export async function replaceOthers(
   return undefined;
 }
 
-/** Ends all processes of a ref, its shim included, and deletes it. */
-export async function removeRef({ root, reap, tools, bootId }: InstanceParts, ref: string): Promise<void> {
+/** Kills the shims of these runs, which may wait for their output to be read: without their marks nobody finds them. */
+export async function endShims(
+  { clock, bootId }: InstanceParts,
+  ref: string,
+  numbers: readonly number[],
+): Promise<void> {
+  for (const number of numbers) {
+    const run = await findRun(ref, number);
+    const { shim } = run === undefined ? {} : await marksOfBoot(run, bootId);
+    if (shim !== undefined) await killOne(clock, shim);
+  }
+}
+
+/** Ends all processes of a ref, its shims included, and deletes it. */
+export async function removeRef(parts: InstanceParts, ref: string): Promise<void> {
+  const { root, reap, tools, bootId } = parts;
   const run = await newestRun(ref);
   if (run !== undefined) {
     await voidRun(run.folder); // before the look at what runs: nothing begins after it
     await reap(preyOf(run, await marksOfBoot(run, bootId)));
+    const earlier = (await runNumbers(ref))?.filter((number) => number !== run.number);
+    await endShims(parts, ref, earlier ?? []);
   }
   const bin = join(root, trash);
   const gone = join(bin, `${basename(dirname(ref))}-${basename(ref)}`);

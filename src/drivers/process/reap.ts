@@ -66,7 +66,8 @@ export function createReaper(clock: Clock, looks: Looks, cgroups: () => Promise<
   };
 }
 
-async function killOne(clock: Clock, id: ProcessId): Promise<void> {
+/** SIGKILL to one process, until it has ended. Throws KillFailed. */
+export async function killOne(clock: Clock, id: ProcessId): Promise<void> {
   for (let round = 0; living(id) !== undefined; round++) {
     if (round === rounds) throw killFailed([id.pid]);
     sendKill(id.pid);

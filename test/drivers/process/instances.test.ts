@@ -1,11 +1,13 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
 import { readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { runFolder } from '../../../src/drivers/process/layout.ts';
-import { readStat } from '../../../src/drivers/process/proc.ts';
-import { ended, eventually, isRunning, openDriver, specOf } from './harness.ts';
+import { readEnvironment, readStat, uidVariable } from '../../../src/drivers/process/proc.ts';
+import { processesOf } from './collectors.ts';
+import { ended, eventually, isRunning, openDriver, specOf, withRun } from './harness.ts';
 
 /** A process of the host whose session has lost its leader, as that of a daemon. */
 async function daemonOfHost(): Promise<{ pid: number; session: number }> {
@@ -35,4 +37,32 @@ test('a removal after a reboot kills no process of the host that has the old num
   } finally {
     process.kill(pid, 'SIGKILL');
   }
+});
+
+const runsOf = (uid: string): number =>
+  readdirSync('/proc').filter(
+    (name) =>
+      /^\d+$/.test(name) && isRunning(Number(name)) && readEnvironment(Number(name))?.[uidVariable] === uid,
+  ).length;
+
+test('shims whose output nobody has read go with their runs', async () => {
+  const { driver, stateDir } = await openDriver();
+  await driver.create(specOf('exec sleep 600'));
+  const { collectors } = await eventually(() => {
+    const found = processesOf(stateDir);
+    expect(found.collectors).toHaveLength(1);
+    return found;
+  });
+  for (const pid of collectors) process.kill(pid, 'SIGSTOP');
+  const spec = specOf('echo up');
+  const { ref } = await driver.create(spec);
+  for (let run = 2; run <= 7; run++) {
+    await ended(driver, ref);
+    await driver.restart(ref, withRun(spec, run));
+  }
+  await ended(driver, ref);
+  await eventually(() => expect(runsOf(spec.identity.uid)).toBeLessThanOrEqual(5));
+  await driver.remove(ref, { volumes: false });
+  expect(runsOf(spec.identity.uid)).toBe(0);
+  for (const pid of collectors) process.kill(pid, 'SIGCONT');
 });
