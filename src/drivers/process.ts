@@ -25,6 +25,7 @@ import {
 } from './process/instances.ts';
 import { createLauncher } from './process/launcher.ts';
 import {
+  cgroupOf,
   discardRun,
   findRun,
   isCode,
@@ -307,7 +308,12 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
         await ends.sweep(run, marks);
         const { claimed, shim, exit } = marks;
         const pending = claimed && exit === undefined && (shim === undefined || living(shim) !== undefined);
-        if (never || !pending || clock.now() >= deadline) return;
+        if (never) return;
+        if (!pending || clock.now() >= deadline) {
+          if (cgroupOf(run, marks) !== undefined)
+            await reap({ ...preyOf(run, marks), fromRun: run.number, spareShim: true, moved: true });
+          return;
+        }
         await sleep(clock, 1);
       }
     },

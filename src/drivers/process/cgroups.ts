@@ -14,7 +14,7 @@ import { sendKill } from './signals.ts';
 
 /**
  * A cgroup for each run, where the host lets us: all that a run starts is in it, whatever it does to its environment,
- * session or parent. Only root can leave it.
+ * session or parent. Only root can leave it, or have a service such as systemd move it.
  */
 export interface Cgroups {
   reason: CgroupPlace['reason'];
@@ -39,7 +39,8 @@ export function containment(reason: Cgroups['reason'] | undefined): DriverCondit
       type,
       status: 'True',
       reason,
-      message: 'Each run has a cgroup: nothing that it starts outlives it.',
+      message:
+        'Each run has a cgroup: nothing that it starts outlives it. What moved to another cgroup ends when the agent is killed or deleted.',
     };
   return {
     type,

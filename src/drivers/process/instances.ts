@@ -96,7 +96,7 @@ export async function removeRef(parts: InstanceParts, ref: string): Promise<void
   const run = await newestRun(ref);
   if (run !== undefined) {
     await voidRun(run.folder); // before the look at what runs: nothing begins after it
-    await reap(preyOf(run, await marksOfBoot(run, bootId)));
+    await reap({ ...preyOf(run, await marksOfBoot(run, bootId)), moved: true });
     const earlier = (await runNumbers(ref))?.filter((number) => number !== run.number);
     await endShims(parts, ref, earlier ?? []);
   }

@@ -11,13 +11,17 @@ export interface Prey {
   instanceUid: string;
   /** Processes of this run and of those before it: a later one may be starting. */
   upToRun: number;
+  /** Spares the runs before this one, whose shims may wait for their output to be read. */
+  fromRun?: number | undefined;
   /** Main process of the newest run of this boot: its group and session are the instance's. */
   main?: ProcessId | undefined;
   shim?: ProcessId | undefined;
   /** It lives on to write the exit down. */
   spareShim?: boolean | undefined;
-  /** Holds all of the newest run but its shim: then nobody looks at the processes of the host. */
+  /** Holds all of the newest run but its shim and what moved to another cgroup. */
   cgroup?: string | undefined;
+  /** Also what moved to another cgroup. Without it, nobody looks at the processes of the host where there is a cgroup. */
+  moved?: boolean | undefined;
 }
 
 /** A run and those before it. */
@@ -38,9 +42,9 @@ const rounds = 200;
 const cleanLooks = 3;
 
 /**
- * SIGKILL to every process of an instance, until none is left: all that is in its cgroup, where it has one; otherwise by
- * AGENTCTL_INSTANCE_UID in the environment, by group, by session, and by descent from one of these. Calls at the same
- * time share one look at /proc.
+ * SIGKILL to every process of an instance, until none is left: all that is in its cgroup, where it has one. Without one,
+ * and for what moved to another (`su -l` and `systemd-run --scope` do so): by AGENTCTL_INSTANCE_UID in the environment, by
+ * group, by session, and by descent from one of these. Calls at the same time share one look at /proc.
  */
 export function createReaper(clock: Clock, looks: Looks, cgroups: () => Promise<Cgroups | undefined>): Reap {
   const byMarks = async (prey: Prey): Promise<void> => {
@@ -49,7 +53,8 @@ export function createReaper(clock: Clock, looks: Looks, cgroups: () => Promise<
       const all = await looks.next();
       left = victims(all, prey);
       clean = left.length === 0 ? clean + 1 : 0;
-      if (clean >= (all.some((one) => mayBecomeOurs(one, prey)) ? cleanLooks : 1)) return;
+      const isUnsure = prey.cgroup === undefined && all.some((one) => mayBecomeOurs(one, prey));
+      if (clean >= (isUnsure ? cleanLooks : 1)) return;
       // After the look, since it takes their parents from others. One call ends a whole group: nothing forks away.
       if (prey.main !== undefined && living(prey.main)?.group === prey.main.pid) sendKill(-prey.main.pid);
       for (const victim of left) if (living(victim) !== undefined) sendKill(victim.pid);
@@ -62,6 +67,7 @@ export function createReaper(clock: Clock, looks: Looks, cgroups: () => Promise<
     await (await cgroups())?.kill(prey.instanceUid, prey.upToRun);
     if (prey.cgroup === undefined) return byMarks(prey);
     await killCgroup(clock, prey.cgroup);
+    if (prey.moved === true) await byMarks(prey);
     if (prey.shim !== undefined && prey.spareShim !== true) await killOne(clock, prey.shim);
   };
 }
@@ -83,7 +89,8 @@ export function victims(all: readonly ScannedProcess[], prey: Prey): ScannedProc
   const others = all.filter(
     ({ pid, instanceUid, run }) =>
       pid !== process.pid &&
-      (instanceUid === undefined || (instanceUid === prey.instanceUid && run <= prey.upToRun)),
+      (instanceUid === undefined ||
+        (instanceUid === prey.instanceUid && run <= prey.upToRun && run >= (prey.fromRun ?? 0))),
   );
   // The number of a group or session is not given out again while it has a member.
   const { main } = prey;

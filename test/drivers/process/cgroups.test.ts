@@ -48,6 +48,24 @@ describe.skipIf(tried === undefined)('a run in a cgroup of its own', () => {
     expect(processesWith(marker)).toEqual([]);
   });
 
+  test.each(['kill', 'remove'] as const)('takes what moved to another cgroup with it: %s', async (verb) => {
+    const { driver } = await openDriver();
+    const marker = `sleep 8${process.pid}6`;
+    const first = await driver.create(specOf('exec sleep 600'));
+    const other = join(dirname(dirname(await cgroupOf(first.ref))), `agentctl-other-${process.pid}`);
+    mkdirSync(other);
+    try {
+      const move = `setsid sh -c 'echo 0 >${other}/cgroup.procs; exec ${marker}' & exec sleep 600`;
+      const { ref } = await driver.create(specOf(move));
+      await eventually(() => expect(processesWith(marker)).toHaveLength(1));
+      await driver[verb](ref, { volumes: false });
+      expect(processesWith(marker)).toEqual([]);
+    } finally {
+      for (const pid of processesWith(marker)) process.kill(pid, 'SIGKILL');
+      await eventually(() => rmdirSync(other));
+    }
+  });
+
   test('takes what it left behind with it at its end, though no controller is there', async () => {
     const { driver, stateDir } = await openDriver();
     const marker = `sleep 8${process.pid}3`;
