@@ -1,5 +1,6 @@
 import { closeSync, constants, openSync, readdirSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { collectorLock } from '../drivers/process/collector/client.ts';
 import { runCollector } from '../drivers/process/collector/collector.ts';
 import { sleep, systemClock } from '../platform/clock.ts';
 import { acquireLock, type Lock, LockedError } from '../platform/lock.ts';
@@ -29,7 +30,7 @@ export async function collect([root = '', fifo = '']: readonly string[]): Promis
 async function takeOver(root: string, fifo: string): Promise<Lock | undefined> {
   for (const deadline = Date.now() + takeOverMs; ; ) {
     try {
-      return acquireLock(join(root, 'collector.lock'));
+      return acquireLock(join(root, collectorLock));
     } catch (error) {
       if (!(error instanceof LockedError)) throw error;
       if (Date.now() >= deadline) return undefined;

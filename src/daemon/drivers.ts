@@ -1,8 +1,15 @@
+import { resolve } from 'node:path';
 import { isSea } from 'node:sea';
 import type { Runtime } from '../api/objects.ts';
 import type { Resources } from '../client/resources.ts';
 import type { Driver } from '../drivers/driver.ts';
-import { type OpenFiles, withOpenFiles } from '../drivers/open-files.ts';
+import {
+  collectorFiles,
+  createOpenFiles,
+  type FileCount,
+  type OpenFiles,
+  withOpenFiles,
+} from '../drivers/open-files.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import { collectWord } from './collect-word.ts';
@@ -39,7 +46,12 @@ async function driverOf(runtime: Runtime, parts: DriverParts): Promise<Driver> {
       const { createProcessDriver } = await import('../drivers/process.ts');
       const collector = { command: [...ownCommand(), collectWord], version };
       const { state: stateDir, agentFiles } = parts;
-      return createProcessDriver({ stateDir, agentFiles, storeId, collector, clock, log });
+      const { countCollectorFiles } = await import('../drivers/process/collector/client.ts');
+      const count = (): FileCount => countCollectorFiles(resolve(stateDir, 'instances'));
+      return withOpenFiles(
+        createProcessDriver({ stateDir, agentFiles, storeId, collector, clock, log }),
+        createOpenFiles(clock, count, collectorFiles),
+      );
     }
     case 'docker': {
       if (endpoint === undefined) {

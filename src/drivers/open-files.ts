@@ -3,7 +3,7 @@ import type { Clock } from '../platform/clock.ts';
 import { isCode } from '../platform/code.ts';
 import { type Driver, type DriverCondition, DriverError } from './driver.ts';
 
-/** How many files this process has open and may have open. */
+/** How many files a process has open and may have open. */
 export interface FileCount {
   open: number;
   limit: number;
@@ -16,7 +16,27 @@ export interface OpenFiles {
   condition(): DriverCondition;
 }
 
-/** What a start may take: its output, its input, and a moment's file. */
+/** Whose files are counted, as a condition of the Runtime tells it. */
+interface Owner {
+  condition: string;
+  name: string;
+  /** What it takes to get a higher limit. */
+  remedy: string;
+}
+
+export const controllerFiles: Owner = {
+  condition: 'FilesAvailable',
+  name: 'controller',
+  remedy: 'restart the controller',
+};
+/** The collector outlives the controller, so that its limit stays as it is while agents run. */
+export const collectorFiles: Owner = {
+  condition: 'OutputFilesAvailable',
+  name: 'collector of output',
+  remedy: 'restart the controller with its agents (agentctl controller stop --agents)',
+};
+
+/** What a start may take: its output, its input, and a moment's file. Of the collector: two pipes and a log. */
 const perStart = 3;
 /** A start is counted by itself until what it opens is surely in the count of all. */
 const startsForMs = 5000;
@@ -38,7 +58,11 @@ export const withOpenFiles = (driver: Driver, files: OpenFiles): Driver => ({
   conditions: () => [...(driver.conditions?.() ?? []), files.condition()],
 });
 
-export function createOpenFiles(clock: Clock, read: () => FileCount = countFiles): OpenFiles {
+export function createOpenFiles(
+  clock: Clock,
+  read: () => FileCount = countFiles,
+  owner: Owner = controllerFiles,
+): OpenFiles {
   let starts: number[] = [];
   let known: FileCount | undefined;
   let knownAt = 0;
@@ -70,38 +94,39 @@ export function createOpenFiles(clock: Clock, read: () => FileCount = countFiles
 
   return {
     admit() {
-      if (room() < perStart) throw tooManyOpenFiles();
+      if (room() < perStart) throw tooManyOpenFiles(undefined, owner);
       starts.push(clock.now());
     },
     condition() {
       const { open, limit } = count();
       const isShort = room() < perStart;
-      const so = `The controller has ${open} of ${limit} files open`;
+      const so = `The ${owner.name} has ${open} of ${limit} files open`;
       return {
-        type: 'FilesAvailable',
+        type: owner.condition,
         status: isShort ? 'False' : 'True',
         reason: isShort ? 'TooManyOpenFiles' : 'Enough',
         // The exact number changes all the time: only where it matters is it told.
         message: isShort
-          ? `${so}; nothing more is started. Raise the hard limit (ulimit -H -n, or LimitNOFILE= of the service) and restart the controller.`
-          : `The controller may open ${limit} files; an agent takes up to ${perStart}.`,
+          ? `${so}; nothing more is started. Raise the hard limit (ulimit -H -n, or LimitNOFILE= of the service) and ${owner.remedy}.`
+          : `The ${owner.name} may open ${limit} files; an agent takes up to ${perStart}.`,
       };
     },
   };
 }
 
-function countFiles(): FileCount {
-  const text = readFileSync('/proc/self/limits', 'latin1');
+/** Of this process, or another one of the same user. Throws where /proc does not tell. */
+export function countFiles(pid: number | 'self' = 'self'): FileCount {
+  const text = readFileSync(`/proc/${pid}/limits`, 'latin1');
   const soft = /^Max open files\s+(\d+)/m.exec(text)?.[1];
   const limit = soft === undefined ? Number.MAX_SAFE_INTEGER : Number(soft);
-  return { open: readdirSync('/proc/self/fd').length, limit };
+  return { open: readdirSync(`/proc/${pid}/fd`).length, limit };
 }
 
 /** No failure of the agent: it is tried again when files have been closed. */
-export const tooManyOpenFiles = (cause?: unknown): DriverError =>
+export const tooManyOpenFiles = (cause?: unknown, { name, remedy }: Owner = controllerFiles): DriverError =>
   new DriverError(
     'NotStartable',
     'TooManyOpenFiles',
-    'the controller keeps the last files that it may open (RLIMIT_NOFILE) for its API, so nothing more is started; raise its hard limit (ulimit -H -n, or LimitNOFILE= of the service) and restart it',
+    `the ${name} keeps the last files that it may open (RLIMIT_NOFILE) in reserve, so nothing more is started; raise its hard limit (ulimit -H -n, or LimitNOFILE= of the service) and ${remedy}`,
     { cause },
   );

@@ -47,7 +47,8 @@ export function acquireLock(path: string): Lock {
   };
 }
 
-function readPid(path: string): number | undefined {
+/** The pid of the process that took the lock last; undefined where it cannot be told. */
+export function readPid(path: string): number | undefined {
   try {
     const pid = Number(readFileSync(`${path}.pid`, 'utf8'));
     return Number.isInteger(pid) && pid > 0 ? pid : undefined;

@@ -1,6 +1,11 @@
 import { expect, test } from 'vitest';
 import type { Driver } from '../../src/drivers/driver.ts';
-import { createOpenFiles, type FileCount, withOpenFiles } from '../../src/drivers/open-files.ts';
+import {
+  collectorFiles,
+  createOpenFiles,
+  type FileCount,
+  withOpenFiles,
+} from '../../src/drivers/open-files.ts';
 import { runSpec } from '../contracts/spec.ts';
 import { ManualClock } from '../fakes/clock.ts';
 
@@ -46,4 +51,13 @@ test('no driver is asked for a start that is refused', async () => {
   await expect(guarded.restart('ref', spec)).rejects.toMatchObject({ reason: 'TooManyOpenFiles' });
   expect(asked).toEqual([]);
   expect(guarded.conditions?.()).toMatchObject([{ type: 'FilesAvailable', status: 'False' }]);
+});
+
+test('a collector of output that is short of files says so by itself', () => {
+  const clock = new ManualClock('2026-01-01T00:00:00Z');
+  const files = createOpenFiles(clock, () => ({ open: 4000, limit: 4096 }), collectorFiles);
+  expect(() => files.admit()).toThrow(
+    expect.objectContaining({ message: expect.stringMatching(/^the collector of output may open no more/) }),
+  );
+  expect(files.condition()).toMatchObject({ type: 'OutputFilesAvailable', status: 'False' });
 });

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Driver, LogLine, OutputLine, RunSpec } from '../../../src/drivers/driver.ts';
+import { countCollectorFiles } from '../../../src/drivers/process/collector/client.ts';
 import { logFolder, outputFifo } from '../../../src/drivers/process/layout.ts';
 import { processesOf } from './collectors.ts';
 import {
@@ -227,6 +228,22 @@ describe('the collector', () => {
     await eventually(async () => expect((await textOf(later, ref)).length).toBeGreaterThan(count + 20));
     expect(await textOf(later, ref)).not.toContain(gap);
     expect(processesOf(stateDir).collectors).toHaveLength(1);
+  });
+
+  test('has three files open for each run, which are counted', async () => {
+    const { driver, stateDir } = await openDriver();
+    const count = (): number => countCollectorFiles(join(stateDir, 'instances')).open;
+    expect(count()).toBe(0);
+    const start = async (): Promise<void> => {
+      const { ref } = await driver.create(specOf('echo up; exec sleep 600'));
+      await printed(driver, ref, 'up');
+    };
+    await start();
+    const one = count();
+    expect(one).toBeGreaterThan(3);
+    for (let more = 0; more < 3; more++) await start();
+    // Give or take what it has open for a moment.
+    expect(count() - one).toBeGreaterThan(6);
   });
 
   test('is replaced where the state folder was renamed', async () => {

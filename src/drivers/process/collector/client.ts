@@ -1,7 +1,9 @@
-import { closeSync, constants, openSync, writeSync } from 'node:fs';
+import { closeSync, constants, openSync, readFileSync, writeSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { type Cancel, type Clock, endsWithin } from '../../../platform/clock.ts';
+import { readPid } from '../../../platform/lock.ts';
 import type { Log } from '../../../platform/log.ts';
+import { countFiles, type FileCount } from '../../open-files.ts';
 import { isCode } from '../layout.ts';
 import type { Tools } from '../tools.ts';
 import { startGuard } from './guard.ts';
@@ -131,3 +133,19 @@ export function createCollectorClient(options: {
 export const scanCommand = (root: string): string => `scan ${encodeURIComponent(root)}`;
 
 export const collectorFifo = (version: string): string => `collector-${version}.in`;
+
+/** In the folder of all instances: held by the collector. */
+export const collectorLock = 'collector.lock';
+
+/** The open files of the collector. Where none can be looked at, those of the one that would be started. */
+export function countCollectorFiles(root: string): FileCount {
+  const pid = readPid(join(root, collectorLock));
+  try {
+    // Another process may have its pid by now.
+    const words = pid === undefined ? [] : readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+    if (words.includes(root)) return countFiles(pid);
+  } catch (error) {
+    if (!isCode(error, 'ENOENT', 'ESRCH', 'EACCES', 'EPERM')) throw error;
+  }
+  return { ...countFiles(), open: 0 };
+}
