@@ -1,5 +1,5 @@
-import { closeSync, constants, openSync, readdirSync, writeSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { closeSync, constants, openSync, readdirSync, rmSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
 import { collectorLock } from '../drivers/process/collector/client.ts';
 import { runCollector } from '../drivers/process/collector/collector.ts';
 import { sleep, systemClock } from '../platform/clock.ts';
@@ -15,6 +15,7 @@ const takeOverMs = 10_000;
 export async function collect([root = '', fifo = '']: readonly string[]): Promise<void> {
   const lock = await takeOver(root, fifo);
   if (lock === undefined) return;
+  for (const other of otherFifos(root, fifo)) rmSync(other, { force: true });
   const collector = runCollector({ root, fifo, clock: systemClock });
   // To be started again by its guard.
   const stop = (): void => {
@@ -35,11 +36,17 @@ async function takeOver(root: string, fifo: string): Promise<Lock | undefined> {
       if (!(error instanceof LockedError)) throw error;
       if (Date.now() >= deadline) return undefined;
     }
-    for (const name of readdirSync(dirname(fifo)))
-      if (/^collector-.*\.in$/.test(name) && join(root, name) !== fifo) askToQuit(join(root, name));
+    for (const other of otherFifos(root, fifo)) askToQuit(other);
     await sleep(systemClock, 100);
   }
 }
+
+/** Those of other versions. */
+const otherFifos = (root: string, fifo: string): string[] =>
+  readdirSync(root)
+    .filter((name) => /^collector-.*\.in$/.test(name))
+    .map((name) => join(root, name))
+    .filter((path) => path !== fifo);
 
 function askToQuit(fifo: string): void {
   let fd: number | undefined;
@@ -48,7 +55,7 @@ function askToQuit(fifo: string): void {
     writeSync(fd, 'quit\n');
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    if (code !== 'ENXIO' && code !== 'EPIPE' && code !== 'EAGAIN') throw error; // it has ended
+    if (code !== 'ENOENT' && code !== 'ENXIO' && code !== 'EPIPE' && code !== 'EAGAIN') throw error; // it has ended
   } finally {
     if (fd !== undefined) closeSync(fd);
   }

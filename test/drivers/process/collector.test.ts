@@ -228,6 +228,8 @@ describe('the collector', () => {
     await eventually(async () => expect((await textOf(later, ref)).length).toBeGreaterThan(count + 20));
     expect(await textOf(later, ref)).not.toContain(gap);
     expect(processesOf(stateDir).collectors).toHaveLength(1);
+    const left = readdirSync(join(stateDir, 'instances')).filter((name) => name.endsWith('.in'));
+    expect(left).toEqual(['collector-later.in']);
   });
 
   test('has three files open for each run, which are counted', async () => {

@@ -142,7 +142,10 @@ export class Collection {
     this.#opening.set(stream, this.#parts.clock.after(ms, open));
   }
 
-  /** What is in the pipe now. */
+  /**
+   * What is in the pipe now. A pipe holds less than so many rounds bring: where they do not empty it, somebody writes
+   * meanwhile, and the end of that will be told. A flood is read on at its pace.
+   */
   #readNow(stream: Stream, fd: number): 'End' | 'Open' {
     const bytes = Buffer.allocUnsafe(maxTextBytes);
     for (let round = 0; round < 64; round++) {

@@ -5,8 +5,9 @@ import { type Tools, withoutInherited } from '../tools.ts';
 const marker = 'AGENTCTL_COLLECTOR';
 
 /**
- * Makes the FIFO $1, and starts the command until it ends by itself or the FIFO is gone, as the whole state folder was
- * deleted: whoever kills the collector, with no controller there either, stops it for a second. $2: mkfifo. $3: sleep. $4: takes what it says about its end. The rest: the command.
+ * Makes the FIFO $1, and starts the command until it ends by itself, or the FIFO is gone as the state folder was deleted or
+ * renamed. So a kill of the collector stops it for a second, with no controller there either.
+ * $2: mkfifo. $3: sleep. $4: takes what the command says about its end. The rest: the command.
  */
 const script = `umask 077
 [ -p "$1" ] || "$2" "$1" || [ -p "$1" ] || exit
