@@ -8,7 +8,7 @@ import { tooManyOpenFiles } from '../open-files.ts';
 import { asDriverError } from './failures.ts';
 import { runVariable, uidVariable } from './proc.ts';
 import { quote, readingShell, setupScript } from './setup.ts';
-import { cgroupVariable, type ShimStart, shimScript, shimVariable } from './shim.ts';
+import { attemptVariable, cgroupVariable, type ShimStart, shimScript, shimVariable } from './shim.ts';
 import { type Tools, withoutInherited } from './tools.ts';
 
 /**
@@ -211,7 +211,7 @@ function requestText(tools: Tools, start: ShimStart, id: number): string {
   const args = [marks, out, err, input, tools.mkfifo, tools.setsid, tools.sleep, ...who, ...program];
   const end = `end-${randomUUID()}`; // no line of the script is this one
   return `{ (
-export ${shimVariable} ${cgroupVariable}=${quote(start.cgroup ?? '')} ${uidVariable}=${quote(identity.uid)} ${runVariable}=${identity.run}
+export ${shimVariable} ${attemptVariable}=${quote(start.attempt)} ${cgroupVariable}=${quote(start.cgroup ?? '')} ${uidVariable}=${quote(identity.uid)} ${runVariable}=${identity.run}
 exec ${tools.setsid} -f ${tools.sh} -c 'eval "$${shimVariable}"' agentctl-shim ${args.map(quote).join(' ')} 3<<'${end}'
 ${script}
 ${end}

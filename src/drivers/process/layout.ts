@@ -16,6 +16,7 @@ import type { ProcessId } from './proc.ts';
  *             closed        the collector has ended, and had written all that it had read
  *         <run>/            the marks of a run, in a folder of their own so that its watcher sees no output
  *             run.json      whose run it is and what is kept of its output; no environment, no arguments: they may hold secrets
+ *             start.A       the attempt A to start the run: without it, its shim makes no claim
  *             claim         made with O_EXCL by the shim that carries the run out: no run is started twice
  *             void          the claim was taken by the driver: no shim will ever carry the run out
  *             escaped       the main process could not move into the run's cgroup

@@ -1,3 +1,6 @@
+/** The name of the attempt to start a run: of one that was given up no shim begins later. */
+export const attemptVariable = 'agentctl_attempt';
+
 /** Holds the script in the environment of the shim, and of nothing else: in its arguments `ps` would show it all. */
 export const shimVariable = 'agentctl_shim';
 
@@ -18,7 +21,8 @@ const readSelf = `read -r agentctl_pid ${'agentctl_x '.repeat(20)}agentctl_start
  * missing. $6: setsid. $7: sleep. $8: \`same\`, or the uid and gid of another user. $9: chown. The rest: the command; for another
  * user its words change the user and start a shell that reads the script from its standard input and finds the input on
  * file descriptor 4.
- * - The claim comes first: of two shims for one run, one ends here.
+ * - The claim comes first: of two shims for one run, one ends here. So does one of an attempt that was given up, whose
+ *   folder was made anew: in the old one, which is gone, no file can be made.
  * - The command runs in the foreground: a shell makes background commands ignore SIGINT.
  * - A redirection that fails for \`:\`, \`.\` or \`exec\` ends a POSIX shell, so each step runs only after those before it.
  * - The shim keeps the output open, so that the program never sees a broken pipe and nothing is lost while no collector is
@@ -34,9 +38,12 @@ const readSelf = `read -r agentctl_pid ${'agentctl_x '.repeat(20)}agentctl_start
 export const shimScript = `${shimVariable}=starting
 umask 077
 trap : HUP INT QUIT TERM
+cd "$1" || exit
+[ -e "start.$agentctl_attempt" ] || exit
 set -C
-: >"$1/claim"
+: >claim
 set +C
+cd /
 ${readSelf}
 : >"$1/shim.$agentctl_pid.$agentctl_start"
 for agentctl_x in "$2" "$3" "$4"; do
@@ -48,7 +55,7 @@ exec 5<>"$2" 6<>"$3"
 ${readSelf}
 echo 100 2>/dev/null >/proc/self/oom_score_adj
 [ -z "$agentctl_cgroup" ] || echo 0 2>/dev/null >"$agentctl_cgroup/cgroup.procs" || : >"$1/escaped"
-unset agentctl_cgroup
+unset agentctl_cgroup agentctl_attempt
 exec 4<>"$4" >"$2" 2>"$3" 5<&- 6<&-
 if [ "$8" = same ]; then
 . /proc/self/fd/3
@@ -78,6 +85,8 @@ exec 7<"$2" 8<"$3" 5<&- 6<&-
 
 export interface ShimStart {
   marks: string;
+  /** The shim begins only where its mark `start.ATTEMPT` is. */
+  attempt: string;
   out: string;
   err: string;
   /** A FIFO, or /dev/null. */

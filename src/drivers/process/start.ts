@@ -1,5 +1,6 @@
+import { randomUUID } from 'node:crypto';
 import { existsSync, watch } from 'node:fs';
-import { chmod, lchown, mkdir } from 'node:fs/promises';
+import { chmod, lchown, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../platform/clock.ts';
 import { DriverError, type RunSpec } from '../driver.ts';
@@ -72,6 +73,7 @@ export async function startRun(parts: StartParts, ref: string, spec: RunSpec): P
 
 interface Prepared {
   run: Run;
+  attempt: string;
   env: Record<string, string>;
   workingDir: string;
   user: { words: string[]; owner: string } | undefined;
@@ -109,12 +111,15 @@ async function prepare(parts: StartParts, ref: string, spec: RunSpec): Promise<P
   const { talks, logs } = spec;
   const meta = { identity, bootId: parts.bootId, workingDir, user: spec.user, cgroup, talks, logs };
   await writeMeta(folder, meta);
+  const attempt = randomUUID();
+  await writeFile(join(folder, `start.${attempt}`), '', { mode: 0o600 });
   const run = { number: identity.run, folder, meta };
   const hasInput = talks || spec.stdin;
   const missing = (['stdout', 'stderr'] as const).map((stream) => outputFifo(ref, run.number, stream));
   if (hasInput && !existsSync(inputFifo(ref))) missing.push(inputFifo(ref));
   return {
     run,
+    attempt,
     env,
     workingDir,
     user:

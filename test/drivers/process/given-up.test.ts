@@ -79,6 +79,26 @@ describe('a start that still waits in the launcher', () => {
     expect(await back.create(spec)).toMatchObject({ state: 'Running', run: 1 });
   });
 
+  test('never runs its old command once it was given up and asked for anew', async () => {
+    const { driver, stateDir, launcher } = await heldUp();
+    const old = `sleep 7${process.pid}4`;
+    const spec = specOf(`exec ${old}`);
+    const first = Promise.allSettled([driver.create(spec)]);
+    const ref = await prepared(stateDir, spec);
+    const { driver: back, launcher: second } = await heldUp({ stateDir });
+    expect(existsSync(ref)).toBe(false);
+    const creating = back.create({ ...spec, command: ['/bin/sh', '-c', 'exec sleep 600'] });
+    await prepared(stateDir, spec);
+    process.kill(launcher, 'SIGCONT');
+    // It does one after the other.
+    await driver.create(specOf('exec sleep 600'));
+    expect(processesWith(old)).toEqual([]);
+    process.kill(second, 'SIGCONT');
+    expect(await creating).toMatchObject({ ref, run: 1, state: 'Running' });
+    expect(processesWith(old)).toEqual([]);
+    await first;
+  });
+
   test('can be asked for again after its kill, and runs once', async () => {
     const { driver, stateDir, launcher } = await heldUp();
     const spec = specOf('echo up; exec sleep 600');
@@ -141,6 +161,7 @@ describe('a launcher', () => {
     const marks = '/no/such/folder';
     const start = { marks, out: '/dev/null', err: '/dev/null', input: '/dev/null', missing: [] };
     const of = {
+      attempt: 'a',
       cgroup: undefined,
       identity: { uid: 'u', run: 1 },
       user: undefined,
