@@ -109,9 +109,13 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
   const leftovers = createLeftovers(clock, log, root);
   const shared = { tools, launcher, collector, checkCommand, clock, bootId };
   const parts: StartParts = { ...shared, root, reap, cgroups };
-  const instances = { root, reap, tools, clock, bootId };
   /** By ref: the environment that its newest run was given. It may hold secrets, so it is on no disk. */
   const given = new Map<string, { run: number; env: Readonly<Record<string, string>> }>();
+  const forget = (ref: string): void => {
+    ends.forget(ref);
+    given.delete(ref);
+  };
+  const instances = { root, reap, tools, clock, bootId, forget };
   let cleared: Promise<void> | undefined;
   let adopted = false;
   let contained: DriverCondition | undefined;
@@ -320,8 +324,6 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
 
     async remove(ref) {
       if ((await find(ref)) === undefined) return;
-      ends.forget(ref);
-      given.delete(ref);
       await removeRef(instances, ref);
       ends.hint(ref);
     },

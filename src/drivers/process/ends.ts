@@ -43,27 +43,27 @@ export function createEnds(parts: { clock: Clock; log: Log; reap: Reap; looks: L
     },
     isSwept: (ref, run) => swept.get(ref) === run,
     track(ref, run, marks) {
+      if (tracker.has(run.folder)) return;
       const { main } = marks;
-      const forget =
-        main === undefined || cgroupOf(run, marks) !== undefined || tracker.has(run.folder)
+      const released =
+        main === undefined || cgroupOf(run, marks) !== undefined
           ? () => {}
           : looks.remember({ instanceUid: run.meta.identity.uid, run: run.number, main });
       const ended = (): void => {
-        forget();
         ends.hint(ref);
         ends.sweepSoon(ref, run, marks);
       };
-      tracker.add({ ref, marks: run.folder, lives: () => lives(marks), ended });
+      tracker.add({ ref, marks: run.folder, lives: () => lives(marks), ended, released });
     },
     sweep: (run, marks) => reap({ ...preyOf(run, marks), spareShim: true }),
     sweepSoon(ref, run, marks) {
       sweeps.get(ref)?.();
       const cancel = clock.after(sweepDelayMs, () => {
-        sweeps.delete(ref);
         ends
           .sweep(run, marks)
-          .then(() => swept.set(ref, run.number))
-          .catch((error: unknown) => log.warn({ error, ref }, 'processes of an ended run are left'));
+          .then(() => sweeps.get(ref) === cancel && swept.set(ref, run.number)) // unless it was forgotten meanwhile
+          .catch((error: unknown) => log.warn({ error, ref }, 'processes of an ended run are left'))
+          .finally(() => sweeps.get(ref) === cancel && sweeps.delete(ref));
       });
       sweeps.set(ref, cancel);
     },

@@ -27,6 +27,8 @@ export interface InstanceParts {
   tools: Tools;
   clock: Clock;
   bootId: string;
+  /** Drops what is kept in memory of a ref that is removed. */
+  forget(ref: string): void;
 }
 
 /** The folder into which removed ones are moved, so that each goes as a whole. */
@@ -93,6 +95,7 @@ export async function endShims(
 /** Ends all processes of a ref, its shims included, and deletes it. */
 export async function removeRef(parts: InstanceParts, ref: string): Promise<void> {
   const { root, reap, tools, bootId } = parts;
+  parts.forget(ref);
   const run = await newestRun(ref);
   if (run !== undefined) {
     await voidRun(run.folder); // before the look at what runs: nothing begins after it
@@ -112,6 +115,7 @@ export async function removeRef(parts: InstanceParts, ref: string): Promise<void
     await removeTree(tools, ref); // a full disk has no room for another name, and this makes some
   }
   await ignoring(rmdir(dirname(ref)), 'ENOTEMPTY', 'EEXIST', 'ENOENT');
+  parts.forget(ref); // a look may have begun to follow it again
 }
 
 /** Deletes a ref in which nothing was started; needs no space, on a full disk too. */

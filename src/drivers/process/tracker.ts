@@ -11,6 +11,8 @@ export interface Tracked {
   lives: () => boolean;
   /** Called once. */
   ended: () => void;
+  /** Called once, when it is followed no longer: before `ended`, or where it is forgotten. */
+  released: () => void;
 }
 
 export interface Tracker {
@@ -34,6 +36,7 @@ export function createTracker(clock: Clock, log: Log): Tracker {
     if (entry === undefined) return;
     all.delete(marks);
     entry.watcher?.close();
+    entry.released();
     entry.ended();
   };
 
@@ -85,6 +88,7 @@ export function createTracker(clock: Clock, log: Log): Tracker {
         if (entry.ref === ref) {
           all.delete(entry.marks);
           entry.watcher?.close();
+          entry.released();
         }
     },
     close() {

@@ -26,7 +26,13 @@ test('what cannot be found out ends no run', () => {
   let lives = (): boolean => {
     throw Object.assign(new Error('too many open files'), { code: 'EMFILE' });
   };
-  tracker.add({ ref: 'r', marks: '/no/such/folder', lives: () => lives(), ended: () => ends.push('r') });
+  tracker.add({
+    ref: 'r',
+    marks: '/no/such/folder',
+    lives: () => lives(),
+    ended: () => ends.push('r'),
+    released() {},
+  });
   clock.advance(1000);
   expect(ends).toEqual([]);
   lives = () => false;
