@@ -2,8 +2,17 @@ import { randomUUID } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { type Cancel, type Clock, sleep } from '../../platform/clock.ts';
+import { isCode } from '../../platform/code.ts';
 import type { Log } from '../../platform/log.ts';
-import { isDead, type ProcessId, type ProcessStat, readEnvironment, readStat, sameProcess } from './proc.ts';
+import {
+  isDead,
+  living,
+  type ProcessId,
+  type ProcessStat,
+  readEnvironment,
+  readStat,
+  sameProcess,
+} from './proc.ts';
 import { sendKill } from './signals.ts';
 
 /** In the environment of every command that a probe runs, and so of all that it starts. */
@@ -39,10 +48,11 @@ export function createLeftovers(clock: Clock, log: Log, owner: string): Leftover
   let closed = false;
 
   const kill = async (leader?: ProcessId): Promise<void> => {
+    const refused = new Map<number, ProcessId>();
     try {
       for (let round = 0, clean = 0; round < rounds && clean < cleanLooks; round++) {
-        const found = await look(owner, leader);
-        for (const { pid } of found) sendKill(pid);
+        const found = (await look(owner, leader)).filter((one) => refused.get(one.pid)?.start !== one.start);
+        for (const one of found) if (!killSame(one)) refused.set(one.pid, one);
         clean = found.length === 0 ? clean + 1 : 0;
         await sleep(clock, 5);
       }
@@ -50,6 +60,7 @@ export function createLeftovers(clock: Clock, log: Log, owner: string): Leftover
       // What the command itself found is known all the same, and the next sweep tries again.
       log.warn({ err: error }, 'what a probe started could not be killed');
     }
+    if (refused.size > 0) log.warn({ pids: [...refused.keys()] }, 'what a probe started may not be killed');
   };
 
   return {
@@ -72,6 +83,17 @@ export function createLeftovers(clock: Clock, log: Log, owner: string): Leftover
       next?.();
     },
   };
+}
+
+/** Looks again first: its number may be another's by now. False where it may not be killed. */
+function killSame(one: ProcessId): boolean {
+  try {
+    if (living(one) !== undefined) sendKill(one.pid);
+    return true;
+  } catch (error) {
+    if (isCode(error, 'EPERM')) return false;
+    throw error;
+  }
 }
 
 /** In slices, since it takes about 20 microseconds a process. */
