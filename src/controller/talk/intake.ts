@@ -2,6 +2,7 @@ import { ApiError } from '../../api/errors.ts';
 import { type Agent, keyText } from '../../api/objects.ts';
 import { type Entry, type Journal, JournalError } from '../../messages/journal.ts';
 import type { Conversation, Message, Sender } from '../../messages/message.ts';
+import { sentence } from '../../plan/instant.ts';
 import { type Desk, keyOf } from './desk.ts';
 import type { Open, Thread } from './open.ts';
 import { protocolOf } from './rules.ts';
@@ -223,10 +224,11 @@ export class Intake {
       if (!(error instanceof JournalError) || error.reason === 'Duplicate') throw error;
       if (error.reason === 'Final')
         throw new ApiError('Conflict', 'It has been sent again already.', { cause: error });
-      const advice = error.reason === 'Full' ? ' Make room on the disk, and send it again.' : '';
-      throw new ApiError('ServiceUnavailable', `The journal cannot be written: ${error.message}.${advice}`, {
-        cause: error,
-      });
+      const why =
+        error.reason === 'Full'
+          ? 'the disk that holds the state folder is full. Free some space, and send it again.'
+          : sentence(error.message);
+      throw new ApiError('ServiceUnavailable', `The message was not accepted: ${why}`, { cause: error });
     }
   }
 
