@@ -167,7 +167,8 @@ export function warnOf(
   { warn, subresource }: RegistryWriteOptions,
 ): void {
   if (warn === undefined || subresource === 'status') return;
-  for (const warning of warningsOf(info.kind, object)) warn(warning);
+  const name = `${info.singular}.${info.group}/${object.metadata.name}`;
+  for (const warning of warningsOf(info.kind, object)) warn(`${name}: ${warning}`);
 }
 
 /** One more where anything but metadata and status changed; kinds of the core group do not count. */
