@@ -24,6 +24,7 @@ function stepOf(turn: Turn): Step | undefined {
   if (phase === 'BackOff') return at('Restart', next.backoffUntil);
   if (phase === 'Stopping' && stop?.stage === 'Shutdown') return at('Signal', stop.deadline);
   if (phase === 'Stopping' && stop?.stage === 'Signal') return at('Kill', stop.deadline);
+  if (turn.retryAt !== undefined) return { action: 'Start', at: turn.retryAt };
   const restart = ended.has(phase) ? undefined : restartComesAt(turn);
   return restart === undefined ? undefined : { action: 'ScheduledRestart', at: restart };
 }

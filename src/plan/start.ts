@@ -95,6 +95,7 @@ function notStartable({ next, now }: Turn): Instant | undefined {
 function waitToRetry(turn: Turn, at: Instant) {
   const { reason = 'NotStartable', message = 'It cannot be started yet.' } = turn.next.lastOutcome ?? {};
   wake(turn, at);
+  turn.retryAt = at;
   const text = `${sentence(message)} It is tried again at ${shortTime(at)}, or at once by agentctl resume.`;
   phase(turn, 'Pending', reason, text);
   if (turn.old.message !== turn.next.message) tell(turn, 'Warning', reason, message);

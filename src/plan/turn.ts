@@ -47,6 +47,8 @@ export interface Turn {
   readonly events: PlannedEvent[];
   want: Want | undefined;
   wakeAt: Instant | undefined;
+  /** Set while a start that lacked something waits to be tried again. */
+  retryAt: Instant | undefined;
 }
 
 export function turnOf(context: Context, view: InstanceView): Turn {
@@ -70,6 +72,7 @@ export function turnOf(context: Context, view: InstanceView): Turn {
     events: [],
     want: undefined,
     wakeAt: undefined,
+    retryAt: undefined,
   };
 }
 

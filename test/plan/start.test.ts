@@ -171,7 +171,10 @@ describe('a start that failed', () => {
         'ImagePull: mend it. It is tried again at 2026-03-02 12:00:02 UTC, or at once by agentctl resume.',
     });
     expect(story.plan.wakeAt).toBe(start + 2 * second);
+    const next = { nextAction: 'Start', nextAt: '2026-03-02T12:00:02.000Z' };
+    expect(story.world.agent.status).toMatchObject(next);
     story.pass(2 * second);
+    expect(story.world.agent.status?.nextAction, 'while it starts').toBeUndefined();
     expect(story.actions).toMatchObject([{ type: 'Start', run: 1, how: 'Create' }]);
     expect(story.status()).toMatchObject({ restartCount: 0, run: { number: 1 } });
     expect(story.status().failures ?? 0).toBe(0);
