@@ -94,12 +94,14 @@ export class Observer {
   }
 
   #instance(agent: Agent, object: InstanceView['object'], now: number): InstanceView {
-    const { inFlight, prober, runtimes, talk } = this.#parts;
+    const { cache, inFlight, prober, runtimes, talk } = this.#parts;
     const { uid } = object.metadata;
-    const observed = runtimes.session(object.spec.runtimeRef.name)?.observed(uid) ?? 'Unknown';
+    const { name } = object.spec.runtimeRef;
+    const observed = runtimes.session(name)?.observed(uid) ?? 'Unknown';
     return {
       object,
       observed,
+      runtimeMissing: observed === 'Unknown' && cache.runtimes.get(name) === undefined,
       probe: prober.view(uid),
       activity: talk.activity(object) ?? untold(agent, object, now),
       talk: talk.view(agent, object, observed),

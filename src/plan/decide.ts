@@ -242,5 +242,7 @@ function offlineText(turn: Turn, removing: boolean): string {
   const next = removing
     ? ` Its deletion waits for that; ${command(agent, `delete ${object}`, '--force')} gives it up.`
     : ' It keeps its place, and is not started elsewhere.';
-  return `The Runtime ${name} does not answer${why}${next}`;
+  return turn.view.runtimeMissing === true
+    ? `The Runtime ${name} does not exist.${next}`
+    : `The Runtime ${name} does not answer${why}${next}`;
 }

@@ -57,6 +57,8 @@ export interface InstanceView {
   object: Instance;
   /** What the Runtime has of it; several only after a fault. Unknown: the Runtime cannot be asked now. */
   observed: readonly Observed[] | 'Unknown';
+  /** Its Runtime does not exist; `observed` is Unknown then. */
+  runtimeMissing?: boolean;
   /** What the prober last found for the run that is observed. */
   probe: ProbeView;
   activity: Activity;

@@ -151,6 +151,18 @@ test('a Runtime that is deleted while its instances run leaves them Unknown, and
   expect(house.instance('web-0')?.status).toMatchObject({ run: { number: 1 }, restartCount: 0 });
 });
 
+test('the deletion of an Agent whose Runtime was deleted says so, with the remedy', async () => {
+  await using house = await House.open();
+  await house.agent('web', {}, { runtimeRef: { name: 'engine' } });
+  await house.ready('web-0');
+  await house.user.delete('Runtime', { name: 'engine' });
+  await house.within(2_000, () => house.phase('web-0') === 'Unknown');
+  await house.user.delete('Agent', { namespace: 'default', name: 'web' });
+  const text =
+    'The Runtime engine does not exist. Its deletion waits for that; agentctl delete agent web --force gives it up.';
+  await house.within(2_000, () => house.instance('web-0')?.status?.message === text);
+});
+
 test('a Runtime that is deleted while a start is under way costs no failure', async () => {
   let begun = 0;
   await using house = await House.open({
