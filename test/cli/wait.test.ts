@@ -1,4 +1,5 @@
 import { beforeAll, expect, test } from 'vitest';
+import type { Condition } from '../../src/api/objects.ts';
 import type { Client } from '../../src/cli/cli.ts';
 import { agent } from '../server/support.ts';
 import { useShell } from './support.ts';
@@ -7,7 +8,7 @@ const shell = useShell();
 const names = Array.from({ length: 20 }, (_, at) => `w${at}`);
 const finalizers = ['test/held'];
 
-const setReady = async (name: string): Promise<void> => {
+const setReady = async (name: string, change: Partial<Condition> = {}): Promise<void> => {
   const found = await shell.server.client.get('Agent', { namespace: 'default', name });
   const time = '2026-01-31T12:00:00Z';
   const condition = {
@@ -16,6 +17,7 @@ const setReady = async (name: string): Promise<void> => {
     observedGeneration: 1,
     reason: 'Up',
     message: '',
+    ...change,
   } as const;
   const status = { observedGeneration: 1, conditions: [{ ...condition, lastTransitionTime: time }] };
   await shell.server.controller.update('Agent', { ...found, status }, { subresource: 'status' });
@@ -69,6 +71,33 @@ test('a wait for a few objects asks for those alone', async () => {
   const words = ['wait', 'agent/w1', 'agent/w2', '--for=condition=Ready'];
   expect(await shell.run(words, { through: counting(asked, () => {}) })).toMatchObject({ code: 0 });
   expect(asked).toEqual(['list Agent metadata.name=w1', 'list Agent metadata.name=w2']);
+});
+
+test('of objects that fail for the same cause ten are named, and the others counted', async () => {
+  for (const name of names) {
+    const reason = name === 'w7' ? 'ImagePull' : 'CommandNotFound';
+    await setReady(name, { status: 'False', reason, message: `${name}-0 cannot be started.` });
+  }
+  const { code, err } = await shell.run(
+    ['wait', 'agents', '--all', '--for=condition=Ready', '--timeout=5s'],
+    {
+      through: (client) =>
+        Object.assign(Object.create(client), {
+          watch: (...asked: Parameters<Client['watch']>) => {
+            shell.server.clock.advance(5_000);
+            return client.watch(...asked);
+          },
+        }),
+    },
+  );
+  expect(code).toBe(1);
+  const lines = err.trimEnd().split('\n');
+  expect(lines).toHaveLength(12);
+  expect(lines[0]).toContain(
+    'agent.agentctl.dev/w0: Ready is False: CommandNotFound: w0-0 cannot be started.',
+  );
+  expect(lines.filter((line) => line.includes('w7: Ready is False: ImagePull'))).toHaveLength(1);
+  expect(lines.at(-1)).toBe('... and 9 more: Ready is False: CommandNotFound');
 });
 
 test('a deletion asks for all objects first, and waits for them by one list and one watch', async () => {

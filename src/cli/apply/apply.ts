@@ -142,7 +142,7 @@ async function waitReady(
     ({ applied }) => readyAsApplied(applied),
     options.timeout,
     cli,
-    ({ text }, outcome) => reportWait(text, outcome, 'is Ready', cli),
+    (each, outcome, fail) => reportWait(each, outcome, 'is Ready', fail, cli),
   );
   if (code !== exitCode.ok) cli.exitCode = code;
 }

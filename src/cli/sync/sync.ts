@@ -39,10 +39,10 @@ export async function sync(words: readonly string[], options: SyncOptions, cli: 
   if (!options.wait) for (const { text } of asked) cli.out(`${text} asked for a sync\n`);
   else {
     const judgeOf = (each: Asked): Judge<AnyObject> => handled(each, request);
-    cli.exitCode = await waitEach(client, asked, judgeOf, options.timeout, cli, (each, outcome) => {
-      if (each.after === undefined || outcome.result !== 'met') return report(each.text, outcome, '', cli);
+    cli.exitCode = await waitEach(client, asked, judgeOf, options.timeout, cli, (each, outcome, fail) => {
+      if (each.after === undefined || outcome.result !== 'met') return report(each, outcome, '', fail, cli);
       const { failed, text } = outcomeOf(each.before, each.after);
-      if (failed) cli.err(`error: ${each.text}: ${text}\n`);
+      if (failed) fail(each, `error: ${each.text}`, text);
       else cli.out(`${each.text}: ${text}\n`);
       return failed ? exitCode.failed : exitCode.ok;
     });

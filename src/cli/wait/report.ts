@@ -3,6 +3,7 @@ import type { Cli, Client } from '../cli.ts';
 import { exitCode } from '../failure.ts';
 import { progress } from '../print/progress.ts';
 import type { Selected } from '../select.ts';
+import { Alike } from './alike.ts';
 import { type Judge, type Outcome, untilEach } from './until.ts';
 
 /** Waits for all, says of each how it ended, and answers the exit code: the worst of them. */
@@ -20,8 +21,11 @@ export const reportWaits = (
     () => judge,
     timeout,
     cli,
-    ({ text }, outcome) => report(text, outcome, done, cli),
+    (each, outcome, fail) => report(each, outcome, done, fail, cli),
   );
+
+/** Prints why an object failed; after ten of the same cause it only counts. */
+export type Fail = Alike['say'];
 
 /** As reportWaits, with a judge and a report for each: the report answers the exit code. */
 export async function waitEach<T extends Selected>(
@@ -30,11 +34,13 @@ export async function waitEach<T extends Selected>(
   judgeOf: (each: T) => Judge<AnyObject>,
   timeout: number,
   cli: Cli,
-  report: (each: T, outcome: Outcome) => number,
+  report: (each: T, outcome: Outcome, fail: Fail) => number,
 ): Promise<number> {
   const { clock, signal } = cli;
   const line = progress(cli);
   const waiting = new Map<string, string>();
+  const failed = new Alike((text) => cli.err(text));
+  const fail: Fail = (...words) => failed.say(...words);
   const tell = (): void => {
     const [first] = waiting;
     const more = waiting.size > 1 ? ` (and ${waiting.size - 1} more)` : '';
@@ -52,21 +58,23 @@ export async function waitEach<T extends Selected>(
     onOutcome(outcome: Outcome): void {
       waiting.delete(each.text);
       line.clear();
-      worst = Math.max(worst, signal.aborted ? exitCode.timedOut : report(each, outcome));
+      worst = Math.max(worst, signal.aborted ? exitCode.timedOut : report(each, outcome, fail));
       tell();
     },
   }));
   await untilEach(client, awaited, { timeout, clock, signal });
+  failed.end();
   return worst;
 }
 
-export function report(text: string, outcome: Outcome, done: string, cli: Cli): number {
+export function report(each: Selected, outcome: Outcome, done: string, fail: Fail, cli: Cli): number {
+  const { text } = each;
   if (outcome.result === 'met') {
     cli.out(`${text} ${outcome.how ?? done}\n`);
     return exitCode.ok;
   }
   const timedOut = outcome.result === 'timedOut';
   const how = timedOut ? `timed out waiting for ${text}` : `${text} can no longer get there`;
-  cli.err(`error: ${how}: ${outcome.why}\n`);
+  fail(each, `error: ${how}`, outcome.why);
   return timedOut ? exitCode.timedOut : exitCode.unmet;
 }
