@@ -391,7 +391,7 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
       leftovers.close();
       collector.close();
       launcher.close();
-      ends.close();
+      await ends.close();
       looks.close();
       await (await opened)?.close();
     },

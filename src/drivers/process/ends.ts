@@ -19,16 +19,23 @@ export interface Ends {
   /** In a moment: whatever comes next is not held up by it, and a start or a removal sweeps by itself. */
   sweepSoon(ref: string, run: Run, marks: Marks): void;
   forget(ref: string): void;
-  close(): void;
+  /** Resolves once what was left by runs that have ended is swept: nobody would do it later. */
+  close(): Promise<void>;
 }
 
 const sweepDelayMs = 50;
+
+interface Sweep {
+  cancel: Cancel;
+  /** Once. */
+  begin(): Promise<unknown>;
+}
 
 export function createEnds(parts: { clock: Clock; log: Log; reap: Reap; looks: Looks }): Ends {
   const { clock, log, looks, reap } = parts;
   const tracker = createTracker(clock, log);
   const hearers = new Set<(ref: string) => void>();
-  const sweeps = new Map<string, Cancel>();
+  const sweeps = new Map<string, Sweep>();
   const swept = new Map<string, number>();
 
   const ends: Ends = {
@@ -57,26 +64,31 @@ export function createEnds(parts: { clock: Clock; log: Log; reap: Reap; looks: L
     },
     sweep: (run, marks) => reap({ ...preyOf(run, marks), spareShim: true }),
     sweepSoon(ref, run, marks) {
-      sweeps.get(ref)?.();
-      const cancel = clock.after(sweepDelayMs, () => {
-        ends
+      sweeps.get(ref)?.cancel();
+      let done: Promise<unknown> | undefined;
+      const begin = (): Promise<unknown> => {
+        done ??= ends
           .sweep(run, marks)
-          .then(() => sweeps.get(ref) === cancel && swept.set(ref, run.number)) // unless it was forgotten meanwhile
+          .then(() => sweeps.get(ref) === sweep && swept.set(ref, run.number)) // unless it was forgotten meanwhile
           .catch((error: unknown) => log.warn({ error, ref }, 'processes of an ended run are left'))
-          .finally(() => sweeps.get(ref) === cancel && sweeps.delete(ref));
-      });
-      sweeps.set(ref, cancel);
+          .finally(() => sweeps.get(ref) === sweep && sweeps.delete(ref));
+        return done;
+      };
+      const sweep: Sweep = { cancel: clock.after(sweepDelayMs, () => void begin()), begin };
+      sweeps.set(ref, sweep);
     },
     forget(ref) {
       tracker.forget(ref);
       swept.delete(ref);
-      sweeps.get(ref)?.();
+      sweeps.get(ref)?.cancel();
       sweeps.delete(ref);
     },
-    close() {
+    async close() {
       hearers.clear();
       tracker.close();
-      for (const cancel of sweeps.values()) cancel();
+      const last = [...sweeps.values()];
+      for (const { cancel } of last) cancel();
+      await Promise.all(last.map(({ begin }) => begin()));
     },
   };
   return ends;

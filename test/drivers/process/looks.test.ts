@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { createLooks, withOwners } from '../../../src/drivers/process/looks.ts';
 import { readStat, type ScannedProcess } from '../../../src/drivers/process/proc.ts';
 import { ManualClock } from '../../fakes/clock.ts';
-import { eventually, openDriver, processesWith, specOf } from './harness.ts';
+import { ended, eventually, openDriver, processesWith, specOf } from './harness.ts';
 
 const proc = (pid: number, rest: Partial<ScannedProcess> = {}): ScannedProcess => ({
   pid,
@@ -82,5 +82,16 @@ test('without cgroups, a helper that cleared its environment and fled is killed 
   await appendFile(join(ref, 'in'), 'go\n');
   await eventually(() => expect(readStat(helper)?.parent).not.toBe(parent));
   await driver.kill(ref);
+  expect(processesWith(marker)).toEqual([]);
+});
+
+test('without cgroups, what a run left behind is ended with the driver, though it has only just been stopped', async () => {
+  const { driver } = await openDriver({ cgroups: 'None' });
+  const marker = `sleep 9${process.pid}2`;
+  const { ref } = await driver.create(specOf(`(setsid ${marker} &); exec sleep 600`));
+  await eventually(() => expect(processesWith(marker)).toHaveLength(1));
+  await driver.signal(ref, 'SIGTERM');
+  await ended(driver, ref);
+  await driver.close();
   expect(processesWith(marker)).toEqual([]);
 });
