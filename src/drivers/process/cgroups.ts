@@ -22,8 +22,8 @@ export interface Cgroups {
   make(uid: string, run: number): Promise<string | undefined>;
   /** Whether all runs of the instance that this controller has seen are in cgroups, or were. */
   knows(uid: string): boolean;
-  /** A process of a run could not be moved into its cgroup. */
-  forget(uid: string): void;
+  /** The main process of a run could not be moved into its cgroup, which is removed. */
+  forget(uid: string, run: number): Promise<void>;
   /** SIGKILL to all that is in cgroups of the instance's runs up to this one; they are removed. Throws KillFailed. */
   kill(uid: string, upToRun: number): Promise<void>;
   /** Removes those that are empty: those of a controller that was killed. */
@@ -125,7 +125,10 @@ function cgroupsIn(
       return folder;
     },
     knows: (uid) => runs.has(uid),
-    forget: (uid) => void runs.delete(uid),
+    async forget(uid, run) {
+      runs.delete(uid);
+      await removeCgroup(folderOf(uid, run));
+    },
     async kill(uid, upToRun) {
       const known = runs.get(uid) ?? new Set();
       for (const run of [...known].filter((each) => each <= upToRun)) {

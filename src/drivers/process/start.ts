@@ -157,7 +157,7 @@ async function begin(parts: StartParts, ref: string, prepared: Prepared): Promis
   const marks = await untilBegun(parts.clock, run.folder, collect);
   collect();
   if (marks.main === undefined) throw await notBegun(ref, marks, startLimitMs);
-  if (marks.escaped === true) (await parts.cgroups())?.forget(uid);
+  if (marks.escaped === true) await (await parts.cgroups())?.forget(uid, run.number);
   return { run, marks, env: rest.env };
 }
 

@@ -136,6 +136,18 @@ describe.skipIf(tried === undefined)('a run in a cgroup of its own', () => {
   });
 });
 
+test.skipIf(tried === undefined)(
+  'a run that could not move into its cgroup leaves no folder of it',
+  async () => {
+    const cgroups = await openCgroups({ ...parts, storeId: `forget-${process.pid}` });
+    const folder = await cgroups?.make('u', 1);
+    await cgroups?.forget('u', 1);
+    expect(existsSync(folder ?? '')).toBe(false);
+    expect(cgroups?.knows('u')).toBe(false);
+    await cgroups?.close();
+  },
+);
+
 test.each([
   ['cgroups', tried === undefined ? 'None' : undefined, tried?.reason ?? 'ProcScan'],
   ['no cgroups', 'None', 'ProcScan'],
