@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Client } from '../../src/cli/cli.ts';
 import { agent } from '../server/support.ts';
 import { useShell } from './support.ts';
@@ -51,6 +51,75 @@ test('apply waits so for a ConfigMap too', async () => {
     onErr: () => void letGo('ConfigMap', 'data'),
   });
   expect([code, out]).toEqual([0, 'configmap/data created\n']);
+});
+
+describe('a deletion that takes longer than a few seconds', () => {
+  const gone =
+    'The Runtime box does not exist. Its deletion waits for that; agentctl delete agent NAME --force gives it up.';
+
+  /** The deletion of an Agent that the controller cannot take down. */
+  async function held(name: string): Promise<void> {
+    const { client, controller } = shell.server;
+    const made = agent(name);
+    const metadata = { ...made.metadata, finalizers: ['agentctl.dev/instances'] };
+    const found = await client.create('Agent', { ...made, metadata });
+    const status = { phase: 'Unknown', reason: 'Deleted', message: gone.replace('NAME', name) } as const;
+    await controller.update('Agent', { ...found, status }, { subresource: 'status' });
+  }
+
+  /** Runs a verb and lets time pass while it waits; once it has printed `text` the objects go. */
+  async function slow(words: readonly string[], names: readonly string[], text: string, ms = 6_000) {
+    const { clock } = shell.server;
+    const passing = {
+      onErr: (err: string) => {
+        if (err.includes(text)) for (const name of names) void letGo('Agent', name);
+      },
+      through: (client: Client): Client =>
+        Object.assign(Object.create(client), {
+          watch: (...asked: Parameters<Client['watch']>) => {
+            setImmediate(() => clock.advance(ms));
+            return client.watch(...asked);
+          },
+        }),
+    };
+    const screen = await shell.run(words, passing);
+    // This server has no volumes to list.
+    return { ...screen, err: screen.err.replace(/^Warning: the volumes.*\n/gm, '') };
+  }
+
+  test('delete says once of each object what it waits for, with the remedy', async () => {
+    for (const name of ['b1', 'b2']) await held(name);
+    const { code, out, err } = await slow(['delete', 'agent', 'b1', 'b2'], ['b1', 'b2'], 'agent b2 --force');
+    expect([code, out.split('\n').length]).toEqual([0, 3]);
+    expect(err).toBe(
+      ['b1', 'b2']
+        .map(
+          (name) =>
+            `waiting for agent.agentctl.dev/${name}: it is being deleted: ${gone.replace('NAME', name)}\n`,
+        )
+        .join(''),
+    );
+  });
+
+  test('apply says so too, before it creates the object anew', async () => {
+    await held('b3');
+    await shell.server.client.delete('Agent', at('b3'));
+    const file = shell.write('b3.yaml', yaml('b3', '2'));
+    const { code, err } = await slow(['apply', '-f', file], ['b3'], '--force');
+    expect(code).toBe(0);
+    expect(err).toContain(
+      `waiting for agent.agentctl.dev/b3: it is being deleted: ${gone.replace('NAME', 'b3')}`,
+    );
+  });
+
+  test('delete that times out gives the remedy once', async () => {
+    await held('b4');
+    const { code, err } = await slow(['delete', 'agent', 'b4', '--timeout=4s'], [], 'never', 4_000);
+    expect([code, err]).toEqual([
+      1,
+      `error: timed out waiting for the deletion of agent.agentctl.dev/b4: it is being deleted: ${gone.replace('NAME', 'b4')}\n`,
+    ]);
+  });
 });
 
 test('apply fails where the deletion takes longer than --timeout, and writes nothing of the set', async () => {

@@ -1,3 +1,4 @@
+import { listed } from '../../api/listed.ts';
 import { type AnyObject, isTerminating } from '../../api/objects.ts';
 import { liveObjects } from '../../client/apply/live.ts';
 import { identity } from '../../client/apply/member.ts';
@@ -6,7 +7,7 @@ import { CliError } from '../failure.ts';
 import type { Manifest } from '../manifests.ts';
 import { deleted } from '../wait/conditions.ts';
 import { waitEach } from '../wait/report.ts';
-import type { Judge } from '../wait/until.ts';
+import type { Judge, Outcome } from '../wait/until.ts';
 
 /**
  * The live objects of the manifests, once none of them is being deleted any more: what is written to such an object
@@ -30,17 +31,18 @@ export async function liveOnceDeleted(
     return (object) => (object?.metadata.uid === uid ? deleted(object) : 'met');
   };
   const late: string[] = [];
-  await waitEach(client, going, judgeOf, timeout, cli, ({ text, document }, outcome) => {
+  const lateOf = ({ text, document }: Manifest, outcome: Outcome): number => {
     if (outcome.result !== 'met')
       late.push(
         `${document.source}:${document.line}: ${text}: timed out after ${timeout / 1000}s: ${outcome.why}`,
       );
     return 0;
-  });
+  };
+  await waitEach(client, going, judgeOf, timeout, cli, lateOf, { tellSlow: true });
   if (cli.signal.aborted) throw new CliError('interrupted; nothing was written');
   if (late.length > 0) {
     const remedy = 'nothing was written; apply again once they are gone, or wait longer with --timeout';
-    throw new CliError([...late, remedy].join('\nerror: '));
+    throw new CliError([listed(late, { separator: '\nerror: ' }), remedy].join('\nerror: '));
   }
   return liveOnceDeleted(client, manifests, timeout, cli);
 }

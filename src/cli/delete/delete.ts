@@ -3,14 +3,15 @@ import { applyOrder } from '../../api/kinds.ts';
 import type { AnyObject } from '../../api/objects.ts';
 import { parallel } from '../../client/parallel.ts';
 import type { Volume } from '../../client/streams.ts';
+import { sentence } from '../../plan/instant.ts';
 import type { Cli, Client } from '../cli.ts';
 import { exitCode, tell, UsageError } from '../failure.ts';
 import type { SourceOptions } from '../files.ts';
-import { progress } from '../print/progress.ts';
 import { type Selected, type SelectOptions, select } from '../select.ts';
 import { parseTargets } from '../targets.ts';
 import { deleted } from '../wait/conditions.ts';
-import { type Awaited, untilEach } from '../wait/until.ts';
+import { type Fail, waitEach } from '../wait/report.ts';
+import type { Judge } from '../wait/until.ts';
 import { forceOff } from './force.ts';
 import { tellLeft } from './left.ts';
 import { keptVolumes, purgeVolumes, tellKept } from './volumes.ts';
@@ -120,46 +121,46 @@ async function removed(
   if (gone.kind === 'Sync') tellLeft(gone, cli);
 }
 
-/** Waits until they are gone; where that takes too long it says what it waits for. Answers what failed. */
+/** Waits until they are gone; where that takes long it says what it waits for. Answers what failed. */
 async function waitGone(
   client: Client,
   all: readonly Held[],
   options: DeleteOptions,
   cli: Cli,
 ): Promise<unknown[]> {
-  const { clock, signal } = cli;
   const timeout = options.timeout ?? Number.POSITIVE_INFINITY;
-  const line = progress(cli);
   const failures: unknown[] = [];
   const ending: Promise<unknown>[] = [];
-  const awaited = all.map((held): Awaited => {
-    const { info, key, text } = held.each;
-    const { uid } = held.gone.metadata;
-    return {
-      info,
-      key,
-      judge: (object) => (object?.metadata.uid === uid ? deleted(object) : 'met'),
-      onPending: (why) => line.show(`waiting for ${text}: ${why}`),
-      onOutcome(outcome) {
-        line.clear();
-        if (outcome.result === 'met') {
-          const end = removed(held, 'deleted', client, options, cli);
-          ending.push(end.catch((error) => failures.push(error)));
-        } else if (!signal.aborted) tellLate(held.each, outcome.why, cli);
-      },
-    };
-  });
-  await untilEach(client, awaited, { timeout, clock, signal });
-  line.clear();
+  const judgeOf =
+    ({ held }: { held: Held }): Judge<AnyObject> =>
+    (object) =>
+      object?.metadata.uid === held.gone.metadata.uid ? deleted(object) : 'met';
+  const code = await waitEach(
+    client,
+    all.map((held) => ({ ...held.each, held })),
+    judgeOf,
+    timeout,
+    cli,
+    ({ held }, outcome, fail) => {
+      if (outcome.result !== 'met') return failLate(held.each, outcome.why, fail);
+      const end = removed(held, 'deleted', client, options, cli);
+      ending.push(end.catch((error) => failures.push(error)));
+      return exitCode.ok;
+    },
+    { tellSlow: true },
+  );
+  if (code !== exitCode.ok && !cli.signal.aborted) cli.exitCode = code;
   await Promise.all(ending);
   return failures;
 }
 
-function tellLate({ info, key, text }: Selected, why: string, cli: Cli): void {
+function failLate(each: Selected, why: string, fail: Fail): number {
+  const { info, key, text } = each;
+  const place = key.namespace === undefined || key.namespace === 'default' ? '' : ` -n ${key.namespace}`;
   const hint =
-    info.kind === 'Agent'
-      ? ` 'agentctl describe agent ${key.name}' says what it waits for; --force lets go of it.`
+    info.kind === 'Agent' && !why.includes('--force')
+      ? ` 'agentctl describe agent ${key.name}${place}' says what it waits for; --force lets go of it.`
       : '';
-  cli.err(`error: timed out waiting for the deletion of ${text}: ${why}.${hint}\n`);
-  cli.exitCode = exitCode.timedOut;
+  fail(each, `error: timed out waiting for the deletion of ${text}`, `${sentence(why)}${hint}`);
+  return exitCode.timedOut;
 }

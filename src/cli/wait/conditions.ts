@@ -23,14 +23,24 @@ export function parseFor(text: string): Judge<AnyObject> {
 
 export const deleted: Judge<AnyObject> = (object) => {
   if (object === undefined) return 'met';
+  if (object.metadata.deletionTimestamp === undefined)
+    return { pending: 'its deletion has not been asked for' };
   const waits = object.metadata.finalizers ?? [];
+  const said = waits.some((name) => name.startsWith('agentctl.dev/')) ? endingMessage(object) : undefined;
   return {
     pending:
-      object.metadata.deletionTimestamp === undefined
-        ? 'its deletion has not been asked for'
-        : `it is being deleted; ${listed(waits) || 'the server'} has work left to do`,
+      said === undefined
+        ? `it is being deleted; ${listed(waits) || 'the server'} has work left to do`
+        : `it is being deleted: ${said}`,
   };
 };
+
+/** What the controller says of the deletion; an Agent's message is that of its Instances. */
+function endingMessage(object: AnyObject): string | undefined {
+  if (object.kind !== 'Agent' && object.kind !== 'Instance') return undefined;
+  const { phase, message } = object.status ?? {};
+  return (phase === 'Stopping' || phase === 'Unknown') && message !== '' ? message : undefined;
+}
 
 export function condition(type: string, wanted: string): Judge<AnyObject> {
   return (object) => {

@@ -27,6 +27,9 @@ export const reportWaits = (
 /** Prints why an object failed; after ten of the same cause it only counts. */
 export type Fail = Alike['say'];
 
+/** A wait that takes longer than this says once of each object what it waits for. */
+const slowMs = 5_000;
+
 /** As reportWaits, with a judge and a report for each: the report answers the exit code. */
 export async function waitEach<T extends Selected>(
   client: Client,
@@ -35,34 +38,48 @@ export async function waitEach<T extends Selected>(
   timeout: number,
   cli: Cli,
   report: (each: T, outcome: Outcome, fail: Fail) => number,
+  { tellSlow = false } = {},
 ): Promise<number> {
   const { clock, signal } = cli;
   const line = progress(cli);
-  const waiting = new Map<string, string>();
+  const waiting = new Map<T, string>();
   const failed = new Alike((text) => cli.err(text));
   const fail: Fail = (...words) => failed.say(...words);
   const tell = (): void => {
     const [first] = waiting;
     const more = waiting.size > 1 ? ` (and ${waiting.size - 1} more)` : '';
     if (first === undefined) line.clear();
-    else line.show(`waiting for ${first[0]}${more}: ${first[1]}`);
+    else line.show(`waiting for ${first[0].text}${more}: ${first[1]}`);
   };
   let worst: number = exitCode.ok;
   const awaited = selected.map((each) => ({
     ...each,
     judge: judgeOf(each),
     onPending(why: string): void {
-      waiting.set(each.text, why);
+      waiting.set(each, why);
       tell();
     },
     onOutcome(outcome: Outcome): void {
-      waiting.delete(each.text);
+      waiting.delete(each);
       line.clear();
       worst = Math.max(worst, signal.aborted ? exitCode.timedOut : report(each, outcome, fail));
       tell();
     },
   }));
-  await untilEach(client, awaited, { timeout, clock, signal });
+  const cancel = tellSlow
+    ? clock.after(slowMs, () => {
+        const slow = new Alike((text) => cli.err(text));
+        line.clear();
+        for (const [each, why] of waiting) slow.say(each, `waiting for ${each.text}`, why);
+        slow.end();
+        tell();
+      })
+    : undefined;
+  try {
+    await untilEach(client, awaited, { timeout, clock, signal });
+  } finally {
+    cancel?.();
+  }
   failed.end();
   return worst;
 }
