@@ -57,7 +57,9 @@ test('a collector of output that is short of files says so by itself', () => {
   const clock = new ManualClock('2026-01-01T00:00:00Z');
   const files = createOpenFiles(clock, () => ({ open: 4000, limit: 4096 }), collectorFiles);
   expect(() => files.admit()).toThrow(
-    expect.objectContaining({ message: expect.stringMatching(/^the collector of output keeps the last files/) }),
+    expect.objectContaining({
+      message: expect.stringMatching(/^the collector of output keeps the last files/),
+    }),
   );
   expect(files.condition()).toMatchObject({ type: 'OutputFilesAvailable', status: 'False' });
 });
