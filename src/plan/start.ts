@@ -1,6 +1,7 @@
 import type { InstanceStatus } from '../api/objects.ts';
 import type { Action } from './action.ts';
 import { endWait, waitUntil } from './backoff.ts';
+import { command } from './command.ts';
 import { instant, sentence, shortTime, timeText } from './instant.ts';
 import { askedRestart } from './outdated.ts';
 import { holdsPlace, retries } from './place.ts';
@@ -96,7 +97,9 @@ function waitToRetry(turn: Turn, at: Instant) {
   const { reason = 'NotStartable', message = 'It cannot be started yet.' } = turn.next.lastOutcome ?? {};
   wake(turn, at);
   turn.retryAt = at;
-  const text = `${sentence(message)} It is tried again at ${shortTime(at)}, or at once by agentctl resume.`;
+  const { agent } = turn.context.world;
+  const resume = command(agent, `resume ${agent.metadata.name}`);
+  const text = `${sentence(message)} It is tried again at ${shortTime(at)}, or at once by ${resume}.`;
   phase(turn, 'Pending', reason, text);
   if (turn.old.message !== turn.next.message) tell(turn, 'Warning', reason, message);
 }

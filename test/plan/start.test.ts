@@ -168,7 +168,7 @@ describe('a start that failed', () => {
       phase: 'Pending',
       reason: 'ImagePull',
       message:
-        'ImagePull: mend it. It is tried again at 2026-03-02 12:00:02 UTC, or at once by agentctl resume.',
+        'ImagePull: mend it. It is tried again at 2026-03-02 12:00:02 UTC, or at once by agentctl resume web.',
     });
     expect(story.plan.wakeAt).toBe(start + 2 * second);
     const next = { nextAction: 'Start', nextAt: '2026-03-02T12:00:02.000Z' };
