@@ -214,6 +214,19 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
     }
   };
 
+  /** What moved to another cgroup is left where its main process ended by itself: until now nobody has looked for it. */
+  const endMoved = async (): Promise<void> => {
+    const ended = (await allRefs(root)).map(async (ref) => {
+      const run = await find(ref);
+      const marks = run === undefined ? undefined : await currentMarks(run);
+      if (run !== undefined && marks?.exit !== undefined)
+        await reap({ ...preyOf(run, marks), spareShim: true, moved: true });
+    });
+    for (const result of await Promise.allSettled(ended))
+      if (result.status === 'rejected')
+        log.warn({ err: result.reason }, 'processes of an ended run may be left');
+  };
+
   const dropOldRuns = async (ref: string): Promise<void> => {
     const old = ((await runNumbers(ref)) ?? []).slice(keptRuns);
     await endShims(instances, ref, old);
@@ -392,6 +405,7 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
       collector.close();
       launcher.close();
       await ends.close();
+      await endMoved();
       looks.close();
       await (await opened)?.close();
     },

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { appendFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import type { Driver } from '../../../src/drivers/driver.ts';
 import { killCgroup, openCgroups } from '../../../src/drivers/process/cgroups.ts';
 import { newestRun, runFolder } from '../../../src/drivers/process/layout.ts';
 import { findTools } from '../../../src/drivers/process/tools.ts';
@@ -48,7 +49,17 @@ describe.skipIf(tried === undefined)('a run in a cgroup of its own', () => {
     expect(processesWith(marker)).toEqual([]);
   });
 
-  test.each(['kill', 'remove'] as const)('takes what moved to another cgroup with it: %s', async (verb) => {
+  const verbs = {
+    kill: (driver: Driver, ref: string) => driver.kill(ref),
+    remove: (driver: Driver, ref: string) => driver.remove(ref, { volumes: false }),
+    // As at `controller stop --agents`.
+    'stop, and the end of the driver': async (driver: Driver, ref: string) => {
+      await driver.signal(ref, 'SIGTERM');
+      await ended(driver, ref);
+      await driver.close();
+    },
+  };
+  test.each(Object.entries(verbs))('takes what moved to another cgroup with it: %s', async (_, act) => {
     const { driver } = await openDriver();
     const marker = `sleep 8${process.pid}6`;
     const first = await driver.create(specOf('exec sleep 600'));
@@ -58,7 +69,7 @@ describe.skipIf(tried === undefined)('a run in a cgroup of its own', () => {
       const move = `setsid sh -c 'echo 0 >${other}/cgroup.procs; exec ${marker}' & exec sleep 600`;
       const { ref } = await driver.create(specOf(move));
       await eventually(() => expect(processesWith(marker)).toHaveLength(1));
-      await driver[verb](ref, { volumes: false });
+      await act(driver, ref);
       expect(processesWith(marker)).toEqual([]);
     } finally {
       for (const pid of processesWith(marker)) process.kill(pid, 'SIGKILL');
