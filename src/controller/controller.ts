@@ -265,6 +265,7 @@ export class Controller {
     this.talk.start();
     this.#working = runWorkers(this.#queue, workers, (key) => this.#work(key));
     this.#enqueueAll();
+    this.runtimes.watchDisk();
     await this.syncs.start();
   }
 

@@ -6,7 +6,7 @@ import { visible } from '../api/visible.ts';
 import type { Resources } from '../client/resources.ts';
 import { type Driver, DriverError } from '../drivers/driver.ts';
 import type { RuntimeView } from '../plan/world.ts';
-import type { Clock } from '../platform/clock.ts';
+import type { Cancel, Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import { Retries } from '../platform/retry.ts';
 import type { Admission } from './admission.ts';
@@ -37,6 +37,8 @@ export interface RuntimesParts {
   diskFull?: (() => boolean) | undefined;
 }
 
+const diskEvery = 2_000;
+
 /** Agents' containers that nobody owns any more wait for this annotation on the Runtime when they are many. */
 export const collectAnnotation = 'agentctl.dev/collect-orphans';
 
@@ -49,6 +51,7 @@ export class Runtimes {
   readonly #held = new Map<string, number>();
   readonly #connecting: Retries;
   readonly #collecting: Retries;
+  #cancelDisk: Cancel = () => {};
 
   constructor(parts: RuntimesParts) {
     this.#parts = parts;
@@ -60,6 +63,29 @@ export class Runtimes {
       ...retry,
     });
     this.#collecting = new Retries({ clock, log, what: 'orphans could not be collected', ...retry });
+  }
+
+  /** Has the condition written as soon as the disk is full, or has room again. */
+  watchDisk(): void {
+    const { diskFull, clock, cache, enqueueRuntime, log } = this.#parts;
+    if (diskFull === undefined) return;
+    let wasFull = false;
+    const isFull = (): boolean => {
+      try {
+        return diskFull();
+      } catch (error) {
+        log.debug({ err: error }, 'the room on the disk could not be looked at');
+        return wasFull;
+      }
+    };
+    const look = (): void => {
+      this.#cancelDisk = clock.after(diskEvery, look);
+      if (isFull() === wasFull) return;
+      wasFull = !wasFull;
+      for (const { metadata, spec } of cache.runtimes.list())
+        if (spec.driver === 'process') enqueueRuntime(metadata.name);
+    };
+    this.#cancelDisk = clock.after(diskEvery, look);
   }
 
   session(name: string): Session | undefined {
@@ -92,6 +118,7 @@ export class Runtimes {
   }
 
   async stop(): Promise<void> {
+    this.#cancelDisk();
     this.#connecting.stop();
     this.#collecting.stop();
     await Promise.all(this.sessions().map((session) => session.stop()));

@@ -35,6 +35,7 @@ export interface HouseOptions {
   behave?: FakeEngineOptions['behave'];
   /** Of the manifests that Syncs follow. */
   parser?: Parser;
+  diskFull?: () => boolean;
 }
 
 export class House implements AsyncDisposable {
@@ -101,6 +102,7 @@ export class House implements AsyncDisposable {
       clock: this.clock,
       ids: randomIds,
       log: this.#options.log ?? log,
+      diskFull: this.#options.diskFull,
     });
     controller.recorder.onEvent((_, { reason }) => this.happened.push(reason));
     return controller;

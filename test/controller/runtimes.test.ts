@@ -249,3 +249,21 @@ test('what a driver has to say of its Runtime is a condition of it, for as long 
   await house.within(120_000, () => condition(house, 'Init') === undefined);
   expect(condition(house, 'Ready')?.status).toBe('True');
 });
+
+test('a full disk is told within seconds, and so is that it has room again', async () => {
+  let isFull = false;
+  await using house = await House.open({ diskFull: () => isFull });
+  await house.user.patch(
+    'Runtime',
+    { name: 'here' },
+    runtimePatch('here', { driver: 'process', endpoint: null }),
+  );
+  const told = (): string | undefined =>
+    house.controller.cache.runtimes.get('here')?.status?.conditions?.find(({ type }) => type === 'DiskFull')
+      ?.status;
+  await house.within(2_000, () => house.controller.cache.runtimes.get('here')?.status !== undefined);
+  isFull = true;
+  await house.within(5_000, () => told() === 'True');
+  isFull = false;
+  await house.within(5_000, () => told() === undefined);
+});
