@@ -58,13 +58,24 @@ export interface Started {
  */
 export async function startRun(parts: StartParts, ref: string, spec: RunSpec): Promise<Started | undefined> {
   const folder = runFolder(ref, spec.identity.run);
+  /** Whoever began the run may have died before the collector was told. */
+  const collected = async (): Promise<void> => {
+    await parts.collector.ensure();
+    parts.collector.collect(ref, spec.identity.run);
+  };
   try {
     const made = await mkdir(folder, { recursive: true, mode: 0o700 });
-    if (made === undefined && (await hasBegun(parts, ref, spec))) return undefined;
+    if (made === undefined && (await hasBegun(parts, ref, spec))) {
+      await collected();
+      return undefined;
+    }
     return await begin(parts, ref, await prepare(parts, ref, spec));
   } catch (error) {
     const never = await voidRun(folder);
-    if (!never && (await endUnlessBegun(parts, folder, spec))) return undefined;
+    if (!never && (await endUnlessBegun(parts, folder, spec))) {
+      await collected();
+      return undefined;
+    }
     await (await parts.cgroups())?.kill(spec.identity.uid, spec.identity.run);
     await discardRun(ref, spec.identity.run);
     throw asDriverError(error);
@@ -168,8 +179,10 @@ async function begin(parts: StartParts, ref: string, prepared: Prepared): Promis
 async function hasBegun(parts: StartParts, ref: string, spec: RunSpec): Promise<boolean> {
   const folder = runFolder(ref, spec.identity.run);
   const marks = await readMarks(folder);
-  if (marks.main !== undefined || !marks.claimed) return marks.main !== undefined;
-  if (marks.void === undefined && (await readMeta(folder))?.bootId === parts.bootId) {
+  if (marks.main !== undefined) return true;
+  // The shim of an attempt that a crash cut short may still come: it must not claim what is prepared anew.
+  const isClaimed = marks.claimed || !(await voidRun(folder));
+  if (isClaimed && marks.void === undefined && (await readMeta(folder))?.bootId === parts.bootId) {
     if ((await untilBegun(parts.clock, folder)).main !== undefined) return true;
     if (await endUnlessBegun(parts, folder, spec)) return true;
   }
