@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, fstatSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { connect as connectSocket } from 'node:net';
-import { isSea } from 'node:sea';
 import { UnreachableError } from '../api/errors.ts';
 import { sleep } from '../platform/clock.ts';
+import { isCode } from '../platform/code.ts';
 import { controllerLog } from '../platform/log-files.ts';
+import { ownCommand } from '../platform/own-command.ts';
 import { checkSocket } from '../platform/trusted.ts';
 import type { Cli } from './cli.ts';
 import { lockHolder } from './controller/holder.ts';
@@ -31,7 +32,7 @@ export async function answers(socketPath: string): Promise<boolean> {
   try {
     checkSocket(socketPath);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false; // the file system fails so
+    if (isCode(error, 'ENOENT')) return false;
     throw error;
   }
   return new Promise((resolve) => {
@@ -49,12 +50,6 @@ export interface ServeOptions extends GlobalOptions {
   listen?: string;
   /** The state folder was moved or restored. */
   adopt?: boolean;
-}
-
-/** The command line that runs agentctl itself: of the single executable, of the bundle or of the sources. */
-export function ownCommand(): string[] {
-  const script = process.argv[1];
-  return isSea() || script === undefined ? [process.execPath] : [process.execPath, script];
 }
 
 export function serveArguments(options: ServeOptions, environment: Cli['environment']): string[] {

@@ -1,5 +1,4 @@
 import { resolve } from 'node:path';
-import { isSea } from 'node:sea';
 import type { Runtime } from '../api/objects.ts';
 import type { Resources } from '../client/resources.ts';
 import type { Driver } from '../drivers/driver.ts';
@@ -12,6 +11,7 @@ import {
 } from '../drivers/open-files.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
+import { ownCommand } from '../platform/own-command.ts';
 import { collectWord } from './collect-word.ts';
 import { version } from './version.ts';
 
@@ -26,12 +26,6 @@ export interface DriverParts {
   storeId: string;
   clock: Clock;
   log: Log;
-}
-
-/** The command line that runs this program itself: the single executable, the bundle or the sources. */
-function ownCommand(): string[] {
-  const script = process.argv[1];
-  return isSea() || script === undefined ? [process.execPath] : [process.execPath, script];
 }
 
 /** Builds the driver that a Runtime's spec asks for; loads only that one. */

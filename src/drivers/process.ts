@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { signalNumber } from '../api/signal.ts';
 import type { Observed } from '../plan/world.ts';
 import { type Clock, sleep } from '../platform/clock.ts';
+import { isCode } from '../platform/code.ts';
 import type { Log } from '../platform/log.ts';
 import { type Driver, type DriverCondition, DriverError, type Unsupported } from './driver.ts';
 import { createAttachments, type RunEnd } from './process/attach.ts';
@@ -28,7 +29,6 @@ import {
   cgroupOf,
   discardRun,
   findRun,
-  isCode,
   type Marks,
   marksOfBoot,
   newestRun,

@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync, type Stats, statSync } from 'node:fs';
+import { isCode } from '../../platform/code.ts';
 
 /** The pid of the controller that holds the state folder's lock, though it may not answer. */
 export function lockHolder(lock: string): number | undefined {
@@ -16,9 +17,8 @@ function hasOpen(pid: number, path: string): boolean {
       return found?.ino === own.ino && found.dev === own.dev;
     });
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException; // the file system fails so
-    if (code === 'ENOENT' || code === 'ESRCH') return false;
-    if (code === 'EACCES' || code === 'EPERM') return true; // another user's: what it has open cannot be seen
+    if (isCode(error, 'ENOENT', 'ESRCH')) return false;
+    if (isCode(error, 'EACCES', 'EPERM')) return true; // another user's: what it has open cannot be seen
     throw error;
   }
 }
@@ -39,8 +39,7 @@ function read(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException; // the file system fails so
-    if (code === 'ENOENT' || code === 'ESRCH') return undefined;
+    if (isCode(error, 'ENOENT', 'ESRCH')) return undefined;
     throw error;
   }
 }
@@ -50,6 +49,6 @@ export function isAlive(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'; // process.kill fails with nothing else but ESRCH
+    return isCode(error, 'EPERM'); // process.kill fails with nothing else but ESRCH
   }
 }

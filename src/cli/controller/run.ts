@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { UnreachableError } from '../../api/errors.ts';
 import { sleep } from '../../platform/clock.ts';
+import { isCode } from '../../platform/code.ts';
 import { controllerLog } from '../../platform/log-files.ts';
 import { othersAnswer, type ServeOptions, startController } from '../background.ts';
 import type { Cli } from '../cli.ts';
@@ -122,7 +123,7 @@ function signalled(pid: number): boolean {
     process.kill(pid, 'SIGTERM');
     return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false; // the system fails so
+    if (isCode(error, 'ESRCH')) return false;
     throw error;
   }
 }

@@ -1,10 +1,11 @@
 import type { Clock } from '../../platform/clock.ts';
+import { isCode } from '../../platform/code.ts';
 import { type Attachment, type AttachOptions, DriverError } from '../driver.ts';
 import { createInput } from '../input.ts';
 import { openOutput, settleOutput } from './attach-output.ts';
 import { gone } from './failures.ts';
 import { openFifo } from './fifo.ts';
-import { inputFifo, isCode, logFolder, type Run } from './layout.ts';
+import { inputFifo, logFolder, type Run } from './layout.ts';
 
 /** How an attachment learns that its run has ended. */
 export interface RunEnd {

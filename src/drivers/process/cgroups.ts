@@ -5,11 +5,12 @@ import { mkdir, readFile, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { type Clock, sleep } from '../../platform/clock.ts';
+import { isCode } from '../../platform/code.ts';
 import type { Log } from '../../platform/log.ts';
 import type { DriverCondition } from '../driver.ts';
 import { type CgroupPlace, cgroupPlaces } from './cgroup-places.ts';
 import { killFailed } from './failures.ts';
-import { isCode, namesIn } from './layout.ts';
+import { namesIn } from './layout.ts';
 import { sendKill } from './signals.ts';
 
 /**

@@ -1,8 +1,8 @@
 import { access, constants, open, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Clock } from '../../platform/clock.ts';
+import { isCode } from '../../platform/code.ts';
 import { DriverError } from '../driver.ts';
-import { isCode } from './layout.ts';
 
 /** Throws NotStartable unless the folder is there. */
 export async function checkWorkingDir(path: string): Promise<void> {

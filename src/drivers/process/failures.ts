@@ -1,9 +1,10 @@
 import { statfs } from 'node:fs/promises';
 import { availableParallelism, loadavg } from 'node:os';
 import { listed } from '../../api/listed.ts';
+import { isCode } from '../../platform/code.ts';
 import { DriverError } from '../driver.ts';
 import { tooManyOpenFiles } from '../open-files.ts';
-import { isCode, type Marks } from './layout.ts';
+import type { Marks } from './layout.ts';
 import { living } from './proc.ts';
 
 /** What any failure of a start means to the planner. */

@@ -1,8 +1,8 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import { Socket } from 'node:net';
+import { isCode } from '../../platform/code.ts';
 import { DriverError } from '../driver.ts';
 import { inputClosed } from '../input.ts';
-import { isCode } from './layout.ts';
 
 /**
  * Opens the standard input of a run for writing. Without blocking: a stream that blocks on a FIFO which nobody reads

@@ -3,11 +3,11 @@ import { chmod, lchown, lstat, mkdir, rename, rmdir } from 'node:fs/promises';
 import { basename, dirname, join, sep } from 'node:path';
 import { promisify } from 'node:util';
 import type { Clock } from '../../platform/clock.ts';
+import { isCode } from '../../platform/code.ts';
 import { DriverError, type RunSpec } from '../driver.ts';
 import {
   findRun,
   instanceFolder,
-  isCode,
   marksOfBoot,
   namesIn,
   newestRun,

@@ -198,5 +198,3 @@ export async function namesIn(folder: string): Promise<string[] | undefined> {
     throw error;
   }
 }
-
-export { isCode };

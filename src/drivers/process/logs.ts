@@ -1,10 +1,11 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, sleep } from '../../platform/clock.ts';
+import { isCode } from '../../platform/code.ts';
 import type { LogLine, LogOptions } from '../driver.ts';
 import { type Piece, type Position, SegmentReader } from './collector/reader.ts';
 import { segmentNumbers } from './collector/segments.ts';
-import { isCode, isDrained, logFolder, namesIn, runNumbers } from './layout.ts';
+import { isDrained, logFolder, namesIn, runNumbers } from './layout.ts';
 import { createLogLines } from './log-lines.ts';
 import { createTail, findTail, mostBack, type Segment } from './log-tail.ts';
 import { createWake } from './wake.ts';

@@ -2,7 +2,8 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { signalName } from '../../api/signal.ts';
 import type { Observed, ObservedExit } from '../../plan/world.ts';
-import { isCode, type Marks, markTime, type Run, readMarks } from './layout.ts';
+import { isCode } from '../../platform/code.ts';
+import { type Marks, markTime, type Run, readMarks } from './layout.ts';
 import { living } from './proc.ts';
 
 /** The marks say all that is not in the metadata, but the times. The run's folder may go at any moment: ENOENT. */

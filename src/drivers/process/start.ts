@@ -3,6 +3,7 @@ import { existsSync, watch } from 'node:fs';
 import { chmod, lchown, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../platform/clock.ts';
+import { isCode } from '../../platform/code.ts';
 import { DriverError, type RunSpec } from '../driver.ts';
 import type { Cgroups } from './cgroups.ts';
 import type { CollectorClient } from './collector/client.ts';
@@ -15,7 +16,6 @@ import {
   addMark,
   discardRun,
   inputFifo,
-  isCode,
   logFolder,
   type Marks,
   outputFifo,

@@ -1,10 +1,10 @@
 import { closeSync, constants, openSync, readFileSync, writeSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { type Cancel, type Clock, endsWithin } from '../../../platform/clock.ts';
+import { isCode } from '../../../platform/code.ts';
 import { readPid } from '../../../platform/lock.ts';
 import type { Log } from '../../../platform/log.ts';
 import { countFiles, type FileCount } from '../../open-files.ts';
-import { isCode } from '../layout.ts';
 import type { Tools } from '../tools.ts';
 import { startGuard } from './guard.ts';
 

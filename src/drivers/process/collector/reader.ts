@@ -1,7 +1,8 @@
 import { fstatSync, readSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isCode, namesIn } from '../layout.ts';
+import { isCode } from '../../../platform/code.ts';
+import { namesIn } from '../layout.ts';
 import { maxRecordBytes } from './record.ts';
 import { segmentNumbers } from './segments.ts';
 

@@ -18,9 +18,9 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Collection } from '../../../../src/drivers/process/collector/collection.ts';
 import { encodeRecords } from '../../../../src/drivers/process/collector/record.ts';
-import { isCode } from '../../../../src/drivers/process/layout.ts';
 import { readStat } from '../../../../src/drivers/process/proc.ts';
 import { type Clock, systemClock } from '../../../../src/platform/clock.ts';
+import { isCode } from '../../../../src/platform/code.ts';
 import { ManualClock } from '../../../fakes/clock.ts';
 import { eventually, specOf } from '../harness.ts';
 
