@@ -3,11 +3,12 @@ import { type Driver, DriverError } from '../drivers/driver.ts';
 import type { Observed, RuntimeView } from '../plan/world.ts';
 import { type Clock, endsWithin, sleep } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
+import { retryDelay } from '../platform/retry.ts';
 
 const relistEvery = 60_000;
 const lookAgainAfter = 1_000;
 const stopBound = 2_000;
-const retryDelays = [500, 1_000, 2_000, 5_000, 10_000];
+const retry = { from: 500, upTo: 10_000 };
 
 export interface SessionEvents {
   /** Something of this Instance may have changed. */
@@ -207,8 +208,8 @@ export class Session {
         this.#goOffline(error);
       }
       if (signal.aborted) return;
-      await sleep(this.#clock, retryDelays[Math.min(attempt, retryDelays.length - 1)] ?? relistEvery, signal);
       attempt += 1;
+      await sleep(this.#clock, retryDelay(retry, attempt, Math.random()), signal);
     }
   }
 

@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { existsSync, watch } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { chmod, lchown, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../platform/clock.ts';
-import { isCode } from '../../platform/code.ts';
 import { DriverError, type RunSpec } from '../driver.ts';
 import type { Cgroups } from './cgroups.ts';
 import type { CollectorClient } from './collector/client.ts';
@@ -31,6 +30,7 @@ import { living } from './proc.ts';
 import type { Reap } from './reap.ts';
 import type { Tools } from './tools.ts';
 import { asUser, checkReachable, findUser, type User } from './user.ts';
+import { watchFolder } from './wake.ts';
 
 export interface StartParts {
   tools: Tools;
@@ -218,7 +218,7 @@ async function untilBegun(clock: Clock, folder: string, onShim = (): void => {})
     // A shim that has ended has left all its marks: a second look is the last word.
     if (marks.shim !== undefined && living(marks.shim) === undefined) resolve(await readMarks(folder));
   };
-  const watcher = watchNames(folder, (name) => {
+  const watcher = watchFolder(folder, (name) => {
     addMark(seen, name);
     if (seen.shim !== undefined) onShim();
     // Some may have come before the watcher.
@@ -235,19 +235,6 @@ async function untilBegun(clock: Clock, folder: string, onShim = (): void => {})
   } finally {
     cancel();
     watcher?.close();
-  }
-}
-
-/** Undefined where no watcher can be had; then polling does it alone. */
-function watchNames(folder: string, onName: (name: string) => void): { close(): void } | undefined {
-  try {
-    const watcher = watch(folder, (_event, name) => onName(name ?? ''));
-    watcher.on('error', () => watcher.close());
-    return watcher;
-  } catch (error) {
-    // No more watches or files are to be had.
-    if (isCode(error, 'ENOSPC', 'EMFILE', 'ENFILE', 'ENOENT')) return undefined;
-    throw error;
   }
 }
 

@@ -1,5 +1,6 @@
 import { watch } from 'node:fs';
 import type { Clock } from '../../platform/clock.ts';
+import { isCode } from '../../platform/code.ts';
 
 /** Something may have happened in a folder since the last reset. */
 export interface Wake {
@@ -49,14 +50,17 @@ export function createWake(
   };
 }
 
-/** Undefined where no watcher can be had, as they are counted for each user; then polling does it alone. */
-function watchFolder(path: string, onChange: () => void): { close(): void } | undefined {
+/**
+ * Undefined where no watcher can be had, as they are counted for each user; then the caller polls. Throws ENOENT where
+ * there is no such folder.
+ */
+export function watchFolder(path: string, onName: (name: string) => void): { close(): void } | undefined {
   try {
-    const watcher = watch(path, { persistent: false }, onChange);
+    const watcher = watch(path, { persistent: false }, (_event, name) => onName(name ?? ''));
     watcher.on('error', () => watcher.close());
     return watcher;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') throw error;
-    return undefined;
+    if (isCode(error, 'ENOSPC', 'EMFILE', 'ENFILE')) return undefined;
+    throw error;
   }
 }
