@@ -248,6 +248,7 @@ export class Agents {
           uid,
           ref,
           startId,
+          run: up.run,
           startedAt,
           readySince: instant(status.readySince),
           wasReady: wasReady(status),

@@ -1,5 +1,5 @@
 import { logPattern } from '../api/log-pattern.ts';
-import type { Driver } from '../drivers/driver.ts';
+import type { Driver, RunSpan } from '../drivers/driver.ts';
 import { Bucket } from '../platform/bucket.ts';
 import { type Clock, sleep } from '../platform/clock.ts';
 import { type Finding, unknown } from './check.ts';
@@ -19,13 +19,12 @@ export class LogWatch {
   #failure: string | undefined;
   #reading: { driver: Driver; abort: AbortController } | undefined;
   /** The time of the last line that was read. */
-  #since: number;
+  #since: number | undefined;
 
   constructor(parts: LogWatchParts) {
     this.#parts = parts;
     this.#bucket = new Bucket(parts.clock, pace);
     this.#matched = parts.matched;
-    this.#since = parts.since;
   }
 
   /** What is known by now; reads on where nobody does, or by another driver than the one that is read by. */
@@ -53,15 +52,15 @@ export class LogWatch {
   }
 
   async #look(driver: Driver, signal: AbortSignal): Promise<void> {
-    const { pattern, ref, clock, found } = this.#parts;
+    const { pattern, ref, run, clock, found } = this.#parts;
     const expression = logPattern(pattern);
-    for await (const { text, at } of driver.logs(ref, { follow: true, since: this.#since, signal })) {
+    for await (const { text, at } of driver.logs(ref, { follow: true, run, since: this.#since, signal })) {
       if (expression.test(text.slice(0, mostOfLine))) {
         this.#matched = true;
         found();
         return;
       }
-      if (at !== undefined) this.#since = Math.max(this.#since, at);
+      if (at !== undefined) this.#since = Math.max(this.#since ?? at, at);
       this.#bucket.charge(Math.min(text.length, mostOfLine) + lineCosts);
       if (this.#bucket.debt > 0) await sleep(clock, this.#bucket.debt, signal);
     }
@@ -71,7 +70,8 @@ export class LogWatch {
 export interface LogWatchParts {
   pattern: string;
   ref: string;
-  since: number;
+  /** Whose output it is: by the time of its start alone a line of the first moment may be missed. */
+  run: RunSpan;
   /** The line was found before. */
   matched: boolean;
   clock: Clock;

@@ -14,6 +14,8 @@ export interface ProbeTarget {
   uid: string;
   ref: string;
   startId: string;
+  /** The run's number. */
+  run: number;
   startedAt: number;
   /** Since when it is known to be Ready: only a row of failures changes that. */
   readySince: number | undefined;
@@ -112,7 +114,7 @@ export class Prober {
       new LogWatch({
         ...target,
         pattern: probe.log.pattern,
-        since: target.startedAt,
+        run: { number: target.run, startedAt: target.startedAt },
         // Its line may have been rotated away since.
         matched: kind === 'ready' && watched.wasReady.signal.aborted,
         clock: this.#clock,

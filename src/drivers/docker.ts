@@ -14,7 +14,7 @@ import { createHostFiles } from './docker/files.ts';
 import { imageId } from './docker/images.ts';
 import { createInits, hostInitsOf } from './docker/init.ts';
 import { createLifetime } from './docker/lifetime.ts';
-import { frames, lastOf, linesOf, logQuery, until } from './docker/logs.ts';
+import { beginOf, frames, lastOf, linesOf, logQuery, until } from './docker/logs.ts';
 import { createNetwork } from './docker/network.ts';
 import { observed } from './docker/observe.ts';
 import { createPulls } from './docker/pulls.ts';
@@ -270,9 +270,10 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
 
     async *logs(ref, wanted) {
       const inspect = await need(ref);
-      const startedAt = instantOf(inspect.State.StartedAt);
+      const startedAt = instantOf(inspect.State.StartedAt) ?? 0;
       const { podman } = await readFactsOnce();
-      const query = logQuery(wanted, startedAt);
+      const begin = wanted.run === undefined ? 0 : beginOf(inspect, wanted.run.number);
+      const query = logQuery(wanted, { startedAt, begin });
       const stream = await streamOf(engine.streams, `/containers/${ref}/logs`, query, wanted.signal).catch(
         (error: unknown) => {
           if (wanted.signal.aborted) return undefined;

@@ -1,16 +1,16 @@
 import { type Clock, sleep } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
-import { type Attachment, type AttachOptions, DriverError, labels } from '../driver.ts';
+import { type Attachment, type AttachOptions, DriverError } from '../driver.ts';
 import { createInput, type Input } from '../input.ts';
 import { type Engine, streamOf } from './engine.ts';
 import { gone, hasStatus, stepError } from './errors.ts';
 import { createIntake, type Intake } from './intake.ts';
 import { createKeep } from './keep.ts';
-import { entriesOf, frames, seconds, until } from './logs.ts';
+import { beginOf, entriesOf, frames, seconds, until } from './logs.ts';
 import { readOutput } from './output.ts';
 import { createPosition, placeOf } from './position.ts';
 import { feedInput, holdInput, stdinOf } from './stdin.ts';
-import { type ContainerInspect, instantOf } from './wire.ts';
+import type { ContainerInspect } from './wire.ts';
 
 export interface AttachParts {
   engine: Engine;
@@ -175,20 +175,6 @@ const cleanUpMs = 5_000;
 
 const runs = ({ State: { Running: running, Paused: paused } }: ContainerInspect): boolean =>
   running || paused;
-
-/** A program begins, and may print, a moment before the engine notes its start. */
-const startNoteMs = 100;
-
-/** From when on the log is of this run. A container's log goes on over its runs; each lies some time after the last. */
-function beginOf({ Config: config, State: state }: ContainerInspect, run: number): number {
-  if (Number(config.Labels?.[labels.run]) === run) return 0;
-  const startedAt = instantOf(state.StartedAt) ?? 0;
-  const finishedAt = instantOf(state.FinishedAt);
-  // While it runs, that is the end of the run before.
-  if (state.Running && finishedAt !== undefined && finishedAt < startedAt)
-    return Math.max(Math.floor((finishedAt + startedAt) / 2), startedAt - 10 * startNoteMs);
-  return Math.max(0, startedAt - startNoteMs);
-}
 
 const notRunning = (ref: string, cause?: unknown): DriverError =>
   new DriverError('Retryable', 'NotRunning', `${ref.slice(0, 12)} does not run`, { cause });

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
-import { attachLimits, type LogLine, type LogOptions } from '../driver.ts';
+import { attachLimits, type LogLine, type LogOptions, labels } from '../driver.ts';
+import { type ContainerInspect, instantOf } from './wire.ts';
 
 /** One frame of the engine's multiplexed output (Engine API, "Stream format"): eight bytes of header, then what was said. */
 export interface Frame {
@@ -93,24 +94,37 @@ export async function* lastOf(lines: AsyncIterable<LogLine>, count: number): Asy
   yield* last;
 }
 
-/** A run's process begins, and may print, a moment before the engine notes its start. */
-const startNoteMs = 30;
+/** A program begins, and may print, a moment before the engine notes its start. */
+const startNoteMs = 100;
+
+/** From when on the log is of this run. A container's log goes on over its runs; each lies some time after the last. */
+export function beginOf({ Config: config, State: state }: ContainerInspect, run: number): number {
+  if (Number(config.Labels?.[labels.run]) === run) return 0;
+  const startedAt = instantOf(state.StartedAt) ?? 0;
+  const finishedAt = instantOf(state.FinishedAt);
+  // While it runs, that is the end of the run before.
+  if (state.Running && finishedAt !== undefined && finishedAt < startedAt)
+    return Math.max(Math.floor((finishedAt + startedAt) / 2), startedAt - 10 * startNoteMs);
+  return Math.max(0, startedAt - startNoteMs);
+}
 
 /** Its last lines may reach the log a moment after the engine notes its end. */
 const endNoteMs = 1_000;
 
 /**
  * What the engine is asked for: it filters by finer times than it shows (Podman shows seconds). Where it is asked for an
- * end it cuts the tail before it, so the tail is cut here then. `startedAt` is the container's newest start.
+ * end it cuts the tail before it, so the tail is cut here then. `newest` is the container's newest run.
  */
 export function logQuery(
   { follow, tail, since, run }: LogOptions,
-  startedAt: number | undefined,
+  newest: { startedAt: number; begin: number },
 ): Readonly<Record<string, string | number | boolean>> {
-  const before = run !== undefined && startedAt !== undefined && startedAt - startNoteMs > run.startedAt;
-  const from = Math.max(since ?? 0, run === undefined ? 0 : run.startedAt - startNoteMs);
+  const { startedAt, begin } = newest;
+  const before = run !== undefined && startedAt - startNoteMs > run.startedAt;
+  const ofRun = run === undefined ? 0 : before ? run.startedAt - startNoteMs : begin;
+  const from = Math.max(since ?? 0, ofRun);
   const until = before
-    ? Math.min(startedAt - startNoteMs, (run.finishedAt ?? startedAt) + endNoteMs)
+    ? Math.min(begin || startedAt - startNoteMs, (run.finishedAt ?? startedAt) + endNoteMs)
     : undefined;
   return {
     stdout: true,

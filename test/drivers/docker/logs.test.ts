@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { frames, lastOf, linesOf, logQuery } from '../../../src/drivers/docker/logs.ts';
+import { beginOf, frames, lastOf, linesOf, logQuery } from '../../../src/drivers/docker/logs.ts';
+import type { ContainerInspect } from '../../../src/drivers/docker/wire.ts';
 import type { LogLine } from '../../../src/drivers/driver.ts';
+import { labels } from '../../../src/drivers/driver.ts';
 
 const frame = (stream: 1 | 2, text: string): Buffer => {
   const payload = Buffer.from(text);
@@ -85,25 +87,43 @@ test('the engine is asked for one run by its times, and the tail of an earlier o
   const all = { stdout: true, stderr: true, timestamps: true };
   const earlier = { number: 1, startedAt: 10_030, finishedAt: 20_000 };
   const query = { follow: true, tail: 5, since: 1_000, signal };
-  expect(logQuery({ ...query, run: earlier }, 60_030)).toEqual({
+  const container = { startedAt: 60_030, begin: 60_000 };
+  expect(logQuery({ ...query, run: earlier }, container)).toEqual({
     ...all,
     follow: false,
-    since: '10.000',
+    since: '9.930',
     until: '21.000',
   });
-  expect(logQuery({ ...query, run: { ...earlier, finishedAt: 59_900 } }, 60_030).until).toBe('60.000');
+  expect(logQuery({ ...query, run: { ...earlier, finishedAt: 59_900 } }, container).until).toBe('60.000');
   const newest = { number: 2, startedAt: 60_030 };
-  expect(logQuery({ ...query, run: newest }, 60_030)).toEqual({
+  expect(logQuery({ ...query, run: newest }, container)).toEqual({
     ...all,
     follow: true,
     tail: 5,
     since: '60.000',
   });
-  expect(logQuery({ follow: false, run: { ...newest, finishedAt: 61_000 }, signal }, 60_030)).toEqual({
+  expect(logQuery({ follow: false, run: { ...newest, finishedAt: 61_000 }, signal }, container)).toEqual({
     ...all,
     follow: false,
     since: '60.000',
   });
+});
+
+test('the output of a run begins before the engine notes its start, however long that takes', () => {
+  const inspect = (state: object): ContainerInspect =>
+    // The fields that it reads.
+    ({
+      Config: { Labels: { [labels.run]: '1' } },
+      State: { Running: true, ...state },
+    }) as unknown as ContainerInspect;
+  const started = inspect({ StartedAt: '1970-01-01T00:01:00Z', FinishedAt: '0001-01-01T00:00:00Z' });
+  expect(beginOf(started, 1)).toBe(0); // the whole log of its container
+  const signal = AbortSignal.abort();
+  const run = { number: 1, startedAt: 60_000 };
+  const query = logQuery({ follow: true, run, signal }, { startedAt: 60_000, begin: beginOf(started, 1) });
+  expect(query.since).toBeUndefined();
+  const again = inspect({ StartedAt: '1970-01-01T00:01:00Z', FinishedAt: '1970-01-01T00:00:59.400Z' });
+  expect(beginOf(again, 2)).toBe(59_700); // between the end of the run before and the start
 });
 
 test('a line without an end is held no further than what is told of it', async () => {
