@@ -12,9 +12,8 @@ import { type Cgroups, containment, openCgroups } from './process/cgroups.ts';
 import { type CollectorCommand, createCollectorClient } from './process/collector/client.ts';
 import { createCommandCheck } from './process/command.ts';
 import { createEnds } from './process/ends.ts';
-import { environmentOf } from './process/environment.ts';
-import { execute, executeAs } from './process/exec.ts';
-import { asDriverError, environmentUnknown, gone, superseded } from './process/failures.ts';
+import { asDriverError, gone, superseded } from './process/failures.ts';
+import { createInside } from './process/inside.ts';
 import {
   allRefs,
   clearLeftovers,
@@ -38,17 +37,15 @@ import {
   runNumbers,
   voidRun,
 } from './process/layout.ts';
-import { createLeftovers, markVariable } from './process/leftovers.ts';
 import { readLogs } from './process/logs.ts';
 import { createLooks } from './process/looks.ts';
 import { present, settledMarks } from './process/observe.ts';
-import { living, type ProcessId, readBootId } from './process/proc.ts';
+import { living, readBootId } from './process/proc.ts';
 import { createReaper, preyOf } from './process/reap.ts';
 import { sendSignal } from './process/signals.ts';
 import { type StartParts, startRun } from './process/start.ts';
 import { findTool, findTools } from './process/tools.ts';
 import { unsupportedFields } from './process/unsupported.ts';
-import { asUser, findUser } from './process/user.ts';
 
 export interface ProcessDriverOptions {
   /** Instances stand in its folder `instances`, mode 0700. */
@@ -106,14 +103,11 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
   const collector = createCollectorClient({ root, tools, collector: options.collector, clock, log });
   const checkCommand = createCommandCheck(clock);
   const attachments = createAttachments(clock);
-  const leftovers = createLeftovers(clock, log, root);
   const shared = { tools, launcher, collector, checkCommand, clock, bootId };
   const parts: StartParts = { ...shared, root, reap, cgroups };
-  /** By ref: the environment that its newest run was given. It may hold secrets, so it is on no disk. */
-  const given = new Map<string, { run: number; env: Readonly<Record<string, string>> }>();
   const forget = (ref: string): void => {
     ends.forget(ref);
-    given.delete(ref);
+    inside.forget(ref);
   };
   const instances = { root, reap, tools, clock, bootId, forget };
   let cleared: Promise<void> | undefined;
@@ -160,6 +154,8 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
     }
   };
 
+  const inside = createInside({ clock, log, tools, root, runOf: need, marksOf: currentMarks });
+
   const inspect: Driver['inspect'] = async (ref) => {
     const run = await find(ref);
     return run === undefined ? undefined : look(ref, run);
@@ -188,7 +184,7 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
       throw asDriverError(error);
     });
     if (started !== undefined) {
-      given.set(ref, { run: started.run.number, env: started.env });
+      inside.given(ref, started.run.number, started.env);
       ends.track(ref, started.run, started.marks);
     }
     ends.hint(ref);
@@ -206,7 +202,7 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
   /** What ended while no controller was there may have left processes behind. */
   const adopt = async (all: readonly Observed[]): Promise<void> => {
     adopted = true;
-    void leftovers.kill();
+    inside.clear();
     if (all.length > 0) void collector.ensure();
     for (const { ref, state } of all) {
       const run = state === 'Exited' ? await find(ref) : undefined;
@@ -352,39 +348,7 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
       return attachments.open(ref, run, endOf(ref, run), attachOptions);
     },
 
-    async exec(ref, command, { timeout, signal, spec }) {
-      const run = await need(ref);
-      const { main } = await currentMarks(run);
-      if (main === undefined || living(main) === undefined)
-        throw new DriverError('Retryable', 'NotRunning', `the process of ${ref} does not run`);
-      const user = run.meta.user === undefined ? undefined : await findUser(run.meta.user);
-      const change = user === undefined ? undefined : asUser(tools, user);
-      let known = given.get(ref);
-      if (known?.run !== run.number) {
-        if (spec === undefined) throw environmentUnknown(ref);
-        known = { run: run.number, env: environmentOf(await spec(), user) };
-        given.set(ref, known);
-      }
-      const mark = leftovers.take();
-      const execution = {
-        command,
-        env: { ...known.env, [markVariable]: mark },
-        workingDir: run.meta.workingDir,
-        timeout,
-        signal,
-        killLeft: (leader: ProcessId | undefined) => {
-          leftovers.giveBack(mark);
-          return leftovers.kill(leader);
-        },
-      };
-      try {
-        return await (change === undefined
-          ? execute(clock, execution)
-          : executeAs(clock, tools, { ...execution, user: change }));
-      } finally {
-        leftovers.giveBack(mark);
-      }
-    },
+    exec: inside.exec,
 
     async address(_ref, port) {
       return { host: '127.0.0.1', port };
@@ -401,7 +365,7 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
     async removeVolume() {},
     async close() {
       attachments.close();
-      leftovers.close();
+      inside.close();
       collector.close();
       launcher.close();
       await ends.close();

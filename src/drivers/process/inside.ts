@@ -1,0 +1,77 @@
+import type { Clock } from '../../platform/clock.ts';
+import type { Log } from '../../platform/log.ts';
+import { type Driver, DriverError } from '../driver.ts';
+import { environmentOf } from './environment.ts';
+import { execute, executeAs } from './exec.ts';
+import { environmentUnknown } from './failures.ts';
+import type { Marks, Run } from './layout.ts';
+import { createLeftovers, markVariable } from './leftovers.ts';
+import { living, type ProcessId } from './proc.ts';
+import type { Tools } from './tools.ts';
+import { asUser, findUser } from './user.ts';
+
+/** Runs commands as an instance would: as its user, in its folder, with the environment that its run was given. */
+export interface Inside {
+  exec: Driver['exec'];
+  /** What a run was given. It may hold secrets, so it is kept in memory alone. */
+  given(ref: string, run: number, env: Readonly<Record<string, string>>): void;
+  forget(ref: string): void;
+  /** Ends what commands left that a controller before this one ran. */
+  clear(): void;
+  close(): void;
+}
+
+export function createInside(parts: {
+  clock: Clock;
+  log: Log;
+  tools: Tools;
+  root: string;
+  /** Throws where there is none. */
+  runOf: (ref: string) => Promise<Run>;
+  marksOf: (run: Run) => Promise<Marks>;
+}): Inside {
+  const { clock, log, tools, root, runOf, marksOf } = parts;
+  const leftovers = createLeftovers(clock, log, root);
+  /** By ref: of its newest run. */
+  const known = new Map<string, { run: number; env: Readonly<Record<string, string>> }>();
+
+  return {
+    async exec(ref, command, { timeout, signal, spec }) {
+      const run = await runOf(ref);
+      const { main } = await marksOf(run);
+      if (main === undefined || living(main) === undefined)
+        throw new DriverError('Retryable', 'NotRunning', `the process of ${ref} does not run`);
+      const user = run.meta.user === undefined ? undefined : await findUser(run.meta.user);
+      const change = user === undefined ? undefined : asUser(tools, user);
+      let given = known.get(ref);
+      if (given?.run !== run.number) {
+        if (spec === undefined) throw environmentUnknown(ref);
+        given = { run: run.number, env: environmentOf(await spec(), user) };
+        known.set(ref, given);
+      }
+      const mark = leftovers.take();
+      const execution = {
+        command,
+        env: { ...given.env, [markVariable]: mark },
+        workingDir: run.meta.workingDir,
+        timeout,
+        signal,
+        killLeft: (leader: ProcessId | undefined) => {
+          leftovers.giveBack(mark);
+          return leftovers.kill(leader);
+        },
+      };
+      try {
+        return await (change === undefined
+          ? execute(clock, execution)
+          : executeAs(clock, tools, { ...execution, user: change }));
+      } finally {
+        leftovers.giveBack(mark);
+      }
+    },
+    given: (ref, run, env) => void known.set(ref, { run, env }),
+    forget: (ref) => void known.delete(ref),
+    clear: () => void leftovers.kill(),
+    close: () => leftovers.close(),
+  };
+}
