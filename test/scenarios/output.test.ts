@@ -1,3 +1,5 @@
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { becomes, ready } from './questions.ts';
 import { agent, stages } from './runtimes.ts';
@@ -41,5 +43,23 @@ for (const stage of await stages()) {
       expect(await session.ok('logs waiter')).toBe('reading\n');
       await session.ok('delete agent waiter');
     });
+
+    test.skipIf(stage.engine !== undefined)('the log of a run takes a bounded part of the disk', async () => {
+      const run =
+        "head -c 80000000 /dev/zero | tr '\\0' x | fold -w 99; echo; echo done; echo later >&2; exec sleep 1000";
+      await session.apply(agent(stage, { name: 'chatty', run }));
+      await ready(session, 'chatty');
+      await eventually(
+        () => session.ok('logs chatty --tail=5'),
+        (text) => text.includes('done'),
+      );
+      expect(sizeOf(join(session.state, 'instances'))).toBeLessThan(60e6);
+    });
   });
 }
+
+/** Bytes of all files below. */
+const sizeOf = (folder: string): number =>
+  readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .reduce((sum, { parentPath, name }) => sum + statSync(join(parentPath, name)).size, 0);

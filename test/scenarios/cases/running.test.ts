@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { becomes, ready } from '../questions.ts';
+import { ready } from '../questions.ts';
 import { agent, stages } from '../runtimes.ts';
 import { eventually, type Session } from '../support.ts';
 
@@ -36,14 +36,6 @@ for (const stage of await stages()) {
       session = await stage.open();
     });
     afterAll(() => session.end());
-
-    test('finds its standard input at its end', async () => {
-      const spec = '  policy: { restart: { on: OnFailure } }';
-      const run = 'echo reading; cat; echo answered';
-      await session.apply(agent(stage, { name: 'reader', run, spec }));
-      await becomes(session, 'reader', { phase: 'Completed' }, 60_000);
-      expect(await session.ok('logs reader')).toBe('reading\nanswered\n');
-    });
 
     test('is not asked for liveness before it has been Ready', async () => {
       const spec = `  startDeadline: 120s
