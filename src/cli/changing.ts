@@ -7,7 +7,7 @@ import type { Client } from './cli.ts';
 import { CliError } from './failure.ts';
 import type { Selected } from './select.ts';
 
-/** So often the object may change between its read and the write, before that is told as a failure. */
+/** How often the object may change between its read and the write before the write fails. */
 const mostTries = 20;
 
 /**

@@ -316,7 +316,7 @@ describe('with -f', () => {
     const { out: text, err } = await following.end();
     expect(text).toBe('one\ntwo\n');
     expect(err.split('\n').slice(0, 2)).toEqual([
-      '--- The controller is out of reach, and agents run on. The log goes on when it is back.',
+      '--- The controller cannot be reached; agents keep running. The log continues when it is back.',
       '--- The controller is back.',
     ]);
   });

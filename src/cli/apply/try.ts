@@ -47,7 +47,7 @@ const ownManagers: ReadonlySet<string> = new Set([
 const isWithOneself = (found: readonly Rival[]): boolean =>
   mayTakeBack(found) && found.every(({ manager }) => ownManagers.has(manager));
 
-/** Refusals with the places of their documents, and what mends them. A server that is out of reach is told of once. */
+/** Refusals with the place of each document and the remedy. A server that is out of reach is named once. */
 export async function refusedTexts(client: Client, refused: readonly Refused<Manifest>[]): Promise<string[]> {
   const [away, others] = [true, false].map((isAway) =>
     refused.filter(({ reason }) => reason instanceof UnreachableError === isAway),

@@ -55,7 +55,7 @@ export function ago(time: string, now: number): string {
   return `${formatTime(at)} (${how})`;
 }
 
-/** `why`: what stands above already, which is said once. */
+/** `why`: what is printed above already, so it is left out here. */
 export function conditionsSection(
   conditions: readonly Condition[] | undefined,
   now: number,
@@ -75,7 +75,7 @@ export function conditionsSection(
   );
 }
 
-/** A message without what stands above as Why. */
+/** A message without what is printed above as Why. */
 export const once = (message: string, why = ''): string =>
   why === '' ? message : message.replaceAll(why, () => 'See Why.');
 

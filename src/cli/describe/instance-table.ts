@@ -3,7 +3,7 @@ import { age, humanDuration, isTime, parseTime, wholeSeconds } from '../../api/t
 import { table } from '../print/table.ts';
 import { once } from './fields.ts';
 
-/** `why`: what stands above already, which is said once. */
+/** `why`: what is printed above already, so it is left out here. */
 export function instanceTable(instances: readonly Instance[], now: number, why?: string): string {
   const head = ['NAME', 'PHASE', 'REASON', 'RUN', 'UP', 'RESTARTS', 'LAST EXIT', 'NEXT', 'MESSAGE'];
   const rows = instances.map(({ metadata, status = {} }) => [

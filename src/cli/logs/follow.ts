@@ -125,7 +125,7 @@ class Away {
       }
       if (!isTold)
         this.#printer.note(
-          'The controller is out of reach, and agents run on. The log goes on when it is back.',
+          'The controller cannot be reached; agents keep running. The log continues when it is back.',
         );
     }
   }
