@@ -123,7 +123,10 @@ export const instance = (session: Session, name: string): Promise<Instance> =>
 
 /** The working folder of a run that is up. */
 export async function folderOf(session: Session, stage: Stage, name: string): Promise<string> {
-  const { status } = await instance(session, name);
+  const { status } = await eventually(
+    () => instance(session, name),
+    (found) => found.status?.run?.startedAt !== undefined,
+  );
   const { ref = '', startedAt = '' } = status?.run ?? {};
   const pid =
     stage.engine === undefined
