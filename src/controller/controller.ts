@@ -34,7 +34,8 @@ import type { Sources } from './syncs/record.ts';
 import { Syncs } from './syncs/syncs.ts';
 import { Talk } from './talk/talk.ts';
 
-const workers = 16;
+/** Most wait: for an engine, for a program to begin, for a look at all processes that they share. */
+const workers = 64;
 /** One key for the whole fleet: admission is serial. */
 const admissionKey = 'admission/fleet';
 /** A Runtime's status tells counts: a burst of starts is one write. */

@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { release, type } from 'node:os';
 import { resolve } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { signalNumber } from '../api/signal.ts';
 import type { Observed } from '../plan/world.ts';
 import { type Clock, sleep } from '../platform/clock.ts';
@@ -128,24 +129,24 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
   };
 
   /** The newest run where the ref is ours. */
-  const find = async (ref: string): Promise<Run | undefined> => {
-    const run = isRef(root, ref) ? await newestRun(ref) : undefined;
+  const find = (ref: string): Run | undefined => {
+    const run = isRef(root, ref) ? newestRun(ref) : undefined;
     return run?.meta.identity.store === storeId ? run : undefined;
   };
 
-  const need = async (ref: string): Promise<Run> => {
-    const run = await find(ref);
+  const need = (ref: string): Run => {
+    const run = find(ref);
     if (run !== undefined) return run;
     throw gone(ref);
   };
 
-  const currentMarks = (run: Run): Promise<Marks> => marksOfBoot(run, bootId);
+  const currentMarks = (run: Run): Marks => marksOfBoot(run, bootId);
 
   /** Undefined where it has just been taken away. */
-  const look = async (ref: string, run: Run): Promise<Observed | undefined> => {
+  const look = (ref: string, run: Run): Observed | undefined => {
     try {
-      const marks = await settledMarks(run, bootId);
-      const observed = await present(ref, run, marks);
+      const marks = settledMarks(run, bootId);
+      const observed = present(ref, run, marks);
       if (observed.state === 'Running' || observed.state === 'Paused') ends.track(ref, run, marks);
       return observed;
     } catch (error) {
@@ -156,20 +157,20 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
 
   const inside = createInside({ clock, log, tools, root, runOf: need, marksOf: currentMarks });
 
-  const inspect: Driver['inspect'] = async (ref) => {
-    const run = await find(ref);
+  const inspect = (ref: string): Observed | undefined => {
+    const run = find(ref);
     return run === undefined ? undefined : look(ref, run);
   };
 
-  const mustInspect = async (ref: string): Promise<Observed> => {
-    const observed = await inspect(ref);
+  const mustInspect = (ref: string): Observed => {
+    const observed = inspect(ref);
     if (observed === undefined) throw gone(ref);
     return observed;
   };
 
   const endOf = (ref: string, run: Run): RunEnd => ({
     async hasEnded() {
-      const state = (await look(ref, run))?.state;
+      const state = look(ref, run)?.state;
       return state !== 'Running' && state !== 'Paused';
     },
     subscribe: (callback) =>
@@ -205,16 +206,16 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
     inside.clear();
     if (all.length > 0) void collector.ensure();
     for (const { ref, state } of all) {
-      const run = state === 'Exited' ? await find(ref) : undefined;
-      if (run?.meta.bootId === bootId) ends.sweepSoon(ref, run, await readMarks(run.folder));
+      const run = state === 'Exited' ? find(ref) : undefined;
+      if (run?.meta.bootId === bootId) ends.sweepSoon(ref, run, readMarks(run.folder));
     }
   };
 
   /** What moved to another cgroup is left where its main process ended by itself: until now nobody has looked for it. */
   const endMoved = async (): Promise<void> => {
-    const ended = (await allRefs(root)).map(async (ref) => {
-      const run = await find(ref);
-      const marks = run === undefined ? undefined : await currentMarks(run);
+    const ended = allRefs(root).map(async (ref) => {
+      const run = find(ref);
+      const marks = run === undefined ? undefined : currentMarks(run);
       if (run !== undefined && marks?.exit !== undefined)
         await reap({ ...preyOf(run, marks), spareShim: true, moved: true });
     });
@@ -224,7 +225,7 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
   };
 
   const dropOldRuns = async (ref: string): Promise<void> => {
-    const old = ((await runNumbers(ref)) ?? []).slice(keptRuns);
+    const old = (runNumbers(ref) ?? []).slice(keptRuns);
     await endShims(instances, ref, old);
     for (const run of old) await discardRun(ref, run);
   };
@@ -245,13 +246,17 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
 
     async list() {
       await clear();
-      const found = await Promise.all((await allRefs(root)).map(inspect));
-      const ours = found.filter((observed) => observed !== undefined);
+      const ours: Observed[] = [];
+      for (const [index, ref] of allRefs(root).entries()) {
+        if (index % 100 === 0) await setImmediate(); // others come in between
+        const observed = inspect(ref);
+        if (observed !== undefined) ours.push(observed);
+      }
       if (!adopted) await adopt(ours);
       return ours;
     },
 
-    inspect,
+    inspect: async (ref) => inspect(ref),
 
     async watch(onHint, signal) {
       if (signal.aborted) return;
@@ -266,27 +271,27 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
       try {
         await clear();
         const begun = await replaceOthers(instances, ref, identity);
-        if (begun !== undefined) return await mustInspect(begun);
+        if (begun !== undefined) return mustInspect(begun);
         if (identity.run > 1) await endEarlier(identity.uid, identity.run - 1);
         return await start(ref, spec);
       } catch (error) {
-        if ((await newestRun(ref)) === undefined) await discard(instances, ref);
+        if (newestRun(ref) === undefined) await discard(instances, ref);
         throw asDriverError(error);
       }
     },
 
     async restart(ref, spec) {
-      const run = await need(ref);
+      const run = need(ref);
       const next = spec.identity.run;
       if (next < run.number) throw superseded(ref, next, run.number);
-      const { state } = await mustInspect(ref);
+      const { state } = mustInspect(ref);
       if ((state === 'Running' || state === 'Paused') && run.number !== next)
         throw new DriverError(
           'Retryable',
           'StillRunning',
           `run ${run.number} still runs in ${ref}; stop it before run ${next}`,
         );
-      const marks = await currentMarks(run);
+      const marks = currentMarks(run);
       if (!ends.isSwept(ref, run.number) && (run.number < next || marks.main === undefined))
         await reap({ ...preyOf(run, marks), upToRun: next - 1, spareShim: true });
       const restarted = await start(ref, spec);
@@ -295,8 +300,8 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
     },
 
     async signal(ref, signal = 'SIGTERM', scope) {
-      const run = await find(ref);
-      const { main } = run === undefined ? {} : await currentMarks(run);
+      const run = find(ref);
+      const { main } = run === undefined ? {} : currentMarks(run);
       if (main === undefined || living(main) === undefined) return;
       const number = signalNumber(signal);
       if (number === undefined)
@@ -313,11 +318,11 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
     },
 
     async kill(ref) {
-      const run = await find(ref);
+      const run = find(ref);
       if (run === undefined) return;
-      const never = await voidRun(run.folder);
+      const never = voidRun(run.folder);
       for (const deadline = clock.now() + exitWaitMs; ; ) {
-        const marks = await currentMarks(run);
+        const marks = currentMarks(run);
         await ends.sweep(run, marks);
         const { claimed, shim, exit } = marks;
         const pending = claimed && exit === undefined && (shim === undefined || living(shim) !== undefined);
@@ -332,18 +337,18 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
     },
 
     async remove(ref) {
-      if ((await find(ref)) === undefined) return;
+      if (find(ref) === undefined) return;
       await removeRef(instances, ref);
       ends.hint(ref);
     },
 
     async *logs(ref, logOptions) {
-      const run = await need(ref);
+      const run = need(ref);
       yield* readLogs(ref, { run: run.number, ...endOf(ref, run) }, clock, logOptions);
     },
 
     async attach(ref, attachOptions) {
-      const run = isRef(root, ref) ? await findRun(ref, attachOptions.run) : undefined;
+      const run = isRef(root, ref) ? findRun(ref, attachOptions.run) : undefined;
       if (run?.meta.identity.store !== storeId) throw gone(ref);
       return attachments.open(ref, run, endOf(ref, run), attachOptions);
     },

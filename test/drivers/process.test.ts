@@ -123,7 +123,7 @@ describe('a start that cannot be', () => {
     const error = await refusal(driver.create(specOf('sleep 600', rest)));
     expect(error).toMatchObject({ reason, message: expect.stringContaining(text) });
     expect(await driver.list()).toEqual([]);
-    expect((await namesIn(join(stateDir, 'instances/default'))) ?? []).toEqual([]);
+    expect(namesIn(join(stateDir, 'instances/default')) ?? []).toEqual([]);
   });
 
   test('a script whose interpreter is missing is refused by the name of that', async () => {

@@ -67,7 +67,7 @@ const cursorOf = ({ segment, offset }: Position): string => `${segment}:${offset
  * Deletes the segments of a log that were read up to the cursor and are more than what is kept for people.
  */
 export async function settleOutput(folder: string, cursor: string, maxFiles: number): Promise<void> {
-  const newest = segmentNumbers((await namesIn(folder)) ?? []).at(-1);
+  const newest = segmentNumbers(namesIn(folder) ?? []).at(-1);
   if (newest === undefined) return;
   pruneSegments(folder, Math.min(positionOf(cursor).segment - 1, newest - maxFiles));
 }
@@ -105,7 +105,7 @@ function follow(parts: {
         if (failure !== undefined) throw failure;
         wake.reset();
         // Asked before the look, which then finds all that there will ever be.
-        const isComplete = is('Ended') && (await isDrained(folder));
+        const isComplete = is('Ended') && isDrained(folder);
         const piece = await reader.next();
         if (is('Closed')) return;
         pace.charge(Math.max(piece?.bytes.length ?? 0, look));

@@ -138,7 +138,7 @@ function cgroupsIn(
       }
     },
     async clear() {
-      for (const name of (await namesIn(base)) ?? []) {
+      for (const name of namesIn(base) ?? []) {
         const [, uid, run] = /^(.+)\.(\d+)$/.exec(name) ?? [];
         if (uid === undefined) continue;
         if (!(await removeCgroup(join(base, name)))) note(uid, Number(run));

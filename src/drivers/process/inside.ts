@@ -27,8 +27,8 @@ export function createInside(parts: {
   tools: Tools;
   root: string;
   /** Throws where there is none. */
-  runOf: (ref: string) => Promise<Run>;
-  marksOf: (run: Run) => Promise<Marks>;
+  runOf: (ref: string) => Run;
+  marksOf: (run: Run) => Marks;
 }): Inside {
   const { clock, log, tools, root, runOf, marksOf } = parts;
   const leftovers = createLeftovers(clock, log, root);
@@ -37,8 +37,8 @@ export function createInside(parts: {
 
   return {
     async exec(ref, command, { timeout, signal, spec }) {
-      const run = await runOf(ref);
-      const { main } = await marksOf(run);
+      const run = runOf(ref);
+      const { main } = marksOf(run);
       if (main === undefined || living(main) === undefined)
         throw new DriverError('Retryable', 'NotRunning', `the process of ${ref} does not run`);
       const user = run.meta.user === undefined ? undefined : await findUser(run.meta.user);

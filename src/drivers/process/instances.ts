@@ -35,12 +35,12 @@ export interface InstanceParts {
 const trash = '.removed';
 
 /** Every ref there is, of any store. */
-export async function allRefs(root: string): Promise<string[]> {
+export function allRefs(root: string): string[] {
   const refs: string[] = [];
-  for (const namespace of (await namesIn(root)) ?? []) {
+  for (const namespace of namesIn(root) ?? []) {
     if (namespace === trash) continue;
-    for (const instance of (await namesIn(join(root, namespace))) ?? [])
-      refs.push(...(await refsOf(join(root, namespace, instance))));
+    for (const instance of namesIn(join(root, namespace)) ?? [])
+      refs.push(...refsOf(join(root, namespace, instance)));
   }
   return refs;
 }
@@ -49,8 +49,8 @@ export async function allRefs(root: string): Promise<string[]> {
 export const isRef = (root: string, ref: string): boolean =>
   ref.startsWith(root + sep) && ref.slice(root.length + 1).split(sep).length === 3 && !ref.includes('..');
 
-async function refsOf(folder: string): Promise<string[]> {
-  const names = (await namesIn(folder)) ?? [];
+function refsOf(folder: string): string[] {
+  const names = namesIn(folder) ?? [];
   return names.filter((name) => /^.+-\d+$/.test(name)).map((name) => join(folder, name));
 }
 
@@ -63,8 +63,8 @@ export async function replaceOthers(
   ref: string,
   identity: RunSpec['identity'],
 ): Promise<string | undefined> {
-  for (const other of await refsOf(instanceFolder(parts.root, identity))) {
-    const meta = (await newestRun(other))?.meta;
+  for (const other of refsOf(instanceFolder(parts.root, identity))) {
+    const meta = newestRun(other)?.meta;
     if (meta !== undefined && meta.identity.store !== identity.store)
       throw new DriverError(
         'NotStartable',
@@ -72,7 +72,7 @@ export async function replaceOthers(
         `${other} belongs to another controller's store; remove it there, or give this controller a --state-dir of its own`,
       );
     if (other === ref) continue;
-    const begun = (await readMarks(runFolder(other, identity.run))).main !== undefined;
+    const begun = readMarks(runFolder(other, identity.run)).main !== undefined;
     if (begun && meta?.identity.uid === identity.uid) return other;
     await removeRef(parts, other);
   }
@@ -86,8 +86,8 @@ export async function endShims(
   numbers: readonly number[],
 ): Promise<void> {
   for (const number of numbers) {
-    const run = await findRun(ref, number);
-    const { shim } = run === undefined ? {} : await marksOfBoot(run, bootId);
+    const run = findRun(ref, number);
+    const { shim } = run === undefined ? {} : marksOfBoot(run, bootId);
     if (shim !== undefined) await killOne(clock, shim);
   }
 }
@@ -96,11 +96,11 @@ export async function endShims(
 export async function removeRef(parts: InstanceParts, ref: string): Promise<void> {
   const { root, reap, tools, bootId } = parts;
   parts.forget(ref);
-  const run = await newestRun(ref);
+  const run = newestRun(ref);
   if (run !== undefined) {
-    await voidRun(run.folder); // before the look at what runs: nothing begins after it
-    await reap({ ...preyOf(run, await marksOfBoot(run, bootId)), moved: true });
-    const earlier = (await runNumbers(ref))?.filter((number) => number !== run.number);
+    voidRun(run.folder); // before the look at what runs: nothing begins after it
+    await reap({ ...preyOf(run, marksOfBoot(run, bootId)), moved: true });
+    const earlier = runNumbers(ref)?.filter((number) => number !== run.number);
     await endShims(parts, ref, earlier ?? []);
   }
   const bin = join(root, trash);
@@ -130,11 +130,11 @@ export async function discard({ tools }: InstanceParts, ref: string): Promise<vo
  */
 export async function clearLeftovers({ root, tools }: InstanceParts): Promise<void> {
   const bin = join(root, trash);
-  for (const name of (await namesIn(bin)) ?? []) await removeTree(tools, join(bin, name));
-  for (const ref of await allRefs(root)) {
-    const run = await newestRun(ref);
-    if (run !== undefined && (await voidRun(run.folder))) await removeFolder(run.folder);
-    if ((await newestRun(ref)) === undefined) await removeTree(tools, ref);
+  for (const name of namesIn(bin) ?? []) await removeTree(tools, join(bin, name));
+  for (const ref of allRefs(root)) {
+    const run = newestRun(ref);
+    if (run !== undefined && voidRun(run.folder)) await removeFolder(run.folder);
+    if (newestRun(ref) === undefined) await removeTree(tools, ref);
   }
 }
 

@@ -1,4 +1,5 @@
-import { readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isCode } from '../../platform/code.ts';
 import type { RunSpec } from '../driver.ts';
@@ -24,7 +25,8 @@ import type { ProcessId } from './proc.ts';
  *             pid.P.S       those of the main process, made by itself just before it becomes the program
  *             exit.C        the exit code, and by its mtime when; exit.C.lost and exit.C.reboot are the driver's own
  *
- * Marks are empty files that say all by their names: each is whole or absent, and needs no space on a full disk.
+ * Marks are empty files that say all by their names: each is whole or absent, and needs no space on a full disk. They are
+ * read and written at once, as the store is: a trip to another thread costs many times more than such a read.
  */
 export interface RunMeta {
   identity: RunSpec['identity'];
@@ -75,8 +77,8 @@ export const logFolder = (ref: string, run: number): string => join(ref, `${run}
 export const drainedMark = 'drained';
 
 /** Whether a log is complete. That of an instance that was removed is. */
-export async function isDrained(log: string): Promise<boolean> {
-  const names = await namesIn(log);
+export function isDrained(log: string): boolean {
+  const names = namesIn(log);
   return names === undefined || names.includes(drainedMark);
 }
 
@@ -87,8 +89,8 @@ export async function discardRun(ref: string, run: number): Promise<void> {
 }
 
 /** Numbers of the runs in a ref, the newest first; undefined where the ref is gone. */
-export async function runNumbers(ref: string): Promise<number[] | undefined> {
-  const names = await namesIn(ref);
+export function runNumbers(ref: string): number[] | undefined {
+  const names = namesIn(ref);
   return names
     ?.filter((name) => /^\d+$/.test(name))
     .map(Number)
@@ -96,29 +98,29 @@ export async function runNumbers(ref: string): Promise<number[] | undefined> {
 }
 
 /** The newest run that was at least prepared; undefined where there is none. */
-export async function newestRun(ref: string): Promise<Run | undefined> {
-  for (const number of (await runNumbers(ref)) ?? []) {
-    const run = await findRun(ref, number);
+export function newestRun(ref: string): Run | undefined {
+  for (const number of runNumbers(ref) ?? []) {
+    const run = findRun(ref, number);
     if (run !== undefined) return run;
   }
   return undefined;
 }
 
 /** Undefined where it was never prepared, or is gone. */
-export async function findRun(ref: string, number: number): Promise<Run | undefined> {
+export function findRun(ref: string, number: number): Run | undefined {
   const folder = runFolder(ref, number);
-  const meta = await readMeta(folder);
+  const meta = readMeta(folder);
   return meta === undefined ? undefined : { number, folder, meta };
 }
 
-export const writeMeta = (folder: string, meta: RunMeta): Promise<void> =>
-  writeFile(join(folder, 'run.json'), `${JSON.stringify(meta)}\n`, { mode: 0o600 });
+export const writeMeta = (folder: string, meta: RunMeta): void =>
+  writeFileSync(join(folder, 'run.json'), `${JSON.stringify(meta)}\n`, { mode: 0o600 });
 
 /** Undefined where there is none, or only a part: the controller died while it prepared the run. */
-export async function readMeta(folder: string): Promise<RunMeta | undefined> {
+export function readMeta(folder: string): RunMeta | undefined {
   try {
     // Nobody else writes in this folder, so what parses is what writeMeta wrote.
-    return JSON.parse(await readFile(join(folder, 'run.json'), 'utf8')) as RunMeta;
+    return JSON.parse(readFileSync(join(folder, 'run.json'), 'utf8')) as RunMeta;
   } catch (error) {
     if (error instanceof SyntaxError || isCode(error, 'ENOENT')) return undefined;
     throw error;
@@ -126,8 +128,8 @@ export async function readMeta(folder: string): Promise<RunMeta | undefined> {
 }
 
 /** A run whose folder is gone is void. */
-export async function readMarks(folder: string): Promise<Marks> {
-  const names = await namesIn(folder);
+export function readMarks(folder: string): Marks {
+  const names = namesIn(folder);
   if (names === undefined) return { claimed: false, void: true };
   const marks: Marks = { claimed: false };
   for (const file of names) addMark(marks, file);
@@ -135,7 +137,7 @@ export async function readMarks(folder: string): Promise<Marks> {
 }
 
 /** The marks where they are of this boot: the pids of an earlier one may be anybody's now. */
-export const marksOfBoot = async ({ meta, folder }: Run, bootId: string): Promise<Marks> =>
+export const marksOfBoot = ({ meta, folder }: Run, bootId: string): Marks =>
   meta.bootId === bootId ? readMarks(folder) : { claimed: false };
 
 export function addMark(marks: Marks, file: string): void {
@@ -158,13 +160,13 @@ export const cgroupOf = ({ meta }: Run, { main, escaped }: Marks): string | unde
   main === undefined || escaped === true ? undefined : meta.cgroup;
 
 /** Makes sure that no shim begins this run from now on. False where one has claimed it already. */
-export async function voidRun(folder: string): Promise<boolean> {
+export function voidRun(folder: string): boolean {
   try {
-    await writeFile(join(folder, 'claim'), '', { flag: 'wx', mode: 0o600 });
-    await writeFile(join(folder, 'void'), '', { mode: 0o600 });
+    writeFileSync(join(folder, 'claim'), '', { flag: 'wx', mode: 0o600 });
+    writeFileSync(join(folder, 'void'), '', { mode: 0o600 });
     return true;
   } catch (error) {
-    if (isCode(error, 'EEXIST')) return (await readMarks(folder)).void === true;
+    if (isCode(error, 'EEXIST')) return readMarks(folder).void === true;
     if (isCode(error, 'ENOENT')) return true; // without its folder no shim can claim it
     if (!isCode(error, 'ENOSPC', 'EDQUOT')) throw error;
     return voidByMoving(folder);
@@ -172,27 +174,27 @@ export async function voidRun(folder: string): Promise<boolean> {
 }
 
 /** For a full disk, on which no claim can be made. */
-async function voidByMoving(folder: string): Promise<boolean> {
+function voidByMoving(folder: string): boolean {
   const moved = `${folder}.void`;
-  await rename(folder, moved);
-  const { shim, main } = await readMarks(moved);
+  renameSync(folder, moved);
+  const { shim, main } = readMarks(moved);
   const begins = shim !== undefined || main !== undefined;
-  if (begins) await rename(moved, folder);
-  else await removeFolder(moved);
+  if (begins) renameSync(moved, folder);
+  else rmSync(moved, { recursive: true, force: true });
   return !begins;
 }
 
-export const markTime = async (folder: string, file: string): Promise<number> =>
-  Math.floor((await stat(join(folder, file))).mtimeMs);
+export const markTime = (folder: string, file: string): number =>
+  Math.floor(statSync(join(folder, file)).mtimeMs);
 
 /** Whatever is just being written in it by a process that has not ended yet goes too. */
 export const removeFolder = (folder: string): Promise<void> =>
   rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 });
 
 /** Undefined where the folder is gone. */
-export async function namesIn(folder: string): Promise<string[] | undefined> {
+export function namesIn(folder: string): string[] | undefined {
   try {
-    return await readdir(folder);
+    return readdirSync(folder);
   } catch (error) {
     if (isCode(error, 'ENOENT', 'ENOTDIR')) return undefined;
     throw error;

@@ -69,9 +69,9 @@ const cutLine = (at: number): LogLine => {
 
 async function segmentsOf(ref: string): Promise<Segment[]> {
   const segments: Segment[] = [];
-  for (const run of ((await runNumbers(ref)) ?? []).toReversed()) {
+  for (const run of (runNumbers(ref) ?? []).toReversed()) {
     const folder = logFolder(ref, run);
-    for (const segment of segmentNumbers((await namesIn(folder)) ?? [])) {
+    for (const segment of segmentNumbers(namesIn(folder) ?? [])) {
       const found = await statOf(join(folder, String(segment)));
       if (found !== undefined) segments.push({ run, folder, segment, offset: 0, ...found });
     }
@@ -135,8 +135,7 @@ async function* followRun(
       wake.reset();
       if (endedAt === undefined && (await ending.hasEnded())) endedAt = clock.now();
       const isOver =
-        endedAt !== undefined &&
-        ((await isDrained(folder)) || clock.now() - endedAt >= completeWithinMs.follow);
+        endedAt !== undefined && (isDrained(folder) || clock.now() - endedAt >= completeWithinMs.follow);
       const piece = await reader.next();
       if (piece !== undefined) yield piece;
       else if (isOver) return;
@@ -153,7 +152,7 @@ async function* followRun(
 async function untilComplete(ref: string, ending: Ending, clock: Clock, mostMs: number): Promise<void> {
   const folder = logFolder(ref, ending.run);
   if (!(await ending.hasEnded())) return;
-  for (const deadline = clock.now() + mostMs; clock.now() < deadline && !(await isDrained(folder)); )
+  for (const deadline = clock.now() + mostMs; clock.now() < deadline && !isDrained(folder); )
     await sleep(clock, 10);
 }
 

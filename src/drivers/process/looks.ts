@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { type Cancel, type Clock, sleep } from '../../platform/clock.ts';
 import { type ProcessId, type ScannedProcess, scan } from './proc.ts';
 
@@ -25,7 +26,10 @@ const everyMs = 1000;
 /** After a look so many times its length passes before the next one: of the regular ones, and of those that are asked for. */
 const rest = { regular: 50, asked: 4 };
 
-export function createLooks(clock: Clock, look: () => Promise<ScannedProcess[]> = scan): Looks {
+export function createLooks(
+  clock: Clock,
+  look: (pause: () => Promise<unknown>) => Promise<ScannedProcess[]> = scan,
+): Looks {
   const runs = new Set<Uncontained>();
   let owners: ReadonlyMap<number, Owned> = new Map();
   let pending: Promise<ScannedProcess[]> | undefined;
@@ -37,9 +41,14 @@ export function createLooks(clock: Clock, look: () => Promise<ScannedProcess[]> 
     await sleep(clock, lastEnd + lastLength * rest.asked - clock.now());
     pending = undefined;
     const begun = clock.now();
-    const all = await look();
+    let others = 0; // what others did meanwhile is no work of the look
+    const all = await look(async () => {
+      const paused = clock.now();
+      await setImmediate();
+      others += clock.now() - paused;
+    });
     lastEnd = clock.now();
-    lastLength = lastEnd - begun;
+    lastLength = lastEnd - begun - others;
     const found = withOwners(all, runs, owners);
     owners = new Map(
       found.flatMap(({ pid, start, instanceUid, run }) =>

@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { signalName } from '../../api/signal.ts';
 import type { Observed, ObservedExit } from '../../plan/world.ts';
@@ -7,7 +7,7 @@ import { type Marks, markTime, type Run, readMarks } from './layout.ts';
 import { living } from './proc.ts';
 
 /** The marks say all that is not in the metadata, but the times. The run's folder may go at any moment: ENOENT. */
-export async function present(ref: string, run: Run, { main, exit }: Marks): Promise<Observed> {
+export function present(ref: string, run: Run, { main, exit }: Marks): Observed {
   const { identity, bootId } = run.meta;
   const about = {
     ref,
@@ -23,10 +23,9 @@ export async function present(ref: string, run: Run, { main, exit }: Marks): Pro
   if (main === undefined) return { ...about, state: 'Created' };
   const started = {
     startId: `${bootId}:${main.pid}:${main.start}`,
-    startedAt: await markTime(run.folder, `pid.${main.pid}.${main.start}`),
+    startedAt: markTime(run.folder, `pid.${main.pid}.${main.start}`),
   };
-  if (exit !== undefined)
-    return { ...about, ...started, state: 'Exited', exit: await exitOf(run.folder, exit) };
+  if (exit !== undefined) return { ...about, ...started, state: 'Exited', exit: exitOf(run.folder, exit) };
   return { ...about, ...started, state: living(main)?.state === 'T' ? 'Paused' : 'Running' };
 }
 
@@ -34,15 +33,15 @@ export async function present(ref: string, run: Run, { main, exit }: Marks): Pro
  * The marks, with the exit that nobody else will write any more: the host was started anew, or the shim was killed
  * and the main process has ended since. It is written down once, so that its time stays.
  */
-export async function settledMarks(run: Run, bootId: string): Promise<Marks> {
-  const marks = await readMarks(run.folder);
+export function settledMarks(run: Run, bootId: string): Marks {
+  const marks = readMarks(run.folder);
   if (marks.main === undefined || marks.exit !== undefined) return marks;
   const rebooted = run.meta.bootId !== bootId;
   if (!rebooted && lives(marks)) return marks;
   // The shim writes before it ends, so now that it has ended a second look is the last word.
-  const again = await readMarks(run.folder);
+  const again = readMarks(run.folder);
   if (again.exit !== undefined) return again;
-  await touch(join(run.folder, rebooted ? 'exit.137.reboot' : 'exit.137.lost'));
+  touch(join(run.folder, rebooted ? 'exit.137.reboot' : 'exit.137.lost'));
   return readMarks(run.folder);
 }
 
@@ -50,16 +49,16 @@ export async function settledMarks(run: Run, bootId: string): Promise<Marks> {
 export const lives = ({ main, shim }: Marks): boolean =>
   [main, shim].some((id) => id !== undefined && living(id) !== undefined);
 
-async function touch(path: string): Promise<void> {
+function touch(path: string): void {
   try {
-    await writeFile(path, '', { flag: 'wx', mode: 0o600 });
+    writeFileSync(path, '', { flag: 'wx', mode: 0o600 });
   } catch (error) {
     if (!isCode(error, 'EEXIST', 'ENOENT')) throw error;
   }
 }
 
-async function exitOf(folder: string, exit: NonNullable<Marks['exit']>): Promise<ObservedExit> {
-  const finishedAt = await markTime(folder, exit.file);
+function exitOf(folder: string, exit: NonNullable<Marks['exit']>): ObservedExit {
+  const finishedAt = markTime(folder, exit.file);
   switch (exit.by) {
     case 'shim':
       return { code: exit.code, ...signalOf(exit.code), finishedAt, cause: 'Agent' };

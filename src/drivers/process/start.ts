@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { chmod, lchown, mkdir, writeFile } from 'node:fs/promises';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmod, lchown } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../platform/clock.ts';
 import { DriverError, type RunSpec } from '../driver.ts';
@@ -64,14 +64,13 @@ export async function startRun(parts: StartParts, ref: string, spec: RunSpec): P
     parts.collector.collect(ref, spec.identity.run);
   };
   try {
-    const made = await mkdir(folder, { recursive: true, mode: 0o700 });
-    if (made === undefined && (await hasBegun(parts, ref, spec))) {
+    if (makeFolder(folder) === undefined && (await hasBegun(parts, ref, spec))) {
       await collected();
       return undefined;
     }
     return await begin(parts, ref, await prepare(parts, ref, spec));
   } catch (error) {
-    const never = await voidRun(folder);
+    const never = voidRun(folder);
     if (!never && (await endUnlessBegun(parts, folder, spec))) {
       await collected();
       return undefined;
@@ -106,7 +105,7 @@ async function prepare(parts: StartParts, ref: string, spec: RunSpec): Promise<P
   const change = user === undefined ? undefined : asUser(parts.tools, user);
   const workingDir = spec.workingDir ?? join(ref, 'work');
   if (spec.workingDir !== undefined) await checkWorkingDir(workingDir);
-  await mkdir(join(ref, 'work'), { recursive: true, mode: 0o700 });
+  makeFolder(join(ref, 'work'));
   if (user === undefined || change === undefined) await writeFiles(workingDir, spec.files);
   else {
     await handOver(parts.root, ref, user, workingDir);
@@ -115,15 +114,14 @@ async function prepare(parts: StartParts, ref: string, spec: RunSpec): Promise<P
   await parts.checkCommand(program, env.PATH ?? '', workingDir);
   const { identity } = spec;
   const folder = runFolder(ref, identity.run);
-  // A claim that was given up took the folder with it.
-  await mkdir(folder, { recursive: true, mode: 0o700 });
   const cgroup = await (await parts.cgroups())?.make(identity.uid, identity.run);
   await makeNew(logFolder(ref, identity.run));
   const { talks, logs } = spec;
   const meta = { identity, bootId: parts.bootId, workingDir, user: spec.user, cgroup, talks, logs };
-  await writeMeta(folder, meta);
+  makeFolder(folder); // a claim that was given up took it away
+  writeMeta(folder, meta);
   const attempt = randomUUID();
-  await writeFile(join(folder, `start.${attempt}`), '', { mode: 0o600 });
+  writeFileSync(join(folder, `start.${attempt}`), '', { mode: 0o600 });
   const run = { number: identity.run, folder, meta };
   const hasInput = talks || spec.stdin;
   const missing = (['stdout', 'stderr'] as const).map((stream) => outputFifo(ref, run.number, stream));
@@ -145,11 +143,14 @@ async function prepare(parts: StartParts, ref: string, spec: RunSpec): Promise<P
 
 /** Empties it where a start that was given up had made it. */
 async function makeNew(folder: string): Promise<void> {
-  const options = { recursive: true, mode: 0o700 };
-  if ((await mkdir(folder, options)) !== undefined) return;
+  if (makeFolder(folder) !== undefined) return;
   await removeFolder(folder);
-  await mkdir(folder, options);
+  makeFolder(folder);
 }
+
+/** With those above it. Undefined where it is there already. */
+const makeFolder = (folder: string): string | undefined =>
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
 
 async function begin(parts: StartParts, ref: string, prepared: Prepared): Promise<Started> {
   const { run, ...rest } = prepared;
@@ -178,11 +179,11 @@ async function begin(parts: StartParts, ref: string, prepared: Prepared): Promis
  */
 async function hasBegun(parts: StartParts, ref: string, spec: RunSpec): Promise<boolean> {
   const folder = runFolder(ref, spec.identity.run);
-  const marks = await readMarks(folder);
+  const marks = readMarks(folder);
   if (marks.main !== undefined) return true;
   // The shim of an attempt that a crash cut short may still come: it must not claim what is prepared anew.
-  const isClaimed = marks.claimed || !(await voidRun(folder));
-  if (isClaimed && marks.void === undefined && (await readMeta(folder))?.bootId === parts.bootId) {
+  const isClaimed = marks.claimed || !voidRun(folder);
+  if (isClaimed && marks.void === undefined && readMeta(folder)?.bootId === parts.bootId) {
     if ((await untilBegun(parts.clock, folder)).main !== undefined) return true;
     if (await endUnlessBegun(parts, folder, spec)) return true;
   }
@@ -192,9 +193,9 @@ async function hasBegun(parts: StartParts, ref: string, spec: RunSpec): Promise<
 
 /** For a run that a shim has claimed: kills that shim. True where the program had begun before. */
 async function endUnlessBegun(parts: StartParts, folder: string, { identity }: RunSpec): Promise<boolean> {
-  if ((await readMarks(folder)).main !== undefined) return true;
+  if (readMarks(folder).main !== undefined) return true;
   await parts.reap({ instanceUid: identity.uid, upToRun: identity.run });
-  return (await readMarks(folder)).main !== undefined;
+  return readMarks(folder).main !== undefined;
 }
 
 /** A shim that takes longer once it was forked, on a host that is very busy, is given up. */
@@ -211,25 +212,29 @@ async function untilBegun(clock: Clock, folder: string, onShim = (): void => {})
   const seen: Marks = { claimed: false };
   const isSettled = ({ main, exit, void: voided }: Marks): boolean =>
     main !== undefined || exit !== undefined || voided === true;
-  const read = async (): Promise<void> => {
-    const marks = await readMarks(folder);
-    if (marks.shim !== undefined) onShim();
-    if (isSettled(marks) || clock.now() >= deadline) return resolve(marks);
-    // A shim that has ended has left all its marks: a second look is the last word.
-    if (marks.shim !== undefined && living(marks.shim) === undefined) resolve(await readMarks(folder));
+  const read = (): void => {
+    try {
+      const marks = readMarks(folder);
+      if (marks.shim !== undefined) onShim();
+      if (isSettled(marks) || clock.now() >= deadline) resolve(marks);
+      // A shim that has ended has left all its marks: a second look is the last word.
+      else if (marks.shim !== undefined && living(marks.shim) === undefined) resolve(readMarks(folder));
+    } catch (error) {
+      reject(error);
+    }
   };
   const watcher = watchFolder(folder, (name) => {
     addMark(seen, name);
     if (seen.shim !== undefined) onShim();
     // Some may have come before the watcher.
-    if (isSettled(seen)) read().catch(reject);
+    if (isSettled(seen)) read();
   });
   // For where there is no watcher, for marks that came before it, and for shims that end without a word.
   let cancel = clock.after(pollMs, function again() {
-    read().catch(reject);
+    read();
     cancel = clock.after(pollMs, again);
   });
-  read().catch(reject);
+  read();
   try {
     return await promise;
   } finally {

@@ -16,7 +16,7 @@ const tried = await openCgroups({ ...parts, storeId: `try-${process.pid}` });
 await tried?.close();
 
 const cgroupOf = async (ref: string): Promise<string> => {
-  const cgroup = (await newestRun(ref))?.meta.cgroup;
+  const cgroup = newestRun(ref)?.meta.cgroup;
   if (cgroup === undefined) throw new Error(`${ref} has no cgroup`);
   return cgroup;
 };

@@ -111,8 +111,8 @@ export const refusal = async (attempt: Promise<unknown>): Promise<DriverError> =
 
 /** The pids of the newest run of a ref. */
 export async function pidsOf(ref: string): Promise<{ shim: number; main: number }> {
-  const run = await newestRun(ref);
-  const { shim, main } = run === undefined ? {} : await readMarks(run.folder);
+  const run = newestRun(ref);
+  const { shim, main } = run === undefined ? {} : readMarks(run.folder);
   if (shim === undefined || main === undefined) throw new Error(`${ref} was not started`);
   return { shim: shim.pid, main: main.pid };
 }

@@ -69,6 +69,26 @@ test('who asks at the same time shares a look, and looks leave most of the time 
   expect(looked).toBe(2);
 });
 
+test('what others do during a look counts for nothing in the rest after it', async () => {
+  const clock = new ManualClock('2026-01-01T00:00:00Z');
+  let looked = 0;
+  const looks = createLooks(clock, async (pause) => {
+    looked += 1;
+    clock.advance(10);
+    const paused = pause();
+    clock.advance(1_000); // others are at work
+    await paused;
+    return [];
+  });
+  const first = looks.next();
+  clock.advance(0);
+  await first;
+  const second = looks.next();
+  clock.advance(40);
+  await second;
+  expect(looked).toBe(2);
+});
+
 test('without cgroups, a helper that cleared its environment and fled is killed where it was seen before', async () => {
   const { driver } = await openDriver({ cgroups: 'None' });
   const marker = `sleep 9${process.pid}1`;

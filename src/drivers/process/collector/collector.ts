@@ -88,9 +88,9 @@ export function runCollector({ root, fifo, clock }: CollectorParts): { ended: Pr
     key: string,
   ): Promise<'Done' | 'NotBegun' | 'Failed'> => {
     try {
-      const run = await findRun(ref, number);
+      const run = findRun(ref, number);
       if (run === undefined) return 'Done';
-      const { shim } = await readMarks(run.folder);
+      const { shim } = readMarks(run.folder);
       if (shim === undefined) return 'NotBegun';
       const before = collections.get(key);
       // At once with what follows: whoever has just finished it would be told of as a gap.
@@ -131,8 +131,8 @@ export function runCollector({ root, fifo, clock }: CollectorParts): { ended: Pr
     scanAgain = false;
     scans += 1;
     try {
-      for (const ref of await allRefs(root))
-        for (const name of (await namesIn(ref)) ?? []) {
+      for (const ref of allRefs(root))
+        for (const name of namesIn(ref) ?? []) {
           const [, run] = /^(\d+)\.(?:out|err)$/.exec(name) ?? [];
           if (run !== undefined && (await isFifo(join(ref, name)))) await open(ref, Number(run));
         }

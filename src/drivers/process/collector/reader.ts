@@ -102,7 +102,7 @@ export class SegmentReader {
   }
 
   async #following(): Promise<number | undefined> {
-    return segmentNumbers((await namesIn(this.#folder)) ?? []).find((number) => number > this.#at.segment);
+    return segmentNumbers(namesIn(this.#folder) ?? []).find((number) => number > this.#at.segment);
   }
 
   async #goOn(): Promise<void> {
