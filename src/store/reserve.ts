@@ -10,11 +10,8 @@ export const checkpointPages = 2_000;
 /** What the log takes on the disk from the beginning: so much, and the commit that goes beyond it. */
 const logBytes = (checkpointPages + 250) * pageBytes;
 
-/** Free pages of the database that are on the disk before they are needed. Some hundreds of objects can be deleted with them. */
+/** Pages of the database that are on the disk before they are needed. Some hundreds of objects can be deleted with them. */
 export const reservePages = 500;
-
-/** With fewer they are made anew. */
-const fewPages = 100;
 
 /** With less room than this on the disk the reserve is kept for what may free some. */
 const lowBytes = 256 * 1024;
@@ -24,23 +21,24 @@ const roomBytes = 32 * 1024 * 1024;
 
 /**
  * Room within the store's own files, so that objects can be changed and deleted on a full disk: whatever fills the disk
- * would take a file that is given up for it at once.
+ * would take a file that is given up for it at once. A row holds the pages, as SQLite would take free ones for any write.
  */
 export class Reserve {
   readonly #database: DatabaseSync;
   readonly #log: string;
   readonly #folder: string;
-  readonly #free;
   readonly #drop;
   readonly #fill;
+  #isHeld: boolean;
+  #isExtended = false;
 
   constructor(database: DatabaseSync, path: string) {
     this.#database = database;
     this.#log = `${path}-wal`;
     this.#folder = dirname(path);
-    this.#free = database.prepare('PRAGMA freelist_count');
     this.#drop = database.prepare("DELETE FROM meta WHERE name = 'reserve'");
     this.#fill = database.prepare("INSERT INTO meta (name, value) VALUES ('reserve', zeroblob(?))");
+    this.#isHeld = database.prepare("SELECT 1 FROM meta WHERE name = 'reserve'").get() !== undefined;
   }
 
   /** Whether the disk is full, but for the reserve. Throws what statfs throws. */
@@ -48,13 +46,14 @@ export class Reserve {
     return this.#room() < lowBytes;
   }
 
-  /** Makes the reserve where it is used up and the disk has room. */
+  /** Makes the reserve where there is none and the disk has room, and gives its pages free on a full disk. */
   keep(): void {
-    const free = Number(this.#free.get()?.freelist_count ?? 0);
-    const { size } = statSync(this.#log);
-    if ((free >= fewPages && size >= logBytes) || this.#room() < roomBytes) return;
-    if (size < logBytes) this.#extendLog(size);
-    if (free < fewPages) this.#makePages();
+    const room = this.#room();
+    if (!this.#isExtended && room >= roomBytes) this.#extendLog();
+    if (this.#isHeld ? room >= lowBytes : room < roomBytes) return;
+    if (this.#isHeld) this.#drop.run();
+    else this.#makePages();
+    this.#isHeld = !this.#isHeld;
   }
 
   /** Bytes that are free on the disk. */
@@ -64,7 +63,8 @@ export class Reserve {
   }
 
   /** Zeros are no frames of the log, so SQLite reads it up to there. */
-  #extendLog(size: number): void {
+  #extendLog(): void {
+    const { size } = statSync(this.#log);
     const file = openSync(this.#log, 'r+');
     try {
       for (let at = size; at < logBytes; at += zeros.length)
@@ -72,14 +72,13 @@ export class Reserve {
     } finally {
       closeSync(file);
     }
+    this.#isExtended = true;
   }
 
-  /** Written and moved into the database before they are freed: a page that was never written is not on the disk. */
+  /** Moved into the database at once: a page that was never written there is not on the disk. */
   #makePages(): void {
-    this.#drop.run(); // of an attempt that was cut short
     this.#fill.run(reservePages * pageBytes);
     this.#database.exec('PRAGMA wal_checkpoint(PASSIVE)');
-    this.#drop.run();
   }
 }
 

@@ -257,6 +257,7 @@ class SqliteStore implements Store {
     const writes = this.#waiting;
     this.#waiting = [];
     if (writes.length === 0) return;
+    this.#keepReserve();
     const settle: (() => void)[] = [];
     const changes: Change[] = [];
     let revision = this.#committed;
@@ -279,7 +280,6 @@ class SqliteStore implements Store {
       return;
     }
     this.#committed = revision;
-    this.#keepReserve();
     const tell = (): void => {
       this.#revision = revision;
       for (const done of settle) done();
