@@ -12,11 +12,22 @@ export interface Followers {
   removed(key: string, object: AnyResource): void;
 }
 
-/** Objects in the store. Writes are compare and swap; the store's StoreError Conflict is for the caller. */
+/** Objects that were read or written last, and need not be read again; each of so many characters at most. */
+const remembered = 2_000;
+const mostCharacters = 16_384;
+
+/**
+ * Objects in the store. Writes are compare and swap; the store's StoreError Conflict is for the caller. Nobody changes
+ * an object that it hands out: it is the same one for all.
+ */
 export class Records {
   readonly owners = new OwnerIndex();
   readonly store: Store;
   #followers: Followers | undefined;
+  /** By key, those used last at the end. A key that is being written is not in it. */
+  readonly #recent = new Map<string, AnyResource>();
+  /** The newest read of each key that is under way, and that no write has overtaken. */
+  readonly #reads = new Map<string, object>();
 
   constructor(store: Store) {
     this.store = store;
@@ -42,16 +53,39 @@ export class Records {
   }
 
   async read(info: KindInfo, key: ObjectKey): Promise<AnyResource | undefined> {
-    const row = await this.store.get(storeKey(info, key));
-    return row === undefined ? undefined : decodeRow(row);
+    const at = storeKey(info, key);
+    const known = this.#recent.get(at);
+    if (known !== undefined) {
+      this.#recent.delete(at);
+      this.#recent.set(at, known);
+      return known;
+    }
+    const read = {};
+    this.#reads.set(at, read);
+    const row = await this.store.get(at);
+    const isNewest = this.#reads.get(at) === read;
+    if (isNewest) this.#reads.delete(at);
+    const object = row === undefined ? undefined : decodeRow(row);
+    if (isNewest && row !== undefined && object !== undefined) this.#remember(at, object, row.value);
+    return object;
+  }
+
+  /** The object at that revision, where it is at hand. */
+  at(key: string, revision: number): AnyResource | undefined {
+    const known = this.#recent.get(key);
+    return known !== undefined && revisionOf(known) === revision ? known : undefined;
   }
 
   /** In place of `before`, or anew. Answers the object with its new resourceVersion. */
   async write(info: KindInfo, object: AnyResource, before: AnyResource | undefined): Promise<AnyResource> {
     const key = storeKey(info, object.metadata);
     const expected = before === undefined ? 0 : revisionOf(before);
-    const revision = await this.store.put(key, encode(object), expected).catch(told);
+    const text = encode(object);
+    this.#forget(key);
+    const revision = await this.store.put(key, text, expected).catch(told);
     const written = { ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } };
+    this.#forget(key);
+    this.#remember(key, written, text);
     this.owners.set(key, written);
     this.#followers?.written(key, written);
     return written;
@@ -60,11 +94,29 @@ export class Records {
   /** Answers the object with the revision of its removal. */
   async remove(info: KindInfo, object: AnyResource): Promise<AnyResource> {
     const key = storeKey(info, object.metadata);
+    this.#forget(key);
     const revision = await this.store.delete(key, revisionOf(object)).catch(told);
     const removed = { ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } };
+    this.#forget(key);
     this.owners.delete(key, removed);
     this.#followers?.removed(key, removed);
     return removed;
+  }
+
+  #remember(key: string, object: AnyResource, text: string): void {
+    if (text.length > mostCharacters) return;
+    this.#recent.set(key, object);
+    if (this.#recent.size <= remembered) return;
+    for (const oldest of this.#recent.keys()) {
+      this.#recent.delete(oldest);
+      return;
+    }
+  }
+
+  /** What is read of it by now may be old. */
+  #forget(key: string): void {
+    this.#recent.delete(key);
+    this.#reads.delete(key);
   }
 }
 

@@ -53,13 +53,14 @@ interface Following {
 }
 
 async function* follow(
-  { store }: Records,
+  records: Records,
   clock: Clock,
   keys: Keys,
   from: number,
   { selected, signal, bookmark }: Following,
 ): AsyncGenerator<ResourceEvent> {
   let since = from;
+  const { store } = records;
   const ended = new AbortController(); // a consumer that stops early ends the store's watch too
   let quiet: Quiet | undefined;
   try {
@@ -77,7 +78,7 @@ async function* follow(
       }
       if (result.done === true) return;
       since = result.value.revision;
-      const event = eventOf(result.value, selected);
+      const event = eventOf(records, result.value, selected);
       if (event !== undefined) yield event;
       next = changes.next();
     }
@@ -105,10 +106,11 @@ function untilQuiet(store: Store, clock: Clock): Quiet {
 }
 
 function eventOf(
+  records: Records,
   change: Change,
   selected: ((object: AnyResource) => boolean) | undefined,
 ): ResourceEvent | undefined {
-  const object = decode(change.value, change.revision);
+  const object = records.at(change.key, change.revision) ?? decode(change.value, change.revision);
   if (selected === undefined) {
     const type = change.type === 'Delete' ? 'DELETED' : change.previous === undefined ? 'ADDED' : 'MODIFIED';
     return { type, object };
