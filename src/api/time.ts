@@ -11,6 +11,7 @@ export function parseTime(text: string): number | undefined {
     `${year}-${month}-${day}T${hour}:${minute}:${second}${(fraction ?? '').slice(0, 4)}${zone?.toUpperCase()}`,
   );
   if (Number.isNaN(at)) return undefined;
+  if (Number(day) <= 28) return at;
   const days = new Date(Date.UTC(Number(year), Number(month), 0)).getUTCDate();
   return Number(day) <= days ? at : undefined; // Date.parse takes February 30
 }

@@ -15,6 +15,12 @@ import { checkStructure } from './structure.ts';
 export { type FieldError, fieldErrorsToStatus, fieldErrorText } from './field-error.ts';
 export { prune, unknownFields } from './shape.ts';
 
+/** What is wrong with an object of which only the status is new. */
+export function validateStatus(info: KindInfo, object: JsonObject): FieldError[] {
+  const schema = info.schema.properties?.status ?? {};
+  return [...checkStructure(info, object), ...checkShape(schema, object.status, ['status'])];
+}
+
 /**
  * Everything that is wrong with the object, none if it is valid. Defaults need not be filled in. Unknown fields are not
  * told here: see `unknownFields`. Total: takes any value.

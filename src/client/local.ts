@@ -1,4 +1,4 @@
-import { type Kind, type Kinds, keyOf, type New, type ObjectKey } from '../api/objects.ts';
+import { type AnyObject, type Kind, type Kinds, keyOf, type New, type ObjectKey } from '../api/objects.ts';
 import { Turns } from '../platform/turns.ts';
 import type { AnyResource } from '../registry/object.ts';
 import type { RegistryWriteOptions } from '../registry/options.ts';
@@ -51,7 +51,8 @@ export class LocalClient implements Resources {
   }
 
   async update<K extends Kind>(kind: K, object: Kinds[K], options?: RegistryWriteOptions): Promise<Kinds[K]> {
-    return typed(await this.#registry.update(kind, keyOf(object), copy(object), this.#by(options)));
+    const sent = options?.subresource === 'status' ? statusOf(object) : object;
+    return typed(await this.#registry.update(kind, keyOf(object), copy(sent), this.#by(options)));
   }
 
   async patch<K extends Kind>(
@@ -78,5 +79,17 @@ export class LocalClient implements Resources {
 }
 
 const copy = <T>(value: T): T => JSON.parse(JSON.stringify(value));
+
+/** What a write of the status reads of an object. */
+function statusOf(object: AnyObject): object {
+  const { apiVersion, kind, metadata } = object;
+  const { name, namespace, uid, resourceVersion } = metadata;
+  return {
+    apiVersion,
+    kind,
+    metadata: { name, namespace, uid, resourceVersion },
+    ...('status' in object ? { status: object.status } : {}),
+  };
+}
 
 const typed = <T>(object: AnyResource): T => object as unknown as T;

@@ -2,7 +2,7 @@ import { withDefaults } from '../api/defaults.ts';
 import { deepEqual } from '../api/equal.ts';
 import type { KindInfo } from '../api/kinds.ts';
 import type { ObjectMeta } from '../api/objects.ts';
-import { fieldErrorsToStatus, validateObject, validateUpdate } from '../api/validate.ts';
+import { fieldErrorsToStatus, validateObject, validateStatus, validateUpdate } from '../api/validate.ts';
 import { warningsOf } from '../api/warnings.ts';
 import { conflict, forbidden, modified } from './errors.ts';
 import type { AnyResource } from './object.ts';
@@ -128,6 +128,12 @@ export function checkPinned(info: KindInfo, live: AnyResource, sent: { metadata:
 export const defaulted = (info: KindInfo, object: AnyResource): AnyResource =>
   withDefaults(info.schema, info.kind === 'Namespace' ? withNameLabel(object) : object);
 
+/** Of an object of which only the status is new. */
+export function withStatusDefaults(info: KindInfo, object: AnyResource): AnyResource {
+  const status = withDefaults(info.schema.properties?.status ?? {}, object.status);
+  return status === object.status ? object : { ...object, status };
+}
+
 /** As in Kubernetes a Namespace carries its name as a label, whoever takes it away. */
 function withNameLabel(object: AnyResource): AnyResource {
   const { name, labels } = object.metadata;
@@ -137,12 +143,17 @@ function withNameLabel(object: AnyResource): AnyResource {
 
 const nameLabel = 'kubernetes.io/metadata.name';
 
-/** Throws ApiError Invalid with all that is wrong. */
-export function validate(info: KindInfo, object: AnyResource, live: AnyResource | undefined): void {
-  const errors = [
-    ...validateObject(info, object),
-    ...(live === undefined ? [] : validateUpdate(info, object, live)),
-  ];
+/** Throws ApiError Invalid with all that is wrong. Of a `status` write all else is as it was. */
+export function validate(
+  info: KindInfo,
+  object: AnyResource,
+  live: AnyResource | undefined,
+  subresource?: Subresource,
+): void {
+  const errors =
+    subresource === 'status'
+      ? validateStatus(info, object)
+      : [...validateObject(info, object), ...(live === undefined ? [] : validateUpdate(info, object, live))];
   if (errors.length > 0) throw fieldErrorsToStatus(info, object.metadata.name, errors);
   const { deletionTimestamp, finalizers = [] } = live?.metadata ?? {};
   if (deletionTimestamp === undefined) return;

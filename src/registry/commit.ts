@@ -39,10 +39,10 @@ export async function replace(
   info: KindInfo,
   live: AnyResource,
   next: AnyResource,
-  { dryRun, warn }: RegistryWriteOptions,
+  { dryRun, subresource, warn }: RegistryWriteOptions,
 ): Promise<AnyResource> {
   if (deepEqual(live, next)) return live;
-  refuseLarge(next, live);
+  if (subresource !== 'status') refuseLarge(next, live);
   if (isTerminating(live) && !saysTheSame(live, next))
     warn?.(`${info.plural} ${JSON.stringify(live.metadata.name)} is being deleted: this change goes with it`);
   const counted = withGeneration(info, live, next);

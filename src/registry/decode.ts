@@ -23,7 +23,7 @@ export function decodeBody(
   if (!isObject(body)) throw badRequest(`expected an object of kind ${info.kind}, found something else`);
   expectSame(body.apiVersion, info.apiVersion, 'API version');
   expectSame(body.kind, info.kind, 'kind');
-  if (fieldValidation !== 'Ignore') {
+  if (fieldValidation === 'Strict' || (fieldValidation === 'Warn' && warn !== undefined)) {
     const unknown = unknownFields(info.schema, body).map(({ path, suggestion }) => {
       // kubectl reads YAML 1.1, to which an unquoted on is no text.
       const meant = path.at(-1) === 'true' ? '"on", in quotes' : suggestion;

@@ -9,7 +9,7 @@ import { valueAt } from '../api/path.ts';
 import type { Patch } from '../api/requests.ts';
 import { isObject } from '../api/schema.ts';
 import { formatTime } from '../api/time.ts';
-import { admitUpdate, checkPinned, defaulted, validate, warnOf } from './admit.ts';
+import { admitUpdate, checkPinned, defaulted, validate, warnOf, withStatusDefaults } from './admit.ts';
 import { nextAuthor, warnOfAuthor, warnOfTakeOver, withAuthor, withoutAuthor } from './author.ts';
 import { replace } from './commit.ts';
 import { type Context, withManagers, withoutManagers, writerOf } from './context.ts';
@@ -37,7 +37,7 @@ export async function update(
     const live = await context.records.read(info, target);
     await context.turns.next();
     if (live === undefined) throw notFound(info, key.name);
-    refuseLarge(sent, live);
+    if (options.subresource !== 'status') refuseLarge(sent, live);
     return change(context, info, live, sent, { ...options, takesOver: authorOf(sent) === undefined });
   });
 }
@@ -85,13 +85,14 @@ async function change(
 ): Promise<AnyResource> {
   checkPinned(info, live, sent);
   const admitted = asWrittenIn(info.schema, bare(admitUpdate(info, live, sent, options.subresource)), live);
-  const next = defaulted(info, admitted);
+  const { subresource } = options;
+  const next = subresource === 'status' ? withStatusDefaults(info, admitted) : defaulted(info, admitted);
   const before = bare(live);
   const author = nextAuthor(info, { live, next, removed: options.takesOver }, options);
   warnOfAuthor(sent, author, options);
   warnOfTakeOver(live, author, options);
   const asked = askedManagers(sent.metadata.managedFields, live.metadata.managedFields, options);
-  if (!deepEqual(before, next)) validate(info, next, live);
+  if (!deepEqual(before, next)) validate(info, next, live, subresource);
   else if (asked === undefined && author === authorOf(live)) return live;
   warnOf(info, next, options);
   const start = asked ?? storedManagers(live.metadata.managedFields);
