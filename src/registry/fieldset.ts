@@ -20,7 +20,8 @@ const filled = new WeakSet<FieldSet>();
 /** Adds the field at `path`; its parents become no members by it. */
 export function insert(set: FieldSet, path: readonly string[]): void {
   let node = set;
-  for (const [depth, element] of path.entries()) {
+  for (let depth = 0; depth < path.length; depth += 1) {
+    const element = path[depth] ?? '';
     const child = node[element];
     if (depth === path.length - 1) {
       if (child === undefined) node[element] = {};
@@ -44,8 +45,11 @@ function combineNodes(
   right: FieldSet | undefined,
   keep: Keep,
 ): FieldSet | undefined {
+  // All below stands in one of them alone.
+  if (left === undefined || right === undefined)
+    return keep(left !== undefined, right !== undefined) ? (left ?? right) : undefined;
   const children = combineChildren(left, right, keep);
-  const member = keep(left !== undefined && isMember(left), right !== undefined && isMember(right));
+  const member = keep(isMember(left), isMember(right));
   if (isEmpty(children)) return member ? children : undefined;
   if (member) children['.'] = {};
   return children;

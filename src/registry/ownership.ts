@@ -80,7 +80,7 @@ export function afterUpdate(
       : manager,
   );
   const changed = union(changes.added, changes.modified);
-  const defaulted = difference(changed, presentFields(changed, sent, shape));
+  const defaulted = sent === stored ? {} : difference(changed, presentFields(changed, sent, shape));
   const gained = owned(difference(changed, defaulted));
   const before = others.find((manager) => isSameWriter(manager, writer));
   const rest = others.filter((manager) => manager !== before);

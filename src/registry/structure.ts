@@ -81,23 +81,39 @@ export function compare(before: unknown, after: unknown, shape: Shape): Comparis
   return out;
 }
 
+/** `path` is one list for all: a step is put on it and taken off again. */
 function compareAt(before: unknown, after: unknown, shape: Shape, path: string[], out: Comparison): void {
   if (before === after) return;
-  const [old, now] = [childrenOf(before, shape), childrenOf(after, shape)];
-  const earlier = new Map(old?.map((child) => [child.element, child]));
-  for (const child of now ?? []) {
-    const value = earlier.get(child.element)?.value;
-    earlier.delete(child.element);
-    compareAt(value, child.value, child.shape, [...path, child.element], out);
-  }
-  for (const child of earlier.values())
-    compareAt(child.value, undefined, child.shape, [...path, child.element], out);
+  const [old, now] = [asContainer(before, shape), asContainer(after, shape)];
   const isMixed = (before !== undefined && old === undefined) || (after !== undefined && now === undefined);
-  const isEmptyBoth = (old ?? []).length === 0 && (now ?? []).length === 0; // a leaf, to tell empty from absent
+  let isLeaf = true; // so is an empty one, to tell it from an absent one
+  const below = (element: string, was: unknown, is: unknown, shape: Shape): void => {
+    isLeaf = false;
+    path.push(element);
+    compareAt(was, is, shape, path, out);
+    path.pop();
+  };
+  if (shape.type === 'map') {
+    // Most of what is compared are maps: no list of their children is made.
+    const was = old?.type === 'map' ? old.value : {};
+    const is = now?.type === 'map' ? now.value : {};
+    for (const name of Object.keys(is))
+      below(`f:${name}`, Object.hasOwn(was, name) ? was[name] : undefined, is[name], fieldShape(shape, name));
+    for (const name of Object.keys(was))
+      if (!Object.hasOwn(is, name)) below(`f:${name}`, was[name], undefined, fieldShape(shape, name));
+  } else if (shape.type !== 'leaf') {
+    const earlier = new Map(childrenOf(before, shape)?.map((child) => [child.element, child]));
+    for (const child of childrenOf(after, shape) ?? []) {
+      const value = earlier.get(child.element)?.value;
+      earlier.delete(child.element);
+      below(child.element, value, child.value, child.shape);
+    }
+    for (const child of earlier.values()) below(child.element, child.value, undefined, child.shape);
+  }
   if (path.length === 0) return;
   if (before === undefined) insert(out.added, path);
   else if (after === undefined) insert(out.removed, path);
-  else if ((isMixed || isEmptyBoth) && !deepEqual(before, after)) insert(out.modified, path);
+  else if ((isMixed || isLeaf) && !deepEqual(before, after)) insert(out.modified, path);
 }
 
 /** Whether an element of the set stands for the whole child: by itself, or as a field of the schema with something below. */
