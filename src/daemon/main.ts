@@ -12,6 +12,7 @@ import { fieldManager } from '../controller/execute.ts';
 import { ControllerStreams } from '../controller/streams.ts';
 import { createOpenFiles } from '../drivers/open-files.ts';
 import { openJournal } from '../messages/sqlite-journal.ts';
+import { finalizer } from '../plan/agent.ts';
 import { systemClock } from '../platform/clock.ts';
 import { randomIds } from '../platform/ids.ts';
 import { acquireLock } from '../platform/lock.ts';
@@ -78,7 +79,7 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   const copyOf = await partFromOriginal(store, at.state, log);
   const journal = openJournal(at.journal, { log });
   stack.defer(() => journal.close());
-  const stored = await createRegistry({ store, clock, ids, log });
+  const stored = await createRegistry({ store, clock, ids, log, finalizers: { Agent: finalizer } });
   stack.defer(() => stored.close());
   const resources = new LocalClient(stored, fieldManager);
   await firstStart(resources, options.environment, log);

@@ -12,14 +12,14 @@ import type { RegistryWriteOptions } from './options.ts';
 
 /** Writes a new object; its author is put on it here. Rejects with StoreError Conflict where one of its name is there already. */
 export async function insertNew(
-  { records }: Context,
+  { finalizers, records }: Context,
   info: KindInfo,
   admitted: AnyResource,
   options: RegistryWriteOptions,
   managersOf: (stored: AnyResource) => readonly Manager[],
 ): Promise<AnyResource> {
   const { dryRun, onCreated } = options;
-  const stored = initialNamespace(info, defaulted(info, admitted));
+  const stored = held(initialNamespace(info, defaulted(info, admitted)), finalizers[info.kind]);
   validate(info, stored, undefined);
   warnOf(info, stored, options);
   await requireNamespace(records, info, stored.metadata);
@@ -31,6 +31,12 @@ export async function insertNew(
   const made = dryRun === true ? owned : await records.write(info, owned, undefined);
   onCreated?.();
   return made;
+}
+
+function held(object: AnyResource, finalizer: string | undefined): AnyResource {
+  const { finalizers = [] } = object.metadata;
+  if (finalizer === undefined || finalizers.includes(finalizer)) return object;
+  return { ...object, metadata: { ...object.metadata, finalizers: [...finalizers, finalizer] } };
 }
 
 /** Writes `next` in place of `live`, nothing where they are the same; without its last finalizer a deleted object goes. */

@@ -1,4 +1,5 @@
 import type { KindInfo } from '../api/kinds.ts';
+import type { Kind } from '../api/objects.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Ids } from '../platform/ids.ts';
 import type { Log } from '../platform/log.ts';
@@ -15,6 +16,8 @@ export interface Context {
   log: Log;
   /** Between writes others get their turn. */
   turns: Turns;
+  /** Of controllers, by the kind whose new objects they hold. */
+  finalizers: Partial<Record<Kind, string>>;
 }
 
 export const writerOf = (

@@ -64,16 +64,20 @@ export interface Registry {
   close(): void;
 }
 
-/** Makes the namespace `default` where it is missing, and finishes deletions that were cut short. */
+/**
+ * Makes the namespace `default` where it is missing, and finishes deletions that were cut short. A new object of a kind in
+ * `finalizers` has that finalizer from the beginning, so that who holds it need not write it.
+ */
 export async function createRegistry(parts: {
   store: Store;
   clock: Clock;
   ids: Ids;
   log: Log;
+  finalizers?: Partial<Record<Kind, string>>;
 }): Promise<Registry> {
-  const { store, clock, ids, log } = parts;
+  const { store, clock, ids, log, finalizers = {} } = parts;
   const records = new Records(store);
-  const context: Context = { records, clock, ids, log, turns: new Turns() };
+  const context: Context = { records, clock, ids, log, turns: new Turns(), finalizers };
   const collector = new Collector(context);
   await records.start(
     kinds.filter(({ stored }) => stored),

@@ -13,6 +13,7 @@ import type { Sources } from '../../src/controller/syncs/record.ts';
 import type { Driver } from '../../src/drivers/driver.ts';
 import type { Journal } from '../../src/messages/journal.ts';
 import { openJournal } from '../../src/messages/sqlite-journal.ts';
+import { finalizer } from '../../src/plan/agent.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import { randomIds } from '../../src/platform/ids.ts';
 import { silentLog } from '../../src/platform/log.ts';
@@ -43,7 +44,7 @@ export async function openBench(
   const [clock, ids, log] = [systemClock, randomIds, silentLog];
   const store = openStore(join(folder, 'agentctl.db'), { log });
   const journal = openJournal(join(folder, 'journal.db'), { log });
-  const registry = await createRegistry({ store, clock, ids, log });
+  const registry = await createRegistry({ store, clock, ids, log, finalizers: { Agent: finalizer } });
   const resources = new LocalClient(registry, 'bench');
   for (const [name, spec] of [
     ['process', { driver: 'process' }],

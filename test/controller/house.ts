@@ -8,6 +8,7 @@ import { Controller } from '../../src/controller/controller.ts';
 import type { Driver } from '../../src/drivers/driver.ts';
 import type { Journal } from '../../src/messages/journal.ts';
 import { openJournal } from '../../src/messages/sqlite-journal.ts';
+import { finalizer } from '../../src/plan/agent.ts';
 import { randomIds } from '../../src/platform/ids.ts';
 import { type Log, silentLog } from '../../src/platform/log.ts';
 import { createRegistry } from '../../src/registry/registry.ts';
@@ -57,7 +58,13 @@ export class House implements AsyncDisposable {
     // The clock of a House is made with it, so that the registry is given one that asks it.
     const holder: { house?: House } = {};
     const clock = { now: () => holder.house?.clock.now() ?? 0, after: () => () => {} };
-    const registry = await createRegistry({ store, clock, ids: randomIds, log });
+    const registry = await createRegistry({
+      store,
+      clock,
+      ids: randomIds,
+      log,
+      finalizers: { Agent: finalizer },
+    });
     const house = new House(store, registry, options);
     holder.house = house;
     await house.user.create('Runtime', {

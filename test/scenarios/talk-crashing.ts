@@ -13,6 +13,7 @@ import { Controller } from '../../src/controller/controller.ts';
 import { createProcessDriver } from '../../src/drivers/process.ts';
 import type { Entry, Journal } from '../../src/messages/journal.ts';
 import { openJournal } from '../../src/messages/sqlite-journal.ts';
+import { finalizer } from '../../src/plan/agent.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import { randomIds } from '../../src/platform/ids.ts';
 import { silentLog } from '../../src/platform/log.ts';
@@ -62,7 +63,7 @@ function crashing(journal: Journal): Journal {
 const [clock, ids, log] = [systemClock, randomIds, silentLog];
 mkdirSync(state, { recursive: true });
 const store = openStore(join(state, 'agentctl.db'), { log });
-const registry = await createRegistry({ store, clock, ids, log });
+const registry = await createRegistry({ store, clock, ids, log, finalizers: { Agent: finalizer } });
 const user = new LocalClient(registry, 'test');
 const runtime = {
   apiVersion: 'agentctl.dev/v1',

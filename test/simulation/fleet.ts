@@ -5,6 +5,7 @@ import { LocalClient } from '../../src/client/local.ts';
 import { execute, fieldManager } from '../../src/controller/execute.ts';
 import { Session } from '../../src/controller/session.ts';
 import type { Action, Plan } from '../../src/plan/action.ts';
+import { finalizer } from '../../src/plan/agent.ts';
 import { carriedOut, granted } from '../../src/plan/model.ts';
 import { applyOutcome } from '../../src/plan/outcome.ts';
 import { reconcile } from '../../src/plan/reconcile.ts';
@@ -36,7 +37,13 @@ export class Fleet implements AsyncDisposable {
 
   static async open(ground: Ground): Promise<Fleet> {
     const store = openStore(':memory:', { log });
-    const registry = await createRegistry({ store, clock: ground.time, ids: randomIds, log });
+    const registry = await createRegistry({
+      store,
+      clock: ground.time,
+      ids: randomIds,
+      log,
+      finalizers: { Agent: finalizer },
+    });
     return new Fleet(ground, store, registry);
   }
 
