@@ -97,6 +97,9 @@ export class Session {
       if (!later(observed, known.observed)) return;
     }
     this.#byRef.set(ref, { observed, answered: this.ask() });
+    // What shows a run was found after its start.
+    const began = Math.min(observed?.startedAt ?? 0, this.#clock.now());
+    if (began > this.lookedAt(ref)) this.#lookedAt.set(ref, began);
     const uid = observed?.instanceUid ?? known?.observed?.instanceUid;
     if (uid === undefined) return;
     if (observed === undefined) this.#drop(uid, ref);
@@ -219,8 +222,9 @@ export class Session {
     const stream = new AbortController();
     this.#stream = stream;
     const signal = AbortSignal.any([this.#abort.signal, stream.signal]);
-    const watching = this.driver.watch((ref) => {
+    const watching = this.driver.watch((ref, seen) => {
       if (ref === undefined) void this.list().catch((error) => this.#goOffline(error));
+      else if (seen !== undefined) this.note(ref, seen);
       else void this.look(ref);
     }, signal);
     watching.catch(() => {}); // it may fail while the list is waited for; who awaits it below is told

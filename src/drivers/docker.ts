@@ -13,10 +13,10 @@ import { readEngineStart, readFacts } from './docker/facts.ts';
 import { createHostFiles } from './docker/files.ts';
 import { imageId } from './docker/images.ts';
 import { createInits, hostInitsOf } from './docker/init.ts';
+import { createKnown } from './docker/known.ts';
 import { createLifetime } from './docker/lifetime.ts';
 import { beginOf, frames, lastOf, linesOf, logQuery, until } from './docker/logs.ts';
 import { createNetwork } from './docker/network.ts';
-import { observed } from './docker/observe.ts';
 import { createPulls } from './docker/pulls.ts';
 import { shared } from './docker/shared.ts';
 import { createStarter } from './docker/start.ts';
@@ -73,25 +73,23 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
   const pulls = createPulls(engine, clock);
   const inits = createInits(clock, hostInitsOf(connection.local));
   const volumes = createVolumes(engine, storeId);
+  const known = createKnown(storeId);
 
   const toObserved = async (inspect: ContainerInspect): Promise<Observed | undefined> => {
-    const seen = observed(inspect, storeId, 'Agent');
-    if (seen?.exit === undefined) return seen;
+    const seen = known.saw(inspect);
+    if (seen?.exit === undefined || known.stopped(seen.ref)) return seen;
     return { ...seen, exit: { ...seen.exit, cause: await lifetime.judge(inspect) } };
   };
-
-  /** By container, the uid of its Instance: a label, so it never changes. */
-  const owners = new Map<string, string>();
 
   const find = async (ref: string): Promise<ContainerInspect | undefined> => {
     try {
       const found: ContainerInspect = await engine.calls.getContainer(ref).inspect();
       if (found.Config.Labels?.[labels.store] !== storeId) return undefined;
-      owners.set(found.Id, found.Config.Labels[labels.uid] ?? '');
+      known.saw(found);
       return found;
     } catch (error) {
       if (hasStatus(error, 404)) {
-        owners.delete(ref);
+        known.forget(ref);
         return undefined;
       }
       throw stepError(error, ref, 'inspect');
@@ -193,7 +191,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
       );
       const listed = found.filter((each) => each !== undefined);
       const refs = new Set(summaries.map(({ Id: id }) => id));
-      for (const ref of owners.keys()) if (!refs.has(ref)) owners.delete(ref);
+      known.keep(refs);
       await files.sweep(mark, new Set(listed.map(({ instanceUid }) => instanceUid)));
       return listed;
     },
@@ -206,12 +204,16 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
     async watch(onHint, signal) {
       if (signal.aborted) return;
       try {
-        await watchEvents(engine, storeId, onHint, signal, starter.underWay);
+        // Podman's word comes before it has cleared up after a run.
+        const ended = (await podman()) ? () => undefined : known.ended;
+        await watchEvents(engine, storeId, onHint, signal, { underWay: starter.underWay, ended });
         if (!signal.aborted) lifetime.lost();
       } catch (error) {
         if (signal.aborted) return;
         lifetime.lost();
         log.debug({ err: error, endpoint: options.endpoint }, 'the stream of engine events was lost');
+      } finally {
+        known.lost();
       }
     },
 
@@ -219,7 +221,6 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
       const inspect = await starter.create(spec);
       const seen = await toObserved(inspect);
       if (seen === undefined) throw gone(inspect.Id);
-      owners.set(seen.ref, seen.instanceUid);
       return seen;
     },
 
@@ -234,28 +235,34 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
     },
 
     async signal(ref, signal) {
-      const { State: state, Config: config } = (await find(ref)) ?? {};
-      if (!state?.Running && !state?.Paused) return;
-      await send(ref, signal === undefined ? config?.StopSignal || 'SIGTERM' : engineSignal(signal));
-      if (state.Paused) await thaw(ref);
+      // Where it has been paused since, Docker thaws it for its stop signal; Podman must be asked.
+      const running = (await podman()) ? undefined : known.running(ref);
+      const found = running === undefined ? await find(ref) : undefined;
+      const isPaused = found?.State.Paused === true;
+      if (running === undefined && found?.State.Running !== true && !isPaused) return;
+      const own = (running?.stopSignal ?? found?.Config.StopSignal) || 'SIGTERM';
+      known.stops(ref);
+      await send(ref, signal === undefined ? own : engineSignal(signal));
+      if (isPaused) await thaw(ref);
     },
 
     async kill(ref) {
       const inspect = await find(ref);
       if (inspect === undefined) return;
+      known.stops(ref);
       await send(ref, 'SIGKILL');
       if (inspect.State.Paused) await thaw(ref);
       await untilEnded(ref);
     },
 
     async remove(ref, { volumes: withVolumes }) {
-      const known = owners.get(ref);
-      const inspect = known === undefined || withVolumes ? await find(ref) : undefined;
+      const owned = known.owner(ref);
+      const inspect = owned === undefined || withVolumes ? await find(ref) : undefined;
       const label = inspect?.Config.Labels ?? {};
-      const uid = known ?? label[labels.uid];
+      const uid = owned ?? label[labels.uid];
       if (uid === undefined) return;
       await starter.removeContainer(ref);
-      owners.delete(ref);
+      known.forget(ref);
       await files.remove(uid);
       if (inspect === undefined || !withVolumes) return;
       const owner = {

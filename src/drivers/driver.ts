@@ -18,10 +18,11 @@ export interface Driver {
 
   /**
    * Tells of changes until the signal aborts or the stream is lost (then it returns; the caller lists again).
-   * A hint names what to look at and is never trusted further: `ref` absent means look at all. There need be none of a
-   * start or a removal by this driver, whose answer tells it.
+   * A hint names what to look at and is never trusted further: `ref` absent means look at all. Only where a run has ended
+   * that this driver was told to signal or kill, `seen` may tell what a look would. There need be no hint of a start or a
+   * removal by this driver, whose answer tells it.
    */
-  watch(onHint: (ref: string | undefined) => void, signal: AbortSignal): Promise<void>;
+  watch(onHint: (ref: string | undefined, seen?: Observed) => void, signal: AbortSignal): Promise<void>;
 
   /** Makes a container and starts it. One of the same instance that has its name is replaced; any other is NameTaken. */
   create(spec: RunSpec): Promise<Observed>;

@@ -101,6 +101,33 @@ test('a change is told once, and not when nothing has changed', () => {
   expect(changed).toEqual(['c1', 'c1']);
 });
 
+test('an answer that shows a run counts as a look at its start, by the earlier of the two clocks', () => {
+  const session = open();
+  session.note('c1', running);
+  expect(session.lookedAt('c1')).toBe(1_000);
+  session.note('c2', { ...running, ref: 'c2', startedAt: clock.now() + 60_000 });
+  expect(session.lookedAt('c2')).toBe(clock.now());
+});
+
+test('an end that a hint tells is not looked at', async () => {
+  let hint: Parameters<Driver['watch']>[0] = () => {};
+  const looked: string[] = [];
+  const session = open({
+    list: async () => [running],
+    inspect: async (ref) => void looked.push(ref),
+    watch: (onHint, signal) => {
+      hint = onHint;
+      return new Promise((resolve) => signal.addEventListener('abort', () => resolve()));
+    },
+  });
+  session.start();
+  await until(() => session.health.state === 'Online');
+  hint('c1', exited);
+  expect(session.observed('u')).toEqual([exited]);
+  expect(looked).toEqual([]);
+  await session.stop();
+});
+
 test('a look that failed is made again soon, so that no exit is missed', async () => {
   let failures = 2;
   const session = open({

@@ -16,25 +16,38 @@ export interface CommandCheck {
 
 export function createCommandCheck(engine: Engine): CommandCheck {
   const found = new Set<string>();
+  /** The first of many starts looks for all; where it finds nothing, each says so of its own. */
+  const looking = new Map<string, Promise<void>>();
+
+  const look = async (ref: string, command: string, spec: RunSpec, key: string): Promise<void> => {
+    for (const path of await candidates(engine, ref, command, spec)) {
+      const verdict = await lookAt(engine, ref, path);
+      if (verdict === 'NotExecutable') throw notFound(`${path} is not executable in`, spec);
+      if (verdict === 'Found') {
+        if (found.size > 1_000) found.clear();
+        found.add(key);
+        return;
+      }
+    }
+    // A container that is gone is answered for like a path that is missing.
+    await engine.calls.getContainer(ref).inspect();
+    throw notFound(`there is no command ${command} in`, spec);
+  };
 
   return {
     async check(ref, spec) {
       const command = spec.command?.[0];
       if (command === undefined) return;
       const key = JSON.stringify([spec.image, command, spec.env.PATH, spec.workingDir]);
+      await looking.get(key)?.catch(() => {}); // whoever looks is told
       if (found.has(key)) return;
-      for (const path of await candidates(engine, ref, command, spec)) {
-        const verdict = await lookAt(engine, ref, path);
-        if (verdict === 'NotExecutable') throw notFound(`${path} is not executable in`, spec);
-        if (verdict === 'Found') {
-          if (found.size > 1_000) found.clear();
-          found.add(key);
-          return;
-        }
+      const own = look(ref, command, spec, key);
+      looking.set(key, own);
+      try {
+        await own;
+      } finally {
+        if (looking.get(key) === own) looking.delete(key);
       }
-      // A container that is gone is answered for like a path that is missing.
-      await engine.calls.getContainer(ref).inspect();
-      throw notFound(`there is no command ${command} in`, spec);
     },
   };
 }

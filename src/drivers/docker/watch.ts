@@ -1,5 +1,6 @@
-import { labels } from '../driver.ts';
+import { type Driver, labels } from '../driver.ts';
 import { type Engine, streamOf } from './engine.ts';
+import type { Known } from './known.ts';
 import { until } from './logs.ts';
 import type { EngineEvent } from './wire.ts';
 
@@ -29,10 +30,16 @@ const ownSteps = new Set(['start', 'destroy', 'remove']);
 export async function watchEvents(
   { streams }: Engine,
   storeId: string,
-  onHint: (ref: string | undefined) => void,
+  onHint: Parameters<Driver['watch']>[0],
   signal: AbortSignal,
-  /** Those that are being started or removed by us. */
-  underWay: ReadonlySet<string>,
+  {
+    underWay,
+    ended,
+  }: {
+    /** Those that are being started or removed by us. */
+    underWay: ReadonlySet<string>;
+    ended: Known['ended'];
+  },
 ): Promise<void> {
   const filters = { type: ['container'], label: [`${labels.store}=${storeId}`] };
   const stream = await streamOf(streams, '/events', { filters }, signal);
@@ -46,9 +53,10 @@ export async function watchEvents(
       if (line.trim() === '') continue;
       // The engine's API says what each line is.
       const event = JSON.parse(line) as EngineEvent;
+      const seen = ended(event);
       if (!telling.has(event.Action)) continue;
       if (ownSteps.has(event.Action) && underWay.has(event.Actor.ID)) continue;
-      onHint(event.Actor.ID);
+      onHint(event.Actor.ID, seen);
     }
   }
 }

@@ -39,7 +39,8 @@ export interface ContainerInspect {
 export interface EngineEvent {
   Type: string;
   Action: string;
-  Actor: { ID: string; Attributes: Record<string, string> | null };
+  Actor: { ID: string; Attributes?: Record<string, string> | null };
+  timeNano?: number;
 }
 
 /** An instant that never was is year 1. */

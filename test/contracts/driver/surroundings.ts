@@ -1,24 +1,28 @@
 import { describe, expect, test, vi } from 'vitest';
 import type { RunSpec } from '../../../src/drivers/driver.ts';
+import type { Observed } from '../../../src/plan/world.ts';
 import type { DriverContext } from './context.ts';
 
 /** What a driver promises of watch, volumes, images, addresses. */
 export function surroundingsTests(t: DriverContext): void {
   const { specOf, ended, printed, unique } = t;
 
+  /** Subscribing takes a moment: the caller lists after it, so a start that came earlier is not missed. */
+  const untilHeard = (hints: readonly (string | undefined)[]): Promise<void> =>
+    vi.waitFor(
+      async () => {
+        const probe = await t.driver.create(specOf({ ends: 0 }));
+        expect(hints.some((ref) => ref === undefined || ref === probe.ref)).toBe(true);
+      },
+      { timeout: 40_000, interval: 50 },
+    );
+
   describe('watch', () => {
     test('hints at an end, and returns when told to', async () => {
       const hints: (string | undefined)[] = [];
       const stop = new AbortController();
       const watching = t.driver.watch((ref) => hints.push(ref), stop.signal);
-      // Subscribing takes a moment: the caller lists after it, so a start that came earlier is not missed.
-      await vi.waitFor(
-        async () => {
-          const probe = await t.driver.create(specOf({ ends: 0 }));
-          expect(hints.some((ref) => ref === undefined || ref === probe.ref)).toBe(true);
-        },
-        { timeout: 40_000, interval: 50 },
-      );
+      await untilHeard(hints);
       const { ref } = await t.driver.create(specOf({ prints: ['up'] }));
       await printed(ref, 'up');
       hints.length = 0;
@@ -31,6 +35,25 @@ export function surroundingsTests(t: DriverContext): void {
       await t.driver.remove(ref, { volumes: false });
       stop.abort();
       await watching;
+    });
+
+    test('tells of a stop what a look would tell, where it tells more than that there is news', async () => {
+      const [hints, told]: [(string | undefined)[], Observed[]] = [[], []];
+      const stop = new AbortController();
+      const watching = t.driver.watch((ref, seen) => {
+        hints.push(ref);
+        if (seen !== undefined) told.push(seen);
+      }, stop.signal);
+      await untilHeard(hints);
+      const { ref } = await t.driver.create(specOf({ prints: ['up'], onTerm: 7 }));
+      await printed(ref, 'up');
+      await t.driver.signal(ref, 'SIGTERM');
+      await vi.waitFor(() => expect(hints).toContain(ref), { timeout: 40_000, interval: 10 });
+      const { exit, ...found } = await ended(ref);
+      stop.abort();
+      await watching;
+      const finishedAt = expect.closeTo(exit?.finishedAt ?? 0, -4);
+      for (const seen of told) expect(seen).toEqual({ ...found, exit: { ...exit, finishedAt } });
     });
 
     test("hints at nothing of another store's", async () => {

@@ -21,20 +21,26 @@ const inspected = {
   },
   Config: { Labels: { [labels.store]: 's1', [labels.uid]: 'u1' } },
 };
-const version = { Version: '20.10.24', Components: [{ Name: 'docker-init' }] };
+const docker = { Version: '20.10.24', Components: [{ Name: 'docker-init' }] };
+const podman = { Version: '5.4.0', Components: [{ Name: 'Podman Engine' }] };
+const diedAt = Date.parse('2026-01-01T00:01:00Z');
 
 let folder: string;
 let server: Server;
 let driver: Driver;
 let asked: string[];
+let version: object;
 let events: ServerResponse | undefined;
 
-const happens = (action: string, id = 'c1'): void =>
-  void events?.write(`${JSON.stringify({ Type: 'container', Action: action, Actor: { ID: id } })}\n`);
+const happens = (action: string, id = 'c1', told: object = {}): void => {
+  const event = { Type: 'container', Action: action, Actor: { ID: id, Attributes: told } };
+  events?.write(`${JSON.stringify({ ...event, timeNano: diedAt * 1e6 })}\n`);
+};
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'agentctl-engine-'));
   asked = [];
+  version = docker;
   server = createServer((request, response) => {
     const { method = '', url = '' } = request;
     request.resume();
@@ -74,16 +80,34 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+interface Watch extends AsyncDisposable {
+  hints: Parameters<Parameters<Driver['watch']>[0]>[];
+}
+
+/** Its hints, without the first, which says that it stands. */
+async function watched(): Promise<Watch> {
+  const hints: Watch['hints'] = [];
+  const reading = new AbortController();
+  const watching = driver.watch((...hint) => hints.push(hint), reading.signal);
+  await vi.waitFor(() => expect(hints).toEqual([[undefined]]));
+  asked.length = 0;
+  hints.length = 0;
+  return {
+    hints,
+    async [Symbol.asyncDispose]() {
+      reading.abort();
+      await watching;
+    },
+  };
+}
+
 const spec = { ...runSpec('s1', 'a-0'), image: 'app:1', command: ['/app'] };
 
 test('a start takes a create, a start and an inspect, a removal one call, and neither is a hint', async () => {
-  const hints: (string | undefined)[] = [];
-  const reading = new AbortController();
-  const watching = driver.watch((ref) => hints.push(ref), reading.signal);
-  await vi.waitFor(() => expect(hints).toEqual([undefined]));
+  await using watch = await watched();
+  const { hints } = watch;
   await driver.create(spec);
   expect(asked.splice(0)).toEqual([
-    'GET /version',
     'POST /containers/create',
     'HEAD /containers/c1/archive',
     'POST /containers/c1/start',
@@ -95,10 +119,39 @@ test('a start takes a create, a start and an inspect, a removal one call, and ne
   expect(asked).toEqual(['DELETE /containers/c1']);
   // What others do is told.
   for (const action of ['start', 'die', 'destroy']) happens(action, 'c2');
-  await vi.waitFor(() => expect(hints.slice(-3)).toEqual(['c2', 'c2', 'c2']));
-  expect(hints.filter((ref) => ref === 'c1')).toEqual([]);
-  reading.abort();
-  await watching;
+  await vi.waitFor(() => expect(hints.map(([ref]) => ref)).toEqual(['c2', 'c2', 'c2']));
+});
+
+test('a stop takes one call, and its end is told by its event', async () => {
+  await using watch = await watched();
+  await driver.create(spec);
+  asked.length = 0;
+  await driver.signal('c1', 'SIGTERM');
+  happens('die', 'c1', { exitCode: '143' });
+  await vi.waitFor(() => expect(watch.hints).toHaveLength(1));
+  const exit = { code: 143, finishedAt: diedAt, cause: 'Agent' };
+  expect(watch.hints).toEqual([['c1', expect.objectContaining({ ref: 'c1', state: 'Exited', exit })]]);
+  expect(asked).toEqual(['POST /containers/c1/kill']);
+});
+
+test.each([
+  ['nobody stops it', docker, false, ['die']],
+  ['its memory had run out', docker, true, ['oom', 'die']],
+  ['it had been started again', docker, true, ['start', 'die']],
+  ['the engine is Podman', podman, true, ['died']],
+] as const)('the end of a run is looked at where %s', async (_, engine, isStopped, actions) => {
+  version = engine;
+  await using watch = await watched();
+  await driver.create(spec);
+  if (isStopped) await driver.signal('c1', 'SIGTERM');
+  for (const action of actions) happens(action, 'c1', { exitCode: '137' });
+  await vi.waitFor(() => expect(watch.hints).toHaveLength(actions.length));
+  expect(watch.hints).toEqual(actions.map(() => ['c1', undefined]));
+});
+
+test('a command is looked for once, though many start at the same time', async () => {
+  await Promise.all(Array.from({ length: 5 }, () => driver.create(spec)));
+  expect(asked.filter((call) => call.startsWith('HEAD'))).toHaveLength(1);
 });
 
 test('the volumes of many agents are looked up together', async () => {
