@@ -11,7 +11,7 @@ const labels = { 'com.docker.compose.project': project };
 const ours = `filters=${encodeURIComponent(JSON.stringify({ label: [`com.docker.compose.project=${project}`] }))}`;
 const command = ['sleep', '1000'];
 
-/** What `docker compose` does with a file of so many services of the test image, with an init and without a network. */
+/** What `docker compose` does with a file of so many services of the test image, with an init and, as ours, on the engine's bridge. */
 export interface Composer {
   name: string;
   up(count: number): Promise<void>;
@@ -33,7 +33,7 @@ export async function openComposer(endpoint: string, folder: string): Promise<Co
 
 function byProgram(version: string, folder: string, env: NodeJS.ProcessEnv): Composer {
   const compose = async (count: number, ...args: string[]): Promise<void> => {
-    const service = { image: testImage, command, init: true, network_mode: 'none' };
+    const service = { image: testImage, command, init: true, network_mode: 'bridge' };
     const services = Array.from({ length: count }, (_, n) => [`bench-${n}`, service]);
     const file = join(folder, `compose-${count}.json`);
     writeFileSync(file, JSON.stringify({ services: Object.fromEntries(services) }));
@@ -83,7 +83,7 @@ function byApi({ call }: ByHand, endpoint: string): Composer {
             Image: testImage,
             Cmd: command,
             Labels: labels,
-            HostConfig: { Init: true, NetworkMode: 'none' },
+            HostConfig: { Init: true, NetworkMode: 'bridge' },
           });
           const { Id: id } = JSON.parse(made) as { Id: string }; // the engine's API says so
           await call('GET', `/containers/${id}/json`);
