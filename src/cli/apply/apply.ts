@@ -13,7 +13,6 @@ import { formatObjects, withoutManagedFields } from '../print/objects.ts';
 import { readyOrAsleep } from '../wait/conditions.ts';
 import { report as reportWait, waitEach } from '../wait/report.ts';
 import type { Judge } from '../wait/until.ts';
-import { openApplySet } from './applyset.ts';
 import { liveOnceDeleted } from './deletions.ts';
 import type { ApplyOptions } from './options.ts';
 import { refusedTexts, tryManifests } from './try.ts';
@@ -43,10 +42,11 @@ export async function apply(
     return say(manifests.map((manifest) => ({ manifest, object: undefined, word: 'created (dry run)' })));
   }
   const client = await cli.connect(options, { start: options.dryRun === 'none' });
-  const set =
-    options.applyset === undefined
-      ? undefined
-      : await openApplySet(client, options.applyset, manifests, options, cli);
+  const open = async (name: string) => {
+    const { openApplySet } = await import('./applyset.ts');
+    return openApplySet(client, name, manifests, options, cli);
+  };
+  const set = options.applyset === undefined ? undefined : await open(options.applyset);
   const ordered = (set?.label(manifests) ?? manifests).toSorted(
     (a, b) => applyOrder.indexOf(a.info.kind) - applyOrder.indexOf(b.info.kind),
   );
