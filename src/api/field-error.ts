@@ -30,12 +30,14 @@ export function shown(value: unknown): string {
   if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list';
   if (typeof value === 'object') return 'an object';
   const text = typeof value === 'string' ? JSON.stringify(value) : String(value);
-  const short = text.length > 60 ? `${text.slice(0, 57)}...` : text;
-  return typeof value === 'string' ? short : `the ${typeof value} ${short}`;
+  return typeof value === 'string' ? short(text) : `the ${typeof value} ${short(text)}`;
 }
 
-export function invalid(path: Path, value: unknown, expected: string): FieldError {
-  const found = shown(value);
+const short = (text: string): string => (text.length > 60 ? `${text.slice(0, 57)}...` : text);
+
+/** `written`: how the value stands in a file, where that is known. */
+export function invalid(path: Path, value: unknown, expected: string, written?: string): FieldError {
+  const found = written === undefined ? shown(value) : `the ${typeof value} ${short(written)}`;
   return {
     path,
     reason: 'FieldValueInvalid',

@@ -156,7 +156,8 @@ function readObject(value: unknown, base: Path, parsed: Parsed, again: () => Par
     return;
   }
   const object = withTextAmounts(info.schema, value);
-  const found = [...unknownFields(info.schema, object), ...validateObject(info, object)];
+  const textAt = (path: Path): string | undefined => parsed.textAt([...base, ...path]);
+  const found = [...unknownFields(info.schema, object), ...validateObject(info, object, textAt)];
   tell(found, name === undefined ? info.kind : `${info.kind}/${name}`);
   if (found.length > 0) return;
   documents.push({

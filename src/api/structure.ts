@@ -15,7 +15,10 @@ const typeNames = {
   boolean: 'true or false',
 };
 
-export function checkStructure(info: KindInfo, object: unknown): FieldError[] {
+/** The text of a number or boolean as it stands in a file; undefined where nobody knows. */
+export type Written = (path: Path) => string | undefined;
+
+export function checkStructure(info: KindInfo, object: unknown, written: Written): FieldError[] {
   const validate = validators[info.kind];
   if (validate(object)) return [];
   return (validate.errors ?? []).flatMap((error) => {
@@ -28,7 +31,7 @@ export function checkStructure(info: KindInfo, object: unknown): FieldError[] {
       info.schema,
     );
     const hidden = info.kind === 'Secret' && (path[0] === 'data' || path[0] === 'stringData');
-    return describe(error, path, value, schema ?? {}, hidden);
+    return describe(error, path, value, schema ?? {}, hidden ? undefined : written);
   });
 }
 
@@ -53,7 +56,8 @@ function describe(
   path: Path,
   value: unknown,
   schema: JsonSchema,
-  hidden: boolean,
+  /** Absent: the value is a secret. */
+  written: Written | undefined,
 ): FieldError[] {
   switch (error.keyword) {
     case 'required': {
@@ -62,10 +66,10 @@ function describe(
       return [required([...path, name], (child && expectedOf(child)) ?? 'a value')];
     }
     case 'type': {
-      const expected = hidden ? typeNames[schema.type ?? 'object'] : expectedType(schema, value);
-      return hidden
-        ? [secretValue(path, value, expected)]
-        : [{ ...invalid(path, value, expected), reason: 'FieldValueTypeInvalid' }];
+      if (written === undefined) return [secretValue(path, value, typeNames[schema.type ?? 'object'])];
+      const text = isBare(value) ? written(path) : undefined;
+      const expected = expectedType(schema, value, text);
+      return [{ ...invalid(path, value, expected, text), reason: 'FieldValueTypeInvalid' }];
     }
     case 'enum': {
       const words = schema.enum ?? [];
@@ -89,10 +93,10 @@ function describe(
 }
 
 /** With how to write the value that was found, where that can be guessed and would be taken. */
-function expectedType(schema: JsonSchema, value: unknown): string {
+function expectedType(schema: JsonSchema, value: unknown, written: string | undefined): string {
   const type = typeNames[schema.type ?? 'object'];
-  if (schema.type === 'string' && (typeof value === 'number' || typeof value === 'boolean')) {
-    if (takes(schema, String(value))) return `${type}: put it in quotes, "${value}"`;
+  if (schema.type === 'string' && isBare(value)) {
+    if (takes(schema, written ?? String(value))) return `${type}: ${inQuotes(value, written)}`;
     const expected = expectedOf(schema) ?? type;
     const seconds = `${value}s`;
     return takes(schema, seconds) ? `${expected}: ${seconds} where these are seconds` : expected;
@@ -119,6 +123,15 @@ function example(schema: JsonSchema, text: string): string | undefined {
 
 const longestExample = 50;
 
+const isBare = (value: unknown): value is number | boolean =>
+  typeof value === 'number' || typeof value === 'boolean';
+
+/** 007 is 7 and 1.10 is 1.1 by now: without its text a value is named only where it can have had no other. */
+function inQuotes(value: number | boolean, written: string | undefined): string {
+  const text = written ?? (Number.isSafeInteger(Number(value)) ? String(value) : undefined);
+  return text === undefined ? 'put it in quotes' : `put it in quotes, ${JSON.stringify(text)}`;
+}
+
 /** In YAML a string without quotes. */
 const isPlain = (text: string): boolean =>
   /^[A-Za-z_][\w.-]*$/.test(text) && !/^(true|false|null|yes|no|on|off)$/i.test(text);
@@ -137,7 +150,7 @@ const takes = (
 const secretValue = (path: Path, value: unknown, expected: string): FieldError => ({
   path,
   reason: 'FieldValueTypeInvalid',
-  message: `found ${value === null ? 'nothing' : `a ${typeof value}`}, expected ${expected}`,
+  message: `found ${value === null ? 'nothing' : `a ${typeof value}`}, expected ${expected}${isBare(value) && path[0] === 'stringData' ? ': put it in quotes' : ''}`,
   expected,
 });
 

@@ -10,7 +10,7 @@ import type { KindInfo } from './kinds.ts';
 import type { Path } from './path.ts';
 import { isObject, type JsonObject } from './schema.ts';
 import { checkShape } from './shape.ts';
-import { checkStructure } from './structure.ts';
+import { checkStructure, type Written } from './structure.ts';
 
 export { type FieldError, fieldErrorsToStatus, fieldErrorText } from './field-error.ts';
 export { prune, unknownFields } from './shape.ts';
@@ -25,8 +25,12 @@ export function validateStatus(info: KindInfo, object: JsonObject): FieldError[]
  * Everything that is wrong with the object, none if it is valid. Defaults need not be filled in. Unknown fields are not
  * told here: see `unknownFields`. Total: takes any value.
  */
-export function validateObject(info: KindInfo, object: unknown): FieldError[] {
-  const structure = checkStructure(info, object);
+export function validateObject(
+  info: KindInfo,
+  object: unknown,
+  written: Written = () => undefined,
+): FieldError[] {
+  const structure = checkStructure(info, object, written);
   if (!isObject(object)) return structure;
   const errors = [...structure, ...checkShape(info.schema, object)];
   // Rules read what they can of a broken structure; what they say of the broken part itself is no news.

@@ -158,6 +158,32 @@ describe('what is no manifest is told in a sentence', () => {
     expect(told(text)).toEqual([expect.stringContaining('its aliases stand for more than')]);
   });
 
+  test.each(['007', '0xFF', '0o644', '1.10', '12e4567', '1234567890123456789', '+1', 'True', '.inf'])(
+    'the value %s of a string, as it stands in the file',
+    (text) => {
+      const [error] = told(configMap('a', `data: { a: ${text} }`));
+      expect(error).toContain(`the ${text === 'True' ? 'boolean' : 'number'} ${text}, expected`);
+      expect(error).toContain(`put it in quotes, "${text}"`);
+    },
+  );
+
+  test('such a value that an alias or a merge key brings', () => {
+    const text =
+      'metadata:\n  name: a\n  labels: &labels {b: &b 1.10}\n  annotations: {<<: *labels, c: *b}\n';
+    const found = told(`apiVersion: v1\nkind: ConfigMap\n${text}`);
+    expect(found.map((error) => /metadata.*$/.exec(error)?.[0])).toEqual(
+      ['labels.b', 'annotations.b', 'annotations.c'].map(
+        (field) => `metadata.${field}: found the number 1.10, expected a string: put it in quotes, "1.10"`,
+      ),
+    );
+  });
+
+  test('no part of such a value of a Secret', () => {
+    const [error] = told('apiVersion: v1\nkind: Secret\nmetadata: {name: a}\nstringData: {pin: 0007}\n');
+    expect(error).toContain('stringData.pin: found a number, expected a string: put it in quotes');
+    expect(error).not.toContain('7');
+  });
+
   test('a Message, which is sent and not written', () => {
     const message = 'apiVersion: subresources.agentctl.dev/v1\nkind: Message\nmetadata: { name: m }\n';
     expect(told(message)).toEqual([

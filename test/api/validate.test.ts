@@ -271,7 +271,7 @@ describe('what is wrong is told', () => {
       'a secret value that is a number, without telling it',
       'Secret',
       core('Secret', { stringData: { a: 4711 } }),
-      'stringData.a: found a number, expected a string',
+      'stringData.a: found a number, expected a string: put it in quotes',
     ],
     [
       'a secret that is no map, without telling it',

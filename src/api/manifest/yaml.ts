@@ -10,8 +10,10 @@ import {
   isSeq,
   Lexer,
   type Node,
+  type Pair,
   type ParsedNode,
   Parser,
+  type YAMLMap,
   YAMLParseError,
 } from 'yaml';
 import type { Path } from '../path.ts';
@@ -22,6 +24,8 @@ export interface Parsed {
   faults: Fault[];
   /** Where the value at a path stands in the source's text, or its key; the nearest thing above it where it is missing. */
   offsetOf(path: Path, what: 'key' | 'value'): number;
+  /** The value at a path as it stands in the source: `007` for 7. Undefined where no single value stands there. */
+  textAt(path: Path): string | undefined;
 }
 
 const mostFromAliases = 10_000; // values
@@ -43,6 +47,7 @@ export function parseChunk(chunk: Chunk): Parsed {
     value: undefined,
     faults: [{ offset, message }],
     offsetOf: () => offset,
+    textAt: () => undefined,
   });
   let document: Document.Parsed<ParsedNode, true>;
   try {
@@ -63,6 +68,11 @@ export function parseChunk(chunk: Chunk): Parsed {
       value,
       faults: reader.faults,
       offsetOf: (path, what) => chunk.offset + (locate(document, path, what) ?? start - chunk.offset),
+      textAt: (path) => {
+        const { node } = nodeAt(document, path);
+        const scalar = isAlias(node) ? node.resolve(document) : node;
+        return isScalar(scalar) ? scalar.source : undefined;
+      },
     };
   } catch (error) {
     if (error instanceof TooMuch) return failed(error.fault.offset, error.fault.message);
@@ -239,24 +249,49 @@ function locate(
   path: Path,
   what: 'key' | 'value',
 ): number | undefined {
+  const { node, key, above } = nodeAt(document, path);
+  return (what === 'value' ? offsetOfNode(node) : undefined) ?? offsetOfNode(key) ?? above;
+}
+
+/** What stands at a path, and under which key; `above`: where the nearest thing above it stands. */
+function nodeAt(
+  document: Document.Parsed<ParsedNode, true>,
+  path: Path,
+): { node?: unknown; key?: unknown; above: number | undefined } {
   let node: unknown = document.contents;
-  let found = offsetOfNode(node);
-  for (const [at, step] of path.entries()) {
-    if (isAlias(node)) node = node.resolve(document);
-    let key: unknown;
-    if (isSeq(node) && typeof step === 'number') {
-      node = node.items[step];
+  let key: unknown;
+  let above = offsetOfNode(node);
+  for (const step of path) {
+    const parent = isAlias(node) ? node.resolve(document) : node;
+    above = offsetOfNode(key) ?? above;
+    if (isSeq(parent) && typeof step === 'number') {
+      node = parent.items[step];
       key = node;
-    } else if (isMap(node)) {
-      const pair = node.items.find(
-        (item) => isScalar(item.key) && (item.key.value === step || item.key.source === step),
-      );
-      if (pair === undefined) return found;
+    } else {
+      const pair = isMap(parent) ? pairOf(document, parent, step) : undefined;
+      if (pair === undefined) return { above };
       key = pair.key;
       node = pair.value;
-    } else return found;
-    const last = at === path.length - 1;
-    found = (last && what === 'value' ? offsetOfNode(node) : undefined) ?? offsetOfNode(key) ?? found;
+    }
   }
-  return found;
+  return { node, key, above };
+}
+
+/** A map's own, or the first that it merges. */
+function pairOf(
+  document: Document.Parsed<ParsedNode, true>,
+  map: YAMLMap,
+  step: string | number,
+): Pair | undefined {
+  const own = map.items.find(({ key }) => isScalar(key) && (key.value === step || key.source === step));
+  if (own !== undefined) return own;
+  for (const { key, value } of map.items) {
+    if (!isScalar(key) || key.value !== '<<') continue;
+    for (const item of isSeq(value) ? value.items : [value]) {
+      const merged = isAlias(item) ? item.resolve(document) : item;
+      const found = isMap(merged) ? pairOf(document, merged, step) : undefined;
+      if (found !== undefined) return found;
+    }
+  }
+  return undefined;
 }
