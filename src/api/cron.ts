@@ -1,23 +1,93 @@
-import { CronExpressionParser } from 'cron-parser';
+import { type CronExpression, CronExpressionParser } from 'cron-parser';
 
 const start = new Date(0);
 
+const macros: Readonly<Record<string, string>> = {
+  '@yearly': '0 0 1 1 *',
+  '@annually': '0 0 1 1 *',
+  '@monthly': '0 0 1 * *',
+  '@weekly': '0 0 * * 0',
+  '@daily': '0 0 * * *',
+  '@midnight': '0 0 * * *',
+  '@hourly': '0 * * * *',
+};
+
+/** The times of a cron line by a clock that never changes, from some time on. */
+export interface CronTimes {
+  /** It comes due in each hour of a day. */
+  everyHour: boolean;
+  /** The next time, in milliseconds. Throws where there is none. */
+  next(): number;
+}
+
 /** Why the text is no cron line of five fields that ever comes due; undefined if it is one. */
 export function cronFault(text: string): string | undefined {
-  const fields = text.trim().split(/\s+/);
-  if (fields.length !== 5)
-    return `five fields (minute, hour, day of month, month, day of week), as in "0 4 * * *"; it has ${fields.length}`;
   if (text.length > 500) return 'at most 500 characters';
+  const fields = fieldsOf(text);
+  if (fields.length !== 5)
+    return text.trim().startsWith('@')
+      ? `one of ${Object.keys(macros).join(', ')}; a length of time is written as every: 1h`
+      : `five fields (minute, hour, day of month, month, day of week), as in "0 4 * * *"; it has ${fields.length}`;
   const example = 'minute, hour, day of month, month, day of week, as in "0 4 * * *"';
   // cron-parser takes H for a number drawn at random.
-  if (/(^|[\s,])H/i.test(text)) return `${example} (H is not known here)`;
+  if (/(^|[\s,])H/i.test(fields.join(' '))) return `${example} (H is not known here)`;
   try {
-    CronExpressionParser.parse(fields.join(' '), { currentDate: start, tz: 'UTC' }).next();
+    cronTimes(text, start).next();
     return undefined;
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     return `${example} (${why})`;
   }
+}
+
+/**
+ * Days are as Vixie cron has them: where a day field begins with `*` both must match, else one is enough. cron-parser
+ * knows that of a lone `*` only, and refuses a list with a value that stands in it twice. Throws where the text is no line.
+ */
+export function cronTimes(text: string, after: Date): CronTimes {
+  const [minute = '', hour = '', day = '', month = '', weekday = ''] = fieldsOf(text).map(withoutDoubled);
+  const parse = (days: string, weekdays: string): CronExpression =>
+    CronExpressionParser.parse([minute, hour, days, month, weekdays].join(' '), {
+      currentDate: after,
+      tz: 'UTC',
+    });
+  const both = [day, weekday].some((field) => field !== '*') && fieldsOf(text).some(isOpenDay);
+  const line = both ? parse(day, '*') : parse(day, weekday);
+  const other = both ? parse('*', weekday) : undefined;
+  return {
+    everyHour: new Set(line.fields.hour.values).size === 24,
+    next() {
+      for (let tried = 0; tried < mostDays; tried++) {
+        const found = line.next().getTime();
+        if (other === undefined || other.includesDate(new Date(found))) return found;
+        line.reset(new Date(found - (found % dayLength) + dayLength - 1)); // no other time of that day either
+      }
+      throw new RangeError('no such day comes');
+    },
+  };
+}
+
+const dayLength = 86_400_000;
+/** Those of 40 years: more than lie between two leap days of one weekday. */
+const mostDays = 40 * 366;
+
+const fieldsOf = (text: string): string[] => (macros[text.trim().toLowerCase()] ?? text).trim().split(/\s+/);
+
+const isOpenDay = (field: string, at: number): boolean => (at === 2 || at === 4) && /^[*?]/.test(field);
+
+/** A list with each of its values once. */
+function withoutDoubled(field: string, at: number): string {
+  if (!field.includes(',')) return field;
+  const values = field.split(',').flatMap((part): (string | number)[] => {
+    if (/[L#]/i.test(part) && at !== 3) return [part.toUpperCase()]; // no number before there is a month
+    const fields = ['*', '*', '*', '*', '*'].with(at, part);
+    const { minute, hour, dayOfMonth, month, dayOfWeek } = CronExpressionParser.parse(
+      fields.join(' '),
+    ).fields;
+    const found = [minute, hour, dayOfMonth, month, dayOfWeek][at]?.values ?? [];
+    return at === 4 ? found.map((value) => (value === 7 ? 0 : value)) : [...found];
+  });
+  return [...new Set(values)].join(',');
 }
 
 /** Whether it is a time zone that this machine knows. */

@@ -1,9 +1,9 @@
 /**
- * When a cron line comes due in a time zone. cron-parser reads the line and counts in wall clock times; the rules for
+ * When a cron line comes due in a time zone. api/cron.ts reads the line and counts in wall clock times; the rules for
  * daylight saving time are these: a time that the spring gap leaves out runs later by the gap, once; a time that the
  * autumn overlap has twice runs at the first of the two; a line with every hour runs in every real hour.
  */
-import { type CronExpression, CronExpressionParser } from 'cron-parser';
+import { cronTimes } from '../api/cron.ts';
 import type { Instant } from './world.ts';
 
 const hour = 3_600_000;
@@ -43,16 +43,12 @@ function search(cron: string, timezone: string, after: Instant): Instant | undef
   const shifts = offset(after - longestShift) !== offset(after + longestShift);
   const from = after + offset(after) - (shifts ? longestShift : 0);
   // In UTC no wall clock time is left out or doubled; -1 so that `from` itself counts.
-  const line: CronExpression = CronExpressionParser.parse(cron, {
-    currentDate: new Date(from - 1),
-    tz: 'UTC',
-  });
-  const everyHour = new Set(line.fields.hour.values).size === 24;
+  const line = cronTimes(cron, new Date(from - 1));
   let best: { due: Instant; wall: number } | undefined;
   for (;;) {
-    const wall = line.next().getTime();
+    const wall = line.next();
     if (best !== undefined && wall > best.wall + longestShift) return best.due;
-    for (const due of everyHour ? all(wall, offset) : first(wall, offset))
+    for (const due of line.everyHour ? all(wall, offset) : first(wall, offset))
       if (due > after && (best === undefined || due < best.due)) best = { due, wall };
     // Far from a change of the clock, instants come in the order of their wall clock times.
     if (best?.wall === wall && !shifts && offset(best.due - longestShift) === offset(best.due + longestShift))

@@ -1,3 +1,4 @@
+import { tryDuration } from '../api/duration.ts';
 import type { AgentSpec, Revision } from '../api/objects.ts';
 import type { Action } from './action.ts';
 import type { Context } from './context.ts';
@@ -67,26 +68,45 @@ function firstPrompt({ agent, inbox, now }: World, parts: readonly Part[]): Acti
 function dueOf(world: World, entry: Entry): { due: Instant | undefined; following: Instant | undefined } {
   const { now, inbox } = world;
   const sent = inbox.sent.get(entry.name) ?? 0;
-  if (sent > now + clockWentBack) return { due: now, following: dueAfter(entry, now) };
-  const first = dueAfter(entry, Math.max(sent, standsSince(world, entry)));
+  if (sent > now + clockWentBack) return { due: now, following: dueAfter(world, entry, now) };
+  const first = dueAfter(world, entry, Math.max(sent, standsSince(world, entry)));
   if (first === undefined || first > now) return { due: undefined, following: first };
-  const second = dueAfter(entry, first);
+  const second = dueAfter(world, entry, first);
   if (second === undefined || second > now) return { due: first, following: second };
-  const due = lastDue(entry.cron, entry.timezone, second, now) ?? second;
-  return { due, following: dueAfter(entry, due) };
+  const due = lastOf(world, entry, second) ?? second;
+  return { due, following: dueAfter(world, entry, due) };
 }
 
 // A search takes 0.1 ms, and each plan asks for the same ones.
 const searched = new WeakMap<Entry, Map<Instant, Instant | undefined>>();
 
-function dueAfter(entry: Entry, after: Instant): Instant | undefined {
+function dueAfter(world: World, entry: Entry, after: Instant): Instant | undefined {
+  const { cron } = entry;
+  if (cron === undefined) return stepped(world, entry, after, 1);
   let known = searched.get(entry);
   if (known === undefined || known.size > 8) {
     known = new Map();
     searched.set(entry, known);
   }
-  if (!known.has(after)) known.set(after, nextDue(entry.cron, entry.timezone, after));
+  if (!known.has(after)) known.set(after, nextDue(cron, entry.timezone, after));
   return known.get(after);
+}
+
+/** The last due time up to now; undefined where it is `after`. */
+function lastOf(world: World, entry: Entry, after: Instant): Instant | undefined {
+  const { cron, timezone } = entry;
+  const last =
+    cron === undefined ? stepped(world, entry, world.now, 0) : lastDue(cron, timezone, after, world.now);
+  return last === after ? undefined : last;
+}
+
+/** Of `every`: the steps from the last prompt, or from when the entry stands, up to an instant, and so many more. */
+function stepped(world: World, entry: Entry, at: Instant, more: number): Instant | undefined {
+  const every = tryDuration(entry.every ?? '') ?? 0;
+  if (every === 0) return undefined;
+  const sent = world.inbox.sent.get(entry.name) ?? 0;
+  const since = sent > world.now + clockWentBack ? world.now : Math.max(sent, standsSince(world, entry));
+  return since + (Math.floor(Math.max(0, at - since) / every) + more) * every;
 }
 
 const stood = new WeakMap<Entry, { newest: Revision; since: Instant }>();
@@ -108,10 +128,12 @@ function standsSince(world: World, entry: Entry): Instant {
   return since;
 }
 
-function brings(revision: Revision, { name, cron, timezone }: Entry): boolean {
+function brings(revision: Revision, { name, cron, every, timezone }: Entry): boolean {
   const { schedule } = revision.data as Partial<RevisionData>; // a Revision's data is what revisionData made
   return (
-    schedule?.some((one) => one.name === name && one.cron === cron && one.timezone === timezone) === true
+    schedule?.some(
+      (one) => one.name === name && one.cron === cron && one.every === every && one.timezone === timezone,
+    ) === true
   );
 }
 

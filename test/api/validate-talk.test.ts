@@ -33,6 +33,24 @@ describe('what is said of the talk with an agent', () => {
 
   test.each<[string, Kind, object, string]>([
     [
+      'a macro of cron that is none',
+      'Agent',
+      agent({ protocol: 'acp', schedule: [{ name: 'a', cron: '@every 1h', message: 'Go.' }] }),
+      'spec.schedule[0].cron: found "@every 1h", expected one of @yearly, @annually, @monthly, @weekly, @daily, @midnight, @hourly; a length of time is written as every: 1h',
+    ],
+    [
+      'a prompt of every so often that never comes, or always',
+      'Agent',
+      agent({ protocol: 'acp', schedule: [{ name: 'a', every: '0s', message: 'Go.' }] }),
+      'spec.schedule[0].every: found "0s", expected more than 0',
+    ],
+    [
+      'a prompt with two clocks',
+      'Agent',
+      agent({ protocol: 'acp', schedule: [{ name: 'a', every: '1h', cron: '@daily', message: 'Go.' }] }),
+      'spec.schedule[0]: found cron and every, expected exactly one of cron, every',
+    ],
+    [
       'a bad cron line of a prompt',
       'Agent',
       agent({ protocol: 'acp', schedule: [{ name: 'a', cron: '0 4 * *', message: 'Go.' }] }),

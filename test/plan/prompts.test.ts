@@ -23,6 +23,11 @@ const entryOf = (entry: Partial<Entry>): Entry => ({
 const scheduled = (...entries: Partial<Entry>[]): Story =>
   Story.ready({ spec: { protocol: 'acp', schedule: entries.map(entryOf) } });
 
+const every = (span: string): Story => {
+  const { cron: _, ...entry } = entryOf({ every: span });
+  return Story.ready({ spec: { protocol: 'acp', schedule: [entry] } });
+};
+
 const isPrompt = (action: Action): action is Extract<Action, { dueAt: number }> => 'dueAt' in action;
 const prompts = ({ actions }: { actions: readonly Action[] }): string[] =>
   actions
@@ -57,6 +62,20 @@ describe('a scheduled prompt', () => {
       },
     ]);
     expect(story.world.agent.status?.nextAt).toBe('2026-03-04T03:00:00.000Z');
+  });
+
+  test('of every so often comes so long after the Agent was made, and then after the last', () => {
+    const story = every('90m');
+    expect(story.plan.wakeAt).toBe(start + 90 * minute);
+    story.pass(4 * hour);
+    expect(prompts(story)).toEqual(['SendPrompt daily 03-02T13:30', 'SendPrompt daily 03-02T15:00']);
+    expect(story.plan.wakeAt).toBe(start + 270 * minute);
+  });
+
+  test('of every second is found at once after a month of absence', () => {
+    const story = every('1s').happen(away(30 * day + 500));
+    expect(prompts(story.plan)).toEqual(['SendPrompt daily 04-01T12:00']);
+    expect(story.plan.wakeAt).toBeLessThanOrEqual(story.world.now + second);
   });
 
   test('is asked for until it has been noted', () => {

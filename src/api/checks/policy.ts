@@ -19,12 +19,12 @@ export function checkPolicy(policy: unknown, path: Path): FieldError[] {
 }
 
 function checkScheduledRestart(restart: unknown, path: Path): FieldError[] {
-  return [...notZero(restart, 'every', path), ...checkTimes(restart, path)];
+  return checkTimes(restart, path);
 }
 
-/** `cron` and `timezone` of a schedule. */
+/** `cron`, `every` and `timezone` of a schedule. */
 export function checkTimes(schedule: unknown, path: Path): FieldError[] {
-  const errors: FieldError[] = [];
+  const errors = notZero(schedule, 'every', path);
   const cron = text(schedule, 'cron');
   const fault = cron === undefined ? undefined : cronFault(cron);
   if (fault !== undefined) errors.push(invalid([...path, 'cron'], cron, fault));

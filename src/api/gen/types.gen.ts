@@ -6,6 +6,9 @@ export type Duration = string;
 /** A DNS label (RFC 1123), lower case. */
 export type Name = string;
 
+/** Five fields: minute, hour, day of month, month, day of week; or @hourly, @daily, @weekly, @monthly or @yearly. Where neither day field begins with *, a day that matches one of them is enough; else a day must match both. */
+export type Cron = string;
+
 /** An IANA time zone name, as in Europe/Berlin. The default is UTC. */
 export type Timezone = string;
 
@@ -201,8 +204,9 @@ export interface AgentSpec {
   schedule?: Array<{
     /** Names the entry. */
     name: Name;
-    /** Five fields: minute, hour, day of month, month, day of week. */
-    cron: string;
+    cron?: Cron;
+    /** The time between two prompts, as in 30m. The first is sent that long after the entry was added or changed. */
+    every?: Duration;
     timezone: Timezone;
     /** What is sent. */
     message: string;
@@ -864,8 +868,7 @@ export interface PolicySpec {
   };
   /** Restarts by the clock. Exactly one of cron and every. */
   scheduledRestart?: {
-    /** Five fields: minute, hour, day of month, month, day of week. */
-    cron?: string;
+    cron?: Cron;
     timezone: Timezone;
     /** The age of a run at which it is restarted. */
     every?: Duration;

@@ -92,7 +92,8 @@ function conversationsText(all: readonly Conversation[], { conversations }: Agen
 }
 
 const scheduleLines = ({ schedule = [] }: AgentSpec, now: number): string[] =>
-  schedule.map(({ name, cron, timezone, suspend }) => {
+  schedule.map(({ name, cron, every, timezone, suspend }) => {
+    if (cron === undefined) return `${name}: every ${every}${suspend ? ', suspended' : ''}`;
     const due = nextDue(cron, timezone, now);
     const next = suspend
       ? 'suspended'
