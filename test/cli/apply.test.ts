@@ -282,5 +282,9 @@ test('validate, init and create', async () => {
     ['create', 'namespace', 'lab'],
   ]);
   await expect(text).toMatchFileSnapshot(golden('create'));
+  const latin1 = shell.write('latin1.env', Buffer.from('A=b\nKEY=caf\xe9\n', 'latin1'));
+  expect(
+    await shell.run(['create', 'secret', 'generic', 'other', `--from-env-file=${latin1}`]),
+  ).toMatchObject({ code: 1, err: expect.stringMatching(/latin1\.env:2: expected text in UTF-8/) });
   expect(text.replaceAll(/--from-literal=\S+/g, '')).not.toContain('sesame');
 });

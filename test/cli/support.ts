@@ -37,7 +37,7 @@ export interface Shell {
   talk: ScriptedTalk;
   /** A folder for files of the test. */
   folder: string;
-  write(name: string, text: string): string;
+  write(name: string, text: string | Uint8Array): string;
   run(argv: readonly string[], how?: How): Promise<Screen>;
   /** How often a verb asked for a controller to be started. */
   starts: number;
@@ -55,7 +55,7 @@ export function useShell(streams: Partial<Streams> = {}): Shell {
       server,
       talk,
       folder,
-      write(name: string, text: string) {
+      write(name: string, text: string | Uint8Array) {
         const path = join(folder, name);
         writeFileSync(path, text);
         return path;

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Cli } from '../cli.ts';
 import { CliError, UsageError } from '../failure.ts';
+import { textIn } from '../text-file.ts';
 
 export interface DataOptions {
   fromLiteral?: string[];
@@ -35,7 +36,7 @@ export async function literalsOf(
     for (const [key, bytes] of await filesOf(text, cli)) put(key, bytes, '--from-file');
   }
   for (const path of options.fromEnvFile ?? []) {
-    for (const [key, value] of envLines(read(path, '--from-env-file').toString(), path)) {
+    for (const [key, value] of envLines(textIn(read(path, '--from-env-file'), path), path)) {
       put(key, Buffer.from(value), '--from-env-file');
     }
   }

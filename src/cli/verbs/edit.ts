@@ -15,6 +15,7 @@ import { type GlobalOptions, namespaceOf } from '../options.ts';
 import { withoutManagedFields, yamlText } from '../print/objects.ts';
 import { type Selected, selectedOf } from '../select.ts';
 import { parseTargets } from '../targets.ts';
+import { readText } from '../text-file.ts';
 
 export function define(command: Command, cli: Cli): void {
   command
@@ -64,7 +65,7 @@ async function editUntilTaken(
   let refused = '';
   for (;;) {
     open(file, cli);
-    const after = readFileSync(file, 'utf8').replace(/^# .*\n/gm, '');
+    const after = readText(file).replace(/^# .*\n/gm, '');
     if (after === before || after.trim() === '') return false;
     try {
       const change = { before: parsed(file, before), after: parsed(file, after) };

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { type AnyObject, isTerminating } from '../../api/objects.ts';
 import type { Patch } from '../../client/resources.ts';
@@ -10,6 +9,7 @@ import { fieldManager } from '../patching.ts';
 import { formatObjects, withoutManagedFields } from '../print/objects.ts';
 import { type SelectOptions, select } from '../select.ts';
 import { parseTargets } from '../targets.ts';
+import { readText } from '../text-file.ts';
 
 interface PatchOptions extends SelectOptions {
   patch?: string;
@@ -72,9 +72,10 @@ async function parsePatch({ patch, patchFile, type }: PatchOptions): Promise<Pat
     );
   }
   const { parse } = await import('yaml');
+  const text = patch ?? readText(patchFile ?? '');
   let body: unknown;
   try {
-    body = parse(patch ?? readFileSync(patchFile ?? '', 'utf8'));
+    body = parse(text);
   } catch (error) {
     throw new UsageError(
       `the patch cannot be read: ${error instanceof Error ? error.message : String(error)}`,
