@@ -8,19 +8,26 @@ export const withSubcommands = (command: Command): Command[] => [
 ];
 
 /** Flags may stand before the verb: they are moved behind it. */
-export function splitVerb(argv: readonly string[]): { name?: string; rest: string[] } {
+export function splitVerb(
+  argv: readonly string[],
+  withValue: ReadonlySet<string | undefined> = globalFlagsWithValue,
+): { name?: string; rest: string[] } {
   for (let index = 0; index < argv.length; index++) {
     const word = argv[index] ?? '';
     if (!word.startsWith('-'))
       return { name: word, rest: [...argv.slice(0, index), ...argv.slice(index + 1)] };
-    if (globalFlagsWithValue.has(word)) index++;
+    if (withValue.has(word)) index++;
   }
   return { rest: [...argv] };
 }
 
 /** Moves the name of a subcommand before the flags, so that they are the subcommand's: `controller --debug start`. */
 export function hoist(words: readonly string[], command: Command): string[] {
-  const { name, rest } = splitVerb(words);
+  const own = withSubcommands(command)
+    .flatMap(({ options }) => options)
+    .filter(({ required }) => required);
+  const withValue = own.flatMap(({ short, long }) => [short, long]);
+  const { name, rest } = splitVerb(words, new Set([...globalFlagsWithValue, ...withValue]));
   const sub = command.commands.find((each) => each.name() === name || each.aliases().includes(name ?? ''));
   return sub === undefined ? [...words] : [sub.name(), ...hoist(rest, sub)];
 }

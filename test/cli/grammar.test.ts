@@ -40,6 +40,14 @@ describe('flags', () => {
   test('may stand before a subcommand', async () => {
     expect((await shell.run(['rollout', '-n', 'other', 'history', 'web'])).err).toContain('"web" not found');
   });
+  test.each(['-f', '--filename'])(
+    'have a value after %s though it is the name of a subcommand',
+    async (flag) => {
+      expect((await shell.run(['create', flag, 'secret', '--dry-run=client'])).err).toContain(
+        'the path "secret" does not exist',
+      );
+    },
+  );
   test('take true and false as kubectl does', async () => {
     expect((await shell.run(['rollout', 'status', 'calm', '--watch=false'])).out).toContain(
       'successfully rolled out',
