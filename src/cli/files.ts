@@ -1,5 +1,6 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { type Dirent, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { listed } from '../api/listed.ts';
 import type { Source } from '../api/manifest.ts';
 import { kustomizationNames } from '../sources/kustomization.ts';
 import type { Cli } from './cli.ts';
@@ -20,7 +21,7 @@ export interface SourceOptions {
  */
 export async function readSources(
   { filename: filenames = [], recursive = false, kustomize }: SourceOptions,
-  cli: Pick<Cli, 'stdin' | 'signal' | 'environment'>,
+  cli: Pick<Cli, 'stdin' | 'signal' | 'environment' | 'err'>,
 ): Promise<Source[]> {
   if (kustomize !== undefined) {
     if (filenames.length > 0 || recursive) throw new UsageError('-k is not used together with -f or -R');
@@ -33,16 +34,18 @@ export async function readSources(
   }
   const sources: Source[] = [];
   const problems: string[] = [];
+  const passed: string[] = [];
   for (const name of filenames) {
     try {
       if (name === '-') sources.push({ name: '<stdin>', bytes: await cli.stdin() });
       else if (isUrl(name)) sources.push(await download(name, cli.signal));
-      else sources.push(...fromDisk(name, recursive));
+      else sources.push(...fromDisk(name, recursive, passed));
     } catch (error) {
       problems.push(error instanceof CliError ? error.message : `${name}: ${String(error)}`);
     }
   }
   if (problems.length > 0) throw new CliError(problems.join('\nerror: '));
+  if (passed.length > 0) cli.err(`Note: passed over ${listed(passed)}\n`);
   return sources;
 }
 
@@ -61,9 +64,9 @@ async function rendered(
   return { name: `kustomize build ${folder}`, bytes };
 }
 
-function fromDisk(name: string, recursive: boolean): Source[] {
+function fromDisk(name: string, recursive: boolean, passed: string[]): Source[] {
   if (statOf(name).isDirectory()) {
-    const found = filesBelow(name, recursive);
+    const found = filesBelow(name, { recursive, passed, above: [] });
     const kustomized = found.find((path) => kustomizationNames.includes(basename(path)));
     if (kustomized !== undefined)
       throw new CliError(
@@ -76,13 +79,52 @@ function fromDisk(name: string, recursive: boolean): Source[] {
   return [readOne(name)];
 }
 
-function filesBelow(folder: string, recursive: boolean): string[] {
+interface Walk {
+  recursive: boolean;
+  /** Takes the folders that are not read, each with the reason. */
+  passed: string[];
+  /** The real folders that it stands in, to end loops of links. */
+  above: readonly string[];
+}
+
+/** As a Sync reads a folder: no name with a dot in front, no sockets, pipes and devices. Links are followed anywhere. */
+function filesBelow(folder: string, { recursive, passed, above }: Walk): string[] {
+  const real = realpathSync(folder);
+  if (above.includes(real)) {
+    passed.push(`${folder} (a link to a folder that it stands in)`);
+    return [];
+  }
   const entries = readdirSync(folder, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1));
   return entries.flatMap((entry) => {
     const path = join(folder, entry.name);
-    if (entry.isDirectory()) return recursive ? filesBelow(path, true) : [];
-    return /\.(ya?ml|json)$/.test(entry.name) ? [path] : [];
+    if (entry.name.startsWith('.')) {
+      if (recursive && entry.isDirectory() && !isMachinery(entry.name))
+        passed.push(`${path} (a name with a dot in front)`);
+      return [];
+    }
+    const isManifest = /\.(ya?ml|json)$/.test(entry.name);
+    switch (sortOf(entry, path)) {
+      case 'Folder':
+        return recursive ? filesBelow(path, { recursive, passed, above: [...above, real] }) : [];
+      case 'File':
+      case 'Missing':
+        return isManifest ? [path] : [];
+      default:
+        return [];
+    }
   });
+}
+
+/** Of git, and of a mounted ConfigMap: nobody expects manifests there. */
+const isMachinery = (name: string): boolean => name === '.git' || name.startsWith('..');
+
+function sortOf(entry: Dirent, path: string): 'File' | 'Folder' | 'Missing' | 'Other' {
+  try {
+    const found = entry.isSymbolicLink() ? statSync(path) : entry;
+    return found.isDirectory() ? 'Folder' : found.isFile() ? 'File' : 'Other';
+  } catch {
+    return 'Missing'; // a link that leads nowhere: whoever reads it tells
+  }
 }
 
 function statOf(path: string) {

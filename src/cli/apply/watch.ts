@@ -73,7 +73,7 @@ function withTargets(names: readonly string[], recursive: boolean): string[] {
   const targets = names.flatMap((name) => {
     try {
       return readdirSync(name, { withFileTypes: true, recursive })
-        .filter((entry) => entry.isSymbolicLink())
+        .filter((entry) => entry.isSymbolicLink() && !entry.name.startsWith('.'))
         .map((entry) => realpathSync(join(entry.parentPath, entry.name)));
     } catch {
       return []; // a file, or what cannot be read: whoever reads it tells
@@ -96,6 +96,7 @@ class Rounds {
   #failures = 0;
   /** So that the same is not told at each try. */
   #told = '';
+  readonly #noted = new Set<unknown>();
 
   constructor(options: ApplyOptions, cli: Cli) {
     this.#options = options;
@@ -135,7 +136,7 @@ class Rounds {
   #roundCli(): Cli {
     const cli = this.#cli;
     const timed = this.#began && this.#options.output === undefined;
-    const own: Pick<Cli, 'connect' | 'out' | 'exitCode'> = {
+    const own: Pick<Cli, 'connect' | 'out' | 'err' | 'exitCode'> = {
       connect: (options, how) => {
         const client = this.#client ?? cli.connect(options, how);
         this.#client = client;
@@ -146,6 +147,10 @@ class Rounds {
       },
       out: (text) =>
         cli.out(timed && typeof text === 'string' ? text.replace(/^(?=.)/gm, this.#time()) : text),
+      err: (text) => {
+        if (!this.#noted.has(text)) cli.err(text);
+        if (typeof text === 'string' && text.startsWith('Note: ')) this.#noted.add(text);
+      },
       exitCode: 0,
     };
     return Object.assign(Object.create(cli) as Cli, own); // the rest is the command line's own
