@@ -190,9 +190,9 @@ export interface AttachOptions {
   startId: string;
   /** From here on, as an earlier attachment to the same run told it; absent: from the first byte of the run. */
   cursor?: string | undefined;
+  /** What was written last may have been cut short: the first write begins with a newline, which ends that line. */
+  cut?: boolean | undefined;
   /** Closes the attachment. */
-  /** Nothing was ever written to this run. */
-  fresh?: boolean | undefined;
   signal: AbortSignal;
 }
 
@@ -204,6 +204,8 @@ export const attachLimits = {
   cutTo: 1024,
   /** What may wait to be written. A text of any size is taken where none waits. */
   input: 16 * 1024 * 1024,
+  /** What is written at once goes into a pipe as a whole or not at all (PIPE_BUF), while nothing else waits. */
+  whole: 4096,
 } as const;
 
 export interface Attachment {
@@ -218,8 +220,7 @@ export interface Attachment {
   /**
    * Writes whole lines, each with its newline. Resolves once they are in the pipe. DriverErrors: Retryable `NotRunning`
    * (the run has ended, its input or the attachment is closed) and `InputFull` (the agent does not read).
-   * The first write of an attachment begins with a newline, unless it is `fresh`, so that a line that a crash cut in half
-   * ends there.
+   * Nothing else is written, but for a newline before what follows a line that may have been cut in half.
    */
   write(text: string): Promise<void>;
 

@@ -10,15 +10,15 @@ export interface Input {
 }
 
 /**
- * `open` is called at the first write, and at the first after the pipe was lost. Each of these begins with a newline, but
- * for the first of all where the input is `fresh`.
+ * `open` is called at the first write, and at the first after the pipe was lost. A line that may have been cut in half,
+ * by an earlier input (`cut`) or with the pipe, is ended by a newline before the next one.
  */
 export function createInput(
   name: string,
   open: () => Duplex | Promise<Duplex>,
-  { fresh = false }: { fresh?: boolean | undefined } = {},
+  { cut = false }: { cut?: boolean | undefined } = {},
 ): Input {
-  let clean = fresh;
+  let half = cut;
   let closed: DriverError | undefined;
   let opened: Promise<Duplex> | undefined;
   let pipe: Duplex | undefined;
@@ -43,8 +43,7 @@ export function createInput(
   return {
     async write(text) {
       if (closed !== undefined) throw closed;
-      const whole = opened === undefined && !clean ? `\n${text}` : text;
-      clean = false;
+      const whole = half ? `\n${text}` : text;
       const bytes = Buffer.byteLength(whole);
       if (waiting > 0 && waiting + bytes > attachLimits.input)
         throw new DriverError(
@@ -52,16 +51,21 @@ export function createInput(
           'InputFull',
           `${waiting} bytes wait in ${name} already: the process does not read it`,
         );
+      half = false;
       waiting += bytes;
       try {
-        const into = await (opened ?? reopen());
+        const into = await (opened ?? reopen()).catch((error: unknown) => {
+          half ||= whole !== text;
+          throw error;
+        });
         if (closed !== undefined) throw closed;
         await new Promise<void>((resolve, reject) => {
           into.write(whole, (error) => {
             // One that is destroyed says so, or says nothing.
             const failure = closed ?? (error == null ? undefined : inputClosed(name, error));
-            if (failure === undefined) resolve();
-            else reject(failure);
+            if (failure === undefined) return resolve();
+            half ||= whole !== text || waiting > attachLimits.whole;
+            reject(failure);
           });
         });
       } finally {

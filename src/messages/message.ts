@@ -132,6 +132,8 @@ export interface Link {
   drained: boolean;
   /** How many connections there have been to it. */
   epoch: number;
+  /** What is being written to it goes into its pipe in pieces: where that ends there, the last line is cut short. */
+  cut?: boolean | undefined;
   activeAt: number;
 }
 

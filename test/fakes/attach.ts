@@ -13,14 +13,14 @@ import { notRunning } from './stdio.ts';
 export function attachTo(
   engine: FakeEngine,
   container: FakeContainer,
-  { startId, cursor = '0', signal }: AttachOptions,
+  { startId, cursor = '0', cut = false, signal }: AttachOptions,
 ): Attachment {
   const { stdio } = container;
   if (stdio === undefined || container.startId !== startId)
     throw new DriverError('Retryable', 'Gone', `start ${startId} of ${container.ref} is not the newest`);
   let closed = signal.aborted;
   let lost = false;
-  let begun = false;
+  let half = cut;
   let refuse = (_: DriverError): void => {};
   const refused = new Promise<never>((_, reject) => {
     refuse = reject;
@@ -71,8 +71,8 @@ export function attachTo(
     async write(text) {
       if (closed) throw notRunning();
       engine.answer('write');
-      const whole = begun ? text : `\n${text}`;
-      begun = true;
+      const whole = half ? `\n${text}` : text;
+      half = false;
       await Promise.race([stdio.write(whole), refused]);
     },
     settled() {},

@@ -1,8 +1,8 @@
 import { attachLimits, DriverError, type LogLine } from '../../src/drivers/driver.ts';
 
 /**
- * Plays the program of a container: called at each start; what it returns is called with each line that it is sent, but
- * empty ones, in a microtask of its own. Without one the program reads nothing.
+ * Plays the program of a container: called at each start; what it returns is called with each line that it is sent, in
+ * a microtask of its own. Without one the program reads nothing.
  */
 export type FakeAgent = (self: FakeProgram) => (line: string) => void;
 
@@ -72,7 +72,7 @@ export class FakeStdio {
     const lines = (this.#unfinished + text).split('\n');
     this.#unfinished = lines.pop() ?? '';
     for (const line of lines) {
-      if (line !== '') queueMicrotask(() => this.ended || this.#agent?.(line));
+      queueMicrotask(() => this.ended || this.#agent?.(line));
     }
   }
 

@@ -50,6 +50,13 @@ export class Ledger {
     return this.#parts.writer.write([{ type: 'Link', link: { ...this.#record } }]);
   }
 
+  /** Changes the record, and writes it alone. Rejects where that fails. */
+  async note(set: Partial<LinkRecord>): Promise<void> {
+    this.#record = { ...this.#record, ...set };
+    await null; // out of a batch, whose cursor goes with its entries
+    await this.begin();
+  }
+
   /** Adds entries to the batch that is being made, or else to one that is made soon. `after` is called once they are on disk. */
   push(entries: readonly Entry[], after?: () => void): void {
     this.#entries.push(...entries);

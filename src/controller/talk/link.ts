@@ -11,6 +11,7 @@ import type { Connection, ConnectOptions, Facts, Host, Protocol, Turn } from '..
 import type { McpOffer } from '../mcp-server.ts';
 import { Ledger } from './ledger.ts';
 import { Outbox } from './outbox.ts';
+import { Pen } from './pen.ts';
 import type { Writer } from './writer.ts';
 
 const attachAgain = 500;
@@ -97,8 +98,7 @@ export class Link {
   #cancelDrain: Cancel | undefined;
   /** The number of this connection must be known to the next one before anything is written. */
   #recorded: Promise<void> | undefined;
-  /** No connection has written to the run yet. */
-  #fresh: boolean;
+  readonly #pen: Pen;
   #attachment: Attachment | undefined;
   readonly #ledger: Ledger;
   #garbled = 0;
@@ -111,10 +111,9 @@ export class Link {
     this.protocol = protocol;
     this.log = limitedLog(parts.log, clock);
     this.#pace = new Bucket(clock, pace);
-    this.#outbox = new Outbox((line) => this.#write(line), clock);
+    this.#outbox = new Outbox((line) => this.#pen.write(line), clock);
     this.since = clock.now();
     this.activeAt = record?.activeAt ?? this.since;
-    this.#fresh = record === undefined;
     const { uid, run, startId } = target;
     this.#ledger = new Ledger({
       record:
@@ -126,6 +125,15 @@ export class Link {
       settled: (cursor) => this.#attachment?.settled(cursor),
       failed: (err) =>
         this.log.error({ err, instance: target.instance }, 'what an agent did was not journalled'),
+    });
+    this.#pen = new Pen({
+      attachment: () => this.#attachment,
+      cut: record?.cut === true,
+      mayBeCut: () => this.#ledger.note({ cut: true }),
+      isWhole: () => {
+        this.#ledger.change({ cut: undefined });
+        this.push([]);
+      },
     });
     this.#ended = this.#run();
   }
@@ -240,9 +248,8 @@ export class Link {
     this.#recorded ??= this.#ledger.begin();
     this.#recorded.catch(() => {}); // it may fail while the pipes are being opened; who awaits it below is told
     const { cursor } = this.#ledger.record;
-    const fresh = this.#fresh;
-    this.#fresh = false;
-    const attachment = await driver.attach(target.ref, { run, startId, cursor, fresh, signal });
+    const { cut } = this.#pen;
+    const attachment = await driver.attach(target.ref, { run, startId, cursor, cut, signal });
     this.#attachment = attachment;
     try {
       await this.#recorded;
@@ -295,7 +302,7 @@ export class Link {
     const { log } = this;
     const facts = this.#ledger.record.facts as Facts | undefined; // as the protocol gave it
     this.connection = protocol.connect(
-      { write: (line) => this.#write(line), answer: (line) => this.#outbox.add(line) },
+      { write: (line) => this.#pen.write(line), answer: (line) => this.#outbox.add(line) },
       {
         ...this.#parts.host,
         ready: (found) => this.#ready(found),
@@ -315,10 +322,6 @@ export class Link {
       },
     );
     if (facts !== undefined) this.#ready(facts);
-  }
-
-  #write(line: string): Promise<void> {
-    return this.#attachment?.write(`${line}\n`) ?? Promise.reject(notNow());
   }
 
   #ready(facts: Facts): void {
@@ -400,6 +403,3 @@ export class Link {
     this.#ledger.flush();
   }
 }
-
-const notNow = (): Error =>
-  new DriverError('Retryable', 'NotRunning', 'the pipes were lost, and are being opened again');

@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import { type Clock, sleep } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
 import { type Attachment, type AttachOptions, DriverError } from '../driver.ts';
@@ -72,12 +73,13 @@ export function createAttachments(parts: AttachParts): Attachments {
     while ((await find(ref))?.State.Status === 'stopped' && clock.now() < deadline) await sleep(clock, 20);
   };
 
-  const inputOf = (ref: string, live: Intake | undefined, byLive: boolean): Input => {
+  const inputOf = (ref: string, live: Intake | undefined, byLive: boolean, cut?: boolean): Input => {
     const name = ref.slice(0, 12);
-    const input = createInput(stdinOf(ref), async () => {
+    const open = async (): Promise<Duplex> => {
       if (live === undefined) throw notRunning(ref);
       return byLive ? live.socket : feedInput(engine, ref);
-    });
+    };
+    const input = createInput(stdinOf(ref), open, { cut });
     const ended = (): void => input.close(`the run of ${name} has ended`);
     if (live === undefined) ended();
     else live.onEnd(ended);
@@ -96,7 +98,7 @@ export function createAttachments(parts: AttachParts): Attachments {
     },
     drop: keep.drop,
 
-    async attach(ref, { run, startId, cursor, signal }) {
+    async attach(ref, { run, startId, cursor, cut, signal }) {
       const place = cursor === undefined ? undefined : placeOf(cursor);
       const podman = await parts.podman();
       await keep.known(ref);
@@ -112,7 +114,7 @@ export function createAttachments(parts: AttachParts): Attachments {
       let endedBy = live === undefined ? clock.now() : undefined;
       const begin = beginOf(inspect, run);
       const stop = new AbortController();
-      const input = inputOf(ref, live, isFirst || !podman);
+      const input = inputOf(ref, live, isFirst || !podman, cut);
       const output = readOutput({
         live,
         isWhole: isFirst,

@@ -25,13 +25,13 @@ export function createAttachments(clock: Clock): Attachments {
   const all = new Set<{ ref: string; run: number; endInput(): void; close(): void }>();
 
   return {
-    async open(ref, run, end, { cursor, fresh, signal }) {
+    async open(ref, run, end, { cursor, cut, signal }) {
       const folder = logFolder(ref, run.number);
       const output = await openOutput(folder, { cursor, clock }).catch((error: unknown) => {
         throw isCode(error, 'ENOENT') ? gone(ref) : error;
       });
       const fifo = inputFifo(ref);
-      const input = createInput(fifo, () => openFifo(fifo), { fresh });
+      const input = createInput(fifo, () => openFifo(fifo), { cut });
       const endInput = (): void => input.close(`run ${run.number} of ${ref} has ended`);
       const close = (): void => {
         input.close(`the attachment to run ${run.number} of ${ref} was closed`);

@@ -30,14 +30,14 @@ export function attachTests(t: DriverContext): void {
     signal: AbortSignal.timeout(50_000),
   });
 
-  async function open(observed: Observed, cursor?: string): Promise<Attachment> {
-    const attachment = await t.driver.attach(observed.ref, optionsOf(observed, cursor));
+  async function open(observed: Observed, cursor?: string, more?: { cut: boolean }): Promise<Attachment> {
+    const attachment = await t.driver.attach(observed.ref, { ...optionsOf(observed, cursor), ...more });
     opened.push(attachment);
     return attachment;
   }
 
-  async function read(observed: Observed, cursor?: string): Promise<Reading> {
-    const attachment = await open(observed, cursor);
+  async function read(observed: Observed, cursor?: string, more?: { cut: boolean }): Promise<Reading> {
+    const attachment = await open(observed, cursor, more);
     const lines: OutputLine[] = [];
     const pump = async (): Promise<void> => {
       for await (const batch of attachment.lines) for (const line of batch) lines.push(line);
@@ -217,15 +217,19 @@ export function attachTests(t: DriverContext): void {
   });
 
   describe('writing', () => {
-    test('begins on a line of its own, whatever an earlier attachment left', async () => {
+    test('goes on where an earlier attachment ended, and ends a line that it may have left half', async () => {
       const observed = await t.driver.create(talking({ prints: ['up'], echoes: true }));
       const first = await read(observed);
       await first.attachment.write('{"half');
       first.attachment.close();
-      const second = await read(observed);
+      const second = await read(observed, undefined, { cut: true });
       await second.attachment.write('whole\n');
       await has(second, 'got whole');
-      expect(second.texts()).toEqual(['up', 'got {"half', 'got whole']);
+      second.attachment.close();
+      const third = await read(observed);
+      await third.attachment.write('again\n');
+      await has(third, 'got again');
+      expect(third.texts()).toEqual(['up', 'got {"half', 'got whole', 'got again']);
     });
 
     test('to a run that has ended is refused', async () => {

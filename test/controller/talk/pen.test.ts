@@ -1,0 +1,79 @@
+import { expect, test } from 'vitest';
+import { Pen } from '../../../src/controller/talk/pen.ts';
+import { type Attachment, attachLimits } from '../../../src/drivers/driver.ts';
+
+/** A pen over a pipe that takes a line when the test says so. */
+function desk({ cut = false, noteFails = false } = {}) {
+  const notes: string[] = [];
+  const lines: string[] = [];
+  const waiting: PromiseWithResolvers<void>[] = [];
+  const attachment: Pick<Attachment, 'write'> = {
+    write: (text) => {
+      lines.push(text);
+      const taken = Promise.withResolvers<void>();
+      waiting.push(taken);
+      return taken.promise;
+    },
+  };
+  const pen = new Pen({
+    attachment: () => attachment as Attachment, // it only writes
+    cut,
+    mayBeCut: async () => {
+      notes.push(`cut, after ${lines.length} lines`);
+      if (noteFails) throw new Error('the disk is full');
+    },
+    isWhole: () => notes.push('whole'),
+  });
+  const take = async (): Promise<void> => {
+    waiting.shift()?.resolve();
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+  const settle = (): Promise<unknown> => new Promise((resolve) => setImmediate(resolve));
+  return { pen, notes, lines, take, settle };
+}
+
+const long = 'x'.repeat(attachLimits.whole);
+
+test('short lines go into the pipe whole: nothing is noted of them', async () => {
+  const { pen, notes, lines, take } = desk();
+  const written = [pen.write('a'), pen.write('b')];
+  await take();
+  await take();
+  await Promise.all(written);
+  expect([lines, notes, pen.cut]).toEqual([['a\n', 'b\n'], [], false]);
+});
+
+test('a long line is noted before it is written, and what comes behind it keeps its place', async () => {
+  const { pen, notes, lines, take, settle } = desk();
+  const written = [pen.write(long), pen.write('b')];
+  await settle();
+  expect([notes, lines, pen.cut]).toEqual([['cut, after 0 lines'], [`${long}\n`, 'b\n'], true]);
+  await take();
+  expect(pen.cut).toBe(true);
+  await take();
+  await Promise.all(written);
+  expect([notes.at(-1), pen.cut]).toEqual(['whole', false]);
+});
+
+test('a line that is not taken leaves it unknown whether it was cut', async () => {
+  const { pen, settle } = desk();
+  void pen.write(long);
+  await settle();
+  expect(pen.cut).toBe(true);
+});
+
+test('what cannot be noted is not written, and may be tried again', async () => {
+  const { pen, lines } = desk({ noteFails: true });
+  await expect(pen.write(long)).rejects.toThrow('the disk is full');
+  expect([lines, pen.cut]).toEqual([[], false]);
+});
+
+test('what an earlier connection left half is so until a line was written', async () => {
+  const { pen, notes, take, settle } = desk({ cut: true });
+  expect(pen.cut).toBe(true);
+  const written = pen.write('a');
+  await settle();
+  await take();
+  await written;
+  expect([pen.cut, notes]).toEqual([false, ['whole']]);
+});
