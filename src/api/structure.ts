@@ -18,7 +18,11 @@ const typeNames = {
 /** The text of a number or boolean as it stands in a file; undefined where nobody knows. */
 export type Written = (path: Path) => string | undefined;
 
-export function checkStructure(info: KindInfo, object: unknown, written: Written): FieldError[] {
+export function checkStructure(
+  info: KindInfo,
+  object: unknown,
+  written: Written = () => undefined,
+): FieldError[] {
   const validate = validators[info.kind];
   if (validate(object)) return [];
   return (validate.errors ?? []).flatMap((error) => {

@@ -25,11 +25,7 @@ export function validateStatus(info: KindInfo, object: JsonObject): FieldError[]
  * Everything that is wrong with the object, none if it is valid. Defaults need not be filled in. Unknown fields are not
  * told here: see `unknownFields`. Total: takes any value.
  */
-export function validateObject(
-  info: KindInfo,
-  object: unknown,
-  written: Written = () => undefined,
-): FieldError[] {
+export function validateObject(info: KindInfo, object: unknown, written?: Written): FieldError[] {
   const structure = checkStructure(info, object, written);
   if (!isObject(object)) return structure;
   const errors = [...structure, ...checkShape(info.schema, object)];
