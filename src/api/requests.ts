@@ -47,6 +47,8 @@ export interface DeleteOptions {
   dryRun?: boolean | undefined;
   preconditions?: { uid?: string | undefined; resourceVersion?: string | undefined } | undefined;
   propagationPolicy?: 'Background' | 'Foreground' | 'Orphan' | undefined;
+  /** In process alone: it is taken off with the deletion, where nothing else holds the object. */
+  lastFinalizer?: string | undefined;
 }
 
 export type Patch =

@@ -68,9 +68,7 @@ async function carryOut(action: Action, context: ExecuteContext): Promise<void> 
       context.wrote(await resources.create('Instance', action.instance, options));
       return;
     case 'DeleteInstance': {
-      const key = { namespace, name: action.name };
-      await gone(letGo(resources, key));
-      await gone(resources.delete('Instance', key));
+      await gone(deleteInstance(resources, { namespace, name: action.name }));
       return;
     }
     case 'MoveInstance': {
@@ -175,6 +173,12 @@ function checkAllowed(spec: AgentSpec, { agent, find, runtime }: ExecuteContext)
       'UnsupportedByRuntime',
       `The Runtime ${name} cannot honour ${listed(reasons, { separator: '; ' })}.`,
     );
+}
+
+/** Deletes an Instance of which nothing is left, with our finalizer in the same write where nobody else holds it. */
+async function deleteInstance(resources: Resources, key: ObjectKey): Promise<void> {
+  const { metadata } = await resources.delete('Instance', key, { lastFinalizer: instanceFinalizer });
+  if (metadata.finalizers?.includes(instanceFinalizer)) await letGo(resources, key);
 }
 
 /** Takes our finalizer off an Instance of which nothing is left; those of others stay. */

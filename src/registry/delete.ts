@@ -22,9 +22,10 @@ export function remove(
   options: RegistryDeleteOptions,
 ): Promise<AnyResource> {
   return retried(async () => {
-    const live = await context.records.read(info, key);
-    if (live === undefined) throw notFound(info, key.name);
-    checkPreconditions(info, live, options);
+    const found = await context.records.read(info, key);
+    if (found === undefined) throw notFound(info, key.name);
+    checkPreconditions(info, found, options);
+    const live = withoutLast(found, options.lastFinalizer);
     if (info.kind === 'Namespace' && key.name === defaultNamespace)
       throw forbidden(info, key.name, 'this namespace may not be deleted');
     const marked = markDeleted(info, live, options, context.clock.now());
@@ -32,6 +33,11 @@ export function remove(
     if (marked === undefined) return context.records.remove(info, live);
     return marked === live ? live : context.records.write(info, marked, live);
   });
+}
+
+function withoutLast(object: AnyResource, finalizer: string | undefined): AnyResource {
+  const { finalizers = [], ...metadata } = object.metadata;
+  return finalizers.length === 1 && finalizers[0] === finalizer ? { ...object, metadata } : object;
 }
 
 function checkPreconditions(
