@@ -5,9 +5,9 @@ import { dirname, join } from 'node:path';
 import type { SyncSpec } from '../api/gen/types.gen.ts';
 import type { Clock } from '../platform/clock.ts';
 import { bounded, each, listFolder } from './folder.ts';
-import { isSelected } from './glob.ts';
 import { kustomizationNames } from './kustomization.ts';
 import type { Render } from './kustomize.ts';
+import { selectionOf } from './selection.ts';
 import { type Found, type Manifests, type Source, SourceError } from './source.ts';
 import { watchPaths } from './watch.ts';
 
@@ -48,13 +48,14 @@ export function createDirectorySource({ directory, clock, searchPath, render }: 
     return { revision: revisionFrom(all) };
   };
   const readFiles = async (signal: AbortSignal) => {
-    const { files: places, rendered } = await list(signal);
+    const { files: places, rendered, unused } = await list(signal);
     const files = await each(places, async ({ name, stamp, read }) => {
       const bytes = await read();
       return { name, stamp, bytes, digest: digestOf(bytes) };
     });
     return {
       rendered,
+      unused: unused(),
       revision: revisionFrom(files),
       files: files.map(({ name, bytes }) => ({ name, bytes })),
     };
@@ -62,12 +63,12 @@ export function createDirectorySource({ directory, clock, searchPath, render }: 
   return {
     look: (signal) => bounded(path, signal, () => look(signal)),
     async read(_found, signal) {
-      const { revision, files, rendered } = await bounded(path, signal, () => readFiles(signal));
-      if (!rendered) return { revision, files };
+      const { revision, files, rendered, unused } = await bounded(path, signal, () => readFiles(signal));
+      if (!rendered) return { revision, files, unused };
       const bytes = await renderCopy(files, (root) =>
         render({ root, path: '.', sealed: true, searchPath, signal }),
       );
-      return { revision, files: [{ name: 'kustomize build .', bytes }] };
+      return { revision, files: [{ name: 'kustomize build .', bytes }], unused };
     },
     watch(changed) {
       const watch = watchPaths([path], changed, { quiet, clock });
@@ -82,10 +83,12 @@ export function createDirectorySource({ directory, clock, searchPath, render }: 
 /** Which files are read, by the names in the folder itself. */
 const selection = (names: readonly string[], globs: DirectoryParts['directory']) => {
   const rendered = names.some((name) => kustomizationNames.includes(name));
+  const { takes, passes, unused } = selectionOf(globs);
   return {
     rendered,
-    takes: (file: string): boolean => rendered || isSelected(file, globs),
-    passes: (link: string): boolean => !rendered && !isSelected(link, { ...globs, include: ['**'] }),
+    takes: (file: string): boolean => rendered || takes(file),
+    passes: (path: string, isFolder: boolean): boolean => !rendered && passes(path, isFolder),
+    unused,
   };
 };
 

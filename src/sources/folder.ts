@@ -24,8 +24,8 @@ export interface ListOptions<S extends Selection> {
 
 interface Selection {
   takes(file: string): boolean;
-  /** Links that are not looked at, wherever they lead. */
-  passes(link: string): boolean;
+  /** Folders that nothing is read of, and links that are not looked at, wherever they lead. */
+  passes(path: string, isFolder: boolean): boolean;
 }
 
 /** What was written less long ago may be half of it, in milliseconds. */
@@ -160,7 +160,8 @@ class Listing<S extends Selection> {
     selection: S,
   ): Promise<void> {
     const isLink = entry.isSymbolicLink();
-    if (isLink && selection.passes(name)) return;
+    if (isLink && (selection.passes(name, false) || selection.passes(name, true))) return;
+    if (entry.isDirectory() && selection.passes(name, true)) return;
     if (!isLink && !entry.isDirectory() && !(entry.isFile() && selection.takes(name))) return;
     const real = isLink ? await this.#target(name, path, selection) : path;
     if (real === undefined) return;

@@ -14,9 +14,9 @@ import { withSecrets } from './git/secrets.ts';
 import { type Entry, folderPath, listTree } from './git/tree.ts';
 import { remoteOf } from './git/url.ts';
 import { verifyCommit } from './git/verify.ts';
-import { isSelected } from './glob.ts';
 import { kustomizationNames } from './kustomization.ts';
 import type { Render } from './kustomize.ts';
+import { type Selection, selectionOf } from './selection.ts';
 import { type Found, type Manifests, type Source, SourceError } from './source.ts';
 
 export type GitSpec = NonNullable<SyncSpec['source']['git']>;
@@ -158,31 +158,31 @@ async function read(parts: GitParts, tools: Tools, found: Found, signal: AbortSi
   const folder = folderPath(spec.path);
   const below = (path: string): string => (folder === '' ? path : path.slice(folder.length + 1));
   const isKustomized = entries.some(({ path }) => kustomizationNames.includes(below(path)));
+  const selection = selectionOf(spec);
   const files = isKustomized
     ? [await rendered(parts, tools, revision, folder, signal)]
-    : await selected(tools, revision, entries, (path, include) =>
-        isSelected(below(path), include === undefined ? spec : { include, ignore: spec.ignore }),
-      );
-  return { revision, reference: found.reference, files };
+    : await selected(tools, revision, entries, below, selection);
+  return { revision, reference: found.reference, files, unused: selection.unused() };
 }
 
 async function selected(
   tools: Tools,
   revision: string,
   entries: Entry[],
-  takes: (path: string, include?: string[]) => boolean,
+  below: (path: string) => string,
+  { takes, passes }: Selection,
 ): Promise<Manifests['files']> {
   const all = await followLinks(tools, revision, entries, {
     // Of a link out of the repository nobody knows whether it leads to a folder with manifests.
-    follows: (path) => takes(path, ['**']),
+    follows: (path) => !passes(below(path), false) && !passes(below(path), true),
     refusesOutside: true,
-    refusesMissing: takes,
+    refusesMissing: (path) => takes(below(path)),
   });
   const turns = new Turns();
   const files: Entry[] = [];
   for (const entry of all) {
     await turns.next();
-    if (takes(entry.path)) files.push(entry);
+    if (takes(below(entry.path))) files.push(entry);
   }
   for (const { path } of files) checkName(path);
   files.sort((a, b) => (a.path < b.path ? -1 : 1));

@@ -9,16 +9,6 @@ export function matchGlob(pattern: string, path: string): boolean {
   return through(compiled(pattern), [0], path).includes(path.length);
 }
 
-/** Whether the file is to be read: some glob of `include` matches and none of `ignore`, and no name begins with a dot. */
-export function isSelected(
-  path: string,
-  { include = ['**/*.{yaml,yml,json}'], ignore = [] }: { include?: string[]; ignore?: string[] },
-): boolean {
-  if (/(^|\/)\./.test(path)) return false;
-  const matches = (pattern: string): boolean => matchGlob(pattern, path);
-  return include.some(matches) && !ignore.some(matches);
-}
-
 type Part =
   | { type: 'one'; matches: (char: string) => boolean }
   | { type: 'star' }

@@ -29,6 +29,8 @@ export interface Found {
 export interface Manifests extends Found {
   /** Named by their paths below the source's own root (the repository, the folder), in the order of these names. */
   files: readonly ManifestFile[];
+  /** Patterns of the spec that matched nothing, each with its field. */
+  unused?: readonly string[];
 }
 
 /** What a Source refuses to read. Its objects are parsed, tried and stored, which takes a hundred times their size for a while. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { isSelected, matchGlob } from '../../src/sources/glob.ts';
+import { matchGlob } from '../../src/sources/glob.ts';
 
 const matching: [pattern: string, path: string][] = [
   ['**/*.{yaml,yml,json}', 'a.yaml'],
@@ -52,13 +52,4 @@ describe('a glob', () => {
     expect(matchGlob('{'.repeat(1024), 'a')).toBe(false);
     expect(matchGlob(`${'{a,'.repeat(200)}${'}'.repeat(200)}`, 'b')).toBe(false);
   });
-});
-
-test('files are selected by include and ignore, and names with a dot in front never are', () => {
-  expect(isSelected('a/b.yaml', {})).toBe(true);
-  expect(isSelected('a/b.txt', {})).toBe(false);
-  expect(isSelected('a/b.yaml', { ignore: ['a/**'] })).toBe(false);
-  expect(isSelected('a/b.txt', { include: ['**'] })).toBe(true);
-  expect(isSelected('.a/b.yaml', { include: ['**'] })).toBe(false);
-  expect(isSelected('a/.b.yaml', { include: ['**'] })).toBe(false);
 });

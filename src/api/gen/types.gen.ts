@@ -1090,7 +1090,7 @@ export interface SyncSpec {
       path: string;
       /** Files to read, as globs below path. Names that begin with a dot are never read. */
       include: string[];
-      /** Of these the files to leave out. */
+      /** Files and folders to leave out, as the lines of a .gitignore in path: old leaves out each file and folder of that name, /old the one in path itself, *.draft.yaml all files like it, and !keep takes back what an earlier line leaves out. */
       ignore: string[];
       /** Credentials, from a Secret of the same namespace. https: username and password (a token is a password), ca.crt. ssh: identity (a private key without passphrase) and known_hosts, which is required. */
       secretRef?: LocalRef;
@@ -1111,7 +1111,7 @@ export interface SyncSpec {
       path: string;
       /** Files to read, as globs below path. Names that begin with a dot are never read. */
       include: string[];
-      /** Of these the files to leave out. */
+      /** Files and folders to leave out, as the lines of a .gitignore in path: old leaves out each file and folder of that name, /old the one in path itself, *.draft.yaml all files like it, and !keep takes back what an earlier line leaves out. */
       ignore: string[];
     };
   };
@@ -1162,6 +1162,8 @@ export interface SyncStatus {
   lastHandledRequest?: string;
   /** How many objects are in the inventory. */
   objects?: number;
+  /** Patterns of include and ignore that matched nothing in the revision that is applied. */
+  unusedPatterns?: string[];
   /** What this Sync applied, or was about to apply: nothing else is ever deleted by it. */
   inventory?: Array<{
     /** Its group and version. */

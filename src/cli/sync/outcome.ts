@@ -1,4 +1,5 @@
 import { deepEqual } from '../../api/equal.ts';
+import { listed } from '../../api/listed.ts';
 import type { Condition, Sync, SyncStatus } from '../../api/objects.ts';
 import { revisionText } from '../../api/sync.ts';
 import { counted } from '../counted.ts';
@@ -11,7 +12,7 @@ export function outcomeOf(before: Sync, after: Sync): { failed: boolean; text: s
   const failure = failureOf(after);
   if (failure !== undefined) return { failed: true, text: `${failure.reason}: ${failure.message}` };
   const { status = {} } = after;
-  const { revision, reference, changedBy, changes = [], drift = [] } = status;
+  const { revision, reference, changedBy, changes = [], drift = [], unusedPatterns = [] } = status;
   if (revision === undefined) return { failed: true, text: 'no revision has been applied' };
   const isNew = changedBy !== before.status?.changedBy || !deepEqual(changes, before.status?.changes ?? []);
   const what =
@@ -26,7 +27,8 @@ export function outcomeOf(before: Sync, after: Sync): { failed: boolean; text: s
     drift.length === 0
       ? ''
       : `, but ${counted(drift.length, 'object differs', 'objects differ')} from it: agentctl describe sync ${name}`;
-  return { failed: false, text: `${revisionText(revision, reference)} ${what}${back}${rest}` };
+  const unused = unusedPatterns.length === 0 ? '' : `. These match nothing: ${listed(unusedPatterns)}`;
+  return { failed: false, text: `${revisionText(revision, reference)} ${what}${back}${rest}${unused}` };
 }
 
 /** A Sync that was suspended is so again after its one look; then Ready says no more how that went. */
