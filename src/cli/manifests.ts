@@ -1,3 +1,4 @@
+import { droppedText, withoutServerFields } from '../api/exported.ts';
 import { formatManifestError, type ManifestDocument, parseManifests } from '../api/manifest.ts';
 import type { AnyObject, New } from '../api/objects.ts';
 import type { Member } from '../client/apply/member.ts';
@@ -39,7 +40,7 @@ export async function readManifests(options: FileOptions, cli: Cli): Promise<Man
     ),
   ];
   if (texts.length > 0) throw new CliError(texts.join('\nerror: '));
-  return documents.map((document) => manifestOf(document, namespace));
+  return documents.map((document) => manifestOf(document, namespace, cli));
 }
 
 function place(document: ManifestDocument, path: string[]): string {
@@ -47,9 +48,11 @@ function place(document: ManifestDocument, path: string[]): string {
   return `${document.source}:${line}:${column}: ${document.info.kind}/${document.name ?? '?'}`;
 }
 
-function manifestOf(document: ManifestDocument, fallback: string): Manifest {
+function manifestOf(document: ManifestDocument, fallback: string, cli: Cli): Manifest {
   const { info, name = '' } = document;
-  const object = document.object as New<AnyObject>; // validated against the kind's schema
+  const given = document.object as New<AnyObject>; // validated against the kind's schema
+  const { object, dropped } = withoutServerFields(given);
+  if (dropped.length > 0) cli.err(`Warning: ${place(document, ['metadata'])}: ${droppedText(dropped)}\n`);
   const namespace = info.namespaced ? (document.namespace ?? fallback) : undefined;
   const { namespace: _, ...metadata } = object.metadata;
   return {

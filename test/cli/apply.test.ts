@@ -263,6 +263,23 @@ test('validate warns of a restart limit that is never reached, with the figure',
   });
 });
 
+test('an exported manifest is taken again after a change of the object, with a warning', async () => {
+  const made = shell.write('exported-from.yaml', agentYaml('exported'));
+  await shell.run(['apply', '-f', made]);
+  const exported = shell.write(
+    'exported.yaml',
+    (await shell.run(['get', 'agent', 'exported', '-o', 'yaml'])).out,
+  );
+  await shell.run(['label', 'agent/exported', 'a=b']);
+  const warning =
+    /^Warning: .*exported\.yaml:\d+:\d+: Agent\/exported: metadata\..*resourceVersion.* set by the server/;
+  for (const verb of ['validate', 'diff', 'apply'])
+    expect(await shell.run([verb, '-f', exported])).toMatchObject({
+      code: 0,
+      err: expect.stringMatching(warning),
+    });
+});
+
 test('validate, init and create', async () => {
   const { out } = await shell.run(['init', '--stdout']);
   expect((await shell.run(['validate', '-f', '-'], { stdin: out })).out).toBe(

@@ -1162,8 +1162,8 @@ export interface SyncStatus {
   lastHandledRequest?: string;
   /** How many objects are in the inventory. */
   objects?: number;
-  /** Patterns of include and ignore that matched nothing in the revision that is applied. */
-  unusedPatterns?: string[];
+  /** What was taken in the revision that is applied, and can hardly be meant: a pattern of include or ignore that matches nothing, a field that the server sets. */
+  warnings?: string[];
   /** What this Sync applied, or was about to apply: nothing else is ever deleted by it. */
   inventory?: Array<{
     /** Its group and version. */

@@ -1,3 +1,4 @@
+import { withoutServerFields } from '../../api/exported.ts';
 import { listed } from '../../api/listed.ts';
 import { formatManifestError, parseManifests } from '../../api/manifest.ts';
 import type { Agent, New } from '../../api/objects.ts';
@@ -55,7 +56,7 @@ async function fromFile(command: readonly string[], options: AgentOptions, cli: 
       `${options.filename}: found ${listed(documents.map(({ info }) => info.kind)) || 'nothing'}, expected one Agent. What it needs beside it: agentctl apply -f`,
     );
   }
-  return first.object as New<Agent>; // validated as that kind
+  return withoutServerFields(first.object as New<Agent>).object; // validated as that kind
 }
 
 function fromFlags(command: readonly string[], options: AgentOptions): New<Agent> {

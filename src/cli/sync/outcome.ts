@@ -1,5 +1,4 @@
 import { deepEqual } from '../../api/equal.ts';
-import { listed } from '../../api/listed.ts';
 import type { Condition, Sync, SyncStatus } from '../../api/objects.ts';
 import { revisionText } from '../../api/sync.ts';
 import { counted } from '../counted.ts';
@@ -12,7 +11,7 @@ export function outcomeOf(before: Sync, after: Sync): { failed: boolean; text: s
   const failure = failureOf(after);
   if (failure !== undefined) return { failed: true, text: `${failure.reason}: ${failure.message}` };
   const { status = {} } = after;
-  const { revision, reference, changedBy, changes = [], drift = [], unusedPatterns = [] } = status;
+  const { revision, reference, changedBy, changes = [], drift = [], warnings = [] } = status;
   if (revision === undefined) return { failed: true, text: 'no revision has been applied' };
   const isNew = changedBy !== before.status?.changedBy || !deepEqual(changes, before.status?.changes ?? []);
   const what =
@@ -27,8 +26,8 @@ export function outcomeOf(before: Sync, after: Sync): { failed: boolean; text: s
     drift.length === 0
       ? ''
       : `, but ${counted(drift.length, 'object differs', 'objects differ')} from it: agentctl describe sync ${name}`;
-  const unused = unusedPatterns.length === 0 ? '' : `. These match nothing: ${listed(unusedPatterns)}`;
-  return { failed: false, text: `${revisionText(revision, reference)} ${what}${back}${rest}${unused}` };
+  const warned = warnings.map((warning) => `\nWarning: ${warning}`).join('');
+  return { failed: false, text: `${revisionText(revision, reference)} ${what}${back}${rest}${warned}` };
 }
 
 /** A Sync that was suspended is so again after its one look; then Ready says no more how that went. */

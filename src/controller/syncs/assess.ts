@@ -37,8 +37,8 @@ export interface Assessment {
   /** What is wrong with it; with faults of the manifests themselves nothing else was looked at. */
   faults: readonly Fault[];
   needsApproval: boolean;
-  /** Patterns of the spec that matched nothing. */
-  unused: readonly string[];
+  /** What is taken, and can hardly be meant. */
+  warnings: readonly string[];
 }
 
 export interface AssessParts extends ManifestParts {
@@ -56,9 +56,14 @@ export interface AssessParts extends ManifestParts {
 /** Throws SourceError where the manifests cannot be read within bounds, and ApiError where the server gives no verdict. */
 export async function assess(sync: Sync, manifests: Manifests, parts: AssessParts): Promise<Assessment> {
   const { revision, reference, unused = [] } = manifests;
-  const { members, faults } = await membersOf(manifests, parts);
+  const { members, faults, warnings } = await membersOf(manifests, parts);
   members.sort((a, b) => applyOrder.indexOf(a.info.kind) - applyOrder.indexOf(b.info.kind));
-  const base = { revision, reference, members, unused };
+  const base = {
+    revision,
+    reference,
+    members,
+    warnings: [...unused.map((pattern) => `${pattern} matches nothing`), ...warnings],
+  };
   if (faults.length > 0)
     return { ...base, changes: [], conflicts: [], prunes: [], faults, needsApproval: false };
   const { changes, conflicts, refused } = await tryMembers(sync, revision, members, parts);

@@ -1,4 +1,3 @@
-import { listed } from '../../api/listed.ts';
 import type { Sync, SyncStatus } from '../../api/objects.ts';
 import { revisionText } from '../../api/sync.ts';
 import type { Finding } from '../../plan/conditions.ts';
@@ -117,13 +116,13 @@ function ready(sync: Sync, outcome: Outcome, next: SyncStatus): Finding | undefi
       return at(
         'True',
         'Synced',
-        `${revisionText(next.revision ?? '', next.reference)} is applied.${unused(next)}${rests(sync)}`,
+        `${revisionText(next.revision ?? '', next.reference)} is applied.${warned(next)}${rests(sync)}`,
       );
     case 'Synced':
       return at(
         'True',
         'Synced',
-        `${revisionText(next.revision ?? '', next.reference)} is applied.${unused(next)}${rests(sync)}`,
+        `${revisionText(next.revision ?? '', next.reference)} is applied.${warned(next)}${rests(sync)}`,
       );
   }
 }
@@ -131,9 +130,8 @@ function ready(sync: Sync, outcome: Outcome, next: SyncStatus): Finding | undefi
 const letGo = ({ metadata }: Sync): string =>
   `One of the two must let go of it: agentctl sync ${metadata.name} --force-conflicts takes it over.`;
 
-/** What is meant to be left out is read, and nobody would notice. */
-const unused = ({ unusedPatterns = [] }: SyncStatus): string =>
-  unusedPatterns.length === 0 ? '' : ` These match nothing: ${listed(unusedPatterns)}.`;
+const warned = ({ warnings = [] }: SyncStatus): string =>
+  warnings.length === 0 ? '' : ` Warning: ${shortened(warnings)}.`;
 
 /** After a look that was asked for all the same. */
 const rests = ({ spec, metadata }: Sync): string =>

@@ -1,3 +1,4 @@
+import { droppedText, withoutServerFields } from '../../api/exported.ts';
 import { formatManifestError, namedTwice } from '../../api/manifest.ts';
 import type { AnyObject, New, Sync } from '../../api/objects.ts';
 import { type Path, pathText } from '../../api/path.ts';
@@ -46,12 +47,12 @@ export interface ManifestParts {
 export async function membersOf(
   manifests: Manifests,
   parts: ManifestParts,
-): Promise<{ members: SyncMember[]; faults: Fault[] }> {
+): Promise<{ members: SyncMember[]; faults: Fault[]; warnings: string[] }> {
   const { bounds, parsed, reading, turns } = parts;
   const { documents, errors, moreErrors } = await parsed.read(manifests.files, reading);
   if (documents.length > mostObjects) {
     const text = `there are more than ${mostObjects} objects, and one Sync applies no more: split them among several`;
-    return { members: [], faults: [{ reason: 'InvalidManifests', text }] };
+    return { members: [], faults: [{ reason: 'InvalidManifests', text }], warnings: [] };
   }
   const namespace = targetNamespace(bounds.sync);
   const wrong = [
@@ -67,9 +68,15 @@ export async function membersOf(
   ];
   const members: SyncMember[] = [];
   const outside: Finding[] = [];
+  const warnings: string[] = [];
   for (const document of documents) {
     await turns.next();
-    members.push(memberOf(document, namespace, bounds.sync));
+    const { member, dropped } = memberOf(document, namespace, bounds.sync);
+    members.push(member);
+    if (dropped.length > 0)
+      warnings.push(
+        `${document.source}:${document.line}: ${document.info.kind}/${document.name ?? '?'}: ${droppedText(dropped)}`,
+      );
     for (const { path, message } of outOfBounds(document.info, document.object, bounds))
       outside.push({ reason: 'NotAllowed', document, path, field: pathText(path), message });
   }
@@ -81,7 +88,7 @@ export async function membersOf(
       : []),
   ];
   // Of a name that stands twice in one file both the file and the set tell.
-  return { members, faults: [...new Map(faults.map((fault) => [fault.text, fault])).values()] };
+  return { members, faults: [...new Map(faults.map((fault) => [fault.text, fault])).values()], warnings };
 }
 
 const invalid = (document: SyncDocument, path: Path, message: string): Finding => ({
@@ -107,9 +114,14 @@ export async function faultsAt(
   });
 }
 
-function memberOf(document: SyncDocument, target: string, { metadata }: Sync): SyncMember {
+function memberOf(
+  document: SyncDocument,
+  target: string,
+  { metadata }: Sync,
+): { member: SyncMember; dropped: readonly string[] } {
   const { info, name = '', source } = document;
-  const object = document.object as New<AnyObject>; // validated against the kind's schema
+  const written = document.object as New<AnyObject>; // validated against the kind's schema
+  const { object, dropped } = withoutServerFields(written);
   const { namespace: _, ...given } = object.metadata;
   const annotations = {
     ...given.annotations,
@@ -118,7 +130,8 @@ function memberOf(document: SyncDocument, target: string, { metadata }: Sync): S
   };
   const namespace = info.namespaced ? { namespace: target } : {};
   const whole = { ...object, metadata: { ...given, ...namespace, annotations } };
-  return { document, info, key: { ...namespace, name }, object: whole, digest: digest(whole) };
+  const member = { document, info, key: { ...namespace, name }, object: whole, digest: digest(whole) };
+  return { member, dropped };
 }
 
 /** The member with the revision that it comes from. */

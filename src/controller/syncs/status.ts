@@ -33,7 +33,7 @@ export function nextStatus(
   };
   if (!undecided.includes(outcome.type)) delete next.pendingApproval;
   if (outcome.type === 'Synced' && outcome.assessment.reference === undefined) delete next.reference;
-  if (outcome.type === 'Synced' && outcome.assessment.unused.length === 0) delete next.unusedPatterns;
+  if (outcome.type === 'Synced' && outcome.assessment.warnings.length === 0) delete next.warnings;
   return kept(sync, outcome, next, now);
 }
 
@@ -91,7 +91,7 @@ const attempt = (sync: Sync, { revision }: Pick<Assessment, 'revision'>, now: nu
 };
 
 function applied(sync: Sync, assessment: Assessment, now: number): SyncStatus {
-  const { revision, reference, members, unused } = assessment;
+  const { revision, reference, members, warnings } = assessment;
   const inventory = members.map(({ info, key }) => entryOf({ kind: info.kind, key }, info.apiVersion));
   return {
     ...attempt(sync, assessment, now),
@@ -101,12 +101,12 @@ function applied(sync: Sync, assessment: Assessment, now: number): SyncStatus {
     appliedSpec: specDigest(sync),
     inventory,
     objects: inventory.length,
-    ...(unused.length === 0 ? {} : { unusedPatterns: unused.slice(0, mostPatterns).map(shortened) }),
+    ...(warnings.length === 0 ? {} : { warnings: warnings.slice(0, mostWarnings).map(shortened) }),
   };
 }
 
-const mostPatterns = 20;
-const shortened = (text: string): string => (text.length > 100 ? `${text.slice(0, 97)}...` : text);
+const mostWarnings = 20;
+const shortened = (text: string): string => (text.length > 300 ? `${text.slice(0, 297)}...` : text);
 
 /**
  * Written before the first object is: what may be there from now on, so that it can be deleted again though the

@@ -107,3 +107,22 @@ describe('a source that fails', () => {
     expect(await estate.condition('Ready')).toMatch(/^True Synced/);
   });
 });
+
+test('fields that the server sets are ignored in a manifest, and told', async () => {
+  await using estate = await Estate.open();
+  const exported = policyYaml('slow').replace('name: slow', 'name: slow, uid: "0", resourceVersion: "7"');
+  const revision = estate.push({ 'a.yaml': exported });
+  await estate.follow({ jitter: 0, interval: '10s' });
+  await estate.applied(revision);
+  const told = /a\.yaml:1: Policy\/slow: metadata\.uid, metadata\.resourceVersion are set by the server/;
+  expect(await estate.condition('Ready')).toMatch(told);
+  await estate.edit('Policy', 'slow', { spec: { priority: 5 } });
+  await estate.look();
+  expect(await estate.house.user.get('Policy', { namespace: 'default', name: 'slow' })).toMatchObject({
+    spec: { priority: 0 },
+  });
+  expect(await estate.condition('Ready')).toMatch(told);
+  estate.push({ 'a.yaml': policyYaml('slow', 1) });
+  await estate.look();
+  expect((await estate.sync()).status?.warnings).toBeUndefined();
+});
