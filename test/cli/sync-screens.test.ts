@@ -55,14 +55,6 @@ describe('what people see of syncs', () => {
       ['diff', 'sync/fleet'],
       ['validate', 'agents.yaml'],
     ],
-    'sync-help': [
-      ['sync', '--help'],
-      ['diff', '--help'],
-      ['wait', '--help'],
-      ['approve', '--help'],
-      ['suspend', '--help'],
-      ['resume', '--help'],
-    ],
     'sync-errors': [
       ['sync'],
       ['sync', 'agent/web-01'],

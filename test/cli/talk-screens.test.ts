@@ -146,14 +146,6 @@ describe('what people see of the talk', () => {
       ['usage', 'nobody'],
       ['usage', 'policy/slow'],
       ['usage', '--since=ever'],
-      ['usage', '--help'],
-    ],
-    'talk-help': [
-      ['send', '--help'],
-      ['run', '--help'],
-      ['chat', '--help'],
-      ['messages', '--help'],
-      ['init', '--help'],
     ],
   };
   test.each(Object.entries(screens))('%s', async (name, lines) => {
