@@ -1,6 +1,6 @@
 import { type Instance, keyText, type Runtime } from '../api/objects.ts';
 import type { ActionType, Outcome, Want } from '../plan/action.ts';
-import { admit, occupancy, type RuntimeLoad } from '../plan/admit.ts';
+import { admit, type RuntimeLoad } from '../plan/admit.ts';
 import { type Breaker, breakerEvent, closed, halfOpensAt, nextBreaker } from '../plan/breaker.ts';
 import type { Place } from '../plan/world.ts';
 import type { Clock } from '../platform/clock.ts';
@@ -133,13 +133,8 @@ export class Admission {
 
   #load(runtime: Runtime): RuntimeLoad {
     const { name } = runtime.metadata;
-    const load = occupancy(this.#parts.cache.instances.byIndex('runtime', name)).get(name);
-    return {
-      name,
-      spec: runtime.spec,
-      breaker: this.#breaker(runtime).breaker,
-      ...(load ?? { held: 0, starting: 0 }),
-    };
+    const { breaker } = this.#breaker(runtime);
+    return { name, spec: runtime.spec, breaker, ...this.#parts.cache.load(name) };
   }
 
   #admit(asking: string | undefined): void {

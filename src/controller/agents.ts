@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import { isApiError } from '../api/errors.ts';
 import { type Agent, type Instance, isTerminating, keyText, type Revision } from '../api/objects.ts';
 import type { Action, Plan } from '../plan/action.ts';
@@ -126,7 +125,7 @@ export class Agents {
     const options = { subresource: 'status', fieldManager } as const;
     const writes = world.instances.map(async ({ object }) => {
       const status = plan.instances.get(object.metadata.name);
-      if (status === undefined || isDeepStrictEqual(status, object.status)) return;
+      if (status === undefined || status === object.status) return; // a plan that changes nothing has the same one
       if (held.has(object.metadata.name)) return;
       try {
         cache.instances.observeWrite(await resources.update('Instance', { ...object, status }, options));
@@ -142,7 +141,7 @@ export class Agents {
   /** Events of the Agent itself follow from its status: they are told once that is written. */
   async #writeStatus(agent: Agent, plan: Plan): Promise<void> {
     const { cache, clock, enqueue, recorder, resources } = this.#parts;
-    if (isDeepStrictEqual(plan.status, agent.status)) return;
+    if (plan.status === agent.status) return; // as above
     const options = { subresource: 'status', fieldManager } as const;
     try {
       cache.agents.observeWrite(await resources.update('Agent', { ...agent, status: plan.status }, options));

@@ -2,6 +2,7 @@ import { type Agent, type AnyObject, type Instance, keyText, type Revision } fro
 import { references } from '../api/references.ts';
 import { Informer } from '../client/informer.ts';
 import type { Resources } from '../client/resources.ts';
+import { type Load, occupancy } from '../plan/admit.ts';
 import { type Author, mayRunAsController } from '../plan/allow.ts';
 import { agentLabel } from '../plan/revision.ts';
 import type { Clock } from '../platform/clock.ts';
@@ -22,6 +23,7 @@ export class Cache {
   readonly configMaps: Informer<'ConfigMap'>;
   readonly namespaces: Informer<'Namespace'>;
   readonly syncs: Informer<'Sync'>;
+  readonly #loads = new Map<string, Load>();
 
   constructor(resources: Resources, clock: Clock, log: Log) {
     const parts = { resources, clock, log };
@@ -52,6 +54,26 @@ export class Cache {
       (metadata.ownerReferences ?? []).map(({ uid }) => uid),
     );
     this.revisions.addIndex('left', leftOf);
+    this.instances.addHandler({
+      added: (instance) => this.#count(instance, 1),
+      updated: (before, now) => {
+        this.#count(before, -1);
+        this.#count(now, 1);
+      },
+      deleted: (last) => this.#count(last, -1),
+    });
+  }
+
+  /** The places of a Runtime that Instances hold. Counted with each change: with each start it is asked for. */
+  load(runtime: string): Load {
+    return this.#loads.get(runtime) ?? { held: 0, starting: 0 };
+  }
+
+  #count(instance: Instance, by: 1 | -1): void {
+    for (const [runtime, { held, starting }] of occupancy([instance])) {
+      const load = this.load(runtime);
+      this.#loads.set(runtime, { held: load.held + by * held, starting: load.starting + by * starting });
+    }
   }
 
   all(): { start(signal: AbortSignal): void; synced: Promise<void> }[] {

@@ -14,13 +14,16 @@ export interface Fleet {
   grants: ReadonlySet<string>;
 }
 
-export interface RuntimeLoad {
+/** Places that are taken, and how many of them by a start under way. */
+export interface Load {
+  held: number;
+  starting: number;
+}
+
+export interface RuntimeLoad extends Load {
   name: string;
   spec: RuntimeSpec;
   breaker?: Breaker | undefined;
-  /** Places that are taken, and how many of them by a start under way; see `occupancy`. */
-  held: number;
-  starting: number;
 }
 
 export interface Admission {
@@ -33,8 +36,8 @@ export interface Admission {
 }
 
 /** Counts by Runtime the places that Instances hold. */
-export function occupancy(instances: Iterable<Instance>): Map<string, { held: number; starting: number }> {
-  const loads = new Map<string, { held: number; starting: number }>();
+export function occupancy(instances: Iterable<Instance>): Map<string, Load> {
+  const loads = new Map<string, Load>();
   for (const { spec, status } of instances) {
     if (status === undefined || !holdsPlace(status)) continue;
     const load = loads.get(spec.runtimeRef.name) ?? { held: 0, starting: 0 };

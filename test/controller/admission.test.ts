@@ -4,6 +4,7 @@ import type { Instance, Runtime } from '../../src/api/objects.ts';
 import { Admission, resumeAnnotation } from '../../src/controller/admission.ts';
 import type { Cache } from '../../src/controller/cache.ts';
 import type { Outcome, Want } from '../../src/plan/action.ts';
+import { occupancy } from '../../src/plan/admit.ts';
 import { ManualClock } from '../fakes/clock.ts';
 import { runtimeOf } from '../plan/worlds.ts';
 
@@ -34,14 +35,14 @@ class Fleet {
 
   /** As a controller that has just come up. */
   build(): Admission {
+    const instances = () => [...this.running, ...this.wanting.keys()].map((uid) => this.instance(uid));
     const cache = {
       runtimes: { list: () => [this.runtime] },
       instances: {
         byIndex: (index: string, value: string) =>
-          [...this.running, ...this.wanting.keys()]
-            .map((uid) => this.instance(uid))
-            .filter(({ metadata }) => index === 'runtime' || metadata.uid === value),
+          instances().filter(({ metadata }) => index === 'runtime' || metadata.uid === value),
       },
+      load: (name: string) => occupancy(instances()).get(name) ?? { held: 0, starting: 0 },
     };
     return new Admission({
       cache: cache as unknown as Cache, // nothing else of it is read
