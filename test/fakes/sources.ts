@@ -44,7 +44,7 @@ export class FakeSources implements Sources {
     const watchers: (() => void)[] = [];
     return {
       look: async (signal) => this.#look(signal),
-      read: async (found, signal) => this.#manifests(found, signal),
+      read: async (found, signal) => this.#manifests(found, signal, options.source.git?.path ?? '.'),
       watch: (changed) => {
         watchers.push(changed);
         this.#watchers.add(changed);
@@ -68,13 +68,15 @@ export class FakeSources implements Sources {
     return { revision: this.revision, reference: this.reference };
   }
 
-  async #manifests({ revision, reference }: Found, signal: AbortSignal): Promise<Manifests> {
+  /** Of the files below the folder. */
+  async #manifests({ revision, reference }: Found, signal: AbortSignal, folder: string): Promise<Manifests> {
     this.calls.push('read');
     await this.gate;
     const known = this.keepsOld ? this.#read.get(revision) : undefined;
     const found = known === undefined ? this.#look(signal) : { revision, reference };
     this.#read.set(found.revision, known ?? this.#files);
     const files = Object.entries(known ?? this.#files)
+      .filter(([name]) => folder === '.' || name.startsWith(`${folder}/`))
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([name, text]) => ({ name, bytes: Buffer.from(text) }));
     return { ...found, files };

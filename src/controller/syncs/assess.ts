@@ -49,6 +49,10 @@ export interface AssessParts extends ManifestParts {
   held: (namespace: string) => number;
   /** The manager is a Sync that was deleted: it does not want its fields again. */
   isGone: (manager: string) => boolean;
+  /** The manager is a Sync of the same source whose manifests no longer name the object. */
+  letsGo: (manager: string, id: string) => boolean;
+  /** See PruneParts. */
+  claimant: (id: string) => string | undefined;
   /** A person asked that what others apply be taken over. */
   takesOver: boolean;
 }
@@ -93,7 +97,7 @@ async function tryMembers(
   sync: Sync,
   revision: string,
   members: readonly SyncMember[],
-  { resources, known, live, isGone, takesOver, turns }: AssessParts,
+  { resources, known, live, isGone, letsGo, takesOver, turns }: AssessParts,
 ): Promise<{ changes: Tried<SyncMember>[]; conflicts: Assessment['conflicts']; refused: Finding[] }> {
   const fieldManager = syncManager(keyOf(sync));
   const options = { fieldManager, author: authorOf(sync) };
@@ -111,9 +115,13 @@ async function tryMembers(
       annotations[syncAnnotations.sync] === own ? annotations[syncAnnotations.revision] : undefined;
     asked.push(fromRevision(member, since ?? revision));
   }
-  const yields = (manager: string): boolean => takesOver || isGone(manager);
+  const yields = (manager: string, id: string): boolean =>
+    takesOver || isGone(manager) || letsGo(manager, id);
   const first = await tryAll(resources, asked, before, options);
-  const split = first.refused.map((refusal) => ({ refusal, rivals: rivalsOf(refusal.reason, yields) }));
+  const split = first.refused.map((refusal) => ({
+    refusal,
+    rivals: rivalsOf(refusal.reason, (manager) => yields(manager, identity(refusal.member))),
+  }));
   const taken = split
     .filter(({ rivals }) => mayTakeBack(rivals))
     .map(({ refusal }) => ({ ...refusal.member, force: true }));

@@ -15,6 +15,7 @@ import type { Assessment } from './assess.ts';
 import type { Known } from './known.ts';
 import { fromRevision, type SyncMember } from './manifests.ts';
 import { type Entry, entryId, entryOf, type Prune, type PruneParts, pruneOf, pruneText } from './prunes.ts';
+import { disown } from './take-over.ts';
 
 /** Writes what an assessment found; one that fails holds up no other. Answers a line for each that did. */
 export async function applyChanges(
@@ -54,6 +55,7 @@ export async function carryOutPrunes(prunes: readonly Prune[], parts: PruneParts
   for (const prune of prunes) {
     try {
       if (prune.release === true) await release(prune, parts);
+      else if (prune.handedTo !== undefined) await handOver(prune, parts);
       else if (prune.kept === undefined) await remove(prune, parts);
     } catch (error) {
       failures.push(failureText(pruneText(prune), error));
@@ -68,6 +70,7 @@ async function remove({ kind, key, object }: Prune, parts: PruneParts): Promise<
   const now = await pruneOf(kind, key, parts);
   if (now?.object.metadata.uid !== uid) return;
   if (now.release === true) return release(now, parts);
+  if (now.handedTo !== undefined) return handOver(now, parts);
   if (now.kept !== undefined) return;
   const { resourceVersion } = now.object.metadata;
   try {
@@ -89,6 +92,15 @@ async function release(
   } catch (error) {
     // Without them it would be none of its kind any more: whoever applies the rest has them too from now on.
     if (!isApiError(error, 'Invalid') && !isApiError(error, 'NotFound')) throw error;
+  }
+}
+
+/** The object runs on as it is. It may have been handed over before, or be gone by now. */
+async function handOver({ kind, key, object }: Prune, { resources, manager }: PruneParts): Promise<void> {
+  try {
+    await disown(resources, kind, key, object, (other) => other === manager);
+  } catch (error) {
+    if (!isApiError(error, 'NotFound')) throw error;
   }
 }
 

@@ -21,6 +21,10 @@ export interface PassParts {
   note: (object: AnyObject) => void;
   /** Asked for by a person: drift is set back though spec.selfHeal is false. */
   requested: boolean;
+  /** Takes in what the source says now, before any of it is done. */
+  assessed: (assessment: Assessment) => void;
+  /** Whether objects may be deleted by now: another Sync of the same source may be about to take them up. */
+  mayPrune: (assessment: Assessment) => boolean;
   /** Writes down what is about to be done. */
   intend: (sync: Sync, assessment: Assessment) => Promise<void>;
 }
@@ -28,18 +32,23 @@ export interface PassParts {
 /** The Sync was suspended, deleted or changed while its source was read: nothing is written for what it was. */
 export class Overtaken extends Error {}
 
-/** From what stands in the source to what runs. `found`: what a look has just found. Throws SourceError, ApiError, Overtaken. */
+/** Nothing is done yet: it is asked again soon. */
+export class NotYet extends Error {}
+
+/** From what stands in the source to what runs. `found`: what a look has just found. Throws SourceError, ApiError, Overtaken, NotYet. */
 export async function pass(sync: Sync, found: Found, source: Source, parts: PassParts): Promise<Outcome> {
   if (!parts.assess.takesOver && isSettled(sync, found) && nothingDiffers(sync, parts))
     return { type: 'Kept', kept: 'Same', looked: true };
   const manifests = await source.read(found, parts.signal);
   const assessment = await assess(sync, manifests, parts.assess);
+  parts.assessed(assessment);
   const isNew = !isSettled(sync, manifests) || assessment.prunes.length > 0;
   if (assessment.faults.length > 0 || (isNew && assessment.conflicts.length > 0))
     return { type: 'Refused', assessment, kept: await keep(sync, source, parts) };
   if (isNew && assessment.needsApproval)
     return { type: 'ApprovalRequired', assessment, kept: await keep(sync, source, parts) };
   if (isNew) {
+    if (!parts.mayPrune(assessment)) throw new NotYet('other Syncs look first');
     const failures = await applyRevision(sync, assessment, parts);
     return failures.length > 0
       ? { type: 'ApplyFailed', assessment, failures }

@@ -1,6 +1,6 @@
 import { authorOf } from '../../api/author.ts';
 import { isApiError } from '../../api/errors.ts';
-import { applyOrder, kindOf } from '../../api/kinds.ts';
+import { applyOrder, kindInfo, kindOf } from '../../api/kinds.ts';
 import {
   type AnyObject,
   type Kind,
@@ -26,6 +26,8 @@ export interface Prune {
   kept?: string | undefined;
   /** Kept, since somebody else applies it: this Sync lets go of its fields. */
   release?: boolean | undefined;
+  /** Kept for the Sync that has it in its manifests now: its fields stay, and belong to nobody until that one applies them. */
+  handedTo?: string | undefined;
 }
 
 export const entryOf = ({ kind, key }: { kind: Kind; key: ObjectKey }, apiVersion: string): Entry => ({
@@ -51,15 +53,18 @@ export interface PruneParts {
   held: (namespace: string) => number;
   /** See AssessParts. */
   isGone: (manager: string) => boolean;
+  /** The key of another Sync that has the object in its manifests. */
+  claimant: (id: string) => string | undefined;
 }
 
 export const prunePartsOf = (
   sync: Sync,
-  { resources, held, isGone }: Pick<PruneParts, 'resources' | 'held' | 'isGone'>,
+  { resources, held, isGone, claimant }: Pick<PruneParts, 'resources' | 'held' | 'isGone' | 'claimant'>,
 ): PruneParts => ({
   resources,
   held,
   isGone,
+  claimant,
   manager: syncManager(keyOf(sync)),
   author: authorOf(sync),
   prune: sync.spec.prune,
@@ -114,6 +119,9 @@ export async function pruneOf(kind: Kind, key: ObjectKey, parts: PruneParts): Pr
   const prune = { kind, key, object };
   if (other !== undefined)
     return { ...prune, kept: `${JSON.stringify(other.manager)} applies it too`, release: true };
+  const info = kindInfo(kind);
+  const handedTo = parts.claimant(identity({ info, key }));
+  if (handedTo !== undefined) return { ...prune, kept: `the Sync ${handedTo} has it now`, handedTo };
   if (!parts.prune) return { ...prune, kept: 'spec.prune of the Sync is false' };
   if (object.metadata.annotations?.[syncAnnotations.prune] === 'disabled')
     return { ...prune, kept: `it has the annotation ${syncAnnotations.prune}: disabled` };

@@ -37,6 +37,15 @@ export class SyncRecord {
   readonly known = new Known();
   readonly parsed: Parsed;
   looks: Looks = { failures: 0 };
+  /**
+   * What its manifests named when they were read last, and may name; absent: not read in this controller's life. `whole`:
+   * they name nothing else.
+   */
+  claims: { revision: string; ids: ReadonlySet<string>; whole: boolean } | undefined;
+  /** Looks of all Syncs are counted: that which it began last, and that which came to an end last. */
+  look = { begun: 0, ended: 0 };
+  /** It waits, since that look, for other Syncs to look, before it deletes what this revision no longer has. */
+  waits: { revision: string; since: number } | undefined;
   /** Times in a row that its objects had to be set back early, or its files were being written. */
   restless = 0;
   #source: { signature: string; source: Source } | undefined;

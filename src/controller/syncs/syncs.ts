@@ -31,7 +31,7 @@ import { Live } from './live.ts';
 import { mostObjects } from './manifests.ts';
 import { comparedOf, failedRepair, type Kept, type Outcome } from './outcome.ts';
 import { Parsed } from './parsed.ts';
-import { keep, Overtaken, type PassParts, pass } from './pass.ts';
+import { keep, NotYet, Overtaken, type PassParts, pass } from './pass.ts';
 import { MissingSecret, type Sources, SyncRecord } from './record.ts';
 import { intent, nextStatus } from './status.ts';
 import { happenings } from './tell.ts';
@@ -49,6 +49,8 @@ export interface SyncsParts {
 
 /** Sources of so many Syncs are asked at once: most of that time is waiting for hosts, some of which never answer. */
 const workers = 32;
+/** So often a Sync waits for others before it deletes, and longer each time. */
+const mostWaits = 6;
 const failing: readonly Outcome['type'][] = ['SourceFailed', 'ApplyFailed', 'Interrupted'];
 /** After its objects were changed by others, or while its files are being written. */
 const soon = 300;
@@ -62,6 +64,7 @@ export class Syncs {
   readonly #turns = new Turns();
   readonly #tidying: Retries;
   readonly #abort = new AbortController();
+  #looks = 0;
   #working: Promise<void> = Promise.resolve();
 
   constructor(parts: SyncsParts) {
@@ -213,6 +216,7 @@ export class Syncs {
     const { failures } = record.looks;
     const webhook = sync.metadata.annotations?.[syncAnnotations.webhook];
     record.looks = onlyObjects ? { ...record.looks, hint: undefined } : { at: now, failures, webhook };
+    if (!onlyObjects) record.look.begun = ++this.#looks;
     const outcome = await record.alone(() => this.#pass(sync, record, { onlyObjects, requested }));
     await this.#settle(sync, record, outcome, onlyObjects);
     this.#queue.add(key);
@@ -222,7 +226,7 @@ export class Syncs {
     sync: Sync,
     record: SyncRecord,
     { onlyObjects, requested }: { onlyObjects: boolean; requested: boolean },
-  ): Promise<Outcome | 'Unsettled'> {
+  ): Promise<Outcome | 'Unsettled' | 'NotYet'> {
     if (sync.spec.suspend && !requested) return { type: 'Suspended' };
     if (requested) record.parsed.retry();
     let found: Found | undefined;
@@ -240,6 +244,7 @@ export class Syncs {
           found = await source.look(signal);
           return await pass(sync, found, source, parts);
         } catch (error) {
+          if (error instanceof NotYet) return 'NotYet';
           if (!(error instanceof SourceError) || this.#abort.signal.aborted) throw error;
           if (error.reason === 'Unsettled' && record.restless < 6) return 'Unsettled';
           return failed(error, keep(sync, source, parts));
@@ -267,6 +272,8 @@ export class Syncs {
       live: (id) => this.#live.get(id),
       requested,
       note: (object) => this.#parts.cache.note(object),
+      assessed: (assessment) => this.#assessed(sync, record, assessment),
+      mayPrune: (assessment) => this.#mayPrune(sync, record, assessment),
       intend: (about, assessment) => this.#intend(about, assessment),
     };
   }
@@ -299,6 +306,7 @@ export class Syncs {
   }
 
   #assessParts(sync: Sync, record: SyncRecord, takesOver: boolean): AssessParts {
+    const siblings = this.#siblings(sync);
     return {
       takesOver,
       resources: this.#parts.resources,
@@ -313,7 +321,72 @@ export class Syncs {
         const other = syncOfManager(manager);
         return other !== undefined && this.#parts.cache.syncs.get(keyText(other)) === undefined;
       },
+      letsGo: (manager: string, id: string) => {
+        const other = syncOfManager(manager);
+        const claims = siblings.find(({ key }) => other && key === keyText(other))?.record?.claims;
+        return claims?.whole === true && !claims.ids.has(id);
+      },
+      claimant: (id: string) => siblings.find(({ record }) => record?.claims?.ids.has(id))?.key,
     };
+  }
+
+  /** The other Syncs that an object may move to in one push. */
+  #siblings(sync: Sync): { key: string; sync: Sync; record: SyncRecord | undefined }[] {
+    return this.#parts.cache.syncs
+      .list()
+      .filter((other) => other.metadata.uid !== sync.metadata.uid && haveOneSource(sync, other))
+      .map((other) => {
+        const key = keyText(other.metadata);
+        const record = this.#records.get(key);
+        return { key, sync: other, record: record?.uid === other.metadata.uid ? record : undefined };
+      });
+  }
+
+  /** Those that it is in conflict with look soon: with the same push they may let go of it. */
+  #assessed(sync: Sync, record: SyncRecord, { revision, members, faults, conflicts }: Assessment): void {
+    const isNews = record.claims?.revision !== revision;
+    const mayClaim = faults.every(({ reason }) => reason !== 'NotAllowed');
+    const ids = new Set(mayClaim ? members.map(identity) : []);
+    record.claims = { revision, ids, whole: faults.length === 0 };
+    if (isNews && conflicts.length > 0) this.#wake(this.#siblings(sync), revision);
+  }
+
+  /** Once the others have seen this revision, or a newer one. None of them is waited for for ever. */
+  #mayPrune(sync: Sync, record: SyncRecord, { revision, prunes }: Assessment): boolean {
+    if (prunes.every(({ kept }) => kept !== undefined)) return true;
+    if (record.waits?.revision !== revision) record.waits = { revision, since: record.look.begun };
+    const { since } = record.waits;
+    const blind = this.#siblings(sync).filter(
+      ({ record: other }) => other?.claims?.revision !== revision && (other?.look.ended ?? 0) < since,
+    );
+    if (blind.length === 0 || record.restless >= mostWaits) return true;
+    this.#wake(blind, revision);
+    return false;
+  }
+
+  #wake(
+    syncs: readonly { key: string; sync: Sync; record: SyncRecord | undefined }[],
+    revision: string,
+  ): void {
+    for (const { key, record } of syncs) {
+      if (record === undefined || record.claims?.revision === revision) continue;
+      record.hint({ what: 'Source', at: this.#parts.clock.now() });
+      this.#queue.add(key);
+    }
+  }
+
+  /** Whoever waits for that goes on; whom an object was handed to looks at once. */
+  #looked(sync: Sync, record: SyncRecord, outcome: Outcome): void {
+    const now = this.#parts.clock.now();
+    record.look.ended = record.look.begun;
+    record.waits = undefined;
+    const handed = outcome.type === 'Synced' ? outcome.assessment.prunes.map(({ handedTo }) => handedTo) : [];
+    for (const { key, record: other } of this.#siblings(sync)) {
+      if (other === undefined || (other.waits === undefined && !handed.includes(key))) continue;
+      other.looks = { ...other.looks, notBefore: undefined };
+      other.hint({ what: 'Source', at: now });
+      this.#queue.add(key);
+    }
   }
 
   async #intend(sync: Sync, assessment: Assessment): Promise<void> {
@@ -323,18 +396,19 @@ export class Syncs {
   async #settle(
     sync: Sync,
     record: SyncRecord,
-    outcome: Outcome | 'Unsettled',
+    outcome: Outcome | 'Unsettled' | 'NotYet',
     onlyObjects: boolean,
   ): Promise<void> {
     const { clock, recorder } = this.#parts;
     const key = keyText(sync.metadata);
-    if (outcome === 'Unsettled') {
+    if (outcome === 'Unsettled' || outcome === 'NotYet') {
       const notBefore = clock.now() + this.#restlessPause(sync, record);
       record.looks = { ...record.looks, notBefore };
       record.hint({ what: 'Source', at: notBefore });
       record.restless += 1;
       return;
     }
+    if (!onlyObjects) this.#looked(sync, record, outcome);
     const compared = comparedOf(outcome);
     const healed = compared?.healed === true && compared.assessment.changes.length > 0;
     record.restless = healed ? record.restless + 1 : onlyObjects ? record.restless : 0;
@@ -386,6 +460,13 @@ export class Syncs {
     cache.note(written);
     return written;
   }
+}
+
+/** A push to one repository is seen by all Syncs that follow it; folders of this host may be parts of one tree. */
+function haveOneSource({ spec }: Sync, other: Sync): boolean {
+  if (other.spec.suspend || other.metadata.deletionTimestamp !== undefined) return false;
+  const [one, two] = [spec.source.git?.url, other.spec.source.git?.url];
+  return one === two;
 }
 
 const timeoutOf = ({ spec }: Sync): number => span(spec.timeout, 60_000);
