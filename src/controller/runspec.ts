@@ -2,6 +2,7 @@ import { parseDuration } from '../api/duration.ts';
 import type { AgentSpec, Instance, PolicySpec } from '../api/objects.ts';
 import { parseCpu, parseMemory } from '../api/quantity.ts';
 import type { FileSpec, Mount, RunSpec } from '../drivers/driver.ts';
+import { expand } from './expand.ts';
 import { allOf, bytesOf, type FindInput } from './inputs.ts';
 
 type Template = AgentSpec['template'];
@@ -26,6 +27,18 @@ export function runSpec(context: RunContext): RunSpec {
   const { template } = spec;
   const namespace = instance.metadata.namespace ?? 'default';
   const { agentName: agent, ordinal } = instance.spec;
+  const own = {
+    AGENTCTL_AGENT: agent,
+    AGENTCTL_INSTANCE: instance.metadata.name,
+    AGENTCTL_ORDINAL: String(ordinal),
+    AGENTCTL_NAMESPACE: namespace,
+    AGENTCTL_RUN: String(context.run),
+    ...(spec.model === undefined ? {} : { AGENTCTL_MODEL: spec.model }),
+    ...(spec.systemPrompt === undefined ? {} : { AGENTCTL_SYSTEM_PROMPT: spec.systemPrompt }),
+  };
+  const env = { ...environment(template, find, own), ...own };
+  const expanded = (words: readonly string[] | undefined): string[] | undefined =>
+    words?.map((word) => expand(word, env));
   return {
     identity: {
       store: context.store,
@@ -40,18 +53,9 @@ export function runSpec(context: RunContext): RunSpec {
     },
     image: template.image,
     pullPolicy: template.imagePullPolicy,
-    command: template.command,
-    args: template.args,
-    env: {
-      ...environment(template, find),
-      AGENTCTL_AGENT: agent,
-      AGENTCTL_INSTANCE: instance.metadata.name,
-      AGENTCTL_ORDINAL: String(ordinal),
-      AGENTCTL_NAMESPACE: namespace,
-      AGENTCTL_RUN: String(context.run),
-      ...(spec.model === undefined ? {} : { AGENTCTL_MODEL: spec.model }),
-      ...(spec.systemPrompt === undefined ? {} : { AGENTCTL_SYSTEM_PROMPT: spec.systemPrompt }),
-    },
+    command: expanded(template.command),
+    args: expanded(template.args),
+    env,
     files: files(template, find),
     workingDir: template.workingDir,
     mounts: mounts(template, find, { namespace, agent, ordinal }),
@@ -90,8 +94,12 @@ export function runSpec(context: RunContext): RunSpec {
 const optional = <T, R>(value: T | undefined, parse: (value: T) => R): R | undefined =>
   value === undefined ? undefined : parse(value);
 
-/** envFrom first, then env over it, as in Kubernetes. */
-function environment(template: Template, find: FindInput): Record<string, string> {
+/** envFrom first, then env over it, each with what stands before it in its value, as in Kubernetes. */
+function environment(
+  template: Template,
+  find: FindInput,
+  own: Readonly<Record<string, string>>,
+): Record<string, string> {
   const out: Record<string, string> = {};
   const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString();
   for (const { prefix = '', secretRef, configMapRef } of template.envFrom ?? []) {
@@ -105,7 +113,7 @@ function environment(template: Template, find: FindInput): Record<string, string
   }
   for (const { name, value, valueFrom } of template.env ?? []) {
     const bytes = keyValue(valueFrom?.secretKeyRef, valueFrom?.configMapKeyRef, find);
-    if (value !== undefined) out[name] = value;
+    if (value !== undefined) out[name] = expand(value, { ...out, ...own });
     else if (bytes !== undefined) out[name] = text(bytes);
     else if (valueFrom === undefined) out[name] = '';
   }

@@ -64,6 +64,26 @@ describe('the environment of a run', () => {
   test.each<{ title: string; template: object; env: Record<string, string> }>([
     { title: 'tells it who it is', template: {}, env: {} },
     {
+      title: 'takes what stands before a value into it, and leaves what is not known',
+      template: {
+        envFrom: [{ configMapRef: { name: 'settings' } }],
+        env: [
+          { name: 'A', value: '$(COLOR)/$(AGENTCTL_ORDINAL)' },
+          { name: 'B', value: '$(A) $(LATER) $(date) $$(A) $$$(A) $A $(A' },
+          { name: 'LATER', valueFrom: { secretKeyRef: { name: 'keys', key: 'TOKEN' } } },
+          { name: 'C', value: '$(LATER)$' },
+        ],
+      },
+      env: {
+        OTHER: 'from the map',
+        COLOR: 'blue',
+        A: 'blue/2',
+        B: 'blue/2 $(LATER) $(date) $(A) $blue/2 $A $(A',
+        LATER: 'hunter2',
+        C: 'hunter2$',
+      },
+    },
+    {
       title: 'cannot be told otherwise',
       template: { env: [{ name: 'AGENTCTL_RUN', value: '9' }] },
       env: {},
@@ -230,4 +250,14 @@ describe('what a World is told of Secrets and ConfigMaps', () => {
     expect(of(secret({ a: '1', b: '3' }))).not.toBe(base);
     expect(of(secret({ a: '12', b: '' }))).not.toBe(of(secret({ a: '1', b: '2' })));
   });
+});
+
+test('command and arguments take variables of the environment, as in Kubernetes', () => {
+  const { command, args } = specFor({
+    command: ['run', '$(AGENTCTL_AGENT)'],
+    args: ['--port=$(PORT)', '$(NONE)', '$$(PORT)', 'echo $$$$ $PORT'],
+    env: [{ name: 'PORT', value: '80$(AGENTCTL_ORDINAL)' }],
+  });
+  expect(command).toEqual(['run', 'web']);
+  expect(args).toEqual(['--port=802', '$(NONE)', '$(PORT)', 'echo $$ $PORT']);
 });

@@ -29,7 +29,7 @@ spec:
   policy: { backoff: { schedule: [100ms], jitter: 0 }, stop: { gracePeriod: 200ms } }
   template:
     env: [{ name: STARTS, value: ${starts} }, { name: EXTRA, value: "${extra}" }]
-    command: [sh, -c, 'echo "$$ $EXTRA" >> $STARTS/$AGENTCTL_INSTANCE; exec sleep 100000']
+    command: [sh, -c, 'echo "$$$$ $EXTRA" >> $STARTS/$AGENTCTL_INSTANCE; exec sleep 100000']
 ---`,
   ).join('\n');
 

@@ -235,15 +235,15 @@ export interface AgentSpec {
     image?: string;
     /** When the image is pulled. The default is Always for the tag latest, else IfNotPresent. */
     imagePullPolicy?: 'Always' | 'IfNotPresent' | 'Never';
-    /** The program, in place of the image's entrypoint. Required where there is no image. */
+    /** The program, in place of the image's entrypoint. Required where there is no image. $(NAME) is a variable of the environment, $$ is one $. */
     command?: string[];
-    /** The program's arguments. */
+    /** The program's arguments. $(NAME) is a variable of the environment, $$ is one $. */
     args?: string[];
     /** Environment variables. */
     env?: Array<{
       /** The variable's name. */
       name: string;
-      /** Its value as it stands. */
+      /** Its value. $(NAME) is a variable that stands before it, $$ is one $. */
       value?: string;
       /** Where the value comes from. Exactly one of the two. */
       valueFrom?: {
