@@ -20,8 +20,8 @@ export function createHttpTalk(transport: Transport, clock: Clock): Talk {
     },
     stream: (message, options) => followMessage(transport, clock, message, options),
     change: (message, what) => post(below('messages', message, what), {}) as Promise<Message>,
-    decide: (approval, decision, by) =>
-      post(below('approvals', approval, decision), { by }) as Promise<Approval>,
+    decide: (approval, decision, how) =>
+      post(below('approvals', approval, decision), how) as Promise<Approval>,
     closeConversation: (conversation) =>
       post(below('conversations', conversation, 'close'), {}) as Promise<Conversation>,
     async usage(agent, { since }) {

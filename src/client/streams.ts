@@ -54,7 +54,7 @@ export interface Streams {
   change(message: ObjectKey, what: 'retry' | 'cancel'): Promise<MessageObject>;
 
   /** Decides a permission that waits; over TLS `by` is the user of the token. Conflict where it is decided already. */
-  decide(approval: ObjectKey, decision: 'approve' | 'deny', by: string): Promise<ApprovalObject>;
+  decide(approval: ObjectKey, decision: 'approve' | 'deny', how: Decision): Promise<ApprovalObject>;
 
   /** Ends a conversation; messages of it that wait fail. */
   closeConversation(conversation: ObjectKey): Promise<ConversationObject>;
@@ -101,6 +101,13 @@ export interface LogOptions {
   /** The protocol's lines as they are, in place of what they say. */
   raw?: boolean | undefined;
   signal: AbortSignal;
+}
+
+export interface Decision {
+  /** Who decides. Over TLS it is the user of the token, whatever is said here. */
+  by: string;
+  /** One of the Approval's options, by its id or its name; absent: the first that fits. */
+  option?: string | undefined;
 }
 
 export interface NewMessage {

@@ -7,7 +7,14 @@ import {
   type Message as MessageObject,
   type ObjectKey,
 } from '../api/objects.ts';
-import type { NewMessage, StreamEntry, StreamOptions, Streams, UsageSum } from '../client/streams.ts';
+import type {
+  Decision,
+  NewMessage,
+  StreamEntry,
+  StreamOptions,
+  Streams,
+  UsageSum,
+} from '../client/streams.ts';
 import { ProtocolError } from '../protocols/protocol.ts';
 import type { Talk } from './talk/talk.ts';
 
@@ -40,9 +47,9 @@ export class TalkStreams implements Talking {
     return this.#talk.objects.message(message);
   }
 
-  async decide(key: ObjectKey, decision: 'approve' | 'deny', by: string): Promise<ApprovalObject> {
+  async decide(key: ObjectKey, decision: 'approve' | 'deny', how: Decision): Promise<ApprovalObject> {
     const state = decision === 'approve' ? 'Approved' : 'Denied';
-    await this.#talk.approvals.decide(key.name, key.namespace ?? 'default', state, by);
+    await this.#talk.approvals.decide(key.name, key.namespace ?? 'default', state, how);
     return this.#object('Approval', key) as ApprovalObject; // of the kind that was asked for
   }
 

@@ -1,4 +1,4 @@
-import type { Usage } from '../protocols/talk.ts';
+import type { PermissionOption, Usage } from '../protocols/talk.ts';
 
 /** Instants are milliseconds since the Unix epoch. */
 
@@ -150,12 +150,21 @@ export interface Approval {
   conversation?: string | undefined;
   /** The tool call that it is about, as the agent names it. */
   toolCall?: string | undefined;
+  /** In the agent's words. */
   title: string;
+  /** What would run, change or be fetched, as the input has it; absent where that says no more. */
+  request?: string | undefined;
   toolKind: string;
   input?: unknown;
+  /** What the agent takes as an answer. */
+  options?: readonly PermissionOption[] | undefined;
   state: 'Pending' | 'Approved' | 'Denied' | 'Expired' | 'Cancelled';
   /** Who decided. */
   by?: string | undefined;
+  /** The option that was answered. */
+  option?: string | undefined;
+  /** The agent has been given the answer: it is not given again. */
+  told?: boolean | undefined;
   createdAt: number;
   decidedAt?: number | undefined;
   expiresAt: number;

@@ -1,4 +1,4 @@
-/** What is kept of a text that an agent sends, in characters; `entries` of a plan, `tools` and `decided` of a turn. */
+/** What is kept of a text that an agent sends, in characters; `entries` of a plan, `tools` and `decided` of a turn, `options` of a request. */
 export const limits = {
   /** An id that is longer is no id: cut, it would be another one. */
   id: 512,
@@ -9,7 +9,8 @@ export const limits = {
   toolInput: 64 * 1024,
   toolOutput: 64 * 1024,
   entries: 100,
-  tools: 200,
+  tools: 1_000,
+  options: 20,
   decided: 10_000,
   sessions: 1_000,
 } as const;

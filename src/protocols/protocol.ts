@@ -1,6 +1,6 @@
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
-import type { Peer, Permission, TurnEvent, TurnResult, Usage } from './talk.ts';
+import type { Peer, Permission, ToolUse, TurnEvent, TurnResult, Usage } from './talk.ts';
 
 /**
  * How an instance talks over its standard input and output. Knows nothing of journals and instances: it turns lines
@@ -102,6 +102,8 @@ export interface Host {
   ended(message: string, result: TurnResult): void;
   /** Answered by Connection.decide. */
   permission(message: string | undefined, permission: Permission): void;
+  /** A tool call is over, or is left when its turn ends well: told behind its event, and before the end of the turn. */
+  used(message: string | undefined, use: ToolUse): void;
   /** Another agent is asked; answered by Connection.routed. `to`: name, or namespace/name. */
   route(request: { requestId: string; to: string; text: string; message: string | undefined }): void;
   /** Answered by Connection.managed. */
@@ -133,8 +135,11 @@ export interface Connection {
   /** Asks the agent to break off a turn; it still ends by Host.ended. */
   cancel(message: string): void;
 
-  /** Answers a permission request, once; one that is not known is passed over. */
-  decide(permission: string, decision: 'Allow' | 'Deny' | 'Cancelled'): void;
+  /**
+   * Answers a permission request, once; one that is not known is passed over. `option`: in place of the one that is taken
+   * by itself. Resolves once it is in the pipe; rejects where it never will be.
+   */
+  decide(permission: string, decision: 'Allow' | 'Deny' | 'Cancelled', option?: string): Promise<void>;
 
   routed(requestId: string, answer: { response: string } | { error: string }): Promise<void>;
   managed(requestId: string, answer: { response: unknown } | { error: string }): Promise<void>;

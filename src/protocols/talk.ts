@@ -8,7 +8,7 @@ export type TurnEvent =
       type: 'tool';
       id: string;
       title?: string | undefined;
-      /** As ACP has it: read, edit, delete, move, search, execute, think, fetch, switch_mode, other. */
+      /** As ACP has it: read, edit, delete, move, search, execute, think, fetch, switch_mode, other; or agentctl, of its own tools. */
       kind?: string | undefined;
       status?: 'pending' | 'in_progress' | 'completed' | 'failed' | undefined;
       /** What it gave, as text. */
@@ -19,7 +19,10 @@ export type TurnEvent =
   | {
       type: 'approval';
       id: string;
+      /** In the agent's words. */
       title: string;
+      /** What would run, change or be fetched, as the input has it; absent where that says no more. */
+      request?: string | undefined;
       state: 'Pending' | 'Approved' | 'Denied' | 'Expired' | 'Cancelled';
     }
   /** Work of the agent that belongs to no turn of this conversation; `source` as the agent names it. */
@@ -34,16 +37,53 @@ export type TurnResult =
   | { state: 'Completed'; stopReason?: string | undefined; answer?: string | undefined }
   | { state: 'Failed'; reason: string; message: string };
 
-/** A tool call that waits for leave. */
+/** A tool call that waits for permission. */
 export interface Permission {
   /** Unique among all of the instance's, and the same when it is read again. */
   id: string;
+  /** In the agent's words, which may be a model's. */
   title: string;
-  /** ACP's tool kind; `other` where the agent does not say. */
+  /** ACP's tool kind; `other` where the agent does not say, `agentctl` for agentctl's own tools. */
   toolKind: string;
+  /** The kind is not said, but seems so. */
+  guessed?: true | undefined;
   toolCallId: string;
   /** What the tool would be given, for people. */
   input?: unknown;
+  /** What may be answered; the agent's own order. */
+  options: readonly PermissionOption[];
+}
+
+export interface PermissionOption {
+  id: string;
+  /** For people. */
+  name: string;
+  kind: 'allow_once' | 'allow_always' | 'reject_once' | 'reject_always';
+}
+
+/** The option that is taken for a decision by itself: the first that decides this call alone, else the first that decides all to come. */
+export function optionFor(
+  options: readonly PermissionOption[],
+  decision: 'Allow' | 'Deny',
+): PermissionOption | undefined {
+  const [once, always] =
+    decision === 'Allow' ? ['allow_once', 'allow_always'] : ['reject_once', 'reject_always'];
+  return options.find(({ kind }) => kind === once) ?? options.find(({ kind }) => kind === always);
+}
+
+/** A tool call that is over, or is left when its turn ends. */
+export interface ToolUse {
+  toolCallId: string;
+  title: string;
+  kind: string;
+  /** The kind is not said, but seems so. */
+  guessed?: true | undefined;
+  /** Permission was asked for before it was over. */
+  asked: boolean;
+  /** Enough of it was read to judge: a call that an earlier connection read may have been asked about. */
+  whole: boolean;
+  /** Absent: the agent has not said how it ended. */
+  end?: 'completed' | 'failed' | undefined;
 }
 
 /** What an agent reports to have used. What it does not report is absent, and never 0. */

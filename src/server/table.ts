@@ -59,7 +59,10 @@ const computed: { readonly [K in Kind]?: Readonly<Record<string, (object: Kinds[
       Run: ({ status }) => status?.run?.number ?? 0,
       Restarts: ({ status }) => status?.restartCount ?? 0,
     },
-    Approval: { Title: ({ spec }) => oneLine(spec.title) },
+    Approval: {
+      Request: ({ spec }) => oneLine(spec.request),
+      Title: ({ spec }) => oneLine(spec.title),
+    },
     Message: { Text: ({ spec }) => oneLine(spec.text) },
     Runtime: {
       Running: ({ status }) => status?.running ?? 0,

@@ -182,12 +182,12 @@ describe('Ctrl-C', () => {
 });
 
 describe('an approval', () => {
-  /** A turn that asks for leave. */
-  async function asking(name: string) {
+  /** A turn that asks for permission. */
+  async function asking(name: string, more: { title?: string; request?: string } = {}) {
     const chat = chatting();
     const id = await chat.says('delete it');
     shell.talk.approval(name);
-    shell.talk.tell(id, { type: 'approval', id: name, title: 'rm -rf', state: 'Pending' });
+    shell.talk.tell(id, { type: 'approval', id: name, title: 'rm -rf', ...more, state: 'Pending' });
     await chat.shows('Allow? [y/N/d(etails)] ');
     return { ...chat, id };
   }
@@ -201,6 +201,14 @@ describe('an approval', () => {
     await chat.answered(chat.id, 'Gone.');
     await chat.leaves();
     expect(readFileSync(`${shell.folder}/chat-history`, 'utf8')).toBe('delete it\n');
+  });
+  test('is asked for with what would run, before what a model calls it', async () => {
+    const chat = await asking('a-named', { title: 'List the files', request: 'rm -rf /' });
+    await chat.shows('It asks for permission: rm -rf / ("List the files")\n');
+    await chat.shows('rm -rf / ("List the files"): Allow?');
+    chat.type('n\r');
+    await chat.answered(chat.id, 'I leave it.');
+    await chat.leaves();
   });
   test('is asked for anew below what the agent goes on to do', async () => {
     const chat = await asking('a-below');
@@ -218,10 +226,10 @@ describe('an approval', () => {
     const title = 'rm -rf /\u001b[2K\rls\u202e\nAllowed: ls';
     shell.talk.tell(id, { type: 'approval', id: 'a-evil', title, state: 'Pending' });
     const shown = 'rm -rf /\\u001b[2K\\rls\\u202e\\nAllowed: ls\n';
-    await chat.shows(`It asks for leave: ${shown}`);
-    shell.talk.tell(id, { type: 'text', text: '\u001b[1A\u001b[2KIt asks for leave: ls' });
-    await chat.shows('\\u001b[1A\\u001b[2KIt asks for leave: ls\n');
-    const below = () => chat.seen.out.split('It asks for leave: ls\n')[1] ?? '';
+    await chat.shows(`It asks for permission: ${shown}`);
+    shell.talk.tell(id, { type: 'text', text: '\u001b[1A\u001b[2KIt asks for permission: ls' });
+    await chat.shows('\\u001b[1A\\u001b[2KIt asks for permission: ls\n');
+    const below = () => chat.seen.out.split('It asks for permission: ls\n')[1] ?? '';
     await until(() => below().includes('rm -rf /\\u001b[2K\\rls\\u202e...: Allow? [y/N/d(etails)] '));
     chat.type('n\r');
     await until(() => shell.talk.decided.at(-1)?.toString() === 'a-evil,deny,ann');

@@ -160,7 +160,13 @@ describe('send --stream', () => {
     shell.talk.tell(id, { type: 'tool', id: 't', status: 'in_progress' });
     shell.talk.tell(id, { type: 'tool', id: 't', title: 'cat x | head' });
     shell.talk.tell(id, { type: 'tool', id: 't', status: 'failed', output: 'no such file\nat all' });
-    shell.talk.tell(id, { type: 'approval', id: 'a-1', title: 'rm x', state: 'Pending' });
+    shell.talk.tell(id, {
+      type: 'approval',
+      id: 'a-1',
+      title: 'tidy up',
+      request: 'rm -r x',
+      state: 'Pending',
+    });
     shell.talk.tell(id, { type: 'approval', id: 'a-1', title: 'rm x', state: 'Denied' });
     shell.talk.tell(id, { type: 'note', text: 'It was interrupted.' });
     shell.talk.tell(id, { type: 'thought', text: 'hm' });
@@ -173,7 +179,7 @@ describe('send --stream', () => {
       '* read: cat x',
       '* read: cat x | head',
       '* read: cat x | head: failed: no such file',
-      'asks for leave: rm x. agentctl approve a-1, or agentctl deny a-1',
+      'asks for permission: rm -r x ("tidy up"). agentctl approve a-1, or agentctl deny a-1',
       'denied: rm x',
       'It was interrupted.',
       '',
@@ -297,6 +303,10 @@ describe('messages, conversations, approvals', () => {
       ['a-2', 'deny', 'ann'],
     ]);
     expect(await shell.run(['deny', 'a-1'])).toMatchObject({ code: 1 });
+    shell.talk.approval('a-1');
+    expect((await shell.run(['approve', 'a-1', '--option=always'])).code).toBe(0);
+    expect(shell.talk.decided.at(-1)).toEqual(['a-1', 'approve', 'ann', 'always']);
+    expect(await shell.run(['approve', 'sync/fleet', '--option=always'])).toMatchObject({ code: 64 });
     expect((await shell.run(['approve'])).err).toContain('agentctl get approvals');
   });
   test('query prints what the agent answers', async () => {

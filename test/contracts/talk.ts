@@ -157,12 +157,18 @@ export function talkContract(open: () => Promise<Subject>): void {
     script.approval('a');
     script.approval('b');
     const at = (name: string) => ({ namespace: 'default', name });
-    expect((await talk.decide(at('a'), 'approve', 'ann')).status).toEqual({ state: 'Approved', by: 'ann' });
-    expect((await talk.decide(at('b'), 'deny', 'bob')).status?.state).toBe('Denied');
-    await failure(talk.decide(at('a'), 'deny', 'bob'), 'Conflict');
+    expect((await talk.decide(at('a'), 'approve', { by: 'ann' })).status).toEqual({
+      state: 'Approved',
+      by: 'ann',
+    });
+    expect((await talk.decide(at('b'), 'deny', { by: 'bob' })).status?.state).toBe('Denied');
+    await failure(talk.decide(at('a'), 'deny', { by: 'bob' }), 'Conflict');
+    script.approval('c');
+    await talk.decide(at('c'), 'approve', { by: 'ann', option: 'always' });
     expect(script.decided).toEqual([
       ['a', 'approve', 'ann'],
       ['b', 'deny', 'bob'],
+      ['c', 'approve', 'ann', 'always'],
     ]);
   });
 

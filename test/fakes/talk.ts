@@ -14,7 +14,14 @@ import {
   type VirtualKinds,
   type VirtualObject,
 } from '../../src/api/virtual.ts';
-import type { NewMessage, StreamEntry, StreamOptions, Streams, UsageSum } from '../../src/client/streams.ts';
+import type {
+  Decision,
+  NewMessage,
+  StreamEntry,
+  StreamOptions,
+  Streams,
+  UsageSum,
+} from '../../src/client/streams.ts';
 import type { TurnEvent } from '../../src/protocols/talk.ts';
 
 export type Talk = Pick<
@@ -74,7 +81,13 @@ export class ScriptedTalk implements Talk, VirtualKinds {
   }
 
   approval(name: string, status: Approval['status'] = { state: 'Pending' }): Approval {
-    const spec = { agentRef: { name: 'web' }, instance: 'web-0', title: 'rm -rf', toolKind: 'execute' };
+    const spec = {
+      agentRef: { name: 'web' },
+      instance: 'web-0',
+      title: 'rm -rf',
+      request: 'rm -rf',
+      toolKind: 'execute',
+    };
     return this.#put('Approval', { namespace: 'default', name }, { spec, status });
   }
 
@@ -180,11 +193,11 @@ export class ScriptedTalk implements Talk, VirtualKinds {
     return this.message(name, { spec: message.spec, status }, namespace);
   }
 
-  async decide(key: ObjectKey, decision: 'approve' | 'deny', by: string): Promise<Approval> {
+  async decide(key: ObjectKey, decision: 'approve' | 'deny', { by, option }: Decision): Promise<Approval> {
     const approval = this.#existing<Approval>('Approval', key);
     if (approval.status?.state !== 'Pending')
       throw new ApiError('Conflict', `approval ${key.name} is decided already`);
-    this.decided.push([key.name, decision, by]);
+    this.decided.push([key.name, decision, by, ...(option === undefined ? [] : [option])]);
     return this.approval(key.name, { state: decision === 'approve' ? 'Approved' : 'Denied', by });
   }
 

@@ -121,6 +121,8 @@ describe('an approval', () => {
   test('is not decided by nobody', async () => {
     script.approval('a');
     for (const by of ['', 5, 'x'.repeat(254)]) expect((await decide('approve', { by })).code).toBe(400);
+    for (const option of ['', 5, 'x'.repeat(513)])
+      expect((await decide('approve', { option })).code).toBe(400);
     expect(script.decided).toEqual([]);
   });
 });

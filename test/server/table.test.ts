@@ -122,7 +122,8 @@ const rows: { readonly [K in Kind]: AnyResource[] } = {
     object('Approval', 'a-1', 3, {
       spec: {
         agentRef: { name: 'web' },
-        title: '  rm -rf\n  build',
+        title: 'Clean up',
+        request: '  rm -rf\n  build',
         toolKind: 'execute',
         message: 'm-1',
         conversation: 'c-1',

@@ -122,15 +122,21 @@ export const facts = [
       },
       {
         "priority": 0,
-        "name": "Title",
+        "name": "Request",
         "type": "string",
-        "jsonPath": ".spec.title"
+        "jsonPath": ".spec.request"
       },
       {
         "priority": 0,
         "name": "Age",
         "type": "date",
         "jsonPath": ".metadata.creationTimestamp"
+      },
+      {
+        "priority": 1,
+        "name": "Title",
+        "type": "string",
+        "jsonPath": ".spec.title"
       },
       {
         "priority": 1,

@@ -443,22 +443,35 @@ export interface ApprovalSpec {
   message?: string;
   /** The conversation. */
   conversation?: string;
-  /** The tool call in words. */
+  /** The tool call in the agent's words, which may be those of a model. */
   title: string;
+  /** What the tool would do, by its input: the command, the path and the change, or the address. The title where the input says nothing. */
+  request: string;
   /** The kind of the tool. */
   toolKind: string;
   /** What the tool would be given, as JSON. */
   input?: string;
+  /** What the agent takes as an answer. agentctl approve takes the first allow_once, else the first allow_always; agentctl deny likewise. */
+  options?: Array<{
+    /** How the agent calls it. */
+    id: string;
+    /** The option in words. */
+    name: string;
+    /** allow_always, reject_always: the agent does not ask again for what it takes to be the same. */
+    kind: 'allow_once' | 'allow_always' | 'reject_once' | 'reject_always';
+  }>;
   /** When it is denied by itself. */
   expiresAt?: string;
 }
 
 /** What was decided. */
 export interface ApprovalStatus {
-  /** Pending: waits for a decision. Expired: denied by the timeout. Cancelled: the turn ended before. */
+  /** Pending: waits for a decision. Expired: nobody decided before the timeout, or before the message ended. Cancelled: the message was cancelled, or the run ended. */
   state?: 'Pending' | 'Approved' | 'Denied' | 'Expired' | 'Cancelled';
   /** Who decided. */
   by?: string;
+  /** The id of the option that was answered. */
+  option?: string;
   /** When. */
   decidedAt?: string;
 }

@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
+import { askedText } from '../../api/asked.ts';
 import { findKind, kindInfo } from '../../api/kinds.ts';
 import type { Kind, ObjectKey } from '../../api/objects.ts';
+import { visibleLine } from '../../api/visible.ts';
 import type { Cli, Client } from '../cli.ts';
 import { CliError, UsageError } from '../failure.ts';
 import { tellFailures } from '../get/ask.ts';
@@ -18,11 +20,19 @@ const listed = 'of approvals, as agentctl get approvals lists them';
 export const defineDecision = (command: Command, cli: Cli, decision: Decision, done: string): Command =>
   command
     .argument('[id...]', `${listed}${decision === 'approve' ? '; sync/fleet, runtime/docker' : ''}`)
-    .action((ids: string[], options: GlobalOptions) => decide(ids, options, cli, decision, done));
+    .option(
+      '--option <id>',
+      "answer with this one of the request's options, by id or name, as agentctl describe approval lists them",
+    )
+    .action((ids: string[], options: Options) => decide(ids, options, cli, decision, done));
+
+interface Options extends GlobalOptions {
+  option?: string;
+}
 
 async function decide(
   ids: readonly string[],
-  options: GlobalOptions,
+  options: Options,
   cli: Cli,
   decision: Decision,
   done: string,
@@ -34,7 +44,7 @@ async function decide(
   const failures: unknown[] = [];
   for (const subject of all) {
     try {
-      cli.out(`${await decideOne(client, subject, cli, decision, done)}\n`);
+      cli.out(`${await decideOne(client, subject, cli, { decision, done, option: options.option })}\n`);
     } catch (error) {
       failures.push(error);
     }
@@ -72,17 +82,18 @@ async function decideOne(
   client: Client,
   { kind, key }: Subject,
   cli: Cli,
-  decision: Decision,
-  done: string,
+  { decision, done, option }: { decision: Decision; done: string; option: string | undefined },
 ): Promise<string> {
   const text = objectName(kindInfo(kind), key.name);
   if (kind === 'Sync' || kind === 'Runtime') {
+    if (option !== undefined)
+      throw new UsageError(`${text}: --option is for requests of agents, which have options`);
     if (decision === 'deny') throw new CliError(`${text}: ${howToRefuse[kind](key.name)}`);
     const what = kind === 'Sync' ? await approveSync(client, key) : await approveRuntime(client, key);
     return `${text} ${done}: ${what}`;
   }
-  const { spec } = await client.decide(key, decision, cli.user());
-  return `${text} ${done}: ${spec.title.split('\n')[0]}`;
+  const { spec } = await client.decide(key, decision, { by: cli.user(), option });
+  return visibleLine(`${text} ${done}: ${askedText(spec)}`);
 }
 
 const howToRefuse = {

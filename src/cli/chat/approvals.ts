@@ -1,16 +1,17 @@
+import { askedText } from '../../api/asked.ts';
 import { isApiError } from '../../api/errors.ts';
 import type { ObjectKey } from '../../api/objects.ts';
 import { visibleLine } from '../../api/visible.ts';
 import type { TurnEvent } from '../../protocols/talk.ts';
 import type { Cli, Client } from '../cli.ts';
-import { pretty } from '../describe/approval.ts';
+import { optionsText, pretty } from '../describe/approval.ts';
 import { tell } from '../failure.ts';
 import { clipped } from '../print/width.ts';
 import type { Dialogue } from './dialogue.ts';
 
 type ApprovalEvent = Extract<TurnEvent, { type: 'approval' }>;
 
-/** Puts what an agent asks leave for to the person who chats, one after the other. */
+/** Puts what an agent asks permission for to the person who chats, one after the other. */
 export class Approvals {
   readonly #client: Client;
   readonly #namespace: string | undefined;
@@ -42,13 +43,15 @@ export class Approvals {
     await this.#asking;
   }
 
-  async #ask({ id, title }: ApprovalEvent, withdrawn: AbortSignal): Promise<void> {
+  async #ask(event: ApprovalEvent, withdrawn: AbortSignal): Promise<void> {
+    const { id } = event;
+    const title = askedText(event);
     if (withdrawn.aborted) return;
     const key: ObjectKey = {
       ...(this.#namespace === undefined ? {} : { namespace: this.#namespace }),
       name: id,
     };
-    this.#cli.out(`It asks for leave: ${visibleLine(title)}\n`);
+    this.#cli.out(`It asks for permission: ${visibleLine(title)}\n`);
     // What the agent says meanwhile comes between that line and the question: so it says again what for.
     const allow = 'Allow? [y/N/d(etails)] ';
     const room = (this.#cli.terminal.columns ?? 80) - allow.length - 10;
@@ -63,7 +66,7 @@ export class Approvals {
           continue;
         }
         const decision = word === 'y' || word === 'yes' ? 'approve' : 'deny';
-        await this.#client.decide(key, decision, this.#cli.user());
+        await this.#client.decide(key, decision, { by: this.#cli.user() });
         return;
       }
     } catch (error) {
@@ -77,6 +80,7 @@ export class Approvals {
   async #details(key: ObjectKey): Promise<void> {
     const { spec } = await this.#client.get('Approval', key);
     const input = spec.input === undefined ? 'it says no more' : pretty(spec.input);
-    this.#cli.out(`${visibleLine(`${spec.toolKind}: ${spec.title}`)}\n${input}\n`);
+    const options = optionsText(spec).map((line) => `${visibleLine(line)}\n`);
+    this.#cli.out(`${visibleLine(`${spec.toolKind}: ${spec.title}`)}\n${input}\n${options.join('')}`);
   }
 }

@@ -1,4 +1,5 @@
 import type { Approval } from '../../api/objects.ts';
+import { optionFor } from '../../protocols/talk.ts';
 import { ago, block, fields, section } from './fields.ts';
 
 export function describeApproval({ metadata, spec, status = {} }: Approval, now: number): string {
@@ -12,10 +13,12 @@ export function describeApproval({ metadata, spec, status = {} }: Approval, now:
       ['Instance', spec.instance],
       ['Message', spec.message],
       ['Conversation', spec.conversation],
-      ['Asks for', spec.title],
+      ['Asks for', spec.request],
+      ['Title', spec.title === spec.request ? undefined : spec.title],
       ['Tool', spec.toolKind],
       ['State', state],
       ['By', status.by],
+      ['Answered', status.option],
       ['Asked', ago(metadata.creationTimestamp, now)],
       ['Decided', status.decidedAt === undefined ? undefined : ago(status.decidedAt, now)],
       [
@@ -26,8 +29,20 @@ export function describeApproval({ metadata, spec, status = {} }: Approval, now:
       ],
       ['Decide', waits ? `agentctl approve ${metadata.name}, or agentctl deny ${metadata.name}` : undefined],
     ]),
+    spec.options === undefined || spec.options.length === 0
+      ? ''
+      : section('Options', block(optionsText(spec).join('\n'))),
     spec.input === undefined ? '' : section('Input', block(pretty(spec.input))),
   ].join('');
+}
+
+/** What may be answered, a line each, with what is answered where nothing is said. */
+export function optionsText({ options = [] }: Approval['spec']): string[] {
+  const [allow, deny] = [optionFor(options, 'Allow'), optionFor(options, 'Deny')];
+  return options.map((option) => {
+    const taken = option === allow ? ', by agentctl approve' : option === deny ? ', by agentctl deny' : '';
+    return `${option.id}: ${option.name} (${option.kind}${taken})`;
+  });
 }
 
 /** As JSON over several lines, where it is JSON. */

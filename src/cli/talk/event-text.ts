@@ -1,3 +1,4 @@
+import { askedText } from '../../api/asked.ts';
 import type { TurnEvent } from '../../protocols/talk.ts';
 
 /** What a reader is told of an event: a piece of the answer, or a line beside it. Undefined: nothing. */
@@ -46,10 +47,12 @@ const marks: Readonly<Record<string, string>> = { completed: '[x]', in_progress:
 const after = (output: string | undefined): string =>
   output === undefined || output.trim() === '' ? '' : `: ${output.trim().split('\n')[0]}`;
 
-function approvalText({ id, title, state }: Extract<TurnEvent, { type: 'approval' }>): string {
+function approvalText(event: Extract<TurnEvent, { type: 'approval' }>): string {
+  const { id, state } = event;
+  const title = askedText(event);
   switch (state) {
     case 'Pending':
-      return `asks for leave: ${title}. agentctl approve ${id}, or agentctl deny ${id}`;
+      return `asks for permission: ${title}. agentctl approve ${id}, or agentctl deny ${id}`;
     case 'Approved':
       return `approved: ${title}`;
     case 'Denied':

@@ -16,6 +16,7 @@ export function define(command: Command, cli: Cli): void {
     command,
     ['What is asked for', 'agentctl get approvals --field-selector status.state=Pending'],
     ['Look closer, then let it', 'agentctl describe approval p-x7k2p\nagentctl approve p-x7k2p'],
+    ['Answer with another of its options', 'agentctl approve p-x7k2p --option=always'],
     ['What a revision would delete, then let it', 'agentctl diff --sync fleet\nagentctl approve sync/fleet'],
     ['Remove the containers that a Runtime holds back', 'agentctl approve runtime/docker'],
   );

@@ -1,11 +1,14 @@
 import { createHash } from 'node:crypto';
+import { askedText } from '../../api/asked.ts';
 import { ApiError } from '../../api/errors.ts';
 import type { AgentSpec } from '../../api/objects.ts';
 import type { Entry } from '../../messages/journal.ts';
 import type { Approval } from '../../messages/message.ts';
 import type { ControlView } from '../../plan/world.ts';
-import type { Permission, TurnEvent } from '../../protocols/talk.ts';
+import { requestText } from '../../protocols/request-text.ts';
+import { optionFor, type Permission, type PermissionOption, type ToolUse } from '../../protocols/talk.ts';
 import type { Happening } from '../events.ts';
+import { usedWithoutAsking } from './asking.ts';
 import { type Desk, keyOf } from './desk.ts';
 import type { Link } from './link.ts';
 import type { Open } from './open.ts';
@@ -15,6 +18,8 @@ const mostInput = 16_384;
 const mostText = 1_000;
 /** Requests of one Instance that wait for people; further ones are denied. */
 const mostWaiting = 100;
+
+type Decided = Exclude<Approval['state'], 'Pending'>;
 
 export interface ApprovalsParts {
   desk: Desk;
@@ -30,13 +35,11 @@ export class Approvals {
   readonly #parts: ApprovalsParts;
   /** Those that wait for a decision, with how to end their timers. */
   readonly #waiting = new Map<string, { approval: Approval; cancel: () => void }>();
-  /** Tool calls that were asked about, and what is known of those that were not; by link. */
-  readonly #calls = new WeakMap<Link, Map<string, Call>>();
   readonly #controls = new Map<string, ControlView>();
   /** How many wait of each Instance, by its uid. */
   readonly #counts = new Map<string, number>();
-  /** Tool calls that the run was given a decision about before this connection to it. */
-  readonly #earlier = new WeakMap<Link, ReadonlySet<string>>();
+  /** What the run asked for before this connection to it, and is of no call that was used since. */
+  readonly #earlier = new WeakMap<Link, Approval[]>();
 
   constructor(parts: ApprovalsParts, loaded: readonly Approval[]) {
     this.#parts = parts;
@@ -53,72 +56,112 @@ export class Approvals {
     this.#controls.delete(uid);
   }
 
-  asked(link: Link, open: Open | undefined, permission: Permission) {
+  asked(link: Link, open: Open | undefined, permission: Permission): void {
     const spec = this.#parts.spec(keyOf(link.target));
-    if (spec === undefined) return link.connection?.decide(permission.id, 'Cancelled');
-    this.#call(link, permission.toolCallId, permission).asked = true;
-    this.#asks(link);
-    const action = actionFor(spec, permission.toolKind);
-    if (action !== 'Ask') {
-      link.connection?.decide(permission.id, action);
-      const state = action === 'Allow' ? 'Approved' : 'Denied';
-      const { id, title } = { id: this.#idOf(link, permission), title: permission.title };
-      if (open !== undefined) link.push(this.#desk.event(open, { type: 'approval', id, title, state }));
+    if (spec === undefined) {
+      this.#answer(link, permission.id, 'Cancelled');
       return;
     }
-    this.#put(link, open, permission, approvalTimeout(spec));
+    this.#asks(link);
+    const { toolKind: kind, guessed } = permission;
+    const action = actionFor(spec, { kind, guessed });
+    if (action === 'Ask') {
+      this.#put(link, open, permission, approvalTimeout(spec));
+      return;
+    }
+    this.#answer(link, permission.id, action);
+    const state = action === 'Allow' ? 'Approved' : 'Denied';
+    if (open !== undefined) link.push(this.#event(open, this.#about(link, permission), state));
   }
 
   /** After a restart of the controller, what was decided may not have been told. */
   reconnected(link: Link): void {
-    const { uid, run, namespace, agent } = link.target;
-    for (const approval of this.#desk.parts.journal.approvals({ namespace, agent }))
+    const earlier = this.#approvalsOf(link).filter(({ run }) => run === link.target.run);
+    this.#earlier.set(link, earlier);
+    for (const approval of earlier)
       if (
-        approval.uid === uid &&
-        approval.run === run &&
         approval.state !== 'Pending' &&
-        approval.decidedAt !== undefined
+        approval.told !== true &&
+        (approval.message === undefined || this.#desk.opens.has(approval.message))
       )
-        link.connection?.decide(approval.permission, approval.state === 'Approved' ? 'Allow' : 'Deny');
+        this.#tell(link, approval);
   }
 
   /** A tool was used: what the spec would have people, or itself, deny must have been asked about. */
-  used(link: Link, event: Extract<TurnEvent, { type: 'tool' }>): boolean {
+  used(link: Link, open: Open | undefined, use: ToolUse): boolean {
     const spec = this.#parts.spec(keyOf(link.target));
-    if (spec?.permissions === undefined || !link.protocol.asksPermission) return true;
-    const call = this.#call(link, event.id, { toolKind: event.kind, title: event.title });
-    if (event.status !== 'completed' || call.asked || actionFor(spec, call.kind) === 'Allow') return true;
-    if (this.#askedBefore(link, event.id)) {
+    if (spec?.permissions === undefined) return true;
+    const action = actionFor(spec, use);
+    const verdict = usedWithoutAsking(use, action);
+    if (verdict === 'No') return true;
+    if (this.#askedBefore(link, open, use) || this.#allowedAlways(link, use)) {
       this.#asks(link);
       return true;
     }
-    if (call.unseen) return true; // not enough is known of it to judge
+    const what = `a tool of the kind ${cut(use.kind)}`;
+    if (verdict === 'Unclear') {
+      if (this.#controls.has(link.target.uid)) return true;
+      const message = `It used ${what} without asking, which failed, maybe before it would have asked (${cut(use.title)}).`;
+      this.#control(link, { status: 'Unknown', reason: 'ToolFailedWithoutAsking', message });
+      return true;
+    }
     this.#control(link, {
       status: 'False',
       reason: 'ToolUsedWithoutAsking',
-      message: `It used a tool of the kind ${call.kind} without asking (${call.title}), though the spec says ${actionFor(spec, call.kind)}.`,
+      message: `It used ${what} without asking (${cut(use.title)}), though the spec says ${action}.`,
     });
     return false;
   }
 
-  /** Throws ApiError NotFound, Conflict. */
-  async decide(id: string, namespace: string, state: 'Approved' | 'Denied', by: string): Promise<void> {
+  /** `option`: in place of the one that is taken by itself. Throws ApiError NotFound, Conflict, BadRequest. */
+  async decide(
+    id: string,
+    namespace: string,
+    state: 'Approved' | 'Denied',
+    { by, option }: { by: string; option?: string | undefined },
+  ): Promise<void> {
     const waiting = this.#waiting.get(id);
     const known = waiting?.approval ?? this.#desk.parts.journal.approval(id);
     if (known?.namespace !== namespace)
       throw new ApiError('NotFound', `approvals.subresources.agentctl.dev "${id}" not found`);
-    if (waiting === undefined)
+    if (waiting === undefined) {
+      const now = known.state === 'Pending' ? 'decided' : known.state;
       throw new ApiError(
         'Conflict',
-        `Approval ${id} is ${known.state} already${known.by === undefined ? '' : `, by ${known.by}`}.`,
+        `Approval ${id} is ${now} already${known.by === undefined ? '' : `, by ${known.by}`}.`,
       );
-    await this.#settle(waiting.approval, state, by);
+    }
+    await this.#settle(waiting.approval, state, { by, option: chosen(waiting.approval, state, option) });
   }
 
-  /** The turn, or the run, has ended: nobody waits for the answer. */
-  cancel(which: (approval: Approval) => boolean): void {
-    for (const { approval } of this.#waiting.values())
-      if (which(approval)) void this.#settle(approval, 'Cancelled', undefined);
+  /** Nobody waits for the answer any more. */
+  withdraw(which: (approval: Approval) => boolean, state: 'Cancelled' | 'Expired' = 'Cancelled'): void {
+    for (const { approval } of [...this.#waiting.values()])
+      if (which(approval)) void this.#settle(approval, state, { isWithdrawn: true });
+  }
+
+  /** A message has ended, or its turn is broken off or over. */
+  withdrawOf(message: string, reason: string | undefined): void {
+    this.withdraw(
+      (approval) => approval.message === message,
+      reason === 'Cancelled' ? 'Cancelled' : 'Expired',
+    );
+  }
+
+  /** After a restart of the controller: what became of messages and instances may not have reached their approvals. */
+  restored(): void {
+    const { journal } = this.#desk.parts;
+    for (const { approval } of [...this.#waiting.values()]) {
+      const { message, uid, run } = approval;
+      const open = this.#desk.opens.get(message ?? '');
+      if (message !== undefined && open === undefined)
+        this.withdrawOf(message, journal.message(message)?.reason);
+      else if (open?.breaking !== undefined) this.withdrawOf(open.message.id, open.breaking.reason);
+      else {
+        const isOver = open !== undefined && (open.message.state === 'Pending' || open.message.run !== run);
+        if (isOver || this.#desk.parts.instance(uid) === undefined) this.withdraw((one) => one === approval);
+      }
+    }
   }
 
   #put(link: Link, open: Open | undefined, permission: Permission, timeout: number): void {
@@ -126,10 +169,10 @@ export class Approvals {
     if (this.#waiting.has(id) || this.#desk.parts.journal.approval(id) !== undefined) return; // read once more
     const { namespace, agent, instance, uid, run } = link.target;
     if ((this.#counts.get(uid) ?? 0) >= mostWaiting) {
-      link.connection?.decide(permission.id, 'Deny');
-      const title = `${cut(permission.title)} (${mostWaiting} others wait for a decision already)`;
-      if (open !== undefined)
-        link.push(this.#desk.event(open, { type: 'approval', id, title, state: 'Denied' }));
+      this.#answer(link, permission.id, 'Deny');
+      const about = this.#about(link, permission);
+      const title = `${about.title} (${mostWaiting} others wait for a decision already)`;
+      if (open !== undefined) link.push(this.#event(open, { ...about, title }, 'Denied'));
       this.#parts.record(link, {
         type: 'Warning',
         reason: 'TooManyApprovals',
@@ -139,7 +182,7 @@ export class Approvals {
     }
     const now = this.#desk.parts.clock.now();
     const approval: Approval = {
-      id,
+      ...this.#about(link, permission),
       namespace,
       agent,
       instance,
@@ -149,39 +192,40 @@ export class Approvals {
       toolCall: permission.toolCallId,
       message: open?.message.id,
       conversation: open?.message.conversation,
-      title: cut(permission.title),
       toolKind: cut(permission.toolKind),
       input: bounded(permission.input),
+      options: permission.options,
       state: 'Pending',
       createdAt: now,
       expiresAt: now + timeout,
     };
     this.#wait(approval);
     const entries: Entry[] = [{ type: 'Approval', approval }];
-    if (open !== undefined)
-      entries.push(
-        ...this.#desk.event(open, { type: 'approval', id, title: approval.title, state: 'Pending' }),
-      );
+    if (open !== undefined) entries.push(...this.#event(open, approval, 'Pending'));
     link.push(entries, () => this.#desk.changed('Approval', id));
-    const message = `It asks for leave: ${approval.title}. Decide with agentctl approve ${id} or agentctl deny ${id}.`;
+    const message = `It asks for permission: ${askedText(approval)}. Decide with agentctl approve ${id} or agentctl deny ${id}.`;
     this.#parts.record(link, { type: 'Normal', reason: 'ApprovalNeeded', message });
   }
 
   #wait(approval: Approval): void {
     const { clock } = this.#desk.parts;
     const left = Math.min(Math.max(0, approval.expiresAt - clock.now()), 2_147_483_647);
-    const cancel = clock.after(left, () => void this.#settle(approval, 'Expired', undefined));
+    const cancel = clock.after(left, () => void this.#settle(approval, 'Expired', {}));
     this.#waiting.set(approval.id, { approval, cancel });
     this.#counts.set(approval.uid, (this.#counts.get(approval.uid) ?? 0) + 1);
   }
 
-  /** Written down first, then told to the agent. */
+  /** Written down first, then told to the agent. `isWithdrawn`: nobody waits for the answer. */
   async #settle(
     approval: Approval,
-    state: 'Approved' | 'Denied' | 'Expired' | 'Cancelled',
-    by: string | undefined,
-  ) {
-    const { id, uid, title } = approval;
+    state: Decided,
+    {
+      by,
+      option,
+      isWithdrawn = false,
+    }: { by?: string; option?: PermissionOption | undefined; isWithdrawn?: boolean },
+  ): Promise<void> {
+    const { id, uid } = approval;
     const waiting = this.#waiting.get(id);
     if (waiting === undefined) return;
     waiting.cancel();
@@ -190,10 +234,10 @@ export class Approvals {
     if (left > 0) this.#counts.set(uid, left);
     else this.#counts.delete(uid);
     const { clock, log } = this.#desk.parts;
-    const settled: Approval = { ...approval, state, by, decidedAt: clock.now() };
+    const settled: Approval = { ...approval, state, by, option: option?.id, decidedAt: clock.now() };
     const entries: Entry[] = [{ type: 'Approval', approval: settled }];
     const open = this.#desk.opens.get(approval.message ?? '');
-    if (open !== undefined) entries.push(...this.#desk.event(open, { type: 'approval', id, title, state }));
+    if (open !== undefined) entries.push(...this.#event(open, approval, state));
     try {
       await this.#desk.writer.write(entries);
     } catch (error) {
@@ -202,11 +246,45 @@ export class Approvals {
     }
     this.#desk.changed('Approval', id);
     const link = this.#desk.links.get(uid);
-    if (link?.target.run !== approval.run) return;
-    link.connection?.decide(
-      approval.permission,
-      state === 'Approved' ? 'Allow' : state === 'Cancelled' ? 'Cancelled' : 'Deny',
+    if (link?.target.run === approval.run) this.#tell(link, settled, isWithdrawn);
+  }
+
+  /** Once it is in the agent's pipe it is noted, so that it is never told again. */
+  #tell(link: Link, approval: Approval, isWithdrawn = false): void {
+    const { state, permission, option } = approval;
+    const { connection } = link;
+    if (connection === undefined) return; // it is told once there is one
+    // What was decided before its turn was broken off is not done any more.
+    const broken = this.#desk.opens.get(approval.message ?? '')?.breaking !== undefined;
+    const decision =
+      isWithdrawn || broken || state === 'Cancelled' ? 'Cancelled' : state === 'Approved' ? 'Allow' : 'Deny';
+    connection.decide(permission, decision, option).then(
+      () => this.#desk.writer.note([{ type: 'Approval', approval: { ...approval, told: true } }]),
+      (error: unknown) => this.#unanswered(error),
     );
+  }
+
+  #answer(link: Link, permission: string, decision: 'Allow' | 'Deny' | 'Cancelled'): void {
+    link.connection?.decide(permission, decision).catch((error: unknown) => this.#unanswered(error));
+  }
+
+  /** Its run has ended: nobody waits for the answer. */
+  #unanswered(error: unknown): void {
+    this.#desk.parts.log.debug({ err: error }, 'an answer did not reach the agent');
+  }
+
+  #about(link: Link, permission: Permission): Pick<Approval, 'id' | 'title' | 'request'> {
+    const request = requestText(permission.input);
+    return { id: this.#idOf(link, permission), title: cut(permission.title), request };
+  }
+
+  #event(
+    open: Open,
+    { id, title, request }: Pick<Approval, 'id' | 'title' | 'request'>,
+    state: Approval['state'],
+  ): Entry[] {
+    const about = request === undefined ? { title } : { title, request };
+    return this.#desk.event(open, { type: 'approval', id, ...about, state });
   }
 
   /** The same when the request is read again. */
@@ -215,33 +293,32 @@ export class Approvals {
     return `p-${hash.slice(0, 10)}`;
   }
 
-  #call(link: Link, id: string, seen: { toolKind?: string | undefined; title?: string | undefined }): Call {
-    const calls = this.#calls.get(link) ?? new Map<string, Call>();
-    this.#calls.set(link, calls);
-    const unseen = link.resumed && seen.toolKind === undefined;
-    const call = calls.get(id) ?? { asked: false, unseen, kind: 'other', title: cut(id) };
-    if (seen.toolKind !== undefined) call.kind = cut(seen.toolKind);
-    if (seen.title !== undefined) call.title = cut(seen.title);
-    calls.set(id, call);
-    if (calls.size > 1_000) for (const oldest of calls.keys()) if (calls.size > 500) calls.delete(oldest);
-    return call;
+  /**
+   * Permission that was asked for before the controller was restarted. Where the agent names its requests otherwise than
+   * its calls, one that is of no call yet counts for one.
+   */
+  #askedBefore(link: Link, open: Open | undefined, { toolCallId }: ToolUse): boolean {
+    const earlier = this.#earlier.get(link) ?? [];
+    const ofTurn = earlier.filter(({ message }) => message === open?.message.id);
+    const found = ofTurn.find(({ toolCall }) => toolCall === toolCallId) ?? ofTurn[0];
+    if (found === undefined) return false;
+    earlier.splice(earlier.indexOf(found), 1);
+    return true;
   }
 
-  /** Leave that was given before the controller was restarted. */
-  #askedBefore(link: Link, toolCall: string): boolean {
-    if (!link.resumed) return false;
-    const { namespace, agent, uid, run } = link.target;
-    const earlier =
-      this.#earlier.get(link) ??
-      new Set(
-        this.#desk.parts.journal
-          .approvals({ namespace, agent })
-          .flatMap((one) =>
-            one.uid === uid && one.run === run && one.toolCall !== undefined ? [one.toolCall] : [],
-          ),
-      );
-    this.#earlier.set(link, earlier);
-    return earlier.has(toolCall);
+  /** Somebody has chosen an option by which the agent asks no more for what is like it. */
+  #allowedAlways(link: Link, { kind }: ToolUse): boolean {
+    return this.#approvalsOf(link).some(
+      ({ state, toolKind, option, options = [] }) =>
+        state === 'Approved' &&
+        toolKind === kind &&
+        options.some((one) => one.id === option && one.kind === 'allow_always'),
+    );
+  }
+
+  #approvalsOf({ target }: Link): Approval[] {
+    const { namespace, agent, uid } = target;
+    return this.#desk.parts.journal.approvals({ namespace, agent }).filter((one) => one.uid === uid);
   }
 
   #asks(link: Link): void {
@@ -257,13 +334,24 @@ export class Approvals {
   }
 }
 
-/** What is known of a tool call. */
-interface Call {
-  asked: boolean;
-  /** It began before the controller was restarted. */
-  unseen: boolean;
-  kind: string;
-  title: string;
+/** The option that answers a decision: the one that is named, by its id or its name, else what is taken by itself. */
+function chosen(
+  { id, options = [] }: Approval,
+  state: 'Approved' | 'Denied',
+  named: string | undefined,
+): PermissionOption | undefined {
+  const fitting = options.filter(({ kind }) => kind.startsWith(state === 'Approved' ? 'allow' : 'reject'));
+  if (named === undefined) return optionFor(options, state === 'Approved' ? 'Allow' : 'Deny');
+  const found =
+    fitting.find((option) => option.id === named) ??
+    fitting.find(({ name }) => name.toLowerCase() === named.toLowerCase());
+  if (found !== undefined) return found;
+  const verb = state === 'Approved' ? 'approve' : 'deny';
+  const choice = fitting.map((option) => `${option.id} (${option.name})`).join(', ');
+  throw new ApiError(
+    'BadRequest',
+    `Approval ${id} has no option ${JSON.stringify(named)} to ${verb} with. It has ${choice === '' ? 'none' : choice}.`,
+  );
 }
 
 const cut = (text: string): string => (text.length <= mostText ? text : `${text.slice(0, mostText)}...`);

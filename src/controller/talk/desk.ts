@@ -1,3 +1,4 @@
+import { askedText } from '../../api/asked.ts';
 import type { Agent, Instance } from '../../api/objects.ts';
 import type { Entry, Journal } from '../../messages/journal.ts';
 import type { Conversation, Envelope, Sender } from '../../messages/message.ts';
@@ -129,6 +130,7 @@ export class Desk {
       kept: 0,
       text: new Answer(),
       tools: new Set(),
+      denied: undefined,
       heardAt: this.parts.clock.now(),
       breaking: undefined,
       reports: {},
@@ -220,13 +222,21 @@ function takeIn(open: Open, event: TurnEvent): void {
   else if (event.type === 'note' && event.attempt !== undefined) {
     open.text.clear();
     open.tools.clear();
+    open.denied = undefined;
   } else if (event.type === 'tool' && event.status !== undefined) {
     if (event.status === 'completed' || event.status === 'failed') open.tools.delete(event.id);
     else if (open.tools.size < mostTools) open.tools.add(event.id);
   } else if (event.type === 'approval') {
     if (event.state === 'Pending') open.tools.add(event.id);
     else open.tools.delete(event.id);
+    open.denied = deniedText(event) ?? open.denied;
   }
+}
+
+function deniedText(event: Extract<TurnEvent, { type: 'approval' }>): string | undefined {
+  if (event.state !== 'Denied' && event.state !== 'Expired') return undefined;
+  const how = event.state === 'Denied' ? 'was denied' : 'was not given in time';
+  return `Permission ${how}, and the agent broke its turn off: ${askedText(event)}`;
 }
 
 /** The Agent's key. */

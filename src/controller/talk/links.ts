@@ -8,7 +8,7 @@ import type { Plan } from '../../plan/action.ts';
 import type { Instant, Observed, TalkView, World } from '../../plan/world.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
-import type { TurnEvent } from '../../protocols/talk.ts';
+import type { ToolUse, TurnEvent } from '../../protocols/talk.ts';
 import type { Cache } from '../cache.ts';
 import type { Recorder } from '../events.ts';
 import type { Asking, McpServers } from '../mcp-server.ts';
@@ -182,6 +182,7 @@ export class Links {
           link.charge();
           this.#parts.approvals.asked(link, this.#parts.turns.current(link, id), permission);
         },
+        used: (id, use) => this.#used(link, id, use),
         route: ({ message, ...request }) => {
           link.charge();
           this.#parts.routes.asked(link, this.#parts.turns.current(link, message), request);
@@ -204,21 +205,23 @@ export class Links {
 
   #event(link: Link, id: string | undefined, event: TurnEvent): void {
     this.#parts.turns.event(link, id, event);
-    if (event.type === 'tool' && !this.#parts.approvals.used(link, event)) {
-      const accepts =
-        this.#parts.cache.agents.get(keyOf(link.target))?.spec.permissions?.unenforced === 'Accept';
-      const open = this.#parts.turns.current(link, id);
-      if (!accepts && open !== undefined)
-        this.#parts.turns.breakOff(open, {
-          reason: 'PermissionsNotEnforced',
-          message: 'The agent used a tool without asking for leave.',
-        });
-    }
     if (event.type !== 'background') return;
     // What goes on in a question's turn is shown to those who listen to the one who asked.
     const parent = this.#desk.opens.get(this.#parts.turns.current(link, id)?.message.parent ?? '');
     if (parent !== undefined)
       link.push(this.#desk.event(parent, { ...event, source: `agent:${link.target.agent}` }));
+  }
+
+  #used(link: Link, id: string | undefined, use: ToolUse): void {
+    const open = this.#parts.turns.current(link, id);
+    if (this.#parts.approvals.used(link, open, use)) return;
+    const accepts =
+      this.#parts.cache.agents.get(keyOf(link.target))?.spec.permissions?.unenforced === 'Accept';
+    if (!accepts && open !== undefined)
+      this.#parts.turns.breakOff(open, {
+        reason: 'PermissionsNotEnforced',
+        message: 'The agent used a tool without asking for permission.',
+      });
   }
 
   async #manage(
@@ -251,8 +254,8 @@ export class Links {
   #linkChanged(link: Link): void {
     const key = keyOf(link.target);
     if (link.state === 'Ready') {
-      this.#parts.approvals.reconnected(link);
       this.#parts.deliveries.makeSure(link);
+      this.#parts.approvals.reconnected(link); // behind what breaks turns off
       this.#parts.routes.ready(link);
       this.#parts.deliveries.soon(key);
     }
@@ -262,7 +265,7 @@ export class Links {
   #drained(link: Link): void {
     const { uid, run, startId } = link.target;
     this.#desk.drained.set(uid, startId);
-    this.#parts.approvals.cancel((approval) => approval.uid === uid && approval.run === run);
+    this.#parts.approvals.withdraw((approval) => approval.uid === uid && approval.run === run);
     this.#parts.turns.drained(link, this.#desk.parts.instance(uid));
     this.#parts.drained(keyOf(link.target));
     this.#parts.enqueue(keyOf(link.target));
@@ -277,7 +280,7 @@ export class Links {
     this.#desk.drained.delete(uid);
     this.#records.delete(uid);
     this.#parts.approvals.forget(uid);
-    this.#parts.approvals.cancel((approval) => approval.uid === uid);
+    this.#parts.approvals.withdraw((approval) => approval.uid === uid);
     if (link !== undefined) {
       if (link.state !== 'Drained') {
         link.unread = true;

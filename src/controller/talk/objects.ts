@@ -193,17 +193,19 @@ export class JournalObjects implements VirtualKinds {
         agentRef: { name: approval.agent },
         instance: approval.instance,
         title: approval.title,
+        request: approval.request ?? approval.title,
         toolKind: approval.toolKind,
         expiresAt: formatTimeMs(approval.expiresAt),
         ...defined({
           message: approval.message,
           conversation: approval.conversation,
           input: input === undefined ? undefined : JSON.stringify(input),
+          options: approval.options?.map((option) => ({ ...option })),
         }),
       },
       status: {
         state: approval.state,
-        ...defined({ by: approval.by, decidedAt: optionalTime(approval.decidedAt) }),
+        ...defined({ by: approval.by, option: approval.option, decidedAt: optionalTime(approval.decidedAt) }),
       },
     };
   }

@@ -24,6 +24,8 @@ export interface Open {
   readonly text: Answer;
   /** Tool calls that are open, and permissions that are waited for. */
   readonly tools: Set<string>;
+  /** What was last denied in its turn, as a sentence. */
+  denied: string | undefined;
   /** When the agent last gave a sign of it. */
   heardAt: number;
   /** Why it is being broken off, once it is. */

@@ -34,13 +34,23 @@ export function rulesOf(spec: AgentSpec, { messages }: PolicySpec): Rules {
   };
 }
 
-type Action = 'Allow' | 'Deny' | 'Ask';
+export type Action = 'Allow' | 'Deny' | 'Ask';
 
-/** What becomes of a tool call of that kind; without permissions in the spec people decide. */
-export function actionFor({ permissions }: AgentSpec, toolKind: string): Action {
-  return (
-    permissions?.rules?.find((rule) => rule.toolKind === toolKind)?.action ?? permissions?.default ?? 'Ask'
-  );
+const strictness = { Allow: 0, Ask: 1, Deny: 2 } as const;
+
+/**
+ * What becomes of a tool call; without permissions in the spec people decide. Of a kind that the agent does not say itself
+ * the stricter holds: that of what it seems to be, or of `other`. On agentctl's own tools fleetAccess has decided.
+ */
+export function actionFor(
+  { permissions }: AgentSpec,
+  { kind, guessed }: { kind: string; guessed?: true | undefined },
+): Action {
+  if (kind === 'agentctl') return 'Allow';
+  const of = (toolKind: string): Action =>
+    permissions?.rules?.find((rule) => rule.toolKind === toolKind)?.action ?? permissions?.default ?? 'Ask';
+  const [one, other] = [of(kind), of(guessed === true ? 'other' : kind)];
+  return strictness[one] >= strictness[other] ? one : other;
 }
 
 export const approvalTimeout = ({ permissions }: AgentSpec): number =>

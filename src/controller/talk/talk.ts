@@ -83,6 +83,7 @@ export class Talk {
       agent,
       due: (key) => this.#deliveries.soon(key),
       ended: (message) => this.#ended(message),
+      over: (message, reason) => this.approvals.withdrawOf(message, reason),
     });
     this.#deliveries = new Deliveries({
       desk: this.desk,
@@ -148,6 +149,7 @@ export class Talk {
   /** Once the caches are synced: what was with an instance that is gone is taken up by another. */
   start(): void {
     this.turns.restored();
+    this.approvals.restored();
     const lost = new Set<string>();
     for (const { message, thread } of this.desk.opens.values()) {
       const uid = thread.record.uid ?? message.uid;
@@ -317,7 +319,7 @@ export class Talk {
 
   #ended(message: Envelope): void {
     const key = keyOf(message);
-    this.approvals.cancel((approval) => approval.message === message.id);
+    this.approvals.withdrawOf(message.id, message.reason);
     this.routes.ended(message);
     if (message.uid === undefined) return;
     const agent = this.#parts.cache.agents.get(key);

@@ -19,6 +19,8 @@ export interface TurnsParts {
   due(key: string): void;
   /** A message is final; called once that is on disk. */
   ended(message: Omit<Message, 'text'>): void;
+  /** Its turn is broken off, or is over and begun again: nobody waits for answers to what was asked in it. */
+  over(message: string, reason: string): void;
 }
 
 /** What becomes of messages that were delivered: followed, ended once, and taken up again after a crash. */
@@ -71,6 +73,9 @@ export class Turns {
     const open = this.current(link, id);
     if (open === undefined) return;
     const isDone = result.state === 'Completed' && result.stopReason !== 'cancelled';
+    // Sent again, it would ask again.
+    if (open.denied !== undefined && result.state === 'Completed' && !isDone && !isBrokenOff(open))
+      return this.finish(open, { state: 'Failed', reason: 'PermissionDenied', error: open.denied }, link);
     if (open.breaking?.reason === 'Uncertain' && !isDone)
       return open.message.produced
         ? this.interrupt(open, open.breaking.message, link)
@@ -180,6 +185,7 @@ export class Turns {
     open.reports = {};
     open.breaking = undefined;
     open.tools.clear();
+    this.#parts.over(message.id, 'Cancelled');
     box.end(open);
     box.add(open);
     const entries: Entry[] = [{ type: 'Change', id: message.id, set: change }, ...account.entries];
@@ -235,13 +241,20 @@ export class Turns {
     const { reason, message: error } = breaking;
     Object.assign(open.message, { reason, error });
     if (open.thread.current !== open) return this.finish(open, broken(open));
-    const { uid = '', written, id } = open.message;
+    const { uid = '', run, written, id } = open.message;
     const link = this.#desk.links.get(uid);
-    if (open.message.state !== 'Pending' && link?.connection === undefined)
+    if (open.message.state !== 'Pending' && link?.connection === undefined && !this.#isUp(uid, run))
       return this.finish(open, broken(open));
+    this.#parts.over(id, reason);
     this.#desk.writer.note([{ type: 'Change', id, set: { reason, error } }]); // known after a restart too
     if (open.message.state === 'Pending' || link === undefined) return; // its session is being made: it ends with that
     if (written) link.connection?.cancel(id);
+  }
+
+  /** Its run goes on, though it may not be connected to yet. */
+  #isUp(uid: string, run: number | undefined): boolean {
+    const status = this.#desk.parts.instance(uid)?.status;
+    return status?.run !== undefined && status.run.number === run && status.lastExit?.run !== run;
   }
 
   /** After a restart of the controller: what was being broken off before it was delivered ends here. */
@@ -255,6 +268,9 @@ export class Turns {
     this.finish(open, broken(open), this.#desk.links.get(open.message.uid ?? ''));
   }
 }
+
+const isBrokenOff = ({ breaking }: Open): boolean =>
+  breaking !== undefined && breaking.reason !== 'Uncertain';
 
 /** The end of a message that is broken off. */
 export function broken({ breaking }: Open): { state: 'Failed' | 'Expired'; reason: string; error: string } {

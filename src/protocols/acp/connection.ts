@@ -10,7 +10,8 @@ import {
   type Turn,
   type Wire,
 } from '../protocol.ts';
-import type { TurnResult } from '../talk.ts';
+import type { TurnEvent, TurnResult } from '../talk.ts';
+import { Calls } from './calls.ts';
 import { readAbilities } from './greeting.ts';
 import { Handshake } from './handshake.ts';
 import {
@@ -24,7 +25,8 @@ import {
   type RpcError,
   readError,
 } from './message.ts';
-import { answerTo, mergeTool, readPermission } from './permission.ts';
+import { ownKind } from './own-tools.ts';
+import { answerTo, readPermission } from './permission.ts';
 import { type Fields, fields, id as idOf, name, present } from './read.ts';
 import { Requests } from './requests.ts';
 import { Sessions } from './sessions.ts';
@@ -57,7 +59,7 @@ export class AcpConnection implements Connection {
     this.#host = host;
     this.#options = options;
     this.#requests = new Requests(wire, options.epoch, options.log);
-    this.#turns = new Turns(options.clock, options.turns);
+    this.#turns = new Turns(options.clock, options.turns, options.mcp !== undefined);
     const { facts } = options;
     if (facts !== undefined) {
       const sessions = new Sessions(this.#requests, options, {
@@ -107,10 +109,12 @@ export class AcpConnection implements Connection {
       this.#answer(JSON.stringify({ jsonrpc: '2.0', id: request.id, error }));
       return;
     }
-    const session = idOf(fields(request.params)?.sessionId) ?? '';
-    const current = this.#turns.of(session);
+    const params = fields(request.params);
+    const session = idOf(params?.sessionId) ?? '';
+    const current = this.#turns.asking(session, idOf(fields(params?.toolCall)?.toolCallId));
     const origin = current === undefined ? session : wireId(current.turn);
-    const permission = readPermission(origin, request.id, request.params, (id) => current?.tools.get(id));
+    const calls = current?.calls ?? new Calls({ fresh: true, offersTools: this.#options.mcp !== undefined });
+    const permission = readPermission(origin, request.id, params, calls);
     if (permission === undefined) {
       const error = { code: codes.invalidParams, message: 'no toolCall with a toolCallId' };
       this.#answer(JSON.stringify({ jsonrpc: '2.0', id: request.id, error }));
@@ -136,7 +140,10 @@ export class AcpConnection implements Connection {
     const result = fields(response.result);
     const usage = this.#usage.tokens(session, result?.usage, this.#sessions?.model(session));
     if (usage !== undefined) this.#host.usage(message, usage);
-    this.#host.ended(message, present({ state: 'Completed' as const, stopReason: name(result?.stopReason) }));
+    const stopReason = name(result?.stopReason);
+    // What is left when a turn ends well was done; of one that is broken off nobody knows.
+    if (stopReason === 'end_turn') for (const use of current.calls.left()) this.#host.used(message, use);
+    this.#host.ended(message, present({ state: 'Completed' as const, stopReason }));
   }
 
   /** What comes outside a turn has no reader: history that is replayed, and what follows a turn that was given up. */
@@ -156,10 +163,21 @@ export class AcpConnection implements Connection {
     }
     const event = toEvent(update);
     if (event === undefined) return;
-    if (event.type === 'tool') noteTool(current, event.id, update);
+    if (event.type === 'tool') {
+      this.#tool(current, event, update);
+      return;
+    }
     if (event.type === 'text' && isNext(current, idOf(update.messageId)))
       this.#host.event(message, { ...event, text: `\n\n${event.text}` });
     else this.#host.event(message, event);
+  }
+
+  #tool({ turn, calls }: Current, event: Extract<TurnEvent, { type: 'tool' }>, update: Fields): void {
+    const kind = calls.note(event.id, update);
+    this.#host.event(turn.message, event.kind === undefined && kind !== ownKind ? event : { ...event, kind });
+    const { status } = event;
+    const use = status === 'completed' || status === 'failed' ? calls.end(event.id, status) : undefined;
+    if (use !== undefined) this.#host.used(turn.message, use);
   }
 
   #passOver(message: AnyMessage): void {
@@ -221,7 +239,8 @@ export class AcpConnection implements Connection {
     current.cancelled = true;
     const params = { sessionId: current.turn.session };
     this.#send(JSON.stringify({ jsonrpc: '2.0', method: 'session/cancel', params }));
-    for (const id of [...current.permissions]) this.decide(id, 'Cancelled');
+    for (const id of [...current.permissions])
+      this.decide(id, 'Cancelled').catch((error: unknown) => this.#unanswered(error));
     this.#turns.giveUpLater(current, () => {
       this.#drop(current);
       const silent = 'The agent did not break it off when it was asked to, and may work on it still.';
@@ -229,14 +248,14 @@ export class AcpConnection implements Connection {
     });
   }
 
-  decide(permission: string, decision: 'Allow' | 'Deny' | 'Cancelled'): void {
-    const line = this.#decided.has(permission) ? undefined : answerTo(permission, decision);
-    if (line === undefined) return;
+  async decide(permission: string, decision: 'Allow' | 'Deny' | 'Cancelled', option?: string): Promise<void> {
+    const line = this.#decided.has(permission) ? undefined : answerTo(permission, decision, option);
+    if (line === undefined || this.#closed !== undefined) return;
     this.#decided.add(permission);
     const [oldest] = this.#decided;
     if (this.#decided.size > limits.decided && oldest !== undefined) this.#decided.delete(oldest);
     this.#turns.decided(permission);
-    this.#answer(line);
+    await this.#wire.answer(line);
   }
 
   #drop(current: Current): void {
@@ -284,9 +303,11 @@ export class AcpConnection implements Connection {
   /** The agent waits for it. Where it is never written, the run has ended. */
   #answer(line: string): void {
     if (this.#closed !== undefined) return;
-    this.#wire.answer(line).catch((error: unknown) => {
-      this.#options.log.debug({ err: error }, 'an answer did not reach the agent');
-    });
+    this.#wire.answer(line).catch((error: unknown) => this.#unanswered(error));
+  }
+
+  #unanswered(error: unknown): void {
+    this.#options.log.debug({ err: error }, 'an answer did not reach the agent');
   }
 
   #send(line: string): void {
@@ -295,13 +316,6 @@ export class AcpConnection implements Connection {
       this.#options.log.warn({ error: String(error) }, 'a line for the agent could not be written');
     });
   }
-}
-
-/** An agent may begin calls without end: of the newest it is known what they are about. */
-function noteTool({ tools }: Current, id: string, update: Fields): void {
-  tools.set(id, mergeTool(tools.get(id), update));
-  const [oldest] = tools.keys();
-  if (tools.size > limits.tools && oldest !== undefined) tools.delete(oldest);
 }
 
 /** Whether a text begins a further message of the agent's: two of them read as two paragraphs. */

@@ -1,14 +1,10 @@
 import { cut, limits } from '../limits.ts';
-import type { Permission } from '../talk.ts';
+import { optionFor, type Permission, type PermissionOption } from '../talk.ts';
+import type { Calls } from './calls.ts';
 import type { JsonRpcId } from './message.ts';
-import { type Fields, fields, id as idOf, name, objects, present, string } from './read.ts';
+import { type Fields, fields, id as idOf, name, objects, oneOf, present, string } from './read.ts';
 
-/** What is known of a tool call. */
-export interface Tool {
-  title?: string | undefined;
-  kind?: string | undefined;
-  input?: unknown;
-}
+const kinds = ['allow_once', 'allow_always', 'reject_once', 'reject_always'] as const;
 
 /**
  * A session/request_permission. Its id holds all that an answer needs, since a later connection may have to give it;
@@ -18,39 +14,47 @@ export function readPermission(
   turn: string,
   id: JsonRpcId,
   params: unknown,
-  known: (toolCallId: string) => Tool | undefined,
+  calls: Calls,
 ): Permission | undefined {
   const request = fields(params);
   const call = fields(request?.toolCall);
   const toolCallId = idOf(call?.toolCallId);
   if (request === undefined || call === undefined || toolCallId === undefined) return undefined;
-  const { title, kind, input } = mergeTool(known(toolCallId), call);
-  const options = objects(request.options);
-  const allow = choose(options, 'allow_once', 'allow_always');
-  const deny = choose(options, 'reject_once', 'reject_always');
+  const { title, kind, input, ...whose } = calls.ask(toolCallId, call);
+  const options = objects(request.options).slice(0, limits.options).flatMap(readOption);
   return present({
-    id: JSON.stringify({ turn, id, allow, deny }),
+    id: JSON.stringify({
+      turn,
+      id,
+      allow: optionFor(options, 'Allow')?.id,
+      deny: optionFor(options, 'Deny')?.id,
+    }),
     title: cut(title ?? `tool call ${toolCallId}`, limits.title),
     toolKind: kind ?? 'other',
-    toolCallId,
+    ...whose,
     input,
+    options,
   });
 }
 
-export function mergeTool(known: Tool | undefined, call: Fields): Tool {
-  return {
-    title: name(call.title, limits.title) ?? name(call.name, limits.title) ?? known?.title,
-    kind: name(call.kind) ?? known?.kind,
-    input: call.rawInput === undefined ? known?.input : shown(call.rawInput),
-  };
+function readOption(option: Fields): PermissionOption[] {
+  const id = idOf(option.optionId);
+  const kind = oneOf(option.kind, kinds);
+  return id === undefined || kind === undefined ? [] : [{ id, kind, name: name(option.name) ?? id }];
 }
 
-/** The line that answers it; undefined where the id is none of ours. */
-export function answerTo(permission: string, decision: 'Allow' | 'Deny' | 'Cancelled'): string | undefined {
+/** The line that answers it; undefined where the id is none of ours. `option`: in place of the one that is taken by itself. */
+export function answerTo(
+  permission: string,
+  decision: 'Allow' | 'Deny' | 'Cancelled',
+  option?: string,
+): string | undefined {
   const found = parseId(permission);
   if (found === undefined) return undefined;
   const optionId =
-    decision === 'Cancelled' ? undefined : string(decision === 'Allow' ? found.allow : found.deny);
+    decision === 'Cancelled'
+      ? undefined
+      : (option ?? string(decision === 'Allow' ? found.allow : found.deny));
   const outcome = optionId === undefined ? { outcome: 'cancelled' } : { outcome: 'selected', optionId };
   return JSON.stringify({ jsonrpc: '2.0', id: found.id, result: { outcome } });
 }
@@ -61,19 +65,5 @@ function parseId(permission: string): Fields | undefined {
     return found !== undefined && 'turn' in found && 'id' in found ? found : undefined;
   } catch {
     return undefined; // not one of ours
-  }
-}
-
-/** The option that decides this call alone, else the one that decides all to come. */
-const choose = (options: readonly Fields[], once: string, always: string): string | undefined =>
-  idOf((options.find(({ kind }) => kind === once) ?? options.find(({ kind }) => kind === always))?.optionId);
-
-/** For people: an input that is too large to be kept is cut. */
-function shown(input: unknown): unknown {
-  try {
-    const text = JSON.stringify(input) ?? '';
-    return text.length <= limits.toolInput ? input : cut(text, limits.toolInput);
-  } catch {
-    return 'an input that is nested too deeply to be shown';
   }
 }

@@ -1,5 +1,7 @@
+import { askedText } from '../../api/asked.ts';
+import { requestText } from '../request-text.ts';
+import { mergeTool, type Tool } from './calls.ts';
 import { parse, readError } from './message.ts';
-import { mergeTool, type Tool } from './permission.ts';
 import { type Fields, fields, objects, string } from './read.ts';
 import { isTurnId } from './turns.ts';
 
@@ -16,10 +18,16 @@ const mostLine = 4_096;
 /** Open tool calls that are remembered. */
 const mostTools = 1_000;
 
+/** What is remembered of a tool call: what it would do in words, in place of its input. */
+interface Known extends Pick<Tool, 'title' | 'kind'> {
+  status: string;
+  request?: string | undefined;
+}
+
 export function createTranscript(): Transcript {
   /** Text of one session and one kind that has not come to its newline. */
   let open = { source: '', prefix: '', text: '' };
-  const tools = new Map<string, Tool & { status?: string | undefined }>();
+  const tools = new Map<string, Known>();
 
   const flush = (): string[] => {
     const { prefix, text } = open;
@@ -41,9 +49,9 @@ export function createTranscript(): Transcript {
     const key = `${session}/${string(update.toolCallId)}`;
     const known = tools.get(key);
     const status = string(update.status) ?? known?.status ?? 'pending';
-    const next = { ...mergeTool(known, update), input: undefined, status };
+    const { input, ...next } = { ...mergeTool(known, update), status };
     if (status === 'completed' || status === 'failed') tools.delete(key);
-    else tools.set(key, next);
+    else tools.set(key, { ...next, request: requestText(input) ?? known?.request });
     if (tools.size > mostTools) tools.delete(tools.keys().next().value ?? '');
     if (known !== undefined && known.status === status && known.title === next.title) return [];
     return [...flush(), `[tool] ${next.title ?? 'without a title'} (${status})`];
@@ -81,8 +89,10 @@ export function createTranscript(): Transcript {
     if (found.method === 'session/update') return update(session, fields(params?.update) ?? {});
     if (found.method === 'session/request_permission') {
       const call = fields(params?.toolCall) ?? {};
-      const { title } = mergeTool(tools.get(`${session}/${string(call.toolCallId)}`), call);
-      return [...flush(), `[permission] ${title ?? 'without a title'}`];
+      const known = tools.get(`${session}/${string(call.toolCallId)}`);
+      const { title = 'without a title', input } = mergeTool(known, call);
+      const request = requestText(input) ?? known?.request;
+      return [...flush(), `[permission] ${askedText({ title, request })}`];
     }
     if (found.method !== undefined) return [];
     if (found.error !== undefined) {

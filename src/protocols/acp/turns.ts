@@ -1,6 +1,6 @@
 import type { Cancel, Clock } from '../../platform/clock.ts';
 import type { Turn } from '../protocol.ts';
-import type { Tool } from './permission.ts';
+import { Calls } from './calls.ts';
 
 /** How long an agent that was asked to break a turn off may be silent, and how long it may take in all. Milliseconds. */
 const patience = { silent: 10_000, most: 60_000 };
@@ -10,7 +10,7 @@ export interface Current {
   readonly turn: Turn;
   /** Ids of permissions that it waits for. */
   readonly permissions: Set<string>;
-  readonly tools: Map<string, Tool>;
+  readonly calls: Calls;
   /** The agent's message that the last text was of. */
   messageId?: string | undefined;
   /** Whether the agent has said something of it since it was last looked at. */
@@ -22,19 +22,26 @@ export interface Current {
 /** By id of the request, by message and by session: a session has one at a time. */
 export class Turns {
   readonly #clock: Clock;
+  readonly #offersTools: boolean;
   readonly #byId = new Map<string, Current>();
   readonly #bySession = new Map<string, Current>();
 
-  constructor(clock: Clock, turns: readonly Turn[]) {
+  /** `turns`: those that an earlier connection began. `offersTools`: agentctl's own were given to the agent. */
+  constructor(clock: Clock, turns: readonly Turn[], offersTools: boolean) {
     this.#clock = clock;
-    for (const turn of turns) this.add(turn);
+    this.#offersTools = offersTools;
+    for (const turn of turns) this.#add(turn, false);
   }
 
   add(turn: Turn): Current {
+    return this.#add(turn, true);
+  }
+
+  #add(turn: Turn, fresh: boolean): Current {
     const current: Current = {
       turn,
       permissions: new Set(),
-      tools: new Map(),
+      calls: new Calls({ fresh, offersTools: this.#offersTools }),
       heard: false,
       cancelled: false,
     };
@@ -50,6 +57,17 @@ export class Turns {
 
   of(session: string): Current | undefined {
     return this.#bySession.get(session);
+  }
+
+  /**
+   * Whose a request is: that of its session. Agents ask for their helpers in sessions of their own; what such a one asks
+   * belongs to the turn that has the call, or to the only turn there is.
+   */
+  asking(session: string, toolCall: string | undefined): Current | undefined {
+    const of = this.of(session);
+    if (of !== undefined) return of;
+    const all = [...this.#byId.values()];
+    return all.find(({ calls }) => toolCall !== undefined && calls.has(toolCall)) ?? only(all);
   }
 
   named(message: string): Current | undefined {
@@ -84,6 +102,8 @@ export class Turns {
     this.#bySession.clear();
   }
 }
+
+const only = <T>(all: readonly T[]): T | undefined => (all.length === 1 ? all[0] : undefined);
 
 /** The id of its session/prompt: the same whichever connection reads the answer. */
 export const wireId = ({ message, attempt }: Turn): string => `turn/${message}/${attempt}`;

@@ -204,7 +204,7 @@ export class Connected implements Connection {
     });
   }
 
-  decide(): void {} // it asks for no leave
+  async decide(): Promise<void> {} // it asks for no permission
 
   async routed(requestId: string, answer: { response: string } | { error: string }): Promise<void> {
     await this.#answer({ type: 'route_response', requestId, ...answer });

@@ -58,6 +58,7 @@ export class Told implements Host {
   readonly ended: Host['ended'] = (message, result) => this.#add('ended', message, result);
   readonly permission: Host['permission'] = (message, permission) =>
     this.#add('permission', message, permission);
+  readonly used: Host['used'] = (message, use) => this.#add('used', message, use);
   readonly route: Host['route'] = (request) => this.#add('route', request.message, request);
   readonly manage: Host['manage'] = (request) => this.#add('manage', undefined, request);
   readonly usage: Host['usage'] = (message, usage) => this.#add('usage', message, usage);

@@ -71,11 +71,12 @@ export class AcpPuppet {
     this.#tell({ method: 'session/update', params: { update } });
   }
 
-  /** Asks for leave to use a tool. */
-  ask(id: number, toolCall: object): void {
+  /** Asks for permission to use a tool; `more`: options beside yes and no. */
+  ask(id: number, toolCall: object, more: readonly object[] = []): void {
     const options = [
       { optionId: 'y', name: 'yes', kind: 'allow_once' },
       { optionId: 'n', name: 'no', kind: 'reject_once' },
+      ...more,
     ];
     this.#tell({ id, method: 'session/request_permission', params: { toolCall, options } });
   }

@@ -119,7 +119,7 @@ test('requests for leave that nobody decides wait up to a hundred, and further o
   expect(puppet.told(20)).toEqual([]);
   expect(eventsOf(at).filter((reason) => reason === 'TooManyApprovals').length).toBeGreaterThan(0);
   const [first] = journal.approvals({ state: 'Pending' });
-  await at.world.talk.approvals.decide(first?.id ?? '', 'default', 'Approved', 'me');
+  await at.world.talk.approvals.decide(first?.id ?? '', 'default', 'Approved', { by: 'me' });
   puppet.ask(200, { toolCallId: 'again', title: 'look', kind: 'read' });
   await at.pass(2_000);
   expect(journal.approvals({ state: 'Pending' })).toHaveLength(100);

@@ -22,7 +22,7 @@ test('a decision that is made while the pipes are being opened again is told onc
   await at.world.until(() => pending(at)?.state === 'Pending');
   at.world.house.engine.loseStreams();
   await at.world.house.rest();
-  await at.world.talk.approvals.decide(pending(at)?.id ?? '', 'default', 'Approved', 'me');
+  await at.world.talk.approvals.decide(pending(at)?.id ?? '', 'default', 'Approved', { by: 'me' });
   await at.world.until(() => at.puppet.told(77).length > 0);
   expect(at.puppet.told(77)).toMatchObject([{ outcome: { outcome: 'selected', optionId: 'y' } }]);
   await at.pass(5_000);

@@ -20,6 +20,7 @@ function openOf(thread: Thread, order: number): Open {
     kept: 0,
     text: new Answer(),
     tools: new Set(),
+    denied: undefined,
     heardAt: 0,
     breaking: undefined,
     reports: {},

@@ -25,6 +25,12 @@ describe('a permission of acp', () => {
       toolKind: 'execute',
       toolCallId: 't',
       input: { command: 'rm -r /' },
+      options: [
+        { id: 'always', name: 'Always', kind: 'allow_always' },
+        { id: 'once', name: 'Once', kind: 'allow_once' },
+        { id: 'never', name: 'Never', kind: 'reject_always' },
+        { id: 'no', name: 'No', kind: 'reject_once' },
+      ],
     });
     expect(host.calls.at(-1)?.message).toBe('m1');
     const lines = agent.lines.length;
@@ -85,6 +91,39 @@ describe('a permission of acp', () => {
     connection.receive(agent.asks(await begin({ message: 'm1' }), 1, call, options));
     connection.decide(permissions({ host })[0]?.id ?? '', decision);
     expect(agent.lines.at(-1)).toEqual(outcome(1, optionId));
+  });
+
+  test('is answered with the option that is named', async () => {
+    const { agent, connection, host, begin } = await talk();
+    connection.receive(agent.asks(await begin({ message: 'm1' }), 1, call));
+    connection.decide(permissions({ host })[0]?.id ?? '', 'Allow', 'always');
+    expect(agent.lines.at(-1)).toEqual(outcome(1, 'always'));
+  });
+
+  test('of a session of the agent’s own belongs to the only turn, or to that which has the call', async () => {
+    const { agent, connection, host, begin } = await talk();
+    const one = await begin({ message: 'm1' });
+    connection.receive(agent.asks({ ...one, session: 'helper' }, 1, call));
+    const two = await begin({ message: 'm2' });
+    connection.receive(agent.update(two, { sessionUpdate: 'tool_call', ...call }));
+    connection.receive(agent.asks({ ...one, session: 'helper' }, 2, call));
+    connection.receive(agent.asks({ ...one, session: 'helper' }, 3, { ...call, toolCallId: 'unknown' }));
+    const asked = host.calls.filter((told) => told.call === 'permission');
+    expect(asked.map(({ message }) => message)).toEqual(['m1', 'm2', undefined]);
+  });
+
+  test('in one turn is none for a call of the same id in another', async () => {
+    const { agent, connection, host, begin } = await talk();
+    const [one, two] = [await begin({ message: 'm1' }), await begin({ message: 'm2' })];
+    connection.receive(agent.asks(one, 1, call));
+    for (const turn of [one, two]) {
+      connection.receive(agent.update(turn, { sessionUpdate: 'tool_call', ...call }));
+      connection.receive(
+        agent.update(turn, { sessionUpdate: 'tool_call_update', toolCallId: 't', status: 'completed' }),
+      );
+    }
+    expect(host.of('used', 'm1')).toMatchObject([{ asked: true }]);
+    expect(host.of('used', 'm2')).toMatchObject([{ asked: false }]);
   });
 
   test('that waits when its turn is cancelled is answered so', async () => {

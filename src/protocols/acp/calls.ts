@@ -1,0 +1,206 @@
+import { isDeepStrictEqual } from 'node:util';
+import { limits } from '../limits.ts';
+import type { ToolUse } from '../talk.ts';
+import { isOwnTool, ownKind } from './own-tools.ts';
+import { type Fields, fields, name, objects, present, string } from './read.ts';
+
+/** What is known of a tool call. */
+export interface Tool {
+  title?: string | undefined;
+  kind?: string | undefined;
+  input?: unknown;
+}
+
+/** With the kind that decides. `guessed`: it is not what the agent says. */
+interface Known {
+  title?: string | undefined;
+  kind: string;
+  guessed?: true | undefined;
+  input?: unknown;
+}
+
+interface Call extends Tool {
+  asked: boolean;
+  /** All of it was read by this connection. */
+  whole: boolean;
+  over: boolean;
+}
+
+/**
+ * The tool calls of one turn and the requests for permission in it. Agents need not name a call's id in their request:
+ * some name one of their own, before the call is told or after it. Such a request is one of a call by what it would do,
+ * by its title, or because no other call is open; each request counts for one call.
+ */
+export class Calls {
+  readonly #calls = new Map<string, Call>();
+  /** Requests of which no call is known yet. */
+  readonly #requests: Tool[] = [];
+  readonly #fresh: boolean;
+  readonly #offersTools: boolean;
+
+  /** `fresh`: the turn was begun by this connection. `offersTools`: agentctl's own tools were given to the agent. */
+  constructor({ fresh, offersTools }: { fresh: boolean; offersTools: boolean }) {
+    this.#fresh = fresh;
+    this.#offersTools = offersTools;
+  }
+
+  has(id: string): boolean {
+    return this.#calls.has(id);
+  }
+
+  /** Takes in a tool_call or tool_call_update; answers the kind of the call. */
+  note(id: string, update: Fields): string {
+    const before = this.#calls.get(id);
+    const whole = this.#fresh || update.sessionUpdate === 'tool_call';
+    const call: Call = { asked: false, whole, over: false, ...before, ...mergeTool(before, update) };
+    const request = call.asked || call.over ? undefined : find(this.#requests, call);
+    if (request !== undefined) {
+      this.#requests.splice(this.#requests.indexOf(request), 1);
+      call.asked = true;
+    }
+    this.#calls.set(id, call);
+    this.#forget();
+    return this.#known(call).kind;
+  }
+
+  /** A request for permission, with what is known of the call that it is for. */
+  ask(id: string, request: Fields): Known & { toolCallId: string } {
+    const said = mergeTool(undefined, request);
+    const named = this.#calls.get(id);
+    if (named !== undefined) {
+      named.asked = true;
+      return { ...this.#known(mergeTool(named, request)), toolCallId: id };
+    }
+    const open = new Map([...this.#calls].filter(([, { asked, over }]) => !asked && !over));
+    const call = find([...open.values()], said);
+    const found = [...open].find(([, each]) => each === call);
+    if (found === undefined || call === undefined) {
+      this.#requests.push(said);
+      if (this.#requests.length > limits.tools) this.#requests.shift();
+      return { ...this.#known(said), toolCallId: id };
+    }
+    call.asked = true;
+    const isSame = isSaid(said, call) || (isName(said.title) && !isInput(said.input));
+    const known = isSame ? mergeTool(call, request) : said;
+    return {
+      ...this.#known(known),
+      ...(said.kind === undefined ? { guessed: true } : {}),
+      toolCallId: found[0],
+    };
+  }
+
+  /** A call is over, as the agent says. */
+  end(id: string, end: 'completed' | 'failed'): ToolUse | undefined {
+    const call = this.#calls.get(id);
+    if (call === undefined || call.over) return undefined;
+    call.over = true;
+    return this.#use(id, call, end);
+  }
+
+  /** The calls of which the agent has not said how they ended. */
+  left(): ToolUse[] {
+    return [...this.#calls].flatMap(([id, call]) => (call.over ? [] : [this.#use(id, call, undefined)]));
+  }
+
+  #use(id: string, call: Call, end: ToolUse['end']): ToolUse {
+    const { title = id, kind, guessed } = this.#known(call);
+    const whole = call.whole || call.kind !== undefined;
+    return present({ toolCallId: id, title, kind, guessed, asked: call.asked, whole, end });
+  }
+
+  #known({ title, kind, input }: Tool): Known {
+    if (this.#offersTools && isOwnTool({ title, kind, input })) return { title, kind: ownKind, input };
+    if (kind !== undefined) return { title, kind, input };
+    return { title, kind: guess(input), guessed: true, input };
+  }
+
+  /** Of calls that are over no more is said; what waits stays as long as it can. */
+  #forget(): void {
+    if (this.#calls.size <= limits.tools) return;
+    const oldest = [...this.#calls].find(([, { over }]) => over) ?? [...this.#calls][0];
+    if (oldest !== undefined) this.#calls.delete(oldest[0]);
+  }
+}
+
+/** What is known of a call, with what is said of it now. */
+export function mergeTool(before: Tool | undefined, given: Fields): Tool {
+  const kind = name(given.kind);
+  return {
+    title: name(given.title, limits.title) ?? name(given.name, limits.title) ?? before?.title,
+    // No agent may say that a tool is agentctl's.
+    kind: (kind === ownKind ? 'other' : kind) ?? before?.kind,
+    input: inputOf(given) ?? before?.input,
+  };
+}
+
+/** Which of these is meant: by its input, else by its title, else because there is no other. */
+function find<T extends Tool>(all: readonly T[], meant: Tool): T | undefined {
+  const possible = all.filter((one) => agree(one.kind, meant.kind) && !contradict(one.input, meant.input));
+  return (
+    possible.find(({ input }) => isInput(input) && isInput(meant.input)) ??
+    possible.find((one) => isSaid(one, meant)) ??
+    (all.length === 1 ? possible[0] : undefined)
+  );
+}
+
+/** Whether both say the same: what they would do, or their titles. */
+const isSaid = (one: Tool, other: Tool): boolean =>
+  (isInput(one.input) && isInput(other.input)) || sameTitle(one.title, other.title);
+
+const agree = (one: string | undefined, other: string | undefined): boolean =>
+  one === undefined || other === undefined || one === 'other' || other === 'other' || one === other;
+
+const isInput = (input: unknown): boolean =>
+  input !== undefined && input !== null && !isDeepStrictEqual(input, {});
+
+/** Two inputs of one call: one may have more than the other. */
+function contradict(one: unknown, other: unknown): boolean {
+  if (!isInput(one) || !isInput(other)) return false;
+  const [few, many] = [fields(one), fields(other)];
+  if (few === undefined || many === undefined) return !isDeepStrictEqual(one, other);
+  const shared = Object.keys(few).filter((key) => key in many);
+  return shared.length === 0 || shared.some((key) => !isDeepStrictEqual(few[key], many[key]));
+}
+
+/** A title of one word is the name of a tool: it does not say what that would do. */
+const isName = (title = ''): boolean => !/\s/.test(title.trim());
+
+function sameTitle(one: string | undefined, other: string | undefined): boolean {
+  const [a = '', b = ''] = [one, other].map((title) => title?.trim().toLowerCase());
+  return a.length > 2 && b.length > 2 && (a.includes(b) || b.includes(a));
+}
+
+/** What a tool is for of which the agent does not say the kind. */
+function guess(input: unknown): string {
+  const found = fields(input) ?? {};
+  if ('command' in found && !('path' in found)) return 'execute';
+  return 'url' in found ? 'fetch' : 'other';
+}
+
+/** What the tool would be given. Some agents tell a change of a file as content alone. */
+function inputOf(call: Fields): unknown {
+  const { rawInput } = call;
+  const changes = objects(call.content)
+    .filter(({ type }) => type === 'diff')
+    .map(({ path, oldText, newText }) =>
+      present({ path: string(path), oldText: string(oldText), newText: string(newText) }),
+    );
+  const given = fields(rawInput);
+  const isTold =
+    given === undefined
+      ? isInput(rawInput)
+      : Object.keys(given).some((key) => /path|file|changes|patch|diff/i.test(key));
+  if (changes.length === 0 || isTold) return rawInput === undefined ? undefined : shown(rawInput);
+  const [only] = changes;
+  return shown({ ...given, ...(changes.length === 1 ? only : { changes }) });
+}
+
+/** For people: an input that is too large to be kept is cut. */
+function shown(input: unknown): unknown {
+  try {
+    const text = JSON.stringify(input) ?? '';
+    return text.length <= limits.toolInput ? input : `${text.slice(0, limits.toolInput)}…`;
+  } catch {
+    return 'an input that is nested too deeply to be shown';
+  }
+}

@@ -1,0 +1,70 @@
+import { fields } from './read.ts';
+
+/** The kind under which the tools of agentctl's own MCP server are told: fleetAccess has decided on them. */
+export const ownKind = 'agentctl';
+
+/** Its tools, as client/mcp.ts serves them, with all that each may be given. */
+const tools: Readonly<Record<string, readonly string[]>> = {
+  list_agents: [],
+  send_message: ['agent', 'message', 'conversation', 'message_id', 'timeout_seconds'],
+  apply_agent: ['manifest'],
+  start_agent: ['name'],
+  stop_agent: ['name'],
+  remove_agent: ['name'],
+};
+
+/** What agents write around the names of a server and its tool. */
+const filler = new Set([
+  'mcp',
+  'server',
+  'tool',
+  'call',
+  'calling',
+  'use',
+  'using',
+  'run',
+  'running',
+  'from',
+]);
+
+/** What agents say of tools that are not their own. */
+const kinds = new Set([undefined, 'other', 'read', 'search', 'fetch', 'think']);
+
+/**
+ * Whether a call is one of agentctl's own tools, by its name and by what it would be given. A title alone may be a model's
+ * words: so it must be the names and nothing else, and an input that is told must fit the tool.
+ */
+export function isOwnTool({
+  title = '',
+  kind,
+  input,
+}: {
+  title?: string | undefined;
+  kind?: string | undefined;
+  input?: unknown;
+}): boolean {
+  if (!kinds.has(kind)) return false;
+  const wrapped = fields(input);
+  const isWrapped = typeof wrapped?.tool === 'string' && typeof wrapped.server === 'string';
+  const given = isWrapped ? (wrapped.arguments ?? {}) : input;
+  const called = isWrapped ? `${wrapped.server} ${wrapped.tool}` : title;
+  const tool = toolNamed(called, given !== undefined);
+  if (tool === undefined) return false;
+  if (given === undefined || given === null) return true;
+  const keys = Object.keys(fields(given) ?? { unfit: true });
+  return keys.every((key) => tools[tool]?.includes(key) === true);
+}
+
+/** `agentctl_list_agents`, `mcp__agentctl__list_agents`, `list_agents (agentctl MCP Server)`. The bare name only where its input is told. */
+function toolNamed(title: string, hasInput: boolean): string | undefined {
+  if (Object.hasOwn(tools, title)) return hasInput || title === 'list_agents' ? title : undefined;
+  const words = title
+    .replace(/[:(\s]*\{.*\}\s*\)?$/s, '')
+    .toLowerCase()
+    .split(/[^a-z0-9]+/)
+    .filter((word) => word !== '' && !filler.has(word));
+  const at = words.indexOf('agentctl');
+  if (at < 0) return undefined;
+  const rest = words.filter((_, index) => index !== at).join('_');
+  return Object.hasOwn(tools, rest) ? rest : undefined;
+}

@@ -1,0 +1,46 @@
+/** What stands first, where an input has it: what would run, what would be changed or read, what would be fetched. */
+const first = [
+  /^(command|commands|cmd|script|code)$/i,
+  /^(abs_?path|file_?path|filename|file|path|notebook_?path)$/i,
+  /^(url|urls|uri|address)$/i,
+];
+/** What a model says of its call. */
+const words = /^(description|explanation)$/i;
+
+const most = { first: 800, more: 200 };
+
+/**
+ * What a tool call would do, by its own input: the command, the path and the change, the address, and all else that the
+ * tool would be given. Undefined where the input says nothing.
+ */
+export function requestText(input: unknown): string | undefined {
+  if (input === undefined || input === null) return undefined;
+  if (typeof input !== 'object' || Array.isArray(input))
+    return cut(valueText(input), most.first) || undefined;
+  const all = Object.entries(input).filter(([key, value]) => !words.test(key) && !isNothing(value));
+  const leading = first.flatMap((pattern) => all.filter(([key]) => pattern.test(key)));
+  const others = all.filter((each) => !leading.includes(each));
+  const [head] = leading;
+  const rest = [...leading.slice(1), ...others].map(
+    ([key, value]) => `${key}: ${cut(valueText(value), most.more)}`,
+  );
+  if (head === undefined) return cut(rest.join(', '), most.first) || undefined;
+  const more = rest.length === 0 ? '' : ` (${cut(rest.join(', '), most.first)})`;
+  return `${cut(valueText(head[1]), most.first)}${more}`;
+}
+
+const isNothing = (value: unknown): boolean => value === undefined || value === null || value === '';
+
+function valueText(value: unknown): string {
+  if (typeof value === 'string') return value;
+  if (Array.isArray(value) && value.every((one) => typeof one === 'string'))
+    return value.map(quoted).join(' ');
+  return JSON.stringify(value);
+}
+
+/** A word as a shell reads it. */
+const quoted = (word: string): string =>
+  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+
+const cut = (text: string, length: number): string =>
+  text.length <= length ? text : `${text.slice(0, length)}... (${text.length - length} more characters)`;

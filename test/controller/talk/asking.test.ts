@@ -1,0 +1,21 @@
+import { expect, test } from 'vitest';
+import { usedWithoutAsking } from '../../../src/controller/talk/asking.ts';
+
+const call = { kind: 'execute', asked: false, whole: true, end: 'completed' } as const;
+
+test.each([
+  ['a tool that was used', call, 'Yes'],
+  ['one that was asked about', { ...call, asked: true }, 'No'],
+  ['one that ended failed', { ...call, end: 'failed' }, 'Yes'],
+  ['one that was asked about and ended failed', { ...call, asked: true, end: 'failed' }, 'No'],
+  ['one that was announced and never ended', { ...call, end: undefined }, 'Yes'],
+  ['one that was asked about and never ended', { ...call, asked: true, end: undefined }, 'No'],
+  ['a change of a file that was made', { ...call, kind: 'edit' }, 'Yes'],
+  ['a change of a file that failed', { ...call, kind: 'edit', end: 'failed' }, 'Unclear'],
+  ['a request to the network that failed', { ...call, kind: 'fetch', end: 'failed' }, 'Yes'],
+  ['one of which the beginning was not read', { ...call, whole: false }, 'No'],
+] as const)('%s, of %j: %s', (_, use, verdict) => {
+  expect(usedWithoutAsking(use, 'Ask')).toBe(verdict);
+  expect(usedWithoutAsking(use, 'Deny')).toBe(verdict);
+  expect(usedWithoutAsking(use, 'Allow')).toBe('No');
+});

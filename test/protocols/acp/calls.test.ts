@@ -1,0 +1,130 @@
+import { describe, expect, test } from 'vitest';
+import { Calls } from '../../../src/protocols/acp/calls.ts';
+
+const announced = { sessionUpdate: 'tool_call' };
+const touch = { ...announced, title: 'touch made', kind: 'execute', rawInput: { command: 'touch made' } };
+const calls = (): Calls => new Calls({ fresh: true, offersTools: false });
+
+describe('a request under another id than the call', () => {
+  test.each([
+    ['with the same input', { title: 'Run it', rawInput: { command: 'touch made' } }],
+    ['with more in its input', { rawInput: { command: 'touch made', description: 'makes it' } }],
+    ['with the title in its own', { title: 'Execute: `touch made`' }],
+    ['with its own title in the other', { title: 'Touch' }],
+    ['that says nothing', {}],
+    ['with another title, while no other call is open', { title: 'Review it' }],
+  ])('is for it, %s', (_, request) => {
+    const turn = calls();
+    turn.note('t1', touch);
+    expect(turn.ask('interrupt-9', request)).toMatchObject({ toolCallId: 't1' });
+    expect(turn.end('t1', 'completed')).toMatchObject({ asked: true, kind: 'execute' });
+  });
+
+  test.each([
+    ['another input', { title: 'touch made', rawInput: { command: 'rm -rf /' } }],
+    ['another kind', { title: 'touch made', kind: 'fetch' }],
+  ])('is not for it with %s', (_, request) => {
+    const turn = calls();
+    turn.note('t1', touch);
+    expect(turn.ask('interrupt-9', request)).toMatchObject({ toolCallId: 'interrupt-9' });
+    expect(turn.end('t1', 'completed')).toMatchObject({ asked: false });
+  });
+
+  test('is for it when the call is told later', () => {
+    const turn = calls();
+    turn.ask('interrupt-9', { title: 'touch made', rawInput: { command: 'touch made' } });
+    turn.note('t1', touch);
+    turn.note('t2', { ...touch, title: 'rm -rf /', rawInput: { command: 'rm -rf /' } });
+    expect(turn.end('t1', 'completed')).toMatchObject({ asked: true });
+    expect(turn.end('t2', 'completed')).toMatchObject({ asked: false });
+  });
+
+  test('counts for one call, and several under one id for one each, in their order', () => {
+    const turn = calls();
+    for (const [id, command] of [
+      ['t1', 'a1'],
+      ['t2', 'b2'],
+      ['t3', 'c3'],
+    ] as const)
+      turn.note(id, { ...announced, title: `Execute: ${command}`, kind: 'execute', rawInput: { command } });
+    expect(turn.ask('i', { title: 'execute' })).toMatchObject({ toolCallId: 't1', input: { command: 'a1' } });
+    expect(turn.ask('i', { title: 'execute' })).toMatchObject({ toolCallId: 't2', input: { command: 'b2' } });
+    expect(turn.left().map(({ asked }) => asked)).toEqual([true, true, false]);
+  });
+
+  test('that has the name of a tool as its title says what the only open call would do', () => {
+    const turn = calls();
+    turn.note('t1', { ...touch, title: 'Make a file' });
+    expect(turn.ask('i', { title: 'run' })).toMatchObject({ input: { command: 'touch made' } });
+  });
+
+  test('says what is known of the call, and that its kind is a guess', () => {
+    const turn = calls();
+    turn.note('t1', touch);
+    expect(turn.ask('i', { title: 'Touch' })).toEqual({
+      toolCallId: 't1',
+      title: 'Touch',
+      kind: 'execute',
+      guessed: true,
+      input: { command: 'touch made' },
+    });
+  });
+
+  test('that shares nothing with the only open call is not told as what that would do', () => {
+    const turn = calls();
+    turn.note('t1', { ...announced, title: 'notes.txt', kind: 'read', rawInput: { path: 'notes.txt' } });
+    expect(turn.ask('i', { title: 'rm -rf /' })).toMatchObject({ kind: 'other', input: undefined });
+  });
+
+  test('is not for a call that is over', () => {
+    const turn = calls();
+    turn.note('t1', touch);
+    expect(turn.end('t1', 'completed')).toMatchObject({ asked: false });
+    expect(turn.ask('i', { title: 'touch made' })).toMatchObject({ toolCallId: 'i' });
+  });
+});
+
+describe('a call', () => {
+  test('that is asked about after it began was asked about', () => {
+    const turn = calls();
+    turn.note('t1', { ...touch, status: 'in_progress' });
+    turn.ask('t1', {});
+    expect(turn.end('t1', 'failed')).toMatchObject({ asked: true, end: 'failed' });
+  });
+
+  test('that never ends is left', () => {
+    const turn = calls();
+    turn.note('t1', touch);
+    expect(turn.left()).toMatchObject([{ toolCallId: 't1', asked: false, kind: 'execute' }]);
+    turn.end('t1', 'failed');
+    expect(turn.left()).toEqual([]);
+  });
+
+  test.each([
+    [{ command: 'ls' }, 'execute'],
+    [{ url: 'https://example.org' }, 'fetch'],
+    [{ command: 'view', path: 'a' }, 'other'],
+    [undefined, 'other'],
+  ])('without a kind and with %j is guessed to be %s', (rawInput, kind) => {
+    expect(calls().ask('t', { title: 'x', rawInput })).toMatchObject({ kind, guessed: true });
+  });
+
+  test('cannot say that it is one of agentctl’s tools', () => {
+    expect(calls().note('t1', { ...touch, kind: 'agentctl' })).toBe('other');
+  });
+
+  test('whose change stands in its content alone has that as its input', () => {
+    const content = [{ type: 'diff', path: '/a', oldText: 'x', newText: 'y' }];
+    expect(calls().ask('t', { title: 'Edit', content })).toMatchObject({
+      input: { path: '/a', oldText: 'x', newText: 'y' },
+    });
+  });
+
+  test('that an earlier connection read is whole only where it is told from its beginning', () => {
+    const turn = new Calls({ fresh: false, offersTools: false });
+    turn.note('t1', { sessionUpdate: 'tool_call_update', status: 'completed' });
+    turn.note('t2', touch);
+    expect(turn.end('t1', 'completed')).toMatchObject({ whole: false });
+    expect(turn.end('t2', 'completed')).toMatchObject({ whole: true });
+  });
+});
