@@ -1,4 +1,4 @@
-/** What is kept of a text that an agent sends, in characters; `entries` of a plan, `tools` and `decided` of a turn, `options` of a request. */
+/** What is kept of a text that an agent sends, in characters; `entries` of a plan, `tools` of a turn and the `inputs` of these, `decided` permissions, `options` of a request. */
 export const limits = {
   /** An id that is longer is no id: cut, it would be another one. */
   id: 512,
@@ -10,6 +10,7 @@ export const limits = {
   toolOutput: 64 * 1024,
   entries: 100,
   tools: 1_000,
+  inputs: 200,
   options: 20,
   decided: 10_000,
   sessions: 1_000,

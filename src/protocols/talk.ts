@@ -78,6 +78,7 @@ export interface ToolUse {
   kind: string;
   /** The kind is not said, but seems so. */
   guessed?: true | undefined;
+  input?: unknown;
   /** Permission was asked for before it was over. */
   asked: boolean;
   /** Enough of it was read to judge: a call that an earlier connection read may have been asked about. */

@@ -99,16 +99,17 @@ export class Approvals {
       return true;
     }
     const what = `a tool of the kind ${cut(use.kind)}`;
+    const call = cut(askedText({ title: use.title, request: requestText(use.input) }));
     if (verdict === 'Unclear') {
       if (this.#controls.has(link.target.uid)) return true;
-      const message = `It used ${what} without asking, which failed, maybe before it would have asked (${cut(use.title)}).`;
+      const message = `It used ${what} without asking, which failed, maybe before it would have asked (${call}).`;
       this.#control(link, { status: 'Unknown', reason: 'ToolFailedWithoutAsking', message });
       return true;
     }
     this.#control(link, {
       status: 'False',
       reason: 'ToolUsedWithoutAsking',
-      message: `It used ${what} without asking (${cut(use.title)}), though the spec says ${action}.`,
+      message: `It used ${what} without asking (${call}), though the spec says ${action}.`,
     });
     return false;
   }

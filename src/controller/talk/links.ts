@@ -197,6 +197,7 @@ export class Links {
       changed: () => this.#linkChanged(link),
       drained: () => this.#drained(link),
     });
+    this.#parts.approvals.withdraw((approval) => approval.uid === uid && approval.run !== run);
     // What an earlier run did says nothing about this one.
     if (record?.run !== run) this.#parts.approvals.forget(uid);
     this.#records.delete(uid);

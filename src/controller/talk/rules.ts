@@ -43,7 +43,7 @@ const strictness = { Allow: 0, Ask: 1, Deny: 2 } as const;
  * the stricter holds: that of what it seems to be, or of `other`. On agentctl's own tools fleetAccess has decided.
  */
 export function actionFor(
-  { permissions }: AgentSpec,
+  { permissions }: Pick<AgentSpec, 'permissions'>,
   { kind, guessed }: { kind: string; guessed?: true | undefined },
 ): Action {
   if (kind === 'agentctl') return 'Allow';

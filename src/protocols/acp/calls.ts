@@ -33,6 +33,8 @@ interface Call extends Tool {
  */
 export class Calls {
   readonly #calls = new Map<string, Call>();
+  /** Of calls whose input is known, the oldest first: it may be large. */
+  readonly #inputs: string[] = [];
   /** Requests of which no call is known yet. */
   readonly #requests: Tool[] = [];
   readonly #fresh: boolean;
@@ -59,6 +61,7 @@ export class Calls {
       call.asked = true;
     }
     this.#calls.set(id, call);
+    if (call.input !== undefined && before?.input === undefined) this.#inputs.push(id);
     this.#forget();
     return this.#known(call).kind;
   }
@@ -76,7 +79,7 @@ export class Calls {
     const found = [...open].find(([, each]) => each === call);
     if (found === undefined || call === undefined) {
       this.#requests.push(said);
-      if (this.#requests.length > limits.tools) this.#requests.shift();
+      if (this.#requests.length > limits.inputs) this.#requests.shift();
       return { ...this.#known(said), toolCallId: id };
     }
     call.asked = true;
@@ -103,9 +106,9 @@ export class Calls {
   }
 
   #use(id: string, call: Call, end: ToolUse['end']): ToolUse {
-    const { title = id, kind, guessed } = this.#known(call);
+    const { title = id, kind, guessed, input } = this.#known(call);
     const whole = call.whole || call.kind !== undefined;
-    return present({ toolCallId: id, title, kind, guessed, asked: call.asked, whole, end });
+    return present({ toolCallId: id, title, kind, guessed, input, asked: call.asked, whole, end });
   }
 
   #known({ title, kind, input }: Tool): Known {
@@ -116,9 +119,13 @@ export class Calls {
 
   /** Of calls that are over no more is said; what waits stays as long as it can. */
   #forget(): void {
+    if (this.#inputs.length > limits.inputs) {
+      const oldest = this.#calls.get(this.#inputs.shift() ?? '');
+      if (oldest !== undefined) oldest.input = undefined;
+    }
     if (this.#calls.size <= limits.tools) return;
-    const oldest = [...this.#calls].find(([, { over }]) => over) ?? [...this.#calls][0];
-    if (oldest !== undefined) this.#calls.delete(oldest[0]);
+    const over = this.#calls.entries().find(([, call]) => call.over) ?? this.#calls.entries().next().value;
+    if (over !== undefined) this.#calls.delete(over[0]);
   }
 }
 

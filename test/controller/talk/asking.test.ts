@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { usedWithoutAsking } from '../../../src/controller/talk/asking.ts';
+import { actionFor } from '../../../src/controller/talk/rules.ts';
 
 const call = { kind: 'execute', asked: false, whole: true, end: 'completed' } as const;
 
@@ -18,4 +19,30 @@ test.each([
   expect(usedWithoutAsking(use, 'Ask')).toBe(verdict);
   expect(usedWithoutAsking(use, 'Deny')).toBe(verdict);
   expect(usedWithoutAsking(use, 'Allow')).toBe('No');
+});
+
+const permissions = (default_: 'Ask' | 'Allow', toolKind: 'execute' | 'other', action: 'Allow' | 'Deny') => ({
+  permissions: {
+    default: default_,
+    rules: [{ toolKind, action }],
+    timeout: '10m',
+    unenforced: 'Refuse' as const,
+  },
+});
+
+test.each([
+  ['Ask', 'other', 'Allow', 'Ask'],
+  ['Ask', 'execute', 'Allow', 'Ask'],
+  ['Allow', 'execute', 'Deny', 'Deny'],
+  ['Allow', 'other', 'Deny', 'Deny'],
+] as const)(
+  'a kind that is only guessed is held to the stricter rule: with %s, and for %s %s, it is %s',
+  (default_, toolKind, action, answer) => {
+    const spec = permissions(default_, toolKind, action);
+    expect(actionFor(spec, { kind: 'execute', guessed: true })).toBe(answer);
+  },
+);
+
+test('agentctl’s own tools are allowed, whatever the rules say', () => {
+  expect(actionFor(permissions('Ask', 'other', 'Deny'), { kind: 'agentctl' })).toBe('Allow');
 });
