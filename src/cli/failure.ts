@@ -8,6 +8,7 @@ export const exitCode = {
   timedOut: 1,
   unmet: 2,
   trouble: 2,
+  unfinished: 4,
   unreachable: 3,
   notRunning: 3,
   usage: 64,

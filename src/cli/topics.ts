@@ -25,6 +25,8 @@ export const topics: Readonly<Record<string, string>> = {
   send --wait, send --stream, messages follow, run
   0    the message is completed: the answer is on standard output
   1    it failed or expired: the message says why, and what can be done
+  4    the agent ended its turn without a whole answer (Refused, MaxTokens,
+       MaxTurnRequests, EmptyAnswer): what it said is on standard output
 
   controller status, as systemctl status
   0    it runs

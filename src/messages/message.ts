@@ -92,6 +92,8 @@ export interface Conversation {
   single: boolean;
   /** The next message begins a new session: the context was full. */
   renew: boolean;
+  /** A turn that was given up, and that its session may work on still: until it ends, or the run does, none is begun. */
+  working?: { message: string; attempt: number; run: number; since: number } | undefined;
   createdAt: number;
   /** When its last message came or ended. */
   activeAt: number;

@@ -102,6 +102,8 @@ function fails(turn: Turn): boolean {
   const talk = talkOf(turn);
   if (talk?.state === 'Refused')
     return stop(turn, 'HandshakeRefused', `It cannot be talked to: ${talk.message}`);
+  if (talk?.failure !== undefined && talk.state === 'Ready')
+    return stop(turn, talk.failure.reason, talk.failure.message);
   const why = unenforced(turn);
   if (why !== undefined) return stop(turn, notEnforced, why, 'Stay');
   const deadline = startDeadline(turn);

@@ -14,8 +14,15 @@ export const killPeriod = 10_000;
 export const retryPeriod = 2000;
 
 /** Causes of a stop that count as a failure of the agent. */
-export const failsByStop = (cause: string | undefined): boolean =>
-  cause === 'LivenessFailed' || cause === 'StartDeadlineExceeded' || cause === 'HandshakeRefused';
+export const failsByStop = (cause: string | undefined): boolean => cause !== undefined && failures.has(cause);
+const failures: ReadonlySet<string> = new Set([
+  'LivenessFailed',
+  'StartDeadlineExceeded',
+  'HandshakeRefused',
+  'CancelIgnored',
+  'SessionBusy',
+  'InputClosed',
+]);
 
 /** Cause of a stop after which the instance is given up. */
 export const notEnforced = 'PermissionsNotEnforced';

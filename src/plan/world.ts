@@ -111,6 +111,8 @@ export interface TalkView {
   message: string;
   /** Whether the agent takes what the spec asks for; a control that the spec does not use is absent. */
   controls: Readonly<Partial<Record<ControlName, ControlView>>>;
+  /** Why it cannot go on as it is: the run is to be restarted. */
+  failure?: { reason: string; message: string } | undefined;
 }
 
 export type ControlName = 'PermissionsEnforced' | 'SystemPromptApplied' | 'ModelApplied' | 'FleetAccessible';

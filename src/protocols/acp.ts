@@ -9,5 +9,6 @@ export const acp: Protocol = {
   name: 'acp',
   onInterrupted: 'Resume',
   asksPermission: true,
+  trailing: 150,
   connect: (wire, host, options) => new AcpConnection(wire, host, options),
 };

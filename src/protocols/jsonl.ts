@@ -6,5 +6,6 @@ export const jsonl: Protocol = {
   name: 'jsonl',
   onInterrupted: 'Retry',
   asksPermission: false,
+  trailing: 0,
   connect: (wire, host, options) => new Connected(wire, host, options),
 };

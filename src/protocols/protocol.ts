@@ -12,6 +12,11 @@ export interface Protocol {
   readonly onInterrupted: 'Resume' | 'Retry';
   /** Whether the agent asks before it uses a tool. */
   readonly asksPermission: boolean;
+  /**
+   * For how long after the end of a turn what belongs to it may still come, in milliseconds; 0 where each line names its
+   * message. As long as something comes, its end waits.
+   */
+  readonly trailing: number;
   /** Begins to speak with one run. Nothing is written before this returns. */
   connect(wire: Wire, host: Host, options: ConnectOptions): Connection;
 }
@@ -37,6 +42,8 @@ export interface ConnectOptions {
   facts?: Facts | undefined;
   /** Turns that an earlier connection to this run began and whose end has not been read. */
   turns: readonly Turn[];
+  /** Those of them that were given up: see `working` in TurnResult. */
+  givenUp?: readonly Turn[] | undefined;
   /** Of the instance, absolute. */
   workingDir: string;
   model?: string | undefined;
@@ -96,10 +103,17 @@ export interface Host {
   unready(reason: 'AuthRequired' | 'Refused', message: string): void;
   /** `message` absent: of no turn, as work in the background. */
   event(message: string | undefined, event: TurnEvent): void;
+  /**
+   * Said of a turn after its end, or in a session in which no turn goes on: of which message, where that is known.
+   * It is part of no other turn.
+   */
+  after(whose: { message?: string | undefined; session?: string | undefined }, event: TurnEvent): void;
   /** The agent says that it has the message. */
   acknowledged(message: string): void;
   /** Once a turn. */
   ended(message: string, result: TurnResult): void;
+  /** The agent works no longer on a turn that had ended as `working`. */
+  released(message: string): void;
   /** Answered by Connection.decide. */
   permission(message: string | undefined, permission: Permission): void;
   /** A tool call is over, or is left when its turn ends well: told behind its event, and before the end of the turn. */

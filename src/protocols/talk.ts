@@ -35,7 +35,13 @@ export type TurnEvent =
 export type TurnResult =
   /** `stopReason` as ACP has it: end_turn, max_tokens, max_turn_requests, refusal, cancelled. `answer`: absent where it is the text so far. */
   | { state: 'Completed'; stopReason?: string | undefined; answer?: string | undefined }
-  | { state: 'Failed'; reason: string; message: string };
+  | {
+      state: 'Failed';
+      reason: string;
+      message: string;
+      /** The agent may work on it still: its session takes no other turn until Host.released. */
+      working?: true;
+    };
 
 /** A tool call that waits for permission. */
 export interface Permission {

@@ -23,7 +23,7 @@ describe('which turn a line is of', () => {
     expect(world.host.calls).toHaveLength(before);
   });
 
-  test('an unknown conversation is nobody else’s', async () => {
+  test('what is said of an unknown conversation is of no turn', async () => {
     const world = await readyWorld();
     await world.begin({ message: 'm1' });
     says(world, 'event', { conversationId: 'elsewhere', event: text('hi') });
@@ -32,7 +32,7 @@ describe('which turn a line is of', () => {
     says(world, 'ack', { messageId: 'm0' });
     says(world, 'error', { messageId: 'm0', error: 'late' });
     says(world, 'route_done', { requestId: 'm0', response: 'late' });
-    expect(world.host.calls.map(({ call }) => call)).toEqual(['ready']);
+    expect(world.host.calls.map(({ call }) => call)).toEqual(['ready', 'after']);
   });
 
   test('after a prompt that did not get into the pipe, lines of its conversation are of none', async () => {
@@ -40,7 +40,7 @@ describe('which turn a line is of', () => {
     world.breakPipe();
     await world.begin({ message: 'm1', conversation: 'c' }).catch(() => {});
     says(world, 'event', { conversationId: 'c', event: text('hi') });
-    expect(world.host.calls.map(({ call }) => call)).toEqual(['ready']);
+    expect(world.host.calls.map(({ call }) => call)).toEqual(['ready', 'after']);
   });
 });
 

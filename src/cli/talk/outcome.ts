@@ -5,9 +5,14 @@ const final: ReadonlySet<string> = new Set(['Completed', 'Failed', 'Expired']);
 export const isEnded = ({ status }: Pick<Message, 'status'>): boolean =>
   final.has(status?.state ?? 'Pending');
 
+/** Reasons of turns that the agent has ended by itself, with an answer that is none, or not all of one. */
+const unfinished: ReadonlySet<string> = new Set(['Refused', 'MaxTokens', 'MaxTurnRequests', 'EmptyAnswer']);
+
 /** How a message that has ended makes the process end. */
-export const outcomeCode = ({ status }: Message): number =>
-  status?.state === 'Completed' ? exitCode.ok : exitCode.failed;
+export function outcomeCode({ status }: Message): number {
+  if (status?.state === 'Completed') return exitCode.ok;
+  return unfinished.has(status?.reason ?? '') ? exitCode.unfinished : exitCode.failed;
+}
 
 /** Why it has no answer, and what can be done. Undefined where it has one. */
 export function outcomeText(

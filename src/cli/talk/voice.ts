@@ -82,7 +82,8 @@ export function voice(
 
 /** The answer is authoritative: what it has beyond what was streamed is printed too. */
 function restOf({ status }: Message, spoken: string, quiet: boolean): string {
-  if (status?.state !== 'Completed') return '';
+  // What a turn said that was refused or cut stands there too.
+  if (status?.state !== 'Completed' && status?.answer === undefined) return '';
   const { answer = spoken } = status;
   return !quiet && (answer.trim() === '' || spoken.includes(answer.trim())) ? '' : answer;
 }

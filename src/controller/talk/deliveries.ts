@@ -53,9 +53,9 @@ export class Deliveries {
     const { perInstance } = this.#desk.parts.rules(agent);
     const takers: Taker[] = [];
     for (const link of this.#linksOf(key)) {
-      if (link.state !== 'Ready' || link.stopping) continue;
+      if (link.state !== 'Ready' || link.stopping || link.failure !== undefined) continue;
       const { uid, ordinal } = link.target;
-      takers.push({ uid, ordinal, free: perInstance - box.current(uid).size });
+      takers.push({ uid, ordinal, free: perInstance - box.current(uid).size - box.working(uid).length });
     }
     for (;;) {
       const found = box.next(takers);

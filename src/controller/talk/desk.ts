@@ -21,6 +21,8 @@ const mostDeleted = 1_000;
 const mostKept = 64 * 1024 * 1024;
 /** Tool calls of a turn that are open at once. */
 const mostTools = 1_000;
+/** What is kept of what is said after the end: of so many messages, and as `sizeOf` counts it of each. */
+const mostLate = { messages: 1_000, kept: 1024 * 1024 };
 /** Events that are read from the journal at once. */
 const few = 64;
 
@@ -50,6 +52,8 @@ export class Desk {
   readonly #boxes = new Map<string, Mailbox>();
   readonly #threads = new Map<string, Thread>();
   readonly #listeners: ((kind: 'Message' | 'Conversation' | 'Approval', id: string) => void)[] = [];
+  /** Messages that ended last. */
+  readonly #late = new Map<string, Late>();
   /** Uids of Agents. */
   readonly #deleted = new Set<string>();
   #order = 0;
@@ -61,8 +65,10 @@ export class Desk {
     this.writer = new Writer(parts.journal, parts.clock, parts.log);
     this.marks = loaded.marks;
     for (const record of loaded.conversations) {
-      this.#threads.set(record.id, { record, waiting: [], current: undefined, arriving: 0 });
+      const thread: Thread = { record, waiting: [], current: undefined, arriving: 0 };
+      this.#threads.set(record.id, thread);
       if (record.state === 'Open' && record.uid !== undefined) this.box(keyOf(record)).count(record.uid, 1);
+      if (record.working !== undefined) this.box(keyOf(record)).hold(thread);
     }
     for (const link of loaded.links) if (link.drained) this.drained.set(link.uid, link.startId);
     // What an instance works on goes first: one that was retried may be older, and waits behind it.
@@ -129,6 +135,10 @@ export class Desk {
       tail: new Tail(),
       kept: 0,
       text: new Answer(),
+      half: '',
+      acted: false,
+      ending: undefined,
+      busySince: undefined,
       tools: new Set(),
       denied: undefined,
       heardAt: this.parts.clock.now(),
@@ -143,9 +153,11 @@ export class Desk {
    * The entries of one more event of a message; those who follow it are told at once. None where it has more events
    * than are kept: that is told once.
    */
-  event(open: Open, event: TurnEvent): Entry[] {
+  event(open: Open, given: TurnEvent): Entry[] {
     const at = this.parts.clock.now();
     open.heardAt = at;
+    const event = wholeOf(open, given);
+    if (event === undefined) return [];
     const needed = event.type === 'note' || (event.type === 'text' && !open.text.full);
     takeIn(open, event);
     const before = open.kept;
@@ -163,6 +175,65 @@ export class Desk {
       open.tail.add({ seq: open.seq, at, event: each });
       return { type: 'Event', message: open.message.id, seq: open.seq, at, event: each };
     });
+  }
+
+  /** A message has ended: what is said of it later is numbered on. */
+  ended({ message, seq, half }: Open): void {
+    const { id } = message;
+    this.#late.delete(id);
+    this.#late.set(id, { key: keyOf(message), seq, half, kept: 0 });
+    const [oldest] = this.#late.keys();
+    if (this.#late.size > mostLate.messages && oldest !== undefined) this.#late.delete(oldest);
+  }
+
+  /** The entries of an event that came after the end of its turn: it stands behind those of its message. */
+  late(
+    { uid, ...agent }: { uid: string; namespace: string; agent: string },
+    { message: named, session }: { message?: string | undefined; session?: string | undefined },
+    given: TurnEvent,
+  ): Entry[] {
+    const id = named ?? this.#lastOf(uid, session);
+    if (id === undefined || this.opens.has(id)) return [];
+    const key = keyOf(agent);
+    const late = this.#late.get(id) ?? this.#lateOf(id, key);
+    const event = late?.key === key ? wholeOf(late, given) : undefined;
+    if (late?.key !== key || event === undefined || late.kept > mostLate.kept) return [];
+    const note: TurnEvent = { type: 'note', text: 'What follows came after the end of the turn.' };
+    const events = late.kept === 0 ? [note, event] : [event];
+    late.kept += sizeOf(event);
+    this.hub.changed(id);
+    const at = this.parts.clock.now();
+    return events.map((each) => {
+      late.seq += 1;
+      return { type: 'Event', message: id, seq: late.seq, at, event: each };
+    });
+  }
+
+  /** The message that was last worked on in a session of the instance. */
+  #lastOf(uid: string, session: string | undefined): string | undefined {
+    if (session === undefined) return undefined;
+    const thread = this.#threads
+      .values()
+      .find(({ record }) => record.uid === uid && record.session === session);
+    const { journal } = this.parts;
+    const last = (conversation: string): string | undefined =>
+      journal.messages({ conversation, states: ['Completed', 'Failed', 'Expired'], limit: 1 })[0]?.id;
+    return thread === undefined ? undefined : last(thread.record.id);
+  }
+
+  /** Of one that ended before the controller was restarted, or long ago. */
+  #lateOf(id: string, key: string): Late | undefined {
+    const message = this.parts.journal.message(id);
+    if (message === undefined || keyOf(message) !== key) return undefined;
+    let seq = 0;
+    for (let more = true; more; ) {
+      const events = this.parts.journal.events(id, seq, few);
+      seq = events.at(-1)?.seq ?? seq;
+      more = events.length === few;
+    }
+    const late: Late = { key, seq, half: '', kept: 0 };
+    this.#late.set(id, late);
+    return late;
   }
 
   onChange(listener: (kind: 'Message' | 'Conversation' | 'Approval', id: string) => void): void {
@@ -209,18 +280,47 @@ export class Desk {
 
   /** Conversations without messages are in the journal; some are held for the next one. */
   #forgetIdle(): void {
-    for (const [id, { waiting, current, arriving }] of this.#threads) {
+    for (const [id, thread] of this.#threads) {
+      const { waiting, current, arriving } = thread;
       if (this.#threads.size <= idleThreads) break;
+      if (thread.settling === true || thread.record.working !== undefined) continue;
       if (waiting.length === 0 && current === undefined && arriving === 0) this.#threads.delete(id);
     }
     this.#most = Math.max(idleThreads, this.#threads.size) * 2;
   }
 }
 
+/** What was said of a message after its end. */
+interface Late {
+  /** The Agent's. */
+  key: string;
+  seq: number;
+  half: string;
+  kept: number;
+}
+
+const isFirstHalf = (code: number): boolean => code >= 0xd800 && code <= 0xdbff;
+
+/**
+ * The event with whole characters alone: a model may cut its text between the two halves of one. The first half waits
+ * for the second; a half without the other is told as U+FFFD. Undefined: nothing of it is whole yet.
+ */
+function wholeOf(of: { half: string }, event: TurnEvent): TurnEvent | undefined {
+  if (event.type !== 'text' && event.type !== 'thought') return event;
+  const text = of.half + event.text;
+  of.half = isFirstHalf(text.charCodeAt(text.length - 1)) ? text.slice(-1) : '';
+  const whole = text.slice(0, text.length - of.half.length);
+  if (whole === '' && text !== '') return undefined;
+  return whole === event.text && whole.isWellFormed() ? event : { ...event, text: whole.toWellFormed() };
+}
+
 function takeIn(open: Open, event: TurnEvent): void {
+  if (event.type === 'tool' || event.type === 'background' || event.type === 'other') open.acted = true;
   if (event.type === 'text') open.text.add(event.text);
   else if (event.type === 'note' && event.attempt !== undefined) {
     open.text.clear();
+    open.half = '';
+    open.acted = false;
     open.tools.clear();
     open.denied = undefined;
   } else if (event.type === 'tool' && event.status !== undefined) {

@@ -61,6 +61,8 @@ export interface LinkParts {
   tools(): Promise<McpOffer | undefined>;
   /** Turns that an earlier connection began. */
   turns: readonly Turn[];
+  /** Those that were given up, and that it may work on still. */
+  givenUp: readonly Turn[];
   host: Omit<Host, 'ready' | 'unready' | 'garbage'>;
   /** Its state has changed. */
   changed(link: Link): void;
@@ -85,6 +87,10 @@ export class Link {
   unread = false;
   /** When something last went on in it. */
   activeAt: Instant;
+  /** It was found to go on with a turn after its end. */
+  speaksLate = false;
+  /** Why it cannot go on without a restart. */
+  failure: { reason: string; message: string } | undefined;
   readonly #parts: LinkParts;
   readonly log: Log;
   readonly #abort = new AbortController();
@@ -159,6 +165,13 @@ export class Link {
   set stopping(stopping: boolean) {
     this.#stopping = stopping;
     this.#wasStopped ||= stopping;
+  }
+
+  /** The run must be restarted. */
+  fail(reason: string, message: string): void {
+    if (this.failure !== undefined || this.state === 'Drained') return;
+    this.failure = { reason, message };
+    this.#parts.changed(this);
   }
 
   /** The agent asks for something: less of its output is taken in for that. */
@@ -298,7 +311,7 @@ export class Link {
   /** Once; a pipe that was lost and opened again goes on with the same connection. */
   #connect(attachment: Attachment): void {
     if (this.connection !== undefined) return;
-    const { protocol, clock, version, settings, turns } = this.#parts;
+    const { protocol, clock, version, settings, turns, givenUp } = this.#parts;
     const { log } = this;
     const facts = this.#ledger.record.facts as Facts | undefined; // as the protocol gave it
     this.connection = protocol.connect(
@@ -316,6 +329,7 @@ export class Link {
         epoch: String(this.#ledger.record.epoch),
         facts,
         turns,
+        givenUp,
         workingDir: attachment.workingDir,
         ...settings,
         mcp: this.tools !== undefined && 'url' in this.tools ? this.tools : undefined,

@@ -3,11 +3,12 @@ import { keyText } from '../../api/objects.ts';
 import { formatTime } from '../../api/time.ts';
 import type { Fleet } from '../../client/fleet.ts';
 import type { Driver } from '../../drivers/driver.ts';
-import type { Link as LinkRecord } from '../../messages/message.ts';
+import type { Conversation, Link as LinkRecord } from '../../messages/message.ts';
 import type { Plan } from '../../plan/action.ts';
 import type { Instant, Observed, TalkView, World } from '../../plan/world.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
+import type { Turn } from '../../protocols/protocol.ts';
 import type { ToolUse, TurnEvent } from '../../protocols/talk.ts';
 import type { Cache } from '../cache.ts';
 import type { Recorder } from '../events.ts';
@@ -115,6 +116,7 @@ export class Links {
         since: link.since,
         message: link.message,
         controls: controlsOf(link, agent.spec, this.#parts.approvals.control(uid)),
+        ...(link.failure === undefined ? {} : { failure: link.failure }),
       };
     }
     if (ended?.startId === undefined || protocolOf(agent.spec) === undefined) return undefined;
@@ -154,6 +156,8 @@ export class Links {
     const turns = [...box.current(uid)]
       .filter(({ message }) => message.run === run && message.state !== 'Pending')
       .map((open) => ({ ...turnOf(open, open.thread.record.session ?? ''), text: '' }));
+    this.#parts.turns.over(uid, keyOf(target), (of) => of !== run);
+    const givenUp = box.working(uid).map(({ record }) => givenUpOf(record));
     const { model, systemPrompt, fleetAccess } = spec;
     const runtime = this.#parts.cache.runtimes.get(object.spec.runtimeRef.name)?.spec.driver ?? '';
     const offers = fleetAccess !== 'None' && protocol.name === 'acp';
@@ -174,8 +178,11 @@ export class Links {
           : undefined;
       },
       turns,
+      givenUp,
       host: {
         event: (id, event) => this.#event(link, id, event),
+        after: (whose, event) => this.#parts.turns.after(link, whose, event),
+        released: (id) => this.#parts.turns.released(link, id),
         acknowledged: (id) => this.#parts.turns.acknowledged(link, id),
         ended: (id, result) => this.#parts.turns.ended(link, id, result),
         permission: (id, permission) => {
@@ -293,6 +300,17 @@ export class Links {
     this.#parts.routes.gone(uid);
   }
 }
+
+/** A turn that was given up, as its connection knows it. */
+const givenUpOf = ({ id, session = '', working }: Conversation): Turn => ({
+  message: working?.message ?? '',
+  attempt: working?.attempt ?? 0,
+  conversation: id,
+  session,
+  kind: 'Chat',
+  from: '',
+  text: '',
+});
 
 function specOf(world: World, revision: string): AgentSpec {
   const found = world.revisions.find(({ metadata }) => metadata.name === revision);

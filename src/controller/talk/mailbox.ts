@@ -23,6 +23,8 @@ export class Mailbox {
   /** Open conversations by the uid of the instance that has them. */
   readonly #bound = new Map<string, number>();
   readonly #current = new Map<string, Set<Open>>();
+  /** Threads whose messages wait behind what their sessions work on, by the uid of the instance. */
+  readonly #held = new Map<string, Set<Thread>>();
   /** Behind heads. */
   readonly #behind = new Map<string, number>();
 
@@ -39,6 +41,26 @@ export class Mailbox {
   /** Those that the instance works on. */
   current(uid: string): ReadonlySet<Open> {
     return this.#current.get(uid) ?? nobody;
+  }
+
+  /** Turns that were given up, and that the instance may work on still. */
+  working(uid: string): Thread[] {
+    return [...(this.#held.get(uid) ?? [])].filter(({ record }) => record.working !== undefined);
+  }
+
+  /** None of its messages is begun until it is let go. Only while none of it is in a lane. */
+  hold(thread: Thread): void {
+    const { uid = '' } = thread.record;
+    const held = this.#held.get(uid) ?? new Set();
+    this.#held.set(uid, held.add(thread));
+  }
+
+  letGo(thread: Thread): void {
+    for (const [uid, held] of this.#held) {
+      if (!held.delete(thread)) continue;
+      if (held.size === 0) this.#held.delete(uid);
+      if (thread.current === undefined) this.#promote(thread);
+    }
   }
 
   conversations(uid: string): number {
@@ -59,12 +81,13 @@ export class Mailbox {
     const head = thread.waiting[0];
     let at = thread.waiting.length;
     while (at > 0 && (thread.waiting[at - 1]?.order ?? 0) > open.order) at -= 1;
-    if (at === 0 && head !== undefined && thread.current === undefined) {
+    const free = this.#isFree(thread);
+    if (at === 0 && head !== undefined && free) {
       this.#lane(thread).remove(head);
       this.#note(thread, 1);
     }
     thread.waiting.splice(at, 0, open);
-    if (at === 0 && thread.current === undefined) this.#lane(thread).add(open);
+    if (at === 0 && free) this.#lane(thread).add(open);
     else this.#note(thread, 1);
   }
 
@@ -131,7 +154,7 @@ export class Mailbox {
     const { thread } = open;
     const at = thread.waiting.indexOf(open);
     if (at < 0) return;
-    const wasHead = at === 0 && thread.current === undefined;
+    const wasHead = at === 0 && this.#isFree(thread);
     thread.waiting.splice(at, 1);
     this.waiting -= 1;
     if (wasHead) {
@@ -143,6 +166,11 @@ export class Mailbox {
   /** The instance is gone: anyone may take its conversations. Answers the threads that were waiting for it. */
   release(uid: string): Thread[] {
     const threads: Thread[] = [];
+    for (const thread of [...(this.#held.get(uid) ?? [])]) {
+      if (thread.record.working !== undefined) threads.push(thread);
+      thread.record = { ...thread.record, working: undefined };
+      this.letGo(thread);
+    }
     for (let lane = this.#lanes.get(uid), head = lane?.peek(); head !== undefined; head = lane?.peek()) {
       const { thread } = head;
       lane?.remove(head);
@@ -150,16 +178,25 @@ export class Mailbox {
       this.leave(thread);
       this.#note(thread, thread.waiting.length - 1);
       this.#anyone.add(head);
-      threads.push(thread);
+      if (!threads.includes(thread)) threads.push(thread);
     }
     this.#lanes.delete(uid);
     this.#bound.delete(uid);
     return threads;
   }
 
+  /** Whether its head is in a lane. */
+  #isFree(thread: Thread): boolean {
+    return thread.current === undefined && !this.#isHeld(thread);
+  }
+
+  #isHeld(thread: Thread): boolean {
+    return this.#held.size > 0 && this.#held.values().some((held) => held.has(thread));
+  }
+
   #promote(thread: Thread): void {
     const [head] = thread.waiting;
-    if (head === undefined) return;
+    if (head === undefined || this.#isHeld(thread)) return;
     this.#note(thread, -1);
     this.#lane(thread).add(head);
   }

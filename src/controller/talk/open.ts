@@ -1,5 +1,5 @@
 import type { Conversation, Envelope } from '../../messages/message.ts';
-import type { Usage } from '../../protocols/talk.ts';
+import type { TurnResult, Usage } from '../../protocols/talk.ts';
 import type { Answer } from './answer.ts';
 import type { Tail } from './tail.ts';
 
@@ -22,6 +22,16 @@ export interface Open {
   kept: number;
   /** The text of the answer so far. */
   readonly text: Answer;
+  /** The first half of a character whose second one has not come yet. */
+  half: string;
+  /** Whether the agent has done anything but speak. */
+  acted: boolean;
+  /** The agent has ended the turn: its end waits for what may still come of it. */
+  ending:
+    | { result: Extract<TurnResult, { state: 'Completed' }>; since: number; cancel: () => void }
+    | undefined;
+  /** Since when its session takes no turn, though none is known to go on in it. */
+  busySince: number | undefined;
   /** Tool calls that are open, and permissions that are waited for. */
   readonly tools: Set<string>;
   /** What was last denied in its turn, as a sentence. */
@@ -48,4 +58,6 @@ export interface Thread {
   current: Open | undefined;
   /** Messages of it that are on their way to the disk. */
   arriving: number;
+  /** What was said after the end of its last turn may go on: none is begun. */
+  settling?: boolean;
 }

@@ -82,6 +82,7 @@ export class Talk {
       desk: this.desk,
       agent,
       due: (key) => this.#deliveries.soon(key),
+      given: () => this.#timers.wake(clock.now() + idleLook),
       ended: (message) => this.#ended(message),
       over: (message, reason) => this.approvals.withdrawOf(message, reason),
     });

@@ -1,12 +1,15 @@
 import type { Agent } from '../../api/objects.ts';
 import type { Cancel } from '../../platform/clock.ts';
 import { type Desk, keyOf } from './desk.ts';
+import type { Link } from './link.ts';
 import type { Open } from './open.ts';
 import type { Turns } from './turns.ts';
 
 const longest = 30_000;
 /** An agent that is asked to break off a turn and does not is waited for no longer. */
 const patience = 75_000;
+/** After that it may work on for so long, and is then restarted. */
+const restartAfter = 30_000;
 
 /** Ends messages that have expired, and turns in which the agent is silent for too long. One timer for all. */
 export class Timers {
@@ -41,7 +44,24 @@ export class Timers {
     const now = this.#desk.parts.clock.now();
     let next = Number.POSITIVE_INFINITY;
     for (const open of [...this.#desk.opens.values()]) next = Math.min(next, this.#check(open, now));
+    for (const link of this.#desk.links.values()) next = Math.min(next, this.#givenUp(link, now));
     if (next !== Number.POSITIVE_INFINITY) this.wake(Math.max(next, now + 10));
+  }
+
+  /** An agent that goes on with what was given up is restarted after a while. */
+  #givenUp(link: Link, now: number): number {
+    let next = Number.POSITIVE_INFINITY;
+    for (const { record } of this.#desk.box(keyOf(link.target)).working(link.target.uid)) {
+      const { message, since } = record.working ?? { message: '', since: now };
+      const at = since + restartAfter;
+      if (at <= now)
+        link.fail(
+          'CancelIgnored',
+          `It goes on with message ${message}, which was broken off ${Math.round((now - since) / 1_000)} s ago and more.`,
+        );
+      else next = Math.min(next, at);
+    }
+    return next;
   }
 
   /** When to look at it again. */

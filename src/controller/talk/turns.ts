@@ -9,6 +9,13 @@ import type { Link } from './link.ts';
 import type { Open, Thread } from './open.ts';
 import { accountOf } from './spending.ts';
 
+/** How long the end of a turn waits at most for what still comes of it. Milliseconds. */
+const mostTrailing = 2_000;
+/** How long the next turn waits in a session of an agent that speaks after the end of a turn. */
+const settling = 10_000;
+/** A session that takes no turn is asked again after a while; after so long the instance is restarted. */
+const busy = { from: 1_000, most: 10_000, bound: 60_000 };
+
 /** Events that say that the agent has begun with a message. */
 const effects: ReadonlySet<TurnEvent['type']> = new Set(['text', 'thought', 'tool', 'background', 'other']);
 
@@ -17,6 +24,8 @@ export interface TurnsParts {
   agent(key: string): Agent | undefined;
   /** There is something to deliver, or somebody free to take it. */
   due(key: string): void;
+  /** An agent works on a turn that was given up. */
+  given(): void;
   /** A message is final; called once that is on disk. */
   ended(message: Omit<Message, 'text'>): void;
   /** Its turn is broken off, or is over and begun again: nobody waits for answers to what was asked in it. */
@@ -69,9 +78,29 @@ export class Turns {
     if (open !== undefined) open.reports[usage.counts] = { ...open.reports[usage.counts], ...usage };
   }
 
-  ended(link: Link, id: string, result: TurnResult) {
+  /** Said after the end of a turn: it is part of that one, or stands behind it. */
+  after(link: Link, whose: { message?: string | undefined; session?: string | undefined }, event: TurnEvent) {
+    const { message } = whose;
+    const open = this.current(link, message);
+    const { uid } = link.target;
+    const isWorking = this.#desk
+      .box(keyOf(link.target))
+      .working(uid)
+      .some(({ record }) => record.working?.message === message);
+    if (link.protocol.trailing > 0 && effects.has(event.type) && !isWorking) link.speaksLate = true;
+    if (open === undefined) return link.push(this.#desk.late(link.target, whose, event));
+    this.event(link, message, event);
+    if (open.ending !== undefined) this.#end(open, open.ending.result, link);
+  }
+
+  ended(link: Link, id: string, given: TurnResult) {
     const open = this.current(link, id);
-    if (open === undefined) return;
+    if (open === undefined || open.ending !== undefined) return;
+    const isBusy = given.state === 'Failed' && given.reason === 'Busy';
+    if (isBusy && open.breaking === undefined && !open.message.produced)
+      return this.#askLater(open, given.message, link);
+    const result: TurnResult = isBusy ? { ...given, reason: 'AgentError' } : given;
+    if (result.state === 'Failed' && result.working === true) this.#hold(open, link);
     const isDone = result.state === 'Completed' && result.stopReason !== 'cancelled';
     // Sent again, it would ask again.
     if (open.denied !== undefined && result.state === 'Completed' && !isDone && !isBrokenOff(open))
@@ -88,13 +117,113 @@ export class Turns {
       return this.finish(open, broken(open), link);
     if (result.state === 'Failed')
       return this.finish(open, { state: 'Failed', reason: result.reason, error: result.message }, link);
-    this.#noteContext(open, result.stopReason);
+    this.#end(open, result, link);
+  }
+
+  /** Waits for what may still come of the turn, then completes the message. */
+  #end(open: Open, result: Extract<TurnResult, { state: 'Completed' }>, link: Link) {
+    const { trailing } = link.protocol;
+    if (trailing === 0) return this.#complete(open, result, link);
+    const { clock } = this.#desk.parts;
+    const now = clock.now();
+    const since = open.ending?.since ?? now;
+    if (open.ending === undefined) {
+      const stopReason = result.stopReason ?? 'end_turn'; // after a restart it says that the turn has ended
+      open.message.stopReason = stopReason;
+      link.push([{ type: 'Change', id: open.message.id, set: { stopReason } }]);
+    }
+    open.ending?.cancel();
+    const cancel = clock.after(Math.max(0, Math.min(trailing, since + mostTrailing - now)), () => {
+      if (this.#desk.opens.get(open.message.id) === open) this.#complete(open, result, link);
+    });
+    open.ending = { result, since, cancel };
+  }
+
+  #complete(open: Open, result: Extract<TurnResult, { state: 'Completed' }>, link: Link | undefined): void {
+    open.ending?.cancel();
+    open.ending = undefined;
     const { stopReason } = result;
-    this.finish(
-      open,
-      { state: 'Completed', answer: bounded(result.answer) ?? open.text.toString(), stopReason },
-      link,
-    );
+    this.#noteContext(open, stopReason);
+    if (link?.speaksLate === true) this.#settle(open.thread);
+    const answer = bounded(result.answer) ?? open.text.toString() + (open.half === '' ? '' : '\ufffd');
+    const end = { answer, stopReason, ...shortfall(open, stopReason, answer) };
+    this.finish(open, { state: end.reason === undefined ? 'Completed' : 'Failed', ...end }, link);
+  }
+
+  /** What is said after the end of this turn shall not be part of the next one. */
+  #settle(thread: Thread): void {
+    const key = keyOf(thread.record);
+    const box = this.#desk.box(key);
+    thread.settling = true;
+    box.hold(thread);
+    this.#desk.parts.clock.after(settling, () => {
+      thread.settling = false;
+      if (thread.record.working !== undefined) return;
+      box.letGo(thread);
+      this.#parts.due(key);
+    });
+  }
+
+  /** The agent may work on it still: until it does not, its conversation takes no turn. */
+  #hold({ message, thread }: Open, link: Link): void {
+    thread.record = {
+      ...thread.record,
+      working: {
+        message: message.id,
+        attempt: message.deliveredAt ?? 0,
+        run: link.target.run,
+        since: this.#desk.parts.clock.now(),
+      },
+    };
+    this.#desk.box(keyOf(message)).hold(thread);
+    link.push([{ type: 'Conversation', conversation: thread.record }]);
+    this.#parts.given();
+  }
+
+  /** The agent works no longer on a turn that was given up. */
+  released(link: Link, id: string): void {
+    for (const thread of this.#desk.box(keyOf(link.target)).working(link.target.uid))
+      if (thread.record.working?.message === id) this.#letGo(thread, link);
+  }
+
+  /** Whatever other runs of the instance worked on is over. */
+  over(uid: string, key: string, isOver: (run: number) => boolean, link?: Link): void {
+    for (const thread of this.#desk.box(key).working(uid))
+      if (isOver(thread.record.working?.run ?? 0)) this.#letGo(thread, link);
+  }
+
+  #letGo(thread: Thread, link: Link | undefined): void {
+    const key = keyOf(thread.record);
+    thread.record = { ...thread.record, working: undefined };
+    const entries: Entry[] = [{ type: 'Conversation', conversation: thread.record }];
+    if (link === undefined) this.#desk.writer.note(entries);
+    else link.push(entries);
+    if (thread.settling !== true) this.#desk.box(key).letGo(thread);
+    this.#parts.due(key);
+  }
+
+  /** Its session takes no turn now, as another one goes on in it that is not known: the message waits. */
+  #askLater(open: Open, why: string, link: Link): void {
+    const { message, delivery } = open;
+    const { clock } = this.#desk.parts;
+    const now = clock.now();
+    open.busySince ??= now;
+    const since = now - open.busySince;
+    if (since >= busy.bound)
+      link.fail(
+        'SessionBusy',
+        `It has taken no message in a conversation for ${busy.bound / 1_000} s: ${why}`,
+      );
+    const set: MessageChange = {
+      state: 'Pending',
+      written: false,
+      attempts: Math.max(0, message.attempts - 1),
+    };
+    Object.assign(message, set);
+    link.push([{ type: 'Change', id: message.id, set }], () => this.#desk.changed('Message', message.id));
+    clock.after(Math.min(busy.most, busy.from + since / 2), () => {
+      if (open.delivery === delivery) this.requeue(open);
+    });
   }
 
   #noteContext(open: Open, stopReason: string | undefined): void {
@@ -131,6 +260,7 @@ export class Turns {
     if (thread.current === open) box.end(open);
     else box.remove(open);
     opens.delete(message.id);
+    this.#desk.ended(open);
     thread.record = { ...conversation, activeAt: now };
     const { single, state } = thread.record;
     if (single && state === 'Open' && thread.waiting.length === 0) this.close(thread, 'Answered');
@@ -166,6 +296,7 @@ export class Turns {
   /** It waits again, ahead of what came later; the attempt does not count. */
   requeue(open: Open, link?: Link) {
     const { message } = open;
+    if (open.ending !== undefined) return this.#complete(open, open.ending.result, link);
     if (open.breaking !== undefined && open.breaking.reason !== 'Uncertain')
       return this.finish(open, broken(open), link);
     const attempts = Math.max(0, message.attempts - (message.state === 'Pending' ? 0 : 1));
@@ -203,6 +334,7 @@ export class Turns {
    */
   interrupt(open: Open, why: string, link?: Link, { unread = false } = {}) {
     const { message } = open;
+    if (open.ending !== undefined) return this.#complete(open, open.ending.result, link);
     if (unread) message.produced = true;
     const agent = this.#parts.agent(keyOf(message));
     if (open.breaking !== undefined && open.breaking.reason !== 'Uncertain')
@@ -228,6 +360,7 @@ export class Turns {
       exit?.run === link.target.run && exit.code !== undefined ? ` with exit code ${exit.code}` : '';
     const why = `run ${link.target.run} of ${link.target.instance} ended${how}`;
     const box = this.#desk.box(keyOf(link.target));
+    this.over(link.target.uid, keyOf(link.target), (run) => run === link.target.run, link);
     for (const open of [...box.current(link.target.uid)]) {
       if (open.message.state === 'Pending') this.requeue(open, link);
       else if (open.message.run === link.target.run) this.interrupt(open, why, link, link);
@@ -236,6 +369,7 @@ export class Turns {
 
   /** Breaks a message off; where an instance has it, it ends once the agent says so. */
   breakOff(open: Open, breaking: NonNullable<Open['breaking']>) {
+    if (open.ending !== undefined) return; // it has ended already
     if (open.breaking !== undefined && open.breaking.reason !== 'Uncertain') return;
     open.breaking = { at: this.#desk.parts.clock.now(), ...breaking };
     const { reason, message: error } = breaking;
@@ -259,13 +393,21 @@ export class Turns {
 
   /** After a restart of the controller: what was being broken off before it was delivered ends here. */
   restored(): void {
-    for (const open of [...this.#desk.opens.values()])
-      if (open.breaking !== undefined && open.thread.current !== open) this.finish(open, broken(open));
+    for (const open of [...this.#desk.opens.values()]) {
+      const { stopReason } = open.message;
+      if (open.thread.current === open && stopReason !== undefined)
+        this.#complete(open, { state: 'Completed', stopReason }, undefined);
+      else if (open.breaking !== undefined && open.thread.current !== open) this.finish(open, broken(open));
+    }
   }
 
   /** It is broken off, and the agent has not said so: it ends all the same. */
   giveUp(open: Open): void {
-    this.finish(open, broken(open), this.#desk.links.get(open.message.uid ?? ''));
+    const link = this.#desk.links.get(open.message.uid ?? '');
+    const begun = open.thread.current === open && open.message.written;
+    if (link !== undefined && link.state !== 'Drained' && begun && link.protocol.trailing > 0)
+      this.#hold(open, link);
+    this.finish(open, broken(open), link);
   }
 }
 
@@ -276,4 +418,28 @@ const isBrokenOff = ({ breaking }: Open): boolean =>
 export function broken({ breaking }: Open): { state: 'Failed' | 'Expired'; reason: string; error: string } {
   const { reason, message: error } = breaking ?? { reason: 'Cancelled', message: 'It was cancelled.' };
   return { state: reason === 'Timeout' ? 'Expired' : 'Failed', reason, error };
+}
+
+/** Why a turn that has ended by itself is not what was asked for. */
+function shortfall(
+  { message, acted }: Open,
+  stopReason: string | undefined,
+  answer: string,
+): { reason?: string; error?: string } {
+  switch (stopReason) {
+    case 'refusal':
+      return { reason: 'Refused', error: 'The agent refused to go on.' };
+    case 'max_tokens':
+      return { reason: 'MaxTokens', error: 'The answer was cut at the most tokens that it may have.' };
+    case 'max_turn_requests':
+      return {
+        reason: 'MaxTurnRequests',
+        error: 'The agent stopped at the most requests to its model that a turn may have.',
+      };
+    default: {
+      // A turn may do its work without a word, but to a question that is no answer.
+      const isEmpty = answer.trim() === '' && (!acted || message.kind === 'Route');
+      return isEmpty ? { reason: 'EmptyAnswer', error: 'The agent ended its turn without an answer.' } : {};
+    }
+  }
 }

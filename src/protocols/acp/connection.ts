@@ -59,7 +59,11 @@ export class AcpConnection implements Connection {
     this.#host = host;
     this.#options = options;
     this.#requests = new Requests(wire, options.epoch, options.log);
-    this.#turns = new Turns(options.clock, options.turns, options.mcp !== undefined);
+    this.#turns = new Turns(options.clock, {
+      turns: options.turns,
+      givenUp: options.givenUp,
+      offersTools: options.mcp !== undefined,
+    });
     const { facts } = options;
     if (facts !== undefined) {
       const sessions = new Sessions(this.#requests, options, {
@@ -112,6 +116,10 @@ export class AcpConnection implements Connection {
     const params = fields(request.params);
     const session = idOf(params?.sessionId) ?? '';
     const current = this.#turns.asking(session, idOf(fields(params?.toolCall)?.toolCallId));
+    if (current?.givenUp === true) {
+      this.#refuseTool(request);
+      return;
+    }
     const origin = current === undefined ? session : wireId(current.turn);
     const calls = current?.calls ?? new Calls({ fresh: true, offersTools: this.#options.mcp !== undefined });
     const permission = readPermission(origin, request.id, params, calls);
@@ -124,6 +132,11 @@ export class AcpConnection implements Connection {
     this.#host.permission(current?.turn.message, permission);
   }
 
+  /** Of a turn that was broken off. */
+  #refuseTool({ id }: AnyRequest): void {
+    this.#answer(JSON.stringify({ jsonrpc: '2.0', id, result: { outcome: { outcome: 'cancelled' } } }));
+  }
+
   #answered(response: AnyResponse): void {
     const current = isTurnId(response.id) ? this.#turns.get(response.id) : undefined;
     if (current !== undefined) this.#ended(current, response);
@@ -133,6 +146,10 @@ export class AcpConnection implements Connection {
   #ended(current: Current, response: AnyResponse): void {
     this.#drop(current);
     const { message, session } = current.turn;
+    if (current.givenUp) {
+      this.#host.released(message);
+      return;
+    }
     if ('error' in response) {
       this.#host.ended(message, failure(readError(response.error), current.cancelled));
       return;
@@ -146,23 +163,30 @@ export class AcpConnection implements Connection {
     this.#host.ended(message, present({ state: 'Completed' as const, stopReason }));
   }
 
-  /** What comes outside a turn has no reader: history that is replayed, and what follows a turn that was given up. */
+  /** History that is replayed while a session is loaded has no reader. */
   #updated(params: Fields | undefined): void {
     const session = idOf(params?.sessionId) ?? '';
     const update = fields(params?.update) ?? {};
     if (update.sessionUpdate === 'config_option_update')
       this.#sessions?.noteModel(session, update.configOptions);
-    const current = this.#turns.of(session);
-    if (current === undefined) return;
-    current.heard = true;
-    const { message } = current.turn;
+    if (this.#sessions?.isLoading(session) === true) return;
+    const goesOn = this.#turns.of(session);
+    const before = this.#turns.before(session);
+    const isLate = goesOn === undefined || (before !== undefined && isOf(before, goesOn, update));
+    const current = isLate ? before : goesOn;
     if (update.sessionUpdate === 'usage_update') {
       const usage = costAndContext(update, this.#sessions?.model(session));
-      if (usage !== undefined) this.#host.usage(message, usage);
+      if (usage !== undefined && current !== undefined) this.#host.usage(current.turn.message, usage);
       return;
     }
     const event = toEvent(update);
+    if (goesOn !== undefined) goesOn.heard = true;
     if (event === undefined) return;
+    if (current === undefined || isLate || current.givenUp) {
+      this.#host.after(present({ message: current?.turn.message, session }), event);
+      return;
+    }
+    const { message } = current.turn;
     if (event.type === 'tool') {
       this.#tool(current, event, update);
       return;
@@ -242,9 +266,8 @@ export class AcpConnection implements Connection {
     for (const id of [...current.permissions])
       this.decide(id, 'Cancelled').catch((error: unknown) => this.#unanswered(error));
     this.#turns.giveUpLater(current, () => {
-      this.#drop(current);
       const silent = 'The agent did not break it off when it was asked to, and may work on it still.';
-      this.#host.ended(message, { state: 'Failed', reason: 'Cancelled', message: silent });
+      this.#host.ended(message, { state: 'Failed', reason: 'Cancelled', message: silent, working: true });
     });
   }
 
@@ -318,14 +341,28 @@ export class AcpConnection implements Connection {
   }
 }
 
+/** Whether an update names what belongs to the turn before, and to the one that goes on does not. */
+function isOf(before: Current, now: Current, { sessionUpdate, messageId, toolCallId }: Fields): boolean {
+  const [text, tool] = [idOf(messageId), idOf(toolCallId)];
+  if (sessionUpdate === 'tool_call_update')
+    return tool !== undefined && before.calls.has(tool) && !now.calls.has(tool);
+  return text !== undefined && before.messageIds.has(text) && !now.messageIds.has(text);
+}
+
 /** Whether a text begins a further message of the agent's: two of them read as two paragraphs. */
 function isNext(current: Current, messageId: string | undefined): boolean {
   const before = current.messageId;
   current.messageId = messageId ?? before;
+  if (messageId !== undefined && current.messageIds.size < limits.tools) current.messageIds.add(messageId);
   return before !== undefined && messageId !== undefined && before !== messageId;
 }
 
+/** In the words of agents whose session takes one prompt at a time. */
+const busy =
+  /\b(session|prompt|turn|agent)\b.{0,40}\b(busy|already (in progress|running|active|being processed))|session_busy/i;
+
 function failure({ code, message }: RpcError, cancelled: boolean): TurnResult {
   if (code === codes.requestCancelled && cancelled) return { state: 'Completed', stopReason: 'cancelled' };
+  if (code === codes.sessionBusy || busy.test(message)) return { state: 'Failed', reason: 'Busy', message };
   return { state: 'Failed', reason: code === codes.authRequired ? 'AuthRequired' : 'AgentError', message };
 }

@@ -63,6 +63,8 @@ export function readError(error: unknown): RpcError {
 export const codes = {
   authRequired: -32000,
   requestCancelled: -32800,
+  /** As some agents have it: another turn goes on in the session. */
+  sessionBusy: -32003,
   methodNotFound: -32601,
   invalidParams: -32602,
   /** Ours, for a request that never got into the pipe; the code is the customary one for a failed transport. */

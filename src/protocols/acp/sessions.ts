@@ -20,6 +20,8 @@ export class Sessions {
   readonly #agent: string | undefined;
   /** New ones whose first prompt brings the system prompt. */
   readonly #untold = new Set<string>();
+  /** Those whose history may be replayed now. */
+  readonly #loading = new Set<string>();
   /** Which model each uses, where the agent says; it may name sessions that there are not. */
   readonly #models = new Map<string, string>();
 
@@ -52,6 +54,7 @@ export class Sessions {
     const { resume } = this.#abilities;
     const params = { ...this.#setup(), sessionId: session };
     let answer: unknown;
+    this.#loading.add(session);
     try {
       answer = resume
         ? await this.#requests.request('session/resume', params)
@@ -61,8 +64,14 @@ export class Sessions {
       throw new ProtocolError('LoadRefused', `The session cannot be loaded again. ${error.message}`, {
         cause: error,
       });
+    } finally {
+      this.#loading.delete(session);
     }
     return this.#choose(session, answer);
+  }
+
+  isLoading(session: string): boolean {
+    return this.#loading.has(session);
   }
 
   close(session: string): void {

@@ -1,4 +1,5 @@
 import type { Cancel, Clock } from '../../platform/clock.ts';
+import { limits } from '../limits.ts';
 import type { Turn } from '../protocol.ts';
 import { Calls } from './calls.ts';
 
@@ -13,24 +14,36 @@ export interface Current {
   readonly calls: Calls;
   /** The agent's message that the last text was of. */
   messageId?: string | undefined;
+  /** All that its texts were of. */
+  readonly messageIds: Set<string>;
   /** Whether the agent has said something of it since it was last looked at. */
   heard: boolean;
   cancelled: boolean;
+  /** It was not ended when it was asked to be: for us it is over, and the session works on. */
+  givenUp: boolean;
   stopWaiting?: Cancel | undefined;
 }
 
-/** By id of the request, by message and by session: a session has one at a time. */
+/** By id of the request, by message and by session: a session has one at a time, and the one that it had before. */
 export class Turns {
   readonly #clock: Clock;
   readonly #offersTools: boolean;
   readonly #byId = new Map<string, Current>();
   readonly #bySession = new Map<string, Current>();
+  readonly #before = new Map<string, Current>();
 
-  /** `turns`: those that an earlier connection began. `offersTools`: agentctl's own were given to the agent. */
-  constructor(clock: Clock, turns: readonly Turn[], offersTools: boolean) {
+  /**
+   * `turns`: those that an earlier connection began; `givenUp`: those of them that are over for us. `offersTools`:
+   * agentctl's own were given to the agent.
+   */
+  constructor(
+    clock: Clock,
+    about: { turns: readonly Turn[]; givenUp?: readonly Turn[] | undefined; offersTools: boolean },
+  ) {
     this.#clock = clock;
-    this.#offersTools = offersTools;
-    for (const turn of turns) this.#add(turn, false);
+    this.#offersTools = about.offersTools;
+    for (const turn of about.turns) this.#add(turn, false);
+    for (const turn of about.givenUp ?? []) this.#add(turn, false).givenUp = true;
   }
 
   add(turn: Turn): Current {
@@ -42,8 +55,10 @@ export class Turns {
       turn,
       permissions: new Set(),
       calls: new Calls({ fresh, offersTools: this.#offersTools }),
+      messageIds: new Set(),
       heard: false,
       cancelled: false,
+      givenUp: false,
     };
     this.#byId.set(wireId(turn), current);
     this.#bySession.set(turn.session, current);
@@ -70,6 +85,11 @@ export class Turns {
     return all.find(({ calls }) => toolCall !== undefined && calls.has(toolCall)) ?? only(all);
   }
 
+  /** The turn that the session had before. */
+  before(session: string): Current | undefined {
+    return this.#before.get(session);
+  }
+
   named(message: string): Current | undefined {
     return this.#byId.values().find(({ turn }) => turn.message === message);
   }
@@ -81,17 +101,22 @@ export class Turns {
 
   remove(current: Current): void {
     current.stopWaiting?.();
+    const { session } = current.turn;
     this.#byId.delete(wireId(current.turn));
-    if (this.of(current.turn.session) === current) this.#bySession.delete(current.turn.session);
+    if (this.of(session) === current) this.#bySession.delete(session);
+    this.#before.delete(session);
+    this.#before.set(session, current);
+    const [oldest] = this.#before.keys();
+    if (this.#before.size > limits.sessions && oldest !== undefined) this.#before.delete(oldest);
   }
 
-  /** Removes it and calls back once the agent has been silent for too long. */
+  /** Calls back once the agent has been silent for too long. */
   giveUpLater(current: Current, callback: () => void, waited = 0): void {
     current.heard = false;
     current.stopWaiting = this.#clock.after(patience.silent, () => {
       const so = waited + patience.silent;
       if (current.heard && so < patience.most) return this.giveUpLater(current, callback, so);
-      this.remove(current);
+      current.givenUp = true;
       callback();
     });
   }
@@ -100,6 +125,7 @@ export class Turns {
     for (const current of this.#byId.values()) current.stopWaiting?.();
     this.#byId.clear();
     this.#bySession.clear();
+    this.#before.clear();
   }
 }
 

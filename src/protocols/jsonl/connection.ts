@@ -64,7 +64,7 @@ export class Connected implements Connection {
         this.#ofTurn(said, turns.named(said.messageId), (message) => host.acknowledged(message));
         break;
       case 'event':
-        this.#ofTurn(said, turns.find(said.of), (message) => host.event(message, turnEvent(said.event)));
+        this.#event(said, turns.find(said.of));
         break;
       case 'chat_done':
         this.#chatDone(said);
@@ -99,6 +99,14 @@ export class Connected implements Connection {
         host.quota({ message: said.message, ...(said.until === undefined ? {} : { until: said.until }) });
         break;
     }
+  }
+
+  #event(said: Extract<Said, { type: 'event' }>, one: InFlight | undefined): void {
+    const event = turnEvent(said.event);
+    const { messageId = one?.turn.message, conversationId } = said.of;
+    if (one !== undefined && !one.abandoned) this.#host.event(one.turn.message, event);
+    else if (messageId === undefined && conversationId === undefined) this.#passOver(said);
+    else this.#host.after({ message: messageId, session: conversationId }, event);
   }
 
   /** A second `ready` of a run is a worker that has set itself up anew. */

@@ -54,6 +54,8 @@ export class Told implements Host {
   readonly unready: Host['unready'] = (reason, message) =>
     this.#add('unready', undefined, { reason, message });
   readonly event: Host['event'] = (message, event) => this.#add('event', message, event);
+  readonly after: Host['after'] = ({ message }, event) => this.#add('after', message, event);
+  readonly released: Host['released'] = (message) => this.#add('released', message, undefined);
   readonly acknowledged: Host['acknowledged'] = (message) => this.#add('acknowledged', message, undefined);
   readonly ended: Host['ended'] = (message, result) => this.#add('ended', message, result);
   readonly permission: Host['permission'] = (message, permission) =>

@@ -60,10 +60,17 @@ export class AcpPuppet {
     this.#say(this.#asked.get(request), { id: request.id, result });
   }
 
-  /** The turn of the newest prompt ends. */
-  end(): void {
+  /** The turn of the newest prompt ends, with these last words. */
+  end(text = 'done'): void {
     const last = this.prompts.at(-1);
+    if (text !== '') this.update({ sessionUpdate: 'agent_message_chunk', content: { type: 'text', text } });
     if (last !== undefined) this.answer(last, { stopReason: 'end_turn' });
+  }
+
+  /** The newest prompt is answered with an error. */
+  refuse(error: object): void {
+    const last = this.prompts.at(-1);
+    if (last !== undefined) this.#say(this.#asked.get(last), { id: last.id, error });
   }
 
   /** Says it in the session of the newest prompt. */

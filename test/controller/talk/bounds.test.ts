@@ -27,7 +27,7 @@ test('costs that nobody can sum are passed over, and what has them is listed all
   for (const { id } of [one, other]) {
     await at.world.until(() => puppet.turns.some(({ messageId }) => messageId === id));
     puppet.say(id, { type: 'usage', cost: { amount: 1.7e308, currency: 'USD' } });
-    puppet.done(id);
+    puppet.done(id, 'done');
     expect(await at.end(id)).toMatchObject({ state: 'Completed' });
   }
   const [conversation] = [...at.world.talk.objects.list('Conversation')];
@@ -46,7 +46,7 @@ test('a listener that fails keeps neither the other listeners nor the message fr
   desk.onChange((kind) => heard.push(kind));
   const { id } = await at.send('w', 'hi');
   await at.world.until(() => puppet.turns.length === 1);
-  puppet.done(id);
+  puppet.done(id, 'done');
   expect(await at.end(id)).toMatchObject({ state: 'Completed' });
   expect(heard).toContain('Message');
 });

@@ -65,7 +65,7 @@ test("an ACP agent that names another's session or turn changes nothing there", 
   expect(await at.end(own.id)).toMatchObject({ state: 'Completed' });
   expect(at.message(id)).toMatchObject({ state: 'Delivered' });
   victim.end();
-  expect(await at.end(id)).toMatchObject({ state: 'Completed', answer: '' });
+  expect(await at.end(id)).toMatchObject({ state: 'Completed', answer: 'done' });
 });
 
 test('a conversation of another namespace is as unknown as one that never was', async () => {

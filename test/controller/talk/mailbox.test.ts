@@ -19,6 +19,10 @@ function openOf(thread: Thread, order: number): Open {
     tail: new Tail(),
     kept: 0,
     text: new Answer(),
+    half: '',
+    acted: false,
+    ending: undefined,
+    busySince: undefined,
     tools: new Set(),
     denied: undefined,
     heardAt: 0,
@@ -53,9 +57,27 @@ class Pair {
     this.waiting = [...this.waiting, open].sort((one, other) => one.order - other.order);
   }
 
-  /** The oldest of each conversation that nobody works on. */
+  /** Whose sessions take no turn. */
+  readonly held = new Set<Thread>();
+
+  /** As the controller does it: while one of its messages is current. */
+  hold(nth: number): void {
+    const open = [...this.current.keys()].at(nth % Math.max(1, this.current.size));
+    if (open === undefined) return;
+    this.box.hold(open.thread);
+    this.held.add(open.thread);
+  }
+
+  letGo(nth: number): void {
+    const thread = [...this.held].at(nth % Math.max(1, this.held.size));
+    if (thread === undefined) return;
+    this.held.delete(thread);
+    this.box.letGo(thread);
+  }
+
+  /** The oldest of each conversation that nobody works on, and that is not held. */
   get heads(): Open[] {
-    const busy = new Set([...this.current.keys()].map(({ thread }) => thread));
+    const busy = new Set([...[...this.current.keys()].map(({ thread }) => thread), ...this.held]);
     const seen = new Set<Thread>();
     return this.waiting.filter(({ thread }) => {
       const isHead = !busy.has(thread) && !seen.has(thread);
@@ -104,6 +126,7 @@ class Pair {
         this.current.delete(open);
         this.#wait(open);
       }
+    for (const thread of [...this.held]) if (thread.record.uid === uid) this.held.delete(thread);
     const lost = this.heads.map(({ thread }) => thread).filter(({ record }) => record.uid === uid);
     expect(new Set(this.box.release(uid))).toEqual(new Set(lost));
     for (const thread of this.threads) if (thread.record.uid === uid) this.box.leave(thread);
@@ -163,6 +186,14 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       (n): Step =>
         (pair) =>
           pair.remove(n),
+    ),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.tuple(nth, fc.boolean()).map(
+      ([n, holds]): Step =>
+        (pair) =>
+          holds ? pair.hold(n) : pair.letGo(n),
     ),
   },
   {
