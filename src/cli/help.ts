@@ -8,8 +8,9 @@ import { verbs } from './verbs.ts';
 /** From the list of verbs alone: none of their files is loaded. */
 export function topHelp(program: Command, cli: Cli, rest: readonly string[]): void {
   const wrong = rest.find((word) => word.startsWith('-') && !['-h', '--help', '--debug'].includes(word));
-  if (wrong !== undefined) throw new UsageError(`unknown flag ${wrong}, and no verb. See 'agentctl --help'.`);
-  addGlobalOptions(program).usage('<verb> [flags]');
+  if (wrong !== undefined)
+    throw new UsageError(`unknown option ${wrong}, and no command. See 'agentctl --help'.`);
+  addGlobalOptions(program).usage('<command> [options]');
   const [usage = '', options = ''] = program.helpInformation().split(/(?=^Global options:)/m);
   const groups = [...Map.groupBy(verbs, ({ group }) => group)].map(
     ([group, members]) =>
@@ -18,7 +19,7 @@ export function topHelp(program: Command, cli: Cli, rest: readonly string[]): vo
         { indent: '  ' },
       )}`,
   );
-  cli.out(`Keeps AI agents running as their manifests say.
+  cli.out(`Run AI agents as their manifests describe, and keep them running.
 
 ${usage}${groups.join('\n')}
 ${options}
@@ -27,7 +28,7 @@ Begin with:
   agentctl apply -f agents.yaml
   agentctl get agents
 
-See 'agentctl <verb> --help' for a verb, 'agentctl help exit-codes' for exit codes.
+Run 'agentctl <command> --help' for more about a command, and 'agentctl help exit-codes' for exit codes.
 `);
 }
 

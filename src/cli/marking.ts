@@ -26,12 +26,12 @@ export function defineMarking(
   example: string,
 ): void {
   command
-    .argument('<kind/name...>', `objects, then key=value to set or key- to remove`)
-    .option('-l, --selector <labels>', 'objects with these labels')
-    .option('--all', 'all objects of that kind')
-    .option('--overwrite', `change ${field} that have another value`)
-    .option('--resource-version <version>', 'only if the object still has this resourceVersion')
-    .option('--list', `print the ${field}`)
+    .argument('<kind/name...>', 'objects, then key=value to set a key or key- to remove it')
+    .option('-l, --selector <labels>', 'select objects with these labels')
+    .option('--all', 'select all objects of the kind')
+    .option('--overwrite', `overwrite existing values of ${field}`)
+    .option('--resource-version <version>', 'fail if the object has another resourceVersion')
+    .option('--list', `show the ${field}`)
     .action((words: string[], options: MarkOptions) => mark(words, options, cli, field, done));
   const verb = command.name();
   examples(

@@ -24,15 +24,15 @@ export const globalFlagsWithValue: ReadonlySet<string> = new Set([
 export function addGlobalOptions(command: Command): Command {
   return command
     .optionsGroup('Global options:')
-    .option('-n, --namespace <name>', 'where to work (default $AGENTCTL_NAMESPACE, or default)')
+    .option('-n, --namespace <name>', 'the namespace (default $AGENTCTL_NAMESPACE, or "default")')
     .option(
       '--state-dir <folder>',
-      "the controller's state folder ($AGENTCTL_STATE_DIR, else ~/.local/state/agentctl)",
+      "the controller's state folder (default $AGENTCTL_STATE_DIR, or ~/.local/state/agentctl)",
     )
     .option('--socket <path>', "the controller's socket (default $AGENTCTL_SOCKET)")
-    .option('--request-timeout <duration>', 'give up on a request after this long, as in 30s')
-    .option('--no-start', 'never start a controller in the background')
-    .option('--debug', 'with an error, tell where it arose')
+    .option('--request-timeout <duration>', 'time out a request after this long, such as 30s')
+    .option('--no-start', 'do not start a controller in the background')
+    .option('--debug', 'show where an error comes from')
     .helpOption('-h, --help', 'show this help')
     .helpCommand(false);
 }

@@ -27,27 +27,27 @@ export const verbs: readonly Verb[] = [
   {
     name: 'init',
     group: start,
-    summary: 'Write a first manifest to edit',
+    summary: 'Create a manifest from a template',
     load: () => import('./verbs/init.ts'),
   },
   {
     name: 'apply',
     group: start,
-    summary: 'Make the objects in files or folders so',
+    summary: 'Create or update objects from files or folders',
     load: () => import('./verbs/apply.ts'),
   },
   { name: 'get', group: start, summary: 'List objects', load: () => import('./verbs/get.ts') },
   {
     name: 'describe',
     group: start,
-    summary: 'Tell the whole story of an object',
+    summary: 'Show the details of an object',
     load: () => import('./verbs/describe.ts'),
   },
   {
     name: 'logs',
     aliases: ['log'],
     group: start,
-    summary: "Show the output of an agent's instances",
+    summary: "Show the logs of an agent's instances",
     load: () => import('./verbs/logs.ts'),
   },
   { name: 'delete', group: start, summary: 'Delete objects', load: () => import('./verbs/delete.ts') },
@@ -61,27 +61,27 @@ export const verbs: readonly Verb[] = [
   {
     name: 'chat',
     group: talk,
-    summary: 'Talk with an agent',
+    summary: 'Chat with an agent',
     load: () => import('./verbs/chat.ts'),
   },
   {
     name: 'run',
     group: talk,
-    summary: 'Start an agent for one prompt, and remove it after the answer',
+    summary: 'Start an agent, send it one prompt and print the answer',
     load: () => import('./verbs/run.ts'),
   },
   {
     name: 'messages',
     aliases: ['message'],
     group: talk,
-    summary: 'List messages, tell of them, retry and cancel them',
+    summary: 'List, show, retry and cancel messages',
     load: () => import('./verbs/messages.ts'),
   },
   {
     name: 'conversations',
     aliases: ['conversation'],
     group: talk,
-    summary: 'List conversations, tell of them, close them',
+    summary: 'List, show and close conversations',
     load: () => import('./verbs/conversations.ts'),
   },
   {
@@ -99,19 +99,19 @@ export const verbs: readonly Verb[] = [
   {
     name: 'query',
     group: talk,
-    summary: 'Ask an agent something directly',
+    summary: 'Send a query to an agent and print its answer',
     load: () => import('./verbs/query.ts'),
   },
   {
     name: 'usage',
     group: talk,
-    summary: 'Show the tokens and the cost of agents, by model',
+    summary: 'Show the tokens and the cost of agents by model',
     load: () => import('./verbs/usage.ts'),
   },
   {
     name: 'mcp',
     group: talk,
-    summary: 'Offer agents as tools to an editor or an agent of your own',
+    summary: 'Offer agents as MCP tools to an editor or another agent',
     load: () => import('./verbs/mcp.ts'),
   },
 
@@ -124,37 +124,37 @@ export const verbs: readonly Verb[] = [
   {
     name: 'resume',
     group: agents,
-    summary: 'Let agents run again, after a suspend or after they have failed',
+    summary: 'Start agents again after a suspend or a failure',
     load: () => import('./verbs/resume.ts'),
   },
   {
     name: 'rollout',
     group: agents,
-    summary: 'Follow, restart or undo changes of an agent',
+    summary: 'Watch, restart and undo rollouts of agents',
     load: () => import('./verbs/rollout.ts'),
   },
   {
     name: 'scale',
     group: agents,
-    summary: 'Set the number of instances',
+    summary: 'Set the number of instances of an agent',
     load: () => import('./verbs/scale.ts'),
   },
   {
     name: 'forecast',
     group: agents,
-    summary: 'Tell what will happen to an agent, and when',
+    summary: 'Show what will happen to an agent, and when',
     load: () => import('./verbs/forecast.ts'),
   },
   {
     name: 'wait',
     group: agents,
-    summary: 'Wait until a condition is met or can no longer be',
+    summary: 'Wait for a condition of objects',
     load: () => import('./verbs/wait.ts'),
   },
   {
     name: 'events',
     group: agents,
-    summary: 'List what has happened',
+    summary: 'List events',
     load: () => import('./verbs/events.ts'),
   },
 
@@ -167,44 +167,44 @@ export const verbs: readonly Verb[] = [
   {
     name: 'diff',
     group: files,
-    summary: 'Tell how manifests differ from what is',
+    summary: 'Compare manifests with the current state',
     load: () => import('./verbs/diff.ts'),
   },
   {
     name: 'plan',
     group: files,
-    summary: 'Tell what applying manifests would do',
+    summary: 'Show what applying manifests would do',
     load: () => import('./verbs/plan.ts'),
   },
   {
     name: 'sync',
     group: files,
-    summary: 'Apply what stands in a repository or folder now',
+    summary: 'Sync from a repository or folder now',
     load: () => import('./verbs/sync.ts'),
   },
   {
     name: 'explain',
     group: files,
-    summary: 'Describe the fields of a kind',
+    summary: 'Show the fields of a kind',
     load: () => import('./verbs/explain.ts'),
   },
 
   {
     name: 'create',
     group: objects,
-    summary: 'Make a secret, a configmap or a namespace',
+    summary: 'Create a secret, a configmap or a namespace',
     load: () => import('./verbs/create.ts'),
   },
   {
     name: 'edit',
     group: objects,
-    summary: 'Change an object in your editor',
+    summary: 'Edit an object in your editor',
     load: () => import('./verbs/edit.ts'),
   },
   {
     name: 'patch',
     group: objects,
-    summary: 'Change fields of an object',
+    summary: 'Update fields of an object',
     load: () => import('./verbs/patch.ts'),
   },
   { name: 'label', group: objects, summary: 'Set or remove labels', load: () => import('./verbs/label.ts') },
@@ -218,7 +218,7 @@ export const verbs: readonly Verb[] = [
   {
     name: 'controller',
     group: controller,
-    summary: 'Start, stop and look after the controller in the background',
+    summary: 'Start, stop and check the controller in the background',
     load: () => import('./verbs/controller.ts'),
   },
   {
@@ -231,7 +231,7 @@ export const verbs: readonly Verb[] = [
   {
     name: 'api-resources',
     group: other,
-    summary: 'List the kinds that there are',
+    summary: 'List the kinds of objects',
     load: () => import('./verbs/api-resources.ts'),
   },
   {
@@ -243,13 +243,13 @@ export const verbs: readonly Verb[] = [
   {
     name: 'completion',
     group: other,
-    summary: 'Print a script that completes words in your shell',
+    summary: 'Print a completion script for your shell',
     load: () => import('./verbs/completion.ts'),
   },
   {
     name: 'version',
     group: other,
-    summary: 'Show the versions of agentctl and of the controller',
+    summary: 'Show the versions of agentctl and the controller',
     load: () => import('./verbs/version.ts'),
   },
 ];

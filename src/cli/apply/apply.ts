@@ -34,7 +34,7 @@ export async function apply(
   { onlyChanges = false }: { onlyChanges?: boolean } = {},
 ): Promise<void> {
   if (options.prune === true && options.applyset === undefined) {
-    throw new UsageError('--prune deletes only what an apply set owns: name it with --applyset=NAME');
+    throw new UsageError('--prune requires --applyset=NAME: it deletes only the members of an apply set');
   }
   const manifests = await readManifests(options, cli);
   const say = async (written: readonly Written[]): Promise<void> => cli.out(await report(written, options));

@@ -12,9 +12,9 @@ interface Options extends GlobalOptions {
 
 export function define(command: Command, cli: Cli): void {
   command
-    .description('List the kinds that there are. It needs no controller.')
-    .option('--no-headers', 'leave the header line out')
-    .addOption(choice('-o, --output <format>', 'how to print it', ['name']))
+    .description('List the kinds of objects. This needs no controller.')
+    .option('--no-headers', 'print no header line')
+    .addOption(choice('-o, --output <format>', 'the output format', ['name']))
     .action(({ headers, output }: Options) => {
       const sorted = kinds.toSorted((a, b) => (a.apiVersion + a.plural < b.apiVersion + b.plural ? -1 : 1));
       if (output === 'name') {
@@ -33,5 +33,5 @@ export function define(command: Command, cli: Cli): void {
       ]);
       cli.out(table(headers ? [['NAME', 'SHORTNAMES', 'APIVERSION', 'NAMESPACED', 'KIND'], ...rows] : rows));
     });
-  examples(command, ['Which words does get take?', 'agentctl api-resources']);
+  examples(command, ['List the kinds and their short names', 'agentctl api-resources']);
 }

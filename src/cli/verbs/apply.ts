@@ -9,32 +9,32 @@ import { choice, durationOption } from '../options.ts';
 export function define(command: Command, cli: Cli): void {
   fileFlags(
     command.description(
-      'Make the objects in files, folders or URLs so. Nothing is written if any document of the set is wrong.',
+      'Create or update objects from files, folders or URLs. If any document is invalid, nothing is changed.',
     ),
   )
     .addOption(
-      choice('--dry-run [where]', 'write nothing', ['none', 'client', 'server'])
+      choice('--dry-run [where]', 'check only, change nothing', ['none', 'client', 'server'])
         .preset('client')
         .default('none'),
     )
-    .option('--server-side', 'as it always is; taken for the sake of kubectl scripts')
-    .option('--force-conflicts', 'take over fields that another manager owns')
-    .option('--field-manager <name>', 'who owns the fields that are written', 'agentctl')
+    .option('--server-side', 'has no effect, as it is always on; for kubectl scripts')
+    .option('--force-conflicts', 'take over fields that belong to other field managers')
+    .option('--field-manager <name>', 'the field manager that owns the applied fields', 'agentctl')
     .option(
       '--applyset <name>',
-      'keep the list of members in this object: secret/name, configmap/name, or a name of a Secret',
+      'record the applied objects in this Secret or ConfigMap: NAME, secret/NAME or configmap/NAME',
     )
-    .option('--prune', 'delete members of the apply set that the files no longer name')
-    .option('--watch', 'apply again on each change of the files, until Ctrl-C')
-    .option('--wait', 'wait until the agents are Ready')
+    .option('--prune', 'delete objects of the apply set that are no longer in the files')
+    .option('--watch', 'apply again whenever a file changes, until Ctrl-C')
+    .option('--wait', 'wait until all agents are Ready')
     .addOption(
       durationOption(
         '--timeout <duration>',
-        'wait no longer than this, for objects that are being deleted too',
+        'time out after this long; also for objects that are being deleted',
         '2m',
       ),
     )
-    .addOption(choice('-o, --output <format>', 'how to print it', ['name', 'json', 'yaml']))
+    .addOption(choice('-o, --output <format>', 'the output format', ['name', 'json', 'yaml']))
     .action(async (options: ApplyOptions) => {
       if (options.watch !== true) return apply(options, cli);
       const { applyAndWatch } = await import('../apply/watch.ts');
@@ -43,10 +43,13 @@ export function define(command: Command, cli: Cli): void {
   examples(
     command,
     ['A file', 'agentctl apply -f agents.yaml'],
-    ['A folder with all below it, and wait until all runs', 'agentctl apply -R -f manifests/ --wait'],
-    ['A folder, and again whenever a file in it is saved', 'agentctl apply -f manifests/ --watch'],
-    ['An overlay of kustomize', 'agentctl apply -k overlays/prod'],
-    ['What would be changed', 'agentctl apply -f agents.yaml --dry-run=server'],
-    ['Delete what the folder no longer names', 'agentctl apply -f manifests/ --prune --applyset=fleet'],
+    [
+      'A folder and its subfolders; wait until all agents are Ready',
+      'agentctl apply -R -f manifests/ --wait',
+    ],
+    ['A folder, and again whenever a file changes', 'agentctl apply -f manifests/ --watch'],
+    ['A kustomize overlay', 'agentctl apply -k overlays/prod'],
+    ['Show what would change', 'agentctl apply -f agents.yaml --dry-run=server'],
+    ['Delete what is no longer in the folder', 'agentctl apply -f manifests/ --prune --applyset=fleet'],
   );
 }

@@ -6,17 +6,17 @@ import { examples } from '../examples.ts';
 export function define(command: Command, cli: Cli): void {
   command
     .description(
-      'Talk with an agent, turn by turn. Ctrl-C breaks off its turn, a second one leaves; Ctrl-D leaves. Without a terminal each line of standard input is a message.',
+      'Chat with an agent. Ctrl-C cancels its current turn, a second Ctrl-C or Ctrl-D quits. Without a terminal, each line of standard input is sent as a message.',
     )
     .argument('<agent>', 'web or agent/web')
-    .option('--conversation <id>', 'go on with this conversation')
-    .option('--continue', 'go on with your newest open conversation with this agent')
-    .option('--new', 'begin a new one, as without any of these')
+    .option('--conversation <id>', 'continue this conversation')
+    .option('--continue', 'continue your latest open conversation with this agent')
+    .option('--new', 'begin a new conversation (default)')
     .action((agent: string, options: ChatOptions) => chat(agent, options, cli));
   examples(
     command,
-    ['Begin', 'agentctl chat coder'],
-    ['Go on where you left', 'agentctl chat coder --continue'],
-    ['Two turns from a script', "printf '%s\\n' 'List the tests.' 'Run them.' | agentctl chat coder"],
+    ['Begin a conversation', 'agentctl chat coder'],
+    ['Continue where you left off', 'agentctl chat coder --continue'],
+    ['Send two messages from a script', "printf '%s\\n' 'List the tests.' 'Run them.' | agentctl chat coder"],
   );
 }

@@ -5,7 +5,9 @@ import { examples } from '../examples.ts';
 
 export function define(command: Command, cli: Cli): void {
   command
-    .description('Print a script that completes verbs, flags, kinds and the names of objects in your shell.')
+    .description(
+      'Print a script that completes commands, options, kinds and the names of objects in your shell.',
+    )
     .addArgument(new Argument('<shell>', 'bash, zsh or fish').choices(['bash', 'zsh', 'fish']))
     .action((shell: Shell) => cli.out(scripts[shell]));
   examples(

@@ -11,16 +11,16 @@ import { idKey } from '../talk/names.ts';
 import { objectName } from '../targets.ts';
 
 export function define(command: Command, cli: Cli): void {
-  command.description('Look after conversations with agents.');
-  withGetFlags(command.command('get').description('List conversations').argument('[id...]', 'only these'))
-    .option('--agent <name>', 'only with this agent')
+  command.description('List, show and close conversations with agents.');
+  withGetFlags(command.command('get').description('List conversations').argument('[id...]', 'only these ids'))
+    .option('--agent <name>', 'only conversations with this agent')
     .addOption(choice('--state <state>', 'only in this state', ['open', 'closed']))
     .action((ids: string[], options: TalkGetOptions) =>
       getTalk('Conversation', 'conversations', ids, options, cli),
     );
   command
     .command('describe')
-    .description('Tell a conversation as a dialogue, and what it has used')
+    .description('Show a conversation and what it has used')
     .argument('<id...>')
     .action((ids: string[], options: GlobalOptions) =>
       describe(
@@ -31,14 +31,14 @@ export function define(command: Command, cli: Cli): void {
     );
   command
     .command('close')
-    .description('End conversations; messages of them that wait fail')
+    .description('Close conversations. Their waiting messages fail')
     .argument('<id...>')
     .action((ids: string[], options: GlobalOptions) => close(ids, options, cli));
   examples(
     command,
-    ['With whom an agent talks', 'agentctl conversations get --agent=coder'],
-    ['What was said', 'agentctl conversations describe c-x7k2p'],
-    ['Free its place for another one', 'agentctl conversations close c-x7k2p'],
+    ['The conversations of an agent', 'agentctl conversations get --agent=coder'],
+    ['Show what was said', 'agentctl conversations describe c-x7k2p'],
+    ['Make room for another conversation', 'agentctl conversations close c-x7k2p'],
   );
 }
 

@@ -8,37 +8,37 @@ import { choice, collect } from '../options.ts';
 const withWriting = (command: Command): Command =>
   command
     .addOption(
-      choice('--dry-run [where]', 'write nothing', ['none', 'client', 'server'])
+      choice('--dry-run [where]', 'check only, change nothing', ['none', 'client', 'server'])
         .preset('client')
         .default('none'),
     )
-    .addOption(choice('-o, --output <format>', 'how to print it', ['json', 'yaml', 'name']));
+    .addOption(choice('-o, --output <format>', 'the output format', ['json', 'yaml', 'name']));
 
 const withData = (command: Command): Command =>
   withWriting(command)
-    .option('--from-literal <key=value>', 'a key and its value; may be given again', collect)
+    .option('--from-literal <key=value>', 'a key and its value; can be repeated', collect)
     .option(
       '--from-file <[key=]path>',
-      'a file, by its name or another key; or each file of a folder',
+      'a file, by its name or another key, or all files of a folder',
       collect,
     )
-    .option('--from-env-file <file>', 'lines of KEY=value', collect);
+    .option('--from-env-file <file>', 'a file with lines KEY=value', collect);
 
 export function define(command: Command, cli: Cli): void {
   withWriting(
     command
-      .description('Make an object from a file, or a secret, a configmap or a namespace from flags.')
+      .description('Create objects from a file, or a secret, a configmap or a namespace from options.')
       .usage('-f FILE | secret generic NAME | configmap NAME | namespace NAME')
       .option('-f, --filename <file>', 'a file, a folder, a URL, or - for standard input', collect)
-      .option('-k, --kustomize <folder>', 'what kustomize makes of a folder, by kustomize or kubectl'),
+      .option('-k, --kustomize <folder>', 'a folder with a kustomization.yaml; needs kustomize or kubectl'),
   ).action((options: CreateOptions) => createFromFiles(options, cli));
 
-  const secret = command.command('secret').description('Make a secret');
+  const secret = command.command('secret').description('Create a secret');
   const generic = withData(
-    secret.command('generic').description('Make a secret from values, files or env files'),
+    secret.command('generic').description('Create a secret from values, files or env files'),
   )
     .argument('<name>')
-    .option('--type <type>', 'what it is for', 'Opaque')
+    .option('--type <type>', 'the type of the secret', 'Opaque')
     .action(async (name: string, options: CreateOptions & DataOptions & { type: string }) => {
       const data = await literalsOf(options, cli, 'base64');
       await createOne('Secret', name, { type: options.type, ...data }, options, cli);
@@ -47,18 +47,21 @@ export function define(command: Command, cli: Cli): void {
     generic,
     ['From a value', 'agentctl create secret generic model --from-literal=API_KEY=...'],
     [
-      'From a file, so that no shell history keeps it',
+      'From a file, to keep the value out of the shell history',
       'agentctl create secret generic model --from-file=API_KEY=./key.txt',
     ],
   );
   withData(
-    command.command('configmap').alias('cm').description('Make a configmap from values, files or env files'),
+    command
+      .command('configmap')
+      .alias('cm')
+      .description('Create a configmap from values, files or env files'),
   )
     .argument('<name>')
     .action(async (name: string, options: CreateOptions & DataOptions) => {
       await createOne('ConfigMap', name, await literalsOf(options, cli, 'text'), options, cli);
     });
-  withWriting(command.command('namespace').alias('ns').description('Make a namespace'))
+  withWriting(command.command('namespace').alias('ns').description('Create a namespace'))
     .argument('<name>')
     .action((name: string, options: CreateOptions) => createOne('Namespace', name, {}, options, cli));
   examples(command, ['A secret', 'agentctl create secret generic model --from-literal=API_KEY=...']);

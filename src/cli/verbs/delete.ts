@@ -9,37 +9,37 @@ export function define(command: Command, cli: Cli): void {
   fileFlags(
     command
       .description(
-        'Delete objects, and wait until they are gone. Volumes are kept and listed, unless --purge. What a sync applied stays.',
+        'Delete objects and wait until they are gone. Volumes are kept and listed, unless --purge is given. Objects that a sync applied are kept.',
       )
-      .argument('[kind/name...]', 'agent/web, agent web, agents'),
-    'the objects that files, folders, URLs or - name',
+      .argument('[kind/name...]', 'such as agent/web, agent web, or agents'),
+    'the objects in a file, a folder, a URL, or - for standard input',
   )
-    .option('-l, --selector <labels>', 'objects with these labels')
-    .option('--field-selector <fields>', 'objects with these fields')
-    .option('--all', 'all objects of that kind in the namespace')
-    .option('-A, --all-namespaces', 'of all namespaces')
-    .option('--wait', 'wait until they are gone', true)
-    .option('--no-wait', 'only ask for it')
-    .option('--timeout <duration>', 'wait no longer than this', duration('--timeout'))
-    .option('--force', 'let go of an agent whose Runtime is gone for good; what is left there is told')
-    .option('--purge', 'delete the volumes of agents too')
-    .option('--ignore-not-found', 'succeed where an object does not exist')
+    .option('-l, --selector <labels>', 'select objects with these labels')
+    .option('--field-selector <fields>', 'select objects with these fields')
+    .option('--all', 'select all objects of the kind in the namespace')
+    .option('-A, --all-namespaces', 'in all namespaces')
+    .option('--wait', 'wait until they are gone (default)', true)
+    .option('--no-wait', 'do not wait')
+    .option('--timeout <duration>', 'time out after this long', duration('--timeout'))
+    .option('--force', 'delete an agent although its Runtime is gone; show what may still run there')
+    .option('--purge', 'also delete the volumes of agents')
+    .option('--ignore-not-found', 'succeed if an object does not exist')
     .addOption(
-      choice('--cascade [how]', 'what becomes of what an object owns', ['background', 'foreground', 'orphan'])
+      choice('--cascade [how]', 'how to delete dependent objects', ['background', 'foreground', 'orphan'])
         .preset('background')
         .default('background'),
     )
     .addOption(
-      choice('--dry-run [where]', 'only say what would be deleted', ['none', 'client', 'server'])
+      choice('--dry-run [where]', 'show what would be deleted, delete nothing', ['none', 'client', 'server'])
         .preset('client')
         .default('none'),
     )
-    .addOption(choice('-o, --output <format>', 'how to print it', ['name']))
+    .addOption(choice('-o, --output <format>', 'the output format', ['name']))
     .action((words: string[], options: DeleteOptions) => remove(words, options, cli));
   examples(
     command,
-    ['One agent; its volumes stay', 'agentctl delete agent web'],
-    ['All that a manifest has made', 'agentctl delete -f agents.yaml'],
-    ['With all that it has kept', 'agentctl delete agent web --purge'],
+    ['One agent, but not its volumes', 'agentctl delete agent web'],
+    ['All objects in a manifest', 'agentctl delete -f agents.yaml'],
+    ['One agent and its volumes', 'agentctl delete agent web --purge'],
   );
 }

@@ -5,17 +5,15 @@ import { examples } from '../examples.ts';
 
 export function define(command: Command, cli: Cli): void {
   command
-    .description(
-      'Tell the whole story of an object: what is asked for, what is, what happened and what happens next.',
-    )
-    .argument('[kind...]', 'agent web, agent/web, agents')
-    .option('-l, --selector <labels>', 'objects with these labels')
-    .option('-A, --all-namespaces', 'of all namespaces')
-    .option('--no-show-events', 'leave the events out')
+    .description('Show the details of objects: spec, current state, events and what happens next.')
+    .argument('[kind...]', 'such as agent web, agent/web, or agents for all')
+    .option('-l, --selector <labels>', 'select objects with these labels')
+    .option('-A, --all-namespaces', 'in all namespaces')
+    .option('--no-show-events', 'do not show events')
     .action((words: string[], options: DescribeOptions) => describe(words, options, cli));
   examples(
     command,
-    ['Why does it not run?', 'agentctl describe agent web'],
-    ['All of them', 'agentctl describe agents'],
+    ['Find out why an agent does not run', 'agentctl describe agent web'],
+    ['All agents', 'agentctl describe agents'],
   );
 }

@@ -10,14 +10,14 @@ import { choice } from '../options.ts';
 export function define(command: Command, cli: Cli): void {
   fileFlags(
     command.description(
-      'Tell field by field how manifests, or the next revision of a sync, differ from what is, and what would restart. Exit code 0: the same, 1: different, over 1: it failed.',
+      'Show the differences between manifests, or the next revision of a sync, and the current state, field by field, and what would restart. The exit code is 0 without differences, 1 with differences, and greater than 1 after an error.',
     ),
   )
-    .option('--sync <name>', 'what the newest revision of this sync would change')
-    .option('--server-side', 'as it always is; taken for the sake of kubectl scripts')
-    .option('--force-conflicts', 'as if fields that another manager owns were taken over')
-    .option('--field-manager <name>', 'who would own the fields', 'agentctl')
-    .addOption(choice('-o, --output <format>', 'how to print it', ['json']))
+    .option('--sync <name>', 'show what the newest revision of this sync would change')
+    .option('--server-side', 'has no effect, as it is always on; for kubectl scripts')
+    .option('--force-conflicts', 'as if fields of other field managers were taken over')
+    .option('--field-manager <name>', 'the field manager that would own the fields', 'agentctl')
+    .addOption(choice('-o, --output <format>', 'the output format', ['json']))
     .action((options: DiffOptions & { sync?: string }) =>
       (options.sync === undefined ? diff(options, cli) : diffSync(options.sync, options, cli)).catch(
         (error: unknown) => {

@@ -19,8 +19,10 @@ import { readText } from '../text-file.ts';
 
 export function define(command: Command, cli: Cli): void {
   command
-    .description('Change an object in $KUBE_EDITOR, $EDITOR or vi. Unchanged or emptied, it stays as it is.')
-    .argument('<kind/name...>', 'agent/web, agent web')
+    .description(
+      'Edit an object in $KUBE_EDITOR, $EDITOR or vi. Save without changes, or an empty file, to cancel.',
+    )
+    .argument('<kind/name...>', 'such as agent/web or agent web')
     .action((words: string[], options: GlobalOptions) => edit(words, options, cli));
   examples(command, ['An agent', 'agentctl edit agent web']);
 }

@@ -5,17 +5,17 @@ import { examples } from '../examples.ts';
 
 export function define(command: Command, cli: Cli): void {
   command
-    .description('List what has happened, the oldest first.')
-    .option('--for <kind/name>', 'only of this object, and of the instances of an agent')
-    .option('--types <types>', 'only Normal, or only Warning')
-    .option('-A, --all-namespaces', 'of all namespaces')
-    .option('-w, --watch', 'go on with each new event')
-    .option('--no-headers', 'leave the header line out')
+    .description('List events, the oldest first.')
+    .option('--for <kind/name>', 'only events of this object; for an agent, of its instances too')
+    .option('--types <types>', 'only events of this type: Normal or Warning')
+    .option('-A, --all-namespaces', 'in all namespaces')
+    .option('-w, --watch', 'keep watching for new events')
+    .option('--no-headers', 'print no header line')
     .option('-o, --output <format>', 'json, yaml or name')
     .action((options: EventsOptions) => events(options, cli));
   examples(
     command,
-    ['The story of an agent, going on', 'agentctl events --for agent/web -w'],
-    ['What went wrong anywhere', 'agentctl events -A --types=Warning'],
+    ['Watch the events of an agent', 'agentctl events --for agent/web -w'],
+    ['All warnings', 'agentctl events -A --types=Warning'],
   );
 }

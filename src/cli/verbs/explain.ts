@@ -6,9 +6,9 @@ import type { GlobalOptions } from '../options.ts';
 
 export function define(command: Command, cli: Cli): void {
   command
-    .description('Describe a kind and its fields, from the schemas. It needs no controller.')
-    .argument('<kind[.field...]>', 'agents, agent.spec.template, policy.spec.restart')
-    .option('--recursive', 'all fields below, without their descriptions')
+    .description('Show the fields of a kind, their types and descriptions. This needs no controller.')
+    .argument('<kind[.field...]>', 'such as agents, agent.spec.template, policy.spec.restart')
+    .option('--recursive', 'show all nested fields, without descriptions')
     .action((path: string, { recursive }: GlobalOptions & { recursive?: boolean }) =>
       cli.out(explainText(path, recursive === true)),
     );

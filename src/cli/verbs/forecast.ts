@@ -17,11 +17,11 @@ const mostRows = 50;
 export function define(command: Command, cli: Cli): void {
   command
     .description(
-      'Tell what will happen to an agent by time alone, and when: restarts, ends of backoffs and waits.',
+      'Show what will happen to an agent, and when: scheduled restarts and prompts, and restarts after a backoff.',
     )
     .argument('<agent>', 'web or agent/web')
-    .addOption(durationOption('--until <duration>', 'how far to look', '168h'))
-    .addOption(choice('-o, --output <format>', 'how to print it', ['json']))
+    .addOption(durationOption('--until <duration>', 'how far to look ahead', '168h'))
+    .addOption(choice('-o, --output <format>', 'the output format', ['json']))
     .action((name: string, options: ForecastOptions) => forecast(name, options, cli));
   examples(
     command,

@@ -6,17 +6,17 @@ import { get } from '../get/get.ts';
 import type { GetOptions } from '../get/options.ts';
 
 export function define(command: Command, cli: Cli): void {
-  withGetFlags(command.argument('[kind...]', 'agents, agent web, agent/web, agents,policies, all')).action(
-    (words: string[], options: GetOptions) => get(words, options, cli),
-  );
+  withGetFlags(
+    command.argument('[kind...]', 'such as agents, agent web, agent/web; agents,policies; all'),
+  ).action((words: string[], options: GetOptions) => get(words, options, cli));
   examples(
     command,
-    ['What runs, and how it is', 'agentctl get agents'],
+    ['All agents and their state', 'agentctl get agents'],
     ['One agent as YAML', 'agentctl get agent web -o yaml'],
-    ['Instances of one agent, as they change', 'agentctl get instances -l agentctl.dev/agent=web -w'],
-    ['Just one field', "agentctl get agent/web -o jsonpath='{.status.phase}'"],
+    ['Watch the instances of one agent', 'agentctl get instances -l agentctl.dev/agent=web -w'],
+    ['One field', "agentctl get agent/web -o jsonpath='{.status.phase}'"],
     [
-      'Columns of your own',
+      'Your own columns',
       'agentctl get agents -A -o custom-columns=NAME:.metadata.name,IMAGE:.spec.template.image',
     ],
   );

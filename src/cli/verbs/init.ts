@@ -8,12 +8,12 @@ import type { GlobalOptions } from '../options.ts';
 export function define(command: Command, cli: Cli): void {
   command
     .description(
-      'Write a first manifest to edit: an agent that runs as it stands, with what else there is in comments. Or that of an agent that talks.',
+      'Create a manifest from a template. Without a template, create an agent that runs as it is, with more fields in comments.',
     )
     .usage('[TEMPLATE] [FILE] [flags]')
     .argument('[template]', `one of ${templates.map(({ name }) => name).join(', ')}`)
-    .argument('[file]', 'where to write it (default agents.yaml, or <template>.yaml)')
-    .option('--stdout', 'print it instead')
+    .argument('[file]', 'the file to write (default agents.yaml, or <template>.yaml)')
+    .option('--stdout', 'print the manifest, write no file')
     .action((first: string | undefined, second: string | undefined, options: GlobalOptions & InitOptions) =>
       init(
         [first, second].filter((word) => word !== undefined),
@@ -23,8 +23,8 @@ export function define(command: Command, cli: Cli): void {
     );
   examples(
     command,
-    ['In this folder', 'agentctl init'],
-    ['To read it first', 'agentctl init --stdout'],
+    ['Create agents.yaml in this folder', 'agentctl init'],
+    ['Print it', 'agentctl init --stdout'],
     ...templates.map(({ name, what }) => [sentence(what), `agentctl init ${name}`] as const),
   );
 }

@@ -9,9 +9,9 @@ import { type GlobalOptions, namespaceOf } from '../options.ts';
 export function define(command: Command, cli: Cli): void {
   command
     .description(
-      'Offer the agents of a namespace as tools to an editor or an agent of your own: the Model Context Protocol over standard input and output.',
+      'Offer the agents of a namespace as tools to an editor or another agent, by the Model Context Protocol (MCP) over standard input and output.',
     )
-    .option('--manage', 'also tools that apply, start, stop and remove agents')
+    .option('--manage', 'also offer tools that apply, start, stop and delete agents')
     .action(async (options: GlobalOptions & { manage?: boolean }) => {
       const client = await cli.connect(options, { start: true });
       const namespace = namespaceOf(options, cli.environment);
@@ -26,9 +26,9 @@ export function define(command: Command, cli: Cli): void {
     });
   examples(
     command,
-    ['For Claude Code', 'claude mcp add agentctl -- agentctl mcp'],
+    ['Add the tools to Claude Code', 'claude mcp add agentctl -- agentctl mcp'],
     [
-      'In the configuration of an editor',
+      'Add the tools to the configuration of an editor',
       '{"mcpServers": {"agentctl": {"command": "agentctl", "args": ["mcp", "-n", "team"]}}}',
     ],
   );

@@ -12,14 +12,16 @@ import { idKey } from '../talk/names.ts';
 const states = ['pending', 'delivered', 'acknowledged', 'completed', 'failed', 'expired'];
 
 export function define(command: Command, cli: Cli): void {
-  command.description('Look after messages to agents. They are kept for a day after they have ended.');
-  withGetFlags(command.command('get').description('List messages').argument('[id...]', 'only these'))
-    .option('--agent <name>', 'only to this agent')
+  command.description(
+    'List, show, retry and cancel messages. Messages are kept for one day after they have ended.',
+  );
+  withGetFlags(command.command('get').description('List messages').argument('[id...]', 'only these ids'))
+    .option('--agent <name>', 'only messages to this agent')
     .addOption(choice('--state <state>', 'only in this state', states))
     .action((ids: string[], options: TalkGetOptions) => getTalk('Message', 'messages', ids, options, cli));
   command
     .command('describe')
-    .description('Tell all of a message: what was said, what the agent did, and its answer')
+    .description('Show a message: its text, what the agent did, and the answer')
     .argument('<id...>')
     .action((ids: string[], options: GlobalOptions) =>
       describe(
@@ -30,10 +32,12 @@ export function define(command: Command, cli: Cli): void {
     );
   command
     .command('follow')
-    .description('Print the answer from its beginning and as it comes, until it ends; exit codes as send')
+    .description(
+      'Print the answer from its beginning and as it comes, until it ends. Exit codes are those of send',
+    )
     .argument('<id>')
-    .addOption(choice('-o, --output <format>', 'json: a line an event', ['json']))
-    .option('--raw', 'print the answer as it is, control characters too')
+    .addOption(choice('-o, --output <format>', 'json prints one event per line', ['json']))
+    .option('--raw', 'print the answer unchanged, with control characters')
     .action(async (id: string, options: GlobalOptions & { output?: 'json'; raw?: boolean }) => {
       const key = idKey(id, 'Message', options, cli);
       const client = await cli.connect(options);
@@ -41,21 +45,21 @@ export function define(command: Command, cli: Cli): void {
     });
   command
     .command('retry')
-    .description('Send messages that failed or expired once more')
+    .description('Send failed or expired messages again')
     .argument('<id...>')
     .action((ids: string[], options: GlobalOptions) => change(ids, 'retry', options, cli));
   command
     .command('cancel')
-    .description('Break messages off; the agent is told where it has begun')
+    .description('Cancel messages, also those that the agent works on')
     .argument('<id...>')
     .action((ids: string[], options: GlobalOptions) => change(ids, 'cancel', options, cli));
   examples(
     command,
-    ['What an agent has to do, as it changes', 'agentctl messages get --agent=coder -w'],
+    ['Watch the messages of an agent', 'agentctl messages get --agent=coder -w'],
     [
-      'Dead letters, and one of them once more',
+      'List failed messages, and send one again',
       'agentctl messages get --state=failed\nagentctl messages retry m-x7k2p',
     ],
-    ['What happened in a turn', 'agentctl messages describe m-x7k2p'],
+    ['Show what the agent did', 'agentctl messages describe m-x7k2p'],
   );
 }

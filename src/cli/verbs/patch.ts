@@ -21,7 +21,7 @@ interface PatchOptions extends SelectOptions {
 
 export function define(command: Command, cli: Cli): void {
   command
-    .argument('<kind/name...>', 'agent/web, agent web')
+    .argument('<kind/name...>', 'such as agent/web or agent web')
     .option('-p, --patch <text>', 'the patch, in JSON or YAML')
     .option('--patch-file <file>', 'a file with the patch')
     .addOption(
@@ -30,9 +30,11 @@ export function define(command: Command, cli: Cli): void {
       ),
     )
     .addOption(
-      choice('--dry-run [where]', 'write nothing', ['none', 'server']).preset('server').default('none'),
+      choice('--dry-run [where]', 'check only, change nothing', ['none', 'server'])
+        .preset('server')
+        .default('none'),
     )
-    .addOption(choice('-o, --output <format>', 'how to print it', ['json', 'yaml', 'name']))
+    .addOption(choice('-o, --output <format>', 'the output format', ['json', 'yaml', 'name']))
     .action((words: string[], options: PatchOptions) => patch(words, options, cli));
   examples(
     command,

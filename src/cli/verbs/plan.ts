@@ -8,10 +8,10 @@ import { choice } from '../options.ts';
 export function define(command: Command, cli: Cli): void {
   fileFlags(
     command.description(
-      'Tell what the controller would do were these manifests applied. Nothing is written.',
+      'Show what the controller would do if these manifests were applied. Nothing is changed.',
     ),
   )
-    .addOption(choice('-o, --output <format>', 'how to print it', ['json']))
+    .addOption(choice('-o, --output <format>', 'the output format', ['json']))
     .action((options: FileOptions & { output?: 'json' }) => plan(options, cli));
   examples(command, ['Before an apply', 'agentctl plan -f agents.yaml']);
 }

@@ -8,12 +8,12 @@ import { agentKey } from '../talk/names.ts';
 export function define(command: Command, cli: Cli): void {
   command
     .description(
-      'Ask a Ready instance of an agent directly, and print what it answers as JSON. Nothing is kept. For protocols that have queries, as jsonl.',
+      'Send a query to a Ready instance of an agent and print its answer as JSON. The query is not stored. Only agents with the protocol jsonl answer queries.',
     )
     .argument('<agent>', 'web or agent/web')
-    .argument('<action>', 'what is asked for; the agent says what it knows')
-    .argument('[params]', 'with the question, as JSON')
-    .addOption(durationOption('--timeout <duration>', 'wait no longer than this', '30s'))
+    .argument('<action>', 'the name of the query; the agent defines which there are')
+    .argument('[params]', 'parameters of the query, as JSON')
+    .addOption(durationOption('--timeout <duration>', 'time out after this long', '30s'))
     .action(
       (
         agent: string,
@@ -24,8 +24,8 @@ export function define(command: Command, cli: Cli): void {
     );
   examples(
     command,
-    ['How it is', 'agentctl query worker status'],
-    ['With parameters', `agentctl query worker history '{"limit": 5}'`],
+    ['Ask for the status', 'agentctl query worker status'],
+    ['Ask with parameters', `agentctl query worker history '{"limit": 5}'`],
   );
 }
 

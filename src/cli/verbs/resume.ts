@@ -8,11 +8,11 @@ import { parseSwitchTargets } from '../switching.ts';
 export function define(command: Command, cli: Cli): void {
   command
     .description(
-      'Let agents run again after a suspend, or after they have failed too often: failures and restarts are forgotten. On a Runtime it closes the circuit breaker. A sync follows its source again.',
+      'Start agents again after a suspend, or after too many failures; their failure and restart counts are reset. For a Runtime, close its circuit breaker. For a sync, continue to follow its source.',
     )
-    .argument('<agent...>', 'web, agent/web, agents, runtime/docker, sync/fleet')
-    .option('-l, --selector <labels>', 'agents, or syncs, with these labels')
-    .option('--all', 'all agents, or syncs, of the namespace')
+    .argument('<agent...>', 'such as web, agent/web, agents, runtime/docker, sync/fleet')
+    .option('-l, --selector <labels>', 'select agents or syncs with these labels')
+    .option('--all', 'select all agents or syncs in the namespace')
     .action((words: string[], options: SelectOptions) => {
       const annotations = { 'agentctl.dev/resume': new Date(cli.clock.now()).toISOString() };
       const targets = parseSwitchTargets(words, options, ['Agent', 'Runtime', 'Sync']);
@@ -23,8 +23,8 @@ export function define(command: Command, cli: Cli): void {
     });
   examples(
     command,
-    ['Start a suspended or a failed agent', 'agentctl resume web'],
+    ['Start a suspended or failed agent', 'agentctl resume web'],
     ['Close the circuit breaker of a Runtime', 'agentctl resume runtime/docker'],
-    ['Follow a repository again', 'agentctl resume sync/fleet'],
+    ['Continue a sync', 'agentctl resume sync/fleet'],
   );
 }

@@ -8,41 +8,47 @@ import { choice, collect, duration, durationOption } from '../options.ts';
 export function define(command: Command, cli: Cli): void {
   command
     .description(
-      'Start an agent, send it one prompt, and print the answer as it comes. With --rm the agent is removed then, also after a failure or Ctrl-C.',
+      'Start an agent, send it one prompt, and print the answer as it comes. With --rm, delete the agent afterwards, even after a failure or Ctrl-C.',
     )
     .usage('[NAME] --rm (-f FILE | --image IMAGE | -- COMMAND ARGS...) --prompt TEXT')
-    .argument('[name...]', "the agent's name; without it the file's, or a generated one")
-    .option('--rm', 'remove the agent afterwards')
+    .argument('[name...]', "the agent's name (default: the name in the file, or a generated one)")
+    .option('--rm', 'delete the agent afterwards')
     .option('-f, --filename <file>', 'a manifest with the agent, or - for standard input')
-    .option('--prompt <text>', 'what to say; without it standard input')
-    .option('--image <image>', 'run this container image')
-    .addOption(choice('--protocol <name>', 'how it talks (default acp)', ['acp', 'jsonl']))
-    .option('--model <name>', 'the model, as the agent names it')
-    .option('--env <name=value>', 'a variable of its environment; may be given again', collect)
+    .option('--prompt <text>', 'the text (default: read standard input)')
+    .option('--image <image>', 'the container image to run')
+    .addOption(choice('--protocol <name>', 'the protocol of the agent (default acp)', ['acp', 'jsonl']))
+    .option('--model <name>', 'the model, by the name that the agent uses')
+    .option('--env <name=value>', 'set an environment variable; can be repeated', collect)
     .option('--runtime <name>', 'the Runtime to run it on')
     .addOption(
-      choice('--permissions <action>', 'what becomes of its requests to use a tool', [
+      choice('--permissions <action>', 'what to do when the agent wants to use a tool', [
         'allow',
         'deny',
         'ask',
       ]),
     )
-    .option('--timeout <duration>', 'break the message off after this long', duration('--timeout'))
-    .option('--raw', 'print the answer as it is, control characters too')
-    .addOption(durationOption('--ready-timeout <duration>', 'give up where it is not Ready by then', '2m'))
+    .option('--timeout <duration>', 'cancel the message after this long', duration('--timeout'))
+    .option('--raw', 'print the answer unchanged, with control characters')
+    .addOption(
+      durationOption(
+        '--ready-timeout <duration>',
+        'time out if the agent is not Ready after this long',
+        '2m',
+      ),
+    )
     .action((operands: string[], options: OneoffOptions) => {
       const { names, rest } = parted(command, operands);
       if (names.length > 1) {
         throw new UsageError(
-          `found ${names.join(' ')}, expected one name. A command stands behind --, a prompt behind --prompt`,
+          `found ${names.join(' ')}, expected one name. Write the command after --, and the prompt after --prompt`,
         );
       }
       return oneoff(names[0], rest, options, cli);
     });
   examples(
     command,
-    ['From a manifest', 'agentctl run --rm -f opencode.yaml --prompt "What is in this folder?"'],
-    ['A program of this host', 'agentctl run --rm --prompt "Hello" -- opencode acp'],
+    ['Run an agent from a manifest', 'agentctl run --rm -f opencode.yaml --prompt "What is in this folder?"'],
+    ['A program on this host', 'agentctl run --rm --prompt "Hello" -- opencode acp'],
     ['In a container', 'cat question.md | agentctl run --rm --image my/agent --protocol jsonl'],
   );
 }

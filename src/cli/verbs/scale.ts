@@ -9,10 +9,10 @@ import { parseAgentTargets } from '../targets.ts';
 
 export function define(command: Command, cli: Cli): void {
   command
-    .argument('<agent...>', 'web, agent/web, agents')
-    .requiredOption('--replicas <count>', 'how many instances', wholeNumber('--replicas'))
-    .option('-l, --selector <labels>', 'agents with these labels')
-    .option('--all', 'all agents of the namespace')
+    .argument('<agent...>', 'such as web, agent/web, or agents')
+    .requiredOption('--replicas <count>', 'the number of instances', wholeNumber('--replicas'))
+    .option('-l, --selector <labels>', 'select agents with these labels')
+    .option('--all', 'select all agents in the namespace')
     .action((words: string[], options: SelectOptions & { replicas: number }) => {
       const { replicas } = options;
       if (replicas < 0) throw new UsageError(`--replicas: found ${replicas}, expected 0 or more`);

@@ -17,14 +17,16 @@ interface ServeOptions extends GlobalOptions {
 export function define(command: Command, cli: Cli): void {
   command
     .description(
-      'Run the controller in the foreground until SIGTERM or Ctrl-C. Agents outlive it, and are adopted by the next one.',
+      'Run the controller in the foreground until SIGTERM or Ctrl-C. Agents keep running without it, and the next controller takes them over.',
     )
-    .option('--listen <host:port>', 'also listen there, with TLS and bearer tokens')
+    .option('--listen <host:port>', 'also listen on this address, with TLS and bearer tokens')
     .addOption(
-      choice('--log-level <level>', 'how much is logged', ['debug', 'info', 'warn', 'error']).default('info'),
+      choice('--log-level <level>', 'the lowest level to log', ['debug', 'info', 'warn', 'error']).default(
+        'info',
+      ),
     )
-    .option('--drain', 'stop all agents too when it ends')
-    .option('--adopt', 'the state folder was moved or restored: it is no copy, and keeps what runs for it')
+    .option('--drain', 'stop all agents when the controller ends')
+    .option('--adopt', 'the state folder was moved or restored, not copied: take over its running agents')
     .addOption(new Option('--drained').hideHelp())
     .addOption(new Option('--ready-fd <number>').argParser(wholeNumber('--ready-fd')).hideHelp())
     .action(async ({ listen, logLevel, drain, drained, adopt, readyFd, ...options }: ServeOptions) => {
@@ -43,7 +45,7 @@ export function define(command: Command, cli: Cli): void {
     });
   examples(
     command,
-    ['In a terminal of its own', 'agentctl serve'],
-    ['For kubectl on this machine', 'agentctl serve --listen 127.0.0.1:6443'],
+    ['Run the controller in this terminal', 'agentctl serve'],
+    ['Also serve kubectl on this machine', 'agentctl serve --listen 127.0.0.1:6443'],
   );
 }

@@ -10,11 +10,11 @@ const switchable = ['Agent', 'Sync'] as const;
 export function define(command: Command, cli: Cli): void {
   command
     .description(
-      'Stop the instances of agents and start none, until agentctl resume. Names and volumes stay. A sync looks at nothing and applies nothing meanwhile; what it applied stays as it is.',
+      "Stop agents until 'agentctl resume'. Instances keep their names and volumes. A suspended sync applies nothing; the objects that it has applied stay as they are.",
     )
-    .argument('<agent...>', 'web, agent/web, agents, sync/fleet')
-    .option('-l, --selector <labels>', 'agents, or syncs, with these labels')
-    .option('--all', 'all agents, or syncs, of the namespace')
+    .argument('<agent...>', 'such as web, agent/web, agents, sync/fleet')
+    .option('-l, --selector <labels>', 'select agents or syncs with these labels')
+    .option('--all', 'select all agents or syncs in the namespace')
     .action((words: string[], options: SelectOptions) =>
       patchEach(parseSwitchTargets(words, options, switchable), options, cli, 'suspended', () => ({
         spec: { suspend: true },
@@ -23,7 +23,7 @@ export function define(command: Command, cli: Cli): void {
   examples(
     command,
     ['Stop one agent', 'agentctl suspend web'],
-    ['Stop all of a team', 'agentctl suspend agents -l team=research'],
-    ['Follow a repository no more, for now', 'agentctl suspend sync/fleet'],
+    ['Stop all agents of a team', 'agentctl suspend agents -l team=research'],
+    ['Pause a sync', 'agentctl suspend sync/fleet'],
   );
 }

@@ -7,28 +7,25 @@ import { type SyncOptions, sync } from '../sync/sync.ts';
 export function define(command: Command, cli: Cli): void {
   command
     .description(
-      'Look at the source of a sync now, apply what stands there, and tell what came of it. A suspended sync does so once.',
+      'Sync now: read the source, apply its manifests and show the result. A suspended sync does this once.',
     )
-    .argument('[sync...]', 'fleet, sync/fleet')
-    .option('-l, --selector <labels>', 'syncs with these labels')
-    .option('--all', 'all syncs of the namespace')
-    .option('-A, --all-namespaces', 'of all namespaces')
-    .option('--force-conflicts', 'this once, take over fields that others apply')
-    .option('--wait', 'wait until it is done', true)
-    .option('--no-wait', 'only ask for it')
-    .addOption(durationOption('--timeout <duration>', 'wait no longer than this', '2m'))
+    .argument('[sync...]', 'such as fleet or sync/fleet')
+    .option('-l, --selector <labels>', 'select syncs with these labels')
+    .option('--all', 'select all syncs in the namespace')
+    .option('-A, --all-namespaces', 'in all namespaces')
+    .option('--force-conflicts', 'take over fields of other field managers this time')
+    .option('--wait', 'wait for the result (default)', true)
+    .option('--no-wait', 'do not wait')
+    .addOption(durationOption('--timeout <duration>', 'time out after this long', '2m'))
     .action((words: string[], options: SyncOptions) => sync(words, options, cli));
   examples(
     command,
     ['After a push, without waiting for the interval', 'agentctl sync fleet'],
-    ['Read first what it would change', 'agentctl diff --sync fleet\nagentctl sync fleet'],
+    ['Show what would change, then sync', 'agentctl diff --sync fleet\nagentctl sync fleet'],
+    ['Take over objects that were applied by hand', 'agentctl sync fleet --force-conflicts'],
+    ['All syncs', 'agentctl sync --all -A'],
     [
-      "After objects were applied by hand: they are the repository's from now on",
-      'agentctl sync fleet --force-conflicts',
-    ],
-    ['All that there are', 'agentctl sync --all -A'],
-    [
-      'The key for a private repository over ssh, which spec.source.git.secretRef names',
+      'Create the Secret for a private repository over SSH (spec.source.git.secretRef)',
       'agentctl create secret generic fleet-git --from-file=identity=./deploy-key --from-file=known_hosts=./known_hosts',
     ],
   );

@@ -21,18 +21,18 @@ interface UsageOptions extends GlobalOptions {
 export function define(command: Command, cli: Cli): void {
   command
     .description(
-      "Show what agents' turns have used, by model, as the agents report it: ? is unknown, and 1200+? is 1200 and what some turns did not report. Kept for 90 days.",
+      'Show tokens and cost of agents by model, as the agents report them. ? means unknown; 1200+? means 1200 plus turns that reported nothing. Usage is kept for 90 days.',
     )
-    .argument('[agent...]', 'web or agent/web; all of them without one')
-    .addOption(durationOption('--since <duration>', 'of turns that ended so long ago at most', '24h'))
-    .option('-A, --all-namespaces', 'of all namespaces')
-    .addOption(choice('-o, --output <format>', 'how to print it', ['json']))
+    .argument('[agent...]', 'web or agent/web (default: all agents)')
+    .addOption(durationOption('--since <duration>', 'only turns that ended within this time', '24h'))
+    .option('-A, --all-namespaces', 'in all namespaces')
+    .addOption(choice('-o, --output <format>', 'the output format', ['json']))
     .action((names: string[], options: UsageOptions) => usage(names, options, cli));
   examples(
     command,
-    ['Who has used what today', 'agentctl usage'],
-    ['One agent, over a month', 'agentctl usage web --since=30d'],
-    ['Tokens of all agents, for a script', "agentctl usage -A -o json | jq '[.[].totalTokens] | add'"],
+    ['All agents, last 24 hours', 'agentctl usage'],
+    ['One agent, last 30 days', 'agentctl usage web --since=30d'],
+    ['The sum of all tokens, for a script', "agentctl usage -A -o json | jq '[.[].totalTokens] | add'"],
   );
 }
 

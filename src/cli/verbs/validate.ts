@@ -8,9 +8,7 @@ import { type FileOptions, readManifests } from '../manifests.ts';
 
 export function define(command: Command, cli: Cli): void {
   fileFlags(
-    command.description(
-      'Check manifests without a controller. Every error of every document is told at once.',
-    ),
+    command.description('Check manifests without a controller, and show all errors of all documents.'),
   ).action(async (options: FileOptions) => {
     const manifests = await readManifests(options, cli);
     for (const { info, object, text } of manifests)
@@ -21,6 +19,6 @@ export function define(command: Command, cli: Cli): void {
   examples(
     command,
     ['A file', 'agentctl validate -f agents.yaml'],
-    ['All of a folder, as in a commit hook', 'agentctl validate -R -f manifests/'],
+    ['A folder and its subfolders, as in a commit hook', 'agentctl validate -R -f manifests/'],
   );
 }

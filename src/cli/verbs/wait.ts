@@ -19,29 +19,32 @@ interface WaitOptions extends SelectOptions {
 export function define(command: Command, cli: Cli): void {
   command
     .description(
-      'Wait until a condition is met. Ends with 0 when it is, 1 when it is not in time, 2 as soon as it can no longer be.',
+      'Wait until objects meet a condition. The exit code is 0 when they do, 1 after the timeout, and 2 as soon as the condition can no longer be met.',
     )
-    .argument('<kind/name...>', 'agent/web, agent web, agents')
+    .argument('<kind/name...>', 'such as agent/web, agent web, or agents')
     .requiredOption(
       '--for <what>',
-      "condition=Ready[=False], delete, create, jsonpath='{.status.phase}'=Ready, revision=SHA of a sync",
+      "condition=Ready[=False], delete, create, jsonpath='{.status.phase}'=Ready, or for a sync revision=SHA",
     )
     .addOption(
-      new Option('--timeout <duration>', 'how long at most; 0s looks once, a negative one means a week')
+      new Option(
+        '--timeout <duration>',
+        'time out after this long; 0s checks once, a negative duration waits for a week',
+      )
         .argParser(timeout)
         .default(30_000, '30s'),
     )
-    .option('-l, --selector <labels>', 'objects with these labels')
-    .option('-A, --all-namespaces', 'of all namespaces')
-    .option('--all', 'all objects of that kind')
+    .option('-l, --selector <labels>', 'select objects with these labels')
+    .option('-A, --all-namespaces', 'in all namespaces')
+    .option('--all', 'select all objects of the kind')
     .action((words: string[], options: WaitOptions) => wait(words, options, cli));
   examples(
     command,
-    ['Until an agent is Ready', 'agentctl wait agent/web --for=condition=Ready --timeout=60s'],
-    ['Until it is gone', 'agentctl wait agent/web --for=delete'],
-    ['Until a field has a value', "agentctl wait agent/web --for=jsonpath='{.status.phase}'=Completed"],
+    ['Wait until an agent is Ready', 'agentctl wait agent/web --for=condition=Ready --timeout=60s'],
+    ['Wait until it is deleted', 'agentctl wait agent/web --for=delete'],
+    ['Wait until a field has a value', "agentctl wait agent/web --for=jsonpath='{.status.phase}'=Completed"],
     [
-      'Until a commit is applied',
+      'Wait until a commit is applied',
       'agentctl wait sync/fleet --for=revision=$(git rev-parse HEAD) --timeout=5m',
     ],
   );
