@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { test } from 'vitest';
+import { expect, test } from 'vitest';
 import { kinds } from '../../src/api/kinds.ts';
 import { prune, unknownFields, validateObject } from '../../src/api/validate.ts';
 
@@ -21,4 +21,18 @@ test('any value can be validated without a throw', () => {
       }
     }),
   );
+});
+
+test('a value that says how it becomes a text is called what it is', () => {
+  const odd = { toString: '' };
+  for (const info of kinds) {
+    const object = {
+      apiVersion: info.apiVersion,
+      kind: info.kind,
+      metadata: { name: 'a', labels: { a: odd }, annotations: { a: odd }, finalizers: [odd] },
+      spec: { driver: 'docker', allowHostPaths: [odd], source: { directory: { path: '/', include: [odd] } } },
+      data: { a: odd },
+    };
+    expect(validateObject(info, object)).not.toEqual([]);
+  }
 });

@@ -1,7 +1,7 @@
 import { type FieldError, invalid } from '../field-error.ts';
 import { notDataKey } from '../names.ts';
 import { isObject, type JsonObject } from '../schema.ts';
-import { field } from './read.ts';
+import { field, orEmpty } from './read.ts';
 
 const dataBytes = 1024 * 1024; // Kubernetes: MaxSecretSize
 
@@ -28,7 +28,7 @@ function checkData(object: JsonObject, fields: string[]): FieldError[] {
   for (const name of fields) {
     const map = object[name];
     for (const [key, value] of Object.entries(isObject(map) ? map : {})) {
-      size += String(value).length;
+      size += orEmpty(value).length;
       const expected = notDataKey(key);
       if (expected !== undefined) errors.push(invalid([name, key], key, `as a key ${expected}`));
     }

@@ -2,7 +2,7 @@ import { type FieldError, forbidden, invalid, required } from '../field-error.ts
 import type { KindInfo } from '../kinds.ts';
 import { notDnsLabel, notDnsSubdomain, notLabelValue, notQualifiedName } from '../names.ts';
 import { isObject, type JsonObject } from '../schema.ts';
-import { field, text } from './read.ts';
+import { field, orEmpty, text } from './read.ts';
 
 const annotationBytes = 256 * 1024; // Kubernetes: TotalAnnotationSizeLimitB
 
@@ -56,7 +56,7 @@ export function checkMetadata(info: KindInfo, metadata: unknown): FieldError[] {
   errors.push(...checkLabels(field(metadata, 'labels')), ...checkAnnotations(field(metadata, 'annotations')));
   const finalizers = field(metadata, 'finalizers');
   for (const [at, finalizer] of (Array.isArray(finalizers) ? finalizers : []).entries()) {
-    const expected = notQualifiedName(String(finalizer));
+    const expected = notQualifiedName(orEmpty(finalizer));
     if (expected !== undefined) errors.push(invalid([...path, 'finalizers', at], finalizer, expected));
   }
   return errors;
@@ -69,7 +69,7 @@ function checkLabels(labels: unknown): FieldError[] {
   return entries(labels).flatMap(([key, value]) => {
     const path = ['metadata', 'labels', key];
     const badKey = notQualifiedName(key);
-    const badValue = notLabelValue(String(value));
+    const badValue = notLabelValue(orEmpty(value));
     return [
       ...(badKey === undefined ? [] : [invalid(path, key, `as a key ${badKey}`)]),
       ...(badValue === undefined ? [] : [invalid(path, value, badValue)]),
@@ -82,7 +82,7 @@ function checkAnnotations(annotations: unknown): FieldError[] {
   const errors: FieldError[] = [];
   let size = 0;
   for (const [key, value] of entries(annotations)) {
-    size += key.length + String(value).length;
+    size += key.length + orEmpty(value).length;
     const expected = notQualifiedName(key.toLowerCase());
     if (expected !== undefined) errors.push(invalid([...path, key], key, `as a key ${expected}`));
   }

@@ -3,6 +3,9 @@ import { isObject, type JsonObject } from '../schema.ts';
 
 export const field = (value: unknown, name: string): unknown => (isObject(value) ? value[name] : undefined);
 
+/** What is no text is told by the schema. It is not made one: JSON can say `toString`, and then that throws. */
+export const orEmpty = (value: unknown): string => (typeof value === 'string' ? value : '');
+
 export const text = (value: unknown, name: string): string | undefined => {
   const found = field(value, name);
   return typeof found === 'string' ? found : undefined;

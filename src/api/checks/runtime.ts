@@ -1,7 +1,7 @@
 import { type FieldError, forbidden, invalid } from '../field-error.ts';
 import { isNetworkName } from '../names.ts';
 import type { JsonObject } from '../schema.ts';
-import { field, has, text } from './read.ts';
+import { field, has, orEmpty, text } from './read.ts';
 
 export function checkRuntime(runtime: JsonObject): FieldError[] {
   const spec = runtime.spec;
@@ -21,7 +21,7 @@ export function checkRuntime(runtime: JsonObject): FieldError[] {
     errors.push(forbidden(['spec', 'tlsSecretRef'], 'goes with an endpoint of tcp:// only'));
   const paths = field(spec, 'allowHostPaths');
   for (const [at, path] of (Array.isArray(paths) ? paths : []).entries()) {
-    if (String(path).split('/').includes('..'))
+    if (orEmpty(path).split('/').includes('..'))
       errors.push(invalid(['spec', 'allowHostPaths', at], path, 'a path without ".."'));
   }
   return [...errors, ...checkAllow(field(spec, 'allow'), text(spec, 'driver'))];

@@ -3,7 +3,7 @@ import { type FieldError, forbidden, invalid } from '../field-error.ts';
 import { gitUrlFault } from '../git-url.ts';
 import type { Path } from '../path.ts';
 import type { JsonObject } from '../schema.ts';
-import { field, has, text } from './read.ts';
+import { field, has, orEmpty, text } from './read.ts';
 
 export function checkSync(sync: JsonObject): FieldError[] {
   const { spec } = sync;
@@ -55,7 +55,7 @@ function checkDirectory(directory: unknown, path: Path): FieldError[] {
 const checkGlobs = (source: unknown, path: Path): FieldError[] =>
   ['include', 'ignore'].flatMap((name) =>
     globsOf(source, name).flatMap((glob, at) => {
-      const pattern = String(glob);
+      const pattern = orEmpty(glob);
       const outside = pattern.startsWith('/') || leavesTree(pattern);
       return outside
         ? [invalid([...path, name, at], pattern, 'a glob below path, without "/" first and ".."')]
