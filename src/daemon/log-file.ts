@@ -15,6 +15,7 @@ import type { DestinationStream } from 'pino';
 import { visible } from '../api/visible.ts';
 import { type Clock, systemClock } from '../platform/clock.ts';
 import { rotatedLogs } from '../platform/log-files.ts';
+import { boundedLine } from './log-line.ts';
 import { LogSink } from './log-sink.ts';
 
 /** Bytes of one log file; with it two older ones are kept. */
@@ -50,7 +51,7 @@ export class LogFile implements DestinationStream {
 
   /** JSON escapes only some of what could steer the terminal of whoever reads the log. */
   write(given: string): void {
-    const line = visible(given);
+    const line = boundedLine(visible(given));
     if (this.#left !== undefined) {
       this.#left -= Buffer.byteLength(line);
       this.#look();

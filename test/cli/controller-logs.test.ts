@@ -157,3 +157,12 @@ test('the last lines of a log of terabytes are read from its end', async () => {
   expect(lastLines(path, 2)).toEqual(['last', 'of all']);
   expect(await logs({ tail: 2 })).toEqual(['last', 'of all']);
 });
+
+test('the last lines of a log begin with a whole one, unless there is no other', () => {
+  writeFileSync(path, `${'x'.repeat(70_000)}\nlast\n`);
+  expect(lastLines(path, 5)).toEqual(['last']);
+  expect(lastLines(path, 5, 5)).toEqual(['last']);
+  expect(lastLines(path, 5, 4)).toEqual(['ast']);
+  writeFileSync(path, 'one\ntwo\n');
+  expect(lastLines(path, 5)).toEqual(['one', 'two']);
+});

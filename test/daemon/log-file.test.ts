@@ -61,3 +61,19 @@ test('a file that somebody else gave is not touched', () => {
   closeSync(other);
   expect(statSync(join(folder, 'mine.log')).size).toBeGreaterThan(10 * most);
 });
+
+test('no line is longer than 64 KiB: its texts are cut, and it can still be read', () => {
+  const log = new LogFile(path, { fd });
+  const entry = { level: 50, time: 1, pid: 7, err: { message: 'x'.repeat(100_000) }, msg: 'it failed' };
+  log.write(`${JSON.stringify(entry)}\n`);
+  log.write(`${JSON.stringify({ ...entry, err: { all: Array(50_000).fill('xyz') } })}\n`);
+  log.write(`${'no JSON '.repeat(10_000)}\n`);
+  const [first = '', second = '', third = '', end] = readFileSync(path, 'utf8').split('\n');
+  expect(end).toBe('');
+  expect(JSON.parse(first)).toMatchObject({
+    msg: 'it failed',
+    err: { message: expect.stringMatching(/^x{4096}\.\.\. and 95904 characters more$/) },
+  });
+  expect(JSON.parse(second)).toMatchObject({ level: 50, pid: 7, msg: 'it failed' });
+  expect(third.length).toBeLessThan(65_536);
+});

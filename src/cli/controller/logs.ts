@@ -77,8 +77,15 @@ function idOf(file: string): string | undefined {
 export function lastLines(path: string, count: number, most = chunk): string[] {
   const { size } = statSync(path);
   const length = Math.min(size, most, chunk);
-  const text = read(path, size - length, length).toString();
-  return text.trimEnd().split('\n').slice(-count);
+  const from = Math.max(0, size - length - 1);
+  const [first = '', ...rest] = read(path, from, size - from)
+    .toString()
+    .trimEnd()
+    .split('\n');
+  // Of a line that is cut in front nobody can make sense, where there is another.
+  const begins = from === 0 && length === size;
+  const lines = begins ? [first, ...rest] : rest.length > 0 ? rest : [first.slice(1)];
+  return lines.slice(-count);
 }
 
 /** The log files, the oldest first, each from where the last `count` lines of all begin. */
