@@ -10,7 +10,7 @@ type Unit = NonNullable<JsonSchema['x-agentctl-amount']>;
 const longest = 100;
 
 /** In milliseconds, billionths of a core, bytes or the number of a signal, which is as exact as a driver takes it; undefined for no amount. */
-function amountOf(unit: Unit, text: unknown): number | undefined {
+export function amountOf(unit: Unit, text: unknown): number | undefined {
   if (typeof text !== 'string' || text.length > longest) return undefined;
   if (unit === 'duration') return tryDuration(text);
   if (unit === 'signal') return signalNumber(text);

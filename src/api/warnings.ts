@@ -7,8 +7,36 @@ import { isObject } from './schema.ts';
 export function warningsOf(kind: string, object: object): string[] {
   const spec: unknown = 'spec' in object ? object.spec : undefined;
   if (kind === 'Policy') return ofPolicy(spec as PolicySpec, ['spec']); // valid, with its defaults
-  if (kind !== 'Agent' || !isObject(spec) || spec.policy === undefined) return [];
-  return ofPolicy(spec.policy as PolicySpec, ['spec', 'policy']); // as above
+  if (kind !== 'Agent' || !isObject(spec)) return [];
+  const own = writtenWarnings(kind, object);
+  return spec.policy === undefined
+    ? own
+    : [...own, ...ofPolicy(spec.policy as PolicySpec, ['spec', 'policy'])]; // as above
+}
+
+/** Those that need no defaults. */
+export function writtenWarnings(kind: string, object: object): string[] {
+  const spec: unknown = kind === 'Agent' && 'spec' in object ? object.spec : undefined;
+  const template = isObject(spec) && isObject(spec.template) ? spec.template : {};
+  const { resources, image } = template;
+  const requests = isObject(resources) && isObject(resources.requests) ? Object.keys(resources.requests) : [];
+  const words = (['command', 'args'] as const).flatMap((field) =>
+    (Array.isArray(template[field]) ? template[field] : []).map((word: unknown, at) => ({ field, word, at })),
+  );
+  return [
+    ...(requests.length > 0 && image === undefined
+      ? [
+          'spec.template.resources.requests is ignored: a process takes what it can get. A container Runtime can use it.',
+        ]
+      : []),
+    ...words.flatMap(({ field, word, at }) =>
+      typeof word === 'string' && /\$\$(?!\()/.test(word)
+        ? [
+            `spec.template.${field}[${at}]: $$ is one $ here, as in Kubernetes. Write $$$$ where the program is to see $$.`,
+          ]
+        : [],
+    ),
+  ];
 }
 
 function ofPolicy({ restart, backoff }: PolicySpec, path: Path): string[] {

@@ -64,6 +64,10 @@ export function runSpec(context: RunContext): RunSpec {
       memory: optional(template.resources?.limits?.memory, parseMemory),
       pids: template.resources?.limits?.pids,
     },
+    requests: {
+      cpu: optional(template.resources?.requests?.cpu, parseCpu),
+      memory: optional(template.resources?.requests?.memory, parseMemory),
+    },
     user: template.user,
     readOnlyRootFilesystem: template.readOnlyRootFilesystem,
     security: {

@@ -124,6 +124,8 @@ export interface RunSpec {
   workingDir?: string | undefined;
   mounts: readonly Mount[];
   limits: { cpu?: number | undefined; memory?: number | undefined; pids?: number | undefined };
+  /** For a driver that can use them. */
+  requests?: { cpu?: number | undefined; memory?: number | undefined };
   user?: string | undefined;
   readOnlyRootFilesystem: boolean;
   security: { capabilities: readonly string[]; allowPrivilegeEscalation: boolean; privileged: boolean };

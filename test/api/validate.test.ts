@@ -196,6 +196,12 @@ describe('what is wrong is told', () => {
       'spec.template.network.ports: cannot be published with mode None',
     ],
     [
+      'a request for more than the limit, in another unit',
+      'Agent',
+      template({ resources: { limits: { cpu: '0.5' }, requests: { cpu: '501m' } } }),
+      'spec.template.resources.requests.cpu: found "501m", expected no more than the limit, 0.5',
+    ],
+    [
       'a memory limit of nothing',
       'Agent',
       template({ resources: { limits: { memory: '0Mi' } } }),

@@ -42,3 +42,19 @@ test("an Agent's own policy is warned of at its place", () => {
   expect(warningsOf('Agent', agentOf(spec))).toEqual([expect.stringMatching(/^spec\.policy\.restart: /)]);
   expect(warningsOf('Agent', agentOf())).toEqual([]);
 });
+
+test('what a process asks for beside the rest is ignored, and a container gets it', () => {
+  const resources = { requests: { cpu: '1' } };
+  const warned = (template: object) => warningsOf('Agent', { spec: { template } });
+  expect(warned({ command: ['run'], resources })).toEqual([
+    expect.stringContaining('spec.template.resources.requests is ignored'),
+  ]);
+  expect(warned({ image: 'x', resources })).toEqual([]);
+});
+
+test('a shell that would be given one $ for two is warned of', () => {
+  const template = { command: ['sh', '-c', 'echo $$'], args: ['$$(A)', '$(A)$A'] };
+  expect(warningsOf('Agent', { spec: { template } })).toEqual([
+    expect.stringMatching(/^spec\.template\.command\[2\]: \$\$ is one \$ here/),
+  ]);
+});

@@ -201,9 +201,14 @@ test.each<{ title: string; volume: object; mount: object }>([
 });
 
 test('limits, user and stop are written out in plain units', () => {
-  const spec = specFor({ resources: { limits: { cpu: '500m', memory: '1Gi', pids: 50 } }, user: '1000' });
+  const resources = {
+    limits: { cpu: '500m', memory: '1Gi', pids: 50 },
+    requests: { cpu: '250m', memory: '512Mi' },
+  };
+  const spec = specFor({ resources, user: '1000' });
   expect(spec).toMatchObject({
     limits: { cpu: 0.5, memory: 2 ** 30, pids: 50 },
+    requests: { cpu: 0.25, memory: 2 ** 29 },
     user: '1000',
     stop: { signal: 'SIGINT', scope: 'Main', gracePeriodMs: 90_000 },
     identity: { namespace: 'team', agent: 'web', instance: 'web-2', ordinal: 2, run: 4, revision: 'web-1' },

@@ -1,3 +1,4 @@
+import { amountOf } from '../amounts.ts';
 import { difference } from '../difference.ts';
 import { type FieldError, forbidden, invalid, required } from '../field-error.ts';
 import { kindInfo } from '../kinds.ts';
@@ -105,11 +106,18 @@ function checkVolumes(template: unknown, path: Path): FieldError[] {
 }
 
 function checkLimits(template: unknown, path: Path): FieldError[] {
-  const limits = field(field(template, 'resources'), 'limits');
-  return ['cpu', 'memory'].flatMap((name) => {
-    const value = text(limits, name);
-    return value !== undefined && Number.parseFloat(value) === 0
-      ? [invalid([...path, 'resources', 'limits', name], value, 'more than 0; leave it out for no limit')]
+  const resources = field(template, 'resources');
+  const [limits, requests] = [field(resources, 'limits'), field(resources, 'requests')];
+  const units = { cpu: 'cores', memory: 'bytes' } as const;
+  return (['cpu', 'memory'] as const).flatMap((name) => {
+    const [limit, request] = [text(limits, name), text(requests, name)];
+    if (limit !== undefined && Number.parseFloat(limit) === 0)
+      return [
+        invalid([...path, 'resources', 'limits', name], limit, 'more than 0; leave it out for no limit'),
+      ];
+    const [most, asked] = [amountOf(units[name], limit), amountOf(units[name], request)];
+    return most !== undefined && asked !== undefined && asked > most
+      ? [invalid([...path, 'resources', 'requests', name], request, `no more than the limit, ${limit}`)]
       : [];
   });
 }

@@ -6,6 +6,12 @@ export type Duration = string;
 /** A DNS label (RFC 1123), lower case. */
 export type Name = string;
 
+/** Cores: 2, 0.5, 500m. */
+export type Cores = string;
+
+/** Bytes: 512Mi, 2G. */
+export type Bytes = string;
+
 /** Five fields: minute, hour, day of month, month, day of week; or @hourly, @daily, @weekly, @monthly or @yearly. Where neither day field begins with *, a day that matches one of them is enough; else a day must match both. */
 export type Cron = string;
 
@@ -332,12 +338,15 @@ export interface AgentSpec {
     resources?: {
       /** Upper bounds. */
       limits?: {
-        /** Cores: 2, 0.5, 500m. */
-        cpu?: string;
-        /** Bytes: 512Mi, 2G. */
-        memory?: string;
+        cpu?: Cores;
+        memory?: Bytes;
         /** Processes and threads. */
         pids?: number;
+      };
+      /** What an instance is to have where the host is short of it. An engine of containers takes it as a share of the processors and a soft limit of memory; a process ignores it. */
+      requests?: {
+        cpu?: Cores;
+        memory?: Bytes;
       };
     };
     /** Keep the standard input open. Without it, a program reads the end of its input at once. An agent with a protocol always has an open input. */

@@ -6,7 +6,7 @@ import { probeText } from './probe.ts';
 /** The spec in plain words. Values that come from a Secret are named, never shown. */
 export function specFields(spec: AgentSpec): Field[] {
   const { template } = spec;
-  const { limits } = template.resources ?? {};
+  const { limits, requests } = template.resources ?? {};
   return [
     ['Image', template.image],
     ['Command', words(template.command)],
@@ -27,6 +27,13 @@ export function specFields(spec: AgentSpec): Field[] {
         limits?.cpu === undefined ? undefined : `cpu ${limits.cpu}`,
         limits?.memory === undefined ? undefined : `memory ${limits.memory}`,
         limits?.pids === undefined ? undefined : `pids ${limits.pids}`,
+      ]) || undefined,
+    ],
+    [
+      'Requests',
+      joined([
+        requests?.cpu === undefined ? undefined : `cpu ${requests.cpu}`,
+        requests?.memory === undefined ? undefined : `memory ${requests.memory}`,
       ]) || undefined,
     ],
     ['Network', network(template)],

@@ -3,6 +3,7 @@ import { formatManifestError, namedTwice } from '../../api/manifest.ts';
 import type { AnyObject, New, Sync } from '../../api/objects.ts';
 import { type Path, pathText } from '../../api/path.ts';
 import { syncAnnotations } from '../../api/sync.ts';
+import { writtenWarnings } from '../../api/warnings.ts';
 import type { Member } from '../../client/apply/member.ts';
 import { type Bounds, outOfBounds, targetNamespace } from '../../plan/sync/bounds.ts';
 import type { Turns } from '../../platform/turns.ts';
@@ -73,10 +74,9 @@ export async function membersOf(
     await turns.next();
     const { member, dropped } = memberOf(document, namespace, bounds.sync);
     members.push(member);
-    if (dropped.length > 0)
-      warnings.push(
-        `${document.source}:${document.line}: ${document.info.kind}/${document.name ?? '?'}: ${droppedText(dropped)}`,
-      );
+    const place = `${document.source}:${document.line}: ${document.info.kind}/${document.name ?? '?'}`;
+    if (dropped.length > 0) warnings.push(`${place}: ${droppedText(dropped)}`);
+    for (const text of writtenWarnings(document.info.kind, member.object)) warnings.push(`${place}: ${text}`);
     for (const { path, message } of outOfBounds(document.info, document.object, bounds))
       outside.push({ reason: 'NotAllowed', document, path, field: pathText(path), message });
   }

@@ -44,7 +44,7 @@ export function createBody(
   binds: readonly Bind[],
   engine: Pick<EngineFacts, 'podman' | 'init'>,
 ): object {
-  const { limits, security, network, stop } = spec;
+  const { limits, requests = {}, security, network, stop } = spec;
   const hasInput = spec.talks || spec.stdin;
   const maxSize = { 'max-size': String(spec.logs.maxSize) };
   const portKey = (port: { containerPort: number; protocol: string }): string =>
@@ -84,6 +84,9 @@ export function createBody(
       // As much swap as memory would double the limit.
       ...(limits.memory === undefined ? {} : { Memory: limits.memory, MemorySwap: limits.memory }),
       ...(limits.pids === undefined ? {} : { PidsLimit: limits.pids }),
+      // As the kubelet counts them: 1024 shares a core.
+      ...(requests.cpu === undefined ? {} : { CpuShares: Math.max(2, Math.round(requests.cpu * 1024)) }),
+      ...(requests.memory === undefined ? {} : { MemoryReservation: requests.memory }),
       ReadonlyRootfs: spec.readOnlyRootFilesystem,
       Privileged: security.privileged,
       CapDrop: ['ALL'],

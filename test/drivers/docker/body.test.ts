@@ -73,6 +73,17 @@ describe('the body of a create', () => {
     });
   });
 
+  test('asks for shares and a soft limit as the kubelet does', () => {
+    expect(
+      createBody({ ...spec, requests: { cpu: 0.5, memory: 64 * 1024 * 1024 } }, [], docker),
+    ).toMatchObject({
+      HostConfig: { CpuShares: 512, MemoryReservation: 67_108_864 },
+    });
+    expect(createBody({ ...spec, requests: { cpu: 0.001 } }, [], docker)).toMatchObject({
+      HostConfig: { CpuShares: 2 },
+    });
+  });
+
   test('binds a port twice where that was asked for, and lets the engine choose where it was not', () => {
     const port = { containerPort: 80, hostIP: '127.0.0.1', protocol: 'TCP' as const };
     const network = { mode: 'Bridge' as const, ports: [port, { ...port, hostPort: 8080 }] };
