@@ -21,15 +21,25 @@ const allowed = new Set([
   'minItems',
   'maxItems',
   'oneOf',
+  'anyOf',
+  'x-kubernetes-int-or-string',
   'x-kubernetes-list-type',
   'x-kubernetes-list-map-keys',
   'x-kubernetes-map-type',
   'x-kubernetes-preserve-unknown-fields',
 ]);
 
+/** A number is taken for the amount that it is, as src/api/amounts.ts does it: a type alone would refuse it. */
+function withNumbers(schema: Schema): Schema {
+  const amount = schema['x-agentctl-amount'];
+  if (amount === undefined || amount === 'duration') return schema;
+  const { type: _, ...rest } = schema;
+  return { anyOf: [{ type: 'integer' }, { type: 'string' }], ...rest, 'x-kubernetes-int-or-string': true };
+}
+
 export function publish(schema: Schema): Schema {
   return Object.fromEntries(
-    Object.entries(schema)
+    Object.entries(withNumbers(schema))
       .filter(([key]) => !key.startsWith('x-agentctl-'))
       .map(([key, value]) => {
         if (!allowed.has(key)) throw new Error(`a CRD cannot have ${key}`);

@@ -102,6 +102,14 @@ describe('CRDs', () => {
     }
   });
 
+  test('take a number where agentctl takes one, and none for a length of time', () => {
+    const agents = crds.get('schemas/crds/agents.yaml') ?? '';
+    const cpu =
+      /cpu:\n +anyOf:\n +- type: integer\n +- type: string\n(?: {2,}(?!type:).*\n)*? +x-kubernetes-int-or-string: true/;
+    expect(agents).toMatch(cpu);
+    expect(agents).toMatch(/minReady:\n +type: string/);
+  });
+
   test('are read alike by YAML 1.1: the field on is no bool', () => {
     expect(crds.get('schemas/crds/policies.yaml')).toContain('"on":');
   });
