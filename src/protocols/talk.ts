@@ -87,6 +87,8 @@ export interface ToolUse {
   input?: unknown;
   /** Permission was asked for before it was over. */
   asked: boolean;
+  /** Something was told of it before it failed. */
+  announced: boolean;
   /** Enough of it was read to judge: a call that an earlier connection read may have been asked about. */
   whole: boolean;
   /** Absent: the agent has not said how it ended. */

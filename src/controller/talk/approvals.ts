@@ -93,11 +93,12 @@ export class Approvals {
     if (spec?.permissions === undefined) return true;
     const action = actionFor(spec, use);
     const verdict = usedWithoutAsking(use, action);
-    if (verdict === 'No') return true;
-    if (this.#askedBefore(link, open, use) || this.#allowedAlways(link, use)) {
+    const isAsked = !use.asked && action !== 'Allow' && this.#askedBefore(link, open, use);
+    if (isAsked || (verdict !== 'No' && this.#allowedAlways(link, use))) {
       this.#asks(link);
       return true;
     }
+    if (verdict === 'No') return true;
     const what = `a tool of the kind ${cut(use.kind)}`;
     const call = cut(askedText({ title: use.title, request: requestText(use.input) }));
     if (verdict === 'Unclear') {

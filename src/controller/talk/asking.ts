@@ -6,12 +6,12 @@ const doneOrNot: ReadonlySet<string> = new Set(['read', 'edit', 'delete', 'move'
 
 /**
  * Whether a tool was used that should have been asked about, and was not. `Unclear`: it may have failed before it would
- * have been asked about.
+ * have been asked about, as for a wrong input.
  */
 export function usedWithoutAsking(
-  { kind, asked, whole, end }: Pick<ToolUse, 'kind' | 'asked' | 'whole' | 'end'>,
+  { kind, asked, announced, whole, end }: Pick<ToolUse, 'kind' | 'asked' | 'announced' | 'whole' | 'end'>,
   action: Action,
 ): 'Yes' | 'No' | 'Unclear' {
   if (asked || !whole || action === 'Allow') return 'No';
-  return end === 'failed' && doneOrNot.has(kind) ? 'Unclear' : 'Yes';
+  return end === 'failed' && (doneOrNot.has(kind) || !announced) ? 'Unclear' : 'Yes';
 }

@@ -24,6 +24,8 @@ interface Call extends Tool {
   /** All of it was read by this connection. */
   whole: boolean;
   over: boolean;
+  /** Something was told of it before its end. */
+  announced: boolean;
 }
 
 /**
@@ -54,7 +56,9 @@ export class Calls {
   note(id: string, update: Fields): string {
     const before = this.#calls.get(id);
     const whole = this.#fresh || update.sessionUpdate === 'tool_call';
-    const call: Call = { asked: false, whole, over: false, ...before, ...mergeTool(before, update) };
+    const announced = update.sessionUpdate === 'tool_call' || update.status !== 'failed';
+    const fresh = { asked: false, whole, over: false, announced };
+    const call: Call = { ...fresh, ...before, ...mergeTool(before, update) };
     const request = call.asked || call.over ? undefined : find(this.#requests, call);
     if (request !== undefined) {
       this.#requests.splice(this.#requests.indexOf(request), 1);
@@ -108,7 +112,17 @@ export class Calls {
   #use(id: string, call: Call, end: ToolUse['end']): ToolUse {
     const { title = id, kind, guessed, input } = this.#known(call);
     const whole = call.whole || call.kind !== undefined;
-    return present({ toolCallId: id, title, kind, guessed, input, asked: call.asked, whole, end });
+    return present({
+      toolCallId: id,
+      title,
+      kind,
+      guessed,
+      input,
+      asked: call.asked,
+      announced: call.announced,
+      whole,
+      end,
+    });
   }
 
   #known({ title, kind, input }: Tool): Known {
@@ -132,11 +146,13 @@ export class Calls {
 /** What is known of a call, with what is said of it now. */
 export function mergeTool(before: Tool | undefined, given: Fields): Tool {
   const kind = name(given.kind);
+  const input = inputOf(given);
   return {
     title: name(given.title, limits.title) ?? name(given.name, limits.title) ?? before?.title,
     // No agent may say that a tool is agentctl's.
     kind: (kind === ownKind ? 'other' : kind) ?? before?.kind,
-    input: inputOf(given) ?? before?.input,
+    // An empty one says nothing.
+    input: isInput(input) ? input : (before?.input ?? input),
   };
 }
 

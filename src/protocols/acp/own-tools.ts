@@ -1,4 +1,4 @@
-import { fields } from './read.ts';
+import { type Fields, fields } from './read.ts';
 
 /** The kind under which the tools of agentctl's own MCP server are told: fleetAccess has decided on them. */
 export const ownKind = 'agentctl';
@@ -43,16 +43,21 @@ export function isOwnTool({
   kind?: string | undefined;
   input?: unknown;
 }): boolean {
-  if (!kinds.has(kind)) return false;
-  const wrapped = fields(input);
-  const isWrapped = typeof wrapped?.tool === 'string' && typeof wrapped.server === 'string';
-  const given = isWrapped ? (wrapped.arguments ?? {}) : input;
-  const called = isWrapped ? `${wrapped.server} ${wrapped.tool}` : title;
-  const tool = toolNamed(called, given !== undefined);
+  const call = readCall(input);
+  if (!kinds.has(kind) && call === undefined) return false;
+  const given = call === undefined ? input : (call.arguments ?? {});
+  const tool = toolNamed(call === undefined ? title : `${call.server} ${call.tool}`, given !== undefined);
   if (tool === undefined) return false;
   if (given === undefined || given === null) return true;
   const keys = Object.keys(fields(given) ?? { unfit: true });
   return keys.every((key) => tools[tool]?.includes(key) === true);
+}
+
+/** Codex tells which tool of which server it calls; it calls each kind of tool an execute. */
+function readCall(input: unknown): Fields | undefined {
+  const found = fields(input) ?? {};
+  const isCall = Object.keys(found).every((key) => key === 'server' || key === 'tool' || key === 'arguments');
+  return isCall && typeof found.server === 'string' && typeof found.tool === 'string' ? found : undefined;
 }
 
 /** `agentctl_list_agents`, `mcp__agentctl__list_agents`, `list_agents (agentctl MCP Server)`. The bare name only where its input is told. */

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { usedWithoutAsking } from '../../../src/controller/talk/asking.ts';
 import { actionFor } from '../../../src/controller/talk/rules.ts';
 
-const call = { kind: 'execute', asked: false, whole: true, end: 'completed' } as const;
+const call = { kind: 'execute', asked: false, announced: true, whole: true, end: 'completed' } as const;
 
 test.each([
   ['a tool that was used', call, 'Yes'],
@@ -14,6 +14,12 @@ test.each([
   ['a change of a file that was made', { ...call, kind: 'edit' }, 'Yes'],
   ['a change of a file that failed', { ...call, kind: 'edit', end: 'failed' }, 'Unclear'],
   ['a request to the network that failed', { ...call, kind: 'fetch', end: 'failed' }, 'Yes'],
+  [
+    'one of which nothing was told but that it failed',
+    { ...call, announced: false, end: 'failed' },
+    'Unclear',
+  ],
+  ['one of which nothing was told but that it was done', { ...call, announced: false }, 'Yes'],
   ['one of which the beginning was not read', { ...call, whole: false }, 'No'],
 ] as const)('%s, of %j: %s', (_, use, verdict) => {
   expect(usedWithoutAsking(use, 'Ask')).toBe(verdict);

@@ -92,6 +92,22 @@ describe('a call', () => {
     expect(turn.end('t1', 'failed')).toMatchObject({ asked: true, end: 'failed' });
   });
 
+  test('is told by the input it had, where a request has an empty one', () => {
+    const turn = calls();
+    turn.note('t1', touch);
+    expect(turn.ask('t1', { title: 'bash', rawInput: {} })).toMatchObject({
+      input: { command: 'touch made' },
+    });
+  });
+
+  test('is announced by anything that is told of it before it failed', () => {
+    const turn = calls();
+    turn.note('t1', { sessionUpdate: 'tool_call_update', status: 'failed', kind: 'execute' });
+    turn.note('t2', { sessionUpdate: 'tool_call_update', status: 'in_progress', kind: 'execute' });
+    turn.note('t3', { ...touch, status: 'failed' });
+    expect(['t1', 't2', 't3'].map((id) => turn.end(id, 'failed')?.announced)).toEqual([false, true, true]);
+  });
+
   test('that never ends is left', () => {
     const turn = calls();
     turn.note('t1', touch);

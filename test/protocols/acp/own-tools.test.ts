@@ -15,6 +15,11 @@ test.each([
   { title: 'Tool: agentctl/list_agents', kind: 'fetch', input: {} },
   { title: 'list_agents', kind: 'other' },
   { title: 'send_message', input: send },
+  {
+    title: 'mcp.agentctl.list_agents',
+    kind: 'execute',
+    input: { server: 'agentctl', tool: 'list_agents', arguments: {} },
+  },
   { title: 'anything', input: { server: 'agentctl', tool: 'send_message', arguments: send } },
 ])('%j is a tool of agentctl', (call) => {
   expect(isOwnTool(call)).toBe(true);
@@ -29,6 +34,11 @@ test.each([
   { title: 'send_message', input: { channel: 'all', text: 'hi' } },
   { title: 'agentctl_send_message', input: 'rm -rf /' },
   { title: 'agentctl_list_agents', input: { server: 'shell', tool: 'run', arguments: {} } },
+  {
+    title: 'agentctl_list_agents',
+    kind: 'execute',
+    input: { command: 'rm -rf /', server: 'agentctl', tool: 'list_agents' },
+  },
   { title: 'constructor' },
   {},
 ])('%j is none', (call) => {
