@@ -308,12 +308,12 @@ export class Approvals {
     return true;
   }
 
-  /** Somebody has chosen an option by which the agent asks no more for what is like it. */
+  /** Somebody has chosen an option by which the agent asks no more for what is like it, or has let it change its mode. */
   #allowedAlways(link: Link, { kind }: ToolUse): boolean {
     return this.#approvalsOf(link).some(
       ({ state, toolKind, option, options = [] }) =>
         state === 'Approved' &&
-        toolKind === kind &&
+        (toolKind === kind || toolKind === 'switch_mode') &&
         options.some((one) => one.id === option && one.kind === 'allow_always'),
     );
   }

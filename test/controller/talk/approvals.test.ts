@@ -93,17 +93,20 @@ describe('a tool that must be asked about', () => {
     expect(await at.end(at.id)).toMatchObject({ state: 'Completed' });
   });
 
-  test('but not again after an option that allows it always, may be used without', async () => {
-    await using at = await working();
-    at.puppet.ask(9, call, [{ optionId: 'a', name: 'Always', kind: 'allow_always' }]);
-    await at.decide('Approved', 'always');
-    await at.world.until(() => at.puppet.told(9).length > 0);
-    expect(at.puppet.told(9)).toEqual([{ outcome: { outcome: 'selected', optionId: 'a' } }]);
-    at.puppet.update({ sessionUpdate: 'tool_call', ...call, toolCallId: 't2', status: 'completed' });
-    at.puppet.end();
-    expect(await at.end(at.id)).toMatchObject({ state: 'Completed' });
-    expect(await at.asked('Approved')).toMatchObject({ option: 'a', by: 'me' });
-  });
+  test.each(['execute', 'switch_mode'])(
+    'but not again after an option that allows it always, of the kind %s, may be used without',
+    async (kind) => {
+      await using at = await working();
+      at.puppet.ask(9, { ...call, kind }, [{ optionId: 'a', name: 'Always', kind: 'allow_always' }]);
+      await at.decide('Approved', 'always');
+      await at.world.until(() => at.puppet.told(9).length > 0);
+      expect(at.puppet.told(9)).toEqual([{ outcome: { outcome: 'selected', optionId: 'a' } }]);
+      at.puppet.update({ sessionUpdate: 'tool_call', ...call, toolCallId: 't2', status: 'completed' });
+      at.puppet.end();
+      expect(await at.end(at.id)).toMatchObject({ state: 'Completed' });
+      expect(await at.asked('Approved')).toMatchObject({ option: 'a', by: 'me' });
+    },
+  );
 
   test('of which the kind is not said is judged by the stricter rule', async () => {
     const rules = [{ toolKind: 'other' as const, action: 'Allow' as const }];
