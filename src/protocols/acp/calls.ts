@@ -109,6 +109,15 @@ export class Calls {
     return [...this.#calls].flatMap(([id, call]) => (call.over ? [] : [this.#use(id, call, undefined)]));
   }
 
+  /** The turn is over: what its calls would do is not asked any more. */
+  over(): void {
+    for (const id of this.#inputs.splice(0)) {
+      const call = this.#calls.get(id);
+      if (call !== undefined) call.input = undefined;
+    }
+    this.#requests.length = 0;
+  }
+
   #use(id: string, call: Call, end: ToolUse['end']): ToolUse {
     const { title = id, kind, guessed, input } = this.#known(call);
     const whole = call.whole || call.kind !== undefined;

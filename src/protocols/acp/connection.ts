@@ -121,7 +121,9 @@ export class AcpConnection implements Connection {
       return;
     }
     const origin = current === undefined ? session : wireId(current.turn);
-    const calls = current?.calls ?? new Calls({ fresh: true, offersTools: this.#options.mcp !== undefined });
+    const calls =
+      (current ?? this.#turns.before(session))?.calls ??
+      new Calls({ fresh: true, offersTools: this.#options.mcp !== undefined });
     const permission = readPermission(origin, request.id, params, calls);
     if (permission === undefined) {
       const error = { code: codes.invalidParams, message: 'no toolCall with a toolCallId' };
@@ -183,6 +185,7 @@ export class AcpConnection implements Connection {
     if (goesOn !== undefined) goesOn.heard = true;
     if (event === undefined) return;
     if (current === undefined || isLate || current.givenUp) {
+      if (event.type === 'tool' && current !== undefined) this.#noteLate(current, event, update);
       this.#host.after(present({ message: current?.turn.message, session }), event);
       return;
     }
@@ -196,11 +199,24 @@ export class AcpConnection implements Connection {
     else this.#host.event(message, event);
   }
 
-  #tool({ turn, calls }: Current, event: Extract<TurnEvent, { type: 'tool' }>, update: Fields): void {
+  #tool(
+    { turn, calls, cancelled }: Current,
+    event: Extract<TurnEvent, { type: 'tool' }>,
+    update: Fields,
+  ): void {
     const kind = calls.note(event.id, update);
     this.#host.event(turn.message, event.kind === undefined && kind !== ownKind ? event : { ...event, kind });
     const { status } = event;
-    const use = status === 'completed' || status === 'failed' ? calls.end(event.id, status) : undefined;
+    // What fails when the turn is broken off need not have begun.
+    const isOver = status === 'completed' || (status === 'failed' && !cancelled);
+    const use = isOver ? calls.end(event.id, status) : undefined;
+    if (use !== undefined) this.#host.used(turn.message, use);
+  }
+
+  /** After the end of the turn, what is done without asking is noticed all the same. */
+  #noteLate({ turn, calls }: Current, event: Extract<TurnEvent, { type: 'tool' }>, update: Fields): void {
+    calls.note(event.id, update);
+    const use = event.status === 'completed' ? calls.end(event.id, 'completed') : undefined;
     if (use !== undefined) this.#host.used(turn.message, use);
   }
 

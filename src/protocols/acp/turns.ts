@@ -75,12 +75,12 @@ export class Turns {
   }
 
   /**
-   * Whose a request is: that of its session. Agents ask for their helpers in sessions of their own; what such a one asks
-   * belongs to the turn that has the call, or to the only turn there is.
+   * Whose a request is: that of its session, if that has one. Agents ask for their helpers in sessions of their own; what
+   * such a one asks belongs to the turn that has the call, or to the only turn there is.
    */
   asking(session: string, toolCall: string | undefined): Current | undefined {
     const of = this.of(session);
-    if (of !== undefined) return of;
+    if (of !== undefined || this.#before.has(session)) return of;
     const all = [...this.#byId.values()];
     return all.find(({ calls }) => toolCall !== undefined && calls.has(toolCall)) ?? only(all);
   }
@@ -104,6 +104,7 @@ export class Turns {
     const { session } = current.turn;
     this.#byId.delete(wireId(current.turn));
     if (this.of(session) === current) this.#bySession.delete(session);
+    current.calls.over();
     this.#before.delete(session);
     this.#before.set(session, current);
     const [oldest] = this.#before.keys();

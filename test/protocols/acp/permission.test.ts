@@ -112,6 +112,29 @@ describe('a permission of acp', () => {
     expect(asked.map(({ message }) => message)).toEqual(['m1', 'm2', undefined]);
   });
 
+  test('of a session whose turn is over belongs to no other turn', async () => {
+    const { agent, connection, host, begin } = await talk();
+    const one = await begin({ message: 'm1' });
+    connection.receive(agent.ends(one, { stopReason: 'end_turn' }));
+    await begin({ message: 'm2' });
+    connection.receive(agent.asks(one, 1, call));
+    expect(host.calls.findLast((told) => told.call === 'permission')?.message).toBeUndefined();
+  });
+
+  test('is missed where a tool is used after the end of its turn, and not where it fails with a cancel', async () => {
+    const { agent, connection, host, begin } = await talk();
+    const one = await begin({ message: 'm1' });
+    connection.receive(agent.update(one, { sessionUpdate: 'tool_call', ...call }));
+    connection.cancel('m1');
+    const end = (status: string): string =>
+      agent.update(one, { sessionUpdate: 'tool_call_update', toolCallId: 't', status });
+    connection.receive(end('failed'));
+    connection.receive(agent.ends(one, { stopReason: 'cancelled' }));
+    expect(host.of('used')).toEqual([]);
+    connection.receive(end('completed'));
+    expect(host.of('used', 'm1')).toMatchObject([{ asked: false, end: 'completed' }]);
+  });
+
   test('in one turn is none for a call of the same id in another', async () => {
     const { agent, connection, host, begin } = await talk();
     const [one, two] = [await begin({ message: 'm1' }), await begin({ message: 'm2' })];
