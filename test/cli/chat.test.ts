@@ -1,6 +1,7 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { PassThrough } from 'node:stream';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
+import type { Approval } from '../../src/api/objects.ts';
 import { agent, until } from '../server/support.ts';
 import { type Screen, useShell } from './support.ts';
 
@@ -183,10 +184,14 @@ describe('Ctrl-C', () => {
 
 describe('an approval', () => {
   /** A turn that asks for permission. */
-  async function asking(name: string, more: { title?: string; request?: string } = {}) {
+  async function asking(
+    name: string,
+    more: { title?: string; request?: string } = {},
+    spec: Partial<Approval['spec']> = {},
+  ) {
     const chat = chatting();
     const id = await chat.says('delete it');
-    shell.talk.approval(name);
+    shell.talk.approval(name, undefined, spec);
     shell.talk.tell(id, { type: 'approval', id: name, title: 'rm -rf', ...more, state: 'Pending' });
     await chat.shows('Allow? [y/N/d(etails)] ');
     return { ...chat, id };
@@ -208,6 +213,16 @@ describe('an approval', () => {
     await chat.shows('rm -rf / ("List the files"): Allow?');
     chat.type('n\r');
     await chat.answered(chat.id, 'I leave it.');
+    await chat.leaves();
+  });
+  test('is answered with an option that is named', async () => {
+    const options = [{ id: 'always', name: 'Yes, always', kind: 'allow_always' as const }];
+    const chat = await asking('a-option', {}, { options });
+    chat.type('d\r');
+    await chat.shows('always: Yes, always (allow_always, by agentctl approve)\n');
+    chat.type('always\r');
+    await until(() => shell.talk.decided.at(-1)?.toString() === 'a-option,approve,ann,always');
+    await chat.answered(chat.id, 'Gone.');
     await chat.leaves();
   });
   test('is asked for anew below what the agent goes on to do', async () => {

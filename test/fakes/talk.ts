@@ -80,8 +80,13 @@ export class ScriptedTalk implements Talk, VirtualKinds {
     );
   }
 
-  approval(name: string, status: Approval['status'] = { state: 'Pending' }): Approval {
+  approval(
+    name: string,
+    status: Approval['status'] = { state: 'Pending' },
+    more: Partial<Approval['spec']> = {},
+  ): Approval {
     const spec = {
+      ...more,
       agentRef: { name: 'web' },
       instance: 'web-0',
       title: 'rm -rf',

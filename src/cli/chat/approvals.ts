@@ -9,6 +9,8 @@ import { tell } from '../failure.ts';
 import { clipped } from '../print/width.ts';
 import type { Dialogue } from './dialogue.ts';
 
+const isPlain = /^(y|yes|n|no|)$/;
+
 type ApprovalEvent = Extract<TurnEvent, { type: 'approval' }>;
 
 /** Puts what an agent asks permission for to the person who chats, one after the other. */
@@ -65,8 +67,10 @@ export class Approvals {
           await this.#details(key);
           continue;
         }
-        const decision = word === 'y' || word === 'yes' ? 'approve' : 'deny';
-        await this.#client.decide(key, decision, { by: this.#cli.user() });
+        const option = isPlain.test(word) ? undefined : await this.#option(key, word);
+        const isAllowed = option?.kind.startsWith('allow') ?? /^y(es)?$/.test(word);
+        const how = { by: this.#cli.user(), option: option?.id };
+        await this.#client.decide(key, isAllowed ? 'approve' : 'deny', how);
         return;
       }
     } catch (error) {
@@ -75,6 +79,12 @@ export class Approvals {
     } finally {
       this.#open.delete(id);
     }
+  }
+
+  /** One of those that the details list, by its id or its name. */
+  async #option(key: ObjectKey, word: string) {
+    const { spec } = await this.#client.get('Approval', key);
+    return spec.options?.find(({ id, name }) => id.toLowerCase() === word || name.toLowerCase() === word);
   }
 
   async #details(key: ObjectKey): Promise<void> {
