@@ -5,6 +5,7 @@ import type { KindInfo } from './kinds.ts';
 import { nearest } from './nearest.ts';
 import { type Path, valueAt } from './path.ts';
 import { childSchema, isObject, type JsonSchema } from './schema.ts';
+import { asWords, isPlain } from './words.ts';
 
 const typeNames = {
   object: 'an object',
@@ -72,7 +73,7 @@ function describe(
     case 'type': {
       if (written === undefined) return [secretValue(path, value, typeNames[schema.type ?? 'object'])];
       const text = isBare(value) ? written(path) : undefined;
-      const expected = expectedType(schema, value, text);
+      const expected = expectedType(schema, value, text, path.at(-1));
       return [{ ...invalid(path, value, expected, text), reason: 'FieldValueTypeInvalid' }];
     }
     case 'enum': {
@@ -97,7 +98,12 @@ function describe(
 }
 
 /** With how to write the value that was found, where that can be guessed and would be taken. */
-function expectedType(schema: JsonSchema, value: unknown, written: string | undefined): string {
+function expectedType(
+  schema: JsonSchema,
+  value: unknown,
+  written: string | undefined,
+  name: string | number | undefined,
+): string {
   const type = typeNames[schema.type ?? 'object'];
   if (schema.type === 'string' && isBare(value)) {
     if (takes(schema, written ?? String(value))) return `${type}: ${inQuotes(value, written)}`;
@@ -105,6 +111,9 @@ function expectedType(schema: JsonSchema, value: unknown, written: string | unde
     const seconds = `${value}s`;
     return takes(schema, seconds) ? `${expected}: ${seconds} where these are seconds` : expected;
   }
+  const isLine = (name === 'command' || name === 'args') && typeof value === 'string';
+  if (schema.type === 'array' && isLine && value.length <= longestExample)
+    return `${type}: ${asWords(value)}`;
   if (schema.type === 'array' && schema.items?.type === 'string' && typeof value === 'string')
     return example(schema.items, value) === undefined ? type : `${type}: [${shown(value)}]`;
   const [field] = schema.required ?? [];
@@ -135,10 +144,6 @@ function inQuotes(value: number | boolean, written: string | undefined): string 
   const text = written ?? (Number.isSafeInteger(Number(value)) ? String(value) : undefined);
   return text === undefined ? 'put it in quotes' : `put it in quotes, ${JSON.stringify(text)}`;
 }
-
-/** In YAML a string without quotes. */
-const isPlain = (text: string): boolean =>
-  /^[A-Za-z_][\w.-]*$/.test(text) && !/^(true|false|null|yes|no|on|off)$/i.test(text);
 
 /** Whether a string schema takes the text. */
 const takes = (

@@ -55,7 +55,13 @@ describe('what is wrong is told', () => {
       'a list that is none',
       'Agent',
       template({ args: 'x' }),
-      'spec.template.args: found "x", expected a list: ["x"]',
+      'spec.template.args: found "x", expected a list: [x]',
+    ],
+    [
+      'a line for a list of words',
+      'Agent',
+      template({ command: 'sleep 100' }),
+      'spec.template.command: found "sleep 100", expected a list: [sleep, "100"]',
     ],
     [
       'a number for a string',

@@ -75,19 +75,21 @@ const updates = {
 };
 
 function factsOf(schema: JsonSchema, info: KindInfo, steps: readonly string[]): string[] {
-  const { enum: values } = schema;
   const update =
     info.kind === 'Agent' && steps[0] === 'spec' && steps.length > 1 ? updateOf(info, steps) : 'live';
-  return [
-    values === undefined || values.length === 1 ? '' : `One of: ${values.join(', ')}.`,
-    schema.default === undefined || typeof schema.default === 'object'
-      ? ''
-      : `Default: ${JSON.stringify(schema.default)}.`,
-    Array.isArray(schema.default) && schema.default.length > 0
-      ? `Default: ${JSON.stringify(schema.default)}.`
-      : '',
-    updates[update],
-  ];
+  return [valuesText(schema), defaultText(schema), updates[update]];
+}
+
+/** The words that it takes, or each entry of a list does. */
+function valuesText({ enum: values, items }: JsonSchema): string {
+  if (items?.enum !== undefined) return `Each one of: ${items.enum.join(', ')}.`;
+  return values === undefined || values.length === 1 ? '' : `One of: ${values.join(', ')}.`;
+}
+
+/** That of an object is told with its fields. */
+function defaultText({ default: value }: JsonSchema): string {
+  const isTold = Array.isArray(value) ? value.length > 0 : value !== undefined && typeof value !== 'object';
+  return isTold ? `Default: ${JSON.stringify(value)}.` : '';
 }
 
 function updateOf(info: KindInfo, steps: readonly string[]): keyof typeof updates {
@@ -110,9 +112,9 @@ function fieldList(schema: JsonSchema, inside: Readonly<Record<string, JsonSchem
   return names(inside)
     .map(([name, child]) => {
       const required = isRequired(schema, name) ? ' -required-' : '';
-      const values =
-        child.enum === undefined || child.enum.length === 1 ? '' : `One of: ${child.enum.join(', ')}.`;
-      const text = [child.description ?? '', values].filter((part) => part !== '').join(' ');
+      const text = [child.description ?? '', valuesText(child), defaultText(child)]
+        .filter((part) => part !== '')
+        .join(' ');
       return `  ${name}\t${typeText(child)}${required}\n${text === '' ? '' : `${wrap(text, 4)}\n`}`;
     })
     .join('\n');

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { oneWordHint } from '../../api/words.ts';
 import { DriverError, type RunSpec } from '../driver.ts';
 import type { Engine } from './engine.ts';
 import { hasStatus } from './errors.ts';
@@ -56,7 +57,7 @@ const notFound = (what: string, spec: RunSpec): DriverError =>
   new DriverError(
     'NotStartable',
     'CommandNotFound',
-    `${what} the image ${spec.image}: correct spec.template.command, or use an image that has it`,
+    `${what} the image ${spec.image}: correct spec.template.command, or use an image that has it${oneWordHint(spec.command?.[0] ?? '')}`,
   );
 
 async function candidates(engine: Engine, ref: string, command: string, spec: RunSpec): Promise<string[]> {

@@ -1,3 +1,4 @@
+import { oneWordHint } from '../../api/words.ts';
 import { DriverError } from '../driver.ts';
 import { EngineError } from './engine.ts';
 
@@ -31,7 +32,7 @@ const rules: readonly Rule[] = [
     sort: 'NotStartable',
     reason: 'CommandNotFound',
     remedy: ({ command, image }) =>
-      `${command ?? 'the command'} cannot be run in the image ${image}: correct spec.template.command, or use an image that has it`,
+      `${command ?? 'the command'} cannot be run in the image ${image}: correct spec.template.command, or use an image that has it${oneWordHint(command ?? '')}`,
   },
   {
     says: /bind source path does not exist: (.*)|statfs (\/[^:]*): no such file or directory/i,

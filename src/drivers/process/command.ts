@@ -1,5 +1,6 @@
 import { access, constants, open, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { oneWordHint } from '../../api/words.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { isCode } from '../../platform/code.ts';
 import { DriverError } from '../driver.ts';
@@ -50,8 +51,8 @@ async function findCommand(command: string, path: string, places: readonly strin
     refused !== undefined
       ? `spec.template.command: ${refused} is no executable file; chmod +x it, or name another`
       : command.includes('/')
-        ? `spec.template.command: this host has no file ${places[0]}; install it, or correct the path`
-        : `spec.template.command: "${command}" is in none of the folders of PATH (${path}); install it, give its absolute path, or set PATH in spec.template.env`,
+        ? `spec.template.command: this host has no file ${places[0]}; install it, or correct the path${oneWordHint(command)}`
+        : `spec.template.command: "${command}" is in none of the folders of PATH (${path}); install it, give its absolute path, or set PATH in spec.template.env${oneWordHint(command)}`,
   );
 }
 
