@@ -195,6 +195,19 @@ describe('apply', () => {
       'agent.agentctl.dev/dry created (dry run)\n',
     );
     expect(await shell.run(['get', 'agent', 'dry'])).toMatchObject({ code: 1 });
+    await shell.run(['apply', '-f', file]);
+    for (const [minReady, word] of [
+      ['60s', 'configured'],
+      ['1m', 'unchanged'],
+      ['60s', 'unchanged'],
+      ['2m', 'configured'],
+    ]) {
+      shell.write('dry.yaml', agentYaml('dry', `  minReady: ${minReady}\n`));
+      expect((await shell.run(['apply', '-f', file, '--dry-run'])).out).toBe(
+        `agent.agentctl.dev/dry ${word} (dry run)\n`,
+      );
+      if (minReady === '60s') await shell.run(['apply', '-f', file]);
+    }
   });
 });
 

@@ -1,8 +1,11 @@
+import { asWrittenIn } from '../../api/amounts.ts';
 import { UnreachableError } from '../../api/errors.ts';
 import { applyOrder } from '../../api/kinds.ts';
-import type { Agent, AnyObject } from '../../api/objects.ts';
+import { type Agent, type AnyObject, isTerminating } from '../../api/objects.ts';
 import type { Tried } from '../../client/apply/compare.ts';
 import { liveObjects } from '../../client/apply/live.ts';
+import { identity } from '../../client/apply/member.ts';
+import { isUnchanged } from '../../client/apply/unchanged.ts';
 import { writeAll } from '../../client/apply/write.ts';
 import { isReverted, revertedAnnotation } from '../../plan/reverted.ts';
 import type { Cli, Client } from '../cli.ts';
@@ -38,9 +41,7 @@ export async function apply(
   }
   const manifests = await readManifests(options, cli);
   const say = async (written: readonly Written[]): Promise<void> => cli.out(await report(written, options));
-  if (options.dryRun === 'client') {
-    return say(manifests.map((manifest) => ({ manifest, object: undefined, word: 'created (dry run)' })));
-  }
+  if (options.dryRun === 'client') return say(await clientDryRun(manifests, options, cli));
   const client = await cli.connect(options, { start: options.dryRun === 'none' });
   const open = async (name: string) => {
     const { openApplySet } = await import('./applyset.ts');
@@ -93,6 +94,38 @@ export async function apply(
       return object === undefined ? [] : [{ ...member, applied: object }];
     });
     await waitReady(written, client, options, cli);
+  }
+}
+
+/** By comparison alone: the server is asked what there is, where one answers, and is sent nothing. */
+async function clientDryRun(
+  manifests: readonly Manifest[],
+  options: ApplyOptions,
+  cli: Cli,
+): Promise<Written[]> {
+  const live = await liveIfAny(manifests, options, cli);
+  return manifests.map((manifest) => {
+    const before = live.get(identity(manifest));
+    const { schema } = manifest.info;
+    const isSame =
+      before !== undefined &&
+      isUnchanged(asWrittenIn(schema, manifest.object, before), before, options.fieldManager);
+    const change =
+      before === undefined || isTerminating(before) ? 'created' : isSame ? 'unchanged' : 'configured';
+    return { manifest, object: undefined, word: `${change} (dry run)` };
+  });
+}
+
+async function liveIfAny(
+  manifests: readonly Manifest[],
+  options: ApplyOptions,
+  cli: Cli,
+): Promise<ReadonlyMap<string, AnyObject>> {
+  try {
+    return await liveObjects(await cli.connect(options), manifests);
+  } catch (error) {
+    if (error instanceof UnreachableError) return new Map();
+    throw error;
   }
 }
 
