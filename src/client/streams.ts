@@ -158,7 +158,7 @@ export interface ForecastEntry {
 
 export interface AgentPlan {
   agent: ObjectKey;
-  /** As formatPlan prints it. */
+  /** For people, a line for each thing; empty where nothing is to be done. */
   text: string;
   actions: readonly PlannedAction[];
 }

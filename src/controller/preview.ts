@@ -1,5 +1,7 @@
 import type { AgentPlan } from '../client/streams.ts';
-import { formatPlan } from '../plan/format.ts';
+import { refusal } from '../plan/accept.ts';
+import { missingInputs } from '../plan/inputs.ts';
+import { outline } from '../plan/outline.ts';
 import { reconcile } from '../plan/reconcile.ts';
 import type { World } from '../plan/world.ts';
 
@@ -7,5 +9,5 @@ import type { World } from '../plan/world.ts';
 export function preview(world: World): Omit<AgentPlan, 'agent'> {
   const plan = reconcile(world);
   const actions = plan.actions.map(({ id, type, cause, message }) => ({ id, type, cause, message }));
-  return { text: formatPlan(plan), actions };
+  return { text: outline(plan, refusal(world) ?? missingInputs(world)), actions };
 }

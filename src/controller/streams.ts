@@ -1,7 +1,7 @@
 import { parseDuration } from '../api/duration.ts';
 import { ApiError, isApiError } from '../api/errors.ts';
 import { listed } from '../api/listed.ts';
-import { type Agent, type AnyObject, keyText, type New, type ObjectKey } from '../api/objects.ts';
+import { type Agent, type AnyObject, keyOf, keyText, type New, type ObjectKey } from '../api/objects.ts';
 import type { Resources } from '../client/resources.ts';
 import type {
   AgentPlan,
@@ -125,7 +125,7 @@ export class ControllerStreams implements Streams {
               spec: agent.spec,
             };
       return {
-        agent: agent.metadata,
+        agent: keyOf(agent),
         ...preview(controller.observer.observe(wanted, clock.now(), { policy, runtime, input })),
       };
     });

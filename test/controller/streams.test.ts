@@ -123,6 +123,15 @@ describe('a plan', () => {
     expect(plans[0]?.actions.map(({ id }) => id)).toContain('CreateInstance/web-0');
   });
 
+  test('tells of a Secret that is missing, and nothing of how the controller keeps its books', async () => {
+    const template = { image: 'test-image:1', envFrom: [{ secretRef: { name: 'keys' } }] };
+    const [plan] = await streams.plan([agent('web', 'default', { template })]);
+    expect(plan?.agent).toEqual({ name: 'web', namespace: 'default' });
+    expect(plan?.text).toBe(
+      '+ create web-0: spec.replicas is 1.\n! SecretMissing: There is no Secret keys. Make it: agentctl create secret generic keys --from-literal=KEY=...\n',
+    );
+  });
+
   test('is refused for an object that would be', async () => {
     const wrong = streams.plan([agent('web', 'default', { replicas: -1 })]);
     await expect(wrong).rejects.toMatchObject({ reason: 'Invalid' });

@@ -21,10 +21,9 @@ async function plan(options: FileOptions & { output?: 'json' }, cli: Cli): Promi
   const client = await cli.connect(options);
   const plans = await client.plan(manifests.map(({ object }) => object));
   if (options.output === 'json') return cli.out(`${JSON.stringify(plans, null, 2)}\n`);
-  if (plans.every(({ actions }) => actions.length === 0))
-    cli.out('nothing to do: all agents go on as they are\n');
-  for (const { agent, text, actions } of plans) {
-    if (actions.length === 0) continue;
+  if (plans.every(({ text }) => text === '')) cli.out('nothing to do: all agents go on as they are\n');
+  for (const { agent, text } of plans) {
+    if (text === '') continue;
     const namespace =
       agent.namespace === undefined || agent.namespace === 'default' ? '' : ` (${agent.namespace})`;
     cli.out(`agent ${agent.name}${namespace}:\n${text.trimEnd().replace(/^/gm, '  ')}\n`);
