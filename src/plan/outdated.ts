@@ -14,6 +14,7 @@ export function takeOutdated(turn: Turn): void {
   if (run === undefined || context.deleting) return;
   turn.outdated =
     bySpec(turn, run.revision) ?? byInputs(turn, run.revision) ?? byImage(turn) ?? askedRestart(turn);
+  turn.stale = turn.outdated === undefined ? staleInputs(turn) : undefined;
   const { current } = context.revision;
   const onlyLive = turn.outdated === undefined || turn.outdated.cause === 'RolloutRestart';
   if (onlyLive && current !== undefined && run.revision !== current.metadata.name)
@@ -53,9 +54,19 @@ function bySpec(turn: Turn, revision: string): Outdated | undefined {
 function byInputs({ context }: Turn, revision: string): Outdated | undefined {
   if (!context.settings.restartOn.includes('SecretChange')) return undefined;
   if (context.revision.current?.metadata.name === revision) return undefined;
-  const changed = changedInputs(context.world, context.revisions.get(revision));
+  const recorded = context.revisions.get(revision);
+  const changed = recorded === undefined ? [] : changedInputs(context.world, recorded.inputs ?? {});
   if (changed.length === 0) return undefined;
   return { cause: 'SecretChanged', message: `Changed: ${listed(changed)}`, fields: [] };
+}
+
+/** What it was started with is not what is there now, and nothing asks for a restart because of that: it is told alone. */
+function staleInputs({ context, next, object }: Turn): string | undefined {
+  const { inputs } = next.run ?? {};
+  if (inputs === undefined) return undefined;
+  const changed = changedInputs(context.world, inputs);
+  if (changed.length === 0) return undefined;
+  return `${listed(changed)} changed since it was started. agentctl rollout restart agent/${object.spec.agentName} takes that up; restartOn: [SecretChange] in the Policy does it by itself.`;
 }
 
 function byImage({ context, next, container }: Turn): Outdated | undefined {

@@ -23,7 +23,10 @@ export function revisionStep(world: World, settings: Settings): RevisionStep {
   const { agent, revisions } = world;
   const newest = revisions.at(-1);
   const fields = newest === undefined ? undefined : drift(agent.spec, newest);
-  const inputs = settings.restartOn.includes('SecretChange') ? changedInputs(world, newest) : [];
+  const inputs =
+    settings.restartOn.includes('SecretChange') && newest !== undefined
+      ? changedInputs(world, newest.inputs ?? {})
+      : [];
   if (newest !== undefined && fields?.length === 0 && inputs.length === 0)
     return { current: newest, create: undefined, name: newest.metadata.name, fields: [] };
 
@@ -44,21 +47,22 @@ export function revisionStep(world: World, settings: Settings): RevisionStep {
   return { current: undefined, create, name, fields: fields ?? [] };
 }
 
-/** The Secrets and ConfigMaps whose data differ from what the Revision recorded. What is missing now has not changed. */
-export function changedInputs(world: World, revision: Revision | undefined): string[] {
-  if (revision === undefined) return [];
-  return Object.entries(world.inputs)
-    .filter(([name, hmac]) => hmac !== null && !name.includes('#') && revision.inputs?.[name] !== hmac)
+/** The Secrets and ConfigMaps whose data differ from what was recorded. What is missing now has not changed. */
+export const changedInputs = (world: World, recorded: Readonly<Record<string, string>>): string[] =>
+  Object.entries(recordedInputs(world))
+    .filter(([name, hmac]) => recorded[name] !== hmac)
     .map(([name]) => name);
-}
 
-function newRevision(world: World, name: string, number: number): New<Revision> {
-  const { metadata, spec } = world.agent;
-  const inputs = Object.fromEntries(
-    Object.entries(world.inputs).filter(
+/** What is there of the Secrets and ConfigMaps, to be compared later. */
+export const recordedInputs = ({ inputs }: World): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(inputs).filter(
       (input): input is [string, string] => input[1] !== null && !input[0].includes('#'),
     ),
   );
+
+function newRevision(world: World, name: string, number: number): New<Revision> {
+  const { metadata, spec } = world.agent;
   return {
     apiVersion: 'agentctl.dev/v1',
     kind: 'Revision',
@@ -70,7 +74,7 @@ function newRevision(world: World, name: string, number: number): New<Revision> 
     },
     revision: number,
     data: revisionData(spec) as Record<string, unknown>, // an object of JSON values
-    inputs,
+    inputs: recordedInputs(world),
   };
 }
 

@@ -6,6 +6,7 @@ import { instant, sentence, shortTime, timeText } from './instant.ts';
 import { askedRestart } from './outdated.ts';
 import { holdsPlace, retries } from './place.ts';
 import { clearFailures, noteRestart } from './restart.ts';
+import { recordedInputs } from './revision.ts';
 import { retryPeriod } from './stop.ts';
 import { ended, home, nowText, phase, type Turn, tell, wake } from './turn.ts';
 import type { Instant } from './world.ts';
@@ -139,6 +140,7 @@ function claim(turn: Turn, revision: string) {
     };
   }
   if (next.run.startedBy === 'Restart' && !reusable(turn)) next.run.startedBy = 'Create';
+  noteInputs(turn, next.run, run);
   turn.state = 'Claimed';
   endWait(turn);
   delete next.stop;
@@ -147,6 +149,14 @@ function claim(turn: Turn, revision: string) {
   delete next.restartDueSince;
   delete next.outdatedSince;
   emit(turn, next.run);
+}
+
+/** A container that is started again has the environment that it was made with; a process has a new one. */
+function noteInputs({ context: { world } }: Turn, run: Run, before: Run | undefined) {
+  const isProcess = !('missing' in world.runtime) && world.runtime.object.spec.driver === 'process';
+  const inputs = run.startedBy === 'Restart' && !isProcess ? before?.inputs : recordedInputs(world);
+  if (inputs === undefined || Object.keys(inputs).length === 0) delete run.inputs;
+  else run.inputs = inputs;
 }
 
 /** The claim stands and nothing of it is seen: the start is asked for again, under the same number. */
@@ -167,6 +177,7 @@ function emit(turn: Turn, run: Run) {
   const message = `Run ${run.number} ${what} ${home(turn)}.`;
   showStart(turn, cause, message);
   turn.outdated = undefined; // it comes up on the newest Revision
+  turn.stale = undefined;
   askedRestart(turn);
   const action: Action = {
     type: 'Start',

@@ -191,8 +191,18 @@ const comesWithAnother: ReadonlySet<string> = new Set(['PolicyMissing', 'Runtime
 
 function drifted(wanted: readonly Part[]): Finding {
   const type = 'Drifted';
-  const outdated = wanted.filter(({ turn }) => alive(turn) && turn.outdated !== undefined);
+  const up = wanted.filter(({ turn }) => alive(turn));
+  const outdated = up.filter(({ turn }) => turn.outdated !== undefined);
   const turn = outdated[0]?.turn;
+  const stale = up.filter(({ turn }) => turn.stale !== undefined);
+  const [first] = stale;
+  if (turn?.outdated === undefined && first?.turn.stale !== undefined)
+    return {
+      type,
+      status: 'True',
+      reason: 'SecretChanged',
+      message: `${listed(stale.map(({ turn }) => turn.name))}: ${first.turn.stale}`,
+    };
   if (turn?.outdated === undefined)
     return { type, status: 'False', reason: 'InSync', message: 'What runs is what the spec asks for.' };
   const names = listed(outdated.map(({ turn }) => turn.name));
@@ -210,11 +220,13 @@ export function instanceConditions(turn: Turn): void {
       : phase === 'Unknown'
         ? { type: 'Ready', status: 'Unknown', reason: condition?.reason ?? reason, message }
         : { type: 'Ready', status: 'False', reason: phase === 'Unready' ? 'Unready' : reason, message };
-  const { outdated } = turn;
+  const { outdated, stale } = turn;
   const drifts: Finding =
     alive(turn) && outdated !== undefined
       ? { type: 'Drifted', status: 'True', reason: outdated.cause, message: outdated.message }
-      : { type: 'Drifted', status: 'False', reason: 'InSync', message: 'It runs what the spec asks for.' };
+      : alive(turn) && stale !== undefined
+        ? { type: 'Drifted', status: 'True', reason: 'SecretChanged', message: stale }
+        : { type: 'Drifted', status: 'False', reason: 'InSync', message: 'It runs what the spec asks for.' };
   const findings = [ready, drifts];
   addControls(turn, findings);
   next.conditions = withConditions(next.conditions, findings, context.world.agent.metadata.generation, () =>

@@ -41,6 +41,8 @@ export interface Turn {
   /** Containers that are not the newest run's. */
   strays: readonly Observed[];
   outdated: Outdated | undefined;
+  /** What it runs with has changed, and it goes on: told to people. */
+  stale: string | undefined;
   /** Set while it is up: whether it counts as Ready now. */
   ready: boolean;
   readonly actions: Action[];
@@ -67,6 +69,7 @@ export function turnOf(context: Context, view: InstanceView): Turn {
     container: undefined,
     strays: [],
     outdated: undefined,
+    stale: undefined,
     ready: false,
     actions: [],
     events: [],

@@ -293,9 +293,18 @@ describe('restartOn', () => {
     ]);
   });
 
-  test('without SecretChange a changed Secret touches nothing', () => {
+  test('without SecretChange a changed Secret touches nothing, and is told', () => {
     const story = Story.ready({ spec, inputs });
     expect(story.set({ inputs: { 'Secret/key': 'hmac 1' } }).pass(hour).did).toEqual([]);
+    expect(condition(story, 'Drifted')).toMatchObject({
+      status: 'True',
+      reason: 'SecretChanged',
+      message: expect.stringMatching(
+        /^web-0: Secret\/key changed since it was started\. agentctl rollout restart agent\/web /,
+      ),
+    });
+    story.set({ inputs }).rest();
+    expect(condition(story, 'Drifted')).toMatchObject({ status: 'False' });
   });
 
   test('ImageUpdate replaces what runs an older image of the same name', () => {

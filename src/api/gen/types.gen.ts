@@ -662,6 +662,8 @@ export interface InstanceStatus {
     startedBy?: 'Create' | 'Restart';
     /** The id of the image that it runs. */
     image?: string;
+    /** The Secrets and ConfigMaps that it was started with, each as an HMAC of its data. */
+    inputs?: Record<string, string>;
     /** What stood there before. A start that differs from it is this run's. */
     previous?: {
       /** The container id or the process. */
