@@ -1,13 +1,13 @@
 #!/bin/sh
-# Fetches OpenCode, a published agent that speaks ACP, for the scenario that runs it and for whoever wants it in a container.
+# Makes the image agentctl-opencode in Docker, unless it is there, of OpenCode as npm has it (agents.sh); prints its name.
 #
-#   opencode.sh install DIR  npm install into DIR, unless it is there (350 MB); prints the folder of the program
-#   opencode.sh image DIR    makes the image agentctl-opencode of it in Docker, unless it is there; prints its name
+#   opencode.sh image DIR    keeps in DIR what it fetches
 #
 # The image is Debian's or Ubuntu's smallest system, made with debootstrap (as root; installed with apt where it is
 # missing), or what BASE names:  BASE=debian:stable-slim sh scripts/opencode.sh image DIR
 set -eu
-version=1.18.33
+scripts=$(dirname "$0")
+version=$(sh "$scripts/agents.sh" version opencode)
 image=agentctl-opencode:$version
 
 die() {
@@ -15,17 +15,9 @@ die() {
   exit 1
 }
 
-[ $# -eq 2 ] || die "usage: opencode.sh install|image DIR"
+[ $# -eq 2 ] && [ "$1" = image ] || die "usage: opencode.sh image DIR"
 mkdir -p "$2"
 dir=$(cd "$2" && pwd)
-bin=$dir/node_modules/.bin
-
-install_opencode() {
-  if [ "$("$bin/opencode" --version 2>/dev/null)" = "$version" ]; then return; fi
-  command -v npm >/dev/null || die "npm is missing; it comes with Node"
-  npm install --prefix "$dir" --no-fund --no-audit --loglevel=error "opencode-ai@$version" >&2
-  [ "$("$bin/opencode" --version)" = "$version" ] || die "npm did not install opencode $version in $dir"
-}
 
 # Prints the folder of a root file system.
 debian() {
@@ -33,7 +25,7 @@ debian() {
     [ "$(id -u)" -eq 0 ] || die "debootstrap needs root: name a base image instead, as in BASE=debian:stable-slim"
     if ! command -v debootstrap >/dev/null; then
       command -v apt-get >/dev/null || die "debootstrap is missing: name a base image instead, as in BASE=debian:stable-slim"
-      sh "$(dirname "$0")/apt-install.sh" debootstrap
+      sh "$scripts/apt-install.sh" debootstrap
     fi
     rm -rf "$dir/root"
     suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
@@ -47,7 +39,7 @@ debian() {
 
 make_image() {
   if docker image inspect "$image" >/dev/null 2>&1; then return; fi
-  install_opencode
+  bin=$(sh "$scripts/agents.sh" install opencode "$dir/npm")
   base=${BASE:-}
   if [ -z "$base" ]; then
     root=$(debian)
@@ -61,14 +53,5 @@ make_image() {
   told=$(docker build -q -t "$image" "$context" 2>&1) || die "docker build failed: $told"
 }
 
-case $1 in
-install)
-  install_opencode
-  echo "$bin"
-  ;;
-image)
-  make_image
-  echo "$image"
-  ;;
-*) die "usage: opencode.sh install|image DIR" ;;
-esac
+make_image
+echo "$image"

@@ -1,28 +1,31 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Agent, Approval } from '../../src/api/objects.ts';
 import type { List } from '../../src/client/resources.ts';
-import { opencode, type Provider, startProvider } from './opencode.ts';
+import { makeImage, opencode, startModelsFor } from './opencode.ts';
+import type { Models } from './published/models.ts';
 import { ready } from './questions.ts';
-import { stages } from './runtimes.ts';
+import { dockerStages, stages } from './runtimes.ts';
 import { eventually, type Session } from './support.ts';
 import { asked, begun, entriesIn, instance, messageOf, sent } from './talking.ts';
 
 const numbers = (count: number): string => Array.from({ length: count }, (_, at) => `${at + 1} `).join('');
 
-for (const stage of await stages()) {
+/** On processes: published.test.ts. */
+for (const stage of await dockerStages()) {
   describe(`OpenCode on ${stage.name}`, () => {
     let session: Session;
-    let provider: Provider;
+    let models: Models;
     beforeAll(async () => {
       session = await stage.open();
-      provider = await startProvider(stage);
-      await session.apply(await opencode(stage, session, provider));
+      await makeImage(stage);
+      models = await startModelsFor(stage);
+      await session.apply(opencode(models));
       await ready(session, 'opencode', 1, 60_000);
     }, 420_000); // the first time it is fetched, and an image is made of it
     afterAll(async () => {
       await session.run(['delete', 'agents', '--all', '--purge', '--timeout=90s']);
       await session.end();
-      provider.end();
+      models.end();
     });
 
     /** Says something, and hands out what was streamed once it has come to so many numbers. */
@@ -60,9 +63,9 @@ for (const stage of await stages()) {
       for (const type of ['ModelApplied', 'SystemPromptApplied', 'FleetAccessible'])
         expect(status?.conditions?.find((one) => one.type === type)).toMatchObject({ status: 'True' });
       expect((await asked(session, 'opencode', 'say: I am here')).status?.answer).toBe('I am here');
-      const request = (await provider.requests()).find(({ tools }) => tools.length > 0);
+      const request = (await models.asked()).find(({ tools }) => tools.length > 0);
       expect(request?.model).toBe('two');
-      expect(JSON.stringify(request?.messages)).toContain('You are the painter.');
+      expect(request?.said.join('\n')).toContain('You are the painter.');
       expect(request?.tools).toContain('agentctl_list_agents');
     });
 
@@ -101,10 +104,10 @@ for (const stage of await stages()) {
       const [own] = await stages();
       if (own === undefined) throw new Error('there are always processes');
       await begun(session, own, { name: 'peer' });
-      const list = await asked(session, 'opencode', 'call: agentctl_list_agents {}');
+      const list = await asked(session, 'opencode', 'call: list_agents {}');
       expect(list.status?.answer).toContain('"peer"');
       const question = JSON.stringify({ agent: 'peer', message: 'say blue' });
-      const answer = await asked(session, 'opencode', `call: agentctl_send_message ${question}`);
+      const answer = await asked(session, 'opencode', `call: send_message ${question}`);
       expect(answer.status?.answer).toContain('blue');
     });
 
@@ -114,10 +117,7 @@ for (const stage of await stages()) {
       const taken = await end();
       expect(taken).toMatchObject({ state: 'Completed', attempts: 2, run: 2 });
       expect(taken?.answer).toContain(`Taken up again: ${numbers(100)}`);
-      const { messages = [] } = (await provider.requests()).findLast(({ tools }) => tools.length > 0) ?? {};
-      const said = messages
-        .filter(({ role }) => role === 'user')
-        .map(({ content }) => JSON.stringify(content));
+      const { said = [] } = (await models.asked()).findLast(({ tools }) => tools.length > 0) ?? {};
       expect(said).toHaveLength(2);
       expect(said[1]).toContain('Your turn on the message below was interrupted');
     });
@@ -125,7 +125,7 @@ for (const stage of await stages()) {
     test('goes on while the controller is gone, and its answer is delivered once', async () => {
       const { end, spoken } = await counting('count: 50 100');
       process.kill(await session.controllerPid(), 'SIGKILL');
-      const turns = async () => (await provider.requests()).filter(({ tools }) => tools.length > 0).length;
+      const turns = async () => (await models.asked()).filter(({ tools }) => tools.length > 0).length;
       const before = await turns();
       await session.ok('controller start');
       const whole = numbers(50);

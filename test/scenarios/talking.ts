@@ -122,7 +122,11 @@ export const instance = (session: Session, name: string): Promise<Instance> =>
   session.json<Instance>(`get instance ${name}`);
 
 /** The working folder of a run that is up. */
-export async function folderOf(session: Session, stage: Stage, name: string): Promise<string> {
+export async function folderOf(
+  session: Session,
+  stage: Pick<Stage, 'engine'>,
+  name: string,
+): Promise<string> {
   const { status } = await eventually(
     () => instance(session, name),
     (found) => found.status?.run?.startedAt !== undefined,
