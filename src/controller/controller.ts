@@ -141,6 +141,7 @@ export class Controller {
           ? undefined
           : { instance, agent };
       },
+      seen: (run) => this.talk.toolsSeen(run),
       onChange: (handler) => {
         const changed = { added: handler, updated: handler, deleted: handler };
         this.cache.instances.addHandler(changed);

@@ -11,7 +11,9 @@ import type { Driver } from '../drivers/driver.ts';
 import type { Clock } from '../platform/clock.ts';
 import { limitedLog } from '../platform/limited-log.ts';
 import type { Log } from '../platform/log.ts';
+import type { McpAccess } from '../protocols/protocol.ts';
 import { Calls } from './calls.ts';
+import { access, foreignServer, ownServer } from './mcp-bridge.ts';
 import { bodyOf, Connections, listen } from './mcp-http.ts';
 
 const loopback = '127.0.0.1';
@@ -40,6 +42,8 @@ export interface McpParts {
   /** Who an instance is; undefined where it is gone. */
   whose(uid: string): { instance: Instance; agent: Agent } | undefined;
   fleet(agent: Agent, instance: Asking): Fleet;
+  /** A run has asked for something with its token. */
+  seen(run: { uid: string; run: number }): void;
   /** Something of an Instance or an Agent has changed. */
   onChange(handler: () => void): void;
   /** Where each host address was listened on last, which sessions of agents know. `set` resolves once it is durable. */
@@ -53,7 +57,7 @@ export interface Place {
 }
 
 /** Where an instance finds the tools, or why it cannot. */
-export type McpOffer = { url: string; token: string } | { unavailable: string };
+export type McpOffer = McpAccess | { unavailable: string };
 
 /**
  * The Model Context Protocol (Streamable HTTP, without sessions) for instances: each run has a token of its own, which
@@ -98,7 +102,10 @@ export class McpServers {
     try {
       const server = await this.#listen(host);
       const { port } = server.address() as AddressInfo; // it listens on TCP
-      return { url: `http://${host}:${port}/mcp`, token: this.#token(host, { uid, run }) };
+      const url = `http://${host}:${port}/mcp`;
+      const token = this.#token(host, { uid, run });
+      const own = kind === 'process' && spec.template.user === undefined;
+      return { url, token, stdio: { ...(own ? ownServer() : foreignServer), env: access(url, token) } };
     } catch (error) {
       this.#parts.log.warn({ err: error, host }, 'the tools for agents cannot be offered');
       return {
@@ -182,6 +189,7 @@ export class McpServers {
       response.writeHead(405, { allow: 'POST' }).end(); // no session, so nothing to follow or to end
       return;
     }
+    this.#parts.seen(run);
     const { agent, instance } = who;
     const { name, uid } = instance.metadata;
     this.#answering.set(response, run);

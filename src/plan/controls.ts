@@ -14,6 +14,8 @@ const names: readonly ControlName[] = [
   'SystemPromptApplied',
   'ModelApplied',
   'FleetAccessible',
+  'WithinQuota',
+  'LoggedIn',
 ];
 
 /** Whether the spec asks for what the control is about. */
@@ -27,6 +29,9 @@ function asked(spec: AgentSpec, name: ControlName): boolean {
       return spec.model !== undefined;
     case 'FleetAccessible':
       return spec.fleetAccess !== 'None' && spec.protocol === 'acp';
+    case 'WithinQuota':
+    case 'LoggedIn':
+      return true;
   }
 }
 

@@ -115,7 +115,15 @@ export interface TalkView {
   failure?: { reason: string; message: string } | undefined;
 }
 
-export type ControlName = 'PermissionsEnforced' | 'SystemPromptApplied' | 'ModelApplied' | 'FleetAccessible';
+export type ControlName =
+  | 'PermissionsEnforced'
+  | 'SystemPromptApplied'
+  | 'ModelApplied'
+  | 'FleetAccessible'
+  /** What the agent has told of its account; absent until it has told something. */
+  | AccountName;
+
+export type AccountName = 'WithinQuota' | 'LoggedIn';
 
 export interface ControlView {
   status: 'True' | 'False' | 'Unknown';

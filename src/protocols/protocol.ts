@@ -49,7 +49,14 @@ export interface ConnectOptions {
   model?: string | undefined;
   systemPrompt?: string | undefined;
   /** The controller's MCP server, for protocols that hand one to the agent. */
-  mcp?: { url: string; token: string } | undefined;
+  mcp?: McpAccess | undefined;
+}
+
+/** Where the controller's MCP server is, and how an agent that takes none over HTTP starts one over stdio. */
+export interface McpAccess {
+  url: string;
+  token: string;
+  stdio?: { command: string; args: string[]; env: Record<string, string> } | undefined;
 }
 
 /** What the handshake found. Plain JSON: it is stored. */
@@ -67,6 +74,9 @@ export interface Facts {
   /** The protocol's own. */
   [key: string]: unknown;
 }
+
+/** The reason of the control `mcp` until the agent has connected to the server. */
+export const mcpOffered = 'Offered';
 
 /** Whether the agent takes what the spec asks for. `Unknown`: nothing tells. */
 export interface Control {

@@ -386,6 +386,7 @@ test('an address that is not there yet loses no port', async () => {
       throw new Error('not asked');
     },
     onChange: () => {},
+    seen: () => {},
     places: { get: () => ({ port: 40_000, epoch: 1 }), set },
   });
   const driver = { hostAddress: async () => '192.0.2.1' } as Partial<Driver> as Driver; // all that is asked of it

@@ -59,9 +59,11 @@ for (const stage of await dockerStages()) {
       );
 
     test('is given the model, the system prompt and the tools of the fleet', async () => {
-      const { status } = await session.json<Agent>('get agent opencode');
       for (const type of ['ModelApplied', 'SystemPromptApplied', 'FleetAccessible'])
-        expect(status?.conditions?.find((one) => one.type === type)).toMatchObject({ status: 'True' });
+        await eventually(
+          () => session.json<Agent>('get agent opencode'),
+          ({ status }) => status?.conditions?.find((one) => one.type === type)?.status === 'True',
+        );
       expect((await asked(session, 'opencode', 'say: I am here')).status?.answer).toBe('I am here');
       const request = (await models.asked()).find(({ tools }) => tools.length > 0);
       expect(request?.model).toBe('two');

@@ -54,12 +54,12 @@ for (const stage of await talkStages()) {
     });
 
     test('an ACP agent asks another over MCP', async () => {
+      expect(await tool('peer', 'send_message', { agent: 'bob', message: 'say dong' })).toBe('dong');
+      expect(await tool('peer', 'list_agents')).toContain('"name": "boss"');
       const { status } = await session.json<Agent>('get agent peer');
       expect(status?.conditions).toContainEqual(
         expect.objectContaining({ type: 'FleetAccessible', status: 'True' }),
       );
-      expect(await tool('peer', 'send_message', { agent: 'bob', message: 'say dong' })).toBe('dong');
-      expect(await tool('peer', 'list_agents')).toContain('"name": "boss"');
     });
 
     test('what an agent may do to others is what fleetAccess says', async () => {

@@ -4,7 +4,7 @@ import type { Link } from './link.ts';
 
 /** Whether the agent takes what the spec asks for: only what the spec uses is told. */
 export function controlsOf(
-  { facts, protocol, tools }: Link,
+  { facts, protocol, tools, account }: Link,
   spec: AgentSpec,
   permissions: ControlView | undefined,
 ): TalkView['controls'] {
@@ -24,6 +24,7 @@ export function controlsOf(
             message: `Agents of the protocol ${protocol.name} use tools without asking.`,
           });
   if (facts === undefined) return out;
+  Object.assign(out, account);
   const { model, systemPrompt, mcp } = facts.controls;
   if (spec.model !== undefined) out.ModelApplied = model;
   if (spec.systemPrompt !== undefined) out.SystemPromptApplied = systemPrompt;

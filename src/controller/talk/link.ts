@@ -2,12 +2,21 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Attachment, type Driver, DriverError, type OutputLine } from '../../drivers/driver.ts';
 import type { Entry } from '../../messages/journal.ts';
 import type { Link as LinkRecord } from '../../messages/message.ts';
-import type { Instant, TalkView } from '../../plan/world.ts';
+import type { AccountName, ControlView, Instant, TalkView } from '../../plan/world.ts';
 import { Bucket } from '../../platform/bucket.ts';
 import { type Cancel, type Clock, sleep } from '../../platform/clock.ts';
 import { limitedLog } from '../../platform/limited-log.ts';
 import type { Log } from '../../platform/log.ts';
-import type { Connection, ConnectOptions, Facts, Host, Protocol, Turn } from '../../protocols/protocol.ts';
+import {
+  type Connection,
+  type ConnectOptions,
+  type Control,
+  type Facts,
+  type Host,
+  mcpOffered,
+  type Protocol,
+  type Turn,
+} from '../../protocols/protocol.ts';
 import type { McpOffer } from '../mcp-server.ts';
 import { Ledger } from './ledger.ts';
 import { Outbox } from './outbox.ts';
@@ -107,6 +116,8 @@ export class Link {
   readonly #pen: Pen;
   #attachment: Attachment | undefined;
   readonly #ledger: Ledger;
+  /** It has connected to the tools, as some agents do while their first session is made. */
+  #connected = false;
   #garbled = 0;
   #garbledAt = 0;
 
@@ -165,6 +176,58 @@ export class Link {
   set stopping(stopping: boolean) {
     this.#stopping = stopping;
     this.#wasStopped ||= stopping;
+  }
+
+  /** The agent has connected to the controller's tools. */
+  toolsSeen(): void {
+    this.#connected = true;
+    if (this.facts?.controls.mcp.status !== 'True')
+      this.#setTools('True', 'Connected', 'The agent has connected to the MCP server of agentctl.');
+  }
+
+  /** It has done a turn: it has connected to them by now, if it does at all. */
+  toolsDue(): void {
+    if (this.facts?.controls.mcp.reason !== mcpOffered) return;
+    const message =
+      'Its session was given the MCP server of agentctl, and it has not connected to it. See whether a setting of the agent turns MCP servers off, and what it prints: agentctl logs.';
+    this.#setTools('False', 'NotConnected', message);
+  }
+
+  #setTools(status: Control['status'], reason: string, message: string): void {
+    if (this.facts === undefined) return;
+    this.facts = { ...this.facts, controls: { ...this.facts.controls, mcp: { status, reason, message } } };
+    this.#ledger.change({ facts: this.facts });
+    this.push([]);
+    this.#parts.changed(this);
+  }
+
+  /** What the agent has told of its account. */
+  get account(): Readonly<Partial<Record<AccountName, ControlView>>> {
+    return (this.facts?.account ?? {}) as Partial<Record<AccountName, ControlView>>; // as `#tell` wrote it
+  }
+
+  /** It has told that something is wrong with its account. */
+  accountFails(name: AccountName, reason: string, message: string): void {
+    if (this.account[name]?.message === message) return;
+    this.#tell({ ...this.account, [name]: { status: 'False', reason, message } });
+  }
+
+  /** It has completed a turn: whatever was wrong is right again. */
+  accountWorks(): void {
+    const names = Object.entries(this.account).flatMap(([name, { status }]) =>
+      status === 'False' ? [name] : [],
+    );
+    if (names.length === 0) return;
+    const works = { status: 'True', reason: 'TurnCompleted', message: 'A turn has been completed since.' };
+    this.#tell({ ...this.account, ...Object.fromEntries(names.map((name) => [name, works])) });
+  }
+
+  #tell(account: object): void {
+    if (this.facts === undefined) return;
+    this.facts = { ...this.facts, account };
+    this.#ledger.change({ facts: this.facts });
+    this.push([]);
+    this.#parts.changed(this);
   }
 
   /** The run must be restarted. */
@@ -343,6 +406,7 @@ export class Link {
     this.facts = facts;
     this.#ledger.change({ facts });
     this.push([]);
+    if (this.#connected) this.toolsSeen();
     this.#enter('Ready', 'It takes messages.');
   }
 

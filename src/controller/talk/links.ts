@@ -17,6 +17,7 @@ import type { Approvals } from './approvals.ts';
 import { controlsOf } from './controls.ts';
 import { type Deliveries, turnOf } from './deliveries.ts';
 import { type Desk, keyOf } from './desk.ts';
+import type { AccountFault } from './limits.ts';
 import { Link, type LinkTarget } from './link.ts';
 import { manage } from './manage.ts';
 import type { Routes } from './routes.ts';
@@ -250,13 +251,15 @@ export class Links {
   }
 
   #quota(link: Link, { message, until }: { message: string; until?: number | undefined }): void {
+    this.accountFails(link, { condition: 'WithinQuota', reason: 'QuotaExceeded', message, until });
+  }
+
+  /** What an agent says of its account is told: as a condition and as an Event. */
+  accountFails(link: Link, { condition, reason, message, until }: AccountFault): void {
+    const text = `${message.slice(0, 1_000)}${until === undefined ? '' : ` (until ${formatTime(until)})`}`;
+    link.accountFails(condition, reason, text);
     const about = this.#desk.parts.instance(link.target.uid);
-    if (about !== undefined)
-      this.#parts.recorder.record(about, {
-        type: 'Warning',
-        reason: 'QuotaExceeded',
-        message: `${message.slice(0, 1_000)}${until === undefined ? '' : ` (until ${formatTime(until)})`}`,
-      });
+    if (about !== undefined) this.#parts.recorder.record(about, { type: 'Warning', reason, message: text });
   }
 
   #linkChanged(link: Link): void {

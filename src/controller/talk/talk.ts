@@ -82,6 +82,7 @@ export class Talk {
       desk: this.desk,
       agent,
       due: (key) => this.#deliveries.soon(key),
+      accountFails: (link, fault) => this.#links.accountFails(link, fault),
       given: () => this.#timers.wake(clock.now() + idleLook),
       ended: (message) => this.#ended(message),
       over: (message, reason) => this.approvals.withdrawOf(message, reason),
@@ -272,6 +273,12 @@ export class Talk {
   shutdown(uid: string, run: number): void {
     const link = this.desk.links.get(uid);
     if (link?.target.run === run) link.connection?.shutdown();
+  }
+
+  /** A run has connected to the tools. */
+  toolsSeen({ uid, run }: { uid: string; run: number }): void {
+    const link = this.desk.links.get(uid);
+    if (link?.target.run === run) link.toolsSeen();
   }
 
   /** Closes conversations that have been idle for too long, and removes what ended long ago. */

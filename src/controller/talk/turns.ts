@@ -5,6 +5,7 @@ import type { TurnEvent, TurnResult, Usage } from '../../protocols/talk.ts';
 import { bounded } from './answer.ts';
 import { type Desk, keyOf } from './desk.ts';
 import { afterInterruption } from './interruption.ts';
+import { type AccountFault, accountFault } from './limits.ts';
 import type { Link } from './link.ts';
 import type { Open, Thread } from './open.ts';
 import { accountOf } from './spending.ts';
@@ -24,6 +25,8 @@ export interface TurnsParts {
   agent(key: string): Agent | undefined;
   /** There is something to deliver, or somebody free to take it. */
   due(key: string): void;
+  /** An agent has told that something is wrong with its account. */
+  accountFails(link: Link, fault: AccountFault): void;
   /** An agent works on a turn that was given up. */
   given(): void;
   /** A message is final; called once that is on disk. */
@@ -115,8 +118,12 @@ export class Turns {
     // Some agents end a turn that they were asked to break off as any other.
     if (open.breaking !== undefined && open.breaking.reason !== 'Uncertain')
       return this.finish(open, broken(open), link);
-    if (result.state === 'Failed')
-      return this.finish(open, { state: 'Failed', reason: result.reason, error: result.message }, link);
+    if (result.state === 'Failed') {
+      const fault = accountFault(result, this.#desk.parts.clock.now());
+      if (fault !== undefined) this.#parts.accountFails(link, fault);
+      const reason = fault?.reason ?? result.reason;
+      return this.finish(open, { state: 'Failed', reason, error: result.message }, link);
+    }
     this.#end(open, result, link);
   }
 
@@ -144,6 +151,8 @@ export class Turns {
     open.ending = undefined;
     const { stopReason } = result;
     this.#noteContext(open, stopReason);
+    link?.toolsDue();
+    link?.accountWorks();
     if (link?.speaksLate === true) this.#settle(open.thread);
     const answer = bounded(result.answer) ?? open.text.toString() + (open.half === '' ? '' : '\ufffd');
     const end = { answer, stopReason, ...shortfall(open, stopReason, answer) };

@@ -1,6 +1,6 @@
 import type { McpServer } from '@agentclientprotocol/sdk';
 import { cut, limits } from '../limits.ts';
-import { type ConnectOptions, type Control, ProtocolError } from '../protocol.ts';
+import { type ConnectOptions, type Control, mcpOffered, ProtocolError } from '../protocol.ts';
 import type { Abilities, Greeting } from './greeting.ts';
 import { findModel, modelOption, notOffered } from './model.ts';
 import { fields, id } from './read.ts';
@@ -109,24 +109,28 @@ export class Sessions {
   }
 
   #setup(): { cwd: string; mcpServers: McpServer[]; _meta?: Record<string, unknown> } {
-    const { workingDir, mcp, systemPrompt } = this.#options;
-    const mcpServers: McpServer[] =
-      mcp === undefined || !this.#abilities.http
-        ? []
-        : [
-            {
-              type: 'http',
-              name: 'agentctl',
-              url: mcp.url,
-              headers: [{ name: 'Authorization', value: `Bearer ${mcp.token}` }],
-            },
-          ];
+    const { workingDir, systemPrompt } = this.#options;
+    const server = this.#server();
+    const mcpServers = server === undefined ? [] : [server];
     const append = this.#systemPromptBySetup ? systemPrompt : undefined;
     return {
       cwd: workingDir,
       mcpServers,
       ...(append === undefined ? {} : { _meta: { systemPrompt: { append } } }),
     };
+  }
+
+  /** Over HTTP where the agent takes that; else over stdio, which every agent must take. */
+  #server(): McpServer | undefined {
+    const { mcp } = this.#options;
+    if (mcp === undefined) return undefined;
+    const { url, token, stdio } = mcp;
+    const name = 'agentctl';
+    if (this.#abilities.http)
+      return { type: 'http', name, url, headers: [{ name: 'Authorization', value: `Bearer ${token}` }] };
+    if (stdio === undefined) return undefined;
+    const env = Object.entries(stdio.env).map(([variable, value]) => ({ name: variable, value }));
+    return { name, command: stdio.command, args: stdio.args, env };
   }
 
   async #choose(session: string, answer: unknown): Promise<Control> {
@@ -176,9 +180,19 @@ export class Sessions {
 
   #mcpControl(): Control {
     if (this.#options.mcp === undefined) return notAsked;
-    return this.#abilities.http
-      ? { status: 'True', reason: 'McpOverHttp', message: "Each session is given agentctl's MCP server." }
-      : { status: 'False', reason: 'NoMcpOverHttp', message: 'The agent takes no MCP servers over HTTP.' };
+    if (this.#server() === undefined)
+      return {
+        status: 'False',
+        reason: 'NoMcpOverHttp',
+        message:
+          'The agent takes no MCP servers over HTTP, and none over stdio can be started where it runs.',
+      };
+    const how = this.#abilities.http ? 'HTTP' : 'stdio';
+    return {
+      status: 'Unknown',
+      reason: mcpOffered,
+      message: `Each session is given agentctl's MCP server, over ${how}. The agent has not connected to it yet.`,
+    };
   }
 }
 

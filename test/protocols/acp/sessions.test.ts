@@ -154,10 +154,20 @@ describe('the MCP server of acp', () => {
     };
     expect(world.agent.sent('session/new')[0]?.params.mcpServers).toEqual([server]);
     expect(world.agent.sent('session/load')[0]?.params.mcpServers).toEqual([server]);
-    expect(controls(world).mcp.status).toBe('True');
+    expect(controls(world).mcp).toMatchObject({ status: 'Unknown', reason: 'Offered' });
   });
 
-  test('is not given to an agent that takes none over HTTP, which is told', async () => {
+  test('is a program to start for an agent that takes none over HTTP', async () => {
+    const stdio = { command: 'agentctl', args: ['mcp'], env: { AGENTCTL_MCP_TOKEN: 'secret' } };
+    const world = await talk(able({}), { mcp: { ...mcp, stdio } });
+    const env = [{ name: 'AGENTCTL_MCP_TOKEN', value: 'secret' }];
+    expect(world.agent.sent('session/new')[0]?.params.mcpServers).toEqual([
+      { name: 'agentctl', command: 'agentctl', args: ['mcp'], env },
+    ]);
+    expect(controls(world).mcp).toMatchObject({ status: 'Unknown', reason: 'Offered' });
+  });
+
+  test('is not given to an agent that takes none over HTTP where none can be started, which is told', async () => {
     const world = await talk(able({ mcpCapabilities: { sse: true } }), { mcp });
     expect(world.agent.sent('session/new')[0]?.params.mcpServers).toEqual([]);
     expect(controls(world).mcp).toMatchObject({ status: 'False', reason: 'NoMcpOverHttp' });

@@ -1,0 +1,87 @@
+import { mcpAccess } from '../platform/mcp-access.ts';
+import { ownCommand } from '../platform/own-command.ts';
+
+/**
+ * An MCP server over stdio for agents that take none over HTTP: each line that it reads is a request to the server that
+ * listens on HTTP, and its answer a line that it writes.
+ */
+interface Stdio {
+  command: string;
+  args: string[];
+}
+
+/** What it finds its way by. */
+export const access = (url: string, token: string): Record<string, string> => ({
+  [mcpAccess.url]: url,
+  [mcpAccess.token]: token,
+});
+
+/** For a process that runs as the controller does: `agentctl mcp`. */
+export function ownServer(): Stdio {
+  const [command = process.execPath, ...args] = ownCommand();
+  return { command, args: [...args, 'mcp'] };
+}
+
+const node = `
+const http = require('http'), env = process.env;
+const headers = {
+  'content-type': 'application/json', accept: 'application/json, text/event-stream',
+  authorization: 'Bearer ' + env.${mcpAccess.token},
+};
+require('readline').createInterface({ input: process.stdin }).on('line', (line) => {
+  if (line.trim() === '') return;
+  const write = (text) => process.stdout.write(text + '\\n');
+  const fail = (message) => {
+    let id;
+    try { id = JSON.parse(line).id; } catch {}
+    if (id !== undefined) write(JSON.stringify({ jsonrpc: '2.0', id, error: { code: -32603, message } }));
+  };
+  const request = http.request(env.${mcpAccess.url}, { method: 'POST', headers }, (response) => {
+    let body = '';
+    response.setEncoding('utf8').on('data', (part) => { body += part; }).on('end', () => {
+      if (response.statusCode >= 400) return fail('agentctl answered ' + response.statusCode);
+      const isStream = (response.headers['content-type'] || '').startsWith('text/event-stream');
+      const data = body.split('\\n').filter((one) => one.startsWith('data:')).map((one) => one.slice(5).trim());
+      for (const one of isStream ? data : [body.trim()]) if (one !== '') write(one);
+    });
+  });
+  request.on('error', (error) => fail('agentctl is out of reach: ' + error.message));
+  request.end(line);
+});
+`;
+
+const python = `
+import json, os, sys, threading, urllib.error, urllib.request
+lock, opener = threading.Lock(), urllib.request.build_opener(urllib.request.ProxyHandler({}))
+headers = {"content-type": "application/json", "accept": "application/json, text/event-stream",
+           "authorization": "Bearer " + os.environ["${mcpAccess.token}"]}
+def write(text):
+    with lock:
+        sys.stdout.buffer.write(text.encode() + b"\\n")
+        sys.stdout.buffer.flush()
+def pass_on(line):
+    try:
+        request = urllib.request.Request(os.environ["${mcpAccess.url}"], line.encode(), headers)
+        with opener.open(request) as response:
+            body = response.read().decode()
+            stream = response.headers.get("content-type", "").startswith("text/event-stream")
+        data = [one[5:].strip() for one in body.split("\\n") if one.startswith("data:")]
+        for one in data if stream else [body.strip()]:
+            if one: write(one)
+    except Exception as error:
+        try: id = json.loads(line).get("id")
+        except Exception: id = None
+        if id is not None:
+            write(json.dumps({"jsonrpc": "2.0", "id": id, "error": {"code": -32603, "message": "agentctl: %s" % error}}))
+for line in sys.stdin:
+    if line.strip(): threading.Thread(target=pass_on, args=(line,)).start()
+`;
+
+const either = `
+if command -v node >/dev/null 2>&1; then exec node -e "$1"; fi
+if command -v python3 >/dev/null 2>&1; then exec python3 -c "$2"; fi
+echo "agentctl: its MCP server over stdio needs node or python3 here" >&2; exit 127
+`;
+
+/** For a container, and for a process of another user: by what is found there. Nothing is brought in. */
+export const foreignServer: Stdio = { command: 'sh', args: ['-c', either, 'agentctl-mcp', node, python] };

@@ -1,0 +1,105 @@
+/** What an agent's error says of its account: a quota that is used up, or a login that holds no longer. */
+export interface AccountFault {
+  condition: 'WithinQuota' | 'LoggedIn';
+  reason: 'QuotaExceeded' | 'AuthRequired';
+  /** As the agent says it. */
+  message: string;
+  /** When there is quota again, where the text names it. */
+  until?: number | undefined;
+}
+
+/** In the words of vendors and agents; of tokens of a context or an answer they speak otherwise. */
+const quota =
+  /\b(usage|session|rate|hourly|\d+-hour|daily|weekly|monthly|spend(ing)?|plan|account) limits?\b|rate[_-]limit|hit your( \S+){0,3} limit|\bquota\b|too many requests|\b429\b|RESOURCE_EXHAUSTED|(insufficient|out of|no|exhausted)( \S+){0,2} (credits?|funds|balance)|credit balance is too low/i;
+
+const login =
+  /\b(session|login|token|credentials?|api key)\b.{0,40}\b(expired|revoked|invalid)|\b(invalid|expired|incorrect|missing) (api[ _-]?key|token|credentials?|login)|authentication[_ ](error|required|failed)|not logged in|please (run \/login|log ?in|sign in)|\b401\b|\bunauthorized\b/i;
+
+export function accountFault(
+  { reason, message }: { reason: string; message: string },
+  now: number,
+): AccountFault | undefined {
+  if (quota.test(message))
+    return { condition: 'WithinQuota', reason: 'QuotaExceeded', message, until: untilOf(message, now) };
+  if (reason === 'AuthRequired' || login.test(message))
+    return { condition: 'LoggedIn', reason: 'AuthRequired', message };
+  return undefined;
+}
+
+const minute = 60_000;
+const hour = 60 * minute;
+const day = 24 * hour;
+const units: Readonly<Record<string, number>> = { d: day, h: hour, m: minute, s: 1_000 };
+const months = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'];
+
+const timestamp = /\b\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)/;
+const epoch = /\|(\d{13}|\d{10})\b/;
+const length =
+  /\b(?:in|after)\s+(?:about\s+)?((?:\d+(?:\.\d+)?\s*(?:days?|d|hours?|hrs?|h|minutes?|mins?|m|seconds?|secs?|s)[\s,]*(?:and\s+)?)+)/i;
+const clock =
+  /\b(?:at|resets?(?:\s+at|\s+on)?|until|on)\s+(?:(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*\.?\s+(\d{1,2})(?:st|nd|rd|th)?(?:,?\s+\d{4})?(?:,|\s+at|,\s*at)?\s+)?(\d{1,2})(?::(\d\d))?(?::\d\d)?\s*([ap])?\.?(?:m\b\.?)?\s*(?:\(([A-Za-z_]+(?:\/[A-Za-z_+-]+)*)\)|(UTC|GMT)\b)?/i;
+
+/** The instant that a text names as the end of a wait: as a timestamp, a length, or the next such time of day. */
+export function untilOf(text: string, now: number): number | undefined {
+  const [stamp] = timestamp.exec(text) ?? [];
+  if (stamp !== undefined) return Date.parse(stamp);
+  const [, seconds] = epoch.exec(text) ?? [];
+  if (seconds !== undefined) return Number(seconds.padEnd(13, '0'));
+  const [, wait] = length.exec(text) ?? [];
+  if (wait !== undefined) return now + lengthOf(wait);
+  return timeOfDay(text, now);
+}
+
+function lengthOf(text: string): number {
+  let sum = 0;
+  for (const [, count, unit = ''] of text.matchAll(/(\d+(?:\.\d+)?)\s*([a-z])/gi))
+    sum += Number(count) * (units[unit.toLowerCase()] ?? 0);
+  return sum;
+}
+
+function timeOfDay(text: string, now: number): number | undefined {
+  const [, month, date, hours, minutes, half, named, utc] = clock.exec(text) ?? [];
+  if (hours === undefined || (minutes === undefined && half === undefined)) return undefined;
+  const zone = zoneOf(named ?? utc);
+  const twelve = Number(hours) % 12;
+  const at = half === undefined ? Number(hours) : twelve + (half.toLowerCase() === 'p' ? 12 : 0);
+  const wanted = at * hour + Number(minutes ?? 0) * minute;
+  if (wanted >= day) return undefined;
+  // Hour by hour, as days may be longer or shorter where clocks are put forward and back.
+  const start = now - (now % minute);
+  const last = month === undefined ? 25 * hour : 366 * day;
+  for (let time = start; time <= start + last; ) {
+    const found = partsOf(time, zone);
+    const left = wanted - (found.hour * hour + found.minute * minute);
+    const isDay =
+      month === undefined || (months[found.month - 1] === month.toLowerCase() && found.day === Number(date));
+    if (left === 0 && isDay && time > now) return time;
+    const step = left > 0 ? left : left + day;
+    time += step > hour ? step - hour : Math.max(step, minute);
+  }
+  return undefined;
+}
+
+/** A time zone that there is; else that of this host. */
+function zoneOf(name: string | undefined): string | undefined {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone;
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return undefined;
+  }
+}
+
+function partsOf(time: number, timeZone: string | undefined) {
+  const format = new Intl.DateTimeFormat('en', {
+    timeZone,
+    hourCycle: 'h23',
+    month: 'numeric',
+    day: 'numeric',
+    hour: 'numeric',
+    minute: 'numeric',
+  });
+  const parts = new Map<string, number>(format.formatToParts(time).map(({ type, value }) => [type, Number(value)]));
+  const of = (type: string): number => parts.get(type) ?? 0;
+  return { month: of('month'), day: of('day'), hour: of('hour'), minute: of('minute') };
+}
