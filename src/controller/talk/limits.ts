@@ -99,7 +99,9 @@ function partsOf(time: number, timeZone: string | undefined) {
     hour: 'numeric',
     minute: 'numeric',
   });
-  const parts = new Map<string, number>(format.formatToParts(time).map(({ type, value }) => [type, Number(value)]));
+  const parts = new Map<string, number>(
+    format.formatToParts(time).map(({ type, value }) => [type, Number(value)]),
+  );
   const of = (type: string): number => parts.get(type) ?? 0;
   return { month: of('month'), day: of('day'), hour: of('hour'), minute: of('minute') };
 }

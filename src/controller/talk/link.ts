@@ -24,6 +24,8 @@ import { Pen } from './pen.ts';
 import type { Writer } from './writer.ts';
 
 const attachAgain = 500;
+/** A run whose input nobody reads for so long is restarted. Milliseconds. */
+const unreadFor = 5_000;
 const garbageEvery = 1_000;
 
 /**
@@ -116,6 +118,8 @@ export class Link {
   readonly #pen: Pen;
   #attachment: Attachment | undefined;
   readonly #ledger: Ledger;
+  /** Since when nobody reads its standard input. */
+  #unreadSince: Instant | undefined;
   /** It has connected to the tools, as some agents do while their first session is made. */
   #connected = false;
   #garbled = 0;
@@ -128,7 +132,7 @@ export class Link {
     this.protocol = protocol;
     this.log = limitedLog(parts.log, clock);
     this.#pace = new Bucket(clock, pace);
-    this.#outbox = new Outbox((line) => this.#pen.write(line), clock);
+    this.#outbox = new Outbox((line) => this.#write(line), clock);
     this.since = clock.now();
     this.activeAt = record?.activeAt ?? this.since;
     const { uid, run, startId } = target;
@@ -378,7 +382,7 @@ export class Link {
     const { log } = this;
     const facts = this.#ledger.record.facts as Facts | undefined; // as the protocol gave it
     this.connection = protocol.connect(
-      { write: (line) => this.#pen.write(line), answer: (line) => this.#outbox.add(line) },
+      { write: (line) => this.#write(line), answer: (line) => this.#outbox.add(line) },
       {
         ...this.#parts.host,
         ready: (found) => this.#ready(found),
@@ -399,6 +403,27 @@ export class Link {
       },
     );
     if (facts !== undefined) this.#ready(facts);
+  }
+
+  async #write(line: string): Promise<void> {
+    const attachment = this.#attachment;
+    try {
+      await this.#pen.write(line);
+      this.#unreadSince = undefined;
+    } catch (error) {
+      const isOpen = attachment !== undefined && this.#attachment === attachment;
+      if (isOpen && error instanceof DriverError && error.reason === 'NotRunning')
+        this.#refused(error.message);
+      throw error;
+    }
+  }
+
+  /** A run that goes on and reads no input any more cannot be talked to. */
+  #refused(why: string): void {
+    const now = this.#parts.clock.now();
+    this.#unreadSince ??= now;
+    if (now - this.#unreadSince >= unreadFor)
+      this.fail('InputClosed', `It has closed its standard input, and takes no message: ${why}`);
   }
 
   #ready(facts: Facts): void {

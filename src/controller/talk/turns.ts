@@ -103,7 +103,9 @@ export class Turns {
     if (isBusy && open.breaking === undefined && !open.message.produced)
       return this.#askLater(open, given.message, link);
     const result: TurnResult = isBusy ? { ...given, reason: 'AgentError' } : given;
-    if (result.state === 'Failed' && result.working === true) this.#hold(open, link);
+    // What it may never have been sent is no turn that it works on.
+    const isSent = open.breaking?.reason !== 'Uncertain' || open.message.produced;
+    if (result.state === 'Failed' && result.working === true && isSent) this.#hold(open, link);
     const isDone = result.state === 'Completed' && result.stopReason !== 'cancelled';
     // Sent again, it would ask again.
     if (open.denied !== undefined && result.state === 'Completed' && !isDone && !isBrokenOff(open))

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { type Driver, DriverError } from '../../../src/drivers/driver.ts';
 import { AcpPuppet } from './acp-puppet.ts';
 import { stage } from './stage.ts';
 
@@ -70,6 +71,29 @@ test.each([
   puppet.refuse(error);
   await at.world.until(() => at.message(id)?.state === 'Pending');
   await at.world.until(() => puppet.prompts.length === 2);
+  puppet.end('answer');
+  expect(await at.end(id)).toMatchObject({ state: 'Completed', answer: 'answer', attempts: 1 });
+});
+
+test('an agent that has closed its standard input is restarted, and then has the message', async () => {
+  const puppet = new AcpPuppet();
+  let closed = false;
+  const wrap = (driver: Driver): Driver => ({
+    ...driver,
+    attach: async (ref, options) => {
+      const attachment = await driver.attach(ref, options);
+      const write = (text: string): Promise<void> =>
+        closed && puppet.runs.length === 1
+          ? Promise.reject(new DriverError('Retryable', 'NotRunning', 'no process reads it'))
+          : attachment.write(text);
+      return { ...attachment, write };
+    },
+  });
+  await using at = await stage({ 'acp-a': { agent: puppet.agent } }, { wrap });
+  closed = true;
+  const { id } = await at.send('acp-a', 'go');
+  await at.world.until(() => puppet.prompts.length === 1);
+  expect(puppet.runs).toHaveLength(2);
   puppet.end('answer');
   expect(await at.end(id)).toMatchObject({ state: 'Completed', answer: 'answer', attempts: 1 });
 });
