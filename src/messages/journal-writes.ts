@@ -61,6 +61,7 @@ export class JournalWriter {
       dropLink: prepare('DELETE FROM links WHERE uid = ? AND run = ?'),
       approval: upsert('approvals', 'id', ['id', 'namespace', 'agent', 'state', 'endedAt', 'value']),
       mark: upsert('marks', 'name', ['name', 'at']),
+      dropMarks: prepare('DELETE FROM marks WHERE substr(name, 1, length(?1)) = ?1'),
       usage: prepare(
         `INSERT INTO usage (id, namespace, agent, at, value) VALUES (?, ?, ?, ?, ?)
          ON CONFLICT (id) DO NOTHING`,
@@ -107,6 +108,9 @@ export class JournalWriter {
       }
       case 'Mark':
         mark.run(entry.name, entry.at);
+        return;
+      case 'DropMarks':
+        this.#statements.dropMarks.run(entry.prefix);
         return;
       case 'Usage': {
         const { id, namespace, agent, at } = entry.record;

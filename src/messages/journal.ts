@@ -36,7 +36,7 @@ export interface Journal {
    * taken), Final (a change of what is final, a Retry of what has not failed), Missing (no such message); Full,
    * Locked, Broken, which all that wait share, so that none overtakes what is to be tried again.
    */
-  commit(entries: readonly Entry[]): Promise<void>;
+  commit(entries: readonly Entry[], spare?: Spare): Promise<void>;
 
   /** Reads see what is committed, on disk or about to be. */
   message(id: string): Message | undefined;
@@ -77,6 +77,15 @@ export interface Journal {
   close(): Promise<void>;
 }
 
+/**
+ * What is written in place of a batch that breaks a rule: each part wholly or not at all, in order and at once. `refused`
+ * is told of each that breaks a rule itself, before `commit` resolves.
+ */
+export interface Spare {
+  parts: readonly (readonly Entry[])[];
+  refused(part: number, error: unknown): void;
+}
+
 /** What pruning has removed. */
 export type Gone =
   | { kind: 'Message'; record: Message }
@@ -95,6 +104,8 @@ export type Entry =
   | { type: 'DropLink'; uid: string; run: number }
   | { type: 'Approval'; approval: Approval }
   | { type: 'Mark'; name: string; at: number }
+  /** All marks whose names begin so. */
+  | { type: 'DropMarks'; prefix: string }
   | { type: 'Usage'; record: UsageRecord };
 
 export type MessageChange = Partial<

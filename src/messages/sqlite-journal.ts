@@ -2,7 +2,14 @@ import { DatabaseSync } from 'node:sqlite';
 import type { Log } from '../platform/log.ts';
 import { Durability } from '../store/durability.ts';
 import { migrate } from '../store/migrations.ts';
-import { type Entry, type Journal, JournalError, type MessageFilter, type StoredEvent } from './journal.ts';
+import {
+  type Entry,
+  type Journal,
+  JournalError,
+  type MessageFilter,
+  type Spare,
+  type StoredEvent,
+} from './journal.ts';
 import { journalError, syncError } from './journal-failures.ts';
 import { prune } from './journal-prune.ts';
 import { JournalReader } from './journal-reads.ts';
@@ -15,6 +22,7 @@ const together = 500;
 
 interface Batch {
   entries: readonly Entry[];
+  spare: Spare | undefined;
   resolve: () => void;
   reject: (error: unknown) => void;
 }
@@ -75,9 +83,9 @@ class SqliteJournal implements Journal {
     return this.#reader.load();
   }
 
-  commit(entries: readonly Entry[]): Promise<void> {
+  commit(entries: readonly Entry[], spare?: Spare): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ entries, resolve, reject });
+      this.#waiting.push({ entries, spare, resolve, reject });
       this.#schedule();
     });
   }
@@ -207,14 +215,24 @@ class SqliteJournal implements Journal {
       return [];
     } catch (error) {
       if (this.#isOfTheDisk(error)) throw error;
-      if (batches.length === 1) return [error];
+      if (batches.length === 1 && batches[0]?.spare === undefined) return [error];
     }
     // One at least is refused. Which, shows when each can be undone by itself.
     const failures: unknown[] = [];
     this.#transact(() => {
-      for (const { entries } of batches) failures.push(this.#attempt(entries));
+      for (const { entries, spare } of batches) {
+        const failure = this.#attempt(entries);
+        failures.push(spare === undefined || failure === undefined ? failure : this.#spared(spare));
+      }
     });
     return failures;
+  }
+
+  #spared({ parts, refused }: Spare): undefined {
+    for (const [index, part] of parts.entries()) {
+      const failure = this.#attempt(part);
+      if (failure !== undefined) refused(index, failure);
+    }
   }
 
   #transact(work: () => void): void {

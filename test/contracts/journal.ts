@@ -309,6 +309,24 @@ export function journalContract(name: string, open: () => Journal): void {
       expect(journal.approval('3')).toBeUndefined();
     });
 
+    test('writes the parts of a batch that breaks a rule, but for the one that does', async () => {
+      await journal.commit(accept(message('1', { key: 'k' })));
+      const parts = [[event('1', 1)], accept(message('2'), message('3', { key: 'k' })), [event('1', 2)]];
+      const refused: number[] = [];
+      const others = journal.commit(accept(message('4')));
+      await journal.commit(parts.flat(), { parts, refused: (part) => refused.push(part) });
+      await others;
+      expect(refused).toEqual([1]);
+      expect(journal.events('1').map(({ seq }) => seq)).toEqual([1, 2]);
+      expect(journal.messages().map(({ id }) => id)).toEqual(['4', '1']);
+    });
+
+    test('drops marks by the beginning of their names', async () => {
+      const marks = ['a/1', 'a/2', 'a%', 'b/1'].map((name) => ({ type: 'Mark' as const, name, at: 1 }));
+      await journal.commit([...marks, { type: 'DropMarks', prefix: 'a/' }]);
+      expect([...journal.load().marks.keys()]).toEqual(['a%', 'b/1']);
+    });
+
     test('a start loads all that is open, and nothing else', async () => {
       const open = [
         message('1'),

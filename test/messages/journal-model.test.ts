@@ -88,6 +88,9 @@ class Model {
       case 'Mark':
         this.marks.set(entry.name, entry.at);
         return undefined;
+      case 'DropMarks':
+        for (const name of [...this.marks.keys()]) if (name.startsWith(entry.prefix)) this.marks.delete(name);
+        return undefined;
       case 'Usage':
         if (!this.usage.has(entry.record.id)) this.usage.set(entry.record.id, entry.record);
         return undefined;

@@ -49,7 +49,7 @@ export class Intake {
   readonly #journal: Journal;
   readonly #parts: IntakeParts;
   /** Keys whose messages are on their way to the disk. */
-  readonly #coming = new Map<string, Promise<Message>>();
+  readonly #coming = new Map<string, Promise<boolean>>();
   readonly #arriving = new Map<string, number>();
 
   constructor(parts: IntakeParts) {
@@ -60,31 +60,47 @@ export class Intake {
 
   /** Resolves once it is on disk. A key that is known gives the message that has it. */
   async send(agent: Agent, letter: Letter): Promise<Message> {
-    const place = keyFor(agent, letter);
-    if (place === undefined) return this.#write(this.accept(agent, letter));
-    const known = this.known(agent, letter);
-    if (known !== undefined) return sameText(known, letter);
-    const coming = this.#coming.get(place);
-    if (coming !== undefined) return sameText(await coming, letter);
-    const written = this.#write(this.accept(agent, letter)).finally(() => this.#coming.delete(place));
-    this.#coming.set(place, written);
-    return written;
+    const [message] = await this.sendAll(agent, [letter]);
+    if (message === undefined) throw new Error('a letter that was sent is no message'); // one letter, one message
+    return message;
   }
 
   /** Several at once: all are taken, or none. */
   async sendAll(agent: Agent, letters: readonly Letter[]): Promise<Message[]> {
-    if (letters.some(({ key }) => key !== undefined))
-      return Promise.all(letters.map((letter) => this.send(agent, letter)));
+    const places = letters.map((letter) => keyFor(agent, letter));
+    for (;;) {
+      const coming = places.flatMap((place) => this.#coming.get(place ?? '') ?? []);
+      if (coming.length === 0) break;
+      await Promise.allSettled(coming);
+    }
+    // From here to the journal nothing comes between.
     const accepted: Acceptance[] = [];
+    const byPlace = new Map<string, Message>();
+    const messages: Message[] = [];
     try {
-      for (const letter of letters) accepted.push(this.accept(agent, letter));
-      await this.#commit(accepted.flatMap(({ entries }) => entries));
+      for (const [index, letter] of letters.entries()) {
+        const place = places[index];
+        const known = this.known(agent, letter) ?? byPlace.get(place ?? '');
+        if (known !== undefined) {
+          messages.push(sameText(known, letter));
+          continue;
+        }
+        const acceptance = this.accept(agent, letter);
+        accepted.push(acceptance);
+        if (place !== undefined) byPlace.set(place, acceptance.message);
+        messages.push(acceptance.message);
+      }
     } catch (error) {
       for (const { give } of accepted) give();
       throw error;
     }
-    for (const { admit } of accepted) admit();
-    return accepted.map(({ message }) => message);
+    if (accepted.length === 0) return messages;
+    const written = this.#write(accepted).finally(() => {
+      for (const place of byPlace.keys()) this.#coming.delete(place);
+    });
+    for (const place of byPlace.keys()) this.#coming.set(place, written);
+    const taken = await written;
+    return taken ? messages : this.sendAll(agent, letters);
   }
 
   /** The message of the same sender with the same key. */
@@ -201,20 +217,21 @@ export class Intake {
     this.#place(open, undefined);
   }
 
-  async #write({ message, entries, admit, give }: Acceptance): Promise<Message> {
+  /** Whether they were written; if not, somebody else has sent one of them under its key just now. */
+  async #write(accepted: readonly Acceptance[]): Promise<boolean> {
     try {
-      await this.#commit(entries);
+      await this.#commit(accepted.flatMap(({ entries }) => entries));
     } catch (error) {
-      give();
-      const known =
-        message.key === undefined
-          ? undefined
-          : this.#journal.byKey(message.namespace, message.agent, message.key);
-      if (error instanceof JournalError && error.reason === 'Duplicate' && known !== undefined) return known;
+      for (const { give } of accepted) give();
+      const isKnown = accepted.some(
+        ({ message: { namespace, agent, key } }) =>
+          key !== undefined && this.#journal.byKey(namespace, agent, key) !== undefined,
+      );
+      if (error instanceof JournalError && error.reason === 'Duplicate' && isKnown) return false;
       throw error;
     }
-    admit();
-    return message;
+    for (const { admit } of accepted) admit();
+    return true;
   }
 
   async #commit(entries: readonly Entry[]): Promise<void> {

@@ -16,12 +16,20 @@ export interface LedgerParts {
   settled(cursor: string): void;
 }
 
+/** What belongs together: where the journal refuses one entry of it, all of it is left out, and nothing else. */
+interface Part {
+  entries: readonly Entry[];
+  /** Called once they are on disk. */
+  after?: (() => void) | undefined;
+  /** Called in place of `after` where a rule of the journal refuses them. */
+  refused?: ((error: unknown) => void) | undefined;
+}
+
 /** Writes what follows from the lines of one run in one batch with the cursor behind them. */
 export class Ledger {
   readonly #parts: LedgerParts;
   #record: LinkRecord;
-  #entries: Entry[] = [];
-  #after: (() => void)[] = [];
+  #made: Part[] = [];
   #inBatch = false;
   #soon = false;
   /** The cursor that was last handed to the writer, and whether anything else of the record has changed since. */
@@ -57,10 +65,9 @@ export class Ledger {
     await this.begin();
   }
 
-  /** Adds entries to the batch that is being made, or else to one that is made soon. `after` is called once they are on disk. */
-  push(entries: readonly Entry[], after?: () => void): void {
-    this.#entries.push(...entries);
-    if (after !== undefined) this.#after.push(after);
+  /** Adds to the batch that is being made, or else to one that is made soon. */
+  push(part: Part): void {
+    if (part.entries.length > 0 || part.after !== undefined) this.#made.push(part);
     if (this.#inBatch || this.#soon) return;
     this.#soon = true;
     setImmediate(() => {
@@ -85,20 +92,30 @@ export class Ledger {
 
   /** Hands what is to be written to the writer now. */
   flush(): void {
-    const [entries, after] = [this.#entries, this.#after];
+    const made = this.#made;
     const { cursor } = this.#record;
-    if (entries.length === 0 && !this.#dirty && cursor === this.#written) return;
+    if (made.length === 0 && !this.#dirty && cursor === this.#written) return;
     this.#dirty = false;
-    this.#entries = [];
-    this.#after = [];
+    this.#made = [];
     this.#written = cursor;
     this.#unwritten += 1;
+    const link: Entry = { type: 'Link', link: { ...this.#record } };
+    const lost = new Set<Part | undefined>();
+    const refused = (index: number, error: unknown): void => {
+      const part = made[index];
+      lost.add(part);
+      this.#parts.failed(error);
+      const tell = part?.refused;
+      if (tell !== undefined) this.#parts.safely(() => tell(error));
+    };
+    const parts = [...made.map(({ entries }) => entries), [link]];
     this.#parts.writer
-      .write([...merged(entries), { type: 'Link', link: { ...this.#record } }])
+      .write([...merged(parts.slice(0, -1).flat()), link], { parts, refused })
       .then(
         () => {
           if (cursor !== undefined) this.#parts.settled(cursor);
-          for (const each of after) this.#parts.safely(each);
+          for (const part of made)
+            if (part.after !== undefined && !lost.has(part)) this.#parts.safely(part.after);
         },
         (error: unknown) => this.#parts.failed(error),
       )

@@ -166,10 +166,10 @@ export class Link {
 
   /**
    * Writes entries with what follows from the line that is being taken in, or else soon. `after` is called once they
-   * are on disk.
+   * are on disk, `refused` in place of it where a rule of the journal refuses them.
    */
-  push(entries: readonly Entry[], after?: () => void): void {
-    this.#ledger.push(entries, after);
+  push(entries: readonly Entry[], after?: () => void, refused?: (error: unknown) => void): void {
+    this.#ledger.push({ entries, after, refused });
   }
 
   /** The Instance is being stopped: it takes no more messages, and what is cut short is not its fault. */

@@ -54,6 +54,21 @@ export class Prompts {
     this.#desk.marks.set(mark.name, mark.at);
   }
 
+  /** Uids of the Agents of which it is known when something was sent. */
+  agents(): Set<string> {
+    const names = [...this.#desk.marks.keys()].map((name) => name.split('/'));
+    return new Set(names.flatMap(([kind, uid = '']) => (kind === 'prompt' ? [uid] : [])));
+  }
+
+  /** The Agent is gone. */
+  forget(uid: string): void {
+    const prefix = `prompt/${uid}/`;
+    const known = [...this.#desk.marks.keys()].filter((name) => name.startsWith(prefix));
+    if (known.length === 0) return;
+    for (const name of known) this.#desk.marks.delete(name);
+    this.#desk.writer.note([{ type: 'DropMarks', prefix }]);
+  }
+
   async skip(agent: Agent, schedule: string, dueAt: Instant): Promise<void> {
     const mark = { name: `prompt/${agent.metadata.uid}/${schedule}`, at: dueAt };
     await this.#desk.writer.write([{ type: 'Mark', ...mark }]);

@@ -1,6 +1,7 @@
 import { ApiError } from '../../api/errors.ts';
 import { listed } from '../../api/listed.ts';
 import type { Agent } from '../../api/objects.ts';
+import { JournalError } from '../../messages/journal.ts';
 import type { Message } from '../../messages/message.ts';
 import type { Peer } from '../../protocols/talk.ts';
 import { type Desk, keyOf } from './desk.ts';
@@ -94,10 +95,21 @@ export class Routes {
     }
     this.#coming.add(key);
     this.#count(acceptance.message, 1);
-    link.push(acceptance.entries, () => {
-      this.#coming.delete(key);
-      acceptance.admit();
-    });
+    link.push(
+      acceptance.entries,
+      () => {
+        this.#coming.delete(key);
+        acceptance.admit();
+      },
+      (error) => {
+        this.#coming.delete(key);
+        acceptance.give();
+        this.#count(acceptance.message, -1);
+        // One that was accepted before has its answer there.
+        if (!(error instanceof JournalError && error.reason === 'Duplicate'))
+          this.#refuse(link, requestId, 'The question was not accepted: it could not be written down.');
+      },
+    );
   }
 
   /** How many agents the questions have passed that an instance works on: for one of which its turn is not known. */

@@ -158,6 +158,8 @@ export class Talk {
       if (uid !== undefined && this.desk.parts.instance(uid) === undefined) lost.add(uid);
     }
     for (const uid of lost) this.#release(uid);
+    const uids = new Set(this.#parts.cache.agents.list().map(({ metadata }) => metadata.uid));
+    for (const uid of this.prompts.agents()) if (!uids.has(uid)) this.prompts.forget(uid);
     for (const key of [...this.desk.opens.values()].map(({ message }) => keyOf(message)))
       if (this.#parts.cache.agents.get(key) === undefined) this.#failAll(key);
   }
@@ -376,6 +378,7 @@ export class Talk {
 
   #deleted(agent: Agent): void {
     this.#failAll(keyText(agent.metadata), agent.metadata.uid);
+    this.prompts.forget(agent.metadata.uid);
   }
 
   #failAll(key: string, uid?: string): void {

@@ -1,4 +1,4 @@
-import { type Entry, type Journal, JournalError } from '../../messages/journal.ts';
+import { type Entry, type Journal, JournalError, type Spare } from '../../messages/journal.ts';
 import { type Clock, sleep } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
 
@@ -22,8 +22,9 @@ export class Writer {
   }
 
   /** Resolves once it is on disk; rejects where the journal's rules refuse it, or it is broken. */
-  write(entries: readonly Entry[]): Promise<void> {
-    const written = this.#held === undefined ? this.#try(entries) : this.#held.then(() => this.#try(entries));
+  write(entries: readonly Entry[], spare?: Spare): Promise<void> {
+    const write = (): Promise<void> => this.#try(entries, spare);
+    const written = this.#held === undefined ? write() : this.#held.then(write);
     this.#last = written.catch(() => {});
     return written;
   }
@@ -44,10 +45,10 @@ export class Writer {
     this.#abort.abort();
   }
 
-  async #try(entries: readonly Entry[]): Promise<void> {
+  async #try(entries: readonly Entry[], spare: Spare | undefined): Promise<void> {
     for (;;) {
       try {
-        await this.#journal.commit(entries);
+        await this.#journal.commit(entries, spare);
         this.#cause = undefined;
         return;
       } catch (error) {

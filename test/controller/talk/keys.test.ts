@@ -93,3 +93,26 @@ test('a key that was used for another text is refused, since the new text would 
   expect(await send('first')).toMatchObject([{ id: one?.id }]);
   await expect(send('second')).rejects.toThrow(`The key k was used for another text, by message ${one?.id}`);
 });
+
+test('of several with keys that are sent together all are taken, or none', async () => {
+  const spec = { policy: { messages: { queueDepth: 2 } } };
+  await using at = await stage({ w: { agent: new Puppet().agent, spec } });
+  const agent = at.world.agentOf('w');
+  await at.world.talk.send(agent, [{ text: 'in work', key: '0' }]);
+  const three = ['a', 'b', 'c'].map((text) => ({ text, key: text }));
+  await expect(at.world.talk.send(agent, three)).rejects.toMatchObject({ reason: 'TooManyRequests' });
+  const mixed = [
+    { text: 'a', key: 'a' },
+    { text: 'other work', key: '0' },
+  ];
+  await expect(at.world.talk.send(agent, mixed)).rejects.toMatchObject({ reason: 'Conflict' });
+  expect(at.world.house.journal.messages()).toHaveLength(1);
+  const twice = await at.world.talk.send(agent, [
+    ...three.slice(1),
+    { text: 'in work', key: '0' },
+    { text: 'b', key: 'b' },
+  ]);
+  expect(at.world.house.journal.messages()).toHaveLength(3);
+  expect(twice.map(({ text }) => text)).toEqual(['b', 'c', 'in work', 'b']);
+  expect(twice[3]?.id).toBe(twice[0]?.id);
+});

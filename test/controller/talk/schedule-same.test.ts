@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { Puppet } from './puppet.ts';
-import { stage } from './stage.ts';
+import { key, stage } from './stage.ts';
 
 const hour = 3_600_000;
 
@@ -28,4 +28,17 @@ test('the conversation of a schedule goes on, in a new session, after it was clo
     state: 'Open',
     instance: 'w-0',
   });
+});
+
+test('when its prompts were sent is forgotten with the Agent', async () => {
+  const puppet = new Puppet();
+  const spec = { schedule: [{ name: 'hourly', cron: '0 * * * *', message: 'look' }] };
+  await using at = await stage({ w: { agent: puppet.agent, spec } });
+  const { world } = at;
+  const marks = (): string[] =>
+    [...world.house.journal.load().marks.keys()].filter((name) => name.startsWith('prompt/'));
+  await world.house.within(2 * hour, () => puppet.turns.length === 1, 20_000);
+  expect(marks()).toHaveLength(1);
+  await world.house.user.delete('Agent', key('w'));
+  await world.until(() => marks().length === 0);
 });

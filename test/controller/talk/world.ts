@@ -3,7 +3,7 @@ import type { Agent, New } from '../../../src/api/objects.ts';
 import type { Resources } from '../../../src/client/resources.ts';
 import type { NewMessage } from '../../../src/client/streams.ts';
 import type { Attachment, Driver } from '../../../src/drivers/driver.ts';
-import type { Entry, Journal } from '../../../src/messages/journal.ts';
+import type { Entry, Journal, Spare } from '../../../src/messages/journal.ts';
 import { isFinal, type Message } from '../../../src/messages/message.ts';
 import type { Behaviour } from '../../fakes/engine.ts';
 import type { FakeAgent } from '../../fakes/stdio.ts';
@@ -74,9 +74,9 @@ export class TalkWorld implements AsyncDisposable {
             const value: unknown = Reflect.get(object, name, object);
             if (typeof value !== 'function') return value;
             if (name !== 'commit') return value.bind(object);
-            return (entries: readonly Entry[]) =>
+            return (entries: readonly Entry[], spare?: Spare) =>
               life.effect(async () => {
-                await object.commit(entries);
+                await object.commit(entries, spare);
                 holder.world?.note(entries);
               });
           },
