@@ -90,16 +90,26 @@ describe('send', () => {
 });
 
 describe('send --continue', () => {
-  test('goes on with the newest open conversation of this user', async () => {
-    const spec = { agentRef: { name: 'web' }, kind: 'Chat', text: 'x' } as const;
-    shell.talk.conversation('c-closed', { state: 'Closed' });
+  const spec = { agentRef: { name: 'web' }, kind: 'Chat', text: 'x' } as const;
+
+  test('goes on with the last conversation of this user', async () => {
     shell.talk.conversation('c-mine');
     shell.talk.conversation('c-bobs');
     shell.talk.message('m-mine', { spec: { ...spec, from: 'user:ann', conversation: 'c-mine' } });
-    shell.talk.message('m-closed', { spec: { ...spec, from: 'user:ann', conversation: 'c-closed' } });
     shell.talk.message('m-bobs', { spec: { ...spec, from: 'user:bob', conversation: 'c-bobs' } });
     await shell.run(['send', 'web', 'more', '--continue']);
     expect(shell.talk.sent.at(-1)).toMatchObject({ conversation: 'c-mine' });
+  });
+  test('does not go to another one where the last is closed, and says so', async () => {
+    shell.talk.conversation('c-closed', { state: 'Closed', reason: 'SessionLost' });
+    shell.talk.message('m-closed', { spec: { ...spec, from: 'user:ann', conversation: 'c-closed' } });
+    const before = shell.talk.sent.length;
+    const { err, code } = await shell.run(['send', 'web', 'more', '--continue']);
+    expect(code).toBe(1);
+    expect(err).toMatch(
+      /last conversation with agent\/web, c-closed, is closed \(SessionLost\): leave out --continue/,
+    );
+    expect(shell.talk.sent).toHaveLength(before);
   });
   test('says so where there is none', async () => {
     await shell.server.client.create('Agent', agent('other', { protocol: 'acp' }));

@@ -71,7 +71,11 @@ export async function conversationFor(
     throw new UsageError('--continue finds a conversation by itself: leave out --conversation');
   }
   const found = await newestConversation(client, agent, fromUser(cli.user()));
-  if (found !== undefined) return found;
+  if (found !== undefined && found.closed === undefined) return found.name;
+  if (found !== undefined)
+    throw new CliError(
+      `your last conversation with agent/${agent.name}, ${found.name}, is closed (${found.closed}): leave out --continue and a new one begins, or go on with another one by --conversation. They are listed by agentctl get conversations`,
+    );
   throw new CliError(
     `${cli.user()} has no open conversation with agent/${agent.name}: leave out --continue and one begins. Those of others: agentctl get conversations`,
   );

@@ -25,21 +25,20 @@ export async function messagesOf(
     .sort((one, other) => (time(one) < time(other) ? -1 : time(one) > time(other) ? 1 : 0));
 }
 
-/** The open conversation in which this user has last written to the agent. */
+/** The conversation in which this user has last written to the agent. One that is not kept any more is closed. */
 export async function newestConversation(
   client: Pick<Resources, 'list'>,
   agent: ObjectKey,
   from: string,
-): Promise<string | undefined> {
+): Promise<{ name: string; closed?: string } | undefined> {
   const { namespace } = agent;
   const byAgent = { 'spec.agentRef.name': agent.name };
   const [messages, conversations] = await Promise.all([
     messagesOf(client, namespace, { ...byAgent, 'spec.from': from }),
-    client.list('Conversation', {
-      namespace,
-      fieldSelector: fieldSelector({ ...byAgent, 'status.state': 'Open' }),
-    }),
+    client.list('Conversation', { namespace, fieldSelector: fieldSelector(byAgent) }),
   ]);
-  const open = new Set(conversations.items.map(({ metadata }) => metadata.name));
-  return messages.findLast(({ spec }) => open.has(spec.conversation))?.spec.conversation;
+  const name = messages.at(-1)?.spec.conversation;
+  if (name === undefined) return undefined;
+  const status = conversations.items.find(({ metadata }) => metadata.name === name)?.status;
+  return status?.state === 'Open' ? { name } : { name, closed: status?.reason ?? 'Gone' };
 }

@@ -13,7 +13,7 @@ export function define(command: Command, cli: Cli): void {
     .argument('[text...]', 'the text (default: read standard input)')
     .option('-f, --filename <file>', 'a file with the text, or - for standard input')
     .option('--conversation <id>', 'continue this conversation (default: begin a new one)')
-    .option('--continue', 'continue your latest open conversation with this agent')
+    .option('--continue', 'continue your latest conversation with this agent')
     .option(
       '--key <key>',
       'an idempotency key: a message that is sent again with the same key is delivered once',
