@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import {
   type Agent,
   type AnyObject,
@@ -216,6 +217,8 @@ export class Controller {
       policyOf: (about) => this.#policyOf(about),
       mayRunHere: (namespace, author) => this.cache.mayRunHere(namespace, author),
       refused: (about, happening) => this.recorder.record(about, happening),
+      findInput: (namespace) => this.cache.findInput(namespace),
+      host: hostname(),
       clock,
       log,
     });

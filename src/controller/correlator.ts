@@ -6,6 +6,8 @@ export interface Happening {
   type: 'Normal' | 'Warning';
   reason: string;
   message: string;
+  /** Listeners are told of each one, however many there are. */
+  each?: true | undefined;
 }
 
 /** As client-go's tools/record has them. */

@@ -52,14 +52,15 @@ export class Recorder {
    * get the happening before it is combined with similar ones.
    */
   record(about: AnyObject, given: Happening): void {
-    const told = { ...given, message: visible(given.message) };
+    const { each, ...rest } = given;
+    const told = { ...rest, message: visible(given.message) };
     const short = { ...told, message: told.message.slice(0, mostMessage) };
     const { key, happening, spam } = this.#correlator.correlate(about, short);
     const entry = this.#known.get(key) ?? { event: undefined, pending: 0, writing: false };
     entry.pending += 1;
     keep(this.#known, key, entry, remembered);
+    if (!spam || each === true) for (const listener of this.#listeners) listener(about, told);
     if (spam) return;
-    for (const listener of this.#listeners) listener(about, told);
     if (entry.writing) return;
     const write: Promise<void> = this.#write(entry, about, happening).finally(() =>
       this.#writes.delete(write),

@@ -6,6 +6,7 @@ import { limitedLog } from '../platform/limited-log.ts';
 import type { Log } from '../platform/log.ts';
 import { retryDelay } from '../platform/retry.ts';
 import type { Happening } from './events.ts';
+import { bytesOf, type FindInput } from './inputs.ts';
 
 const timeout = 10_000;
 const atOnce = 8;
@@ -23,8 +24,18 @@ export interface NotifierParts {
   mayRunHere: (namespace: string, author: Author | undefined) => boolean;
   /** Tells people that a command was not run. */
   refused: (about: AnyObject, happening: Happening) => void;
+  /** Finds the Secrets of one namespace. */
+  findInput: (namespace: string) => FindInput;
+  /** Of this host. */
+  host: string;
   clock: Clock;
   log: Log;
+}
+
+interface Letter {
+  target: Target;
+  body: string;
+  namespace: string;
 }
 
 /** Of this itself nobody is notified. */
@@ -61,17 +72,29 @@ export class Notifier {
         name: metadata.name,
         uid: metadata.uid,
       };
-      const body = JSON.stringify({ ...happening, involvedObject });
-      this.#enqueue(target, body, 1);
+      const time = new Date(this.#parts.clock.now()).toISOString();
+      const { type, reason, message } = happening;
+      const agent = agentOf(about);
+      const body = JSON.stringify({
+        time,
+        type,
+        reason,
+        message,
+        agent,
+        host: this.#parts.host,
+        involvedObject,
+      });
+      this.#enqueue({ target, body, namespace: metadata.namespace ?? 'default' }, 1);
     }
   }
 
-  #enqueue(target: Target, body: string, tries: number): void {
+  #enqueue(letter: Letter, tries: number): void {
+    const { target } = letter;
     if (this.#waiting.length >= waitingAtMost) {
       this.#log.warn({ notify: target.name }, 'too many notifications wait: one was dropped');
       return;
     }
-    this.#waiting.push(() => this.#tell(target, body, tries));
+    this.#waiting.push(() => this.#tell(letter, tries));
     this.#next();
   }
 
@@ -87,28 +110,48 @@ export class Notifier {
     }
   }
 
+  /** As they are now. Throws where a Secret is missing. */
+  #headers({ headers = [] }: NonNullable<Target['webhook']>, namespace: string): Record<string, string> {
+    const out: Record<string, string> = {};
+    for (const { name, value, secretKeyRef: ref } of headers) {
+      const secret = ref === undefined ? undefined : this.#parts.findInput(namespace)('Secret', ref.name);
+      const bytes = ref === undefined || secret === undefined ? undefined : bytesOf(secret, ref.key);
+      const text = value ?? (bytes === undefined ? undefined : Buffer.from(bytes).toString('utf8').trim());
+      if (text !== undefined) out[name.toLowerCase()] = text;
+      else if (ref?.optional !== true)
+        throw new Error(`the header ${name}: there is no key ${ref?.key} in the Secret ${ref?.name}`);
+    }
+    return out;
+  }
+
   /** A command is run once: it may have done its work before it failed. */
-  async #tell(target: Target, body: string, tries: number): Promise<void> {
+  async #tell(letter: Letter, tries: number): Promise<void> {
+    const { target, body, namespace } = letter;
     const again = target.webhook !== undefined && tries < webhookTries;
     try {
-      if (target.webhook !== undefined) await post(target.webhook.url, body);
+      if (target.webhook !== undefined)
+        await post(target.webhook.url, body, this.#headers(target.webhook, namespace));
       else if (target.command !== undefined) await run(target.command, body);
     } catch (error) {
       this.#log.warn({ err: error, notify: target.name, tries, again }, 'a notification failed');
       if (!again) return;
       const delay = retryDelay(retry, tries, Math.random());
-      this.#parts.clock.after(delay, () => this.#enqueue(target, body, tries + 1));
+      this.#parts.clock.after(delay, () => this.#enqueue(letter, tries + 1));
     }
   }
 }
+
+/** The Agent that an Event is about; undefined where it is about none. */
+const agentOf = (about: AnyObject): string | undefined =>
+  about.kind === 'Agent' ? about.metadata.name : about.kind === 'Instance' ? about.spec.agentName : undefined;
 
 const notRun = (name: string, namespace: string, author: Author | undefined): string =>
   author === undefined
     ? `notify ${name} runs no command: no Runtime of this host lets the namespace ${namespace} run as the controller's user; see its allowedNamespaces and allow.controllerUser.`
     : `notify ${name} runs no command: ${wroteIt(author)}, and it would run as the controller's user; ${takeOver(author)}, or set allow.controllerUser to true in the process Runtime of the namespace ${namespace}.`;
 
-async function post(url: string, body: string): Promise<void> {
-  const headers = { 'content-type': 'application/json' };
+async function post(url: string, body: string, given: Readonly<Record<string, string>>): Promise<void> {
+  const headers = { 'content-type': 'application/json', ...given };
   const response = await fetch(url, { method: 'POST', body, headers, signal: AbortSignal.timeout(timeout) });
   await response.body?.cancel();
   if (!response.ok) throw new Error(`${url} answered ${response.status}`);

@@ -1,12 +1,12 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:http';
+import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
 import { withDefaults } from '../../src/api/defaults.ts';
 import { kindInfo } from '../../src/api/kinds.ts';
-import type { AnyObject, PolicySpec } from '../../src/api/objects.ts';
+import type { AnyObject, PolicySpec, Secret } from '../../src/api/objects.ts';
 import type { Happening } from '../../src/controller/events.ts';
 import { Notifier } from '../../src/controller/notify.ts';
 import type { Author } from '../../src/plan/allow.ts';
@@ -30,6 +30,14 @@ const failed = { type: 'Warning', reason: 'Failed', message: 'It failed.' } as c
 const policy = (notify: object[]): PolicySpec =>
   withDefaults(kindInfo('Policy').schema.properties?.spec ?? {}, { notify }) as PolicySpec; // all else has defaults
 
+const login: Secret = {
+  apiVersion: 'v1',
+  kind: 'Secret',
+  metadata: { ...about.metadata, name: 'login' },
+  type: 'Opaque',
+  data: { token: Buffer.from('Bearer s3cret\n').toString('base64') },
+};
+
 const refused: Happening[] = [];
 const notifierOf = (
   notify: object[],
@@ -44,6 +52,8 @@ const notifierOf = (
       refused.push(happening);
       notifier.happened(about, happening); // as an Event is
     },
+    findInput: () => (_, name) => (name === 'login' ? login : undefined),
+    host: 'here',
     clock,
     log: silentLog,
   });
@@ -160,4 +170,40 @@ test("a command of a policy with an author is not run as the controller's user, 
     },
   ]);
   rmSync(folder, { recursive: true });
+});
+
+test('a notification says when it happened, to which agent and on which host, and a webhook gets its headers', async () => {
+  const heard: { headers: IncomingHttpHeaders; body: string }[] = [];
+  const server = createServer((request, response) => {
+    let body = '';
+    request.on('data', (chunk: Buffer) => {
+      body += chunk;
+    });
+    request.on('end', () => {
+      heard.push({ headers: request.headers, body });
+      response.end();
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo; // it listens on TCP
+  const headers = [
+    { name: 'Authorization', secretKeyRef: { name: 'login', key: 'token' } },
+    { name: 'X-From', value: 'agentctl' },
+    { name: 'X-Absent', secretKeyRef: { name: 'none', key: 'token', optional: true } },
+  ];
+  const clock = new ManualClock('2026-03-02T10:00:00Z');
+  const webhook = { url: `http://127.0.0.1:${port}`, headers };
+  const notifier = notifierOf([{ name: 'n', reasons: ['Failed'], webhook }], ['default'], undefined, clock);
+  const agent = { ...about, apiVersion: 'agentctl.dev/v1', kind: 'Agent' } as AnyObject; // no more of it is read
+  notifier.happened(agent, failed);
+  await until(() => heard.length === 1);
+  expect(heard[0]?.headers).toMatchObject({ authorization: 'Bearer s3cret', 'x-from': 'agentctl' });
+  expect(heard[0]?.headers).not.toHaveProperty('x-absent');
+  expect(JSON.parse(heard[0]?.body ?? '')).toMatchObject({
+    ...failed,
+    time: '2026-03-02T10:00:00.000Z',
+    agent: 'web',
+    host: 'here',
+  });
+  server.close();
 });

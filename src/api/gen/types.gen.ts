@@ -952,12 +952,20 @@ export interface PolicySpec {
   notify: Array<{
     /** Names the entry in Events. */
     name: string;
-    /** Event reasons, as in BackOff; "*" is all of them. */
+    /** Event reasons, as in BackOff or MessageFailed; "*" is all of them. */
     reasons: string[];
     /** The Event is sent there as JSON by POST; up to four times again with backoff, where that fails. */
     webhook?: {
       /** Where to. */
       url: string;
+      /** Headers of the request, as for a login. */
+      headers?: Array<{
+        /** The header's name, as in Authorization. */
+        name: string;
+        /** Its value as it stands. */
+        value?: string;
+        secretKeyRef?: KeyRef;
+      }>;
     };
     /** Run on the host of the controller, with the Event as JSON on its standard input. */
     command?: string[];

@@ -6,12 +6,13 @@ import type { Driver } from '../../drivers/driver.ts';
 import type { Journal } from '../../messages/journal.ts';
 import { type Envelope, isFinal, type Message, type Sender, type UsageSum } from '../../messages/message.ts';
 import type { Plan } from '../../plan/action.ts';
+import { sentence } from '../../plan/instant.ts';
 import type { Activity, InboxView, Instant, Observed, TalkView, World } from '../../plan/world.ts';
 import { type Clock, endsWithin } from '../../platform/clock.ts';
 import type { Ids } from '../../platform/ids.ts';
 import type { Log } from '../../platform/log.ts';
 import type { Cache } from '../cache.ts';
-import type { Recorder } from '../events.ts';
+import type { Happening, Recorder } from '../events.ts';
 import type { Asking, McpServers } from '../mcp-server.ts';
 import { Approvals } from './approvals.ts';
 import { Deliveries } from './deliveries.ts';
@@ -28,6 +29,8 @@ import { Turns } from './turns.ts';
 
 const idleLook = 1_000;
 const stopBound = 5_000;
+/** Characters of an error in an Event. */
+const mostTold = 1_000;
 const day = 86_400_000;
 /** What has ended is kept for a day, up to so many bytes and messages; what was used, for longer. */
 const keep = { age: day, bytes: 1 << 30, messages: 500_000, usage: 90 * day };
@@ -331,8 +334,9 @@ export class Talk {
     const key = keyOf(message);
     this.approvals.withdrawOf(message.id, message.reason);
     this.routes.ended(message);
-    if (message.uid === undefined) return;
     const agent = this.#parts.cache.agents.get(key);
+    if (agent !== undefined) this.#parts.recorder.record(agent, happeningOf(message));
+    if (message.uid === undefined) return;
     const status = this.desk.parts.instance(message.uid)?.status;
     if (agent === undefined || this.desk.box(key).current(message.uid).size > 0) return;
     // What waits for it to be idle goes on; what is put to sleep when idle counts from now.
@@ -402,4 +406,19 @@ export class Talk {
   #rules(agent: Agent): Rules {
     return rulesOf(agent.spec, this.#parts.policy(agent));
   }
+}
+
+/** What people are told of the end of a message. */
+function happeningOf({ id, state, reason, error, conversation }: Envelope): Happening {
+  const which = `Message ${id} of conversation ${conversation}`;
+  if (state === 'Completed')
+    return { type: 'Normal', reason: 'MessageCompleted', message: `${which} was completed.`, each: true };
+  const why = error === undefined ? '' : `: ${sentence(error)}`;
+  const how = `${state === 'Expired' ? 'expired' : 'failed'} (${reason ?? state})`;
+  return {
+    type: 'Warning',
+    reason: 'MessageFailed',
+    message: `${which} ${how}${why === '' ? '.' : why}`.slice(0, mostTold),
+    each: true,
+  };
 }

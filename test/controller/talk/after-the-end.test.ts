@@ -120,3 +120,23 @@ test('a turn that does its work without a word is completed', async () => {
   puppet.end('');
   expect(await at.end(id)).toMatchObject({ state: 'Completed', answer: '' });
 });
+
+test('Events tell the end of each message, and why it failed', async () => {
+  const puppet = new AcpPuppet();
+  await using at = await stage({ 'acp-a': { agent: puppet.agent } });
+  const heard: string[] = [];
+  at.world.house.controller.recorder.onEvent((about, { reason, message }) => {
+    if (about.kind === 'Agent') heard.push(`${reason} ${message}`);
+  });
+  for (const [turn, said] of ['done', ''].entries()) {
+    const { id } = await at.send('acp-a', 'go');
+    await at.world.until(() => puppet.prompts.length === turn + 1);
+    puppet.end(said);
+    await at.end(id);
+  }
+  await at.world.until(() => heard.length === 2);
+  expect(heard[0]).toMatch(/^MessageCompleted Message m-\S+ of conversation c-\S+ was completed\.$/);
+  expect(heard[1]).toMatch(
+    /^MessageFailed Message m-\S+ of conversation c-\S+ failed \(EmptyAnswer\): The agent/,
+  );
+});
