@@ -142,6 +142,7 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
     parser: asked,
     socket,
     listen: options.listen,
+    waiting: (agent) => controller.talk.waiting(agent),
     stateDir: at.state,
   });
   stack.defer(() => server.close());

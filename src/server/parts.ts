@@ -5,6 +5,7 @@ import type { Registry } from '../registry/registry.ts';
 import type { Parser } from '../sources/parsing/parser.ts';
 import type { OpenStreams } from './open-streams.ts';
 import type { Pushes } from './pushes.ts';
+import type { Waiting } from './table.ts';
 
 /** What the handlers are given. */
 export interface Parts {
@@ -18,6 +19,8 @@ export interface Parts {
   version: string;
   /** Watches and logs that are being sent. */
   open: OpenStreams;
+  /** How many messages wait for an Agent; absent where nobody knows. */
+  waiting?: Waiting | undefined;
   /** What webhooks tell. */
   pushes: Pushes;
 }

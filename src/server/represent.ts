@@ -27,14 +27,14 @@ const representations: Record<Form['as'], (asked: Asked) => Representation> = {
     bookmark: (mark) => mark,
   }),
 
-  Table({ info: { kind }, request, clock }) {
+  Table({ info: { kind }, request, clock, waiting }) {
     const include = includeObject(request);
     return {
       one(object) {
         const { resourceVersion } = object.metadata;
-        return tableOf(kind, [object], clock.now(), include, { resourceVersion });
+        return tableOf(kind, [object], clock.now(), include, { resourceVersion }, waiting);
       },
-      list: ({ items, metadata }) => tableOf(kind, items, clock.now(), include, metadata),
+      list: ({ items, metadata }) => tableOf(kind, items, clock.now(), include, metadata, waiting),
       bookmark: ({ metadata: { resourceVersion } }) =>
         tableOf(kind, [], clock.now(), include, { resourceVersion }),
     };

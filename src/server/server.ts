@@ -11,6 +11,7 @@ import { OpenStreams } from './open-streams.ts';
 import type { Parts } from './parts.ts';
 import { Pushes } from './pushes.ts';
 import { serveRemotely } from './remote.ts';
+import type { Waiting } from './table.ts';
 
 export interface ServerOptions {
   registry: Registry;
@@ -20,6 +21,8 @@ export interface ServerOptions {
   log: Log;
   /** Of bodies in YAML. Its owner closes it. */
   parser: Parser;
+  /** How many messages wait for an Agent. */
+  waiting?: Waiting | undefined;
   /** Where the unix socket is made, mode 0600. */
   socket: string;
   /** `host:port` for TCP beside it: always TLS, always with bearer tokens. Port 0 is any free one. */

@@ -38,50 +38,59 @@ function newsOf({ status: { conditions = [] } = {} }: Sync): Condition | undefin
   return ready?.status === 'True' && inSync?.status === 'False' ? inSync : ready;
 }
 
+/** How many messages wait for an Agent. */
+export type Waiting = (agent: { namespace?: string | undefined; name: string }) => number;
+
+/** Messages that wait for the agent; else its own place in the queue of its Runtime. */
+const queued = (messages: number, place: string | undefined): Cell =>
+  messages > 0 ? `${messages} wait` : (place ?? null);
+
 /** By kind and column: in place of the column's JSON path, which only our CRDs need. */
-const computed: { readonly [K in Kind]?: Readonly<Record<string, (object: Kinds[K], now: number) => Cell>> } =
-  {
-    Agent: {
-      Ready: ({ spec, status }) => `${status?.readyReplicas ?? 0}/${spec.suspend ? 0 : spec.replicas}`,
-      Restarts: ({ status }) => status?.restartCount ?? 0,
-      Next: ({ status }, now) => next(status?.nextAction, status?.nextAt, now),
-    },
-    ConfigMap: {
-      Data: ({ data, binaryData }) => Object.keys(data ?? {}).length + Object.keys(binaryData ?? {}).length,
-    },
-    Event: {
-      'Last Seen': ({ lastTimestamp, eventTime, metadata }, now) =>
-        age(lastTimestamp ?? eventTime ?? metadata.creationTimestamp, now),
-      Object: ({ involvedObject: { kind, name } }) => `${kind?.toLowerCase() ?? ''}/${name ?? ''}`,
-      Message: ({ message }) => message?.trim() ?? '',
-    },
-    Instance: {
-      Run: ({ status }) => status?.run?.number ?? 0,
-      Restarts: ({ status }) => status?.restartCount ?? 0,
-    },
-    Approval: {
-      Request: ({ spec }) => oneLine(spec.request),
-      Title: ({ spec }) => oneLine(spec.title),
-    },
-    Message: { Text: ({ spec }) => oneLine(spec.text) },
-    Runtime: {
-      Running: ({ status }) => status?.running ?? 0,
-      Queued: ({ status }) => status?.queued ?? 0,
-      Breaker: ({ status }) => status?.breaker?.state ?? 'Closed',
-    },
-    Secret: { Data: ({ data }) => Object.keys(data ?? {}).length },
-    Sync: {
-      Revision: ({ status: { revision, reference } = {} }) =>
-        revision === undefined ? null : revisionText(revision, reference),
-      Message: (sync) => oneLine(newsOf(sync)?.message ?? ''),
-      Reason: (sync) => newsOf(sync)?.reason ?? null,
-      Source: ({ spec: { source } }) => source.git?.url ?? source.directory?.path ?? null,
-    },
-  };
+const computed: {
+  readonly [K in Kind]?: Readonly<Record<string, (object: Kinds[K], now: number, waiting: Waiting) => Cell>>;
+} = {
+  Agent: {
+    Ready: ({ spec, status }) => `${status?.readyReplicas ?? 0}/${spec.suspend ? 0 : spec.replicas}`,
+    Restarts: ({ status }) => status?.restartCount ?? 0,
+    Queue: ({ metadata, status }, _, waiting) => queued(waiting(metadata), status?.queue),
+    Next: ({ status }, now) => next(status?.nextAction, status?.nextAt, now),
+  },
+  ConfigMap: {
+    Data: ({ data, binaryData }) => Object.keys(data ?? {}).length + Object.keys(binaryData ?? {}).length,
+  },
+  Event: {
+    'Last Seen': ({ lastTimestamp, eventTime, metadata }, now) =>
+      age(lastTimestamp ?? eventTime ?? metadata.creationTimestamp, now),
+    Object: ({ involvedObject: { kind, name } }) => `${kind?.toLowerCase() ?? ''}/${name ?? ''}`,
+    Message: ({ message }) => message?.trim() ?? '',
+  },
+  Instance: {
+    Run: ({ status }) => status?.run?.number ?? 0,
+    Restarts: ({ status }) => status?.restartCount ?? 0,
+  },
+  Approval: {
+    Request: ({ spec }) => oneLine(spec.request),
+    Title: ({ spec }) => oneLine(spec.title),
+  },
+  Message: { Text: ({ spec }) => oneLine(spec.text) },
+  Runtime: {
+    Running: ({ status }) => status?.running ?? 0,
+    Queued: ({ status }) => status?.queued ?? 0,
+    Breaker: ({ status }) => status?.breaker?.state ?? 'Closed',
+  },
+  Secret: { Data: ({ data }) => Object.keys(data ?? {}).length },
+  Sync: {
+    Revision: ({ status: { revision, reference } = {} }) =>
+      revision === undefined ? null : revisionText(revision, reference),
+    Message: (sync) => oneLine(newsOf(sync)?.message ?? ''),
+    Reason: (sync) => newsOf(sync)?.reason ?? null,
+    Source: ({ spec: { source } }) => source.git?.url ?? source.directory?.path ?? null,
+  },
+};
 
 interface TableField {
   column: TableColumn;
-  cell(object: AnyObject, now: number): Cell;
+  cell(object: AnyObject, now: number, waiting: Waiting): Cell;
 }
 
 const nameField: TableField = {
@@ -128,6 +137,7 @@ export function tableOf(
   now: number,
   include: NonNullable<IncludeObject['includeObject']>,
   metadata: Table['metadata'],
+  waiting: Waiting = () => 0,
 ): Table {
   const fields = layouts.get(kind) ?? [nameField];
   return {
@@ -137,7 +147,7 @@ export function tableOf(
     columnDefinitions: fields.map(({ column }) => column),
     rows: (objects as unknown as readonly AnyObject[]).map((object): TableRow => {
       // what the registry keeps is valid for its kind
-      const cells = fields.map(({ cell }) => shown(cell(object, now)));
+      const cells = fields.map(({ cell }) => shown(cell(object, now, waiting)));
       if (include === 'None') return { cells };
       return { cells, object: include === 'Object' ? object : metadataOf(object) };
     }),

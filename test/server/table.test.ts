@@ -230,3 +230,14 @@ test('no cell steers the terminal of kubectl, which escapes little of it', () =>
   const { rows } = tableOf('Event', [hostile], now, 'None', { resourceVersion: '1' });
   expect(rows[0]?.cells).toEqual(expect.arrayContaining(['Failed\\u009b31m', 'a\\u001b[2Jb\\u202ec\nd']));
 });
+
+test('the queue of an agent is what waits for it, or its own place', () => {
+  const queueOf = (object: object, waiting: number) => {
+    const agent = { ...rows.Agent[0], ...object } as AnyResource; // a row of the tests above
+    const { columnDefinitions, rows: body } = tableOf('Agent', [agent], now, 'None', {}, () => waiting);
+    return body[0]?.cells[columnDefinitions.findIndex(({ name }) => name === 'Queue')];
+  };
+  expect(queueOf({ status: {} }, 0)).toBe(null);
+  expect(queueOf({ status: { queue: '2' } }, 0)).toBe('2');
+  expect(queueOf({ status: { queue: '2' } }, 5)).toBe('5 wait');
+});

@@ -92,6 +92,10 @@ export class Desk {
     return box;
   }
 
+  waiting(key: string): number {
+    return this.#boxes.get(key)?.waiting ?? 0;
+  }
+
   boxes(): IterableIterator<[string, Mailbox]> {
     return this.#boxes.entries();
   }

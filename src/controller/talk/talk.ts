@@ -191,6 +191,11 @@ export class Talk {
     return { waiting: box.forAnyone, ...this.prompts.view(agent) };
   }
 
+  /** How many messages wait for an Agent. */
+  waiting({ namespace = 'default', name }: { namespace?: string | undefined; name: string }): number {
+    return this.desk.waiting(`${namespace}/${name}`);
+  }
+
   async send(agent: Agent, letters: readonly NewMessage[]): Promise<Message[]> {
     return this.intake.sendAll(
       agent,
