@@ -143,6 +143,22 @@ describe('chat', () => {
   });
 });
 
+describe('what is typed during a turn and not entered', () => {
+  test('is no part of the next message, and can be had back', async () => {
+    const chat = chatting();
+    const id = await chat.says('first');
+    chat.type('half');
+    await chat.answered(id, 'One.');
+    await chat.shows('Not sent: half. Ctrl-Y brings it back.');
+    const sent = shell.talk.sent.length;
+    chat.type('next \u0019\r');
+    await until(() => shell.talk.sent.length > sent);
+    expect(shell.talk.sent.at(-1)?.text).toBe('next half');
+    shell.talk.finish(`m${sent + 1}`, 'Two.');
+    await chat.leaves();
+  });
+});
+
 describe('Ctrl-C', () => {
   test('breaks off the turn', async () => {
     const chat = chatting();

@@ -1,6 +1,6 @@
 import { createInterface, type Interface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
-import { visible } from '../../api/visible.ts';
+import { visible, visibleLine } from '../../api/visible.ts';
 import type { Cli } from '../cli.ts';
 import type { History } from './history.ts';
 
@@ -25,7 +25,7 @@ export interface Dialogue {
   close(): void;
 }
 
-/** With line editing on a terminal. What is typed while nothing is asked is not shown until the next prompt. */
+/** With line editing on a terminal. What is typed while nothing is asked is not shown until the next prompt, and then only if it was entered. */
 export function dialogue(cli: Cli, history: History): Dialogue {
   const { input, output } = cli.dialogue();
   const terminal = cli.terminal.in && cli.terminal.out;
@@ -90,6 +90,7 @@ class Lines implements Dialogue {
   read(prompt: string): Promise<string | undefined> {
     const [typed] = this.#queue.splice(0, 1);
     if (typed !== undefined) return Promise.resolve(typed);
+    this.#setAside();
     return this.#next(prompt);
   }
 
@@ -139,6 +140,16 @@ class Lines implements Dialogue {
 
   close(): void {
     this.#lines.close();
+  }
+
+  /** What was typed unseen, and not entered, is no beginning of the next line: it can be had back. */
+  #setAside(): void {
+    const half = this.#lines.line;
+    if (this.#screen === undefined || half === '') return;
+    this.#clear();
+    this.#screen.shown = true;
+    this.#screen.write(`\r\u001b[KNot sent: ${visibleLine(half)}. Ctrl-Y brings it back.\n`);
+    this.#screen.shown = false;
   }
 
   /** What is typed and not yet entered. */
