@@ -5,7 +5,8 @@ import { agent } from '../server/support.ts';
 import { useShell } from './support.ts';
 import { makeSync } from './sync-seed.ts';
 
-const shell = useShell({ volumes: async () => [{ runtime: 'docker', name: 'default-kept-data' }] });
+const volumes = [{ runtime: 'docker', name: 'default-kept-data' }];
+const shell = useShell({ volumes: async () => volumes, purge: async () => volumes });
 const key = (name: string) => ({ namespace: 'default', name });
 const make = (name: string, spec: object = {}) => shell.server.client.create('Agent', agent(name, spec));
 const setStatus = async (name: string, status: Agent['status']): Promise<void> => {
@@ -195,7 +196,58 @@ describe('delete', () => {
     const { out, err, code } = await deleting;
     expect(made.metadata.name).toBe('kept');
     expect([out, code]).toEqual(['agent.agentctl.dev "kept" deleted\n', 0]);
-    expect(err).toContain('kept: volume default-kept-data (runtime docker)');
+    expect(err).toContain(
+      "kept: volume default-kept-data (runtime docker). 'agentctl delete agent kept --purge' deletes it.\n",
+    );
+    expect(await shell.run(['delete', 'agent', 'kept', '--purge'])).toMatchObject({
+      code: 0,
+      err: 'agent.agentctl.dev/kept: volume default-kept-data deleted\n',
+    });
+    expect(await shell.run(['delete', 'agent', 'kept'])).toMatchObject({ code: 1 });
+  });
+  test('says who uses a Policy, a Secret and a Runtime, unless they go with it', async () => {
+    const file = shell.write(
+      'used.yaml',
+      `apiVersion: v1
+kind: Secret
+metadata: { name: used }
+stringData: { k: v }
+---
+apiVersion: agentctl.dev/v1
+kind: Policy
+metadata: { name: used }
+spec: {}
+---
+apiVersion: agentctl.dev/v1
+kind: Runtime
+metadata: { name: used }
+spec: { driver: process }
+---
+apiVersion: agentctl.dev/v1
+kind: Agent
+metadata: { name: user }
+spec:
+  policyRef: { name: used }
+  runtimeRef: { name: used }
+  template: { command: [run], envFrom: [{ secretRef: { name: used } }] }
+---
+apiVersion: agentctl.dev/v1
+kind: Sync
+metadata: { name: user }
+spec: { source: { git: { url: "https://git.example/r.git", secretRef: { name: used } } } }
+`,
+    );
+    await shell.run(['apply', '-f', file]);
+    for (const [kind, users] of [
+      ['policy', 'agent/user'],
+      ['secret', 'agent/user, sync/user'],
+      ['runtime', 'agent/user'],
+    ] as const) {
+      const { err, code } = await shell.run(['delete', kind, 'used']);
+      expect([code, err]).toEqual([0, expect.stringMatching(new RegExp(`/used is used by ${users}: `))]);
+    }
+    await shell.run(['apply', '-f', file]);
+    expect((await shell.run(['delete', '-f', file])).err).not.toContain('is used by');
   });
   test('--force lets go of an agent and tells what may be left', async () => {
     const made = await make('dead');

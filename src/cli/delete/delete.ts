@@ -14,6 +14,7 @@ import { type Fail, waitEach } from '../wait/report.ts';
 import type { Judge } from '../wait/until.ts';
 import { forceOff } from './force.ts';
 import { tellLeft } from './left.ts';
+import { Users } from './users.ts';
 import { keptVolumes, purgeVolumes, tellKept } from './volumes.ts';
 
 export interface DeleteOptions extends SelectOptions, SourceOptions {
@@ -44,8 +45,11 @@ export async function remove(words: readonly string[], options: DeleteOptions, c
   // What refers to others goes before what it refers to.
   const kinds = Map.groupBy(selected, ({ info }) => info.kind);
   const failures: unknown[] = [];
+  const users = new Users(client, selected);
   for (const kind of applyOrder.toReversed()) {
-    const asked = await parallel(kinds.get(kind) ?? [], 16, (each) => removeOne(client, each, options, cli));
+    const asked = await parallel(kinds.get(kind) ?? [], 16, (each) =>
+      removeOne(client, each, { users, options, cli }),
+    );
     const held = asked.flatMap((each) => (each.status === 'fulfilled' ? (each.value ?? []) : []));
     for (const each of asked) if (each.status === 'rejected') failures.push(each.reason);
     failures.push(...(await waitGone(client, held, options, cli)));
@@ -72,13 +76,13 @@ interface Held {
 async function removeOne(
   client: Client,
   each: Selected,
-  options: DeleteOptions,
-  cli: Cli,
+  { users, options, cli }: { users: Users; options: DeleteOptions; cli: Cli },
 ): Promise<Held | undefined> {
   const { info, key } = each;
   try {
     if (options.dryRun === 'client') {
       await client.get(info.kind, key);
+      await users.tell(each, cli);
       say(each, 'deleted (dry run)', options, cli);
       return undefined;
     }
@@ -87,6 +91,7 @@ async function removeOne(
       dryRun: options.dryRun === 'server',
       propagationPolicy: propagation[options.cascade],
     });
+    await users.tell(each, cli);
     if (options.dryRun === 'server') {
       say(each, 'deleted (server dry run)', options, cli);
       return undefined;
@@ -98,7 +103,10 @@ async function removeOne(
     await removed({ each, gone, volumes }, what, client, options, cli);
     return undefined;
   } catch (error) {
-    if (!(options.ignoreNotFound === true && isApiError(error, 'NotFound'))) throw error;
+    if (!isApiError(error, 'NotFound')) throw error;
+    const purges = options.purge === true && info.kind === 'Agent' && options.dryRun === 'none';
+    const purged = purges && (await purgeVolumes(client, each, await keptVolumes(client, key, cli), cli));
+    if (!purged && options.ignoreNotFound !== true) throw error;
     return undefined;
   }
 }
@@ -117,7 +125,7 @@ async function removed(
 ): Promise<void> {
   say(each, what, options, cli);
   if (options.purge === true) await purgeVolumes(client, each, volumes, cli);
-  else tellKept(volumes, cli);
+  else tellKept(each, volumes, cli);
   if (gone.kind === 'Sync') tellLeft(gone, cli);
 }
 

@@ -17,20 +17,23 @@ export async function keptVolumes(client: Client, key: ObjectKey, cli: Cli): Pro
   }
 }
 
-/** Removes them once the agent is gone; the controller refuses it for one that stays. */
+/** Removes them once the agent is gone, however long ago; the controller refuses it for one that stays. Whether there were any. */
 export async function purgeVolumes(
   client: Client,
   { key, text }: Selected,
   volumes: readonly Volume[],
   cli: Cli,
-): Promise<void> {
-  if (volumes.length === 0) return;
+): Promise<boolean> {
+  if (volumes.length === 0) return false;
   for (const { name } of await client.purge(key)) cli.err(`${text}: volume ${name} deleted\n`);
+  return true;
 }
 
-export function tellKept(volumes: readonly Volume[], cli: Cli): void {
+export function tellKept({ key }: Pick<Selected, 'key'>, volumes: readonly Volume[], cli: Cli): void {
   if (volumes.length === 0) return;
   const names = listed(volumes.map(({ runtime, name }) => `${name} (runtime ${runtime})`));
   const what = volumes.length === 1 ? 'volume' : 'volumes';
-  cli.err(`kept: ${what} ${names}. 'agentctl delete --purge' takes them too.\n`);
+  const them = volumes.length === 1 ? 'it' : 'them';
+  const place = key.namespace === undefined || key.namespace === 'default' ? '' : ` -n ${key.namespace}`;
+  cli.err(`kept: ${what} ${names}. 'agentctl delete agent ${key.name}${place} --purge' deletes ${them}.\n`);
 }

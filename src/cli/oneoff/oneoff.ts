@@ -101,7 +101,7 @@ async function remove(client: Client, key: ObjectKey, interrupted: AbortSignal, 
       line.clear();
       if (outcome.result !== 'met') cli.err(`agent/${key.name} is still being removed\n`);
     }
-    tellKept(volumes, cli);
+    tellKept({ key }, volumes, cli);
   } catch (error) {
     line.clear();
     cli.err(

@@ -1,0 +1,122 @@
+import { isApiError } from '../../api/errors.ts';
+import { listed } from '../../api/listed.ts';
+import { type AnyObject, isTerminating, keyOf, type ObjectKey } from '../../api/objects.ts';
+import { references } from '../../api/references.ts';
+import { isObject } from '../../api/schema.ts';
+import type { Cli, Client } from '../cli.ts';
+import type { Selected } from '../select.ts';
+
+/** Says who uses what is being deleted. Kubernetes lets it go all the same, and so do we. */
+export class Users {
+  readonly #client: Client;
+  readonly #going: ReadonlySet<string>;
+  /** Lists by kind and namespace: many may go at once. */
+  readonly #lists = new Map<string, Promise<readonly AnyObject[]>>();
+
+  /** `all`: what goes in the same command. */
+  constructor(client: Client, all: readonly Selected[]) {
+    this.#client = client;
+    this.#going = new Set(all.map(({ info, key }) => textOf(info.kind, key)));
+  }
+
+  async tell(each: Selected, cli: Cli): Promise<void> {
+    const names = await this.#of(each);
+    if (names.length === 0) return;
+    const shown =
+      names.length > mostShown ? [...names.slice(0, mostShown), `${names.length - mostShown} more`] : names;
+    cli.err(`Warning: ${each.text} is used by ${listed(shown)}: ${effects[each.info.kind] ?? ''}\n`);
+  }
+
+  async #of({ info: { kind }, key }: Selected): Promise<string[]> {
+    const uses = usesOf(kind);
+    if (uses === undefined) return [];
+    const kinds = usersOf[kind] ?? [];
+    const lists = await Promise.all(
+      kinds.map((one) =>
+        this.#list(one, kind === 'Runtime' || one === 'Runtime' ? undefined : key.namespace),
+      ),
+    );
+    const found = lists.flat().filter((object) => !isTerminating(object) && uses(object, key));
+    const users = found.map(userOf).filter((user) => !this.#going.has(textOf(user.kind, user.key)));
+    return [...new Set(users.map((user) => nameOf(user, key.namespace)))];
+  }
+
+  #list(kind: User, namespace: string | undefined): Promise<readonly AnyObject[]> {
+    const id = `${kind}/${namespace ?? ''}`;
+    const known = this.#lists.get(id);
+    if (known !== undefined) return known;
+    const list = this.#client
+      .list(kind, { namespace })
+      .then(({ items }): readonly AnyObject[] => items)
+      .catch((error: unknown) => {
+        if (isApiError(error)) return []; // who may not see them may delete all the same
+        throw error;
+      });
+    this.#lists.set(id, list);
+    return list;
+  }
+}
+
+const mostShown = 5;
+
+type User = 'Agent' | 'Instance' | 'Sync' | 'Runtime';
+
+/** An Agent that names no Runtime has Instances on one. */
+const usersOf: Readonly<Record<string, readonly User[]>> = {
+  Policy: ['Agent'],
+  ConfigMap: ['Agent'],
+  Secret: ['Agent', 'Sync', 'Runtime'],
+  Runtime: ['Agent', 'Instance'],
+};
+
+const effects: Readonly<Record<string, string>> = {
+  Policy: 'until there is such a Policy again, none of its instances is started',
+  Secret: 'what runs goes on, and is not started again without it',
+  ConfigMap: 'what runs goes on, and is not started again without it',
+  Runtime: 'what runs there goes on, and nobody looks after it',
+};
+
+/** Whether an object names one of that kind; undefined of kinds that nobody names. */
+function usesOf(kind: string): ((object: AnyObject, key: ObjectKey) => boolean) | undefined {
+  switch (kind) {
+    case 'Policy':
+      return (object, { name }) => object.kind === 'Agent' && object.spec.policyRef?.name === name;
+    case 'Runtime':
+      return (object, { name }) =>
+        (object.kind === 'Agent' || object.kind === 'Instance') && object.spec.runtimeRef?.name === name;
+    case 'Secret':
+    case 'ConfigMap':
+      return (object, key) =>
+        object.kind === 'Agent'
+          ? references(object.spec.template).some(
+              (reference) => reference.kind === kind && reference.name === key.name && !reference.optional,
+            )
+          : 'spec' in object && namesSecret(object.spec, key);
+    default:
+      return undefined;
+  }
+}
+
+/** As `secretRef` of Syncs and Runtimes; that of a Runtime says its namespace. */
+function namesSecret(value: unknown, key: ObjectKey): boolean {
+  if (Array.isArray(value)) return value.some((item) => namesSecret(item, key));
+  if (!isObject(value)) return false;
+  return Object.entries(value).some(([field, child]) =>
+    field === 'secretRef' && isObject(child)
+      ? child.name === key.name && (child.namespace ?? key.namespace) === key.namespace
+      : namesSecret(child, key),
+  );
+}
+
+const textOf = (kind: string, { namespace, name }: ObjectKey): string => `${kind}/${namespace ?? ''}/${name}`;
+
+const userOf = (object: AnyObject): { kind: string; key: ObjectKey } =>
+  object.kind === 'Instance'
+    ? { kind: 'Agent', key: { ...keyOf(object), name: object.spec.agentName } }
+    : { kind: object.kind, key: keyOf(object) };
+
+const nameOf = (
+  { kind, key: { namespace, name } }: ReturnType<typeof userOf>,
+  own: string | undefined,
+): string =>
+  `${kind.toLowerCase()}/${name}${namespace === undefined || namespace === (own ?? 'default') ? '' : ` (${namespace})`}`;
