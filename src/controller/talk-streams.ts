@@ -81,6 +81,7 @@ export class TalkStreams implements Talking {
           throw new ApiError('ServiceUnavailable', about, { cause: error });
         case 'Unsupported':
         case 'LoadRefused':
+        case 'LoadFailed':
         case 'Failed':
           throw new ApiError('BadRequest', about, { cause: error });
       }

@@ -85,6 +85,11 @@ export interface Conversation {
   /** The protocol's session, and the run in which it is open. */
   session?: string | undefined;
   sessionRun?: number | undefined;
+  /**
+   * A digest of the system prompt that the session surely has, empty where no turn has ended well yet. Absent in what
+   * earlier versions have written: it has that of then.
+   */
+  told?: string | undefined;
   state: 'Open' | 'Closed';
   /** Why it was closed. */
   reason?: string | undefined;
@@ -100,7 +105,17 @@ export interface Conversation {
   /** Sums of what was reported; what never was is absent. */
   spent: Spent;
   /** What the session had last reported in sum, to tell what a turn has added. */
-  reported?: Usage | undefined;
+  reported?: Reported | undefined;
+}
+
+/** With what tells whether a later report goes on from it. */
+export interface Reported extends Usage {
+  /** The session was loaded again since, and may count anew. */
+  loaded?: boolean | undefined;
+  /** The agent has shown that it counts turns, and no sum. */
+  countsTurns?: boolean | undefined;
+  /** About how many tokens a request of the last turn has taken. */
+  request?: number | undefined;
 }
 
 export interface Spent {

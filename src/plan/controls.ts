@@ -13,6 +13,8 @@ const names: readonly ControlName[] = [
   'PermissionsEnforced',
   'SystemPromptApplied',
   'ModelApplied',
+  'SessionModeApplied',
+  'SessionOptionsApplied',
   'FleetAccessible',
   'WithinQuota',
   'LoggedIn',
@@ -27,6 +29,10 @@ function asked(spec: AgentSpec, name: ControlName): boolean {
       return spec.systemPrompt !== undefined;
     case 'ModelApplied':
       return spec.model !== undefined;
+    case 'SessionModeApplied':
+      return spec.session?.mode !== undefined;
+    case 'SessionOptionsApplied':
+      return spec.session?.options !== undefined;
     case 'FleetAccessible':
       return spec.fleetAccess !== 'None' && spec.protocol === 'acp';
     case 'WithinQuota':

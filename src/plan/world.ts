@@ -119,6 +119,8 @@ export type ControlName =
   | 'PermissionsEnforced'
   | 'SystemPromptApplied'
   | 'ModelApplied'
+  | 'SessionModeApplied'
+  | 'SessionOptionsApplied'
   | 'FleetAccessible'
   /** What the agent has told of its account; absent until it has told something. */
   | AccountName;

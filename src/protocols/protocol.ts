@@ -48,6 +48,8 @@ export interface ConnectOptions {
   workingDir: string;
   model?: string | undefined;
   systemPrompt?: string | undefined;
+  /** What each session is set to, by the protocol's own names. */
+  session?: { mode?: string | undefined; options?: Readonly<Record<string, string>> | undefined } | undefined;
   /** The controller's MCP server, for protocols that hand one to the agent. */
   mcp?: McpAccess | undefined;
 }
@@ -70,6 +72,9 @@ export interface Facts {
     systemPrompt: Control;
     /** The controller's MCP server. */
     mcp: Control;
+    /** Absent: the protocol has no sessions that can be set. */
+    mode?: Control | undefined;
+    options?: Control | undefined;
   };
   /** The protocol's own. */
   [key: string]: unknown;
@@ -99,6 +104,8 @@ export interface Turn {
   /** Who sends it: a user's name, or the asking agent's. */
   from: string;
   text: string;
+  /** The system prompt, where it is not known to have reached the session: for protocols that tell it in words. */
+  preface?: string | undefined;
 }
 
 /**
@@ -186,11 +193,19 @@ export interface Connection {
 
 /**
  * - AuthRequired: the agent wants to be logged in.
- * - LoadRefused: it says that it can load sessions, and did not load this one.
+ * - LoadRefused: it says that it can load sessions, and has not got this one.
+ * - LoadFailed: it did not load this one, for a reason that may pass.
  * - Unsupported, Timeout, Closed (the run ended), Failed (the agent answered with an error).
  */
 export class ProtocolError extends Error {
-  readonly reason: 'AuthRequired' | 'LoadRefused' | 'Unsupported' | 'Timeout' | 'Closed' | 'Failed';
+  readonly reason:
+    | 'AuthRequired'
+    | 'LoadRefused'
+    | 'LoadFailed'
+    | 'Unsupported'
+    | 'Timeout'
+    | 'Closed'
+    | 'Failed';
 
   constructor(reason: ProtocolError['reason'], message: string, options: { cause?: unknown } = {}) {
     super(message, options);

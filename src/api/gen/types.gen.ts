@@ -175,6 +175,13 @@ export interface AgentSpec {
   model?: string;
   /** What the agent is told before anything else. Condition SystemPromptApplied says whether it takes it. Its first line tells other agents who this one is. */
   systemPrompt?: string;
+  /** What each session of the agent is set to, by the agent's own names. For the protocol acp. */
+  session?: {
+    /** The session mode. With most agents it says whether they ask before they act. Condition SessionModeApplied says whether it was taken. */
+    mode?: string;
+    /** Config options of the session, by id or category, as in thought_level: high. Condition SessionOptionsApplied says whether they were taken. */
+    options?: Record<string, string>;
+  };
   /** Sent once, when an instance is Ready for the first time. It wakes nobody: with mode OnDemand that is when another message comes. */
   prompt?: string;
   /** What it can do, in words; other agents see it in their list of peers. */
@@ -425,7 +432,7 @@ export interface AgentStatus {
   updateRevision?: string;
   /** The label selector of the instances. */
   selector?: string;
-  /** Accepted: the spec can be carried out. Progressing: a change is under way. Ready: as many instances as asked for are Ready, or sleep until a message comes. Reconciling, Stalled: as kstatus has them; absent where all is normal. Drifted: a run differs from the spec and waits. PermissionsEnforced, SystemPromptApplied, ModelApplied, FleetAccessible: whether the agent takes what the spec asks for. */
+  /** Accepted: the spec can be carried out. Progressing: a change is under way. Ready: as many instances as asked for are Ready, or sleep until a message comes. Reconciling, Stalled: as kstatus has them; absent where all is normal. Drifted: a run differs from the spec and waits. PermissionsEnforced, SystemPromptApplied, ModelApplied, SessionModeApplied, SessionOptionsApplied, FleetAccessible: whether the agent takes what the spec asks for. */
   conditions?: Condition[];
 }
 

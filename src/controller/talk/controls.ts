@@ -1,10 +1,12 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { AgentSpec } from '../../api/objects.ts';
 import type { ControlName, ControlView, TalkView } from '../../plan/world.ts';
+import type { Control } from '../../protocols/protocol.ts';
 import type { Link } from './link.ts';
 
 /** Whether the agent takes what the spec asks for: only what the spec uses is told. */
 export function controlsOf(
-  { facts, protocol, tools, account }: Link,
+  { facts, protocol, tools, account, settings }: Link,
   spec: AgentSpec,
   permissions: ControlView | undefined,
 ): TalkView['controls'] {
@@ -25,11 +27,39 @@ export function controlsOf(
           });
   if (facts === undefined) return out;
   Object.assign(out, account);
-  const { model, systemPrompt, mcp } = facts.controls;
-  if (spec.model !== undefined) out.ModelApplied = model;
-  if (spec.systemPrompt !== undefined) out.SystemPromptApplied = systemPrompt;
-  if (tools !== undefined)
-    out.FleetAccessible =
-      'unavailable' in tools ? { status: 'False', reason: 'NoAddress', message: tools.unavailable } : mcp;
+  const { model, systemPrompt, mcp, mode, options } = facts.controls;
+  /** What the run was told holds for the spec that it was started with. */
+  const tell = (name: ControlName, wanted: unknown, given: unknown, control: Control | undefined): void => {
+    if (wanted === undefined) return;
+    const known = control ?? noSessions(protocol.name);
+    out[name] = isDeepStrictEqual(wanted, given) ? known : outdated;
+  };
+  tell('ModelApplied', spec.model, settings.model, model);
+  tell('SystemPromptApplied', spec.systemPrompt, settings.systemPrompt, systemPrompt);
+  tell('SessionModeApplied', spec.session?.mode, settings.session?.mode, mode);
+  tell('SessionOptionsApplied', spec.session?.options, settings.session?.options, options);
+  if (spec.fleetAccess === 'None' || protocol.name !== 'acp') return out;
+  if (tools !== undefined && 'unavailable' in tools)
+    out.FleetAccessible = { status: 'False', reason: 'NoAddress', message: tools.unavailable };
+  else out.FleetAccessible = mcp.reason === 'NotAsked' ? noTools : mcp;
   return out;
 }
+
+const outdated: ControlView = {
+  status: 'False',
+  reason: 'Outdated',
+  message: 'The spec was changed since its run was started: the next run is told.',
+};
+
+const noTools: ControlView = {
+  status: 'False',
+  reason: 'NotGiven',
+  message:
+    "Its run was started without agentctl's MCP server, as spec.fleetAccess was None: the next run is given it. Start one now with agentctl rollout restart.",
+};
+
+const noSessions = (protocol: string): ControlView => ({
+  status: 'False',
+  reason: 'Unsupported',
+  message: `The protocol ${protocol} has no sessions that can be set.`,
+});

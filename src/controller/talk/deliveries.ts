@@ -2,14 +2,20 @@ import type { Agent } from '../../api/objects.ts';
 import type { Entry, MessageChange } from '../../messages/journal.ts';
 import type { Message } from '../../messages/message.ts';
 import { sentence } from '../../plan/instant.ts';
-import { ProtocolError, type Turn } from '../../protocols/protocol.ts';
+import { type Connection, ProtocolError, type Turn } from '../../protocols/protocol.ts';
 import { type Desk, keyOf } from './desk.ts';
 import type { Link } from './link.ts';
 import type { Taker } from './mailbox.ts';
 import type { Open } from './open.ts';
+import { Openings } from './openings.ts';
+import { prefaceOf } from './told.ts';
 import { broken, type Turns } from './turns.ts';
 
 const writeAgain = 1_000;
+/** An agent that gives no session within this time holds up no other conversation. */
+const slow = 5_000;
+/** How long it is until a session is asked for again that the agent has not given, for a reason that may pass. */
+const askAgain = [1_000, 4_000];
 /** In which what a run wrote while the controller was down is read. */
 const catchUp = 500;
 
@@ -27,6 +33,7 @@ export class Deliveries {
   readonly #turns: Turns;
   readonly #parts: DeliveriesParts;
   readonly #due = new Set<string>();
+  readonly #openings = new Openings();
 
   constructor(parts: DeliveriesParts) {
     this.#parts = parts;
@@ -55,19 +62,27 @@ export class Deliveries {
     for (const link of this.#linksOf(key)) {
       if (link.state !== 'Ready' || link.stopping || link.failure !== undefined) continue;
       const { uid, ordinal } = link.target;
-      takers.push({ uid, ordinal, free: perInstance - box.current(uid).size - box.working(uid).length });
+      takers.push({ uid, ordinal, free: perInstance - this.#busy(key, uid) });
     }
     for (;;) {
       const found = box.next(takers);
       const link = found === undefined ? undefined : this.#desk.links.get(found.taker.uid);
       if (found === undefined || link === undefined) return;
       found.taker.free -= 1;
+      found.open.stalled = false;
       box.begin(found.open, found.taker.uid);
       this.#parts.begun(agent);
       this.#deliver(found.open, link).catch((error: unknown) =>
         this.#desk.parts.log.error({ err: error, message: found.open.message.id }, 'a delivery failed'),
       );
     }
+  }
+
+  /** How many conversations the instance works on. */
+  #busy(key: string, uid: string): number {
+    const box = this.#desk.box(key);
+    const atWork = [...box.current(uid)].filter(({ stalled }) => !stalled);
+    return atWork.length + box.working(uid).length;
   }
 
   *#linksOf(key: string): Iterable<Link> {
@@ -81,19 +96,26 @@ export class Deliveries {
     const { delivery } = open;
     if (connection === undefined) return this.#turns.requeue(open);
     const { record } = thread;
-    const live = record.session !== undefined && record.sessionRun === target.run && !record.renew;
-    let session = record.session;
-    if (!live || session === undefined) {
-      try {
-        const before = record.renew ? undefined : record.session;
-        ({ session } = await connection.session({ id: record.id, session: before, live: false }));
-      } catch (error) {
-        if (open.delivery === delivery) this.#noSession(open, link, error);
-        return;
-      }
+    let isNew = false;
+    try {
+      isNew = await this.#open(open, link, connection);
+    } catch (error) {
+      if (open.delivery === delivery) this.#noSession(open, link, error);
+      return;
     }
-    if (open.delivery !== delivery) return;
+    if (open.delivery !== delivery) {
+      if (thread.record.session !== record.session)
+        writer.note([{ type: 'Conversation', conversation: thread.record }]);
+      return;
+    }
     if (open.breaking !== undefined) return this.#turns.finish(open, broken(open), link);
+    if (open.stalled && !this.#hasRoom(open, link)) {
+      writer.note([{ type: 'Conversation', conversation: thread.record }]);
+      return this.#turns.requeue(open);
+    }
+    open.stalled = false;
+    open.refusals = 0;
+    const { session = '' } = thread.record;
     const text = parts.journal.message(message.id)?.text ?? '';
     const again = message.attempts > 0 || open.seq > 0;
     Object.assign(message, {
@@ -106,17 +128,18 @@ export class Deliveries {
       produced: false,
       // It tells deliveries apart, so it is never the same twice.
       deliveredAt: Math.max(parts.clock.now(), (message.deliveredAt ?? 0) + 1),
+      reason: undefined,
+      error: undefined,
     });
     const { state, attempts, instance, uid, run, written, produced, deliveredAt } = message;
-    const set: MessageChange = { state, attempts, instance, uid, run, written, produced, deliveredAt };
+    const waited = { reason: undefined, error: undefined };
+    const set: MessageChange = {
+      ...{ state, attempts, instance, uid, run, written, produced, deliveredAt },
+      ...waited,
+    };
     const entries: Entry[] = [{ type: 'Change', id: message.id, set }];
-    const { instance: home } = record;
-    if (!live || home !== target.instance) {
-      // A new session counts from nothing.
-      const reported = session === record.session ? record.reported : undefined;
-      thread.record = { ...thread.record, session, sessionRun: run, instance, uid, renew: false, reported };
-      entries.push({ type: 'Conversation', conversation: thread.record });
-    }
+    if (thread.record.instance !== instance) thread.record = { ...thread.record, instance, uid };
+    if (thread.record !== record) entries.push({ type: 'Conversation', conversation: thread.record });
     if (again) {
       const what = message.interrupted === undefined ? 'sent again' : 'taken up again';
       entries.push(
@@ -127,12 +150,48 @@ export class Deliveries {
         }),
       );
     }
+    if (isNew) entries.push(...this.#desk.event(open, { type: 'note', text: forgotten }));
     open.heardAt = parts.clock.now();
     link.flush(); // the end of the one before it is journalled first
     await writer.write(entries);
     this.#desk.changed('Message', message.id);
     if (open.delivery !== delivery || link.state === 'Drained') return;
-    await this.#prompt(open, link, { ...turnOf(open, session), text: withNote(text, message) });
+    const preface = prefaceOf(thread.record, link.settings);
+    await this.#prompt(open, link, { ...turnOf(open, session), text: withNote(text, message), preface });
+  }
+
+  /**
+   * Sees to a session of this run for the conversation. Whether it is a new one, of a conversation that has had another.
+   * Where the agent is slow with it, others have their turn.
+   */
+  async #open(open: Open, link: Link, connection: Connection): Promise<boolean> {
+    const { thread, delivery } = open;
+    const stall = this.#desk.parts.clock.after(slow, () => {
+      if (open.delivery !== delivery) return;
+      this.#stall(open, `${link.target.instance} has not opened its session for ${slow / 1_000} s.`);
+    });
+    try {
+      return await this.#openings.open(thread, link, connection);
+    } finally {
+      stall();
+    }
+  }
+
+  /** It waits for its session, and says so; its place is free for others meanwhile. */
+  #stall(open: Open, why: string): void {
+    const { message } = open;
+    open.stalled = true;
+    Object.assign(message, { reason: opening, error: why });
+    this.#desk.writer.note([{ type: 'Change', id: message.id, set: { reason: opening, error: why } }]);
+    this.#desk.changed('Message', message.id);
+    this.dispatch(keyOf(message));
+  }
+
+  /** Others may have taken its place. */
+  #hasRoom({ message }: Open, { target }: Link): boolean {
+    const agent = this.#parts.agent(keyOf(message));
+    const { perInstance = 1 } = agent === undefined ? {} : this.#desk.parts.rules(agent);
+    return this.#busy(keyOf(message), target.uid) < perInstance;
   }
 
   async #prompt(open: Open, link: Link, turn: Turn): Promise<void> {
@@ -150,8 +209,8 @@ export class Deliveries {
   }
 
   /** Where its run has not ended meanwhile, and with that been judged, it is delivered again. */
-  #later(open: Open, delivery: number): void {
-    this.#desk.parts.clock.after(writeAgain, () => {
+  #later(open: Open, delivery: number, pause = writeAgain): void {
+    this.#desk.parts.clock.after(pause, () => {
       if (open.delivery === delivery && !open.message.written) this.#turns.requeue(open);
     });
   }
@@ -159,17 +218,21 @@ export class Deliveries {
   #noSession(open: Open, link: Link, error: unknown) {
     // Judged when all was read; where the pipes are only being opened again, it is tried again.
     if (error instanceof ProtocolError && error.reason === 'Closed') return this.#later(open, open.delivery);
-    const message = error instanceof Error ? error.message : String(error);
-    const refused = error instanceof ProtocolError && error.reason === 'LoadRefused';
-    if (refused) {
-      this.#turns.close(open.thread, 'SessionLost');
+    const text = sentence(error instanceof Error ? error.message : String(error));
+    const reason = error instanceof ProtocolError ? error.reason : undefined;
+    const pause = reason === 'LoadFailed' ? askAgain[open.refusals] : undefined;
+    if (pause !== undefined) {
+      open.refusals += 1;
+      this.#stall(open, `${text} It is asked again.`);
+      return this.#later(open, open.delivery, pause);
     }
-    const remedy = refused ? ' Begin a new conversation.' : '';
-    this.#turns.finish(
-      open,
-      { state: 'Failed', reason: refused ? 'SessionLost' : 'NoSession', error: sentence(message) + remedy },
-      link,
-    );
+    if (reason === 'LoadRefused') {
+      this.#turns.close(open.thread, 'SessionLost');
+      const lost = `${text} Begin a new conversation.`;
+      return this.#turns.finish(open, { state: 'Failed', reason: 'SessionLost', error: lost }, link);
+    }
+    const again = `${text} Send it again: agentctl messages retry ${open.message.id}.`;
+    this.#turns.finish(open, { state: 'Failed', reason: 'NoSession', error: again }, link);
   }
 
   /**
@@ -211,6 +274,12 @@ export class Deliveries {
     link.connection?.cancel(message.id);
   }
 }
+
+/** Why a message waits whose session the agent has not given yet. */
+const opening = 'OpeningSession';
+
+const forgotten =
+  'Its session is new: the one of before could not be taken up, and what was said in this conversation is not known to it.';
 
 export function turnOf(open: Open, session: string): Turn {
   const { message } = open;

@@ -145,6 +145,9 @@ export class Desk {
       busySince: undefined,
       tools: new Set(),
       denied: undefined,
+      calls: 0,
+      stalled: false,
+      refusals: 0,
       heardAt: this.parts.clock.now(),
       breaking: undefined,
       reports: {},
@@ -327,7 +330,9 @@ function takeIn(open: Open, event: TurnEvent): void {
     open.acted = false;
     open.tools.clear();
     open.denied = undefined;
+    open.calls = 0;
   } else if (event.type === 'tool' && event.status !== undefined) {
+    if (!open.tools.has(event.id)) open.calls += 1;
     if (event.status === 'completed' || event.status === 'failed') open.tools.delete(event.id);
     else if (open.tools.size < mostTools) open.tools.add(event.id);
   } else if (event.type === 'approval') {

@@ -67,7 +67,7 @@ export interface LinkParts {
   clock: Clock;
   log: Log;
   version: string;
-  settings: Pick<ConnectOptions, 'model' | 'systemPrompt'>;
+  settings: Pick<ConnectOptions, 'model' | 'systemPrompt' | 'session'>;
   /** Where the agent finds the controller's tools; undefined where the spec gives it none. */
   tools(): Promise<McpOffer | undefined>;
   /** Turns that an earlier connection began. */
@@ -157,6 +157,11 @@ export class Link {
       },
     });
     this.#ended = this.#run();
+  }
+
+  /** What the run is told to use. */
+  get settings(): LinkParts['settings'] {
+    return this.#parts.settings;
   }
 
   /** Whether the run was read before, by an earlier controller. */

@@ -159,7 +159,8 @@ export class Links {
       .map((open) => ({ ...turnOf(open, open.thread.record.session ?? ''), text: '' }));
     this.#parts.turns.over(uid, keyOf(target), (of) => of !== run);
     const givenUp = box.working(uid).map(({ record }) => givenUpOf(record));
-    const { model, systemPrompt, fleetAccess } = spec;
+    const { model, systemPrompt, session } = spec;
+    const { fleetAccess } = agent.spec; // it changes while it runs
     const runtime = this.#parts.cache.runtimes.get(object.spec.runtimeRef.name)?.spec.driver ?? '';
     const offers = fleetAccess !== 'None' && protocol.name === 'acp';
     const link: Link = new Link({
@@ -171,7 +172,7 @@ export class Links {
       clock: this.#parts.clock,
       log: this.#parts.log,
       version: this.#parts.version,
-      settings: { model, systemPrompt },
+      settings: { model, systemPrompt, session },
       tools: async () => {
         const offering = driver();
         return offers && offering !== undefined

@@ -36,6 +36,12 @@ export interface Open {
   readonly tools: Set<string>;
   /** What was last denied in its turn, as a sentence. */
   denied: string | undefined;
+  /** How many tool calls its turn has begun. */
+  calls: number;
+  /** The agent is slow to give it a session: it holds up no other conversation. */
+  stalled: boolean;
+  /** How often no session could be had for it. */
+  refusals: number;
   /** When the agent last gave a sign of it. */
   heardAt: number;
   /** Why it is being broken off, once it is. */

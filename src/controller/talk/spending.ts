@@ -1,6 +1,7 @@
 import type { Entry } from '../../messages/journal.ts';
-import type { Conversation, Spent, Unreported, UsageRecord } from '../../messages/message.ts';
+import type { Conversation, Reported, Spent, Unreported, UsageRecord } from '../../messages/message.ts';
 import type { Usage } from '../../protocols/talk.ts';
+import { type Counting, countingOf, sizeOf } from './counting.ts';
 import type { Open } from './open.ts';
 
 /** That are summed up; further ones are an agent's nonsense. */
@@ -9,12 +10,12 @@ const mostCurrencies = 10;
 const counters = ['inputTokens', 'outputTokens', 'totalTokens'] as const;
 
 /**
- * What a turn has used, from the newest report: one that counts the session is told less what was reported before; where
- * it has gone back, the agent counts anew. What is not reported stays absent: of a turn that has begun and of which
+ * What a turn has used, from the newest report: one that counts the session is told less what was reported before, as
+ * `countingOf` has it. What is not reported stays absent: of a turn that has begun and of which
  * nothing is reported, it is written that it was.
  */
 export function accountOf(
-  open: Pick<Open, 'message' | 'reports'>,
+  open: Pick<Open, 'message' | 'reports' | 'calls'>,
   conversation: Conversation,
   { now, begun }: { now: number; begun: boolean },
 ): { entries: Entry[]; spent: Spent | undefined; conversation: Conversation } {
@@ -24,8 +25,9 @@ export function accountOf(
   if (newest === undefined && !begun) return { entries: [], spent: message.spent, conversation };
   const { reported } = conversation;
   const one: Spent = {};
+  const counting = Session === undefined ? 'Sum' : countingOf(Session, reported, open);
   for (const name of counters) {
-    const value = Turn?.[name] ?? less(Session?.[name], reported?.[name]);
+    const value = Turn?.[name] ?? ownPart(Session?.[name], reported?.[name], counting);
     if (value !== undefined) one[name] = value;
   }
   if (one.inputTokens !== undefined && one.outputTokens !== undefined)
@@ -59,7 +61,9 @@ export function accountOf(
     conversation: {
       ...conversation,
       spent: sum(conversation.spent, one),
-      ...(Session === undefined ? {} : { reported: { ...reported, ...Session } }),
+      ...(Session === undefined
+        ? {}
+        : { reported: noted(Session, reported, { counting, calls: open.calls }) }),
     },
   };
 }
@@ -69,6 +73,32 @@ function sessionCost(session: Usage | undefined, before: Usage | undefined): Usa
   if (cost === undefined) return undefined;
   const amount = less(cost.amount, before?.cost?.currency === cost.currency ? before.cost.amount : undefined);
   return amount === undefined ? undefined : { ...cost, amount };
+}
+
+const ownPart = (
+  value: number | undefined,
+  before: number | undefined,
+  counting: Counting,
+): number | undefined => {
+  if (counting === 'Unknown') return undefined;
+  return counting === 'Own' ? value : less(value, before);
+};
+
+/** For the next report. One of the cost alone says nothing of tokens. */
+function noted(
+  session: Usage,
+  before: Reported | undefined,
+  { counting, calls }: { counting: Counting; calls: number },
+): Reported {
+  const size = sizeOf(session);
+  if (size === undefined) return { ...before, ...session };
+  const { loaded, countsTurns, request, ...rest } = { ...before, ...session };
+  const own = counting === 'Own' ? size : size - (sizeOf(before) ?? 0);
+  return {
+    ...rest,
+    countsTurns: countsTurns === true || (counting === 'Own' && loaded !== true),
+    request: counting === 'Unknown' ? request : own / (1 + calls),
+  };
 }
 
 const less = (value: number | undefined, before = 0): number | undefined =>

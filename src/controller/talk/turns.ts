@@ -9,6 +9,7 @@ import { type AccountFault, accountFault } from './limits.ts';
 import type { Link } from './link.ts';
 import type { Open, Thread } from './open.ts';
 import { accountOf } from './spending.ts';
+import { withTold } from './told.ts';
 
 /** How long the end of a turn waits at most for what still comes of it. Milliseconds. */
 const mostTrailing = 2_000;
@@ -158,6 +159,8 @@ export class Turns {
     if (link?.speaksLate === true) this.#settle(open.thread);
     const answer = bounded(result.answer) ?? open.text.toString() + (open.half === '' ? '' : '\ufffd');
     const end = { answer, stopReason, ...shortfall(open, stopReason, answer) };
+    if (end.reason === undefined && link !== undefined)
+      open.thread.record = withTold(open.thread.record, link.settings);
     this.finish(open, { state: end.reason === undefined ? 'Completed' : 'Failed', ...end }, link);
   }
 
@@ -321,7 +324,10 @@ export class Turns {
     const begun = message.state !== 'Pending' && (message.written || message.produced);
     const account = accountOf(open, thread.record, { now: this.#desk.parts.clock.now(), begun });
     const { spent } = account;
-    const change: MessageChange = { ...set, state: 'Pending', written: false, spent };
+    const change: MessageChange = {
+      ...{ ...set, state: 'Pending', written: false, spent },
+      ...{ reason: undefined, error: undefined },
+    };
     Object.assign(message, change);
     thread.record = account.conversation;
     open.reports = {};
@@ -388,12 +394,13 @@ export class Turns {
     if (open.thread.current !== open) return this.finish(open, broken(open));
     const { uid = '', run, written, id } = open.message;
     const link = this.#desk.links.get(uid);
-    if (open.message.state !== 'Pending' && link?.connection === undefined && !this.#isUp(uid, run))
+    // The session that is being opened for it is the next one's.
+    const begun = open.message.state !== 'Pending';
+    if (!begun || (link?.connection === undefined && !this.#isUp(uid, run)))
       return this.finish(open, broken(open));
     this.#parts.over(id, reason);
     this.#desk.writer.note([{ type: 'Change', id, set: { reason, error } }]); // known after a restart too
-    if (open.message.state === 'Pending' || link === undefined) return; // its session is being made: it ends with that
-    if (written) link.connection?.cancel(id);
+    if (written) link?.connection?.cancel(id);
   }
 
   /** Its run goes on, though it may not be connected to yet. */

@@ -3,7 +3,6 @@ import { cut, limits } from '../limits.ts';
 import {
   type Connection,
   type ConnectOptions,
-  type Control,
   type Facts,
   type Host,
   ProtocolError,
@@ -30,9 +29,10 @@ import { answerTo, readPermission } from './permission.ts';
 import { type Fields, fields, id as idOf, name, present } from './read.ts';
 import { Requests } from './requests.ts';
 import { Sessions } from './sessions.ts';
+import type { Settled } from './settings.ts';
 import { type Current, isTurnId, Turns, wireId } from './turns.ts';
 import { toEvent } from './updates.ts';
-import { costAndContext, UsageReader } from './usage.ts';
+import { costAndContext, tokens } from './usage.ts';
 
 /** Characters of a line that means nothing that are told. */
 const shown = 500;
@@ -45,9 +45,10 @@ export class AcpConnection implements Connection {
   readonly #turns: Turns;
   #handshake: Handshake | undefined;
   #sessions: Sessions | undefined;
-  #usage = new UsageReader(undefined);
+  #agent: string | undefined;
   #canLoad = false;
-  #takesModel = false;
+  /** What the agent is known to take of what the spec asks for. */
+  #takes: Facts['controls'] | undefined;
   /** The session that the handshake made to see whether one can be made; the first conversation has it. */
   #spare: string | undefined;
   /** Permissions that were answered last. */
@@ -58,7 +59,7 @@ export class AcpConnection implements Connection {
     this.#wire = wire;
     this.#host = host;
     this.#options = options;
-    this.#requests = new Requests(wire, options.epoch, options.log);
+    this.#requests = new Requests(wire, options);
     this.#turns = new Turns(options.clock, {
       turns: options.turns,
       givenUp: options.givenUp,
@@ -88,9 +89,9 @@ export class AcpConnection implements Connection {
 
   #begin(facts: Facts, sessions: Sessions): void {
     this.#sessions = sessions;
-    this.#usage = new UsageReader(facts.agent?.name);
+    this.#agent = facts.agent?.name;
     this.#canLoad = facts.canResume;
-    this.#takesModel = facts.controls.model.status === 'True';
+    this.#takes = facts.controls;
   }
 
   receive(line: string): void {
@@ -157,7 +158,8 @@ export class AcpConnection implements Connection {
       return;
     }
     const result = fields(response.result);
-    const usage = this.#usage.tokens(session, result?.usage, this.#sessions?.model(session));
+    const model = this.#sessions?.settings.model(session);
+    const usage = tokens(result?.usage, { agent: this.#agent, model });
     if (usage !== undefined) this.#host.usage(message, usage);
     const stopReason = name(result?.stopReason);
     // What is left when a turn ends well was done; of one that is broken off nobody knows.
@@ -169,15 +171,16 @@ export class AcpConnection implements Connection {
   #updated(params: Fields | undefined): void {
     const session = idOf(params?.sessionId) ?? '';
     const update = fields(params?.update) ?? {};
+    this.#requests.heard(session);
     if (update.sessionUpdate === 'config_option_update')
-      this.#sessions?.noteModel(session, update.configOptions);
+      this.#sessions?.settings.noteOptions(session, update.configOptions);
     if (this.#sessions?.isLoading(session) === true) return;
     const goesOn = this.#turns.of(session);
     const before = this.#turns.before(session);
     const isLate = goesOn === undefined || (before !== undefined && isOf(before, goesOn, update));
     const current = isLate ? before : goesOn;
     if (update.sessionUpdate === 'usage_update') {
-      const usage = costAndContext(update, this.#sessions?.model(session));
+      const usage = costAndContext(update, this.#sessions?.settings.model(session));
       if (usage !== undefined && current !== undefined) this.#host.usage(current.turn.message, usage);
       return;
     }
@@ -244,19 +247,22 @@ export class AcpConnection implements Connection {
     this.#spare = undefined;
     if (spare !== undefined) return { session: spare, how: 'New' };
     const made = await sessions.make();
-    this.#mustHold(made.model);
+    this.#mustHold(made.settled);
     return { session: made.session, how: 'New' };
   }
 
-  /** The agent is known to take the model; a session in which it does not would silently use another. */
-  #mustHold({ status, message }: Control): void {
-    if (this.#takesModel && status === 'False') throw new ProtocolError('Failed', message);
+  /** The agent is known to take it; a session in which it does not would silently use another. */
+  #mustHold(settled: Settled): void {
+    for (const what of ['model', 'mode', 'options'] as const)
+      if (this.#takes?.[what]?.status === 'True' && settled[what].status === 'False')
+        throw new ProtocolError('Failed', settled[what].message);
   }
 
   async prompt(turn: Turn): Promise<void> {
     const sessions = this.#open();
-    const preface = sessions.preface(turn.session);
-    const texts = preface === undefined ? [turn.text] : [preface, turn.text];
+    const preface = sessions.preface(turn.preface);
+    // An agent may join the blocks.
+    const texts = preface === undefined ? [turn.text] : [`${preface}\n\n`, turn.text];
     const params: PromptRequest = {
       sessionId: turn.session,
       prompt: texts.map((text) => ({ type: 'text', text })),
@@ -268,7 +274,6 @@ export class AcpConnection implements Connection {
       );
     } catch (error) {
       this.#turns.remove(current);
-      if (preface !== undefined) sessions.again(turn.session);
       throw error;
     }
   }
@@ -320,7 +325,6 @@ export class AcpConnection implements Connection {
 
   closeSession(session: string): void {
     if (this.#closed !== undefined) return;
-    this.#usage.forget(session);
     this.#sessions?.close(session);
   }
 

@@ -44,13 +44,13 @@ export class Handshake {
       const greeting = await this.#greet();
       if (greeting === undefined || this.#stopped) return;
       const sessions = new Sessions(this.#requests, this.#options, greeting);
-      const { session, model } = await this.#probe(sessions, greeting);
+      const { session, settled } = await this.#probe(sessions, greeting);
       if (this.#stopped) return;
       const { agent, abilities } = greeting;
       const { load, resume } = abilities;
       const facts: Facts = {
         canResume: load || resume,
-        controls: { model, ...sessions.controls },
+        controls: { ...settled, ...sessions.controls },
         acp: { ...abilities },
       };
       this.#host.ready(agent === undefined ? facts : { agent, ...facts }, sessions, session);
@@ -62,7 +62,7 @@ export class Handshake {
   async #greet(): Promise<Greeting | undefined> {
     if (this.#greeting !== undefined) return this.#greeting;
     const greeting = readGreeting(
-      await this.#requests.request('initialize', {
+      await this.#requests.starting('initialize', {
         protocolVersion: version,
         clientInfo: { name: 'agentctl', version: this.#options.version },
         clientCapabilities: {},
@@ -81,13 +81,13 @@ export class Handshake {
   /** An agent with its key in its environment may have to be told to take it from there. */
   async #probe(sessions: Sessions, { authMethods }: Greeting): ReturnType<Sessions['make']> {
     try {
-      return await sessions.make();
+      return await sessions.make({ starting: true });
     } catch (error) {
       if (!isAuth(error)) throw error;
       for (const methodId of keyMethods(authMethods)) {
         try {
-          await this.#requests.request('authenticate', { methodId });
-          return await sessions.make();
+          await this.#requests.starting('authenticate', { methodId });
+          return await sessions.make({ starting: true });
         } catch (failure) {
           this.#options.log.debug(
             { err: failure, methodId },

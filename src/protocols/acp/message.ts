@@ -62,6 +62,7 @@ export function readError(error: unknown): RpcError {
 /** JSON-RPC's codes, and ACP's. */
 export const codes = {
   authRequired: -32000,
+  notFound: -32002,
   requestCancelled: -32800,
   /** As some agents have it: another turn goes on in the session. */
   sessionBusy: -32003,

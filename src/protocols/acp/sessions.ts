@@ -1,10 +1,11 @@
 import type { McpServer } from '@agentclientprotocol/sdk';
-import { cut, limits } from '../limits.ts';
+import { limits } from '../limits.ts';
 import { type ConnectOptions, type Control, mcpOffered, ProtocolError } from '../protocol.ts';
 import type { Abilities, Greeting } from './greeting.ts';
-import { findModel, modelOption, notOffered } from './model.ts';
+import { codes } from './message.ts';
 import { fields, id } from './read.ts';
 import { isRefusal, type Requests } from './requests.ts';
+import { notAsked, Settings, type Settled } from './settings.ts';
 
 /** Claude's adapter takes a system prompt with session/new, under its present and its former name. */
 const takesSystemPrompt: ReadonlySet<string> = new Set([
@@ -12,18 +13,15 @@ const takesSystemPrompt: ReadonlySet<string> = new Set([
   '@zed-industries/claude-agent-acp',
 ]);
 
-/** The agent's sessions, with what the spec asks for in each. */
+/** The agent's sessions, each with what the spec asks for. */
 export class Sessions {
   readonly #requests: Requests;
   readonly #options: ConnectOptions;
   readonly #abilities: Abilities;
   readonly #agent: string | undefined;
-  /** New ones whose first prompt brings the system prompt. */
-  readonly #untold = new Set<string>();
   /** Those whose history may be replayed now. */
   readonly #loading = new Set<string>();
-  /** Which model each uses, where the agent says; it may name sessions that there are not. */
-  readonly #models = new Map<string, string>();
+  readonly settings: Settings;
 
   constructor(
     requests: Requests,
@@ -34,40 +32,54 @@ export class Sessions {
     this.#options = options;
     this.#abilities = abilities;
     this.#agent = agent?.name;
+    this.settings = new Settings(requests, options);
   }
 
-  /** Rejects with ProtocolError. */
-  async make(): Promise<{ session: string; model: Control }> {
-    const answer: unknown = await this.#requests.request('session/new', this.#setup());
+  /** `starting`: for the handshake. Rejects with ProtocolError. */
+  async make({ starting = false } = {}): Promise<{ session: string; settled: Settled }> {
+    const answer: unknown = starting
+      ? await this.#requests.starting('session/new', this.#setup())
+      : await this.#requests.request('session/new', this.#setup());
     const session = id(fields(answer)?.sessionId);
     if (session === undefined)
       throw new ProtocolError(
         'Failed',
         `The agent answered session/new without a session, or with one of more than ${limits.id} characters.`,
       );
-    if (this.#options.systemPrompt !== undefined && !this.#systemPromptBySetup) this.#untold.add(session);
-    return { session, model: await this.#choose(session, answer) };
+    return { session, settled: await this.settings.settle(session, answer) };
   }
 
-  /** Loads one of an earlier run, with no replay of its history where that can be. Rejects with ProtocolError. */
-  async load(session: string): Promise<Control> {
-    const { resume } = this.#abilities;
-    const params = { ...this.#setup(), sessionId: session };
-    let answer: unknown;
+  /**
+   * Loads one of an earlier run: with no replay of its history where that can be, and else with it. Rejects with
+   * ProtocolError.
+   */
+  async load(session: string): Promise<Settled> {
     this.#loading.add(session);
+    let answer: unknown;
     try {
-      answer = resume
-        ? await this.#requests.request('session/resume', params)
-        : await this.#requests.request('session/load', params);
+      answer = await this.#load({ ...this.#setup(), sessionId: session });
     } catch (error) {
-      if (!isRefusal(error)) throw error;
-      throw new ProtocolError('LoadRefused', `The session cannot be loaded again. ${error.message}`, {
-        cause: error,
-      });
+      throw refusal(error);
     } finally {
       this.#loading.delete(session);
     }
-    return this.#choose(session, answer);
+    return this.settings.settle(session, answer, { loaded: true });
+  }
+
+  async #load(params: Setup & { sessionId: string }): Promise<unknown> {
+    const { resume, load } = this.#abilities;
+    if (!resume) return this.#requests.request('session/load', params);
+    try {
+      return await this.#requests.request('session/resume', params);
+    } catch (error) {
+      if (!load || !isRefusal(error)) throw error;
+      const { sessionId: session } = params;
+      this.#options.log.info(
+        { session, why: error.message },
+        'a session is loaded that could not be resumed',
+      );
+      return this.#requests.request('session/load', params);
+    }
   }
 
   isLoading(session: string): boolean {
@@ -75,40 +87,23 @@ export class Sessions {
   }
 
   close(session: string): void {
-    this.#untold.delete(session);
-    this.#models.delete(session);
+    this.settings.forget(session);
     if (!this.#abilities.close) return;
     this.#requests.request('session/close', { sessionId: session }).catch((error: unknown) => {
       this.#options.log.debug({ err: error, session }, 'the agent did not close a session');
     });
   }
 
-  /** What stands before the first prompt of a session; it is given once. */
-  preface(session: string): string | undefined {
-    return this.#untold.delete(session) ? this.#options.systemPrompt : undefined;
-  }
-
-  /** The preface has not reached the agent. */
-  again(session: string): void {
-    this.#untold.add(session);
-  }
-
-  model(session: string): string | undefined {
-    return this.#models.get(session);
-  }
-
-  noteModel(session: string, configOptions: unknown): void {
-    const current = modelOption(configOptions)?.current;
-    if (current !== undefined) this.#models.set(session, cut(current, limits.name));
-    const [oldest] = this.#models.keys();
-    if (this.#models.size > limits.sessions && oldest !== undefined) this.#models.delete(oldest);
+  /** What stands before the text, where the agent is not told it with the session. */
+  preface(text: string | undefined): string | undefined {
+    return this.#systemPromptBySetup ? undefined : text;
   }
 
   get controls(): { systemPrompt: Control; mcp: Control } {
     return { systemPrompt: this.#systemPromptControl(), mcp: this.#mcpControl() };
   }
 
-  #setup(): { cwd: string; mcpServers: McpServer[]; _meta?: Record<string, unknown> } {
+  #setup(): Setup {
     const { workingDir, systemPrompt } = this.#options;
     const server = this.#server();
     const mcpServers = server === undefined ? [] : [server];
@@ -133,36 +128,6 @@ export class Sessions {
     return { name, command: stdio.command, args: stdio.args, env };
   }
 
-  async #choose(session: string, answer: unknown): Promise<Control> {
-    const { model, log } = this.#options;
-    const configOptions = fields(answer)?.configOptions;
-    this.noteModel(session, configOptions);
-    if (model === undefined) return notAsked;
-    const option = modelOption(configOptions);
-    const value = option === undefined ? undefined : findModel(option, model);
-    if (option === undefined || value === undefined) return notOffered(model, option);
-    const { configId, current } = option;
-    if (current !== value) {
-      try {
-        await this.#requests.request('session/set_config_option', {
-          sessionId: session,
-          configId,
-          value,
-        });
-      } catch (error) {
-        if (!isRefusal(error)) throw error;
-        log.warn({ session, model, error: error.message }, 'the agent did not take the model');
-        return { status: 'False', reason: 'Refused', message: error.message };
-      }
-      this.#models.set(session, value);
-    }
-    return {
-      status: 'True',
-      reason: 'ConfigOption',
-      message: `The agent was told to use ${value}, and took it.`,
-    };
-  }
-
   get #systemPromptBySetup(): boolean {
     return this.#agent !== undefined && takesSystemPrompt.has(this.#agent);
   }
@@ -174,7 +139,7 @@ export class Sessions {
       : {
           status: 'True',
           reason: 'SentWithFirstMessage',
-          message: 'It stands before the first message of each new session.',
+          message: 'It stands before the first message of each new session, until a turn has ended well.',
         };
   }
 
@@ -196,4 +161,26 @@ export class Sessions {
   }
 }
 
-const notAsked: Control = { status: 'Unknown', reason: 'NotAsked', message: 'The spec does not ask for it.' };
+interface Setup {
+  cwd: string;
+  mcpServers: McpServer[];
+  _meta?: Record<string, unknown>;
+}
+
+/** What agents answer that have not got the session, whatever code they give it. */
+const isGone = ({ cause, message }: ProtocolError): boolean => {
+  const code = fields(cause)?.code;
+  return (
+    code === codes.notFound ||
+    code === codes.methodNotFound ||
+    code === codes.invalidParams ||
+    /not found|no such|unknown session|does not exist/i.test(message)
+  );
+};
+
+/** A session that is gone stays so; any other refusal may pass. */
+function refusal(error: unknown): unknown {
+  if (!isRefusal(error)) return error;
+  const reason = isGone(error) ? 'LoadRefused' : 'LoadFailed';
+  return new ProtocolError(reason, `The session cannot be loaded again. ${error.message}`, { cause: error });
+}

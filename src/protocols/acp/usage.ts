@@ -4,46 +4,32 @@ import { type Fields, fields, number, present, string } from './read.ts';
 
 /**
  * Agents that are known to report the tokens of a turn alone, whatever the specification says of sums: OpenCode (1.18)
- * those of the turn's last request, Claude's adapter (0.25) those of the whole turn.
+ * those of the turn's last request, Claude's adapter (0.25) those of the whole turn. Of others their reports tell.
  */
 const countsTurns: ReadonlySet<string> = new Set(['OpenCode', '@agentclientprotocol/claude-agent-acp']);
 
 /**
- * Reads what an agent says it has used. A turn that used nothing and a cost of nothing are what agents report that do not
- * know (OpenCode of a turn that was cancelled, and of a model without a price): they count as not reported.
- * Token counts are sums over the session until a smaller one shows that they are not.
+ * `usage` of an answer to session/prompt: not in the stable schema, and yet what agents send. A turn that used nothing,
+ * and a cost of nothing, are what agents report that do not know (OpenCode of a turn that was cancelled, and of a model
+ * without a price): they count as not reported.
  */
-export class UsageReader {
-  #counts: Usage['counts'];
-  /** The newest total by session. */
-  readonly #totals = new Map<string, number>();
-
-  constructor(agent: string | undefined) {
-    this.#counts = agent !== undefined && countsTurns.has(agent) ? 'Turn' : 'Session';
-  }
-
-  /** `usage` of an answer to session/prompt: not in the stable schema, and yet what agents send. */
-  tokens(session: string, usage: unknown, model: string | undefined): Usage | undefined {
-    const found = fields(usage);
-    if (found === undefined) return undefined;
-    const numbers = present({
-      inputTokens: number(found.inputTokens),
-      outputTokens: number(found.outputTokens),
-      cachedReadTokens: number(found.cachedReadTokens),
-      cachedWriteTokens: number(found.cachedWriteTokens),
-      thoughtTokens: number(found.thoughtTokens),
-      totalTokens: number(found.totalTokens),
-    });
-    if (Object.values(numbers).every((each) => each === 0)) return undefined;
-    const total = numbers.totalTokens ?? (numbers.inputTokens ?? 0) + (numbers.outputTokens ?? 0);
-    if (total < (this.#totals.get(session) ?? 0)) this.#counts = 'Turn';
-    this.#totals.set(session, total);
-    return present({ model, ...numbers, counts: this.#counts });
-  }
-
-  forget(session: string): void {
-    this.#totals.delete(session);
-  }
+export function tokens(
+  usage: unknown,
+  { agent, model }: { agent: string | undefined; model: string | undefined },
+): Usage | undefined {
+  const found = fields(usage);
+  if (found === undefined) return undefined;
+  const numbers = present({
+    inputTokens: number(found.inputTokens),
+    outputTokens: number(found.outputTokens),
+    cachedReadTokens: number(found.cachedReadTokens),
+    cachedWriteTokens: number(found.cachedWriteTokens),
+    thoughtTokens: number(found.thoughtTokens),
+    totalTokens: number(found.totalTokens),
+  });
+  if (Object.values(numbers).every((each) => each === 0)) return undefined;
+  const counts: Usage['counts'] = agent !== undefined && countsTurns.has(agent) ? 'Turn' : 'Session';
+  return present({ model, ...numbers, counts });
 }
 
 /** A usage_update: the cost since the session began, and how full its context is. */

@@ -56,15 +56,20 @@ export class AcpPuppet {
     return this.of('session/prompt');
   }
 
-  answer(request: Heard, result: object): void {
-    this.#say(this.#asked.get(request), { id: request.id, result });
+  /** A result, or `{ error }`. */
+  answer(request: Heard | undefined, answer: object): void {
+    if (request === undefined) throw new Error('it was not asked that yet');
+    this.#say(this.#asked.get(request), {
+      id: request.id,
+      ...('error' in answer ? answer : { result: answer }),
+    });
   }
 
   /** The turn of the newest prompt ends, with these last words. */
-  end(text = 'done'): void {
+  end(text = 'done', stopReason = 'end_turn'): void {
     const last = this.prompts.at(-1);
     if (text !== '') this.update({ sessionUpdate: 'agent_message_chunk', content: { type: 'text', text } });
-    if (last !== undefined) this.answer(last, { stopReason: 'end_turn' });
+    if (last !== undefined) this.answer(last, { stopReason });
   }
 
   /** The newest prompt is answered with an error. */

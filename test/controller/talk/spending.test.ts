@@ -5,18 +5,24 @@ import type { Usage } from '../../../src/protocols/talk.ts';
 import { conversation, message } from '../../messages/entries.ts';
 
 /** Turns of one conversation, one after the other; of each the reports. What was written and what it comes to. */
-function turns(...all: (readonly Usage[])[]): { records: UsageRecord[]; spent: Spent } {
+function turns(...all: (readonly Report[])[]): { records: UsageRecord[]; spent: Spent } {
   let thread: Conversation = conversation('c');
   const records: UsageRecord[] = [];
   for (const [index, reported] of all.entries()) {
     const reports = Object.fromEntries(reported.map((usage) => [usage.counts, usage]));
-    const turn = { message: message(`${index}`, { deliveredAt: 5 }), reports };
+    const { calls = 0, loaded = false } = reported[0] ?? {};
+    if (loaded && thread.reported !== undefined)
+      thread = { ...thread, reported: { ...thread.reported, loaded: true } };
+    const turn = { message: message(`${index}`, { deliveredAt: 5 }), reports, calls };
     const account = accountOf(turn, thread, { now: 7, begun: true });
     thread = account.conversation;
     for (const entry of account.entries) if (entry.type === 'Usage') records.push(entry.record);
   }
   return { records, spent: thread.spent };
 }
+
+/** `calls`: of tools in the turn; `loaded`: its session was loaded before it. */
+type Report = Usage & { calls?: number; loaded?: boolean };
 
 describe('what a turn has used', () => {
   test('is what it has reported; a total is made of its parts', () => {
@@ -35,10 +41,48 @@ describe('what a turn has used', () => {
     expect(spent).toEqual({ inputTokens: 5, outputTokens: 2, totalTokens: 7, cost: { USD: 0.5 } });
   });
 
-  test('is what a session’s counter has grown by, or all of it where it began anew', () => {
-    const session = (totalTokens: number): Usage => ({ counts: 'Session', totalTokens });
-    const { records } = turns([session(100)], [session(130)], [session(20)]);
-    expect(records.map(({ totalTokens }) => totalTokens)).toEqual([100, 30, 20]);
+  const session = (totalTokens: number, more: Partial<Report> = {}): Report => ({
+    counts: 'Session',
+    totalTokens,
+    ...more,
+  });
+  const context = (used: number) => ({ context: { used, size: 1000 } });
+  const loaded = { loaded: true };
+
+  test.each<[string, Report[], (number | undefined)[]]>([
+    ['a sum over the session', [session(100), session(205), session(315)], [100, 105, 110]],
+    ['a sum, after a turn of many requests', [session(500, { calls: 9 }), session(560)], [500, 60]],
+    [
+      'a sum that goes on after a load',
+      [session(100, context(100)), session(205, { ...loaded, ...context(105) })],
+      [100, 105],
+    ],
+    ['the turn alone, a bit more each time', [session(101), session(106), session(111)], [101, 106, 111]],
+    ['the turn alone, and then a smaller one', [session(100), session(20), session(150)], [100, 20, 150]],
+    [
+      'the turn alone, where another counter has got smaller',
+      [session(100, { outputTokens: 9 }), session(300, { outputTokens: 8 })],
+      [100, 300],
+    ],
+    [
+      'the turn alone, as its context shows',
+      [session(100, context(100)), session(250, context(250))],
+      [100, 250],
+    ],
+    [
+      'a sum that begins anew after a load',
+      [session(101), session(102, loaded), session(208)],
+      [101, 102, 106],
+    ],
+    ['a smaller sum after a load', [session(300), session(100, loaded), session(205)], [300, 100, 105]],
+    [
+      'what may be either after a load',
+      [session(100), session(250, loaded), session(400)],
+      [100, undefined, 150],
+    ],
+  ])('a report is found to be %s', (_, reports, expected) => {
+    const { records } = turns(...reports.map((report) => [report]));
+    expect(records.map(({ totalTokens }) => totalTokens)).toEqual(expected);
   });
 
   test('is unknown where nothing was reported: written without numbers, and counted as missing', () => {
@@ -64,7 +108,7 @@ describe('what a turn has used', () => {
   });
 
   test('is nothing where none has begun', () => {
-    const waits = { message: message('1'), reports: {} };
+    const waits = { message: message('1'), reports: {}, calls: 0 };
     const thread = conversation('c');
     expect(accountOf(waits, thread, { now: 7, begun: false })).toEqual({
       entries: [],

@@ -77,9 +77,9 @@ describe('acp with a scripted agent as a process', () => {
 
   test('the model and the system prompt reach it', async () => {
     const run = begin({}, { model: 'large', systemPrompt: 'You are Bob.' });
-    await run.turn('model\nblocks');
+    await run.turn('model\nblocks', { preface: 'You are Bob.' });
     await ended(run.host, 'm1');
-    expect(answer(run.host, 'm1')).toMatch(/^large.*"You are Bob\."/);
+    expect(answer(run.host, 'm1')).toMatch(/^large.*"You are Bob\./);
   });
 
   test('a turn is cancelled', async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { ConnectOptions, Facts } from '../../../src/protocols/protocol.ts';
 import type { Answers } from '../../fakes/acp-agent.ts';
-import { able, begin, settle, type Talk, talk, talkAgain } from './world.ts';
+import { able, begin, settle, type Talk, talk } from './world.ts';
 
 const old = { id: 'c', session: 'old', live: false };
 const fresh = { id: 'c', live: false };
@@ -61,6 +61,50 @@ describe('sessions of acp', () => {
     await expect(connection.session(old)).resolves.toEqual({ session: 'old', how: 'Loaded' });
     expect(agent.sent('session/resume')).toHaveLength(1);
     expect(agent.sent('session/load')).toEqual([]);
+  });
+
+  const resumes = able({ loadSession: true, sessionCapabilities: { resume: {} } });
+  const refusing =
+    (code: number, message: string): (() => { error: object }) =>
+    () => ({
+      error: { code, message },
+    });
+
+  test('one that cannot be resumed is loaded', async () => {
+    const { connection, agent } = await talk({
+      ...resumes,
+      'session/resume': refusing(-32601, 'Method not found'),
+    });
+    await expect(connection.session(old)).resolves.toEqual({ session: 'old', how: 'Loaded' });
+    expect(agent.sent('session/load')).toHaveLength(1);
+  });
+
+  test.each([
+    [-32002, 'Resource not found', 'LoadRefused'],
+    [-32602, 'Invalid params', 'LoadRefused'],
+    [-32603, 'Internal error: session s1 not found', 'LoadRefused'],
+    [-32603, 'Internal error: the database is locked', 'LoadFailed'],
+    [-32000, 'log in', 'AuthRequired'],
+  ])('a refusal %d "%s" is %s', async (code, message, reason) => {
+    const { connection } = await talk({ ...loads, 'session/load': refusing(code, message) });
+    await expect(connection.session(old)).rejects.toMatchObject({ reason });
+  });
+
+  test('one that the agent does not answer is Timeout; while it tells of it, it has more time', async () => {
+    const world = await talk({ ...loads, 'session/load': () => undefined });
+    const { connection, agent, clock } = world;
+    const waiting = connection.session(old).catch((error: unknown) => error);
+    await settle();
+    clock.advance(59_000);
+    connection.receive(agent.update({ session: 'old' }, { sessionUpdate: 'plan', entries: [] }));
+    clock.advance(1_000);
+    await settle();
+    clock.advance(60_000);
+    await expect(waiting).resolves.toMatchObject({
+      reason: 'Timeout',
+      message: 'The agent did not answer session/load within 120 s.',
+    });
+    await expect(connection.session(fresh)).resolves.toMatchObject({ how: 'New' });
   });
 
   test('an agent that can load none gives a new one', async () => {
@@ -248,73 +292,27 @@ describe('the model of acp', () => {
 describe('the system prompt of acp', () => {
   const systemPrompt = 'You are Bob.';
 
-  test('stands before the first message of each new session, once', async () => {
-    const { agent, begin, host } = await talk({}, { systemPrompt });
-    const turn = await begin({ message: 'm1', text: 'hello' });
+  test('stands before a message, apart from it for an agent that joins the two, where it is to be told', async () => {
+    const { agent, begin, host, connection } = await talk({}, { systemPrompt });
+    const turn = await begin({ message: 'm1', text: 'hello', preface: systemPrompt });
     expect(agent.sent('session/prompt')[0]?.params.prompt).toEqual([
-      { type: 'text', text: systemPrompt },
+      { type: 'text', text: `${systemPrompt}\n\n` },
       { type: 'text', text: 'hello' },
     ]);
     expect((host.of('ready')[0] as Facts).controls.systemPrompt).toMatchObject({
       status: 'True',
       reason: 'SentWithFirstMessage',
     });
-    await begin({ message: 'm2' });
-    expect(agent.sent('session/prompt')[1]?.params.prompt).toHaveLength(2);
-    expect(turn.session).toBe('s1');
-  });
-
-  test('does not stand before the second', async () => {
-    const { agent, begin, connection } = await talk({}, { systemPrompt });
-    const turn = await begin({ message: 'm1' });
     connection.receive(agent.ends(turn));
-    await connection.prompt({ ...turn, message: 'm2' });
+    await connection.prompt({ ...turn, message: 'm2', preface: undefined });
     expect(agent.sent('session/prompt')[1]?.params.prompt).toHaveLength(1);
-  });
-
-  test('stands before it again where the first did not get into the pipe', async () => {
-    const { agent, connection } = await talk({}, { systemPrompt });
-    const { session } = await connection.session(fresh);
-    const turn = {
-      message: 'm1',
-      attempt: 1,
-      conversation: 'c',
-      session,
-      kind: 'Chat',
-      from: 'a',
-      text: 'x',
-    } as const;
-    const takes = agent.takes.bind(agent);
-    agent.takes = () => {
-      throw new Error('full');
-    };
-    await expect(connection.prompt(turn)).rejects.toThrow('full');
-    agent.takes = takes;
-    await connection.prompt({ ...turn, attempt: 2 });
-    expect(agent.sent('session/prompt')[0]?.params.prompt).toHaveLength(2);
-  });
-
-  test('is not sent again to a session that is loaded, nor after the controller was away', async () => {
-    const first = await talk(loads, { systemPrompt });
-    const { session } = await first.connection.session(old);
-    const { connection, agent } = await talkAgain(first, { systemPrompt });
-    await connection.prompt({
-      message: 'm1',
-      attempt: 1,
-      conversation: 'c',
-      session,
-      kind: 'Chat',
-      from: 'a',
-      text: 'x',
-    });
-    expect(agent.sent('session/prompt')[0]?.params.prompt).toHaveLength(1);
   });
 
   test("goes with session/new to Claude's adapter", async () => {
     const agentInfo = { name: '@agentclientprotocol/claude-agent-acp', version: '1' };
     const { agent, begin } = await talk(able({}, { agentInfo }), { systemPrompt });
     expect(agent.sent('session/new')[0]?.params._meta).toEqual({ systemPrompt: { append: systemPrompt } });
-    await begin({ message: 'm1' });
+    await begin({ message: 'm1', preface: systemPrompt });
     expect(agent.sent('session/prompt')[0]?.params.prompt).toHaveLength(1);
   });
 });

@@ -1,0 +1,53 @@
+import type { Connection } from '../../protocols/protocol.ts';
+import type { Link } from './link.ts';
+import type { Thread } from './open.ts';
+import { hasBegun } from './told.ts';
+
+interface Opening {
+  link: Link;
+  /** Whether it is a new session, of a conversation that has had another. */
+  done: Promise<boolean>;
+}
+
+/**
+ * Sessions that agents are asked for, one at a time for a conversation. A message that is given up meanwhile leaves the
+ * session to the next one.
+ */
+export class Openings {
+  readonly #open = new Map<string, Opening>();
+
+  /** Sees to a session of this run, which then stands in the record; rejects with ProtocolError. */
+  open(thread: Thread, link: Link, connection: Connection): Promise<boolean> {
+    const { id, session, sessionRun, renew } = thread.record;
+    if (session !== undefined && sessionRun === link.target.run && !renew) return Promise.resolve(false);
+    const known = this.#open.get(id);
+    if (known?.link === link) return known.done;
+    const opening: Opening = { link, done: this.#ask(thread, link, connection) };
+    this.#open.set(id, opening);
+    const over = (): void => {
+      if (this.#open.get(id) === opening) this.#open.delete(id);
+    };
+    opening.done.then(over, over);
+    return opening.done;
+  }
+
+  async #ask(thread: Thread, link: Link, connection: Connection): Promise<boolean> {
+    const { id, session: last, renew } = thread.record;
+    const before = renew ? undefined : last;
+    // A worker of another protocol may know the conversation by its own means.
+    const hadOne = link.protocol.name === 'acp' && !renew && hasBegun(thread.record);
+    const { session, how } = await connection.session({ id, session: before, live: false });
+    const { record } = thread;
+    const { instance, uid, run } = link.target;
+    if (record.state === 'Closed' || record.uid !== uid) {
+      connection.closeSession(session);
+      return false;
+    }
+    const common = { ...record, session, sessionRun: run, instance, uid, renew: false };
+    thread.record =
+      how === 'New'
+        ? { ...common, told: '', reported: undefined } // it counts from nothing
+        : { ...common, reported: record.reported && { ...record.reported, loaded: true } };
+    return how === 'New' && hadOne;
+  }
+}

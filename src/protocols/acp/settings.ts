@@ -1,0 +1,195 @@
+import { cut, limits } from '../limits.ts';
+import type { ConnectOptions, Control, Facts } from '../protocol.ts';
+import {
+  type Choice,
+  type ConfigOption,
+  namesOf,
+  notOffered,
+  type Offer,
+  optionFor,
+  optionNamed,
+  readOffer,
+  readOptions,
+  valueFor,
+} from './offer.ts';
+import { fields } from './read.ts';
+import { isRefusal, type Requests } from './requests.ts';
+
+/** Whether a session has what the spec asks for. */
+export type Settled = Pick<Facts['controls'], 'model'> & Record<'mode' | 'options', Control>;
+
+/** Sets sessions to what the spec asks for, and knows the model that each of them uses. */
+export class Settings {
+  readonly #requests: Requests;
+  readonly #options: ConnectOptions;
+  /** Which model each session uses, where the agent says; it may name sessions that there are not. */
+  readonly #models = new Map<string, string>();
+  /** What the newest session offered, for those of which the agent does not say it. */
+  #last: Offer | undefined;
+
+  constructor(requests: Requests, options: ConnectOptions) {
+    this.#requests = requests;
+    this.#options = options;
+  }
+
+  model(session: string): string | undefined {
+    return this.#models.get(session);
+  }
+
+  /** The agent tells what a session is set to now. */
+  noteOptions(session: string, configOptions: unknown): void {
+    const offer = { options: readOptions(configOptions), modes: undefined, models: undefined };
+    this.#note(session, optionFor(offer, 'model')?.current);
+  }
+
+  forget(session: string): void {
+    this.#models.delete(session);
+  }
+
+  /** `answer`: the one that opened the session. Rejects with ProtocolError. */
+  async settle(session: string, answer: unknown, { loaded = false } = {}): Promise<Settled> {
+    const offer = readOffer(answer);
+    this.#last = offer ?? this.#last;
+    const sitting = new Sitting(session, offer ?? unset(this.#last), this.#requests);
+    this.#noteOffer(session, sitting.offered);
+    const { model, session: wanted } = this.#options;
+    const set = async <T>(value: T | undefined, choose: (value: T) => Promise<Control>): Promise<Control> =>
+      value === undefined ? notAsked : isSilent ? notTold : choose(value);
+    // Loaded by a connection that has made no session: of one that was made, nothing said is nothing offered.
+    const isSilent = offer === undefined && loaded && this.#last === undefined;
+    // A model may have modes of its own, and both may have options: in this order none undoes the one before.
+    const settled: Settled = {
+      model: await set(model, (value) => sitting.choose('model', value)),
+      mode: await set(wanted?.mode, (value) => sitting.choose('mode', value)),
+      options: await set(wanted?.options, (all) => sitting.chooseAll(all)),
+    };
+    this.#noteOffer(session, sitting.offered);
+    for (const [what, control] of Object.entries(settled))
+      if (control.status === 'False')
+        this.#options.log.warn({ session, why: control.message }, `the agent did not take the ${what}`);
+    return settled;
+  }
+
+  #noteOffer(session: string, offer: Offer | undefined): void {
+    if (offer !== undefined) this.#note(session, optionFor(offer, 'model')?.current ?? offer.models?.current);
+  }
+
+  #note(session: string, model: string | undefined): void {
+    if (model !== undefined) this.#models.set(session, cut(model, limits.name));
+    const [oldest] = this.#models.keys();
+    if (this.#models.size > limits.sessions && oldest !== undefined) this.#models.delete(oldest);
+  }
+}
+
+/** One session while it is set. */
+class Sitting {
+  readonly #session: string;
+  readonly #requests: Requests;
+  offered: Offer | undefined;
+
+  constructor(session: string, offer: Offer | undefined, requests: Requests) {
+    this.#session = session;
+    this.#requests = requests;
+    this.offered = offer;
+  }
+
+  /** By a config option where there is one for it; else by the request of its own. */
+  async choose(what: 'model' | 'mode', wanted: string): Promise<Control> {
+    const option = this.offered && optionFor(this.offered, what);
+    if (option !== undefined) return this.#set(what, wanted, option, () => this.#setOption(option, wanted));
+    const choice = what === 'model' ? this.offered?.models : this.offered?.modes;
+    return this.#set(what, wanted, choice, (value) =>
+      what === 'model'
+        ? this.#requests.setModel({ sessionId: this.#session, modelId: value })
+        : this.#requests.request('session/set_mode', { sessionId: this.#session, modeId: value }),
+    );
+  }
+
+  async chooseAll(wanted: Readonly<Record<string, string>>): Promise<Control> {
+    const all: Control[] = [];
+    for (const [name, value] of Object.entries(wanted)) {
+      const option = this.offered && optionNamed(this.offered, name);
+      const what = `option ${name}`;
+      all.push(
+        option === undefined
+          ? noSuchOption(name, this.offered)
+          : await this.#set(what, value, option, () => this.#setOption(option, value)),
+      );
+    }
+    const bad = all.filter(({ status }) => status !== 'True');
+    const told = bad.length === 0 ? all : bad;
+    const { status = 'True', reason = 'ConfigOption' } = told[0] ?? {};
+    return { status, reason, message: told.map(({ message }) => message).join(' ') };
+  }
+
+  async #set(
+    what: string,
+    wanted: string,
+    choice: Choice | undefined,
+    ask: (value: string) => Promise<unknown>,
+  ): Promise<Control> {
+    const value = choice && valueFor(choice, wanted);
+    if (choice === undefined || value === undefined) return notOffered(what, wanted, choice);
+    if (choice.current !== value) {
+      try {
+        await ask(value);
+      } catch (error) {
+        if (!isRefusal(error)) throw error;
+        return { status: 'False', reason: 'Refused', message: error.message };
+      }
+      if (what === 'model' && this.offered?.models !== undefined)
+        this.offered = { ...this.offered, models: { ...this.offered.models, current: value } };
+    }
+    const message =
+      what === 'model'
+        ? `The agent was told to use ${value}, and took it.`
+        : `The agent was told to set the ${what} to ${value}, and took it.`;
+    return { status: 'True', reason: 'id' in choice ? 'ConfigOption' : 'OwnRequest', message };
+  }
+
+  /** The answer has all options as they are now: one may have changed others. */
+  async #setOption(option: ConfigOption, wanted: string): Promise<void> {
+    const value = valueFor(option, wanted) ?? wanted;
+    const answer: unknown = await this.#requests.request('session/set_config_option', {
+      sessionId: this.#session,
+      configId: option.id,
+      ...(option.isBoolean ? { type: 'boolean', value: value === 'true' } : { value }),
+    });
+    const options = readOptions(fields(answer)?.configOptions);
+    const others = this.offered ?? { modes: undefined, models: undefined };
+    const now = options.length > 0 ? options : replaced(this.offered?.options ?? [], option.id, value);
+    this.offered = { ...others, options: now };
+  }
+}
+
+const replaced = (options: readonly ConfigOption[], id: string, current: string): ConfigOption[] =>
+  options.map((option) => (option.id === id ? { ...option, current } : option));
+
+/** What can be chosen, and not what is. */
+function unset(offer: Offer | undefined): Offer | undefined {
+  if (offer === undefined) return undefined;
+  const without = <T extends Choice>(choice: T): T => ({ ...choice, current: undefined });
+  return {
+    options: offer.options.map(without),
+    modes: offer.modes && without(offer.modes),
+    models: offer.models && without(offer.models),
+  };
+}
+
+const noSuchOption = (name: string, offer: Offer | undefined): Control => ({
+  status: 'False',
+  reason: 'NotOffered',
+  message: `The agent has no option "${name}". It has ${namesOf((offer?.options ?? []).map(({ id }) => id))}.`,
+});
+
+export const notAsked: Control = {
+  status: 'Unknown',
+  reason: 'NotAsked',
+  message: 'The spec does not ask for it.',
+};
+
+const notTold: Control = {
+  status: 'Unknown',
+  reason: 'NotTold',
+  message: 'The agent does not say what its session can be set to.',
+};
