@@ -6,6 +6,8 @@ export interface Template {
 
 /** What `init` can write: manifests/<name>.yaml each. */
 export const templates: readonly Template[] = [
+  { name: 'qwen', what: 'Qwen Code, by the Agent Client Protocol' },
+  { name: 'pi', what: 'Pi, by the Agent Client Protocol' },
   { name: 'opencode', what: 'OpenCode (Agent Client Protocol)' },
   { name: 'claude', what: 'Claude Code (Agent Client Protocol)' },
   { name: 'codex', what: 'Codex (Agent Client Protocol)' },
