@@ -80,7 +80,8 @@ const openCodeAsks = () => JSON.parse(env.OPENCODE_CONFIG_CONTENT ?? '{}').permi
 async function prompt({ sessionId, prompt: blocks }) {
   const command = blocks.at(-1).text;
   const [, file = ''] = command.split(' ');
-  const call = { toolCallId: `call-${file}`, title: command, kind: 'execute', rawInput: { command } };
+  const call = { toolCallId: `call-${file}`, title: command, kind: 'execute' };
+  if (name !== 'pi') call.rawInput = { command };
   const update = (body) => send({ method: 'session/update', params: { sessionId, update: body } });
   update({ sessionUpdate: 'tool_call', ...call, status: 'pending' });
   const allowed =

@@ -6,12 +6,12 @@ export interface Template {
 
 /** What `init` can write: manifests/<name>.yaml each. */
 export const templates: readonly Template[] = [
-  { name: 'qwen', what: 'Qwen Code, by the Agent Client Protocol' },
-  { name: 'pi', what: 'Pi, by the Agent Client Protocol' },
   { name: 'opencode', what: 'OpenCode (Agent Client Protocol)' },
   { name: 'claude', what: 'Claude Code (Agent Client Protocol)' },
   { name: 'codex', what: 'Codex (Agent Client Protocol)' },
   { name: 'gemini', what: 'Gemini CLI (Agent Client Protocol)' },
+  { name: 'qwen', what: 'Qwen Code (Agent Client Protocol)' },
+  { name: 'pi', what: 'Pi (Agent Client Protocol)' },
   { name: 'jsonl', what: 'your own agent, in a few lines of Python' },
   { name: 'chat-pair', what: 'two agents that talk to each other, without any model' },
   { name: 'sync', what: 'a Git repository to sync from' },
