@@ -35,7 +35,7 @@ test('a turn that fails or is refused leaves the system prompt to the next one',
   const first = await at.send('acp', 'one');
   const { conversation } = first;
   await prompted(at, puppet, 1);
-  puppet.refuse({ code: -32603, message: '429' });
+  puppet.refuse({ code: -32603, message: 'out of memory' });
   expect(await at.end(first.id)).toMatchObject({ state: 'Failed', reason: 'AgentError' });
   const second = await at.send('acp', 'two', { conversation });
   await prompted(at, puppet, 2);
