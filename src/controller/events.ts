@@ -1,3 +1,4 @@
+import { beginning } from '../api/beginning.ts';
 import { isApiError } from '../api/errors.ts';
 import { type AnyObject, type Event, type Instance, keyOf, type ObjectKey } from '../api/objects.ts';
 import { visible } from '../api/visible.ts';
@@ -54,7 +55,7 @@ export class Recorder {
   record(about: AnyObject, given: Happening): void {
     const { each, ...rest } = given;
     const told = { ...rest, message: visible(given.message) };
-    const short = { ...told, message: told.message.slice(0, mostMessage) };
+    const short = { ...told, message: beginning(told.message, mostMessage) };
     const { key, happening, spam } = this.#correlator.correlate(about, short);
     const entry = this.#known.get(key) ?? { event: undefined, pending: 0, writing: false };
     entry.pending += 1;

@@ -1,10 +1,12 @@
+import { beginning } from '../../api/beginning.ts';
+
 /** In characters. */
 const longest = 4 * 1024 * 1024;
 
 /** An answer that came whole, as it is kept. */
 export function bounded(answer: string | undefined): string | undefined {
   if (answer === undefined || answer.length <= longest) return answer;
-  return `${answer.slice(0, longest)}\n[agentctl: cut here; the answer had ${answer.length} characters]`;
+  return `${beginning(answer, longest)}\n[agentctl: cut here; the answer had ${answer.length} characters]`;
 }
 
 /** The text of an answer as it comes; of a longer one its beginning. All of it stands in the events of its message. */
@@ -19,7 +21,7 @@ export class Answer {
 
   add(text: string): void {
     const room = longest - this.#length;
-    if (room > 0) this.#parts.push(text.slice(0, room));
+    if (room > 0) this.#parts.push(beginning(text, room));
     this.#length += text.length;
   }
 

@@ -1,3 +1,4 @@
+import { beginning } from '../../api/beginning.ts';
 import { ApiError } from '../../api/errors.ts';
 import { type Agent, type Instance, keyText, type ObjectKey, type PolicySpec } from '../../api/objects.ts';
 import type { Fleet } from '../../client/fleet.ts';
@@ -423,7 +424,7 @@ function happeningOf({ id, state, reason, error, conversation }: Envelope): Happ
   return {
     type: 'Warning',
     reason: 'MessageFailed',
-    message: `${which} ${how}${why === '' ? '.' : why}`.slice(0, mostTold),
+    message: beginning(`${which} ${how}${why === '' ? '.' : why}`, mostTold),
     each: true,
   };
 }

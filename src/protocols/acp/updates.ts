@@ -1,3 +1,4 @@
+import { beginning } from '../../api/beginning.ts';
 import { limits } from '../limits.ts';
 import type { TurnEvent } from '../talk.ts';
 import { type Fields, fields, id as idOf, list, name, objects, oneOf, present, string } from './read.ts';
@@ -67,5 +68,5 @@ function output({ content, rawOutput }: Fields): string | undefined {
   });
   if (parts.length === 0 && list(content).length === 0 && typeof rawOutput === 'string')
     parts.push(rawOutput);
-  return parts.length === 0 ? undefined : parts.join('\n').slice(0, limits.toolOutput);
+  return parts.length === 0 ? undefined : beginning(parts.join('\n'), limits.toolOutput);
 }

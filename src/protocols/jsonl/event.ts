@@ -1,3 +1,4 @@
+import { beginning } from '../../api/beginning.ts';
 import type { JsonObject } from '../../api/schema.ts';
 import { cut, limits } from '../limits.ts';
 import type { TurnEvent } from '../talk.ts';
@@ -24,7 +25,7 @@ function toolEvent(event: JsonObject): TurnEvent | undefined {
     ...(title == null ? {} : { title: cut(title, limits.title) }),
     ...(kind == null ? {} : { kind: cut(kind, limits.name) }),
     ...(status == null ? {} : { status }),
-    ...(output == null ? {} : { output: output.slice(0, limits.toolOutput) }),
+    ...(output == null ? {} : { output: beginning(output, limits.toolOutput) }),
   };
 }
 
