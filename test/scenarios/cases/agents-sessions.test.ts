@@ -28,7 +28,7 @@ createInterface({ input: process.stdin }).on('line', (line) => {
     if (!failed) {
       failed = true;
       writeFileSync('failed', '');
-      return out({ id, error: { code: -32603, message: 'Internal error: 429' } });
+      return out({ id, error: { code: -32603, message: 'Internal error' } });
     }
     writeFileSync(sessionId, readFileSync(sessionId, 'utf8') + params.prompt.map(({ text }) => text).join('') + '|');
     const content = { type: 'text', text: process.pid + ' ' + readFileSync(sessionId, 'utf8') };
