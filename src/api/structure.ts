@@ -107,11 +107,15 @@ function expectedType(
   const type = typeNames[schema.type ?? 'object'];
   if (schema.type === 'string' && isBare(value)) {
     if (takes(schema, written ?? String(value))) return `${type}: ${inQuotes(value, written)}`;
+    const octal = written?.replace(/^0o(?=[0-7]+$)/, '0'); // YAML's own way to write it
+    if (octal !== undefined && takes(schema, octal)) return `${type}: ${inQuotes(value, octal)}`;
     const expected = expectedOf(schema) ?? type;
     const seconds = `${value}s`;
     return takes(schema, seconds) ? `${expected}: ${seconds} where these are seconds` : expected;
   }
   const isLine = (name === 'command' || name === 'args') && typeof value === 'string';
+  if (schema.type === 'array' && schema.items?.type === 'string' && isBare(value) && written !== undefined)
+    return `${type}: [${JSON.stringify(written)}]`;
   if (schema.type === 'array' && isLine && value.length <= longestExample)
     return `${type}: ${asWords(value)}`;
   if (schema.type === 'array' && schema.items?.type === 'string' && typeof value === 'string')

@@ -167,6 +167,14 @@ describe('what is no manifest is told in a sentence', () => {
     },
   );
 
+  test('the octal number of YAML as that of a mode, and one argument as a list', () => {
+    const text =
+      'apiVersion: agentctl.dev/v1\nkind: Agent\nmetadata: {name: a}\nspec: {template: {command: [x], args: 010, files: [{path: k, content: x, mode: 0o644}]}}\n';
+    const [args, mode] = told(text);
+    expect(args).toContain('found the number 010, expected a list: ["010"]');
+    expect(mode).toContain('found the number 0o644, expected a string: put it in quotes, "0644"');
+  });
+
   test('such a value that an alias or a merge key brings', () => {
     const text =
       'metadata:\n  name: a\n  labels: &labels {b: &b 1.10}\n  annotations: {<<: *labels, c: *b}\n';
