@@ -1,7 +1,11 @@
 import { defineConfig } from 'vitest/config';
 
 /** Scenarios that share nothing with the others, which use the same names on one engine: they run beside them. */
-const apart = ['test/scenarios/sync*.test.ts', 'test/scenarios/cases/{objects,controller,disk}.test.ts'];
+const apart = [
+  'test/scenarios/sync*.test.ts',
+  'test/scenarios/cases/{objects,controller,disk}.test.ts',
+  'test/scenarios/published.test.ts',
+];
 const common = {
   environment: 'node' as const,
   restoreMocks: true,

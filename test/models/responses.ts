@@ -1,6 +1,7 @@
 import { spoken } from './script.ts';
 import {
   type Answer,
+  body,
   type Event,
   list,
   type Request,
@@ -21,6 +22,7 @@ export const responses: Wire = {
     const of = (...roles: string[]) =>
       items.filter(({ role }) => roles.includes(text(role))).map(({ content }) => textOf(content));
     const last = items.at(-1);
+    const { type, schema: shape } = body(body(asked.text).format);
     return {
       model: text(asked.model),
       system: [text(asked.instructions), ...of('system', 'developer')].join('\n'),
@@ -31,6 +33,7 @@ export const responses: Wire = {
       searched: last?.type === 'tool_search_output',
       streamed: asked.stream === true,
       silent: false,
+      ...(type === 'json_schema' && { shape: schema(shape) }),
     };
   },
   whole: (request, answer, used) => response(request, 'completed', [item(request, answer)], used),

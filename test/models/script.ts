@@ -2,17 +2,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Answer, type Request, type Schema, type Tool, words } from './wire.ts';
 
 /**
- * What the model says: it stands in what the user said last, one command in it; without any the last line is said back.
+ * What the model says: it stands in what the user said last, as its last command; without any the last line is said back.
  *
  *   say: TEXT          answers TEXT, word by word
  *   count: N MS        answers `1 2 3 ...` up to N, with MS between
  *   run: COMMAND       calls the tool for commands
  *   write: PATH TEXT   calls the tool that writes a file
  *   call: TOOL JSON    calls a tool of agentctl's; agents put the name of its server before TOOL
- *   system:            says the system prompt back
  *
- * It stands at the start of a line, or behind a sentence that an agent has put before it. What a tool answers is said back. A text that says that its turn was interrupted is taken up again at full speed. A
- * request without tools (for the title of a session) is answered with a title, and one that wants a shape with that shape.
+ * A command stands at the start of a line, or behind a sentence that an agent has joined to it. What a tool answers is said
+ * back. A text that says that its turn was interrupted is taken up again at full speed. A request without tools (for the
+ * title of a session) is answered with a title, and one that wants a shape with that shape.
  */
 export function decide(request: Request): Answer {
   const { tools, said, result, shape } = request;
@@ -21,7 +21,7 @@ export function decide(request: Request): Answer {
   if (result !== undefined) return { say: words(`The tool said: ${result}`), pause: 0 };
   const last = said.at(-1) ?? '';
   const resumed = last.includes('[agentctl] Your turn on the message below was interrupted');
-  for (const line of last.split('\n')) {
+  for (const line of last.split('\n').reverse()) {
     const [, command, rest = ''] = /(?:^|\. ?)(say|count|run|write|call): (.*)$/.exec(line.trim()) ?? [];
     const [first = '', ...more] = rest.split(' ');
     const after = more.join(' ');

@@ -14,12 +14,9 @@ import { generateContent } from './generate-content.ts';
 import { messages } from './messages.ts';
 import { responses } from './responses.ts';
 import { decide } from './script.ts';
-import { type Body, body, stream } from './wire.ts';
+import { type Body, body, type Request, stream } from './wire.ts';
 
-export interface Asked {
-  model: string;
-  system: string;
-  said: string[];
+export interface Asked extends Omit<Request, 'tools'> {
   /** Names. */
   tools: string[];
 }
