@@ -30,7 +30,7 @@ export function cronFault(text: string): string | undefined {
       : `five fields (minute, hour, day of month, month, day of week), as in "0 4 * * *"; it has ${fields.length}`;
   const example = 'minute, hour, day of month, month, day of week, as in "0 4 * * *"';
   // cron-parser takes H for a number drawn at random.
-  if (/(^|[\s,])H/i.test(fields.join(' '))) return `${example} (H is not known here)`;
+  if (/(^|[\s,])H/i.test(fields.join(' '))) return `${example} (H is not supported)`;
   try {
     cronTimes(text, start).next();
     return undefined;

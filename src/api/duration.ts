@@ -14,7 +14,7 @@ export function tryDuration(text: string): number | undefined {
 export function parseDuration(text: string): number {
   const span = tryDuration(text);
   if (span === undefined)
-    throw new RangeError(`${JSON.stringify(text)} is no duration: write it as 90s, 15m or 1h30m`);
+    throw new RangeError(`${JSON.stringify(text)} is not a duration, such as 90s, 15m or 1h30m`);
   return span;
 }
 

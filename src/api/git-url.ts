@@ -8,26 +8,26 @@ const expected = 'expected https://host/path, ssh://user@host/path, user@host:pa
  * not safe on the wire (`http://`, `git://`), credentials in the URL, and all that git or ssh could take for an option.
  */
 export function gitUrlFault(url: string): string | undefined {
-  if (/[\p{Cc} ]/u.test(url)) return `holds a blank or a control character, ${expected}`;
+  if (/[\p{Cc} ]/u.test(url)) return `contains a space or a control character, ${expected}`;
   if (url.startsWith('-')) return `begins with "-", ${expected}`;
   const scheme = /^([A-Za-z][A-Za-z0-9+.-]*):\/\//.exec(url)?.[1];
   if (scheme === undefined) return shortFault(url);
-  if (!schemes.includes(scheme)) return `the transport ${scheme} is not taken, ${expected}`;
+  if (!schemes.includes(scheme)) return `the transport ${scheme} is not supported, ${expected}`;
   return longFault(url, scheme);
 }
 
 function longFault(url: string, scheme: string): string | undefined {
   const [, authority = '', path = ''] = /^[a-z]+:\/\/([^/?#]*)(.*)$/.exec(url) ?? [];
   // git takes escapes back before it looks at the parts.
-  if (/%([01][0-9a-f]|7f)/i.test(url)) return `holds an escaped control character, ${expected}`;
-  if (/%(?![0-9a-f]{2})/i.test(url)) return `holds a "%" that begins no escape, ${expected}`;
+  if (/%([01][0-9a-f]|7f)/i.test(url)) return `contains an escaped control character, ${expected}`;
+  if (/%(?![0-9a-f]{2})/i.test(url)) return `contains an invalid escape "%", ${expected}`;
   if (scheme === 'file')
     return authority === '' && path.length > 1 ? undefined : 'expected file:///path, with three slashes';
   const at = authority.lastIndexOf('@');
   const user = authority.slice(0, Math.max(0, at));
   const host = authority.slice(at + 1);
-  if (scheme === 'https' && at >= 0) return 'holds credentials: put them into the Secret of secretRef';
-  if (user.includes(':')) return 'holds a password: put a key into the Secret of secretRef';
+  if (scheme === 'https' && at >= 0) return 'contains credentials: put them into the Secret of secretRef';
+  if (user.includes(':')) return 'contains a password: put a key into the Secret of secretRef';
   if (at >= 0 && !isUser(user)) return `found the user ${JSON.stringify(user)}, ${expected}`;
   if (!/^([A-Za-z0-9][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?$/.test(host))
     return `found the host ${JSON.stringify(host)}, ${expected}`;
@@ -38,7 +38,7 @@ function longFault(url: string, scheme: string): string | undefined {
 /** `user@host:path`, which goes over ssh. `ext::sh -c ...` has the same look but for its second colon. */
 function shortFault(url: string): string | undefined {
   const [, user, host = '', path = ''] = /^(?:([^@/:]*)@)?([^@/:]+):(.+)$/.exec(url) ?? [];
-  if (path.startsWith(':')) return `the transport ${host} is not taken, ${expected}`;
+  if (path.startsWith(':')) return `the transport ${host} is not supported, ${expected}`;
   const known =
     (user === undefined || isUser(user)) &&
     /^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(host) &&

@@ -104,7 +104,7 @@ for (const info of kinds) {
 
 export function kindInfo(kind: Kind): KindInfo {
   const info = byKind.get(kind);
-  if (info === undefined) throw new Error(`there is no kind ${kind}`);
+  if (info === undefined) throw new Error(`unknown kind ${kind}`);
   return info;
 }
 

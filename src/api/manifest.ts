@@ -64,7 +64,7 @@ function readSource(source: Source): Read {
     documents: [],
     errors: [{ source: source.name, line: 1, column: 1, message }],
   });
-  if (source.bytes.length > mostBytes) return fault('holds more than 64 MiB');
+  if (source.bytes.length > mostBytes) return fault('is larger than 64 MiB');
   const { text, fault: broken } = decode(source.bytes);
   const position = positionsIn(text);
   if (broken !== undefined) {
@@ -74,7 +74,7 @@ function readSource(source: Source): Read {
     };
   }
   const chunks = split(text);
-  if (chunks.length === 0) return fault('is empty: it holds no document');
+  if (chunks.length === 0) return fault('is empty');
   const read: Read = { documents: [], errors: [] };
   for (const chunk of chunks) readChunk(chunk, { source: source.name, position, ...read });
   return read;
@@ -255,7 +255,7 @@ export function namedTwice<D extends Named>(
       first.set(key, document);
       return [];
     }
-    const message = `stands twice in this set, first in ${other.source}:${other.line}: rename or remove one of the two`;
+    const message = `is defined twice, first in ${other.source}:${other.line}; rename or remove one of the two`;
     return [{ document, message }];
   });
 }

@@ -88,10 +88,10 @@ export function jsonPatch(target: unknown, operations: readonly unknown[]): unkn
       }
       case 'test': // costs no more than the value in the patch has: deepEqual ends at the first difference
         if (!deepEqual(get(holder, path, where), value))
-          throw new ApiError('Invalid', `${where}: the value is another one`);
+          throw new ApiError('Invalid', `${where}: the value differs`);
         break;
       default:
-        throw new ApiError('BadRequest', `${where}: there is no such operation`);
+        throw new ApiError('BadRequest', `${where}: unknown operation`);
     }
   }
   refuseDeep(holder.document);
@@ -130,7 +130,10 @@ function readOperation(operation: unknown, at: number): Operation {
 /** RFC 6901. */
 function readPointer(pointer: unknown, what: string): string[] {
   if (typeof pointer !== 'string' || (pointer !== '' && !pointer.startsWith('/')))
-    throw new ApiError('BadRequest', `${what} of the JSON patch is no JSON pointer such as /spec/replicas`);
+    throw new ApiError(
+      'BadRequest',
+      `${what} of the JSON patch is not a JSON pointer, such as /spec/replicas`,
+    );
   const [, ...steps] = pointer.split('/', deepest + 2);
   if (steps.length > deepest)
     throw new ApiError('Invalid', `${what} of the JSON patch has more than ${deepest} steps`);
@@ -141,7 +144,7 @@ const pointerText = (path: readonly string[]): string =>
   path.map((part) => `/${part.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
 
 function nowhere(where: string): never {
-  throw new ApiError('Invalid', `${where}: the path leads nowhere`);
+  throw new ApiError('Invalid', `${where}: the path does not exist`);
 }
 
 function index(list: readonly unknown[], step: string, limit: number, where: string): number {

@@ -14,7 +14,7 @@ export function parseMemory(text: string): number {
   const match = /^([0-9]+(?:\.[0-9]+)?)(k|M|G|Ki|Mi|Gi)?$/.exec(text);
   const factor = factors[match?.[2] ?? ''];
   if (match === null || factor === undefined)
-    throw new RangeError(`${JSON.stringify(text)} is no amount of memory: write it as 512Mi or 2G`);
+    throw new RangeError(`${JSON.stringify(text)} is not an amount of memory, such as 512Mi or 2G`);
   return Math.ceil(Number(match[1]) * factor);
 }
 
@@ -22,7 +22,7 @@ export function parseMemory(text: string): number {
 export function parseCpu(text: string): number {
   const match = /^([0-9]+(?:\.[0-9]+)?)(m?)$/.exec(text);
   if (match === null)
-    throw new RangeError(`${JSON.stringify(text)} is no amount of cores: write it as 2, 0.5 or 500m`);
+    throw new RangeError(`${JSON.stringify(text)} is not an amount of CPU, such as 2, 0.5 or 500m`);
   return Number(match[1]) / (match[2] === 'm' ? 1000 : 1);
 }
 

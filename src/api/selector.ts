@@ -8,7 +8,7 @@ export type Labels = Readonly<Record<string, string>>;
 type Requirement = (labels: Labels) => boolean;
 
 function refuse(selector: string, why: string): never {
-  throw new ApiError('BadRequest', `${JSON.stringify(selector)} is no selector: ${why}`);
+  throw new ApiError('BadRequest', `${JSON.stringify(selector)} is not a valid selector: ${why}`);
 }
 
 /** `a=b`, `a==b`, `a!=b`, `a in (b,c)`, `a notin (b,c)`, `a`, `!a`, `a>1`, `a<1`, with commas between; '' selects all. */
@@ -63,14 +63,17 @@ function readRequirement(part: string, selector: string): Requirement {
   }
   const presence = exists.exec(part);
   if (presence === null)
-    return refuse(selector, `${JSON.stringify(part)} is none of a=b, a!=b, a in (b,c), a notin (b,c), a, !a`);
+    return refuse(
+      selector,
+      `${JSON.stringify(part)} is not one of a=b, a!=b, a in (b,c), a notin (b,c), a, !a`,
+    );
   const [, not, key = ''] = presence;
   checkKey(key, selector);
   return (labels) => has(labels, key) === (not === '');
 }
 
 function byNumber(key: string, sign: '>' | '<', value: string, selector: string): Requirement {
-  if (!/^-?\d+$/.test(value)) refuse(selector, `${JSON.stringify(value)} is no whole number`);
+  if (!/^-?\d+$/.test(value)) refuse(selector, `${JSON.stringify(value)} is not a whole number`);
   const bound = Number(value);
   return (labels) => {
     const found = has(labels, key) ? labels[key] : undefined;
@@ -102,7 +105,7 @@ export function readFieldSelector(selector: string): FieldRequirement[] {
   if (selector.trim() === '') return [];
   return splitUnescaped(selector).map((part) => {
     const match = /^([^=!]+)(==|!=|=)(.*)$/s.exec(part.trim());
-    if (match === null) return refuse(selector, `${JSON.stringify(part)} is none of a=b, a==b, a!=b`);
+    if (match === null) return refuse(selector, `${JSON.stringify(part)} is not one of a=b, a==b, a!=b`);
     const [, path = '', sign, value = ''] = match;
     return {
       path: path.trim().replace(/^\./, '').split('.'),
@@ -126,6 +129,6 @@ const splitUnescaped = (selector: string): string[] => selector.match(/(?:\\.|[^
 
 function withoutEscapes(value: string, selector: string): string {
   if (/(^|[^\\])(\\\\)*\\([^\\,=]|$)/s.test(value))
-    refuse(selector, 'a "\\" stands before something other than ",", "=" or "\\"');
+    refuse(selector, 'a "\\" must be followed by ",", "=" or "\\"');
   return value.replace(/\\([\\,=])/g, '$1');
 }

@@ -27,7 +27,7 @@ function unknownField(schema: JsonSchema, name: string, path: Path): FieldError 
   return {
     path: [...path, name],
     reason: 'UnknownField',
-    message: 'is no field that is known here',
+    message: 'unknown field',
     found: name,
     expected: names.length <= 12 ? `one of ${names.join(', ')}` : 'a field of the schema',
     ...(suggestion === undefined ? {} : { suggestion }),
@@ -65,13 +65,13 @@ export function checkShape(schema: JsonSchema, value: unknown, path: Path = []):
   }
   if (typeof value !== 'string') return [];
   if (schema.format === 'date-time' && !isTime(value))
-    return [invalid(path, value, 'a time as RFC 3339 has it: 2026-01-31T12:00:00Z')];
+    return [invalid(path, value, 'an RFC 3339 time, such as 2026-01-31T12:00:00Z')];
   if (schema.format === 'byte' && !isBase64(value)) {
     return [
       {
         path,
         reason: 'FieldValueInvalid',
-        message: 'is no base64; put plain text under stringData, or encode it with base64 -w0',
+        message: 'is not base64; use stringData for plain text, or encode it with base64 -w0',
         expected: 'base64',
       },
     ];
@@ -104,7 +104,7 @@ function doubled(schema: JsonSchema, list: readonly unknown[], path: Path): Fiel
       {
         path: [...path, at],
         reason: 'FieldValueDuplicate' as const,
-        message: `${what} stands here twice, first at [${first}]`,
+        message: `duplicate ${what}, first at [${first}]`,
       },
     ];
   });

@@ -44,9 +44,9 @@ export const isTooDeep = (value: unknown, left = deepest): boolean =>
 /** Why an object of this size is refused; undefined where it is not. */
 export function sizeFault({ values, characters }: Size): string | undefined {
   if (values > mostValues)
-    return `the object has ${values} fields and items, and at most ${mostValues} are taken: split it`;
+    return `the object has ${values} fields and items, at most ${mostValues} are allowed: split it`;
   if (characters > mostCharacters)
-    return `the object has ${characters} characters, and at most ${mostCharacters} are taken: split it`;
+    return `the object has ${characters} characters, at most ${mostCharacters} are allowed: split it`;
   return undefined;
 }
 

@@ -48,23 +48,23 @@ export function validateUpdate(info: KindInfo, object: JsonObject, before: JsonO
       errors.push(forbidden(path, `cannot be changed: ${why}`));
   };
   if (info.kind === 'Revision') {
-    fixed(['data'], 'a Revision is a record');
-    fixed(['revision'], 'a Revision is a record');
+    fixed(['data'], 'Revisions cannot be changed');
+    fixed(['revision'], 'Revisions cannot be changed');
   }
   if (info.kind === 'Instance') {
     // Its Runtime may change: the controller moves an Instance once nothing of it is left on the old one.
     for (const field of ['agentName', 'agentUID', 'ordinal'])
-      fixed(['spec', field], 'an Instance keeps its place');
+      fixed(['spec', field], 'Instances cannot move by hand');
   }
   if (info.kind === 'Runtime') {
-    fixed(['spec', 'driver'], 'delete the Runtime and make another');
+    fixed(['spec', 'driver'], 'delete the Runtime and create another');
   }
   if ((info.kind === 'Secret' || info.kind === 'ConfigMap') && before.immutable === true) {
     for (const field of ['data', 'binaryData'])
-      fixed([field], `the ${info.kind} is immutable: delete and make it again`);
+      fixed([field], `the ${info.kind} is immutable: delete and create it again`);
     if (object.immutable !== true) errors.push(invalid(['immutable'], object.immutable, 'true, as it was'));
   }
-  if (info.kind === 'Secret') fixed(['type'], 'delete the Secret and make it again');
+  if (info.kind === 'Secret') fixed(['type'], 'delete the Secret and create it again');
   return errors;
 }
 

@@ -32,7 +32,7 @@ export async function writeChange(
       const body = { ...patch, metadata };
       const object: AnyObject = await client.patch(info.kind, key, { type: 'merge', body }, options);
       if (isTerminating(object) && object.metadata.generation !== now.metadata.generation)
-        throw new CliError(`${text} is being deleted, so the change goes with it`);
+        throw new CliError(`${text} is being deleted, and the change is lost with it`);
       return { object, changed: object.metadata.resourceVersion !== resourceVersion };
     } catch (error) {
       if (!isApiError(error, 'Conflict') || tries === mostTries) throw error;
@@ -52,7 +52,7 @@ function refuseClash(before: object, now: AnyObject, after: object, patch: objec
   const uidOf = (object: object): unknown =>
     'metadata' in object && isObject(object.metadata) ? object.metadata.uid : undefined;
   if (uidOf(before) !== now.metadata.uid)
-    throw new ApiError('Conflict', `${text} was deleted and made anew meanwhile`);
+    throw new ApiError('Conflict', `${text} was deleted and created again in the meantime`);
   const wanted = new Set(patchedDifferences(patch, now, after).map(pathText));
   const clashes = patchedDifferences(patch, before, now)
     .map(pathText)
@@ -62,6 +62,6 @@ function refuseClash(before: object, now: AnyObject, after: object, patch: objec
     clashes.slice(0, 10).join(', ') + (clashes.length > 10 ? ` and ${clashes.length - 10} more` : '');
   throw new ApiError(
     'Conflict',
-    `${text}: somebody else changed ${fields} meanwhile; look at it and try again`,
+    `${text}: somebody else changed ${fields} in the meantime; review it and try again`,
   );
 }

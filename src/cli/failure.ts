@@ -61,7 +61,7 @@ export function apiText(error: ApiError): string {
   const { kind, name } = error.details ?? {};
   const remedy =
     error.reason === 'NotFound' && kind === 'namespaces'
-      ? `. Where it is to be there: agentctl create namespace ${name ?? 'NAME'}`
+      ? `. To create it: agentctl create namespace ${name ?? 'NAME'}`
       : '';
   return `Error from server (${error.reason}): ${error.message}${remedy}`;
 }

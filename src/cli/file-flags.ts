@@ -18,5 +18,5 @@ export const fileFlags = (
 /** What a word that stands alone may have been meant as. */
 const named = (command: Command): string =>
   command.options.some(({ long }) => long === '--sync')
-    ? 'A sync is named with --sync NAME, files with -f.'
-    : 'Files are named with -f.';
+    ? 'Specify a sync with --sync NAME, and files with -f.'
+    : 'Specify files with -f.';

@@ -24,12 +24,12 @@ export async function readSources(
   cli: Pick<Cli, 'stdin' | 'signal' | 'environment' | 'err'>,
 ): Promise<Source[]> {
   if (kustomize !== undefined) {
-    if (filenames.length > 0 || recursive) throw new UsageError('-k is not used together with -f or -R');
+    if (filenames.length > 0 || recursive) throw new UsageError('-k cannot be combined with -f or -R');
     return [await rendered(kustomize, cli)];
   }
   if (filenames.length === 0) {
     throw new UsageError(
-      'say what to read: -f FILE, -f FOLDER, -f URL, -f - for standard input, or -k FOLDER with a kustomization.yaml',
+      'specify what to read: -f FILE, -f FOLDER, -f URL, -f - for standard input, or -k FOLDER with a kustomization.yaml',
     );
   }
   const sources: Source[] = [];
@@ -57,7 +57,7 @@ async function rendered(
   { signal, environment }: Pick<Cli, 'signal' | 'environment'>,
 ): Promise<Source> {
   if (!statOf(folder).isDirectory())
-    throw new CliError(`${folder} is a file: -k takes the folder of a kustomization.yaml`);
+    throw new CliError(`${folder} is a file; -k requires the folder of a kustomization.yaml`);
   const { render } = await import('../sources/kustomize.ts');
   const searchPath = environment.PATH ?? '';
   const bytes = await render({ root: process.cwd(), path: folder, sealed: false, searchPath, signal });
@@ -69,11 +69,9 @@ function fromDisk(name: string, recursive: boolean, passed: string[]): Source[] 
     const found = filesBelow(name, { recursive, passed, above: [] });
     const kustomized = found.find((path) => kustomizationNames.includes(basename(path)));
     if (kustomized !== undefined)
-      throw new CliError(
-        `${kustomized} is for kustomize: -k ${dirname(kustomized)} reads what it makes of it`,
-      );
+      throw new CliError(`${kustomized} is a kustomization: use -k ${dirname(kustomized)}`);
     if (found.length > 0) return found.map(readOne);
-    const hint = recursive ? '' : ' (folders in it are read with -R)';
+    const hint = recursive ? '' : ' (use -R to read its subfolders)';
     throw new CliError(`${name}: no .yaml, .yml or .json file in this folder${hint}`);
   }
   return [readOne(name)];

@@ -1,12 +1,12 @@
 /** What `agentctl init` writes. A test validates it. */
-export const firstManifest = `# An agent: what to run. Apply it with: agentctl apply -f agents.yaml
+export const firstManifest = `# An agent. Apply it with: agentctl apply -f agents.yaml
 apiVersion: agentctl.dev/v1
 kind: Agent
 metadata:
   name: hello
 spec:
   template:
-    # With an image it runs in a container, without one as a process of this host.
+    # With an image it runs in a container, otherwise as a process on this host.
     # image: python:3.13-slim
     command: [sh, -c, 'while true; do echo "hello from $AGENTCTL_INSTANCE, run $AGENTCTL_RUN"; sleep 5; done']
     env:
@@ -18,12 +18,12 @@ spec:
       #     secretKeyRef: { name: model, key: API_KEY }
     # resources:
     #   limits: { cpu: "1", memory: 512Mi }
-  # How many copies.
+  # The number of instances.
   replicas: 1
-  # When it counts as Ready. Without this: while it runs.
+  # When it is Ready. By default, it is Ready while it runs.
   # readiness:
   #   log: { pattern: hello }
-  # The rules by which it runs. Every field has a default: agentctl explain policy.spec
+  # How it is run. Every field has a default: agentctl explain policy.spec
   policy:
     restart:
       "on": Always # or OnFailure, Never. Quoted, as kubectl reads a bare on as true
@@ -31,7 +31,7 @@ spec:
       # window: 10m
     backoff:
       schedule: [1s, 2s, 4s, 8s, 16s, 32s, 60s]
-    # A fresh start every night, once it has been idle for an hour.
+    # Restart it every night, once it has been idle for an hour.
     # scheduledRestart:
     #   cron: "30 4 * * *"
     #   timezone: Europe/Berlin

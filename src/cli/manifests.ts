@@ -32,11 +32,11 @@ export async function readManifests(options: FileOptions, cli: Cli): Promise<Man
   const texts = [
     ...errors.map(formatManifestError),
     ...unnamed.map(
-      (document) => `${place(document, ['metadata'])}: metadata.name: is missing, and apply needs it`,
+      (document) => `${place(document, ['metadata'])}: metadata.name: is missing, but apply requires it`,
     ),
     ...clashes.map(
       (document) =>
-        `${place(document, ['metadata', 'namespace'])}: metadata.namespace: found ${JSON.stringify(document.namespace)}, but -n asks for ${JSON.stringify(options.namespace)}`,
+        `${place(document, ['metadata', 'namespace'])}: metadata.namespace: found ${JSON.stringify(document.namespace)}, but --namespace is ${JSON.stringify(options.namespace)}`,
     ),
   ];
   if (texts.length > 0) throw new CliError(texts.join('\nerror: '));

@@ -51,7 +51,7 @@ async function mark(
   const isChange = (word: string): boolean => word.includes('=') || word.endsWith('-');
   const changes = words.filter(isChange).map(parseChange);
   if (changes.length === 0 && options.list !== true) {
-    throw new UsageError(`say what to set: key=value, or key- to remove it`);
+    throw new UsageError(`specify key=value to set a key, or key- to remove it`);
   }
   const client = await cli.connect(options, { start: true });
   const selected = await select(client, parseTargets(words.filter((word) => !isChange(word))), options, cli);
@@ -71,7 +71,7 @@ async function mark(
       const taken = changes.find(([name, value]) => value !== null && (now[name] ?? value) !== value);
       if (taken !== undefined && options.overwrite !== true) {
         const [name] = taken;
-        throw new CliError(`${text} has ${name}=${now[name]} already; --overwrite changes it`);
+        throw new CliError(`${text} has ${name}=${now[name]} already; use --overwrite to change it`);
       }
       const after = await write(client, { info, key, text }, before, field, changes, options);
       const changed = before.metadata.resourceVersion !== after.metadata.resourceVersion;
@@ -111,7 +111,7 @@ async function write(
     }
     seen = await client.get(info.kind, key);
     if (!deepEqual(substance(seen), substance(read)))
-      throw new CliError(`${text} was changed meanwhile; look at it and try again`);
+      throw new CliError(`${text} was changed in the meantime; review it and try again`);
   }
 }
 

@@ -17,7 +17,7 @@ export async function patchEach(
 ): Promise<void> {
   const client = await cli.connect(options, { start: true });
   const selected = await select(client, targets, options, cli);
-  if (selected.length === 0) throw new CliError('nothing matches, so nothing was changed');
+  if (selected.length === 0) throw new CliError('no objects found, nothing was changed');
   const failures: unknown[] = [];
   for (const each of selected) {
     try {

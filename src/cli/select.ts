@@ -37,13 +37,13 @@ export async function select(
   for (const { info, name } of targets) {
     if (name !== undefined) {
       if (options.allNamespaces === true && info.namespaced) {
-        throw new UsageError('a name needs one namespace: leave out --all-namespaces or the name');
+        throw new UsageError('a name cannot be combined with --all-namespaces; omit one of them');
       }
       selected.push(selectedOf(info, name, namespace));
       continue;
     }
     if (options.selector === undefined && options.fieldSelector === undefined && options.all !== true) {
-      throw new UsageError(`say which ${info.plural}: names, -l with labels, or --all`);
+      throw new UsageError(`specify ${info.plural}: names, -l with labels, or --all`);
     }
     const found = await client.list(info.kind, {
       namespace: info.namespaced && options.allNamespaces !== true ? namespace : undefined,

@@ -17,7 +17,7 @@ export function parseTargets(words: readonly string[]): Target[] {
   const [first, ...names] = words;
   if (first === undefined) {
     throw new UsageError(
-      "say what: a kind (agents), a kind and a name (agent web), or both in one (agent/web). See 'agentctl api-resources' for the kinds.",
+      "specify a kind (agents), a kind and a name (agent web), or both in one (agent/web). See 'agentctl api-resources' for the kinds.",
     );
   }
   if (words.some((word) => word.includes('/'))) return words.map(slashed);
@@ -55,7 +55,7 @@ function slashed(word: string): Target {
   const [kind = '', name = '', ...more] = word.split('/');
   if (kind === '' || name === '' || more.length > 0) {
     throw new UsageError(
-      `found ${JSON.stringify(word)}, expected kind/name, as in agent/web, for every object`,
+      `found ${JSON.stringify(word)}, expected kind/name for every object, such as agent/web`,
     );
   }
   return { info: kindFor(kind), name };
@@ -76,9 +76,10 @@ export function kindFor(word: string): KindInfo {
   );
 }
 
-/** `agent.agentctl.dev/web`, `secret/key`: as kubectl names an object. */
-export const objectName = (info: Pick<KindInfo, 'singular' | 'group'>, name: string): string =>
+/** `agent.agentctl.dev/web`, `secret/key`, `message/m-1`: as kubectl names an object. */
+export const objectName = (info: Pick<KindInfo, 'singular' | 'group' | 'stored'>, name: string): string =>
   `${kindName(info)}/${name}`;
 
-export const kindName = (info: Pick<KindInfo, 'singular' | 'group'>): string =>
-  info.group === '' ? info.singular : `${info.singular}.${info.group}`;
+/** The group of what is in no store is of no use to people. */
+export const kindName = (info: Pick<KindInfo, 'singular' | 'group' | 'stored'>): string =>
+  info.group === '' || !info.stored ? info.singular : `${info.singular}.${info.group}`;

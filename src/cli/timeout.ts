@@ -21,7 +21,7 @@ function bounded(answer: Promise<unknown>, milliseconds: number, clock: Clock): 
     const cancel = clock.after(milliseconds, () => {
       reject(
         new UnreachableError(
-          `the controller gave no answer within ${milliseconds / 1000}s (--request-timeout)`,
+          `the controller did not answer within ${milliseconds / 1000}s (--request-timeout)`,
         ),
       );
     });

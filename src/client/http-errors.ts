@@ -1,8 +1,8 @@
 import { ApiError, type Status, type StatusReason, UnreachableError } from '../api/errors.ts';
 
 const remedies: Record<string, string> = {
-  ENOENT: 'no controller runs there',
-  ECONNREFUSED: 'no controller runs there',
+  ENOENT: 'no controller is running there',
+  ECONNREFUSED: 'no controller is running there',
   EACCES: 'this user may not use the socket',
   ECONNRESET: 'the connection was lost',
 };
@@ -36,7 +36,7 @@ export function errorOf(code: number, text: string, place: string): Error {
     return new ApiError(reasons[code] ?? 'InternalError', text.trim() || `HTTP ${code}`);
   const answer = parseJson(text, place) as Partial<Status>; // what an API server answers to a failure, or its HTTP layer
   if (code === 503 && answer.kind !== 'Status')
-    return new UnreachableError(`cannot reach the controller at ${place}: it is just ending`);
+    return new UnreachableError(`cannot reach the controller at ${place}: it is shutting down`);
   return apiErrorOf(answer as Status, code); // its fields are all optional to what reads them
 }
 
@@ -57,7 +57,7 @@ export function parseJson(text: string, place: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new UnreachableError(`${place} did not answer in JSON; is it agentctl that listens there?`, {
+    throw new UnreachableError(`${place} did not answer with JSON; is it really agentctl?`, {
       cause,
     });
   }

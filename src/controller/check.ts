@@ -72,10 +72,10 @@ async function run(probe: Probe, about: Check): Promise<Finding> {
   const { driver, ref } = about;
   if (probe.exec !== undefined) return exec(probe.exec.command, about);
   const port = probe.httpGet?.port ?? probe.tcpSocket?.port;
-  if (port === undefined) return unknown('The probe checks nothing.');
+  if (port === undefined) return unknown('The probe has no check.');
   const address = await unlessAborted(driver.address(ref, port), about.signal);
   if (about.signal.aborted) return unknown(cutShort);
-  if (address === undefined) return unknown(`Port ${port} cannot be reached from here.`);
+  if (address === undefined) return unknown(`Port ${port} cannot be reached.`);
   return probe.httpGet === undefined ? opens(address, port, about) : answers(probe.httpGet, address, about);
 }
 
@@ -162,7 +162,7 @@ const ours: ReadonlySet<unknown> = new Set([
 
 const isOurs = (error: Error): boolean => 'code' in error && ours.has(error.code);
 
-const cutShort = 'The check was cut short.';
+const cutShort = 'The check was interrupted.';
 const noAnswer = 'The Runtime did not answer in time.';
 
 /** What the work comes to; undefined as soon as the signal aborts. */

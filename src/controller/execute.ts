@@ -164,14 +164,14 @@ function checkAllowed(spec: AgentSpec, { agent, find, runtime }: ExecuteContext)
     throw new DriverError(
       'NotStartable',
       'NamespaceNotAllowed',
-      `The Runtime ${name} takes no Agents of the namespace ${namespace}.`,
+      `The Runtime ${name} does not accept Agents of the namespace ${namespace}.`,
     );
   const reasons = unsupported(runtime.spec, spec, programAuthor({ ...agent, spec }, find));
   if (reasons.length > 0)
     throw new DriverError(
       'NotStartable',
       'UnsupportedByRuntime',
-      `The Runtime ${name} cannot honour ${listed(reasons, { separator: '; ' })}.`,
+      `The Runtime ${name} does not support ${listed(reasons, { separator: '; ' })}.`,
     );
 }
 

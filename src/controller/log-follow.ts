@@ -45,7 +45,7 @@ export async function* followRuns(
   while (!signal.aborted) {
     const instance = followed.find();
     if (instance === undefined) {
-      yield note(clock, 'It was deleted.');
+      yield note(clock, 'The instance was deleted.');
       return;
     }
     const run = nextRun(instance, read);
@@ -130,7 +130,7 @@ async function* readRun(
     } catch (error) {
       if (!(error instanceof DriverError)) throw error;
       if (error.sort === 'Offline') {
-        if (!isLost) yield note(clock, `${error.message} The log goes on when it is back.`);
+        if (!isLost) yield note(clock, `${error.message} The logs continue when it is back.`);
         isLost = true;
         position.reopen();
         await sleep(clock, offlineMs, signal);
@@ -154,5 +154,5 @@ export const outOfReach = (instance: Instance): DriverError =>
   new DriverError(
     'Offline',
     'RuntimeOffline',
-    `The Runtime ${instance.spec.runtimeRef.name} of ${keyText(instance.metadata)} is out of reach.`,
+    `The Runtime ${instance.spec.runtimeRef.name} of ${keyText(instance.metadata)} cannot be reached.`,
   );

@@ -50,6 +50,6 @@ function lastEnded({ metadata: { name }, status }: Instance): RunSpan {
   if (lastExit === undefined) throw new ApiError('BadRequest', `No run of ${name} has ended yet.`);
   const startedAt = instant(lastExit.startedAt);
   if (startedAt === undefined)
-    throw new ApiError('BadRequest', `There is no output of the last run of ${name}: ${exitText(lastExit)}`);
+    throw new ApiError('BadRequest', `The last run of ${name} has no output: ${exitText(lastExit)}`);
   return { number: lastExit.run, startedAt, finishedAt: instant(lastExit.finishedAt) };
 }

@@ -88,10 +88,10 @@ export class McpServers {
     const { mode = 'Bridge', name } = spec.template.network ?? {};
     const onHost = kind === 'process' || mode === 'Host';
     if (!onHost && mode === 'None')
-      return { unavailable: 'Its template.network.mode is None, so it reaches nothing.' };
+      return { unavailable: 'Its template.network.mode is None, so it cannot reach the controller.' };
     if (!onHost && name !== undefined)
       return {
-        unavailable: `It is on the network ${name}; the tools are offered on the network agentctl alone. Leave template.network.name out.`,
+        unavailable: `It is on the network ${name}; the tools are only offered on the network agentctl. Remove template.network.name.`,
       };
     const host = onHost ? loopback : await driver.hostAddress();
     if (host === undefined)

@@ -104,7 +104,7 @@ export class Runtimes {
     if (session !== undefined) return session.health;
     const fault = this.#faults.get(name);
     if (fault !== undefined) return { state: 'Offline', message: fault.message, since: fault.since };
-    return { state: 'Syncing', message: 'It is being connected.', since: 0 };
+    return { state: 'Syncing', message: 'Connecting.', since: 0 };
   }
 
   sessions(): Session[] {
@@ -193,7 +193,7 @@ export class Runtimes {
         recorder.record(runtime, {
           type: 'Normal',
           reason: 'OrphansCollected',
-          message: `Removed what nobody owns any more: ${names}.`,
+          message: `Removed containers without an owner: ${names}.`,
         });
         if (approved) await this.#useUpApproval(runtime);
       }
@@ -258,13 +258,13 @@ export class Runtimes {
               type: 'Ready',
               status: 'False',
               reason: 'Offline',
-              message: `The Runtime is out of reach: ${health.message}`,
+              message: `The Runtime cannot be reached: ${health.message}`,
             }
           : {
               type: 'Ready',
               status: fault === undefined ? 'Unknown' : 'False',
               reason: fault?.reason ?? 'Connecting',
-              message: fault?.message ?? 'The Runtime is being connected.',
+              message: fault?.message ?? 'Connecting to the Runtime.',
             };
     const wanted = [ready, ...(this.session(name)?.driver.conditions?.() ?? [])];
     if (runtime.spec.driver === 'process' && this.#parts.diskFull?.() === true) {
@@ -273,7 +273,7 @@ export class Runtimes {
         status: 'True',
         reason: 'StateFolderFull',
         message:
-          'The disk that holds the state folder is full: nothing new is made, but agents can be deleted, suspended and scaled. Free some space there.',
+          'The disk with the state folder is full. New objects cannot be created, but agents can be deleted, suspended and scaled. Free some space.',
       });
     }
     if (held > 0) {
@@ -281,7 +281,7 @@ export class Runtimes {
         type: 'OrphansHeld',
         status: 'True',
         reason: 'TooManyAtOnce',
-        message: `${held} containers here belong to no Instance any more; they are more than a fifth of all. If they may go: agentctl approve runtime/${name}`,
+        message: `${held} containers belong to no Instance; these are more than a fifth of all containers. To remove them, run agentctl approve runtime/${name}`,
       });
     }
     return wanted.map((condition) => {

@@ -48,7 +48,11 @@ export class Session {
     this.#events = events;
     this.#clock = clock;
     this.#log = log;
-    this.health = { state: 'Syncing', message: 'It has not been listed yet.', since: clock.now() };
+    this.health = {
+      state: 'Syncing',
+      message: 'Its containers have not been listed yet.',
+      since: clock.now(),
+    };
   }
 
   /** How often it has been listed since it came up; two lists without an owner make an orphan. */

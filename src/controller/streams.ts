@@ -203,7 +203,7 @@ export class ControllerStreams implements Streams {
         const names = left().map(({ metadata, status }) => `${keyText(metadata)} (${status?.message})`);
         throw new ApiError(
           'Timeout',
-          `These instances have not ended: ${listed(names)}. The others have; agentctl controller stop without --agents leaves these as they are.`,
+          `These instances have not stopped: ${listed(names)}. All others have. To stop only the controller, run agentctl controller stop without --agents.`,
         );
       }
       await sleep(clock, 50);

@@ -19,7 +19,7 @@ export function refusal(world: World): Refusal | undefined {
   if ('missing' in policy)
     return {
       reason: 'PolicyMissing',
-      message: `There is no Policy ${policy.missing} in the namespace ${namespace}. Apply one, or change spec.policyRef.`,
+      message: `The Policy ${policy.missing} does not exist in the namespace ${namespace}. Create it, or change spec.policyRef.`,
     };
   if ('missing' in runtime)
     return { reason: 'RuntimeMissing', message: runtimeMissing(agent, runtime.missing) };
@@ -28,18 +28,18 @@ export function refusal(world: World): Refusal | undefined {
   if (allowedNamespaces !== undefined && !allowedNamespaces.includes(namespace))
     return {
       reason: 'NamespaceNotAllowed',
-      message: `The Runtime ${name} takes no Agents of the namespace ${namespace}: add it to the Runtime's spec.allowedNamespaces, or choose another Runtime.`,
+      message: `The Runtime ${name} does not accept Agents of the namespace ${namespace}. Add the namespace to the Runtime's spec.allowedNamespaces, or use another Runtime.`,
     };
   if (unsupported.length > 0)
     return {
       reason: 'UnsupportedByRuntime',
-      message: `The Runtime ${name} cannot honour ${listed(unsupported, { separator: '; ' })}. Change these fields, or choose another Runtime.`,
+      message: `The Runtime ${name} does not support ${listed(unsupported, { separator: '; ' })}. Change these fields, or use another Runtime.`,
     };
   const { protocol } = agent.spec;
   if (protocol !== 'acp' && mustAsk(agent.spec))
     return {
       reason: 'PermissionsNotEnforceable',
-      message: `An agent with protocol ${protocol} uses tools without asking, so no Deny and no Ask of spec.permissions can be enforced. Use protocol acp, allow every tool, or run it all the same with spec.permissions.unenforced: Accept.`,
+      message: `An agent with protocol ${protocol} uses tools without asking for permission, so Deny and Ask in spec.permissions cannot be enforced. Use protocol acp, allow every tool, or set spec.permissions.unenforced: Accept to run it anyway.`,
     };
   const schedule = policy.scheduledRestart;
   const fault = schedule === undefined ? undefined : scheduleFault(schedule);
@@ -57,8 +57,8 @@ export function mustAsk({ permissions }: AgentSpec): boolean {
 /** An image without a runtimeRef asks for any Runtime of containers; the others are asked for by name. */
 const runtimeMissing = ({ spec }: Agent, name: string): string =>
   spec.runtimeRef === undefined && spec.template.image !== undefined
-    ? "There is no Runtime for containers, and spec.template.image needs one. Apply a Runtime whose driver is docker and whose endpoint is the engine's socket: agentctl explain runtime.spec."
-    : `There is no Runtime ${name}. Apply one, or change spec.runtimeRef; agentctl get runtimes lists them.`;
+    ? 'There is no Runtime for containers, and spec.template.image requires one. Create a Runtime with driver docker and the endpoint of your container engine. See agentctl explain runtime.spec.'
+    : `The Runtime ${name} does not exist. Create it, or change spec.runtimeRef. List all Runtimes with agentctl get runtimes.`;
 
 /** Validation refuses these; a schedule of an older version may still be stored. */
 function scheduleFault(schedule: Scheduled): string | undefined {
@@ -75,5 +75,5 @@ function check({ cron, timezone }: Scheduled): string | undefined {
   const fault = cronFault(cron);
   if (fault !== undefined) return `scheduledRestart.cron is ${JSON.stringify(cron)}: write ${fault}.`;
   if (isTimezone(timezone)) return undefined;
-  return `scheduledRestart.timezone is ${JSON.stringify(timezone)}, which is no time zone: write one as Europe/Berlin.`;
+  return `scheduledRestart.timezone is ${JSON.stringify(timezone)}, which is not a time zone, such as Europe/Berlin.`;
 }

@@ -118,7 +118,7 @@ function placeOf(load: RuntimeLoad, want: Want, position: number, opensAt: Insta
     return {
       ...base,
       reason: 'BreakerOpen',
-      message: `Starts on Runtime ${name} kept failing; the next is tried at ${shortTime(opensAt)}, or at once after agentctl resume runtime ${name}.`,
+      message: `Starts on Runtime ${name} kept failing. The next start is at ${shortTime(opensAt)}. To start now, run agentctl resume runtime ${name}.`,
     };
   const { maxDepth } = spec.queue;
   const use = spec.maxConcurrent === undefined ? '' : ` (${held} of ${spec.maxConcurrent} in use)`;
@@ -126,7 +126,7 @@ function placeOf(load: RuntimeLoad, want: Want, position: number, opensAt: Insta
     return {
       ...base,
       reason: 'QueueFull',
-      message: `Runtime ${name} is full${use}, and so is its queue of ${maxDepth}. Stop something, or raise spec.maxConcurrent.`,
+      message: `Runtime ${name} is full${use}, and so is its queue of ${maxDepth}. Stop other agents, or raise spec.maxConcurrent.`,
     };
   return {
     ...base,

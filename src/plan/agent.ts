@@ -75,7 +75,7 @@ export const createdVerdict = (name: string): Verdict => ({
   instance: name,
   phase: 'Pending',
   reason: 'Created',
-  message: 'The Instance is being made.',
+  message: 'The Instance is being created.',
 });
 
 /** Once every Instance goes in this plan: the Revisions go too, and our finalizer. */
@@ -87,7 +87,7 @@ export function releaseActions(context: Context, actions: readonly Action[]): Ac
   const revisions = world.revisions.map(({ metadata }) =>
     deleteRevision(metadata.name, 'Its Agent is being deleted.', deletions),
   );
-  const message = 'Nothing of it is left.';
+  const message = 'All its instances are deleted.';
   const after = [...deletions, ...revisions.map(({ id }) => id)];
   return [...revisions, { type: 'Release', id: 'Release', after, cause: 'Deleted', message }];
 }

@@ -81,10 +81,7 @@ function checkVolumes({ volumes = [] }: Template, allow: Allow, refuse: Refuse):
     const field = `volumes[${index}].named.volumeName`;
     if (!/^[A-Za-z0-9][A-Za-z0-9_.-]*$/.test(name)) refuse(field, `${name} is not the name of a volume`);
     else if (!includes(allow.volumes, name))
-      refuse(
-        field,
-        `${notListed([name], 'volumes', allow.volumes)}, or leave it out for a volume of its own`,
-      );
+      refuse(field, `${notListed([name], 'volumes', allow.volumes)}, or omit it for a volume of its own`);
   }
 }
 
@@ -132,7 +129,7 @@ export const isId = (text: string): boolean => /^\d+$/.test(text) && Number(text
 
 const asController = (author: Author | undefined): string =>
   author === undefined
-    ? "the Runtime lets nothing run as the controller's own user"
+    ? "the Runtime does not allow the controller's own user"
     : `${wroteIt(author)}, and it would run as the controller's own user`;
 
 function remedies({ users, controllerUser }: Allow, author: Author | undefined): string {

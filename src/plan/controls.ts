@@ -57,7 +57,7 @@ export function takeAcceptance(turn: Turn) {
   const { next, context } = turn;
   if (next.phase !== 'Failed' || next.reason !== notEnforced) return;
   if (!mustAsk(context.world.agent.spec) && clearFailures(turn))
-    tell(turn, 'Normal', 'Resumed', 'Its permissions need not be enforced any more.');
+    tell(turn, 'Normal', 'Resumed', 'Its permissions no longer need to be enforced.');
 }
 
 /** Adds a condition for each control that the agent has told of. Until it has told, what is stored holds. */

@@ -101,7 +101,7 @@ function fails(turn: Turn): boolean {
     return stop(turn, 'LivenessFailed', `Liveness failed: ${live.message}`);
   const talk = talkOf(turn);
   if (talk?.state === 'Refused')
-    return stop(turn, 'HandshakeRefused', `It cannot be talked to: ${talk.message}`);
+    return stop(turn, 'HandshakeRefused', `The protocol handshake failed: ${talk.message}`);
   if (talk?.failure !== undefined && talk.state === 'Ready')
     return stop(turn, talk.failure.reason, talk.failure.message);
   const why = unenforced(turn);
@@ -194,7 +194,7 @@ function move(turn: Turn, runtime: string) {
 function drain(turn: Turn, desire: Desire) {
   const { next, now } = turn;
   if (next.phase === 'Failed' || next.phase === 'Completed') return;
-  const text = 'What it wrote is read to the end.';
+  const text = 'Its remaining output is being read.';
   if (desire.is === 'Removed') return phase(turn, 'Stopping', desire.cause, `${desire.message}. ${text}`);
   const until = waitUntil(turn);
   if (until === undefined || until <= now) return phase(turn, 'Pending', 'Draining', text);
@@ -223,7 +223,7 @@ function rest(turn: Turn, to: 'Stopped' | 'Asleep', reason: string, message: str
 }
 
 const waitForStrays = (turn: Turn): void =>
-  phase(turn, 'Pending', 'Duplicate', 'A second copy of it is removed first.');
+  phase(turn, 'Pending', 'Duplicate', 'A duplicate of it is removed first.');
 
 function outOfReach(turn: Turn, desire: Desire) {
   const { runtime } = turn.context.world;
@@ -242,8 +242,8 @@ function offlineText(turn: Turn, removing: boolean): string {
   const own = !('missing' in runtime) && runtime.object.metadata.name === name ? runtime.health : undefined;
   const why = own !== undefined && own.state !== 'Online' ? `: ${sentence(own.message)}` : '.';
   const next = removing
-    ? ` Its deletion waits for that; ${command(agent, `delete ${object}`, '--force')} gives it up.`
-    : ' It keeps its place, and is not started elsewhere.';
+    ? ` Its deletion waits for it; ${command(agent, `delete ${object}`, '--force')} deletes it anyway.`
+    : ' The instance is not started elsewhere.';
   return turn.view.runtimeMissing === true
     ? `The Runtime ${name} does not exist.${next}`
     : `The Runtime ${name} does not answer${why}${next}`;

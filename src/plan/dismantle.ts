@@ -16,14 +16,14 @@ export function clearStrays(turn: Turn): boolean {
       const id = `Kill/${turn.name}/${stray.ref}`;
       after.push(id);
       turn.actions.push({
-        ...base(turn, 'Duplicate', `${stray.ref} is a second copy of ${turn.name}.`),
+        ...base(turn, 'Duplicate', `${stray.ref} is a duplicate of ${turn.name}.`),
         type: 'Kill',
         id,
         run: stray.run,
         ref: stray.ref,
       });
     }
-    turn.actions.push(remove(turn, stray, 'Duplicate', `${stray.ref} is not of the newest run.`, after));
+    turn.actions.push(remove(turn, stray, 'Duplicate', `${stray.ref} is not the newest run.`, after));
   }
   return true;
 }

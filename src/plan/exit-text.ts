@@ -13,7 +13,7 @@ export function exitText({ run, code, signal, oomKilled, cause, message }: LastE
     case 'Stop':
       return `Run ${run} was stopped${codeText(code, signal, oomKilled)}.`;
     case 'Runtime':
-      return `Run ${run} ended${codeText(code, signal, oomKilled)} since its Runtime stopped; this is no failure.`;
+      return `Run ${run} ended${codeText(code, signal, oomKilled)} because its Runtime stopped. This does not count as a failure.`;
     case 'Agent':
       return `Run ${run} ended${codeText(code, signal, oomKilled)}${detail === '' ? '.' : detail}`;
   }

@@ -12,7 +12,7 @@ export function takeEnd(turn: Turn) {
   const run = next.run.number;
   const stopped = next.stop?.run === run;
   if (turn.state === 'Running' && container === undefined) {
-    const message = `Its ${home(turn)} was removed outside agentctl.`;
+    const message = `Its ${home(turn)} was removed by something other than agentctl.`;
     end(turn, { run, finishedAt: nowText(turn), cause: stopped ? 'Stop' : 'Lost', message });
   } else if (turn.state === 'Running' && container?.state === 'Exited') {
     const { exit } = container;

@@ -84,7 +84,7 @@ function seen(turn: Turn, observed: readonly Observed[]) {
     delete turn.next.stop;
     delete turn.next.readySince;
     endWait(turn);
-    const message = `${newer.ref} was started outside agentctl; it goes on as run ${number}.`;
+    const message = `${newer.ref} was started by something other than agentctl; it continues as run ${number}.`;
     return began(turn, newer, 'StartedOutside', message);
   }
   if (ended(turn)) {

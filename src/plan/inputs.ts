@@ -26,7 +26,7 @@ export function missingInputs(world: World): Refusal | undefined {
     const gone = world.inputs[object] === null;
     if (!gone && (key === undefined || world.inputs[`${object}#${key}`] !== null)) continue;
     reason ??= kind === 'Secret' ? 'SecretMissing' : 'ConfigMapMissing';
-    const what = gone ? `There is no ${kind} ${name}.` : `The ${kind} ${name} has no key ${key}.`;
+    const what = gone ? `The ${kind} ${name} does not exist.` : `The ${kind} ${name} has no key ${key}.`;
     if (!texts.has(what)) texts.set(what, `${what} ${remedy(kind, name, key, namespace, gone)}`);
   }
   return reason === undefined ? undefined : { reason, message: [...texts.values()].join(' ') };
@@ -41,9 +41,8 @@ function remedy(
 ): string {
   const flag = namespace === 'default' ? '' : ` -n ${namespace}`;
   const pair = `${key ?? 'KEY'}=...`;
-  if (kind === 'ConfigMap')
-    return gone ? `Apply a ConfigMap of that name.` : `Add it: agentctl edit configmap ${name}${flag}.`;
+  if (kind === 'ConfigMap') return gone ? `Create it.` : `Add it: agentctl edit configmap ${name}${flag}.`;
   return gone
-    ? `Make it: agentctl create secret generic ${name}${flag} --from-literal=${pair}`
+    ? `Create it: agentctl create secret generic ${name}${flag} --from-literal=${pair}`
     : `Add it: agentctl patch secret ${name}${flag} -p '{"stringData":{"${key}":"..."}}'`;
 }

@@ -40,7 +40,7 @@ function bySpec(turn: Turn, revision: string): Outdated | undefined {
     if (recorded === undefined)
       return {
         cause: 'SpecChanged',
-        message: `Its Revision ${revision} is gone, so what it runs cannot be compared with the spec.`,
+        message: `Its Revision ${revision} is deleted, so the running spec cannot be compared.`,
         fields,
       };
     // The Runtime that the reference comes to is compared above: naming the default one changes nothing.
@@ -78,7 +78,7 @@ function byImage({ context, next, container }: Turn): Outdated | undefined {
     if (image !== imageId)
       return {
         cause: 'ImageUpdated',
-        message: `${world.agent.spec.template.image ?? 'The image'} is ${imageId} now, and it runs ${image}`,
+        message: `${world.agent.spec.template.image ?? 'The image'} is now ${imageId}, but it runs ${image}`,
         fields: [],
       };
   const version = container?.controllerVersion;
@@ -89,7 +89,7 @@ function byImage({ context, next, container }: Turn): Outdated | undefined {
   )
     return {
       cause: 'ControllerUpgraded',
-      message: `It was made by agentctl ${version}, and this is ${controllerVersion}`,
+      message: `It was created by agentctl ${version}, and this is agentctl ${controllerVersion}`,
       fields: [],
     };
   return undefined;
@@ -105,5 +105,5 @@ export function askedRestart(turn: Turn): Outdated | undefined {
     wake(turn, at);
     return undefined;
   }
-  return { cause: 'RolloutRestart', message: `A restart was asked for at ${asked}`, fields: [] };
+  return { cause: 'RolloutRestart', message: `A restart was requested at ${asked}`, fields: [] };
 }

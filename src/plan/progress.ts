@@ -28,7 +28,7 @@ export function progress(context: Context, wanted: readonly Part[], actions: rea
       type,
       status: 'False',
       reason: refusal.reason,
-      message: 'Nothing is started: the condition Accepted says why.',
+      message: 'Nothing is started. See the condition Accepted.',
     };
   const turns = wanted.map(({ turn }) => turn);
   const coming = wanted.filter(({ desire, turn }) => desire.is === 'Running' && moving(turn)).length;
@@ -50,7 +50,7 @@ export function progress(context: Context, wanted: readonly Part[], actions: rea
     if (waiting === undefined) {
       const failed = revertedRevision(world.agent, revision.name);
       return failed === undefined
-        ? { type, status: 'False', reason: 'Complete', message: 'Nothing is left to do.' }
+        ? { type, status: 'False', reason: 'Complete', message: 'All instances are up to date.' }
         : { type, status: 'False', reason: revertedReason, message: revertedMessage(context, failed) };
     }
     const { waits } = updateGate(waiting);
@@ -86,7 +86,7 @@ const heldUp = ({ next }: Turn): boolean =>
     (next.reason === 'RuntimeOffline' || next.reason === 'RuntimeSyncing'));
 
 const revertedMessage = ({ settings, revision, world }: Context, failed: string): string =>
-  `Revision ${failed} did not become Ready within ${formatDuration(settings.update.progressDeadline)}, so the spec was set back: ${revision.name} is that of the last Revision that was Ready. Apply a spec that works, or keep this one with ${command(world.agent, `resume ${world.agent.metadata.name}`)}.`;
+  `Revision ${failed} did not become Ready within ${formatDuration(settings.update.progressDeadline)}, so the Agent went back to the last Revision that was Ready: its spec is now ${revision.name}. Apply a corrected spec, or keep this one with ${command(world.agent, `resume ${world.agent.metadata.name}`)}.`;
 
 /** That a rollout has failed, as tools that know no Agents read it (kstatus); absent while none has. */
 export function failedRollout(context: Context, { reason, message }: Finding): Finding[] {
@@ -106,7 +106,7 @@ function exceededText(context: Context): string {
   const { name } = world.agent.metadata;
   const text = lateText(context);
   return world.agent.status?.currentRevision === revision.name
-    ? `${text} It was Ready before: look at ${command(world.agent, `logs ${name}`)}, and at what it depends on.`
+    ? `${text} It was Ready before: check ${command(world.agent, `logs ${name}`)} and its dependencies.`
     : `${text} Go back with ${command(world.agent, `rollout undo agent/${name}`)}, or change the spec.`;
 }
 
@@ -160,7 +160,7 @@ function revert(context: Context): Action | undefined {
     id: `Revert/${good}`,
     after: [],
     cause: 'Reverted',
-    message: `${lateText(context)} The Agent is set back to the spec of ${good}, the last that was Ready.`,
+    message: `${lateText(context)} The Agent goes back to the spec of ${good}, the last Revision that was Ready.`,
     annotations: {
       ...agent.metadata.annotations,
       [revertedAnnotation]: revertedText(revision.name, world.now),

@@ -149,12 +149,11 @@ function actionOf(world: World, entry: Entry, due: Instant): Action {
 }
 
 function whySkip({ agent, inbox, now }: World, entry: Entry, due: Instant): string | undefined {
-  if ((inbox.sent.get(entry.name) ?? 0) > due)
-    return 'the clock was wrong by years, and it counts from now on';
+  if ((inbox.sent.get(entry.name) ?? 0) > due) return 'the system clock was wrong by years';
   if (agent.spec.suspend) return 'spec.suspend is true';
   if (entry.suspend) return 'its entry is suspended';
   if (!entry.catchUp && now - due > missedAfter) return 'it was missed, and catchUp is false';
   if (entry.overlap === 'Skip' && inbox.open.has(entry.name))
-    return 'the last one has not ended, and overlap is Skip';
+    return 'the previous one has not ended, and overlap is Skip';
   return undefined;
 }

@@ -97,9 +97,7 @@ function needsLogin(turn: Turn) {
   breakOff(turn);
   const number = next.run?.number ?? 0;
   const message =
-    talk?.state === 'AuthRequired'
-      ? talk.message
-      : `Run ${number} wanted to be logged in. It is asked again.`;
+    talk?.state === 'AuthRequired' ? talk.message : `Run ${number} was not logged in. It is tried again.`;
   if (old.reason !== authRequired && next.stop === undefined) tell(turn, 'Warning', authRequired, message);
   phase(turn, 'Pending', authRequired, message);
 }
@@ -122,15 +120,15 @@ function notReady(turn: Turn, readyAt?: Instant) {
       'MinReady',
       `Run ${number} is Ready at ${shortTime(readyAt)} if it holds.`,
     );
-  if (wasReady) return phase(turn, 'Unready', fails, `Run ${number} is not Ready any more: ${found}`);
-  phase(turn, 'Starting', waits, `Run ${number} is up and not Ready yet: ${found}`);
+  if (wasReady) return phase(turn, 'Unready', fails, `Run ${number} is no longer Ready: ${found}`);
+  phase(turn, 'Starting', waits, `Run ${number} is running but not Ready yet: ${found}`);
 }
 
 /** What keeps it from being Ready: the reasons before and after it has been, and what was found. */
 function obstacle(turn: Turn): { waits: string; fails: string; found: string } {
   if (checkedSince(turn) === undefined) {
     const { ready, unknown } = turn.view.probe;
-    const unmade = `the readiness check ${unknown === undefined ? 'has not been made yet' : `could not be made: ${unknown}`}`;
+    const unmade = `the readiness check ${unknown === undefined ? 'has not run yet' : `could not run: ${unknown}`}`;
     const found = ready?.message ?? unmade;
     return { waits: 'WaitingForReadiness', fails: 'ReadinessFailed', found };
   }
@@ -138,7 +136,7 @@ function obstacle(turn: Turn): { waits: string; fails: string; found: string } {
   if (talk?.state === 'Refused')
     return { waits: 'HandshakeRefused', fails: 'HandshakeRefused', found: talk.message };
   const { protocol } = turn.context.world.agent.spec;
-  return { waits: 'Connecting', fails: 'Connecting', found: `its ${protocol} handshake is not done yet` };
+  return { waits: 'Connecting', fails: 'Connecting', found: `its ${protocol} handshake is not complete yet` };
 }
 
 /** Whether the newest run has been Ready before. */
@@ -189,5 +187,5 @@ const authRequired = 'AuthRequired';
 function pausedText({ next, context }: Turn): string {
   const { agent } = context.world;
   const restart = command(agent, `rollout restart agent/${agent.metadata.name}`);
-  return `Its container is paused. Let it go on with docker unpause ${next.run?.ref?.slice(0, 12) ?? ''}, or restart it with ${restart}.`;
+  return `Its container is paused. Continue it with docker unpause ${next.run?.ref?.slice(0, 12) ?? ''}, or restart it with ${restart}.`;
 }

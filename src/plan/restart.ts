@@ -37,7 +37,7 @@ function finish(turn: Turn, exit: LastExit, why: string) {
     return;
   }
   const reason = exit.cause === 'Runtime' ? 'RuntimeStopped' : exit.cause === 'Lost' ? 'Lost' : 'Exited';
-  fails(turn, exit, reason, `It is not started again, since ${why}.`);
+  fails(turn, exit, reason, `It is not started again, because ${why}.`);
 }
 
 /** Says how the last run ended, why none follows, and what to do. */
@@ -73,8 +73,8 @@ function fail(turn: Turn, exit: LastExit) {
     const times = maxRestarts === 1 ? 'once' : `${maxRestarts} times`;
     const why =
       maxRestarts === 0
-        ? 'It is not started again, since restart.maxRestarts is 0.'
-        : `It was restarted ${times} within ${formatDuration(window)} before.`;
+        ? 'It is not started again, because restart.maxRestarts is 0.'
+        : `It was already restarted ${times} within ${formatDuration(window)}.`;
     fails(turn, exit, 'RestartLimit', why);
     return;
   }

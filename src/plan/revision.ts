@@ -96,7 +96,9 @@ export function pruneRevisions(world: World, keep: string | undefined): Action[]
   return old
     .slice(0, Math.max(0, old.length - limit))
     .filter(({ metadata }) => metadata.name !== keep)
-    .map(({ metadata }) => deleteRevision(metadata.name, `Beyond spec.revisionHistoryLimit (${limit}).`, []));
+    .map(({ metadata }) =>
+      deleteRevision(metadata.name, `It exceeds spec.revisionHistoryLimit (${limit}).`, []),
+    );
 }
 
 export const deleteRevision = (name: string, message: string, after: readonly string[]): Action => ({

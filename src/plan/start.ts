@@ -49,7 +49,7 @@ export function planStart(turn: Turn) {
   const retryAt = notStartable(turn);
   if (retryAt !== undefined && retryAt > now) return waitToRetry(turn, retryAt);
   if (context.revision.current === undefined) {
-    if (!claimed) hold(turn, 'Scheduled', 'Its spec is being recorded as a Revision.');
+    if (!claimed) hold(turn, 'Scheduled', 'Its spec is being saved as a Revision.');
     return;
   }
   if (turn.view.inFlight !== undefined)
@@ -100,7 +100,7 @@ function waitToRetry(turn: Turn, at: Instant) {
   turn.retryAt = at;
   const { agent } = turn.context.world;
   const resume = command(agent, `resume ${agent.metadata.name}`);
-  const text = `${sentence(message)} It is tried again at ${shortTime(at)}, or at once by ${resume}.`;
+  const text = `${sentence(message)} It is tried again at ${shortTime(at)}, or now with ${resume}.`;
   phase(turn, 'Pending', reason, text);
   if (turn.old.message !== turn.next.message) tell(turn, 'Warning', reason, message);
 }
@@ -118,7 +118,7 @@ function wait(turn: Turn) {
     since,
   };
   if (place !== undefined) next.queue = { position: place.position, since: timeText(since) };
-  hold(turn, place?.reason ?? 'Queued', place?.message ?? 'It waits for a place on its Runtime.');
+  hold(turn, place?.reason ?? 'Queued', place?.message ?? 'It waits for a free place on its Runtime.');
 }
 
 /** Writes the intent of a new run, or takes a place for the one whose start was put off. */

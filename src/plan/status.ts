@@ -41,12 +41,13 @@ export function agentStatus(
   const wanted = parts.filter(({ desire }) => desire.is !== 'Removed');
   const ready = wanted.filter(({ turn }) => isReady(turn)).length;
   const updated = wanted.filter(({ turn }) => isUpdated(turn)).length;
+  const progressing = progress(context, wanted, actions);
   const next: AgentStatus = {
     replicas: parts.length,
     readyReplicas: ready,
     updatedReplicas: updated,
     restartCount: parts.reduce((sum, { turn }) => sum + (turn.next.restartCount ?? 0), 0),
-    ...headline(context, parts),
+    ...headline(context, parts, ready, progressing),
     updateRevision: context.revision.name,
     selector: `${agentLabel}=${metadata.name}`,
   };
@@ -63,7 +64,6 @@ export function agentStatus(
     next.nextAction = step.action;
     next.nextAt = timeText(step.at);
   }
-  const progressing = progress(context, wanted, actions);
   const findings = [
     accepted(context),
     progressing,
@@ -87,6 +87,8 @@ export const isUpdated = ({ next, outdated }: Turn): boolean =>
 function headline(
   context: Context,
   parts: readonly Part[],
+  ready: number,
+  progressing: Finding,
 ): Pick<AgentStatus, 'phase' | 'reason' | 'message'> {
   const { refusal, deleting, world } = context;
   if (deleting)
@@ -101,8 +103,14 @@ function headline(
   if (turn === undefined)
     return world.agent.spec.replicas === 0
       ? { phase: 'Stopped', reason: 'NoReplicas', message: 'spec.replicas is 0.' }
-      : { phase: 'Pending', reason: 'Created', message: 'Its instances are being made.' };
+      : { phase: 'Pending', reason: 'Created', message: 'Its instances are being created.' };
   const { phase = 'Pending', reason = 'Created', message = '' } = turn.next;
+  if (ready > 0 && progressing.reason === 'Updating' && (phase === 'Stopping' || phase === 'Starting'))
+    return {
+      phase: 'Updating',
+      reason: 'Updating',
+      message: `${progressing.message} ${turn.name}: ${message}`,
+    };
   return { phase, reason, message };
 }
 
@@ -130,7 +138,7 @@ function bestPlace(parts: readonly Part[]): string | undefined {
 
 function accepted({ refusal }: Context): Finding {
   if (refusal !== undefined) return { type: 'Accepted', status: 'False', ...refusal };
-  return { type: 'Accepted', status: 'True', reason: 'Accepted', message: 'The spec can be carried out.' };
+  return { type: 'Accepted', status: 'True', reason: 'Accepted', message: 'The spec is valid.' };
 }
 
 /** What is told of a spec that cannot be carried out: once, with the write that says so in the condition. */
@@ -151,7 +159,7 @@ function readiness(context: Context, wanted: readonly Part[], ready: number): Fi
     return { type, status: 'True', reason: 'Ready', message: `${ready} of ${replicas} instances are Ready.` };
   const asleep = wanted.filter(({ turn }) => turn.next.phase === 'Asleep').length;
   if (all && ready + asleep === replicas && refusal === undefined) {
-    const message = `${ready} of ${replicas} instances are Ready, and ${asleep} ${asleep === 1 ? 'sleeps' : 'sleep'} until a message comes.`;
+    const message = `${ready} of ${replicas} instances are Ready, and ${asleep} ${asleep === 1 ? 'sleeps' : 'sleep'} until a message arrives.`;
     return { type, status: 'True', reason: 'Asleep', message };
   }
   const turn = first(wanted);
@@ -204,7 +212,7 @@ function drifted(wanted: readonly Part[]): Finding {
       message: `${listed(stale.map(({ turn }) => turn.name))}: ${first.turn.stale}`,
     };
   if (turn?.outdated === undefined)
-    return { type, status: 'False', reason: 'InSync', message: 'What runs is what the spec asks for.' };
+    return { type, status: 'False', reason: 'InSync', message: 'All instances run the current spec.' };
   const names = listed(outdated.map(({ turn }) => turn.name));
   return { type, status: 'True', reason: turn.outdated.cause, message: `${names}: ${turn.outdated.message}` };
 }
@@ -226,7 +234,7 @@ export function instanceConditions(turn: Turn): void {
       ? { type: 'Drifted', status: 'True', reason: outdated.cause, message: outdated.message }
       : alive(turn) && stale !== undefined
         ? { type: 'Drifted', status: 'True', reason: 'SecretChanged', message: stale }
-        : { type: 'Drifted', status: 'False', reason: 'InSync', message: 'It runs what the spec asks for.' };
+        : { type: 'Drifted', status: 'False', reason: 'InSync', message: 'It runs the current spec.' };
   const findings = [ready, drifts];
   addControls(turn, findings);
   next.conditions = withConditions(next.conditions, findings, context.world.agent.metadata.generation, () =>

@@ -83,7 +83,7 @@ export function continueStop(turn: Turn, stop: Stop) {
         turn,
         'Warning',
         'Killing',
-        `It did not end within ${formatDuration(gracePeriod)}: SIGKILL follows.`,
+        `It did not stop within ${formatDuration(gracePeriod)}, so it is killed (SIGKILL).`,
       );
     current.stage = 'Kill';
     current.deadline = timeText(now + killPeriod);
@@ -152,7 +152,7 @@ function stopText(stop: Stop, signal: string | undefined): string {
   const then = shortTime(instant(stop.deadline) ?? 0);
   switch (stop.stage) {
     case 'Shutdown':
-      return `${why} It is asked to end, and ${signal ?? 'the stop signal'} is sent at ${then}.`;
+      return `${why} It is asked to stop, and ${signal ?? 'the stop signal'} is sent at ${then}.`;
     case 'Signal':
       return `${why} ${signal ?? 'The stop signal'} is sent, and SIGKILL at ${then}.`;
     case 'Kill':

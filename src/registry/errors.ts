@@ -48,10 +48,10 @@ export const forbidden = (info: KindInfo, name: string, why: string): ApiError =
   });
 
 /** Of a kind that is not in the store; how its objects come about is told in place of it. */
-export const readOnly = ({ plural, group }: KindInfo): ApiError =>
+export const readOnly = ({ plural }: KindInfo): ApiError =>
   new ApiError(
     'MethodNotAllowed',
-    `${plural}.${group} can only be read: ${remedies[plural] ?? 'the controller makes them'}`,
+    `${plural} are read-only: ${remedies[plural] ?? 'the controller makes them'}`,
   );
 
 const remedies: Readonly<Record<string, string>> = {

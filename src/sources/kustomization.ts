@@ -135,7 +135,7 @@ class Sealed {
       throw this.#refusal(
         `${key}: Helm charts are not rendered here; commit what helm template makes of them`,
       );
-    if (!known.has(field)) throw this.#refusal(`${key}: is no field that is known here`);
+    if (!known.has(field)) throw this.#refusal(`${key}: unknown field`);
     for (const entry of asList(value)) {
       if (folders.includes(field)) this.#path(key, entry, true);
       else if (files.includes(field)) this.#path(key, entry, false);

@@ -93,39 +93,31 @@ describe('documents', () => {
 describe('what is no manifest is told in a sentence', () => {
   const bytes = (...values: number[]): Uint8Array => new Uint8Array(values);
   test.each<[string, string | Uint8Array, string]>([
-    ['an empty file', '', 'a.yaml:1:1: is empty: it holds no document'],
-    ['nothing but comments', '# a\n---\n\n', 'a.yaml:1:1: is empty: it holds no document'],
-    ['a NUL byte', 'a: 1\nb: \0', 'a.yaml:2:4: found a NUL byte: this is no text file'],
+    ['an empty file', '', 'a.yaml:1:1: is empty'],
+    ['nothing but comments', '# a\n---\n\n', 'a.yaml:1:1: is empty'],
+    ['a NUL byte', 'a: 1\nb: \0', 'a.yaml:2:4: found a NUL byte: this is not a text file'],
     [
       'bytes that are no UTF-8',
       bytes(0x61, 0x3a, 0x0a, 0x20, 0xc3, 0x28),
-      'a.yaml:2:2: found the byte 0xc3, which is no UTF-8: save the file as UTF-8',
+      'a.yaml:2:2: found the byte 0xc3, which is not UTF-8: save the file as UTF-8',
     ],
     [
       'a character that is cut off',
       bytes(0x61, 0xe2, 0x82),
-      'a.yaml:1:2: found the byte 0xe2, which is no UTF-8: save the file as UTF-8',
+      'a.yaml:1:2: found the byte 0xe2, which is not UTF-8: save the file as UTF-8',
     ],
     ['UTF-16', bytes(0xff, 0xfe, 0x61, 0), 'a.yaml:1:1: is in UTF-16: save it as UTF-8'],
     ['a tab', 'a:\n\tb: 1\n', 'a.yaml:2:1: found a tab as indentation, expected spaces'],
-    [
-      'a key that stands twice',
-      configMap('a', 'data:\n  k: 1\n  k: 2\n'),
-      'a.yaml:6:3: the key "k" stands here twice',
-    ],
-    [
-      'a key that stands twice in JSON',
-      '{"kind": "a",\n "kind": "b"}',
-      'a.yaml:2:2: the key "kind" stands here twice',
-    ],
+    ['a key that stands twice', configMap('a', 'data:\n  k: 1\n  k: 2\n'), 'a.yaml:6:3: duplicate key "k"'],
+    ['a key that stands twice in JSON', '{"kind": "a",\n "kind": "b"}', 'a.yaml:2:2: duplicate key "kind"'],
     [
       'a tag',
       'a: !!python/object x',
-      'a.yaml:1:4: unresolved tag: tag:yaml.org,2002:python/object; remove it: tags have no meaning here',
+      'a.yaml:1:4: unresolved tag: tag:yaml.org,2002:python/object; remove it: tags are not supported',
     ],
     ['an alias without an anchor', 'a: *b', 'a.yaml:1:4: there is no anchor &b before this'],
-    ['an alias inside itself', 'a: &a { b: *a }', 'a.yaml:1:12: the alias *a stands inside itself'],
-    ['a key that is a list', '? [a]\n: b', 'a.yaml:1:3: found a key that is no text'],
+    ['an alias inside itself', 'a: &a { b: *a }', 'a.yaml:1:12: the alias *a refers to itself'],
+    ['a key that is a list', '? [a]\n: b', 'a.yaml:1:3: found a key that is not a string'],
     ['brackets without end', '['.repeat(50_000), 'is nested more than 100 levels deep'],
     ['brackets 300 deep', `a: ${'['.repeat(300)}${']'.repeat(300)}`, 'is nested more than 100 levels deep'],
     [
@@ -205,7 +197,7 @@ describe('what is no manifest is told in a sentence', () => {
       bytes: encoder.encode(`\n${configMap('x')}`),
     }));
     expect(parseManifests(sources).errors.map(formatManifestError)).toEqual([
-      'b.yaml:4:19: ConfigMap/x: metadata.name: stands twice in this set, first in a.yaml:2: rename or remove one of the two',
+      'b.yaml:4:19: ConfigMap/x: metadata.name: is defined twice, first in a.yaml:2; rename or remove one of the two',
     ]);
   });
 

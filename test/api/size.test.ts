@@ -20,7 +20,7 @@ describe('the size of an object', () => {
   test('is a fault beyond the bounds, and not on them', () => {
     expect(sizeFault({ values: mostValues, characters: mostCharacters })).toBeUndefined();
     expect(sizeFault({ values: mostValues + 1, characters: 0 })).toBe(
-      'the object has 10001 fields and items, and at most 10000 are taken: split it',
+      'the object has 10001 fields and items, at most 10000 are allowed: split it',
     );
     expect(sizeFault({ values: 0, characters: mostCharacters + 1 })).toContain('split it');
   });

@@ -157,7 +157,7 @@ describe('what is wrong is told', () => {
       'policy beside policyRef',
       'Agent',
       agent({ policy: {}, policyRef: { name: 'p' } }),
-      'spec.policy: stands beside policyRef: keep one of the two',
+      'spec.policy: cannot be combined with policyRef; remove one of the two',
     ],
     [
       'no command and no image',
@@ -175,13 +175,13 @@ describe('what is wrong is told', () => {
       'a variable that stands twice',
       'Agent',
       template({ env: [{ name: 'A' }, { name: 'B' }, { name: 'A' }] }),
-      'spec.template.env[2]: name "A" stands here twice, first at [0]',
+      'spec.template.env[2]: duplicate name "A", first at [0]',
     ],
     [
       'value beside valueFrom',
       'Agent',
       template({ env: [{ name: 'A', value: 'x', valueFrom: { secretKeyRef: { name: 's', key: 'k' } } }] }),
-      'spec.template.env[0].value: stands beside valueFrom: keep one of the two',
+      'spec.template.env[0].value: cannot be combined with valueFrom; remove one of the two',
     ],
     [
       'a file outside of the working directory',
@@ -199,7 +199,7 @@ describe('what is wrong is told', () => {
       'ports with no network',
       'Agent',
       template({ image: 'i', network: { mode: 'None', ports: [{ containerPort: 80 }] } }),
-      'spec.template.network.ports: cannot be published with mode None',
+      'spec.template.network.ports: cannot be combined with mode None',
     ],
     [
       'a request for more than the limit, in another unit',
@@ -211,7 +211,7 @@ describe('what is wrong is told', () => {
       'a memory limit of nothing',
       'Agent',
       template({ resources: { limits: { memory: '0Mi' } } }),
-      'spec.template.resources.limits.memory: found "0Mi", expected more than 0; leave it out for no limit',
+      'spec.template.resources.limits.memory: found "0Mi", expected more than 0; omit it for no limit',
     ],
     [
       'a broken regular expression',
@@ -229,7 +229,7 @@ describe('what is wrong is told', () => {
       'a path of a probe that cannot be sent',
       'Agent',
       agent({ readiness: { httpGet: { port: 1, path: '/a b' } } }),
-      'spec.readiness.httpGet.path: found "/a b", expected a path with "/" first, and spaces and the like as %20',
+      'spec.readiness.httpGet.path: found "/a b", expected a path that begins with "/", with spaces and special characters escaped, such as %20',
     ],
     [
       'a header of a probe that cannot be sent',
@@ -271,13 +271,13 @@ describe('what is wrong is told', () => {
       'an endpoint for process',
       'Runtime',
       runtime({ driver: 'process', endpoint: 'unix:///x' }),
-      'spec.endpoint: must be left out: the driver process runs on this host',
+      'spec.endpoint: must not be set: the driver process runs on this host',
     ],
     [
       'a secret value that is no base64',
       'Secret',
       core('Secret', { data: { a: 'hello' } }),
-      'data.a: is no base64; put plain text under stringData, or encode it with base64 -w0',
+      'data.a: is not base64; use stringData for plain text, or encode it with base64 -w0',
     ],
     [
       'a secret value that is a number, without telling it',
@@ -295,13 +295,13 @@ describe('what is wrong is told', () => {
       'a minute by hash, which would be another one at each reading',
       'Policy',
       policy({ scheduledRestart: { cron: 'H 4 * * *' } }),
-      'spec.scheduledRestart.cron: found "H 4 * * *", expected minute, hour, day of month, month, day of week, as in "0 4 * * *" (H is not known here)',
+      'spec.scheduledRestart.cron: found "H 4 * * *", expected minute, hour, day of month, month, day of week, as in "0 4 * * *" (H is not supported)',
     ],
     [
       'a key that stands in data and binaryData',
       'ConfigMap',
       core('ConfigMap', { data: { a: '' }, binaryData: { a: '' } }),
-      'binaryData.a: stands under data too: keep one of the two',
+      'binaryData.a: duplicate key, also in data; remove one of the two',
     ],
     [
       'a key with a slash',
@@ -320,7 +320,7 @@ describe('what is wrong is told', () => {
       'a namespace where there is none',
       'Runtime',
       { ...runtime({ driver: 'docker' }), metadata: { name: 'r', namespace: 'n' } },
-      'metadata.namespace: must be left out: a Runtime has no namespace',
+      'metadata.namespace: must not be set: a Runtime has no namespace',
     ],
     [
       'a label value with a space',
@@ -338,7 +338,7 @@ describe('what is wrong is told', () => {
         spec: { agentName: 'a', agentUID: 'u', ordinal: 0, runtimeRef: { name: 'r' } },
         status: { readySince: '2026-02-30T00:00:00Z' },
       },
-      'status.readySince: found "2026-02-30T00:00:00Z", expected a time as RFC 3339 has it: 2026-01-31T12:00:00Z',
+      'status.readySince: found "2026-02-30T00:00:00Z", expected an RFC 3339 time, such as 2026-01-31T12:00:00Z',
     ],
   ])('%s', (_, kind, object, text) => {
     expect(told(kind, JSON.parse(JSON.stringify(object)))).toEqual([text]);
@@ -356,9 +356,9 @@ describe('unknown fields', () => {
 
   test('are told with the nearest right name', () => {
     expect(unknownFields(info.schema, wrong).map(fieldErrorText)).toEqual([
-      'spec.template.enviroment: is no field that is known here; did you mean env?',
-      'spec.template.env[0].nam: is no field that is known here; did you mean name?',
-      'spec.replica: is no field that is known here; did you mean replicas?',
+      'spec.template.enviroment: unknown field; did you mean env?',
+      'spec.template.env[0].nam: unknown field; did you mean name?',
+      'spec.replica: unknown field; did you mean replicas?',
     ]);
   });
 

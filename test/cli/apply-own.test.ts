@@ -91,7 +91,7 @@ describe('apply is still refused', () => {
     const { code, err } = await apply(yaml('theirs', '1', '  replicas: 1\n  minReady: 1s\n'));
     expect(code).toBe(1);
     expect(err).toContain('"kubectl-scale"');
-    expect(err).toContain('nothing was written');
+    expect(err).toContain('nothing was changed');
     expect((await read('theirs')).spec).toMatchObject({ replicas: 5, minReady: '9s' });
   });
 

@@ -92,7 +92,7 @@ describe('apply --watch', () => {
     expect(await exists('w-fine')).toBe(true);
     writeFileSync(join(path, 'a.yaml'), agent('w-fine', '  replicas: 2\n'));
     await watching.said('w-fine configured');
-    await watching.said('all is as the files say again', 'err');
+    await watching.said('all objects are up to date again', 'err');
     expect(watching.err.match(/spec\.replica/g)).toHaveLength(1);
   });
 
@@ -120,7 +120,7 @@ describe('apply --watch', () => {
       expect(await exists(name)).toBe(true);
       rmSync(path, { recursive: true });
       renameSync(`${path}-away`, path);
-      await watching.said('all is as the files say again', 'err');
+      await watching.said('all objects are up to date again', 'err');
       writeFileSync(join(path, 'b.yaml'), agent(`${name}-b`));
       await watching.said(`${name}-b created`);
     },
@@ -194,7 +194,7 @@ describe('apply --watch', () => {
     expect(watching.err.match(/gone away/g)).toHaveLength(1);
     patch.mockRestore();
     await watching.said('w-away configured');
-    await watching.said('all is as the files say again', 'err');
+    await watching.said('all objects are up to date again', 'err');
   });
 
   test.each([

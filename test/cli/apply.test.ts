@@ -53,7 +53,7 @@ describe('apply', () => {
     const file = shell.write('many.yaml', set(...names.map((name) => agentYaml(name))));
     let writes = 0;
     const away = (code: string): UnreachableError =>
-      new UnreachableError(code === 'ENOENT' ? 'no controller runs there' : 'the connection was lost', {
+      new UnreachableError(code === 'ENOENT' ? 'no controller is running there' : 'the connection was lost', {
         cause: Object.assign(new Error(code), { code }),
       });
     const { out, err, code } = await shell.run(['apply', '-f', file], {
@@ -72,7 +72,7 @@ describe('apply', () => {
     });
     const told = out.trim().split('\n').length;
     const [, done, unknown, not] =
-      /error: (\d+) of 60 objects are as the files say; the outcome of (\d+) is unknown.*; (\d+) could not be written/.exec(
+      /error: applied (\d+) of 60 objects; the result for (\d+) is unknown.*; (\d+) could not be applied/.exec(
         err,
       ) ?? [];
     expect(Number(done) + Number(unknown) + Number(not)).toBe(60);
@@ -98,7 +98,7 @@ describe('apply', () => {
     );
     expect((await shell.run(['apply', '-f', file])).text).toMatchInlineSnapshot(`
       "$ agentctl apply -f ./wrong.yaml
-      error: ./wrong.yaml:12:3: Agent/bad: spec.replica: is no field that is known here; did you mean replicas?
+      error: ./wrong.yaml:12:3: Agent/bad: spec.replica: unknown field; did you mean replicas?
       error: ./wrong.yaml:13:12: Agent/bad: spec.suspend: found "maybe", expected true or false
       error: ./wrong.yaml:15:1: apiVersion: is missing, expected a group and version such as agentctl.dev/v1
       [exit code 1]
@@ -116,7 +116,7 @@ describe('apply', () => {
     expect(code).toBe(1);
     expect(err).toContain('namespaces "nowhere" not found');
     expect(err).toContain('agentctl create namespace nowhere');
-    expect(err).toContain('nothing was written');
+    expect(err).toContain('nothing was changed');
     expect(await shell.run(['get', 'agent', 'fine'])).toMatchObject({ code: 1 });
   });
 
@@ -162,7 +162,7 @@ describe('apply', () => {
     expect((await shell.run(['apply', '-f', file])).err).toContain('agentctl describe sync owner -n default');
     await shell.run(['delete', 'sync', 'owner']);
     const { err } = await shell.run(['apply', '-f', file]);
-    expect(err).toContain('. --force-conflicts takes these fields over\n');
+    expect(err).toContain('. --force-conflicts takes over these fields\n');
     expect(err).not.toContain('describe sync');
   });
 
@@ -174,7 +174,7 @@ describe('apply', () => {
     expect((await shell.run(['apply', '-f', '-'])).err).toContain('is empty');
   });
 
-  test('--wait takes an agent that sleeps until a message comes for one that is up', async () => {
+  test('--wait takes an agent that sleeps until a message arrives for one that is up', async () => {
     const file = shell.write('sleepy.yaml', agentYaml('sleepy'));
     await shell.run(['apply', '-f', file]);
     const { client, controller } = shell.server;
@@ -182,7 +182,7 @@ describe('apply', () => {
     const status = { observedGeneration: 1, phase: 'Asleep' };
     await controller.update('Agent', { ...made, status }, { subresource: 'status' });
     expect((await shell.run(['apply', '-f', file, '--wait'])).out).toContain(
-      'agent.agentctl.dev/sleepy sleeps until a message comes\n',
+      'agent.agentctl.dev/sleepy sleeps until a message arrives\n',
     );
   });
 
@@ -236,7 +236,7 @@ describe('an apply set', () => {
     const file = shell.write('some.yaml', agentYaml('some'));
     const { err, code } = await shell.run(['apply', '-f', file, '--prune', '--applyset=plain']);
     expect(code).toBe(1);
-    expect(err).toContain('secret/plain exists and is no apply set');
+    expect(err).toContain('secret/plain exists and is not an apply set');
     expect(await shell.run(['apply', '-f', file, '--prune'])).toMatchObject({ code: 64 });
   });
 });

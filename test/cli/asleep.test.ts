@@ -18,7 +18,7 @@ describe.each([
   test('is settled', () => {
     const { agent } = story().world;
     expect(condition('Ready', 'True')(agent)).toBe('met');
-    expect(readyOrAsleep(agent)).toEqual({ met: 'sleeps until a message comes' });
+    expect(readyOrAsleep(agent)).toEqual({ met: 'sleeps until a message arrives' });
     expect(judgeRollout(agent)).toBe('met');
   });
 });

@@ -91,11 +91,11 @@ describe('chat', () => {
     const chat = chatting();
     await chat.shows('> ');
     chat.type('/help\r');
-    await chat.shows('/status   how');
+    await chat.shows('/status   show');
     chat.type('/status\r');
     await chat.shows('a new conversation with agent/web begins');
     chat.type('/cancel\r');
-    await until(() => chat.seen.err.includes('nothing is under way'));
+    await until(() => chat.seen.err.includes('nothing to cancel'));
     const id = await chat.says('/compact');
     expect(shell.talk.sent.at(-1)?.text).toBe('/compact');
     await chat.answered(id, 'Compacted.');
@@ -119,10 +119,10 @@ describe('chat', () => {
     const chat = chatting();
     const id = await chat.says('wake up');
     shell.talk.state(id, 'Pending');
-    await until(() => chat.seen.err.endsWith('\r\u001b[Kwaits for an instance'));
+    await until(() => chat.seen.err.endsWith('\r\u001b[Kwaiting for an instance'));
     shell.talk.say(id, 'Awake.');
     await chat.shows('Awake.');
-    expect(chat.seen.err.endsWith('waits for an instance\r\u001b[K')).toBe(true);
+    expect(chat.seen.err.endsWith('waiting for an instance\r\u001b[K')).toBe(true);
     shell.talk.finish(id, 'Awake.');
     await chat.leaves();
   });
@@ -336,7 +336,7 @@ describe('without a terminal', () => {
 test.each([
   [['chat', 'mute'], 1, 'agentctl logs mute'],
   [['chat', 'nobody'], 1, 'not found'],
-  [['chat', 'web', '--new', '--continue'], 64, 'leave out --continue'],
+  [['chat', 'web', '--new', '--continue'], 64, '--new cannot be combined'],
   [['chat', 'web', '--conversation=c-nope'], 1, 'not found'],
 ])('%j is refused', async (words, exit, why) => {
   const { code, err } = await shell.run(words);

@@ -5,7 +5,7 @@ import { useShell } from './support.ts';
 const shell = useShell();
 
 test('describe says once why an agent is not accepted', async () => {
-  const why = 'The Runtime docker cannot honour spec.template.user. Change it.';
+  const why = 'The Runtime docker does not support spec.template.user. Change it.';
   const made = await shell.server.client.create('Agent', agent('web'));
   const condition = (type: string, message: string) => ({
     type,

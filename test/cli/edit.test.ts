@@ -23,7 +23,7 @@ async function edit(script: string, how: How = {}): Promise<Screen & { shown: st
   return { ...screen, shown: readFileSync(seen, 'utf8').split('\0').slice(0, -1) };
 }
 
-const keptFile = (err: string): string => /what you wrote is kept in (\S+)\n$/.exec(err)?.[1] ?? '';
+const keptFile = (err: string): string => /your changes are saved in (\S+)\n$/.exec(err)?.[1] ?? '';
 const replicas = async (): Promise<number> =>
   (await shell.server.client.get('Agent', { namespace: 'default', name: 'web' })).spec.replicas;
 const set = (value: string): string => `sed -i 's/replicas: .*/replicas: ${value}/' "$1"`;
@@ -124,7 +124,7 @@ describe('while somebody else writes', () => {
     const { code, err } = await edit(set('8'), { through: meanwhile(1, write) });
     expect(code).toBe(1);
     expect(err).toContain(
-      '(Conflict): agent.agentctl.dev/web: somebody else changed spec.replicas meanwhile',
+      '(Conflict): agent.agentctl.dev/web: somebody else changed spec.replicas in the meantime',
     );
     expect(readFileSync(keptFile(err), 'utf8')).toContain('replicas: 8');
     expect(await replicas()).toBe(3);
@@ -142,7 +142,7 @@ describe('while somebody else writes', () => {
     };
     const { code, err } = await edit(set('2'), { through: meanwhile(1, write) });
     expect(code).toBe(1);
-    expect(err).toContain('was deleted and made anew meanwhile');
+    expect(err).toContain('was deleted and created again in the meantime');
   });
 
   test('nothing that was changed is sent where the text alone differs', async () => {

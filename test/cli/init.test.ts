@@ -22,7 +22,7 @@ describe('init', () => {
   });
   test.each([
     [['cluade'], 'did you mean "claude"?'],
-    [['agents.yaml', 'x.yaml'], 'no template "agents.yaml"'],
+    [['agents.yaml', 'x.yaml'], 'unknown template "agents.yaml"'],
   ])('%j is no template', async (words, why) => {
     const { err, code } = await shell.run(['init', ...words]);
     expect(err).toContain(why);

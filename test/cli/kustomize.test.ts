@@ -57,7 +57,7 @@ describe('-k', () => {
     const folder = overlay('named', agent('named'));
     expect(await shell.run(['apply', '-f', folder, ...flags])).toMatchObject({
       code: 1,
-      err: `error: ${join(folder, 'kustomization.yaml')} is for kustomize: -k ${folder} reads what it makes of it\n`,
+      err: `error: ${join(folder, 'kustomization.yaml')} is a kustomization: use -k ${folder}\n`,
     });
   });
 

@@ -142,7 +142,7 @@ describe('the output of several agents', () => {
   test('is not read where there are too many of them', async () => {
     const { err, code } = await shell.run(['logs', '--all', '--max-log-requests=1']);
     expect([err, code]).toEqual([
-      'error: these are 2 instances, and at most 1 are read at once: name some of them, or raise --max-log-requests\n',
+      'error: found 2 instances, but at most 1 can be read at once: select fewer, or raise --max-log-requests\n',
       1,
     ]);
   });
@@ -264,12 +264,12 @@ describe('with -f', () => {
     await following.until('last words');
     await shell.server.controller.delete('Instance', { namespace: 'default', name: 'gone-0' });
     await shell.server.controller.delete('Agent', { namespace: 'default', name: 'gone' });
-    script.say({ stream: 'note', text: 'It was deleted.' });
+    script.say({ stream: 'note', text: 'The instance was deleted.' });
     script.end();
     await following.until('agent gone was deleted.');
     const { err, code } = await following.ended;
     expect(err).toContain('--- agent gone was deleted.\n');
-    expect(err).toContain('--- gone-0: It was deleted.\n');
+    expect(err).toContain('--- gone-0: The instance was deleted.\n');
     expect(code).toBe(0);
   });
 
@@ -316,7 +316,7 @@ describe('with -f', () => {
     const { out: text, err } = await following.end();
     expect(text).toBe('one\ntwo\n');
     expect(err.split('\n').slice(0, 2)).toEqual([
-      '--- The controller cannot be reached; agents keep running. The log continues when it is back.',
+      '--- The controller cannot be reached; agents keep running. The logs continue when it is back.',
       '--- The controller is back.',
     ]);
   });

@@ -111,7 +111,7 @@ spec: { protocol: acp, template: { command: [other] } }
     const file = shell.write('agent.yaml', yaml);
     await shell.run(['apply', '-f', file]);
     const { err, code } = await shell.run(['run', '--rm', '-f', file, '--prompt=x']);
-    expect([err, code]).toEqual([expect.stringContaining('exists already'), 1]);
+    expect([err, code]).toEqual([expect.stringContaining('already exists'), 1]);
     expect(err).toContain('agentctl run NAME');
     expect(await found()).toBeDefined();
     await shell.run(['delete', 'agent', 'web']);
@@ -130,13 +130,13 @@ describe('run', () => {
     shell.talk.finish(await sent(before), 'Hi.');
     const { out, err, code } = await running;
     expect([out, code]).toEqual(['Hi.\n', 0]);
-    expect(err).toContain('agent/web is left');
+    expect(err).toContain('agent/web keeps running');
     expect(err).toContain('agentctl delete agent web');
     expect(shell.talk.sent.at(-1)?.text).toBe('from a pipe');
     expect(await found()).toBeDefined();
     await shell.run(['delete', 'agent', 'web']);
   });
-  test('sends to an agent that sleeps until a message comes', async () => {
+  test('sends to an agent that sleeps until a message arrives', async () => {
     const before = shell.talk.sent.length;
     const running = shell.run(['run', 'web', '--rm', '--prompt=x', '--', 'worker']);
     await becomes('False', { phase: 'Asleep', reason: 'NoMessages' });
@@ -156,11 +156,11 @@ describe('run', () => {
     expect(await running).toMatchObject({ code: 130 });
   });
   test.each([
-    [['run', '--prompt=x'], 64, 'say what to run'],
+    [['run', '--prompt=x'], 64, 'specify what to run'],
     [['run', 'a', 'b', '--prompt=x', '--image=y'], 64, 'expected one name'],
     [['run', '--prompt=x', '--image=y', '--env', 'A'], 64, 'expected NAME=value'],
-    [['run', '--prompt=x', '--image=y', '-f', 'z'], 64, 'leave out --image'],
-    [['run', '--prompt=x', '-f', 'z', '--', 'y'], 64, 'leave out the command'],
+    [['run', '--prompt=x', '--image=y', '-f', 'z'], 64, '-f cannot be combined with --image'],
+    [['run', '--prompt=x', '-f', 'z', '--', 'y'], 64, '-f cannot be combined with the command'],
     [['run', '--image=y'], 64, 'standard input is empty'],
     [['run', '--prompt=x', '-f', 'nowhere.yaml'], 1, 'does not exist'],
   ])('%j is refused', async (words, exit, why) => {
@@ -173,7 +173,7 @@ describe('run', () => {
     const mute = kind('Agent\nmetadata: { name: web }\nspec: { template: { command: [x] } }');
     const policy = kind('Policy\nmetadata: { name: web }\nspec: {}');
     const run = (text: string) => shell.run(['run', '-f', shell.write('some.yaml', text), '--prompt=x']);
-    expect((await run(mute)).err).toContain('does not talk');
+    expect((await run(mute)).err).toContain('has no protocol');
     expect((await run(policy)).err).toContain('found Policy, expected one Agent');
     expect((await run(`${mute}---\n${policy}`)).err).toContain('found Agent, Policy, expected one Agent');
     expect((await run(kind('Agent\nmetadata: { name: web }\nspec: { tmplate: {} }'))).err).toContain(

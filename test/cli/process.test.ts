@@ -78,7 +78,7 @@ test('a controller is started once, looked after, and stopped', async () => {
   expect(first).toMatchObject({ code: 0, out: 'namespace/lab created\n' });
   const [, pid] = /Started the controller in the background \(pid (\d+)\)/.exec(first.err) ?? [];
   expect(await agentctl('create', 'namespace', 'field')).toMatchObject({ code: 0, err: '' });
-  expect((await agentctl('controller', 'start')).out).toContain(`runs already: pid ${pid}`);
+  expect((await agentctl('controller', 'start')).out).toContain(`is already running: pid ${pid}`);
   const status = JSON.parse((await agentctl('controller', 'status', '-o', 'json')).out);
   expect(status).toMatchObject({
     running: true,
@@ -122,8 +122,8 @@ test('of two starts at once one starts it, and the other says that it runs alrea
   expect(ended.map(({ code, err }) => [code, err])).toEqual([1, 2, 3].map(() => [0, '']));
   expect(ended.map(({ out }) => out.split(':')[0]).sort()).toEqual([
     'controller started',
-    'the controller runs already',
-    'the controller runs already',
+    'the controller is already running',
+    'the controller is already running',
   ]);
 });
 
@@ -147,7 +147,7 @@ describe('a controller whose socket is removed', () => {
     expect(await agentctl('create', 'namespace', 'again')).toMatchObject({ code: 0, err: '' });
     rmSync(socket);
     const start = await agentctl('controller', 'start');
-    expect([start.code, start.out]).toEqual([0, expect.stringContaining(`runs already: pid ${pid}`)]);
+    expect([start.code, start.out]).toEqual([0, expect.stringContaining(`is already running: pid ${pid}`)]);
   });
 
   test('and cannot be made again: the texts name it and what to do', async () => {
@@ -173,7 +173,7 @@ test('agents whose controller was killed are stopped by stop --agents', async ()
   expect((await agentctl('controller', 'stop')).out).toContain('agentctl controller stop --agents stops');
   const stopped = await agentctl('controller', 'stop', '--agents');
   expect([stopped.code, stopped.out]).toEqual([0, expect.stringContaining('all agents have ended\n')]);
-  expect(stopped.err).toContain('The controller did not run: it is started');
+  expect(stopped.err).toContain('The controller was not running. It was started');
   expect(await lives('7531')).toBe(false);
   await agentctl('delete', 'agent', 'left');
 });

@@ -69,7 +69,9 @@ test('apply --wait fails where autoRevert takes back what was applied, and says 
   });
   const { code, err } = await passing(screen);
   expect(code).toBe(2);
-  expect(err).toContain('agent.agentctl.dev/web can no longer get there: Reverted: Revision web-2 did not');
+  expect(err).toContain(
+    'agent.agentctl.dev/web: the condition can no longer be met: Reverted: Revision web-2 did not',
+  );
 });
 
 test('rollout status fails with the cause, with and without --watch', async () => {

@@ -84,7 +84,7 @@ async function makeAgent(
       observedGeneration: 1,
       lastTransitionTime: at('11:50:00'),
       reason: 'Accepted',
-      message: 'The spec can be carried out.',
+      message: 'The spec is valid.',
     },
     {
       type: 'Ready',
@@ -176,7 +176,7 @@ async function makeEvents({ controller }: Running): Promise<void> {
   await event('web.1', 'Agent', 'web', {
     type: 'Normal',
     reason: 'Accepted',
-    message: 'The spec can be carried out.',
+    message: 'The spec is valid.',
     count: 1,
     firstTimestamp: at('11:50:00'),
     lastTimestamp: at('11:50:00'),

@@ -59,15 +59,15 @@ describe('send', () => {
   });
   test.each([
     [[], 'missing required argument'],
-    [['web', 'x', '-f', 'y'], 'not both'],
+    [['web', 'x', '-f', 'y'], 'cannot be combined'],
     [['web'], 'standard input is empty'],
     [['web', '  '], 'the text is empty'],
     [['policy/web', 'x'], 'expected an agent'],
-    [['web', 'x', '--wait', '--stream'], 'leave out --wait'],
-    [['web', 'x', '--stream', '-o', 'name'], 'leave out -o name'],
+    [['web', 'x', '--wait', '--stream'], '--wait'],
+    [['web', 'x', '--stream', '-o', 'name'], '-o name'],
     [['web', 'x', '--timeout=soon'], 'expected a duration'],
     [['web', 'x', '--conversation=agent/web'], 'expected the id of a conversation'],
-    [['web', 'x', '--continue', '--conversation=c-1'], 'leave out --conversation'],
+    [['web', 'x', '--continue', '--conversation=c-1'], '--conversation'],
   ])('%j is a wrong command line', async (words, why) => {
     const { code, err } = await shell.run(['send', ...words]);
     expect(err).toContain(why);
@@ -79,7 +79,7 @@ describe('send', () => {
   test('tells what cannot be read, and what is no text', async () => {
     expect(await shell.run(['send', 'web', '-f', 'nowhere.md'])).toMatchObject({ code: 1 });
     const { err, code } = await shell.run(['send', 'web', '-f', process.execPath]);
-    expect([err, code]).toEqual([expect.stringContaining('no UTF-8 text'), 1]);
+    expect([err, code]).toEqual([expect.stringContaining('not UTF-8 text'), 1]);
   });
   test('tells what the controller refuses, and that it is out of reach', async () => {
     expect(await shell.run(['send', 'nobody', 'x'])).toMatchObject({ code: 1 });
@@ -240,7 +240,7 @@ describe('send --stream', () => {
     shell.talk.state(id, 'Pending');
     shell.talk.say(id, 'here');
     shell.talk.finish(id, 'here');
-    expect((await screen).err).toBe('\r\u001b[Kwaits for an instance\r\u001b[K');
+    expect((await screen).err).toBe('\r\u001b[Kwaiting for an instance\r\u001b[K');
   });
   test('tells why an agent has stopped, where that is not by itself', async () => {
     const { screen, id } = await sending(['send', 'web', 'x', '--stream']);
@@ -265,7 +265,7 @@ describe('messages, conversations, approvals', () => {
     shell.talk.message('m-dead', { status: { state: 'Failed' } });
     shell.talk.message('m-waits');
     expect((await shell.run(['messages', 'retry', 'm-dead'])).out).toBe(
-      'message.subresources.agentctl.dev/m-dead waits again\n',
+      'message.subresources.agentctl.dev/m-dead is pending again\n',
     );
     const { out, err, code } = await shell.run(['messages', 'retry', 'm-waits', 'm-nope']);
     expect([out, code]).toEqual(['', 1]);

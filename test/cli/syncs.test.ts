@@ -131,7 +131,7 @@ describe('sync', () => {
       await shell.run(['label', 'sync', name, 'team=a']);
     }
     expect((await shell.run(['sync', '-l', 'team=a', '--no-wait'])).out).toBe(
-      'sync.agentctl.dev/one asked for a sync\nsync.agentctl.dev/two asked for a sync\n',
+      'sync.agentctl.dev/one sync requested\nsync.agentctl.dev/two asked for a sync\n',
     );
     expect(await shell.run(['sync', '-l', 'team=none'])).toMatchObject({ code: 1 });
   });
@@ -141,7 +141,7 @@ describe('sync', () => {
     await advanceUntil(syncing);
     expect(await syncing).toMatchObject({
       code: 1,
-      err: 'error: timed out waiting for sync.agentctl.dev/alone: its source is being looked at\n',
+      err: 'error: timed out waiting for sync.agentctl.dev/alone: its source is being read\n',
     });
   });
   test('ends with 2 when the sync is deleted meanwhile, and still tells of the others', async () => {
@@ -153,7 +153,7 @@ describe('sync', () => {
     await advanceUntil(syncing);
     const { out, err } = await syncing;
     expect(out).toContain('sync.agentctl.dev/living: main@3f1c2a90b1d2 is up to date');
-    expect(err).toContain('sync.agentctl.dev/dying can no longer get there: it was deleted');
+    expect(err).toContain('sync.agentctl.dev/dying: the condition can no longer be met: it was deleted');
     expect(err).toContain('"nowhere" not found');
   });
 });
@@ -296,7 +296,7 @@ test('wait --for=condition=Ready takes the verdict on the newest spec', async ()
   await advanceUntil(waiting);
   expect(await waiting).toMatchObject({
     code: 1,
-    err: expect.stringContaining('has not been looked at yet'),
+    err: expect.stringContaining('has not been observed yet'),
   });
 });
 
@@ -305,7 +305,7 @@ test('delete says that what it applied stays', async () => {
   expect(await shell.run(['delete', 'sync', 'ended'])).toMatchObject({
     code: 0,
     out: 'sync.agentctl.dev "ended" deleted\n',
-    err: expect.stringContaining('kept: 2 objects that sync ended applied'),
+    err: expect.stringContaining('kept: 2 objects applied by sync ended'),
   });
   await make('empty');
   expect(await shell.run(['delete', 'sync', 'empty'])).toMatchObject({ code: 0, err: '' });

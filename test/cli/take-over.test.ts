@@ -38,7 +38,7 @@ const edited = () =>
 test('a take-over takes what was read, and not what its author wrote since', async () => {
   const { code, err } = await shell.run(takeOver(), { through: meanwhile(edited) });
   expect(code).toBe(1);
-  expect(err).toContain('agent.agentctl.dev/web was changed meanwhile; look at it and try again');
+  expect(err).toContain('agent.agentctl.dev/web was changed in the meantime; review it and try again');
   expect(authorOf(await live())).toBe('token:edit');
 });
 

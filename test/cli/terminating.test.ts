@@ -34,7 +34,7 @@ test('apply waits for a deletion that is under way, and creates the object anew'
     },
   });
   expect([code, out]).toEqual([0, 'agent.agentctl.dev/again created\n']);
-  expect(err).toBe('agent.agentctl.dev/again is being deleted: waiting to create it again\n');
+  expect(err).toBe('agent.agentctl.dev/again is being deleted; waiting to create it again\n');
   const made = await shell.server.client.get('Agent', at('again'));
   expect(made.metadata.deletionTimestamp).toBeUndefined();
   expect(made.spec.template.env).toEqual([{ name: 'V', value: '2' }]);
@@ -55,7 +55,7 @@ test('apply waits so for a ConfigMap too', async () => {
 
 describe('a deletion that takes longer than a few seconds', () => {
   const gone =
-    'The Runtime box does not exist. Its deletion waits for that; agentctl delete agent NAME --force gives it up.';
+    'The Runtime box does not exist. Its deletion waits for it; agentctl delete agent NAME --force deletes it anyway.';
 
   /** The deletion of an Agent that the controller cannot take down. */
   async function held(name: string): Promise<void> {
@@ -117,7 +117,7 @@ describe('a deletion that takes longer than a few seconds', () => {
     const { code, err } = await slow(['delete', 'agent', 'b4', '--timeout=4s'], [], 'never', 4_000);
     expect([code, err]).toEqual([
       1,
-      `error: timed out waiting for the deletion of agent.agentctl.dev/b4: it is being deleted: ${gone.replace('NAME', 'b4')}\n`,
+      `error: timed out waiting for agent.agentctl.dev/b4 to be deleted: it is being deleted: ${gone.replace('NAME', 'b4')}\n`,
     ]);
   });
 });
@@ -136,9 +136,9 @@ test('apply fails where the deletion takes longer than --timeout, and writes not
   });
   expect(code).toBe(1);
   expect(err).toContain(
-    'agent.agentctl.dev/stuck: timed out after 5s: it is being deleted; test.dev/hold has work left to do',
+    'agent.agentctl.dev/stuck: timed out after 5s: it is being deleted; test.dev/hold has not finished yet',
   );
-  expect(err).toContain('nothing was written; apply again once they are gone');
+  expect(err).toContain('nothing was changed; apply again when they are gone');
   expect(await shell.run(['get', 'agent', 'other'])).toMatchObject({ code: 1 });
 });
 

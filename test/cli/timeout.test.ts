@@ -16,6 +16,6 @@ test('an answer in time is passed on, a late one fails, and a stream is not boun
   expect([await timed.soon(), await timed.inner.soon()]).toEqual([1, 3]);
   const late = timed.never();
   clock.advance(5000);
-  await expect(late).rejects.toThrow('no answer within 5s');
+  await expect(late).rejects.toThrow('the controller did not answer within 5s');
   for await (const value of timed.stream()) expect(value).toBe(2);
 });

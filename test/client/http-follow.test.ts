@@ -167,7 +167,7 @@ describe('a stream that breaks off', () => {
 });
 
 test('a controller that is not there from the start is told at once', async () => {
-  await expect(read()).rejects.toThrow(/no controller runs there/);
+  await expect(read()).rejects.toThrow(/no controller is running there/);
   expect(clock.waiting).toBe(0);
 });
 
@@ -190,7 +190,7 @@ test('events that the network cuts anywhere are read whole', async () => {
 
 test('an event that is no JSON is told as what it is, in the end', async () => {
   await serve((response) => response.end('event: event\ndata: {"seq":\n\n'));
-  await expect(read()).rejects.toThrow(/did not answer in JSON/);
+  await expect(read()).rejects.toThrow(/did not answer with JSON/);
 });
 
 test('it goes on over a restart of the real server', async () => {

@@ -36,7 +36,7 @@ const signal = new AbortController().signal;
 describe('out of reach', () => {
   test('no socket', async () => {
     await expect(client.get('Agent', key)).rejects.toThrow(UnreachableError);
-    await expect(client.get('Agent', key)).rejects.toThrow(/no controller runs there/);
+    await expect(client.get('Agent', key)).rejects.toThrow(/no controller is running there/);
   });
 
   test('a connection that is cut in the middle of an answer', async () => {
@@ -50,7 +50,7 @@ describe('out of reach', () => {
 
   test('an answer that is no JSON', async () => {
     await serve((_, response) => response.end('<html>'));
-    await expect(client.get('Agent', key)).rejects.toThrow(/did not answer in JSON/);
+    await expect(client.get('Agent', key)).rejects.toThrow(/did not answer with JSON/);
   });
 
   test('a watch whose connection is cut', async () => {

@@ -62,7 +62,9 @@ test('a Revision that its Runtime does not allow does not reach the driver', asy
 
 test('nor does one on a Runtime that takes the namespace no more', async () => {
   const runtime = runtimeOf({ allowedNamespaces: ['other'] });
-  expect(await started({ image: 'i' }, runtime)).toMatchObject(refused('takes no Agents of the namespace'));
+  expect(await started({ image: 'i' }, runtime)).toMatchObject(
+    refused('does not accept Agents of the namespace'),
+  );
 });
 
 test("nor one of an author who may not run as the controller's user", async () => {

@@ -163,7 +163,7 @@ describe('a log that is followed over runs', () => {
     expect(following.lines).toEqual([
       'one',
       'two',
-      '[The engine does not answer. The log goes on when it is back.]',
+      '[The engine does not answer. The logs continue when it is back.]',
       'three',
     ]);
   });
@@ -174,7 +174,7 @@ describe('a log that is followed over runs', () => {
     const following = follow('web-0');
     await house.user.delete('Agent', { namespace: 'default', name: 'web' });
     await house.within(60_000, following.isOver);
-    expect(following.lines.at(-1)).toBe('[It was deleted.]');
+    expect(following.lines.at(-1)).toBe('[The instance was deleted.]');
   });
 });
 

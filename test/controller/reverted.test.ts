@@ -27,7 +27,7 @@ test('a rollout that autoRevert took back is told in an Event and a condition of
     expect.objectContaining({
       type: 'Warning',
       message:
-        'Revision web-2 did not become Ready within 10s. The Agent is set back to the spec of web-1, the last that was Ready.',
+        'Revision web-2 did not become Ready within 10s. The Agent goes back to the spec of web-1, the last Revision that was Ready.',
     }),
   ]);
 });

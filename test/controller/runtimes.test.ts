@@ -159,7 +159,7 @@ test('the deletion of an Agent whose Runtime was deleted says so, with the remed
   await house.within(2_000, () => house.phase('web-0') === 'Unknown');
   await house.user.delete('Agent', { namespace: 'default', name: 'web' });
   const text =
-    'The Runtime engine does not exist. Its deletion waits for that; agentctl delete agent web --force gives it up.';
+    'The Runtime engine does not exist. Its deletion waits for it; agentctl delete agent web --force deletes it anyway.';
   await house.within(2_000, () => house.instance('web-0')?.status?.message === text);
 });
 

@@ -163,7 +163,7 @@ export class ScriptedTalk implements Talk, VirtualKinds {
     { after = 0, follow = true, signal }: StreamOptions,
   ): AsyncGenerator<StreamEntry> {
     if (this.get('Message', { namespace, name }) === undefined)
-      throw new ApiError('NotFound', `messages.subresources.agentctl.dev "${name}" not found`);
+      throw new ApiError('NotFound', `messages "${name}" not found`);
     const { promise: aborted, resolve } = Promise.withResolvers<void>();
     signal.addEventListener('abort', () => resolve());
     this.reading += 1;

@@ -19,7 +19,7 @@ describe('an instance with a protocol', () => {
   test('is Ready minReady after its handshake', () => {
     const story = started({ minReady: '2s' }).pass(10 * second);
     expect(story.status()).toMatchObject({ phase: 'Starting', reason: 'Connecting' });
-    expect(story.status().message).toContain('its acp handshake is not done yet');
+    expect(story.status().message).toContain('its acp handshake is not complete yet');
     story.happen(talk('Connecting')).pass(10 * second);
     expect(story.status()).toMatchObject({ phase: 'Starting', reason: 'Connecting' });
     story.happen(talk('Ready')).rest();

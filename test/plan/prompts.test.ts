@@ -128,7 +128,7 @@ describe('a scheduled prompt', () => {
     const story = scheduled({}, { name: 'queued', overlap: 'Queue' }).happen(open('daily', 'queued'));
     story.pass(day);
     expect(prompts(story)).toEqual(['SkipPrompt daily 03-03T04:00', 'SendPrompt queued 03-03T04:00']);
-    expect(story.actions[0]?.message).toContain('the last one has not ended, and overlap is Skip');
+    expect(story.actions[0]?.message).toContain('the previous one has not ended, and overlap is Skip');
     expect(prompts(story.forget().happen(open('queued')).pass(day))).toContain(
       'SendPrompt daily 03-04T04:00',
     );

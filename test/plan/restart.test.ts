@@ -168,7 +168,7 @@ describe('restart.maxRestarts', () => {
     const story = Story.ready({ policy: { ...policy, restart: { maxRestarts: 1, window: '10m' } } });
     crash(story).happen({ is: 'Exit', at: 0, code: 139, cause: 'Agent', ago: 0 }).rest();
     expect(story.status().message).toBe(
-      'Run 2 ended with code 139 (SIGSEGV). It was restarted once within 10m before. ' +
+      'Run 2 ended with code 139 (SIGSEGV). It was already restarted once within 10m. ' +
         'Its output: agentctl logs web --previous. To start it again: agentctl resume web, or change the spec.',
     );
   });
@@ -183,7 +183,7 @@ describe('restart.maxRestarts', () => {
     story.set({ agent: { ...agent, metadata: { ...agent.metadata, namespace: 'shop' } } });
     story.happen({ ...exit(137), oomKilled: true }).rest();
     expect(story.status().message).toMatch(
-      /^Run 1 ended with code 137 \(SIGKILL\), out of memory\. It is not started again, since/,
+      /^Run 1 ended with code 137 \(SIGKILL\), out of memory\. It is not started again, because/,
     );
     expect(story.status().message).toContain('spec.template.resources.limits.memory is 64Mi.');
     expect(story.status().message).toContain('agentctl logs web -n shop --previous.');

@@ -168,7 +168,7 @@ describe('a start that failed', () => {
       phase: 'Pending',
       reason: 'ImagePull',
       message:
-        'ImagePull: mend it. It is tried again at 2026-03-02 12:00:02 UTC, or at once by agentctl resume web.',
+        'ImagePull: mend it. It is tried again at 2026-03-02 12:00:02 UTC, or now with agentctl resume web.',
     });
     expect(story.plan.wakeAt).toBe(start + 2 * second);
     const next = { nextAction: 'Start', nextAt: '2026-03-02T12:00:02.000Z' };
@@ -312,7 +312,7 @@ describe('a Secret that the spec names and nobody made', () => {
       phase: 'Pending',
       reason: 'SecretMissing',
       message:
-        'There is no Secret openai. Make it: agentctl create secret generic openai --from-literal=token=...',
+        'The Secret openai does not exist. Create it: agentctl create secret generic openai --from-literal=token=...',
     });
     expect(story.status().run).toBeUndefined();
     story.set({ inputs: { 'Secret/openai': 'hmac', 'Secret/openai#token': null } }).rest();

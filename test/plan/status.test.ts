@@ -98,7 +98,7 @@ describe('the status of an agent', () => {
     expect(agent(story).message).toContain('agentctl get runtimes');
     const ready = agent(story).conditions?.find(({ type }) => type === 'Ready');
     expect(ready).toMatchObject({ status: 'False', reason: 'RuntimeMissing' });
-    expect(ready?.message).toContain('There is no Runtime moon.');
+    expect(ready?.message).toContain('The Runtime moon does not exist.');
   });
 
   test('with an image and no Runtime for containers, says how to get one', () => {

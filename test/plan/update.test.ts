@@ -14,6 +14,17 @@ const busy = (at: number, now = true) => ({ is: 'Busy', at, busy: now }) as cons
 const condition = (story: Story, type: string) =>
   story.world.agent.status?.conditions?.find((one) => one.type === type);
 
+test('an agent that is updated while others of it are Ready is Updating, and never Stopping', () => {
+  const story = ready({}, 3).happen(image);
+  const phases = new Set<string | undefined>();
+  for (let step = 0; step < 600 && !phases.has('Ready'); step += 1) {
+    const { phase } = story.pass(100).world.agent.status ?? {};
+    if (phase !== 'Ready' || phases.size > 0) phases.add(phase);
+  }
+  expect(phases).toContain('Updating');
+  expect(phases).not.toContain('Stopping');
+});
+
 describe('a manifest that changes nothing', () => {
   test('touches nothing, though its defaults are written out or left out', () => {
     const story = Story.ready();
@@ -230,7 +241,9 @@ describe('update.progressDeadline', () => {
   test('with autoRevert says that the rollout has failed, until a new spec or a resume', () => {
     const failed = {
       reason: 'Reverted',
-      message: expect.stringMatching(/^Revision web-2 did not become Ready within 10m, .*web-3 is that of/),
+      message: expect.stringMatching(
+        /^Revision web-2 did not become Ready within 10m, .*its spec is now web-3/,
+      ),
     };
     const story = broken(true).pass(minute);
     expect(condition(story, 'Progressing')).toMatchObject({ status: 'False', ...failed });

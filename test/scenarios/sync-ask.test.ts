@@ -90,7 +90,7 @@ describe('suspend, sync, wait and diff', () => {
     expect(await session.ok('sync asked')).toContain('applied');
     expect(await settingOf(session, 'asked')).toBe('three');
     expect(conditionOf(await story.get(), 'Ready')?.message).toContain(
-      'Suspended: agentctl resume sync/asked',
+      'The Sync is suspended. To continue, run agentctl resume sync/asked',
     );
     await session.ok(`wait sync/asked --for=revision=${head.slice(0, 10)} --timeout=90s`);
     await story.repository.publish({ 'a.yaml': settings('asked', 'four') });

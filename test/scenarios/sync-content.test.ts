@@ -166,16 +166,16 @@ const outOfBounds: Record<string, { manifest: string; says: string }> = {
   'a Runtime': {
     manifest:
       '{ apiVersion: agentctl.dev/v1, kind: Runtime, metadata: { name: pushed }, spec: { driver: process } }',
-    says: 'Runtime is not among spec.allowedKinds',
+    says: 'Runtime is not allowed by spec.allowedKinds',
   },
   'a Namespace': {
     manifest: '{ apiVersion: v1, kind: Namespace, metadata: { name: pushed } }',
-    says: 'Namespace is not among spec.allowedKinds',
+    says: 'Namespace is not allowed by spec.allowedKinds',
   },
   'a Sync': {
     manifest:
       '{ apiVersion: agentctl.dev/v1, kind: Sync, metadata: { name: pushed }, spec: { source: { directory: { path: /etc } } } }',
-    says: 'Sync is not among spec.allowedKinds',
+    says: 'Sync is not allowed by spec.allowedKinds',
   },
   'another namespace': {
     manifest: settings('pushed', 'one', 'namespace: kube-system'),
@@ -190,7 +190,7 @@ const outOfBounds: Record<string, { manifest: string; says: string }> = {
   },
   'an approval': {
     manifest: settings('pushed', 'one', 'annotations: { agentctl.dev/approved-revision: all }'),
-    says: 'is set by agentctl: leave it out',
+    says: 'is set by agentctl: remove it',
   },
 };
 

@@ -75,7 +75,7 @@ describe('a Sync that heals', () => {
       (names) => names.includes('heal'),
     );
     expect((await mapOf('heal')).metadata.uid).not.toBe(uid);
-    expect(await story.events()).toMatch(/DriftRepaired: configmap\/heal was gone, and is made again/);
+    expect(await story.events()).toMatch(/DriftRepaired: configmap\/heal was deleted and is created again/);
   });
 
   test('tells field by field what it has set back', async () => {

@@ -55,7 +55,7 @@ test('more than half waits for approval of just that revision, through any numbe
   const asked = await session.run(['sync', 'half']);
   expect(asked).toMatchObject({ code: 1, stderr: expect.stringContaining('would delete 3 of 4 objects') });
   expect(await configMaps(session, 'half-')).toHaveLength(4);
-  // Approved is what was looked at: another revision that deletes as much waits again.
+  // Approved is what was looked at: another revision that deletes as much is pending again.
   await session.ok('suspend sync/half');
   await session.ok('approve sync/half');
   const next = await story.repository.publish({ 'd.yaml': settings('half-d', 'two') });

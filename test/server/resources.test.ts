@@ -366,7 +366,7 @@ describe('what is refused', () => {
     const first = await api.ask('PATCH', `${path}/big?fieldManager=x`, yaml);
     expect([first.code, first.text]).toEqual([
       413,
-      expect.stringContaining('fields and items, and at most 10000 are taken: split it'),
+      expect.stringContaining('fields and items, at most 10000 are allowed: split it'),
     ]);
     const data = Object.fromEntries(Array.from({ length: 20_000 }, (_, n) => [`k${n}`, 'x']));
     const body = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'big' }, data };

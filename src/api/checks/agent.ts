@@ -15,7 +15,7 @@ export function checkAgent(agent: JsonObject): FieldError[] {
   const spec = agent.spec;
   const errors: FieldError[] = [];
   if (has(spec, 'policy') && has(spec, 'policyRef'))
-    errors.push(forbidden(['spec', 'policy'], 'stands beside policyRef: keep one of the two'));
+    errors.push(forbidden(['spec', 'policy'], 'cannot be combined with policyRef; remove one of the two'));
   if (has(spec, 'policy')) errors.push(...checkPolicy(field(spec, 'policy'), ['spec', 'policy']));
   for (const probe of ['readiness', 'liveness']) {
     if (has(spec, probe)) errors.push(...checkProbe(field(spec, probe), ['spec', probe]));
@@ -63,7 +63,9 @@ function checkTemplate(template: unknown, path: Path): FieldError[] {
     errors.push(invalid([...path, 'logs', 'maxSize'], maxSize, 'must be 64Ki or more'));
   for (const [at, variable] of items(template, 'env').entries()) {
     if (has(variable, 'value') && has(variable, 'valueFrom'))
-      errors.push(forbidden([...path, 'env', at, 'value'], 'stands beside valueFrom: keep one of the two'));
+      errors.push(
+        forbidden([...path, 'env', at, 'value'], 'cannot be combined with valueFrom; remove one of the two'),
+      );
   }
   return [
     ...errors,
@@ -82,9 +84,7 @@ function checkFiles(template: unknown, path: Path, inContainer: boolean): FieldE
     if (inContainer && !name.startsWith('/'))
       return [invalid(here, name, 'an absolute path in the container')];
     if (!inContainer && name.startsWith('/'))
-      return [
-        invalid(here, name, 'a path under the working directory of the process, without "/" at its start'),
-      ];
+      return [invalid(here, name, 'a path relative to the working directory of the process')];
     return [];
   });
 }
@@ -112,9 +112,7 @@ function checkLimits(template: unknown, path: Path): FieldError[] {
   return (['cpu', 'memory'] as const).flatMap((name) => {
     const [limit, request] = [text(limits, name), text(requests, name)];
     if (limit !== undefined && Number.parseFloat(limit) === 0)
-      return [
-        invalid([...path, 'resources', 'limits', name], limit, 'more than 0; leave it out for no limit'),
-      ];
+      return [invalid([...path, 'resources', 'limits', name], limit, 'more than 0; omit it for no limit')];
     const [most, asked] = [amountOf(units[name], limit), amountOf(units[name], request)];
     return most !== undefined && asked !== undefined && asked > most
       ? [invalid([...path, 'resources', 'requests', name], request, `no more than the limit, ${limit}`)]
@@ -130,11 +128,11 @@ function checkNetwork(network: unknown, path: Path): FieldError[] {
     errors.push(
       forbidden(
         [...path, 'name'],
-        `stands beside mode ${mode}: a network can be joined with mode Bridge only`,
+        `cannot be combined with mode ${mode}; a network can only be joined with mode Bridge`,
       ),
     );
   if (mode !== 'Bridge' && ports.length > 0)
-    errors.push(forbidden([...path, 'ports'], `cannot be published with mode ${mode}`));
+    errors.push(forbidden([...path, 'ports'], `cannot be combined with mode ${mode}`));
   const taken = new Set<string>();
   for (const [at, port] of ports.entries()) {
     if (!has(port, 'hostPort')) continue;

@@ -15,7 +15,7 @@ export function checkConfigMap(configMap: JsonObject): FieldError[] {
       errors.push({
         path: ['binaryData', key],
         reason: 'FieldValueDuplicate',
-        message: 'stands under data too: keep one of the two',
+        message: 'duplicate key, also in data; remove one of the two',
       });
     }
   }

@@ -50,7 +50,7 @@ export function checkMetadata(info: KindInfo, metadata: unknown): FieldError[] {
   if (namespace !== undefined && namespace !== '') {
     const expected = notDnsLabel(namespace);
     if (!info.namespaced)
-      errors.push(forbidden([...path, 'namespace'], `must be left out: a ${info.kind} has no namespace`));
+      errors.push(forbidden([...path, 'namespace'], `must not be set: a ${info.kind} has no namespace`));
     else if (expected !== undefined) errors.push(invalid([...path, 'namespace'], namespace, expected));
   }
   errors.push(...checkLabels(field(metadata, 'labels')), ...checkAnnotations(field(metadata, 'annotations')));

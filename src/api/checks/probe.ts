@@ -31,7 +31,13 @@ function checkHttp(get: unknown, path: Path): FieldError[] {
   const errors: FieldError[] = [];
   const asked = text(get, 'path');
   if (asked !== undefined && (!asked.startsWith('/') || unsendable.path.test(asked)))
-    errors.push(invalid([...path, 'path'], asked, 'a path with "/" first, and spaces and the like as %20'));
+    errors.push(
+      invalid(
+        [...path, 'path'],
+        asked,
+        'a path that begins with "/", with spaces and special characters escaped, such as %20',
+      ),
+    );
   const headers = field(get, 'httpHeaders');
   for (const [index, header] of (Array.isArray(headers) ? headers : []).entries()) {
     const at = [...path, 'httpHeaders', index];

@@ -10,7 +10,7 @@ export function checkRuntime(runtime: JsonObject): FieldError[] {
   if (text(spec, 'driver') === 'process') {
     for (const name of ['endpoint', 'tlsSecretRef']) {
       if (has(spec, name))
-        errors.push(forbidden(['spec', name], 'must be left out: the driver process runs on this host'));
+        errors.push(forbidden(['spec', name], 'must not be set: the driver process runs on this host'));
     }
     if (field(spec, 'default') === true)
       errors.push(
@@ -18,7 +18,7 @@ export function checkRuntime(runtime: JsonObject): FieldError[] {
       );
   }
   if (has(spec, 'tlsSecretRef') && !endpoint?.startsWith('tcp://'))
-    errors.push(forbidden(['spec', 'tlsSecretRef'], 'goes with an endpoint of tcp:// only'));
+    errors.push(forbidden(['spec', 'tlsSecretRef'], 'can only be used with an endpoint of tcp://'));
   const paths = field(spec, 'allowHostPaths');
   for (const [at, path] of (Array.isArray(paths) ? paths : []).entries()) {
     if (orEmpty(path).split('/').includes('..'))
@@ -48,7 +48,7 @@ function checkAllow(allow: unknown, driver: string | undefined): FieldError[] {
         ? has(allow, name)
         : value;
     return says && driver !== needed
-      ? [forbidden(['spec', 'allow', name], `must be left out: it is for the driver ${needed}`)]
+      ? [forbidden(['spec', 'allow', name], `must not be set: it is for the driver ${needed}`)]
       : [];
   });
   const networks = field(allow, 'networks');

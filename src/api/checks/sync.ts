@@ -32,17 +32,17 @@ function checkGit(git: unknown, path: Path): FieldError[] {
   if (fault !== undefined) errors.push(forbidden([...path, 'url'], fault));
   const named = ['branch', 'tag', 'commit'].filter((name) => has(git, name));
   for (const name of named.slice(1))
-    errors.push(forbidden([...path, name], `stands beside ${named[0]}: keep one of the two`));
+    errors.push(forbidden([...path, name], `cannot be combined with ${named[0]}; remove one of the two`));
   for (const name of ['branch', 'tag']) {
     const reference = text(git, name);
     if (reference !== undefined && !isReference(reference))
-      errors.push(
-        invalid([...path, name], reference, `the name of a ${name} as git-check-ref-format has it`),
-      );
+      errors.push(invalid([...path, name], reference, `a valid Git ${name} name (git check-ref-format)`));
   }
   const folder = text(git, 'path') ?? '.';
   if (folder.startsWith('/') || leavesTree(folder))
-    errors.push(invalid([...path, 'path'], folder, 'a folder in the repository, without "/" first and ".."'));
+    errors.push(
+      invalid([...path, 'path'], folder, 'a relative path of a folder in the repository, without ".."'),
+    );
   return [...errors, ...checkGlobs(git, path)];
 }
 
@@ -57,9 +57,7 @@ const checkGlobs = (source: unknown, path: Path): FieldError[] =>
     globsOf(source, name).flatMap((glob, at) => {
       const pattern = orEmpty(glob);
       const outside = pattern.startsWith('/') || leavesTree(pattern);
-      return outside
-        ? [invalid([...path, name, at], pattern, 'a glob below path, without "/" first and ".."')]
-        : [];
+      return outside ? [invalid([...path, name, at], pattern, 'a relative glob pattern, without ".."')] : [];
     }),
   );
 

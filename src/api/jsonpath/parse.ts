@@ -23,7 +23,7 @@ export type Part = { text: string } | Expression | { range: Expression; body: Pa
 /** The text is no template; the message says where. */
 export class JsonPathError extends Error {
   constructor(template: string, at: number, why: string) {
-    super(`${JSON.stringify(template)} is no JSONPath template: ${why} at character ${at + 1}`);
+    super(`${JSON.stringify(template)} is not a valid JSONPath template: ${why} at character ${at + 1}`);
     this.name = 'JsonPathError';
   }
 }
@@ -186,7 +186,7 @@ class Parser {
     this.#at += whole.length;
     if (!whole.includes(':')) return { type: 'index', at: Number(from) };
     const step = by === undefined ? 1 : Number(by);
-    if (step <= 0) this.#fail('a step has to be above 0');
+    if (step <= 0) this.#fail('the step must be greater than 0');
     return {
       type: 'slice',
       by: step,

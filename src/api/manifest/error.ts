@@ -18,7 +18,7 @@ export interface ManifestError {
   suggestion?: string;
 }
 
-/** One line: `agents.yaml:7:3: Agent/ticker: spec.replica: is no field that is known here; did you mean replicas?` */
+/** One line: `agents.yaml:7:3: Agent/ticker: spec.replica: unknown field; did you mean replicas?` */
 export function formatManifestError(error: ManifestError): string {
   const where = [`${error.source}:${error.line}:${error.column}`, error.object, error.path, error.message];
   const hint = error.suggestion === undefined ? '' : `; did you mean ${error.suggestion}?`;

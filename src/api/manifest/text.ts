@@ -23,7 +23,7 @@ export function decode(bytes: Uint8Array): { text: string; fault?: Fault } {
   const text = lossy.decode(bytes);
   if (zero >= 0) {
     const offset = lossy.decode(bytes.subarray(0, zero)).length;
-    return { text, fault: { offset, message: 'found a NUL byte: this is no text file' } };
+    return { text, fault: { offset, message: 'found a NUL byte: this is not a text file' } };
   }
   const broken = text.includes('\ufffd') ? firstBroken(bytes) : undefined;
   if (broken !== undefined) {
@@ -31,7 +31,7 @@ export function decode(bytes: Uint8Array): { text: string; fault?: Fault } {
     const byte = (bytes[broken] ?? 0).toString(16).padStart(2, '0');
     return {
       text,
-      fault: { offset, message: `found the byte 0x${byte}, which is no UTF-8: save the file as UTF-8` },
+      fault: { offset, message: `found the byte 0x${byte}, which is not UTF-8: save the file as UTF-8` },
     };
   }
   return { text };

@@ -90,7 +90,7 @@ function composed(text: string): Document.Parsed<ParsedNode, true> {
   // Keys are compared below: yaml's own check takes the square of their number.
   const composer = new Composer<ParsedNode, true>({ uniqueKeys: false, logLevel: 'error' });
   const [document, second] = composer.compose(tokensOf(text), true, text.length);
-  if (document === undefined) throw new Error('there is no document');
+  if (document === undefined) throw new Error('no document found');
   if (second !== undefined)
     document.errors.push(
       new YAMLParseError(
@@ -132,7 +132,7 @@ function syntaxText({ code, message }: { code: string; message: string }): strin
     case 'TAB_AS_INDENT':
       return 'found a tab as indentation, expected spaces';
     case 'TAG_RESOLVE_FAILED':
-      return `${line.charAt(0).toLowerCase()}${line.slice(1)}; remove it: tags have no meaning here`;
+      return `${line.charAt(0).toLowerCase()}${line.slice(1)}; remove it: tags are not supported`;
     default:
       return line.charAt(0).toLowerCase() + line.slice(1);
   }
@@ -187,7 +187,7 @@ class Reader {
           for (const [name, inner] of Object.entries(map)) if (!merged.has(name)) merged.set(name, inner);
         }
       } else if (own.has(key)) {
-        this.faults.push(this.#fault(pair.key, `the key ${JSON.stringify(key)} stands here twice`));
+        this.faults.push(this.#fault(pair.key, `duplicate key ${JSON.stringify(key)}`));
       } else own.set(key, value);
     }
     return Object.fromEntries([...merged, ...own]);
@@ -199,7 +199,7 @@ class Reader {
       this.#anchor(scalar);
       return typeof scalar.value === 'string' ? scalar.value : (scalar.source ?? String(scalar.value));
     }
-    this.faults.push(this.#fault(node, 'found a key that is no text'));
+    this.faults.push(this.#fault(node, 'found a key that is not a string'));
     return undefined;
   }
 
@@ -208,7 +208,7 @@ class Reader {
     if (target === undefined)
       throw new TooMuch(this.#fault(node, `there is no anchor &${node.source} before this`));
     if (this.#open.has(target))
-      throw new TooMuch(this.#fault(node, `the alias *${node.source} stands inside itself`));
+      throw new TooMuch(this.#fault(node, `the alias *${node.source} refers to itself`));
     this.#aliasDepth += 1;
     const value = this.read(target, depth + 1);
     this.#aliasDepth -= 1;
@@ -228,7 +228,7 @@ class Reader {
       throw new TooMuch(
         this.#fault(
           node,
-          `its aliases stand for more than ${mostFromAliases} values or 1 MiB of text: write them out`,
+          `its aliases stand for more than ${mostFromAliases} values or 1 MiB of text: write the values out`,
         ),
       );
   }

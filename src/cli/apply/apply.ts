@@ -77,12 +77,10 @@ export async function apply(
     const unknown = refused.filter(({ reason }) => isUnknown(reason)).length;
     const unwritten = refused.length - unknown;
     const summary = [
-      `${done.length} of ${manifests.length} objects are as the files say`,
-      ...(unknown === 0
-        ? []
-        : [`the outcome of ${unknown} is unknown, since the connection was lost before the answer`]),
-      ...(unwritten === 0 ? [] : [`${unwritten} could not be written`]),
-      'run the same apply again to complete it',
+      `applied ${done.length} of ${manifests.length} objects`,
+      ...(unknown === 0 ? [] : [`the result for ${unknown} is unknown, as the connection was lost`]),
+      ...(unwritten === 0 ? [] : [`${unwritten} could not be applied`]),
+      'run apply again to complete it',
     ].join('; ');
     throw new CliError([...(await refusedTexts(client, refused)), summary].join('\nerror: '));
   }
@@ -189,7 +187,7 @@ const readyAsApplied =
       return readyOrAsleep(object);
     const [revision = ''] = reverted.split(' ');
     return {
-      never: `Reverted: Revision ${revision} did not become Ready in time, and the spec of an earlier one was set back; agentctl describe agent ${applied.metadata.name} says more`,
+      never: `Reverted: Revision ${revision} did not become Ready in time, so the agent went back to the spec of an earlier one. See agentctl describe agent ${applied.metadata.name}`,
     };
   };
 

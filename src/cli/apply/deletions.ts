@@ -25,7 +25,7 @@ export async function liveOnceDeleted(
     return object !== undefined && isTerminating(object);
   });
   if (going.length === 0) return live;
-  for (const { text } of going) cli.err(`${text} is being deleted: waiting to create it again\n`);
+  for (const { text } of going) cli.err(`${text} is being deleted; waiting to create it again\n`);
   const judgeOf = (manifest: Manifest): Judge<AnyObject> => {
     const uid = live.get(identity(manifest))?.metadata.uid;
     return (object) => (object?.metadata.uid === uid ? deleted(object) : 'met');
@@ -39,9 +39,9 @@ export async function liveOnceDeleted(
     return 0;
   };
   await waitEach(client, going, judgeOf, timeout, cli, lateOf, { tellSlow: true });
-  if (cli.signal.aborted) throw new CliError('interrupted; nothing was written');
+  if (cli.signal.aborted) throw new CliError('interrupted; nothing was changed');
   if (late.length > 0) {
-    const remedy = 'nothing was written; apply again once they are gone, or wait longer with --timeout';
+    const remedy = 'nothing was changed; apply again when they are gone, or wait longer with --timeout';
     throw new CliError([listed(late, { separator: '\nerror: ' }), remedy].join('\nerror: '));
   }
   return liveOnceDeleted(client, manifests, timeout, cli);

@@ -21,7 +21,7 @@ export function checkParent(parent: AnyObject | undefined, id: string, text: str
   const { labels = {}, annotations = {} } = parent.metadata;
   const tool = annotations[toolingAnnotation];
   if (tool !== undefined && !tool.startsWith('agentctl/')) {
-    throw new CliError(`${text} is an apply set of ${tool}: choose another name for --applyset`);
+    throw new CliError(`${text} is an apply set of ${tool}; choose another name for --applyset`);
   }
   const found = labels[idLabel];
   if (found !== undefined && found !== id) {
@@ -30,7 +30,7 @@ export function checkParent(parent: AnyObject | undefined, id: string, text: str
     );
   }
   if (found === undefined) {
-    throw new CliError(`${text} exists and is no apply set: choose another name for --applyset`);
+    throw new CliError(`${text} exists and is not an apply set; choose another name for --applyset`);
   }
 }
 

@@ -28,7 +28,7 @@ export async function tryManifests(
   const second = await tryAll(client, again, live, options);
   const refused = [...others, ...second.refused];
   if (refused.length > 0)
-    throw new CliError([...(await refusedTexts(client, refused)), 'nothing was written'].join('\nerror: '));
+    throw new CliError([...(await refusedTexts(client, refused)), 'nothing was changed'].join('\nerror: '));
   if (second.tried.length === 0) return first.tried;
   const order = new Map(manifests.map((manifest, at) => [identity(manifest), at]));
   const place = ({ member }: Tried<Manifest>): number => order.get(identity(member)) ?? 0;
@@ -67,7 +67,7 @@ export async function refusedTexts(client: Client, refused: readonly Refused<Man
 /** What a Sync applies is changed where it comes from, but for one that is gone: its name only stays on the fields. */
 async function conflictHint(client: Client, conflict: ApiError): Promise<string> {
   const [sync] = rivals(conflict).flatMap(({ manager }) => syncOfManager(manager) ?? []);
-  const takeOver = '--force-conflicts takes these fields over';
+  const takeOver = '--force-conflicts takes over these fields';
   return sync === undefined || (await found(client.get('Sync', sync))) === undefined
     ? takeOver
     : `Change it in the source of the Sync ${sync.name} (agentctl describe sync ${sync.name} -n ${sync.namespace}); ${takeOver}, and the Sync tells of a conflict`;

@@ -35,9 +35,9 @@ export async function applyAndWatch(options: ApplyOptions, cli: Cli): Promise<vo
 }
 
 function check({ filename = [], kustomize, dryRun }: ApplyOptions): void {
-  if (dryRun !== 'none') throw new UsageError('--watch applies each change: leave out --dry-run');
+  if (dryRun !== 'none') throw new UsageError('--watch cannot be combined with --dry-run');
   if (kustomize === undefined && filename.length === 0) {
-    throw new UsageError('say what to watch: -f FILE, -f FOLDER or -k FOLDER');
+    throw new UsageError('specify what to watch: -f FILE, -f FOLDER or -k FOLDER');
   }
   const other = filename.find((name) => name === '-' || isUrl(name));
   if (other === undefined) return;
@@ -117,8 +117,8 @@ class Rounds {
   }
 
   #succeeded(): void {
-    if (!this.#began) this.#cli.err('Watching for changes. Ctrl-C ends it.\n');
-    else if (this.#failures > 0) this.#cli.err(`${this.#time()}all is as the files say again\n`);
+    if (!this.#began) this.#cli.err('Watching for changes. Press Ctrl-C to stop.\n');
+    else if (this.#failures > 0) this.#cli.err(`${this.#time()}all objects are up to date again\n`);
     this.#began = true;
     this.#failures = 0;
     this.#told = '';

@@ -38,7 +38,8 @@ async function decide(
   done: string,
 ): Promise<void> {
   const more = decision === 'approve' ? '; or sync/NAME, runtime/NAME' : '';
-  if (ids.length === 0) throw new UsageError(`say which, by id: agentctl get approvals lists them${more}`);
+  if (ids.length === 0)
+    throw new UsageError(`specify the id of an approval; agentctl get approvals lists them${more}`);
   const all = withKinds(ids).map((id) => subjectOf(id, options, cli));
   const client = await cli.connect(options, { start: true });
   const failures: unknown[] = [];
@@ -57,8 +58,7 @@ function withKinds(words: readonly string[]): readonly string[] {
   const [first = '', ...names] = words;
   const info = findKind(first);
   if (info === undefined) return words;
-  if (names.length === 0)
-    throw new UsageError(`${first} is a kind, and a name is missing: ${info.singular}/NAME`);
+  if (names.length === 0) throw new UsageError(`${first} is a kind: add a name, as in ${info.singular}/NAME`);
   return names.map((name) => (name.includes('/') ? name : `${info.singular}/${name}`));
 }
 

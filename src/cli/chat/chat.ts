@@ -22,13 +22,13 @@ export interface ChatOptions extends GlobalOptions {
 export async function chat(word: string, options: ChatOptions, cli: Cli): Promise<void> {
   const agent = agentKey(word, options, cli);
   if (options.new === true && (options.continue === true || options.conversation !== undefined)) {
-    throw new UsageError('--new begins a conversation: leave out --continue and --conversation');
+    throw new UsageError('--new cannot be combined with --continue or --conversation');
   }
   const client = await cli.connect(options, { start: true });
   const { spec } = await client.get('Agent', agent);
   if (spec.protocol === 'none') {
     throw new CliError(
-      `agent/${agent.name} does not talk: its spec.protocol is none. What it prints: agentctl logs ${agent.name}`,
+      `agent/${agent.name} has no protocol, so you cannot chat with it. Its output: agentctl logs ${agent.name}`,
     );
   }
   const conversation = await conversationFor(client, agent, options, cli);
@@ -63,7 +63,7 @@ class Chat {
   async run(): Promise<void> {
     const { terminal } = this.#cli;
     if (this.#interactive)
-      this.#cli.err(dim(`Talk with agent/${this.#agent.name}. /help says more.\n`, terminal.color));
+      this.#cli.err(dim(`Chat with agent/${this.#agent.name}. Type /help for help.\n`, terminal.color));
     if (this.#conversation !== undefined) {
       this.#cli.out(await earlierTurns(this.#client, this.#agent, this.#conversation, this.#interactive));
     }
@@ -75,7 +75,9 @@ class Chat {
     }
     if (this.#interactive && this.#conversation !== undefined) {
       const { name } = this.#agent;
-      this.#cli.err(`Go on with it: agentctl chat ${name} --conversation ${this.#conversation}\n`);
+      this.#cli.err(
+        `Continue where you left off: agentctl chat ${name} --conversation ${this.#conversation}\n`,
+      );
     }
   }
 
@@ -87,7 +89,7 @@ class Chat {
       this.#lines.onInterrupt(() => {
         if (leaving) return resolve(undefined);
         leaving = true;
-        this.#lines.beside('Ctrl-C again, or Ctrl-D, leaves');
+        this.#lines.beside('Press Ctrl-C again or Ctrl-D to quit');
       });
     });
     if (this.#cli.signal.aborted) return undefined;

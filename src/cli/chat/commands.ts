@@ -6,10 +6,10 @@ import { messagesOf } from '../talk/conversations.ts';
 import { isEnded } from '../talk/outcome.ts';
 
 export const helpText = `/new      begin a new conversation with your next message
-/status   how this conversation stands
-/cancel   break off what the agent works on; Ctrl-C does it too
-/quit     leave; Ctrl-D does it too
-A backslash at the end of a line goes on with the next one. Any other /word goes to the agent.
+/status   show the state of this conversation
+/cancel   cancel the current turn, as Ctrl-C does
+/quit     quit, as Ctrl-D does
+End a line with a backslash to continue on the next one. Any other /word is sent to the agent.
 `;
 
 /** How a conversation stands; undefined: it has not begun. */
@@ -47,7 +47,7 @@ export async function cancelAll(
   for (const { metadata } of open) await client.change({ ...agent, name: metadata.name }, 'cancel');
   cli.err(
     open.length === 0
-      ? 'nothing is under way\n'
+      ? 'nothing to cancel\n'
       : `${listed(open.map(({ metadata }) => metadata.name))} cancelled\n`,
   );
 }

@@ -36,7 +36,7 @@ export function fileHistory(path: string, warn: (text: string) => void): History
           { mode: 0o600 },
         );
       } catch (error) {
-        warn(`what was typed is not kept: ${error instanceof Error ? error.message : String(error)}`);
+        warn(`the history is not saved: ${error instanceof Error ? error.message : String(error)}`);
       }
     },
   };

@@ -27,7 +27,7 @@ export async function turn(
     }
     cancelling = true;
     spoken.pause();
-    cli.err('cancelling; Ctrl-C again leaves\n');
+    cli.err('cancelling; press Ctrl-C again to quit\n');
     client.change(keyOf(message), 'cancel').catch((error) => cli.err(`${tell(error).text}\n`));
   };
   dialogue.onInterrupt(cancel);

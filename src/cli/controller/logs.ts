@@ -23,7 +23,7 @@ export async function controllerLogs(options: ControllerLogsOptions, cli: Cli): 
   const path = controllerLog(pathsFor(options, cli.environment).logs);
   if (!existsSync(path)) {
     throw new CliError(
-      `${path} does not exist: no controller was started in the background. One that systemd runs logs to its journal: journalctl -u agentctl`,
+      `${path} does not exist: no controller was started in the background. If systemd runs it, see journalctl -u agentctl`,
     );
   }
   const show = shower(options, cli);

@@ -24,7 +24,7 @@ export async function start(options: ServeOptions, cli: Cli): Promise<void> {
   if ('pid' in started)
     return cli.out(`controller started: pid ${started.pid}, socket ${socket}, log ${controllerLog(logs)}\n`);
   const { pid, version } = await (await cli.connect(options)).status();
-  cli.out(`the controller runs already: pid ${pid}, version ${version}\n`);
+  cli.out(`the controller is already running: pid ${pid}, version ${version}\n`);
 }
 
 export async function stop(options: StopOptions, cli: Cli): Promise<void> {
@@ -39,11 +39,11 @@ export async function stop(options: StopOptions, cli: Cli): Promise<void> {
     cli.out('all agents have ended\n');
   }
   await end(pid, options.timeout, cli);
-  cli.out(`controller stopped: pid ${pid}${options.agents === true ? '' : '. Agents run on'}\n`);
+  cli.out(`controller stopped: pid ${pid}${options.agents === true ? '' : '. Agents keep running'}\n`);
   if (listen !== undefined)
     cli.out(
       pasteable(
-        `it listened on ${listen} too, as agentctl controller start --listen ${listen} does again\n`,
+        `it also listened on ${listen}; agentctl controller start --listen ${listen} does so again\n`,
         cli,
       ),
     );
@@ -57,7 +57,7 @@ async function forAgents(options: StopOptions, cli: Cli): Promise<Found> {
     const started = await startController({ ...options, drained: true }, cli);
     if ('pid' in started)
       cli.err(
-        `The controller did not run: it is started (pid ${started.pid}) to stop the agents of ${state}.\n`,
+        `The controller was not running. It was started (pid ${started.pid}) to stop the agents of ${state}.\n`,
       );
   }
   return running(options, cli);
@@ -65,9 +65,9 @@ async function forAgents(options: StopOptions, cli: Cli): Promise<Found> {
 
 /** What a controller that has ended left: agents outlive it. */
 export function notRunningText(options: GlobalOptions, cli: Cli): Text {
-  if (!existsSync(pathsFor(options, cli.environment).database)) return 'the controller does not run\n';
+  if (!existsSync(pathsFor(options, cli.environment).database)) return 'the controller is not running\n';
   return pasteable(
-    'the controller does not run. Agents that it started may run on: agentctl controller stop --agents stops them, agentctl controller start looks after them again\n',
+    'the controller is not running. Its agents may still run: agentctl controller stop --agents stops them, agentctl controller start takes them over\n',
     cli,
   );
 }
@@ -108,7 +108,7 @@ export async function end(pid: number, timeout: number, cli: Cli): Promise<void>
   while (isAlive(pid)) {
     if (cli.clock.now() > deadline) {
       throw new CliError(
-        `the controller (pid ${pid}) has not ended within ${timeout / 1000}s: wait longer with --timeout, or end it with kill -9 ${pid} (agents run on)`,
+        `the controller (pid ${pid}) has not ended within ${timeout / 1000}s: wait longer with --timeout, or end it with kill -9 ${pid} (agents keep running)`,
         { exitCode: exitCode.timedOut },
       );
     }

@@ -37,7 +37,7 @@ export async function enable(options: ServeOptions & { print?: boolean }, cli: C
   if (systemdRuns(place.scope)) await makeRoom(options, cli);
   const steps = [['daemon-reload'], ['enable', '--now', unitName]];
   if (carriedOut(steps, place, cli)) cli.out('the controller starts at boot, and runs now\n');
-  else if (!place.root) cli.out('for a start before you log in: loginctl enable-linger\n');
+  else if (!place.root) cli.out('to start it before you log in: loginctl enable-linger\n');
 }
 
 /** One that was started by hand holds the state folder's lock, which systemd's needs. */
@@ -45,7 +45,9 @@ async function makeRoom(options: GlobalOptions, cli: Cli): Promise<void> {
   const { pid } = await running(options, cli);
   if (pid === undefined) return;
   await end(pid, 60_000, cli);
-  cli.out(`the controller that ran in the background (pid ${pid}) gives way to systemd's; agents run on\n`);
+  cli.out(
+    `the controller that ran in the background (pid ${pid}) is replaced by systemd's; agents keep running\n`,
+  );
 }
 
 export function disable(_options: GlobalOptions, cli: Cli): void {
@@ -56,14 +58,14 @@ export function disable(_options: GlobalOptions, cli: Cli): void {
   }
   const stopped = carriedOut([['disable', '--now', unitName]], place, cli);
   rmSync(place.path);
-  cli.out(`removed ${place.path}${stopped ? '; the controller has ended, agents run on' : ''}\n`);
+  cli.out(`removed ${place.path}${stopped ? '; the controller has ended, agents keep running' : ''}\n`);
   if (stopped) carriedOut([['daemon-reload']], place, cli);
 }
 
 /** False where systemd does not run here: then it says what to run instead. */
 function carriedOut(steps: readonly string[][], { scope }: Place, cli: Cli): boolean {
   if (!systemdRuns(scope)) {
-    cli.out('systemd does not run here, or cannot be asked. Where it does, run:\n');
+    cli.out('systemd is not running, or cannot be reached. Run where it is:\n');
     for (const step of steps) cli.out(`  systemctl ${[...scope, ...step].join(' ')}\n`);
     return false;
   }

@@ -23,7 +23,7 @@ export async function literalsOf(
         `${flag}: found the key ${JSON.stringify(key)}, expected letters, digits, -, _ and .`,
       );
     }
-    if (values.has(key)) throw new UsageError(`${flag}: the key ${key} is given twice`);
+    if (values.has(key)) throw new UsageError(`${flag}: duplicate key ${key}`);
     values.set(key, value);
   };
   for (const text of options.fromLiteral ?? []) {
@@ -61,12 +61,13 @@ function encode(values: ReadonlyMap<string, Uint8Array>, as: 'base64' | 'text') 
 async function filesOf(text: string, cli: Pick<Cli, 'stdin'>): Promise<[string, Uint8Array][]> {
   const [, key, path = text] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
   if (path === '-' || path === '/dev/stdin') {
-    if (key === undefined) throw new UsageError('--from-file: standard input needs a key: --from-file=KEY=-');
+    if (key === undefined)
+      throw new UsageError('--from-file: standard input requires a key: --from-file=KEY=-');
     return [[key, await cli.stdin()]];
   }
   const folder = statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
   if (!folder) return [[key ?? basename(path), read(path, '--from-file')]];
-  if (key !== undefined) throw new UsageError(`--from-file: ${path} is a folder, so it takes no key`);
+  if (key !== undefined) throw new UsageError(`--from-file: ${path} is a folder and cannot have a key`);
   const entries = readdirSync(path, { withFileTypes: true }).filter((entry) => entry.isFile());
   return entries.map(({ name }) => [name, read(join(path, name), '--from-file')]);
 }

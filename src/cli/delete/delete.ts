@@ -33,10 +33,12 @@ const propagation = { background: 'Background', foreground: 'Foreground', orphan
 export async function remove(words: readonly string[], options: DeleteOptions, cli: Cli): Promise<void> {
   const byFiles = options.filename !== undefined || options.kustomize !== undefined;
   if (words.length > 0 === byFiles) {
-    throw new UsageError('say what to delete: -f FILE, -k FOLDER, or a kind with names, labels or --all');
+    throw new UsageError('specify what to delete: -f FILE, -k FOLDER, or a kind with names, -l or --all');
   }
   if (options.purge === true && !options.wait) {
-    throw new UsageError('--purge deletes volumes once the instances have ended: leave out --no-wait');
+    throw new UsageError(
+      '--purge cannot be combined with --no-wait, as volumes are deleted after the instances have ended',
+    );
   }
   const fromFiles = byFiles ? await objectsInFiles(options, cli) : undefined;
   const client = await cli.connect(options, { start: options.dryRun === 'none' });
@@ -99,7 +101,7 @@ async function removeOne(
     const held = (gone.metadata.finalizers ?? []).length > 0;
     if (held && options.wait && options.force !== true) return { each, gone, volumes };
     if (options.force === true) await forceOff(client, each, cli);
-    const what = options.force === true ? 'force deleted' : held ? 'deletion asked for' : 'deleted';
+    const what = options.force === true ? 'force deleted' : held ? 'deletion requested' : 'deleted';
     await removed({ each, gone, volumes }, what, client, options, cli);
     return undefined;
   } catch (error) {
@@ -167,8 +169,8 @@ function failLate(each: Selected, why: string, fail: Fail): number {
   const place = key.namespace === undefined || key.namespace === 'default' ? '' : ` -n ${key.namespace}`;
   const hint =
     info.kind === 'Agent' && !why.includes('--force')
-      ? ` 'agentctl describe agent ${key.name}${place}' says what it waits for; --force lets go of it.`
+      ? ` 'agentctl describe agent ${key.name}${place}' shows what it waits for; --force deletes it anyway.`
       : '';
-  fail(each, `error: timed out waiting for the deletion of ${text}`, `${sentence(why)}${hint}`);
+  fail(each, `error: timed out waiting for ${text} to be deleted`, `${sentence(why)}${hint}`);
   return exitCode.timedOut;
 }

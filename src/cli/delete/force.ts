@@ -15,13 +15,13 @@ export async function forceOff(client: Client, selected: Selected, cli: Cli): Pr
     const ref = status?.run?.ref;
     if (ref !== undefined) {
       cli.err(
-        `Warning: ${metadata.name} may go on running on runtime ${spec.runtimeRef.name} as ${ref}: nobody looks after it now\n`,
+        `Warning: ${metadata.name} may still run on runtime ${spec.runtimeRef.name} as ${ref}; agentctl no longer manages it\n`,
       );
     }
     await dropFinalizers(client, selectedOf(kindInfo('Instance'), metadata.name, metadata.namespace));
   }
   await dropFinalizers(client, selected);
-  cli.err(`Warning: ${text} was let go of without its Runtime's answer\n`);
+  cli.err(`Warning: ${text} was deleted although its Runtime did not answer\n`);
 }
 
 async function instancesOf(client: Client, namespace: string | undefined, agent: string) {

@@ -7,6 +7,6 @@ export function tellLeft({ metadata, status = {} }: Sync, cli: Cli): void {
   const count = status.objects ?? status.inventory?.length ?? 0;
   if (count === 0) return;
   cli.err(
-    `kept: ${counted(count, 'object')} that sync ${metadata.name} applied; nothing follows its source any more. 'agentctl delete -f' with the same manifests deletes what is left.\n`,
+    `kept: ${counted(count, 'object')} applied by sync ${metadata.name}, which are no longer synced. Delete them with 'agentctl delete -f' and the same manifests.\n`,
   );
 }

@@ -87,10 +87,10 @@ function agentText(story: Story, now: number): string {
 function replicasText({ spec, status = {} }: Agent): string {
   const { replicas = 0, readyReplicas = 0, updatedReplicas = 0 } = status;
   return joined([
-    `${spec.replicas} asked for`,
-    `${replicas} there`,
+    `${spec.replicas} desired`,
+    `${replicas} current`,
     `${readyReplicas} Ready`,
-    `${updatedReplicas} on the newest revision`,
+    `${updatedReplicas} up to date`,
     spec.suspend && 'suspended',
   ]);
 }
@@ -103,7 +103,7 @@ function runtimeText({ agent, instances, runtime }: Story): string {
   const ready = runtime.status?.conditions?.find(({ type }) => type === 'Ready');
   const how =
     ready === undefined
-      ? 'not looked at yet'
+      ? 'not checked yet'
       : ready.status === 'True'
         ? 'answers'
         : `${ready.reason}: ${ready.message}`;
@@ -113,7 +113,7 @@ function runtimeText({ agent, instances, runtime }: Story): string {
 function nextText({ status }: Agent, now: number): string {
   const { nextAction, nextAt } = status ?? {};
   const at = nextAt === undefined ? undefined : parseTime(nextAt);
-  if (nextAction === undefined) return 'nothing by time alone';
+  if (nextAction === undefined) return 'nothing is scheduled';
   if (nextAt === undefined || at === undefined) return nextAction;
   return at <= now
     ? `${nextAction} now`
@@ -127,7 +127,7 @@ function policyTitle({ agent, policy }: Story): string {
 }
 
 function policyText({ agent, policy }: Story): string {
-  if (policy === 'missing') return '  nothing is started or stopped until it exists\n';
+  if (policy === 'missing') return '  nothing is started or stopped until the policy exists\n';
   return fields(policyFields(policy?.spec ?? agent.spec.policy), '  ');
 }
 

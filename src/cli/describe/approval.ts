@@ -25,7 +25,7 @@ export function describeApproval({ metadata, spec, status = {} }: Approval, now:
         'Expires',
         !waits || spec.expiresAt === undefined
           ? undefined
-          : `${ago(spec.expiresAt, now)}, and is denied then`,
+          : `${ago(spec.expiresAt, now)}, and is then denied`,
       ],
       ['Decide', waits ? `agentctl approve ${metadata.name}, or agentctl deny ${metadata.name}` : undefined],
     ]),

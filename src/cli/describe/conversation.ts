@@ -25,10 +25,7 @@ export async function describeConversation(
       ['Tokens', status.tokens ?? '?'],
       ['Cost', status.cost ?? '?'],
     ]),
-    section(
-      'Dialogue',
-      messages.length === 0 ? '  <no messages are kept>\n' : messages.map(exchange).join('\n'),
-    ),
+    section('Dialogue', messages.length === 0 ? '  <none>\n' : messages.map(exchange).join('\n')),
   ].join('');
 }
 

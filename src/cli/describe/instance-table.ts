@@ -46,7 +46,7 @@ export function exitText({ lastExit }: InstanceStatus, now: number): string {
     Stop: ' (stopped)',
     Runtime: ' (by its Runtime)',
     Lost: ' (lost)',
-    StartFailed: ' (did not start)',
+    StartFailed: ' (not started)',
   }[cause];
   return `${how}${by}, ${age(finishedAt, now)} ago`;
 }

@@ -67,7 +67,7 @@ function lastOutcome({ status }: Instance, now: number): string {
   const outcome = status?.lastOutcome;
   if (outcome === undefined || outcome.result === 'Succeeded') return '';
   const { action, at, result, reason, message, count } = outcome;
-  const times = count === undefined || count < 2 ? '' : `, ${count} times in a row`;
+  const times = count === undefined || count < 2 ? '' : `, ${count} failures in a row`;
   return section(
     'Last action',
     fields(

@@ -9,7 +9,7 @@ export function policyFields(given: Partial<PolicySpec> | undefined): Field[] {
   return [
     [
       'Mode',
-      policy.mode === 'OnDemand' ? `OnDemand, asleep after ${policy.onDemand.keepalive} idle` : undefined,
+      policy.mode === 'OnDemand' ? `OnDemand, sleeps after ${policy.onDemand.keepalive} idle` : undefined,
     ],
     [
       'Restart',
@@ -38,7 +38,7 @@ export function policyFields(given: Partial<PolicySpec> | undefined): Field[] {
         }[update.strategy],
         update.maxUnavailable > 1 && `${update.maxUnavailable} at once`,
         update.forceAfter !== undefined && `by force after ${update.forceAfter}`,
-        update.autoRevert && `back to the last good revision after ${update.progressDeadline}`,
+        update.autoRevert && `goes goes back to the last good revision after ${update.progressDeadline}`,
       ]),
     ],
     ['Replaced on', policy.restartOn.length === 0 ? undefined : policy.restartOn.join(', ')],
@@ -66,6 +66,6 @@ function scheduleText(schedule: PolicySpec['scheduledRestart']): string | undefi
     `once idle for ${whenIdleFor}`,
     forceAfter !== undefined && `by force after ${forceAfter}`,
     jitter !== '0s' && `spread over ${jitter}`,
-    !catchUp && 'missed ones are left out',
+    !catchUp && 'missed ones are skipped',
   ]);
 }

@@ -92,7 +92,7 @@ function pruneText({ prune, maxPrunePercent }: SyncSpec): string {
 }
 
 function stateText(ready: Condition | undefined): string {
-  if (ready === undefined) return 'not looked at yet';
+  if (ready === undefined) return 'not checked yet';
   return joined([ready.status === 'True' ? 'Ready' : 'not Ready', ready.reason], ': ');
 }
 

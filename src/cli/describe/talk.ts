@@ -42,9 +42,9 @@ function specOfTalk(spec: AgentSpec): Field[] {
 }
 
 const fleet: Readonly<Record<AgentSpec['fleetAccess'], string>> = {
-  None: 'none of its affair',
-  Peers: 'may be listed and sent messages',
-  Manage: 'may be listed, sent messages, applied, started, stopped and removed',
+  None: 'no access',
+  Peers: 'can be listed and sent messages',
+  Manage: 'can be listed, sent messages, applied, started, stopped and deleted',
 };
 
 function firstLine(text: string | undefined): string | undefined {
@@ -57,7 +57,7 @@ function firstLine(text: string | undefined): string | undefined {
 
 function permissionsText({ permissions: asked, protocol }: AgentSpec): string {
   if (asked === undefined)
-    return protocol === 'acp' ? 'each request is put to people' : 'the protocol asks for none';
+    return protocol === 'acp' ? 'each request waits for approval' : 'none, as the protocol has no requests';
   const rules = (asked.rules ?? []).map(({ toolKind, action }) => `${toolKind} ${action}`);
   return joined([
     ...rules,
@@ -84,10 +84,10 @@ function conversationsText(all: readonly Conversation[], { conversations }: Agen
   const open = all.filter(({ status }) => status?.state === 'Open').length;
   return joined([
     `${open} open`,
-    `${conversations.perInstance} at once an instance`,
+    `at most ${conversations.perInstance} per instance`,
     parseDuration(conversations.idleTTL) === 0
-      ? 'never closed by themselves'
-      : `closed when idle for ${conversations.idleTTL}`,
+      ? 'never closed automatically'
+      : `closed after ${conversations.idleTTL} idle`,
   ]);
 }
 
@@ -98,7 +98,7 @@ const scheduleLines = ({ schedule = [] }: AgentSpec, now: number): string[] =>
     const next = suspend
       ? 'suspended'
       : due === undefined
-        ? 'never due'
+        ? 'never'
         : `next ${ago(new Date(due).toISOString(), now)}`;
     return `${name}: ${cron} (${timezone}), ${next}`;
   });

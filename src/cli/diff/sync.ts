@@ -15,7 +15,7 @@ type SyncDiffOptions = GlobalOptions & Pick<DiffOptions, 'filename' | 'output' |
 
 /** Tells what the newest revision of a Sync's source would change. */
 export async function diffSync(word: string, options: SyncDiffOptions, cli: Cli): Promise<void> {
-  if (options.filename !== undefined) throw new UsageError('--sync stands alone: leave out -f');
+  if (options.filename !== undefined) throw new UsageError('--sync cannot be combined with -f');
   const [target] = syncTargets([word], options);
   const key: ObjectKey = { namespace: namespaceOf(options, cli.environment), name: target?.name ?? word };
   const client = await cli.connect(options);
@@ -26,7 +26,7 @@ export async function diffSync(word: string, options: SyncDiffOptions, cli: Cli)
   if (errors.length > 0) {
     const verdict =
       found.applied === found.revision
-        ? `${named(found)} is applied; these stay as they are`
+        ? `${named(found)} is applied; these objects are kept`
         : `${named(found)} would be refused, and nothing would change`;
     const whole = [...errors, verdict];
     throw new CliError(whole.join('\nerror: '), { exitCode: exitCode.trouble });
@@ -43,11 +43,11 @@ function head(name: string, found: SyncDiff): string {
     applied === undefined
       ? 'nothing is applied yet'
       : applied === revision
-        ? 'which is applied already'
+        ? 'which is already applied'
         : `${revisionText(applied)} is applied`;
   const deletes = changes.filter(({ change }) => change === 'Pruned').length;
   const approval = needsApproval
-    ? `\n  waits for agentctl approve sync/${name}, as it deletes ${counted(deletes, 'object')}`
+    ? `\n  waits for agentctl approve sync/${name}, because it deletes ${counted(deletes, 'object')}`
     : '';
   return `sync.agentctl.dev/${name}: ${named(found)}, ${before}${approval}`;
 }
@@ -59,12 +59,12 @@ function text({ kind, namespace, name, change, fields, why = 'it is protected' }
       return createdText(where);
     case 'Configured':
       // Its annotations alone: a file that was renamed, or an object that was applied by hand until now.
-      if (fields.length === 0) return `${where}: differs only in where it comes from, nothing restarts`;
+      if (fields.length === 0) return `${where}: only its source differs, nothing restarts`;
       return differsText(where, fields, kind === 'Agent');
     case 'Pruned':
       return `${where}: no longer in the manifests, would be pruned`;
     case 'Kept':
-      return `${where}: no longer in the manifests, would stay: ${why}`;
+      return `${where}: no longer in the manifests, would be kept: ${why}`;
   }
 }
 

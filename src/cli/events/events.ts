@@ -19,7 +19,7 @@ export interface EventsOptions extends GlobalOptions {
 
 export async function events(options: EventsOptions, cli: Cli): Promise<void> {
   const format = parseFormat(options.output, () => {
-    throw new CliError('events takes no format from a file');
+    throw new CliError('events does not support output formats from a file');
   });
   const wanted = filterOf(options);
   const namespace = options.allNamespaces === true ? undefined : namespaceOf(options, cli.environment);

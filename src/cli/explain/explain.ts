@@ -70,7 +70,7 @@ function typeName(schema: JsonSchema): string {
 
 const updates = {
   restart: 'A change replaces running instances.',
-  firstStart: 'A change counts for first starts only.',
+  firstStart: 'A change affects only first starts.',
   live: '',
 };
 

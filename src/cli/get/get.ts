@@ -19,10 +19,10 @@ export async function get(words: readonly string[], options: GetOptions, cli: Cl
     asks.some(({ names }) => names.length > 0) &&
     (scope.labelSelector ?? scope.fieldSelector) !== undefined
   ) {
-    throw new UsageError('a name and a selector exclude each other: leave out one of them');
+    throw new UsageError('a name and a selector cannot be combined; omit one of them');
   }
   if (options.allNamespaces === true && asks.some(({ info, names }) => names.length > 0 && info.namespaced)) {
-    throw new UsageError('a name needs one namespace: leave out --all-namespaces or the name');
+    throw new UsageError('a name cannot be combined with --all-namespaces; omit one of them');
   }
   const client = await cli.connect(options);
   if (options.watch === true || options.watchOnly === true) {

@@ -20,7 +20,7 @@ export async function watch(
 ): Promise<void> {
   const [ask, second] = asks;
   if (ask === undefined || second !== undefined || ask.names.length > 1) {
-    throw new UsageError('a watch takes one kind, or one object: agentctl get agents -w');
+    throw new UsageError('--watch requires a single kind or a single object: agentctl get agents -w');
   }
   const [name] = ask.names;
   const selected = {

@@ -23,7 +23,7 @@ export function init(words: readonly string[], { stdout }: InitOptions, cli: Cli
   }
   const file = template === undefined ? (first ?? 'agents.yaml') : (second ?? `${template.name}.yaml`);
   write(file, text);
-  const edit = template === undefined ? 'Edit it' : 'Read what stands above in it';
+  const edit = template === undefined ? 'Edit it' : 'Read the comments at its top';
   cli.out(`wrote ${file}. ${edit}, then: agentctl apply -f ${file}\n`);
 }
 
@@ -34,7 +34,7 @@ function write(file: string, text: string): void {
     const exists = (cause as NodeJS.ErrnoException).code === 'EEXIST'; // writeFileSync fails with nothing else
     throw new CliError(
       exists
-        ? `${file} exists already, and is left as it is: name another file, or use --stdout`
+        ? `${file} already exists: specify another file, or use --stdout`
         : `${file} cannot be written: ${String(cause)}`,
       { cause },
     );
@@ -46,6 +46,6 @@ function unknown(word: string): UsageError {
   const meant = nearest(word, names);
   const hint = meant === undefined ? '.' : `; did you mean ${JSON.stringify(meant)}?`;
   return new UsageError(
-    `there is no template ${JSON.stringify(word)}${hint} Expected one of ${names.join(', ')}, or a file such as agents.yaml`,
+    `unknown template ${JSON.stringify(word)}${hint} Expected one of ${names.join(', ')}, or a file such as agents.yaml`,
   );
 }

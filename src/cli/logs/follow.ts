@@ -44,7 +44,7 @@ export async function follow(
       if (followed.has(uid)) continue;
       if (active >= most) {
         if (!isFull)
-          printer.note(`${name} and those after it are not followed: --max-log-requests is ${most}`);
+          printer.note(`${name} and later instances are not followed, as --max-log-requests is ${most}`);
         isFull = true;
         return;
       }
@@ -125,7 +125,7 @@ class Away {
       }
       if (!isTold)
         this.#printer.note(
-          'The controller cannot be reached; agents keep running. The log continues when it is back.',
+          'The controller cannot be reached; agents keep running. The logs continue when it is back.',
         );
     }
   }
@@ -134,7 +134,7 @@ class Away {
 const lostNote = (from: Instance): Said => ({
   from,
   stream: 'note',
-  text: 'What it said meanwhile is not shown here, since its lines have no times.',
+  text: 'Its output in the meantime is not shown, since its lines have no times.',
 });
 
 async function isGone(client: Client, { metadata }: Instance): Promise<boolean> {

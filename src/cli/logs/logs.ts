@@ -16,7 +16,7 @@ export async function logs(names: readonly string[], options: LogsOptions, cli: 
   const many = selector !== undefined || all === true || allNamespaces === true;
   if (names.length > 0 === many) {
     throw new UsageError(
-      'say whose output: agents (web db), an instance (instance/web-0), -l with labels, --all, or -A',
+      'specify agents (web db), an instance (instance/web-0), -l with labels, --all, or -A',
     );
   }
   const since = sinceOf(options, cli);
@@ -63,16 +63,14 @@ async function* output(
 function nothingText({ agents, namespace, areMany }: Sources): string {
   const [agent] = agents.values();
   if (agent === undefined || areMany)
-    return namespace === undefined
-      ? 'none of them has an instance'
-      : `none of them has an instance in ${namespace} namespace`;
+    return namespace === undefined ? 'no instances found' : `no instances found in ${namespace} namespace`;
   const { name } = agent.metadata;
-  return `agent ${name} has no instances yet: agentctl describe agent ${name} says why`;
+  return `agent ${name} has no instances yet. See agentctl describe agent ${name}`;
 }
 
 function sinceOf({ since, sinceTime }: LogsOptions, cli: Cli): number | undefined {
   if (since !== undefined && sinceTime !== undefined)
-    throw new UsageError('--since and --since-time exclude each other');
+    throw new UsageError('--since and --since-time cannot be combined');
   if (since !== undefined) return cli.clock.now() - since;
   if (sinceTime === undefined) return undefined;
   const at = parseTime(sinceTime);

@@ -20,6 +20,6 @@ export interface LogsOptions extends GlobalOptions {
 export function checkCount(count: number, most: number): void {
   if (count <= most) return;
   throw new CliError(
-    `these are ${count} instances, and at most ${most} are read at once: name some of them, or raise --max-log-requests`,
+    `found ${count} instances, but at most ${most} can be read at once: select fewer, or raise --max-log-requests`,
   );
 }

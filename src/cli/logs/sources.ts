@@ -107,7 +107,7 @@ async function lookUp(
   const { kind } = kindFor(word);
   const key = namespace === undefined ? { name: bare } : { namespace, name: bare };
   if (kind === 'Instance') return { instance: keyOf(await client.get('Instance', key)) };
-  if (kind !== 'Agent') throw new UsageError(`${kind} has no output: name an agent or an instance`);
+  if (kind !== 'Agent') throw new UsageError(`${kind} has no logs: specify an agent or an instance`);
   try {
     return { agent: await client.get('Agent', key) };
   } catch (error) {

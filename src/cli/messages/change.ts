@@ -5,7 +5,7 @@ import type { GlobalOptions } from '../options.ts';
 import { idKey } from '../talk/names.ts';
 import { objectName } from '../targets.ts';
 
-const words = { retry: 'waits again', cancel: 'cancelled' } as const;
+const words = { retry: 'is pending again', cancel: 'cancelled' } as const;
 
 export async function change(
   ids: readonly string[],

@@ -25,9 +25,7 @@ export function getTalk(
       state === undefined ? undefined : state.charAt(0).toUpperCase() + state.slice(1).toLowerCase(),
   });
   if (words.length > 0 && asked !== undefined) {
-    throw new UsageError(
-      'an id and a selection exclude each other: leave out --agent and --state, or the id',
-    );
+    throw new UsageError('an id cannot be combined with --agent and --state; omit one of them');
   }
   const selectors = [options.fieldSelector, asked].filter((part) => part !== undefined);
   const names = words.map((word) => idKey(word, kind, options, cli).name);

@@ -27,7 +27,7 @@ export async function agentToRun(
   const found =
     options.filename === undefined ? fromFlags(command, options) : await fromFile(command, options, cli);
   if (found.spec?.protocol === undefined || found.spec.protocol === 'none') {
-    throw new CliError('this agent does not talk: set spec.protocol to acp or jsonl');
+    throw new CliError('this agent has no protocol: set spec.protocol to acp or jsonl');
   }
   const { name: own, generateName = 'run-', ...metadata } = found.metadata;
   const namespace = metadata.namespace ?? namespaceOf(options, cli.environment);
@@ -44,7 +44,7 @@ async function fromFile(command: readonly string[], options: AgentOptions, cli: 
   const flag = agentFlags.find((each) => options[each] !== undefined);
   if (flag !== undefined || command.length > 0) {
     throw new UsageError(
-      `the file says what to run: leave out ${flag === undefined ? 'the command' : `--${flag}`}, or -f`,
+      `-f cannot be combined with ${flag === undefined ? 'the command' : `--${flag}`}, or -f`,
     );
   }
   const sources = await readSources({ filename: [options.filename ?? '-'] }, cli);
@@ -53,7 +53,7 @@ async function fromFile(command: readonly string[], options: AgentOptions, cli: 
   const [first, ...more] = documents;
   if (first?.info.kind !== 'Agent' || more.length > 0) {
     throw new CliError(
-      `${options.filename}: found ${listed(documents.map(({ info }) => info.kind)) || 'nothing'}, expected one Agent. What it needs beside it: agentctl apply -f`,
+      `${options.filename}: found ${listed(documents.map(({ info }) => info.kind)) || 'nothing'}, expected one Agent. Apply other objects first: agentctl apply -f`,
     );
   }
   return withoutServerFields(first.object as New<Agent>).object; // validated as that kind
@@ -63,7 +63,7 @@ function fromFlags(command: readonly string[], options: AgentOptions): New<Agent
   const { image, protocol = 'acp', model, runtime, permissions } = options;
   if (image === undefined && command.length === 0) {
     throw new UsageError(
-      'say what to run: -f FILE, --image IMAGE, or -- COMMAND ARGS... as a process of this host',
+      'specify what to run: -f FILE, --image IMAGE, or -- COMMAND ARGS... as a process of this host',
     );
   }
   return {

@@ -45,7 +45,7 @@ export async function oneoff(
     if (options.rm === true) await remove(client, key, signal, cli);
     else
       cli.err(
-        `agent/${key.name} is left. Talk on: agentctl chat ${key.name} --continue. Remove it: agentctl delete agent ${key.name}\n`,
+        `agent/${key.name} keeps running. Continue: agentctl chat ${key.name} --continue. Delete it: agentctl delete agent ${key.name}\n`,
       );
   }
 }
@@ -63,7 +63,7 @@ async function create(client: Client, agent: New<Agent>): Promise<Agent> {
         { cause: error },
       );
     throw new CliError(
-      `agent/${name} exists already. Talk to it: agentctl chat ${name}. Another one under another name: agentctl run NAME`,
+      `agent/${name} already exists. Chat with it: agentctl chat ${name}. To run another one, give it another name: agentctl run NAME`,
       { cause: error },
     );
   }
@@ -95,17 +95,17 @@ async function remove(client: Client, key: ObjectKey, interrupted: AbortSignal, 
     const volumes = await keptVolumes(client, key, cli);
     await client.delete('Agent', key);
     if (!interrupted.aborted) {
-      line.show(`removing agent/${key.name}`);
+      line.show(`deleting agent/${key.name}`);
       const how = { timeout: goneLimitMs, clock: cli.clock, signal: interrupted };
       const outcome = await until(client, { info: kindInfo('Agent'), key }, deleted, how);
       line.clear();
-      if (outcome.result !== 'met') cli.err(`agent/${key.name} is still being removed\n`);
+      if (outcome.result !== 'met') cli.err(`agent/${key.name} is still being deleted\n`);
     }
     tellKept({ key }, volumes, cli);
   } catch (error) {
     line.clear();
     cli.err(
-      `error: agent/${key.name} could not be removed: ${tell(error).text.replace(/^error: /, '')}. Try again: agentctl delete agent ${key.name}\n`,
+      `error: agent/${key.name} could not be deleted: ${tell(error).text.replace(/^error: /, '')}. Try again: agentctl delete agent ${key.name}\n`,
     );
     if (cli.exitCode === exitCode.ok) cli.exitCode = exitCode.failed;
   }

@@ -14,6 +14,7 @@ const colors: ReadonlyMap<string, AsIs> = new Map([
     'Pending',
     'Starting',
     'Stopping',
+    'Updating',
     'Unready',
     'BackOff',
     'Unknown',

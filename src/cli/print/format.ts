@@ -39,7 +39,7 @@ export function parseFormat(text: string | undefined, read: (file: string) => st
 
 function given(name: string, argument: string | undefined): string {
   if (argument === undefined || argument === '')
-    throw new UsageError(`-o ${name} needs a value: ${name}=...`);
+    throw new UsageError(`-o ${name} requires a value: ${name}=...`);
   return argument;
 }
 

@@ -8,11 +8,11 @@ export function judgeRollout(object: AnyObject | undefined): Exclude<Judgement, 
   const { metadata, spec, status = {} } = object;
   const condition = (type: string) => status.conditions?.find((each) => each.type === type);
   if ((status.observedGeneration ?? 0) < (metadata.generation ?? 0))
-    return { pending: 'the spec update is to be observed' };
+    return { pending: 'the new spec has not been observed yet' };
   const [accepted, progressing] = [condition('Accepted'), condition('Progressing')];
   if (accepted?.status === 'False' && !curable.has(accepted.reason))
     return { never: `${accepted.reason}: ${accepted.message}` };
-  if (spec.suspend) return { never: `it is suspended; agentctl resume ${metadata.name} lets it run` };
+  if (spec.suspend) return { never: `it is suspended; agentctl resume ${metadata.name} starts it` };
   if (progressing?.status === 'False' && progressing.reason === 'ProgressDeadlineExceeded') {
     return { never: `${progressing.reason}: ${progressing.message}` };
   }
@@ -22,10 +22,10 @@ export function judgeRollout(object: AnyObject | undefined): Exclude<Judgement, 
   // One that sleeps has nothing to do, and takes the newest revision when it wakes.
   const asleep = status.phase === 'Asleep' && progressing?.reason === 'Complete';
   if (updatedReplicas < spec.replicas && !asleep) {
-    return { pending: `${updatedReplicas} of ${spec.replicas} instances are on the newest revision` };
+    return { pending: `${updatedReplicas} of ${spec.replicas} instances are up to date` };
   }
   if (replicas > spec.replicas)
-    return { pending: `${replicas - spec.replicas} old instances are being removed` };
+    return { pending: `${replicas - spec.replicas} old instances are being deleted` };
   if (status.phase === 'Failed')
     return { never: [status.phase, status.reason, status.message].filter(Boolean).join(': ') };
   if (readyReplicas < spec.replicas && !asleep)

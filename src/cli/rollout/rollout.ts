@@ -55,8 +55,7 @@ export async function undo(name: string, options: RolloutOptions, cli: Cli): Pro
   const all = await revisionsOf(client, agent);
   const before = all.findLast(({ metadata }) => metadata.name !== agent.status?.updateRevision);
   const chosen = options.toRevision === undefined ? before : findRevision(all, options.toRevision, agent);
-  if (chosen === undefined)
-    throw new CliError(`agent ${agent.metadata.name} has no revision before the newest one`);
+  if (chosen === undefined) throw new CliError(`agent ${agent.metadata.name} has no earlier revision`);
   // All that a Revision records, as it was: what it did not have then goes. How many and when is not in it, and stays.
   const recorded = Object.keys(revisionData(agent.spec));
   const kept = Object.entries(agent.spec).filter(([field]) => !recorded.includes(field));

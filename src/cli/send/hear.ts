@@ -23,7 +23,7 @@ export async function hear(
   { stream = false, output, removed = false, raw = false }: HearOptions,
   cli: Cli,
 ): Promise<void> {
-  if (stream && output === 'name') throw new UsageError('--stream prints the answer: leave out -o name');
+  if (stream && output === 'name') throw new UsageError('--stream cannot be combined with -o name');
   const spoken = voice(cli, { quiet: !stream, raw });
   for await (const entry of client.stream(keyOf(message), { signal: cli.signal })) {
     if (stream && output === 'json') cli.out(`${JSON.stringify(entry)}\n`);

@@ -30,7 +30,7 @@ export async function send(
 ): Promise<void> {
   const agent = agentKey(word, options, cli);
   if (options.stream === true && options.wait === true) {
-    throw new UsageError('--stream waits for the end too: leave out --wait');
+    throw new UsageError('--stream cannot be combined with --wait');
   }
   const text = await textToSend(words, options.filename, cli);
   const client = await cli.connect(options, { start: true });
@@ -51,7 +51,7 @@ export async function send(
 
 export async function sendOne(client: Client, agent: ObjectKey, message: NewMessage): Promise<Message> {
   const [sent] = await client.send(agent, [message]);
-  if (sent === undefined) throw new CliError('the controller took the message and answered nothing');
+  if (sent === undefined) throw new CliError('the controller accepted the message but did not answer');
   return sent;
 }
 
@@ -68,7 +68,7 @@ export async function conversationFor(
       : idKey(options.conversation, 'Conversation', options, cli).name;
   }
   if (options.conversation !== undefined) {
-    throw new UsageError('--continue finds a conversation by itself: leave out --conversation');
+    throw new UsageError('--continue cannot be combined with --conversation');
   }
   const found = await newestConversation(client, agent, fromUser(cli.user()));
   if (found !== undefined && found.closed === undefined) return found.name;
@@ -77,6 +77,6 @@ export async function conversationFor(
       `your last conversation with agent/${agent.name}, ${found.name}, is closed (${found.closed}): leave out --continue and a new one begins, or go on with another one by --conversation. They are listed by agentctl get conversations`,
     );
   throw new CliError(
-    `${cli.user()} has no open conversation with agent/${agent.name}: leave out --continue and one begins. Those of others: agentctl get conversations`,
+    `${cli.user()} has no open conversation with agent/${agent.name}. Omit --continue to begin one. Conversations of others: agentctl get conversations`,
   );
 }

@@ -9,12 +9,12 @@ export async function textToSend(
   cli: Pick<Cli, 'stdin' | 'terminal'>,
 ): Promise<string> {
   if (words.length > 0 && filename !== undefined) {
-    throw new UsageError('say the text or name a file with -f, not both');
+    throw new UsageError('a text cannot be combined with -f');
   }
   if (words.length > 0) return nonEmpty(words.join(' '), 'the text');
   if (filename !== undefined && filename !== '-') return nonEmpty(decode(read(filename), filename), filename);
   if (filename === undefined && cli.terminal.in) {
-    throw new UsageError('say what to send: a text, -f FILE, or standard input from a pipe');
+    throw new UsageError('specify the text: as an argument, with -f FILE, or on standard input');
   }
   return nonEmpty(decode(await cli.stdin(), 'standard input'), 'standard input');
 }
@@ -38,6 +38,6 @@ function decode(bytes: Uint8Array, where: string): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (cause) {
-    throw new CliError(`${where} is no UTF-8 text; agents are sent text alone`, { cause });
+    throw new CliError(`${where} is not UTF-8 text; only text can be sent to agents`, { cause });
   }
 }

@@ -31,12 +31,12 @@ export async function sync(words: readonly string[], options: SyncOptions, cli: 
   const targets = syncTargets(words, options);
   const client = await cli.connect(options, { start: true });
   const selected = await select(client, targets, options, cli);
-  if (selected.length === 0) throw new CliError('no sync matches, so none was asked');
+  if (selected.length === 0) throw new CliError('no syncs found');
   const force = options.forceConflicts === true ? takingOver : '';
   const request = `${formatTimeMs(cli.clock.now())}${force}`;
   const results = await parallel(selected, 16, (each) => ask(client, each, request));
   const asked = results.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
-  if (!options.wait) for (const { text } of asked) cli.out(`${text} asked for a sync\n`);
+  if (!options.wait) for (const { text } of asked) cli.out(`${text} sync requested\n`);
   else {
     const judgeOf = (each: Asked): Judge<AnyObject> => handled(each, request);
     cli.exitCode = await waitEach(client, asked, judgeOf, options.timeout, cli, (each, outcome, fail) => {
@@ -68,7 +68,7 @@ const handled =
     const ready = conditionOf(object, 'Ready');
     if (ready?.reason === 'Progressing') return { pending: `${ready.reason}: ${ready.message}` };
     if (last === undefined || (last !== request && last !== newest))
-      return { pending: 'its source is being looked at' };
+      return { pending: 'its source is being read' };
     each.after = object;
     return 'met';
   };

@@ -5,7 +5,7 @@ import { parseTargetsOf, type Target } from '../targets.ts';
 /** `fleet`, `sync/fleet`; with a selector or --all no word is needed. */
 export function syncTargets(words: readonly string[], options: SelectOptions): Target[] {
   const many = options.all === true || options.selector !== undefined;
-  if (words.length === 0 && !many) throw new UsageError('say which syncs: names, -l with labels, or --all');
+  if (words.length === 0 && !many) throw new UsageError('specify syncs: names, -l with labels, or --all');
   const targets = parseTargetsOf('Sync', words.length === 0 ? ['syncs'] : words, options);
   const other = targets.find(({ info }) => info.kind !== 'Sync');
   if (other === undefined) return targets;

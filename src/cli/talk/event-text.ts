@@ -32,7 +32,7 @@ export function teller(): (event: TurnEvent) => Told | undefined {
       case 'approval':
         return { line: approvalText(event) };
       case 'background':
-        return event.done === true ? { line: `${event.source}: done, in the background` } : undefined;
+        return event.done === true ? { line: `${event.source}: done in the background` } : undefined;
       case 'note':
         return { line: event.text };
       case 'thought':

@@ -24,11 +24,11 @@ export function outcomeText(
   const why = [reason, message].filter((part) => part !== undefined && part !== '').join(': ');
   // Not where it says so already, nor where its conversation is closed.
   const retry = `agentctl messages retry ${name}`;
-  const again = removed || why.includes(retry) || reason === 'SessionLost' ? '' : `. Once more: ${retry}`;
+  const again = removed || why.includes(retry) || reason === 'SessionLost' ? '' : `. Send it again: ${retry}`;
   const what = state === 'Expired' ? 'expired' : state === 'Failed' ? 'failed' : `is ${state}`;
-  return `message/${name} ${what}${why === '' ? '' : `: ${why.replace(/\.$/, '')}`}. The whole story: agentctl messages describe ${name}${again}`;
+  return `message/${name} ${what}${why === '' ? '' : `: ${why.replace(/\.$/, '')}`}. Details: agentctl messages describe ${name}${again}`;
 }
 
 /** What a message that goes on without this command can be done with. */
 export const goesOnText = (name: string): string =>
-  `message/${name} goes on. Follow it: agentctl messages follow ${name}. Cancel it: agentctl messages cancel ${name}\n`;
+  `message/${name} continues. Follow it: agentctl messages follow ${name}. Cancel it: agentctl messages cancel ${name}\n`;

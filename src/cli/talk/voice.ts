@@ -91,11 +91,11 @@ function restOf({ status }: Message, spoken: string, quiet: boolean): string {
 function waitText(entry: Extract<StreamEntry, { state: unknown }>): string | undefined {
   switch (entry.state) {
     case 'Pending':
-      return entry.message ?? 'waits for an instance';
+      return entry.message ?? 'waiting for an instance';
     case 'Delivered':
       return entry.message ?? 'delivered';
     case 'Acknowledged':
-      return entry.message ?? 'is being worked on';
+      return entry.message ?? 'in progress';
     case 'Completed':
     case 'Failed':
     case 'Expired':

@@ -30,7 +30,7 @@ export function define(command: Command, cli: Cli): void {
 async function edit(words: readonly string[], options: GlobalOptions, cli: Cli): Promise<void> {
   const [target, second] = parseTargets(words);
   if (target?.name === undefined || second !== undefined)
-    throw new UsageError('name one object: agentctl edit agent web');
+    throw new UsageError('specify one object: agentctl edit agent web');
   const selected = selectedOf(target.info, target.name, namespaceOf(options, cli.environment));
   const { info, key, text } = selected;
   const client = await cli.connect(options, { start: true });
@@ -47,7 +47,7 @@ async function edit(words: readonly string[], options: GlobalOptions, cli: Cli):
     keep = readFileSync(file, 'utf8') !== before;
     if (!keep) throw cause;
     const { text: why, exitCode } = tell(cause);
-    throw new CliError(`${why.replace(/^error: /, '')}\nwhat you wrote is kept in ${file}`, {
+    throw new CliError(`${why.replace(/^error: /, '')}\nyour changes are saved in ${file}`, {
       exitCode,
       cause,
     });
@@ -94,6 +94,6 @@ function open(file: string, { environment }: Cli): void {
   const editor = environment.KUBE_EDITOR ?? environment.VISUAL ?? environment.EDITOR ?? 'vi';
   const { status, error } = spawnSync('sh', ['-c', `${editor} "$0"`, file], { stdio: 'inherit' });
   if (error !== undefined || status !== 0) {
-    throw new CliError(`the editor ${JSON.stringify(editor)} failed; $EDITOR names another one`);
+    throw new CliError(`the editor ${JSON.stringify(editor)} failed; set $EDITOR to use another one`);
   }
 }

@@ -41,9 +41,7 @@ async function forecast(name: string, options: ForecastOptions, cli: Cli): Promi
   const entries = await client.forecast(key, { until: now + options.until });
   if (options.output === 'json') return cli.out(`${JSON.stringify(entries, null, 2)}\n`);
   if (entries.length === 0) {
-    return cli.out(
-      `nothing happens to agent ${target.name} by itself within ${humanDuration(options.until)}\n`,
-    );
+    return cli.out(`nothing is scheduled for agent ${target.name} within ${humanDuration(options.until)}\n`);
   }
   const rows = entries.map(({ at, what, instance = '', message }) => [
     formatTime(at),

@@ -54,7 +54,7 @@ async function patch(words: readonly string[], options: PatchOptions, cli: Cli):
     const before = await client.get(info.kind, key);
     const after: AnyObject = await client.patch(info.kind, key, body, { fieldManager, dryRun });
     if (isTerminating(after) && before.metadata.generation !== after.metadata.generation)
-      throw new CliError(`${text} is being deleted, so the change goes with it`);
+      throw new CliError(`${text} is being deleted, and the change is lost with it`);
     if (options.output !== undefined) {
       cli.out(await formatObjects({ type: options.output }, [withoutManagedFields(after)], true));
       continue;
@@ -66,12 +66,10 @@ async function patch(words: readonly string[], options: PatchOptions, cli: Cli):
 
 async function parsePatch({ patch, patchFile, type }: PatchOptions): Promise<Patch> {
   if ((patch === undefined) === (patchFile === undefined)) {
-    throw new UsageError('give the patch with -p, or its file with --patch-file');
+    throw new UsageError('specify the patch with -p, or its file with --patch-file');
   }
   if (type === 'strategic') {
-    throw new UsageError(
-      '--type: strategic merges lists by Kubernetes core types only: use merge, json, or agentctl apply',
-    );
+    throw new UsageError('--type: strategic is not supported: use merge, json, or agentctl apply');
   }
   const { parse } = await import('yaml');
   const text = patch ?? readText(patchFile ?? '');

@@ -23,14 +23,13 @@ export function parseFor(text: string): Judge<AnyObject> {
 
 export const deleted: Judge<AnyObject> = (object) => {
   if (object === undefined) return 'met';
-  if (object.metadata.deletionTimestamp === undefined)
-    return { pending: 'its deletion has not been asked for' };
+  if (object.metadata.deletionTimestamp === undefined) return { pending: 'it is not being deleted' };
   const waits = object.metadata.finalizers ?? [];
   const said = waits.some((name) => name.startsWith('agentctl.dev/')) ? endingMessage(object) : undefined;
   return {
     pending:
       said === undefined
-        ? `it is being deleted; ${listed(waits) || 'the server'} has work left to do`
+        ? `it is being deleted; ${listed(waits) || 'the server'} has not finished yet`
         : `it is being deleted: ${said}`,
   };
 };
@@ -44,7 +43,7 @@ function endingMessage(object: AnyObject): string | undefined {
 
 export function condition(type: string, wanted: string): Judge<AnyObject> {
   return (object) => {
-    if (object === undefined) return { never: 'it was deleted, or never existed' };
+    if (object === undefined) return { never: 'it does not exist' };
     const status = 'status' in object ? object.status : undefined;
     const all: readonly Condition[] =
       status !== undefined && 'conditions' in status ? (status.conditions ?? []) : [];
@@ -65,7 +64,7 @@ export const readyOrAsleep: Judge<AnyObject> = (object) => {
   const { phase, observedGeneration: seen = 0 } = (object?.kind === 'Agent' && object.status) || {};
   const current = seen >= (object?.metadata.generation ?? 0);
   return phase === 'Asleep' && current
-    ? { met: 'sleeps until a message comes' }
+    ? { met: 'sleeps until a message arrives' }
     : condition('Ready', 'True')(object);
 };
 
@@ -94,7 +93,7 @@ const observedGeneration = (object: AnyObject): number | undefined =>
 
 function pendingText(type: string, found: Condition | undefined, current: boolean): string {
   if (found === undefined) return `it has no condition ${type} yet`;
-  if (!current) return `its newest spec has not been looked at yet`;
+  if (!current) return `its latest spec has not been observed yet`;
   return `${type} is ${found.status}: ${found.reason}${found.message === '' ? '' : `: ${found.message}`}`;
 }
 
@@ -105,7 +104,7 @@ function neverReady(object: AnyObject, conditions: readonly Condition[]): string
     return `${accepted.reason}: ${accepted.message}`;
   if (object.kind !== 'Agent' && object.kind !== 'Instance') return undefined;
   if (object.kind === 'Agent' && object.spec.suspend) {
-    return `it is suspended; agentctl resume ${object.metadata.name} lets it run`;
+    return `it is suspended; agentctl resume ${object.metadata.name} starts it`;
   }
   if (object.kind === 'Agent' && object.spec.replicas === 0) return 'it has no replicas';
   const { phase, reason, message } = object.status ?? {};
@@ -120,7 +119,7 @@ function jsonpath(text: string): Judge<AnyObject> {
   const [, path = text, wanted] = /^'?(\{[^}]*\}|[^=]+?)'?(?:={1,2}(.*))?$/s.exec(text) ?? [];
   const find = parsePath(path);
   return (object): Judgement => {
-    if (object === undefined) return { never: 'it was deleted, or never existed' };
+    if (object === undefined) return { never: 'it does not exist' };
     const values = find(object).map((value) =>
       typeof value === 'object' ? JSON.stringify(value) : String(value),
     );

@@ -91,7 +91,7 @@ export function report(each: Selected, outcome: Outcome, done: string, fail: Fai
     return exitCode.ok;
   }
   const timedOut = outcome.result === 'timedOut';
-  const how = timedOut ? `timed out waiting for ${text}` : `${text} can no longer get there`;
+  const how = timedOut ? `timed out waiting for ${text}` : `${text}: the condition can no longer be met`;
   fail(each, `error: ${how}`, outcome.why);
   return timedOut ? exitCode.timedOut : exitCode.unmet;
 }

@@ -9,11 +9,11 @@ export function revision(text: string): Judge<AnyObject> {
   const wanted = text.toLowerCase();
   if (!/^(sha256:)?[0-9a-f]{7,64}$/.test(wanted)) {
     throw new UsageError(
-      `--for=revision: found ${JSON.stringify(text)}, expected 7 or more hexadecimal digits of a commit, or sha256: and those of a folder`,
+      `--for=revision: found ${JSON.stringify(text)}, expected a commit of at least 7 hexadecimal digits, or sha256:DIGITS for a folder`,
     );
   }
   return (object) => {
-    if (object === undefined) return { never: 'it was deleted, or never existed' };
+    if (object === undefined) return { never: 'it does not exist' };
     if (object.kind !== 'Sync') throw new UsageError(notSync);
     return judge(object, wanted);
   };
@@ -33,7 +33,7 @@ function judge(sync: Sync, wanted: string): Judgement {
   if (metadata.deletionTimestamp !== undefined) return { never: 'it is being deleted' };
   const idle = metadata.annotations?.[syncAnnotations.requested] === status.lastHandledRequest;
   if (spec.suspend && idle && status.pendingApproval === undefined)
-    return { never: `it is suspended; agentctl resume sync/${metadata.name} lets it follow its source` };
+    return { never: `it is suspended; agentctl resume sync/${metadata.name} continues it` };
   const now = status.revision === undefined ? 'nothing is applied' : `${shown(sync)} is applied`;
   const ready = conditionOf(sync, 'Ready');
   if (ready === undefined || ready.status === 'True') return { pending: now };

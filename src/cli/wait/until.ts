@@ -100,7 +100,7 @@ class Group {
     const [{ info, key }] = all;
     this.#info = info;
     this.#namespace = key.namespace;
-    const last: Judgement = { pending: 'nothing is known of it yet' };
+    const last: Judgement = { pending: 'nothing is known about it yet' };
     const states = all.map((each): State => ({ ...each, last, ended: false }));
     this.#states = Map.groupBy(states, (each) => each.key.name);
     this.#left = states.length;

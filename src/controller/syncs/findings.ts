@@ -70,7 +70,7 @@ function ready(sync: Sync, outcome: Outcome, next: SyncStatus): Finding | undefi
       return at(
         'False',
         'Suspended',
-        `Suspended. ${stands(next)} agentctl resume sync/${sync.metadata.name} goes on.`,
+        `Suspended. ${stands(next)} To continue, run agentctl resume sync/${sync.metadata.name}.`,
       );
     case 'SourceFailed':
       return at('False', outcome.error.reason, `${sentence(outcome.error.message)} ${stands(next)}`);
@@ -78,7 +78,7 @@ function ready(sync: Sync, outcome: Outcome, next: SyncStatus): Finding | undefi
       return at(
         'False',
         'ApplyFailed',
-        `${sentence(`The API failed, and is asked again: ${outcome.error.message}`)} ${stands(next)}`,
+        `${sentence(`The API failed. It is tried again: ${outcome.error.message}`)} ${stands(next)}`,
       );
     case 'Refused': {
       const { faults, conflicts, revision, reference } = outcome.assessment;
@@ -100,7 +100,7 @@ function ready(sync: Sync, outcome: Outcome, next: SyncStatus): Finding | undefi
       return at(
         'False',
         'ApprovalRequired',
-        `${revisionText(revision, reference)} would delete ${deletes} of ${of} ${of === 1 ? 'object' : 'objects'}: agentctl approve sync/${sync.metadata.name} lets it. ${stands(next)}`,
+        `${revisionText(revision, reference)} would delete ${deletes} of ${of} ${of === 1 ? 'object' : 'objects'}. To allow it, run agentctl approve sync/${sync.metadata.name}. ${stands(next)}`,
       );
     }
     case 'ApplyFailed': {
@@ -108,7 +108,7 @@ function ready(sync: Sync, outcome: Outcome, next: SyncStatus): Finding | undefi
       return at(
         'False',
         'ApplyFailed',
-        `${revisionText(revision, reference)} is applied in part, and is tried again: ${shortened(outcome.failures)}`,
+        `${revisionText(revision, reference)} is partly applied, and is tried again: ${shortened(outcome.failures)}`,
       );
     }
     case 'Kept':
@@ -128,17 +128,19 @@ function ready(sync: Sync, outcome: Outcome, next: SyncStatus): Finding | undefi
 }
 
 const letGo = ({ metadata }: Sync): string =>
-  `One of the two must let go of it: agentctl sync ${metadata.name} --force-conflicts takes it over.`;
+  `Remove it from one of the two, or take it over with agentctl sync ${metadata.name} --force-conflicts.`;
 
 const warned = ({ warnings = [] }: SyncStatus): string =>
   warnings.length === 0 ? '' : ` Warning: ${shortened(warnings)}.`;
 
 /** After a look that was asked for all the same. */
 const rests = ({ spec, metadata }: Sync): string =>
-  spec.suspend ? ` Suspended: agentctl resume sync/${metadata.name} goes on.` : '';
+  spec.suspend ? ` The Sync is suspended. To continue, run agentctl resume sync/${metadata.name}.` : '';
 
 const stands = ({ revision, reference }: SyncStatus): string =>
-  revision === undefined ? 'Nothing is applied yet.' : `${revisionText(revision, reference)} stays applied.`;
+  revision === undefined
+    ? 'Nothing has been applied yet.'
+    : `${revisionText(revision, reference)} remains applied.`;
 
 const shortened = (texts: readonly string[]): string => {
   const shown = texts
@@ -162,14 +164,14 @@ function inSync(
       type: 'InSync',
       status: 'Unknown',
       reason: 'Unknown',
-      message: `Objects were changed, and the manifests of ${name} are not at hand to set them back: ${sentence(shortened([kept.unknown]))} The next good revision does.`,
+      message: `Objects were changed, and cannot be repaired, because the manifests of ${name} are not available: ${sentence(shortened([kept.unknown]))} The next valid revision repairs them.`,
     };
   if (kept !== 'Same' && 'failures' in kept)
     return {
       type: 'InSync',
       status: 'False',
       reason: 'RepairFailed',
-      message: `Objects were changed and could not be set back to ${name}; it is tried again: ${shortened(kept.failures)}`,
+      message: `Objects were changed and could not be repaired from ${name}; it is tried again: ${shortened(kept.failures)}`,
     };
   const conflicts = kept === 'Same' ? [] : kept.assessment.conflicts;
   const [first] = conflicts;
@@ -177,7 +179,7 @@ function inSync(
     const more = conflicts.length > 1 ? `, and ${conflicts.length - 1} more objects` : '';
     const isReverted = first.reverted === true;
     const remedy = isReverted
-      ? `Push a spec that works; agentctl sync ${sync.metadata.name} tries this one again.`
+      ? `Push a corrected spec, or try this one again with agentctl sync ${sync.metadata.name}.`
       : letGo(sync);
     return {
       type: 'InSync',
@@ -191,12 +193,12 @@ function inSync(
       type: 'InSync',
       status: 'False',
       reason: 'Drifted',
-      message: `${drift.length === 1 ? '1 object differs' : `${drift.length} objects differ`} from the manifests; spec.selfHeal is false. agentctl describe sync ${sync.metadata.name} tells how, agentctl sync ${sync.metadata.name} sets them back.`,
+      message: `${drift.length === 1 ? '1 object differs' : `${drift.length} objects differ`} from the manifests; spec.selfHeal is false. Show the differences with agentctl describe sync ${sync.metadata.name}, and repair them with agentctl sync ${sync.metadata.name}.`,
     };
   return {
     type: 'InSync',
     status: 'True',
     reason: 'InSync',
-    message: 'All objects are as the manifests say.',
+    message: 'All objects match the manifests.',
   };
 }

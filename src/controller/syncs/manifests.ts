@@ -52,7 +52,7 @@ export async function membersOf(
   const { bounds, parsed, reading, turns } = parts;
   const { documents, errors, moreErrors } = await parsed.read(manifests.files, reading);
   if (documents.length > mostObjects) {
-    const text = `there are more than ${mostObjects} objects, and one Sync applies no more: split them among several`;
+    const text = `there are more than ${mostObjects} objects, the limit of one Sync: split them among several Syncs`;
     return { members: [], faults: [{ reason: 'InvalidManifests', text }], warnings: [] };
   }
   const namespace = targetNamespace(bounds.sync);
@@ -63,7 +63,7 @@ export async function membersOf(
     ...documents
       .filter(({ name }) => name === undefined)
       .map((document) => ({
-        ...invalid(document, ['metadata'], 'is missing, and a Sync needs it'),
+        ...invalid(document, ['metadata'], 'is missing, but a Sync requires it'),
         field: 'metadata.name',
       })),
   ];

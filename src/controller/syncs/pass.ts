@@ -72,7 +72,7 @@ function withoutReverted(assessment: Assessment, { requested }: PassParts): Asse
   if (kept.length === 0) return assessment;
   const conflicts = kept.map(({ member }) => ({
     member,
-    text: 'autoRevert has set it back to an earlier spec',
+    text: 'autoRevert went back to an earlier spec',
     reverted: true as const,
   }));
   return {
@@ -111,7 +111,7 @@ async function reassess(
     const manifests = await source.read(found, parts.signal);
     return manifests.revision === found.revision
       ? await assess(sync, manifests, parts.assess)
-      : { unknown: 'the source has them no more' };
+      : { unknown: 'the source no longer has them' };
   } catch (error) {
     if (error instanceof SourceError) return { unknown: error.message };
     throw error;
@@ -177,5 +177,5 @@ async function checkNotOvertaken(sync: Sync, { assess, requested }: PassParts): 
   } catch (error) {
     if (!isApiError(error, 'NotFound')) throw error;
   }
-  throw new Overtaken('the Sync was changed meanwhile');
+  throw new Overtaken('the Sync was changed in the meantime');
 }

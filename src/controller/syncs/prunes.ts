@@ -98,7 +98,7 @@ export async function prunesOf(
     if (prune.kind !== 'Namespace' || prune.kept !== undefined) return prune;
     const others = parts.held(prune.key.name) - (going.get(prune.key.name)?.length ?? 0);
     return others > 0
-      ? { ...prune, kept: `it holds ${others} objects that this Sync does not apply` }
+      ? { ...prune, kept: `it contains ${others} objects that this Sync does not apply` }
       : prune;
   });
 }
@@ -118,7 +118,7 @@ export async function pruneOf(kind: Kind, key: ObjectKey, parts: PruneParts): Pr
   const [other] = appliers.filter(({ manager = '' }) => manager !== parts.manager && !parts.isGone(manager));
   const prune = { kind, key, object };
   if (other !== undefined)
-    return { ...prune, kept: `${JSON.stringify(other.manager)} applies it too`, release: true };
+    return { ...prune, kept: `${JSON.stringify(other.manager)} also applies it`, release: true };
   const info = kindInfo(kind);
   const handedTo = parts.claimant(identity({ info, key }));
   if (handedTo !== undefined) return { ...prune, kept: `the Sync ${handedTo} has it now`, handedTo };

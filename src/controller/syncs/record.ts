@@ -121,7 +121,7 @@ export class MissingSecret extends Error {
   constructor(name: string, { metadata, spec: { source } }: Sync) {
     const content = source.git?.secretRef?.name === name ? credentials(source.git.url) : signers;
     super(
-      `There is no Secret ${name} in the namespace ${metadata.namespace}: make it with agentctl create secret generic ${name} -n ${metadata.namespace} ${content}`,
+      `The Secret ${name} does not exist in the namespace ${metadata.namespace}: create it with agentctl create secret generic ${name} -n ${metadata.namespace} ${content}`,
     );
   }
 }

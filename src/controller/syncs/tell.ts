@@ -24,7 +24,7 @@ function repairs(outcome: Outcome): Happening[] {
   return assessment.changes
     .map(({ member: { info, key }, before, after }) => {
       const what = pruneText({ kind: info.kind, key });
-      if (before === undefined || after === undefined) return `${what} was gone, and is made again`;
+      if (before === undefined || after === undefined) return `${what} was deleted and is created again`;
       const fields = toldFields(fieldsOf(before, after));
       return fields.length === 0 ? undefined : `${what} is as in ${name} again: ${fields.join('; ')}`;
     })

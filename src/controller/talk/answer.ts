@@ -6,7 +6,7 @@ const longest = 4 * 1024 * 1024;
 /** An answer that came whole, as it is kept. */
 export function bounded(answer: string | undefined): string | undefined {
   if (answer === undefined || answer.length <= longest) return answer;
-  return `${beginning(answer, longest)}\n[agentctl: cut here; the answer had ${answer.length} characters]`;
+  return `${beginning(answer, longest)}\n[agentctl: cut here; the answer has ${answer.length} characters]`;
 }
 
 /** The text of an answer as it comes; of a longer one its beginning. All of it stands in the events of its message. */
@@ -32,8 +32,7 @@ export class Answer {
 
   toString(): string {
     const cut = this.#length - longest;
-    const note =
-      cut > 0 ? `\n[agentctl: cut here; ${cut} more characters stand in the message's events]` : '';
+    const note = cut > 0 ? `\n[agentctl: cut here; ${cut} more characters are in the message's events]` : '';
     return this.#parts.join('') + note;
   }
 }

@@ -124,8 +124,7 @@ export class Approvals {
   ): Promise<void> {
     const waiting = this.#waiting.get(id);
     const known = waiting?.approval ?? this.#desk.parts.journal.approval(id);
-    if (known?.namespace !== namespace)
-      throw new ApiError('NotFound', `approvals.subresources.agentctl.dev "${id}" not found`);
+    if (known?.namespace !== namespace) throw new ApiError('NotFound', `approvals "${id}" not found`);
     if (waiting === undefined) {
       const now = known.state === 'Pending' ? 'decided' : known.state;
       throw new ApiError(
@@ -325,7 +324,11 @@ export class Approvals {
 
   #asks(link: Link): void {
     if (this.#controls.get(link.target.uid)?.status === 'False') return;
-    this.#control(link, { status: 'True', reason: 'Asks', message: 'The agent asks before it uses a tool.' });
+    this.#control(link, {
+      status: 'True',
+      reason: 'Asks',
+      message: 'The agent asks for permission before it uses a tool.',
+    });
   }
 
   #control(link: Link, control: ControlView): void {

@@ -18,12 +18,12 @@ export function controlsOf(
         ? {
             status: 'Unknown',
             reason: 'NotSeenYet',
-            message: 'It has not used a tool that must be asked about yet.',
+            message: 'It has not yet used a tool that requires permission.',
           }
         : {
             status: 'False',
             reason: 'ProtocolDoesNotAsk',
-            message: `Agents of the protocol ${protocol.name} use tools without asking.`,
+            message: `Agents of the protocol ${protocol.name} use tools without asking for permission.`,
           });
   if (facts === undefined) return out;
   Object.assign(out, account);

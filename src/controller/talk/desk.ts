@@ -174,7 +174,7 @@ export class Desk {
     if (before <= mostKept && open.kept > mostKept)
       kept.push({
         type: 'note',
-        text: `Its events take more than ${mostKept / 1024 / 1024} MiB: from here on only the text of the answer is kept.`,
+        text: `Its events take more than ${mostKept / 1024 / 1024} MiB. From here on, only the text of the answer is kept.`,
       });
     this.hub.changed(open.message.id);
     return kept.map((each) => {

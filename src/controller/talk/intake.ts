@@ -118,21 +118,21 @@ export class Intake {
     if (protocolOf(agent.spec) === undefined)
       throw new ApiError(
         'BadRequest',
-        `Agent ${key} takes no messages: its spec.protocol is none. Set spec.protocol to acp or jsonl.`,
+        `Agent ${key} has no protocol, so it cannot receive messages. Set spec.protocol to acp or jsonl.`,
       );
     if (agent.metadata.deletionTimestamp !== undefined)
       throw new ApiError('Conflict', `Agent ${key} is being deleted.`);
     if (letter.text.length > mostText)
       throw new ApiError(
         'BadRequest',
-        `A message has at most ${mostText / 1024 / 1024} MiB: send the path of a file.`,
+        `A message can have at most ${mostText / 1024 / 1024} MiB. Send the path of a file instead.`,
       );
     const { queueDepth, timeout } = parts.rules(agent);
     const waiting = this.#desk.box(key).waiting + (this.#arriving.get(key) ?? 0);
     if (waiting >= queueDepth)
       throw new ApiError(
         'TooManyRequests',
-        `${waiting === 1 ? '1 message waits' : `${waiting} messages wait`} for Agent ${key} already, as many as its policy's messages.queueDepth allows. Send it later, or cancel some: agentctl messages get --agent ${name} --state pending.`,
+        `${waiting === 1 ? '1 message waits' : `${waiting} messages wait`} for Agent ${key} already, the limit of messages.queueDepth in its policy. Send it later, or cancel some: agentctl messages get --agent ${name} --state pending.`,
       );
     const now = parts.clock.now();
     const thread = this.#thread(agent, letter, now);
@@ -205,7 +205,7 @@ export class Intake {
     if (thread === undefined || thread.record.state === 'Closed')
       throw new ApiError(
         'Conflict',
-        `Conversation ${message.conversation} of message ${message.id} is closed. Send its text anew: agentctl send ${message.agent}.`,
+        `Conversation ${message.conversation} of message ${message.id} is closed. Send the text as a new message: agentctl send ${message.agent}.`,
       );
     const expiresAt = this.#desk.parts.clock.now() + timeout;
     await this.#commit([{ type: 'Retry', id: message.id, expiresAt }]);
@@ -240,10 +240,10 @@ export class Intake {
     } catch (error) {
       if (!(error instanceof JournalError) || error.reason === 'Duplicate') throw error;
       if (error.reason === 'Final')
-        throw new ApiError('Conflict', 'It has been sent again already.', { cause: error });
+        throw new ApiError('Conflict', 'It has already been sent again.', { cause: error });
       const why =
         error.reason === 'Full'
-          ? 'the disk that holds the state folder is full. Free some space, and send it again.'
+          ? 'the disk with the state folder is full. Free some space, and send it again.'
           : sentence(error.message);
       throw new ApiError('ServiceUnavailable', `The message was not accepted: ${why}`, { cause: error });
     }
@@ -258,7 +258,7 @@ export class Intake {
     if (id !== undefined && known === undefined && letter.kind !== 'Scheduled')
       throw new ApiError(
         'NotFound',
-        `conversation ${JSON.stringify(id)} not found. List them with agentctl get conversations, or leave it out to begin a new one.`,
+        `conversation ${JSON.stringify(id)} not found. List them with agentctl get conversations, or omit it to begin a new one.`,
       );
     if (known !== undefined) {
       if (letter.kind === 'Scheduled') reopen(known);
@@ -292,14 +292,14 @@ export class Intake {
     if (keyOf(record) !== keyText(agent.metadata))
       throw new ApiError(
         'BadRequest',
-        `Conversation ${id} is one with Agent ${keyOf(record)}, not ${keyText(agent.metadata)}.`,
+        `Conversation ${id} is with Agent ${keyOf(record)}, not ${keyText(agent.metadata)}.`,
       );
     const { idleTTL } = this.#desk.parts.rules(agent);
     const idle = idleTTL > 0 && record.activeAt + idleTTL <= now && !this.#isBusy(id);
     if (record.state === 'Closed' || idle)
       throw new ApiError(
         'Conflict',
-        `Conversation ${id} is closed (${record.reason ?? 'Idle'}). Leave it out to begin a new one.`,
+        `Conversation ${id} is closed (${record.reason ?? 'Idle'}). Omit it to begin a new one.`,
       );
   }
 
@@ -327,6 +327,6 @@ function sameText(known: Message, { key, text }: Letter): Message {
   if (known.text === text) return known;
   throw new ApiError(
     'Conflict',
-    `The key ${key} was used for another text, by message ${known.id}. Send this one under another key.`,
+    `The key ${key} was already used for another text, in message ${known.id}. Use another key.`,
   );
 }

@@ -17,14 +17,14 @@ export function afterInterruption(
 ): Next {
   const counted = stopping ? Math.max(0, attempts - 1) : attempts;
   if (counted >= maxAttempts) {
-    const error = `It was delivered ${attempts} times, and each time the turn was cut short: ${why}. Send it again with agentctl messages retry ${id}.`;
+    const error = `It was delivered ${attempts} times, and each time the turn was interrupted: ${why}. Send it again with agentctl messages retry ${id}.`;
     return { state: 'Failed', reason: 'MaxAttempts', error };
   }
   // What an attempt before this one may have done is still done.
   if (!produced) return { attempts: counted, interrupted };
   switch (onInterrupted) {
     case 'Fail':
-      return { state: 'Failed', reason: 'Interrupted', error: `The turn was cut short: ${why}.` };
+      return { state: 'Failed', reason: 'Interrupted', error: `The turn was interrupted: ${why}.` };
     case 'Retry':
       return { attempts: counted, interrupted: undefined };
     case 'Resume':

@@ -90,7 +90,7 @@ export class Link {
   readonly protocol: Protocol;
   state: TalkView['state'] = 'Connecting';
   since: Instant;
-  message = 'It is connected to.';
+  message = 'Connecting.';
   facts: Facts | undefined;
   tools: McpOffer | undefined;
   connection: Connection | undefined;
@@ -327,7 +327,7 @@ export class Link {
     const { target } = this.#parts;
     const driver = this.#parts.driver();
     if (driver === undefined)
-      throw new DriverError('Offline', 'RuntimeMissing', `the Runtime ${target.runtime} is not there`);
+      throw new DriverError('Offline', 'RuntimeMissing', `the Runtime ${target.runtime} does not exist`);
     const { signal } = this.#enough;
     const { run, startId } = target;
     this.#recorded ??= this.#ledger.begin();
@@ -437,7 +437,7 @@ export class Link {
     this.#ledger.change({ facts });
     this.push([]);
     if (this.#connected) this.toolsSeen();
-    this.#enter('Ready', 'It takes messages.');
+    this.#enter('Ready', 'It accepts messages.');
   }
 
   #enter(state: TalkView['state'], message: string): void {

@@ -83,4 +83,4 @@ export class Outbox {
   }
 }
 
-const closedError = (): Error => new Error('the run has ended: nobody waits for the answer');
+const closedError = (): Error => new Error('the run has ended, so nobody waits for the answer');

@@ -71,7 +71,7 @@ export class Routes {
       if (waiting >= mostUnanswered)
         throw new ApiError(
           'TooManyRequests',
-          `${waiting} questions of ${instance} wait for their answers: read some before you ask more.`,
+          `${waiting} questions of ${instance} wait for answers. Read some before you ask more.`,
         );
       const hops = turn?.message.hops ?? this.hops(keyOf(link.target), uid);
       const to = this.target(from, request.to, { hops, parent: turn?.message });
@@ -127,7 +127,7 @@ export class Routes {
     if (hops + 1 > mostHops)
       throw new ApiError(
         'BadRequest',
-        `The question has passed ${hops} agents already, and goes no further: they ask each other in a circle.`,
+        `The question has passed ${hops} agents already, the limit. They ask each other in a circle.`,
       );
     const home = from.metadata.namespace ?? 'default';
     const [namespace = home, name = to] = to.includes('/') ? to.split('/') : [home, to];
@@ -140,7 +140,7 @@ export class Routes {
       );
     const state = unable(agent);
     if (state !== undefined)
-      throw new ApiError('ServiceUnavailable', `Agent ${name} takes no messages now: ${state}.`);
+      throw new ApiError('ServiceUnavailable', `Agent ${name} does not accept messages now: ${state}.`);
     return agent;
   }
 
@@ -258,7 +258,8 @@ export class Routes {
 
   #answerOf(id: string): { response: string } | { error: string } {
     const message = this.#desk.parts.journal.message(id);
-    if (message === undefined) return { error: 'Pruned: the answer was not read for too long, and is gone.' };
+    if (message === undefined)
+      return { error: 'Pruned: the answer was not read for too long and was deleted.' };
     return message.state === 'Completed' ? { response: message.answer ?? '' } : { error: reasonOf(message) };
   }
 

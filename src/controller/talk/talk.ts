@@ -220,7 +220,7 @@ export class Talk {
     const message = this.message(key);
     const open = this.desk.opens.get(message.id);
     if (open === undefined)
-      throw new ApiError('Conflict', `Message ${message.id} is ${message.state} already.`);
+      throw new ApiError('Conflict', `Message ${message.id} is already ${message.state}.`);
     this.turns.breakOff(open, { reason: 'Cancelled', message: 'It was cancelled.' });
     await this.desk.writer.settle();
     return this.message(key);
@@ -231,7 +231,7 @@ export class Talk {
     if (message.state !== 'Failed' && message.state !== 'Expired')
       throw new ApiError(
         'Conflict',
-        `Message ${message.id} is ${message.state}: only one that failed or expired is sent again.`,
+        `Message ${message.id} is ${message.state}: only a message that failed or expired can be sent again.`,
       );
     const agent = this.#parts.cache.agents.get(keyOf(message));
     if (agent === undefined)
@@ -245,14 +245,14 @@ export class Talk {
     const message = this.#parts.journal.message(name);
     const isTheirs = sender === undefined || this.desk.isSameAgent(message?.from, sender);
     if (message?.namespace !== namespace || message === undefined || !isTheirs)
-      throw new ApiError('NotFound', `messages.subresources.agentctl.dev "${name}" not found`);
+      throw new ApiError('NotFound', `messages "${name}" not found`);
     return message;
   }
 
   async closeConversation({ namespace, name }: ObjectKey): Promise<void> {
     const thread = this.desk.thread(name);
     if (thread?.record.namespace !== namespace || thread === undefined)
-      throw new ApiError('NotFound', `conversations.subresources.agentctl.dev "${name}" not found`);
+      throw new ApiError('NotFound', `conversations "${name}" not found`);
     for (const open of [...thread.waiting, ...(thread.current === undefined ? [] : [thread.current])])
       this.turns.breakOff(open, { reason: 'Cancelled', message: 'Its conversation was closed.' });
     if (thread.record.state === 'Open') this.turns.close(thread, 'ByRequest');
@@ -274,10 +274,7 @@ export class Talk {
         return link.connection.query(question.action, question.params, {
           timeout: question.timeout ?? 30_000,
         });
-    throw new ApiError(
-      'ServiceUnavailable',
-      `No instance of Agent ${keyText(agent.metadata)} is Ready to be asked.`,
-    );
+    throw new ApiError('ServiceUnavailable', `No instance of Agent ${keyText(agent.metadata)} is Ready.`);
   }
 
   /** Asks a run to end by its protocol's own message. */
@@ -364,7 +361,7 @@ export class Talk {
         this.turns.finish(open, {
           state: 'Failed',
           reason: 'AgentFailed',
-          error: `The turn was cut short, and the agent is ${phase}: ${agent.status?.message ?? ''}`,
+          error: `The turn was interrupted, and the agent is ${phase}: ${agent.status?.message ?? ''}`,
         });
   }
 

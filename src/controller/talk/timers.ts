@@ -76,7 +76,7 @@ export class Timers {
     if (message.expiresAt <= now) {
       const waited =
         thread.current === open ? 'The agent had not ended its turn' : 'No instance had taken it';
-      this.#turns.breakOff(open, { reason: 'Timeout', message: `${waited} when its time was over.` });
+      this.#turns.breakOff(open, { reason: 'Timeout', message: `${waited} before the timeout.` });
       return now + patience;
     }
     if (thread.current !== open || message.state === 'Pending') return message.expiresAt;

@@ -117,7 +117,7 @@ export class Turns {
         : this.requeue(open, link);
     // By itself, or because it was made sure of before a restart.
     if (open.breaking === undefined && result.state === 'Completed' && !isDone)
-      return this.interrupt(open, 'the agent broke it off', link);
+      return this.interrupt(open, 'the agent cancelled it', link);
     // Some agents end a turn that they were asked to break off as any other.
     if (open.breaking !== undefined && open.breaking.reason !== 'Uncertain')
       return this.finish(open, broken(open), link);

@@ -29,7 +29,7 @@ export function outOfBounds(info: KindInfo, object: JsonObject, bounds: Bounds):
     return [
       forbidden(
         ['kind'],
-        `${info.kind} is not among spec.allowedKinds of the Sync, which are ${allowedKinds.join(', ') || 'none'}`,
+        `${info.kind} is not allowed by spec.allowedKinds of the Sync: ${allowedKinds.join(', ') || 'none'}`,
       ),
     ];
   return [...ofMetadata(info, object, bounds), ...ofSpec(info, object, bounds)];
@@ -47,7 +47,7 @@ function ofMetadata(info: KindInfo, { metadata }: JsonObject, { sync }: Bounds):
       : []),
     ...controls
       .filter((name) => annotations[name] !== undefined)
-      .map((name) => forbidden(['metadata', 'annotations', name], 'is set by agentctl: leave it out')),
+      .map((name) => forbidden(['metadata', 'annotations', name], 'is set by agentctl: remove it')),
   ];
 }
 
@@ -81,10 +81,7 @@ function ofAgent(spec: AgentSpec, bounds: Bounds): FieldError[] {
       ...volumes
         .filter(({ hostPath }) => hostPath !== undefined)
         .map(({ at }) =>
-          forbidden(
-            ['spec', 'template', 'volumes', at, 'hostPath'],
-            'there is no Runtime yet that could allow it',
-          ),
+          forbidden(['spec', 'template', 'volumes', at, 'hostPath'], 'there is no Runtime that allows it'),
         ),
     ];
   const { name } = runtime.metadata;
@@ -92,7 +89,7 @@ function ofAgent(spec: AgentSpec, bounds: Bounds): FieldError[] {
     ...policy,
     ...bounds
       .unsupported(runtime, spec)
-      .map((text) => forbidden(['spec'], `the Runtime ${name} cannot honour ${text}`)),
+      .map((text) => forbidden(['spec'], `the Runtime ${name} does not support ${text}`)),
   ];
 }
 

@@ -30,7 +30,7 @@ export function rivalsText(all: readonly Rival[], own: string): string {
   const name = JSON.stringify(own);
   const texts = appliers
     .filter(({ field }) => !field.includes(syncAnnotations.sync)) // these notes differ between any two Syncs
-    .map(({ manager, field }) => `${field} is applied by ${JSON.stringify(manager)} too`);
+    .map(({ manager, field }) => `${field} is also applied by ${JSON.stringify(manager)}`);
   if (texts.length > 0) return `${listed(texts)}, with another value than ${name}`;
   const managers = [...new Set(appliers.map(({ manager }) => JSON.stringify(manager)))];
   return `it is applied by ${listed(managers, { separator: ' and ' })} as well as by ${name}`;

@@ -14,7 +14,7 @@ describe('with an apply of a person', () => {
     await estate.apply('Policy', 'a', { spec: { priority: 9 } }, 'kubectl', true);
     await estate.pass(10_000);
     expect(await estate.condition('InSync')).toBe(
-      'False Conflict: Policy/a: spec.priority is applied by "kubectl" too, with another value than "sync/default/fleet". One of the two must let go of it: agentctl sync fleet --force-conflicts takes it over.',
+      'False Conflict: Policy/a: spec.priority is also applied by "kubectl", with another value than "sync/default/fleet". Remove it from one of the two, or take it over with agentctl sync fleet --force-conflicts.',
     );
     expect(await estate.condition('Ready')).toMatch(/^True Synced/);
     expect((await estate.sync()).status?.drift).toEqual([
@@ -46,7 +46,7 @@ describe('with an apply of a person', () => {
     await estate.follow({ jitter: 0, interval: '10s' });
     await estate.until(({ status }) => status?.observedGeneration === 1);
     expect(await estate.condition('Ready')).toMatch(
-      /^False Conflict: .*Policy\/a: spec\.priority is applied by "agentctl" too.*Nothing is applied yet\.$/,
+      /^False Conflict: .*Policy\/a: spec\.priority is also applied by "agentctl".*Nothing has been applied yet\.$/,
     );
     await estate.pass(300_000, 10_000);
     expect(await estate.names('Policy')).toEqual(['a']);

@@ -105,7 +105,7 @@ describe('an agent that autoRevert set back', () => {
     await estate.pass(120_000, 1_000);
     expect(await command()).toEqual(['run']);
     expect(await estate.condition('InSync')).toMatch(
-      /^False Reverted: Agent\/web: autoRevert has set it back to an earlier spec. Push a spec that works/,
+      /^False Reverted: Agent\/web: autoRevert went back to an earlier spec. Push a corrected spec/,
     );
     const times = (await estate.told()).filter((text) => text.startsWith('Reverted'));
     expect(times).toHaveLength(1);
@@ -127,7 +127,7 @@ describe('without selfHeal', () => {
     await estate.pass(2_000, 100);
     expect((await agent(estate)).spec.replicas).toBe(5);
     expect(await estate.condition('InSync')).toMatch(
-      /^False Drifted: 2 objects differ.*agentctl sync fleet sets/,
+      /^False Drifted: 2 objects differ.*repair them with agentctl sync fleet\./,
     );
     expect(await estate.condition('Ready')).toMatch(/^True Synced/);
     expect((await estate.sync()).status?.drift).toEqual([
@@ -174,7 +174,7 @@ describe('an object that was deleted', () => {
     await estate.house.user.delete('Policy', { namespace: 'default', name: 'b' });
     await estate.pass(1_000, 100);
     expect(await estate.names('Policy')).toEqual(['a', 'b']);
-    expect(await estate.told()).toContainEqual('DriftRepaired: policy/b was gone, and is made again');
+    expect(await estate.told()).toContainEqual('DriftRepaired: policy/b was deleted and is created again');
     expect(await estate.condition('InSync')).toMatch(/^True InSync/);
   });
 

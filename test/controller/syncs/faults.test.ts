@@ -13,7 +13,7 @@ describe('a revision with a wrong manifest', () => {
     const first = estate.house.sources.revision;
     const revision = estate.push({ 'a.yaml': policyYaml('a', 2), 'agents/b.yaml': bad });
     await estate.look();
-    const text = `main@${revision.slice(0, 12)}: agents/b.yaml:5:3: Policy/b: spec.priorty: is no field that is known here; did you mean priority? main@${first.slice(0, 12)} stays applied.`;
+    const text = `main@${revision.slice(0, 12)}: agents/b.yaml:5:3: Policy/b: spec.priorty: unknown field; did you mean priority? main@${first.slice(0, 12)} remains applied.`;
     expect(await estate.condition('Ready')).toBe(`False InvalidManifests: ${text}`);
     expect(await estate.condition('Fetched')).toMatch(/^True/);
     expect(await estate.told()).toContainEqual(`InvalidManifests: ${text}`);
@@ -35,7 +35,7 @@ describe('a revision with a wrong manifest', () => {
     estate.push({ 'all.json': Array.from({ length: 10_001 }, (_, at) => one(at)).join('\n') });
     await estate.look();
     expect(await estate.condition('Ready')).toMatch(
-      /^False InvalidManifests: .*there are more than 10000 objects, and one Sync applies no more: split them among several/,
+      /^False InvalidManifests: .*there are more than 10000 objects, the limit of one Sync: split them among several/,
     );
   });
 
@@ -105,7 +105,7 @@ describe('a revision is not applied either that', () => {
     [
       'names an object in two files',
       { 'a.yaml': policyYaml('a'), 'z.yaml': policyYaml('a') },
-      /^False InvalidManifests: .*z\.yaml:3:\d+: Policy\/a: metadata\.name: stands twice in this set, first in a\.yaml:1/,
+      /^False InvalidManifests: .*z\.yaml:3:\d+: Policy\/a: metadata\.name: is defined twice, first in a\.yaml:1/,
     ],
     [
       'leaves the name to the server',
@@ -123,7 +123,7 @@ describe('a revision is not applied either that', () => {
         'a.yaml':
           'apiVersion: agentctl.dev/v1\nkind: Runtime\nmetadata: { name: r }\nspec: { driver: process }\n',
       },
-      /^False NotAllowed: .*a\.yaml:2:7: Runtime\/r: kind: Runtime is not among spec\.allowedKinds/,
+      /^False NotAllowed: .*a\.yaml:2:7: Runtime\/r: kind: Runtime is not allowed by spec\.allowedKinds/,
     ],
     [
       'mounts the host',
@@ -133,7 +133,7 @@ describe('a revision is not applied either that', () => {
           'command: [run], volumes: [{name: v, hostPath: {path: /etc}}]',
         ),
       },
-      /^False NotAllowed: .*a\.yaml:\d+:\d+: Agent\/a: spec: the Runtime engine cannot honour .*hostPath/,
+      /^False NotAllowed: .*a\.yaml:\d+:\d+: Agent\/a: spec: the Runtime engine does not support .*hostPath/,
     ],
     [
       'says that it has been approved',
@@ -196,7 +196,7 @@ describe('a Secret', () => {
     await estate.follow({ jitter: 0, interval: '1h', source });
     await estate.until(({ status }) => status?.failures === 1);
     expect(await estate.condition('Fetched')).toMatch(
-      /^False SecretMissing: There is no Secret creds in the namespace default: make it with agentctl create secret/,
+      /^False SecretMissing: The Secret creds does not exist in the namespace default: create it with agentctl create secret/,
     );
     expect(estate.looks).toBe(0);
     await estate.house.user.create('Secret', {

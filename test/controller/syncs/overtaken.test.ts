@@ -92,7 +92,9 @@ describe('a Sync that is suspended', () => {
     const { status } = await estate.look();
     expect(status?.revision).toBe(revision);
     expect(await priority(estate)).toBe(2);
-    expect(await estate.condition('Ready')).toMatch(/^True Synced: .*Suspended: agentctl resume/);
+    expect(await estate.condition('Ready')).toMatch(
+      /^True Synced: .*The Sync is suspended\. To continue, run agentctl resume/,
+    );
     const { looks } = estate;
     estate.push(one);
     await estate.edit('Policy', 'a', { spec: { priority: 7 } });

@@ -118,7 +118,7 @@ describe('kept is', () => {
           kind: 'Namespace',
           name: 'full',
           change: 'Kept',
-          fields: ['it holds 1 objects that this Sync does not apply'],
+          fields: ['it contains 1 objects that this Sync does not apply'],
         },
         { kind: 'Namespace', name: 'empty', change: 'Pruned' },
       ]
@@ -146,7 +146,7 @@ describe('an approval', () => {
       objects: ['policy/b', 'policy/a'].sort(),
     });
     expect(await estate.condition('Ready')).toMatch(
-      /^False ApprovalRequired: .* would delete 2 of 2 objects: agentctl approve sync\/fleet lets it\./,
+      /^False ApprovalRequired: .* would delete 2 of 2 objects: agentctl approve sync\/fleet\./,
     );
     expect(await estate.names('Policy')).toEqual(['a', 'b']); // what is new waits too
     estate.wrote();
@@ -171,7 +171,7 @@ describe('an approval', () => {
     });
   });
 
-  test('is for once: the same revision waits again when it comes back', async () => {
+  test('is for once: the same revision is pending again when it comes back', async () => {
     await using estate = await applied('abcd');
     const few = estate.push(all('a'));
     await estate.look();

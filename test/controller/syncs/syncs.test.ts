@@ -95,7 +95,7 @@ describe('a source that fails', () => {
     house.sources.fail(new SourceError('Unreachable', 'git.example does not answer.'));
     await estate.look();
     expect(await estate.condition('Fetched')).toBe('False Unreachable: git.example does not answer.');
-    expect(await estate.condition('Ready')).toMatch(/^False Unreachable: .*stays applied\.$/);
+    expect(await estate.condition('Ready')).toMatch(/^False Unreachable: .*remains applied\.$/);
     const { status } = await estate.sync();
     expect(Date.parse(status?.retryAt ?? '') - house.clock.now()).toBe(5_000);
     house.clock.advance(5_000);

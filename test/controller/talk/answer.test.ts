@@ -18,7 +18,7 @@ test('of an answer that does not end its beginning is kept, and what is missing 
   const answer = new Answer();
   for (let n = 0; n < 50; n += 1) answer.add('x'.repeat(mebi));
   expect(String(answer)).toBe(
-    `${'x'.repeat(4 * mebi)}\n[agentctl: cut here; ${46 * mebi} more characters stand in the message's events]`,
+    `${'x'.repeat(4 * mebi)}\n[agentctl: cut here; ${46 * mebi} more characters are in the message's events]`,
   );
 });
 

@@ -63,7 +63,7 @@ describe('an agent that asks without an end', () => {
     expect(at.world.house.journal.messages()).toHaveLength(1_000);
     const refused = one.of('route_response');
     expect(refused).toHaveLength(100);
-    expect(refused[0]?.error).toContain('1000 questions of one-0 wait for their answers');
+    expect(refused[0]?.error).toContain('1000 questions of one-0 wait for answers');
   });
 
   test('of the controller has few requests in work at once', async () => {

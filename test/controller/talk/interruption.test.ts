@@ -8,7 +8,7 @@ const by = { why: 'it crashed', stopping: false };
 test.each([
   ['Resume', { attempts: 1, interrupted: 'it crashed' }],
   ['Retry', { attempts: 1, interrupted: undefined }],
-  ['Fail', { state: 'Failed', reason: 'Interrupted', error: 'The turn was cut short: it crashed.' }],
+  ['Fail', { state: 'Failed', reason: 'Interrupted', error: 'The turn was interrupted: it crashed.' }],
 ] as const)('after an effect, %s says what follows', (onInterrupted, next) => {
   expect(afterInterruption(turn, { ...rules, onInterrupted }, by)).toEqual(next);
 });

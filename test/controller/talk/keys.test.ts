@@ -91,7 +91,9 @@ test('a key that was used for another text is refused, since the new text would 
   const send = (text: string) => at.world.talk.send(at.world.agentOf('w'), [{ text, key: 'k' }]);
   const [one] = await send('first');
   expect(await send('first')).toMatchObject([{ id: one?.id }]);
-  await expect(send('second')).rejects.toThrow(`The key k was used for another text, by message ${one?.id}`);
+  await expect(send('second')).rejects.toThrow(
+    `The key k was already used for another text, in message ${one?.id}`,
+  );
 });
 
 test('of several with keys that are sent together all are taken, or none', async () => {

@@ -51,6 +51,6 @@ test('a message that the full disk does not take is refused, with one remedy', a
   await expect(at.send('w', 'hi')).rejects.toMatchObject({
     reason: 'ServiceUnavailable',
     message:
-      'The message was not accepted: the disk that holds the state folder is full. Free some space, and send it again.',
+      'The message was not accepted: the disk with the state folder is full. Free some space, and send it again.',
   });
 });

@@ -93,15 +93,17 @@ describe('kinds', () => {
       allowedKinds: ['Agent', 'ConfigMap', 'Namespace', 'Policy', 'Runtime', 'Secret', 'Sync'],
     } satisfies Partial<Sync['spec']>;
     for (const kind of ['Instance', 'Revision', 'Event'] as const)
-      expect(told(kind, {}, { spec })).toEqual([expect.stringContaining('is not among spec.allowedKinds')]);
+      expect(told(kind, {}, { spec })).toEqual([
+        expect.stringContaining('is not allowed by spec.allowedKinds'),
+      ]);
   });
 
   test('that the spec names are all that is taken, and the message names them', () => {
     expect(told('Agent', agent({}), { spec: { allowedKinds: ['Policy'] } })).toEqual([
-      'kind: Agent is not among spec.allowedKinds of the Sync, which are Policy',
+      'kind: Agent is not allowed by spec.allowedKinds of the Sync: Policy',
     ]);
     expect(told('Policy', { spec: {} }, { spec: { allowedKinds: [] } })).toEqual([
-      'kind: Policy is not among spec.allowedKinds of the Sync, which are none',
+      'kind: Policy is not allowed by spec.allowedKinds of the Sync: none',
     ]);
     const allowed = { spec: { allowedKinds: ['Runtime', 'Namespace'] as Sync['spec']['allowedKinds'] } };
     expect(told('Runtime', { spec: { driver: 'docker' } }, allowed)).toEqual([]);
@@ -147,12 +149,12 @@ describe('paths of the host', () => {
 
   test('are refused by a Runtime that allows none, and the Runtime is named', () => {
     const [text] = told('Agent', agent(hostPath('/srv')), { runtimes: [runtime('docker', {})] });
-    expect(text).toMatch(/^spec: the Runtime docker cannot honour .*hostPath.*allowHostPaths \(none\)/);
+    expect(text).toMatch(/^spec: the Runtime docker does not support .*hostPath.*allowHostPaths \(none\)/);
   });
 
   test('are refused where there is no Runtime that could allow them', () => {
     expect(told('Agent', agent(hostPath('/srv/shared')), { runtimes: [] })).toEqual([
-      'spec.template.volumes[0].hostPath: there is no Runtime yet that could allow it',
+      'spec.template.volumes[0].hostPath: there is no Runtime that allows it',
     ]);
     expect(told('Agent', agent(hostPath('/srv/shared'), { runtimeRef: { name: 'gone' } }))).toHaveLength(1);
   });
@@ -166,7 +168,7 @@ describe('paths of the host', () => {
   test('and all else that a process cannot be given are refused', () => {
     const manifest = { spec: { template: { command: ['sh'], ...hostPath('/srv/shared') } } };
     expect(told('Agent', manifest)).toEqual([
-      expect.stringMatching(/^spec: the Runtime process cannot honour spec\.template\.volumes/),
+      expect.stringMatching(/^spec: the Runtime process does not support spec\.template\.volumes/),
     ]);
     expect(told('Agent', { spec: { template: { command: ['sh'] } } })).toEqual([]);
   });
@@ -185,7 +187,7 @@ describe('annotations', () => {
   ])
     test(`${name} is not for manifests`, () => {
       expect(told('Policy', { metadata: { annotations: { [name]: 'x' } }, spec: {} })).toEqual([
-        `metadata.annotations[${name}]: is set by agentctl: leave it out`,
+        `metadata.annotations[${name}]: is set by agentctl: remove it`,
       ]);
     });
 
@@ -302,6 +304,6 @@ test.each([
   ['a volume by name', { volumes: [{ name: 'v', named: { volumeName: 'team-a-victim-data' } }] }],
 ])('a push cannot take what the Runtime does not allow: %s', (_, template) => {
   expect(told('Agent', agent(template))).toEqual([
-    expect.stringMatching(/^spec: the Runtime docker cannot honour spec\.template\./),
+    expect.stringMatching(/^spec: the Runtime docker does not support spec\.template\./),
   ]);
 });

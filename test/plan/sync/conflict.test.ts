@@ -53,7 +53,7 @@ describe('whom an apply is in conflict with', () => {
       { manager: 'kubectl-edit', applies: false, field: 'spec.suspend' },
     ];
     expect(rivalsText(found, 'sync/prod/fleet')).toBe(
-      'spec.replicas is applied by "kubectl" too, with another value than "sync/prod/fleet"',
+      'spec.replicas is also applied by "kubectl", with another value than "sync/prod/fleet"',
     );
   });
 
