@@ -17,6 +17,14 @@ test.each([
   ['e\u0301', 1],
   ['🚀', 2],
   ['a\u200bb', 2],
+  ['한국', 4],
+  ['ﾊﾝ', 2], // half-width
+  ['❤', 1],
+  ['❤️', 2],
+  ['👩‍👩‍👧', 2],
+  ['👍🏽', 2],
+  ['🇩🇪', 2],
+  ['1️⃣', 2],
 ])('%j takes %i columns', (text, width) => {
   expect(displayWidth(text)).toBe(width);
 });
@@ -93,7 +101,7 @@ describe('-o', () => {
   test.each(['jsonpath', 'jsonpath=', 'custom-columns=NAME', 'xml'])(
     '%s is refused with what is expected',
     (text) => {
-      expect(() => parseFormat(text, read)).toThrow(/expected|needs a value/);
+      expect(() => parseFormat(text, read)).toThrow(/expected|requires a value/);
     },
   );
 });
