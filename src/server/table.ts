@@ -19,6 +19,10 @@ const next = (what: string | undefined, at: string | undefined, now: number): st
   return due <= now ? `${what} now` : `${what} in ${humanDuration(wholeSeconds(due - now))}`;
 };
 
+/** The reason, where it says more than the phase. */
+const more = ({ phase, reason }: { phase?: string; reason?: string } = {}): Cell =>
+  reason === undefined || reason === phase ? null : reason;
+
 const longestText = 100;
 
 /** The beginning of a text of any length. */
@@ -51,9 +55,12 @@ const computed: {
 } = {
   Agent: {
     Ready: ({ spec, status }) => `${status?.readyReplicas ?? 0}/${spec.suspend ? 0 : spec.replicas}`,
+    Reason: ({ status }) => more(status),
     Restarts: ({ status }) => status?.restartCount ?? 0,
     Queue: ({ metadata, status }, _, waiting) => queued(waiting(metadata), status?.queue),
     Next: ({ status }, now) => next(status?.nextAction, status?.nextAt, now),
+    // A default container Runtime is the controller's to choose.
+    Runtime: ({ spec }) => spec.runtimeRef?.name ?? (spec.template.image === undefined ? 'process' : null),
   },
   ConfigMap: {
     Data: ({ data, binaryData }) => Object.keys(data ?? {}).length + Object.keys(binaryData ?? {}).length,
@@ -65,6 +72,7 @@ const computed: {
     Message: ({ message }) => message?.trim() ?? '',
   },
   Instance: {
+    Reason: ({ status }) => more(status),
     Run: ({ status }) => status?.run?.number ?? 0,
     Restarts: ({ status }) => status?.restartCount ?? 0,
   },

@@ -50,15 +50,15 @@ export const facts = [
       },
       {
         "priority": 0,
-        "name": "Next",
-        "type": "string",
-        "jsonPath": ".status.nextAction"
-      },
-      {
-        "priority": 0,
         "name": "Age",
         "type": "date",
         "jsonPath": ".metadata.creationTimestamp"
+      },
+      {
+        "priority": 1,
+        "name": "Next",
+        "type": "string",
+        "jsonPath": ".status.nextAction"
       },
       {
         "priority": 1,

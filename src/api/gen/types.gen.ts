@@ -414,7 +414,7 @@ export interface AgentStatus {
   updatedReplicas?: number;
   /** Restarts of all instances so far. */
   restartCount?: number;
-  /** The phase that says most: that of the instance that needs attention first. */
+  /** The phase of the instance that needs attention first. Updating: instances are being replaced, and others are Ready. */
   phase?: string;
   /** Why, in one word. */
   reason?: string;
