@@ -26,7 +26,7 @@ export const topics: Readonly<Record<string, string>> = {
   send --wait, send --stream, messages follow, run
   0    the message is completed; the answer is on standard output
   1    the message failed or expired; the message on standard error gives the reason
-  4    the agent ended its turn without a whole answer (Refused, MaxTokens,
+  4    the agent ended its turn without a whole answer (Refusal, MaxTokens,
        MaxTurnRequests, EmptyAnswer); what it said is on standard output
 
   controller status (as systemctl status)

@@ -6,7 +6,7 @@ export const isEnded = ({ status }: Pick<Message, 'status'>): boolean =>
   final.has(status?.state ?? 'Pending');
 
 /** Reasons of turns that the agent has ended by itself, with an answer that is none, or not all of one. */
-const unfinished: ReadonlySet<string> = new Set(['Refused', 'MaxTokens', 'MaxTurnRequests', 'EmptyAnswer']);
+const unfinished: ReadonlySet<string> = new Set(['Refusal', 'MaxTokens', 'MaxTurnRequests', 'EmptyAnswer']);
 
 /** How a message that has ended makes the process end. */
 export function outcomeCode({ status }: Message): number {

@@ -446,7 +446,7 @@ function shortfall(
 ): { reason?: string; error?: string } {
   switch (stopReason) {
     case 'refusal':
-      return { reason: 'Refused', error: 'The agent refused to go on.' };
+      return { reason: 'Refusal', error: 'The agent refused to go on.' };
     case 'max_tokens':
       return { reason: 'MaxTokens', error: 'The answer was cut at the most tokens that it may have.' };
     case 'max_turn_requests':

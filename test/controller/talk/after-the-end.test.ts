@@ -96,7 +96,7 @@ test('a character that is cut in two comes whole, though its halves are two even
 });
 
 test.each([
-  ['refusal', 'some', 'Refused'],
+  ['refusal', 'some', 'Refusal'],
   ['max_tokens', 'some', 'MaxTokens'],
   ['max_turn_requests', 'some', 'MaxTurnRequests'],
   ['end_turn', '', 'EmptyAnswer'],

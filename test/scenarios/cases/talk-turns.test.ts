@@ -88,7 +88,7 @@ test('what follows the response to a prompt is in its answer, or behind its mess
 });
 
 test.each([
-  ['stop refusal', 'Refused', 'half\n'],
+  ['stop refusal', 'Refusal', 'half\n'],
   ['stop max_tokens', 'MaxTokens', 'half\n'],
   ['stop max_turn_requests', 'MaxTurnRequests', 'half\n'],
   ['nothing', 'EmptyAnswer', ''],
