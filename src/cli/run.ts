@@ -1,22 +1,31 @@
 import { Command, CommanderError } from 'commander';
 import { nearest } from '../api/nearest.ts';
-import type { Cli } from './cli.ts';
+import type { Cli, Client } from './cli.ts';
 import { CliError, exitCode, tell, UsageError } from './failure.ts';
 import { hoist, normalise, splitVerb, withSubcommands } from './grammar.ts';
 import { optionDescription, topHelp } from './help.ts';
-import { addGlobalOptions } from './options.ts';
+import { withNearName } from './near.ts';
+import { addGlobalOptions, namespaceOf } from './options.ts';
 import { flagsOf, pasteable } from './pasteable.ts';
 import { findVerb, type Verb, verbs } from './verbs.ts';
 
 /** Runs one command line (without node and script) and answers the exit code. Only the verb's own file is loaded. */
 export async function run(argv: readonly string[], cli: Cli): Promise<number> {
+  const asked: { client?: Client; namespace?: string } = {};
+  const connect = cli.connect.bind(cli);
+  cli.connect = async (options, how) => {
+    asked.namespace = namespaceOf(options, cli.environment);
+    asked.client = await connect(options, how);
+    return asked.client;
+  };
   try {
     await dispatch(argv, cli);
     return cli.interrupted && cli.lasting !== true ? exitCode.interrupted : cli.exitCode;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCode.ok : exitCode.usage;
     if (cli.interrupted && !(error instanceof CliError)) return exitCode.interrupted;
-    const told = tell(error);
+    const { client, namespace } = asked;
+    const told = tell(client === undefined ? error : await withNearName(error, client, namespace));
     cli.err(`${told.text}\n`);
     if (argv.includes('--debug')) cli.err(`${debugText(error)}\n`);
     return told.exitCode;
@@ -91,7 +100,30 @@ function programFor(cli: Cli): Command {
     });
 }
 
+/** What people know from kubectl, Docker and systemd under another name. */
+const elsewhere: Readonly<Record<string, string>> = {
+  attach: 'agentctl chat NAME, or agentctl logs NAME -f',
+  down: 'agentctl delete -f FILE',
+  exec: 'agentctl send NAME TEXT. agentctl describe instance NAME-0 shows the pid or the container, for docker exec',
+  inspect: 'agentctl describe agent NAME',
+  kill: 'agentctl suspend NAME',
+  list: 'agentctl get agents',
+  ls: 'agentctl get agents',
+  ps: 'agentctl get agents, or agentctl get instances',
+  restart: 'agentctl rollout restart NAME',
+  rm: 'agentctl delete agent NAME',
+  rollback: 'agentctl rollout undo NAME',
+  start: 'agentctl resume NAME for a suspended agent, or agentctl apply -f FILE',
+  status: 'agentctl describe agent NAME, or agentctl controller status',
+  stop: 'agentctl suspend NAME',
+  top: 'agentctl get instances for what runs, or agentctl usage for tokens and cost',
+  up: 'agentctl apply -f FILE',
+};
+
 function unknownVerb(name: string): UsageError {
+  const instead = Object.hasOwn(elsewhere, name) ? elsewhere[name] : undefined;
+  if (instead !== undefined)
+    return new UsageError(`unknown command ${JSON.stringify(name)}. Use ${instead}.`);
   const meant = nearest(
     name,
     verbs.flatMap((verb) => [verb.name, ...(verb.aliases ?? [])]),

@@ -4,9 +4,12 @@ import type { AnyObject } from '../../api/objects.ts';
 import { parallel } from '../../client/parallel.ts';
 import type { Volume } from '../../client/streams.ts';
 import { sentence } from '../../plan/instant.ts';
+import { bareTargets } from '../bare.ts';
 import type { Cli, Client } from '../cli.ts';
 import { exitCode, tell, UsageError } from '../failure.ts';
 import type { SourceOptions } from '../files.ts';
+import { withNearName } from '../near.ts';
+import { namespaceOf } from '../options.ts';
 import { type Selected, type SelectOptions, select } from '../select.ts';
 import { parseTargets } from '../targets.ts';
 import { deleted } from '../wait/conditions.ts';
@@ -42,7 +45,14 @@ export async function remove(words: readonly string[], options: DeleteOptions, c
   }
   const fromFiles = byFiles ? await objectsInFiles(options, cli) : undefined;
   const client = await cli.connect(options, { start: options.dryRun === 'none' });
-  const selected = fromFiles ?? (await select(client, parseTargets(words), options, cli));
+  const selected =
+    fromFiles ??
+    (await select(
+      client,
+      (await bareTargets(client, words, options, cli)) ?? parseTargets(words),
+      options,
+      cli,
+    ));
   if (selected.length === 0) return cli.err('No resources found\n');
   // What refers to others goes before what it refers to.
   const kinds = Map.groupBy(selected, ({ info }) => info.kind);
@@ -56,7 +66,9 @@ export async function remove(words: readonly string[], options: DeleteOptions, c
     for (const each of asked) if (each.status === 'rejected') failures.push(each.reason);
     failures.push(...(await waitGone(client, held, options, cli)));
   }
-  const told = failures.map(tell);
+  const namespace = namespaceOf(options, cli.environment);
+  const near = await parallel(failures, 16, (error) => withNearName(error, client, namespace));
+  const told = near.map((each) => tell(each.status === 'fulfilled' ? each.value : each.reason));
   // A server that is out of reach is the same failure for each object.
   for (const text of new Set(told.map((failure) => failure.text))) cli.err(`${text}\n`);
   if (told.length > 0) cli.exitCode = Math.max(...told.map((failure) => failure.exitCode));

@@ -1,5 +1,6 @@
 import { isVirtual } from '../../api/kinds.ts';
 import type { AnyObject } from '../../api/objects.ts';
+import { bareTargets, isBare } from '../bare.ts';
 import type { Cli, Client } from '../cli.ts';
 import { byTime, eventRow, isAbout, isSince } from '../events/rows.ts';
 import { group, scopeOf, tellFailures } from '../get/ask.ts';
@@ -25,8 +26,9 @@ export interface DescribeOptions extends SelectOptions {
 }
 
 export async function describe(words: readonly string[], options: DescribeOptions, cli: Cli): Promise<void> {
-  const targets = parseTargets(words);
+  if (!isBare(words)) parseTargets(words); // what is wrong with the words is told without a controller
   const client = await cli.connect(options);
+  const targets = (await bareTargets(client, words, options, cli)) ?? parseTargets(words);
   const selected = await select(client, targets, { ...options, all: true }, cli);
   const failures: unknown[] = [];
   const texts: string[] = [];

@@ -38,7 +38,7 @@ export function policyFields(given: Partial<PolicySpec> | undefined): Field[] {
         }[update.strategy],
         update.maxUnavailable > 1 && `${update.maxUnavailable} at once`,
         update.forceAfter !== undefined && `by force after ${update.forceAfter}`,
-        update.autoRevert && `goes goes back to the last good revision after ${update.progressDeadline}`,
+        update.autoRevert && `goes goes goes back to the last good revision after ${update.progressDeadline}`,
       ]),
     ],
     ['Replaced on', policy.restartOn.length === 0 ? undefined : policy.restartOn.join(', ')],
