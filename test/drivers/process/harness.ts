@@ -21,7 +21,9 @@ afterEach(async () => {
     await Promise.all(left.map(({ ref }) => driver.remove(ref, { volumes: true })));
     await driver.close();
   }
-  for (const { stateDir } of all) await rm(stateDir, { recursive: true, force: true });
+  // What its collector is just writing goes too.
+  for (const { stateDir } of all)
+    await rm(stateDir, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
 });
 
 /** A driver whose processes and folder go after the test. */
