@@ -28,8 +28,7 @@ export async function connect(
     if (!shown.has(text)) cli.err(`Warning: ${text}\n`);
     shown.add(text);
   };
-  const client = createHttpClient({ socketPath: socket }, { onWarning });
-  if (options.requestTimeout === undefined) return client;
-  const { withTimeout } = await import('./timeout.ts');
-  return withTimeout<Client>(client, duration('--request-timeout')(options.requestTimeout), cli.clock);
+  const { requestTimeout } = options;
+  const timeout = requestTimeout === undefined ? undefined : duration('--request-timeout')(requestTimeout);
+  return createHttpClient({ socketPath: socket }, { onWarning, timeout });
 }

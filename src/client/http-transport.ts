@@ -81,7 +81,11 @@ async function tlsChannel(target: { url: string; ca?: string | undefined }): Pro
 /** How Node calls a connection that the other side has closed. */
 const lost: ReadonlySet<string | undefined> = new Set(['ECONNRESET', 'EPIPE']);
 
-export function createTransport(target: Target, onWarning: (text: string) => void): Transport {
+export function createTransport(
+  target: Target,
+  onWarning: (text: string) => void,
+  timeout?: number,
+): Transport {
   const place = 'socketPath' in target ? target.socketPath : target.url;
   const authorization =
     'token' in target && target.token !== undefined ? `Bearer ${target.token}` : undefined;
@@ -147,6 +151,9 @@ export function createTransport(target: Target, onWarning: (text: string) => voi
     throw errorOf(code, await textOf(response, place), place);
   }
 
+  const json = async (call: Call): Promise<unknown> =>
+    parseJson(await textOf(await open(call), place), place);
+
   return {
     async *lines(call) {
       try {
@@ -161,8 +168,16 @@ export function createTransport(target: Target, onWarning: (text: string) => voi
       }
     },
     async json(call) {
-      const response = await open(call);
-      return parseJson(await textOf(response, place), place);
+      if (timeout === undefined) return json(call);
+      const limit = AbortSignal.timeout(timeout);
+      const signal = call.signal === undefined ? limit : AbortSignal.any([limit, call.signal]);
+      try {
+        return await json({ ...call, signal });
+      } catch (cause) {
+        if (!limit.aborted) throw cause;
+        const text = `the controller did not answer within ${timeout / 1000}s (--request-timeout)`;
+        throw new UnreachableError(text, { cause });
+      }
     },
     close() {
       channel?.then((ready) => ready.close()).catch(() => undefined); // where it never opened, nothing is to be closed

@@ -21,12 +21,15 @@ const patchTypes: Record<Patch['type'], string> = {
   apply: 'application/apply-patch+yaml',
 };
 
-/** `onWarning` is told what the server warns of (unknown fields, deprecations); by the clock a lost server is waited for. */
+/**
+ * `onWarning` is told what the server warns of (unknown fields, deprecations); by the clock a lost server is waited for.
+ * A request whose answer is not there within `timeout` is aborted; streams are not bounded.
+ */
 export function createHttpClient(
   target: Target,
-  options: { onWarning?: (text: string) => void; clock?: Clock } = {},
+  options: { onWarning?: (text: string) => void; clock?: Clock; timeout?: number | undefined } = {},
 ): HttpClient {
-  const transport = createTransport(target, options.onWarning ?? (() => undefined));
+  const transport = createTransport(target, options.onWarning ?? (() => undefined), options.timeout);
   return {
     ...createHttpResources(transport),
     ...createHttpStreams(transport, options.clock ?? systemClock),
