@@ -63,9 +63,13 @@ describe('run --rm', () => {
     expect(shell.talk.sent.at(-1)).toMatchObject({ text: 'Hello', from: 'ann' });
     expect(await found()).toBeUndefined();
   });
-  test('removes it where it cannot run, and tells why', async () => {
+  test('removes it where it cannot run, and tells why, without advice about what is removed', async () => {
     const running = shell.run(['run', 'web', '--rm', '--prompt=x', '--', 'worker']);
-    await becomes('False', { phase: 'Failed', reason: 'CommandNotFound', message: 'install worker' });
+    await becomes('False', {
+      phase: 'Failed',
+      reason: 'CommandNotFound',
+      message: 'Install worker. Its output: agentctl logs web-0.',
+    });
     let done = false;
     void running.finally(() => {
       done = true;
@@ -76,7 +80,8 @@ describe('run --rm', () => {
     }
     const { out, err, code } = await running;
     expect([out, code]).toEqual(['', 1]);
-    expect(err).toContain('agent/web cannot run: Failed: CommandNotFound: install worker');
+    expect(err).toContain('agent/web cannot run: Failed: CommandNotFound: Install worker.');
+    expect(err).not.toContain('agentctl logs');
     expect(await found()).toBeUndefined();
   });
   test('removes it where its message fails', async () => {

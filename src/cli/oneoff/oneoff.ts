@@ -9,6 +9,7 @@ import { progress } from '../print/progress.ts';
 import { hear } from '../send/hear.ts';
 import { sendOne } from '../send/send.ts';
 import { textToSend } from '../send/text.ts';
+import { withoutCommands } from '../talk/outcome.ts';
 import { deleted, readyAtOnce } from '../wait/conditions.ts';
 import { until } from '../wait/until.ts';
 import { type AgentOptions, agentToRun } from './manifest.ts';
@@ -38,7 +39,7 @@ export async function oneoff(
   const made = await create(client, agent);
   const key = keyOf(made);
   try {
-    if (!(await isReady(client, key, options.readyTimeout, cli))) return;
+    if (!(await isReady(client, key, options, cli))) return;
     const message = await sendOne(client, key, { text, from: cli.user(), timeout: options.timeout });
     await hear(client, message, { stream: true, raw: options.raw, removed: options.rm === true }, cli);
   } finally {
@@ -69,7 +70,12 @@ async function create(client: Client, agent: New<Agent>): Promise<Agent> {
   }
 }
 
-async function isReady(client: Client, key: ObjectKey, timeout: number, cli: Cli): Promise<boolean> {
+async function isReady(
+  client: Client,
+  key: ObjectKey,
+  { readyTimeout: timeout, rm }: OneoffOptions,
+  cli: Cli,
+): Promise<boolean> {
   const line = progress(cli);
   const { clock, signal } = cli;
   const onPending = (why: string): void => line.show(`agent/${key.name}: ${why}`);
@@ -83,7 +89,8 @@ async function isReady(client: Client, key: ObjectKey, timeout: number, cli: Cli
   if (signal.aborted) return false;
   if (outcome.result === 'met') return true;
   const what = outcome.result === 'never' ? 'cannot run' : `was not Ready within ${timeout / 1000}s`;
-  cli.err(`error: agent/${key.name} ${what}: ${outcome.why}\n`);
+  const why = rm === true ? withoutCommands(outcome.why) : outcome.why;
+  cli.err(`error: agent/${key.name} ${what}: ${why}\n`);
   cli.exitCode = exitCode.failed;
   return false;
 }

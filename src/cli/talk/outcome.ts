@@ -21,13 +21,21 @@ export function outcomeText(
 ): string | undefined {
   const { state = 'Pending', reason, message } = status;
   if (state === 'Completed') return undefined;
-  const why = [reason, message].filter((part) => part !== undefined && part !== '').join(': ');
+  const said = message !== undefined && removed ? withoutCommands(message) : message;
+  const why = [reason, said].filter((part) => part !== undefined && part !== '').join(': ');
   // Not where it says so already, nor where its conversation is closed.
   const retry = `agentctl messages retry ${name}`;
   const again = removed || why.includes(retry) || reason === 'SessionLost' ? '' : `. Send it again: ${retry}`;
   const what = state === 'Expired' ? 'expired' : state === 'Failed' ? 'failed' : `is ${state}`;
   return `message/${name} ${what}${why === '' ? '' : `: ${why.replace(/\.$/, '')}`}. Details: agentctl messages describe ${name}${again}`;
 }
+
+/** Without the sentences that advise a command, for what is not there any more. */
+export const withoutCommands = (text: string): string =>
+  text
+    .split(/(?<=[.!?])\s+/)
+    .filter((part) => !/\bagentctl [a-z]/.test(part))
+    .join(' ');
 
 /** What a message that goes on without this command can be done with. */
 export const goesOnText = (name: string): string =>

@@ -264,6 +264,11 @@ export class Talk {
     agent: Agent,
     question: { action: string; params?: unknown; timeout?: number | undefined },
   ): Promise<unknown> {
+    if (agent.spec.protocol === 'none')
+      throw new ApiError(
+        'BadRequest',
+        `Agent ${keyText(agent.metadata)} has no protocol, so it cannot answer queries. Set spec.protocol to jsonl.`,
+      );
     for (const link of this.desk.links.values())
       if (
         link.state === 'Ready' &&
