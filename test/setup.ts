@@ -6,3 +6,6 @@ import fc from 'fast-check';
  */
 const seed = process.env.PROPERTY_SEED ?? (process.env.CI === 'true' ? '20261121' : undefined);
 if (seed !== undefined) fc.configureGlobal({ seed: Number(seed) });
+
+/** Times are shown in local time. */
+process.env.TZ = 'UTC';

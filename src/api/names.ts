@@ -57,3 +57,7 @@ const networkModes = [
 /** The name of a network of an engine. What holds a colon is a mode, as `container:ID`. */
 export const isNetworkName = (name: string): boolean =>
   /^[A-Za-z0-9][A-Za-z0-9_.-]*$/.test(name) && !networkModes.includes(name.toLowerCase());
+
+/** The container's name in its engine: of no other instance. After a namespace with "-" one could not tell where it ends. */
+export const containerName = ({ namespace, instance }: { namespace: string; instance: string }): string =>
+  `agentctl-${namespace}${namespace.includes('-') ? '_' : '-'}${instance}`;

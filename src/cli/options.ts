@@ -7,6 +7,7 @@ export interface GlobalOptions {
   stateDir?: string;
   socket?: string;
   requestTimeout?: string;
+  utc?: boolean;
   /** --no-start makes it false. */
   start: boolean;
   debug?: boolean;
@@ -31,6 +32,7 @@ export function addGlobalOptions(command: Command): Command {
     )
     .option('--socket <path>', "the controller's socket (default $AGENTCTL_SOCKET)")
     .option('--request-timeout <duration>', 'time out a request after this long, such as 30s')
+    .option('--utc', 'show times in UTC, not in local time')
     .option('--no-start', 'do not start a controller in the background')
     .option('--debug', 'show where an error comes from')
     .helpOption('-h, --help', 'show this help')

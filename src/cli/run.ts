@@ -7,6 +7,7 @@ import { optionDescription, topHelp } from './help.ts';
 import { withNearName } from './near.ts';
 import { addGlobalOptions, namespaceOf } from './options.ts';
 import { flagsOf, pasteable } from './pasteable.ts';
+import { localTimes, showUtc } from './print/when.ts';
 import { findVerb, type Verb, verbs } from './verbs.ts';
 
 /** Runs one command line (without node and script) and answers the exit code. Only the verb's own file is loaded. */
@@ -85,8 +86,9 @@ function programFor(cli: Cli): Command {
   return new Command('agentctl')
     .hook('preAction', (_, command) => {
       cli.flags = flagsOf(command.opts());
+      showUtc(command.opts().utc === true);
       const { err } = cli;
-      cli.err = (text) => err(pasteable(text, cli));
+      cli.err = (text) => err(pasteable(typeof text === 'string' ? localTimes(text) : text, cli));
     })
     .enablePositionalOptions()
     .exitOverride()

@@ -298,7 +298,3 @@ export const labels = {
   revision: 'agentctl.dev/revision',
   version: 'agentctl.dev/controller-version',
 } as const;
-
-/** The container's name in its engine: of no other instance. After a namespace with "-" one could not tell where it ends. */
-export const containerName = ({ namespace, instance }: { namespace: string; instance: string }): string =>
-  `agentctl-${namespace}${namespace.includes('-') ? '_' : '-'}${instance}`;

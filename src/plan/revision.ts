@@ -1,11 +1,13 @@
 import { listed } from '../api/listed.ts';
-import type { New, Revision } from '../api/objects.ts';
+import type { New, ObjectMeta, Revision } from '../api/objects.ts';
 import type { Action, FieldDrift } from './action.ts';
 import { drift, driftText, revisionData } from './drift.ts';
 import type { Settings } from './settings.ts';
 import type { World } from './world.ts';
 
 export const agentLabel = 'agentctl.dev/agent';
+/** On a Revision: the field manager that wrote its spec. */
+export const changedByAnnotation = 'agentctl.dev/changed-by';
 
 export interface RevisionStep {
   /** The newest Revision, if it records the spec as it is. */
@@ -63,6 +65,7 @@ export const recordedInputs = ({ inputs }: World): Record<string, string> =>
 
 function newRevision(world: World, name: string, number: number): New<Revision> {
   const { metadata, spec } = world.agent;
+  const by = lastManager(metadata);
   return {
     apiVersion: 'agentctl.dev/v1',
     kind: 'Revision',
@@ -70,6 +73,7 @@ function newRevision(world: World, name: string, number: number): New<Revision> 
       name,
       ...(metadata.namespace === undefined ? {} : { namespace: metadata.namespace }),
       labels: { [agentLabel]: metadata.name },
+      ...(by === undefined ? {} : { annotations: { [changedByAnnotation]: by } }),
       ownerReferences: [ownerOf(world)],
     },
     revision: number,
@@ -77,6 +81,13 @@ function newRevision(world: World, name: string, number: number): New<Revision> 
     inputs: recordedInputs(world),
   };
 }
+
+/** The field manager that has written the spec last. */
+const lastManager = ({ managedFields = [] }: ObjectMeta): string | undefined =>
+  managedFields
+    .filter(({ subresource, fieldsV1 }) => subresource === undefined && fieldsV1?.['f:spec'] !== undefined)
+    .sort((a, b) => (a.time ?? '').localeCompare(b.time ?? ''))
+    .at(-1)?.manager;
 
 export const ownerOf = ({ agent }: World) => ({
   apiVersion: agent.apiVersion,

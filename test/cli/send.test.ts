@@ -53,9 +53,7 @@ describe('send', () => {
   test('prints the object or its name', async () => {
     const { out } = await shell.run(['send', 'web', 'x', '-o', 'json']);
     expect(JSON.parse(out)).toMatchObject({ kind: 'Message', spec: { text: 'x' } });
-    expect((await shell.run(['send', 'web', 'x', '-o', 'name'])).out).toMatch(
-      /^message\.subresources\.agentctl\.dev\/m\d+\n$/,
-    );
+    expect((await shell.run(['send', 'web', 'x', '-o', 'name'])).out).toMatch(/^message\/m\d+\n$/);
   });
   test.each([
     [[], 'missing required argument'],
@@ -264,15 +262,11 @@ describe('messages, conversations, approvals', () => {
   test('retry and cancel say so, and tell each that does not allow it', async () => {
     shell.talk.message('m-dead', { status: { state: 'Failed' } });
     shell.talk.message('m-waits');
-    expect((await shell.run(['messages', 'retry', 'm-dead'])).out).toBe(
-      'message.subresources.agentctl.dev/m-dead is pending again\n',
-    );
+    expect((await shell.run(['messages', 'retry', 'm-dead'])).out).toBe('message/m-dead is pending again\n');
     const { out, err, code } = await shell.run(['messages', 'retry', 'm-waits', 'm-nope']);
     expect([out, code]).toEqual(['', 1]);
     expect(err.trim().split('\n')).toHaveLength(2);
-    expect((await shell.run(['messages', 'cancel', 'm-waits'])).out).toBe(
-      'message.subresources.agentctl.dev/m-waits cancelled\n',
-    );
+    expect((await shell.run(['messages', 'cancel', 'm-waits'])).out).toBe('message/m-waits cancelled\n');
   });
   test('get goes on with changes', async () => {
     const interruption = new AbortController();
@@ -294,20 +288,14 @@ describe('messages, conversations, approvals', () => {
   });
   test('close ends a conversation', async () => {
     shell.talk.conversation('c-old');
-    expect((await shell.run(['conversations', 'close', 'c-old'])).out).toBe(
-      'conversation.subresources.agentctl.dev/c-old closed\n',
-    );
+    expect((await shell.run(['conversations', 'close', 'c-old'])).out).toBe('conversation/c-old closed\n');
     expect(await shell.run(['conversations', 'close', 'c-nope'])).toMatchObject({ code: 1 });
   });
   test('approve and deny decide in the name of the user, once', async () => {
     shell.talk.approval('a-1');
     shell.talk.approval('a-2');
-    expect((await shell.run(['approve', 'a-1'])).out).toBe(
-      'approval.subresources.agentctl.dev/a-1 approved: rm -rf\n',
-    );
-    expect((await shell.run(['deny', 'approval/a-2'])).out).toBe(
-      'approval.subresources.agentctl.dev/a-2 denied: rm -rf\n',
-    );
+    expect((await shell.run(['approve', 'a-1'])).out).toBe('approval/a-1 approved: rm -rf\n');
+    expect((await shell.run(['deny', 'approval/a-2'])).out).toBe('approval/a-2 denied: rm -rf\n');
     expect(shell.talk.decided.slice(-2)).toEqual([
       ['a-1', 'approve', 'ann'],
       ['a-2', 'deny', 'ann'],

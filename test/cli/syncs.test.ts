@@ -131,7 +131,7 @@ describe('sync', () => {
       await shell.run(['label', 'sync', name, 'team=a']);
     }
     expect((await shell.run(['sync', '-l', 'team=a', '--no-wait'])).out).toBe(
-      'sync.agentctl.dev/one sync requested\nsync.agentctl.dev/two asked for a sync\n',
+      'sync.agentctl.dev/one sync requested\nsync.agentctl.dev/two sync requested\n',
     );
     expect(await shell.run(['sync', '-l', 'team=none'])).toMatchObject({ code: 1 });
   });

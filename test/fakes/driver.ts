@@ -1,4 +1,5 @@
-import { containerName, type Driver, DriverError, type RunSpec } from '../../src/drivers/driver.ts';
+import { containerName } from '../../src/api/names.ts';
+import { type Driver, DriverError, type RunSpec } from '../../src/drivers/driver.ts';
 import { attachTo, workingDirOf } from './attach.ts';
 import { type FakeContainer, storeOf, toObserved } from './container.ts';
 import type { FakeEngine } from './engine.ts';

@@ -170,6 +170,6 @@ describe('while its Runtime is out of reach an instance', () => {
   test('that is being deleted waits, and says how to give it up', () => {
     const story = Story.ready().happen({ is: 'Offline' }, { is: 'Delete' }).pass(minute);
     expect(story.did).toEqual([]);
-    expect(story.status().message).toContain('agentctl delete agent web --force gives');
+    expect(story.status().message).toContain('agentctl delete agent web --force deletes');
   });
 });

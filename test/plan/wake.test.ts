@@ -195,7 +195,7 @@ describe('while what a run wrote is read to the end', () => {
     story.pass(hour);
     expect(story.did).toEqual([]);
     expect(story.status()).toMatchObject({ phase: 'Pending', reason: 'Draining' });
-    expect(story.status().message).toContain('read to the end');
+    expect(story.status().message).toContain('remaining output is being read');
     expect(story.plan.wants).toEqual([]);
     expect(story.happen(talk('Drained')).rest().did).toEqual(['Start/web-0']);
   });

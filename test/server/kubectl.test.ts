@@ -112,7 +112,7 @@ describe.skipIf(missing)('kubectl', () => {
 
   test('gets', async () => {
     expect(await kubectl('get', 'ag')).toBe(
-      'NAME   READY   PHASE   REASON   RESTARTS   QUEUE   NEXT   AGE\nweb    0/1                      0                         0s\n',
+      'NAME   READY   PHASE   REASON   RESTARTS   QUEUE   AGE\nweb    0/1                      0                  0s\n',
     );
     expect(await kubectl('get', 'agents', '-A', '-l', 'app=web', '-o', 'name')).toBe(
       'agent.agentctl.dev/web\n',

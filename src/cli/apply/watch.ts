@@ -5,6 +5,7 @@ import { watchPaths } from '../../sources/watch.ts';
 import type { Cli, Client } from '../cli.ts';
 import { tell, UsageError } from '../failure.ts';
 import { isUrl } from '../files.ts';
+import { when } from '../print/when.ts';
 import { apply } from './apply.ts';
 import type { ApplyOptions } from './options.ts';
 
@@ -157,6 +158,6 @@ class Rounds {
   }
 
   #time(): string {
-    return `${new Date(this.#cli.clock.now()).toTimeString().slice(0, 8)} `;
+    return `${when(this.#cli.clock.now()).slice(11, 19)} `;
   }
 }

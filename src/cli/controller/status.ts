@@ -1,5 +1,5 @@
 import { UnreachableError } from '../../api/errors.ts';
-import { formatTime, humanDuration } from '../../api/time.ts';
+import { humanDuration } from '../../api/time.ts';
 import type { ControllerStatus, Listener } from '../../client/streams.ts';
 import type { Cli } from '../cli.ts';
 import { exitCode } from '../failure.ts';
@@ -7,6 +7,7 @@ import type { GlobalOptions } from '../options.ts';
 import { pathsFor } from '../paths.ts';
 import { yamlText } from '../print/objects.ts';
 import { table } from '../print/table.ts';
+import { when } from '../print/when.ts';
 import { lockHolder } from './holder.ts';
 import { notRunningText } from './run.ts';
 
@@ -41,7 +42,7 @@ function statusText(found: ControllerStatus, socket: string): string {
   const head = table([
     ['Controller:', `running, pid ${pid}`],
     ['Version:', version],
-    ['Up:', `${humanDuration(uptime)}, since ${formatTime(startedAt)}`],
+    ['Up:', `${humanDuration(uptime)}, since ${when(startedAt)}`],
     ['Socket:', socket],
     ...(tls === undefined ? [] : [['Address:', addressText(tls)]]),
     ['Store:', `${store.path}, revision ${store.revision}`],

@@ -1,6 +1,7 @@
 import type { Conversation, Message } from '../../api/objects.ts';
-import { formatTime, parseTime } from '../../api/time.ts';
+import { parseTime } from '../../api/time.ts';
 import type { Client } from '../cli.ts';
+import { when } from '../print/when.ts';
 import { messagesOf } from '../talk/conversations.ts';
 import { isEnded } from '../talk/outcome.ts';
 import { ago, block, fields, joined, section } from './fields.ts';
@@ -48,5 +49,5 @@ function exchange({ metadata, spec, status = {} }: Message): string {
 
 const timeText = (time: string | undefined): string => {
   const at = time === undefined ? undefined : parseTime(time);
-  return at === undefined ? '?' : formatTime(at);
+  return at === undefined ? '?' : when(at);
 };

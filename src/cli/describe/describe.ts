@@ -1,11 +1,12 @@
 import { isVirtual } from '../../api/kinds.ts';
-import type { AnyObject } from '../../api/objects.ts';
+import type { AnyObject, Event } from '../../api/objects.ts';
 import { bareTargets, isBare } from '../bare.ts';
 import type { Cli, Client } from '../cli.ts';
 import { byTime, eventRow, isAbout, isSince } from '../events/rows.ts';
 import { group, scopeOf, tellFailures } from '../get/ask.ts';
 import { nothingFound } from '../get/tables.ts';
 import { pasteable } from '../pasteable.ts';
+import { localTimes } from '../print/when.ts';
 import { type SelectOptions, select } from '../select.ts';
 import { parseTargets } from '../targets.ts';
 import { describeAgent } from './agent.ts';
@@ -15,6 +16,7 @@ import { section, tableSection } from './fields.ts';
 import { describeGeneric } from './generic.ts';
 import { describeInstance } from './instance.ts';
 import { describeMessage } from './message.ts';
+import { askingOnce } from './once.ts';
 import { withKnownOrigin } from './origin.ts';
 import { describePolicy } from './policy.ts';
 import { describeRuntime } from './runtime.ts';
@@ -27,7 +29,7 @@ export interface DescribeOptions extends SelectOptions {
 
 export async function describe(words: readonly string[], options: DescribeOptions, cli: Cli): Promise<void> {
   if (!isBare(words)) parseTargets(words); // what is wrong with the words is told without a controller
-  const client = await cli.connect(options);
+  const client = askingOnce(await cli.connect(options));
   const targets = (await bareTargets(client, words, options, cli)) ?? parseTargets(words);
   const selected = await select(client, targets, { ...options, all: true }, cli);
   const failures: unknown[] = [];
@@ -41,7 +43,7 @@ export async function describe(words: readonly string[], options: DescribeOption
       failures.push(error);
     }
   }
-  cli.out(pasteable(texts.join('\n\n'), cli));
+  cli.out(pasteable(localTimes(texts.join('\n\n')), cli));
   if (selected.length === 0) cli.err(nothingFound(group(targets), scopeOf(options, cli)));
   tellFailures(failures, cli);
 }
@@ -79,17 +81,33 @@ function describeOne(
   }
 }
 
+/** Those that say the same but for numbers, as one: the last, which counts them all. */
+function folded(events: readonly Event[]): Event[] {
+  const same = Map.groupBy(events, ({ type, reason, message, involvedObject: { kind, name } }) =>
+    JSON.stringify([type, reason, kind, name, message?.replace(/\d+/g, '0')]),
+  );
+  return [...same.values()]
+    .map((all): Event => {
+      const [first, last] = [all[0], all.at(-1)] as [Event, Event]; // a group has one or more
+      if (all.length === 1) return last;
+      const count = all.reduce((sum, event) => sum + (event.count ?? 1), 0);
+      const firstTimestamp = first.firstTimestamp ?? first.metadata.creationTimestamp;
+      return { ...last, count, firstTimestamp };
+    })
+    .sort(byTime);
+}
+
 async function eventsOf(client: Client, object: AnyObject, now: number): Promise<string> {
   if (object.kind === 'Event' || isVirtual(object.kind)) return '';
   const { namespace, name, creationTimestamp } = object.metadata;
   const { items } = await client.list('Event', { namespace });
-  const about = items
+  const about: Event[] = items
     .filter((event) => isAbout(event, object.kind, name) && isSince(event, creationTimestamp))
     .sort(byTime);
   if (about.length === 0) return section('Events', '  <none>\n');
   return tableSection(
     'Events',
     ['LAST SEEN', 'TYPE', 'REASON', 'OBJECT', 'MESSAGE'],
-    about.map((event) => eventRow(event, now, false)),
+    folded(about).map((event) => eventRow(event, now, false)),
   );
 }

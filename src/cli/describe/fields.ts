@@ -1,7 +1,8 @@
 import type { AnyObject, Condition } from '../../api/objects.ts';
-import { age, formatTime, humanDuration, parseTime } from '../../api/time.ts';
+import { age, humanDuration, parseTime } from '../../api/time.ts';
 import { visibleLine } from '../../api/visible.ts';
 import { table } from '../print/table.ts';
+import { when } from '../print/when.ts';
 import { originText, withoutOrigin } from './origin.ts';
 
 /**
@@ -47,12 +48,12 @@ export function metadataFields({ metadata }: AnyObject, now: number): Field[] {
   ];
 }
 
-/** `2026-01-31T12:00:00Z (3m ago)`, or `(in 3m)`. */
+/** `2026-01-31 12:00:00 UTC (3m ago)`, or `(in 3m)`. */
 export function ago(time: string, now: number): string {
   const at = parseTime(time);
   if (at === undefined) return time;
   const how = at > now ? `in ${humanDuration(at - now)}` : `${humanDuration(now - at)} ago`;
-  return `${formatTime(at)} (${how})`;
+  return `${when(at)} (${how})`;
 }
 
 /** `why`: what is printed above already, so it is left out here. */

@@ -1,4 +1,5 @@
 import { isApiError } from '../../api/errors.ts';
+import { containerName } from '../../api/names.ts';
 import type { Instance } from '../../api/objects.ts';
 import type { Client } from '../cli.ts';
 import { messagesOf } from '../talk/conversations.ts';
@@ -33,6 +34,7 @@ export async function describeInstance(client: Client, instance: Instance, now: 
               ['Revision', run.revision],
               ['Claimed', ago(run.claimedAt, now)],
               ['Started', run.startedAt === undefined ? 'not yet' : ago(startTime(run), now)],
+              ...placeOf(instance),
               ['Reference', run.ref],
               ['Image', run.image],
             ],
@@ -42,6 +44,18 @@ export async function describeInstance(client: Client, instance: Instance, now: 
     lastOutcome(instance, now),
     conditionsSection(status.conditions, now),
   ].join('');
+}
+
+/** What other tools know it by, while it runs. A process tells its start by boot, pid and start time. */
+function placeOf({ metadata, spec, status }: Instance): [string, string][] {
+  const { ref, startedAt = '', number } = status?.run ?? {};
+  if (ref === undefined || startedAt === '' || status?.lastExit?.run === number) return [];
+  const [, pid] = /^[0-9a-f-]{36}:(\d+):\d+$/.exec(startedAt) ?? [];
+  if (pid !== undefined) return [['Pid', pid]];
+  if (spec.runtimeRef.name === 'process') return [];
+  return [
+    ['Container', containerName({ namespace: metadata.namespace ?? 'default', instance: metadata.name })],
+  ];
 }
 
 /** Messages that it has and has not answered. */

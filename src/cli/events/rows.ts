@@ -1,6 +1,7 @@
 import { findKind } from '../../api/kinds.ts';
 import type { Event } from '../../api/objects.ts';
 import { age } from '../../api/time.ts';
+import { localTimes } from '../print/when.ts';
 
 const lastSeen = (event: Event): string | undefined =>
   event.lastTimestamp ?? event.eventTime ?? event.firstTimestamp ?? event.metadata.creationTimestamp;
@@ -43,6 +44,6 @@ export function eventRow(event: Event, now: number, withNamespace: boolean): str
     event.type ?? 'Normal',
     event.reason ?? '',
     `${word}/${name}`,
-    event.message ?? '',
+    localTimes(event.message ?? ''),
   ];
 }

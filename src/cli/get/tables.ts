@@ -4,6 +4,7 @@ import type { Table, TableColumn, TableRow } from '../../client/tables.ts';
 import type { Cli, Client } from '../cli.ts';
 import type { Text } from '../print/shown.ts';
 import { tableWithWidths } from '../print/table.ts';
+import { localTimes } from '../print/when.ts';
 import { kindName } from '../targets.ts';
 import { type Ask, type Scope, tellFailures } from './ask.ts';
 import type { GetOptions } from './options.ts';
@@ -99,7 +100,7 @@ export function cellsOf(
   const cells = row.cells.flatMap((cell, index) => {
     const column = columns[index];
     if (column === undefined || !isShown(column, look)) return [];
-    const text = cell === null ? '' : String(cell);
+    const text = cell === null ? '' : localTimes(String(cell));
     return [column.format === 'name' && look.showKind === true ? `${kindName(info)}/${text}` : text];
   });
   const labels = Object.entries(metadata?.labels ?? {}).map(([key, value]) => `${key}=${value}`);

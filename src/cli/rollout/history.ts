@@ -1,11 +1,15 @@
+import { authorOf } from '../../api/author.ts';
 import { listed } from '../../api/listed.ts';
-import type { Agent, Revision } from '../../api/objects.ts';
-import { formatTime, humanDuration, parseTime } from '../../api/time.ts';
+import type { Agent, AgentSpec, Revision } from '../../api/objects.ts';
+import { humanDuration, parseTime } from '../../api/time.ts';
+import { drift, driftText } from '../../plan/drift.ts';
+import { changedByAnnotation } from '../../plan/revision.ts';
 import type { Cli, Client } from '../cli.ts';
 import { CliError, UsageError } from '../failure.ts';
 import { type GlobalOptions, namespaceOf } from '../options.ts';
 import { formatObjects, withoutManagedFields, yamlText } from '../print/objects.ts';
 import { table } from '../print/table.ts';
+import { when } from '../print/when.ts';
 import { parseAgentTargets } from '../targets.ts';
 
 export interface HistoryOptions extends GlobalOptions {
@@ -33,17 +37,35 @@ export async function history(name: string, options: HistoryOptions, cli: Cli): 
   }
   if (revisions.length === 0) return cli.out(`agent ${agent.metadata.name} has no revisions yet\n`);
   const now = cli.clock.now();
-  const rows = revisions.map(({ metadata, revision }) => [
-    String(revision),
-    when(metadata.creationTimestamp, now),
-    use(agent, metadata.name),
-  ]);
-  cli.out(`agent.agentctl.dev/${agent.metadata.name}\n${table([['REVISION', 'RECORDED', 'USE'], ...rows])}`);
+  const rows = revisions.flatMap((item, index) => {
+    const [first = '', ...more] = changes(revisions[index - 1], item);
+    const { metadata, revision } = item;
+    const cells = [
+      String(revision),
+      recorded(metadata.creationTimestamp, now),
+      use(agent, metadata.name),
+      by(item),
+    ];
+    return [[...cells, first], ...more.map((change) => ['', '', '', '', change])];
+  });
+  const header = ['REVISION', 'RECORDED', 'USE', 'CHANGED BY', 'CHANGES'];
+  cli.out(`agent.agentctl.dev/${agent.metadata.name}\n${table([header, ...rows])}`);
 }
 
-const when = (text: string, now: number): string => {
+/** What the second has in place of the first. */
+function changes(before: Revision | undefined, after: Revision): string[] {
+  if (before === undefined) return ['-'];
+  const spec = after.data as unknown as AgentSpec; // what a Revision leaves out is not compared
+  const inputs = Object.entries(after.inputs ?? {}).filter(([name, hmac]) => before.inputs?.[name] !== hmac);
+  return [...drift(spec, before).map(driftText), ...inputs.map(([name]) => `${name} changed`)];
+}
+
+const by = (revision: Revision): string =>
+  authorOf(revision) ?? revision.metadata.annotations?.[changedByAnnotation] ?? '-';
+
+const recorded = (text: string, now: number): string => {
   const at = parseTime(text);
-  return at === undefined ? text : `${formatTime(at)} (${humanDuration(now - at)} ago)`;
+  return at === undefined ? text : `${when(at)} (${humanDuration(now - at)} ago)`;
 };
 
 function use({ status }: Agent, name: string): string {

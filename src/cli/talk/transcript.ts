@@ -1,7 +1,7 @@
-import { formatTime } from '../../api/time.ts';
 import { visibleLine } from '../../api/visible.ts';
 import type { StreamEntry } from '../../client/streams.ts';
 import type { TurnEvent } from '../../protocols/talk.ts';
+import { when } from '../print/when.ts';
 import { teller } from './event-text.ts';
 
 type EventEntry = Extract<StreamEntry, { event: TurnEvent }>;
@@ -24,7 +24,7 @@ export function transcript(entries: readonly EventEntry[], indent = '  '): strin
     if ('text' in told) words += told.text;
     else {
       flush();
-      lines.push(`[${formatTime(at).slice(11, 19)}] ${visibleLine(told.line)}`);
+      lines.push(`[${when(at).slice(11, 19)}] ${visibleLine(told.line)}`);
     }
   }
   flush();

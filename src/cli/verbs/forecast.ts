@@ -1,10 +1,11 @@
 import type { Command } from 'commander';
-import { formatTime, humanDuration } from '../../api/time.ts';
+import { humanDuration } from '../../api/time.ts';
 import type { Cli } from '../cli.ts';
 import { examples } from '../examples.ts';
 import { UsageError } from '../failure.ts';
 import { choice, durationOption, type GlobalOptions, namespaceOf } from '../options.ts';
 import { table } from '../print/table.ts';
+import { when } from '../print/when.ts';
 import { parseAgentTargets } from '../targets.ts';
 
 interface ForecastOptions extends GlobalOptions {
@@ -44,7 +45,7 @@ async function forecast(name: string, options: ForecastOptions, cli: Cli): Promi
     return cli.out(`nothing is scheduled for agent ${target.name} within ${humanDuration(options.until)}\n`);
   }
   const rows = entries.map(({ at, what, instance = '', message }) => [
-    formatTime(at),
+    when(at),
     humanDuration(Math.max(0, at - now)),
     what,
     instance,

@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest';
-import { containerName } from '../../../src/drivers/driver.ts';
+import { containerName } from '../../../src/api/names.ts';
 import type { DriverContext } from './context.ts';
 
 /** What a driver promises of create, list, inspect and restart. */

@@ -146,7 +146,7 @@ describe('an approval', () => {
       objects: ['policy/b', 'policy/a'].sort(),
     });
     expect(await estate.condition('Ready')).toMatch(
-      /^False ApprovalRequired: .* would delete 2 of 2 objects: agentctl approve sync\/fleet\./,
+      /^False ApprovalRequired: .* would delete 2 of 2 objects\. To allow it, run agentctl approve sync\/fleet\./,
     );
     expect(await estate.names('Policy')).toEqual(['a', 'b']); // what is new waits too
     estate.wrote();
