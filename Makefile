@@ -13,6 +13,7 @@ help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 node_modules/.installed: package-lock.json package.json
+	@echo 'Installing the dependencies ...'
 	npm ci --no-fund --no-audit --loglevel=error
 	@touch $@
 
@@ -57,6 +58,7 @@ dist: build ## a single executable, dist/agentctl, that needs no Node
 install: dist ## copy the executable to $(PREFIX)/bin
 	install -d $(DESTDIR)$(PREFIX)/bin
 	install -m 755 dist/agentctl $(DESTDIR)$(PREFIX)/bin/agentctl
+	@echo 'Installed $(DESTDIR)$(PREFIX)/bin/agentctl. After an upgrade: agentctl controller restart'
 
 uninstall: ## remove it again
 	rm -f $(DESTDIR)$(PREFIX)/bin/agentctl
