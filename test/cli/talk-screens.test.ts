@@ -183,6 +183,11 @@ describe('completion', () => {
     expect(await complete('query', '')).toEqual(['web']);
     expect(await complete('usage', '')).toEqual(['web']);
     expect(await complete('usage', '--')).toContain('--since=');
+    expect(await complete('messages', 'get', '--state=')).toContain('--state=failed');
+    expect(await complete('kubeconfig', '--role', '')).toEqual(['admin', 'edit', 'view']);
+    expect(await complete('create', 'secret', '')).toEqual(['generic']);
+    expect(await complete('describe', '')).toEqual(expect.arrayContaining(['agents', 'web']));
+    expect(await complete('run', '--per')).toContain('--permissions=');
     expect(await complete('messages', '')).toContain('retry');
     expect(await complete('messages', 'retry', '')).toContain('m-2');
     expect(await complete('conversations', 'close', '')).toContain('c-1');

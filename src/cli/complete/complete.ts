@@ -3,10 +3,13 @@ import { findKind, kinds } from '../../api/kinds.ts';
 import { notDnsSubdomain } from '../../api/names.ts';
 import type { Cli } from '../cli.ts';
 import { addGlobalOptions, globalFlagsWithValue, namespaceOf } from '../options.ts';
+import { topics } from '../topics.ts';
 import { findVerb, verbs } from '../verbs.ts';
 
 /** Verbs whose operands are a kind, then names; of the others the operand is an agent's name at once. */
 const kindVerbs = new Set(['get', 'describe', 'delete', 'label', 'annotate', 'patch', 'edit', 'explain']);
+/** Of these a name alone is taken too. */
+const bareVerbs = new Set(['describe', 'delete']);
 /** Verbs whose operands are ids or names of this kind. */
 const idVerbs: ReadonlyMap<string, string> = new Map([
   ['messages', 'message'],
@@ -27,25 +30,40 @@ export async function candidates(words: readonly string[], cli: Cli): Promise<st
   const [name, ...rest] = operands;
   if (name === undefined) return verbs.map((verb) => verb.name);
   const verb = findVerb(name);
-  if (verb === undefined) return name === 'help' ? [...verbs.map((each) => each.name), 'exit-codes'] : [];
+  if (verb === undefined)
+    return name === 'help' ? [...verbs.map((each) => each.name), ...Object.keys(topics)] : [];
   const command = new Command(verb.name);
   (await verb.load()).define(command, cli);
-  const sub = command.commands.find((each) => each.name() === rest[0]);
+  const [sub, below] = deepest(command, rest);
   if (verb.name === 'diff') {
     if (typed.at(-1) === '--sync') return names('sync', words, cli);
     const flag = '--sync=';
     if (current.startsWith(flag)) return (await names('sync', words, cli)).map((each) => `${flag}${each}`);
   }
-  if (current.startsWith('-')) return flagsOf(addGlobalOptions(sub ?? command));
-  if (command.commands.length > 0 && sub === undefined) return command.commands.map((each) => each.name());
-  const given = sub === undefined ? rest : rest.slice(1);
+  const { options } = addGlobalOptions(sub);
+  const valueOf = options.find(({ short, long }) => [short, long].includes(typed.at(-1)));
+  if (valueOf?.required === true && valueOf.argChoices !== undefined) return valueOf.argChoices;
+  const assigned = options.find(({ long, argChoices }) => argChoices && current.startsWith(`${long}=`));
+  if (assigned?.argChoices !== undefined)
+    return assigned.argChoices.map((each) => `${assigned.long}=${each}`);
+  if (current.startsWith('-')) return flagsOf(sub);
+  if (sub.commands.length > 0) return sub.commands.map((each) => each.name());
+  const given = below;
   if (verb.name === 'completion') return ['bash', 'zsh', 'fish'];
+  if (bareVerbs.has(verb.name) && given.length === 0 && !current.includes('/'))
+    return [...kinds.map(({ plural }) => plural), ...(await names('agent', words, cli))];
   if (kindVerbs.has(verb.name)) return kindsOrNames(given, current, words, cli);
   if (verb.name === 'init' && given.length === 0) return templateNames();
   const kind = idVerbs.get(verb.name) ?? (agentVerbs.has(verb.name) ? 'agent' : undefined);
   if (kind !== undefined)
     return current.includes('/') ? kindsOrNames([], current, words, cli) : names(kind, words, cli);
   return talkVerbs.has(verb.name) && given.length === 0 ? names('agent', words, cli) : [];
+}
+
+/** The command below all others that the words name, and the words behind it. */
+function deepest(command: Command, words: readonly string[]): [Command, readonly string[]] {
+  const sub = command.commands.find((each) => each.name() === words[0]);
+  return sub === undefined ? [command, words] : deepest(sub, words.slice(1));
 }
 
 const templateNames = async (): Promise<string[]> => {

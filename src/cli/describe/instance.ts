@@ -2,6 +2,7 @@ import { isApiError } from '../../api/errors.ts';
 import { containerName } from '../../api/names.ts';
 import type { Instance } from '../../api/objects.ts';
 import type { Client } from '../cli.ts';
+import { counted } from '../counted.ts';
 import { messagesOf } from '../talk/conversations.ts';
 import { isEnded } from '../talk/outcome.ts';
 import { ago, conditionsSection, fields, joined, metadataFields, phaseText, section } from './fields.ts';
@@ -17,7 +18,7 @@ export async function describeInstance(client: Client, instance: Instance, now: 
       ['Runtime', spec.runtimeRef.name],
       ['Phase', phaseText(status)],
       ['Why', status.message === '' ? undefined : status.message],
-      ['Restarts', `${status.restartCount ?? 0}, ${status.failures ?? 0} failures in a row`],
+      ['Restarts', `${status.restartCount ?? 0}, ${counted(status.failures ?? 0, 'failure')} in a row`],
       ['Ready since', status.readySince === undefined ? undefined : ago(status.readySince, now)],
       ['Last exit', exitText(status, now)],
       ['Next', nextText(status, now)],
