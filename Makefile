@@ -7,7 +7,7 @@ PREFIX ?= /usr/local
 RUNTIME ?= process
 
 .DEFAULT_GOAL := help
-.PHONY: help install-deps build demo test unit scenarios types lint floors generate verify bench dist install uninstall clean
+.PHONY: help install-deps build demo test unit scenarios published types lint floors generate verify bench dist install uninstall clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -48,6 +48,9 @@ unit: build ## unit, contract, property and golden tests
 
 scenarios: build ## whole stories on the real command line; with an engine, in containers too
 	@vitest run --project apart & apart=$$!; vitest run --project scenarios; status=$$?; wait $$apart && exit $$status
+
+published: build ## try coding agents as they are published, with scripted models; fetches 2 GB once
+	@vitest run --project published
 
 bench: build ## measure, beside references in the same run
 	@node test/bench/main.ts

@@ -93,7 +93,7 @@ test('a controller is started once, looked after, and stopped', async () => {
   expect(await agentctl('controller', 'stop')).toMatchObject({ code: 0 });
   expect(await agentctl('controller', 'stop')).toMatchObject({
     code: 0,
-    out: expect.stringMatching(/^the controller does not run\. .*agentctl controller stop --agents stops/),
+    out: expect.stringMatching(/^the controller is not running\. .*agentctl controller stop --agents stops/),
   });
   expect(await agentctl('controller', 'status', '-o', 'json')).toMatchObject({ code: 3 });
 });

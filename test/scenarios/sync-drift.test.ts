@@ -147,7 +147,7 @@ describe('who wants the same field', () => {
     );
     const refused = await two.says({ Ready: 'Conflict' });
     expect(conditionOf(refused, 'Ready')?.message).toMatch(
-      /ConfigMap\/both: data\.value is applied by "sync\/default\/one"/,
+      /ConfigMap\/both: data\.value is also applied by "sync\/default\/one"/,
     );
     expect(await configMaps(session, 'only-')).toEqual(['only-one']);
     const before = (await mapOf('both')).metadata;
