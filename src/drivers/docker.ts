@@ -163,7 +163,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
       throw new DriverError(
         'Retryable',
         'KillFailed',
-        `${ref.slice(0, 12)} still runs ${killWaitMs / 1000} s after SIGKILL: a process of it hangs in the kernel, as on a dead disk`,
+        `${ref.slice(0, 12)} still runs ${killWaitMs / 1000} s after SIGKILL; one of its processes hangs in the kernel, for example on a broken disk`,
         { cause: error },
       );
     } finally {

@@ -107,7 +107,7 @@ export function createOpenFiles(
         reason: isShort ? 'TooManyOpenFiles' : 'Enough',
         // The exact number changes all the time: only where it matters is it told.
         message: isShort
-          ? `${so}; nothing more is started. Raise the hard limit (ulimit -H -n, or LimitNOFILE= of the service) and ${owner.remedy}.`
+          ? `${so}; no more agents are started. Raise the hard limit (ulimit -H -n, or LimitNOFILE= of the service) and ${owner.remedy}.`
           : `The ${owner.name} may open ${limit} files; an agent takes up to ${perStart}.`,
       };
     },
@@ -127,6 +127,6 @@ export const tooManyOpenFiles = (cause?: unknown, { name, remedy }: Owner = cont
   new DriverError(
     'NotStartable',
     'TooManyOpenFiles',
-    `the ${name} keeps the last files that it may open (RLIMIT_NOFILE) in reserve, so nothing more is started; raise its hard limit (ulimit -H -n, or LimitNOFILE= of the service) and ${remedy}`,
+    `the ${name} keeps the last files that it may open (RLIMIT_NOFILE) in reserve, so no more agents are started; raise its hard limit (ulimit -H -n, or LimitNOFILE= of the service) and ${remedy}`,
     { cause },
   );

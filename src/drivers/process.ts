@@ -308,7 +308,7 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
         throw new DriverError(
           'Terminal',
           'InvalidSpec',
-          `the policy's stop.signal "${signal}" is no signal of Linux; name another`,
+          `the policy's stop.signal "${signal}" is not a Linux signal`,
         );
       // Until setsid has run it has no group of its own.
       const send = (given: number | NodeJS.Signals): boolean =>

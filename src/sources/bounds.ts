@@ -6,7 +6,7 @@ const text = (bytes: number): string => `${Math.ceil(bytes / 1024 / 1024)} MiB`;
 /** Throws where there is more than a Source reads. Sizes are in bytes; `remedy` ends the sentence. */
 export function checkLimits(
   files: readonly { path: string; size: number }[],
-  remedy = 'narrow path and include, or ignore what is no manifest',
+  remedy = 'narrow path and include, or ignore files that are not manifests',
 ): void {
   const fault = (what: string): SourceError => new SourceError('TooLarge', `${what}: ${remedy}`);
   if (files.length > limits.files)

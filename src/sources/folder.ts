@@ -143,7 +143,7 @@ class Listing<S extends Selection> {
     if (this.#entries > mostEntries) {
       throw new SourceError(
         'TooLarge',
-        `there are more than ${mostEntries} files below ${this.#path}: choose a folder that holds only manifests`,
+        `there are more than ${mostEntries} files below ${this.#path}: choose a folder that contains only manifests`,
       );
     }
     const visible = entries.filter((entry) => !entry.name.startsWith('.'));

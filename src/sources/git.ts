@@ -218,8 +218,8 @@ async function rendered(
   }
 }
 
-/** What is no whole commit id could be taken for an option or a range. */
+/** What is not a full commit id could be taken for an option or a range. */
 function commitId(text: string): string {
   if (/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(text)) return text;
-  throw new SourceError('RevisionMissing', `${JSON.stringify(text)} is no whole commit id`);
+  throw new SourceError('RevisionMissing', `${JSON.stringify(text)} is not a full commit id`);
 }

@@ -28,6 +28,6 @@ export function storeError(error: unknown, path = 'the store'): unknown {
 export const fullError = (path: string, options: { cause?: unknown } = {}): StoreError =>
   new StoreError(
     'Full',
-    `The disk is full: nothing was written to ${path}. Free some room; it goes on by itself.`,
+    `The disk is full: nothing was written to ${path}. Free some space; it then continues.`,
     options,
   );

@@ -105,7 +105,7 @@ describe('what a process finds', () => {
 describe('a start that cannot be', () => {
   const cases = [
     ['a command that is in no folder of PATH', { command: ['no-such-program'] }, 'CommandNotFound', 'PATH'],
-    ['a folder as command', { command: ['/usr'] }, 'CommandNotFound', 'no executable file'],
+    ['a folder as command', { command: ['/usr'] }, 'CommandNotFound', 'is not executable'],
     ['a working folder that is missing', { workingDir: '/no/such' }, 'WorkingDirMissing', '/no/such'],
     ['a user that is missing', { user: 'nobody-like-this' }, 'UserMissing', 'nobody-like-this'],
     [

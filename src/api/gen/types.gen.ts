@@ -41,7 +41,7 @@ export interface KeyRef {
   name: string;
   /** The key in its data. */
   key: string;
-  /** Go on without it where the object or the key is missing. */
+  /** Continue without it if the object or the key is missing. */
   optional: boolean;
 }
 
@@ -96,7 +96,7 @@ export interface ObjectMeta {
   generation?: number;
   /** When it was made. */
   creationTimestamp: string;
-  /** When its deletion was asked for. */
+  /** When its deletion was requested. */
   deletionTimestamp?: string;
   deletionGracePeriodSeconds?: number;
   /** Pairs to select objects by. */
@@ -171,9 +171,9 @@ export interface AgentSpec {
   suspend: boolean;
   /** How an instance talks over its standard input and output: acp (Agent Client Protocol), jsonl (agentctl's own line protocol), or none. */
   protocol: 'none' | 'acp' | 'jsonl';
-  /** The model that the agent is told to use, as it names it. Condition ModelApplied says whether it takes it. */
+  /** The model to use, by the name that the agent uses. The condition ModelApplied says whether the agent accepted it. */
   model?: string;
-  /** What the agent is told before anything else. Condition SystemPromptApplied says whether it takes it. Its first line tells other agents who this one is. */
+  /** The system prompt. The condition SystemPromptApplied says whether the agent uses it. Its first line introduces this agent to other agents. */
   systemPrompt?: string;
   /** What each session of the agent is set to, by the agent's own names. For the protocol acp. */
   session?: {
@@ -182,15 +182,15 @@ export interface AgentSpec {
     /** Config options of the session, by id or category, as in thought_level: high. Condition SessionOptionsApplied says whether they were taken. */
     options?: Record<string, string>;
   };
-  /** Sent once, when an instance is Ready for the first time. It wakes nobody: with mode OnDemand that is when another message comes. */
+  /** Sent once, when an instance is Ready for the first time. It does not wake an agent: with mode OnDemand it is sent when another message arrives. */
   prompt?: string;
   /** What it can do, in words; other agents see it in their list of peers. */
   capabilities?: string[];
   /** What it may do to other agents of its namespace. None: nothing. Peers: list them and send them messages. Manage: also apply, start, stop and remove them; with that it can run anything that its own Runtime allows, with every Secret of its namespace. */
   fleetAccess: 'None' | 'Peers' | 'Manage';
-  /** What becomes of the agent's requests to use a tool. Absent: each is put to people, as with default Ask, and nothing is promised about an agent that does not ask. */
+  /** How the agent's requests to use a tool are decided. Absent: each request waits for approval, as with default Ask, and an agent that does not ask is not stopped. */
   permissions?: {
-    /** For every tool kind that no rule names. Ask: put to people, by agentctl get approvals. */
+    /** For every tool kind without a rule. Ask: the request waits for approval, see agentctl get approvals. */
     default: 'Allow' | 'Deny' | 'Ask';
     /** What holds for one kind of tool. */
     rules?: Array<{
@@ -201,7 +201,7 @@ export interface AgentSpec {
     }>;
     /** Not decided for this long: denied. */
     timeout: Duration;
-    /** What to do with an agent that cannot be held to a Deny or an Ask, since it uses tools without asking. Refuse: it is not run. Accept: it is, and condition PermissionsEnforced says so. */
+    /** What to do with an agent that uses tools without asking, so that Deny and Ask cannot be enforced. Refuse: do not run it. Accept: run it, and report it in the condition PermissionsEnforced. */
     unenforced: 'Refuse' | 'Accept';
   };
   /** How instances share conversations. */
@@ -227,9 +227,9 @@ export interface AgentSpec {
     suspend: boolean;
     /** After the controller was away: sent once for any number of times that were missed. */
     catchUp: boolean;
-    /** While the last one has not ended: Skip sends none, Queue lets it wait. */
+    /** While the previous prompt has not ended: Skip sends none, Queue waits. */
     overlap: 'Skip' | 'Queue';
-    /** Whether each is a conversation of its own, or all are one. */
+    /** Whether each prompt begins a new conversation, or all are in the same one. */
     conversation: 'New' | 'Same';
   }>;
   /** When an instance is Ready. Absent: while it runs; with a protocol also: once it can be talked to. */
@@ -272,14 +272,14 @@ export interface AgentSpec {
       secretRef?: {
         /** The Secret's name. */
         name: string;
-        /** Go on without it. */
+        /** Continue without it. */
         optional: boolean;
       };
       /** A ConfigMap of the same namespace. */
       configMapRef?: {
         /** The ConfigMap's name. */
         name: string;
-        /** Go on without it. */
+        /** Continue without it. */
         optional: boolean;
       };
     }>;
@@ -321,14 +321,14 @@ export interface AgentSpec {
       secret?: {
         /** The Secret's name. */
         secretName: string;
-        /** Go on without it. */
+        /** Continue without it. */
         optional: boolean;
       };
       /** A file for each key of a ConfigMap. */
       configMap?: {
         /** The ConfigMap's name. */
         name: string;
-        /** Go on without it. */
+        /** Continue without it. */
         optional: boolean;
       };
     }>;
@@ -422,7 +422,7 @@ export interface AgentStatus {
   message?: string;
   /** The best place of a waiting instance in its Runtime's queue. */
   queue?: string;
-  /** What happens next by itself. */
+  /** What happens next without a change. */
   nextAction?: string;
   /** When it happens. */
   nextAt?: string;
@@ -432,7 +432,7 @@ export interface AgentStatus {
   updateRevision?: string;
   /** The label selector of the instances. */
   selector?: string;
-  /** Accepted: the spec can be carried out. Progressing: a change is under way. Ready: as many instances as asked for are Ready, or sleep until a message comes. Reconciling, Stalled: as kstatus has them; absent where all is normal. Drifted: a run differs from the spec and waits. PermissionsEnforced, SystemPromptApplied, ModelApplied, SessionModeApplied, SessionOptionsApplied, FleetAccessible: whether the agent takes what the spec asks for. */
+  /** Accepted: the spec is valid. Progressing: a change is in progress. Ready: all desired instances are Ready, or sleep until a message arrives. Reconciling, Stalled: as kstatus has them; absent where all is normal. Drifted: a run differs from the spec and waits. PermissionsEnforced, SystemPromptApplied, ModelApplied, SessionModeApplied, SessionOptionsApplied, FleetAccessible: whether the agent takes what the spec asks for. */
   conditions?: Condition[];
 }
 
@@ -449,7 +449,7 @@ export interface Agent {
   status?: AgentStatus;
 }
 
-/** What is asked for. */
+/** The desired state. */
 export interface ApprovalSpec {
   /** The Agent that asks. */
   agentRef: LocalRef;
@@ -476,7 +476,7 @@ export interface ApprovalSpec {
     /** allow_always, reject_always: the agent does not ask again for what it takes to be the same. */
     kind: 'allow_once' | 'allow_always' | 'reject_once' | 'reject_always';
   }>;
-  /** When it is denied by itself. */
+  /** When it is denied automatically. */
   expiresAt?: string;
 }
 
@@ -492,14 +492,14 @@ export interface ApprovalStatus {
   decidedAt?: string;
 }
 
-/** An agent's request to use a tool, put to people. Decided by agentctl approve and agentctl deny. */
+/** An agent's request for permission to use a tool. Decide it with agentctl approve or agentctl deny. */
 export interface Approval {
   /** Always subresources.agentctl.dev/v1. */
   apiVersion: 'subresources.agentctl.dev/v1';
   /** Always Approval. */
   kind: 'Approval';
   metadata: ObjectMeta;
-  /** What is asked for. */
+  /** The desired state. */
   spec: ApprovalSpec;
   /** What was decided. */
   status?: ApprovalStatus;
@@ -526,9 +526,9 @@ export interface ConversationSpec {
   agentRef: LocalRef;
 }
 
-/** How it stands. */
+/** The current state. */
 export interface ConversationStatus {
-  /** Whether it takes messages. */
+  /** Whether it accepts messages. */
   state?: 'Open' | 'Closed';
   /** Why it was closed. */
   reason?: string;
@@ -555,7 +555,7 @@ export interface Conversation {
   metadata: ObjectMeta;
   /** With whom. */
   spec: ConversationSpec;
-  /** How it stands. */
+  /** The current state. */
   status?: ConversationStatus;
 }
 
@@ -756,7 +756,7 @@ export interface InstanceStatus {
     /** How often in a row. */
     count?: number;
   };
-  /** The agentctl.dev/resume annotation that was last honoured. */
+  /** The agentctl.dev/resume annotation that was last handled. */
   resumedAt?: string;
   /** Its place among those that wait for the Runtime. */
   queue?: {
@@ -806,7 +806,7 @@ export interface MessageSpec {
 
 /** What became of it. */
 export interface MessageStatus {
-  /** Pending: waits. Delivered: an instance has it. Acknowledged: and says so. The others are final. */
+  /** Pending: it waits for an instance. Delivered: an instance has received it. Acknowledged: the instance has confirmed it. The others are final. */
   state?: 'Pending' | 'Delivered' | 'Acknowledged' | 'Completed' | 'Failed' | 'Expired';
   /** Why it failed or expired, in one word. */
   reason?: string;
@@ -927,7 +927,7 @@ export interface PolicySpec {
     /** Go back to the last revision that was Ready when progressDeadline passes. */
     autoRevert: boolean;
   };
-  /** What else replaces an instance, gated as update says. */
+  /** What else replaces an instance, by the update strategy. */
   restartOn: Array<'ImageUpdate' | 'SecretChange' | 'ControllerUpgrade'>;
   /** How often ImageUpdate looks for a newer image. */
   imageInterval: Duration;
@@ -935,7 +935,7 @@ export interface PolicySpec {
   stop: {
     /** From the signal to SIGKILL. */
     gracePeriod: Duration;
-    /** The signal that asks the instance to end. Absent: the image's STOPSIGNAL, and SIGTERM where it names none. */
+    /** The signal that asks the instance to stop. Absent: the image's STOPSIGNAL, else SIGTERM. */
     signal?: string;
     /** Who gets the signal: the main process, or its process group. At the end of the grace period SIGKILL goes to all processes. */
     signalScope: 'Main' | 'Group';
@@ -1033,9 +1033,9 @@ export interface RuntimeSpec {
   };
   /** Namespaces whose Agents may run here. Absent: all. */
   allowedNamespaces?: string[];
-  /** Folders of the host that may be mounted, with all below them. None by default. */
+  /** Folders of the host that may be mounted, including their subfolders. None by default. */
   allowHostPaths: string[];
-  /** What Agents may take from this host, from the engine, and from each other. Nothing by default. */
+  /** What Agents may use of this host, of the engine and of each other. Nothing by default. */
   allow: {
     /** security.privileged: all rights of the host. */
     privileged: boolean;
@@ -1068,16 +1068,16 @@ export interface RuntimeStatus {
   queued?: number;
   /** The circuit breaker. */
   breaker?: {
-    /** Open lets no start through. */
+    /** Open: nothing is started. */
     state: 'Closed' | 'Open' | 'HalfOpen';
     /** Failed starts in a row. */
     failures?: number;
     /** When it opened. */
     openedAt?: string;
   };
-  /** The agentctl.dev/resume annotation that was last honoured. */
+  /** The agentctl.dev/resume annotation that was last handled. */
   resumedAt?: string;
-  /** Ready: the engine answers. Init: whether containers get an init, where the engine has none of its own. */
+  /** Ready: the engine answers. Init: whether containers have an init process, if the engine provides none. */
   conditions?: Condition[];
 }
 
@@ -1094,7 +1094,7 @@ export interface Runtime {
   status?: RuntimeStatus;
 }
 
-/** Values that nobody should read: keys, tokens. As in Kubernetes core/v1. */
+/** Confidential values, such as keys and tokens. As in Kubernetes core/v1. */
 export interface Secret {
   /** Always v1. */
   apiVersion: 'v1';
@@ -1121,7 +1121,7 @@ export interface SyncSpec {
       url: string;
       /** The branch to follow. At most one of branch, tag and commit; with none of them the branch that the repository's HEAD names. */
       branch?: string;
-      /** The tag to follow; where it is moved, so are the objects. */
+      /** The tag to follow. When the tag is moved, the objects are updated. */
       tag?: string;
       /** The one commit to apply. */
       commit?: string;
@@ -1133,12 +1133,12 @@ export interface SyncSpec {
       ignore: string[];
       /** Credentials, from a Secret of the same namespace. https: username and password (a token is a password), ca.crt. ssh: identity (a private key without passphrase) and known_hosts, which is required. */
       secretRef?: LocalRef;
-      /** Take only commits that are signed by one of these keys. Absent: signatures are not looked at. */
+      /** Accept only commits that are signed by one of these keys. Absent: signatures are not checked. */
       verify?: {
         /** A Secret whose keys end with .asc (OpenPGP public keys, armored) or are allowed_signers (SSH, as ssh-keygen reads it). */
         secretRef: LocalRef;
       };
-      /** Lets the Git host tell of a push: POST /webhooks/syncs/NAMESPACE/NAME. It only shortens the wait for the next look. */
+      /** Lets the Git host report a push: POST /webhooks/syncs/NAMESPACE/NAME. It only shortens the wait until the next check. */
       webhook?: {
         /** A Secret whose key token is the one that the webhook was set up with: GitHub's and Gitea's secret, GitLab's token. */
         secretRef: LocalRef;
@@ -1166,7 +1166,7 @@ export interface SyncSpec {
   prune: boolean;
   /** A revision that would delete more than this share of the inventory waits for agentctl approve. 100: none waits. */
   maxPrunePercent: number;
-  /** Set fields of the manifests back that were changed in the API. False only tells of them. A field that somebody else applies is never taken from them. */
+  /** Repair fields of the manifests that were changed in the API. False: only report them. Fields that other managers apply are never taken over. */
   selfHeal: boolean;
   /** The one namespace of the objects; a manifest that names another is refused. Absent: the Sync's own. */
   targetNamespace?: Name;
@@ -1197,7 +1197,7 @@ export interface SyncStatus {
   failures?: number;
   /** When it is tried again after a failure. */
   retryAt?: string;
-  /** The agentctl.dev/sync-requested annotation that was last honoured. */
+  /** The agentctl.dev/sync-requested annotation that was last handled. */
   lastHandledRequest?: string;
   /** How many objects are in the inventory. */
   objects?: number;

@@ -41,8 +41,8 @@ export async function candidates(words: readonly string[], cli: Cli): Promise<st
     if (current.startsWith(flag)) return (await names('sync', words, cli)).map((each) => `${flag}${each}`);
   }
   const { options } = addGlobalOptions(sub);
-  const taking = options.find(({ short, long }) => [short, long].includes(typed.at(-1)));
-  if (taking?.required === true && taking.argChoices !== undefined) return taking.argChoices;
+  const flag = options.find(({ short, long }) => [short, long].includes(typed.at(-1)));
+  if (flag?.required === true && flag.argChoices !== undefined) return flag.argChoices;
   const assigned = options.find(({ long, argChoices }) => argChoices && current.startsWith(`${long}=`));
   if (assigned?.argChoices !== undefined)
     return assigned.argChoices.map((each) => `${assigned.long}=${each}`);

@@ -52,7 +52,7 @@ export function connect(endpoint: string, tls?: Tls): Connection {
       throw new DriverError(
         'Terminal',
         'InvalidSpec',
-        `endpoint "${endpoint}" is not understood; write unix:///var/run/docker.sock, tcp://host:2376 or ssh://user@host`,
+        `endpoint "${endpoint}" is invalid; use unix:///var/run/docker.sock, tcp://host:2376 or ssh://user@host`,
       );
   }
 }

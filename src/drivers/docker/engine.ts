@@ -226,14 +226,14 @@ function unreachable({ endpoint, timeout }: ModemParts, error: Error & { code?: 
   const said = `the engine at ${endpoint} does not answer (${error.code ?? error.message})`;
   switch (error.code) {
     case 'EACCES':
-      return `${said}: this user may not open the socket; add it to the group that owns it (docker)`;
+      return `${said}: this user has no permission to open the socket; add it to the group of the socket (docker)`;
     case 'ENOENT':
     case 'ECONNREFUSED':
       return `${said}: start the engine, or correct the Runtime's spec.endpoint`;
     case 'ECONNRESET':
       // So docker-modem says it too when the time is up.
-      return `${said}: it hung up${timeout > 0 ? `, or was silent for ${timeout / 1000} s` : ''}; see that it runs`;
+      return `${said}: it closed the connection${timeout > 0 ? `, or did not answer for ${timeout / 1000} s` : ''}; check that it runs`;
     default:
-      return `${said}: see that it runs and can be reached`;
+      return `${said}: check that it runs and can be reached`;
   }
 }

@@ -25,27 +25,27 @@ const rules: readonly Rule[] = [
     says: /no space left on device|disk quota exceeded/i,
     sort: 'Retryable',
     reason: 'DiskFull',
-    remedy: () => "the engine's disk is full: free some (docker system df)",
+    remedy: () => "the engine's disk is full; free some space (docker system df)",
   },
   {
     says: /(exec: .*|executable file .*)(not found|no such file|permission denied|is a directory|exec format error)/i,
     sort: 'NotStartable',
     reason: 'CommandNotFound',
     remedy: ({ command, image }) =>
-      `${command ?? 'the command'} cannot be run in the image ${image}: correct spec.template.command, or use an image that has it${oneWordHint(command ?? '')}`,
+      `${command ?? 'the command'} cannot be run in the image ${image}: correct spec.template.command, or use another image${oneWordHint(command ?? '')}`,
   },
   {
     says: /bind source path does not exist: (.*)|statfs (\/[^:]*): no such file or directory/i,
     sort: 'NotStartable',
     reason: 'MountMissing',
     remedy: (_, match) =>
-      `the host has no ${match[1] ?? match[2]}: make it, or correct the volume's hostPath`,
+      `${match[1] ?? match[2]} does not exist on the host: create it, or correct the volume's hostPath`,
   },
   {
     says: /port is already allocated|address already in use|failed to bind host port/i,
     sort: 'NotStartable',
     reason: 'PortTaken',
-    remedy: () => 'something else listens on that port of the host: free it, or choose another hostPort',
+    remedy: () => 'the port of the host is already in use: free it, or use another hostPort',
   },
   {
     says: /network (.*) is ambiguous/i,
@@ -58,26 +58,26 @@ const rules: readonly Rule[] = [
     says: /network .*not found|unable to find network|no such network/i,
     sort: 'NotStartable',
     reason: 'NetworkMissing',
-    remedy: ({ network }) => `make it with: docker network create ${network ?? '<name>'}`,
+    remedy: ({ network }) => `create it with: docker network create ${network ?? '<name>'}`,
   },
   {
     says: /unable to find (user|group)|no matching entries in (passwd|group)|no users found/i,
     sort: 'Terminal',
     reason: 'InvalidSpec',
-    remedy: () => 'the image does not have that user: give spec.template.user as a number',
+    remedy: () => 'the user does not exist in the image; use a number in spec.template.user',
   },
   {
     says: /no command (or entrypoint )?(provided|specified)|must specify (a )?command/i,
     sort: 'Terminal',
     reason: 'InvalidSpec',
-    remedy: ({ image }) => `the image ${image} has no command of its own: set template.command`,
+    remedy: ({ image }) => `the image ${image} has no default command: set template.command`,
   },
   {
     says: /./,
     status: 400,
     sort: 'Terminal',
     reason: 'InvalidSpec',
-    remedy: () => 'the engine does not accept the spec: correct it',
+    remedy: () => 'the engine does not accept the spec',
   },
 ];
 
@@ -101,7 +101,7 @@ export function startError(error: unknown, subject: Subject): unknown {
 }
 
 export const gone = (ref: string, cause?: unknown): DriverError =>
-  new DriverError('Retryable', 'Gone', `there is no container ${ref.slice(0, 12)} any more; create it anew`, {
+  new DriverError('Retryable', 'Gone', `the container ${ref.slice(0, 12)} no longer exists`, {
     cause,
   });
 

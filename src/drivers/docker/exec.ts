@@ -109,7 +109,7 @@ export async function execute(
 function ended(command: readonly string[], timeout: number | undefined, killed: boolean): DriverError {
   const what = killed ? 'was killed' : 'may still run in the container';
   return timeout === undefined
-    ? new DriverError('Retryable', 'ExecAborted', `${command[0]} was cut short, and ${what}`)
+    ? new DriverError('Retryable', 'ExecAborted', `${command[0]} was interrupted, and ${what}`)
     : new DriverError(
         'Retryable',
         'ExecTimeout',

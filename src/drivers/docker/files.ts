@@ -108,7 +108,7 @@ function fullDisk(error: unknown, folder: string): unknown {
   return new DriverError(
     'Retryable',
     'DiskFull',
-    `${folder} is full, where files and Secrets of containers lie: free some room there (df -h ${folder})`,
+    `${folder} is full, which holds files and Secrets of containers; free some space there (df -h ${folder})`,
     { cause: error },
   );
 }
@@ -136,7 +136,7 @@ export async function realPath(path: string, allowed: readonly string[] | undefi
       throw new DriverError(
         'NotStartable',
         'MountMissing',
-        `the host has no ${path}: make it, or correct the volume's hostPath`,
+        `${path} does not exist on the host: create it, or correct the volume's hostPath`,
         { cause },
       );
     // The engine may see what this user may not.
@@ -144,7 +144,7 @@ export async function realPath(path: string, allowed: readonly string[] | undefi
     throw new DriverError(
       'NotStartable',
       'MountNotAllowed',
-      `${path} cannot be followed (${code}), so nothing tells whether the Runtime's allowHostPaths allows it`,
+      `${path} cannot be followed (${code}), so it cannot be checked against the Runtime's allowHostPaths`,
       { cause },
     );
   }

@@ -71,7 +71,7 @@ export function createInits(clock: Clock, candidates: readonly string[]): Inits 
               type: 'Init',
               status: 'False',
               reason: 'Missing',
-              message: `The engine has no init for containers: processes that an agent leaves behind stay as zombies, and a program that does not handle the stop signal is killed at the end of its grace period. ${install}.`,
+              message: `The engine has no init process for containers: orphaned processes of an agent remain as zombies, and a program that does not handle the stop signal is killed after its grace period. ${install}.`,
             },
           ]
         : [
@@ -79,7 +79,7 @@ export function createInits(clock: Clock, candidates: readonly string[]): Inits 
               type: 'Init',
               status: 'True',
               reason: 'FromHost',
-              message: `The engine has no init for containers: they get ${inUse.path} of this host. ${install} instead.`,
+              message: `The engine has no init process for containers, so they get ${inUse.path} of this host. ${install} instead.`,
             },
           ];
     },

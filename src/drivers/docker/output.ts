@@ -181,6 +181,6 @@ function lastBytes(lines: string[]): string[] {
 }
 
 const lost = (cause: unknown): DriverError =>
-  new DriverError('Retryable', 'OutputLost', 'the connection to the output was lost; attach again', {
+  new DriverError('Retryable', 'OutputLost', 'the connection to the output was lost', {
     cause,
   });

@@ -80,7 +80,7 @@ export function createPulls({ pulls: registry }: Engine, clock: Clock): Pulls {
         .catch((error: unknown) => {
           if (error instanceof DriverError) throw error;
           if (error instanceof EngineError) throw note(key, image, error);
-          const message = `the engine broke off the pull of ${image}: see that it runs`;
+          const message = `the engine interrupted the pull of ${image}; check that it runs`;
           throw new DriverError('Offline', 'EngineUnreachable', message, { cause: error });
         })
         .finally(() => running.delete(key));
@@ -126,7 +126,7 @@ const pullError = (image: string, cause: EngineError, retryAt: number): DriverEr
   new DriverError(
     'NotStartable',
     'ImagePull',
-    `the image ${image} cannot be pulled: ${cause.message.replace(/\.$/, '')}. Correct its name, see that the engine reaches the registry and is logged in to it (docker login), or load it there by hand (docker load) with imagePullPolicy: IfNotPresent`,
+    `the image ${image} cannot be pulled: ${cause.message.replace(/\.$/, '')}. Correct its name, check that the engine can reach the registry and is logged in (docker login), or load the image (docker load) and set imagePullPolicy: IfNotPresent`,
     { cause, retryAt },
   );
 

@@ -141,7 +141,7 @@ export function createStarter(parts: StarterParts): Starter {
       throw new DriverError(
         'NotStartable',
         'NameTaken',
-        `a container that is not this instance's has the name ${name}: remove or rename it (docker rename ${name} <other>), or rename the Agent`,
+        `the name ${name} is used by a container of something else: remove or rename it (docker rename ${name} <other>), or rename the Agent`,
         { cause },
       );
     await removeContainer(holder.Id);
@@ -172,7 +172,7 @@ export function createStarter(parts: StarterParts): Starter {
       throw new DriverError(
         'NotStartable',
         'UnsupportedByRuntime',
-        "the policy's stop.signalScope: Podman signals the main process alone; remove it or choose another Runtime",
+        "the policy's stop.signalScope: Podman signals only the main process; remove it or use another Runtime",
       );
     if (typeof init === 'string') return createBody(spec, binds, { podman, init: init === 'Engine' });
     const given = await beforeProgram(parts.engine, spec, binds, init);
@@ -276,7 +276,7 @@ export function createStarter(parts: StarterParts): Starter {
     async create(given) {
       const { image } = given;
       if (image === undefined)
-        throw new DriverError('Terminal', 'InvalidSpec', 'a container needs template.image');
+        throw new DriverError('Terminal', 'InvalidSpec', 'a container requires template.image');
       const spec = await networked(await hostPaths(given));
       const engine = await parts.facts();
       if (pullPolicyOf(spec) === 'Always') await pulls.pull(image, spec.again ?? false);

@@ -9,7 +9,7 @@ export const unsupportedByDocker: Unsupported = ({ template }, { allowHostPaths 
   const refuse = (field: string, why: string): void => void reasons.push(`spec.template.${field}: ${why}`);
   const relative = (path: string | undefined): boolean => path !== undefined && !path.startsWith('/');
 
-  if (template.image === undefined) refuse('image', 'a container needs one; or choose the Runtime process');
+  if (template.image === undefined) refuse('image', 'a container requires one; or use the Runtime process');
   for (const [index, { path }] of (template.files ?? []).entries()) {
     if (relative(path) || path.endsWith('/'))
       refuse(`files[${index}].path`, 'must be the absolute path of a file');

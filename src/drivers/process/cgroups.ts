@@ -41,14 +41,14 @@ export function containment(reason: Cgroups['reason'] | undefined): DriverCondit
       status: 'True',
       reason,
       message:
-        'Each run has a cgroup: nothing that it starts outlives it. What moved to another cgroup ends when the agent is killed or deleted.',
+        'Each run has a cgroup, so all of its processes end with it. Processes that moved to another cgroup end when the agent is killed or deleted.',
     };
   return {
     type,
     status: 'False',
     reason: 'ProcScan',
     message:
-      'The controller can make no cgroups on this host: processes of a run are found by descent, session and environment, and one that clears all of these within a second outlives its run. Run the controller as root, or as a service: agentctl controller enable.',
+      'The controller cannot create cgroups on this host. It finds the processes of a run by parent, session and environment, so a process that hides all of these may outlive its run. Run the controller as root, or as a service: agentctl controller enable.',
   };
 }
 

@@ -11,7 +11,7 @@ export async function checkWorkingDir(path: string): Promise<void> {
     throw new DriverError(
       'NotStartable',
       'WorkingDirMissing',
-      `spec.template.workingDir: this host has no folder ${path}; create it, or remove the field for a folder of its own`,
+      `spec.template.workingDir: the folder ${path} does not exist; create it, or remove the field to use a folder of its own`,
     );
 }
 
@@ -49,10 +49,10 @@ async function findCommand(command: string, path: string, places: readonly strin
     'NotStartable',
     'CommandNotFound',
     refused !== undefined
-      ? `spec.template.command: ${refused} is no executable file; chmod +x it, or name another`
+      ? `spec.template.command: ${refused} is not executable; run chmod +x on it, or use another`
       : command.includes('/')
-        ? `spec.template.command: this host has no file ${places[0]}; install it, or correct the path${oneWordHint(command)}`
-        : `spec.template.command: "${command}" is in none of the folders of PATH (${path}); install it, give its absolute path, or set PATH in spec.template.env${oneWordHint(command)}`,
+        ? `spec.template.command: the file ${places[0]} does not exist; install it, or correct the path${oneWordHint(command)}`
+        : `spec.template.command: "${command}" was not found in PATH (${path}); install it, use its absolute path, or set PATH in spec.template.env${oneWordHint(command)}`,
   );
 }
 
@@ -75,7 +75,7 @@ async function checkInterpreter(command: string, place: string): Promise<void> {
   throw new DriverError(
     'NotStartable',
     'CommandNotFound',
-    `spec.template.command: the script ${place} ("${command}") asks for the interpreter ${interpreter}, which this host lacks; install it`,
+    `spec.template.command: the script ${place} ("${command}") requires the interpreter ${interpreter}, which does not exist; install it`,
   );
 }
 

@@ -64,7 +64,7 @@ export async function execute(clock: Clock, execution: Execution): Promise<{ cod
           'ExecTimeout',
           `the command ${program} did not end within ${timeout} ms and was killed`,
         )
-      : new DriverError('Retryable', 'ExecAborted', `the command ${program} was cut short`);
+      : new DriverError('Retryable', 'ExecAborted', `the command ${program} was interrupted`);
   } finally {
     for (const stream of child.stdio) stream?.destroy();
   }

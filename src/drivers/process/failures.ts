@@ -36,7 +36,7 @@ export async function notBegun(ref: string, marks: Marks, limitMs: number): Prom
   return new DriverError(
     'NotStartable',
     'HostBusy',
-    `the start was given up: after ${limitMs / 1000} s the shell ${stage}; this host is very busy (load average ${loadavg()[0]?.toFixed(1)} on ${availableParallelism()} processors)`,
+    `the start was given up: after ${limitMs / 1000} s the shell ${stage}; the host is very busy (load average ${loadavg()[0]?.toFixed(1)} on ${availableParallelism()} processors)`,
   );
 }
 
@@ -45,7 +45,7 @@ export function killFailed(pids: readonly number[]): DriverError {
   return new DriverError(
     'Retryable',
     'KillFailed',
-    `processes of the instance do not end on SIGKILL: ${listed(names)}; look at them with: ps -o pid,stat,wchan,args -p ${names.slice(0, 10).join(',')}`,
+    `processes of the instance do not end after SIGKILL: ${listed(names)}; show them with: ps -o pid,stat,wchan,args -p ${names.slice(0, 10).join(',')}`,
   );
 }
 
@@ -58,7 +58,7 @@ export const environmentUnknown = (ref: string): DriverError =>
   );
 
 export const gone = (ref: string): DriverError =>
-  new DriverError('Retryable', 'Gone', `there is no process ${ref} any more; create it anew`);
+  new DriverError('Retryable', 'Gone', `the process ${ref} no longer exists`);
 
 /** Only a controller that believes an old cache asks for it. */
 export const superseded = (ref: string, run: number, newest: number): DriverError =>
@@ -72,7 +72,7 @@ const diskFull = (what: string, cause?: unknown): DriverError =>
   new DriverError(
     'Retryable',
     'DiskFull',
-    `no space left for the files of the process (${what}); free some`,
+    `no space left for the files of the process (${what}); free some space`,
     {
       cause,
     },

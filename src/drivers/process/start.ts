@@ -95,11 +95,7 @@ interface Prepared {
 async function prepare(parts: StartParts, ref: string, spec: RunSpec): Promise<Prepared> {
   const [program, ...args] = [...(spec.command ?? []), ...(spec.args ?? [])];
   if (program === undefined)
-    throw new DriverError(
-      'Terminal',
-      'InvalidSpec',
-      'spec.template.command: a process needs the program to run',
-    );
+    throw new DriverError('Terminal', 'InvalidSpec', 'spec.template.command: a process requires a command');
   const user = spec.user === undefined ? undefined : await findUser(spec.user);
   const env = environmentOf(spec, user);
   const change = user === undefined ? undefined : asUser(parts.tools, user);

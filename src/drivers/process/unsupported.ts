@@ -14,17 +14,17 @@ export function unsupportedFields(spec: AgentSpec, host: Host): string[] {
   const refuse = (field: string, why: string): void => void reasons.push(`spec.template.${field}: ${why}`);
 
   if (template.image !== undefined)
-    refuse('image', 'a process has no image; remove it or choose a container Runtime');
-  if ((template.command ?? []).length === 0) refuse('command', 'a process needs the program to run');
+    refuse('image', 'a process has no image; remove it or use a container Runtime');
+  if ((template.command ?? []).length === 0) refuse('command', 'a process requires a command');
   if ((template.volumes ?? []).length > 0)
     refuse(
       'volumes',
-      'a process sees the host as it is; name host paths in the command, or use spec.template.files',
+      'a process has direct access to the host; use host paths in the command, or spec.template.files',
     );
-  if ((template.volumeMounts ?? []).length > 0) refuse('volumeMounts', 'nothing is mounted for a process');
+  if ((template.volumeMounts ?? []).length > 0) refuse('volumeMounts', 'a process cannot have mounts');
   for (const limit of ['cpu', 'memory', 'pids'] as const)
     if (template.resources?.limits?.[limit] !== undefined)
-      refuse(`resources.limits.${limit}`, 'only a container Runtime can hold a limit for all of an instance');
+      refuse(`resources.limits.${limit}`, 'only a container Runtime can limit a whole instance');
   if (template.readOnlyRootFilesystem)
     refuse('readOnlyRootFilesystem', 'a process uses the file system of the host; use a container Runtime');
   if (template.security !== undefined)
@@ -36,7 +36,7 @@ export function unsupportedFields(spec: AgentSpec, host: Host): string[] {
   if (network !== undefined && (network.mode !== 'Host' || network.name !== undefined))
     refuse('network', 'a process uses the network of the host; remove it or set mode: Host');
   if ((network?.ports ?? []).length > 0)
-    refuse('network.ports', 'a process listens on the host itself; nothing needs to be published');
+    refuse('network.ports', 'a process listens on the host directly; remove the ports');
   if (template.user !== undefined && !host.canSwitchUser)
     refuse('user', 'only a controller that runs as root, on a host with setpriv, can change the user');
   if (template.workingDir !== undefined && !template.workingDir.startsWith('/'))
@@ -47,7 +47,7 @@ export function unsupportedFields(spec: AgentSpec, host: Host): string[] {
   });
   template.env?.forEach((variable, index) => {
     if (reservedVariable(variable.name))
-      refuse(`env[${index}].name`, `a shell cannot pass on "${variable.name}"; choose another name`);
+      refuse(`env[${index}].name`, `a shell cannot pass on "${variable.name}"; use another name`);
   });
   return reasons;
 }

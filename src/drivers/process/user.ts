@@ -87,7 +87,7 @@ const missing = (what: string, name: string): DriverError =>
   new DriverError(
     'NotStartable',
     'UserMissing',
-    `spec.template.user: this host has no ${what} "${name}"; create it or name another`,
+    `spec.template.user: the ${what} "${name}" does not exist on this host; create it or use another`,
   );
 
 async function table(file: string): Promise<string[][]> {

@@ -287,7 +287,7 @@ export class AcpConnection implements Connection {
     for (const id of [...current.permissions])
       this.decide(id, 'Cancelled').catch((error: unknown) => this.#unanswered(error));
     this.#turns.giveUpLater(current, () => {
-      const silent = 'The agent did not break it off when it was asked to, and may work on it still.';
+      const silent = 'The agent did not cancel it when asked to, and may still work on it.';
       this.#host.ended(message, { state: 'Failed', reason: 'Cancelled', message: silent, working: true });
     });
   }

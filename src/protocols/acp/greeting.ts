@@ -60,7 +60,7 @@ export function authAdvice(methods: readonly Fields[], why: string): string {
     const text = string(description);
     return cut(text === undefined ? title : `${title} (${text})`, 200);
   });
-  const offer = offers.length === 0 ? 'It names no way to log in' : `It offers: ${offers.join('; ')}`;
+  const offer = offers.length === 0 ? 'It does not say how to log in' : `It offers: ${offers.join('; ')}`;
   return (
     `${cut(why, 500)}. ${offer}. Log in once as the agent's own user, where it keeps its state (a volume, in a ` +
     'container), or give it its key by template.env. It is tried again every 30s.'

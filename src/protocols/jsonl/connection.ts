@@ -208,7 +208,7 @@ export class Connected implements Connection {
     this.#host.ended(message, {
       state: 'Failed',
       reason: 'Cancelled',
-      message: 'It was broken off; the agent cannot be told, and may work on it still.',
+      message: 'It was cancelled. The agent cannot be told, and may still work on it.',
     });
   }
 

@@ -29,9 +29,13 @@ const versionOf = (version: string | undefined): { version?: string } =>
 function control(what: string, variable: string, takes: boolean | undefined): Control {
   switch (takes) {
     case true:
-      return { status: 'True', reason: 'Reported', message: `the agent says that it takes the ${what}` };
+      return { status: 'True', reason: 'Reported', message: `the agent says that it uses the ${what}` };
     case false:
-      return { status: 'False', reason: 'Reported', message: `the agent says that it takes no ${what}` };
+      return {
+        status: 'False',
+        reason: 'Reported',
+        message: `the agent says that it does not use the ${what}`,
+      };
     case undefined:
       return {
         status: 'Unknown',

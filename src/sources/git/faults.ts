@@ -44,7 +44,7 @@ const known: readonly Known[] = [
   {
     says: /No space left on device|Disk quota exceeded/,
     reason: 'Failed',
-    tells: () => 'the disk of the state folder is full: free some of it',
+    tells: () => 'the disk with the state folder is full: free some space',
   },
   {
     says: /dubious ownership/,
@@ -55,18 +55,18 @@ const known: readonly Known[] = [
   {
     says: /Load key .*: (invalid format|error in libcrypto|incorrect passphrase)/,
     reason: 'SecretInvalid',
-    tells: () => `${secret} holds in identity no private key without passphrase that ssh can read`,
+    tells: () => `${secret} has no private key without passphrase that ssh can read in identity`,
   },
   {
     says: /error setting certificate (verify locations|file)|error adding trust anchors/,
     reason: 'SecretInvalid',
-    tells: () => `${secret} holds in ca.crt no certificate that can be used`,
+    tells: () => `${secret} has no valid certificate in ca.crt`,
   },
   {
     says: /HOST IDENTIFICATION HAS CHANGED|[Hh]ost key for .* has changed/,
     reason: 'HostNotTrusted',
     tells: (remote) =>
-      `the key of ${remote.host} is not the one in known_hosts of ${secret}: it was changed, or somebody stands in between; ask the host before you replace it`,
+      `the key of ${remote.host} is not the one in known_hosts of ${secret}: it was changed, or somebody intercepts the connection; verify it with the host before you replace it`,
   },
   {
     says: /Host key verification failed|host key is known for/,
@@ -78,41 +78,41 @@ const known: readonly Known[] = [
     says: /SSL certificate|certificate verif|alternative certificate|does not match target host|unable to get local issuer/,
     reason: 'HostNotTrusted',
     tells: (remote) =>
-      `the certificate of ${remote.host} is not trusted: put that of its authority into ca.crt of ${secret}`,
+      `the certificate of ${remote.host} is not trusted: put the certificate of its authority into ca.crt of ${secret}`,
   },
   {
     says: /returned error: 30\d|url base from redirection/,
     reason: 'Failed',
     tells: (remote) =>
-      `${remote.host} sends elsewhere (a redirect), and redirects are not followed: write the final URL into spec.source.git.url`,
+      `${remote.host} answers with a redirect, and redirects are not followed: set spec.source.git.url to the final URL`,
   },
   {
     says: /Permission denied \(|Authentication failed|could not read (Username|Password)|prompts disabled|returned error: 40[13]|access denied/i,
     reason: 'AuthenticationFailed',
     tells: (remote) =>
-      `${remote.host} refuses the credentials, or wants some: look at ${secret}, whether they have expired, and whether they may read the repository`,
+      `${remote.host} refuses the credentials, or requires some: check ${secret}, whether they have expired, and whether they can read the repository`,
   },
   {
     says: /returned error: 404|[Rr]epository .*not found|ERROR: .*not found/,
     reason: 'AuthenticationFailed',
     tells: (remote) =>
-      `${remote.host} has no such repository, or not for these credentials: look at spec.source.git.url and ${secret}`,
+      `${remote.host} has no such repository, or it is not visible with these credentials: check spec.source.git.url and ${secret}`,
   },
   {
     says: /does not appear to be a git repository|No such file or directory[\s\S]*Could not read from remote/,
     reason: 'PathMissing',
-    tells: ({ url }) => `there is no Git repository at ${url}: look at spec.source.git.url`,
+    tells: ({ url }) => `there is no Git repository at ${url}: check spec.source.git.url`,
   },
   {
     says: /[Cc]ould not resolve (host|proxy)|Could not resolve hostname/,
     reason: 'Unreachable',
     tells: (remote) =>
-      `no host is named ${remote.host}: look at spec.source.git.url, or at the DNS of this machine`,
+      `the host ${remote.host} was not found: check spec.source.git.url and the DNS of this machine`,
   },
   {
     says: /Connection refused|Failed to connect|Couldn't connect|No route to host|unreachable/i,
     reason: 'Unreachable',
-    tells: (remote) => `${place(remote)} does not take connections`,
+    tells: (remote) => `${place(remote)} refuses connections`,
   },
   {
     says: /timed? ?out|too slow|not responding/i,
@@ -122,7 +122,7 @@ const known: readonly Known[] = [
   {
     says: /returned error: 5\d\d/,
     reason: 'Unreachable',
-    tells: (remote, [text]) => `${remote.host} is in trouble (${text.replace('returned error: ', 'HTTP ')})`,
+    tells: (remote, [text]) => `${remote.host} has an error (${text.replace('returned error: ', 'HTTP ')})`,
   },
   {
     // index-pack that wrote more than it may is killed without a word.
@@ -134,7 +134,7 @@ const known: readonly Known[] = [
   {
     says: /early EOF|disconnect|RPC failed|hung up|transfer closed|[Cc]onnection (was )?(reset|closed)|[Ee]mpty reply|kex_exchange|SSL_|gnutls_|GnuTLS|TLS/,
     reason: 'Unreachable',
-    tells: (remote) => `the connection to ${place(remote)} broke off`,
+    tells: (remote) => `the connection to ${place(remote)} was interrupted`,
   },
 ];
 

@@ -56,11 +56,11 @@ export class Repository {
         await this.#fetch(url, [`+${name}:${head}`], ['--depth=1']);
       } catch (cause) {
         if (!(cause instanceof GitFailure) || !/couldn't find remote ref/.test(cause.stderr)) throw cause;
-        throw new SourceError('RevisionMissing', `${name} vanished while it was fetched`, { cause });
+        throw new SourceError('RevisionMissing', `${name} disappeared while it was fetched`, { cause });
       }
       const commit = await this.commit(head);
       if (commit !== undefined) return commit;
-      throw new SourceError('RevisionMissing', `${name} names no commit`);
+      throw new SourceError('RevisionMissing', `${name} is not a commit`);
     });
   }
 

@@ -80,7 +80,7 @@ async function isFolder(
     case 'Folder':
       return;
     case 'Submodule':
-      throw fault('is a submodule, and these are not fetched');
+      throw fault('is a submodule; submodules are not fetched');
     case 'Link':
       throw fault('is a link: name the folder that it leads to');
     case 'File':

@@ -83,5 +83,5 @@ test.each([
 });
 
 test('an endpoint that nobody understands is refused with those that are', () => {
-  expect(() => connect('http://h')).toThrow(/write unix:\/\/\//);
+  expect(() => connect('http://h')).toThrow(/use unix:\/\/\//);
 });

@@ -111,7 +111,7 @@ describe('the engine client', () => {
     const given = new Promise((resolve) => modem.dial({ method: 'GET', path: '/_ping' }, resolve));
     expect(await given).toMatchObject({
       sort: 'Offline',
-      message: expect.stringContaining('silent for 0.02 s'),
+      message: expect.stringContaining('did not answer for 0.02 s'),
     });
   });
 

@@ -47,7 +47,7 @@ describe('what a refusal of the engine means', () => {
     const error = startError(new EngineError(404, 'network lan not found'), subject);
     expect(error).toMatchObject({
       sort: 'NotStartable',
-      message: 'make it with: docker network create lan (network lan not found)',
+      message: 'create it with: docker network create lan (network lan not found)',
     });
   });
 

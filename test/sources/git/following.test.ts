@@ -107,7 +107,7 @@ describe('a tag', () => {
     await repository.tag('file', { at: 'HEAD:a.yaml' });
     await expect(read({ tag: 'file' })).rejects.toMatchObject({
       reason: 'RevisionMissing',
-      message: expect.stringContaining('names no commit'),
+      message: expect.stringContaining('is not a commit'),
     });
   });
 });

@@ -127,7 +127,7 @@ test('a redirect is not followed, and told', async () => {
   host.credentials = credentials;
   expect(await failure({ ...credentials })).toMatchObject({
     reason: 'Failed',
-    message: expect.stringContaining('write the final URL into spec.source.git.url'),
+    message: expect.stringContaining('set spec.source.git.url to the final URL'),
   });
   expect(other.requests).toEqual([]);
   for (const redirectTo of ['ext::sh -c touch% ran', 'file:///etc', 'http://127.0.0.1:1/r']) {

@@ -68,7 +68,7 @@ describe('a host by ssh', () => {
       const told = await failure({ known_hosts });
       expect(told.reason).toBe('HostNotTrusted');
       expect(told.message).toMatch(
-        /^the key of 127\.0\.0\.1 is not the one in known_hosts of .*: it was changed, or somebody stands in between; ask the host before you replace it: The fingerprint for the ED25519 key sent by the remote host is; SHA256:\S{43}\.$/,
+        /^the key of 127\.0\.0\.1 is not the one in known_hosts of .*: it was changed, or somebody intercepts the connection; verify it with the host before you replace it: The fingerprint for the ED25519 key sent by the remote host is; SHA256:\S{43}\.$/,
       );
       expect(await read()).toEqual({ 'a.yaml': 'first' });
     });
