@@ -63,7 +63,7 @@ test('a fetch that is cut off in the middle is told, and the next one that is no
   story.host.faults = { cutAfter: 40 };
   await story.push('two');
   const cut = await story.says('Unreachable');
-  expect(conditionOf(cut, 'Fetched')?.message).toContain('broke off');
+  expect(conditionOf(cut, 'Fetched')?.message).toContain('was interrupted');
   expect(await story.value()).toBe('one');
   story.host.faults = {};
   await story.synced();
