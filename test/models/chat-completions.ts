@@ -8,13 +8,17 @@ export const chatCompletions: Wire = {
     const messages = list(asked.messages);
     const of = (...roles: string[]) => messages.filter(({ role }) => roles.includes(text(role)));
     const last = messages.at(-1);
+    const calls = messages.flatMap(({ tool_calls }) => list(tool_calls));
+    const answered = calls.findLast(({ id }) => id === last?.tool_call_id);
+    const searched = last?.role === 'tool' && body(answered?.function).name === 'tool_search';
     return {
       model: text(asked.model),
       system: of('system', 'developer')
         .map(({ content }) => textOf(content))
         .join('\n'),
       said: of('user').map(({ content }) => textOf(content)),
-      ...(last?.role === 'tool' && { result: textOf(last.content) }),
+      searched,
+      ...(last?.role === 'tool' && !searched && { result: textOf(last.content) }),
       tools: list(asked.tools).map(({ function: named }) => {
         const { name, parameters } = body(named);
         return { name: text(name), takes: schema(parameters) };

@@ -41,13 +41,15 @@ export function decide(request: Request): Answer {
       case 'call': {
         const wanted = ({ within = '', name }: Tool) =>
           `${within}${name}`.match(`agentctl.*${first}$`) !== null;
-        const search =
-          !tools.some(wanted) &&
-          request.searched !== true &&
-          tools.some(({ name }) => name === 'tool_search');
-        return search
-          ? { call: 'tool_search', input: { query: first } }
-          : called(tools, wanted, JSON.parse(after));
+        if (tools.some(wanted)) return called(tools, wanted, JSON.parse(after));
+        // Some agents keep the tools of MCP servers behind one of their own.
+        if (tools.some(({ name }) => name === 'run_typescript'))
+          return {
+            call: 'run_typescript',
+            input: { code: `async function main() { return tools.mcp_agentctl.${first}(${after}); }` },
+          };
+        const search = request.searched !== true && tools.some(({ name }) => name === 'tool_search');
+        return search ? { call: 'tool_search', input: { query: first } } : called(tools, wanted, {});
       }
     }
   }

@@ -14,11 +14,12 @@ import { generateContent } from './generate-content.ts';
 import { messages } from './messages.ts';
 import { responses } from './responses.ts';
 import { decide } from './script.ts';
-import { type Body, body, type Request, stream } from './wire.ts';
+import { type Body, body, type Request, stream, type Usage } from './wire.ts';
 
 export interface Asked extends Omit<Request, 'tools'> {
   /** Names. */
   tools: string[];
+  used: Usage;
 }
 
 const wires = [chatCompletions, responses, messages, generateContent];
@@ -46,10 +47,11 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   for (const wire of wires) {
     const read = wire.read(path, given);
     if (read === undefined) continue;
-    asked.push({ ...read, tools: read.tools.map(({ name }) => name) });
     const told = decide(read);
     const silent = read.silent || read.said.some((said) => said.includes('[no usage]'));
-    const used = { input: 100, output: 'say' in told ? told.say.length + 1 : 1 };
+    // About what agents take a text for: some compare.
+    const used = { input: Math.ceil(sent.length / 4), output: 'say' in told ? told.say.length + 1 : 1 };
+    asked.push({ ...read, tools: read.tools.map(({ name }) => name), used });
     return read.streamed
       ? stream(response, wire.events({ ...read, silent }, told, used))
       : void json(200, wire.whole(read, told, used));

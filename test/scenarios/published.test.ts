@@ -83,6 +83,7 @@ for (const agent of published) {
           await start();
         }
         if (minus === undefined && failure !== undefined) throw failure;
+        if (failure !== undefined) console.info(`${agent.title} fails ${name}: ${failure}`);
         if (minus !== undefined) expect(failure, 'it does this now: take the minus away').toBeDefined();
       });
     }

@@ -22,6 +22,8 @@ export interface Published {
   env(place: Place): Record<string, string>;
   /** Files of its home folder. */
   files?(place: Place): Record<string, string>;
+  /** Files of its working folder, beside or in place of those of the manifest. */
+  work?(place: Place): Record<string, string>;
   /** It names a session's file by the minute: one that is loaded within the minute it was made in is written over. */
   sessionsByMinute?: true;
   /** What it fails, and whose fault that is. */
@@ -47,7 +49,7 @@ const json = JSON.stringify;
 const limit = { context: 200_000, output: 10_000 };
 
 /** What `init` writes, or a plain manifest, with what its reader would change. */
-export function manifest({ name, command, model, env }: Published, place: Place): object {
+export function manifest({ name, command, model, env, work }: Published, place: Place): object {
   const path = join(root, 'manifests', `${name}.yaml`);
   const text = existsSync(path) ? readFileSync(path, 'utf8') : plain(name, command);
   const agent = parse(text) as Agent; // it is checked elsewhere
@@ -62,6 +64,9 @@ export function manifest({ name, command, model, env }: Published, place: Place)
     ...own.filter((variable) => !(variable.name in variables)),
     ...Object.entries(variables).map(([variable, value]) => ({ name: variable, value })),
   ];
+  const files = Object.entries(work?.(place) ?? {}).map(([file, content]) => ({ path: file, content }));
+  const kept = (spec.template.files ?? []).filter((one) => files.every((file) => file.path !== one.path));
+  if (files.length > 0) Object.assign(spec.template, { files: [...kept, ...files] });
   Object.assign(spec, { model, systemPrompt });
   return agent;
 }
@@ -83,19 +88,6 @@ spec:
   template:
     command: ${json(command)}
 `;
-
-const models: Minus = {
-  fault: 'agentctl',
-  why: 'It offers models in `models`, for `session/set_model`; only config options are looked at.',
-};
-const people: Minus = {
-  fault: 'agentctl',
-  why: 'It asks before it uses the tools of the fleet, and the question is put to people.',
-};
-const otherId: Minus = {
-  fault: 'agentctl',
-  why: 'It asks under another id than that of the tool call, which is taken for a tool used without asking.',
-};
 
 export const published: readonly Published[] = [
   {
@@ -126,11 +118,9 @@ export const published: readonly Published[] = [
     wire: 'OpenAI responses',
     command: ['codex-acp'],
     // One that it knows, since it warns in its answers of others; and that has tools, and not one that takes programs.
-    model: 'gpt-5.5[low]',
+    model: 'gpt-5.5',
     asks: 'gpt-5.5',
     env: ({ url }) => ({
-      // Until its manifest sets the mode.
-      INITIAL_AGENT_MODE: 'read-only',
       MODEL_PROVIDER: 'stub',
       CODEX_CONFIG: json({
         model: 'gpt-5.5',
@@ -140,14 +130,7 @@ export const published: readonly Published[] = [
         },
       }),
     }),
-    minus: {
-      model: models,
-      deny: {
-        fault: 'agentctl',
-        why: 'It ends a denied turn as `cancelled`, which is taken for a turn that was broken off, and sent again.',
-      },
-      'agent to agent': people,
-    },
+    minus: {},
   },
   {
     name: 'claude',
@@ -160,13 +143,10 @@ export const published: readonly Published[] = [
       ANTHROPIC_MODEL: 'one',
       ANTHROPIC_CUSTOM_MODEL_OPTION: 'two',
       CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
-      // Until its manifest does, as the mode below.
+      // Until its manifest does: the scripted model does not search for tools.
       ENABLE_TOOL_SEARCH: 'false',
     }),
-    files: () => ({ '.claude/settings.json': json({ permissions: { defaultMode: 'default' } }) }),
-    minus: {
-      'agent to agent': people,
-    },
+    minus: {},
   },
   {
     name: 'gemini',
@@ -185,9 +165,11 @@ export const published: readonly Published[] = [
       }),
     }),
     minus: {
-      model: models,
       usage: { fault: 'agent', why: 'It tells the tokens of a turn in `_meta.quota`, and not in `usage`.' },
-      'agent to agent': people,
+      'agent to agent': {
+        fault: 'agent',
+        why: 'It takes a JSON list in the text of an answer for structured content, and then refuses that.',
+      },
     },
   },
   {
@@ -210,8 +192,6 @@ export const published: readonly Published[] = [
         },
         security: { auth: { selectedType: 'openai' } },
         privacy: { usageStatisticsEnabled: false },
-        // Until its manifest sets the mode.
-        tools: { approvalMode: 'default' },
       }),
     }),
     minus: {
@@ -219,7 +199,10 @@ export const published: readonly Published[] = [
         fault: 'agent',
         why: 'It tells the tokens of a turn in `_meta.usage` of its text, and not in `usage`.',
       },
-      'agent to agent': people,
+      'agent to agent': {
+        fault: 'agentctl',
+        why: 'It finds the tools of the fleet by a search, of the kind other, which never asks; it is stopped for that.',
+      },
     },
   },
   {
@@ -229,8 +212,8 @@ export const published: readonly Published[] = [
     command: ['pi-acp'],
     model: 'stub/two',
     env: () => ({ PI_OFFLINE: '1' }),
-    files: ({ url }) => ({
-      '.pi/agent/models.json': json({
+    work: ({ url }) => ({
+      'pi-agent/models.json': json({
         providers: {
           stub: {
             baseUrl: `${url}/v1`,
@@ -244,16 +227,14 @@ export const published: readonly Published[] = [
           },
         },
       }),
-      '.pi/agent/settings.json': json({ defaultProvider: 'stub', defaultModel: 'one', quietStartup: true }),
+      'pi-agent/settings.json': json({ defaultProvider: 'stub', defaultModel: 'one', quietStartup: true }),
     }),
     minus: {
-      'system prompt': {
+      approve: {
         fault: 'agentctl',
-        why: 'It joins the blocks of a prompt without a space between them, and they do not end in a line break.',
+        why: 'It asks under another id than that of the tool call; of a file, the two are not brought together.',
       },
       usage: { fault: 'agent', why: 'It tells how full its context is, and not what a turn has used.' },
-      approve: { fault: 'agent', why: 'It asks for nothing: pi has no permissions.' },
-      deny: { fault: 'agent', why: 'It asks for nothing: pi has no permissions.' },
       'agent to agent': { fault: 'agent', why: 'It does not use the MCP servers of a session.' },
     },
   },
@@ -273,7 +254,6 @@ export const published: readonly Published[] = [
         fault: 'agent',
         why: 'With a provider of your own its model is chosen by COPILOT_MODEL alone.',
       },
-      'agent to agent': people,
     },
   },
   {
@@ -294,12 +274,7 @@ api_base = "${url}/v1"
 api_key_env_var = "STUB_KEY"
 ${['one', 'two'].map((name) => `[[models]]\nname = "${name}"\nprovider = "stub"\nalias = "${name}"\n`).join('')}`,
     }),
-    minus: {
-      'agent to agent': {
-        fault: 'agentctl',
-        why: 'It takes MCP servers over stdio alone, which is not offered.',
-      },
-    },
+    minus: {},
   },
   {
     name: 'deepagents',
@@ -310,8 +285,6 @@ ${['one', 'two'].map((name) => `[[models]]\nname = "${name}"\nprovider = "stub"\
     env: ({ url }) => ({ ANTHROPIC_BASE_URL: url, ANTHROPIC_API_KEY: 'none', LANGSMITH_TRACING: 'false' }),
     minus: {
       usage: { fault: 'agent', why: 'It does not tell what a turn has used.' },
-      approve: otherId,
-      deny: otherId,
       'agent to agent': { fault: 'agent', why: 'It does not use the MCP servers of a session.' },
     },
   },

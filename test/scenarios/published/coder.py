@@ -18,7 +18,7 @@ async def main() -> None:
         def build(context):
             return create_deep_agent(
                 model=context.model or MODELS[0]["value"],
-                backend=LocalShellBackend(root_dir=context.cwd, inherit_env=True),
+                backend=LocalShellBackend(root_dir=context.cwd, virtual_mode=False, inherit_env=True),
                 interrupt_on={"execute": True, "write_file": True, "edit_file": True},
                 checkpointer=sessions,
             )
