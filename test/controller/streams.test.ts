@@ -128,7 +128,7 @@ describe('a plan', () => {
     const [plan] = await streams.plan([agent('web', 'default', { template })]);
     expect(plan?.agent).toEqual({ name: 'web', namespace: 'default' });
     expect(plan?.text).toBe(
-      '+ create web-0: spec.replicas is 1.\n! SecretMissing: There is no Secret keys. Make it: agentctl create secret generic keys --from-literal=KEY=...\n',
+      '+ create web-0: spec.replicas is 1.\n! SecretMissing: The Secret keys does not exist. Create it: agentctl create secret generic keys --from-literal=KEY=...\n',
     );
   });
 
