@@ -88,8 +88,8 @@ describe('run --rm', () => {
     const before = shell.talk.sent.length;
     const running = shell.run(['run', 'web', '--rm', '--prompt=x', '--', 'worker']);
     await becomes('True');
-    shell.talk.end(await sent(before), { state: 'Failed', reason: 'AgentError' });
-    expect(await running).toMatchObject({ code: 1 });
+    shell.talk.end(await sent(before), { state: 'Failed', reason: 'Refusal' });
+    expect(await running).toMatchObject({ code: 4 });
     expect(await found()).toBeUndefined();
   });
   test.each(['before it is Ready', 'in its turn'])('removes it at Ctrl-C %s', async (when) => {

@@ -104,7 +104,7 @@ test('a run that has ended is read to its end where that is near', async () => {
   expect(await at.end(id)).toMatchObject({ state: 'Completed', answer: 'the last word' });
 });
 
-test('requests for leave that nobody decides wait up to a hundred, and further ones are denied', async () => {
+test('requests for permission that nobody decides wait up to a hundred, and further ones are denied', async () => {
   const puppet = new AcpPuppet();
   await using at = await stage({
     acp: { agent: puppet.agent, spec: { permissions: { default: 'Ask' } } },
