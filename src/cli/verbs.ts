@@ -87,13 +87,13 @@ export const verbs: readonly Verb[] = [
   {
     name: 'approve',
     group: talk,
-    summary: 'Let an agent, a sync or a Runtime do what waits for leave',
+    summary: 'Approve a request of an agent, a sync or a Runtime',
     load: () => import('./verbs/approve.ts'),
   },
   {
     name: 'deny',
     group: talk,
-    summary: 'Refuse an agent what it asks leave for',
+    summary: 'Deny a request of an agent',
     load: () => import('./verbs/deny.ts'),
   },
   {

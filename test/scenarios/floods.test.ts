@@ -61,7 +61,7 @@ for (const stage of await talkStages()) {
       },
     );
 
-    test('with requests for leave has a hundred of them wait, and is read on', async () => {
+    test('with requests for permission has a hundred of them wait, and is read on', async () => {
       const env = { FLOOD: 'approvals', FLOOD_SECONDS: '600' };
       const spec = '  permissions: { default: Ask }';
       await session.apply(talker(stage, { name: 'asker', protocol: 'acp', script: 'flood', env, spec }));

@@ -14,7 +14,7 @@ import { approveRuntime, approveSync } from './held.ts';
 
 type Decision = 'approve' | 'deny';
 
-const listed = 'of approvals, as agentctl get approvals lists them';
+const listed = 'ids of approvals, see agentctl get approvals';
 
 /** `approve` and `deny` are one verb with two decisions. */
 export const defineDecision = (command: Command, cli: Cli, decision: Decision, done: string): Command =>

@@ -6,7 +6,7 @@ import { examples } from '../examples.ts';
 export function define(command: Command, cli: Cli): void {
   defineDecision(
     command.description(
-      'Let an agent do what it asks leave for, a sync delete what its next revision no longer has, or a Runtime remove what belongs to no instance.',
+      'Approve what waits for a decision: a tool that an agent asks to use, what the next revision of a sync would delete, or containers that a Runtime would remove.',
     ),
     cli,
     'approve',
@@ -14,10 +14,13 @@ export function define(command: Command, cli: Cli): void {
   );
   examples(
     command,
-    ['What is asked for', 'agentctl get approvals --field-selector status.state=Pending'],
-    ['Look closer, then let it', 'agentctl describe approval p-x7k2p\nagentctl approve p-x7k2p'],
+    ['List what waits for a decision', 'agentctl get approvals --field-selector status.state=Pending'],
+    ['Show one, then approve it', 'agentctl describe approval p-x7k2p\nagentctl approve p-x7k2p'],
     ['Answer with another of its options', 'agentctl approve p-x7k2p --option=always'],
-    ['What a revision would delete, then let it', 'agentctl diff --sync fleet\nagentctl approve sync/fleet'],
-    ['Remove the containers that a Runtime holds back', 'agentctl approve runtime/docker'],
+    [
+      'Show what a revision would delete, then approve it',
+      'agentctl diff --sync fleet\nagentctl approve sync/fleet',
+    ],
+    ['Let a Runtime remove containers without an owner', 'agentctl approve runtime/docker'],
   );
 }

@@ -5,14 +5,16 @@ import { examples } from '../examples.ts';
 
 export function define(command: Command, cli: Cli): void {
   defineDecision(
-    command.description('Refuse an agent what it asks leave for. That one call fails; its turn goes on.'),
+    command.description(
+      "Deny a tool that an agent asks to use. That call fails, and the agent's turn continues.",
+    ),
     cli,
     'deny',
     'denied',
   );
   examples(
     command,
-    ['What is asked for', 'agentctl get approvals --field-selector status.state=Pending'],
-    ['Refuse it', 'agentctl deny p-x7k2p'],
+    ['List what waits for a decision', 'agentctl get approvals --field-selector status.state=Pending'],
+    ['Deny it', 'agentctl deny p-x7k2p'],
   );
 }
