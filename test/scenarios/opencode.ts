@@ -52,4 +52,4 @@ export function opencode({ url }: Models): string {
   return JSON.stringify(agent);
 }
 
-const model = { limit: { context: 8_000, output: 1_000 } };
+const model = { limit: { context: 200_000, output: 10_000 } };
