@@ -13,7 +13,8 @@ import { createRegistry } from '../../src/registry/registry.ts';
 import { openStore } from '../../src/store/sqlite.ts';
 import { ManualClock } from '../fakes/clock.ts';
 
-const minutes = 16;
+/** The file has its size after some 12: the log is moved into it in steps of 2,000 pages. */
+const minutes = 32;
 /** Agents that are made, fail and go, a minute. */
 const churn = 10;
 const mostEvents = 300;
