@@ -121,7 +121,7 @@ async function execute<T>(
   const { promise: ended, reject } = Promise.withResolvers<never>();
   const end = (): void => {
     // git leaves ssh and the https helper behind, and they hold its pipes open.
-    killAllWith(mark, id);
+    void killAllWith(mark, id);
     setTimeout(() => reject(stopped()), grace).unref();
   };
   const stopped = (): SourceError => (signal.aborted ? aborted(signal) : tooMuch());
