@@ -22,6 +22,7 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: ['test/scenarios/**', 'test/bench/**'],
           testTimeout: 60_000,
+          hookTimeout: 60_000,
           maxWorkers: 2, // most of them wait for engines, git or hosts
         },
       },

@@ -234,6 +234,7 @@ class SqliteStore implements Store {
   }
 
   async close(): Promise<void> {
+    if (this.#closed) return;
     this.#closed = true;
     this.#flush();
     await this.#settled;
@@ -243,6 +244,8 @@ class SqliteStore implements Store {
   }
 
   #write(key: string, value: string | undefined, expected: number): Promise<number> {
+    if (this.#closed)
+      return Promise.reject(new StoreError('Broken', `${this.#path} is closed: the controller is stopping.`));
     return new Promise((resolve, reject) => {
       this.#waiting.push({ key, value, expected, resolve, reject });
       if (this.#scheduled) return;

@@ -42,6 +42,19 @@ export function storeContract(name: string, open: () => Store): void {
       expect((await store.get('/a/1'))?.value).toBe('two');
     });
 
+    test('a write before the end is kept, and one after it is refused', async () => {
+      const kept = store.put('/a/1', 'one', 0);
+      const closed = store.close();
+      const refused = expect.objectContaining({
+        reason: 'Broken',
+        message: expect.stringContaining('is closed'),
+      });
+      await expect(store.put('/a/2', 'two', 0)).rejects.toEqual(refused);
+      await expect(kept).resolves.toBe(1);
+      await closed;
+      await expect(store.delete('/a/1', 1)).rejects.toEqual(refused);
+    });
+
     test('of writes at the same time that expect the same, exactly one wins', async () => {
       const results = await Promise.allSettled(
         Array.from({ length: 20 }, (_, n) => store.put('/a/1', `${n}`, 0)),
