@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { jsonFault } from '../../api/size.ts';
 import { limits } from '../limits.ts';
 import type { ToolUse } from '../talk.ts';
 import { isOwnTool, ownKind } from './own-tools.ts';
@@ -88,12 +89,11 @@ export class Calls {
     }
     call.asked = true;
     const isSame = isSaid(said, call) || (isName(said.title) && !isInput(said.input));
-    const known = isSame ? mergeTool(call, request) : said;
-    return {
-      ...this.#known(known),
-      ...(said.kind === undefined ? { guessed: true } : {}),
-      toolCallId: found[0],
-    };
+    const isVague = said.kind === undefined || said.kind === 'other';
+    const merged = isSame ? mergeTool(call, request) : said;
+    const known = this.#known(isSame && isVague ? { ...merged, kind: call.kind } : merged);
+    const guessed = isVague && known.kind !== said.kind && known.kind !== ownKind;
+    return { ...known, ...(guessed ? { guessed } : {}), toolCallId: found[0] };
   }
 
   /** A call is over, as the agent says. */
@@ -155,9 +155,11 @@ export class Calls {
 /** What is known of a call, with what is said of it now. */
 export function mergeTool(before: Tool | undefined, given: Fields): Tool {
   const kind = name(given.kind);
-  const input = inputOf(given);
+  const dialog = readDialog(given.rawInput);
+  const input = inputOf(dialog === undefined ? given : { ...given, rawInput: dialog.input });
   return {
-    title: name(given.title, limits.title) ?? name(given.name, limits.title) ?? before?.title,
+    title:
+      name(dialog?.title ?? given.title, limits.title) ?? name(given.name, limits.title) ?? before?.title,
     // No agent may say that a tool is agentctl's.
     kind: (kind === ownKind ? 'other' : kind) ?? before?.kind,
     // An empty one says nothing.
@@ -207,6 +209,28 @@ function guess(input: unknown): string {
   const found = fields(input) ?? {};
   if ('command' in found && !('path' in found)) return 'execute';
   return 'url' in found ? 'fetch' : 'other';
+}
+
+/**
+ * The question of an extension, as pi's adapter tells it: a dialog in place of the tool's input. The extension of our
+ * manifest puts the input into the message; what others say there is part of the question.
+ */
+function readDialog(rawInput: unknown): { title: string; input?: Fields | undefined } | undefined {
+  const { method, title, message, options: _, ...rest } = fields(rawInput) ?? {};
+  const isDialog = (method === 'confirm' || method === 'select') && Object.keys(rest).length === 0;
+  if (!isDialog || typeof title !== 'string') return undefined;
+  if (typeof message !== 'string') return { title };
+  const input = readObject(message);
+  return input === undefined ? { title: `${title} ${message}` } : { title, input };
+}
+
+function readObject(text: string): Fields | undefined {
+  if (jsonFault(text) !== undefined) return undefined;
+  try {
+    return fields(JSON.parse(text));
+  } catch {
+    return undefined; // words
+  }
 }
 
 /** What the tool would be given. Some agents tell a change of a file as content alone. */

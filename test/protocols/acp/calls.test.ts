@@ -76,6 +76,49 @@ describe('a request under another id than the call', () => {
     expect(turn.ask('i', { title: 'rm -rf /' })).toMatchObject({ kind: 'other', input: undefined });
   });
 
+  test('that an extension asks by a dialog is of the call whose input is in its message', () => {
+    const turn = calls();
+    const input = { path: '/work/notes.txt', content: 'red' };
+    const write = { ...announced, title: 'write', kind: 'edit', rawInput: input };
+    turn.note('t1', { ...write, rawInput: { path: '/work/other.txt', content: 'blue' } });
+    turn.note('t2', { ...write, locations: [{ path: input.path }] });
+    const dialog = { method: 'confirm', title: input.path, message: JSON.stringify(input) };
+    expect(turn.ask('pi-ui-1', { title: input.path, kind: 'other', rawInput: dialog })).toEqual({
+      toolCallId: 't2',
+      title: input.path,
+      kind: 'edit',
+      guessed: true,
+      input,
+    });
+    expect(turn.end('t2', 'completed')).toMatchObject({ asked: true });
+    expect(turn.end('t1', 'completed')).toMatchObject({ asked: false });
+  });
+
+  test.each([
+    ['confirm', { message: 'It may be overwritten.' }, 'Is that right? It may be overwritten.'],
+    ['select', { options: ['Yes', 'No'] }, 'Is that right?'],
+  ])('that an extension asks by the dialog %s in words is of the only open call', (method, more, title) => {
+    const turn = calls();
+    turn.note('t1', { ...announced, title: 'write', kind: 'edit', rawInput: { path: 'a', content: 'b' } });
+    const rawInput = { method, title: 'Is that right?', ...more };
+    expect(turn.ask('pi-ui-1', { title: 'Is that right?', kind: 'other', rawInput })).toMatchObject({
+      toolCallId: 't1',
+      title,
+      kind: 'other',
+      input: undefined,
+    });
+    expect(turn.end('t1', 'completed')).toMatchObject({ asked: true });
+  });
+
+  test('of the kind other is decided by that and by the kind of its call', () => {
+    const turn = calls();
+    turn.note('t1', touch);
+    expect(turn.ask('i', { title: 'touch made', kind: 'other' })).toMatchObject({
+      kind: 'execute',
+      guessed: true,
+    });
+  });
+
   test('is not for a call that is over', () => {
     const turn = calls();
     turn.note('t1', touch);

@@ -230,10 +230,6 @@ export const published: readonly Published[] = [
       'pi-agent/settings.json': json({ defaultProvider: 'stub', defaultModel: 'one', quietStartup: true }),
     }),
     minus: {
-      approve: {
-        fault: 'agentctl',
-        why: 'It asks under another id than that of the tool call; of a file, the two are not brought together.',
-      },
       usage: { fault: 'agent', why: 'It tells how full its context is, and not what a turn has used.' },
       'agent to agent': { fault: 'agent', why: 'It does not use the MCP servers of a session.' },
     },
