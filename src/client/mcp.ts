@@ -15,7 +15,11 @@ export function createMcpServer(fleet: Fleet, options: { version: string; manage
       description: 'Lists the other agents: name, what each is for, its model, and whether it is ready.',
       inputSchema: {},
     },
-    () => told(async () => JSON.stringify(await fleet.list(), undefined, 1)),
+    () =>
+      told(async () => {
+        const structured = { agents: await fleet.list() };
+        return { text: JSON.stringify(structured, undefined, 1), structured };
+      }),
   );
   server.registerTool(
     'send_message',
@@ -82,12 +86,22 @@ export function createMcpServer(fleet: Fleet, options: { version: string; manage
   return server;
 }
 
-type ToolAnswer = { content: { type: 'text'; text: string }[]; isError?: true };
+type ToolAnswer = {
+  content: { type: 'text'; text: string }[];
+  structuredContent?: Record<string, unknown>;
+  isError?: true;
+};
+
+/** With `structured` the text is that as JSON, for clients that read the text alone; MCP wants an object there. */
+type Told = string | { text: string; structured: Record<string, unknown> };
 
 /** A failure is an answer of the tool, so that the model reads it. */
-async function told(work: () => Promise<string>): Promise<ToolAnswer> {
+async function told(work: () => Promise<Told>): Promise<ToolAnswer> {
   try {
-    return { content: [{ type: 'text', text: await work() }] };
+    const answer = await work();
+    if (typeof answer === 'string') return { content: [{ type: 'text', text: answer }] };
+    const { text, structured } = answer;
+    return { content: [{ type: 'text', text }], structuredContent: structured };
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);
     return { content: [{ type: 'text', text }], isError: true };

@@ -233,8 +233,12 @@ test('an agent lists the others, sends one a message, and has its answer', async
   const client = await connected(at.asker.offer);
   const tools = (await client.listTools()).tools.map(({ name }) => name);
   expect(tools).toEqual(['list_agents', 'send_message']);
-  const listed = JSON.parse((await call(client, 'list_agents')).text);
-  expect(listed).toMatchObject([{ name: 'other', phase: 'Ready', talks: true, identity: 'Rings bells.' }]);
+  const { content, structuredContent } = await client.callTool({ name: 'list_agents', arguments: {} });
+  expect(structuredContent).toMatchObject({
+    agents: [{ name: 'other', phase: 'Ready', talks: true, identity: 'Rings bells.' }],
+  });
+  const [{ text }] = content as [{ text: string }]; // as it says
+  expect(JSON.parse(text)).toEqual(structuredContent);
   const answer = call(client, 'send_message', { agent: 'other', message: 'ring' });
   await expect.poll(() => at.other.turns.length).toBe(1);
   expect(at.other.turns[0]).toMatchObject({ message: 'ring' });
@@ -336,7 +340,7 @@ test('what it was offered holds over a restart of the controller', async () => {
   await at.world.house.restart();
   await at.ready(2);
   const listed = await call(await connected(offer), 'list_agents');
-  expect(JSON.parse(listed.text)).toMatchObject([{ name: 'other' }]);
+  expect(JSON.parse(listed.text)).toMatchObject({ agents: [{ name: 'other' }] });
 });
 
 test('tokens are void once somebody else has the port, who may have been sent them, and stay void', async () => {
