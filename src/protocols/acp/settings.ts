@@ -93,11 +93,15 @@ class Sitting {
     this.offered = offer;
   }
 
-  /** By a config option where there is one for it; else by the request of its own. */
+  /** By a config option where there is one that has it; else by the request of its own. An agent may have more names there. */
   async choose(what: 'model' | 'mode', wanted: string): Promise<Control> {
     const option = this.offered && optionFor(this.offered, what);
-    if (option !== undefined) return this.#set(what, wanted, option, () => this.#setOption(option, wanted));
     const choice = what === 'model' ? this.offered?.models : this.offered?.modes;
+    const isOther = option !== undefined && choice !== undefined && valueFor(option, wanted) === undefined;
+    if (isOther && valueFor(choice, wanted) === undefined)
+      return notOffered(what, wanted, { ...option, choices: union(option, choice) });
+    if (option !== undefined && !isOther)
+      return this.#set(what, wanted, option, () => this.#setOption(option, wanted));
     return this.#set(what, wanted, choice, (value) =>
       what === 'model'
         ? this.#requests.setModel({ sessionId: this.#session, modelId: value })
@@ -137,8 +141,12 @@ class Sitting {
         if (!isRefusal(error)) throw error;
         return { status: 'False', reason: 'Refused', message: error.message };
       }
-      if (what === 'model' && this.offered?.models !== undefined)
-        this.offered = { ...this.offered, models: { ...this.offered.models, current: value } };
+      if (what === 'model' && this.offered?.models !== undefined) {
+        const { options, models } = this.offered;
+        const model = 'id' in choice ? undefined : optionFor(this.offered, 'model');
+        const now = model === undefined ? options : replaced(options, model.id, value);
+        this.offered = { ...this.offered, options: now, models: { ...models, current: value } };
+      }
     }
     const message =
       what === 'model'
@@ -161,6 +169,12 @@ class Sitting {
     this.offered = { ...others, options: now };
   }
 }
+
+/** Of both, each once. */
+const union = (one: Choice, other: Choice): Choice['choices'] => [
+  ...one.choices,
+  ...other.choices.filter(({ value }) => one.choices.every((known) => known.value !== value)),
+];
 
 const replaced = (options: readonly ConfigOption[], id: string, current: string): ConfigOption[] =>
   options.map((option) => (option.id === id ? { ...option, current } : option));

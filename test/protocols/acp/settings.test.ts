@@ -19,6 +19,11 @@ const models = {
     { modelId: 'large', name: 'Large' },
   ],
 };
+/** As Codex names them beside its option. */
+const named = {
+  currentModelId: 'small[low]',
+  availableModels: ['small[low]', 'large[high]'].map((modelId) => ({ modelId, name: modelId })),
+};
 const select = (id: string, category: string, values: string[]): object => ({
   ...{ id, name: id.toUpperCase(), category, type: 'select', currentValue: values[0] },
   options: values.map((value) => ({ value, name: value })),
@@ -57,6 +62,33 @@ describe('the settings of a session of acp', () => {
       { model: 'huge' },
       [],
       { model: { status: 'False', reason: 'NotOffered', message: expect.stringContaining('small, large') } },
+    ],
+    [
+      'a model, by the name that its option has',
+      { models: named, configOptions: [select('model', 'model', ['small', 'large'])] },
+      { model: 'large' },
+      [['session/set_config_option', { configId: 'model', value: 'large' }]],
+      { model: { status: 'True', reason: 'ConfigOption', message: expect.stringContaining('large') } },
+    ],
+    [
+      'a model, by a name that only the list of models has',
+      { models: named, configOptions: [select('model', 'model', ['small', 'large'])] },
+      { model: 'large[high]' },
+      [['session/set_model', { modelId: 'large[high]' }]],
+      { model: { status: 'True', reason: 'OwnRequest', message: expect.stringContaining('large[high]') } },
+    ],
+    [
+      'a model that is in neither, with those of both',
+      { models: named, configOptions: [select('model', 'model', ['small', 'large'])] },
+      { model: 'huge' },
+      [],
+      {
+        model: {
+          status: 'False',
+          reason: 'NotOffered',
+          message: expect.stringContaining('small, large, small[low], large[high]'),
+        },
+      },
     ],
     [
       'a mode, by the request for modes',
