@@ -83,6 +83,13 @@ async function prompt({ sessionId, prompt: blocks }) {
   const call = { toolCallId: `call-${file}`, title: command, kind: 'execute' };
   if (name !== 'pi') call.rawInput = { command };
   const update = (body) => send({ method: 'session/update', params: { sessionId, update: body } });
+  if (name === 'qwen') {
+    // Never asks for this one, whatever its settings.
+    const search = { toolCallId: 'search-1', _meta: { toolName: 'tool_search' } };
+    const told = { ...search, title: 'ToolSearch: "touch"', kind: 'other', rawInput: { query: 'touch' } };
+    update({ sessionUpdate: 'tool_call', ...told, status: 'in_progress' });
+    update({ sessionUpdate: 'tool_call_update', ...search, status: 'completed' });
+  }
   update({ sessionUpdate: 'tool_call', ...call, status: 'pending' });
   const allowed =
     name === 'pi'
@@ -96,15 +103,19 @@ async function prompt({ sessionId, prompt: blocks }) {
   return { stopReason: 'end_turn' };
 }
 
-/** What it must find in its environment and in its folder to ask for each command. */
+const json = (file) => JSON.parse(readFileSync(file, 'utf8'));
+
+/** What it must find in its environment and in its folder to ask for each command, and to show the tools of MCP servers. */
 const settings = {
-  claude: () => JSON.parse(readFileSync('.claude/settings.json', 'utf8')).permissions.ask.includes('Bash'),
-  qwen: () =>
-    JSON.parse(readFileSync(env.QWEN_CODE_SYSTEM_SETTINGS_PATH, 'utf8')).permissions.ask.includes(
-      'run_shell_command',
-    ),
+  claude: () =>
+    json('.claude/settings.json').permissions.ask.includes('Bash') && env.ENABLE_TOOL_SEARCH === 'false',
+  gemini: () => env.GEMINI_CLI_TRUST_WORKSPACE === 'true',
+  qwen: () => {
+    const { permissions, tools } = json(env.QWEN_CODE_SYSTEM_SETTINGS_PATH);
+    return permissions.ask.includes('run_shell_command') && tools?.toolSearch?.enabled === false;
+  },
 };
-if (settings[name]?.() === false) throw new Error('it would not ask for each command');
+if (settings[name]?.() === false) throw new Error('its settings are not those it needs');
 
 const methods = {
   initialize: () => ({ protocolVersion: 1, agentCapabilities: {}, agentInfo: { name, version: '1' } }),

@@ -154,17 +154,28 @@ export class Calls {
 
 /** What is known of a call, with what is said of it now. */
 export function mergeTool(before: Tool | undefined, given: Fields): Tool {
-  const kind = name(given.kind);
+  const kind = kindOf(given);
   const dialog = readDialog(given.rawInput);
   const input = inputOf(dialog === undefined ? given : { ...given, rawInput: dialog.input });
   return {
     title:
       name(dialog?.title ?? given.title, limits.title) ?? name(given.name, limits.title) ?? before?.title,
-    // No agent may say that a tool is agentctl's.
-    kind: (kind === ownKind ? 'other' : kind) ?? before?.kind,
+    kind: kind ?? before?.kind,
     // An empty one says nothing.
     input: isInput(input) ? input : (before?.input ?? input),
   };
+}
+
+/**
+ * Qwen Code's search among its own tools is told as `other`, and never asks. The name comes from the agent and not from its
+ * model; it writes `mcp__` before the names of other servers' tools.
+ */
+const searches: ReadonlySet<unknown> = new Set(['tool_search']);
+
+function kindOf({ kind, _meta }: Fields): string | undefined {
+  const said = name(kind);
+  if (said === 'other' && searches.has(fields(_meta)?.toolName)) return 'search';
+  return said === ownKind ? 'other' : said; // no agent may say that a tool is agentctl's
 }
 
 /** Which of these is meant: by its input, else by its title, else because there is no other. */

@@ -168,6 +168,13 @@ describe('a call', () => {
     expect(calls().ask('t', { title: 'x', rawInput })).toMatchObject({ kind, guessed: true });
   });
 
+  test.each([
+    ['tool_search', 'search'],
+    ['mcp__files__tool_search', 'other'],
+  ])('of the kind other and the name %s is of the kind %s', (toolName, kind) => {
+    expect(calls().note('t1', { ...announced, title: 'x', kind: 'other', _meta: { toolName } })).toBe(kind);
+  });
+
   test('cannot say that it is one of agentctl’s tools', () => {
     expect(calls().note('t1', { ...touch, kind: 'agentctl' })).toBe('other');
   });

@@ -143,8 +143,6 @@ export const published: readonly Published[] = [
       ANTHROPIC_MODEL: 'one',
       ANTHROPIC_CUSTOM_MODEL_OPTION: 'two',
       CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
-      // Until its manifest does: the scripted model does not search for tools.
-      ENABLE_TOOL_SEARCH: 'false',
     }),
     minus: {},
   },
@@ -156,8 +154,7 @@ export const published: readonly Published[] = [
     model: 'gemini-2.5-pro',
     asks: 'gemini-2.5-pro',
     sessionsByMinute: true,
-    // The second, until its manifest sets it: without, it leaves out the MCP servers of a session.
-    env: ({ url }) => ({ GOOGLE_GEMINI_BASE_URL: url, GEMINI_CLI_TRUST_WORKSPACE: 'true' }),
+    env: ({ url }) => ({ GOOGLE_GEMINI_BASE_URL: url }),
     files: () => ({
       '.gemini/settings.json': json({
         security: { auth: { selectedType: 'gemini-api-key' } },
@@ -166,10 +163,6 @@ export const published: readonly Published[] = [
     }),
     minus: {
       usage: { fault: 'agent', why: 'It tells the tokens of a turn in `_meta.quota`, and not in `usage`.' },
-      'agent to agent': {
-        fault: 'agent',
-        why: 'It takes a JSON list in the text of an answer for structured content, and then refuses that.',
-      },
     },
   },
   {
@@ -198,10 +191,6 @@ export const published: readonly Published[] = [
       usage: {
         fault: 'agent',
         why: 'It tells the tokens of a turn in `_meta.usage` of its text, and not in `usage`.',
-      },
-      'agent to agent': {
-        fault: 'agentctl',
-        why: 'It finds the tools of the fleet by a search, of the kind other, which never asks; it is stopped for that.',
       },
     },
   },
