@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { accountFault, untilOf } from '../../../src/controller/talk/limits.ts';
+import { accountFault, untilOf } from '../../../src/controller/talk/account-faults.ts';
 import { AcpPuppet } from './acp-puppet.ts';
 import { stage } from './stage.ts';
 
