@@ -1,3 +1,4 @@
+import { beginning } from './cut.ts';
 import { ApiError } from './errors.ts';
 import type { KindInfo } from './kinds.ts';
 import { listed } from './listed.ts';
@@ -33,7 +34,7 @@ export function shown(value: unknown): string {
   return typeof value === 'string' ? short(text) : `the ${typeof value} ${short(text)}`;
 }
 
-const short = (text: string): string => (text.length > 60 ? `${text.slice(0, 57)}...` : text);
+const short = (text: string): string => (text.length > 60 ? `${beginning(text, 57)}...` : text);
 
 /** `written`: how the value stands in a file, where that is known. */
 export function invalid(path: Path, value: unknown, expected: string, written?: string): FieldError {

@@ -1,4 +1,4 @@
-import { beginning } from '../api/beginning.ts';
+import { beginning } from '../api/cut.ts';
 import { isApiError } from '../api/errors.ts';
 import { type AnyObject, type Event, type Instance, keyOf, type ObjectKey } from '../api/objects.ts';
 import { visible } from '../api/visible.ts';

@@ -1,3 +1,4 @@
+import { beginning } from '../api/cut.ts';
 import { isObject } from '../api/schema.ts';
 
 /** Bytes of a line of the log: whoever reads its end finds a whole line there. */
@@ -19,7 +20,7 @@ export function boundedLine(line: string): string {
 const cut = (text: string): string =>
   text.length <= longestText
     ? text
-    : `${text.slice(0, longestText)}... and ${text.length - longestText} characters more`;
+    : `${beginning(text, longestText)}... and ${text.length - longestText} characters more`;
 
 function parse(line: string): Record<string, unknown> | undefined {
   try {

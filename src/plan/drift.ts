@@ -1,3 +1,4 @@
+import { beginning } from '../api/cut.ts';
 import { difference, updateClass } from '../api/difference.ts';
 import { kindInfo } from '../api/kinds.ts';
 import type { AgentSpec, Revision } from '../api/objects.ts';
@@ -43,7 +44,7 @@ export const driftText = ({ field, before, after }: FieldDrift): string =>
 function valueText(value: unknown): string {
   if (value === undefined) return 'absent';
   const text = JSON.stringify(value);
-  return text.length <= 200 ? text : `${text.slice(0, 197)}...`;
+  return text.length <= 200 ? text : `${beginning(text, 197)}...`;
 }
 
 function compare(before: JsonObject, spec: AgentSpec): FieldDrift[] {

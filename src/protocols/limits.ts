@@ -1,5 +1,3 @@
-import { beginning } from '../api/beginning.ts';
-
 /** What is kept of a text that an agent sends, in characters; `entries` of a plan, `tools` of a turn and the `inputs` of these, `decided` permissions, `options` of a request. */
 export const limits = {
   /** An id that is longer is no id: cut, it would be another one. */
@@ -17,7 +15,3 @@ export const limits = {
   decided: 10_000,
   sessions: 1_000,
 } as const;
-
-/** The beginning of a text that may be of any length. */
-export const cut = (text: string, most: number): string =>
-  text.length <= most ? text : `${beginning(text, most)}…`;

@@ -1,3 +1,5 @@
+import { beginning } from '../api/cut.ts';
+
 /** What stands first, where an input has it: what would run, what would be changed or read, what would be fetched. */
 const first = [
   /^(command|commands|cmd|script|code)$/i,
@@ -16,17 +18,17 @@ const most = { first: 800, more: 200 };
 export function requestText(input: unknown): string | undefined {
   if (input === undefined || input === null) return undefined;
   if (typeof input !== 'object' || Array.isArray(input))
-    return cut(valueText(input), most.first) || undefined;
+    return told(valueText(input), most.first) || undefined;
   const all = Object.entries(input).filter(([key, value]) => !words.test(key) && !isNothing(value));
   const leading = first.flatMap((pattern) => all.filter(([key]) => pattern.test(key)));
   const others = all.filter((each) => !leading.includes(each));
   const [head] = leading;
   const rest = [...leading.slice(1), ...others].map(
-    ([key, value]) => `${key}: ${cut(valueText(value), most.more)}`,
+    ([key, value]) => `${key}: ${told(valueText(value), most.more)}`,
   );
-  if (head === undefined) return cut(rest.join(', '), most.first) || undefined;
-  const more = rest.length === 0 ? '' : ` (${cut(rest.join(', '), most.first)})`;
-  return `${cut(valueText(head[1]), most.first)}${more}`;
+  if (head === undefined) return told(rest.join(', '), most.first) || undefined;
+  const more = rest.length === 0 ? '' : ` (${told(rest.join(', '), most.first)})`;
+  return `${told(valueText(head[1]), most.first)}${more}`;
 }
 
 const isNothing = (value: unknown): boolean => value === undefined || value === null || value === '';
@@ -42,5 +44,7 @@ function valueText(value: unknown): string {
 const quoted = (word: string): string =>
   /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 
-const cut = (text: string, length: number): string =>
-  text.length <= length ? text : `${text.slice(0, length)}... (${text.length - length} more characters)`;
+function told(text: string, length: number): string {
+  const kept = beginning(text, length);
+  return kept === text ? text : `${kept}... (${text.length - kept.length} more characters)`;
+}

@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { stringify } from 'yaml';
+import { cut } from '../api/cut.ts';
 import { ApiError } from '../api/errors.ts';
 import type { Log } from '../platform/log.ts';
 import { formOf } from './accept.ts';
@@ -38,11 +39,11 @@ export function warn(reply: FastifyReply, texts: readonly string[]): void {
   const fields: string[] = [];
   let total = 0;
   for (const text of texts) {
-    const cut = text.length > longestWarning ? `${text.slice(0, longestWarning)}...` : text;
-    total += cut.length;
+    const short = cut(text, longestWarning, '...');
+    total += short.length;
     if (total > mostWarnings) break;
     // biome-ignore lint/suspicious/noControlCharactersInRegex: a header must hold none
-    const plain = cut.replace(/[\u0000-\u001f\u007f-\uffff]/g, '?');
+    const plain = short.replace(/[\u0000-\u001f\u007f-\uffff]/g, '?');
     fields.push(`299 - "${plain.replace(/["\\]/g, '\\$&')}"`);
   }
   if (fields.length > 0) reply.header('warning', fields);

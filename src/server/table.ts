@@ -1,4 +1,5 @@
 /** Tables, as `get` prints them: the columns that schemas/ lists, and the cells that no JSON path can say. */
+import { beginning } from '../api/cut.ts';
 import { type Column, type KindInfo, kinds } from '../api/kinds.ts';
 import type { AnyObject, Condition, Kind, Kinds, ObjectMeta, Sync } from '../api/objects.ts';
 import { revisionText } from '../api/sync.ts';
@@ -33,7 +34,7 @@ function oneLine(text: string): string {
     .replace(/\s+/g, ' ');
   return line.length <= longestText && text.length <= 2 * longestText
     ? line
-    : `${line.slice(0, longestText)}...`;
+    : `${beginning(line, longestText)}...`;
 }
 
 /** Where its revision is applied, it is news that something differs from it. */

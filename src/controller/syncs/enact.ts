@@ -1,5 +1,6 @@
 import { authorOf } from '../../api/author.ts';
 import { type Change, changeLine, changesOf } from '../../api/changes.ts';
+import { beginning } from '../../api/cut.ts';
 import { isApiError } from '../../api/errors.ts';
 import { kindInfo } from '../../api/kinds.ts';
 import { type AnyObject, keyOf, type Sync, type SyncStatus } from '../../api/objects.ts';
@@ -162,7 +163,7 @@ export const toldChanges = (changes: readonly ObjectChange[]): Told[] =>
 export function toldFields(fields: readonly Change[]): string[] {
   const lines = fields.slice(0, mostFields).map((field) => {
     const line = changeLine(field);
-    return line.length > longestField ? `${line.slice(0, longestField - 3)}...` : line;
+    return line.length > longestField ? `${beginning(line, longestField - 3)}...` : line;
   });
   return fields.length > mostFields ? [...lines, `and ${fields.length - mostFields} more`] : lines;
 }

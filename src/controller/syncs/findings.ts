@@ -1,3 +1,4 @@
+import { cut } from '../../api/cut.ts';
 import type { Sync, SyncStatus } from '../../api/objects.ts';
 import { revisionText } from '../../api/sync.ts';
 import type { Finding } from '../../plan/conditions.ts';
@@ -143,9 +144,7 @@ const stands = ({ revision, reference }: SyncStatus): string =>
     : `${revisionText(revision, reference)} remains applied.`;
 
 const shortened = (texts: readonly string[]): string => {
-  const shown = texts
-    .slice(0, shownFaults)
-    .map((text) => (text.length > longestFault ? `${text.slice(0, longestFault)}...` : text));
+  const shown = texts.slice(0, shownFaults).map((text) => cut(text, longestFault, '...'));
   return texts.length <= shownFaults
     ? shown.join('; ')
     : `${shown.join('; ')}; and ${texts.length - shownFaults} more`;

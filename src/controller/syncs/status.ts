@@ -1,3 +1,4 @@
+import { beginning } from '../../api/cut.ts';
 import type { Sync, SyncStatus } from '../../api/objects.ts';
 import { syncAnnotations } from '../../api/sync.ts';
 import { withConditions } from '../../plan/conditions.ts';
@@ -106,7 +107,7 @@ function applied(sync: Sync, assessment: Assessment, now: number): SyncStatus {
 }
 
 const mostWarnings = 20;
-const shortened = (text: string): string => (text.length > 300 ? `${text.slice(0, 297)}...` : text);
+const shortened = (text: string): string => (text.length > 300 ? `${beginning(text, 297)}...` : text);
 
 /**
  * Written before the first object is: what may be there from now on, so that it can be deleted again though the

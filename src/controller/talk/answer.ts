@@ -1,4 +1,4 @@
-import { beginning } from '../../api/beginning.ts';
+import { beginning } from '../../api/cut.ts';
 
 /** In characters. */
 const longest = 4 * 1024 * 1024;

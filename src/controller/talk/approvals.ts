@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { askedText } from '../../api/asked.ts';
+import { cut } from '../../api/cut.ts';
 import { ApiError } from '../../api/errors.ts';
 import type { AgentSpec } from '../../api/objects.ts';
 import type { Entry } from '../../messages/journal.ts';
@@ -99,8 +100,8 @@ export class Approvals {
       return true;
     }
     if (verdict === 'No') return true;
-    const what = `a tool of the kind ${cut(use.kind)}`;
-    const call = cut(askedText({ title: use.title, request: requestText(use.input) }));
+    const what = `a tool of the kind ${short(use.kind)}`;
+    const call = short(askedText({ title: use.title, request: requestText(use.input) }));
     if (verdict === 'Unclear') {
       if (this.#controls.has(link.target.uid)) return true;
       const message = `It used ${what} without asking, which failed, maybe before it would have asked (${call}).`;
@@ -193,7 +194,8 @@ export class Approvals {
       toolCall: permission.toolCallId,
       message: open?.message.id,
       conversation: open?.message.conversation,
-      toolKind: cut(permission.toolKind),
+      toolKind: short(permission.toolKind),
+      guessed: permission.guessed === true,
       input: bounded(permission.input),
       options: permission.options,
       state: 'Pending',
@@ -276,7 +278,7 @@ export class Approvals {
 
   #about(link: Link, permission: Permission): Pick<Approval, 'id' | 'title' | 'request'> {
     const request = requestText(permission.input);
-    return { id: this.#idOf(link, permission), title: cut(permission.title), request };
+    return { id: this.#idOf(link, permission), title: short(permission.title), request };
   }
 
   #event(
@@ -359,10 +361,10 @@ function chosen(
   );
 }
 
-const cut = (text: string): string => (text.length <= mostText ? text : `${text.slice(0, mostText)}...`);
+const short = (text: string): string => cut(text, mostText);
 
 function bounded(input: unknown): unknown {
   if (input === undefined) return undefined;
   const text = JSON.stringify(input);
-  return text.length <= mostInput ? input : `${text.slice(0, mostInput)}...`;
+  return text.length <= mostInput ? input : cut(text, mostInput);
 }

@@ -1,4 +1,4 @@
-import { beginning } from '../../api/beginning.ts';
+import { beginning } from '../../api/cut.ts';
 import { ApiError } from '../../api/errors.ts';
 import { type Agent, type Instance, keyText, type ObjectKey, type PolicySpec } from '../../api/objects.ts';
 import type { Fleet } from '../../client/fleet.ts';

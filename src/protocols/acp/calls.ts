@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { cut } from '../../api/cut.ts';
 import { jsonFault } from '../../api/size.ts';
 import { limits } from '../limits.ts';
 import type { ToolUse } from '../talk.ts';
@@ -266,7 +267,7 @@ function inputOf(call: Fields): unknown {
 function shown(input: unknown): unknown {
   try {
     const text = JSON.stringify(input) ?? '';
-    return text.length <= limits.toolInput ? input : `${text.slice(0, limits.toolInput)}…`;
+    return text.length <= limits.toolInput ? input : cut(text, limits.toolInput);
   } catch {
     return 'an input that is nested too deeply to be shown';
   }

@@ -1,5 +1,6 @@
 import type { PromptRequest } from '@agentclientprotocol/sdk';
-import { cut, limits } from '../limits.ts';
+import { cut } from '../../api/cut.ts';
+import { limits } from '../limits.ts';
 import {
   type Connection,
   type ConnectOptions,

@@ -1,5 +1,5 @@
+import { cut } from '../../api/cut.ts';
 import type { Cancel } from '../../platform/clock.ts';
-import { cut } from '../limits.ts';
 import { type ConnectOptions, type Facts, type Host, ProtocolError } from '../protocol.ts';
 import { authAdvice, type Greeting, keyMethods, readGreeting } from './greeting.ts';
 import type { Requests } from './requests.ts';

@@ -1,6 +1,7 @@
 import type { AnyMessage, AnyRequest, AnyResponse, JsonRpcId } from '@agentclientprotocol/sdk';
+import { cut } from '../../api/cut.ts';
 import { jsonFault } from '../../api/size.ts';
-import { cut, limits } from '../limits.ts';
+import { limits } from '../limits.ts';
 import { type Fields, fields } from './read.ts';
 
 export type { AnyMessage, AnyRequest, AnyResponse, JsonRpcId };

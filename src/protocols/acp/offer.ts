@@ -1,5 +1,5 @@
+import { cut } from '../../api/cut.ts';
 import { listed } from '../../api/listed.ts';
-import { cut } from '../limits.ts';
 import type { Control } from '../protocol.ts';
 import { type Fields, fields, list, objects, string } from './read.ts';
 

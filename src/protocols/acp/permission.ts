@@ -1,4 +1,5 @@
-import { cut, limits } from '../limits.ts';
+import { cut } from '../../api/cut.ts';
+import { limits } from '../limits.ts';
 import { optionFor, type Permission, type PermissionOption } from '../talk.ts';
 import type { Calls } from './calls.ts';
 import type { JsonRpcId } from './message.ts';

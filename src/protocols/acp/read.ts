@@ -1,5 +1,6 @@
 /** Readers for what a stranger sent: what has not the wanted shape is absent. */
-import { cut, limits } from '../limits.ts';
+import { cut } from '../../api/cut.ts';
+import { limits } from '../limits.ts';
 
 export type Fields = Readonly<Record<string, unknown>>;
 

@@ -1,4 +1,5 @@
-import { cut, limits } from '../limits.ts';
+import { cut } from '../../api/cut.ts';
+import { limits } from '../limits.ts';
 import type { ConnectOptions, Control, Facts } from '../protocol.ts';
 import {
   type Choice,

@@ -1,4 +1,4 @@
-import { beginning } from '../../api/beginning.ts';
+import { beginning } from '../../api/cut.ts';
 import { limits } from '../limits.ts';
 import type { TurnEvent } from '../talk.ts';
 import { type Fields, fields, id as idOf, list, name, objects, oneOf, present, string } from './read.ts';

@@ -1,6 +1,6 @@
-import { beginning } from '../../api/beginning.ts';
+import { beginning, cut } from '../../api/cut.ts';
 import type { JsonObject } from '../../api/schema.ts';
-import { cut, limits } from '../limits.ts';
+import { limits } from '../limits.ts';
 import type { TurnEvent } from '../talk.ts';
 
 /**

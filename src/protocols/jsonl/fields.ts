@@ -1,6 +1,7 @@
+import { cut } from '../../api/cut.ts';
 import { isObject, type JsonObject } from '../../api/schema.ts';
 import { parseTime } from '../../api/time.ts';
-import { cut, limits } from '../limits.ts';
+import { limits } from '../limits.ts';
 
 /** The last one that a Date can be. */
 const lastInstant = 8_640_000_000_000_000;
