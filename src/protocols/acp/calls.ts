@@ -159,12 +159,19 @@ export function mergeTool(before: Tool | undefined, given: Fields): Tool {
   const dialog = readDialog(given.rawInput);
   const input = inputOf(dialog === undefined ? given : { ...given, rawInput: dialog.input });
   return {
-    title:
-      name(dialog?.title ?? given.title, limits.title) ?? name(given.name, limits.title) ?? before?.title,
+    title: titleOf(dialog === undefined ? given : { ...given, title: dialog.title }) ?? before?.title,
     kind: kind ?? before?.kind,
     // An empty one says nothing.
     input: isInput(input) ? input : (before?.input ?? input),
   };
+}
+
+/** Qwen Code's title of a tool that is none of its own is the input alone; what the tool is called stands in `_meta`. */
+export function titleOf(given: Fields): string | undefined {
+  const said = string(given.title) ?? string(given.name);
+  const called = given.kind === 'other' ? string(fields(given._meta)?.toolName) : undefined;
+  if (said === undefined || called === undefined || said.includes(called)) return name(said, limits.title);
+  return cut(`${called} ${said}`, limits.title);
 }
 
 /**

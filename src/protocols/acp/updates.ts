@@ -1,6 +1,7 @@
 import { beginning } from '../../api/cut.ts';
 import { limits } from '../limits.ts';
 import type { TurnEvent } from '../talk.ts';
+import { titleOf } from './calls.ts';
 import { type Fields, fields, id as idOf, list, name, objects, oneOf, present, string } from './read.ts';
 
 const statuses = ['pending', 'in_progress', 'completed', 'failed'] as const;
@@ -54,7 +55,7 @@ function tool(update: Fields): TurnEvent | undefined {
   return present({
     type: 'tool' as const,
     id,
-    title: name(update.title, limits.title) ?? name(update.name, limits.title),
+    title: titleOf(update),
     kind: name(update.kind),
     status: oneOf(update.status, statuses),
     output: output(update),

@@ -175,6 +175,23 @@ describe('a call', () => {
     expect(calls().note('t1', { ...announced, title: 'x', kind: 'other', _meta: { toolName } })).toBe(kind);
   });
 
+  test('whose title does not name its tool is told with the name', () => {
+    const own = new Calls({ fresh: true, offersTools: true });
+    const mcp = (toolName: string, rawInput: object): object => ({
+      ...announced,
+      ...{ title: JSON.stringify(rawInput), kind: 'other', rawInput, _meta: { toolName } },
+    });
+    expect(own.ask('t1', { ...mcp('mcp__git__delete', { repository: 'a' }) })).toMatchObject({
+      title: 'mcp__git__delete {"repository":"a"}',
+      kind: 'other',
+    });
+    expect(own.note('t2', { ...mcp('mcp__agentctl__list_agents', {}) })).toBe('agentctl');
+    expect(own.note('t3', { ...mcp('mcp__agentctl__send_message', { agent: 'a', message: 'b' }) })).toBe(
+      'agentctl',
+    );
+    expect(own.note('t4', { ...mcp('list_agents_of_mine', {}) })).toBe('other');
+  });
+
   test('cannot say that it is one of agentctl’s tools', () => {
     expect(calls().note('t1', { ...touch, kind: 'agentctl' })).toBe('other');
   });
