@@ -9,6 +9,8 @@ export interface Abilities {
   close: boolean;
   /** It takes MCP servers over HTTP. */
   http: boolean;
+  /** It takes a system prompt with each session. */
+  systemPrompt: boolean;
 }
 
 /** Ways to log in that are looked at. */
@@ -35,6 +37,7 @@ export function readGreeting(answer: unknown): Greeting {
       resume: fields(sessions?.resume) !== undefined,
       close: fields(sessions?.close) !== undefined,
       http: fields(can?.mcpCapabilities)?.http === true,
+      systemPrompt: fields(sessions?.systemPrompt) !== undefined,
     },
     authMethods: objects(authMethods).slice(0, mostMethods),
   };
@@ -44,7 +47,13 @@ export function readGreeting(answer: unknown): Greeting {
 export function readAbilities(facts: Facts): Abilities {
   const found = fields(facts.acp);
   const can = (name: keyof Abilities): boolean => found?.[name] === true;
-  return { load: can('load'), resume: can('resume'), close: can('close'), http: can('http') };
+  return {
+    load: can('load'),
+    resume: can('resume'),
+    close: can('close'),
+    http: can('http'),
+    systemPrompt: can('systemPrompt'),
+  };
 }
 
 /** Ways to log in that need no person, only a key in the agent's environment. */

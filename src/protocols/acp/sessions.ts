@@ -7,7 +7,7 @@ import { fields, id } from './read.ts';
 import { isRefusal, type Requests } from './requests.ts';
 import { notAsked, Settings, type Settled } from './settings.ts';
 
-/** Claude's adapter takes a system prompt with session/new, under its present and its former name. */
+/** Claude's adapter takes a system prompt in `_meta`, under its present and its former name, and in versions that do not say so. */
 const takesSystemPrompt: ReadonlySet<string> = new Set([
   '@agentclientprotocol/claude-agent-acp',
   '@zed-industries/claude-agent-acp',
@@ -96,7 +96,7 @@ export class Sessions {
 
   /** What stands before the text, where the agent is not told it with the session. */
   preface(text: string | undefined): string | undefined {
-    return this.#systemPromptBySetup ? undefined : text;
+    return this.#way === 'FirstMessage' ? text : undefined;
   }
 
   get controls(): { systemPrompt: Control; mcp: Control } {
@@ -107,12 +107,18 @@ export class Sessions {
     const { workingDir, systemPrompt } = this.#options;
     const server = this.#server();
     const mcpServers = server === undefined ? [] : [server];
-    const append = this.#systemPromptBySetup ? systemPrompt : undefined;
-    return {
-      cwd: workingDir,
-      mcpServers,
-      ...(append === undefined ? {} : { _meta: { systemPrompt: { append } } }),
-    };
+    return { cwd: workingDir, mcpServers, ...(systemPrompt === undefined ? {} : this.#told(systemPrompt)) };
+  }
+
+  #told(text: string): Pick<Setup, 'systemPrompt' | '_meta'> {
+    switch (this.#way) {
+      case 'Session':
+        return { systemPrompt: { mode: 'append', content: [{ type: 'text', text }] } };
+      case 'SessionMeta':
+        return { _meta: { systemPrompt: { append: text } } };
+      case 'FirstMessage':
+        return {};
+    }
   }
 
   /** Over HTTP where the agent takes that; else over stdio, which every agent must take. */
@@ -128,19 +134,34 @@ export class Sessions {
     return { name, command: stdio.command, args: stdio.args, env };
   }
 
-  get #systemPromptBySetup(): boolean {
-    return this.#agent !== undefined && takesSystemPrompt.has(this.#agent);
+  /** How the agent is told its system prompt. */
+  get #way(): 'Session' | 'SessionMeta' | 'FirstMessage' {
+    if (this.#abilities.systemPrompt) return 'Session';
+    return this.#agent !== undefined && takesSystemPrompt.has(this.#agent) ? 'SessionMeta' : 'FirstMessage';
   }
 
   #systemPromptControl(): Control {
     if (this.#options.systemPrompt === undefined) return notAsked;
-    return this.#systemPromptBySetup
-      ? { status: 'True', reason: 'SentWithSession', message: 'Each new session is made with it.' }
-      : {
+    switch (this.#way) {
+      case 'Session':
+        return {
+          status: 'True',
+          reason: 'SentWithSession',
+          message: "Each session is given it as ACP's systemPrompt, which is added to the agent's own.",
+        };
+      case 'SessionMeta':
+        return {
+          status: 'True',
+          reason: 'SentWithSessionMeta',
+          message: "Each session is given it in _meta.systemPrompt, which is added to the agent's own.",
+        };
+      case 'FirstMessage':
+        return {
           status: 'True',
           reason: 'SentWithFirstMessage',
           message: 'It stands before the first message of each new session, until a turn has ended well.',
         };
+    }
   }
 
   #mcpControl(): Control {
@@ -164,6 +185,8 @@ export class Sessions {
 interface Setup {
   cwd: string;
   mcpServers: McpServer[];
+  /** Not in the SDK's schema yet. */
+  systemPrompt?: { mode: 'append'; content: { type: 'text'; text: string }[] };
   _meta?: Record<string, unknown>;
 }
 

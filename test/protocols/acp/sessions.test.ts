@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { ConnectOptions, Facts } from '../../../src/protocols/protocol.ts';
 import type { Answers } from '../../fakes/acp-agent.ts';
-import { able, begin, settle, type Talk, talk } from './world.ts';
+import { able, begin, settle, type Talk, talk, talkAgain } from './world.ts';
 
 const old = { id: 'c', session: 'old', live: false };
 const fresh = { id: 'c', live: false };
@@ -308,10 +308,33 @@ describe('the system prompt of acp', () => {
     expect(agent.sent('session/prompt')[1]?.params.prompt).toHaveLength(1);
   });
 
-  test("goes with session/new to Claude's adapter", async () => {
+  test('goes with each session to an agent that announces it', async () => {
     const agentInfo = { name: '@agentclientprotocol/claude-agent-acp', version: '1' };
-    const { agent, begin } = await talk(able({}, { agentInfo }), { systemPrompt });
+    const sessionCapabilities = { systemPrompt: {} };
+    const first = await talk(able({ loadSession: true, sessionCapabilities }, { agentInfo }), {
+      systemPrompt,
+    });
+    const again = await talkAgain(first, { systemPrompt });
+    await again.connection.session(old);
+    for (const method of ['session/new', 'session/load']) {
+      const { params } = first.agent.sent(method)[0] ?? {};
+      expect(params?.systemPrompt).toEqual({
+        mode: 'append',
+        content: [{ type: 'text', text: systemPrompt }],
+      });
+      expect(params?._meta).toBeUndefined();
+    }
+    expect(controls(first).systemPrompt).toMatchObject({ status: 'True', reason: 'SentWithSession' });
+    await again.begin({ message: 'm1', preface: systemPrompt });
+    expect(first.agent.sent('session/prompt')[0]?.params.prompt).toHaveLength(1);
+  });
+
+  test("goes with session/new to Claude's adapter that does not announce it", async () => {
+    const agentInfo = { name: '@agentclientprotocol/claude-agent-acp', version: '1' };
+    const world = await talk(able({}, { agentInfo }), { systemPrompt });
+    const { agent, begin } = world;
     expect(agent.sent('session/new')[0]?.params._meta).toEqual({ systemPrompt: { append: systemPrompt } });
+    expect(controls(world).systemPrompt).toMatchObject({ status: 'True', reason: 'SentWithSessionMeta' });
     await begin({ message: 'm1', preface: systemPrompt });
     expect(agent.sent('session/prompt')[0]?.params.prompt).toHaveLength(1);
   });
