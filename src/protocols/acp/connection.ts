@@ -33,7 +33,7 @@ import { Sessions } from './sessions.ts';
 import type { Settled } from './settings.ts';
 import { type Current, isTurnId, Turns, wireId } from './turns.ts';
 import { toEvent } from './updates.ts';
-import { costAndContext, tokens } from './usage.ts';
+import { costAndContext, tokens, withRequest } from './usage.ts';
 
 /** Characters of a line that means nothing that are told. */
 const shown = 500;
@@ -160,7 +160,7 @@ export class AcpConnection implements Connection {
     }
     const result = fields(response.result);
     const model = this.#sessions?.settings.model(session);
-    const usage = tokens(result?.usage, { agent: this.#agent, model });
+    const usage = tokens(result, { agent: this.#agent, model });
     if (usage !== undefined) this.#host.usage(message, usage);
     const stopReason = name(result?.stopReason);
     // What is left when a turn ends well was done; of one that is broken off nobody knows.
@@ -189,6 +189,7 @@ export class AcpConnection implements Connection {
     if (goesOn !== undefined) goesOn.heard = true;
     if (event === undefined) return;
     if (current === undefined || isLate || current.givenUp) {
+    if (current?.fresh === true) this.#addRequest(current, update);
       if (event.type === 'tool' && current !== undefined) this.#noteLate(current, event, update);
       this.#host.after(present({ message: current?.turn.message, session }), event);
       return;
@@ -207,6 +208,16 @@ export class AcpConnection implements Connection {
     { turn, calls, cancelled }: Current,
     event: Extract<TurnEvent, { type: 'tool' }>,
     update: Fields,
+  /** Of a turn that an earlier connection began, some requests have been told to that one: its sum is not known. */
+  #addRequest(current: Current, update: Fields): void {
+    const { message, session } = current.turn;
+    const about = { agent: this.#agent, model: this.#sessions?.settings.model(session) };
+    const sum = withRequest(current.requests, update, about);
+    if (sum === undefined) return;
+    current.requests = sum;
+    this.#host.usage(message, sum);
+  }
+
   ): void {
     const kind = calls.note(event.id, update);
     this.#host.event(turn.message, event.kind === undefined && kind !== ownKind ? event : { ...event, kind });

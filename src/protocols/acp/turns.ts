@@ -1,6 +1,7 @@
 import type { Cancel, Clock } from '../../platform/clock.ts';
 import { limits } from '../limits.ts';
 import type { Turn } from '../protocol.ts';
+import type { Usage } from '../talk.ts';
 import { Calls } from './calls.ts';
 
 /** How long an agent that was asked to break a turn off may be silent, and how long it may take in all. Milliseconds. */
@@ -12,6 +13,10 @@ export interface Current {
   /** Ids of permissions that it waits for. */
   readonly permissions: Set<string>;
   readonly calls: Calls;
+  /** It was begun by this connection, which has read all of it. */
+  readonly fresh: boolean;
+  /** What its requests to models have used so far, where the agent tells it of each. */
+  requests?: Usage | undefined;
   /** The agent's message that the last text was of. */
   messageId?: string | undefined;
   /** All that its texts were of. */
@@ -55,6 +60,7 @@ export class Turns {
       turn,
       permissions: new Set(),
       calls: new Calls({ fresh, offersTools: this.#offersTools }),
+      fresh,
       messageIds: new Set(),
       heard: false,
       cancelled: false,

@@ -14,23 +14,59 @@ const countsTurns: ReadonlySet<string> = new Set(['OpenCode', '@agentclientproto
  * without a price): they count as not reported.
  */
 export function tokens(
-  usage: unknown,
+  answer: Fields | undefined,
   { agent, model }: { agent: string | undefined; model: string | undefined },
 ): Usage | undefined {
-  const found = fields(usage);
-  if (found === undefined) return undefined;
-  const numbers = present({
-    inputTokens: number(found.inputTokens),
-    outputTokens: number(found.outputTokens),
-    cachedReadTokens: number(found.cachedReadTokens),
-    cachedWriteTokens: number(found.cachedWriteTokens),
-    thoughtTokens: number(found.thoughtTokens),
-    totalTokens: number(found.totalTokens),
-  });
-  if (Object.values(numbers).every((each) => each === 0)) return undefined;
+  const quota = fields(fields(fields(answer?._meta)?.quota)?.token_count);
+  const found = fields(answer?.usage);
+  if (found === undefined) return quota && ofQuota(quota, model);
+  const numbers = numbersOf(found);
+  if (isNothing(numbers)) return undefined;
   const counts: Usage['counts'] = agent !== undefined && countsTurns.has(agent) ? 'Turn' : 'Session';
   return present({ model, ...numbers, counts });
 }
+
+/** Gemini CLI has no `usage`: this is the sum over all requests of the turn. */
+function ofQuota({ input_tokens, output_tokens }: Fields, model: string | undefined): Usage | undefined {
+  const numbers = present({ inputTokens: number(input_tokens), outputTokens: number(output_tokens) });
+  return isNothing(numbers) ? undefined : present({ model, ...numbers, counts: 'Turn' as const });
+}
+
+/** Agents that tell what each request to a model has used, in `_meta.usage` of a text. */
+const tellsRequests: ReadonlySet<string> = new Set(['qwen-code']);
+
+/** What a turn has used with the request that an update tells of; undefined where it tells of none. */
+export function withRequest(
+  before: Usage | undefined,
+  update: Fields,
+  { agent, model }: { agent: string | undefined; model: string | undefined },
+): Usage | undefined {
+  const found = fields(fields(update._meta)?.usage);
+  if (found === undefined || agent === undefined || !tellsRequests.has(agent)) return undefined;
+  const numbers = numbersOf(found);
+  if (isNothing(numbers)) return undefined;
+  const sums = counters.map((name) => {
+    const [one, other] = [before?.[name], numbers[name]];
+    return [name, one === undefined && other === undefined ? undefined : (one ?? 0) + (other ?? 0)];
+  });
+  return present({ model, ...(Object.fromEntries(sums) as Numbers), counts: 'Turn' as const }); // of the counters
+}
+
+const counters = [
+  'inputTokens',
+  'outputTokens',
+  'cachedReadTokens',
+  'cachedWriteTokens',
+  'thoughtTokens',
+  'totalTokens',
+] as const;
+
+type Numbers = Pick<Usage, (typeof counters)[number]>;
+
+const numbersOf = (found: Fields): Numbers =>
+  present(Object.fromEntries(counters.map((name) => [name, number(found[name])])) as Numbers); // of the counters
+
+const isNothing = (numbers: Numbers): boolean => Object.values(numbers).every((each) => each === 0);
 
 /** A usage_update: the cost since the session began, and how full its context is. */
 export function costAndContext(update: Fields, model: string | undefined): Usage | undefined {
