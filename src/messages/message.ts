@@ -112,6 +112,8 @@ export interface Conversation {
 export interface Reported extends Usage {
   /** The session was loaded again since, and may count anew. */
   loaded?: boolean | undefined;
+  /** So may its cost, which was not reported when it was loaded. */
+  costLoaded?: boolean | undefined;
   /** The agent has shown that it counts turns, and no sum. */
   countsTurns?: boolean | undefined;
   /** About how many tokens a request of the last turn has taken. */

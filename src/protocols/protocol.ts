@@ -152,13 +152,13 @@ export interface Connection {
 
   /**
    * Gives a conversation a session of this run: `session` itself where it is of this run already (`live`), else that one
-   * loaded again, else a new one. Rejects with ProtocolError.
+   * loaded again, else a new one. `cost`: of all of a loaded session, where the agent told it. Rejects with ProtocolError.
    */
   session(conversation: {
     id: string;
     session?: string | undefined;
     live: boolean;
-  }): Promise<{ session: string; how: 'Live' | 'Loaded' | 'New' }>;
+  }): Promise<{ session: string; how: 'Live' | 'Loaded' | 'New'; cost?: Usage['cost'] }>;
 
   /** Resolves once it is in the pipe; how it ends is told to Host.ended. */
   prompt(turn: Turn): Promise<void>;

@@ -19,7 +19,8 @@ export function countingOf(
 ): Counting {
   const size = sizeOf(report);
   const last = sizeOf(before);
-  if (before === undefined || size === undefined || last === undefined) return 'Sum';
+  if (before === undefined || size === undefined) return 'Sum';
+  if (last === undefined) return before.loaded === true ? 'Unknown' : 'Sum';
   if (before.countsTurns === true || fallsShort(report, before)) return 'Own';
   const grown = size - last;
   const context = report.context?.used;

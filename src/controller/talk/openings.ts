@@ -1,4 +1,6 @@
+import type { Reported } from '../../messages/message.ts';
 import type { Connection } from '../../protocols/protocol.ts';
+import type { Usage } from '../../protocols/talk.ts';
 import type { Link } from './link.ts';
 import type { Thread } from './open.ts';
 import { hasBegun } from './told.ts';
@@ -36,7 +38,7 @@ export class Openings {
     const before = renew ? undefined : last;
     // A worker of another protocol may know the conversation by its own means.
     const hadOne = link.protocol.name === 'acp' && !renew && hasBegun(thread.record);
-    const { session, how } = await connection.session({ id, session: before, live: false });
+    const { session, how, cost } = await connection.session({ id, session: before, live: false });
     const { record } = thread;
     const { instance, uid, run } = link.target;
     if (record.state === 'Closed' || record.uid !== uid) {
@@ -47,7 +49,15 @@ export class Openings {
     thread.record =
       how === 'New'
         ? { ...common, told: '', reported: undefined } // it counts from nothing
-        : { ...common, reported: record.reported && { ...record.reported, loaded: true } };
+        : { ...common, reported: loadedAgain(record.reported, cost) };
     return how === 'New' && hadOne;
   }
 }
+
+/** `cost`: what the agent said of the session when it loaded it. */
+export const loadedAgain = (before: Reported | undefined, cost: Usage['cost']): Reported => ({
+  counts: 'Session',
+  ...before,
+  loaded: true,
+  ...(cost === undefined ? { costLoaded: true } : { cost, costLoaded: false }),
+});

@@ -68,11 +68,13 @@ export function accountOf(
   };
 }
 
-function sessionCost(session: Usage | undefined, before: Usage | undefined): Usage['cost'] {
+/** A sum that is smaller than before has begun anew; whether a larger one has, after a load, cannot be told. */
+function sessionCost(session: Usage | undefined, before: Reported | undefined): Usage['cost'] {
   const cost = session?.cost;
   if (cost === undefined) return undefined;
-  const amount = less(cost.amount, before?.cost?.currency === cost.currency ? before.cost.amount : undefined);
-  return amount === undefined ? undefined : { ...cost, amount };
+  const last = before?.cost?.currency === cost.currency ? before.cost.amount : 0;
+  if (cost.amount < last) return cost;
+  return before?.costLoaded === true ? undefined : { ...cost, amount: cost.amount - last };
 }
 
 const ownPart = (
@@ -91,8 +93,10 @@ function noted(
   { counting, calls }: { counting: Counting; calls: number },
 ): Reported {
   const size = sizeOf(session);
-  if (size === undefined) return { ...before, ...session };
-  const { loaded, countsTurns, request, ...rest } = { ...before, ...session };
+  const costLoaded = session.cost === undefined && before?.costLoaded === true;
+  const all = { ...before, ...session, costLoaded };
+  if (size === undefined) return all;
+  const { loaded, countsTurns, request, ...rest } = all;
   const own = counting === 'Own' ? size : size - (sizeOf(before) ?? 0);
   return {
     ...rest,

@@ -10,7 +10,7 @@ import {
   type Turn,
   type Wire,
 } from '../protocol.ts';
-import type { TurnEvent, TurnResult } from '../talk.ts';
+import type { TurnEvent, TurnResult, Usage } from '../talk.ts';
 import { Calls } from './calls.ts';
 import { readAbilities } from './greeting.ts';
 import { Handshake } from './handshake.ts';
@@ -175,7 +175,11 @@ export class AcpConnection implements Connection {
     this.#requests.heard(session);
     if (update.sessionUpdate === 'config_option_update')
       this.#sessions?.settings.noteOptions(session, update.configOptions);
-    if (this.#sessions?.isLoading(session) === true) return;
+    if (this.#sessions?.isLoading(session) === true) {
+      if (update.sessionUpdate === 'usage_update')
+        this.#sessions.noteCost(session, costAndContext(update, undefined)?.cost);
+      return;
+    }
     const goesOn = this.#turns.of(session);
     const before = this.#turns.before(session);
     const isLate = goesOn === undefined || (before !== undefined && isOf(before, goesOn, update));
@@ -185,11 +189,11 @@ export class AcpConnection implements Connection {
       if (usage !== undefined && current !== undefined) this.#host.usage(current.turn.message, usage);
       return;
     }
+    if (current?.fresh === true) this.#addRequest(current, update);
     const event = toEvent(update);
     if (goesOn !== undefined) goesOn.heard = true;
     if (event === undefined) return;
     if (current === undefined || isLate || current.givenUp) {
-    if (current?.fresh === true) this.#addRequest(current, update);
       if (event.type === 'tool' && current !== undefined) this.#noteLate(current, event, update);
       this.#host.after(present({ message: current?.turn.message, session }), event);
       return;
@@ -204,10 +208,6 @@ export class AcpConnection implements Connection {
     else this.#host.event(message, event);
   }
 
-  #tool(
-    { turn, calls, cancelled }: Current,
-    event: Extract<TurnEvent, { type: 'tool' }>,
-    update: Fields,
   /** Of a turn that an earlier connection began, some requests have been told to that one: its sum is not known. */
   #addRequest(current: Current, update: Fields): void {
     const { message, session } = current.turn;
@@ -218,6 +218,10 @@ export class AcpConnection implements Connection {
     this.#host.usage(message, sum);
   }
 
+  #tool(
+    { turn, calls, cancelled }: Current,
+    event: Extract<TurnEvent, { type: 'tool' }>,
+    update: Fields,
   ): void {
     const kind = calls.note(event.id, update);
     this.#host.event(turn.message, event.kind === undefined && kind !== ownKind ? event : { ...event, kind });
@@ -247,13 +251,14 @@ export class AcpConnection implements Connection {
     id: string;
     session?: string | undefined;
     live: boolean;
-  }): Promise<{ session: string; how: 'Live' | 'Loaded' | 'New' }> {
+  }): Promise<{ session: string; how: 'Live' | 'Loaded' | 'New'; cost?: Usage['cost'] }> {
     const sessions = this.#open();
     const { session, live } = conversation;
     if (session !== undefined && live) return { session, how: 'Live' };
     if (session !== undefined && this.#canLoad) {
-      this.#mustHold(await sessions.load(session));
-      return { session, how: 'Loaded' };
+      const { settled, cost } = await sessions.load(session);
+      this.#mustHold(settled);
+      return { session, how: 'Loaded', cost };
     }
     const spare = this.#spare;
     this.#spare = undefined;

@@ -1,6 +1,7 @@
 import type { McpServer } from '@agentclientprotocol/sdk';
 import { limits } from '../limits.ts';
 import { type ConnectOptions, type Control, mcpOffered, ProtocolError } from '../protocol.ts';
+import type { Usage } from '../talk.ts';
 import type { Abilities, Greeting } from './greeting.ts';
 import { codes } from './message.ts';
 import { fields, id } from './read.ts';
@@ -19,8 +20,8 @@ export class Sessions {
   readonly #options: ConnectOptions;
   readonly #abilities: Abilities;
   readonly #agent: string | undefined;
-  /** Those whose history may be replayed now. */
-  readonly #loading = new Set<string>();
+  /** Those whose history may be replayed now, with what they have cost, where the agent tells it. */
+  readonly #loading = new Map<string, Usage['cost']>();
   readonly settings: Settings;
 
   constructor(
@@ -53,17 +54,24 @@ export class Sessions {
    * Loads one of an earlier run: with no replay of its history where that can be, and else with it. Rejects with
    * ProtocolError.
    */
-  async load(session: string): Promise<Settled> {
-    this.#loading.add(session);
+  async load(session: string): Promise<{ settled: Settled; cost: Usage['cost'] }> {
+    this.#loading.set(session, undefined);
     let answer: unknown;
+    let cost: Usage['cost'];
     try {
       answer = await this.#load({ ...this.#setup(), sessionId: session });
     } catch (error) {
       throw refusal(error);
     } finally {
+      cost = this.#loading.get(session);
       this.#loading.delete(session);
     }
-    return this.settings.settle(session, answer, { loaded: true });
+    return { settled: await this.settings.settle(session, answer, { loaded: true }), cost };
+  }
+
+  /** The newest that is told while it is loaded. */
+  noteCost(session: string, cost: Usage['cost']): void {
+    if (cost !== undefined && this.#loading.has(session)) this.#loading.set(session, cost);
   }
 
   async #load(params: Setup & { sessionId: string }): Promise<unknown> {

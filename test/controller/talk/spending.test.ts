@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { loadedAgain } from '../../../src/controller/talk/openings.ts';
 import { accountOf } from '../../../src/controller/talk/spending.ts';
 import type { Conversation, Spent, UsageRecord } from '../../../src/messages/message.ts';
 import type { Usage } from '../../../src/protocols/talk.ts';
@@ -10,9 +11,8 @@ function turns(...all: (readonly Report[])[]): { records: UsageRecord[]; spent: 
   const records: UsageRecord[] = [];
   for (const [index, reported] of all.entries()) {
     const reports = Object.fromEntries(reported.map((usage) => [usage.counts, usage]));
-    const { calls = 0, loaded = false } = reported[0] ?? {};
-    if (loaded && thread.reported !== undefined)
-      thread = { ...thread, reported: { ...thread.reported, loaded: true } };
+    const { calls = 0, loaded = false, costThen } = reported[0] ?? {};
+    if (loaded) thread = { ...thread, reported: loadedAgain(thread.reported, costThen) };
     const turn = { message: message(`${index}`, { deliveredAt: 5 }), reports, calls };
     const account = accountOf(turn, thread, { now: 7, begun: true });
     thread = account.conversation;
@@ -21,8 +21,8 @@ function turns(...all: (readonly Report[])[]): { records: UsageRecord[]; spent: 
   return { records, spent: thread.spent };
 }
 
-/** `calls`: of tools in the turn; `loaded`: its session was loaded before it. */
-type Report = Usage & { calls?: number; loaded?: boolean };
+/** `calls`: of tools in the turn; `loaded`: its session was loaded before it, and said to have cost `costThen`. */
+type Report = Usage & { calls?: number; loaded?: boolean; costThen?: Usage['cost'] };
 
 describe('what a turn has used', () => {
   test('is what it has reported; a total is made of its parts', () => {
@@ -74,6 +74,7 @@ describe('what a turn has used', () => {
       [session(101), session(102, loaded), session(208)],
       [101, 102, 106],
     ],
+    ['what may be the sum of an old session', [session(300, loaded), session(405)], [undefined, 105]],
     ['a smaller sum after a load', [session(300), session(100, loaded), session(205)], [300, 100, 105]],
     [
       'what may be either after a load',
@@ -83,6 +84,34 @@ describe('what a turn has used', () => {
   ])('a report is found to be %s', (_, reports, expected) => {
     const { records } = turns(...reports.map((report) => [report]));
     expect(records.map(({ totalTokens }) => totalTokens)).toEqual(expected);
+  });
+
+  const usd = (amount: number) => ({ amount, currency: 'USD' });
+  const cost = (amount: number, more: Partial<Report> = {}): Report => ({
+    counts: 'Session',
+    cost: usd(amount),
+    ...more,
+  });
+
+  test.each<[string, Report[], (number | undefined)[]]>([
+    ['what it has grown by', [cost(2), cost(5)], [2, 3]],
+    ['all of it, where it has begun anew', [cost(5), cost(2), cost(3)], [5, 2, 1]],
+    ['all of it, where it has begun anew after a load', [cost(5), cost(2, loaded), cost(3)], [5, 2, 1]],
+    [
+      'unknown where it may have, and known again afterwards',
+      [cost(2), cost(5, loaded), cost(6)],
+      [2, undefined, 1],
+    ],
+    ['unknown of an old session that is loaded', [cost(9, loaded), cost(10)], [undefined, 1]],
+    ['what it has grown by since the load', [cost(9, { ...loaded, costThen: usd(8) }), cost(11)], [1, 2]],
+    [
+      'what it has grown by since the load, whatever was reported before',
+      [cost(2), cost(5, { ...loaded, costThen: usd(4) })],
+      [2, 1],
+    ],
+  ])('the cost of a turn is %s', (_, reports, expected) => {
+    const { records } = turns(...reports.map((report) => [report]));
+    expect(records.map((record) => record.cost?.amount)).toEqual(expected);
   });
 
   test('is unknown where nothing was reported: written without numbers, and counted as missing', () => {

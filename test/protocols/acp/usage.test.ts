@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { able, type Talk, talk } from './world.ts';
+import { able, type Talk, talk, talkAgain } from './world.ts';
 
 const used = (total: number): object => ({
   usage: { inputTokens: total - 1, outputTokens: 1, totalTokens: total },
@@ -56,6 +56,88 @@ describe('usage of acp', () => {
       ]);
     },
   );
+
+  test("Gemini's are those of all requests of a turn, and tell of none that it does not know", async () => {
+    const { connection, agent, host, begin } = await talk();
+    const turn = await begin({ message: 'm1' });
+    const told = (input: number, output: number): object => ({
+      _meta: { quota: { token_count: { input_tokens: input, output_tokens: output }, model_usage: [] } },
+    });
+    connection.receive(agent.ends(turn, told(10, 2)));
+    for (const [message, result] of [
+      ['m2', told(0, 0)],
+      ['m3', {}],
+    ] as const) {
+      await connection.prompt({ ...turn, message });
+      connection.receive(agent.ends({ ...turn, message }, result));
+    }
+    expect(['m1', 'm2', 'm3'].map((message) => host.usages(message))).toEqual([
+      [{ inputTokens: 10, outputTokens: 2, counts: 'Turn' }],
+      [],
+      [],
+    ]);
+  });
+
+  describe('of an agent that tells it of each request', () => {
+    const qwen = able({}, { agentInfo: { name: 'qwen-code', version: '1' } });
+    const told = (inputTokens: number, outputTokens: number): object => ({
+      sessionUpdate: 'agent_message_chunk',
+      content: { type: 'text', text: '' },
+      _meta: { usage: { inputTokens, outputTokens, totalTokens: inputTokens + outputTokens } },
+    });
+
+    test('is their sum', async () => {
+      const { connection, agent, host, begin } = await talk(qwen);
+      const turn = await begin({ message: 'm1' });
+      connection.receive(agent.update(turn, told(10, 2)));
+      connection.receive(agent.update(turn, told(20, 3)));
+      connection.receive(agent.ends(turn, {}));
+      await connection.prompt({ ...turn, message: 'm2' });
+      connection.receive(agent.update(turn, told(30, 4)));
+      const used = (inputTokens: number, outputTokens: number): object => ({
+        ...{ inputTokens, outputTokens, totalTokens: inputTokens + outputTokens },
+        counts: 'Turn',
+      });
+      expect(host.usages('m1')).toEqual([used(10, 2), used(30, 5)]);
+      expect(host.usages('m2')).toEqual([used(30, 4)]);
+    });
+
+    test('is unknown of a turn of which an earlier connection has read some', async () => {
+      const before = await talk(qwen);
+      const turn = await before.begin({ message: 'm1' });
+      before.connection.receive(before.agent.update(turn, told(10, 2)));
+      const { connection, agent, host } = await talkAgain(before, { turns: [turn] });
+      connection.receive(agent.update(turn, told(20, 3)));
+      connection.receive(agent.ends(turn, {}));
+      expect(host.usages('m1')).toEqual([]);
+    });
+
+    test('is not read of another agent', async () => {
+      const { connection, agent, host, begin } = await talk();
+      const turn = await begin({ message: 'm1' });
+      connection.receive(agent.update(turn, told(10, 2)));
+      expect(host.usages('m1')).toEqual([]);
+    });
+  });
+
+  test('the cost of a loaded session is what it said while it was loaded', async () => {
+    const cost = (amount: number): object => ({ used: 1, size: 9, cost: { amount, currency: 'USD' } });
+    const { connection, agent } = await talk({
+      ...able({ loadSession: true }),
+      'session/load': () => {
+        for (const amount of [3, 4])
+          connection.receive(
+            agent.update({ session: 'old' }, { sessionUpdate: 'usage_update', ...cost(amount) }),
+          );
+        return { result: {} };
+      },
+    });
+    await expect(connection.session({ id: 'c', session: 'old', live: false })).resolves.toEqual({
+      session: 'old',
+      how: 'Loaded',
+      cost: { amount: 4, currency: 'USD' },
+    });
+  });
 
   test('the cost is a sum of the session, and comes with how full the context is', async () => {
     const { connection, agent, host, begin } = await talk();
