@@ -174,12 +174,16 @@ export interface Approval {
   /** What would run, change or be fetched, as the input has it; absent where that says no more. */
   request?: string | undefined;
   toolKind: string;
+  /** The kind is not said, but seems so. Absent in what an older version wrote: it may be. */
+  guessed?: boolean | undefined;
   input?: unknown;
   /** What the agent takes as an answer. */
   options?: readonly PermissionOption[] | undefined;
   state: 'Pending' | 'Approved' | 'Denied' | 'Expired' | 'Cancelled';
   /** Who decided. */
   by?: string | undefined;
+  /** Why, where no person did. */
+  why?: string | undefined;
   /** The option that was answered. */
   option?: string | undefined;
   /** The agent has been given the answer: it is not given again. */

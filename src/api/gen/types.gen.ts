@@ -484,8 +484,10 @@ export interface ApprovalSpec {
 export interface ApprovalStatus {
   /** Pending: waits for a decision. Expired: nobody decided before the timeout, or before the message ended. Cancelled: the message was cancelled, or the run ended. */
   state?: 'Pending' | 'Approved' | 'Denied' | 'Expired' | 'Cancelled';
-  /** Who decided. */
+  /** Who decided: a user, or spec.permissions where a change of the Agent's permissions did. */
   by?: string;
+  /** Why, where no person decided. */
+  message?: string;
   /** The id of the option that was answered. */
   option?: string;
   /** When. */

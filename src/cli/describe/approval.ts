@@ -18,6 +18,7 @@ export function describeApproval({ metadata, spec, status = {} }: Approval, now:
       ['Tool', spec.toolKind],
       ['State', state],
       ['By', status.by],
+      ['Why', status.message],
       ['Answered', status.option],
       ['Asked', ago(metadata.creationTimestamp, now)],
       ['Decided', status.decidedAt === undefined ? undefined : ago(status.decidedAt, now)],

@@ -136,6 +136,22 @@ export class Approvals {
     await this.#settle(waiting.approval, state, { by, option: chosen(waiting.approval, state, option) });
   }
 
+  /** The spec of an Agent has changed: what its permissions decide by now needs nobody's decision. */
+  specChanged(agent: string): void {
+    const spec = this.#parts.spec(agent);
+    if (spec === undefined) return;
+    for (const { approval } of [...this.#waiting.values()]) {
+      if (keyOf(approval) !== agent) continue;
+      const { toolKind: kind, guessed } = approval;
+      const action = actionFor(spec, { kind, guessed: guessed === false ? undefined : true });
+      if (action === 'Ask') continue;
+      const state = action === 'Allow' ? 'Approved' : 'Denied';
+      const why = `The Agent's permissions were changed: ${action} for tools of the kind ${kind}.`;
+      const option = optionFor(approval.options ?? [], action);
+      void this.#settle(approval, state, { by: 'spec.permissions', why, option });
+    }
+  }
+
   /** Nobody waits for the answer any more. */
   withdraw(which: (approval: Approval) => boolean, state: 'Cancelled' | 'Expired' = 'Cancelled'): void {
     for (const { approval } of [...this.#waiting.values()])
@@ -164,6 +180,8 @@ export class Approvals {
         if (isOver || this.#desk.parts.instance(uid) === undefined) this.withdraw((one) => one === approval);
       }
     }
+    for (const agent of new Set([...this.#waiting.values()].map(({ approval }) => keyOf(approval))))
+      this.specChanged(agent);
   }
 
   #put(link: Link, open: Open | undefined, permission: Permission, timeout: number): void {
@@ -224,9 +242,10 @@ export class Approvals {
     state: Decided,
     {
       by,
+      why,
       option,
       isWithdrawn = false,
-    }: { by?: string; option?: PermissionOption | undefined; isWithdrawn?: boolean },
+    }: { by?: string; why?: string; option?: PermissionOption | undefined; isWithdrawn?: boolean },
   ): Promise<void> {
     const { id, uid } = approval;
     const waiting = this.#waiting.get(id);
@@ -237,7 +256,7 @@ export class Approvals {
     if (left > 0) this.#counts.set(uid, left);
     else this.#counts.delete(uid);
     const { clock, log } = this.#desk.parts;
-    const settled: Approval = { ...approval, state, by, option: option?.id, decidedAt: clock.now() };
+    const settled: Approval = { ...approval, state, by, why, option: option?.id, decidedAt: clock.now() };
     const entries: Entry[] = [{ type: 'Approval', approval: settled }];
     const open = this.#desk.opens.get(approval.message ?? '');
     if (open !== undefined) entries.push(...this.#event(open, approval, state));

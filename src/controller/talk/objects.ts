@@ -205,7 +205,12 @@ export class JournalObjects implements VirtualKinds {
       },
       status: {
         state: approval.state,
-        ...defined({ by: approval.by, option: approval.option, decidedAt: optionalTime(approval.decidedAt) }),
+        ...defined({
+          by: approval.by,
+          message: approval.why,
+          option: approval.option,
+          decidedAt: optionalTime(approval.decidedAt),
+        }),
       },
     };
   }

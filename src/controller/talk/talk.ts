@@ -134,7 +134,10 @@ export class Talk {
     cache.agents.addHandler({
       added: peers,
       updated: (before, now) => {
-        if (before.metadata.generation !== now.metadata.generation) peers();
+        if (before.metadata.generation !== now.metadata.generation) {
+          peers();
+          this.approvals.specChanged(keyText(now.metadata));
+        }
         if (before.status?.phase !== now.status?.phase) this.#giveUp(now);
       },
       deleted: (last) => {

@@ -222,6 +222,49 @@ describe('what is asked in a turn', () => {
   });
 });
 
+describe('a change of the permissions', () => {
+  const ask = { default: 'Ask' as const, timeout: '10m', unenforced: 'Refuse' as const };
+  const permissions = (...rules: { toolKind: 'execute' | 'other' | 'edit'; action: 'Allow' | 'Deny' }[]) => ({
+    ...ask,
+    rules,
+  });
+  const change = async (at: Stage, to: NonNullable<AgentSpec['permissions']>): Promise<void> => {
+    await at.world.agent('acp', { permissions: to });
+  };
+
+  test.each([
+    ['Allow', 'Approved', yes],
+    ['Deny', 'Denied', no],
+  ] as const)('decides what waits: by %s it is %s', async (action, state, answer) => {
+    await using at = await working();
+    at.puppet.ask(9, call);
+    await at.asked();
+    await change(at, permissions({ toolKind: 'execute', action }));
+    expect(await at.asked(state)).toMatchObject({
+      by: 'spec.permissions',
+      why: `The Agent's permissions were changed: ${action} for tools of the kind execute.`,
+      option: answer.outcome.optionId,
+    });
+    await at.world.until(() => at.puppet.told(9).length > 0);
+    expect(at.puppet.told(9)).toEqual([answer]);
+  });
+
+  test('decides nothing of another kind, or of one that is guessed and not allowed as other', async () => {
+    await using at = await working();
+    at.puppet.ask(9, { toolCallId: 'i', title: 'run', rawInput: { command: 'ls' } });
+    await at.asked();
+    await change(at, permissions({ toolKind: 'edit', action: 'Allow' }));
+    await change(at, permissions({ toolKind: 'execute', action: 'Allow' }));
+    await at.pass(2_000);
+    expect(at.puppet.told(9)).toEqual([]);
+    await change(
+      at,
+      permissions({ toolKind: 'execute', action: 'Allow' }, { toolKind: 'other', action: 'Allow' }),
+    );
+    expect(await at.asked('Approved')).toMatchObject({ by: 'spec.permissions' });
+  });
+});
+
 describe('an option', () => {
   test('that the request does not have is refused, and so is one of the other decision', async () => {
     await using at = await working();
