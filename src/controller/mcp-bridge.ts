@@ -1,4 +1,5 @@
 import { mcpAccess } from '../platform/mcp-access.ts';
+import { bridgeText } from '../platform/mcp-bridge.ts';
 import { ownCommand } from '../platform/own-command.ts';
 
 /**
@@ -21,34 +22,6 @@ export function ownServer(): Stdio {
   const [command = process.execPath, ...args] = ownCommand();
   return { command, args: [...args, 'mcp'] };
 }
-
-const node = `
-const http = require('http'), env = process.env;
-const headers = {
-  'content-type': 'application/json', accept: 'application/json, text/event-stream',
-  authorization: 'Bearer ' + env.${mcpAccess.token},
-};
-require('readline').createInterface({ input: process.stdin }).on('line', (line) => {
-  if (line.trim() === '') return;
-  const write = (text) => process.stdout.write(text + '\\n');
-  const fail = (message) => {
-    let id;
-    try { id = JSON.parse(line).id; } catch {}
-    if (id !== undefined) write(JSON.stringify({ jsonrpc: '2.0', id, error: { code: -32603, message } }));
-  };
-  const request = http.request(env.${mcpAccess.url}, { method: 'POST', headers }, (response) => {
-    let body = '';
-    response.setEncoding('utf8').on('data', (part) => { body += part; }).on('end', () => {
-      if (response.statusCode >= 400) return fail('agentctl answered ' + response.statusCode);
-      const isStream = (response.headers['content-type'] || '').startsWith('text/event-stream');
-      const data = body.split('\\n').filter((one) => one.startsWith('data:')).map((one) => one.slice(5).trim());
-      for (const one of isStream ? data : [body.trim()]) if (one !== '') write(one);
-    });
-  });
-  request.on('error', (error) => fail('agentctl is out of reach: ' + error.message));
-  request.end(line);
-});
-`;
 
 const python = `
 import json, os, sys, threading, urllib.error, urllib.request
@@ -84,4 +57,7 @@ echo "agentctl: its MCP server over stdio needs node or python3 here" >&2; exit 
 `;
 
 /** For a container, and for a process of another user: by what is found there. Nothing is brought in. */
-export const foreignServer: Stdio = { command: 'sh', args: ['-c', either, 'agentctl-mcp', node, python] };
+export const foreignServer: Stdio = {
+  command: 'sh',
+  args: ['-c', either, 'agentctl-mcp', bridgeText, python],
+};

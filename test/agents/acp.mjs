@@ -28,8 +28,9 @@
  *
  * Environment: ASK=1 asks leave for effects (NEVER_ASK=1: not even then), NO_LOAD=1 can load no sessions, NO_RESUME=1 only
  * by replaying their history, LOAD_REFUSED=1 says it can and refuses, AUTH=1 wants a login until a file `token` exists,
- * NO_MCP=1 takes no MCP servers, TURN_USAGE=1 reports the tokens of each turn alone, VERSION=N speaks that version.
+ * NO_HTTP_MCP=1 takes MCP servers over stdio alone, TURN_USAGE=1 reports the tokens of each turn alone, VERSION=N speaks that version.
  */
+import { spawn } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
 import {
   closeSync,
@@ -42,6 +43,7 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
+import { createInterface } from 'node:readline';
 
 const env = process.env;
 const on = (name) => env[name] === '1';
@@ -107,7 +109,7 @@ const offer = ({ model }) => ({
 });
 
 function adopt(session, { mcpServers = [] }) {
-  session.mcp = mcpServers.find(({ type }) => type === 'http');
+  session.mcp = mcpServers.find(({ type, command }) => (on('NO_HTTP_MCP') ? command : type === 'http'));
   sessions.set(session.id, session);
   return session;
 }
@@ -134,7 +136,7 @@ const methods = {
     agentInfo: { name: 'scripted', version: '1' },
     agentCapabilities: {
       loadSession: !on('NO_LOAD'),
-      mcpCapabilities: { http: !on('NO_MCP') },
+      mcpCapabilities: { http: !on('NO_HTTP_MCP') },
       sessionCapabilities: { close: {}, ...(on('NO_LOAD') || on('NO_RESUME') ? {} : { resume: {} }) },
     },
     authMethods: on('AUTH') ? [{ id: 'token', name: 'Token', description: 'write a file called token' }] : [],
@@ -332,6 +334,41 @@ async function effect({ session, key, resumed, signal }, name) {
 
 async function callTool(server, name, input) {
   if (server === undefined) return 'there is no MCP server';
+  const { post, end } = server.command === undefined ? overHttp(server) : overStdio(server);
+  const clientInfo = { name: 'scripted', version: '1' };
+  const params = { protocolVersion: '2025-06-18', capabilities: {}, clientInfo };
+  try {
+    const { message: hello, id } = await post({ id: 1, method: 'initialize', params });
+    const more = {
+      'MCP-Protocol-Version': hello.result.protocolVersion,
+      ...(id === null ? {} : { 'Mcp-Session-Id': id }),
+    };
+    await post({ method: 'notifications/initialized' }, more);
+    const call = { id: 2, method: 'tools/call', params: { name, arguments: input } };
+    const { message } = await post(call, more);
+    const texts = message.result?.content?.map(({ text }) => text) ?? [];
+    return message.error?.message ?? texts.join('\n');
+  } finally {
+    end();
+  }
+}
+
+function overStdio({ command, args, env: variables }) {
+  const own = Object.fromEntries(variables.map(({ name, value }) => [name, value]));
+  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'], env: { ...env, ...own } });
+  const answers = new Map();
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    const message = JSON.parse(line);
+    answers.get(message.id)?.({ message, id: null });
+  });
+  const post = (body) => {
+    child.stdin.write(`${JSON.stringify({ jsonrpc: '2.0', ...body })}\n`);
+    return body.id === undefined ? undefined : new Promise((resolve) => answers.set(body.id, resolve));
+  };
+  return { post, end: () => child.stdin.end() };
+}
+
+function overHttp(server) {
   const headers = Object.fromEntries(server.headers.map((header) => [header.name, header.value]));
   const post = async (body, more = {}) => {
     const response = await fetch(server.url, {
@@ -348,22 +385,11 @@ async function callTool(server, name, input) {
     if (!response.ok) throw new RpcError(-32603, `MCP: ${response.status} ${text}`);
     const data = text.split('\n').find((line) => line.startsWith('data:'));
     return {
-      response,
+      id: response.headers.get('mcp-session-id'),
       message: text === '' ? undefined : JSON.parse(data === undefined ? text : data.slice(5)),
     };
   };
-  const clientInfo = { name: 'scripted', version: '1' };
-  const params = { protocolVersion: '2025-06-18', capabilities: {}, clientInfo };
-  const { response, message: hello } = await post({ id: 1, method: 'initialize', params });
-  const id = response.headers.get('mcp-session-id');
-  const more = {
-    'MCP-Protocol-Version': hello.result.protocolVersion,
-    ...(id === null ? {} : { 'Mcp-Session-Id': id }),
-  };
-  await post({ method: 'notifications/initialized' }, more);
-  const { message } = await post({ id: 2, method: 'tools/call', params: { name, arguments: input } }, more);
-  const texts = message.result?.content?.map(({ text }) => text) ?? [];
-  return message.error?.message ?? texts.join('\n');
+  return { post, end: () => {} };
 }
 
 async function receive(line) {

@@ -22,6 +22,7 @@ for (const stage of await talkStages()) {
         { name: 'bob', spec: `${many}\n  capabilities: [bells]` },
         { name: 'hermit', spec: '  fleetAccess: None' },
         { name: 'peer', protocol: 'acp' },
+        { name: 'piped', protocol: 'acp', env: { NO_HTTP_MCP: '1' } },
         { name: 'boss', protocol: 'acp', spec: '  fleetAccess: Manage' },
         { name: 'walled', protocol: 'acp', spec: '  fleetAccess: None' },
       ];
@@ -53,10 +54,13 @@ for (const stage of await talkStages()) {
       expect(await answerOf('alice', `${circle} say never`)).toContain('circle');
     });
 
-    test('an ACP agent asks another over MCP', async () => {
-      expect(await tool('peer', 'send_message', { agent: 'bob', message: 'say dong' })).toBe('dong');
-      expect(await tool('peer', 'list_agents')).toContain('"name": "boss"');
-      const { status } = await session.json<Agent>('get agent peer');
+    test.each([
+      ['HTTP', 'peer'],
+      ['stdio', 'piped'],
+    ])('an ACP agent asks another over MCP, by %s', async (_, name) => {
+      expect(await tool(name, 'send_message', { agent: 'bob', message: 'say dong' })).toBe('dong');
+      expect(await tool(name, 'list_agents')).toContain('"name": "boss"');
+      const { status } = await session.json<Agent>(`get agent ${name}`);
       expect(status?.conditions).toContainEqual(
         expect.objectContaining({ type: 'FleetAccessible', status: 'True' }),
       );

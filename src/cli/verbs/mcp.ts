@@ -1,10 +1,12 @@
+import http from 'node:http';
+import readline from 'node:readline';
 import type { Command } from 'commander';
 import { fleetOf } from '../../client/fleet.ts';
 import { mcpAccess } from '../../platform/mcp-access.ts';
+import { bridge } from '../../platform/mcp-bridge.ts';
 import { inPlace } from '../../sources/parsing/in-place.ts';
 import type { Cli } from '../cli.ts';
 import { examples } from '../examples.ts';
-import { bridge } from '../mcp/bridge.ts';
 import { serveMcp } from '../mcp/serve.ts';
 import { type GlobalOptions, namespaceOf } from '../options.ts';
 
@@ -16,7 +18,7 @@ export function define(command: Command, cli: Cli): void {
     .option('--manage', 'also offer tools that apply, start, stop and delete agents')
     .action(async (options: GlobalOptions & { manage?: boolean }) => {
       const { [mcpAccess.url]: url, [mcpAccess.token]: token } = cli.environment;
-      if (url !== undefined && token !== undefined) return bridge({ url, token });
+      if (url !== undefined && token !== undefined) return bridge({ http, readline }, { url, token });
       const client = await cli.connect(options, { start: true });
       const namespace = namespaceOf(options, cli.environment);
       const fleet = fleetOf({

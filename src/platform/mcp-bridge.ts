@@ -1,0 +1,80 @@
+import { mcpAccess } from './mcp-access.ts';
+
+/** Node's modules that the bridge needs. */
+interface Needs {
+  http: Pick<typeof import('node:http'), 'request'>;
+  readline: Pick<typeof import('node:readline'), 'createInterface'>;
+}
+
+interface Place {
+  url: string;
+  token: string;
+}
+
+/**
+ * An MCP server over standard input and output that passes each message on to the one that the controller offers to a
+ * run of an agent. Until standard input ends and what was asked is answered.
+ *
+ * Its text is run by whatever Node is found in a container: so it refers to nothing outside of itself, and is written for
+ * Node 14.
+ */
+export async function bridge({ http, readline }: Needs, { url, token }: Place): Promise<void> {
+  const write = (text: string): boolean => process.stdout.write(`${text}\n`);
+  const headers = {
+    'content-type': 'application/json',
+    accept: 'application/json, text/event-stream',
+    authorization: `Bearer ${token}`,
+  };
+  /** The messages of a stream of server-sent events. */
+  const dataOf = (body: string): string[] =>
+    body.split('\n').flatMap((line) => (line.startsWith('data:') ? [line.slice(5).trim()] : []));
+  const passOn = (line: string): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const asked = http.request(url, { method: 'POST', headers }, (response) => {
+        const { statusCode = 0, headers: told } = response;
+        let body = '';
+        response.setEncoding('utf8');
+        response.on('data', (part: string) => {
+          body += part;
+        });
+        response.on('error', reject);
+        response.on('end', () => {
+          if (statusCode >= 400) return reject(new Error(`it answered ${statusCode}`));
+          const isStream = told['content-type']?.startsWith('text/event-stream') === true;
+          for (const text of isStream ? dataOf(body) : [body.trim()]) if (text !== '') write(text);
+          resolve();
+        });
+      });
+      asked.on('error', reject);
+      asked.end(line);
+    });
+  const idOf = (line: string): unknown => {
+    try {
+      const message: unknown = JSON.parse(line);
+      return typeof message === 'object' && message !== null && 'id' in message ? message.id : undefined;
+    } catch {
+      return undefined; // no JSON, so nothing that has an id
+    }
+  };
+  /** Whoever asked is told; of a notification nobody waits for an answer. */
+  const refuse = (line: string, error: unknown): void => {
+    const id = idOf(line);
+    const why = error instanceof Error ? error.message : String(error);
+    const message = `The controller of agentctl is out of reach: ${why}`;
+    if (id !== undefined) write(JSON.stringify({ jsonrpc: '2.0', id, error: { code: -32603, message } }));
+  };
+  const waiting = new Set<Promise<void>>();
+  for await (const line of readline.createInterface({ input: process.stdin })) {
+    if (line.trim() === '') continue;
+    const passed: Promise<void> = passOn(line)
+      .catch((error: unknown) => refuse(line, error))
+      .finally(() => waiting.delete(passed));
+    waiting.add(passed);
+  }
+  await Promise.all(waiting);
+}
+
+const { url, token } = mcpAccess;
+
+/** The same for `node -e`, which finds its way by its environment. */
+export const bridgeText = `(${bridge})({ http: require('http'), readline: require('readline') }, { url: process.env.${url}, token: process.env.${token} });`;
