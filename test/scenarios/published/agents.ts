@@ -161,9 +161,7 @@ export const published: readonly Published[] = [
         privacy: { usageStatisticsEnabled: false },
       }),
     }),
-    minus: {
-      usage: { fault: 'agent', why: 'It tells the tokens of a turn in `_meta.quota`, and not in `usage`.' },
-    },
+    minus: {},
   },
   {
     name: 'qwen',
@@ -187,12 +185,7 @@ export const published: readonly Published[] = [
         privacy: { usageStatisticsEnabled: false },
       }),
     }),
-    minus: {
-      usage: {
-        fault: 'agent',
-        why: 'It tells the tokens of a turn in `_meta.usage` of its text, and not in `usage`.',
-      },
-    },
+    minus: {},
   },
   {
     name: 'pi',
