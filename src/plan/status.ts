@@ -56,6 +56,7 @@ export function agentStatus(
   const current = allReady && updated === wanted.length ? context.revision.current?.metadata.name : undefined;
   const kept = current ?? old.currentRevision;
   if (kept !== undefined) next.currentRevision = kept;
+  if (context.runtime !== undefined) next.runtime = context.runtime;
   const queue = bestPlace(parts);
   if (queue !== undefined) next.queue = queue;
   const turns = parts.map(({ turn }) => turn);

@@ -60,8 +60,9 @@ const computed: {
     Restarts: ({ status }) => status?.restartCount ?? 0,
     Queue: ({ metadata, status }, _, waiting) => queued(waiting(metadata), status?.queue),
     Next: ({ status }, now) => next(status?.nextAction, status?.nextAt, now),
-    // A default container Runtime is the controller's to choose.
-    Runtime: ({ spec }) => spec.runtimeRef?.name ?? (spec.template.image === undefined ? 'process' : null),
+    // Until the controller has chosen, which of an image without a runtimeRef is not known.
+    Runtime: ({ spec, status }) =>
+      status?.runtime ?? spec.runtimeRef?.name ?? (spec.template.image === undefined ? 'process' : null),
   },
   ConfigMap: {
     Data: ({ data, binaryData }) => Object.keys(data ?? {}).length + Object.keys(binaryData ?? {}).length,

@@ -17,6 +17,7 @@ describe('the status of an agent', () => {
       updatedReplicas: 2,
       restartCount: 0,
       phase: 'Ready',
+      runtime: 'docker',
       currentRevision: 'web-1',
       updateRevision: 'web-1',
       selector: 'agentctl.dev/agent=web',
@@ -27,6 +28,12 @@ describe('the status of an agent', () => {
       'Ready True Ready',
       'Drifted False InSync',
     ]);
+  });
+
+  test('names the Runtime that is used, where the spec names none', () => {
+    const story = Story.ready({ spec: { template: { image: 'web:1' } } });
+    expect(story.world.agent.spec.runtimeRef).toBeUndefined();
+    expect(agent(story).runtime).toBe('docker');
   });
 
   test.each<[what: string, play: (story: Story) => Story, phase: string, reason: string]>([

@@ -20,6 +20,7 @@ const rows: { readonly [K in Kind]: AnyResource[] } = {
     object('Agent', 'busy', 3 * 86_400, {
       spec: { replicas: 2, suspend: false, runtimeRef: { name: 'docker' }, template: { image: 'agent:1' } },
       status: {
+        runtime: 'docker',
         readyReplicas: 1,
         phase: 'BackOff',
         reason: 'ExitNonZero',
@@ -31,8 +32,8 @@ const rows: { readonly [K in Kind]: AnyResource[] } = {
       },
     }),
     object('Agent', 'late', 90, {
-      spec: { replicas: 3, suspend: true, policyRef: { name: 'nightly' }, template: {} },
-      status: { nextAction: 'ScheduledRestart', nextAt: ago(5) },
+      spec: { replicas: 3, suspend: true, policyRef: { name: 'nightly' }, template: { image: 'agent:1' } },
+      status: { runtime: 'podman', nextAction: 'ScheduledRestart', nextAt: ago(5) },
     }),
   ],
   Instance: [

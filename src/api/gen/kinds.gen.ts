@@ -64,7 +64,7 @@ export const facts = [
         "priority": 1,
         "name": "Runtime",
         "type": "string",
-        "jsonPath": ".spec.runtimeRef.name"
+        "jsonPath": ".status.runtime"
       },
       {
         "priority": 1,

@@ -420,6 +420,8 @@ export interface AgentStatus {
   reason?: string;
   /** Why, in a sentence. */
   message?: string;
+  /** The Runtime that new instances run on. */
+  runtime?: string;
   /** The best place of a waiting instance in its Runtime's queue. */
   queue?: string;
   /** What happens next without a change. */
