@@ -33,7 +33,7 @@ export async function describeAgent(client: Client, agent: Agent, now: number): 
   const own = instances.items
     .filter(({ spec }) => spec.agentUID === uid)
     .sort((a, b) => a.spec.ordinal - b.spec.ordinal);
-  const runtimeName = own[0]?.spec.runtimeRef.name ?? agent.spec.runtimeRef?.name;
+  const runtimeName = runtimeOf(agent);
   const { policyRef } = agent.spec;
   const policy =
     policyRef === undefined
@@ -95,10 +95,13 @@ function replicasText({ spec, status = {} }: Agent): string {
   ]);
 }
 
-function runtimeText({ agent, instances, runtime }: Story): string {
-  const name = instances[0]?.spec.runtimeRef.name ?? agent.spec.runtimeRef?.name;
-  if (name === undefined)
-    return agent.spec.template.image === undefined ? 'process' : 'the default container Runtime';
+/** Undefined until the controller has chosen a Runtime for an image without a runtimeRef. */
+const runtimeOf = ({ spec, status }: Agent): string | undefined =>
+  status?.runtime ?? spec.runtimeRef?.name ?? (spec.template.image === undefined ? 'process' : undefined);
+
+function runtimeText({ agent, runtime }: Story): string {
+  const name = runtimeOf(agent);
+  if (name === undefined) return 'the default container Runtime';
   if (runtime === undefined) return `${name}, which does not exist`;
   const ready = runtime.status?.conditions?.find(({ type }) => type === 'Ready');
   const how =

@@ -1,23 +1,56 @@
+import { containerName } from '../../api/names.ts';
 import type { Instance, InstanceStatus } from '../../api/objects.ts';
 import { age, humanDuration, isTime, parseTime, wholeSeconds } from '../../api/time.ts';
 import { table } from '../print/table.ts';
 import { once } from './fields.ts';
 
-/** `why`: what is printed above already, so it is left out here. */
+/** A column that says nothing of any instance is left out. `why`: what is printed above already, so it is left out here. */
 export function instanceTable(instances: readonly Instance[], now: number, why?: string): string {
-  const head = ['NAME', 'PHASE', 'REASON', 'RUN', 'UP', 'RESTARTS', 'LAST EXIT', 'NEXT', 'MESSAGE'];
-  const rows = instances.map(({ metadata, status = {} }) => [
-    metadata.name,
-    status.phase ?? 'Pending',
-    status.reason ?? '',
-    String(status.run?.number ?? 0),
-    upText(status, now),
-    String(status.restartCount ?? 0),
-    exitText(status, now),
-    nextText(status, now),
-    once(status.message ?? '', why),
-  ]);
-  return table([head, ...rows], { indent: '  ' });
+  const head = [
+    'NAME',
+    'PHASE',
+    'REASON',
+    'PID',
+    'CONTAINER',
+    'RUN',
+    'UP',
+    'RESTARTS',
+    'LAST EXIT',
+    'NEXT',
+    'MESSAGE',
+  ];
+  const rows = instances.map((instance) => {
+    const { metadata, status = {} } = instance;
+    const { pid, container } = placeOf(instance);
+    return [
+      metadata.name,
+      status.phase ?? 'Pending',
+      status.reason === status.phase ? '' : (status.reason ?? ''),
+      pid ?? '-',
+      container ?? '-',
+      String(status.run?.number ?? 0),
+      upText(status, now),
+      String(status.restartCount ?? 0),
+      exitText(status, now),
+      nextText(status, now),
+      once(status.message ?? '', why),
+    ];
+  });
+  const tells = head.map((_, index) => rows.some((row) => row[index] !== '' && row[index] !== '-'));
+  const shown = [head, ...rows].map((row) => row.filter((_, index) => tells[index]));
+  return table(shown, { indent: '  ' });
+}
+
+/** What other tools know it by, while it runs. A process tells its start by boot, pid and start time. */
+export function placeOf({ metadata, spec, status }: Instance): { pid?: string; container?: string } {
+  const { ref, startedAt = '', number } = status?.run ?? {};
+  if (ref === undefined || startedAt === '' || status?.lastExit?.run === number) return {};
+  const [, pid] = /^[0-9a-f-]{36}:(\d+):\d+$/.exec(startedAt) ?? [];
+  if (pid !== undefined) return { pid };
+  if (spec.runtimeRef.name === 'process') return {};
+  return {
+    container: containerName({ namespace: metadata.namespace ?? 'default', instance: metadata.name }),
+  };
 }
 
 const running = new Set(['Starting', 'Ready', 'Unready', 'Stopping']);

@@ -1,16 +1,16 @@
 import { isApiError } from '../../api/errors.ts';
-import { containerName } from '../../api/names.ts';
 import type { Instance } from '../../api/objects.ts';
 import type { Client } from '../cli.ts';
 import { counted } from '../counted.ts';
 import { messagesOf } from '../talk/conversations.ts';
 import { isEnded } from '../talk/outcome.ts';
 import { ago, conditionsSection, fields, joined, metadataFields, phaseText, section } from './fields.ts';
-import { exitText, nextText, startTime } from './instance-table.ts';
+import { exitText, nextText, placeOf, startTime } from './instance-table.ts';
 
 export async function describeInstance(client: Client, instance: Instance, now: number): Promise<string> {
   const { spec, status = {} } = instance;
   const { run } = status;
+  const { pid, container } = placeOf(instance);
   return [
     fields([
       ...metadataFields(instance, now),
@@ -35,7 +35,8 @@ export async function describeInstance(client: Client, instance: Instance, now: 
               ['Revision', run.revision],
               ['Claimed', ago(run.claimedAt, now)],
               ['Started', run.startedAt === undefined ? 'not yet' : ago(startTime(run), now)],
-              ...placeOf(instance),
+              ['Pid', pid],
+              ['Container', container],
               ['Reference', run.ref],
               ['Image', run.image],
             ],
@@ -45,18 +46,6 @@ export async function describeInstance(client: Client, instance: Instance, now: 
     lastOutcome(instance, now),
     conditionsSection(status.conditions, now),
   ].join('');
-}
-
-/** What other tools know it by, while it runs. A process tells its start by boot, pid and start time. */
-function placeOf({ metadata, spec, status }: Instance): [string, string][] {
-  const { ref, startedAt = '', number } = status?.run ?? {};
-  if (ref === undefined || startedAt === '' || status?.lastExit?.run === number) return [];
-  const [, pid] = /^[0-9a-f-]{36}:(\d+):\d+$/.exec(startedAt) ?? [];
-  if (pid !== undefined) return [['Pid', pid]];
-  if (spec.runtimeRef.name === 'process') return [];
-  return [
-    ['Container', containerName({ namespace: metadata.namespace ?? 'default', instance: metadata.name })],
-  ];
 }
 
 /** Messages that it has and has not answered. */
