@@ -2,12 +2,15 @@ import { formatDuration } from '../api/duration.ts';
 import type { Approval, Conversation, Message } from '../api/objects.ts';
 import type { Clock } from '../platform/clock.ts';
 import { followMessage } from './http-follow.ts';
-import { below } from './http-own-paths.ts';
+import { among, below } from './http-own-paths.ts';
 import { timeOf, withQuery } from './http-paths.ts';
 import type { Transport } from './http-transport.ts';
-import type { NewMessage, Streams, UsageSum } from './streams.ts';
+import type { AgentUsage, NewMessage, Streams } from './streams.ts';
 
-type Talk = Pick<Streams, 'send' | 'stream' | 'change' | 'decide' | 'closeConversation' | 'usage' | 'query'>;
+type Talk = Pick<
+  Streams,
+  'send' | 'stream' | 'change' | 'decide' | 'closeConversation' | 'usage' | 'usageByAgent' | 'query'
+>;
 
 /** The casts say what the server promises of each path. */
 export function createHttpTalk(transport: Transport, clock: Clock): Talk {
@@ -26,7 +29,11 @@ export function createHttpTalk(transport: Transport, clock: Clock): Talk {
       post(below('conversations', conversation, 'close'), {}) as Promise<Conversation>,
     async usage(agent, { since }) {
       const path = withQuery(below('agents', agent, 'usage'), { since: timeOf(since) });
-      return ((await transport.json({ method: 'GET', path })) as { items: UsageSum[] }).items;
+      return ((await transport.json({ method: 'GET', path })) as { items: AgentUsage[] }).items;
+    },
+    async usageByAgent({ namespace, since }) {
+      const path = withQuery(among('usages', namespace), { since: timeOf(since) });
+      return ((await transport.json({ method: 'GET', path })) as { items: AgentUsage[] }).items;
     },
     async query(agent, { action, params, timeout }) {
       const timeoutSeconds = timeout === undefined ? undefined : timeout / 1000;

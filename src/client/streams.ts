@@ -8,10 +8,10 @@ import type {
   New,
   ObjectKey,
 } from '../api/objects.ts';
-import type { UsageSum } from '../messages/message.ts';
+import type { AgentUsage } from '../messages/message.ts';
 import type { TurnEvent } from '../protocols/talk.ts';
 
-export type { UsageSum } from '../messages/message.ts';
+export type { AgentUsage, UsageSum } from '../messages/message.ts';
 
 /**
  * What agentctl serves beyond Resources, in the group subresources.agentctl.dev/v1: the controller implements it in
@@ -60,7 +60,10 @@ export interface Streams {
   closeConversation(conversation: ObjectKey): Promise<ConversationObject>;
 
   /** What an Agent's turns have used, by model, since an instant. NotFound where there never was such an Agent. */
-  usage(agent: ObjectKey, options: { since?: number | undefined }): Promise<UsageSum[]>;
+  usage(agent: ObjectKey, options: { since?: number | undefined }): Promise<AgentUsage[]>;
+
+  /** What all Agents have used, of one namespace or of all; by agent and model. */
+  usageByAgent(scope: { namespace?: string | undefined; since?: number | undefined }): Promise<AgentUsage[]>;
 
   /** Asks a Ready instance directly; nothing is journalled. Timeout; ServiceUnavailable where none is Ready or the run ends meanwhile. */
   query(

@@ -44,6 +44,7 @@ export class ControllerStreams implements Streams {
   readonly decide: Streams['decide'];
   readonly closeConversation: Streams['closeConversation'];
   readonly usage: Streams['usage'];
+  readonly usageByAgent: Streams['usageByAgent'];
   readonly query: Streams['query'];
 
   constructor(parts: StreamsParts) {
@@ -56,6 +57,7 @@ export class ControllerStreams implements Streams {
     this.decide = talk.decide.bind(talk);
     this.closeConversation = talk.closeConversation.bind(talk);
     this.usage = talk.usage.bind(talk);
+    this.usageByAgent = talk.usageByAgent.bind(talk);
     this.query = talk.query.bind(talk);
   }
 

@@ -8,19 +8,19 @@ import {
   type ObjectKey,
 } from '../api/objects.ts';
 import type {
+  AgentUsage,
   Decision,
   NewMessage,
   StreamEntry,
   StreamOptions,
   Streams,
-  UsageSum,
 } from '../client/streams.ts';
 import { ProtocolError } from '../protocols/protocol.ts';
 import type { Talk } from './talk/talk.ts';
 
 type Talking = Pick<
   Streams,
-  'send' | 'stream' | 'change' | 'decide' | 'closeConversation' | 'usage' | 'query'
+  'send' | 'stream' | 'change' | 'decide' | 'closeConversation' | 'usage' | 'usageByAgent' | 'query'
 >;
 
 /** The part of Streams that is about messages, over Talk. */
@@ -58,10 +58,18 @@ export class TalkStreams implements Talking {
     return this.#object('Conversation', key) as ConversationObject; // of the kind that was asked for
   }
 
-  async usage(key: ObjectKey, options: { since?: number | undefined }): Promise<UsageSum[]> {
-    const sums = this.#talk.usage(key, options);
+  async usage(key: ObjectKey, { since }: { since?: number | undefined }): Promise<AgentUsage[]> {
+    const { namespace = 'default', name } = key;
+    const sums = this.#talk.usage({ namespace, agent: name, since });
     if (sums.length === 0) await this.#agent(key); // of one that is gone the sums are kept
     return sums;
+  }
+
+  async usageByAgent(scope: {
+    namespace?: string | undefined;
+    since?: number | undefined;
+  }): Promise<AgentUsage[]> {
+    return this.#talk.usage(scope);
   }
 
   async query(

@@ -2,7 +2,7 @@ import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import type { Journal, MessageFilter, StoredEvent } from './journal.ts';
 import { type Row, selected, toEnvelope, toMessage, toValue } from './journal-rows.ts';
 import { whereFinal, whereOpen } from './journal-schema.ts';
-import type { Approval, Conversation, Link, Message, UsageRecord, UsageSum } from './message.ts';
+import type { AgentUsage, Approval, Conversation, Link, Message, UsageRecord } from './message.ts';
 import { sumByModel } from './usage-sums.ts';
 
 type Scope = { namespace?: string | undefined; agent?: string | undefined };
@@ -106,8 +106,12 @@ export class JournalReader {
     return this.#values('usage', conditions);
   }
 
-  usageByModel({ since = 0, namespace, agent }: Parameters<Journal['usageByModel']>[0]): UsageSum[] {
-    return sumByModel((sql) => this.#all(sql, namespace, agent, since));
+  usageByModel({ since = 0, namespace, agent }: Parameters<Journal['usageByModel']>[0]): AgentUsage[] {
+    const conditions: Condition[] = [...inScope({ namespace, agent }), ['at >= ?', since]];
+    return sumByModel(
+      (sql) => this.#all(sql, ...bound(conditions)),
+      conditions.map(([sql]) => sql).join(' AND '),
+    );
   }
 
   /** In the order in which they were first written. */

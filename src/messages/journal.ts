@@ -1,5 +1,6 @@
 import type { TurnEvent } from '../protocols/talk.ts';
 import type {
+  AgentUsage,
   Approval,
   Conversation,
   Envelope,
@@ -7,7 +8,6 @@ import type {
   Message,
   MessageState,
   UsageRecord,
-  UsageSum,
 } from './message.ts';
 
 /**
@@ -56,8 +56,12 @@ export interface Journal {
   }): Approval[];
   approval(id: string): Approval | undefined;
   usage(filter?: { namespace?: string; agent?: string; since?: number }): UsageRecord[];
-  /** That of one agent in sum, by model; the model that nobody named comes first. */
-  usageByModel(filter: { namespace: string; agent: string; since?: number | undefined }): UsageSum[];
+  /** The sums by agent and model; the model that nobody named comes first. */
+  usageByModel(filter: {
+    namespace?: string | undefined;
+    agent?: string | undefined;
+    since?: number | undefined;
+  }): AgentUsage[];
 
   /**
    * Removes what is final and ended before `before`, with its events; then, while the texts, answers and events of what

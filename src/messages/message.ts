@@ -217,5 +217,11 @@ export interface UsageSum extends Spent {
   unreported: Unreported;
 }
 
+/** That of one agent. */
+export interface AgentUsage extends UsageSum {
+  namespace: string;
+  agent: string;
+}
+
 export const isFinal = (state: MessageState): boolean =>
   state === 'Completed' || state === 'Failed' || state === 'Expired';

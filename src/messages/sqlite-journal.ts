@@ -15,7 +15,7 @@ import { prune } from './journal-prune.ts';
 import { JournalReader } from './journal-reads.ts';
 import { journalVersions } from './journal-schema.ts';
 import { JournalWriter } from './journal-writes.ts';
-import type { Approval, Conversation, Message, UsageRecord, UsageSum } from './message.ts';
+import type { AgentUsage, Approval, Conversation, Message, UsageRecord } from './message.ts';
 
 /** Batches in one transaction: no more, so that a flood does not hold the event loop for long. */
 const together = 500;
@@ -134,7 +134,7 @@ class SqliteJournal implements Journal {
     return this.#reader.usage(filter);
   }
 
-  usageByModel(filter: Parameters<Journal['usageByModel']>[0]): UsageSum[] {
+  usageByModel(filter: Parameters<Journal['usageByModel']>[0]): AgentUsage[] {
     return this.#reader.usageByModel(filter);
   }
 

@@ -4,7 +4,7 @@ import { kindInfo } from '../api/kinds.ts';
 import { answer } from './answer.ts';
 import { objectBody } from './body.ts';
 import { messageBodyLimit, newMessages } from './new-messages.ts';
-import { allowedKey, ownPath, personOf } from './own-group.ts';
+import { allow, allowedKey, ownPath, ownRoot, personOf } from './own-group.ts';
 import type { Parts } from './parts.ts';
 import { time } from './query.ts';
 
@@ -23,6 +23,14 @@ export function agentRoutes(app: FastifyInstance, { streams }: Parts): void {
     const items = await streams.usage(allowedKey(request, 'get', 'Agent'), { since });
     return answer(request, reply, { items });
   });
+
+  for (const path of [ownPath('usages'), `${ownRoot}/usages`])
+    app.get(path, async (request, reply) => {
+      allow(request, 'list', 'Agent');
+      const { namespace } = request.params as { namespace?: string }; // as the paths name it
+      const items = await streams.usageByAgent({ namespace, since: time(request, 'since') });
+      return answer(request, reply, { items });
+    });
 
   app.post(ownPath('agents/:name/query'), async (request, reply) => {
     const key = allowedKey(request, 'create', 'Message');

@@ -22,6 +22,7 @@ const ownResources: readonly { name: string; namespaced: boolean; verbs: string[
   { name: 'messages/stream', namespaced: true, verbs: ['get'] },
   { name: 'plans', namespaced: false, verbs: ['create'] },
   { name: 'syncs/diff', namespaced: true, verbs: ['get'] },
+  { name: 'usages', namespaced: true, verbs: ['get'] },
 ];
 
 const groups = [...new Set(kinds.map(({ group }) => group))].filter((group) => group !== '').sort();

@@ -139,6 +139,7 @@ describe('what people see of the talk', () => {
     ],
     'talk-usage': [
       ['usage'],
+      ['usage', '-A'],
       ['usage', 'web', '--since=1m'],
       ['usage', 'agent/web', '-A', '--since=90d'],
       ['usage', 'web', '-o', 'json', '--since=1h'],

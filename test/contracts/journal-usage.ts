@@ -31,6 +31,7 @@ export function usageContract(current: () => Journal): void {
     await current().commit(records.map((record) => ({ type: 'Usage', record })));
     const own = { namespace: 'default', agent: 'a' };
     const unnamed = {
+      ...own,
       turns: 1,
       outputTokens: 3,
       totalTokens: 9,
@@ -39,6 +40,7 @@ export function usageContract(current: () => Journal): void {
     expect(current().usageByModel(own)).toEqual([
       unnamed,
       {
+        ...own,
         model: 'm',
         turns: 3,
         inputTokens: 15,
@@ -48,6 +50,7 @@ export function usageContract(current: () => Journal): void {
         unreported: { inputTokens: 1, outputTokens: 2, totalTokens: 1, cost: 0 },
       },
       {
+        ...own,
         model: 'n',
         turns: 1,
         unreported: { inputTokens: 1, outputTokens: 1, totalTokens: 1, cost: 1 },
@@ -55,6 +58,13 @@ export function usageContract(current: () => Journal): void {
     ]);
     expect(current().usageByModel({ ...own, since: 2_000 })).toEqual([unnamed]);
     expect(current().usageByModel({ ...own, since: 2_001 })).toEqual([]);
+    const namesOf = (filter: Parameters<Journal['usageByModel']>[0]): string[] =>
+      current()
+        .usageByModel(filter)
+        .map(({ namespace, agent, model, totalTokens }) => `${namespace}/${agent} ${model} ${totalTokens}`);
+    const inDefault = ['default/a undefined 9', 'default/a m 7', 'default/a n undefined', 'default/b m 1000'];
+    expect(namesOf({ namespace: 'default' })).toEqual(inDefault);
+    expect(namesOf({})).toEqual([...inDefault, 'other/a m 1000']);
     expect(current().usageByModel({ ...own, agent: "a' OR 1 = 1 --" })).toEqual([]);
   });
 }

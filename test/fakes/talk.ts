@@ -15,6 +15,7 @@ import {
   type VirtualObject,
 } from '../../src/api/virtual.ts';
 import type {
+  AgentUsage,
   Decision,
   NewMessage,
   StreamEntry,
@@ -26,7 +27,7 @@ import type { TurnEvent } from '../../src/protocols/talk.ts';
 
 export type Talk = Pick<
   Streams,
-  'send' | 'stream' | 'change' | 'decide' | 'closeConversation' | 'usage' | 'query'
+  'send' | 'stream' | 'change' | 'decide' | 'closeConversation' | 'usage' | 'usageByAgent' | 'query'
 >;
 type Listener = (kind: VirtualKind, type: VirtualChange, object: VirtualObject) => void;
 type Fields = ReadonlyMap<string, string>;
@@ -211,9 +212,20 @@ export class ScriptedTalk implements Talk, VirtualKinds {
     return this.conversation(key.name, { state: 'Closed', reason: 'Asked' });
   }
 
-  async usage({ name }: ObjectKey, { since }: { since?: number | undefined }): Promise<UsageSum[]> {
+  async usage({ name }: ObjectKey, { since }: { since?: number | undefined }): Promise<AgentUsage[]> {
     if (name !== 'web') throw new ApiError('NotFound', `agents.agentctl.dev "${name}" not found`);
-    return this.used.filter(({ at }) => at >= (since ?? 0)).map(({ sum }) => sum);
+    return this.usageByAgent({ since });
+  }
+
+  async usageByAgent({
+    namespace = 'default',
+    since = 0,
+  }: {
+    namespace?: string | undefined;
+    since?: number | undefined;
+  }): Promise<AgentUsage[]> {
+    if (namespace !== 'default') return [];
+    return this.used.filter(({ at }) => at >= since).map(({ sum }) => ({ namespace, agent: 'web', ...sum }));
   }
 
   async query(agent: ObjectKey, question: Parameters<Streams['query']>[1]): Promise<unknown> {

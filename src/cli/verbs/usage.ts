@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
-import { keyOf, type ObjectKey } from '../../api/objects.ts';
+import type { ObjectKey } from '../../api/objects.ts';
 import { humanDuration } from '../../api/time.ts';
 import { parallel } from '../../client/parallel.ts';
-import type { UsageSum } from '../../client/streams.ts';
+import type { AgentUsage } from '../../client/streams.ts';
 import type { Cli, Client } from '../cli.ts';
 import { examples } from '../examples.ts';
 import { choice, durationOption, type GlobalOptions, namespaceOf } from '../options.ts';
@@ -23,7 +23,7 @@ export function define(command: Command, cli: Cli): void {
     .description(
       'Show tokens and cost of agents by model, as the agents report them. ? means unknown; 1200+? means 1200 plus turns that reported nothing. Usage is kept for 90 days.',
     )
-    .argument('[agent...]', 'web or agent/web (default: all agents)')
+    .argument('[agent...]', 'web or agent/web (default: all agents, deleted ones too)')
     .addOption(durationOption('--since <duration>', 'only turns that ended within this time', '24h'))
     .option('-A, --all-namespaces', 'in all namespaces')
     .addOption(choice('-o, --output <format>', 'the output format', ['json']))
@@ -39,28 +39,24 @@ export function define(command: Command, cli: Cli): void {
 async function usage(names: readonly string[], options: UsageOptions, cli: Cli): Promise<void> {
   const named = names.map((name) => agentKey(name, options, cli));
   const client = await cli.connect(options);
-  const keys = named.length > 0 ? named : await talkers(client, options, cli);
   const since = cli.clock.now() - options.since;
-  const answers = await parallel(keys, atOnce, (key) => client.usage(key, { since }));
-  const all = keys.flatMap((key, index) => answered(answers[index]).map((sum) => ({ key, sum })));
-  if (options.output === 'json') {
-    const items = all.map(({ key, sum }) => ({ namespace: key.namespace, agent: key.name, ...sum }));
-    return cli.out(`${JSON.stringify(items, null, 2)}\n`);
-  }
-  if (all.length === 0) return cli.err(`no turns in the last ${humanDuration(options.since)}\n`);
-  const place = ({ namespace = '', name }: ObjectKey): string[] =>
-    options.allNamespaces === true ? [namespace, name] : [name];
-  const head = [...place({ namespace: 'NAMESPACE', name: 'AGENT' }), ...usageHead];
-  cli.out(table([head, ...all.map(({ key, sum }) => [...place(key), ...usageCells(sum)])]));
-}
-
-function answered(answer: PromiseSettledResult<UsageSum[]> | undefined): UsageSum[] {
-  if (answer?.status === 'rejected') throw answer.reason;
-  return answer?.value ?? [];
-}
-
-async function talkers(client: Client, options: UsageOptions, cli: Cli): Promise<ObjectKey[]> {
   const namespace = options.allNamespaces === true ? undefined : namespaceOf(options, cli.environment);
-  const { items } = await client.list('Agent', { namespace });
-  return items.filter(({ spec }) => spec.protocol !== 'none').map(keyOf);
+  const all =
+    named.length === 0
+      ? await client.usageByAgent({ namespace, since })
+      : await usageOf(client, named, since);
+  if (options.output === 'json') return cli.out(`${JSON.stringify(all, null, 2)}\n`);
+  if (all.length === 0) return cli.err(`No turns in the last ${humanDuration(options.since)}.\n`);
+  const place = (namespace: string, agent: string): string[] =>
+    options.allNamespaces === true ? [namespace, agent] : [agent];
+  const rows = all.map((sum) => [...place(sum.namespace, sum.agent), ...usageCells(sum)]);
+  cli.out(table([[...place('NAMESPACE', 'AGENT'), ...usageHead], ...rows]));
+}
+
+async function usageOf(client: Client, agents: readonly ObjectKey[], since: number): Promise<AgentUsage[]> {
+  const answers = await parallel(agents, atOnce, (agent) => client.usage(agent, { since }));
+  return answers.flatMap((answer) => {
+    if (answer.status === 'rejected') throw answer.reason;
+    return answer.value;
+  });
 }

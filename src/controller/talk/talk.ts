@@ -5,7 +5,13 @@ import type { Fleet } from '../../client/fleet.ts';
 import type { NewMessage, StreamEntry, StreamOptions } from '../../client/streams.ts';
 import type { Driver } from '../../drivers/driver.ts';
 import type { Journal } from '../../messages/journal.ts';
-import { type Envelope, isFinal, type Message, type Sender, type UsageSum } from '../../messages/message.ts';
+import {
+  type AgentUsage,
+  type Envelope,
+  isFinal,
+  type Message,
+  type Sender,
+} from '../../messages/message.ts';
 import type { Plan } from '../../plan/action.ts';
 import { sentence } from '../../plan/instant.ts';
 import type { Activity, InboxView, Instant, Observed, TalkView, World } from '../../plan/world.ts';
@@ -215,8 +221,12 @@ export class Talk {
     return follow(this.desk, this.objects, this.message(key), options);
   }
 
-  usage({ namespace = 'default', name }: ObjectKey, { since }: { since?: number | undefined }): UsageSum[] {
-    return this.#parts.journal.usageByModel({ namespace, agent: name, since });
+  usage(filter: {
+    namespace?: string | undefined;
+    agent?: string;
+    since?: number | undefined;
+  }): AgentUsage[] {
+    return this.#parts.journal.usageByModel(filter);
   }
 
   async cancel(key: ObjectKey): Promise<Message> {
