@@ -1,5 +1,6 @@
 import type { KindInfo } from '../api/kinds.ts';
 import type { AnyObject, ObjectKey } from '../api/objects.ts';
+import { itemsOf } from '../client/items.ts';
 import type { Cli, Client } from './cli.ts';
 import { UsageError } from './failure.ts';
 import { type GlobalOptions, namespaceOf } from './options.ts';
@@ -18,6 +19,8 @@ export interface Selected {
   key: ObjectKey;
   /** `agent.agentctl.dev/web` */
   text: string;
+  /** The object itself, if a list had it. */
+  found?: AnyObject;
 }
 
 export function selectedOf(info: KindInfo, name: string, namespace: string | undefined): Selected {
@@ -50,8 +53,10 @@ export async function select(
       labelSelector: options.selector,
       fieldSelector: options.fieldSelector,
     });
-    const items: readonly AnyObject[] = found.items;
-    selected.push(...items.map(({ metadata }) => selectedOf(info, metadata.name, metadata.namespace)));
+    for (const object of itemsOf(info, found)) {
+      const { name, namespace } = object.metadata;
+      selected.push({ ...selectedOf(info, name, namespace), found: object });
+    }
   }
   return selected;
 }

@@ -10,6 +10,7 @@ import { instanceTable } from './instance-table.ts';
 import { policyFields } from './policy-fields.ts';
 import { specFields } from './spec.ts';
 import { talkSection } from './talk.ts';
+import type { Talks } from './talks.ts';
 import { usageSection } from './usage.ts';
 
 /** What an agent's story is told from. */
@@ -24,7 +25,12 @@ interface Story {
   usage: string;
 }
 
-export async function describeAgent(client: Client, agent: Agent, now: number): Promise<string> {
+export async function describeAgent(
+  client: Client,
+  talks: Talks,
+  agent: Agent,
+  now: number,
+): Promise<string> {
   const { namespace, uid } = agent.metadata;
   const [instances, revisions] = await Promise.all([
     client.list('Instance', { namespace }),
@@ -49,8 +55,8 @@ export async function describeAgent(client: Client, agent: Agent, now: number): 
       policy,
       runtime:
         runtimeName === undefined ? undefined : await found(client.get('Runtime', { name: runtimeName })),
-      talk: await talkSection(client, agent, now),
-      usage: await usageSection(client, agent, now),
+      talk: await talkSection(talks, agent, now),
+      usage: await usageSection(talks, agent, now),
     },
     now,
   );

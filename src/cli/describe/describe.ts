@@ -22,6 +22,7 @@ import { describePolicy } from './policy.ts';
 import { describeRuntime } from './runtime.ts';
 import { describeSecret } from './secret.ts';
 import { describeSync } from './sync.ts';
+import { type Talks, talksOfAll, talksOfEach } from './talks.ts';
 
 export interface DescribeOptions extends SelectOptions {
   showEvents: boolean;
@@ -34,11 +35,14 @@ export async function describe(words: readonly string[], options: DescribeOption
   const selected = await select(client, targets, { ...options, all: true }, cli);
   const failures: unknown[] = [];
   const texts: string[] = [];
-  for (const { info, key } of selected) {
+  const isAll = targets.every(({ name }) => name === undefined) && !isSelective(options);
+  const talks = isAll ? talksOfAll(client) : talksOfEach(client);
+  const now = cli.clock.now();
+  for (const { info, key, found } of selected) {
     try {
-      const object = await withKnownOrigin(client, await client.get(info.kind, key));
-      const body = await describeOne(client, object, cli);
-      texts.push(body + (options.showEvents ? await eventsOf(client, object, cli.clock.now()) : ''));
+      const object = await withKnownOrigin(client, found ?? (await client.get(info.kind, key)));
+      const body = await describeOne(client, object, { talks, now, cli });
+      texts.push(body + (options.showEvents ? await eventsOf(client, object, now) : ''));
     } catch (error) {
       failures.push(error);
     }
@@ -48,15 +52,17 @@ export async function describe(words: readonly string[], options: DescribeOption
   tellFailures(failures, cli);
 }
 
+const isSelective = ({ selector, fieldSelector }: DescribeOptions): boolean =>
+  selector !== undefined || fieldSelector !== undefined;
+
 function describeOne(
   client: Client,
   object: AnyObject,
-  cli: Pick<Cli, 'clock' | 'signal'>,
+  { talks, now, cli }: { talks: Talks; now: number; cli: Pick<Cli, 'clock' | 'signal'> },
 ): Promise<string> | string {
-  const now = cli.clock.now();
   switch (object.kind) {
     case 'Agent':
-      return describeAgent(client, object, now);
+      return describeAgent(client, talks, object, now);
     case 'Instance':
       return describeInstance(client, object, now);
     case 'Runtime':

@@ -1,27 +1,22 @@
 import { parseDuration } from '../../api/duration.ts';
 import type { Agent, AgentSpec, Conversation, Message } from '../../api/objects.ts';
 import { nextDue } from '../../plan/cron.ts';
-import type { Client } from '../cli.ts';
-import { fieldSelector, messagesOf } from '../talk/conversations.ts';
 import { isEnded } from '../talk/outcome.ts';
 import { ago, type Field, fields, joined, section } from './fields.ts';
+import type { Talks } from './talks.ts';
 
 /** How an agent talks, and what it is talking about; nothing of one that does not talk. */
-export async function talkSection(client: Client, agent: Agent, now: number): Promise<string> {
-  const { spec, metadata } = agent;
+export async function talkSection(talks: Talks, agent: Agent, now: number): Promise<string> {
+  const { spec } = agent;
   if (spec.protocol === 'none') return '';
-  const { namespace, name } = metadata;
-  const [messages, conversations] = await Promise.all([
-    messagesOf(client, namespace, { 'spec.agentRef.name': name }),
-    client.list('Conversation', { namespace, fieldSelector: fieldSelector({ 'spec.agentRef.name': name }) }),
-  ]);
+  const [messages, conversations] = await Promise.all([talks.messages(agent), talks.conversations(agent)]);
   return section(
     'Talk',
     fields(
       [
         ...specOfTalk(spec),
         ['Messages', countsText(messages)],
-        ['Conversations', conversationsText(conversations.items, spec)],
+        ['Conversations', conversationsText(conversations, spec)],
         ['Schedule', scheduleLines(spec, now)],
       ],
       '  ',

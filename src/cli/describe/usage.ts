@@ -1,7 +1,7 @@
-import { type Agent, keyOf } from '../../api/objects.ts';
-import type { Client } from '../cli.ts';
+import type { Agent } from '../../api/objects.ts';
 import { usageCells, usageHead } from '../talk/usage.ts';
 import { section, tableSection } from './fields.ts';
+import type { Talks } from './talks.ts';
 
 const day = 86_400_000;
 /** The longest is how long what was used is kept. */
@@ -11,10 +11,10 @@ const windows = [
 ] as const;
 
 /** What an agent's turns have used; nothing of one that does not talk. */
-export async function usageSection(client: Client, agent: Agent, now: number): Promise<string> {
+export async function usageSection(talks: Talks, agent: Agent, now: number): Promise<string> {
   if (agent.spec.protocol === 'none') return '';
   const asked = windows.map(async ([name, length]) => {
-    const sums = await client.usage(keyOf(agent), { since: now - length });
+    const sums = await talks.usage(agent, now - length);
     return sums.map((sum) => [name, ...usageCells(sum)]);
   });
   const rows = (await Promise.all(asked)).flat();
