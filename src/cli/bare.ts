@@ -1,9 +1,12 @@
+import { UnreachableError } from '../api/errors.ts';
 import { findKind, type KindInfo, kinds } from '../api/kinds.ts';
+import { nearest } from '../api/nearest.ts';
 import type { Cli, Client } from './cli.ts';
 import { UsageError } from './failure.ts';
 import { found } from './found.ts';
+import { namesOf } from './near.ts';
 import { type GlobalOptions, namespaceOf } from './options.ts';
-import type { Target } from './targets.ts';
+import { nearKind, parseTargets, type Target } from './targets.ts';
 
 /** A name alone, of no kind: `describe hello`. */
 export const isBare = ([word, ...more]: readonly string[]): boolean =>
@@ -18,15 +21,15 @@ const sought: readonly KindInfo[] = kinds.filter(
   ({ kind }) => kind !== 'Event' && kind !== 'Namespace' && kind !== 'Revision',
 );
 
-/** The one object of that name; undefined where the words are no bare name, or no object has it. */
-export async function bareTargets(
+/** As parseTargets; a name alone is the one object of that name. */
+export async function parseBareTargets(
   client: Client,
   words: readonly string[],
   options: Pick<GlobalOptions, 'namespace'>,
   cli: Pick<Cli, 'environment'>,
-): Promise<Target[] | undefined> {
+): Promise<Target[]> {
   const [name] = words;
-  if (!isBare(words) || name === undefined) return undefined;
+  if (!isBare(words) || name === undefined) return parseTargets(words);
   const namespace = namespaceOf(options, cli.environment);
   const looked = sought.map(async (info) =>
     (await found<unknown>(client.get(info.kind, info.namespaced ? { namespace, name } : { name }))) ===
@@ -39,5 +42,42 @@ export async function bareTargets(
     const names = targets.map(({ info }) => `${info.singular}/${name}`).join(', ');
     throw new UsageError(`${JSON.stringify(name)} is the name of several objects: write one of ${names}`);
   }
-  return targets.length === 0 ? undefined : targets;
+  if (targets.length === 0) throw await unknownWord(client, name, namespace);
+  return targets;
+}
+
+/** For a verb that takes no bare name: what may be meant, as far as a controller is there to be asked. */
+export async function refuseBare(words: readonly string[], options: GlobalOptions, cli: Cli): Promise<void> {
+  const [word] = words;
+  if (!isBare(words) || word === undefined) return;
+  let client: Client;
+  try {
+    client = await cli.connect(options);
+  } catch (error) {
+    if (error instanceof UnreachableError) return; // parseTargets tells what is wrong
+    throw error;
+  }
+  throw await unknownWord(client, word, namespaceOf(options, cli.environment));
+}
+
+/** The names of what no store holds are made by the controller: nobody misspells them. */
+async function unknownWord(client: Client, word: string, namespace: string | undefined): Promise<UsageError> {
+  const stored = sought.filter((info) => info.stored);
+  const all = await Promise.all(
+    stored.map(async (info) =>
+      (await namesOf(client, info, namespace)).map((name) => ({ name, text: `${info.singular}/${name}` })),
+    ),
+  );
+  const objects = all.flat();
+  const name = nearest(
+    word,
+    objects.map((object) => object.name),
+  );
+  const near = objects.filter((object) => object.name === name).map(({ text }) => text);
+  const kind = nearKind(word);
+  const meant = [...(kind === undefined ? [] : [JSON.stringify(kind)]), ...near].join(', ');
+  const hint = meant === '' ? '.' : `; did you mean ${meant}?`;
+  return new UsageError(
+    `the server doesn't have a resource type ${JSON.stringify(word)}${hint} See 'agentctl api-resources'.`,
+  );
 }

@@ -1,10 +1,10 @@
-import { ApiError, isApiError } from '../api/errors.ts';
-import { findKind } from '../api/kinds.ts';
+import { ApiError, isApiError, UnreachableError } from '../api/errors.ts';
+import { findKind, type KindInfo } from '../api/kinds.ts';
 import { nearest } from '../api/nearest.ts';
 import type { AnyObject } from '../api/objects.ts';
 import type { Client } from './cli.ts';
 
-/** The same error; where an object was not found, with the nearest name that there is. */
+/** The same error; if an object was not found, with the nearest name that exists. */
 export async function withNearName(
   error: unknown,
   client: Client,
@@ -14,12 +14,23 @@ export async function withNearName(
   const { kind = '', name } = error.details ?? {};
   const info = findKind(kind);
   if (info === undefined || name === undefined || error.message.includes('did you mean')) return error;
-  const { items } = await client.list(info.kind, info.namespaced ? { namespace } : {});
-  const meant = nearest(
-    name,
-    (items as readonly AnyObject[]).map(({ metadata }) => metadata.name), // a union of lists, of which each has metadata
-  );
+  const meant = nearest(name, await namesOf(client, info, namespace));
   if (meant === undefined) return error;
   const { details } = error;
   return new ApiError('NotFound', `${error.message}; did you mean ${JSON.stringify(meant)}?`, { details });
+}
+
+/** For a hint: it must not replace the error that it is for, so what cannot be listed adds no names. */
+export async function namesOf(
+  client: Client,
+  info: KindInfo,
+  namespace: string | undefined,
+): Promise<string[]> {
+  try {
+    const { items } = await client.list(info.kind, info.namespaced ? { namespace } : {});
+    return (items as readonly AnyObject[]).map(({ metadata }) => metadata.name); // a union of lists, of which each has metadata
+  } catch (error) {
+    if (isApiError(error) || error instanceof UnreachableError) return [];
+    throw error;
+  }
 }

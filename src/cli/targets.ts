@@ -66,10 +66,12 @@ function kindsOf(words: string): KindInfo[] {
   return [...new Set(infos)];
 }
 
+export const nearKind = (word: string): string | undefined => nearest(word, kindWords());
+
 export function kindFor(word: string): KindInfo {
   const info = findKind(word);
   if (info !== undefined) return info;
-  const meant = nearest(word, kindWords());
+  const meant = nearKind(word);
   const hint = meant === undefined ? '.' : `; did you mean ${JSON.stringify(meant)}?`;
   throw new UsageError(
     `the server doesn't have a resource type ${JSON.stringify(word)}${hint} See 'agentctl api-resources'.`,

@@ -1,4 +1,6 @@
-import { beforeAll, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { ApiError } from '../../src/api/errors.ts';
+import type { Client } from '../../src/cli/cli.ts';
 import { seed } from './seed.ts';
 import { useShell } from './support.ts';
 
@@ -24,6 +26,47 @@ test('a bare name that several objects have is refused, with all of them', async
 
 test('a bare name that no object has is told as an unknown kind', async () => {
   expect((await shell.run(['describe', 'nothing'])).err).toContain(`doesn't have a resource type "nothing"`);
+});
+
+describe.each(['describe', 'delete', 'get'])('%s of a word that is neither a kind nor a name', (verb) => {
+  test.each([
+    ['wep', 'agent/web?'],
+    ['modal', 'secret/model?'],
+    ['slow-1', 'policy/slow?'],
+    ['agentz', '"agents"?'],
+    ['cal', 'configmap/calm, agent/calm?'],
+  ])('names what may be meant: %s', async (word, meant) => {
+    expect(await shell.run([verb, word])).toMatchObject({
+      err: `error: the server doesn't have a resource type ${JSON.stringify(word)}; did you mean ${meant} See 'agentctl api-resources'.\n`,
+      code: 64,
+    });
+  });
+
+  test('is told without a hint where nothing is near, or the names cannot be had', async () => {
+    const unknown = `error: the server doesn't have a resource type "zzz". See 'agentctl api-resources'.\n`;
+    expect((await shell.run([verb, 'zzz'])).err).toBe(unknown);
+    const refusing = (client: Client): Client => ({
+      ...client,
+      list: () => Promise.reject(new ApiError('InternalError', 'lists are broken')),
+    });
+    const { err } = await shell.run([verb, 'zzz'], { through: refusing });
+    expect(err).toBe(unknown);
+  });
+});
+
+test('get of the name of an object says of what kind it is', async () => {
+  expect((await shell.run(['get', 'web'])).err).toContain('did you mean agent/web?');
+});
+
+test('a near name that cannot be looked for leaves the error as it is', async () => {
+  const refusing = (client: Client): Client => ({
+    ...client,
+    list: () => Promise.reject(new ApiError('InternalError', 'lists are broken')),
+  });
+  for (const verb of ['get', 'delete'])
+    expect((await shell.run([verb, 'policy', 'slov'], { through: refusing })).err).toBe(
+      'Error from server (NotFound): policies.agentctl.dev "slov" not found\n',
+    );
 });
 
 test.each([

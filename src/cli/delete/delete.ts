@@ -4,14 +4,13 @@ import type { AnyObject } from '../../api/objects.ts';
 import { parallel } from '../../client/parallel.ts';
 import type { Volume } from '../../client/streams.ts';
 import { sentence } from '../../plan/instant.ts';
-import { bareTargets } from '../bare.ts';
+import { parseBareTargets } from '../bare.ts';
 import type { Cli, Client } from '../cli.ts';
 import { exitCode, tell, UsageError } from '../failure.ts';
 import type { SourceOptions } from '../files.ts';
 import { withNearName } from '../near.ts';
 import { namespaceOf } from '../options.ts';
 import { type Selected, type SelectOptions, select } from '../select.ts';
-import { parseTargets } from '../targets.ts';
 import { deleted } from '../wait/conditions.ts';
 import { type Fail, waitEach } from '../wait/report.ts';
 import type { Judge } from '../wait/until.ts';
@@ -46,13 +45,7 @@ export async function remove(words: readonly string[], options: DeleteOptions, c
   const fromFiles = byFiles ? await objectsInFiles(options, cli) : undefined;
   const client = await cli.connect(options, { start: options.dryRun === 'none' });
   const selected =
-    fromFiles ??
-    (await select(
-      client,
-      (await bareTargets(client, words, options, cli)) ?? parseTargets(words),
-      options,
-      cli,
-    ));
+    fromFiles ?? (await select(client, await parseBareTargets(client, words, options, cli), options, cli));
   if (selected.length === 0) return cli.err('No resources found\n');
   // What refers to others goes before what it refers to.
   const kinds = Map.groupBy(selected, ({ info }) => info.kind);

@@ -1,6 +1,6 @@
 import { isVirtual } from '../../api/kinds.ts';
 import type { AnyObject, Event } from '../../api/objects.ts';
-import { bareTargets, isBare } from '../bare.ts';
+import { isBare, parseBareTargets } from '../bare.ts';
 import type { Cli, Client } from '../cli.ts';
 import { byTime, eventRow, isAbout, isSince } from '../events/rows.ts';
 import { group, scopeOf, tellFailures } from '../get/ask.ts';
@@ -31,7 +31,7 @@ export interface DescribeOptions extends SelectOptions {
 export async function describe(words: readonly string[], options: DescribeOptions, cli: Cli): Promise<void> {
   if (!isBare(words)) parseTargets(words); // what is wrong with the words is told without a controller
   const client = askingOnce(await cli.connect(options));
-  const targets = (await bareTargets(client, words, options, cli)) ?? parseTargets(words);
+  const targets = await parseBareTargets(client, words, options, cli);
   const selected = await select(client, targets, { ...options, all: true }, cli);
   const failures: unknown[] = [];
   const texts: string[] = [];

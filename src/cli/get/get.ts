@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { isApiError } from '../../api/errors.ts';
 import type { AnyObject } from '../../api/objects.ts';
 import { itemsOf } from '../../client/items.ts';
+import { refuseBare } from '../bare.ts';
 import type { Cli, Client } from '../cli.ts';
 import { CliError, tell, UsageError } from '../failure.ts';
 import { type Format, parseFormat } from '../print/format.ts';
@@ -13,6 +14,7 @@ import { getTables } from './tables.ts';
 
 export async function get(words: readonly string[], options: GetOptions, cli: Cli): Promise<void> {
   const format = parseFormat(options.output, readText);
+  await refuseBare(words, options, cli);
   const asks = group(parseTargets(words));
   const scope = scopeOf(options, cli);
   if (
