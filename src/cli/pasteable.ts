@@ -1,3 +1,4 @@
+import { shellWord } from '../api/shell.ts';
 import type { Cli } from './cli.ts';
 import type { GlobalOptions } from './options.ts';
 import { AsIs, type Text } from './print/shown.ts';
@@ -10,7 +11,7 @@ const commands = new RegExp(`\\bagentctl (?=(${names})\\b([^.,;:'\\n]*))`, 'g');
 /** Flags of this command line without which another one would reach another controller, or other objects. */
 export function flagsOf({ stateDir, socket, namespace }: Partial<GlobalOptions>): Cli['flags'] {
   const flag = (name: string, value: string | undefined): string =>
-    value === undefined ? '' : `${name} ${quoted(value)} `;
+    value === undefined ? '' : `${name} ${shellWord(value)} `;
   return {
     controller: flag('--state-dir', stateDir) + flag('--socket', socket),
     namespace: flag('-n', namespace),
@@ -28,6 +29,3 @@ export function pasteable(text: Text, { flags }: Pick<Cli, 'flags'>): Text {
     return `${head}${controller}${isPlaced ? '' : namespace}`;
   });
 }
-
-const quoted = (word: string): string =>
-  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;

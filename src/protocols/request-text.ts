@@ -1,4 +1,5 @@
 import { beginning } from '../api/cut.ts';
+import { shellWord } from '../api/shell.ts';
 
 /** What stands first, where an input has it: what would run, what would be changed or read, what would be fetched. */
 const first = [
@@ -36,13 +37,9 @@ const isNothing = (value: unknown): boolean => value === undefined || value === 
 function valueText(value: unknown): string {
   if (typeof value === 'string') return value;
   if (Array.isArray(value) && value.every((one) => typeof one === 'string'))
-    return value.map(quoted).join(' ');
+    return value.map(shellWord).join(' ');
   return JSON.stringify(value);
 }
-
-/** A word as a shell reads it. */
-const quoted = (word: string): string =>
-  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 
 function told(text: string, length: number): string {
   const kept = beginning(text, length);

@@ -1,4 +1,5 @@
 import type { AgentSpec, KeyRef } from '../../api/objects.ts';
+import { shellWord } from '../../api/shell.ts';
 import type { Field } from './fields.ts';
 import { joined } from './fields.ts';
 import { probeText } from './probe.ts';
@@ -49,13 +50,13 @@ type Template = AgentSpec['template'];
 /** As a shell would take them; of a script the first line. */
 function words(list: readonly string[] | undefined): string | undefined {
   if (list === undefined || list.length === 0) return undefined;
-  return list.map(shellWord).join(' ');
+  return list.map(firstLine).join(' ');
 }
 
-function shellWord(word: string): string {
+function firstLine(word: string): string {
   const [first = '', ...more] = word.trimEnd().split('\n');
   if (more.length > 0) return `${first} (and ${more.length} more ${more.length === 1 ? 'line' : 'lines'})`;
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${first.replaceAll("'", "'\\''")}'`;
+  return shellWord(first);
 }
 
 function from(secret: KeyRef | undefined, configMap: KeyRef | undefined): string {

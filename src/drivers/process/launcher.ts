@@ -2,12 +2,13 @@ import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { Socket } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
+import { quote } from '../../api/shell.ts';
 import type { Cancel, Clock } from '../../platform/clock.ts';
 import { DriverError } from '../driver.ts';
 import { tooManyOpenFiles } from '../open-files.ts';
 import { asDriverError } from './failures.ts';
 import { runVariable, uidVariable } from './proc.ts';
-import { quote, readingShell, setupScript } from './setup.ts';
+import { readingShell, setupScript } from './setup.ts';
 import { attemptVariable, cgroupVariable, type ShimStart, shimScript, shimVariable } from './shim.ts';
 import { type Tools, withoutInherited } from './tools.ts';
 

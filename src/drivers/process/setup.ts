@@ -1,9 +1,7 @@
+import { quote } from '../../api/shell.ts';
 import { reservedVariable } from './environment.ts';
 import { shimVariable } from './shim.ts';
 import type { Tools } from './tools.ts';
-
-/** One word for a POSIX shell. */
-export const quote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
 
 /** Starts a shell that reads a script from its standard input; the words after these are its arguments. */
 export const readingShell = ({ sh }: Tools): string[] => [sh, '-s', '--'];

@@ -1,3 +1,5 @@
+import { quote } from '../../api/shell.ts';
+
 /** All of git's configuration: with it in GIT_CONFIG_GLOBAL, and without that of the system, no other is read. */
 export interface Configuration {
   /** `git-credential`'s lines in a file, for this host only. */
@@ -12,9 +14,9 @@ export interface Configuration {
 
 export function gitConfig({ credential, authorities, ssh, signers }: Configuration): string {
   // A shell runs both commands; git itself adds the word get, store or erase behind the helper.
-  const helper = credential && `!f() { test "$1" = get && cat ${shell(credential.file)}; }; f`;
+  const helper = credential && `!f() { test "$1" = get && cat ${quote(credential.file)}; }; f`;
   // Without exec a shell would stay between git and ssh.
-  const command = ssh === undefined ? 'false' : `exec ssh -F ${shell(ssh)}`;
+  const command = ssh === undefined ? 'false' : `exec ssh -F ${quote(ssh)}`;
   return [
     section('core', {
       hooksPath: '/dev/null',
@@ -56,5 +58,3 @@ function section(name: string, values: Readonly<Record<string, string>>, of?: st
 
 const quoted = (text: string): string =>
   `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')}"`;
-
-const shell = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
