@@ -2,6 +2,7 @@ import { type Dirent, readdirSync, readFileSync, realpathSync, statSync } from '
 import { basename, dirname, join } from 'node:path';
 import { listed } from '../api/listed.ts';
 import type { Source } from '../api/manifest.ts';
+import { isCode } from '../platform/code.ts';
 import { kustomizationNames } from '../sources/kustomization.ts';
 import type { Cli } from './cli.ts';
 import { CliError, UsageError } from './failure.ts';
@@ -120,8 +121,11 @@ function sortOf(entry: Dirent, path: string): 'File' | 'Folder' | 'Missing' | 'O
   try {
     const found = entry.isSymbolicLink() ? statSync(path) : entry;
     return found.isDirectory() ? 'Folder' : found.isFile() ? 'File' : 'Other';
-  } catch {
-    return 'Missing'; // a link that leads nowhere: whoever reads it tells
+  } catch (cause) {
+    if (isCode(cause, 'ENOENT', 'ENOTDIR', 'ELOOP')) return 'Missing'; // a dangling link; reading it fails
+    throw new CliError(`${path} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      cause,
+    });
   }
 }
 

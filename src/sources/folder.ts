@@ -2,8 +2,9 @@ import { type BigIntStats, constants, type Dirent } from 'node:fs';
 import { open, readdir, readlink, realpath, stat } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import type { Clock } from '../platform/clock.ts';
+import { isCode } from '../platform/code.ts';
 import { checkLimits, checkName } from './bounds.ts';
-import { limits, SourceError } from './source.ts';
+import { absence, limits, SourceError } from './source.ts';
 
 /** A file that is to be read. */
 export interface Place {
@@ -107,8 +108,12 @@ class Listing<S extends Selection> {
   }
 
   async list(): Promise<S & { files: Place[] }> {
-    const missing = (cause: unknown): SourceError =>
-      new SourceError('PathMissing', `the folder ${this.#path} ${absence(cause)}`, { cause });
+    const missing = (cause: unknown): SourceError => {
+      const hint = isCode(cause, 'ENOENT')
+        ? ": it was removed or renamed, or is not mounted on the controller's host"
+        : '';
+      return new SourceError('PathMissing', `the folder ${this.#path} ${absence(cause)}${hint}`, { cause });
+    };
     let entries: Dirent[];
     try {
       this.#root = await realpath(this.#path);
@@ -186,9 +191,10 @@ class Listing<S extends Selection> {
     try {
       real = await realpath(path);
     } catch (cause) {
-      if (!selection.takes(name)) return undefined;
+      // Any other error leaves open whether a folder of manifests is there.
+      if (isCode(cause, 'ENOENT', 'ENOTDIR', 'ELOOP') && !selection.takes(name)) return undefined;
       const to = await readlink(path).catch(() => 'what is not known');
-      if (codeOf(cause) === 'ELOOP')
+      if (isCode(cause, 'ELOOP'))
         throw new SourceError('PathMissing', `${name} is a link to itself`, { cause });
       throw new SourceError('PathMissing', `${name} is a link to ${to}, which ${absence(cause)}`, { cause });
     }
@@ -244,8 +250,7 @@ class Listing<S extends Selection> {
   }
 
   #unreadable(name: string, cause: unknown): SourceError {
-    const code = codeOf(cause);
-    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP') return unsettled(name, cause);
+    if (isCode(cause, 'ENOENT', 'ENOTDIR', 'ELOOP')) return unsettled(name, cause);
     return new SourceError('PathMissing', `${join(this.#path, name)} ${absence(cause)}`, { cause });
   }
 }
@@ -255,20 +260,3 @@ const unsettled = (name: string, cause?: unknown): SourceError =>
 
 const isSame = (a: BigIntStats, b: BigIntStats): boolean =>
   (['dev', 'ino', 'size', 'mtimeNs', 'ctimeNs'] as const).every((field) => a[field] === b[field]);
-
-const codeOf = (cause: unknown): unknown =>
-  cause instanceof Error && 'code' in cause ? cause.code : undefined;
-
-function absence(cause: unknown): string {
-  switch (codeOf(cause)) {
-    case 'ENOENT':
-      return "is not there: it was removed, renamed or is not mounted on the controller's host";
-    case 'ENOTDIR':
-      return 'is no folder';
-    case 'EACCES':
-    case 'EPERM':
-      return "cannot be read by the controller's user";
-    default:
-      return `cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`;
-  }
-}

@@ -2,7 +2,7 @@ import { type Dirent, readdirSync, readFileSync, realpathSync, statSync } from '
 import { basename, join, relative, resolve, sep } from 'node:path';
 import { type Document, isScalar, parseAllDocuments, parseDocument, visit } from 'yaml';
 import { decode } from '../api/manifest/text.ts';
-import { SourceError } from './source.ts';
+import { absence, SourceError } from './source.ts';
 
 /** What a kustomization may be named; a folder with one of them is rendered. */
 export const kustomizationNames: readonly string[] = [
@@ -265,7 +265,7 @@ function inTree(tree: string, path: string, name: string): string {
   try {
     path = realpathSync(path);
   } catch (cause) {
-    throw new SourceError('PathMissing', `${name}: is not there`, { cause });
+    throw new SourceError('PathMissing', `${name}: ${absence(cause)}`, { cause });
   }
   return check(path);
 }

@@ -4,7 +4,7 @@ import { delimiter, join, relative, resolve } from 'node:path';
 import { isCode } from '../platform/code.ts';
 import { checkSealed } from './kustomization.ts';
 import { limitedBy, shell } from './limited.ts';
-import { limits, SourceError } from './source.ts';
+import { absence, limits, SourceError } from './source.ts';
 
 export interface RenderOptions {
   /** The tree that the kustomization stands in; the messages name files from here on. */
@@ -92,7 +92,7 @@ function realPath(root: string): string {
   try {
     return realpathSync(root);
   } catch (cause) {
-    throw new SourceError('PathMissing', `${root} is not there`, { cause });
+    throw new SourceError('PathMissing', `${root} ${absence(cause)}`, { cause });
   }
 }
 

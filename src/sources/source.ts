@@ -1,5 +1,6 @@
 import type { Source as ManifestFile } from '../api/manifest.ts';
 import { visible } from '../api/visible.ts';
+import { isCode } from '../platform/code.ts';
 
 /**
  * Where the manifests of a Sync stand: a Git repository or a folder. One belongs to one spec of one Sync; its calls are
@@ -79,4 +80,12 @@ export class SourceError extends Error {
     this.name = 'SourceError';
     this.reason = reason;
   }
+}
+
+/** The end of a sentence that begins with a path: why it cannot be had. */
+export function absence(cause: unknown): string {
+  if (isCode(cause, 'ENOENT')) return 'does not exist';
+  if (isCode(cause, 'ENOTDIR')) return 'is not a folder';
+  if (isCode(cause, 'EACCES', 'EPERM')) return "cannot be read by the controller's user";
+  return `cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`;
 }

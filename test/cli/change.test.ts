@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
+import { ApiError } from '../../src/api/errors.ts';
 import type { Agent, InstanceStatus } from '../../src/api/objects.ts';
 import type { Client } from '../../src/cli/cli.ts';
 import { agent } from '../server/support.ts';
@@ -249,6 +250,34 @@ spec: { source: { git: { url: "https://git.example/r.git", secretRef: { name: us
     await shell.run(['apply', '-f', file]);
     expect((await shell.run(['delete', '-f', file])).err).not.toContain('is used by');
   });
+  test('what uses a deleted object is listed to a bound; that it cannot be listed is told', async () => {
+    const use = (name: string): string =>
+      `{ apiVersion: agentctl.dev/v1, kind: Agent, metadata: { name: ${name} }, spec: { policyRef: { name: liked }, template: { command: [run] } } }\n---\n`;
+    const policy = '{ apiVersion: agentctl.dev/v1, kind: Policy, metadata: { name: liked } }\n';
+    const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g'].map((letter) => `likes-${letter}`);
+    const file = shell.write('liked.yaml', names.map(use).join('') + policy);
+    const failing =
+      (reason: 'Forbidden' | 'InternalError') =>
+      (client: Client): Client => ({
+        ...client,
+        list: () => Promise.reject(new ApiError(reason, 'it is broken')),
+      });
+    const remove = ['delete', 'policy', 'liked'];
+    await shell.run(['apply', '-f', file]);
+    expect((await shell.run([...remove, '--dry-run=server'])).err).toContain(
+      'is used by agent/likes-a, agent/likes-b, agent/likes-c, agent/likes-d, agent/likes-e, … and 2 more: ',
+    );
+    expect((await shell.run([...remove, '--dry-run=server'], { through: failing('Forbidden') })).err).toBe(
+      '',
+    );
+    expect(await shell.run(remove, { through: failing('InternalError') })).toMatchObject({
+      out: 'policy.agentctl.dev "liked" deleted\n',
+      err: 'Warning: cannot find out what uses policy.agentctl.dev/liked: it is broken\n',
+      code: 0,
+    });
+    await shell.run(['delete', 'agents', ...names]);
+  });
+
   test('--force lets go of an agent and tells what may be left', async () => {
     const made = await make('dead');
     await shell.server.client.patch('Agent', key('dead'), {

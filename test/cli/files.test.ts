@@ -70,3 +70,11 @@ test('a manifest that is a link to nowhere is an error, and pipes are passed ove
   symlinkSync('nowhere', join(folder, 'b.yaml'));
   await expect(read(true)).rejects.toThrow('b.yaml" does not exist');
 });
+
+test('a link that may lead to a folder of manifests, and cannot be followed, is an error', async () => {
+  put('a.yaml');
+  symlinkSync('nowhere', join(folder, 'gone'));
+  expect((await read(true)).names).toEqual(['a.yaml']);
+  symlinkSync('x'.repeat(300), join(folder, 'more')); // ENAMETOOLONG
+  await expect(read(true)).rejects.toThrow('/more cannot be read: ENAMETOOLONG');
+});

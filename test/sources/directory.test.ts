@@ -133,6 +133,15 @@ describe('links', () => {
     expect(await read()).toEqual({ 'a.yaml': 'a' });
   });
 
+  test('that cannot be followed, and may lead to manifests, is told', async () => {
+    put('a.yaml', 'a');
+    symlinkSync('x'.repeat(300), join(folder, 'more'));
+    await expect(read()).rejects.toMatchObject({
+      reason: 'PathMissing',
+      message: expect.stringContaining('which cannot be read: ENAMETOOLONG'),
+    });
+  });
+
   test('to nothing are told', async () => {
     symlinkSync('nowhere.yaml', join(folder, 'a.yaml'));
     await expect(read()).rejects.toMatchObject({

@@ -346,7 +346,7 @@ openapi: { path: schema.json }
     put({ 'z/kustomization.yaml': 'resources: [gone.yaml]\n' });
     await expect(run({ path: 'z' })).rejects.toMatchObject({
       reason: 'PathMissing',
-      message: expect.stringContaining('"gone.yaml": is not there'),
+      message: expect.stringContaining('"gone.yaml": does not exist'),
     });
   });
 });

@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { isCode } from '../../platform/code.ts';
 
 /** What was typed in earlier chats, the newest first, as line editing wants it. */
 export interface History {
@@ -14,7 +15,7 @@ const size = 1000;
 
 /** In a file of one line each, the oldest first. */
 export function fileHistory(path: string, warn: (text: string) => void): History {
-  let all = read(path);
+  let all = read(path, warn);
   let changed = false;
   return {
     size,
@@ -42,14 +43,16 @@ export function fileHistory(path: string, warn: (text: string) => void): History
   };
 }
 
-function read(path: string): string[] {
+function read(path: string, warn: (text: string) => void): string[] {
   try {
     return readFileSync(path, 'utf8')
       .split('\n')
       .filter((line) => line !== '')
       .toReversed()
       .slice(0, size);
-  } catch {
-    return []; // there is none yet; where it cannot be read, save says so
+  } catch (error) {
+    if (!isCode(error, 'ENOENT'))
+      warn(`the history cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+    return [];
   }
 }

@@ -20,11 +20,16 @@ export class Users {
   }
 
   async tell(each: Selected, cli: Cli): Promise<void> {
-    const names = await this.#of(each);
+    let names: string[];
+    try {
+      names = await this.#of(each);
+    } catch (error) {
+      if (!isApiError(error)) throw error;
+      return cli.err(`Warning: cannot find out what uses ${each.text}: ${error.message}\n`);
+    }
     if (names.length === 0) return;
-    const shown =
-      names.length > mostShown ? [...names.slice(0, mostShown), `${names.length - mostShown} more`] : names;
-    cli.err(`Warning: ${each.text} is used by ${listed(shown)}: ${effects[each.info.kind] ?? ''}\n`);
+    const shown = listed(names, { most: mostShown });
+    cli.err(`Warning: ${each.text} is used by ${shown}: ${effects[each.info.kind] ?? ''}\n`);
   }
 
   async #of({ info: { kind }, key }: Selected): Promise<string[]> {
@@ -49,7 +54,7 @@ export class Users {
       .list(kind, { namespace })
       .then(({ items }): readonly AnyObject[] => items)
       .catch((error: unknown) => {
-        if (isApiError(error)) return []; // who may not see them may delete all the same
+        if (isApiError(error, 'Forbidden')) return []; // who may not see them may delete all the same
         throw error;
       });
     this.#lists.set(id, list);
@@ -70,10 +75,10 @@ const usersOf: Readonly<Record<string, readonly User[]>> = {
 };
 
 const effects: Readonly<Record<string, string>> = {
-  Policy: 'until there is such a Policy again, none of its instances is started',
-  Secret: 'what runs goes on, and is not started again without it',
-  ConfigMap: 'what runs goes on, and is not started again without it',
-  Runtime: 'what runs there goes on, and nobody looks after it',
+  Policy: 'no instance is started until the Policy exists again',
+  Secret: 'running instances continue, but do not start again without it',
+  ConfigMap: 'running instances continue, but do not start again without it',
+  Runtime: 'instances on it continue to run, but are no longer managed',
 };
 
 /** Whether an object names one of that kind; undefined of kinds that nobody names. */
