@@ -2,6 +2,7 @@ import { withDefaults } from '../api/defaults.ts';
 import { deepEqual } from '../api/equal.ts';
 import type { KindInfo } from '../api/kinds.ts';
 import type { ObjectMeta } from '../api/objects.ts';
+import { withEncodedData } from '../api/secret-data.ts';
 import { fieldErrorsToStatus, validateObject, validateStatus, validateUpdate } from '../api/validate.ts';
 import { warningsOf } from '../api/warnings.ts';
 import { conflict, forbidden, modified } from './errors.ts';
@@ -102,16 +103,8 @@ export function admitConfiguration(
 }
 
 /** What a kind asks for beyond its schema. */
-function byKind(info: KindInfo, object: AnyResource): AnyResource {
-  if (info.kind !== 'Secret' || object.stringData === undefined) return object;
-  const { stringData, data, ...rest } = object;
-  if (typeof stringData !== 'object' || stringData === null) return object;
-  const encoded = Object.entries(stringData).map(([key, value]) => [
-    key,
-    typeof value === 'string' ? Buffer.from(value).toString('base64') : value,
-  ]);
-  return { ...rest, data: { ...(data as object | undefined), ...Object.fromEntries(encoded) } }; // validated later
-}
+const byKind = (info: KindInfo, object: AnyResource): AnyResource =>
+  info.kind === 'Secret' ? withEncodedData(object) : object;
 
 /** A write that names a uid or a resourceVersion means that object, in that state. */
 export function checkPinned(info: KindInfo, live: AnyResource, sent: { metadata: ObjectMeta }): void {

@@ -297,7 +297,12 @@ spec: { source: { git: { url: "https://git.example/r.git", secretRef: { name: us
     const { err, code } = await shell.run(['delete', 'agent', 'dead', '--force']);
     expect(code).toBe(0);
     expect(err).toContain('dead-0 may still run on runtime gone as c0ffee');
+    expect(err).toContain('Warning: agent.agentctl.dev/dead was deleted without waiting for its Runtime\n');
     expect(await shell.run(['get', 'agent', 'dead'])).toMatchObject({ code: 1 });
+  });
+  test('--force does not warn about what no Runtime held', async () => {
+    await shell.run(['create', 'configmap', 'loose', '--from-literal=a=b']);
+    expect((await shell.run(['delete', 'configmap', 'loose', '--force'])).err).toBe('');
   });
   test('of what is not there fails, unless --ignore-not-found', async () => {
     expect(await shell.run(['delete', 'agent', 'nobody'])).toMatchObject({ code: 1 });

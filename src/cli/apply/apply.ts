@@ -1,7 +1,9 @@
 import { asWrittenIn } from '../../api/amounts.ts';
+import { withDefaults } from '../../api/defaults.ts';
 import { UnreachableError } from '../../api/errors.ts';
 import { applyOrder } from '../../api/kinds.ts';
 import { type Agent, type AnyObject, isTerminating } from '../../api/objects.ts';
+import { withEncodedData } from '../../api/secret-data.ts';
 import type { Tried } from '../../client/apply/compare.ts';
 import { liveObjects } from '../../client/apply/live.ts';
 import { identity } from '../../client/apply/member.ts';
@@ -104,14 +106,17 @@ async function clientDryRun(
   const live = await liveIfAny(manifests, options, cli);
   return manifests.map((manifest) => {
     const before = live.get(identity(manifest));
-    const { schema } = manifest.info;
-    const isSame =
-      before !== undefined &&
-      isUnchanged(asWrittenIn(schema, manifest.object, before), before, options.fieldManager);
+    const isSame = before !== undefined && staysAsItIs(manifest, before, options.fieldManager);
     const change =
       before === undefined || isTerminating(before) ? 'created' : isSame ? 'unchanged' : 'configured';
     return { manifest, object: undefined, word: `${change} (dry run)` };
   });
+}
+
+function staysAsItIs({ info, object }: Manifest, before: AnyObject, fieldManager: string): boolean {
+  const encoded = info.kind === 'Secret' ? withEncodedData(object) : object;
+  const sent = asWrittenIn(info.schema, encoded, before);
+  return isUnchanged(sent, before, fieldManager, withDefaults(info.schema, sent));
 }
 
 async function liveIfAny(

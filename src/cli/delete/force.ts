@@ -20,8 +20,8 @@ export async function forceOff(client: Client, selected: Selected, cli: Cli): Pr
     }
     await dropFinalizers(client, selectedOf(kindInfo('Instance'), metadata.name, metadata.namespace));
   }
-  await dropFinalizers(client, selected);
-  cli.err(`Warning: ${text} was deleted although its Runtime did not answer\n`);
+  if (await dropFinalizers(client, selected))
+    cli.err(`Warning: ${text} was deleted without waiting for its Runtime\n`);
 }
 
 async function instancesOf(client: Client, namespace: string | undefined, agent: string) {
@@ -29,13 +29,17 @@ async function instancesOf(client: Client, namespace: string | undefined, agent:
   return items.filter(({ spec }) => spec.agentName === agent);
 }
 
-async function dropFinalizers(client: Client, each: Selected): Promise<void> {
+/** Whether it waited for any of them. */
+async function dropFinalizers(client: Client, each: Selected): Promise<boolean> {
   try {
     const before = await client.get(each.info.kind, each.key);
+    if (!(before.metadata.finalizers ?? []).some(ours)) return false;
     const finalizers = (before.metadata.finalizers ?? []).filter((name) => !ours(name));
     const after = { ...before, metadata: { ...before.metadata, finalizers } };
     await writeChange(client, each, { before, after }, { fieldManager });
+    return true;
   } catch (error) {
-    if (!isApiError(error, 'NotFound')) throw error; // it has gone by itself
+    if (isApiError(error, 'NotFound')) return false; // it has gone by itself
+    throw error;
   }
 }

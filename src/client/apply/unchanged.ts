@@ -5,35 +5,50 @@ import { isObject } from '../../api/schema.ts';
 
 /**
  * Whether an apply of this object surely changes nothing: the manager owns just these fields, and they have these
- * values. False wherever only the server can say, as of an amount that is written in another unit.
+ * values. False wherever only the server can say, as of an amount that is written in another unit. `stored` is the object
+ * with all that the server adds to it, as far as that is known.
  */
-export function isUnchanged(sent: New<AnyObject>, live: AnyObject, fieldManager: string): boolean {
+export function isUnchanged(
+  sent: New<AnyObject>,
+  live: AnyObject,
+  fieldManager: string,
+  stored: New<AnyObject> = sent,
+): boolean {
   if (live.metadata.deletionTimestamp !== undefined || authorOf(live) !== undefined) return false;
   const entries = (live.metadata.managedFields ?? []).filter(
     ({ manager, operation, subresource }) =>
       manager === fieldManager && operation === 'Apply' && subresource === undefined,
   );
   const [entry] = entries;
-  if (entry === undefined || entries.length > 1 || entry.apiVersion !== sent.apiVersion) return false;
   const { apiVersion: _version, kind: _kind, metadata, ...fields } = sent;
   const { name: _name, namespace: _namespace, ...rest } = metadata;
   const whole = Object.keys(rest).length === 0 ? fields : { ...fields, metadata: rest };
-  return hasFields(entry.fieldsV1, whole, live);
+  if (entry === undefined) return Object.keys(whole).length === 0; // who applies no field is not noted as a manager
+  if (entries.length > 1 || entry.apiVersion !== sent.apiVersion) return false;
+  return hasFields(entry.fieldsV1, { sent: whole, stored, live });
+}
+
+/** The same place in all three. */
+interface Place {
+  sent: unknown;
+  stored: unknown;
+  live: unknown;
 }
 
 /** `owned` is a node of a FieldsV1, as Kubernetes writes sets of fields. */
-function isSame(owned: unknown, sent: unknown, live: unknown): boolean {
+function isSame(owned: unknown, place: Place): boolean {
   if (!isObject(owned)) return false;
+  const { sent, stored, live } = place;
   const elements = elementsOf(owned);
-  if (elements.length === 0) return deepEqual(sent, live);
-  if (elements.every((element) => element.startsWith('k:'))) return hasItems(owned, sent, live);
+  if (elements.length === 0) return deepEqual(stored, live);
+  if (elements.every((element) => element.startsWith('k:'))) return hasItems(owned, place);
   if (elements.every((element) => element.startsWith('v:')))
-    return Array.isArray(sent) && sent.length === elements.length && deepEqual(sent, live);
-  return hasFields(owned, sent, live);
+    return Array.isArray(sent) && sent.length === elements.length && deepEqual(stored, live);
+  return hasFields(owned, place);
 }
 
-function hasFields(owned: unknown, sent: unknown, live: unknown): boolean {
-  if (!isObject(owned) || !isObject(sent) || !isObject(live)) return false;
+function hasFields(owned: unknown, { sent, stored, live }: Place): boolean {
+  if (!isObject(owned) || !isObject(sent) || !isObject(stored) || !isObject(live)) return false;
   const elements = elementsOf(owned);
   if (elements.length !== Object.keys(sent).length) return false;
   return elements.every((element) => {
@@ -42,23 +57,29 @@ function hasFields(owned: unknown, sent: unknown, live: unknown): boolean {
       element.startsWith('f:') &&
       Object.hasOwn(sent, name) &&
       Object.hasOwn(live, name) &&
-      isSame(owned[element], sent[name], live[name])
+      isSame(owned[element], { sent: sent[name], stored: stored[name], live: live[name] })
     );
   });
 }
 
 /** Items of a list that are known by their keys; others may own more of them, but their order is the list's. */
-function hasItems(owned: Record<string, unknown>, sent: unknown, live: unknown): boolean {
+function hasItems(owned: Record<string, unknown>, { sent, stored, live }: Place): boolean {
   const elements = elementsOf(owned);
-  if (!Array.isArray(sent) || !Array.isArray(live) || sent.length !== elements.length) return false;
+  if (!Array.isArray(sent) || !Array.isArray(stored) || !Array.isArray(live)) return false;
+  if (sent.length !== elements.length) return false;
   const places = new Map<unknown, number>();
   for (const element of elements) {
     const key: unknown = JSON.parse(element.slice('k:'.length));
     const [own, at] = [
-      sent.findIndex((item) => hasKey(item, key)),
+      stored.findIndex((item) => hasKey(item, key)),
       live.findIndex((item) => hasKey(item, key)),
     ];
-    if (own === -1 || at === -1 || !hasFields(owned[element], sent[own], live[at])) return false;
+    if (
+      own === -1 ||
+      at === -1 ||
+      !hasFields(owned[element], { sent: sent[own], stored: stored[own], live: live[at] })
+    )
+      return false;
     places.set(own, at);
   }
   const order = sent.map((_, own) => places.get(own) ?? -1);
