@@ -107,6 +107,19 @@ describe('-o', () => {
 });
 
 describe('on a terminal', () => {
+  const header = ['NAME', 'REASON', 'QUEUE', 'AGE'];
+  const queued = ['web', 'Crashed', '2 wait', '4s'];
+  const calm = ['web', 'Crashed', '', '4s'];
+  test.each<[what: string, room: number | undefined, row: string[], lines: string]>([
+    ['enough room', 31, queued, 'NAME   REASON    QUEUE    AGE\nweb    Crashed   2 wait   4s\n'],
+    ['no terminal', undefined, calm, 'NAME   REASON    QUEUE   AGE\nweb    Crashed           4s\n'],
+    ['an empty column too many', 25, calm, 'NAME   REASON    AGE\nweb    Crashed   4s\n'],
+    ['little room', 27, queued, 'NAME  REASON   QUEUE   AGE\nweb   Crashed  2 wait  4s\n'],
+    ['far too little room', 5, calm, 'NAME  REASON   AGE\nweb   Crashed  4s\n'],
+  ])('a table is fitted to %s', (_what, room, row, lines) => {
+    expect(shown(tableWithWidths([header, row], { room }).text)).toBe(lines);
+  });
+
   test('words that a reader looks for are coloured, and the columns stay', () => {
     const { text } = tableWithWidths(
       [

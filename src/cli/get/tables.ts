@@ -37,7 +37,8 @@ export async function getTables(
     const head = headerOf(answer.columnDefinitions, look, namespaces);
     if (texts.length > 0) texts.push('\n');
     const whole = look.headers ? [head, ...body] : body;
-    texts.push(tableWithWidths(whole, { color: cli.terminal.color }).text);
+    const room = look.headers && cli.terminal.out ? cli.terminal.columns : undefined;
+    texts.push(tableWithWidths(whole, { color: cli.terminal.color, room }).text);
   }
   cli.out(texts);
   if (texts.length === 0 && failures.length === 0 && look.ignoreNotFound !== true)

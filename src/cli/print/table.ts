@@ -5,6 +5,7 @@ import { displayWidth, oneLine, padEnd } from './width.ts';
 type Rows = readonly (readonly string[])[];
 
 const gap = '   ';
+const narrowGap = '  ';
 
 /** Rows in columns, three spaces apart as kubectl prints them, without trailing spaces. Each line ends with a newline. */
 export function table(rows: Rows, { indent = '' }: { indent?: string } = {}): string {
@@ -18,19 +19,32 @@ export interface Look {
   color?: boolean;
   /** Of an earlier part of the same table: they keep a watch aligned with what has been printed. */
   widths?: readonly number[];
+  /** The width of the terminal. A table with a header that does not fit loses its empty columns, then some space. */
+  room?: number | undefined;
 }
 
 /** As `table`, for what is looked at: with colours, and with the widths for its next part. */
 export function tableWithWidths(
   rows: Rows,
-  { color = false, widths: minimum = [] }: Look = {},
+  { color = false, widths: minimum = [], room = Number.POSITIVE_INFINITY }: Look = {},
 ): { text: Text; widths: number[] } {
-  const { lines, widths } = layOut(rows, minimum);
+  const whole = layOut(rows, minimum);
+  const { lines, widths } = fits(whole, room) ? whole : layOut(withoutEmptyColumns(rows));
+  const space = fits({ widths }, room) ? gap : narrowGap;
   const text = lines.map((cells): Text => {
     const painted = color ? cells.map(paint) : cells;
-    return [painted.flatMap((cell, index) => (index === 0 ? [cell] : [gap, cell])), '\n'];
+    return [painted.flatMap((cell, index) => (index === 0 ? [cell] : [space, cell])), '\n'];
   });
   return { text, widths };
+}
+
+const fits = ({ widths }: { widths: readonly number[] }, room: number): boolean =>
+  widths.reduce((sum, width) => sum + width + gap.length, -gap.length) <= room;
+
+/** Without those of which only the first row, the header, says anything. */
+function withoutEmptyColumns(rows: Rows): Rows {
+  const [, ...body] = rows;
+  return rows.map((row) => row.filter((_, index) => body.some((cells) => (cells[index] ?? '') !== '')));
 }
 
 /** The cells of each line, padded but for the last one. A cell is one line, whatever its text has in it. */
