@@ -68,6 +68,32 @@ describe('a watch', () => {
     await events.return(undefined);
   });
 
+  test.each([
+    [{ sendInitialEvents: true, allowWatchBookmarks: true }, ['ADDED a', 'BOOKMARK', 'ADDED b']],
+    [{ sendInitialEvents: true, allowWatchBookmarks: false }, ['ADDED a', 'ADDED b']],
+    [{ sendInitialEvents: true }, ['ADDED a', 'ADDED b']],
+    [{ allowWatchBookmarks: true }, ['ADDED a', 'ADDED b']],
+    [{ sendInitialEvents: false, allowWatchBookmarks: true }, ['ADDED b']],
+  ])('with %o begins with %o', async (options, expected) => {
+    const { client, registry, store } = await harness();
+    await client.create('ConfigMap', configMap('a'));
+    const reached = String(store.revision());
+    const events = registry.watch('ConfigMap', { ...options, signal: new AbortController().signal });
+    const told: string[] = [];
+    for (const _ of expected) {
+      const next = events.next();
+      if (told.length === expected.length - 1) await client.create('ConfigMap', configMap('b'));
+      const { value } = await next;
+      told.push([value?.type, value?.object.metadata.name].filter(Boolean).join(' '));
+      if (value?.type !== 'BOOKMARK') continue;
+      const annotations = { 'k8s.io/initial-events-end': 'true' };
+      const metadata = { resourceVersion: reached, creationTimestamp: null, annotations };
+      expect(value.object).toEqual({ kind: 'ConfigMap', apiVersion: 'v1', metadata });
+    }
+    expect(told).toEqual(expected);
+    await events.return(undefined);
+  });
+
   test('tells a deleted object with the version of its deletion', async () => {
     const parts = await harness();
     await parts.client.create('ConfigMap', configMap('a'));
