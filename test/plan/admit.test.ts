@@ -58,6 +58,14 @@ describe('admission', () => {
     expect(given).toEqual(['a']);
   });
 
+  test('counts a grant that is not claimed yet as a start', () => {
+    const wants = [want('a'), want('b'), want('c')];
+    expect(ask(wants, load({ maxStarting: 1 }), ['b'])).toMatchObject({ given: ['b'], waiting: ['a', 'c'] });
+    expect(ask(wants, load({ maxStarting: 2 }), ['b']).given).toEqual(['a', 'b']);
+    expect(ask(wants, load({ maxStarting: 2 }, { starting: 1 }), ['b']).given).toEqual(['b']);
+    expect(ask(wants, load({ maxConcurrent: 2 }), ['b']).given).toEqual(['a', 'b']);
+  });
+
   test('lets the higher priority go first, then who waits longest, then the name', () => {
     const wants = [
       want('late', { since: start + 1 }),
@@ -190,6 +198,14 @@ describe('the circuit breaker', () => {
       openedAt: iso(start + 3 * minute),
     });
     expect(breakerAfter(half, ['Succeeded'])).toEqual({ state: 'Closed', failures: 0 });
+  });
+
+  test('stays open for its whole cooldown, though a start that began before succeeds late', () => {
+    const open = breakerAfter(undefined, ['Failed', 'Failed', 'Failed']);
+    const late = breakerAfter(open, ['Succeeded'], start + second);
+    expect(late).toEqual(open);
+    expect(breakerAfter(late, ['Time'], start + 119 * second).state).toBe('Open');
+    expect(breakerAfter(late, ['Time'], start + 2 * minute).state).toBe('HalfOpen');
   });
 
   test('is closed by agentctl resume', () => {

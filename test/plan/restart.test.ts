@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import type { ObservedExit } from '../../src/plan/world.ts';
 import { Story } from './story.ts';
-import { iso, minute, second, start, worldOf } from './worlds.ts';
+import { exited, iso, minute, readyStatus, second, start, viewOf, worldOf } from './worlds.ts';
 
 const exit = (code: number, cause: 'Agent' | 'Runtime' = 'Agent') =>
   ({ is: 'Exit', at: 0, code, cause, ago: 0 }) as const;
@@ -40,6 +41,25 @@ describe('an instance that ends by itself', () => {
     expect(story.status().phase).toBe(phase);
     expect(story.status().failures ?? 0).toBe(phase === 'BackOff' ? 1 : 0);
     if (phase !== 'BackOff') expect(story.pass(60 * minute).did).toEqual([]);
+  });
+
+  test('keeps how it ended: the code, the signal, and whether memory was the cause', () => {
+    const ends = (exit: Partial<ObservedExit>): Story => {
+      const container = exited(137, start, {
+        exit: { code: 137, cause: 'Agent', finishedAt: start, ...exit },
+      });
+      const instances = [viewOf(readyStatus(), [container])];
+      return new Story(worldOf({ instances, policy: { restart: { on: 'Never' } } })).rest();
+    };
+    const killed = ends({ oomKilled: true });
+    expect(killed.status().lastExit).toMatchObject({ code: 137, signal: 'SIGKILL', oomKilled: true });
+    expect(killed.status().message).toContain('Run 1 ended with code 137 (SIGKILL), out of memory.');
+    expect(killed.status().message).toContain('Give it more memory: spec.template.resources.limits.memory.');
+    expect(ends({ oomKilled: false }).status().lastExit).not.toHaveProperty('oomKilled');
+    expect(ends({ oomKilled: false }).status().message).not.toContain('memory');
+    expect(ends({ code: 1 }).status().lastExit).not.toHaveProperty('signal');
+    expect(ends({ code: 1, signal: 'SIGUSR1' }).status().lastExit).toMatchObject({ signal: 'SIGUSR1' });
+    expect(ends({ message: 'no such file' }).status().lastExit).toMatchObject({ message: 'no such file' });
   });
 
   test('counts each exit once, however often it is seen', () => {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import type { Agent, PolicySpec } from '../../src/api/objects.ts';
+import type { Agent, AgentSpec, PolicySpec } from '../../src/api/objects.ts';
 import { reconcile } from '../../src/plan/reconcile.ts';
 import { Story } from './story.ts';
-import { hour, minute, policyOf, runtimeOf, second } from './worlds.ts';
+import { hour, minute, policyOf, runtimeOf, second, specOf } from './worlds.ts';
 
 type Update = Partial<PolicySpec['update']>;
 
@@ -236,6 +236,18 @@ describe('update.progressDeadline', () => {
       updateRevision: 'web-3',
     });
     expect(story.did.filter((id) => id.startsWith('Revert'))).toHaveLength(1);
+  });
+
+  test.each<[string, Partial<AgentSpec>]>([
+    ['policyRef', { policyRef: { name: 'careful' } }],
+    ['policy', { policy: policyOf({ stop: { gracePeriod: '3s' } }) }],
+    ['replicas and revisionHistoryLimit', { replicas: 2, revisionHistoryLimit: 7 }],
+  ])('with autoRevert keeps the %s that the Agent has now', (_what, now) => {
+    const story = Story.ready({ policy: { ...policy, update: { ...policy.update, autoRevert: true } } });
+    story.happen(image, { is: 'Spec', spec: now }).rest();
+    for (let round = 0; story.world.agent.spec.template.image === 'web:2' && round < 50; round++)
+      story.happen({ is: 'Exit', at: 0, code: 1, cause: 'Agent', ago: 0 }).pass(30 * second);
+    expect(story.world.agent.spec).toEqual({ ...specOf(), ...now });
   });
 
   test('with autoRevert says that the rollout has failed, until a new spec or a resume', () => {

@@ -223,6 +223,18 @@ describe('while what a run wrote is read to the end', () => {
     expect(story.happen(talk('Draining')).rest().status()).toEqual(before);
   });
 
+  test.each([
+    ['Completed', 'OnFailure', 0],
+    ['Failed', 'Never', 1],
+  ] as const)('one that is %s stays so', (phase, on, code) => {
+    const story = Story.ready({ spec: { protocol: 'acp' }, policy: { restart: { on } } });
+    story.happen(exit(0, code), talk('Draining')).rest();
+    expect(story.status().phase).toBe(phase);
+    const before = story.status();
+    expect(story.pass(hour).status()).toEqual(before);
+    expect(story.happen(talk('Drained')).pass(hour).status()).toEqual(before);
+  });
+
   test('of an earlier run, the newest is not held up', () => {
     const story = ready();
     story.happen(talk('Draining'), exit()).rest();
