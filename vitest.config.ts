@@ -14,6 +14,7 @@ const common = {
 
 export default defineConfig({
   test: {
+    update: 'none', // a golden file that is missing fails; --update writes it
     projects: [
       {
         test: {
