@@ -1,7 +1,7 @@
-import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { lacks } from '../needs.ts';
 import { useShell } from './support.ts';
 
 const shell = useShell();
@@ -68,14 +68,7 @@ describe('-k', () => {
     expect(err).toContain('Install one: https://');
   });
 
-  const found = ((): boolean => {
-    try {
-      return execFileSync('kubectl', ['kustomize', '--help']).length > 0;
-    } catch {
-      return false;
-    }
-  })();
-  test.skipIf(!found)('renders by kubectl itself (skipped where it is not there)', async () => {
+  test.skipIf(lacks('kubectl'))('renders by kubectl itself', async () => {
     const folder = overlay('real', '');
     writeFileSync(join(folder, 'kustomization.yaml'), 'resources: [a.yaml]\nnamePrefix: real-\n');
     writeFileSync(join(folder, 'a.yaml'), agent('web'));

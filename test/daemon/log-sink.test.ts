@@ -6,10 +6,9 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { LogSink } from '../../src/daemon/log-sink.ts';
 import { ManualClock } from '../fakes/clock.ts';
+import { lacks } from '../needs.ts';
 
-const isRoot = process.getuid?.() === 0;
-
-describe.skipIf(!isRoot)('a log on a disk that is full', () => {
+describe.skipIf(lacks('mount'))('a log on a disk that is full', () => {
   test('goes on by itself when there is room, and says how many lines were dropped', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'agentctl-sink-'));
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', folder]);

@@ -6,9 +6,10 @@ import { systemClock } from '../../src/platform/clock.ts';
 import { silentLog } from '../../src/platform/log.ts';
 import { runSpec } from '../contracts/spec.ts';
 import { buildTestImage, testImage } from '../engines/image.ts';
-import { canRunDocker, type OwnEngine, startOwnDocker } from '../engines/own.ts';
+import { type OwnEngine, startOwnDocker } from '../engines/own.ts';
+import { lacks } from '../needs.ts';
 
-describe.skipIf(!canRunDocker() && process.env.CI !== 'true')('a full disk of the engine', () => {
+describe.skipIf(lacks('dockerd'))('a full disk of the engine', () => {
   let engine: OwnEngine;
   const secretsDir = mkdtempSync('/dev/shm/agentctl-test-');
 

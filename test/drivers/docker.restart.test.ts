@@ -8,11 +8,12 @@ import { silentLog } from '../../src/platform/log.ts';
 import { type Program, script } from '../contracts/program.ts';
 import { runSpec } from '../contracts/spec.ts';
 import { buildTestImage, testImage } from '../engines/image.ts';
-import { canRunDocker, type OwnEngine, startOwnDocker } from '../engines/own.ts';
+import { type OwnEngine, startOwnDocker } from '../engines/own.ts';
+import { lacks } from '../needs.ts';
 
 const store = 'restart-store';
 
-describe.skipIf(!canRunDocker() && process.env.CI !== 'true')('a restart of dockerd', () => {
+describe.skipIf(lacks('dockerd'))('a restart of dockerd', () => {
   let engine: OwnEngine;
   let secretsDir: string;
   let ordinal = 0;

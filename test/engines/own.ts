@@ -18,9 +18,6 @@ export interface OwnEngine extends TestEngine {
   remove(): Promise<void>;
 }
 
-/** Only root can run dockerd. */
-export const canRunDocker = (): boolean => process.getuid?.() === 0 && process.platform === 'linux';
-
 export async function startOwnDocker(
   options: { diskMegabytes?: number; flags?: string } = {},
 ): Promise<OwnEngine> {

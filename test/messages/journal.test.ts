@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openJournal } from '../../src/messages/sqlite-journal.ts';
 import { silentLog as log } from '../../src/platform/log.ts';
 import { journalContract } from '../contracts/journal.ts';
+import { lacks } from '../needs.ts';
 import { accept, conversation, ended, event, message } from './entries.ts';
 
 let folder: string;
@@ -187,8 +188,7 @@ test('what pruning had no time to remove belongs to no later message, and goes t
   expect(events()).toBe(1);
 });
 
-const canMount = process.platform === 'linux' && process.getuid?.() === 0;
-describe.skipIf(!canMount)('on a disk of its own (needs root to mount a small tmpfs)', () => {
+describe.skipIf(lacks('mount'))('on a disk of its own', () => {
   const mounted = async (use: (place: string) => Promise<void>): Promise<void> => {
     const place = join(folder, `small-${++files}`);
     mkdirSync(place);

@@ -1,14 +1,14 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { appendFileSync, closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { parseManifests } from '../../src/api/manifest.ts';
+import { lacks } from '../needs.ts';
 import { Run } from './jsonl-process.ts';
 
 const folder = join(import.meta.dirname, '../../manifests/jsonl');
-const python = spawnSync('python3', ['-c', 'import sys; sys.exit(sys.version_info < (3, 8))']).status === 0;
 
 let cwd: string;
 let runs: Run[];
@@ -27,7 +27,11 @@ const languages = [
     command: (name: string) => [process.execPath, join(folder, `${name}.ts`)],
     there: true,
   },
-  { language: 'Python', command: (name: string) => ['python3', join(folder, `${name}.py`)], there: python },
+  {
+    language: 'Python',
+    command: (name: string) => ['python3', join(folder, `${name}.py`)],
+    there: !lacks('python3'),
+  },
 ];
 
 describe.each(languages)('a worker in $language', ({ command, there }) => {

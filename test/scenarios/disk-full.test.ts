@@ -2,12 +2,12 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { lacks } from '../needs.ts';
 import { becomes, ready, statusOf } from './questions.ts';
 import { agent, dockerStages, forever, type Stage, stages } from './runtimes.ts';
 import { eventually, Session } from './support.ts';
 
-const isRoot = process.getuid?.() === 0 && process.platform === 'linux';
-if (!isRoot) console.warn('only root can mount a small disk: the stories of a full disk are left out');
+const skipped = lacks('mount');
 
 function mount(folder: string, size: string): void {
   mkdirSync(folder, { recursive: true });
@@ -28,7 +28,7 @@ function fill(folder: string): () => void {
   return () => rmSync(path);
 }
 
-describe.skipIf(!isRoot)('a full disk under the state folder', () => {
+describe.skipIf(skipped)('a full disk under the state folder', () => {
   let session: Session;
   let stage: Stage | undefined;
   let pid = 0;
@@ -96,7 +96,7 @@ describe.skipIf(!isRoot)('a full disk under the state folder', () => {
   });
 });
 
-describe.skipIf(!isRoot)('an agent that fills the disk of the state folder', () => {
+describe.skipIf(skipped)('an agent that fills the disk of the state folder', () => {
   const session = new Session({ DOCKER_HOST: 'unix:///nowhere' });
   const greedy = (name: string, run: string): string => `apiVersion: agentctl.dev/v1
 kind: Agent
@@ -145,7 +145,7 @@ spec: { minReady: 0s, template: { command: [sh, -c, '${run}'] } }
   });
 });
 
-for (const stage of isRoot ? await dockerStages() : []) {
+for (const stage of skipped ? [] : await dockerStages()) {
   describe('a full disk under the files of containers', () => {
     let session: Session;
     let memory = '';

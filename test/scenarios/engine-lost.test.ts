@@ -1,15 +1,16 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { InstanceStatus } from '../../src/api/objects.ts';
-import { canRunDocker, type OwnEngine, startOwnDocker } from '../engines/own.ts';
+import { type OwnEngine, startOwnDocker } from '../engines/own.ts';
+import { lacks } from '../needs.ts';
 import { becomes, inspect, ready, reasonsOf, statusOf } from './questions.ts';
 import { agent, dockerStage, forever, stages } from './runtimes.ts';
 import { eventually, type Session } from './support.ts';
 
 const [processes] = await stages();
 
-if (!canRunDocker()) console.warn('only root can stop and start dockerd: these stories are left out');
+const skipped = lacks('dockerd');
 
-describe.skipIf(!canRunDocker())('an engine that goes and comes back', () => {
+describe.skipIf(skipped)('an engine that goes and comes back', () => {
   let engine: OwnEngine;
   let session: Session;
   let before: InstanceStatus;
@@ -84,7 +85,7 @@ describe.skipIf(!canRunDocker())('an engine that goes and comes back', () => {
   });
 });
 
-describe.skipIf(!canRunDocker())('an engine whose containers outlive it', () => {
+describe.skipIf(skipped)('an engine whose containers outlive it', () => {
   let engine: OwnEngine;
   let session: Session;
   beforeAll(async () => {
@@ -112,7 +113,7 @@ describe.skipIf(!canRunDocker())('an engine whose containers outlive it', () => 
   );
 });
 
-describe.skipIf(!canRunDocker())('a Runtime that is gone for good', () => {
+describe.skipIf(skipped)('a Runtime that is gone for good', () => {
   let engine: OwnEngine;
   let session: Session;
   beforeAll(async () => {

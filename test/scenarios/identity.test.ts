@@ -3,6 +3,7 @@ import { chownSync, mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Agent, Instance, Revision } from '../../src/api/objects.ts';
+import { lacks } from '../needs.ts';
 import { ready } from './questions.ts';
 import { eventually, type Result, Session } from './support.ts';
 
@@ -41,7 +42,7 @@ describe('who somebody is', () => {
     });
   const revisions = () => session.json<{ items: Revision[] }>('get revisions');
 
-  describe.skipIf(spawnSync('kubectl', ['version', '--client']).status !== 0)('by kubectl', () => {
+  describe.skipIf(lacks('kubectl'))('by kubectl', () => {
     test.each([
       ['get secret key -o yaml'],
       ['auth can-i delete agents'],

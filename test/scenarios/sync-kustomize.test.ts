@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, symlink } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { lacks } from '../needs.ts';
 import { Session } from './support.ts';
 import { Followed, settingOf } from './sync-followed.ts';
 import { settings } from './sync-manifests.ts';
@@ -14,7 +15,6 @@ const find = (program: string): string | undefined =>
     .split(delimiter)
     .map((folder) => join(folder, program))
     .find(existsSync);
-const isThere = find('kustomize') !== undefined || find('kubectl') !== undefined;
 
 const sessions: Session[] = [];
 function open(environment: Record<string, string> = {}): Session {
@@ -32,7 +32,7 @@ const overlay = (value: string): Record<string, string> => ({
   'prod/kustomization.yaml': `resources: [../base]\nnamePrefix: prod-\npatches:\n- patch: |\n    { apiVersion: v1, kind: ConfigMap, metadata: { name: rendered }, data: { value: ${value} } }\n`,
 });
 
-describe.skipIf(!isThere)('with kustomize or kubectl', () => {
+describe.skipIf(lacks('kustomize'))('with kustomize or kubectl', () => {
   const session = open();
 
   test('an overlay is rendered and followed', async () => {

@@ -4,10 +4,10 @@ import { basename, dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { kubeconfigPath } from '../../src/server/remote.ts';
 import { ScriptedTalk } from '../fakes/talk.ts';
+import { lacks } from '../needs.ts';
 import { type Running, run, until } from './support.ts';
 
-const missing = spawnSync('kubectl', ['version', '--client']).status !== 0;
-if (missing) console.warn('no kubectl on this machine: its tests are skipped');
+const missing = lacks('kubectl');
 
 /** Each that is installed: kubectl, kubectl.1.27, ... */
 function versions(): string[] {

@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import {
   existsSync,
   mkdirSync,
@@ -17,6 +16,7 @@ import { foldersOf } from '../../src/sources/kustomization.ts';
 import { type RenderOptions, render } from '../../src/sources/kustomize.ts';
 import { limits } from '../../src/sources/source.ts';
 import { growthOf } from '../growth.ts';
+import { lacks } from '../needs.ts';
 
 let base: string;
 let root: string;
@@ -351,17 +351,8 @@ openapi: { path: schema.json }
   });
 });
 
-const real = ((): string | undefined => {
-  try {
-    execFileSync('kubectl', ['kustomize', '--help'], { stdio: 'ignore' });
-    return process.env.PATH;
-  } catch {
-    return undefined;
-  }
-})();
-
-describe.skipIf(real === undefined)('kubectl itself (skipped where it is not there)', () => {
-  const searchPath = real ?? '';
+describe.skipIf(lacks('kubectl'))('kubectl itself', () => {
+  const searchPath = process.env.PATH ?? '';
 
   test.each([true, false])('renders an overlay, sealed: %s', async (sealed) => {
     put({

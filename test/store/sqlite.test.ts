@@ -9,6 +9,7 @@ import { silentLog as log } from '../../src/platform/log.ts';
 import { allVersions, migrate } from '../../src/store/migrations.ts';
 import { openStore } from '../../src/store/sqlite.ts';
 import { storeContract } from '../contracts/store.ts';
+import { lacks } from '../needs.ts';
 
 let folder: string;
 beforeAll(() => {
@@ -136,8 +137,7 @@ test('what is no store is called broken', () => {
   expect(() => openStore(path, { log })).toThrow(expect.objectContaining({ reason: 'Broken' }));
 });
 
-const canMount = process.platform === 'linux' && process.getuid?.() === 0;
-describe.skipIf(!canMount)('on a full disk (needs root to mount a small tmpfs)', () => {
+describe.skipIf(lacks('mount'))('on a full disk', () => {
   const mount = (size = '1m'): string => {
     const place = join(folder, `small-${++files}`);
     mkdirSync(place);

@@ -4,21 +4,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { lacks } from '../../needs.ts';
 import { ended, eventually, openDriver, pidsOf, specOf, textOf } from './harness.ts';
 
-function mayMount(): boolean {
-  if (process.getuid?.() !== 0) return false;
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'none', '/mnt'], { stdio: 'ignore' });
-    execFileSync('umount', ['/mnt']);
-    return true;
-  } catch {
-    // A container without the right to mount.
-    return false;
-  }
-}
+const skipped = lacks('mount');
 
-test.skipIf(!mayMount())('a full disk is told, leaves nothing half-made, and heals by itself', async () => {
+test.skipIf(skipped)('a full disk is told, leaves nothing half-made, and heals by itself', async () => {
   const stateDir = await mkdtemp(join(tmpdir(), 'agentctl-full-'));
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'none', stateDir]);
   try {
@@ -51,7 +42,7 @@ test.skipIf(!mayMount())('a full disk is told, leaves nothing half-made, and hea
   }
 });
 
-test.skipIf(!mayMount())(
+test.skipIf(skipped)(
   'an agent that writes to a full disk waits for room, goes on by itself, and loses nothing',
   async () => {
     const stateDir = await mkdtemp(join(tmpdir(), 'agentctl-full-'));
@@ -76,7 +67,7 @@ test.skipIf(!mayMount())(
   },
 );
 
-test.skipIf(!mayMount())('an instance that filled the disk can be removed while it is full', async () => {
+test.skipIf(skipped)('an instance that filled the disk can be removed while it is full', async () => {
   const stateDir = await mkdtemp(join(tmpdir(), 'agentctl-full-'));
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k,nr_inodes=40', 'none', stateDir]);
   try {

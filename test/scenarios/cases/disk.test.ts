@@ -2,15 +2,12 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'vitest';
+import { lacks } from '../../needs.ts';
 import { ready } from '../questions.ts';
 import { eventually, Session } from '../support.ts';
 import { messageOf, sent } from '../talking.ts';
 
 const module = join(import.meta.dirname, '../../../manifests/jsonl');
-const possible =
-  process.getuid?.() === 0 &&
-  process.platform === 'linux' &&
-  spawnSync('python3', ['-c', 'import sys; sys.exit(sys.version_info < (3, 8))']).status === 0;
 
 /** Answers when it is told to by a file, and tells by one that it tried. */
 const worker = (folder: string): string => `import os, sys, time
@@ -30,7 +27,7 @@ def late(turn):
 agent.run()
 `;
 
-test.runIf(possible)(
+test.skipIf(lacks('mount') || lacks('python3'))(
   'a worker of the shipped module that spoke on a full disk goes on with room on it',
   async () => {
     const session = new Session({ DOCKER_HOST: 'unix:///nowhere' });

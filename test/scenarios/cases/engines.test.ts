@@ -5,8 +5,9 @@ import type { Instance } from '../../../src/api/objects.ts';
 import type { List } from '../../../src/client/resources.ts';
 import { findEngine } from '../../engines/engine.ts';
 import { buildStopSignalImage, buildTestImage, stopSignalImage, testImage } from '../../engines/image.ts';
-import { canRunDocker, startOwnDocker } from '../../engines/own.ts';
+import { startOwnDocker } from '../../engines/own.ts';
 import { countProcesses } from '../../engines/processes.ts';
+import { lacks } from '../../needs.ts';
 import { becomes, ready } from '../questions.ts';
 import { agent, dockerStage, dockerStages, stages } from '../runtimes.ts';
 import { eventually, Session } from '../support.ts';
@@ -128,7 +129,7 @@ spec:
   },
 );
 
-test.skipIf(!canRunDocker())(
+test.skipIf(lacks('dockerd'))(
   'talking agents that start together share one network on a new engine',
   async () => {
     const engine = await startOwnDocker();

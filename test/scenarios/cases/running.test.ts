@@ -1,12 +1,12 @@
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { lacks } from '../../needs.ts';
 import { ready } from '../questions.ts';
 import { agent, stages } from '../runtimes.ts';
 import { eventually, type Session } from '../support.ts';
 
 const has = (program: string, ...args: string[]): boolean => spawnSync(program, args).status === 0;
-const python = has('python3', '-c', 'import asyncio');
 const perl = has('perl', '-MPOSIX', '-e', '1');
 
 /** As the official Python SDK of ACP takes its standard output. */
@@ -47,16 +47,19 @@ for (const stage of await stages()) {
       await ready(session, 'slow', 1, 60_000);
     });
 
-    test.skipIf(stage.engine !== undefined || !python)('has a pipe as its standard output', async () => {
-      const worker = session.file('piped.py', asyncio);
-      await session.apply(agent(stage, { name: 'piped', run: `exec python3 -u ${worker}` }));
-      await eventually(
-        () => session.run(['logs', 'piped']),
-        ({ stdout }) => stdout === 'up\n',
-        60_000,
-      );
-      await ready(session, 'piped');
-    });
+    test.skipIf(stage.engine !== undefined || lacks('python3'))(
+      'has a pipe as its standard output',
+      async () => {
+        const worker = session.file('piped.py', asyncio);
+        await session.apply(agent(stage, { name: 'piped', run: `exec python3 -u ${worker}` }));
+        await eventually(
+          () => session.run(['logs', 'piped']),
+          ({ stdout }) => stdout === 'up\n',
+          60_000,
+        );
+        await ready(session, 'piped');
+      },
+    );
 
     test.skipIf(stage.engine !== undefined || !perl)(
       'has its environment in checks and leaves nothing, though it writes a title over it',
