@@ -7,7 +7,7 @@ PREFIX ?= /usr/local
 RUNTIME ?= process
 
 .DEFAULT_GOAL := help
-.PHONY: help install-deps build demo test unit scenarios published types lint floors generate verify bench dist install uninstall clean
+.PHONY: help install-deps build demo test unit scenarios published mutate types lint floors generate verify bench dist install uninstall clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -51,6 +51,9 @@ scenarios: build ## whole stories on the real command line; with an engine, in c
 
 published: build ## try coding agents as they are published, with scripted models; fetches 2 GB once
 	@vitest run --project published
+
+mutate: node_modules/.installed ## show changes of src that no test notices; FILES=src/plan/stop.ts tries some, all take hours
+	@node test/mutation/main.ts $(FILES)
 
 bench: build ## measure, beside references in the same run
 	@node test/bench/main.ts
