@@ -90,6 +90,6 @@ for (const agent of published) {
   });
 }
 
-test('docs/agents.md tells what was seen here', async () => {
-  await expect(page()).toMatchFileSnapshot(join(root, 'docs/agents.md'));
+test('docs/coding-agents.md tells what was seen here', async () => {
+  await expect(page()).toMatchFileSnapshot(join(root, 'docs/coding-agents.md'));
 });

@@ -10,7 +10,7 @@ import { asked, entriesIn, folderOf, instance, messageOf, sent } from '../talkin
 import { type Published, systemPrompt } from './agents.ts';
 import type { Models } from './models.ts';
 
-/** What is tried with every published agent, in this order. Each is a story of its own, told in docs/agents.md. */
+/** What is tried with every published agent, in this order. Each is a story of its own, told in docs/coding-agents.md. */
 
 export interface World {
   session: Session;

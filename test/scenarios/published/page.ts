@@ -7,7 +7,7 @@ const script = join(import.meta.dirname, '../../../scripts/agents.sh');
 const versionOf = (name: string): string =>
   execFileSync('sh', [script, 'version', name], { encoding: 'utf8' }).trim();
 
-/** docs/agents.md: what each agent does and does not, as the descriptions say; the scenarios hold each of them to its own. */
+/** docs/coding-agents.md: what each agent does and does not, as the descriptions say; the scenarios hold each of them to its own. */
 export function page(): string {
   const names = checks.map(({ name }) => name);
   const rows = published.map(({ name, title, wire, minus }) => {
