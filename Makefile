@@ -30,8 +30,9 @@ test: types lint floors verify unit scenarios ## everything: types, lint, floors
 types: node_modules/.installed ## check the types
 	@tsc -p .
 
-lint: node_modules/.installed ## check style and format
+lint: node_modules/.installed ## check style and format, and that no code or dependency is unused
 	@biome check --error-on-warnings .
+	@knip --no-progress
 
 floors: node_modules/.installed ## check that each room imports only from lower floors, and that pure rooms are pure
 	@node scripts/lint-floors.ts

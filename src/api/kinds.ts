@@ -42,7 +42,7 @@ export interface KindInfo {
 }
 
 /** JSON paths, as in `.spec.replicas`. */
-export interface ScalePaths {
+interface ScalePaths {
   readonly specReplicasPath: string;
   readonly statusReplicasPath: string;
   readonly labelSelectorPath: string;

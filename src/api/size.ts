@@ -5,7 +5,7 @@ export const mostValues = 10_000;
 /** Characters of all names and texts of an object, without its status. Kubernetes: 1.5 MiB of a request to etcd. */
 export const mostCharacters = 1.5 * 1024 * 1024;
 /** Fields and items of a body of a request, or of a line that an agent writes. */
-export const mostValuesSent = 100_000;
+const mostValuesSent = 100_000;
 
 export interface Size {
   values: number;

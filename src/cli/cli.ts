@@ -34,7 +34,7 @@ export interface Cli {
   exitCode: number;
 }
 
-export interface Terminal {
+interface Terminal {
   /** Standard output, standard error, standard input is a terminal. */
   out: boolean;
   err: boolean;

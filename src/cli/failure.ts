@@ -47,7 +47,7 @@ export function tell(error: unknown): { text: string; exitCode: number } {
 }
 
 /** kubectl's words: Error from server (NotFound): ... */
-export function apiText(error: ApiError): string {
+function apiText(error: ApiError): string {
   if (error.reason === 'Invalid' || error.reason === 'BadRequest') {
     const causes = error.details?.causes ?? [];
     if (causes.length > 1) {

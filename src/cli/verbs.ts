@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { Cli } from './cli.ts';
 
 /** A verb's module: `define` adds arguments, options, examples and the action to a command that has its name already. */
-export interface VerbModule {
+interface VerbModule {
   define(command: Command, cli: Cli): void;
 }
 

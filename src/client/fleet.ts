@@ -24,7 +24,7 @@ export interface Fleet {
   remove(name: string): Promise<void>;
 }
 
-export interface FleetAgent {
+interface FleetAgent {
   name: string;
   phase: string;
   ready: string;
@@ -36,7 +36,7 @@ export interface FleetAgent {
   capabilities: readonly string[];
 }
 
-export interface FleetMessage {
+interface FleetMessage {
   to: string;
   text: string;
   conversation?: string | undefined;

@@ -12,7 +12,7 @@ export type Target =
   /** `ca` is PEM. Always https: a token is never sent in the clear. */
   | { url: string; ca?: string | undefined; token?: string | undefined };
 
-export interface Call {
+interface Call {
   method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** With its query. */
   path: string;

@@ -166,7 +166,7 @@ export interface AgentPlan {
   actions: readonly PlannedAction[];
 }
 
-export interface PlannedAction {
+interface PlannedAction {
   id: string;
   type: string;
   cause: string;

@@ -195,7 +195,7 @@ export class Cache {
 }
 
 /** The key of the Agent that an Instance was made for, be it still there or not. */
-export const agentKeyOf = ({ metadata: { namespace }, spec }: Instance): string =>
+const agentKeyOf = ({ metadata: { namespace }, spec }: Instance): string =>
   keyText({ namespace, name: spec.agentName });
 
 /** `Kind/namespace/name` of all that an Agent names. */

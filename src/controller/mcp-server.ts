@@ -51,7 +51,7 @@ export interface McpParts {
 }
 
 /** Tokens are of one epoch. A new one begins when the port is lost, since whoever has it now is sent those of before. */
-export interface Place {
+interface Place {
   port: number;
   epoch: number;
 }

@@ -40,7 +40,7 @@ export interface RuntimesParts {
 const diskEvery = 2_000;
 
 /** Agents' containers that nobody owns any more wait for this annotation on the Runtime when they are many. */
-export const collectAnnotation = 'agentctl.dev/collect-orphans';
+const collectAnnotation = 'agentctl.dev/collect-orphans';
 
 /** Keeps one session open a Runtime, and writes what it knows of each into its status. */
 export class Runtimes {

@@ -24,7 +24,7 @@ interface Owner {
   remedy: string;
 }
 
-export const controllerFiles: Owner = {
+const controllerFiles: Owner = {
   condition: 'FilesAvailable',
   name: 'controller',
   remedy: 'restart the controller',

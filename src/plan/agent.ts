@@ -7,7 +7,7 @@ import { agentLabel, deleteRevision, ownerOf, pruneRevisions } from './revision.
 export const finalizer = 'agentctl.dev/instances';
 /** Keeps an Instance until what runs of it has been stopped and removed. */
 export const instanceFinalizer = 'agentctl.dev/run';
-export const ordinalLabel = 'agentctl.dev/ordinal';
+const ordinalLabel = 'agentctl.dev/ordinal';
 
 /** The steps that are the Agent's own: its finalizer, its Revisions, and Instances that it lacks. */
 export function agentActions(context: Context): Action[] {

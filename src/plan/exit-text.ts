@@ -19,7 +19,7 @@ export function exitText({ run, code, signal, oomKilled, cause, message }: LastE
   }
 }
 
-export function codeText(
+function codeText(
   code: number | undefined,
   signal: string | undefined,
   oomKilled: boolean | undefined,

@@ -5,7 +5,7 @@ import { instant } from './instant.ts';
 import { changedInputs } from './revision.ts';
 import { type Outdated, type Turn, wake } from './turn.ts';
 
-export const restartedAtAnnotation = 'agentctl.dev/restartedAt';
+const restartedAtAnnotation = 'agentctl.dev/restartedAt';
 
 /** Finds why the newest run is not what the spec asks for; moves it to the newest Revision where only live fields differ. */
 export function takeOutdated(turn: Turn): void {

@@ -140,7 +140,7 @@ function obstacle(turn: Turn): { waits: string; fails: string; found: string } {
 }
 
 /** Whether the newest run has been Ready before. */
-export function hasBeenReady({ old, next }: Turn): boolean {
+function hasBeenReady({ old, next }: Turn): boolean {
   return old.run?.number === next.run?.number && wasReady(old);
 }
 

@@ -79,10 +79,10 @@ export function agentStatus(
   return same(old, next) ? old : next;
 }
 
-export const isReady = ({ next }: Turn): boolean => next.phase === 'Ready';
+const isReady = ({ next }: Turn): boolean => next.phase === 'Ready';
 
 /** Whether its newest run is, or was, of the spec as it is now. */
-export const isUpdated = ({ next, outdated }: Turn): boolean =>
+const isUpdated = ({ next, outdated }: Turn): boolean =>
   next.run !== undefined && (outdated === undefined || outdated.cause === 'RolloutRestart');
 
 function headline(

@@ -9,7 +9,7 @@ import type { Instant } from './world.ts';
 type Stop = NonNullable<InstanceStatus['stop']>;
 
 /** A kill that did not help is repeated this often. */
-export const killPeriod = 10_000;
+const killPeriod = 10_000;
 /** A step that failed is tried again after this long. */
 export const retryPeriod = 2000;
 

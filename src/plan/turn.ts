@@ -15,7 +15,7 @@ type Phase = NonNullable<InstanceStatus['phase']>;
  * - Ended: its end is in lastExit.
  * - Unknown: the Runtime cannot be asked, or shows less than was known already.
  */
-export type RunState = 'Never' | 'Claimed' | 'Running' | 'Paused' | 'Ended' | 'Unknown';
+type RunState = 'Never' | 'Claimed' | 'Running' | 'Paused' | 'Ended' | 'Unknown';
 
 /** Why an instance is not on the spec as it is now. */
 export interface Outdated {

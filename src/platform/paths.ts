@@ -14,7 +14,7 @@ export interface Paths {
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** The state folder by the XDG base directory specification; `--state-dir` moves it. */
-export function stateDirectory(environment: Environment, given?: string): string {
+function stateDirectory(environment: Environment, given?: string): string {
   if (given !== undefined) return given;
   if (environment.AGENTCTL_STATE_DIR !== undefined) return environment.AGENTCTL_STATE_DIR;
   return join(environment.XDG_STATE_HOME ?? join(homedir(), '.local/state'), 'agentctl');

@@ -5,7 +5,7 @@ import type { AnyResource } from './object.ts';
 import type { Records } from './records.ts';
 
 /** Holds a Namespace until all that is in it has gone, as in Kubernetes. */
-export const namespaceFinalizer = 'kubernetes';
+const namespaceFinalizer = 'kubernetes';
 
 /** Cannot be deleted. */
 export const defaultNamespace = 'default';

@@ -31,7 +31,7 @@ const part = (object: AnyResource, name: 'spec' | 'status'): Record<string, unkn
 };
 
 /** Every kind that scales has spec.replicas, status.replicas and status.selector; a test holds that. */
-export function scaleOf(object: AnyResource): Scale {
+function scaleOf(object: AnyResource): Scale {
   const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
   const { replicas, selector } = part(object, 'status');
   return {

@@ -11,7 +11,7 @@ export type Shape =
   | { type: 'set' }
   | { type: 'list'; keys: readonly string[]; defaults: Readonly<Record<string, unknown>>; item: Shape };
 
-export const leaf: Shape = { type: 'leaf' };
+const leaf: Shape = { type: 'leaf' };
 
 /** Where a schema says nothing: maps are merged key by key, all else is a leaf. */
 const untyped: Shape = {

@@ -14,7 +14,7 @@ export interface Measurement {
   aim?: { times: number; plus?: number } | { share: number };
 }
 
-export interface Skipped {
+interface Skipped {
   name: string;
   why: string;
 }

@@ -27,7 +27,7 @@ export interface Equivalent {
   reason: string;
 }
 
-export interface Survivor extends Omit<Equivalent, 'reason'> {
+interface Survivor extends Omit<Equivalent, 'reason'> {
   at: number;
 }
 

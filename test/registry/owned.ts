@@ -8,7 +8,7 @@ const text: JsonSchema = { type: 'string' };
 const map: JsonSchema = { type: 'object', additionalProperties: text };
 
 /** A schema with every way of merging in it. */
-export const schema: JsonSchema = {
+const schema: JsonSchema = {
   type: 'object',
   properties: {
     scalar: text,

@@ -2,7 +2,7 @@ import { agent, forever, type Stage } from './runtimes.ts';
 
 /** Manifests that the stories of Syncs push. */
 
-export const onProcess: Stage = {
+const onProcess: Stage = {
   name: 'process',
   template: '',
   open: () => Promise.reject(new Error('stories of Syncs open their own sessions')),

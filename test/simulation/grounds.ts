@@ -17,7 +17,7 @@ import { createFakeDriver } from '../fakes/driver.ts';
 import { FakeEngine, fakeCommand } from '../fakes/engine.ts';
 
 /** Time that stands still while a plan is carried out, and goes on when it is asked to. */
-export interface Timeline extends Clock {
+interface Timeline extends Clock {
   to(instant: number): Promise<void>;
 }
 

@@ -111,10 +111,7 @@ function parseParent(text: string, namespace: string): { info: KindInfo; key: Ob
 }
 
 /** KEP-3659: `applyset-<base64url(sha256(name.namespace.kind.group))>-v1`. */
-export function setId(
-  { kind, group }: Pick<KindInfo, 'kind' | 'group'>,
-  { name, namespace }: ObjectKey,
-): string {
+function setId({ kind, group }: Pick<KindInfo, 'kind' | 'group'>, { name, namespace }: ObjectKey): string {
   const text = `${name}.${namespace ?? ''}.${kind}.${group}`;
   return `applyset-${createHash('sha256').update(text).digest('base64url')}-v1`;
 }

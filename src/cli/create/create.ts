@@ -15,7 +15,7 @@ export interface CreateOptions extends FileOptions {
   output?: 'json' | 'yaml' | 'name';
 }
 
-export const fieldManager = 'agentctl-create';
+const fieldManager = 'agentctl-create';
 
 /** Makes one object; `content` is all of it but kind and metadata. */
 export async function createOne(

@@ -9,7 +9,7 @@ interface Named {
 }
 
 /** `agent/web`; `agent/web in other` where it is not in the Sync's namespace. */
-export function objectText({ kind, namespace, name }: Named, home: string | undefined): string {
+function objectText({ kind, namespace, name }: Named, home: string | undefined): string {
   const text = `${kind.toLowerCase()}/${name}`;
   return namespace === undefined || namespace === home ? text : `${text} in ${namespace}`;
 }

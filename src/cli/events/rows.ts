@@ -29,7 +29,7 @@ export const isSince = (event: Event, made: string | undefined): boolean =>
   Date.parse(lastSeen(event) ?? made) >= Date.parse(made);
 
 /** As kubectl: `3m (x4 over 2h)`. */
-export function seen(event: Event, now: number): string {
+function seen(event: Event, now: number): string {
   const last = age(lastSeen(event), now);
   if ((event.count ?? 1) <= 1) return last;
   return `${last} (x${event.count} over ${age(event.firstTimestamp ?? event.metadata.creationTimestamp, now)})`;

@@ -33,7 +33,7 @@ export async function formatObjects(
   }
 }
 
-export const listOf = (items: readonly AnyObject[]): object => ({
+const listOf = (items: readonly AnyObject[]): object => ({
   apiVersion: 'v1',
   items,
   kind: 'List',

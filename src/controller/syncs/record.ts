@@ -5,7 +5,7 @@ import { Known } from './known.ts';
 import type { Parsed } from './parsed.ts';
 
 /** Data of a Secret, decoded. */
-export type SecretData = Readonly<Record<string, Uint8Array>>;
+type SecretData = Readonly<Record<string, Uint8Array>>;
 
 export interface SourceOptions {
   /** Of the Sync: names the folder in which the source keeps what it fetched. */

@@ -32,7 +32,7 @@ const garbageEvery = 1_000;
  * How much of one run's output is taken in: bytes a second, and at once. To take a line in costs as much as so many
  * bytes, and a request of the agent as many more. What is over waits where it was written: nothing is lost.
  */
-export const pace = { rate: 4 * 1024 * 1024, burst: 16 * 1024 * 1024 };
+const pace = { rate: 4 * 1024 * 1024, burst: 16 * 1024 * 1024 };
 const price = { emptyLine: 16, line: 1024, request: 32 * 1024 };
 /** Lines that are taken in without a pause: other work has its turn after them. */
 const piece = 256;

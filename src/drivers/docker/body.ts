@@ -14,7 +14,7 @@ export interface EngineFacts {
   init: boolean;
 }
 
-export function labelsOf(identity: RunSpec['identity']): Record<string, string> {
+function labelsOf(identity: RunSpec['identity']): Record<string, string> {
   return {
     [labels.store]: identity.store,
     [labels.namespace]: identity.namespace,

@@ -5,7 +5,7 @@ import type { Engine } from './engine.ts';
 import { hasStatus, stepError } from './errors.ts';
 
 /** A bridge of our own, for all controllers at the engine: its gateway is an address of the host that is ours to listen on. */
-export const networkName = 'agentctl';
+const networkName = 'agentctl';
 
 export interface Network {
   /**

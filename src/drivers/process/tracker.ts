@@ -4,7 +4,7 @@ import type { Cancel, Clock } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
 
 /** One running run, watched until it has ended. */
-export interface Tracked {
+interface Tracked {
   ref: string;
   marks: string;
   /** Does anything of it still live? Asked about once a second, in case no shim is left to write its end. */

@@ -64,7 +64,7 @@ function wantedAt(sync: Sync, looks: Looks, now: Instant): Due {
 }
 
 /** The revision that waits for it has been approved. */
-export const isApproved = ({ metadata, status }: Sync): boolean =>
+const isApproved = ({ metadata, status }: Sync): boolean =>
   status?.pendingApproval !== undefined &&
   metadata.annotations?.[syncAnnotations.approved] === status.pendingApproval.revision;
 

@@ -42,7 +42,7 @@ export interface ReadFile {
 }
 
 /** A ManifestDocument that can be sent: its object is text, which costs little to send. */
-export interface ReadDocument {
+interface ReadDocument {
   line: number;
   kind: Kind;
   name?: string | undefined;

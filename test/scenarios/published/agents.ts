@@ -30,7 +30,7 @@ export interface Published {
   minus: Partial<Record<Check, Minus>>;
 }
 
-export interface Minus {
+interface Minus {
   fault: 'agent' | 'agentctl';
   why: string;
 }
