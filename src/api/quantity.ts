@@ -25,12 +25,3 @@ export function parseCpu(text: string): number {
     throw new RangeError(`${JSON.stringify(text)} is not an amount of CPU, such as 2, 0.5 or 500m`);
   return Number(match[1]) / (match[2] === 'm' ? 1000 : 1);
 }
-
-/** Bytes in the largest unit that is exact: 536870912 is `512Mi`. */
-export function formatMemory(bytes: number): string {
-  for (const unit of ['Gi', 'Mi', 'Ki']) {
-    const factor = factors[unit] ?? 1;
-    if (bytes >= factor && bytes % factor === 0) return `${bytes / factor}${unit}`;
-  }
-  return String(bytes);
-}

@@ -7,19 +7,17 @@ const retryUpTo = 60_000;
 
 /**
  * Keys that wait for work, after client-go's util/workqueue. Invariants:
- * - a key is in `ready` at most once, under the highest priority that was asked for, and never while it is in `working`;
+ * - a key is in `ready` at most once, and never while it is in `working`;
  * - a key that is added while it is worked on is in `again`, and is added anew when it is done;
  * - a key has at most one delay in `waiting`: the earliest that was asked for; a key that is ready keeps it;
- * - there is one timer, for the earliest delay, and none where nothing waits;
- * - no bucket of `ready` is empty.
+ * - there is one timer, for the earliest delay, and none where nothing waits.
  */
 export class WorkQueue {
   readonly #clock: Clock;
-  /** By priority, each in the order of adding. */
-  readonly #ready = new Map<number, Set<string>>();
+  /** In the order of adding. */
+  readonly #ready = new Set<string>();
   readonly #working = new Set<string>();
-  /** With the priority that it was added with. */
-  readonly #again = new Map<string, number>();
+  readonly #again = new Set<string>();
   readonly #waiting = new Map<string, number>();
   readonly #failures = new Map<string, number>();
   readonly #takers: ((key: string | undefined) => void)[] = [];
@@ -32,20 +30,17 @@ export class WorkQueue {
 
   /** How many are ready or being worked on. */
   get size(): number {
-    let ready = 0;
-    for (const keys of this.#ready.values()) ready += keys.size;
-    return ready + this.#working.size;
+    return this.#ready.size + this.#working.size;
   }
 
-  /** Of two priorities the higher goes first; within one, who came first. */
-  add(key: string, priority = 0): void {
+  add(key: string): void {
     if (this.#shut) return;
     if (this.#working.has(key)) {
-      this.#again.set(key, Math.max(priority, this.#again.get(key) ?? priority));
+      this.#again.add(key);
       return;
     }
     const taker = this.#takers.shift();
-    if (taker === undefined) this.#makeReady(key, priority);
+    if (taker === undefined) this.#ready.add(key);
     else {
       this.#working.add(key);
       taker(key);
@@ -82,9 +77,9 @@ export class WorkQueue {
 
   /** The next key, which is the caller's alone until `done`; undefined once the queue is shut down. */
   take(): Promise<string | undefined> {
-    const key = this.#first();
+    const [key] = this.#ready;
     if (key !== undefined) {
-      this.#unready(key);
+      this.#ready.delete(key);
       this.#working.add(key);
       return Promise.resolve(key);
     }
@@ -94,9 +89,7 @@ export class WorkQueue {
 
   done(key: string): void {
     this.#working.delete(key);
-    const again = this.#again.get(key);
-    this.#again.delete(key);
-    if (again !== undefined) this.add(key, again);
+    if (this.#again.delete(key)) this.add(key);
   }
 
   /** Nothing more is taken in; what is ready is still handed out. */
@@ -105,26 +98,6 @@ export class WorkQueue {
     this.#timer?.cancel();
     this.#waiting.clear();
     for (const taker of this.#takers.splice(0)) taker(undefined);
-  }
-
-  #makeReady(key: string, priority: number): void {
-    for (const [known, keys] of this.#ready) if (known >= priority && keys.has(key)) return;
-    this.#unready(key);
-    this.#ready.set(priority, (this.#ready.get(priority) ?? new Set()).add(key));
-  }
-
-  #unready(key: string): void {
-    for (const [priority, keys] of this.#ready) {
-      if (keys.delete(key) && keys.size === 0) this.#ready.delete(priority);
-    }
-  }
-
-  #first(): string | undefined {
-    if (this.#ready.size === 0) return undefined;
-    return this.#ready
-      .get(Math.max(...this.#ready.keys()))
-      ?.values()
-      .next().value;
   }
 
   #arm(instant: number): void {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { formatMemory, parseCpu, parseMemory } from '../../src/api/quantity.ts';
+import { parseCpu, parseMemory } from '../../src/api/quantity.ts';
 
 test.each([
   ['1024', 1024],
@@ -23,13 +23,4 @@ test.each([
 test('what is no quantity is refused', () => {
   expect(() => parseMemory('1X')).toThrow(RangeError);
   expect(() => parseCpu('1k')).toThrow(RangeError);
-});
-
-test.each([
-  [512 * 1024 ** 2, '512Mi'],
-  [1536 * 1024 ** 2, '1536Mi'],
-  [1000, '1000'],
-  [0, '0'],
-])('%d bytes are printed as %s', (bytes, text) => {
-  expect(formatMemory(bytes)).toBe(text);
 });

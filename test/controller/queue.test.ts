@@ -34,17 +34,6 @@ describe('the work queue', () => {
     expect(await ready(queue)).toEqual(['a', 'b', 'c']);
   });
 
-  test('hands out the higher priority first; a later add raises it and never lowers it', async () => {
-    const { queue } = given();
-    queue.add('low', -1);
-    queue.add('plain');
-    queue.add('high', 5);
-    queue.add('raised');
-    queue.add('raised', 7);
-    queue.add('high', 1);
-    expect(await ready(queue)).toEqual(['raised', 'high', 'plain', 'low']);
-  });
-
   test('a key added while it is worked on comes once more, and only when that is done', async () => {
     const { queue } = given();
     queue.add('a');
@@ -176,7 +165,7 @@ test('workers never hold the same key twice at a time, and end when the queue is
 });
 
 type Step =
-  | { do: 'add'; key: string; priority: number }
+  | { do: 'add'; key: string }
   | { do: 'addAfter'; key: string; delay: number }
   | { do: 'take' }
   | { do: 'done' }
@@ -185,7 +174,7 @@ type Step =
 test('any sequence of steps hands out what a plain model says', async () => {
   const key = fc.constantFrom('a', 'b', 'c', 'd');
   const step: fc.Arbitrary<Step> = fc.oneof(
-    fc.record({ do: fc.constant('add' as const), key, priority: fc.integer({ min: -1, max: 1 }) }),
+    fc.record({ do: fc.constant('add' as const), key }),
     fc.record({ do: fc.constant('addAfter' as const), key, delay: fc.integer({ min: 1, max: 100 }) }),
     fc.constant({ do: 'take' as const }),
     fc.constant({ do: 'done' as const }),
@@ -195,51 +184,39 @@ test('any sequence of steps hands out what a plain model says', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
       const { clock, queue } = given();
-      const due: { key: string; priority: number }[] = [];
+      const due: string[] = [];
       const delays = new Map<string, number>();
-      const again = new Map<string, number>();
+      const again = new Set<string>();
       const held: string[] = [];
-      const add = (key: string, priority: number): void => {
-        if (held.includes(key)) {
-          again.set(key, Math.max(priority, again.get(key) ?? priority));
-          return;
-        }
-        const known = due.findIndex((entry) => entry.key === key);
-        if (known >= 0 && (due[known]?.priority ?? 0) >= priority) return;
-        if (known >= 0) due.splice(known, 1);
-        due.push({ key, priority });
+      const add = (key: string): void => {
+        if (held.includes(key)) again.add(key);
+        else if (!due.includes(key)) due.push(key);
       };
       for (const now of steps) {
         if (now.do === 'add') {
-          queue.add(now.key, now.priority);
-          add(now.key, now.priority);
+          queue.add(now.key);
+          add(now.key);
         } else if (now.do === 'addAfter') {
           const at = clock.now() + now.delay;
           queue.addAfter(now.key, now.delay);
           delays.set(now.key, Math.min(at, delays.get(now.key) ?? at));
         } else if (now.do === 'take' && due.length > 0) {
-          const highest = Math.max(...due.map(({ priority }) => priority));
-          const [expected] = due.splice(
-            due.findIndex(({ priority }) => priority === highest),
-            1,
-          );
+          const expected = due.shift();
           const taken = await queue.take();
-          expect(taken).toBe(expected?.key);
+          expect(taken).toBe(expected);
           if (taken !== undefined) held.push(taken);
         } else if (now.do === 'done') {
           const over = held.shift();
           if (over === undefined) continue;
           queue.done(over);
-          const priority = again.get(over);
-          again.delete(over);
-          if (priority !== undefined) add(over, priority);
+          if (again.delete(over)) add(over);
         } else if (now.do === 'advance') {
           for (let passed = 0; passed < now.by; passed++) {
             clock.advance(1);
             for (const [key, at] of delays) {
               if (at > clock.now()) continue;
               delays.delete(key);
-              add(key, 0);
+              add(key);
             }
           }
         }
