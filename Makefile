@@ -7,7 +7,7 @@ PREFIX ?= /usr/local
 RUNTIME ?= process
 
 .DEFAULT_GOAL := help
-.PHONY: help install-deps build demo test unit scenarios published mutate types lint floors generate verify bench dist install uninstall clean
+.PHONY: help install-deps build demo test unit scenarios published mutate types lint layers generate verify bench dist install uninstall clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -25,7 +25,7 @@ build: node_modules/.installed ## bundle the command line into dist/
 demo: build ## show a session: apply, get, describe, a crash and its restart (RUNTIME=docker: in containers)
 	@RUNTIME=$(RUNTIME) sh scripts/demo.sh
 
-test: types lint floors verify unit scenarios ## everything: types, lint, floors, generated files, unit, contract, property, golden, scenario tests
+test: types lint layers verify unit scenarios ## everything: types, lint, layers, generated files, unit, contract, property, golden, scenario tests
 
 types: node_modules/.installed ## check the types
 	@tsc -p .
@@ -34,8 +34,8 @@ lint: node_modules/.installed ## check style and format, and that no code or dep
 	@biome check --error-on-warnings .
 	@knip --no-progress
 
-floors: node_modules/.installed ## check that each room imports only from lower floors, and that pure rooms are pure
-	@node scripts/lint-floors.ts
+layers: node_modules/.installed ## check that each package imports only from lower layers, and that pure packages are pure
+	@node scripts/lint-layers.ts
 	@node scripts/lint-schemas.ts
 
 generate: node_modules/.installed ## write types, validators, CRDs and reference pages from schemas/

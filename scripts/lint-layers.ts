@@ -1,6 +1,6 @@
 /**
- * Holds the floors of src: a room imports only from lower ones, type imports too. In the pure rooms it also refuses
- * clocks, randomness, IO and async.
+ * Checks the layers of src: a package imports only from lower layers, type imports too. In the pure packages it also
+ * refuses clocks, randomness, IO and async.
  */
 import { globSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
@@ -8,7 +8,7 @@ import { dirname, join, relative } from 'node:path';
 const src = join(import.meta.dirname, '../src');
 
 /** Top to bottom. */
-const floors = [
+const layers = [
   'cli',
   'daemon',
   'server',
@@ -45,29 +45,29 @@ const problems: string[] = [];
 for (const file of globSync('**/*.{ts,js}', { cwd: src })
   .filter((name) => !name.endsWith('.d.ts'))
   .sort()) {
-  const room = file.split('/')[0] ?? '';
+  const name = file.split('/')[0] ?? '';
   const text = readFileSync(join(src, file), 'utf8');
-  const floor = floors.indexOf(room);
-  if (floor < 0)
-    problems.push(`src/${file}: ${room} is no room of the house; floors are ${floors.join(', ')}`);
+  const layer = layers.indexOf(name);
+  if (layer < 0)
+    problems.push(`src/${file}: ${name} is not a package; the packages are ${layers.join(', ')}`);
   for (const [, target = ''] of text.matchAll(/(?:from|import\()\s*'(\.[^']+)'/g)) {
     const path = relative(src, join(src, dirname(file), target));
     const other = path.split('/')[0] ?? '';
-    if (other === room || other === '..') continue;
-    if (floors.indexOf(other) < floor)
-      problems.push(`src/${file} imports src/${path}: ${other} is above ${room}`);
-    else if (forbidden[room]?.includes(other) === true)
-      problems.push(`src/${file} imports src/${path}: ${room} must not know ${other}`);
+    if (other === name || other === '..') continue;
+    if (layers.indexOf(other) < layer)
+      problems.push(`src/${file} imports src/${path}: ${other} is in a higher layer than ${name}`);
+    else if (forbidden[name]?.includes(other) === true)
+      problems.push(`src/${file} imports src/${path}: ${name} must not import from ${other}`);
   }
-  if (!pure.includes(room) || file.includes('.gen.')) continue;
+  if (!pure.includes(name) || file.includes('.gen.')) continue;
   for (const [index, line] of text.split('\n').entries()) {
     const code = line
       .replace(/^\s*(\/\/|\*|\/\*).*$/, '')
       .replace(/'[^']*'|`[^`]*`/g, (quoted) => (line.includes('from ') ? quoted : "''"));
     for (const [pattern, what] of impure)
-      if (pattern.test(code)) problems.push(`src/${file}:${index + 1} ${what}: ${room} is pure`);
+      if (pattern.test(code)) problems.push(`src/${file}:${index + 1} ${what}: ${name} is pure`);
   }
 }
 for (const problem of problems) console.error(problem);
-console.log(problems.length === 0 ? 'The floors hold.' : `${problems.length} breaches of the floors.`);
+console.log(problems.length === 0 ? 'The layers hold.' : `${problems.length} imports across the layers.`);
 process.exitCode = problems.length === 0 ? 0 : 1;
