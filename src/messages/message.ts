@@ -114,6 +114,8 @@ export interface Reported extends Usage {
   loaded?: boolean | undefined;
   /** So may its cost, which was not reported when it was loaded. */
   costLoaded?: boolean | undefined;
+  /** The cost of a token in the last turn of which both are known, in the currency of `cost`. */
+  price?: number | undefined;
   /** The agent has shown that it counts turns, and no sum. */
   countsTurns?: boolean | undefined;
   /** About how many tokens a request of the last turn has taken. */

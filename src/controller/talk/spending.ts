@@ -32,7 +32,7 @@ export function accountOf(
   }
   if (one.inputTokens !== undefined && one.outputTokens !== undefined)
     one.totalTokens ??= one.inputTokens + one.outputTokens;
-  const cost = Turn?.cost ?? sessionCost(Session, reported);
+  const cost = Turn?.cost ?? sessionCost(Session, reported, one.totalTokens);
   if (cost !== undefined) one.cost = { [cost.currency]: cost.amount };
   const { inputTokens, outputTokens, totalTokens } = one;
   const missing = (value: unknown): number => (value === undefined ? 1 : 0);
@@ -63,19 +63,43 @@ export function accountOf(
       spent: sum(conversation.spent, one),
       ...(Session === undefined
         ? {}
-        : { reported: noted(Session, reported, { counting, calls: open.calls }) }),
+        : {
+            reported: {
+              ...noted(Session, reported, { counting, calls: open.calls }),
+              price: priceOf(cost, one.totalTokens) ?? reported?.price,
+            },
+          }),
     },
   };
 }
 
-/** A sum that is smaller than before has begun anew; whether a larger one has, after a load, cannot be told. */
-function sessionCost(session: Usage | undefined, before: Reported | undefined): Usage['cost'] {
+/**
+ * A sum that is smaller than before has begun anew. Whether a larger one has, after a load, is told by the price of the turn
+ * before, or not at all.
+ */
+function sessionCost(
+  session: Usage | undefined,
+  before: Reported | undefined,
+  tokens: number | undefined,
+): Usage['cost'] {
   const cost = session?.cost;
   if (cost === undefined) return undefined;
   const last = before?.cost?.currency === cost.currency ? before.cost.amount : 0;
   if (cost.amount < last) return cost;
-  return before?.costLoaded === true ? undefined : { ...cost, amount: cost.amount - last };
+  const grown = { ...cost, amount: cost.amount - last };
+  if (before?.costLoaded !== true) return grown;
+  const expected = (before.price ?? 0) * (tokens ?? 0);
+  const [isSum, isOwn] = [grown, cost].map(
+    ({ amount }) => amount < expected * leeway && amount > expected / leeway,
+  );
+  return isSum === isOwn ? undefined : isSum ? grown : cost;
 }
+
+const priceOf = (cost: Usage['cost'], tokens = 0): number | undefined =>
+  cost === undefined || tokens === 0 ? undefined : cost.amount / tokens;
+
+/** Prices differ with what is cached. A sum over two turns alike is twice what one of them costs. */
+const leeway = 1.5;
 
 const ownPart = (
   value: number | undefined,

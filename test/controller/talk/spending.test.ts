@@ -93,7 +93,9 @@ describe('what a turn has used', () => {
     ...more,
   });
 
-  test.each<[string, Report[], (number | undefined)[]]>([
+  const of = (totalTokens: number): Report => ({ counts: 'Turn', totalTokens });
+
+  test.each<[string, (Report | Report[])[], (number | undefined)[]]>([
     ['what it has grown by', [cost(2), cost(5)], [2, 3]],
     ['all of it, where it has begun anew', [cost(5), cost(2), cost(3)], [5, 2, 1]],
     ['all of it, where it has begun anew after a load', [cost(5), cost(2, loaded), cost(3)], [5, 2, 1]],
@@ -105,13 +107,38 @@ describe('what a turn has used', () => {
     ['unknown of an old session that is loaded', [cost(9, loaded), cost(10)], [undefined, 1]],
     ['what it has grown by since the load', [cost(9, { ...loaded, costThen: usd(8) }), cost(11)], [1, 2]],
     [
+      'what it has grown by, as its price shows',
+      [
+        [cost(2), of(100)],
+        [cost(4.2, loaded), of(108)],
+      ],
+      [2, 2.2],
+    ],
+    [
+      'all of it, as its price shows',
+      [
+        [cost(2), of(100)],
+        [cost(2.2, loaded), of(109)],
+      ],
+      [2, 2.2],
+    ],
+    [
+      'unknown where its price shows neither',
+      [
+        [cost(2), of(100)],
+        [cost(12, loaded), of(100)],
+      ],
+      [2, undefined],
+    ],
+    [
       'what it has grown by since the load, whatever was reported before',
       [cost(2), cost(5, { ...loaded, costThen: usd(4) })],
       [2, 1],
     ],
   ])('the cost of a turn is %s', (_, reports, expected) => {
-    const { records } = turns(...reports.map((report) => [report]));
-    expect(records.map((record) => record.cost?.amount)).toEqual(expected);
+    const { records } = turns(...reports.map((report) => (Array.isArray(report) ? report : [report])));
+    const amounts = records.map((record) => record.cost?.amount);
+    expect(amounts.map((amount) => amount && Number(amount.toFixed(6)))).toEqual(expected);
   });
 
   test('is unknown where nothing was reported: written without numbers, and counted as missing', () => {
