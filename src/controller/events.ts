@@ -1,6 +1,7 @@
 import { beginning } from '../api/cut.ts';
 import { isApiError } from '../api/errors.ts';
 import { type AnyObject, type Event, type Instance, keyOf, type ObjectKey } from '../api/objects.ts';
+import { asSentence } from '../api/sentence.ts';
 import { visible } from '../api/visible.ts';
 import type { Resources } from '../client/resources.ts';
 import type { Clock } from '../platform/clock.ts';
@@ -54,7 +55,7 @@ export class Recorder {
    */
   record(about: AnyObject, given: Happening): void {
     const { each, ...rest } = given;
-    const told = { ...rest, message: visible(given.message) };
+    const told = { ...rest, message: asSentence(visible(given.message)) };
     const short = { ...told, message: beginning(told.message, mostMessage) };
     const { key, happening, spam } = this.#correlator.correlate(about, short);
     const entry = this.#known.get(key) ?? { event: undefined, pending: 0, writing: false };

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { isApiError } from '../api/errors.ts';
 import { listed } from '../api/listed.ts';
 import { type Condition, keyText, type Runtime } from '../api/objects.ts';
+import { asSentence } from '../api/sentence.ts';
 import { visible } from '../api/visible.ts';
 import type { Resources } from '../client/resources.ts';
 import { type Driver, DriverError } from '../drivers/driver.ts';
@@ -287,7 +288,7 @@ export class Runtimes {
     return wanted.map((condition) => {
       const before = runtime.status?.conditions?.find(({ type }) => type === condition.type);
       const lastTransitionTime = before?.status === condition.status ? before.lastTransitionTime : now;
-      const message = visible(condition.message); // it may quote an engine
+      const message = visible(asSentence(condition.message)); // it may quote an engine
       return { ...condition, message, observedGeneration: generation, lastTransitionTime };
     });
   }

@@ -1,4 +1,5 @@
 import type { Condition } from '../api/objects.ts';
+import { asSentence } from '../api/sentence.ts';
 import { visible } from '../api/visible.ts';
 
 /** A condition's new state; `status` alone decides whether lastTransitionTime moves. */
@@ -19,7 +20,7 @@ export function withConditions(
   const before = stored ?? [];
   let changed = before.length !== findings.length;
   const after = findings.map((finding, at) => {
-    const message = visible(finding.message); // it may quote an agent, and kubectl prints it as it is
+    const message = visible(asSentence(finding.message)); // it may quote an agent, and kubectl prints it as it is
     const known =
       before[at]?.type === finding.type ? before[at] : before.find(({ type }) => type === finding.type);
     if (

@@ -1,8 +1,8 @@
 import type { AgentSpec, Condition } from '../api/objects.ts';
+import { sentence } from '../api/sentence.ts';
 import { mustAsk } from './accept.ts';
 import { command } from './command.ts';
 import type { Finding } from './conditions.ts';
-import { sentence } from './instant.ts';
 import { clearFailures } from './restart.ts';
 import { notEnforced } from './stop.ts';
 import { speaks, talkOf } from './talk.ts';

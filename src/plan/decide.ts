@@ -1,9 +1,10 @@
 import { formatDuration } from '../api/duration.ts';
+import { sentence } from '../api/sentence.ts';
 import { endWait, waitUntil } from './backoff.ts';
 import { command } from './command.ts';
 import { unenforced } from './controls.ts';
 import { clearStrays, removalWaits, removeAll } from './dismantle.ts';
-import { sentence, shortTime } from './instant.ts';
+import { shortTime } from './instant.ts';
 import { holdsPlace } from './place.ts';
 import { startDeadline } from './ready.ts';
 import { dueRestart } from './schedule.ts';

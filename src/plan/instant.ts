@@ -37,9 +37,6 @@ export function shortTime(at: Instant): string {
   return `${text.slice(0, 10)} ${text.slice(11, 19)} UTC`;
 }
 
-/** With a full stop, so that another sentence can follow. */
-export const sentence = (text: string): string => (/[.!?]$/.test(text) ? text : `${text}.`);
-
 /** Milliseconds; what validation should have refused counts as `fallback`. */
 export const span = (text: string | undefined, fallback: number): number =>
   (text === undefined ? undefined : tryDuration(text)) ?? fallback;

@@ -1,8 +1,9 @@
 import { formatDuration } from '../api/duration.ts';
+import { sentence } from '../api/sentence.ts';
 import { beginWait, delay, endWait } from './backoff.ts';
 import { command } from './command.ts';
 import { exitText, type LastExit } from './exit-text.ts';
-import { instant, sentence, shortTime, timeText } from './instant.ts';
+import { instant, shortTime, timeText } from './instant.ts';
 import { retries } from './place.ts';
 import { failsByStop, notEnforced } from './stop.ts';
 import { past, phase, type Turn, tell } from './turn.ts';

@@ -1,8 +1,9 @@
 import type { InstanceStatus } from '../api/objects.ts';
+import { sentence } from '../api/sentence.ts';
 import type { Action } from './action.ts';
 import { endWait, waitUntil } from './backoff.ts';
 import { command } from './command.ts';
-import { instant, sentence, shortTime, timeText } from './instant.ts';
+import { instant, shortTime, timeText } from './instant.ts';
 import { askedRestart } from './outdated.ts';
 import { holdsPlace, retries } from './place.ts';
 import { clearFailures, noteRestart } from './restart.ts';

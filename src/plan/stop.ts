@@ -1,7 +1,8 @@
 import { formatDuration } from '../api/duration.ts';
 import type { InstanceStatus } from '../api/objects.ts';
+import { sentence } from '../api/sentence.ts';
 import type { Action } from './action.ts';
-import { instant, sentence, shortTime, timeText } from './instant.ts';
+import { instant, shortTime, timeText } from './instant.ts';
 import { talkOf } from './talk.ts';
 import { nowText, phase, type Turn, tell, wake } from './turn.ts';
 import type { Instant } from './world.ts';

@@ -1,4 +1,5 @@
 import type { Instance, InstanceStatus } from '../api/objects.ts';
+import { asSentence } from '../api/sentence.ts';
 import { visible } from '../api/visible.ts';
 import type { Action, FieldDrift, PlannedEvent, Want } from './action.ts';
 import type { Context } from './context.ts';
@@ -94,7 +95,7 @@ export function wake(turn: Turn, at: Instant): void {
 export function phase(turn: Turn, to: Phase, reason: string, message: string): void {
   turn.next.phase = to;
   turn.next.reason = reason;
-  turn.next.message = visible(message);
+  turn.next.message = visible(asSentence(message));
 }
 
 /** Says what an instance that is up waits for; the reason only where there is nothing worse to say. */

@@ -153,7 +153,7 @@ test('of a flood a few are told, and its count goes on with the next', async () 
   recorder.record(about, { ...exited, message: 'code 10000' });
   await recorder.flush();
   const combined = (await told(client)).find(({ message }) => message?.includes('combined') === true);
-  expect(combined).toEqual({ message: '(combined from similar events): code 10000', count: 9_991 });
+  expect(combined).toEqual({ message: '(combined from similar events): code 10000.', count: 9_991 });
 });
 
 test('ten minutes later similar ones are told one by one again', async () => {
@@ -162,5 +162,5 @@ test('ten minutes later similar ones are told one by one again', async () => {
   clock.advance(601_000);
   recorder.record(about, { ...exited, message: 'code 12' });
   await recorder.flush();
-  expect((await told(client)).map(({ message }) => message)).toContain('code 12');
+  expect((await told(client)).map(({ message }) => message)).toContain('code 12.');
 });

@@ -77,7 +77,7 @@ test('what is in the way of an Agent is told in an Event', async () => {
   await house.controller.recorder.flush();
   const { items } = await house.user.list('Event');
   expect(items.map(({ message }) => message)).toContain(
-    'CreateRevision/web-1: AlreadyExists: revisions.agentctl.dev "web-1" already exists',
+    'CreateRevision/web-1: AlreadyExists: revisions.agentctl.dev "web-1" already exists.',
   );
 });
 

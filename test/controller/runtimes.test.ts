@@ -51,7 +51,7 @@ test('a Runtime whose driver cannot be made says so, its agents too, and both go
   await house.agent('web');
   await house.within(2_000, () => condition(house, 'Ready')?.reason === 'InvalidSpec');
   await house.within(2_000, () => house.instance('web-0')?.status?.reason === 'RuntimeOffline');
-  expect(house.instance('web-0')?.status?.message).toContain('it cannot be used');
+  expect(house.instance('web-0')?.status?.message).toContain('It cannot be used');
   await house.rest();
   const { resourceVersion } = house.controller.cache.agents.get('default/web')?.metadata ?? {};
   await house.rest();

@@ -113,7 +113,7 @@ describe('update.strategy', () => {
     expect(condition(story, 'Drifted')).toMatchObject({
       status: 'True',
       reason: 'SpecChanged',
-      message: 'web-0: spec.template.image: "web:1" -> "web:2"',
+      message: 'web-0: spec.template.image: "web:1" -> "web:2".',
     });
     expect(condition(story, 'Progressing')).toMatchObject({ status: 'False', reason: 'AwaitingTurn' });
     story.happen(busy(0, false)).rest();

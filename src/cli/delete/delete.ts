@@ -1,9 +1,9 @@
 import { isApiError } from '../../api/errors.ts';
 import { applyOrder } from '../../api/kinds.ts';
 import type { AnyObject } from '../../api/objects.ts';
+import { sentence } from '../../api/sentence.ts';
 import { parallel } from '../../client/parallel.ts';
 import type { Volume } from '../../client/streams.ts';
-import { sentence } from '../../plan/instant.ts';
 import { parseBareTargets } from '../bare.ts';
 import type { Cli, Client } from '../cli.ts';
 import { exitCode, tell, UsageError } from '../failure.ts';

@@ -1,8 +1,8 @@
 import { cut } from '../../api/cut.ts';
 import type { Sync, SyncStatus } from '../../api/objects.ts';
+import { sentence } from '../../api/sentence.ts';
 import { revisionText } from '../../api/sync.ts';
 import type { Finding } from '../../plan/conditions.ts';
-import { sentence } from '../../plan/instant.ts';
 import type { Assessment } from './assess.ts';
 import { keptOf, type Outcome } from './outcome.ts';
 

@@ -1,7 +1,7 @@
 import type { Agent } from '../../api/objects.ts';
+import { sentence } from '../../api/sentence.ts';
 import type { Entry, MessageChange } from '../../messages/journal.ts';
 import type { Message } from '../../messages/message.ts';
-import { sentence } from '../../plan/instant.ts';
 import { type Connection, ProtocolError, type Turn } from '../../protocols/protocol.ts';
 import { type Desk, keyOf } from './desk.ts';
 import type { Link } from './link.ts';

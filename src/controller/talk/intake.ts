@@ -1,8 +1,8 @@
 import { ApiError } from '../../api/errors.ts';
 import { type Agent, keyText } from '../../api/objects.ts';
+import { sentence } from '../../api/sentence.ts';
 import { type Entry, type Journal, JournalError } from '../../messages/journal.ts';
 import type { Conversation, Message, Sender } from '../../messages/message.ts';
-import { sentence } from '../../plan/instant.ts';
 import { type Desk, keyOf } from './desk.ts';
 import type { Open, Thread } from './open.ts';
 import { protocolOf } from './rules.ts';

@@ -1,6 +1,7 @@
 import { beginning } from '../../api/cut.ts';
 import { ApiError } from '../../api/errors.ts';
 import { type Agent, type Instance, keyText, type ObjectKey, type PolicySpec } from '../../api/objects.ts';
+import { sentence } from '../../api/sentence.ts';
 import type { Fleet } from '../../client/fleet.ts';
 import type { NewMessage, StreamEntry, StreamOptions } from '../../client/streams.ts';
 import type { Driver } from '../../drivers/driver.ts';
@@ -13,7 +14,6 @@ import {
   type Sender,
 } from '../../messages/message.ts';
 import type { Plan } from '../../plan/action.ts';
-import { sentence } from '../../plan/instant.ts';
 import type { Activity, InboxView, Instant, Observed, TalkView, World } from '../../plan/world.ts';
 import { type Clock, endsWithin } from '../../platform/clock.ts';
 import type { Ids } from '../../platform/ids.ts';

@@ -25,7 +25,7 @@ describe('a field that was changed', () => {
     expect(estate.wrote().filter((line) => line.startsWith('apply'))).toEqual(['apply Agent/web']);
     expect(await estate.told()).toContainEqual(
       expect.stringMatching(
-        /^DriftRepaired: agent\/web is as in main@[0-9a-f]{12} again: ~ spec\.replicas: 5 -> 2$/,
+        /^DriftRepaired: agent\/web is as in main@[0-9a-f]{12} again: ~ spec\.replicas: 5 -> 2\.$/,
       ),
     );
     expect(estate.reads).toBe(2);
@@ -174,7 +174,7 @@ describe('an object that was deleted', () => {
     await estate.house.user.delete('Policy', { namespace: 'default', name: 'b' });
     await estate.pass(1_000, 100);
     expect(await estate.names('Policy')).toEqual(['a', 'b']);
-    expect(await estate.told()).toContainEqual('DriftRepaired: policy/b was deleted and is created again');
+    expect(await estate.told()).toContainEqual('DriftRepaired: policy/b was deleted and is created again.');
     expect(await estate.condition('InSync')).toMatch(/^True InSync/);
   });
 
