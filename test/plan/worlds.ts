@@ -147,6 +147,21 @@ export const readyStatus = (more: InstanceStatus = {}): InstanceStatus => ({
   ...more,
 });
 
+type Stop = NonNullable<InstanceStatus['stop']>;
+
+/** A stop of run 1 that was requested at `start`, in its second stage. */
+export const stopOf = (next: Stop['then'] = 'Stay', more: Partial<Stop> = {}): Stop => ({
+  run: 1,
+  cause: 'Suspended',
+  message: 'spec.suspend is true',
+  requestedAt: iso(start),
+  deadline: iso(start + 10 * second),
+  stage: 'Signal',
+  // biome-ignore lint/suspicious/noThenProperty: a field of the API, in an object that nobody awaits
+  then: next,
+  ...more,
+});
+
 /** How run 1 is talked to, Ready since `start` unless it says otherwise. */
 export const talkOf = (talk: Partial<TalkView> = {}): TalkView => ({
   run: 1,
