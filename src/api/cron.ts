@@ -26,7 +26,7 @@ export function cronFault(text: string): string | undefined {
   const fields = fieldsOf(text);
   if (fields.length !== 5)
     return text.trim().startsWith('@')
-      ? `one of ${Object.keys(macros).join(', ')}; a length of time is written as every: 1h`
+      ? `one of ${Object.keys(macros).join(', ')}; for an interval, use every: 1h`
       : `five fields (minute, hour, day of month, month, day of week), as in "0 4 * * *"; it has ${fields.length}`;
   const example = 'minute, hour, day of month, month, day of week, as in "0 4 * * *"';
   // cron-parser takes H for a number drawn at random.
@@ -62,7 +62,7 @@ export function cronTimes(text: string, after: Date): CronTimes {
         if (other === undefined || other.includesDate(new Date(found))) return found;
         line.reset(new Date(found - (found % dayLength) + dayLength - 1)); // no other time of that day either
       }
-      throw new RangeError('no such day comes');
+      throw new RangeError('no such date exists');
     },
   };
 }

@@ -12,7 +12,7 @@ export function gitUrlFault(url: string): string | undefined {
   if (url.startsWith('-')) return `begins with "-", ${expected}`;
   const scheme = /^([A-Za-z][A-Za-z0-9+.-]*):\/\//.exec(url)?.[1];
   if (scheme === undefined) return shortFault(url);
-  if (!schemes.includes(scheme)) return `the transport ${scheme} is not supported, ${expected}`;
+  if (!schemes.includes(scheme)) return `the scheme ${scheme} is not supported, ${expected}`;
   return longFault(url, scheme);
 }
 
@@ -26,12 +26,12 @@ function longFault(url: string, scheme: string): string | undefined {
   const at = authority.lastIndexOf('@');
   const user = authority.slice(0, Math.max(0, at));
   const host = authority.slice(at + 1);
-  if (scheme === 'https' && at >= 0) return 'contains credentials: put them into the Secret of secretRef';
-  if (user.includes(':')) return 'contains a password: put a key into the Secret of secretRef';
+  if (scheme === 'https' && at >= 0) return 'contains credentials: store them in the Secret of secretRef';
+  if (user.includes(':')) return 'contains a password: store a key in the Secret of secretRef';
   if (at >= 0 && !isUser(user)) return `found the user ${JSON.stringify(user)}, ${expected}`;
   if (!/^([A-Za-z0-9][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?$/.test(host))
     return `found the host ${JSON.stringify(host)}, ${expected}`;
-  if (!/^\/[^-]/.test(path)) return `names no repository, ${expected}`;
+  if (!/^\/[^-]/.test(path)) return `does not name a repository, ${expected}`;
   return undefined;
 }
 

@@ -68,7 +68,7 @@ export function jsonPatch(target: unknown, operations: readonly unknown[]): unkn
         break;
       case 'move': {
         if (path.length > from.length && from.every((step, n) => step === path[n]))
-          throw new ApiError('Invalid', `${where}: a value cannot move into itself`);
+          throw new ApiError('Invalid', `${where}: a value cannot be moved into itself`);
         const moved = get(holder, from, where);
         remove(holder, from, where);
         put(holder, path, moved, where);
@@ -98,11 +98,11 @@ export function jsonPatch(target: unknown, operations: readonly unknown[]): unkn
   return holder.document;
 }
 
-const tooMuchCopied = `the copies of a JSON patch have at most ${mostValues} fields and items, and ${mostCharacters} characters`;
+const tooMuchCopied = `a JSON patch can copy at most ${mostValues} fields and items, and ${mostCharacters} characters`;
 
 function refuseDeep(value: unknown): void {
   if (isTooDeep(value))
-    throw new ApiError('Invalid', `the JSON patch makes the object more than ${deepest} levels deep`);
+    throw new ApiError('Invalid', `the JSON patch nests the object more than ${deepest} levels deep`);
 }
 
 interface Operation {

@@ -38,7 +38,7 @@ export const notLabelValue = (value: string): string | undefined =>
 export const notDataKey = (key: string): string | undefined =>
   key.length <= 253 && /^[-._a-zA-Z0-9]+$/.test(key) && key !== '.' && !key.startsWith('..')
     ? undefined
-    : 'at most 253 letters, digits, "-", "_" and ".", not "." and not ".." first';
+    : 'at most 253 letters, digits, "-", "_" and "."; not "." alone, and not beginning with ".."';
 
 /** Words that Docker and Podman take for a mode where the name of a network is expected. */
 const networkModes = [

@@ -48,13 +48,13 @@ export function validateUpdate(info: KindInfo, object: JsonObject, before: JsonO
       errors.push(forbidden(path, `cannot be changed: ${why}`));
   };
   if (info.kind === 'Revision') {
-    fixed(['data'], 'Revisions cannot be changed');
-    fixed(['revision'], 'Revisions cannot be changed');
+    fixed(['data'], 'a Revision is immutable');
+    fixed(['revision'], 'a Revision is immutable');
   }
   if (info.kind === 'Instance') {
     // Its Runtime may change: the controller moves an Instance once nothing of it is left on the old one.
     for (const field of ['agentName', 'agentUID', 'ordinal'])
-      fixed(['spec', field], 'Instances cannot move by hand');
+      fixed(['spec', field], 'only the controller can move an Instance');
   }
   if (info.kind === 'Runtime') {
     fixed(['spec', 'driver'], 'delete the Runtime and create another');

@@ -26,14 +26,12 @@ export function writtenWarnings(kind: string, object: object): string[] {
   return [
     ...(requests.length > 0 && image === undefined
       ? [
-          'spec.template.resources.requests is ignored: a process takes what it can get. A container Runtime can use it.',
+          'spec.template.resources.requests is ignored: a process has no resource requests. Use a container Runtime.',
         ]
       : []),
     ...words.flatMap(({ field, word, at }) =>
       typeof word === 'string' && /\$\$(?!\()/.test(word)
-        ? [
-            `spec.template.${field}[${at}]: $$ is one $ here, as in Kubernetes. Write $$$$ where the program is to see $$.`,
-          ]
+        ? [`spec.template.${field}[${at}]: $$ becomes $, as in Kubernetes. Write $$$$ for $$.`]
         : [],
     ),
   ];
@@ -46,7 +44,7 @@ function ofPolicy({ restart, backoff }: PolicySpec, path: Path): string[] {
   const least = leastTime(maxRestarts, backoff.schedule);
   if (least === undefined || least < window) return [];
   return [
-    `${pathText([...path, 'restart'])}: maxRestarts ${maxRestarts} within ${restart.window} is never reached: by backoff.schedule ${maxRestarts} restarts and the next failure take ${formatDuration(least)} or more. Make the window longer than that, or the backoff shorter.`,
+    `${pathText([...path, 'restart'])}: maxRestarts ${maxRestarts} within ${restart.window} is never reached: with this backoff.schedule, that many restarts take at least ${formatDuration(least)}. Use a longer window, or a shorter backoff.`,
   ];
 }
 

@@ -9,7 +9,7 @@ export function asWords(line: string): string {
 /** What to do about a program that is not found, where its name looks like a whole line; empty elsewhere. */
 export const oneWordHint = (program: string): string =>
   /\s/.test(program.trim()) && !program.includes('\n')
-    ? `. It stands in the list as one word: write ${asWords(program)}`
+    ? `. It is a single word in the list: write ${asWords(program)}`
     : '';
 
 /** In YAML a string without quotes, in a list in a row too. */

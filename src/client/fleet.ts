@@ -80,7 +80,7 @@ export function fleetOf(parts: {
     },
     async send({ to, text, conversation }, signal) {
       const [message] = await streams.send({ namespace, name: to }, [{ text, conversation, from: user }]);
-      if (message === undefined) throw new ApiError('InternalError', 'the server answered no message');
+      if (message === undefined) throw new ApiError('InternalError', 'the server did not return a message');
       return follow(message.metadata.name, signal);
     },
     follow,
@@ -128,7 +128,7 @@ async function oneAgent(manifest: string, namespace: string, parser: Parser, own
   if (bytes.length > mostManifest)
     throw new ApiError(
       'RequestEntityTooLarge',
-      `the manifest holds ${bytes.length} bytes, and at most ${mostManifest} are read`,
+      `the manifest has ${bytes.length} bytes, expected at most ${mostManifest}`,
     );
   const { read } = await parser.parse([{ name: 'manifest', bytes }], { owner }).catch((cause: unknown) => {
     if (cause instanceof SourceError) throw new ApiError('Invalid', cause.message, { cause });
@@ -139,9 +139,9 @@ async function oneAgent(manifest: string, namespace: string, parser: Parser, own
     throw new ApiError('Invalid', errors.map((error) => formatManifestError(error)).join('\n'));
   const [document, ...others] = documents;
   if (document?.kind !== 'Agent' || others.length > 0 || document.name === undefined)
-    throw new ApiError('Invalid', 'the manifest must hold one Agent with a name, and nothing else');
+    throw new ApiError('Invalid', 'the manifest must contain one Agent with a name, and nothing else');
   if ((document.namespace ?? namespace) !== namespace)
-    throw new ApiError('Forbidden', `agents can be applied to the namespace ${namespace} alone`);
+    throw new ApiError('Forbidden', `agents can only be applied to the namespace ${namespace}`);
   const object: New<Agent> = JSON.parse(document.json); // validated against the schema of an Agent
   return { ...object, metadata: { ...object.metadata, name: document.name, namespace } };
 }

@@ -3,7 +3,7 @@ import { ApiError, type Status, type StatusReason, UnreachableError } from '../a
 const remedies: Record<string, string> = {
   ENOENT: 'no controller is running there',
   ECONNREFUSED: 'no controller is running there',
-  EACCES: 'this user may not use the socket',
+  EACCES: 'this user has no permission to use the socket',
   ECONNRESET: 'the connection was lost',
 };
 

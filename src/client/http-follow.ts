@@ -57,7 +57,7 @@ export async function* followMessage(
     lost ??= clock.now();
     if (clock.now() - lost >= patience) {
       throw new UnreachableError(
-        `the stream was interrupted, and there was no answer for ${patience / 1000} s (${cause?.message ?? 'the server ends it at once'}). The message is kept. See agentctl get message ${message.name}`,
+        `the stream was interrupted, and there was no answer for ${patience / 1000} s (${cause?.message ?? 'the server ends it immediately'}). The message is kept. See agentctl get message ${message.name}`,
         { cause },
       );
     }

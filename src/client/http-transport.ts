@@ -61,7 +61,7 @@ async function unixChannel(socketPath: string, check: () => void): Promise<Chann
 async function tlsChannel(target: { url: string; ca?: string | undefined }): Promise<Channel> {
   const url = new URL(target.url);
   if (url.protocol !== 'https:')
-    throw new UnreachableError(`${target.url} is not https: agentctl speaks TLS only. Write https://...`);
+    throw new UnreachableError(`${target.url} is not https. agentctl requires TLS: use https://...`);
   const https = await import('node:https');
   const agent = new https.Agent({ keepAlive: true });
   const tls = target.ca === undefined ? {} : { ca: target.ca };

@@ -26,7 +26,7 @@ export class Calls {
     if (caller.inWork >= this.#limits.atOnce)
       throw new ApiError(
         'TooManyRequests',
-        `${caller.inWork} requests of this instance are in work: wait for an answer before the next one.`,
+        `This instance has ${caller.inWork} requests in progress. Wait for an answer before you send the next one.`,
       );
     caller.inWork += 1;
     try {

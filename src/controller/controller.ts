@@ -288,7 +288,7 @@ export class Controller {
     if (!(await endsWithin(this.#clock, stopBound, settled)))
       this.#log.warn(
         { seconds: stopBound / 1_000 },
-        'actions are still under way; they are left to the next controller',
+        'actions are still in progress; the next controller continues them',
       );
     const probed = this.#prober.stop();
     await this.talk.stop();
@@ -319,7 +319,7 @@ export class Controller {
       else await this.runtimes.reconcile(name);
       this.#queue.forget(key);
     } catch (error) {
-      this.#log.error({ err: error, key }, 'a reconcile failed and is tried again');
+      this.#log.error({ err: error, key }, 'a reconcile failed; it is tried again');
       this.#queue.retry(key);
     }
   }

@@ -102,7 +102,7 @@ export class Recorder {
           entry.pending += count;
           continue;
         }
-        this.#log.debug({ err: error, reason: happening.reason }, 'an Event was not written');
+        this.#log.debug({ err: error, reason: happening.reason }, 'an Event could not be written');
       }
     }
     entry.writing = false;

@@ -146,7 +146,7 @@ const recordedSpec = (revision: Revision): AgentSpec => revision.data as unknown
 
 function runtimeOf({ session, instance }: ExecuteContext): { session: Session; instance: Instance } {
   if (session === undefined || instance === undefined) {
-    throw new DriverError('Offline', 'RuntimeMissing', 'The Runtime of this Instance is not there.');
+    throw new DriverError('Offline', 'RuntimeMissing', 'The Runtime of this Instance does not exist.');
   }
   return { session, instance };
 }
@@ -157,7 +157,7 @@ function runtimeOf({ session, instance }: ExecuteContext): { session: Session; i
  */
 function checkAllowed(spec: AgentSpec, { agent, find, runtime }: ExecuteContext): void {
   if (runtime === undefined)
-    throw new DriverError('Offline', 'RuntimeMissing', 'The Runtime of this Instance is not there.');
+    throw new DriverError('Offline', 'RuntimeMissing', 'The Runtime of this Instance does not exist.');
   const { namespace = 'default' } = agent.metadata;
   const { name } = runtime.metadata;
   if (runtime.spec.allowedNamespaces?.includes(namespace) === false)

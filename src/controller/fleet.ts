@@ -73,17 +73,17 @@ export function fleetFor(parts: Parts, from: Agent, instance: Asking): Fleet {
         // What is left out of the manifest may stand in the Agent already.
         const { metadata, spec } = await common.preview(manifest);
         if (metadata.name === name)
-          throw new ApiError('Forbidden', `${name} may not change its own manifest.`);
+          throw new ApiError('Forbidden', `${name} cannot change its own manifest.`);
         const runtime = spec.runtimeRef?.name ?? runtimeFor(spec.template.image !== undefined);
         if (runtime !== instance.runtime)
           throw new ApiError(
             'Forbidden',
-            `${name} may apply agents to its own Runtime ${instance.runtime} alone, and ${metadata.name} is for ${runtime ?? 'none that there is'}.`,
+            `${name} can only apply agents to its own Runtime ${instance.runtime}, and ${metadata.name} is for ${runtime ?? 'a Runtime that does not exist'}.`,
           );
         if (spec.policy?.notify.some(({ command }) => command !== undefined))
           throw new ApiError(
             'Forbidden',
-            `${name} may apply no agent with a command in spec.policy.notify: that runs on the host of the controller.`,
+            `${name} cannot apply an agent with a command in spec.policy.notify, because the command runs on the controller's host.`,
           );
         return common.apply(manifest);
       }),
@@ -98,10 +98,10 @@ async function managing<T>(from: Agent, work: () => Promise<T>): Promise<T> {
   if (from.spec.fleetAccess === 'Manage') return work();
   throw new ApiError(
     'Forbidden',
-    `${from.metadata.name} may not manage agents: its spec.fleetAccess is ${from.spec.fleetAccess}, not Manage.`,
+    `${from.metadata.name} cannot manage agents: its spec.fleetAccess is ${from.spec.fleetAccess}, not Manage.`,
   );
 }
 
 const refuse = (): never => {
-  throw new ApiError('MethodNotAllowed', 'an agent sends its messages as itself');
+  throw new ApiError('MethodNotAllowed', 'an agent can send messages only in its own name');
 };

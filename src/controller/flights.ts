@@ -67,7 +67,7 @@ export class Flights {
     };
     const ended = run()
       .catch((error: unknown) =>
-        log.error({ err: error, instance: instance.metadata.name }, 'an outcome could not be kept'),
+        log.error({ err: error, instance: instance.metadata.name }, 'an outcome could not be saved'),
       )
       .finally(() => {
         this.#byUid.delete(uid);
@@ -104,7 +104,7 @@ export class Flights {
         if (isApiError(error, 'Conflict')) continue;
         const message = error instanceof Error ? error.message : String(error);
         if (message !== cause)
-          log.warn({ err: error, instance: key, action: action.id }, 'an outcome is not kept yet');
+          log.warn({ err: error, instance: key, action: action.id }, 'an outcome is not saved yet');
         cause = message;
         await sleep(clock, keepAgain, signal);
       }

@@ -75,7 +75,7 @@ export class Images {
     } catch (error) {
       const cause = error instanceof Error ? error.message : String(error);
       if (watched.cause !== cause)
-        this.#log.warn({ err: error, image }, 'a newer image could not be looked for; it is tried again');
+        this.#log.warn({ err: error, image }, 'the check for a newer image failed; it is tried again');
       watched.failures += 1;
       watched.cause = cause;
     }

@@ -91,7 +91,7 @@ export class Notifier {
   #enqueue(letter: Letter, tries: number): void {
     const { target } = letter;
     if (this.#waiting.length >= waitingAtMost) {
-      this.#log.warn({ notify: target.name }, 'too many notifications wait: one was dropped');
+      this.#log.warn({ notify: target.name }, 'too many notifications are waiting; one was dropped');
       return;
     }
     this.#waiting.push(() => this.#tell(letter, tries));
@@ -119,7 +119,7 @@ export class Notifier {
       const text = value ?? (bytes === undefined ? undefined : Buffer.from(bytes).toString('utf8').trim());
       if (text !== undefined) out[name.toLowerCase()] = text;
       else if (ref?.optional !== true)
-        throw new Error(`the header ${name}: there is no key ${ref?.key} in the Secret ${ref?.name}`);
+        throw new Error(`the header ${name}: the Secret ${ref?.name} has no key ${ref?.key}`);
     }
     return out;
   }

@@ -60,13 +60,13 @@ export class Orphans {
     const { ref, instance } = observed;
     const about = { runtime: session.runtime.metadata.name, ref, instance };
     try {
-      this.#log.info(about, 'collecting an orphan');
+      this.#log.info(about, 'an orphan is being removed');
       await session.driver.kill(ref);
       await session.driver.remove(ref, { volumes: false });
       session.note(ref, undefined);
       return true;
     } catch (error) {
-      this.#log.warn({ err: error, ...about }, 'an orphan could not be collected');
+      this.#log.warn({ err: error, ...about }, 'an orphan could not be removed');
       return false;
     }
   }

@@ -156,7 +156,7 @@ export class Prober {
     log: LogWatch | undefined,
   ): Promise<Finding> {
     const session = current();
-    if (session === undefined) return unknown('The Runtime cannot be asked now.');
+    if (session === undefined) return unknown('The Runtime is not available now.');
     const finding =
       log === undefined
         ? await check(probe, { driver: session.driver, ref, spec }, this.#clock, signal)

@@ -60,10 +60,10 @@ export class Runtimes {
     this.#connecting = new Retries({
       clock,
       log,
-      what: 'the driver of a Runtime could not be made',
+      what: 'the driver of a Runtime could not be created',
       ...retry,
     });
-    this.#collecting = new Retries({ clock, log, what: 'orphans could not be collected', ...retry });
+    this.#collecting = new Retries({ clock, log, what: 'orphans could not be removed', ...retry });
   }
 
   /** Has the condition written as soon as the disk is full, or has room again. */
@@ -75,7 +75,7 @@ export class Runtimes {
       try {
         return diskFull();
       } catch (error) {
-        log.debug({ err: error }, 'the room on the disk could not be looked at');
+        log.debug({ err: error }, 'the free space on the disk could not be read');
         return wasFull;
       }
     };

@@ -166,7 +166,7 @@ export class Session {
     } catch (error) {
       if (error instanceof DriverError && error.sort === 'Offline') this.#goOffline(error);
       else {
-        this.#log.debug({ err: error, ref }, 'a look at a container failed');
+        this.#log.debug({ err: error, ref }, 'a container could not be inspected');
         this.#lookLater(ref);
       }
     } finally {
@@ -262,7 +262,7 @@ export class Session {
   #goOffline(error: unknown): void {
     const message = error instanceof Error ? error.message : String(error);
     if (this.health.state === 'Online' || this.health.message !== message) {
-      this.#log.warn({ err: error, runtime: this.runtime.metadata.name }, 'the Runtime is out of reach');
+      this.#log.warn({ err: error, runtime: this.runtime.metadata.name }, 'the Runtime cannot be reached');
     }
     const since = this.health.state === 'Offline' ? this.health.since : this.#clock.now();
     this.health = { state: 'Offline', message, since };

@@ -22,7 +22,7 @@ export async function partFromOriginal(store: Store, state: string, log: Log): P
   store.settleCopy();
   log.warn(
     { original: copyOf, store: store.id, folders: aside },
-    'this state folder is a copy: it has a new identity, and its agents are started anew. One that was moved or restored keeps its own with: agentctl controller start --adopt',
+    'this state folder is a copy: it gets a new identity, and starts its own agents. If it was moved or restored instead, keep its identity with: agentctl controller start --adopt',
   );
   return copyOf;
 }

@@ -50,7 +50,7 @@ async function driverOf(runtime: Runtime, parts: DriverParts): Promise<Driver> {
     case 'docker': {
       if (endpoint === undefined) {
         throw new Error(
-          'spec.endpoint is missing: say where the engine listens, as in unix:///var/run/docker.sock.',
+          'spec.endpoint is missing: set the address of the engine, such as unix:///var/run/docker.sock.',
         );
       }
       const { createDockerDriver } = await import('../drivers/docker.ts');
@@ -74,7 +74,9 @@ async function readTls(
     const value = data?.[key];
     if (value === undefined) {
       const { namespace, name } = spec.tlsSecretRef ?? {};
-      throw new Error(`Secret ${namespace}/${name} has no key ${key}: it needs ca.crt, tls.crt and tls.key.`);
+      throw new Error(
+        `Secret ${namespace}/${name} has no key ${key}: it requires ca.crt, tls.crt and tls.key.`,
+      );
     }
     return Buffer.from(value, 'base64');
   };

@@ -12,6 +12,6 @@ export function readKey(path: string): Uint8Array {
   const key = readFileSync(path);
   if (key.length === length) return key;
   throw new Error(
-    `${path} is damaged: it holds ${key.length} bytes, not ${length}. Restore it from a copy, or remove it: a new one is made, and agents with restartOn SecretChange are restarted once.`,
+    `${path} is damaged: it has ${key.length} bytes, expected ${length}. Restore it from a backup, or remove it: a new one is created, and agents with restartOn SecretChange restart once.`,
   );
 }

@@ -50,7 +50,7 @@ export class LogSink {
   }
 
   #tellDropped(): void {
-    const msg = `${this.#dropped} older lines of this log could not be written, and were dropped`;
+    const msg = `${this.#dropped} earlier lines of this log could not be written and were dropped`;
     writeSync(this.#fd, `${JSON.stringify({ level: 40, time: this.#clock.now(), msg })}\n`);
     this.#dropped = 0;
   }

@@ -149,7 +149,10 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   tls = server.tls;
   stack.defer(housekeeping({ store, registry, journal: controller.talk, clock, log }));
   stack.defer(giveBackAtRest({ clock, revision: () => store.revision() }));
-  log.info({ socket, address: tls?.address, state: at.state, version, pid: process.pid }, 'agentctl is up');
+  log.info(
+    { socket, address: tls?.address, state: at.state, version, pid: process.pid },
+    'the controller is ready',
+  );
   options.onReady?.({ socket, address: tls?.address });
 
   await new Promise<void>((resolve, reject) => {
@@ -159,14 +162,16 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
       guardFile(at.lock, clock, () =>
         reject(
           new Error(
-            `the state folder ${at.state} was removed or replaced while the controller ran: it ends, and agents run on`,
+            `the state folder ${at.state} was removed or replaced while the controller was running: the controller stops, agents keep running`,
           ),
         ),
       ),
     );
   });
   log.info(
-    options.drain === true ? 'agentctl ends, and its agents before it' : 'agentctl ends; agents run on',
+    options.drain === true
+      ? 'the controller stops all agents and then itself'
+      : 'the controller stops; agents keep running',
   );
   if (options.drain === true) await streams.stopAgents();
 }

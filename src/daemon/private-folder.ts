@@ -12,7 +12,7 @@ export function privateFolder(path: string, uid: number): string {
   const isOwn = found.isDirectory() && found.uid === uid && (found.mode & 0o077) === 0;
   if (!isOwn)
     throw new Error(
-      `${path} must be a folder of the controller's own user with mode 0700, since secrets are written there: remove it, or set XDG_RUNTIME_DIR to a folder that is yours`,
+      `${path} must belong to the controller's user and have mode 0700, because secrets are written there: remove it, or set XDG_RUNTIME_DIR to a folder of this user`,
     );
   checkFolder(path, 'set XDG_RUNTIME_DIR to a folder that is yours');
   return path;

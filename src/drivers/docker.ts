@@ -163,7 +163,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
       throw new DriverError(
         'Retryable',
         'KillFailed',
-        `${ref.slice(0, 12)} still runs ${killWaitMs / 1000} s after SIGKILL; one of its processes hangs in the kernel, for example on a broken disk`,
+        `${ref.slice(0, 12)} is still running ${killWaitMs / 1000} s after SIGKILL: one of its processes hangs in the kernel, for example on a broken disk`,
         { cause: error },
       );
     } finally {
@@ -211,7 +211,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
       } catch (error) {
         if (signal.aborted) return;
         lifetime.lost();
-        log.debug({ err: error, endpoint: options.endpoint }, 'the stream of engine events was lost');
+        log.debug({ err: error, endpoint: options.endpoint }, 'the event stream of the engine was lost');
       } finally {
         known.lost();
       }

@@ -49,7 +49,7 @@ export function createInput(
         throw new DriverError(
           'Retryable',
           'InputFull',
-          `${waiting} bytes already wait in ${name}: the process does not read its input`,
+          `the process does not read its input: ${waiting} bytes already wait in ${name}`,
         );
       half = false;
       waiting += bytes;
@@ -80,4 +80,4 @@ export function createInput(
 }
 
 export const inputClosed = (name: string, cause: unknown): DriverError =>
-  new DriverError('Retryable', 'NotRunning', `no process reads ${name}`, { cause });
+  new DriverError('Retryable', 'NotRunning', `no process is reading ${name}`, { cause });

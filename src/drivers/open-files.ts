@@ -127,6 +127,6 @@ export const tooManyOpenFiles = (cause?: unknown, { name, remedy }: Owner = cont
   new DriverError(
     'NotStartable',
     'TooManyOpenFiles',
-    `the ${name} keeps the last files that it may open (RLIMIT_NOFILE) in reserve, so no more agents are started; raise its hard limit (ulimit -H -n, or LimitNOFILE= of the service) and ${remedy}`,
+    `no more agents are started, because the ${name} has almost reached its limit of open files (RLIMIT_NOFILE): raise its hard limit (ulimit -H -n, or LimitNOFILE= of the service) and ${remedy}`,
     { cause },
   );

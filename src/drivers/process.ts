@@ -221,7 +221,7 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
     });
     for (const result of await Promise.allSettled(ended))
       if (result.status === 'rejected')
-        log.warn({ err: result.reason }, 'processes of an ended run may be left');
+        log.warn({ err: result.reason }, 'processes of a run that has ended may remain');
   };
 
   const dropOldRuns = async (ref: string): Promise<void> => {
@@ -289,13 +289,13 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
         throw new DriverError(
           'Retryable',
           'StillRunning',
-          `run ${run.number} still runs in ${ref}; stop it before run ${next}`,
+          `run ${run.number} is still running in ${ref}: stop it before run ${next}`,
         );
       const marks = currentMarks(run);
       if (!ends.isSwept(ref, run.number) && (run.number < next || marks.main === undefined))
         await reap({ ...preyOf(run, marks), upToRun: next - 1, spareShim: true });
       const restarted = await start(ref, spec);
-      await dropOldRuns(ref).catch((error: unknown) => log.warn({ error, ref }, 'old runs are left'));
+      await dropOldRuns(ref).catch((error: unknown) => log.warn({ error, ref }, 'old runs remain'));
       return restarted;
     },
 

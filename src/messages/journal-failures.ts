@@ -20,7 +20,7 @@ export function syncError(error: unknown, path: string): JournalError {
   const message = error instanceof Error ? error.message : String(error);
   return new JournalError(
     'Broken',
-    `${path} could not be brought onto the disk (${message}). Fix the disk, then run agentctl controller restart`,
+    `${path} could not be written to disk (${message}). Fix the disk, then run agentctl controller restart`,
     { cause: error },
   );
 }

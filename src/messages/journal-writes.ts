@@ -135,7 +135,7 @@ export class JournalWriter {
       const taken = this.#statements.exists.get(id) !== undefined ? `id ${id}` : `key ${key}`;
       throw new JournalError(
         'Duplicate',
-        `A message to ${message.namespace}/${message.agent} with the ${taken} was accepted before.`,
+        `A message to ${message.namespace}/${message.agent} with the ${taken} was already accepted.`,
         { cause: error },
       );
     }
@@ -168,8 +168,8 @@ export class JournalWriter {
       const state = String(this.#statements.exists.get(id)?.state);
       const rule =
         statement === this.#statements.retry
-          ? 'only a message that has Failed or Expired can be retried'
-          : 'what has ended changes no more';
+          ? 'only a Failed or Expired message can be retried'
+          : 'a message that has ended does not change';
       throw new JournalError('Final', `Message ${id} is ${state}: ${rule}.`, { cause: error });
     }
     if (changes === 0) throw missing(id);
@@ -183,4 +183,4 @@ export class JournalWriter {
 }
 
 const missing = (id: string): JournalError =>
-  new JournalError('Missing', `There is no message ${id}: it was never accepted, or has been pruned.`);
+  new JournalError('Missing', `Message ${id} not found: it was never accepted, or has been deleted.`);

@@ -48,7 +48,7 @@ export function notAllowed(
 
 function checkSecurity({ security }: Template, allow: Allow, refuse: Refuse): void {
   if (security?.privileged === true && !allow.privileged)
-    refuse('security.privileged', "the Runtime does not allow it; set the Runtime's allow.privileged");
+    refuse('security.privileged', "the Runtime does not allow it: set the Runtime's allow.privileged");
   const allowed = allow.capabilities.map(capability);
   if (allowed.includes('*') || allowed.includes('ALL')) return;
   const others = (security?.capabilities?.add ?? []).filter((name) => !allowed.includes(capability(name)));
@@ -61,10 +61,10 @@ const capability = (name: string): string => name.toUpperCase().replace(/^CAP_/,
 function checkNetwork({ network }: Template, allow: Allow, refuse: Refuse): void {
   const { mode, name, ports = [] } = network ?? {};
   if (mode === 'Host' && !allow.hostNetwork)
-    refuse('network.mode', "the Runtime does not allow Host; set the Runtime's allow.hostNetwork");
+    refuse('network.mode', "the Runtime does not allow mode Host: set the Runtime's allow.hostNetwork");
   // A mode would give the network of the host, or of another container.
   if (name !== undefined && !isNetworkName(name))
-    refuse('network.name', `${name} is not the name of a network; see network.mode`);
+    refuse('network.name', `${name} is not the name of a network: see network.mode`);
   else if (name !== undefined && !allow.networks.includes(name))
     refuse('network.name', notListed([name], 'networks', allow.networks));
   for (const [index, { hostIP }] of ports.entries())
@@ -89,7 +89,7 @@ const includes = (list: readonly string[], name: string): boolean =>
   list.includes('*') || list.includes(name);
 
 const notListed = (names: readonly string[], field: keyof Allow, list: readonly string[]): string =>
-  `${listed(names)} is not in the Runtime's allow.${field} (${listed(list) || 'none'}); add it there`;
+  `${listed(names)} is not in the Runtime's allow.${field} (${listed(list) || 'none'}): add it there`;
 
 function checkUser(
   { user }: Template,

@@ -224,7 +224,7 @@ function rest(turn: Turn, to: 'Stopped' | 'Asleep', reason: string, message: str
 }
 
 const waitForStrays = (turn: Turn): void =>
-  phase(turn, 'Pending', 'Duplicate', 'A duplicate of it is removed first.');
+  phase(turn, 'Pending', 'Duplicate', 'A duplicate of it is being removed first.');
 
 function outOfReach(turn: Turn, desire: Desire) {
   const { runtime } = turn.context.world;

@@ -66,7 +66,7 @@ function staleInputs({ context, next, object }: Turn): string | undefined {
   if (inputs === undefined) return undefined;
   const changed = changedInputs(context.world, inputs);
   if (changed.length === 0) return undefined;
-  return `${listed(changed)} changed since it was started. agentctl rollout restart agent/${object.spec.agentName} takes that up; restartOn: [SecretChange] in the Policy does it by itself.`;
+  return `${listed(changed)} changed since it was started. To use the change, run agentctl rollout restart agent/${object.spec.agentName}. To restart automatically, set restartOn: [SecretChange] in the Policy.`;
 }
 
 function byImage({ context, next, container }: Turn): Outdated | undefined {

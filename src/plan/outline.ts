@@ -24,8 +24,7 @@ export function outline({ actions, drift }: Plan, inTheWay: Refusal | undefined)
     ...actions.flatMap(actionLine),
     ...(inTheWay === undefined ? [] : [`! ${inTheWay.reason}: ${inTheWay.message}`]),
   ];
-  if (lines.length === 0 && actions.length > 0)
-    lines.push('~ the new spec is taken up, and nothing is restarted');
+  if (lines.length === 0 && actions.length > 0) lines.push('~ the new spec is applied without a restart');
   return lines.map((line) => `${line}\n`).join('');
 }
 

@@ -149,7 +149,7 @@ function actionOf(world: World, entry: Entry, due: Instant): Action {
 }
 
 function whySkip({ agent, inbox, now }: World, entry: Entry, due: Instant): string | undefined {
-  if ((inbox.sent.get(entry.name) ?? 0) > due) return 'the system clock was wrong by years';
+  if ((inbox.sent.get(entry.name) ?? 0) > due) return 'the system clock was off by years';
   if (agent.spec.suspend) return 'spec.suspend is true';
   if (entry.suspend) return 'its entry is suspended';
   if (!entry.catchUp && now - due > missedAfter) return 'it was missed, and catchUp is false';

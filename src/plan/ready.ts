@@ -97,7 +97,7 @@ function needsLogin(turn: Turn) {
   breakOff(turn);
   const number = next.run?.number ?? 0;
   const message =
-    talk?.state === 'AuthRequired' ? talk.message : `Run ${number} was not logged in. It is tried again.`;
+    talk?.state === 'AuthRequired' ? talk.message : `Run ${number} was not logged in. It is started again.`;
   if (old.reason !== authRequired && next.stop === undefined) tell(turn, 'Warning', authRequired, message);
   phase(turn, 'Pending', authRequired, message);
 }
@@ -118,7 +118,7 @@ function notReady(turn: Turn, readyAt?: Instant) {
       turn,
       wasReady ? 'Unready' : 'Starting',
       'MinReady',
-      `Run ${number} is Ready at ${shortTime(readyAt)} if it holds.`,
+      `Run ${number} becomes Ready at ${shortTime(readyAt)} if it keeps running.`,
     );
   if (wasReady) return phase(turn, 'Unready', fails, `Run ${number} is no longer Ready: ${found}`);
   phase(turn, 'Starting', waits, `Run ${number} is running but not Ready yet: ${found}`);

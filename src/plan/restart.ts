@@ -75,7 +75,7 @@ function fail(turn: Turn, exit: LastExit) {
     const why =
       maxRestarts === 0
         ? 'It is not started again, because restart.maxRestarts is 0.'
-        : `It was already restarted ${times} within ${formatDuration(window)}.`;
+        : `It was restarted ${times} within ${formatDuration(window)}, which is the limit.`;
     fails(turn, exit, 'RestartLimit', why);
     return;
   }
@@ -121,5 +121,5 @@ export function takeResume(turn: Turn) {
   const retried = turn.next.lastOutcome;
   if (retries(turn.next)) turn.next.phase = 'Starting'; // under way, and no retry any more
   if (retried !== undefined && retried.result !== 'Succeeded') delete turn.next.lastOutcome;
-  if (clearFailures(turn)) tell(turn, 'Normal', 'Resumed', 'Its failures were cleared by agentctl resume.');
+  if (clearFailures(turn)) tell(turn, 'Normal', 'Resumed', 'agentctl resume cleared its failures.');
 }

@@ -122,7 +122,7 @@ function gate(turn: Turn, schedule: Schedule, since: Instant): string | undefine
   const waits =
     at === undefined
       ? 'It waits until the instance is idle'
-      : `It comes at ${shortTime(at)} if it stays idle`;
+      : `It is restarted at ${shortTime(at)} if it stays idle`;
   addWait(turn, 'RestartDue', `${text}. ${waits}.`);
   return undefined;
 }

@@ -20,7 +20,7 @@ export function planStart(turn: Turn) {
   const claimed = turn.state === 'Claimed' && holdsPlace(next);
   delete next.queue;
   if (turn.outdated?.cause === 'SpecChanged' && clearFailures(turn))
-    tell(turn, 'Normal', 'Resumed', 'Its failures were cleared by the new spec.');
+    tell(turn, 'Normal', 'Resumed', 'The new spec cleared its failures.');
   if (next.phase === 'Failed' || next.phase === 'Completed') return;
   if (turn.outdated?.cause === 'RolloutRestart') endWait(turn);
   const until = waitUntil(turn);

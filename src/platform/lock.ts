@@ -8,8 +8,8 @@ export class LockedError extends Error {
   constructor(path: string, pid: number | undefined) {
     super(
       pid === undefined
-        ? `Another controller holds ${path}.`
-        : `Another controller runs on this state folder: pid ${pid}. Stop it (agentctl controller stop), or use another --state-dir.`,
+        ? `Another controller has locked ${path}.`
+        : `Another controller is using this state folder: pid ${pid}. Stop it (agentctl controller stop), or use another --state-dir.`,
     );
     this.name = 'LockedError';
     this.pid = pid;

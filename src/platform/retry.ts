@@ -59,7 +59,10 @@ export class Retries {
     const before = this.#failing.get(key);
     if (before === undefined) return;
     this.forget(key);
-    this.#parts.log.info({ key, failures: before.failures }, `${this.#parts.what} before, and succeeded now`);
+    this.#parts.log.info(
+      { key, failures: before.failures },
+      `${this.#parts.what} earlier, and now succeeded`,
+    );
   }
 
   /** There is nothing to try again any more. */

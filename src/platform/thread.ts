@@ -237,7 +237,7 @@ export function answerJobs(port: Port, work: (input: unknown) => unknown): void 
 }
 
 const aborted = (cause?: unknown): ThreadError =>
-  new ThreadError('Aborted', 'the job was called off', { cause });
+  new ThreadError('Aborted', 'the job was cancelled', { cause });
 
 const reasonOf = (error: unknown): ThreadReason =>
   error instanceof Error && 'code' in error && error.code === 'ERR_WORKER_OUT_OF_MEMORY'

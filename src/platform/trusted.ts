@@ -32,7 +32,7 @@ export function checkSocket(path: string): void {
     if (!found.isSymbolicLink()) return;
     at = from(dirname(at), readlinkSync(at));
   }
-  throw new UntrustedError(`${path} leads over more than ${maxLinks} links; ${socketRemedy}`);
+  throw new UntrustedError(`${path} goes through more than ${maxLinks} links; ${socketRemedy}`);
 }
 
 /**
@@ -63,12 +63,12 @@ function walk(path: string, own: number, remedy: string): string {
     }
     links += 1;
     if (links > maxLinks)
-      throw new UntrustedError(`${path} leads over more than ${maxLinks} links; ${remedy}`);
+      throw new UntrustedError(`${path} goes through more than ${maxLinks} links; ${remedy}`);
     checkOwner(next, found, own, remedy);
     // A link can be given a second name elsewhere (link(2)) by who does not own it, so a sticky folder is not enough.
     if (isOpen(folder))
       throw new UntrustedError(
-        `${next} is a link in a folder that other users can write to, who could lead it elsewhere: remove the link, or ${remedy}`,
+        `${next} is a link in a folder that other users can write to, and they could change it: remove the link, or ${remedy}`,
       );
     const target = readlinkSync(next);
     if (isAbsolute(target)) {
@@ -93,7 +93,7 @@ function checkedFolder(path: string, own: number, remedy: string): Stats {
 function checkClosed(path: string, found: Stats, remedy: string): void {
   if (!isOpen(found)) return;
   throw new UntrustedError(
-    `${path} can be written to by other users, who could replace what is in it: chmod go-w ${path}, or ${remedy}`,
+    `${path} can be written to by other users, who could replace its files: chmod go-w ${path}, or ${remedy}`,
   );
 }
 
@@ -105,7 +105,7 @@ function isOpen({ mode }: Stats): boolean {
 function checkOwner(path: string, { uid }: Stats, own: number, remedy: string): void {
   if (uid === own || uid === 0) return;
   throw new UntrustedError(
-    `${path} belongs to user ${uid}, and this is user ${own}: that user could read the Secrets that are sent or written there. Run agentctl as that user, or ${remedy}`,
+    `${path} belongs to user ${uid}, not to this user (${own}). That user could read the Secrets that are sent or written there. Run agentctl as that user, or ${remedy}`,
   );
 }
 

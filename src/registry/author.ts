@@ -71,7 +71,5 @@ export function warnOfTakeOver(
 ): void {
   const before = authorOf(live);
   if (before !== undefined && author === undefined)
-    warn?.(
-      `${authorAnnotation} is removed: what ${JSON.stringify(before)} wrote counts as yours from now on`,
-    );
+    warn?.(`${authorAnnotation} is removed: you are now the author of what ${JSON.stringify(before)} wrote`);
 }

@@ -50,7 +50,7 @@ export async function replace(
   if (deepEqual(live, next)) return live;
   if (subresource !== 'status') refuseLarge(next, live);
   if (isTerminating(live) && !saysTheSame(live, next))
-    warn?.(`${info.plural} ${JSON.stringify(live.metadata.name)} is being deleted: this change goes with it`);
+    warn?.(`${info.plural} ${JSON.stringify(live.metadata.name)} is being deleted, so this change is lost`);
   const counted = withGeneration(info, live, next);
   if (dryRun === true) return counted;
   const { deletionTimestamp, finalizers = [] } = counted.metadata;

@@ -20,7 +20,7 @@ export function decodeBody(
   key: Partial<ObjectKey>,
   { fieldValidation = 'Warn', warn }: RegistryWriteOptions,
 ): AnyResource {
-  if (!isObject(body)) throw badRequest(`expected an object of kind ${info.kind}, found something else`);
+  if (!isObject(body)) throw badRequest(`expected an object of kind ${info.kind}`);
   expectSame(body.apiVersion, info.apiVersion, 'API version');
   expectSame(body.kind, info.kind, 'kind');
   if (fieldValidation === 'Strict' || (fieldValidation === 'Warn' && warn !== undefined)) {

@@ -51,13 +51,13 @@ export const forbidden = (info: KindInfo, name: string, why: string): ApiError =
 export const readOnly = ({ plural }: KindInfo): ApiError =>
   new ApiError(
     'MethodNotAllowed',
-    `${plural} are read-only: ${remedies[plural] ?? 'the controller makes them'}`,
+    `${plural} are read-only: ${remedies[plural] ?? 'the controller creates them'}`,
   );
 
 const remedies: Readonly<Record<string, string>> = {
-  messages: 'agentctl send sends one to an Agent, agentctl messages retry and cancel change one',
-  conversations: 'agentctl send and agentctl chat begin one and go on with it',
-  approvals: 'an agent asks for one, agentctl approve and agentctl deny decide it',
+  messages: 'use agentctl send, agentctl messages retry and agentctl messages cancel',
+  conversations: 'use agentctl send and agentctl chat',
+  approvals: 'use agentctl approve and agentctl deny',
 };
 
 export const badRequest = (message: string, cause?: unknown): ApiError =>

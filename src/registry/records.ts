@@ -124,7 +124,7 @@ function told(error: unknown): never {
   if (error instanceof StoreError && error.reason === 'Full') {
     throw new ApiError(
       'InternalError',
-      'nothing was written: the disk with the state folder is full; free some space and try again',
+      'nothing was written, because the disk with the state folder is full: free some space and try again',
       { cause: error },
     );
   }

@@ -103,7 +103,7 @@ function patchedScale(scale: Scale, patch: Patch): unknown {
     case 'apply':
       throw new ApiError(
         'UnsupportedMediaType',
-        'the scale subresource takes merge and JSON patches, no apply',
+        'the scale subresource supports merge patches and JSON patches, not apply',
       );
     default:
       return patch satisfies never;

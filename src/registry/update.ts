@@ -58,7 +58,7 @@ export function patchInPlace(
     if (isObject(patched)) refuseLarge(patched, live);
     if (isObject(patched) && !isObject(patched.metadata))
       throw fieldErrorsToStatus(info, key.name, [
-        required(['metadata'], 'an object: a patch cannot remove it'),
+        required(['metadata'], 'an object; a patch cannot remove it'),
       ]);
     const sent = decodeBody(info, patched, key, options);
     return change(context, info, live, sent, { ...options, takesOver: removesAuthor(patch) });

@@ -32,7 +32,7 @@ export const socketUser: Authenticate = (authorization) => {
   if (authorization === undefined) return { name: localUser, role: 'admin' };
   throw new ApiError(
     'Unauthorized',
-    'the socket takes no Authorization header: who may open it is the admin. Send it to the address of --listen.',
+    'the socket does not accept an Authorization header: its user is always the admin. Send the request to the address of --listen.',
   );
 };
 
@@ -118,7 +118,7 @@ export function forbidden(user: User, verb: string, what: string): ApiError {
 
 /** See isReserved. */
 export function onlyController(user: User, verb: string, what: string): ApiError {
-  return cannot(user, verb, what, 'only the controller does');
+  return cannot(user, verb, what, 'only the controller can do that');
 }
 
 const cannot = ({ name }: User, verb: string, what: string, why: string): ApiError =>

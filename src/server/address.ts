@@ -13,7 +13,7 @@ export function parseAddress(text: string): { host: string; port: number } {
   const port = Number(match?.[3]);
   if (host === undefined || port > 65_535)
     throw new AddressError(
-      `${JSON.stringify(text)} is no address to listen on: write host:port, as in 127.0.0.1:6443 or [::1]:0`,
+      `${JSON.stringify(text)} is not a listen address, such as 127.0.0.1:6443 or [::1]:0`,
     );
   return { host, port };
 }

@@ -36,7 +36,7 @@ export function agentRoutes(app: FastifyInstance, { streams }: Parts): void {
     const key = allowedKey(request, 'create', 'Message');
     const { action, params, timeoutSeconds } = objectBody(request);
     if (typeof action !== 'string' || action === '')
-      throw new ApiError('BadRequest', 'action: expected what is asked for, as a string');
+      throw new ApiError('BadRequest', 'action: expected the name of the query, as a string');
     const timeout = milliseconds(timeoutSeconds);
     return answer(request, reply, { result: await streams.query(key, { action, params, timeout }) });
   });

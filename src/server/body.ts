@@ -30,7 +30,7 @@ const notParsed = (format: string, where: string): ApiError =>
 function parseJson(text: string): unknown {
   const large = jsonFault(text);
   if (large !== undefined)
-    throw new ApiError('RequestEntityTooLarge', `the body of the request is not taken: ${large}`);
+    throw new ApiError('RequestEntityTooLarge', `the body of the request is too large: ${large}`);
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -53,7 +53,7 @@ export async function shortened(request: FastifyRequest, body: Buffer, parser: P
   const parsed = await parser.value(textOf({ body }), { owner }).catch((cause: unknown) => {
     if (!(cause instanceof SourceError)) throw cause;
     const reason = cause.reason === 'Timeout' ? 'Timeout' : 'RequestEntityTooLarge';
-    throw new ApiError(reason, `the body of the request is not taken: ${cause.message}`, { cause });
+    throw new ApiError(reason, `the body of the request is invalid: ${cause.message}`, { cause });
   });
   if ('faultAt' in parsed) throw notParsed('YAML', ` at position ${parsed.faultAt}`);
   if (!parsed.json.startsWith('{')) throw notAnObject();

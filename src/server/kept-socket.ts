@@ -73,12 +73,12 @@ export class KeptSocket {
         await this.#make(door);
         if (this.#isClosed) door.close();
         else this.#doors.push(door);
-        log.warn({ socket: path }, 'the socket was removed; it is made again');
+        log.warn({ socket: path }, 'the socket was removed; it is created again');
       }
       this.#told = '';
     } catch (error) {
       if (String(error) !== this.#told)
-        log.error({ err: error, socket: path }, 'the socket cannot be made again');
+        log.error({ err: error, socket: path }, 'the socket cannot be created again');
       this.#told = String(error);
     }
     if (!this.#isClosed) this.#lookLater();

@@ -44,12 +44,12 @@ function refuseUnknown(object: JsonObject, known: readonly string[], path: strin
 
 function textOf(value: unknown, path: string): string {
   if (typeof value !== 'string' || value === '')
-    throw new ApiError('BadRequest', `${path}: expected what the agent is to be told, as a string`);
+    throw new ApiError('BadRequest', `${path}: expected the message text, as a string`);
   const bytes = Buffer.byteLength(value);
   if (bytes <= longestText) return value;
   throw new ApiError(
     'RequestEntityTooLarge',
-    `${path}: a message may have ${longestText} bytes, and this one has ${bytes}: put it in a file that the agent can read, and send it the path`,
+    `${path}: found ${bytes} bytes, expected at most ${longestText}: put the text in a file that the agent can read, and send its path`,
   );
 }
 
@@ -63,5 +63,5 @@ function durationOf(value: unknown, path: string): number | undefined {
   if (value === undefined) return undefined;
   const span = typeof value === 'string' ? tryDuration(value) : undefined;
   if (span !== undefined && span > 0) return span;
-  throw new ApiError('BadRequest', `${path}: expected a length of time, as in 90s or 15m`);
+  throw new ApiError('BadRequest', `${path}: expected a duration, such as 90s or 15m`);
 }

@@ -54,17 +54,17 @@ const listSchema = (info: KindInfo): JsonObject => ({
 });
 
 const queries: Record<string, string> = {
-  dryRun: 'All: the request goes through all stages, but nothing is kept.',
-  fieldManager: 'Who makes the change, for metadata.managedFields.',
-  fieldValidation: 'What is done about unknown and duplicate fields: Ignore, Warn or Strict.',
-  force: 'Apply takes over fields of other managers.',
-  labelSelector: 'Chooses by labels.',
-  fieldSelector: 'Chooses by fields.',
-  limit: 'At most so many; the answer says how to go on.',
-  continue: 'Where the last answer ended.',
-  watch: 'Changes as they come instead of a list.',
-  resourceVersion: 'From which version on.',
-  timeoutSeconds: 'When the watch ends.',
+  dryRun: 'All: the request passes all stages, but nothing is stored.',
+  fieldManager: 'The name of who makes the change, for metadata.managedFields.',
+  fieldValidation: 'How to treat unknown and duplicate fields: Ignore, Warn or Strict.',
+  force: 'Take over fields of other managers in an apply.',
+  labelSelector: 'Select objects by labels.',
+  fieldSelector: 'Select objects by fields.',
+  limit: 'The maximum number of objects to return; the answer has a token to continue.',
+  continue: 'The token with which the last answer ended.',
+  watch: 'Watch for changes instead of listing.',
+  resourceVersion: 'The version to start from.',
+  timeoutSeconds: 'When to end the watch.',
 };
 
 const queryParameters = (names: readonly string[]): object[] =>

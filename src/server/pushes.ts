@@ -70,7 +70,7 @@ export class Pushes {
   /** Where it fails, the Sync is looked at all the same once its own interval is over. */
   #later(sync: ObjectKey, written: Promise<void>): void {
     const done = written
-      .catch((err) => this.#log.warn({ err, sync }, 'a webhook could not be written to its Sync'))
+      .catch((err) => this.#log.warn({ err, sync }, 'a webhook could not be passed to its Sync'))
       .finally(() => this.#late.delete(done));
     this.#late.add(done);
   }

@@ -31,7 +31,7 @@ export async function serveRemotely(
   await app.listen({ host, port }).catch((cause: NodeJS.ErrnoException) => {
     const why = cause.code === 'EADDRINUSE' ? 'something else listens there' : cause.message;
     throw new AddressError(
-      `cannot listen on ${listen}: ${why}; name another address, port 0 is any free one`,
+      `cannot listen on ${listen}: ${why}. Use another address; port 0 is any free port`,
       { cause },
     );
   });

@@ -34,7 +34,7 @@ function deleteOptions(request: FastifyRequest): DeleteOptions {
   if (body.kind !== undefined && body.kind !== 'DeleteOptions')
     throw new ApiError(
       'BadRequest',
-      `the body of a delete is DeleteOptions, not ${JSON.stringify(body.kind)}`,
+      `the body of a delete request must be DeleteOptions, found ${JSON.stringify(body.kind)}`,
     );
   const asked = body.propagationPolicy ?? text(request, 'propagationPolicy');
   const propagationPolicy = policies.find((policy) => policy === asked);

@@ -57,6 +57,6 @@ function includeObject(request: FastifyRequest): NonNullable<IncludeObject['incl
   if (value === 'None' || value === 'Metadata' || value === 'Object') return value;
   throw new ApiError(
     'BadRequest',
-    `includeObject: ${JSON.stringify(value)} is none of None, Metadata, Object`,
+    `includeObject: Unsupported value: ${JSON.stringify(value)}: supported values: "None", "Metadata", "Object"`,
   );
 }

@@ -17,7 +17,9 @@ export class SocketError extends Error {
  */
 export async function prepareSocket(path: string): Promise<void> {
   if (Buffer.byteLength(path) > 107)
-    throw new SocketError(`the socket's path is over 107 bytes long, which no unix socket can be: ${path}`);
+    throw new SocketError(
+      `the path of the socket is longer than 107 bytes, the limit of unix sockets: ${path}`,
+    );
   const made = await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   if (made !== undefined) await chmod(dirname(path), 0o700);
   try {
@@ -31,7 +33,7 @@ export async function prepareSocket(path: string): Promise<void> {
   });
   if (found === undefined) return;
   if (!found.isSocket())
-    throw new SocketError(`${path} is in the way and is no socket; remove it or choose another path`);
+    throw new SocketError(`${path} exists and is not a socket; remove it, or use another path`);
   if (await answers(path))
     throw new SocketError(`another controller listens on ${path}; stop it first: agentctl controller stop`);
   await rm(path);

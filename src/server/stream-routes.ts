@@ -33,7 +33,7 @@ export function streamRoutes(app: FastifyInstance, { registry, streams, log, ope
 
   app.get(ownPath('agents/:name/forecast'), async (request, reply) => {
     const until = time(request, 'until');
-    if (until === undefined) throw new ApiError('BadRequest', 'query until: an RFC 3339 time is needed');
+    if (until === undefined) throw new ApiError('BadRequest', 'query until: expected an RFC 3339 time');
     return answer(request, reply, {
       items: await streams.forecast(allowedKey(request, 'get', 'Agent'), { until }),
     });

@@ -68,7 +68,7 @@ const tokenOf = (secret: Secret | undefined): Buffer =>
 const notSigned = (): ApiError =>
   new ApiError(
     'Unauthorized',
-    "not signed for this Sync: the webhook's secret must be key token of the Secret that the Sync's spec.source.git.webhook names",
+    "the signature does not match this Sync: the webhook's secret must be the key token of the Secret in the Sync's spec.source.git.webhook",
   );
 
 /** Throws RequestEntityTooLarge, and BadRequest for a body that is cut off. */

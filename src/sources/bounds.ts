@@ -10,15 +10,15 @@ export function checkLimits(
 ): void {
   const fault = (what: string): SourceError => new SourceError('TooLarge', `${what}: ${remedy}`);
   if (files.length > limits.files)
-    throw fault(`there are ${files.length} files, and at most ${limits.files} are read`);
+    throw fault(`found ${files.length} files, expected at most ${limits.files}`);
   let total = 0;
   for (const { path, size } of files) {
     if (size > limits.file)
-      throw fault(`${path} holds ${text(size)}, and at most ${text(limits.file)} of a file are read`);
+      throw fault(`${path} has ${text(size)}, expected at most ${text(limits.file)} per file`);
     total += size;
   }
   if (total > limits.total)
-    throw fault(`the files hold ${text(total)} together, and at most ${text(limits.total)} are read`);
+    throw fault(`the files have ${text(total)} in total, expected at most ${text(limits.total)}`);
 }
 
 /** Throws where the name of a manifest cannot be shown: objects bear it, and terminals print it. */
@@ -29,5 +29,5 @@ export function checkName(path: string): void {
       ? 'has control characters'
       : undefined;
   if (fault !== undefined)
-    throw new SourceError('Failed', `the name of ${path} ${fault}: rename it, or ignore it`);
+    throw new SourceError('Failed', `the file name ${path} ${fault}: rename the file, or ignore it`);
 }

@@ -120,7 +120,7 @@ async function renderCopy(
     return await work(root);
   } catch (cause) {
     if (cause instanceof SourceError) throw cause;
-    throw new SourceError('Failed', `the files cannot be handed to kustomize: ${String(cause)}`, { cause });
+    throw new SourceError('Failed', `the files cannot be copied for kustomize: ${String(cause)}`, { cause });
   } finally {
     await rm(root, { recursive: true, force: true });
   }

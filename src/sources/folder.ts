@@ -193,7 +193,7 @@ class Listing<S extends Selection> {
     } catch (cause) {
       // Any other error leaves open whether a folder of manifests is there.
       if (isCode(cause, 'ENOENT', 'ENOTDIR', 'ELOOP') && !selection.takes(name)) return undefined;
-      const to = await readlink(path).catch(() => 'what is not known');
+      const to = await readlink(path).catch(() => 'an unknown target');
       if (isCode(cause, 'ELOOP'))
         throw new SourceError('PathMissing', `${name} is a link to itself`, { cause });
       throw new SourceError('PathMissing', `${name} is a link to ${to}, which ${absence(cause)}`, { cause });
@@ -207,7 +207,7 @@ class Listing<S extends Selection> {
   #outside(name: string): SourceError {
     return new SourceError(
       'OutsideTree',
-      `${name} leads out of ${this.#path}: put a copy there in place of the link, or ignore it`,
+      `${name} is a link to a place outside ${this.#path}: replace it with a copy, or ignore it`,
     );
   }
 
@@ -256,7 +256,7 @@ class Listing<S extends Selection> {
 }
 
 const unsettled = (name: string, cause?: unknown): SourceError =>
-  new SourceError('Unsettled', `${name} is being written just now`, { cause });
+  new SourceError('Unsettled', `${name} is being written`, { cause });
 
 const isSame = (a: BigIntStats, b: BigIntStats): boolean =>
   (['dev', 'ino', 'size', 'mtimeNs', 'ctimeNs'] as const).every((field) => a[field] === b[field]);

@@ -151,7 +151,7 @@ async function read(parts: GitParts, tools: Tools, found: Found, signal: AbortSi
   const revision = here ?? (await fetched());
   if (spec.verify !== undefined) {
     if (keys === undefined)
-      throw new SourceError('SecretInvalid', 'the keys of spec.source.git.verify are not at hand');
+      throw new SourceError('SecretInvalid', 'the keys of spec.source.git.verify are not available');
     await verifyCommit(run, revision);
   }
   const entries = await listTree(run, revision, spec.path);
@@ -207,7 +207,7 @@ async function rendered(
     refusesOutside: false,
     refusesMissing: () => false,
   });
-  checkLimits(files, 'kustomize is given the whole repository, so keep what is no manifest in another one');
+  checkLimits(files, 'kustomize needs the whole repository: keep other files in another repository');
   const root = join(own, 'tree');
   try {
     await checkOut(tools.catFile, files, root);

@@ -122,7 +122,7 @@ class Sealed {
       throw this.#refusal(`no kustomization.yaml in this folder`);
     }
     if (second !== undefined)
-      throw this.#refusal(`${here}: ${only.name} and ${second.name}, expected one of them`);
+      throw this.#refusal(`${here}: found ${only.name} and ${second.name}, expected one of them`);
     this.#name = join(here, only.name);
     const content = this.#parse(this.#read(inTree(this.#tree, join(this.#folder, only.name), this.#name)));
     for (const [key, value] of Object.entries(content)) this.#field(key, value);
@@ -132,9 +132,7 @@ class Sealed {
   #field(key: string, value: unknown): void {
     const field = key.toLowerCase(); // kustomize takes any case
     if (/^helm/.test(field))
-      throw this.#refusal(
-        `${key}: Helm charts are not rendered here; commit what helm template makes of them`,
-      );
+      throw this.#refusal(`${key}: Helm charts are not supported here: commit the output of helm template`);
     if (!known.has(field)) throw this.#refusal(`${key}: unknown field`);
     for (const entry of asList(value)) {
       if (folders.includes(field)) this.#path(key, entry, true);
@@ -160,7 +158,7 @@ class Sealed {
           `${key}: ${isInline(entry) ? 'a plugin' : text(entry)} runs a program; only apiVersion: builtin is allowed here`,
         );
       }
-      if (/helm/i.test(text(content.kind))) throw this.#refusal(`${key}: Helm charts are not rendered here`);
+      if (/helm/i.test(text(content.kind))) throw this.#refusal(`${key}: Helm charts are not supported here`);
       if (/"(config\.kubernetes\.io\/function|config\.k8s\.io\/function)"/i.test(JSON.stringify(content))) {
         throw this.#refusal(
           `${key}: ${isInline(entry) ? 'a function' : text(entry)} runs a program, which is not allowed here`,
@@ -191,7 +189,7 @@ class Sealed {
     if (typeof entry !== 'string') throw this.#refusal(`${key}: found ${text(entry)}, expected a path`);
     if (isRemote(entry)) {
       throw this.#refusal(
-        `${key}: ${text(entry)} is not in the tree; nothing is fetched here, so commit a copy of it`,
+        `${key}: ${text(entry)} is not in the repository, and nothing is downloaded here: commit a copy of it`,
       );
     }
     const place = inTree(this.#tree, resolve(this.#folder, entry), `${this.#name}: ${key}: ${text(entry)}`);
@@ -206,9 +204,9 @@ class Sealed {
     if (!found.isFile()) throw this.#refusal(`${basename(file)} is no file`);
     this.#left.bytes -= found.size;
     if (this.#left.bytes < 0)
-      throw new SourceError('TooLarge', `kustomizations hold more than ${most} bytes together`);
+      throw new SourceError('TooLarge', `the kustomizations have more than ${most} bytes in total`);
     if (found.size > largest)
-      throw new SourceError('TooLarge', `${this.#name}: ${basename(file)} holds more than ${largest} bytes`);
+      throw new SourceError('TooLarge', `${this.#name}: ${basename(file)} has more than ${largest} bytes`);
     const { text, fault } = decode(readFileSync(file));
     if (fault !== undefined) throw this.#refusal(`${basename(file)} ${fault.message}`);
     return text;
@@ -237,7 +235,7 @@ class Sealed {
     visit(document, {
       Map: (_, { items }) => {
         const keys = items.map(({ key }) => String(isScalar(key) ? key.value : key));
-        if (new Set(keys).size < keys.length) throw this.#refusal('a map has a key twice');
+        if (new Set(keys).size < keys.length) throw this.#refusal('a map has a duplicate key');
       },
     });
     let value: unknown;
@@ -246,7 +244,8 @@ class Sealed {
     } catch (cause) {
       throw this.#refusal(cause instanceof Error ? cause.message : String(cause));
     }
-    if (/"<<":/.test(JSON.stringify(value) ?? '')) throw this.#refusal('<<: merged fields are not read here');
+    if (/"<<":/.test(JSON.stringify(value) ?? ''))
+      throw this.#refusal('<<: merge keys are not supported here');
     return value;
   }
 
@@ -259,7 +258,7 @@ class Sealed {
 function inTree(tree: string, path: string, name: string): string {
   const check = (place: string): string => {
     if (place === tree || place.startsWith(tree + sep)) return place;
-    throw new SourceError('OutsideTree', `${name}: leads out of the tree; keep what it names in it`);
+    throw new SourceError('OutsideTree', `${name}: points outside the repository or folder`);
   };
   check(path); // before it is looked at: what is elsewhere is nobody's business
   try {

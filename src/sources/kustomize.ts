@@ -45,7 +45,7 @@ export const render: Render = async ({
   if (program === undefined) {
     throw new SourceError(
       'ProgramMissing',
-      `${path}: a kustomization is rendered by kustomize or kubectl, and neither is in the controller's or the shell's PATH. Install one: https://kubectl.docs.kubernetes.io/installation/kustomize`,
+      `${path}: rendering a kustomization requires kustomize or kubectl, and neither is in the PATH of the controller or the shell. Install one: https://kubectl.docs.kubernetes.io/installation/kustomize`,
     );
   }
   const environment = sealed ? sealedEnvironment : { ...process.env, PATH: searchPath };
@@ -131,7 +131,7 @@ function run(
     };
     const stop = (): void =>
       fail(
-        new SourceError('Timeout', `${path}: kustomize was stopped before it had ended: it took too long`, {
+        new SourceError('Timeout', `${path}: kustomize took too long and was stopped`, {
           cause: signal.reason,
         }),
       );
@@ -140,7 +140,7 @@ function run(
     child.stdout.on('data', (data: Buffer) => {
       size += data.length;
       if (size > limits.total) {
-        fail(new SourceError('TooLarge', `${path}: kustomize makes more than ${limits.total} bytes of it`));
+        fail(new SourceError('TooLarge', `${path}: kustomize prints more than ${limits.total} bytes`));
       } else parts.push(data);
     });
     child.stderr.setEncoding('utf8').on('data', (data: string) => {
@@ -160,7 +160,7 @@ function run(
         return fail(
           new SourceError(
             'TooLarge',
-            `${path}: kustomize takes more than ${most.memory} MiB of memory: look for bases that are built on again and again`,
+            `${path}: kustomize needs more than ${most.memory} MiB of memory: look for bases that are included many times`,
           ),
         );
       const said = ownWords(errors.slice(0, mostErrorText), roots);

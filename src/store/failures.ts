@@ -9,11 +9,15 @@ export function storeError(error: unknown, path = 'the store'): unknown {
   const cause = { cause: error };
   if (code === 13) return fullError(path, cause);
   if (code === 5 || code === 6)
-    return new StoreError('Locked', `Another program holds ${path}: is a second controller running?`, cause);
+    return new StoreError(
+      'Locked',
+      `Another program has locked ${path}: is a second controller running?`,
+      cause,
+    );
   if (code === 11 || code === 26)
     return new StoreError(
       'Broken',
-      `${path} is damaged (${error.message}). Restore a copy, such as the .bak file beside it.`,
+      `${path} is damaged (${error.message}). Restore a backup, such as the .bak file next to it.`,
       cause,
     );
   if (code === 8 || code === 10 || code === 14)
@@ -28,6 +32,6 @@ export function storeError(error: unknown, path = 'the store'): unknown {
 export const fullError = (path: string, options: { cause?: unknown } = {}): StoreError =>
   new StoreError(
     'Full',
-    `The disk is full: nothing was written to ${path}. Free some space; it then continues.`,
+    `The disk is full, so nothing was written to ${path}. Free some space; the controller then continues.`,
     options,
   );

@@ -46,7 +46,7 @@ export function migrate(
   if (version > versions.length) {
     throw new StoreError(
       'TooNew',
-      `${path} was written by a newer agentctl (version ${version} of the file; this one knows ${versions.length}). Install that one again.`,
+      `${path} was written by a newer agentctl (file version ${version}; this one supports ${versions.length}). Install the newer agentctl again.`,
     );
   }
   if (version === versions.length) return;
@@ -54,7 +54,7 @@ export function migrate(
     const copy = `${path}.v${version}.bak`;
     rmSync(copy, { force: true }); // of an attempt that failed
     database.prepare('VACUUM INTO ?').run(copy);
-    log.info({ copy }, 'the store is brought up to date; a copy as it was is kept');
+    log.info({ copy }, 'the store is being migrated; a backup is kept');
   }
   for (const [index, sql] of versions.entries()) {
     if (index < version) continue;

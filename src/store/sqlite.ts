@@ -47,7 +47,7 @@ function makeShrinkable(database: DatabaseSync, path: string, log: Log): void {
     // It needs as much room again as the file takes. Without it all works, but the file never shrinks.
     log.warn(
       { err: storeError(error, path), path },
-      'the store cannot be written anew; its file will not shrink',
+      'the store cannot be compacted; its file will not shrink',
     );
   }
 }
@@ -298,7 +298,7 @@ class SqliteStore implements Store {
     } catch (error) {
       const failure = storeError(error, this.#path);
       // On a full disk it is made once there is room. Whatever else is wrong, the next write tells.
-      this.#log.warn({ err: failure }, 'the reserve of the store could not be made');
+      this.#log.warn({ err: failure }, 'the disk space in reserve for the store could not be allocated');
     }
   }
 

@@ -115,7 +115,7 @@ describe('what is no manifest is told in a sentence', () => {
       'a: !!python/object x',
       'a.yaml:1:4: unresolved tag: tag:yaml.org,2002:python/object; remove it: tags are not supported',
     ],
-    ['an alias without an anchor', 'a: *b', 'a.yaml:1:4: there is no anchor &b before this'],
+    ['an alias without an anchor', 'a: *b', 'a.yaml:1:4: there is no anchor &b before this alias'],
     ['an alias inside itself', 'a: &a { b: *a }', 'a.yaml:1:12: the alias *a refers to itself'],
     ['a key that is a list', '? [a]\n: b', 'a.yaml:1:3: found a key that is not a string'],
     ['brackets without end', '['.repeat(50_000), 'is nested more than 100 levels deep'],
@@ -147,7 +147,7 @@ describe('what is no manifest is told in a sentence', () => {
       `a0: &a0 {x: 1, y: 1}\n${Array.from({ length: 30 }, (_, n) => `a${n + 1}: &a${n + 1} { <<: [*a${n}, *a${n}], k${n}: 1 }\n`).join('')}`,
     ],
   ])('a YAML bomb %s', (_, text) => {
-    expect(told(text)).toEqual([expect.stringContaining('its aliases stand for more than')]);
+    expect(told(text)).toEqual([expect.stringContaining('its aliases expand to more than')]);
   });
 
   test.each(['007', '0xFF', '0o644', '1.10', '12e4567', '1234567890123456789', '+1', 'True', '.inf'])(

@@ -30,13 +30,13 @@ test('a Runtime allows what its driver can give, and defaults are no matter', ()
 
 test.each(Object.entries(container))('%s is not for processes', (name, value) => {
   expect(allow('process', { [name]: value })).toEqual([
-    `spec.allow.${name}: must not be set: it is for the driver docker`,
+    `spec.allow.${name}: must not be set: only the driver docker uses it`,
   ]);
 });
 
 test.each(Object.entries(process))('%s is not for containers', (name, value) => {
   expect(allow('docker', { [name]: value })).toEqual([
-    `spec.allow.${name}: must not be set: it is for the driver process`,
+    `spec.allow.${name}: must not be set: only the driver process uses it`,
   ]);
 });
 

@@ -36,7 +36,7 @@ describe('what is said of the talk with an agent', () => {
       'a macro of cron that is none',
       'Agent',
       agent({ protocol: 'acp', schedule: [{ name: 'a', cron: '@every 1h', message: 'Go.' }] }),
-      'spec.schedule[0].cron: found "@every 1h", expected one of @yearly, @annually, @monthly, @weekly, @daily, @midnight, @hourly; a length of time is written as every: 1h',
+      'spec.schedule[0].cron: found "@every 1h", expected one of @yearly, @annually, @monthly, @weekly, @daily, @midnight, @hourly; for an interval, use every: 1h',
     ],
     [
       'a prompt of every so often that never comes, or always',
@@ -77,7 +77,7 @@ describe('what is said of the talk with an agent', () => {
       `${name} without a protocol`,
       'Agent',
       agent({ [name]: value }),
-      `spec.${name}: needs a protocol by which ${what}: set spec.protocol to acp or jsonl, or leave it out`,
+      `spec.${name}: requires a protocol, by which ${what}: set spec.protocol to acp or jsonl, or remove it`,
     ]),
     [
       'no time at all for a message',

@@ -163,7 +163,7 @@ describe('what is wrong is told', () => {
       'no command and no image',
       'Agent',
       agent({ template: {} }),
-      'spec.template.command: is missing, expected the program to run, or an image that brings one',
+      'spec.template.command: is missing, expected the program to run, or an image that has one',
     ],
     [
       'a mount of a volume that is not there',
@@ -307,7 +307,7 @@ describe('what is wrong is told', () => {
       'a key with a slash',
       'ConfigMap',
       core('ConfigMap', { data: { 'a/b': '' } }),
-      'data[a/b]: found "a/b", expected as a key at most 253 letters, digits, "-", "_" and ".", not "." and not ".." first',
+      'data[a/b]: found "a/b", expected as a key at most 253 letters, digits, "-", "_" and "."; not "." alone, and not beginning with ".."',
     ],
     [
       'a name in upper case',

@@ -22,7 +22,7 @@ describe.each(cases)('%j', (given, figure) => {
   test(figure === undefined ? 'is no reason to warn' : `is warned of, with ${figure}`, () => {
     const found = warningsOf('Policy', { spec: policy(given) });
     if (figure === undefined) expect(found).toEqual([]);
-    else expect(found).toEqual([expect.stringContaining(`take ${figure} or more`)]);
+    else expect(found).toEqual([expect.stringContaining(`take at least ${figure}.`)]);
   });
 
   test('so says the planner: an instance that ends at once comes to be Failed, or never does', () => {
@@ -55,6 +55,6 @@ test('what a process asks for beside the rest is ignored, and a container gets i
 test('a shell that would be given one $ for two is warned of', () => {
   const template = { command: ['sh', '-c', 'echo $$'], args: ['$$(A)', '$(A)$A'] };
   expect(warningsOf('Agent', { spec: { template } })).toEqual([
-    expect.stringMatching(/^spec\.template\.command\[2\]: \$\$ is one \$ here/),
+    expect.stringMatching(/^spec\.template\.command\[2\]: \$\$ becomes \$,/),
   ]);
 });

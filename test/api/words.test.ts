@@ -15,6 +15,6 @@ test.each([
 });
 
 test('a program that is a whole line is told to be one word', () => {
-  expect(oneWordHint('sleep 100')).toBe('. It stands in the list as one word: write [sleep, "100"]');
+  expect(oneWordHint('sleep 100')).toBe('. It is a single word in the list: write [sleep, "100"]');
   expect(oneWordHint('sleep')).toBe('');
 });

@@ -271,7 +271,7 @@ test('validate warns of a restart limit that is never reached, with the figure',
   expect({ code, err }).toEqual({
     code: 0,
     err: expect.stringMatching(
-      /^Warning: .*endless: spec\.policy\.restart: maxRestarts 5 .* take 25s or more/,
+      /^Warning: .*endless: spec\.policy\.restart: maxRestarts 5 .* take at least 25s\./,
     ),
   });
 });

@@ -128,13 +128,13 @@ describe('a line of the log', () => {
   test('is text for people: time, level, message, and fields', async () => {
     writeFileSync(
       path,
-      line({ socket: '/run/a b', msg: 'agentctl is up' }) +
+      line({ socket: '/run/a b', msg: 'the controller is ready' }) +
         line({ level: 40, runtime: 'docker', err: { message: 'it is "gone"', stack: 'at x' }, msg: 'lost' }) +
         line({ pid: 8, level: 50, tries: 3, msg: 'evil \u001b[2J\nline' }) +
         'Node says this\n',
     );
     expect(await logs({})).toEqual([
-      '2026-03-02T10:00:00.000Z INFO  agentctl is up socket="/run/a b" pid=7',
+      '2026-03-02T10:00:00.000Z INFO  the controller is ready socket="/run/a b" pid=7',
       '2026-03-02T10:00:00.000Z WARN  lost runtime=docker err="it is \\"gone\\""',
       '2026-03-02T10:00:00.000Z ERROR evil \\u001b[2J\\nline tries=3 pid=8',
       'Node says this',

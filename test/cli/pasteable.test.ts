@@ -13,7 +13,7 @@ test.each([
     "'agentctl --state-dir '/tmp/my state' -n shop resume web' lets it run, agentctl --state-dir '/tmp/my state' -n shop logs web too.",
   ],
   ['agentctl logs web -n far --previous', "agentctl --state-dir '/tmp/my state' logs web -n far --previous"],
-  ['agentctl ends; agents run on', 'agentctl ends; agents run on'],
+  ['the controller stops; agents keep running', 'the controller stops; agents keep running'],
 ])('a command in a message gets the flags of this command line: %s', (text, expected) => {
   expect(pasteable(text, { flags })).toBe(expected);
 });

@@ -87,7 +87,7 @@ test('a controller is started once, looked after, and stopped', async () => {
     store: { path: join(state, 'agentctl.db') },
   });
   expect((await agentctl('version')).out).toMatch(/^Client Version: (\S+)\nServer Version: \1\n$/);
-  expect((await agentctl('controller', 'logs', '--tail=5')).out).toContain('agentctl is up');
+  expect((await agentctl('controller', 'logs', '--tail=5')).out).toContain('the controller is ready');
   expect(readFileSync(`/proc/${pid}/cwd/logs/controller.log`, 'utf8')).not.toBe(''); // its folder is the state folder
   expect((await agentctl('controller', 'restart')).out).toContain(`before ${pid}`);
   expect(await agentctl('controller', 'stop')).toMatchObject({ code: 0 });
@@ -204,7 +204,7 @@ test('a controller that cannot start says why, with the end of its log', async (
   expect(code).toBe(1);
   expect(err).toMatch(/could not be started: it ended with exit code 1.*\n.*error: .*nowhere/s);
   // What earlier controllers have logged is none of its reasons.
-  expect(err).not.toContain('agents run on');
+  expect(err).not.toContain('agents keep running');
 });
 
 test('a systemd unit keeps agents at its stop, and quotes what systemd would expand', () => {

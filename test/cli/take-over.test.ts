@@ -76,7 +76,7 @@ test.each([
     code: 0,
   });
   expect(shell.server.warnings).toEqual([
-    'agentctl.dev/author is removed: what "token:edit" wrote counts as yours from now on',
+    'agentctl.dev/author is removed: you are now the author of what "token:edit" wrote',
   ]);
   expect(authorOf(await live())).toBeUndefined();
 });

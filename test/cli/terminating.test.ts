@@ -184,7 +184,7 @@ test('run says that its name is held by an agent that is being deleted', async (
 test('a client that changes an object that is being deleted is warned, whatever the verb', async () => {
   await going('warned');
   const { client, warnings } = shell.server;
-  const lost = 'agents "warned" is being deleted: this change goes with it';
+  const lost = 'agents "warned" is being deleted, so this change is lost';
   const told = async (write: () => Promise<unknown>): Promise<string[]> => {
     warnings.length = 0;
     await write();

@@ -193,8 +193,13 @@ export function talkContract(open: () => Promise<Subject>): void {
     ];
     expect(await talk.usage(web, {})).toEqual([]);
     for (const [index, sum] of sums.entries()) script.used.push({ at: 1_000 + index, sum });
-    expect(await talk.usage(web, {})).toEqual(sums);
-    expect(await talk.usage(web, { since: 1_001 })).toEqual(sums.slice(1));
+    const own = sums.map((sum) => ({ namespace: 'default', agent: 'web', ...sum }));
+    expect(await talk.usage(web, {})).toEqual(own);
+    expect(await talk.usage(web, { since: 1_001 })).toEqual(own.slice(1));
+    expect(await talk.usageByAgent({ namespace: 'default' })).toEqual(own);
+    expect(await talk.usageByAgent({ namespace: 'default', since: 1_001 })).toEqual(own.slice(1));
+    expect(await talk.usageByAgent({ namespace: 'other' })).toEqual([]);
+    expect(await talk.usageByAgent({})).toEqual(own);
     await failure(talk.usage({ ...web, name: 'nobody' }, {}), 'NotFound');
   });
 

@@ -59,7 +59,7 @@ test('an Agent that asks for what is not allowed is told the field and the remed
   expect(accepted(house)).toMatchObject({
     ...unsupported,
     message: expect.stringContaining(
-      "spec.template.security.privileged: the Runtime does not allow it; set the Runtime's allow.privileged",
+      "spec.template.security.privileged: the Runtime does not allow it: set the Runtime's allow.privileged",
     ),
   });
   await house.rest();

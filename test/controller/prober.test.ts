@@ -225,7 +225,7 @@ describe('a check that could not be made says nothing', () => {
   });
 });
 
-describe('while the Runtime is out of reach', () => {
+describe('while the Runtime cannot be reached', () => {
   test('nothing is asked', async () => {
     const asked = answers(0);
     watch({ readiness: every, liveness: every }, 's1', clock.now(), ready);

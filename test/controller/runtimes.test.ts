@@ -75,7 +75,7 @@ test('a driver that cannot be made now is made later by itself, and its agents g
     },
   });
   await house.agent('web');
-  await house.within(2_000, () => condition(house, 'Ready')?.message === 'too many open files');
+  await house.within(2_000, () => condition(house, 'Ready')?.message === 'too many open files.');
   expect(condition(house, 'Ready')?.reason).toBe('ConnectFailed');
   expect(tries).toBeLessThan(4);
   await house.within(20_000, () => condition(house, 'Ready')?.reason === 'Online');
@@ -96,7 +96,7 @@ test('a Runtime is connected once the Secret with its keys is there, and anew wh
   });
   holder.house = house;
   await house.agent('web');
-  await house.within(2_000, () => condition(house, 'Ready')?.message === 'secrets "keys" not found');
+  await house.within(2_000, () => condition(house, 'Ready')?.message === 'secrets "keys" not found.');
   const body = (key: string) => ({
     apiVersion: 'v1',
     kind: 'Secret',

@@ -25,7 +25,7 @@ describe.skipIf(lacks('mount'))('a log on a disk that is full', () => {
       clock.advance(1000);
       const written = readFileSync(path, 'utf8').split('\n').slice(0, -1);
       const told = written.findIndex((line) => line.startsWith('{'));
-      const dropped = Number(/(\d+) older lines/.exec(written[told] ?? '')?.[1]);
+      const dropped = Number(/(\d+) earlier lines/.exec(written[told] ?? '')?.[1]);
       expect(dropped).toBeGreaterThan(1000);
       expect(written[0]).toBe('before');
       // What fitted before the disk was full, and the newest.

@@ -89,7 +89,9 @@ describe('it does not come up, and says why, where', () => {
 
   test('its key is damaged', async () => {
     writeFileSync(join(stateDir, 'key'), '');
-    await expect(start()).rejects.toThrow('it holds 0 bytes, not 32. Restore it from a copy, or remove it');
+    await expect(start()).rejects.toThrow(
+      'it has 0 bytes, expected 32. Restore it from a backup, or remove it',
+    );
     expectFree();
   });
 });

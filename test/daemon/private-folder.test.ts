@@ -26,7 +26,7 @@ describe('the folder of secrets', () => {
   test('that belongs to another user is refused', () => {
     const path = join(root, 'other');
     mkdirSync(path, { mode: 0o700 });
-    expect(() => privateFolder(path, uid + 1)).toThrow('own user');
+    expect(() => privateFolder(path, uid + 1)).toThrow("must belong to the controller's user");
   });
 
   test('that is within a folder that others may write to is refused with the remedy', () => {
@@ -47,6 +47,6 @@ describe('the folder of secrets', () => {
     const path = join(root, 'link');
     mkdirSync(join(root, 'target'), { mode: 0o700 });
     symlinkSync(join(root, 'target'), path);
-    expect(() => privateFolder(path, uid)).toThrow('own user');
+    expect(() => privateFolder(path, uid)).toThrow("must belong to the controller's user");
   });
 });

@@ -2,7 +2,7 @@
 import { parentPort } from 'node:worker_threads';
 import { answerJobs } from '../../src/platform/thread.ts';
 
-if (parentPort === null) throw new Error('this runs in a thread only');
+if (parentPort === null) throw new Error('this file only runs in a worker thread');
 answerJobs(parentPort, (job) => {
   const held: unknown[] = [];
   switch (job) {

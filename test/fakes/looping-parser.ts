@@ -3,7 +3,7 @@ import { parentPort } from 'node:worker_threads';
 import { answerJobs } from '../../src/platform/thread.ts';
 import { answer, type Job } from '../../src/sources/parsing/jobs.ts';
 
-if (parentPort === null) throw new Error('this runs in a thread only');
+if (parentPort === null) throw new Error('this file only runs in a worker thread');
 answerJobs(parentPort, (given) => {
   const job = given as Job; // threaded.ts sends nothing else
   const loops = job.type === 'parse' && job.files.some(({ bytes }) => Buffer.from(bytes).includes('loop'));

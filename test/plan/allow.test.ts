@@ -129,8 +129,8 @@ describe('a container', () => {
   test('is told the field and the remedy', () => {
     const template = { ...add('SYS_ADMIN'), ...network('lan') };
     expect(told('docker', template, { capabilities: ['NET_ADMIN'] })).toEqual([
-      "spec.template.security.capabilities.add: SYS_ADMIN is not in the Runtime's allow.capabilities (NET_ADMIN); add it there",
-      "spec.template.network.name: lan is not in the Runtime's allow.networks (none); add it there",
+      "spec.template.security.capabilities.add: SYS_ADMIN is not in the Runtime's allow.capabilities (NET_ADMIN): add it there",
+      "spec.template.network.name: lan is not in the Runtime's allow.networks (none): add it there",
     ]);
   });
 });

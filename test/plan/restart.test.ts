@@ -188,7 +188,7 @@ describe('restart.maxRestarts', () => {
     const story = Story.ready({ policy: { ...policy, restart: { maxRestarts: 1, window: '10m' } } });
     crash(story).happen({ is: 'Exit', at: 0, code: 139, cause: 'Agent', ago: 0 }).rest();
     expect(story.status().message).toBe(
-      'Run 2 ended with code 139 (SIGSEGV). It was already restarted once within 10m. ' +
+      'Run 2 ended with code 139 (SIGSEGV). It was restarted once within 10m, which is the limit. ' +
         'Its output: agentctl logs web --previous. To start it again: agentctl resume web, or change the spec.',
     );
   });

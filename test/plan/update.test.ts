@@ -325,7 +325,7 @@ describe('restartOn', () => {
       status: 'True',
       reason: 'SecretChanged',
       message: expect.stringMatching(
-        /^web-0: Secret\/key changed since it was started\. agentctl rollout restart agent\/web /,
+        /^web-0: Secret\/key changed since it was started\. To use the change, run agentctl rollout restart agent\/web\. /,
       ),
     });
     story.set({ inputs }).rest();

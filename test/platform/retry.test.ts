@@ -71,7 +71,7 @@ test('each cause is logged once in a row of failures, and the success after it',
   expect(logged).toEqual([
     'it failed; it is tried again',
     'it failed; it is tried again',
-    'it failed before, and succeeded now',
+    'it failed earlier, and now succeeded',
   ]);
 });
 

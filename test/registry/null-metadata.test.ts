@@ -43,7 +43,7 @@ describe('a merge patch', () => {
     );
     expect(authorOf(after)).toBeUndefined();
     expect(warnings).toEqual([
-      'agentctl.dev/author is removed: what "token:edit" wrote counts as yours from now on',
+      'agentctl.dev/author is removed: you are now the author of what "token:edit" wrote',
     ]);
   });
 

@@ -84,7 +84,7 @@ describe('who somebody is', () => {
         ['delete', 'revision', name],
         ['patch', 'revision', name, '--type=merge', '-p', '{"data":{"template":{"command":["id"]}}}'],
       ])
-        expect((await kubectl('admin', ...words)).stderr).toContain('only the controller does');
+        expect((await kubectl('admin', ...words)).stderr).toContain('only the controller can do that');
     });
   });
 
@@ -97,7 +97,7 @@ describe('who somebody is', () => {
       ['patch', 'instance', 'web-0', '-p', '{"spec":{"agentName":"other"}}'],
     ]) {
       const { code, stderr } = await session.run(words);
-      expect([code, stderr]).toEqual([1, expect.stringContaining('only the controller does')]);
+      expect([code, stderr]).toEqual([1, expect.stringContaining('only the controller can do that')]);
     }
     expect((await revisions()).items).toHaveLength(before.items.length);
     await session.ok('rollout undo agent/web');

@@ -71,7 +71,7 @@ test('a file that takes its place is left alone, and it is made once that is gon
   writeFileSync(path, 'mine');
   await vi.waitFor(() => {
     clock.advance(2_000);
-    expect(errors).toEqual([expect.stringContaining('is in the way and is no socket')]);
+    expect(errors).toEqual([expect.stringContaining('exists and is not a socket')]);
   });
   expect(statSync(path).size).toBe(4);
   rmSync(path);

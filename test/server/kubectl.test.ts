@@ -274,7 +274,9 @@ describe.skipIf(missing)('kubectl', () => {
     );
     expect(await kubectl('describe', 'message', 'm-7')).toMatch(/Spec:[\s\S]*Text: +hi/);
     expect(await kubectl('explain', 'approvals.status')).toMatch(/KIND: +Approval/);
-    await expect(kubectl('delete', 'message', 'm-7')).rejects.toThrow(/agentctl messages retry and cancel/);
+    await expect(kubectl('delete', 'message', 'm-7')).rejects.toThrow(
+      /agentctl messages retry and agentctl messages cancel/,
+    );
     expect(await as('view', 'get', 'approvals')).toBe('No resources found in default namespace.\n');
   });
 
@@ -334,7 +336,7 @@ describe.skipIf(missing)('kubectl', () => {
       ['delete', 'revision', 'web-1'],
       ['delete', 'revisions', '--all'],
     ])
-      await expect(kubectl(...words), words.join(' ')).rejects.toThrow('only the controller does');
+      await expect(kubectl(...words), words.join(' ')).rejects.toThrow('only the controller can do that');
     const kept = await api.client.get('Revision', { namespace: 'default', name: 'web-1' });
     expect(kept.data).toEqual({ template: { command: ['sleep', '60'] } });
     await api.controller.delete('Revision', { namespace: 'default', name: 'web-1' });

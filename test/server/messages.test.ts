@@ -36,7 +36,7 @@ describe('sending', () => {
   });
 
   test.each([
-    ['nothing to say', { text: '' }, /^text: expected what the agent is to be told/],
+    ['nothing to say', { text: '' }, /^text: expected the message text/],
     ['no text', {}, /^text: expected/],
     ['a text that is none', { items: [{ text: 'a' }, { text: 5 }] }, /^items\[1\]\.text: expected/],
     ['no message', { items: ['a'] }, /^items\[0\]: expected an object/],
@@ -49,7 +49,7 @@ describe('sending', () => {
     ['a field beside items', { items: [], text: 'a' }, /unknown field "text"/],
     ['an empty key', { text: 'a', key: '' }, /^key: expected a string of 1 to 253/],
     ['an endless conversation', { text: 'a', conversation: 'x'.repeat(254) }, /^conversation: expected/],
-    ['a timeout without a unit', { text: 'a', timeout: 5 }, /^timeout: expected a length of time/],
+    ['a timeout without a unit', { text: 'a', timeout: 5 }, /^timeout: expected a duration/],
     ['a timeout of nothing', { text: 'a', timeout: '0s' }, /^timeout: expected/],
     ['a list', '[]', /must be an object/],
     ['no JSON', '{"text":', /is not JSON/],
@@ -65,7 +65,7 @@ describe('sending', () => {
     const long = await send({ text: `${'ü'.repeat(2 * mebibyte)}x` });
     expect(long).toMatchObject({ code: 413, json: { reason: 'RequestEntityTooLarge' } });
     expect(long.json.message).toMatch(
-      /^text: a message may have 4194304 bytes, and this one has 4194305: put it in a/,
+      /^text: found 4194305 bytes, expected at most 4194304: put the text in a/,
     );
   });
 
@@ -131,7 +131,7 @@ describe('what is only read', () => {
   test.each([
     ['POST', 'messages', 'agentctl send'],
     ['DELETE', 'messages', 'agentctl send'],
-    ['PUT', 'messages/m', 'agentctl messages retry and cancel'],
+    ['PUT', 'messages/m', 'agentctl messages retry and agentctl messages cancel'],
     ['PATCH', 'conversations/m', 'agentctl chat'],
     ['DELETE', 'approvals/m', 'agentctl approve and agentctl deny'],
   ])('%s %s is 405, and says what to do instead', async (method, path, hint) => {

@@ -87,7 +87,7 @@ describe('what each verb answers', () => {
       expect(await api.ask(method, `${path}/status`, how)).toMatchObject({
         code: 403,
         json: {
-          message: `agents.agentctl.dev/status "default/status" is forbidden: User "local" cannot ${method === 'PUT' ? 'update' : 'patch'} it: only the controller does`,
+          message: `agents.agentctl.dev/status "default/status" is forbidden: User "local" cannot ${method === 'PUT' ? 'update' : 'patch'} it: only the controller can do that`,
         },
       });
     expect((await api.ask('PATCH', path, merge)).json).toMatchObject({ status: { phase: 'Ready' } });

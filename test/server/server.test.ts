@@ -29,7 +29,7 @@ async function slow(): Promise<{ asked: () => boolean; finish: () => void }> {
 test('an address that is taken is told so', async () => {
   api = await run({ listen: '127.0.0.1:0' });
   const taken = new URL(api.server.tls?.address ?? '').host;
-  await expect(run({ listen: taken })).rejects.toThrow(/something else listens there; name another address/);
+  await expect(run({ listen: taken })).rejects.toThrow(/something else listens there\. Use another address/);
 });
 
 describe('closing', () => {

@@ -55,7 +55,7 @@ test('a failure after the first line still reaches the client', async () => {
   await withInstance({
     async *log() {
       yield { stream: 'stdout', text: 'first' };
-      throw new ApiError('ServiceUnavailable', 'the Runtime is out of reach');
+      throw new ApiError('ServiceUnavailable', 'the Runtime cannot be reached');
     },
   });
   const got: string[] = [];
@@ -64,7 +64,7 @@ test('a failure after the first line still reaches the client', async () => {
   };
   await expect(read()).rejects.toMatchObject({
     reason: 'ServiceUnavailable',
-    message: 'the Runtime is out of reach',
+    message: 'the Runtime cannot be reached',
   });
   expect(got).toEqual(['first']);
 });

@@ -147,8 +147,7 @@ describe('the program', () => {
     script('kustomize', 'echo "fatal error: runtime: out of memory" >&2; exit 2');
     await expect(run()).rejects.toMatchObject({
       reason: 'TooLarge',
-      message:
-        '.: kustomize takes more than 512 MiB of memory: look for bases that are built on again and again',
+      message: '.: kustomize needs more than 512 MiB of memory: look for bases that are included many times',
     });
   });
 
@@ -244,7 +243,7 @@ openapi: { path: schema.json }
     put({ 'kustomization.yaml': `${kustomization}\n` });
     await expect(run()).rejects.toMatchObject({
       reason: 'RenderFailed',
-      message: expect.stringContaining('is not in the tree; nothing is fetched here'),
+      message: expect.stringContaining('is not in the repository, and nothing is downloaded here'),
     });
   });
 

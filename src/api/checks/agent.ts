@@ -38,7 +38,7 @@ const spoken = {
 function checkSilent(spec: unknown): FieldError[] {
   return Object.entries(spoken).flatMap(([name, what]) => {
     if (!has(spec, name) || isEmpty(name, field(spec, name))) return [];
-    const why = `needs a protocol by which ${what}: set spec.protocol to acp or jsonl, or leave it out`;
+    const why = `requires a protocol, by which ${what}: set spec.protocol to acp or jsonl, or remove it`;
     return [forbidden(['spec', name], why)];
   });
 }
@@ -57,7 +57,7 @@ function checkTemplate(template: unknown, path: Path): FieldError[] {
   const inContainer = has(template, 'image');
   const command = field(template, 'command');
   if (!inContainer && (!Array.isArray(command) || command.length === 0))
-    errors.push(required([...path, 'command'], 'the program to run, or an image that brings one'));
+    errors.push(required([...path, 'command'], 'the program to run, or an image that has one'));
   const maxSize = text(field(template, 'logs'), 'maxSize');
   if (maxSize !== undefined && parseMemory(maxSize) < leastLog)
     errors.push(invalid([...path, 'logs', 'maxSize'], maxSize, 'must be 64Ki or more'));

@@ -48,13 +48,13 @@ function checkAllow(allow: unknown, driver: string | undefined): FieldError[] {
         ? has(allow, name)
         : value;
     return says && driver !== needed
-      ? [forbidden(['spec', 'allow', name], `must not be set: it is for the driver ${needed}`)]
+      ? [forbidden(['spec', 'allow', name], `must not be set: only the driver ${needed} uses it`)]
       : [];
   });
   const networks = field(allow, 'networks');
   const modes = (Array.isArray(networks) ? networks : []).flatMap((name, at) =>
     typeof name === 'string' && !isNetworkName(name)
-      ? [invalid(['spec', 'allow', 'networks', at], name, 'the name of a network; this is a mode')]
+      ? [invalid(['spec', 'allow', 'networks', at], name, 'the name of a network, not a mode')]
       : [],
   );
   return [...others, ...modes];

@@ -181,7 +181,7 @@ class Reader {
       if (key === '<<' && isScalar(pair.key) && pair.key.type === 'PLAIN') {
         for (const map of Array.isArray(value) ? value : [value]) {
           if (typeof map !== 'object' || map === null || Array.isArray(map)) {
-            this.faults.push(this.#fault(pair.key, 'a merge key "<<" takes a map'));
+            this.faults.push(this.#fault(pair.key, 'a merge key "<<" requires a map'));
             continue;
           }
           for (const [name, inner] of Object.entries(map)) if (!merged.has(name)) merged.set(name, inner);
@@ -206,7 +206,7 @@ class Reader {
   #alias(node: { source: string; range?: readonly number[] | null | undefined }, depth: number): unknown {
     const target = this.#anchors.get(node.source);
     if (target === undefined)
-      throw new TooMuch(this.#fault(node, `there is no anchor &${node.source} before this`));
+      throw new TooMuch(this.#fault(node, `there is no anchor &${node.source} before this alias`));
     if (this.#open.has(target))
       throw new TooMuch(this.#fault(node, `the alias *${node.source} refers to itself`));
     this.#aliasDepth += 1;
@@ -228,7 +228,7 @@ class Reader {
       throw new TooMuch(
         this.#fault(
           node,
-          `its aliases stand for more than ${mostFromAliases} values or 1 MiB of text: write the values out`,
+          `its aliases expand to more than ${mostFromAliases} values or 1 MiB of text: write the values in full`,
         ),
       );
   }

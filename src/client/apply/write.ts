@@ -47,6 +47,6 @@ export const applyOne = (
 export const lostWith = ({ info, key }: Pick<Member, 'info' | 'key'>): ApiError =>
   new ApiError(
     'Conflict',
-    `${info.plural} ${JSON.stringify(key.name)} is being deleted, and the change is lost with it; apply it again when it is gone`,
+    `${info.plural} ${JSON.stringify(key.name)} is being deleted, so the change is lost: apply it again after the deletion`,
     { details: { name: key.name, group: info.group, kind: info.plural } },
   );

@@ -92,7 +92,7 @@ export async function assess(sync: Sync, manifests: Manifests, parts: AssessPart
   };
 }
 
-/** The server tries what is not known to be as it should be. */
+/** The server tries an unknown target to be as it should be. */
 async function tryMembers(
   sync: Sync,
   revision: string,

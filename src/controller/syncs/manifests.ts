@@ -52,7 +52,7 @@ export async function membersOf(
   const { bounds, parsed, reading, turns } = parts;
   const { documents, errors, moreErrors } = await parsed.read(manifests.files, reading);
   if (documents.length > mostObjects) {
-    const text = `there are more than ${mostObjects} objects, the limit of one Sync: split them among several Syncs`;
+    const text = `more than ${mostObjects} objects, the limit of a Sync: split them among several Syncs`;
     return { members: [], faults: [{ reason: 'InvalidManifests', text }], warnings: [] };
   }
   const namespace = targetNamespace(bounds.sync);

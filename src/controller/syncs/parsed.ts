@@ -164,7 +164,7 @@ export class Parsed {
       if (left.time <= 0)
         throw new SourceError(
           'Timeout',
-          `the manifests take longer than ${timeout / 1000} s to read: raise spec.timeout, or split them among several Syncs`,
+          `the manifests could not be read within ${timeout / 1000} s: raise spec.timeout, or split them among several Syncs`,
         );
     } catch (error) {
       if (error instanceof SourceError && !signal.aborted)

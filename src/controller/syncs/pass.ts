@@ -48,7 +48,7 @@ export async function pass(sync: Sync, found: Found, source: Source, parts: Pass
   if (isNew && assessment.needsApproval)
     return { type: 'ApprovalRequired', assessment, kept: await keep(sync, source, parts) };
   if (isNew) {
-    if (!parts.mayPrune(assessment)) throw new NotYet('other Syncs look first');
+    if (!parts.mayPrune(assessment)) throw new NotYet('other Syncs are checked first');
     const failures = await applyRevision(sync, assessment, parts);
     return failures.length > 0
       ? { type: 'ApplyFailed', assessment, failures }
@@ -106,7 +106,7 @@ async function reassess(
   source: Source | undefined,
   parts: PassParts,
 ): Promise<Assessment | { unknown: string }> {
-  if (source === undefined) return { unknown: 'the source cannot be asked' };
+  if (source === undefined) return { unknown: 'the source cannot be reached' };
   try {
     const manifests = await source.read(found, parts.signal);
     return manifests.revision === found.revision

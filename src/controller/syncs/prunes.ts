@@ -121,7 +121,7 @@ export async function pruneOf(kind: Kind, key: ObjectKey, parts: PruneParts): Pr
     return { ...prune, kept: `${JSON.stringify(other.manager)} also applies it`, release: true };
   const info = kindInfo(kind);
   const handedTo = parts.claimant(identity({ info, key }));
-  if (handedTo !== undefined) return { ...prune, kept: `the Sync ${handedTo} has it now`, handedTo };
+  if (handedTo !== undefined) return { ...prune, kept: `the Sync ${handedTo} applies it now`, handedTo };
   if (!parts.prune) return { ...prune, kept: 'spec.prune of the Sync is false' };
   if (object.metadata.annotations?.[syncAnnotations.prune] === 'disabled')
     return { ...prune, kept: `it has the annotation ${syncAnnotations.prune}: disabled` };

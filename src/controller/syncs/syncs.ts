@@ -72,7 +72,7 @@ export class Syncs {
     this.#queue = new WorkQueue(parts.clock);
     this.#live = new Live(parts.cache);
     const { clock, log } = parts;
-    const what = 'what a Sync kept on disk could not be removed';
+    const what = 'the files of a Sync could not be removed';
     this.#tidying = new Retries({ clock, log, what, from: 5_000, upTo: 600_000 });
     const { syncs, secrets } = parts.cache;
     const changed = ({ metadata }: Sync): void => this.#queue.add(keyText(metadata));
@@ -194,7 +194,7 @@ export class Syncs {
     } catch (error) {
       if (this.#abort.signal.aborted) return;
       if (!(error instanceof Overtaken))
-        this.#parts.log.error({ err: error, sync: key }, 'a Sync failed and is tried again');
+        this.#parts.log.error({ err: error, sync: key }, 'a Sync failed; it is tried again');
       // The look that came to no end is still owed.
       this.#records.get(key)?.hint({ what: 'Source', at: this.#parts.clock.now() });
       this.#queue.retry(key);
@@ -257,7 +257,7 @@ export class Syncs {
         const parts = this.#passParts(sync, record, this.#abort.signal, requested);
         return failed(error, keep(sync, undefined, parts));
       }
-      this.#parts.log.error({ err: error, sync: keyText(sync.metadata) }, 'a Sync failed and is tried again');
+      this.#parts.log.error({ err: error, sync: keyText(sync.metadata) }, 'a Sync failed; it is tried again');
       return { type: 'Interrupted', error };
     }
   }

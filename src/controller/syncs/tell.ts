@@ -26,7 +26,7 @@ function repairs(outcome: Outcome): Happening[] {
       const what = pruneText({ kind: info.kind, key });
       if (before === undefined || after === undefined) return `${what} was deleted and is created again`;
       const fields = toldFields(fieldsOf(before, after));
-      return fields.length === 0 ? undefined : `${what} is as in ${name} again: ${fields.join('; ')}`;
+      return fields.length === 0 ? undefined : `${what} was set back to ${name}: ${fields.join('; ')}`;
     })
     .filter((message) => message !== undefined)
     .slice(0, mostRepairs)

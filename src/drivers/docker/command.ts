@@ -57,7 +57,7 @@ const notFound = (what: string, spec: RunSpec): DriverError =>
   new DriverError(
     'NotStartable',
     'CommandNotFound',
-    `${what} the image ${spec.image}: correct spec.template.command, or use another image${oneWordHint(spec.command?.[0] ?? '')}`,
+    `${what} the image ${spec.image}. Correct spec.template.command, or use another image${oneWordHint(spec.command?.[0] ?? '')}`,
   );
 
 async function candidates(engine: Engine, ref: string, command: string, spec: RunSpec): Promise<string[]> {

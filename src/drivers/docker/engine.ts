@@ -232,8 +232,8 @@ function unreachable({ endpoint, timeout }: ModemParts, error: Error & { code?: 
       return `${said}: start the engine, or correct the Runtime's spec.endpoint`;
     case 'ECONNRESET':
       // So docker-modem says it too when the time is up.
-      return `${said}: it closed the connection${timeout > 0 ? `, or did not answer for ${timeout / 1000} s` : ''}; check that it runs`;
+      return `${said}: it closed the connection${timeout > 0 ? `, or did not answer for ${timeout / 1000} s` : ''}. Check that it is running`;
     default:
-      return `${said}: check that it runs and can be reached`;
+      return `${said}: check that it is running and can be reached`;
   }
 }

@@ -32,7 +32,7 @@ const rules: readonly Rule[] = [
     sort: 'NotStartable',
     reason: 'CommandNotFound',
     remedy: ({ command, image }) =>
-      `${command ?? 'the command'} cannot be run in the image ${image}: correct spec.template.command, or use another image${oneWordHint(command ?? '')}`,
+      `${command ?? 'the command'} cannot be run in the image ${image}. Correct spec.template.command, or use another image${oneWordHint(command ?? '')}`,
   },
   {
     says: /bind source path does not exist: (.*)|statfs (\/[^:]*): no such file or directory/i,
@@ -45,7 +45,7 @@ const rules: readonly Rule[] = [
     says: /port is already allocated|address already in use|failed to bind host port/i,
     sort: 'NotStartable',
     reason: 'PortTaken',
-    remedy: () => 'the port of the host is already in use: free it, or use another hostPort',
+    remedy: () => 'the port is already in use on the host: free it, or use another hostPort',
   },
   {
     says: /network (.*) is ambiguous/i,

@@ -162,7 +162,7 @@ function refused(error: unknown, ref: string): unknown {
     return new DriverError(
       'Retryable',
       'NotRunning',
-      `nothing can be run in ${ref.slice(0, 12)}: ${error.message}`,
+      `cannot run a command in ${ref.slice(0, 12)}: ${error.message}`,
       {
         cause: error,
       },

@@ -108,7 +108,7 @@ function fullDisk(error: unknown, folder: string): unknown {
   return new DriverError(
     'Retryable',
     'DiskFull',
-    `${folder} is full, which holds files and Secrets of containers; free some space there (df -h ${folder})`,
+    `${folder} is full. It holds the files and Secrets of containers: free some space there (df -h ${folder})`,
     { cause: error },
   );
 }
@@ -144,7 +144,7 @@ export async function realPath(path: string, allowed: readonly string[] | undefi
     throw new DriverError(
       'NotStartable',
       'MountNotAllowed',
-      `${path} cannot be followed (${code}), so it cannot be checked against the Runtime's allowHostPaths`,
+      `${path} cannot be resolved (${code}), so it cannot be checked against the Runtime's allowHostPaths`,
       { cause },
     );
   }
@@ -155,7 +155,7 @@ export async function realPath(path: string, allowed: readonly string[] | undefi
   throw new DriverError(
     'NotStartable',
     'MountNotAllowed',
-    `${path} leads to ${real}, which the Runtime's allowHostPaths does not allow`,
+    `${path} resolves to ${real}, which is not in the Runtime's allowHostPaths`,
   );
 }
 

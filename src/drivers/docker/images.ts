@@ -33,6 +33,6 @@ export const imageMissing = (image: string, cause: unknown): DriverError =>
   new DriverError(
     'NotStartable',
     'ImageMissing',
-    `the engine has no image ${image}, and imagePullPolicy is Never: pull, build or load it there, or set imagePullPolicy: IfNotPresent`,
+    `the engine does not have the image ${image}, and imagePullPolicy is Never. Pull, build or load it there, or set imagePullPolicy: IfNotPresent`,
     { cause },
   );

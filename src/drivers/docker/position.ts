@@ -87,7 +87,7 @@ export function placeOf(cursor: string): Place {
     throw new DriverError(
       'Terminal',
       'InvalidCursor',
-      `the cursor "${cursor.slice(0, 60)}" is none of a container's output; attach without one`,
+      `"${cursor.slice(0, 60)}" is not a cursor of this container's output: attach without a cursor`,
     );
   return {
     since: Number(since),

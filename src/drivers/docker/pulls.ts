@@ -80,7 +80,7 @@ export function createPulls({ pulls: registry }: Engine, clock: Clock): Pulls {
         .catch((error: unknown) => {
           if (error instanceof DriverError) throw error;
           if (error instanceof EngineError) throw note(key, image, error);
-          const message = `the engine interrupted the pull of ${image}; check that it runs`;
+          const message = `the engine interrupted the pull of ${image}: check that it is running`;
           throw new DriverError('Offline', 'EngineUnreachable', message, { cause: error });
         })
         .finally(() => running.delete(key));

@@ -141,7 +141,7 @@ export function createStarter(parts: StarterParts): Starter {
       throw new DriverError(
         'NotStartable',
         'NameTaken',
-        `the name ${name} is used by a container of something else: remove or rename it (docker rename ${name} <other>), or rename the Agent`,
+        `the name ${name} is used by another container, which agentctl did not create: remove or rename it (docker rename ${name} <other>), or rename the Agent`,
         { cause },
       );
     await removeContainer(holder.Id);
@@ -237,7 +237,7 @@ export function createStarter(parts: StarterParts): Starter {
         throw new DriverError(
           'NotStartable',
           'VolumeTaken',
-          `at ${mount.mountPath} its container has the volume ${found?.Name}, which is not this agent's; the container is made anew`,
+          `its container mounts the volume ${found?.Name} at ${mount.mountPath}, which is not this agent's: the container is created again`,
         );
     }
   };
@@ -264,7 +264,7 @@ export function createStarter(parts: StarterParts): Starter {
       throw new DriverError(
         'Terminal',
         'InvalidSpec',
-        'files and Secret or ConfigMap volumes are bound from the memory of the host, so they need an engine on this machine: use env, or a Runtime with a unix socket',
+        'files, and volumes from Secrets and ConfigMaps, are mounted from this host, so they require an engine on this host: use env, or a Runtime with a unix socket',
       );
     return files.put(spec);
   };

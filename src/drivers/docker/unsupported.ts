@@ -9,7 +9,8 @@ export const unsupportedByDocker: Unsupported = ({ template }, { allowHostPaths 
   const refuse = (field: string, why: string): void => void reasons.push(`spec.template.${field}: ${why}`);
   const relative = (path: string | undefined): boolean => path !== undefined && !path.startsWith('/');
 
-  if (template.image === undefined) refuse('image', 'a container requires one; or use the Runtime process');
+  if (template.image === undefined)
+    refuse('image', 'a container requires an image. To run without one, use the Runtime process');
   for (const [index, { path }] of (template.files ?? []).entries()) {
     if (relative(path) || path.endsWith('/'))
       refuse(`files[${index}].path`, 'must be the absolute path of a file');
@@ -26,8 +27,8 @@ export const unsupportedByDocker: Unsupported = ({ template }, { allowHostPaths 
   }
   const { mode, name, ports = [] } = template.network ?? {};
   if (name !== undefined && mode !== undefined && mode !== 'Bridge')
-    refuse('network.name', `goes with mode Bridge, not ${mode}`);
+    refuse('network.name', `requires mode Bridge, found ${mode}`);
   if (ports.length > 0 && mode !== undefined && mode !== 'Bridge')
-    refuse('network.ports', `can be published with mode Bridge, not ${mode}`);
+    refuse('network.ports', `require mode Bridge, found ${mode}`);
   return reasons;
 };

@@ -56,7 +56,7 @@ function positionOf(cursor: string): Position {
     throw new DriverError(
       'Terminal',
       'InvalidCursor',
-      `the cursor "${cursor}" is no place in a log; attach without one`,
+      `"${cursor}" is not a cursor of this log: attach without a cursor`,
     );
   return { segment: Number(segment), offset: Number(offset) };
 }

@@ -52,7 +52,7 @@ export function createAttachments(clock: Clock): Attachments {
             new DriverError(
               'Retryable',
               'OutputLost',
-              `it is unknown whether run ${run.number} of ${ref} runs`,
+              `it is unknown whether run ${run.number} of ${ref} is running`,
               {
                 cause: error,
               },

@@ -74,7 +74,7 @@ export async function openCgroups(parts: {
     const base = join(folder, `agentctl-${store}-${place}`);
     const why = await tryOut(base, parts.sh);
     if (why === undefined) return cgroupsIn(base, reason, parts);
-    parts.log.debug({ err: why, folder }, 'no cgroups can be made here');
+    parts.log.debug({ err: why, folder }, 'cgroups cannot be created here');
   }
   return undefined;
 }
@@ -118,7 +118,7 @@ function cgroupsIn(
         await mkdir(folder, { recursive: true });
       } catch (error) {
         // Whatever the reason (too many, no memory, no right): such a run is found by its marks.
-        log.warn({ error, folder }, 'a run gets no cgroup of its own');
+        log.warn({ error, folder }, 'a run has no cgroup of its own');
         runs.delete(uid);
         return undefined;
       }

@@ -11,7 +11,7 @@ export async function checkWorkingDir(path: string): Promise<void> {
     throw new DriverError(
       'NotStartable',
       'WorkingDirMissing',
-      `spec.template.workingDir: the folder ${path} does not exist; create it, or remove the field to use a folder of its own`,
+      `spec.template.workingDir: the folder ${path} does not exist: create it, or remove the field to use a folder of its own`,
     );
 }
 
@@ -49,7 +49,7 @@ async function findCommand(command: string, path: string, places: readonly strin
     'NotStartable',
     'CommandNotFound',
     refused !== undefined
-      ? `spec.template.command: ${refused} is not executable; run chmod +x on it, or use another`
+      ? `spec.template.command: ${refused} is not executable: run chmod +x on it, or use another command`
       : command.includes('/')
         ? `spec.template.command: the file ${places[0]} does not exist; install it, or correct the path${oneWordHint(command)}`
         : `spec.template.command: "${command}" was not found in PATH (${path}); install it, use its absolute path, or set PATH in spec.template.env${oneWordHint(command)}`,

@@ -70,7 +70,7 @@ export function createEnds(parts: { clock: Clock; log: Log; reap: Reap; looks: L
         done ??= ends
           .sweep(run, marks)
           .then(() => sweeps.get(ref) === sweep && swept.set(ref, run.number)) // unless it was forgotten meanwhile
-          .catch((error: unknown) => log.warn({ error, ref }, 'processes of an ended run are left'))
+          .catch((error: unknown) => log.warn({ error, ref }, 'processes of a run that has ended remain'))
           .finally(() => sweeps.get(ref) === sweep && sweeps.delete(ref));
         return done;
       };

@@ -21,7 +21,7 @@ export function asDriverError(error: unknown): DriverError {
 export async function notBegun(ref: string, marks: Marks, limitMs: number): Promise<DriverError> {
   const { claimed, shim } = marks;
   if (marks.void === true)
-    return new DriverError('NotStartable', 'GivenUp', 'the start was given up before the program began');
+    return new DriverError('NotStartable', 'GivenUp', 'the start was cancelled before the program began');
   const { bavail, ffree, files } = await statfs(ref);
   if (bavail === 0 || (files > 0 && ffree === 0)) return diskFull(ref);
   const shimEnded = shim !== undefined && living(shim) === undefined;
@@ -29,14 +29,14 @@ export async function notBegun(ref: string, marks: Marks, limitMs: number): Prom
     return new DriverError(
       'Retryable',
       'StartFailed',
-      `the shell that waits for the process (pid ${shim.pid}) ended before the program began: it was killed, or it could not write in ${ref} or enter the working directory`,
+      `the shell that waits for the process (pid ${shim.pid}) ended before the program started: it was killed, or it cannot write in ${ref} or enter the working directory`,
     );
-  const stage = claimed ? 'had begun to start it and was not done' : 'had not even begun to start it';
+  const stage = claimed ? 'had not finished starting it' : 'had not begun to start it';
   // Says nothing of the agent, so no failure is counted.
   return new DriverError(
     'NotStartable',
     'HostBusy',
-    `the start was given up: after ${limitMs / 1000} s the shell ${stage}; the host is very busy (load average ${loadavg()[0]?.toFixed(1)} on ${availableParallelism()} processors)`,
+    `the start timed out: after ${limitMs / 1000} s the shell ${stage}. The host is very busy (load average ${loadavg()[0]?.toFixed(1)} on ${availableParallelism()} processors)`,
   );
 }
 
@@ -54,7 +54,7 @@ export const environmentUnknown = (ref: string): DriverError =>
   new DriverError(
     'Retryable',
     'EnvironmentUnknown',
-    `nothing tells which environment ${ref} was started with`,
+    `it is unknown which environment ${ref} was started with`,
   );
 
 export const gone = (ref: string): DriverError =>
@@ -62,11 +62,7 @@ export const gone = (ref: string): DriverError =>
 
 /** Only a controller that believes an old cache asks for it. */
 export const superseded = (ref: string, run: number, newest: number): DriverError =>
-  new DriverError(
-    'Retryable',
-    'Superseded',
-    `run ${newest} is the newest of ${ref}: run ${run} comes too late`,
-  );
+  new DriverError('Retryable', 'Superseded', `run ${run} of ${ref} is outdated: run ${newest} is newer`);
 
 const diskFull = (what: string, cause?: unknown): DriverError =>
   new DriverError(

@@ -69,7 +69,7 @@ export async function replaceOthers(
       throw new DriverError(
         'NotStartable',
         'NameTaken',
-        `${other} belongs to another controller's store; remove it there, or give this controller a --state-dir of its own`,
+        `${other} belongs to another controller: remove it there, or start this controller with another --state-dir`,
       );
     if (other === ref) continue;
     const begun = readMarks(runFolder(other, identity.run)).main !== undefined;

@@ -133,7 +133,7 @@ function openShell(
   const watch = (): void => {
     cancelWatch();
     if (waiting.size === 0 || state === 'Over') return;
-    cancelWatch = clock.after(answerLimitMs, () => lose(`it answered nothing for ${answerLimitMs / 1000} s`));
+    cancelWatch = clock.after(answerLimitMs, () => lose(`it did not answer for ${answerLimitMs / 1000} s`));
   };
   let line = '';
   child.stdout.setEncoding('latin1').on('data', (text: string) => {
@@ -235,7 +235,7 @@ function unfit(start: ShimStart): DriverError | undefined {
       'InvalidSpec',
       `${why}; shorten or correct spec.template.args, env and envFrom`,
     );
-  if (texts.some((text) => text.includes('\0'))) return refuse('an argument or variable holds a NUL byte');
+  if (texts.some((text) => text.includes('\0'))) return refuse('an argument or variable contains a NUL byte');
   if (sizes.some((size) => size > limits.one))
     return refuse('an argument or variable is longer than the 128 KiB that Linux allows');
   if (sizes.reduce((sum, size) => sum + size + 8, 0) > limits.all)
@@ -247,12 +247,12 @@ const failed = (why: string): DriverError =>
   new DriverError('Retryable', 'StartFailed', `the process could not be started: ${why}`);
 
 const closed = (): DriverError =>
-  new DriverError('Offline', 'Closed', 'the controller ends, so nothing more is started');
+  new DriverError('Offline', 'Closed', 'the controller is stopping, so nothing is started');
 
 /** Says nothing of the agent, so no failure is counted. */
 const launcherLost = (why: string): DriverError =>
   new DriverError(
     'NotStartable',
     'LauncherLost',
-    `the shell that starts processes was lost ${maxLost} times, the last time since ${why}; see whether this host is out of processes or memory`,
+    `the shell that starts processes has ended ${maxLost} times, most recently because ${why}: check whether this host is out of processes or memory`,
   );

@@ -58,9 +58,13 @@ export function createLeftovers(clock: Clock, log: Log, owner: string): Leftover
       }
     } catch (error) {
       // What the command itself found is known all the same, and the next sweep tries again.
-      log.warn({ err: error }, 'what a probe started could not be killed');
+      log.warn({ err: error }, 'processes that a probe started could not be killed');
     }
-    if (refused.size > 0) log.warn({ pids: [...refused.keys()] }, 'what a probe started may not be killed');
+    if (refused.size > 0)
+      log.warn(
+        { pids: [...refused.keys()] },
+        'processes that a probe started cannot be killed, for lack of permission',
+      );
   };
 
   return {

@@ -70,7 +70,7 @@ function exitOf(folder: string, exit: NonNullable<Marks['exit']>): ObservedExit 
         message: 'The exit code is unknown: the shim that waited for the process was killed.',
       };
     case 'reboot':
-      return { code: exit.code, finishedAt, cause: 'Runtime', message: 'The host was started anew.' };
+      return { code: exit.code, finishedAt, cause: 'Runtime', message: 'The host was restarted.' };
   }
 }
 

@@ -23,7 +23,7 @@ export interface Tools {
 export function findTools(): Tools {
   const need = (name: string, from: string, path = findTool(name)): string => {
     if (path !== undefined) return path;
-    const remedy = `the process runtime needs the program ${name} (of ${from}) on this host; install it`;
+    const remedy = `the Runtime process requires the program ${name} (${from}) on this host: install it`;
     throw new DriverError('Offline', 'ToolMissing', remedy);
   };
   // dash starts in half the time of bash and leaves the environment as it is.

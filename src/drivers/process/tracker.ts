@@ -45,7 +45,7 @@ export function createTracker(clock: Clock, log: Log): Tracker {
     try {
       return lives();
     } catch (error) {
-      log.warn({ error, ref }, 'it is unknown whether a process runs');
+      log.warn({ error, ref }, 'it is unknown whether a process is running');
       return true;
     }
   };
@@ -68,7 +68,7 @@ export function createTracker(clock: Clock, log: Log): Tracker {
       watcher.on('error', () => watcher.close());
       return watcher;
     } catch (error) {
-      if (!warned) log.warn({ error }, 'no file watcher to be had: ends of processes are polled for');
+      if (!warned) log.warn({ error }, 'no file watcher is available: the ends of processes are polled');
       warned = true;
       return undefined;
     }

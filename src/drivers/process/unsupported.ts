@@ -30,7 +30,7 @@ export function unsupportedFields(spec: AgentSpec, host: Host): string[] {
   if (template.security !== undefined)
     refuse(
       'security',
-      'a process has the rights of its user; set spec.template.user or use a container Runtime',
+      'a process has the permissions of its user: set spec.template.user, or use a container Runtime',
     );
   const network = template.network;
   if (network !== undefined && (network.mode !== 'Host' || network.name !== undefined))

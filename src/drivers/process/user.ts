@@ -65,7 +65,7 @@ export async function checkReachable(user: User, workingDir: string): Promise<vo
       throw new DriverError(
         'NotStartable',
         'WorkingDirMissing',
-        `spec.template.user: this user cannot enter ${folder}, which is on the way to its working directory ${workingDir}; set spec.template.workingDir to a folder that it owns, such as one made by: install -d -o USER /srv/NAME`,
+        `spec.template.user: this user cannot enter ${folder}, a parent of its working directory ${workingDir}: set spec.template.workingDir to a folder that it owns, such as one made by: install -d -o USER /srv/NAME`,
       );
     if (folder === dirname(folder)) return;
   }

@@ -43,7 +43,7 @@ function ofMetadata(info: KindInfo, { metadata }: JsonObject, { sync }: Bounds):
   const annotations = isObject(metadata.annotations) ? metadata.annotations : {};
   return [
     ...(elsewhere
-      ? [invalid(['metadata', 'namespace'], namespace, `${target}, the one namespace of the Sync`)]
+      ? [invalid(['metadata', 'namespace'], namespace, `${target}, the namespace of the Sync`)]
       : []),
     ...controls
       .filter((name) => annotations[name] !== undefined)
@@ -132,7 +132,7 @@ function ofSync(spec: SyncSpec, parent: Sync): FieldError[] {
         ]
       : []),
     ...(readsHost(spec)
-      ? [forbidden(['spec', 'source'], 'a Sync from a repository may not read folders of this host')]
+      ? [forbidden(['spec', 'source'], 'a Sync from a repository cannot read folders of this host')]
       : []),
   ];
 }

@@ -18,7 +18,7 @@ export async function readBlobs(catFile: CatFile, entries: readonly Entry[]): Pr
     const from = line + 1;
     at = from + size + 1;
     if (line < 0 || !header.endsWith(` blob ${size}`) || at > output.length)
-      throw new SourceError('Failed', `the repository is damaged: git has not given all of ${path}`);
+      throw new SourceError('Failed', `the repository is damaged: git did not return all of ${path}`);
     return output.subarray(from, from + size);
   });
 }

@@ -15,7 +15,10 @@ export async function checkOut(catFile: CatFile, files: readonly Entry[], folder
   for (const [at, { path }] of files.entries()) {
     // A commit that was not made by git can hold any name.
     if (path.split('/').some((name) => /^(\.{0,2}|\.git)$/i.test(name)))
-      throw new SourceError('OutsideTree', `the commit has a file of the name ${JSON.stringify(path)}`);
+      throw new SourceError(
+        'OutsideTree',
+        `the commit has a file named ${JSON.stringify(path)}, which is not allowed`,
+      );
     await mkdir(dirname(join(folder, path)), { recursive: true, mode: 0o700 });
     await writeFile(join(folder, path), contents[at] ?? '', { mode: 0o600, flag: 'wx' });
   }

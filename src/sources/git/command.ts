@@ -143,7 +143,7 @@ const fallback = (cause: unknown, exit: number | null | undefined): string =>
 const tooMuch = (): SourceError =>
   new SourceError(
     'TooLarge',
-    'git prints more about the repository than is read: it names too many files, or its host talks without end. Narrow path, or keep manifests in a repository of their own',
+    'git prints too much about the repository: it has too many files, or its host does not stop sending. Narrow path, or keep the manifests in their own repository',
   );
 
 /** An aborted call always ends with this, whatever git said while it died. */
@@ -151,7 +151,7 @@ export function aborted(signal: AbortSignal): SourceError {
   const cause: unknown = signal.reason;
   const late = cause instanceof Error && cause.name === 'TimeoutError';
   const message = late
-    ? 'the repository took longer than spec.timeout: raise it where the repository is large or far away'
-    : 'the look at the repository was broken off';
+    ? 'the repository could not be read within spec.timeout: raise it if the repository is large or slow'
+    : 'reading the repository was cancelled';
   return new SourceError('Timeout', message, { cause });
 }

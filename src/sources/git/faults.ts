@@ -28,18 +28,18 @@ const known: readonly Known[] = [
     says: /cannot run (gpg|ssh-keygen)\b/,
     reason: 'ProgramMissing',
     tells: (_, [, program = '']) =>
-      `${program} is not installed, which checks signatures: install ${program === 'gpg' ? 'gnupg' : 'openssh-client'}`,
+      `${program} is not installed, but is needed to check signatures: install ${program === 'gpg' ? 'gnupg' : 'openssh-client'}`,
   },
   {
     says: /'remote-https' is not a git command|remote helper for 'https'/,
     reason: 'ProgramMissing',
-    tells: () => 'git is installed without https: install its part for curl',
+    tells: () => 'git is installed without support for https: install git-remote-https',
   },
   {
     says: /[Oo]ut of memory|cannot create (async )?thread|unable to create thread|mmap failed|Cannot allocate memory/,
     reason: 'TooLarge',
     tells: () =>
-      `the repository takes more than ${processLimits.memory} MiB of memory to unpack: keep manifests in a small repository of their own`,
+      `the repository needs more than ${processLimits.memory} MiB of memory to unpack: keep the manifests in a small repository of their own`,
   },
   {
     says: /No space left on device|Disk quota exceeded/,
@@ -49,54 +49,53 @@ const known: readonly Known[] = [
   {
     says: /dubious ownership/,
     reason: 'AuthenticationFailed',
-    tells: () =>
-      'the repository belongs to another user than the controller: give it to the controller’s user',
+    tells: () => 'the repository belongs to another user: change its owner to the user of the controller',
   },
   {
     says: /Load key .*: (invalid format|error in libcrypto|incorrect passphrase)/,
     reason: 'SecretInvalid',
-    tells: () => `${secret} has no private key without passphrase that ssh can read in identity`,
+    tells: () => `the key identity in ${secret} is not a private key that ssh can read without a passphrase`,
   },
   {
     says: /error setting certificate (verify locations|file)|error adding trust anchors/,
     reason: 'SecretInvalid',
-    tells: () => `${secret} has no valid certificate in ca.crt`,
+    tells: () => `the key ca.crt in ${secret} is not a valid certificate`,
   },
   {
     says: /HOST IDENTIFICATION HAS CHANGED|[Hh]ost key for .* has changed/,
     reason: 'HostNotTrusted',
     tells: (remote) =>
-      `the key of ${remote.host} is not the one in known_hosts of ${secret}: it was changed, or somebody intercepts the connection; verify it with the host before you replace it`,
+      `the host key of ${remote.host} differs from known_hosts in ${secret}: it was changed, or the connection is intercepted. Verify it with the host before you replace it`,
   },
   {
     says: /Host key verification failed|host key is known for/,
     reason: 'HostNotTrusted',
     tells: (remote) =>
-      `the key of ${remote.host} is not in known_hosts of ${secret}: compare what ${keyscan(remote)} prints with what the host publishes, and put it there`,
+      `the host key of ${remote.host} is not in known_hosts in ${secret}: run ${keyscan(remote)}, compare the output with what the host publishes, and add it there`,
   },
   {
     says: /SSL certificate|certificate verif|alternative certificate|does not match target host|unable to get local issuer/,
     reason: 'HostNotTrusted',
     tells: (remote) =>
-      `the certificate of ${remote.host} is not trusted: put the certificate of its authority into ca.crt of ${secret}`,
+      `the certificate of ${remote.host} is not trusted: add the certificate of its authority as ca.crt to ${secret}`,
   },
   {
     says: /returned error: 30\d|url base from redirection/,
     reason: 'Failed',
     tells: (remote) =>
-      `${remote.host} answers with a redirect, and redirects are not followed: set spec.source.git.url to the final URL`,
+      `${remote.host} returns a redirect, and redirects are not followed: set spec.source.git.url to the final URL`,
   },
   {
     says: /Permission denied \(|Authentication failed|could not read (Username|Password)|prompts disabled|returned error: 40[13]|access denied/i,
     reason: 'AuthenticationFailed',
     tells: (remote) =>
-      `${remote.host} refuses the credentials, or requires some: check ${secret}, whether they have expired, and whether they can read the repository`,
+      `${remote.host} rejects the credentials, or requires credentials: check that ${secret} is right, has not expired, and can read the repository`,
   },
   {
     says: /returned error: 404|[Rr]epository .*not found|ERROR: .*not found/,
     reason: 'AuthenticationFailed',
     tells: (remote) =>
-      `${remote.host} has no such repository, or it is not visible with these credentials: check spec.source.git.url and ${secret}`,
+      `${remote.host} has no such repository, or these credentials cannot read it: check spec.source.git.url and ${secret}`,
   },
   {
     says: /does not appear to be a git repository|No such file or directory[\s\S]*Could not read from remote/,
@@ -112,7 +111,7 @@ const known: readonly Known[] = [
   {
     says: /Connection refused|Failed to connect|Couldn't connect|No route to host|unreachable/i,
     reason: 'Unreachable',
-    tells: (remote) => `${place(remote)} refuses connections`,
+    tells: (remote) => `${place(remote)} refuses the connection`,
   },
   {
     says: /timed? ?out|too slow|not responding/i,
@@ -122,14 +121,15 @@ const known: readonly Known[] = [
   {
     says: /returned error: 5\d\d/,
     reason: 'Unreachable',
-    tells: (remote, [text]) => `${remote.host} has an error (${text.replace('returned error: ', 'HTTP ')})`,
+    tells: (remote, [text]) =>
+      `${remote.host} returned an error (${text.replace('returned error: ', 'HTTP ')})`,
   },
   {
     // index-pack that wrote more than it may is killed without a word.
     says: /died of signal 25|File too large|^fatal: fetch-pack: invalid index-pack output\s*$/,
     reason: 'TooLarge',
     tells: () =>
-      `the repository sends more than ${processLimits.file} MiB: keep manifests in a small repository of their own`,
+      `the repository is larger than ${processLimits.file} MiB: keep the manifests in a small repository of their own`,
   },
   {
     says: /early EOF|disconnect|RPC failed|hung up|transfer closed|[Cc]onnection (was )?(reset|closed)|[Ee]mpty reply|kex_exchange|SSL_|gnutls_|GnuTLS|TLS/,

@@ -35,6 +35,6 @@ function dearmor(name: string, text: string): Buffer {
   if (blocks.length > 0 && blocks.every(({ length }) => length > 0)) return Buffer.concat(blocks);
   throw new SourceError(
     'SecretInvalid',
-    `the Secret of spec.source.git.verify has no OpenPGP public key in its key ${name}: put there what gpg --armor --export prints`,
+    `the Secret of spec.source.git.verify has no OpenPGP public key under ${name}: store the output of gpg --armor --export there`,
   );
 }

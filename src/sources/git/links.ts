@@ -40,27 +40,21 @@ export async function followLinks(
   let followed = 0;
   while (links.length > 0) {
     if (links.length > mostLinks)
-      throw new SourceError(
-        'TooLarge',
-        `there are ${links.length} links, and at most ${mostLinks} are followed`,
-      );
+      throw new SourceError('TooLarge', `found ${links.length} links, expected at most ${mostLinks}`);
     const [root, ...targets] = await findTargets(catFile, revision, links);
     if (root?.sort === 'Folder') folders.set('', root.id);
     const next: Entry[] = [];
     for (const [at, link] of links.entries()) {
       const target = targets[at] ?? { sort: 'Missing' };
       if (target.sort === 'Outside' && rules.refusesOutside)
-        throw refusal(link.path, `leads out of the repository (to ${target.to})`);
+        throw refusal(link.path, `points outside the repository (to ${target.to})`);
       if (target.sort === 'Missing' && rules.refusesMissing(link.path))
-        throw refusal(link.path, 'leads nowhere', 'PathMissing');
+        throw refusal(link.path, 'points to nothing', 'PathMissing');
       if (target.sort === 'File') files.push({ ...link, ...target });
       if (target.sort !== 'Folder' || above(link.path).some((path) => folders.get(path) === target.id))
         continue;
       if (++followed > mostFolders)
-        throw new SourceError(
-          'TooLarge',
-          `${link.path}: at most ${mostFolders} links to folders are followed`,
-        );
+        throw new SourceError('TooLarge', `${link.path}: found more than ${mostFolders} links to folders`);
       folders.set(link.path, target.id);
       const { stdout } = await run(['ls-tree', '-r', '-t', '-z', '-l', target.id]);
       const below = await parseTree(stdout);
@@ -86,7 +80,7 @@ type Target =
 /** First of the root, then of each link. */
 async function findTargets(catFile: CatFile, revision: string, links: readonly Entry[]): Promise<Target[]> {
   for (const { path } of links)
-    if (/[\n\ufffd]/.test(path)) throw refusal(path, 'cannot be followed, for its name');
+    if (/[\n\ufffd]/.test(path)) throw refusal(path, 'cannot be followed because of its name');
   const lines = [`${revision}^{tree}`, ...links.map(({ path }) => `${revision}:${path}`)];
   const output = await catFile(['--batch-check', '--follow-symlinks'], lines);
   let at = 0;
@@ -116,4 +110,4 @@ const above = (path: string): string[] => {
 };
 
 const refusal = (path: string, how: string, reason: SourceReason = 'OutsideTree'): SourceError =>
-  new SourceError(reason, `${path} is a link that ${how}: put a copy in its place, or ignore it`);
+  new SourceError(reason, `${path} is a link that ${how}: replace it with a copy, or ignore it`);

@@ -40,7 +40,7 @@ async function findHead(list: ListRemote, url: string): Promise<Found> {
     'RevisionMissing',
     heads.length === 0
       ? 'the repository is empty: push a commit'
-      : `the repository's HEAD names a branch that is not there: set spec.source.git.branch, ${some(heads)}`,
+      : `the repository's HEAD names a branch that does not exist: set spec.source.git.branch, ${some(heads)}`,
   );
 }
 

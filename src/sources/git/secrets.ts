@@ -71,7 +71,7 @@ async function credentials({ secret }: Secrets, remote: Remote, write: Write): P
       if (secret !== undefined) return ssh(secret, remote, write);
       throw new SourceError(
         'SecretInvalid',
-        'spec.source.git.secretRef must name a Secret with the keys identity (a private key without passphrase) and known_hosts, which ssh needs',
+        'spec.source.git.secretRef must name a Secret with the keys identity (a private key without a passphrase) and known_hosts, which ssh requires',
       );
   }
 }
@@ -86,9 +86,11 @@ async function https(
   // With a token in the password, hosts take any name.
   const username = line(secret, 'username') ?? 'git';
   if (password === undefined && (authority === undefined || secret.username !== undefined))
-    throw invalid('has no key password, which https needs beside username (a token is a password)');
+    throw invalid(
+      'has no key password, which https requires in addition to username (a token is a password)',
+    );
   if (authority !== undefined && !Buffer.from(authority).includes('-----BEGIN CERTIFICATE-----'))
-    throw invalid('holds no PEM certificate in its key ca.crt');
+    throw invalid('has no PEM certificate under ca.crt');
   return {
     ...(authority === undefined ? {} : { authorities: await write('ca.crt', authority) }),
     ...(password === undefined
@@ -109,12 +111,14 @@ async function ssh(
 ): Promise<Configuration> {
   const { identity, known_hosts: hosts } = secret;
   if (identity === undefined || identity.length === 0)
-    throw invalid('has no key identity: ssh needs a private key without passphrase there');
+    throw invalid('has no key identity: ssh requires a private key without a passphrase there');
   if (hasPassphrase(identity))
-    throw invalid("holds in identity a key that has a passphrase; make one without (ssh-keygen -N '')");
+    throw invalid(
+      "has a private key with a passphrase under identity: create one without (ssh-keygen -N '')",
+    );
   if (hosts === undefined || hosts.length === 0)
     throw invalid(
-      `has no key known_hosts: put there what ${keyscan(remote)} prints, compared with what the host publishes`,
+      `has no key known_hosts: run ${keyscan(remote)}, compare the output with what the host publishes, and store it there`,
     );
   // ssh refuses a key without a line end at its end, which editors and forms like to cut off.
   const key = Buffer.concat([Buffer.from(identity), Buffer.from('\n')]);
@@ -129,7 +133,7 @@ function line(secret: Readonly<Record<string, Uint8Array>>, key: string): string
   const text = Buffer.from(bytes)
     .toString('utf8')
     .replace(/\r?\n$/, '');
-  if (text === '' || /[\r\n\0]/.test(text)) throw invalid(`holds no single line of text in its key ${key}`);
+  if (text === '' || /[\r\n\0]/.test(text)) throw invalid(`must have a single line of text under ${key}`);
   return text;
 }
 

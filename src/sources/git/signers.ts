@@ -13,7 +13,7 @@ export function checkKeys(keys: Readonly<Record<string, Uint8Array>>): void {
   if (lines.some(isSigner)) return;
   const fault = 1 + lines.findIndex((line) => !/^\s*(#|$)/.test(line));
   throw invalid(
-    `no signer in its key allowed_signers: ${fault === 0 ? 'it is empty' : `its line ${fault} is none`}, expected who signs and then a public key, as author@example.com ssh-ed25519 AAAA...`,
+    `no valid allowed_signers: ${fault === 0 ? 'it is empty' : `line ${fault} is invalid`}, expected a signer and a public key, as in author@example.com ssh-ed25519 AAAA...`,
   );
 }
 

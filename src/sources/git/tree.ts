@@ -31,7 +31,7 @@ export function checkEntries(count: number): void {
   if (count > mostEntries)
     throw new SourceError(
       'TooLarge',
-      `there are more than ${mostEntries} files and folders: narrow path, or keep manifests in a repository of their own`,
+      `more than ${mostEntries} files and folders: narrow path, or keep the manifests in their own repository`,
     );
 }
 
@@ -64,7 +64,7 @@ const sorts: Readonly<Record<string, Entry['sort']>> = {
 export function folderPath(folder: string): string {
   const path = posix.normalize(folder).replace(/\/+$/, '');
   if (folder.startsWith('/') || path === '..' || path.startsWith('../'))
-    throw new SourceError('PathMissing', `spec.source.git.path ${folder} leads out of the repository`);
+    throw new SourceError('PathMissing', `spec.source.git.path ${folder} points outside the repository`);
   return path === '.' ? '' : path;
 }
 
@@ -82,9 +82,9 @@ async function isFolder(
     case 'Submodule':
       throw fault('is a submodule; submodules are not fetched');
     case 'Link':
-      throw fault('is a link: name the folder that it leads to');
+      throw fault('is a link: use the folder that it points to');
     case 'File':
-      throw fault('is a file: name its folder, and the file in spec.source.git.include');
+      throw fault('is a file: use its folder, and name the file in spec.source.git.include');
     case undefined:
       break;
   }

@@ -3,11 +3,11 @@ import type { Said } from './command.ts';
 
 /** What `%G?` of git-log(1) stands for. Of SSH, U is a good signature by a key that nobody has listed. */
 const meanings: Readonly<Record<string, string>> = {
-  B: 'is signed, but not with what it holds (a bad signature)',
-  E: 'is signed by a key that is not among them',
+  B: 'has a signature that does not match its content',
+  E: 'is signed by an unknown key',
   N: 'has no signature',
   R: 'is signed by a key that was revoked',
-  U: 'is signed by a key that is not among them',
+  U: 'is signed by an unknown key',
   X: 'is signed, but the signature has expired',
   Y: 'is signed by a key that has expired',
 };
@@ -24,12 +24,12 @@ export async function verifyCommit(
   if (program !== undefined)
     throw new SourceError(
       'ProgramMissing',
-      `${program} is not installed, which checks the signatures of commits: install ${program === 'gpg' ? 'gnupg' : 'openssh-client'}`,
+      `${program} is not installed, which is needed to check the signatures of commits: install ${program === 'gpg' ? 'gnupg' : 'openssh-client'}`,
     );
   const meaning = meanings[verdict] ?? 'has a signature that could not be checked';
   const key = fingerprint === '' ? '' : ` (${fingerprint})`;
   throw new SourceError(
     'NotVerified',
-    `commit ${revision.slice(0, 12)} ${meaning}${key}: sign it with one of the keys in the Secret of spec.source.git.verify, or put its key there`,
+    `commit ${revision.slice(0, 12)} ${meaning}${key}: sign it with a key in the Secret of spec.source.git.verify, or add its key there`,
   );
 }

@@ -3,5 +3,5 @@ import { parentPort } from 'node:worker_threads';
 import { answerJobs } from '../../platform/thread.ts';
 import { answer, type Job } from './jobs.ts';
 
-if (parentPort === null) throw new Error('this runs in a thread only');
+if (parentPort === null) throw new Error('this file only runs in a worker thread');
 answerJobs(parentPort, (job) => answer(job as Job)); // threaded.ts sends nothing else

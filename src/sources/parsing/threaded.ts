@@ -86,23 +86,25 @@ function refusal(cause: unknown, what: string, timeout: number): SourceError {
     case 'Timeout':
       return new SourceError(
         'Timeout',
-        `${what} takes longer than ${timeout / 1000} s to read: split or simplify it`,
+        `${what} could not be read within ${timeout / 1000} s: split or simplify it`,
         { cause },
       );
     case 'OutOfMemory':
       return new SourceError(
         'TooLarge',
-        `${what} takes more than ${memory} MiB of memory to read: split or simplify it`,
+        `${what} needs more than ${memory} MiB of memory to read: split or simplify it`,
         { cause },
       );
     case 'Busy':
-      return new SourceError('Timeout', 'too much waits to be read: it is tried again', { cause });
+      return new SourceError('Timeout', 'too many manifests are waiting to be read: it is tried again', {
+        cause,
+      });
     case 'Aborted':
-      return new SourceError('Timeout', `${what} was not read: that was called off`, { cause });
+      return new SourceError('Timeout', `reading ${what} was cancelled`, { cause });
     case 'Crashed':
       return new SourceError(
         'Failed',
-        `${what} ended the thread that reads it (${cause.message}): split or simplify it`,
+        `${what} crashed the parser (${cause.message}): split or simplify it`,
         { cause },
       );
   }

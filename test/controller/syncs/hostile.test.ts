@@ -60,7 +60,7 @@ test('the API answers while a hostile tree is parsed, and the condition says wha
   clock.advance(20_000);
   await reading;
   expect(await estate.condition('Ready')).toBe(
-    `False Timeout: one of a.yaml to b.yaml takes longer than 20 s to read: split or simplify it. main@${good?.slice(0, 12)} remains applied.`,
+    `False Timeout: one of a.yaml to b.yaml could not be read within 20 s: split or simplify it. main@${good?.slice(0, 12)} remains applied.`,
   );
 });
 

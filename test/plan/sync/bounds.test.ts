@@ -115,7 +115,7 @@ describe('the namespace', () => {
   test('is the one of the Sync, or the one that it names', () => {
     const inOther = { ...agent({}), metadata: { namespace: 'prod' } };
     expect(told('Agent', inOther)).toEqual([
-      'metadata.namespace: found "prod", expected default, the one namespace of the Sync',
+      'metadata.namespace: found "prod", expected default, the namespace of the Sync',
     ]);
     expect(told('Agent', inOther, { spec: { targetNamespace: 'prod' } })).toEqual([]);
     expect(told('Agent', { ...agent({}), metadata: { namespace: 'default' } })).toEqual([]);
@@ -267,7 +267,7 @@ describe('a Sync that is pushed', () => {
   test('may not read folders of this host', () => {
     for (const source of [{ directory: { path: '/etc' } }, { git: { url: 'file:///srv/secret.git' } }])
       expect(child({ source }), JSON.stringify(source)).toEqual([
-        'spec.source: a Sync from a repository may not read folders of this host',
+        'spec.source: a Sync from a repository cannot read folders of this host',
       ]);
   });
 });

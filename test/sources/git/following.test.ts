@@ -160,7 +160,7 @@ describe('the folder', () => {
       ),
     });
     await expect(read({ path: 'a.yaml' })).rejects.toMatchObject({
-      message: expect.stringContaining('is a file: name its folder'),
+      message: expect.stringContaining('is a file: use its folder'),
     });
   });
 

@@ -22,7 +22,7 @@ afterEach(async () => {
 test('a manifest whose name steers a terminal is refused, and can be ignored', async () => {
   await repository.publish({ 'b\u001b[31m.yaml': 'x' });
   const reading = world.read({ url: repository.url });
-  await expect(reading).rejects.toThrow('the name of b\\u001b[31m.yaml has control characters');
+  await expect(reading).rejects.toThrow('the file name b\\u001b[31m.yaml has control characters');
   expect(await world.read({ url: repository.url, ignore: ['b*'] })).toEqual({ 'a.yaml': 'good' });
 });
 
@@ -52,7 +52,7 @@ describe('git', () => {
     const parts = await withGit(`PATH='${process.env.PATH}'; ulimit -f 2048; exec git "$@"`);
     await expect(world.read({ url: repository.url }, parts)).rejects.toMatchObject({
       reason: 'TooLarge',
-      message: expect.stringContaining('keep manifests in a small repository of their own'),
+      message: expect.stringContaining('keep the manifests in a small repository of their own'),
     });
     expect(existsSync(join(world.state, 'repository'))).toBe(false);
   });

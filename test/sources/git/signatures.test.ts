@@ -54,7 +54,7 @@ describe.each([
 
   test('by a stranger is refused, though the stranger is in another Secret', async () => {
     await repository.publish({ 'a.yaml': 'signed' }, { signedBy: stranger });
-    await expect(read({ [key]: signer.publicKey })).rejects.toEqual(refused('a key that is not among them'));
+    await expect(read({ [key]: signer.publicKey })).rejects.toEqual(refused('an unknown key'));
     const both =
       key === 'allowed_signers'
         ? { [key]: `${signer.publicKey}\n${stranger.publicKey}\n` }
@@ -191,11 +191,11 @@ describe('a Secret that can check no signature', () => {
   test.each([
     [{}, 'neither a key allowed_signers .* nor one that ends with \\.asc .*; it has none at all$'],
     [{ 'cosign.pub': 'x', signers: 'y' }, 'neither .*; it has cosign\\.pub, signers$'],
-    [{ allowed_signers: '' }, 'no signer in its key allowed_signers: it is empty, expected who signs'],
-    [{ allowed_signers: '# none\n\n' }, 'no signer in its key allowed_signers: it is empty'],
+    [{ allowed_signers: '' }, 'no valid allowed_signers: it is empty, expected a signer'],
+    [{ allowed_signers: '# none\n\n' }, 'no valid allowed_signers: it is empty'],
     [
       { allowed_signers: '# one\n\n  rubbish\nmore\n' },
-      'no signer in its key allowed_signers: its line 3 is none, expected',
+      'no valid allowed_signers: line 3 is invalid, expected',
     ],
   ])('is told with what is looked for: %j', async (keys, text) => {
     await expect(read(keys)).rejects.toMatchObject({

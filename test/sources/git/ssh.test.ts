@@ -47,7 +47,7 @@ describe('a host by ssh', () => {
       expect(await failure({ identity: await of('hunter2') })).toMatchObject({
         reason: 'SecretInvalid',
         message:
-          "the Secret of spec.source.git.secretRef holds in identity a key that has a passphrase; make one without (ssh-keygen -N '')",
+          "the Secret of spec.source.git.secretRef has a private key with a passphrase under identity: create one without (ssh-keygen -N '')",
       });
     });
 
@@ -68,7 +68,7 @@ describe('a host by ssh', () => {
       const told = await failure({ known_hosts });
       expect(told.reason).toBe('HostNotTrusted');
       expect(told.message).toMatch(
-        /^the key of 127\.0\.0\.1 is not the one in known_hosts of .*: it was changed, or somebody intercepts the connection; verify it with the host before you replace it: The fingerprint for the ED25519 key sent by the remote host is; SHA256:\S{43}\.$/,
+        /^the host key of 127\.0\.0\.1 differs from known_hosts in .*: it was changed, or the connection is intercepted\. Verify it with the host before you replace it: The fingerprint for the ED25519 key sent by the remote host is; SHA256:\S{43}\.$/,
       );
       expect(await read()).toEqual({ 'a.yaml': 'first' });
     });
@@ -77,8 +77,8 @@ describe('a host by ssh', () => {
       const told = await failure({ known_hosts: '# none\n' });
       const port = /:(\d+)\//.exec(host.urlOf(repository))?.[1];
       expect(told.reason).toBe('HostNotTrusted');
-      expect(told.message).toMatch(/^the key of 127\.0\.0\.1 is not in known_hosts of /);
-      expect(told.message).toContain(`what ssh-keyscan -p ${port} 127.0.0.1 prints`);
+      expect(told.message).toMatch(/^the host key of 127\.0\.0\.1 is not in known_hosts in /);
+      expect(told.message).toContain(`run ssh-keyscan -p ${port} 127.0.0.1, compare`);
       expect(told.message).toMatch(/: No \w+ host key is known for [^;]*$/);
     });
 
@@ -144,7 +144,7 @@ describe('a Secret for ssh', () => {
     });
     const other = { url: 'ssh://git@[::1]:2222/r.git' };
     await expect(world.read(other, { secret: bytes({ identity: 'x' }) })).rejects.toMatchObject({
-      message: expect.stringContaining('what ssh-keyscan -p 2222 ::1 prints'),
+      message: expect.stringContaining('run ssh-keyscan -p 2222 ::1, compare'),
     });
   });
 });

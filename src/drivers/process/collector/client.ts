@@ -65,7 +65,7 @@ export function createCollectorClient(options: {
         return true;
       }
       disconnect();
-      if (!isCode(error, 'EPIPE')) log.warn({ error }, 'the collector of output cannot be spoken to');
+      if (!isCode(error, 'EPIPE')) log.warn({ error }, 'the collector of output cannot be reached');
       return false;
     }
   };
@@ -90,7 +90,7 @@ export function createCollectorClient(options: {
   const start = (): void => {
     const now = clock.now();
     if (startedAt !== undefined && now - startedAt < startMs) return;
-    if (startedAt !== undefined) log.warn({}, 'the collector of output did not come up; it is started again');
+    if (startedAt !== undefined) log.warn({}, 'the collector of output did not start; it is started again');
     startedAt = now;
     const command = [...collector.command, root, fifo];
     startGuard(tools, { fifo, said: join(root, 'collector.err'), command });
