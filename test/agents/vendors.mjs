@@ -112,7 +112,8 @@ const settings = {
   gemini: () => env.GEMINI_CLI_TRUST_WORKSPACE === 'true',
   qwen: () => {
     const { permissions, tools } = json(env.QWEN_CODE_SYSTEM_SETTINGS_PATH);
-    return permissions.ask.includes('run_shell_command') && tools?.toolSearch?.enabled === false;
+    const isWhole = tools?.toolSearch?.enabled === false && env.QWEN_CODE_LEGACY_MCP_BLOCKING === '1';
+    return permissions.ask.includes('run_shell_command') && isWhole;
   },
 };
 if (settings[name]?.() === false) throw new Error('its settings are not those it needs');
