@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 /** Scenarios that share nothing with the others, which use the same names on one engine: they run beside them. */
 const apart = ['test/scenarios/sync*.test.ts', 'test/scenarios/cases/{objects,controller,disk}.test.ts'];
-/** Fetches 2 GB, once: `make published`. */
+/** Fetches 2 GB, once. In halves, so that two agents are tried at once: `--project 'published*'`. */
 const published = 'test/scenarios/published.test.ts';
 const common = {
   environment: 'node' as const,
@@ -49,15 +49,17 @@ export default defineConfig({
           fileParallelism: false,
         },
       },
-      {
+      ...['1/2', '2/2'].map((share) => ({
         test: {
           ...common,
-          name: 'published',
+          name: `published ${share}`,
           include: [published],
+          env: { AGENTCTL_TEST_SHARE: share },
+          maxWorkers: 2, // both at once: most of the time they wait for agents
           testTimeout: 300_000,
           hookTimeout: 300_000,
         },
-      },
+      })),
     ],
   },
 });

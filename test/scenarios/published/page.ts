@@ -39,7 +39,7 @@ ${reasons.join('\n')}
 `;
 }
 
-const introduction = `<!-- Written by \`vitest -u --project published\`. Do not edit. -->
+const introduction = `<!-- Written by \`vitest -u --project 'published*'\`. Do not edit. -->
 # Published agents
 
 Coding agents as their makers publish them, by the Agent Client Protocol, each by the manifest that \`agentctl init\` writes
