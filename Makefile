@@ -51,7 +51,7 @@ scenarios: build ## whole stories on the real command line; with an engine, in c
 	@vitest run --project apart & apart=$$!; vitest run --project scenarios; status=$$?; wait $$apart && exit $$status
 
 published: build ## try coding agents as they are published, with scripted models; fetches 2 GB once
-	@vitest run --project published
+	@vitest run --project 'published*'
 
 mutate: node_modules/.installed ## show changes of src that no test notices; FILES=src/plan/stop.ts tries some, all take hours
 	@node test/mutation/main.ts $(FILES)

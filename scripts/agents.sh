@@ -6,7 +6,8 @@
 #   agents.sh install NAME DIR  installs it into DIR, unless it is there; prints the folder of its programs
 #
 # Those of PyPI need Python 3.12 or newer, from the system or from pyenv. What they depend on is taken as of the day below.
-# Ends with 69 where this machine cannot have an agent: the registry does not have it, or there is no such Python.
+# Ends with 69 where this machine cannot have an agent: the registry does not have it, or there is no such Python; and with
+# 75 where the registry cannot be reached.
 set -eu
 day=2026-11-29
 
@@ -43,6 +44,10 @@ from_registry() {
   log=$dir/install.log
   if "$@" >"$log" 2>&1; then return; fi
   cat "$log" >&2
+  if grep -Eq 'ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|establish a new connection|error sending request' "$log"; then
+    echo "agents.sh: the registry cannot be reached for $wanted" >&2
+    exit 75
+  fi
   if grep -Eq 'E404|ETARGET|No solution found|No matching distribution' "$log"; then
     unavailable "the registry does not have $wanted"
   fi

@@ -200,6 +200,16 @@ const foldersIn = (folder: string): string[] =>
     .filter((entry) => entry.isDirectory())
     .map(({ name }) => name);
 
+/** Undefined where somebody else has removed it. */
+function foldersBelow(folder: string): string[] | undefined {
+  try {
+    return foldersIn(folder);
+  } catch (error) {
+    if (isCode(error, 'ENOENT', 'ENODEV')) return undefined;
+    throw error;
+  }
+}
+
 /** With those below it. False where a process is in it, or the kernel refuses. */
 async function removeCgroup(folder: string): Promise<boolean> {
   try {
@@ -208,7 +218,8 @@ async function removeCgroup(folder: string): Promise<boolean> {
   } catch (error) {
     if (isCode(error, 'ENOENT')) return true;
   }
-  const below = foldersIn(folder);
+  const below = foldersBelow(folder);
+  if (below === undefined) return true;
   for (const name of below) if (!(await removeCgroup(join(folder, name)))) return false;
   return below.length > 0 && removeCgroup(folder);
 }
