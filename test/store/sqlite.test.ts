@@ -35,6 +35,13 @@ test('all is there when it is opened again, its id too, and revisions go on', as
   await after.close();
 });
 
+test('a write that comes after the end is refused, and ends nothing else', async () => {
+  const store = openStore(fresh(), { log });
+  await store.close();
+  await expect(store.put('/a', 'x', 0)).rejects.toThrow();
+  await expect(store.delete('/a', 1)).rejects.toThrow();
+});
+
 test('a revision is never given out twice, though the newest ones were compacted away', async () => {
   const path = fresh();
   const before = openStore(path, { log });
