@@ -19,7 +19,7 @@ export function exitText({ run, code, signal, oomKilled, cause, message }: LastE
   }
 }
 
-function codeText(
+export function codeText(
   code: number | undefined,
   signal: string | undefined,
   oomKilled: boolean | undefined,

@@ -278,7 +278,7 @@ class SqliteStore implements Store {
       }
       this.#statements.commit.run();
     } catch (error) {
-      if (this.#database.isOpen && this.#database.isTransaction) this.#database.exec('ROLLBACK');
+      if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
       refuse(writes, error);
       return;
     }

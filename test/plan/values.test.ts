@@ -1,10 +1,11 @@
 /** The small parts that all decisions are made of. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { sentence } from '../../src/api/sentence.ts';
 import { command } from '../../src/plan/command.ts';
 import { codeText, exitText, type LastExit, signalOf } from '../../src/plan/exit-text.ts';
 import { fraction } from '../../src/plan/hash.ts';
-import { instant, sentence, shortTime, span, timeText } from '../../src/plan/instant.ts';
+import { instant, shortTime, span, timeText } from '../../src/plan/instant.ts';
 import { same } from '../../src/plan/same.ts';
 import { defaultSettings, settingsOf, timingOf } from '../../src/plan/settings.ts';
 import { agentOf, iso, policyOf, second, specOf, start } from './worlds.ts';

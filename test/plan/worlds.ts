@@ -174,6 +174,7 @@ export const talkOf = (talk: Partial<TalkView> = {}): TalkView => ({
 
 /** Of an Agent without a protocol. */
 export const emptyInbox: InboxView = { waiting: 0, sent: new Map(), open: new Set() };
+export const inboxOf = (inbox: Partial<InboxView> = {}): InboxView => ({ ...emptyInbox, ...inbox });
 
 export interface WorldOptions extends Partial<Omit<World, 'policy'>> {
   spec?: Deep<AgentSpec>;
