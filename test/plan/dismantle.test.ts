@@ -89,7 +89,7 @@ describe('a container that is not the newest run’s', () => {
     expect(plan.instances.get('web-0')).toMatchObject({
       phase: 'Pending',
       reason: 'Duplicate',
-      message: 'A duplicate of it is removed first.',
+      message: 'A duplicate of it is being removed first.',
     });
   });
 

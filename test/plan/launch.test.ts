@@ -289,7 +289,7 @@ describe('a start that lacked something', () => {
     expect(next).toMatchObject({
       phase: 'Pending',
       reason: 'ImagePull',
-      message: 'No such image',
+      message: 'No such image.',
       run: { number: 1, claimedAt: iso(now) },
     });
   });
@@ -461,7 +461,7 @@ describe('an instance that was given up', () => {
       {
         type: 'Normal',
         reason: 'Resumed',
-        message: 'Its failures were cleared by the new spec.',
+        message: 'The new spec cleared its failures.',
         instance: 'web-0',
       },
     ]);
@@ -473,7 +473,7 @@ describe('an instance that was given up', () => {
     expect(action).toMatchObject({ run: 2 });
     expect(next).toMatchObject({ failures: 0, resumedAt: 'now' });
     expect(events).toMatchObject([
-      { type: 'Normal', reason: 'Resumed', message: 'Its failures were cleared by agentctl resume.' },
+      { type: 'Normal', reason: 'Resumed', message: 'agentctl resume cleared its failures.' },
     ]);
     expect(planOf({ ...failed, resumedAt: 'now' }, { agent }).start).toBeUndefined();
     const calm = planOf(over(), { agent });

@@ -1,3 +1,4 @@
+import { cut } from '../../api/cut.ts';
 import type { Agent, AgentSpec, Instance } from '../../api/objects.ts';
 import { keyText } from '../../api/objects.ts';
 import { formatTime } from '../../api/time.ts';
@@ -257,7 +258,7 @@ export class Links {
 
   /** What an agent says of its account is told: as a condition and as an Event. */
   accountFails(link: Link, { condition, reason, message, until }: AccountFault): void {
-    const text = `${message.slice(0, 1_000)}${until === undefined ? '' : ` (until ${formatTime(until)})`}`;
+    const text = `${cut(message, 999)}${until === undefined ? '' : ` (until ${formatTime(until)})`}`;
     link.accountFails(condition, reason, text);
     const about = this.#desk.parts.instance(link.target.uid);
     if (about !== undefined) this.#parts.recorder.record(about, { type: 'Warning', reason, message: text });

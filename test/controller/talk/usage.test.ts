@@ -46,6 +46,8 @@ test('a turn of which nothing is reported counts, and its use is unknown', async
   expect(at.status(told)).toMatchObject({ tokens: '9', cost: '?' });
   expect(await at.streams.usage(w, {})).toEqual([
     {
+      namespace: 'default',
+      agent: 'w',
       turns: 2,
       totalTokens: 9,
       unreported: { inputTokens: 2, outputTokens: 2, totalTokens: 1, cost: 2 },
