@@ -81,7 +81,7 @@ export async function othersAnswer(options: GlobalOptions, cli: Cli, limit = sta
     if (await answers(socket)) return true;
     if (cli.clock.now() > deadline) {
       throw new UnreachableError(
-        `the controller runs (pid ${holder}), but does not answer at ${socket}. Restart it: agentctl controller restart (agents keep running)`,
+        `the controller is running (pid ${holder}), but does not answer at ${socket}. Restart it: agentctl controller restart (agents keep running)`,
       );
     }
     await sleep(cli.clock, 50, cli.signal);
@@ -149,7 +149,7 @@ async function tellCopy(options: GlobalOptions, cli: Cli): Promise<void> {
   client.close();
   if (store.copyOf === undefined) return;
   cli.err(
-    `Warning: this state folder is a copy of the store ${store.copyOf}. It now has its own identity ${store.id}, does not touch the agents of the original, and starts its own. If the folder was moved or restored instead, start it the first time with --adopt.\n`,
+    `Warning: this state folder is a copy of the store ${store.copyOf}. It now has its own identity ${store.id}, and starts its own agents. If the folder was moved or restored instead, start the controller the first time with --adopt.\n`,
   );
 }
 

@@ -40,7 +40,7 @@ export async function parseBareTargets(
   const targets = (await Promise.all(looked)).flat();
   if (targets.length > 1) {
     const names = targets.map(({ info }) => `${info.singular}/${name}`).join(', ');
-    throw new UsageError(`${JSON.stringify(name)} is the name of several objects: write one of ${names}`);
+    throw new UsageError(`${JSON.stringify(name)} is the name of several objects: use one of ${names}`);
   }
   if (targets.length === 0) throw await unknownWord(client, name, namespace);
   return targets;

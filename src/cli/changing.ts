@@ -32,7 +32,7 @@ export async function writeChange(
       const body = { ...patch, metadata };
       const object: AnyObject = await client.patch(info.kind, key, { type: 'merge', body }, options);
       if (isTerminating(object) && object.metadata.generation !== now.metadata.generation)
-        throw new CliError(`${text} is being deleted, and the change is lost with it`);
+        throw new CliError(`${text} is being deleted, so the change is lost`);
       return { object, changed: object.metadata.resourceVersion !== resourceVersion };
     } catch (error) {
       if (!isApiError(error, 'Conflict') || tries === mostTries) throw error;

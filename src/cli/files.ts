@@ -46,7 +46,7 @@ export async function readSources(
     }
   }
   if (problems.length > 0) throw new CliError(problems.join('\nerror: '));
-  if (passed.length > 0) cli.err(`Note: passed over ${listed(passed)}\n`);
+  if (passed.length > 0) cli.err(`Note: skipped ${listed(passed)}\n`);
   return sources;
 }
 
@@ -58,7 +58,7 @@ async function rendered(
   { signal, environment }: Pick<Cli, 'signal' | 'environment'>,
 ): Promise<Source> {
   if (!statOf(folder).isDirectory())
-    throw new CliError(`${folder} is a file; -k requires the folder of a kustomization.yaml`);
+    throw new CliError(`${folder} is a file; -k requires a folder with a kustomization.yaml`);
   const { render } = await import('../sources/kustomize.ts');
   const searchPath = environment.PATH ?? '';
   const bytes = await render({ root: process.cwd(), path: folder, sealed: false, searchPath, signal });
@@ -90,15 +90,14 @@ interface Walk {
 function filesBelow(folder: string, { recursive, passed, above }: Walk): string[] {
   const real = realpathSync(folder);
   if (above.includes(real)) {
-    passed.push(`${folder} (a link to a folder that it stands in)`);
+    passed.push(`${folder} (a link to a parent folder)`);
     return [];
   }
   const entries = readdirSync(folder, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1));
   return entries.flatMap((entry) => {
     const path = join(folder, entry.name);
     if (entry.name.startsWith('.')) {
-      if (recursive && entry.isDirectory() && !isMachinery(entry.name))
-        passed.push(`${path} (a name with a dot in front)`);
+      if (recursive && entry.isDirectory() && !isMachinery(entry.name)) passed.push(`${path} (hidden)`);
       return [];
     }
     const isManifest = /\.(ya?ml|json)$/.test(entry.name);

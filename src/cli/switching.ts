@@ -14,8 +14,8 @@ export function parseSwitchTargets(
   const alone = second === undefined && options.selector === undefined && options.all !== true;
   const kind = alone ? findKind(word) : undefined;
   if (kind !== undefined && kinds.includes(kind.kind) && word !== kind.plural) {
-    const more = word === 'agent' ? '' : `; for an agent of that name write agent/${word}`;
-    throw new UsageError(`${word} is a kind: add a name, as in ${kind.singular}/NAME${more}`);
+    const more = word === 'agent' ? '' : `; for an agent with that name, use agent/${word}`;
+    throw new UsageError(`${word} is a kind: add a name, such as ${kind.singular}/NAME${more}`);
   }
   const targets = parseAgentTargets(words, options);
   const other = targets.find(({ info }) => !kinds.includes(info.kind));

@@ -63,11 +63,11 @@ describe('suspend, resume, scale, rollout restart', () => {
     [
       'suspend',
       'sync',
-      'sync is a kind: add a name, as in sync/NAME; for an agent of that name write agent/sync',
+      'sync is a kind: add a name, such as sync/NAME; for an agent with that name, use agent/sync',
     ],
     ['resume', 'runtimes', 'specify runtimes: names, -l with labels, or --all'],
-    ['resume', 'agent', 'agent is a kind: add a name, as in agent/NAME\n'],
-    ['approve', 'sync', 'sync is a kind: add a name, as in sync/NAME'],
+    ['resume', 'agent', 'agent is a kind: add a name, such as agent/NAME\n'],
+    ['approve', 'sync', 'sync is a kind: add a name, such as sync/NAME'],
   ])('%s %s alone says that a name is missing', async (verb, kind, text) => {
     const { code, err } = await shell.run([verb, kind]);
     expect(code).toBe(64);
@@ -296,7 +296,7 @@ spec: { source: { git: { url: "https://git.example/r.git", secretRef: { name: us
     await shell.server.controller.update('Instance', { ...instance, status }, { subresource: 'status' });
     const { err, code } = await shell.run(['delete', 'agent', 'dead', '--force']);
     expect(code).toBe(0);
-    expect(err).toContain('dead-0 may still run on runtime gone as c0ffee');
+    expect(err).toContain('dead-0 may still be running on runtime gone as c0ffee');
     expect(err).toContain('Warning: agent.agentctl.dev/dead was deleted without waiting for its Runtime\n');
     expect(await shell.run(['get', 'agent', 'dead'])).toMatchObject({ code: 1 });
   });

@@ -93,7 +93,7 @@ describe('chat', () => {
     chat.type('/help\r');
     await chat.shows('/status   show');
     chat.type('/status\r');
-    await chat.shows('a new conversation with agent/web begins');
+    await chat.shows('your next message begins a new conversation with agent/web');
     chat.type('/cancel\r');
     await until(() => chat.seen.err.includes('nothing to cancel'));
     const id = await chat.says('/compact');
@@ -215,7 +215,7 @@ describe('an approval', () => {
   test('is asked for in the chat, with details where they are wanted', async () => {
     const chat = await asking('a-yes');
     chat.type('d\r');
-    await chat.shows('execute: rm -rf\nit says no more\n');
+    await chat.shows('execute: rm -rf\nit does not say more\n');
     chat.type('y\r');
     await until(() => shell.talk.decided.length > 0);
     expect(shell.talk.decided.at(-1)).toEqual(['a-yes', 'approve', 'ann']);

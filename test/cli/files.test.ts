@@ -48,7 +48,7 @@ test('names with a dot in front are passed over, as a Sync does it, and folders 
   expect(await read(false)).toEqual({ names: ['a.yaml', 'b.yaml'], told: '' });
   expect(await read(true)).toEqual({
     names: ['a.yaml', 'b.yaml'],
-    told: 'Note: passed over /.github (a name with a dot in front), /sub/.idea (a name with a dot in front)\n',
+    told: 'Note: skipped /.github (hidden), /sub/.idea (hidden)\n',
   });
   expect((await read(false, '.github')).names).toEqual(['.github/ci.yml']);
 });
@@ -59,7 +59,7 @@ test('a link to a folder is followed, but for one that it stands in, which is to
   symlinkSync('.', join(folder, 'ed/self'));
   expect(await read(true, 'ed')).toEqual({
     names: ['ed/a.yaml', 'ed/shared/s.yaml'],
-    told: 'Note: passed over /ed/self (a link to a folder that it stands in)\n',
+    told: 'Note: skipped /ed/self (a link to a parent folder)\n',
   });
 });
 

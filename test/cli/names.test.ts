@@ -19,7 +19,7 @@ test('describe and delete take a bare name where one object has it', async () =>
 test('a bare name that several objects have is refused, with all of them', async () => {
   for (const verb of ['describe', 'delete'])
     expect(await shell.run([verb, 'calm'])).toMatchObject({
-      err: 'error: "calm" is the name of several objects: write one of configmap/calm, agent/calm\n',
+      err: 'error: "calm" is the name of several objects: use one of configmap/calm, agent/calm\n',
       code: 64,
     });
 });

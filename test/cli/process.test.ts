@@ -93,7 +93,9 @@ test('a controller is started once, looked after, and stopped', async () => {
   expect(await agentctl('controller', 'stop')).toMatchObject({ code: 0 });
   expect(await agentctl('controller', 'stop')).toMatchObject({
     code: 0,
-    out: expect.stringMatching(/^the controller is not running\. .*agentctl controller stop --agents stops/),
+    out: expect.stringMatching(
+      /^the controller is not running\. .*To stop them: agentctl controller stop --agents/,
+    ),
   });
   expect(await agentctl('controller', 'status', '-o', 'json')).toMatchObject({ code: 3 });
 });
@@ -107,7 +109,7 @@ test('a restarted controller listens with TLS where it did, and one that is stop
   expect((await agentctl('controller', 'status')).out).toMatch(
     new RegExp(`^Address: +https://127\\.0\\.0\\.1:${port}, listens on 0\\.0\\.0\\.0:${port}$`, 'm'),
   );
-  expect((await agentctl('controller', 'stop')).out).toContain(`controller start --listen ${tls.listen} `);
+  expect((await agentctl('controller', 'stop')).out).toContain(`controller start --listen ${tls.listen}\n`);
 });
 
 test('commands that start a controller at once all get through, and one is started', async () => {
@@ -154,7 +156,7 @@ describe('a controller whose socket is removed', () => {
     rmSync(socket);
     mkdirSync(socket);
     const { code, err } = await agentctl('controller', 'status');
-    expect([code, err]).toEqual([3, expect.stringMatching(/runs \(pid \d+\), but does not answer/)]);
+    expect([code, err]).toEqual([3, expect.stringMatching(/is running \(pid \d+\), but does not answer/)]);
     expect(err).toContain('agentctl controller restart');
     rmSync(socket, { recursive: true });
     expect(await agentctl('get', 'agents')).toMatchObject({ code: 0 });
@@ -170,7 +172,9 @@ test('agents whose controller was killed are stopped by stop --agents', async ()
   const { out } = await agentctl('controller', 'status', '-o', 'json');
   process.kill(JSON.parse(out).pid, 'SIGKILL');
   expect(await lives('7531')).toBe(true);
-  expect((await agentctl('controller', 'stop')).out).toContain('agentctl controller stop --agents stops');
+  expect((await agentctl('controller', 'stop')).out).toContain(
+    'To stop them: agentctl controller stop --agents',
+  );
   const stopped = await agentctl('controller', 'stop', '--agents');
   expect([stopped.code, stopped.out]).toEqual([0, expect.stringContaining('all agents have ended\n')]);
   expect(stopped.err).toContain('The controller was not running. It was started');

@@ -105,7 +105,7 @@ describe('send --continue', () => {
     const { err, code } = await shell.run(['send', 'web', 'more', '--continue']);
     expect(code).toBe(1);
     expect(err).toMatch(
-      /last conversation with agent\/web, c-closed, is closed \(SessionLost\): leave out --continue/,
+      /last conversation with agent\/web, c-closed, is closed \(SessionLost\)\. Omit --continue/,
     );
     expect(shell.talk.sent).toHaveLength(before);
   });

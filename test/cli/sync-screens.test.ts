@@ -85,10 +85,10 @@ describe('what people see of syncs', () => {
 
   test('a webhook that the Git host can reach is told without a warning', async () => {
     const listening = { address: 'https://127.0.0.1:7443', listen: '0.0.0.0:7443' };
-    expect((await shell.run(['describe', 'sync', 'fleet'])).out).toContain('on its socket only');
+    expect((await shell.run(['describe', 'sync', 'fleet'])).out).toContain('does not listen on an address');
     controller.tls = listening;
     const { out } = await shell.run(['describe', 'sync', 'fleet']).finally(() => delete controller.tls);
     expect(out).toContain('POST /webhooks/syncs/default/fleet');
-    expect(out).not.toContain('on its socket only');
+    expect(out).not.toContain('does not listen on an address');
   });
 });

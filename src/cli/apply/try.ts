@@ -70,5 +70,5 @@ async function conflictHint(client: Client, conflict: ApiError): Promise<string>
   const takeOver = '--force-conflicts takes over these fields';
   return sync === undefined || (await found(client.get('Sync', sync))) === undefined
     ? takeOver
-    : `Change it in the source of the Sync ${sync.name} (agentctl describe sync ${sync.name} -n ${sync.namespace}); ${takeOver}, and the Sync tells of a conflict`;
+    : `Change it in the source of the Sync ${sync.name} (agentctl describe sync ${sync.name} -n ${sync.namespace}); ${takeOver}, and the Sync then reports a conflict`;
 }

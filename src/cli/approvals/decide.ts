@@ -14,7 +14,7 @@ import { approveRuntime, approveSync } from './held.ts';
 
 type Decision = 'approve' | 'deny';
 
-const listed = 'ids of approvals, see agentctl get approvals';
+const listed = 'the ids of approvals, as in agentctl get approvals';
 
 /** `approve` and `deny` are one verb with two decisions. */
 export const defineDecision = (command: Command, cli: Cli, decision: Decision, done: string): Command =>
@@ -22,7 +22,7 @@ export const defineDecision = (command: Command, cli: Cli, decision: Decision, d
     .argument('[id...]', `${listed}${decision === 'approve' ? '; sync/fleet, runtime/docker' : ''}`)
     .option(
       '--option <id>',
-      "answer with this one of the request's options, by id or name, as agentctl describe approval lists them",
+      'answer with this option of the request, by its id or name; agentctl describe approval shows the options',
     )
     .action((ids: string[], options: Options) => decide(ids, options, cli, decision, done));
 
@@ -58,7 +58,8 @@ function withKinds(words: readonly string[]): readonly string[] {
   const [first = '', ...names] = words;
   const info = findKind(first);
   if (info === undefined) return words;
-  if (names.length === 0) throw new UsageError(`${first} is a kind: add a name, as in ${info.singular}/NAME`);
+  if (names.length === 0)
+    throw new UsageError(`${first} is a kind: add a name, such as ${info.singular}/NAME`);
   return names.map((name) => (name.includes('/') ? name : `${info.singular}/${name}`));
 }
 
@@ -98,7 +99,6 @@ async function decideOne(
 
 const howToRefuse = {
   Sync: (name: string) =>
-    `nothing is deleted while nobody approves it. To be rid of it revert the commit in its source, or stop following that: agentctl suspend sync/${name}`,
-  Runtime: (name: string) =>
-    `nothing is removed while nobody approves it: agentctl describe runtime ${name} tells what is held`,
+    `nothing is deleted until it is approved. To reject it, revert the commit in the source, or suspend the sync: agentctl suspend sync/${name}`,
+  Runtime: (name: string) => `nothing is removed until it is approved. See agentctl describe runtime ${name}`,
 } as const;

@@ -39,5 +39,5 @@ export async function approveRuntime(client: Client, key: ObjectKey): Promise<st
     { type: 'merge', body: { metadata: { annotations } } },
     { fieldManager },
   );
-  return 'what belongs to no Instance any more is removed';
+  return 'containers without an Instance are removed';
 }

@@ -89,7 +89,7 @@ export class Approvals {
 
   async #details(key: ObjectKey): Promise<void> {
     const { spec } = await this.#client.get('Approval', key);
-    const input = spec.input === undefined ? 'it says no more' : pretty(spec.input);
+    const input = spec.input === undefined ? 'it does not say more' : pretty(spec.input);
     const options = optionsText(spec).map((line) => `${visibleLine(line)}\n`);
     this.#cli.out(`${visibleLine(`${spec.toolKind}: ${spec.title}`)}\n${input}\n${options.join('')}`);
   }

@@ -19,7 +19,7 @@ export async function statusText(
   conversation: string | undefined,
 ): Promise<string> {
   if (conversation === undefined)
-    return `a new conversation with agent/${agent.name} begins with your next message\n`;
+    return `your next message begins a new conversation with agent/${agent.name}\n`;
   const { status = {} } = await client.get('Conversation', { ...agent, name: conversation });
   return fields([
     ['Agent', agent.name],

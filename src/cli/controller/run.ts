@@ -43,7 +43,7 @@ export async function stop(options: StopOptions, cli: Cli): Promise<void> {
   if (listen !== undefined)
     cli.out(
       pasteable(
-        `it also listened on ${listen}; agentctl controller start --listen ${listen} does so again\n`,
+        `it also listened on ${listen}. To listen again: agentctl controller start --listen ${listen}\n`,
         cli,
       ),
     );
@@ -67,7 +67,7 @@ async function forAgents(options: StopOptions, cli: Cli): Promise<Found> {
 export function notRunningText(options: GlobalOptions, cli: Cli): Text {
   if (!existsSync(pathsFor(options, cli.environment).database)) return 'the controller is not running\n';
   return pasteable(
-    'the controller is not running. Its agents may still run: agentctl controller stop --agents stops them, agentctl controller start takes them over\n',
+    'the controller is not running. Its agents may still be running. To stop them: agentctl controller stop --agents. To manage them again: agentctl controller start\n',
     cli,
   );
 }
@@ -108,7 +108,7 @@ export async function end(pid: number, timeout: number, cli: Cli): Promise<void>
   while (isAlive(pid)) {
     if (cli.clock.now() > deadline) {
       throw new CliError(
-        `the controller (pid ${pid}) has not ended within ${timeout / 1000}s: wait longer with --timeout, or end it with kill -9 ${pid} (agents keep running)`,
+        `the controller (pid ${pid}) has not stopped within ${timeout / 1000}s: wait longer with --timeout, or stop it with kill -9 ${pid} (agents keep running)`,
         { exitCode: exitCode.timedOut },
       );
     }

@@ -48,7 +48,7 @@ function statusText(found: ControllerStatus, socket: string): string {
     ['Store:', `${store.path}, revision ${store.revision}`],
     ...(store.copyOf === undefined
       ? []
-      : [['Copy of:', `${store.copyOf}; has the identity ${store.id} now`]]),
+      : [['Copy of:', `${store.copyOf}; it now has the identity ${store.id}`]]),
     ['Agents:', `${agents.total}, ${agents.ready} Ready`],
     [
       'Instances:',

@@ -36,7 +36,7 @@ export async function enable(options: ServeOptions & { print?: boolean }, cli: C
   cli.out(`wrote ${place.path}\n`);
   if (systemdRuns(place.scope)) await makeRoom(options, cli);
   const steps = [['daemon-reload'], ['enable', '--now', unitName]];
-  if (carriedOut(steps, place, cli)) cli.out('the controller starts at boot, and runs now\n');
+  if (carriedOut(steps, place, cli)) cli.out('the controller is running, and starts at boot\n');
   else if (!place.root) cli.out('to start it before you log in: loginctl enable-linger\n');
 }
 
@@ -46,7 +46,7 @@ async function makeRoom(options: GlobalOptions, cli: Cli): Promise<void> {
   if (pid === undefined) return;
   await end(pid, 60_000, cli);
   cli.out(
-    `the controller that ran in the background (pid ${pid}) is replaced by systemd's; agents keep running\n`,
+    `the controller that ran in the background (pid ${pid}) is replaced by the one that systemd runs; agents keep running\n`,
   );
 }
 
@@ -58,14 +58,14 @@ export function disable(_options: GlobalOptions, cli: Cli): void {
   }
   const stopped = carriedOut([['disable', '--now', unitName]], place, cli);
   rmSync(place.path);
-  cli.out(`removed ${place.path}${stopped ? '; the controller has ended, agents keep running' : ''}\n`);
+  cli.out(`removed ${place.path}${stopped ? '; the controller has stopped, agents keep running' : ''}\n`);
   if (stopped) carriedOut([['daemon-reload']], place, cli);
 }
 
 /** False where systemd does not run here: then it says what to run instead. */
 function carriedOut(steps: readonly string[][], { scope }: Place, cli: Cli): boolean {
   if (!systemdRuns(scope)) {
-    cli.out('systemd is not running, or cannot be reached. Run where it is:\n');
+    cli.out('systemd is not running, or cannot be reached. On a host with systemd, run:\n');
     for (const step of steps) cli.out(`  systemctl ${[...scope, ...step].join(' ')}\n`);
     return false;
   }

@@ -174,7 +174,7 @@ function failLate(each: Selected, why: string, fail: Fail): number {
   const place = key.namespace === undefined || key.namespace === 'default' ? '' : ` -n ${key.namespace}`;
   const hint =
     info.kind === 'Agent' && !why.includes('--force')
-      ? ` 'agentctl describe agent ${key.name}${place}' shows what it waits for; --force deletes it anyway.`
+      ? ` See what it waits for with 'agentctl describe agent ${key.name}${place}', or delete it anyway with --force.`
       : '';
   fail(each, `error: timed out waiting for ${text} to be deleted`, `${sentence(why)}${hint}`);
   return exitCode.timedOut;

@@ -15,7 +15,7 @@ export async function forceOff(client: Client, selected: Selected, cli: Cli): Pr
     const ref = status?.run?.ref;
     if (ref !== undefined) {
       cli.err(
-        `Warning: ${metadata.name} may still run on runtime ${spec.runtimeRef.name} as ${ref}; agentctl no longer manages it\n`,
+        `Warning: ${metadata.name} may still be running on runtime ${spec.runtimeRef.name} as ${ref}, and is no longer managed\n`,
       );
     }
     await dropFinalizers(client, selectedOf(kindInfo('Instance'), metadata.name, metadata.namespace));

@@ -24,9 +24,7 @@ export function describeApproval({ metadata, spec, status = {} }: Approval, now:
       ['Decided', status.decidedAt === undefined ? undefined : ago(status.decidedAt, now)],
       [
         'Expires',
-        !waits || spec.expiresAt === undefined
-          ? undefined
-          : `${ago(spec.expiresAt, now)}, and is then denied`,
+        !waits || spec.expiresAt === undefined ? undefined : `${ago(spec.expiresAt, now)}, then it is denied`,
       ],
       ['Decide', waits ? `agentctl approve ${metadata.name}, or agentctl deny ${metadata.name}` : undefined],
     ]),

@@ -85,8 +85,8 @@ export function exitText({ lastExit }: InstanceStatus, now: number): string {
 }
 
 const stopWords = {
-  Shutdown: 'signal if it has not ended',
-  Signal: 'kill if it has not ended',
+  Shutdown: 'signal if it is still running',
+  Signal: 'kill if it is still running',
   Kill: 'kill',
 };
 

@@ -22,7 +22,7 @@ export async function describeMessage(
       ['Kind', spec.kind],
       ['Conversation', spec.conversation],
       ['Key', spec.key],
-      ['Sent in the turn of', spec.parent],
+      ['Sent in turn of', spec.parent],
       ['Agents passed', spec.hops === undefined || spec.hops === 0 ? undefined : String(spec.hops)],
       ['State', joined([status.state ?? 'Pending', status.reason ?? oddStop(status.stopReason)], ': ')],
       ['Why', status.message],

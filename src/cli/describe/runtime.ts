@@ -11,7 +11,7 @@ export function describeRuntime(runtime: Runtime, now: number): string {
       ...metadataFields(runtime, now),
       ['Driver', joined([spec.driver, status.version])],
       ['Endpoint', spec.endpoint],
-      ['Default', spec.default ? 'yes: agents with an image that name no Runtime run here' : undefined],
+      ['Default', spec.default ? 'yes, for agents with an image and without a runtimeRef' : undefined],
       [
         'Running',
         `${status.running ?? 0}, ${limit(spec.maxConcurrent)}${spec.maxConcurrent === undefined ? '' : ' at most'}`,

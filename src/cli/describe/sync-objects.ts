@@ -28,7 +28,7 @@ export function changeTable(
   const rows = items.flatMap((item) => {
     const { change, fields = [] } = item;
     const lead = [objectText(item, home), ...(change === undefined ? [] : [change])];
-    const lines = fields.length > 0 ? fields : [change === 'Configured' ? 'only where it comes from' : ''];
+    const lines = fields.length > 0 ? fields : [change === 'Configured' ? 'only its source' : ''];
     return lines.map((line, index) => [...(index === 0 ? lead : lead.map(() => '')), line]);
   });
   return table([head, ...rows], { indent: '  ' });

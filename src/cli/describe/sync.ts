@@ -18,12 +18,9 @@ export async function describeSync(client: Client, sync: Sync, now: number): Pro
       ...metadataFields(sync, now),
       ...sourceFields(spec, `${namespace}/${metadata.name}`, needs),
       ['Interval', intervalText(spec)],
-      [
-        'Suspended',
-        spec.suspend ? `yes; agentctl resume sync/${metadata.name} follows its source again` : undefined,
-      ],
+      ['Suspended', spec.suspend ? `yes; to continue: agentctl resume sync/${metadata.name}` : undefined],
       ['Prune', pruneText(spec)],
-      ['Self heal', spec.selfHeal ? 'yes' : 'no, what was changed in the API is only told'],
+      ['Self heal', spec.selfHeal ? 'yes' : 'no, changes in the API are only reported'],
       [
         'Bounds',
         `namespace ${spec.targetNamespace ?? namespace}; ${spec.allowedKinds.join(', ') || 'no kinds'}`,
@@ -42,7 +39,7 @@ export async function describeSync(client: Client, sync: Sync, now: number): Pro
   ].join('');
 }
 
-const deaf = 'the controller listens on its socket only: agentctl controller restart --listen HOST:PORT';
+const deaf = 'the controller does not listen on an address: agentctl controller restart --listen HOST:PORT';
 
 function sourceFields({ source: { git, directory } }: SyncSpec, name: string, needs: SyncNeeds): Field[] {
   const { include = [], ignore = [] } = git ?? directory ?? {};
@@ -51,7 +48,7 @@ function sourceFields({ source: { git, directory } }: SyncSpec, name: string, ne
       ? `commit ${git.commit}`
       : git?.tag !== undefined
         ? `tag ${git.tag}`
-        : `branch ${git?.branch ?? 'of its HEAD'}`;
+        : `branch ${git?.branch ?? 'of HEAD'}`;
   return [
     ['Source', git?.url ?? directory?.path],
     [
@@ -64,7 +61,7 @@ function sourceFields({ source: { git, directory } }: SyncSpec, name: string, ne
       'Signed by',
       git?.verify === undefined
         ? undefined
-        : `a key in ${needs.secret(git.verify.secretRef.name)}, or it is not taken`,
+        : `a key in ${needs.secret(git.verify.secretRef.name)}; other commits are refused`,
     ],
     [
       'Webhook',
@@ -79,16 +76,12 @@ function sourceFields({ source: { git, directory } }: SyncSpec, name: string, ne
 }
 
 const intervalText = ({ interval, jitter, timeout }: SyncSpec): string =>
-  joined([
-    interval,
-    jitter > 0 && `up to ${Math.round(jitter * 100)}% more`,
-    `a look takes ${timeout} at most`,
-  ]);
+  joined([interval, jitter > 0 && `up to ${Math.round(jitter * 100)}% more`, `at most ${timeout} per check`]);
 
 function pruneText({ prune, maxPrunePercent }: SyncSpec): string {
-  if (!prune) return 'no, what the manifests no longer name stays';
-  if (maxPrunePercent === 100) return 'yes, any number at once';
-  return `yes; more than ${maxPrunePercent}% at once waits for agentctl approve`;
+  if (!prune) return 'no, objects that are no longer in the manifests stay';
+  if (maxPrunePercent === 100) return 'yes, without approval';
+  return `yes; more than ${maxPrunePercent}% at once requires approval`;
 }
 
 function stateText(ready: Condition | undefined): string {
@@ -108,7 +101,7 @@ function revisionFields(status: SyncStatus, now: number): Field[] {
         ? undefined
         : joined([revisionText(attempted.revision), time(attempted.at)]),
     ],
-    ['Failed', failures === 0 ? undefined : `${counted(failures, 'look')} in a row`],
+    ['Failed', failures === 0 ? undefined : `${counted(failures, 'check')} in a row`],
     ['Next try', time(retryAt)],
   ];
 }
@@ -128,8 +121,8 @@ function approvalSection({ metadata, status }: Sync): string {
         [
           'Decide',
           [
-            `agentctl diff --sync ${metadata.name} shows all that it would change`,
-            `agentctl approve sync/${metadata.name} lets it`,
+            `to show all changes: agentctl diff --sync ${metadata.name}`,
+            `to approve: agentctl approve sync/${metadata.name}`,
           ],
         ],
       ],

@@ -74,7 +74,7 @@ export async function conversationFor(
   if (found !== undefined && found.closed === undefined) return found.name;
   if (found !== undefined)
     throw new CliError(
-      `your last conversation with agent/${agent.name}, ${found.name}, is closed (${found.closed}): leave out --continue and a new one begins, or go on with another one by --conversation. They are listed by agentctl get conversations`,
+      `your last conversation with agent/${agent.name}, ${found.name}, is closed (${found.closed}). Omit --continue to begin a new one, or continue another one with --conversation. List them with agentctl get conversations`,
     );
   throw new CliError(
     `${cli.user()} has no open conversation with agent/${agent.name}. Omit --continue to begin one. Conversations of others: agentctl get conversations`,

@@ -31,7 +31,7 @@ export async function sync(words: readonly string[], options: SyncOptions, cli: 
   const targets = syncTargets(words, options);
   const client = await cli.connect(options, { start: true });
   const selected = await select(client, targets, options, cli);
-  if (selected.length === 0) throw new CliError('no syncs found');
+  if (selected.length === 0) throw new CliError('No syncs found');
   const force = options.forceConflicts === true ? takingOver : '';
   const request = `${formatTimeMs(cli.clock.now())}${force}`;
   const results = await parallel(selected, 16, (each) => ask(client, each, request));

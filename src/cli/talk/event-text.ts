@@ -58,8 +58,8 @@ function approvalText(event: Extract<TurnEvent, { type: 'approval' }>): string {
     case 'Denied':
       return `denied: ${title}`;
     case 'Expired':
-      return `denied, since nobody decided in time: ${title}`;
+      return `denied after the timeout: ${title}`;
     case 'Cancelled':
-      return `no longer asked for: ${title}`;
+      return `no longer needed: ${title}`;
   }
 }

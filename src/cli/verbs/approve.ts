@@ -6,7 +6,7 @@ import { examples } from '../examples.ts';
 export function define(command: Command, cli: Cli): void {
   defineDecision(
     command.description(
-      'Approve what waits for a decision: a tool that an agent asks to use, what the next revision of a sync would delete, or containers that a Runtime would remove.',
+      'Approve a request: a tool that an agent wants to use, deletions by the next revision of a sync, or the removal of containers by a Runtime.',
     ),
     cli,
     'approve',
@@ -14,7 +14,10 @@ export function define(command: Command, cli: Cli): void {
   );
   examples(
     command,
-    ['List what waits for a decision', 'agentctl get approvals --field-selector status.state=Pending'],
+    [
+      'List the requests that wait for a decision',
+      'agentctl get approvals --field-selector status.state=Pending',
+    ],
     ['Show one, then approve it', 'agentctl describe approval p-x7k2p\nagentctl approve p-x7k2p'],
     ['Answer with another of its options', 'agentctl approve p-x7k2p --option=always'],
     [

@@ -21,7 +21,7 @@ export function define(command: Command, cli: Cli): void {
     .option('--wait', 'wait until they are gone (default)', true)
     .option('--no-wait', 'do not wait')
     .option('--timeout <duration>', 'time out after this long', duration('--timeout'))
-    .option('--force', 'delete an agent although its Runtime is gone; show what may still run there')
+    .option('--force', 'delete an agent without waiting for its Runtime; show what may still run there')
     .option('--purge', 'also delete the volumes of agents')
     .option('--ignore-not-found', 'succeed if an object does not exist')
     .addOption(

@@ -6,7 +6,7 @@ import { examples } from '../examples.ts';
 export function define(command: Command, cli: Cli): void {
   defineDecision(
     command.description(
-      "Deny a tool that an agent asks to use. That call fails, and the agent's turn continues.",
+      "Deny a tool that an agent wants to use. The call fails, and the agent's turn continues.",
     ),
     cli,
     'deny',
@@ -14,7 +14,10 @@ export function define(command: Command, cli: Cli): void {
   );
   examples(
     command,
-    ['List what waits for a decision', 'agentctl get approvals --field-selector status.state=Pending'],
+    [
+      'List the requests that wait for a decision',
+      'agentctl get approvals --field-selector status.state=Pending',
+    ],
     ['Deny it', 'agentctl deny p-x7k2p'],
   );
 }

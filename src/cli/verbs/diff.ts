@@ -15,7 +15,7 @@ export function define(command: Command, cli: Cli): void {
   )
     .option('--sync <name>', 'show what the newest revision of this sync would change')
     .option('--server-side', 'has no effect, as it is always on; for kubectl scripts')
-    .option('--force-conflicts', 'as if fields of other field managers were taken over')
+    .option('--force-conflicts', 'show the changes if fields of other field managers were taken over')
     .option('--field-manager <name>', 'the field manager that would own the fields', 'agentctl')
     .addOption(choice('-o, --output <format>', 'the output format', ['json']))
     .action((options: DiffOptions & { sync?: string }) =>

@@ -42,7 +42,7 @@ async function forecast(name: string, options: ForecastOptions, cli: Cli): Promi
   const entries = await client.forecast(key, { until: now + options.until });
   if (options.output === 'json') return cli.out(`${JSON.stringify(entries, null, 2)}\n`);
   if (entries.length === 0) {
-    return cli.out(`nothing is scheduled for agent ${target.name} within ${humanDuration(options.until)}\n`);
+    return cli.out(`Nothing is scheduled for agent ${target.name} within ${humanDuration(options.until)}.\n`);
   }
   const rows = entries.map(({ at, what, instance = '', message }) => [
     when(at),
@@ -55,6 +55,6 @@ async function forecast(name: string, options: ForecastOptions, cli: Cli): Promi
   const more = rows.length - mostRows;
   if (more > 0)
     cli.err(
-      `${more} more within ${humanDuration(options.until)}: see less with --until, or all with -o json\n`,
+      `${more} more within ${humanDuration(options.until)}: use a shorter --until, or -o json to see all\n`,
     );
 }

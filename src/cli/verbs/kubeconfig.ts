@@ -19,7 +19,7 @@ export function define(command: Command, cli: Cli): void {
         cli.out(readFileSync(join(state, 'server', `${role}.kubeconfig`), 'utf8'));
       } catch (cause) {
         throw new CliError(
-          'there is no kubeconfig yet, as the controller does not listen for kubectl. Run: agentctl controller restart --listen=127.0.0.1:6443',
+          'there is no kubeconfig yet, because the controller does not listen for kubectl. Run: agentctl controller restart --listen=127.0.0.1:6443',
           { cause },
         );
       }

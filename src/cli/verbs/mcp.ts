@@ -13,7 +13,7 @@ import { type GlobalOptions, namespaceOf } from '../options.ts';
 export function define(command: Command, cli: Cli): void {
   command
     .description(
-      'Offer the agents of a namespace as tools to an editor or another agent, by the Model Context Protocol (MCP) over standard input and output.',
+      'Offer the agents of a namespace as tools to an editor or another agent, with the Model Context Protocol (MCP) over standard input and output.',
     )
     .option('--manage', 'also offer tools that apply, start, stop and delete agents')
     .action(async (options: GlobalOptions & { manage?: boolean }) => {

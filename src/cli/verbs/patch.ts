@@ -54,7 +54,7 @@ async function patch(words: readonly string[], options: PatchOptions, cli: Cli):
     const before = await client.get(info.kind, key);
     const after: AnyObject = await client.patch(info.kind, key, body, { fieldManager, dryRun });
     if (isTerminating(after) && before.metadata.generation !== after.metadata.generation)
-      throw new CliError(`${text} is being deleted, and the change is lost with it`);
+      throw new CliError(`${text} is being deleted, so the change is lost`);
     if (options.output !== undefined) {
       cli.out(await formatObjects({ type: options.output }, [withoutManagedFields(after)], true));
       continue;
@@ -77,9 +77,7 @@ async function parsePatch({ patch, patchFile, type }: PatchOptions): Promise<Pat
   try {
     body = parse(text);
   } catch (error) {
-    throw new UsageError(
-      `the patch cannot be read: ${error instanceof Error ? error.message : String(error)}`,
-    );
+    throw new UsageError(`the patch is invalid: ${error instanceof Error ? error.message : String(error)}`);
   }
   if (type === 'json' && Array.isArray(body)) return { type, body };
   if (type === 'merge' && typeof body === 'object' && body !== null && !Array.isArray(body))

@@ -21,7 +21,7 @@ async function plan(options: FileOptions & { output?: 'json' }, cli: Cli): Promi
   const client = await cli.connect(options);
   const plans = await client.plan(manifests.map(({ object }) => object));
   if (options.output === 'json') return cli.out(`${JSON.stringify(plans, null, 2)}\n`);
-  if (plans.every(({ text }) => text === '')) cli.out('nothing to do: no agent would change\n');
+  if (plans.every(({ text }) => text === '')) cli.out('Nothing to do: no agent would change.\n');
   for (const { agent, text } of plans) {
     if (text === '') continue;
     const namespace =

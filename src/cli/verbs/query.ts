@@ -11,7 +11,7 @@ export function define(command: Command, cli: Cli): void {
       'Send a query to a Ready instance of an agent and print its answer as JSON. The query is not stored. Only agents with the protocol jsonl answer queries.',
     )
     .argument('<agent>', 'web or agent/web')
-    .argument('<action>', 'the name of the query; the agent defines which there are')
+    .argument('<action>', 'the name of the query, as the agent defines it')
     .argument('[params]', 'parameters of the query, as JSON')
     .addOption(durationOption('--timeout <duration>', 'time out after this long', '30s'))
     .action(

@@ -13,7 +13,7 @@ interface VersionOptions extends GlobalOptions {
 
 export function define(command: Command, cli: Cli): void {
   command
-    .option('--client', 'only the version of this program')
+    .option('--client', 'show only the version of this program')
     .addOption(choice('-o, --output <format>', 'the output format', ['json', 'yaml']))
     .action((options: VersionOptions) => version(options, cli));
   examples(command, ['As JSON, for a script', 'agentctl version -o json']);
