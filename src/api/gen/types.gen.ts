@@ -1,6 +1,6 @@
 // Written by `make generate` from schemas/. Do not edit.
 
-/** A length of time as Kubernetes writes it: 90s, 15m, 1h30m, 250ms. */
+/** A duration, as in 90s, 15m, 1h30m or 250ms. */
 export type Duration = string;
 
 /** A DNS label (RFC 1123), lower case. */
@@ -12,22 +12,22 @@ export type Cores = string;
 /** Bytes: 512Mi, 2G. */
 export type Bytes = string;
 
-/** Five fields: minute, hour, day of month, month, day of week; or @hourly, @daily, @weekly, @monthly or @yearly. Where neither day field begins with *, a day that matches one of them is enough; else a day must match both. */
+/** Five fields: minute, hour, day of month, month, day of week; or @hourly, @daily, @weekly, @monthly or @yearly. If neither day field begins with *, a day matches if one of the fields does; otherwise both must match. */
 export type Cron = string;
 
 /** An IANA time zone name, as in Europe/Berlin. The default is UTC. */
 export type Timezone = string;
 
-/** An RFC 3339 instant. */
+/** An RFC 3339 time. */
 export type Time = string;
 
-/** An object of the same namespace, or one of a cluster-scoped kind. */
+/** An object in the same namespace, or of a cluster-scoped kind. */
 export interface LocalRef {
   /** The object's name. */
   name: string;
 }
 
-/** A Secret, named with its namespace since the kind that refers to it has none. */
+/** A Secret in any namespace, for kinds that have no namespace. */
 export interface SecretRef {
   /** The Secret's namespace. */
   namespace: string;
@@ -41,7 +41,7 @@ export interface KeyRef {
   name: string;
   /** The key in its data. */
   key: string;
-  /** Continue without it if the object or the key is missing. */
+  /** Continue if the object or the key is missing. */
   optional: boolean;
 }
 
@@ -51,7 +51,7 @@ export interface Condition {
   type: string;
   /** Whether it holds. */
   status: 'True' | 'False' | 'Unknown';
-  /** The generation that this verdict is about. */
+  /** The generation that this condition is about. */
   observedGeneration?: number;
   /** When the status last changed. */
   lastTransitionTime: string;
@@ -86,7 +86,7 @@ export interface ObjectMeta {
   name: string;
   /** A prefix from which the server makes a name. */
   generateName?: string;
-  /** The namespace; "default" where none is given. */
+  /** The namespace. The default is default. */
   namespace?: string;
   /** Unique in time and space; set by the server. */
   uid: string;
@@ -94,20 +94,20 @@ export interface ObjectMeta {
   resourceVersion: string;
   /** Counts changes of the spec. */
   generation?: number;
-  /** When it was made. */
+  /** When it was created. */
   creationTimestamp: string;
   /** When its deletion was requested. */
   deletionTimestamp?: string;
   deletionGracePeriodSeconds?: number;
-  /** Pairs to select objects by. */
+  /** Labels, to select objects. */
   labels?: Record<string, string>;
-  /** Pairs that programs and people leave on the object. */
+  /** Additional information for tools and people. */
   annotations?: Record<string, string>;
-  /** Who has work to do before the object may go. */
+  /** Who has work to do before the object can be removed. */
   finalizers?: string[];
-  /** The objects that this one goes with. */
+  /** The objects that own this one. It is deleted with them. */
   ownerReferences?: OwnerReference[];
-  /** Who set which field. */
+  /** Which manager owns which fields. */
   managedFields?: ManagedFieldsEntry[];
   selfLink?: string;
 }
@@ -121,7 +121,7 @@ export interface Probe {
   };
   /** Succeeds on a status from 200 to 399. */
   httpGet?: {
-    /** The path to ask for. */
+    /** The path to request. */
     path: string;
     /** The port inside the instance. */
     port: number;
@@ -149,116 +149,116 @@ export interface Probe {
   initialDelay: Duration;
   /** The time between checks. */
   period: Duration;
-  /** How long one check may take. */
+  /** The maximum time of one check. */
   timeout: Duration;
-  /** Successes in a row that make it good. */
+  /** The number of successes in a row after which the check succeeds. */
   successThreshold: number;
-  /** Failures in a row that make it bad. */
+  /** The number of failures in a row after which the check fails. */
   failureThreshold: number;
 }
 
-/** What should run. */
+/** The desired state. */
 export interface AgentSpec {
-  /** The Runtime to run on. Absent: with template.image the default container Runtime, without it process. */
+  /** The Runtime to run on. Absent: the default container Runtime with template.image, or process without it. */
   runtimeRef?: LocalRef;
-  /** A Policy of the same namespace. Not together with policy. */
+  /** A Policy of the same namespace. Cannot be combined with policy. */
   policyRef?: LocalRef;
-  /** A policy of this Agent alone. Not together with policyRef. */
+  /** A policy for this Agent only. Cannot be combined with policyRef. */
   policy?: PolicySpec;
-  /** How many instances. */
+  /** The number of instances. */
   replicas: number;
-  /** True stops all instances and starts none; their names and volumes stay. */
+  /** True stops all instances. They keep their names and volumes. */
   suspend: boolean;
-  /** How an instance talks over its standard input and output: acp (Agent Client Protocol), jsonl (agentctl's own line protocol), or none. */
+  /** How an instance communicates over its standard input and output: acp (Agent Client Protocol), jsonl (agentctl's own line protocol), or none. */
   protocol: 'none' | 'acp' | 'jsonl';
   /** The model to use, by the name that the agent uses. The condition ModelApplied says whether the agent accepted it. */
   model?: string;
   /** The system prompt. The condition SystemPromptApplied says whether the agent uses it. Its first line introduces this agent to other agents. */
   systemPrompt?: string;
-  /** What each session of the agent is set to, by the agent's own names. For the protocol acp. */
+  /** Settings for each session of the agent, by the agent's own names. Only for the protocol acp. */
   session?: {
-    /** The session mode. With most agents it says whether they ask before they act. Condition SessionModeApplied says whether it was taken. */
+    /** The session mode. With most agents it decides whether they ask before they act. The condition SessionModeApplied says whether the agent accepted it. */
     mode?: string;
-    /** Config options of the session, by id or category, as in thought_level: high. Condition SessionOptionsApplied says whether they were taken. */
+    /** Config options of the session, by id or category, as in thought_level: high. The condition SessionOptionsApplied says whether the agent accepted them. */
     options?: Record<string, string>;
   };
-  /** Sent once, when an instance is Ready for the first time. It does not wake an agent: with mode OnDemand it is sent when another message arrives. */
+  /** A prompt that is sent once, when an instance is Ready for the first time. It does not wake an agent: with mode OnDemand it is sent when another message arrives. */
   prompt?: string;
-  /** What it can do, in words; other agents see it in their list of peers. */
+  /** What the agent can do, in words. Other agents see it in their list of peers. */
   capabilities?: string[];
-  /** What it may do to other agents of its namespace. None: nothing. Peers: list them and send them messages. Manage: also apply, start, stop and remove them; with that it can run anything that its own Runtime allows, with every Secret of its namespace. */
+  /** What the agent can do to other agents in its namespace. None: nothing. Peers: list them and send them messages. Manage: also apply, start, stop and remove them. With Manage it can run anything that its own Runtime allows, with every Secret of its namespace. */
   fleetAccess: 'None' | 'Peers' | 'Manage';
   /** How the agent's requests to use a tool are decided. Absent: each request waits for approval, as with default Ask, and an agent that does not ask is not stopped. */
   permissions?: {
     /** For every tool kind without a rule. Ask: the request waits for approval, see agentctl get approvals. */
     default: 'Allow' | 'Deny' | 'Ask';
-    /** What holds for one kind of tool. */
+    /** Rules for single kinds of tools. */
     rules?: Array<{
       /** The kind as the Agent Client Protocol names it. */
       toolKind: 'read' | 'edit' | 'delete' | 'move' | 'search' | 'execute' | 'think' | 'fetch' | 'switch_mode' | 'other';
-      /** What is done. */
+      /** What to do. */
       action: 'Allow' | 'Deny' | 'Ask';
     }>;
-    /** Not decided for this long: denied. */
+    /** A request that is not decided within this time is denied. */
     timeout: Duration;
     /** What to do with an agent that uses tools without asking, so that Deny and Ask cannot be enforced. Refuse: do not run it. Accept: run it, and report it in the condition PermissionsEnforced. */
     unenforced: 'Refuse' | 'Accept';
   };
   /** How instances share conversations. */
   conversations: {
-    /** How many conversations an instance works on at the same time. Those that are idle do not count. */
+    /** How many conversations an instance works on at the same time. Idle conversations do not count. */
     perInstance: number;
-    /** A conversation without a message for this long is closed. 0s: never. */
+    /** A conversation is closed after this long without a message. 0s: never. */
     idleTTL: Duration;
-    /** What follows when the agent's context is full. Keep: the agent's own affair. New: the next message begins a new session. */
+    /** What to do when the agent's context is full. Keep: leave it to the agent. New: begin a new session with the next message. */
     onContextFull: 'Keep' | 'New';
   };
-  /** Prompts that are sent by the clock. */
+  /** Prompts to send at set times. */
   schedule?: Array<{
-    /** Names the entry. */
+    /** The name of the entry. */
     name: Name;
     cron?: Cron;
     /** The time between two prompts, as in 30m. The first is sent that long after the entry was added or changed. */
     every?: Duration;
     timezone: Timezone;
-    /** What is sent. */
+    /** The text of the prompt. */
     message: string;
-    /** True: not sent, and not made up for later. */
+    /** True: the prompt is not sent, and not made up for later. */
     suspend: boolean;
-    /** After the controller was away: sent once for any number of times that were missed. */
+    /** After the controller was down: send the prompt once, however many were missed. */
     catchUp: boolean;
-    /** While the previous prompt has not ended: Skip sends none, Queue waits. */
+    /** What to do while the previous prompt has not ended. Skip: do not send this one. Queue: send it afterwards. */
     overlap: 'Skip' | 'Queue';
-    /** Whether each prompt begins a new conversation, or all are in the same one. */
+    /** Whether each prompt begins a new conversation, or all prompts use the same one. */
     conversation: 'New' | 'Same';
   }>;
-  /** When an instance is Ready. Absent: while it runs; with a protocol also: once it can be talked to. */
+  /** When an instance is Ready. Absent: while it runs; with a protocol, after its handshake. */
   readiness?: Probe;
-  /** An instance that fails this is restarted. Checked once the run has been Ready, or startDeadline has passed. */
+  /** An instance that fails this check is restarted. Checked after the run has been Ready once, or startDeadline has passed. */
   liveness?: Probe;
-  /** How long a start must hold before it counts as Ready. */
+  /** How long an instance must run before it counts as Ready. */
   minReady: Duration;
-  /** Not Ready this long after its start: the start has failed. */
+  /** A start fails if the instance is not Ready within this time. */
   startDeadline: Duration;
-  /** How many old Revisions are kept. */
+  /** The number of old Revisions to keep. */
   revisionHistoryLimit: number;
-  /** From which instances are made. */
+  /** What instances are created from. */
   template: {
-    /** The container image. Absent: a process of the host. */
+    /** The container image. Absent: the agent runs as a process on the host. */
     image?: string;
-    /** When the image is pulled. The default is Always for the tag latest, else IfNotPresent. */
+    /** When to pull the image. The default is Always for the tag latest, and IfNotPresent for others. */
     imagePullPolicy?: 'Always' | 'IfNotPresent' | 'Never';
-    /** The program, in place of the image's entrypoint. Required where there is no image. $(NAME) is a variable of the environment, $$ is one $. */
+    /** The program to run instead of the image's entrypoint. Required without an image. $(NAME) is replaced by a variable of the environment; $$ is replaced by $. */
     command?: string[];
-    /** The program's arguments. $(NAME) is a variable of the environment, $$ is one $. */
+    /** The arguments. $(NAME) is replaced by a variable of the environment; $$ is replaced by $. */
     args?: string[];
     /** Environment variables. */
     env?: Array<{
       /** The variable's name. */
       name: string;
-      /** Its value. $(NAME) is a variable that stands before it, $$ is one $. */
+      /** The value. $(NAME) is replaced by a variable defined before this one; $$ is replaced by $. */
       value?: string;
-      /** Where the value comes from. Exactly one of the two. */
+      /** Where the value comes from. Exactly one of secretKeyRef and configMapKeyRef. */
       valueFrom?: {
         secretKeyRef?: KeyRef;
         configMapKeyRef?: KeyRef;
@@ -266,24 +266,24 @@ export interface AgentSpec {
     }>;
     /** Every key of a Secret or ConfigMap as a variable. */
     envFrom?: Array<{
-      /** Put before each key. */
+      /** A prefix for each key. */
       prefix?: string;
       /** A Secret of the same namespace. */
       secretRef?: {
         /** The Secret's name. */
         name: string;
-        /** Continue without it. */
+        /** Continue if it is missing. */
         optional: boolean;
       };
       /** A ConfigMap of the same namespace. */
       configMapRef?: {
         /** The ConfigMap's name. */
         name: string;
-        /** Continue without it. */
+        /** Continue if it is missing. */
         optional: boolean;
       };
     }>;
-    /** Files that the instance finds. */
+    /** Files to write before the instance starts. */
     files?: Array<{
       /** Absolute in a container; under the working directory for a process. */
       path: string;
@@ -294,9 +294,9 @@ export interface AgentSpec {
       /** Permissions in octal. */
       mode: string;
     }>;
-    /** The working directory. For a process the default is a folder of its own; with a user other than the controller's, name a folder that this user may enter. */
+    /** The working directory. For a process the default is a folder of its own. With another user than the controller's, use a folder that this user can access. */
     workingDir?: string;
-    /** What can be mounted. */
+    /** Volumes to mount. */
     volumes?: Array<{
       /** The name that volumeMounts use. */
       name: Name;
@@ -305,30 +305,30 @@ export interface AgentSpec {
         /** An absolute path. */
         path: string;
       };
-      /** A volume that the Runtime keeps, over every replacement. */
+      /** A volume that the Runtime keeps when instances are replaced. */
       named?: {
-        /** Its name in the Runtime, which must be in the Runtime's allow.volumes. Absent: <namespace>_<agent>_<name>, which is this Agent's own. */
+        /** The volume's name in the Runtime, which must be in the Runtime's allow.volumes. Absent: <namespace>_<agent>_<name>, a volume of this Agent only. */
         volumeName?: string;
         /** One for each instance, by its ordinal. */
         perInstance: boolean;
       };
-      /** Memory that ends with the run. */
+      /** Memory that is freed when the run ends. */
       tmpfs?: {
-        /** At most this much, as in 64Mi. */
+        /** The maximum size, as in 64Mi. */
         sizeLimit?: string;
       };
       /** A file for each key of a Secret. */
       secret?: {
         /** The Secret's name. */
         secretName: string;
-        /** Continue without it. */
+        /** Continue if it is missing. */
         optional: boolean;
       };
       /** A file for each key of a ConfigMap. */
       configMap?: {
         /** The ConfigMap's name. */
         name: string;
-        /** Continue without it. */
+        /** Continue if it is missing. */
         optional: boolean;
       };
     }>;
@@ -338,7 +338,7 @@ export interface AgentSpec {
       name: string;
       /** An absolute path in the container. */
       mountPath: string;
-      /** Mounted to be read only. */
+      /** Mount the volume read-only. */
       readOnly: boolean;
     }>;
     /** What an instance may use. */
@@ -350,7 +350,7 @@ export interface AgentSpec {
         /** Processes and threads. */
         pids?: number;
       };
-      /** What an instance is to have where the host is short of it. An engine of containers takes it as a share of the processors and a soft limit of memory; a process ignores it. */
+      /** What an instance gets when resources are scarce. A container engine uses it as CPU shares and a soft memory limit; a process ignores it. */
       requests?: {
         cpu?: Cores;
         memory?: Bytes;
@@ -367,18 +367,18 @@ export interface AgentSpec {
     };
     /** User, or user:group, by name or number. */
     user?: string;
-    /** Only volumes can be written. */
+    /** Make everything but volumes read-only. */
     readOnlyRootFilesystem: boolean;
-    /** What the instance may do beyond a plain program. All capabilities are dropped unless added here. */
+    /** Permissions beyond those of a plain program. All capabilities are dropped unless added here. */
     security?: {
       /** Linux capabilities. */
       capabilities?: {
-        /** Added, as in NET_BIND_SERVICE; ALL is all. They must be in the Runtime's allow.capabilities. */
+        /** Capabilities to add, as in NET_BIND_SERVICE; ALL adds all. They must be in the Runtime's allow.capabilities. */
         add?: string[];
       };
-      /** False sets no-new-privileges. */
+      /** Whether a process can gain more privileges than its parent. False sets no-new-privileges. */
       allowPrivilegeEscalation: boolean;
-      /** All the rights of the host. The Runtime must have allow.privileged. */
+      /** All permissions of the host. The Runtime must have allow.privileged. */
       privileged: boolean;
     };
     /** The network of a container. */
@@ -402,7 +402,7 @@ export interface AgentSpec {
   };
 }
 
-/** What follows from the instances. Written by the controller. */
+/** The current state of the agent. Written by the controller. */
 export interface AgentStatus {
   /** The generation that this status is about. */
   observedGeneration?: number;
@@ -422,7 +422,7 @@ export interface AgentStatus {
   message?: string;
   /** The Runtime that new instances run on. */
   runtime?: string;
-  /** The best place of a waiting instance in its Runtime's queue. */
+  /** The best position of a waiting instance in its Runtime's queue. */
   queue?: string;
   /** What happens next without a change. */
   nextAction?: string;
@@ -438,16 +438,16 @@ export interface AgentStatus {
   conditions?: Condition[];
 }
 
-/** The desired state of an agent: what to run, how it talks, which Policy governs it. */
+/** The desired state of an agent: what to run, how it communicates, and which Policy applies. */
 export interface Agent {
   /** Always agentctl.dev/v1. */
   apiVersion: 'agentctl.dev/v1';
   /** Always Agent. */
   kind: 'Agent';
   metadata: ObjectMeta;
-  /** What should run. */
+  /** The desired state. */
   spec: AgentSpec;
-  /** What follows from the instances. Written by the controller. */
+  /** The current state of the agent. Written by the controller. */
   status?: AgentStatus;
 }
 
@@ -463,19 +463,19 @@ export interface ApprovalSpec {
   conversation?: string;
   /** The tool call in the agent's words, which may be those of a model. */
   title: string;
-  /** What the tool would do, by its input: the command, the path and the change, or the address. The title where the input says nothing. */
+  /** What the tool would do, by its input: the command, the path and the change, or the address. If the input says nothing, the title. */
   request: string;
   /** The kind of the tool. */
   toolKind: string;
-  /** What the tool would be given, as JSON. */
+  /** The input of the tool, as JSON. */
   input?: string;
-  /** What the agent takes as an answer. agentctl approve takes the first allow_once, else the first allow_always; agentctl deny likewise. */
+  /** The possible answers. agentctl approve uses the first allow_once, or else the first allow_always; agentctl deny does the same with reject. */
   options?: Array<{
     /** How the agent calls it. */
     id: string;
     /** The option in words. */
     name: string;
-    /** allow_always, reject_always: the agent does not ask again for what it takes to be the same. */
+    /** With allow_always and reject_always, the agent does not ask again for what it considers the same. */
     kind: 'allow_once' | 'allow_always' | 'reject_once' | 'reject_always';
   }>;
   /** When it is denied automatically. */
@@ -486,13 +486,13 @@ export interface ApprovalSpec {
 export interface ApprovalStatus {
   /** Pending: waits for a decision. Expired: nobody decided before the timeout, or before the message ended. Cancelled: the message was cancelled, or the run ended. */
   state?: 'Pending' | 'Approved' | 'Denied' | 'Expired' | 'Cancelled';
-  /** Who decided: a user, or spec.permissions where a change of the Agent's permissions did. */
+  /** Who decided: a user, or spec.permissions after a change of the Agent's permissions. */
   by?: string;
-  /** Why, where no person decided. */
+  /** Why, if no person decided. */
   message?: string;
   /** The id of the option that was answered. */
   option?: string;
-  /** When. */
+  /** When it was decided. */
   decidedAt?: string;
 }
 
@@ -524,7 +524,7 @@ export interface ConfigMap {
   binaryData?: Record<string, string>;
 }
 
-/** With whom. */
+/** The Agent of the conversation. */
 export interface ConversationSpec {
   /** The Agent. */
   agentRef: LocalRef;
@@ -536,28 +536,28 @@ export interface ConversationStatus {
   state?: 'Open' | 'Closed';
   /** Why it was closed. */
   reason?: string;
-  /** The Instance that it stays with. */
+  /** The Instance that it is bound to. */
   instance?: string;
   /** The session of the protocol. */
   session?: string;
-  /** Messages of it that are kept. */
+  /** The number of its messages that are kept. */
   messages?: number;
-  /** Tokens that it has used so far; ? where the agent does not say, and 1200+? where it does not say of all turns. */
+  /** Tokens used so far. ? means unknown; 1200+? means 1200 plus turns that reported nothing. */
   tokens?: string;
-  /** What it has cost so far; ? and +? as in tokens. */
+  /** The cost so far; ? and +? as in tokens. */
   cost?: string;
   /** When its last message came or ended. */
   activeAt?: string;
 }
 
-/** One thread with an Agent. */
+/** A conversation with an Agent. */
 export interface Conversation {
   /** Always subresources.agentctl.dev/v1. */
   apiVersion: 'subresources.agentctl.dev/v1';
   /** Always Conversation. */
   kind: 'Conversation';
   metadata: ObjectMeta;
-  /** With whom. */
+  /** The Agent of the conversation. */
   spec: ConversationSpec;
   /** The current state. */
   status?: ConversationStatus;
@@ -584,7 +584,7 @@ export interface Event {
     uid?: string;
     /** Its resourceVersion at that time. */
     resourceVersion?: string;
-    /** The part that is meant. */
+    /** The part of the object. */
     fieldPath?: string;
   };
   /** Why, in one word. */
@@ -601,7 +601,7 @@ export interface Event {
   lastTimestamp?: string;
   /** When it was first seen. */
   eventTime?: string;
-  /** Another object that it is about. Events of an Instance name its Agent, and are found there too. */
+  /** Another object that it is about. Events of an Instance name its Agent here. */
   related?: {
     /** Its apiVersion. */
     apiVersion?: string;
@@ -615,31 +615,31 @@ export interface Event {
     uid?: string;
     /** Its resourceVersion at that time. */
     resourceVersion?: string;
-    /** The part that is meant. */
+    /** The part of the object. */
     fieldPath?: string;
   };
   /** What was done. */
   action?: string;
-  /** Who tells. */
+  /** The component that reports it. */
   source?: {
     /** The part. */
     component?: string;
     /** The host. */
     host?: string;
   };
-  /** The controller that tells. */
+  /** The controller that reports it. */
   reportingComponent?: string;
-  /** Which of them. */
+  /** The instance of the controller. */
   reportingInstance?: string;
 }
 
-/** Whose place it is. */
+/** The Agent that it belongs to. */
 export interface InstanceSpec {
   /** The Agent's name. */
   agentName: string;
   /** The Agent's uid. */
   agentUID: string;
-  /** The number in its name, from 0. */
+  /** The number in the name, from 0. */
   ordinal: number;
   /** The Runtime that it runs on. */
   runtimeRef: LocalRef;
@@ -647,35 +647,35 @@ export interface InstanceSpec {
 
 /** The state of the copy. Written by the controller. */
 export interface InstanceStatus {
-  /** The Agent's generation that this verdict is about. */
+  /** The Agent's generation that this is about. */
   observedGeneration?: number;
-  /** Where it stands. */
+  /** The current phase. */
   phase?: 'Pending' | 'Starting' | 'Ready' | 'Unready' | 'Stopping' | 'BackOff' | 'Asleep' | 'Completed' | 'Failed' | 'Stopped' | 'Unknown';
   /** Why, in one word. */
   reason?: string;
-  /** Why, in a sentence that tells what to do. */
+  /** Why, and what to do. */
   message?: string;
-  /** The newest start. It is written before the start is carried out: without startedAt it is an intent. */
+  /** The newest run. It is written before the start is carried out; without startedAt, the start has not happened yet. */
   run?: {
-    /** Counts from 1, never goes back. */
+    /** The number of the run, from 1. */
     number: number;
     /** The Revision that it was started from. */
     revision: string;
-    /** When the intent was written. */
+    /** When the run was written down. */
     claimedAt: string;
     /** Why it was started; the Event's reason. */
     cause?: string;
     /** The container id or the process. */
     ref?: string;
-    /** When it started, exactly as the Runtime tells it. */
+    /** When it started, as the Runtime reports it. */
     startedAt?: string;
-    /** Whether the container was made for this run, or started again. */
+    /** Whether the container was created for this run, or started again. */
     startedBy?: 'Create' | 'Restart';
     /** The id of the image that it runs. */
     image?: string;
     /** The Secrets and ConfigMaps that it was started with, each as an HMAC of its data. */
     inputs?: Record<string, string>;
-    /** What stood there before. A start that differs from it is this run's. */
+    /** The previous start. A different start belongs to this run. */
     previous?: {
       /** The container id or the process. */
       ref?: string;
@@ -683,7 +683,7 @@ export interface InstanceStatus {
       startedAt?: string;
     };
   };
-  /** Restarts so far, for any cause but the first start and to be woken by a message. */
+  /** Restarts so far, except the first start and starts by a message. */
   restartCount?: number;
   /** Failures in a row. */
   failures?: number;
@@ -691,7 +691,7 @@ export interface InstanceStatus {
   restartTimes?: string[];
   /** No start before this. */
   backoffUntil?: string;
-  /** The exit that backoffUntil counts from, to clamp the wait after a clock jump. */
+  /** The exit that backoffUntil counts from. It limits the wait after a clock jump. */
   backoffFrom?: string;
   /** Since when it has been Ready without a break. */
   readySince?: string;
@@ -699,13 +699,13 @@ export interface InstanceStatus {
   nextRestartAt?: string;
   /** The schedule that nextRestartAt was computed from. */
   scheduleKey?: string;
-  /** Since when a scheduled restart has been due, waiting for idleness. */
+  /** Since when a scheduled restart is due and waits until the instance is idle. */
   restartDueSince?: string;
   /** Since when its run has differed from the spec in a field that forces a restart. */
   outdatedSince?: string;
-  /** A stop that is under way. */
+  /** A stop in progress. */
   stop?: {
-    /** The run that is meant. */
+    /** The run that this is about. */
     run: number;
     /** Why; the Event's reason. */
     cause: string;
@@ -734,7 +734,7 @@ export interface InstanceStatus {
     startedAt?: string;
     /** When it ended, by the Runtime's clock. */
     finishedAt: string;
-    /** Who ended it: itself, a stop of ours, the Runtime (restart, reboot), it was gone, or it never began. */
+    /** Who ended it: the agent itself, a stop by agentctl, or the Runtime (restart, reboot); or it was lost, or it never started. */
     cause: 'Agent' | 'Stop' | 'Runtime' | 'Lost' | 'StartFailed';
     /** What the Runtime said. */
     message?: string;
@@ -743,26 +743,26 @@ export interface InstanceStatus {
   lastOutcome?: {
     /** Which action. */
     action: string;
-    /** The run that it meant. */
+    /** The run that this was about. */
     run: number;
     /** When it ended. */
     at: string;
-    /** NotStartable: something named is missing, no failure is counted. */
+    /** NotStartable: something that the spec names is missing. It does not count as a failure. */
     result: 'Succeeded' | 'Retryable' | 'Terminal' | 'NotStartable';
     /** One word. */
     reason?: string;
     /** What went wrong and what to do. */
     message?: string;
-    /** Of the things that were missing; the start is tried again when it changes. */
+    /** A hash of what was missing. The start is tried again when it changes. */
     fingerprint?: string;
-    /** Of a start that lacks something: not tried again before, as a registry asks. */
+    /** The earliest time of the next try, as a registry requested. */
     retryAt?: string;
     /** How often in a row. */
     count?: number;
   };
   /** The agentctl.dev/resume annotation that was last handled. */
   resumedAt?: string;
-  /** Its place among those that wait for the Runtime. */
+  /** The position in the queue of the Runtime. */
   queue?: {
     /** 1 is next. */
     position: number;
@@ -773,14 +773,14 @@ export interface InstanceStatus {
   conditions?: Condition[];
 }
 
-/** One place for a running copy of an Agent. Made and owned by the controller; holds all durable state of that copy. */
+/** One running copy of an Agent, with its durable state. Created and owned by the controller. */
 export interface Instance {
   /** Always agentctl.dev/v1. */
   apiVersion: 'agentctl.dev/v1';
   /** Always Instance. */
   kind: 'Instance';
   metadata: ObjectMeta;
-  /** Whose place it is. */
+  /** The Agent that it belongs to. */
   spec: InstanceSpec;
   /** The state of the copy. Written by the controller. */
   status?: InstanceStatus;
@@ -790,25 +790,25 @@ export interface Instance {
 export interface MessageSpec {
   /** The Agent that it is for. */
   agentRef: LocalRef;
-  /** Chat: of a person. Route: of another agent. Scheduled, Prompt: of the Agent's own spec. */
+  /** Chat: from a person. Route: from another agent. Scheduled, Prompt: from the Agent's own spec. */
   kind: 'Chat' | 'Route' | 'Scheduled' | 'Prompt';
   /** Who sent it, as in user:ann, agent:default/reviewer or schedule:nightly. */
   from: string;
   /** The Conversation that it belongs to. */
   conversation: string;
-  /** What the agent is told. */
+  /** The text. */
   text: string;
   /** The sender's idempotency key. */
   key?: string;
-  /** How many agents it has passed. */
+  /** How many agents it has passed through. */
   hops?: number;
   /** The message in whose turn it was sent. */
   parent?: string;
-  /** When it is broken off. */
+  /** When it is cancelled. */
   expiresAt?: string;
 }
 
-/** What became of it. */
+/** The current state. */
 export interface MessageStatus {
   /** Pending: it waits for an instance. Delivered: an instance has received it. Acknowledged: the instance has confirmed it. The others are final. */
   state?: 'Pending' | 'Delivered' | 'Acknowledged' | 'Completed' | 'Failed' | 'Expired';
@@ -820,15 +820,15 @@ export interface MessageStatus {
   attempts?: number;
   /** The Instance that has or had it. */
   instance?: string;
-  /** The run of it. */
+  /** The run of the Instance. */
   run?: number;
   /** The text of the answer, once it is final. */
   answer?: string;
   /** Why the agent ended its turn, in its own words. */
   stopReason?: string;
-  /** Tokens that the turn used; ? where the agent does not say, and 1200+? where it does not say of all turns. */
+  /** Tokens that the turn used. ? means unknown; 1200+? means 1200 plus turns that reported nothing. */
   tokens?: string;
-  /** What the turn cost; ? and +? as in tokens. */
+  /** The cost of the turn; ? and +? as in tokens. */
   cost?: string;
   /** When it was last delivered. */
   deliveredAt?: string;
@@ -836,7 +836,7 @@ export interface MessageStatus {
   endedAt?: string;
 }
 
-/** One delivery to an Agent: a chat, a question of another agent, a scheduled prompt. Kept in the journal; sent by agentctl send. */
+/** A message to an Agent: a chat, a question of another agent, or a scheduled prompt. Created by agentctl send, for example. */
 export interface Message {
   /** Always subresources.agentctl.dev/v1. */
   apiVersion: 'subresources.agentctl.dev/v1';
@@ -845,23 +845,23 @@ export interface Message {
   metadata: ObjectMeta;
   /** What was sent. */
   spec: MessageSpec;
-  /** What became of it. */
+  /** The current state. */
   status?: MessageStatus;
 }
 
 /** Its finalizers. */
 export interface NamespaceSpec {
-  /** Who has work to do before it may go. */
+  /** Who has work to do before it can be removed. */
   finalizers?: string[];
 }
 
 /** Written by the server. */
 export interface NamespaceStatus {
-  /** Terminating while what is in it is being deleted. */
+  /** Terminating while its objects are being deleted. */
   phase?: 'Active' | 'Terminating';
 }
 
-/** A room for names. As in Kubernetes core/v1. */
+/** A scope for names. As in Kubernetes core/v1. */
 export interface Namespace {
   /** Always v1. */
   apiVersion: 'v1';
@@ -878,16 +878,16 @@ export interface Namespace {
 export interface PolicySpec {
   /** AlwaysOn keeps instances running. OnDemand starts them when a message comes, and stops them when they have been idle for onDemand.keepalive. */
   mode: 'AlwaysOn' | 'OnDemand';
-  /** What holds for the mode OnDemand. */
+  /** Settings for the mode OnDemand. */
   onDemand: {
-    /** Without a message this long: stop. 0s: never. */
+    /** Stop an instance after this long without a message. 0s: never. */
     keepalive: Duration;
   };
-  /** Whether an ended instance is started again. */
+  /** Whether an instance that has ended is started again. */
   restart: {
     /** OnFailure: exit 0 completes the instance. Never: any exit ends it. */
     on: 'Always' | 'OnFailure' | 'Never';
-    /** At most this many restarts within the window; when one more is needed the instance is Failed until a new spec or agentctl resume. Absent: no limit. */
+    /** The maximum number of restarts within the window. After that the instance is Failed until a new spec or agentctl resume. Absent: no limit. */
     maxRestarts?: number;
     /** The time in which maxRestarts counts. */
     window: Duration;
@@ -896,24 +896,24 @@ export interface PolicySpec {
   backoff: {
     /** The delay before restart n in a row; the last one repeats. */
     schedule: Duration[];
-    /** A fraction of the delay that is added at most; taken from a hash of uid and failures, so the same for the same failure. */
+    /** The maximum fraction of the delay to add. It depends on the uid and the number of failures, so it is the same for the same failure. */
     jitter: number;
-    /** Ready this long without a break: the failures are forgotten. */
+    /** Failures are forgotten after the instance has been Ready for this long. */
     resetAfter: Duration;
   };
-  /** Restarts by the clock. Exactly one of cron and every. */
+  /** Restarts at set times. Exactly one of cron and every. */
   scheduledRestart?: {
     cron?: Cron;
     timezone: Timezone;
     /** The age of a run at which it is restarted. */
     every?: Duration;
-    /** A due restart waits until the instance has been idle this long. Without a protocol it has no turns, and is idle at any time. */
+    /** A due restart waits until the instance has been idle for this long. Without a protocol, an instance is always idle. */
     whenIdleFor: Duration;
-    /** A restart that has been due this long happens though the instance is busy. Absent: never. */
+    /** Restart a busy instance after the restart has been due for this long. Absent: never. */
     forceAfter?: Duration;
-    /** Adds up to this much to each due time, by a hash of the uid, so that a fleet does not restart at once. */
+    /** The maximum time to add to each due time, by a hash of the uid, so that a fleet does not restart at once. */
     jitter: Duration;
-    /** After the controller was away: one restart for any number of missed ones. */
+    /** After the controller was down: restart once, however many restarts were missed. */
     catchUp: boolean;
   };
   /** How a changed spec reaches running instances. */
@@ -922,11 +922,11 @@ export interface PolicySpec {
     strategy: 'Rolling' | 'WhenIdle' | 'OnDelete';
     /** How long an instance is idle before WhenIdle replaces it. */
     idleFor: Duration;
-    /** An update that has waited this long happens though the instance is busy. Absent: never. */
+    /** Update a busy instance after the update has waited for this long. Absent: never. */
     forceAfter?: Duration;
     /** How many instances may be down for the update at once. */
     maxUnavailable: number;
-    /** No progress for this long: the condition Progressing is False. */
+    /** After this long without progress, the condition Progressing is False. */
     progressDeadline: Duration;
     /** Go back to the last revision that was Ready when progressDeadline passes. */
     autoRevert: boolean;
@@ -937,48 +937,48 @@ export interface PolicySpec {
   imageInterval: Duration;
   /** How an instance is stopped. */
   stop: {
-    /** From the signal to SIGKILL. */
+    /** The time from the signal to SIGKILL. */
     gracePeriod: Duration;
     /** The signal that asks the instance to stop. Absent: the image's STOPSIGNAL, else SIGTERM. */
     signal?: string;
-    /** Who gets the signal: the main process, or its process group. At the end of the grace period SIGKILL goes to all processes. */
+    /** Who gets the signal: the main process, or its process group. After the grace period all processes get SIGKILL. */
     signalScope: 'Main' | 'Group';
   };
-  /** Who goes first when a Runtime is full: the higher. */
+  /** When a Runtime is full, instances with a higher priority start first. */
   priority: number;
-  /** What becomes of messages. */
+  /** How messages are handled. */
   messages: {
-    /** How often a message is delivered at most; then it fails. Deliveries that a stop by agentctl cuts short do not count. */
+    /** How many times a message is delivered before it fails. Deliveries that agentctl interrupts by a stop do not count. */
     maxAttempts: number;
-    /** Not ended this long after it was sent: it is broken off, and expires. */
+    /** A message that has not ended this long after it was sent is cancelled and expires. */
     timeout: Duration;
-    /** The agent is silent this long while it works on a message: broken off, and failed. Time in which a tool call is open does not count. */
+    /** A message fails if the agent is silent for this long while it works on it. Time in which a tool call is open does not count. */
     inactivityTimeout: Duration;
-    /** How many messages of an Agent may wait; more are refused. */
+    /** The maximum number of waiting messages of an Agent. More are refused. */
     queueDepth: number;
-    /** What becomes of a message whose turn a crash cuts short once it has had an effect. Resume: the session is loaded again, and the agent is told to check and finish. Retry: it is sent again with the same id. Fail. The default is Resume for acp, Retry for jsonl. */
+    /** What to do with a message whose turn was interrupted by a crash after it had an effect. Resume: load the session again, and tell the agent to check its work and finish. Retry: send the message again with the same id. Fail: fail the message. The default is Resume for acp, Retry for jsonl. */
     onInterrupted?: 'Resume' | 'Retry' | 'Fail';
   };
-  /** Whom to tell of Events. */
+  /** Where to send Events. */
   notify: Array<{
-    /** Names the entry in Events. */
+    /** The name of the entry, used in Events. */
     name: string;
     /** Event reasons, as in BackOff or MessageFailed; "*" is all of them. */
     reasons: string[];
-    /** The Event is sent there as JSON by POST; up to four times again with backoff, where that fails. */
+    /** Send the Event as JSON by POST. A failed request is repeated up to four times, with backoff. */
     webhook?: {
-      /** Where to. */
+      /** The address of the webhook. */
       url: string;
       /** Headers of the request, as for a login. */
       headers?: Array<{
         /** The header's name, as in Authorization. */
         name: string;
-        /** Its value as it stands. */
+        /** The value. */
         value?: string;
         secretKeyRef?: KeyRef;
       }>;
     };
-    /** Run on the host of the controller, with the Event as JSON on its standard input. */
+    /** A command to run on the controller's host, with the Event as JSON on its standard input. */
     command?: string[];
   }>;
 }
@@ -994,14 +994,14 @@ export interface Policy {
   spec: PolicySpec;
 }
 
-/** One recorded spec of an Agent, never changed, as Kubernetes' ControllerRevision is. Made by the controller. */
+/** One recorded spec of an Agent. It never changes, like Kubernetes' ControllerRevision. Created by the controller. */
 export interface Revision {
   /** Always agentctl.dev/v1. */
   apiVersion: 'agentctl.dev/v1';
   /** Always Revision. */
   kind: 'Revision';
   metadata: ObjectMeta;
-  /** Counts the specs of the Agent. */
+  /** The number of the spec, from 1. */
   revision: number;
   /** The Agent's spec as it was. */
   data: Record<string, unknown>;
@@ -1009,39 +1009,39 @@ export interface Revision {
   inputs?: Record<string, string>;
 }
 
-/** How to reach it and how much it takes. */
+/** How to reach the engine, and its limits. */
 export interface RuntimeSpec {
-  /** The sort of Runtime. Podman is docker at Podman's socket. */
+  /** The driver. For Podman, use docker with Podman's socket. */
   driver: 'docker' | 'process';
-  /** Where the engine listens: unix:///run/docker.sock, tcp://host:2376, ssh://user@host. Not for process. */
+  /** The address of the engine: unix:///run/docker.sock, tcp://host:2376 or ssh://user@host. Not for process. */
   endpoint?: string;
   /** A Secret with ca.crt, tls.crt and tls.key, for tcp. */
   tlsSecretRef?: SecretRef;
-  /** The Runtime of Agents that have an image and name no Runtime. */
+  /** The default for Agents with an image and without a runtimeRef. */
   default: boolean;
-  /** Instances at once. Absent: no limit. */
+  /** The maximum number of instances. Absent: no limit. */
   maxConcurrent?: number;
-  /** Starts at once. Absent: no limit. */
+  /** The maximum number of starts at the same time. Absent: no limit. */
   maxStarting?: number;
-  /** Those that wait for a place. */
+  /** The queue of waiting instances. */
   queue: {
-    /** More than this wait with the reason QueueFull. Absent: no limit. */
+    /** The maximum number of instances in the queue. More wait with the reason QueueFull. Absent: no limit. */
     maxDepth?: number;
   };
-  /** Stops starts while everything fails. */
+  /** Pauses starts while they keep failing. */
   circuitBreaker: {
-    /** Failed starts in a row that open it. Those of one Agent in a row count once, unless it is alone. 0: never. */
+    /** The number of failed starts in a row that open the circuit breaker. Failures of one Agent in a row count once, unless it is the only Agent. 0: never. */
     failureThreshold: number;
-    /** Open this long; then one start is tried. */
+    /** How long the circuit breaker stays open before one start is tried. */
     cooldown: Duration;
   };
-  /** Namespaces whose Agents may run here. Absent: all. */
+  /** Namespaces whose Agents can run here. Absent: all. */
   allowedNamespaces?: string[];
   /** Folders of the host that may be mounted, including their subfolders. None by default. */
   allowHostPaths: string[];
-  /** What Agents may use of this host, of the engine and of each other. Nothing by default. */
+  /** What Agents can use of this host, of the engine and of each other. Nothing by default. */
   allow: {
-    /** security.privileged: all rights of the host. */
+    /** security.privileged: all permissions of the host. */
     privileged: boolean;
     /** network.mode Host: the network of the host. */
     hostNetwork: boolean;
@@ -1055,20 +1055,20 @@ export interface RuntimeSpec {
     volumes: string[];
     /** Driver process: the users of this host that Agents with an author may run as, written as in spec.template.user. The author is in the annotation agentctl.dev/author. */
     users: string[];
-    /** Driver process: whether Agents, and commands of Policy.notify, may run as the controller's own user, who can open its socket. Absent: only those without an author. */
+    /** Driver process: whether Agents, and commands of Policy.notify, can run as the controller's own user, who has access to its socket. Absent: only those without an author. */
     controllerUser?: boolean;
   };
 }
 
-/** What the controller knows of it. */
+/** The current state of the Runtime. */
 export interface RuntimeStatus {
   /** The generation that this status is about. */
   observedGeneration?: number;
   /** The engine's name and version. */
   version?: string;
-  /** Instances that hold a place. */
+  /** Instances that are running or starting. */
   running?: number;
-  /** Instances that wait for a place. */
+  /** Waiting instances. */
   queued?: number;
   /** The circuit breaker. */
   breaker?: {
@@ -1092,9 +1092,9 @@ export interface Runtime {
   /** Always Runtime. */
   kind: 'Runtime';
   metadata: ObjectMeta;
-  /** How to reach it and how much it takes. */
+  /** How to reach the engine, and its limits. */
   spec: RuntimeSpec;
-  /** What the controller knows of it. */
+  /** The current state of the Runtime. */
   status?: RuntimeStatus;
 }
 
@@ -1111,29 +1111,29 @@ export interface Secret {
   immutable?: boolean;
   /** Values in base64. */
   data?: Record<string, string>;
-  /** Values as they are; the server moves them to data. */
+  /** Values in plain text. The server encodes them into data. */
   stringData?: Record<string, string>;
 }
 
-/** Where the manifests are, how often they are looked at, and what they may do. */
+/** Where the manifests are, how often to check them, and what they can do. */
 export interface SyncSpec {
   /** Where the manifests are. Exactly one of git and directory. */
   source: {
     /** A Git repository. The system's git fetches it, without the configuration of any user. */
     git?: {
-      /** https://host/path, ssh://user@host/path, user@host:path or file:///path. Credentials stand in secretRef, never here. */
+      /** https://host/path, ssh://user@host/path, user@host:path or file:///path. Store credentials in secretRef. */
       url: string;
-      /** The branch to follow. At most one of branch, tag and commit; with none of them the branch that the repository's HEAD names. */
+      /** The branch to follow. At most one of branch, tag and commit. The default is the branch that the repository's HEAD names. */
       branch?: string;
       /** The tag to follow. When the tag is moved, the objects are updated. */
       tag?: string;
       /** The one commit to apply. */
       commit?: string;
-      /** The folder in the repository, with all below it. With a kustomization.yaml it is rendered by kustomize. */
+      /** The folder in the repository, including its subfolders. A folder with a kustomization.yaml is rendered by kustomize. */
       path: string;
       /** Files to read, as globs below path. Names that begin with a dot are never read. */
       include: string[];
-      /** Files and folders to leave out, as the lines of a .gitignore in path: old leaves out each file and folder of that name, /old the one in path itself, *.draft.yaml all files like it, and !keep takes back what an earlier line leaves out. */
+      /** Files and folders to ignore, in the syntax of a .gitignore in path: old ignores every file and folder of that name, /old only the one in path itself, *.draft.yaml all matching files, and !keep includes again what an earlier line ignores. */
       ignore: string[];
       /** Credentials, from a Secret of the same namespace. https: username and password (a token is a password), ca.crt. ssh: identity (a private key without passphrase) and known_hosts, which is required. */
       secretRef?: LocalRef;
@@ -1144,27 +1144,27 @@ export interface SyncSpec {
       };
       /** Lets the Git host report a push: POST /webhooks/syncs/NAMESPACE/NAME. It only shortens the wait until the next check. */
       webhook?: {
-        /** A Secret whose key token is the one that the webhook was set up with: GitHub's and Gitea's secret, GitLab's token. */
+        /** A Secret with the key token, which is the secret of the webhook: GitHub's and Gitea's secret, or GitLab's token. */
         secretRef: LocalRef;
       };
     };
-    /** A folder of the controller's host. It is watched, and looked at each interval as well. */
+    /** A folder on the controller's host. It is watched, and also checked at each interval. */
     directory?: {
-      /** The folder, with all below it. With a kustomization.yaml it is rendered by kustomize. */
+      /** The folder, including its subfolders. A folder with a kustomization.yaml is rendered by kustomize. */
       path: string;
       /** Files to read, as globs below path. Names that begin with a dot are never read. */
       include: string[];
-      /** Files and folders to leave out, as the lines of a .gitignore in path: old leaves out each file and folder of that name, /old the one in path itself, *.draft.yaml all files like it, and !keep takes back what an earlier line leaves out. */
+      /** Files and folders to ignore, in the syntax of a .gitignore in path: old ignores every file and folder of that name, /old only the one in path itself, *.draft.yaml all matching files, and !keep includes again what an earlier line ignores. */
       ignore: string[];
     };
   };
-  /** How often the source is looked at, and the objects are compared with it; 1s to 720h. A failure is tried again sooner, then later and later, up to this. */
+  /** How often to check the source and compare the objects with it; 1s to 720h. After a failure the next check comes sooner, with a backoff up to this interval. */
   interval: Duration;
-  /** The interval is longer by up to this fraction, so that many Syncs do not ask at once. */
+  /** The maximum fraction to add to the interval, so that many Syncs do not check at once. */
   jitter: number;
-  /** How long one look at the source may take; 1s to 1h. */
+  /** The maximum time to read the source; 1s to 1h. */
   timeout: Duration;
-  /** True looks at nothing and applies nothing, but for an agentctl sync NAME. */
+  /** True pauses the Sync. agentctl sync NAME still syncs once. */
   suspend: boolean;
   /** Delete objects that this Sync applied and that the manifests no longer name. An object with the annotation agentctl.dev/prune: disabled stays. */
   prune: boolean;
@@ -1172,9 +1172,9 @@ export interface SyncSpec {
   maxPrunePercent: number;
   /** Repair fields of the manifests that were changed in the API. False: only report them. Fields that other managers apply are never taken over. */
   selfHeal: boolean;
-  /** The one namespace of the objects; a manifest that names another is refused. Absent: the Sync's own. */
+  /** The namespace of the objects. A manifest with another namespace is refused. Absent: the Sync's own namespace. */
   targetNamespace?: Name;
-  /** Kinds that the manifests may hold. Whoever may push can do all that these kinds can: a Runtime may allow host paths, and so on. */
+  /** Kinds that the manifests can contain. Everyone who can push has the permissions of these kinds: a Runtime can allow host paths, for example. */
   allowedKinds: Array<'Agent' | 'ConfigMap' | 'Namespace' | 'Policy' | 'Runtime' | 'Secret' | 'Sync'>;
 }
 
@@ -1188,7 +1188,7 @@ export interface SyncStatus {
   reference?: string;
   /** When it was applied. */
   appliedAt?: string;
-  /** A digest of what the spec says of which manifests are applied, and where, as it was then. */
+  /** A digest of the spec fields that select the manifests and their namespace, at the time of that revision. */
   appliedSpec?: string;
   /** The revision that was tried last. */
   attempted?: {
@@ -1197,15 +1197,15 @@ export interface SyncStatus {
     /** When it was first tried. */
     at?: string;
   };
-  /** Failed looks in a row; the wait grows with them. */
+  /** Failed checks in a row. The backoff grows with them. */
   failures?: number;
   /** When it is tried again after a failure. */
   retryAt?: string;
   /** The agentctl.dev/sync-requested annotation that was last handled. */
   lastHandledRequest?: string;
-  /** How many objects are in the inventory. */
+  /** The number of objects in the inventory. */
   objects?: number;
-  /** What was taken in the revision that is applied, and can hardly be meant: a pattern of include or ignore that matches nothing, a field that the server sets. */
+  /** Likely mistakes in the applied revision: a pattern of include or ignore that matches nothing, or a field that the server sets. */
   warnings?: string[];
   /** What this Sync applied, or was about to apply: nothing else is ever deleted by it. */
   inventory?: Array<{
@@ -1226,12 +1226,12 @@ export interface SyncStatus {
     namespace?: string;
     /** Its name. */
     name: string;
-    /** Kept: no longer in the manifests, and left all the same. */
+    /** Kept: no longer in the manifests, but not deleted. */
     change: 'Created' | 'Configured' | 'Pruned' | 'Kept';
     /** The fields that changed, as agentctl diff prints them; or why it was kept. */
     fields?: string[];
   }>;
-  /** The revision that changes are of. */
+  /** The revision that made the changes. */
   changedBy?: string;
   /** Objects that differ from the manifests; the first hundred. */
   drift?: Array<{
@@ -1246,13 +1246,13 @@ export interface SyncStatus {
   }>;
   /** A revision that waits for agentctl approve sync/NAME. */
   pendingApproval?: {
-    /** Which. */
+    /** The revision. */
     revision: string;
-    /** How many objects it would delete. */
+    /** The number of objects to delete. */
     deletes: number;
-    /** How many are in the inventory. */
+    /** The number of objects in the inventory. */
     of?: number;
-    /** Which, as agent/web; the first twenty. */
+    /** The objects, as in agent/web; the first twenty. */
     objects?: string[];
   };
   /** Fetched: the source was reached. Ready: its newest revision is applied. InSync: the objects are as the manifests say. */
@@ -1266,7 +1266,7 @@ export interface Sync {
   /** Always Sync. */
   kind: 'Sync';
   metadata: ObjectMeta;
-  /** Where the manifests are, how often they are looked at, and what they may do. */
+  /** Where the manifests are, how often to check them, and what they can do. */
   spec: SyncSpec;
   /** What the controller did last. */
   status?: SyncStatus;
