@@ -87,7 +87,13 @@ test('an agent that may manage others makes one on its own Runtime', async () =>
 });
 
 test.each([
-  ['with another Runtime', 'helper', { runtimeRef: { name: 'other' } }, {}, 'its own Runtime engine alone'],
+  [
+    'with another Runtime',
+    'helper',
+    { runtimeRef: { name: 'other' } },
+    {},
+    'only apply agents to its own Runtime engine',
+  ],
   [
     'without an image, for the processes of the host',
     'helper',
@@ -100,10 +106,10 @@ test.each([
     'helper',
     { policy: { notify: [{ name: 'n', reasons: ['*'], command: ['id'] }] } },
     {},
-    'runs on the host of the controller',
+    "the command runs on the controller's host",
   ],
-  ['in another namespace', 'helper', {}, { namespace: 'else' }, 'namespace default alone'],
-  ['of itself', 'boss', {}, {}, 'may not change its own manifest'],
+  ['in another namespace', 'helper', {}, { namespace: 'else' }, 'only be applied to the namespace default'],
+  ['of itself', 'boss', {}, {}, 'cannot change its own manifest'],
 ])('it may apply no manifest %s', async (_, name, spec, metadata, words) => {
   await using at = await managing();
   const before = known(at, name)?.metadata.generation;

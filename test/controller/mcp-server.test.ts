@@ -223,7 +223,7 @@ test('a manifest of more than 1 MiB is refused', async () => {
   await using at = await asking('Manage');
   const client = await connected(at.asker.offer);
   expect(await call(client, 'apply_agent', { manifest: `# ${'x'.repeat(1024 * 1024)}` })).toEqual({
-    text: 'the manifest holds 1048578 bytes, and at most 1048576 are read',
+    text: 'the manifest has 1048578 bytes, expected at most 1048576',
     isError: true,
   });
 });
@@ -441,7 +441,7 @@ test('an instance that asks without an end has few requests in work, and further
       ),
   );
   await vi.waitFor(() => expect(answered).toHaveLength(68), { interval: 5, timeout: 10_000 });
-  expect(answered.every((text) => text.includes('are in work'))).toBe(true);
+  expect(answered.every((text) => text.includes('requests in progress'))).toBe(true);
   expect(at.world.house.journal.messages()).toHaveLength(32);
   end.abort();
   await Promise.all(all);

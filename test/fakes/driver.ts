@@ -71,7 +71,10 @@ export function createFakeDriver(engine: FakeEngine, store: string): Driver {
       const owner = holder?.spec?.identity;
       const isOwn = owner?.store === store && owner.namespace === namespace && owner.instance === instance;
       if (holder !== undefined && !isOwn)
-        refuse('NameTaken', `the name ${name} is used by a container of something else: remove or rename it`);
+        refuse(
+          'NameTaken',
+          `the name ${name} is used by another container, which agentctl did not create: remove or rename it`,
+        );
       if (holder !== undefined) engine.remove(holder);
       const { network } = spec;
       if (network.name !== undefined && !engine.networks.has(network.name))

@@ -175,7 +175,7 @@ for (const stage of skipped ? [] : await dockerStages()) {
         reason: 'DiskFull',
         message: expect.stringContaining(memory),
       });
-      expect(await session.ok('describe agent filed')).toMatch(/is full, .*; free some space there/);
+      expect(await session.ok('describe agent filed')).toMatch(/is full\. .*: free some space there/);
       makeRoom();
       expect(await becomes(session, 'filed', { phase: 'Ready' })).toBeDefined();
     });

@@ -149,7 +149,7 @@ describe.skipIf(skipped)('a Runtime that is gone for good', () => {
     ]);
     expect([code, stderr + stdout]).toEqual([
       0,
-      expect.stringMatching(/lost-0 may still run on runtime docker as \w+/),
+      expect.stringMatching(/lost-0 may still be running on runtime docker as \w+/),
     ]);
     expect((await session.json<{ items: unknown[] }>('get agents,instances')).items).toEqual([]);
   });

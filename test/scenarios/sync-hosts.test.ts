@@ -118,7 +118,7 @@ test('a wrong password shows in no message, and the right one is taken at once',
   await story.mend({ ...story.known, password: 'not-the-token' });
   await story.says('AuthenticationFailed');
   const told = [await session.ok('describe sync wrong'), await session.ok('get events')].join();
-  expect(told).toContain('refuses the credentials');
+  expect(told).toContain('rejects the credentials');
   expect(told).not.toContain('not-the-token');
   await story.mend(story.known);
   await story.says('Fetched');

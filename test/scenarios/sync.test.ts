@@ -151,7 +151,7 @@ for (const kind of gitHosts()) {
         const refused = await session.run(['sync', name]);
         expect(refused).toMatchObject({
           code: 1,
-          stderr: expect.stringContaining('refuses the credentials'),
+          stderr: expect.stringContaining('rejects the credentials'),
         });
         await session.run(['sync', name]);
         const { status } = await says(session, { Fetched: 'AuthenticationFailed' }, name);

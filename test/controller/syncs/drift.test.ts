@@ -25,7 +25,7 @@ describe('a field that was changed', () => {
     expect(estate.wrote().filter((line) => line.startsWith('apply'))).toEqual(['apply Agent/web']);
     expect(await estate.told()).toContainEqual(
       expect.stringMatching(
-        /^DriftRepaired: agent\/web is as in main@[0-9a-f]{12} again: ~ spec\.replicas: 5 -> 2\.$/,
+        /^DriftRepaired: agent\/web was set back to main@[0-9a-f]{12}: ~ spec\.replicas: 5 -> 2\.$/,
       ),
     );
     expect(estate.reads).toBe(2);

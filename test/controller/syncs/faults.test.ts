@@ -35,7 +35,7 @@ describe('a revision with a wrong manifest', () => {
     estate.push({ 'all.json': Array.from({ length: 10_001 }, (_, at) => one(at)).join('\n') });
     await estate.look();
     expect(await estate.condition('Ready')).toMatch(
-      /^False InvalidManifests: .*there are more than 10000 objects, the limit of one Sync: split them among several/,
+      /^False InvalidManifests: .*more than 10000 objects, the limit of a Sync: split them among several/,
     );
   });
 

@@ -120,7 +120,7 @@ describe('of files without end', () => {
     await expect(parsed.read(many, options)).rejects.toMatchObject({
       reason: 'Timeout',
       message:
-        'the manifests take longer than 60 s to read: raise spec.timeout, or split them among several Syncs',
+        'the manifests could not be read within 60 s: raise spec.timeout, or split them among several Syncs',
     });
     expect(asked).toHaveLength(3);
   });

@@ -14,7 +14,7 @@ test('what an agent says of its quota is told in few words', async () => {
   await at.world.until(() => at.world.house.happened.includes('QuotaExceeded'));
   await at.world.house.rest();
   const lengths = (await events()).map(({ message }) => message?.length ?? 0);
-  expect(Math.max(...lengths)).toBe(1_000);
+  expect(Math.max(...lengths)).toBe(1_001); // with a full stop
 });
 
 test('costs that nobody can sum are passed over, and what has them is listed all the same', async () => {

@@ -188,7 +188,7 @@ describe('the input of a process', () => {
     const { attachment, attachments, ref } = await openAlone(async () => false);
     attachments.supersede(ref, 1);
     // Not refused for that reason yet, but there is no FIFO.
-    expect((await refusal(attachment.write('a\n'))).message).toContain('no process reads');
+    expect((await refusal(attachment.write('a\n'))).message).toContain('no process is reading');
     attachments.supersede(ref, 2);
     expect((await refusal(attachment.write('a\n'))).message).toContain('has ended');
     attachments.close();
@@ -205,7 +205,7 @@ describe('the input of a process', () => {
     expect(error).toMatchObject({
       sort: 'Retryable',
       reason: 'NotRunning',
-      message: expect.stringContaining('reads'),
+      message: expect.stringContaining('no process is reading'),
     });
     expect(await driver.inspect(observed.ref)).toMatchObject({ state: 'Running' });
   });
