@@ -95,7 +95,7 @@ class Agent:
         self._lock = threading.RLock()
         self._remember = remember
         self._done = _read_done(remember) if remember else {}
-        # From here on, what anything prints goes to standard error.
+        # From here on, everything that is printed goes to standard error.
         self._out = os.fdopen(os.dup(1), "w", encoding="utf-8", newline="\n")
         os.dup2(2, 1)
 

@@ -27,7 +27,7 @@ export function remove(
     checkPreconditions(info, found, options);
     const live = withoutLast(found, options.lastFinalizer);
     if (info.kind === 'Namespace' && key.name === defaultNamespace)
-      throw forbidden(info, key.name, 'this namespace cannot be deleted');
+      throw forbidden(info, key.name, 'this namespace may not be deleted');
     const marked = markDeleted(info, live, options, context.clock.now());
     if (options.dryRun === true) return marked ?? live;
     if (marked === undefined) return context.records.remove(info, live);

@@ -212,7 +212,7 @@ describe('the metadata of an object that is updated', () => {
     );
     expect(warnings).toEqual([]);
     await registry.update('ConfigMap', key, { ...configMap(own), data: { a: '2' } }, options);
-    expect(warnings).toEqual(['configmaps "a" is being deleted: this change goes with it']);
+    expect(warnings).toEqual(['configmaps "a" is being deleted, so this change is lost']);
   });
 });
 
