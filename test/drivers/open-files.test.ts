@@ -58,7 +58,9 @@ test('a collector of output that is short of files says so by itself', () => {
   const files = createOpenFiles(clock, () => ({ open: 4000, limit: 4096 }), collectorFiles);
   expect(() => files.admit()).toThrow(
     expect.objectContaining({
-      message: expect.stringMatching(/^the collector of output keeps the last files/),
+      message: expect.stringMatching(
+        /^no more agents are started, because the collector of output has almost reached its limit/,
+      ),
     }),
   );
   expect(files.condition()).toMatchObject({ type: 'OutputFilesAvailable', status: 'False' });

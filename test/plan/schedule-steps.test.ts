@@ -193,7 +193,9 @@ describe('a restart that is due', () => {
     expect(before.next).toMatchObject({
       phase: 'Ready',
       reason: 'RestartDue',
-      message: expect.stringMatching(`${text}\\. It is restarted at 2026-03-03 05:00:00 UTC if it stays idle\\.$`),
+      message: expect.stringMatching(
+        `${text}\\. It is restarted at 2026-03-03 05:00:00 UTC if it stays idle\\.$`,
+      ),
     });
     const then = gate(due + hour, {}, idleSince(due));
     expect(then.restarts).toEqual(['ScheduledRestart']);

@@ -62,11 +62,15 @@ export async function describeAgent(
   );
 }
 
+/** A message that is longer than this is printed once. */
+const longWhy = 80;
+
 function agentText(story: Story, now: number): string {
   const { agent, instances } = story;
   const { status = {} } = agent;
   const accepted = status.conditions?.find(({ type }) => type === 'Accepted');
-  const refused = accepted?.status === 'False' ? status.message : undefined;
+  const { message = '' } = status;
+  const why = accepted?.status === 'False' || message.length > longWhy ? message : undefined;
   return [
     fields([
       ...metadataFields(agent, now),
@@ -84,9 +88,9 @@ function agentText(story: Story, now: number): string {
     section(policyTitle(story), policyText(story)),
     instances.length === 0
       ? section('Instances', '  <none>\n')
-      : section('Instances', instanceTable(instances, now, refused)),
+      : section('Instances', instanceTable(instances, now, why)),
     driftText(story),
-    conditionsSection(status.conditions, now, refused),
+    conditionsSection(status.conditions, now, why),
   ].join('');
 }
 
