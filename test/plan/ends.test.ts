@@ -237,7 +237,7 @@ describe('an instance that is not started again', () => {
       { status: { restartTimes: [iso(start)] }, policy: { restart: { maxRestarts: 1 } } },
       'Failed',
       'RestartLimit',
-      `Run 1 ended with code 1. It was already restarted once within 10m. ${output} ${again}`,
+      `Run 1 ended with code 1. It was restarted once within 10m, which is the limit. ${output} ${again}`,
     ],
     [
       'was restarted as often as it may',
@@ -247,7 +247,7 @@ describe('an instance that is not started again', () => {
       },
       'Failed',
       'RestartLimit',
-      `Run 1 ended with code 1. It was already restarted 2 times within 5m. ${output} ${again}`,
+      `Run 1 ended with code 1. It was restarted 2 times within 5m, which is the limit. ${output} ${again}`,
     ],
     [
       'ran out of memory',
@@ -349,7 +349,7 @@ describe('a start that failed', () => {
     expect(next).toMatchObject({
       phase: 'Failed',
       reason: 'DiskFull',
-      message: 'No room',
+      message: 'No room.',
       lastExit: { run: 1, finishedAt: iso(at), cause: 'StartFailed', message: 'No room' },
     });
     for (const field of ['failures', 'readySince', 'backoffFrom']) expect(next).not.toHaveProperty(field);

@@ -49,7 +49,7 @@ describe('an instance is outdated', () => {
     [
       'by a field that forces a restart',
       { agent: changed, revisions: bothRevisions },
-      'True SpecChanged: spec.template.image: "web:1" -> "web:2"',
+      'True SpecChanged: spec.template.image: "web:1" -> "web:2".',
     ],
     [
       'where its Revision is gone',
@@ -59,7 +59,7 @@ describe('an instance is outdated', () => {
     [
       'on another Runtime',
       { runtime: { object: runtimeOf({}, 'podman'), health: { state: 'Online' } } },
-      'True SpecChanged: spec.runtimeRef.name: "docker" -> "podman"',
+      'True SpecChanged: spec.runtimeRef.name: "docker" -> "podman".',
     ],
     [
       'by a Secret, if the policy says so',
@@ -71,17 +71,17 @@ describe('an instance is outdated', () => {
           revisionOf(agentOf(), 2, { 'Secret/key': 'new' }),
         ],
       },
-      'True SecretChanged: Changed: Secret/key',
+      'True SecretChanged: Changed: Secret/key.',
     ],
     [
       'by a newer image, if the policy says so',
       { on: ['ImageUpdate'], imageId: 'sha256:2', status: ran({ image: 'sha256:1' }) },
-      'True ImageUpdated: web:1 is now sha256:2, but it runs sha256:1',
+      'True ImageUpdated: web:1 is now sha256:2, but it runs sha256:1.',
     ],
     [
       'by a newer controller, if the policy says so',
       { on: ['ControllerUpgrade'], controllerVersion: '2' },
-      'True ControllerUpgraded: It was created by agentctl 1, and this is agentctl 2',
+      'True ControllerUpgraded: It was created by agentctl 1, and this is agentctl 2.',
     ],
   ])('%s', (_what, given, text) => {
     expect(planOf(given).drifted).toBe(text);
@@ -163,7 +163,7 @@ describe('an instance that runs with older Secrets', () => {
   test('says so, and how to take them up, where the policy does not', () => {
     const { drifted, actions } = stale();
     expect(drifted).toBe(
-      'True SecretChanged: Secret/key changed since it was started. agentctl rollout restart agent/web takes that up; restartOn: [SecretChange] in the Policy does it by itself.',
+      'True SecretChanged: Secret/key changed since it was started. To use the change, run agentctl rollout restart agent/web. To restart automatically, set restartOn: [SecretChange] in the Policy.',
     );
     expect(actions).toEqual([]);
   });
@@ -230,7 +230,7 @@ describe('the outline of a plan', () => {
     const drift = planOf({ agent: live, revisions: [revisionOf(agentOf())] });
     expect(outline(drift, undefined)).toBe('~ spec.minReady: "1s" -> "5s"\n');
     const recorded = { ...drift, drift: [] };
-    expect(outline(recorded, undefined)).toBe('~ the new spec is taken up, and nothing is restarted\n');
+    expect(outline(recorded, undefined)).toBe('~ the new spec is applied without a restart\n');
     expect(outline({ ...recorded, actions: [] }, undefined)).toBe('');
   });
 

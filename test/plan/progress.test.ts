@@ -311,7 +311,7 @@ describe('the condition Drifted of an Agent', () => {
       instances: [outdated(0), outdated(1)],
     };
     expect(statusOf(given).of('Drifted')).toBe(
-      'True SpecChanged: web-0, web-1: spec.template.image: "web:1" -> "web:2"',
+      'True SpecChanged: web-0, web-1: spec.template.image: "web:1" -> "web:2".',
     );
     expect(statusOf({ ...given, instances: [failed, outdated(1)] }).of('Drifted')).toMatch(/: web-1: /);
   });

@@ -164,7 +164,8 @@ describe('a write to a full disk', () => {
     vi.spyOn(store, 'delete').mockRejectedValueOnce(full);
     const expected = {
       reason: 'InternalError',
-      message: 'nothing was written: the disk with the state folder is full; free some space and try again',
+      message:
+        'nothing was written, because the disk with the state folder is full: free some space and try again',
       cause: full,
     };
     await expect(records.write(info, configMap('b'), undefined)).rejects.toMatchObject(expected);

@@ -36,16 +36,10 @@ describe('a kind that is not in the store', () => {
   test.each<[Kind, string]>([
     [
       'Message',
-      'messages are read-only: agentctl send sends one to an Agent, agentctl messages retry and cancel change one',
+      'messages are read-only: use agentctl send, agentctl messages retry and agentctl messages cancel',
     ],
-    [
-      'Conversation',
-      'conversations are read-only: agentctl send and agentctl chat begin one and go on with it',
-    ],
-    [
-      'Approval',
-      'approvals are read-only: an agent asks for one, agentctl approve and agentctl deny decide it',
-    ],
+    ['Conversation', 'conversations are read-only: use agentctl send and agentctl chat'],
+    ['Approval', 'approvals are read-only: use agentctl approve and agentctl deny'],
   ])('cannot be written: %s', async (kind, message) => {
     const { registry } = await harness();
     const refused = { code: 405, reason: 'MethodNotAllowed', message };
@@ -207,7 +201,7 @@ describe('the scale of an Agent', () => {
     ).rejects.toMatchObject({ reason: 'Conflict' });
     await expect(registry.patchScale('Agent', key, { type: 'apply', body: {} })).rejects.toMatchObject({
       code: 415,
-      message: 'the scale subresource takes merge and JSON patches, no apply',
+      message: 'the scale subresource supports merge patches and JSON patches, not apply',
     });
     for (const body of ['text', { spec: 'text' }, { spec: { replicas: Number.NaN } }, {}])
       await expect(registry.updateScale('Agent', key, body)).rejects.toMatchObject({
