@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { blocksOf, readPage, root } from '../docs/page.ts';
 
-const root = join(import.meta.dirname, '../..');
 const bin = process.env.AGENTCTL_TEST_BIN ?? join(root, 'dist/agentctl.mjs');
 const folder = mkdtempSync(join(tmpdir(), 'agentctl-backup-'));
 
@@ -37,9 +37,10 @@ function sh(script: string): Promise<string> {
 }
 
 test('the commands of the manual make a backup, and restore it with all that runs', async () => {
-  const readme = readFileSync(join(root, 'README.md'), 'utf8');
-  const chapter = readme.split('### Backup and restore\n')[1]?.split(/^##/m)[0] ?? '';
-  const [backup = '', restore = ''] = [...chapter.matchAll(/(?:^ {4}.*\n)+/gm)].map(([block]) => block);
+  const chapter = readPage('docs/operations.md').split('## Backup and restore\n')[1]?.split(/^##/m)[0] ?? '';
+  const [backup = '', restore = ''] = blocksOf(chapter)
+    .slice(1) // what the page's own test needs first
+    .map(({ lines }) => lines.join('\n'));
   expect(backup).toContain('tar');
   expect(restore).toContain('--adopt');
 
