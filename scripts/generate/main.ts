@@ -1,6 +1,7 @@
-/** Writes everything that comes out of schemas/. With --check it writes nothing, and exits 1 where a file is out of date. */
+/** Writes everything that is generated from schemas/, and the page of commands. With --check it writes nothing, and exits 1 where a file is out of date. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { generateCommands } from './commands.ts';
 import { generateCrds } from './crds.ts';
 import { generateKinds } from './kinds.ts';
 import { generateReference } from './reference.ts';
@@ -23,6 +24,7 @@ const wanted = new Map<string, string>([
   ...generateValidators(files, kinds),
   ...crds,
   ['schemas/README.md', generateReference(kinds)],
+  ['docs/commands.md', generateCommands(readFileSync(join(root, 'test/golden/cli/help.txt'), 'utf8'))],
 ]);
 const leftOver = ['schemas/crds', 'src/api/gen']
   .filter((folder) => existsSync(join(root, folder)))

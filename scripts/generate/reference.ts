@@ -4,12 +4,12 @@ import { isObject, type KindSchema, type Schema } from './schemas.ts';
 const introduction = `<!-- Written by \`make generate\` from schemas/. Do not edit. -->
 # Kinds and their fields
 
-Each kind has its schema here, written by hand; fragments that they share are in common.yaml. Types, validators, CRDs
-(crds/) and this page come out of them by \`make generate\`.
+This folder has one schema for each kind, written by hand; common.yaml has the parts that they share. \`make generate\`
+writes the types, the validators, the CustomResourceDefinitions (crds/) and this page.
 
-A field in **bold** is required. *Update* says what a change does to a running instance: \`live\` nothing, \`restart\`
-replaces it as the Policy's \`update\` says, \`firstStart\` matters only to an instance that has never started.
-\`metadata\` is as in Kubernetes. \`agentctl explain KIND.FIELD\` tells the same.
+A field in **bold** is required. The column *update* says what a change does to a running instance: \`live\` changes nothing,
+\`restart\` replaces the instance as the Policy's \`update\` says, and \`firstStart\` only affects an instance that has never
+started. \`metadata\` is as in Kubernetes. \`agentctl explain KIND.FIELD\` shows the same in the terminal.
 `;
 
 const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll(/\s+/g, ' ').trim();
