@@ -54,8 +54,11 @@ class Reader {
         env: this.#environment,
         stdio: ['ignore', 'pipe', 'inherit'],
         detached: until !== undefined,
-        signal: AbortSignal.timeout(120_000),
       });
+      const bound = setTimeout(() => {
+        child.kill('SIGKILL');
+        reject(new Error(`it has not ended after two minutes:\n${script}\n${output}`));
+      }, 120_000);
       let output = '';
       let interrupted = false;
       child.stdout.on('data', (chunk: Buffer) => {
@@ -65,7 +68,10 @@ class Reader {
         process.kill(-child.pid, 'SIGINT');
       });
       child.on('error', reject);
-      child.on('close', (code) => resolve({ code: interrupted ? 0 : code, output }));
+      child.on('close', (code) => {
+        clearTimeout(bound);
+        resolve({ code: interrupted ? 0 : code, output });
+      });
     });
   }
 
