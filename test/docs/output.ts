@@ -65,6 +65,38 @@ function sameLines(shown: readonly string[], printed: readonly string[]): [numbe
     .filter(([, index]) => index >= 0);
 }
 
+/**
+ * What the page should show of a new output: all of it, or where the page leaves lines out, the lines that are most like
+ * those that it shows.
+ */
+export function renewed(shown: readonly string[], printed: readonly string[]): string[] {
+  if (!shown.some(isGap)) return [...printed];
+  const lines: string[] = [];
+  let from = 0;
+  for (const line of shown) {
+    if (isGap(line)) {
+      lines.push(line);
+      continue;
+    }
+    const likeness = printed.map((other, at) => (at < from ? 0 : likenessOf(line, other)));
+    const best = Math.max(...likeness);
+    if (best < 0.5) return [...printed];
+    from = likeness.indexOf(best) + 1;
+    lines.push(printed[from - 1] ?? '');
+  }
+  return lines;
+}
+
+const isGap = (line: string): boolean => line.trim() === '...';
+
+/** The share of words that two lines have in common. */
+function likenessOf(one: string, other: string): number {
+  const words = new Set(shapeOf(one).split(' '));
+  const others = new Set(shapeOf(other).split(' '));
+  const common = [...words].filter((word) => others.has(word)).length;
+  return common / (words.size + others.size - common);
+}
+
 /** The lines of the page, each with the index of the line that was printed. */
 function align(
   shown: readonly string[],
@@ -74,7 +106,7 @@ function align(
 ): [number, number][] | undefined {
   if (from === shown.length) return at === printed.length ? [] : undefined;
   const line = shown[from] ?? '';
-  if (line.trim() === '...') {
+  if (isGap(line)) {
     for (let next = at; next <= printed.length; next++) {
       const rest = align(shown, printed, from + 1, next);
       if (rest !== undefined) return rest;

@@ -32,7 +32,7 @@ const progress = words(`
   ControllerUpgraded Created Deleted Deleting Draining DriftRepaired Enough Fetched FirstStart Idle ImageUpdated InSync
   InstanceDeleted MessageCompleted MinReady MoveInstance NoMessages NoReplicas NotAsked Online OrphansCollected OwnLines
   OwnRequest Pending Progressing Ready Reconciling Reported RestartDue Resumed RevisionPruned RolloutRestart RuntimeChanged
-  RuntimeSyncing ScaledDown Scaling Scheduled ScheduledRestart SentWithFirstMessage SentWithSession Shutdown SpecChanged
+  RuntimeSyncing ScaledDown Scaling Scheduled ScheduledRestart SentWithFirstMessage SentWithSession SentWithSessionMeta Shutdown SpecChanged
   SpecRecorded Started Starting Stopped Stopping Synced TurnCompleted Unready Updating
 `);
 

@@ -8,7 +8,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, write
 import { tmpdir, userInfo } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { Ids, shows } from '../docs/output.ts';
+import { Ids, renewed, shows } from '../docs/output.ts';
 import { type Block, blocksOf, pages, readPage, root, stepsOf, withoutBlankEnd } from '../docs/page.ts';
 
 const bin = process.env.AGENTCTL_TEST_BIN ?? join(root, 'dist/agentctl.mjs');
@@ -134,7 +134,7 @@ async function replay(block: Block, reader: Reader, ids: Ids): Promise<string[]>
     const ran = await reader.run(ids.inCommand(command));
     const printed = withoutBlankEnd(ran.output.replaceAll(reader.home, shownHome).split('\n'));
     const isSame = shows(output, printed, ids);
-    const now = isSame ? output : printed.map((line) => asWritten(ids.asShown(line)));
+    const now = isSame ? output : renewed(output, printed).map((line) => asWritten(ids.asShown(line)));
     if (after.length > 0) after.push('');
     after.push(...`$ ${command}`.split('\n'), ...now);
     same &&= isSame;
