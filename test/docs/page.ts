@@ -33,7 +33,7 @@ export interface Block {
   lines: string[];
 }
 
-export type Directive = { name: 'not run' | 'needs' | 'until' | 'save as'; value: string };
+type Directive = { name: 'not run' | 'needs' | 'until' | 'save as'; value: string };
 
 const directivePattern = /^<!-- (not run|needs|until|save as): (.+) -->$/;
 const isDirectiveName = (name: string | undefined): name is Directive['name'] =>
@@ -85,7 +85,7 @@ export function withoutBlankEnd(lines: readonly string[]): string[] {
 }
 
 /** The anchor that GitHub gives a heading. */
-export const anchorOf = (heading: string): string =>
+const anchorOf = (heading: string): string =>
   heading
     .replaceAll(/\[([^\]]*)\]\([^)]*\)/g, '$1')
     .toLowerCase()
