@@ -35,7 +35,7 @@ export class UsageError extends CliError {
 }
 
 /** What is told of a failure, and how the process ends. */
-export function tell(error: unknown): { text: string; exitCode: number } {
+export function describeFailure(error: unknown): { text: string; exitCode: number } {
   if (error instanceof CliError) return { text: `error: ${error.message}`, exitCode: error.exitCode };
   if (error instanceof UnreachableError) {
     const remedy = nothingListens(error.cause) ? '. Start one: agentctl controller start' : '';

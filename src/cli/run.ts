@@ -1,7 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { nearest } from '../api/nearest.ts';
 import type { Cli, Client } from './cli.ts';
-import { CliError, exitCode, tell, UsageError } from './failure.ts';
+import { CliError, describeFailure, exitCode, UsageError } from './failure.ts';
 import { hoist, normalise, splitVerb, withSubcommands } from './grammar.ts';
 import { optionDescription, topHelp } from './help.ts';
 import { withNearName } from './near.ts';
@@ -26,10 +26,12 @@ export async function run(argv: readonly string[], cli: Cli): Promise<number> {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCode.ok : exitCode.usage;
     if (cli.interrupted && !(error instanceof CliError)) return exitCode.interrupted;
     const { client, namespace } = asked;
-    const told = tell(client === undefined ? error : await withNearName(error, client, namespace));
-    cli.err(`${told.text}\n`);
+    const failure = describeFailure(
+      client === undefined ? error : await withNearName(error, client, namespace),
+    );
+    cli.err(`${failure.text}\n`);
     if (argv.includes('--debug')) cli.err(`${debugText(error)}\n`);
-    return told.exitCode;
+    return failure.exitCode;
   }
 }
 

@@ -10,7 +10,7 @@ export interface Handler<T> {
   deleted(last: T): void;
 }
 
-export interface InformerParts {
+export interface InformerDeps {
   resources: Resources;
   clock: Clock;
   log: Log;
@@ -26,7 +26,7 @@ export class Informer<K extends Kind> {
   /** Resolves after the first list. */
   readonly synced: Promise<void>;
   readonly #kind: K;
-  readonly #parts: InformerParts;
+  readonly #deps: InformerDeps;
   readonly #objects = new Map<string, Kinds[K]>();
   readonly #handlers: Handler<Kinds[K]>[] = [];
   readonly #indexes = new Map<
@@ -37,9 +37,9 @@ export class Informer<K extends Kind> {
   #seen = '';
   #onSynced = (): void => {};
 
-  constructor(kind: K, parts: InformerParts) {
+  constructor(kind: K, deps: InformerDeps) {
     this.#kind = kind;
-    this.#parts = parts;
+    this.#deps = deps;
     this.synced = new Promise((resolve) => {
       this.#onSynced = resolve;
     });
@@ -88,14 +88,14 @@ export class Informer<K extends Kind> {
       } catch (error) {
         if (signal.aborted) return;
         if (isApiError(error, 'Expired')) continue;
-        this.#parts.log.warn({ err: error, kind: this.#kind }, 'a watch was lost; listing again');
-        await sleep(this.#parts.clock, retryAfter, signal);
+        this.#deps.log.warn({ err: error, kind: this.#kind }, 'a watch was lost; listing again');
+        await sleep(this.#deps.clock, retryAfter, signal);
       }
     }
   }
 
   async #list(): Promise<void> {
-    const { items, metadata } = await this.#parts.resources.list(this.#kind);
+    const { items, metadata } = await this.#deps.resources.list(this.#kind);
     const found = new Set<string>();
     for (const object of items) {
       found.add(keyText(object.metadata));
@@ -113,14 +113,14 @@ export class Informer<K extends Kind> {
     while (!signal.aborted) {
       const before = this.#seen;
       const options = { resourceVersion: before, allowWatchBookmarks: true, signal };
-      const events: AsyncIterable<WatchEvent<Kinds[K]>> = this.#parts.resources.watch(this.#kind, options);
+      const events: AsyncIterable<WatchEvent<Kinds[K]>> = this.#deps.resources.watch(this.#kind, options);
       for await (const event of events) {
         if (event.type === 'DELETED') this.#delete(event.object);
         else if (event.type !== 'BOOKMARK') this.#put(event.object);
         this.#seen = event.object.metadata.resourceVersion;
       }
       // A server that ends every watch at once is not to be asked without a pause.
-      if (this.#seen === before) await sleep(this.#parts.clock, retryAfter, signal);
+      if (this.#seen === before) await sleep(this.#deps.clock, retryAfter, signal);
     }
   }
 

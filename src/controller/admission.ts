@@ -8,7 +8,7 @@ import type { Cache } from './cache.ts';
 
 export const resumeAnnotation = 'agentctl.dev/resume';
 
-export interface AdmissionParts {
+export interface AdmissionDeps {
   cache: Cache;
   clock: Clock;
   enqueueAgent: (key: string) => void;
@@ -23,7 +23,7 @@ export interface AdmissionParts {
 export class Admission {
   grants: ReadonlySet<string> = new Set();
   places: ReadonlyMap<string, Place> = new Map();
-  readonly #parts: AdmissionParts;
+  readonly #deps: AdmissionDeps;
   /** By agent: those that wait, and those whose grant is being claimed. */
   readonly #wants = new Map<string, readonly Want[]>();
   /** By uid of the Runtime: one that is made anew under the same name begins anew. */
@@ -31,8 +31,8 @@ export class Admission {
   /** By uid of the Runtime: the Agent whose start failed last, if none has succeeded since. */
   readonly #lastFailed = new Map<string, string>();
 
-  constructor(parts: AdmissionParts) {
-    this.#parts = parts;
+  constructor(deps: AdmissionDeps) {
+    this.#deps = deps;
   }
 
   /** Takes in what an agent wants beside the grants that it is about to use; answers whether it stands differently now. */
@@ -86,7 +86,7 @@ export class Admission {
   }
 
   #hasOthers(runtime: string, agent: string): boolean {
-    return this.#parts.cache.instances
+    return this.#deps.cache.instances
       .byIndex('runtime', runtime)
       .some((instance) => agentKeyOf(instance) !== agent);
   }
@@ -121,7 +121,7 @@ export class Admission {
   }
 
   #change(runtime: Runtime, event: Parameters<typeof nextBreaker>[1]): void {
-    const { clock, enqueueRuntime } = this.#parts;
+    const { clock, enqueueRuntime } = this.#deps;
     const { name, uid } = runtime.metadata;
     const before = this.#breaker(runtime);
     const breaker = nextBreaker(before.breaker, event, runtime.spec, clock.now());
@@ -134,11 +134,11 @@ export class Admission {
   #load(runtime: Runtime): RuntimeLoad {
     const { name } = runtime.metadata;
     const { breaker } = this.#breaker(runtime);
-    return { name, spec: runtime.spec, breaker, ...this.#parts.cache.load(name) };
+    return { name, spec: runtime.spec, breaker, ...this.#deps.cache.load(name) };
   }
 
   #admit(asking: string | undefined): void {
-    const { cache, clock, enqueueAgent, enqueueRuntime, enqueueRuntimeAt } = this.#parts;
+    const { cache, clock, enqueueAgent, enqueueRuntime, enqueueRuntimeAt } = this.#deps;
     const wants = [...this.#wants.values()].flat();
     const wanted = new Set(wants.map(({ runtime }) => runtime));
     const runtimes = cache.runtimes.list().filter(({ metadata }) => wanted.has(metadata.name));

@@ -16,7 +16,7 @@ import type { Ids } from '../platform/ids.ts';
 import type { Log } from '../platform/log.ts';
 import type { Parser } from '../sources/parsing/parser.ts';
 import { Admission } from './admission.ts';
-import { Agents } from './agents.ts';
+import { AgentReconciler } from './agent-reconciler.ts';
 import { authorFor, makerAuthor } from './author.ts';
 import { Cache } from './cache.ts';
 import { Calls, limited } from './calls.ts';
@@ -30,9 +30,9 @@ import { Observer } from './observe.ts';
 import { Orphans } from './orphans.ts';
 import { Prober } from './prober.ts';
 import { runWorkers, WorkQueue } from './queue.ts';
-import { type MakeDriver, Runtimes } from './runtimes.ts';
+import { type MakeDriver, RuntimeReconciler } from './runtime-reconciler.ts';
 import type { Sources } from './syncs/record.ts';
-import { Syncs } from './syncs/syncs.ts';
+import { SyncReconciler } from './syncs/sync-reconciler.ts';
 import { Talk } from './talk/talk.ts';
 
 /** Most wait: for an engine, for a program to begin, for a look at all processes that they share. */
@@ -66,13 +66,13 @@ export interface ControllerOptions {
 /** The reconciler: one more client of the API, with a connection to each Runtime. */
 export class Controller {
   readonly cache: Cache;
-  readonly runtimes: Runtimes;
+  readonly runtimes: RuntimeReconciler;
   readonly admission: Admission;
-  readonly agents: Agents;
+  readonly agents: AgentReconciler;
   readonly observer: Observer;
   readonly recorder: Recorder;
   readonly talk: Talk;
-  readonly syncs: Syncs;
+  readonly syncs: SyncReconciler;
   readonly #queue: WorkQueue;
   readonly #prober: Prober;
   readonly #abort = new AbortController();
@@ -102,7 +102,7 @@ export class Controller {
         enqueueAgent(`${metadata.namespace}/${spec.agentName}`);
       }
     });
-    this.runtimes = new Runtimes({
+    this.runtimes = new RuntimeReconciler({
       ...options,
       cache: this.cache,
       admission: this.admission,
@@ -150,12 +150,12 @@ export class Controller {
       },
       places: {
         get: (host) => {
-          const { marks } = this.talk.desk;
+          const { marks } = this.talk.talkState;
           const port = marks.get(`mcp/port/${host}`);
           return port === undefined ? undefined : { port, epoch: marks.get(`mcp/epoch/${host}`) ?? 0 };
         },
         set: async (host, { port, epoch }) => {
-          const { marks, writer } = this.talk.desk;
+          const { marks, writer } = this.talk.talkState;
           const entries = [
             { name: `mcp/port/${host}`, at: port },
             { name: `mcp/epoch/${host}`, at: epoch },
@@ -178,7 +178,7 @@ export class Controller {
       },
       enqueue: (key, at) => (at === undefined ? enqueueAgent(key) : this.#queue.addAt(`agent/${key}`, at)),
     });
-    this.syncs = new Syncs({
+    this.syncs = new SyncReconciler({
       ...options,
       parser: options.parsers.syncs,
       cache: this.cache,
@@ -196,7 +196,7 @@ export class Controller {
       version,
       defaultPolicy,
     });
-    this.agents = new Agents({
+    this.agents = new AgentReconciler({
       resources,
       cache: this.cache,
       runtimes: this.runtimes,
@@ -216,13 +216,13 @@ export class Controller {
     const notifier = new Notifier({
       policyOf: (about) => this.#policyOf(about),
       mayRunHere: (namespace, author) => this.cache.mayRunHere(namespace, author),
-      refused: (about, happening) => this.recorder.record(about, happening),
+      refused: (about, newEvent) => this.recorder.recordEvent(about, newEvent),
       findInput: (namespace) => this.cache.findInput(namespace),
       host: hostname(),
       clock,
       log,
     });
-    this.recorder.onEvent((about, happening) => notifier.happened(about, happening));
+    this.recorder.onEvent((about, newEvent) => notifier.notify(about, newEvent));
     this.cache.onChange(enqueueAgent);
     const recount = (): void => {
       if (this.admission.waiting > 0) this.#queue.add(admissionKey);
@@ -312,10 +312,10 @@ export class Controller {
   /** A key that throws is tried again later, and holds up no other. */
   async #work(key: string): Promise<void> {
     const slash = key.indexOf('/');
-    const [sort, name] = [key.slice(0, slash), key.slice(slash + 1)];
+    const [kind, name] = [key.slice(0, slash), key.slice(slash + 1)];
     try {
       if (key === admissionKey) this.admission.recount();
-      else if (sort === 'agent') await this.agents.reconcile(name);
+      else if (kind === 'agent') await this.agents.reconcile(name);
       else await this.runtimes.reconcile(name);
       this.#queue.forget(key);
     } catch (error) {

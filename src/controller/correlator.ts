@@ -2,7 +2,7 @@ import type { AnyObject } from '../api/objects.ts';
 import { Bucket } from '../platform/bucket.ts';
 import type { Clock } from '../platform/clock.ts';
 
-export interface Happening {
+export interface NewEvent {
   type: 'Normal' | 'Warning';
   reason: string;
   message: string;
@@ -26,7 +26,7 @@ interface Group {
 export interface Correlated {
   /** Happenings with the same key are one Event. */
   key: string;
-  happening: Happening;
+  newEvent: NewEvent;
   /** There were too many of its kind: it is counted with the next one that is written, and told to nobody. */
   spam: boolean;
 }
@@ -45,15 +45,15 @@ export class Correlator {
     this.#clock = clock;
   }
 
-  correlate(about: AnyObject, happening: Happening): Correlated {
+  correlate(about: AnyObject, newEvent: NewEvent): Correlated {
     const { kind, metadata } = about;
-    const group = `${kind}\n${metadata.uid ?? metadata.name}\n${happening.type}\n${happening.reason}`;
+    const group = `${kind}\n${metadata.uid ?? metadata.name}\n${newEvent.type}\n${newEvent.reason}`;
     const bucket = this.#buckets.get(group) ?? new Bucket(this.#clock, spam);
     keep(this.#buckets, group, bucket);
-    const isCombined = this.#isOneOfMany(group, happening.message);
+    const isCombined = this.#isOneOfMany(group, newEvent.message);
     return {
-      key: isCombined ? group : `${group}\n${happening.message}`,
-      happening: isCombined ? { ...happening, message: combined + happening.message } : happening,
+      key: isCombined ? group : `${group}\n${newEvent.message}`,
+      newEvent: isCombined ? { ...newEvent, message: combined + newEvent.message } : newEvent,
       spam: !bucket.take(),
     };
   }

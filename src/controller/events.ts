@@ -7,9 +7,9 @@ import type { Resources } from '../client/resources.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Ids } from '../platform/ids.ts';
 import type { Log } from '../platform/log.ts';
-import { Correlator, type Happening, keep } from './correlator.ts';
+import { Correlator, keep, type NewEvent } from './correlator.ts';
 
-export type { Happening };
+export type { NewEvent as Happening };
 
 const remembered = 4_096;
 /** Characters of a message that are kept. */
@@ -34,7 +34,7 @@ export class Recorder {
   readonly #log: Log;
   readonly #correlator: Correlator;
   readonly #known = new Map<string, Entry>();
-  readonly #listeners: ((about: AnyObject, happening: Happening) => void)[] = [];
+  readonly #listeners: ((about: AnyObject, newEvent: NewEvent) => void)[] = [];
   readonly #writes = new Set<Promise<void>>();
 
   constructor(resources: Resources, clock: Clock, ids: Ids, log: Log) {
@@ -45,7 +45,7 @@ export class Recorder {
     this.#correlator = new Correlator(clock);
   }
 
-  onEvent(listener: (about: AnyObject, happening: Happening) => void): void {
+  onEvent(listener: (about: AnyObject, newEvent: NewEvent) => void): void {
     this.#listeners.push(listener);
   }
 
@@ -53,18 +53,18 @@ export class Recorder {
    * The message may quote an agent, and kubectl prints it as it is: it is kept without what steers a terminal. Listeners
    * get the happening before it is combined with similar ones.
    */
-  record(about: AnyObject, given: Happening): void {
+  recordEvent(about: AnyObject, given: NewEvent): void {
     const { each, ...rest } = given;
     const told = { ...rest, message: asSentence(visible(given.message)) };
     const short = { ...told, message: beginning(told.message, mostMessage) };
-    const { key, happening, spam } = this.#correlator.correlate(about, short);
+    const { key, newEvent, spam } = this.#correlator.correlate(about, short);
     const entry = this.#known.get(key) ?? { event: undefined, pending: 0, writing: false };
     entry.pending += 1;
     keep(this.#known, key, entry, remembered);
     if (!spam || each === true) for (const listener of this.#listeners) listener(about, told);
     if (spam) return;
     if (entry.writing) return;
-    const write: Promise<void> = this.#write(entry, about, happening).finally(() =>
+    const write: Promise<void> = this.#write(entry, about, newEvent).finally(() =>
       this.#writes.delete(write),
     );
     this.#writes.add(write);
@@ -75,7 +75,7 @@ export class Recorder {
     await Promise.all(this.#writes);
   }
 
-  async #write(entry: Entry, about: AnyObject, happening: Happening): Promise<void> {
+  async #write(entry: Entry, about: AnyObject, newEvent: NewEvent): Promise<void> {
     entry.writing = true;
     const at = new Date(this.#clock.now()).toISOString();
     while (entry.pending > 0) {
@@ -85,13 +85,13 @@ export class Recorder {
       try {
         const written =
           entry.event === undefined
-            ? await this.#create(about, happening, at, count)
+            ? await this.#create(about, newEvent, at, count)
             : await this.#resources.patch('Event', entry.event.key, {
                 type: 'merge',
                 body: {
                   count: entry.event.count + count,
                   lastTimestamp: at,
-                  ...(entry.event.message === happening.message ? {} : { message: happening.message }),
+                  ...(entry.event.message === newEvent.message ? {} : { message: newEvent.message }),
                 },
               });
         entry.event = { key: keyOf(written), count: written.count ?? 1, message: written.message };
@@ -102,13 +102,13 @@ export class Recorder {
           entry.pending += count;
           continue;
         }
-        this.#log.debug({ err: error, reason: happening.reason }, 'an Event could not be written');
+        this.#log.debug({ err: error, reason: newEvent.reason }, 'an Event could not be written');
       }
     }
     entry.writing = false;
   }
 
-  #create(about: AnyObject, happening: Happening, at: string, count: number): Promise<Event> {
+  #create(about: AnyObject, newEvent: NewEvent, at: string, count: number): Promise<Event> {
     const { name, namespace, uid, resourceVersion } = about.metadata;
     const home = namespace ?? 'default';
     return this.#resources.create('Event', {
@@ -124,7 +124,7 @@ export class Recorder {
         resourceVersion,
       },
       ...(about.kind === 'Instance' ? { related: agentOf(about) } : {}),
-      ...happening,
+      ...newEvent,
       count,
       firstTimestamp: at,
       lastTimestamp: at,

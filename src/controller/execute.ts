@@ -203,11 +203,11 @@ export async function gone(deletion: Promise<unknown>): Promise<void> {
 function outcomeOf(error: unknown, context: ExecuteContext): Outcome {
   if (error instanceof DriverError) {
     const { reason, message, retryAt } = error;
-    if (error.sort === 'Offline') {
+    if (error.kind === 'Offline') {
       context.session?.offline(error);
       return { result: 'NotStartable', reason, message };
     }
-    return { result: error.sort, reason, message, retryAt };
+    return { result: error.kind, reason, message, retryAt };
   }
   const message = error instanceof Error ? error.message : String(error);
   return { result: 'Retryable', reason: isApiError(error) ? error.reason : 'Fault', message };

@@ -24,8 +24,8 @@ interface Parts {
  * The agents of a namespace as one of them may see and use them: spec.fleetAccess says how far. Of messages and
  * conversations it knows those that its own Agent began.
  */
-export function fleetFor(parts: Parts, from: Agent, instance: Asking): Fleet {
-  const { talk, resources, streams, parser, runtimeFor, author } = parts;
+export function fleetFor(deps: Parts, from: Agent, instance: Asking): Fleet {
+  const { talk, resources, streams, parser, runtimeFor, author } = deps;
   const { namespace = 'default', name } = from.metadata;
   const user = `agent:${name}`;
   const sender: Sender = { kind: 'Agent', namespace, name, instance: instance.name, uid: instance.uid };
@@ -40,7 +40,7 @@ export function fleetFor(parts: Parts, from: Agent, instance: Asking): Fleet {
   });
   /** The message that the instance works on, if it is one: what it sends belongs to that. */
   const turn = () => {
-    const current = [...talk.desk.box(keyText(from.metadata)).current(instance.uid)];
+    const current = [...talk.talkState.box(keyText(from.metadata)).current(instance.uid)];
     return current.length === 1 ? current[0] : undefined;
   };
   return {

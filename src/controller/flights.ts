@@ -11,7 +11,7 @@ import { fieldManager } from './execute.ts';
 
 const keepAgain = 1_000;
 
-export interface FlightsParts {
+export interface FlightsDeps {
   resources: Resources;
   cache: Cache;
   admission: Admission;
@@ -24,11 +24,11 @@ export interface FlightsParts {
 
 /** Actions on Runtimes that are under way: off the workers, so that a long one holds nobody up, and one an Instance. */
 export class Flights {
-  readonly #parts: FlightsParts;
+  readonly #deps: FlightsDeps;
   readonly #byUid = new Map<string, { id: string; ended: Promise<void> }>();
 
-  constructor(parts: FlightsParts) {
-    this.#parts = parts;
+  constructor(deps: FlightsDeps) {
+    this.#deps = deps;
   }
 
   /** The id of the action that is under way for an Instance. */
@@ -52,7 +52,7 @@ export class Flights {
     const { uid } = instance.metadata;
     const first = chain[0];
     if (first === undefined || this.#byUid.has(uid)) return;
-    const { admission, cache, enqueue, log } = this.#parts;
+    const { admission, cache, enqueue, log } = this.#deps;
     const ready = new Set(done);
     const run = async (): Promise<void> => {
       for (const action of chain) {
@@ -81,7 +81,7 @@ export class Flights {
    * Instance stays in flight: without it the next plan would carry the action out again, at once and uncounted.
    */
   async #keep(instance: Instance, action: Action, outcome: Outcome): Promise<void> {
-    const { cache, clock, log, resources, signal } = this.#parts;
+    const { cache, clock, log, resources, signal } = this.#deps;
     const key = keyText(instance.metadata);
     if (outcome.result !== 'Succeeded')
       log.info({ instance: key, action: action.id, outcome }, 'an action failed');

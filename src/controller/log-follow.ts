@@ -129,7 +129,7 @@ async function* readRun(
       }
     } catch (error) {
       if (!(error instanceof DriverError)) throw error;
-      if (error.sort === 'Offline') {
+      if (error.kind === 'Offline') {
         if (!isLost) yield note(clock, `${error.message} The logs continue when it is back.`);
         isLost = true;
         position.reopen();

@@ -12,7 +12,7 @@ const mostOfLine = 16 * 1024;
 
 /** Looks for a line of one run's output, in the background. A line is read again only where a stream was lost. */
 export class LogWatch {
-  readonly #parts: LogWatchParts;
+  readonly #deps: LogWatchDeps;
   readonly #bucket: Bucket;
   #matched: boolean;
   /** Why the output could not be read. */
@@ -21,10 +21,10 @@ export class LogWatch {
   /** The time of the last line that was read. */
   #since: number | undefined;
 
-  constructor(parts: LogWatchParts) {
-    this.#parts = parts;
-    this.#bucket = new Bucket(parts.clock, pace);
-    this.#matched = parts.matched;
+  constructor(deps: LogWatchDeps) {
+    this.#deps = deps;
+    this.#bucket = new Bucket(deps.clock, pace);
+    this.#matched = deps.matched;
   }
 
   /** What is known by now; reads on where nobody does, or by another driver than the one that is read by. */
@@ -33,7 +33,7 @@ export class LogWatch {
     const failure = this.#failure;
     if (this.#reading?.driver !== driver) this.#read(driver);
     if (failure !== undefined) return unknown(failure);
-    return { outcome: 'Failed', message: `No line of the output matches ${this.#parts.pattern} yet.` };
+    return { outcome: 'Failed', message: `No line of the output matches ${this.#deps.pattern} yet.` };
   }
 
   #read(driver: Driver): void {
@@ -41,7 +41,7 @@ export class LogWatch {
     const reading = { driver, abort: new AbortController() };
     this.#reading = reading;
     this.#failure = undefined;
-    void this.#look(driver, AbortSignal.any([this.#parts.signal, reading.abort.signal]))
+    void this.#look(driver, AbortSignal.any([this.#deps.signal, reading.abort.signal]))
       .catch((error: unknown) => {
         if (!reading.abort.signal.aborted)
           this.#failure = error instanceof Error ? error.message : String(error);
@@ -52,7 +52,7 @@ export class LogWatch {
   }
 
   async #look(driver: Driver, signal: AbortSignal): Promise<void> {
-    const { pattern, ref, run, clock, found } = this.#parts;
+    const { pattern, ref, run, clock, found } = this.#deps;
     const expression = logPattern(pattern);
     for await (const { text, at } of driver.logs(ref, { follow: true, run, since: this.#since, signal })) {
       if (expression.test(text.slice(0, mostOfLine))) {
@@ -67,7 +67,7 @@ export class LogWatch {
   }
 }
 
-export interface LogWatchParts {
+export interface LogWatchDeps {
   pattern: string;
   ref: string;
   /** Whose output it is: by the time of its start alone a line of the first moment may be missed. */

@@ -34,7 +34,7 @@ interface Run {
   run: number;
 }
 
-export interface McpParts {
+export interface McpDeps {
   key: Uint8Array;
   version: string;
   log: Log;
@@ -65,7 +65,7 @@ export type McpOffer = McpAccess | { unavailable: string };
  * the first instance wants it.
  */
 export class McpServers {
-  readonly #parts: McpParts;
+  readonly #deps: McpDeps;
   readonly #open = new Map<string, Promise<Server>>();
   /** By host address. */
   readonly #epochs = new Map<string, number>();
@@ -75,11 +75,11 @@ export class McpServers {
   readonly #calls: Calls;
   readonly #connections = new Connections();
 
-  constructor(parts: McpParts) {
-    this.#parts = parts;
-    this.#log = limitedLog(parts.log, parts.clock);
-    this.#calls = new Calls(parts.clock, requests);
-    parts.onChange(() => {
+  constructor(deps: McpDeps) {
+    this.#deps = deps;
+    this.#log = limitedLog(deps.log, deps.clock);
+    this.#calls = new Calls(deps.clock, requests);
+    deps.onChange(() => {
       for (const [response, run] of this.#answering) if (this.#holder(run) === undefined) response.destroy();
     });
   }
@@ -107,7 +107,7 @@ export class McpServers {
       const own = kind === 'process' && spec.template.user === undefined;
       return { url, token, stdio: { ...(own ? ownServer() : foreignServer), env: access(url, token) } };
     } catch (error) {
-      this.#parts.log.warn({ err: error, host }, 'the tools for agents cannot be offered');
+      this.#deps.log.warn({ err: error, host }, 'the tools for agents cannot be offered');
       return {
         unavailable: `The controller cannot listen on ${host}: ${error instanceof Error ? error.message : String(error)}`,
       };
@@ -134,7 +134,7 @@ export class McpServers {
   }
 
   async #start(host: string): Promise<Server> {
-    const { places, log } = this.#parts;
+    const { places, log } = this.#deps;
     const before = places.get(host);
     const known = this.#epochs.get(host) ?? before?.epoch ?? 0;
     this.#epochs.set(host, known);
@@ -189,7 +189,7 @@ export class McpServers {
       response.writeHead(405, { allow: 'POST' }).end(); // no session, so nothing to follow or to end
       return;
     }
-    this.#parts.seen(run);
+    this.#deps.seen(run);
     const { agent, instance } = who;
     const { name, uid } = instance.metadata;
     this.#answering.set(response, run);
@@ -201,9 +201,9 @@ export class McpServers {
         return;
       }
       if (response.destroyed) return;
-      const fleet = this.#parts.fleet(agent, { name, uid, runtime: instance.spec.runtimeRef.name });
+      const fleet = this.#deps.fleet(agent, { name, uid, runtime: instance.spec.runtimeRef.name });
       const server = createMcpServer(fleet, {
-        version: this.#parts.version,
+        version: this.#deps.version,
         manage: agent.spec.fleetAccess === 'Manage',
       });
       const transport = new StreamableHTTPServerTransport();
@@ -228,13 +228,13 @@ export class McpServers {
 
   /** Whose it is, while it goes on and may use the tools. */
   #holder({ uid, run }: Run): { instance: Instance; agent: Agent } | undefined {
-    const who = this.#parts.whose(uid);
+    const who = this.#deps.whose(uid);
     return who !== undefined && isAtWork(who, run) ? who : undefined;
   }
 
   /** The same after a restart of the controller, unless the port was lost. */
   #token(host: string, { uid, run }: Run): string {
-    const mac = createHmac('sha256', this.#parts.key)
+    const mac = createHmac('sha256', this.#deps.key)
       .update(`mcp/${host}/${this.#epochs.get(host) ?? 0}/${uid}/${run}`)
       .digest('base64url');
     return `${uid}.${run}.${mac}`;

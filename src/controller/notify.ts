@@ -17,13 +17,13 @@ const retry = { from: 1_000, upTo: 10_000 };
 
 type Target = PolicySpec['notify'][number];
 
-export interface NotifierParts {
+export interface NotifierDeps {
   /** The policy in force, and who wrote it. */
   policyOf: (about: AnyObject) => { spec: PolicySpec; author: Author | undefined } | undefined;
   /** Whether a command that a namespace names may run on this host, as the controller's user. */
   mayRunHere: (namespace: string, author: Author | undefined) => boolean;
   /** Tells people that a command was not run. */
-  refused: (about: AnyObject, happening: Happening) => void;
+  refused: (about: AnyObject, newEvent: Happening) => void;
   /** Finds the Secrets of one namespace. */
   findInput: (namespace: string) => FindInput;
   /** Of this host. */
@@ -32,7 +32,7 @@ export interface NotifierParts {
   log: Log;
 }
 
-interface Letter {
+interface Notification {
   target: Target;
   body: string;
   namespace: string;
@@ -43,26 +43,26 @@ const refusedReason = 'NotifyCommandNotAllowed';
 
 /** Policy.notify: tells a webhook or a command of Events. At most a few at once, and nothing ever waits for one. */
 export class Notifier {
-  readonly #parts: NotifierParts;
+  readonly #deps: NotifierDeps;
   readonly #log: Log;
   readonly #waiting: (() => Promise<void>)[] = [];
   #running = 0;
 
-  constructor(parts: NotifierParts) {
-    this.#parts = parts;
-    this.#log = limitedLog(parts.log, parts.clock);
+  constructor(deps: NotifierDeps) {
+    this.#deps = deps;
+    this.#log = limitedLog(deps.log, deps.clock);
   }
 
-  happened(about: AnyObject, happening: Happening): void {
-    if (happening.reason === refusedReason) return;
-    const { spec, author } = this.#parts.policyOf(about) ?? {};
+  notify(about: AnyObject, newEvent: Happening): void {
+    if (newEvent.reason === refusedReason) return;
+    const { spec, author } = this.#deps.policyOf(about) ?? {};
     for (const target of spec?.notify ?? []) {
-      if (!target.reasons.some((reason) => reason === '*' || reason === happening.reason)) continue;
+      if (!target.reasons.some((reason) => reason === '*' || reason === newEvent.reason)) continue;
       const { apiVersion, kind, metadata } = about;
-      if (target.command !== undefined && !this.#parts.mayRunHere(metadata.namespace ?? '', author)) {
+      if (target.command !== undefined && !this.#deps.mayRunHere(metadata.namespace ?? '', author)) {
         const message = notRun(target.name, metadata.namespace ?? '', author);
         this.#log.warn({ notify: target.name, namespace: metadata.namespace }, message);
-        this.#parts.refused(about, { type: 'Warning', reason: refusedReason, message });
+        this.#deps.refused(about, { type: 'Warning', reason: refusedReason, message });
         continue;
       }
       const involvedObject = {
@@ -72,8 +72,8 @@ export class Notifier {
         name: metadata.name,
         uid: metadata.uid,
       };
-      const time = new Date(this.#parts.clock.now()).toISOString();
-      const { type, reason, message } = happening;
+      const time = new Date(this.#deps.clock.now()).toISOString();
+      const { type, reason, message } = newEvent;
       const agent = agentOf(about);
       const body = JSON.stringify({
         time,
@@ -81,20 +81,20 @@ export class Notifier {
         reason,
         message,
         agent,
-        host: this.#parts.host,
+        host: this.#deps.host,
         involvedObject,
       });
       this.#enqueue({ target, body, namespace: metadata.namespace ?? 'default' }, 1);
     }
   }
 
-  #enqueue(letter: Letter, tries: number): void {
-    const { target } = letter;
+  #enqueue(notification: Notification, tries: number): void {
+    const { target } = notification;
     if (this.#waiting.length >= waitingAtMost) {
       this.#log.warn({ notify: target.name }, 'too many notifications are waiting; one was dropped');
       return;
     }
-    this.#waiting.push(() => this.#tell(letter, tries));
+    this.#waiting.push(() => this.#send(notification, tries));
     this.#next();
   }
 
@@ -114,7 +114,7 @@ export class Notifier {
   #headers({ headers = [] }: NonNullable<Target['webhook']>, namespace: string): Record<string, string> {
     const out: Record<string, string> = {};
     for (const { name, value, secretKeyRef: ref } of headers) {
-      const secret = ref === undefined ? undefined : this.#parts.findInput(namespace)('Secret', ref.name);
+      const secret = ref === undefined ? undefined : this.#deps.findInput(namespace)('Secret', ref.name);
       const bytes = ref === undefined || secret === undefined ? undefined : bytesOf(secret, ref.key);
       const text = value ?? (bytes === undefined ? undefined : Buffer.from(bytes).toString('utf8').trim());
       if (text !== undefined) out[name.toLowerCase()] = text;
@@ -125,8 +125,8 @@ export class Notifier {
   }
 
   /** A command is run once: it may have done its work before it failed. */
-  async #tell(letter: Letter, tries: number): Promise<void> {
-    const { target, body, namespace } = letter;
+  async #send(notification: Notification, tries: number): Promise<void> {
+    const { target, body, namespace } = notification;
     const again = target.webhook !== undefined && tries < webhookTries;
     try {
       if (target.webhook !== undefined)
@@ -136,7 +136,7 @@ export class Notifier {
       this.#log.warn({ err: error, notify: target.name, tries, again }, 'a notification failed');
       if (!again) return;
       const delay = retryDelay(retry, tries, Math.random());
-      this.#parts.clock.after(delay, () => this.#enqueue(letter, tries + 1));
+      this.#deps.clock.after(delay, () => this.#enqueue(notification, tries + 1));
     }
   }
 }

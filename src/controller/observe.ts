@@ -9,7 +9,7 @@ import type { Cache } from './cache.ts';
 import type { Images } from './images.ts';
 import type { FindInput, Inputs } from './inputs.ts';
 import type { Prober } from './prober.ts';
-import type { Runtimes } from './runtimes.ts';
+import type { RuntimeReconciler } from './runtime-reconciler.ts';
 import type { Talk } from './talk/talk.ts';
 
 export interface Overlay {
@@ -18,9 +18,9 @@ export interface Overlay {
   input?: FindInput;
 }
 
-export interface ObserverParts {
+export interface ObserverDeps {
   cache: Cache;
-  runtimes: Runtimes;
+  runtimes: RuntimeReconciler;
   admission: Admission;
   inputs: Inputs;
   images: Images;
@@ -35,25 +35,25 @@ export interface ObserverParts {
 export class Observer {
   /** Every agent counts as suspended: `controller stop --agents` is under way. */
   draining = false;
-  readonly #parts: ObserverParts;
+  readonly #deps: ObserverDeps;
 
-  constructor(parts: ObserverParts) {
-    this.#parts = parts;
+  constructor(deps: ObserverDeps) {
+    this.#deps = deps;
   }
 
   get defaultPolicy(): PolicySpec {
-    return this.#parts.defaultPolicy;
+    return this.#deps.defaultPolicy;
   }
 
   /** `overlay` stands in for what is not applied yet, for a plan that is only asked about. */
   observe(stored: Agent, now: number, overlay: Overlay = {}): World {
-    const { admission, cache, images, inputs, version } = this.#parts;
+    const { admission, cache, images, inputs, version } = this.#deps;
     const agent = this.draining ? { ...stored, spec: { ...stored.spec, suspend: true } } : stored;
     const policy = this.policyOf(agent, overlay);
     const runtime = this.#runtime(agent, overlay);
     const found = 'missing' in runtime ? undefined : runtime.object;
     const { image } = agent.spec.template;
-    const session = found === undefined ? undefined : this.#parts.runtimes.session(found.metadata.name);
+    const session = found === undefined ? undefined : this.#deps.runtimes.session(found.metadata.name);
     const followsImage = !('missing' in policy) && policy.restartOn.includes('ImageUpdate');
     const known = cache.findInput(agent.metadata.namespace ?? 'default');
     const find: FindInput = (kind, name) => overlay.input?.(kind, name) ?? known(kind, name);
@@ -71,7 +71,7 @@ export class Observer {
         followsImage && image !== undefined && session !== undefined
           ? images.newest(session, image, parseDuration(policy.imageInterval))
           : undefined,
-      inbox: this.#parts.talk.inbox(agent),
+      inbox: this.#deps.talk.inbox(agent),
       controllerVersion: version,
       unsupported: found === undefined ? [] : unsupported(found.spec, agent.spec, programAuthor(agent, find)),
     };
@@ -79,14 +79,14 @@ export class Observer {
 
   policyOf({ metadata, spec }: Agent, overlay: Overlay = {}): PolicySpec | Missing {
     if (spec.policy !== undefined) return spec.policy;
-    if (spec.policyRef === undefined) return this.#parts.defaultPolicy;
+    if (spec.policyRef === undefined) return this.#deps.defaultPolicy;
     const { name } = spec.policyRef;
-    const stored = this.#parts.cache.policies.get(keyText({ namespace: metadata.namespace, name }));
+    const stored = this.#deps.cache.policies.get(keyText({ namespace: metadata.namespace, name }));
     return overlay.policy?.(name) ?? stored?.spec ?? { missing: name };
   }
 
   #runtime({ spec }: Agent, overlay: Overlay): RuntimeView | Missing {
-    const { cache, runtimes } = this.#parts;
+    const { cache, runtimes } = this.#deps;
     const name = spec.runtimeRef?.name ?? cache.defaultRuntime(spec.template.image !== undefined);
     const object = name === undefined ? undefined : (overlay.runtime?.(name) ?? cache.runtimes.get(name));
     if (object === undefined) return { missing: name ?? 'a Runtime for containers' };
@@ -94,7 +94,7 @@ export class Observer {
   }
 
   #instance(agent: Agent, object: InstanceView['object'], now: number): InstanceView {
-    const { cache, inFlight, prober, runtimes, talk } = this.#parts;
+    const { cache, inFlight, prober, runtimes, talk } = this.#deps;
     const { uid } = object.metadata;
     const { name } = object.spec.runtimeRef;
     const observed = runtimes.session(name)?.observed(uid) ?? 'Unknown';

@@ -164,7 +164,7 @@ export class Session {
         this.note(ref, found, asked);
       } while (looking.again);
     } catch (error) {
-      if (error instanceof DriverError && error.sort === 'Offline') this.#goOffline(error);
+      if (error instanceof DriverError && error.kind === 'Offline') this.#goOffline(error);
       else {
         this.#log.debug({ err: error, ref }, 'a container could not be inspected');
         this.#lookLater(ref);

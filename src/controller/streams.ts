@@ -23,7 +23,7 @@ import { preview } from './preview.ts';
 import type { Session } from './session.ts';
 import { TalkStreams } from './talk-streams.ts';
 
-export interface StreamsParts {
+export interface StreamsDeps {
   controller: Controller;
   resources: Resources;
   clock: Clock;
@@ -36,7 +36,7 @@ export interface StreamsParts {
 
 /** The group subresources.agentctl.dev/v1, in process. */
 export class ControllerStreams implements Streams {
-  readonly #parts: StreamsParts;
+  readonly #deps: StreamsDeps;
   readonly #startedAt: number;
   readonly send: Streams['send'];
   readonly stream: Streams['stream'];
@@ -47,10 +47,10 @@ export class ControllerStreams implements Streams {
   readonly usageByAgent: Streams['usageByAgent'];
   readonly query: Streams['query'];
 
-  constructor(parts: StreamsParts) {
-    this.#parts = parts;
-    this.#startedAt = parts.clock.now();
-    const talk = new TalkStreams(parts.controller.talk, (key) => this.#agent(key));
+  constructor(deps: StreamsDeps) {
+    this.#deps = deps;
+    this.#startedAt = deps.clock.now();
+    const talk = new TalkStreams(deps.controller.talk, (key) => this.#agent(key));
     this.send = talk.send.bind(talk);
     this.stream = talk.stream.bind(talk);
     this.change = talk.change.bind(talk);
@@ -62,14 +62,14 @@ export class ControllerStreams implements Streams {
   }
 
   async *log(key: ObjectKey, options: LogOptions): AsyncIterable<LogEntry> {
-    const { controller, resources, clock } = this.#parts;
+    const { controller, resources, clock } = this.#deps;
     const instance = controller.cache.instances.get(keyText(key)) ?? (await resources.get('Instance', key));
     yield* instanceLog(controller, clock, instance, options);
   }
 
   async forecast(key: ObjectKey, { until }: { until: number }): Promise<ForecastEntry[]> {
     const agent = await this.#agent(key);
-    return forecast(this.#parts.controller.observer.observe(agent, this.#parts.clock.now()), until);
+    return forecast(this.#deps.controller.observer.observe(agent, this.#deps.clock.now()), until);
   }
 
   /** Each object is applied as a dry run; the plan is made as if all of them stood. */
@@ -77,7 +77,7 @@ export class ControllerStreams implements Streams {
     objects: readonly New<AnyObject>[],
     { author }: { author?: string | undefined } = {},
   ): Promise<AgentPlan[]> {
-    const { controller, clock } = this.#parts;
+    const { controller, clock } = this.#deps;
     const coming = new Set(
       objects.filter(({ kind }) => kind === 'Namespace').map(({ metadata }) => metadata.name),
     );
@@ -139,7 +139,7 @@ export class ControllerStreams implements Streams {
     coming: ReadonlySet<string | undefined>,
     author: string | undefined,
   ): Promise<AnyObject> {
-    const { resources, store } = this.#parts;
+    const { resources, store } = this.#deps;
     const { name = '', namespace } = object.metadata;
     const options = { dryRun: true, force: true, fieldManager: 'agentctl', author };
     // The manifest's kind is checked by the server that answers.
@@ -158,7 +158,7 @@ export class ControllerStreams implements Streams {
   }
 
   async status(): Promise<ControllerStatus> {
-    const { controller, clock, pid, version, store, tls } = this.#parts;
+    const { controller, clock, pid, version, store, tls } = this.#deps;
     const { cache, runtimes, admission } = controller;
     const phases: Record<string, number> = {};
     for (const { status } of cache.instances.list()) {
@@ -195,7 +195,7 @@ export class ControllerStreams implements Streams {
 
   /** Ends when all have ended, or with ApiError Timeout that names those that have not within their grace period and a bit. */
   async stopAgents(): Promise<void> {
-    const { controller, clock } = this.#parts;
+    const { controller, clock } = this.#deps;
     const { cache } = controller;
     controller.drain();
     const deadline = clock.now() + longestGrace(controller) + patience;
@@ -213,7 +213,7 @@ export class ControllerStreams implements Streams {
   }
 
   diffSync(sync: ObjectKey, { force = false } = {}): Promise<SyncDiff> {
-    return this.#parts.controller.syncs.diff(sync, force);
+    return this.#deps.controller.syncs.diff(sync, force);
   }
 
   async volumes(key: ObjectKey): Promise<Volume[]> {
@@ -225,7 +225,7 @@ export class ControllerStreams implements Streams {
   }
 
   async purge(key: ObjectKey): Promise<Volume[]> {
-    const agent = this.#parts.controller.cache.agents.get(keyText(key));
+    const agent = this.#deps.controller.cache.agents.get(keyText(key));
     if (agent !== undefined && agent.metadata.deletionTimestamp === undefined) {
       throw new ApiError(
         'Conflict',
@@ -234,18 +234,18 @@ export class ControllerStreams implements Streams {
     }
     const volumes = await this.volumes(key);
     for (const { runtime, name } of volumes) {
-      await this.#parts.controller.runtimes.session(runtime)?.driver.removeVolume(name);
+      await this.#deps.controller.runtimes.session(runtime)?.driver.removeVolume(name);
     }
     return volumes;
   }
 
   #sessions(): Session[] {
-    return this.#parts.controller.runtimes.sessions().filter(({ health }) => health.state === 'Online');
+    return this.#deps.controller.runtimes.sessions().filter(({ health }) => health.state === 'Online');
   }
 
   async #agent(key: ObjectKey): Promise<Agent> {
     return (
-      this.#parts.controller.cache.agents.get(keyText(key)) ?? (await this.#parts.resources.get('Agent', key))
+      this.#deps.controller.cache.agents.get(keyText(key)) ?? (await this.#deps.resources.get('Agent', key))
     );
   }
 }

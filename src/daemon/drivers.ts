@@ -15,7 +15,7 @@ import { ownCommand } from '../platform/own-command.ts';
 import { collectWord } from './collect-word.ts';
 import { version } from './version.ts';
 
-export interface DriverParts {
+export interface DriverDeps {
   resources: Resources;
   state: string;
   secrets: string;
@@ -29,17 +29,17 @@ export interface DriverParts {
 }
 
 /** Builds the driver that a Runtime's spec asks for; loads only that one. */
-export const makeDriver = async (runtime: Runtime, parts: DriverParts): Promise<Driver> =>
-  withOpenFiles(await driverOf(runtime, parts), parts.openFiles);
+export const makeDriver = async (runtime: Runtime, deps: DriverDeps): Promise<Driver> =>
+  withOpenFiles(await driverOf(runtime, deps), deps.openFiles);
 
-async function driverOf(runtime: Runtime, parts: DriverParts): Promise<Driver> {
-  const { clock, log, storeId } = parts;
+async function driverOf(runtime: Runtime, deps: DriverDeps): Promise<Driver> {
+  const { clock, log, storeId } = deps;
   const { driver, endpoint } = runtime.spec;
   switch (driver) {
     case 'process': {
       const { createProcessDriver } = await import('../drivers/process.ts');
       const collector = { command: [...ownCommand(), collectWord], version };
-      const { state: stateDir, agentFiles } = parts;
+      const { state: stateDir, agentFiles } = deps;
       const { countCollectorFiles } = await import('../drivers/process/collector/client.ts');
       const count = (): FileCount => countCollectorFiles(resolve(stateDir, 'instances'));
       return withOpenFiles(
@@ -54,8 +54,8 @@ async function driverOf(runtime: Runtime, parts: DriverParts): Promise<Driver> {
         );
       }
       const { createDockerDriver } = await import('../drivers/docker.ts');
-      const tls = await readTls(runtime, parts.resources);
-      const { resources, secrets: secretsDir } = parts;
+      const tls = await readTls(runtime, deps.resources);
+      const { resources, secrets: secretsDir } = deps;
       // Asked at each start, so that a change needs no new connection.
       const allowHostPaths = async (): Promise<readonly string[]> =>
         (await resources.get('Runtime', runtime.metadata)).spec.allowHostPaths;

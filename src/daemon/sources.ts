@@ -5,7 +5,7 @@ import type { Clock } from '../platform/clock.ts';
 import type { Render } from '../sources/kustomize.ts';
 import type { Parser } from '../sources/parsing/parser.ts';
 
-export interface SourcesParts {
+export interface SourcesDeps {
   /** Each Sync has a folder of its own in it. */
   folder: string;
   /** On a tmpfs, for credentials. */
@@ -18,7 +18,7 @@ export interface SourcesParts {
 }
 
 /** To add a sort of source: its file in src/sources/, its field in schemas/sync.yaml, and how it is made here. Loaded when first needed. */
-export const createSources = ({ folder, secrets, searchPath, clock, parser }: SourcesParts): Sources => ({
+export const createSources = ({ folder, secrets, searchPath, clock, parser }: SourcesDeps): Sources => ({
   async make({ uid, source: { git, directory }, secret, keys }) {
     const kustomize = await import('../sources/kustomize.ts');
     const render: Render = (options) =>

@@ -267,13 +267,13 @@ export interface LogLine {
  * The message names the remedy.
  */
 export class DriverError extends Error {
-  readonly sort: 'NotStartable' | 'Retryable' | 'Terminal' | 'Offline';
+  readonly kind: 'NotStartable' | 'Retryable' | 'Terminal' | 'Offline';
   readonly reason: string;
   /** Of NotStartable: it is of no use to try earlier. */
   readonly retryAt: number | undefined;
 
   constructor(
-    sort: DriverError['sort'],
+    kind: DriverError['kind'],
     reason: string,
     message: string,
     options: { cause?: unknown; retryAt?: number } = {},
@@ -281,7 +281,7 @@ export class DriverError extends Error {
     super(message, options);
     this.retryAt = options.retryAt;
     this.name = 'DriverError';
-    this.sort = sort;
+    this.kind = kind;
     this.reason = reason;
   }
 }

@@ -42,9 +42,9 @@ import { readLogs } from './process/logs.ts';
 import { createLooks } from './process/looks.ts';
 import { present, settledMarks } from './process/observe.ts';
 import { living, readBootId } from './process/proc.ts';
-import { createReaper, preyOf } from './process/reap.ts';
+import { createReaper, killTargetOf } from './process/reap.ts';
 import { sendSignal } from './process/signals.ts';
-import { type StartParts, startRun } from './process/start.ts';
+import { type StartDeps, startRun } from './process/start.ts';
 import { findTool, findTools } from './process/tools.ts';
 import { unsupportedFields } from './process/unsupported.ts';
 
@@ -105,7 +105,7 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
   const checkCommand = createCommandCheck(clock);
   const attachments = createAttachments(clock);
   const shared = { tools, launcher, collector, checkCommand, clock, bootId };
-  const parts: StartParts = { ...shared, root, reap, cgroups };
+  const deps: StartDeps = { ...shared, root, reap, cgroups };
   const forget = (ref: string): void => {
     ends.forget(ref);
     inside.forget(ref);
@@ -181,7 +181,7 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
 
   const start: Driver['restart'] = async (ref, spec) => {
     attachments.supersede(ref, spec.identity.run);
-    const started = await startRun(parts, ref, spec).catch((error: unknown) => {
+    const started = await startRun(deps, ref, spec).catch((error: unknown) => {
       throw asDriverError(error);
     });
     if (started !== undefined) {
@@ -217,7 +217,7 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
       const run = find(ref);
       const marks = run === undefined ? undefined : currentMarks(run);
       if (run !== undefined && marks?.exit !== undefined)
-        await reap({ ...preyOf(run, marks), spareShim: true, moved: true });
+        await reap({ ...killTargetOf(run, marks), spareShim: true, moved: true });
     });
     for (const result of await Promise.allSettled(ended))
       if (result.status === 'rejected')
@@ -293,7 +293,7 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
         );
       const marks = currentMarks(run);
       if (!ends.isSwept(ref, run.number) && (run.number < next || marks.main === undefined))
-        await reap({ ...preyOf(run, marks), upToRun: next - 1, spareShim: true });
+        await reap({ ...killTargetOf(run, marks), upToRun: next - 1, spareShim: true });
       const restarted = await start(ref, spec);
       await dropOldRuns(ref).catch((error: unknown) => log.warn({ error, ref }, 'old runs remain'));
       return restarted;
@@ -329,7 +329,7 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
         if (never) return;
         if (!pending || clock.now() >= deadline) {
           if (cgroupOf(run, marks) !== undefined)
-            await reap({ ...preyOf(run, marks), fromRun: run.number, spareShim: true, moved: true });
+            await reap({ ...killTargetOf(run, marks), fromRun: run.number, spareShim: true, moved: true });
           return;
         }
         await sleep(clock, 1);

@@ -1,7 +1,7 @@
+import { type InstanceDraft, past } from './draft.ts';
 import { fraction } from './hash.ts';
 import { instant, timeText } from './instant.ts';
 import type { Settings } from './settings.ts';
-import { past, type Turn } from './turn.ts';
 import type { Instant } from './world.ts';
 
 /** Milliseconds before the restart that follows this many failures in a row. */
@@ -12,34 +12,34 @@ export function delay({ backoff }: Settings, uid: string, failures: number): num
 }
 
 /** Begins the wait that follows a failure at `from`, by the Runtime's clock. */
-export function beginWait(turn: Turn, from: Instant): void {
-  turn.next.backoffFrom = timeText(past(turn, from));
-  waitUntil(turn);
+export function beginWait(draft: InstanceDraft, from: Instant): void {
+  draft.next.backoffFrom = timeText(past(draft, from));
+  waitUntil(draft);
 }
 
 /**
  * When the wait ends; undefined where there is none. It is counted anew from its beginning each time, so it is never
  * longer than the policy has it: not after a change of the policy, nor after a clock that went back.
  */
-export function waitUntil(turn: Turn): Instant | undefined {
-  const { next, context } = turn;
+export function waitUntil(draft: InstanceDraft): Instant | undefined {
+  const { next, context } = draft;
   const stored = instant(next.backoffFrom);
   if (stored === undefined) return undefined;
-  const from = past(turn, stored);
-  const until = from + delay(context.settings, turn.uid, next.failures ?? 0);
+  const from = past(draft, stored);
+  const until = from + delay(context.settings, draft.uid, next.failures ?? 0);
   if (from !== stored) next.backoffFrom = timeText(from);
   if (instant(next.backoffUntil) !== until) next.backoffUntil = timeText(until);
   return until;
 }
 
-export function endWait({ next }: Turn): void {
+export function endWait({ next }: InstanceDraft): void {
   delete next.backoffFrom;
   delete next.backoffUntil;
 }
 
 /** Forgets the failures once it has been Ready for resetAfter; tells when that will be. */
-export function resetAfterReady(turn: Turn, until: Instant): Instant | undefined {
-  const { next, context } = turn;
+export function resetAfterReady(draft: InstanceDraft, until: Instant): Instant | undefined {
+  const { next, context } = draft;
   const since = instant(next.readySince);
   if (since === undefined || (next.failures ?? 0) === 0) return undefined;
   const at = since + context.settings.backoff.resetAfter;

@@ -3,10 +3,10 @@ import { sentence } from '../api/sentence.ts';
 import { mustAsk } from './accept.ts';
 import { command } from './command.ts';
 import type { Finding } from './conditions.ts';
+import { emitEvent, type InstanceDraft } from './draft.ts';
 import { clearFailures } from './restart.ts';
 import { notEnforced } from './stop.ts';
 import { speaks, talkOf } from './talk.ts';
-import { type Turn, tell } from './turn.ts';
 import type { ControlName } from './world.ts';
 
 const names: readonly ControlName[] = [
@@ -42,9 +42,9 @@ function asked(spec: AgentSpec, name: ControlName): boolean {
 }
 
 /** Why what runs must not run on: it was found not to ask, and it must. */
-export function unenforced(turn: Turn): string | undefined {
-  const control = talkOf(turn)?.controls.PermissionsEnforced;
-  const { agent } = turn.context.world;
+export function unenforced(draft: InstanceDraft): string | undefined {
+  const control = talkOf(draft)?.controls.PermissionsEnforced;
+  const { agent } = draft.context.world;
   if (control?.status !== 'False' || !mustAsk(agent.spec)) return undefined;
   return (
     `Its permissions cannot be enforced: ${sentence(control.message)} ` +
@@ -53,24 +53,24 @@ export function unenforced(turn: Turn): string | undefined {
 }
 
 /** A spec that accepts it, or asks for nothing any more, clears the give-up; the field can change while it runs. */
-export function takeAcceptance(turn: Turn) {
-  const { next, context } = turn;
+export function applyAcceptance(draft: InstanceDraft) {
+  const { next, context } = draft;
   if (next.phase !== 'Failed' || next.reason !== notEnforced) return;
-  if (!mustAsk(context.world.agent.spec) && clearFailures(turn))
-    tell(turn, 'Normal', 'Resumed', 'Its permissions no longer need to be enforced.');
+  if (!mustAsk(context.world.agent.spec) && clearFailures(draft))
+    emitEvent(draft, 'Normal', 'Resumed', 'Its permissions no longer need to be enforced.');
 }
 
 /** Adds a condition for each control that the agent has told of. Until it has told, what is stored holds. */
-export function addControls(turn: Turn, findings: Finding[]) {
-  const { spec } = turn.context.world.agent;
+export function addControls(draft: InstanceDraft, findings: Finding[]) {
+  const { spec } = draft.context.world.agent;
   if (!speaks(spec)) return;
-  const talk = talkOf(turn);
+  const talk = talkOf(draft);
   for (const type of names) {
     if (!asked(spec, type)) continue;
     const told = talk?.controls[type];
     if (told !== undefined)
       findings.push({ type, status: told.status, reason: told.reason, message: told.message });
-    else if (talk?.state !== 'Ready') hold(turn.next.conditions, type, findings);
+    else if (talk?.state !== 'Ready') hold(draft.next.conditions, type, findings);
   }
 }
 
@@ -82,11 +82,11 @@ function hold(stored: Condition[] | undefined, type: ControlName, findings: Find
 const severity = { False: 2, Unknown: 1, True: 0 } as const;
 
 /** Of an Agent: each control as the worst of its Instances has it. */
-export function addWorst(turns: readonly Turn[], spec: AgentSpec, findings: Finding[]) {
+export function addWorst(drafts: readonly InstanceDraft[], spec: AgentSpec, findings: Finding[]) {
   if (!speaks(spec)) return;
   for (const type of names) {
     let worst: Finding | undefined;
-    for (const { name, next } of turns) {
+    for (const { name, next } of drafts) {
       const one = next.conditions?.find((condition) => condition.type === type);
       if (one === undefined) continue;
       if (worst !== undefined && severity[one.status] <= severity[worst.status]) continue;

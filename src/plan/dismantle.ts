@@ -1,80 +1,86 @@
 import type { Action } from './action.ts';
+import { type InstanceDraft, phase, wake } from './draft.ts';
 import { instant } from './instant.ts';
 import { retryPeriod } from './stop.ts';
-import { phase, type Turn, wake } from './turn.ts';
 import type { Observed } from './world.ts';
 
 export const purgeAnnotation = 'agentctl.dev/purge';
 
 /** Kills and removes what is not the newest run's container. Tells whether there was anything. */
-export function clearStrays(turn: Turn): boolean {
-  if (turn.strays.length === 0) return false;
-  if (turn.view.inFlight !== undefined || failedLately(turn)) return true;
-  for (const stray of turn.strays) {
+export function clearStrays(draft: InstanceDraft): boolean {
+  if (draft.strays.length === 0) return false;
+  if (draft.view.inFlight !== undefined || failedLately(draft)) return true;
+  for (const stray of draft.strays) {
     const after: string[] = [];
     if (stray.state === 'Running' || stray.state === 'Paused') {
-      const id = `Kill/${turn.name}/${stray.ref}`;
+      const id = `Kill/${draft.name}/${stray.ref}`;
       after.push(id);
-      turn.actions.push({
-        ...base(turn, 'Duplicate', `${stray.ref} is a duplicate of ${turn.name}.`),
+      draft.actions.push({
+        ...base(draft, 'Duplicate', `${stray.ref} is a duplicate of ${draft.name}.`),
         type: 'Kill',
         id,
         run: stray.run,
         ref: stray.ref,
       });
     }
-    turn.actions.push(remove(turn, stray, 'Duplicate', `${stray.ref} is not the newest run.`, after));
+    draft.actions.push(remove(draft, stray, 'Duplicate', `${stray.ref} is not the newest run.`, after));
   }
   return true;
 }
 
 /** Removes all that its Runtime has of an Instance whose run is over. Answers the ids of the removals. */
-export function removeAll(turn: Turn, cause: string, message: string): readonly string[] {
-  const { observed } = turn.view;
+export function removeAll(draft: InstanceDraft, cause: string, message: string): readonly string[] {
+  const { observed } = draft.view;
   if (observed === 'Unknown') return [];
   for (const one of observed) {
-    if (turn.strays.includes(one)) continue; // see clearStrays
-    turn.actions.push(remove(turn, one, cause, message, []));
+    if (draft.strays.includes(one)) continue; // see clearStrays
+    draft.actions.push(remove(draft, one, cause, message, []));
   }
-  return turn.actions.filter(({ type }) => type === 'Remove').map(({ id }) => id);
+  return draft.actions.filter(({ type }) => type === 'Remove').map(({ id }) => id);
 }
 
 /** A removal that failed is tried again after a while. */
-export function removalWaits(turn: Turn, meanwhile: 'Stopping' | 'Pending'): boolean {
-  if (!failedLately(turn)) return false;
+export function removalWaits(draft: InstanceDraft, meanwhile: 'Stopping' | 'Pending'): boolean {
+  if (!failedLately(draft)) return false;
   const { reason = 'RemoveFailed', message = 'Its container cannot be removed.' } =
-    turn.next.lastOutcome ?? {};
-  phase(turn, meanwhile, reason, message);
+    draft.next.lastOutcome ?? {};
+  phase(draft, meanwhile, reason, message);
   return true;
 }
 
-function failedLately(turn: Turn): boolean {
-  const { lastOutcome: outcome } = turn.next;
+function failedLately(draft: InstanceDraft): boolean {
+  const { lastOutcome: outcome } = draft.next;
   const clearing = outcome?.action === 'Remove' || outcome?.action === 'Kill';
   if (!clearing || outcome.result === 'Succeeded') return false;
-  const at = Math.min(turn.now, instant(outcome.at) ?? turn.now) + retryPeriod;
-  if (at <= turn.now) return false;
-  wake(turn, at);
+  const at = Math.min(draft.now, instant(outcome.at) ?? draft.now) + retryPeriod;
+  if (at <= draft.now) return false;
+  wake(draft, at);
   return true;
 }
 
-function remove(turn: Turn, one: Observed, cause: string, message: string, after: readonly string[]): Action {
-  const { agent } = turn.context.world;
-  const volumes = turn.context.deleting && agent.metadata.annotations?.[purgeAnnotation] === 'true';
+function remove(
+  draft: InstanceDraft,
+  one: Observed,
+  cause: string,
+  message: string,
+  after: readonly string[],
+): Action {
+  const { agent } = draft.context.world;
+  const volumes = draft.context.deleting && agent.metadata.annotations?.[purgeAnnotation] === 'true';
   return {
-    ...base(turn, cause, message),
+    ...base(draft, cause, message),
     after,
     type: 'Remove',
-    id: `Remove/${turn.name}/${one.ref}`,
+    id: `Remove/${draft.name}/${one.ref}`,
     ref: one.ref,
     volumes,
   };
 }
 
-const base = (turn: Turn, cause: string, message: string) => ({
+const base = (draft: InstanceDraft, cause: string, message: string) => ({
   after: [] as readonly string[],
   cause,
   message,
-  name: turn.name,
-  uid: turn.uid,
+  name: draft.name,
+  uid: draft.uid,
 });

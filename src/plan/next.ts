@@ -1,6 +1,6 @@
+import type { InstanceDraft } from './draft.ts';
 import { instant } from './instant.ts';
 import { restartComesAt } from './schedule.ts';
-import type { Turn } from './turn.ts';
 import type { Instant } from './world.ts';
 
 export interface Step {
@@ -9,23 +9,23 @@ export interface Step {
 }
 
 /** What happens by itself first, for people; `prompt` is the next that the Agent sends itself. */
-export function nextStep(turns: readonly Turn[], prompt: Step | undefined): Step | undefined {
+export function nextStep(drafts: readonly InstanceDraft[], prompt: Step | undefined): Step | undefined {
   let best = prompt;
-  for (const turn of turns) {
-    const step = stepOf(turn);
+  for (const draft of drafts) {
+    const step = stepOf(draft);
     if (step !== undefined && (best === undefined || step.at < best.at)) best = step;
   }
   return best;
 }
 
-function stepOf(turn: Turn): Step | undefined {
-  const { next } = turn;
+function stepOf(draft: InstanceDraft): Step | undefined {
+  const { next } = draft;
   const { phase, stop } = next;
   if (phase === 'BackOff') return at('Restart', next.backoffUntil);
   if (phase === 'Stopping' && stop?.stage === 'Shutdown') return at('Signal', stop.deadline);
   if (phase === 'Stopping' && stop?.stage === 'Signal') return at('Kill', stop.deadline);
-  if (turn.retryAt !== undefined) return { action: 'Start', at: turn.retryAt };
-  const restart = ended.has(phase) ? undefined : restartComesAt(turn);
+  if (draft.retryAt !== undefined) return { action: 'Start', at: draft.retryAt };
+  const restart = ended.has(phase) ? undefined : restartComesAt(draft);
   return restart === undefined ? undefined : { action: 'ScheduledRestart', at: restart };
 }
 

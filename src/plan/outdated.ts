@@ -1,28 +1,28 @@
 import { listed } from '../api/listed.ts';
 import type { FieldDrift } from './action.ts';
+import { type InstanceDraft, type Outdated, wake } from './draft.ts';
 import { drift, driftText } from './drift.ts';
 import { instant } from './instant.ts';
 import { changedInputs } from './revision.ts';
-import { type Outdated, type Turn, wake } from './turn.ts';
 
 const restartedAtAnnotation = 'agentctl.dev/restartedAt';
 
 /** Finds why the newest run is not what the spec asks for; moves it to the newest Revision where only live fields differ. */
-export function takeOutdated(turn: Turn): void {
-  const { next, context } = turn;
+export function markOutdated(draft: InstanceDraft): void {
+  const { next, context } = draft;
   const { run } = next;
   if (run === undefined || context.deleting) return;
-  turn.outdated =
-    bySpec(turn, run.revision) ?? byInputs(turn, run.revision) ?? byImage(turn) ?? askedRestart(turn);
-  turn.stale = turn.outdated === undefined ? staleInputs(turn) : undefined;
+  draft.outdated =
+    bySpec(draft, run.revision) ?? byInputs(draft, run.revision) ?? byImage(draft) ?? askedRestart(draft);
+  draft.stale = draft.outdated === undefined ? staleInputs(draft) : undefined;
   const { current } = context.revision;
-  const onlyLive = turn.outdated === undefined || turn.outdated.cause === 'RolloutRestart';
+  const onlyLive = draft.outdated === undefined || draft.outdated.cause === 'RolloutRestart';
   if (onlyLive && current !== undefined && run.revision !== current.metadata.name)
     next.run = { ...run, revision: current.metadata.name };
 }
 
-function bySpec(turn: Turn, revision: string): Outdated | undefined {
-  const { context, object } = turn;
+function bySpec(draft: InstanceDraft, revision: string): Outdated | undefined {
+  const { context, object } = draft;
   const moved = context.runtime !== undefined && context.runtime !== object.spec.runtimeRef.name;
   const fields: FieldDrift[] = moved
     ? [
@@ -51,7 +51,7 @@ function bySpec(turn: Turn, revision: string): Outdated | undefined {
   return { cause: 'SpecChanged', message: listed(fields.map(driftText)), fields };
 }
 
-function byInputs({ context }: Turn, revision: string): Outdated | undefined {
+function byInputs({ context }: InstanceDraft, revision: string): Outdated | undefined {
   if (!context.settings.restartOn.includes('SecretChange')) return undefined;
   if (context.revision.current?.metadata.name === revision) return undefined;
   const recorded = context.revisions.get(revision);
@@ -61,7 +61,7 @@ function byInputs({ context }: Turn, revision: string): Outdated | undefined {
 }
 
 /** What it was started with is not what is there now, and nothing asks for a restart because of that: it is told alone. */
-function staleInputs({ context, next, object }: Turn): string | undefined {
+function staleInputs({ context, next, object }: InstanceDraft): string | undefined {
   const { inputs } = next.run ?? {};
   if (inputs === undefined) return undefined;
   const changed = changedInputs(context.world, inputs);
@@ -69,7 +69,7 @@ function staleInputs({ context, next, object }: Turn): string | undefined {
   return `${listed(changed)} changed since it was started. To use the change, run agentctl rollout restart agent/${object.spec.agentName}. To restart automatically, set restartOn: [SecretChange] in the Policy.`;
 }
 
-function byImage({ context, next, container }: Turn): Outdated | undefined {
+function byImage({ context, next, container }: InstanceDraft): Outdated | undefined {
   const { world, settings } = context;
   if (settings.restartOn.length === 0) return undefined;
   const { imageId, controllerVersion } = world;
@@ -96,13 +96,13 @@ function byImage({ context, next, container }: Turn): Outdated | undefined {
 }
 
 /** `agentctl rollout restart`: a time in the annotation that is later than the claim of the run. */
-export function askedRestart(turn: Turn): Outdated | undefined {
-  const asked = turn.context.world.agent.metadata.annotations?.[restartedAtAnnotation];
+export function askedRestart(draft: InstanceDraft): Outdated | undefined {
+  const asked = draft.context.world.agent.metadata.annotations?.[restartedAtAnnotation];
   if (asked === undefined) return undefined;
   const at = instant(asked);
-  if (at === undefined || at <= (instant(turn.next.run?.claimedAt) ?? turn.now)) return undefined;
-  if (at > turn.now) {
-    wake(turn, at);
+  if (at === undefined || at <= (instant(draft.next.run?.claimedAt) ?? draft.now)) return undefined;
+  if (at > draft.now) {
+    wake(draft, at);
     return undefined;
   }
   return { cause: 'RolloutRestart', message: `A restart was requested at ${asked}`, fields: [] };

@@ -4,11 +4,11 @@ import type { Action } from './action.ts';
 import { command } from './command.ts';
 import type { Finding } from './conditions.ts';
 import type { Context } from './context.ts';
+import { alive, type InstanceDraft } from './draft.ts';
 import type { RevisionData } from './drift.ts';
 import { instant } from './instant.ts';
 import type { Part } from './part.ts';
 import { revertedAnnotation, revertedRevision, revertedText } from './reverted.ts';
-import { alive, type Turn } from './turn.ts';
 import { updateGate } from './update.ts';
 import type { Instant } from './world.ts';
 
@@ -30,16 +30,16 @@ export function progress(context: Context, wanted: readonly Part[], actions: rea
       reason: refusal.reason,
       message: 'Nothing is started. See the condition Accepted.',
     };
-  const turns = wanted.map(({ turn }) => turn);
-  const coming = wanted.filter(({ desire, turn }) => desire.is === 'Running' && moving(turn)).length;
-  const held = turns.find(heldUp);
+  const drafts = wanted.map(({ draft }) => draft);
+  const coming = wanted.filter(({ desire, draft }) => desire.is === 'Running' && moving(draft)).length;
+  const held = drafts.find(heldUp);
   // One that is up and may sleep is where it should be until its keepalive is over.
   const going = wanted.filter(
-    ({ desire, turn }) =>
-      alive(turn) && desire.is !== 'Running' && (desire.is !== 'Asleep' || turn.next.stop !== undefined),
+    ({ desire, draft }) =>
+      alive(draft) && desire.is !== 'Running' && (desire.is !== 'Asleep' || draft.next.stop !== undefined),
   ).length;
-  const waiting = turns.find(
-    (turn) => alive(turn) && turn.next.stop === undefined && turn.outdated !== undefined,
+  const waiting = drafts.find(
+    (draft) => alive(draft) && draft.next.stop === undefined && draft.outdated !== undefined,
   );
   const scaling = wanted.length < replicas || world.instances.length > wanted.length;
   if (coming === 0 && going === 0 && !scaling) {
@@ -57,7 +57,7 @@ export function progress(context: Context, wanted: readonly Part[], actions: rea
     const message = `${waiting.name} is outdated. ${waits === '' ? 'It is next' : waits}.`;
     return { type, status: 'False', reason: 'AwaitingTurn', message };
   }
-  if (deadlinePassed(context, turns, coming))
+  if (deadlinePassed(context, drafts, coming))
     return {
       type,
       status: 'False',
@@ -66,21 +66,21 @@ export function progress(context: Context, wanted: readonly Part[], actions: rea
     };
   const updating =
     actions.some(({ type }) => type === 'CreateRevision') ||
-    turns.some(({ outdated }) => outdated !== undefined);
+    drafts.some(({ outdated }) => outdated !== undefined);
   const reason = updating ? 'Updating' : scaling ? 'Scaling' : going > 0 ? 'Stopping' : 'Starting';
-  const ready = wanted.filter(({ turn }) => turn.next.phase === 'Ready').length;
+  const ready = wanted.filter(({ draft }) => draft.next.phase === 'Ready').length;
   return { type, status: 'True', reason, message: `${ready} of ${replicas} instances are Ready.` };
 }
 
 /** On its way to Ready: not there yet, not ended for good by its own policy, and not held up by others. */
-const moving = (turn: Turn): boolean =>
-  turn.next.phase !== 'Ready' &&
-  turn.next.phase !== 'Completed' &&
-  turn.next.phase !== 'Failed' &&
-  !heldUp(turn);
+const moving = (draft: InstanceDraft): boolean =>
+  draft.next.phase !== 'Ready' &&
+  draft.next.phase !== 'Completed' &&
+  draft.next.phase !== 'Failed' &&
+  !heldUp(draft);
 
 /** Waits for its Runtime, which says nothing of the spec. Between a want and its answer it is not in the queue yet. */
-const heldUp = ({ next }: Turn): boolean =>
+const heldUp = ({ next }: InstanceDraft): boolean =>
   next.queue !== undefined ||
   ((next.phase === 'Pending' || next.phase === 'Unknown') &&
     (next.reason === 'RuntimeOffline' || next.reason === 'RuntimeSyncing'));
@@ -111,7 +111,7 @@ function exceededText(context: Context): string {
 }
 
 /** When the deadline of the change that is under way passes; undefined where none is. */
-function deadlineOf(context: Context, turns: readonly Turn[]): Instant | undefined {
+function deadlineOf(context: Context, drafts: readonly InstanceDraft[]): Instant | undefined {
   const { agent, now } = context.world;
   const { current } = context.revision;
   const condition = agent.status?.conditions?.find((one) => one.type === type);
@@ -122,13 +122,13 @@ function deadlineOf(context: Context, turns: readonly Turn[]): Instant | undefin
     exceeded ? 0 : (instant(condition.lastTransitionTime) ?? now),
     current === undefined ? now : (instant(current.metadata.creationTimestamp) ?? 0) + withinSecond,
   );
-  for (const { next } of turns) last = Math.max(last, instant(next.readySince) ?? 0);
+  for (const { next } of drafts) last = Math.max(last, instant(next.readySince) ?? 0);
   return Math.min(last, now) + context.settings.update.progressDeadline;
 }
 
-function deadlinePassed(context: Context, turns: readonly Turn[], coming: number): boolean {
+function deadlinePassed(context: Context, drafts: readonly InstanceDraft[], coming: number): boolean {
   if (coming === 0) return false;
-  const deadline = deadlineOf(context, turns);
+  const deadline = deadlineOf(context, drafts);
   return deadline !== undefined && deadline <= context.world.now;
 }
 
@@ -143,8 +143,8 @@ export function followProgress(
   if (condition?.status !== 'True' || context.deleting) return { deadline: undefined, revert: undefined };
   const { now, agent } = context.world;
   const known = agent.status?.conditions?.some((one) => one.type === type && one.status === 'True') === true;
-  const turns = parts.map(({ turn }) => turn);
-  const deadline = known ? deadlineOf(context, turns) : now + context.settings.update.progressDeadline;
+  const drafts = parts.map(({ draft }) => draft);
+  const deadline = known ? deadlineOf(context, drafts) : now + context.settings.update.progressDeadline;
   return { deadline: deadline !== undefined && deadline > now ? deadline : undefined, revert: undefined };
 }
 

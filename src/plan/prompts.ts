@@ -49,7 +49,7 @@ export function promptsOf(context: Context, parts: readonly Part[]): Prompts {
 function firstPrompt({ agent, inbox, now }: World, parts: readonly Part[]): Action[] {
   const { prompt, suspend } = agent.spec;
   if (prompt === undefined || suspend || inbox.sent.has('')) return [];
-  if (!parts.some(({ turn }) => turn.next.phase === 'Ready')) return [];
+  if (!parts.some(({ draft }) => draft.next.phase === 'Ready')) return [];
   return [
     {
       type: 'SendPrompt',

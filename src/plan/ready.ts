@@ -1,146 +1,147 @@
 import type { InstanceStatus } from '../api/objects.ts';
 import { resetAfterReady } from './backoff.ts';
 import { command } from './command.ts';
+import { emitEvent, type InstanceDraft, past, phase, wake } from './draft.ts';
 import { startedAt } from './identify.ts';
 import { instant, shortTime, timeText } from './instant.ts';
 import type { Timing } from './settings.ts';
 import { speaks, talkOf } from './talk.ts';
-import { past, phase, type Turn, tell, wake } from './turn.ts';
 import type { Instant } from './world.ts';
 
 /** Finds whether the run that is up is Ready; sets its phase, and readySince when it becomes so. */
-export function takeReadiness(turn: Turn) {
-  const { next, now } = turn;
-  if (turn.state === 'Paused') {
-    breakOff(turn);
-    if (turn.old.reason !== 'Paused' && next.stop === undefined)
-      tell(turn, 'Warning', 'Paused', pausedText(turn));
-    return phase(turn, 'Unready', 'Paused', pausedText(turn));
+export function applyReadiness(draft: InstanceDraft) {
+  const { next, now } = draft;
+  if (draft.state === 'Paused') {
+    clearReadySince(draft);
+    if (draft.old.reason !== 'Paused' && next.stop === undefined)
+      emitEvent(draft, 'Warning', 'Paused', pausedText(draft));
+    return phase(draft, 'Unready', 'Paused', pausedText(draft));
   }
-  if (turn.state === 'Unknown') return; // what was known holds until it can be asked again
-  if (turn.state !== 'Running') {
+  if (draft.state === 'Unknown') return; // what was known holds until it can be asked again
+  if (draft.state !== 'Running') {
     delete next.readySince;
     return;
   }
-  if (waitsForLogin(turn)) return needsLogin(turn);
-  const good = goodSince(turn);
-  if (good === undefined) return notReady(turn);
-  const readyAt = good + turn.context.timing.minReady;
+  if (waitsForLogin(draft)) return needsLogin(draft);
+  const good = goodSince(draft);
+  if (good === undefined) return notReady(draft);
+  const readyAt = good + draft.context.timing.minReady;
   if (next.readySince === undefined) {
     if (now < readyAt) {
-      wake(turn, readyAt);
-      return notReady(turn, readyAt);
+      wake(draft, readyAt);
+      return notReady(draft, readyAt);
     }
     next.readySince = timeText(readyAt);
-    tell(turn, 'Normal', 'Ready', `Run ${next.run?.number ?? 0} is Ready.`);
+    emitEvent(draft, 'Normal', 'Ready', `Run ${next.run?.number ?? 0} is Ready.`);
   }
   const since = instant(next.readySince) ?? now;
   if (since > now) next.readySince = timeText(now); // the clock went back
-  turn.ready = true;
-  const resetAt = resetAfterReady(turn, now);
-  if (resetAt !== undefined) wake(turn, resetAt);
+  draft.ready = true;
+  const resetAt = resetAfterReady(draft, now);
+  if (resetAt !== undefined) wake(draft, resetAt);
   phase(
-    turn,
+    draft,
     'Ready',
     'Ready',
-    `Run ${next.run?.number ?? 0} is Ready since ${shortTime(past(turn, since))}.`,
+    `Run ${next.run?.number ?? 0} is Ready since ${shortTime(past(draft, since))}.`,
   );
 }
 
 /** Since when it holds all that Ready asks for: the readiness check, and the protocol's handshake. */
-function goodSince(turn: Turn): Instant | undefined {
-  const checked = checkedSince(turn);
-  const shaken = checked === undefined ? undefined : shakenSince(turn);
-  return checked === undefined || shaken === undefined ? undefined : Math.max(checked, shaken);
+function goodSince(draft: InstanceDraft): Instant | undefined {
+  const checked = checkedSince(draft);
+  const handshakeAt = checked === undefined ? undefined : handshakeSince(draft);
+  return checked === undefined || handshakeAt === undefined ? undefined : Math.max(checked, handshakeAt);
 }
 
 /** Since when the readiness check holds; without one, since the start. */
-function checkedSince(turn: Turn): Instant | undefined {
-  const start = startedAt(turn);
-  if (turn.context.world.agent.spec.readiness === undefined) return start;
-  const { ready } = turn.view.probe;
+function checkedSince(draft: InstanceDraft): Instant | undefined {
+  const start = startedAt(draft);
+  if (draft.context.world.agent.spec.readiness === undefined) return start;
+  const { ready } = draft.view.probe;
   // Nothing is known yet, as after a restart of the controller: what was Ready stays so until a check fails.
-  if (ready === undefined && turn.next.readySince !== undefined) return start;
-  return ready?.ok === true ? past(turn, Math.max(ready.since, start)) : undefined;
+  if (ready === undefined && draft.next.readySince !== undefined) return start;
+  return ready?.ok === true ? past(draft, Math.max(ready.since, start)) : undefined;
 }
 
 /** Since when it can be sent messages; without a protocol, since the start. */
-function shakenSince(turn: Turn): Instant | undefined {
-  const start = startedAt(turn);
-  if (!speaks(turn.context.world.agent.spec)) return start;
-  const talk = talkOf(turn);
+function handshakeSince(draft: InstanceDraft): Instant | undefined {
+  const start = startedAt(draft);
+  if (!speaks(draft.context.world.agent.spec)) return start;
+  const talk = talkOf(draft);
   switch (talk?.state) {
     case 'Ready':
-      return past(turn, Math.max(talk.since, start));
+      return past(draft, Math.max(talk.since, start));
     case 'AuthRequired':
     case 'Refused':
       return undefined;
     default: // not connected (again) yet: what was Ready stays so
-      return turn.next.readySince === undefined ? undefined : start;
+      return draft.next.readySince === undefined ? undefined : start;
   }
 }
 
 /** The agent wants to be logged in: no failure, and it goes on by itself. After a restart of the controller it is asked again first. */
-function waitsForLogin(turn: Turn): boolean {
-  if (turn.state !== 'Running' || !speaks(turn.context.world.agent.spec)) return false;
-  const talk = talkOf(turn);
+function waitsForLogin(draft: InstanceDraft): boolean {
+  if (draft.state !== 'Running' || !speaks(draft.context.world.agent.spec)) return false;
+  const talk = talkOf(draft);
   if (talk?.state === 'AuthRequired') return true;
   if (talk !== undefined && talk.state !== 'Connecting') return false;
-  const { old, next } = turn;
+  const { old, next } = draft;
   if (old.run?.number !== next.run?.number) return false;
   return old.reason === authRequired || (old.phase === 'Unknown' && readyReason(old) === authRequired);
 }
 
-function needsLogin(turn: Turn) {
-  const { next, old } = turn;
-  const talk = talkOf(turn);
-  breakOff(turn);
+function needsLogin(draft: InstanceDraft) {
+  const { next, old } = draft;
+  const talk = talkOf(draft);
+  clearReadySince(draft);
   const number = next.run?.number ?? 0;
   const message =
     talk?.state === 'AuthRequired' ? talk.message : `Run ${number} was not logged in. It is started again.`;
-  if (old.reason !== authRequired && next.stop === undefined) tell(turn, 'Warning', authRequired, message);
-  phase(turn, 'Pending', authRequired, message);
+  if (old.reason !== authRequired && next.stop === undefined)
+    emitEvent(draft, 'Warning', authRequired, message);
+  phase(draft, 'Pending', authRequired, message);
 }
 
-function breakOff({ next }: Turn) {
+function clearReadySince({ next }: InstanceDraft) {
   delete next.readySince;
 }
 
-function notReady(turn: Turn, readyAt?: Instant) {
-  const { next } = turn;
-  const wasReady = next.readySince !== undefined || hasBeenReady(turn);
-  const { waits, fails, found } = obstacle(turn);
-  if (next.readySince !== undefined) tell(turn, 'Warning', 'Unhealthy', `Readiness failed: ${found}`);
-  breakOff(turn);
+function notReady(draft: InstanceDraft, readyAt?: Instant) {
+  const { next } = draft;
+  const wasReady = next.readySince !== undefined || hasBeenReady(draft);
+  const { waits, fails, found } = obstacle(draft);
+  if (next.readySince !== undefined) emitEvent(draft, 'Warning', 'Unhealthy', `Readiness failed: ${found}`);
+  clearReadySince(draft);
   const number = next.run?.number ?? 0;
   if (readyAt !== undefined)
     return phase(
-      turn,
+      draft,
       wasReady ? 'Unready' : 'Starting',
       'MinReady',
       `Run ${number} becomes Ready at ${shortTime(readyAt)} if it keeps running.`,
     );
-  if (wasReady) return phase(turn, 'Unready', fails, `Run ${number} is no longer Ready: ${found}`);
-  phase(turn, 'Starting', waits, `Run ${number} is running but not Ready yet: ${found}`);
+  if (wasReady) return phase(draft, 'Unready', fails, `Run ${number} is no longer Ready: ${found}`);
+  phase(draft, 'Starting', waits, `Run ${number} is running but not Ready yet: ${found}`);
 }
 
 /** What keeps it from being Ready: the reasons before and after it has been, and what was found. */
-function obstacle(turn: Turn): { waits: string; fails: string; found: string } {
-  if (checkedSince(turn) === undefined) {
-    const { ready, unknown } = turn.view.probe;
+function obstacle(draft: InstanceDraft): { waits: string; fails: string; found: string } {
+  if (checkedSince(draft) === undefined) {
+    const { ready, unknown } = draft.view.probe;
     const unmade = `the readiness check ${unknown === undefined ? 'has not run yet' : `could not run: ${unknown}`}`;
     const found = ready?.message ?? unmade;
     return { waits: 'WaitingForReadiness', fails: 'ReadinessFailed', found };
   }
-  const talk = talkOf(turn);
+  const talk = talkOf(draft);
   if (talk?.state === 'Refused')
     return { waits: 'HandshakeRefused', fails: 'HandshakeRefused', found: talk.message };
-  const { protocol } = turn.context.world.agent.spec;
+  const { protocol } = draft.context.world.agent.spec;
   return { waits: 'Connecting', fails: 'Connecting', found: `its ${protocol} handshake is not complete yet` };
 }
 
 /** Whether the newest run has been Ready before. */
-function hasBeenReady({ old, next }: Turn): boolean {
+function hasBeenReady({ old, next }: InstanceDraft): boolean {
   return old.run?.number === next.run?.number && wasReady(old);
 }
 
@@ -160,23 +161,23 @@ const readyReason = ({ conditions }: InstanceStatus): string | undefined =>
 export const startLength = ({ minReady, startDeadline }: Timing): number => Math.max(startDeadline, minReady);
 
 /** When a start that is not Ready counts as failed; undefined once the run has been Ready, or while it is paused. */
-export function startDeadline(turn: Turn): Instant | undefined {
-  if (turn.state !== 'Running' || turn.ready || hasBeenReady(turn)) return undefined;
-  const { minReady } = turn.context.timing;
-  const length = startLength(turn.context.timing);
-  const start = Math.max(startedAt(turn), reachedSince(turn));
-  const talk = talkOf(turn);
-  if (waitsForLogin(turn) && talk?.state !== 'Connecting') return undefined;
+export function startDeadline(draft: InstanceDraft): Instant | undefined {
+  if (draft.state !== 'Running' || draft.ready || hasBeenReady(draft)) return undefined;
+  const { minReady } = draft.context.timing;
+  const length = startLength(draft.context.timing);
+  const start = Math.max(startedAt(draft), reachedSince(draft));
+  const talk = talkOf(draft);
+  if (waitsForLogin(draft) && talk?.state !== 'Connecting') return undefined;
   // A handshake that had to wait, for a login or for the controller, has its time anew.
-  const shaken = talk === undefined ? start : past(turn, talk.since);
-  return (shaken + minReady > start + length ? shaken : start) + length;
+  const handshakeAt = talk === undefined ? start : past(draft, talk.since);
+  return (handshakeAt + minReady > start + length ? handshakeAt : start) + length;
 }
 
 /**
  * Since when its Runtime has answered without a break: what could not be checked has its time anew. A run that was never
  * Ready is not Ready since before its start, or since the Runtime was back.
  */
-function reachedSince({ old, now }: Turn): Instant {
+function reachedSince({ old, now }: InstanceDraft): Instant {
   const ready = old.conditions?.find(({ type }) => type === 'Ready');
   if (ready?.status === 'Unknown') return now;
   return ready?.status === 'False' ? Math.min(now, instant(ready.lastTransitionTime) ?? 0) : 0;
@@ -184,7 +185,7 @@ function reachedSince({ old, now }: Turn): Instant {
 
 const authRequired = 'AuthRequired';
 
-function pausedText({ next, context }: Turn): string {
+function pausedText({ next, context }: InstanceDraft): string {
   const { agent } = context.world;
   const restart = command(agent, `rollout restart agent/${agent.metadata.name}`);
   return `Its container is paused. Continue it with docker unpause ${next.run?.ref?.slice(0, 12) ?? ''}, or restart it with ${restart}.`;

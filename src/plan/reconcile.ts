@@ -2,19 +2,19 @@ import type { InstanceStatus } from '../api/objects.ts';
 import type { Action, FieldDrift, Plan, PlannedEvent, Verdict, Want } from './action.ts';
 import { agentActions, createdVerdict, releaseActions } from './agent.ts';
 import { type Context, contextOf } from './context.ts';
-import { takeAcceptance } from './controls.ts';
+import { applyAcceptance } from './controls.ts';
 import { decide, desireOf, type Turnover } from './decide.ts';
-import { takeEnd } from './exits.ts';
+import { draftOf, type InstanceDraft } from './draft.ts';
+import { applyExit } from './exits.ts';
 import { identify } from './identify.ts';
-import { takeOutdated } from './outdated.ts';
+import { markOutdated } from './outdated.ts';
 import type { Part } from './part.ts';
 import { followProgress } from './progress.ts';
 import { promptsOf } from './prompts.ts';
-import { takeReadiness } from './ready.ts';
-import { takeResume } from './restart.ts';
+import { applyReadiness } from './ready.ts';
+import { applyResume } from './restart.ts';
 import { same } from './same.ts';
 import { agentStatus, instanceConditions, refusalEvents } from './status.ts';
-import { type Turn, turnOf } from './turn.ts';
 import { called } from './wake.ts';
 import type { InstanceView, Instant, World } from './world.ts';
 
@@ -29,36 +29,36 @@ export function reconcile(world: World): Plan {
   // The highest ordinal is updated first, as a StatefulSet does it.
   for (let at = parts.length - 1; at >= 0; at--) {
     const part = parts[at];
-    if (part !== undefined) decide(part.turn, part.desire, turnover);
+    if (part !== undefined) decide(part.draft, part.desire, turnover);
   }
   return planOf(context, parts);
 }
 
 /** What has happened to each Instance, and what should become of it. */
 export function partsOf(context: Context): Part[] {
-  const turns = context.world.instances.map((view) => takeIn(context, view));
-  const awake = called(context, turns);
-  return turns.map((turn) => ({ turn, desire: desireOf(turn, awake) }));
+  const drafts = context.world.instances.map((view) => draftInstance(context, view));
+  const awake = called(context, drafts);
+  return drafts.map((draft) => ({ draft, desire: desireOf(draft, awake) }));
 }
 
 /** What has happened to one Instance since its status was written. */
-function takeIn(context: Context, view: InstanceView): Turn {
-  const turn = turnOf(context, view);
-  takeResume(turn);
-  identify(turn);
-  takeEnd(turn);
-  takeOutdated(turn);
-  takeReadiness(turn);
-  takeAcceptance(turn);
-  return turn;
+function draftInstance(context: Context, view: InstanceView): InstanceDraft {
+  const draft = draftOf(context, view);
+  applyResume(draft);
+  identify(draft);
+  applyExit(draft);
+  markOutdated(draft);
+  applyReadiness(draft);
+  applyAcceptance(draft);
+  return draft;
 }
 
 function turnoverOf({ settings }: Context, parts: readonly Part[]): Turnover {
   const down = parts.filter(
-    ({ turn, desire }) =>
+    ({ draft, desire }) =>
       desire.is === 'Running' &&
-      (!turn.ready || turn.next.stop !== undefined) &&
-      turn.next.phase !== 'Completed',
+      (!draft.ready || draft.next.stop !== undefined) &&
+      draft.next.phase !== 'Completed',
   ).length;
   return { left: settings.update.maxUnavailable - down };
 }
@@ -70,18 +70,18 @@ function planOf(context: Context, parts: readonly Part[]): Plan {
   const events: PlannedEvent[] = [];
   const wants: Want[] = [];
   let wakeAt: Instant | undefined;
-  for (const { turn } of parts) {
-    const { next, name } = turn;
+  for (const { draft } of parts) {
+    const { next, name } = draft;
     const generation = context.world.agent.metadata.generation;
     if (generation !== undefined) next.observedGeneration = generation;
-    instanceConditions(turn);
-    instances.set(name, same(turn.old, next) ? turn.old : next);
+    instanceConditions(draft);
+    instances.set(name, same(draft.old, next) ? draft.old : next);
     const { phase = 'Pending', reason = 'Created', message = '' } = next;
     verdicts.push({ instance: name, phase, reason, message });
-    actions.push(...turn.actions);
-    events.push(...turn.events);
-    if (turn.want !== undefined) wants.push(turn.want);
-    if (turn.wakeAt !== undefined && (wakeAt === undefined || turn.wakeAt < wakeAt)) wakeAt = turn.wakeAt;
+    actions.push(...draft.actions);
+    events.push(...draft.events);
+    if (draft.want !== undefined) wants.push(draft.want);
+    if (draft.wakeAt !== undefined && (wakeAt === undefined || draft.wakeAt < wakeAt)) wakeAt = draft.wakeAt;
   }
   for (const action of actions)
     if (action.type === 'CreateInstance') verdicts.push(createdVerdict(action.name));
@@ -101,8 +101,8 @@ function planOf(context: Context, parts: readonly Part[]): Plan {
 
 function driftOf(context: Context, parts: readonly Part[]): readonly FieldDrift[] {
   const fields = new Map<string, FieldDrift>();
-  for (const { turn } of parts)
-    for (const field of turn.outdated?.fields ?? none) fields.set(field.field, field);
+  for (const { draft } of parts)
+    for (const field of draft.outdated?.fields ?? none) fields.set(field.field, field);
   for (const field of context.revision.fields) fields.set(field.field, field);
   return fields.size === 0 ? none : [...fields.values()];
 }

@@ -1,8 +1,8 @@
 import { nextDue } from './cron.ts';
+import { addWait, emitEvent, type InstanceDraft, wake } from './draft.ts';
 import { fraction } from './hash.ts';
 import { instant, shortTime, timeText } from './instant.ts';
 import type { Schedule } from './settings.ts';
-import { addWait, type Turn, tell, wake } from './turn.ts';
 import { idleSince } from './update.ts';
 import type { Instant } from './world.ts';
 
@@ -16,113 +16,113 @@ const separator = ' from ';
  * Policy.scheduledRestart for an instance that is up: says why to restart it now, or nothing. The next due time is kept
  * in the status and found anew only after it has come, or when the schedule changes.
  */
-export function dueRestart(turn: Turn): string | undefined {
-  const { schedule } = turn.context.settings;
-  const { next, now } = turn;
+export function dueRestart(draft: InstanceDraft): string | undefined {
+  const { schedule } = draft.context.settings;
+  const { next, now } = draft;
   if (schedule === undefined) {
     delete next.nextRestartAt;
     delete next.scheduleKey;
     delete next.restartDueSince;
     return undefined;
   }
-  if (isDone(turn, instant(next.restartDueSince))) delete next.restartDueSince;
-  const at = dueAt(turn, schedule);
-  if (at !== undefined && at <= now) comeDue(turn, schedule, at);
-  else if (at !== undefined) wake(turn, at);
+  if (isDone(draft, instant(next.restartDueSince))) delete next.restartDueSince;
+  const at = dueAt(draft, schedule);
+  if (at !== undefined && at <= now) comeDue(draft, schedule, at);
+  else if (at !== undefined) wake(draft, at);
   const since = instant(next.restartDueSince);
-  return since === undefined ? undefined : gate(turn, schedule, Math.min(since, now));
+  return since === undefined ? undefined : gate(draft, schedule, Math.min(since, now));
 }
 
 /** A start since then, for whatever cause, has done what was due. */
-function isDone({ next }: Turn, since: Instant | undefined): boolean {
+function isDone({ next }: InstanceDraft, since: Instant | undefined): boolean {
   return since !== undefined && (instant(next.run?.claimedAt) ?? 0) >= since;
 }
 
 /** When it is next due, or was and has not been noted. */
-function dueAt(turn: Turn, schedule: Schedule): Instant | undefined {
-  const { next, now } = turn;
+function dueAt(draft: InstanceDraft, schedule: Schedule): Instant | undefined {
+  const { next, now } = draft;
   const key = schedule.every === undefined ? schedule.key : `${schedule.key} run ${next.run?.number ?? 0}`;
   const [storedKey, from] = next.scheduleKey?.split(separator) ?? [];
   if (storedKey !== key) {
     if (schedule.every === undefined && storedKey !== undefined) delete next.restartDueSince;
   } else if (now >= (instant(from) ?? now) - clockWentBack) return instant(next.nextRestartAt);
   next.scheduleKey = `${key}${separator}${timeText(now)}`;
-  const due = findDue(turn, schedule);
-  setDue(turn, due);
+  const due = findDue(draft, schedule);
+  setDue(draft, due);
   return due;
 }
 
-function findDue(turn: Turn, schedule: Schedule): Instant | undefined {
-  const jitter = schedule.jitter === 0 ? 0 : Math.round(schedule.jitter * fraction(`${turn.uid}/schedule`));
+function findDue(draft: InstanceDraft, schedule: Schedule): Instant | undefined {
+  const jitter = schedule.jitter === 0 ? 0 : Math.round(schedule.jitter * fraction(`${draft.uid}/schedule`));
   if (schedule.every !== undefined) {
-    const claimed = Math.min(turn.now, instant(turn.next.run?.claimedAt) ?? turn.now);
+    const claimed = Math.min(draft.now, instant(draft.next.run?.claimedAt) ?? draft.now);
     return claimed + schedule.every + jitter;
   }
   if (schedule.cron === undefined) return undefined;
-  const due = nextDue(schedule.cron, schedule.timezone, turn.now - jitter);
+  const due = nextDue(schedule.cron, schedule.timezone, draft.now - jitter);
   return due === undefined ? undefined : due + jitter;
 }
 
-function setDue({ next }: Turn, at: Instant | undefined) {
+function setDue({ next }: InstanceDraft, at: Instant | undefined) {
   if (at === undefined) delete next.nextRestartAt;
   else next.nextRestartAt = timeText(at);
 }
 
 /** A due time has come: notes it, or skips one that was missed, and finds the next. */
-function comeDue(turn: Turn, schedule: Schedule, at: Instant) {
-  const { next, now } = turn;
+function comeDue(draft: InstanceDraft, schedule: Schedule, at: Instant) {
+  const { next, now } = draft;
   if (schedule.cron !== undefined) {
     next.scheduleKey = `${schedule.key}${separator}${timeText(now)}`;
-    const following = findDue(turn, schedule);
-    setDue(turn, following);
-    if (following !== undefined) wake(turn, following);
+    const following = findDue(draft, schedule);
+    setDue(draft, following);
+    if (following !== undefined) wake(draft, following);
     if (!schedule.catchUp && now - at > missedAfter)
-      return tell(
-        turn,
+      return emitEvent(
+        draft,
         'Normal',
         'RestartSkipped',
         `The restart of ${shortTime(at)} was missed, and catchUp is false.`,
       );
   }
-  if (next.restartDueSince !== undefined || isDone(turn, at)) return;
+  if (next.restartDueSince !== undefined || isDone(draft, at)) return;
   next.restartDueSince = timeText(at);
-  tell(turn, 'Normal', 'RestartDue', `A scheduled restart is due since ${shortTime(at)}.`);
+  emitEvent(draft, 'Normal', 'RestartDue', `A scheduled restart is due since ${shortTime(at)}.`);
 }
 
 /**
  * When the next restart comes, if the instance stays as idle or as busy as it is now; undefined where that is never. For
  * people.
  */
-export function restartComesAt(turn: Turn): Instant | undefined {
-  const { schedule } = turn.context.settings;
-  const due = instant(turn.next.restartDueSince) ?? instant(turn.next.nextRestartAt);
+export function restartComesAt(draft: InstanceDraft): Instant | undefined {
+  const { schedule } = draft.context.settings;
+  const due = instant(draft.next.restartDueSince) ?? instant(draft.next.nextRestartAt);
   if (schedule === undefined || due === undefined) return undefined;
-  const idle = idleSince(turn);
+  const idle = idleSince(draft);
   const force = schedule.forceAfter === undefined ? undefined : due + schedule.forceAfter;
   // One that is busy now may well be idle by then.
-  const earliest = turn.now + schedule.whenIdleFor;
+  const earliest = draft.now + schedule.whenIdleFor;
   const gentle =
     idle !== undefined ? Math.max(due, idle + schedule.whenIdleFor) : due > earliest ? due : undefined;
   return gentle === undefined || force === undefined ? (gentle ?? force) : Math.min(gentle, force);
 }
 
 /** Why to restart now, once it has been idle for whenIdleFor or due for forceAfter. */
-function gate(turn: Turn, schedule: Schedule, since: Instant): string | undefined {
-  const { now } = turn;
+function gate(draft: InstanceDraft, schedule: Schedule, since: Instant): string | undefined {
+  const { now } = draft;
   const text = `The restart of ${shortTime(since)} is due`;
   if (schedule.forceAfter !== undefined) {
     const force = since + schedule.forceAfter;
     if (force <= now) return `${text}, and forceAfter has passed`;
-    wake(turn, force);
+    wake(draft, force);
   }
-  const idle = idleSince(turn);
+  const idle = idleSince(draft);
   const at = idle === undefined ? undefined : idle + schedule.whenIdleFor;
   if (at !== undefined && at <= now) return text;
-  if (at !== undefined) wake(turn, at);
+  if (at !== undefined) wake(draft, at);
   const waits =
     at === undefined
       ? 'It waits until the instance is idle'
       : `It is restarted at ${shortTime(at)} if it stays idle`;
-  addWait(turn, 'RestartDue', `${text}. ${waits}.`);
+  addWait(draft, 'RestartDue', `${text}. ${waits}.`);
   return undefined;
 }

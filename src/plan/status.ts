@@ -5,13 +5,13 @@ import type { Action, PlannedEvent } from './action.ts';
 import { type Finding, withConditions } from './conditions.ts';
 import type { Context } from './context.ts';
 import { addControls, addWorst } from './controls.ts';
+import { alive, type InstanceDraft } from './draft.ts';
 import { timeText } from './instant.ts';
 import { nextStep, type Step } from './next.ts';
 import type { Part } from './part.ts';
 import { failedRollout, progress } from './progress.ts';
 import { agentLabel } from './revision.ts';
 import { same } from './same.ts';
-import { alive, type Turn } from './turn.ts';
 
 /** Whose phase an Agent shows: that of the first in this list that an Instance is in. */
 const attention = [
@@ -39,14 +39,14 @@ export function agentStatus(
   const old: AgentStatus = agent.status ?? {};
   const { metadata, spec } = agent;
   const wanted = parts.filter(({ desire }) => desire.is !== 'Removed');
-  const ready = wanted.filter(({ turn }) => isReady(turn)).length;
-  const updated = wanted.filter(({ turn }) => isUpdated(turn)).length;
+  const ready = wanted.filter(({ draft }) => isReady(draft)).length;
+  const updated = wanted.filter(({ draft }) => isUpdated(draft)).length;
   const progressing = progress(context, wanted, actions);
   const next: AgentStatus = {
     replicas: parts.length,
     readyReplicas: ready,
     updatedReplicas: updated,
-    restartCount: parts.reduce((sum, { turn }) => sum + (turn.next.restartCount ?? 0), 0),
+    restartCount: parts.reduce((sum, { draft }) => sum + (draft.next.restartCount ?? 0), 0),
     ...headline(context, parts, ready, progressing),
     updateRevision: context.revision.name,
     selector: `${agentLabel}=${metadata.name}`,
@@ -59,8 +59,8 @@ export function agentStatus(
   if (context.runtime !== undefined) next.runtime = context.runtime;
   const queue = bestPlace(parts);
   if (queue !== undefined) next.queue = queue;
-  const turns = parts.map(({ turn }) => turn);
-  const step = nextStep(turns, prompt);
+  const drafts = parts.map(({ draft }) => draft);
+  const step = nextStep(drafts, prompt);
   if (step !== undefined) {
     next.nextAction = step.action;
     next.nextAt = timeText(step.at);
@@ -72,17 +72,17 @@ export function agentStatus(
     drifted(wanted),
     ...abnormal(context, progressing, first(wanted)),
   ];
-  addWorst(turns, spec, findings);
+  addWorst(drafts, spec, findings);
   next.conditions = withConditions(old.conditions, findings, metadata.generation, () =>
     timeText(context.world.now),
   );
   return same(old, next) ? old : next;
 }
 
-const isReady = ({ next }: Turn): boolean => next.phase === 'Ready';
+const isReady = ({ next }: InstanceDraft): boolean => next.phase === 'Ready';
 
 /** Whether its newest run is, or was, of the spec as it is now. */
-const isUpdated = ({ next, outdated }: Turn): boolean =>
+const isUpdated = ({ next, outdated }: InstanceDraft): boolean =>
   next.run !== undefined && (outdated === undefined || outdated.cause === 'RolloutRestart');
 
 function headline(
@@ -98,30 +98,30 @@ function headline(
       reason: 'Deleted',
       message: first(parts)?.next.message ?? 'It is being deleted.',
     };
-  const turn = first(parts);
+  const draft = first(parts);
   if (refusal !== undefined)
-    return { phase: turn?.next.phase ?? 'Pending', reason: refusal.reason, message: refusal.message };
-  if (turn === undefined)
+    return { phase: draft?.next.phase ?? 'Pending', reason: refusal.reason, message: refusal.message };
+  if (draft === undefined)
     return world.agent.spec.replicas === 0
       ? { phase: 'Stopped', reason: 'NoReplicas', message: 'spec.replicas is 0.' }
       : { phase: 'Pending', reason: 'Created', message: 'Its instances are being created.' };
-  const { phase = 'Pending', reason = 'Created', message = '' } = turn.next;
+  const { phase = 'Pending', reason = 'Created', message = '' } = draft.next;
   if (ready > 0 && progressing.reason === 'Updating' && (phase === 'Stopping' || phase === 'Starting'))
     return {
       phase: 'Updating',
       reason: 'Updating',
-      message: `${progressing.message} ${turn.name}: ${message}`,
+      message: `${progressing.message} ${draft.name}: ${message}`,
     };
   return { phase, reason, message };
 }
 
-function first(parts: readonly Part[]): Turn | undefined {
-  let found: Turn | undefined;
+function first(parts: readonly Part[]): InstanceDraft | undefined {
+  let found: InstanceDraft | undefined;
   let best: number = attention.length;
-  for (const { turn } of parts) {
-    const rank = attention.indexOf(turn.next.phase ?? 'Pending');
+  for (const { draft } of parts) {
+    const rank = attention.indexOf(draft.next.phase ?? 'Pending');
     if (rank < best) {
-      found = turn;
+      found = draft;
       best = rank;
     }
   }
@@ -130,8 +130,8 @@ function first(parts: readonly Part[]): Turn | undefined {
 
 function bestPlace(parts: readonly Part[]): string | undefined {
   let best: number | undefined;
-  for (const { turn } of parts) {
-    const place = turn.next.queue?.position;
+  for (const { draft } of parts) {
+    const place = draft.next.queue?.position;
     if (place !== undefined && (best === undefined || place < best)) best = place;
   }
   return best === undefined ? undefined : String(best);
@@ -158,16 +158,16 @@ function readiness(context: Context, wanted: readonly Part[], ready: number): Fi
   const all = wanted.length === replicas && !context.deleting;
   if (all && ready === replicas)
     return { type, status: 'True', reason: 'Ready', message: `${ready} of ${replicas} instances are Ready.` };
-  const asleep = wanted.filter(({ turn }) => turn.next.phase === 'Asleep').length;
+  const asleep = wanted.filter(({ draft }) => draft.next.phase === 'Asleep').length;
   if (all && ready + asleep === replicas && refusal === undefined) {
     const message = `${ready} of ${replicas} instances are Ready, and ${asleep} ${asleep === 1 ? 'sleeps' : 'sleep'} until a message arrives.`;
     return { type, status: 'True', reason: 'Asleep', message };
   }
-  const turn = first(wanted);
-  const unknown = turn?.next.phase === 'Unknown';
-  const reason = suspend ? 'Suspended' : (turn?.next.reason ?? refusal?.reason ?? 'Created');
+  const draft = first(wanted);
+  const unknown = draft?.next.phase === 'Unknown';
+  const reason = suspend ? 'Suspended' : (draft?.next.reason ?? refusal?.reason ?? 'Created');
   const refused = refusal === undefined ? '' : ` ${refusal.message}`;
-  const detail = turn?.next.message === undefined ? refused : ` ${turn.name}: ${turn.next.message}`;
+  const detail = draft?.next.message === undefined ? refused : ` ${draft.name}: ${draft.next.message}`;
   return {
     type,
     status: unknown ? 'Unknown' : 'False',
@@ -180,7 +180,7 @@ function readiness(context: Context, wanted: readonly Part[], ready: number): Fi
  * What kstatus (Flux, Argo CD) reads before Ready; absent where all is normal. Stalled: nothing comes of it by itself.
  * Reconciling: it is on its way.
  */
-function abnormal(context: Context, progressing: Finding, worst: Turn | undefined): Finding[] {
+function abnormal(context: Context, progressing: Finding, worst: InstanceDraft | undefined): Finding[] {
   const { refusal } = context;
   const stalled = (reason: string, message: string): Finding[] => [
     { type: 'Stalled', status: 'True', reason, message },
@@ -200,27 +200,32 @@ const comesWithAnother: ReadonlySet<string> = new Set(['PolicyMissing', 'Runtime
 
 function drifted(wanted: readonly Part[]): Finding {
   const type = 'Drifted';
-  const up = wanted.filter(({ turn }) => alive(turn));
-  const outdated = up.filter(({ turn }) => turn.outdated !== undefined);
-  const turn = outdated[0]?.turn;
-  const stale = up.filter(({ turn }) => turn.stale !== undefined);
+  const up = wanted.filter(({ draft }) => alive(draft));
+  const outdated = up.filter(({ draft }) => draft.outdated !== undefined);
+  const draft = outdated[0]?.draft;
+  const stale = up.filter(({ draft }) => draft.stale !== undefined);
   const [first] = stale;
-  if (turn?.outdated === undefined && first?.turn.stale !== undefined)
+  if (draft?.outdated === undefined && first?.draft.stale !== undefined)
     return {
       type,
       status: 'True',
       reason: 'SecretChanged',
-      message: `${listed(stale.map(({ turn }) => turn.name))}: ${first.turn.stale}`,
+      message: `${listed(stale.map(({ draft }) => draft.name))}: ${first.draft.stale}`,
     };
-  if (turn?.outdated === undefined)
+  if (draft?.outdated === undefined)
     return { type, status: 'False', reason: 'InSync', message: 'All instances run the current spec.' };
-  const names = listed(outdated.map(({ turn }) => turn.name));
-  return { type, status: 'True', reason: turn.outdated.cause, message: `${names}: ${turn.outdated.message}` };
+  const names = listed(outdated.map(({ draft }) => draft.name));
+  return {
+    type,
+    status: 'True',
+    reason: draft.outdated.cause,
+    message: `${names}: ${draft.outdated.message}`,
+  };
 }
 
 /** The conditions of one Instance. */
-export function instanceConditions(turn: Turn): void {
-  const { next, now, context } = turn;
+export function instanceConditions(draft: InstanceDraft): void {
+  const { next, now, context } = draft;
   const { phase = 'Pending', reason = 'Created', message = '' } = next;
   const condition = next.conditions?.find(({ type }) => type === 'Ready');
   const ready: Finding =
@@ -229,15 +234,15 @@ export function instanceConditions(turn: Turn): void {
       : phase === 'Unknown'
         ? { type: 'Ready', status: 'Unknown', reason: condition?.reason ?? reason, message }
         : { type: 'Ready', status: 'False', reason: phase === 'Unready' ? 'Unready' : reason, message };
-  const { outdated, stale } = turn;
+  const { outdated, stale } = draft;
   const drifts: Finding =
-    alive(turn) && outdated !== undefined
+    alive(draft) && outdated !== undefined
       ? { type: 'Drifted', status: 'True', reason: outdated.cause, message: outdated.message }
-      : alive(turn) && stale !== undefined
+      : alive(draft) && stale !== undefined
         ? { type: 'Drifted', status: 'True', reason: 'SecretChanged', message: stale }
         : { type: 'Drifted', status: 'False', reason: 'InSync', message: 'It runs the current spec.' };
   const findings = [ready, drifts];
-  addControls(turn, findings);
+  addControls(draft, findings);
   next.conditions = withConditions(next.conditions, findings, context.world.agent.metadata.generation, () =>
     timeText(now),
   );

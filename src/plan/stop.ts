@@ -2,9 +2,9 @@ import { formatDuration } from '../api/duration.ts';
 import type { InstanceStatus } from '../api/objects.ts';
 import { sentence } from '../api/sentence.ts';
 import type { Action } from './action.ts';
+import { emitEvent, type InstanceDraft, nowText, phase, wake } from './draft.ts';
 import { instant, shortTime, timeText } from './instant.ts';
 import { talkOf } from './talk.ts';
-import { nowText, phase, type Turn, tell, wake } from './turn.ts';
 import type { Instant } from './world.ts';
 
 type Stop = NonNullable<InstanceStatus['stop']>;
@@ -29,33 +29,33 @@ const failures: ReadonlySet<string> = new Set([
 export const notEnforced = 'PermissionsNotEnforced';
 
 /** Begins to stop the run that is up. The run is named, so a stop never hits a later one. */
-export function beginStop(turn: Turn, cause: string, message: string, then: Stop['then']) {
-  const { next, context, now } = turn;
+export function beginStop(draft: InstanceDraft, cause: string, message: string, then: Stop['then']) {
+  const { next, context, now } = draft;
   const { gracePeriod } = context.settings.stop;
-  const stage = gracePeriod === 0 ? 'Kill' : hasShutdown(turn) ? 'Shutdown' : 'Signal';
+  const stage = gracePeriod === 0 ? 'Kill' : hasShutdown(draft) ? 'Shutdown' : 'Signal';
   next.stop = {
     run: next.run?.number ?? 0,
     cause,
     message,
-    requestedAt: nowText(turn),
+    requestedAt: nowText(draft),
     deadline: timeText(now + lengthOf(stage, gracePeriod)),
     stage,
     then,
   };
-  tell(
-    turn,
+  emitEvent(
+    draft,
     failsByStop(cause) || cause === notEnforced ? 'Warning' : 'Normal',
     'Stopping',
     `Stops run ${next.stop.run} (${cause}): ${sentence(message)}`,
   );
-  goOn(turn, next.stop);
+  goOn(draft, next.stop);
 }
 
 /** Only jsonl has a line that asks the agent to end, and only one that listens can be asked. */
-const hasShutdown = (turn: Turn): boolean =>
-  turn.context.world.agent.spec.protocol === 'jsonl' &&
-  turn.state === 'Running' &&
-  talkOf(turn)?.state === 'Ready';
+const hasShutdown = (draft: InstanceDraft): boolean =>
+  draft.context.world.agent.spec.protocol === 'jsonl' &&
+  draft.state === 'Running' &&
+  talkOf(draft)?.state === 'Ready';
 
 /** How long a stage is given: the protocol's own shutdown has half of the grace period. */
 function lengthOf(stage: Stop['stage'], gracePeriod: number): number {
@@ -66,13 +66,13 @@ function lengthOf(stage: Stop['stage'], gracePeriod: number): number {
  * Carries on with the stop of the run that is up: the protocol's shutdown where it has one, at its deadline or where it
  * failed the signal, at the end of the grace period SIGKILL, and that again and again.
  */
-export function continueStop(turn: Turn, stop: Stop) {
-  const { now, context, next } = turn;
+export function continueStop(draft: InstanceDraft, stop: Stop) {
+  const { now, context, next } = draft;
   const { gracePeriod } = context.settings.stop;
   const requested = Math.min(now, instant(stop.requestedAt) ?? now);
   const deadline = Math.min(now + lengthOf(stop.stage, gracePeriod), instant(stop.deadline) ?? now);
   const current: Stop = { ...stop, requestedAt: timeText(requested), deadline: timeText(deadline) };
-  if (current.stage === 'Shutdown' && (now >= deadline || shutdownFailed(turn, stop, requested))) {
+  if (current.stage === 'Shutdown' && (now >= deadline || shutdownFailed(draft, stop, requested))) {
     const end = requested + gracePeriod;
     current.stage = 'Signal';
     // A controller that was away still gives the signal its time.
@@ -80,8 +80,8 @@ export function continueStop(turn: Turn, stop: Stop) {
   }
   if (now >= (instant(current.deadline) ?? now)) {
     if (current.stage === 'Signal')
-      tell(
-        turn,
+      emitEvent(
+        draft,
         'Warning',
         'Killing',
         `It did not stop within ${formatDuration(gracePeriod)}, so it is killed (SIGKILL).`,
@@ -90,31 +90,31 @@ export function continueStop(turn: Turn, stop: Stop) {
     current.deadline = timeText(now + killPeriod);
   }
   next.stop = current;
-  goOn(turn, current);
+  goOn(draft, current);
 }
 
-function shutdownFailed({ next }: Turn, stop: Stop, requested: Instant): boolean {
+function shutdownFailed({ next }: InstanceDraft, stop: Stop, requested: Instant): boolean {
   const { lastOutcome: last } = next;
   if (last?.action !== 'Shutdown' || last.run !== stop.run || last.result === 'Succeeded') return false;
   return (instant(last.at) ?? 0) >= requested;
 }
 
-function goOn(turn: Turn, stop: Stop) {
-  const deadline = instant(stop.deadline) ?? turn.now;
-  turn.wakeAt = undefined; // nothing else counts until it is down
-  wake(turn, deadline);
-  phase(turn, 'Stopping', stop.cause, stopText(stop, turn.context.settings.stop.signal));
-  const { container } = turn;
-  if (container === undefined || turn.view.inFlight !== undefined) return;
-  const begun = stop.stage === 'Kill' ? deadline - killPeriod : (instant(stop.requestedAt) ?? turn.now);
-  const retryAt = sent(turn, stop, begun);
+function goOn(draft: InstanceDraft, stop: Stop) {
+  const deadline = instant(stop.deadline) ?? draft.now;
+  draft.wakeAt = undefined; // nothing else counts until it is down
+  wake(draft, deadline);
+  phase(draft, 'Stopping', stop.cause, stopText(stop, draft.context.settings.stop.signal));
+  const { container } = draft;
+  if (container === undefined || draft.view.inFlight !== undefined) return;
+  const begun = stop.stage === 'Kill' ? deadline - killPeriod : (instant(stop.requestedAt) ?? draft.now);
+  const retryAt = sent(draft, stop, begun);
   if (retryAt === 'Done') return;
-  if (retryAt > turn.now) return wake(turn, retryAt);
-  turn.actions.push(step(turn, stop, container.ref));
+  if (retryAt > draft.now) return wake(draft, retryAt);
+  draft.actions.push(step(draft, stop, container.ref));
 }
 
 /** Whether this stage was carried out, or when to try it (again). */
-function sent({ next, now }: Turn, stop: Stop, begun: Instant): 'Done' | Instant {
+function sent({ next, now }: InstanceDraft, stop: Stop, begun: Instant): 'Done' | Instant {
   const outcome = next.lastOutcome;
   if (outcome?.action !== stop.stage || outcome.run !== stop.run) return now;
   const at = instant(outcome.at) ?? now;
@@ -122,13 +122,13 @@ function sent({ next, now }: Turn, stop: Stop, begun: Instant): 'Done' | Instant
   return outcome.result === 'Succeeded' ? 'Done' : Math.min(at, now) + retryPeriod;
 }
 
-function step(turn: Turn, stop: Stop, ref: string): Action {
+function step(draft: InstanceDraft, stop: Stop, ref: string): Action {
   const base = {
     after: [],
     cause: stop.cause,
     message: stop.message ?? stop.cause,
-    name: turn.name,
-    uid: turn.uid,
+    name: draft.name,
+    uid: draft.uid,
     run: stop.run,
     ref,
   };
@@ -136,14 +136,14 @@ function step(turn: Turn, stop: Stop, ref: string): Action {
   switch (stage) {
     case 'Shutdown':
     case 'Kill':
-      return { ...base, type: stage, id: `${stage}/${turn.name}` };
+      return { ...base, type: stage, id: `${stage}/${draft.name}` };
     case 'Signal':
       return {
         ...base,
         type: stage,
-        id: `${stage}/${turn.name}`,
-        signal: turn.context.settings.stop.signal,
-        scope: turn.context.settings.stop.signalScope,
+        id: `${stage}/${draft.name}`,
+        signal: draft.context.settings.stop.signal,
+        scope: draft.context.settings.stop.signalScope,
       };
   }
 }
@@ -162,10 +162,10 @@ function stopText(stop: Stop, signal: string | undefined): string {
 }
 
 /** Drops a stop whose run has ended, unless it says what the next start is for. */
-export function settleStop(turn: Turn) {
-  const { next } = turn;
+export function settleStop(draft: InstanceDraft) {
+  const { next } = draft;
   const { stop } = next;
   if (stop === undefined) return;
-  const over = stop.run !== next.run?.number || (turn.state === 'Ended' && stop.then === 'Stay');
+  const over = stop.run !== next.run?.number || (draft.state === 'Ended' && stop.then === 'Stay');
   if (over) delete next.stop;
 }

@@ -1,5 +1,5 @@
 import type { AgentSpec } from '../api/objects.ts';
-import type { Turn } from './turn.ts';
+import type { InstanceDraft } from './draft.ts';
 import type { Activity, Instant, TalkView } from './world.ts';
 
 /** Whether instances are talked to at all. */
@@ -16,10 +16,10 @@ export const idle = (spec: AgentSpec, since: Instant): Activity => ({
 });
 
 /** How the newest run is talked to; what is known of an earlier one counts for nothing. */
-export function talkOf({ view, next }: Turn): TalkView | undefined {
+export function talkOf({ view, next }: InstanceDraft): TalkView | undefined {
   const { talk } = view;
   return talk !== undefined && talk.run === next.run?.number ? talk : undefined;
 }
 
 /** The run has ended, and what it wrote is not read to the end: its container must stay as it is. */
-export const draining = (turn: Turn): boolean => talkOf(turn)?.state === 'Draining';
+export const draining = (draft: InstanceDraft): boolean => talkOf(draft)?.state === 'Draining';

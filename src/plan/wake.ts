@@ -1,25 +1,28 @@
 import type { Context } from './context.ts';
+import { alive, type InstanceDraft } from './draft.ts';
 import { holdsPlace } from './place.ts';
-import { alive, type Turn } from './turn.ts';
 
 /** Cause of the stop that puts an instance to sleep. */
 export const idleCause = 'Idle';
 
-const nobody: ReadonlySet<Turn> = new Set();
+const nobody: ReadonlySet<InstanceDraft> = new Set();
 
 /**
  * Mode OnDemand: the instances that have work, or messages of their own, or that are needed for the messages that any
  * may take. Those go to what is up first, by ordinal; then the lowest ordinals are woken.
  */
-export function called({ settings, world }: Context, turns: readonly Turn[]): ReadonlySet<Turn> {
+export function called(
+  { settings, world }: Context,
+  drafts: readonly InstanceDraft[],
+): ReadonlySet<InstanceDraft> {
   if (settings.mode !== 'OnDemand') return nobody;
-  const found = new Set(turns.filter(({ view }) => view.activity.busy || view.activity.waiting > 0));
+  const found = new Set(drafts.filter(({ view }) => view.activity.busy || view.activity.waiting > 0));
   let left = world.inbox.waiting;
   if (left > 0)
-    for (const turn of turns.toSorted((one, other) => rank(one) - rank(other))) {
-      const places = freePlaces(turn);
+    for (const draft of drafts.toSorted((one, other) => rank(one) - rank(other))) {
+      const places = freePlaces(draft);
       if (places === 0) continue;
-      found.add(turn);
+      found.add(draft);
       left -= places;
       if (left <= 0) break;
     }
@@ -27,14 +30,14 @@ export function called({ settings, world }: Context, turns: readonly Turn[]): Re
 }
 
 /** What is up, or is restarted, comes first; what is put to sleep just now comes last. */
-function rank(turn: Turn): number {
-  if (alive(turn)) return turn.next.stop?.cause === idleCause ? 2 : 0;
-  return turn.state === 'Unknown' || (turn.state === 'Claimed' && holdsPlace(turn.next)) ? 0 : 1;
+function rank(draft: InstanceDraft): number {
+  if (alive(draft)) return draft.next.stop?.cause === idleCause ? 2 : 0;
+  return draft.state === 'Unknown' || (draft.state === 'Claimed' && holdsPlace(draft.next)) ? 0 : 1;
 }
 
 /** How many more conversations it can take. One that is up, at work and free would have been given the message. */
-function freePlaces(turn: Turn): number {
-  const { context, next, object, view } = turn;
+function freePlaces(draft: InstanceDraft): number {
+  const { context, next, object, view } = draft;
   if (object.metadata.deletionTimestamp !== undefined) return 0;
   const { replicas, conversations } = context.world.agent.spec;
   if (object.spec.ordinal >= replicas) return 0;

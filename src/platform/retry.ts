@@ -14,7 +14,7 @@ export function retryDelay({ from, upTo }: Backoff, failures: number, spread: nu
   return Math.round(whole * (1 - spread / 5));
 }
 
-export interface RetriesParts extends Backoff {
+export interface RetriesDeps extends Backoff {
   clock: Clock;
   log: Log;
   /** What failed, for the log. */
@@ -34,23 +34,23 @@ interface Failing {
  * failures. A key has one retry at a time.
  */
 export class Retries {
-  readonly #parts: RetriesParts;
+  readonly #deps: RetriesDeps;
   readonly #failing = new Map<string, Failing>();
   #stopped = false;
 
-  constructor(parts: RetriesParts) {
-    this.#parts = parts;
+  constructor(deps: RetriesDeps) {
+    this.#deps = deps;
   }
 
   /** Calls `again` after the wait, unless the key succeeds or fails anew before. */
   failed(key: string, error: unknown, again: () => void): void {
     if (this.#stopped) return;
-    const { clock, log, what, spread = Math.random } = this.#parts;
+    const { clock, log, what, spread = Math.random } = this.#deps;
     const before = this.#failing.get(key);
     before?.cancel();
     const failures = (before?.failures ?? 0) + 1;
     const cause = error instanceof Error ? error.message : String(error);
-    const delay = retryDelay(this.#parts, failures, spread());
+    const delay = retryDelay(this.#deps, failures, spread());
     if (before?.cause !== cause) log.warn({ err: error, key, delay }, `${what}; it is tried again`);
     this.#failing.set(key, { failures, cause, cancel: clock.after(delay, again) });
   }
@@ -59,10 +59,7 @@ export class Retries {
     const before = this.#failing.get(key);
     if (before === undefined) return;
     this.forget(key);
-    this.#parts.log.info(
-      { key, failures: before.failures },
-      `${this.#parts.what} earlier, and now succeeded`,
-    );
+    this.#deps.log.info({ key, failures: before.failures }, `${this.#deps.what} earlier, and now succeeded`);
   }
 
   /** There is nothing to try again any more. */

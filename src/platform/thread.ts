@@ -23,7 +23,7 @@ export class ThreadError extends Error {
   }
 }
 
-export interface ThreadParts {
+export interface ThreadDeps {
   /** Starts the code that answers jobs: see `answerJobs`. The caller sets the bounds of its memory. */
   start: () => Worker;
   clock: Clock;
@@ -58,15 +58,15 @@ interface Job extends JobOptions {
  * takes too long, or too much memory, ends together with the thread; the next job gets a new one.
  */
 export class Thread {
-  readonly #parts: ThreadParts;
+  readonly #deps: ThreadDeps;
   /** By owner, in the order of their turns. No list is empty. */
   readonly #waiting = new Map<string, Job[]>();
   #worker: Worker | undefined;
   #running: Job | undefined;
   #cancelIdle: Cancel = () => {};
 
-  constructor(parts: ThreadParts) {
-    this.#parts = parts;
+  constructor(deps: ThreadDeps) {
+    this.#deps = deps;
   }
 
   /** Whether there is a thread now. */
@@ -79,7 +79,7 @@ export class Thread {
     return new Promise((resolve, reject) => {
       if (options.signal?.aborted === true) return reject(aborted(options.signal.reason));
       const queue = this.#waiting.get(options.owner) ?? [];
-      if (queue.length >= this.#parts.mostWaiting)
+      if (queue.length >= this.#deps.mostWaiting)
         return reject(new ThreadError('Busy', `${queue.length} jobs of ${options.owner} wait already`));
       queue.push(this.#job(input, options, resolve, reject));
       this.#waiting.set(options.owner, queue);
@@ -150,12 +150,12 @@ export class Thread {
   }
 
   #start(job: Job): void {
-    const { clock } = this.#parts;
+    const { clock } = this.#deps;
     this.#cancelIdle();
     this.#running = job;
     let worker: Worker;
     try {
-      worker = this.#worker ?? this.#parts.start();
+      worker = this.#worker ?? this.#deps.start();
     } catch (cause) {
       this.#running = undefined;
       job.reject(new ThreadError('Crashed', `the thread cannot be started: ${String(cause)}`, { cause }));
@@ -204,7 +204,7 @@ export class Thread {
     if (worker === undefined) return;
     worker.unref();
     this.#cancelIdle();
-    this.#cancelIdle = this.#parts.clock.after(this.#parts.idle, () => void this.#end());
+    this.#cancelIdle = this.#deps.clock.after(this.#deps.idle, () => void this.#end());
   }
 
   async #end(): Promise<void> {

@@ -35,12 +35,12 @@ const isPublic = ({ routeOptions }: FastifyRequest): boolean => publicRoutes.inc
 
 /** The HTTP side of one listener. `tls` is PEM. */
 export async function createApp(
-  parts: Parts,
+  deps: Parts,
   authenticate: Authenticate,
   tls?: { cert: string; key: string },
 ): Promise<FastifyInstance> {
   const failed = (error: unknown, request: FastifyRequest, reply: FastifyReply): void => {
-    answerError(request, reply, toApiError(error, parts.log, request.routeOptions.bodyLimit));
+    answerError(request, reply, toApiError(error, deps.log, request.routeOptions.bodyLimit));
   };
   const options = {
     bodyLimit,
@@ -55,7 +55,7 @@ export async function createApp(
 
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, async (request: FastifyRequest, body: Buffer) =>
-    isPublic(request) ? body : shortened(request, body, parts.parser),
+    isPublic(request) ? body : shortened(request, body, deps.parser),
   );
   app.decorateRequest('user');
   app.addHook('onRequest', async (request) => {
@@ -70,16 +70,16 @@ export async function createApp(
   );
 
   healthRoutes(app);
-  discoveryRoutes(app, parts.version);
-  openApiRoutes(app, parts.version);
-  resourceRoutes(app, parts);
-  streamRoutes(app, parts);
-  syncRoutes(app, parts);
-  agentRoutes(app, parts);
-  messageRoutes(app, parts);
-  approvalRoutes(app, parts);
+  discoveryRoutes(app, deps.version);
+  openApiRoutes(app, deps.version);
+  resourceRoutes(app, deps);
+  streamRoutes(app, deps);
+  syncRoutes(app, deps);
+  agentRoutes(app, deps);
+  messageRoutes(app, deps);
+  approvalRoutes(app, deps);
   accessReviewRoutes(app);
-  webhookRoutes(app, parts);
+  webhookRoutes(app, deps);
   await app.ready();
   return app;
 }

@@ -12,9 +12,9 @@ export interface Asked extends Parts {
   reply: FastifyReply;
 }
 
-export function asked(parts: Parts, info: KindInfo, request: FastifyRequest, reply: FastifyReply): Asked {
+export function asked(deps: Parts, info: KindInfo, request: FastifyRequest, reply: FastifyReply): Asked {
   const { namespace, name } = request.params as { namespace?: string; name?: string }; // as the routes name them
-  return { ...parts, info, namespace, name, request, reply };
+  return { ...deps, info, namespace, name, request, reply };
 }
 
 /** What the path says; the body says the rest. */

@@ -9,7 +9,7 @@ import { prepareSocket } from './socket.ts';
 /** How often it is looked whether the socket is there. */
 const lookMs = 2_000;
 
-export interface KeptSocketParts {
+export interface KeptSocketDeps {
   path: string;
   server: HttpServer;
   clock: Clock;
@@ -22,7 +22,7 @@ export interface KeptSocketParts {
  * made again, unless another process listens there or the file is no socket.
  */
 export class KeptSocket {
-  readonly #parts: KeptSocketParts;
+  readonly #deps: KeptSocketDeps;
   /** What listened before: its server cannot listen twice. */
   readonly #doors: Server[] = [];
   #identity: string | undefined;
@@ -31,13 +31,13 @@ export class KeptSocket {
   #told = '';
   #isClosed = false;
 
-  constructor(parts: KeptSocketParts) {
-    this.#parts = parts;
+  constructor(deps: KeptSocketDeps) {
+    this.#deps = deps;
   }
 
   /** SocketError where it cannot be had. */
   async open(): Promise<void> {
-    await this.#make(this.#parts.server);
+    await this.#make(this.#deps.server);
     this.#lookLater();
   }
 
@@ -46,12 +46,12 @@ export class KeptSocket {
     this.#isClosed = true;
     this.#cancel();
     for (const door of this.#doors) door.close();
-    if (this.#identity !== undefined && identityOf(this.#parts.path) === this.#identity)
-      rmSync(this.#parts.path, { force: true });
+    if (this.#identity !== undefined && identityOf(this.#deps.path) === this.#identity)
+      rmSync(this.#deps.path, { force: true });
   }
 
   async #make(listener: Server | HttpServer): Promise<void> {
-    const { path } = this.#parts;
+    const { path } = this.#deps;
     await prepareSocket(path);
     const made = join(dirname(path), `.${process.pid}`); // no longer than any name that we choose
     rmSync(made, { force: true });
@@ -62,11 +62,11 @@ export class KeptSocket {
   }
 
   #lookLater(): void {
-    this.#cancel = this.#parts.clock.after(lookMs, () => void this.#look());
+    this.#cancel = this.#deps.clock.after(lookMs, () => void this.#look());
   }
 
   async #look(): Promise<void> {
-    const { path, server, log } = this.#parts;
+    const { path, server, log } = this.#deps;
     try {
       if (identityOf(path) !== this.#identity) {
         const door = createServer((socket) => server.emit('connection', socket));

@@ -19,15 +19,15 @@ export const kubeconfigPath = (stateDir: string, role: string): string =>
 
 /** Serves over TCP: always TLS, always with bearer tokens. Throws AddressError. */
 export async function serveRemotely(
-  parts: Parts,
+  deps: Parts,
   listen: string,
   stateDir: string,
 ): Promise<{ app: FastifyInstance; tls: Listener }> {
   const { host, port } = parseAddress(listen);
   const folder = folderOf(stateDir);
-  const { ca, cert, key } = await ensureCertificate(folder, host, parts.clock);
+  const { ca, cert, key } = await ensureCertificate(folder, host, deps.clock);
   const tokens = await ensureTokens(folder);
-  const app = await createApp(parts, bearerTokens(tokens), { cert, key });
+  const app = await createApp(deps, bearerTokens(tokens), { cert, key });
   await app.listen({ host, port }).catch((cause: NodeJS.ErrnoException) => {
     const why = cause.code === 'EADDRINUSE' ? 'something else listens there' : cause.message;
     throw new AddressError(

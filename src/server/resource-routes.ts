@@ -52,12 +52,12 @@ export const groupPath = ({ group, version }: Pick<KindInfo, 'group' | 'version'
   group === '' ? `/api/${version}` : `/apis/${group}/${version}`;
 
 /** Every path of every kind, as Kubernetes lays them out. */
-export function resourceRoutes(app: FastifyInstance, parts: Parts): void {
+export function resourceRoutes(app: FastifyInstance, deps: Parts): void {
   for (const info of kinds) {
     const root = groupPath(info);
     const path = info.namespaced ? `${root}/namespaces/:namespace/${info.plural}` : `${root}/${info.plural}`;
     const route = (url: string, actions: Actions, below?: Subresource): void =>
-      addRoute(app, parts, url, info, actions, below);
+      addRoute(app, deps, url, info, actions, below);
     if (info.namespaced) route(`${root}/${info.plural}`, read);
     route(path, collection);
     route(`${path}/:name`, object);
@@ -68,7 +68,7 @@ export function resourceRoutes(app: FastifyInstance, parts: Parts): void {
 
 function addRoute(
   app: FastifyInstance,
-  parts: Parts,
+  deps: Parts,
   url: string,
   info: KindInfo,
   actions: Actions,
@@ -87,7 +87,7 @@ function addRoute(
     url,
     async handler(request: FastifyRequest, reply: FastifyReply) {
       const { verb, run } = choose(request);
-      const what = asked(parts, info, request, reply);
+      const what = asked(deps, info, request, reply);
       const { user } = request;
       const releases = below === undefined && mayUse(user.role, 'delete', info) && isRelease(what);
       if (!releases && isReserved(verb, info, below))

@@ -40,21 +40,21 @@ export interface Server {
 
 /** Answers once it serves. SocketError where the socket cannot be had, AddressError where `listen` cannot. */
 export async function createServer(options: ServerOptions): Promise<Server> {
-  const parts: Parts = { ...options, open: new OpenStreams(), pushes: new Pushes(options) };
+  const deps: Parts = { ...options, open: new OpenStreams(), pushes: new Pushes(options) };
   const apps: FastifyInstance[] = [];
   let socket: KeptSocket | undefined;
   const close = async (bound = 5_000): Promise<void> => {
     socket?.close();
-    await closeAll(apps, parts, bound);
+    await closeAll(apps, deps, bound);
   };
   try {
-    const local = await createApp(parts, socketUser);
+    const local = await createApp(deps, socketUser);
     apps.push(local);
     const { clock, log } = options;
     socket = new KeptSocket({ path: options.socket, server: local.server, clock, log });
     await socket.open();
     if (options.listen === undefined) return { close };
-    const { app, tls } = await serveRemotely(parts, options.listen, options.stateDir);
+    const { app, tls } = await serveRemotely(deps, options.listen, options.stateDir);
     apps.push(app);
     return { tls, close };
   } catch (error) {

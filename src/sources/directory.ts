@@ -11,7 +11,7 @@ import { selectionOf } from './selection.ts';
 import { type Found, type Manifests, type Source, SourceError } from './source.ts';
 import { watchPaths } from './watch.ts';
 
-export interface DirectoryParts {
+export interface DirectoryDeps {
   directory: NonNullable<SyncSpec['source']['directory']>;
   clock: Clock;
   /** The PATH by which kustomize is found. */
@@ -26,7 +26,7 @@ const quiet = 350;
  * A folder of this host. Whoever writes below it is not trusted: no link out of it is followed, and kustomize works on a
  * copy of the very files that the revision is of.
  */
-export function createDirectorySource({ directory, clock, searchPath, render }: DirectoryParts): Source {
+export function createDirectorySource({ directory, clock, searchPath, render }: DirectoryDeps): Source {
   const { path } = directory;
   const closing: (() => Promise<void>)[] = [];
   /** Of the files that were read last, by name: what has not been written since is not read for its digest again. */
@@ -81,7 +81,7 @@ export function createDirectorySource({ directory, clock, searchPath, render }: 
 }
 
 /** Which files are read, by the names in the folder itself. */
-const selection = (names: readonly string[], globs: DirectoryParts['directory']) => {
+const selection = (names: readonly string[], globs: DirectoryDeps['directory']) => {
   const rendered = names.some((name) => kustomizationNames.includes(name));
   const { takes, passes, unused } = selectionOf(globs);
   return {

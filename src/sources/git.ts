@@ -21,7 +21,7 @@ import { type Found, type Manifests, type Source, SourceError } from './source.t
 
 export type GitSpec = NonNullable<SyncSpec['source']['git']>;
 
-export interface GitParts {
+export interface GitDeps {
   git: GitSpec;
   /** The data of `git.secretRef`, decoded. */
   secret?: Readonly<Record<string, Uint8Array>> | undefined;
@@ -42,11 +42,11 @@ export interface GitParts {
  * configuration but git/config.ts, runs no hook, filter or helper, follows no redirect, fetches no submodule, and never
  * checks anything out: contents are read from its object store.
  */
-export function createGitSource(parts: GitParts): Source {
+export function createGitSource(deps: GitDeps): Source {
   return {
-    look: (signal) => guarded(parts, signal, (tools) => look(parts, tools)),
+    look: (signal) => guarded(deps, signal, (tools) => look(deps, tools)),
     read: (found, signal) =>
-      guarded(parts, signal, (tools) => tidied(tools, () => read(parts, tools, found, signal))),
+      guarded(deps, signal, (tools) => tidied(tools, () => read(deps, tools, found, signal))),
     close: async () => undefined,
   };
 }
@@ -61,26 +61,26 @@ interface Tools {
 
 /** With all that git needs in place, and every failure made a SourceError. */
 async function guarded<T>(
-  parts: GitParts,
+  deps: GitDeps,
   signal: AbortSignal,
   work: (tools: Tools) => Promise<T>,
 ): Promise<T> {
-  const remote = remoteOf(parts.git.url);
-  const path = join(parts.folder, 'repository');
+  const remote = remoteOf(deps.git.url);
+  const path = join(deps.folder, 'repository');
   try {
     if (signal.aborted) throw aborted(signal);
-    const home = join(parts.folder, 'home');
+    const home = join(deps.folder, 'home');
     await rm(home, { recursive: true, force: true });
     await mkdir(home, { recursive: true, mode: 0o700 });
-    await chmod(parts.folder, 0o700);
+    await chmod(deps.folder, 0o700);
     const program = await writeProgram(home);
-    return await withSecrets({ ...parts, url: parts.git.url }, async ({ config, keyring }) => {
+    return await withSecrets({ ...deps, url: deps.git.url }, async ({ config, keyring }) => {
       const place: Place = {
         cwd: home,
         program,
         environment: {
           ...environment,
-          PATH: parts.searchPath,
+          PATH: deps.searchPath,
           HOME: home,
           GIT_DIR: path,
           GIT_CONFIG_GLOBAL: config,
@@ -99,12 +99,12 @@ async function guarded<T>(
     });
   } catch (cause) {
     if (cause instanceof SourceError) throw cause;
-    if (cause instanceof GitFailure) throw explain(cause, remote, hiddenOf(parts));
+    if (cause instanceof GitFailure) throw explain(cause, remote, hiddenOf(deps));
     throw new SourceError('Failed', cause instanceof Error ? cause.message : String(cause), { cause });
   }
 }
 
-const hiddenOf = ({ secret = {} }: GitParts): string[] =>
+const hiddenOf = ({ secret = {} }: GitDeps): string[] =>
   ['password', 'identity'].flatMap((key) => {
     const text = Buffer.from(secret[key] ?? '')
       .toString('utf8')
@@ -134,14 +134,14 @@ const environment = {
   GIT_LITERAL_PATHSPECS: '1',
 } as const;
 
-async function look({ git: spec }: GitParts, { runOutside }: Tools): Promise<Found> {
+async function look({ git: spec }: GitDeps, { runOutside }: Tools): Promise<Found> {
   // A commit cannot change, so nobody needs to be asked; whether it is there is seen when it is read.
   if (spec.commit !== undefined) return { revision: commitId(spec.commit) };
   return findReference(async (args) => (await runOutside(['ls-remote', ...args])).stdout, spec.url, spec);
 }
 
-async function read(parts: GitParts, tools: Tools, found: Found, signal: AbortSignal): Promise<Manifests> {
-  const { git: spec, keys } = parts;
+async function read(deps: GitDeps, tools: Tools, found: Found, signal: AbortSignal): Promise<Manifests> {
+  const { git: spec, keys } = deps;
   const { run, repository } = tools;
   const here = await repository.commit(commitId(found.revision));
   const fetched = (): Promise<string> =>
@@ -160,7 +160,7 @@ async function read(parts: GitParts, tools: Tools, found: Found, signal: AbortSi
   const isKustomized = entries.some(({ path }) => kustomizationNames.includes(below(path)));
   const selection = selectionOf(spec);
   const files = isKustomized
-    ? [await rendered(parts, tools, revision, folder, signal)]
+    ? [await rendered(deps, tools, revision, folder, signal)]
     : await selected(tools, revision, entries, below, selection);
   return { revision, reference: found.reference, files, unused: selection.unused() };
 }
@@ -192,7 +192,7 @@ async function selected(
 }
 
 async function rendered(
-  { folder: own, render, searchPath }: GitParts,
+  { folder: own, render, searchPath }: GitDeps,
   tools: Tools,
   revision: string,
   folder: string,

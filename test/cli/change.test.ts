@@ -254,7 +254,7 @@ spec: { source: { git: { url: "https://git.example/r.git", secretRef: { name: us
     const use = (name: string): string =>
       `{ apiVersion: agentctl.dev/v1, kind: Agent, metadata: { name: ${name} }, spec: { policyRef: { name: liked }, template: { command: [run] } } }\n---\n`;
     const policy = '{ apiVersion: agentctl.dev/v1, kind: Policy, metadata: { name: liked } }\n';
-    const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g'].map((letter) => `likes-${letter}`);
+    const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g'].map((newMessage) => `likes-${newMessage}`);
     const file = shell.write('liked.yaml', names.map(use).join('') + policy);
     const failing =
       (reason: 'Forbidden' | 'InternalError') =>

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { ApiError, UnreachableError } from '../../src/api/errors.ts';
-import { CliError, tell, UsageError } from '../../src/cli/failure.ts';
+import { CliError, describeFailure, UsageError } from '../../src/cli/failure.ts';
 
 const coded = (code: string): Error => Object.assign(new Error(code), { code });
 const causes = [
@@ -26,5 +26,5 @@ test.each([
   [new Error('a fault'), 'error: a fault', 1],
   ['thrown', 'error: thrown', 1],
 ])('%s is told in words, with its exit code', (error, text, exitCode) => {
-  expect(tell(error)).toEqual({ text, exitCode });
+  expect(describeFailure(error)).toEqual({ text, exitCode });
 });

@@ -29,11 +29,11 @@ const exited = { type: 'Warning', reason: 'Exited', message: 'Run 1 ended with c
 
 test('the same happening counts up one Event', async () => {
   const { clock, client, about, recorder } = await open();
-  recorder.record(about, exited);
+  recorder.recordEvent(about, exited);
   await recorder.flush();
   clock.advance(60_000);
-  recorder.record(about, exited);
-  recorder.record(about, exited);
+  recorder.recordEvent(about, exited);
+  recorder.recordEvent(about, exited);
   await recorder.flush();
   const { items } = await client.list('Event');
   expect(items).toHaveLength(1);
@@ -49,40 +49,40 @@ test('the same happening counts up one Event', async () => {
 
 test('another message is another Event', async () => {
   const { client, about, recorder } = await open();
-  recorder.record(about, exited);
-  recorder.record(about, { ...exited, message: 'Run 2 ended with code 1.' });
+  recorder.recordEvent(about, exited);
+  recorder.recordEvent(about, { ...exited, message: 'Run 2 ended with code 1.' });
   await recorder.flush();
   expect((await client.list('Event')).items).toHaveLength(2);
 });
 
 test('what an agent said steers no terminal by an Event', async () => {
   const { client, about, recorder } = await open();
-  recorder.record(about, { ...exited, message: 'It said \u001b[2J\u009b\u202e.' });
+  recorder.recordEvent(about, { ...exited, message: 'It said \u001b[2J\u009b\u202e.' });
   await recorder.flush();
   expect((await client.list('Event')).items[0]?.message).toBe('It said \\u001b[2J\\u009b\\u202e.');
 });
 
 test('an Event that was deleted meanwhile is made anew', async () => {
   const { client, about, recorder } = await open();
-  recorder.record(about, exited);
+  recorder.recordEvent(about, exited);
   await recorder.flush();
   for (const { metadata } of (await client.list('Event')).items) await client.delete('Event', metadata);
-  recorder.record(about, exited);
-  recorder.record(about, exited);
+  recorder.recordEvent(about, exited);
+  recorder.recordEvent(about, exited);
   await recorder.flush();
-  recorder.record(about, exited);
+  recorder.recordEvent(about, exited);
   await recorder.flush();
   expect((await client.list('Event')).items).toHaveLength(1);
 });
 
 test('the first happening after an Event has expired is not lost, and is counted from one', async () => {
   const { clock, client, about, recorder } = await open();
-  recorder.record(about, exited);
-  recorder.record(about, exited);
+  recorder.recordEvent(about, exited);
+  recorder.recordEvent(about, exited);
   await recorder.flush();
   for (const { metadata } of (await client.list('Event')).items) await client.delete('Event', metadata);
   clock.advance(7_200_000);
-  recorder.record(about, exited);
+  recorder.recordEvent(about, exited);
   await recorder.flush();
   expect((await client.list('Event')).items).toEqual([
     expect.objectContaining({ ...exited, count: 1, firstTimestamp: '2026-03-02T12:00:00.000Z' }),
@@ -99,7 +99,7 @@ test('an Event of an Instance is found at its Agent too, as kubectl and watches 
     metadata: { name: 'web-0', namespace: 'default' },
     spec,
   });
-  recorder.record(instance, exited);
+  recorder.recordEvent(instance, exited);
   await recorder.flush();
   const found = async (fields: Record<string, string>) => {
     const fieldSelector = Object.entries(fields)
@@ -128,7 +128,7 @@ const told = async (client: LocalClient) =>
 test('more than ten that differ in their messages alone become one', async () => {
   const { client, about, recorder } = await open();
   for (let run = 1; run <= 15; run += 1) {
-    recorder.record(about, { ...exited, message: `Run ${run} ended with code 1.` });
+    recorder.recordEvent(about, { ...exited, message: `Run ${run} ended with code 1.` });
     await recorder.flush();
   }
   const events = await told(client);
@@ -143,14 +143,14 @@ test('of a flood a few are told, and its count goes on with the next', async () 
   const { clock, client, about, recorder } = await open();
   const heard: string[] = [];
   recorder.onEvent((_, { reason }) => heard.push(reason));
-  for (let n = 0; n < 10_000; n += 1) recorder.record(about, { ...exited, message: `code ${n}` });
+  for (let n = 0; n < 10_000; n += 1) recorder.recordEvent(about, { ...exited, message: `code ${n}` });
   await recorder.flush();
   expect(heard).toHaveLength(25);
   expect(await told(client)).toHaveLength(11);
-  recorder.record(about, { ...exited, reason: 'Other' });
+  recorder.recordEvent(about, { ...exited, reason: 'Other' });
   expect(heard.at(-1)).toBe('Other');
   clock.advance(300_000);
-  recorder.record(about, { ...exited, message: 'code 10000' });
+  recorder.recordEvent(about, { ...exited, message: 'code 10000' });
   await recorder.flush();
   const combined = (await told(client)).find(({ message }) => message?.includes('combined') === true);
   expect(combined).toEqual({ message: '(combined from similar events): code 10000.', count: 9_991 });
@@ -158,9 +158,9 @@ test('of a flood a few are told, and its count goes on with the next', async () 
 
 test('ten minutes later similar ones are told one by one again', async () => {
   const { clock, client, about, recorder } = await open();
-  for (let n = 0; n < 12; n += 1) recorder.record(about, { ...exited, message: `code ${n}` });
+  for (let n = 0; n < 12; n += 1) recorder.recordEvent(about, { ...exited, message: `code ${n}` });
   clock.advance(601_000);
-  recorder.record(about, { ...exited, message: 'code 12' });
+  recorder.recordEvent(about, { ...exited, message: 'code 12' });
   await recorder.flush();
   expect((await told(client)).map(({ message }) => message)).toContain('code 12.');
 });

@@ -19,10 +19,10 @@ test('nothing is kept of agents that are gone', async () => {
   await house.rest();
   const { admission, runtimes, talk } = house.controller;
   expect({
-    boxes: [...talk.desk.boxes()].map(([key]) => key),
-    opens: talk.desk.opens.size,
-    links: talk.desk.links.size,
-    drained: talk.desk.drained.size,
+    boxes: [...talk.talkState.boxes()].map(([key]) => key),
+    opens: talk.talkState.opens.size,
+    links: talk.talkState.links.size,
+    drained: talk.talkState.drained.size,
     waiting: admission.waiting,
     places: admission.places.size,
     grants: admission.grants.size,

@@ -48,9 +48,9 @@ const notifierOf = (
   const notifier: Notifier = new Notifier({
     policyOf: () => ({ spec: policy(notify), author }),
     mayRunHere: (namespace, by) => here.includes(namespace) && by === undefined,
-    refused: (about, happening) => {
-      refused.push(happening);
-      notifier.happened(about, happening); // as an Event is
+    refused: (about, newEvent) => {
+      refused.push(newEvent);
+      notifier.notify(about, newEvent); // as an Event is
     },
     findInput: () => (_, name) => (name === 'login' ? login : undefined),
     host: 'here',
@@ -66,8 +66,8 @@ test('a command gets the Event as JSON on its standard input, for the reasons th
   const file = join(folder, 'told');
   const command = ['sh', '-c', `cat > ${file}.part && mv ${file}.part ${file}`];
   const notifier = notifierOf([{ name: 'n', reasons: ['Failed'], command }]);
-  notifier.happened(about, { ...failed, reason: 'Ready' });
-  notifier.happened(about, failed);
+  notifier.notify(about, { ...failed, reason: 'Ready' });
+  notifier.notify(about, failed);
   await until(() => existsSync(file));
   expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({
     ...failed,
@@ -98,8 +98,8 @@ test('a webhook gets it by POST, and one that fails or hangs holds up no other',
     { name: 'works', reasons: ['*'], webhook: { url: url('/ok') } },
   ];
   const notifier = notifierOf(targets);
-  notifier.happened(about, failed);
-  notifier.happened(about, failed);
+  notifier.notify(about, failed);
+  notifier.notify(about, failed);
   await until(() => bodies.length === 2);
   expect(JSON.parse(bodies[0] ?? '')).toMatchObject(failed);
   server.closeAllConnections();
@@ -122,7 +122,7 @@ test('a webhook that fails is asked again with backoff, a few times, and a comma
     { name: 'web', reasons: ['*'], webhook: { url: `http://127.0.0.1:${port}/` } },
     { name: 'run', reasons: ['*'], command: ['sh', '-c', `echo told >> ${file}; exit 1`] },
   ];
-  notifierOf(targets, ['default'], undefined, clock).happened(about, failed);
+  notifierOf(targets, ['default'], undefined, clock).notify(about, failed);
   for (const count of [1, 2]) {
     await until(() => asked === count && clock.waiting > 0);
     clock.advance(2_000);
@@ -141,8 +141,8 @@ test('a command is not run for a namespace whose processes no Runtime of this ho
   const folder = mkdtempSync(join(tmpdir(), 'agentctl-notify-'));
   const file = join(folder, 'told');
   const targets = (name: string) => [{ name: 'n', reasons: ['*'], command: ['touch', `${file}-${name}`] }];
-  notifierOf(targets('other'), ['other']).happened(about, failed);
-  notifierOf(targets('own')).happened(about, failed);
+  notifierOf(targets('other'), ['other']).notify(about, failed);
+  notifierOf(targets('own')).notify(about, failed);
   await until(() => existsSync(`${file}-own`));
   expect(existsSync(`${file}-other`)).toBe(false);
   expect(refused).toEqual([
@@ -156,8 +156,8 @@ test("a command of a policy with an author is not run as the controller's user, 
   const file = join(folder, 'told');
   const targets = (name: string) => [{ name: 'n', reasons: ['*'], command: ['touch', `${file}-${name}`] }];
   const author = { name: 'token:edit', wrote: 'policy/alerts -n team' };
-  notifierOf(targets('theirs'), ['default'], author).happened(about, failed);
-  notifierOf(targets('own')).happened(about, failed);
+  notifierOf(targets('theirs'), ['default'], author).notify(about, failed);
+  notifierOf(targets('own')).notify(about, failed);
   await until(() => existsSync(`${file}-own`));
   expect(existsSync(`${file}-theirs`)).toBe(false);
   expect(refused).toEqual([
@@ -195,7 +195,7 @@ test('a notification says when it happened, to which agent and on which host, an
   const webhook = { url: `http://127.0.0.1:${port}`, headers };
   const notifier = notifierOf([{ name: 'n', reasons: ['Failed'], webhook }], ['default'], undefined, clock);
   const agent = { ...about, apiVersion: 'agentctl.dev/v1', kind: 'Agent' } as AnyObject; // no more of it is read
-  notifier.happened(agent, failed);
+  notifier.notify(agent, failed);
   await until(() => heard.length === 1);
   expect(heard[0]?.headers).toMatchObject({ authorization: 'Bearer s3cret', 'x-from': 'agentctl' });
   expect(heard[0]?.headers).not.toHaveProperty('x-absent');

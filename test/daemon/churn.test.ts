@@ -74,7 +74,11 @@ test('a fleet that churns for long keeps the store at one size', async () => {
       spec,
     } as never); // the registry fills in what is missing
     for (let run = 1; run <= 15; run += 1) {
-      recorder.record(agent, { type: 'Warning', reason: `Exited${run % 3}`, message: `Run ${run} ended.` });
+      recorder.recordEvent(agent, {
+        type: 'Warning',
+        reason: `Exited${run % 3}`,
+        message: `Run ${run} ended.`,
+      });
       if (run % 5 !== 0) continue;
       const status = { ...agent.status, observedGeneration: run };
       agent = await client.update('Agent', { ...agent, status }, { subresource: 'status' });

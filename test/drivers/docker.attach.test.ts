@@ -224,7 +224,7 @@ function attachTests(name: 'docker' | 'podman', engine: TestEngine): void {
     test('says that a command is missing, though it was attached to before the start', async () => {
       const driver = openDriver();
       const missing = driver.create({ ...specOf(''), command: ['/no/such/program'] });
-      await expect(missing).rejects.toMatchObject({ sort: 'NotStartable', reason: 'CommandNotFound' });
+      await expect(missing).rejects.toMatchObject({ kind: 'NotStartable', reason: 'CommandNotFound' });
       expect(await driver.list()).toEqual([]);
     });
 
@@ -252,7 +252,7 @@ function attachTests(name: 'docker' | 'podman', engine: TestEngine): void {
       const driver = openDriver();
       const seen = await driver.create(specOf('echo up; exec sleep 600'));
       await expect(attach(driver, seen, 'nonsense')).rejects.toMatchObject({
-        sort: 'Terminal',
+        kind: 'Terminal',
         reason: 'InvalidCursor',
       });
     });

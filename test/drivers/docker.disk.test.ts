@@ -37,7 +37,7 @@ describe.skipIf(lacks('dockerd'))('a full disk of the engine', () => {
     const ballast = join(engine.data, 'ballast');
     writeFileSync(ballast, Buffer.alloc(bavail * bsize));
     await expect(driver.create(spec)).rejects.toMatchObject({
-      sort: 'Retryable',
+      kind: 'Retryable',
       reason: 'DiskFull',
       message: expect.stringContaining('docker system df'),
     });

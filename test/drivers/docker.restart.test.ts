@@ -95,7 +95,7 @@ describe.skipIf(lacks('dockerd'))('a restart of dockerd', () => {
       expect([...new Set(blamed)]).toEqual([before]);
       const error: unknown = await driver.list().catch((reason: unknown) => reason);
       expect(error).toBeInstanceOf(DriverError);
-      expect(error).toMatchObject({ sort: 'Offline' });
+      expect(error).toMatchObject({ kind: 'Offline' });
 
       await engine.start();
       expect(await cause(driver, graceful)).toBe('Runtime');

@@ -22,7 +22,7 @@ test('starts are refused before the descriptors that connections of the API need
       files.admit();
       admitted += 1;
     }
-  }).toThrow(expect.objectContaining({ sort: 'NotStartable', reason: 'TooManyOpenFiles' }));
+  }).toThrow(expect.objectContaining({ kind: 'NotStartable', reason: 'TooManyOpenFiles' }));
   expect(admitted).toBe(14); // 128 - 54 - 32 kept free, at 3 each
   expect(files.condition()).toMatchObject({ status: 'False', reason: 'TooManyOpenFiles' });
   // What they opened is in the count after a while.

@@ -272,7 +272,7 @@ describe('the end of a run', () => {
   test('a signal that does not exist is refused', async () => {
     const { driver } = await openDriver();
     const { ref } = await driver.create(specOf('sleep 600'));
-    expect(await refusal(driver.signal(ref, 'SIGNONE'))).toMatchObject({ sort: 'Terminal' });
+    expect(await refusal(driver.signal(ref, 'SIGNONE'))).toMatchObject({ kind: 'Terminal' });
   });
 
   test('is known though the shim was killed', async () => {

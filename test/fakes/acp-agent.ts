@@ -69,37 +69,37 @@ export class FakeAcpAgent implements FakeAgent {
     return notification('session/update', { sessionId: turn.session, update });
   }
 
-  text(turn: Turn, text: string, messageId?: string): string {
-    return this.update(turn, {
+  text(draft: Turn, text: string, messageId?: string): string {
+    return this.update(draft, {
       sessionUpdate: 'agent_message_chunk',
       content: { type: 'text', text },
       messageId,
     });
   }
 
-  thought(turn: Turn, text: string): string {
-    return this.update(turn, { sessionUpdate: 'agent_thought_chunk', content: { type: 'text', text } });
+  thought(draft: Turn, text: string): string {
+    return this.update(draft, { sessionUpdate: 'agent_thought_chunk', content: { type: 'text', text } });
   }
 
-  tool(turn: Turn, tool: Parameters<FakeAgent['tool']>[1]): string {
+  tool(draft: Turn, tool: Parameters<FakeAgent['tool']>[1]): string {
     const { id, ...rest } = tool;
-    return this.update(turn, { sessionUpdate: 'tool_call', toolCallId: id, ...rest });
+    return this.update(draft, { sessionUpdate: 'tool_call', toolCallId: id, ...rest });
   }
 
-  usage(turn: Turn, tokens: number): string {
-    return this.update(turn, { sessionUpdate: 'usage_update', used: tokens, size: 200_000 });
+  usage(draft: Turn, tokens: number): string {
+    return this.update(draft, { sessionUpdate: 'usage_update', used: tokens, size: 200_000 });
   }
 
-  ends(turn: Turn, result: object = {}): string {
-    return answer(turn, { result: { stopReason: 'end_turn', ...result } });
+  ends(draft: Turn, result: object = {}): string {
+    return answer(draft, { result: { stopReason: 'end_turn', ...result } });
   }
 
-  fails(turn: Turn, why: string, code = -32603): string {
-    return answer(turn, { error: { code, message: why } });
+  fails(draft: Turn, why: string, code = -32603): string {
+    return answer(draft, { error: { code, message: why } });
   }
 
-  asks(turn: Turn, id: unknown, toolCall: object, options: readonly object[] = usualOptions): string {
-    const params = { sessionId: turn.session, toolCall, options };
+  asks(draft: Turn, id: unknown, toolCall: object, options: readonly object[] = usualOptions): string {
+    const params = { sessionId: draft.session, toolCall, options };
     return JSON.stringify({ jsonrpc: '2.0', id, method: 'session/request_permission', params });
   }
 }

@@ -100,7 +100,7 @@ describe('a sentence', () => {
     ['It ends!', 'It ends!'],
     ['Does it?', 'Does it?'],
     ['Version 1.2', 'Version 1.2.'],
-    ['', ''],
+    ['', '.'],
   ])('of %j is %j', (text, expected) => {
     expect(sentence(text)).toBe(expected);
   });

@@ -9,7 +9,7 @@ type Command =
   | { is: 'Patch'; name: string; body: object }
   | { is: 'Delete'; name: string }
   | { is: 'Exit' | 'Vanish' | 'Pause'; at: number }
-  | { is: 'Fail'; method: string; sort: DriverError['sort'] }
+  | { is: 'Fail'; method: string; sort: DriverError['kind'] }
   | { is: 'Pass'; ms: number }
   | { is: 'Online' | 'Offline' | 'EngineRestart' | 'ControllerRestart' };
 

@@ -156,8 +156,8 @@ function expectRest(world: World, plan: Plan): void {
   expect(plan.events).toEqual([]);
   const context = contextOf(world);
   let running = 0;
-  for (const { turn, desire } of partsOf(context)) {
-    const { view } = turn;
+  for (const { draft, desire } of partsOf(context)) {
+    const { view } = draft;
     const { status = {} } = view.object;
     const up = view.observed !== 'Unknown' && view.observed.some(({ state }) => /Running|Paused/.test(state));
     const { is } = desire;

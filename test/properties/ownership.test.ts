@@ -4,9 +4,9 @@ import { difference, type FieldSet, members, union } from '../../src/registry/fi
 import { compare, fieldsOf, presentFields } from '../../src/registry/structure.ts';
 import { Owned, type Step, shape } from '../registry/owned.ts';
 
-const letter = fc.constantFrom('a', 'b', 'c', 'd');
+const newMessage = fc.constantFrom('a', 'b', 'c', 'd');
 const word = fc.constantFrom('x', 'y', 'z');
-const map = fc.dictionary(letter, word, { maxKeys: 3 });
+const map = fc.dictionary(newMessage, word, { maxKeys: 3 });
 const words = fc.uniqueArray(word, { maxLength: 3 });
 const some = <T extends object>(fields: { [K in keyof T]: fc.Arbitrary<T[K]> }): fc.Arbitrary<object> =>
   fc.record(fields, { requiredKeys: [] });
@@ -21,7 +21,7 @@ const config = some({
   atomicList: fc.array(word, { maxLength: 2 }),
   set: words,
   list: fc.uniqueArray(
-    fc.tuple(letter, some({ value: word, map, set: words })).map(([name, rest]) => ({ name, ...rest })),
+    fc.tuple(newMessage, some({ value: word, map, set: words })).map(([name, rest]) => ({ name, ...rest })),
     { maxLength: 3, selector: ({ name }) => name },
   ),
   ports: fc.uniqueArray(
@@ -31,8 +31,8 @@ const config = some({
     ),
     { maxLength: 3, selector: ({ port, protocol }) => `${port}/${protocol ?? 'TCP'}` },
   ),
-  mapOfMaps: fc.dictionary(letter, map, { maxKeys: 2 }),
-  free: fc.dictionary(letter, fc.oneof(word, map, fc.array(word, { maxLength: 2 })), { maxKeys: 2 }),
+  mapOfMaps: fc.dictionary(newMessage, map, { maxKeys: 2 }),
+  free: fc.dictionary(newMessage, fc.oneof(word, map, fc.array(word, { maxLength: 2 })), { maxKeys: 2 }),
 });
 
 const by = fc.constantFrom('one', 'two', 'three');

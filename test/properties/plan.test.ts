@@ -185,8 +185,8 @@ describe('for every World that random events and actions lead to, the planner', 
       const { world } = settled.house;
       const context = contextOf(world);
       let running = 0;
-      for (const { turn, desire } of partsOf(context)) {
-        const { view } = turn;
+      for (const { draft, desire } of partsOf(context)) {
+        const { view } = draft;
         const { status = {} } = view.object;
         const { is } = desire;
         if (view.observed === 'Unknown') continue;

@@ -126,13 +126,13 @@ describe.skipIf(process.platform !== 'linux')('a controller that is killed at ev
 
   test('restarts what was killed meanwhile once, and counts each restart once', async () => {
     for (let step = 1; step <= 30; step += 1) {
-      const victim = names[step % agents] ?? '';
-      const starts = story.startsOf(victim).length;
-      for (const pid of story.alive(victim)) process.kill(pid, 'SIGKILL');
-      const back = (): boolean => oneEach() && story.startsOf(victim).length > starts;
+      const one = names[step % agents] ?? '';
+      const starts = story.startsOf(one).length;
+      for (const pid of story.alive(one)) process.kill(pid, 'SIGKILL');
+      const back = (): boolean => oneEach() && story.startsOf(one).length > starts;
       await story.run(step, back);
       await story.run(0, back);
-      expect(story.startsOf(victim), victim).toHaveLength(starts + 1);
+      expect(story.startsOf(one), one).toHaveLength(starts + 1);
     }
     // A restart is counted once it is seen, a moment after the process has begun.
     const counts = async (): Promise<[string, number][]> =>

@@ -76,8 +76,8 @@ describe.skipIf(skipped)('a full disk under the state folder', () => {
 
   test('the controller lives, and agents run on', async () => {
     const { run, restartCount } = (await statusOf(session, 'other')) ?? {};
-    const victim = Number((await statusOf(session, 'steady'))?.run?.startedAt?.split(':')[1]);
-    process.kill(victim, 'SIGKILL');
+    const one = Number((await statusOf(session, 'steady'))?.run?.startedAt?.split(':')[1]);
+    process.kill(one, 'SIGKILL');
     for (let n = 0; n < 20; n += 1) await session.run(['apply', '-f', '-'], big(`more-${n}`));
     expect(await session.controllerPid()).toBe(pid);
     expect(await statusOf(session, 'other')).toMatchObject({ run, restartCount });

@@ -73,6 +73,6 @@ describe.skipIf(process.platform !== 'linux').each(await stages())('children on 
 
 function hash(text: string): number {
   let value = 0;
-  for (const letter of text) value = (Math.imul(value, 31) + (letter.codePointAt(0) ?? 0)) | 0;
+  for (const newMessage of text) value = (Math.imul(value, 31) + (newMessage.codePointAt(0) ?? 0)) | 0;
   return value;
 }

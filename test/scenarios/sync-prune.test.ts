@@ -14,9 +14,9 @@ beforeAll(() => {
 afterAll(() => session.end());
 
 /** ConfigMaps, each in a file that is named as it is. */
-const files = (prefix: string, letters: string): Record<string, string> =>
+const files = (prefix: string, newMessages: string): Record<string, string> =>
   Object.fromEntries(
-    [...letters].map((letter) => [`${letter}.yaml`, settings(`${prefix}-${letter}`, 'one')]),
+    [...newMessages].map((newMessage) => [`${newMessage}.yaml`, settings(`${prefix}-${newMessage}`, 'one')]),
   );
 
 test('an Agent that goes from the repository is stopped and deleted, its neighbour runs on', async () => {
@@ -98,7 +98,9 @@ test('what is protected by its annotation stays, whether the manifest or a perso
   });
   await session.ok('annotate configmap guard-b agentctl.dev/prune=disabled');
   await story.publish({ 'a.yaml': null, 'b.yaml': null, 'c.yaml': null });
-  expect(await configMaps(session, 'guard-')).toEqual('abdefgh'.split('').map((letter) => `guard-${letter}`));
+  expect(await configMaps(session, 'guard-')).toEqual(
+    'abdefgh'.split('').map((newMessage) => `guard-${newMessage}`),
+  );
 });
 
 test('an object that a person makes under the name of one that was pruned is not touched', async () => {

@@ -15,7 +15,7 @@ const program = join(import.meta.dirname, 'talk-crashing.ts');
 const scripts = join(import.meta.dirname, '../agents');
 const seeds = Number(process.env.TALK_CRASH_SEEDS ?? 3);
 const conversations = 4;
-const letters = 6;
+const newMessages = 6;
 
 /** Numbers from 0 to 1 that follow from the seed. */
 function random(seed: number): () => number {
@@ -80,16 +80,16 @@ spec:
           timers.push(setInterval(() => this.#random() < 0.3 && this.kill(), 100));
           if (crashAt !== 0) timers.push(setTimeout(() => child.kill('SIGKILL'), lasts));
           for (let conversation = 0; conversation < conversations; conversation += 1)
-            this.#next(conversation, (letter) => child.send(letter));
+            this.#next(conversation, (newMessage) => child.send(newMessage));
           return;
         case 'sent': {
           const { key, id, conversation } = answer;
           this.sent.set(key, { id, conversation });
-          this.#next(Number(key.split('-')[0]), (letter) => child.connected && child.send(letter));
+          this.#next(Number(key.split('-')[0]), (newMessage) => child.connected && child.send(newMessage));
           return;
         }
         case 'open':
-          done = answer.count === 0 && this.sent.size === conversations * letters;
+          done = answer.count === 0 && this.sent.size === conversations * newMessages;
           if (done) child.kill('SIGKILL');
       }
     });
@@ -100,8 +100,8 @@ spec:
   }
 
   /** The next message of a conversation, with the same key as long as nobody has said that it was accepted. */
-  #next(conversation: number, send: (letter: Letter) => void): void {
-    for (let n = 0; n < letters; n += 1) {
+  #next(conversation: number, send: (newMessage: Letter) => void): void {
+    for (let n = 0; n < newMessages; n += 1) {
       const key = `${conversation}-${n}`;
       if (this.sent.has(key)) continue;
       const text = `say a${key} \neffect e${key}\nsleep ${this.between(0, 60)}\nsay b${key}`;
@@ -161,8 +161,8 @@ function end(pid: number): void {
 }
 
 const keys = Array.from(
-  { length: conversations * letters },
-  (_, n) => `${Math.floor(n / letters)}-${n % letters}`,
+  { length: conversations * newMessages },
+  (_, n) => `${Math.floor(n / newMessages)}-${n % newMessages}`,
 );
 
 describe.skipIf(process.platform !== 'linux')('agents and a controller that are killed', () => {

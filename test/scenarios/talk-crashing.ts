@@ -93,17 +93,17 @@ const controller = new Controller({
 });
 await controller.start();
 
-async function send({ agent: name, ...letter }: Letter): Promise<void> {
+async function send({ agent: name, ...newMessage }: Letter): Promise<void> {
   const agent = controller.cache.agents.get(`default/${name}`);
   if (agent === undefined) throw new Error(`there is no agent ${name}`);
-  const [message] = await controller.talk.send(agent, [letter]);
+  const [message] = await controller.talk.send(agent, [newMessage]);
   if (message === undefined) throw new Error('nothing was sent');
-  tell({ type: 'sent', key: letter.key, id: message.id, conversation: message.conversation });
+  tell({ type: 'sent', key: newMessage.key, id: message.id, conversation: message.conversation });
 }
 
-process.on('message', (letter: Letter | 'open') => {
-  if (letter === 'open') tell({ type: 'open', count: journal.messages({ states: open }).length });
-  else void send(letter);
+process.on('message', (newMessage: Letter | 'open') => {
+  if (newMessage === 'open') tell({ type: 'open', count: journal.messages({ states: open }).length });
+  else void send(newMessage);
 });
 process.on('disconnect', () => process.exit(0));
 tell({ type: 'started' });

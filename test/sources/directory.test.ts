@@ -19,7 +19,7 @@ import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Clock } from '../../src/platform/clock.ts';
 import { systemClock } from '../../src/platform/clock.ts';
-import { createDirectorySource, type DirectoryParts } from '../../src/sources/directory.ts';
+import { createDirectorySource, type DirectoryDeps } from '../../src/sources/directory.ts';
 import type { Render } from '../../src/sources/kustomize.ts';
 import { limits, type Source } from '../../src/sources/source.ts';
 import { sourceContract } from '../contracts/source.ts';
@@ -44,7 +44,7 @@ afterEach(async () => {
 });
 
 function open(
-  globs: Partial<DirectoryParts['directory']> = {},
+  globs: Partial<DirectoryDeps['directory']> = {},
   { clock = later, render = noRender }: { clock?: Clock; render?: Render } = {},
 ): Source {
   const directory = { path: folder, include: ['**/*.{yaml,yml,json}'], ignore: [], ...globs };

@@ -5,7 +5,7 @@ import { type Tried, tryAll } from '../../client/apply/compare.ts';
 import { type ApplyOptions, identity, type Refused } from '../../client/apply/member.ts';
 import { mayTakeBack, type Rival, rivals } from '../../plan/sync/conflict.ts';
 import type { Client } from '../cli.ts';
-import { CliError, tell } from '../failure.ts';
+import { CliError, describeFailure } from '../failure.ts';
 import { found } from '../found.ts';
 import type { Manifest } from '../manifests.ts';
 import { fieldManager } from '../patching.ts';
@@ -52,10 +52,12 @@ export async function refusedTexts(client: Client, refused: readonly Refused<Man
   const [away, others] = [true, false].map((isAway) =>
     refused.filter(({ reason }) => reason instanceof UnreachableError === isAway),
   );
-  const unreachable = new Set((away ?? []).map(({ reason }) => tell(reason).text.replace(/^error: /, '')));
+  const unreachable = new Set(
+    (away ?? []).map(({ reason }) => describeFailure(reason).text.replace(/^error: /, '')),
+  );
   const texts = await Promise.all(
     (others ?? []).map(async ({ member: { document, text }, reason }) => {
-      const told = tell(reason).text.replace(/^error: /, '');
+      const told = describeFailure(reason).text.replace(/^error: /, '');
       const rival = isApiError(reason, 'Conflict') && rivals(reason).length > 0;
       const hint = rival ? `. ${await conflictHint(client, reason)}` : '';
       return `${document.source}:${document.line}: ${text}: ${told}${hint}`;

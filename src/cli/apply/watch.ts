@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { sleep } from '../../platform/clock.ts';
 import { watchPaths } from '../../sources/watch.ts';
 import type { Cli, Client } from '../cli.ts';
-import { tell, UsageError } from '../failure.ts';
+import { describeFailure, UsageError } from '../failure.ts';
 import { isUrl } from '../files.ts';
 import { when } from '../print/when.ts';
 import { apply } from './apply.ts';
@@ -126,7 +126,7 @@ class Rounds {
   }
 
   #failed(error: unknown): number {
-    const { text } = tell(error);
+    const { text } = describeFailure(error);
     if (text !== this.#told && !this.#cli.interrupted) this.#cli.err(`${this.#time()}${text}\n`);
     this.#told = text;
     this.#failures += 1;

@@ -23,7 +23,7 @@ export async function approveSync(client: Client, key: ObjectKey): Promise<strin
 export const deletesText = ({ deletes, of }: NonNullable<SyncStatus['pendingApproval']>): string =>
   of === undefined ? counted(deletes, 'object') : `${deletes} of ${counted(of, 'object')}`;
 
-/** What is honoured in src/controller/runtimes.ts. */
+/** What is honoured in src/controller/runtime-reconciler.ts. */
 const collectAnnotation = 'agentctl.dev/collect-orphans';
 
 /** Lets a Runtime remove what belongs to no Instance any more. */

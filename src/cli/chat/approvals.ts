@@ -5,7 +5,7 @@ import { visibleLine } from '../../api/visible.ts';
 import type { TurnEvent } from '../../protocols/talk.ts';
 import type { Cli, Client } from '../cli.ts';
 import { optionsText, pretty } from '../describe/approval.ts';
-import { tell } from '../failure.ts';
+import { describeFailure } from '../failure.ts';
 import { clipped } from '../print/width.ts';
 import type { Dialogue } from './dialogue.ts';
 
@@ -75,7 +75,7 @@ export class Approvals {
       }
     } catch (error) {
       // Somebody else, or the timeout, was faster: the next event says how.
-      if (!isApiError(error, 'Conflict')) this.#cli.err(`${tell(error).text}\n`);
+      if (!isApiError(error, 'Conflict')) this.#cli.err(`${describeFailure(error).text}\n`);
     } finally {
       this.#open.delete(id);
     }

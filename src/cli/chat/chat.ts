@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { ObjectKey } from '../../api/objects.ts';
 import type { Cli, Client } from '../cli.ts';
-import { CliError, exitCode, tell, UsageError } from '../failure.ts';
+import { CliError, describeFailure, exitCode, UsageError } from '../failure.ts';
 import type { GlobalOptions } from '../options.ts';
 import { pathsFor } from '../paths.ts';
 import { dim } from '../print/color.ts';
@@ -157,6 +157,6 @@ class Chat {
   /** A person may try again; a script is told how it ended. */
   #fail(error: unknown): void {
     if (!this.#interactive) throw error;
-    this.#cli.err(`${tell(error).text}\n`);
+    this.#cli.err(`${describeFailure(error).text}\n`);
   }
 }

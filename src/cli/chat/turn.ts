@@ -1,6 +1,6 @@
 import { keyOf, type Message } from '../../api/objects.ts';
 import type { Cli, Client } from '../cli.ts';
-import { tell } from '../failure.ts';
+import { describeFailure } from '../failure.ts';
 import { goesOnText, outcomeText } from '../talk/outcome.ts';
 import { voice } from '../talk/voice.ts';
 import { Approvals } from './approvals.ts';
@@ -28,7 +28,7 @@ export async function turn(
     cancelling = true;
     spoken.pause();
     cli.err('cancelling; press Ctrl-C again to quit\n');
-    client.change(keyOf(message), 'cancel').catch((error) => cli.err(`${tell(error).text}\n`));
+    client.change(keyOf(message), 'cancel').catch((error) => cli.err(`${describeFailure(error).text}\n`));
   };
   dialogue.onInterrupt(cancel);
   dialogue.onLine((line) => {

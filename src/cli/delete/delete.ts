@@ -6,7 +6,7 @@ import { parallel } from '../../client/parallel.ts';
 import type { Volume } from '../../client/streams.ts';
 import { parseBareTargets } from '../bare.ts';
 import type { Cli, Client } from '../cli.ts';
-import { exitCode, tell, UsageError } from '../failure.ts';
+import { describeFailure, exitCode, UsageError } from '../failure.ts';
 import type { SourceOptions } from '../files.ts';
 import { withNearName } from '../near.ts';
 import { namespaceOf } from '../options.ts';
@@ -61,10 +61,12 @@ export async function remove(words: readonly string[], options: DeleteOptions, c
   }
   const namespace = namespaceOf(options, cli.environment);
   const near = await parallel(failures, 16, (error) => withNearName(error, client, namespace));
-  const told = near.map((each) => tell(each.status === 'fulfilled' ? each.value : each.reason));
+  const described = near.map((each) =>
+    describeFailure(each.status === 'fulfilled' ? each.value : each.reason),
+  );
   // A server that is out of reach is the same failure for each object.
-  for (const text of new Set(told.map((failure) => failure.text))) cli.err(`${text}\n`);
-  if (told.length > 0) cli.exitCode = Math.max(...told.map((failure) => failure.exitCode));
+  for (const text of new Set(described.map((failure) => failure.text))) cli.err(`${text}\n`);
+  if (described.length > 0) cli.exitCode = Math.max(...described.map((failure) => failure.exitCode));
 }
 
 async function objectsInFiles(options: DeleteOptions, cli: Cli): Promise<Selected[]> {

@@ -1,6 +1,6 @@
 import type { KindInfo } from '../../api/kinds.ts';
 import type { Cli } from '../cli.ts';
-import { exitCode, tell } from '../failure.ts';
+import { describeFailure, exitCode } from '../failure.ts';
 import { namespaceOf } from '../options.ts';
 import type { Target } from '../targets.ts';
 import type { GetOptions } from './options.ts';
@@ -22,10 +22,10 @@ export interface Scope {
 export function tellFailures(failures: readonly unknown[], cli: Cli): void {
   const [first, ...rest] = failures;
   if (first === undefined) return;
-  const unreachable = failures.find((error) => tell(error).exitCode === exitCode.unreachable);
+  const unreachable = failures.find((error) => describeFailure(error).exitCode === exitCode.unreachable);
   if (unreachable !== undefined) throw unreachable;
   if (rest.length === 0) throw first;
-  for (const error of failures) cli.err(`${tell(error).text}\n`);
+  for (const error of failures) cli.err(`${describeFailure(error).text}\n`);
   cli.exitCode = exitCode.failed;
 }
 

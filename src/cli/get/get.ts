@@ -4,7 +4,7 @@ import type { AnyObject } from '../../api/objects.ts';
 import { itemsOf } from '../../client/items.ts';
 import { refuseBare } from '../bare.ts';
 import type { Cli, Client } from '../cli.ts';
-import { CliError, tell, UsageError } from '../failure.ts';
+import { CliError, describeFailure, UsageError } from '../failure.ts';
 import { type Format, parseFormat } from '../print/format.ts';
 import { formatObjects, withoutManagedFields } from '../print/objects.ts';
 import { parseTargets } from '../targets.ts';
@@ -77,6 +77,8 @@ function readText(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (cause) {
-    throw new CliError(`${file} cannot be read: ${tell(cause).text.replace(/^error: /, '')}`, { cause });
+    throw new CliError(`${file} cannot be read: ${describeFailure(cause).text.replace(/^error: /, '')}`, {
+      cause,
+    });
   }
 }

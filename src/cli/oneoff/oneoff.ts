@@ -3,7 +3,7 @@ import { kindInfo } from '../../api/kinds.ts';
 import { type Agent, keyOf, type New, type ObjectKey } from '../../api/objects.ts';
 import type { Cli, Client } from '../cli.ts';
 import { keptVolumes, tellKept } from '../delete/volumes.ts';
-import { CliError, exitCode, tell } from '../failure.ts';
+import { CliError, describeFailure, exitCode } from '../failure.ts';
 import { fieldManager } from '../patching.ts';
 import { progress } from '../print/progress.ts';
 import { hear } from '../send/hear.ts';
@@ -112,7 +112,7 @@ async function remove(client: Client, key: ObjectKey, interrupted: AbortSignal, 
   } catch (error) {
     line.clear();
     cli.err(
-      `error: agent/${key.name} could not be deleted: ${tell(error).text.replace(/^error: /, '')}. Try again: agentctl delete agent ${key.name}\n`,
+      `error: agent/${key.name} could not be deleted: ${describeFailure(error).text.replace(/^error: /, '')}. Try again: agentctl delete agent ${key.name}\n`,
     );
     if (cli.exitCode === exitCode.ok) cli.exitCode = exitCode.failed;
   }

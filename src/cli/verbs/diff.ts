@@ -3,7 +3,7 @@ import type { Cli } from '../cli.ts';
 import { type DiffOptions, diff } from '../diff/diff.ts';
 import { diffSync } from '../diff/sync.ts';
 import { examples } from '../examples.ts';
-import { CliError, exitCode, tell } from '../failure.ts';
+import { CliError, describeFailure, exitCode } from '../failure.ts';
 import { fileFlags } from '../file-flags.ts';
 import { choice } from '../options.ts';
 
@@ -21,9 +21,12 @@ export function define(command: Command, cli: Cli): void {
     .action((options: DiffOptions & { sync?: string }) =>
       (options.sync === undefined ? diff(options, cli) : diffSync(options.sync, options, cli)).catch(
         (error: unknown) => {
-          const told = tell(error);
-          if (told.exitCode !== exitCode.failed) throw error;
-          throw new CliError(told.text.replace(/^error: /, ''), { exitCode: exitCode.trouble, cause: error });
+          const failure = describeFailure(error);
+          if (failure.exitCode !== exitCode.failed) throw error;
+          throw new CliError(failure.text.replace(/^error: /, ''), {
+            exitCode: exitCode.trouble,
+            cause: error,
+          });
         },
       ),
     );

@@ -10,7 +10,7 @@ import { visible } from '../../api/visible.ts';
 import { writeChange } from '../changing.ts';
 import type { Cli, Client } from '../cli.ts';
 import { examples } from '../examples.ts';
-import { CliError, tell, UsageError } from '../failure.ts';
+import { CliError, describeFailure, UsageError } from '../failure.ts';
 import { type GlobalOptions, namespaceOf } from '../options.ts';
 import { withoutManagedFields, yamlText } from '../print/objects.ts';
 import { type Selected, selectedOf } from '../select.ts';
@@ -46,7 +46,7 @@ async function edit(words: readonly string[], options: GlobalOptions, cli: Cli):
   } catch (cause) {
     keep = readFileSync(file, 'utf8') !== before;
     if (!keep) throw cause;
-    const { text: why, exitCode } = tell(cause);
+    const { text: why, exitCode } = describeFailure(cause);
     throw new CliError(`${why.replace(/^error: /, '')}\nyour changes are saved in ${file}`, {
       exitCode,
       cause,
@@ -77,7 +77,7 @@ async function editUntilTaken(
       if (after === refused || !cli.terminal.in || error instanceof UnreachableError) throw error;
       refused = after;
       // An editor shows it as a terminal does, and no line of it may be read as YAML.
-      writeFileSync(file, `${visible(tell(error).text).replace(/^/gm, '# ')}\n${after}`);
+      writeFileSync(file, `${visible(describeFailure(error).text).replace(/^/gm, '# ')}\n${after}`);
     }
   }
 }

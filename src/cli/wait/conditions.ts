@@ -9,13 +9,13 @@ import type { Judge, Judgement } from './until.ts';
 export function parseFor(text: string): Judge<AnyObject> {
   if (text === 'delete') return deleted;
   if (text === 'create') return (object) => (object === undefined ? { pending: 'it does not exist' } : 'met');
-  const [, sort, rest = ''] = /^(condition|jsonpath|revision)=(.*)$/s.exec(text) ?? [];
-  if (sort === 'condition' && rest !== '') {
+  const [, kind, rest = ''] = /^(condition|jsonpath|revision)=(.*)$/s.exec(text) ?? [];
+  if (kind === 'condition' && rest !== '') {
     const [, type = rest, status = 'True'] = /^([^=]+)=(.*)$/.exec(rest) ?? [];
     return condition(type, status);
   }
-  if (sort === 'jsonpath' && rest !== '') return jsonpath(rest);
-  if (sort === 'revision') return revision(rest);
+  if (kind === 'jsonpath' && rest !== '') return jsonpath(rest);
+  if (kind === 'revision') return revision(rest);
   throw new UsageError(
     `--for: found ${JSON.stringify(text)}, expected condition=Ready, condition=Ready=False, delete, create, jsonpath='{.status.phase}'=Ready, or revision=SHA of a sync`,
   );

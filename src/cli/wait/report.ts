@@ -45,7 +45,7 @@ export async function waitEach<T extends Selected>(
   const waiting = new Map<T, string>();
   const failed = new Alike((text) => cli.err(text));
   const fail: Fail = (...words) => failed.say(...words);
-  const tell = (): void => {
+  const print = (): void => {
     const [first] = waiting;
     const more = waiting.size > 1 ? ` (and ${waiting.size - 1} more)` : '';
     if (first === undefined) line.clear();
@@ -57,13 +57,13 @@ export async function waitEach<T extends Selected>(
     judge: judgeOf(each),
     onPending(why: string): void {
       waiting.set(each, why);
-      tell();
+      print();
     },
     onOutcome(outcome: Outcome): void {
       waiting.delete(each);
       line.clear();
       worst = Math.max(worst, signal.aborted ? exitCode.timedOut : report(each, outcome, fail));
-      tell();
+      print();
     },
   }));
   const cancel = tellSlow
@@ -72,7 +72,7 @@ export async function waitEach<T extends Selected>(
         line.clear();
         for (const [each, why] of waiting) slow.say(each, `waiting for ${each.text}`, why);
         slow.end();
-        tell();
+        print();
       })
     : undefined;
   try {

@@ -17,7 +17,7 @@ import {
   type Finding,
   faultsAt,
   fromRevision,
-  type ManifestParts,
+  type ManifestDeps,
   membersOf,
   type SyncMember,
 } from './manifests.ts';
@@ -41,7 +41,7 @@ export interface Assessment {
   warnings: readonly string[];
 }
 
-export interface AssessParts extends ManifestParts {
+export interface AssessDeps extends ManifestDeps {
   resources: Resources;
   known: Known;
   /** What is now, as the controller's cache has it. */
@@ -58,9 +58,9 @@ export interface AssessParts extends ManifestParts {
 }
 
 /** Throws SourceError where the manifests cannot be read within bounds, and ApiError where the server gives no verdict. */
-export async function assess(sync: Sync, manifests: Manifests, parts: AssessParts): Promise<Assessment> {
+export async function assess(sync: Sync, manifests: Manifests, deps: AssessDeps): Promise<Assessment> {
   const { revision, reference, unused = [] } = manifests;
-  const { members, faults, warnings } = await membersOf(manifests, parts);
+  const { members, faults, warnings } = await membersOf(manifests, deps);
   members.sort((a, b) => applyOrder.indexOf(a.info.kind) - applyOrder.indexOf(b.info.kind));
   const base = {
     revision,
@@ -70,10 +70,10 @@ export async function assess(sync: Sync, manifests: Manifests, parts: AssessPart
   };
   if (faults.length > 0)
     return { ...base, changes: [], conflicts: [], prunes: [], faults, needsApproval: false };
-  const { changes, conflicts, refused } = await tryMembers(sync, revision, members, parts);
+  const { changes, conflicts, refused } = await tryMembers(sync, revision, members, deps);
   const inventory = sync.status?.inventory ?? [];
   const wanted = new Set(members.map(identity));
-  const prunes = await prunesOf(inventory, wanted, prunePartsOf(sync, parts));
+  const prunes = await prunesOf(inventory, wanted, prunePartsOf(sync, deps));
   const deletes = prunes.filter(({ kept }) => kept === undefined).length;
   const approved = sync.metadata.annotations?.[syncAnnotations.approved] === revision;
   return {
@@ -83,8 +83,8 @@ export async function assess(sync: Sync, manifests: Manifests, parts: AssessPart
     prunes,
     faults: await faultsAt(
       manifests,
-      [...refused, ...changes.flatMap((change) => beyondBounds(change, parts))],
-      parts,
+      [...refused, ...changes.flatMap((change) => beyondBounds(change, deps))],
+      deps,
     ),
     needsApproval:
       !approved &&
@@ -97,7 +97,7 @@ async function tryMembers(
   sync: Sync,
   revision: string,
   members: readonly SyncMember[],
-  { resources, known, live, isGone, letsGo, takesOver, turns }: AssessParts,
+  { resources, known, live, isGone, letsGo, takesOver, turns }: AssessDeps,
 ): Promise<{ changes: Tried<SyncMember>[]; conflicts: Assessment['conflicts']; refused: Finding[] }> {
   const fieldManager = syncManager(keyOf(sync));
   const options = { fieldManager, author: authorOf(sync) };
@@ -152,10 +152,7 @@ const rivalsOf = (error: unknown, yields: (manager: string) => boolean): Rival[]
     applies: rival.applies && !yields(rival.manager),
   }));
 
-function beyondBounds(
-  { member: { document }, after }: Tried<SyncMember>,
-  { bounds }: AssessParts,
-): Finding[] {
+function beyondBounds({ member: { document }, after }: Tried<SyncMember>, { bounds }: AssessDeps): Finding[] {
   if (after?.kind !== 'Sync') return [];
   return syncOutOfBounds(after.spec, bounds).map(({ path, message }) => ({
     reason: 'NotAllowed',

@@ -15,7 +15,7 @@ import type { Turns } from '../../platform/turns.ts';
 import type { Assessment } from './assess.ts';
 import type { Known } from './known.ts';
 import { fromRevision, type SyncMember } from './manifests.ts';
-import { type Entry, entryId, entryOf, type Prune, type PruneParts, pruneOf, pruneText } from './prunes.ts';
+import { type Entry, entryId, entryOf, type Prune, type PruneDeps, pruneOf, pruneText } from './prunes.ts';
 import { disown } from './take-over.ts';
 
 /** Writes what an assessment found; one that fails holds up no other. Answers a line for each that did. */
@@ -51,13 +51,13 @@ export async function applyChanges(
 }
 
 /** Deletes what the manifests no longer name. Answers what failed. */
-export async function carryOutPrunes(prunes: readonly Prune[], parts: PruneParts): Promise<string[]> {
+export async function carryOutPrunes(prunes: readonly Prune[], deps: PruneDeps): Promise<string[]> {
   const failures: string[] = [];
   for (const prune of prunes) {
     try {
-      if (prune.release === true) await release(prune, parts);
-      else if (prune.handedTo !== undefined) await handOver(prune, parts);
-      else if (prune.kept === undefined) await remove(prune, parts);
+      if (prune.release === true) await release(prune, deps);
+      else if (prune.handedTo !== undefined) await handOver(prune, deps);
+      else if (prune.kept === undefined) await remove(prune, deps);
     } catch (error) {
       failures.push(failureText(pruneText(prune), error));
     }
@@ -66,18 +66,18 @@ export async function carryOutPrunes(prunes: readonly Prune[], parts: PruneParts
 }
 
 /** As it is now: since the revision was judged somebody may have made it anew, protected it, or begun to apply it. */
-async function remove({ kind, key, object }: Prune, parts: PruneParts): Promise<void> {
+async function remove({ kind, key, object }: Prune, deps: PruneDeps): Promise<void> {
   const { uid } = object.metadata;
-  const now = await pruneOf(kind, key, parts);
+  const now = await pruneOf(kind, key, deps);
   if (now?.object.metadata.uid !== uid) return;
-  if (now.release === true) return release(now, parts);
-  if (now.handedTo !== undefined) return handOver(now, parts);
+  if (now.release === true) return release(now, deps);
+  if (now.handedTo !== undefined) return handOver(now, deps);
   if (now.kept !== undefined) return;
   const { resourceVersion } = now.object.metadata;
   try {
-    await parts.resources.delete(kind, key, { preconditions: { uid, resourceVersion } });
+    await deps.resources.delete(kind, key, { preconditions: { uid, resourceVersion } });
   } catch (error) {
-    if (isApiError(error, 'Conflict')) return remove(now, parts); // changed in between
+    if (isApiError(error, 'Conflict')) return remove(now, deps); // changed in between
     if (!isApiError(error, 'NotFound')) throw error; // it has gone by itself
   }
 }
@@ -85,7 +85,7 @@ async function remove({ kind, key, object }: Prune, parts: PruneParts): Promise<
 /** Its own fields go, those that others apply too stay (server-side apply of nothing). */
 async function release(
   { kind, key, object }: Prune,
-  { resources, manager, author }: PruneParts,
+  { resources, manager, author }: PruneDeps,
 ): Promise<void> {
   const body = { apiVersion: object.apiVersion, kind, metadata: key };
   try {
@@ -97,7 +97,7 @@ async function release(
 }
 
 /** The object runs on as it is. It may have been handed over before, or be gone by now. */
-async function handOver({ kind, key, object }: Prune, { resources, manager }: PruneParts): Promise<void> {
+async function handOver({ kind, key, object }: Prune, { resources, manager }: PruneDeps): Promise<void> {
   try {
     await disown(resources, kind, key, object, (other) => other === manager);
   } catch (error) {

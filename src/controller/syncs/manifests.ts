@@ -37,7 +37,7 @@ export interface Finding {
   message: string;
 }
 
-export interface ManifestParts {
+export interface ManifestDeps {
   bounds: Bounds;
   parsed: Parsed;
   reading: ReadOptions;
@@ -47,9 +47,9 @@ export interface ManifestParts {
 /** From files to what is to be applied. Everything that is wrong with any document is told. Throws as Parsed.read. */
 export async function membersOf(
   manifests: Manifests,
-  parts: ManifestParts,
+  deps: ManifestDeps,
 ): Promise<{ members: SyncMember[]; faults: Fault[]; warnings: string[] }> {
-  const { bounds, parsed, reading, turns } = parts;
+  const { bounds, parsed, reading, turns } = deps;
   const { documents, errors, moreErrors } = await parsed.read(manifests.files, reading);
   if (documents.length > mostObjects) {
     const text = `more than ${mostObjects} objects, the limit of a Sync: split them among several Syncs`;
@@ -82,7 +82,7 @@ export async function membersOf(
   }
   const faults = [
     ...errors.map((error): Fault => ({ reason: 'InvalidManifests', text: formatManifestError(error) })),
-    ...(await faultsAt(manifests, [...wrong, ...outside], parts)),
+    ...(await faultsAt(manifests, [...wrong, ...outside], deps)),
     ...(moreErrors > 0
       ? [{ reason: 'InvalidManifests' as const, text: `and ${moreErrors} more errors` }]
       : []),
@@ -103,7 +103,7 @@ const invalid = (document: SyncDocument, path: Path, message: string): Finding =
 export async function faultsAt(
   { files }: Manifests,
   findings: readonly Finding[],
-  { parsed, reading }: Pick<ManifestParts, 'parsed' | 'reading'>,
+  { parsed, reading }: Pick<ManifestDeps, 'parsed' | 'reading'>,
 ): Promise<Fault[]> {
   if (findings.length === 0) return [];
   const places = await parsed.locate(files, findings, reading);

@@ -28,7 +28,7 @@ export interface ReadOptions {
   signal: AbortSignal;
 }
 
-export interface ParsedParts {
+export interface ParsedDeps {
   parser: Parser;
   /** Who asks the parser. */
   owner: string;
@@ -66,12 +66,12 @@ interface Piece extends File {
 
 /** What the files of a Sync said when they were read last: of the next revision only what differs is parsed. */
 export class Parsed {
-  readonly #parts: ParsedParts;
+  readonly #deps: ParsedDeps;
   #kept: ReadonlyMap<string, FileRead> = new Map();
   #failed: { batch: string; until: number; error: SourceError } | undefined;
 
-  constructor(parts: ParsedParts) {
-    this.#parts = parts;
+  constructor(deps: ParsedDeps) {
+    this.#deps = deps;
   }
 
   /** Gives the parser once more what it failed on. */
@@ -85,7 +85,7 @@ export class Parsed {
     const pieces: Piece[] = [];
     let size = 0;
     for (const { name: given, bytes } of files) {
-      await this.#parts.turns.next();
+      await this.#deps.turns.next();
       const name = copied(given);
       const digest = createHash('sha256').update(bytes).digest('base64');
       const known = this.#kept.get(name);
@@ -97,7 +97,7 @@ export class Parsed {
           pieces.push({ name, bytes: part, piece, digest });
       }
     }
-    const left = { time: options.timeout, errors: mostErrors, documents: this.#parts.mostDocuments };
+    const left = { time: options.timeout, errors: mostErrors, documents: this.#deps.mostDocuments };
     for (const { documents } of all.values()) left.documents -= documents.length;
     for (const batch of batchesOf(pieces)) {
       if (left.documents >= 0) await this.#readBatch(batch, all, left, options);
@@ -125,7 +125,7 @@ export class Parsed {
       for (const [piece, inPiece] of Map.groupBy(inFile, ({ document }) => document.at.piece)) {
         const asked = inPiece.map(({ document, path }): Field => ({ document: document.at.document, path }));
         const file = { name: source, bytes: pieces[piece] ?? new Uint8Array() };
-        const { parser, owner } = this.#parts;
+        const { parser, owner } = this.#deps;
         const { places: found, took } = await parser.locate(file, asked, {
           owner,
           timeout: left.time,
@@ -147,7 +147,7 @@ export class Parsed {
     left: { time: number; errors: number; documents: number },
     { now, timeout, signal }: ReadOptions,
   ): Promise<void> {
-    const { parser, owner } = this.#parts;
+    const { parser, owner } = this.#deps;
     const id = JSON.stringify(batch.map(({ name, digest, piece }) => [name, digest, piece]));
     if (this.#failed?.batch === id && now < this.#failed.until) throw this.#failed.error;
     try {
@@ -181,7 +181,7 @@ export class Parsed {
     left: { errors: number; documents: number },
   ): Promise<void> {
     for (const [index, { line, kind, json, ...names }] of documents.entries()) {
-      await this.#parts.turns.next();
+      await this.#deps.turns.next();
       file.documents.push({
         ...names,
         source: name,

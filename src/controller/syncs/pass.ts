@@ -3,7 +3,7 @@ import { type AnyObject, keyOf, type Sync } from '../../api/objects.ts';
 import { syncManager } from '../../api/sync.ts';
 import { isReverted } from '../../plan/reverted.ts';
 import { type Found, type Source, SourceError } from '../../sources/source.ts';
-import { type Assessment, type AssessParts, assess } from './assess.ts';
+import { type AssessDeps, type Assessment, assess } from './assess.ts';
 import { applyChanges, carryOutPrunes } from './enact.ts';
 import { specDigest } from './known.ts';
 import type { Kept, Outcome } from './outcome.ts';
@@ -11,10 +11,10 @@ import { entryId, prunePartsOf } from './prunes.ts';
 import type { SyncRecord } from './record.ts';
 import { takeOver } from './take-over.ts';
 
-export interface PassParts {
+export interface PassDeps {
   record: SyncRecord;
   signal: AbortSignal;
-  assess: AssessParts;
+  assess: AssessDeps;
   /** What is now, by the identity of an inventory's entry. */
   live: (id: string) => AnyObject | undefined;
   /** Takes in what a write answered. */
@@ -36,36 +36,36 @@ export class Overtaken extends Error {}
 export class NotYet extends Error {}
 
 /** From what stands in the source to what runs. `found`: what a look has just found. Throws SourceError, ApiError, Overtaken, NotYet. */
-export async function pass(sync: Sync, found: Found, source: Source, parts: PassParts): Promise<Outcome> {
-  if (!parts.assess.takesOver && isSettled(sync, found) && nothingDiffers(sync, parts))
+export async function pass(sync: Sync, found: Found, source: Source, deps: PassDeps): Promise<Outcome> {
+  if (!deps.assess.takesOver && isSettled(sync, found) && nothingDiffers(sync, deps))
     return { type: 'Kept', kept: 'Same', looked: true };
-  const manifests = await source.read(found, parts.signal);
-  const assessment = await assess(sync, manifests, parts.assess);
-  parts.assessed(assessment);
+  const manifests = await source.read(found, deps.signal);
+  const assessment = await assess(sync, manifests, deps.assess);
+  deps.assessed(assessment);
   const isNew = !isSettled(sync, manifests) || assessment.prunes.length > 0;
   if (assessment.faults.length > 0 || (isNew && assessment.conflicts.length > 0))
-    return { type: 'Refused', assessment, kept: await keep(sync, source, parts) };
+    return { type: 'Refused', assessment, kept: await keep(sync, source, deps) };
   if (isNew && assessment.needsApproval)
-    return { type: 'ApprovalRequired', assessment, kept: await keep(sync, source, parts) };
+    return { type: 'ApprovalRequired', assessment, kept: await keep(sync, source, deps) };
   if (isNew) {
-    if (!parts.mayPrune(assessment)) throw new NotYet('other Syncs are checked first');
-    const failures = await applyRevision(sync, assessment, parts);
+    if (!deps.mayPrune(assessment)) throw new NotYet('other Syncs are checked first');
+    const failures = await applyRevision(sync, assessment, deps);
     return failures.length > 0
       ? { type: 'ApplyFailed', assessment, failures }
       : { type: 'Synced', assessment };
   }
-  const spared = withoutReverted(assessment, parts);
-  const failures = await heal(sync, spared, parts);
+  const spared = withoutReverted(assessment, deps);
+  const failures = await heal(sync, spared, deps);
   return failures.length > 0
     ? { type: 'ApplyFailed', assessment, failures }
-    : { type: 'Kept', kept: { assessment: spared, healed: heals(sync, parts) }, looked: true };
+    : { type: 'Kept', kept: { assessment: spared, healed: heals(sync, deps) }, looked: true };
 }
 
 /**
  * What autoRevert set back stays so until a new revision comes or a person asks: the same spec would only fail again.
  * It is told as a conflict.
  */
-function withoutReverted(assessment: Assessment, { requested }: PassParts): Assessment {
+function withoutReverted(assessment: Assessment, { requested }: PassDeps): Assessment {
   const isKept = ({ before }: Assessment['changes'][number]): boolean =>
     !requested && before?.kind === 'Agent' && isReverted(before);
   const kept = assessment.changes.filter(isKept);
@@ -86,17 +86,17 @@ function withoutReverted(assessment: Assessment, { requested }: PassParts): Asse
  * Keeps the revision that is applied so, whatever the newest one is. `source`: where it is at hand; what it has to fetch
  * anew may not be there any more.
  */
-export async function keep(sync: Sync, source: Source | undefined, parts: PassParts): Promise<Kept> {
+export async function keep(sync: Sync, source: Source | undefined, deps: PassDeps): Promise<Kept> {
   const { revision, reference } = sync.status ?? {};
   if (revision === undefined || !isSettled(sync, { revision })) return 'None';
-  if (nothingDiffers(sync, parts)) return 'Same';
-  const assessed = await reassess(sync, { revision, reference }, source, parts);
+  if (nothingDiffers(sync, deps)) return 'Same';
+  const assessed = await reassess(sync, { revision, reference }, source, deps);
   if ('unknown' in assessed) return assessed;
   const [fault] = assessed.faults;
   if (fault !== undefined) return { unknown: fault.text };
-  const assessment = withoutReverted(assessed, parts);
-  const failures = await heal(sync, assessment, parts);
-  return failures.length > 0 ? { failures } : { assessment, healed: heals(sync, parts) };
+  const assessment = withoutReverted(assessed, deps);
+  const failures = await heal(sync, assessment, deps);
+  return failures.length > 0 ? { failures } : { assessment, healed: heals(sync, deps) };
 }
 
 /** By the manifests of that revision; `unknown` where they cannot be read. */
@@ -104,13 +104,13 @@ async function reassess(
   sync: Sync,
   found: Found,
   source: Source | undefined,
-  parts: PassParts,
+  deps: PassDeps,
 ): Promise<Assessment | { unknown: string }> {
   if (source === undefined) return { unknown: 'the source cannot be reached' };
   try {
-    const manifests = await source.read(found, parts.signal);
+    const manifests = await source.read(found, deps.signal);
     return manifests.revision === found.revision
-      ? await assess(sync, manifests, parts.assess)
+      ? await assess(sync, manifests, deps.assess)
       : { unknown: 'the source no longer has them' };
   } catch (error) {
     if (error instanceof SourceError) return { unknown: error.message };
@@ -118,25 +118,25 @@ async function reassess(
   }
 }
 
-async function applyRevision(sync: Sync, assessment: Assessment, parts: PassParts): Promise<string[]> {
-  await checkNotOvertaken(sync, parts);
-  if (assessment.changes.length > 0 || assessment.prunes.length > 0) await parts.intend(sync, assessment);
-  await letGo(sync, assessment, parts);
+async function applyRevision(sync: Sync, assessment: Assessment, deps: PassDeps): Promise<string[]> {
+  await checkNotOvertaken(sync, deps);
+  if (assessment.changes.length > 0 || assessment.prunes.length > 0) await deps.intend(sync, assessment);
+  await letGo(sync, assessment, deps);
   const {
     assess: { resources, turns },
     record,
     note,
-  } = parts;
+  } = deps;
   const writes = { known: record.known, note, turns };
   const failures = await applyChanges(resources, sync, assessment.changes, writes, assessment.revision);
-  return failures.length > 0 ? failures : carryOutPrunes(assessment.prunes, prunePartsOf(sync, parts.assess));
+  return failures.length > 0 ? failures : carryOutPrunes(assessment.prunes, prunePartsOf(sync, deps.assess));
 }
 
 /** The revision is applied whole, by the spec as it is. */
 const isSettled = (sync: Sync, { revision }: Found): boolean =>
   sync.status?.revision === revision && sync.status.appliedSpec === specDigest(sync);
 
-function nothingDiffers(sync: Sync, { record: { known }, live }: PassParts): boolean {
+function nothingDiffers(sync: Sync, { record: { known }, live }: PassDeps): boolean {
   const manager = syncManager(keyOf(sync));
   return (sync.status?.inventory ?? []).every((entry) => {
     const id = entryId(entry);
@@ -144,29 +144,29 @@ function nothingDiffers(sync: Sync, { record: { known }, live }: PassParts): boo
   });
 }
 
-const heals = ({ spec }: Sync, { requested }: PassParts): boolean => spec.selfHeal || requested;
+const heals = ({ spec }: Sync, { requested }: PassDeps): boolean => spec.selfHeal || requested;
 
 /** The revision is applied already: what differs from it was changed since by others. Answers what failed. */
-async function heal(sync: Sync, assessment: Assessment, parts: PassParts): Promise<string[]> {
-  if (!heals(sync, parts)) return [];
-  if (assessment.changes.length > 0) await checkNotOvertaken(sync, parts);
-  await letGo(sync, assessment, parts);
+async function heal(sync: Sync, assessment: Assessment, deps: PassDeps): Promise<string[]> {
+  if (!heals(sync, deps)) return [];
+  if (assessment.changes.length > 0) await checkNotOvertaken(sync, deps);
+  await letGo(sync, assessment, deps);
   const {
     assess: { resources, turns },
     record,
     note,
-  } = parts;
+  } = deps;
   return applyChanges(resources, sync, assessment.changes, { known: record.known, note, turns });
 }
 
 /** Where a person asked for it, others apply its objects no more. */
-async function letGo(sync: Sync, { members }: Assessment, { assess, note }: PassParts): Promise<void> {
+async function letGo(sync: Sync, { members }: Assessment, { assess, note }: PassDeps): Promise<void> {
   if (!assess.takesOver) return;
   const freed = await takeOver(assess.resources, members, syncManager(keyOf(sync)), assess.live);
   for (const object of freed) note(object);
 }
 
-async function checkNotOvertaken(sync: Sync, { assess, requested }: PassParts): Promise<void> {
+async function checkNotOvertaken(sync: Sync, { assess, requested }: PassDeps): Promise<void> {
   try {
     const { metadata, spec } = await assess.resources.get('Sync', keyOf(sync));
     const same =

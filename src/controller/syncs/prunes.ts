@@ -43,7 +43,7 @@ export function entryId({ apiVersion, kind, namespace, name }: Entry): string | 
   return info === undefined ? undefined : identity({ info, key: { namespace, name } });
 }
 
-export interface PruneParts {
+export interface PruneDeps {
   resources: Resources;
   manager: string;
   /** In whose name the Sync writes. */
@@ -59,8 +59,8 @@ export interface PruneParts {
 
 export const prunePartsOf = (
   sync: Sync,
-  { resources, held, isGone, claimant }: Pick<PruneParts, 'resources' | 'held' | 'isGone' | 'claimant'>,
-): PruneParts => ({
+  { resources, held, isGone, claimant }: Pick<PruneDeps, 'resources' | 'held' | 'isGone' | 'claimant'>,
+): PruneDeps => ({
   resources,
   held,
   isGone,
@@ -77,13 +77,13 @@ export const prunePartsOf = (
 export async function prunesOf(
   entries: readonly Entry[],
   wanted: ReadonlySet<string>,
-  parts: PruneParts,
+  deps: PruneDeps,
 ): Promise<Prune[]> {
   const stale = entries.filter((entry) => !wanted.has(entryId(entry) ?? ''));
   const results = await parallel(stale, 16, async ({ apiVersion, kind, namespace, name }) => {
     const info = kindOf(apiVersion, kind);
     const key = namespace === undefined ? { name } : { namespace, name };
-    return info === undefined ? undefined : pruneOf(info.kind, key, parts);
+    return info === undefined ? undefined : pruneOf(info.kind, key, deps);
   });
   const prunes = results.flatMap((result) => {
     if (result.status === 'rejected') throw result.reason;
@@ -96,7 +96,7 @@ export async function prunesOf(
   );
   return prunes.map((prune) => {
     if (prune.kind !== 'Namespace' || prune.kept !== undefined) return prune;
-    const others = parts.held(prune.key.name) - (going.get(prune.key.name)?.length ?? 0);
+    const others = deps.held(prune.key.name) - (going.get(prune.key.name)?.length ?? 0);
     return others > 0
       ? { ...prune, kept: `it contains ${others} objects that this Sync does not apply` }
       : prune;
@@ -104,25 +104,25 @@ export async function prunesOf(
 }
 
 /** What becomes of an object as it is now; undefined where there is none that this Sync applies. */
-export async function pruneOf(kind: Kind, key: ObjectKey, parts: PruneParts): Promise<Prune | undefined> {
+export async function pruneOf(kind: Kind, key: ObjectKey, deps: PruneDeps): Promise<Prune | undefined> {
   let object: AnyObject;
   try {
-    object = await parts.resources.get(kind, key);
+    object = await deps.resources.get(kind, key);
   } catch (error) {
     if (isApiError(error, 'NotFound')) return undefined;
     throw error;
   }
   const appliers = (object.metadata.managedFields ?? []).filter(({ operation }) => operation === 'Apply');
-  if (!appliers.some(({ manager }) => manager === parts.manager)) return undefined;
+  if (!appliers.some(({ manager }) => manager === deps.manager)) return undefined;
   if (object.metadata.deletionTimestamp !== undefined) return undefined;
-  const [other] = appliers.filter(({ manager = '' }) => manager !== parts.manager && !parts.isGone(manager));
+  const [other] = appliers.filter(({ manager = '' }) => manager !== deps.manager && !deps.isGone(manager));
   const prune = { kind, key, object };
   if (other !== undefined)
     return { ...prune, kept: `${JSON.stringify(other.manager)} also applies it`, release: true };
   const info = kindInfo(kind);
-  const handedTo = parts.claimant(identity({ info, key }));
+  const handedTo = deps.claimant(identity({ info, key }));
   if (handedTo !== undefined) return { ...prune, kept: `the Sync ${handedTo} applies it now`, handedTo };
-  if (!parts.prune) return { ...prune, kept: 'spec.prune of the Sync is false' };
+  if (!deps.prune) return { ...prune, kept: 'spec.prune of the Sync is false' };
   if (object.metadata.annotations?.[syncAnnotations.prune] === 'disabled')
     return { ...prune, kept: `it has the annotation ${syncAnnotations.prune}: disabled` };
   return prune;

@@ -24,7 +24,7 @@ export interface Sources {
   keepOnly(uids: ReadonlySet<string>): Promise<void>;
 }
 
-export interface RecordParts {
+export interface RecordDeps {
   sources: Sources;
   secret: (key: string) => Secret | undefined;
   /** The folder has changed. */
@@ -68,7 +68,7 @@ export class SyncRecord {
   }
 
   /** The Source by the spec and the Secrets as they are now; undefined with the Secret's name where one is missing. */
-  async source(sync: Sync, { sources, secret, changed }: RecordParts): Promise<Source | { missing: string }> {
+  async source(sync: Sync, { sources, secret, changed }: RecordDeps): Promise<Source | { missing: string }> {
     const { git } = sync.spec.source;
     const [own, keys] = [git?.secretRef, git?.verify?.secretRef].map((reference) =>
       reference === undefined

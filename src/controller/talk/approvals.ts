@@ -10,10 +10,10 @@ import { requestText } from '../../protocols/request-text.ts';
 import { optionFor, type Permission, type PermissionOption, type ToolUse } from '../../protocols/talk.ts';
 import type { Happening } from '../events.ts';
 import { usedWithoutAsking } from './asking.ts';
-import { type Desk, keyOf } from './desk.ts';
 import type { Link } from './link.ts';
 import type { Open } from './open.ts';
 import { actionFor, approvalTimeout } from './rules.ts';
+import { keyOf, type TalkState } from './talk-state.ts';
 
 const mostInput = 16_384;
 const mostText = 1_000;
@@ -22,18 +22,18 @@ const mostWaiting = 100;
 
 type Decided = Exclude<Approval['state'], 'Pending'>;
 
-export interface ApprovalsParts {
-  desk: Desk;
+export interface ApprovalsDeps {
+  talkState: TalkState;
   spec(key: string): AgentSpec | undefined;
-  record(link: Link, happening: Happening): void;
+  record(link: Link, newEvent: Happening): void;
   /** The planner should look again: the controls of an instance have changed. */
   controlsChanged(link: Link): void;
 }
 
 /** Requests of agents to use a tool: decided by the spec, or put to people. */
 export class Approvals {
-  readonly #desk: Desk;
-  readonly #parts: ApprovalsParts;
+  readonly #talkState: TalkState;
+  readonly #deps: ApprovalsDeps;
   /** Those that wait for a decision, with how to end their timers. */
   readonly #waiting = new Map<string, { approval: Approval; cancel: () => void }>();
   readonly #controls = new Map<string, ControlView>();
@@ -42,9 +42,9 @@ export class Approvals {
   /** What the run asked for before this connection to it, and is of no call that was used since. */
   readonly #earlier = new WeakMap<Link, Approval[]>();
 
-  constructor(parts: ApprovalsParts, loaded: readonly Approval[]) {
-    this.#parts = parts;
-    this.#desk = parts.desk;
+  constructor(deps: ApprovalsDeps, loaded: readonly Approval[]) {
+    this.#deps = deps;
+    this.#talkState = deps.talkState;
     for (const approval of loaded) this.#wait(approval);
   }
 
@@ -58,7 +58,7 @@ export class Approvals {
   }
 
   asked(link: Link, open: Open | undefined, permission: Permission): void {
-    const spec = this.#parts.spec(keyOf(link.target));
+    const spec = this.#deps.spec(keyOf(link.target));
     if (spec === undefined) {
       this.#answer(link, permission.id, 'Cancelled');
       return;
@@ -83,14 +83,14 @@ export class Approvals {
       if (
         approval.state !== 'Pending' &&
         approval.told !== true &&
-        (approval.message === undefined || this.#desk.opens.has(approval.message))
+        (approval.message === undefined || this.#talkState.opens.has(approval.message))
       )
         this.#tell(link, approval);
   }
 
   /** A tool was used: what the spec would have people, or itself, deny must have been asked about. */
   used(link: Link, open: Open | undefined, use: ToolUse): boolean {
-    const spec = this.#parts.spec(keyOf(link.target));
+    const spec = this.#deps.spec(keyOf(link.target));
     if (spec?.permissions === undefined) return true;
     const action = actionFor(spec, use);
     const verdict = usedWithoutAsking(use, action);
@@ -124,7 +124,7 @@ export class Approvals {
     { by, option }: { by: string; option?: string | undefined },
   ): Promise<void> {
     const waiting = this.#waiting.get(id);
-    const known = waiting?.approval ?? this.#desk.parts.journal.approval(id);
+    const known = waiting?.approval ?? this.#talkState.deps.journal.approval(id);
     if (known?.namespace !== namespace) throw new ApiError('NotFound', `approvals "${id}" not found`);
     if (waiting === undefined) {
       const now = known.state === 'Pending' ? 'decided' : known.state;
@@ -138,7 +138,7 @@ export class Approvals {
 
   /** The spec of an Agent has changed: what its permissions decide by now needs nobody's decision. */
   specChanged(agent: string): void {
-    const spec = this.#parts.spec(agent);
+    const spec = this.#deps.spec(agent);
     if (spec === undefined) return;
     for (const { approval } of [...this.#waiting.values()]) {
       if (keyOf(approval) !== agent) continue;
@@ -168,16 +168,17 @@ export class Approvals {
 
   /** After a restart of the controller: what became of messages and instances may not have reached their approvals. */
   restored(): void {
-    const { journal } = this.#desk.parts;
+    const { journal } = this.#talkState.deps;
     for (const { approval } of [...this.#waiting.values()]) {
       const { message, uid, run } = approval;
-      const open = this.#desk.opens.get(message ?? '');
+      const open = this.#talkState.opens.get(message ?? '');
       if (message !== undefined && open === undefined)
         this.withdrawOf(message, journal.message(message)?.reason);
-      else if (open?.breaking !== undefined) this.withdrawOf(open.message.id, open.breaking.reason);
+      else if (open?.cancellation !== undefined) this.withdrawOf(open.message.id, open.cancellation.reason);
       else {
         const isOver = open !== undefined && (open.message.state === 'Pending' || open.message.run !== run);
-        if (isOver || this.#desk.parts.instance(uid) === undefined) this.withdraw((one) => one === approval);
+        if (isOver || this.#talkState.deps.instance(uid) === undefined)
+          this.withdraw((one) => one === approval);
       }
     }
     for (const agent of new Set([...this.#waiting.values()].map(({ approval }) => keyOf(approval))))
@@ -186,21 +187,21 @@ export class Approvals {
 
   #put(link: Link, open: Open | undefined, permission: Permission, timeout: number): void {
     const id = this.#idOf(link, permission);
-    if (this.#waiting.has(id) || this.#desk.parts.journal.approval(id) !== undefined) return; // read once more
+    if (this.#waiting.has(id) || this.#talkState.deps.journal.approval(id) !== undefined) return; // read once more
     const { namespace, agent, instance, uid, run } = link.target;
     if ((this.#counts.get(uid) ?? 0) >= mostWaiting) {
       this.#answer(link, permission.id, 'Deny');
       const about = this.#about(link, permission);
       const title = `${about.title} (${mostWaiting} others wait for a decision already)`;
       if (open !== undefined) link.push(this.#event(open, { ...about, title }, 'Denied'));
-      this.#parts.record(link, {
+      this.#deps.record(link, {
         type: 'Warning',
         reason: 'TooManyApprovals',
         message: `${mostWaiting} of its requests wait for a decision: further ones are denied until some are decided.`,
       });
       return;
     }
-    const now = this.#desk.parts.clock.now();
+    const now = this.#talkState.deps.clock.now();
     const approval: Approval = {
       ...this.#about(link, permission),
       namespace,
@@ -223,13 +224,13 @@ export class Approvals {
     this.#wait(approval);
     const entries: Entry[] = [{ type: 'Approval', approval }];
     if (open !== undefined) entries.push(...this.#event(open, approval, 'Pending'));
-    link.push(entries, () => this.#desk.changed('Approval', id));
+    link.push(entries, () => this.#talkState.changed('Approval', id));
     const message = `It asks for permission: ${askedText(approval)}. Decide with agentctl approve ${id} or agentctl deny ${id}.`;
-    this.#parts.record(link, { type: 'Normal', reason: 'ApprovalNeeded', message });
+    this.#deps.record(link, { type: 'Normal', reason: 'ApprovalNeeded', message });
   }
 
   #wait(approval: Approval): void {
-    const { clock } = this.#desk.parts;
+    const { clock } = this.#talkState.deps;
     const left = Math.min(Math.max(0, approval.expiresAt - clock.now()), 2_147_483_647);
     const cancel = clock.after(left, () => void this.#settle(approval, 'Expired', {}));
     this.#waiting.set(approval.id, { approval, cancel });
@@ -255,19 +256,19 @@ export class Approvals {
     const left = (this.#counts.get(uid) ?? 1) - 1;
     if (left > 0) this.#counts.set(uid, left);
     else this.#counts.delete(uid);
-    const { clock, log } = this.#desk.parts;
+    const { clock, log } = this.#talkState.deps;
     const settled: Approval = { ...approval, state, by, why, option: option?.id, decidedAt: clock.now() };
     const entries: Entry[] = [{ type: 'Approval', approval: settled }];
-    const open = this.#desk.opens.get(approval.message ?? '');
+    const open = this.#talkState.opens.get(approval.message ?? '');
     if (open !== undefined) entries.push(...this.#event(open, approval, state));
     try {
-      await this.#desk.writer.write(entries);
+      await this.#talkState.writer.write(entries);
     } catch (error) {
       log.error({ err: error, approval: id }, 'a decision was not journalled');
       return;
     }
-    this.#desk.changed('Approval', id);
-    const link = this.#desk.links.get(uid);
+    this.#talkState.changed('Approval', id);
+    const link = this.#talkState.links.get(uid);
     if (link?.target.run === approval.run) this.#tell(link, settled, isWithdrawn);
   }
 
@@ -277,11 +278,11 @@ export class Approvals {
     const { connection } = link;
     if (connection === undefined) return; // it is told once there is one
     // What was decided before its turn was broken off is not done any more.
-    const broken = this.#desk.opens.get(approval.message ?? '')?.breaking !== undefined;
+    const broken = this.#talkState.opens.get(approval.message ?? '')?.cancellation !== undefined;
     const decision =
       isWithdrawn || broken || state === 'Cancelled' ? 'Cancelled' : state === 'Approved' ? 'Allow' : 'Deny';
     connection.decide(permission, decision, option).then(
-      () => this.#desk.writer.note([{ type: 'Approval', approval: { ...approval, told: true } }]),
+      () => this.#talkState.writer.note([{ type: 'Approval', approval: { ...approval, told: true } }]),
       (error: unknown) => this.#unanswered(error),
     );
   }
@@ -292,7 +293,7 @@ export class Approvals {
 
   /** Its run has ended: nobody waits for the answer. */
   #unanswered(error: unknown): void {
-    this.#desk.parts.log.debug({ err: error }, 'an answer did not reach the agent');
+    this.#talkState.deps.log.debug({ err: error }, 'an answer did not reach the agent');
   }
 
   #about(link: Link, permission: Permission): Pick<Approval, 'id' | 'title' | 'request'> {
@@ -306,7 +307,7 @@ export class Approvals {
     state: Approval['state'],
   ): Entry[] {
     const about = request === undefined ? { title } : { title, request };
-    return this.#desk.event(open, { type: 'approval', id, ...about, state });
+    return this.#talkState.event(open, { type: 'approval', id, ...about, state });
   }
 
   /** The same when the request is read again. */
@@ -340,7 +341,7 @@ export class Approvals {
 
   #approvalsOf({ target }: Link): Approval[] {
     const { namespace, agent, uid } = target;
-    return this.#desk.parts.journal.approvals({ namespace, agent }).filter((one) => one.uid === uid);
+    return this.#talkState.deps.journal.approvals({ namespace, agent }).filter((one) => one.uid === uid);
   }
 
   #asks(link: Link): void {
@@ -356,7 +357,7 @@ export class Approvals {
     const { uid } = link.target;
     if (this.#controls.get(uid)?.status === control.status) return;
     this.#controls.set(uid, control);
-    this.#parts.controlsChanged(link);
+    this.#deps.controlsChanged(link);
   }
 }
 

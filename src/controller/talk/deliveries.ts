@@ -3,13 +3,13 @@ import { sentence } from '../../api/sentence.ts';
 import type { Entry, MessageChange } from '../../messages/journal.ts';
 import type { Message } from '../../messages/message.ts';
 import { type Connection, ProtocolError, type Turn } from '../../protocols/protocol.ts';
-import { type Desk, keyOf } from './desk.ts';
 import type { Link } from './link.ts';
 import type { Taker } from './mailbox.ts';
 import type { Open } from './open.ts';
 import { Openings } from './openings.ts';
+import { keyOf, type TalkState } from './talk-state.ts';
 import { prefaceOf } from './told.ts';
-import { broken, type Turns } from './turns.ts';
+import { cancelledEnd, type Turns } from './turns.ts';
 
 const writeAgain = 1_000;
 /** An agent that gives no session within this time holds up no other conversation. */
@@ -19,8 +19,8 @@ const askAgain = [1_000, 4_000];
 /** In which what a run wrote while the controller was down is read. */
 const catchUp = 500;
 
-export interface DeliveriesParts {
-  desk: Desk;
+export interface DeliveriesDeps {
+  talkState: TalkState;
   turns: Turns;
   agent(key: string): Agent | undefined;
   /** From now on the agent must give a sign of it now and then. */
@@ -29,16 +29,16 @@ export interface DeliveriesParts {
 
 /** Hands messages to whoever is free: written down first, then into the pipe. */
 export class Deliveries {
-  readonly #desk: Desk;
+  readonly #talkState: TalkState;
   readonly #turns: Turns;
-  readonly #parts: DeliveriesParts;
+  readonly #deps: DeliveriesDeps;
   readonly #due = new Set<string>();
   readonly #openings = new Openings();
 
-  constructor(parts: DeliveriesParts) {
-    this.#parts = parts;
-    this.#desk = parts.desk;
-    this.#turns = parts.turns;
+  constructor(deps: DeliveriesDeps) {
+    this.#deps = deps;
+    this.#talkState = deps.talkState;
+    this.#turns = deps.turns;
   }
 
   /** Deliveries for an Agent are made once what goes on now has been written down. */
@@ -53,11 +53,11 @@ export class Deliveries {
   }
 
   dispatch(key: string): void {
-    const agent = this.#parts.agent(key);
+    const agent = this.#deps.agent(key);
     if (agent === undefined || agent.spec.suspend || agent.metadata.deletionTimestamp !== undefined) return;
-    const box = this.#desk.box(key);
+    const box = this.#talkState.box(key);
     if (box.waiting === 0) return;
-    const { perInstance } = this.#desk.parts.rules(agent);
+    const { perInstance } = this.#talkState.deps.rules(agent);
     const takers: Taker[] = [];
     for (const link of this.#linksOf(key)) {
       if (link.state !== 'Ready' || link.stopping || link.failure !== undefined) continue;
@@ -66,32 +66,32 @@ export class Deliveries {
     }
     for (;;) {
       const found = box.next(takers);
-      const link = found === undefined ? undefined : this.#desk.links.get(found.taker.uid);
+      const link = found === undefined ? undefined : this.#talkState.links.get(found.taker.uid);
       if (found === undefined || link === undefined) return;
       found.taker.free -= 1;
       found.open.stalled = false;
       box.begin(found.open, found.taker.uid);
-      this.#parts.begun(agent);
+      this.#deps.begun(agent);
       this.#deliver(found.open, link).catch((error: unknown) =>
-        this.#desk.parts.log.error({ err: error, message: found.open.message.id }, 'a delivery failed'),
+        this.#talkState.deps.log.error({ err: error, message: found.open.message.id }, 'a delivery failed'),
       );
     }
   }
 
   /** How many conversations the instance works on. */
   #busy(key: string, uid: string): number {
-    const box = this.#desk.box(key);
+    const box = this.#talkState.box(key);
     const atWork = [...box.current(uid)].filter(({ stalled }) => !stalled);
     return atWork.length + box.working(uid).length;
   }
 
   *#linksOf(key: string): Iterable<Link> {
-    for (const link of this.#desk.links.values()) if (keyOf(link.target) === key) yield link;
+    for (const link of this.#talkState.links.values()) if (keyOf(link.target) === key) yield link;
   }
 
   async #deliver(open: Open, link: Link): Promise<void> {
     const { message, thread } = open;
-    const { parts, writer } = this.#desk;
+    const { deps, writer } = this.#talkState;
     const { connection, target } = link;
     const { delivery } = open;
     if (connection === undefined) return this.#turns.requeue(open);
@@ -108,7 +108,7 @@ export class Deliveries {
         writer.note([{ type: 'Conversation', conversation: thread.record }]);
       return;
     }
-    if (open.breaking !== undefined) return this.#turns.finish(open, broken(open), link);
+    if (open.cancellation !== undefined) return this.#turns.finish(open, cancelledEnd(open), link);
     if (open.stalled && !this.#hasRoom(open, link)) {
       writer.note([{ type: 'Conversation', conversation: thread.record }]);
       return this.#turns.requeue(open);
@@ -116,7 +116,7 @@ export class Deliveries {
     open.stalled = false;
     open.refusals = 0;
     const { session = '' } = thread.record;
-    const text = parts.journal.message(message.id)?.text ?? '';
+    const text = deps.journal.message(message.id)?.text ?? '';
     const again = message.attempts > 0 || open.seq > 0;
     Object.assign(message, {
       state: 'Delivered',
@@ -127,7 +127,7 @@ export class Deliveries {
       written: false,
       produced: false,
       // It tells deliveries apart, so it is never the same twice.
-      deliveredAt: Math.max(parts.clock.now(), (message.deliveredAt ?? 0) + 1),
+      deliveredAt: Math.max(deps.clock.now(), (message.deliveredAt ?? 0) + 1),
       reason: undefined,
       error: undefined,
     });
@@ -143,18 +143,18 @@ export class Deliveries {
     if (again) {
       const what = message.interrupted === undefined ? 'sent again' : 'taken up again';
       entries.push(
-        ...this.#desk.event(open, {
+        ...this.#talkState.event(open, {
           type: 'note',
           text: `It is ${what}, by ${instance}.`,
           attempt: attempts,
         }),
       );
     }
-    if (isNew) entries.push(...this.#desk.event(open, { type: 'note', text: forgotten }));
-    open.heardAt = parts.clock.now();
+    if (isNew) entries.push(...this.#talkState.event(open, { type: 'note', text: forgotten }));
+    open.heardAt = deps.clock.now();
     link.flush(); // the end of the one before it is journalled first
     await writer.write(entries);
-    this.#desk.changed('Message', message.id);
+    this.#talkState.changed('Message', message.id);
     if (open.delivery !== delivery || link.state === 'Drained') return;
     const preface = prefaceOf(thread.record, link.settings);
     await this.#prompt(open, link, { ...turnOf(open, session), text: withNote(text, message), preface });
@@ -166,7 +166,7 @@ export class Deliveries {
    */
   async #open(open: Open, link: Link, connection: Connection): Promise<boolean> {
     const { thread, delivery } = open;
-    const stall = this.#desk.parts.clock.after(slow, () => {
+    const stall = this.#talkState.deps.clock.after(slow, () => {
       if (open.delivery !== delivery) return;
       this.#stall(open, `${link.target.instance} has not opened its session for ${slow / 1_000} s.`);
     });
@@ -182,15 +182,15 @@ export class Deliveries {
     const { message } = open;
     open.stalled = true;
     Object.assign(message, { reason: opening, error: why });
-    this.#desk.writer.note([{ type: 'Change', id: message.id, set: { reason: opening, error: why } }]);
-    this.#desk.changed('Message', message.id);
+    this.#talkState.writer.note([{ type: 'Change', id: message.id, set: { reason: opening, error: why } }]);
+    this.#talkState.changed('Message', message.id);
     this.dispatch(keyOf(message));
   }
 
   /** Others may have taken its place. */
   #hasRoom({ message }: Open, { target }: Link): boolean {
-    const agent = this.#parts.agent(keyOf(message));
-    const { perInstance = 1 } = agent === undefined ? {} : this.#desk.parts.rules(agent);
+    const agent = this.#deps.agent(keyOf(message));
+    const { perInstance = 1 } = agent === undefined ? {} : this.#talkState.deps.rules(agent);
     return this.#busy(keyOf(message), target.uid) < perInstance;
   }
 
@@ -199,18 +199,18 @@ export class Deliveries {
     try {
       await link.connection?.prompt(turn);
     } catch (error) {
-      this.#desk.parts.log.info({ err: error, message: message.id }, 'a message could not be written');
+      this.#talkState.deps.log.info({ err: error, message: message.id }, 'a message could not be written');
       return this.#later(open, delivery);
     }
     if (open.delivery !== delivery) return;
     message.written = true;
     link.push([{ type: 'Change', id: message.id, set: { written: true } }]);
-    if (open.breaking !== undefined) link.connection?.cancel(message.id);
+    if (open.cancellation !== undefined) link.connection?.cancel(message.id);
   }
 
   /** Where its run has not ended meanwhile, and with that been judged, it is delivered again. */
   #later(open: Open, delivery: number, pause = writeAgain): void {
-    this.#desk.parts.clock.after(pause, () => {
+    this.#talkState.deps.clock.after(pause, () => {
       if (open.delivery === delivery && !open.message.written) this.#turns.requeue(open);
     });
   }
@@ -239,11 +239,11 @@ export class Deliveries {
    * After a restart of the controller: whether the message went into the pipe is not known, unless the agent has said
    * something of it meanwhile.
    */
-  makeSure(link: Link): void {
-    const { parts } = this.#desk;
-    for (const open of this.#desk.box(keyOf(link.target)).current(link.target.uid)) {
+  confirmDelivery(link: Link): void {
+    const { deps } = this.#talkState;
+    for (const open of this.#talkState.box(keyOf(link.target)).current(link.target.uid)) {
       const { id, state, deliveredAt, written } = open.message;
-      if (open.breaking !== undefined && written && this.#turns.current(link, id) === open)
+      if (open.cancellation !== undefined && written && this.#turns.current(link, id) === open)
         link.connection?.cancel(id);
       if (state !== 'Delivered') continue;
       const isSo = (): boolean =>
@@ -252,22 +252,22 @@ export class Deliveries {
         open.message.state === 'Delivered' &&
         !open.message.written &&
         link.state !== 'Drained';
-      if (isSo()) parts.clock.after(catchUp, () => isSo() && this.#makeSure(open, link));
+      if (isSo()) deps.clock.after(catchUp, () => isSo() && this.#confirmDelivery(open, link));
     }
   }
 
   /** It is sent once more; or broken off, and begun again once the agent has ended it, or does not know it. */
-  #makeSure(open: Open, link: Link): void {
+  #confirmDelivery(open: Open, link: Link): void {
     const { message, thread } = open;
     if (link.protocol.onInterrupted === 'Retry') {
-      const text = this.#desk.parts.journal.message(message.id)?.text ?? '';
+      const text = this.#talkState.deps.journal.message(message.id)?.text ?? '';
       void this.#prompt(open, link, {
         ...turnOf(open, thread.record.session ?? ''),
         text: withNote(text, message),
       });
       return;
     }
-    open.breaking ??= {
+    open.cancellation ??= {
       reason: 'Uncertain',
       message: 'the controller was restarted while the message was sent',
     };

@@ -3,15 +3,15 @@ import { type Agent, keyText } from '../../api/objects.ts';
 import { sentence } from '../../api/sentence.ts';
 import { type Entry, type Journal, JournalError } from '../../messages/journal.ts';
 import type { Conversation, Message, Sender } from '../../messages/message.ts';
-import { type Desk, keyOf } from './desk.ts';
 import type { Open, Thread } from './open.ts';
 import { protocolOf } from './rules.ts';
+import { keyOf, type TalkState } from './talk-state.ts';
 
 /** Characters of a message. */
 const mostText = 4 * 1024 * 1024;
 
 /** A message that somebody wants to send. */
-export interface Letter {
+export interface NewMessage {
   kind: Message['kind'];
   from: Sender;
   text: string;
@@ -27,16 +27,16 @@ export interface Letter {
 }
 
 /** An accepted message that is not journalled yet: write the entries, then call `admit`. */
-export interface Acceptance {
+export interface Reservation {
   message: Message;
   entries: Entry[];
-  admit(): void;
+  commit(): void;
   /** In place of `admit`, where they could not be written. */
-  give(): void;
+  release(): void;
 }
 
-export interface IntakeParts {
-  desk: Desk;
+export interface IntakeDeps {
+  talkState: TalkState;
   /** A message has come to the Agent. */
   admitted(key: string): void;
   /** Nobody is left to take it. */
@@ -45,75 +45,75 @@ export interface IntakeParts {
 
 /** Takes messages in, or says why not. */
 export class Intake {
-  readonly #desk: Desk;
+  readonly #talkState: TalkState;
   readonly #journal: Journal;
-  readonly #parts: IntakeParts;
+  readonly #deps: IntakeDeps;
   /** Keys whose messages are on their way to the disk. */
   readonly #coming = new Map<string, Promise<boolean>>();
   readonly #arriving = new Map<string, number>();
 
-  constructor(parts: IntakeParts) {
-    this.#parts = parts;
-    this.#desk = parts.desk;
-    this.#journal = parts.desk.parts.journal;
+  constructor(deps: IntakeDeps) {
+    this.#deps = deps;
+    this.#talkState = deps.talkState;
+    this.#journal = deps.talkState.deps.journal;
   }
 
   /** Resolves once it is on disk. A key that is known gives the message that has it. */
-  async send(agent: Agent, letter: Letter): Promise<Message> {
-    const [message] = await this.sendAll(agent, [letter]);
+  async send(agent: Agent, newMessage: NewMessage): Promise<Message> {
+    const [message] = await this.sendAll(agent, [newMessage]);
     if (message === undefined) throw new Error('a letter that was sent is no message'); // one letter, one message
     return message;
   }
 
   /** Several at once: all are taken, or none. */
-  async sendAll(agent: Agent, letters: readonly Letter[]): Promise<Message[]> {
-    const places = letters.map((letter) => keyFor(agent, letter));
+  async sendAll(agent: Agent, newMessages: readonly NewMessage[]): Promise<Message[]> {
+    const places = newMessages.map((newMessage) => keyFor(agent, newMessage));
     for (;;) {
       const coming = places.flatMap((place) => this.#coming.get(place ?? '') ?? []);
       if (coming.length === 0) break;
       await Promise.allSettled(coming);
     }
     // From here to the journal nothing comes between.
-    const accepted: Acceptance[] = [];
+    const reserved: Reservation[] = [];
     const byPlace = new Map<string, Message>();
     const messages: Message[] = [];
     try {
-      for (const [index, letter] of letters.entries()) {
+      for (const [index, newMessage] of newMessages.entries()) {
         const place = places[index];
-        const known = this.known(agent, letter) ?? byPlace.get(place ?? '');
+        const known = this.known(agent, newMessage) ?? byPlace.get(place ?? '');
         if (known !== undefined) {
-          messages.push(sameText(known, letter));
+          messages.push(sameText(known, newMessage));
           continue;
         }
-        const acceptance = this.accept(agent, letter);
-        accepted.push(acceptance);
-        if (place !== undefined) byPlace.set(place, acceptance.message);
-        messages.push(acceptance.message);
+        const reservation = this.reserve(agent, newMessage);
+        reserved.push(reservation);
+        if (place !== undefined) byPlace.set(place, reservation.message);
+        messages.push(reservation.message);
       }
     } catch (error) {
-      for (const { give } of accepted) give();
+      for (const { release } of reserved) release();
       throw error;
     }
-    if (accepted.length === 0) return messages;
-    const written = this.#write(accepted).finally(() => {
+    if (reserved.length === 0) return messages;
+    const written = this.#write(reserved).finally(() => {
       for (const place of byPlace.keys()) this.#coming.delete(place);
     });
     for (const place of byPlace.keys()) this.#coming.set(place, written);
     const taken = await written;
-    return taken ? messages : this.sendAll(agent, letters);
+    return taken ? messages : this.sendAll(agent, newMessages);
   }
 
   /** The message of the same sender with the same key. */
-  known(agent: Agent, letter: Letter): Message | undefined {
+  known(agent: Agent, newMessage: NewMessage): Message | undefined {
     const { namespace = 'default', name } = agent.metadata;
-    const key = keyFor(agent, letter);
+    const key = keyFor(agent, newMessage);
     return key === undefined ? undefined : this.#journal.byKey(namespace, name, key);
   }
 
   /** Throws ApiError. */
-  accept(agent: Agent, letter: Letter): Acceptance {
+  reserve(agent: Agent, newMessage: NewMessage): Reservation {
     const { namespace = 'default', name } = agent.metadata;
-    const { parts } = this.#desk;
+    const { deps } = this.#talkState;
     const key = keyText(agent.metadata);
     if (protocolOf(agent.spec) === undefined)
       throw new ApiError(
@@ -122,115 +122,115 @@ export class Intake {
       );
     if (agent.metadata.deletionTimestamp !== undefined)
       throw new ApiError('Conflict', `Agent ${key} is being deleted.`);
-    if (letter.text.length > mostText)
+    if (newMessage.text.length > mostText)
       throw new ApiError(
         'BadRequest',
         `A message can have at most ${mostText / 1024 / 1024} MiB. Send the path of a file instead.`,
       );
-    const { queueDepth, timeout } = parts.rules(agent);
-    const waiting = this.#desk.box(key).waiting + (this.#arriving.get(key) ?? 0);
+    const { queueDepth, timeout } = deps.rules(agent);
+    const waiting = this.#talkState.box(key).waiting + (this.#arriving.get(key) ?? 0);
     if (waiting >= queueDepth)
       throw new ApiError(
         'TooManyRequests',
         `${waiting === 1 ? '1 message waits' : `${waiting} messages wait`} for Agent ${key} already, the limit of messages.queueDepth in its policy. Send it later, or cancel some: agentctl messages get --agent ${name} --state pending.`,
       );
-    const now = parts.clock.now();
-    const thread = this.#thread(agent, letter, now);
+    const now = deps.clock.now();
+    const thread = this.#thread(agent, newMessage, now);
     const message: Message = {
-      id: `m-${parts.ids.uid().slice(-12)}`,
+      id: `m-${deps.ids.uid().slice(-12)}`,
       namespace,
       agent: name,
-      kind: letter.kind,
-      from: letter.from,
+      kind: newMessage.kind,
+      from: newMessage.from,
       conversation: thread.record.id,
-      text: letter.text,
-      key: keyFor(agent, letter),
+      text: newMessage.text,
+      key: keyFor(agent, newMessage),
       state: 'Pending',
       attempts: 0,
       written: false,
       produced: false,
-      hops: letter.hops ?? 0,
-      parent: letter.parent,
+      hops: newMessage.hops ?? 0,
+      parent: newMessage.parent,
       createdAt: now,
-      expiresAt: now + (letter.timeout ?? timeout),
+      expiresAt: now + (newMessage.timeout ?? timeout),
     };
     thread.record = { ...thread.record, activeAt: now };
     const entries: Entry[] = [
       { type: 'Accept', message },
       { type: 'Conversation', conversation: thread.record },
     ];
-    if (letter.mark !== undefined) entries.push({ type: 'Mark', ...letter.mark });
+    if (newMessage.mark !== undefined) entries.push({ type: 'Mark', ...newMessage.mark });
     this.#arriving.set(key, (this.#arriving.get(key) ?? 0) + 1);
     thread.arriving += 1;
-    const give = (): void => {
+    const release = (): void => {
       const left = (this.#arriving.get(key) ?? 1) - 1;
       if (left === 0) this.#arriving.delete(key);
       else this.#arriving.set(key, left);
       thread.arriving -= 1;
     };
-    const admit = (): void => {
-      give();
+    const commit = (): void => {
+      release();
       const { text: _, ...rest } = message;
-      this.#place(this.#desk.open(rest, thread), agent.metadata.uid);
-      this.#desk.changed('Conversation', thread.record.id);
+      this.#place(this.#talkState.open(rest, thread), agent.metadata.uid);
+      this.#talkState.changed('Conversation', thread.record.id);
     };
-    return { message, entries, admit, give };
+    return { message, entries, commit, release };
   }
 
   /** Its place among those that wait. Since it was accepted, the instance or the Agent may have gone. */
   #place(open: Open, agentUID: string | undefined) {
     const { message, thread } = open;
-    const { parts } = this.#desk;
+    const { deps } = this.#talkState;
     const key = keyOf(message);
     // An Agent that was made just now may not be in the cache yet.
-    const uidNow = parts.agent(key)?.metadata.uid;
+    const uidNow = deps.agent(key)?.metadata.uid;
     if (
-      this.#desk.isDeleted(agentUID) ||
+      this.#talkState.isDeleted(agentUID) ||
       (uidNow !== undefined && agentUID !== undefined && uidNow !== agentUID)
     ) {
       const error = `Agent ${key} was deleted.`;
-      return this.#parts.refused(open, { state: 'Failed', reason: 'AgentDeleted', error });
+      return this.#deps.refused(open, { state: 'Failed', reason: 'AgentDeleted', error });
     }
-    const box = this.#desk.box(key);
+    const box = this.#talkState.box(key);
     const { uid } = thread.record;
-    if (uid !== undefined && parts.instance(uid) === undefined) box.leave(thread);
+    if (uid !== undefined && deps.instance(uid) === undefined) box.leave(thread);
     box.add(open);
-    this.#desk.changed('Message', message.id);
-    this.#parts.admitted(key);
+    this.#talkState.changed('Message', message.id);
+    this.#deps.admitted(key);
   }
 
   /** One that failed or expired waits again. */
   async retry(message: Message, timeout: number): Promise<void> {
-    const thread = this.#desk.thread(message.conversation);
+    const thread = this.#talkState.thread(message.conversation);
     if (thread === undefined || thread.record.state === 'Closed')
       throw new ApiError(
         'Conflict',
         `Conversation ${message.conversation} of message ${message.id} is closed. Send the text as a new message: agentctl send ${message.agent}.`,
       );
-    const expiresAt = this.#desk.parts.clock.now() + timeout;
+    const expiresAt = this.#talkState.deps.clock.now() + timeout;
     await this.#commit([{ type: 'Retry', id: message.id, expiresAt }]);
     const again = this.#journal.message(message.id);
     if (again === undefined) return;
     const { text: _, ...rest } = again;
-    const open = this.#desk.open(rest, thread);
-    this.#desk.replay(open);
+    const open = this.#talkState.open(rest, thread);
+    this.#talkState.replay(open);
     this.#place(open, undefined);
   }
 
   /** Whether they were written; if not, somebody else has sent one of them under its key just now. */
-  async #write(accepted: readonly Acceptance[]): Promise<boolean> {
+  async #write(reserved: readonly Reservation[]): Promise<boolean> {
     try {
-      await this.#commit(accepted.flatMap(({ entries }) => entries));
+      await this.#commit(reserved.flatMap(({ entries }) => entries));
     } catch (error) {
-      for (const { give } of accepted) give();
-      const isKnown = accepted.some(
+      for (const { release } of reserved) release();
+      const isKnown = reserved.some(
         ({ message: { namespace, agent, key } }) =>
           key !== undefined && this.#journal.byKey(namespace, agent, key) !== undefined,
       );
       if (error instanceof JournalError && error.reason === 'Duplicate' && isKnown) return false;
       throw error;
     }
-    for (const { admit } of accepted) admit();
+    for (const { commit } of reserved) commit();
     return true;
   }
 
@@ -249,41 +249,41 @@ export class Intake {
     }
   }
 
-  #thread(agent: Agent, letter: Letter, now: number): Thread {
+  #thread(agent: Agent, newMessage: NewMessage, now: number): Thread {
     const { namespace = 'default', name } = agent.metadata;
-    const { parts } = this.#desk;
-    const id = letter.conversation;
-    const found = id === undefined ? undefined : this.#desk.thread(id);
-    const known = found !== undefined && this.#mayGoOn(found.record, agent, letter) ? found : undefined;
-    if (id !== undefined && known === undefined && letter.kind !== 'Scheduled')
+    const { deps } = this.#talkState;
+    const id = newMessage.conversation;
+    const found = id === undefined ? undefined : this.#talkState.thread(id);
+    const known = found !== undefined && this.#mayGoOn(found.record, agent, newMessage) ? found : undefined;
+    if (id !== undefined && known === undefined && newMessage.kind !== 'Scheduled')
       throw new ApiError(
         'NotFound',
         `conversation ${JSON.stringify(id)} not found. List them with agentctl get conversations, or omit it to begin a new one.`,
       );
     if (known !== undefined) {
-      if (letter.kind === 'Scheduled') reopen(known);
+      if (newMessage.kind === 'Scheduled') reopen(known);
       else this.#check(known.record, agent, now);
       return known;
     }
     const record: Conversation = {
-      id: id ?? `c-${parts.ids.uid().slice(-12)}`,
+      id: id ?? `c-${deps.ids.uid().slice(-12)}`,
       namespace,
       agent: name,
-      from: letter.from,
+      from: newMessage.from,
       state: 'Open',
-      single: letter.single ?? false,
+      single: newMessage.single ?? false,
       renew: false,
       createdAt: now,
       activeAt: now,
       spent: {},
     };
-    return this.#desk.hold(record);
+    return this.#talkState.hold(record);
   }
 
   /** Whether the sender may know of it: an agent of those that it began, everybody else of those in the namespace. */
-  #mayGoOn(record: Conversation, agent: Agent, { kind, from }: Letter): boolean {
+  #mayGoOn(record: Conversation, agent: Agent, { kind, from }: NewMessage): boolean {
     if (kind === 'Scheduled') return true;
-    if (from.kind === 'Agent') return this.#desk.isSameAgent(record.from, from);
+    if (from.kind === 'Agent') return this.#talkState.isSameAgent(record.from, from);
     return record.namespace === (agent.metadata.namespace ?? 'default');
   }
 
@@ -294,7 +294,7 @@ export class Intake {
         'BadRequest',
         `Conversation ${id} is with Agent ${keyOf(record)}, not ${keyText(agent.metadata)}.`,
       );
-    const { idleTTL } = this.#desk.parts.rules(agent);
+    const { idleTTL } = this.#talkState.deps.rules(agent);
     const idle = idleTTL > 0 && record.activeAt + idleTTL <= now && !this.#isBusy(id);
     if (record.state === 'Closed' || idle)
       throw new ApiError(
@@ -304,13 +304,13 @@ export class Intake {
   }
 
   #isBusy(id: string): boolean {
-    const thread = this.#desk.thread(id);
+    const thread = this.#talkState.thread(id);
     return thread !== undefined && (thread.current !== undefined || thread.waiting.length > 0);
   }
 }
 
 /** Keys of different senders, and to different Agents of one name, are different. */
-const keyFor = (agent: Agent, { from, key }: Letter): string | undefined =>
+const keyFor = (agent: Agent, { from, key }: NewMessage): string | undefined =>
   key === undefined
     ? undefined
     : `${agent.metadata.uid}/${from.kind}:${from.name.replaceAll('/', '%2F')}/${key}`;
@@ -323,7 +323,7 @@ function reopen(thread: Thread): void {
 }
 
 /** Sent again it is the same message; another one under its key would be lost without a word. */
-function sameText(known: Message, { key, text }: Letter): Message {
+function sameText(known: Message, { key, text }: NewMessage): Message {
   if (known.text === text) return known;
   throw new ApiError(
     'Conflict',

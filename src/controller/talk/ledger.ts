@@ -6,7 +6,7 @@ import type { Writer } from './writer.ts';
 /** Batches that are on their way to the disk; more output is not read. */
 const mostUnwritten = 64;
 
-export interface LedgerParts {
+export interface LedgerDeps {
   record: LinkRecord;
   writer: Writer;
   /** Does work, and logs what it throws. */
@@ -27,7 +27,7 @@ interface Part {
 
 /** Writes what follows from the lines of one run in one batch with the cursor behind them. */
 export class Ledger {
-  readonly #parts: LedgerParts;
+  readonly #deps: LedgerDeps;
   #record: LinkRecord;
   #made: Part[] = [];
   #inBatch = false;
@@ -38,9 +38,9 @@ export class Ledger {
   #unwritten = 0;
   #room: (() => void) | undefined;
 
-  constructor(parts: LedgerParts) {
-    this.#parts = parts;
-    this.#record = parts.record;
+  constructor(deps: LedgerDeps) {
+    this.#deps = deps;
+    this.#record = deps.record;
   }
 
   get record(): Readonly<LinkRecord> {
@@ -55,7 +55,7 @@ export class Ledger {
 
   /** Writes the record alone. Rejects where that fails. */
   begin(): Promise<void> {
-    return this.#parts.writer.write([{ type: 'Link', link: { ...this.#record } }]);
+    return this.#deps.writer.write([{ type: 'Link', link: { ...this.#record } }]);
   }
 
   /** Changes the record, and writes it alone. Rejects where that fails. */
@@ -104,20 +104,20 @@ export class Ledger {
     const refused = (index: number, error: unknown): void => {
       const part = made[index];
       lost.add(part);
-      this.#parts.failed(error);
+      this.#deps.failed(error);
       const tell = part?.refused;
-      if (tell !== undefined) this.#parts.safely(() => tell(error));
+      if (tell !== undefined) this.#deps.safely(() => tell(error));
     };
     const parts = [...made.map(({ entries }) => entries), [link]];
-    this.#parts.writer
+    this.#deps.writer
       .write([...merged(parts.slice(0, -1).flat()), link], { parts, refused })
       .then(
         () => {
-          if (cursor !== undefined) this.#parts.settled(cursor);
+          if (cursor !== undefined) this.#deps.settled(cursor);
           for (const part of made)
-            if (part.after !== undefined && !lost.has(part)) this.#parts.safely(part.after);
+            if (part.after !== undefined && !lost.has(part)) this.#deps.safely(part.after);
         },
-        (error: unknown) => this.#parts.failed(error),
+        (error: unknown) => this.#deps.failed(error),
       )
       .finally(() => {
         this.#unwritten -= 1;

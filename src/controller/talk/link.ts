@@ -57,7 +57,7 @@ export interface LinkTarget {
   runtime: string;
 }
 
-export interface LinkParts {
+export interface LinkDeps {
   target: LinkTarget;
   /** That of the Runtime's session as it is now; undefined where it has none. */
   driver: () => Driver | undefined;
@@ -102,7 +102,7 @@ export class Link {
   speaksLate = false;
   /** Why it cannot go on without a restart. */
   failure: { reason: string; message: string } | undefined;
-  readonly #parts: LinkParts;
+  readonly #deps: LinkDeps;
   readonly log: Log;
   readonly #abort = new AbortController();
   /** Aborted with that, and when the run has been read for long enough after its end. */
@@ -125,12 +125,12 @@ export class Link {
   #garbled = 0;
   #garbledAt = 0;
 
-  constructor(parts: LinkParts) {
-    const { target, clock, record, protocol } = parts;
-    this.#parts = parts;
+  constructor(deps: LinkDeps) {
+    const { target, clock, record, protocol } = deps;
+    this.#deps = deps;
     this.target = target;
     this.protocol = protocol;
-    this.log = limitedLog(parts.log, clock);
+    this.log = limitedLog(deps.log, clock);
     this.#pace = new Bucket(clock, pace);
     this.#outbox = new Outbox((line) => this.#write(line), clock);
     this.since = clock.now();
@@ -141,7 +141,7 @@ export class Link {
         record === undefined
           ? { uid, run, startId, drained: false, epoch: 1, activeAt: this.since }
           : { ...record, epoch: record.epoch + 1 },
-      writer: parts.writer,
+      writer: deps.writer,
       safely: (work) => this.#safely(work),
       settled: (cursor) => this.#attachment?.settled(cursor),
       failed: (err) =>
@@ -160,8 +160,8 @@ export class Link {
   }
 
   /** What the run is told to use. */
-  get settings(): LinkParts['settings'] {
-    return this.#parts.settings;
+  get settings(): LinkDeps['settings'] {
+    return this.#deps.settings;
   }
 
   /** Whether the run was read before, by an earlier controller. */
@@ -207,7 +207,7 @@ export class Link {
     this.facts = { ...this.facts, controls: { ...this.facts.controls, mcp: { status, reason, message } } };
     this.#ledger.change({ facts: this.facts });
     this.push([]);
-    this.#parts.changed(this);
+    this.#deps.changed(this);
   }
 
   /** What the agent has told of its account. */
@@ -236,14 +236,14 @@ export class Link {
     this.facts = { ...this.facts, account };
     this.#ledger.change({ facts: this.facts });
     this.push([]);
-    this.#parts.changed(this);
+    this.#deps.changed(this);
   }
 
   /** The run must be restarted. */
   fail(reason: string, message: string): void {
     if (this.failure !== undefined || this.state === 'Drained') return;
     this.failure = { reason, message };
-    this.#parts.changed(this);
+    this.#deps.changed(this);
   }
 
   /** The agent asks for something: less of its output is taken in for that. */
@@ -255,7 +255,7 @@ export class Link {
   runEnded(): void {
     this.#outbox.close();
     const most = this.#wasStopped ? drainWithin.stopped : drainWithin.ended;
-    this.#cancelDrain ??= this.#parts.clock.after(most, () => {
+    this.#cancelDrain ??= this.#deps.clock.after(most, () => {
       this.#cancelDrain = undefined;
       if (this.#ledger.full)
         this.runEnded(); // it waits for the disk, and not for the agent
@@ -280,7 +280,7 @@ export class Link {
   }
 
   async #run(): Promise<void> {
-    const { clock, target } = this.#parts;
+    const { clock, target } = this.#deps;
     const { log } = this;
     const { signal } = this.#abort;
     const enough = this.#enough.signal;
@@ -324,8 +324,8 @@ export class Link {
 
   /** Whether it has read to the end of the run: the output also ends where the driver is closed, as for a new session. */
   async #read(): Promise<boolean> {
-    const { target } = this.#parts;
-    const driver = this.#parts.driver();
+    const { target } = this.#deps;
+    const driver = this.#deps.driver();
     if (driver === undefined)
       throw new DriverError('Offline', 'RuntimeMissing', `the Runtime ${target.runtime} does not exist`);
     const { signal } = this.#enough;
@@ -347,7 +347,7 @@ export class Link {
           this.#take(lines.slice(from, from + piece));
           await this.#rest();
         }
-      return this.#parts.driver() === driver;
+      return this.#deps.driver() === driver;
     } finally {
       attachment.close();
       this.#attachment = undefined;
@@ -356,7 +356,7 @@ export class Link {
 
   /** Until more can be taken in: the disk keeps up, the agent reads its answers, and it has not said too much. */
   async #rest(): Promise<void> {
-    const { clock, target } = this.#parts;
+    const { clock, target } = this.#deps;
     if (this.#ledger.full) await this.#ledger.room();
     if (this.#outbox.full) {
       this.log.warn(
@@ -372,7 +372,7 @@ export class Link {
   /** Nothing that fails here keeps the output from being read. */
   async #offered(): Promise<McpOffer | undefined> {
     try {
-      return await this.#parts.tools();
+      return await this.#deps.tools();
     } catch (error) {
       return {
         unavailable: `The controller cannot offer them: ${error instanceof Error ? error.message : String(error)}`,
@@ -383,13 +383,13 @@ export class Link {
   /** Once; a pipe that was lost and opened again goes on with the same connection. */
   #connect(attachment: Attachment): void {
     if (this.connection !== undefined) return;
-    const { protocol, clock, version, settings, turns, givenUp } = this.#parts;
+    const { protocol, clock, version, settings, turns, givenUp } = this.#deps;
     const { log } = this;
     const facts = this.#ledger.record.facts as Facts | undefined; // as the protocol gave it
     this.connection = protocol.connect(
       { write: (line) => this.#write(line), answer: (line) => this.#outbox.add(line) },
       {
-        ...this.#parts.host,
+        ...this.#deps.host,
         ready: (found) => this.#ready(found),
         unready: (reason, message) => this.#enter(reason, message),
         garbage: (line, why) => this.#garbage(line, why),
@@ -425,7 +425,7 @@ export class Link {
 
   /** A run that goes on and reads no input any more cannot be talked to. */
   #refused(why: string): void {
-    const now = this.#parts.clock.now();
+    const now = this.#deps.clock.now();
     this.#unreadSince ??= now;
     if (now - this.#unreadSince >= unreadFor)
       this.fail('InputClosed', `It has closed its standard input, and takes no message: ${why}`);
@@ -444,13 +444,13 @@ export class Link {
     if (this.#abort.signal.aborted || (this.state === state && this.message === message)) return;
     this.state = state;
     this.message = message;
-    this.since = this.#parts.clock.now();
-    this.#parts.changed(this);
+    this.since = this.#deps.clock.now();
+    this.#deps.changed(this);
   }
 
   /** A flood of them is told once a second. */
   #garbage(line: string, why: string): void {
-    const { target, clock } = this.#parts;
+    const { target, clock } = this.#deps;
     const { log } = this;
     const now = clock.now();
     this.#garbled += 1;
@@ -465,7 +465,7 @@ export class Link {
   }
 
   #take(lines: readonly OutputLine[]): void {
-    this.activeAt = this.#parts.clock.now();
+    this.activeAt = this.#deps.clock.now();
     this.#ledger.batch(this.activeAt, () => {
       for (const line of lines) {
         this.#takeLine(line);
@@ -506,8 +506,8 @@ export class Link {
     this.connection?.close(`run ${this.target.run} of ${this.target.instance} has ended`);
     this.#ledger.change({ drained: true });
     this.state = 'Drained';
-    this.since = this.#parts.clock.now();
-    this.#parts.drained(this);
+    this.since = this.#deps.clock.now();
+    this.#deps.drained(this);
     this.#ledger.flush();
   }
 }

@@ -18,15 +18,15 @@ import type { AccountFault } from './account-faults.ts';
 import type { Approvals } from './approvals.ts';
 import { controlsOf } from './controls.ts';
 import { type Deliveries, turnOf } from './deliveries.ts';
-import { type Desk, keyOf } from './desk.ts';
 import { Link, type LinkTarget } from './link.ts';
 import { manage } from './manage.ts';
 import type { Routes } from './routes.ts';
 import { protocolOf } from './rules.ts';
+import { keyOf, type TalkState } from './talk-state.ts';
 import type { Turns } from './turns.ts';
 
-export interface LinksParts {
-  desk: Desk;
+export interface LinksDeps {
+  talkState: TalkState;
   turns: Turns;
   deliveries: Deliveries;
   routes: Routes;
@@ -46,14 +46,14 @@ export interface LinksParts {
 
 /** A link to each run that is up, and to each that has ended and is not read to the end. */
 export class Links {
-  readonly #parts: LinksParts;
-  readonly #desk: Desk;
+  readonly #deps: LinksDeps;
+  readonly #talkState: TalkState;
   /** How far runs were read by an earlier controller, by the Instance's uid. */
   readonly #records: Map<string, LinkRecord>;
 
-  constructor(parts: LinksParts, loaded: readonly LinkRecord[]) {
-    this.#parts = parts;
-    this.#desk = parts.desk;
+  constructor(deps: LinksDeps, loaded: readonly LinkRecord[]) {
+    this.#deps = deps;
+    this.#talkState = deps.talkState;
     this.#records = new Map();
     for (const link of loaded)
       if ((this.#records.get(link.uid)?.run ?? 0) < link.run) this.#records.set(link.uid, link);
@@ -66,20 +66,20 @@ export class Links {
     for (const { object, observed } of world.instances) {
       const { uid, name } = object.metadata;
       const status = plan.instances.get(name) ?? object.status;
-      const known = this.#desk.links.get(uid);
+      const known = this.#talkState.links.get(uid);
       if (known !== undefined)
         known.stopping = status?.stop !== undefined || object.metadata.deletionTimestamp !== undefined;
       const run = status?.run;
       if (run?.startedAt === undefined || observed === 'Unknown') continue;
       const { ref, startedAt: startId } = run;
       const container = observed.find((one) => one.ref === ref && one.startId === startId);
-      const read = known?.target.startId === startId || this.#desk.drained.get(uid) === startId;
+      const read = known?.target.startId === startId || this.#talkState.drained.get(uid) === startId;
       if (container?.state === 'Exited' && known?.target.startId === startId) known.runEnded();
       if (container === undefined || read) continue;
       const spec = specOf(world, run.revision);
       if (protocolOf(spec) === undefined) {
-        this.#desk.drained.set(uid, startId); // there is nothing to read
-        this.#parts.enqueue(key);
+        this.#talkState.drained.set(uid, startId); // there is nothing to read
+        this.#deps.enqueue(key);
         continue;
       }
       const { agentName, ordinal } = object.spec;
@@ -97,14 +97,14 @@ export class Links {
       };
       this.#link(target, object, agent, spec);
     }
-    this.#parts.deliveries.soon(key);
+    this.#deps.deliveries.soon(key);
   }
 
   /** How the newest run and the controller talk; undefined where nothing is known, or the run has no protocol. */
   view(agent: Agent, object: Instance, observed: readonly Observed[] | 'Unknown'): TalkView | undefined {
     const { uid } = object.metadata;
     const { number: run = 0, startedAt, previous } = object.status?.run ?? {};
-    const link = this.#desk.links.get(uid);
+    const link = this.#talkState.links.get(uid);
     // A run that is claimed may have begun and ended before it was seen.
     const isRun = ({ startId }: Observed): boolean =>
       startedAt === undefined ? startId !== previous?.startedAt : startId === startedAt;
@@ -117,12 +117,12 @@ export class Links {
         state: draining ? 'Draining' : link.state,
         since: link.since,
         message: link.message,
-        controls: controlsOf(link, agent.spec, this.#parts.approvals.control(uid)),
+        controls: controlsOf(link, agent.spec, this.#deps.approvals.control(uid)),
         ...(link.failure === undefined ? {} : { failure: link.failure }),
       };
     }
     if (ended?.startId === undefined || protocolOf(agent.spec) === undefined) return undefined;
-    const read = this.#desk.drained.get(uid) === ended.startId;
+    const read = this.#talkState.drained.get(uid) === ended.startId;
     return read
       ? undefined
       : {
@@ -137,99 +137,94 @@ export class Links {
   #link(target: LinkTarget, object: Instance, agent: Agent, spec: AgentSpec): void {
     const { uid, run } = target;
     const protocol = protocolOf(spec);
-    const driver = (): Driver | undefined => this.#parts.driver(object.spec.runtimeRef.name);
+    const driver = (): Driver | undefined => this.#deps.driver(object.spec.runtimeRef.name);
     if (protocol === undefined || driver() === undefined) return;
-    const before = this.#desk.links.get(uid);
+    const before = this.#talkState.links.get(uid);
     if (before !== undefined && before.state !== 'Drained') return; // what it wrote is read first
     const record = this.#records.get(uid);
     if (record !== undefined && record.run !== run)
-      this.#desk.writer.note([{ type: 'DropLink', uid, run: record.run }]);
-    const box = this.#desk.box(keyOf(target));
+      this.#talkState.writer.note([{ type: 'DropLink', uid, run: record.run }]);
+    const box = this.#talkState.box(keyOf(target));
     for (const open of [...box.current(uid)])
       if (open.message.state !== 'Pending' && open.message.run !== run)
-        this.#parts.turns.interrupt(
-          open,
-          `run ${open.message.run} of ${target.instance} is gone`,
-          undefined,
-          {
-            unread: true,
-          },
-        );
+        this.#deps.turns.interrupt(open, `run ${open.message.run} of ${target.instance} is gone`, undefined, {
+          unread: true,
+        });
     const turns = [...box.current(uid)]
       .filter(({ message }) => message.run === run && message.state !== 'Pending')
       .map((open) => ({ ...turnOf(open, open.thread.record.session ?? ''), text: '' }));
-    this.#parts.turns.over(uid, keyOf(target), (of) => of !== run);
+    this.#deps.turns.over(uid, keyOf(target), (of) => of !== run);
     const givenUp = box.working(uid).map(({ record }) => givenUpOf(record));
     const { model, systemPrompt, session } = spec;
     const { fleetAccess } = agent.spec; // it changes while it runs
-    const runtime = this.#parts.cache.runtimes.get(object.spec.runtimeRef.name)?.spec.driver ?? '';
+    const runtime = this.#deps.cache.runtimes.get(object.spec.runtimeRef.name)?.spec.driver ?? '';
     const offers = fleetAccess !== 'None' && protocol.name === 'acp';
     const link: Link = new Link({
       target,
       driver,
       protocol,
       record: record?.run === run ? record : undefined,
-      writer: this.#desk.writer,
-      clock: this.#parts.clock,
-      log: this.#parts.log,
-      version: this.#parts.version,
+      writer: this.#talkState.writer,
+      clock: this.#deps.clock,
+      log: this.#deps.log,
+      version: this.#deps.version,
       settings: { model, systemPrompt, session },
       tools: async () => {
         const offering = driver();
         return offers && offering !== undefined
-          ? this.#parts.mcp.offer(target, agent, offering, runtime)
+          ? this.#deps.mcp.offer(target, agent, offering, runtime)
           : undefined;
       },
       turns,
       givenUp,
       host: {
         event: (id, event) => this.#event(link, id, event),
-        after: (whose, event) => this.#parts.turns.after(link, whose, event),
-        released: (id) => this.#parts.turns.released(link, id),
-        acknowledged: (id) => this.#parts.turns.acknowledged(link, id),
-        ended: (id, result) => this.#parts.turns.ended(link, id, result),
+        after: (whose, event) => this.#deps.turns.after(link, whose, event),
+        released: (id) => this.#deps.turns.released(link, id),
+        acknowledged: (id) => this.#deps.turns.acknowledged(link, id),
+        ended: (id, result) => this.#deps.turns.ended(link, id, result),
         permission: (id, permission) => {
           link.charge();
-          this.#parts.approvals.asked(link, this.#parts.turns.current(link, id), permission);
+          this.#deps.approvals.asked(link, this.#deps.turns.current(link, id), permission);
         },
         used: (id, use) => this.#used(link, id, use),
         route: ({ message, ...request }) => {
           link.charge();
-          this.#parts.routes.asked(link, this.#parts.turns.current(link, message), request);
+          this.#deps.routes.asked(link, this.#deps.turns.current(link, message), request);
         },
         manage: (request) => {
           link.charge();
           void this.#manage(link, request);
         },
-        usage: (id, usage) => this.#parts.turns.usage(link, id, usage),
+        usage: (id, usage) => this.#deps.turns.usage(link, id, usage),
         quota: (report) => this.#quota(link, report),
       },
       changed: () => this.#linkChanged(link),
       drained: () => this.#drained(link),
     });
-    this.#parts.approvals.withdraw((approval) => approval.uid === uid && approval.run !== run);
+    this.#deps.approvals.withdraw((approval) => approval.uid === uid && approval.run !== run);
     // What an earlier run did says nothing about this one.
-    if (record?.run !== run) this.#parts.approvals.forget(uid);
+    if (record?.run !== run) this.#deps.approvals.forget(uid);
     this.#records.delete(uid);
-    this.#desk.links.set(uid, link);
+    this.#talkState.links.set(uid, link);
   }
 
   #event(link: Link, id: string | undefined, event: TurnEvent): void {
-    this.#parts.turns.event(link, id, event);
+    this.#deps.turns.event(link, id, event);
     if (event.type !== 'background') return;
     // What goes on in a question's turn is shown to those who listen to the one who asked.
-    const parent = this.#desk.opens.get(this.#parts.turns.current(link, id)?.message.parent ?? '');
+    const parent = this.#talkState.opens.get(this.#deps.turns.current(link, id)?.message.parent ?? '');
     if (parent !== undefined)
-      link.push(this.#desk.event(parent, { ...event, source: `agent:${link.target.agent}` }));
+      link.push(this.#talkState.event(parent, { ...event, source: `agent:${link.target.agent}` }));
   }
 
   #used(link: Link, id: string | undefined, use: ToolUse): void {
-    const open = this.#parts.turns.current(link, id);
-    if (this.#parts.approvals.used(link, open, use)) return;
+    const open = this.#deps.turns.current(link, id);
+    if (this.#deps.approvals.used(link, open, use)) return;
     const accepts =
-      this.#parts.cache.agents.get(keyOf(link.target))?.spec.permissions?.unenforced === 'Accept';
+      this.#deps.cache.agents.get(keyOf(link.target))?.spec.permissions?.unenforced === 'Accept';
     if (!accepts && open !== undefined)
-      this.#parts.turns.breakOff(open, {
+      this.#deps.turns.cancel(open, {
         reason: 'PermissionsNotEnforced',
         message: 'The agent used a tool without asking for permission.',
       });
@@ -239,12 +234,12 @@ export class Links {
     link: Link,
     request: { requestId: string; action: string; params: Record<string, unknown> },
   ): Promise<void> {
-    const agent = this.#parts.cache.agents.get(keyOf(link.target));
+    const agent = this.#deps.cache.agents.get(keyOf(link.target));
     const { requestId, action, params } = request;
     try {
       if (agent === undefined) return;
       const { instance: name, uid, runtime } = link.target;
-      const response = await manage(this.#parts.fleet(agent, { name, uid, runtime }), action, params);
+      const response = await manage(this.#deps.fleet(agent, { name, uid, runtime }), action, params);
       await link.connection?.managed(requestId, { response });
     } catch (error) {
       const text = error instanceof Error ? error.message : String(error);
@@ -260,49 +255,50 @@ export class Links {
   accountFails(link: Link, { condition, reason, message, until }: AccountFault): void {
     const text = `${cut(message, 999)}${until === undefined ? '' : ` (until ${formatTime(until)})`}`;
     link.accountFails(condition, reason, text);
-    const about = this.#desk.parts.instance(link.target.uid);
-    if (about !== undefined) this.#parts.recorder.record(about, { type: 'Warning', reason, message: text });
+    const about = this.#talkState.deps.instance(link.target.uid);
+    if (about !== undefined)
+      this.#deps.recorder.recordEvent(about, { type: 'Warning', reason, message: text });
   }
 
   #linkChanged(link: Link): void {
     const key = keyOf(link.target);
     if (link.state === 'Ready') {
-      this.#parts.deliveries.makeSure(link);
-      this.#parts.approvals.reconnected(link); // behind what breaks turns off
-      this.#parts.routes.ready(link);
-      this.#parts.deliveries.soon(key);
+      this.#deps.deliveries.confirmDelivery(link);
+      this.#deps.approvals.reconnected(link); // behind what breaks turns off
+      this.#deps.routes.ready(link);
+      this.#deps.deliveries.soon(key);
     }
-    this.#parts.enqueue(key);
+    this.#deps.enqueue(key);
   }
 
   #drained(link: Link): void {
     const { uid, run, startId } = link.target;
-    this.#desk.drained.set(uid, startId);
-    this.#parts.approvals.withdraw((approval) => approval.uid === uid && approval.run === run);
-    this.#parts.turns.drained(link, this.#desk.parts.instance(uid));
-    this.#parts.drained(keyOf(link.target));
-    this.#parts.enqueue(keyOf(link.target));
+    this.#talkState.drained.set(uid, startId);
+    this.#deps.approvals.withdraw((approval) => approval.uid === uid && approval.run === run);
+    this.#deps.turns.drained(link, this.#talkState.deps.instance(uid));
+    this.#deps.drained(keyOf(link.target));
+    this.#deps.enqueue(keyOf(link.target));
   }
 
   /** The Instance is deleted: what it was still asked is the others'. */
   gone({ metadata }: Instance): void {
     const { uid } = metadata;
-    const link = this.#desk.links.get(uid);
+    const link = this.#talkState.links.get(uid);
     const run = link?.target.run ?? this.#records.get(uid)?.run;
-    this.#desk.links.delete(uid);
-    this.#desk.drained.delete(uid);
+    this.#talkState.links.delete(uid);
+    this.#talkState.drained.delete(uid);
     this.#records.delete(uid);
-    this.#parts.approvals.forget(uid);
-    this.#parts.approvals.withdraw((approval) => approval.uid === uid);
+    this.#deps.approvals.forget(uid);
+    this.#deps.approvals.withdraw((approval) => approval.uid === uid);
     if (link !== undefined) {
       if (link.state !== 'Drained') {
         link.unread = true;
-        this.#parts.turns.drained(link, undefined);
+        this.#deps.turns.drained(link, undefined);
       }
       void link.close(`${metadata.name} is gone`);
     }
-    if (run !== undefined) this.#desk.writer.note([{ type: 'DropLink', uid, run }]);
-    this.#parts.routes.gone(uid);
+    if (run !== undefined) this.#talkState.writer.note([{ type: 'DropLink', uid, run }]);
+    this.#deps.routes.gone(uid);
   }
 }
 

@@ -4,7 +4,7 @@ import type { Answer } from './answer.ts';
 import type { Tail } from './tail.ts';
 
 /** Why a turn is broken off for good: it stands in its message, so that a restart of the controller changes nothing. */
-export const breakings = ['Cancelled', 'Timeout', 'Inactive', 'PermissionsNotEnforced'] as const;
+export const cancelReasons = ['Cancelled', 'Timeout', 'Inactive', 'PermissionsNotEnforced'] as const;
 
 /** A message that has not ended, as the controller holds it: its text stays in the journal until it is delivered. */
 export interface Open {
@@ -45,9 +45,9 @@ export interface Open {
   /** When the agent last gave a sign of it. */
   heardAt: number;
   /** Why it is being broken off, once it is. */
-  breaking:
+  cancellation:
     | {
-        reason: (typeof breakings)[number] | 'Uncertain';
+        reason: (typeof cancelReasons)[number] | 'Uncertain';
         message: string;
         /** Since when. */
         at?: number | undefined;

@@ -1,6 +1,6 @@
 import { type Attachment, attachLimits, DriverError } from '../../drivers/driver.ts';
 
-export interface PenParts {
+export interface PenDeps {
   attachment(): Attachment | undefined;
   /** Resolves once it is on disk that what is written may be cut short. */
   mayBeCut(): Promise<void>;
@@ -16,15 +16,15 @@ export interface PenParts {
  * knows whether it has to end such a line, and writes nothing else that is not a message.
  */
 export class Pen {
-  readonly #parts: PenParts;
+  readonly #deps: PenDeps;
   /** Bytes that are on their way into the pipe. */
   #writing = 0;
   /** Whether it is noted, once it is. */
   #noted: Promise<void> | undefined;
 
-  constructor(parts: PenParts) {
-    this.#parts = parts;
-    if (parts.cut) this.#noted = Promise.resolve();
+  constructor(deps: PenDeps) {
+    this.#deps = deps;
+    if (deps.cut) this.#noted = Promise.resolve();
   }
 
   /** Whether what comes next must end a line that was cut short. */
@@ -33,7 +33,7 @@ export class Pen {
   }
 
   async write(line: string): Promise<void> {
-    if (this.#parts.attachment() === undefined) throw notNow();
+    if (this.#deps.attachment() === undefined) throw notNow();
     const text = `${line}\n`;
     const bytes = Buffer.byteLength(text);
     this.#writing += bytes;
@@ -41,18 +41,18 @@ export class Pen {
       if (this.#writing > attachLimits.whole) this.#noted ??= this.#note();
       // All that wait for the note go on in the order in which they came.
       if (this.#noted !== undefined) await this.#noted;
-      await (this.#parts.attachment()?.write(text) ?? Promise.reject(notNow()));
+      await (this.#deps.attachment()?.write(text) ?? Promise.reject(notNow()));
     } finally {
       this.#writing -= bytes;
     }
     if (this.#writing > 0 || this.#noted === undefined) return;
     this.#noted = undefined;
-    this.#parts.isWhole();
+    this.#deps.isWhole();
   }
 
   async #note(): Promise<void> {
     try {
-      await this.#parts.mayBeCut();
+      await this.#deps.mayBeCut();
     } catch (error) {
       this.#noted = undefined;
       throw error;

@@ -1,15 +1,15 @@
 import { type Agent, keyText } from '../../api/objects.ts';
 import type { InboxView, Instant } from '../../plan/world.ts';
-import { type Desk, keyOf } from './desk.ts';
-import type { Intake, Letter } from './intake.ts';
+import type { Intake, NewMessage } from './intake.ts';
+import { keyOf, type TalkState } from './talk-state.ts';
 
 /** An Agent's own prompts: spec.prompt and those of its schedule. When one was sent is journalled with it. */
 export class Prompts {
-  readonly #desk: Desk;
+  readonly #talkState: TalkState;
   readonly #intake: Intake;
 
-  constructor(desk: Desk, intake: Intake) {
-    this.#desk = desk;
+  constructor(talkState: TalkState, intake: Intake) {
+    this.#talkState = talkState;
     this.#intake = intake;
   }
 
@@ -19,12 +19,12 @@ export class Prompts {
     const sent = new Map<string, Instant>();
     const prefix = `prompt/${agent.metadata.uid}/`;
     for (const { name } of [{ name: '' }, ...schedule]) {
-      const at = this.#desk.marks.get(prefix + name);
+      const at = this.#talkState.marks.get(prefix + name);
       if (at !== undefined) sent.set(name, at);
     }
     const open = new Set<string>();
     if (schedule.length > 0)
-      for (const { message } of this.#desk.opens.values())
+      for (const { message } of this.#talkState.opens.values())
         if (message.from.kind === 'Schedule' && keyOf(message) === keyText(agent.metadata))
           open.add(message.from.name);
     return { sent, open };
@@ -38,7 +38,7 @@ export class Prompts {
     const { uid } = agent.metadata;
     const { schedule, dueAt, text } = prompt;
     const mark = { name: `prompt/${uid}/${schedule ?? ''}`, at: dueAt };
-    const letter: Letter = {
+    const newMessage: NewMessage = {
       kind: schedule === undefined ? 'Prompt' : 'Scheduled',
       from:
         schedule === undefined
@@ -50,28 +50,28 @@ export class Prompts {
       single: schedule !== undefined && prompt.conversation === 'New',
       mark,
     };
-    await this.#intake.send(agent, letter);
-    this.#desk.marks.set(mark.name, mark.at);
+    await this.#intake.send(agent, newMessage);
+    this.#talkState.marks.set(mark.name, mark.at);
   }
 
   /** Uids of the Agents of which it is known when something was sent. */
   agents(): Set<string> {
-    const names = [...this.#desk.marks.keys()].map((name) => name.split('/'));
+    const names = [...this.#talkState.marks.keys()].map((name) => name.split('/'));
     return new Set(names.flatMap(([kind, uid = '']) => (kind === 'prompt' ? [uid] : [])));
   }
 
   /** The Agent is gone. */
   forget(uid: string): void {
     const prefix = `prompt/${uid}/`;
-    const known = [...this.#desk.marks.keys()].filter((name) => name.startsWith(prefix));
+    const known = [...this.#talkState.marks.keys()].filter((name) => name.startsWith(prefix));
     if (known.length === 0) return;
-    for (const name of known) this.#desk.marks.delete(name);
-    this.#desk.writer.note([{ type: 'DropMarks', prefix }]);
+    for (const name of known) this.#talkState.marks.delete(name);
+    this.#talkState.writer.note([{ type: 'DropMarks', prefix }]);
   }
 
   async skip(agent: Agent, schedule: string, dueAt: Instant): Promise<void> {
     const mark = { name: `prompt/${agent.metadata.uid}/${schedule}`, at: dueAt };
-    await this.#desk.writer.write([{ type: 'Mark', ...mark }]);
-    this.#desk.marks.set(mark.name, mark.at);
+    await this.#talkState.writer.write([{ type: 'Mark', ...mark }]);
+    this.#talkState.marks.set(mark.name, mark.at);
   }
 }

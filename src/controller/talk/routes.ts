@@ -4,11 +4,11 @@ import type { Agent } from '../../api/objects.ts';
 import { JournalError } from '../../messages/journal.ts';
 import type { Message } from '../../messages/message.ts';
 import type { Peer } from '../../protocols/talk.ts';
-import { type Desk, keyOf } from './desk.ts';
-import type { Acceptance, Intake, Letter } from './intake.ts';
+import type { Intake, NewMessage, Reservation } from './intake.ts';
 import type { Link } from './link.ts';
 import type { Open } from './open.ts';
 import { protocolOf } from './rules.ts';
+import { keyOf, type TalkState } from './talk-state.ts';
 
 /** A question that has passed so many agents goes no further: a asks b asks a ends. */
 const mostHops = 8;
@@ -26,8 +26,8 @@ interface Answered {
   run: number | undefined;
 }
 
-export interface RoutesParts {
-  desk: Desk;
+export interface RoutesDeps {
+  talkState: TalkState;
   intake: Intake;
   agent(key: string): Agent | undefined;
   agents(): readonly Agent[];
@@ -35,8 +35,8 @@ export interface RoutesParts {
 
 /** Agent to agent: questions, their answers, and who there is to ask. */
 export class Routes {
-  readonly #desk: Desk;
-  readonly #parts: RoutesParts;
+  readonly #talkState: TalkState;
+  readonly #deps: RoutesDeps;
   /**
    * Questions whose answers an asking instance has not been given, by its uid. The answers, which may be long, stay in
    * the journal until they are given.
@@ -52,11 +52,11 @@ export class Routes {
   readonly #asked = new WeakMap<Link, Set<string>>();
   #peersDue = false;
 
-  constructor(parts: RoutesParts, unanswered: readonly Omit<Message, 'text'>[]) {
-    this.#parts = parts;
-    this.#desk = parts.desk;
+  constructor(deps: RoutesDeps, unanswered: readonly Omit<Message, 'text'>[]) {
+    this.#deps = deps;
+    this.#talkState = deps.talkState;
     for (const message of unanswered) this.#keep(message);
-    for (const { message } of this.#desk.opens.values()) this.#count(message, 1);
+    for (const { message } of this.#talkState.opens.values()) this.#count(message, 1);
   }
 
   /** A `route_request` of an agent. The question is journalled with the line that asked it. */
@@ -64,9 +64,9 @@ export class Routes {
     const { namespace, agent, instance, uid, run } = link.target;
     const { requestId } = request;
     const key = `route/${uid}/${run}/${requestId}`;
-    let acceptance: Acceptance;
+    let reservation: Reservation;
     try {
-      const from = this.#parts.agent(keyOf(link.target));
+      const from = this.#deps.agent(keyOf(link.target));
       const waiting = (this.#open.get(uid) ?? 0) + (this.#unanswered.get(uid)?.size ?? 0);
       if (waiting >= mostUnanswered)
         throw new ApiError(
@@ -76,7 +76,7 @@ export class Routes {
       const hops = turn?.message.hops ?? this.hops(keyOf(link.target), uid);
       const to = this.target(from, request.to, { hops, parent: turn?.message });
       this.#asking(link).add(requestId);
-      const letter: Letter = {
+      const newMessage: NewMessage = {
         kind: 'Route',
         from: { kind: 'Agent', namespace, name: agent, instance, uid, run, requestId },
         text: request.text,
@@ -86,25 +86,25 @@ export class Routes {
         single: true,
       };
       // Read once more after a crash: it is known.
-      if (this.#coming.has(key) || this.#parts.intake.known(to, letter) !== undefined) return;
-      acceptance = this.#parts.intake.accept(to, letter);
+      if (this.#coming.has(key) || this.#deps.intake.known(to, newMessage) !== undefined) return;
+      reservation = this.#deps.intake.reserve(to, newMessage);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       this.#refuse(link, requestId, error.message);
       return;
     }
     this.#coming.add(key);
-    this.#count(acceptance.message, 1);
+    this.#count(reservation.message, 1);
     link.push(
-      acceptance.entries,
+      reservation.entries,
       () => {
         this.#coming.delete(key);
-        acceptance.admit();
+        reservation.commit();
       },
       (error) => {
         this.#coming.delete(key);
-        acceptance.give();
-        this.#count(acceptance.message, -1);
+        reservation.release();
+        this.#count(reservation.message, -1);
         // One that was accepted before has its answer there.
         if (!(error instanceof JournalError && error.reason === 'Duplicate'))
           this.#refuse(link, requestId, 'The question was not accepted: it could not be written down.');
@@ -114,7 +114,7 @@ export class Routes {
 
   /** How many agents the questions have passed that an instance works on: for one of which its turn is not known. */
   hops(key: string, uid: string): number {
-    return Math.max(0, ...[...this.#desk.box(key).current(uid)].map(({ message }) => message.hops));
+    return Math.max(0, ...[...this.#talkState.box(key).current(uid)].map(({ message }) => message.hops));
   }
 
   /** Whom `from` may ask under that name. Throws ApiError. */
@@ -131,7 +131,7 @@ export class Routes {
       );
     const home = from.metadata.namespace ?? 'default';
     const [namespace = home, name = to] = to.includes('/') ? to.split('/') : [home, to];
-    const agent = namespace === home ? this.#parts.agent(`${namespace}/${name}`) : undefined;
+    const agent = namespace === home ? this.#deps.agent(`${namespace}/${name}`) : undefined;
     if (agent === undefined) throw new ApiError('NotFound', `There is no agent ${to}. ${this.#others(home)}`);
     if (this.#waitsForIt(agent, parent))
       throw new ApiError(
@@ -152,16 +152,16 @@ export class Routes {
     for (
       let message = parent;
       message !== undefined;
-      message = this.#desk.opens.get(message.parent ?? '')?.message
+      message = this.#talkState.opens.get(message.parent ?? '')?.message
     )
       asks ||= keyOf(message) === key;
     if (!asks) return false;
-    const box = this.#desk.box(key);
+    const box = this.#talkState.box(key);
     const free = ({ target, state }: Link): boolean =>
       keyOf(target) === key &&
       state === 'Ready' &&
       box.current(target.uid).size < agent.spec.conversations.perInstance;
-    return ![...this.#desk.links.values()].some(free);
+    return ![...this.#talkState.links.values()].some(free);
   }
 
   /** A message is final: whoever asked by a line of the protocol is told, now or when it is back. */
@@ -169,15 +169,15 @@ export class Routes {
     const { from } = message;
     if (from.kind !== 'Agent' || from.requestId === undefined) return;
     this.#count(message, -1);
-    if (this.#desk.parts.instance(from.uid) === undefined) return this.#answered(message.id);
+    if (this.#talkState.deps.instance(from.uid) === undefined) return this.#answered(message.id);
     this.#keep(message);
-    const link = this.#desk.links.get(from.uid);
-    if (link?.state === 'Ready') void this.#give(link);
+    const link = this.#talkState.links.get(from.uid);
+    if (link?.state === 'Ready') void this.#sendAnswers(link);
   }
 
   /** An instance can be talked to again. */
   ready(link: Link): void {
-    void this.#give(link);
+    void this.#sendAnswers(link);
     this.#tellPeers(link);
   }
 
@@ -191,15 +191,15 @@ export class Routes {
   peersChanged(): void {
     if (this.#peersDue) return;
     this.#peersDue = true;
-    this.#desk.parts.clock.after(coalesce, () => {
+    this.#talkState.deps.clock.after(coalesce, () => {
       this.#peersDue = false;
-      for (const link of this.#desk.links.values()) if (link.state === 'Ready') this.#tellPeers(link);
+      for (const link of this.#talkState.links.values()) if (link.state === 'Ready') this.#tellPeers(link);
     });
   }
 
   /** Whom an agent can ask. */
   peers(from: Agent): Peer[] {
-    return this.#parts
+    return this.#deps
       .agents()
       .filter(
         ({ metadata, spec }) =>
@@ -218,7 +218,7 @@ export class Routes {
   }
 
   #tellPeers(link: Link): void {
-    const agent = this.#parts.agent(keyOf(link.target));
+    const agent = this.#deps.agent(keyOf(link.target));
     if (agent === undefined || agent.spec.fleetAccess === 'None') return;
     const peers = this.peers(agent);
     const text = JSON.stringify(peers);
@@ -241,7 +241,7 @@ export class Routes {
   }
 
   /** Gives a run the answers that wait for it, one after the other: of those that it does not read one is in memory. */
-  async #give(link: Link): Promise<void> {
+  async #sendAnswers(link: Link): Promise<void> {
     if (this.#giving.has(link)) return;
     this.#giving.add(link);
     const { uid } = link.target;
@@ -257,14 +257,14 @@ export class Routes {
   }
 
   #answerOf(id: string): { response: string } | { error: string } {
-    const message = this.#desk.parts.journal.message(id);
+    const message = this.#talkState.deps.journal.message(id);
     if (message === undefined)
       return { error: 'Pruned: the answer was not read for too long and was deleted.' };
     return message.state === 'Completed' ? { response: message.answer ?? '' } : { error: reasonOf(message) };
   }
 
   #answered(id: string): void {
-    this.#desk.writer.note([{ type: 'Change', id, set: { answered: true } }]);
+    this.#talkState.writer.note([{ type: 'Change', id, set: { answered: true } }]);
   }
 
   /** A refusal is not journalled: it waits in the link's outbox while the run lives. */
@@ -296,7 +296,7 @@ export class Routes {
   }
 
   #others(namespace: string): string {
-    const names = this.#parts
+    const names = this.#deps
       .agents()
       .filter(({ metadata, spec }) => metadata.namespace === namespace && protocolOf(spec) !== undefined)
       .map(({ metadata }) => metadata.name);

@@ -1,27 +1,27 @@
 import type { StreamEntry, StreamOptions } from '../../client/streams.ts';
 import type { Journal, StoredEvent } from '../../messages/journal.ts';
 import { isFinal, type Message } from '../../messages/message.ts';
-import type { Desk } from './desk.ts';
 import type { JournalObjects } from './objects.ts';
+import type { TalkState } from './talk-state.ts';
 
 const few = 64;
 
 /** What happens to a message from event `after` on, up to its end, or up to now. */
 export async function* follow(
-  desk: Desk,
+  talkState: TalkState,
   objects: JournalObjects,
   message: Message,
   { after = 0, follow: toTheEnd = true, signal }: StreamOptions,
 ): AsyncGenerator<StreamEntry> {
-  const { journal } = desk.parts;
-  const follower = desk.hub.follow(message.id, signal);
+  const { journal } = talkState.deps;
+  const follower = talkState.hub.follow(message.id, signal);
   let seq = after;
   let state: Message['state'] | undefined;
   try {
     for (;;) {
       await follower.next();
       if (signal.aborted) return;
-      const open = desk.opens.get(message.id);
+      const open = talkState.opens.get(message.id);
       const now = open?.message;
       if (now !== undefined && now.state !== state) {
         state = now.state;

@@ -23,7 +23,6 @@ import type { Happening, Recorder } from '../events.ts';
 import type { Asking, McpServers } from '../mcp-server.ts';
 import { Approvals } from './approvals.ts';
 import { Deliveries } from './deliveries.ts';
-import { Desk, keyOf } from './desk.ts';
 import { Intake } from './intake.ts';
 import { Links } from './links.ts';
 import { JournalObjects } from './objects.ts';
@@ -31,6 +30,7 @@ import { Prompts } from './prompts.ts';
 import { Routes } from './routes.ts';
 import { type Rules, rulesOf } from './rules.ts';
 import { follow } from './stream.ts';
+import { keyOf, TalkState } from './talk-state.ts';
 import { Timers } from './timers.ts';
 import { Turns } from './turns.ts';
 
@@ -42,7 +42,7 @@ const day = 86_400_000;
 /** What has ended is kept for a day, up to so many bytes and messages; what was used, for longer. */
 const keep = { age: day, bytes: 1 << 30, messages: 500_000, usage: 90 * day };
 
-export interface TalkParts {
+export interface TalkDeps {
   journal: Journal;
   cache: Cache;
   recorder: Recorder;
@@ -61,80 +61,80 @@ export interface TalkParts {
 /** All talk with agents: their messages, and the pipes of the runs that are up. */
 export class Talk {
   readonly objects: JournalObjects;
-  readonly desk: Desk;
+  readonly talkState: TalkState;
   readonly turns: Turns;
   readonly routes: Routes;
   readonly approvals: Approvals;
   readonly intake: Intake;
   readonly prompts: Prompts;
-  readonly #parts: TalkParts;
+  readonly #deps: TalkDeps;
   readonly #timers: Timers;
   readonly #links: Links;
   readonly #deliveries: Deliveries;
 
-  constructor(parts: TalkParts) {
-    this.#parts = parts;
-    const { cache, clock, journal } = parts;
+  constructor(deps: TalkDeps) {
+    this.#deps = deps;
+    const { cache, clock, journal } = deps;
     const agent = (key: string): Agent | undefined => cache.agents.get(key);
     const loaded = journal.load();
     this.objects = new JournalObjects(journal, clock);
-    this.desk = new Desk(
+    this.talkState = new TalkState(
       {
-        ...parts,
+        ...deps,
         agent,
         instance: (uid) => cache.instances.byIndex('uid', uid)[0],
         rules: (of) => this.#rules(of),
       },
       loaded,
     );
-    this.desk.onChange((kind, id) => this.objects.changed(kind, id));
+    this.talkState.onChange((kind, id) => this.objects.changed(kind, id));
     this.turns = new Turns({
-      desk: this.desk,
+      talkState: this.talkState,
       agent,
       due: (key) => this.#deliveries.soon(key),
       accountFails: (link, fault) => this.#links.accountFails(link, fault),
-      given: () => this.#timers.wake(clock.now() + idleLook),
+      abandoned: () => this.#timers.wake(clock.now() + idleLook),
       ended: (message) => this.#ended(message),
       over: (message, reason) => this.approvals.withdrawOf(message, reason),
     });
     this.#deliveries = new Deliveries({
-      desk: this.desk,
+      talkState: this.talkState,
       turns: this.turns,
       agent,
       begun: (of) => this.#timers.wake(clock.now() + this.#rules(of).inactivityTimeout),
     });
     this.intake = new Intake({
-      desk: this.desk,
+      talkState: this.talkState,
       admitted: (key) => this.#admitted(key),
       refused: (open, end) => this.turns.finish(open, end),
     });
-    this.prompts = new Prompts(this.desk, this.intake);
+    this.prompts = new Prompts(this.talkState, this.intake);
     this.routes = new Routes(
-      { desk: this.desk, intake: this.intake, agent, agents: () => cache.agents.list() },
+      { talkState: this.talkState, intake: this.intake, agent, agents: () => cache.agents.list() },
       loaded.unanswered,
     );
     this.approvals = new Approvals(
       {
-        desk: this.desk,
+        talkState: this.talkState,
         spec: (key) => agent(key)?.spec,
-        record: (link, happening) => {
-          const about = this.desk.parts.instance(link.target.uid);
-          if (about !== undefined) parts.recorder.record(about, happening);
+        record: (link, newEvent) => {
+          const about = this.talkState.deps.instance(link.target.uid);
+          if (about !== undefined) deps.recorder.recordEvent(about, newEvent);
         },
-        controlsChanged: (link) => parts.enqueue(keyOf(link.target)),
+        controlsChanged: (link) => deps.enqueue(keyOf(link.target)),
       },
       loaded.approvals,
     );
-    const { desk, turns, routes, approvals } = this;
+    const { talkState, turns, routes, approvals } = this;
     const drained = (key: string): void => {
       const of = agent(key);
       if (of !== undefined) this.#giveUp(of);
     };
     this.#links = new Links(
-      { ...parts, desk, turns, deliveries: this.#deliveries, routes, approvals, drained },
+      { ...deps, talkState, turns, deliveries: this.#deliveries, routes, approvals, drained },
       loaded.links,
     );
-    this.#timers = new Timers(this.desk, this.turns, agent);
+    this.#timers = new Timers(this.talkState, this.turns, agent);
     this.#timers.wake(clock.now());
     const peers = (): void => this.routes.peersChanged();
     cache.agents.addHandler({
@@ -166,15 +166,15 @@ export class Talk {
     this.turns.restored();
     this.approvals.restored();
     const lost = new Set<string>();
-    for (const { message, thread } of this.desk.opens.values()) {
+    for (const { message, thread } of this.talkState.opens.values()) {
       const uid = thread.record.uid ?? message.uid;
-      if (uid !== undefined && this.desk.parts.instance(uid) === undefined) lost.add(uid);
+      if (uid !== undefined && this.talkState.deps.instance(uid) === undefined) lost.add(uid);
     }
     for (const uid of lost) this.#release(uid);
-    const uids = new Set(this.#parts.cache.agents.list().map(({ metadata }) => metadata.uid));
+    const uids = new Set(this.#deps.cache.agents.list().map(({ metadata }) => metadata.uid));
     for (const uid of this.prompts.agents()) if (!uids.has(uid)) this.prompts.forget(uid);
-    for (const key of [...this.desk.opens.values()].map(({ message }) => keyOf(message)))
-      if (this.#parts.cache.agents.get(key) === undefined) this.#failAll(key);
+    for (const key of [...this.talkState.opens.values()].map(({ message }) => keyOf(message)))
+      if (this.#deps.cache.agents.get(key) === undefined) this.#failAll(key);
   }
 
   attend(world: World, plan: Plan): void {
@@ -187,8 +187,8 @@ export class Talk {
 
   activity(object: Instance): Activity | undefined {
     const { uid, namespace = 'default' } = object.metadata;
-    const link = this.desk.links.get(uid);
-    const box = this.desk.box(`${namespace}/${object.spec.agentName}`);
+    const link = this.talkState.links.get(uid);
+    const box = this.talkState.box(`${namespace}/${object.spec.agentName}`);
     const waiting = box.waitingFor(uid);
     if (link === undefined) return waiting === 0 ? undefined : { busy: false, waiting };
     const busy = box.current(uid).size > 0;
@@ -197,20 +197,20 @@ export class Talk {
   }
 
   inbox(agent: Agent): InboxView {
-    const box = this.desk.box(keyText(agent.metadata));
+    const box = this.talkState.box(keyText(agent.metadata));
     return { waiting: box.forAnyone, ...this.prompts.view(agent) };
   }
 
   /** How many messages wait for an Agent. */
   waiting({ namespace = 'default', name }: { namespace?: string | undefined; name: string }): number {
-    return this.desk.waiting(`${namespace}/${name}`);
+    return this.talkState.waiting(`${namespace}/${name}`);
   }
 
-  async send(agent: Agent, letters: readonly NewMessage[]): Promise<Message[]> {
+  async send(agent: Agent, newMessages: readonly NewMessage[]): Promise<Message[]> {
     return this.intake.sendAll(
       agent,
-      letters.map(({ from = 'user', ...letter }) => ({
-        ...letter,
+      newMessages.map(({ from = 'user', ...newMessage }) => ({
+        ...newMessage,
         kind: 'Chat',
         from: { kind: 'User', name: from },
       })),
@@ -218,7 +218,7 @@ export class Talk {
   }
 
   stream(key: ObjectKey, options: StreamOptions): AsyncIterable<StreamEntry> {
-    return follow(this.desk, this.objects, this.message(key), options);
+    return follow(this.talkState, this.objects, this.message(key), options);
   }
 
   usage(filter: {
@@ -226,16 +226,16 @@ export class Talk {
     agent?: string;
     since?: number | undefined;
   }): AgentUsage[] {
-    return this.#parts.journal.usageByModel(filter);
+    return this.#deps.journal.usageByModel(filter);
   }
 
   async cancel(key: ObjectKey): Promise<Message> {
     const message = this.message(key);
-    const open = this.desk.opens.get(message.id);
+    const open = this.talkState.opens.get(message.id);
     if (open === undefined)
       throw new ApiError('Conflict', `Message ${message.id} is already ${message.state}.`);
-    this.turns.breakOff(open, { reason: 'Cancelled', message: 'It was cancelled.' });
-    await this.desk.writer.settle();
+    this.turns.cancel(open, { reason: 'Cancelled', message: 'It was cancelled.' });
+    await this.talkState.writer.settle();
     return this.message(key);
   }
 
@@ -246,7 +246,7 @@ export class Talk {
         'Conflict',
         `Message ${message.id} is ${message.state}: only a message that failed or expired can be sent again.`,
       );
-    const agent = this.#parts.cache.agents.get(keyOf(message));
+    const agent = this.#deps.cache.agents.get(keyOf(message));
     if (agent === undefined)
       throw new ApiError('Conflict', `Agent ${message.agent} of message ${message.id} is gone.`);
     await this.intake.retry(message, this.#rules(agent).timeout);
@@ -255,22 +255,22 @@ export class Talk {
 
   /** Throws ApiError NotFound. `sender`: only one that this agent has sent, any other is as if it were not there. */
   message({ namespace, name }: ObjectKey, sender?: Sender): Message {
-    const message = this.#parts.journal.message(name);
-    const isTheirs = sender === undefined || this.desk.isSameAgent(message?.from, sender);
+    const message = this.#deps.journal.message(name);
+    const isTheirs = sender === undefined || this.talkState.isSameAgent(message?.from, sender);
     if (message?.namespace !== namespace || message === undefined || !isTheirs)
       throw new ApiError('NotFound', `messages "${name}" not found`);
     return message;
   }
 
   async closeConversation({ namespace, name }: ObjectKey): Promise<void> {
-    const thread = this.desk.thread(name);
+    const thread = this.talkState.thread(name);
     if (thread?.record.namespace !== namespace || thread === undefined)
       throw new ApiError('NotFound', `conversations "${name}" not found`);
     for (const open of [...thread.waiting, ...(thread.current === undefined ? [] : [thread.current])])
-      this.turns.breakOff(open, { reason: 'Cancelled', message: 'Its conversation was closed.' });
+      this.turns.cancel(open, { reason: 'Cancelled', message: 'Its conversation was closed.' });
     if (thread.record.state === 'Open') this.turns.close(thread, 'ByRequest');
-    await this.desk.writer.write([{ type: 'Conversation', conversation: thread.record }]);
-    this.desk.changed('Conversation', name);
+    await this.talkState.writer.write([{ type: 'Conversation', conversation: thread.record }]);
+    this.talkState.changed('Conversation', name);
   }
 
   async query(
@@ -282,7 +282,7 @@ export class Talk {
         'BadRequest',
         `Agent ${keyText(agent.metadata)} has no protocol, so it cannot answer queries. Set spec.protocol to jsonl.`,
       );
-    for (const link of this.desk.links.values())
+    for (const link of this.talkState.links.values())
       if (
         link.state === 'Ready' &&
         !link.stopping &&
@@ -297,29 +297,29 @@ export class Talk {
 
   /** Asks a run to end by its protocol's own message. */
   shutdown(uid: string, run: number): void {
-    const link = this.desk.links.get(uid);
+    const link = this.talkState.links.get(uid);
     if (link?.target.run === run) link.connection?.shutdown();
   }
 
   /** A run has connected to the tools. */
   toolsSeen({ uid, run }: { uid: string; run: number }): void {
-    const link = this.desk.links.get(uid);
+    const link = this.talkState.links.get(uid);
     if (link?.target.run === run) link.toolsSeen();
   }
 
   /** Closes conversations that have been idle for too long, and removes what ended long ago. */
   async tidy(): Promise<void> {
-    const { journal, cache, clock } = this.#parts;
+    const { journal, cache, clock } = this.#deps;
     const now = clock.now();
     for (const { id, namespace, agent: name, state, activeAt } of journal.conversations()) {
       const agent = cache.agents.get(`${namespace}/${name}`);
       const { idleTTL } = agent === undefined ? { idleTTL: keep.age } : this.#rules(agent);
       const thread =
-        state === 'Open' && idleTTL > 0 && activeAt + idleTTL <= now ? this.desk.thread(id) : undefined;
+        state === 'Open' && idleTTL > 0 && activeAt + idleTTL <= now ? this.talkState.thread(id) : undefined;
       if (thread === undefined || thread.current !== undefined || thread.waiting.length > 0) continue;
       this.turns.close(thread, 'Idle');
-      await this.desk.writer.write([{ type: 'Conversation', conversation: thread.record }]);
-      this.desk.changed('Conversation', id);
+      await this.talkState.writer.write([{ type: 'Conversation', conversation: thread.record }]);
+      this.talkState.changed('Conversation', id);
     }
     await journal.prune({
       before: now - keep.age,
@@ -333,40 +333,39 @@ export class Talk {
   /** Reads nothing more; what was read is written. Agents run on. */
   async stop(): Promise<void> {
     this.#timers.stop();
-    await this.#parts.mcp.close();
-    const links = [...this.desk.links.values()];
+    await this.#deps.mcp.close();
+    const links = [...this.talkState.links.values()];
     const closed = Promise.all(links.map((link) => link.close('the controller ends')));
-    const settled = closed.then(() => this.desk.writer.settle());
+    const settled = closed.then(() => this.talkState.writer.settle());
     // What a full disk does not take is read again by the next controller.
-    await endsWithin(this.#parts.clock, stopBound, settled);
-    this.desk.writer.stop();
+    await endsWithin(this.#deps.clock, stopBound, settled);
+    this.talkState.writer.stop();
     await settled;
   }
 
   /** A message has come: whoever is free has it at once; else the planner may have to wake somebody. */
   #admitted(key: string): void {
-    const box = this.desk.box(key);
+    const box = this.talkState.box(key);
     this.#deliveries.dispatch(key);
-    this.#timers.wake(this.#parts.clock.now() + idleLook);
-    if (box.waiting > 0) this.#parts.enqueue(key);
+    this.#timers.wake(this.#deps.clock.now() + idleLook);
+    if (box.waiting > 0) this.#deps.enqueue(key);
   }
 
   #ended(message: Envelope): void {
     const key = keyOf(message);
     this.approvals.withdrawOf(message.id, message.reason);
     this.routes.ended(message);
-    const agent = this.#parts.cache.agents.get(key);
-    if (agent !== undefined) this.#parts.recorder.record(agent, happeningOf(message));
+    const agent = this.#deps.cache.agents.get(key);
+    if (agent !== undefined) this.#deps.recorder.recordEvent(agent, happeningOf(message));
     if (message.uid === undefined) return;
-    const status = this.desk.parts.instance(message.uid)?.status;
-    if (agent === undefined || this.desk.box(key).current(message.uid).size > 0) return;
+    const status = this.talkState.deps.instance(message.uid)?.status;
+    if (agent === undefined || this.talkState.box(key).current(message.uid).size > 0) return;
     // What waits for it to be idle goes on; what is put to sleep when idle counts from now.
-    if (status?.outdatedSince !== undefined || status?.restartDueSince !== undefined)
-      this.#parts.enqueue(key);
-    else if (this.#parts.policy(agent).mode === 'OnDemand')
-      this.#parts.enqueue(key, this.#parts.clock.now() + idleLook);
+    if (status?.outdatedSince !== undefined || status?.restartDueSince !== undefined) this.#deps.enqueue(key);
+    else if (this.#deps.policy(agent).mode === 'OnDemand')
+      this.#deps.enqueue(key, this.#deps.clock.now() + idleLook);
     else if ((agent.spec.schedule ?? []).length > 0)
-      this.#parts.enqueue(key, this.#parts.clock.now() + idleLook);
+      this.#deps.enqueue(key, this.#deps.clock.now() + idleLook);
   }
 
   /** An agent that is given up takes up nothing again: whoever waits for what was cut short is told. */
@@ -374,7 +373,7 @@ export class Talk {
     const phase = agent.status?.phase;
     if (phase !== 'Failed' && phase !== 'Completed') return;
     const key = keyText(agent.metadata);
-    for (const open of this.desk.opens.values())
+    for (const open of this.talkState.opens.values())
       if (keyOf(open.message) === key && open.message.attempts > 0 && open.message.state === 'Pending')
         this.turns.finish(open, {
           state: 'Failed',
@@ -384,21 +383,21 @@ export class Talk {
   }
 
   #release(uid: string): void {
-    for (const [key, box] of this.desk.boxes()) {
+    for (const [key, box] of this.talkState.boxes()) {
       for (const open of [...box.current(uid)])
         this.turns.interrupt(open, 'its instance is gone', undefined, { unread: true });
       const threads = box.release(uid);
       if (threads.length === 0) continue;
       const entries = threads.map(({ record }) => ({ type: 'Conversation' as const, conversation: record }));
-      this.desk.writer.note(entries);
+      this.talkState.writer.note(entries);
       this.#deliveries.soon(key);
-      this.#parts.enqueue(key);
+      this.#deps.enqueue(key);
     }
   }
 
   /** The Agent is gone: whoever looked at it just before may have made it a box again. */
   forget(key: string): void {
-    this.desk.dropBox(key, undefined);
+    this.talkState.dropBox(key, undefined);
   }
 
   #deleted(agent: Agent): void {
@@ -407,7 +406,7 @@ export class Talk {
   }
 
   #failAll(key: string, uid?: string): void {
-    for (const open of [...this.desk.opens.values()])
+    for (const open of [...this.talkState.opens.values()])
       if (keyOf(open.message) === key && !isFinal(open.message.state))
         this.turns.finish(open, {
           state: 'Failed',
@@ -415,17 +414,17 @@ export class Talk {
           error: `Agent ${key} was deleted.`,
         });
     const [namespace = '', agent = ''] = key.split('/');
-    for (const { id, state } of this.#parts.journal.conversations({ namespace, agent })) {
-      const thread = state === 'Open' ? this.desk.thread(id) : undefined;
+    for (const { id, state } of this.#deps.journal.conversations({ namespace, agent })) {
+      const thread = state === 'Open' ? this.talkState.thread(id) : undefined;
       if (thread === undefined) continue;
       this.turns.close(thread, 'AgentDeleted');
-      this.desk.writer.note([{ type: 'Conversation', conversation: thread.record }]);
+      this.talkState.writer.note([{ type: 'Conversation', conversation: thread.record }]);
     }
-    this.desk.dropBox(key, uid);
+    this.talkState.dropBox(key, uid);
   }
 
   #rules(agent: Agent): Rules {
-    return rulesOf(agent.spec, this.#parts.policy(agent));
+    return rulesOf(agent.spec, this.#deps.policy(agent));
   }
 }
 

@@ -4,11 +4,11 @@ import type { Message } from '../../messages/message.ts';
 import type { TurnEvent, TurnResult, Usage } from '../../protocols/talk.ts';
 import { type AccountFault, accountFault } from './account-faults.ts';
 import { bounded } from './answer.ts';
-import { type Desk, keyOf } from './desk.ts';
 import { afterInterruption } from './interruption.ts';
 import type { Link } from './link.ts';
 import type { Open, Thread } from './open.ts';
 import { accountOf } from './spending.ts';
+import { keyOf, type TalkState } from './talk-state.ts';
 import { withTold } from './told.ts';
 
 /** How long the end of a turn waits at most for what still comes of it. Milliseconds. */
@@ -21,15 +21,15 @@ const busy = { from: 1_000, most: 10_000, bound: 60_000 };
 /** Events that say that the agent has begun with a message. */
 const effects: ReadonlySet<TurnEvent['type']> = new Set(['text', 'thought', 'tool', 'background', 'other']);
 
-export interface TurnsParts {
-  desk: Desk;
+export interface TurnsDeps {
+  talkState: TalkState;
   agent(key: string): Agent | undefined;
   /** There is something to deliver, or somebody free to take it. */
   due(key: string): void;
   /** An agent has told that something is wrong with its account. */
   accountFails(link: Link, fault: AccountFault): void;
   /** An agent works on a turn that was given up. */
-  given(): void;
+  abandoned(): void;
   /** A message is final; called once that is on disk. */
   ended(message: Omit<Message, 'text'>): void;
   /** Its turn is broken off, or is over and begun again: nobody waits for answers to what was asked in it. */
@@ -38,17 +38,17 @@ export interface TurnsParts {
 
 /** What becomes of messages that were delivered: followed, ended once, and taken up again after a crash. */
 export class Turns {
-  readonly #desk: Desk;
-  readonly #parts: TurnsParts;
+  readonly #talkState: TalkState;
+  readonly #deps: TurnsDeps;
 
-  constructor(parts: TurnsParts) {
-    this.#parts = parts;
-    this.#desk = parts.desk;
+  constructor(deps: TurnsDeps) {
+    this.#deps = deps;
+    this.#talkState = deps.talkState;
   }
 
   /** The turn that a run works on; undefined where it is over, or another run's. */
   current(link: Link, id: string | undefined): Open | undefined {
-    const open = id === undefined ? undefined : this.#desk.opens.get(id);
+    const open = id === undefined ? undefined : this.#talkState.opens.get(id);
     if (open?.thread.current !== open) return undefined;
     const { uid, run } = open?.message ?? {};
     return uid === link.target.uid && run === link.target.run && open?.message.state !== 'Pending'
@@ -59,7 +59,7 @@ export class Turns {
   event(link: Link, id: string | undefined, event: TurnEvent): void {
     const open = this.current(link, id);
     if (open === undefined) return;
-    const entries: Entry[] = this.#desk.event(open, event);
+    const entries: Entry[] = this.#talkState.event(open, event);
     if (!open.message.produced && effects.has(event.type)) {
       Object.assign(open.message, { produced: true, written: true });
       entries.push({ type: 'Change', id: open.message.id, set: { produced: true, written: true } });
@@ -71,9 +71,9 @@ export class Turns {
     const open = this.current(link, id);
     if (open?.message.state !== 'Delivered') return;
     Object.assign(open.message, { state: 'Acknowledged', written: true });
-    open.heardAt = this.#desk.parts.clock.now();
+    open.heardAt = this.#talkState.deps.clock.now();
     link.push([{ type: 'Change', id, set: { state: 'Acknowledged', written: true } }], () =>
-      this.#desk.changed('Message', id),
+      this.#talkState.changed('Message', id),
     );
   }
 
@@ -87,12 +87,12 @@ export class Turns {
     const { message } = whose;
     const open = this.current(link, message);
     const { uid } = link.target;
-    const isWorking = this.#desk
+    const isWorking = this.#talkState
       .box(keyOf(link.target))
       .working(uid)
       .some(({ record }) => record.working?.message === message);
     if (link.protocol.trailing > 0 && effects.has(event.type) && !isWorking) link.speaksLate = true;
-    if (open === undefined) return link.push(this.#desk.late(link.target, whose, event));
+    if (open === undefined) return link.push(this.#talkState.late(link.target, whose, event));
     this.event(link, message, event);
     if (open.ending !== undefined) this.#end(open, open.ending.result, link);
   }
@@ -101,29 +101,29 @@ export class Turns {
     const open = this.current(link, id);
     if (open === undefined || open.ending !== undefined) return;
     const isBusy = given.state === 'Failed' && given.reason === 'Busy';
-    if (isBusy && open.breaking === undefined && !open.message.produced)
+    if (isBusy && open.cancellation === undefined && !open.message.produced)
       return this.#askLater(open, given.message, link);
     const result: TurnResult = isBusy ? { ...given, reason: 'AgentError' } : given;
     // What it may never have been sent is no turn that it works on.
-    const isSent = open.breaking?.reason !== 'Uncertain' || open.message.produced;
+    const isSent = open.cancellation?.reason !== 'Uncertain' || open.message.produced;
     if (result.state === 'Failed' && result.working === true && isSent) this.#hold(open, link);
     const isDone = result.state === 'Completed' && result.stopReason !== 'cancelled';
     // Sent again, it would ask again.
-    if (open.denied !== undefined && result.state === 'Completed' && !isDone && !isBrokenOff(open))
+    if (open.denied !== undefined && result.state === 'Completed' && !isDone && !isCancelled(open))
       return this.finish(open, { state: 'Failed', reason: 'PermissionDenied', error: open.denied }, link);
-    if (open.breaking?.reason === 'Uncertain' && !isDone)
+    if (open.cancellation?.reason === 'Uncertain' && !isDone)
       return open.message.produced
-        ? this.interrupt(open, open.breaking.message, link)
+        ? this.interrupt(open, open.cancellation.message, link)
         : this.requeue(open, link);
     // By itself, or because it was made sure of before a restart.
-    if (open.breaking === undefined && result.state === 'Completed' && !isDone)
+    if (open.cancellation === undefined && result.state === 'Completed' && !isDone)
       return this.interrupt(open, 'the agent cancelled it', link);
     // Some agents end a turn that they were asked to break off as any other.
-    if (open.breaking !== undefined && open.breaking.reason !== 'Uncertain')
-      return this.finish(open, broken(open), link);
+    if (open.cancellation !== undefined && open.cancellation.reason !== 'Uncertain')
+      return this.finish(open, cancelledEnd(open), link);
     if (result.state === 'Failed') {
-      const fault = accountFault(result, this.#desk.parts.clock.now());
-      if (fault !== undefined) this.#parts.accountFails(link, fault);
+      const fault = accountFault(result, this.#talkState.deps.clock.now());
+      if (fault !== undefined) this.#deps.accountFails(link, fault);
       const reason = fault?.reason ?? result.reason;
       return this.finish(open, { state: 'Failed', reason, error: result.message }, link);
     }
@@ -134,7 +134,7 @@ export class Turns {
   #end(open: Open, result: Extract<TurnResult, { state: 'Completed' }>, link: Link) {
     const { trailing } = link.protocol;
     if (trailing === 0) return this.#complete(open, result, link);
-    const { clock } = this.#desk.parts;
+    const { clock } = this.#talkState.deps;
     const now = clock.now();
     const since = open.ending?.since ?? now;
     if (open.ending === undefined) {
@@ -144,7 +144,7 @@ export class Turns {
     }
     open.ending?.cancel();
     const cancel = clock.after(Math.max(0, Math.min(trailing, since + mostTrailing - now)), () => {
-      if (this.#desk.opens.get(open.message.id) === open) this.#complete(open, result, link);
+      if (this.#talkState.opens.get(open.message.id) === open) this.#complete(open, result, link);
     });
     open.ending = { result, since, cancel };
   }
@@ -167,14 +167,14 @@ export class Turns {
   /** What is said after the end of this turn shall not be part of the next one. */
   #settle(thread: Thread): void {
     const key = keyOf(thread.record);
-    const box = this.#desk.box(key);
+    const box = this.#talkState.box(key);
     thread.settling = true;
     box.hold(thread);
-    this.#desk.parts.clock.after(settling, () => {
+    this.#talkState.deps.clock.after(settling, () => {
       thread.settling = false;
       if (thread.record.working !== undefined) return;
       box.letGo(thread);
-      this.#parts.due(key);
+      this.#deps.due(key);
     });
   }
 
@@ -186,23 +186,23 @@ export class Turns {
         message: message.id,
         attempt: message.deliveredAt ?? 0,
         run: link.target.run,
-        since: this.#desk.parts.clock.now(),
+        since: this.#talkState.deps.clock.now(),
       },
     };
-    this.#desk.box(keyOf(message)).hold(thread);
+    this.#talkState.box(keyOf(message)).hold(thread);
     link.push([{ type: 'Conversation', conversation: thread.record }]);
-    this.#parts.given();
+    this.#deps.abandoned();
   }
 
   /** The agent works no longer on a turn that was given up. */
   released(link: Link, id: string): void {
-    for (const thread of this.#desk.box(keyOf(link.target)).working(link.target.uid))
+    for (const thread of this.#talkState.box(keyOf(link.target)).working(link.target.uid))
       if (thread.record.working?.message === id) this.#letGo(thread, link);
   }
 
   /** Whatever other runs of the instance worked on is over. */
   over(uid: string, key: string, isOver: (run: number) => boolean, link?: Link): void {
-    for (const thread of this.#desk.box(key).working(uid))
+    for (const thread of this.#talkState.box(key).working(uid))
       if (isOver(thread.record.working?.run ?? 0)) this.#letGo(thread, link);
   }
 
@@ -210,16 +210,16 @@ export class Turns {
     const key = keyOf(thread.record);
     thread.record = { ...thread.record, working: undefined };
     const entries: Entry[] = [{ type: 'Conversation', conversation: thread.record }];
-    if (link === undefined) this.#desk.writer.note(entries);
+    if (link === undefined) this.#talkState.writer.note(entries);
     else link.push(entries);
-    if (thread.settling !== true) this.#desk.box(key).letGo(thread);
-    this.#parts.due(key);
+    if (thread.settling !== true) this.#talkState.box(key).letGo(thread);
+    this.#deps.due(key);
   }
 
   /** Its session takes no turn now, as another one goes on in it that is not known: the message waits. */
   #askLater(open: Open, why: string, link: Link): void {
     const { message, delivery } = open;
-    const { clock } = this.#desk.parts;
+    const { clock } = this.#talkState.deps;
     const now = clock.now();
     open.busySince ??= now;
     const since = now - open.busySince;
@@ -234,7 +234,9 @@ export class Turns {
       attempts: Math.max(0, message.attempts - 1),
     };
     Object.assign(message, set);
-    link.push([{ type: 'Change', id: message.id, set }], () => this.#desk.changed('Message', message.id));
+    link.push([{ type: 'Change', id: message.id, set }], () =>
+      this.#talkState.changed('Message', message.id),
+    );
     clock.after(Math.min(busy.most, busy.from + since / 2), () => {
       if (open.delivery === delivery) this.requeue(open);
     });
@@ -242,8 +244,8 @@ export class Turns {
 
   #noteContext(open: Open, stopReason: string | undefined): void {
     const { thread, reports } = open;
-    const agent = this.#parts.agent(keyOf(open.message));
-    if (agent === undefined || this.#desk.parts.rules(agent).onContextFull !== 'New') return;
+    const agent = this.#deps.agent(keyOf(open.message));
+    if (agent === undefined || this.#talkState.deps.rules(agent).onContextFull !== 'New') return;
     const { used = 0, size = 0 } = reports.Session?.context ?? reports.Turn?.context ?? {};
     if (stopReason === 'max_tokens' || (size > 0 && used >= size * 0.95))
       thread.record = { ...thread.record, renew: true };
@@ -258,14 +260,14 @@ export class Turns {
     link?: Link,
   ): void {
     const { message, thread } = open;
-    const { parts, opens, writer } = this.#desk;
+    const { deps, opens, writer } = this.#talkState;
     const key = keyOf(message);
-    const box = this.#desk.box(key);
-    const now = parts.clock.now();
+    const box = this.#talkState.box(key);
+    const now = deps.clock.now();
     const begun = message.state !== 'Pending';
     const { entries, spent, conversation } = accountOf(open, thread.record, { now, begun });
     const set: MessageChange = {
-      ...(open.breaking === undefined ? {} : { reason: undefined, error: undefined }),
+      ...(open.cancellation === undefined ? {} : { reason: undefined, error: undefined }),
       ...end,
       endedAt: now,
       ...(spent === undefined ? {} : { spent }),
@@ -274,7 +276,7 @@ export class Turns {
     if (thread.current === open) box.end(open);
     else box.remove(open);
     opens.delete(message.id);
-    this.#desk.ended(open);
+    this.#talkState.ended(open);
     thread.record = { ...conversation, activeAt: now };
     const { single, state } = thread.record;
     if (single && state === 'Open' && thread.waiting.length === 0) this.close(thread, 'Answered');
@@ -284,24 +286,24 @@ export class Turns {
       { type: 'Conversation', conversation: thread.record },
     ];
     const told = (): void => {
-      this.#desk.changed('Message', message.id);
-      this.#desk.changed('Conversation', thread.record.id);
-      this.#parts.ended(message);
+      this.#talkState.changed('Message', message.id);
+      this.#talkState.changed('Conversation', thread.record.id);
+      this.#deps.ended(message);
     };
     if (link === undefined) writer.write(all).then(told, (error) => this.#refused(message.id, error));
     else link.push(all, told);
-    this.#parts.due(key);
+    this.#deps.due(key);
   }
 
   #refused(id: string, error: unknown): void {
-    this.#desk.parts.log.error({ err: error, message: id }, 'the end of a message was not journalled');
+    this.#talkState.deps.log.error({ err: error, message: id }, 'the end of a message was not journalled');
   }
 
   /** It takes no more messages. */
   close(thread: Thread, reason: string): void {
     const { record } = thread;
-    const link = this.#desk.links.get(record.uid ?? '');
-    this.#desk.box(keyOf(record)).bind(thread, undefined);
+    const link = this.#talkState.links.get(record.uid ?? '');
+    this.#talkState.box(keyOf(record)).bind(thread, undefined);
     thread.record = { ...thread.record, uid: record.uid, state: 'Closed', reason };
     if (record.session !== undefined && record.sessionRun === link?.target.run)
       link?.connection?.closeSession(record.session);
@@ -311,8 +313,8 @@ export class Turns {
   requeue(open: Open, link?: Link) {
     const { message } = open;
     if (open.ending !== undefined) return this.#complete(open, open.ending.result, link);
-    if (open.breaking !== undefined && open.breaking.reason !== 'Uncertain')
-      return this.finish(open, broken(open), link);
+    if (open.cancellation !== undefined && open.cancellation.reason !== 'Uncertain')
+      return this.finish(open, cancelledEnd(open), link);
     const attempts = Math.max(0, message.attempts - (message.state === 'Pending' ? 0 : 1));
     this.#wait(open, { attempts }, link);
   }
@@ -320,9 +322,9 @@ export class Turns {
   #wait(open: Open, set: MessageChange, link: Link | undefined): void {
     const { message, thread } = open;
     const key = keyOf(message);
-    const box = this.#desk.box(key);
+    const box = this.#talkState.box(key);
     const begun = message.state !== 'Pending' && (message.written || message.produced);
-    const account = accountOf(open, thread.record, { now: this.#desk.parts.clock.now(), begun });
+    const account = accountOf(open, thread.record, { now: this.#talkState.deps.clock.now(), begun });
     const { spent } = account;
     const change: MessageChange = {
       ...{ ...set, state: 'Pending', written: false, spent },
@@ -331,18 +333,18 @@ export class Turns {
     Object.assign(message, change);
     thread.record = account.conversation;
     open.reports = {};
-    open.breaking = undefined;
+    open.cancellation = undefined;
     open.tools.clear();
-    this.#parts.over(message.id, 'Cancelled');
+    this.#deps.over(message.id, 'Cancelled');
     box.end(open);
     box.add(open);
     const entries: Entry[] = [{ type: 'Change', id: message.id, set: change }, ...account.entries];
     if (account.entries.length > 0) entries.push({ type: 'Conversation', conversation: thread.record });
-    const told = (): void => this.#desk.changed('Message', message.id);
+    const told = (): void => this.#talkState.changed('Message', message.id);
     if (link === undefined)
-      this.#desk.writer.write(entries).then(told, (error) => this.#refused(message.id, error));
+      this.#talkState.writer.write(entries).then(told, (error) => this.#refused(message.id, error));
     else link.push(entries, told);
-    this.#parts.due(key);
+    this.#deps.due(key);
   }
 
   /**
@@ -353,16 +355,16 @@ export class Turns {
     const { message } = open;
     if (open.ending !== undefined) return this.#complete(open, open.ending.result, link);
     if (unread) message.produced = true;
-    const agent = this.#parts.agent(keyOf(message));
-    if (open.breaking !== undefined && open.breaking.reason !== 'Uncertain')
-      return this.finish(open, broken(open), link);
+    const agent = this.#deps.agent(keyOf(message));
+    if (open.cancellation !== undefined && open.cancellation.reason !== 'Uncertain')
+      return this.finish(open, cancelledEnd(open), link);
     if (agent === undefined)
       return this.finish(
         open,
         { state: 'Failed', reason: 'AgentDeleted', error: 'The Agent was deleted.' },
         link,
       );
-    const next = afterInterruption(message, this.#desk.parts.rules(agent), {
+    const next = afterInterruption(message, this.#talkState.deps.rules(agent), {
       why,
       stopping: link?.stopping === true,
     });
@@ -376,7 +378,7 @@ export class Turns {
     const how =
       exit?.run === link.target.run && exit.code !== undefined ? ` with exit code ${exit.code}` : '';
     const why = `run ${link.target.run} of ${link.target.instance} ended${how}`;
-    const box = this.#desk.box(keyOf(link.target));
+    const box = this.#talkState.box(keyOf(link.target));
     this.over(link.target.uid, keyOf(link.target), (run) => run === link.target.run, link);
     for (const open of [...box.current(link.target.uid)]) {
       if (open.message.state === 'Pending') this.requeue(open, link);
@@ -385,56 +387,61 @@ export class Turns {
   }
 
   /** Breaks a message off; where an instance has it, it ends once the agent says so. */
-  breakOff(open: Open, breaking: NonNullable<Open['breaking']>) {
+  cancel(open: Open, cancellation: NonNullable<Open['cancellation']>) {
     if (open.ending !== undefined) return; // it has ended already
-    if (open.breaking !== undefined && open.breaking.reason !== 'Uncertain') return;
-    open.breaking = { at: this.#desk.parts.clock.now(), ...breaking };
-    const { reason, message: error } = breaking;
+    if (open.cancellation !== undefined && open.cancellation.reason !== 'Uncertain') return;
+    open.cancellation = { at: this.#talkState.deps.clock.now(), ...cancellation };
+    const { reason, message: error } = cancellation;
     Object.assign(open.message, { reason, error });
-    if (open.thread.current !== open) return this.finish(open, broken(open));
+    if (open.thread.current !== open) return this.finish(open, cancelledEnd(open));
     const { uid = '', run, written, id } = open.message;
-    const link = this.#desk.links.get(uid);
+    const link = this.#talkState.links.get(uid);
     // The session that is being opened for it is the next one's.
     const begun = open.message.state !== 'Pending';
     if (!begun || (link?.connection === undefined && !this.#isUp(uid, run)))
-      return this.finish(open, broken(open));
-    this.#parts.over(id, reason);
-    this.#desk.writer.note([{ type: 'Change', id, set: { reason, error } }]); // known after a restart too
+      return this.finish(open, cancelledEnd(open));
+    this.#deps.over(id, reason);
+    this.#talkState.writer.note([{ type: 'Change', id, set: { reason, error } }]); // known after a restart too
     if (written) link?.connection?.cancel(id);
   }
 
   /** Its run goes on, though it may not be connected to yet. */
   #isUp(uid: string, run: number | undefined): boolean {
-    const status = this.#desk.parts.instance(uid)?.status;
+    const status = this.#talkState.deps.instance(uid)?.status;
     return status?.run !== undefined && status.run.number === run && status.lastExit?.run !== run;
   }
 
   /** After a restart of the controller: what was being broken off before it was delivered ends here. */
   restored(): void {
-    for (const open of [...this.#desk.opens.values()]) {
+    for (const open of [...this.#talkState.opens.values()]) {
       const { stopReason } = open.message;
       if (open.thread.current === open && stopReason !== undefined)
         this.#complete(open, { state: 'Completed', stopReason }, undefined);
-      else if (open.breaking !== undefined && open.thread.current !== open) this.finish(open, broken(open));
+      else if (open.cancellation !== undefined && open.thread.current !== open)
+        this.finish(open, cancelledEnd(open));
     }
   }
 
   /** It is broken off, and the agent has not said so: it ends all the same. */
   giveUp(open: Open): void {
-    const link = this.#desk.links.get(open.message.uid ?? '');
+    const link = this.#talkState.links.get(open.message.uid ?? '');
     const begun = open.thread.current === open && open.message.written;
     if (link !== undefined && link.state !== 'Drained' && begun && link.protocol.trailing > 0)
       this.#hold(open, link);
-    this.finish(open, broken(open), link);
+    this.finish(open, cancelledEnd(open), link);
   }
 }
 
-const isBrokenOff = ({ breaking }: Open): boolean =>
-  breaking !== undefined && breaking.reason !== 'Uncertain';
+const isCancelled = ({ cancellation }: Open): boolean =>
+  cancellation !== undefined && cancellation.reason !== 'Uncertain';
 
 /** The end of a message that is broken off. */
-export function broken({ breaking }: Open): { state: 'Failed' | 'Expired'; reason: string; error: string } {
-  const { reason, message: error } = breaking ?? { reason: 'Cancelled', message: 'It was cancelled.' };
+export function cancelledEnd({ cancellation }: Open): {
+  state: 'Failed' | 'Expired';
+  reason: string;
+  error: string;
+} {
+  const { reason, message: error } = cancellation ?? { reason: 'Cancelled', message: 'It was cancelled.' };
   return { state: reason === 'Timeout' ? 'Expired' : 'Failed', reason, error };
 }
 

@@ -13,7 +13,7 @@ import { createPosition, placeOf } from './position.ts';
 import { feedInput, holdInput, stdinOf } from './stdin.ts';
 import type { ContainerInspect } from './wire.ts';
 
-export interface AttachParts {
+export interface AttachDeps {
   engine: Engine;
   clock: Clock;
   log: Log;
@@ -35,8 +35,8 @@ export interface Attachments {
   close(): void;
 }
 
-export function createAttachments(parts: AttachParts): Attachments {
-  const { engine, clock, log, find } = parts;
+export function createAttachments(deps: AttachDeps): Attachments {
+  const { engine, clock, log, find } = deps;
   const keep = createKeep(clock);
   const all = new Set<() => void>();
   let closed = false;
@@ -89,18 +89,18 @@ export function createAttachments(parts: AttachParts): Attachments {
   return {
     async prepare(ref) {
       keep.drop(ref);
-      if (await parts.podman()) await untilCleanedUp(ref);
+      if (await deps.podman()) await untilCleanedUp(ref);
       keep.put(ref, await openLive(ref));
     },
     async started({ Id: ref, State: state }) {
       keep.started(ref, state.StartedAt);
-      if (await parts.podman()) await holdInput(engine, ref, log);
+      if (await deps.podman()) await holdInput(engine, ref, log);
     },
     drop: keep.drop,
 
     async attach(ref, { run, startId, cursor, cut, signal }) {
       const place = cursor === undefined ? undefined : placeOf(cursor);
-      const podman = await parts.podman();
+      const podman = await deps.podman();
       await keep.known(ref);
       const kept = keep.take(ref, startId);
       const inspect = await ofRun(ref, startId).catch((error: unknown) => {
@@ -122,7 +122,7 @@ export function createAttachments(parts: AttachParts): Attachments {
         begin,
         mayEndEarly: podman,
         clock,
-        local: parts.local,
+        local: deps.local,
         signal: stop.signal,
         async *read(since) {
           const query = {
@@ -130,7 +130,7 @@ export function createAttachments(parts: AttachParts): Attachments {
             timestamps: true,
             ...(since > 0 ? { since: seconds(since) } : {}),
             // Another run may begin meanwhile.
-            ...(endedBy !== undefined && parts.local ? { until: seconds(endedBy) } : {}),
+            ...(endedBy !== undefined && deps.local ? { until: seconds(endedBy) } : {}),
           };
           const stream = await streamOf(engine.streams, `/containers/${ref}/logs`, query, stop.signal);
           yield* entriesOf(frames(until(stream, stop.signal)), { podman });

@@ -84,7 +84,7 @@ function hideFromInspection(agent: Agent): void {
   Object.assign(agent, { [inspect.custom]: () => 'Agent' });
 }
 
-interface ModemParts {
+interface ModemDeps {
   endpoint: string;
   agent: Agent;
   timeout: number;
@@ -100,10 +100,10 @@ const good = Object.fromEntries([200, 201, 202, 204, 304].map((status) => [statu
  * errors are typed.
  */
 export class EngineModem extends Modem {
-  readonly #parts: ModemParts;
+  readonly #deps: ModemDeps;
 
-  constructor(parts: ModemParts) {
-    const { agent, timeout } = parts;
+  constructor(deps: ModemDeps) {
+    const { agent, timeout } = deps;
     const { DOCKER_HOST: host } = process.env;
     // What it and its companions name would be read, and stand in for what is not given.
     delete process.env.DOCKER_HOST;
@@ -113,13 +113,13 @@ export class EngineModem extends Modem {
     } finally {
       if (host !== undefined) process.env.DOCKER_HOST = host;
     }
-    this.#parts = parts;
+    this.#deps = deps;
   }
 
   override dial(options: Modem.DialOptions, done: Modem.RequestCallback = () => undefined): void {
     const fail = (error: unknown): void => done(this.#meaningOf(error, options.abortSignal), null);
     super.dial({ ...options, isStream: true, statusCodes: good }, (error, answer) => {
-      if (error === null || statusOf(error) !== undefined) this.#parts.accepted?.();
+      if (error === null || statusOf(error) !== undefined) this.#deps.accepted?.();
       if (error !== null || !isStream(answer)) return fail(error);
       if (options.isStream) return done(null, answer);
       text(answer)
@@ -130,7 +130,7 @@ export class EngineModem extends Modem {
 
   /** The modem's own sends the end of an empty body late, and the program would read it. */
   hijack(path: string, body?: object): Promise<Duplex> {
-    const { agent, timeout } = this.#parts;
+    const { agent, timeout } = this.#deps;
     const headers = {
       Host: 'engine',
       Connection: 'Upgrade',
@@ -161,8 +161,8 @@ export class EngineModem extends Modem {
     if (signal?.aborted) return known;
     const status = statusOf(known);
     if (status !== undefined) return refusal(status, known);
-    this.#parts.lost();
-    return new DriverError('Offline', 'EngineUnreachable', unreachable(this.#parts, known), { cause: known });
+    this.#deps.lost();
+    return new DriverError('Offline', 'EngineUnreachable', unreachable(this.#deps, known), { cause: known });
   }
 }
 
@@ -222,7 +222,7 @@ function refusal(status: number, error: Error): EngineError {
   return new EngineError(/no such container/i.test(message) ? 404 : status, message, { cause: error });
 }
 
-function unreachable({ endpoint, timeout }: ModemParts, error: Error & { code?: string }): string {
+function unreachable({ endpoint, timeout }: ModemDeps, error: Error & { code?: string }): string {
   const said = `the engine at ${endpoint} does not answer (${error.code ?? error.message})`;
   switch (error.code) {
     case 'EACCES':

@@ -14,7 +14,7 @@ interface Rule {
   /** Matched against what the engine says. Docker's words and Podman's. */
   says: RegExp;
   status?: number;
-  sort: DriverError['sort'];
+  kind: DriverError['kind'];
   reason: string;
   remedy: (subject: Subject, match: RegExpExecArray) => string;
 }
@@ -23,59 +23,59 @@ interface Rule {
 const rules: readonly Rule[] = [
   {
     says: /no space left on device|disk quota exceeded/i,
-    sort: 'Retryable',
+    kind: 'Retryable',
     reason: 'DiskFull',
     remedy: () => "the engine's disk is full; free some space (docker system df)",
   },
   {
     says: /(exec: .*|executable file .*)(not found|no such file|permission denied|is a directory|exec format error)/i,
-    sort: 'NotStartable',
+    kind: 'NotStartable',
     reason: 'CommandNotFound',
     remedy: ({ command, image }) =>
       `${command ?? 'the command'} cannot be run in the image ${image}. Correct spec.template.command, or use another image${oneWordHint(command ?? '')}`,
   },
   {
     says: /bind source path does not exist: (.*)|statfs (\/[^:]*): no such file or directory/i,
-    sort: 'NotStartable',
+    kind: 'NotStartable',
     reason: 'MountMissing',
     remedy: (_, match) =>
       `${match[1] ?? match[2]} does not exist on the host: create it, or correct the volume's hostPath`,
   },
   {
     says: /port is already allocated|address already in use|failed to bind host port/i,
-    sort: 'NotStartable',
+    kind: 'NotStartable',
     reason: 'PortTaken',
     remedy: () => 'the port is already in use on the host: free it, or use another hostPort',
   },
   {
     says: /network (.*) is ambiguous/i,
-    sort: 'NotStartable',
+    kind: 'NotStartable',
     reason: 'NetworkAmbiguous',
     remedy: (_, match) =>
       `the engine has several networks named ${match[1]}: remove all but one with docker network rm <id>`,
   },
   {
     says: /network .*not found|unable to find network|no such network/i,
-    sort: 'NotStartable',
+    kind: 'NotStartable',
     reason: 'NetworkMissing',
     remedy: ({ network }) => `create it with: docker network create ${network ?? '<name>'}`,
   },
   {
     says: /unable to find (user|group)|no matching entries in (passwd|group)|no users found/i,
-    sort: 'Terminal',
+    kind: 'Terminal',
     reason: 'InvalidSpec',
     remedy: () => 'the user does not exist in the image; use a number in spec.template.user',
   },
   {
     says: /no command (or entrypoint )?(provided|specified)|must specify (a )?command/i,
-    sort: 'Terminal',
+    kind: 'Terminal',
     reason: 'InvalidSpec',
     remedy: ({ image }) => `the image ${image} has no default command: set template.command`,
   },
   {
     says: /./,
     status: 400,
-    sort: 'Terminal',
+    kind: 'Terminal',
     reason: 'InvalidSpec',
     remedy: () => 'the engine does not accept the spec',
   },
@@ -84,11 +84,11 @@ const rules: readonly Rule[] = [
 /** What the engine's refusal means for the instance. Other errors pass through. */
 export function startError(error: unknown, subject: Subject): unknown {
   if (!(error instanceof EngineError)) return error;
-  for (const { says, status, sort, reason, remedy } of rules) {
+  for (const { says, status, kind, reason, remedy } of rules) {
     if (status !== undefined && status !== error.status) continue;
     const match = says.exec(error.message);
     if (match !== null)
-      return new DriverError(sort, reason, `${remedy(subject, match)} (${error.message})`, { cause: error });
+      return new DriverError(kind, reason, `${remedy(subject, match)} (${error.message})`, { cause: error });
   }
   return new DriverError(
     'Retryable',

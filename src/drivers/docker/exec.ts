@@ -17,7 +17,7 @@ const pollMs = 100;
 const lateMs = 120_000;
 const killInsideMs = 5_000;
 
-export interface ExecParts {
+export interface ExecDeps {
   engine: Engine;
   clock: Clock;
   podman: () => Promise<boolean>;
@@ -37,7 +37,7 @@ export interface ExecOptions {
  * environment and another parent by then is not found.
  */
 export async function execute(
-  { engine, clock, local, podman: isPodman }: ExecParts,
+  { engine, clock, local, podman: isPodman }: ExecDeps,
   container: ContainerInspect,
   command: readonly string[],
   { timeout, signal = new AbortController().signal }: ExecOptions,

@@ -6,7 +6,7 @@ import type { Intake, Taken } from './intake.ts';
 import { type Position, plain } from './position.ts';
 import { meet } from './splice.ts';
 
-export interface OutputParts {
+export interface OutputDeps {
   /** Undefined where the run has ended. */
   live: Intake | undefined;
   /** `live` has all from the first byte of the run on. */
@@ -50,8 +50,8 @@ const reading = { rate: 16 * 1024 * 1024, burst: 64 * 1024 * 1024 };
  * The output of one run: what the log has behind the position, then the live output. The log is read until it has the
  * beginning of the live output; what live output repeats of the log is passed over.
  */
-export async function* readOutput(parts: OutputParts): Batches {
-  const { live, clock, position, signal } = parts;
+export async function* readOutput(deps: OutputDeps): Batches {
+  const { live, clock, position, signal } = deps;
   let gap = false;
 
   const tell = ({ text, cut }: Pick<OutputLine, 'text' | 'cut'>, at?: number): OutputLine => {
@@ -66,7 +66,7 @@ export async function* readOutput(parts: OutputParts): Batches {
   /** `sure`: nothing, where it is uncertain what has been told. */
   async function* logged(ended: boolean, sure = false): Batches {
     let batch: OutputLine[] = [];
-    for await (const line of behind(position, parts.read, { begin: parts.begin, ended })) {
+    for await (const line of behind(position, deps.read, { begin: deps.begin, ended })) {
       if (sure && line.gap) return;
       gap ||= line.gap;
       batch.push(tell(shortened(line.text), line.at));
@@ -81,7 +81,7 @@ export async function* readOutput(parts: OutputParts): Batches {
   const untilEnded = async (): Promise<'Ended' | 'Gone'> => {
     const deadline = clock.now() + endNoteMs;
     for (;;) {
-      const state = await parts.state();
+      const state = await deps.state();
       if (state !== 'Runs') return state;
       if (clock.now() > deadline) throw lost(undefined);
       await sleep(clock, lookMs, signal);
@@ -94,14 +94,14 @@ export async function* readOutput(parts: OutputParts): Batches {
     let left = skip;
     const pace = new Bucket(clock, reading);
     for (let taken = first; ; taken = intake.take()) {
-      if (parts.local && left === 0 && taken.quietUntil !== undefined) position.quietUntil(taken.quietUntil);
+      if (deps.local && left === 0 && taken.quietUntil !== undefined) position.quietUntil(taken.quietUntil);
       const fresh = taken.lines.slice(left);
       left -= taken.lines.length - fresh.length;
       const batch = fresh.map((line) => tell(line));
       if (batch.length > 0) yield batch;
       if (signal.aborted) return;
       if (taken.ended) {
-        if ((await untilEnded()) === 'Ended' && parts.mayEndEarly) yield* logged(true, true);
+        if ((await untilEnded()) === 'Ended' && deps.mayEndEarly) yield* logged(true, true);
         return;
       }
       pace.charge(taken.bytes);
@@ -134,7 +134,7 @@ export async function* readOutput(parts: OutputParts): Batches {
       }
       take();
       if (came.ended) {
-        if ((await untilEnded()) === 'Gone') throw parts.gone();
+        if ((await untilEnded()) === 'Gone') throw deps.gone();
         return yield* logged(true);
       }
       if (texts.length === 0) {
@@ -155,11 +155,11 @@ export async function* readOutput(parts: OutputParts): Batches {
 
   try {
     if (live === undefined) yield* logged(true);
-    else if (parts.isWhole) yield* following(live, { lines: [], bytes: 0, ended: false }, 0);
+    else if (deps.isWhole) yield* following(live, { lines: [], bytes: 0, ended: false }, 0);
     else yield* joined(live);
   } catch (error) {
     if (signal.aborted) return;
-    const told = parts.wrap(error);
+    const told = deps.wrap(error);
     throw told instanceof DriverError ? told : lost(told);
   }
 }

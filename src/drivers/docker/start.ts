@@ -14,7 +14,7 @@ import type { Pulls } from './pulls.ts';
 import type { Volumes } from './volumes.ts';
 import type { ContainerInspect } from './wire.ts';
 
-export interface StarterParts {
+export interface StarterDeps {
   engine: Engine;
   storeId: string;
   local: boolean;
@@ -44,9 +44,9 @@ const removalPollMs = 50;
 const mostRemoved = 1_000;
 
 /** A start is three calls: create, start, inspect; one that talks is attached to before. Whatever else it takes is done only when the engine refuses. */
-export function createStarter(parts: StarterParts): Starter {
-  const { attachments, clock, files, inits, pulls, volumes } = parts;
-  const { calls } = parts.engine;
+export function createStarter(deps: StarterDeps): Starter {
+  const { attachments, clock, files, inits, pulls, volumes } = deps;
+  const { calls } = deps.engine;
 
   const inspect = (ref: string): Promise<ContainerInspect> => calls.getContainer(ref).inspect();
   const underWay = new Set<string>();
@@ -134,7 +134,7 @@ export function createStarter(parts: StarterParts): Starter {
     if (holder === undefined) return;
     const label = holder.Config.Labels ?? {};
     const isOwn =
-      label[labels.store] === parts.storeId &&
+      label[labels.store] === deps.storeId &&
       label[labels.namespace] === spec.identity.namespace &&
       label[labels.instance] === spec.identity.instance;
     if (!isOwn)
@@ -158,7 +158,7 @@ export function createStarter(parts: StarterParts): Starter {
   const pull = (image: string, spec: RunSpec): Promise<void> =>
     pulls.pull(image, spec.again ?? false).catch((error: unknown) => {
       if (!(error instanceof DriverError)) throw error;
-      throw new DriverError(error.sort, error.reason, error.message, { cause: error });
+      throw new DriverError(error.kind, error.reason, error.message, { cause: error });
     });
 
   const bodyOf = async (
@@ -175,7 +175,7 @@ export function createStarter(parts: StarterParts): Starter {
         "the policy's stop.signalScope: Podman signals only the main process; remove it or use another Runtime",
       );
     if (typeof init === 'string') return createBody(spec, binds, { podman, init: init === 'Engine' });
-    const given = await beforeProgram(parts.engine, spec, binds, init);
+    const given = await beforeProgram(deps.engine, spec, binds, init);
     return createBody(given.spec, given.binds, { podman, init: false });
   };
 
@@ -208,8 +208,8 @@ export function createStarter(parts: StarterParts): Starter {
 
   /** Docker refuses a path that is missing; Podman would make it. Where the paths are not ours to see, the engine judges. */
   const hostPaths = async (spec: RunSpec): Promise<RunSpec> => {
-    if (!parts.local || !spec.mounts.some(({ type }) => type === 'Host')) return spec;
-    const allowed = await parts.allowHostPaths?.();
+    if (!deps.local || !spec.mounts.some(({ type }) => type === 'Host')) return spec;
+    const allowed = await deps.allowHostPaths?.();
     const mounts = await Promise.all(
       spec.mounts.map(async (mount) =>
         mount.type === 'Host' ? { ...mount, path: await realPath(mount.path, allowed) } : mount,
@@ -248,7 +248,7 @@ export function createStarter(parts: StarterParts): Starter {
     if (name !== undefined && !isNetworkName(name))
       throw new DriverError('Terminal', 'InvalidSpec', `network.name: ${name} is not the name of a network`);
     if (!spec.talks || mode !== 'Bridge' || name !== undefined) return spec;
-    return { ...spec, network: { ...spec.network, name: await parts.network.ensure() } };
+    return { ...spec, network: { ...spec.network, name: await deps.network.ensure() } };
   };
 
   const subject = (spec: RunSpec) => ({
@@ -260,7 +260,7 @@ export function createStarter(parts: StarterParts): Starter {
 
   const putFiles = async (spec: RunSpec) => {
     const needsFiles = spec.files.length > 0 || spec.mounts.some(({ type }) => type === 'Files');
-    if (needsFiles && !parts.local)
+    if (needsFiles && !deps.local)
       throw new DriverError(
         'Terminal',
         'InvalidSpec',
@@ -278,7 +278,7 @@ export function createStarter(parts: StarterParts): Starter {
       if (image === undefined)
         throw new DriverError('Terminal', 'InvalidSpec', 'a container requires template.image');
       const spec = await networked(await hostPaths(given));
-      const engine = await parts.facts();
+      const engine = await deps.facts();
       if (pullPolicyOf(spec) === 'Always') await pulls.pull(image, spec.again ?? false);
       const { uid } = spec.identity;
       let made: string | undefined;
@@ -287,12 +287,12 @@ export function createStarter(parts: StarterParts): Starter {
         const mounted = await volumes.own(spec);
         const { id, init } = await make(mounted, await putFiles(mounted), engine, image);
         made = id;
-        if (init !== 'None') await parts.commands.check(id, mounted);
+        if (init !== 'None') await deps.commands.check(id, mounted);
         return await start(id, mounted);
       } catch (error) {
         const told = startError(error, subject(spec));
         // Out of reach, nothing can be removed; it is found by its name and replaced at the next attempt.
-        if (told instanceof DriverError && told.sort !== 'Offline') {
+        if (told instanceof DriverError && told.kind !== 'Offline') {
           if (made !== undefined) await removeContainer(made);
           await files.remove(uid);
         }

@@ -3,7 +3,7 @@ import type { Log } from '../../platform/log.ts';
 import { cgroupOf, type Marks, type Run } from './layout.ts';
 import type { Looks } from './looks.ts';
 import { lives } from './observe.ts';
-import { preyOf, type Reap } from './reap.ts';
+import { killTargetOf, type Reap } from './reap.ts';
 import { createTracker } from './tracker.ts';
 
 /** Tells of changes, and kills what a run left behind once its main process has ended, as a container's end does. */
@@ -62,7 +62,7 @@ export function createEnds(parts: { clock: Clock; log: Log; reap: Reap; looks: L
       };
       tracker.add({ ref, marks: run.folder, lives: () => lives(marks), ended, released });
     },
-    sweep: (run, marks) => reap({ ...preyOf(run, marks), spareShim: true }),
+    sweep: (run, marks) => reap({ ...killTargetOf(run, marks), spareShim: true }),
     sweepSoon(ref, run, marks) {
       sweeps.get(ref)?.cancel();
       let done: Promise<unknown> | undefined;

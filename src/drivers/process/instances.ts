@@ -17,10 +17,10 @@ import {
   runNumbers,
   voidRun,
 } from './layout.ts';
-import { killOne, preyOf, type Reap } from './reap.ts';
+import { killOne, killTargetOf, type Reap } from './reap.ts';
 import type { Tools } from './tools.ts';
 
-export interface InstanceParts {
+export interface InstanceDeps {
   /** The folder of all instances. */
   root: string;
   reap: Reap;
@@ -59,11 +59,11 @@ function refsOf(folder: string): string[] {
  * begun already, by a restart that nobody remembers. Throws NameTaken for what is another store's.
  */
 export async function replaceOthers(
-  parts: InstanceParts,
+  deps: InstanceDeps,
   ref: string,
   identity: RunSpec['identity'],
 ): Promise<string | undefined> {
-  for (const other of refsOf(instanceFolder(parts.root, identity))) {
+  for (const other of refsOf(instanceFolder(deps.root, identity))) {
     const meta = newestRun(other)?.meta;
     if (meta !== undefined && meta.identity.store !== identity.store)
       throw new DriverError(
@@ -74,14 +74,14 @@ export async function replaceOthers(
     if (other === ref) continue;
     const begun = readMarks(runFolder(other, identity.run)).main !== undefined;
     if (begun && meta?.identity.uid === identity.uid) return other;
-    await removeRef(parts, other);
+    await removeRef(deps, other);
   }
   return undefined;
 }
 
 /** Kills the shims of these runs, which may wait for their output to be read: without their marks nobody finds them. */
 export async function endShims(
-  { clock, bootId }: InstanceParts,
+  { clock, bootId }: InstanceDeps,
   ref: string,
   numbers: readonly number[],
 ): Promise<void> {
@@ -93,15 +93,15 @@ export async function endShims(
 }
 
 /** Ends all processes of a ref, its shims included, and deletes it. */
-export async function removeRef(parts: InstanceParts, ref: string): Promise<void> {
-  const { root, reap, tools, bootId } = parts;
-  parts.forget(ref);
+export async function removeRef(deps: InstanceDeps, ref: string): Promise<void> {
+  const { root, reap, tools, bootId } = deps;
+  deps.forget(ref);
   const run = newestRun(ref);
   if (run !== undefined) {
     voidRun(run.folder); // before the look at what runs: nothing begins after it
-    await reap({ ...preyOf(run, marksOfBoot(run, bootId)), moved: true });
+    await reap({ ...killTargetOf(run, marksOfBoot(run, bootId)), moved: true });
     const earlier = runNumbers(ref)?.filter((number) => number !== run.number);
-    await endShims(parts, ref, earlier ?? []);
+    await endShims(deps, ref, earlier ?? []);
   }
   const bin = join(root, trash);
   const gone = join(bin, `${basename(dirname(ref))}-${basename(ref)}`);
@@ -115,11 +115,11 @@ export async function removeRef(parts: InstanceParts, ref: string): Promise<void
     await removeTree(tools, ref); // a full disk has no room for another name, and this makes some
   }
   await ignoring(rmdir(dirname(ref)), 'ENOTEMPTY', 'EEXIST', 'ENOENT');
-  parts.forget(ref); // a look may have begun to follow it again
+  deps.forget(ref); // a look may have begun to follow it again
 }
 
 /** Deletes a ref in which nothing was started; needs no space, on a full disk too. */
-export async function discard({ tools }: InstanceParts, ref: string): Promise<void> {
+export async function discard({ tools }: InstanceDeps, ref: string): Promise<void> {
   await removeTree(tools, ref);
   await ignoring(rmdir(dirname(ref)), 'ENOTEMPTY', 'EEXIST', 'ENOENT');
 }
@@ -128,7 +128,7 @@ export async function discard({ tools }: InstanceParts, ref: string): Promise<vo
  * What a controller that was killed left half-made or half-deleted: nothing was ever started in it. A start that still
  * waits in the shell of that controller is given up.
  */
-export async function clearLeftovers({ root, tools }: InstanceParts): Promise<void> {
+export async function clearLeftovers({ root, tools }: InstanceDeps): Promise<void> {
   const bin = join(root, trash);
   for (const name of namesIn(bin) ?? []) await removeTree(tools, join(bin, name));
   for (const ref of allRefs(root)) {

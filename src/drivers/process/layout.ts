@@ -141,13 +141,13 @@ export const marksOfBoot = ({ meta, folder }: Run, bootId: string): Marks =>
   meta.bootId === bootId ? readMarks(folder) : { claimed: false };
 
 export function addMark(marks: Marks, file: string): void {
-  const [sort, first, second] = file.split('.');
-  if (sort === 'claim') marks.claimed = true;
-  else if (sort === 'void') marks.void = true;
-  else if (sort === 'escaped') marks.escaped = true;
-  else if (sort === 'shim') marks.shim = { pid: Number(first), start: Number(second) };
-  else if (sort === 'pid') marks.main = { pid: Number(first), start: Number(second) };
-  else if (sort === 'exit' && (marks.exit === undefined || second === undefined))
+  const [kind, first, second] = file.split('.');
+  if (kind === 'claim') marks.claimed = true;
+  else if (kind === 'void') marks.void = true;
+  else if (kind === 'escaped') marks.escaped = true;
+  else if (kind === 'shim') marks.shim = { pid: Number(first), start: Number(second) };
+  else if (kind === 'pid') marks.main = { pid: Number(first), start: Number(second) };
+  else if (kind === 'exit' && (marks.exit === undefined || second === undefined))
     marks.exit = {
       file,
       code: Number(first),

@@ -7,7 +7,7 @@ import { isDead, living, type ProcessId, type ScannedProcess, sameProcess } from
 import { sendKill } from './signals.ts';
 
 /** What to end, and what to spare. */
-export interface Prey {
+export interface KillTarget {
   instanceUid: string;
   /** Processes of this run and of those before it: a later one may be starting. */
   upToRun: number;
@@ -25,7 +25,7 @@ export interface Prey {
 }
 
 /** A run and those before it. */
-export const preyOf = (run: Run, marks: Marks): Prey => ({
+export const killTargetOf = (run: Run, marks: Marks): KillTarget => ({
   instanceUid: run.meta.identity.uid,
   upToRun: run.number,
   main: marks.main,
@@ -33,7 +33,7 @@ export const preyOf = (run: Run, marks: Marks): Prey => ({
   cgroup: cgroupOf(run, marks),
 });
 
-export type Reap = (prey: Prey) => Promise<void>;
+export type Reap = (target: KillTarget) => Promise<void>;
 
 /** A fork bomb is given so many rounds, and whatever cannot die about two seconds. */
 const rounds = 200;
@@ -47,28 +47,29 @@ const cleanLooks = 3;
  * group, by session, and by descent from one of these. Calls at the same time share one look at /proc.
  */
 export function createReaper(clock: Clock, looks: Looks, cgroups: () => Promise<Cgroups | undefined>): Reap {
-  const byMarks = async (prey: Prey): Promise<void> => {
+  const byMarks = async (target: KillTarget): Promise<void> => {
     let left: ScannedProcess[] = [];
     for (let round = 0, clean = 0; round < rounds; round++) {
       const all = await looks.next();
-      left = victims(all, prey);
+      left = processesOf(all, target);
       clean = left.length === 0 ? clean + 1 : 0;
-      const isUnsure = prey.cgroup === undefined && all.some((one) => mayBecomeOurs(one, prey));
+      const isUnsure = target.cgroup === undefined && all.some((one) => mayBecomeOurs(one, target));
       if (clean >= (isUnsure ? cleanLooks : 1)) return;
       // After the look, since it takes their parents from others. One call ends a whole group: nothing forks away.
-      if (prey.main !== undefined && living(prey.main)?.group === prey.main.pid) sendKill(-prey.main.pid);
-      for (const victim of left) if (living(victim) !== undefined) sendKill(victim.pid);
+      if (target.main !== undefined && living(target.main)?.group === target.main.pid)
+        sendKill(-target.main.pid);
+      for (const one of left) if (living(one) !== undefined) sendKill(one.pid);
       await sleep(clock, Math.min(round, 20));
     }
     throw killFailed(left.map(({ pid }) => pid));
   };
 
-  return async (prey) => {
-    await (await cgroups())?.kill(prey.instanceUid, prey.upToRun);
-    if (prey.cgroup === undefined) return byMarks(prey);
-    await killCgroup(clock, prey.cgroup);
-    if (prey.moved === true) await byMarks(prey);
-    if (prey.shim !== undefined && prey.spareShim !== true) await killOne(clock, prey.shim);
+  return async (target) => {
+    await (await cgroups())?.kill(target.instanceUid, target.upToRun);
+    if (target.cgroup === undefined) return byMarks(target);
+    await killCgroup(clock, target.cgroup);
+    if (target.moved === true) await byMarks(target);
+    if (target.shim !== undefined && target.spareShim !== true) await killOne(clock, target.shim);
   };
 }
 
@@ -81,19 +82,19 @@ export async function killOne(clock: Clock, id: ProcessId): Promise<void> {
   }
 }
 
-const mayBecomeOurs = (candidate: ScannedProcess, { main }: Prey): boolean =>
+const mayBecomeOurs = (candidate: ScannedProcess, { main }: KillTarget): boolean =>
   candidate.bare && !isDead(candidate) && candidate.start >= (main?.start ?? 0);
 
 /** Which of all processes are the instance's, without the spared. */
-export function victims(all: readonly ScannedProcess[], prey: Prey): ScannedProcess[] {
+export function processesOf(all: readonly ScannedProcess[], target: KillTarget): ScannedProcess[] {
   const others = all.filter(
     ({ pid, instanceUid, run }) =>
       pid !== process.pid &&
       (instanceUid === undefined ||
-        (instanceUid === prey.instanceUid && run <= prey.upToRun && run >= (prey.fromRun ?? 0))),
+        (instanceUid === target.instanceUid && run <= target.upToRun && run >= (target.fromRun ?? 0))),
   );
   // The number of a group or session is not given out again while it has a member.
-  const { main } = prey;
+  const { main } = target;
   const leader = all.find(({ pid }) => pid === main?.pid);
   const inSession = (candidate: ScannedProcess): boolean =>
     main !== undefined &&
@@ -102,7 +103,7 @@ export function victims(all: readonly ScannedProcess[], prey: Prey): ScannedProc
     (candidate.session === main.pid || candidate.group === main.pid);
 
   const found = new Set(
-    others.filter((candidate) => candidate.instanceUid === prey.instanceUid || inSession(candidate)),
+    others.filter((candidate) => candidate.instanceUid === target.instanceUid || inSession(candidate)),
   );
   const pids = new Set([...found].map(({ pid }) => pid));
   for (let before = -1; before < found.size; ) {
@@ -116,6 +117,6 @@ export function victims(all: readonly ScannedProcess[], prey: Prey): ScannedProc
   return [...found].filter(
     (candidate) =>
       !isDead(candidate) &&
-      !(prey.spareShim === true && prey.shim !== undefined && sameProcess(candidate, prey.shim)),
+      !(target.spareShim === true && target.shim !== undefined && sameProcess(candidate, target.shim)),
   );
 }

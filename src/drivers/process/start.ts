@@ -32,7 +32,7 @@ import type { Tools } from './tools.ts';
 import { asUser, checkReachable, findUser, type User } from './user.ts';
 import { watchFolder } from './wake.ts';
 
-export interface StartParts {
+export interface StartDeps {
   tools: Tools;
   launcher: Launcher;
   collector: Pick<CollectorClient, 'collect' | 'ensure'>;
@@ -56,26 +56,26 @@ export interface Started {
  * Carries out one run in `ref`, once: a run that has begun is left as it is, whoever began it, and undefined is
  * returned. Whatever fails leaves nothing half-made, and never runs later.
  */
-export async function startRun(parts: StartParts, ref: string, spec: RunSpec): Promise<Started | undefined> {
+export async function startRun(deps: StartDeps, ref: string, spec: RunSpec): Promise<Started | undefined> {
   const folder = runFolder(ref, spec.identity.run);
   /** Whoever began the run may have died before the collector was told. */
   const collected = async (): Promise<void> => {
-    await parts.collector.ensure();
-    parts.collector.collect(ref, spec.identity.run);
+    await deps.collector.ensure();
+    deps.collector.collect(ref, spec.identity.run);
   };
   try {
-    if (makeFolder(folder) === undefined && (await hasBegun(parts, ref, spec))) {
+    if (makeFolder(folder) === undefined && (await hasBegun(deps, ref, spec))) {
       await collected();
       return undefined;
     }
-    return await begin(parts, ref, await prepare(parts, ref, spec));
+    return await begin(deps, ref, await prepare(deps, ref, spec));
   } catch (error) {
     const never = voidRun(folder);
-    if (!never && (await endUnlessBegun(parts, folder, spec))) {
+    if (!never && (await endUnlessBegun(deps, folder, spec))) {
       await collected();
       return undefined;
     }
-    await (await parts.cgroups())?.kill(spec.identity.uid, spec.identity.run);
+    await (await deps.cgroups())?.kill(spec.identity.uid, spec.identity.run);
     await discardRun(ref, spec.identity.run);
     throw asDriverError(error);
   }
@@ -92,28 +92,28 @@ interface Prepared {
   missing: string[];
 }
 
-async function prepare(parts: StartParts, ref: string, spec: RunSpec): Promise<Prepared> {
+async function prepare(deps: StartDeps, ref: string, spec: RunSpec): Promise<Prepared> {
   const [program, ...args] = [...(spec.command ?? []), ...(spec.args ?? [])];
   if (program === undefined)
     throw new DriverError('Terminal', 'InvalidSpec', 'spec.template.command: a process requires a command');
   const user = spec.user === undefined ? undefined : await findUser(spec.user);
   const env = environmentOf(spec, user);
-  const change = user === undefined ? undefined : asUser(parts.tools, user);
+  const change = user === undefined ? undefined : asUser(deps.tools, user);
   const workingDir = spec.workingDir ?? join(ref, 'work');
   if (spec.workingDir !== undefined) await checkWorkingDir(workingDir);
   makeFolder(join(ref, 'work'));
   if (user === undefined || change === undefined) await writeFiles(workingDir, spec.files);
   else {
-    await handOver(parts.root, ref, user, workingDir);
-    await writeFilesAs(parts, change, workingDir, spec.files);
+    await handOver(deps.root, ref, user, workingDir);
+    await writeFilesAs(deps, change, workingDir, spec.files);
   }
-  await parts.checkCommand(program, env.PATH ?? '', workingDir);
+  await deps.checkCommand(program, env.PATH ?? '', workingDir);
   const { identity } = spec;
   const folder = runFolder(ref, identity.run);
-  const cgroup = await (await parts.cgroups())?.make(identity.uid, identity.run);
+  const cgroup = await (await deps.cgroups())?.make(identity.uid, identity.run);
   await makeNew(logFolder(ref, identity.run));
   const { talks, logs } = spec;
-  const meta = { identity, bootId: parts.bootId, workingDir, user: spec.user, cgroup, talks, logs };
+  const meta = { identity, bootId: deps.bootId, workingDir, user: spec.user, cgroup, talks, logs };
   makeFolder(folder); // a claim that was given up took it away
   writeMeta(folder, meta);
   const attempt = randomUUID();
@@ -148,9 +148,9 @@ async function makeNew(folder: string): Promise<void> {
 const makeFolder = (folder: string): string | undefined =>
   mkdirSync(folder, { recursive: true, mode: 0o700 });
 
-async function begin(parts: StartParts, ref: string, prepared: Prepared): Promise<Started> {
+async function begin(deps: StartDeps, ref: string, prepared: Prepared): Promise<Started> {
   const { run, ...rest } = prepared;
-  await parts.collector.ensure(); // what comes before it has no time of its own, and no order
+  await deps.collector.ensure(); // what comes before it has no time of its own, and no order
   const [out, err] = [outputFifo(ref, run.number, 'stdout'), outputFifo(ref, run.number, 'stderr')];
   const { uid } = run.meta.identity;
   const identity = { uid, run: run.number };
@@ -158,14 +158,14 @@ async function begin(parts: StartParts, ref: string, prepared: Prepared): Promis
   const start = { ...rest, identity, marks: run.folder, out, err, cgroup };
   let isCollected = false;
   const collect = (): void => {
-    if (!isCollected) parts.collector.collect(ref, run.number);
+    if (!isCollected) deps.collector.collect(ref, run.number);
     isCollected = true;
   };
-  await parts.launcher.launch(start);
-  const marks = await untilBegun(parts.clock, run.folder, collect);
+  await deps.launcher.launch(start);
+  const marks = await untilBegun(deps.clock, run.folder, collect);
   collect();
   if (marks.main === undefined) throw await notBegun(ref, marks, startLimitMs);
-  if (marks.escaped === true) await (await parts.cgroups())?.forget(uid, run.number);
+  if (marks.escaped === true) await (await deps.cgroups())?.forget(uid, run.number);
   return { run, marks, env: rest.env };
 }
 
@@ -173,24 +173,24 @@ async function begin(parts: StartParts, ref: string, prepared: Prepared): Promis
  * Has the program of this run begun, ever? A claim without a main process is a start that a crash may have cut short:
  * it is given a moment; then what is left of it is killed, and if still no program has begun, the run is free again.
  */
-async function hasBegun(parts: StartParts, ref: string, spec: RunSpec): Promise<boolean> {
+async function hasBegun(deps: StartDeps, ref: string, spec: RunSpec): Promise<boolean> {
   const folder = runFolder(ref, spec.identity.run);
   const marks = readMarks(folder);
   if (marks.main !== undefined) return true;
   // The shim of an attempt that a crash cut short may still come: it must not claim what is prepared anew.
   const isClaimed = marks.claimed || !voidRun(folder);
-  if (isClaimed && marks.void === undefined && readMeta(folder)?.bootId === parts.bootId) {
-    if ((await untilBegun(parts.clock, folder)).main !== undefined) return true;
-    if (await endUnlessBegun(parts, folder, spec)) return true;
+  if (isClaimed && marks.void === undefined && readMeta(folder)?.bootId === deps.bootId) {
+    if ((await untilBegun(deps.clock, folder)).main !== undefined) return true;
+    if (await endUnlessBegun(deps, folder, spec)) return true;
   }
   await discardRun(ref, spec.identity.run);
   return false;
 }
 
 /** For a run that a shim has claimed: kills that shim. True where the program had begun before. */
-async function endUnlessBegun(parts: StartParts, folder: string, { identity }: RunSpec): Promise<boolean> {
+async function endUnlessBegun(deps: StartDeps, folder: string, { identity }: RunSpec): Promise<boolean> {
   if (readMarks(folder).main !== undefined) return true;
-  await parts.reap({ instanceUid: identity.uid, upToRun: identity.run });
+  await deps.reap({ instanceUid: identity.uid, upToRun: identity.run });
   return readMarks(folder).main !== undefined;
 }
 

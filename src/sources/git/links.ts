@@ -32,26 +32,26 @@ export async function followLinks(
   entries: readonly Entry[],
   rules: LinkRules,
 ): Promise<Entry[]> {
-  const files = entries.filter(({ sort }) => sort === 'File');
-  const isNew = ({ sort, path }: Entry): boolean => sort === 'Link' && rules.follows(path);
+  const files = entries.filter(({ kind }) => kind === 'File');
+  const isNew = ({ kind, path }: Entry): boolean => kind === 'Link' && rules.follows(path);
   let links = entries.filter(isNew);
   if (links.length === 0) return files;
-  const folders = new Map(entries.filter(({ sort }) => sort === 'Folder').map(({ path, id }) => [path, id]));
+  const folders = new Map(entries.filter(({ kind }) => kind === 'Folder').map(({ path, id }) => [path, id]));
   let followed = 0;
   while (links.length > 0) {
     if (links.length > mostLinks)
       throw new SourceError('TooLarge', `found ${links.length} links, expected at most ${mostLinks}`);
     const [root, ...targets] = await findTargets(catFile, revision, links);
-    if (root?.sort === 'Folder') folders.set('', root.id);
+    if (root?.kind === 'Folder') folders.set('', root.id);
     const next: Entry[] = [];
     for (const [at, link] of links.entries()) {
-      const target = targets[at] ?? { sort: 'Missing' };
-      if (target.sort === 'Outside' && rules.refusesOutside)
+      const target = targets[at] ?? { kind: 'Missing' };
+      if (target.kind === 'Outside' && rules.refusesOutside)
         throw refusal(link.path, `points outside the repository (to ${target.to})`);
-      if (target.sort === 'Missing' && rules.refusesMissing(link.path))
+      if (target.kind === 'Missing' && rules.refusesMissing(link.path))
         throw refusal(link.path, 'points to nothing', 'PathMissing');
-      if (target.sort === 'File') files.push({ ...link, ...target });
-      if (target.sort !== 'Folder' || above(link.path).some((path) => folders.get(path) === target.id))
+      if (target.kind === 'File') files.push({ ...link, ...target });
+      if (target.kind !== 'Folder' || above(link.path).some((path) => folders.get(path) === target.id))
         continue;
       if (++followed > mostFolders)
         throw new SourceError('TooLarge', `${link.path}: found more than ${mostFolders} links to folders`);
@@ -61,8 +61,8 @@ export async function followLinks(
       checkEntries(files.length + below.length);
       for (const entry of below) {
         const copy = { ...entry, path: `${link.path}/${entry.path}` };
-        if (copy.sort === 'Folder') folders.set(copy.path, copy.id);
-        if (copy.sort === 'File') files.push(copy);
+        if (copy.kind === 'Folder') folders.set(copy.path, copy.id);
+        if (copy.kind === 'File') files.push(copy);
         if (isNew(copy)) next.push(copy);
       }
     }
@@ -72,10 +72,10 @@ export async function followLinks(
 }
 
 type Target =
-  | { sort: 'File'; id: string; size: number }
-  | { sort: 'Folder'; id: string }
-  | { sort: 'Outside'; to: string }
-  | { sort: 'Missing' };
+  | { kind: 'File'; id: string; size: number }
+  | { kind: 'Folder'; id: string }
+  | { kind: 'Outside'; to: string }
+  | { kind: 'Missing' };
 
 /** First of the root, then of each link. */
 async function findTargets(catFile: CatFile, revision: string, links: readonly Entry[]): Promise<Target[]> {
@@ -94,12 +94,12 @@ async function findTargets(catFile: CatFile, revision: string, links: readonly E
     const line = takeLine();
     const [, id, type, size] = /^([0-9a-f]{40,64}) (\w+) (\d+)$/.exec(line) ?? [];
     if (id !== undefined)
-      return type === 'blob' ? { sort: 'File', id, size: Number(size) } : { sort: 'Folder', id };
+      return type === 'blob' ? { kind: 'File', id, size: Number(size) } : { kind: 'Folder', id };
     const [, how, length] = /^(symlink|dangling|loop|notdir) (\d+)$/.exec(line) ?? [];
-    if (length === undefined) return { sort: 'Missing' }; // `NAME missing`, in one line
+    if (length === undefined) return { kind: 'Missing' }; // `NAME missing`, in one line
     const to = output.toString('utf8', at, at + Number(length));
     at += Number(length) + 1;
-    return how === 'symlink' ? { sort: 'Outside', to } : { sort: 'Missing' };
+    return how === 'symlink' ? { kind: 'Outside', to } : { kind: 'Missing' };
   });
 }
 

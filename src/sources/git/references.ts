@@ -48,18 +48,18 @@ async function findHead(list: ListRemote, url: string): Promise<Found> {
 const mostCompared = 1000;
 
 async function missing(list: ListRemote, url: string, reference: string): Promise<never> {
-  const sort = reference.startsWith('refs/tags/') ? 'tag' : 'branch';
-  const option = sort === 'tag' ? '--tags' : '--heads';
+  const kind = reference.startsWith('refs/tags/') ? 'tag' : 'branch';
+  const option = kind === 'tag' ? '--tags' : '--heads';
   const names = [...parse(await list([option, '--refs', '--', url])).keys()];
   const name = short(reference);
   const near = nearest(name, names.slice(0, mostCompared).map(short));
   const there =
     names.length === 0
-      ? `there is no ${sort} at all`
+      ? `there is no ${kind} at all`
       : near === undefined
         ? `there ${names.length === 1 ? 'is' : 'are'} ${some(names)}`
         : `did you mean ${near}?`;
-  throw new SourceError('RevisionMissing', `the repository has no ${sort} ${name}: ${there}`);
+  throw new SourceError('RevisionMissing', `the repository has no ${kind} ${name}: ${there}`);
 }
 
 const some = (references: readonly string[]): string => listed(references.map(short), { most: 5 });

@@ -75,7 +75,7 @@ export class Repository {
           !/not our ref|unadvertised object|find remote ref/.test(cause.stderr)
         )
           throw cause;
-        const all = ['heads', 'tags'].map((sort) => `+refs/${sort}/*:refs/agentctl/${sort}/*`);
+        const all = ['heads', 'tags'].map((kind) => `+refs/${kind}/*:refs/agentctl/${kind}/*`);
         const unshallow = (await exists(join(this.path, 'shallow'))) ? ['--unshallow'] : [];
         await this.#fetch(url, all, ['--prune', ...unshallow]);
       }

@@ -11,7 +11,7 @@ export interface Entry {
   id: string;
   /** In bytes; 0 of what is no file. */
   size: number;
-  sort: 'File' | 'Link' | 'Folder' | 'Submodule';
+  kind: 'File' | 'Link' | 'Folder' | 'Submodule';
 }
 
 /** What is below a folder of a commit, and the folders on the way there; `.` is all of it. */
@@ -20,7 +20,7 @@ export async function listTree(run: Run, revision: string, folder: string): Prom
   const path = folderPath(folder);
   const { stdout } = await run(path === '' ? args : [...args, '--', path]);
   const entries = await parseTree(stdout);
-  if (path !== '') await isFolder(run, revision, path, entries.find((entry) => entry.path === path)?.sort);
+  if (path !== '') await isFolder(run, revision, path, entries.find((entry) => entry.path === path)?.kind);
   return entries;
 }
 
@@ -51,10 +51,10 @@ export async function parseTree(output: string): Promise<Entry[]> {
 function entryOf(row: string): Entry[] {
   const [, mode = '', id = '', size = '', path] = /^(\d+) \w+ ([0-9a-f]+) +(\d+|-)\t(.+)$/s.exec(row) ?? [];
   if (path === undefined) return [];
-  return [{ path, id, size: size === '-' ? 0 : Number(size), sort: sorts[mode] ?? 'File' }];
+  return [{ path, id, size: size === '-' ? 0 : Number(size), kind: sorts[mode] ?? 'File' }];
 }
 
-const sorts: Readonly<Record<string, Entry['sort']>> = {
+const sorts: Readonly<Record<string, Entry['kind']>> = {
   '040000': 'Folder',
   '120000': 'Link',
   '160000': 'Submodule',
@@ -72,11 +72,11 @@ async function isFolder(
   run: Run,
   revision: string,
   path: string,
-  sort: Entry['sort'] | undefined,
+  kind: Entry['kind'] | undefined,
 ): Promise<void> {
   const fault = (text: string): SourceError =>
     new SourceError('PathMissing', `spec.source.git.path ${path} ${text}`);
-  switch (sort) {
+  switch (kind) {
     case 'Folder':
       return;
     case 'Submodule':

@@ -6,7 +6,7 @@ import type { Job, JobAnswer } from './jobs.ts';
 import type { ParseOptions, Parser } from './parser.ts';
 import { startThread } from './start-thread.ts';
 
-export interface ThreadedParts {
+export interface ThreadedDeps {
   clock: Clock;
   start?: (bounds: ResourceLimits) => Worker;
 }
@@ -21,7 +21,7 @@ const idle = 30_000;
 const mostWaiting = 100;
 
 /** A Parser in a thread of its own. Nothing that it reads holds up this one, or can take its memory. */
-export function createParser({ clock, start = startThread }: ThreadedParts): Parser {
+export function createParser({ clock, start = startThread }: ThreadedDeps): Parser {
   const thread = new Thread({
     start: () => start({ maxOldGenerationSizeMb: memory, maxYoungGenerationSizeMb: 64 }),
     clock,

@@ -63,8 +63,8 @@ export async function talk(): Promise<Row[]> {
   const { talk } = bench.controller;
   const all = bench.controller.cache.agents.list();
   let ended = 0;
-  talk.desk.onChange((kind, id) => {
-    if (kind === 'Message' && talk.desk.opens.get(id) === undefined) ended += 1;
+  talk.talkState.onChange((kind, id) => {
+    if (kind === 'Message' && talk.talkState.opens.get(id) === undefined) ended += 1;
   });
   const rates = await repeated(5, async () => {
     ended = 0;
@@ -135,7 +135,7 @@ async function waiting(bench: Bench): Promise<Row> {
   await bench.resources.patch('Agent', agent.metadata, { type: 'merge', body: { spec: { suspend: true } } });
   await until(
     () =>
-      talk.desk.links.size < agents ||
+      talk.talkState.links.size < agents ||
       bench.controller.cache.agents.get(keyText(agent.metadata))?.status?.phase === 'Stopped',
   );
   collect();

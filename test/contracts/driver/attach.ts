@@ -179,7 +179,7 @@ export function attachTests(t: DriverContext): void {
         )
         .catch((error: unknown) => error);
       expect(stale).toMatchObject({
-        sort: 'Retryable',
+        kind: 'Retryable',
         reason: expect.stringMatching(/^(Gone|NotRunning)$/),
       });
     });
@@ -210,7 +210,7 @@ export function attachTests(t: DriverContext): void {
       await ended(observed.ref);
       await t.driver.remove(observed.ref, { volumes: false });
       expect(await refusal(t.driver.attach(observed.ref, optionsOf(observed)))).toMatchObject({
-        sort: 'Retryable',
+        kind: 'Retryable',
         reason: 'Gone',
       });
     });
@@ -237,7 +237,7 @@ export function attachTests(t: DriverContext): void {
       await ended(observed.ref);
       const { attachment } = await read(observed);
       expect(await refusal(attachment.write('late\n'))).toMatchObject({
-        sort: 'Retryable',
+        kind: 'Retryable',
         reason: 'NotRunning',
       });
     });

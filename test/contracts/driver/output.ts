@@ -95,7 +95,7 @@ export function outputTests(t: DriverContext): void {
       const { ref } = await t.driver.create(specOf({ ends: 0 }));
       await ended(ref);
       await t.driver.remove(ref, { volumes: false });
-      expect(await refusal(linesOf(ref))).toMatchObject({ sort: 'Retryable', reason: 'Gone' });
+      expect(await refusal(linesOf(ref))).toMatchObject({ kind: 'Retryable', reason: 'Gone' });
     });
   });
 
@@ -112,7 +112,7 @@ export function outputTests(t: DriverContext): void {
       const spec = specOf({});
       const { ref } = await t.driver.create(spec);
       const hanging = t.driver.exec(ref, ['sleep', spec.marker], { timeout: 300 });
-      expect(await refusal(hanging)).toMatchObject({ sort: 'Retryable', reason: 'ExecTimeout' });
+      expect(await refusal(hanging)).toMatchObject({ kind: 'Retryable', reason: 'ExecTimeout' });
       await vi.waitFor(async () => expect(await t.harness.left(spec.marker)).toBe(0), { timeout: 40_000 });
       expect(await inspected(ref)).toMatchObject({ state: 'Running' });
     });
@@ -127,7 +127,7 @@ export function outputTests(t: DriverContext): void {
       const { ref } = await t.driver.create(specOf({ ends: 0 }));
       await ended(ref);
       expect(await refusal(t.driver.exec(ref, ['true'], { timeout: 40_000 }))).toMatchObject({
-        sort: 'Retryable',
+        kind: 'Retryable',
         reason: 'NotRunning',
       });
     });

@@ -67,7 +67,7 @@ export function startingTests(t: DriverContext): void {
     test('says that a command is missing, and leaves nothing behind', async () => {
       const spec = specOf({}, { command: ['/no/such/program'] });
       expect(await refusal(t.driver.create(spec))).toMatchObject({
-        sort: 'NotStartable',
+        kind: 'NotStartable',
         reason: 'CommandNotFound',
         message: expect.stringContaining('/no/such/program'),
       });
@@ -77,7 +77,7 @@ export function startingTests(t: DriverContext): void {
     test.skipIf(!t.capabilities.images)('says that an image is missing, by name', async () => {
       const spec = specOf({}, { image: 'no-such-image:1', pullPolicy: 'Never' });
       expect(await refusal(t.driver.create(spec))).toMatchObject({
-        sort: 'NotStartable',
+        kind: 'NotStartable',
         reason: 'ImageMissing',
         message: expect.stringContaining('no-such-image:1'),
       });
@@ -90,7 +90,7 @@ export function startingTests(t: DriverContext): void {
         { mounts: [{ type: 'Host', path: '/no/such/folder', mountPath: '/data', readOnly: false }] },
       );
       expect(await refusal(t.driver.create(spec))).toMatchObject({
-        sort: 'NotStartable',
+        kind: 'NotStartable',
         reason: 'MountMissing',
         message: expect.stringContaining('/no/such/folder'),
       });
@@ -100,7 +100,7 @@ export function startingTests(t: DriverContext): void {
     test.skipIf(!t.capabilities.networks)('says that a network is missing, by name', async () => {
       const spec = specOf({}, { network: { mode: 'Bridge', name: 'no-such-network', ports: [] } });
       expect(await refusal(t.driver.create(spec))).toMatchObject({
-        sort: 'NotStartable',
+        kind: 'NotStartable',
         reason: 'NetworkMissing',
         message: expect.stringContaining('no-such-network'),
       });
@@ -125,7 +125,7 @@ export function startingTests(t: DriverContext): void {
       const taken = containerName(spec.identity);
       const removeStranger = await t.harness.stranger?.(taken);
       expect(await refusal(t.driver.create(spec))).toMatchObject({
-        sort: 'NotStartable',
+        kind: 'NotStartable',
         reason: 'NameTaken',
         message: expect.stringContaining(taken),
       });
@@ -215,7 +215,7 @@ export function startingTests(t: DriverContext): void {
       const { ref } = await t.driver.create(spec);
       await ended(ref);
       await t.driver.remove(ref, { volumes: false });
-      expect(await refusal(t.driver.restart(ref, spec))).toMatchObject({ sort: 'Retryable', reason: 'Gone' });
+      expect(await refusal(t.driver.restart(ref, spec))).toMatchObject({ kind: 'Retryable', reason: 'Gone' });
     });
   });
 }

@@ -14,7 +14,7 @@ test('what an agent says of its quota is told in few words', async () => {
   await at.world.until(() => at.world.house.happened.includes('QuotaExceeded'));
   await at.world.house.rest();
   const lengths = (await events()).map(({ message }) => message?.length ?? 0);
-  expect(Math.max(...lengths)).toBe(1_001); // with a full stop
+  expect(Math.max(...lengths)).toBe(1_000); // with a full stop
 });
 
 test('costs that nobody can sum are passed over, and what has them is listed all the same', async () => {
@@ -39,11 +39,11 @@ test('a listener that fails keeps neither the other listeners nor the message fr
   const puppet = new Puppet();
   await using at = await stage({ w: puppet });
   const heard: string[] = [];
-  const { desk } = at.world.talk;
-  desk.onChange(() => {
+  const { talkState } = at.world.talk;
+  talkState.onChange(() => {
     throw new Error('a listener failed');
   });
-  desk.onChange((kind) => heard.push(kind));
+  talkState.onChange((kind) => heard.push(kind));
   const { id } = await at.send('w', 'hi');
   await at.world.until(() => puppet.turns.length === 1);
   puppet.done(id, 'done');
@@ -73,7 +73,7 @@ test('a conversation of whom many others are waiting stays one', async () => {
   );
   const [first] = await at.world.talk.send(agent, [{ text: 'first' }]);
   const [second] = await at.world.talk.send(agent, [{ text: 'second', conversation: first?.conversation }]);
-  const { opens } = at.world.talk.desk;
+  const { opens } = at.world.talk.talkState;
   expect(opens.get(first?.id ?? '')?.thread.waiting).toHaveLength(2);
   expect(opens.get(second?.id ?? '')?.thread).toBe(opens.get(first?.id ?? '')?.thread);
 });

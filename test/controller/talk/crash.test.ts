@@ -65,8 +65,8 @@ class Story {
       case 'send': {
         const task = this.sent.length + 1;
         const conversation = this.#conversations.get(act.conversation);
-        const letter = { text: `task ${task}`, key: `k${task}`, conversation };
-        const message = await world.send(this.#name, letter);
+        const newMessage = { text: `task ${task}`, key: `k${task}`, conversation };
+        const message = await world.send(this.#name, newMessage);
         this.#conversations.set(act.conversation, message.conversation);
         this.sent.push({ id: message.id, task, conversation: act.conversation, cancelled: false });
         return;
@@ -142,7 +142,7 @@ class Story {
         order.filter((task) => begun.includes(task)),
       );
     }
-    expect(talk.desk.opens.size).toBe(0);
+    expect(talk.talkState.opens.size).toBe(0);
   }
 }
 
@@ -171,7 +171,7 @@ for (const [name, replicas, perInstance] of [
         await world.until(() => story.sent.every(({ id }) => world.ends.has(id)));
         world.crashIn = Number.POSITIVE_INFINITY;
         world.ledger.killIn = Number.POSITIVE_INFINITY;
-        await world.until(() => world.talk.desk.opens.size === 0);
+        await world.until(() => world.talk.talkState.opens.size === 0);
         await story.check();
         totals.rounds += 1;
         totals.messages += story.sent.length;

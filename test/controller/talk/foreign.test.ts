@@ -4,17 +4,17 @@ import { Puppet } from './puppet.ts';
 import { key, stage } from './stage.ts';
 
 test("lines that name another instance's message, conversation or question reach neither", async () => {
-  const [victim, stranger] = [new Puppet(), new Puppet()];
-  await using at = await stage({ victim: { agent: victim.agent }, stranger: { agent: stranger.agent } });
+  const [one, stranger] = [new Puppet(), new Puppet()];
+  await using at = await stage({ victim: { agent: one.agent }, stranger: { agent: stranger.agent } });
   const { id, conversation } = await at.send('victim', 'work');
   const own = await at.send('stranger', 'work too');
-  await at.world.until(() => victim.turns.length === 1 && stranger.turns.length === 1);
-  victim.text(id, 'mine');
+  await at.world.until(() => one.turns.length === 1 && stranger.turns.length === 1);
+  one.text(id, 'mine');
   const query = at.world.talk.query(await at.world.house.user.get('Agent', key('victim')), {
     action: 'status',
   });
-  await at.world.until(() => victim.of('query').length === 1);
-  const [{ requestId = '' } = {}] = victim.of('query');
+  await at.world.until(() => one.of('query').length === 1);
+  const [{ requestId = '' } = {}] = one.of('query');
 
   stranger.say(
     own.id,
@@ -37,25 +37,25 @@ test("lines that name another instance's message, conversation or question reach
   );
   expect(await at.end(own.id)).toMatchObject({ state: 'Completed', answer: 'done' });
   expect(at.message(id)).toMatchObject({ state: 'Delivered' });
-  victim.say(id, { type: 'query_response', requestId, data: 'true' });
+  one.say(id, { type: 'query_response', requestId, data: 'true' });
   expect(await query).toBe('true');
-  victim.done(id);
+  one.done(id);
   expect(await at.end(id)).toMatchObject({ state: 'Completed', answer: 'mine' });
   expect(at.message(id)?.spent?.inputTokens).toBeUndefined();
 });
 
 test("an ACP agent that names another's session or turn changes nothing there", async () => {
-  const victim = new AcpPuppet();
+  const one = new AcpPuppet();
   const stranger = new AcpPuppet({ 'session/new': () => ({ sessionId: 'own' }) });
   const permissions = { default: 'Ask' as const };
   await using at = await stage({
-    'acp-victim': { agent: victim.agent, spec: { permissions } },
+    'acp-victim': { agent: one.agent, spec: { permissions } },
     'acp-stranger': { agent: stranger.agent, spec: { permissions } },
   });
   const { id } = await at.send('acp-victim', 'work');
   const own = await at.send('acp-stranger', 'work too');
-  await at.world.until(() => victim.prompts.length === 1 && stranger.prompts.length === 1);
-  const [prompt] = victim.prompts;
+  await at.world.until(() => one.prompts.length === 1 && stranger.prompts.length === 1);
+  const [prompt] = one.prompts;
   const say = (message: object) => stranger.runs[0]?.say(JSON.stringify({ jsonrpc: '2.0', ...message }));
   const sessionId = prompt?.params.sessionId;
   const text = { sessionUpdate: 'agent_message_chunk', content: { type: 'text', text: 'forged' } };
@@ -64,7 +64,7 @@ test("an ACP agent that names another's session or turn changes nothing there", 
   stranger.end();
   expect(await at.end(own.id)).toMatchObject({ state: 'Completed' });
   expect(at.message(id)).toMatchObject({ state: 'Delivered' });
-  victim.end();
+  one.end();
   expect(await at.end(id)).toMatchObject({ state: 'Completed', answer: 'done' });
 });
 

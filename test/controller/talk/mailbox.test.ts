@@ -29,7 +29,7 @@ function openOf(thread: Thread, order: number): Open {
     stalled: false,
     refusals: 0,
     heardAt: 0,
-    breaking: undefined,
+    cancellation: undefined,
     reports: {},
   };
 }

@@ -15,9 +15,11 @@ async function stage({ ready = true, ...spec }: Spec & { ready?: boolean } = {})
   const replicas = spec.replicas ?? 1;
   if (ready)
     await world.until(
-      () => [...world.talk.desk.links.values()].filter(({ state }) => state === 'Ready').length === replicas,
+      () =>
+        [...world.talk.talkState.links.values()].filter(({ state }) => state === 'Ready').length === replicas,
     );
-  const send = (text: string, letter: Partial<NewMessage> = {}) => world.send('w', { text, ...letter });
+  const send = (text: string, newMessage: Partial<NewMessage> = {}) =>
+    world.send('w', { text, ...newMessage });
   const heard = (count: number) => world.until(() => puppet.turns.length >= count);
   const end = async (id: string, count = 1) => {
     await world.until(() => (world.ends.get(id)?.length ?? 0) >= count);

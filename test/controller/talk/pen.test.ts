@@ -3,7 +3,7 @@ import { Pen } from '../../../src/controller/talk/pen.ts';
 import { type Attachment, attachLimits } from '../../../src/drivers/driver.ts';
 
 /** A pen over a pipe that takes a line when the test says so. */
-function desk({ cut = false, noteFails = false } = {}) {
+function talkState({ cut = false, noteFails = false } = {}) {
   const notes: string[] = [];
   const lines: string[] = [];
   const waiting: PromiseWithResolvers<void>[] = [];
@@ -35,7 +35,7 @@ function desk({ cut = false, noteFails = false } = {}) {
 const long = 'x'.repeat(attachLimits.whole);
 
 test('short lines go into the pipe whole: nothing is noted of them', async () => {
-  const { pen, notes, lines, take } = desk();
+  const { pen, notes, lines, take } = talkState();
   const written = [pen.write('a'), pen.write('b')];
   await take();
   await take();
@@ -44,7 +44,7 @@ test('short lines go into the pipe whole: nothing is noted of them', async () =>
 });
 
 test('a long line is noted before it is written, and what comes behind it keeps its place', async () => {
-  const { pen, notes, lines, take, settle } = desk();
+  const { pen, notes, lines, take, settle } = talkState();
   const written = [pen.write(long), pen.write('b')];
   await settle();
   expect([notes, lines, pen.cut]).toEqual([['cut, after 0 lines'], [`${long}\n`, 'b\n'], true]);
@@ -56,20 +56,20 @@ test('a long line is noted before it is written, and what comes behind it keeps 
 });
 
 test('a line that is not taken leaves it unknown whether it was cut', async () => {
-  const { pen, settle } = desk();
+  const { pen, settle } = talkState();
   void pen.write(long);
   await settle();
   expect(pen.cut).toBe(true);
 });
 
 test('what cannot be noted is not written, and may be tried again', async () => {
-  const { pen, lines } = desk({ noteFails: true });
+  const { pen, lines } = talkState({ noteFails: true });
   await expect(pen.write(long)).rejects.toThrow('the disk is full');
   expect([lines, pen.cut]).toEqual([[], false]);
 });
 
 test('what an earlier connection left half is so until a line was written', async () => {
-  const { pen, notes, take, settle } = desk({ cut: true });
+  const { pen, notes, take, settle } = talkState({ cut: true });
   expect(pen.cut).toBe(true);
   const written = pen.write('a');
   await settle();

@@ -10,7 +10,7 @@ async function pair() {
   await world.agent('one', { fleetAccess: 'Peers' });
   await world.agent('other', { fleetAccess: 'Peers' });
   const ready = () =>
-    [...world.talk.desk.links.values()].filter(({ state }) => state === 'Ready').length === 2;
+    [...world.talk.talkState.links.values()].filter(({ state }) => state === 'Ready').length === 2;
   await world.until(ready);
   const { id } = await world.send('one', { text: 'go' });
   await world.until(() => one.turns.length === 1);

@@ -12,7 +12,7 @@ interface Player {
 
 export interface Stage extends AsyncDisposable {
   world: TalkWorld;
-  send(name: string, text: string, letter?: Partial<NewMessage>): Promise<Message>;
+  send(name: string, text: string, newMessage?: Partial<NewMessage>): Promise<Message>;
   /** Waits for its end; answers it. */
   end(id: string, milliseconds?: number): Promise<End | undefined>;
   message(id: string): Message | undefined;
@@ -37,14 +37,15 @@ export async function stage(
   const message = (id: string): Message | undefined => world.house.journal.message(id);
   const ready = (count: number): Promise<void> =>
     world.until(
-      () => [...world.talk.desk.links.values()].filter(({ state }) => state === 'Ready').length === count,
+      () =>
+        [...world.talk.talkState.links.values()].filter(({ state }) => state === 'Ready').length === count,
     );
   await ready(runs);
   return {
     world,
     message,
     ready,
-    send: (name, text, letter = {}) => world.send(name, { text, ...letter }),
+    send: (name, text, newMessage = {}) => world.send(name, { text, ...newMessage }),
     async end(id, milliseconds) {
       await world.until(() => world.ends.has(id), milliseconds);
       return world.ends.get(id)?.at(-1);

@@ -14,7 +14,7 @@ async function stage() {
   const puppet = new Puppet();
   world.programs.set('w', puppet.agent);
   await world.agent('w');
-  await world.until(() => [...world.talk.desk.links.values()].some(({ state }) => state === 'Ready'));
+  await world.until(() => [...world.talk.talkState.links.values()].some(({ state }) => state === 'Ready'));
   const streams = new TalkStreams(world.talk, async ({ name }) => {
     if (name === 'w') return world.agentOf('w');
     throw new ApiError('NotFound', `there is no ${name}`);
@@ -94,7 +94,7 @@ test('a stream that is not followed tells what has come so far, and waits for no
   const id = await at.send('a');
   await at.heard(1);
   at.puppet.text(id, 'half');
-  await at.world.until(() => at.world.talk.desk.opens.get(id)?.seq === 1);
+  await at.world.until(() => at.world.talk.talkState.opens.get(id)?.seq === 1);
   expect(await so(id)).toMatchObject([{ state: expect.any(String) }, { seq: 1, event: { text: 'half' } }]);
   at.puppet.done(id);
   await at.end(id);

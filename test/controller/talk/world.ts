@@ -166,9 +166,9 @@ export class TalkWorld implements AsyncDisposable {
   }
 
   /** Sends it over and over with one key, as a sender does who is told of no acceptance. */
-  async send(name: string, letter: NewMessage): Promise<Message> {
+  async send(name: string, newMessage: NewMessage): Promise<Message> {
     for (;;) {
-      const sent = this.talk.send(this.agentOf(name), [letter]).then(([message]) => message);
+      const sent = this.talk.send(this.agentOf(name), [newMessage]).then(([message]) => message);
       let message: Message | undefined;
       sent.then(
         (found) => {
@@ -210,8 +210,8 @@ export class TalkWorld implements AsyncDisposable {
       }
       this.house.clock.advance(50);
     }
-    const open = [...this.talk.desk.opens.values()].map(
-      ({ message: { id, state, uid, run, written, produced }, breaking, thread }) =>
+    const open = [...this.talk.talkState.opens.values()].map(
+      ({ message: { id, state, uid, run, written, produced }, cancellation, thread }) =>
         JSON.stringify({
           id,
           state,
@@ -219,11 +219,11 @@ export class TalkWorld implements AsyncDisposable {
           run,
           written,
           produced,
-          breaking,
+          breaking: cancellation,
           current: thread.current?.message.id,
         }),
     );
-    const links = [...this.talk.desk.links.values()].map(
+    const links = [...this.talk.talkState.links.values()].map(
       ({ target, state }) => `${target.instance} ${target.run} ${state}`,
     );
     const phases = this.house.controller.cache.instances

@@ -86,10 +86,10 @@ describe('an engine is reached', () => {
     const options = { key, cert, ca: cert, requestCert: true, rejectUnauthorized: true };
     const port = await listen(createTlsServer(options, answer), { port: 0 });
     expect(await ping(`tcp://127.0.0.1:${port}`, { ca: cert, cert, key })).toBe('Docker 20.10.24');
-    await expect(ping(`tcp://127.0.0.1:${port}`)).rejects.toMatchObject({ sort: 'Offline' });
+    await expect(ping(`tcp://127.0.0.1:${port}`)).rejects.toMatchObject({ kind: 'Offline' });
     const other = await certificate();
     const stranger = { ca: cert, cert: other.cert, key: other.private };
-    await expect(ping(`tcp://127.0.0.1:${port}`, stranger)).rejects.toMatchObject({ sort: 'Offline' });
+    await expect(ping(`tcp://127.0.0.1:${port}`, stranger)).rejects.toMatchObject({ kind: 'Offline' });
   });
 
   test('by the system’s ssh, which is given the user, the host and the port', async () => {
@@ -115,14 +115,14 @@ process.stdin.pipe(socket).pipe(process.stdout);
     chmodSync(join(folder, 'ssh'), 0o755);
     vi.stubEnv('PATH', `${folder}:${process.env.PATH}`);
     await expect(ping('ssh://build.example')).rejects.toMatchObject({
-      sort: 'Offline',
+      kind: 'Offline',
       message: expect.stringContaining('ssh://build.example'),
     });
   });
 
   test('not where nothing listens, and the way out is told', async () => {
     await expect(ping(`unix://${folder}/none.sock`)).rejects.toMatchObject({
-      sort: 'Offline',
+      kind: 'Offline',
       message: expect.stringMatching(/none\.sock.*ENOENT.*start the engine/),
     });
   });

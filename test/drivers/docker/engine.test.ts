@@ -91,7 +91,7 @@ describe('the engine client', () => {
       response.writeHead(200, { 'Content-Length': 100 }).write('{');
       setImmediate(() => request.socket.destroy());
     });
-    await expect(calls.getContainer('c1').inspect()).rejects.toMatchObject({ sort: 'Offline' });
+    await expect(calls.getContainer('c1').inspect()).rejects.toMatchObject({ kind: 'Offline' });
     expect(on.lost).toHaveBeenCalled();
   });
 
@@ -99,7 +99,7 @@ describe('the engine client', () => {
     'takes %s as no answer, not as an empty one',
     async (body) => {
       const { calls } = await open((_, response) => response.end(body));
-      await expect(calls.listVolumes()).rejects.toMatchObject({ sort: 'Offline' });
+      await expect(calls.listVolumes()).rejects.toMatchObject({ kind: 'Offline' });
       expect(on.lost).toHaveBeenCalled();
     },
   );
@@ -110,7 +110,7 @@ describe('the engine client', () => {
     const modem = new EngineModem({ endpoint, agent, timeout: 20, lost: on.lost, accepted: undefined });
     const given = new Promise((resolve) => modem.dial({ method: 'GET', path: '/_ping' }, resolve));
     expect(await given).toMatchObject({
-      sort: 'Offline',
+      kind: 'Offline',
       message: expect.stringContaining('did not answer for 0.02 s'),
     });
   });

@@ -46,7 +46,7 @@ describe('what a refusal of the engine means', () => {
   test('names the remedy', () => {
     const error = startError(new EngineError(404, 'network lan not found'), subject);
     expect(error).toMatchObject({
-      sort: 'NotStartable',
+      kind: 'NotStartable',
       message: 'create it with: docker network create lan (network lan not found)',
     });
   });

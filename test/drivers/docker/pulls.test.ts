@@ -52,7 +52,7 @@ describe('pulls', () => {
     const waits: number[] = [];
     for (let round = 0; round < 8; round++) {
       const { retryAt = 0, ...error } = await refused('app:1');
-      expect(error).toMatchObject({ sort: 'NotStartable', reason: 'ImagePull' });
+      expect(error).toMatchObject({ kind: 'NotStartable', reason: 'ImagePull' });
       waits.push((retryAt - clock.now()) / second);
       await clock.advance(retryAt - clock.now() - 1);
       for (let instance = 0; instance < 3; instance++)
@@ -91,8 +91,8 @@ describe('pulls', () => {
 
   test('that the engine breaks off hold nothing back: it is out of reach', async () => {
     says = 'nothing';
-    expect(await refused('app:1')).toMatchObject({ sort: 'Offline' });
-    expect(await refused('app:1')).toMatchObject({ sort: 'Offline' });
+    expect(await refused('app:1')).toMatchObject({ kind: 'Offline' });
+    expect(await refused('app:1')).toMatchObject({ kind: 'Offline' });
     expect(asked).toHaveLength(2);
   });
 

@@ -68,6 +68,6 @@ test('attachments are lost with the streams of the engine, and a write fails whe
   await expect(write('a\n')).rejects.toMatchObject({ reason: 'InputFull' });
   const reading = textsOf(lines);
   engine.offline = true;
-  await expect(reading).rejects.toMatchObject({ sort: 'Offline' });
-  await expect(attach(observed)).rejects.toMatchObject({ sort: 'Offline' });
+  await expect(reading).rejects.toMatchObject({ kind: 'Offline' });
+  await expect(attach(observed)).rejects.toMatchObject({ kind: 'Offline' });
 });

@@ -83,7 +83,7 @@ describe.skipIf(process.getuid?.() !== 0)(
       'does not start as %s, which the kernel would take for another number',
       async (user) => {
         const error = await refusal(driver.create(specOf('id', { user, workingDir: folder })));
-        expect(error).toMatchObject({ sort: 'NotStartable', reason: 'UserMissing' });
+        expect(error).toMatchObject({ kind: 'NotStartable', reason: 'UserMissing' });
       },
     );
 
@@ -152,7 +152,7 @@ describe.skipIf(process.getuid?.() !== 0)(
         chmodSync(join(folder, 'closed'), 0o700);
         const workingDir = join(folder, which === 'a folder of root' ? 'closed' : 'closed/below');
         const error = await refusal(driver.create(specAs('id', { workingDir })));
-        expect(error).toMatchObject({ sort: 'NotStartable', reason: 'WorkingDirMissing' });
+        expect(error).toMatchObject({ kind: 'NotStartable', reason: 'WorkingDirMissing' });
         expect(error.message).toContain(join(folder, 'closed'));
       },
     );
@@ -197,7 +197,7 @@ describe.skipIf(process.getuid?.() !== 0)(
         const error = await refusal(
           driver.create(specAs('id', { workingDir: closed, files: [file('cron.d/job')] })),
         );
-        expect(error).toMatchObject({ sort: 'NotStartable', reason: 'FilesNotWritable' });
+        expect(error).toMatchObject({ kind: 'NotStartable', reason: 'FilesNotWritable' });
         expect(error.message).toContain('cron.d/job');
         expect(error.message).toContain('Permission denied');
         expect(readdirSync(closed)).toEqual([]);
@@ -214,7 +214,7 @@ describe.skipIf(process.getuid?.() !== 0)(
         const error = await refusal(
           driver.create(specAs('id', { workingDir: inside, files: [file('conf/token')] })),
         );
-        expect(error).toMatchObject({ sort: 'Terminal', reason: 'InvalidSpec' });
+        expect(error).toMatchObject({ kind: 'Terminal', reason: 'InvalidSpec' });
         expect(readdirSync(outside)).toEqual([]);
       });
 

@@ -104,7 +104,7 @@ describe('the output of a process', () => {
   test('is lost where nobody can tell whether the run has ended', async () => {
     const { attachment, ref } = await openAlone(() => Promise.reject(new Error('EMFILE')));
     expect(await refusal(reading(attachment).done)).toMatchObject({
-      sort: 'Retryable',
+      kind: 'Retryable',
       reason: 'OutputLost',
     });
     attachment.close();
@@ -131,7 +131,7 @@ describe('the output of a process', () => {
     const { driver } = await openDriver();
     const observed = await driver.create(specOf('sleep 600'));
     expect(await refusal(attach(driver, change(observed)))).toMatchObject({
-      sort: 'Retryable',
+      kind: 'Retryable',
       reason: 'Gone',
     });
   });
@@ -177,7 +177,7 @@ describe('the input of a process', () => {
     const waits = refusal(attachment.write('y'.repeat(1024 * 1024)));
     await driver.kill(first.ref);
     const second = await driver.restart(first.ref, withRun(spec, 2));
-    expect(await waits).toMatchObject({ sort: 'Retryable', reason: 'NotRunning' });
+    expect(await waits).toMatchObject({ kind: 'Retryable', reason: 'NotRunning' });
     const next = await attach(driver, second);
     const output = reading(next);
     await next.write('for the second\n');
@@ -203,7 +203,7 @@ describe('the input of a process', () => {
     await eventually(() => expect(output.texts()).toEqual(['up']));
     const error = await refusal(attachment.write('a\n'));
     expect(error).toMatchObject({
-      sort: 'Retryable',
+      kind: 'Retryable',
       reason: 'NotRunning',
       message: expect.stringContaining('no process is reading'),
     });
@@ -218,7 +218,7 @@ describe('the input of a process', () => {
     await eventually(() => expect(output.texts()).toEqual(['up']));
     const part = 'x'.repeat(6 * 1024 * 1024);
     const taken = [attachment.write(part), attachment.write(part)];
-    expect(await refusal(attachment.write(part))).toMatchObject({ sort: 'Retryable', reason: 'InputFull' });
+    expect(await refusal(attachment.write(part))).toMatchObject({ kind: 'Retryable', reason: 'InputFull' });
     process.kill((await pidsOf(observed.ref)).main, 'SIGUSR1');
     await Promise.all(taken);
     await attachment.write('free\n');

@@ -116,7 +116,7 @@ test('a command that this host cannot start says nothing about the command', asy
     timeout: 1_000,
   };
   expect(await refusal(execute(systemClock, execution))).toMatchObject({
-    sort: 'Retryable',
+    kind: 'Retryable',
     reason: 'ExecFailed',
   });
 });
@@ -145,7 +145,7 @@ describe('a command has the environment that its run was given', () => {
     await driver.close();
     const { driver: back } = await openDriver({ stateDir });
     expect(await refusal(back.exec(ref, command, { timeout: 40_000 }))).toMatchObject({
-      sort: 'Retryable',
+      kind: 'Retryable',
       reason: 'EnvironmentUnknown',
     });
     const options = { timeout: 40_000, spec: async () => spec };

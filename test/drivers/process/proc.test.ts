@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { expect, test } from 'vitest';
 import type { ScannedProcess } from '../../../src/drivers/process/proc.ts';
 import { living, readStat } from '../../../src/drivers/process/proc.ts';
-import { type Prey, victims } from '../../../src/drivers/process/reap.ts';
+import { type KillTarget, processesOf } from '../../../src/drivers/process/reap.ts';
 import { eventually } from './harness.ts';
 
 test('a zombie is dead', async () => {
@@ -44,7 +44,7 @@ const proc = (pid: number, rest: Partial<ScannedProcess>): ScannedProcess => ({
   ...rest,
 });
 
-const prey: Prey = {
+const target: KillTarget = {
   instanceUid: 'u',
   upToRun: 2,
   main: { pid: 100, start: 100 },
@@ -73,7 +73,7 @@ test.each([
   ['that is the shim is spared', [proc(90, { instanceUid: 'u', run: 2 }), proc(100, { parent: 90 })], [100]],
 ] as const)('a kill takes a process %s', (_name, all, expected) => {
   expect(
-    victims(all, prey)
+    processesOf(all, target)
       .map(({ pid }) => pid)
       .toSorted((a, b) => a - b),
   ).toEqual(expected);

@@ -1,7 +1,7 @@
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { GitParts } from '../../../src/sources/git.ts';
+import type { GitDeps } from '../../../src/sources/git.ts';
 import { HttpsHost } from '../../git/https.ts';
 import { Repository } from '../../git/repository.ts';
 import { bytes, GitWorld } from './world.ts';
@@ -23,9 +23,9 @@ afterEach(async () => {
 
 const read = (
   data: Record<string, string> = {},
-  parts: Partial<GitParts> = {},
+  deps: Partial<GitDeps> = {},
 ): Promise<Record<string, string>> =>
-  world.read({ url: host.url }, { secret: bytes({ 'ca.crt': host.ca, ...data }), ...parts });
+  world.read({ url: host.url }, { secret: bytes({ 'ca.crt': host.ca, ...data }), ...deps });
 const failure = (data?: Record<string, string>): Promise<unknown> =>
   read(data).then(
     () => 'it was read',

@@ -27,8 +27,8 @@ const refused = (text: string): unknown =>
   expect.objectContaining({ reason: 'NotVerified', message: expect.stringContaining(text) });
 
 describe.each([
-  { sort: 'OpenPGP', make: gpgSigner, key: 'someone.asc' },
-  { sort: 'SSH', make: sshSigner, key: 'allowed_signers' },
+  { kind: 'OpenPGP', make: gpgSigner, key: 'someone.asc' },
+  { kind: 'SSH', make: sshSigner, key: 'allowed_signers' },
 ])('a commit that is signed with $sort', ({ make, key }) => {
   let signer: Signer;
   let stranger: Signer;

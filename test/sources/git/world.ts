@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createGitSource, type GitParts, type GitSpec } from '../../../src/sources/git.ts';
+import { createGitSource, type GitDeps, type GitSpec } from '../../../src/sources/git.ts';
 import type { Source } from '../../../src/sources/source.ts';
 
 export const bytes = (data: Record<string, string>): Record<string, Uint8Array> =>
@@ -26,13 +26,13 @@ export class GitWorld implements AsyncDisposable {
     return join(this.folder, 'state');
   }
 
-  source(git: Partial<GitSpec> & { url: string }, parts: Partial<GitParts> = {}): Source {
+  source(git: Partial<GitSpec> & { url: string }, deps: Partial<GitDeps> = {}): Source {
     return createGitSource({
       folder: this.state,
       secretsFolder: join(this.folder, 'tmpfs'),
       searchPath: process.env.PATH ?? '',
       render: () => Promise.reject(new Error('nothing is rendered here')),
-      ...parts,
+      ...deps,
       git: { path: '.', include: ['**/*.{yaml,yml,json}'], ignore: [], ...git },
     });
   }

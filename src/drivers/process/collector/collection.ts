@@ -30,7 +30,7 @@ const retryMs = 1000;
 /** How soon a pipe without a writer is looked at again: soon at first, for a start, and rarely where none comes. */
 const openMs = { least: 5, most: 1000, growth: 1.25 };
 
-export interface CollectionParts {
+export interface CollectionDeps {
   ref: string;
   run: Run;
   shim: ProcessId;
@@ -41,7 +41,7 @@ export interface CollectionParts {
 
 /** Takes the output of one run from its FIFOs into its log, until nobody has them open for writing any more. */
 export class Collection {
-  readonly #parts: CollectionParts;
+  readonly #deps: CollectionDeps;
   readonly #folder: string;
   readonly #writer: SegmentWriter;
   readonly #sockets = new Map<Stream, Socket>();
@@ -52,9 +52,9 @@ export class Collection {
   #ended = false;
 
   /** Throws where the log cannot be opened, or the FIFOs cannot. */
-  constructor(parts: CollectionParts) {
-    const { ref, run, shim, clock } = parts;
-    this.#parts = parts;
+  constructor(deps: CollectionDeps) {
+    const { ref, run, shim, clock } = deps;
+    this.#deps = deps;
     this.#folder = logFolder(ref, run.number);
     this.#pace = new Bucket(clock, pace);
     const { maxSize, maxFiles } = run.meta.logs;
@@ -79,7 +79,7 @@ export class Collection {
 
   /** The shim whose output it is: a start that was given up may be made again. */
   get shim(): ProcessId {
-    return this.#parts.shim;
+    return this.#deps.shim;
   }
 
   /** Writes down all that was read, and that it is all. The run goes on. */
@@ -97,9 +97,9 @@ export class Collection {
   }
 
   #open(stream: Stream, againMs = openMs.least): void {
-    const { run, shim } = this.#parts;
+    const { run, shim } = this.#deps;
     const hasEnded = living(shim) === undefined || namesNow(run.folder).some(isExit);
-    const path = outputFifo(this.#parts.ref, this.#parts.run.number, stream);
+    const path = outputFifo(this.#deps.ref, this.#deps.run.number, stream);
     let fd: number;
     try {
       fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
@@ -140,7 +140,7 @@ export class Collection {
       }
       this.#pump();
     };
-    this.#opening.set(stream, this.#parts.clock.after(ms, open));
+    this.#opening.set(stream, this.#deps.clock.after(ms, open));
   }
 
   /**
@@ -166,7 +166,7 @@ export class Collection {
   #take(stream: Stream, bytes: Buffer): void {
     for (let from = 0; from < bytes.length; from += maxTextBytes) {
       const records = encodeRecords(
-        this.#parts.clock.now(),
+        this.#deps.clock.now(),
         stream,
         bytes.subarray(from, from + maxTextBytes),
       );
@@ -197,7 +197,7 @@ export class Collection {
   /** Somebody deleted the folder of the log; false where the whole instance was removed. */
   #makeFolder(): boolean {
     try {
-      if (existsSync(this.#parts.run.folder)) mkdirSync(this.#folder, { mode: 0o700, recursive: true });
+      if (existsSync(this.#deps.run.folder)) mkdirSync(this.#folder, { mode: 0o700, recursive: true });
       return existsSync(this.#folder);
     } catch (error) {
       return !isCode(error, 'ENOENT', 'ENOTDIR');
@@ -206,14 +206,14 @@ export class Collection {
 
   #wait(ms: number): void {
     for (const socket of this.#sockets.values()) socket.pause();
-    this.#cancelWait = this.#parts.clock.after(ms, () => {
+    this.#cancelWait = this.#deps.clock.after(ms, () => {
       this.#cancelWait = undefined;
       this.#pump();
     });
   }
 
   #finish(): void {
-    const { ref, run, shim } = this.#parts;
+    const { ref, run, shim } = this.#deps;
     finishRun(ref, run, shim);
     this.#leave();
   }
@@ -226,7 +226,7 @@ export class Collection {
   #leave(): void {
     this.#stop();
     this.#writer.close();
-    this.#parts.ended();
+    this.#deps.ended();
   }
 
   #stop(): void {

@@ -18,7 +18,7 @@ const mostTries = 60;
 const idleMs = 10_000;
 const longestCommand = 4096;
 
-export interface CollectorParts {
+export interface CollectorDeps {
   /** The folder of all instances. */
   root: string;
   /**
@@ -33,7 +33,7 @@ export interface CollectorParts {
  * Collects the output of all runs of a state folder. It answers nobody: the file system tells what it has done. Resolves
  * when it is no longer needed, as it has no run and no controller, or when it was asked to quit.
  */
-export function runCollector({ root, fifo, clock }: CollectorParts): { ended: Promise<void>; quit(): void } {
+export function runCollector({ root, fifo, clock }: CollectorDeps): { ended: Promise<void>; quit(): void } {
   const { promise: ended, resolve } = Promise.withResolvers<void>();
   const collections = new Map<string, Collection>();
   /** Tries that each has had. */

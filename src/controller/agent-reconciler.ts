@@ -11,14 +11,14 @@ import { Retries } from '../platform/retry.ts';
 import { confirmReady } from './confirm.ts';
 import type { Recorder } from './events.ts';
 import { type ExecuteContext, execute, fieldManager, gone, letGo, specOfRun } from './execute.ts';
-import { Flights, type FlightsParts } from './flights.ts';
+import { Flights, type FlightsDeps } from './flights.ts';
 import type { Observer } from './observe.ts';
 import type { Prober } from './prober.ts';
-import type { Runtimes } from './runtimes.ts';
+import type { RuntimeReconciler } from './runtime-reconciler.ts';
 import type { Talk } from './talk/talk.ts';
 
-export interface AgentsParts extends FlightsParts {
-  runtimes: Runtimes;
+export interface AgentsDeps extends FlightsDeps {
+  runtimes: RuntimeReconciler;
   observer: Observer;
   prober: Prober;
   recorder: Recorder;
@@ -28,15 +28,15 @@ export interface AgentsParts extends FlightsParts {
 }
 
 /** observe -> reconcile -> claim -> execute for one Agent. The only place where a plan turns into effects. */
-export class Agents {
-  readonly #parts: AgentsParts;
+export class AgentReconciler {
+  readonly #deps: AgentsDeps;
   readonly #flights: Flights;
   readonly #retries: Retries;
 
-  constructor(parts: AgentsParts) {
-    this.#parts = parts;
-    this.#flights = new Flights(parts);
-    const { clock, log, signal } = parts;
+  constructor(deps: AgentsDeps) {
+    this.#deps = deps;
+    this.#flights = new Flights(deps);
+    const { clock, log, signal } = deps;
     this.#retries = new Retries({ clock, log, what: 'an action failed', from: 1_000, upTo: 60_000 });
     signal.addEventListener('abort', () => this.#retries.stop());
   }
@@ -51,12 +51,12 @@ export class Agents {
   }
 
   async reconcile(key: string): Promise<void> {
-    const { admission, cache, clock, enqueue, log, observer } = this.#parts;
+    const { admission, cache, clock, enqueue, log, observer } = this.#deps;
     const agent = cache.agents.get(key);
     await this.#clearLeftovers(key, agent);
     if (agent === undefined) {
       this.#retries.forget(key);
-      this.#parts.talk.forget(key);
+      this.#deps.talk.forget(key);
       return admission.forget(key);
     }
     let world = observer.observe(agent, clock.now());
@@ -69,11 +69,11 @@ export class Agents {
     if (plan.actions.length > 0)
       log.debug({ agent: key, plan: { toJSON: () => formatPlan(plan) } }, 'a plan');
     this.#probe(world);
-    const unconfirmed = confirmReady(world, plan, (name) => this.#parts.runtimes.session(name));
+    const unconfirmed = confirmReady(world, plan, (name) => this.#deps.runtimes.session(name));
     void unconfirmed?.looked.then((seen) => enqueue(key, seen ? {} : { at: clock.now() + 1_000 }));
 
     // What is up is talked to at once; whether the claim wins changes nothing about that.
-    this.#parts.talk.attend(world, plan);
+    this.#deps.talk.attend(world, plan);
     const held = unconfirmed?.names ?? new Set<string>();
     const lost = await this.#claim(world, plan, held);
     admission.settled(key, plan.wants);
@@ -94,7 +94,7 @@ export class Agents {
    * the names that the next one needs. What still runs of it is collected as an orphan.
    */
   async #clearLeftovers(key: string, agent: Agent | undefined): Promise<void> {
-    const { cache, resources } = this.#parts;
+    const { cache, resources } = this.#deps;
     for (const instance of cache.instances.byIndex('agentKey', key)) {
       const { metadata, spec } = instance;
       if (spec.agentUID === agent?.metadata.uid) continue;
@@ -110,7 +110,7 @@ export class Agents {
   /** Whether the Agent of an Instance is there, by a live read: the cache may lag. */
   async #exists({ metadata: { namespace }, spec }: Instance): Promise<boolean> {
     try {
-      const { metadata } = await this.#parts.resources.get('Agent', { namespace, name: spec.agentName });
+      const { metadata } = await this.#deps.resources.get('Agent', { namespace, name: spec.agentName });
       return metadata.uid === spec.agentUID;
     } catch (error) {
       if (isApiError(error, 'NotFound')) return false;
@@ -120,7 +120,7 @@ export class Agents {
 
   /** Writes what becomes of Instances, but of those held, by compare and swap. Answers those whose write lost. */
   async #claim(world: World, plan: Plan, held: ReadonlySet<string>): Promise<ReadonlySet<string>> {
-    const { cache, resources } = this.#parts;
+    const { cache, resources } = this.#deps;
     const lost = new Set<string>();
     const options = { subresource: 'status', fieldManager } as const;
     const writes = world.instances.map(async ({ object }) => {
@@ -140,13 +140,13 @@ export class Agents {
 
   /** Events of the Agent itself follow from its status: they are told once that is written. */
   async #writeStatus(agent: Agent, plan: Plan): Promise<void> {
-    const { cache, clock, enqueue, recorder, resources } = this.#parts;
+    const { cache, clock, enqueue, recorder, resources } = this.#deps;
     if (plan.status === agent.status) return; // as above
     const options = { subresource: 'status', fieldManager } as const;
     try {
       cache.agents.observeWrite(await resources.update('Agent', { ...agent, status: plan.status }, options));
-      for (const { instance, ...happening } of plan.events)
-        if (instance === undefined) recorder.record(agent, happening);
+      for (const { instance, ...newEvent } of plan.events)
+        if (instance === undefined) recorder.recordEvent(agent, newEvent);
     } catch (error) {
       if (!isApiError(error, 'Conflict') && !isApiError(error, 'NotFound')) throw error;
       enqueue(keyText(agent.metadata), { at: clock.now() + 10 });
@@ -155,9 +155,9 @@ export class Agents {
 
   #record(agent: Agent, world: World, plan: Plan, lost: ReadonlySet<string>): void {
     const instances = new Map(world.instances.map(({ object }) => [object.metadata.name, object]));
-    for (const { instance, ...happening } of plan.events) {
+    for (const { instance, ...newEvent } of plan.events) {
       if (instance === undefined || lost.has(instance)) continue;
-      this.#parts.recorder.record(instances.get(instance) ?? agent, happening);
+      this.#deps.recorder.recordEvent(instances.get(instance) ?? agent, newEvent);
     }
   }
 
@@ -171,7 +171,7 @@ export class Agents {
     plan: Plan,
     lost: ReadonlySet<string>,
   ): Promise<string | undefined> {
-    const { cache } = this.#parts;
+    const { cache } = this.#deps;
     const done = new Set<string>();
     const chains = new Map<string, Action[]>();
     let failed: string | undefined;
@@ -188,12 +188,16 @@ export class Agents {
         done.add(action.id);
         const { cause: reason, message } = action;
         if (action.type === 'Revert')
-          this.#parts.recorder.record(agent, { type: 'Warning', reason, message });
+          this.#deps.recorder.recordEvent(agent, { type: 'Warning', reason, message });
       } else {
         failed = `${action.id}: ${outcome.reason}: ${outcome.message}`;
         // Who writes the same object at the same time is no failure that people must know.
         if (outcome.reason !== 'Conflict')
-          this.#parts.recorder.record(agent, { type: 'Warning', reason: 'ActionFailed', message: failed });
+          this.#deps.recorder.recordEvent(agent, {
+            type: 'Warning',
+            reason: 'ActionFailed',
+            message: failed,
+          });
       }
     }
     for (const [name, chain] of chains) {
@@ -207,7 +211,7 @@ export class Agents {
   }
 
   #context(agent: Agent, world: World, instance: Instance | undefined): ExecuteContext {
-    const { cache, resources, runtimes, storeId, version } = this.#parts;
+    const { cache, resources, runtimes, storeId, version } = this.#deps;
     const namespace = agent.metadata.namespace ?? 'default';
     return {
       resources,
@@ -219,16 +223,16 @@ export class Agents {
         cache.revisions.get(keyText({ namespace, name })) ??
         (await resources.get('Revision', { namespace, name })),
       find: cache.findInput(namespace),
-      stop: 'missing' in world.policy ? this.#parts.observer.defaultPolicy.stop : world.policy.stop,
+      stop: 'missing' in world.policy ? this.#deps.observer.defaultPolicy.stop : world.policy.stop,
       store: storeId,
       controllerVersion: version,
-      talk: this.#parts.talk,
+      talk: this.#deps.talk,
       wrote: (object: Agent | Instance | Revision) => cache.note(object),
     };
   }
 
   #probe(world: World): void {
-    const { prober, runtimes } = this.#parts;
+    const { prober, runtimes } = this.#deps;
     const { readiness, liveness } = world.agent.spec;
     const mostStart = startLength(timingOf(world.agent.spec));
     for (const { object, observed } of world.instances) {

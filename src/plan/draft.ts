@@ -27,7 +27,7 @@ export interface Outdated {
 }
 
 /** One Instance's part of a plan while it is being made. `next` is a draft of its status. */
-export interface Turn {
+export interface InstanceDraft {
   readonly context: Context;
   readonly view: InstanceView;
   readonly object: Instance;
@@ -54,7 +54,7 @@ export interface Turn {
   retryAt: Instant | undefined;
 }
 
-export function turnOf(context: Context, view: InstanceView): Turn {
+export function draftOf(context: Context, view: InstanceView): InstanceDraft {
   const { object } = view;
   const old = object.status ?? {};
   return {
@@ -80,41 +80,46 @@ export function turnOf(context: Context, view: InstanceView): Turn {
   };
 }
 
-export const alive = ({ state }: Turn): boolean => state === 'Running' || state === 'Paused';
+export const alive = ({ state }: InstanceDraft): boolean => state === 'Running' || state === 'Paused';
 
 /** Whether the stored end is that of the newest run. */
-export const ended = ({ next }: Turn): boolean =>
+export const ended = ({ next }: InstanceDraft): boolean =>
   next.run !== undefined && next.lastExit?.run === next.run.number;
 
 /** The answer may change at that instant. */
-export function wake(turn: Turn, at: Instant): void {
-  if (at > turn.now && (turn.wakeAt === undefined || at < turn.wakeAt)) turn.wakeAt = at;
+export function wake(draft: InstanceDraft, at: Instant): void {
+  if (at > draft.now && (draft.wakeAt === undefined || at < draft.wakeAt)) draft.wakeAt = at;
 }
 
 /** The message may quote an agent, and kubectl prints it as it is. */
-export function phase(turn: Turn, to: Phase, reason: string, message: string): void {
-  turn.next.phase = to;
-  turn.next.reason = reason;
-  turn.next.message = visible(asSentence(message));
+export function phase(draft: InstanceDraft, to: Phase, reason: string, message: string): void {
+  draft.next.phase = to;
+  draft.next.reason = reason;
+  draft.next.message = visible(asSentence(message));
 }
 
 /** Says what an instance that is up waits for; the reason only where there is nothing worse to say. */
-export function addWait({ next }: Turn, reason: string, message: string): void {
+export function addWait({ next }: InstanceDraft, reason: string, message: string): void {
   if (next.phase === 'Ready') next.reason = reason;
   next.message = `${next.message ?? ''} ${message}`;
 }
 
-export function tell(turn: Turn, type: PlannedEvent['type'], reason: string, message: string): void {
-  turn.events.push({ type, reason, message, instance: turn.name });
+export function emitEvent(
+  draft: InstanceDraft,
+  type: PlannedEvent['type'],
+  reason: string,
+  message: string,
+): void {
+  draft.events.push({ type, reason, message, instance: draft.name });
 }
 
 /** What an instance runs in, in words. */
-export function home({ context }: Turn): 'container' | 'folder' {
+export function home({ context }: InstanceDraft): 'container' | 'folder' {
   const { runtime } = context.world;
   return !('missing' in runtime) && runtime.object.spec.driver === 'process' ? 'folder' : 'container';
 }
 
 /** A stored instant is never later than now: the clock went back. */
-export const past = (turn: Turn, at: Instant): Instant => Math.min(at, turn.now);
+export const past = (draft: InstanceDraft, at: Instant): Instant => Math.min(at, draft.now);
 
-export const nowText = (turn: Turn): string => timeText(turn.now);
+export const nowText = (draft: InstanceDraft): string => timeText(draft.now);

@@ -22,7 +22,7 @@ const retry = { from: 1_000, upTo: 60_000 };
 /** Makes the driver of a Runtime; throws where its spec cannot be used. */
 export type MakeDriver = (runtime: Runtime) => Promise<Driver>;
 
-export interface RuntimesParts {
+export interface RuntimesDeps {
   resources: Resources;
   cache: Cache;
   admission: Admission;
@@ -44,8 +44,8 @@ const diskEvery = 2_000;
 const collectAnnotation = 'agentctl.dev/collect-orphans';
 
 /** Keeps one session open a Runtime, and writes what it knows of each into its status. */
-export class Runtimes {
-  readonly #parts: RuntimesParts;
+export class RuntimeReconciler {
+  readonly #deps: RuntimesDeps;
   readonly #sessions = new Map<string, { session: Session; signature: string }>();
   /** Why a driver could not be made, and since when. */
   readonly #faults = new Map<string, { reason: string; message: string; since: number }>();
@@ -54,9 +54,9 @@ export class Runtimes {
   readonly #collecting: Retries;
   #cancelDisk: Cancel = () => {};
 
-  constructor(parts: RuntimesParts) {
-    this.#parts = parts;
-    const { clock, log } = parts;
+  constructor(deps: RuntimesDeps) {
+    this.#deps = deps;
+    const { clock, log } = deps;
     this.#connecting = new Retries({
       clock,
       log,
@@ -68,7 +68,7 @@ export class Runtimes {
 
   /** Has the condition written as soon as the disk is full, or has room again. */
   watchDisk(): void {
-    const { diskFull, clock, cache, enqueueRuntime, log } = this.#parts;
+    const { diskFull, clock, cache, enqueueRuntime, log } = this.#deps;
     if (diskFull === undefined) return;
     let wasFull = false;
     const isFull = (): boolean => {
@@ -113,7 +113,7 @@ export class Runtimes {
   }
 
   async reconcile(name: string): Promise<void> {
-    const runtime = this.#parts.cache.runtimes.get(name);
+    const runtime = this.#deps.cache.runtimes.get(name);
     await this.#connect(name, runtime);
     if (runtime !== undefined) await this.#writeStatus(runtime);
   }
@@ -130,13 +130,13 @@ export class Runtimes {
     const known = this.#sessions.get(name);
     const { driver, endpoint, tlsSecretRef } = runtime?.spec ?? {};
     const secret =
-      tlsSecretRef === undefined ? undefined : this.#parts.cache.secrets.get(keyText(tlsSecretRef));
+      tlsSecretRef === undefined ? undefined : this.#deps.cache.secrets.get(keyText(tlsSecretRef));
     const keys = secret?.metadata.resourceVersion;
     const signature = JSON.stringify([runtime?.metadata.uid, driver, endpoint, tlsSecretRef, keys]);
     if (known?.signature === signature) return;
     if (known !== undefined) {
       this.#sessions.delete(name);
-      this.#parts.ended(known.session);
+      this.#deps.ended(known.session);
       await known.session.stop();
     }
     const before = this.#faults.get(name);
@@ -147,7 +147,7 @@ export class Runtimes {
       return this.#tellUsers(name);
     }
     try {
-      const { cache, clock, enqueueAgent, enqueueRuntime, log, makeDriver } = this.#parts;
+      const { cache, clock, enqueueAgent, enqueueRuntime, log, makeDriver } = this.#deps;
       const events = {
         changed: ({ instanceUid }: { instanceUid: string }) => {
           for (const instance of cache.instances.byIndex('uid', instanceUid)) {
@@ -166,10 +166,10 @@ export class Runtimes {
       this.#connecting.succeeded(name);
       session.start();
     } catch (error) {
-      this.#connecting.failed(name, error, () => this.#parts.enqueueRuntime(name));
+      this.#connecting.failed(name, error, () => this.#deps.enqueueRuntime(name));
       const message = error instanceof Error ? error.message : String(error);
       const same = before?.message === message;
-      const since = this.#parts.clock.now();
+      const since = this.#deps.clock.now();
       this.#faults.set(name, same ? before : { reason: faultReason(error), message, since });
       if (same) return;
     }
@@ -177,11 +177,11 @@ export class Runtimes {
   }
 
   #tellUsers(name: string): void {
-    for (const key of this.#parts.cache.usersOfRuntime(name)) this.#parts.enqueueAgent(key);
+    for (const key of this.#deps.cache.usersOfRuntime(name)) this.#deps.enqueueAgent(key);
   }
 
   async #collect(name: string): Promise<void> {
-    const { cache, enqueueRuntime, orphans, recorder } = this.#parts;
+    const { cache, enqueueRuntime, orphans, recorder } = this.#deps;
     const session = this.session(name);
     const runtime = cache.runtimes.get(name);
     if (session === undefined || runtime === undefined) return this.#collecting.forget(name);
@@ -191,7 +191,7 @@ export class Runtimes {
       const { collected, held } = await orphans.collect(session, owned, approved);
       if (collected.length > 0) {
         const names = listed(collected.map(({ namespace, instance }) => `${namespace}/${instance}`));
-        recorder.record(runtime, {
+        recorder.recordEvent(runtime, {
           type: 'Normal',
           reason: 'OrphansCollected',
           message: `Removed containers without an owner: ${names}.`,
@@ -209,11 +209,11 @@ export class Runtimes {
   /** An approval is for what was held when it was given. */
   async #useUpApproval({ metadata }: Runtime): Promise<void> {
     const body = { metadata: { annotations: { [collectAnnotation]: null } } };
-    await this.#parts.resources.patch('Runtime', metadata, { type: 'merge', body }, { fieldManager });
+    await this.#deps.resources.patch('Runtime', metadata, { type: 'merge', body }, { fieldManager });
   }
 
   async #writeStatus(runtime: Runtime): Promise<void> {
-    const { admission, cache, clock, resources } = this.#parts;
+    const { admission, cache, clock, resources } = this.#deps;
     const { name } = runtime.metadata;
     const { running, queued, breaker, resumedAt } = admission.of(runtime);
     const session = this.session(name);
@@ -232,14 +232,14 @@ export class Runtimes {
       const options = { subresource: 'status', fieldManager } as const;
       cache.runtimes.observeWrite(await resources.update('Runtime', { ...runtime, status }, options));
     } catch (error) {
-      if (isApiError(error, 'Conflict')) return this.#parts.enqueueRuntime(name);
+      if (isApiError(error, 'Conflict')) return this.#deps.enqueueRuntime(name);
       if (!isApiError(error, 'NotFound')) throw error;
     }
   }
 
   /** Whether all that the driver has to say now is among the conditions. */
   #isWritten(name: string): boolean {
-    const written = this.#parts.cache.runtimes.get(name)?.status?.conditions ?? [];
+    const written = this.#deps.cache.runtimes.get(name)?.status?.conditions ?? [];
     const told = this.session(name)?.driver.conditions?.() ?? [];
     return told.every(({ type, reason }) =>
       written.some((one) => one.type === type && one.reason === reason),
@@ -268,7 +268,7 @@ export class Runtimes {
               message: fault?.message ?? 'Connecting to the Runtime.',
             };
     const wanted = [ready, ...(this.session(name)?.driver.conditions?.() ?? [])];
-    if (runtime.spec.driver === 'process' && this.#parts.diskFull?.() === true) {
+    if (runtime.spec.driver === 'process' && this.#deps.diskFull?.() === true) {
       wanted.push({
         type: 'DiskFull',
         status: 'True',

@@ -10,7 +10,7 @@ import { Answer } from './answer.ts';
 import { Hub } from './hub.ts';
 import type { Link } from './link.ts';
 import { Mailbox } from './mailbox.ts';
-import { breakings, type Open, type Thread } from './open.ts';
+import { cancelReasons, type Open, type Thread } from './open.ts';
 import type { Rules } from './rules.ts';
 import { sizeOf, Tail } from './tail.ts';
 import { Writer } from './writer.ts';
@@ -26,7 +26,7 @@ const mostLate = { messages: 1_000, kept: 1024 * 1024 };
 /** Events that are read from the journal at once. */
 const few = 64;
 
-export interface DeskParts {
+export interface DeskDeps {
   journal: Journal;
   clock: Clock;
   ids: Ids;
@@ -39,8 +39,8 @@ export interface DeskParts {
 }
 
 /** All messages that have not ended, with their threads, and the links to the runs that are up. */
-export class Desk {
-  readonly parts: DeskParts;
+export class TalkState {
+  readonly deps: DeskDeps;
   readonly writer: Writer;
   readonly hub = new Hub();
   readonly opens = new Map<string, Open>();
@@ -60,9 +60,9 @@ export class Desk {
   /** With more threads than this the idle ones are forgotten. */
   #most = idleThreads * 2;
 
-  constructor(parts: DeskParts, loaded: ReturnType<Journal['load']>) {
-    this.parts = parts;
-    this.writer = new Writer(parts.journal, parts.clock, parts.log);
+  constructor(deps: DeskDeps, loaded: ReturnType<Journal['load']>) {
+    this.deps = deps;
+    this.writer = new Writer(deps.journal, deps.clock, deps.log);
     this.marks = loaded.marks;
     for (const record of loaded.conversations) {
       const thread: Thread = { record, waiting: [], current: undefined, arriving: 0 };
@@ -81,8 +81,8 @@ export class Desk {
   isSameAgent(one: Sender | undefined, other: Sender | undefined): boolean {
     if (one?.kind !== 'Agent' || other?.kind !== 'Agent') return false;
     if (one.uid === other.uid) return true;
-    const agentUID = this.parts.instance(one.uid)?.spec.agentUID;
-    return agentUID !== undefined && agentUID === this.parts.instance(other.uid)?.spec.agentUID;
+    const agentUID = this.deps.instance(one.uid)?.spec.agentUID;
+    return agentUID !== undefined && agentUID === this.deps.instance(other.uid)?.spec.agentUID;
   }
 
   /** What an Agent's messages are held in. */
@@ -116,7 +116,7 @@ export class Desk {
   thread(id: string): Thread | undefined {
     const known = this.#threads.get(id);
     if (known !== undefined) return known;
-    const record = this.parts.journal.conversation(id);
+    const record = this.deps.journal.conversation(id);
     return record === undefined ? undefined : this.hold(record);
   }
 
@@ -148,8 +148,8 @@ export class Desk {
       calls: 0,
       stalled: false,
       refusals: 0,
-      heardAt: this.parts.clock.now(),
-      breaking: undefined,
+      heardAt: this.deps.clock.now(),
+      cancellation: undefined,
       reports: {},
     };
     this.opens.set(message.id, open);
@@ -161,12 +161,12 @@ export class Desk {
    * than are kept: that is told once.
    */
   event(open: Open, given: TurnEvent): Entry[] {
-    const at = this.parts.clock.now();
+    const at = this.deps.clock.now();
     open.heardAt = at;
     const event = wholeOf(open, given);
     if (event === undefined) return [];
     const needed = event.type === 'note' || (event.type === 'text' && !open.text.full);
-    takeIn(open, event);
+    applyEvent(open, event);
     const before = open.kept;
     if (!needed && before > mostKept) return [];
     open.kept += sizeOf(event);
@@ -209,7 +209,7 @@ export class Desk {
     const events = late.kept === 0 ? [note, event] : [event];
     late.kept += sizeOf(event);
     this.hub.changed(id);
-    const at = this.parts.clock.now();
+    const at = this.deps.clock.now();
     return events.map((each) => {
       late.seq += 1;
       return { type: 'Event', message: id, seq: late.seq, at, event: each };
@@ -222,7 +222,7 @@ export class Desk {
     const thread = this.#threads
       .values()
       .find(({ record }) => record.uid === uid && record.session === session);
-    const { journal } = this.parts;
+    const { journal } = this.deps;
     const last = (conversation: string): string | undefined =>
       journal.messages({ conversation, states: ['Completed', 'Failed', 'Expired'], limit: 1 })[0]?.id;
     return thread === undefined ? undefined : last(thread.record.id);
@@ -230,11 +230,11 @@ export class Desk {
 
   /** Of one that ended before the controller was restarted, or long ago. */
   #lateOf(id: string, key: string): Late | undefined {
-    const message = this.parts.journal.message(id);
+    const message = this.deps.journal.message(id);
     if (message === undefined || keyOf(message) !== key) return undefined;
     let seq = 0;
     for (let more = true; more; ) {
-      const events = this.parts.journal.events(id, seq, few);
+      const events = this.deps.journal.events(id, seq, few);
       seq = events.at(-1)?.seq ?? seq;
       more = events.length === few;
     }
@@ -253,19 +253,19 @@ export class Desk {
       try {
         listener(kind, id);
       } catch (error) {
-        this.parts.log.error({ err: error, kind, id }, 'a change could not be told');
+        this.deps.log.error({ err: error, kind, id }, 'a change could not be told');
       }
   }
 
   /** Takes in the events that an open message has in the journal, some at a time. */
   replay(open: Open): void {
     for (let more = true; more; ) {
-      const events = this.parts.journal.events(open.message.id, open.seq, few);
+      const events = this.deps.journal.events(open.message.id, open.seq, few);
       for (const event of events) {
         open.seq = event.seq;
         open.tail.add(event);
         open.kept += sizeOf(event.event);
-        takeIn(open, event.event);
+        applyEvent(open, event.event);
       }
       more = events.length === few;
     }
@@ -275,8 +275,8 @@ export class Desk {
     const thread = this.thread(message.conversation);
     if (thread === undefined) return;
     const open = this.open(message, thread);
-    const reason = breakings.find((one) => one === message.reason);
-    if (reason !== undefined) open.breaking = { reason, message: message.error ?? reason };
+    const reason = cancelReasons.find((one) => one === message.reason);
+    if (reason !== undefined) open.cancellation = { reason, message: message.error ?? reason };
     const box = this.box(keyOf(message));
     box.add(open);
     // One that waits may have events as well, of earlier attempts: new ones are numbered on from them.
@@ -321,7 +321,7 @@ function wholeOf(of: { half: string }, event: TurnEvent): TurnEvent | undefined 
   return whole === event.text && whole.isWellFormed() ? event : { ...event, text: whole.toWellFormed() };
 }
 
-function takeIn(open: Open, event: TurnEvent): void {
+function applyEvent(open: Open, event: TurnEvent): void {
   if (event.type === 'tool' || event.type === 'background' || event.type === 'other') open.acted = true;
   if (event.type === 'text') open.text.add(event.text);
   else if (event.type === 'note' && event.attempt !== undefined) {

@@ -24,19 +24,19 @@ import { type Found, type Source, SourceError } from '../../sources/source.ts';
 import type { Cache } from '../cache.ts';
 import type { Recorder } from '../events.ts';
 import { runWorkers, WorkQueue } from '../queue.ts';
-import { type Assessment, type AssessParts, assess } from './assess.ts';
+import { type AssessDeps, type Assessment, assess } from './assess.ts';
 import { boundsOf } from './bounds.ts';
 import { diffOf } from './diff.ts';
 import { Live } from './live.ts';
 import { mostObjects } from './manifests.ts';
 import { comparedOf, failedRepair, type Kept, type Outcome } from './outcome.ts';
 import { Parsed } from './parsed.ts';
-import { keep, NotYet, Overtaken, type PassParts, pass } from './pass.ts';
+import { keep, NotYet, Overtaken, type PassDeps, pass } from './pass.ts';
 import { MissingSecret, type Sources, SyncRecord } from './record.ts';
 import { intent, nextStatus } from './status.ts';
 import { happenings } from './tell.ts';
 
-export interface SyncsParts {
+export interface SyncsDeps {
   resources: Resources;
   cache: Cache;
   recorder: Recorder;
@@ -56,8 +56,8 @@ const failing: readonly Outcome['type'][] = ['SourceFailed', 'ApplyFailed', 'Int
 const soon = 300;
 
 /** Keeps what the Syncs name applied. Has a queue of its own, so that a slow source holds up nothing but Syncs. */
-export class Syncs {
-  readonly #parts: SyncsParts;
+export class SyncReconciler {
+  readonly #deps: SyncsDeps;
   readonly #queue: WorkQueue;
   readonly #records = new Map<string, SyncRecord>();
   readonly #live: Live;
@@ -67,20 +67,20 @@ export class Syncs {
   #looks = 0;
   #working: Promise<void> = Promise.resolve();
 
-  constructor(parts: SyncsParts) {
-    this.#parts = parts;
-    this.#queue = new WorkQueue(parts.clock);
-    this.#live = new Live(parts.cache);
-    const { clock, log } = parts;
+  constructor(deps: SyncsDeps) {
+    this.#deps = deps;
+    this.#queue = new WorkQueue(deps.clock);
+    this.#live = new Live(deps.cache);
+    const { clock, log } = deps;
     const what = 'the files of a Sync could not be removed';
     this.#tidying = new Retries({ clock, log, what, from: 5_000, upTo: 600_000 });
-    const { syncs, secrets } = parts.cache;
+    const { syncs, secrets } = deps.cache;
     const changed = ({ metadata }: Sync): void => this.#queue.add(keyText(metadata));
     syncs.addHandler({ added: changed, updated: (_, now) => changed(now), deleted: changed });
     const onSecret = (metadata: ObjectKey): void => {
       for (const sync of syncs.byIndex('secret', keyText(metadata))) {
         const record = this.#records.get(keyText(sync.metadata));
-        record?.hint({ what: 'Source', at: parts.clock.now() });
+        record?.hint({ what: 'Source', at: deps.clock.now() });
         changed(sync);
       }
     };
@@ -96,13 +96,13 @@ export class Syncs {
 
   /** To be called once the caches are synced. */
   async start(): Promise<void> {
-    await this.#tidy('all', () => this.#parts.sources.keepOnly(this.#uids()));
+    await this.#tidy('all', () => this.#deps.sources.keepOnly(this.#uids()));
     this.#working = runWorkers(this.#queue, workers, (key) => this.#work(key));
-    for (const { metadata } of this.#parts.cache.syncs.list()) this.#queue.add(keyText(metadata));
+    for (const { metadata } of this.#deps.cache.syncs.list()) this.#queue.add(keyText(metadata));
   }
 
   #uids(): Set<string> {
-    return new Set(this.#parts.cache.syncs.list().map(({ metadata }) => metadata.uid));
+    return new Set(this.#deps.cache.syncs.list().map(({ metadata }) => metadata.uid));
   }
 
   /** Removes what is used no more from the disk; what fails is tried again. */
@@ -126,7 +126,7 @@ export class Syncs {
 
   /** What the newest revision would change. See Streams.diffSync. */
   async diff(key: ObjectKey, force = false): Promise<SyncDiff> {
-    const sync = await this.#parts.resources.get('Sync', key);
+    const sync = await this.#deps.resources.get('Sync', key);
     const record = this.#recordOf(sync);
     try {
       const { assessment } = await record.alone(() =>
@@ -147,13 +147,13 @@ export class Syncs {
   #noticed(id: string, before: AnyObject | undefined, now: AnyObject | undefined): void {
     for (const [key, record] of this.#records) {
       if (!record.known.has(id)) continue;
-      const sync = this.#parts.cache.syncs.get(key);
+      const sync = this.#deps.cache.syncs.get(key);
       if (sync === undefined) continue;
       const fieldManager = syncManager(keyOf(sync));
       if (record.known.isAsIt(id, now, fieldManager)) continue;
       const both = before !== undefined && now !== undefined;
       if (both && deepEqual(applied(before, { fieldManager }), applied(now, { fieldManager }))) continue;
-      const at = this.#parts.clock.now() + this.#restlessPause(sync, record);
+      const at = this.#deps.clock.now() + this.#restlessPause(sync, record);
       record.hint({ what: 'Objects', at });
       this.#queue.addAt(key, at);
     }
@@ -169,7 +169,7 @@ export class Syncs {
     const known = this.#records.get(key);
     if (known?.uid === metadata.uid) return known;
     if (known !== undefined) void this.#forget(key, known);
-    const { parser } = this.#parts;
+    const { parser } = this.#deps;
     const parsed = new Parsed({ parser, owner: key, turns: this.#turns, mostDocuments: mostObjects });
     const record = new SyncRecord(metadata.uid, parsed);
     this.#records.set(key, record);
@@ -181,7 +181,7 @@ export class Syncs {
     await this.#tidy(record.uid, () =>
       record.alone(async () => {
         await record.close();
-        await this.#parts.sources.forget(record.uid);
+        await this.#deps.sources.forget(record.uid);
       }),
     );
   }
@@ -194,15 +194,15 @@ export class Syncs {
     } catch (error) {
       if (this.#abort.signal.aborted) return;
       if (!(error instanceof Overtaken))
-        this.#parts.log.error({ err: error, sync: key }, 'a Sync failed; it is tried again');
+        this.#deps.log.error({ err: error, sync: key }, 'a Sync failed; it is tried again');
       // The look that came to no end is still owed.
-      this.#records.get(key)?.hint({ what: 'Source', at: this.#parts.clock.now() });
+      this.#records.get(key)?.hint({ what: 'Source', at: this.#deps.clock.now() });
       this.#queue.retry(key);
     }
   }
 
   async #reconcile(key: string): Promise<void> {
-    const { cache, clock } = this.#parts;
+    const { cache, clock } = this.#deps;
     const sync = cache.syncs.get(key);
     const known = this.#records.get(key);
     if (sync === undefined) return known === undefined ? undefined : this.#forget(key, known);
@@ -238,31 +238,31 @@ export class Syncs {
     });
     try {
       return await this.#withSource(sync, record, async (source, signal) => {
-        const parts = this.#passParts(sync, record, signal, requested);
-        if (onlyObjects) return { type: 'Kept', kept: await keep(sync, source, parts), looked: false };
+        const deps = this.#passParts(sync, record, signal, requested);
+        if (onlyObjects) return { type: 'Kept', kept: await keep(sync, source, deps), looked: false };
         try {
           found = await source.look(signal);
-          return await pass(sync, found, source, parts);
+          return await pass(sync, found, source, deps);
         } catch (error) {
           if (error instanceof NotYet) return 'NotYet';
           if (!(error instanceof SourceError) || this.#abort.signal.aborted) throw error;
           if (error.reason === 'Unsettled' && record.restless < 6) return 'Unsettled';
-          return failed(error, keep(sync, source, parts));
+          return failed(error, keep(sync, source, deps));
         }
       });
     } catch (error) {
       if (this.#abort.signal.aborted) throw error; // the controller ends: that says nothing of the source
       if (error instanceof Overtaken || !(error instanceof Error)) throw error;
       if (error instanceof MissingSecret) {
-        const parts = this.#passParts(sync, record, this.#abort.signal, requested);
-        return failed(error, keep(sync, undefined, parts));
+        const deps = this.#passParts(sync, record, this.#abort.signal, requested);
+        return failed(error, keep(sync, undefined, deps));
       }
-      this.#parts.log.error({ err: error, sync: keyText(sync.metadata) }, 'a Sync failed; it is tried again');
+      this.#deps.log.error({ err: error, sync: keyText(sync.metadata) }, 'a Sync failed; it is tried again');
       return { type: 'Interrupted', error };
     }
   }
 
-  #passParts(sync: Sync, record: SyncRecord, signal: AbortSignal, requested: boolean): PassParts {
+  #passParts(sync: Sync, record: SyncRecord, signal: AbortSignal, requested: boolean): PassDeps {
     const request = sync.metadata.annotations?.[syncAnnotations.requested];
     const takesOver = requested && request?.endsWith(takingOver) === true;
     return {
@@ -271,7 +271,7 @@ export class Syncs {
       assess: this.#assessParts(sync, record, takesOver),
       live: (id) => this.#live.get(id),
       requested,
-      note: (object) => this.#parts.cache.note(object),
+      note: (object) => this.#deps.cache.note(object),
       assessed: (assessment) => this.#assessed(sync, record, assessment),
       mayPrune: (assessment) => this.#mayPrune(sync, record, assessment),
       intend: (about, assessment) => this.#intend(about, assessment),
@@ -284,7 +284,7 @@ export class Syncs {
     record: SyncRecord,
     work: (source: Source, signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
-    const { cache, clock, sources } = this.#parts;
+    const { cache, clock, sources } = this.#deps;
     const source = await record.source(sync, {
       sources,
       secret: (name) => cache.secrets.get(name),
@@ -305,21 +305,21 @@ export class Syncs {
     }
   }
 
-  #assessParts(sync: Sync, record: SyncRecord, takesOver: boolean): AssessParts {
+  #assessParts(sync: Sync, record: SyncRecord, takesOver: boolean): AssessDeps {
     const siblings = this.#siblings(sync);
     return {
       takesOver,
-      resources: this.#parts.resources,
-      bounds: boundsOf(sync, this.#parts.cache),
+      resources: this.#deps.resources,
+      bounds: boundsOf(sync, this.#deps.cache),
       known: record.known,
       parsed: record.parsed,
-      reading: { now: this.#parts.clock.now(), timeout: timeoutOf(sync), signal: this.#abort.signal },
+      reading: { now: this.#deps.clock.now(), timeout: timeoutOf(sync), signal: this.#abort.signal },
       turns: this.#turns,
       live: (member: Member) => this.#live.of(member),
       held: (namespace: string) => this.#live.held(namespace),
       isGone: (manager: string) => {
         const other = syncOfManager(manager);
-        return other !== undefined && this.#parts.cache.syncs.get(keyText(other)) === undefined;
+        return other !== undefined && this.#deps.cache.syncs.get(keyText(other)) === undefined;
       },
       letsGo: (manager: string, id: string) => {
         const other = syncOfManager(manager);
@@ -332,7 +332,7 @@ export class Syncs {
 
   /** The other Syncs that an object may move to in one push. */
   #siblings(sync: Sync): { key: string; sync: Sync; record: SyncRecord | undefined }[] {
-    return this.#parts.cache.syncs
+    return this.#deps.cache.syncs
       .list()
       .filter((other) => other.metadata.uid !== sync.metadata.uid && haveOneSource(sync, other))
       .map((other) => {
@@ -370,14 +370,14 @@ export class Syncs {
   ): void {
     for (const { key, record } of syncs) {
       if (record === undefined || record.claims?.revision === revision) continue;
-      record.hint({ what: 'Source', at: this.#parts.clock.now() });
+      record.hint({ what: 'Source', at: this.#deps.clock.now() });
       this.#queue.add(key);
     }
   }
 
   /** Whoever waits for that goes on; whom an object was handed to looks at once. */
   #looked(sync: Sync, record: SyncRecord, outcome: Outcome): void {
-    const now = this.#parts.clock.now();
+    const now = this.#deps.clock.now();
     record.look.ended = record.look.begun;
     record.waits = undefined;
     const handed = outcome.type === 'Synced' ? outcome.assessment.prunes.map(({ handedTo }) => handedTo) : [];
@@ -390,7 +390,7 @@ export class Syncs {
   }
 
   async #intend(sync: Sync, assessment: Assessment): Promise<void> {
-    await this.#write(sync, intent(sync, assessment, this.#parts.clock.now()));
+    await this.#write(sync, intent(sync, assessment, this.#deps.clock.now()));
   }
 
   async #settle(
@@ -399,7 +399,7 @@ export class Syncs {
     outcome: Outcome | 'Unsettled' | 'NotYet',
     onlyObjects: boolean,
   ): Promise<void> {
-    const { clock, recorder } = this.#parts;
+    const { clock, recorder } = this.#deps;
     const key = keyText(sync.metadata);
     if (outcome === 'Unsettled' || outcome === 'NotYet') {
       const notBefore = clock.now() + this.#restlessPause(sync, record);
@@ -422,7 +422,7 @@ export class Syncs {
     }
     const retryAt =
       failed && !sync.spec.suspend ? (record.looks.at ?? clock.now()) + pause(sync, record.looks) : undefined;
-    const newest = this.#parts.cache.syncs.get(key) ?? sync;
+    const newest = this.#deps.cache.syncs.get(key) ?? sync;
     const status = nextStatus(
       { ...newest, metadata: sync.metadata, spec: sync.spec },
       outcome,
@@ -431,13 +431,13 @@ export class Syncs {
     );
     if (outcome.type === 'Synced') await this.#useUp(sync, outcome.assessment.revision);
     const written = await this.#write(sync, failed ? { ...status, failures } : status);
-    for (const happening of happenings(sync, outcome, newest.status?.conditions, status.conditions))
-      recorder.record(written, happening);
+    for (const newEvent of happenings(sync, outcome, newest.status?.conditions, status.conditions))
+      recorder.recordEvent(written, newEvent);
   }
 
   /** An approval is for once: a folder that is empty again is as it was when somebody approved that. */
   async #useUp(sync: Sync, revision: string): Promise<void> {
-    const { cache, resources } = this.#parts;
+    const { cache, resources } = this.#deps;
     const newest = cache.syncs.get(keyText(sync.metadata)) ?? sync;
     if (newest.metadata.annotations?.[syncAnnotations.approved] !== revision) return;
     const metadata = { uid: sync.metadata.uid, annotations: { [syncAnnotations.approved]: null } };
@@ -446,7 +446,7 @@ export class Syncs {
 
   /** The controller alone writes it, and knows what it read last: only what differs is sent. */
   async #write(sync: Sync, next: SyncStatus): Promise<Sync> {
-    const { cache, resources } = this.#parts;
+    const { cache, resources } = this.#deps;
     const before = cache.syncs.get(keyText(sync.metadata))?.status ?? {};
     if (deepEqual(before, next)) return sync;
     const gone = Object.keys(before).filter((name) => !(name in next));
