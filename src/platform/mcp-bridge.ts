@@ -15,8 +15,9 @@ interface Place {
  * An MCP server over standard input and output that passes each message on to the one that the controller offers to a
  * run of an agent. Until standard input ends and what was asked is answered.
  *
- * Its text is run by whatever Node is found in a container: so it refers to nothing outside of itself, and is written for
- * Node 14.
+ * Its text is run by whatever Node is found in a container, and goes there with each session: so it refers to nothing
+ * outside of itself, is written for Node 14, and has no comments. An answer is JSON, or a stream of server-sent events.
+ * Whoever asked is told of a failure; of a notification, and of what is no JSON, nobody waits for an answer.
  */
 export async function bridge({ http, readline }: Needs, { url, token }: Place): Promise<void> {
   const write = (text: string): boolean => process.stdout.write(`${text}\n`);
@@ -25,7 +26,6 @@ export async function bridge({ http, readline }: Needs, { url, token }: Place): 
     accept: 'application/json, text/event-stream',
     authorization: `Bearer ${token}`,
   };
-  /** The messages of a stream of server-sent events. */
   const dataOf = (body: string): string[] =>
     body.split('\n').flatMap((line) => (line.startsWith('data:') ? [line.slice(5).trim()] : []));
   const passOn = (line: string): Promise<void> =>
@@ -53,10 +53,9 @@ export async function bridge({ http, readline }: Needs, { url, token }: Place): 
       const message: unknown = JSON.parse(line);
       return typeof message === 'object' && message !== null && 'id' in message ? message.id : undefined;
     } catch {
-      return undefined; // no JSON, so nothing that has an id
+      return undefined;
     }
   };
-  /** Whoever asked is told; of a notification nobody waits for an answer. */
   const refuse = (line: string, error: unknown): void => {
     const id = idOf(line);
     const why = error instanceof Error ? error.message : String(error);
@@ -76,5 +75,8 @@ export async function bridge({ http, readline }: Needs, { url, token }: Place): 
 
 const { url, token } = mcpAccess;
 
+/** The types that Node strips leave spaces. */
+const code = String(bridge).replace(/\s+/g, ' ');
+
 /** The same for `node -e`, which finds its way by its environment. */
-export const bridgeText = `(${bridge})({ http: require('http'), readline: require('readline') }, { url: process.env.${url}, token: process.env.${token} });`;
+export const bridgeText = `(${code})({ http: require('http'), readline: require('readline') }, { url: process.env.${url}, token: process.env.${token} });`;

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { delimiter, dirname } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { access, foreignServer } from '../../src/controller/mcp-bridge.ts';
+import { attachLimits } from '../../src/drivers/driver.ts';
 
 let server: Server;
 const heard: string[] = [];
@@ -69,3 +70,7 @@ test.each([
     expect(heard.some((line) => line.startsWith('Bearer secret') && line.includes('initialized'))).toBe(true);
   },
 );
+
+test('what starts a server over stdio leaves room for the rest of a session in what a pipe takes as a whole', () => {
+  expect(Buffer.byteLength(JSON.stringify(foreignServer))).toBeLessThan(attachLimits.whole - 400);
+});
