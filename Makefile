@@ -48,7 +48,8 @@ unit: build ## unit, contract, property and golden tests
 	@vitest run --project unit
 
 scenarios: build ## whole stories on the real command line; with an engine, in containers too
-	@vitest run --project apart & apart=$$!; vitest run --project scenarios; status=$$?; wait $$apart && exit $$status
+	@{ vitest run --project apart; one=$$?; vitest run --project 'published*' && exit $$one; } & beside=$$!; \
+	vitest run --project scenarios; status=$$?; wait $$beside && exit $$status
 
 published: build ## try coding agents as they are published, with scripted models; fetches 2 GB once
 	@vitest run --project 'published*'
