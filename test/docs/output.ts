@@ -12,6 +12,7 @@ const varying: readonly [RegExp, string][] = [
   [/Linux [^\s,)]+/g, 'Linux VERSION'],
   [/(?<![\w.-])(?:\d+(?:\.\d+)?(?:ms|[smhd]))+(?![\w.-])/g, 'AGE'],
   [/user:\w+/g, 'user:NAME'],
+  [/(?<=\.db, revision )\d+/g, 'REVISION'],
   [/-{2,}/g, '--'],
   [/\s+/g, ' '],
 ];
