@@ -93,6 +93,13 @@ describe('a container that is not the newest run’s', () => {
     });
   });
 
+  test('holds up the next start while its removal waits to be tried again', () => {
+    const status = stoppedStatus({ lastOutcome: outcome('Remove', 'Retryable') });
+    const plan = reconcile(world(viewOf(status, [exited(0, start + second), stray()])));
+    expect(plan.actions).toEqual([]);
+    expect(plan.instances.get('web-0')).toMatchObject({ phase: 'Pending', reason: 'Duplicate' });
+  });
+
   test('is left alone while another action is under way', () => {
     const view = viewOf(readyStatus(), [containerOf(), stray()], { inFlight: 'Kill/web-0/c0' });
     expect(reconcile(world(view)).actions).toEqual([]);
@@ -187,6 +194,15 @@ describe('a removal that failed', () => {
     const { actions } = reconcile(world(view(outcome('Remove', 'Succeeded')), deleting));
     expect(actions[0]).toMatchObject({ type: 'Remove', ref: 'c1' });
   });
+});
+
+test('an instance that never ran is deleted at once, though its Runtime is out of reach', () => {
+  const { actions } = reconcile(world(viewOf({}, 'Unknown'), deleting));
+  expect(actions.map(({ id, after }) => [id, after])).toEqual([
+    ['DeleteInstance/web-0', []],
+    ['DeleteRevision/web-1', ['DeleteInstance/web-0']],
+    ['Release', ['DeleteInstance/web-0', 'DeleteRevision/web-1']],
+  ]);
 });
 
 describe('volumes', () => {

@@ -105,7 +105,8 @@ describe('an instance whose status was lost', () => {
 });
 
 describe('a run that was claimed', () => {
-  test.each<[string, Observed, object, string]>([
+  type Run = NonNullable<InstanceStatus['run']>;
+  test.each<[string, Observed, object, string, Partial<Run>?]>([
     [
       'in a container that was made for it',
       containerOf({ ref: 'c2', run: 2, startId: 's2', revision: 'web-7' }),
@@ -125,6 +126,20 @@ describe('a run that was claimed', () => {
       'in a new container',
     ],
     [
+      'in the folder of the run before, made anew',
+      containerOf({ ref: 'c1', run: 1, startId: 's2', revision: 'web-7' }),
+      { ref: 'c1', startedAt: 's2', startedBy: 'Create', revision: 'web-7' },
+      'in the same container',
+      { startedBy: 'Create' },
+    ],
+    [
+      'though nothing is known of the run before',
+      containerOf({ ref: 'c2', run: 2, startId: 's2' }),
+      { ref: 'c2', startedAt: 's2', startedBy: 'Create' },
+      'in a new container',
+      { previous: undefined as never },
+    ],
+    [
       'in a container that was made for it and has ended already',
       exited(1, now, { ref: 'c2', run: 2, startId: 's2' }),
       { ref: 'c2', startedAt: 's2', startedBy: 'Create' },
@@ -136,8 +151,8 @@ describe('a run that was claimed', () => {
       { ref: 'c2', revision: 'web-1' },
       'in a new container',
     ],
-  ])('is seen %s', (_what, found, run, where) => {
-    const { status, told } = planOf(claimed(), [found]);
+  ])('is seen %s', (_what, found, run, where, claim = {}) => {
+    const { status, told } = planOf(claimed(claim), [found]);
     expect(status.run).toMatchObject({ number: 2, ...run });
     expect(told[0]).toBe(`Started: Started run 2 ${where} (BackOffEnded).`);
     expect(status.restartCount).toBe(1);
@@ -147,7 +162,10 @@ describe('a run that was claimed', () => {
     ['the end of the run before', exited(1, start)],
     ['a container that runs another Revision', containerOf({ ref: 'c2', run: 1, revision: 'web-0' })],
     ['an ended container of an earlier run', exited(0, start, { ref: 'c2', run: 1 })],
+    ['an ended container of another start', exited(0, start, { ref: 'c2', run: 1, startId: 's9' })],
     ['a container of it that was never started', created({ ref: 'c2', run: 2 })],
+    ['the container of the run before, which shows no start', created()],
+    ['the run before, which is up still', containerOf()],
   ])('is not seen by %s', (_what, found) => {
     const { status, told } = planOf(claimed(), [found]);
     expect(status.run).not.toHaveProperty('startedAt');
@@ -275,6 +293,27 @@ describe('a run that is known', () => {
     expect(status.run?.number).toBe(1);
   });
 
+  const again = (previous: object): InstanceStatus =>
+    readyStatus({
+      run: { number: 2, revision: 'web-1', claimedAt: iso(start), ref: 'c1', startedAt: 's2', previous },
+    });
+  test.each<[string, InstanceStatus, Observed]>([
+    ['a start after the one before', again({ ref: 'c1', startedAt: 's1' }), containerOf({ startId: 's3' })],
+    ['a start that another container had before', again({ ref: 'c0', startedAt: 's1' }), containerOf()],
+    ['a start, and of the one before nothing is known', again(undefined as never), containerOf()],
+  ])('goes on as the next where its container shows %s', (_what, status, found) => {
+    expect(planOf(status, [found]).status.run).toMatchObject({ number: 3, cause: 'StartedOutside' });
+  });
+
+  test.each<[string, Observed]>([
+    ['a container that was made for a later run and never started', created({ ref: 'c5', run: 5 })],
+    ['another container of an earlier run', exited(0, start, { ref: 'c9', run: 1, startId: 's9' })],
+    ['another container with the same start', exited(0, start, { ref: 'c9', run: 1 })],
+  ])('is lost where nothing is there but %s', (_what, found) => {
+    const { status } = planOf(readyStatus(), [found]);
+    expect(status).toMatchObject({ run: { number: 1 }, lastExit: { run: 1, cause: 'Lost' } });
+  });
+
   test('is waited for while its container shows an older start', () => {
     const run = { number: 2, revision: 'web-1', previous: { ref: 'c1', startedAt: 's1' }, ref: 'c1' };
     const status = readyStatus({ run: { ...run, claimedAt: iso(start), startedAt: 's2' } });
@@ -305,8 +344,34 @@ describe('a run that is known', () => {
     const status = readyStatus({ phase: 'BackOff', lastExit });
     const { actions } = planOf(status, [created({ ref: 'c0' }), exited(1, start)]);
     expect(actions.map(({ id }) => id)).toEqual(['Remove/web-0/c0']);
+    expect(planOf(status, [created({ ref: 'c0' }), created()]).did).toEqual(['Remove/web-0/c0']);
     expect(planOf(status, [exited(1, start)]).actions).toMatchObject([{ type: 'Start', ref: 'c1' }]);
     expect(planOf(status, [created()]).actions).toMatchObject([{ type: 'Start', how: 'Create' }]);
+  });
+});
+
+describe('a stop that was to stay', () => {
+  const stopped: InstanceStatus = { stop: stopOf('Stay'), phase: 'Stopped' };
+  const lastExit = { run: 1, code: 0, finishedAt: iso(start), cause: 'Stop' as const };
+
+  test.each<[string, InstanceStatus, InstanceView['observed']]>([
+    ['whose container is there', readyStatus({ ...stopped, lastExit }), [exited(0, start)]],
+    ['whose container is gone', readyStatus({ ...stopped, lastExit }), []],
+    ['whose Runtime cannot be asked', readyStatus({ ...stopped, lastExit }), 'Unknown'],
+    [
+      'whose start failed',
+      {
+        ...claimed(),
+        stop: stopOf('Stay', { run: 2 }),
+        phase: 'Stopped',
+        lastExit: { ...lastExit, run: 2, cause: 'StartFailed' },
+      },
+      [],
+    ],
+  ])('is over with the end of its run, %s', (_what, status, observed) => {
+    const plan = planOf(status, observed);
+    expect(plan.status).not.toHaveProperty('stop');
+    expect(plan.actions.map(({ cause }) => cause)).not.toContain('Suspended');
   });
 });
 

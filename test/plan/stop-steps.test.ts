@@ -65,6 +65,11 @@ describe('a step of a stop', () => {
     expect(wakeAt).toBe(start + 10 * second);
   });
 
+  test('is not carried out twice in a longer grace period', () => {
+    const given = { stop: { deadline: iso(start + 30 * second) }, policy: { gracePeriod: '30s' } };
+    expect(stopping({ ...given, last: { action: 'Signal', at: start } }).did).toEqual([]);
+  });
+
   test('that failed is tried again after two seconds, though the clock goes back', () => {
     for (const at of [now - second, now + minute]) {
       const { did, wakeAt } = stopping({ last: { action: 'Signal', result: 'Retryable', at } });
@@ -94,8 +99,19 @@ describe('a step of a stop', () => {
         scope: 'Main',
       },
     ]);
-    const kill = stopping({ stop: { stage: 'Kill', message: undefined as never } }).actions;
-    expect(kill).toMatchObject([{ type: 'Kill', id: 'Kill/web-0', run: 1, ref: 'c1' }]);
+    expect(stopping({ stop: { stage: 'Kill' } }).actions).toEqual([
+      {
+        type: 'Kill',
+        id: 'Kill/web-0',
+        after: [],
+        cause: 'Suspended',
+        message: 'spec.suspend is true',
+        name: 'web-0',
+        uid: 'uid-0',
+        run: 1,
+        ref: 'c1',
+      },
+    ]);
   });
 });
 
