@@ -45,7 +45,10 @@ function tried(name: string, mutate: readonly string[]): Report {
   const words = ['run', 'test/mutation/stryker.json', '--mutate', mutate.join(',')];
   const { status, error } = spawnSync('stryker', words, { cwd: root, env, stdio: 'inherit' });
   if (error !== undefined) throw error;
-  if (status !== 0) throw new Error(`stryker ended with exit code ${status}`);
+  if (status !== 0) {
+    console.error(`error: the mutants of ${name} were not tried: see above`);
+    process.exit(2);
+  }
   return JSON.parse(readFileSync(join(root, 'coverage/mutation.json'), 'utf8'));
 }
 

@@ -58,7 +58,7 @@ describe('a deletion', () => {
     const { registry } = await harness();
     await expect(registry.delete('Namespace', { name: 'default' })).rejects.toMatchObject({
       code: 403,
-      message: 'namespaces "default" is forbidden: this namespace cannot be deleted',
+      message: 'namespaces "default" is forbidden: this namespace may not be deleted',
     });
     const at = await harness();
     await made(at, { name: 'default' });
