@@ -2,7 +2,6 @@
 import { withTextAmounts } from './amounts.ts';
 import type { FieldError } from './field-error.ts';
 import { type KindInfo, kindOf, kinds } from './kinds.ts';
-import { formatManifestError, type ManifestError } from './manifest/error.ts';
 import { type Chunk, decode, positions, type Source, split } from './manifest/text.ts';
 import { type Parsed, parseChunk } from './manifest/yaml.ts';
 import { nearest } from './nearest.ts';
@@ -10,8 +9,9 @@ import { type Path, pathText } from './path.ts';
 import { isObject, type JsonObject } from './schema.ts';
 import { sizeFault, sizeOf } from './size.ts';
 import { unknownFields, validateObject } from './validate.ts';
+import { visible } from './visible.ts';
 
-export { formatManifestError, type ManifestError, type Source };
+export type { Source };
 
 export interface ManifestDocument {
   source: string;
@@ -266,4 +266,29 @@ function lazily<T>(make: () => T): () => T {
     made ??= { value: make() };
     return made.value;
   };
+}
+
+export interface ManifestError {
+  /** The source's name: a file, a URL, `<stdin>`. */
+  source: string;
+  /** Both count from 1; columns in characters. */
+  line: number;
+  column: number;
+  /** `Agent/ticker`, where the document got far enough to say it. */
+  object?: string;
+  /** The field's path. */
+  path?: string;
+  /** What is wrong, with what was found and expected. */
+  message: string;
+  found?: string;
+  expected?: string;
+  /** The nearest right word for a misspelt one. */
+  suggestion?: string;
+}
+
+/** One line: `agents.yaml:7:3: Agent/ticker: spec.replica: unknown field; did you mean replicas?` */
+export function formatManifestError(error: ManifestError): string {
+  const where = [`${error.source}:${error.line}:${error.column}`, error.object, error.path, error.message];
+  const hint = error.suggestion === undefined ? '' : `; did you mean ${error.suggestion}?`;
+  return visible(where.filter((part) => part !== undefined && part !== '').join(': ') + hint);
 }

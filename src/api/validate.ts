@@ -1,12 +1,12 @@
 /** Whether an object is right: what its schema says, and what a schema cannot say. */
-import { checkAgent } from './checks/agent.ts';
-import { checkConfigMap, checkSecret } from './checks/data.ts';
+import { checkAgent, checkPolicy } from './checks/agent.ts';
 import { checkMetadata } from './checks/metadata.ts';
-import { checkPolicy } from './checks/policy.ts';
+import { field, orEmpty } from './checks/read.ts';
 import { checkRuntime } from './checks/runtime.ts';
 import { checkSync } from './checks/sync.ts';
 import { type FieldError, forbidden, invalid } from './field-error.ts';
 import type { KindInfo } from './kinds.ts';
+import { notDataKey } from './names.ts';
 import type { Path } from './path.ts';
 import { isObject, type JsonObject } from './schema.ts';
 import { checkShape } from './shape.ts';
@@ -99,4 +99,44 @@ function checkRules(info: KindInfo, object: JsonObject): FieldError[] {
     default:
       return info.kind satisfies never;
   }
+}
+
+const dataBytes = 1024 * 1024; // Kubernetes: MaxSecretSize
+
+const checkSecret = (secret: JsonObject): FieldError[] => checkData(secret, ['data', 'stringData']);
+
+function checkConfigMap(configMap: JsonObject): FieldError[] {
+  const errors = checkData(configMap, ['data', 'binaryData']);
+  const binary = field(configMap, 'binaryData');
+  for (const key of Object.keys(isObject(binary) ? binary : {})) {
+    if (isObject(configMap.data) && Object.hasOwn(configMap.data, key)) {
+      errors.push({
+        path: ['binaryData', key],
+        reason: 'FieldValueDuplicate',
+        message: 'duplicate key, also in data; remove one of the two',
+      });
+    }
+  }
+  return errors;
+}
+
+function checkData(object: JsonObject, fields: string[]): FieldError[] {
+  const errors: FieldError[] = [];
+  let size = 0;
+  for (const name of fields) {
+    const map = object[name];
+    for (const [key, value] of Object.entries(isObject(map) ? map : {})) {
+      size += orEmpty(value).length;
+      const expected = notDataKey(key);
+      if (expected !== undefined) errors.push(invalid([name, key], key, `as a key ${expected}`));
+    }
+  }
+  if (size > dataBytes * 1.4) {
+    errors.push({
+      path: ['data'],
+      reason: 'FieldValueTooLong',
+      message: `found ${size} characters in all, expected at most 1 MiB of data`,
+    });
+  }
+  return errors;
 }

@@ -1,7 +1,7 @@
-import { formatDuration, tryDuration } from './duration.ts';
 import type { PolicySpec } from './objects.ts';
 import { type Path, pathText } from './path.ts';
 import { isObject } from './schema.ts';
+import { formatDuration, tryDuration } from './time.ts';
 
 /** What is valid and cannot be meant. `object` has its defaults, and is valid. */
 export function warningsOf(kind: string, object: object): string[] {

@@ -1,6 +1,6 @@
 import type { KindInfo } from '../api/kinds.ts';
 import type { AnyObject, ObjectKey } from '../api/objects.ts';
-import { itemsOf } from '../client/items.ts';
+import { itemsOf } from '../client/resources.ts';
 import type { Cli, Client } from './cli.ts';
 import { UsageError } from './failure.ts';
 import { type GlobalOptions, namespaceOf } from './options.ts';

@@ -1,5 +1,5 @@
 import { kindInfo } from '../api/kinds.ts';
-import type { Kind } from '../api/objects.ts';
+import type { Kind, ObjectKey } from '../api/objects.ts';
 
 type Query = Readonly<Record<string, string | number | boolean | undefined>>;
 
@@ -30,3 +30,13 @@ export function withQuery(path: string, query: Query): string {
 
 export const timeOf = (at: number | undefined): string | undefined =>
   at === undefined ? undefined : new Date(at).toISOString();
+
+export const ownRoot = '/apis/subresources.agentctl.dev/v1';
+
+/** What stands below an object, in the controller's own group. */
+export const below = (plural: string, key: ObjectKey, what: string): string =>
+  `${ownRoot}/namespaces/${encodeURIComponent(key.namespace ?? 'default')}/${plural}/${encodeURIComponent(key.name)}/${what}`;
+
+/** What stands in a namespace, or in all of them. */
+export const among = (plural: string, namespace: string | undefined): string =>
+  `${ownRoot}/${namespace === undefined ? '' : `namespaces/${encodeURIComponent(namespace)}/`}${plural}`;

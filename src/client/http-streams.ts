@@ -1,15 +1,18 @@
-import type { Status } from '../api/errors.ts';
-import type { Clock } from '../platform/clock.ts';
-import { apiErrorOf } from './http-errors.ts';
-import { below, ownRoot } from './http-own-paths.ts';
-import { timeOf, withQuery } from './http-paths.ts';
-import { createHttpTalk } from './http-talk.ts';
-import type { Transport } from './http-transport.ts';
+import { type Status, UnreachableError } from '../api/errors.ts';
+import type { Approval, Conversation, Message, ObjectKey } from '../api/objects.ts';
+import { formatDuration } from '../api/time.ts';
+import { type Clock, sleep } from '../platform/clock.ts';
+import { among, below, ownRoot, timeOf, withQuery } from './http-paths.ts';
+import { apiErrorOf, parseJson, type Transport } from './http-transport.ts';
 import type {
   AgentPlan,
+  AgentUsage,
   ControllerStatus,
   ForecastEntry,
   LogEntry,
+  NewMessage,
+  StreamEntry,
+  StreamOptions,
   Streams,
   SyncDiff,
   Volume,
@@ -65,5 +68,132 @@ export function createHttpStreams(transport: Transport, clock: Clock): Streams {
       };
       return answer.items;
     },
+  };
+}
+
+type Talk = Pick<
+  Streams,
+  'send' | 'stream' | 'change' | 'decide' | 'closeConversation' | 'usage' | 'usageByAgent' | 'query'
+>;
+
+/** The casts say what the server promises of each path. */
+function createHttpTalk(transport: Transport, clock: Clock): Talk {
+  const post = (path: string, body: object, silence?: number): Promise<unknown> =>
+    transport.json({ method: 'POST', path, body, ...(silence === undefined ? {} : { silence }) });
+  return {
+    async send(agent, messages) {
+      const answer = await post(below('agents', agent, 'messages'), { items: messages.map(written) });
+      return (answer as { items: Message[] }).items;
+    },
+    stream: (message, options) => followMessage(transport, clock, message, options),
+    change: (message, what) => post(below('messages', message, what), {}) as Promise<Message>,
+    decide: (approval, decision, how) =>
+      post(below('approvals', approval, decision), how) as Promise<Approval>,
+    closeConversation: (conversation) =>
+      post(below('conversations', conversation, 'close'), {}) as Promise<Conversation>,
+    async usage(agent, { since }) {
+      const path = withQuery(below('agents', agent, 'usage'), { since: timeOf(since) });
+      return ((await transport.json({ method: 'GET', path })) as { items: AgentUsage[] }).items;
+    },
+    async usageByAgent({ namespace, since }) {
+      const path = withQuery(among('usages', namespace), { since: timeOf(since) });
+      return ((await transport.json({ method: 'GET', path })) as { items: AgentUsage[] }).items;
+    },
+    async query(agent, { action, params, timeout }) {
+      const timeoutSeconds = timeout === undefined ? undefined : timeout / 1000;
+      // The server answers in the end, be it with Timeout: how long it takes by default is its own affair.
+      const answer = await post(below('agents', agent, 'query'), { action, params, timeoutSeconds }, 0);
+      return (answer as { result?: unknown }).result;
+    },
+  };
+}
+
+const written = ({ timeout, ...message }: NewMessage): object => ({
+  ...message,
+  ...(timeout === undefined ? {} : { timeout: formatDuration(timeout) }),
+});
+
+/** The server says each 15 s that it is there: silent for so long it is not, whatever the connection looks like. */
+const silence = 45_000;
+/** How long a controller may be away: a restart takes a second. */
+const patience = 30_000;
+const pause = 250;
+
+/**
+ * What happens to a message, up to its end, over as many connections as that takes: where one breaks off, the next goes
+ * on after the last event that was seen. UnreachableError where nothing is heard for 30 s, or from the start, or where
+ * what has happened so far breaks off.
+ */
+async function* followMessage(
+  transport: Transport,
+  clock: Clock,
+  message: ObjectKey,
+  { after = 0, follow = true, signal }: StreamOptions,
+): AsyncGenerator<StreamEntry> {
+  let seen = after;
+  let begun = false;
+  let lost: number | undefined;
+  while (!signal.aborted) {
+    let cause: UnreachableError | undefined;
+    try {
+      const path = withQuery(below('messages', message, 'stream'), {
+        after: seen,
+        ...(follow ? {} : { follow: 'false' }),
+      });
+      const onOpen = (): void => {
+        begun = true;
+      };
+      const read = eventReader();
+      for await (const line of transport.lines({ method: 'GET', path, accept, silence, onOpen, signal })) {
+        const entry = read(line);
+        if (entry !== undefined || line.startsWith(':')) lost = undefined;
+        if (entry === undefined) continue;
+        if ('seq' in entry) {
+          if (entry.seq <= seen) continue;
+          seen = entry.seq;
+        }
+        yield entry;
+        if ('end' in entry) return;
+      }
+      if (!follow) return;
+    } catch (error) {
+      if (!begun || !follow || !(error instanceof UnreachableError)) throw error;
+      cause = error;
+    }
+    lost ??= clock.now();
+    if (clock.now() - lost >= patience) {
+      throw new UnreachableError(
+        `the stream was interrupted, and there was no answer for ${patience / 1000} s (${cause?.message ?? 'the server ends it immediately'}). The message is kept. See agentctl get message ${message.name}`,
+        { cause },
+      );
+    }
+    await sleep(clock, pause, signal);
+  }
+}
+
+const accept = 'text/event-stream';
+
+/**
+ * Reads server-sent events as our server writes them: `event` first, `data` last and in one line, so that the empty
+ * line after it tells nothing more. Answers a reader of one line after the other; an event `error` is thrown.
+ */
+function eventReader(): (line: string) => StreamEntry | undefined {
+  let event = '';
+  return (line) => {
+    if (line.startsWith('event: ')) event = line.slice('event: '.length);
+    if (!line.startsWith('data: ')) return undefined;
+    const data = parseJson(line.slice('data: '.length), 'the controller');
+    // What the server says of each event.
+    switch (event) {
+      case 'event':
+      case 'state':
+        return data as StreamEntry;
+      case 'end':
+        return { end: data as Message };
+      case 'error':
+        throw apiErrorOf(data as Status);
+      default:
+        return undefined; // of a newer server
+    }
   };
 }

@@ -1,7 +1,6 @@
 import { type AnyObject, type Kind, type Kinds, keyOf, type New, type ObjectKey } from '../api/objects.ts';
 import { Turns } from '../platform/turns.ts';
-import type { AnyResource } from '../registry/object.ts';
-import type { RegistryWriteOptions } from '../registry/options.ts';
+import type { AnyResource, RegistryWriteOptions } from '../registry/object.ts';
 import type { Registry } from '../registry/registry.ts';
 import type {
   DeleteOptions,

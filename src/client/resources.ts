@@ -1,4 +1,5 @@
-import type { Kind, Kinds, New, ObjectKey } from '../api/objects.ts';
+import type { KindInfo } from '../api/kinds.ts';
+import type { AnyObject, Kind, Kinds, New, ObjectKey } from '../api/objects.ts';
 import type {
   DeleteOptions,
   List,
@@ -38,3 +39,7 @@ export interface Resources {
   /** Answers the object: gone, or with its deletionTimestamp where finalizers hold it. */
   delete<K extends Kind>(kind: K, key: ObjectKey, options?: DeleteOptions): Promise<Kinds[K]>;
 }
+
+/** The objects of a list. On Kubernetes' wire a list names their kind once, and each of them does not. */
+export const itemsOf = (info: KindInfo, { items }: { items: readonly AnyObject[] }): AnyObject[] =>
+  items.map((item) => ({ ...item, apiVersion: info.apiVersion, kind: info.kind }) as AnyObject); // of that kind

@@ -2,12 +2,12 @@ import { ApiError } from '../api/errors.ts';
 import { type Instance, keyOf, keyText } from '../api/objects.ts';
 import type { LogEntry, LogOptions } from '../client/streams.ts';
 import type { LogOptions as DriverLogOptions, LogLine, RunSpan } from '../drivers/driver.ts';
-import { exitText } from '../plan/exit-text.ts';
+import { exitText } from '../plan/exits.ts';
 import { instant } from '../plan/instant.ts';
 import type { Clock } from '../platform/clock.ts';
+import { createTranscript } from '../protocols/acp/updates.ts';
 import type { Controller } from './controller.ts';
 import { followRuns, outOfReach } from './log-follow.ts';
-import { transcribed } from './transcribed.ts';
 
 /** The output of an Instance, as Streams.log promises it. */
 export async function* instanceLog(
@@ -52,4 +52,19 @@ function lastEnded({ metadata: { name }, status }: Instance): RunSpan {
   if (startedAt === undefined)
     throw new ApiError('BadRequest', `The last run of ${name} has no output: ${exitText(lastExit)}`);
   return { number: lastExit.run, startedAt, finishedAt: instant(lastExit.finishedAt) };
+}
+
+/** The log of an agent of the protocol `acp`: what its lines say, and its standard error as it is. */
+async function* transcribed(lines: AsyncIterable<LogEntry>): AsyncGenerator<LogEntry> {
+  const transcript = createTranscript();
+  let last: LogEntry | undefined;
+  for await (const line of lines) {
+    if (line.stream !== 'stdout') {
+      yield line;
+      continue;
+    }
+    last = line;
+    for (const text of transcript(line.text)) yield { ...line, text };
+  }
+  if (last !== undefined) for (const text of transcript.flush()) yield { ...last, text };
 }

@@ -9,10 +9,9 @@ import type { Fleet } from '../client/fleet.ts';
 import { createMcpServer } from '../client/mcp.ts';
 import type { Driver } from '../drivers/driver.ts';
 import type { Clock } from '../platform/clock.ts';
-import { limitedLog } from '../platform/limited-log.ts';
-import type { Log } from '../platform/log.ts';
+import { type Log, limitedLog } from '../platform/log.ts';
 import type { McpAccess } from '../protocols/protocol.ts';
-import { Calls } from './calls.ts';
+import { Calls } from './fleet.ts';
 import { access, foreignServer, ownServer } from './mcp-bridge.ts';
 import { bodyOf, Connections, listen } from './mcp-http.ts';
 

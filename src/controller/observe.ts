@@ -1,7 +1,7 @@
-import { parseDuration } from '../api/duration.ts';
 import { type Agent, keyText, type PolicySpec, type Runtime } from '../api/objects.ts';
+import { parseDuration } from '../api/time.ts';
 import { unsupported } from '../drivers/index.ts';
-import { idle } from '../plan/talk.ts';
+import { idle } from '../plan/draft.ts';
 import type { Activity, InstanceView, Missing, RuntimeView, World } from '../plan/world.ts';
 import type { Admission } from './admission.ts';
 import { programAuthor } from './author.ts';

@@ -1,10 +1,9 @@
-import { parseDuration } from '../api/duration.ts';
 import type { Probe } from '../api/objects.ts';
+import { parseDuration } from '../api/time.ts';
 import type { RunSpec } from '../drivers/driver.ts';
 import type { ProbeView } from '../plan/world.ts';
 import { type Clock, sleep } from '../platform/clock.ts';
-import { check, type Finding, unknown, unlessAborted } from './check.ts';
-import { LogWatch } from './log-watch.ts';
+import { check, type Finding, LogWatch, unknown, unlessAborted } from './check.ts';
 import type { Session } from './session.ts';
 
 /** What a probe needs of a Runtime's session. */

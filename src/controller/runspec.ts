@@ -1,8 +1,7 @@
-import { parseDuration } from '../api/duration.ts';
+import { parseCpu, parseMemory } from '../api/amounts.ts';
 import type { AgentSpec, Instance, PolicySpec } from '../api/objects.ts';
-import { parseCpu, parseMemory } from '../api/quantity.ts';
+import { parseDuration } from '../api/time.ts';
 import type { FileSpec, Mount, RunSpec } from '../drivers/driver.ts';
-import { expand } from './expand.ts';
 import { allOf, bytesOf, type FindInput } from './inputs.ts';
 
 type Template = AgentSpec['template'];
@@ -189,3 +188,13 @@ function volumeName(
   const parts = [namespace, agent, name];
   return { name: join(parts, '_'), formerName: join(parts, '-') };
 }
+
+/**
+ * `$(NAME)` is the value of a variable, and stays as it is where there is none; `$$` is one `$`, so `$$(NAME)` is `$(NAME)`.
+ * As Kubernetes does it in command, args and the values of env (third_party/forked/golang/expansion).
+ */
+const expand = (text: string, variables: Readonly<Record<string, string>>): string =>
+  text.replace(/\$(?:\(([^)]*)\)|(.))/gsu, (whole, name: string | undefined, next: string | undefined) => {
+    if (name !== undefined) return Object.hasOwn(variables, name) ? (variables[name] ?? whole) : whole;
+    return next === '$' ? '$' : whole;
+  });

@@ -1,7 +1,7 @@
-import { parseDuration } from '../api/duration.ts';
 import { ApiError, isApiError } from '../api/errors.ts';
 import { listed } from '../api/listed.ts';
 import { type Agent, type AnyObject, keyOf, keyText, type New, type ObjectKey } from '../api/objects.ts';
+import { parseDuration } from '../api/time.ts';
 import type { Resources } from '../client/resources.ts';
 import type {
   AgentPlan,
@@ -14,12 +14,15 @@ import type {
   SyncDiff,
   Volume,
 } from '../client/streams.ts';
+import { missingInputs, refusal } from '../plan/accept.ts';
 import { forecast } from '../plan/forecast.ts';
+import { outline } from '../plan/outline.ts';
+import { reconcile } from '../plan/reconcile.ts';
+import type { World } from '../plan/world.ts';
 import { type Clock, sleep } from '../platform/clock.ts';
 import type { Controller } from './controller.ts';
 import type { FindInput } from './inputs.ts';
 import { instanceLog } from './log.ts';
-import { preview } from './preview.ts';
 import type { Session } from './session.ts';
 import { TalkStreams } from './talk-streams.ts';
 
@@ -265,3 +268,10 @@ function longestGrace({ cache, observer }: Controller): number {
 
 const isReady = ({ status }: Agent): boolean =>
   status?.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True') ?? false;
+
+/** What would be done for this World, in words and by action. */
+function preview(world: World): Omit<AgentPlan, 'agent'> {
+  const plan = reconcile(world);
+  const actions = plan.actions.map(({ id, type, cause, message }) => ({ id, type, cause, message }));
+  return { text: outline(plan, refusal(world) ?? missingInputs(world)), actions };
+}

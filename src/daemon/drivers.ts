@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Runtime } from '../api/objects.ts';
 import type { Resources } from '../client/resources.ts';
@@ -10,6 +11,7 @@ import {
   withOpenFiles,
 } from '../drivers/open-files.ts';
 import type { Clock } from '../platform/clock.ts';
+import { isCode } from '../platform/code.ts';
 import type { Log } from '../platform/log.ts';
 import { ownCommand } from '../platform/own-command.ts';
 import { collectWord } from './collect-word.ts';
@@ -81,4 +83,38 @@ async function readTls(
     return Buffer.from(value, 'base64');
   };
   return { ca: read('ca.crt'), cert: read('tls.crt'), key: read('tls.key') };
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Runtimes for the first start: `process` always, an engine where its socket is found. */
+export function findEngines(
+  environment: Environment,
+  isSocket = defaultIsSocket,
+): { name: string; endpoint: string }[] {
+  const own = environment.XDG_RUNTIME_DIR;
+  const given = environment.DOCKER_HOST;
+  const docker = [
+    ...(given?.startsWith('unix://') ? [given.slice('unix://'.length)] : []),
+    '/var/run/docker.sock',
+    ...(own === undefined ? [] : [`${own}/docker.sock`]),
+  ].find(isSocket);
+  const podman = [
+    ...(own === undefined ? [] : [`${own}/podman/podman.sock`]),
+    '/run/podman/podman.sock',
+  ].find(isSocket);
+  return [
+    ...(docker === undefined ? [] : [{ name: 'docker', endpoint: `unix://${docker}` }]),
+    ...(podman === undefined ? [] : [{ name: 'podman', endpoint: `unix://${podman}` }]),
+  ];
+}
+
+/** One that may not even be looked at, as in root's folder of Podman, is none for this user. */
+function defaultIsSocket(path: string): boolean {
+  try {
+    return statSync(path).isSocket();
+  } catch (error) {
+    if (isCode(error, 'ENOENT', 'ENOTDIR', 'EACCES', 'ELOOP', 'ENAMETOOLONG')) return false;
+    throw error;
+  }
 }

@@ -12,10 +12,11 @@ import {
   writeFileSync,
 } from 'node:fs';
 import type { DestinationStream } from 'pino';
+import { beginning } from '../api/cut.ts';
+import { isObject } from '../api/schema.ts';
 import { visible } from '../api/visible.ts';
 import { type Clock, systemClock } from '../platform/clock.ts';
 import { rotatedLogs } from '../platform/log-files.ts';
-import { boundedLine } from './log-line.ts';
 import { LogSink } from './log-sink.ts';
 
 /** Bytes of one log file; with it two older ones are kept. */
@@ -108,4 +109,35 @@ function isSame(fd: number, path: string): boolean {
   if (!existsSync(path)) return false;
   const [one, other] = [fstatSync(fd), statSync(path)];
   return one.isFile() && one.dev === other.dev && one.ino === other.ino;
+}
+
+/** Bytes of a line of the log: whoever reads its end finds a whole line there. */
+const longest = 64 * 1024;
+/** Characters of a text in a line that is too long. */
+const longestText = 4096;
+
+/** A line of JSON, with texts that are cut where it would be too long. */
+function boundedLine(line: string): string {
+  if (Buffer.byteLength(line) <= longest) return line;
+  const entry = parse(line);
+  if (entry === undefined) return `${line.slice(0, longestText)}...\n`;
+  const whole = `${JSON.stringify(entry, (_, value: unknown) => (typeof value === 'string' ? cut(value) : value))}\n`;
+  if (Buffer.byteLength(whole) <= longest) return whole;
+  const { level, time, pid, msg } = entry;
+  return `${JSON.stringify({ level, time, pid, msg: cut(String(msg ?? '')), cut: line.length })}\n`;
+}
+
+const cut = (text: string): string =>
+  text.length <= longestText
+    ? text
+    : `${beginning(text, longestText)}... and ${text.length - longestText} characters more`;
+
+function parse(line: string): Record<string, unknown> | undefined {
+  try {
+    const entry: unknown = JSON.parse(line);
+    return isObject(entry) ? entry : undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined; // it is none of ours
+    throw error;
+  }
 }

@@ -25,16 +25,11 @@ import { withVirtual } from '../registry/virtual.ts';
 import { createServer } from '../server/server.ts';
 import { createParser } from '../sources/parsing/threaded.ts';
 import { openStore } from '../store/sqlite.ts';
-import { partFromOriginal } from './copy.ts';
-import { makeDriver } from './drivers.ts';
-import { findEngines } from './engines.ts';
-import { housekeeping } from './housekeeping.ts';
-import { readKey } from './key.ts';
+import { findEngines, makeDriver } from './drivers.ts';
+import { giveBackAtRest, housekeeping } from './housekeeping.ts';
 import { LogFile } from './log-file.ts';
-import { giveBackAtRest } from './memory.ts';
-import { privateFolder } from './private-folder.ts';
 import { createSources } from './sources.ts';
-import { guardFile } from './state-guard.ts';
+import { guardFile, partFromOriginal, privateFolder, readKey } from './state-guard.ts';
 import { version } from './version.ts';
 
 export interface DaemonOptions {

@@ -41,9 +41,8 @@ import {
 import { readLogs } from './process/logs.ts';
 import { createLooks } from './process/looks.ts';
 import { present, settledMarks } from './process/observe.ts';
-import { living, readBootId } from './process/proc.ts';
+import { living, readBootId, sendSignal } from './process/proc.ts';
 import { createReaper, killTargetOf } from './process/reap.ts';
-import { sendSignal } from './process/signals.ts';
 import { type StartDeps, startRun } from './process/start.ts';
 import { findTool, findTools } from './process/tools.ts';
 import { unsupportedFields } from './process/unsupported.ts';

@@ -1,8 +1,8 @@
 import type { Instance, RuntimeSpec } from '../api/objects.ts';
 import type { Want } from './action.ts';
 import { type Breaker, closed, halfOpensAt } from './breaker.ts';
+import { holdsPlace, retries } from './draft.ts';
 import { shortTime } from './instant.ts';
-import { holdsPlace, retries } from './place.ts';
 import type { Instant, Place } from './world.ts';
 
 /** All that admission depends on: every Runtime, and every Instance that holds or wants a place. */

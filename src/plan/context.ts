@@ -1,6 +1,5 @@
 import type { Revision } from '../api/objects.ts';
-import { type Refusal, refusal } from './accept.ts';
-import { missingInputs } from './inputs.ts';
+import { missingInputs, type Refusal, refusal } from './accept.ts';
 import { type RevisionStep, revisionStep } from './revision.ts';
 import { defaultSettings, type Settings, settingsOf, type Timing, timingOf } from './settings.ts';
 import type { World } from './world.ts';

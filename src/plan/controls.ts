@@ -3,10 +3,9 @@ import { sentence } from '../api/sentence.ts';
 import { mustAsk } from './accept.ts';
 import { command } from './command.ts';
 import type { Finding } from './conditions.ts';
-import { emitEvent, type InstanceDraft } from './draft.ts';
+import { emitEvent, type InstanceDraft, speaks, talkOf } from './draft.ts';
 import { clearFailures } from './restart.ts';
 import { notEnforced } from './stop.ts';
-import { speaks, talkOf } from './talk.ts';
 import type { ControlName } from './world.ts';
 
 const names: readonly ControlName[] = [

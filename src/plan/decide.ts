@@ -1,18 +1,26 @@
-import { formatDuration } from '../api/duration.ts';
 import { sentence } from '../api/sentence.ts';
+import { formatDuration } from '../api/time.ts';
 import { endWait, waitUntil } from './backoff.ts';
 import { command } from './command.ts';
 import { unenforced } from './controls.ts';
 import { clearStrays, removalWaits, removeAll } from './dismantle.ts';
-import { addWait, alive, emitEvent, type InstanceDraft, phase, wake } from './draft.ts';
+import {
+  addWait,
+  alive,
+  draining,
+  emitEvent,
+  holdsPlace,
+  type InstanceDraft,
+  phase,
+  talkOf,
+  wake,
+} from './draft.ts';
 import { shortTime } from './instant.ts';
-import { holdsPlace } from './place.ts';
+import { idleSince, noteOutdated, updateGate } from './outdated.ts';
 import { startDeadline } from './ready.ts';
 import { dueRestart } from './schedule.ts';
 import { planStart } from './start.ts';
 import { beginStop, continueStop, notEnforced, settleStop } from './stop.ts';
-import { draining, talkOf } from './talk.ts';
-import { idleSince, noteOutdated, updateGate } from './update.ts';
 import { idleCause } from './wake.ts';
 
 /** What an Instance is wanted to be. */

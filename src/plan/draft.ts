@@ -1,10 +1,11 @@
-import type { Instance, InstanceStatus } from '../api/objects.ts';
+import type { AgentSpec, Instance, InstanceStatus } from '../api/objects.ts';
 import { asSentence } from '../api/sentence.ts';
 import { visible } from '../api/visible.ts';
 import type { Action, FieldDrift, PlannedEvent, Want } from './action.ts';
 import type { Context } from './context.ts';
-import { timeText } from './instant.ts';
-import type { InstanceView, Instant, Observed } from './world.ts';
+import type { Desire } from './decide.ts';
+import { instant, timeText } from './instant.ts';
+import type { Activity, InstanceView, Instant, Observed, TalkView } from './world.ts';
 
 type Phase = NonNullable<InstanceStatus['phase']>;
 
@@ -123,3 +124,57 @@ export function home({ context }: InstanceDraft): 'container' | 'folder' {
 export const past = (draft: InstanceDraft, at: Instant): Instant => Math.min(at, draft.now);
 
 export const nowText = (draft: InstanceDraft): string => timeText(draft.now);
+
+/** One Instance on its way through a plan: what is known of it, and what should become of it. */
+export interface Part {
+  draft: InstanceDraft;
+  desire: Desire;
+}
+
+/**
+ * Whether the status takes one of its Runtime's places: its run is up, or claimed and about to come up. A claim that
+ * waits for something (Pending) gives its place back, and takes one again when it goes on.
+ */
+export function holdsPlace(status: InstanceStatus): boolean {
+  const { run, phase } = status;
+  if (run === undefined || status.lastExit?.run === run.number) return false;
+  return (
+    run.startedAt !== undefined ||
+    phase === 'Starting' ||
+    phase === 'Unknown' ||
+    phase === 'Stopping' ||
+    retries(status)
+  );
+}
+
+/**
+ * Whether a start that lacked something is being tried again. For people it stays Pending for the same reason, rather
+ * than Starting in turns with it.
+ */
+export function retries({ run, phase, reason, lastOutcome: last }: InstanceStatus): boolean {
+  if (phase !== 'Pending' || last?.result !== 'NotStartable' || last.action !== 'Start') return false;
+  if (run === undefined || run.startedAt !== undefined || last.run !== run.number) return false;
+  return last.reason === reason && (instant(run.claimedAt) ?? 0) > (instant(last.at) ?? 0);
+}
+
+/** Whether instances are talked to at all. */
+export const speaks = ({ protocol }: AgentSpec): boolean => protocol === 'acp' || protocol === 'jsonl';
+
+/**
+ * An instance that has nothing to do since then. One without a protocol has no turns: it is idle at any time, so whatever
+ * waits for idleness comes at once.
+ */
+export const idle = (spec: AgentSpec, since: Instant): Activity => ({
+  busy: false,
+  idleSince: speaks(spec) ? since : 0,
+  waiting: 0,
+});
+
+/** How the newest run is talked to; what is known of an earlier one counts for nothing. */
+export function talkOf({ view, next }: InstanceDraft): TalkView | undefined {
+  const { talk } = view;
+  return talk !== undefined && talk.run === next.run?.number ? talk : undefined;
+}
+
+/** The run has ended, and what it wrote is not read to the end: its container must stay as it is. */
+export const draining = (draft: InstanceDraft): boolean => talkOf(draft)?.state === 'Draining';

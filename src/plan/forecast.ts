@@ -1,7 +1,11 @@
+import type { Agent, Instance, Revision } from '../api/objects.ts';
 import type { Action, Plan } from './action.ts';
-import { carriedOut, granted, written } from './model.ts';
+import { finalizer } from './agent.ts';
+import { idle, speaks } from './draft.ts';
+import { timeText } from './instant.ts';
+import { applyOutcome } from './outcome.ts';
 import { reconcile } from './reconcile.ts';
-import type { Instant, World } from './world.ts';
+import type { InstanceView, Instant, Observed, World } from './world.ts';
 
 /** One thing that will happen, if nothing else does. */
 export interface ForecastEntry {
@@ -58,4 +62,182 @@ function arrivals(world: World, plan: Plan): ForecastEntry[] {
     if (phase === 'Starting' || phase === 'Stopping' || phase === 'Pending') return [];
     return [{ at: world.now, instance: object.metadata.name, what: phase, message: status?.message ?? '' }];
   });
+}
+
+/** What each action does when it succeeds, written down: for forecasts, and as what tests hold the real drivers against. */
+
+/** The World once a plan's statuses are written. A claim uses up its grant. */
+export function written(world: World, plan: Plan): World {
+  const claimed = new Set(plan.actions.flatMap((action) => (action.type === 'Start' ? [action.uid] : [])));
+  return {
+    ...world,
+    agent: { ...world.agent, status: plan.status },
+    instances: world.instances.map((view) => {
+      const status = plan.instances.get(view.object.metadata.name);
+      return status === undefined ? view : { ...view, object: { ...view.object, status } };
+    }),
+    grants: new Set([...world.grants].filter((uid) => !claimed.has(uid))),
+  };
+}
+
+/** The World in which all that want a place have one. */
+export const granted = (world: World, plan: Plan): World => ({
+  ...world,
+  grants: new Set([...world.grants, ...plan.wants.map(({ uid }) => uid)]),
+});
+
+/** The World after one action has succeeded. */
+export function carriedOut(world: World, action: Action): World {
+  switch (action.type) {
+    case 'CreateRevision':
+      return { ...world, revisions: [...world.revisions, revisionOf(world, action.revision)] };
+    case 'DeleteRevision':
+      return { ...world, revisions: world.revisions.filter(({ metadata }) => metadata.name !== action.name) };
+    case 'CreateInstance':
+      return { ...world, instances: byOrdinal([...world.instances, viewOf(world, action)]) };
+    case 'DeleteInstance':
+      return {
+        ...world,
+        instances: world.instances.filter(({ object }) => object.metadata.name !== action.name),
+      };
+    case 'MoveInstance':
+      return change(world, action, (view) => ({
+        ...view,
+        object: { ...view.object, spec: { ...view.object.spec, runtimeRef: { name: action.runtime } } },
+        observed: [],
+      }));
+    case 'Start':
+      return change(world, action, (view) => start(world, view, action));
+    // No message is simulated: what is sent has been sent, and nobody is busy with it.
+    case 'SendPrompt':
+    case 'SkipPrompt':
+      return {
+        ...world,
+        inbox: {
+          ...world.inbox,
+          sent: new Map([...world.inbox.sent, [action.schedule ?? '', action.dueAt]]),
+        },
+      };
+    case 'Shutdown':
+      return change(world, action, (view) => containers(view, (one) => end(world, one, action.ref, 0)));
+    case 'Signal':
+      return change(world, action, (view) =>
+        containers(view, (one) => end(world, one, action.ref, 143, action.signal ?? 'SIGTERM')),
+      );
+    case 'Kill':
+      return change(world, action, (view) =>
+        containers(view, (one) => end(world, one, action.ref, 137, 'SIGKILL')),
+      );
+    case 'Remove':
+      return change(world, action, (view) =>
+        containers(view, (one) => (one.ref === action.ref ? [] : [one])),
+      );
+    case 'Revert':
+      return withAgent(
+        world,
+        { spec: action.spec },
+        { generation: (world.agent.metadata.generation ?? 0) + 1, annotations: action.annotations },
+      );
+    case 'Adopt':
+      return withAgent(world, {}, { finalizers: [...(world.agent.metadata.finalizers ?? []), finalizer] });
+    case 'Release':
+      return withAgent(
+        world,
+        {},
+        { finalizers: world.agent.metadata.finalizers?.filter((one) => one !== finalizer) ?? [] },
+      );
+  }
+}
+
+function start(world: World, view: InstanceView, action: Extract<Action, { type: 'Start' }>): InstanceView {
+  const { now } = world;
+  const { metadata } = view.object;
+  const again = action.how === 'Restart';
+  const before = view.observed === 'Unknown' ? [] : view.observed;
+  const old = again ? before.find(({ ref }) => ref === action.ref) : undefined;
+  const isProcess = !('missing' in world.runtime) && world.runtime.object.spec.driver === 'process';
+  const kept = isProcess ? undefined : old;
+  const container: Observed = {
+    ref: action.ref ?? `${action.name}/${action.run}`,
+    instanceUid: action.uid,
+    namespace: metadata.namespace ?? 'default',
+    instance: action.name,
+    agent: world.agent.metadata.name,
+    // A container keeps the labels that it was made with; a process is made anew.
+    run: (kept ?? action).run,
+    revision: (kept ?? action).revision,
+    state: 'Running',
+    startId: `${action.run} at ${timeText(now)}`,
+    startedAt: now,
+    controllerVersion: old?.controllerVersion ?? world.controllerVersion,
+    ...(world.imageId === undefined ? {} : { imageId: old?.imageId ?? world.imageId }),
+  };
+  const good = { ok: true, since: now, message: '' };
+  return {
+    ...view,
+    observed: [container],
+    probe: { ready: good, live: good },
+    activity: idle(world.agent.spec, now),
+    talk: speaks(world.agent.spec)
+      ? { run: action.run, state: 'Ready', since: now, message: '', controls: view.talk?.controls ?? {} }
+      : undefined,
+  };
+}
+
+function end({ now }: World, one: Observed, ref: string, code: number, signal?: string): Observed[] {
+  if (one.ref !== ref || (one.state !== 'Running' && one.state !== 'Paused')) return [one];
+  return [{ ...one, state: 'Exited', exit: { code, signal, finishedAt: now, cause: 'Agent' } }];
+}
+
+const containers = (view: InstanceView, each: (one: Observed) => Observed[]): InstanceView =>
+  view.observed === 'Unknown' ? view : { ...view, observed: view.observed.flatMap(each) };
+
+function change(
+  world: World,
+  action: Extract<Action, { name: string }>,
+  effect: (view: InstanceView) => InstanceView,
+): World {
+  return {
+    ...world,
+    instances: world.instances.map((view) => {
+      if (view.object.metadata.name !== action.name) return view;
+      const after = effect(view);
+      const status = applyOutcome(after.object.status ?? {}, action, { result: 'Succeeded' }, world.now);
+      return { ...after, object: { ...after.object, status } };
+    }),
+  };
+}
+
+const withAgent = (world: World, agent: Partial<Agent>, metadata: Partial<Agent['metadata']>): World => ({
+  ...world,
+  agent: { ...world.agent, ...agent, metadata: { ...world.agent.metadata, ...metadata } },
+});
+
+const byOrdinal = (views: InstanceView[]): InstanceView[] =>
+  views.sort((one, other) => one.object.spec.ordinal - other.object.spec.ordinal);
+
+const metadataOf = (world: World, name: string) => ({
+  name,
+  uid: `${world.agent.metadata.uid}/${name}/${world.now}`,
+  resourceVersion: '1',
+  creationTimestamp: timeText(world.now),
+});
+
+const revisionOf = (
+  world: World,
+  revision: Extract<Action, { type: 'CreateRevision' }>['revision'],
+): Revision =>
+  ({
+    ...revision,
+    metadata: { ...revision.metadata, ...metadataOf(world, revision.metadata.name ?? '') },
+  }) as Revision; // the planner makes it whole
+
+function viewOf(world: World, { name, instance }: Extract<Action, { type: 'CreateInstance' }>): InstanceView {
+  const metadata = { ...instance.metadata, ...metadataOf(world, name) };
+  return {
+    object: { ...instance, metadata } as Instance, // the planner makes it whole
+    observed: [],
+    probe: {},
+    activity: idle(world.agent.spec, world.now),
+  };
 }

@@ -1,7 +1,6 @@
 import { endWait } from './backoff.ts';
-import { emitEvent, ended, home, type InstanceDraft, nowText } from './draft.ts';
+import { emitEvent, ended, holdsPlace, home, type InstanceDraft, nowText } from './draft.ts';
 import { instant, timeText } from './instant.ts';
-import { holdsPlace } from './place.ts';
 import type { Observed } from './world.ts';
 
 /** Finds the newest run among what the Runtime shows, and writes down a start that is seen for the first time. */

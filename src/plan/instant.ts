@@ -1,5 +1,4 @@
-import { tryDuration } from '../api/duration.ts';
-import { formatTimeMs } from '../api/time.ts';
+import { formatTimeMs, tryDuration } from '../api/time.ts';
 import type { Instant } from './world.ts';
 
 /** Date's own range, so that no sum of stored times can throw. */

@@ -1,7 +1,7 @@
 import type { InstanceStatus } from '../api/objects.ts';
 import type { Action, Outcome } from './action.ts';
+import { retries } from './draft.ts';
 import { instant, timeText } from './instant.ts';
-import { retries } from './place.ts';
 import type { Instant } from './world.ts';
 
 /**

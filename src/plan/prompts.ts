@@ -1,13 +1,12 @@
-import { tryDuration } from '../api/duration.ts';
 import type { AgentSpec, Revision } from '../api/objects.ts';
+import { tryDuration } from '../api/time.ts';
 import type { Action } from './action.ts';
 import type { Context } from './context.ts';
 import { lastDue, nextDue } from './cron.ts';
+import { type Part, speaks } from './draft.ts';
 import type { RevisionData } from './drift.ts';
 import { instant, shortTime } from './instant.ts';
-import type { Step } from './next.ts';
-import type { Part } from './part.ts';
-import { speaks } from './talk.ts';
+import type { Step } from './schedule.ts';
 import type { Instant, World } from './world.ts';
 
 type Entry = NonNullable<AgentSpec['schedule']>[number];

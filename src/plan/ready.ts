@@ -1,11 +1,10 @@
 import type { InstanceStatus } from '../api/objects.ts';
 import { resetAfterReady } from './backoff.ts';
 import { command } from './command.ts';
-import { emitEvent, type InstanceDraft, past, phase, wake } from './draft.ts';
+import { emitEvent, type InstanceDraft, past, phase, speaks, talkOf, wake } from './draft.ts';
 import { startedAt } from './identify.ts';
 import { instant, shortTime, timeText } from './instant.ts';
 import type { Timing } from './settings.ts';
-import { speaks, talkOf } from './talk.ts';
 import type { Instant } from './world.ts';
 
 /** Finds whether the run that is up is Ready; sets its phase, and readySince when it becomes so. */

@@ -1,9 +1,9 @@
+import { fraction } from './backoff.ts';
 import { nextDue } from './cron.ts';
 import { addWait, emitEvent, type InstanceDraft, wake } from './draft.ts';
-import { fraction } from './hash.ts';
 import { instant, shortTime, timeText } from './instant.ts';
+import { idleSince } from './outdated.ts';
 import type { Schedule } from './settings.ts';
-import { idleSince } from './update.ts';
 import type { Instant } from './world.ts';
 
 /** Without catchUp a due time that was missed by more is skipped. */
@@ -93,7 +93,7 @@ function comeDue(draft: InstanceDraft, schedule: Schedule, at: Instant) {
  * When the next restart comes, if the instance stays as idle or as busy as it is now; undefined where that is never. For
  * people.
  */
-export function restartComesAt(draft: InstanceDraft): Instant | undefined {
+function restartComesAt(draft: InstanceDraft): Instant | undefined {
   const { schedule } = draft.context.settings;
   const due = instant(draft.next.restartDueSince) ?? instant(draft.next.nextRestartAt);
   if (schedule === undefined || due === undefined) return undefined;
@@ -125,4 +125,38 @@ function gate(draft: InstanceDraft, schedule: Schedule, since: Instant): string 
       : `It is restarted at ${shortTime(at)} if it stays idle`;
   addWait(draft, 'RestartDue', `${text}. ${waits}.`);
   return undefined;
+}
+
+export interface Step {
+  action: string;
+  at: Instant;
+}
+
+/** What happens by itself first, for people; `prompt` is the next that the Agent sends itself. */
+export function nextStep(drafts: readonly InstanceDraft[], prompt: Step | undefined): Step | undefined {
+  let best = prompt;
+  for (const draft of drafts) {
+    const step = stepOf(draft);
+    if (step !== undefined && (best === undefined || step.at < best.at)) best = step;
+  }
+  return best;
+}
+
+function stepOf(draft: InstanceDraft): Step | undefined {
+  const { next } = draft;
+  const { phase, stop } = next;
+  if (phase === 'BackOff') return at('Restart', next.backoffUntil);
+  if (phase === 'Stopping' && stop?.stage === 'Shutdown') return at('Signal', stop.deadline);
+  if (phase === 'Stopping' && stop?.stage === 'Signal') return at('Kill', stop.deadline);
+  if (draft.retryAt !== undefined) return { action: 'Start', at: draft.retryAt };
+  const restart = ended.has(phase) ? undefined : restartComesAt(draft);
+  return restart === undefined ? undefined : { action: 'ScheduledRestart', at: restart };
+}
+
+/** What has ended for good is not restarted by the clock; the due time that is noted is of use after a resume. */
+const ended: ReadonlySet<string | undefined> = new Set(['Completed', 'Failed']);
+
+function at(action: string, text: string | undefined): Step | undefined {
+  const found = instant(text);
+  return found === undefined ? undefined : { action, at: found };
 }

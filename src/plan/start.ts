@@ -3,10 +3,19 @@ import { sentence } from '../api/sentence.ts';
 import type { Action } from './action.ts';
 import { endWait, waitUntil } from './backoff.ts';
 import { command } from './command.ts';
-import { emitEvent, ended, home, type InstanceDraft, nowText, phase, wake } from './draft.ts';
+import {
+  emitEvent,
+  ended,
+  holdsPlace,
+  home,
+  type InstanceDraft,
+  nowText,
+  phase,
+  retries,
+  wake,
+} from './draft.ts';
 import { instant, shortTime, timeText } from './instant.ts';
 import { askedRestart } from './outdated.ts';
-import { holdsPlace, retries } from './place.ts';
 import { clearFailures, noteRestart } from './restart.ts';
 import { recordedInputs } from './revision.ts';
 import { retryPeriod } from './stop.ts';

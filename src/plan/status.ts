@@ -5,13 +5,12 @@ import type { Action, PlannedEvent } from './action.ts';
 import { type Finding, withConditions } from './conditions.ts';
 import type { Context } from './context.ts';
 import { addControls, addWorst } from './controls.ts';
-import { alive, type InstanceDraft } from './draft.ts';
+import { alive, type InstanceDraft, type Part } from './draft.ts';
 import { timeText } from './instant.ts';
-import { nextStep, type Step } from './next.ts';
-import type { Part } from './part.ts';
 import { failedRollout, progress } from './progress.ts';
 import { agentLabel } from './revision.ts';
 import { same } from './same.ts';
+import { nextStep, type Step } from './schedule.ts';
 
 /** Whose phase an Agent shows: that of the first in this list that an Instance is in. */
 const attention = [

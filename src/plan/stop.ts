@@ -1,10 +1,9 @@
-import { formatDuration } from '../api/duration.ts';
 import type { InstanceStatus } from '../api/objects.ts';
 import { sentence } from '../api/sentence.ts';
+import { formatDuration } from '../api/time.ts';
 import type { Action } from './action.ts';
-import { emitEvent, type InstanceDraft, nowText, phase, wake } from './draft.ts';
+import { emitEvent, type InstanceDraft, nowText, phase, talkOf, wake } from './draft.ts';
 import { instant, shortTime, timeText } from './instant.ts';
-import { talkOf } from './talk.ts';
 import type { Instant } from './world.ts';
 
 type Stop = NonNullable<InstanceStatus['stop']>;

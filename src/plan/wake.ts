@@ -1,6 +1,5 @@
 import type { Context } from './context.ts';
-import { alive, type InstanceDraft } from './draft.ts';
-import { holdsPlace } from './place.ts';
+import { alive, holdsPlace, type InstanceDraft } from './draft.ts';
 
 /** Cause of the stop that puts an instance to sleep. */
 export const idleCause = 'Idle';

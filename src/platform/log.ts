@@ -1,6 +1,37 @@
 import type { Logger } from 'pino';
+import { Bucket } from './bucket.ts';
+import type { Clock } from './clock.ts';
 
 /** What a room needs of a log: pino's interface, fields first. Never hand it a secret's value. */
 export type Log = Pick<Logger, 'debug' | 'info' | 'warn' | 'error'>;
 
 export const silentLog: Log = { debug() {}, info() {}, warn() {}, error() {} };
+
+/** Lines of one kind: some at once, then one a second. */
+const allowance = { rate: 1, burst: 5 };
+const reportEvery = 10_000;
+
+/**
+ * A log for what one agent can cause without end. The kind of a line is its text; the texts are literals, so there are
+ * few. Lines beyond the allowance are counted, and one line tells their number.
+ */
+export function limitedLog(log: Log, clock: Clock): Log {
+  const kinds = new Map<string, { bucket: Bucket; suppressed: number }>();
+
+  const limited = (level: keyof Log): Log['info'] =>
+    ((...args: [unknown, ...unknown[]]) => {
+      const text = String(typeof args[0] === 'string' ? args[0] : args[1]);
+      const write = (): void => Reflect.apply(log[level], log, args);
+      const kind = kinds.get(text) ?? { bucket: new Bucket(clock, allowance), suppressed: 0 };
+      kinds.set(text, kind);
+      if (kind.bucket.take()) return write();
+      kind.suppressed += 1;
+      if (kind.suppressed > 1) return;
+      clock.after(reportEvery, () => {
+        log[level]({ of: text, suppressed: kind.suppressed }, 'lines of the log were suppressed');
+        kind.suppressed = 0;
+      });
+    }) as Log['info']; // pino's overloads, all of which are handed on as they are
+
+  return { debug: limited('debug'), info: limited('info'), warn: limited('warn'), error: limited('error') };
+}

@@ -6,8 +6,7 @@ import { withEncodedData } from '../api/secret-data.ts';
 import { fieldErrorsToStatus, validateObject, validateStatus, validateUpdate } from '../api/validate.ts';
 import { warningsOf } from '../api/warnings.ts';
 import { conflict, forbidden, modified } from './errors.ts';
-import type { AnyResource } from './object.ts';
-import type { RegistryWriteOptions, Subresource } from './options.ts';
+import type { AnyResource, RegistryWriteOptions, Subresource } from './object.ts';
 
 /** What the server says of an object, whatever a client sends. */
 function serverMetadata(live: ObjectMeta): Partial<ObjectMeta> {

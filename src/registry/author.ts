@@ -3,8 +3,7 @@ import { deepEqual } from '../api/equal.ts';
 import type { KindInfo } from '../api/kinds.ts';
 import type { Kind } from '../api/objects.ts';
 import { isObject } from '../api/schema.ts';
-import type { AnyResource } from './object.ts';
-import type { RegistryWriteOptions } from './options.ts';
+import type { AnyResource, RegistryWriteOptions } from './object.ts';
 
 /**
  * The annotation agentctl.dev/author (see src/api/author.ts). It is taken off whatever comes in and off what is there, so

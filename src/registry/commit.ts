@@ -1,14 +1,15 @@
 import { deepEqual } from '../api/equal.ts';
+import { ApiError } from '../api/errors.ts';
 import type { KindInfo } from '../api/kinds.ts';
 import { isTerminating } from '../api/objects.ts';
+import { type Store, StoreError } from '../store/store.ts';
 import { defaulted, saysTheSame, validate, warnOf, withGeneration } from './admit.ts';
 import { nextAuthor, withAuthor } from './author.ts';
 import { type Context, withManagers } from './context.ts';
-import { alreadyExists, refuseLarge } from './errors.ts';
+import { alreadyExists, badRequest, refuseLarge } from './errors.ts';
 import type { Manager } from './managers.ts';
 import { initialNamespace, requireNamespace } from './namespaces.ts';
-import type { AnyResource } from './object.ts';
-import type { RegistryWriteOptions } from './options.ts';
+import type { AnyResource, RegistryWriteOptions } from './object.ts';
 
 /** Writes a new object; its author is put on it here. Rejects with StoreError Conflict where one of its name is there already. */
 export async function insertNew(
@@ -58,4 +59,32 @@ export async function replace(
   if (!isLast) return records.write(info, counted, live);
   const { metadata } = await records.remove(info, live);
   return { ...counted, metadata: { ...counted.metadata, resourceVersion: metadata.resourceVersion } };
+}
+
+/** A resourceVersion as a revision; undefined for none and for `0`, which mean "any". Throws ApiError BadRequest. */
+export function revisionFrom(resourceVersion: string | undefined): number | undefined {
+  if (resourceVersion === undefined || resourceVersion === '' || resourceVersion === '0') return undefined;
+  if (!/^[0-9]{1,16}$/.test(resourceVersion))
+    throw badRequest(`resourceVersion: invalid value ${JSON.stringify(resourceVersion)}: expected a number`);
+  return Number(resourceVersion);
+}
+
+/** A client of another store, or of one that was restored, may know a revision that is still to come. */
+export function requireReached(store: Store, revision: number): void {
+  const current = store.revision();
+  if (revision <= current) return;
+  throw new ApiError('Timeout', `Too large resource version: ${revision}, current: ${current}`, {
+    details: {
+      causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }],
+      retryAfterSeconds: 1,
+    },
+  });
+}
+
+/** The 410 that tells a client to list again. */
+export function expired(error: unknown, revision: number, store: Store): unknown {
+  if (!(error instanceof StoreError && error.reason === 'Compacted')) return error;
+  return new ApiError('Expired', `too old resource version: ${revision} (${store.revision()})`, {
+    cause: error,
+  });
 }

@@ -5,8 +5,7 @@ import type { Ids } from '../platform/ids.ts';
 import type { Log } from '../platform/log.ts';
 import type { Turns } from '../platform/turns.ts';
 import { encodeManagers, type Manager, type Writer } from './managers.ts';
-import type { AnyResource } from './object.ts';
-import type { RegistryWriteOptions } from './options.ts';
+import type { AnyResource, RegistryWriteOptions } from './object.ts';
 import type { Records } from './records.ts';
 
 export interface Context {

@@ -8,10 +8,9 @@ import { insertNew } from './commit.ts';
 import { type Context, writerOf } from './context.ts';
 import { decodeBody } from './decode.ts';
 import { alreadyExists, badRequest, refuseLarge, versionOnNew } from './errors.ts';
-import type { AnyResource } from './object.ts';
-import type { RegistryWriteOptions } from './options.ts';
+import type { AnyResource, RegistryWriteOptions } from './object.ts';
 import { afterUpdate } from './ownership.ts';
-import { shapeFor } from './shapes.ts';
+import { shapeFor } from './shape.ts';
 
 const longestPrefix = 58; // Kubernetes: 63 less the five characters that follow
 const attempts = 8; // Kubernetes: maxNameGenerationCreateAttempts

@@ -6,8 +6,7 @@ import { pathText } from '../api/path.ts';
 import { isObject } from '../api/schema.ts';
 import { prune, unknownFields } from '../api/validate.ts';
 import { badRequest } from './errors.ts';
-import type { AnyResource } from './object.ts';
-import type { RegistryWriteOptions } from './options.ts';
+import type { AnyResource, RegistryWriteOptions } from './object.ts';
 
 /**
  * What a client sent, as an object of this kind: without fields that the schema does not know, and without nulls.

@@ -6,8 +6,7 @@ import type { Context } from './context.ts';
 import { badRequest, conflict, forbidden, notFound } from './errors.ts';
 import { list } from './list.ts';
 import { defaultNamespace } from './namespaces.ts';
-import type { AnyResource } from './object.ts';
-import type { RegistryDeleteOptions, RegistryListOptions } from './options.ts';
+import type { AnyResource, RegistryDeleteOptions, RegistryListOptions } from './object.ts';
 import { retried } from './records.ts';
 
 /** Finalizers that the registry itself works off (Kubernetes' garbage collector). */

@@ -1,12 +1,11 @@
 import type { KindInfo } from '../api/kinds.ts';
 import type { List } from '../api/requests.ts';
 import { isObject } from '../api/schema.ts';
+import { expired, requireReached, revisionFrom } from './commit.ts';
 import { badRequest } from './errors.ts';
-import { type AnyResource, decodeRow } from './object.ts';
-import type { RegistryListOptions } from './options.ts';
+import { type AnyResource, decodeRow, type RegistryListOptions } from './object.ts';
 import type { Records } from './records.ts';
 import { keysOf, selection } from './select.ts';
-import { expired, requireReached, revisionFrom } from './versions.ts';
 
 /** Where the next page begins: after this key, as things were at this revision. */
 interface Page {

@@ -1,5 +1,6 @@
 import type { KindInfo } from '../api/kinds.ts';
 import type { ObjectKey, ObjectMeta } from '../api/objects.ts';
+import type { DeleteOptions, ListOptions, WatchOptions, WriteOptions } from '../api/requests.ts';
 import type { Row } from '../store/store.ts';
 
 /** An object of any kind, as the registry handles it: what a kind's fields mean is said by its schema alone. */
@@ -32,3 +33,25 @@ export function decode(text: string, revision: number): AnyResource {
 export const decodeRow = (row: Row): AnyResource => decode(row.value, row.modRevision);
 
 export const revisionOf = (object: AnyResource): number => Number(object.metadata.resourceVersion);
+
+export type Subresource = 'status' | 'scale';
+
+export interface RegistryWriteOptions extends WriteOptions {
+  subresource?: Subresource | undefined;
+  /** Takes what the client should be told though the write succeeds: the Warning headers of an answer. */
+  warn?: ((warning: string) => void) | undefined;
+  /** Told where the write makes a new object, as an apply may: the answer is 201 then. */
+  onCreated?: (() => void) | undefined;
+}
+
+export interface RegistryListOptions extends ListOptions {
+  /** `Exact` lists as of that resourceVersion; else it may be newer. */
+  resourceVersionMatch?: 'Exact' | 'NotOlderThan' | undefined;
+}
+
+export interface RegistryWatchOptions extends WatchOptions {
+  /** First an ADDED for each object that is there, then a bookmark that says so (annotation k8s.io/initial-events-end). */
+  sendInitialEvents?: boolean | undefined;
+}
+
+export type RegistryDeleteOptions = DeleteOptions;

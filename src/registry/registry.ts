@@ -2,27 +2,29 @@ import { ApiError } from '../api/errors.ts';
 import { type KindInfo, kindInfo, kinds } from '../api/kinds.ts';
 import type { Kind, ObjectKey } from '../api/objects.ts';
 import type { List, Patch } from '../api/requests.ts';
+import { parseTime } from '../api/time.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Ids } from '../platform/ids.ts';
 import type { Log } from '../platform/log.ts';
 import { Turns } from '../platform/turns.ts';
-import type { Store } from '../store/store.ts';
+import { type Store, StoreError } from '../store/store.ts';
 import { apply } from './apply.ts';
 import { Collector } from './collector.ts';
 import type { Context } from './context.ts';
 import { create } from './create.ts';
 import { remove, removeCollection } from './delete.ts';
 import { notFound, readOnly } from './errors.ts';
-import { expireEvents } from './expire.ts';
 import { list } from './list.ts';
 import { defaultNamespace } from './namespaces.ts';
-import type { AnyResource } from './object.ts';
-import type {
-  RegistryDeleteOptions,
-  RegistryListOptions,
-  RegistryWatchOptions,
-  RegistryWriteOptions,
-} from './options.ts';
+import {
+  type AnyResource,
+  decodeRow,
+  prefixOf,
+  type RegistryDeleteOptions,
+  type RegistryListOptions,
+  type RegistryWatchOptions,
+  type RegistryWriteOptions,
+} from './object.ts';
 import { Records } from './records.ts';
 import { patchScale, readScale, type Scale, updateScale } from './scale.ts';
 import { patchInPlace, update } from './update.ts';
@@ -144,4 +146,38 @@ function scalable(kind: Kind): KindInfo {
   const info = writable(kind);
   if (info.subresources.scale === undefined) throw noSuchResource();
   return info;
+}
+
+/** As kube-apiserver's --event-ttl. */
+const lifetime = 60 * 60 * 1000;
+
+/** Of a namespace. A busy fleet records far more within their lifetime. */
+const mostEvents = 5_000;
+
+function lastSeen({ metadata, lastTimestamp, eventTime }: AnyResource): number {
+  const times = [lastTimestamp, eventTime, metadata.creationTimestamp].map((time) =>
+    typeof time === 'string' ? (parseTime(time) ?? 0) : 0,
+  );
+  return Math.max(...times);
+}
+
+/** Removes Events that were last seen over an hour ago, and in each namespace all but the newest `most`. */
+async function expireEvents(records: Records, now: number, most = mostEvents): Promise<void> {
+  const info = kindInfo('Event');
+  const { rows } = await records.store.list(prefixOf(info));
+  const events = rows.map((row) => {
+    const event = decodeRow(row);
+    return { event, seen: lastSeen(event), revision: row.modRevision };
+  });
+  const old = [...Map.groupBy(events, ({ event }) => event.metadata.namespace).values()].flatMap((all) =>
+    all
+      .toSorted((one, other) => other.seen - one.seen || other.revision - one.revision)
+      .filter(({ seen }, place) => place >= most || now - seen > lifetime),
+  );
+  await Promise.all(old.map(({ event }) => records.remove(info, event).catch(seenAgain)));
+}
+
+/** Or gone already. */
+function seenAgain(error: unknown): void {
+  if (!(error instanceof StoreError && error.reason === 'Conflict')) throw error;
 }

@@ -6,8 +6,7 @@ import type { Patch } from '../api/requests.ts';
 import { isObject } from '../api/schema.ts';
 import type { Context } from './context.ts';
 import { badRequest, notFound } from './errors.ts';
-import type { AnyResource } from './object.ts';
-import type { RegistryWriteOptions } from './options.ts';
+import type { AnyResource, RegistryWriteOptions } from './object.ts';
 import { patchInPlace } from './update.ts';
 
 /** autoscaling/v1 Scale. */

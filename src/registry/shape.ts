@@ -1,3 +1,5 @@
+import type { KindInfo } from '../api/kinds.ts';
+import type { Kind } from '../api/objects.ts';
 import { isObject, type JsonSchema } from '../api/schema.ts';
 
 /**
@@ -88,3 +90,14 @@ export const fieldShape = (shape: Extract<Shape, { type: 'map' }>, name: string)
 
 export const itemShape = (shape: Extract<Shape, { type: 'list' | 'set' }>): Shape =>
   shape.type === 'set' ? leaf : shape.item;
+
+const shapes = new Map<Kind, Shape>();
+
+/** The shape of a kind, read from its schema once. */
+export function shapeFor(info: KindInfo): Shape {
+  const known = shapes.get(info.kind);
+  if (known !== undefined) return known;
+  const shape = shapeOf(info.schema);
+  shapes.set(info.kind, shape);
+  return shape;
+}

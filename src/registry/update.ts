@@ -16,11 +16,10 @@ import { type Context, withManagers, withoutManagers, writerOf } from './context
 import { decodeBody } from './decode.ts';
 import { notFound, refuseLarge } from './errors.ts';
 import { decodeManagers, isReset, type Manager, storedManagers } from './managers.ts';
-import type { AnyResource } from './object.ts';
-import type { RegistryWriteOptions } from './options.ts';
+import type { AnyResource, RegistryWriteOptions } from './object.ts';
 import { afterUpdate } from './ownership.ts';
 import { retried } from './records.ts';
-import { shapeFor } from './shapes.ts';
+import { shapeFor } from './shape.ts';
 
 /** Without a resourceVersion it takes the place of whatever is there. */
 export async function update(

@@ -1,15 +1,22 @@
+import { ApiError } from '../api/errors.ts';
 import { isVirtual, kindInfo, type VirtualKind } from '../api/kinds.ts';
+import { keyText } from '../api/objects.ts';
 import type { List } from '../api/requests.ts';
 import { isObject } from '../api/schema.ts';
-import type { Position, VirtualKinds } from '../api/virtual.ts';
+import type { Position, VirtualChange, VirtualKinds, VirtualObject } from '../api/virtual.ts';
 import type { Clock } from '../platform/clock.ts';
+import { revisionFrom } from './commit.ts';
 import { badRequest, notFound } from './errors.ts';
 import { defaultNamespace } from './namespaces.ts';
-import type { AnyResource } from './object.ts';
-import type { RegistryListOptions } from './options.ts';
+import {
+  type AnyResource,
+  type RegistryListOptions,
+  type RegistryWatchOptions,
+  revisionOf,
+} from './object.ts';
 import type { Registry } from './registry.ts';
 import { equalities, selection } from './select.ts';
-import { resource, VirtualFeed } from './virtual-watch.ts';
+import { bookmark, bookmarkInterval, type ResourceEvent } from './watch.ts';
 
 export type { VirtualKinds } from '../api/virtual.ts';
 
@@ -65,4 +72,159 @@ function readPage(token: string): Position {
     throw badRequest(wrong, error);
   }
   throw badRequest(wrong);
+}
+
+interface Change {
+  type: VirtualChange;
+  object: AnyResource;
+}
+
+/** Their types say of every field what it is, so that TypeScript does not see that any field may be read. */
+const resource = (object: VirtualObject): AnyResource => object as VirtualObject & AnyResource;
+
+/**
+ * Watches of objects whose history nobody keeps. What a watch has missed is told from the objects as they are now, each
+ * once. Where a deletion is known to be among it, it ends with ApiError Expired, so that the client lists again; while
+ * nobody watches, nobody is asked for changes, and deletions go unseen.
+ */
+export class VirtualFeed {
+  readonly #virtual: VirtualKinds;
+  readonly #clock: Clock;
+  readonly #watchers = new Set<(kind: VirtualKind, change: Change) => void>();
+  #unsubscribe: (() => void) | undefined;
+  /** By kind: the last deletion that was seen. */
+  readonly #deleted = new Map<VirtualKind, number>();
+  /** Of before nothing is known. */
+  readonly #begun: number;
+
+  constructor(virtual: VirtualKinds, clock: Clock) {
+    this.#virtual = virtual;
+    this.#clock = clock;
+    this.#begun = virtual.revision();
+  }
+
+  #add(queue: Queue): void {
+    this.#watchers.add(queue.tell);
+    this.#unsubscribe ??= this.#virtual.onChange((kind, type, given) => {
+      const object = resource(given);
+      if (type === 'DELETED') this.#deleted.set(kind, revisionOf(object));
+      for (const tell of this.#watchers) tell(kind, { type, object });
+    });
+  }
+
+  #remove(queue: Queue): void {
+    this.#watchers.delete(queue.tell);
+    if (this.#watchers.size > 0) return;
+    this.#unsubscribe?.();
+    this.#unsubscribe = undefined;
+  }
+
+  /** An object that begins to match the selectors arrives as ADDED, one that ceases to as DELETED. */
+  async *watch(kind: VirtualKind, options: RegistryWatchOptions): AsyncGenerator<ResourceEvent> {
+    const { signal, namespace, sendInitialEvents, allowWatchBookmarks = false } = options;
+    const selected = selection(options) ?? (() => true);
+    const asked = revisionFrom(options.resourceVersion);
+    /** Keys of what the client has been told of. */
+    const known = new Set<string>();
+    const eventOf = ({ type, object }: Change): ResourceEvent[] => {
+      const key = keyText(object.metadata);
+      const was = known.delete(key);
+      if (type === 'DELETED' || !selected(object)) return was ? [{ type: 'DELETED', object }] : [];
+      known.add(key);
+      return [{ type: was ? 'MODIFIED' : 'ADDED', object }];
+    };
+
+    const queue = new Queue(kind, namespace);
+    this.#add(queue);
+    const onAbort = (): void => queue.wake();
+    signal.addEventListener('abort', onAbort);
+    try {
+      let since = this.#virtual.revision();
+      const there = Array.from(this.#virtual.list(kind, namespace, undefined, equalities(options)), resource);
+      if (sendInitialEvents ?? asked === undefined) {
+        for (const object of there) yield* eventOf({ type: 'ADDED', object });
+        if (sendInitialEvents === true && allowWatchBookmarks)
+          yield bookmark(kindInfo(kind), since, { 'k8s.io/initial-events-end': 'true' });
+      } else {
+        for (const object of there) if (selected(object)) known.add(keyText(object.metadata));
+        queue.overflown = asked !== undefined && asked !== since;
+        since = asked ?? since;
+      }
+      while (!signal.aborted) {
+        const changes = queue.overflown ? this.#missed(kind, namespace, since) : queue.changes;
+        queue.clear();
+        for (const change of changes) {
+          since = revisionOf(change.object);
+          for (const event of eventOf(change)) {
+            if (signal.aborted) return;
+            yield event;
+          }
+        }
+        if (!queue.isEmpty || signal.aborted) continue;
+        const quiet = await queue.next(this.#clock, allowWatchBookmarks ? bookmarkInterval : undefined);
+        if (!quiet) continue;
+        since = this.#virtual.revision();
+        yield bookmark(kindInfo(kind), since);
+      }
+    } finally {
+      this.#remove(queue);
+      signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  /** In the order in which they came to be as they are. Throws ApiError Expired. */
+  #missed(kind: VirtualKind, namespace: string | undefined, since: number): Change[] {
+    const current = this.#virtual.revision();
+    if (since > current || since < Math.max(this.#begun, this.#deleted.get(kind) ?? 0))
+      throw new ApiError('Expired', `too old resource version: ${since} (${current})`);
+    return Array.from(this.#virtual.list(kind, namespace), resource)
+      .map((object): Change => ({ type: 'MODIFIED', object }))
+      .filter(({ object }) => revisionOf(object) > since)
+      .sort((one, other) => revisionOf(one.object) - revisionOf(other.object));
+  }
+}
+
+/** A watch that falls further behind looks again at all that there is. */
+const queuedAtMost = 1_000;
+
+class Queue {
+  changes: Change[] = [];
+  /** Whether changes were not queued. */
+  overflown = false;
+  wake = (): void => {};
+  readonly #kind: VirtualKind;
+  readonly #namespace: string | undefined;
+
+  constructor(kind: VirtualKind, namespace: string | undefined) {
+    this.#kind = kind;
+    this.#namespace = namespace;
+  }
+
+  get isEmpty(): boolean {
+    return this.changes.length === 0 && !this.overflown;
+  }
+
+  readonly tell = (kind: VirtualKind, change: Change): void => {
+    if (kind !== this.#kind) return;
+    if (this.#namespace !== undefined && change.object.metadata.namespace !== this.#namespace) return;
+    if (this.changes.length < queuedAtMost) this.changes.push(change);
+    else this.overflown = true;
+    this.wake();
+  };
+
+  clear(): void {
+    this.changes = [];
+    this.overflown = false;
+  }
+
+  /** Waits for a change or an abort; answers whether `patience` (milliseconds) was over before. */
+  next(clock: Clock, patience: number | undefined): Promise<boolean> {
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const cancel = patience === undefined ? undefined : clock.after(patience, () => resolve(true));
+    this.wake = () => {
+      cancel?.();
+      resolve(false);
+    };
+    return promise;
+  }
 }

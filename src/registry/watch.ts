@@ -2,12 +2,11 @@ import type { KindInfo } from '../api/kinds.ts';
 import type { WatchEvent } from '../api/requests.ts';
 import type { Cancel, Clock } from '../platform/clock.ts';
 import type { Change, Keys, Store } from '../store/store.ts';
+import { expired, requireReached, revisionFrom } from './commit.ts';
 import { list } from './list.ts';
-import { type AnyResource, decode } from './object.ts';
-import type { RegistryWatchOptions } from './options.ts';
+import { type AnyResource, decode, type RegistryWatchOptions } from './object.ts';
 import type { Records } from './records.ts';
 import { keysOf, selection } from './select.ts';
-import { expired, requireReached, revisionFrom } from './versions.ts';
 
 export type ResourceEvent = WatchEvent<AnyResource>;
 

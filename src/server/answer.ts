@@ -2,9 +2,14 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { stringify } from 'yaml';
 import { cut } from '../api/cut.ts';
 import { ApiError } from '../api/errors.ts';
+import type { List } from '../client/resources.ts';
+import type { IncludeObject } from '../client/tables.ts';
 import type { Log } from '../platform/log.ts';
-import { formOf } from './accept.ts';
+import type { AnyResource } from '../registry/object.ts';
+import type { Asked } from './asked.ts';
 import { bodyLimit } from './body.ts';
+import { text } from './query.ts';
+import { metadataOf, tableOf } from './table.ts';
 
 /** Sends an object in the encoding that the client takes. */
 export function answer(request: FastifyRequest, reply: FastifyReply, body: object, code = 200): FastifyReply {
@@ -66,4 +71,119 @@ export function toApiError(error: unknown, log: Log, limit = bodyLimit): ApiErro
 export function answerError(request: FastifyRequest, reply: FastifyReply, error: ApiError): FastifyReply {
   if (error.reason === 'Unauthorized') reply.header('www-authenticate', 'Bearer realm="agentctl"');
   return answerJson(request, reply, error.toStatus(), error.code);
+}
+
+/** In which form a client wants an object or a list. */
+export interface Form {
+  encoding: 'json' | 'yaml';
+  as: 'Object' | 'Table' | 'Metadata';
+}
+
+/**
+ * The form that an Accept header prefers among those that are served; parameters choose a Table or metadata alone.
+ * Throws NotAcceptable (406) where none is. Not by @fastify/accepts: it refuses a range with a parameter that the server
+ * does not name, such as charset, which Kubernetes ignores.
+ */
+export function formOf(accept: string | undefined): Form {
+  for (const [type, ...parameters] of rangesOf((accept ?? '*/*').toLowerCase())) {
+    const encoding = encodings[type ?? ''];
+    const as = forms[parameters.find((part) => part.startsWith('as='))?.slice(3) ?? ''];
+    const version = parameters.find((part) => part.startsWith('v='))?.slice(2) ?? 'v1';
+    if (encoding !== undefined && as !== undefined && version === 'v1') return { encoding, as };
+  }
+  throw new ApiError(
+    'NotAcceptable',
+    'only the following media types are accepted: application/json, application/yaml',
+  );
+}
+
+const encodings: Record<string, Form['encoding']> = {
+  '*/*': 'json',
+  'application/*': 'json',
+  'application/json': 'json',
+  'application/yaml': 'yaml',
+};
+
+const forms: Record<string, Form['as']> = {
+  '': 'Object',
+  table: 'Table',
+  partialobjectmetadata: 'Metadata',
+  partialobjectmetadatalist: 'Metadata',
+};
+
+const discoveryVersions: Record<string, string> = { v2: 'v2', v2beta1: 'v2beta1' };
+
+/** The version in which a client takes aggregated discovery, where it asks for that before plain JSON. */
+export function aggregatedVersion(accept: string | undefined): string | undefined {
+  for (const [type, ...parameters] of rangesOf(accept ?? '')) {
+    if (type !== 'application/json') continue;
+    if (!parameters.includes('as=APIGroupDiscoveryList')) return undefined;
+    const version = parameters.find((part) => part.startsWith('v='))?.slice(2) ?? '';
+    if (discoveryVersions[version] !== undefined) return discoveryVersions[version];
+  }
+  return undefined;
+}
+
+/** The media ranges with their parameters, the most preferred first (RFC 9110, section 12.5.1). */
+function rangesOf(accept: string): string[][] {
+  const ranges = accept.split(',').map((range) => range.split(';').map((part) => part.trim()));
+  return ranges.filter((range) => quality(range) > 0).sort((one, other) => quality(other) - quality(one));
+}
+
+function quality(range: readonly string[]): number {
+  const value = range.find((part) => part.startsWith('q='))?.slice(2);
+  return value === undefined ? 1 : Number(value) || 0;
+}
+
+/** Turns objects into what the client asked for: themselves, rows of a Table, or their metadata alone. */
+export interface Representation {
+  one(object: AnyResource): object;
+  list(list: List<AnyResource>): object;
+  /** Of a watch. */
+  bookmark(mark: { metadata: { resourceVersion: string } }): object;
+}
+
+export function representation(asked: Asked): Representation {
+  return representations[formOf(asked.request.headers.accept).as](asked);
+}
+
+const representations: Record<Form['as'], (asked: Asked) => Representation> = {
+  Object: ({ info: { kind, apiVersion } }) => ({
+    one: (object) => object,
+    list: ({ items, metadata }) => ({ kind: `${kind}List`, apiVersion, metadata, items }),
+    bookmark: (mark) => mark,
+  }),
+
+  Table({ info: { kind }, request, clock, waiting }) {
+    const include = includeObject(request);
+    return {
+      one(object) {
+        const { resourceVersion } = object.metadata;
+        return tableOf(kind, [object], clock.now(), include, { resourceVersion }, waiting);
+      },
+      list: ({ items, metadata }) => tableOf(kind, items, clock.now(), include, metadata, waiting),
+      bookmark: ({ metadata: { resourceVersion } }) =>
+        tableOf(kind, [], clock.now(), include, { resourceVersion }),
+    };
+  },
+
+  Metadata: () => ({
+    one: metadataOf,
+    list: ({ items, metadata }) => ({
+      kind: 'PartialObjectMetadataList',
+      apiVersion: 'meta.k8s.io/v1',
+      metadata,
+      items: items.map(metadataOf),
+    }),
+    bookmark: ({ metadata }) => ({ kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata }),
+  }),
+};
+
+function includeObject(request: FastifyRequest): NonNullable<IncludeObject['includeObject']> {
+  const value = text(request, 'includeObject') ?? 'Metadata';
+  if (value === 'None' || value === 'Metadata' || value === 'Object') return value;
+  throw new ApiError(
+    'BadRequest',
+    `includeObject: Unsupported value: ${JSON.stringify(value)}: supported values: "None", "Metadata", "Object"`,
+  );
 }

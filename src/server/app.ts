@@ -2,19 +2,16 @@ import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { ApiError } from '../api/errors.ts';
 import { type Authenticate, impersonates, refuseImpersonation, type User } from './access.ts';
 import { accessReviewRoutes } from './access-review-routes.ts';
-import { agentRoutes } from './agent-routes.ts';
 import { answerError, toApiError } from './answer.ts';
-import { approvalRoutes } from './approval-routes.ts';
+import type { Parts } from './asked.ts';
 import { bodyLimit, shortened } from './body.ts';
-import { discoveryRoutes } from './discovery-routes.ts';
+import { discoveryRoutes } from './discovery.ts';
 import { healthRoutes } from './health-routes.ts';
-import { messageRoutes } from './message-routes.ts';
-import { openApiRoutes } from './openapi-routes.ts';
-import type { Parts } from './parts.ts';
+import { approvalRoutes, messageRoutes } from './message-routes.ts';
+import { openApiRoutes } from './openapi.ts';
 import { resourceRoutes } from './resource-routes.ts';
-import { streamRoutes } from './stream-routes.ts';
-import { syncRoutes } from './sync-routes.ts';
-import { webhookPath, webhookRoutes } from './webhook-routes.ts';
+import { agentRoutes, streamRoutes, syncRoutes } from './stream-routes.ts';
+import { webhookPath, webhookRoutes } from './webhook.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {

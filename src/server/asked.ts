@@ -1,7 +1,14 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { KindInfo } from '../api/kinds.ts';
 import type { ObjectKey } from '../api/objects.ts';
-import type { Parts } from './parts.ts';
+import type { Streams } from '../client/streams.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { Log } from '../platform/log.ts';
+import type { Registry } from '../registry/registry.ts';
+import type { Parser } from '../sources/parsing/parser.ts';
+import type { OpenStreams } from './open-streams.ts';
+import type { Waiting } from './table.ts';
+import type { Pushes } from './webhook.ts';
 
 /** One request about a kind: one object of it where the path has a name, else the collection, of a namespace or of all. */
 export interface Asked extends Parts {
@@ -32,4 +39,22 @@ export function askedText({ info, namespace, name }: Asked, below?: string): str
   const resource = `${info.plural}${group}${below === undefined ? '' : `/${below}`}`;
   if (name === undefined) return resource;
   return `${resource} "${namespace === undefined ? '' : `${namespace}/`}${name}"`;
+}
+
+/** What the handlers are given. */
+export interface Parts {
+  registry: Registry;
+  streams: Streams;
+  clock: Clock;
+  log: Log;
+  /** Of bodies in YAML. */
+  parser: Parser;
+  /** Of agentctl, as in 0.1.0. */
+  version: string;
+  /** Watches and logs that are being sent. */
+  open: OpenStreams;
+  /** How many messages wait for an Agent; absent where nobody knows. */
+  waiting?: Waiting | undefined;
+  /** What webhooks tell. */
+  pushes: Pushes;
 }

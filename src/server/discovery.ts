@@ -1,5 +1,9 @@
 /** What clients ask first: which groups, versions and resources are served. Documents as Kubernetes' discovery has them. */
+
+import type { FastifyInstance } from 'fastify';
+import { ApiError } from '../api/errors.ts';
 import { type KindInfo, kinds } from '../api/kinds.ts';
+import { aggregatedVersion, answer, answerJson } from './answer.ts';
 
 const subresourceVerbs = ['get', 'patch', 'update'];
 
@@ -35,25 +39,25 @@ const groupOf = (name: string): object => {
 };
 
 /** `/apis`. */
-export const apiGroupList = (): object => ({
+const apiGroupList = (): object => ({
   kind: 'APIGroupList',
   apiVersion: 'v1',
   groups: groups.map(groupOf),
 });
 
 /** `/apis/<group>`; undefined for a group that is not served. */
-export const apiGroup = (group: string): object | undefined =>
+const apiGroup = (group: string): object | undefined =>
   groups.includes(group) ? { kind: 'APIGroup', apiVersion: 'v1', ...groupOf(group) } : undefined;
 
 /** `/api`. */
-export const apiVersions = (address: string): object => ({
+const apiVersions = (address: string): object => ({
   kind: 'APIVersions',
   versions: ['v1'],
   serverAddressByClientCIDRs: [{ clientCIDR: '0.0.0.0/0', serverAddress: address }],
 });
 
 /** `/api/v1` and `/apis/<group>/v1`; undefined for a group that is not served. */
-export function apiResourceList(group: string): object | undefined {
+function apiResourceList(group: string): object | undefined {
   const own =
     group === ownGroup ? ownResources.map((given) => ({ ...given, singularName: '', kind: '' })) : [];
   const resources = [...inGroup(group).flatMap(resourcesOf), ...own];
@@ -95,7 +99,7 @@ const categoriesOf = ({ kind }: KindInfo): string[] =>
   kind === 'Agent' || kind === 'Instance' ? ['all'] : [];
 
 /** Everything in one document, for `/api` (the core group) or `/apis` (the others). */
-export function aggregated(root: '/api' | '/apis', version: string): object {
+function aggregated(root: '/api' | '/apis', version: string): object {
   const names = root === '/api' ? [''] : groups;
   return {
     kind: 'APIGroupDiscoveryList',
@@ -167,3 +171,46 @@ const ownBelow = (resource: string): object[] =>
       responseKind: { group: '', version: '', kind: '' },
       verbs,
     }));
+
+const notServed = (): ApiError =>
+  new ApiError('NotFound', 'the server could not find the requested resource');
+
+export function discoveryRoutes(app: FastifyInstance, version: string): void {
+  for (const root of ['/api', '/apis'] as const) {
+    app.get(root, (request, reply) => {
+      reply.header('vary', 'Accept');
+      const wanted = aggregatedVersion(request.headers.accept);
+      if (wanted !== undefined) {
+        const type = `application/json;g=apidiscovery.k8s.io;v=${wanted};as=APIGroupDiscoveryList`;
+        return answerJson(request, reply, aggregated(root, wanted), 200, type);
+      }
+      return answer(request, reply, root === '/api' ? apiVersions(request.host) : apiGroupList());
+    });
+  }
+  const document = (find: (group: string) => object | undefined, group: string): object => {
+    const found = find(group);
+    if (found === undefined) throw notServed();
+    return found;
+  };
+  app.get('/api/v1', (request, reply) => answer(request, reply, document(apiResourceList, '')));
+  app.get<{ Params: { group: string } }>('/apis/:group', (request, reply) =>
+    answer(request, reply, document(apiGroup, request.params.group)),
+  );
+  app.get<{ Params: { group: string } }>('/apis/:group/v1', (request, reply) =>
+    answer(request, reply, document(apiResourceList, request.params.group)),
+  );
+  app.get('/version', (request, reply) => answer(request, reply, versionOf(version)));
+}
+
+/** kubectl warns when this is far from its own version: it says which Kubernetes API it is that is spoken here. */
+const versionOf = (version: string): object => ({
+  major: '1',
+  minor: '32',
+  gitVersion: `v1.32.0+agentctl-${version}`,
+  gitCommit: '',
+  gitTreeState: 'clean',
+  buildDate: '1970-01-01T00:00:00Z',
+  goVersion: '',
+  compiler: 'node',
+  platform: `${process.platform}/${process.arch}`,
+});

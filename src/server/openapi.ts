@@ -1,4 +1,8 @@
 /** OpenAPI 3 and 2 of what is served, from the kinds' schemas: `kubectl explain` and client-side validation read it. */
+
+import { createHash } from 'node:crypto';
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import { ApiError } from '../api/errors.ts';
 import { type KindInfo, kinds, type Verb } from '../api/kinds.ts';
 import { isObject, type JsonObject } from '../api/schema.ts';
 import { groupPath } from './resource-routes.ts';
@@ -176,10 +180,10 @@ function pathsOf(infos: readonly KindInfo[]): JsonObject {
 }
 
 /** Where each group version's document is, without a slash at its front: `api/v1`, `apis/agentctl.dev/v1`. */
-export const groupVersionPaths = [...new Set(kinds.map((info) => groupPath(info).slice(1)))].sort();
+const groupVersionPaths = [...new Set(kinds.map((info) => groupPath(info).slice(1)))].sort();
 
 /** Of one group version; undefined where it is not served. */
-export function openApiV3(groupVersionPath: string, version: string): object | undefined {
+function openApiV3(groupVersionPath: string, version: string): object | undefined {
   const infos = kinds.filter((info) => groupPath(info).slice(1) === groupVersionPath);
   if (infos.length === 0) return undefined;
   return {
@@ -191,7 +195,7 @@ export function openApiV3(groupVersionPath: string, version: string): object | u
 }
 
 /** All definitions, for clients of before OpenAPI 3. Paths are left out: those clients use definitions alone. */
-export const openApiV2 = (version: string): object => ({
+const openApiV2 = (version: string): object => ({
   swagger: '2.0',
   info: { title: 'agentctl', version },
   paths: {},
@@ -199,3 +203,50 @@ export const openApiV2 = (version: string): object => ({
     JSON.stringify(components(kinds)).replaceAll('#/components/schemas/', '#/definitions/'),
   ),
 });
+
+interface Document {
+  text: string;
+  hash: string;
+}
+
+/** Documents are made when first asked for, and kept as text. */
+export function openApiRoutes(app: FastifyInstance, version: string): void {
+  const made = new Map<string, Document>();
+  const documentOf = (name: string, make: () => object | undefined): Document => {
+    const known = made.get(name);
+    if (known !== undefined) return known;
+    const document = make();
+    if (document === undefined) throw new ApiError('NotFound', `there is no OpenAPI document for ${name}`);
+    const text = JSON.stringify(document);
+    const entry = { text, hash: createHash('sha256').update(text).digest('hex') };
+    made.set(name, entry);
+    return entry;
+  };
+  const send = (reply: FastifyReply, { text, hash }: Document): FastifyReply =>
+    reply.header('etag', `"${hash}"`).header('vary', 'Accept').type('application/json').send(text);
+
+  app.get('/openapi/v3', (_request, reply) => {
+    const paths = groupVersionPaths.map((path) => {
+      const { hash } = documentOf(path, () => openApiV3(path, version));
+      return [path, { serverRelativeURL: `/openapi/v3/${path}?hash=${hash}` }];
+    });
+    return reply.type('application/json').send(JSON.stringify({ paths: Object.fromEntries(paths) }));
+  });
+  app.get<{ Params: { '*': string } }>('/openapi/v3/*', (request, reply) => {
+    const path = request.params['*'];
+    return send(
+      reply,
+      documentOf(path, () => openApiV3(path, version)),
+    );
+  });
+  app.get('/openapi/v2', (request, reply) => {
+    // kubectl asks for protobuf here, and does without when it is told that there is none.
+    const accept = request.headers.accept ?? '*/*';
+    if (!/application\/json|\*\/\*|application\/\*/.test(accept))
+      throw new ApiError('NotAcceptable', 'only the following media types are accepted: application/json');
+    return send(
+      reply,
+      documentOf('openapi/v2', () => openApiV2(version)),
+    );
+  });
+}

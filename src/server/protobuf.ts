@@ -2,9 +2,10 @@
  * Kubernetes' protobuf encoding, read only, and only of what clients send of Kubernetes' own kinds: `kubectl create secret`
  * and typed clients know no other. Field numbers are those of k8s.io/api's and apimachinery's generated.proto.
  */
+
+import { ApiError } from '../api/errors.ts';
 import { isObject, type JsonObject } from '../api/schema.ts';
 import { formatMicroTime, formatTime } from '../api/time.ts';
-import { fieldsOf, malformed } from './protobuf-wire.ts';
 
 type One = 'string' | 'bytes' | 'bool' | 'int' | 'json' | 'time' | 'microTime' | Message;
 type List = { list: One };
@@ -207,4 +208,46 @@ function readJson(value: bigint | Buffer): unknown {
 function bytesOf(value: bigint | Buffer): Buffer {
   if (typeof value === 'bigint') throw malformed();
   return value;
+}
+
+const malformed = (): ApiError =>
+  new ApiError('BadRequest', 'the body of the request is not Kubernetes protobuf');
+
+/** The fields of one message, by number: numbers and lengths are varints, floats of fixed width are passed over. */
+function* fieldsOf(bytes: Buffer): Generator<[number, bigint | Buffer]> {
+  let at = 0;
+  const varint = (): bigint => {
+    let value = 0n;
+    for (let shift = 0n; shift < 70n; shift += 7n) {
+      const byte = bytes[at++];
+      if (byte === undefined) throw malformed();
+      value |= BigInt(byte & 0x7f) << shift;
+      if (byte < 0x80) return value;
+    }
+    throw malformed();
+  };
+  const take = (length: number): Buffer => {
+    if (at + length > bytes.length) throw malformed();
+    at += length;
+    return bytes.subarray(at - length, at);
+  };
+  while (at < bytes.length) {
+    const tag = Number(varint());
+    switch (tag & 7) {
+      case 0:
+        yield [tag >>> 3, varint()];
+        break;
+      case 1:
+        take(8);
+        break;
+      case 2:
+        yield [tag >>> 3, take(Number(varint()))];
+        break;
+      case 5:
+        take(4);
+        break;
+      default:
+        throw malformed();
+    }
+  }
 }

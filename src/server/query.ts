@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify';
 import { ApiError } from '../api/errors.ts';
 import { parseTime } from '../api/time.ts';
 import type { WriteOptions } from '../client/resources.ts';
-import type { RegistryListOptions } from '../registry/options.ts';
+import type { RegistryListOptions } from '../registry/object.ts';
 
 type Query = Readonly<Record<string, string | string[] | undefined>>;
 

@@ -1,15 +1,14 @@
+import { randomBytes } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
+import { stringify } from 'yaml';
 import type { Listener } from '../client/streams.ts';
-import { bearerTokens } from './access.ts';
-import { AddressError, parseAddress } from './address.ts';
+import { bearerTokens, type Role, type Token } from './access.ts';
 import { createApp } from './app.ts';
+import type { Parts } from './asked.ts';
 import { ensureCertificate } from './certificate.ts';
-import { kubeconfig } from './kubeconfig.ts';
-import type { Parts } from './parts.ts';
-import { writePrivate } from './private-file.ts';
-import { ensureTokens } from './tokens.ts';
+import { readText, writePrivate } from './private-file.ts';
 
 /** Certificate and tokens; and for each role, `<role>.kubeconfig`. */
 const folderOf = (stateDir: string): string => join(stateDir, 'server');
@@ -47,3 +46,58 @@ const urlOf = (host: string, port: number): string =>
   `https://${hostPort(host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host, port)}`;
 
 const hostPort = (host: string, port: number): string => `${host.includes(':') ? `[${host}]` : host}:${port}`;
+
+/** What `--listen` was given cannot be listened on; the message says why and what to do. */
+export class AddressError extends Error {
+  constructor(message: string, options: { cause?: unknown } = {}) {
+    super(message, options);
+    this.name = 'AddressError';
+  }
+}
+
+/** `host:port`, `[ipv6]:port`. Throws AddressError. */
+export function parseAddress(text: string): { host: string; port: number } {
+  const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text);
+  const host = match?.[1] ?? match?.[2];
+  const port = Number(match?.[3]);
+  if (host === undefined || port > 65_535)
+    throw new AddressError(
+      `${JSON.stringify(text)} is not a listen address, such as 127.0.0.1:6443 or [::1]:0`,
+    );
+  return { host, port };
+}
+
+/** A kubeconfig for kubectl, k9s and client libraries. It holds the token: write it with mode 0600. */
+function kubeconfig(server: { url: string; ca: string }, { name, token }: Token): string {
+  const context = `agentctl-${name}`;
+  return stringify({
+    apiVersion: 'v1',
+    kind: 'Config',
+    clusters: [
+      {
+        name: 'agentctl',
+        cluster: {
+          server: server.url,
+          'certificate-authority-data': Buffer.from(server.ca).toString('base64'),
+        },
+      },
+    ],
+    users: [{ name: context, user: { token } }],
+    contexts: [{ name: context, context: { cluster: 'agentctl', user: context, namespace: 'default' } }],
+    'current-context': context,
+  });
+}
+
+const roles: readonly Role[] = ['admin', 'edit', 'view'];
+
+/** One token for each role, kept in `folder`; made where there are none. Removing the file revokes them all. */
+export async function ensureTokens(folder: string): Promise<Token[]> {
+  const path = join(folder, 'tokens.json');
+  const kept = await readText(path);
+  if (kept !== undefined) return JSON.parse(kept);
+  const made = roles.map(
+    (role): Token => ({ name: role, role, token: randomBytes(32).toString('base64url') }),
+  );
+  await writePrivate(path, JSON.stringify(made, null, 2));
+  return made;
+}

@@ -1,16 +1,16 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ApiError } from '../api/errors.ts';
 import { type KindInfo, kinds, type Verb } from '../api/kinds.ts';
+import { isObject } from '../api/schema.ts';
+import type { DeleteOptions } from '../client/resources.ts';
 import { readOnly } from '../registry/errors.ts';
+import type { ResourceEvent } from '../registry/watch.ts';
 import { forbidden, isReserved, mayUse, onlyController, type Subresource } from './access.ts';
-import { type Asked, asked, askedText } from './asked.ts';
-import type { Parts } from './parts.ts';
-import { flag } from './query.ts';
-import { get, list } from './read.ts';
-import { remove, removeCollection } from './remove.ts';
-import { getScale, patchScale, updateScale } from './scale.ts';
-import { watch } from './watch.ts';
-import { create, isRelease, patch, update } from './write.ts';
+import { answer, representation, toApiError } from './answer.ts';
+import { type Asked, asked, askedText, keyOf, type Parts } from './asked.ts';
+import { hasBody, objectBody } from './body.ts';
+import { dryRunOf, flag, listOptions, number, text } from './query.ts';
+import { create, isRelease, patch, patchOf, update, warned } from './write.ts';
 
 interface Action {
   verb: Verb;
@@ -96,4 +96,140 @@ function addRoute(
       return run(what);
     },
   });
+}
+
+async function get(asked: Asked): Promise<FastifyReply> {
+  const form = representation(asked);
+  const object = await asked.registry.get(asked.info.kind, keyOf(asked));
+  return answer(asked.request, asked.reply, form.one(object));
+}
+
+async function list(asked: Asked): Promise<FastifyReply> {
+  const { request, reply, info, namespace } = asked;
+  const form = representation(asked);
+  const found = await asked.registry.list(info.kind, { ...listOptions(request), namespace });
+  return answer(request, reply, form.list(found));
+}
+
+/** `Scale` of autoscaling/v1: the replicas of an object, whatever its kind calls them. */
+async function getScale(asked: Asked): Promise<FastifyReply> {
+  const { registry, request, reply, info } = asked;
+  return answer(request, reply, await registry.scale(info.kind, keyOf(asked)));
+}
+
+async function updateScale(asked: Asked): Promise<FastifyReply> {
+  const { registry, request, reply, info } = asked;
+  const body = objectBody(request);
+  const scale = await warned(asked, (options) =>
+    registry.updateScale(info.kind, keyOf(asked), body, options),
+  );
+  return answer(request, reply, scale);
+}
+
+async function patchScale(asked: Asked): Promise<FastifyReply> {
+  const { registry, request, reply, info } = asked;
+  const patch = patchOf(asked);
+  const scale = await warned(asked, (options) =>
+    registry.patchScale(info.kind, keyOf(asked), patch, options),
+  );
+  return answer(request, reply, scale);
+}
+
+/** In seconds, where a client names no end itself: it comes again, from the last version that it saw. */
+const longest = 45 * 60;
+
+/** Events as JSON lines. A failure, 410 among them, is told as an ERROR event, for the answer has begun by then. */
+async function watch(asked: Asked): Promise<void> {
+  const { registry, clock, log, open, info, request, reply } = asked;
+  const { labelSelector, fieldSelector, resourceVersion } = listOptions(request);
+  const seconds = number(request, 'timeoutSeconds') || longest; // 0 counts as none
+  const { one, bookmark } = representation(asked);
+  const line = (event: ResourceEvent): string =>
+    JSON.stringify({
+      type: event.type,
+      object: event.type === 'BOOKMARK' ? bookmark(event.object) : one(event.object),
+    });
+
+  async function* lines(gone: AbortSignal): AsyncGenerator<string> {
+    const late = new AbortController();
+    const cancel = clock.after(Math.min(seconds, longest) * 1000, () => late.abort());
+    try {
+      const events = registry.watch(info.kind, {
+        namespace: asked.namespace,
+        labelSelector,
+        fieldSelector: selectName(asked, fieldSelector),
+        resourceVersion,
+        allowWatchBookmarks: flag(request, 'allowWatchBookmarks'),
+        sendInitialEvents: flag(request, 'sendInitialEvents') || undefined,
+        signal: AbortSignal.any([gone, late.signal]),
+      });
+      for await (const event of events) yield line(event);
+    } finally {
+      cancel();
+    }
+  }
+
+  await open.send(reply, {
+    contentType: 'application/json',
+    lines,
+    failed: (error) => JSON.stringify({ type: 'ERROR', object: toApiError(error, log).toStatus() }),
+  });
+}
+
+/** A watch of one object is one of its collection, by name. */
+function selectName({ name }: Asked, fieldSelector: string | undefined): string | undefined {
+  if (name === undefined) return fieldSelector;
+  return [`metadata.name=${name}`, fieldSelector].filter((part) => part !== undefined).join(',');
+}
+
+/** Answers the object, as it was when it went, or as it is while finalizers hold it. */
+async function remove(asked: Asked): Promise<FastifyReply> {
+  const { request, reply, info } = asked;
+  const form = representation(asked);
+  const object = await asked.registry.delete(info.kind, keyOf(asked), deleteOptions(request));
+  return answer(request, reply, form.one(object));
+}
+
+/** All of the collection that the selectors choose. */
+async function removeCollection(asked: Asked): Promise<FastifyReply> {
+  const { request, reply, info, namespace } = asked;
+  const form = representation(asked);
+  const chosen = { ...listOptions(request), namespace };
+  const gone = await asked.registry.deleteCollection(info.kind, chosen, deleteOptions(request));
+  return answer(request, reply, form.list(gone));
+}
+
+type Policy = NonNullable<DeleteOptions['propagationPolicy']>;
+const policies: readonly Policy[] = ['Background', 'Foreground', 'Orphan'];
+
+/** From the body, else from the query. */
+function deleteOptions(request: FastifyRequest): DeleteOptions {
+  const body = hasBody(request) ? objectBody(request) : {};
+  if (body.kind !== undefined && body.kind !== 'DeleteOptions')
+    throw new ApiError(
+      'BadRequest',
+      `the body of a delete request must be DeleteOptions, found ${JSON.stringify(body.kind)}`,
+    );
+  const asked = body.propagationPolicy ?? text(request, 'propagationPolicy');
+  const propagationPolicy = policies.find((policy) => policy === asked);
+  if (asked !== undefined && propagationPolicy === undefined)
+    throw new ApiError(
+      'Invalid',
+      `propagationPolicy: Unsupported value: ${JSON.stringify(asked)}: supported values: ${policies.map((policy) => `"${policy}"`).join(', ')}`,
+    );
+  const { uid, resourceVersion } = isObject(body.preconditions) ? body.preconditions : {};
+  return {
+    dryRun: dryRunOf(request, body.dryRun),
+    preconditions: {
+      uid: precondition('uid', uid),
+      resourceVersion: precondition('resourceVersion', resourceVersion),
+    },
+    propagationPolicy: propagationPolicy ?? (body.orphanDependents === true ? 'Orphan' : undefined),
+  };
+}
+
+function precondition(field: string, value: unknown): string | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (typeof value === 'string') return value;
+  throw new ApiError('BadRequest', `preconditions.${field}: expected a string`);
 }

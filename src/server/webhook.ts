@@ -1,4 +1,15 @@
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { ApiError } from '../api/errors.ts';
+import type { ObjectKey, Secret, Sync } from '../api/objects.ts';
+import { syncAnnotations } from '../api/sync.ts';
+import { formatTimeMs } from '../api/time.ts';
+import type { Cancel, Clock } from '../platform/clock.ts';
+import type { Log } from '../platform/log.ts';
+import type { AnyResource } from '../registry/object.ts';
+import type { Registry } from '../registry/registry.ts';
+import { answer } from './answer.ts';
+import type { Parts } from './asked.ts';
 
 /** Is given the body piece by piece, so that none of it need be kept. */
 export interface WebhookCheck {
@@ -73,3 +84,160 @@ const digest = (data: Buffer): Buffer => createHash('sha256').update(data).diges
 /** Compares digests, which are of equal length: the time taken tells nothing. */
 const same = (given: string, expected: Buffer): boolean =>
   timingSafeEqual(digest(bytes(given)), digest(expected));
+
+export const webhookPath = '/webhooks/syncs/:namespace/:name';
+
+/**
+ * The largest body. GitHub sends up to 25 MB, with every commit and file of a push, and what it cannot deliver it drops.
+ * Anybody may send so much: it costs no memory, for a body is not kept and never read but for its signature.
+ */
+const largest = 25 * 1024 * 1024;
+
+/** What Git hosts tell of pushes. Signed with a token that a Sync names: see webhook.ts. */
+export function webhookRoutes(app: FastifyInstance, { registry, clock, log, pushes }: Parts): void {
+  const found = (read: Promise<AnyResource>): Promise<AnyResource | undefined> =>
+    read.catch((error) => {
+      if (error instanceof ApiError && error.reason === 'NotFound') return undefined;
+      throw error;
+    });
+
+  app.register(async (hooks) => {
+    hooks.removeAllContentTypeParsers();
+    hooks.addContentTypeParser('*', (_request, _body, done) => done(null)); // the handler reads it itself
+    hooks.post(webhookPath, async (request, reply) => {
+      const { namespace, name } = request.params as { namespace: string; name: string }; // as the path names them
+      const key = { namespace, name };
+      // What the registry keeps is valid for its kind. Nothing tells a caller without the token which of these is
+      // missing: the same is read, computed and answered.
+      const sync = (await found(registry.get('Sync', key))) as Sync | undefined;
+      const secretName = sync?.spec.source.git?.webhook?.secretRef.name ?? noSecret;
+      const secret = (await found(registry.get('Secret', { namespace, name: secretName }))) as
+        | Secret
+        | undefined;
+      const token = tokenOf(secret);
+      const check = webhookCheck(request.raw.headersDistinct, token, clock.now());
+      await readInto(check, request, reply);
+      if (!check.passes() || sync === undefined) {
+        log.debug({ sync: key, known: sync !== undefined, token: token.length > 0 }, 'a webhook was refused');
+        throw notSigned();
+      }
+      if (!sync.spec.suspend) await pushes.tell(key);
+      return answer(
+        request,
+        reply,
+        { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success' },
+        202,
+      );
+    });
+  });
+}
+
+/** No Secret can have this name. */
+const noSecret = '-';
+
+/** Empty where there is none. A newline at its end is of the file that it was made from. */
+const tokenOf = (secret: Secret | undefined): Buffer =>
+  Buffer.from(
+    Buffer.from(secret?.data?.token ?? '', 'base64')
+      .toString('latin1')
+      .replace(/\r?\n$/, ''),
+    'latin1',
+  );
+
+const notSigned = (): ApiError =>
+  new ApiError(
+    'Unauthorized',
+    "the signature does not match this Sync: the webhook's secret must be the key token of the Secret in the Sync's spec.source.git.webhook",
+  );
+
+/** Throws RequestEntityTooLarge, and BadRequest for a body that is cut off. */
+async function readInto(check: WebhookCheck, { raw }: FastifyRequest, reply: FastifyReply): Promise<void> {
+  const tooLarge = (): ApiError => {
+    reply.header('connection', 'close'); // else the rest would be read too
+    return new ApiError('RequestEntityTooLarge', `Request entity too large: limit is ${largest} bytes`);
+  };
+  if (Number(raw.headers['content-length'] ?? 0) > largest) throw tooLarge();
+  let size = 0;
+  try {
+    // Were the rest destroyed, the connection would be too, and with it the answer.
+    for await (const piece of raw.iterator({ destroyOnReturn: false })) {
+      size += piece.length;
+      if (size > largest) break;
+      check.add(piece);
+    }
+  } catch (cause) {
+    throw new ApiError('BadRequest', 'the body of the request was cut off', { cause });
+  }
+  if (size > largest) throw tooLarge();
+}
+
+/** Of one Sync there is at most one write in this time. */
+const interval = 1_000;
+
+interface Told {
+  sync: ObjectKey;
+  /** There was another push since the write. */
+  again: boolean;
+  cancel: Cancel;
+}
+
+/**
+ * Writes to Syncs that webhooks told of a push: annotation agentctl.dev/webhook-received. The last push of many is
+ * written too, once the interval is over: the look that the first one caused may have come too soon for it.
+ */
+export class Pushes {
+  readonly #told = new Map<string, Told>();
+  /** Writes that nobody waits for. */
+  readonly #late = new Set<Promise<void>>();
+  readonly #registry: Registry;
+  readonly #clock: Clock;
+  readonly #log: Log;
+
+  constructor({ registry, clock, log }: { registry: Registry; clock: Clock; log: Log }) {
+    this.#registry = registry;
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  /** Resolves once it is written, or is sure to be. */
+  async tell(sync: ObjectKey): Promise<void> {
+    const id = `${sync.namespace}/${sync.name}`;
+    const told = this.#told.get(id);
+    if (told !== undefined) {
+      told.again = true;
+      return;
+    }
+    const cancel = this.#clock.after(interval, () => this.#over(id));
+    this.#told.set(id, { sync, again: false, cancel });
+    await this.#write(sync);
+  }
+
+  /** Writes what still waits, and waits for what is being written. */
+  async close(): Promise<void> {
+    const left = [...this.#told.values()];
+    this.#told.clear();
+    for (const { cancel } of left) cancel();
+    for (const { sync, again } of left) if (again) this.#later(sync, this.#write(sync));
+    await Promise.all(this.#late);
+  }
+
+  #over(id: string): void {
+    const told = this.#told.get(id);
+    this.#told.delete(id);
+    if (told?.again === true) this.#later(told.sync, this.tell(told.sync));
+  }
+
+  async #write(sync: ObjectKey): Promise<void> {
+    const annotations = { [syncAnnotations.webhook]: formatTimeMs(this.#clock.now()) };
+    const patch = { type: 'merge', body: { metadata: { annotations } } } as const;
+    await this.#registry.patch('Sync', sync, patch, { fieldManager: 'agentctl-webhook' });
+  }
+
+  /** Where it fails, the Sync is looked at all the same once its own interval is over. */
+  #later(sync: ObjectKey, written: Promise<void>): void {
+    const done = written
+      .catch((err) => this.#log.warn({ err, sync }, 'a webhook could not be passed to its Sync'))
+      .finally(() => this.#late.delete(done));
+    this.#late.add(done);
+  }
+}

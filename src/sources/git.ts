@@ -1,19 +1,16 @@
-import { chmod, mkdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { SyncSpec } from '../api/gen/types.gen.ts';
 import { Turns } from '../platform/turns.ts';
 import { checkLimits, checkName } from './bounds.ts';
-import { type CatFile, readBlobs } from './git/blobs.ts';
-import { checkOut } from './git/checkout.ts';
-import { aborted, catFile, GitFailure, git, type Place, writeProgram } from './git/command.ts';
+import { aborted, catFile, GitFailure, git, type Place, type Said, writeProgram } from './git/command.ts';
 import { explain } from './git/faults.ts';
 import { followLinks } from './git/links.ts';
 import { findReference } from './git/references.ts';
 import { Repository, type Run } from './git/repository.ts';
 import { withSecrets } from './git/secrets.ts';
-import { type Entry, folderPath, listTree } from './git/tree.ts';
+import { type CatFile, type Entry, folderPath, listTree, readBlobs } from './git/tree.ts';
 import { remoteOf } from './git/url.ts';
-import { verifyCommit } from './git/verify.ts';
 import { kustomizationNames } from './kustomization.ts';
 import type { Render } from './kustomize.ts';
 import { type Selection, selectionOf } from './selection.ts';
@@ -222,4 +219,57 @@ async function rendered(
 function commitId(text: string): string {
   if (/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(text)) return text;
   throw new SourceError('RevisionMissing', `${JSON.stringify(text)} is not a full commit id`);
+}
+
+/**
+ * Writes files of a commit below a folder that is made anew. git is not asked to check anything out, so there are no
+ * links, and no filter and no hook can run.
+ */
+async function checkOut(catFile: CatFile, files: readonly Entry[], folder: string): Promise<void> {
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const contents = await readBlobs(catFile, files);
+  for (const [at, { path }] of files.entries()) {
+    // A commit that was not made by git can hold any name.
+    if (path.split('/').some((name) => /^(\.{0,2}|\.git)$/i.test(name)))
+      throw new SourceError(
+        'OutsideTree',
+        `the commit has a file named ${JSON.stringify(path)}, which is not allowed`,
+      );
+    await mkdir(dirname(join(folder, path)), { recursive: true, mode: 0o700 });
+    await writeFile(join(folder, path), contents[at] ?? '', { mode: 0o600, flag: 'wx' });
+  }
+}
+
+/** What `%G?` of git-log(1) stands for. Of SSH, U is a good signature by a key that nobody has listed. */
+const meanings: Readonly<Record<string, string>> = {
+  B: 'has a signature that does not match its content',
+  E: 'is signed by an unknown key',
+  N: 'has no signature',
+  R: 'is signed by a key that was revoked',
+  U: 'is signed by an unknown key',
+  X: 'is signed, but the signature has expired',
+  Y: 'is signed by a key that has expired',
+};
+
+/** Throws unless the commit is signed by one of the keys that its surroundings know. */
+async function verifyCommit(
+  run: (args: readonly string[]) => Promise<Said>,
+  revision: string,
+): Promise<void> {
+  const { stdout, stderr } = await run(['log', '-1', '--no-show-signature', '--format=%G?%n%GF', revision]);
+  const [verdict = '', fingerprint = ''] = stdout.split('\n');
+  if (verdict === 'G') return;
+  const program = /cannot run (gpg|ssh-keygen)\b/.exec(stderr)?.[1];
+  if (program !== undefined)
+    throw new SourceError(
+      'ProgramMissing',
+      `${program} is not installed, which is needed to check the signatures of commits: install ${program === 'gpg' ? 'gnupg' : 'openssh-client'}`,
+    );
+  const meaning = meanings[verdict] ?? 'has a signature that could not be checked';
+  const key = fingerprint === '' ? '' : ` (${fingerprint})`;
+  throw new SourceError(
+    'NotVerified',
+    `commit ${revision.slice(0, 12)} ${meaning}${key}: sign it with a key in the Secret of spec.source.git.verify, or add its key there`,
+  );
 }

@@ -2,8 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { accessSync, constants, realpathSync, statSync } from 'node:fs';
 import { delimiter, join, relative, resolve } from 'node:path';
 import { isCode } from '../platform/code.ts';
+import { limitedBy, shell } from './bounds.ts';
 import { checkSealed } from './kustomization.ts';
-import { limitedBy, shell } from './limited.ts';
 import { absence, limits, SourceError } from './source.ts';
 
 export interface RenderOptions {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { formatDuration, parseDuration, tryDuration } from '../../src/api/duration.ts';
+import { formatDuration, parseDuration, tryDuration } from '../../src/api/time.ts';
 
 describe('durations', () => {
   test.each([

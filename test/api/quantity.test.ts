@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { parseCpu, parseMemory } from '../../src/api/quantity.ts';
+import { parseCpu, parseMemory } from '../../src/api/amounts.ts';
 
 test.each([
   ['1024', 1024],

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { costText, reported } from '../../src/api/usage.ts';
+import { costText, reported } from '../../src/api/requests.ts';
 
 describe('what was used', () => {
   test.each([

@@ -1,6 +1,6 @@
 /** A controller with as many instances as are asked for, of a fake engine; tells its parent what it uses when all run and nothing changes. */
 import { setTimeout as pause } from 'node:timers/promises';
-import { giveBackAtRest } from '../../src/daemon/memory.ts';
+import { giveBackAtRest } from '../../src/daemon/housekeeping.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import { createFakeDriver } from '../fakes/driver.ts';
 import { FakeEngine } from '../fakes/engine.ts';

@@ -1,6 +1,6 @@
 /** What `wait`, `rollout status` and `apply --wait` make of agents on demand. */
 import { describe, expect, test } from 'vitest';
-import { judgeRollout } from '../../src/cli/rollout/judge.ts';
+import { judgeRollout } from '../../src/cli/verbs/rollout.ts';
 import { condition, readyOrAsleep } from '../../src/cli/wait/conditions.ts';
 import { Story } from '../plan/story.ts';
 import { hour } from '../plan/worlds.ts';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test, vi } from 'vitest';
 import { isAlive } from '../../src/cli/controller/holder.ts';
-import { quoted, unitText } from '../../src/cli/controller/unit-text.ts';
+import { quoted, unitText } from '../../src/cli/controller/unit.ts';
 import { golden } from './support.ts';
 
 /** Each command is a process of its own, and a busy machine takes seconds for one. */

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { authorAnnotation, authorOf } from '../../src/api/author.ts';
 import type { Agent, AgentSpec, Kind, New, Runtime } from '../../src/api/objects.ts';
-import type { RegistryWriteOptions } from '../../src/registry/options.ts';
+import type { RegistryWriteOptions } from '../../src/registry/object.ts';
 import { fakeCommand } from '../fakes/engine.ts';
 import { House } from './house.ts';
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { authorOf } from '../../src/api/author.ts';
 import type { Runtime } from '../../src/api/objects.ts';
-import type { RegistryWriteOptions } from '../../src/registry/options.ts';
+import type { RegistryWriteOptions } from '../../src/registry/object.ts';
 import { Puppet } from './talk/puppet.ts';
 import { key, type Stage, stage } from './talk/stage.ts';
 

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { partFromOriginal } from '../../src/daemon/copy.ts';
+import { partFromOriginal } from '../../src/daemon/state-guard.ts';
 import { silentLog } from '../../src/platform/log.ts';
 import type { Store } from '../../src/store/store.ts';
 

@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { findEngines } from '../../src/daemon/engines.ts';
+import { findEngines } from '../../src/daemon/drivers.ts';
 
 const socketsAt =
   (...paths: string[]) =>

@@ -2,7 +2,7 @@ import { chmodSync, lchownSync, mkdirSync, mkdtempSync, rmSync, statSync, symlin
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { privateFolder } from '../../src/daemon/private-folder.ts';
+import { privateFolder } from '../../src/daemon/state-guard.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'agentctl-private-'));
 afterAll(() => rmSync(root, { recursive: true }));

@@ -4,7 +4,7 @@ import type { ActionType, Outcome, Want } from '../../src/plan/action.ts';
 import { admit, occupancy, type RuntimeLoad } from '../../src/plan/admit.ts';
 import { delay } from '../../src/plan/backoff.ts';
 import { type Breaker, breakerEvent, closed, halfOpensAt, nextBreaker } from '../../src/plan/breaker.ts';
-import { holdsPlace, retries } from '../../src/plan/place.ts';
+import { holdsPlace, retries } from '../../src/plan/draft.ts';
 import { settingsOf } from '../../src/plan/settings.ts';
 import { instanceOf, iso, minute, policyOf, readyStatus, runtimeOf, second, start } from './worlds.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { AgentSpec } from '../../src/api/objects.ts';
-import { missingInputs } from '../../src/plan/inputs.ts';
+import { missingInputs } from '../../src/plan/accept.ts';
 import { agentOf, worldOf } from './worlds.ts';
 
 type Template = Partial<AgentSpec['template']>;

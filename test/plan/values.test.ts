@@ -2,9 +2,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { sentence } from '../../src/api/sentence.ts';
+import { fraction } from '../../src/plan/backoff.ts';
 import { command } from '../../src/plan/command.ts';
-import { codeText, exitText, type LastExit, signalOf } from '../../src/plan/exit-text.ts';
-import { fraction } from '../../src/plan/hash.ts';
+import { codeText, exitText, type LastExit, signalOf } from '../../src/plan/exits.ts';
 import { instant, shortTime, span, timeText } from '../../src/plan/instant.ts';
 import { same } from '../../src/plan/same.ts';
 import { defaultSettings, settingsOf, timingOf } from '../../src/plan/settings.ts';

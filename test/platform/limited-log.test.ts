@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
-import { limitedLog } from '../../src/platform/limited-log.ts';
-import { type Log, silentLog } from '../../src/platform/log.ts';
+import { type Log, limitedLog, silentLog } from '../../src/platform/log.ts';
 import { ManualClock } from '../fakes/clock.ts';
 
 function written() {

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { answers } from '../../src/cli/background.ts';
 import { createHttpClient } from '../../src/client/http.ts';
 import { checkFolder, checkSocket } from '../../src/platform/trusted.ts';
-import { prepareSocket } from '../../src/server/socket.ts';
+import { prepareSocket } from '../../src/server/kept-socket.ts';
 
 const stranger = 54_321;
 const root = process.getuid?.() === 0;

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { authorAnnotation, authorOf } from '../../src/api/author.ts';
 import type { Agent, New } from '../../src/api/objects.ts';
-import type { RegistryWriteOptions } from '../../src/registry/options.ts';
+import type { RegistryWriteOptions } from '../../src/registry/object.ts';
 import { type Harness, harness } from './harness.ts';
 
 const key = { namespace: 'default', name: 'a' };

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
 import type { ManagedFieldsEntry } from '../../src/api/objects.ts';
-import { applyConflict } from '../../src/registry/conflicts.ts';
 import type { FieldSet } from '../../src/registry/fieldset.ts';
 import {
   decodeManagers,
@@ -9,6 +8,7 @@ import {
   isSameWriter,
   type Manager,
 } from '../../src/registry/managers.ts';
+import { applyConflict } from '../../src/registry/ownership.ts';
 
 const fields: FieldSet = { 'f:data': { 'f:a': {} } };
 const manager = (more: Partial<Manager> = {}): Manager => ({

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { RegistryWatchOptions } from '../../src/registry/options.ts';
-import { VirtualFeed } from '../../src/registry/virtual-watch.ts';
+import type { RegistryWatchOptions } from '../../src/registry/object.ts';
+import { VirtualFeed } from '../../src/registry/virtual.ts';
 import type { ResourceEvent } from '../../src/registry/watch.ts';
 import { ManualClock } from '../fakes/clock.ts';
 import { ScriptedTalk } from '../fakes/talk.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { formOf } from '../../src/server/accept.ts';
+import { formOf } from '../../src/server/answer.ts';
 
 describe('the form of an answer', () => {
   test.each([

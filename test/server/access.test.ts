@@ -8,7 +8,7 @@ import { createHttpClient, type HttpClient } from '../../src/client/http.ts';
 import type { Streams } from '../../src/client/streams.ts';
 import { bearerTokens, mayUse, type Role } from '../../src/server/access.ts';
 import { ensureCertificate } from '../../src/server/certificate.ts';
-import { ensureTokens } from '../../src/server/tokens.ts';
+import { ensureTokens } from '../../src/server/remote.ts';
 import { ManualClock } from '../fakes/clock.ts';
 import { ScriptedTalk } from '../fakes/talk.ts';
 import { agent, type Running, run } from './support.ts';

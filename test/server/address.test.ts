@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { AddressError, parseAddress } from '../../src/server/address.ts';
+import { AddressError, parseAddress } from '../../src/server/remote.ts';
 
 describe('an address to listen on', () => {
   test.each([

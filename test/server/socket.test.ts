@@ -5,7 +5,7 @@ import { createServer as createNetServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { prepareSocket, SocketError } from '../../src/server/socket.ts';
+import { prepareSocket, SocketError } from '../../src/server/kept-socket.ts';
 import { run } from './support.ts';
 
 let folder: string;

@@ -4,7 +4,7 @@ import { createHttpClient } from '../../src/client/http.ts';
 import type { SyncDiff } from '../../src/client/streams.ts';
 import type { Role } from '../../src/server/access.ts';
 import { ensureCertificate } from '../../src/server/certificate.ts';
-import { ensureTokens } from '../../src/server/tokens.ts';
+import { ensureTokens } from '../../src/server/remote.ts';
 import { type Running, run } from './support.ts';
 
 let api: Running;

@@ -1,14 +1,14 @@
-import { amountOf } from '../amounts.ts';
+import { amountOf, parseMemory } from '../amounts.ts';
+import { cronFault, isTimezone, timezoneNames } from '../cron.ts';
 import { difference } from '../difference.ts';
 import { type FieldError, forbidden, invalid, required } from '../field-error.ts';
 import { kindInfo } from '../kinds.ts';
 import { listed } from '../listed.ts';
+import { logPattern } from '../log-pattern.ts';
 import { nearest } from '../nearest.ts';
 import type { Path } from '../path.ts';
-import { parseMemory } from '../quantity.ts';
 import { isObject, type JsonObject } from '../schema.ts';
-import { checkPolicy, checkTimes } from './policy.ts';
-import { checkProbe } from './probe.ts';
+import { tryDuration } from '../time.ts';
 import { field, has, items, text } from './read.ts';
 
 export function checkAgent(agent: JsonObject): FieldError[] {
@@ -147,4 +147,98 @@ function checkNetwork(network: unknown, path: Path): FieldError[] {
     taken.add(address);
   }
   return errors;
+}
+
+function checkProbe(probe: unknown, path: Path): FieldError[] {
+  const errors: FieldError[] = [];
+  for (const name of ['period', 'timeout']) {
+    const value = text(probe, name);
+    if (value !== undefined && tryDuration(value) === 0)
+      errors.push(invalid([...path, name], value, 'more than 0'));
+  }
+  errors.push(...checkHttp(field(probe, 'httpGet'), [...path, 'httpGet']));
+  const pattern = text(field(probe, 'log'), 'pattern');
+  if (pattern !== undefined && !isPattern(pattern))
+    errors.push(
+      invalid(
+        [...path, 'log', 'pattern'],
+        pattern,
+        'a regular expression (RE2: without lookarounds and backreferences)',
+      ),
+    );
+  return errors;
+}
+
+/** What cannot be sent in a request of HTTP/1.1. */
+const unsendable = { path: /[^!-\xff]/, name: /[^\w!#$%&'*+.^`|~-]/, value: /[^\t -~\x80-\xff]/ };
+
+function checkHttp(get: unknown, path: Path): FieldError[] {
+  const errors: FieldError[] = [];
+  const asked = text(get, 'path');
+  if (asked !== undefined && (!asked.startsWith('/') || unsendable.path.test(asked)))
+    errors.push(
+      invalid(
+        [...path, 'path'],
+        asked,
+        'a path that begins with "/", with spaces and special characters escaped, such as %20',
+      ),
+    );
+  const headers = field(get, 'httpHeaders');
+  for (const [index, header] of (Array.isArray(headers) ? headers : []).entries()) {
+    const at = [...path, 'httpHeaders', index];
+    const [name, value] = [text(header, 'name'), text(header, 'value')];
+    if (name !== undefined && (name === '' || unsendable.name.test(name)))
+      errors.push(invalid([...at, 'name'], name, 'the name of a header'));
+    if (value !== undefined && unsendable.value.test(value))
+      errors.push(invalid([...at, 'value'], value, 'text without line breaks and other control characters'));
+  }
+  return errors;
+}
+
+function isPattern(pattern: string): boolean {
+  try {
+    logPattern(pattern);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** `policy` is a Policy's spec, or the one in an Agent. */
+export function checkPolicy(policy: unknown, path: Path): FieldError[] {
+  const restart = field(policy, 'scheduledRestart');
+  return [
+    ...notZero(field(policy, 'restart'), 'window', [...path, 'restart']),
+    ...notZero(field(policy, 'update'), 'progressDeadline', [...path, 'update']),
+    ...notZero(policy, 'imageInterval', path),
+    ...notZero(field(policy, 'messages'), 'timeout', [...path, 'messages']),
+    ...notZero(field(policy, 'messages'), 'inactivityTimeout', [...path, 'messages']),
+    ...(restart === undefined ? [] : checkScheduledRestart(restart, [...path, 'scheduledRestart'])),
+  ];
+}
+
+function checkScheduledRestart(restart: unknown, path: Path): FieldError[] {
+  return checkTimes(restart, path);
+}
+
+/** `cron`, `every` and `timezone` of a schedule. */
+function checkTimes(schedule: unknown, path: Path): FieldError[] {
+  const errors = notZero(schedule, 'every', path);
+  const cron = text(schedule, 'cron');
+  const fault = cron === undefined ? undefined : cronFault(cron);
+  if (fault !== undefined) errors.push(invalid([...path, 'cron'], cron, fault));
+  const zone = text(schedule, 'timezone');
+  if (zone !== undefined && !isTimezone(zone)) {
+    const suggestion = nearest(zone, timezoneNames());
+    errors.push({
+      ...invalid([...path, 'timezone'], zone, 'an IANA time zone, as in Europe/Berlin'),
+      ...(suggestion === undefined ? {} : { suggestion }),
+    });
+  }
+  return errors;
+}
+
+function notZero(value: unknown, name: string, path: Path): FieldError[] {
+  const span = text(value, name);
+  return span !== undefined && tryDuration(span) === 0 ? [invalid([...path, name], span, 'more than 0')] : [];
 }

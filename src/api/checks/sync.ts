@@ -1,8 +1,8 @@
-import { parseDuration, tryDuration } from '../duration.ts';
 import { type FieldError, forbidden, invalid } from '../field-error.ts';
 import { gitUrlFault } from '../git-url.ts';
 import type { Path } from '../path.ts';
 import type { JsonObject } from '../schema.ts';
+import { parseDuration, tryDuration } from '../time.ts';
 import { field, has, orEmpty, text } from './read.ts';
 
 export function checkSync(sync: JsonObject): FieldError[] {

@@ -2,6 +2,7 @@ import { asWrittenIn } from '../../api/amounts.ts';
 import { withDefaults } from '../../api/defaults.ts';
 import { UnreachableError } from '../../api/errors.ts';
 import { applyOrder } from '../../api/kinds.ts';
+import { listed } from '../../api/listed.ts';
 import { type Agent, type AnyObject, isTerminating } from '../../api/objects.ts';
 import { withEncodedData } from '../../api/secret-data.ts';
 import type { Tried } from '../../client/apply/compare.ts';
@@ -9,16 +10,15 @@ import { liveObjects } from '../../client/apply/live.ts';
 import { identity } from '../../client/apply/member.ts';
 import { isUnchanged } from '../../client/apply/unchanged.ts';
 import { writeAll } from '../../client/apply/write.ts';
-import { isReverted, revertedAnnotation } from '../../plan/reverted.ts';
+import { isReverted, revertedAnnotation } from '../../plan/progress.ts';
 import type { Cli, Client } from '../cli.ts';
 import { CliError, exitCode, nothingListens, UsageError } from '../failure.ts';
 import { type Manifest, readManifests } from '../manifests.ts';
 import { fieldManager } from '../patching.ts';
 import { formatObjects, withoutManagedFields } from '../print/objects.ts';
-import { readyOrAsleep } from '../wait/conditions.ts';
+import { deleted, readyOrAsleep } from '../wait/conditions.ts';
 import { report as reportWait, waitEach } from '../wait/report.ts';
-import type { Judge } from '../wait/until.ts';
-import { liveOnceDeleted } from './deletions.ts';
+import type { Judge, Outcome } from '../wait/until.ts';
 import type { ApplyOptions } from './options.ts';
 import { refusedTexts, tryManifests } from './try.ts';
 
@@ -198,3 +198,41 @@ const readyAsApplied =
 
 /** Nothing of it is asked to run, so there is nothing to wait for. */
 const isAtRest = ({ spec }: Agent): boolean => spec.suspend || spec.replicas === 0;
+
+/**
+ * The live objects of the manifests, once none of them is being deleted any more: what is written to such an object
+ * goes with it. Throws CliError where that takes longer than the timeout; nothing has been written then.
+ */
+async function liveOnceDeleted(
+  client: Client,
+  manifests: readonly Manifest[],
+  timeout: number,
+  cli: Cli,
+): Promise<ReadonlyMap<string, AnyObject>> {
+  const live = await liveObjects(client, manifests);
+  const going = manifests.filter((manifest) => {
+    const object = live.get(identity(manifest));
+    return object !== undefined && isTerminating(object);
+  });
+  if (going.length === 0) return live;
+  for (const { text } of going) cli.err(`${text} is being deleted; waiting to create it again\n`);
+  const judgeOf = (manifest: Manifest): Judge<AnyObject> => {
+    const uid = live.get(identity(manifest))?.metadata.uid;
+    return (object) => (object?.metadata.uid === uid ? deleted(object) : 'met');
+  };
+  const late: string[] = [];
+  const lateOf = ({ text, document }: Manifest, outcome: Outcome): number => {
+    if (outcome.result !== 'met')
+      late.push(
+        `${document.source}:${document.line}: ${text}: timed out after ${timeout / 1000}s: ${outcome.why}`,
+      );
+    return 0;
+  };
+  await waitEach(client, going, judgeOf, timeout, cli, lateOf, { tellSlow: true });
+  if (cli.signal.aborted) throw new CliError('interrupted; nothing was changed');
+  if (late.length > 0) {
+    const remedy = 'nothing was changed; apply again when they are gone, or wait longer with --timeout';
+    throw new CliError([listed(late, { separator: '\nerror: ' }), remedy].join('\nerror: '));
+  }
+  return liveOnceDeleted(client, manifests, timeout, cli);
+}

@@ -1,17 +1,19 @@
 import { join } from 'node:path';
-import type { ObjectKey } from '../../api/objects.ts';
+import { keyOf, type Message, type ObjectKey } from '../../api/objects.ts';
 import type { Cli, Client } from '../cli.ts';
 import { CliError, describeFailure, exitCode, UsageError } from '../failure.ts';
 import type { GlobalOptions } from '../options.ts';
 import { pathsFor } from '../paths.ts';
 import { dim } from '../print/color.ts';
 import { conversationFor, sendOne } from '../send/send.ts';
+import { messagesOf } from '../talk/conversations.ts';
 import { agentKey } from '../talk/names.ts';
+import { goesOnText, outcomeText } from '../talk/outcome.ts';
+import { voice } from '../talk/voice.ts';
+import { Approvals } from './approvals.ts';
 import { cancelAll, helpText, statusText } from './commands.ts';
 import { type Dialogue, dialogue } from './dialogue.ts';
-import { earlierTurns } from './earlier.ts';
 import { fileHistory } from './history.ts';
-import { turn } from './turn.ts';
 
 export interface ChatOptions extends GlobalOptions {
   conversation?: string;
@@ -158,5 +160,93 @@ class Chat {
   #fail(error: unknown): void {
     if (!this.#interactive) throw error;
     this.#cli.err(`${describeFailure(error).text}\n`);
+  }
+}
+
+const shownTurns = 5;
+const shownLines = 6;
+
+/** The last turns of a conversation, each cut to a few lines. */
+async function earlierTurns(
+  client: Client,
+  agent: ObjectKey,
+  conversation: string,
+  interactive: boolean,
+): Promise<string> {
+  await client.get('Conversation', { ...agent, name: conversation });
+  if (!interactive) return '';
+  const messages = await messagesOf(client, agent.namespace, { 'spec.conversation': conversation });
+  const turns = messages.slice(-shownTurns).map(({ spec, status = {} }) => {
+    const answer =
+      status.answer ?? `(${[status.state ?? 'Pending', status.reason].filter(Boolean).join(': ')})`;
+    return `> ${short(spec.text)}\n${short(answer)}\n`;
+  });
+  const before = messages.length - turns.length;
+  return `${before > 0 ? `(${before} earlier)\n` : ''}${turns.join('')}`;
+}
+
+function short(text: string): string {
+  const lines = text.trim().split('\n');
+  if (lines.length <= shownLines) return lines.join('\n');
+  return `${lines.slice(0, shownLines - 1).join('\n')}\n(${lines.length - shownLines + 1} more lines)`;
+}
+
+/** Shows a message's turn until it ends. `left`: whoever chats leaves before; the message goes on. */
+async function turn(
+  client: Client,
+  message: Message,
+  dialogue: Dialogue,
+  cli: Cli,
+): Promise<'completed' | 'failed' | 'left'> {
+  const { namespace, name } = message.metadata;
+  const leaving = new AbortController();
+  const signal = AbortSignal.any([cli.signal, leaving.signal]);
+  const spoken = voice(cli);
+  const interactive = cli.terminal.in && cli.terminal.out;
+  const approvals = interactive ? new Approvals(client, namespace, dialogue, cli) : undefined;
+  let cancelling = false;
+  const cancel = (): void => {
+    if (cancelling) {
+      leaving.abort();
+      return;
+    }
+    cancelling = true;
+    spoken.pause();
+    cli.err('cancelling; press Ctrl-C again to quit\n');
+    client.change(keyOf(message), 'cancel').catch((error) => cli.err(`${describeFailure(error).text}\n`));
+  };
+  dialogue.onInterrupt(cancel);
+  dialogue.onLine((line) => {
+    const word = line.trim();
+    if (word === '/cancel' && !cancelling) cancel();
+    if (word === '/quit') leaving.abort();
+    return word === '/cancel' || word === '/quit';
+  });
+  try {
+    for await (const entry of client.stream(keyOf(message), { signal })) {
+      if ('event' in entry && entry.event.type === 'approval' && approvals !== undefined) {
+        spoken.pause();
+        approvals.take(entry.event);
+        if (entry.event.state === 'Pending') continue; // the question says it
+      }
+      if (dialogue.asks)
+        dialogue.above(() => {
+          spoken.tell(entry);
+          spoken.pause();
+        });
+      else spoken.tell(entry);
+      if (!('end' in entry)) continue;
+      spoken.pause();
+      const why = outcomeText(entry.end);
+      if (why === undefined) return 'completed';
+      cli.err(entry.end.status?.reason === 'Cancelled' ? 'cancelled\n' : `error: ${why}\n`);
+      return 'failed';
+    }
+    spoken.pause();
+    cli.err(goesOnText(name));
+    return 'left';
+  } finally {
+    dialogue.onLine(() => false);
+    await approvals?.end();
   }
 }

@@ -5,13 +5,22 @@ import { drift } from '../../plan/drift.ts';
 import type { Client } from '../cli.ts';
 import { found } from '../found.ts';
 import { table } from '../print/table.ts';
-import { ago, conditionsSection, fields, joined, metadataFields, phaseText, section } from './fields.ts';
+import { usageCells, usageHead } from '../talk/usage.ts';
+import {
+  ago,
+  conditionsSection,
+  fields,
+  joined,
+  metadataFields,
+  phaseText,
+  section,
+  tableSection,
+} from './fields.ts';
 import { instanceTable } from './instance-table.ts';
 import { policyFields } from './policy-fields.ts';
 import { specFields } from './spec.ts';
 import { talkSection } from './talk.ts';
 import type { Talks } from './talks.ts';
-import { usageSection } from './usage.ts';
 
 /** What an agent's story is told from. */
 interface Story {
@@ -152,4 +161,24 @@ function driftText({ agent, instances, revisions }: Story): string {
     return fields.map(({ field, ...change }) => [metadata.name, changeLine({ path: field, ...change })]);
   });
   return lines.length === 0 ? '' : section('Drift', table(lines, { indent: '  ' }));
+}
+
+const day = 86_400_000;
+/** The longest is how long what was used is kept. */
+const windows = [
+  ['24h', day],
+  ['90d', 90 * day],
+] as const;
+
+/** What an agent's turns have used; nothing of one that does not talk. */
+async function usageSection(talks: Talks, agent: Agent, now: number): Promise<string> {
+  if (agent.spec.protocol === 'none') return '';
+  const asked = windows.map(async ([name, length]) => {
+    const sums = await talks.usage(agent, now - length);
+    return sums.map((sum) => [name, ...usageCells(sum)]);
+  });
+  const rows = (await Promise.all(asked)).flat();
+  return rows.length === 0
+    ? section('Usage', '  no turns in the last 90d\n')
+    : tableSection('Usage', ['LAST', ...usageHead], rows);
 }

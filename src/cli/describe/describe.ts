@@ -1,5 +1,7 @@
 import { isVirtual } from '../../api/kinds.ts';
-import type { AnyObject, Event } from '../../api/objects.ts';
+import type { AnyObject, Event, Policy, Secret } from '../../api/objects.ts';
+import { isObject } from '../../api/schema.ts';
+import { visibleLine } from '../../api/visible.ts';
 import { isBare, parseBareTargets } from '../bare.ts';
 import type { Cli, Client } from '../cli.ts';
 import { byTime, eventRow, isAbout, isSince } from '../events/rows.ts';
@@ -12,15 +14,12 @@ import { parseTargets } from '../targets.ts';
 import { describeAgent } from './agent.ts';
 import { describeApproval } from './approval.ts';
 import { describeConversation } from './conversation.ts';
-import { section, tableSection } from './fields.ts';
-import { describeGeneric } from './generic.ts';
+import { block, fields, metadataFields, section, tableSection } from './fields.ts';
 import { describeInstance } from './instance.ts';
 import { describeMessage } from './message.ts';
-import { askingOnce } from './once.ts';
 import { withKnownOrigin } from './origin.ts';
-import { describePolicy } from './policy.ts';
+import { policyFields } from './policy-fields.ts';
 import { describeRuntime } from './runtime.ts';
-import { describeSecret } from './secret.ts';
 import { describeSync } from './sync.ts';
 import { type Talks, talksOfAll, talksOfEach } from './talks.ts';
 
@@ -117,3 +116,82 @@ async function eventsOf(client: Client, object: AnyObject, now: number): Promise
     folded(about).map((event) => eventRow(event, now, false)),
   );
 }
+
+/** Any object: its fields as an outline, named as people read them. */
+function describeGeneric(object: AnyObject, now: number): string {
+  const { apiVersion: _, kind: __, metadata: ___, ...rest } = object;
+  return fields(metadataFields(object, now)) + outline(rest, '');
+}
+
+function outline(value: object, indent: string): string {
+  return Object.entries(value)
+    .filter(([, inner]) => inner !== undefined && inner !== null)
+    .map(([key, inner]: [string, unknown]) => {
+      const label = visibleLine(indent === '' ? key.charAt(0).toUpperCase() + key.slice(1) : key);
+      if (Array.isArray(inner)) return `${indent}${label}:\n${list(inner, `${indent}  `)}`;
+      if (isObject(inner)) return `${indent}${label}:\n${outline(inner, `${indent}  `)}`;
+      const text = String(inner);
+      if (!text.includes('\n')) return `${indent}${label}:  ${text}\n`;
+      return `${indent}${label}:\n${block(text, `${indent}  `)}`;
+    })
+    .join('');
+}
+
+const list = (items: readonly unknown[], indent: string): string =>
+  items
+    .map((item) =>
+      isObject(item)
+        ? `${indent}-\n${outline(item, `${indent}  `)}`
+        : `${indent}- ${visibleLine(String(item))}\n`,
+    )
+    .join('');
+
+/** The same client, which asks each list, and each object, once: many objects are described from the same ones. */
+function askingOnce(client: Client): Client {
+  const answers = new Map<string, unknown>();
+  return new Proxy(client, {
+    get(target, name) {
+      const member: unknown = Reflect.get(target, name);
+      if (typeof member !== 'function') return member;
+      if (name !== 'list' && name !== 'get') return member.bind(target);
+      return (...words: unknown[]) => {
+        const question = JSON.stringify([name, ...words]);
+        if (!answers.has(question)) answers.set(question, Reflect.apply(member, target, words));
+        return answers.get(question);
+      };
+    },
+  });
+}
+
+async function describePolicy(client: Client, policy: Policy, now: number): Promise<string> {
+  const { items } = await client.list('Agent', { namespace: policy.metadata.namespace });
+  const users = items
+    .filter(({ spec }) => spec.policyRef?.name === policy.metadata.name)
+    .map(({ metadata }) => metadata.name);
+  return [
+    fields([
+      ...metadataFields(policy, now),
+      ['Used by', users.length === 0 ? '<none>' : users.sort().join(', ')],
+    ]),
+    section('Rules', fields(policyFields(policy.spec), '  ')),
+  ].join('');
+}
+
+/** Keys and sizes, never a value. */
+function describeSecret(secret: Secret, now: number): string {
+  const data = Object.entries(secret.data ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
+  return [
+    fields([...metadataFields(secret, now), ['Type', secret.type]]),
+    section(
+      'Data',
+      data.length === 0
+        ? '  <none>\n'
+        : fields(
+            data.map(([key, value]) => [key, sizeText(Buffer.from(value, 'base64').length)] as const),
+            '  ',
+          ),
+    ),
+  ].join('');
+}
+
+const sizeText = (bytes: number): string => (bytes === 1 ? '1 byte' : `${bytes} bytes`);

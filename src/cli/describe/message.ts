@@ -1,8 +1,12 @@
-import type { Message } from '../../api/objects.ts';
+import { isApiError } from '../../api/errors.ts';
+import { keyOf, type Message } from '../../api/objects.ts';
 import { humanDuration, parseTime } from '../../api/time.ts';
+import { visibleLine } from '../../api/visible.ts';
+import type { StreamEntry } from '../../client/streams.ts';
+import type { TurnEvent } from '../../protocols/talk.ts';
 import type { Cli, Client } from '../cli.ts';
-import { heardSoFar } from '../talk/heard.ts';
-import { transcript } from '../talk/transcript.ts';
+import { when } from '../print/when.ts';
+import { teller } from '../talk/event-text.ts';
 import { ago, block, fields, joined, section } from './fields.ts';
 
 export async function describeMessage(
@@ -64,4 +68,48 @@ function endedText(
 export function tookText(from: string | undefined, to: string | undefined): string | undefined {
   const [begin, end] = [from, to].map((time) => (time === undefined ? undefined : parseTime(time)));
   return begin === undefined || end === undefined ? undefined : `took ${humanDuration(end - begin)}`;
+}
+
+/** All events of a message so far. */
+async function heardSoFar(
+  client: Client,
+  message: Message,
+  { signal }: Pick<Cli, 'signal'>,
+): Promise<Extract<StreamEntry, { seq: number }>[]> {
+  const entries: Extract<StreamEntry, { seq: number }>[] = [];
+  try {
+    for await (const entry of client.stream(keyOf(message), { follow: false, signal }))
+      if ('seq' in entry) entries.push(entry);
+  } catch (error) {
+    // Its events may have been pruned between two questions.
+    if (!isApiError(error, 'NotFound')) throw error;
+  }
+  return entries;
+}
+
+type EventEntry = Extract<StreamEntry, { event: TurnEvent }>;
+
+/** Only what happened begins a line with a time: words that do so, too, stand further in. */
+const asWords = (line: string): string => (/^\[\d\d:/.test(line) ? `  ${line}` : line);
+
+/** What happened in a turn, for reading: the agent's words, and between them what it did, with its time. */
+function transcript(entries: readonly EventEntry[], indent = '  '): string {
+  const say = teller();
+  const lines: string[] = [];
+  let words = '';
+  const flush = (): void => {
+    if (words.trim() !== '') lines.push(...words.trim().split('\n').map(asWords));
+    words = '';
+  };
+  for (const { at, event } of entries) {
+    const told = say(event);
+    if (told === undefined) continue;
+    if ('text' in told) words += told.text;
+    else {
+      flush();
+      lines.push(`[${when(at).slice(11, 19)}] ${visibleLine(told.line)}`);
+    }
+  }
+  flush();
+  return lines.map((line) => `${indent}${line}`.trimEnd()).join('\n') + (lines.length === 0 ? '' : '\n');
 }

@@ -1,8 +1,6 @@
-import type { AgentSpec, KeyRef } from '../../api/objects.ts';
+import type { AgentSpec, KeyRef, Probe } from '../../api/objects.ts';
 import { shellWord } from '../../api/shell.ts';
-import type { Field } from './fields.ts';
-import { joined } from './fields.ts';
-import { probeText } from './probe.ts';
+import { type Field, joined } from './fields.ts';
 
 /** The spec in plain words. Values that come from a Secret are named, never shown. */
 export function specFields(spec: AgentSpec): Field[] {
@@ -123,4 +121,20 @@ function security({ security: asked, readOnlyRootFilesystem }: Template): string
     (asked?.capabilities?.add ?? []).length > 0 && `capabilities ${asked?.capabilities?.add?.join(' ')}`,
   ]);
   return text === '' ? undefined : text;
+}
+
+/** `GET http://:8080/healthz answers, asked every 10s`; undefined without a probe. */
+function probeText(probe: Probe | undefined): string | undefined {
+  if (probe === undefined) return undefined;
+  const { failureThreshold, period, initialDelay } = probe;
+  const delay = initialDelay === '0s' ? '' : ` after ${initialDelay}`;
+  return `${what(probe)}, checked every ${period}${delay}, fails after ${failureThreshold} failures`;
+}
+
+function what({ exec, httpGet, tcpSocket, log }: Probe): string {
+  if (exec !== undefined) return `${exec.command.join(' ')} exits with 0`;
+  if (httpGet !== undefined)
+    return `GET ${httpGet.scheme.toLowerCase()}://:${httpGet.port}${httpGet.path} answers`;
+  if (tcpSocket !== undefined) return `port ${tcpSocket.port} accepts connections`;
+  return `the output matches /${log?.pattern ?? ''}/`;
 }

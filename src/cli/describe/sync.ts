@@ -3,10 +3,10 @@ import { revisionText } from '../../api/sync.ts';
 import { deletesText } from '../approvals/held.ts';
 import type { Client } from '../cli.ts';
 import { counted } from '../counted.ts';
+import { found } from '../found.ts';
+import { table } from '../print/table.ts';
 import { conditionOf } from '../sync/conditions.ts';
 import { ago, conditionsSection, type Field, fields, joined, metadataFields, section } from './fields.ts';
-import { type SyncNeeds, syncNeeds } from './sync-needs.ts';
-import { changeTable, inventoryText } from './sync-objects.ts';
 
 export async function describeSync(client: Client, sync: Sync, now: number): Promise<string> {
   const { metadata, spec, status = {} } = sync;
@@ -142,4 +142,69 @@ function listSection<T>(
 ): string {
   if (items === undefined || items.length === 0) return '';
   return section(title, text(items));
+}
+
+/** What stands elsewhere, and a Sync cannot do without. */
+interface SyncNeeds {
+  /** `secret/fleet-git`, and whether it is missing. */
+  secret(name: string): string;
+  /** Whether a Git host could reach the controller at all. */
+  listens: boolean;
+}
+
+async function syncNeeds(client: Client, { metadata, spec }: Sync): Promise<SyncNeeds> {
+  const { namespace } = metadata;
+  const { secretRef, verify, webhook } = spec.source.git ?? {};
+  const missing = new Set<string>();
+  for (const ref of [secretRef, verify?.secretRef, webhook?.secretRef]) {
+    if (ref === undefined) continue;
+    const secret = await found(client.get('Secret', { namespace, name: ref.name }));
+    if (secret === undefined) missing.add(ref.name);
+  }
+  return {
+    secret: (name) => `secret/${name}${missing.has(name) ? ' (missing)' : ''}`,
+    listens: webhook !== undefined && (await client.status()).tls !== undefined,
+  };
+}
+
+interface Named {
+  kind: string;
+  namespace?: string;
+  name: string;
+}
+
+/** `agent/web`; `agent/web in other` where it is not in the Sync's namespace. */
+function objectText({ kind, namespace, name }: Named, home: string | undefined): string {
+  const text = `${kind.toLowerCase()}/${name}`;
+  return namespace === undefined || namespace === home ? text : `${text} in ${namespace}`;
+}
+
+interface Changed extends Named {
+  change?: string;
+  fields?: readonly string[];
+}
+
+/** A field a line, the object beside the first of them. */
+function changeTable(head: readonly string[], items: readonly Changed[], home: string | undefined): string {
+  const rows = items.flatMap((item) => {
+    const { change, fields = [] } = item;
+    const lead = [objectText(item, home), ...(change === undefined ? [] : [change])];
+    const lines = fields.length > 0 ? fields : [change === 'Configured' ? 'only its source' : ''];
+    return lines.map((line, index) => [...(index === 0 ? lead : lead.map(() => '')), line]);
+  });
+  return table([head, ...rows], { indent: '  ' });
+}
+
+const shownAtMost = 50;
+
+/** How many of each kind, and which. */
+function inventoryText({ inventory = [] }: SyncStatus, home: string | undefined): string {
+  if (inventory.length === 0) return '  <none>\n';
+  const counts = [...Map.groupBy(inventory, ({ kind }) => kind)]
+    .map(([kind, items]) => counted(items.length, kind))
+    .join(', ');
+  const names = inventory.map((item) => objectText(item, home)).sort();
+  const more = names.length - shownAtMost;
+  const lines = [counts, ...names.slice(0, shownAtMost), ...(more > 0 ? [`and ${more} more`] : [])];
+  return lines.map((line) => `  ${line}\n`).join('');
 }

@@ -1,5 +1,5 @@
-import { parseDuration } from '../../api/duration.ts';
 import type { Agent, AgentSpec, Conversation, Message } from '../../api/objects.ts';
+import { parseDuration } from '../../api/time.ts';
 import { nextDue } from '../../plan/cron.ts';
 import { isEnded } from '../talk/outcome.ts';
 import { ago, type Field, fields, joined, section } from './fields.ts';

@@ -6,8 +6,8 @@ import type { Cli } from '../cli.ts';
 import { counted } from '../counted.ts';
 import { CliError, exitCode, UsageError } from '../failure.ts';
 import { type GlobalOptions, namespaceOf } from '../options.ts';
-import { syncTargets } from '../sync/targets.ts';
 import { objectName } from '../targets.ts';
+import { syncTargets } from '../verbs/sync.ts';
 import type { DiffOptions } from './diff.ts';
 import { createdText, differsText, placed, plainFields } from './text.ts';
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { isApiError } from '../../api/errors.ts';
 import type { AnyObject } from '../../api/objects.ts';
-import { itemsOf } from '../../client/items.ts';
+import { itemsOf } from '../../client/resources.ts';
 import { refuseBare } from '../bare.ts';
 import type { Cli, Client } from '../cli.ts';
 import { CliError, describeFailure, UsageError } from '../failure.ts';

@@ -1,5 +1,5 @@
 import type { AnyObject } from '../../api/objects.ts';
-import { itemsOf } from '../../client/items.ts';
+import { itemsOf } from '../../client/resources.ts';
 import type { Cli, Client } from '../cli.ts';
 import { UsageError } from '../failure.ts';
 import type { Format } from '../print/format.ts';

@@ -1,4 +1,4 @@
-import { costText, reported } from '../../api/usage.ts';
+import { costText, reported } from '../../api/requests.ts';
 import type { UsageSum } from '../../client/streams.ts';
 
 export const usageHead = ['MODEL', 'TURNS', 'IN', 'OUT', 'TOTAL', 'COST'];

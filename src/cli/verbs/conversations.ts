@@ -5,10 +5,10 @@ import { describe } from '../describe/describe.ts';
 import { examples } from '../examples.ts';
 import { tellFailures } from '../get/ask.ts';
 import { withGetFlags } from '../get/flags.ts';
-import { getTalk, type TalkGetOptions } from '../messages/get.ts';
 import { choice, type GlobalOptions } from '../options.ts';
 import { idKey } from '../talk/names.ts';
 import { objectName } from '../targets.ts';
+import { getTalk, type TalkGetOptions } from './messages.ts';
 
 export function define(command: Command, cli: Cli): void {
   command.description('List, show and close conversations with agents.');

@@ -1,9 +1,27 @@
 import type { Command } from 'commander';
-import type { Cli } from '../cli.ts';
-import { type DeleteOptions, remove } from '../delete/delete.ts';
+import { isApiError } from '../../api/errors.ts';
+import { applyOrder, kindInfo } from '../../api/kinds.ts';
+import type { AnyObject, Sync } from '../../api/objects.ts';
+import { sentence } from '../../api/sentence.ts';
+import { parallel } from '../../client/parallel.ts';
+import type { Volume } from '../../client/streams.ts';
+import { parseBareTargets } from '../bare.ts';
+import { writeChange } from '../changing.ts';
+import type { Cli, Client } from '../cli.ts';
+import { counted } from '../counted.ts';
+import { Users } from '../delete/users.ts';
+import { keptVolumes, purgeVolumes, tellKept } from '../delete/volumes.ts';
 import { examples } from '../examples.ts';
+import { describeFailure, exitCode, UsageError } from '../failure.ts';
 import { fileFlags } from '../file-flags.ts';
-import { choice, duration } from '../options.ts';
+import type { SourceOptions } from '../files.ts';
+import { withNearName } from '../near.ts';
+import { choice, duration, namespaceOf } from '../options.ts';
+import { fieldManager } from '../patching.ts';
+import { type Selected, type SelectOptions, select, selectedOf } from '../select.ts';
+import { deleted } from '../wait/conditions.ts';
+import { type Fail, waitEach } from '../wait/report.ts';
+import type { Judge } from '../wait/until.ts';
 
 export function define(command: Command, cli: Cli): void {
   fileFlags(
@@ -41,5 +59,216 @@ export function define(command: Command, cli: Cli): void {
     ['One agent, but not its volumes', 'agentctl delete agent web'],
     ['All objects in a manifest', 'agentctl delete -f agents.yaml'],
     ['One agent and its volumes', 'agentctl delete agent web --purge'],
+  );
+}
+
+export interface DeleteOptions extends SelectOptions, SourceOptions {
+  wait: boolean;
+  timeout?: number;
+  force?: boolean;
+  purge?: boolean;
+  ignoreNotFound?: boolean;
+  cascade: 'background' | 'foreground' | 'orphan';
+  dryRun: 'none' | 'client' | 'server';
+  output?: 'name';
+}
+
+const propagation = { background: 'Background', foreground: 'Foreground', orphan: 'Orphan' } as const;
+
+export async function remove(words: readonly string[], options: DeleteOptions, cli: Cli): Promise<void> {
+  const byFiles = options.filename !== undefined || options.kustomize !== undefined;
+  if (words.length > 0 === byFiles) {
+    throw new UsageError('specify what to delete: -f FILE, -k FOLDER, or a kind with names, -l or --all');
+  }
+  if (options.purge === true && !options.wait) {
+    throw new UsageError(
+      '--purge cannot be combined with --no-wait, as volumes are deleted after the instances have ended',
+    );
+  }
+  const fromFiles = byFiles ? await objectsInFiles(options, cli) : undefined;
+  const client = await cli.connect(options, { start: options.dryRun === 'none' });
+  const selected =
+    fromFiles ?? (await select(client, await parseBareTargets(client, words, options, cli), options, cli));
+  if (selected.length === 0) return cli.err('No resources found\n');
+  // What refers to others goes before what it refers to.
+  const kinds = Map.groupBy(selected, ({ info }) => info.kind);
+  const failures: unknown[] = [];
+  const users = new Users(client, selected);
+  for (const kind of applyOrder.toReversed()) {
+    const asked = await parallel(kinds.get(kind) ?? [], 16, (each) =>
+      removeOne(client, each, { users, options, cli }),
+    );
+    const held = asked.flatMap((each) => (each.status === 'fulfilled' ? (each.value ?? []) : []));
+    for (const each of asked) if (each.status === 'rejected') failures.push(each.reason);
+    failures.push(...(await waitGone(client, held, options, cli)));
+  }
+  const namespace = namespaceOf(options, cli.environment);
+  const near = await parallel(failures, 16, (error) => withNearName(error, client, namespace));
+  const described = near.map((each) =>
+    describeFailure(each.status === 'fulfilled' ? each.value : each.reason),
+  );
+  // A server that is out of reach is the same failure for each object.
+  for (const text of new Set(described.map((failure) => failure.text))) cli.err(`${text}\n`);
+  if (described.length > 0) cli.exitCode = Math.max(...described.map((failure) => failure.exitCode));
+}
+
+async function objectsInFiles(options: DeleteOptions, cli: Cli): Promise<Selected[]> {
+  const { readManifests } = await import('../manifests.ts');
+  return readManifests(options, cli);
+}
+
+/** One whose deletion was asked for, and has not come to its end. */
+interface Held {
+  each: Selected;
+  gone: AnyObject;
+  volumes: readonly Volume[];
+}
+
+/** Answers what is still to be waited for. */
+async function removeOne(
+  client: Client,
+  each: Selected,
+  { users, options, cli }: { users: Users; options: DeleteOptions; cli: Cli },
+): Promise<Held | undefined> {
+  const { info, key } = each;
+  try {
+    if (options.dryRun === 'client') {
+      await client.get(info.kind, key);
+      await users.tell(each, cli);
+      say(each, 'deleted (dry run)', options, cli);
+      return undefined;
+    }
+    const volumes = info.kind === 'Agent' ? await keptVolumes(client, key, cli) : [];
+    const gone = await client.delete(info.kind, key, {
+      dryRun: options.dryRun === 'server',
+      propagationPolicy: propagation[options.cascade],
+    });
+    await users.tell(each, cli);
+    if (options.dryRun === 'server') {
+      say(each, 'deleted (server dry run)', options, cli);
+      return undefined;
+    }
+    const held = (gone.metadata.finalizers ?? []).length > 0;
+    if (held && options.wait && options.force !== true) return { each, gone, volumes };
+    if (options.force === true) await forceOff(client, each, cli);
+    const what = options.force === true ? 'force deleted' : held ? 'deletion requested' : 'deleted';
+    await removed({ each, gone, volumes }, what, client, options, cli);
+    return undefined;
+  } catch (error) {
+    if (!isApiError(error, 'NotFound')) throw error;
+    const purges = options.purge === true && info.kind === 'Agent' && options.dryRun === 'none';
+    const purged = purges && (await purgeVolumes(client, each, await keptVolumes(client, key, cli), cli));
+    if (!purged && options.ignoreNotFound !== true) throw error;
+    return undefined;
+  }
+}
+
+function say({ info, key, text }: Selected, what: string, { output }: DeleteOptions, cli: Cli): void {
+  const kind = info.group === '' ? info.singular : `${info.singular}.${info.group}`;
+  cli.out(output === 'name' ? `${text}\n` : `${kind} ${JSON.stringify(key.name)} ${what}\n`);
+}
+
+async function removed(
+  { each, gone, volumes }: Held,
+  what: string,
+  client: Client,
+  options: DeleteOptions,
+  cli: Cli,
+): Promise<void> {
+  say(each, what, options, cli);
+  if (options.purge === true) await purgeVolumes(client, each, volumes, cli);
+  else tellKept(each, volumes, cli);
+  if (gone.kind === 'Sync') tellLeft(gone, cli);
+}
+
+/** Waits until they are gone; where that takes long it says what it waits for. Answers what failed. */
+async function waitGone(
+  client: Client,
+  all: readonly Held[],
+  options: DeleteOptions,
+  cli: Cli,
+): Promise<unknown[]> {
+  const timeout = options.timeout ?? Number.POSITIVE_INFINITY;
+  const failures: unknown[] = [];
+  const ending: Promise<unknown>[] = [];
+  const judgeOf =
+    ({ held }: { held: Held }): Judge<AnyObject> =>
+    (object) =>
+      object?.metadata.uid === held.gone.metadata.uid ? deleted(object) : 'met';
+  const code = await waitEach(
+    client,
+    all.map((held) => ({ ...held.each, held })),
+    judgeOf,
+    timeout,
+    cli,
+    ({ held }, outcome, fail) => {
+      if (outcome.result !== 'met') return failLate(held.each, outcome.why, fail);
+      const end = removed(held, 'deleted', client, options, cli);
+      ending.push(end.catch((error) => failures.push(error)));
+      return exitCode.ok;
+    },
+    { tellSlow: true },
+  );
+  if (code !== exitCode.ok && !cli.signal.aborted) cli.exitCode = code;
+  await Promise.all(ending);
+  return failures;
+}
+
+function failLate(each: Selected, why: string, fail: Fail): number {
+  const { info, key, text } = each;
+  const place = key.namespace === undefined || key.namespace === 'default' ? '' : ` -n ${key.namespace}`;
+  const hint =
+    info.kind === 'Agent' && !why.includes('--force')
+      ? ` See what it waits for with 'agentctl describe agent ${key.name}${place}', or delete it anyway with --force.`
+      : '';
+  fail(each, `error: timed out waiting for ${text} to be deleted`, `${sentence(why)}${hint}`);
+  return exitCode.timedOut;
+}
+
+const ours = (finalizer: string): boolean => finalizer.startsWith('agentctl.dev/');
+
+/** Takes our finalizers off an object whose Runtime is gone for good, after telling what may be left there. */
+export async function forceOff(client: Client, selected: Selected, cli: Cli): Promise<void> {
+  const { info, key, text } = selected;
+  const left = info.kind === 'Agent' ? await instancesOf(client, key.namespace, key.name) : [];
+  for (const { metadata, spec, status } of left) {
+    const ref = status?.run?.ref;
+    if (ref !== undefined) {
+      cli.err(
+        `Warning: ${metadata.name} may still be running on runtime ${spec.runtimeRef.name} as ${ref}, and is no longer managed\n`,
+      );
+    }
+    await dropFinalizers(client, selectedOf(kindInfo('Instance'), metadata.name, metadata.namespace));
+  }
+  if (await dropFinalizers(client, selected))
+    cli.err(`Warning: ${text} was deleted without waiting for its Runtime\n`);
+}
+
+async function instancesOf(client: Client, namespace: string | undefined, agent: string) {
+  const { items } = await client.list('Instance', { namespace });
+  return items.filter(({ spec }) => spec.agentName === agent);
+}
+
+/** Whether it waited for any of them. */
+async function dropFinalizers(client: Client, each: Selected): Promise<boolean> {
+  try {
+    const before = await client.get(each.info.kind, each.key);
+    if (!(before.metadata.finalizers ?? []).some(ours)) return false;
+    const finalizers = (before.metadata.finalizers ?? []).filter((name) => !ours(name));
+    const after = { ...before, metadata: { ...before.metadata, finalizers } };
+    await writeChange(client, each, { before, after }, { fieldManager });
+    return true;
+  } catch (error) {
+    if (isApiError(error, 'NotFound')) return false; // it has gone by itself
+    throw error;
+  }
+}
+
+/** What a Sync applied outlives it. */
+export function tellLeft({ metadata, status = {} }: Sync, cli: Cli): void {
+  const count = status.objects ?? status.inventory?.length ?? 0;
+  if (count === 0) return;
+  cli.err(
+    `kept: ${counted(count, 'object')} applied by sync ${metadata.name}, which are no longer synced. Delete them with 'agentctl delete -f' and the same manifests.\n`,
   );
 }

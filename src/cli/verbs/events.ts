@@ -1,7 +1,14 @@
 import type { Command } from 'commander';
+import type { Event } from '../../api/objects.ts';
 import type { Cli } from '../cli.ts';
-import { type EventsOptions, events } from '../events/events.ts';
+import { byTime, eventRow, isAbout } from '../events/rows.ts';
 import { examples } from '../examples.ts';
+import { CliError, UsageError } from '../failure.ts';
+import { type GlobalOptions, namespaceOf } from '../options.ts';
+import { parseFormat } from '../print/format.ts';
+import { formatObjects, withoutManagedFields } from '../print/objects.ts';
+import { tableWithWidths } from '../print/table.ts';
+import { kindFor } from '../targets.ts';
 
 export function define(command: Command, cli: Cli): void {
   command
@@ -18,4 +25,67 @@ export function define(command: Command, cli: Cli): void {
     ['Watch the events of an agent', 'agentctl events --for agent/web -w'],
     ['All warnings', 'agentctl events -A --types=Warning'],
   );
+}
+
+export interface EventsOptions extends GlobalOptions {
+  for?: string;
+  types?: string;
+  allNamespaces?: boolean;
+  watch?: boolean;
+  headers: boolean;
+  output?: string;
+}
+
+export async function events(options: EventsOptions, cli: Cli): Promise<void> {
+  const format = parseFormat(options.output, () => {
+    throw new CliError('events does not support output formats from a file');
+  });
+  const wanted = filterOf(options);
+  const namespace = options.allNamespaces === true ? undefined : namespaceOf(options, cli.environment);
+  const client = await cli.connect(options);
+  const list = await client.list('Event', { namespace });
+  const found = list.items.filter(wanted).sort(byTime);
+  if (format.type !== 'table') {
+    const objects = found.map((item) =>
+      withoutManagedFields({ ...item, apiVersion: 'v1' as const, kind: 'Event' as const }),
+    );
+    return cli.out(await formatObjects(format, objects, false));
+  }
+  if (found.length === 0 && options.watch !== true) {
+    return cli.err(
+      namespace === undefined ? 'No events found\n' : `No events found in ${namespace} namespace.\n`,
+    );
+  }
+  const wide = options.allNamespaces === true;
+  const header = [...(wide ? ['NAMESPACE'] : []), 'LAST SEEN', 'TYPE', 'REASON', 'OBJECT', 'MESSAGE'];
+  let widths: number[] = [];
+  const print = (rows: readonly string[][]): void => {
+    const printed = tableWithWidths(rows, { widths, color: cli.terminal.color });
+    widths = printed.widths;
+    cli.out(printed.text);
+  };
+  const row = (event: Event): string[] => eventRow(event, cli.clock.now(), wide);
+  print([...(options.headers ? [header] : []), ...found.map(row)]);
+  if (options.watch !== true) return;
+  const { resourceVersion } = list.metadata;
+  for await (const change of client.watch('Event', { namespace, resourceVersion, signal: cli.signal })) {
+    if ((change.type === 'ADDED' || change.type === 'MODIFIED') && wanted(change.object))
+      print([row(change.object)]);
+  }
+}
+
+function filterOf(options: EventsOptions): (event: Event) => boolean {
+  const types = options.types?.split(',').map((type) => type.toLowerCase());
+  const wrong = types?.find((type) => type !== 'normal' && type !== 'warning');
+  if (wrong !== undefined)
+    throw new UsageError(`--types: found ${JSON.stringify(wrong)}, expected Normal or Warning`);
+  const about = options.for === undefined ? () => true : aboutObject(options.for);
+  return (event) =>
+    about(event) && (types === undefined || types.includes((event.type ?? 'Normal').toLowerCase()));
+}
+
+function aboutObject(text: string): (event: Event) => boolean {
+  const [, word = 'agent', name = text] = /^([^/]+)\/(.+)$/.exec(text) ?? [];
+  const { kind } = kindFor(word);
+  return (event) => isAbout(event, kind, name);
 }

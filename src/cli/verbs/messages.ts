@@ -1,13 +1,19 @@
 import type { Command } from 'commander';
+import { kindInfo } from '../../api/kinds.ts';
+import type { Kind } from '../../api/objects.ts';
 import type { Cli } from '../cli.ts';
 import { type DescribeOptions, describe } from '../describe/describe.ts';
 import { examples } from '../examples.ts';
+import { UsageError } from '../failure.ts';
+import { tellFailures } from '../get/ask.ts';
 import { withGetFlags } from '../get/flags.ts';
-import { change } from '../messages/change.ts';
-import { getTalk, type TalkGetOptions } from '../messages/get.ts';
+import { get } from '../get/get.ts';
+import type { GetOptions } from '../get/options.ts';
 import { choice, type GlobalOptions } from '../options.ts';
 import { hear } from '../send/hear.ts';
-import { idKey } from '../talk/names.ts';
+import { fieldSelector } from '../talk/conversations.ts';
+import { agentKey, idKey } from '../talk/names.ts';
+import { objectName } from '../targets.ts';
 
 const states = ['pending', 'delivered', 'acknowledged', 'completed', 'failed', 'expired'];
 
@@ -61,5 +67,57 @@ export function define(command: Command, cli: Cli): void {
       'agentctl messages get --state=failed\nagentctl messages retry m-x7k2p',
     ],
     ['Show what the agent did', 'agentctl messages describe m-x7k2p'],
+  );
+}
+
+const words = { retry: 'is pending again', cancel: 'cancelled' } as const;
+
+export async function change(
+  ids: readonly string[],
+  what: 'retry' | 'cancel',
+  options: GlobalOptions,
+  cli: Cli,
+): Promise<void> {
+  const keys = ids.map((id) => idKey(id, 'Message', options, cli));
+  const client = await cli.connect(options, { start: true });
+  const failures: unknown[] = [];
+  for (const key of keys) {
+    try {
+      await client.change(key, what);
+      cli.out(`${objectName(kindInfo('Message'), key.name)} ${words[what]}\n`);
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  tellFailures(failures, cli);
+}
+
+export interface TalkGetOptions extends GetOptions {
+  agent?: string;
+  state?: string;
+}
+
+/** As `get` of that kind, with flags for what people ask for most. */
+export function getTalk(
+  kind: Kind,
+  plural: string,
+  words: readonly string[],
+  { agent, state, ...options }: TalkGetOptions,
+  cli: Cli,
+): Promise<void> {
+  const asked = fieldSelector({
+    'spec.agentRef.name': agent === undefined ? undefined : agentKey(agent, options, cli).name,
+    'status.state':
+      state === undefined ? undefined : state.charAt(0).toUpperCase() + state.slice(1).toLowerCase(),
+  });
+  if (words.length > 0 && asked !== undefined) {
+    throw new UsageError('an id cannot be combined with --agent and --state; omit one of them');
+  }
+  const selectors = [options.fieldSelector, asked].filter((part) => part !== undefined);
+  const names = words.map((word) => idKey(word, kind, options, cli).name);
+  return get(
+    [plural, ...names],
+    selectors.length === 0 ? options : { ...options, fieldSelector: selectors.join(',') },
+    cli,
   );
 }

@@ -1,9 +1,19 @@
 import type { Command } from 'commander';
+import { kindInfo } from '../../api/kinds.ts';
+import type { AnyObject } from '../../api/objects.ts';
+import { revisionData } from '../../plan/drift.ts';
+import { writeChange } from '../changing.ts';
 import type { Cli } from '../cli.ts';
 import { examples } from '../examples.ts';
+import { CliError, exitCode } from '../failure.ts';
 import { choice, duration, wholeNumber } from '../options.ts';
-import { type HistoryOptions, history } from '../rollout/history.ts';
-import { type RolloutOptions, restart, status, undo } from '../rollout/rollout.ts';
+import { fieldManager, patchEach } from '../patching.ts';
+import { agentOf, findRevision, type HistoryOptions, history, revisionsOf } from '../rollout/history.ts';
+import { type SelectOptions, selectedOf } from '../select.ts';
+import { parseAgentTargets } from '../targets.ts';
+import { curable } from '../wait/conditions.ts';
+import { reportWaits } from '../wait/report.ts';
+import type { Judgement } from '../wait/until.ts';
 
 export function define(command: Command, cli: Cli): void {
   command.description('Watch, restart and undo rollouts of agents.');
@@ -50,4 +60,91 @@ export function define(command: Command, cli: Cli): void {
     ['Show an earlier revision', 'agentctl rollout history web --revision=3'],
     ['Go back to it', 'agentctl rollout undo web --to-revision=3'],
   );
+}
+
+export interface RolloutOptions extends SelectOptions {
+  timeout?: number;
+  watch?: boolean;
+  toRevision?: number;
+  dryRun?: 'none' | 'server';
+}
+
+export async function status(name: string, options: RolloutOptions, cli: Cli): Promise<void> {
+  const client = await cli.connect(options);
+  const agent = await agentOf(client, name, options, cli);
+  const { namespace } = agent.metadata;
+  if (options.watch === false) {
+    const judgement = judgeRollout(agent);
+    if (judgement === 'met')
+      return cli.out(`agent ${JSON.stringify(agent.metadata.name)} successfully rolled out\n`);
+    if ('pending' in judgement) return cli.out(`${judgement.pending}\n`);
+    throw new CliError(judgement.never, { exitCode: exitCode.unmet });
+  }
+  let last = '';
+  const telling: typeof judgeRollout = (object) => {
+    const judgement = judgeRollout(object);
+    const text = typeof judgement === 'object' && 'pending' in judgement ? judgement.pending : '';
+    if (text !== '' && text !== last) cli.out(`Waiting: ${text}\n`);
+    last = text;
+    return judgement;
+  };
+  const selected = [selectedOf(kindInfo('Agent'), agent.metadata.name, namespace)];
+  const timeout = options.timeout ?? Number.POSITIVE_INFINITY;
+  cli.exitCode = await reportWaits(client, selected, telling, 'successfully rolled out', timeout, cli);
+}
+
+export function restart(names: readonly string[], options: RolloutOptions, cli: Cli): Promise<void> {
+  const annotations = { 'agentctl.dev/restartedAt': new Date(cli.clock.now()).toISOString() };
+  return patchEach(parseAgentTargets(names, options), options, cli, 'restarted', () => ({
+    metadata: { annotations },
+  }));
+}
+
+export async function undo(name: string, options: RolloutOptions, cli: Cli): Promise<void> {
+  const dryRun = options.dryRun === 'server';
+  const client = await cli.connect(options, { start: !dryRun });
+  const agent = await agentOf(client, name, options, cli);
+  const all = await revisionsOf(client, agent);
+  const before = all.findLast(({ metadata }) => metadata.name !== agent.status?.updateRevision);
+  const chosen = options.toRevision === undefined ? before : findRevision(all, options.toRevision, agent);
+  if (chosen === undefined) throw new CliError(`agent ${agent.metadata.name} has no earlier revision`);
+  // All that a Revision records, as it was: what it did not have then goes. How many and when is not in it, and stays.
+  const recorded = Object.keys(revisionData(agent.spec));
+  const kept = Object.entries(agent.spec).filter(([field]) => !recorded.includes(field));
+  const after = { ...agent, spec: { ...chosen.data, ...Object.fromEntries(kept) } };
+  const selected = selectedOf(kindInfo('Agent'), agent.metadata.name, agent.metadata.namespace);
+  const { changed } = await writeChange(client, selected, { before: agent, after }, { fieldManager, dryRun });
+  const suffix = dryRun ? ' (server dry run)' : changed ? '' : ' (no change)';
+  cli.out(`${selected.text} rolled back to revision ${chosen.revision}${suffix}\n`);
+}
+
+/** Whether all instances of an Agent are Ready on the newest spec, as kubectl judges a Deployment. */
+export function judgeRollout(object: AnyObject | undefined): Exclude<Judgement, { met: string }> {
+  if (object === undefined || object.kind !== 'Agent') return { never: 'it was deleted' };
+  const { metadata, spec, status = {} } = object;
+  const condition = (type: string) => status.conditions?.find((each) => each.type === type);
+  if ((status.observedGeneration ?? 0) < (metadata.generation ?? 0))
+    return { pending: 'the new spec has not been observed yet' };
+  const [accepted, progressing] = [condition('Accepted'), condition('Progressing')];
+  if (accepted?.status === 'False' && !curable.has(accepted.reason))
+    return { never: `${accepted.reason}: ${accepted.message}` };
+  if (spec.suspend) return { never: `it is suspended; agentctl resume ${metadata.name} starts it` };
+  if (progressing?.status === 'False' && progressing.reason === 'ProgressDeadlineExceeded') {
+    return { never: `${progressing.reason}: ${progressing.message}` };
+  }
+  const stalled = condition('Stalled');
+  if (stalled?.status === 'True') return { never: `${stalled.reason}: ${stalled.message}` };
+  const { updatedReplicas = 0, readyReplicas = 0, replicas = 0 } = status;
+  // One that sleeps has nothing to do, and takes the newest revision when it wakes.
+  const asleep = status.phase === 'Asleep' && progressing?.reason === 'Complete';
+  if (updatedReplicas < spec.replicas && !asleep) {
+    return { pending: `${updatedReplicas} of ${spec.replicas} instances are up to date` };
+  }
+  if (replicas > spec.replicas)
+    return { pending: `${replicas - spec.replicas} old instances are being deleted` };
+  if (status.phase === 'Failed')
+    return { never: [status.phase, status.reason, status.message].filter(Boolean).join(': ') };
+  if (readyReplicas < spec.replicas && !asleep)
+    return { pending: `${readyReplicas} of ${spec.replicas} instances are Ready` };
+  return 'met';
 }

@@ -1,9 +1,23 @@
 import type { Command } from 'commander';
-import type { Cli } from '../cli.ts';
+import { isApiError } from '../../api/errors.ts';
+import { withoutServerFields } from '../../api/exported.ts';
+import { kindInfo } from '../../api/kinds.ts';
+import { listed } from '../../api/listed.ts';
+import { formatManifestError, parseManifests } from '../../api/manifest.ts';
+import { type Agent, keyOf, type New, type ObjectKey } from '../../api/objects.ts';
+import type { Cli, Client } from '../cli.ts';
+import { keptVolumes, tellKept } from '../delete/volumes.ts';
 import { examples } from '../examples.ts';
-import { UsageError } from '../failure.ts';
-import { type OneoffOptions, oneoff } from '../oneoff/oneoff.ts';
-import { choice, collect, duration, durationOption } from '../options.ts';
+import { CliError, describeFailure, exitCode, UsageError } from '../failure.ts';
+import { readSources } from '../files.ts';
+import { choice, collect, duration, durationOption, type GlobalOptions, namespaceOf } from '../options.ts';
+import { fieldManager } from '../patching.ts';
+import { progress } from '../print/progress.ts';
+import { hear } from '../send/hear.ts';
+import { sendOne, textToSend } from '../send/send.ts';
+import { withoutCommands } from '../talk/outcome.ts';
+import { deleted, readyAtOnce } from '../wait/conditions.ts';
+import { until } from '../wait/until.ts';
 
 export function define(command: Command, cli: Cli): void {
   command
@@ -60,4 +74,197 @@ function parted(command: Command, operands: readonly string[]): { names: string[
   const count = dash === -1 ? 0 : words.length - dash - 1;
   const names = operands.slice(0, operands.length - count);
   return { names, rest: operands.slice(names.length) };
+}
+
+export interface OneoffOptions extends AgentOptions {
+  rm?: boolean;
+  prompt?: string;
+  raw?: boolean;
+  timeout?: number;
+  readyTimeout: number;
+}
+
+/** How long its end is waited for; the controller brings it about with or without us. */
+const goneLimitMs = 60_000;
+
+/** Makes an agent, sends it one prompt, prints the answer as it comes, and with --rm removes it, however that went. */
+export async function oneoff(
+  name: string | undefined,
+  command: readonly string[],
+  options: OneoffOptions,
+  cli: Cli,
+): Promise<void> {
+  const agent = await agentToRun(name, command, options, cli);
+  const text = await textToSend(options.prompt === undefined ? [] : [options.prompt], undefined, cli);
+  const { signal } = cli; // from here on Ctrl-C and SIGTERM ask for an orderly end
+  const client = await cli.connect(options, { start: true });
+  const made = await create(client, agent);
+  const key = keyOf(made);
+  try {
+    if (!(await isReady(client, key, options, cli))) return;
+    const message = await sendOne(client, key, { text, from: cli.user(), timeout: options.timeout });
+    await hear(client, message, { stream: true, raw: options.raw, removed: options.rm === true }, cli);
+  } finally {
+    if (options.rm === true) await remove(client, key, signal, cli);
+    else
+      cli.err(
+        `agent/${key.name} keeps running. Continue: agentctl chat ${key.name} --continue. Delete it: agentctl delete agent ${key.name}\n`,
+      );
+  }
+}
+
+/** One that is there already is somebody's, and must not be removed after the answer. */
+async function create(client: Client, agent: New<Agent>): Promise<Agent> {
+  try {
+    return await client.create('Agent', agent, { fieldManager, fieldValidation: 'Strict' });
+  } catch (error) {
+    if (!isApiError(error, 'AlreadyExists')) throw error;
+    const { name } = agent.metadata;
+    if (/^object is being deleted/.test(error.message))
+      throw new CliError(
+        `agent/${name} is being deleted. Wait for it: agentctl wait agent ${name} --for=delete`,
+        { cause: error },
+      );
+    throw new CliError(
+      `agent/${name} already exists. Chat with it: agentctl chat ${name}. To run another one, give it another name: agentctl run NAME`,
+      { cause: error },
+    );
+  }
+}
+
+async function isReady(
+  client: Client,
+  key: ObjectKey,
+  { readyTimeout: timeout, rm }: OneoffOptions,
+  cli: Cli,
+): Promise<boolean> {
+  const line = progress(cli);
+  const { clock, signal } = cli;
+  const onPending = (why: string): void => line.show(`agent/${key.name}: ${why}`);
+  const outcome = await until(client, { info: kindInfo('Agent'), key }, readyAtOnce, {
+    timeout,
+    clock,
+    signal,
+    onPending,
+  });
+  line.clear();
+  if (signal.aborted) return false;
+  if (outcome.result === 'met') return true;
+  const what = outcome.result === 'never' ? 'cannot run' : `was not Ready within ${timeout / 1000}s`;
+  const why = rm === true ? withoutCommands(outcome.why) : outcome.why;
+  cli.err(`error: agent/${key.name} ${what}: ${why}\n`);
+  cli.exitCode = exitCode.failed;
+  return false;
+}
+
+/** Never throws: what went wrong before is what the caller is to hear of. */
+async function remove(client: Client, key: ObjectKey, interrupted: AbortSignal, cli: Cli): Promise<void> {
+  const line = progress(cli);
+  try {
+    const volumes = await keptVolumes(client, key, cli);
+    await client.delete('Agent', key);
+    if (!interrupted.aborted) {
+      line.show(`deleting agent/${key.name}`);
+      const how = { timeout: goneLimitMs, clock: cli.clock, signal: interrupted };
+      const outcome = await until(client, { info: kindInfo('Agent'), key }, deleted, how);
+      line.clear();
+      if (outcome.result !== 'met') cli.err(`agent/${key.name} is still being deleted\n`);
+    }
+    tellKept({ key }, volumes, cli);
+  } catch (error) {
+    line.clear();
+    cli.err(
+      `error: agent/${key.name} could not be deleted: ${describeFailure(error).text.replace(/^error: /, '')}. Try again: agentctl delete agent ${key.name}\n`,
+    );
+    if (cli.exitCode === exitCode.ok) cli.exitCode = exitCode.failed;
+  }
+}
+
+export interface AgentOptions extends GlobalOptions {
+  filename?: string;
+  image?: string;
+  protocol?: 'acp' | 'jsonl';
+  model?: string;
+  env?: string[];
+  runtime?: string;
+  permissions?: 'allow' | 'deny' | 'ask';
+}
+
+/** The Agent that a file or the flags describe, under `name` or a generated one. */
+export async function agentToRun(
+  name: string | undefined,
+  command: readonly string[],
+  options: AgentOptions,
+  cli: Cli,
+): Promise<New<Agent>> {
+  const found =
+    options.filename === undefined ? fromFlags(command, options) : await fromFile(command, options, cli);
+  if (found.spec?.protocol === undefined || found.spec.protocol === 'none') {
+    throw new CliError('this agent has no protocol: set spec.protocol to acp or jsonl');
+  }
+  const { name: own, generateName = 'run-', ...metadata } = found.metadata;
+  const namespace = metadata.namespace ?? namespaceOf(options, cli.environment);
+  const called = name ?? own;
+  return {
+    ...found,
+    metadata: { ...metadata, namespace, ...(called === undefined ? { generateName } : { name: called }) },
+  };
+}
+
+const agentFlags = ['image', 'protocol', 'model', 'env', 'runtime', 'permissions'] as const;
+
+async function fromFile(command: readonly string[], options: AgentOptions, cli: Cli): Promise<New<Agent>> {
+  const flag = agentFlags.find((each) => options[each] !== undefined);
+  if (flag !== undefined || command.length > 0) {
+    throw new UsageError(
+      `-f cannot be combined with ${flag === undefined ? 'the command' : `--${flag}`}, or -f`,
+    );
+  }
+  const sources = await readSources({ filename: [options.filename ?? '-'] }, cli);
+  const { documents, errors } = parseManifests(sources, { namespace: namespaceOf(options, cli.environment) });
+  if (errors.length > 0) throw new CliError(errors.map(formatManifestError).join('\nerror: '));
+  const [first, ...more] = documents;
+  if (first?.info.kind !== 'Agent' || more.length > 0) {
+    throw new CliError(
+      `${options.filename}: found ${listed(documents.map(({ info }) => info.kind)) || 'nothing'}, expected one Agent. Apply other objects first: agentctl apply -f`,
+    );
+  }
+  return withoutServerFields(first.object as New<Agent>).object; // validated as that kind
+}
+
+function fromFlags(command: readonly string[], options: AgentOptions): New<Agent> {
+  const { image, protocol = 'acp', model, runtime, permissions } = options;
+  if (image === undefined && command.length === 0) {
+    throw new UsageError(
+      'specify what to run: -f FILE, --image IMAGE, or -- COMMAND ARGS... as a process of this host',
+    );
+  }
+  return {
+    apiVersion: 'agentctl.dev/v1',
+    kind: 'Agent',
+    metadata: {},
+    spec: {
+      protocol,
+      ...(model === undefined ? {} : { model }),
+      ...(runtime === undefined ? {} : { runtimeRef: { name: runtime } }),
+      ...(permissions === undefined ? {} : { permissions: { default: actions[permissions] } }),
+      // One start is all that is asked for: an end of it is told, and not made good.
+      policy: { restart: { on: 'Never' } },
+      template: {
+        ...(image === undefined ? {} : { image }),
+        ...(command.length === 0 ? {} : { command: [...command] }),
+        ...(options.env === undefined ? {} : { env: options.env.map(variable) }),
+      },
+    },
+  };
+}
+
+const actions = { allow: 'Allow', deny: 'Deny', ask: 'Ask' } as const;
+
+function variable(text: string): { name: string; value: string } {
+  const [, name, value] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
+  if (name === undefined || value === undefined) {
+    throw new UsageError(`--env: found ${JSON.stringify(text)}, expected NAME=value`);
+  }
+  return { name, value };
 }

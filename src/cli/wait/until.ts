@@ -1,8 +1,7 @@
 import { isApiError } from '../../api/errors.ts';
 import type { KindInfo } from '../../api/kinds.ts';
 import type { AnyObject, ObjectKey } from '../../api/objects.ts';
-import { itemsOf } from '../../client/items.ts';
-import type { Resources } from '../../client/resources.ts';
+import { itemsOf, type Resources } from '../../client/resources.ts';
 import type { Cancel, Clock } from '../../platform/clock.ts';
 
 /** What a look at an object says of a wait. `never`: it can no longer be met, and why. `met` may say how. */

@@ -1,8 +1,7 @@
 import { isApiError } from '../../api/errors.ts';
 import type { KindInfo } from '../../api/kinds.ts';
 import type { AnyObject } from '../../api/objects.ts';
-import { itemsOf } from '../items.ts';
-import type { Resources } from '../resources.ts';
+import { itemsOf, type Resources } from '../resources.ts';
 import { identity, type Member } from './member.ts';
 
 /** The objects of a set as they are now, by identity: one list for each kind and namespace; a few by get. */

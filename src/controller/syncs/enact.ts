@@ -15,8 +15,16 @@ import type { Turns } from '../../platform/turns.ts';
 import type { Assessment } from './assess.ts';
 import type { Known } from './known.ts';
 import { fromRevision, type SyncMember } from './manifests.ts';
-import { type Entry, entryId, entryOf, type Prune, type PruneDeps, pruneOf, pruneText } from './prunes.ts';
-import { disown } from './take-over.ts';
+import {
+  disown,
+  type Entry,
+  entryId,
+  entryOf,
+  type Prune,
+  type PruneDeps,
+  pruneOf,
+  pruneText,
+} from './prunes.ts';
 
 /** Writes what an assessment found; one that fails holds up no other. Answers a line for each that did. */
 export async function applyChanges(

@@ -4,7 +4,7 @@ import { sentence } from '../../api/sentence.ts';
 import { revisionText } from '../../api/sync.ts';
 import type { Finding } from '../../plan/conditions.ts';
 import type { Assessment } from './assess.ts';
-import { keptOf, type Outcome } from './outcome.ts';
+import { keptOf, type Outcome } from './record.ts';
 
 const shownFaults = 5;
 /** In characters: a file's path and what is said of it. */

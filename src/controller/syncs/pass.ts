@@ -1,15 +1,13 @@
 import { isApiError } from '../../api/errors.ts';
 import { type AnyObject, keyOf, type Sync } from '../../api/objects.ts';
 import { syncManager } from '../../api/sync.ts';
-import { isReverted } from '../../plan/reverted.ts';
+import { isReverted } from '../../plan/progress.ts';
 import { type Found, type Source, SourceError } from '../../sources/source.ts';
 import { type AssessDeps, type Assessment, assess } from './assess.ts';
 import { applyChanges, carryOutPrunes } from './enact.ts';
 import { specDigest } from './known.ts';
-import type { Kept, Outcome } from './outcome.ts';
-import { entryId, prunePartsOf } from './prunes.ts';
-import type { SyncRecord } from './record.ts';
-import { takeOver } from './take-over.ts';
+import { entryId, prunePartsOf, takeOver } from './prunes.ts';
+import type { Kept, Outcome, SyncRecord } from './record.ts';
 
 export interface PassDeps {
   record: SyncRecord;

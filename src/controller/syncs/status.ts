@@ -8,8 +8,8 @@ import { fieldsOf, objectChanges, toldChanges, toldFields, withMembers } from '.
 import { findings, progressing } from './findings.ts';
 import { specDigest } from './known.ts';
 import type { SyncMember } from './manifests.ts';
-import { type Compared, comparedOf, keptOf, type Outcome } from './outcome.ts';
 import { entryOf, pruneText } from './prunes.ts';
+import { type Compared, comparedOf, keptOf, type Outcome } from './record.ts';
 
 type Drift = NonNullable<SyncStatus['drift']>;
 

@@ -29,10 +29,17 @@ import { boundsOf } from './bounds.ts';
 import { diffOf } from './diff.ts';
 import { Live } from './live.ts';
 import { mostObjects } from './manifests.ts';
-import { comparedOf, failedRepair, type Kept, type Outcome } from './outcome.ts';
 import { Parsed } from './parsed.ts';
 import { keep, NotYet, Overtaken, type PassDeps, pass } from './pass.ts';
-import { MissingSecret, type Sources, SyncRecord } from './record.ts';
+import {
+  comparedOf,
+  failedRepair,
+  type Kept,
+  MissingSecret,
+  type Outcome,
+  type Sources,
+  SyncRecord,
+} from './record.ts';
 import { intent, nextStatus } from './status.ts';
 import { happenings } from './tell.ts';
 

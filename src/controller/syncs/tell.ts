@@ -2,8 +2,8 @@ import type { Condition, Sync } from '../../api/objects.ts';
 import { revisionText } from '../../api/sync.ts';
 import type { Happening } from '../events.ts';
 import { fieldsOf, toldFields } from './enact.ts';
-import { comparedOf, type Outcome } from './outcome.ts';
 import { pruneText } from './prunes.ts';
+import { comparedOf, type Outcome } from './record.ts';
 
 const mostRepairs = 20;
 

@@ -9,10 +9,9 @@ import type { ControlView } from '../../plan/world.ts';
 import { requestText } from '../../protocols/request-text.ts';
 import { optionFor, type Permission, type PermissionOption, type ToolUse } from '../../protocols/talk.ts';
 import type { Happening } from '../events.ts';
-import { usedWithoutAsking } from './asking.ts';
 import type { Link } from './link.ts';
 import type { Open } from './open.ts';
-import { actionFor, approvalTimeout } from './rules.ts';
+import { actionFor, approvalTimeout, usedWithoutAsking } from './rules.ts';
 import { keyOf, type TalkState } from './talk-state.ts';
 
 const mostInput = 16_384;

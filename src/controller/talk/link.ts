@@ -5,8 +5,7 @@ import type { Link as LinkRecord } from '../../messages/message.ts';
 import type { AccountName, ControlView, Instant, TalkView } from '../../plan/world.ts';
 import { Bucket } from '../../platform/bucket.ts';
 import { type Cancel, type Clock, sleep } from '../../platform/clock.ts';
-import { limitedLog } from '../../platform/limited-log.ts';
-import type { Log } from '../../platform/log.ts';
+import { type Log, limitedLog } from '../../platform/log.ts';
 import {
   type Connection,
   type ConnectOptions,

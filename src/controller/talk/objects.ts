@@ -4,8 +4,8 @@ import type {
   Conversation as ConversationObject,
   Message as MessageObject,
 } from '../../api/objects.ts';
+import { costText, reported } from '../../api/requests.ts';
 import { formatTimeMs } from '../../api/time.ts';
-import { costText, reported } from '../../api/usage.ts';
 import {
   following,
   type Position,

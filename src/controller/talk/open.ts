@@ -1,7 +1,6 @@
 import type { Conversation, Envelope } from '../../messages/message.ts';
 import type { TurnResult, Usage } from '../../protocols/talk.ts';
-import type { Answer } from './answer.ts';
-import type { Tail } from './tail.ts';
+import type { Answer, Tail } from './stream.ts';
 
 /** Why a turn is broken off for good: it stands in its message, so that a restart of the controller changes nothing. */
 export const cancelReasons = ['Cancelled', 'Timeout', 'Inactive', 'PermissionsNotEnforced'] as const;

@@ -1,9 +1,9 @@
-import type { Reported } from '../../messages/message.ts';
-import type { Connection } from '../../protocols/protocol.ts';
+import { createHash } from 'node:crypto';
+import type { Conversation, Reported } from '../../messages/message.ts';
+import type { Connection, ConnectOptions } from '../../protocols/protocol.ts';
 import type { Usage } from '../../protocols/talk.ts';
 import type { Link } from './link.ts';
 import type { Thread } from './open.ts';
-import { hasBegun } from './told.ts';
 
 interface Opening {
   link: Link;
@@ -61,3 +61,26 @@ export const loadedAgain = (before: Reported | undefined, cost: Usage['cost']): 
   loaded: true,
   ...(cost === undefined ? { costLoaded: true } : { cost, costLoaded: false }),
 });
+
+type Settings = Pick<ConnectOptions, 'systemPrompt'>;
+
+/** The system prompt, where the session is not known to have it. */
+export const prefaceOf = ({ told }: Conversation, { systemPrompt }: Settings): string | undefined =>
+  systemPrompt === undefined || told === undefined || told === digest(systemPrompt)
+    ? undefined
+    : systemPrompt;
+
+/**
+ * A turn has ended well, and what it was told is in the session: of one that failed, was broken off or refused, an agent
+ * may keep nothing.
+ */
+export const withTold = (conversation: Conversation, { systemPrompt }: Settings): Conversation => ({
+  ...conversation,
+  told: digest(systemPrompt ?? ''),
+});
+
+/** A turn of it has ended well. */
+export const hasBegun = ({ told, session }: Conversation): boolean =>
+  told === undefined ? session !== undefined : told !== '';
+
+const digest = (text: string): string => createHash('sha256').update(text).digest('base64url').slice(0, 16);

@@ -6,13 +6,11 @@ import type { Clock } from '../../platform/clock.ts';
 import type { Ids } from '../../platform/ids.ts';
 import type { Log } from '../../platform/log.ts';
 import type { TurnEvent } from '../../protocols/talk.ts';
-import { Answer } from './answer.ts';
-import { Hub } from './hub.ts';
 import type { Link } from './link.ts';
 import { Mailbox } from './mailbox.ts';
 import { cancelReasons, type Open, type Thread } from './open.ts';
 import type { Rules } from './rules.ts';
-import { sizeOf, Tail } from './tail.ts';
+import { Answer, Hub, sizeOf, Tail } from './stream.ts';
 import { Writer } from './writer.ts';
 
 const idleThreads = 1_000;

@@ -3,13 +3,13 @@ import type { Entry, MessageChange } from '../../messages/journal.ts';
 import type { Message } from '../../messages/message.ts';
 import type { TurnEvent, TurnResult, Usage } from '../../protocols/talk.ts';
 import { type AccountFault, accountFault } from './account-faults.ts';
-import { bounded } from './answer.ts';
 import { afterInterruption } from './interruption.ts';
 import type { Link } from './link.ts';
 import type { Open, Thread } from './open.ts';
+import { withTold } from './openings.ts';
 import { accountOf } from './spending.ts';
+import { bounded } from './stream.ts';
 import { keyOf, type TalkState } from './talk-state.ts';
-import { withTold } from './told.ts';
 
 /** How long the end of a turn waits at most for what still comes of it. Milliseconds. */
 const mostTrailing = 2_000;

@@ -2,15 +2,14 @@ import type { Duplex } from 'node:stream';
 import { type Clock, sleep } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
 import { type Attachment, type AttachOptions, DriverError } from '../driver.ts';
-import { createInput, type Input } from '../input.ts';
-import { type Engine, streamOf } from './engine.ts';
+import { createInput, type Input, inputClosed } from '../input.ts';
+import { type Engine, EngineError, streamOf } from './engine.ts';
 import { gone, hasStatus, stepError } from './errors.ts';
 import { createIntake, type Intake } from './intake.ts';
 import { createKeep } from './keep.ts';
 import { beginOf, entriesOf, frames, seconds, until } from './logs.ts';
 import { readOutput } from './output.ts';
 import { createPosition, placeOf } from './position.ts';
-import { feedInput, holdInput, stdinOf } from './stdin.ts';
 import type { ContainerInspect } from './wire.ts';
 
 export interface AttachDeps {
@@ -180,3 +179,36 @@ const runs = ({ State: { Running: running, Paused: paused } }: ContainerInspect)
 
 const notRunning = (ref: string, cause?: unknown): DriverError =>
   new DriverError('Retryable', 'NotRunning', `${ref.slice(0, 12)} does not run`, { cause });
+
+/**
+ * Podman's monitor closes the standard input of a container when any attached connection goes, and knows no option
+ * against that (conmon's --leave-stdin-open is not Podman's to give). So from the start on a process in the container
+ * holds the pipe open, and later connections write by another one. Both need `sh` in the image.
+ */
+const pipe = '/proc/1/fd/0';
+const hold = ['sh', '-c', `exec sleep 999999999 >${pipe}`];
+const feed = ['sh', '-c', `exec cat >${pipe}`];
+
+/** Where it fails, the program reads the end of its input when the controller goes. */
+async function holdInput({ calls }: Engine, ref: string, log: Log): Promise<void> {
+  try {
+    const exec = await calls.getContainer(ref).exec({ Cmd: hold });
+    await exec.start({ Detach: true });
+  } catch (error) {
+    log.warn({ err: error, ref }, 'the standard input ends with the controller: is there sh in the image?');
+  }
+}
+
+async function feedInput({ calls, hijack }: Engine, ref: string): Promise<Duplex> {
+  try {
+    const { id } = await calls.getContainer(ref).exec({ Cmd: feed, AttachStdin: true, AttachStdout: true });
+    const socket = await hijack(`/exec/${id}/start`, { Detach: false, Tty: false });
+    // It says nothing, but its end is seen only by who reads.
+    return socket.resume();
+  } catch (error) {
+    throw error instanceof EngineError ? inputClosed(stdinOf(ref), error) : error;
+  }
+}
+
+/** In a message. */
+const stdinOf = (ref: string): string => `the standard input of ${ref.slice(0, 12)}`;

@@ -2,7 +2,7 @@ import { uptime } from 'node:os';
 import type { EngineFacts } from './body.ts';
 import type { Engine } from './engine.ts';
 import { hasStatus } from './errors.ts';
-import { instantOf } from './wire.ts';
+import { type ContainerInspect, instantOf } from './wire.ts';
 
 export async function readFacts(engine: Engine): Promise<EngineFacts> {
   const version = await engine.calls.version();
@@ -34,4 +34,21 @@ export async function readEngineStart(
     if (hasStatus(error, 404)) return undefined;
     throw error;
   }
+}
+
+/** Pure: where the controller reaches a port of the container. */
+export function addressOf(
+  inspect: ContainerInspect,
+  port: number,
+  engine: { local: boolean; host: string },
+): { host: string; port: number } | undefined {
+  if (!inspect.State.Running) return undefined;
+  if (inspect.HostConfig.NetworkMode === 'host') return { host: engine.host, port };
+  const { IPAddress: own, Networks: networks, Ports: ports } = inspect.NetworkSettings;
+  const ip = own || Object.values(networks ?? {}).find((network) => network.IPAddress !== '')?.IPAddress;
+  if (engine.local && ip) return { host: ip, port };
+  const published = ports?.[`${port}/tcp`]?.[0];
+  if (published === undefined) return undefined;
+  const everywhere = ['', '0.0.0.0', '::'].includes(published.HostIp);
+  return { host: everywhere ? engine.host : published.HostIp, port: Number(published.HostPort) };
 }

@@ -1,5 +1,6 @@
+import type { Clock } from '../../platform/clock.ts';
 import { DriverError, type RunSpec } from '../driver.ts';
-import type { Engine } from './engine.ts';
+import { type Engine, EngineError } from './engine.ts';
 import { hasStatus } from './errors.ts';
 
 /** Undefined where the engine has no such image. */
@@ -36,3 +37,140 @@ export const imageMissing = (image: string, cause: unknown): DriverError =>
     `the engine does not have the image ${image}, and imagePullPolicy is Never. Pull, build or load it there, or set imagePullPolicy: IfNotPresent`,
     { cause },
   );
+
+/**
+ * Pulls from registries, for all instances of the engine: one at a time for an image, and less and less often while it
+ * fails, as the kubelet does. Registries count pulls that fail too.
+ */
+export interface Pulls {
+  /**
+   * Throws NotStartable ImagePull with the time of the next try.
+   *
+   * @param again a repeated try, which waits as long as the image is held back. Others, such as those of a new spec, do not.
+   */
+  pull(image: string, again: boolean): Promise<void>;
+}
+
+interface Failed {
+  /** When the last pull ended. */
+  at: number;
+  /** How long the image is held back after that. */
+  wait: number;
+  error: DriverError;
+}
+
+const firstWaitMs = 10_000;
+const longestWaitMs = 5 * 60_000;
+/** Of what a registry asks for. */
+const longestAskedMs = 60 * 60_000;
+/** Between pulls that are not held back: many instances may begin at once. */
+const leastWaitMs = 1_000;
+/** Images whose failure is remembered. */
+const most = 1_000;
+
+export function createPulls({ pulls: registry }: Engine, clock: Clock): Pulls {
+  const running = new Map<string, Promise<void>>();
+  const failed = new Map<string, Failed>();
+
+  const attempt = async (repository: string, tag: string): Promise<void> => {
+    const stream = await registry.createImage({ fromImage: repository, tag });
+    let text = '';
+    // A failure in the middle comes as a line of the stream, after the status.
+    for await (const chunk of stream) text = (text + chunk).slice(-20_000);
+    const message = text
+      .split('\n')
+      .map(errorOf)
+      .find((found) => found !== undefined);
+    if (message !== undefined) throw new EngineError(500, message);
+  };
+
+  const note = (key: string, image: string, cause: EngineError): DriverError => {
+    const wait = waitAfter(cause.message, failed.get(key)?.wait);
+    const at = clock.now();
+    const error = pullError(image, cause, at + wait);
+    failed.delete(key);
+    failed.set(key, { at, wait, error });
+    if (failed.size > most) failed.delete(failed.keys().next().value ?? '');
+    return error;
+  };
+
+  const held = (key: string, again: boolean): DriverError | undefined => {
+    const last = failed.get(key);
+    if (last === undefined) return undefined;
+    // A clock that went back holds nothing up.
+    const since = Math.max(0, clock.now() - last.at);
+    return since < (again ? last.wait : leastWaitMs) ? last.error : undefined;
+  };
+
+  return {
+    pull(image, again) {
+      const { repository, tag } = splitImage(image);
+      const key = `${repository} ${tag}`;
+      const shared = running.get(key);
+      if (shared !== undefined) return shared;
+      const holds = held(key, again);
+      if (holds !== undefined) return Promise.reject(holds);
+      const started = attempt(repository, tag)
+        .then(() => void failed.delete(key))
+        .catch((error: unknown) => {
+          if (error instanceof DriverError) throw error;
+          if (error instanceof EngineError) throw note(key, image, error);
+          const message = `the engine interrupted the pull of ${image}: check that it is running`;
+          throw new DriverError('Offline', 'EngineUnreachable', message, { cause: error });
+        })
+        .finally(() => running.delete(key));
+      running.set(key, started);
+      return started;
+    },
+  };
+}
+
+/**
+ * Milliseconds. Pure.
+ *
+ * @param said by the registry, as the engine tells it
+ * @param last the wait before, where there was one
+ */
+export function waitAfter(said: string, last: number | undefined): number {
+  const usual = Math.min(last === undefined ? firstWaitMs : Math.max(2 * last, firstWaitMs), longestWaitMs);
+  const asked = askedWait(said);
+  if (asked !== undefined) return Math.max(usual, Math.min(asked, longestAskedMs));
+  return /toomanyrequests|too many requests|rate limit|\b429\b/i.test(said) ? longestWaitMs : usual;
+}
+
+const units: Readonly<Record<string, number>> = {
+  µs: 0.001,
+  us: 0.001,
+  ms: 1,
+  s: 1_000,
+  m: 60_000,
+  h: 3_600_000,
+};
+
+/** "retry-after: 1m30s" as GHCR says it; a number alone is seconds, as in HTTP. */
+function askedWait(said: string): number | undefined {
+  const found = /retry[- ]after["']?[:= ]+["']?((?:\d+(?:\.\d+)?(?:µs|us|ms|s|m|h)?)+)/i.exec(said)?.[1];
+  if (found === undefined) return undefined;
+  let sum = 0;
+  for (const [, count = '', unit = 's'] of found.matchAll(/(\d+(?:\.\d+)?)(µs|us|ms|s|m|h)?/gi))
+    sum += Number(count) * (units[unit.toLowerCase()] ?? 1_000);
+  return sum;
+}
+
+const pullError = (image: string, cause: EngineError, retryAt: number): DriverError =>
+  new DriverError(
+    'NotStartable',
+    'ImagePull',
+    `the image ${image} cannot be pulled: ${cause.message.replace(/\.$/, '')}. Correct its name, check that the engine can reach the registry and is logged in (docker login), or load the image (docker load) and set imagePullPolicy: IfNotPresent`,
+    { cause, retryAt },
+  );
+
+function errorOf(line: string): string | undefined {
+  try {
+    const parsed: unknown = JSON.parse(line);
+    if (typeof parsed === 'object' && parsed !== null && 'error' in parsed) return String(parsed.error);
+  } catch {
+    // Half a line, or an empty one: progress, nothing that matters.
+  }
+  return undefined;
+}

@@ -7,10 +7,9 @@ import type { CommandCheck } from './command.ts';
 import { type Engine, EngineError } from './engine.ts';
 import { gone, hasStatus, startError } from './errors.ts';
 import { type HostFiles, realPath } from './files.ts';
-import { imageMissing, pullPolicyOf } from './images.ts';
+import { imageMissing, type Pulls, pullPolicyOf } from './images.ts';
 import { beforeProgram, type Init, type Inits } from './init.ts';
 import type { Network } from './network.ts';
-import type { Pulls } from './pulls.ts';
 import type { Volumes } from './volumes.ts';
 import type { ContainerInspect } from './wire.ts';
 

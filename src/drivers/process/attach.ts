@@ -1,10 +1,11 @@
+import { closeSync, constants, openSync } from 'node:fs';
+import { Socket } from 'node:net';
 import type { Clock } from '../../platform/clock.ts';
 import { isCode } from '../../platform/code.ts';
 import { type Attachment, type AttachOptions, DriverError } from '../driver.ts';
-import { createInput } from '../input.ts';
+import { createInput, inputClosed } from '../input.ts';
 import { openOutput, settleOutput } from './attach-output.ts';
 import { gone } from './failures.ts';
-import { openFifo } from './fifo.ts';
 import { inputFifo, logFolder, type Run } from './layout.ts';
 
 /** How an attachment learns that its run has ended. */
@@ -83,4 +84,26 @@ export function createAttachments(clock: Clock): Attachments {
       for (const { close } of all) close();
     },
   };
+}
+
+/**
+ * Opens the standard input of a run for writing. Without blocking: a stream that blocks on a FIFO which nobody reads
+ * takes a thread of those that do all file system work of Node. For writing alone: whoever holds it for reading keeps
+ * unread input alive for the next run.
+ */
+function openFifo(fifo: string): Socket {
+  let fd: number | undefined;
+  try {
+    fd = openSync(fifo, constants.O_WRONLY | constants.O_NONBLOCK);
+    return new Socket({ fd, readable: false, writable: true });
+  } catch (error) {
+    if (fd !== undefined) closeSync(fd);
+    if (isCode(error, 'ENXIO', 'ENOENT')) throw inputClosed(fifo, error);
+    throw new DriverError(
+      'Retryable',
+      'InputFailed',
+      `the input ${fifo} cannot be opened: ${String(error)}`,
+      { cause: error },
+    );
+  }
 }

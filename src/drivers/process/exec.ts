@@ -3,9 +3,8 @@ import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { type Clock, sleep } from '../../platform/clock.ts';
 import { DriverError } from '../driver.ts';
-import { type ProcessId, readStat } from './proc.ts';
-import { readingShell, setupScript } from './setup.ts';
-import { sendKill } from './signals.ts';
+import { type ProcessId, readStat, sendKill } from './proc.ts';
+import { readingShell, setupScript } from './shim.ts';
 import { type Tools, withoutInherited } from './tools.ts';
 
 const maxOutputBytes = 64 * 1024;

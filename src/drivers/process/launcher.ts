@@ -8,8 +8,15 @@ import { DriverError } from '../driver.ts';
 import { tooManyOpenFiles } from '../open-files.ts';
 import { asDriverError } from './failures.ts';
 import { runVariable, uidVariable } from './proc.ts';
-import { readingShell, setupScript } from './setup.ts';
-import { attemptVariable, cgroupVariable, type ShimStart, shimScript, shimVariable } from './shim.ts';
+import {
+  attemptVariable,
+  cgroupVariable,
+  readingShell,
+  type ShimStart,
+  setupScript,
+  shimScript,
+  shimVariable,
+} from './shim.ts';
 import { type Tools, withoutInherited } from './tools.ts';
 
 /**

@@ -12,8 +12,8 @@ import {
   readEnvironment,
   readStat,
   sameProcess,
+  sendKill,
 } from './proc.ts';
-import { sendKill } from './signals.ts';
 
 /** In the environment of every command that a probe runs, and so of all that it starts. */
 export const markVariable = 'AGENTCTL_PROBE';

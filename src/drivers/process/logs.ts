@@ -4,9 +4,10 @@ import { type Clock, sleep } from '../../platform/clock.ts';
 import { isCode } from '../../platform/code.ts';
 import type { LogLine, LogOptions } from '../driver.ts';
 import { type Piece, type Position, SegmentReader } from './collector/reader.ts';
+import { recordsIn, type Stream, timeOf } from './collector/record.ts';
 import { segmentNumbers } from './collector/segments.ts';
 import { isDrained, logFolder, namesIn, runNumbers } from './layout.ts';
-import { createLogLines } from './log-lines.ts';
+import { createLineSplitter } from './lines.ts';
 import { createTail, findTail, mostBack, type Segment } from './log-tail.ts';
 import { createWake } from './wake.ts';
 
@@ -175,4 +176,44 @@ async function statOf(path: string): Promise<{ size: number; mtimeMs: number } |
     if (isCode(error, 'ENOENT')) return undefined;
     throw error;
   }
+}
+
+/** Lines for people out of pieces of one run's log. */
+interface LogLines {
+  push(piece: Piece): LogLine[];
+  /** Unfinished lines, where there are any. */
+  rest(): LogLine[];
+}
+
+const gapText = '[agentctl: output may have been lost here]';
+
+function createLogLines(): LogLines {
+  const splitters = { stdout: createLineSplitter(), stderr: createLineSplitter() };
+  let at = 0;
+
+  const linesOf = (stream: Stream, texts: readonly string[]): LogLine[] =>
+    texts.map((text) => ({ stream, at, text }));
+  const restOf = (stream: Stream): LogLine[] => linesOf(stream, splitters[stream].rest());
+  const rest = (): LogLine[] => [...restOf('stdout'), ...restOf('stderr')];
+  const lost = (): LogLine[] => [...rest(), { stream: 'stdout', at, text: gapText }];
+
+  return {
+    push({ bytes, gap }) {
+      const lines: LogLine[] = [];
+      let isFirst = true;
+      for (const record of recordsIn(bytes)) {
+        const { stream, tag, from, to } = record;
+        at = timeOf(bytes, record) || at;
+        if (isFirst && gap) lines.push(...lost());
+        isFirst = false;
+        if (tag === 'G') lines.push(...lost());
+        else {
+          const text = bytes.subarray(from, tag === 'F' ? to + 1 : to);
+          for (const line of splitters[stream].push(text)) lines.push({ stream, at, text: line });
+        }
+      }
+      return lines;
+    },
+    rest,
+  };
 }

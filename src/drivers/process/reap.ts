@@ -3,8 +3,7 @@ import { type Cgroups, killCgroup } from './cgroups.ts';
 import { killFailed } from './failures.ts';
 import { cgroupOf, type Marks, type Run } from './layout.ts';
 import type { Looks } from './looks.ts';
-import { isDead, living, type ProcessId, type ScannedProcess, sameProcess } from './proc.ts';
-import { sendKill } from './signals.ts';
+import { isDead, living, type ProcessId, type ScannedProcess, sameProcess, sendKill } from './proc.ts';
 
 /** What to end, and what to spare. */
 export interface KillTarget {

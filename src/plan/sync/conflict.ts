@@ -1,5 +1,6 @@
 import type { ApiError, StatusCause } from '../../api/errors.ts';
 import { listed } from '../../api/listed.ts';
+import type { SyncSpec } from '../../api/objects.ts';
 import { syncAnnotations } from '../../api/sync.ts';
 
 /** Whom a server-side apply is in conflict with. */
@@ -34,4 +35,15 @@ export function rivalsText(all: readonly Rival[], own: string): string {
   if (texts.length > 0) return `${listed(texts)}, with another value than ${name}`;
   const managers = [...new Set(appliers.map(({ manager }) => JSON.stringify(manager)))];
   return `it is applied by ${listed(managers, { separator: ' and ' })} as well as by ${name}`;
+}
+
+/** Whether so many deletions at once wait for a person. */
+export function waitsForApproval(
+  { source, maxPrunePercent }: Pick<SyncSpec, 'source' | 'maxPrunePercent'>,
+  { deletes, inventory, manifests }: { deletes: number; inventory: number; manifests: number },
+): boolean {
+  if (deletes === 0) return false;
+  // What is left of a folder when its disk is not mounted is an empty one.
+  if (source.directory !== undefined && manifests === 0) return true;
+  return deletes * 100 > inventory * maxPrunePercent;
 }

@@ -1,6 +1,6 @@
 import type { Sync } from '../../api/objects.ts';
 import { syncAnnotations } from '../../api/sync.ts';
-import { fraction } from '../hash.ts';
+import { fraction } from '../backoff.ts';
 import { span } from '../instant.ts';
 import type { Instant } from '../world.ts';
 

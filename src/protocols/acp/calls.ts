@@ -3,8 +3,8 @@ import { cut } from '../../api/cut.ts';
 import { jsonFault } from '../../api/size.ts';
 import { limits } from '../limits.ts';
 import type { ToolUse } from '../talk.ts';
+import { type Fields, fields, name, objects, present, string } from './message.ts';
 import { isOwnTool, ownKind } from './own-tools.ts';
-import { type Fields, fields, name, objects, present, string } from './read.ts';
 
 /** What is known of a tool call. */
 export interface Tool {

@@ -19,15 +19,19 @@ import {
   type AnyRequest,
   type AnyResponse,
   codes,
+  type Fields,
+  fields,
+  id as idOf,
   isRequest,
   isResponse,
+  name,
   parse,
+  present,
   type RpcError,
   readError,
 } from './message.ts';
 import { ownKind } from './own-tools.ts';
 import { answerTo, readPermission } from './permission.ts';
-import { type Fields, fields, id as idOf, name, present } from './read.ts';
 import { Requests } from './requests.ts';
 import { Sessions } from './sessions.ts';
 import type { Settled } from './settings.ts';

@@ -1,6 +1,6 @@
 import { cut } from '../../api/cut.ts';
 import type { Facts } from '../protocol.ts';
-import { type Fields, fields, name as nameOf, objects, string } from './read.ts';
+import { type Fields, fields, name as nameOf, objects, string } from './message.ts';
 
 /** What the agent can do, out of its answer to initialize. Plain JSON: it stands in Facts. */
 export interface Abilities {

@@ -1,7 +1,7 @@
 import { cut } from '../../api/cut.ts';
 import { listed } from '../../api/listed.ts';
 import type { Control } from '../protocol.ts';
-import { type Fields, fields, list, objects, string } from './read.ts';
+import { type Fields, fields, list, objects, string } from './message.ts';
 
 /** Something of a session that can be chosen. */
 export interface Choice {

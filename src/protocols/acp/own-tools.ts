@@ -1,4 +1,4 @@
-import { type Fields, fields } from './read.ts';
+import { type Fields, fields } from './message.ts';
 
 /** The kind under which the tools of agentctl's own MCP server are told: fleetAccess has decided on them. */
 export const ownKind = 'agentctl';

@@ -2,8 +2,17 @@ import { cut } from '../../api/cut.ts';
 import { limits } from '../limits.ts';
 import { optionFor, type Permission, type PermissionOption } from '../talk.ts';
 import type { Calls } from './calls.ts';
-import type { JsonRpcId } from './message.ts';
-import { type Fields, fields, id as idOf, name, objects, oneOf, present, string } from './read.ts';
+import {
+  type Fields,
+  fields,
+  id as idOf,
+  type JsonRpcId,
+  name,
+  objects,
+  oneOf,
+  present,
+  string,
+} from './message.ts';
 
 const kinds = ['allow_once', 'allow_always', 'reject_once', 'reject_always'] as const;
 

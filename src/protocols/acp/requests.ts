@@ -7,8 +7,16 @@ import type {
 import type { Cancel, Clock } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
 import { ProtocolError, type Wire } from '../protocol.ts';
-import { type AnyMessage, type AnyResponse, codes, isRequest, type JsonRpcId, readError } from './message.ts';
-import { fields, id } from './read.ts';
+import {
+  type AnyMessage,
+  type AnyResponse,
+  codes,
+  fields,
+  id,
+  isRequest,
+  type JsonRpcId,
+  readError,
+} from './message.ts';
 
 /**
  * How long an answer is waited for, in milliseconds: while the agent says nothing of the session (it may tell all of its

@@ -3,8 +3,7 @@ import { limits } from '../limits.ts';
 import { type ConnectOptions, type Control, mcpOffered, ProtocolError } from '../protocol.ts';
 import type { Usage } from '../talk.ts';
 import type { Abilities, Greeting } from './greeting.ts';
-import { codes } from './message.ts';
-import { fields, id } from './read.ts';
+import { codes, fields, id } from './message.ts';
 import { isRefusal, type Requests } from './requests.ts';
 import { notAsked, Settings, type Settled } from './settings.ts';
 

@@ -1,6 +1,7 @@
 import { cut } from '../../api/cut.ts';
 import { limits } from '../limits.ts';
 import type { ConnectOptions, Control, Facts } from '../protocol.ts';
+import { fields } from './message.ts';
 import {
   type Choice,
   type ConfigOption,
@@ -13,7 +14,6 @@ import {
   readOptions,
   valueFor,
 } from './offer.ts';
-import { fields } from './read.ts';
 import { isRefusal, type Requests } from './requests.ts';
 
 /** Whether a session has what the spec asks for. */

@@ -1,8 +1,23 @@
+import { askedText } from '../../api/asked.ts';
 import { beginning } from '../../api/cut.ts';
 import { limits } from '../limits.ts';
+import { requestText } from '../request-text.ts';
 import type { TurnEvent } from '../talk.ts';
-import { titleOf } from './calls.ts';
-import { type Fields, fields, id as idOf, list, name, objects, oneOf, present, string } from './read.ts';
+import { mergeTool, type Tool, titleOf } from './calls.ts';
+import {
+  type Fields,
+  fields,
+  id as idOf,
+  list,
+  name,
+  objects,
+  oneOf,
+  parse,
+  present,
+  readError,
+  string,
+} from './message.ts';
+import { isTurnId } from './turns.ts';
 
 const statuses = ['pending', 'in_progress', 'completed', 'failed'] as const;
 
@@ -70,4 +85,105 @@ function output({ content, rawOutput }: Fields): string | undefined {
   if (parts.length === 0 && list(content).length === 0 && typeof rawOutput === 'string')
     parts.push(rawOutput);
   return parts.length === 0 ? undefined : beginning(parts.join('\n'), limits.toolOutput);
+}
+
+/** Turns lines of an agent's output, in their order, into lines for people. A line that is no message stays as it is. */
+export interface Transcript {
+  (line: string): string[];
+  /** What has come of a line that is not complete. */
+  flush(): string[];
+}
+
+/** Characters of a line of a transcript; a longer one is told in several. */
+const mostLine = 4_096;
+
+/** Open tool calls that are remembered. */
+const mostTools = 1_000;
+
+/** What is remembered of a tool call: what it would do in words, in place of its input. */
+interface Known extends Pick<Tool, 'title' | 'kind'> {
+  status: string;
+  request?: string | undefined;
+}
+
+export function createTranscript(): Transcript {
+  /** Text of one session and one kind that has not come to its newline. */
+  let open = { source: '', prefix: '', text: '' };
+  const tools = new Map<string, Known>();
+
+  const flush = (): string[] => {
+    const { prefix, text } = open;
+    open = { source: '', prefix: '', text: '' };
+    return text === '' ? [] : [prefix + text];
+  };
+
+  /** Text that goes on where the last one of its source ended. */
+  const flow = (source: string, prefix: string, text: string): string[] => {
+    const before = open.source === source ? [] : flush();
+    const lines = ((open.source === source ? open.text : '') + text).split('\n');
+    const rest = lines.pop() ?? '';
+    open = { source, prefix, text: rest.length > mostLine ? '' : rest };
+    const long = rest.length > mostLine ? [rest] : [];
+    return [...before, ...[...lines, ...long].map((line) => (line === '' ? '' : prefix + line))];
+  };
+
+  const tool = (session: string, update: Fields): string[] => {
+    const key = `${session}/${string(update.toolCallId)}`;
+    const known = tools.get(key);
+    const status = string(update.status) ?? known?.status ?? 'pending';
+    const { input, ...next } = { ...mergeTool(known, update), status };
+    if (status === 'completed' || status === 'failed') tools.delete(key);
+    else tools.set(key, { ...next, request: requestText(input) ?? known?.request });
+    if (tools.size > mostTools) tools.delete(tools.keys().next().value ?? '');
+    if (known !== undefined && known.status === status && known.title === next.title) return [];
+    return [...flush(), `[tool] ${next.title ?? 'without a title'} (${status})`];
+  };
+
+  const update = (session: string, found: Fields): string[] => {
+    const text = string(fields(found.content)?.text) ?? '';
+    const source = `${session}/${String(found.sessionUpdate)}/${string(found.messageId) ?? ''}`;
+    switch (found.sessionUpdate) {
+      case 'agent_message_chunk':
+        return flow(source, '', text);
+      case 'agent_thought_chunk':
+        return flow(source, '[thought] ', text);
+      case 'user_message_chunk':
+        return flow(source, '[user] ', text);
+      case 'tool_call':
+      case 'tool_call_update':
+        return tool(session, found);
+      case 'plan':
+        return [
+          ...flush(),
+          ...objects(found.entries).map(({ content, status }) => `[plan] ${content} (${status})`),
+        ];
+      default:
+        return [];
+    }
+  };
+
+  const take = (line: string): string[] => {
+    const { message } = parse(line);
+    if (message === undefined) return [...flush(), line];
+    const found: Fields = { ...message };
+    const params = fields(found.params);
+    const session = string(params?.sessionId) ?? '';
+    if (found.method === 'session/update') return update(session, fields(params?.update) ?? {});
+    if (found.method === 'session/request_permission') {
+      const call = fields(params?.toolCall) ?? {};
+      const known = tools.get(`${session}/${string(call.toolCallId)}`);
+      const { title = 'without a title', input } = mergeTool(known, call);
+      const request = requestText(input) ?? known?.request;
+      return [...flush(), `[permission] ${askedText({ title, request })}`];
+    }
+    if (found.method !== undefined) return [];
+    if (found.error !== undefined) {
+      const what = isTurnId(found.id) ? 'turn failed' : 'error';
+      return [...flush(), `[${what}: ${readError(found.error).message}]`];
+    }
+    if (!isTurnId(found.id)) return [];
+    return [...flush(), `[turn ended: ${string(fields(found.result)?.stopReason) ?? 'no reason given'}]`];
+  };
+
+  return Object.assign(take, { flush });
 }

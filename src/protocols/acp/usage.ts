@@ -1,6 +1,6 @@
 import { limits } from '../limits.ts';
 import type { Usage } from '../talk.ts';
-import { type Fields, fields, number, present, string } from './read.ts';
+import { type Fields, fields, number, present, string } from './message.ts';
 
 /**
  * Agents that are known to report the tokens of a turn alone, whatever the specification says of sums: OpenCode (1.18)

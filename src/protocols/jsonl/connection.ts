@@ -8,12 +8,10 @@ import {
   type Wire,
 } from '../protocol.ts';
 import type { Peer, TurnEvent, TurnResult } from '../talk.ts';
-import { turnEvent } from './event.ts';
 import { factsOf } from './facts.ts';
 import { Malformed } from './fields.ts';
-import { Queries } from './queries.ts';
-import { readLine, type Said } from './said.ts';
-import { type InFlight, Turns } from './turns.ts';
+import { readLine, type Said, turnEvent } from './said.ts';
+import { type InFlight, Queries, Turns } from './turns.ts';
 
 /** So much of a line that means nothing is told. */
 const shown = 500;

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { simpleGit } from 'simple-git';
-import { limitedBy, shell } from '../limited.ts';
+import { limitedBy, shell } from '../bounds.ts';
 import { limits, SourceError } from '../source.ts';
 import { killAllWith } from './processes.ts';
 

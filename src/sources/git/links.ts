@@ -1,7 +1,6 @@
 import { limits, SourceError, type SourceReason } from '../source.ts';
-import type { CatFile } from './blobs.ts';
 import type { Run } from './repository.ts';
-import { checkEntries, type Entry, parseTree } from './tree.ts';
+import { type CatFile, checkEntries, type Entry, parseTree } from './tree.ts';
 
 export interface LinkRules {
   /** Whether the link is looked at. */

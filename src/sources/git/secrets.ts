@@ -3,10 +3,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SourceError } from '../source.ts';
 import { type Configuration, gitConfig } from './config.ts';
-import { writeKeyring } from './keyring.ts';
-import { hasPassphrase } from './passphrase.ts';
 import { checkKeys } from './signers.ts';
-import { sshConfig } from './ssh.ts';
 import { keyscan, type Remote, remoteOf } from './url.ts';
 
 export interface Secrets {
@@ -139,3 +136,86 @@ function line(secret: Readonly<Record<string, Uint8Array>>, key: string): string
 
 const invalid = (fault: string): SourceError =>
   new SourceError('SecretInvalid', `the Secret of spec.source.git.secretRef ${fault}`);
+
+/** How an unencrypted key of OpenSSH begins (its PROTOCOL.key): the magic, and the name of the cipher behind its length. */
+const plain = 'openssh-key-v1\0\0\0\0\u0004none';
+
+/** Whether a private key is encrypted: ssh, which can ask nobody, passes over such a key without a word. */
+function hasPassphrase(key: Uint8Array): boolean {
+  const text = Buffer.from(key).toString('latin1');
+  if (/^-----BEGIN ENCRYPTED PRIVATE KEY-----|^Proc-Type: 4,ENCRYPTED/m.test(text)) return true;
+  const body = /-----BEGIN OPENSSH PRIVATE KEY-----([\sA-Za-z0-9+/=]*)/.exec(text)?.[1] ?? '';
+  const bytes = Buffer.from(body, 'base64').toString('latin1', 0, plain.length);
+  return bytes.startsWith('openssh-key-v1\0') && bytes !== plain;
+}
+
+/** The options of ssh (ssh_config(5)) for one repository: the key and the hosts of the Secret, and nothing else. */
+function sshConfig(files: { identity: string; hosts: string }): string {
+  const options = {
+    // Nothing is asked, and nobody else's keys are offered.
+    BatchMode: 'yes',
+    IdentitiesOnly: 'yes',
+    IdentityAgent: 'none',
+    IdentityFile: path(files.identity),
+    PreferredAuthentications: 'publickey',
+    // Only the hosts that the Secret knows.
+    StrictHostKeyChecking: 'yes',
+    UserKnownHostsFile: path(files.hosts),
+    GlobalKnownHostsFile: '/dev/null',
+    UpdateHostKeys: 'no',
+    VerifyHostKeyDNS: 'no',
+    CanonicalizeHostname: 'no',
+    // No other connections, and no other programs.
+    ProxyCommand: 'none',
+    PermitLocalCommand: 'no',
+    ControlMaster: 'no',
+    ControlPath: 'none',
+    ForwardAgent: 'no',
+    ForwardX11: 'no',
+    ClearAllForwardings: 'yes',
+    // It ends by itself where the controller has died, or the host does not answer.
+    ConnectTimeout: '30',
+    ServerAliveInterval: '15',
+    ServerAliveCountMax: '2',
+    LogLevel: 'ERROR',
+  };
+  const lines = Object.entries(options).map(([name, value]) => `  ${name} ${value}\n`);
+  return `Host *\n${lines.join('')}`;
+}
+
+/** A percent sign would begin one of ssh's tokens. */
+const path = (text: string): string => `"${text.replaceAll('%', '%%')}"`;
+
+const settings = [
+  'no-autostart', // of gpg-agent, dirmngr and keyboxd: a signature is checked without them
+  'no-auto-key-retrieve',
+  'no-auto-check-trustdb',
+  'trust-model always', // whose key is in the Secret is trusted; there are no others
+  'lock-never',
+  'batch',
+  'no-tty',
+].join('\n');
+
+/** A home folder for gpg with only the keys of the Secret (its keys that end with .asc). */
+async function writeKeyring(folder: string, keys: Readonly<Record<string, Uint8Array>>): Promise<void> {
+  const rings = Object.entries(keys)
+    .filter(([name]) => name.endsWith('.asc'))
+    .map(([name, bytes]) => dearmor(name, Buffer.from(bytes).toString('latin1')));
+  await writeFile(join(folder, 'gpg.conf'), `${settings}\n`, { mode: 0o600 });
+  await writeFile(join(folder, 'pubring.gpg'), Buffer.concat(rings), { mode: 0o600 });
+}
+
+const block =
+  /-----BEGIN PGP PUBLIC KEY BLOCK-----\r?\n(?:[^\n]*:[^\n]*\n)*([\s\S]*?)-----END PGP PUBLIC KEY BLOCK-----/g;
+
+/** The packets in an armored text (RFC 9580, section 6). Its checksum is not looked at: the keys bear signatures. */
+function dearmor(name: string, text: string): Buffer {
+  const blocks = [...text.matchAll(block)].map(([, body = '']) =>
+    Buffer.from(body.replace(/^=.{4}\s*$/m, ''), 'base64'),
+  );
+  if (blocks.length > 0 && blocks.every(({ length }) => length > 0)) return Buffer.concat(blocks);
+  throw new SourceError(
+    'SecretInvalid',
+    `the Secret of spec.source.git.verify has no OpenPGP public key under ${name}: store the output of gpg --armor --export there`,
+  );
+}

@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
-import { Answer } from '../../../src/controller/talk/answer.ts';
-import { Tail } from '../../../src/controller/talk/tail.ts';
+import { Answer, Tail } from '../../../src/controller/talk/stream.ts';
 
 const mebi = 1024 * 1024;
 

@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
-import { usedWithoutAsking } from '../../../src/controller/talk/asking.ts';
-import { actionFor } from '../../../src/controller/talk/rules.ts';
+import { actionFor, usedWithoutAsking } from '../../../src/controller/talk/rules.ts';
 
 const call = { kind: 'execute', asked: false, announced: true, whole: true, end: 'completed' } as const;
 

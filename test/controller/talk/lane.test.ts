@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Lane } from '../../../src/controller/talk/lane.ts';
+import { Lane } from '../../../src/controller/talk/mailbox.ts';
 import type { Open } from '../../../src/controller/talk/open.ts';
 
 const open = (order: number): Open => ({ order }) as Open; // a lane looks at nothing else

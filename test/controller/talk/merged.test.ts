@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { merged } from '../../../src/controller/talk/merged.ts';
+import { merged } from '../../../src/controller/talk/ledger.ts';
 import type { Entry } from '../../../src/messages/journal.ts';
 import { conversation, event } from '../../messages/entries.ts';
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { addressOf } from '../../../src/drivers/docker/address.ts';
 import { connect } from '../../../src/drivers/docker/connection.ts';
+import { addressOf } from '../../../src/drivers/docker/facts.ts';
 import { pullPolicyOf, splitImage } from '../../../src/drivers/docker/images.ts';
 import type { ContainerInspect } from '../../../src/drivers/docker/wire.ts';
 import { runSpec } from '../../contracts/spec.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { cgroupPlaces } from '../../../src/drivers/process/cgroup-places.ts';
+import { cgroupPlaces } from '../../../src/drivers/process/cgroups.ts';
 
 const mount = (root: string, at: string, type: string, options = 'rw'): string =>
   `30 23 0:26 ${root} ${at} rw,nosuid shared:9 - ${type} ${type} ${options}`;

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { closeSync, constants, openSync, readFileSync, writeSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { type Cancel, type Clock, endsWithin } from '../../../platform/clock.ts';
@@ -5,8 +6,7 @@ import { isCode } from '../../../platform/code.ts';
 import { readPid } from '../../../platform/lock.ts';
 import type { Log } from '../../../platform/log.ts';
 import { countFiles, type FileCount } from '../../open-files.ts';
-import type { Tools } from '../tools.ts';
-import { startGuard } from './guard.ts';
+import { type Tools, withoutInherited } from '../tools.ts';
 
 /** How a collector is started: the words before its folder and its FIFO. One of another version is replaced. */
 export interface CollectorCommand {
@@ -148,4 +148,37 @@ export function countCollectorFiles(root: string): FileCount {
     if (!isCode(error, 'ENOENT', 'ESRCH', 'EACCES', 'EPERM')) throw error;
   }
   return { ...countFiles(), open: 0 };
+}
+
+/** Tells it from a process that cleared its environment. */
+const marker = 'AGENTCTL_COLLECTOR';
+
+/**
+ * Makes the FIFO $1, and starts the command until it ends by itself, or the FIFO is gone as the state folder was deleted or
+ * renamed. So a kill of the collector stops it for a second, with no controller there either.
+ * $2: mkfifo. $3: sleep. $4: takes what the command says about its end. The rest: the command.
+ */
+const script = `umask 077
+[ -p "$1" ] || "$2" "$1" || [ -p "$1" ] || exit
+agentctl_fifo=$1
+agentctl_sleep=$3
+agentctl_said=$4
+shift 4
+until "$@" 2>"$agentctl_said" || [ ! -p "$agentctl_fifo" ]
+do "$agentctl_sleep" 1
+done`;
+
+/** Starts a collector with its guard in a session of their own. They live on by themselves. */
+function startGuard(tools: Tools, options: { fifo: string; said: string; command: readonly string[] }): void {
+  const args = [options.fifo, tools.mkfifo, tools.sleep, options.said, ...options.command];
+  const guard = [tools.sh, '-c', script, 'agentctl-collector', ...args];
+  const [program = tools.sh, ...rest] = withoutInherited(tools, guard);
+  const child = spawn(program, rest, {
+    cwd: '/',
+    env: { [marker]: '1' },
+    detached: true,
+    stdio: 'ignore',
+  });
+  child.on('error', () => {}); // it is started again, as nobody reads the FIFO
+  child.unref();
 }

@@ -15,8 +15,7 @@ import { Bucket } from '../../../platform/bucket.ts';
 import type { Cancel, Clock } from '../../../platform/clock.ts';
 import { isCode } from '../../../platform/code.ts';
 import { drainedMark, logFolder, outputFifo, type Run } from '../layout.ts';
-import { living, type ProcessId, readBootId } from '../proc.ts';
-import { sendKill } from '../signals.ts';
+import { living, type ProcessId, readBootId, sendKill } from '../proc.ts';
 import { encodeRecords, gapRecord, maxTextBytes, type Stream } from './record.ts';
 import { SegmentWriter } from './segments.ts';
 
