@@ -166,6 +166,7 @@ describe('a run that was claimed', () => {
     ['a container of it that was never started', created({ ref: 'c2', run: 2 })],
     ['the container of the run before, which shows no start', created()],
     ['the run before, which is up still', containerOf()],
+    ['the start of the run before in what was made for it', exited(1, start, { run: 2 })],
   ])('is not seen by %s', (_what, found) => {
     const { status, told } = planOf(claimed(), [found]);
     expect(status.run).not.toHaveProperty('startedAt');
@@ -179,6 +180,13 @@ describe('a run that was claimed', () => {
     const { actions, did } = planOf(claimed(), [found]);
     expect(actions).toMatchObject([{ type: 'Start', run: 2, ...how }]);
     expect(did.filter((id) => id.startsWith('Remove'))).toEqual(removed);
+  });
+
+  test('and not seen is asked for once what else is up has gone, though nothing is known of the run before', () => {
+    const other = containerOf({ ref: 'c9', run: 1, revision: 'web-0' });
+    const { did, status } = planOf(claimed({ previous: undefined as never }), [other]);
+    expect(did).toEqual(['Kill/web-0/c9', 'Remove/web-0/c9']);
+    expect(status.run).toMatchObject({ number: 2 });
   });
 
   test('and not seen is asked for once a container that never was its own is gone', () => {
@@ -324,6 +332,13 @@ describe('a run that is known', () => {
       expect(plan.told).toEqual([]);
       expect(plan.wakeAt).toBe(now + 5 * second);
     }
+  });
+
+  test('that was taken for ended and is up goes on', () => {
+    const lastExit = { run: 1, code: 0, finishedAt: iso(start), cause: 'Agent' as const };
+    const { did, status } = planOf(readyStatus({ lastExit }), [containerOf()]);
+    expect(did).toEqual([]);
+    expect(status.phase).toBe('Ready');
   });
 
   test('that nothing is left of is lost', () => {
