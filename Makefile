@@ -34,8 +34,9 @@ lint: node_modules/.installed ## check style and format, and that no code or dep
 	@biome check --error-on-warnings .
 	@knip --no-progress
 
-layers: node_modules/.installed ## check that each package imports only from lower layers, and that pure packages are pure
+layers: node_modules/.installed ## check that packages import only from lower layers, that pure ones are pure, and names and schemas
 	@node scripts/lint-layers.ts
+	@node scripts/lint-names.ts
 	@node scripts/lint-schemas.ts
 
 generate: node_modules/.installed ## write types, validators, CRDs and reference pages from schemas/

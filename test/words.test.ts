@@ -5,19 +5,19 @@ import { parseAst } from 'vitest/node';
 import { applyOrder } from '../src/api/kinds.ts';
 
 const src = join(import.meta.dirname, '../src');
-const rooms = readdirSync(src, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+const packages = readdirSync(src, { withFileTypes: true }).filter((entry) => entry.isDirectory());
 
 /**
  * All that is written in a file for people to read: reasons of conditions and Events, messages, errors and help. A change
- * of words is seen in the golden file of its room.
+ * of words is seen in the golden file of its name.
  */
-test.each(rooms.map(({ name }) => name))('the words of src/%s are these', async (room) => {
-  const files = globSync('**/*.ts', { cwd: join(src, room) }).filter((file) => !/\.(gen|d)\.ts$/.test(file));
+test.each(packages.map(({ name }) => name))('the words of src/%s are these', async (name) => {
+  const files = globSync('**/*.ts', { cwd: join(src, name) }).filter((file) => !/\.(gen|d)\.ts$/.test(file));
   const pages = files.sort().map((file) => {
-    const words = wordsOf(readFileSync(join(src, room, file), 'utf8'));
-    return words.length === 0 ? '' : `${room}/${file}\n${words.map((each) => `  ${each}\n`).join('')}\n`;
+    const words = wordsOf(readFileSync(join(src, name, file), 'utf8'));
+    return words.length === 0 ? '' : `${name}/${file}\n${words.map((each) => `  ${each}\n`).join('')}\n`;
   });
-  await expect(pages.join('')).toMatchFileSnapshot(join(import.meta.dirname, `golden/words/${room}.txt`));
+  await expect(pages.join('')).toMatchFileSnapshot(join(import.meta.dirname, `golden/words/${name}.txt`));
 });
 
 /** Each reason and each sentence of a source, once, in order. */

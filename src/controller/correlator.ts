@@ -32,7 +32,7 @@ export interface Correlated {
 }
 
 /**
- * What becomes of a happening before it is an Event, as client-go's EventCorrelator has it: more than ten that differ in
+ * What becomes of a new event before it is written, as client-go's EventCorrelator has it: more than ten that differ in
  * their messages alone become one, and of many only some are told. Unlike there, the limit is of an object and a reason,
  * so that a flood of one reason does not silence the others; the reasons are ours, so there are few.
  */

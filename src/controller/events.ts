@@ -9,7 +9,7 @@ import type { Ids } from '../platform/ids.ts';
 import type { Log } from '../platform/log.ts';
 import { Correlator, keep, type NewEvent } from './correlator.ts';
 
-export type { NewEvent as Happening };
+export type { NewEvent };
 
 const remembered = 4_096;
 /** Characters of a message that are kept. */
@@ -23,7 +23,7 @@ interface Entry {
 }
 
 /**
- * Writes Events (core/v1): for people, lossy, counted. The same happening of the same object counts up one Event; what
+ * Writes Events (core/v1): for people, lossy, counted. The same event of the same object counts up one Event; what
  * comes while a write is under way is added to the next one, and so is what the Correlator calls spam. Nothing waits for
  * it and no decision reads it.
  */
@@ -51,7 +51,7 @@ export class Recorder {
 
   /**
    * The message may quote an agent, and kubectl prints it as it is: it is kept without what steers a terminal. Listeners
-   * get the happening before it is combined with similar ones.
+   * get each one before it is combined with similar ones.
    */
   recordEvent(about: AnyObject, given: NewEvent): void {
     const { each, ...rest } = given;

@@ -4,7 +4,7 @@ import { type Author, takeOver, wroteIt } from '../plan/allow.ts';
 import type { Clock } from '../platform/clock.ts';
 import { type Log, limitedLog } from '../platform/log.ts';
 import { retryDelay } from '../platform/retry.ts';
-import type { Happening } from './events.ts';
+import type { NewEvent } from './events.ts';
 import { bytesOf, type FindInput } from './inputs.ts';
 
 const timeout = 10_000;
@@ -22,7 +22,7 @@ export interface NotifierDeps {
   /** Whether a command that a namespace names may run on this host, as the controller's user. */
   mayRunHere: (namespace: string, author: Author | undefined) => boolean;
   /** Tells people that a command was not run. */
-  refused: (about: AnyObject, newEvent: Happening) => void;
+  refused: (about: AnyObject, newEvent: NewEvent) => void;
   /** Finds the Secrets of one namespace. */
   findInput: (namespace: string) => FindInput;
   /** Of this host. */
@@ -52,7 +52,7 @@ export class Notifier {
     this.#log = limitedLog(deps.log, deps.clock);
   }
 
-  notify(about: AnyObject, newEvent: Happening): void {
+  notify(about: AnyObject, newEvent: NewEvent): void {
     if (newEvent.reason === refusedReason) return;
     const { spec, author } = this.#deps.policyOf(about) ?? {};
     for (const target of spec?.notify ?? []) {

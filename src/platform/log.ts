@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import { Bucket } from './bucket.ts';
 import type { Clock } from './clock.ts';
 
-/** What a room needs of a log: pino's interface, fields first. Never hand it a secret's value. */
+/** What a package needs of a log: pino's interface, fields first. Never hand it a secret's value. */
 export type Log = Pick<Logger, 'debug' | 'info' | 'warn' | 'error'>;
 
 export const silentLog: Log = { debug() {}, info() {}, warn() {}, error() {} };

@@ -7,7 +7,7 @@ import { beforeEach, expect, test } from 'vitest';
 import { withDefaults } from '../../src/api/defaults.ts';
 import { kindInfo } from '../../src/api/kinds.ts';
 import type { AnyObject, PolicySpec, Secret } from '../../src/api/objects.ts';
-import type { Happening } from '../../src/controller/events.ts';
+import type { NewEvent } from '../../src/controller/events.ts';
 import { Notifier } from '../../src/controller/notify.ts';
 import type { Author } from '../../src/plan/allow.ts';
 import { type Clock, systemClock } from '../../src/platform/clock.ts';
@@ -38,7 +38,7 @@ const login: Secret = {
   data: { token: Buffer.from('Bearer s3cret\n').toString('base64') },
 };
 
-const refused: Happening[] = [];
+const refused: NewEvent[] = [];
 const notifierOf = (
   notify: object[],
   here: readonly string[] = ['default'],

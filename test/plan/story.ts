@@ -4,7 +4,7 @@ import type { Action, Plan, PlannedEvent } from '../../src/plan/action.ts';
 import { carriedOut, granted, written } from '../../src/plan/forecast.ts';
 import { reconcile } from '../../src/plan/reconcile.ts';
 import type { World } from '../../src/plan/world.ts';
-import { type Happening, type House, happen, houseOf, runnable } from '../simulation/simulation.ts';
+import { type House, happen, houseOf, runnable, type WorldEvent } from '../simulation/simulation.ts';
 import { second, type WorldOptions, worldOf } from './worlds.ts';
 
 export class Story {
@@ -56,7 +56,7 @@ export class Story {
     return this;
   }
 
-  happen(...events: Happening[]): this {
+  happen(...events: WorldEvent[]): this {
     for (const event of events) this.house = happen(this.house, event);
     return this;
   }

@@ -7,7 +7,7 @@ import { carriedOut, written } from '../../src/plan/forecast.ts';
 import { reconcile } from '../../src/plan/reconcile.ts';
 import type { World } from '../../src/plan/world.ts';
 import { agentOf, policyOf, runtimeOf, worldOf } from '../plan/worlds.ts';
-import { type Happening, happen, houseOf, runnable } from '../simulation/simulation.ts';
+import { happen, houseOf, runnable, type WorldEvent } from '../simulation/simulation.ts';
 
 /** Several Agents on one Runtime that takes fewer instances than they want. */
 class Fleet {
@@ -81,7 +81,7 @@ class Fleet {
     return plan.actions.length > 0;
   }
 
-  happen(at: number, event: Happening): void {
+  happen(at: number, event: WorldEvent): void {
     this.worlds = this.worlds.map((one, index) => (index === at ? happen(houseOf(one), event).world : one));
   }
 

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import type { PolicySpec } from '../../src/api/objects.ts';
 import type { World } from '../../src/plan/world.ts';
 import { agentOf, policyOf, worldOf } from '../plan/worlds.ts';
-import { type Happening, houseOf, settle } from '../simulation/simulation.ts';
+import { houseOf, settle, type WorldEvent } from '../simulation/simulation.ts';
 
 const at = fc.nat(4);
 const spans = fc.constantFrom('0s', '500ms', '1s', '10s', '1m', '1h');
@@ -50,7 +50,7 @@ const policies: fc.Arbitrary<PolicySpec> = fc
     }),
   );
 
-export const happenings: fc.Arbitrary<Happening> = fc.oneof(
+export const worldEvents: fc.Arbitrary<WorldEvent> = fc.oneof(
   {
     weight: 12,
     arbitrary: fc.record({
@@ -59,8 +59,8 @@ export const happenings: fc.Arbitrary<Happening> = fc.oneof(
       end: fc.constantFrom('Crash', 'Crash', 'Retryable', 'Terminal', 'NotStartable'),
     }),
   },
-  { weight: 6, arbitrary: fc.constant<Happening>({ is: 'Wake' }) },
-  { weight: 3, arbitrary: fc.constant<Happening>({ is: 'Begin' }) },
+  { weight: 6, arbitrary: fc.constant<WorldEvent>({ is: 'Wake' }) },
+  { weight: 3, arbitrary: fc.constant<WorldEvent>({ is: 'Begin' }) },
   {
     weight: 3,
     arbitrary: fc.record({
@@ -171,7 +171,7 @@ export const happenings: fc.Arbitrary<Happening> = fc.oneof(
   },
   { weight: 2, arbitrary: fc.record({ is: fc.constantFrom('Resume' as const, 'RolloutRestart' as const) }) },
   { weight: 1, arbitrary: fc.record({ is: fc.constant('DeleteInstance' as const), at }) },
-  { weight: 1, arbitrary: fc.constant<Happening>({ is: 'Delete' }) },
+  { weight: 1, arbitrary: fc.constant<WorldEvent>({ is: 'Delete' }) },
 );
 
 const probe = {

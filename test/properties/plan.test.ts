@@ -8,18 +8,18 @@ import { partsOf, reconcile } from '../../src/plan/reconcile.ts';
 import type { World } from '../../src/plan/world.ts';
 import { exited } from '../plan/worlds.ts';
 import {
-  type Happening,
   type House,
   happen,
   houseOf,
   land,
   runnable,
   settle,
+  type WorldEvent,
 } from '../simulation/simulation.ts';
-import { beginnings, happenings } from './plan-worlds.ts';
+import { beginnings, worldEvents } from './plan-worlds.ts';
 
-/** Plays the happenings one after another, and looks at each World that comes out. */
-function play(world: World, events: readonly Happening[], look: (house: House) => void): void {
+/** Plays the worldEvents one after another, and looks at each World that comes out. */
+function play(world: World, events: readonly WorldEvent[], look: (house: House) => void): void {
   let house = houseOf(world);
   look(house);
   for (const event of events) {
@@ -30,7 +30,7 @@ function play(world: World, events: readonly Happening[], look: (house: House) =
 
 const stories = (look: (house: House) => void): void => {
   fc.assert(
-    fc.property(beginnings, fc.array(happenings, { maxLength: 40 }), (world, events) =>
+    fc.property(beginnings, fc.array(worldEvents, { maxLength: 40 }), (world, events) =>
       play(world, events, look),
     ),
     { numRuns: Number(process.env.PROPERTY_RUNS ?? 300) },

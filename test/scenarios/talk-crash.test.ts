@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { openJournal } from '../../src/messages/sqlite-journal.ts';
 import { silentLog } from '../../src/platform/log.ts';
-import type { Answer, Letter } from './talk-crashing.ts';
+import type { Answer, ScriptedMessage } from './talk-crashing.ts';
 
 const program = join(import.meta.dirname, 'talk-crashing.ts');
 const scripts = join(import.meta.dirname, '../agents');
@@ -100,7 +100,7 @@ spec:
   }
 
   /** The next message of a conversation, with the same key as long as nobody has said that it was accepted. */
-  #next(conversation: number, send: (newMessage: Letter) => void): void {
+  #next(conversation: number, send: (newMessage: ScriptedMessage) => void): void {
     for (let n = 0; n < newMessages; n += 1) {
       const key = `${conversation}-${n}`;
       if (this.sent.has(key)) continue;

@@ -23,7 +23,7 @@ import { openStore } from '../../src/store/sqlite.ts';
 import { collector } from '../collector.ts';
 import { FakeSources } from '../fakes/sources.ts';
 
-export interface Letter {
+export interface ScriptedMessage {
   agent: string;
   text: string;
   key: string;
@@ -93,7 +93,7 @@ const controller = new Controller({
 });
 await controller.start();
 
-async function send({ agent: name, ...newMessage }: Letter): Promise<void> {
+async function send({ agent: name, ...newMessage }: ScriptedMessage): Promise<void> {
   const agent = controller.cache.agents.get(`default/${name}`);
   if (agent === undefined) throw new Error(`there is no agent ${name}`);
   const [message] = await controller.talk.send(agent, [newMessage]);
@@ -101,7 +101,7 @@ async function send({ agent: name, ...newMessage }: Letter): Promise<void> {
   tell({ type: 'sent', key: newMessage.key, id: message.id, conversation: message.conversation });
 }
 
-process.on('message', (newMessage: Letter | 'open') => {
+process.on('message', (newMessage: ScriptedMessage | 'open') => {
   if (newMessage === 'open') tell({ type: 'open', count: journal.messages({ states: open }).length });
   else void send(newMessage);
 });

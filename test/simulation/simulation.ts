@@ -8,7 +8,7 @@ import type { InboxView, InstanceView, Observed, TalkView, World } from '../../s
 import { iso, runtimeOf } from '../plan/worlds.ts';
 
 /** One thing that happens from outside. `at` picks the Instance, modulo how many there are. */
-export type Happening =
+export type WorldEvent =
   | { is: 'Pass'; ms: number }
   | { is: 'Wake' }
   | { is: 'Exit'; at: number; code: number; cause: 'Agent' | 'Runtime'; ago: number; oomKilled?: boolean }
@@ -49,7 +49,7 @@ export interface House {
 
 export const houseOf = (world: World): House => ({ world, hidden: undefined, flying: new Map(), count: 0 });
 
-export function happen(house: House, event: Happening): House {
+export function happen(house: House, event: WorldEvent): House {
   const { world } = house;
   const next = { ...house, count: house.count + 1 };
   switch (event.is) {
@@ -197,7 +197,7 @@ const withFlights = (world: World, flying: ReadonlyMap<string, Action>): World =
 });
 
 /** Writes the plan, and lets the first `done` actions succeed; the next one ends as `end` says. */
-function step(house: House, { done, end }: Extract<Happening, { is: 'Step' }>): House {
+function step(house: House, { done, end }: Extract<WorldEvent, { is: 'Step' }>): House {
   const plan = reconcile(house.world);
   const actions = runnable(plan);
   let world = granted(written(house.world, plan), plan);
@@ -251,7 +251,7 @@ function failed(world: World, action: Action, result: Exclude<Outcome['result'],
 
 function talkOf(
   { object }: InstanceView,
-  { state, unenforced = false }: Extract<Happening, { is: 'Talk' }>,
+  { state, unenforced = false }: Extract<WorldEvent, { is: 'Talk' }>,
   now: number,
 ): TalkView | undefined {
   if (state === undefined) return undefined;

@@ -29,7 +29,7 @@ export async function controllerLogs(options: ControllerLogsOptions, cli: Cli): 
   const show = shower(options, cli);
   let rotations = new Rotations(path);
   let at = 0;
-  for (const part of lastParts(path, options.tail)) at = print(part.file, part.from, show);
+  for (const part of lastPieces(path, options.tail)) at = print(part.file, part.from, show);
   while (options.follow === true && !cli.signal.aborted) {
     const now = new Rotations(path);
     // What was not printed is in a file that was moved, and so are all that were written since.
@@ -89,7 +89,7 @@ export function lastLines(path: string, count: number, most = chunk): string[] {
 }
 
 /** The log files, the oldest first, each from where the last `count` lines of all begin. */
-function lastParts(path: string, count: number | undefined): { file: string; from: number }[] {
+function lastPieces(path: string, count: number | undefined): { file: string; from: number }[] {
   const files = [path, ...rotatedLogs(path)].filter((file) => existsSync(file));
   if (count === undefined || count < 0) return files.toReversed().map((file) => ({ file, from: 0 }));
   const parts: { file: string; from: number }[] = [];

@@ -41,7 +41,7 @@ import {
   SyncRecord,
 } from './record.ts';
 import { intent, nextStatus } from './status.ts';
-import { happenings } from './tell.ts';
+import { syncEvents } from './sync-events.ts';
 
 export interface SyncsDeps {
   resources: Resources;
@@ -139,7 +139,7 @@ export class SyncReconciler {
       const { assessment } = await record.alone(() =>
         this.#withSource(sync, record, async (source, signal) => {
           const manifests = await source.read(await source.look(signal), signal);
-          return { assessment: await assess(sync, manifests, this.#assessParts(sync, record, force)) };
+          return { assessment: await assess(sync, manifests, this.#assessDeps(sync, record, force)) };
         }),
       );
       return diffOf(sync, assessment);
@@ -245,7 +245,7 @@ export class SyncReconciler {
     });
     try {
       return await this.#withSource(sync, record, async (source, signal) => {
-        const deps = this.#passParts(sync, record, signal, requested);
+        const deps = this.#passDeps(sync, record, signal, requested);
         if (onlyObjects) return { type: 'Kept', kept: await keep(sync, source, deps), looked: false };
         try {
           found = await source.look(signal);
@@ -261,7 +261,7 @@ export class SyncReconciler {
       if (this.#abort.signal.aborted) throw error; // the controller ends: that says nothing of the source
       if (error instanceof Overtaken || !(error instanceof Error)) throw error;
       if (error instanceof MissingSecret) {
-        const deps = this.#passParts(sync, record, this.#abort.signal, requested);
+        const deps = this.#passDeps(sync, record, this.#abort.signal, requested);
         return failed(error, keep(sync, undefined, deps));
       }
       this.#deps.log.error({ err: error, sync: keyText(sync.metadata) }, 'a Sync failed; it is tried again');
@@ -269,13 +269,13 @@ export class SyncReconciler {
     }
   }
 
-  #passParts(sync: Sync, record: SyncRecord, signal: AbortSignal, requested: boolean): PassDeps {
+  #passDeps(sync: Sync, record: SyncRecord, signal: AbortSignal, requested: boolean): PassDeps {
     const request = sync.metadata.annotations?.[syncAnnotations.requested];
     const takesOver = requested && request?.endsWith(takingOver) === true;
     return {
       record,
       signal,
-      assess: this.#assessParts(sync, record, takesOver),
+      assess: this.#assessDeps(sync, record, takesOver),
       live: (id) => this.#live.get(id),
       requested,
       note: (object) => this.#deps.cache.note(object),
@@ -312,7 +312,7 @@ export class SyncReconciler {
     }
   }
 
-  #assessParts(sync: Sync, record: SyncRecord, takesOver: boolean): AssessDeps {
+  #assessDeps(sync: Sync, record: SyncRecord, takesOver: boolean): AssessDeps {
     const siblings = this.#siblings(sync);
     return {
       takesOver,
@@ -438,7 +438,7 @@ export class SyncReconciler {
     );
     if (outcome.type === 'Synced') await this.#useUp(sync, outcome.assessment.revision);
     const written = await this.#write(sync, failed ? { ...status, failures } : status);
-    for (const newEvent of happenings(sync, outcome, newest.status?.conditions, status.conditions))
+    for (const newEvent of syncEvents(sync, outcome, newest.status?.conditions, status.conditions))
       recorder.recordEvent(written, newEvent);
   }
 

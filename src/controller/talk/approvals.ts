@@ -8,7 +8,7 @@ import type { Approval } from '../../messages/message.ts';
 import type { ControlView } from '../../plan/world.ts';
 import { requestText } from '../../protocols/request-text.ts';
 import { optionFor, type Permission, type PermissionOption, type ToolUse } from '../../protocols/talk.ts';
-import type { Happening } from '../events.ts';
+import type { NewEvent } from '../events.ts';
 import type { Link } from './link.ts';
 import type { Open } from './open.ts';
 import { actionFor, approvalTimeout, usedWithoutAsking } from './rules.ts';
@@ -24,7 +24,7 @@ type Decided = Exclude<Approval['state'], 'Pending'>;
 export interface ApprovalsDeps {
   talkState: TalkState;
   spec(key: string): AgentSpec | undefined;
-  record(link: Link, newEvent: Happening): void;
+  record(link: Link, newEvent: NewEvent): void;
   /** The planner should look again: the controls of an instance have changed. */
   controlsChanged(link: Link): void;
 }

@@ -19,7 +19,7 @@ import { type Clock, endsWithin } from '../../platform/clock.ts';
 import type { Ids } from '../../platform/ids.ts';
 import type { Log } from '../../platform/log.ts';
 import type { Cache } from '../cache.ts';
-import type { Happening, Recorder } from '../events.ts';
+import type { NewEvent, Recorder } from '../events.ts';
 import type { Asking, McpServers } from '../mcp-server.ts';
 import { Approvals } from './approvals.ts';
 import { Deliveries } from './deliveries.ts';
@@ -429,7 +429,7 @@ export class Talk {
 }
 
 /** What people are told of the end of a message. */
-function happeningOf({ id, state, reason, error, conversation }: Envelope): Happening {
+function happeningOf({ id, state, reason, error, conversation }: Envelope): NewEvent {
   const which = `Message ${id} of conversation ${conversation}`;
   if (state === 'Completed')
     return { type: 'Normal', reason: 'MessageCompleted', message: `${which} was completed.`, each: true };

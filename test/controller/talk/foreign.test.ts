@@ -5,12 +5,12 @@ import { key, stage } from './stage.ts';
 
 test("lines that name another instance's message, conversation or question reach neither", async () => {
   const [one, stranger] = [new Puppet(), new Puppet()];
-  await using at = await stage({ victim: { agent: one.agent }, stranger: { agent: stranger.agent } });
-  const { id, conversation } = await at.send('victim', 'work');
+  await using at = await stage({ target: { agent: one.agent }, stranger: { agent: stranger.agent } });
+  const { id, conversation } = await at.send('target', 'work');
   const own = await at.send('stranger', 'work too');
   await at.world.until(() => one.turns.length === 1 && stranger.turns.length === 1);
   one.text(id, 'mine');
-  const query = at.world.talk.query(await at.world.house.user.get('Agent', key('victim')), {
+  const query = at.world.talk.query(await at.world.house.user.get('Agent', key('target')), {
     action: 'status',
   });
   await at.world.until(() => one.of('query').length === 1);
@@ -49,10 +49,10 @@ test("an ACP agent that names another's session or turn changes nothing there", 
   const stranger = new AcpPuppet({ 'session/new': () => ({ sessionId: 'own' }) });
   const permissions = { default: 'Ask' as const };
   await using at = await stage({
-    'acp-victim': { agent: one.agent, spec: { permissions } },
+    'acp-target': { agent: one.agent, spec: { permissions } },
     'acp-stranger': { agent: stranger.agent, spec: { permissions } },
   });
-  const { id } = await at.send('acp-victim', 'work');
+  const { id } = await at.send('acp-target', 'work');
   const own = await at.send('acp-stranger', 'work too');
   await at.world.until(() => one.prompts.length === 1 && stranger.prompts.length === 1);
   const [prompt] = one.prompts;

@@ -36,12 +36,12 @@ test('a message that could not be written to a run that ends is sent to the next
 });
 
 test('a message that moved while its first instance made a session is sent by the other one alone', async () => {
-  const shaken = new Set<FakeProgram>();
+  const connected = new Set<FakeProgram>();
   const waiting: AcpPuppet['heard'] = [];
   const puppet: AcpPuppet = new AcpPuppet({
     'session/new': (request, self) => {
-      if (!shaken.has(self)) {
-        shaken.add(self);
+      if (!connected.has(self)) {
+        connected.add(self);
         return puppet.newSession();
       }
       waiting.push(request);

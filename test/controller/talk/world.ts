@@ -219,7 +219,7 @@ export class TalkWorld implements AsyncDisposable {
           run,
           written,
           produced,
-          breaking: cancellation,
+          cancellation,
           current: thread.current?.message.id,
         }),
     );

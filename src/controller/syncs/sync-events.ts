@@ -1,6 +1,6 @@
 import type { Condition, Sync } from '../../api/objects.ts';
 import { revisionText } from '../../api/sync.ts';
-import type { Happening } from '../events.ts';
+import type { NewEvent } from '../events.ts';
 import { fieldsOf, toldFields } from './enact.ts';
 import { pruneText } from './prunes.ts';
 import { comparedOf, type Outcome } from './record.ts';
@@ -8,16 +8,16 @@ import { comparedOf, type Outcome } from './record.ts';
 const mostRepairs = 20;
 
 /** What is told as Events: what was done, and a verdict that is not the one before. */
-export function happenings(
+export function syncEvents(
   sync: Sync,
   outcome: Outcome,
   before: readonly Condition[] | undefined,
   now: readonly Condition[] | undefined,
-): Happening[] {
+): NewEvent[] {
   return [...done(sync, outcome), ...verdicts(before, now)];
 }
 
-function repairs(outcome: Outcome): Happening[] {
+function repairs(outcome: Outcome): NewEvent[] {
   const { assessment, healed } = comparedOf(outcome) ?? {};
   if (assessment === undefined || healed !== true) return [];
   const name = revisionText(assessment.revision, assessment.reference);
@@ -33,7 +33,7 @@ function repairs(outcome: Outcome): Happening[] {
     .map((message) => ({ type: 'Normal', reason: 'DriftRepaired', message }));
 }
 
-function done(sync: Sync, outcome: Outcome): Happening[] {
+function done(sync: Sync, outcome: Outcome): NewEvent[] {
   if (outcome.type !== 'Synced') return repairs(outcome);
   const { changes, prunes, revision, reference } = outcome.assessment;
   const name = revisionText(revision, reference);
@@ -54,7 +54,7 @@ function done(sync: Sync, outcome: Outcome): Happening[] {
 function tagMoved(
   { spec, status, metadata }: Sync,
   { assessment }: Extract<Outcome, { type: 'Synced' }>,
-): Happening | undefined {
+): NewEvent | undefined {
   const { tag } = spec.source.git ?? {};
   const before = status?.revision;
   const same =
@@ -70,7 +70,7 @@ function tagMoved(
 function verdicts(
   before: readonly Condition[] | undefined,
   now: readonly Condition[] | undefined,
-): Happening[] {
+): NewEvent[] {
   const fetched = now?.find(({ type }) => type === 'Fetched');
   return (now ?? []).flatMap(({ type, status, reason, message }) => {
     const known = before?.find((condition) => condition.type === type);
