@@ -134,6 +134,7 @@ describe('a breaker', () => {
     [half, 'Failed', { state: 'Open', failures: 3, openedAt: iso(start) }],
     [half, 'FailedAgain', { state: 'Open', failures: 3, openedAt: iso(start) }],
     [half, 'Succeeded', closed],
+    [{ state: 'HalfOpen' }, 'Succeeded', closed],
     [half, 'Resumed', closed],
     [half, 'Time', half],
   ])('%o after %s is %o', (breaker, event, next) => {
