@@ -2,28 +2,13 @@
  * Checks the layers of src: a package imports only from lower layers, type imports too. In the pure packages it also
  * refuses clocks, randomness, IO and async.
  */
-import { globSync, readFileSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { importsBetweenPackages, layers, packageOf, sourceFiles } from './layers.ts';
 
 const src = join(import.meta.dirname, '../src');
+const order = [...layers.keys()];
 
-/** Top to bottom. */
-const layers = [
-  'cli',
-  'daemon',
-  'server',
-  'controller',
-  'drivers',
-  'client',
-  'registry',
-  'messages',
-  'protocols',
-  'sources',
-  'store',
-  'plan',
-  'api',
-  'platform',
-];
 /** Beyond the order: the CLI and the controller are clients of the API like any other. */
 const forbidden: Record<string, string[]> = {
   cli: ['server', 'controller', 'drivers', 'registry', 'messages', 'store'],
@@ -42,25 +27,18 @@ const impure: [RegExp, string][] = [
 ];
 
 const problems: string[] = [];
-for (const file of globSync('**/*.{ts,js}', { cwd: src })
-  .filter((name) => !name.endsWith('.d.ts'))
-  .sort()) {
-  const name = file.split('/')[0] ?? '';
-  const text = readFileSync(join(src, file), 'utf8');
-  const layer = layers.indexOf(name);
-  if (layer < 0)
-    problems.push(`src/${file}: ${name} is not a package; the packages are ${layers.join(', ')}`);
-  for (const [, target = ''] of text.matchAll(/(?:from|import\()\s*'(\.[^']+)'/g)) {
-    const path = relative(src, join(src, dirname(file), target));
-    const other = path.split('/')[0] ?? '';
-    if (other === name || other === '..') continue;
-    if (layers.indexOf(other) < layer)
-      problems.push(`src/${file} imports src/${path}: ${other} is in a higher layer than ${name}`);
-    else if (forbidden[name]?.includes(other) === true)
-      problems.push(`src/${file} imports src/${path}: ${name} must not import from ${other}`);
-  }
+for (const { file, path, from, to } of importsBetweenPackages()) {
+  if (order.indexOf(to) < order.indexOf(from))
+    problems.push(`src/${file} imports src/${path}: ${to} is in a higher layer than ${from}`);
+  else if (forbidden[from]?.includes(to) === true)
+    problems.push(`src/${file} imports src/${path}: ${from} must not import from ${to}`);
+}
+for (const file of sourceFiles()) {
+  const name = packageOf(file);
+  if (!layers.has(name))
+    problems.push(`src/${file}: ${name} is not a package; the packages are ${order.join(', ')}`);
   if (!pure.includes(name) || file.includes('.gen.')) continue;
-  for (const [index, line] of text.split('\n').entries()) {
+  for (const [index, line] of readFileSync(join(src, file), 'utf8').split('\n').entries()) {
     const code = line
       .replace(/^\s*(\/\/|\*|\/\*).*$/, '')
       .replace(/'[^']*'|`[^`]*`/g, (quoted) => (line.includes('from ') ? quoted : "''"));
@@ -69,5 +47,5 @@ for (const file of globSync('**/*.{ts,js}', { cwd: src })
   }
 }
 for (const problem of problems) console.error(problem);
-console.log(problems.length === 0 ? 'The layers hold.' : `${problems.length} imports across the layers.`);
+console.log(problems.length === 0 ? 'The layers hold.' : `${problems.length} problems with the layers.`);
 process.exitCode = problems.length === 0 ? 0 : 1;

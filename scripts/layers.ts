@@ -1,0 +1,52 @@
+/** The layers of src, top to bottom: a package imports only from lower ones. Used by the lint and by the picture in docs. */
+import { globSync, readFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+
+const src = join(import.meta.dirname, '../src');
+
+/** Each package with what it holds. */
+export const layers: ReadonlyMap<string, string> = new Map([
+  ['cli', 'the command line: one file for each verb'],
+  ['daemon', 'the composition root: builds the parts'],
+  ['server', 'HTTP: resources, watches, streams, tokens'],
+  ['controller', 'queue, cache, reconcilers, talk, Syncs'],
+  ['drivers', 'processes and containers'],
+  ['client', 'the interfaces of the API; local and HTTP'],
+  ['registry', 'what an API server does to an object'],
+  ['messages', 'the journal of messages'],
+  ['protocols', 'ACP and JSON lines'],
+  ['sources', 'Git repositories and folders'],
+  ['store', 'objects in SQLite'],
+  ['plan', 'the decisions, pure'],
+  ['api', 'kinds, validation, manifests, pure'],
+  ['platform', 'clock, log, ids, paths, retries'],
+]);
+
+export interface Import {
+  /** Paths in src. */
+  file: string;
+  path: string;
+  /** The packages. */
+  from: string;
+  to: string;
+}
+
+/** All imports from one package to another, type imports too, ordered by file. */
+export function importsBetweenPackages(): Import[] {
+  return sourceFiles().flatMap((file) => {
+    const from = packageOf(file);
+    const text = readFileSync(join(src, file), 'utf8');
+    return [...text.matchAll(/(?:from|import\()\s*'(\.[^']+)'/g)].flatMap(([, target = '']) => {
+      const path = relative(src, join(src, dirname(file), target));
+      const to = packageOf(path);
+      return to === from || to === '..' ? [] : [{ file, path, from, to }];
+    });
+  });
+}
+
+export const packageOf = (path: string): string => path.split('/')[0] ?? '';
+
+export const sourceFiles = (): string[] =>
+  globSync('**/*.{ts,js}', { cwd: src })
+    .filter((name) => !name.endsWith('.d.ts'))
+    .sort();
