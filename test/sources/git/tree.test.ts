@@ -6,8 +6,8 @@ const row = (path: string): string => `100644 blob ${'a'.repeat(40)}       7\t${
 test('what a commit holds is read row by row, whatever the names are', async () => {
   const output = `${row('a b\tc\nd.yaml')}160000 commit ${'b'.repeat(40)}       -\tmodule\0`;
   expect(await parseTree(output)).toEqual([
-    { path: 'a b\tc\nd.yaml', id: 'a'.repeat(40), size: 7, sort: 'File' },
-    { path: 'module', id: 'b'.repeat(40), size: 0, sort: 'Submodule' },
+    { path: 'a b\tc\nd.yaml', id: 'a'.repeat(40), size: 7, kind: 'File' },
+    { path: 'module', id: 'b'.repeat(40), size: 0, kind: 'Submodule' },
   ]);
 });
 
