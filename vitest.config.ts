@@ -56,6 +56,7 @@ export default defineConfig({
           include: [published],
           env: { AGENTCTL_TEST_SHARE: share },
           maxWorkers: 2, // both at once: most of the time they wait for agents
+          retry: 2, // a check that fails puts the agent back; what others publish is not ours to make steady
           testTimeout: 300_000,
           hookTimeout: 300_000,
         },
