@@ -179,7 +179,7 @@ const outOfBounds: Record<string, { manifest: string; says: string }> = {
   },
   'another namespace': {
     manifest: settings('pushed', 'one', 'namespace: kube-system'),
-    says: 'default, the one namespace of the Sync',
+    says: 'default, the namespace of the Sync',
   },
   'a host path': {
     manifest: web('pushed').replace(

@@ -87,7 +87,7 @@ describe('a Sync that heals', () => {
     await eventually(
       () => story.events(),
       (text) =>
-        /DriftRepaired: configmap\/heal is as in main@\w+ again: .*data\.value.*"drifted" -> "one"/.test(
+        /DriftRepaired: configmap\/heal was set back to main@\w+: .*data\.value.*"drifted" -> "one"/.test(
           text,
         ),
     );

@@ -41,7 +41,7 @@ test('while a hostile tree is read the API answers, other Syncs go on, and then 
   const { status } = await told;
   expect(status?.revision).toBe(good);
   expect(conditionOf(await hostile.get(), 'Ready')?.message).toMatch(
-    /(takes longer than [\d.]+ s to read: split or simplify it|the manifests take longer than 15 s to read: raise spec.timeout, or split them among several Syncs)\. main@\w+ remains applied\.$/,
+    /could not be read within [\d.]+ s: (split or simplify it|raise spec.timeout, or split them among several Syncs)\. main@\w+ remains applied\.$/,
   );
   expect(await settingOf(session, 'hostile')).toBe('one');
   await hostile.repository.publish(Object.fromEntries(Object.keys(tree).map((name) => [name, null])));

@@ -112,7 +112,7 @@ for (const kind of gitHosts()) {
       await synced(session, next, name);
       expect(await value()).toBe('tagged');
       expect((await eventsOf(session, name)).join('\n')).toContain(
-        `TagMoved: the tag stable was moved from ${first.slice(0, 12)} to ${next.slice(0, 12)}`,
+        `TagMoved: The tag stable was moved from ${first.slice(0, 12)} to ${next.slice(0, 12)}`,
       );
     });
 
