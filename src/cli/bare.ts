@@ -1,4 +1,4 @@
-import { UnreachableError } from '../api/errors.ts';
+import { ApiError, UnreachableError } from '../api/errors.ts';
 import { findKind, type KindInfo, kinds } from '../api/kinds.ts';
 import { nearest } from '../api/nearest.ts';
 import type { Cli, Client } from './cli.ts';
@@ -6,7 +6,7 @@ import { UsageError } from './failure.ts';
 import { found } from './found.ts';
 import { namesOf } from './near.ts';
 import { type GlobalOptions, namespaceOf } from './options.ts';
-import { nearKind, parseTargets, type Target } from './targets.ts';
+import { nearKind, parseTargets, type Target, unknownType } from './targets.ts';
 
 /** A name alone, of no kind: `describe hello`. */
 export const isBare = ([word, ...more]: readonly string[]): boolean =>
@@ -42,7 +42,14 @@ export async function parseBareTargets(
     const names = targets.map(({ info }) => `${info.singular}/${name}`).join(', ');
     throw new UsageError(`${JSON.stringify(name)} is the name of several objects: use one of ${names}`);
   }
-  if (targets.length === 0) throw await unknownWord(client, name, namespace);
+  if (targets.length === 0) {
+    const meant = await nearWords(client, name, namespace);
+    const hint = meant === undefined ? '' : `; did you mean ${meant}?`;
+    throw new ApiError(
+      'NotFound',
+      `no resource type or object in namespace ${namespace} is named ${JSON.stringify(name)}${hint}`,
+    );
+  }
   return targets;
 }
 
@@ -57,11 +64,14 @@ export async function refuseBare(words: readonly string[], options: GlobalOption
     if (error instanceof UnreachableError) return; // parseTargets tells what is wrong
     throw error;
   }
-  throw await unknownWord(client, word, namespaceOf(options, cli.environment));
+  throw unknownType(word, await nearWords(client, word, namespaceOf(options, cli.environment)));
 }
 
-/** The names of what no store holds are made by the controller: nobody misspells them. */
-async function unknownWord(client: Client, word: string, namespace: string | undefined): Promise<UsageError> {
+/**
+ * The types and objects that may be meant, as `"agents", agent/web`; undefined if none is near. The names of what no
+ * store holds are made by the controller: nobody misspells them.
+ */
+async function nearWords(client: Client, word: string, namespace: string): Promise<string | undefined> {
   const stored = sought.filter((info) => info.stored);
   const all = await Promise.all(
     stored.map(async (info) =>
@@ -75,9 +85,6 @@ async function unknownWord(client: Client, word: string, namespace: string | und
   );
   const near = objects.filter((object) => object.name === name).map(({ text }) => text);
   const kind = nearKind(word);
-  const meant = [...(kind === undefined ? [] : [JSON.stringify(kind)]), ...near].join(', ');
-  const hint = meant === '' ? '.' : `; did you mean ${meant}?`;
-  return new UsageError(
-    `the server doesn't have a resource type ${JSON.stringify(word)}${hint} See 'agentctl api-resources'.`,
-  );
+  const meant = [...(kind === undefined ? [] : [JSON.stringify(kind)]), ...near];
+  return meant.length === 0 ? undefined : meant.join(', ');
 }

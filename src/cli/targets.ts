@@ -72,8 +72,12 @@ export function kindFor(word: string): KindInfo {
   const info = findKind(word);
   if (info !== undefined) return info;
   const meant = nearKind(word);
-  const hint = meant === undefined ? '.' : `; did you mean ${JSON.stringify(meant)}?`;
-  throw new UsageError(
+  throw unknownType(word, meant === undefined ? undefined : JSON.stringify(meant));
+}
+
+export function unknownType(word: string, meant: string | undefined): UsageError {
+  const hint = meant === undefined ? '.' : `; did you mean ${meant}?`;
+  return new UsageError(
     `the server doesn't have a resource type ${JSON.stringify(word)}${hint} See 'agentctl api-resources'.`,
   );
 }

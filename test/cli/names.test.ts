@@ -24,33 +24,47 @@ test('a bare name that several objects have is refused, with all of them', async
     });
 });
 
-test('a bare name that no object has is told as an unknown kind', async () => {
-  expect((await shell.run(['describe', 'nothing'])).err).toContain(`doesn't have a resource type "nothing"`);
+const meant = [
+  ['wep', 'agent/web'],
+  ['modal', 'secret/model'],
+  ['slow-1', 'policy/slow'],
+  ['agentz', '"agents"'],
+  ['cal', 'configmap/calm, agent/calm'],
+] as const;
+
+const refusing = (client: Client): Client => ({
+  ...client,
+  list: () => Promise.reject(new ApiError('InternalError', 'lists are broken')),
 });
 
-describe.each(['describe', 'delete', 'get'])('%s of a word that is neither a kind nor a name', (verb) => {
-  test.each([
-    ['wep', 'agent/web?'],
-    ['modal', 'secret/model?'],
-    ['slow-1', 'policy/slow?'],
-    ['agentz', '"agents"?'],
-    ['cal', 'configmap/calm, agent/calm?'],
-  ])('names what may be meant: %s', async (word, meant) => {
+describe.each(['describe', 'delete'])('%s of a word that is neither a type nor a name', (verb) => {
+  const notFound = 'Error from server (NotFound): no resource type or object in namespace default is named';
+
+  test.each(meant)('is not found, with what may be meant: %s', async (word, near) => {
     expect(await shell.run([verb, word])).toMatchObject({
-      err: `error: the server doesn't have a resource type ${JSON.stringify(word)}; did you mean ${meant} See 'agentctl api-resources'.\n`,
+      err: `${notFound} ${JSON.stringify(word)}; did you mean ${near}?\n`,
+      code: 1,
+    });
+  });
+
+  test('has no hint where nothing is near, or the names cannot be listed', async () => {
+    expect((await shell.run([verb, 'zzz'])).err).toBe(`${notFound} "zzz"\n`);
+    expect((await shell.run([verb, 'wep'], { through: refusing })).err).toBe(`${notFound} "wep"\n`);
+  });
+});
+
+describe('get of a word that is not a type', () => {
+  test.each(meant)('names what may be meant: %s', async (word, near) => {
+    expect(await shell.run(['get', word])).toMatchObject({
+      err: `error: the server doesn't have a resource type ${JSON.stringify(word)}; did you mean ${near}? See 'agentctl api-resources'.\n`,
       code: 64,
     });
   });
 
-  test('is told without a hint where nothing is near, or the names cannot be had', async () => {
+  test('has no hint where nothing is near, or the names cannot be listed', async () => {
     const unknown = `error: the server doesn't have a resource type "zzz". See 'agentctl api-resources'.\n`;
-    expect((await shell.run([verb, 'zzz'])).err).toBe(unknown);
-    const refusing = (client: Client): Client => ({
-      ...client,
-      list: () => Promise.reject(new ApiError('InternalError', 'lists are broken')),
-    });
-    const { err } = await shell.run([verb, 'zzz'], { through: refusing });
-    expect(err).toBe(unknown);
+    expect((await shell.run(['get', 'zzz'])).err).toBe(unknown);
+    expect((await shell.run(['get', 'zzz'], { through: refusing })).err).toBe(unknown);
   });
 });
 
@@ -59,10 +73,6 @@ test('get of the name of an object says of what kind it is', async () => {
 });
 
 test('a near name that cannot be looked for leaves the error as it is', async () => {
-  const refusing = (client: Client): Client => ({
-    ...client,
-    list: () => Promise.reject(new ApiError('InternalError', 'lists are broken')),
-  });
   for (const verb of ['get', 'delete'])
     expect((await shell.run([verb, 'policy', 'slov'], { through: refusing })).err).toBe(
       'Error from server (NotFound): policies.agentctl.dev "slov" not found\n',
