@@ -305,7 +305,11 @@ test('delete says that what it applied stays', async () => {
   expect(await shell.run(['delete', 'sync', 'ended'])).toMatchObject({
     code: 0,
     out: 'sync.agentctl.dev "ended" deleted\n',
-    err: expect.stringContaining('kept: 2 objects applied by sync ended'),
+    err: "kept: 2 objects applied by sync ended, which are no longer synced. Delete them with 'agentctl delete -f' and the same manifests.\n",
+  });
+  await make('single', {}, { objects: 1 });
+  expect(await shell.run(['delete', 'sync', 'single'])).toMatchObject({
+    err: "kept: 1 object applied by sync single, which is no longer synced. Delete it with 'agentctl delete -f' and the same manifests.\n",
   });
   await make('empty');
   expect(await shell.run(['delete', 'sync', 'empty'])).toMatchObject({ code: 0, err: '' });

@@ -268,7 +268,8 @@ async function dropFinalizers(client: Client, each: Selected): Promise<boolean> 
 export function tellLeft({ metadata, status = {} }: Sync, cli: Cli): void {
   const count = status.objects ?? status.inventory?.length ?? 0;
   if (count === 0) return;
+  const [are, them] = count === 1 ? ['is', 'it'] : ['are', 'them'];
   cli.err(
-    `kept: ${counted(count, 'object')} applied by sync ${metadata.name}, which are no longer synced. Delete them with 'agentctl delete -f' and the same manifests.\n`,
+    `kept: ${counted(count, 'object')} applied by sync ${metadata.name}, which ${are} no longer synced. Delete ${them} with 'agentctl delete -f' and the same manifests.\n`,
   );
 }
