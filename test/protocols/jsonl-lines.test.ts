@@ -197,7 +197,11 @@ describe('queries', () => {
     expect(await asked).toBe('new');
     const late = world.connection.query('status', {}, { timeout: 1000 });
     world.clock.advance(1000);
-    await expect(late).rejects.toMatchObject({ reason: 'Timeout' });
+    await expect(late).rejects.toMatchObject({
+      reason: 'Timeout',
+      message:
+        'the agent did not answer the query within 1s: check that it handles query lines, or set a longer --timeout',
+    });
     says(world, 'query_response', { requestId: '2.2', data: 'late' });
     expect(world.host.of('garbage')).toEqual([]);
   });

@@ -91,7 +91,7 @@ export class Queries {
     const id = `${this.#epoch}.${this.#count}`;
     return new Promise((resolve, reject) => {
       const stop = this.#clock.after(timeout, () => {
-        const text = `the agent has not answered within ${timeout / 1000}s; ask again with a longer timeout`;
+        const text = `the agent did not answer the query within ${timeout / 1000}s: check that it handles query lines, or set a longer --timeout`;
         this.#take(id)?.reject(new ProtocolError('Timeout', text));
       });
       this.#waiting.set(id, {
@@ -105,7 +105,7 @@ export class Queries {
         },
       });
       send(id).catch((cause: unknown) => {
-        const text = 'the question did not reach the agent; ask again once it is Ready';
+        const text = 'the query did not reach the agent; repeat it once the agent is Ready';
         this.#take(id)?.reject(new ProtocolError('Closed', text, { cause }));
       });
     });
