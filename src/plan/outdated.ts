@@ -4,7 +4,7 @@ import { command } from './command.ts';
 import { emitEvent, type InstanceDraft, type Outdated, wake } from './draft.ts';
 import { drift, driftText } from './drift.ts';
 import { instant, shortTime, timeText } from './instant.ts';
-import { changedInputs } from './revision.ts';
+import { changedInputs, inputText } from './revision.ts';
 import type { Instant } from './world.ts';
 
 const restartedAtAnnotation = 'agentctl.dev/restartedAt';
@@ -68,7 +68,7 @@ function staleInputs({ context, next, object }: InstanceDraft): string | undefin
   if (inputs === undefined) return undefined;
   const changed = changedInputs(context.world, inputs);
   if (changed.length === 0) return undefined;
-  return `${listed(changed)} changed since it was started. To use the change, run agentctl rollout restart agent/${object.spec.agentName}. To restart automatically, set restartOn: [SecretChange] in the Policy.`;
+  return `${listed(changed.map((name) => inputText(name, inputs)))} since it was started. To use the change, run agentctl rollout restart agent/${object.spec.agentName}. To restart automatically, set restartOn: [SecretChange] in the Policy.`;
 }
 
 function byImage({ context, next, container }: InstanceDraft): Outdated | undefined {

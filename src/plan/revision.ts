@@ -1,7 +1,8 @@
 import { listed } from '../api/listed.ts';
 import type { New, ObjectMeta, Revision } from '../api/objects.ts';
+import { references } from '../api/references.ts';
 import type { Action, FieldDrift } from './action.ts';
-import { drift, driftText, revisionData } from './drift.ts';
+import { drift, driftText, type RevisionData, revisionData } from './drift.ts';
 import type { Settings } from './settings.ts';
 import type { World } from './world.ts';
 
@@ -27,7 +28,7 @@ export function revisionStep(world: World, settings: Settings): RevisionStep {
   const fields = newest === undefined ? undefined : drift(agent.spec, newest);
   const inputs =
     settings.restartOn.includes('SecretChange') && newest !== undefined
-      ? changedInputs(world, newest.inputs ?? {})
+      ? inputChanges(newest, recordedInputs(world))
       : [];
   if (newest !== undefined && fields?.length === 0 && inputs.length === 0)
     return { current: newest, create: undefined, name: newest.metadata.name, fields: [] };
@@ -37,7 +38,7 @@ export function revisionStep(world: World, settings: Settings): RevisionStep {
   const why =
     fields === undefined
       ? `Records the first spec.`
-      : `Records a changed spec: ${listed([...fields.map(driftText), ...inputs.map((input) => `${input} changed`)])}.`;
+      : `Records a changed spec: ${listed([...fields.map(driftText), ...inputs])}.`;
   const create: Action = {
     type: 'CreateRevision',
     id: `CreateRevision/${name}`,
@@ -54,6 +55,24 @@ export const changedInputs = (world: World, recorded: Readonly<Record<string, st
   Object.entries(recordedInputs(world))
     .filter(([name, hmac]) => recorded[name] !== hmac)
     .map(([name]) => name);
+
+/** `Secret/key changed`, or `created` if it did not exist when the inputs were recorded. */
+export const inputText = (name: string, recorded: Readonly<Record<string, string>>): string =>
+  `${name} ${recorded[name] === undefined ? 'created' : 'changed'}`;
+
+/** How the Secrets and ConfigMaps differ from what a Revision recorded. One that it did not reference is added. */
+export function inputChanges(
+  { inputs: recorded = {}, data }: Revision,
+  inputs: Readonly<Record<string, string>>,
+): string[] {
+  const { template } = data as RevisionData; // the controller alone writes Revisions, from a spec
+  const referenced = new Set(references(template).map(({ kind, name }) => `${kind}/${name}`));
+  return Object.entries(inputs)
+    .filter(([name, hmac]) => recorded[name] !== hmac)
+    .map(([name]) =>
+      recorded[name] === undefined && !referenced.has(name) ? `${name} added` : inputText(name, recorded),
+    );
+}
 
 /** What is there of the Secrets and ConfigMaps, to be compared later. */
 export const recordedInputs = ({ inputs }: World): Record<string, string> =>

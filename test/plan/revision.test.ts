@@ -147,6 +147,11 @@ describe('the newest Revision', () => {
     expect(made(step(world, ['SecretChange']).create).message).toBe(
       'Records a changed spec: Secret/key changed.',
     );
+    const envFrom = [{ configMapRef: { name: 'a', optional: true } }];
+    const unmade = revisionOf(agentOf({ template: { envFrom } }), 1, { 'Secret/key': 'new' });
+    expect(made(step({ ...world, revisions: [unmade] }, ['SecretChange']).create).message).toContain(
+      'ConfigMap/a created',
+    );
     const { inputs: _, ...bare } = revisionOf(agentOf());
     expect(step({ ...world, revisions: [bare as Revision] }, ['SecretChange']).create).toBeDefined();
     expect(step({ ...world, inputs: {} }, ['SecretChange']).create).toBeUndefined();

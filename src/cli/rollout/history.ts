@@ -3,7 +3,7 @@ import { listed } from '../../api/listed.ts';
 import type { Agent, AgentSpec, Revision } from '../../api/objects.ts';
 import { humanDuration, parseTime } from '../../api/time.ts';
 import { drift, driftText } from '../../plan/drift.ts';
-import { changedByAnnotation } from '../../plan/revision.ts';
+import { changedByAnnotation, inputChanges } from '../../plan/revision.ts';
 import type { Cli, Client } from '../cli.ts';
 import { CliError, UsageError } from '../failure.ts';
 import { type GlobalOptions, namespaceOf } from '../options.ts';
@@ -56,8 +56,7 @@ export async function history(name: string, options: HistoryOptions, cli: Cli): 
 function changes(before: Revision | undefined, after: Revision): string[] {
   if (before === undefined) return ['-'];
   const spec = after.data as unknown as AgentSpec; // what a Revision leaves out is not compared
-  const inputs = Object.entries(after.inputs ?? {}).filter(([name, hmac]) => before.inputs?.[name] !== hmac);
-  return [...drift(spec, before).map(driftText), ...inputs.map(([name]) => `${name} changed`)];
+  return [...drift(spec, before).map(driftText), ...inputChanges(before, after.inputs ?? {})];
 }
 
 const by = (revision: Revision): string =>
