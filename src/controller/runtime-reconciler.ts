@@ -253,7 +253,7 @@ export class RuntimeReconciler {
     const held = this.#held.get(name) ?? 0;
     const ready: Omit<Condition, 'lastTransitionTime'> =
       health?.state === 'Online'
-        ? { type: 'Ready', status: 'True', reason: 'Online', message: 'The Runtime answers.' }
+        ? { type: 'Ready', status: 'True', reason: 'Online', message: 'The Runtime is reachable.' }
         : health?.state === 'Offline'
           ? {
               type: 'Ready',

@@ -59,3 +59,34 @@ test('describe of one agent asks for nothing of others', async () => {
   expect(asked).toContain('usage');
   expect(asked).not.toContain('usageByAgent');
 });
+
+test('describe says Ready of the Runtime of an agent, and names the signal that stops it', async () => {
+  const made = await shell.server.client.create('Runtime', {
+    apiVersion: 'agentctl.dev/v1',
+    kind: 'Runtime',
+    metadata: { name: 'docker' },
+    spec: { driver: 'docker' },
+  });
+  const conditions = [
+    {
+      type: 'Ready',
+      status: 'True' as const,
+      observedGeneration: 1,
+      lastTransitionTime: '2026-01-31T12:00:00Z',
+      reason: 'Online',
+      message: 'The Runtime is reachable.',
+    },
+  ];
+  await shell.server.controller.update(
+    'Runtime',
+    { ...made, status: { conditions } },
+    { subresource: 'status' },
+  );
+  await shell.server.client.create(
+    'Agent',
+    agent('boxed', { runtimeRef: { name: 'docker' }, template: { image: 'web:1' } }),
+  );
+  const { out } = await shell.run(['describe', 'agent', 'boxed']);
+  expect(out).toMatch(/^Runtime: +docker \(driver docker\): Ready$/m);
+  expect(out).toMatch(/^ +Stop: +STOPSIGNAL of the image, or SIGTERM, SIGKILL after 10s$/m);
+});

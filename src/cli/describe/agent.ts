@@ -127,7 +127,7 @@ function runtimeText({ agent, runtime }: Story): string {
     ready === undefined
       ? 'not checked yet'
       : ready.status === 'True'
-        ? 'answers'
+        ? 'Ready'
         : `${ready.reason}: ${ready.message}`;
   return `${name} (driver ${joined([runtime.spec.driver, runtime.status?.version])}): ${how}`;
 }
@@ -150,7 +150,10 @@ function policyTitle({ agent, policy }: Story): string {
 
 function policyText({ agent, policy }: Story): string {
   if (policy === 'missing') return '  nothing is started or stopped until the policy exists\n';
-  return fields(policyFields(policy?.spec ?? agent.spec.policy), '  ');
+  return fields(
+    policyFields(policy?.spec ?? agent.spec.policy, { hasImage: agent.spec.template.image !== undefined }),
+    '  ',
+  );
 }
 
 /** Field by field, how what each instance runs differs from the spec. */

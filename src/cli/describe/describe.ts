@@ -173,7 +173,7 @@ async function describePolicy(client: Client, policy: Policy, now: number): Prom
       ...metadataFields(policy, now),
       ['Used by', users.length === 0 ? '<none>' : users.sort().join(', ')],
     ]),
-    section('Rules', fields(policyFields(policy.spec), '  ')),
+    section('Rules', fields(policyFields(policy.spec, { hasImage: true }), '  ')),
   ].join('');
 }
 

@@ -3,9 +3,13 @@ import { kindInfo } from '../../api/kinds.ts';
 import type { PolicySpec } from '../../api/objects.ts';
 import { type Field, joined } from './fields.ts';
 
-/** A policy in plain words; what it leaves out is by default. */
-export function policyFields(given: Partial<PolicySpec> | undefined): Field[] {
+/** A policy in plain words; what it leaves out is by default. Without an image, the default signal is SIGTERM. */
+export function policyFields(
+  given: Partial<PolicySpec> | undefined,
+  { hasImage }: { hasImage: boolean },
+): Field[] {
   const { restart, backoff, update, stop, ...policy } = full(given);
+  const defaultSignal = hasImage ? 'STOPSIGNAL of the image, or SIGTERM' : 'SIGTERM';
   return [
     [
       'Mode',
@@ -38,11 +42,11 @@ export function policyFields(given: Partial<PolicySpec> | undefined): Field[] {
         }[update.strategy],
         update.maxUnavailable > 1 && `${update.maxUnavailable} at once`,
         update.forceAfter !== undefined && `by force after ${update.forceAfter}`,
-        update.autoRevert && `goes goes goes back to the last good revision after ${update.progressDeadline}`,
+        update.autoRevert && `goes back to the last good revision after ${update.progressDeadline}`,
       ]),
     ],
     ['Replaced on', policy.restartOn.length === 0 ? undefined : policy.restartOn.join(', ')],
-    ['Stop', `${stop.signal ?? 'STOPSIGNAL of the image, or SIGTERM'}, SIGKILL after ${stop.gracePeriod}`],
+    ['Stop', `${stop.signal ?? defaultSignal}, SIGKILL after ${stop.gracePeriod}`],
     ['Priority', policy.priority === 0 ? undefined : String(policy.priority)],
     [
       'Notify',

@@ -76,7 +76,7 @@ function sourceFields({ source: { git, directory } }: SyncSpec, name: string, ne
 }
 
 const intervalText = ({ interval, jitter, timeout }: SyncSpec): string =>
-  joined([interval, jitter > 0 && `up to ${Math.round(jitter * 100)}% more`, `at most ${timeout} per check`]);
+  joined([interval, jitter > 0 && `up to ${Math.round(jitter * 100)}% more`, `times out after ${timeout}`]);
 
 function pruneText({ prune, maxPrunePercent }: SyncSpec): string {
   if (!prune) return 'no, objects that are no longer in the manifests stay';

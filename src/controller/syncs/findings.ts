@@ -46,7 +46,7 @@ const fetched = ({ spec }: Sync): Finding => ({
   type: 'Fetched',
   status: 'True',
   reason: 'Fetched',
-  message: spec.source.git === undefined ? 'The folder can be read.' : 'The repository answers.',
+  message: spec.source.git === undefined ? 'The folder can be read.' : 'The repository is reachable.',
 });
 
 const notFetched = ({ reason, message }: { reason: string; message: string }): Finding => ({
