@@ -63,7 +63,10 @@ export function progress(context: Context, wanted: readonly Part[], actions: rea
       reason: exceededReason,
       message: exceededText(context),
     };
+  // The last instance of a rollout is not outdated any more, but the rollout is complete only once it was Ready.
+  const { currentRevision = revision.name } = world.agent.status ?? {};
   const updating =
+    currentRevision !== revision.name ||
     actions.some(({ type }) => type === 'CreateRevision') ||
     drafts.some(({ outdated }) => outdated !== undefined);
   const reason = updating ? 'Updating' : scaling ? 'Scaling' : going > 0 ? 'Stopping' : 'Starting';
