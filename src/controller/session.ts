@@ -236,7 +236,10 @@ export class Session {
       await this.list();
       if (this.health.state !== 'Online') {
         this.health = { state: 'Online' };
-        this.#log.info({ runtime: this.runtime.metadata.name, version: this.version }, 'the Runtime is reachable');
+        this.#log.info(
+          { runtime: this.runtime.metadata.name, version: this.version },
+          'the Runtime is reachable',
+        );
       }
       online();
       this.#events.listed();

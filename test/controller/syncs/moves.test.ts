@@ -60,6 +60,7 @@ describe('a manifest that moves to the folder of another Sync', () => {
       [['keep-one'], ['keep-two', 'moved']].map((l) => expect.arrayContaining(l)),
     );
     expect(estate.wrote().filter((line) => line.startsWith('delete'))).toEqual([]);
+    expect((await estate.told()).filter((text) => text.startsWith('Conflict'))).toEqual([]);
   });
 
   test('and is changed in the same push, is changed and not made anew', async () => {
