@@ -21,8 +21,11 @@ export interface PassDeps {
   requested: boolean;
   /** Takes in what the source says now, before any of it is done. */
   assessed: (assessment: Assessment) => void;
-  /** Whether objects may be deleted by now: another Sync of the same source may be about to take them up. */
-  mayPrune: (assessment: Assessment) => boolean;
+  /**
+   * Whether the other Syncs of the same source have seen this revision, where that matters: one may be about to take up
+   * what this one deletes, or to let go of what this one is in conflict about.
+   */
+  othersLooked: (assessment: Assessment) => boolean;
   /** Writes down what is about to be done. */
   intend: (sync: Sync, assessment: Assessment) => Promise<void>;
 }
@@ -33,6 +36,8 @@ export class Overtaken extends Error {}
 /** Nothing is done yet: it is asked again soon. */
 export class NotYet extends Error {}
 
+const notYet = (): NotYet => new NotYet('other Syncs are checked first');
+
 /** From what stands in the source to what runs. `found`: what a look has just found. Throws SourceError, ApiError, Overtaken, NotYet. */
 export async function pass(sync: Sync, found: Found, source: Source, deps: PassDeps): Promise<Outcome> {
   if (!deps.assess.takesOver && isSettled(sync, found) && nothingDiffers(sync, deps))
@@ -41,12 +46,14 @@ export async function pass(sync: Sync, found: Found, source: Source, deps: PassD
   const assessment = await assess(sync, manifests, deps.assess);
   deps.assessed(assessment);
   const isNew = !isSettled(sync, manifests) || assessment.prunes.length > 0;
-  if (assessment.faults.length > 0 || (isNew && assessment.conflicts.length > 0))
+  const inConflict = isNew && assessment.conflicts.length > 0;
+  if (assessment.faults.length === 0 && inConflict && !deps.othersLooked(assessment)) throw notYet();
+  if (assessment.faults.length > 0 || inConflict)
     return { type: 'Refused', assessment, kept: await keep(sync, source, deps) };
   if (isNew && assessment.needsApproval)
     return { type: 'ApprovalRequired', assessment, kept: await keep(sync, source, deps) };
   if (isNew) {
-    if (!deps.mayPrune(assessment)) throw new NotYet('other Syncs are checked first');
+    if (!deps.othersLooked(assessment)) throw notYet();
     const failures = await applyRevision(sync, assessment, deps);
     return failures.length > 0
       ? { type: 'ApplyFailed', assessment, failures }

@@ -280,7 +280,7 @@ export class SyncReconciler {
       requested,
       note: (object) => this.#deps.cache.note(object),
       assessed: (assessment) => this.#assessed(sync, record, assessment),
-      mayPrune: (assessment) => this.#mayPrune(sync, record, assessment),
+      othersLooked: (assessment) => this.#othersLooked(sync, record, assessment),
       intend: (about, assessment) => this.#intend(about, assessment),
     };
   }
@@ -359,8 +359,8 @@ export class SyncReconciler {
   }
 
   /** Once the others have seen this revision, or a newer one. None of them is waited for for ever. */
-  #mayPrune(sync: Sync, record: SyncRecord, { revision, prunes }: Assessment): boolean {
-    if (prunes.every(({ kept }) => kept !== undefined)) return true;
+  #othersLooked(sync: Sync, record: SyncRecord, { revision, prunes, conflicts }: Assessment): boolean {
+    if (conflicts.length === 0 && prunes.every(({ kept }) => kept !== undefined)) return true;
     if (record.waits?.revision !== revision) record.waits = { revision, since: record.look.begun };
     const { since } = record.waits;
     const blind = this.#siblings(sync).filter(
