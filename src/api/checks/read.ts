@@ -3,7 +3,7 @@ import { isObject, type JsonObject } from '../schema.ts';
 
 export const field = (value: unknown, name: string): unknown => (isObject(value) ? value[name] : undefined);
 
-/** What is no text is told by the schema. It is not made one: JSON can say `toString`, and then that throws. */
+/** The schema reports a value that is not a string. It is not converted: in JSON it can have a `toString` that throws. */
 export const orEmpty = (value: unknown): string => (typeof value === 'string' ? value : '');
 
 export const text = (value: unknown, name: string): string | undefined => {

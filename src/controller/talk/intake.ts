@@ -61,7 +61,7 @@ export class Intake {
   /** Resolves once it is on disk. A key that is known gives the message that has it. */
   async send(agent: Agent, newMessage: NewMessage): Promise<Message> {
     const [message] = await this.sendAll(agent, [newMessage]);
-    if (message === undefined) throw new Error('a letter that was sent is no message'); // one letter, one message
+    if (message === undefined) throw new Error('sendAll returned no message'); // it returns one message for each
     return message;
   }
 
