@@ -239,7 +239,7 @@ describe.each([
 ])('the unit of %s', (_, name, system) => {
   const text = unitText(['/usr/bin/agentctl', 'serve'], system);
 
-  test('says what it keeps from whom', async () => {
+  test('says what it protects from whom', async () => {
     await expect(text).toMatchFileSnapshot(golden(`unit-${name}`));
   });
 

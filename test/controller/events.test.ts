@@ -139,7 +139,7 @@ test('more than ten that differ in their messages alone become one', async () =>
   });
 });
 
-test('of a flood a few are told, and its count goes on with the next', async () => {
+test('a flood is recorded as a few Events, and the count continues with the next', async () => {
   const { clock, client, about, recorder } = await open();
   const heard: string[] = [];
   recorder.onEvent((_, { reason }) => heard.push(reason));

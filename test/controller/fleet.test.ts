@@ -138,7 +138,7 @@ test('one that may only see its peers manages nothing', async () => {
   expect(known(at, 'theirs')?.spec.suspend).toBe(false);
 });
 
-test('one that may see nobody is told of nobody', async () => {
+test('one without fleetAccess sees no other agents', async () => {
   await using at = await managing('None');
   await at.world.agent('theirs', { protocol: 'none' });
   const refused = { error: expect.stringContaining('fleetAccess is None') };
@@ -146,7 +146,7 @@ test('one that may see nobody is told of nobody', async () => {
   expect(await at.ask('stop', { targetId: 'theirs' })).toMatchObject(refused);
 });
 
-test('one that is suspended does nothing to others while it comes to its end', async () => {
+test('one that is suspended cannot change others while it stops', async () => {
   await using at = await managing();
   await at.world.agent('boss', { fleetAccess: 'Manage', suspend: true });
   expect(await at.spawn('helper', {})).toMatchObject({ error: expect.stringContaining('it is suspended') });

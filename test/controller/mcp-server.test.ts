@@ -123,7 +123,7 @@ test('the token of an instance that is gone, or whose agent has lost its fleetAc
   expect(await post(url, authorization)).toBe(401);
 });
 
-test('a token is of one run: the next has its own, and that of the one before is none', async () => {
+test('a token is valid for one run only: the next run has its own', async () => {
   await using at = await asking();
   const { offer: first } = at.asker;
   expect(await post(first.url, first.authorization, 'GET')).toBe(405);
@@ -156,7 +156,7 @@ test('a session that is loaded in the next run has the token of that run', async
   expect(await post(second.url, second.authorization, 'GET')).toBe(405);
 });
 
-test('with the suspension of its Agent a token is none, though the run has not ended yet', async () => {
+test('a token is invalid once its Agent is suspended, even before the run ends', async () => {
   await using at = await asking();
   const { url, authorization } = at.asker.offer;
   await at.world.agent('acp', { fleetAccess: 'Peers', suspend: true });
@@ -300,7 +300,7 @@ test("a person's message and conversation are as unknown to an agent as those th
   expect(at.other.turns).toHaveLength(1);
 });
 
-test('an agent goes on with a conversation that it began, over runs of its own, and over no other Agent', async () => {
+test('an agent continues only conversations that its own Agent began, in later runs too', async () => {
   await using at = await asking();
   const third = new Asker();
   at.world.programs.set('third', third.agent);

@@ -18,7 +18,7 @@ afterAll(() => session.end());
 const slow = `a: [${'a,'.repeat(500_000)}]\n`;
 const tree = Object.fromEntries(Array.from({ length: 12 }, (_, at) => [`slow-${at}.yaml`, slow]));
 
-test('while a hostile tree is read the API answers, other Syncs go on, and then its condition says why', async () => {
+test('while a hostile tree is parsed the API answers, other Syncs continue, and then its condition says why', async () => {
   await using calm = await Followed.begin(session, 'calm', { 'a.yaml': settings('calm', 'one') });
   await using hostile = await Followed.begin(
     session,

@@ -328,7 +328,7 @@ describe('over TCP', () => {
   });
 
   test.each([undefined, 'ann', 'admin', 'agent:default/web'])(
-    'a message in the name of %s is from the user of the token',
+    'a message that names %s as sender is from the user of the token',
     async (from) => {
       const path = '/apis/subresources.agentctl.dev/v1/namespaces/default/agents/web/messages';
       const sent = { text: 'hi', key: 'k', ...(from === undefined ? {} : { from }) };

@@ -212,7 +212,7 @@ export const published: readonly Published[] = [
       'pi-agent/settings.json': json({ defaultProvider: 'stub', defaultModel: 'one', quietStartup: true }),
     }),
     minus: {
-      usage: { fault: 'agent', why: 'It tells how full its context is, and not what a turn has used.' },
+      usage: { fault: 'agent', why: 'It reports how full its context is, but not what a turn used.' },
       'agent to agent': { fault: 'agent', why: 'It does not use the MCP servers of a session.' },
     },
   },
@@ -230,7 +230,7 @@ export const published: readonly Published[] = [
     minus: {
       model: {
         fault: 'agent',
-        why: 'With a provider of your own its model is chosen by COPILOT_MODEL alone.',
+        why: 'With a custom provider, only COPILOT_MODEL sets its model.',
       },
     },
   },
@@ -262,7 +262,7 @@ ${['one', 'two'].map((name) => `[[models]]\nname = "${name}"\nprovider = "stub"\
     model: 'anthropic:two',
     env: ({ url }) => ({ ANTHROPIC_BASE_URL: url, ANTHROPIC_API_KEY: 'none', LANGSMITH_TRACING: 'false' }),
     minus: {
-      usage: { fault: 'agent', why: 'It does not tell what a turn has used.' },
+      usage: { fault: 'agent', why: 'It does not report what a turn used.' },
       'agent to agent': { fault: 'agent', why: 'It does not use the MCP servers of a session.' },
     },
   },

@@ -29,7 +29,7 @@ const numbers = (count: number): string => Array.from({ length: count }, (_, at)
 export const checks = [
   {
     name: 'ready',
-    what: 'it starts, makes a session and is Ready',
+    what: 'it starts, creates a session and is Ready',
     play: async ({ session, name }: World) => {
       const { status } = await session.json<Agent>(`get agent ${name}`);
       expect(status?.conditions?.find(({ type }) => type === 'Ready')?.status).toBe('True');
@@ -44,7 +44,7 @@ export const checks = [
   },
   {
     name: 'model',
-    what: '`spec.model` is what the provider is asked for, and ModelApplied is True',
+    what: 'the provider is asked for the model of `spec.model`, and ModelApplied is True',
     play: async (world: World) => {
       await said(world, 'say: by which model');
       expect((await request(world, 'by which model')).model).toBe(world.agent.asks ?? 'two');
@@ -64,7 +64,7 @@ export const checks = [
   },
   {
     name: 'stream',
-    what: 'its answer comes as the model says it',
+    what: 'its answer is streamed while the model writes it',
     play: async (world: World) => {
       const { end, spoken } = await counting(world, 'count: 20 100', 3);
       expect(await end()).toMatchObject({ state: 'Completed', answer: numbers(20) });
@@ -74,7 +74,7 @@ export const checks = [
   },
   {
     name: 'usage',
-    what: 'the tokens of each turn are those that the provider names',
+    what: 'the tokens of each turn are those that the provider reports',
     play: async (world: World) => {
       const first = await asked(world.session, world.name, 'count: 20 1');
       const tokens = async (text: string) => {
@@ -110,7 +110,7 @@ export const checks = [
   },
   {
     name: 'deny',
-    what: 'what is denied is not done; it tells the model so or ends its turn, and goes on',
+    what: 'it does not do what is denied, tells the model or ends its turn, and answers the next message',
     play: async (world: World) => {
       const file = join(await folderOf(world.session, stage, `${world.name}-0`), 'denied');
       const message = await sent(world.session, world.name, `run: touch ${file}`);
@@ -126,7 +126,7 @@ export const checks = [
   },
   {
     name: 'cancel',
-    what: 'a cancelled turn ends soon, and nothing of it is in the next answer',
+    what: 'a cancelled turn ends soon, and no part of it is in the next answer',
     play: async (world: World) => {
       const { end, message } = await counting(world, 'count: 300 100', 1);
       await world.session.ok(`messages cancel ${message}`);
@@ -137,7 +137,7 @@ export const checks = [
   },
   {
     name: 'agent to agent',
-    what: 'it finds the tools of the fleet, lists the agents, asks another one, and is not stopped for it',
+    what: 'it finds the fleet tools, lists the agents and asks another one, without an approval',
     play: async (world: World) => {
       expect((await unasked(world, 'call: list_agents {}'))?.answer).toContain('peer');
       const question = JSON.stringify({ agent: 'peer', message: 'say blue' });
@@ -149,7 +149,7 @@ export const checks = [
   },
   {
     name: 'killed agent',
-    what: 'killed with SIGKILL in mid-turn, it is started again and finishes the turn in the same session',
+    what: 'after SIGKILL during a turn it is restarted, and finishes the turn in the same session',
     play: async (world: World) => {
       await settle(world, 'say: to begin with');
       const { end } = await counting(world, 'count: 100 100', 3, '--continue');
@@ -163,7 +163,7 @@ export const checks = [
   },
   {
     name: 'killed controller',
-    what: 'it goes on while the controller is gone, and its answer is delivered once',
+    what: 'it keeps working while the controller is down, and its answer is delivered once',
     play: async (world: World) => {
       const { end, spoken } = await counting(world, 'count: 40 100', 3);
       process.kill(await world.session.controllerPid(), 'SIGKILL');
@@ -177,7 +177,7 @@ export const checks = [
   },
   {
     name: 'continue',
-    what: 'after a restart a conversation goes on, and the model sees what was said before',
+    what: 'after a restart a conversation continues, and the model sees the earlier messages',
     play: async (world: World) => {
       await settle(world, 'say: the word is amber');
       const { status } = await instance(world.session, `${world.name}-0`);

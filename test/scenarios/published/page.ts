@@ -7,7 +7,7 @@ const script = join(import.meta.dirname, '../../../scripts/agents.sh');
 const versionOf = (name: string): string =>
   execFileSync('sh', [script, 'version', name], { encoding: 'utf8' }).trim();
 
-/** docs/coding-agents.md: what each agent does and does not, as the descriptions say; the scenarios hold each of them to its own. */
+/** docs/coding-agents.md: which checks each agent passes, by its description. The scenarios test that each is true. */
 export function page(): string {
   const names = checks.map(({ name }) => name);
   const rows = published.map(({ name, title, wire, minus }) => {
@@ -21,19 +21,19 @@ export function page(): string {
     }),
   );
   return `${introduction}
-| agent | version | its model speaks | ${names.join(' | ')} |
+| agent | version | model API | ${names.join(' | ')} |
 |${' --- |'.repeat(names.length + 3)}
 ${rows.join('\n')}
 
-## What is tried
+## Checks
 
-| check | what it shows |
+| check | what passes |
 | --- | --- |
 ${checks.map(({ name, what }) => `| ${name} | ${what} |`).join('\n')}
 
-## What fails, and whose fault it is
+## Failures
 
-| agent | check | whose | why |
+| agent | check | fault | why |
 | --- | --- | --- | --- |
 ${reasons.join('\n')}
 `;
@@ -42,7 +42,7 @@ ${reasons.join('\n')}
 const introduction = `<!-- Written by \`vitest -u --project 'published*'\`. Do not edit. -->
 # Published agents
 
-Coding agents as their makers publish them, by the Agent Client Protocol, each by the manifest that \`agentctl init\` writes
-where it knows the agent, with a scripted model on this machine in place of its vendor's. Every version of agentctl is
-tried with all of them. A plus is a check that passes; a minus is explained below.
+Published coding agents that speak the Agent Client Protocol. Every version of agentctl is tested with all of them. Each
+agent runs from the manifest that \`agentctl init\` writes, or from a plain one, with a scripted model on this machine instead
+of its vendor's. A plus is a check that passes; a minus is explained below.
 `;
