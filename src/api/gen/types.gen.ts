@@ -6,10 +6,10 @@ export type Duration = string;
 /** A DNS label (RFC 1123), lower case. */
 export type Name = string;
 
-/** Cores: 2, 0.5, 500m. */
+/** CPU cores, as in 2, 0.5 or 500m. */
 export type Cores = string;
 
-/** Bytes: 512Mi, 2G. */
+/** Bytes, as in 512Mi or 2G. */
 export type Bytes = string;
 
 /** Five fields: minute, hour, day of month, month, day of week; or @hourly, @daily, @weekly, @monthly or @yearly. If neither day field begins with *, a day matches if one of the fields does; otherwise both must match. */
@@ -47,9 +47,9 @@ export interface KeyRef {
 
 /** A condition as the Kubernetes API conventions define it. */
 export interface Condition {
-  /** What the condition is about. */
+  /** The type of the condition. */
   type: string;
-  /** Whether it holds. */
+  /** Whether the condition is true. */
   status: 'True' | 'False' | 'Unknown';
   /** The generation that this condition is about. */
   observedGeneration?: number;
@@ -343,7 +343,7 @@ export interface AgentSpec {
     }>;
     /** What an instance may use. */
     resources?: {
-      /** Upper bounds. */
+      /** The maximum of each resource. */
       limits?: {
         cpu?: Cores;
         memory?: Bytes;
@@ -389,13 +389,13 @@ export interface AgentSpec {
       name?: string;
       /** Ports to publish on the host. */
       ports?: Array<{
-        /** The port inside. */
+        /** The port inside the container. */
         containerPort: number;
         /** The port on the host. Absent: any free one. */
         hostPort?: number;
         /** The address on the host. One beyond loopback must be in the Runtime's allow.hostIPs. */
         hostIP: string;
-        /** The transport. */
+        /** The transport protocol. */
         protocol: 'TCP' | 'UDP';
       }>;
     };
@@ -424,7 +424,7 @@ export interface AgentStatus {
   runtime?: string;
   /** The best position of a waiting instance in its Runtime's queue. */
   queue?: string;
-  /** What happens next without a change. */
+  /** What happens next if nothing changes. */
   nextAction?: string;
   /** When it happens. */
   nextAt?: string;
@@ -434,7 +434,7 @@ export interface AgentStatus {
   updateRevision?: string;
   /** The label selector of the instances. */
   selector?: string;
-  /** Accepted: the spec is valid. Progressing: a change is in progress. Ready: all desired instances are Ready, or sleep until a message arrives. Reconciling, Stalled: as kstatus has them; absent where all is normal. Drifted: a run differs from the spec and waits. PermissionsEnforced, SystemPromptApplied, ModelApplied, SessionModeApplied, SessionOptionsApplied, FleetAccessible: whether the agent takes what the spec asks for. */
+  /** Accepted: the spec is valid. Progressing: a change is in progress. Ready: all desired instances are Ready, or sleep until a message arrives. Reconciling, Stalled: as kstatus defines them; absent if all is normal. Drifted: a run differs from the spec and waits. PermissionsEnforced, SystemPromptApplied, ModelApplied, SessionModeApplied, SessionOptionsApplied, FleetAccessible: whether the agent takes what the spec asks for. */
   conditions?: Condition[];
 }
 
@@ -461,9 +461,9 @@ export interface ApprovalSpec {
   message?: string;
   /** The conversation. */
   conversation?: string;
-  /** The tool call in the agent's words, which may be those of a model. */
+  /** The tool call, as the agent describes it. The text may come from a model. */
   title: string;
-  /** What the tool would do, by its input: the command, the path and the change, or the address. If the input says nothing, the title. */
+  /** What the tool would do, from its input: the command, the path and the change, or the address. If the input does not say it, the title. */
   request: string;
   /** The kind of the tool. */
   toolKind: string;
@@ -471,9 +471,9 @@ export interface ApprovalSpec {
   input?: string;
   /** The possible answers. agentctl approve uses the first allow_once, or else the first allow_always; agentctl deny does the same with reject. */
   options?: Array<{
-    /** How the agent calls it. */
+    /** The id that the agent uses. */
     id: string;
-    /** The option in words. */
+    /** The text of the option. */
     name: string;
     /** With allow_always and reject_always, the agent does not ask again for what it considers the same. */
     kind: 'allow_once' | 'allow_always' | 'reject_once' | 'reject_always';
@@ -593,7 +593,7 @@ export interface Event {
   message?: string;
   /** Normal or Warning. */
   type?: string;
-  /** How often. */
+  /** How many times it happened. */
   count?: number;
   /** The first time. */
   firstTimestamp?: string;
@@ -622,7 +622,7 @@ export interface Event {
   action?: string;
   /** The component that reports it. */
   source?: {
-    /** The part. */
+    /** The name of the component. */
     component?: string;
     /** The host. */
     host?: string;
@@ -655,13 +655,13 @@ export interface InstanceStatus {
   reason?: string;
   /** Why, and what to do. */
   message?: string;
-  /** The newest run. It is written before the start is carried out; without startedAt, the start has not happened yet. */
+  /** The newest run. It is recorded before the start; without startedAt, the start has not happened yet. */
   run?: {
     /** The number of the run, from 1. */
     number: number;
     /** The Revision that it was started from. */
     revision: string;
-    /** When the run was written down. */
+    /** When the run was recorded. */
     claimedAt: string;
     /** Why it was started; the Event's reason. */
     cause?: string;
@@ -679,7 +679,7 @@ export interface InstanceStatus {
     previous?: {
       /** The container id or the process. */
       ref?: string;
-      /** When it had started. */
+      /** When it started. */
       startedAt?: string;
     };
   };
@@ -689,11 +689,11 @@ export interface InstanceStatus {
   failures?: number;
   /** When it was restarted after a failure or an exit, within Policy.restart.window. */
   restartTimes?: string[];
-  /** No start before this. */
+  /** No start happens before this time. */
   backoffUntil?: string;
   /** The exit that backoffUntil counts from. It limits the wait after a clock jump. */
   backoffFrom?: string;
-  /** Since when it has been Ready without a break. */
+  /** Since when it has been Ready without interruption. */
   readySince?: string;
   /** The next scheduled restart. */
   nextRestartAt?: string;
@@ -717,7 +717,7 @@ export interface InstanceStatus {
     deadline: string;
     /** What was last sent. */
     stage: 'Shutdown' | 'Signal' | 'Kill';
-    /** What follows. */
+    /** What happens after the stop. */
     then: 'Restart' | 'Replace' | 'Stay';
   };
   /** How the last run ended. */
@@ -730,18 +730,18 @@ export interface InstanceStatus {
     signal?: string;
     /** Whether it ran out of memory. */
     oomKilled?: boolean;
-    /** When it had started. */
+    /** When it started. */
     startedAt?: string;
     /** When it ended, by the Runtime's clock. */
     finishedAt: string;
     /** Who ended it: the agent itself, a stop by agentctl, or the Runtime (restart, reboot); or it was lost, or it never started. */
     cause: 'Agent' | 'Stop' | 'Runtime' | 'Lost' | 'StartFailed';
-    /** What the Runtime said. */
+    /** The message of the Runtime. */
     message?: string;
   };
   /** How the last action ended. */
   lastOutcome?: {
-    /** Which action. */
+    /** The action. */
     action: string;
     /** The run that this was about. */
     run: number;
@@ -749,7 +749,7 @@ export interface InstanceStatus {
     at: string;
     /** NotStartable: something that the spec names is missing. It does not count as a failure. */
     result: 'Succeeded' | 'Retryable' | 'Terminal' | 'NotStartable';
-    /** One word. */
+    /** Why, in one word. */
     reason?: string;
     /** What went wrong and what to do. */
     message?: string;
@@ -757,7 +757,7 @@ export interface InstanceStatus {
     fingerprint?: string;
     /** The earliest time of the next try, as a registry requested. */
     retryAt?: string;
-    /** How often in a row. */
+    /** How many times in a row. */
     count?: number;
   };
   /** The agentctl.dev/resume annotation that was last handled. */
@@ -816,7 +816,7 @@ export interface MessageStatus {
   reason?: string;
   /** Why, in a sentence. */
   message?: string;
-  /** How often it was delivered. */
+  /** How many times it was delivered. */
   attempts?: number;
   /** The Instance that has or had it. */
   instance?: string;
@@ -931,7 +931,7 @@ export interface PolicySpec {
     /** Go back to the last revision that was Ready when progressDeadline passes. */
     autoRevert: boolean;
   };
-  /** What else replaces an instance, by the update strategy. */
+  /** What else replaces instances. The replacement follows the update strategy. */
   restartOn: Array<'ImageUpdate' | 'SecretChange' | 'ControllerUpgrade'>;
   /** How often ImageUpdate looks for a newer image. */
   imageInterval: Duration;
@@ -1085,7 +1085,7 @@ export interface RuntimeStatus {
   conditions?: Condition[];
 }
 
-/** Where instances run: one Docker or Podman engine, or this host's processes. */
+/** Where instances run: one Docker or Podman engine, or processes on this host. */
 export interface Runtime {
   /** Always agentctl.dev/v1. */
   apiVersion: 'agentctl.dev/v1';
@@ -1105,7 +1105,7 @@ export interface Secret {
   /** Always Secret. */
   kind: 'Secret';
   metadata: ObjectMeta;
-  /** What it is for. */
+  /** The type of the Secret. */
   type: string;
   /** True forbids changes of the data. */
   immutable?: boolean;

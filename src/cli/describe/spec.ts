@@ -123,7 +123,7 @@ function security({ security: asked, readOnlyRootFilesystem }: Template): string
   return text === '' ? undefined : text;
 }
 
-/** `GET http://:8080/healthz answers, asked every 10s`; undefined without a probe. */
+/** `GET http://:8080/healthz succeeds, checked every 10s, fails after 3 failures`; undefined without a probe. */
 function probeText(probe: Probe | undefined): string | undefined {
   if (probe === undefined) return undefined;
   const { failureThreshold, period, initialDelay } = probe;
@@ -134,7 +134,7 @@ function probeText(probe: Probe | undefined): string | undefined {
 function what({ exec, httpGet, tcpSocket, log }: Probe): string {
   if (exec !== undefined) return `${exec.command.join(' ')} exits with 0`;
   if (httpGet !== undefined)
-    return `GET ${httpGet.scheme.toLowerCase()}://:${httpGet.port}${httpGet.path} answers`;
+    return `GET ${httpGet.scheme.toLowerCase()}://:${httpGet.port}${httpGet.path} succeeds`;
   if (tcpSocket !== undefined) return `port ${tcpSocket.port} accepts connections`;
   return `the output matches /${log?.pattern ?? ''}/`;
 }
