@@ -4,7 +4,7 @@ import type { Agent, AgentSpec, PolicySpec } from '../api/objects.ts';
 import { type Reference, references } from '../api/references.ts';
 import type { World } from './world.ts';
 
-/** Why something cannot be, and what to do about it. */
+/** Why something is refused, and what to do about it. */
 export interface Refusal {
   reason: string;
   message: string;
@@ -13,7 +13,7 @@ export interface Refusal {
 type Scheduled = NonNullable<PolicySpec['scheduledRestart']>;
 const checked = new WeakMap<Scheduled, { fault: string | undefined }>();
 
-/** Why the spec cannot be carried out at all. Nothing is started then, and nothing is stopped for it. */
+/** Returns why nothing of the spec can be started; undefined if it can. A refusal stops nothing that runs. */
 export function refusal(world: World): Refusal | undefined {
   const { agent, policy, runtime, unsupported } = world;
   const { namespace = 'default' } = agent.metadata;
@@ -47,7 +47,7 @@ export function refusal(world: World): Refusal | undefined {
   return fault === undefined ? undefined : { reason: 'InvalidSchedule', message: fault };
 }
 
-/** Whether the agent must be held to a Deny or an Ask. */
+/** Whether the spec has a Deny or an Ask that must be enforced. */
 export function mustAsk({ permissions }: AgentSpec): boolean {
   if (permissions === undefined || permissions.unenforced === 'Accept') return false;
   return (
@@ -55,13 +55,15 @@ export function mustAsk({ permissions }: AgentSpec): boolean {
   );
 }
 
-/** An image without a runtimeRef asks for any Runtime of containers; the others are asked for by name. */
+/**
+ * An image without a runtimeRef resolves to any Runtime for containers. Every other spec resolves to a Runtime by name.
+ */
 const runtimeMissing = ({ spec }: Agent, name: string): string =>
   spec.runtimeRef === undefined && spec.template.image !== undefined
     ? 'There is no Runtime for containers, and spec.template.image requires one. Create a Runtime with driver docker and the endpoint of your container engine. See agentctl explain runtime.spec.'
     : `The Runtime ${name} does not exist. Create it, or change spec.runtimeRef. List all Runtimes with agentctl get runtimes.`;
 
-/** Validation refuses these; a schedule of an older version may still be stored. */
+/** Validation refuses these faults. A schedule from an older version may still be stored. */
 function scheduleFault(schedule: Scheduled): string | undefined {
   let known = checked.get(schedule);
   if (known === undefined) {
@@ -90,7 +92,7 @@ function requiredBy(spec: AgentSpec): readonly Reference[] {
   return known;
 }
 
-/** Which Secrets, ConfigMaps and keys the spec needs and does not find, with the command that makes each. */
+/** Returns the required Secrets, ConfigMaps and keys that are missing, each with the command that creates it. */
 export function missingInputs(world: World): Refusal | undefined {
   const needed = requiredBy(world.agent.spec);
   if (needed.length === 0) return undefined;

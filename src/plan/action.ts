@@ -1,31 +1,34 @@
 import type { AgentSpec, AgentStatus, Instance, InstanceStatus, New, Revision } from '../api/objects.ts';
 import type { Instant } from './world.ts';
 
-/** What to do next, and what to write, for one Agent. */
+/** What to do next for one Agent, and what to write. */
 export interface Plan {
   actions: readonly Action[];
-  /** One for every Instance of the World, and for each that `actions` creates. */
+  /** One for each Instance of the World, and one for each Instance that `actions` creates. */
   verdicts: readonly Verdict[];
-  /** The next status by Instance name. Written by compare and swap before any action of that Instance is carried out. */
+  /**
+   * The next status by Instance name. It is written with compare-and-swap before any action of the Instance is
+   * executed.
+   */
   instances: ReadonlyMap<string, InstanceStatus>;
   status: AgentStatus;
   events: readonly PlannedEvent[];
-  /** The fields in which what is recorded or runs differs from the spec; for people. */
+  /** The fields in which the recorded or the running spec differs from the Agent's spec. For people. */
   drift: readonly FieldDrift[];
-  /** Instances that would start now if they had a place. */
+  /** Instances that would start now if their Runtime had a free place. */
   wants: readonly Want[];
-  /** The next instant at which the answer could change by time alone; later than `now`. */
+  /** The next instant at which the plan could change by time alone. Always later than `now`. */
   wakeAt?: Instant | undefined;
 }
 
 /** One field in which an Agent's spec differs from a Revision. */
 export interface FieldDrift {
-  /** As in `spec.template.image`. */
+  /** For example `spec.template.image`. */
   field: string;
-  /** undefined where it is absent. */
+  /** undefined if the field is absent. */
   before: unknown;
   after: unknown;
-  /** What the change does to a running instance. */
+  /** What the change does to a running instance; see `x-agentctl-update` in the schema. */
   update: 'live' | 'restart' | 'firstStart';
 }
 
@@ -37,11 +40,11 @@ export interface Verdict {
 }
 
 interface Step {
-  /** Unique in its plan; made of type and target, so the same for the same World. */
+  /** Unique in its plan. Built from type and target, so the same World gives the same id. */
   id: string;
-  /** Ids of the actions that must have succeeded before. */
+  /** Ids of the actions that must succeed first. */
   after: readonly string[];
-  /** Why: the Event's reason. */
+  /** The reason of the Event. */
   cause: string;
   message: string;
 }
@@ -51,11 +54,14 @@ export type Action = Step &
     | { type: 'CreateRevision'; revision: New<Revision> }
     | { type: 'DeleteRevision'; name: string }
     | { type: 'CreateInstance'; name: string; instance: New<Instance> }
-    /** The object alone; its container is gone by then. */
+    /** Deletes only the object. Its container has been removed before. */
     | { type: 'DeleteInstance'; name: string }
-    /** Changes Instance.spec.runtimeRef, once nothing of it is left on the old Runtime. */
+    /** Changes Instance.spec.runtimeRef. Planned only when the old Runtime has nothing left of the Instance. */
     | { type: 'MoveInstance'; name: string; runtime: string }
-    /** Carries out the run that the Instance's status claims. Create removes a container of that name that is ours first. */
+    /**
+     * Starts the run that the Instance's status claims. Create first removes our container of that name, if there is
+     * one.
+     */
     | {
         type: 'Start';
         name: string;
@@ -64,10 +70,13 @@ export type Action = Step &
         revision: string;
         how: 'Create' | 'Restart';
         ref?: string | undefined;
-        /** Tries a run again, after a wait, that lacked something. */
+        /** A retry of a run that could not start because something was missing. */
         again?: true | undefined;
       }
-    /** Sends one of the Agent's own prompts; `schedule` is absent for spec.prompt. Asked for again, nothing is sent twice. */
+    /**
+     * Sends one of the Agent's own prompts. `schedule` is absent for spec.prompt. Idempotent: a repeated action sends
+     * nothing.
+     */
     | {
         type: 'SendPrompt';
         schedule?: string | undefined;
@@ -75,9 +84,9 @@ export type Action = Step &
         text: string;
         conversation: 'New' | 'Same';
       }
-    /** Notes that a due prompt is not sent. */
+    /** Records that a due prompt is not sent. */
     | { type: 'SkipPrompt'; schedule: string; dueAt: Instant }
-    /** By the protocol's own message. */
+    /** Asks the agent to stop with a message of its protocol. */
     | { type: 'Shutdown'; name: string; uid: string; run: number; ref: string }
     | {
         type: 'Signal';
@@ -88,21 +97,21 @@ export type Action = Step &
         signal: string | undefined;
         scope: 'Main' | 'Group';
       }
-    /** SIGKILL to all its processes. */
+    /** Sends SIGKILL to all processes of the instance. */
     | { type: 'Kill'; name: string; uid: string; run: number; ref: string }
-    /** Removes the stopped container or the folder of the process. Volumes stay, unless `volumes`. */
+    /** Removes the stopped container or the folder of the process. Volumes are kept unless `volumes` is true. */
     | { type: 'Remove'; name: string; uid: string; ref: string; volumes: boolean }
-    /** Writes the spec of an earlier Revision back to the Agent. */
+    /** Writes the spec of an earlier Revision to the Agent. */
     | { type: 'Revert'; revision: string; spec: AgentSpec; annotations: Record<string, string> }
-    /** Puts our finalizer (src/plan/agent.ts) on the Agent, before anything of it exists. */
+    /** Adds our finalizer (src/plan/agent.ts) to the Agent, before anything is created for it. */
     | { type: 'Adopt' }
-    /** Takes our finalizer off the Agent: nothing of it is left. */
+    /** Removes our finalizer from the Agent, when nothing of it is left. */
     | { type: 'Release' }
   );
 
 export type ActionType = Action['type'];
 
-/** Result of an action, kept in Instance.status.lastOutcome. */
+/** The result of an action, kept in Instance.status.lastOutcome. */
 export type Outcome =
   | { result: 'Succeeded' }
   | {
@@ -110,7 +119,7 @@ export type Outcome =
       reason: string;
       message: string;
       fingerprint?: string | undefined;
-      /** A start that lacks something is not tried again before. */
+      /** The earliest instant of the next try, if the start lacked something. */
       retryAt?: Instant | undefined;
     };
 
@@ -118,7 +127,7 @@ export interface PlannedEvent {
   type: 'Normal' | 'Warning';
   reason: string;
   message: string;
-  /** The Instance that it is about; absent: the Agent. */
+  /** The Instance that the Event is about. Absent: the Event is about the Agent. */
   instance?: string | undefined;
 }
 
@@ -128,6 +137,6 @@ export interface Want {
   namespace: string;
   runtime: string;
   priority: number;
-  /** Since when it waits. */
+  /** Since when the Instance waits. */
   since: Instant;
 }

@@ -5,16 +5,16 @@ import { holdsPlace, retries } from './draft.ts';
 import { shortTime } from './instant.ts';
 import type { Instant, Place } from './world.ts';
 
-/** All that admission depends on: every Runtime, and every Instance that holds or wants a place. */
+/** The input of admission: all Runtimes, and all Instances that hold or want a place. */
 export interface Fleet {
   now: Instant;
   runtimes: readonly RuntimeLoad[];
   wants: readonly Want[];
-  /** Grants that were given and not claimed yet. */
+  /** Uids of the Instances with a grant that is not claimed yet. */
   grants: ReadonlySet<string>;
 }
 
-/** Places that are taken, and how many of them by a start under way. */
+/** The places that are taken, and how many of them belong to a start under way. */
 export interface Load {
   held: number;
   starting: number;
@@ -27,15 +27,15 @@ export interface RuntimeLoad extends Load {
 }
 
 export interface Admission {
-  /** Uids of the Instances that may start: grants that are still wanted, and new ones. */
+  /** Uids of the Instances that may start: earlier grants that are still wanted, and new ones. */
   grants: ReadonlySet<string>;
-  /** Where each of the others stands. */
+  /** The place in the queue of each other Instance, by uid. */
   places: ReadonlyMap<string, Place>;
-  /** When a breaker lets the next start through. */
+  /** When an open breaker lets the next start through. */
   wakeAt?: Instant | undefined;
 }
 
-/** Counts by Runtime the places that Instances hold. */
+/** Counts the places that Instances hold, by Runtime. */
 export function occupancy(instances: Iterable<Instance>): Map<string, Load> {
   const loads = new Map<string, Load>();
   for (const { spec, status } of instances) {
@@ -48,7 +48,9 @@ export function occupancy(instances: Iterable<Instance>): Map<string, Load> {
   return loads;
 }
 
-/** Shares out the places of each Runtime: the higher priority first, then who waits longest, then by name. */
+/**
+ * Grants the places of each Runtime: by priority (highest first), then by waiting time (longest first), then by name.
+ */
 export function admit(fleet: Fleet): Admission {
   const grants = new Set<string>();
   const places = new Map<string, Place>();
@@ -80,7 +82,7 @@ function before(one: Want, other: Want): number {
 
 const compare = (one: string, other: string): number => (one < other ? -1 : one > other ? 1 : 0);
 
-/** Admits on one Runtime. Answers when its breaker lets the next start through. */
+/** Grants the places of one Runtime. Returns when its open breaker lets the next start through. */
 function share(
   { now, grants: given }: Fleet,
   load: RuntimeLoad,
@@ -94,7 +96,7 @@ function share(
   const trying = breaker.state === 'HalfOpen' || (opensAt !== undefined && !open);
   const most = spec.maxConcurrent ?? Number.POSITIVE_INFINITY;
   const mostStarting = open ? 0 : trying ? 1 : (spec.maxStarting ?? Number.POSITIVE_INFINITY);
-  // Grants given before keep their place, whoever came since.
+  // An earlier grant stays valid, even if Instances with a higher priority came since.
   const kept = open ? 0 : wants.filter(({ uid }) => given.has(uid)).length;
   let free = Math.min(most - load.held - kept, mostStarting - load.starting - kept);
   let position = 0;

@@ -3,13 +3,13 @@ import type { Action, Verdict } from './action.ts';
 import type { Context } from './context.ts';
 import { agentLabel, deleteRevision, ownerOf, pruneRevisions } from './revision.ts';
 
-/** Keeps an Agent until nothing of it is left on any Runtime. */
+/** Blocks the deletion of an Agent until no Runtime has anything left of it. */
 export const finalizer = 'agentctl.dev/instances';
-/** Keeps an Instance until what runs of it has been stopped and removed. */
+/** Blocks the deletion of an Instance until its container or process is stopped and removed. */
 export const instanceFinalizer = 'agentctl.dev/run';
 const ordinalLabel = 'agentctl.dev/ordinal';
 
-/** The steps that are the Agent's own: its finalizer, its Revisions, and Instances that it lacks. */
+/** Returns the actions on the Agent itself: its finalizer, its Revisions, and its missing Instances. */
 export function agentActions(context: Context): Action[] {
   const { agent } = context.world;
   const held = agent.metadata.finalizers?.includes(finalizer) === true;
@@ -78,7 +78,7 @@ export const createdVerdict = (name: string): Verdict => ({
   message: 'The Instance is being created.',
 });
 
-/** Once every Instance goes in this plan: the Revisions go too, and our finalizer. */
+/** When this plan deletes the last Instances, returns the actions that delete the Revisions and our finalizer. */
 export function releaseActions(context: Context, actions: readonly Action[]): Action[] {
   const { world } = context;
   if (!context.deleting || world.agent.metadata.finalizers?.includes(finalizer) !== true) return [];

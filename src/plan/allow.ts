@@ -1,4 +1,4 @@
-/** What a Runtime allows Agents to take from the host, from its engine and from each other: `spec.allow`. */
+/** What a Runtime lets Agents use of the host, of its engine and of each other: `spec.allow`. */
 
 import { authorAnnotation } from '../api/author.ts';
 import { listed } from '../api/listed.ts';
@@ -10,22 +10,22 @@ type RuntimeSpec = Runtime['spec'];
 type Allow = RuntimeSpec['allow'];
 type Refuse = (field: string, why: string) => void;
 
-/** Somebody whom the host does not trust with itself; see src/api/author.ts. */
+/** Somebody who is not trusted to act as the controller's user on this host; see src/api/author.ts. */
 export interface Author {
-  /** `token:edit`, `agent:web`. */
+  /** For example `token:edit` or `agent:web`. */
   name: string;
-  /** What they wrote, as the command line takes it: `agent/web -n team`. */
+  /** The object that they wrote, as arguments of the command line: `agent/web -n team`. */
   wrote: string;
 }
 
 /** The user that the controller runs as. */
 export interface ControllerUser {
   uid: number;
-  /** All names of that uid. */
+  /** All names of this uid. */
   names: readonly string[];
 }
 
-/** `field: why, and what to do` for each field that the Runtime does not allow. */
+/** Returns `field: why, and what to do` for each field that the Runtime does not allow. */
 export function notAllowed(
   template: Template,
   { driver, allow }: Pick<RuntimeSpec, 'driver' | 'allow'>,
@@ -62,7 +62,8 @@ function checkNetwork({ network }: Template, allow: Allow, refuse: Refuse): void
   const { mode, name, ports = [] } = network ?? {};
   if (mode === 'Host' && !allow.hostNetwork)
     refuse('network.mode', "the Runtime does not allow mode Host: set the Runtime's allow.hostNetwork");
-  // A mode would give the network of the host, or of another container.
+  // A name such as `host` is read as a mode by the engine, and would give the network of the host or of another
+  // container.
   if (name !== undefined && !isNetworkName(name))
     refuse('network.name', `${name} is not the name of a network: see network.mode`);
   else if (name !== undefined && !allow.networks.includes(name))
@@ -109,22 +110,22 @@ function checkUser(
       'user',
       `${wroteIt(author)}, and ${notListed([user], 'users', allow.users)}, or ${takeOver(author)}`,
     );
-  // By a group, such as docker, a user may have the same rights.
+  // A group such as docker may give a user the rights of the controller.
   else if (allow.controllerUser === false && user.includes(':'))
     refuse('user', `it names a group, and ${notListed([user], 'users', allow.users)}`);
 }
 
-/** Whether something runs as the controller's own user, who can open its socket and read its Secrets. */
+/** Whether the Runtime may run something as the controller's own user, who can open its socket and read its Secrets. */
 export const mayRunAsController = ({ controllerUser }: Allow, author: Author | undefined): boolean =>
   controllerUser ?? author === undefined;
 
-/** Whether `user` or `user:group` names the controller's own user, or a number that the kernel could take for it. */
+/** Whether `user` or `user:group` is the controller's own user, or a number that the kernel could read as its uid. */
 export function isOwn(user: string, { uid, names }: ControllerUser): boolean {
   const [name = ''] = user.split(':');
   return names.includes(name) || (/^\d+$/.test(name) && (!isId(name) || Number(name) === uid));
 }
 
-/** Whether a text is the number of a user or group; the greatest number of 32 bits means "unchanged" to the kernel. */
+/** Whether a text is a valid uid or gid. The highest 32-bit number is excluded: to the kernel it means "unchanged". */
 export const isId = (text: string): boolean => /^\d+$/.test(text) && Number(text) < 2 ** 32 - 1;
 
 const asController = (author: Author | undefined): string =>
@@ -143,6 +144,6 @@ function remedies({ users, controllerUser }: Allow, author: Author | undefined):
 
 export const wroteIt = ({ name, wrote }: Author): string => `${name} wrote ${wrote.split(' ')[0]}`;
 
-/** The remedy of an admin who trusts what somebody else wrote. */
+/** What an admin can do who trusts what somebody else wrote. */
 export const takeOver = ({ wrote }: Author): string =>
   `take it over as an admin: agentctl annotate ${wrote} ${authorAnnotation}-`;

@@ -3,22 +3,22 @@ import { instant, timeText } from './instant.ts';
 import type { Settings } from './settings.ts';
 import type { Instant } from './world.ts';
 
-/** Milliseconds before the restart that follows this many failures in a row. */
+/** Returns the wait in milliseconds before the restart that follows this many failures in a row. */
 export function delay({ backoff }: Settings, uid: string, failures: number): number {
   const { schedule, jitter } = backoff;
   const base = schedule[Math.min(Math.max(failures, 1) - 1, schedule.length - 1)] ?? 0;
   return Math.round(base * (1 + jitter * fraction(`${uid}/${failures}`)));
 }
 
-/** Begins the wait that follows a failure at `from`, by the Runtime's clock. */
+/** Begins the wait after a failure at `from`, by the Runtime's clock. */
 export function beginWait(draft: InstanceDraft, from: Instant): void {
   draft.next.backoffFrom = timeText(past(draft, from));
   waitUntil(draft);
 }
 
 /**
- * When the wait ends; undefined where there is none. It is counted anew from its beginning each time, so it is never
- * longer than the policy has it: not after a change of the policy, nor after a clock that went back.
+ * Returns when the wait ends; undefined if there is none. The end is computed from the beginning at each call, so the
+ * wait is never longer than the policy says, even after a change of the policy or after the clock was set back.
  */
 export function waitUntil(draft: InstanceDraft): Instant | undefined {
   const { next, context } = draft;
@@ -36,7 +36,10 @@ export function endWait({ next }: InstanceDraft): void {
   delete next.backoffUntil;
 }
 
-/** Forgets the failures once it has been Ready for resetAfter; tells when that will be. */
+/**
+ * Resets the failure count after the instance was Ready for resetAfter. Returns when that will be, if it is still to
+ * come.
+ */
 export function resetAfterReady(draft: InstanceDraft, until: Instant): Instant | undefined {
   const { next, context } = draft;
   const since = instant(next.readySince);
@@ -47,7 +50,7 @@ export function resetAfterReady(draft: InstanceDraft, until: Instant): Instant |
   return undefined;
 }
 
-/** FNV-1a, 32 bits, as a fraction from 0 to 1 (1 excluded): spreads waits with no random number. */
+/** FNV-1a, 32 bits, as a fraction from 0 (included) to 1 (excluded). Spreads waits without a random number. */
 export function fraction(text: string): number {
   let value = 0x811c9dc5;
   for (let at = 0; at < text.length; at++) value = Math.imul(value ^ text.charCodeAt(at), 0x01000193);

@@ -6,21 +6,27 @@ import type { Instant } from './world.ts';
 export type Breaker = NonNullable<RuntimeStatus['breaker']>;
 
 /**
- * Failed and Succeeded: a start on the Runtime. FailedAgain: one of the Agent whose start failed last, beside other Agents:
- * its manifest may be at fault, and it must not stop the others. Resumed: a new agentctl.dev/resume annotation. Time: nothing but that.
+ * - Failed, Succeeded: a start on the Runtime.
+ * - FailedAgain: another failed start of the Agent whose start failed last, while the Runtime has other Agents too. Its
+ *   manifest may be at fault, and it must not stop the others.
+ * - Resumed: a new value of the annotation agentctl.dev/resume.
+ * - Time: only time has passed.
  */
 export type BreakerEvent = 'Failed' | 'FailedAgain' | 'Succeeded' | 'Resumed' | 'Time';
 
 export const closed: Breaker = { state: 'Closed', failures: 0 };
 
-/** What an action's outcome says of its Runtime: only starts count, and not those that lacked something. */
+/** Returns what an action's outcome means for its Runtime. Only starts count, and only those that lacked nothing. */
 export function breakerEvent(action: ActionType, { result }: Outcome): BreakerEvent | undefined {
   if (action !== 'Start') return undefined;
   if (result === 'Succeeded') return 'Succeeded';
   return result === 'Retryable' ? 'Failed' : undefined;
 }
 
-/** The circuit breaker after an event. Open lets no start through; after the cooldown HalfOpen lets one at a time try. */
+/**
+ * Returns the circuit breaker after an event. Open allows no start. After the cooldown, HalfOpen allows one start at a
+ * time.
+ */
 export function nextBreaker(
   breaker: Breaker | undefined,
   event: BreakerEvent,
@@ -50,9 +56,9 @@ export function nextBreaker(
   }
 }
 
-/** When an open breaker lets one start try. */
+/** When an open breaker becomes half-open. */
 export function halfOpensAt(breaker: Breaker, spec: RuntimeSpec, now: Instant): Instant | undefined {
   if (breaker.state !== 'Open') return undefined;
-  const opened = Math.min(now, instant(breaker.openedAt) ?? now); // the clock may have gone back
+  const opened = Math.min(now, instant(breaker.openedAt) ?? now); // the clock may have been set back
   return opened + span(spec.circuitBreaker.cooldown, 120_000);
 }

@@ -2,7 +2,7 @@ import type { Condition } from '../api/objects.ts';
 import { asSentence } from '../api/sentence.ts';
 import { visible } from '../api/visible.ts';
 
-/** A condition's new state; `status` alone decides whether lastTransitionTime moves. */
+/** The new state of a condition. lastTransitionTime changes only if `status` changes. */
 export interface Finding {
   type: string;
   status: Condition['status'];
@@ -10,7 +10,7 @@ export interface Finding {
   message: string;
 }
 
-/** The conditions with the findings in them; the same list, with the same entries, where nothing changed. */
+/** Merges the findings into the conditions. Returns the same list with the same entries if nothing changed. */
 export function withConditions(
   stored: Condition[] | undefined,
   findings: readonly Finding[],
@@ -20,7 +20,7 @@ export function withConditions(
   const before = stored ?? [];
   let changed = before.length !== findings.length;
   const after = findings.map((finding, at) => {
-    const message = visible(asSentence(finding.message)); // it may quote an agent, and kubectl prints it as it is
+    const message = visible(asSentence(finding.message)); // it may quote an agent, and kubectl prints it unfiltered
     const known =
       before[at]?.type === finding.type ? before[at] : before.find(({ type }) => type === finding.type);
     if (

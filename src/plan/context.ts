@@ -4,18 +4,18 @@ import { type RevisionStep, revisionStep } from './revision.ts';
 import { defaultSettings, type Settings, settingsOf, type Timing, timingOf } from './settings.ts';
 import type { World } from './world.ts';
 
-/** What every Instance of one World shares. */
+/** What all Instances of one World share. */
 export interface Context {
   readonly world: World;
   readonly settings: Settings;
   readonly timing: Timing;
-  /** Why nothing may be started, if so. What runs stays. */
+  /** Why nothing may be started. What runs keeps running. */
   readonly refusal: Refusal | undefined;
-  /** What of the Secrets and ConfigMaps is missing. */
+  /** The missing Secrets, ConfigMaps and keys. */
   readonly missing: Refusal | undefined;
   readonly revision: RevisionStep;
   readonly revisions: ReadonlyMap<string, Revision>;
-  /** The name of the Runtime to run on, where it is known. */
+  /** The name of the Runtime to run on; undefined if it does not exist. */
   readonly runtime: string | undefined;
   readonly deleting: boolean;
 }

@@ -19,7 +19,7 @@ const names: readonly ControlName[] = [
   'LoggedIn',
 ];
 
-/** Whether the spec asks for what the control is about. */
+/** Whether the spec uses what the control is about. */
 function asked(spec: AgentSpec, name: ControlName): boolean {
   switch (name) {
     case 'PermissionsEnforced':
@@ -40,7 +40,10 @@ function asked(spec: AgentSpec, name: ControlName): boolean {
   }
 }
 
-/** Why what runs must not run on: it was found not to ask, and it must. */
+/**
+ * Returns why the run must stop: the agent uses tools without asking, but the spec must be enforced. Undefined if not
+ * so.
+ */
 export function unenforced(draft: InstanceDraft): string | undefined {
   const control = talkOf(draft)?.controls.PermissionsEnforced;
   const { agent } = draft.context.world;
@@ -51,7 +54,9 @@ export function unenforced(draft: InstanceDraft): string | undefined {
   );
 }
 
-/** A spec that accepts it, or asks for nothing any more, clears the give-up; the field can change while it runs. */
+/**
+ * Clears the give-up when the spec accepts unenforced permissions or has nothing to enforce. The field can change live.
+ */
 export function applyAcceptance(draft: InstanceDraft) {
   const { next, context } = draft;
   if (next.phase !== 'Failed' || next.reason !== notEnforced) return;
@@ -59,7 +64,7 @@ export function applyAcceptance(draft: InstanceDraft) {
     emitEvent(draft, 'Normal', 'Resumed', 'Its permissions no longer need to be enforced.');
 }
 
-/** Adds a condition for each control that the agent has told of. Until it has told, what is stored holds. */
+/** Adds a condition for each control that the agent has reported. Until it reports one, the stored condition stays. */
 export function addControls(draft: InstanceDraft, findings: Finding[]) {
   const { spec } = draft.context.world.agent;
   if (!speaks(spec)) return;
@@ -80,7 +85,7 @@ function hold(stored: Condition[] | undefined, type: ControlName, findings: Find
 
 const severity = { False: 2, Unknown: 1, True: 0 } as const;
 
-/** Of an Agent: each control as the worst of its Instances has it. */
+/** Adds each control to an Agent's findings, with the worst status that any of its Instances has. */
 export function addWorst(drafts: readonly InstanceDraft[], spec: AgentSpec, findings: Finding[]) {
   if (!speaks(spec)) return;
   for (const type of names) {

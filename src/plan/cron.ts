@@ -1,27 +1,31 @@
 /**
- * When a cron line comes due in a time zone. api/cron.ts reads the line and counts in wall clock times; the rules for
- * daylight saving time are these: a time that the spring gap leaves out runs later by the gap, once; a time that the
- * autumn overlap has twice runs at the first of the two; a line with every hour runs in every real hour.
+ * When a cron line comes due in a time zone. api/cron.ts parses the line and counts in wall clock times. The rules for
+ * daylight saving time are:
+ * - A time in the spring gap runs once, later by the length of the gap.
+ * - A time that occurs twice in autumn runs at the first of the two.
+ * - A line with every hour runs in every real hour.
  */
 import { cronTimes } from '../api/cron.ts';
 import type { Instant } from './world.ts';
 
 const hour = 3_600_000;
-/** No clock change is longer. */
+/** No time zone changes its clocks by more. */
 const longestShift = 3 * hour;
 
-/** The first due instant after `after`; undefined where the line or the zone is none, or it never comes due. */
+/**
+ * Returns the first due instant after `after`. Undefined if the line or the zone is invalid, or if it never comes due.
+ */
 export function nextDue(cron: string, timezone: string, after: Instant): Instant | undefined {
   try {
     return search(cron, timezone, after);
   } catch {
-    return undefined; // validation refuses such lines; see accept for one that is stored all the same
+    return undefined; // validation refuses such lines, and accept.ts reports a stored one
   }
 }
 
 /**
- * The last due instant after `after` that is not later than `until`; undefined where there is none. Takes a search for
- * each halving of the time in between, however many were due in it.
+ * Returns the last due instant after `after` and not later than `until`; undefined if there is none. A binary search,
+ * so its cost hardly depends on how many due instants lie in between.
  */
 export function lastDue(cron: string, timezone: string, after: Instant, until: Instant): Instant | undefined {
   let last: Instant | undefined;
@@ -42,7 +46,7 @@ function search(cron: string, timezone: string, after: Instant): Instant | undef
   const offset = offsets(timezone);
   const shifts = offset(after - longestShift) !== offset(after + longestShift);
   const from = after + offset(after) - (shifts ? longestShift : 0);
-  // In UTC no wall clock time is left out or doubled; -1 so that `from` itself counts.
+  // In UTC each wall clock time occurs exactly once. The -1 is there because `from` itself counts.
   const line = cronTimes(cron, new Date(from - 1));
   let best: { due: Instant; wall: number } | undefined;
   for (;;) {
@@ -50,7 +54,7 @@ function search(cron: string, timezone: string, after: Instant): Instant | undef
     if (best !== undefined && wall > best.wall + longestShift) return best.due;
     for (const due of line.everyHour ? all(wall, offset) : first(wall, offset))
       if (due > after && (best === undefined || due < best.due)) best = { due, wall };
-    // Far from a change of the clock, instants come in the order of their wall clock times.
+    // Far from a clock change, the order of instants is the order of their wall clock times.
     if (best?.wall === wall && !shifts && offset(best.due - longestShift) === offset(best.due + longestShift))
       return best.due;
   }
@@ -58,7 +62,7 @@ function search(cron: string, timezone: string, after: Instant): Instant | undef
 
 type Offset = (at: Instant) => number;
 
-/** The instants at which clocks show that time: none in a gap, two in an overlap. */
+/** Returns the instants at which clocks show this time: none in a gap, two in an overlap. */
 function all(wall: number, offset: Offset): Instant[] {
   const before = wall - offset(wall - 24 * hour);
   const later = wall - offset(wall + 24 * hour);
@@ -67,7 +71,7 @@ function all(wall: number, offset: Offset): Instant[] {
     .sort((one, other) => one - other);
 }
 
-/** The one instant at which a line with fixed hours runs. */
+/** Returns the one instant at which a line with fixed hours runs. */
 function first(wall: number, offset: Offset): Instant[] {
   const found = all(wall, offset)[0];
   return [found ?? wall - offset(wall - 24 * hour)];
@@ -75,7 +79,7 @@ function first(wall: number, offset: Offset): Instant[] {
 
 const zones = new Map<string, Intl.DateTimeFormat>();
 
-/** Milliseconds by which a zone's clocks are ahead of UTC at an instant. */
+/** Returns a function that tells by how many milliseconds a zone's clocks are ahead of UTC at an instant. */
 function offsets(timezone: string): Offset {
   let format = zones.get(timezone);
   if (format === undefined) {

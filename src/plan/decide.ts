@@ -23,12 +23,12 @@ import { planStart } from './start.ts';
 import { beginStop, continueStop, notEnforced, settleStop } from './stop.ts';
 import { idleCause } from './wake.ts';
 
-/** What an Instance is wanted to be. */
+/** The desired state of an Instance. */
 export type Desire =
   | { is: 'Running' | 'Asleep' }
   | { is: 'Stopped' | 'Removed'; cause: string; message: string };
 
-/** `called`: see wake.ts. */
+/** For `called`, see wake.ts. */
 export function desireOf(draft: InstanceDraft, called: ReadonlySet<InstanceDraft>): Desire {
   const { context, object } = draft;
   const { spec, metadata } = context.world.agent;
@@ -42,12 +42,12 @@ export function desireOf(draft: InstanceDraft, called: ReadonlySet<InstanceDraft
   return { is: context.settings.mode === 'OnDemand' && !called.has(draft) ? 'Asleep' : 'Running' };
 }
 
-/** How many more instances may be taken down for an update in this plan. */
+/** How many more instances this plan may take down for an update. */
 export interface Turnover {
   left: number;
 }
 
-/** Plans the next step of one Instance, and sets the phase that follows from it. */
+/** Plans the next step of one Instance, and sets its phase. */
 export function decide(draft: InstanceDraft, desire: Desire, turnover: Turnover) {
   if (draft.state === 'Unknown') return outOfReach(draft, desire);
   settleStop(draft);
@@ -70,7 +70,7 @@ export function decide(draft: InstanceDraft, desire: Desire, turnover: Turnover)
     }
   }
   const starting = draft.state === 'Claimed' && holdsPlace(draft.next) && draft.view.inFlight !== undefined;
-  if (starting && desire.is !== 'Removed') return; // it keeps its place, whatever has changed since
+  if (starting && desire.is !== 'Removed') return; // it keeps its place, even if something has changed since
   const drains = draining(draft);
   if (drains && (desire.is === 'Running' || desire.is === 'Removed')) return drain(draft, desire);
   if (desire.is !== 'Running') forgetPlans(draft, desire);
@@ -97,13 +97,13 @@ export function decide(draft: InstanceDraft, desire: Desire, turnover: Turnover)
   }
 }
 
-/** Keeps what is up, unless a rule asks for its restart or replacement. Tells whether one does. */
+/** Keeps a running instance unless a rule restarts or replaces it. Returns whether one does. */
 function keep(draft: InstanceDraft, turnover: Turnover): boolean {
   if (draft.context.refusal !== undefined) return false;
   return fails(draft) || update(draft, turnover) || restart(draft);
 }
 
-/** Stops what does not do what it should. */
+/** Stops an instance that does not work. Returns whether it did. */
 function fails(draft: InstanceDraft): boolean {
   const { live } = draft.view.probe;
   if (
@@ -161,7 +161,7 @@ function waitForUpdate(draft: InstanceDraft, waits: string): false {
   return false;
 }
 
-/** OnDemand: stops what has been idle for Policy.onDemand.keepalive. */
+/** Mode OnDemand: stops an instance that has been idle for Policy.onDemand.keepalive. */
 function sleep(draft: InstanceDraft) {
   const { keepalive } = draft.context.settings;
   const idle = idleSince(draft);
@@ -208,7 +208,7 @@ function move(draft: InstanceDraft, runtime: string) {
   });
 }
 
-/** Its run has ended, and what it wrote is read first: until then its container is left as it is. */
+/** The run has ended, but its output is not read to the end. Until then its container must not change. */
 function drain(draft: InstanceDraft, desire: Desire) {
   const { next, now } = draft;
   if (next.phase === 'Failed' || next.phase === 'Completed') return;
@@ -220,7 +220,7 @@ function drain(draft: InstanceDraft, desire: Desire) {
   phase(draft, 'BackOff', 'Draining', `${text} It starts again at ${shortTime(until)}.`);
 }
 
-/** Not up and not wanted: a stop, a wait and a schedule mean nothing any more. */
+/** Clears the stop, wait and schedule of an instance that is down and should stay down. */
 function forgetPlans(draft: InstanceDraft, desire: Desire) {
   const { next } = draft;
   delete next.stop;
@@ -231,7 +231,7 @@ function forgetPlans(draft: InstanceDraft, desire: Desire) {
   delete next.outdatedSince;
   const until = desire.is === 'Asleep' ? waitUntil(draft) : undefined;
   if (until === undefined || until <= draft.now) endWait(draft);
-  else wake(draft, until); // a message that comes before does not cut the wait short
+  else wake(draft, until); // a message does not shorten the wait
 }
 
 function rest(draft: InstanceDraft, to: 'Stopped' | 'Asleep', reason: string, message: string) {
@@ -246,9 +246,9 @@ const waitForStrays = (draft: InstanceDraft): void =>
 function outOfReach(draft: InstanceDraft, desire: Desire) {
   const { runtime } = draft.context.world;
   const own = !('missing' in runtime) && runtime.object.metadata.name === draft.object.spec.runtimeRef.name;
-  // What was known goes on to hold until the first list after the controller came up.
+  // After a start of the controller, the stored status stays until the Runtime is listed for the first time.
   if (own && runtime.health.state === 'Syncing' && draft.old.phase !== undefined) return;
-  if (draft.view.observed !== 'Unknown') return wake(draft, draft.now + 5000); // an old list: a new one follows
+  if (draft.view.observed !== 'Unknown') return wake(draft, draft.now + 5000); // the list is outdated: a new one follows
   phase(draft, 'Unknown', 'RuntimeOffline', offlineText(draft, desire.is === 'Removed'));
   if (draft.old.phase !== 'Unknown') emitEvent(draft, 'Warning', 'RuntimeOffline', draft.next.message ?? '');
 }

@@ -6,7 +6,7 @@ import type { Observed } from './world.ts';
 
 export const purgeAnnotation = 'agentctl.dev/purge';
 
-/** Kills and removes what is not the newest run's container. Tells whether there was anything. */
+/** Kills and removes all containers except that of the newest run. Returns whether there were any. */
 export function clearStrays(draft: InstanceDraft): boolean {
   if (draft.strays.length === 0) return false;
   if (draft.view.inFlight !== undefined || failedLately(draft)) return true;
@@ -28,7 +28,9 @@ export function clearStrays(draft: InstanceDraft): boolean {
   return true;
 }
 
-/** Removes all that its Runtime has of an Instance whose run is over. Answers the ids of the removals. */
+/**
+ * Removes everything that the Runtime has of an Instance that no longer runs. Returns the ids of the Remove actions.
+ */
 export function removeAll(draft: InstanceDraft, cause: string, message: string): readonly string[] {
   const { observed } = draft.view;
   if (observed === 'Unknown') return [];
@@ -39,7 +41,7 @@ export function removeAll(draft: InstanceDraft, cause: string, message: string):
   return draft.actions.filter(({ type }) => type === 'Remove').map(({ id }) => id);
 }
 
-/** A removal that failed is tried again after a while. */
+/** Waits before a failed removal is retried. Returns whether it waits. */
 export function removalWaits(draft: InstanceDraft, meanwhile: 'Stopping' | 'Pending'): boolean {
   if (!failedLately(draft)) return false;
   const { reason = 'RemoveFailed', message = 'Its container cannot be removed.' } =

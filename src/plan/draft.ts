@@ -10,24 +10,24 @@ import type { Activity, InstanceView, Instant, Observed, TalkView } from './worl
 type Phase = NonNullable<InstanceStatus['phase']>;
 
 /**
- * Where the newest run stands:
+ * The state of the newest run:
  * - Never: there has been none.
- * - Claimed: its intent is written, and nothing of it has been seen.
+ * - Claimed: its intent is written, but the Runtime does not show it yet.
  * - Running, Paused: it is up.
  * - Ended: its end is in lastExit.
- * - Unknown: the Runtime cannot be asked, or shows less than was known already.
+ * - Unknown: the Runtime cannot be asked, or its answer is older than what is known.
  */
 type RunState = 'Never' | 'Claimed' | 'Running' | 'Paused' | 'Ended' | 'Unknown';
 
-/** Why an instance is not on the spec as it is now. */
+/** Why an instance does not run the current spec. */
 export interface Outdated {
   cause: 'SpecChanged' | 'SecretChanged' | 'ImageUpdated' | 'ControllerUpgraded' | 'RolloutRestart';
   message: string;
-  /** The fields that differ, where the cause is the spec. */
+  /** The fields that differ, if the spec is the cause. */
   fields: readonly FieldDrift[];
 }
 
-/** One Instance's part of a plan while it is being made. `next` is a draft of its status. */
+/** One Instance's part of a plan while the plan is made. `next` is a draft of its next status. */
 export interface InstanceDraft {
   readonly context: Context;
   readonly view: InstanceView;
@@ -38,20 +38,20 @@ export interface InstanceDraft {
   readonly old: InstanceStatus;
   readonly next: InstanceStatus;
   state: RunState;
-  /** The container of the newest run, up or ended; of a claimed run what stood there before. */
+  /** The container of the newest run, up or ended. Of a claimed run, the container of the run before. */
   container: Observed | undefined;
-  /** Containers that are not the newest run's. */
+  /** All other containers of the Instance. */
   strays: readonly Observed[];
   outdated: Outdated | undefined;
-  /** What it runs with has changed, and it goes on: told to people. */
+  /** What has changed since the start without causing a restart. For people. */
   stale: string | undefined;
-  /** Set while it is up: whether it counts as Ready now. */
+  /** Whether a running instance is Ready now. */
   ready: boolean;
   readonly actions: Action[];
   readonly events: PlannedEvent[];
   want: Want | undefined;
   wakeAt: Instant | undefined;
-  /** Set while a start that lacked something waits to be tried again. */
+  /** When the next try is, if a start lacked something. */
   retryAt: Instant | undefined;
 }
 
@@ -83,23 +83,23 @@ export function draftOf(context: Context, view: InstanceView): InstanceDraft {
 
 export const alive = ({ state }: InstanceDraft): boolean => state === 'Running' || state === 'Paused';
 
-/** Whether the stored end is that of the newest run. */
+/** Whether lastExit belongs to the newest run. */
 export const ended = ({ next }: InstanceDraft): boolean =>
   next.run !== undefined && next.lastExit?.run === next.run.number;
 
-/** The answer may change at that instant. */
+/** Sets wakeAt to this instant, unless it is earlier already. */
 export function wake(draft: InstanceDraft, at: Instant): void {
   if (at > draft.now && (draft.wakeAt === undefined || at < draft.wakeAt)) draft.wakeAt = at;
 }
 
-/** The message may quote an agent, and kubectl prints it as it is. */
+/** The message may quote an agent, and kubectl prints it unfiltered. */
 export function phase(draft: InstanceDraft, to: Phase, reason: string, message: string): void {
   draft.next.phase = to;
   draft.next.reason = reason;
   draft.next.message = visible(asSentence(message));
 }
 
-/** Says what an instance that is up waits for; the reason only where there is nothing worse to say. */
+/** Adds to the message what a running instance waits for. Sets the reason only if there is nothing worse to report. */
 export function addWait({ next }: InstanceDraft, reason: string, message: string): void {
   if (next.phase === 'Ready') next.reason = reason;
   next.message = `${next.message ?? ''} ${message}`;
@@ -114,26 +114,26 @@ export function emitEvent(
   draft.events.push({ type, reason, message, instance: draft.name });
 }
 
-/** What an instance runs in, in words. */
+/** The word for what an instance runs in. */
 export function home({ context }: InstanceDraft): 'container' | 'folder' {
   const { runtime } = context.world;
   return !('missing' in runtime) && runtime.object.spec.driver === 'process' ? 'folder' : 'container';
 }
 
-/** A stored instant is never later than now: the clock went back. */
+/** Returns `at`, but never later than now: a stored instant in the future means that the clock was set back. */
 export const past = (draft: InstanceDraft, at: Instant): Instant => Math.min(at, draft.now);
 
 export const nowText = (draft: InstanceDraft): string => timeText(draft.now);
 
-/** One Instance on its way through a plan: what is known of it, and what should become of it. */
+/** One Instance while the plan is made: what is known about it, and its desired state. */
 export interface Part {
   draft: InstanceDraft;
   desire: Desire;
 }
 
 /**
- * Whether the status takes one of its Runtime's places: its run is up, or claimed and about to come up. A claim that
- * waits for something (Pending) gives its place back, and takes one again when it goes on.
+ * Whether the status holds one of its Runtime's places: its run is up, or claimed and about to start. A claim that
+ * waits for something (Pending) gives its place back, and takes a new one when it continues.
  */
 export function holdsPlace(status: InstanceStatus): boolean {
   const { run, phase } = status;
@@ -148,8 +148,8 @@ export function holdsPlace(status: InstanceStatus): boolean {
 }
 
 /**
- * Whether a start that lacked something is being tried again. For people it stays Pending for the same reason, rather
- * than Starting in turns with it.
+ * Whether a start that lacked something is being retried. Such an instance stays Pending with the same reason.
+ * Otherwise its phase would alternate with Starting.
  */
 export function retries({ run, phase, reason, lastOutcome: last }: InstanceStatus): boolean {
   if (phase !== 'Pending' || last?.result !== 'NotStartable' || last.action !== 'Start') return false;
@@ -157,12 +157,12 @@ export function retries({ run, phase, reason, lastOutcome: last }: InstanceStatu
   return last.reason === reason && (instant(run.claimedAt) ?? 0) > (instant(last.at) ?? 0);
 }
 
-/** Whether instances are talked to at all. */
+/** Whether the controller talks to the instances. */
 export const speaks = ({ protocol }: AgentSpec): boolean => protocol === 'acp' || protocol === 'jsonl';
 
 /**
- * An instance that has nothing to do since then. One without a protocol has no turns: it is idle at any time, so whatever
- * waits for idleness comes at once.
+ * Returns the activity of an instance that has been idle since `since`. An instance without a protocol has no turns. It
+ * is always idle, so nothing that waits for idleness is delayed.
  */
 export const idle = (spec: AgentSpec, since: Instant): Activity => ({
   busy: false,
@@ -170,11 +170,11 @@ export const idle = (spec: AgentSpec, since: Instant): Activity => ({
   waiting: 0,
 });
 
-/** How the newest run is talked to; what is known of an earlier one counts for nothing. */
+/** The connection to the newest run. A connection to an earlier run does not count. */
 export function talkOf({ view, next }: InstanceDraft): TalkView | undefined {
   const { talk } = view;
   return talk !== undefined && talk.run === next.run?.number ? talk : undefined;
 }
 
-/** The run has ended, and what it wrote is not read to the end: its container must stay as it is. */
+/** Whether the run has ended but its output is not read to the end. Its container must not change until then. */
 export const draining = (draft: InstanceDraft): boolean => talkOf(draft)?.state === 'Draining';

@@ -6,12 +6,12 @@ import { pathText } from '../api/path.ts';
 import type { JsonObject } from '../api/schema.ts';
 import type { FieldDrift } from './action.ts';
 
-/** What no Revision holds: it says how many and when, not what. */
+/** Not part of a Revision: these fields say how many instances run and when, not what they run. */
 const outside = ['replicas', 'suspend', 'policy', 'policyRef', 'revisionHistoryLimit'] as const;
 
 export type RevisionData = Omit<AgentSpec, (typeof outside)[number]>;
 
-/** What a Revision records of a spec. */
+/** Returns the part of a spec that a Revision records. */
 export function revisionData(spec: AgentSpec): RevisionData {
   const { replicas: _, suspend: _1, policy: _2, policyRef: _3, revisionHistoryLimit: _4, ...data } = spec;
   return data;
@@ -20,8 +20,8 @@ export function revisionData(spec: AgentSpec): RevisionData {
 const compared = new WeakMap<AgentSpec, WeakMap<Revision, readonly FieldDrift[]>>();
 
 /**
- * The fields in which the spec differs from what the Revision recorded. Defaults on either side never show. Remembered
- * for each pair: neither object is ever changed in place.
+ * Returns the fields in which the spec differs from the Revision. A default that one side leaves out is no difference.
+ * Cached for each pair, because neither object is ever changed in place.
  */
 export function drift(spec: AgentSpec, revision: Revision): readonly FieldDrift[] {
   let bySpec = compared.get(spec);
@@ -37,7 +37,7 @@ export function drift(spec: AgentSpec, revision: Revision): readonly FieldDrift[
   return found;
 }
 
-/** As in `spec.template.image: "a" -> "b"`. */
+/** For example `spec.template.image: "a" -> "b"`. */
 export const driftText = ({ field, before, after }: FieldDrift): string =>
   `${field}: ${valueText(before)} -> ${valueText(after)}`;
 

@@ -5,7 +5,7 @@ import { instant, timeText } from './instant.ts';
 import { afterEnd } from './restart.ts';
 import { failsByStop } from './stop.ts';
 
-/** Takes in the end of the newest run, however it came about. Each end is taken in once: it is keyed by its run. */
+/** Records the end of the newest run, whatever its cause. Each end is recorded once, by the number of its run. */
 export function applyExit(draft: InstanceDraft) {
   const { next, container } = draft;
   if (next.run === undefined || ended(draft)) return;
@@ -30,7 +30,7 @@ export function applyExit(draft: InstanceDraft) {
   } else if (draft.state === 'Claimed') takeOutcome(draft);
 }
 
-/** A start that failed counts as an end of its run. */
+/** A failed start counts as an end of its run. */
 function takeOutcome(draft: InstanceDraft) {
   const { lastOutcome: outcome, run } = draft.next;
   if (run === undefined || outcome?.action !== 'Start' || outcome.run !== run.number) return;
@@ -70,7 +70,7 @@ const eventOf = ({ cause }: LastExit): string => (cause === 'StartFailed' ? 'Sta
 
 export type LastExit = NonNullable<InstanceStatus['lastExit']>;
 
-/** As in "Run 3 ended with code 137 (SIGKILL), out of memory." */
+/** For example "Run 3 ended with code 137 (SIGKILL), out of memory." */
 export function exitText({ run, code, signal, oomKilled, cause, message }: LastExit): string {
   const detail = message === undefined || message === '' ? '' : `: ${message}`;
   switch (cause) {
@@ -97,7 +97,7 @@ export function codeText(
   return code === undefined ? memory : ` with code ${code}${name}${memory}`;
 }
 
-/** Linux' signals from 1 on, by which programs end. */
+/** The Linux signals from 1 on that terminate programs. */
 const signals = [
   ...[
     'SIGHUP',
@@ -116,6 +116,6 @@ const signals = [
   ...['SIGIO', 'SIGPWR', 'SIGSYS'],
 ];
 
-/** Shells and engines tell the end by signal n as code 128 + n. */
+/** Shells and engines report an end by signal n as code 128 + n. */
 export const signalOf = (code: number | undefined): string | undefined =>
   code === undefined ? undefined : signals[code - 129];

@@ -7,22 +7,22 @@ import { applyOutcome } from './outcome.ts';
 import { reconcile } from './reconcile.ts';
 import type { InstanceView, Instant, Observed, World } from './world.ts';
 
-/** One thing that will happen, if nothing else does. */
+/** One thing that will happen if nothing else interferes. */
 export interface ForecastEntry {
   at: Instant;
-  /** Absent: it is about the Agent. */
+  /** Absent: the entry is about the Agent. */
   instance?: string | undefined;
-  /** An action's type, or the phase that an Instance comes to. */
+  /** The type of an action, or the new phase of an Instance. */
   what: string;
   message: string;
 }
 
-/** More steps than any schedule needs: a schedule of every minute over a month has fewer. */
+/** A limit that no schedule reaches: a schedule of every minute has fewer steps in a month. */
 const mostSteps = 200_000;
 
 /**
- * What happens next, and when: the planner run on, with a simulated clock and each action succeeding as model.ts says.
- * No instance ends by itself, and every Runtime has room.
+ * Returns what happens next, and when, until `until` and at most `most` entries. It runs the planner with a simulated
+ * clock, in which each action succeeds (`carriedOut`). No instance ends by itself, and every Runtime has room.
  */
 export function forecast(world: World, until: Instant, most = 1000): ForecastEntry[] {
   const entries: ForecastEntry[] = [];
@@ -53,7 +53,7 @@ const entryOf = (at: Instant, action: Action): ForecastEntry => ({
   message: action.message,
 });
 
-/** The phases that Instances come to, but for those that an action tells of. */
+/** Returns the new phases of Instances, except those that an action already shows. */
 function arrivals(world: World, plan: Plan): ForecastEntry[] {
   return world.instances.flatMap(({ object }): ForecastEntry[] => {
     const status = plan.instances.get(object.metadata.name);
@@ -64,9 +64,9 @@ function arrivals(world: World, plan: Plan): ForecastEntry[] {
   });
 }
 
-/** What each action does when it succeeds, written down: for forecasts, and as what tests hold the real drivers against. */
+/** What each action does when it succeeds. Forecasts use it, and tests compare the real drivers with it. */
 
-/** The World once a plan's statuses are written. A claim uses up its grant. */
+/** Returns the World after a plan's statuses are written. A claim uses up its grant. */
 export function written(world: World, plan: Plan): World {
   const claimed = new Set(plan.actions.flatMap((action) => (action.type === 'Start' ? [action.uid] : [])));
   return {
@@ -80,13 +80,13 @@ export function written(world: World, plan: Plan): World {
   };
 }
 
-/** The World in which all that want a place have one. */
+/** Returns the World in which every Instance that wants a place has one. */
 export const granted = (world: World, plan: Plan): World => ({
   ...world,
   grants: new Set([...world.grants, ...plan.wants.map(({ uid }) => uid)]),
 });
 
-/** The World after one action has succeeded. */
+/** Returns the World after one action has succeeded. */
 export function carriedOut(world: World, action: Action): World {
   switch (action.type) {
     case 'CreateRevision':
@@ -108,7 +108,7 @@ export function carriedOut(world: World, action: Action): World {
       }));
     case 'Start':
       return change(world, action, (view) => start(world, view, action));
-    // No message is simulated: what is sent has been sent, and nobody is busy with it.
+    // Messages are not simulated: a prompt counts as sent, and makes no instance busy.
     case 'SendPrompt':
     case 'SkipPrompt':
       return {
@@ -163,7 +163,7 @@ function start(world: World, view: InstanceView, action: Extract<Action, { type:
     namespace: metadata.namespace ?? 'default',
     instance: action.name,
     agent: world.agent.metadata.name,
-    // A container keeps the labels that it was made with; a process is made anew.
+    // A container keeps its labels when it is restarted. A process is always new.
     run: (kept ?? action).run,
     revision: (kept ?? action).revision,
     state: 'Running',
@@ -230,12 +230,12 @@ const revisionOf = (
   ({
     ...revision,
     metadata: { ...revision.metadata, ...metadataOf(world, revision.metadata.name ?? '') },
-  }) as Revision; // the planner makes it whole
+  }) as Revision; // the planner fills in the other fields
 
 function viewOf(world: World, { name, instance }: Extract<Action, { type: 'CreateInstance' }>): InstanceView {
   const metadata = { ...instance.metadata, ...metadataOf(world, name) };
   return {
-    object: { ...instance, metadata } as Instance, // the planner makes it whole
+    object: { ...instance, metadata } as Instance, // the planner fills in the other fields
     observed: [],
     probe: {},
     activity: idle(world.agent.spec, world.now),

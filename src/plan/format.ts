@@ -20,7 +20,9 @@ const words: Record<ActionType, readonly [sign: string, verb: string]> = {
   Release: ['-', 'release'],
 };
 
-/** A plan as plain text, a line for each action, verdict and change of a field; the same plan is always the same text. */
+/**
+ * Returns a plan as plain text: a line for each action, verdict and changed field. The same plan gives the same text.
+ */
 export function formatPlan(plan: Plan, namespace = 'default'): string {
   const rows = [
     ...plan.actions.map((action) => actionRow(action, namespace)),

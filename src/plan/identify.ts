@@ -3,7 +3,9 @@ import { emitEvent, ended, holdsPlace, home, type InstanceDraft, nowText } from 
 import { instant, timeText } from './instant.ts';
 import type { Observed } from './world.ts';
 
-/** Finds the newest run among what the Runtime shows, and writes down a start that is seen for the first time. */
+/**
+ * Finds the newest run among the containers that the Runtime shows. Records a start that is seen for the first time.
+ */
 export function identify(draft: InstanceDraft) {
   const { view, next } = draft;
   const { observed } = view;
@@ -27,7 +29,7 @@ export function identify(draft: InstanceDraft) {
       : observed.filter((one) => one !== draft.container);
 }
 
-/** The status was lost, as from an older backup: what runs under the Instance's name goes on as its run. */
+/** The status was lost, for example with an older backup. What runs under the Instance's name becomes its run. */
 function adoptFirst(draft: InstanceDraft, observed: readonly Observed[]) {
   const found = observed.find(isUp) ?? observed.find(({ startId }) => startId !== undefined);
   if (found === undefined) return;
@@ -50,7 +52,7 @@ function claimed(draft: InstanceDraft, observed: readonly Observed[]) {
     observed.find((one) => isUp(one) && one.ref !== before?.ref && one.revision === run.revision);
   if (found !== undefined) {
     if (ended(draft)) {
-      // Its start was taken for failed, and came about after all.
+      // The start was recorded as failed, but it happened.
       delete draft.next.lastExit;
       endWait(draft);
     }
@@ -60,7 +62,7 @@ function claimed(draft: InstanceDraft, observed: readonly Observed[]) {
     return;
   }
   draft.state = ended(draft) ? 'Ended' : 'Claimed';
-  // A container that was made for the run and never started is the run's too.
+  // A container that was created for the run but never started also belongs to the run.
   draft.container =
     observed.find(({ ref }) => ref === before?.ref) ??
     observed.find((one) => one.startId === undefined && one.run === run.number);
@@ -97,7 +99,7 @@ function seen(draft: InstanceDraft, observed: readonly Observed[]) {
     draft.container = observed.find(({ ref }) => ref === run.ref);
     return;
   }
-  // An older start of the same container is news from before what was known.
+  // An older start of the same container: the Runtime's answer is older than what is known.
   const stale = observed.find((one) => one.ref === run.ref);
   draft.container = stale;
   draft.state = stale === undefined ? 'Running' : 'Unknown';
@@ -115,7 +117,7 @@ function began(draft: InstanceDraft, found: Observed, reason: string, message: s
     ...(created && found.revision !== '' ? { revision: found.revision } : {}),
     ...(found.imageId === undefined ? {} : { image: found.imageId }),
   };
-  // To be woken is no restart.
+  // A wake-up by a message is not a restart.
   const woken = next.run.cause === 'Message';
   next.restartCount = next.restartCount === undefined ? 0 : next.restartCount + (woken ? 0 : 1);
   emitEvent(draft, 'Normal', reason, message);
@@ -125,7 +127,7 @@ function began(draft: InstanceDraft, found: Observed, reason: string, message: s
 function settle(draft: InstanceDraft, found: Observed) {
   draft.container = found;
   if (found.state === 'Running' || found.state === 'Paused') draft.state = found.state;
-  else draft.state = ended(draft) ? 'Ended' : 'Running'; // its end is not in lastExit yet: see exits
+  else draft.state = ended(draft) ? 'Ended' : 'Running'; // its end is not in lastExit yet: see exits.ts
 }
 
 const isUp = ({ state }: Observed): boolean => state === 'Running' || state === 'Paused';
@@ -138,7 +140,9 @@ const isPrevious = (
   previous: { ref?: string; startedAt?: string } | undefined,
 ): boolean => previous !== undefined && previous.ref === ref && previous.startedAt === startId;
 
-/** When the newest run came up, by the Runtime's clock where it tells it. */
+/**
+ * When the newest run started, by the Runtime's clock if known, otherwise when it was claimed. Never later than now.
+ */
 export function startedAt(draft: InstanceDraft): number {
   const at = draft.container?.startedAt ?? instant(draft.next.run?.claimedAt) ?? draft.now;
   return Math.min(at, draft.now);

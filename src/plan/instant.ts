@@ -1,12 +1,14 @@
 import { formatTimeMs, tryDuration } from '../api/time.ts';
 import type { Instant } from './world.ts';
 
-/** Date's own range, so that no sum of stored times can throw. */
+/** The range of Date, so that no sum of stored times can throw. */
 const last = 8.64e15;
 const most = 20_000;
 const known = new Map<string, Instant>();
 
-/** Reads a stored time; undefined where there is none or it is none. Remembered, since each plan reads the same ones. */
+/**
+ * Parses a stored time. Returns undefined if it is absent or invalid. Cached, because each plan parses the same times.
+ */
 export function instant(text: string | undefined): Instant | undefined {
   if (text === undefined) return undefined;
   let at = known.get(text);
@@ -30,12 +32,15 @@ export function timeText(at: Instant): string {
   return text;
 }
 
-/** For people: whole seconds. */
+/** For people, in whole seconds. */
 export function shortTime(at: Instant): string {
   const text = timeText(at);
   return `${text.slice(0, 10)} ${text.slice(11, 19)} UTC`;
 }
 
-/** Milliseconds; what validation should have refused counts as `fallback`. */
+/**
+ * Parses a duration, in milliseconds. Returns `fallback` if it is absent or invalid, though validation refuses the
+ * latter.
+ */
 export const span = (text: string | undefined, fallback: number): number =>
   (text === undefined ? undefined : tryDuration(text)) ?? fallback;

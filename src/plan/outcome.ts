@@ -5,8 +5,9 @@ import { instant, timeText } from './instant.ts';
 import type { Instant } from './world.ts';
 
 /**
- * Notes in an Instance's status how an action on it ended. Answers the same object where there is nothing to note: a
- * success that follows no failure, but for the steps of a stop, which the planner must not repeat.
+ * Records in an Instance's status how an action on it ended. Returns the same object if there is nothing to record: a
+ * success without an earlier failure. The steps of a stop are always recorded, because the planner must not repeat
+ * them.
  */
 export function applyOutcome(
   status: InstanceStatus,
@@ -30,7 +31,7 @@ export function applyOutcome(
     lastOutcome: {
       action: action.type,
       run,
-      // Never before the intent that it answers, though the clock may have gone back since.
+      // Never earlier than the intent, even if the clock was set back since.
       at: timeText(Math.max(now, begun(status, action) ?? now)),
       result,
       ...(result === 'Succeeded' ? {} : { reason: outcome.reason, message: outcome.message }),

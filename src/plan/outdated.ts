@@ -9,7 +9,7 @@ import type { Instant } from './world.ts';
 
 const restartedAtAnnotation = 'agentctl.dev/restartedAt';
 
-/** Finds why the newest run is not what the spec asks for; moves it to the newest Revision where only live fields differ. */
+/** Finds why the newest run differs from the spec. If only live fields differ, the run moves to the newest Revision. */
 export function markOutdated(draft: InstanceDraft): void {
   const { next, context } = draft;
   const { run } = next;
@@ -45,7 +45,7 @@ function bySpec(draft: InstanceDraft, revision: string): Outdated | undefined {
         message: `Its Revision ${revision} is deleted, so the running spec cannot be compared.`,
         fields,
       };
-    // The Runtime that the reference comes to is compared above: naming the default one changes nothing.
+    // The resolved Runtime is compared above: a runtimeRef that names the default Runtime changes nothing.
     for (const field of drift(context.world.agent.spec, recorded))
       if (field.update === 'restart' && !field.field.startsWith('spec.runtimeRef')) fields.push(field);
   }
@@ -62,7 +62,7 @@ function byInputs({ context }: InstanceDraft, revision: string): Outdated | unde
   return { cause: 'SecretChanged', message: `Changed: ${listed(changed)}`, fields: [] };
 }
 
-/** What it was started with is not what is there now, and nothing asks for a restart because of that: it is told alone. */
+/** Returns a note for people: Secrets or ConfigMaps have changed since the start, but no rule asks for a restart. */
 function staleInputs({ context, next, object }: InstanceDraft): string | undefined {
   const { inputs } = next.run ?? {};
   if (inputs === undefined) return undefined;
@@ -97,7 +97,7 @@ function byImage({ context, next, container }: InstanceDraft): Outdated | undefi
   return undefined;
 }
 
-/** `agentctl rollout restart`: a time in the annotation that is later than the claim of the run. */
+/** `agentctl rollout restart`: the time in the annotation is later than the claim of the run. */
 export function askedRestart(draft: InstanceDraft): Outdated | undefined {
   const asked = draft.context.world.agent.metadata.annotations?.[restartedAtAnnotation];
   if (asked === undefined) return undefined;
@@ -110,7 +110,7 @@ export function askedRestart(draft: InstanceDraft): Outdated | undefined {
   return { cause: 'RolloutRestart', message: `A restart was requested at ${asked}`, fields: [] };
 }
 
-/** Notes since when a run that is up has been outdated. */
+/** Records since when a running instance has been outdated. */
 export function noteOutdated(draft: InstanceDraft): void {
   const { next, now, outdated } = draft;
   if (outdated === undefined) {
@@ -123,13 +123,15 @@ export function noteOutdated(draft: InstanceDraft): void {
   next.outdatedSince = timeText(now);
 }
 
-/** Since when the instance has had nothing to do; undefined while it is busy. */
+/** Since when the instance has been idle; undefined while it is busy. */
 export function idleSince({ view, now, container }: InstanceDraft): Instant | undefined {
   if (view.activity.busy) return undefined;
   return Math.min(now, view.activity.idleSince ?? container?.startedAt ?? now);
 }
 
-/** Whether an outdated instance may be replaced now by Policy.update, but for maxUnavailable; says what it waits for. */
+/**
+ * Whether Policy.update allows to replace an outdated instance now, apart from maxUnavailable; and what it waits for.
+ */
 export function updateGate(draft: InstanceDraft): { open: boolean; waits: string } {
   const { update } = draft.context.settings;
   const { next, now } = draft;

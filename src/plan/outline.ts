@@ -2,7 +2,7 @@ import type { Refusal } from './accept.ts';
 import type { Action, ActionType, Plan } from './action.ts';
 import { driftText } from './drift.ts';
 
-/** What people see of a plan; the rest is how the controller keeps its books. */
+/** The actions that people see. The others are bookkeeping of the controller. */
 const words: Partial<Record<ActionType, readonly [sign: string, verb: string]>> = {
   CreateInstance: ['+', 'create'],
   DeleteInstance: ['-', 'delete'],
@@ -17,7 +17,7 @@ const words: Partial<Record<ActionType, readonly [sign: string, verb: string]>> 
   Revert: ['~', 'go back to'],
 };
 
-/** For people: what changes, what is done about it first, and what is in the way of a start. Empty where nothing is. */
+/** For people: what changes, the first actions, and what prevents a start. Empty if there is nothing. */
 export function outline({ actions, drift }: Plan, inTheWay: Refusal | undefined): string {
   const lines = [
     ...drift.map((field) => `~ ${driftText(field)}${field.update === 'restart' ? ' (restart)' : ''}`),

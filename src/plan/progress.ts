@@ -14,10 +14,10 @@ import type { Instant } from './world.ts';
 const type = 'Progressing';
 const exceededReason = 'ProgressDeadlineExceeded';
 const revertedReason = 'Reverted';
-/** A creationTimestamp is in whole seconds: what it names may have come at the end of that one. */
+/** A creationTimestamp has whole seconds: the object may have been created at the end of that second. */
 const withinSecond = 999;
 
-/** Whether a change is under way, waits for its turn, or has got nowhere for Policy.update.progressDeadline. */
+/** The Progressing condition: a change is under way, waits its turn, or exceeded Policy.update.progressDeadline. */
 export function progress(context: Context, wanted: readonly Part[], actions: readonly Action[]): Finding {
   const { world, refusal, revision } = context;
   const { replicas } = world.agent.spec;
@@ -32,7 +32,7 @@ export function progress(context: Context, wanted: readonly Part[], actions: rea
   const drafts = wanted.map(({ draft }) => draft);
   const coming = wanted.filter(({ desire, draft }) => desire.is === 'Running' && moving(draft)).length;
   const held = drafts.find(heldUp);
-  // One that is up and may sleep is where it should be until its keepalive is over.
+  // A running instance that may sleep is where it should be until its keepalive has passed.
   const going = wanted.filter(
     ({ desire, draft }) =>
       alive(draft) && desire.is !== 'Running' && (desire.is !== 'Asleep' || draft.next.stop !== undefined),
@@ -74,14 +74,14 @@ export function progress(context: Context, wanted: readonly Part[], actions: rea
   return { type, status: 'True', reason, message: `${ready} of ${replicas} instances are Ready.` };
 }
 
-/** On its way to Ready: not there yet, not ended for good by its own policy, and not held up by others. */
+/** On its way to Ready: it is not there yet, its policy has not ended it, and nothing else holds it up. */
 const moving = (draft: InstanceDraft): boolean =>
   draft.next.phase !== 'Ready' &&
   draft.next.phase !== 'Completed' &&
   draft.next.phase !== 'Failed' &&
   !heldUp(draft);
 
-/** Waits for its Runtime, which says nothing of the spec. Between a want and its answer it is not in the queue yet. */
+/** Waits for its Runtime, which says nothing about the spec. A want that is not answered yet is not in the queue. */
 const heldUp = ({ next }: InstanceDraft): boolean =>
   next.queue !== undefined ||
   ((next.phase === 'Pending' || next.phase === 'Unknown') &&
@@ -90,7 +90,9 @@ const heldUp = ({ next }: InstanceDraft): boolean =>
 const revertedMessage = ({ settings, revision, world }: Context, failed: string): string =>
   `Revision ${failed} did not become Ready within ${formatDuration(settings.update.progressDeadline)}, so the Agent went back to the last Revision that was Ready: its spec is now ${revision.name}. Apply a corrected spec, or keep this one with ${command(world.agent, `resume ${world.agent.metadata.name}`)}.`;
 
-/** That a rollout has failed, as tools that know no Agents read it (kstatus); absent while none has. */
+/**
+ * Reports a failed rollout as the condition Stalled, for tools that do not know Agents (kstatus). Empty if none failed.
+ */
 export function failedRollout(context: Context, { reason, message }: Finding): Finding[] {
   const failed = revertedRevision(context.world.agent, context.revision.name);
   if (failed !== undefined && !context.deleting)
@@ -112,7 +114,7 @@ function exceededText(context: Context): string {
     : `${text} Go back with ${command(world.agent, `rollout undo agent/${name}`)}, or change the spec.`;
 }
 
-/** When the deadline of the change that is under way passes; undefined where none is. */
+/** When the deadline of the change under way passes; undefined if there is none. */
 function deadlineOf(context: Context, drafts: readonly InstanceDraft[]): Instant | undefined {
   const { agent, now } = context.world;
   const { current } = context.revision;
@@ -134,7 +136,9 @@ function deadlinePassed(context: Context, drafts: readonly InstanceDraft[], comi
   return deadline !== undefined && deadline <= context.world.now;
 }
 
-/** What follows from the Progressing condition: when to look again, and autoRevert once the deadline has passed. */
+/**
+ * Returns what follows from the Progressing condition: the deadline, and the action of autoRevert once it has passed.
+ */
 export function followProgress(
   context: Context,
   parts: readonly Part[],
@@ -169,7 +173,7 @@ function revert(context: Context): Action | undefined {
     },
     revision: recorded.metadata.name,
     spec: {
-      ...(recorded.data as unknown as RevisionData), // a Revision's data is what revisionData made
+      ...(recorded.data as unknown as RevisionData), // a Revision's data is the result of revisionData
       replicas,
       suspend,
       revisionHistoryLimit,
@@ -179,14 +183,14 @@ function revert(context: Context): Action | undefined {
   };
 }
 
-/** On an Agent: the Revision that autoRevert took back last, and when. Written together with the earlier spec. */
+/** On an Agent: the Revision that autoRevert rolled back last, and when. Written together with the earlier spec. */
 export const revertedAnnotation = 'agentctl.dev/reverted';
 
 export const revertedText = (revision: string, at: Instant): string => `${revision} ${timeText(at)}`;
 
 /**
- * The Revision that autoRevert took back, where `newest` is the one that came of that: the rollout has failed, until
- * another spec comes or somebody asks to go on (agentctl resume).
+ * Returns the Revision that autoRevert rolled back, if `newest` is the result of that. The rollout counts as failed
+ * until the spec changes again or somebody runs `agentctl resume`.
  */
 export function revertedRevision(agent: Agent, newest: string): string | undefined {
   const revision = taken(agent);
@@ -195,7 +199,7 @@ export function revertedRevision(agent: Agent, newest: string): string | undefin
     : undefined;
 }
 
-/** Whether what an Agent says now is what autoRevert set it back to, by what its status has taken in. */
+/** Whether an Agent's spec is still the one that autoRevert wrote, by what its status has observed. */
 export function isReverted(agent: Agent): boolean {
   const newest = agent.status?.updateRevision ?? '';
   return revertedRevision(agent, newest) !== undefined || taken(agent) === newest;
@@ -204,7 +208,7 @@ export function isReverted(agent: Agent): boolean {
 function taken({ metadata: { annotations, creationTimestamp } }: Agent): string | undefined {
   const [revision, time] = annotations?.[revertedAnnotation]?.split(' ') ?? [];
   const at = instant(time);
-  if (at === undefined || at < (instant(creationTimestamp) ?? 0)) return undefined; // of an exported manifest
+  if (at === undefined || at < (instant(creationTimestamp) ?? 0)) return undefined; // it came with an exported manifest
   const resumed = instant(annotations?.[resumeAnnotation]);
   return resumed !== undefined && resumed >= at ? undefined : revision;
 }

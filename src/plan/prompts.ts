@@ -13,19 +13,22 @@ type Entry = NonNullable<AgentSpec['schedule']>[number];
 
 export interface Prompts {
   actions: readonly Action[];
-  /** When the next one is due, sent or not. */
+  /** When the next prompt is due, sent or not. */
   wakeAt: Instant | undefined;
-  /** The next that will be sent. */
+  /** The next prompt that will be sent. */
   next: Step | undefined;
 }
 
-/** Without catchUp a due time that was missed by more is skipped. */
+/** Without catchUp, a due time that was missed by more than this is skipped. */
 const missedAfter = 60_000;
-/** What was sent by a clock that was ahead by more counts for nothing, or nothing would be due for years. */
+/**
+ * If the clock was set back by more than this, earlier sends count for nothing. Otherwise nothing would be due for
+ * years.
+ */
 const clockWentBack = 366 * 86_400_000;
 const nothing: Prompts = { actions: [], wakeAt: undefined, next: undefined };
 
-/** The Agent's own prompts: spec.prompt once an instance is Ready, and those of spec.schedule that are due. */
+/** Plans the Agent's own prompts: spec.prompt when an instance is Ready, and the due ones of spec.schedule. */
 export function promptsOf(context: Context, parts: readonly Part[]): Prompts {
   const { world, deleting } = context;
   const { spec } = world.agent;
@@ -63,7 +66,7 @@ function firstPrompt({ agent, inbox, now }: World, parts: readonly Part[]): Acti
   ];
 }
 
-/** The last due time that is not dealt with, and the first that is still to come. A wrong clock makes it begin anew now. */
+/** Returns the last unhandled due time, and the first future one. After a large clock change, counting begins now. */
 function dueOf(world: World, entry: Entry): { due: Instant | undefined; following: Instant | undefined } {
   const { now, inbox } = world;
   const sent = inbox.sent.get(entry.name) ?? 0;
@@ -76,7 +79,7 @@ function dueOf(world: World, entry: Entry): { due: Instant | undefined; followin
   return { due, following: dueAfter(world, entry, due) };
 }
 
-// A search takes 0.1 ms, and each plan asks for the same ones.
+// A search takes 0.1 ms, and each plan repeats the same ones.
 const searched = new WeakMap<Entry, Map<Instant, Instant | undefined>>();
 
 function dueAfter(world: World, entry: Entry, after: Instant): Instant | undefined {
@@ -91,7 +94,7 @@ function dueAfter(world: World, entry: Entry, after: Instant): Instant | undefin
   return known.get(after);
 }
 
-/** The last due time up to now; undefined where it is `after`. */
+/** The last due time up to now; undefined if it is `after`. */
 function lastOf(world: World, entry: Entry, after: Instant): Instant | undefined {
   const { cron, timezone } = entry;
   const last =
@@ -99,7 +102,10 @@ function lastOf(world: World, entry: Entry, after: Instant): Instant | undefined
   return last === after ? undefined : last;
 }
 
-/** Of `every`: the steps from the last prompt, or from when the entry stands, up to an instant, and so many more. */
+/**
+ * For `every`: counts the steps from the last prompt (or from standsSince) to `at`, adds `more`, and returns that
+ * instant.
+ */
 function stepped(world: World, entry: Entry, at: Instant, more: number): Instant | undefined {
   const every = tryDuration(entry.every ?? '') ?? 0;
   if (every === 0) return undefined;
@@ -110,14 +116,16 @@ function stepped(world: World, entry: Entry, at: Instant, more: number): Instant
 
 const stood = new WeakMap<Entry, { newest: Revision; since: Instant }>();
 
-/** From when its times count: the Agent's creation, or later the Revision that brought it or changed its times. */
+/**
+ * Since when the entry's times count: the Agent's creation, or the later Revision that added it or changed its times.
+ */
 function standsSince(world: World, entry: Entry): Instant {
   const newest = world.revisions.at(-1);
   const known = stood.get(entry);
   if (known !== undefined && known.newest === newest) return known.since;
   const created = instant(world.agent.metadata.creationTimestamp) ?? world.now;
   if (newest === undefined) return created;
-  if (!brings(newest, entry)) return world.now; // its Revision is about to be made
+  if (!brings(newest, entry)) return world.now; // its Revision is not created yet
   let since = world.now;
   for (const revision of world.revisions.toReversed()) {
     if (!brings(revision, entry)) break;
@@ -128,7 +136,7 @@ function standsSince(world: World, entry: Entry): Instant {
 }
 
 function brings(revision: Revision, { name, cron, every, timezone }: Entry): boolean {
-  const { schedule } = revision.data as Partial<RevisionData>; // a Revision's data is what revisionData made
+  const { schedule } = revision.data as Partial<RevisionData>; // a Revision's data is the result of revisionData
   return (
     schedule?.some(
       (one) => one.name === name && one.cron === cron && one.every === every && one.timezone === timezone,

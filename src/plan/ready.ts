@@ -7,7 +7,7 @@ import { instant, shortTime, timeText } from './instant.ts';
 import type { Timing } from './settings.ts';
 import type { Instant } from './world.ts';
 
-/** Finds whether the run that is up is Ready; sets its phase, and readySince when it becomes so. */
+/** Decides whether the current run is Ready. Sets its phase, and readySince when it becomes Ready. */
 export function applyReadiness(draft: InstanceDraft) {
   const { next, now } = draft;
   if (draft.state === 'Paused') {
@@ -16,7 +16,7 @@ export function applyReadiness(draft: InstanceDraft) {
       emitEvent(draft, 'Warning', 'Paused', pausedText(draft));
     return phase(draft, 'Unready', 'Paused', pausedText(draft));
   }
-  if (draft.state === 'Unknown') return; // what was known holds until it can be asked again
+  if (draft.state === 'Unknown') return; // the stored status stays until the Runtime can be asked again
   if (draft.state !== 'Running') {
     delete next.readySince;
     return;
@@ -34,7 +34,7 @@ export function applyReadiness(draft: InstanceDraft) {
     emitEvent(draft, 'Normal', 'Ready', `Run ${next.run?.number ?? 0} is Ready.`);
   }
   const since = instant(next.readySince) ?? now;
-  if (since > now) next.readySince = timeText(now); // the clock went back
+  if (since > now) next.readySince = timeText(now); // the clock was set back
   draft.ready = true;
   const resetAt = resetAfterReady(draft, now);
   if (resetAt !== undefined) wake(draft, resetAt);
@@ -46,24 +46,24 @@ export function applyReadiness(draft: InstanceDraft) {
   );
 }
 
-/** Since when it holds all that Ready asks for: the readiness check, and the protocol's handshake. */
+/** Since when all conditions of Ready hold: the readiness check and the protocol's handshake. */
 function goodSince(draft: InstanceDraft): Instant | undefined {
   const checked = checkedSince(draft);
   const handshakeAt = checked === undefined ? undefined : handshakeSince(draft);
   return checked === undefined || handshakeAt === undefined ? undefined : Math.max(checked, handshakeAt);
 }
 
-/** Since when the readiness check holds; without one, since the start. */
+/** Since when the readiness check succeeds. Without a check, since the start. */
 function checkedSince(draft: InstanceDraft): Instant | undefined {
   const start = startedAt(draft);
   if (draft.context.world.agent.spec.readiness === undefined) return start;
   const { ready } = draft.view.probe;
-  // Nothing is known yet, as after a restart of the controller: what was Ready stays so until a check fails.
+  // Nothing is known yet, for example after a restart of the controller. A Ready run stays Ready until a check fails.
   if (ready === undefined && draft.next.readySince !== undefined) return start;
   return ready?.ok === true ? past(draft, Math.max(ready.since, start)) : undefined;
 }
 
-/** Since when it can be sent messages; without a protocol, since the start. */
+/** Since when messages can be sent to it. Without a protocol, since the start. */
 function handshakeSince(draft: InstanceDraft): Instant | undefined {
   const start = startedAt(draft);
   if (!speaks(draft.context.world.agent.spec)) return start;
@@ -79,7 +79,10 @@ function handshakeSince(draft: InstanceDraft): Instant | undefined {
   }
 }
 
-/** The agent wants to be logged in: no failure, and it goes on by itself. After a restart of the controller it is asked again first. */
+/**
+ * Whether the agent waits for a login. That is no failure, and it continues by itself. After a restart of the
+ * controller, the stored reason counts until the agent has been asked again.
+ */
 function waitsForLogin(draft: InstanceDraft): boolean {
   if (draft.state !== 'Running' || !speaks(draft.context.world.agent.spec)) return false;
   const talk = talkOf(draft);
@@ -124,7 +127,7 @@ function notReady(draft: InstanceDraft, readyAt?: Instant) {
   phase(draft, 'Starting', waits, `Run ${number} is running but not Ready yet: ${found}`);
 }
 
-/** What keeps it from being Ready: the reasons before and after it has been, and what was found. */
+/** Why the run is not Ready: the reason if it never was, the reason if it was before, and what was found. */
 function obstacle(draft: InstanceDraft): { waits: string; fails: string; found: string } {
   if (checkedSince(draft) === undefined) {
     const { ready, unknown } = draft.view.probe;
@@ -139,15 +142,15 @@ function obstacle(draft: InstanceDraft): { waits: string; fails: string; found: 
   return { waits: 'Connecting', fails: 'Connecting', found: `its ${protocol} handshake is not complete yet` };
 }
 
-/** Whether the newest run has been Ready before. */
+/** Whether the newest run was Ready before. */
 function hasBeenReady({ old, next }: InstanceDraft): boolean {
   return old.run?.number === next.run?.number && wasReady(old);
 }
 
-/** Whether the run of a stored status has been Ready. */
+/** Whether the run of a stored status was Ready. */
 export function wasReady(status: InstanceStatus): boolean {
   if (status.phase === 'Ready' || status.phase === 'Unready') return true;
-  // While its Runtime was out of reach the phase said so; the condition still has it.
+  // While the Runtime could not be reached, the phase was Unknown. The condition still has the reason from before.
   if (status.phase !== 'Unknown') return false;
   const reason = readyReason(status);
   return reason === 'Ready' || reason === 'Unready';
@@ -156,10 +159,10 @@ export function wasReady(status: InstanceStatus): boolean {
 const readyReason = ({ conditions }: InstanceStatus): string | undefined =>
   conditions?.find(({ type }) => type === 'Ready')?.reason;
 
-/** How long a start may take, in milliseconds: a minReady longer than the deadline would never be met. */
+/** How long a start may take, in milliseconds. At least minReady, which a shorter deadline would make impossible. */
 export const startLength = ({ minReady, startDeadline }: Timing): number => Math.max(startDeadline, minReady);
 
-/** When a start that is not Ready counts as failed; undefined once the run has been Ready, or while it is paused. */
+/** When a start that is not Ready counts as failed. Undefined once the run was Ready, and while it is paused. */
 export function startDeadline(draft: InstanceDraft): Instant | undefined {
   if (draft.state !== 'Running' || draft.ready || hasBeenReady(draft)) return undefined;
   const { minReady } = draft.context.timing;
@@ -167,14 +170,15 @@ export function startDeadline(draft: InstanceDraft): Instant | undefined {
   const start = Math.max(startedAt(draft), reachedSince(draft));
   const talk = talkOf(draft);
   if (waitsForLogin(draft) && talk?.state !== 'Connecting') return undefined;
-  // A handshake that had to wait, for a login or for the controller, has its time anew.
+  // A handshake that had to wait, for a login or for the controller, gets the full time again.
   const handshakeAt = talk === undefined ? start : past(draft, talk.since);
   return (handshakeAt + minReady > start + length ? handshakeAt : start) + length;
 }
 
 /**
- * Since when its Runtime has answered without a break: what could not be checked has its time anew. A run that was never
- * Ready is not Ready since before its start, or since the Runtime was back.
+ * Since when the Runtime has answered without a break. While it could not be asked, nothing could be checked, so the
+ * start gets the full time again. A run that was never Ready has Ready=False since before its start, or since the
+ * Runtime came back.
  */
 function reachedSince({ old, now }: InstanceDraft): Instant {
   const ready = old.conditions?.find(({ type }) => type === 'Ready');

@@ -18,14 +18,13 @@ import { called } from './wake.ts';
 import type { InstanceView, Instant, World } from './world.ts';
 
 /**
- * Decides what to do next for one Agent, from all that is known of it. Pure: the same World gives the same Plan, and
- * `world.now` is the only clock.
+ * Decides what to do next for one Agent. Pure: the same World gives the same Plan, and `world.now` is the only clock.
  */
 export function reconcile(world: World): Plan {
   const context = contextOf(world);
   const parts = partsOf(context);
   const turnover = turnoverOf(context, parts);
-  // The highest ordinal is updated first, as a StatefulSet does it.
+  // The highest ordinal is updated first, as in a StatefulSet.
   for (let at = parts.length - 1; at >= 0; at--) {
     const part = parts[at];
     if (part !== undefined) decide(part.draft, part.desire, turnover);
@@ -33,14 +32,14 @@ export function reconcile(world: World): Plan {
   return planOf(context, parts);
 }
 
-/** What has happened to each Instance, and what should become of it. */
+/** Returns what has happened to each Instance, and its desired state. */
 export function partsOf(context: Context): Part[] {
   const drafts = context.world.instances.map((view) => draftInstance(context, view));
   const awake = called(context, drafts);
   return drafts.map((draft) => ({ draft, desire: desireOf(draft, awake) }));
 }
 
-/** What has happened to one Instance since its status was written. */
+/** Applies what has happened to one Instance since its status was written. */
 function draftInstance(context: Context, view: InstanceView): InstanceDraft {
   const draft = draftOf(context, view);
   applyResume(draft);

@@ -8,7 +8,7 @@ import { instant, shortTime, timeText } from './instant.ts';
 import { failsByStop, notEnforced } from './stop.ts';
 import type { Instant } from './world.ts';
 
-/** What follows the end of a run by Policy.restart: nothing more, or a restart after its wait. */
+/** Applies Policy.restart after the end of a run: no further start, or a restart after a wait. */
 export function afterEnd(draft: InstanceDraft, exit: LastExit) {
   const { on } = draft.context.settings.restart;
   const { next } = draft;
@@ -41,7 +41,7 @@ function finish(draft: InstanceDraft, exit: LastExit, why: string) {
   fails(draft, exit, reason, `It is not started again, because ${why}.`);
 }
 
-/** Says how the last run ended, why none follows, and what to do. */
+/** Reports how the last run ended, why it is not restarted, and what to do. */
 function fails(draft: InstanceDraft, exit: LastExit, reason: string, why: string) {
   const { agent } = draft.context.world;
   const { name } = agent.metadata;
@@ -61,7 +61,7 @@ function fails(draft: InstanceDraft, exit: LastExit, reason: string, why: string
   emitEvent(draft, 'Warning', 'Failed', message);
 }
 
-/** Counts a failure: the next start waits, or there is none since there were too many. */
+/** Counts a failure. The next start waits, or there is none because the limit is reached. */
 function fail(draft: InstanceDraft, exit: LastExit) {
   const { next, context } = draft;
   const at = instant(exit.finishedAt) ?? draft.now;
@@ -89,21 +89,21 @@ function fail(draft: InstanceDraft, exit: LastExit) {
     );
 }
 
-/** The restarts that still count at that instant. */
+/** The restarts that still count at this instant. */
 function recent({ next, now, context }: InstanceDraft, at: Instant): Instant[] {
   const { window } = context.settings.restart;
   const times = (next.restartTimes ?? []).map((time) => Math.min(now, instant(time) ?? now));
   return times.filter((time) => time > at - window);
 }
 
-/** Notes a restart that follows a failure. */
+/** Records a restart that follows a failure. */
 export function noteRestart(draft: InstanceDraft) {
   const keep = Math.max(draft.context.settings.restart.maxRestarts ?? 0, 20);
   const times = [...recent(draft, draft.now), draft.now].slice(-keep);
   draft.next.restartTimes = times.map(timeText);
 }
 
-/** Lets a new spec or `agentctl resume` start afresh. Tells whether there was anything to clear. */
+/** Clears the failures, after a new spec or `agentctl resume`. Returns whether there was anything to clear. */
 export function clearFailures(draft: InstanceDraft): boolean {
   const { next } = draft;
   const gaveUp = next.phase === 'Failed' || next.phase === 'Completed';
@@ -118,13 +118,13 @@ export function clearFailures(draft: InstanceDraft): boolean {
 
 export const resumeAnnotation = 'agentctl.dev/resume';
 
-/** Honours `agentctl resume`: a value of the annotation that was not honoured before. */
+/** Applies `agentctl resume`: the annotation has a value that was not applied before. */
 export function applyResume(draft: InstanceDraft) {
   const asked = draft.context.world.agent.metadata.annotations?.[resumeAnnotation];
   if (asked === undefined || asked === draft.next.resumedAt) return;
   draft.next.resumedAt = asked;
   const retried = draft.next.lastOutcome;
-  if (retries(draft.next)) draft.next.phase = 'Starting'; // under way, and no retry any more
+  if (retries(draft.next)) draft.next.phase = 'Starting'; // it is under way, and no longer a retry
   if (retried !== undefined && retried.result !== 'Succeeded') delete draft.next.lastOutcome;
   if (clearFailures(draft)) emitEvent(draft, 'Normal', 'Resumed', 'agentctl resume cleared its failures.');
 }

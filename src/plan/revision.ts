@@ -7,21 +7,21 @@ import type { Settings } from './settings.ts';
 import type { World } from './world.ts';
 
 export const agentLabel = 'agentctl.dev/agent';
-/** On a Revision: the field manager that wrote its spec. */
+/** On a Revision: the field manager that last wrote its spec. */
 export const changedByAnnotation = 'agentctl.dev/changed-by';
 
 export interface RevisionStep {
-  /** The newest Revision, if it records the spec as it is. */
+  /** The newest Revision, if it records the current spec. */
   current: Revision | undefined;
-  /** Makes it, where there is none yet. */
+  /** Creates a Revision of the current spec, if there is none yet. */
   create: Action | undefined;
-  /** The name of the newest Revision, made or to be made. */
+  /** The name of the newest Revision, existing or to be created. */
   name: string;
-  /** The fields in which the spec differs from the newest Revision there is. */
+  /** The fields in which the spec differs from the newest existing Revision. */
   fields: readonly FieldDrift[];
 }
 
-/** Records the spec in a new Revision where the newest one differs. An old spec that comes back is a new number. */
+/** Records the spec in a new Revision if the newest one differs. An old spec that comes back gets a new number. */
 export function revisionStep(world: World, settings: Settings): RevisionStep {
   const { agent, revisions } = world;
   const newest = revisions.at(-1);
@@ -50,7 +50,7 @@ export function revisionStep(world: World, settings: Settings): RevisionStep {
   return { current: undefined, create, name, fields: fields ?? [] };
 }
 
-/** The Secrets and ConfigMaps whose data differ from what was recorded. What is missing now has not changed. */
+/** The Secrets and ConfigMaps whose data differs from what was recorded. A missing one does not count as changed. */
 export const changedInputs = (world: World, recorded: Readonly<Record<string, string>>): string[] =>
   Object.entries(recordedInputs(world))
     .filter(([name, hmac]) => recorded[name] !== hmac)
@@ -101,7 +101,6 @@ function newRevision(world: World, name: string, number: number): New<Revision> 
   };
 }
 
-/** The field manager that has written the spec last. */
 const lastManager = ({ managedFields = [] }: ObjectMeta): string | undefined =>
   managedFields
     .filter(({ subresource, fieldsV1 }) => subresource === undefined && fieldsV1?.['f:spec'] !== undefined)
@@ -117,7 +116,9 @@ export const ownerOf = ({ agent }: World) => ({
   blockOwnerDeletion: true,
 });
 
-/** Removes the oldest Revisions beyond spec.revisionHistoryLimit, but none that an Instance runs or `keep` names. */
+/**
+ * Deletes the oldest Revisions beyond spec.revisionHistoryLimit, except those that an Instance runs or `keep` names.
+ */
 export function pruneRevisions(world: World, keep: string | undefined): Action[] {
   const limit = world.agent.spec.revisionHistoryLimit;
   if (world.revisions.length <= limit + 1) return [];

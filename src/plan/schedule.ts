@@ -6,15 +6,17 @@ import { idleSince } from './outdated.ts';
 import type { Schedule } from './settings.ts';
 import type { Instant } from './world.ts';
 
-/** Without catchUp a due time that was missed by more is skipped. */
+/** Without catchUp, a due time that was missed by more than this is skipped. */
 const missedAfter = 60_000;
-/** A clock that went back by more makes the next due time be found anew; by less, what ran is not run again. */
+/**
+ * If the clock was set back by more than this, the next due time is computed again. If by less, nothing is run twice.
+ */
 const clockWentBack = 86_400_000;
 const separator = ' from ';
 
 /**
- * Policy.scheduledRestart for an instance that is up: says why to restart it now, or nothing. The next due time is kept
- * in the status and found anew only after it has come, or when the schedule changes.
+ * Policy.scheduledRestart for a running instance. Returns why to restart it now; undefined if not. The next due time is
+ * kept in the status. It is computed again only after it has passed, or when the schedule changes.
  */
 export function dueRestart(draft: InstanceDraft): string | undefined {
   const { schedule } = draft.context.settings;
@@ -33,12 +35,12 @@ export function dueRestart(draft: InstanceDraft): string | undefined {
   return since === undefined ? undefined : gate(draft, schedule, Math.min(since, now));
 }
 
-/** A start since then, for whatever cause, has done what was due. */
+/** Whether a start since then, for any cause, has already done what was due. */
 function isDone({ next }: InstanceDraft, since: Instant | undefined): boolean {
   return since !== undefined && (instant(next.run?.claimedAt) ?? 0) >= since;
 }
 
-/** When it is next due, or was and has not been noted. */
+/** The next due time, or the last one that is not recorded yet. */
 function dueAt(draft: InstanceDraft, schedule: Schedule): Instant | undefined {
   const { next, now } = draft;
   const key = schedule.every === undefined ? schedule.key : `${schedule.key} run ${next.run?.number ?? 0}`;
@@ -68,7 +70,7 @@ function setDue({ next }: InstanceDraft, at: Instant | undefined) {
   else next.nextRestartAt = timeText(at);
 }
 
-/** A due time has come: notes it, or skips one that was missed, and finds the next. */
+/** Records a due time that has come, or skips one that was missed, and computes the next. */
 function comeDue(draft: InstanceDraft, schedule: Schedule, at: Instant) {
   const { next, now } = draft;
   if (schedule.cron !== undefined) {
@@ -90,8 +92,7 @@ function comeDue(draft: InstanceDraft, schedule: Schedule, at: Instant) {
 }
 
 /**
- * When the next restart comes, if the instance stays as idle or as busy as it is now; undefined where that is never. For
- * people.
+ * When the next restart happens, if the instance stays as idle or as busy as it is now. Undefined if never. For people.
  */
 function restartComesAt(draft: InstanceDraft): Instant | undefined {
   const { schedule } = draft.context.settings;
@@ -99,14 +100,14 @@ function restartComesAt(draft: InstanceDraft): Instant | undefined {
   if (schedule === undefined || due === undefined) return undefined;
   const idle = idleSince(draft);
   const force = schedule.forceAfter === undefined ? undefined : due + schedule.forceAfter;
-  // One that is busy now may well be idle by then.
+  // An instance that is busy now may be idle by then.
   const earliest = draft.now + schedule.whenIdleFor;
   const gentle =
     idle !== undefined ? Math.max(due, idle + schedule.whenIdleFor) : due > earliest ? due : undefined;
   return gentle === undefined || force === undefined ? (gentle ?? force) : Math.min(gentle, force);
 }
 
-/** Why to restart now, once it has been idle for whenIdleFor or due for forceAfter. */
+/** Returns why to restart now, once it has been idle for whenIdleFor or due for forceAfter. */
 function gate(draft: InstanceDraft, schedule: Schedule, since: Instant): string | undefined {
   const { now } = draft;
   const text = `The restart of ${shortTime(since)} is due`;
@@ -132,7 +133,7 @@ export interface Step {
   at: Instant;
 }
 
-/** What happens by itself first, for people; `prompt` is the next that the Agent sends itself. */
+/** What happens first by itself. For people. `prompt` is the next prompt that the Agent sends to itself. */
 export function nextStep(drafts: readonly InstanceDraft[], prompt: Step | undefined): Step | undefined {
   let best = prompt;
   for (const draft of drafts) {
@@ -153,7 +154,7 @@ function stepOf(draft: InstanceDraft): Step | undefined {
   return restart === undefined ? undefined : { action: 'ScheduledRestart', at: restart };
 }
 
-/** What has ended for good is not restarted by the clock; the due time that is noted is of use after a resume. */
+/** The clock does not restart an instance in these phases. Its recorded due time is used after a resume. */
 const ended: ReadonlySet<string | undefined> = new Set(['Completed', 'Failed']);
 
 function at(action: string, text: string | undefined): Step | undefined {

@@ -29,17 +29,16 @@ export interface Schedule {
   forceAfter: number | undefined;
   jitter: number;
   catchUp: boolean;
-  /** Tells one schedule from another. */
+  /** Identifies the schedule, to notice a change. */
   key: string;
 }
 
-/** How an Agent's instances come up. */
 export interface Timing {
   minReady: number;
   startDeadline: number;
 }
 
-/** What the schema's defaults come to: for stops while the policy is missing. */
+/** The schema's defaults. Used for stops while the Policy is missing. */
 export const defaultSettings: Settings = {
   mode: 'AlwaysOn',
   keepalive: 900_000,
@@ -63,7 +62,7 @@ export const defaultSettings: Settings = {
   priority: 0,
 };
 
-// Objects of the store are never changed in place, so what was read from one stays true.
+// Objects of the store are never changed in place, so a cached result stays valid.
 const settings = new WeakMap<PolicySpec, Settings>();
 const timings = new WeakMap<AgentSpec, Timing>();
 

@@ -23,7 +23,7 @@ import type { Instant } from './world.ts';
 
 type Run = NonNullable<InstanceStatus['run']>;
 
-/** Brings up an Instance that should run and does not, or says what it waits for. */
+/** Starts an Instance that should run but does not, or reports what it waits for. */
 export function planStart(draft: InstanceDraft) {
   const { next, context, now } = draft;
   const claimed = draft.state === 'Claimed' && holdsPlace(next);
@@ -44,7 +44,7 @@ export function planStart(draft: InstanceDraft) {
     );
   }
   const { refusal, missing, world } = context;
-  // It is told of the Agent, once.
+  // No Event here: the Agent emits one.
   if (refusal !== undefined) return hold(draft, refusal.reason, refusal.message, true);
   if (missing !== undefined) return hold(draft, missing.reason, missing.message);
   if (
@@ -69,41 +69,43 @@ export function planStart(draft: InstanceDraft) {
   else wait(draft);
 }
 
-/** These pass by themselves, and often within the same second. */
+/** These pass by themselves, often within a second, so they emit no Event. */
 const quiet = new Set(['Queued', 'Scheduled', 'RuntimeSyncing']);
 
 function hold(draft: InstanceDraft, reason: string, message: string, isTold = quiet.has(reason)) {
   const { next } = draft;
   if (draft.old.reason !== reason && !isTold) emitEvent(draft, 'Warning', reason, message);
-  if (retries(next)) delete next.lastOutcome; // the retry does not come about, and gives its place back
+  if (retries(next)) delete next.lastOutcome; // the retry does not happen, and gives its place back
   phase(draft, 'Pending', reason, message);
 }
 
-/** How the start of this run failed, where something that it needs was missing. */
+/** The failed start of this run, if something that it needs was missing. */
 function lacks({ lastOutcome: last, run }: InstanceStatus): InstanceStatus['lastOutcome'] {
   return last?.result === 'NotStartable' && last.action === 'Start' && last.run === run?.number
     ? last
     : undefined;
 }
 
-/** Each wait is longer than the last by this factor, so about a quarter of the time that it has lasted so far. */
+/**
+ * Each wait is longer than the last by this factor, so a wait is about a quarter of the time since the first failure.
+ */
 const growth = 1.25;
 const slowestRetry = 5 * 60_000;
-/** What a registry may ask for. */
+/** The longest wait that a registry can ask for. */
 const latestRetry = 60 * 60_000;
 
-/** When to try the same run again after something that it needs was missing. */
+/** When to retry the same run after something that it needs was missing. */
 function notStartable({ next, now }: InstanceDraft): Instant | undefined {
   const outcome = lacks(next);
   if (outcome === undefined) return undefined;
   const at = instant(outcome.at) ?? now;
-  if (at < (instant(next.run?.claimedAt) ?? now)) return undefined; // it was tried again since
+  if (at < (instant(next.run?.claimedAt) ?? now)) return undefined; // it was retried since
   const from = Math.min(at, now);
   const own = from + Math.round(Math.min(retryPeriod * growth ** ((outcome.count ?? 1) - 1), slowestRetry));
   return Math.max(own, Math.min(instant(outcome.retryAt) ?? own, from + latestRetry));
 }
 
-/** Each failed try is told, as the same Event: the message of the Event bears no time. */
+/** Each failed try emits the same Event: the message of the Event has no time, so the Events are counted as one. */
 function waitToRetry(draft: InstanceDraft, at: Instant) {
   const { reason = 'NotStartable', message = 'It cannot be started yet.' } = draft.next.lastOutcome ?? {};
   wake(draft, at);
@@ -131,7 +133,7 @@ function wait(draft: InstanceDraft) {
   hold(draft, place?.reason ?? 'Queued', place?.message ?? 'It waits for a free place on its Runtime.');
 }
 
-/** Writes the intent of a new run, or takes a place for the one whose start was put off. */
+/** Writes the intent of a new run, or takes a place for a claimed run whose start was postponed. */
 function claim(draft: InstanceDraft, revision: string) {
   const { next } = draft;
   const { run } = next;
@@ -161,7 +163,7 @@ function claim(draft: InstanceDraft, revision: string) {
   emit(draft, next.run);
 }
 
-/** A container that is started again has the environment that it was made with; a process has a new one. */
+/** A restarted container has the environment that it was created with. A process has a new one. */
 function noteInputs({ context: { world } }: InstanceDraft, run: Run, before: Run | undefined) {
   const isProcess = !('missing' in world.runtime) && world.runtime.object.spec.driver === 'process';
   const inputs = run.startedBy === 'Restart' && !isProcess ? before?.inputs : recordedInputs(world);
@@ -169,7 +171,7 @@ function noteInputs({ context: { world } }: InstanceDraft, run: Run, before: Run
   else run.inputs = inputs;
 }
 
-/** The claim stands and nothing of it is seen: the start is asked for again, under the same number. */
+/** The run is claimed, but the Runtime does not show it. Plans the start again, under the same number. */
 function repeat(draft: InstanceDraft, revision: string) {
   const { run } = draft.next;
   if (run === undefined) return;
@@ -186,7 +188,7 @@ function emit(draft: InstanceDraft, run: Run) {
   const cause = run.cause ?? 'Claimed';
   const message = `Run ${run.number} ${what} ${home(draft)}.`;
   showStart(draft, cause, message);
-  draft.outdated = undefined; // it comes up on the newest Revision
+  draft.outdated = undefined; // it starts with the newest Revision
   draft.stale = undefined;
   askedRestart(draft);
   const action: Action = {
@@ -206,14 +208,14 @@ function emit(draft: InstanceDraft, run: Run) {
   draft.actions.push(action);
 }
 
-/** One that lacked something stays Pending for that while it is tried again. */
+/** A start that lacked something stays Pending with that reason while it is retried. */
 function showStart(draft: InstanceDraft, cause: string, message: string) {
   const { lastOutcome: last } = draft.next;
   phase(draft, 'Pending', last?.reason ?? '', last?.message ?? message);
   if (!retries(draft.next)) phase(draft, 'Starting', cause, message);
 }
 
-/** The same container is started again, unless it is gone, outdated, or twice could not be started. */
+/** Whether to start the same container again: it exists, is not outdated, and has not failed to start twice. */
 function reusable({ container, outdated, next }: InstanceDraft): boolean {
   if (container?.startId === undefined) return false;
   if (outdated !== undefined && outdated.cause !== 'RolloutRestart') return false;

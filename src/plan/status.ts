@@ -12,7 +12,7 @@ import { agentLabel } from './revision.ts';
 import { same } from './same.ts';
 import { nextStep, type Step } from './schedule.ts';
 
-/** Whose phase an Agent shows: that of the first in this list that an Instance is in. */
+/** The order of phases by importance. An Agent shows the first of them that one of its Instances has. */
 const attention = [
   'Failed',
   'Unknown',
@@ -27,7 +27,7 @@ const attention = [
   'Ready',
 ] as const;
 
-/** The Agent's status: nothing in it that does not follow from its Instances. */
+/** Returns the Agent's status. All of it follows from its Instances. */
 export function agentStatus(
   context: Context,
   parts: readonly Part[],
@@ -80,7 +80,7 @@ export function agentStatus(
 
 const isReady = ({ next }: InstanceDraft): boolean => next.phase === 'Ready';
 
-/** Whether its newest run is, or was, of the spec as it is now. */
+/** Whether its newest run has, or had, the current spec. */
 const isUpdated = ({ next, outdated }: InstanceDraft): boolean =>
   next.run !== undefined && (outdated === undefined || outdated.cause === 'RolloutRestart');
 
@@ -141,7 +141,7 @@ function accepted({ refusal }: Context): Finding {
   return { type: 'Accepted', status: 'True', reason: 'Accepted', message: 'The spec is valid.' };
 }
 
-/** What is told of a spec that cannot be carried out: once, with the write that says so in the condition. */
+/** Events about a spec that is refused. Emitted once, together with the condition that says so. */
 export function refusalEvents({ refusal, world, deleting }: Context): PlannedEvent[] {
   if (refusal === undefined || deleting) return [];
   const known = world.agent.status?.conditions?.find(({ type }) => type === 'Accepted');
@@ -149,7 +149,7 @@ export function refusalEvents({ refusal, world, deleting }: Context): PlannedEve
   return isKnown ? [] : [{ type: 'Warning', ...refusal }];
 }
 
-/** Those that sleep until a message comes are as they should be. */
+/** The Ready condition. An instance that sleeps until a message comes is as it should be. */
 function readiness(context: Context, wanted: readonly Part[], ready: number): Finding {
   const { replicas, suspend } = context.world.agent.spec;
   const { refusal } = context;
@@ -176,8 +176,9 @@ function readiness(context: Context, wanted: readonly Part[], ready: number): Fi
 }
 
 /**
- * What kstatus (Flux, Argo CD) reads before Ready; absent where all is normal. Stalled: nothing comes of it by itself.
- * Reconciling: it is on its way.
+ * The conditions that kstatus (Flux, Argo CD) reads before Ready. Absent in the normal case.
+ * - Stalled: it does not continue by itself.
+ * - Reconciling: it is on its way.
  */
 function abnormal(context: Context, progressing: Finding, worst: InstanceDraft | undefined): Finding[] {
   const { refusal } = context;
@@ -194,7 +195,7 @@ function abnormal(context: Context, progressing: Finding, worst: InstanceDraft |
   return progressing.status === 'True' ? [{ ...progressing, type: 'Reconciling' }] : [];
 }
 
-/** Refusals that end by themselves once another object is there. */
+/** Refusals that end by themselves when another object is created. */
 const comesWithAnother: ReadonlySet<string> = new Set(['PolicyMissing', 'RuntimeMissing']);
 
 function drifted(wanted: readonly Part[]): Finding {
@@ -222,7 +223,6 @@ function drifted(wanted: readonly Part[]): Finding {
   };
 }
 
-/** The conditions of one Instance. */
 export function instanceConditions(draft: InstanceDraft): void {
   const { next, now, context } = draft;
   const { phase = 'Pending', reason = 'Created', message = '' } = next;

@@ -8,12 +8,12 @@ import type { Instant } from './world.ts';
 
 type Stop = NonNullable<InstanceStatus['stop']>;
 
-/** A kill that did not help is repeated this often. */
+/** Period in milliseconds at which SIGKILL is repeated. */
 const killPeriod = 10_000;
-/** A step that failed is tried again after this long. */
+/** Milliseconds before a failed step is retried. */
 export const retryPeriod = 2000;
 
-/** Causes of a stop that count as a failure of the agent. */
+/** Whether a stop with this cause counts as a failure of the agent. */
 export const failsByStop = (cause: string | undefined): boolean => cause !== undefined && failures.has(cause);
 const failures: ReadonlySet<string> = new Set([
   'LivenessFailed',
@@ -24,10 +24,10 @@ const failures: ReadonlySet<string> = new Set([
   'InputClosed',
 ]);
 
-/** Cause of a stop after which the instance is given up. */
+/** Cause of a stop after which the instance is not started again. */
 export const notEnforced = 'PermissionsNotEnforced';
 
-/** Begins to stop the run that is up. The run is named, so a stop never hits a later one. */
+/** Begins to stop the current run. The stop names the run, so it never hits a later one. */
 export function beginStop(draft: InstanceDraft, cause: string, message: string, then: Stop['then']) {
   const { next, context, now } = draft;
   const { gracePeriod } = context.settings.stop;
@@ -50,20 +50,20 @@ export function beginStop(draft: InstanceDraft, cause: string, message: string, 
   goOn(draft, next.stop);
 }
 
-/** Only jsonl has a line that asks the agent to end, and only one that listens can be asked. */
+/** Only jsonl has a message that asks the agent to end, and only a connected agent can read it. */
 const hasShutdown = (draft: InstanceDraft): boolean =>
   draft.context.world.agent.spec.protocol === 'jsonl' &&
   draft.state === 'Running' &&
   talkOf(draft)?.state === 'Ready';
 
-/** How long a stage is given: the protocol's own shutdown has half of the grace period. */
+/** Length of a stage in milliseconds. The protocol's own shutdown gets half of the grace period. */
 function lengthOf(stage: Stop['stage'], gracePeriod: number): number {
   return stage === 'Kill' ? killPeriod : stage === 'Signal' ? gracePeriod : Math.ceil(gracePeriod / 2);
 }
 
 /**
- * Carries on with the stop of the run that is up: the protocol's shutdown where it has one, at its deadline or where it
- * failed the signal, at the end of the grace period SIGKILL, and that again and again.
+ * Continues the stop of the current run. First comes the protocol's shutdown, if it has one. At its deadline, or if it
+ * failed, the signal is sent. At the end of the grace period SIGKILL is sent, and repeated.
  */
 export function continueStop(draft: InstanceDraft, stop: Stop) {
   const { now, context, next } = draft;
@@ -74,7 +74,7 @@ export function continueStop(draft: InstanceDraft, stop: Stop) {
   if (current.stage === 'Shutdown' && (now >= deadline || shutdownFailed(draft, stop, requested))) {
     const end = requested + gracePeriod;
     current.stage = 'Signal';
-    // A controller that was away still gives the signal its time.
+    // After an absence of the controller, the signal still gets its time.
     current.deadline = timeText(end > now ? end : now + lengthOf('Shutdown', gracePeriod));
   }
   if (now >= (instant(current.deadline) ?? now)) {
@@ -100,7 +100,7 @@ function shutdownFailed({ next }: InstanceDraft, stop: Stop, requested: Instant)
 
 function goOn(draft: InstanceDraft, stop: Stop) {
   const deadline = instant(stop.deadline) ?? draft.now;
-  draft.wakeAt = undefined; // nothing else counts until it is down
+  draft.wakeAt = undefined; // nothing else matters until it is down
   wake(draft, deadline);
   phase(draft, 'Stopping', stop.cause, stopText(stop, draft.context.settings.stop.signal));
   const { container } = draft;
@@ -112,7 +112,7 @@ function goOn(draft: InstanceDraft, stop: Stop) {
   draft.actions.push(step(draft, stop, container.ref));
 }
 
-/** Whether this stage was carried out, or when to try it (again). */
+/** Returns Done if this stage was executed, otherwise when to try it (again). */
 function sent({ next, now }: InstanceDraft, stop: Stop, begun: Instant): 'Done' | Instant {
   const outcome = next.lastOutcome;
   if (outcome?.action !== stop.stage || outcome.run !== stop.run) return now;
@@ -160,7 +160,7 @@ function stopText(stop: Stop, signal: string | undefined): string {
   }
 }
 
-/** Drops a stop whose run has ended, unless it says what the next start is for. */
+/** Clears a stop whose run has ended, unless the next start needs it. */
 export function settleStop(draft: InstanceDraft) {
   const { next } = draft;
   const { stop } = next;

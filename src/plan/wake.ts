@@ -7,8 +7,8 @@ export const idleCause = 'Idle';
 const nobody: ReadonlySet<InstanceDraft> = new Set();
 
 /**
- * Mode OnDemand: the instances that have work, or messages of their own, or that are needed for the messages that any
- * may take. Those go to what is up first, by ordinal; then the lowest ordinals are woken.
+ * Mode OnDemand: returns the instances that must run. These are the busy ones, those with messages of their own, and as
+ * many as the messages for any instance need: running instances first, by ordinal, then the lowest ordinals.
  */
 export function called(
   { settings, world }: Context,
@@ -28,13 +28,15 @@ export function called(
   return found;
 }
 
-/** What is up, or is restarted, comes first; what is put to sleep just now comes last. */
+/** Running and restarting instances come first. Those that are being put to sleep come last. */
 function rank(draft: InstanceDraft): number {
   if (alive(draft)) return draft.next.stop?.cause === idleCause ? 2 : 0;
   return draft.state === 'Unknown' || (draft.state === 'Claimed' && holdsPlace(draft.next)) ? 0 : 1;
 }
 
-/** How many more conversations it can take. One that is up, at work and free would have been given the message. */
+/**
+ * How many more conversations it can take. A busy instance counts as full: with a free place it would have the message.
+ */
 function freePlaces(draft: InstanceDraft): number {
   const { context, next, object, view } = draft;
   if (object.metadata.deletionTimestamp !== undefined) return 0;

@@ -3,38 +3,38 @@ import type { Agent, Instance, PolicySpec, Revision, Runtime } from '../api/obje
 /** An instant, in milliseconds since the Unix epoch. */
 export type Instant = number;
 
-/** Everything that a decision about one Agent may depend on, read once. */
+/** Everything that a decision about one Agent may depend on, read at one time. */
 export interface World {
   now: Instant;
   agent: Agent;
-  /** The policy in force, with its defaults; Missing where policyRef names none. */
+  /** The Policy in use, with its defaults. Missing if policyRef names none that exists. */
   policy: PolicySpec | Missing;
   /** The Runtime that the spec resolves to. */
   runtime: RuntimeView | Missing;
   /**
-   * By `Kind/name`: an HMAC of each Secret and ConfigMap that the spec names (whole data), null where it is missing.
-   * A key that the spec names and the object lacks is `Kind/name#key`: null.
+   * By `Kind/name`: an HMAC of the whole data of each Secret and ConfigMap that the spec names, or null if it is
+   * missing. A key that the spec names and the object lacks is null under `Kind/name#key`.
    */
   inputs: Readonly<Record<string, string | null>>;
-  /** The Agent's Revisions by number, the oldest first. */
+  /** The Agent's Revisions by number, oldest first. */
   revisions: readonly Revision[];
   /** The Instances that the Agent owns, by ordinal. */
   instances: readonly InstanceView[];
-  /** Uids of the Instances that hold a place for a start; see admit. */
+  /** Uids of the Instances with a grant to start; see admit.ts. */
   grants: ReadonlySet<string>;
-  /** By uid: where those that wait for a place stand; see admit. Absent: not known yet. */
+  /** By uid: the places in the queue of waiting Instances; see admit.ts. Absent: not known yet. */
   places?: ReadonlyMap<string, Place> | undefined;
-  /** The id of the newest image that the Runtime has for template.image, where it is known. */
+  /** The id of the newest image that the Runtime has for template.image, if known. */
   imageId?: string | undefined;
   /** The version of this controller, for restartOn ControllerUpgrade. */
   controllerVersion: string;
-  /** What is asked of an Agent with a protocol. */
+  /** The Agent's messages. Empty without a protocol. */
   inbox: InboxView;
-  /** The reasons for which the driver cannot honour the spec: `field: reason`. Empty: it can. */
+  /** Why the driver does not support the spec: `field: reason`. Empty if it does. */
   unsupported: readonly string[];
 }
 
-/** Where a waiting Instance stands among those that wait for its Runtime. */
+/** The position of a waiting Instance in the queue of its Runtime. */
 export interface Place {
   /** 1 is next. */
   position: number;
@@ -49,69 +49,68 @@ export interface Missing {
 
 export interface RuntimeView {
   object: Runtime;
-  /** Offline: nothing is known of its instances. Syncing: not listed yet since the controller came up. */
+  /** Offline: nothing is known about its instances. Syncing: they were not listed yet since the controller started. */
   health: { state: 'Online' } | { state: 'Offline' | 'Syncing'; message: string; since: Instant };
 }
 
 export interface InstanceView {
   object: Instance;
-  /** What the Runtime has of it; several only after a fault. Unknown: the Runtime cannot be asked now. */
+  /** What the Runtime has of it. More than one only after a fault. Unknown: the Runtime cannot be asked now. */
   observed: readonly Observed[] | 'Unknown';
-  /** Its Runtime does not exist; `observed` is Unknown then. */
+  /** Its Runtime does not exist. `observed` is Unknown then. */
   runtimeMissing?: boolean;
-  /** What the prober last found for the run that is observed. */
+  /** The last results of the prober for the observed run. */
   probe: ProbeView;
   activity: Activity;
-  /** Absent: the protocol is `none`, or no run of it has been talked to. */
+  /** Absent: the protocol is `none`, or there was no connection to a run yet. */
   talk?: TalkView | undefined;
-  /** The action that is being carried out for it: until it ends nothing else is planned. */
+  /** The action that is being executed for it. Nothing else is planned until it ends. */
   inFlight?: string | undefined;
 }
 
 export interface ProbeView {
-  /** Absent: not checked yet, or no readiness is asked for. */
+  /** Absent: not checked yet, or the spec has no readiness check. */
   ready?: { ok: boolean; since: Instant; message: string } | undefined;
   live?: { ok: boolean; since: Instant; message: string } | undefined;
-  /** Why the last check of readiness said nothing about the instance. */
+  /** Why the last readiness check has no result. */
   unknown?: string | undefined;
 }
 
 export interface Activity {
-  /** Messages are with it, or tool calls are open. */
+  /** It has messages, or open tool calls. */
   busy: boolean;
-  /** Since when it has had nothing to do; absent while busy, and 0 where it has no protocol. */
+  /** Since when it has been idle. Absent while busy; 0 without a protocol. */
   idleSince?: Instant | undefined;
-  /** How many messages wait for this instance and no other, since it has their conversation. */
+  /** How many messages wait for this instance only, because it has their conversation. */
   waiting: number;
 }
 
-/** The messages of an Agent. */
 export interface InboxView {
-  /** How many wait that any instance may take. */
+  /** How many messages wait that any instance may take. */
   waiting: number;
-  /** When each scheduled prompt was last sent, or found to be skipped, by its name; `prompt` under the empty name. */
+  /** When each scheduled prompt was last sent or skipped, by its name. spec.prompt has the empty name. */
   sent: ReadonlyMap<string, Instant>;
-  /** Names of the scheduled prompts of which a message has not ended. */
+  /** Names of the scheduled prompts with a message that has not ended. */
   open: ReadonlySet<string>;
 }
 
-/** How the controller and one run talk. */
+/** The connection between the controller and one run. */
 export interface TalkView {
   run: number;
   /**
-   * - Connecting: the handshake is not done.
+   * - Connecting: the handshake is not complete.
    * - Ready: messages can be sent.
-   * - AuthRequired: the agent wants to be logged in; it is asked again by itself.
-   * - Refused: it cannot be talked to as the spec says.
-   * - Draining: the run has ended, and its output is not read to the end. Nothing new may be started yet.
-   * - Drained: it is.
+   * - AuthRequired: the agent needs a login. The controller asks again by itself.
+   * - Refused: the connection cannot work as the spec says.
+   * - Draining: the run has ended, and its output is not read to the end. No new run may start yet.
+   * - Drained: the output is read to the end.
    */
   state: 'Connecting' | 'Ready' | 'AuthRequired' | 'Refused' | 'Draining' | 'Drained';
   since: Instant;
   message: string;
-  /** Whether the agent takes what the spec asks for; a control that the spec does not use is absent. */
+  /** Whether the agent applies what the spec asks for. A control that the spec does not use is absent. */
   controls: Readonly<Partial<Record<ControlName, ControlView>>>;
-  /** Why it cannot go on as it is: the run is to be restarted. */
+  /** Why the connection cannot continue. The run must be restarted. */
   failure?: { reason: string; message: string } | undefined;
 }
 
@@ -122,7 +121,7 @@ export type ControlName =
   | 'SessionModeApplied'
   | 'SessionOptionsApplied'
   | 'FleetAccessible'
-  /** What the agent has told of its account; absent until it has told something. */
+  /** What the agent reported about its account. Absent until it reports something. */
   | AccountName;
 
 export type AccountName = 'WithinQuota' | 'LoggedIn';
@@ -133,29 +132,29 @@ export interface ControlView {
   message: string;
 }
 
-/** One container or process as its Runtime shows it. */
+/** One container or process, as its Runtime shows it. */
 export interface Observed {
-  /** The container id, or the folder of the process. Stays over restarts of the same container. */
+  /** The container id, or the folder of the process. A container keeps it when it is restarted. */
   ref: string;
-  /** Whose it is, from its labels. */
+  /** The Instance that owns it, from its labels. */
   instanceUid: string;
   namespace: string;
   instance: string;
   agent: string;
-  /** The run that the container was made for, from its label; of a process the run itself. */
+  /** The run that the container was created for, from its label. Of a process, its own run. */
   run: number;
   revision: string;
   state: 'Created' | 'Running' | 'Paused' | 'Exited';
   /**
-   * Identifies the start, exactly as the Runtime tells it (Docker: State.StartedAt; process: boot id, pid and start
-   * time). Absent: never started. Compared for equality only.
+   * Identifies the start, exactly as the Runtime reports it (Docker: State.StartedAt; process: boot id, pid and start
+   * time). Absent: never started. Only compared for equality.
    */
   startId?: string | undefined;
   startedAt?: Instant | undefined;
   exit?: ObservedExit | undefined;
-  /** The id of the image that it was made from. */
+  /** The id of the image that it was created from. */
   imageId?: string | undefined;
-  /** Made with, for restartOn ControllerUpgrade. */
+  /** The version that created it, for restartOn ControllerUpgrade. */
   controllerVersion?: string | undefined;
 }
 
@@ -165,7 +164,7 @@ export interface ObservedExit {
   signal?: string | undefined;
   oomKilled?: boolean | undefined;
   finishedAt: Instant;
-  /** Runtime: it ended with its engine or host. */
+  /** Runtime: it ended together with its engine or host. */
   cause: 'Agent' | 'Runtime';
   message?: string | undefined;
 }

@@ -10,18 +10,20 @@ import { purgeAnnotation } from '../dismantle.ts';
 /** What a push to the source of a Sync may do. */
 export interface Bounds {
   sync: Sync;
-  /** The Runtime of an Agent with this spec; undefined where there is none. */
+  /** Returns the Runtime of an Agent with this spec; undefined if there is none. */
   runtimeOf: (spec: AgentSpec) => Runtime | undefined;
-  /** Whether a command that the namespace names may run on this host, by what the Runtimes of its processes allow. */
+  /**
+   * Whether a command from this namespace may run on this host, by `spec.allow` of the Runtimes with driver process.
+   */
   mayRunHere: (namespace: string) => boolean;
-  /** What its Runtime cannot honour of an Agent, host paths that it does not allow among it. */
+  /** Returns what the Runtime does not support of an Agent, including host paths that it does not allow. */
   unsupported: (runtime: Runtime, spec: AgentSpec) => readonly string[];
 }
 
 export const targetNamespace = ({ metadata, spec }: Sync): string =>
   spec.targetNamespace ?? metadata.namespace ?? 'default';
 
-/** All by which a valid manifest is out of bounds. */
+/** Returns everything that a valid manifest must not do. */
 export function outOfBounds(info: KindInfo, object: JsonObject, bounds: Bounds): FieldError[] {
   const { sync } = bounds;
   const { allowedKinds } = sync.spec;
@@ -51,21 +53,24 @@ function ofMetadata(info: KindInfo, { metadata }: JsonObject, { sync }: Bounds):
   ];
 }
 
-/** By these a manifest could say that it has been approved, or that what it made may be lost. */
+/** With these annotations, a manifest could approve itself or allow that its data is deleted. */
 const controls: readonly string[] = [
   ...Object.values(syncAnnotations).filter((name) => name !== syncAnnotations.prune),
   purgeAnnotation,
   'agentctl.dev/collect-orphans',
 ];
 
-/** By what the spec of a Sync is out of bounds, as it would stand: what a manifest leaves out may be there, and wider. */
+/**
+ * Like outOfBounds, for the merged spec of a Sync: fields that the manifest leaves out may be set on the server, and
+ * wider.
+ */
 export const syncOutOfBounds = (spec: SyncSpec, { sync }: Bounds): FieldError[] => ofSync(spec, sync);
 
 function ofSpec(info: KindInfo, object: JsonObject, bounds: Bounds): FieldError[] {
   const schema = info.schema.properties?.spec;
   if (schema === undefined) return [];
   const spec = withDefaults(schema, object.spec);
-  // Valid, and its defaults filled in: so the casts.
+  // The casts are safe: the spec is valid and has its defaults.
   if (info.kind === 'Agent') return ofAgent(spec as AgentSpec, bounds);
   if (info.kind === 'Policy') return ofPolicy(spec as PolicySpec, ['spec'], bounds);
   return info.kind === 'Sync' ? ofSync(spec as SyncSpec, bounds.sync) : [];
@@ -93,7 +98,7 @@ function ofAgent(spec: AgentSpec, bounds: Bounds): FieldError[] {
   ];
 }
 
-/** A command runs as the controller's user, so it asks for what an Agent that does so asks for. */
+/** A command runs as the controller's user, so it needs the same permission as an Agent that does. */
 function ofPolicy(policy: PolicySpec, path: (string | number)[], bounds: Bounds): FieldError[] {
   const target = targetNamespace(bounds.sync);
   if (bounds.mayRunHere(target)) return [];
@@ -109,7 +114,7 @@ function ofPolicy(policy: PolicySpec, path: (string | number)[], bounds: Bounds)
   );
 }
 
-/** A Sync that is pushed may do no more than the one that it comes from. */
+/** A pushed Sync may do no more than the Sync that it comes from. */
 function ofSync(spec: SyncSpec, parent: Sync): FieldError[] {
   const target = targetNamespace(parent);
   const wider = spec.allowedKinds.filter((kind) => !parent.spec.allowedKinds.includes(kind));

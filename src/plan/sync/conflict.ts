@@ -3,15 +3,18 @@ import { listed } from '../../api/listed.ts';
 import type { SyncSpec } from '../../api/objects.ts';
 import { syncAnnotations } from '../../api/sync.ts';
 
-/** Whom a server-side apply is in conflict with. */
+/** The field manager that a server-side apply conflicts with. */
 export interface Rival {
   manager: string;
-  /** It applies the field, so it wants it again; otherwise it changed it once. */
+  /** true: it applies the field, and will do so again. false: it changed the field once, with an update. */
   applies: boolean;
   field: string;
 }
 
-/** Reads the causes of a Conflict, in Kubernetes' words (apimachinery, managedfields NewConflictError): only an Update has "using". */
+/**
+ * Parses the causes of a Conflict. The text is that of Kubernetes (apimachinery, managedfields NewConflictError): only
+ * an Update has "using".
+ */
 export function rivals(error: ApiError): Rival[] {
   return (error.details?.causes ?? []).filter(isOfManager).map(({ message, field = '' }) => {
     const [, manager = '"?"', rest = ''] = /^conflict with ("(?:[^"\\]|\\.)*")(.*)$/s.exec(message) ?? [];
@@ -21,29 +24,32 @@ export function rivals(error: ApiError): Rival[] {
 
 const isOfManager = ({ reason }: StatusCause): boolean => reason === 'FieldManagerConflict';
 
-/** Whoever changed a field once does not want it again by himself, as whoever applies it does: it may be taken back. */
+/**
+ * Whether the field may be taken over. A manager that changed it once does not set it again, but one that applies it
+ * does.
+ */
 export const mayTakeBack = (found: readonly Rival[]): boolean =>
   found.length > 0 && found.every(({ applies }) => !applies);
 
-/** `spec.replicas is applied by "agentctl" too, with another value than "sync/default/fleet"`, which is `own`; for people. */
+/** For people: who else applies the fields with another value than `own`. */
 export function rivalsText(all: readonly Rival[], own: string): string {
   const appliers = all.filter(({ applies }) => applies);
   const name = JSON.stringify(own);
   const texts = appliers
-    .filter(({ field }) => !field.includes(syncAnnotations.sync)) // these notes differ between any two Syncs
+    .filter(({ field }) => !field.includes(syncAnnotations.sync)) // these annotations differ between any two Syncs
     .map(({ manager, field }) => `${field} is also applied by ${JSON.stringify(manager)}`);
   if (texts.length > 0) return `${listed(texts)}, with another value than ${name}`;
   const managers = [...new Set(appliers.map(({ manager }) => JSON.stringify(manager)))];
   return `it is applied by ${listed(managers, { separator: ' and ' })} as well as by ${name}`;
 }
 
-/** Whether so many deletions at once wait for a person. */
+/** Whether this many deletions at once wait for the approval of a person. */
 export function waitsForApproval(
   { source, maxPrunePercent }: Pick<SyncSpec, 'source' | 'maxPrunePercent'>,
   { deletes, inventory, manifests }: { deletes: number; inventory: number; manifests: number },
 ): boolean {
   if (deletes === 0) return false;
-  // What is left of a folder when its disk is not mounted is an empty one.
+  // A folder whose disk is not mounted is empty.
   if (source.directory !== undefined && manifests === 0) return true;
   return deletes * 100 > inventory * maxPrunePercent;
 }

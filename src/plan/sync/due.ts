@@ -4,26 +4,26 @@ import { fraction } from '../backoff.ts';
 import { span } from '../instant.ts';
 import type { Instant } from '../world.ts';
 
-/** What is known of a Sync beside the object: of this controller's life alone. */
+/** What this process remembers of a Sync. It is not stored. */
 export interface Looks {
-  /** When the last look began; absent: none yet. */
+  /** When the last look began. Absent: there was none. */
   at?: Instant | undefined;
   /** Failed looks in a row. */
   failures: number;
-  /** The annotation by which a webhook told of a push, as the last look knew it. */
+  /** The annotation of the webhook at the last look. */
   webhook?: string | undefined;
   hint?: Hint | undefined;
-  /** No look before: files are being written. */
+  /** Do not look earlier, because files are being written. */
   notBefore?: Instant | undefined;
 }
 
-/** A folder or an object has changed: a look is due at `at`, be the interval over or not. */
+/** A folder or an object has changed: look at `at`, before the interval has passed. */
 export interface Hint {
   what: 'Source' | 'Objects';
   at: Instant;
 }
 
-/** Of two hints the one that asks for more, at the earlier of their times. */
+/** Merges two hints: the one that requires more work, at the earlier time. */
 export const withHint = (before: Hint | undefined, hint: Hint): Hint =>
   before === undefined
     ? hint
@@ -31,7 +31,7 @@ export const withHint = (before: Hint | undefined, hint: Hint): Hint =>
 
 const firstRetry = 5_000;
 
-/** Why it is looked at now, or when the next look is due; neither: not by time alone. */
+/** Why to look now, or when to look next. Undefined: time alone makes nothing due. */
 export type Due =
   | { now: 'Requested' | 'Changed' | 'Webhook' | 'Interval' | Hint['what'] }
   | { at: Instant }
@@ -53,7 +53,7 @@ function wantedAt(sync: Sync, looks: Looks, now: Instant): Due {
   if (status.observedGeneration !== generation) return { now: 'Changed' };
   if (spec.suspend) return undefined;
   if (isApproved(sync) && looks.failures === 0) return { now: 'Changed' };
-  if (looks.at === undefined || looks.at > now) return { now: 'Interval' }; // a clock that was set back counts anew
+  if (looks.at === undefined || looks.at > now) return { now: 'Interval' }; // also after the clock was set back
   const told = annotations[syncAnnotations.webhook];
   if (told !== undefined && told !== looks.webhook) return { now: 'Webhook' };
   const at = looks.at + pause(sync, looks);
@@ -63,12 +63,12 @@ function wantedAt(sync: Sync, looks: Looks, now: Instant): Due {
   return hint.at <= now ? { now: hint.what } : { at: Math.min(at, hint.at) };
 }
 
-/** The revision that waits for it has been approved. */
+/** Whether the revision that waits for approval has it. */
 const isApproved = ({ metadata, status }: Sync): boolean =>
   status?.pendingApproval !== undefined &&
   metadata.annotations?.[syncAnnotations.approved] === status.pendingApproval.revision;
 
-/** Milliseconds from the begin of one look to that of the next: the interval, or less after a failure. */
+/** Milliseconds from the beginning of one look to that of the next: the interval, or less after a failure. */
 export function pause({ metadata, spec }: Sync, { at = 0, failures }: Looks): number {
   const interval = span(spec.interval, 60_000);
   const base = failures === 0 ? interval : Math.min(interval, firstRetry * 2 ** (failures - 1));
