@@ -1,4 +1,7 @@
-/** Amounts that a schema marks with x-agentctl-amount: `1000m` and `1`, `1Gi` and `1024Mi`, `60s` and `1m` are the same. */
+/**
+ * Amounts: the fields that a schema marks with x-agentctl-amount. `1000m` equals `1`, `1Gi` equals `1024Mi`, and `60s`
+ * equals `1m`.
+ */
 
 import { childSchema, isObject, type JsonSchema } from './schema.ts';
 import { signalNumber } from './signal.ts';
@@ -6,10 +9,13 @@ import { tryDuration } from './time.ts';
 
 type Unit = NonNullable<JsonSchema['x-agentctl-amount']>;
 
-/** Longer texts are compared as they are. */
+/** Longer texts are compared as text. */
 const longest = 100;
 
-/** In milliseconds, billionths of a core, bytes or the number of a signal, which is as exact as a driver takes it; undefined for no amount. */
+/**
+ * Returns milliseconds, billionths of a core, bytes or a signal number: as exact as the drivers need it. Undefined if
+ * the text is not an amount.
+ */
 export function amountOf(unit: Unit, text: unknown): number | undefined {
   if (typeof text !== 'string' || text.length > longest) return undefined;
   if (unit === 'duration') return tryDuration(text);
@@ -17,12 +23,12 @@ export function amountOf(unit: Unit, text: unknown): number | undefined {
   try {
     return unit === 'cores' ? Math.round(parseCpu(text) * 1e9) : parseMemory(text);
   } catch (error) {
-    if (error instanceof RangeError) return undefined; // validation tells
+    if (error instanceof RangeError) return undefined; // validation reports it
     throw error;
   }
 }
 
-/** Whether the schema says that these are amounts, and they are equal. */
+/** Whether the schema marks the field as an amount, and both texts mean the same amount. */
 export function isSameAmount(
   { 'x-agentctl-amount': unit }: JsonSchema,
   one: unknown,
@@ -35,7 +41,7 @@ export function isSameAmount(
 
 const known = new WeakMap<JsonSchema, boolean>();
 
-/** Whether there is an amount in a schema, or below it. */
+/** Whether a schema has an amount, itself or below. */
 function hasAmounts(schema: JsonSchema): boolean {
   let found = known.get(schema);
   if (found === undefined) {
@@ -49,7 +55,10 @@ function hasAmounts(schema: JsonSchema): boolean {
   return found;
 }
 
-/** Applies `change` to each amount of a value, with the value that `other` has there; what stays the same is shared. */
+/**
+ * Applies `change` to each amount of `value`, with the value at the same place in `other`. Unchanged parts are shared
+ * with `value`.
+ */
 function mapped<T>(
   schema: JsonSchema,
   value: T,
@@ -57,7 +66,7 @@ function mapped<T>(
   change: (schema: JsonSchema, value: unknown, other: unknown) => unknown,
 ): T {
   if (!hasAmounts(schema) || value === other) return value;
-  return walk(schema, value, other) as T; // an amount stays one
+  return walk(schema, value, other) as T; // the type is unchanged: an amount stays an amount
 
   function walk(schema: JsonSchema, value: unknown, other: unknown): unknown {
     if (value === other || !hasAmounts(schema)) return value;
@@ -79,7 +88,10 @@ function mapped<T>(
   }
 }
 
-/** Finds an item's counterpart in another list: by its keys in a map list, else by its place. */
+/**
+ * Returns a function that finds the counterpart of an item in another list: by its keys in a map list, otherwise by
+ * index.
+ */
 function partner(schema: JsonSchema, other: unknown): (item: unknown, at: number) => unknown {
   if (!Array.isArray(other)) return () => undefined;
   const keys = schema['x-kubernetes-list-type'] === 'map' ? schema['x-kubernetes-list-map-keys'] : undefined;
@@ -90,17 +102,24 @@ function partner(schema: JsonSchema, other: unknown): (item: unknown, at: number
   return (item) => byKey.get(keyOf(item));
 }
 
-/** The value with each amount written as in `live` where it is the same there: to write it otherwise changes nothing. */
+/**
+ * Returns `value` with each amount that equals the one in `live` written as in `live`. Another spelling is no change.
+ */
 export const asWrittenIn = <T>(schema: JsonSchema, value: T, live: unknown): T =>
   mapped(schema, value, live, (amount, now, before) => (isSameAmount(amount, now, before) ? before : now));
 
-/** The value with bare numbers as the amounts that they are: `cpu: 1` is `cpu: "1"`. A time needs its unit. */
+/**
+ * Returns the value with bare numbers as text: `cpu: 1` becomes `cpu: "1"`. Durations stay, because they need a unit.
+ */
 export const withTextAmounts = <T>(schema: JsonSchema, value: T): T =>
   mapped(schema, value, undefined, (amount, now) =>
     typeof now === 'number' && amount['x-agentctl-amount'] !== 'duration' ? String(now) : now,
   );
 
-/** Amounts as Kubernetes writes them, as far as schemas/ allows them. Both throw RangeError: call them on valid objects. */
+/**
+ * The suffixes of Kubernetes' quantities that schemas/ allows. Both parsers throw RangeError for anything else: call
+ * them on valid objects.
+ */
 const factors: Record<string, number> = {
   '': 1,
   k: 1e3,
@@ -111,7 +130,7 @@ const factors: Record<string, number> = {
   Gi: 1024 ** 3,
 };
 
-/** Bytes: `512Mi` is 536870912, `2G` is 2000000000. */
+/** Returns bytes: `512Mi` is 536870912, `2G` is 2000000000. Throws RangeError. */
 export function parseMemory(text: string): number {
   const match = /^([0-9]+(?:\.[0-9]+)?)(k|M|G|Ki|Mi|Gi)?$/.exec(text);
   const factor = factors[match?.[2] ?? ''];
@@ -120,7 +139,7 @@ export function parseMemory(text: string): number {
   return Math.ceil(Number(match[1]) * factor);
 }
 
-/** Cores: `500m` is 0.5. */
+/** Returns cores: `500m` is 0.5. Throws RangeError. */
 export function parseCpu(text: string): number {
   const match = /^([0-9]+(?:\.[0-9]+)?)(m?)$/.exec(text);
   if (match === null)

@@ -1,6 +1,6 @@
 /**
- * What an agent asks permission for, in one text: what would run first, since the title may be a model's words, and a
- * model can be misled.
+ * Returns what an agent asks permission for, as one text. The request comes first, because it is what would run. The
+ * title may be written by a model, and a model can be misled.
  */
 export function askedText({ title, request }: { title: string; request?: string | undefined }): string {
   if (request === undefined) return title;

@@ -1,8 +1,8 @@
 import type { ObjectMeta } from './objects.ts';
 
 /**
- * On an object: who wrote it, where that is somebody whom this host does not trust with itself: `token:NAME` of a role
- * below admin, or `agent:NAME`. Absent: the local user or an admin. The registry sets it; nobody else can.
+ * On an object: its author, if that is somebody who is not trusted to act as the controller's user on this host:
+ * `token:NAME` of a role below admin, or `agent:NAME`. Absent: the local user or an admin. Only the registry sets it.
  */
 export const authorAnnotation = 'agentctl.dev/author';
 

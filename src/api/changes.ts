@@ -13,13 +13,13 @@ export interface Change {
 
 const masked = '***';
 
-/** What a user can set; the rest is the server's. */
+/** The part of an object that a user can set. The server sets the rest. */
 function settable({ metadata, ...object }: AnyObject): object {
   const { labels = {}, annotations = {} } = metadata;
   return { ...object, status: undefined, metadata: { labels, annotations } };
 }
 
-/** What differs, field by field; values of Secrets only as that they differ. */
+/** Returns the differences, field by field. Values of Secrets are not shown. */
 export function changesOf(info: KindInfo, before: AnyObject, after: AnyObject): Change[] {
   return difference(info.schema, settable(before), settable(after)).map(({ path, before, after }) => {
     const secret = info.kind === 'Secret' && (path[0] === 'data' || path[0] === 'stringData');
@@ -33,7 +33,7 @@ export function changesOf(info: KindInfo, before: AnyObject, after: AnyObject): 
   });
 }
 
-/** `~ spec.replicas: 1 -> 2`, with + for what comes and - for what goes. */
+/** Returns `~ spec.replicas: 1 -> 2`; `+` for a new field, `-` for a removed one. */
 export function changeLine({ path, before, after, update }: Change): string {
   const note =
     update === 'restart'

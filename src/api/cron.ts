@@ -12,15 +12,15 @@ const macros: Readonly<Record<string, string>> = {
   '@hourly': '0 * * * *',
 };
 
-/** The times of a cron line by a clock that never changes, from some time on. */
+/** The times of a cron line on a clock without daylight saving time. */
 export interface CronTimes {
-  /** It comes due in each hour of a day. */
+  /** Whether the line comes due in each hour of a day. */
   everyHour: boolean;
-  /** The next time, in milliseconds. Throws where there is none. */
+  /** Returns the next time in milliseconds. Throws RangeError if there is none. */
   next(): number;
 }
 
-/** Why the text is no cron line of five fields that ever comes due; undefined if it is one. */
+/** Returns why the text is not a cron line of five fields that ever comes due; undefined if it is one. */
 export function cronFault(text: string): string | undefined {
   if (text.length > 500) return 'at most 500 characters';
   const fields = fieldsOf(text);
@@ -29,7 +29,7 @@ export function cronFault(text: string): string | undefined {
       ? `one of ${Object.keys(macros).join(', ')}; for an interval, use every: 1h`
       : `five fields (minute, hour, day of month, month, day of week), as in "0 4 * * *"; it has ${fields.length}`;
   const example = 'minute, hour, day of month, month, day of week, as in "0 4 * * *"';
-  // cron-parser takes H for a number drawn at random.
+  // cron-parser reads H as a random number.
   if (/(^|[\s,])H/i.test(fields.join(' '))) return `${example} (H is not supported)`;
   try {
     cronTimes(text, start).next();
@@ -41,8 +41,9 @@ export function cronFault(text: string): string | undefined {
 }
 
 /**
- * Days are as Vixie cron has them: where a day field begins with `*` both must match, else one is enough. cron-parser
- * knows that of a lone `*` only, and refuses a list with a value that stands in it twice. Throws where the text is no line.
+ * Parses a cron line. Days follow Vixie cron: if a day field begins with `*`, both day fields must match, otherwise one
+ * is enough. cron-parser applies that rule only to a lone `*`, and refuses a list with a duplicate value. Throws if the
+ * text is not a cron line.
  */
 export function cronTimes(text: string, after: Date): CronTimes {
   const [minute = '', hour = '', day = '', month = '', weekday = ''] = fieldsOf(text).map(withoutDoubled);
@@ -60,7 +61,7 @@ export function cronTimes(text: string, after: Date): CronTimes {
       for (let tried = 0; tried < mostDays; tried++) {
         const found = line.next().getTime();
         if (other === undefined || other.includesDate(new Date(found))) return found;
-        line.reset(new Date(found - (found % dayLength) + dayLength - 1)); // no other time of that day either
+        line.reset(new Date(found - (found % dayLength) + dayLength - 1)); // skips the other times of this day
       }
       throw new RangeError('no such date exists');
     },
@@ -68,18 +69,18 @@ export function cronTimes(text: string, after: Date): CronTimes {
 }
 
 const dayLength = 86_400_000;
-/** Those of 40 years: more than lie between two leap days of one weekday. */
+/** The days of 40 years: more than between two leap days on the same weekday. */
 const mostDays = 40 * 366;
 
 const fieldsOf = (text: string): string[] => (macros[text.trim().toLowerCase()] ?? text).trim().split(/\s+/);
 
 const isOpenDay = (field: string, at: number): boolean => (at === 2 || at === 4) && /^[*?]/.test(field);
 
-/** A list with each of its values once. */
+/** Removes duplicates from a list. */
 function withoutDoubled(field: string, at: number): string {
   if (!field.includes(',')) return field;
   const values = field.split(',').flatMap((part): (string | number)[] => {
-    if (/[L#]/i.test(part) && at !== 3) return [part.toUpperCase()]; // no number before there is a month
+    if (/[L#]/i.test(part) && at !== 3) return [part.toUpperCase()]; // L and # have no value before the month is known
     const fields = ['*', '*', '*', '*', '*'].with(at, part);
     const { minute, hour, dayOfMonth, month, dayOfWeek } = CronExpressionParser.parse(
       fields.join(' '),
@@ -90,11 +91,11 @@ function withoutDoubled(field: string, at: number): string {
   return [...new Set(values)].join(',');
 }
 
-/** Whether it is a time zone that this machine knows. */
+/** Whether this machine knows the time zone. */
 export function isTimezone(name: string): boolean {
   try {
     new Intl.DateTimeFormat('en', { timeZone: name });
-    return !/^[+-]/.test(name); // an offset is no zone: it has no daylight saving time
+    return !/^[+-]/.test(name); // an offset is not a time zone: it has no daylight saving time
   } catch {
     return false;
   }

@@ -1,9 +1,9 @@
 const characters = new Intl.Segmenter('en', { granularity: 'grapheme' });
 
-/** A character as people see it may be longer, with no end of marks on it: then it is cut in two. */
+/** A character that people see may have any number of combining marks. One that is longer than this is cut in two. */
 const longestCharacter = 64;
 
-/** The first characters of a text, at most so many UTF-16 units, and none of a character that does not fit in whole. */
+/** Returns the beginning of a text: at most `most` UTF-16 units, without a character that does not fit as a whole. */
 export function beginning(text: string, most: number): string {
   if (text.length <= most) return text;
   const from = Math.max(0, most - longestCharacter);
@@ -14,6 +14,6 @@ export function beginning(text: string, most: number): string {
   return text.slice(0, last >= 0xd800 && last <= 0xdbff ? most - 1 : most);
 }
 
-/** The beginning of a text that may be of any length, with a mark where it is cut. */
+/** Returns the beginning of a text of any length, with a mark if it was cut. */
 export const cut = (text: string, most: number, mark = '…'): string =>
   text.length <= most ? text : `${beginning(text, most)}${mark}`;

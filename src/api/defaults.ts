@@ -1,7 +1,7 @@
-/** Fills in a schema's defaults as Kubernetes does: from the outside in, and never into what is not there. */
+/** Fills in a schema's defaults as Kubernetes does: from the outside in, and never below an absent field. */
 import { childSchema, isObject, type JsonSchema } from './schema.ts';
 
-/** A copy of the value with every default that is missing in it. What needs none is shared with the value. */
+/** Returns a copy of the value with all missing defaults. Unchanged parts are shared with the value. */
 export function withDefaults<T>(schema: JsonSchema, value: T): T {
   return fill(schema, value) as T; // defaults only add fields that T has
 }
@@ -17,7 +17,7 @@ function fill(schema: JsonSchema, value: unknown): unknown {
   const changed: [string, unknown][] = [];
   for (const [name, property] of Object.entries(schema.properties ?? {})) {
     const before = Object.hasOwn(value, name) ? value[name] : undefined;
-    // To clone nothing takes longer than all the rest.
+    // Without this shortcut, cloning undefined takes more time than all the rest.
     if (before === undefined && property.default === undefined) continue;
     const after = fill(property, before ?? structuredClone(property.default));
     if (after !== before && after !== undefined) changed.push([name, after]);

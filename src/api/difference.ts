@@ -1,4 +1,4 @@
-/** What differs between two objects, field by field. */
+/** Compares two objects, field by field. */
 import { isSameAmount } from './amounts.ts';
 import { withDefaults } from './defaults.ts';
 import { deepEqual } from './equal.ts';
@@ -6,17 +6,17 @@ import type { Path } from './path.ts';
 import { childSchema, isObject, type JsonObject, type JsonSchema, type UpdateClass } from './schema.ts';
 
 export interface FieldDifference {
-  /** An entry of a map list is named by its keys, as in `env[name=HOME]`. */
+  /** An entry of a map list is named by its keys: `env[name=HOME]`. */
   path: Path;
-  /** undefined where it is absent. */
+  /** undefined if the field is absent. */
   before: unknown;
   after: unknown;
 }
 
 /**
- * Differences between two values of one schema. A field that is absent is the same as its default, an empty list, or an
- * object of nothing but defaults, so defaults never show; nor do two texts for the same amount. Map lists are compared by their keys, sets without their
- * order, other lists as a whole.
+ * Returns the differences between two values of one schema. An absent field equals its default, an empty list, and an
+ * object that has only defaults. Two texts for the same amount are equal. Map lists are compared by their keys, sets
+ * without their order, and other lists as a whole.
  */
 export function difference(
   schema: JsonSchema,
@@ -52,7 +52,7 @@ function inObjects(schema: JsonSchema, before: JsonObject, after: JsonObject, pa
     const one = Object.hasOwn(before, name) ? before[name] : undefined;
     const other = Object.hasOwn(after, name) ? after[name] : undefined;
     const chosen = alternatives.has(name) && (one === undefined) !== (other === undefined);
-    if (chosen) return [{ path: here, before: one, after: other }]; // that it is there says something
+    if (chosen) return [{ path: here, before: one, after: other }]; // its presence alone is a choice
     const child = childSchema(schema, name) ?? {};
     return difference(child, one, other, here);
   });
@@ -98,7 +98,7 @@ function sameList(schema: JsonSchema, before: readonly unknown[], after: readonl
   return before.every((item, at) => difference(items, item, after[at]).length === 0);
 }
 
-/** What a change at the path does to a running instance; `live` where the schema says nothing. */
+/** Returns what a change at the path does to a running instance; `live` if the schema does not say. */
 export function updateClass(schema: JsonSchema, path: Path): UpdateClass {
   let node: JsonSchema | undefined = schema;
   let found: UpdateClass = schema['x-agentctl-update'] ?? 'live';

@@ -1,6 +1,6 @@
 import { visible } from './visible.ts';
 
-/** `Status` as the Kubernetes API returns it for every failure (API conventions, "Response Status Kind"). */
+/** `Status`, which the Kubernetes API returns for every failure (API conventions, "Response Status Kind"). */
 export interface Status {
   kind: 'Status';
   apiVersion: 'v1';
@@ -64,7 +64,7 @@ const codes: Record<StatusReason, number> = {
   Timeout: 504,
 };
 
-/** Every failure that an API server tells a client, local or over HTTP. */
+/** Every failure that an API server returns to a client, local or over HTTP. */
 export class ApiError extends Error {
   readonly reason: StatusReason;
   readonly details: Status['details'];
@@ -98,13 +98,13 @@ export class ApiError extends Error {
   }
 }
 
-/** A cause may quote what a client sent, and kubectl prints it as it is. */
+/** A cause may quote what a client sent, and kubectl prints it unfiltered. */
 const shownDetails = ({ causes, ...rest }: StatusDetails): StatusDetails =>
   causes === undefined
     ? rest
     : { ...rest, causes: causes.map((cause) => ({ ...cause, message: visible(cause.message) })) };
 
-/** The controller cannot be reached at all: no socket, connection refused or lost. */
+/** The controller cannot be reached: no socket, or the connection was refused or lost. */
 export class UnreachableError extends Error {
   constructor(message: string, options: { cause?: unknown } = {}) {
     super(message, options);

@@ -1,6 +1,6 @@
 import { isObject, type JsonObject } from './schema.ts';
 
-/** What the server sets, as `get -o yaml` shows it; who writes a manifest cannot know it. */
+/** The fields that the server sets. `get -o yaml` shows them, but a manifest cannot know them. */
 const serverFields = [
   'uid',
   'resourceVersion',
@@ -13,8 +13,8 @@ const serverFields = [
 ] as const;
 
 /**
- * The object without what the server sets, and the names of these fields. With resourceVersion or uid it could be applied
- * only until somebody changes the object, or makes it anew.
+ * Returns the object without the fields that the server sets, and the names of the removed fields. With resourceVersion
+ * or uid, the manifest could be applied only until somebody changes or recreates the object.
  */
 export function withoutServerFields<T extends { metadata: object; status?: unknown }>(
   object: T,
@@ -29,15 +29,15 @@ export function withoutServerFields<T extends { metadata: object; status?: unkno
     ...(isSaid(status) ? ['status'] : []),
   ];
   const kept = Object.fromEntries(metadata.filter(([name]) => !isServers(name)));
-  return { object: { ...rest, metadata: kept } as T, dropped }; // what is dropped is optional in what is written
+  return { object: { ...rest, metadata: kept } as T, dropped }; // the removed fields are optional in T
 }
 
-/** Go programs write `creationTimestamp: null` and `status: {}` for what is not set. */
+/** Go programs write `creationTimestamp: null` and `status: {}` for unset fields. */
 const isSaid = (value: unknown): boolean =>
   value !== undefined && value !== null && !(isObject(value) && isEmpty(value));
 
 const isEmpty = (value: JsonObject): boolean => Object.keys(value).length === 0;
 
-/** `metadata.uid and metadata.resourceVersion are set by the server, and ignored` */
+/** For example `metadata.uid and metadata.resourceVersion are set by the server, and ignored`. */
 export const droppedText = (dropped: readonly string[]): string =>
   `${dropped.join(', ')} ${dropped.length === 1 ? 'is' : 'are'} set by the server, and ignored here: remove ${dropped.length === 1 ? 'it' : 'them'} from the manifest`;

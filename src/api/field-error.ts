@@ -4,10 +4,10 @@ import type { KindInfo } from './kinds.ts';
 import { listed } from './listed.ts';
 import { type Path, pathText } from './path.ts';
 
-/** One thing that is wrong with an object. */
+/** One error in an object. */
 export interface FieldError {
   path: Path;
-  /** As Kubernetes names the causes of an Invalid; UnknownField is ours, for strict field validation. */
+  /** The causes of an Invalid in Kubernetes. UnknownField is ours, for strict field validation. */
   reason:
     | 'FieldValueRequired'
     | 'FieldValueInvalid'
@@ -17,15 +17,15 @@ export interface FieldError {
     | 'FieldValueTypeInvalid'
     | 'FieldValueTooLong'
     | 'UnknownField';
-  /** What was found, what was expected, without the path: one clause, no full stop. */
+  /** What was found and what was expected, without the path: one clause, without a full stop. */
   message: string;
   found?: string;
   expected?: string;
-  /** The nearest right word for a misspelt one. */
+  /** The nearest valid word for a misspelled one. */
   suggestion?: string;
 }
 
-/** A value as a message shows it: short, and telling its type. */
+/** Returns a value for a message: short, in a form that shows its type. */
 export function shown(value: unknown): string {
   if (value === undefined || value === null) return 'nothing';
   if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list';
@@ -36,7 +36,7 @@ export function shown(value: unknown): string {
 
 const short = (text: string): string => (text.length > 60 ? `${beginning(text, 57)}...` : text);
 
-/** `written`: how the value stands in a file, where that is known. */
+/** `written` is the text of the value in its file, if known. */
 export function invalid(path: Path, value: unknown, expected: string, written?: string): FieldError {
   const found = written === undefined ? shown(value) : `the ${typeof value} ${short(written)}`;
   return {
@@ -62,13 +62,13 @@ export const forbidden = (path: Path, message: string): FieldError => ({
   message,
 });
 
-/** `spec.mode: found "Always", expected one of AlwaysOn, OnDemand; did you mean AlwaysOn?` */
+/** For example `spec.mode: found "Always", expected one of AlwaysOn, OnDemand; did you mean AlwaysOn?` */
 export function fieldErrorText(error: FieldError): string {
   const hint = error.suggestion === undefined ? '' : `; did you mean ${error.suggestion}?`;
   return `${pathText(error.path) || 'the object'}: ${error.message}${hint}`;
 }
 
-/** The 422 that an API server answers; its causes hold each error. */
+/** Returns the 422 of an API server, with each error as a cause. */
 export function fieldErrorsToStatus(
   info: KindInfo,
   name: string | undefined,

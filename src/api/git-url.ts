@@ -1,11 +1,11 @@
-/** Which URLs a Sync takes for a Git repository (git-fetch(1), "Git URLs"). */
+/** The URLs of Git repositories that a Sync accepts (git-fetch(1), "Git URLs"). */
 
 const schemes = ['https', 'ssh', 'file'];
 const expected = 'expected https://host/path, ssh://user@host/path, user@host:path or file:///path';
 
 /**
- * What is wrong with the URL, undefined where nothing is. Refused are transports that run programs (`ext::`), that are
- * not safe on the wire (`http://`, `git://`), credentials in the URL, and all that git or ssh could take for an option.
+ * Returns what is wrong with the URL; undefined if it is valid. Refused are: transports that run programs (`ext::`) or
+ * are insecure (`http://`, `git://`), credentials in the URL, and everything that git or ssh could read as an option.
  */
 export function gitUrlFault(url: string): string | undefined {
   if (/[\p{Cc} ]/u.test(url)) return `contains a space or a control character, ${expected}`;
@@ -18,7 +18,7 @@ export function gitUrlFault(url: string): string | undefined {
 
 function longFault(url: string, scheme: string): string | undefined {
   const [, authority = '', path = ''] = /^[a-z]+:\/\/([^/?#]*)(.*)$/.exec(url) ?? [];
-  // git takes escapes back before it looks at the parts.
+  // git decodes escapes before it splits the URL.
   if (/%([01][0-9a-f]|7f)/i.test(url)) return `contains an escaped control character, ${expected}`;
   if (/%(?![0-9a-f]{2})/i.test(url)) return `contains an invalid escape "%", ${expected}`;
   if (scheme === 'file')
@@ -35,7 +35,7 @@ function longFault(url: string, scheme: string): string | undefined {
   return undefined;
 }
 
-/** `user@host:path`, which goes over ssh. `ext::sh -c ...` has the same look but for its second colon. */
+/** `user@host:path`, over ssh. `ext::sh -c ...` differs from it only by its second colon. */
 function shortFault(url: string): string | undefined {
   const [, user, host = '', path = ''] = /^(?:([^@/:]*)@)?([^@/:]+):(.+)$/.exec(url) ?? [];
   if (path.startsWith(':')) return `the transport ${host} is not supported, ${expected}`;

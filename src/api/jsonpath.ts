@@ -1,4 +1,4 @@
-/** kubectl's JSONPath: `-o jsonpath`, custom columns, --sort-by. What is missing in the data gives no value. */
+/** kubectl's JSONPath: `-o jsonpath`, custom columns, --sort-by. A path that the data does not have gives no value. */
 import { deepEqual } from './equal.ts';
 import {
   type Expression,
@@ -14,19 +14,22 @@ import { isObject } from './schema.ts';
 
 export { JsonPathError } from './jsonpath/parse.ts';
 
-/** A template such as `{range .items[*]}{.metadata.name}{"\n"}{end}`; text without braces is taken as one path. Throws JsonPathError. */
+/**
+ * Compiles a template such as `{range .items[*]}{.metadata.name}{"
+ * "}{end}`. A text without braces is one path. Throws JsonPathError.
+ */
 export function compileTemplate(template: string): (data: unknown) => string {
   const parts = template.includes('{') ? parseTemplate(template) : [parseExpression(template)];
   return (data) => print(parts, data, data);
 }
 
-/** A path such as `.metadata.name`, with or without braces and its first dot. Throws JsonPathError. */
+/** Compiles a path such as `.metadata.name`. The braces and the first dot are optional. Throws JsonPathError. */
 export function compilePath(path: string): (data: unknown) => unknown[] {
   const expression = parseExpression(path);
   return (data) => evaluate(expression, data, data);
 }
 
-/** As kubectl prints a value: text as it is, all else as JSON. */
+/** Formats a value as kubectl does: text unchanged, everything else as JSON. */
 export const printValue = (value: unknown): string =>
   typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
 

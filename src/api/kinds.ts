@@ -1,4 +1,4 @@
-/** The only list of kinds. A new one is a file in schemas/ and a place in `applyOrder`. */
+/** The only list of kinds. A new kind needs a file in schemas/ and a place in `applyOrder`. */
 import { facts } from './gen/kinds.gen.ts';
 import { schemaTexts } from './gen/schemas.gen.ts';
 import type { Kind } from './objects.ts';
@@ -16,39 +16,39 @@ export const verbs = [
 ] as const;
 export type Verb = (typeof verbs)[number];
 
-/** Read over the API, and not in the store: those whose schema names its verbs. */
+/** Kinds that the API serves but the store does not have. Their schemas list their verbs. */
 export type VirtualKind = Extract<(typeof facts)[number], { verbs: readonly string[] }>['kind'];
 
 export interface KindInfo {
-  /** '' for Kubernetes' core group. */
+  /** '' for the core group. */
   readonly group: string;
   readonly version: string;
-  /** `group/version`, or `version` alone for the core group. */
+  /** `group/version`, or only `version` for the core group. */
   readonly apiVersion: string;
   readonly kind: Kind;
   readonly plural: string;
   readonly singular: string;
   readonly shortNames: readonly string[];
   readonly namespaced: boolean;
-  /** What may be asked of its objects. */
+  /** The verbs that the API accepts for its objects. */
   readonly verbs: readonly Verb[];
-  /** Whether its objects are in the store; else see src/api/virtual.ts. */
+  /** Whether the store has its objects. If not, see src/api/virtual.ts. */
   readonly stored: boolean;
   readonly subresources: { readonly status: boolean; readonly scale?: ScalePaths };
-  /** Columns of a table, without the name, which is always the first. */
+  /** The columns of a table, without the name, which is always first. */
   readonly columns: readonly Column[];
-  /** Structural, no $ref; x-agentctl-* extensions are still in it. Parsed when first asked for; do not change it. */
+  /** Structural, without $ref, with the x-agentctl-* extensions. Parsed at first use. Do not change it. */
   readonly schema: JsonSchema;
 }
 
-/** JSON paths, as in `.spec.replicas`. */
+/** JSON paths, for example `.spec.replicas`. */
 interface ScalePaths {
   readonly specReplicasPath: string;
   readonly statusReplicasPath: string;
   readonly labelSelectorPath: string;
 }
 
-/** As a CRD's additionalPrinterColumns: priority 0 is always shown, above 0 only by `-o wide`. */
+/** Like a CRD's additionalPrinterColumns: priority 0 is always shown, a higher one only with `-o wide`. */
 export interface Column {
   readonly name: string;
   readonly type: 'string' | 'integer' | 'number' | 'boolean' | 'date';
@@ -56,7 +56,7 @@ export interface Column {
   readonly priority: number;
 }
 
-/** The order in which a set is written; deleted in the opposite one. */
+/** The order in which objects of different kinds are applied. They are deleted in the reverse order. */
 export const applyOrder: readonly Kind[] = [
   'Namespace',
   'Secret',
@@ -110,13 +110,16 @@ export function kindInfo(kind: Kind): KindInfo {
 
 export const isVirtual = (kind: Kind): kind is VirtualKind => !kindInfo(kind).stored;
 
-/** By what a document says of itself. */
+/** Finds a kind by the apiVersion and kind of a document. */
 export function kindOf(apiVersion: string, kind: string): KindInfo | undefined {
   const info = byKind.get(kind);
   return info?.apiVersion === apiVersion ? info : undefined;
 }
 
-/** By what a user types: plural, singular, short name or kind, in any case, also as `agents.agentctl.dev` or `agents.v1.agentctl.dev`. */
+/**
+ * Finds a kind by what a user types: plural, singular, short name or kind, in any case, also as `agents.agentctl.dev`
+ * or `agents.v1.agentctl.dev`.
+ */
 export function findKind(word: string): KindInfo | undefined {
   const [name = '', ...rest] = word.toLowerCase().split('.');
   const info = byWord.get(name);
@@ -125,9 +128,9 @@ export function findKind(word: string): KindInfo | undefined {
   return group === info.group || group === `${info.version}.${info.group}` ? info : undefined;
 }
 
-/** By what a URL says. */
+/** Finds a kind by its URL. */
 export const kindByPlural = (group: string, version: string, plural: string): KindInfo | undefined =>
   kinds.find((info) => info.group === group && info.version === version && info.plural === plural);
 
-/** Every word that `findKind` takes without a group, for completion and suggestions. */
+/** Returns all words that `findKind` accepts without a group, for completion and suggestions. */
 export const kindWords = (): string[] => [...byWord.keys()];

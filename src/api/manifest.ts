@@ -1,4 +1,4 @@
-/** Manifests: from bytes to valid objects, with every error of every document told at its place. */
+/** Manifests: from bytes to valid objects. Reports all errors of all documents with their positions. */
 import { withTextAmounts } from './amounts.ts';
 import type { FieldError } from './field-error.ts';
 import { type KindInfo, kindOf, kinds } from './kinds.ts';
@@ -15,16 +15,16 @@ export type { Source };
 
 export interface ManifestDocument {
   source: string;
-  /** Of its first line in the source, from 1. */
+  /** Line of the first character in the source, from 1. */
   line: number;
   info: KindInfo;
-  /** Absent where generateName stands for it. */
+  /** Absent if the document has a generateName instead. */
   name?: string;
-  /** As the document says it. */
+  /** As in the document. */
   namespace?: string;
-  /** As it was written: without defaults. */
+  /** As written, without defaults. */
   object: JsonObject;
-  /** Where a field stands, for errors that only the server finds. */
+  /** Returns the position of a field, for errors that only the server finds. */
   locate(path: Path): { line: number; column: number };
 }
 
@@ -32,7 +32,9 @@ const mostBytes = 64 * 1024 * 1024;
 const mostInDocument = 1024 * 1024;
 const mostErrors = 100;
 
-/** Total: any bytes give documents or errors. `namespace` is that of documents that name none. */
+/**
+ * Parses manifests. Never throws: any bytes give documents or errors. `namespace` applies to documents that name none.
+ */
 export function parseManifests(
   sources: readonly Source[],
   options: { namespace?: string | undefined } = {},
@@ -100,8 +102,8 @@ function readChunk(chunk: Chunk, context: Context): void {
 }
 
 /**
- * `base` is the object's path in its document: [] or that of an item of a List. `again` parses the document anew when
- * somebody asks for a place: the trees of a thousand right documents are not worth their memory.
+ * `base` is the object's path in its document: [], or the path of an item of a List. `again` parses the document again
+ * when a position is needed. Keeping the trees of a thousand valid documents would take too much memory.
  */
 function readObject(value: unknown, base: Path, parsed: Parsed, again: () => Parsed, context: Context): void {
   const { source, position, documents, errors } = context;
@@ -173,7 +175,8 @@ function readObject(value: unknown, base: Path, parsed: Parsed, again: () => Par
 
 type Position = () => (offset: number) => { line: number; column: number };
 
-// What is kept for long is made by these: a closure holds all that those beside it hold, the tree and the bytes here.
+// These functions create the closures that are kept. A closure created inside readObject would keep the tree and the
+// bytes in memory as well.
 const positionsIn = (text: string): Position => lazily(() => positions(text));
 
 const locator =
@@ -193,7 +196,7 @@ function namesOf(value: JsonObject): { name?: string; namespace?: string } {
   return { ...(name === undefined ? {} : { name }), ...(namespace === undefined ? {} : { namespace }) };
 }
 
-/** The kind that a document says it is of, or why there is none such that can be written. */
+/** Returns the kind that a document names, or errors if no such kind can be written. */
 function identify(value: JsonObject): KindInfo | { errors: FieldError[] } {
   const { apiVersion, kind } = value;
   const errors: FieldError[] = [];
@@ -240,7 +243,10 @@ interface Named extends Pick<ManifestDocument, 'source' | 'line' | 'info'> {
   namespace?: string | undefined;
 }
 
-/** Of documents of one kind and name, all but the first. `namespace` is that of documents that name none. */
+/**
+ * Returns all but the first of the documents with the same kind and name. `namespace` applies to documents that name
+ * none.
+ */
 export function namedTwice<D extends Named>(
   documents: readonly D[],
   namespace: string,
@@ -269,24 +275,23 @@ function lazily<T>(make: () => T): () => T {
 }
 
 export interface ManifestError {
-  /** The source's name: a file, a URL, `<stdin>`. */
+  /** The name of the source: a file, a URL, or `<stdin>`. */
   source: string;
-  /** Both count from 1; columns in characters. */
+  /** Line and column count from 1. The column counts characters. */
   line: number;
   column: number;
-  /** `Agent/ticker`, where the document got far enough to say it. */
+  /** For example `Agent/ticker`. Absent if the document does not say. */
   object?: string;
-  /** The field's path. */
   path?: string;
-  /** What is wrong, with what was found and expected. */
+  /** What is wrong: what was found and what was expected. */
   message: string;
   found?: string;
   expected?: string;
-  /** The nearest right word for a misspelt one. */
+  /** The nearest valid word for a misspelled one. */
   suggestion?: string;
 }
 
-/** One line: `agents.yaml:7:3: Agent/ticker: spec.replica: unknown field; did you mean replicas?` */
+/** Returns one line: `agents.yaml:7:3: Agent/ticker: spec.replica: unknown field; did you mean replicas?` */
 export function formatManifestError(error: ManifestError): string {
   const where = [`${error.source}:${error.line}:${error.column}`, error.object, error.path, error.message];
   const hint = error.suggestion === undefined ? '' : `; did you mean ${error.suggestion}?`;

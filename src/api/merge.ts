@@ -5,7 +5,7 @@ import type { Path } from './path.ts';
 import { isObject, type JsonObject } from './schema.ts';
 import { addSize, deepest, isTooDeep, mostCharacters, mostValues, type Size, sizeFault } from './size.ts';
 
-/** RFC 7386: null deletes a field, objects merge, all else is put in place. */
+/** Applies a merge patch (RFC 7386): null deletes a field, objects are merged, and everything else is replaced. */
 export function mergePatch(target: unknown, patch: unknown): unknown {
   if (!isObject(patch)) return patch;
   const merged = new Map(Object.entries(isObject(target) ? target : {}));
@@ -16,7 +16,10 @@ export function mergePatch(target: unknown, patch: unknown): unknown {
   return Object.fromEntries(merged);
 }
 
-/** The merge patch that makes `after` of `before`, be `before` changed elsewhere; undefined where they are the same. */
+/**
+ * Returns the merge patch from `before` to `after`; undefined if they are equal. It has only the differences, so it can
+ * be applied after other changes.
+ */
 export function mergePatchBetween(before: unknown, after: unknown): unknown {
   if (!isObject(before) || !isObject(after)) return deepEqual(before, after) ? undefined : after;
   const patch = new Map<string, unknown>();
@@ -28,7 +31,7 @@ export function mergePatchBetween(before: unknown, after: unknown): unknown {
   return patch.size === 0 ? undefined : Object.fromEntries(patch);
 }
 
-/** The paths of a merge patch's values at which two objects differ. */
+/** Returns the paths of the patch at which two objects differ. */
 export function patchedDifferences(patch: unknown, one: unknown, other: unknown, path: Path = []): Path[] {
   if (!isObject(patch)) return deepEqual(one, other) ? [] : [path];
   return Object.entries(patch).flatMap(([name, value]) =>
@@ -43,13 +46,13 @@ const mostOperations = 10_000; // kube-apiserver: maxJSONPatchOperations
 const mostCopies = 100;
 
 /**
- * RFC 6902. Takes time in proportion to the object and the patch. Throws ApiError: BadRequest for what is no patch,
- * Invalid for one that does not fit the object, RequestEntityTooLarge for one with too many operations or copies.
+ * Applies a JSON patch (RFC 6902), in linear time. Throws ApiError: BadRequest if it is not a patch, Invalid if it does
+ * not fit the object, RequestEntityTooLarge if it has too many operations or copies.
  */
 export function jsonPatch(target: unknown, operations: readonly unknown[]): unknown {
   if (operations.length > mostOperations)
     throw new ApiError('RequestEntityTooLarge', `a JSON patch has at most ${mostOperations} operations`);
-  // All operations change this one copy in place. The holder makes the whole document a field like any other.
+  // All operations change this one copy. With the holder, the whole document is a field like any other.
   const holder: JsonObject = { document: duplicate(target) };
   const copied: Size = { values: 0, characters: 0 };
   let copies = 0;
@@ -80,7 +83,7 @@ export function jsonPatch(target: unknown, operations: readonly unknown[]): unkn
           throw new ApiError('Invalid', `a JSON patch has at most ${mostCopies} operations "copy"`);
         const source = get(holder, from, where);
         refuseDeep(source);
-        addSize(source, copied); // before it is copied: copies of copies double
+        addSize(source, copied); // checked before the copy: copies of copies grow exponentially
         if (sizeFault(copied) !== undefined)
           throw new ApiError('RequestEntityTooLarge', `${where}: ${tooMuchCopied}`);
         put(holder, path, duplicate(source), where);
@@ -127,7 +130,7 @@ function readOperation(operation: unknown, at: number): Operation {
   };
 }
 
-/** RFC 6901. */
+/** Parses a JSON pointer (RFC 6901). */
 function readPointer(pointer: unknown, what: string): string[] {
   if (typeof pointer !== 'string' || (pointer !== '' && !pointer.startsWith('/')))
     throw new ApiError(
@@ -152,7 +155,7 @@ function index(list: readonly unknown[], step: string, limit: number, where: str
   return at < limit ? at : nowhere(`${where}, in a list of ${list.length}`);
 }
 
-/** Shares nothing with the value, nor within itself. */
+/** Returns a deep copy in which no two parts are shared either. */
 function duplicate(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(duplicate);
   if (!isObject(value)) return value;
@@ -167,7 +170,7 @@ function child(node: unknown, step: string, where: string): unknown {
 const get = (holder: JsonObject, path: readonly string[], where: string): unknown =>
   path.reduce<unknown>((node, step) => child(node, step, where), holder.document);
 
-/** What holds the value at the end of the path, there or not yet, and its name or index there. */
+/** Returns the parent of the value at the end of the path, and its name or index there. The value need not exist. */
 function parentOf(
   holder: JsonObject,
   path: readonly string[],
@@ -200,7 +203,7 @@ function remove(holder: JsonObject, path: readonly string[], where: string): voi
   else delete parent[step];
 }
 
-/** Also where the name is __proto__, which an assignment would take as the object's prototype. */
+/** Works for the name __proto__ too. An assignment would set the prototype. */
 function setField(object: JsonObject, name: string, value: unknown): void {
   Object.defineProperty(object, name, { value, writable: true, enumerable: true, configurable: true });
 }

@@ -1,14 +1,17 @@
-/** Rules for names, as Kubernetes has them (apimachinery, util/validation). Each answers what was expected, or undefined. */
+/**
+ * Rules for names, from Kubernetes (apimachinery, util/validation). Each returns what was expected; undefined if the
+ * name is valid.
+ */
 const label = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
 const qualified = /^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/;
 
-/** A DNS label, RFC 1123. */
+/** DNS label (RFC 1123). */
 export const notDnsLabel = (name: string, longest = 63): string | undefined =>
   name.length <= longest && label.test(name)
     ? undefined
     : `at most ${longest} lower-case letters, digits and "-", with a letter or digit first and last`;
 
-/** A DNS subdomain, RFC 1123: labels with dots between them. */
+/** DNS subdomain (RFC 1123): labels separated by dots. */
 export const notDnsSubdomain = (name: string): string | undefined =>
   name.length <= 253 && name.split('.').every((part) => label.test(part))
     ? undefined
@@ -40,7 +43,7 @@ export const notDataKey = (key: string): string | undefined =>
     ? undefined
     : 'at most 253 letters, digits, "-", "_" and "."; not "." alone, and not beginning with ".."';
 
-/** Words that Docker and Podman take for a mode where the name of a network is expected. */
+/** Words that Docker and Podman read as a network mode instead of a network name. */
 const networkModes = [
   'bridge',
   'container',
@@ -54,10 +57,15 @@ const networkModes = [
   'slirp4netns',
 ];
 
-/** The name of a network of an engine. What holds a colon is a mode, as `container:ID`. */
+/**
+ * Whether the text can be the name of an engine's network. A text with a colon is a mode, for example `container:ID`.
+ */
 export const isNetworkName = (name: string): boolean =>
   /^[A-Za-z0-9][A-Za-z0-9_.-]*$/.test(name) && !networkModes.includes(name.toLowerCase());
 
-/** The container's name in its engine: of no other instance. After a namespace with "-" one could not tell where it ends. */
+/**
+ * Returns the container's name in its engine, unique for each instance. A namespace may have "-", so "_" marks its end
+ * then.
+ */
 export const containerName = ({ namespace, instance }: { namespace: string; instance: string }): string =>
   `agentctl-${namespace}${namespace.includes('-') ? '_' : '-'}${instance}`;

@@ -10,7 +10,7 @@ type Partially<T> = T extends readonly (infer Item)[]
     ? { [Key in keyof T]?: Partially<T[Key]> | undefined }
     : T;
 
-/** What a client sends: defaults and what the server sets may be absent. */
+/** What a client sends: fields with defaults and fields of the server are optional. */
 export type New<T extends { metadata: ObjectMeta }> = Partially<
   Omit<T, 'apiVersion' | 'kind' | 'metadata'>
 > & {
@@ -19,7 +19,7 @@ export type New<T extends { metadata: ObjectMeta }> = Partially<
   metadata: Partially<ObjectMeta>;
 };
 
-/** Names one object: `namespace` is absent for cluster-scoped kinds. */
+/** Identifies one object. `namespace` is absent for cluster-scoped kinds. */
 export interface ObjectKey {
   namespace?: string | undefined;
   name: string;
@@ -30,7 +30,7 @@ export const keyOf = (object: { metadata: ObjectMeta }): ObjectKey => ({
   name: object.metadata.name,
 });
 
-/** Its deletion was asked for; finalizers hold it, and what is written to it goes with it. */
+/** Whether its deletion was requested. Finalizers keep it for now, and later changes are lost with it. */
 export const isTerminating = ({
   metadata,
 }: {

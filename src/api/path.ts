@@ -1,9 +1,9 @@
 import { isObject } from './schema.ts';
 
-/** Where a field is: property names and list indexes, from the object's root. */
+/** The path of a field: property names and list indexes, from the object's root. */
 export type Path = readonly (string | number)[];
 
-/** As Kubernetes writes field paths: `spec.template.env[0].name`, `metadata.labels[example.com/x]`. */
+/** Formats a path as Kubernetes does: `spec.template.env[0].name`, `metadata.labels[example.com/x]`. */
 export function pathText(path: Path): string {
   let text = '';
   for (const step of path) {
@@ -13,7 +13,7 @@ export function pathText(path: Path): string {
   return text;
 }
 
-/** The value at a path, or undefined where the path leads nowhere. */
+/** Returns the value at a path; undefined if there is none. */
 export function valueAt(value: unknown, path: Path): unknown {
   let node = value;
   for (const step of path) {

@@ -1,19 +1,19 @@
 import type { AgentSpec } from './objects.ts';
 
-/** A Secret or ConfigMap, or one key of it, that an Agent's template names. */
+/** A reference of an Agent's template to a Secret or ConfigMap, or to one key of it. */
 export interface Reference {
   kind: 'Secret' | 'ConfigMap';
   name: string;
-  /** Absent: all of it. */
+  /** Absent: the whole object. */
   key?: string | undefined;
   optional: boolean;
-  /** Where it stands, as in `spec.template.env[KEY]`. */
+  /** The field with the reference, for example `spec.template.env[KEY]`. */
   field: string;
 }
 
 type Template = AgentSpec['template'];
 
-/** All that a template names, in its order. */
+/** Returns all references of a template, in its order. */
 export function references(template: Template): Reference[] {
   const found: Reference[] = [];
   for (const { name, valueFrom } of template.env ?? []) {

@@ -1,4 +1,4 @@
-/** What a request to the API can say, and the forms of its answers, for those who ask and those who answer. */
+/** What requests to the API and their answers have, for clients and servers. */
 export interface List<T> {
   items: T[];
   metadata: { resourceVersion: string; continue?: string; remainingItemCount?: number };
@@ -11,7 +11,7 @@ export interface ListOptions {
   fieldSelector?: string | undefined;
   limit?: number | undefined;
   continue?: string | undefined;
-  /** At least as new as this; answered as things are now. */
+  /** The answer is at least as new as this; it is always the current state. */
   resourceVersion?: string | undefined;
 }
 
@@ -19,7 +19,7 @@ export interface WatchOptions {
   namespace?: string | undefined;
   labelSelector?: string | undefined;
   fieldSelector?: string | undefined;
-  /** Absent: first an ADDED for each object that is there. */
+  /** Absent: the watch starts with an ADDED for each existing object. */
   resourceVersion?: string | undefined;
   allowWatchBookmarks?: boolean | undefined;
   signal: AbortSignal;
@@ -31,14 +31,14 @@ export type WatchEvent<T> =
 
 export interface WriteOptions {
   dryRun?: boolean | undefined;
-  /** Who writes, for managedFields. */
+  /** The writer, for managedFields. */
   fieldManager?: string | undefined;
   fieldValidation?: 'Strict' | 'Warn' | 'Ignore' | undefined;
-  /** Server-side apply: take over fields of other managers instead of a Conflict. */
+  /** Server-side apply: takes over fields of other managers instead of a Conflict. */
   force?: boolean | undefined;
   /**
-   * In process alone: in whose name it is written, where that is somebody whom the host does not trust with itself (see
-   * author.ts). Over HTTP it is the server that says so.
+   * Only within the process: the author, if that is somebody who is not trusted to act as the controller's user (see
+   * author.ts). Over HTTP, the server sets it.
    */
   author?: string | undefined;
 }
@@ -47,7 +47,7 @@ export interface DeleteOptions {
   dryRun?: boolean | undefined;
   preconditions?: { uid?: string | undefined; resourceVersion?: string | undefined } | undefined;
   propagationPolicy?: 'Background' | 'Foreground' | 'Orphan' | undefined;
-  /** In process alone: it is taken off with the deletion, where nothing else holds the object. */
+  /** Only within the process: a finalizer to remove together with the deletion, if nothing else keeps the object. */
   lastFinalizer?: string | undefined;
 }
 
@@ -59,11 +59,11 @@ export type Patch =
   /** Server-side apply. */
   | { type: 'apply'; body: object };
 
-/** What is known of a sum, as people read it: `?` where nothing was reported, `1200+?` where some turns did not report. */
+/** Formats a sum for people: `?` if nothing was reported, `1200+?` if some turns did not report. */
 export const reported = (known: string | number | undefined, unreported = 0): string =>
   known === undefined ? '?' : `${known}${unreported > 0 ? '+?' : ''}`;
 
-/** Amounts by currency, as in `0.25 USD + 1 EUR`; undefined where there is none. */
+/** Formats amounts by currency: `0.25 USD + 1 EUR`. Undefined if there are none. */
 export function costText(cost: Readonly<Record<string, number>> = {}): string | undefined {
   const costs = Object.entries(cost).map(([currency, amount]) => `${Number(amount.toFixed(6))} ${currency}`);
   return costs.length === 0 ? undefined : costs.join(' + ');

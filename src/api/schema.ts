@@ -1,4 +1,4 @@
-/** A JSON Schema as schemas/ has them: structural, in Kubernetes' sense, with every $ref written out. */
+/** A JSON Schema as in schemas/: structural in Kubernetes' sense, with every $ref resolved. */
 export interface JsonSchema {
   type?: 'object' | 'array' | 'string' | 'integer' | 'number' | 'boolean';
   description?: string;
@@ -21,11 +21,11 @@ export interface JsonSchema {
   'x-kubernetes-list-map-keys'?: readonly string[];
   'x-kubernetes-map-type'?: 'atomic' | 'granular';
   'x-kubernetes-preserve-unknown-fields'?: boolean;
-  /** What a change of the field does to a running instance; holds for all below it that say nothing else. */
+  /** What a change of the field does to a running instance. Inherited by the fields below that do not say. */
   'x-agentctl-update'?: UpdateClass;
-  /** The value is an amount: texts for the same amount are the same. */
+  /** The value is an amount: different texts can mean the same value. */
   'x-agentctl-amount'?: 'duration' | 'cores' | 'bytes' | 'signal';
-  /** What a value that misses `pattern` should have been, in words. */
+  /** Says in words what `pattern` requires, for the error message. */
   'x-agentctl-expected'?: string;
 }
 
@@ -36,7 +36,7 @@ export type JsonObject = { [key: string]: unknown };
 export const isObject = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** The schema of a property, of a map's value, or of a list's item. */
+/** Returns the schema of a property, of a map's value, or of a list's item. */
 export function childSchema(schema: JsonSchema, step: string | number): JsonSchema | undefined {
   if (typeof step === 'number' || schema.type === 'array') return schema.items;
   return (

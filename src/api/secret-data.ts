@@ -1,4 +1,4 @@
-/** A Secret as it is stored: stringData is encoded into data. Validation comes later. */
+/** Returns a Secret as it is stored, with stringData encoded into data. It is not validated yet. */
 export function withEncodedData<T extends object>(secret: T & { stringData?: unknown; data?: unknown }): T {
   const { stringData, data, ...rest } = secret;
   if (typeof stringData !== 'object' || stringData === null) return secret;

@@ -1,4 +1,4 @@
-/** Selectors as Kubernetes writes them (apimachinery, labels and fields). What is no selector throws ApiError BadRequest. */
+/** Kubernetes' selectors (apimachinery, labels and fields). An invalid selector throws ApiError BadRequest. */
 import { ApiError } from './errors.ts';
 import { notLabelValue, notQualifiedName } from './names.ts';
 import { valueAt } from './path.ts';
@@ -11,7 +11,10 @@ function refuse(selector: string, why: string): never {
   throw new ApiError('BadRequest', `${JSON.stringify(selector)} is not a valid selector: ${why}`);
 }
 
-/** `a=b`, `a==b`, `a!=b`, `a in (b,c)`, `a notin (b,c)`, `a`, `!a`, `a>1`, `a<1`, with commas between; '' selects all. */
+/**
+ * Parses `a=b`, `a==b`, `a!=b`, `a in (b,c)`, `a notin (b,c)`, `a`, `!a`, `a>1`, `a<1`, separated by commas. '' selects
+ * everything.
+ */
 export function parseLabelSelector(selector: string): (labels: Labels | undefined) => boolean {
   const requirements = splitOutsideParentheses(selector).map((part) =>
     readRequirement(part.trim(), selector),
@@ -100,7 +103,7 @@ export interface FieldRequirement {
   equal: boolean;
 }
 
-/** `metadata.name=a,status.phase!=Ready`, over any field path; "\" keeps a following ",", "=" or "\". */
+/** Parses `metadata.name=a,status.phase!=Ready`, for any field path. "\" escapes a following ",", "=" or "\". */
 export function readFieldSelector(selector: string): FieldRequirement[] {
   if (selector.trim() === '') return [];
   return splitUnescaped(selector).map((part) => {
@@ -115,7 +118,7 @@ export function readFieldSelector(selector: string): FieldRequirement[] {
   });
 }
 
-/** A field that is not there counts as ''. */
+/** An absent field counts as ''. */
 export function parseFieldSelector(selector: string): (object: unknown) => boolean {
   const requirements = readFieldSelector(selector);
   return (object) =>

@@ -1,10 +1,10 @@
-/** With a full stop, so that another sentence can follow. */
+/** Adds a full stop if the text has no end of a sentence, so that another sentence can follow. */
 export const sentence = (text: string): string => (/[.!?…]$/.test(text) ? text : `${text}.`);
 
-/** Words that begin with a capital where they begin a sentence; any other first word may be a name. */
+/** First words that are capitalized. Any other first word may be a name. */
 const capitalized = /^(?:an?|it|its|no|nothing|only|run|some|the|there|these|they|this|what) /;
 
-/** An error as it stands in a condition or an Event: a whole sentence. */
+/** Returns an error text as a whole sentence, for a condition or an Event. */
 export function asSentence(text: string): string {
   if (text.trim() === '') return '';
   const whole = sentence(text.trimEnd());

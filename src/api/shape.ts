@@ -1,11 +1,11 @@
-/** Walks an object along its schema: unknown fields, doubled list entries, formats. */
+/** Walks an object along its schema: unknown fields, duplicate list entries, formats. */
 import { type FieldError, invalid } from './field-error.ts';
 import { nearest } from './nearest.ts';
 import type { Path } from './path.ts';
 import { childSchema, isObject, type JsonSchema } from './schema.ts';
 import { isTime } from './time.ts';
 
-/** Fields that the schema does not know, each with the nearest name that it does. */
+/** Returns the fields that the schema does not have, each with the nearest name that it has. */
 export function unknownFields(schema: JsonSchema, value: unknown, path: Path = []): FieldError[] {
   if (Array.isArray(value)) {
     const items = schema.items;
@@ -34,7 +34,7 @@ function unknownField(schema: JsonSchema, name: string, path: Path): FieldError 
   };
 }
 
-/** The object without fields that the schema does not know, and without nulls, which mean "not set". */
+/** Returns the object without unknown fields, and without nulls, which mean "not set". */
 export function prune(schema: JsonSchema, value: unknown): unknown {
   if (Array.isArray(value)) {
     const items = schema.items;
@@ -50,7 +50,7 @@ export function prune(schema: JsonSchema, value: unknown): unknown {
   return Object.fromEntries(kept);
 }
 
-/** What ajv leaves to us: entries that stand twice in a set or a map list, times and base64. */
+/** Checks what ajv does not: duplicate entries in a set or a map list, times and base64. */
 export function checkShape(schema: JsonSchema, value: unknown, path: Path = []): FieldError[] {
   if (Array.isArray(value)) {
     const items = schema.items ?? {};

@@ -1,5 +1,5 @@
-/** One word for a POSIX shell, in single quotes. */
+/** Quotes one word for a POSIX shell, with single quotes. */
 export const quote = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`;
 
-/** One word for a POSIX shell, for people to read: without quotes where it needs none. */
+/** Quotes one word for a POSIX shell only if it needs quotes. For people. */
 export const shellWord = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : quote(word));

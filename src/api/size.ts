@@ -1,10 +1,13 @@
-/** How large an object may be. Beyond that a write of one would hold up everything else for seconds. */
+/** Limits on the size of an object. Writing a larger one would block everything else for seconds. */
 
-/** Fields and items of an object, without its status; those of managedFields count. */
+/** Maximum number of fields and items of an object, without its status but with managedFields. */
 export const mostValues = 10_000;
-/** Characters of all names and texts of an object, without its status. Kubernetes: 1.5 MiB of a request to etcd. */
+/**
+ * Maximum number of characters of all names and texts of an object, without its status. Kubernetes limits a request to etcd to 1.5
+ * MiB.
+ */
 export const mostCharacters = 1.5 * 1024 * 1024;
-/** Fields and items of a body of a request, or of a line that an agent writes. */
+/** Maximum number of fields and items of a request body, or of a line that an agent writes. */
 const mostValuesSent = 100_000;
 
 export interface Size {
@@ -12,7 +15,7 @@ export interface Size {
   characters: number;
 }
 
-/** Without the field `status` at its top. Stops counting at more than `mostValuesSent` values. */
+/** Counts an object without its top-level `status`. Stops when it has more than `mostValuesSent` values. */
 export function sizeOf(object: Readonly<Record<string, unknown>>): Size {
   const { status: _, ...rest } = object;
   const size = { values: 0, characters: 0 };
@@ -20,7 +23,7 @@ export function sizeOf(object: Readonly<Record<string, unknown>>): Size {
   return size;
 }
 
-/** Adds what a value has to `size`. Stops at more than `mostValuesSent` values. */
+/** Adds the size of a value to `size`. Stops when it has more than `mostValuesSent` values. */
 export function addSize(value: unknown, size: Size): void {
   if (typeof value === 'string') size.characters += value.length;
   if (typeof value !== 'object' || value === null || size.values > mostValuesSent) return;
@@ -33,7 +36,7 @@ export function addSize(value: unknown, size: Size): void {
   }
 }
 
-/** Levels of a body of a request, and of a patched object; far fewer than the stack has room for. */
+/** Maximum depth of a request body and of a patched object. The stack has room for far more. */
 export const deepest = 100;
 
 export const isTooDeep = (value: unknown, left = deepest): boolean =>
@@ -41,7 +44,7 @@ export const isTooDeep = (value: unknown, left = deepest): boolean =>
   value !== null &&
   (left === 0 || Object.values(value).some((item) => isTooDeep(item, left - 1)));
 
-/** Why an object of this size is refused; undefined where it is not. */
+/** Returns why an object of this size is refused; undefined if it is not. */
 export function sizeFault({ values, characters }: Size): string | undefined {
   if (values > mostValues)
     return `the object has ${values} fields and items, at most ${mostValues} are allowed: split it`;
@@ -54,13 +57,13 @@ const [quote, backslash, comma, bracket, brace] = ['"', '\\', ',', '[', '{'].map
   char.charCodeAt(0),
 );
 
-/** Why a JSON text is not parsed: by its size, which costs little to see. */
+/** Returns why a JSON text is not parsed because of its size; undefined if it is. Cheaper than parsing it. */
 export const jsonFault = (text: string): string | undefined =>
   text.length > mostValuesSent && valuesInJson(text) > mostValuesSent
     ? `it has more than ${mostValuesSent} fields and items`
     : undefined;
 
-/** About how many fields and items a JSON text has, without parsing it. Total: takes any text. */
+/** Estimates the number of fields and items of a JSON text without parsing it. Accepts any text. */
 export function valuesInJson(text: string): number {
   let count = 0;
   let isText = false;

@@ -1,4 +1,4 @@
-/** What a schema can say of an object, told in words. The checks themselves are compiled by `make generate`. */
+/** Checks an object against its schema, with messages in words. `make generate` compiles the checks. */
 import { type FieldError, invalid, required, shown } from './field-error.ts';
 import { type SchemaError, validators } from './gen/validators.gen.js';
 import type { KindInfo } from './kinds.ts';
@@ -16,7 +16,7 @@ const typeNames = {
   boolean: 'true or false',
 };
 
-/** The text of a number or boolean as it stands in a file; undefined where nobody knows. */
+/** Returns the text of a number or boolean in its file; undefined if not known. */
 export type Written = (path: Path) => string | undefined;
 
 export function checkStructure(
@@ -27,7 +27,7 @@ export function checkStructure(
   const validate = validators[info.kind];
   if (validate(object)) return [];
   return (validate.errors ?? []).flatMap((error) => {
-    if (/\/oneOf\/\d+\//.test(error.schemaPath)) return []; // the oneOf itself is told
+    if (/\/oneOf\/\d+\//.test(error.schemaPath)) return []; // the error of the oneOf itself is reported
     const path = pathOf(object, error.instancePath);
     const value = valueAt(object, path);
     if (value === null && isUnset(path)) return [];
@@ -40,7 +40,7 @@ export function checkStructure(
   });
 }
 
-/** Go clients send null for a field that is not set, as in `creationTimestamp: null`; never as an item of a list. */
+/** Go clients send null for an unset field, for example `creationTimestamp: null`. Not for items of a list. */
 const isUnset = (path: Path): boolean =>
   typeof path.at(-1) === 'string' && (path[0] === 'metadata' || (path[0] === 'status' && path.length === 1));
 
@@ -88,7 +88,7 @@ function describe(
               ...(suggestion === undefined ? {} : { suggestion }),
             },
           ]
-        : []; // the wrong type is told already
+        : []; // the wrong type is already reported
     }
     case 'oneOf':
       return [oneOfError(path, value, schema)];
@@ -97,7 +97,7 @@ function describe(
   }
 }
 
-/** With how to write the value that was found, where that can be guessed and would be taken. */
+/** Returns the expected type, with a corrected text for the value if one can be guessed that the schema accepts. */
 function expectedType(
   schema: JsonSchema,
   value: unknown,
@@ -107,7 +107,7 @@ function expectedType(
   const type = typeNames[schema.type ?? 'object'];
   if (schema.type === 'string' && isBare(value)) {
     if (takes(schema, written ?? String(value))) return `${type}: ${inQuotes(value, written)}`;
-    const octal = written?.replace(/^0o(?=[0-7]+$)/, '0'); // YAML's own way to write it
+    const octal = written?.replace(/^0o(?=[0-7]+$)/, '0'); // YAML's own notation
     if (octal !== undefined && takes(schema, octal)) return `${type}: ${inQuotes(value, octal)}`;
     const expected = expectedOf(schema) ?? type;
     const seconds = `${value}s`;
@@ -126,7 +126,7 @@ function expectedType(
   return whole === undefined ? `${type} with ${schema.required?.join(', ')}` : `${type}: ${whole}`;
 }
 
-/** How the text would be written as what the schema asks for, be it in an object in an object; undefined where it cannot. */
+/** Returns how to write the text as the schema requires, also inside nested objects; undefined if it cannot be. */
 function example(schema: JsonSchema, text: string): string | undefined {
   if (schema.type === 'string') {
     if (!takes(schema, text) || text.length > longestExample) return undefined;
@@ -143,13 +143,12 @@ const longestExample = 50;
 const isBare = (value: unknown): value is number | boolean =>
   typeof value === 'number' || typeof value === 'boolean';
 
-/** 007 is 7 and 1.10 is 1.1 by now: without its text a value is named only where it can have had no other. */
+/** 007 was parsed to 7, and 1.10 to 1.1. Without the text from the file, only a safe integer is shown in quotes. */
 function inQuotes(value: number | boolean, written: string | undefined): string {
   const text = written ?? (Number.isSafeInteger(Number(value)) ? String(value) : undefined);
   return text === undefined ? 'put it in quotes' : `put it in quotes, ${JSON.stringify(text)}`;
 }
 
-/** Whether a string schema takes the text. */
 const takes = (
   { pattern, enum: words, minLength = 0, maxLength = Infinity }: JsonSchema,
   text: string,
@@ -159,7 +158,7 @@ const takes = (
   text.length >= minLength &&
   text.length <= maxLength;
 
-/** What stands in a Secret is never shown, even where it is wrong. */
+/** A Secret's values are never shown, not even invalid ones. */
 const secretValue = (path: Path, value: unknown, expected: string): FieldError => ({
   path,
   reason: 'FieldValueTypeInvalid',

@@ -1,7 +1,7 @@
-/** Instants: in code milliseconds since the Unix epoch, in objects RFC 3339 in UTC. */
+/** Times: in code milliseconds since the Unix epoch, in objects RFC 3339 in UTC. */
 const rfc3339 = /^(\d{4})-(\d{2})-(\d{2})[Tt](\d{2}):(\d{2}):(\d{2})(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$/;
 
-/** Milliseconds since the epoch; undefined where the text is no RFC 3339 time. Finer parts than milliseconds are cut. */
+/** Returns milliseconds since the epoch; undefined if the text is not an RFC 3339 time. Smaller parts are cut off. */
 export function parseTime(text: string): number | undefined {
   if (text.length > 64) return undefined;
   const match = rfc3339.exec(text);
@@ -13,18 +13,18 @@ export function parseTime(text: string): number | undefined {
   if (Number.isNaN(at)) return undefined;
   if (Number(day) <= 28) return at;
   const days = new Date(Date.UTC(Number(year), Number(month), 0)).getUTCDate();
-  return Number(day) <= days ? at : undefined; // Date.parse takes February 30
+  return Number(day) <= days ? at : undefined; // Date.parse accepts February 30
 }
 
 export const isTime = (text: string): boolean => parseTime(text) !== undefined;
 
-/** Whole seconds, as metav1.Time: `2026-01-31T12:00:00Z`. */
+/** Formats a time with whole seconds, like metav1.Time: `2026-01-31T12:00:00Z`. */
 export const formatTime = (at: number): string => `${new Date(at).toISOString().slice(0, 19)}Z`;
 
-/** With milliseconds: `2026-01-31T12:00:00.250Z`. */
+/** Formats a time with milliseconds: `2026-01-31T12:00:00.250Z`. */
 export const formatTimeMs = (at: number): string => new Date(at).toISOString();
 
-/** With six digits, as metav1.MicroTime: `2026-01-31T12:00:00.250000Z`. */
+/** Formats a time with six digits, like metav1.MicroTime: `2026-01-31T12:00:00.250000Z`. */
 export const formatMicroTime = (at: number): string => `${new Date(at).toISOString().slice(0, -1)}000Z`;
 
 const second = 1000;
@@ -36,7 +36,10 @@ const year = 365 * day;
 const two = (big: number, bigUnit: string, small: number, smallUnit: string): string =>
   small === 0 ? `${big}${bigUnit}` : `${big}${bigUnit}${small}${smallUnit}`;
 
-/** A span as kubectl prints an age (apimachinery, duration.HumanDuration): `5s`, `3m12s`, `2d4h`. In milliseconds. */
+/**
+ * Formats a span in milliseconds as kubectl formats an age (apimachinery, duration.HumanDuration): `5s`, `3m12s`,
+ * `2d4h`.
+ */
 export function humanDuration(span: number): string {
   if (span < -2 * second) return '<invalid>';
   if (span < 0) return '0s';
@@ -56,10 +59,10 @@ export function humanDuration(span: number): string {
   return `${in_(year)}y`;
 }
 
-/** Rounded up: what is still to come is never 0 s away. */
+/** Rounds up, so that a time in the future is never 0 s away. */
 export const wholeSeconds = (span: number): number => Math.ceil(span / second) * second;
 
-/** The age of a thing of that time, or `<unknown>` as kubectl says. */
+/** Returns the age of something created at `time`; `<unknown>` without a time, like kubectl. */
 export function age(time: string | undefined, now: number): string {
   const at = time === undefined ? undefined : parseTime(time);
   return at === undefined ? '<unknown>' : humanDuration(now - at);
@@ -68,7 +71,7 @@ export function age(time: string | undefined, now: number): string {
 const units = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 const part = /([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)/g;
 
-/** Milliseconds; undefined where the text is no duration (`90s`, `15m`, `1h30m`, `250ms`, `0`). */
+/** Returns milliseconds; undefined if the text is not a duration (`90s`, `15m`, `1h30m`, `250ms`, `0`). */
 export function tryDuration(text: string): number | undefined {
   if (text === '0') return 0;
   if (text.length > 100 || !/^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$/.test(text)) return undefined;
@@ -77,7 +80,7 @@ export function tryDuration(text: string): number | undefined {
   return Math.round(sum);
 }
 
-/** Milliseconds. Throws RangeError: call it only on what validation has let through. */
+/** Returns milliseconds. Throws RangeError: call it only on validated text. */
 export function parseDuration(text: string): number {
   const span = tryDuration(text);
   if (span === undefined)
@@ -85,7 +88,7 @@ export function parseDuration(text: string): number {
   return span;
 }
 
-/** Milliseconds as the shortest exact text: 90000 is `1m30s`. */
+/** Formats milliseconds as the shortest exact text: 90000 is `1m30s`. */
 export function formatDuration(span: number): string {
   let rest = Math.round(span);
   if (rest === 0) return '0s';

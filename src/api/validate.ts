@@ -1,4 +1,4 @@
-/** Whether an object is right: what its schema says, and what a schema cannot say. */
+/** Validates objects: the rules of the schema, and those that a schema cannot express. */
 import { checkAgent, checkPolicy } from './checks/agent.ts';
 import { checkMetadata } from './checks/metadata.ts';
 import { field, orEmpty } from './checks/read.ts';
@@ -15,32 +15,35 @@ import { checkStructure, type Written } from './structure.ts';
 export { type FieldError, fieldErrorsToStatus, fieldErrorText } from './field-error.ts';
 export { prune, unknownFields } from './shape.ts';
 
-/** What is wrong with an object of which only the status is new. */
+/** Returns the errors of an object of which only the status is new. */
 export function validateStatus(info: KindInfo, object: JsonObject): FieldError[] {
   const schema = info.schema.properties?.status ?? {};
   return [...checkStructure(info, object), ...checkShape(schema, object.status, ['status'])];
 }
 
 /**
- * Everything that is wrong with the object, none if it is valid. Defaults need not be filled in. Unknown fields are not
- * told here: see `unknownFields`. Total: takes any value.
+ * Returns all errors of the object; none if it is valid. Defaults need not be filled in. Unknown fields are not
+ * reported here: see `unknownFields`. Accepts any value.
  */
 export function validateObject(info: KindInfo, object: unknown, written?: Written): FieldError[] {
   const structure = checkStructure(info, object, written);
   if (!isObject(object)) return structure;
   const errors = [...structure, ...checkShape(info.schema, object)];
-  // Rules read what they can of a broken structure; what they say of the broken part itself is no news.
+  // Rules read what they can of an invalid structure. Their errors about the invalid part itself are dropped.
   const rules = [...checkMetadata(info, object.metadata), ...checkRules(info, object)];
   return [...errors, ...rules.filter((rule) => !structure.some((error) => covers(error, rule.path)))];
 }
 
-/** What is missing or of the wrong type is so with all below it. */
+/**
+ * Whether an error makes errors at this path redundant. A field that is missing or of the wrong type covers all below
+ * it.
+ */
 function covers(error: FieldError, path: Path): boolean {
   const whole = error.reason === 'FieldValueTypeInvalid' || error.reason === 'FieldValueRequired';
   return (whole || error.path.length === path.length) && error.path.every((step, at) => path[at] === step);
 }
 
-/** What an update may not change. */
+/** Returns an error for each field that an update must not change. */
 export function validateUpdate(info: KindInfo, object: JsonObject, before: JsonObject): FieldError[] {
   const errors: FieldError[] = [];
   const fixed = (path: string[], why: string): void => {
@@ -52,7 +55,7 @@ export function validateUpdate(info: KindInfo, object: JsonObject, before: JsonO
     fixed(['revision'], 'a Revision is immutable');
   }
   if (info.kind === 'Instance') {
-    // Its Runtime may change: the controller moves an Instance once nothing of it is left on the old one.
+    // The Runtime may change: the controller moves an Instance when the old Runtime has nothing left of it.
     for (const field of ['agentName', 'agentUID', 'ordinal'])
       fixed(['spec', field], 'only the controller can move an Instance');
   }

@@ -4,7 +4,7 @@ import type { Kinds, ObjectKey } from './objects.ts';
 export type VirtualObject = Kinds[VirtualKind];
 export type VirtualChange = 'ADDED' | 'MODIFIED' | 'DELETED';
 
-/** Of the object that a page has ended with. */
+/** The last object of a page. */
 export interface Position {
   uid: string;
   /** Its creationTimestamp, in milliseconds. */
@@ -12,16 +12,16 @@ export interface Position {
 }
 
 /**
- * Objects that are read over the API, and kept elsewhere than in the store. An object's resourceVersion is the revision
- * of its last change. All is told at once: what a listener has been told, get and list show, and the other way round.
+ * Objects that the API serves but the store does not have. An object's resourceVersion is the revision of its last
+ * change. Listeners are called synchronously, so `get`, `list` and the listeners always agree.
  */
 export interface VirtualKinds {
   get(kind: VirtualKind, key: ObjectKey): VirtualObject | undefined;
   /**
-   * The newest first, from all namespaces where none is given; those that follow this one, or are older than it where it
-   * is gone. `fields`: texts that fields must be, by their paths, as in `spec.conversation`; what is otherwise need not be
-   * read, and may be there. Many are read only as they are taken: whoever takes them does so at once, before anything
-   * else happens.
+   * Lists objects, newest first, from all namespaces if none is given. `after` continues behind that object, or behind
+   * its creation time if it is gone. `fields` are required texts by field path, such as `spec.conversation`. It is a
+   * hint that saves reads: other objects may be returned too. Objects may be read lazily, so iterate at once, before
+   * anything else happens.
    */
   list(
     kind: VirtualKind,
@@ -29,13 +29,19 @@ export interface VirtualKinds {
     after?: Position,
     fields?: ReadonlyMap<string, string>,
   ): Iterable<VirtualObject>;
-  /** Of the last change, over all these kinds. It grows with each change, and never falls, not over a restart either. */
+  /**
+   * Returns the revision of the last change to any of these kinds. It grows with each change and never falls, not even
+   * over a restart.
+   */
   revision(): number;
-  /** A deletion's object is as it last was, with the revision of its deletion. Answers how to end it. */
+  /**
+   * Calls the listener at each change. A deleted object has its last state, with the revision of its deletion. Returns
+   * a function that ends the calls.
+   */
   onChange(listener: (kind: VirtualKind, type: VirtualChange, object: VirtualObject) => void): () => void;
 }
 
-/** As `list` has it, of all of them. */
+/** Returns the objects behind `after`, as in `list`. */
 export function following<T extends VirtualObject>(all: readonly T[], after?: Position): readonly T[] {
   if (after === undefined) return all;
   const found = all.findIndex(({ metadata }) => metadata.uid === after.uid);

@@ -3,7 +3,7 @@ import { type Path, pathText } from './path.ts';
 import { isObject } from './schema.ts';
 import { formatDuration, tryDuration } from './time.ts';
 
-/** What is valid and cannot be meant. `object` has its defaults, and is valid. */
+/** Returns warnings about a valid object that is probably a mistake. `object` has its defaults. */
 export function warningsOf(kind: string, object: object): string[] {
   const spec: unknown = 'spec' in object ? object.spec : undefined;
   if (kind === 'Policy') return ofPolicy(spec as PolicySpec, ['spec']); // valid, with its defaults
@@ -14,7 +14,7 @@ export function warningsOf(kind: string, object: object): string[] {
     : [...own, ...ofPolicy(spec.policy as PolicySpec, ['spec', 'policy'])]; // as above
 }
 
-/** Those that need no defaults. */
+/** The warnings that need no defaults. */
 export function writtenWarnings(kind: string, object: object): string[] {
   const spec: unknown = kind === 'Agent' && 'spec' in object ? object.spec : undefined;
   const template = isObject(spec) && isObject(spec.template) ? spec.template : {};
@@ -49,8 +49,8 @@ function ofPolicy({ restart, backoff }: PolicySpec, path: Path): string[] {
 }
 
 /**
- * Milliseconds from the first of so many restarts to the one that is too many, where each run ends at once. Restart n
- * comes after the delay n; the jitter only adds to it.
+ * Returns the shortest time in milliseconds from the first of `maxRestarts` restarts to the one that exceeds the limit,
+ * if each run ends at once. Restart n comes after delay n. Jitter only makes it longer.
  */
 function leastTime(maxRestarts: number, schedule: readonly string[]): number | undefined {
   const delays = schedule.map(tryDuration);

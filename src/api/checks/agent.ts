@@ -26,7 +26,7 @@ export function checkAgent(agent: JsonObject): FieldError[] {
   return [...errors, ...checkTemplate(field(spec, 'template'), ['spec', 'template'])];
 }
 
-/** What only an agent that is talked to can have. */
+/** Fields that require a protocol. */
 const spoken = {
   model: 'the agent is told its model',
   systemPrompt: 'the agent is told its system prompt',
@@ -43,13 +43,13 @@ function checkSilent(spec: unknown): FieldError[] {
   });
 }
 
-/** Whether it says nothing. Defaults are filled in before an object is checked. */
+/** Whether the value has only defaults. Defaults are filled in before an object is checked. */
 function isEmpty(name: string, value: unknown): boolean {
   const schema = kindInfo('Agent').schema.properties?.spec?.properties?.[name] ?? {};
   return (isObject(value) || Array.isArray(value)) && difference(schema, undefined, value).length === 0;
 }
 
-/** Bytes of a log file: a piece of a line must fit in. */
+/** Minimum size of a log file in bytes: one chunk of a long line must fit. */
 const leastLog = 64 * 1024;
 
 function checkTemplate(template: unknown, path: Path): FieldError[] {
@@ -169,7 +169,7 @@ function checkProbe(probe: unknown, path: Path): FieldError[] {
   return errors;
 }
 
-/** What cannot be sent in a request of HTTP/1.1. */
+/** Characters that an HTTP/1.1 request cannot have. */
 const unsendable = { path: /[^!-\xff]/, name: /[^\w!#$%&'*+.^`|~-]/, value: /[^\t -~\x80-\xff]/ };
 
 function checkHttp(get: unknown, path: Path): FieldError[] {
@@ -204,7 +204,7 @@ function isPattern(pattern: string): boolean {
   }
 }
 
-/** `policy` is a Policy's spec, or the one in an Agent. */
+/** `policy` is the spec of a Policy, or `spec.policy` of an Agent. */
 export function checkPolicy(policy: unknown, path: Path): FieldError[] {
   const restart = field(policy, 'scheduledRestart');
   return [
@@ -221,7 +221,7 @@ function checkScheduledRestart(restart: unknown, path: Path): FieldError[] {
   return checkTimes(restart, path);
 }
 
-/** `cron`, `every` and `timezone` of a schedule. */
+/** Checks `cron`, `every` and `timezone` of a schedule. */
 function checkTimes(schedule: unknown, path: Path): FieldError[] {
   const errors = notZero(schedule, 'every', path);
   const cron = text(schedule, 'cron');

@@ -6,7 +6,10 @@ import { field, orEmpty, text } from './read.ts';
 
 const annotationBytes = 256 * 1024; // Kubernetes: TotalAnnotationSizeLimitB
 
-/** A name leaves room for what is hung onto it: an Agent's instances are `<agent>-<ordinal>`, and labels hold 63. */
+/**
+ * A name must leave room for suffixes: an Agent's instances are `<agent>-<ordinal>`, and a label has at most 63
+ * characters.
+ */
 function badName(info: KindInfo, name: string): string | undefined {
   switch (info.kind) {
     case 'Agent':

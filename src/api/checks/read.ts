@@ -1,4 +1,4 @@
-/** Reads of objects whose structure is known to be right, but whose optional fields may be absent. */
+/** Reads objects whose structure is valid, but whose optional fields may be absent. */
 import { isObject, type JsonObject } from '../schema.ts';
 
 export const field = (value: unknown, name: string): unknown => (isObject(value) ? value[name] : undefined);

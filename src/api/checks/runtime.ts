@@ -27,7 +27,7 @@ export function checkRuntime(runtime: JsonObject): FieldError[] {
   return [...errors, ...checkAllow(field(spec, 'allow'), text(spec, 'driver'))];
 }
 
-/** By the driver whose Agents can have it. Defaults are filled in before an object is checked. */
+/** Fields that belong to one driver. Defaults are filled in before an object is checked. */
 const driverOf = {
   privileged: 'docker',
   hostNetwork: 'docker',

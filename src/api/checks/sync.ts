@@ -68,6 +68,6 @@ const globsOf = (source: unknown, name: string): readonly unknown[] => {
 
 const leavesTree = (path: string): boolean => path.split('/').includes('..') || path.includes('\0');
 
-/** git-check-ref-format(1), for what comes after refs/heads/ or refs/tags/. */
+/** The rules of git-check-ref-format(1) for the part after refs/heads/ or refs/tags/. */
 const isReference = (name: string): boolean =>
   !/[\p{Cc} ~^:?*[\\]|\.\.|@\{|\/\/|^[-/.]|\/\.|[/.]$|\.lock(\/|$)/u.test(name) && name !== '@';

@@ -1,11 +1,11 @@
-/** Reads kubectl's JSONPath templates (client-go, util/jsonpath): text with `{...}` in it. */
+/** Parses kubectl's JSONPath templates (client-go, util/jsonpath): text with `{...}` in it. */
 
 export type Step =
-  /** `path`: the same name split at its dots, as kubectl reads a quoted one. */
+  /** `path` is the name split at its dots: kubectl reads a quoted name that way. */
   | { type: 'field'; name: string; path?: string[] }
   /** Every value of a list or an object. */
   | { type: 'all' }
-  /** The node itself and all below it. */
+  /** The node itself and everything below it. */
   | { type: 'descend' }
   | { type: 'slice'; from?: number; to?: number; by: number }
   | { type: 'index'; at: number }
@@ -13,14 +13,14 @@ export type Step =
   | { type: 'filter'; left: Operand; sign?: Sign; right?: Operand };
 export type Sign = '==' | '!=' | '<' | '<=' | '>' | '>=';
 export type Operand = { value: string | number | boolean } | Expression;
-/** From the root (`$`) or the current node (`@`, or nothing). */
+/** A path from the root (`$`) or from the current node (`@` or nothing). */
 export interface Expression {
   from: 'root' | 'current';
   steps: Step[];
 }
 export type Part = { text: string } | Expression | { range: Expression; body: Part[] };
 
-/** The text is no template; the message says where. */
+/** The text is not a template. The message says where. */
 export class JsonPathError extends Error {
   constructor(template: string, at: number, why: string) {
     super(`${JSON.stringify(template)} is not a valid JSONPath template: ${why} at character ${at + 1}`);
@@ -32,7 +32,7 @@ export function parseTemplate(template: string): Part[] {
   return new Parser(template).template();
 }
 
-/** `.metadata.name`, `metadata.name` and `{.metadata.name}` are the same here, as for custom columns. */
+/** Parses a custom column: `.metadata.name`, `metadata.name` and `{.metadata.name}` mean the same. */
 export function parseExpression(text: string): Expression {
   const bare = /^\{(.*)\}$/s.exec(text.trim())?.[1] ?? text.trim();
   const start = bare === '' || /^[.[$@]/.test(bare) ? bare : `.${bare}`;

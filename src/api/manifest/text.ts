@@ -1,21 +1,21 @@
-/** From bytes to the texts of single documents. */
+/** From bytes to the texts of the documents. */
 
 export interface Source {
-  /** As messages show it: a file, a URL, `<stdin>`. */
+  /** The name for messages: a file, a URL, or `<stdin>`. */
   name: string;
   bytes: Uint8Array;
 }
 
-/** The text of one document, and where it stands in its source. */
+/** The text of one document, and its position in the source. */
 export interface Chunk {
   text: string;
-  /** Of its first character in the source's text. */
+  /** Offset of its first character in the source's text. */
   offset: number;
 }
 
 export type Fault = { offset: number; message: string };
 
-/** The text of the bytes, or what is wrong with them and where. */
+/** Decodes the bytes. Returns what is wrong and where if they are not a text. */
 export function decode(bytes: Uint8Array): { text: string; fault?: Fault } {
   if ((bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff))
     return { text: '', fault: { offset: 0, message: 'is in UTF-16: save it as UTF-8' } };
@@ -48,12 +48,12 @@ function isUtf8(bytes: Uint8Array): boolean {
   }
 }
 
-/** Where the first byte stands that is no UTF-8: the longest right beginning, found by halving. */
+/** Returns the offset of the first byte that is not UTF-8. A binary search for the longest valid prefix. */
 function firstBroken(bytes: Uint8Array): number | undefined {
   if (isUtf8(bytes)) return undefined;
   const right = (length: number): boolean => {
     for (let cut = length; cut >= Math.max(0, length - 3); cut--) {
-      if (isUtf8(bytes.subarray(0, cut))) return true; // a character may be cut at the end
+      if (isUtf8(bytes.subarray(0, cut))) return true; // the end may be in the middle of a character
     }
     return false;
   };
@@ -70,13 +70,16 @@ function firstBroken(bytes: Uint8Array): number | undefined {
   return 0;
 }
 
-/** Documents that have content: YAML's are split at `---` and `...`, JSON's stand one after the other. */
+/**
+ * Returns the documents that have content. YAML documents are separated by `---` and `...`; JSON documents follow each
+ * other.
+ */
 export function split(text: string): Chunk[] {
   const chunks = /^\s*\{/.test(text) ? splitJson(text) : splitYaml(text);
   return chunks.filter((chunk) => hasContent(chunk.text));
 }
 
-/** A line that starts with the marker ends a document, wherever it stands (YAML 1.2.2, 9.1.2). */
+/** A line that starts with the marker ends a document, even inside a scalar (YAML 1.2.2, 9.1.2). */
 function splitYaml(text: string): Chunk[] {
   const chunks: Chunk[] = [];
   let from = 0;
@@ -99,10 +102,10 @@ function splitJson(text: string): Chunk[] {
       chunks.push({ text: text.slice(from, index + 1), offset: from });
       from = index + 1;
     }
-    if (depth < 0) break; // broken: the rest is one chunk, and told so
+    if (depth < 0) break; // broken JSON: the rest is one chunk, and reported as such
   }
   const rest = { text: text.slice(from), offset: from };
-  // What follows is YAML again where it says so: `{...}` and then `---`.
+  // YAML may follow the JSON, if it begins with `---`: `{...}` and then `---`.
   return /^\s*---(?=\s|$)/.test(rest.text)
     ? [...chunks, ...splitYaml(rest.text).map((chunk) => ({ ...chunk, offset: chunk.offset + from }))]
     : [...chunks, rest];
@@ -114,7 +117,7 @@ const hasContent = (text: string): boolean =>
     .split('\n')
     .some((line) => !/^\s*(#.*)?$/.test(line) && !line.startsWith('%'));
 
-/** Turns offsets into lines and columns. */
+/** Returns a function that converts offsets to lines and columns. */
 export function positions(text: string): (offset: number) => { line: number; column: number } {
   const starts = [0];
   for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) starts.push(at + 1);

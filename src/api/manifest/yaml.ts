@@ -1,4 +1,6 @@
-/** One YAML (or JSON) document as plain data. Aliases are written out within limits, and nothing is taken twice. */
+/**
+ * Parses one YAML (or JSON) document to plain data. Aliases are expanded within limits, and duplicate keys are errors.
+ */
 import {
   Composer,
   CST,
@@ -22,9 +24,12 @@ import type { Chunk, Fault } from './text.ts';
 export interface Parsed {
   value: unknown;
   faults: Fault[];
-  /** Where the value at a path stands in the source's text, or its key; the nearest thing above it where it is missing. */
+  /**
+   * Returns the offset of the value at a path, or of its key, in the source's text. If it is missing, the offset of its
+   * nearest ancestor.
+   */
   offsetOf(path: Path, what: 'key' | 'value'): number;
-  /** The value at a path as it stands in the source: `007` for 7. Undefined where no single value stands there. */
+  /** Returns the text of the value at a path as written: `007` for 7. Undefined if it is not a scalar. */
   textAt(path: Path): string | undefined;
 }
 
@@ -57,7 +62,7 @@ export function parseChunk(chunk: Chunk): Parsed {
     if (error instanceof RangeError) return failed(start, 'is nested too deeply');
     return failed(start, `cannot be read: ${error instanceof Error ? error.message : String(error)}`);
   }
-  // What follows the first fault of syntax is guesswork.
+  // Only the first syntax error is reliable.
   const [broken] = [...document.errors, ...document.warnings];
   if (broken !== undefined) return failed(chunk.offset + broken.pos[0], syntaxText(broken));
 
@@ -83,11 +88,11 @@ export function parseChunk(chunk: Chunk): Parsed {
 class TooDeep extends Error {}
 
 /**
- * The only document of the text. As yaml's parseDocument, but it ends at the first fault, and where it gets too deep: on
- * faults and levels without number that one spends half a minute.
+ * Returns the only document of the text. Unlike yaml's parseDocument, it stops at the first error, and when the nesting
+ * gets too deep. parseDocument takes half a minute for many errors or levels.
  */
 function composed(text: string): Document.Parsed<ParsedNode, true> {
-  // Keys are compared below: yaml's own check takes the square of their number.
+  // Duplicate keys are found below: yaml's own check takes quadratic time.
   const composer = new Composer<ParsedNode, true>({ uniqueKeys: false, logLevel: 'error' });
   const [document, second] = composer.compose(tokensOf(text), true, text.length);
   if (document === undefined) throw new Error('no document found');
@@ -123,7 +128,7 @@ function* tokensOf(text: string): Generator<CST.Token, void> {
   yield* parser.end();
 }
 
-/** In our words where yaml's own say too little. */
+/** Replaces yaml's messages that say too little. */
 function syntaxText({ code, message }: { code: string; message: string }): string {
   const [line = message] = message.split('\n');
   switch (code) {
@@ -215,7 +220,7 @@ class Reader {
     return value;
   }
 
-  /** The last anchor of a name before an alias is the one that is meant. */
+  /** An alias refers to the last anchor of its name before it. */
   #anchor(node: Node & { anchor?: string }): void {
     if (node.anchor !== undefined && this.#aliasDepth === 0) this.#anchors.set(node.anchor, node);
   }
@@ -253,7 +258,7 @@ function locate(
   return (what === 'value' ? offsetOfNode(node) : undefined) ?? offsetOfNode(key) ?? above;
 }
 
-/** What stands at a path, and under which key; `above`: where the nearest thing above it stands. */
+/** Returns the node at a path and its key. `above` is the offset of the nearest ancestor. */
 function nodeAt(
   document: Document.Parsed<ParsedNode, true>,
   path: Path,
@@ -277,7 +282,7 @@ function nodeAt(
   return { node, key, above };
 }
 
-/** A map's own, or the first that it merges. */
+/** Returns a map's own pair, or the first one that it merges. */
 function pairOf(
   document: Document.Parsed<ParsedNode, true>,
   map: YAMLMap,
