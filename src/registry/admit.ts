@@ -8,7 +8,7 @@ import { warningsOf } from '../api/warnings.ts';
 import { conflict, forbidden, modified } from './errors.ts';
 import type { AnyResource, RegistryWriteOptions, Subresource } from './object.ts';
 
-/** What the server says of an object, whatever a client sends. */
+/** The metadata that the server sets, whatever a client sends. */
 function serverMetadata(live: ObjectMeta): Partial<ObjectMeta> {
   const { name, namespace, uid, resourceVersion, generation, creationTimestamp } = live;
   const { deletionTimestamp, deletionGracePeriodSeconds } = live;
@@ -24,7 +24,10 @@ function serverMetadata(live: ObjectMeta): Partial<ObjectMeta> {
   };
 }
 
-/** The object that is to be created: metadata by the server, no status where that is a subresource. Not yet defaulted. */
+/**
+ * Returns the object to create: with the server's metadata, and without status if that is a subresource. Not defaulted
+ * yet.
+ */
 export function admitNew(
   info: KindInfo,
   sent: AnyResource,
@@ -49,7 +52,10 @@ export function admitNew(
   return byKind(info, { ...kept, metadata });
 }
 
-/** The object that takes the place of `live`: of a `status` write only the status is taken, else all but the status. */
+/**
+ * Returns the object that replaces `live`. A `status` write takes only the status from `sent`; every other write takes
+ * all but the status.
+ */
 export function admitUpdate(
   info: KindInfo,
   live: AnyResource,
@@ -69,14 +75,17 @@ export function admitUpdate(
     ...(annotations === undefined ? {} : { annotations }),
     ...(finalizers === undefined ? {} : { finalizers }),
     ...(ownerReferences === undefined ? {} : { ownerReferences }),
-  } as ObjectMeta; // name, uid and the like come from serverMetadata
+  } as ObjectMeta; // serverMetadata has name, uid and the other required fields
   if (!info.subresources.status) return byKind(info, { ...sent, metadata });
   const { status: _, ...rest } = sent;
   const status = live.status === undefined ? {} : { status: live.status };
   return byKind(info, { ...rest, metadata, ...status });
 }
 
-/** What an applied configuration can say: nothing of what the server sets, and the status only through its subresource. */
+/**
+ * Returns the fields that an applied configuration may set: none that the server sets, and the status only through its
+ * subresource.
+ */
 export function admitConfiguration(
   info: KindInfo,
   sent: AnyResource,
@@ -87,7 +96,7 @@ export function admitConfiguration(
   const { status, metadata: _, ...rest } = sent;
   if (subresource === 'status') {
     const { apiVersion, kind } = sent;
-    const metadata = identity as ObjectMeta; // an applied configuration is a part of an object
+    const metadata = identity as ObjectMeta; // an applied configuration is a partial object
     return { apiVersion, kind, metadata, ...(status === undefined ? {} : { status }) };
   }
   const metadata = {
@@ -101,11 +110,11 @@ export function admitConfiguration(
   return byKind(info, { ...rest, metadata, ...kept });
 }
 
-/** What a kind asks for beyond its schema. */
+/** Applies the rules of a kind that its schema does not have. */
 const byKind = (info: KindInfo, object: AnyResource): AnyResource =>
   info.kind === 'Secret' ? withEncodedData(object) : object;
 
-/** A write that names a uid or a resourceVersion means that object, in that state. */
+/** Throws ApiError Conflict if the write names another uid or resourceVersion than that of the live object. */
 export function checkPinned(info: KindInfo, live: AnyResource, sent: { metadata: ObjectMeta }): void {
   const { uid, resourceVersion } = sent.metadata;
   const { name } = live.metadata;
@@ -120,13 +129,13 @@ export function checkPinned(info: KindInfo, live: AnyResource, sent: { metadata:
 export const defaulted = (info: KindInfo, object: AnyResource): AnyResource =>
   withDefaults(info.schema, info.kind === 'Namespace' ? withNameLabel(object) : object);
 
-/** Of an object of which only the status is new. */
+/** Fills in defaults for an object of which only the status is new. */
 export function withStatusDefaults(info: KindInfo, object: AnyResource): AnyResource {
   const status = withDefaults(info.schema.properties?.status ?? {}, object.status);
   return status === object.status ? object : { ...object, status };
 }
 
-/** As in Kubernetes a Namespace carries its name as a label, whoever takes it away. */
+/** Kubernetes labels each Namespace with its name. The label comes back when a client removes it. */
 function withNameLabel(object: AnyResource): AnyResource {
   const { name, labels } = object.metadata;
   if (labels?.[nameLabel] === name) return object;
@@ -135,7 +144,9 @@ function withNameLabel(object: AnyResource): AnyResource {
 
 const nameLabel = 'kubernetes.io/metadata.name';
 
-/** Throws ApiError Invalid with all that is wrong. Of a `status` write all else is as it was. */
+/**
+ * Throws ApiError Invalid with all errors. A `status` write changes nothing else, so only the status is validated then.
+ */
 export function validate(
   info: KindInfo,
   object: AnyResource,
@@ -156,14 +167,14 @@ export function validate(
   }
 }
 
-/** Whether nothing but metadata and status differs. */
+/** Whether only metadata and status differ. */
 export function saysTheSame(live: AnyResource, next: AnyResource): boolean {
   const { metadata: _, status: __, ...before } = live;
   const { metadata: ___, status: ____, ...after } = next;
   return deepEqual(before, after);
 }
 
-/** Tells the client what is valid and cannot be meant. `object` is valid, with its defaults. */
+/** Warns the client about values that are valid but probably a mistake. `object` is valid and has its defaults. */
 export function warnOf(
   info: KindInfo,
   object: AnyResource,
@@ -174,7 +185,10 @@ export function warnOf(
   for (const warning of warningsOf(info.kind, object)) warn(`${name}: ${warning}`);
 }
 
-/** One more where anything but metadata and status changed; kinds of the core group do not count. */
+/**
+ * Increments the generation if anything but metadata and status has changed. Kinds of the core group have no
+ * generation.
+ */
 export function withGeneration(info: KindInfo, live: AnyResource, next: AnyResource): AnyResource {
   if (info.group === '' || saysTheSame(live, next)) return next;
   const generation = (live.metadata.generation ?? 0) + 1;

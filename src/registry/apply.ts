@@ -28,8 +28,8 @@ import {
 import { fieldsOf } from './structure.ts';
 
 /**
- * Server-side apply; makes the object where it is not there. Throws ApiError Conflict with the fields that other managers
- * own with other values, unless `force`.
+ * Server-side apply. Creates the object if it does not exist. Throws ApiError Conflict with the fields that other
+ * managers own with other values, unless `force`.
  */
 export async function apply(
   context: Context,
@@ -88,7 +88,7 @@ async function applyTo(
   const asked = asWrittenIn(info.schema, config, before);
   const applied = afterApply({ live: before, config: asked }, write, options.force === true);
   if (applied.object === before && applied.managers === managers) return live;
-  const object = applied.object as AnyResource; // an AnyResource with another laid over it
+  const object = applied.object as AnyResource; // an AnyResource merged with another one
   const next = object === before ? before : defaulted(info, object);
   if (sameManagers(applied.managers, managers) && deepEqual(next, before)) return live;
   if (next !== before) validate(info, next, live);
@@ -97,14 +97,20 @@ async function applyTo(
   return replace(context, info, live, withManagers(withAuthor(next, author), applied.managers), options);
 }
 
-/** A part that is owned as a whole may come without its defaults; filled in, it can be what was there: then only times differ. */
+/**
+ * Whether only times differ. An atomic value may be sent without its defaults. Once they are filled in, it can equal
+ * the value before.
+ */
 const sameManagers = (one: readonly Manager[], other: readonly Manager[]): boolean => {
   const timeless = (managers: readonly Manager[]) =>
-    encodeManagers(managers.map(({ time: _, ...manager }) => manager)); // in one order too
+    encodeManagers(managers.map(({ time: _, ...manager }) => manager)); // this also sorts them
   return deepEqual(timeless(one), timeless(other));
 };
 
-/** What was there before anybody's fields were noted is protected from the first apply (managedfields, skipnonapplied). */
+/**
+ * Protects fields from the first apply that were written before there were field managers (managedfields,
+ * skipnonapplied).
+ */
 function startingManagers(
   info: KindInfo,
   live: AnyResource,
@@ -150,8 +156,8 @@ const writeOf = (
 type ListContainer = Extract<Container, { type: 'list' }>;
 
 /**
- * The live object with the applied configuration laid over it, by structured-merge-diff's rules: maps by key, map lists
- * by their items' keys, sets as unions, leaves as a whole. Answers `live` itself where nothing changes.
+ * Merges the applied configuration into the live object, by structured-merge-diff's rules: maps by key, map lists by
+ * their items' keys, sets as unions, and leaves as a whole. Returns `live` itself if nothing changes.
  */
 export function mergeInto(live: unknown, applied: unknown, shape: Shape): unknown {
   if (applied === undefined || live === applied) return live;
@@ -180,14 +186,16 @@ interface Item {
   value: unknown;
 }
 
-/** Items without a key are refused by validation; here they stay apart from all others. */
+/** Validation refuses items without a key. Here each of them gets a path element of its own. */
 const itemsOf = (list: ListContainer): Item[] =>
   list.value.map((value, index) => ({
     element: itemElement(value, list.shape) ?? `i:${index}`,
     value,
   }));
 
-/** Items of both stand in the order of the applied list; those of the live list alone stay by their neighbours. */
+/**
+ * Items of both lists are in the order of the applied list. Items of the live list alone stay next to their neighbors.
+ */
 function mergeLists(live: ListContainer, applied: ListContainer): readonly unknown[] {
   const [left, right] = [itemsOf(live), itemsOf(applied)];
   const inLeft = new Map(left.map(({ element, value }) => [element, value]));
@@ -202,7 +210,7 @@ function mergeLists(live: ListContainer, applied: ListContainer): readonly unkno
     if (ours !== undefined && theirs !== undefined && ours.element !== theirs.element) {
       const wanted = shared[next];
       if (inRight.has(ours.element) && wanted !== undefined && wanted !== ours.element) {
-        l += 1; // shared, but its turn comes by the applied order
+        l += 1; // in both lists: the applied list decides its position
         continue;
       }
     }

@@ -6,11 +6,11 @@ import { isObject } from '../api/schema.ts';
 import type { AnyResource, RegistryWriteOptions } from './object.ts';
 
 /**
- * The annotation agentctl.dev/author (see src/api/author.ts). It is taken off whatever comes in and off what is there, so
- * that it is nobody's field and no manifest's, and is put on again last.
+ * The annotation agentctl.dev/author (see src/api/author.ts). It is removed from the sent and from the live object, so
+ * that no field manager owns it and no manifest sets it. The last step of a write adds it again.
  */
 
-/** What runs, what says what runs, and what that reads. */
+/** Kinds with an author: what runs, what decides what runs, and what these read. */
 const authored: readonly Kind[] = ['Agent', 'Policy', 'Sync', 'Revision', 'Secret', 'ConfigMap'];
 
 export function withoutAuthor(object: AnyResource): AnyResource {
@@ -28,8 +28,8 @@ export function withAuthor(object: AnyResource, author: string | undefined): Any
 }
 
 /**
- * Whose the object is after a write that makes `next` of `live`, both without their author. It stays whoever writes
- * later, until a trusted write takes the annotation away (`removed`).
+ * Returns the author of the object after a write that changes `live` to `next`; both have no author annotation. A later
+ * trusted write does not change the author, unless it removes the annotation (`removed`).
  */
 export function nextAuthor(
   info: KindInfo,
@@ -42,14 +42,17 @@ export function nextAuthor(
   return live === undefined || !deepEqual(substance(live), substance(next)) ? author : before;
 }
 
-/** All but how many there are, whether they run, and what is not the writer's. */
+/**
+ * The fields that count as written by an author: not the number of instances, not whether they run, and not the
+ * server's fields.
+ */
 function substance({ metadata: _, status: __, spec, ...rest }: AnyResource): unknown {
   if (!isObject(spec)) return { ...rest, spec };
   const { replicas: _replicas, suspend: _suspend, ...kept } = spec;
   return { ...rest, spec: kept };
 }
 
-/** Told where a client sends what only the server sets. `annotations`: as they were sent. */
+/** Warns a client that sends the annotation, which only the server sets. `annotations` are those that were sent. */
 export function warnOfAuthor(
   sent: AnyResource,
   author: string | undefined,
@@ -62,7 +65,7 @@ export function warnOfAuthor(
     );
 }
 
-/** Told where a trusted client takes the annotation away: what the object says is trusted as its own from then on. */
+/** Warns a trusted client that removes the annotation: from then on the object is trusted as that client's own. */
 export function warnOfTakeOver(
   live: AnyResource,
   author: string | undefined,

@@ -11,7 +11,7 @@ import { type Followers, retried } from './records.ts';
 const retryKey = 'all';
 const retry = { from: 1_000, upTo: 60_000 };
 
-/** What a key of the store names. */
+/** Returns the kind and the object that a key of the store names. */
 function parseKey(key: string): { info: KindInfo; key: ObjectKey } | undefined {
   const [, group = '', plural = '', first = '', second] = key.split('/');
   const info = kindByPlural(group === 'core' ? '' : group, 'v1', plural);
@@ -20,17 +20,16 @@ function parseKey(key: string): { info: KindInfo; key: ObjectKey } | undefined {
 }
 
 /**
- * What follows from a deletion, as Kubernetes' garbage collector and namespace controller do it: dependents go with
- * their last owner, a finalizer of a propagation policy is worked off, a Namespace takes along what is in it.
- * What is to be done for a key follows from the objects alone, so it may be looked at at any time, and as often as one
- * likes.
+ * Does what follows from a deletion, like Kubernetes' garbage collector and namespace controller: deletes dependents
+ * with their last owner, handles the finalizers of propagation policies, and empties deleted Namespaces. The work for a
+ * key depends only on the objects, so a key can be processed at any time and repeatedly.
  */
 export class Collector implements Followers {
   readonly #context: Context;
   readonly #waiting = new Set<string>();
-  /** Namespaces that are being emptied, by name: their keys. */
+  /** Keys of the Namespaces that are being emptied, by name. */
   readonly #terminating = new Map<string, string>();
-  /** Keys that failed: all are looked at again together. */
+  /** Keys that failed. They are all retried together. */
   readonly #failed = new Set<string>();
   readonly #retries: Retries;
   #running: Promise<void> | undefined;
@@ -57,12 +56,12 @@ export class Collector implements Followers {
     if (metadata.namespace !== undefined) this.look(this.#terminating.get(metadata.namespace));
   }
 
-  /** Tries nothing again any more. */
+  /** Stops all retries. */
   close(): void {
     this.#retries.stop();
   }
 
-  /** Resolves when nothing is left to be done; what failed waits for its retry. */
+  /** Resolves when all work is done. What failed waits for its retry. */
   async settled(): Promise<void> {
     while (this.#running !== undefined) await this.#running;
   }
@@ -80,7 +79,7 @@ export class Collector implements Followers {
     });
   }
 
-  /** All keys that wait are looked at together, so that their writes are committed together. */
+  /** Processes all waiting keys together, so that their writes are committed together. */
   async #work(): Promise<void> {
     while (this.#waiting.size > 0) {
       const keys = [...this.#waiting];
@@ -95,7 +94,7 @@ export class Collector implements Followers {
     try {
       await this.#process(key);
     } catch (error) {
-      if (isApiError(error, 'NotFound') || isApiError(error, 'Conflict')) return; // it is gone already
+      if (isApiError(error, 'NotFound') || isApiError(error, 'Conflict')) return; // it is already gone
       this.#failed.add(key);
       this.#retries.failed(retryKey, error, () => {
         for (const failed of this.#failed) this.look(failed);
@@ -120,7 +119,9 @@ export class Collector implements Followers {
     await this.#followOwners(info, object);
   }
 
-  /** An object whose owners are all gone goes too; where some are left, it only forgets those that are gone. */
+  /**
+   * Deletes an object whose owners are all gone. If some are left, removes only the references to those that are gone.
+   */
   async #followOwners(info: KindInfo, { metadata }: AnyResource): Promise<void> {
     const { owners } = this.#context.records;
     const references = metadata.ownerReferences ?? [];
@@ -147,7 +148,7 @@ export class Collector implements Followers {
     await this.#dropFinalizer(info, metadata, orphan);
   }
 
-  /** In the foreground: the owner goes when no dependent is left that blocks it. */
+  /** Foreground deletion: the owner is removed when no blocking dependent is left. */
   async #deleteDependents(info: KindInfo, { metadata }: AnyResource): Promise<void> {
     let isBlocked = false;
     for (const dependent of this.#dependentsOf(metadata.uid)) {
@@ -182,7 +183,7 @@ export class Collector implements Followers {
     });
   }
 
-  /** Answers whether anything is left that something holds. */
+  /** Deletes all objects of a kind in a namespace. Returns whether a finalizer keeps any of them. */
   async #deleteAll(info: KindInfo, namespace: string): Promise<boolean> {
     const { rows } = await this.#context.records.store.list(prefixOf(info, namespace));
     const held = rows.map(async (row) => {

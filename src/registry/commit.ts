@@ -11,7 +11,7 @@ import type { Manager } from './managers.ts';
 import { initialNamespace, requireNamespace } from './namespaces.ts';
 import type { AnyResource, RegistryWriteOptions } from './object.ts';
 
-/** Writes a new object; its author is put on it here. Rejects with StoreError Conflict where one of its name is there already. */
+/** Writes a new object and adds its author. Rejects with StoreError Conflict if an object of this name exists. */
 export async function insertNew(
   { finalizers, records }: Context,
   info: KindInfo,
@@ -40,7 +40,9 @@ function held(object: AnyResource, finalizer: string | undefined): AnyResource {
   return { ...object, metadata: { ...object.metadata, finalizers: [...finalizers, finalizer] } };
 }
 
-/** Writes `next` in place of `live`, nothing where they are the same; without its last finalizer a deleted object goes. */
+/**
+ * Writes `next` in place of `live`, or nothing if they are equal. Removes a deleted object that has no finalizer left.
+ */
 export async function replace(
   { records }: Context,
   info: KindInfo,
@@ -61,7 +63,10 @@ export async function replace(
   return { ...counted, metadata: { ...counted.metadata, resourceVersion: metadata.resourceVersion } };
 }
 
-/** A resourceVersion as a revision; undefined for none and for `0`, which mean "any". Throws ApiError BadRequest. */
+/**
+ * Converts a resourceVersion to a revision; undefined if it is absent or `0`, which means "any". Throws ApiError
+ * BadRequest.
+ */
 export function revisionFrom(resourceVersion: string | undefined): number | undefined {
   if (resourceVersion === undefined || resourceVersion === '' || resourceVersion === '0') return undefined;
   if (!/^[0-9]{1,16}$/.test(resourceVersion))
@@ -69,7 +74,10 @@ export function revisionFrom(resourceVersion: string | undefined): number | unde
   return Number(resourceVersion);
 }
 
-/** A client of another store, or of one that was restored, may know a revision that is still to come. */
+/**
+ * Throws ApiError Timeout if the revision is in the future. The client may know it from another store, or from this one
+ * before a restore.
+ */
 export function requireReached(store: Store, revision: number): void {
   const current = store.revision();
   if (revision <= current) return;
@@ -81,7 +89,7 @@ export function requireReached(store: Store, revision: number): void {
   });
 }
 
-/** The 410 that tells a client to list again. */
+/** Converts a Compacted error to the 410 that makes a client list again. Returns other errors unchanged. */
 export function expired(error: unknown, revision: number, store: Store): unknown {
   if (!(error instanceof StoreError && error.reason === 'Compacted')) return error;
   return new ApiError('Expired', `too old resource version: ${revision} (${store.revision()})`, {

@@ -13,9 +13,9 @@ export interface Context {
   clock: Clock;
   ids: Ids;
   log: Log;
-  /** Between writes others get their turn. */
+  /** Yields to other work between writes. */
   turns: Turns;
-  /** Of controllers, by the kind whose new objects they hold. */
+  /** Finalizers of controllers, by the kind whose new objects get them. */
   finalizers: Partial<Record<Kind, string>>;
 }
 

@@ -15,7 +15,7 @@ import { shapeFor } from './shape.ts';
 const longestPrefix = 58; // Kubernetes: 63 less the five characters that follow
 const attempts = 8; // Kubernetes: maxNameGenerationCreateAttempts
 
-/** Throws ApiError: AlreadyExists, Invalid, BadRequest; NotFound for a namespace that is not there. */
+/** Throws ApiError: AlreadyExists, Invalid, BadRequest, or NotFound for a missing namespace. */
 export async function create(
   context: Context,
   info: KindInfo,

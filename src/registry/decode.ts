@@ -9,9 +9,8 @@ import { badRequest } from './errors.ts';
 import type { AnyResource, RegistryWriteOptions } from './object.ts';
 
 /**
- * What a client sent, as an object of this kind: without fields that the schema does not know, and without nulls.
- * `key` is what the request says; throws ApiError BadRequest where the two disagree, and for unknown fields where
- * fieldValidation is Strict.
+ * Returns a sent body as an object of this kind, without unknown fields and without nulls. `key` comes from the
+ * request. Throws ApiError BadRequest if the body contradicts it, and for unknown fields if fieldValidation is Strict.
  */
 export function decodeBody(
   info: KindInfo,
@@ -24,7 +23,7 @@ export function decodeBody(
   expectSame(body.kind, info.kind, 'kind');
   if (fieldValidation === 'Strict' || (fieldValidation === 'Warn' && warn !== undefined)) {
     const unknown = unknownFields(info.schema, body).map(({ path, suggestion }) => {
-      // kubectl reads YAML 1.1, to which an unquoted on is no text.
+      // kubectl parses YAML 1.1, in which an unquoted on is true.
       const meant = path.at(-1) === 'true' ? '"on", in quotes' : suggestion;
       const hint = meant === undefined ? '' : ` (did you mean ${meant}?)`;
       return `unknown field ${JSON.stringify(pathText(path))}${hint}`;
@@ -37,7 +36,7 @@ export function decodeBody(
     for (const warning of unknown) warn?.(warning);
   }
   const given = withTextAmounts(info.schema, prune(info.schema, body));
-  const { metadata = {}, ...rest } = given as Record<string, unknown>; // an object stays one
+  const { metadata = {}, ...rest } = given as Record<string, unknown>; // it stays an object
   if (!isObject(metadata)) throw badRequest('metadata: expected an object');
   for (const name of ['name', 'generateName', 'namespace', 'uid', 'resourceVersion'] as const) {
     if (metadata[name] !== undefined && typeof metadata[name] !== 'string')
@@ -47,7 +46,7 @@ export function decodeBody(
     ...rest,
     apiVersion: info.apiVersion,
     kind: info.kind,
-    // What is still wrong in it is told by the validation of the whole.
+    // The validation of the whole object reports what else is wrong in it.
     metadata: named(info, metadata, key) as unknown as AnyResource['metadata'],
   };
 }

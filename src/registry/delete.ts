@@ -9,11 +9,14 @@ import { defaultNamespace } from './namespaces.ts';
 import type { AnyResource, RegistryDeleteOptions, RegistryListOptions } from './object.ts';
 import { retried } from './records.ts';
 
-/** Finalizers that the registry itself works off (Kubernetes' garbage collector). */
+/** Finalizers that the registry itself handles (Kubernetes' garbage collector). */
 export const foreground = 'foregroundDeletion';
 export const orphan = 'orphan';
 
-/** Throws ApiError: NotFound, Conflict where a precondition fails. Answers the object as it is then, or as it last was. */
+/**
+ * Deletes an object. Returns its new state, or its last state if it is gone. Throws ApiError: NotFound, or Conflict if
+ * a precondition fails.
+ */
 export function remove(
   context: Context,
   info: KindInfo,
@@ -55,7 +58,7 @@ function checkPreconditions(
   }
 }
 
-/** The object with its deletionTimestamp, where something holds it; undefined where it can go at once. */
+/** Returns the object with its deletionTimestamp if something keeps it; undefined if it can be removed at once. */
 function markDeleted(
   info: KindInfo,
   live: AnyResource,
@@ -71,7 +74,7 @@ function markDeleted(
     ...live,
     metadata: {
       ...metadata,
-      // As in Kubernetes the request to delete is a new generation: it is something to act upon.
+      // As in Kubernetes, the request to delete increments the generation, because controllers must act on it.
       ...(generation === undefined
         ? {}
         : { generation: deletionTimestamp === undefined ? generation + 1 : generation }),
@@ -83,7 +86,7 @@ function markDeleted(
   };
 }
 
-/** A policy is a finalizer of the garbage collector; without one an earlier policy stays. */
+/** A propagation policy is stored as a finalizer for the garbage collector. Without a policy, an earlier one stays. */
 function withPolicy(
   finalizers: readonly string[],
   policy: RegistryDeleteOptions['propagationPolicy'],
@@ -102,7 +105,7 @@ function withPolicy(
   }
 }
 
-/** Deletes all that a list with these options shows, and answers that list. */
+/** Deletes all objects that a list with these options returns, and returns that list. */
 export async function removeCollection(
   context: Context,
   info: KindInfo,

@@ -3,7 +3,7 @@ import type { KindInfo } from '../api/kinds.ts';
 import { isTerminating } from '../api/objects.ts';
 import { sizeFault, sizeOf } from '../api/size.ts';
 
-/** The failures of an API server, in Kubernetes' words (apimachinery, api/errors). */
+/** The failures of an API server, with Kubernetes' messages (apimachinery, api/errors). */
 const resourceName = (info: KindInfo): string =>
   info.group === '' ? info.plural : `${info.plural}.${info.group}`;
 
@@ -14,7 +14,10 @@ export const notFound = (info: KindInfo, name: string): ApiError =>
     details: detailsOf(info, name),
   });
 
-/** In Kubernetes' words; `there` is what has the name, which is free again once its finalizers let go of it. */
+/**
+ * With Kubernetes' message. `there` is the object that has the name. If it is being deleted, the name is free again
+ * when its finalizers are gone.
+ */
 export const alreadyExists = (
   info: KindInfo,
   name: string,
@@ -47,7 +50,7 @@ export const forbidden = (info: KindInfo, name: string, why: string): ApiError =
     details: detailsOf(info, name),
   });
 
-/** Of a kind that is not in the store; how its objects come about is told in place of it. */
+/** For kinds that are not in the store: the message says how their objects are created instead. */
 export const readOnly = ({ plural }: KindInfo): ApiError =>
   new ApiError(
     'MethodNotAllowed',
@@ -63,7 +66,7 @@ const remedies: Readonly<Record<string, string>> = {
 export const badRequest = (message: string, cause?: unknown): ApiError =>
   new ApiError('BadRequest', message, { cause });
 
-/** Throws where the object is too large, unless it was so before and what it says has not grown. */
+/** Throws if the object is too large, unless it was too large before and has not grown. */
 export function refuseLarge(object: object, before: object = {}): void {
   const fault = sizeFault(sizeOf({ ...object }));
   if (fault === undefined) return;

@@ -1,7 +1,7 @@
 /**
- * A set of fields in Kubernetes' own notation, FieldsV1: each key is a path element (`f:<field>`, `k:<keys as JSON>`,
- * `v:<value as JSON>`). A node is a member where it is `{}` or has the key `.`; else it only leads to members.
- * The root is never a member, so `{}` is the empty set. Sets are never changed once made, but by `insert`.
+ * A set of fields in Kubernetes' notation FieldsV1: each key is a path element (`f:<field>`, `k:<keys as JSON>`,
+ * `v:<value as JSON>`). A node is a member if it is `{}` or has the key `.`; otherwise it only leads to members. The
+ * root is never a member, so `{}` is the empty set. Sets are immutable, except for `insert`.
  */
 export interface FieldSet {
   [element: string]: FieldSet;
@@ -14,10 +14,10 @@ export const isEmpty = (set: object): boolean => {
 
 export const isMember = (node: FieldSet): boolean => '.' in node || isEmpty(node);
 
-/** Nodes that `insert` went through: to ask whether one of thousands of keys is empty takes time for each of them. */
+/** Nodes that `insert` has given a child. isEmpty would take linear time on a node with thousands of keys. */
 const filled = new WeakSet<FieldSet>();
 
-/** Adds the field at `path`; its parents become no members by it. */
+/** Adds the field at `path`. Its parents do not become members. */
 export function insert(set: FieldSet, path: readonly string[]): void {
   let node = set;
   for (let depth = 0; depth < path.length; depth += 1) {
@@ -45,7 +45,7 @@ function combineNodes(
   right: FieldSet | undefined,
   keep: Keep,
 ): FieldSet | undefined {
-  // All below stands in one of them alone.
+  // Only one of the two has this node, so all below is in that one.
   if (left === undefined || right === undefined)
     return keep(left !== undefined, right !== undefined) ? (left ?? right) : undefined;
   const children = combineChildren(left, right, keep);
@@ -75,7 +75,7 @@ export const intersection = (left: FieldSet, right: FieldSet): FieldSet =>
 export const difference = (left: FieldSet, right: FieldSet): FieldSet =>
   isEmpty(left) || isEmpty(right) ? left : combineChildren(left, right, (a, b) => a && !b);
 
-/** Takes the fields of `right` away with all below them. */
+/** Removes the fields of `right`, with everything below them. */
 export function withoutTrees(left: FieldSet, right: FieldSet): FieldSet {
   const out: FieldSet = {};
   for (const [element, child] of Object.entries(left)) {
@@ -90,7 +90,7 @@ export function withoutTrees(left: FieldSet, right: FieldSet): FieldSet {
   return out;
 }
 
-/** Each member's path, in the order in which it stands. */
+/** Yields the path of each member, in the order of the set. */
 export function* members(set: FieldSet, path: readonly string[] = []): Generator<readonly string[]> {
   for (const [element, child] of Object.entries(set)) {
     if (element === '.') continue;
@@ -100,7 +100,7 @@ export function* members(set: FieldSet, path: readonly string[] = []): Generator
   }
 }
 
-/** As Kubernetes writes a path in its messages: `.spec.env[name="A"].value`, `.metadata.finalizers[="x"]`. */
+/** Formats a path like Kubernetes' messages: `.spec.env[name="A"].value`, `.metadata.finalizers[="x"]`. */
 export const pathText = (path: readonly string[]): string => path.map(elementText).join('');
 
 function elementText(element: string): string {

@@ -7,7 +7,7 @@ import { type AnyResource, decodeRow, type RegistryListOptions } from './object.
 import type { Records } from './records.ts';
 import { keysOf, selection } from './select.ts';
 
-/** Where the next page begins: after this key, as things were at this revision. */
+/** The start of the next page: after this key, at this revision. */
 interface Page {
   revision: number;
   after: string;
@@ -29,7 +29,7 @@ function readPage(token: string): Page {
   throw badRequest('continue key is not valid: list again without it');
 }
 
-/** Throws ApiError Expired where the pages are so old that their revision is no longer kept. */
+/** Throws ApiError Expired if the revision of the pages is no longer kept. */
 export async function list(
   { store }: Records,
   info: KindInfo,

@@ -3,7 +3,7 @@ import { isObject } from '../api/schema.ts';
 import { isTime } from '../api/time.ts';
 import { type FieldSet, isEmpty, union } from './fieldset.ts';
 
-/** Who writes, and how: with `fields` and `time` the key of an entry of managedFields. */
+/** The writer, and how it writes. Together with `fields` and `time`, an entry of managedFields. */
 export interface Writer {
   manager: string;
   operation: 'Apply' | 'Update';
@@ -16,18 +16,18 @@ export interface Manager extends Writer {
   fields: FieldSet;
 }
 
-/** An applier stays the same over versions of the API; one who updates does not. */
+/** Whether both are the same manager. The API version matters only for updates. */
 export const isSameWriter = (one: Writer, other: Writer): boolean =>
   one.manager === other.manager &&
   one.operation === other.operation &&
   one.subresource === other.subresource &&
   (one.operation === 'Apply' || one.apiVersion === other.apiVersion);
 
-/** Of a stored object, as encodeManagers wrote them. */
+/** Converts the entries of a stored object, which encodeManagers wrote. */
 export const storedManagers = (entries: readonly ManagedFieldsEntry[] | undefined): Manager[] =>
   (entries ?? []).map(({ fieldsV1, fieldsType: _, ...entry }) => ({ ...entry, fields: fieldsV1 }) as Manager);
 
-/** As a client may have sent them: entries that make no sense are dropped, as Kubernetes does with what it cannot decode. */
+/** Converts entries that a client sent. Invalid entries are dropped, as in Kubernetes. */
 export function decodeManagers(entries: readonly ManagedFieldsEntry[] | undefined): Manager[] {
   return (entries ?? []).flatMap((entry: unknown) => {
     if (!isObject(entry)) return [];
@@ -58,7 +58,9 @@ function isFieldSet(value: unknown): value is FieldSet {
 
 const mostUpdaters = 10; // managedfields: DefaultMaxUpdateManagers
 
-/** The oldest of too many who update become one, so that a list of ever new names does not grow without end. */
+/**
+ * Merges the oldest update managers if there are too many. Otherwise new names would make the list grow without limit.
+ */
 function capped(managers: readonly Manager[]): readonly Manager[] {
   const updaters = managers.filter(({ operation }) => operation === 'Update');
   if (updaters.length <= mostUpdaters) return managers;
@@ -72,7 +74,7 @@ function capped(managers: readonly Manager[]): readonly Manager[] {
   ];
 }
 
-/** Sorted as Kubernetes does: Apply first, then by time, name, version and subresource. An empty set gets no entry. */
+/** Sorts like Kubernetes: Apply first, then by time, name, version and subresource. An empty set gets no entry. */
 export function encodeManagers(managers: readonly Manager[]): ManagedFieldsEntry[] {
   return capped(managers.filter(({ fields }) => !isEmpty(fields)))
     .map(({ manager, operation, apiVersion, subresource, time, fields }) => ({
@@ -96,6 +98,6 @@ export function encodeManagers(managers: readonly Manager[]): ManagedFieldsEntry
 
 const order = (one: string, other: string): number => (one < other ? -1 : one > other ? 1 : 0);
 
-/** A client that sends `[{}]` asks for the list to be emptied. */
+/** Whether a client sent `[{}]`, which empties the list. */
 export const isReset = (entries: readonly ManagedFieldsEntry[] | undefined): boolean =>
   entries?.length === 1 && isObject(entries[0]) && isEmpty(entries[0]);

@@ -4,13 +4,13 @@ import { forbidden, notFound } from './errors.ts';
 import type { AnyResource } from './object.ts';
 import type { Records } from './records.ts';
 
-/** Holds a Namespace until all that is in it has gone, as in Kubernetes. */
+/** Keeps a deleted Namespace until everything in it is gone, as in Kubernetes. */
 const namespaceFinalizer = 'kubernetes';
 
 /** Cannot be deleted. */
 export const defaultNamespace = 'default';
 
-/** A new Namespace is Active. Other kinds stay as they are. */
+/** Sets a new Namespace to Active. Returns objects of other kinds unchanged. */
 export function initialNamespace(info: KindInfo, object: AnyResource): AnyResource {
   if (info.kind !== 'Namespace') return object;
   return {
@@ -20,7 +20,7 @@ export function initialNamespace(info: KindInfo, object: AnyResource): AnyResour
   };
 }
 
-/** Throws ApiError: NotFound where the object's namespace is not there, Forbidden where it is being deleted. */
+/** Throws ApiError: NotFound if the object's namespace does not exist, Forbidden if it is being deleted. */
 export async function requireNamespace(
   records: Records,
   info: KindInfo,

@@ -3,7 +3,7 @@ import type { ObjectKey, ObjectMeta } from '../api/objects.ts';
 import type { DeleteOptions, ListOptions, WatchOptions, WriteOptions } from '../api/requests.ts';
 import type { Row } from '../store/store.ts';
 
-/** An object of any kind, as the registry handles it: what a kind's fields mean is said by its schema alone. */
+/** An object of any kind, as the registry handles it. Only the schema says what the fields mean. */
 export interface AnyResource {
   apiVersion: string;
   kind: string;
@@ -11,14 +11,14 @@ export interface AnyResource {
   [field: string]: unknown;
 }
 
-/** `/agentctl.dev/agents/default/web`; of the core group `/core/secrets/default/key`. */
+/** For example `/agentctl.dev/agents/default/web`, or `/core/secrets/default/key` in the core group. */
 export const prefixOf = (info: KindInfo, namespace?: string | undefined): string =>
   `/${info.group === '' ? 'core' : info.group}/${info.plural}/${namespace === undefined ? '' : `${namespace}/`}`;
 
 export const storeKey = (info: KindInfo, key: ObjectKey): string =>
   prefixOf(info, info.namespaced ? (key.namespace ?? 'default') : undefined) + key.name;
 
-/** The resourceVersion is the store's revision of the row, so the text does not hold it. */
+/** Encodes an object for the store. The resourceVersion is left out: it is the revision of the row. */
 export function encode(object: AnyResource): string {
   const { resourceVersion: _, ...metadata } = object.metadata;
   return JSON.stringify({ ...object, metadata });
@@ -38,19 +38,21 @@ export type Subresource = 'status' | 'scale';
 
 export interface RegistryWriteOptions extends WriteOptions {
   subresource?: Subresource | undefined;
-  /** Takes what the client should be told though the write succeeds: the Warning headers of an answer. */
+  /** Receives warnings about a write that succeeds: the Warning headers of the answer. */
   warn?: ((warning: string) => void) | undefined;
-  /** Told where the write makes a new object, as an apply may: the answer is 201 then. */
+  /** Called if the write creates an object, for example an apply. The answer is 201 then. */
   onCreated?: (() => void) | undefined;
 }
 
 export interface RegistryListOptions extends ListOptions {
-  /** `Exact` lists as of that resourceVersion; else it may be newer. */
+  /** `Exact` lists the state at that resourceVersion. Otherwise the state may be newer. */
   resourceVersionMatch?: 'Exact' | 'NotOlderThan' | undefined;
 }
 
 export interface RegistryWatchOptions extends WatchOptions {
-  /** First an ADDED for each object that is there, then a bookmark that says so (annotation k8s.io/initial-events-end). */
+  /**
+   * Starts with an ADDED for each existing object, and then a bookmark with the annotation k8s.io/initial-events-end.
+   */
   sendInitialEvents?: boolean | undefined;
 }
 

@@ -1,6 +1,6 @@
 import type { AnyResource } from './object.ts';
 
-/** Who is there, and who depends on whom, by uid: what garbage collection asks. Kept in step with every write. */
+/** Which objects exist, and which depend on which, by uid. Garbage collection uses it. Updated at every write. */
 export class OwnerIndex {
   readonly #keys = new Map<string, string>();
   readonly #dependents = new Map<string, Set<string>>();
@@ -32,7 +32,7 @@ export class OwnerIndex {
     return this.#keys.get(uid);
   }
 
-  /** Keys of the objects that name this uid as an owner. */
+  /** Returns the keys of the objects that name this uid as an owner. */
   dependents(uid: string): string[] {
     return [...(this.#dependents.get(uid) ?? [])];
   }

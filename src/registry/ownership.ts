@@ -15,7 +15,7 @@ import { isSameWriter, type Manager, type Writer } from './managers.ts';
 import type { Shape } from './shape.ts';
 import { type Comparison, compare, fieldsOf, presentFields, removeGivenUp } from './structure.ts';
 
-/** Nobody owns what names the object or what the server sets (managedfields' stripSet). */
+/** Fields that nobody owns: those that name the object, and those that the server sets (managedfields' stripSet). */
 const nobodys: FieldSet = {
   'f:apiVersion': {},
   'f:kind': {},
@@ -34,7 +34,7 @@ const nobodys: FieldSet = {
   },
 };
 
-/** The fields of a set that somebody can own; the bare `metadata` field too belongs to nobody. */
+/** Returns the fields of a set that somebody can own. The bare `metadata` field is not one of them. */
 export function owned(set: FieldSet): FieldSet {
   const out = withoutTrees(set, nobodys);
   const metadata = out['f:metadata'];
@@ -45,7 +45,7 @@ export function owned(set: FieldSet): FieldSet {
   return rest;
 }
 
-/** A write to an object: who owned what before it, who writes, and when. */
+/** A write to an object: who owned what before, who writes, and when. */
 export interface Write {
   shape: Shape;
   managers: readonly Manager[];
@@ -53,7 +53,10 @@ export interface Write {
   time: string;
 }
 
-/** Takes what a write changed from all managers but the writer; throws the Conflict of an apply that is not forced. */
+/**
+ * Removes what a write changed from all managers but the writer. Throws ApiError Conflict if they own it and the apply
+ * is not forced.
+ */
 function takeFrom(
   managers: readonly Manager[],
   writer: Writer,
@@ -75,8 +78,8 @@ function takeFrom(
 }
 
 /**
- * Who owns what after an object was created, updated or patched: the writer gets what changed, all others lose it.
- * `sent` is the object before it was defaulted: a default is never owned.
+ * Returns who owns what after an object was created, updated or patched. The writer gets what changed, and all others
+ * lose it. `sent` is the object before it was defaulted: nobody owns a default.
  */
 export function afterUpdate(
   { live, sent, stored }: { live: unknown; sent: unknown; stored: unknown },
@@ -99,16 +102,16 @@ export function afterUpdate(
 }
 
 export interface Applied {
-  /** `live` itself where the configuration changes nothing. */
+  /** `live` itself if the configuration changes nothing. */
   object: unknown;
-  /** The given ones themselves where the apply changes nothing. */
+  /** The given managers themselves if the apply changes nothing. */
   managers: readonly Manager[];
 }
 
 /**
- * Server-side apply (structured-merge-diff's Updater.Apply): lays `config` over `live`, removes what the applier owned
- * before, leaves out now and nobody else owns, and gives it exactly the fields of `config`.
- * Throws ApiError Conflict where another manager owns a field with another value, unless `force`.
+ * Server-side apply (structured-merge-diff's Updater.Apply). Merges `config` into `live`, and gives the applier exactly
+ * the fields of `config`. Removes the fields that the applier owned before, does not send now, and nobody else owns.
+ * Throws ApiError Conflict if another manager owns a field with another value, unless `force`.
  */
 export function afterApply(
   { live, config }: { live: unknown; config: unknown },
@@ -141,7 +144,7 @@ function whoText({ manager, operation, apiVersion, subresource, time }: Manager)
   return time === undefined ? `${who} using ${apiVersion}` : `${who} using ${apiVersion} at ${time}`;
 }
 
-/** The 409 of a server-side apply, in Kubernetes' words (apimachinery, managedfields NewConflictError). */
+/** The 409 of a server-side apply, with Kubernetes' message (apimachinery, managedfields NewConflictError). */
 export function applyConflict(conflicts: readonly Conflict[]): ApiError {
   const found = conflicts
     .map(({ manager, fields }) => ({ who: whoText(manager), paths: [...members(fields)].map(pathText) }))

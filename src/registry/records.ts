@@ -6,27 +6,27 @@ import { type Store, StoreError } from '../store/store.ts';
 import { type AnyResource, decodeRow, encode, prefixOf, revisionOf, storeKey } from './object.ts';
 import { OwnerIndex } from './owners.ts';
 
-/** Called after an object was written or removed, so that what follows from it is done. */
+/** Called after an object was written or removed, to do what follows from it. */
 export interface Followers {
   written(key: string, object: AnyResource): void;
   removed(key: string, object: AnyResource): void;
 }
 
-/** Objects that were read or written last, and need not be read again; each of so many characters at most. */
+/** A cache of this many objects, those read or written last. Larger objects than mostCharacters are not cached. */
 const remembered = 2_000;
 const mostCharacters = 16_384;
 
 /**
- * Objects in the store. Writes are compare and swap; the store's StoreError Conflict is for the caller. Nobody changes
- * an object that it hands out: it is the same one for all.
+ * Objects in the store. Writes are compare-and-swap, and the caller handles the store's StoreError Conflict. Returned
+ * objects are shared and must not be changed.
  */
 export class Records {
   readonly owners = new OwnerIndex();
   readonly store: Store;
   #followers: Followers | undefined;
-  /** By key, those used last at the end. A key that is being written is not in it. */
+  /** The cache by key, with the most recently used last. A key that is being written is not in it. */
   readonly #recent = new Map<string, AnyResource>();
-  /** The newest read of each key that is under way, and that no write has overtaken. */
+  /** For each key the newest pending read, unless a write has overtaken it. */
   readonly #reads = new Map<string, object>();
 
   constructor(store: Store) {
@@ -34,8 +34,8 @@ export class Records {
   }
 
   /**
-   * Reads all objects once: for the index of owners; to fill in defaults that are newer than an object; and so that
-   * whoever follows finishes what the last process left undone.
+   * Reads all objects once. Builds the index of owners, fills in defaults that are newer than an object, and calls
+   * `followers` for each object, so that they finish what the last process left undone.
    */
   async start(infos: readonly KindInfo[], followers: Followers): Promise<void> {
     const objects: [string, AnyResource][] = [];
@@ -70,13 +70,13 @@ export class Records {
     return object;
   }
 
-  /** The object at that revision, where it is at hand. */
+  /** Returns the object at this revision if it is in the cache. */
   at(key: string, revision: number): AnyResource | undefined {
     const known = this.#recent.get(key);
     return known !== undefined && revisionOf(known) === revision ? known : undefined;
   }
 
-  /** In place of `before`, or anew. Answers the object with its new resourceVersion. */
+  /** Replaces `before`, or creates the object. Returns it with its new resourceVersion. */
   async write(info: KindInfo, object: AnyResource, before: AnyResource | undefined): Promise<AnyResource> {
     const key = storeKey(info, object.metadata);
     const expected = before === undefined ? 0 : revisionOf(before);
@@ -91,7 +91,7 @@ export class Records {
     return written;
   }
 
-  /** Answers the object with the revision of its removal. */
+  /** Returns the object with the revision of its removal. */
   async remove(info: KindInfo, object: AnyResource): Promise<AnyResource> {
     const key = storeKey(info, object.metadata);
     this.#forget(key);
@@ -113,7 +113,7 @@ export class Records {
     }
   }
 
-  /** What is read of it by now may be old. */
+  /** Removes the key from the cache, and makes sure that a pending read does not add an old value. */
   #forget(key: string): void {
     this.#recent.delete(key);
     this.#reads.delete(key);
@@ -131,7 +131,10 @@ function told(error: unknown): never {
   throw error;
 }
 
-/** Runs a read-change-write until no other write came in between; `attempt` itself refuses what must not be retried. */
+/**
+ * Repeats a read-change-write until no other write came in between. `attempt` must throw another error for what must
+ * not be retried.
+ */
 export async function retried<T>(attempt: () => Promise<T>): Promise<T> {
   for (;;) {
     try {

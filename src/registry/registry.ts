@@ -31,9 +31,9 @@ import { patchInPlace, update } from './update.ts';
 import { type ResourceEvent, watch } from './watch.ts';
 
 /**
- * What an API server does to objects, by Kubernetes' API conventions, over a Store. Every failure is an ApiError.
- * Bodies are what a client sent, not yet checked. `key` holds what the request's URL says; what it leaves out is taken
- * from the body.
+ * The operations of an API server on objects, by Kubernetes' API conventions, over a Store. Every failure is an
+ * ApiError. Bodies are what a client sent, not yet validated. `key` is what the request's URL says. The body supplies
+ * what it leaves out.
  */
 export interface Registry {
   get(kind: Kind, key: ObjectKey): Promise<AnyResource>;
@@ -46,9 +46,9 @@ export interface Registry {
     options?: RegistryWriteOptions,
   ): Promise<AnyResource>;
   update(kind: Kind, key: ObjectKey, body: unknown, options?: RegistryWriteOptions): Promise<AnyResource>;
-  /** `scale` is not taken here: see patchScale. */
+  /** Not for `scale`: see patchScale. */
   patch(kind: Kind, key: ObjectKey, patch: Patch, options?: RegistryWriteOptions): Promise<AnyResource>;
-  /** The object as it last was, or with its deletionTimestamp where something holds it. */
+  /** Returns the object's last state, or the object with its deletionTimestamp if something keeps it. */
   delete(kind: Kind, key: ObjectKey, options?: RegistryDeleteOptions): Promise<AnyResource>;
   deleteCollection(
     kind: Kind,
@@ -58,17 +58,20 @@ export interface Registry {
   scale(kind: Kind, key: ObjectKey): Promise<Scale>;
   updateScale(kind: Kind, key: ObjectKey, body: unknown, options?: RegistryWriteOptions): Promise<Scale>;
   patchScale(kind: Kind, key: ObjectKey, patch: Patch, options?: RegistryWriteOptions): Promise<Scale>;
-  /** Removes Events that were last seen over an hour before `now`, and of each namespace all but the newest `most`, 5,000. */
+  /**
+   * Removes Events that were last seen over an hour before `now`. Keeps at most the newest `most` of each namespace,
+   * 5,000 by default.
+   */
   expireEvents(now: number, most?: number): Promise<void>;
-  /** Resolves when all that follows from the writes so far is done: dependents deleted, namespaces emptied. */
+  /** Resolves when everything that follows from the writes so far is done: dependents deleted, namespaces emptied. */
   settled(): Promise<void>;
-  /** Tries again nothing that failed; the store is its owner's to close. */
+  /** Stops all retries. Does not close the store, which belongs to the caller. */
   close(): void;
 }
 
 /**
- * Makes the namespace `default` where it is missing, and finishes deletions that were cut short. A new object of a kind in
- * `finalizers` has that finalizer from the beginning, so that who holds it need not write it.
+ * Creates the namespace `default` if it is missing, and finishes interrupted deletions. A new object of a kind in
+ * `finalizers` is created with that finalizer, so that its controller need not add it.
  */
 export async function createRegistry(parts: {
   store: Store;
@@ -123,7 +126,7 @@ export async function createRegistry(parts: {
 const noSuchResource = (): ApiError =>
   new ApiError('NotFound', 'the server could not find the requested resource');
 
-/** What is not in the store is read elsewhere: see withVirtual. */
+/** withVirtual serves the kinds that are not in the store. */
 function readable(kind: Kind): KindInfo {
   const info = kindInfo(kind);
   if (!info.stored) throw noSuchResource();
@@ -148,10 +151,10 @@ function scalable(kind: Kind): KindInfo {
   return info;
 }
 
-/** As kube-apiserver's --event-ttl. */
+/** Like kube-apiserver's --event-ttl. */
 const lifetime = 60 * 60 * 1000;
 
-/** Of a namespace. A busy fleet records far more within their lifetime. */
+/** Limit for a namespace. A busy fleet records far more Events within an hour. */
 const mostEvents = 5_000;
 
 function lastSeen({ metadata, lastTimestamp, eventTime }: AnyResource): number {
@@ -161,7 +164,7 @@ function lastSeen({ metadata, lastTimestamp, eventTime }: AnyResource): number {
   return Math.max(...times);
 }
 
-/** Removes Events that were last seen over an hour ago, and in each namespace all but the newest `most`. */
+/** Removes Events that were last seen over an hour ago, and all but the newest `most` of each namespace. */
 async function expireEvents(records: Records, now: number, most = mostEvents): Promise<void> {
   const info = kindInfo('Event');
   const { rows } = await records.store.list(prefixOf(info));
@@ -177,7 +180,7 @@ async function expireEvents(records: Records, now: number, most = mostEvents): P
   await Promise.all(old.map(({ event }) => records.remove(info, event).catch(seenAgain)));
 }
 
-/** Or gone already. */
+/** Ignores an Event that was updated meanwhile, or is gone already. */
 function seenAgain(error: unknown): void {
   if (!(error instanceof StoreError && error.reason === 'Conflict')) throw error;
 }

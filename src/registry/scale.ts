@@ -29,7 +29,7 @@ const part = (object: AnyResource, name: 'spec' | 'status'): Record<string, unkn
   return isObject(value) ? value : {};
 };
 
-/** Every kind that scales has spec.replicas, status.replicas and status.selector; a test holds that. */
+/** Every kind that scales has spec.replicas, status.replicas and status.selector; a test ensures that. */
 function scaleOf(object: AnyResource): Scale {
   const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
   const { replicas, selector } = part(object, 'status');
@@ -57,7 +57,7 @@ export async function readScale({ records }: Context, info: KindInfo, key: Objec
   return scaleOf(object);
 }
 
-/** `body` is a whole Scale. A resourceVersion in it must be the object's. */
+/** `body` is a whole Scale. Its resourceVersion, if present, must be that of the object. */
 export async function updateScale(
   context: Context,
   info: KindInfo,
@@ -78,7 +78,7 @@ export async function updateScale(
   return scaleOf(await patchInPlace(context, info, key, patch, { ...options, subresource: 'scale' }));
 }
 
-/** The patch is one of the Scale. */
+/** The patch applies to the Scale. */
 export async function patchScale(
   context: Context,
   info: KindInfo,
@@ -92,7 +92,7 @@ export async function patchScale(
 }
 
 function patchedScale(scale: Scale, patch: Patch): unknown {
-  const { resourceVersion: _, ...metadata } = scale.metadata; // only a patch that names one is bound to it
+  const { resourceVersion: _, ...metadata } = scale.metadata; // only a patch that names a resourceVersion requires it
   const target = { ...scale, metadata };
   switch (patch.type) {
     case 'merge':

@@ -8,7 +8,7 @@ export interface Selectors {
   fieldSelector?: string | undefined;
 }
 
-/** Undefined where everything is selected. Throws ApiError BadRequest for what is no selector. */
+/** Returns a predicate; undefined if everything is selected. Throws ApiError BadRequest for an invalid selector. */
 export function selection({
   labelSelector = '',
   fieldSelector = '',
@@ -19,7 +19,10 @@ export function selection({
   return (object) => labels(object.metadata.labels) && fields(object);
 }
 
-/** An Event is found by the object that it is related to as by the one that it is about: those of an Instance at its Agent. */
+/**
+ * A selector for the object of an Event also matches its related object. So an Agent's Events include those of its
+ * Instances.
+ */
 function ofRelated(
   selects: (object: unknown) => boolean,
   fieldSelector: string,
@@ -31,7 +34,7 @@ function ofRelated(
     (object.related !== undefined && selects({ ...object, involvedObject: object.related }));
 }
 
-/** What fields must be, by their paths, for an object to be selected. Throws ApiError BadRequest. */
+/** Returns the required texts of fields, by path. Throws ApiError BadRequest. */
 export const equalities = ({ fieldSelector = '' }: Selectors): ReadonlyMap<string, string> =>
   new Map(
     readFieldSelector(fieldSelector)
@@ -40,8 +43,8 @@ export const equalities = ({ fieldSelector = '' }: Selectors): ReadonlyMap<strin
   );
 
 /**
- * The keys of the store that can hold what is selected. `metadata.name` and `metadata.namespace` narrow them: one named
- * object is one key, so it costs the same among ten objects and among ten thousand.
+ * Returns the keys of the store that can have selected objects. `metadata.name` and `metadata.namespace` narrow them:
+ * one named object is one key, so its cost does not depend on the number of objects.
  */
 export function keysOf(info: KindInfo, options: Selectors & { namespace?: string | undefined }): Keys {
   const fields = equalities(options);

@@ -3,19 +3,19 @@ import type { Kind } from '../api/objects.ts';
 import { isObject, type JsonSchema } from '../api/schema.ts';
 
 /**
- * What field ownership needs of a schema (structured-merge-diff's `schema.Atom`). A leaf is owned and merged as a whole:
- * a scalar, or a list or map that is atomic.
+ * The parts of a schema that field ownership needs (structured-merge-diff's `schema.Atom`). A leaf is owned and merged
+ * as a whole: a scalar, or an atomic list or map.
  */
 export type Shape =
   | { type: 'leaf' }
-  /** `fields` are those of the schema, `rest` are the values of a map. */
+  /** `fields` are those of the schema, and `rest` is the shape of a map's values. */
   | { type: 'map'; fields: ReadonlyMap<string, Shape>; rest: Shape | undefined }
   | { type: 'set' }
   | { type: 'list'; keys: readonly string[]; defaults: Readonly<Record<string, unknown>>; item: Shape };
 
 const leaf: Shape = { type: 'leaf' };
 
-/** Where a schema says nothing: maps are merged key by key, all else is a leaf. */
+/** For values without a schema: maps are merged key by key, and everything else is a leaf. */
 const untyped: Shape = {
   type: 'map',
   fields: new Map(),
@@ -56,7 +56,7 @@ function listShape(schema: JsonSchema): Shape {
   };
 }
 
-/** The path element of an item; undefined where an item has none of the keys, or is not of the list's form. */
+/** Returns the path element of an item; undefined if it has none of the keys, or does not fit the list. */
 export function itemElement(
   item: unknown,
   shape: Extract<Shape, { type: 'list' | 'set' }>,
@@ -78,7 +78,9 @@ export type Container =
   | { type: 'map'; shape: Extract<Shape, { type: 'map' }>; value: Record<string, unknown> }
   | { type: 'list'; shape: Extract<Shape, { type: 'list' | 'set' }>; value: readonly unknown[] };
 
-/** The value as something to go down into; undefined for a leaf, and for what is not of its shape. */
+/**
+ * Returns the value as a container with children; undefined for a leaf, and for a value that does not fit its shape.
+ */
 export function asContainer(value: unknown, shape: Shape): Container | undefined {
   if (shape.type === 'leaf') return undefined;
   if (shape.type === 'map') return isObject(value) ? { type: 'map', shape, value } : undefined;
@@ -93,7 +95,7 @@ export const itemShape = (shape: Extract<Shape, { type: 'list' | 'set' }>): Shap
 
 const shapes = new Map<Kind, Shape>();
 
-/** The shape of a kind, read from its schema once. */
+/** Returns the shape of a kind. Cached. */
 export function shapeFor(info: KindInfo): Shape {
   const known = shapes.get(info.kind);
   if (known !== undefined) return known;

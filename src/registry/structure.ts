@@ -3,16 +3,16 @@ import { isObject } from '../api/schema.ts';
 import { type FieldSet, insert, isEmpty, isMember } from './fieldset.ts';
 import { asContainer, fieldShape, itemElement, itemShape, type Shape } from './shape.ts';
 
-/** A child of a map or list: its path element, its value, how it is merged. */
+/** A child of a map or list: its path element, its value, and how it is merged. */
 interface Child {
   element: string;
   value: unknown;
   shape: Shape;
-  /** A field that the schema names, in contrast to a map's key or a list's item. */
+  /** Whether it is a field of the schema. Otherwise it is a map's key or a list's item. */
   named: boolean;
 }
 
-/** The children of a value that is not merged as a whole; undefined for a leaf. */
+/** Returns the children of a value that is not merged as a whole; undefined for a leaf. */
 function childrenOf(value: unknown, shape: Shape): Child[] | undefined {
   const container = asContainer(value, shape);
   if (container === undefined) return undefined;
@@ -33,9 +33,9 @@ function childrenOf(value: unknown, shape: Shape): Child[] | undefined {
 }
 
 /**
- * What an applied configuration says, as structured-merge-diff's ToFieldSet: leaves, items, keys of maps, and what is
- * empty. An empty set or map list counts too, which it does not there: else the same configuration, applied twice, would
- * first take such a list away and then put it back.
+ * Returns the fields of an applied configuration, like structured-merge-diff's ToFieldSet: leaves, items, keys of maps,
+ * and empty values. Unlike there, an empty set or map list counts too. Otherwise the second apply of the same
+ * configuration would first remove such a list and then add it again.
  */
 export function fieldsOf(value: unknown, shape: Shape): FieldSet {
   const out: FieldSet = {};
@@ -53,7 +53,7 @@ export function fieldsOf(value: unknown, shape: Shape): FieldSet {
   return out;
 }
 
-/** The members of a set that an object has. */
+/** Returns the members of a set that an object has. */
 export function presentFields(set: FieldSet, value: unknown, shape: Shape): FieldSet {
   const out: FieldSet = {};
   for (const { element, value: child, shape: childShape } of childrenOf(value, shape) ?? []) {
@@ -74,19 +74,19 @@ export interface Comparison {
   removed: FieldSet;
 }
 
-/** Which fields differ between two objects. No field is in two of the sets. */
+/** Compares two objects field by field. Each field is in one of the sets at most. */
 export function compare(before: unknown, after: unknown, shape: Shape): Comparison {
   const out: Comparison = { added: {}, modified: {}, removed: {} };
   compareAt(before, after, shape, [], out);
   return out;
 }
 
-/** `path` is one list for all: a step is put on it and taken off again. */
+/** `path` is one shared list: a step is added and removed again. */
 function compareAt(before: unknown, after: unknown, shape: Shape, path: string[], out: Comparison): void {
   if (before === after) return;
   const [old, now] = [asContainer(before, shape), asContainer(after, shape)];
   const isMixed = (before !== undefined && old === undefined) || (after !== undefined && now === undefined);
-  let isLeaf = true; // so is an empty one, to tell it from an absent one
+  let isLeaf = true; // an empty container counts as a leaf, which tells it from an absent one
   const below = (element: string, was: unknown, is: unknown, shape: Shape): void => {
     isLeaf = false;
     path.push(element);
@@ -94,7 +94,7 @@ function compareAt(before: unknown, after: unknown, shape: Shape, path: string[]
     path.pop();
   };
   if (shape.type === 'map') {
-    // Most of what is compared are maps: no list of their children is made.
+    // Most values are maps. No list of their children is created, to save time.
     const was = old?.type === 'map' ? old.value : {};
     const is = now?.type === 'map' ? now.value : {};
     for (const name of Object.keys(is))
@@ -116,13 +116,15 @@ function compareAt(before: unknown, after: unknown, shape: Shape, path: string[]
   else if ((isMixed || isLeaf) && !deepEqual(before, after)) insert(out.modified, path);
 }
 
-/** Whether an element of the set stands for the whole child: by itself, or as a field of the schema with something below. */
+/**
+ * Whether an element of the set stands for the whole child: as a member, or as a field of the schema that has members.
+ */
 const covers = (node: FieldSet | undefined, named: boolean): boolean =>
   node !== undefined && (named || isMember(node));
 
 /**
- * The object without what was owned by the manager before (`last`) and is owned by nobody now (`kept`), as
- * structured-merge-diff's prune. Answers the very same value where nothing goes.
+ * Returns the object without the fields that the manager owned before (`last`) and nobody owns now (`kept`), like
+ * structured-merge-diff's prune. Returns the same value if nothing is removed.
  */
 export function removeGivenUp(value: unknown, shape: Shape, last: FieldSet, kept: FieldSet): unknown {
   const children = childrenOf(value, shape);

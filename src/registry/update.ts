@@ -21,7 +21,7 @@ import { afterUpdate } from './ownership.ts';
 import { retried } from './records.ts';
 import { shapeFor } from './shape.ts';
 
-/** Without a resourceVersion it takes the place of whatever is there. */
+/** Without a resourceVersion, it replaces the object unconditionally. */
 export async function update(
   context: Context,
   info: KindInfo,
@@ -41,7 +41,10 @@ export async function update(
   });
 }
 
-/** A merge or JSON patch: tried again when another write came in between, unless it names a resourceVersion. */
+/**
+ * Applies a merge patch or JSON patch. Retries if another write came in between, unless the patch names a
+ * resourceVersion.
+ */
 export function patchInPlace(
   context: Context,
   info: KindInfo,
@@ -64,7 +67,9 @@ export function patchInPlace(
   });
 }
 
-/** Whether a patch names the annotation of the author: to remove all annotations is not to take the object over. */
+/**
+ * Whether a patch removes the author's annotation by its name. Removing all annotations does not take the object over.
+ */
 function removesAuthor(patch: Exclude<Patch, { type: 'apply' }>): boolean {
   if (patch.type === 'merge')
     return valueAt(patch.body, ['metadata', 'annotations', authorAnnotation]) === null;
@@ -104,10 +109,13 @@ async function change(
   return replace(context, info, live, withManagers(withAuthor(next, author), managers), options);
 }
 
-/** Without what the registry alone writes. */
+/** Returns the object without the fields that only the registry writes. */
 const bare = (object: AnyResource): AnyResource => withoutAuthor(withoutManagers(object));
 
-/** A client may write managedFields itself: `[{}]` empties it, nothing or nonsense (undefined here) leaves it as it is. */
+/**
+ * A client may write managedFields: `[{}]` empties the list. An absent or invalid list (undefined here) leaves it
+ * unchanged.
+ */
 function askedManagers(
   asked: ManagedFieldsEntry[] | undefined,
   live: ManagedFieldsEntry[] | undefined,

@@ -20,7 +20,9 @@ import { bookmark, bookmarkInterval, type ResourceEvent } from './watch.ts';
 
 export type { VirtualKinds } from '../api/virtual.ts';
 
-/** Serves these kinds from where their objects are, and passes all else on. What writes to them, the registry refuses. */
+/**
+ * Serves the virtual kinds from their own source, and delegates everything else. The registry refuses writes to them.
+ */
 export function withVirtual(registry: Registry, virtual: VirtualKinds, clock: Clock): Registry {
   const feed = new VirtualFeed(virtual, clock);
   return {
@@ -38,7 +40,9 @@ export function withVirtual(registry: Registry, virtual: VirtualKinds, clock: Cl
   };
 }
 
-/** The newest first, as things are now, whatever resourceVersion is asked for. How many are left is not counted. */
+/**
+ * Lists the current state, newest first, whatever resourceVersion is asked for. Does not count the remaining objects.
+ */
 function list(virtual: VirtualKinds, kind: VirtualKind, options: RegistryListOptions): List<AnyResource> {
   const { limit = 0, continue: token = '', namespace } = options;
   const selected = selection(options) ?? (() => true);
@@ -56,7 +60,7 @@ function list(virtual: VirtualKinds, kind: VirtualKind, options: RegistryListOpt
   return { items, metadata };
 }
 
-/** The last object of a page: new ones that come meanwhile stand before it, and move nothing. */
+/** A page token names the last object of the page. New objects come before it, so they do not shift the next page. */
 const writePage = ({ metadata: { uid, creationTimestamp } }: AnyResource): string => {
   const position: Position = { uid, createdAt: Date.parse(creationTimestamp) };
   return Buffer.from(JSON.stringify(position)).toString('base64url');
@@ -79,22 +83,22 @@ interface Change {
   object: AnyResource;
 }
 
-/** Their types say of every field what it is, so that TypeScript does not see that any field may be read. */
+/** Each type names its fields. AnyResource allows any field, which TypeScript does not infer. */
 const resource = (object: VirtualObject): AnyResource => object as VirtualObject & AnyResource;
 
 /**
- * Watches of objects whose history nobody keeps. What a watch has missed is told from the objects as they are now, each
- * once. Where a deletion is known to be among it, it ends with ApiError Expired, so that the client lists again; while
- * nobody watches, nobody is asked for changes, and deletions go unseen.
+ * Watches of objects without a stored history. A watch that missed changes gets the current objects, each once. If it
+ * may have missed a deletion, it ends with ApiError Expired, so that the client lists again. Without a watcher there is
+ * no subscription, so deletions are not seen then.
  */
 export class VirtualFeed {
   readonly #virtual: VirtualKinds;
   readonly #clock: Clock;
   readonly #watchers = new Set<(kind: VirtualKind, change: Change) => void>();
   #unsubscribe: (() => void) | undefined;
-  /** By kind: the last deletion that was seen. */
+  /** By kind: the revision of the last deletion that was seen. */
   readonly #deleted = new Map<VirtualKind, number>();
-  /** Of before nothing is known. */
+  /** The revision at the start. Nothing is known about changes before it. */
   readonly #begun: number;
 
   constructor(virtual: VirtualKinds, clock: Clock) {
@@ -119,12 +123,12 @@ export class VirtualFeed {
     this.#unsubscribe = undefined;
   }
 
-  /** An object that begins to match the selectors arrives as ADDED, one that ceases to as DELETED. */
+  /** An object that begins to match the selectors is sent as ADDED, and one that no longer matches as DELETED. */
   async *watch(kind: VirtualKind, options: RegistryWatchOptions): AsyncGenerator<ResourceEvent> {
     const { signal, namespace, sendInitialEvents, allowWatchBookmarks = false } = options;
     const selected = selection(options) ?? (() => true);
     const asked = revisionFrom(options.resourceVersion);
-    /** Keys of what the client has been told of. */
+    /** Keys of the objects that the client knows. */
     const known = new Set<string>();
     const eventOf = ({ type, object }: Change): ResourceEvent[] => {
       const key = keyText(object.metadata);
@@ -172,7 +176,9 @@ export class VirtualFeed {
     }
   }
 
-  /** In the order in which they came to be as they are. Throws ApiError Expired. */
+  /**
+   * Returns the objects that changed after `since`, by revision. Throws ApiError Expired if a deletion may be missing.
+   */
   #missed(kind: VirtualKind, namespace: string | undefined, since: number): Change[] {
     const current = this.#virtual.revision();
     if (since > current || since < Math.max(this.#begun, this.#deleted.get(kind) ?? 0))
@@ -184,12 +190,12 @@ export class VirtualFeed {
   }
 }
 
-/** A watch that falls further behind looks again at all that there is. */
+/** A watch that falls further behind reads all objects again. */
 const queuedAtMost = 1_000;
 
 class Queue {
   changes: Change[] = [];
-  /** Whether changes were not queued. */
+  /** Whether changes were dropped. */
   overflown = false;
   wake = (): void => {};
   readonly #kind: VirtualKind;
@@ -217,7 +223,7 @@ class Queue {
     this.overflown = false;
   }
 
-  /** Waits for a change or an abort; answers whether `patience` (milliseconds) was over before. */
+  /** Waits for a change or an abort. Returns whether `patience` (milliseconds) passed first. */
   next(clock: Clock, patience: number | undefined): Promise<boolean> {
     const { promise, resolve } = Promise.withResolvers<boolean>();
     const cancel = patience === undefined ? undefined : clock.after(patience, () => resolve(true));

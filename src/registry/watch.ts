@@ -13,8 +13,8 @@ export type ResourceEvent = WatchEvent<AnyResource>;
 export const bookmarkInterval = 60_000;
 
 /**
- * An object that begins to match the selectors arrives as ADDED, one that ceases to as DELETED. Throws ApiError Expired
- * where the changes since resourceVersion are no longer kept.
+ * An object that begins to match the selectors is sent as ADDED, and one that no longer matches as DELETED. Throws
+ * ApiError Expired if the changes since resourceVersion are no longer kept.
  */
 export async function* watch(
   records: Records,
@@ -47,7 +47,7 @@ export async function* watch(
 interface Following {
   selected: ((object: AnyResource) => boolean) | undefined;
   signal: AbortSignal;
-  /** Absent: none are wanted. */
+  /** Absent: the client wants no bookmarks. */
   bookmark: ((revision: number) => ResourceEvent) | undefined;
 }
 
@@ -60,7 +60,7 @@ async function* follow(
 ): AsyncGenerator<ResourceEvent> {
   let since = from;
   const { store } = records;
-  const ended = new AbortController(); // a consumer that stops early ends the store's watch too
+  const ended = new AbortController(); // a consumer that stops early also ends the store's watch
   let quiet: Quiet | undefined;
   try {
     const either = AbortSignal.any([signal, ended.signal]);
@@ -95,8 +95,8 @@ interface Quiet {
 }
 
 /**
- * How far a watch has come that has waited for its next change for so long: to where the store was when it began to
- * wait, for all changes up to there have been handed over.
+ * Returns the revision that a watch has reached when it has waited long enough for a change. This is the store's
+ * revision at the beginning of the wait: all changes up to it have been sent.
  */
 function untilQuiet(store: Store, clock: Clock): Quiet {
   const { promise: revision, resolve } = Promise.withResolvers<number>();
