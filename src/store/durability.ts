@@ -5,25 +5,25 @@ import { promisify } from 'node:util';
 const sync = promisify(fdatasync);
 
 /**
- * Brings what SQLite has committed to its write-ahead log onto the disk, off the event loop: one fdatasync at a time,
- * and all that is committed meanwhile shares the next. Once one has failed nobody knows what is on the disk (the kernel
- * forgets which pages were not written): from then on all fail.
+ * Writes what SQLite has committed to its write-ahead log to disk, off the event loop. One fdatasync runs at a time,
+ * and all commits during it share the next one. After a failure the content of the disk is unknown, because the kernel
+ * forgets which pages were not written. So all later calls fail too.
  */
 export class Durability {
   readonly #file: number;
   #last: Promise<void> = Promise.resolve();
   #next: Promise<void> | undefined;
 
-  /** Of the database at `path`, which must have been opened and be in WAL mode. */
+  /** `path` is that of a database that is open and in WAL mode. */
   constructor(path: string) {
     this.#file = openSync(`${path}-wal`, 'r');
-    // The log may be new: its name must be on the disk too.
+    // The log file may be new, so its folder entry must be on disk too.
     const folder = openSync(dirname(path), 'r');
     fsyncSync(folder);
     closeSync(folder);
   }
 
-  /** Resolves when all that has been committed so far is on the disk. */
+  /** Resolves when everything that has been committed so far is on disk. */
   reached(): Promise<void> {
     if (this.#next === undefined) {
       this.#next = this.#last.then(() => {

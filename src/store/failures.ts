@@ -1,6 +1,6 @@
 import { StoreError } from './store.ts';
 
-/** SQLite's result codes (sqlite.org/rescode.html) in words that say what to do. */
+/** Converts an error of SQLite (sqlite.org/rescode.html) to a StoreError that says what to do. */
 export function storeError(error: unknown, path = 'the store'): unknown {
   if (error instanceof StoreError || !(error instanceof Error)) return error;
   if ('code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT'))

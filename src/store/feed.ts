@@ -1,9 +1,9 @@
 import type { Change, Keys } from './store.ts';
 
-/** Of a watcher that falls further behind nothing is queued: it reads on from what the store keeps. */
+/** A watcher that falls further behind has no queue. It reads the changes from the store instead. */
 const queuedAtMost = 1_000;
 
-/** Hands out committed changes, in order, to all who watch. */
+/** Publishes committed changes, in order, to all watchers. */
 export class Feed {
   readonly #watchers = new Set<(changes: readonly Change[]) => void>();
   #closed = false;
@@ -17,7 +17,10 @@ export class Feed {
     this.publish([]);
   }
 
-  /** `kept` reads what is kept after a revision: first all after `since`, and again where the watcher fell behind. */
+  /**
+   * `kept` returns the stored changes after a revision. It is called first with `since`, and again when the watcher
+   * fell behind.
+   */
   async *watch(
     keys: Keys,
     since: number,
@@ -39,7 +42,7 @@ export class Feed {
           queue = [];
         }
       }
-      // A change of other keys wakes nobody: else each change would cost a step for each watcher.
+      // A change of other keys does not wake the watcher. Otherwise each change would cost a step for each watcher.
       if (queue.length > 0 || readFrom !== undefined || this.#closed) wake();
     };
     const onAbort = (): void => wake();

@@ -3,22 +3,22 @@ import type { DatabaseSync } from 'node:sqlite';
 import { isSamePlace, type Place } from '../platform/place.ts';
 
 export interface Binding {
-  /** Where the store's folder is now; absent for one that is nowhere, as in memory. */
+  /** The current place of the store's folder. Absent for a store in memory. */
   place?: Place | undefined;
-  /** It was moved or restored here on purpose: it stays what it was. */
+  /** The folder was moved or restored on purpose, so the store keeps its id. */
   adopt?: boolean | undefined;
 }
 
 export interface Identity {
   id: string;
-  /** The id of the store that this one is a copy of, until `settleCopy`. */
+  /** The id of the store that this one is a copy of. Undefined after `settleCopy`. */
   copyOf: string | undefined;
 }
 
 /**
- * The store's id, bound to its place. Containers and processes carry the id, so a copy that kept it would take those of
- * the original for its own, and kill them: in another place the store gets a new id, in one transaction with the note
- * that it is a copy.
+ * Returns the store's id, which is bound to its place. Containers and processes carry the id. A copy with the same id
+ * would take those of the original for its own, and kill them. So in another place the store gets a new id, in one
+ * transaction with the note that it is a copy.
  */
 export function identify(database: DatabaseSync, { place, adopt = false }: Binding): Identity {
   const read = database.prepare('SELECT value FROM meta WHERE name = ?');
@@ -31,7 +31,7 @@ export function identify(database: DatabaseSync, { place, adopt = false }: Bindi
     place === undefined ||
     before === undefined ||
     adopt ||
-    isSamePlace(JSON.parse(before) as Place, place); // as it was written here
+    isSamePlace(JSON.parse(before) as Place, place); // the place was written by this function
   const id = known !== undefined && stays ? known : randomUUID();
   const text = place === undefined ? before : JSON.stringify(place);
   if (id !== known || text !== before) {

@@ -4,8 +4,8 @@ import type { Log } from '../platform/log.ts';
 import { StoreError } from './store.ts';
 
 /**
- * One entry a version of the file. The schema itself holds the rules: a revision can follow another of its key only
- * once, so of two writes that expect the same, one fails; `current` follows by triggers.
+ * One entry for each version of the file. The schema enforces the rules: a revision of a key can have only one
+ * successor, so of two writes with the same expected revision one fails. Triggers update `current`.
  */
 export const allVersions: readonly string[] = [
   `CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -35,7 +35,7 @@ export const allVersions: readonly string[] = [
    END;`,
 ];
 
-/** Brings the file to the newest version; a copy of it as it was is kept beside it. */
+/** Migrates the file to the newest version. Keeps a copy of the old file next to it. Throws StoreError TooNew. */
 export function migrate(
   database: DatabaseSync,
   path: string,
@@ -52,7 +52,7 @@ export function migrate(
   if (version === versions.length) return;
   if (version > 0) {
     const copy = `${path}.v${version}.bak`;
-    rmSync(copy, { force: true }); // of an attempt that failed
+    rmSync(copy, { force: true }); // from a failed attempt
     database.prepare('VACUUM INTO ?').run(copy);
     log.info({ copy }, 'the store is being migrated; a backup is kept');
   }

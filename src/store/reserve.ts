@@ -4,24 +4,27 @@ import type { DatabaseSync } from 'node:sqlite';
 
 const pageBytes = 4_096;
 
-/** Pages that the log takes until it is moved into the database: SQLite writes over it again then. */
+/** Size of the write-ahead log, in pages, at which SQLite moves it into the database and then overwrites it. */
 export const checkpointPages = 2_000;
 
-/** What the log takes on the disk from the beginning: so much, and the commit that goes beyond it. */
+/** Size of the preallocated write-ahead log, in bytes: a full log, and the commit that exceeds it. */
 const logBytes = (checkpointPages + 250) * pageBytes;
 
-/** Pages of the database that are on the disk before they are needed. Some hundreds of objects can be deleted with them. */
+/** Preallocated pages of the database. They are enough to delete some hundreds of objects. */
 export const reservePages = 500;
 
-/** With less room than this on the disk the reserve is kept for what may free some. */
+/**
+ * With less free space than this, in bytes, the disk counts as full: the reserve is only for writes that free space.
+ */
 const lowBytes = 256 * 1024;
 
-/** With less room than this it is not made: it would be what fills the disk. */
+/** With less free space than this, in bytes, no reserve is created: it would itself fill the disk. */
 const roomBytes = 32 * 1024 * 1024;
 
 /**
- * Room within the store's own files, so that objects can be changed and deleted on a full disk: whatever fills the disk
- * would take a file that is given up for it at once. A row holds the pages, as SQLite would take free ones for any write.
+ * Disk space within the store's own files, so that objects can be changed and deleted on a full disk. A separate file
+ * that is deleted then would not help: whatever fills the disk would take its space at once. A row holds the pages,
+ * because SQLite would use free pages for any write.
  */
 export class Reserve {
   readonly #database: DatabaseSync;
@@ -41,12 +44,12 @@ export class Reserve {
     this.#isHeld = database.prepare("SELECT 1 FROM meta WHERE name = 'reserve'").get() !== undefined;
   }
 
-  /** Whether the disk is full, but for the reserve. Throws what statfs throws. */
+  /** Whether the disk is full, apart from the reserve. Throws the errors of statfs. */
   get isLow(): boolean {
     return this.#room() < lowBytes;
   }
 
-  /** Makes the reserve where there is none and the disk has room, and gives its pages free on a full disk. */
+  /** Creates the reserve if there is none and the disk has space. Frees its pages if the disk is full. */
   keep(): void {
     const room = this.#room();
     if (!this.#isExtended && room >= roomBytes) this.#extendLog();
@@ -56,13 +59,13 @@ export class Reserve {
     this.#isHeld = !this.#isHeld;
   }
 
-  /** Bytes that are free on the disk. */
+  /** Free bytes on the disk. */
   #room(): number {
     const { bavail, bsize } = statfsSync(this.#folder);
     return bavail * bsize;
   }
 
-  /** Zeros are no frames of the log, so SQLite reads it up to there. */
+  /** Zeros are not valid frames of the log, so SQLite stops reading there. */
   #extendLog(): void {
     const { size } = statSync(this.#log);
     const file = openSync(this.#log, 'r+');
@@ -75,7 +78,7 @@ export class Reserve {
     this.#isExtended = true;
   }
 
-  /** Moved into the database at once: a page that was never written there is not on the disk. */
+  /** Moves the pages into the database at once: a page has no space on the disk before it is written there. */
   #makePages(): void {
     this.#fill.run(reservePages * pageBytes);
     this.#database.exec('PRAGMA wal_checkpoint(PASSIVE)');

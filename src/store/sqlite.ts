@@ -20,7 +20,10 @@ interface Write {
 
 type Record = { [column: string]: SQLOutputValue };
 
-/** Opens the store, and brings an older file up to date. In another place than before it is a copy, unless `adopt`. */
+/**
+ * Opens the store, and migrates an older file. In another place than before it counts as a copy, unless `adopt` is set.
+ * Throws StoreError.
+ */
 export function openStore(path: string, { log, ...binding }: { log: Log } & Binding): Store {
   try {
     const database = new DatabaseSync(path);
@@ -36,7 +39,7 @@ export function openStore(path: string, { log, ...binding }: { log: Log } & Bind
   }
 }
 
-/** SQLite gives free pages of a file back only where it was told so when the file was made, or when it is written anew. */
+/** SQLite returns free pages of a file only if the file was created with that setting, or rewritten by VACUUM. */
 function makeShrinkable(database: DatabaseSync, path: string, log: Log): void {
   const incremental = 2;
   if (database.prepare('PRAGMA auto_vacuum').get()?.auto_vacuum === incremental || path === ':memory:')
@@ -44,7 +47,7 @@ function makeShrinkable(database: DatabaseSync, path: string, log: Log): void {
   try {
     database.exec('VACUUM');
   } catch (error) {
-    // It needs as much room again as the file takes. Without it all works, but the file never shrinks.
+    // VACUUM needs as much free space as the size of the file. Without it everything works, but the file never shrinks.
     log.warn(
       { err: storeError(error, path), path },
       'the store cannot be compacted; its file will not shrink',
@@ -52,9 +55,9 @@ function makeShrinkable(database: DatabaseSync, path: string, log: Log): void {
   }
 }
 
-/** Pages that are given back at a stretch. */
+/** Pages that are returned in one step. */
 const pagesAtOnce = 200;
-/** Bytes that the write-ahead log keeps once all of it is in the database. */
+/** Bytes to which the write-ahead log is truncated once all of it is in the database. */
 const logBytes = 16 * 1024 * 1024;
 
 class SqliteStore implements Store {
@@ -72,7 +75,10 @@ class SqliteStore implements Store {
   #waiting: Write[] = [];
   #scheduled = false;
   #closed = false;
-  /** The newest revision that is on the disk, and the newest that is committed: reads see that one, and wait for the disk. */
+  /**
+   * `#revision` is the newest revision on disk, `#committed` the newest committed one. Reads see the committed one, and
+   * wait until it is on disk.
+   */
   #revision: number;
   #committed: number;
   #settled: Promise<void> = Promise.resolve();
@@ -114,7 +120,7 @@ class SqliteStore implements Store {
     this.#committed = this.#revision;
     if (path === ':memory:') return;
     this.#durability = new Durability(path);
-    // A commit leaves the wait for the disk to Durability; SQLite itself waits where it moves the log into the database.
+    // After a commit, Durability waits for the disk. SQLite itself waits only when it moves the log into the database.
     database.exec(
       `PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = ${checkpointPages}; PRAGMA journal_size_limit = ${logBytes};`,
     );
@@ -142,7 +148,7 @@ class SqliteStore implements Store {
   async get(key: string): Promise<Row | undefined> {
     const record = this.#statements.current.get(key);
     const row = record === undefined ? undefined : toRow(record);
-    // What is not there may have been deleted just now.
+    // A missing row may just have been deleted.
     if ((row?.modRevision ?? this.#committed) > this.#revision) await this.#settled;
     return row;
   }
@@ -203,7 +209,8 @@ class SqliteStore implements Store {
     const until = Math.min(revision, this.#revision);
     if (until <= this.#compacted()) return;
     const remove = this.#database.prepare(
-      // What was replaced only after `until` is part of the state at `until`, and the text before of the change that did it.
+      // A value that was replaced after `until` is part of the state at `until`, and the previous value of a later
+      // change.
       `DELETE FROM revisions AS old WHERE revision < :until AND (deleted = 1 OR EXISTS (
          SELECT 1 FROM revisions WHERE key = old.key AND previous = old.revision AND revision <= :until))`,
     );
@@ -254,7 +261,10 @@ class SqliteStore implements Store {
     });
   }
 
-  /** One transaction for all that waits; each write has its own verdict, told once it is on the disk. */
+  /**
+   * Writes everything that waits in one transaction. Each write succeeds or fails on its own, once the transaction is
+   * on disk.
+   */
   #flush(): void {
     this.#scheduled = false;
     const writes = this.#waiting;
@@ -297,7 +307,7 @@ class SqliteStore implements Store {
       this.#reserve?.keep();
     } catch (error) {
       const failure = storeError(error, this.#path);
-      // On a full disk it is made once there is room. Whatever else is wrong, the next write tells.
+      // On a full disk, the reserve is created once there is space. The next write reports any other error.
       this.#log.warn({ err: failure }, 'the disk space in reserve for the store could not be allocated');
     }
   }
@@ -344,7 +354,7 @@ function refuse(writes: readonly Write[], error: unknown): void {
   for (const { reject } of writes) reject(failure);
 }
 
-/** The first of these keys, and the first one after all of them. */
+/** Returns the first of these keys, and the first key after all of them. */
 const boundsOf = (keys: Keys): { first: string; end: string } =>
   typeof keys === 'string'
     ? { first: keys, end: `${keys}\u{10ffff}` }
