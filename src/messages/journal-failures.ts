@@ -2,7 +2,10 @@ import { storeError } from '../store/failures.ts';
 import { StoreError } from '../store/store.ts';
 import { JournalError } from './journal.ts';
 
-/** What SQLite and the disk say, as a JournalError where there is something to be done about it. */
+/**
+ * Converts an error of SQLite or the disk to a JournalError if the user can do something about it. Returns other errors
+ * unchanged.
+ */
 export function journalError(error: unknown, path: string): unknown {
   const told = storeError(error, path);
   if (!(told instanceof StoreError)) return told;
@@ -15,7 +18,7 @@ export function journalError(error: unknown, path: string): unknown {
   );
 }
 
-/** A failed sync leaves unknown what is on the disk: only a new start, which reads it again, can tell. */
+/** After a failed sync the content of the disk is unknown. Only a restart, which reads it again, can find out. */
 export function syncError(error: unknown, path: string): JournalError {
   const message = error instanceof Error ? error.message : String(error);
   return new JournalError(
@@ -25,7 +28,7 @@ export function syncError(error: unknown, path: string): JournalError {
   );
 }
 
-/** SQLite's extended codes for constraints: sqlite.org/rescode.html. */
+/** SQLite's extended result codes for constraints (sqlite.org/rescode.html). */
 const primaryKey = 1555;
 const trigger = 1811;
 const unique = 2067;

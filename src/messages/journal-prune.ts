@@ -5,15 +5,18 @@ import { type Row, selected, toMessage, toValue } from './journal-rows.ts';
 import { whereFinal } from './journal-schema.ts';
 import type { Approval, Conversation } from './message.ts';
 
-/** Milliseconds that pruning holds the event loop at a stretch. */
+/** Maximum time in milliseconds for which pruning blocks the event loop. */
 const slice = 5;
-/** Rows, and pages of the file, that one step of a slice takes. */
+/** Rows, or pages of the file, that one step removes. */
 const few = 50;
 const many = 1_000;
 
 type Limits = Parameters<Journal['prune']>[0];
 
-/** As Journal.prune has it, in small transactions, each of which leaves what a reader may see. Ends early once `closed`. */
+/**
+ * Implements Journal.prune in small transactions. After each of them, readers see a consistent journal. Ends early once
+ * `closed` returns true. Returns the number of removed messages.
+ */
 export async function prune(database: DatabaseSync, limits: Limits, closed: () => boolean): Promise<number> {
   const steps = prepare(database);
   let removed = 0;
@@ -26,7 +29,7 @@ export async function prune(database: DatabaseSync, limits: Limits, closed: () =
   const work: (() => boolean)[] = [
     () => last !== undefined && note(steps.oldest(last.ended, last.ordinal)),
     () => steps.events() > 0 || steps.leftover() > 0,
-    // Their messages may be gone though they are young.
+    // Size limits may remove the messages of a young conversation.
     () => note(steps.conversations(Math.max(limits.before, last?.ended ?? 0))),
     () => steps.links(limits.before) > 0,
     () => note(steps.approvals(limits.before)),
@@ -48,7 +51,7 @@ export async function prune(database: DatabaseSync, limits: Limits, closed: () =
   return removed;
 }
 
-/** Whether there is more to do. */
+/** Runs steps in one transaction for at most `slice` milliseconds. Returns whether there is more to do. */
 function aSlice(database: DatabaseSync, step: () => boolean): boolean {
   const until = performance.now() + slice;
   database.exec('BEGIN IMMEDIATE');
@@ -115,7 +118,7 @@ function prepare(database: DatabaseSync) {
     approvals: (before: number): Gone[] =>
       approvals(before).map((row) => ({ kind: 'Approval', record: toValue<Approval>(row) })),
     usage: run(`DELETE FROM usage WHERE rowid IN (SELECT rowid FROM usage WHERE at < ? LIMIT ${few})`),
-    /** Gives free pages back to the file system. */
+    /** Returns free pages to the file system. */
     vacuum: (): boolean => {
       const was = freePages();
       if (was > 0) database.exec(`PRAGMA incremental_vacuum(${few})`);
@@ -125,8 +128,8 @@ function prepare(database: DatabaseSync) {
 }
 
 /**
- * The newest message that goes: all that is final and ended before it goes too. Walks from the newest back, until what
- * it has passed is too old or too much; what comes to its end meanwhile is for the next time.
+ * Finds the newest message to remove; all final messages that ended before it are removed too. Walks from the newest
+ * one back until a limit is exceeded. Messages that end meanwhile are left for the next time.
  */
 async function lastToGo(
   older: ReturnType<typeof prepare>['older'],

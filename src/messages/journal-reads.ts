@@ -13,7 +13,7 @@ const envelope = `SELECT ${selected} FROM messages m`;
 const beforeIt = `ordinal < coalesce((SELECT ordinal FROM messages WHERE id = ?),
   (SELECT max(ordinal) + 1 FROM messages WHERE createdAt < ?), 0)`;
 
-/** Asks the database; each question is prepared once. */
+/** Runs the queries. Each statement is prepared once. */
 export class JournalReader {
   readonly #database: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
@@ -51,12 +51,12 @@ export class JournalReader {
     const conditions: Condition[] = inScope(scope);
     if (states !== undefined) conditions.push([`state IN (${states.map(() => '?').join(', ')})`, ...states]);
     if (before !== undefined) conditions.push([beforeIt, before.id, before.createdAt]);
-    // A + keeps SQLite from an index: that of the conversations is the best where it serves.
+    // The + keeps SQLite from using another index: the index of conversations is the best one here.
     if (conversation !== undefined) {
       for (const condition of conditions) condition[0] = `+${condition[0]}`;
       conditions.push(['conversation = ?', conversation]);
     }
-    // Texts are fetched for those that are wanted, after the sorting.
+    // Texts are read after sorting and limiting, only for the returned messages.
     const wanted = question('SELECT ordinal FROM messages', conditions, 'ORDER BY ordinal DESC LIMIT ?');
     const sql = `${whole} WHERE m.ordinal IN (${wanted}) ORDER BY m.ordinal DESC`;
     return this.#all(sql, ...bound(conditions), limit).map(toMessage);
@@ -149,7 +149,7 @@ function inScope({ namespace, agent }: Scope): Condition[] {
 
 const counters = ['inputTokens', 'outputTokens', 'totalTokens'] as const;
 
-/** The sum of two that are reported counts as a total; of one alone it would be too small. */
+/** If a turn reports no total, input plus output counts as its total, but only if both are reported. */
 const turns = (
   where: string,
 ): string => `SELECT namespace, agent, model, count(*) AS turns, count(cost) AS cost,
@@ -166,7 +166,7 @@ const costs = (where: string): string => `SELECT namespace, agent, value ->> 'mo
 
 const idOf = ({ namespace, agent, model }: Row): string => JSON.stringify([namespace, agent, model]);
 
-/** By agent and model, of the records for which the SQL condition `where` holds. `all` answers a query. */
+/** Returns the sums by agent and model, of the records that match the SQL condition `where`. `all` runs a query. */
 function sumByModel(all: (sql: string) => Row[], where: string): AgentUsage[] {
   const spent = Map.groupBy(all(costs(where)), idOf);
   return all(turns(where)).map((row) => {

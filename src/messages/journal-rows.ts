@@ -3,7 +3,7 @@ import type { Envelope, Message } from './message.ts';
 
 export type Row = Record<string, SQLOutputValue>;
 
-/** How each field stands in the column of its name. */
+/** The column type of each field. */
 const columns = {
   id: 'plain',
   namespace: 'plain',
@@ -35,8 +35,8 @@ const columns = {
 } as const satisfies Record<keyof Envelope, 'plain' | 'flag' | 'json'>;
 
 const entries = Object.entries(columns);
-export const fields = Object.keys(columns) as (keyof Envelope)[]; // Object.keys promises no more than strings
-/** For a SELECT from `messages m`. */
+export const fields = Object.keys(columns) as (keyof Envelope)[]; // Object.keys returns string[]
+/** The columns of an Envelope, for a SELECT from `messages m`. */
 export const selected = fields.map((field) => `m."${field}"`).join(', ');
 
 export function encode(value: Message[keyof Message]): SQLInputValue {
@@ -59,10 +59,10 @@ export function toEnvelope(row: Row): Envelope {
     if (value === null) continue;
     message[field] = kept === 'plain' ? value : kept === 'flag' ? value === 1 : JSON.parse(String(value));
   }
-  return message as unknown as Envelope; // was written from one, column by column
+  return message as unknown as Envelope; // each row was written from one, column by column
 }
 
 export const toMessage = (row: Row): Message => ({ ...toEnvelope(row), text: String(row.text) });
 
-/** Of what is kept whole: T is what the table is written with. */
+/** Parses a record that is stored as one JSON value. T is the type with which the table is written. */
 export const toValue = <T>(row: Row): T => JSON.parse(String(row.value));

@@ -1,10 +1,12 @@
 const final = "('Completed', 'Failed', 'Expired')";
 
 /**
- * One entry a version of the file. The schema itself holds the rules of Journal: what breaks one is refused by an index
- * or a trigger. `ordinal` is the order of acceptance and is never given out twice while anything of its message is left.
- * The text stands apart, so that a change of state does not write it again. `size` is what text, answer and events take,
- * in bytes. `retries` is how the triggers know a Retry from a Change.
+ * One entry for each version of the file. The schema enforces the rules of Journal: an index or a trigger refuses what
+ * breaks one.
+ * - `ordinal` is the order of acceptance. It is not reused while anything of its message is left.
+ * - The text has its own table, so that a change of state does not rewrite it.
+ * - `size` is the size of text, answer and events, in bytes.
+ * - `retries` lets the triggers tell a Retry from a Change.
  */
 export const journalVersions: readonly string[] = [
   `CREATE TABLE messages (
@@ -120,6 +122,6 @@ export const journalVersions: readonly string[] = [
   'CREATE INDEX usage_by_agent ON usage (namespace, agent, at);',
 ];
 
-/** Conditions as the partial indexes have them: SQLite takes those for no others. */
+/** Must be written exactly as in the partial indexes: otherwise SQLite does not use them. */
 export const whereFinal = `state IN ${final}`;
 export const whereOpen = "state IN ('Pending', 'Delivered', 'Acknowledged')";

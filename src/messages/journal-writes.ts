@@ -4,7 +4,7 @@ import { isRefused, isTaken } from './journal-failures.ts';
 import { encode, fields } from './journal-rows.ts';
 import type { Message } from './message.ts';
 
-/** What a Change may set; Record, so that none is forgotten. */
+/** The fields that a Change may set. The Record type makes sure that none is missing. */
 const changeable = Object.keys({
   state: 0,
   reason: 0,
@@ -22,13 +22,13 @@ const changeable = Object.keys({
   answered: 0,
   deliveredAt: 0,
   endedAt: 0,
-} satisfies Record<keyof MessageChange, 0>) as (keyof MessageChange)[]; // Object.keys promises no more than strings
+} satisfies Record<keyof MessageChange, 0>) as (keyof MessageChange)[]; // Object.keys returns string[]
 
-/** Carries out single entries, inside whatever transaction is open. A broken rule is thrown as a JournalError. */
+/** Writes single entries in the open transaction. Throws JournalError if an entry breaks a rule. */
 export class JournalWriter {
   readonly #database: DatabaseSync;
   readonly #statements;
-  /** By the fields that they set. */
+  /** Prepared statements, by the set of fields that they write. */
   readonly #changes = new Map<number, StatementSync>();
   #ordinal: number;
 
@@ -177,7 +177,7 @@ export class JournalWriter {
 
   #event({ message, seq, at, event }: Extract<Entry, { type: 'Event' }>): void {
     const { changes } = this.#statements.event.run(seq, at, JSON.stringify(event), message);
-    // Nothing is written the second time, or where there is no such message.
+    // A duplicate event writes nothing, and neither does an event of an unknown message.
     if (changes === 0 && this.#statements.exists.get(message) === undefined) throw missing(message);
   }
 }

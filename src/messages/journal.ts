@@ -11,41 +11,44 @@ import type {
 } from './message.ts';
 
 /**
- * What must not be lost of the talk with agents: messages, their events, conversations, cursors, approvals, usage.
- * A dumb store with one writer: it holds the rules that must never break, and decides nothing. The contract suite is
+ * The durable state of the conversations with agents: messages, their events, conversations, cursors, approvals, usage.
+ * A plain store with one writer: it enforces the rules below, and decides nothing. The contract suite is
  * test/contracts/journal.ts.
  *
- * The rules, held by the schema of the database: an id and a (namespace, agent, key) are there once; a final state does
- * not change but by Retry; an event's (message, seq) and a usage record's id are written once, a second time is passed over.
+ * The rules, which the schema of the database enforces:
+ * - An id is unique, and so is (namespace, agent, key).
+ * - A final state changes only by a Retry.
+ * - An event's (message, seq) and a usage record's id are written once. Duplicates are ignored.
  */
 export interface Journal {
-  /** All that is not final, for a start. Messages without their text, the oldest first. */
+  /** Returns everything that is not final, for a start. Messages are without their text, oldest first. */
   load(): {
     messages: Envelope[];
     conversations: Conversation[];
     links: Link[];
     approvals: Approval[];
     marks: Map<string, number>;
-    /** Final answers that an asking agent has not been given yet. */
+    /** Final answers that were not delivered to the asking agent yet. */
     unanswered: Envelope[];
   };
 
   /**
-   * Writes all entries or none. Resolves once they are on disk (fsync); batches that wait together are committed
-   * together, in the order of the calls, each with a verdict of its own: JournalError Duplicate (an Accept whose key is
-   * taken), Final (a change of what is final, a Retry of what has not failed), Missing (no such message); Full,
-   * Locked, Broken, which all that wait share, so that none overtakes what is to be tried again.
+   * Writes all entries or none. Resolves once they are on disk (fsync). Batches that wait together are committed
+   * together, in the order of the calls. Rejects with JournalError:
+   * - Of this batch alone: Duplicate (an Accept with a used id or key), Final (a change of a final message, or a Retry
+   *   of one that has not failed), Missing (no such message).
+   * - Of all waiting batches: Full, Locked, Broken. They fail together so that none overtakes a batch that is retried.
    */
   commit(entries: readonly Entry[], spare?: Spare): Promise<void>;
 
-  /** Reads see what is committed, on disk or about to be. */
+  /** Reads return what is committed, even if it is not on disk yet. */
   message(id: string): Message | undefined;
   byKey(namespace: string, agent: string, key: string): Message | undefined;
-  /** The last accepted first. */
+  /** Newest first, by acceptance. */
   messages(filter?: MessageFilter): Message[];
-  /** How many messages there are of each conversation that has any, or of this one. */
+  /** Returns the number of messages by conversation, of all conversations that have any or of this one. */
   counts(conversation?: string): ReadonlyMap<string, number>;
-  /** Events after `seq`, in order; at most so many of them. */
+  /** Returns at most `limit` events after `seq`, in order. */
   events(message: string, after?: number, limit?: number): StoredEvent[];
   conversation(id: string): Conversation | undefined;
   conversations(filter?: { namespace?: string | undefined; agent?: string | undefined }): Conversation[];
@@ -56,7 +59,7 @@ export interface Journal {
   }): Approval[];
   approval(id: string): Approval | undefined;
   usage(filter?: { namespace?: string; agent?: string; since?: number }): UsageRecord[];
-  /** The sums by agent and model; the model that nobody named comes first. */
+  /** Returns the sums by agent and model. A missing model comes first. */
   usageByModel(filter: {
     namespace?: string | undefined;
     agent?: string | undefined;
@@ -64,11 +67,13 @@ export interface Journal {
   }): AgentUsage[];
 
   /**
-   * Removes what is final and ended before `before`, with its events; then, while the texts, answers and events of what
-   * is final take more than `bytes`, or it is more than `messages`, the oldest of it. Decided approvals, and links of runs
-   * that have a later one go too where they are older; closed conversations where they are older than all that is kept. What is open stays, and the last link of each
-   * instance. Usage is kept until `usageBefore`. Answers how many messages went. `gone` is told what went, as it last was
-   * and at once: no read shows it any more, and nothing else has been read or written since.
+   * Removes final messages that ended before `before`, with their events. Then removes the oldest final ones while
+   * there are more than `messages` of them, or while their texts, answers and events have more than `bytes`. Also
+   * removes decided approvals older than `before`, links older than `before` if their instance has one of a later run,
+   * and closed conversations that are older than all that is kept. Open records and the last link of each instance
+   * stay. Usage is kept until `usageBefore`. Returns the number of removed messages. `gone` is called synchronously
+   * with the last state of each removed record: no read returns it any more, and nothing else has been read or written
+   * since.
    */
   prune(options: {
     before: number;
@@ -82,15 +87,15 @@ export interface Journal {
 }
 
 /**
- * What is written in place of a batch that breaks a rule: each part wholly or not at all, in order and at once. `refused`
- * is told of each that breaks a rule itself, before `commit` resolves.
+ * Written in place of a batch that breaks a rule, at once and in order. Each part is written as a whole or not at all.
+ * `refused` is called for each part that breaks a rule itself, before `commit` resolves.
  */
 export interface Spare {
   parts: readonly (readonly Entry[])[];
   refused(part: number, error: unknown): void;
 }
 
-/** What pruning has removed. */
+/** A record that was removed by pruning. */
 export type Gone =
   | { kind: 'Message'; record: Message }
   | { kind: 'Conversation'; record: Conversation }
@@ -99,16 +104,16 @@ export type Gone =
 export type Entry =
   | { type: 'Accept'; message: Message }
   | { type: 'Change'; id: string; set: MessageChange }
-  /** A failed or expired message is Pending again, with no attempts. What has been answered stays so. */
+  /** Sets a failed or expired message to Pending, without attempts. `answered` is kept. */
   | { type: 'Retry'; id: string; expiresAt: number }
   | { type: 'Event'; message: string; seq: number; at: number; event: TurnEvent }
-  /** Written whole. */
+  /** Replaces the whole record. */
   | { type: 'Conversation'; conversation: Conversation }
   | { type: 'Link'; link: Link }
   | { type: 'DropLink'; uid: string; run: number }
   | { type: 'Approval'; approval: Approval }
   | { type: 'Mark'; name: string; at: number }
-  /** All marks whose names begin so. */
+  /** Deletes all marks whose names start with the prefix. */
   | { type: 'DropMarks'; prefix: string }
   | { type: 'Usage'; record: UsageRecord };
 
@@ -139,7 +144,7 @@ export interface MessageFilter {
   agent?: string | undefined;
   conversation?: string | undefined;
   states?: readonly MessageState[] | undefined;
-  /** Only those that were accepted before this one; where it is gone, those that were made before it was. */
+  /** Only messages that were accepted before this one. If it was removed, only those that were created before it. */
   before?: { id: string; createdAt: number } | undefined;
   limit?: number | undefined;
 }

@@ -1,10 +1,12 @@
 import type { PermissionOption, Usage } from '../protocols/talk.ts';
 
-/** Instants are milliseconds since the Unix epoch. */
+/** Times are milliseconds since the Unix epoch. */
 
 /**
- * Pending: waits for an instance. Delivered: on its way to one, or with it (see `written`). Acknowledged: the agent says
- * that it has it. The others are final.
+ * - Pending: waits for an instance.
+ * - Delivered: on its way to an instance, or received by it (see `written`).
+ * - Acknowledged: the agent confirmed it.
+ * The others are final.
  */
 export type MessageState = 'Pending' | 'Delivered' | 'Acknowledged' | 'Completed' | 'Failed' | 'Expired';
 
@@ -12,7 +14,7 @@ export type Sender =
   | { kind: 'User'; name: string }
   | { kind: 'Schedule'; name: string }
   | { kind: 'Controller'; name: string }
-  /** `requestId` is how the asking agent knows its question; absent where it waits by other means. */
+  /** `requestId` is the asking agent's id of its question. Absent if the agent waits in another way. */
   | {
       kind: 'Agent';
       namespace: string;
@@ -34,32 +36,34 @@ export interface Message {
   from: Sender;
   conversation: string;
   text: string;
-  /** The sender's idempotency key, unique for the agent. */
+  /** The sender's idempotency key, unique for each agent. */
   key?: string | undefined;
   state: MessageState;
-  /** Why, in one word, where it is Failed or Expired. */
+  /** The reason, in one word, if it is Failed or Expired. */
   reason?: string | undefined;
   error?: string | undefined;
-  /** How often it was delivered. */
   attempts: number;
-  /** To whom it was last delivered: the Instance's name, its uid, and the run. */
+  /** The last delivery: the Instance's name, its uid, and the run. */
   instance?: string | undefined;
   uid?: string | undefined;
   run?: number | undefined;
-  /** Whether it surely is in the instance's pipe. Delivered and not written: a crash may have come between. */
+  /**
+   * Whether it is known to be in the instance's pipe. If a message is Delivered but not written, a crash may have come
+   * between.
+   */
   written: boolean;
-  /** Whether the last attempt has given output or begun a tool call. */
+  /** Whether the last attempt has produced output or begun a tool call. */
   produced: boolean;
-  /** Why the attempt before was cut short; the agent is told. */
+  /** Why the previous attempt was interrupted. The agent is told. */
   interrupted?: string | undefined;
-  /** The text of the answer, once it is final. */
+  /** The text of the answer, once the message is final. */
   answer?: string | undefined;
   stopReason?: string | undefined;
-  /** What its turns were reported to have used. */
+  /** The reported usage of its turns. */
   spent?: Spent | undefined;
-  /** An answer that the asking agent has been given. Absent: nobody has to be told. */
+  /** Whether the asking agent has received the answer. Absent: nobody waits for one. */
   answered?: boolean | undefined;
-  /** How many agents it has passed. */
+  /** The number of agents that it has passed. */
   hops: number;
   /** The message in whose turn it was sent. */
   parent?: string | undefined;
@@ -76,9 +80,9 @@ export interface Conversation {
   id: string;
   namespace: string;
   agent: string;
-  /** Who began it; absent in what earlier versions have written. */
+  /** Who began it. Absent in records of earlier versions. */
   from?: Sender | undefined;
-  /** The instance that it stays with; absent until its first message is delivered. */
+  /** The instance that it stays with. Absent until its first message is delivered. */
   instance?: string | undefined;
   /** The instance's uid. */
   uid?: string | undefined;
@@ -86,39 +90,42 @@ export interface Conversation {
   session?: string | undefined;
   sessionRun?: number | undefined;
   /**
-   * A digest of the system prompt that the session surely has, empty where no turn has ended well yet. Absent in what
-   * earlier versions have written: it has that of then.
+   * A digest of the system prompt that the session is known to have. Empty if no turn has ended well yet. Absent in
+   * records of earlier versions: the session has the system prompt of that time.
    */
   told?: string | undefined;
   state: 'Open' | 'Closed';
   /** Why it was closed. */
   reason?: string | undefined;
-  /** It is over with its only message, as one that another agent sent. */
+  /** Whether it ends with its only message, for example one that another agent sent. */
   single: boolean;
-  /** The next message begins a new session: the context was full. */
+  /** Whether the next message begins a new session, because the context was full. */
   renew: boolean;
-  /** A turn that was given up, and that its session may work on still: until it ends, or the run does, none is begun. */
+  /**
+   * A turn that was given up, but on which the session may still work. No turn begins until it ends, or until the run
+   * ends.
+   */
   working?: { message: string; attempt: number; run: number; since: number } | undefined;
   createdAt: number;
-  /** When its last message came or ended. */
+  /** When its last message arrived or ended. */
   activeAt: number;
-  /** Sums of what was reported; what never was is absent. */
+  /** The sums of the reported usage. Absent fields were never reported. */
   spent: Spent;
-  /** What the session had last reported in sum, to tell what a turn has added. */
+  /** The last sum that the session reported, to compute what a turn has added. */
   reported?: Reported | undefined;
 }
 
-/** With what tells whether a later report goes on from it. */
+/** Also has what decides whether the next report continues this sum. */
 export interface Reported extends Usage {
-  /** The session was loaded again since, and may count anew. */
+  /** The session was loaded again since, so its sum may start from zero. */
   loaded?: boolean | undefined;
-  /** So may its cost, which was not reported when it was loaded. */
+  /** The cost may start from zero too, because it was not reported when the session was loaded. */
   costLoaded?: boolean | undefined;
-  /** The cost of a token in the last turn of which both are known, in the currency of `cost`. */
+  /** The cost of one token, from the last turn of which both cost and tokens are known, in the currency of `cost`. */
   price?: number | undefined;
-  /** The agent has shown that it counts turns, and no sum. */
+  /** The agent was found to report single turns instead of a sum. */
   countsTurns?: boolean | undefined;
-  /** About how many tokens a request of the last turn has taken. */
+  /** The approximate number of tokens of one request in the last turn. */
   request?: number | undefined;
 }
 
@@ -128,7 +135,7 @@ export interface Spent {
   totalTokens?: number | undefined;
   /** By currency. */
   cost?: Readonly<Record<string, number>> | undefined;
-  /** How many turns have not reported each of these: by so many its sum is short. Absent: none. */
+  /** How many turns did not report each of these, so that the sum is too small. Absent: none. */
   unreported?: Unreported | undefined;
 }
 
@@ -139,21 +146,23 @@ export interface Unreported {
   cost: number;
 }
 
-/** What one run of an instance has been read of. */
+/** How far the output of one run was read. */
 export interface Link {
   uid: string;
   run: number;
-  /** All before it has been taken in. */
+  /** Everything before this place has been processed. */
   cursor?: string | undefined;
   /** The handshake's Facts, as JSON. */
   facts?: unknown;
-  /** The start that is meant, as Observed has it. */
+  /** Identifies the start of the run, as in Observed. */
   startId: string;
-  /** The run has ended, and all of its output was taken in. */
+  /** The run has ended, and all of its output was processed. */
   drained: boolean;
-  /** How many connections there have been to it. */
+  /** The number of connections to it so far. */
   epoch: number;
-  /** What is being written to it goes into its pipe in pieces: where that ends there, the last line is cut short. */
+  /**
+   * The current message is written to the pipe in several parts. If this stops in between, the last line is incomplete.
+   */
   cut?: boolean | undefined;
   activeAt: number;
 }
@@ -169,35 +178,35 @@ export interface Approval {
   permission: string;
   message?: string | undefined;
   conversation?: string | undefined;
-  /** The tool call that it is about, as the agent names it. */
+  /** The agent's id of the tool call. */
   toolCall?: string | undefined;
   /** In the agent's words. */
   title: string;
-  /** What would run, change or be fetched, as the input has it; absent where that says no more. */
+  /** What would be executed, changed or fetched, from the input. Absent if that says no more than the title. */
   request?: string | undefined;
   toolKind: string;
-  /** The kind is not said, but seems so. Absent in what an older version wrote: it may be. */
+  /** The kind is not stated by the agent, but guessed. Absent in records of older versions: it may be guessed. */
   guessed?: boolean | undefined;
   input?: unknown;
-  /** What the agent takes as an answer. */
+  /** The answers that the agent accepts. */
   options?: readonly PermissionOption[] | undefined;
   state: 'Pending' | 'Approved' | 'Denied' | 'Expired' | 'Cancelled';
   /** Who decided. */
   by?: string | undefined;
-  /** Why, where no person did. */
+  /** The reason, if no person decided. */
   why?: string | undefined;
-  /** The option that was answered. */
+  /** The option that was chosen. */
   option?: string | undefined;
-  /** The agent has been given the answer: it is not given again. */
+  /** The agent has received the answer, so it is not sent again. */
   told?: boolean | undefined;
   createdAt: number;
   decidedAt?: number | undefined;
   expiresAt: number;
 }
 
-/** What one turn has used, by conversation, agent and model; without numbers where the agent reported none. */
+/** The usage of one turn, by conversation, agent and model. Without numbers if the agent reported none. */
 export interface UsageRecord {
-  /** The message and the attempt, or what else makes it one: written once. */
+  /** Unique: made of the message and the attempt, or of another identity. Written only once. */
   id: string;
   namespace: string;
   agent: string;
@@ -211,15 +220,14 @@ export interface UsageRecord {
   cost?: { amount: number; currency: string } | undefined;
 }
 
-/** What the turns of one model have used in sum: of those that reported it, and absent where none did. */
+/** The total usage of the turns of one model. Sums only what was reported. Absent if nothing was. */
 export interface UsageSum extends Spent {
-  /** Absent: of turns whose model nobody named. */
+  /** Absent: turns whose model is not known. */
   model?: string | undefined;
   turns: number;
   unreported: Unreported;
 }
 
-/** That of one agent. */
 export interface AgentUsage extends UsageSum {
   namespace: string;
   agent: string;

@@ -17,7 +17,7 @@ import { journalVersions } from './journal-schema.ts';
 import { JournalWriter } from './journal-writes.ts';
 import type { AgentUsage, Approval, Conversation, Message, UsageRecord } from './message.ts';
 
-/** Batches in one transaction: no more, so that a flood does not hold the event loop for long. */
+/** Maximum number of batches in one transaction, so that a flood does not block the event loop for long. */
 const together = 500;
 
 interface Batch {
@@ -27,7 +27,10 @@ interface Batch {
   reject: (error: unknown) => void;
 }
 
-/** Opens the journal for itself alone, and brings an older file up to date. `:memory:` keeps nothing. */
+/**
+ * Opens the journal with an exclusive lock, and migrates an older file. `:memory:` is not persistent. Throws
+ * JournalError.
+ */
 export function openJournal(path: string, { log }: { log: Log }): Journal {
   let database: DatabaseSync | undefined;
   try {
@@ -74,8 +77,8 @@ class SqliteJournal implements Journal {
     };
     if (path === ':memory:') return;
     this.#durability = new Durability(path);
-    // A commit leaves the wait for the disk to Durability. SQLite itself waits where it moves the log into the database,
-    // after each 1,000 pages: with more of them at once the event loop would be held for too long.
+    // After a commit, Durability waits for the disk. SQLite itself waits when it moves the log into the database, after
+    // each 1,000 pages. More pages at once would block the event loop for too long.
     database.exec('PRAGMA synchronous = NORMAL');
   }
 
@@ -171,7 +174,7 @@ class SqliteJournal implements Journal {
     });
   }
 
-  /** One transaction for what waits; each batch has its own verdict, told once it is on the disk. */
+  /** Writes what waits in one transaction. Each batch succeeds or fails on its own, once the transaction is on disk. */
   #flush(): void {
     const batches = this.#waiting.splice(0, together);
     if (batches.length === 0) return;
@@ -180,7 +183,7 @@ class SqliteJournal implements Journal {
       if (this.#ended !== undefined) throw this.#ended;
       failures = this.#write(batches);
     } catch (error) {
-      // None of those that wait may overtake what could not be written: who handed it in will want to try it again.
+      // All waiting batches fail too: none may overtake the failed ones, which the caller may retry.
       const failure = journalError(error, this.#path);
       for (const { reject } of [...batches, ...this.#waiting.splice(0)]) reject(failure);
       return;
@@ -206,7 +209,7 @@ class SqliteJournal implements Journal {
     );
   }
 
-  /** Why each batch was refused, where it was; throws where nothing can be written. */
+  /** Returns why each batch was refused, undefined for the others. Throws if nothing can be written. */
   #write(batches: readonly Batch[]): unknown[] {
     try {
       this.#transact(() => {
@@ -217,7 +220,7 @@ class SqliteJournal implements Journal {
       if (this.#isOfTheDisk(error)) throw error;
       if (batches.length === 1 && batches[0]?.spare === undefined) return [error];
     }
-    // One at least is refused. Which, shows when each can be undone by itself.
+    // At least one batch is refused. To find it, each batch gets its own savepoint.
     const failures: unknown[] = [];
     this.#transact(() => {
       for (const { entries, spare } of batches) {
@@ -260,7 +263,7 @@ class SqliteJournal implements Journal {
     return failure;
   }
 
-  /** Else it is of the batch alone: it breaks a rule, or is nonsense. */
+  /** Whether the error is one of the disk. Otherwise it is of the batch alone, which breaks a rule or is invalid. */
   #isOfTheDisk(error: unknown): boolean {
     return !(error instanceof JournalError) && journalError(error, this.#path) instanceof JournalError;
   }
