@@ -1,13 +1,13 @@
 import type { Clock } from './clock.ts';
 
 export interface Allowance {
-  /** Tokens that come back a second. */
+  /** Tokens that are added each second. */
   rate: number;
-  /** Tokens that it holds at most, and at the beginning. */
+  /** The capacity in tokens. The bucket starts full. */
   burst: number;
 }
 
-/** A token bucket. Never grows, whatever is asked of it. */
+/** A token bucket. Its memory is constant. */
 export class Bucket {
   readonly #clock: Clock;
   readonly #rate: number;
@@ -23,7 +23,7 @@ export class Bucket {
     this.#at = clock.now();
   }
 
-  /** Takes as many tokens where there are that many, and says whether there were. */
+  /** Takes the tokens if there are enough. Returns whether there were. */
   take(tokens = 1): boolean {
     this.#refill();
     if (this.#tokens < tokens) return false;
@@ -31,19 +31,19 @@ export class Bucket {
     return true;
   }
 
-  /** Takes them in any case. What is missing is a debt, which time pays off. */
+  /** Takes the tokens in any case. Missing tokens become a debt, which is paid off with time. */
   charge(tokens: number): void {
     this.#refill();
     this.#tokens -= tokens;
   }
 
-  /** Milliseconds until there is no debt. */
+  /** Milliseconds until the debt is paid off. */
   get debt(): number {
     this.#refill();
     return this.#tokens >= 0 ? 0 : Math.ceil((-this.#tokens / this.#rate) * 1_000);
   }
 
-  /** All tokens are back: a new bucket would be the same. */
+  /** Whether all tokens are back: the bucket is like a new one. */
   get full(): boolean {
     this.#refill();
     return this.#tokens >= this.#burst;
@@ -51,7 +51,7 @@ export class Bucket {
 
   #refill(): void {
     const now = this.#clock.now();
-    // A wall clock that was set back gives nothing, and takes nothing.
+    // A clock that was set back neither adds nor removes tokens.
     const passed = Math.max(0, now - this.#at);
     this.#at = now;
     this.#tokens = Math.min(this.#burst, this.#tokens + (passed / 1_000) * this.#rate);

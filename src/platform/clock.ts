@@ -1,4 +1,4 @@
-/** The only way to learn the time or to wait. Instants are milliseconds since the Unix epoch. */
+/** The only way to get the time or to wait. Times are milliseconds since the Unix epoch. */
 export interface Clock {
   now(): number;
   /** Calls `callback` once after `milliseconds` (at most 2^31 - 1), unless cancelled. */
@@ -29,7 +29,7 @@ export function sleep(clock: Clock, milliseconds: number, signal?: AbortSignal):
   });
 }
 
-/** Whether the work ended, well or not, before the time had passed; it is not waited for longer. */
+/** Resolves to true when the work settles, or to false after the time has passed. Does not cancel the work. */
 export function endsWithin(clock: Clock, milliseconds: number, work: Promise<unknown>): Promise<boolean> {
   return new Promise((resolve) => {
     const cancel = clock.after(milliseconds, () => resolve(false));

@@ -1,3 +1,3 @@
-/** Whether an error has one of these codes, as those of Node and of the system do. Any other one leaves open what was asked. */
+/** Whether an error has one of these codes (of Node or errno). Any other error says nothing about the question. */
 export const isCode = (error: unknown, ...codes: string[]): boolean =>
   error instanceof Error && 'code' in error && codes.includes(String(error.code));

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 
-/** Makes unique ids; a test hands out its own. */
+/** Creates unique ids. Tests inject their own. */
 export interface Ids {
   /** An RFC 4122 UUID. */
   uid(): string;

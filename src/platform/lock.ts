@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 
 export class LockedError extends Error {
-  /** Of the process that holds the lock; undefined where it cannot be told. */
+  /** The pid of the process that holds the lock; undefined if unknown. */
   readonly pid: number | undefined;
 
   constructor(path: string, pid: number | undefined) {
@@ -20,12 +20,12 @@ export interface Lock {
   release(): void;
 }
 
-/** Kept here, for a database that nobody refers to is closed by the garbage collector, and its lock goes with it. */
+/** References to the databases. Without one, the garbage collector would close the database and release its lock. */
 const held = new Set<DatabaseSync>();
 
 /**
- * One controller a state folder. SQLite takes the kernel's file lock, which ends with its process however that ends, so
- * no lock is ever stale; the pid beside it is for people.
+ * Allows one controller for each state folder. Throws LockedError if another one has the lock. SQLite takes the
+ * kernel's file lock, which ends with the process, so a lock is never stale. The pid file next to it is for people.
  */
 export function acquireLock(path: string): Lock {
   const database = new DatabaseSync(path);
@@ -47,12 +47,12 @@ export function acquireLock(path: string): Lock {
   };
 }
 
-/** The pid of the process that took the lock last; undefined where it cannot be told. */
+/** Returns the pid of the process that took the lock last; undefined if unknown. */
 export function readPid(path: string): number | undefined {
   try {
     const pid = Number(readFileSync(`${path}.pid`, 'utf8'));
     return Number.isInteger(pid) && pid > 0 ? pid : undefined;
   } catch {
-    return undefined; // the text names no pid then
+    return undefined; // only for people: an unreadable file means unknown
   }
 }

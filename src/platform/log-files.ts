@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 
-/** The log of the controllers that run in the background. */
+/** The log file of background controllers. */
 export const controllerLog = (logs: string): string => join(logs, 'controller.log');
 
-/** Where it is moved to when it is full, the newest first. */
+/** The paths of the rotated logs, newest first. */
 export const rotatedLogs = (path: string): [string, string] => [`${path}.1`, `${path}.2`];

@@ -2,18 +2,18 @@ import type { Logger } from 'pino';
 import { Bucket } from './bucket.ts';
 import type { Clock } from './clock.ts';
 
-/** What a package needs of a log: pino's interface, fields first. Never hand it a secret's value. */
+/** pino's interface, fields first. Never log the value of a Secret. */
 export type Log = Pick<Logger, 'debug' | 'info' | 'warn' | 'error'>;
 
 export const silentLog: Log = { debug() {}, info() {}, warn() {}, error() {} };
 
-/** Lines of one kind: some at once, then one a second. */
+/** Allowed lines with the same text: five at once, then one a second. */
 const allowance = { rate: 1, burst: 5 };
 const reportEvery = 10_000;
 
 /**
- * A log for what one agent can cause without end. The kind of a line is its text; the texts are literals, so there are
- * few. Lines beyond the allowance are counted, and one line tells their number.
+ * Limits what one agent can make the controller log. Lines are counted by their text. Texts are literals, so there are
+ * few. Lines beyond the allowance are suppressed, and a later line reports their number.
  */
 export function limitedLog(log: Log, clock: Clock): Log {
   const kinds = new Map<string, { bucket: Bucket; suppressed: number }>();
@@ -31,7 +31,7 @@ export function limitedLog(log: Log, clock: Clock): Log {
         log[level]({ of: text, suppressed: kind.suppressed }, 'lines of the log were suppressed');
         kind.suppressed = 0;
       });
-    }) as Log['info']; // pino's overloads, all of which are handed on as they are
+    }) as Log['info']; // forwards the arguments of all of pino's overloads
 
   return { debug: limited('debug'), info: limited('info'), warn: limited('warn'), error: limited('error') };
 }

@@ -1,2 +1,2 @@
-/** Variables by which `agentctl mcp` is the tools of one run of an agent, and not of the user who starts it. */
+/** Environment variables with which `agentctl mcp` acts for one run of an agent instead of for the user. */
 export const mcpAccess = { url: 'AGENTCTL_MCP_URL', token: 'AGENTCTL_MCP_TOKEN' } as const;

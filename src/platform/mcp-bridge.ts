@@ -1,6 +1,5 @@
 import { mcpAccess } from './mcp-access.ts';
 
-/** Node's modules that the bridge needs. */
 interface Needs {
   http: Pick<typeof import('node:http'), 'request'>;
   readline: Pick<typeof import('node:readline'), 'createInterface'>;
@@ -12,12 +11,13 @@ interface Place {
 }
 
 /**
- * An MCP server over standard input and output that passes each message on to the one that the controller offers to a
- * run of an agent. Until standard input ends and what was asked is answered.
+ * An MCP server on standard input and output. It forwards each message to the MCP server that the controller offers to
+ * a run of an agent. Ends when standard input has ended and all requests are answered.
  *
- * Its text is run by whatever Node is found in a container, and goes there with each session: so it refers to nothing
+ * Its source text is sent to a container with each session, and any Node found there runs it. So it refers to nothing
  * outside of itself, is written for Node 14, and has no comments. An answer is JSON, or a stream of server-sent events.
- * Whoever asked is told of a failure; of a notification, and of what is no JSON, nobody waits for an answer.
+ * A failed request gets an error as its answer. A failed notification and invalid JSON get none, because nobody waits
+ * for it.
  */
 export async function bridge({ http, readline }: Needs, { url, token }: Place): Promise<void> {
   const write = (text: string): boolean => process.stdout.write(`${text}\n`);
@@ -75,8 +75,8 @@ export async function bridge({ http, readline }: Needs, { url, token }: Place): 
 
 const { url, token } = mcpAccess;
 
-/** The types that Node strips leave spaces. */
+/** Removing the types leaves spaces. */
 const code = String(bridge).replace(/\s+/g, ' ');
 
-/** The same for `node -e`, which finds its way by its environment. */
+/** The same for `node -e`, which reads the URL and the token from its environment. */
 export const bridgeText = `(${code})({ http: require('http'), readline: require('readline') }, { url: process.env.${url}, token: process.env.${token} });`;

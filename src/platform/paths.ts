@@ -13,7 +13,7 @@ export interface Paths {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** The state folder by the XDG base directory specification; `--state-dir` moves it. */
+/** Returns the state folder: `--state-dir`, AGENTCTL_STATE_DIR, or the one of the XDG base directory specification. */
 function stateDirectory(environment: Environment, given?: string): string {
   if (given !== undefined) return given;
   if (environment.AGENTCTL_STATE_DIR !== undefined) return environment.AGENTCTL_STATE_DIR;
@@ -21,8 +21,9 @@ function stateDirectory(environment: Environment, given?: string): string {
 }
 
 /**
- * A path over 107 bytes cannot be a unix socket, so the socket does not stand in a state folder that is moved deep, but in
- * a folder of this user's: where all may write, others could guess a socket's name and listen there first.
+ * Returns all paths of a controller. The path of a Unix socket has at most 107 bytes. If the state folder's path is too
+ * long, the socket is in another folder that belongs to the user. In a folder that others can write to, they could
+ * guess the socket's name and listen there first.
  */
 export function paths(environment: Environment, givenState?: string): Paths {
   const state = stateDirectory(environment, givenState);
@@ -50,7 +51,7 @@ export function paths(environment: Environment, givenState?: string): Paths {
   };
 }
 
-/** FNV-1a, 32 bits: enough to tell a user's few state folders apart. */
+/** FNV-1a, 32 bits. Enough to distinguish the few state folders of a user. */
 function hash(text: string): string {
   let value = 0x811c9dc5;
   for (const byte of Buffer.from(text)) value = Math.imul(value ^ byte, 0x01000193) >>> 0;

@@ -1,11 +1,11 @@
 import { readFileSync, statSync } from 'node:fs';
 
-/** Where a folder is. A copy of it is in another place; the folder that is renamed is not. */
+/** Identifies a folder. A renamed folder keeps its place; a copy has another one. */
 export interface Place {
-  /** The machine-id; '' where the host has none, as in many containers. */
+  /** The machine-id; '' if the host has none, as in many containers. */
   machine: string;
   boot: string;
-  /** Device number of the file system. Hosts give these out anew at a boot, so it only counts within one. */
+  /** Device number of the file system. It may change at each boot, so it is only compared within one boot. */
   device: string;
   inode: string;
 }

@@ -2,13 +2,16 @@ import type { Cancel, Clock } from './clock.ts';
 import type { Log } from './log.ts';
 
 export interface Backoff {
-  /** Milliseconds before the first retry; doubled with each failure in a row. */
+  /** Milliseconds before the first retry. Doubled with each failure in a row. */
   from: number;
-  /** Milliseconds that no wait is longer than. */
+  /** The longest wait in milliseconds. */
   upTo: number;
 }
 
-/** Milliseconds to wait after so many failures in a row. `spread`, from 0 to 1, takes up to a fifth off. */
+/**
+ * Returns the wait in milliseconds after this many failures in a row. `spread`, from 0 to 1, shortens it by up to a
+ * fifth.
+ */
 export function retryDelay({ from, upTo }: Backoff, failures: number, spread: number): number {
   const whole = Math.min(upTo, from * 2 ** Math.min(Math.max(failures, 1) - 1, 30));
   return Math.round(whole * (1 - spread / 5));
@@ -19,7 +22,7 @@ export interface RetriesDeps extends Backoff {
   log: Log;
   /** What failed, for the log. */
   what: string;
-  /** From 0 to 1: keeps what failed together from being tried again together. */
+  /** Returns a number from 0 to 1, so that things that failed together are not retried together. */
   spread?: () => number;
 }
 
@@ -30,8 +33,8 @@ interface Failing {
 }
 
 /**
- * Tries again what failed, by time: with exponential backoff, until it succeeds. Each cause is logged once in a row of
- * failures. A key has one retry at a time.
+ * Retries with exponential backoff until it succeeds. A cause is logged once while it stays the same. A key has one
+ * retry at a time.
  */
 export class Retries {
   readonly #deps: RetriesDeps;
@@ -42,7 +45,7 @@ export class Retries {
     this.#deps = deps;
   }
 
-  /** Calls `again` after the wait, unless the key succeeds or fails anew before. */
+  /** Calls `again` after the wait, unless the key succeeds or fails again before. */
   failed(key: string, error: unknown, again: () => void): void {
     if (this.#stopped) return;
     const { clock, log, what, spread = Math.random } = this.#deps;
@@ -62,13 +65,13 @@ export class Retries {
     this.#deps.log.info({ key, failures: before.failures }, `${this.#deps.what} earlier, and now succeeded`);
   }
 
-  /** There is nothing to try again any more. */
+  /** Cancels the retry of a key. */
   forget(key: string): void {
     this.#failing.get(key)?.cancel();
     this.#failing.delete(key);
   }
 
-  /** Tries nothing again. */
+  /** Cancels all retries, and ignores later failures. */
   stop(): void {
     this.#stopped = true;
     for (const { cancel } of this.#failing.values()) cancel();

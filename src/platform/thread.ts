@@ -2,15 +2,15 @@ import type { Worker } from 'node:worker_threads';
 import type { Cancel, Clock } from './clock.ts';
 
 export type ThreadReason =
-  /** The job ran longer than it may. */
+  /** The job exceeded its timeout. */
   | 'Timeout'
-  /** The job needed more memory than the thread may have. */
+  /** The job exceeded the memory limit of the thread. */
   | 'OutOfMemory'
-  /** The thread ended while the job ran. */
+  /** The thread ended during the job. */
   | 'Crashed'
-  /** Too many jobs wait. */
+  /** Too many jobs are waiting. */
   | 'Busy'
-  /** The caller's signal, or `close`. */
+  /** The caller's signal aborted, or `close` was called. */
   | 'Aborted';
 
 export class ThreadError extends Error {
@@ -24,26 +24,26 @@ export class ThreadError extends Error {
 }
 
 export interface ThreadDeps {
-  /** Starts the code that answers jobs: see `answerJobs`. The caller sets the bounds of its memory. */
+  /** Starts the worker, which calls `answerJobs`. The caller sets its memory limits. */
   start: () => Worker;
   clock: Clock;
-  /** The thread ends when it has had nothing to do for so long, in milliseconds. */
+  /** Milliseconds without a job after which the thread ends. */
   idle: number;
-  /** Jobs of one owner that may wait; one more is refused. */
+  /** Maximum number of waiting jobs of one owner. Further jobs are refused. */
   mostWaiting: number;
 }
 
 export interface JobOptions {
-  /** Who wants it: owners take turns, so that one with many jobs delays the others by one job at a time. */
+  /** Owners take turns. So an owner with many jobs delays the others by only one job at a time. */
   owner: string;
-  /** How long the job may run, in milliseconds; the time in the queue does not count. */
+  /** Timeout in milliseconds, without the time in the queue. */
   timeout: number;
   signal?: AbortSignal | undefined;
 }
 
 export interface Answer {
   value: unknown;
-  /** How long the job ran, in milliseconds. */
+  /** Milliseconds that the job ran. */
   took: number;
 }
 
@@ -54,8 +54,8 @@ interface Job extends JobOptions {
 }
 
 /**
- * Runs jobs one at a time in a thread of its own, which starts with the first job and ends when it has been idle. A job that
- * takes too long, or too much memory, ends together with the thread; the next job gets a new one.
+ * Runs jobs one at a time in its own thread. The thread starts with the first job, and ends when it has been idle. A
+ * job that exceeds its time or memory ends together with the thread. The next job gets a new thread.
  */
 export class Thread {
   readonly #deps: ThreadDeps;
@@ -69,12 +69,14 @@ export class Thread {
     this.#deps = deps;
   }
 
-  /** Whether there is a thread now. */
   get isUp(): boolean {
     return this.#worker !== undefined;
   }
 
-  /** The answer of the thread's code to `input`. Both are copied (structured clone). Throws ThreadError, and what the code throws. */
+  /**
+   * Runs a job and returns the answer of the worker. Input and answer are copied (structured clone). Throws
+   * ThreadError, and an Error if the worker's code throws.
+   */
   run(input: unknown, options: JobOptions): Promise<Answer> {
     return new Promise((resolve, reject) => {
       if (options.signal?.aborted === true) return reject(aborted(options.signal.reason));
@@ -87,7 +89,7 @@ export class Thread {
     });
   }
 
-  /** Ends the thread and all jobs. A later job starts it anew. */
+  /** Ends the thread and rejects all jobs. A later job starts a new thread. */
   async close(): Promise<void> {
     const jobs = [...this.#waiting.values()].flat();
     this.#waiting.clear();
@@ -123,7 +125,7 @@ export class Thread {
     return job;
   }
 
-  /** A job that runs cannot be called off: its thread ends with it. */
+  /** A running job cannot be cancelled, so its thread is ended. */
   #withdraw(job: Job): void {
     if (this.#running === job) {
       void this.#end();
@@ -223,7 +225,7 @@ interface Port {
   postMessage(value: unknown): void;
 }
 
-/** The other end, in the thread: answers each job, one after the other. */
+/** The worker's side: answers jobs one after the other. */
 export function answerJobs(port: Port, work: (input: unknown) => unknown): void {
   port.on('message', (input) => {
     let reply: Reply;

@@ -1,7 +1,7 @@
 import { lstatSync, readlinkSync, type Stats } from 'node:fs';
 import { basename, dirname, isAbsolute, join } from 'node:path';
 
-/** Somebody else could stand behind the path; the message says who, and what to do. */
+/** Another user could control the path. The message says who, and what to do. */
 export class UntrustedError extends Error {
   constructor(message: string) {
     super(message);
@@ -9,18 +9,18 @@ export class UntrustedError extends Error {
   }
 }
 
-/** Undefined where the system has no users. */
+/** Undefined if the system has no users. */
 const ownUid = process.getuid?.();
 
-/** As many links as Linux follows in one path. */
+/** Maximum number of symbolic links in one path, as in Linux. */
 const maxLinks = 40;
 
 const socketRemedy = 'use a socket in another folder (--socket, AGENTCTL_SOCKET)';
 
 /**
- * Makes sure that nobody but this user and root can have made the socket, or put another in its place: Secrets are sent
- * to who listens there. Throws UntrustedError, and the system's own error where there is no socket (ENOENT). Its mode
- * says only who else may connect, and is not looked at.
+ * Checks that only this user and root could have created the socket, and that only they can replace it: Secrets are
+ * sent to whoever listens there. Throws UntrustedError, and the system's error if there is no socket (ENOENT). The mode
+ * of the socket is not checked, because it only says who else may connect.
  */
 export function checkSocket(path: string): void {
   if (ownUid === undefined) return;
@@ -36,16 +36,16 @@ export function checkSocket(path: string): void {
 }
 
 /**
- * Makes sure that nobody but this user and root can make, remove or rename anything in the folder, or put another folder
- * in its place. Throws UntrustedError, and the system's own error where there is no such folder.
+ * Checks that only this user and root can create, delete or rename anything in the folder, and that only they can
+ * replace it. Throws UntrustedError, and the system's error if there is no such folder.
  */
 export function checkFolder(path: string, remedy: string = socketRemedy): void {
   if (ownUid !== undefined) walk(path, ownUid, remedy);
 }
 
 /**
- * Follows the path as the kernel does, one name at a time from / on, and checks each folder and each link. Returns the
- * real path. Only the folders before the last may be sticky: what belongs to this user or root stays in its place there.
+ * Resolves the path as the kernel does, one name at a time from /, and checks each folder and each link. Returns the
+ * real path. All folders but the last may be sticky: there, others cannot move what belongs to this user or root.
  */
 function walk(path: string, own: number, remedy: string): string {
   const names = from(process.cwd(), path).split('/');
@@ -65,7 +65,8 @@ function walk(path: string, own: number, remedy: string): string {
     if (links > maxLinks)
       throw new UntrustedError(`${path} goes through more than ${maxLinks} links; ${remedy}`);
     checkOwner(next, found, own, remedy);
-    // A link can be given a second name elsewhere (link(2)) by who does not own it, so a sticky folder is not enough.
+    // A user who does not own a link can create a hard link to it elsewhere (link(2)), so a sticky folder is not
+    // enough.
     if (isOpen(folder))
       throw new UntrustedError(
         `${next} is a link in a folder that other users can write to, and they could change it: remove the link, or ${remedy}`,
@@ -81,7 +82,7 @@ function walk(path: string, own: number, remedy: string): string {
   return real;
 }
 
-/** A folder that something trusted can be in: others cannot replace what belongs to this user or root. */
+/** Checks a folder on the path: others cannot replace what belongs to this user or root. */
 function checkedFolder(path: string, own: number, remedy: string): Stats {
   const found = lstatSync(path);
   checkOwner(path, found, own, remedy);
@@ -97,7 +98,7 @@ function checkClosed(path: string, found: Stats, remedy: string): void {
   );
 }
 
-/** Others than the owner may write. A POSIX ACL that lets them shows in the bits of the group. */
+/** Whether others than the owner may write. A POSIX ACL that allows it shows in the group bits. */
 function isOpen({ mode }: Stats): boolean {
   return (mode & 0o022) !== 0;
 }
@@ -109,7 +110,7 @@ function checkOwner(path: string, { uid }: Stats, own: number, remedy: string): 
   );
 }
 
-/** Not normalized: `link/..` is not where the link is. */
+/** Not normalized, because `link/..` is not the folder of the link. */
 function from(folder: string, path: string): string {
   return isAbsolute(path) ? path : `${folder}/${path}`;
 }

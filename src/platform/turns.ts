@@ -1,17 +1,17 @@
-/** How long work may hold the thread before others get their turn, in milliseconds. */
+/** Maximum time in milliseconds that work may block the thread before it yields. */
 const most = 10;
 
 /**
- * Long work in steps, between which timers and requests are served: `await turns.next()` before each step. It returns at
- * once while the work has taken less than 10 ms. Several callers may wait; they go on one at a time, in their order, so that
- * each step that follows a `next` without a pause is the only one of its turn once the time is up.
+ * Lets long work yield to timers and requests: `await turns.next()` before each step. It resolves at once while the
+ * work has taken less than 10 ms. Several callers may wait. They continue one at a time, in their order. So once the
+ * time is up, each synchronous step after `next` is the only one of its turn.
  */
 export class Turns {
   #since = Number.NEGATIVE_INFINITY;
   #last: Promise<void> = Promise.resolve();
   readonly #now: () => number;
 
-  /** `now` in milliseconds, from any beginning. */
+  /** `now` returns milliseconds from any starting point. */
   constructor(now: () => number = () => performance.now()) {
     this.#now = now;
   }
