@@ -30,18 +30,21 @@ export interface DockerDriverOptions {
   endpoint: string;
   tls?: Tls | undefined;
   storeId: string;
-  /** A folder of this host that lies in memory, mode 0700: files and Secrets are bound into containers from it. */
+  /** A folder of this host in memory (tmpfs), mode 0700. Files and Secrets are bind-mounted into containers from it. */
   secretsDir: string;
-  /** Where given, paths of the host are followed through symbolic links and must end under one of these. */
+  /** If given: host paths are resolved through symbolic links and must end under one of these. */
   allowHostPaths?: (() => Promise<readonly string[]>) | undefined;
   log: Log;
   clock: Clock;
 }
 
-/** How long a kill waits for the engine to see the end. */
+/** How long a kill waits until the engine reports the end of the container. */
 const killWaitMs = 10_000;
 
-/** Runs instances as containers of a Docker engine, or of Podman by its Docker socket. A `ref` is the container's id. */
+/**
+ * Runs instances as containers of a Docker engine, or of Podman through its Docker-compatible socket. A `ref` is the
+ * container's id.
+ */
 export function createDockerDriver(options: DockerDriverOptions): Driver {
   const { clock, storeId, log } = options;
   const connection = connect(options.endpoint, options.tls);
@@ -125,7 +128,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
     clock,
   });
 
-  /** Succeeds where there is nothing left to signal. */
+  /** Succeeds if nothing is left to signal. */
   const send = async (ref: string, signal: string): Promise<void> => {
     try {
       await engine.calls.getContainer(ref).kill({ signal });
@@ -140,7 +143,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
     }
   };
 
-  /** A frozen process takes no signal. Docker thaws it by itself after some, Podman after none. */
+  /** A paused process receives no signal. Docker unpauses a container by itself for some signals, Podman for none. */
   const thaw = async (ref: string): Promise<void> => {
     try {
       await engine.calls.getContainer(ref).unpause();
@@ -202,7 +205,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
     async watch(onHint, signal) {
       if (signal.aborted) return;
       try {
-        // Podman's word comes before it has cleared up after a run.
+        // Podman sends its event before it has cleaned up after a run.
         const ended = (await podman()) ? () => undefined : known.ended;
         await watchEvents(engine, storeId, onHint, signal, { underWay: starter.underWay, ended });
         if (!signal.aborted) lifetime.lost();
@@ -233,7 +236,8 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
     },
 
     async signal(ref, signal) {
-      // Where it has been paused since, Docker thaws it for its stop signal; Podman must be asked.
+      // A container may have been paused since it was last seen. Docker unpauses it for its stop signal; Podman does
+      // not.
       const running = (await podman()) ? undefined : known.running(ref);
       const found = running === undefined ? await find(ref) : undefined;
       const isPaused = found?.State.Paused === true;

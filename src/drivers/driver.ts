@@ -2,59 +2,63 @@ import type { AgentSpec } from '../api/objects.ts';
 import type { Observed } from '../plan/world.ts';
 
 /**
- * Speaks to one Runtime. Decides nothing: each method is one step that the planner asked for, and can be asked again
- * (a start that has been carried out, a stop of what has ended, a removal of what is gone: all succeed).
- * Failures are DriverErrors. The contract suite is test/contracts/driver.ts.
+ * Operates one Runtime. It decides nothing: each method is one step that the planner requested, and is idempotent (a
+ * start that was carried out, a stop of an ended run and a removal of a missing container all succeed). All failures
+ * are DriverErrors. The contract suite is test/contracts/driver.ts.
  */
 export interface Driver {
-  /** Checks that it answers. */
+  /** Checks that the Runtime answers. */
   ping(): Promise<{ version: string }>;
 
-  /** All containers that bear this store's label. */
+  /** Returns all containers with this store's label. */
   list(): Promise<Observed[]>;
 
-  /** One of ours by its ref; undefined where it is gone. */
+  /** Returns one of our containers; undefined if it is gone. */
   inspect(ref: string): Promise<Observed | undefined>;
 
   /**
-   * Tells of changes until the signal aborts or the stream is lost (then it returns; the caller lists again).
-   * A hint names what to look at and is never trusted further: `ref` absent means look at all. Only where a run has ended
-   * that this driver was told to signal or kill, `seen` may tell what a look would. There need be no hint of a start or a
-   * removal by this driver, whose answer tells it.
+   * Reports changes until the signal aborts or the stream is lost; then it returns and the caller lists again. A hint
+   * names what to look at and is not trusted further; without `ref` it means everything. `seen` is given only if a run
+   * has ended that this driver was asked to signal or kill: it is what an inspect would return. Starts and removals by
+   * this driver need no hint, because their results are returned.
    */
   watch(onHint: (ref: string | undefined, seen?: Observed) => void, signal: AbortSignal): Promise<void>;
 
-  /** Makes a container and starts it. One of the same instance that has its name is replaced; any other is NameTaken. */
+  /**
+   * Creates a container and starts it. Replaces a container of the same instance with that name. Throws NameTaken if
+   * the name belongs to another.
+   */
   create(spec: RunSpec): Promise<Observed>;
 
-  /** Starts the container `ref` again, with its file system and log as they are. */
+  /** Starts the container `ref` again, with its file system and log unchanged. */
   restart(ref: string, spec: RunSpec): Promise<Observed>;
 
   /**
-   * To the main process, or with `Group` to its process group. A signal by its name or number, as src/api/signal.ts has them; undefined:
-   * the image's STOPSIGNAL, and SIGTERM where it names none. One that is paused goes on, so that it can obey.
+   * Signals the main process or, with `Group`, its process group. `signal` is a name or number as in src/api/signal.ts;
+   * undefined means the image's STOPSIGNAL, or SIGTERM if it has none. A paused container is unpaused, so that it can
+   * react.
    */
   signal(ref: string, signal: string | undefined, scope?: 'Main' | 'Group'): Promise<void>;
 
-  /** SIGKILL to all processes of the instance, those that fled their group or session included. */
+  /** Sends SIGKILL to all processes of the instance, including those that left their process group or session. */
   kill(ref: string): Promise<void>;
 
-  /** Removes a container that has ended. Named volumes stay unless `volumes`. */
+  /** Removes an ended container. Keeps named volumes unless `volumes` is set. */
   remove(ref: string, options: { volumes: boolean }): Promise<void>;
 
   logs(ref: string, options: LogOptions): AsyncIterable<LogLine>;
 
   /**
-   * Opens the standard output and input of one run. The output of a run that has ended can be read to its end, at least
-   * for as long as no later one has begun; never is another run's told as its own. One attachment a run is to be written
-   * to at a time. DriverErrors: Retryable `Gone` where there is nothing of that run any more, Terminal `InvalidCursor`, Offline.
+   * Opens the standard output and input of one run. The output of an ended run can be read to its end, at least until a
+   * later run begins; output of another run is never returned for it. At most one attachment to a run may write at a
+   * time. Throws DriverErrors: Retryable `Gone` if nothing is left of that run, Terminal `InvalidCursor`, Offline.
    */
   attach(ref: string, options: AttachOptions): Promise<Attachment>;
 
   /**
-   * Runs a command inside, for probes. `timeout` (milliseconds) counts from its begin inside; the DriverError is then
-   * Retryable `ExecTimeout`, and any other one says that nothing is known of its end. Whatever the command started is
-   * killed when it ends, takes too long, or `signal` aborts.
+   * Runs a command inside, for probes. `timeout` (milliseconds) counts from the command's begin inside; then it throws
+   * Retryable `ExecTimeout`. Any other DriverError means that the command's end is unknown. Everything the command
+   * started is killed when it ends, times out, or `signal` aborts.
    */
   exec(
     ref: string,
@@ -62,30 +66,33 @@ export interface Driver {
     options: {
       timeout: number;
       signal?: AbortSignal | undefined;
-      /** What the newest run was started with; asked for where the driver does not know it any more. */
+      /** The spec with which the newest run was started; called if the driver no longer knows it. */
       spec?: (() => Promise<RunSpec>) | undefined;
     },
   ): Promise<{ code: number; output: string }>;
 
-  /** Where to reach a port of the instance from the controller. */
+  /** Returns the address at which the controller reaches a port of the instance. */
   address(ref: string, port: number): Promise<{ host: string; port: number } | undefined>;
 
   /**
-   * The address of this host at which instances reach it, to listen on; for containers the gateway of a network of our
-   * own, which is made where it is missing. Undefined where there is none: a remote or rootless engine, and Podman while no
-   * container is in that network.
+   * Returns the address of this host at which instances reach it, to listen on. For containers it is the gateway of our
+   * own network, which is created if missing. Undefined if there is none: with a remote or rootless engine, and with
+   * Podman while no container is in that network.
    */
   hostAddress(): Promise<string | undefined>;
 
-  /** The id of the newest image of that name, after asking the registry where `pull`. Undefined: it has none or has no images. */
+  /**
+   * Returns the id of the newest image with that name; with `pull`, asks the registry first. Undefined if the Runtime
+   * does not have the image, or has no images.
+   */
   imageId(image: string, options: { pull: boolean }): Promise<string | undefined>;
 
-  /** Named volumes that instances of the agent use, for `delete` to list. */
+  /** Returns the named volumes that instances of the agent use. `delete` lists them. */
   volumes(namespace: string, agent: string): Promise<string[]>;
 
   removeVolume(name: string): Promise<void>;
 
-  /** What users of the Runtime should know, as conditions of it. */
+  /** Conditions of the Runtime that its users should know. */
   conditions?(): DriverCondition[];
 
   close(): Promise<void>;
@@ -98,10 +105,13 @@ export interface DriverCondition {
   message: string;
 }
 
-/** Each driver's module also exports this check, pure: `field: reason` for each field that it cannot honour. */
+/**
+ * The check that each driver's module exports too. Returns `field: reason` for each field that the driver does not
+ * support. Pure.
+ */
 export type Unsupported = (spec: AgentSpec, runtime: { allowHostPaths: readonly string[] }) => string[];
 
-/** What one run needs, with every reference resolved. Holds secret values: never logged. */
+/** What one run needs, with all references resolved. Contains secret values: never log it. */
 export interface RunSpec {
   identity: {
     store: string;
@@ -118,13 +128,13 @@ export interface RunSpec {
   pullPolicy?: 'Always' | 'IfNotPresent' | 'Never' | undefined;
   command?: readonly string[] | undefined;
   args?: readonly string[] | undefined;
-  /** The whole environment beyond what the image sets: AGENTCTL_* included. */
+  /** The whole environment in addition to the image's, including AGENTCTL_*. */
   env: Readonly<Record<string, string>>;
   files: readonly FileSpec[];
   workingDir?: string | undefined;
   mounts: readonly Mount[];
   limits: { cpu?: number | undefined; memory?: number | undefined; pids?: number | undefined };
-  /** For a driver that can use them. */
+  /** Only for drivers that support requests. */
   requests?: { cpu?: number | undefined; memory?: number | undefined };
   user?: string | undefined;
   readOnlyRootFilesystem: boolean;
@@ -139,15 +149,15 @@ export interface RunSpec {
       protocol: 'TCP' | 'UDP';
     }[];
   };
-  /** Its output will be read by `attach`, so none of it may be lost: whatever must be opened before the start is. */
+  /** The output will be read by `attach`, so none may be lost: open whatever that needs before the start. */
   talks: boolean;
-  /** Tries the run again, after a wait, that lacked something: a pull that is held back stays so. */
+  /** This is a retry of a run that could not start, so a pull that is in backoff stays in backoff. */
   again?: boolean | undefined;
-  /** The standard input stays open. Else it is at its end from the start on, but where the agent talks. */
+  /** Keeps the standard input open. Otherwise it is at its end from the start, unless the agent talks. */
   stdin: boolean;
-  /** What is kept of its output: bytes of one file, and files. */
+  /** How much output is kept: bytes of one file, and number of files. */
   logs: { maxSize: number; maxFiles: number };
-  /** For the engine's own stop, at a shutdown of the engine. */
+  /** Used by the engine itself, when the engine shuts down. */
   stop: { signal?: string | undefined; scope?: 'Main' | 'Group' | undefined; gracePeriodMs: number };
 }
 
@@ -160,7 +170,10 @@ export interface FileSpec {
 
 export type Mount = { mountPath: string; readOnly: boolean } & (
   | { type: 'Host'; path: string }
-  /** With `formerName`, its name in earlier versions, the agent's own volume: never mounted where its labels say otherwise. */
+  /**
+   * With `formerName`, the volume's name in earlier versions, it is the agent's own volume: not mounted if its labels
+   * say otherwise.
+   */
   | { type: 'Volume'; name: string; formerName?: string | undefined }
   | { type: 'Tmpfs'; sizeBytes?: number | undefined }
   /** A folder of files, from a Secret or ConfigMap. */
@@ -169,90 +182,90 @@ export type Mount = { mountPath: string; readOnly: boolean } & (
 
 export interface LogOptions {
   follow: boolean;
-  /** Only the last so many lines. */
+  /** Only this many last lines. */
   tail?: number | undefined;
   /** Only lines from this instant on. */
   since?: number | undefined;
-  /** Only this run's output: followed where it is the newest. */
+  /** Only this run's output. It is followed only if it is the newest run. */
   run?: RunSpan | undefined;
   signal: AbortSignal;
 }
 
-/** One run, as the controller knows it. A driver looks for its output by the number, or by the times. */
+/** One run, as the controller knows it. A driver finds its output by the number or by the times. */
 export interface RunSpan {
   number: number;
   startedAt: number;
-  /** Absent while it runs. */
+  /** Absent while the run has not ended. */
   finishedAt?: number | undefined;
 }
 
 export interface AttachOptions {
   run: number;
-  /** As Observed has it. A container's output goes on over its runs: this start's is meant. */
+  /** From Observed. A container's output continues over its runs; this names the start that is meant. */
   startId: string;
-  /** From here on, as an earlier attachment to the same run told it; absent: from the first byte of the run. */
+  /** A cursor from an earlier attachment to the same run. Absent: from the first byte of the run. */
   cursor?: string | undefined;
-  /** What was written last may have been cut short: the first write begins with a newline, which ends that line. */
+  /** The last write may have been cut short: the first write then begins with a newline, which ends that line. */
   cut?: boolean | undefined;
   /** Closes the attachment. */
   signal: AbortSignal;
 }
 
-/** In bytes. */
+/** All in bytes. */
 export const attachLimits = {
   /** A longer line is cut. */
   line: 16 * 1024 * 1024,
-  /** What is told of it. */
+  /** How much is returned of a cut line. */
   cutTo: 1024,
-  /** What may wait to be written. A text of any size is taken where none waits. */
+  /** How much may wait to be written. A text of any size is accepted if nothing waits. */
   input: 16 * 1024 * 1024,
-  /** What is written at once goes into a pipe as a whole or not at all (PIPE_BUF), while nothing else waits. */
+  /** A write of this size goes into a pipe atomically (PIPE_BUF), while nothing else waits. */
   whole: 4096,
 } as const;
 
 export interface Attachment {
   /**
-   * Standard output, whole lines, in the order in which they were written, as many at once as have come; to be read by
-   * one reader, once. Ends once the run has ended and all was read, or the attachment is closed; throws DriverError where
-   * the stream is lost: attach again at the last cursor. The last line of a run may lack its newline and be half a line.
-   * What is not asked for is not read: memory does not grow behind a reader that is slow, and it holds up no other.
+   * Standard output as whole lines, in order, in batches of all that has come; for one reader, once. Ends when the run
+   * has ended and everything was read, or when the attachment is closed. Throws DriverError if the stream is lost: then
+   * attach again at the last cursor. The last line of a run may lack its newline and be incomplete. Output is read only
+   * on demand: a slow reader neither grows the memory nor delays other readers.
    */
   readonly lines: AsyncIterable<readonly OutputLine[]>;
 
   /**
-   * Writes whole lines, each with its newline. Resolves once they are in the pipe. DriverErrors: Retryable `NotRunning`
-   * (the run has ended, its input or the attachment is closed) and `InputFull` (the agent does not read).
-   * Nothing else is written, but for a newline before what follows a line that may have been cut in half.
+   * Writes whole lines, each with its newline. Resolves once they are in the pipe. Throws DriverErrors: Retryable
+   * `NotRunning` (the run has ended, or its input or the attachment is closed) and `InputFull` (the agent does not
+   * read). Nothing else is written, except a newline after a line that may have been cut in half.
    */
   write(text: string): Promise<void>;
 
   /**
-   * What was read up to this cursor is never asked for again: the Runtime may delete it. Never throws. Where a Runtime keeps all
-   * that was not deleted, an agent whose output is not settled waits at some time.
+   * Confirms that output up to this cursor will never be read again, so the Runtime may delete it. Never throws. If a
+   * Runtime keeps everything that was not deleted, an agent whose output is not settled blocks at some point.
    */
   settled(cursor: string): void;
 
   /** The working directory of the instance, absolute. */
   readonly workingDir: string;
 
-  /** Ends `lines` and refuses what still waits to be written. The run goes on. To be called however the lines ended. */
+  /** Ends `lines` and rejects pending writes. The run continues. Must be called however the lines ended. */
   close(): void;
 }
 
 export interface OutputLine {
-  /** Without its newline. Of one that is longer than `attachLimits.line` only the beginning, and `cut`. */
+  /** Without its newline. If the line is longer than `attachLimits.line`: only its beginning, and `cut` is set. */
   text: string;
-  /** How many bytes the line had. */
+  /** The length of a line that was cut, in bytes. */
   cut?: number | undefined;
   /** Output before this line may have been lost. */
   gap?: true | undefined;
-  /** Stands behind this line. */
+  /** The place after this line. */
   cursor: string;
 }
 
 export interface LogLine {
   stream: 'stdout' | 'stderr';
-  /** When it came out of the agent, in milliseconds since the epoch. */
+  /** When the agent wrote it, in milliseconds since the epoch. */
   at: number;
   /** Without its newline. */
   text: string;
@@ -260,16 +273,17 @@ export interface LogLine {
 
 /**
  * - NotStartable: something that the manifest names is missing (`reason`: ImagePull, ImageMissing, MountMissing,
- *   CommandNotFound, NameTaken, ...). No failure is counted; it is tried again by itself, less and less often.
+ *   CommandNotFound, NameTaken, ...). Not counted as a failure; retried with backoff.
  * - Retryable: counts and backs off like an exit (DiskFull, StartFailed, ...).
  * - Terminal: cannot succeed with this spec (InvalidSpec).
  * - Offline: the Runtime does not answer.
+ *
  * The message names the remedy.
  */
 export class DriverError extends Error {
   readonly kind: 'NotStartable' | 'Retryable' | 'Terminal' | 'Offline';
   readonly reason: string;
-  /** Of NotStartable: it is of no use to try earlier. */
+  /** For NotStartable: an earlier retry is useless. */
   readonly retryAt: number | undefined;
 
   constructor(
@@ -286,7 +300,7 @@ export class DriverError extends Error {
   }
 }
 
-/** Labels on everything that we make in an engine. */
+/** Labels on everything that we create in an engine. */
 export const labels = {
   store: 'agentctl.dev/store',
   namespace: 'agentctl.dev/namespace',

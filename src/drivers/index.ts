@@ -5,13 +5,17 @@ import type { Unsupported } from './driver.ts';
 import { ownUser } from './own-user.ts';
 import { unsupportedByProcess } from './process.ts';
 
-/** Every driver by its name in Runtime.spec. To add one: its line here, and how it is made in src/daemon/drivers.ts. */
+/**
+ * Every driver by its name in Runtime.spec. To add one, add a line here, and its construction in src/daemon/drivers.ts.
+ */
 const checks: Record<Runtime['spec']['driver'], Unsupported> = {
   docker: unsupportedByDocker,
   process: unsupportedByProcess,
 };
 
-/** `field: reason` for each field of the spec that the driver cannot honour, or that the Runtime does not allow. */
+/**
+ * Returns `field: reason` for each field of the spec that the driver does not support or the Runtime does not allow.
+ */
 export const unsupported = (
   runtime: Runtime['spec'],
   spec: AgentSpec,

@@ -5,13 +5,13 @@ import { attachLimits, DriverError } from './driver.ts';
 export interface Input {
   /** See Attachment.write. */
   write(text: string): Promise<void>;
-  /** From now on, and for all that waits, writing is refused as NotRunning. What the program has not read is gone. */
+  /** Rejects pending and later writes with NotRunning. Input that the program has not read is lost. */
   close(why: string): void;
 }
 
 /**
- * `open` is called at the first write, and at the first after the pipe was lost. A line that may have been cut in half,
- * by an earlier input (`cut`) or with the pipe, is ended by a newline before the next one.
+ * `open` is called for the first write, and for the first write after the pipe was lost. If a line may have been cut in
+ * half, by an earlier input (`cut`) or with the pipe, a newline is written before the next line.
  */
 export function createInput(
   name: string,
@@ -33,7 +33,7 @@ export function createInput(
     opened = opening;
     opening.then((made) => {
       pipe = made;
-      // Each write hears of it by itself.
+      // Each write gets the error itself.
       made.on('error', forget).on('close', forget);
       if (closed !== undefined) made.destroy();
     }, forget);
@@ -61,7 +61,7 @@ export function createInput(
         if (closed !== undefined) throw closed;
         await new Promise<void>((resolve, reject) => {
           into.write(whole, (error) => {
-            // One that is destroyed says so, or says nothing.
+            // A destroyed stream may report an error or none.
             const failure = closed ?? (error == null ? undefined : inputClosed(name, error));
             if (failure === undefined) return resolve();
             half ||= whole !== text || waiting > attachLimits.whole;

@@ -3,24 +3,26 @@ import type { Clock } from '../platform/clock.ts';
 import { isCode } from '../platform/code.ts';
 import { type Driver, type DriverCondition, DriverError } from './driver.ts';
 
-/** How many files a process has open and may have open. */
+/** How many files a process has open, and its limit. */
 export interface FileCount {
   open: number;
   limit: number;
 }
 
-/** Keeps enough descriptors free for connections of the API, so that agents can always be looked at and stopped. */
+/**
+ * Keeps enough file descriptors free for connections to the API, so that agents can always be inspected and stopped.
+ */
 export interface OpenFiles {
-  /** Throws NotStartable `TooManyOpenFiles` where one more start would take from what is kept free. */
+  /** Throws NotStartable `TooManyOpenFiles` if one more start would use the reserved descriptors. */
   admit(): void;
   condition(): DriverCondition;
 }
 
-/** Whose files are counted, as a condition of the Runtime tells it. */
+/** The process whose files are counted, as a condition of the Runtime describes it. */
 interface Owner {
   condition: string;
   name: string;
-  /** What it takes to get a higher limit. */
+  /** How to get a higher limit. */
   remedy: string;
 }
 
@@ -29,22 +31,22 @@ const controllerFiles: Owner = {
   name: 'controller',
   remedy: 'restart the controller',
 };
-/** The collector outlives the controller, so that its limit stays as it is while agents run. */
+/** The collector outlives the controller, so its limit does not change while agents run. */
 export const collectorFiles: Owner = {
   condition: 'OutputFilesAvailable',
   name: 'collector of output',
   remedy: 'restart the controller with its agents (agentctl controller stop --agents)',
 };
 
-/** What a start may take: its output, its input, and a moment's file. Of the collector: two pipes and a log. */
+/** What a start may use: its output, its input, and a temporary file. In the collector: two pipes and a log. */
 const perStart = 3;
-/** A start is counted by itself until what it opens is surely in the count of all. */
+/** A start is counted separately until its files are surely included in the total. */
 const startsForMs = 5000;
 const countEveryMs = 250;
 
 const keptFree = ({ limit }: FileCount): number => Math.min(Math.max(32, limit / 10), 256, limit / 2);
 
-/** Refuses starts where descriptors run short, whatever the driver: each takes some of the controller's. */
+/** Refuses starts if descriptors run short. It wraps every driver, because each uses descriptors of the controller. */
 export const withOpenFiles = (driver: Driver, files: OpenFiles): Driver => ({
   ...driver,
   async create(spec) {
@@ -67,7 +69,7 @@ export function createOpenFiles(
   let known: FileCount | undefined;
   let knownAt = 0;
 
-  /** Where not even the count can be read, all are taken. */
+  /** If even the count cannot be read, all descriptors are in use. */
   const readOrFull = (before: FileCount | undefined): FileCount => {
     try {
       return read();
@@ -105,7 +107,7 @@ export function createOpenFiles(
         type: owner.condition,
         status: isShort ? 'False' : 'True',
         reason: isShort ? 'TooManyOpenFiles' : 'Enough',
-        // The exact number changes all the time: only where it matters is it told.
+        // The exact number changes all the time, so it is reported only if it is short.
         message: isShort
           ? `${so}; no more agents are started. Raise the hard limit (ulimit -H -n, or LimitNOFILE= of the service) and ${owner.remedy}.`
           : `The ${owner.name} may open ${limit} files; an agent takes up to ${perStart}.`,
@@ -114,7 +116,7 @@ export function createOpenFiles(
   };
 }
 
-/** Of this process, or another one of the same user. Throws where /proc does not tell. */
+/** Counts the files of this process, or of another process of the same user. Throws if /proc cannot be read. */
 export function countFiles(pid: number | 'self' = 'self'): FileCount {
   const text = readFileSync(`/proc/${pid}/limits`, 'latin1');
   const soft = /^Max open files\s+(\d+)/m.exec(text)?.[1];
@@ -122,7 +124,7 @@ export function countFiles(pid: number | 'self' = 'self'): FileCount {
   return { open: readdirSync(`/proc/${pid}/fd`).length, limit };
 }
 
-/** No failure of the agent: it is tried again when files have been closed. */
+/** Not a failure of the agent: it is retried when files have been closed. */
 export const tooManyOpenFiles = (cause?: unknown, { name, remedy }: Owner = controllerFiles): DriverError =>
   new DriverError(
     'NotStartable',

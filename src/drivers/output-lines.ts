@@ -1,23 +1,23 @@
 import { attachLimits, type OutputLine } from './driver.ts';
 
 /**
- * Cuts a stream of bytes into lines whose cursor is the offset behind them. Takes time in proportion to the bytes, in
- * however small pieces they come, and holds at most `attachLimits.line` of an unfinished line.
+ * Splits a stream of bytes into lines. The cursor of a line is the offset after it. Takes time in proportion to the
+ * bytes, however small the pieces are, and buffers at most `attachLimits.line` of an incomplete line.
  */
 export interface LineCutter {
-  /** The bytes may be written over afterwards. */
+  /** The caller may reuse the buffer afterwards. */
   push(bytes: Buffer): OutputLine[];
-  /** The unfinished line, where there is one. */
+  /** Returns the incomplete line, if there is one. */
   rest(): OutputLine[];
 }
 
-/** Space that is kept from line to line. */
+/** Buffer space that is reused for the next line. */
 const smallSpace = 4096;
 
 export function createLineCutter(offset: number): LineCutter {
-  /** Where the line that is being read began. */
+  /** Where the current line began. */
   let start = offset;
-  /** What is known of it, `length` bytes, of which the first `held` stand in `space`. */
+  /** The length of the current line. Its first `held` bytes are in `space`. */
   let length = 0;
   let held = 0;
   let space = Buffer.alloc(0);

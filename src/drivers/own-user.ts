@@ -3,20 +3,20 @@ import type { ControllerUser } from '../plan/allow.ts';
 
 let known: ControllerUser | undefined;
 
-/** The user of this process, with all names that the host's passwd file has for it. Read once. */
+/** Returns the user of this process, with all names that the host's passwd file has for it. Read once. */
 export function ownUser(): ControllerUser {
   known ??= userOf(process.getuid?.() ?? 0, passwd());
   return known;
 }
 
-/** `text` is what a passwd file holds. */
+/** @param text the content of a passwd file */
 export function userOf(uid: number, text: string): ControllerUser {
   const entries = text.split('\n').map((line) => line.split(':'));
   const names = entries.flatMap(([name = '', _, number]) => (number === String(uid) ? [name] : []));
   return { uid, names };
 }
 
-/** A host without one has no names. */
+/** A host without a passwd file has no names. */
 function passwd(): string {
   try {
     return readFileSync('/etc/passwd', 'utf8');

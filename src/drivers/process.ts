@@ -48,39 +48,39 @@ import { findTool, findTools } from './process/tools.ts';
 import { unsupportedFields } from './process/unsupported.ts';
 
 export interface ProcessDriverOptions {
-  /** Instances stand in its folder `instances`, mode 0700. */
+  /** Contains the folder `instances`, mode 0700. */
   stateDir: string;
   storeId: string;
   clock: Clock;
   log: Log;
   /** Becomes the process that collects the output of all runs. */
   collector: CollectorCommand;
-  /** The host's, unless a test plays a reboot. */
+  /** Defaults to the host's. Tests use it to simulate a reboot. */
   bootId?: string | undefined;
-  /** The soft limit of open files with which instances run; absent: the controller's own. */
+  /** The soft limit of open files for instances. Defaults to the controller's. */
   agentFiles?: number | undefined;
-  /** A test plays a host that lets us make none. */
+  /** Tests use it to simulate a host without usable cgroups. */
   cgroups?: 'None' | undefined;
 }
 
-/** Runs of one ref that are kept, with their output: the newest is one of them. */
+/** How many runs of one ref are kept with their output, including the newest. */
 const keptRuns = 5;
 
-/** How long a kill waits for the shim to write the exit down. */
+/** How long a kill waits until the shim records the exit. */
 const exitWaitMs = 2000;
 
 export const unsupportedByProcess: Unsupported = (spec) =>
   unsupportedFields(spec, {
-    // Asked for only where a spec names a user.
+    // A getter, so that it is evaluated only if a spec names a user.
     get canSwitchUser() {
       return process.getuid?.() === 0 && findTool('setpriv') !== undefined;
     },
   });
 
 /**
- * Runs instances as processes of this Linux host. A `ref` is the folder of one (see process/layout.ts); processes live
- * on when the controller ends. When a main process ends, what it left behind is killed, as in a container; the next
- * start waits for that. Throws Offline on a host that lacks what it needs.
+ * Runs instances as processes of this Linux host. A `ref` is the folder of an instance (see process/layout.ts).
+ * Processes survive the end of the controller. When a main process ends, its remaining processes are killed, as in a
+ * container; the next start waits for that. Throws Offline on a host that lacks a requirement.
  */
 export function createProcessDriver(options: ProcessDriverOptions): Driver {
   const { clock, log, storeId } = options;
@@ -114,7 +114,7 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
   let adopted = false;
   let contained: DriverCondition | undefined;
 
-  /** Once, before anything is made: later it would take what is just being made. */
+  /** Runs once, before anything is created: later it would delete what is just being created. */
   const clear = (): Promise<void> => {
     const all = async (): Promise<void> => {
       await clearLeftovers(instances);
@@ -127,7 +127,7 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
     return cleared;
   };
 
-  /** The newest run where the ref is ours. */
+  /** Returns the newest run if the ref is ours. */
   const find = (ref: string): Run | undefined => {
     const run = isRef(root, ref) ? newestRun(ref) : undefined;
     return run?.meta.identity.store === storeId ? run : undefined;
@@ -141,7 +141,7 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
 
   const currentMarks = (run: Run): Marks => marksOfBoot(run, bootId);
 
-  /** Undefined where it has just been taken away. */
+  /** Returns undefined if the run was just deleted. */
   const look = (ref: string, run: Run): Observed | undefined => {
     try {
       const marks = settledMarks(run, bootId);
@@ -192,14 +192,14 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
     return runs ? present(ref, started.run, started.marks) : mustInspect(ref);
   };
 
-  /** Ends what the earlier runs of an instance may have left where their folder is gone. */
+  /** Kills processes of earlier runs of an instance whose folder is gone. */
   const endEarlier = async (instanceUid: string, upToRun: number): Promise<void> => {
     const held = await cgroups();
     if (held?.knows(instanceUid) === true) await held.kill(instanceUid, upToRun);
     else await reap({ instanceUid, upToRun });
   };
 
-  /** What ended while no controller was there may have left processes behind. */
+  /** Runs that ended while no controller ran may have left processes. */
   const adopt = async (all: readonly Observed[]): Promise<void> => {
     adopted = true;
     inside.clear();
@@ -210,7 +210,10 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
     }
   };
 
-  /** What moved to another cgroup is left where its main process ended by itself: until now nobody has looked for it. */
+  /**
+   * Kills processes that moved to another cgroup, in runs whose main process ended by itself: nothing has looked for
+   * them so far.
+   */
   const endMoved = async (): Promise<void> => {
     const ended = allRefs(root).map(async (ref) => {
       const run = find(ref);
@@ -247,7 +250,7 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
       await clear();
       const ours: Observed[] = [];
       for (const [index, ref] of allRefs(root).entries()) {
-        if (index % 100 === 0) await setImmediate(); // others come in between
+        if (index % 100 === 0) await setImmediate(); // lets other work run
         const observed = inspect(ref);
         if (observed !== undefined) ours.push(observed);
       }
@@ -309,11 +312,11 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
           'InvalidSpec',
           `the policy's stop.signal "${signal}" is not a Linux signal`,
         );
-      // Until setsid has run it has no group of its own.
+      // The main process has no group of its own until setsid has run.
       const send = (given: number | NodeJS.Signals): boolean =>
         (scope === 'Group' && sendSignal(-main.pid, given)) || sendSignal(main.pid, given);
       send(number);
-      if (living(main)?.state === 'T') send('SIGCONT'); // what is stopped takes no signal
+      if (living(main)?.state === 'T') send('SIGCONT'); // a stopped process does not react to signals
     },
 
     async kill(ref) {

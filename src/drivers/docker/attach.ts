@@ -16,19 +16,19 @@ export interface AttachDeps {
   engine: Engine;
   clock: Clock;
   log: Log;
-  /** The engine's clock is this host's. */
+  /** The engine runs on this host, so both have the same clock. */
   local: boolean;
   podman: () => Promise<boolean>;
-  /** Undefined where the container is gone, or is not ours. */
+  /** Returns undefined if the container is gone or is not ours. */
   find: (ref: string) => Promise<ContainerInspect | undefined>;
 }
 
 export interface Attachments {
-  /** Before a start: no byte of the run is lost to an attachment that is opened soon after it. */
+  /** Call before a start, so that an attachment that is opened soon after it loses no byte of the run. */
   prepare(ref: string): Promise<void>;
-  /** The start that was prepared for has come about. */
+  /** Call when the start that was prepared has succeeded. */
   started(inspect: ContainerInspect): Promise<void>;
-  /** It has not, or the container is to go. */
+  /** Call when that start has failed, or before the container is removed. */
   drop(ref: string): void;
   attach(ref: string, options: AttachOptions): Promise<Attachment>;
   close(): void;
@@ -49,7 +49,7 @@ export function createAttachments(deps: AttachDeps): Attachments {
     return found;
   };
 
-  /** The live output, where the run still goes on; to attach to one that has ended would wait for the next. */
+  /** Returns the live output if the run has not ended. Attaching to an ended run would wait for the next run. */
   const liveOf = async (inspect: ContainerInspect): Promise<Intake | undefined> => {
     const { Id: ref, State: state } = inspect;
     if (!runs(inspect)) return undefined;
@@ -66,7 +66,10 @@ export function createAttachments(deps: AttachDeps): Attachments {
     }
   };
 
-  /** Podman clears up after a run some time later, and would take what is attached to before the next with it. */
+  /**
+   * Podman cleans up some time after a run. An attachment for the next run that is opened before that would be closed
+   * by the cleanup.
+   */
   const untilCleanedUp = async (ref: string): Promise<void> => {
     const deadline = clock.now() + cleanUpMs;
     while ((await find(ref))?.State.Status === 'stopped' && clock.now() < deadline) await sleep(clock, 20);
@@ -109,7 +112,10 @@ export function createAttachments(deps: AttachDeps): Attachments {
       const isFirst = kept !== undefined && place === undefined;
       if (!isFirst) kept?.close();
       const live = isFirst ? kept : await liveOf(inspect);
-      /** Seen to have ended then: no line of the run is younger, and a later one takes longer to begin. */
+      /**
+       * When the run was seen to have ended. No line of this run is later; a later run cannot begin before this
+       * instant.
+       */
       let endedBy = live === undefined ? clock.now() : undefined;
       const begin = beginOf(inspect, run);
       const stop = new AbortController();
@@ -181,15 +187,15 @@ const notRunning = (ref: string, cause?: unknown): DriverError =>
   new DriverError('Retryable', 'NotRunning', `${ref.slice(0, 12)} does not run`, { cause });
 
 /**
- * Podman's monitor closes the standard input of a container when any attached connection goes, and knows no option
- * against that (conmon's --leave-stdin-open is not Podman's to give). So from the start on a process in the container
- * holds the pipe open, and later connections write by another one. Both need `sh` in the image.
+ * Podman's monitor closes a container's standard input when any attached connection closes. conmon's option
+ * `--leave-stdin-open` would prevent that, but Podman does not set it. So a process in the container holds the pipe
+ * open from the start, and later connections write through another process. Both need `sh` in the image.
  */
 const pipe = '/proc/1/fd/0';
 const hold = ['sh', '-c', `exec sleep 999999999 >${pipe}`];
 const feed = ['sh', '-c', `exec cat >${pipe}`];
 
-/** Where it fails, the program reads the end of its input when the controller goes. */
+/** If this fails, the program reads end-of-file on its standard input when the controller exits. */
 async function holdInput({ calls }: Engine, ref: string, log: Log): Promise<void> {
   try {
     const exec = await calls.getContainer(ref).exec({ Cmd: hold });
@@ -203,12 +209,12 @@ async function feedInput({ calls, hijack }: Engine, ref: string): Promise<Duplex
   try {
     const { id } = await calls.getContainer(ref).exec({ Cmd: feed, AttachStdin: true, AttachStdout: true });
     const socket = await hijack(`/exec/${id}/start`, { Detach: false, Tty: false });
-    // It says nothing, but its end is seen only by who reads.
+    // This connection carries no data, but its end is noticed only if it is read.
     return socket.resume();
   } catch (error) {
     throw error instanceof EngineError ? inputClosed(stdinOf(ref), error) : error;
   }
 }
 
-/** In a message. */
+/** For error messages. */
 const stdinOf = (ref: string): string => `the standard input of ${ref.slice(0, 12)}`;

@@ -1,7 +1,7 @@
 import { signalNumber } from '../../api/signal.ts';
 import { labels, type RunSpec } from '../driver.ts';
 
-/** A file or folder of the host, made by us, to be bound into the container. */
+/** A file or folder of the host that we created, to be bind-mounted into the container. */
 export interface Bind {
   source: string;
   target: string;
@@ -10,7 +10,7 @@ export interface Bind {
 export interface EngineFacts {
   podman: boolean;
   version: string;
-  /** It may have an init of its own. */
+  /** Whether the engine can run an init in the container. */
   init: boolean;
 }
 
@@ -28,17 +28,17 @@ function labelsOf(identity: RunSpec['identity']): Record<string, string> {
   };
 }
 
-/** Engines do not know all names of real-time signals, but all numbers. */
+/** Engines know all signal numbers, but not all names of real-time signals. */
 export function engineSignal(signal: string): string {
   const number = signalNumber(signal);
   return number === undefined || number < 32 ? signal : String(number);
 }
 
-/** By this variable the init of Docker sends what it gets to the whole process group. */
+/** With this variable, Docker's init (tini) forwards signals to the whole process group. */
 const toGroup = ({ scope }: RunSpec['stop']): Record<string, string> =>
   scope === 'Group' ? { TINI_KILL_PROCESS_GROUP: '1' } : {};
 
-/** The body of `POST /containers/create`. Pure. */
+/** Returns the body of `POST /containers/create`. Pure. */
 export function createBody(
   spec: RunSpec,
   binds: readonly Bind[],
@@ -67,7 +67,7 @@ export function createBody(
     HostConfig: {
       Init: engine.init,
       RestartPolicy: { Name: 'no' },
-      // Podman rotates by its own file, and knows only a size.
+      // Podman rotates its own log file and supports only a size limit.
       LogConfig: engine.podman
         ? { Type: 'k8s-file', Config: maxSize }
         : { Type: 'local', Config: { ...maxSize, 'max-file': String(spec.logs.maxFiles) } },
@@ -81,10 +81,10 @@ export function createBody(
         })),
       ],
       ...(limits.cpu === undefined ? {} : { NanoCpus: Math.round(limits.cpu * 1e9) }),
-      // As much swap as memory would double the limit.
+      // Without an explicit value, Docker allows as much swap as memory, which doubles the limit.
       ...(limits.memory === undefined ? {} : { Memory: limits.memory, MemorySwap: limits.memory }),
       ...(limits.pids === undefined ? {} : { PidsLimit: limits.pids }),
-      // As the kubelet counts them: 1024 shares a core.
+      // As in the kubelet: 1024 shares are one core.
       ...(requests.cpu === undefined ? {} : { CpuShares: Math.max(2, Math.round(requests.cpu * 1024)) }),
       ...(requests.memory === undefined ? {} : { MemoryReservation: requests.memory }),
       ReadonlyRootfs: spec.readOnlyRootFilesystem,
@@ -107,7 +107,7 @@ export function createBody(
   };
 }
 
-/** While several networks have the name, Docker starts only a container whose endpoint has the id too. */
+/** If several networks have the same name, Docker starts a container only if its endpoint has the network's id too. */
 function endpoint({ name }: RunSpec['network']): object {
   if (name === undefined || !/^[0-9a-f]{64}$/.test(name)) return {};
   return { NetworkingConfig: { EndpointsConfig: { [name]: { NetworkID: name } } } };
@@ -127,7 +127,7 @@ function networkMode({ mode, name }: RunSpec['network']): string {
 function engineMount(mount: RunSpec['mounts'][number], identity: RunSpec['identity']): object[] {
   const common = { Target: mount.mountPath, ReadOnly: mount.readOnly };
   switch (mount.type) {
-    // A mount of the type bind refuses a path that is missing; the older form would make it.
+    // A mount of type bind fails if the path is missing; the older `Binds` would create it.
     case 'Host':
       return [{ ...common, Type: 'bind', Source: mount.path }];
     case 'Volume':
@@ -135,7 +135,7 @@ function engineMount(mount: RunSpec['mounts'][number], identity: RunSpec['identi
         { ...common, Type: 'volume', Source: mount.name, VolumeOptions: { Labels: volumeLabels(identity) } },
       ];
     case 'Tmpfs': {
-      // Docker's own default, which Podman does not know.
+      // This is Docker's default mode. Podman does not have that default.
       const options = { Mode: 0o1777, SizeBytes: mount.sizeBytes };
       return [{ ...common, Type: 'tmpfs', TmpfsOptions: options }];
     }
@@ -144,7 +144,7 @@ function engineMount(mount: RunSpec['mounts'][number], identity: RunSpec['identi
   }
 }
 
-/** Only a volume that bears these is ours to remove. */
+/** We remove only volumes that have these labels. */
 export const volumeLabels = (
   identity: Pick<RunSpec['identity'], 'store' | 'namespace' | 'agent'>,
 ): Record<string, string> => ({

@@ -1,24 +1,24 @@
 import type { Entry } from './logs.ts';
 import { hashOf, type Place, type Position } from './position.ts';
 
-/** The lines of standard output that the log has from that instant on, to its present end. */
+/** Reads the lines of standard output in the log, from the given instant to the current end. */
 export type ReadLog = (since: number) => AsyncIterable<Entry>;
 
 export interface Logged {
   text: string;
   at: number;
-  /** Lines before this one may be lost. */
+  /** Lines before this one may have been lost. */
   gap: boolean;
 }
 
 /**
- * What the log has behind a position. Where it no longer has the counted lines, the position is looked for from the
- * beginning of the run by its hashes. The first place where they fit counts: of lines that repeat themselves some are then
- * told twice, and none is lost. Where nothing fits, all that there is comes, with a gap before it.
+ * Yields the lines in the log after a position. If the log no longer has the counted lines, the position is searched by
+ * its hashes from the beginning of the run. The first match is used: if lines repeat, some may be delivered twice, but
+ * none is lost. If nothing matches, all lines are yielded, with a gap before the first.
  *
- * @param begin where the run begins
- * @param ended a last line without its newline is one too
- * @param most characters of lines that are held while the place is looked for
+ * @param begin when the run began
+ * @param ended the run has ended, so that a last line without a newline is complete
+ * @param most how many characters of lines are buffered during the search
  */
 export async function* behind(
   position: Position,
@@ -44,7 +44,7 @@ export async function* behind(
   if (seen !== place.skip) yield* searched(position, read, options);
 }
 
-/** Characters of lines that are held while a place is looked for. */
+/** How many characters of lines are buffered during the search. */
 const mostHeld = 32 * 1024 * 1024;
 
 async function* searched(
@@ -56,11 +56,11 @@ async function* searched(
   const place = position.place();
   const last: number[] = [];
   let seen = 0;
-  /** All so far, until the place is found; of more than is held the end. */
+  /** All lines so far, until the position is found. If they exceed the limit, only the last of them. */
   let held: Logged[] | undefined = [];
   let heldText = 0;
   let dropped = 0;
-  /** Behind fewer lines than there are hashes of, where a log that was rotated may begin between those. */
+  /** A rotated log may begin among the hashed lines. Then fewer lines than hashes precede the position. */
   let atBegin = 0;
   for await (const { text, at = place.since, open } of read(options.begin)) {
     if (open && !options.ended) break;
@@ -93,7 +93,7 @@ async function* searched(
   yield* rest;
 }
 
-/** As many as there are of both; a log that was rotated may begin between them. */
+/** Compares as many lines as both have, because a rotated log may begin among the hashed lines. */
 function fits(last: readonly number[], { hashes }: Place): boolean {
   const count = Math.min(last.length, hashes.length);
   return count > 0 ? last.slice(-count).every((hash, index) => hash === hashes.at(index - count)) : true;

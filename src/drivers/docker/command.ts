@@ -7,17 +7,21 @@ import { hasStatus } from './errors.ts';
 const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /**
- * With an init before it the program always starts, and a missing command would look like a crash of the agent. So the
- * engine is asked for the file before the first start of a command in an image; what was found is remembered.
+ * Behind an init the container always starts, so a missing command would look like a crash of the agent. Therefore the
+ * engine is asked for the file before the first start of a command in an image, and a file that was found is
+ * remembered.
  */
 export interface CommandCheck {
-  /** Throws CommandNotFound where the container that has been made does not hold the command. */
+  /** Throws CommandNotFound if the created container does not have the command. */
   check(ref: string, spec: RunSpec): Promise<void>;
 }
 
 export function createCommandCheck(engine: Engine): CommandCheck {
   const found = new Set<string>();
-  /** The first of many starts looks for all; where it finds nothing, each says so of its own. */
+  /**
+   * The first of many concurrent starts looks for all of them. If it finds nothing, each start looks again and reports
+   * its own error.
+   */
   const looking = new Map<string, Promise<void>>();
 
   const look = async (ref: string, command: string, spec: RunSpec, key: string): Promise<void> => {
@@ -30,7 +34,7 @@ export function createCommandCheck(engine: Engine): CommandCheck {
         return;
       }
     }
-    // A container that is gone is answered for like a path that is missing.
+    // A missing container gives the same answer as a missing path: this call tells them apart.
     await engine.calls.getContainer(ref).inspect();
     throw notFound(`there is no command ${command} in`, spec);
   };
@@ -40,7 +44,7 @@ export function createCommandCheck(engine: Engine): CommandCheck {
       const command = spec.command?.[0];
       if (command === undefined) return;
       const key = JSON.stringify([spec.image, command, spec.env.PATH, spec.workingDir]);
-      await looking.get(key)?.catch(() => {}); // whoever looks is told
+      await looking.get(key)?.catch(() => {}); // the start that looked reports the error
       if (found.has(key)) return;
       const own = look(ref, command, spec, key);
       looking.set(key, own);
@@ -85,7 +89,10 @@ async function lookAt(
   }
 }
 
-/** Go's file modes: a directory is bit 31, a link bit 27. Where a link leads is left to the start. */
+/**
+ * Go's file modes: bit 31 is a directory, bit 27 a symbolic link. The target of a link is not checked here: the start
+ * does that.
+ */
 function isProgram(header: string): boolean {
   if (header === '') return true;
   const stat: unknown = JSON.parse(Buffer.from(header, 'base64').toString());

@@ -13,22 +13,22 @@ export interface Tls {
 
 /** How to reach an engine. */
 export interface Connection {
-  /** Whether its socket is on this machine, so that its paths and processes are ours too. */
+  /** Whether its socket is on this host, so that its paths and processes are also ours. */
   local: boolean;
-  /** Where ports that it publishes on all addresses are reached. */
+  /** Host name at which ports that are published on all addresses can be reached. */
   host: string;
-  /** Holds connections open and bounds them. */
+  /** Keeps connections alive and limits their number. */
   pool: Agent;
-  /** A connection for each request, without bound: logs and events hold one each. */
+  /** Opens one connection for each request, without a limit: logs and events hold one each. */
   single: Agent;
 }
 
-/** Engines serve requests in parallel, but each costs it threads; more at once gains nothing. */
+/** Engines serve requests in parallel, but each costs threads. More than these gain nothing. */
 const maxSockets = 32;
 
 /**
- * From unix:///path, tcp://host:port (TLS where keys are given) or ssh://user@host:port. The agents know the way;
- * docker-modem's own knows neither the system's ssh, with its keys and known hosts, nor a pool of TLS connections.
+ * Connects to unix:///path, tcp://host:port (with TLS if keys are given) or ssh://user@host:port. We use our own http
+ * agents because docker-modem's neither use the system's ssh, with its keys and known hosts, nor pool TLS connections.
  */
 export function connect(endpoint: string, tls?: Tls): Connection {
   const url = URL.parse(endpoint);
@@ -62,7 +62,7 @@ function agents(most: number, createConnection: () => Duplex): { pool: Agent; si
   return { pool: agent({ keepAlive: true, maxSockets: most }), single: agent({ keepAlive: false }) };
 }
 
-/** As the docker command does it: the system's own ssh, with the user's configuration, keys and known hosts. */
+/** Like the docker command: runs the system's ssh, with the user's configuration, keys and known hosts. */
 function dialBySsh(url: URL): Duplex {
   const target = url.username === '' ? url.hostname : `${decodeURIComponent(url.username)}@${url.hostname}`;
   const port = url.port === '' ? [] : ['-p', url.port];
@@ -78,7 +78,7 @@ function dialBySsh(url: URL): Duplex {
     if (code !== 0) socket.destroy(new Error(`ssh ${target} ended with ${code}: ${said.trim()}`));
   });
   socket.on('close', () => child.kill());
-  // http.Agent expects of a socket that it can do these.
+  // http.Agent calls these methods on a socket.
   return Object.assign(socket, {
     setKeepAlive: () => socket,
     setNoDelay: () => socket,

@@ -7,7 +7,7 @@ import Docker from 'dockerode';
 import { DriverError } from '../driver.ts';
 import type { Connection } from './connection.ts';
 
-/** The engine refused: `status` is HTTP's, `message` its own words. */
+/** The engine refused a request: `status` is the HTTP status, `message` the engine's message. */
 export class EngineError extends Error {
   readonly status: number;
 
@@ -19,31 +19,31 @@ export class EngineError extends Error {
 }
 
 /**
- * The Docker Engine API by dockerode, one client for each way to ask. Paths bear no version: the engine answers in its
- * newest one, and both Docker since 20.10 and Podman since 4 know all that is used here.
- * They throw EngineError, or DriverError Offline where there is no answer.
+ * The Docker Engine API through dockerode, with one client for each kind of request. Paths have no version, so the
+ * engine uses its newest one; Docker since 20.10 and Podman since 4 support everything used here. All throw
+ * EngineError, or DriverError Offline if the engine does not answer.
  */
 export interface Engine {
-  /** On pooled connections. */
+  /** Uses pooled connections. */
   calls: Docker;
-  /** On a connection of its own: an engine that is shutting down still serves those that it has. */
+  /** Uses a new connection: an engine that is shutting down still serves existing ones. */
   fresh: Docker;
-  /** As `fresh`, for what is answered at once. */
+  /** Like `fresh`, for requests that are answered immediately (short timeout). */
   prompt: Docker;
-  /** For answers that take as long as they like. */
+  /** For responses of unlimited duration. */
   streams: Docker;
   pulls: Docker;
-  /** A connection that the engine gives away: what is written goes to standard input, what comes are frames of output. */
+  /** Opens a connection that the engine hijacks: writes go to standard input, reads return frames of output. */
   hijack(path: string, body?: object): Promise<Duplex>;
   close(): void;
 }
 
-/** Milliseconds without a byte after which the engine counts as out of reach. */
+/** Milliseconds without a byte until the engine counts as unreachable. */
 const timeouts = { calls: 120_000, prompt: 10_000, pulls: 300_000, streams: 0 };
 
 export interface Listeners {
   lost(): void;
-  /** A connection has been accepted now. */
+  /** The engine has just accepted a connection. */
   accepted(): void;
 }
 
@@ -73,13 +73,13 @@ export function createEngine({ pool, single }: Connection, endpoint: string, on:
   };
 }
 
-/** The types do not know of this option. */
+/** dockerode's types lack this option. */
 function dockerBy(modem: Modem): Docker {
   const options: Docker.DockerOptions & { modem: Modem } = { modem };
   return new Docker(options);
 }
 
-/** docker-modem renders all options of each request in full for its debug log, also when nobody reads it. */
+/** docker-modem formats all options of each request for its debug log, even if the log is off. */
 function hideFromInspection(agent: Agent): void {
   Object.assign(agent, { [inspect.custom]: () => 'Agent' });
 }
@@ -92,12 +92,12 @@ interface ModemDeps {
   accepted: (() => void) | undefined;
 }
 
-/** Statuses that are no refusal. */
+/** Status codes that mean success. */
 const good = Object.fromEntries([200, 201, 202, 204, 304].map((status) => [status, true]));
 
 /**
- * docker-modem with two differences: an answer that is cut off in its middle is an error (its own never ends), and
- * errors are typed.
+ * docker-modem with two differences: a truncated response is an error (the original waits forever), and errors are
+ * typed.
  */
 export class EngineModem extends Modem {
   readonly #deps: ModemDeps;
@@ -105,10 +105,10 @@ export class EngineModem extends Modem {
   constructor(deps: ModemDeps) {
     const { agent, timeout } = deps;
     const { DOCKER_HOST: host } = process.env;
-    // What it and its companions name would be read, and stand in for what is not given.
+    // docker-modem would read DOCKER_HOST and related variables as defaults.
     delete process.env.DOCKER_HOST;
     try {
-      // The agent opens the connections, and heeds no path.
+      // The agent opens the connections and ignores this path.
       super({ socketPath: 'engine', protocol: 'http', agent, timeout });
     } finally {
       if (host !== undefined) process.env.DOCKER_HOST = host;
@@ -128,7 +128,7 @@ export class EngineModem extends Modem {
     });
   }
 
-  /** The modem's own sends the end of an empty body late, and the program would read it. */
+  /** docker-modem sends the end of an empty body late, and the program would read it. */
   hijack(path: string, body?: object): Promise<Duplex> {
     const { agent, timeout } = this.#deps;
     const headers = {
@@ -166,7 +166,7 @@ export class EngineModem extends Modem {
   }
 }
 
-/** The answer to a call while it still comes in. Not every method of dockerode can give that. */
+/** Returns a response as a stream. Not every method of dockerode can do that. */
 export const streamOf = (
   { modem }: Docker,
   path: string,
@@ -182,7 +182,10 @@ export const streamOf = (
 
 const isStream = (answer: unknown): answer is Readable => answer instanceof Readable;
 
-/** Some answers are empty, and that to a ping is OK in words. Read as empty, a garbled one would say that there is nothing. */
+/**
+ * Some responses have no body, and ping returns the plain text OK. A garbled response must not be read as empty, which
+ * would mean that nothing exists.
+ */
 function answered(content: string, path: string | undefined): object {
   if (content.trim() === '' || path?.startsWith('/_ping')) return {};
   return parsed(content) ?? fail(`the answer is not JSON: ${content.slice(0, 100)}`);
@@ -192,18 +195,18 @@ function fail(message: string): never {
   throw new Error(message);
 }
 
-/** Undefined where it is no JSON object or array. */
+/** Returns undefined if the text is not a JSON object or array. */
 function parsed(content: string): object | undefined {
   try {
     const value: unknown = JSON.parse(content);
     if (typeof value === 'object' && value !== null) return value;
   } catch {
-    // Plain words, as of a proxy.
+    // Plain text, for example from a proxy.
   }
   return undefined;
 }
 
-/** Of a refusal's body. */
+/** Returns the message in the body of an error response. */
 function wordsOf(content: string): string {
   const said = parsed(content);
   return said !== undefined && 'message' in said && typeof said.message === 'string' ? said.message : content;
@@ -218,7 +221,7 @@ function refusal(status: number, error: Error): EngineError {
     .trim()
     .slice(0, 500);
   const message = said === '' ? `status ${status}` : said;
-  // Podman says 500 when it goes away between two of its own steps.
+  // Podman returns 500 if the container disappears between two of its internal steps.
   return new EngineError(/no such container/i.test(message) ? 404 : status, message, { cause: error });
 }
 
@@ -231,7 +234,7 @@ function unreachable({ endpoint, timeout }: ModemDeps, error: Error & { code?: s
     case 'ECONNREFUSED':
       return `${said}: start the engine, or correct the Runtime's spec.endpoint`;
     case 'ECONNRESET':
-      // So docker-modem says it too when the time is up.
+      // docker-modem reports a timeout in this way too.
       return `${said}: it closed the connection${timeout > 0 ? `, or did not answer for ${timeout / 1000} s` : ''}. Check that it is running`;
     default:
       return `${said}: check that it is running and can be reached`;

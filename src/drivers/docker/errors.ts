@@ -2,7 +2,7 @@ import { oneWordHint } from '../../api/words.ts';
 import { DriverError } from '../driver.ts';
 import { EngineError } from './engine.ts';
 
-/** What the failed step was about, for the texts. */
+/** What the failed step was about, for the messages. */
 export interface Subject {
   name: string;
   image?: string | undefined;
@@ -11,7 +11,7 @@ export interface Subject {
 }
 
 interface Rule {
-  /** Matched against what the engine says. Docker's words and Podman's. */
+  /** Matched against the engine's message, of Docker and of Podman. */
   says: RegExp;
   status?: number;
   kind: DriverError['kind'];
@@ -19,7 +19,7 @@ interface Rule {
   remedy: (subject: Subject, match: RegExpExecArray) => string;
 }
 
-/** The first that matches counts. */
+/** The first match wins. */
 const rules: readonly Rule[] = [
   {
     says: /no space left on device|disk quota exceeded/i,
@@ -81,7 +81,7 @@ const rules: readonly Rule[] = [
   },
 ];
 
-/** What the engine's refusal means for the instance. Other errors pass through. */
+/** Translates an engine's refusal of a start into a DriverError. Returns other errors unchanged. */
 export function startError(error: unknown, subject: Subject): unknown {
   if (!(error instanceof EngineError)) return error;
   for (const { says, status, kind, reason, remedy } of rules) {
@@ -108,7 +108,7 @@ export const gone = (ref: string, cause?: unknown): DriverError =>
 export const hasStatus = (error: unknown, ...statuses: number[]): error is EngineError =>
   error instanceof EngineError && statuses.includes(error.status);
 
-/** For steps whose refusal has no meaning of its own. */
+/** Like `startError`, for steps whose refusal has no specific meaning. */
 export function stepError(error: unknown, ref: string, step: string): unknown {
   if (!(error instanceof EngineError)) return error;
   if (error.status === 404) return gone(ref, error);

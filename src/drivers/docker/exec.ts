@@ -8,12 +8,12 @@ import { frames, until } from './logs.ts';
 import { ageOf, killStarted } from './processes.ts';
 import type { ContainerInspect } from './wire.ts';
 
-/** Of a probe's output the beginning says enough. */
+/** Of a probe's output only the beginning is kept. */
 const maxOutput = 64 * 1024;
-/** Between two questions whether a command has begun, or ended: the first, and the longest. */
+/** Intervals of polling whether a command has begun or ended: the first and the longest. */
 const firstPollMs = 10;
 const pollMs = 100;
-/** How long an engine that is slow may take to begin a command that is not wanted any more. */
+/** How long a slow engine may take to begin a command that is no longer wanted. */
 const lateMs = 120_000;
 const killInsideMs = 5_000;
 
@@ -21,20 +21,23 @@ export interface ExecDeps {
   engine: Engine;
   clock: Clock;
   podman: () => Promise<boolean>;
-  /** The engine's processes are this host's. */
+  /** The engine's processes are processes of this host. */
   local: boolean;
 }
 
 export interface ExecOptions {
-  /** Milliseconds, from the begin of the command inside; where the engine is not here, from the call, or the begin if that is seen later. */
+  /**
+   * Milliseconds since the command began inside. With a remote engine: since the call, or since the begin was seen if
+   * that is later.
+   */
   timeout: number;
   signal?: AbortSignal | undefined;
 }
 
 /**
- * The engine has no call that ends an exec. All that a command starts inherits a variable of its own in the environment,
- * and is found by that, or as a descendant: on this host, else by `sh` and `grep` in the container. What has another
- * environment and another parent by then is not found.
+ * The engine has no call that ends an exec. So the command gets a unique environment variable, which everything that it
+ * starts inherits. Its processes are found by that variable or as descendants: on this host, or else by `sh` and `grep`
+ * in the container. A process that has changed both its environment and its parent is not found.
  */
 export async function execute(
   { engine, clock, local, podman: isPodman }: ExecDeps,
@@ -50,7 +53,10 @@ export async function execute(
   const output = new Output();
   const begun = clock.now();
 
-  /** The code once it has ended. Of one that has not begun Podman says 0 too, and that it cannot be removed. */
+  /**
+   * Returns the exit code once the command has ended. For a command that has not begun, Podman also reports code 0, but
+   * then with CanRemove false.
+   */
   const look = async (): Promise<{ pid: number; code: number | undefined }> => {
     const { Pid: pid, Running: running, ExitCode: code, CanRemove: canRemove } = await exec.inspect();
     return { pid, code: code === null || running || (podman && !canRemove) ? undefined : code };
@@ -59,7 +65,7 @@ export async function execute(
   const kill = async (pid: number): Promise<boolean> =>
     (local && (await killStarted(container, variable, pid))) || killInside(engine, ref, variable);
 
-  /** Kills it once it has begun, as it would by itself later. */
+  /** Kills the command once it has begun. */
   const killLate = async (): Promise<void> => {
     for (const end = clock.now() + lateMs; clock.now() < end; await sleep(clock, pollMs)) {
       const { pid, code } = await look();
@@ -87,12 +93,12 @@ export async function execute(
       await sleep(clock, wait, signal);
     }
   } catch (error) {
-    // As a shell says it: 127 not found, 126 not to be run.
+    // As in a shell: 127 is not found, 126 is not executable.
     const missing = error instanceof EngineError && /exec|OCI runtime|executable file/i.test(error.message);
     if (missing && /not found|no such file/i.test(error.message)) return { code: 127, output: error.message };
     if (missing && /permission denied|exec format/i.test(error.message))
       return { code: 126, output: error.message };
-    // It may run, and nobody waits for it any more.
+    // The command may be running, and nothing waits for it any more.
     if (!(error instanceof DriverError)) void killLate().catch(() => undefined);
     throw refused(error, ref);
   } finally {
@@ -101,7 +107,7 @@ export async function execute(
 
   async function elapsed(pid: number): Promise<number> {
     const age = local ? await ageOf(pid) : clock.now() - begun;
-    // Gone: it has ended, and the engine is about to say so.
+    // The process is gone: the command has ended, and the engine is about to report it.
     return age ?? 0;
   }
 }
@@ -145,7 +151,7 @@ async function create(
   }
 }
 
-/** Begins it, and reads until its output ends. */
+/** Starts the exec and reads until its output ends. */
 async function readInto(
   output: Output,
   { streams }: Engine,
@@ -170,7 +176,7 @@ function refused(error: unknown, ref: string): unknown {
   return error;
 }
 
-/** `sh` is of the container's user, as the command was. */
+/** `sh` runs as the container's user, like the command. */
 async function killInside(engine: Engine, ref: string, variable: string): Promise<boolean> {
   const script =
     'IFS=/; for e in /proc/[0-9]*/environ; do grep -q "$0" "$e" 2>/dev/null && set -- $e && kill -9 "$3"; done; :';

@@ -11,14 +11,15 @@ export async function readFacts(engine: Engine): Promise<EngineFacts> {
   return {
     podman,
     version: `${podman ? 'Podman' : 'Docker'} ${version.Version}`,
-    // Docker lists it where it is installed. Podman tells of its own nowhere, and refuses a container where it is missing.
+    // Docker lists its init if it is installed. Podman does not report its init, and refuses a container if the init is
+    // missing.
     init: podman || components.some(({ Name: name }) => name === 'docker-init'),
   };
 }
 
 /**
- * When the engine began. Docker makes its default bridge anew at each start, and says so nowhere else. Podman's
- * containers live without it, so only the boot of the host ends them.
+ * Returns when the engine began. Docker creates its default bridge at each start; nothing else shows the time. Podman's
+ * containers do not depend on its service, so only a boot of the host ends them.
  */
 export async function readEngineStart(
   engine: Engine,
@@ -36,7 +37,7 @@ export async function readEngineStart(
   }
 }
 
-/** Pure: where the controller reaches a port of the container. */
+/** Returns where the controller can reach a port of the container. Pure. */
 export function addressOf(
   inspect: ContainerInspect,
   port: number,

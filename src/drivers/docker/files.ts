@@ -5,17 +5,18 @@ import { DriverError, type FileSpec, type RunSpec } from '../driver.ts';
 import type { Bind } from './body.ts';
 
 /**
- * Files and Secrets of instances, in a folder of the host that lies in memory. A file put into a container's own
- * tmpfs before its start would vanish, so they are bound from here; a reboot takes them, so each start writes them anew.
+ * Files and Secrets of instances, in a folder of the host in memory. A file that is copied into a container's tmpfs
+ * before the start would be lost, so files are bind-mounted from here. A reboot deletes them, so each start writes them
+ * again.
  */
 export interface HostFiles {
-  /** Writes all of a run's files, and says what to bind where. No sweep takes them before `settled`. */
+  /** Writes all files of a run and returns the binds. `sweep` does not remove them until `settled` is called. */
   put(spec: RunSpec): Promise<Bind[]>;
   settled(uid: string): void;
   remove(uid: string): Promise<void>;
-  /** To be called before the list that `sweep` is told of. */
+  /** Call before the list that is passed to `sweep`. */
   mark(): number;
-  /** Removes those of instances that were no more when they were listed, unless touched since the mark. */
+  /** Removes the files of instances that are not in the list, unless they were touched since the mark. */
   sweep(mark: number, listed: ReadonlySet<string>): Promise<void>;
 }
 
@@ -27,7 +28,7 @@ export function createHostFiles(options: {
   const engine = createHash('sha256').update(options.endpoint).digest('hex').slice(0, 12);
   const root = join(options.secretsDir, options.storeId, engine);
   let counter = 0;
-  /** By uid, the counter when it was last written; without end while it is being started. */
+  /** By uid: the counter when its files were last written; Infinity during a start. */
   const touched = new Map<string, number>();
 
   const write = async (path: string, file: FileSpec, owner: Owner | undefined): Promise<void> => {
@@ -89,7 +90,7 @@ export function createHostFiles(options: {
   };
 }
 
-/** Before the first file there is no root. */
+/** The root does not exist before the first file is written. */
 async function foldersIn(root: string): Promise<string[]> {
   try {
     return await readdir(root);
@@ -118,14 +119,14 @@ interface Owner {
   gid: number;
 }
 
-/** A program that runs as another user could not read a file of mode 0400 that is root's. */
+/** A program that runs as another user could not read a file of mode 0400 owned by root. */
 function ownerOf(user: string | undefined): Owner | undefined {
   const match = /^(\d+)(?::(\d+))?$/.exec(user ?? '');
   if (match === null || process.getuid?.() !== 0) return undefined;
   return { uid: Number(match[1]), gid: Number(match[2] ?? 0) };
 }
 
-/** Resolves symbolic links, so that none leads out of what the Runtime allows, where `allowed` says that. */
+/** Resolves symbolic links. If `allowed` is given, throws if the result is not under one of these folders. */
 export async function realPath(path: string, allowed: readonly string[] | undefined): Promise<string> {
   let real: string;
   try {
@@ -139,7 +140,7 @@ export async function realPath(path: string, allowed: readonly string[] | undefi
         `${path} does not exist on the host: create it, or correct the volume's hostPath`,
         { cause },
       );
-    // The engine may see what this user may not.
+    // The engine may be able to see the path even if this user cannot.
     if (allowed === undefined) return path;
     throw new DriverError(
       'NotStartable',
@@ -149,7 +150,7 @@ export async function realPath(path: string, allowed: readonly string[] | undefi
     );
   }
   if (allowed === undefined) return real;
-  // Nothing real lies under a root that cannot be followed, so what it may hide is refused.
+  // If a root cannot be resolved, nothing is allowed under it.
   const roots = await Promise.all(allowed.map((root) => realpath(root).catch(() => root)));
   if (roots.some((root) => isUnder(real, root))) return real;
   throw new DriverError(

@@ -3,7 +3,7 @@ import { DriverError, type RunSpec } from '../driver.ts';
 import { type Engine, EngineError } from './engine.ts';
 import { hasStatus } from './errors.ts';
 
-/** Undefined where the engine has no such image. */
+/** Returns undefined if the engine does not have the image. */
 export async function imageId({ calls }: Engine, image: string): Promise<string | undefined> {
   try {
     const { Id: id } = await calls.getImage(encodeImage(image)).inspect();
@@ -16,7 +16,7 @@ export async function imageId({ calls }: Engine, image: string): Promise<string 
 
 export const encodeImage = (image: string): string => image.split('/').map(encodeURIComponent).join('/');
 
-/** The reference's name and its tag or digest; a colon before the last slash is a port. */
+/** Splits a reference into its name and its tag or digest. A colon before the last slash separates a port. */
 export function splitImage(image: string): { repository: string; tag: string } {
   const digest = image.indexOf('@');
   if (digest >= 0) return { repository: image.slice(0, digest), tag: image.slice(digest + 1) };
@@ -26,7 +26,7 @@ export function splitImage(image: string): { repository: string; tag: string } {
     : { repository: image, tag: 'latest' };
 }
 
-/** As Kubernetes: Always for the tag latest, else IfNotPresent. */
+/** As in Kubernetes: Always for the tag `latest`, else IfNotPresent. */
 export const pullPolicyOf = (spec: RunSpec): NonNullable<RunSpec['pullPolicy']> =>
   spec.pullPolicy ?? (splitImage(spec.image ?? '').tag === 'latest' ? 'Always' : 'IfNotPresent');
 
@@ -39,14 +39,15 @@ export const imageMissing = (image: string, cause: unknown): DriverError =>
   );
 
 /**
- * Pulls from registries, for all instances of the engine: one at a time for an image, and less and less often while it
- * fails, as the kubelet does. Registries count pulls that fail too.
+ * Pulls images from registries, for all instances of the engine: one pull at a time for an image, with exponential
+ * backoff after failures, as in the kubelet. Registries count failed pulls too.
  */
 export interface Pulls {
   /**
-   * Throws NotStartable ImagePull with the time of the next try.
+   * Throws NotStartable ImagePull with the time of the next attempt.
    *
-   * @param again a repeated try, which waits as long as the image is held back. Others, such as those of a new spec, do not.
+   * @param again the start is a retry, which respects the backoff of the image. Others, such as the first of a new
+   * spec, do not.
    */
   pull(image: string, again: boolean): Promise<void>;
 }
@@ -54,18 +55,18 @@ export interface Pulls {
 interface Failed {
   /** When the last pull ended. */
   at: number;
-  /** How long the image is held back after that. */
+  /** The backoff after that, in milliseconds. */
   wait: number;
   error: DriverError;
 }
 
 const firstWaitMs = 10_000;
 const longestWaitMs = 5 * 60_000;
-/** Of what a registry asks for. */
+/** Limit of a backoff that a registry asks for. */
 const longestAskedMs = 60 * 60_000;
-/** Between pulls that are not held back: many instances may begin at once. */
+/** The minimum between pulls without a backoff, because many instances may start at once. */
 const leastWaitMs = 1_000;
-/** Images whose failure is remembered. */
+/** How many images' failures are remembered. */
 const most = 1_000;
 
 export function createPulls({ pulls: registry }: Engine, clock: Clock): Pulls {
@@ -75,7 +76,7 @@ export function createPulls({ pulls: registry }: Engine, clock: Clock): Pulls {
   const attempt = async (repository: string, tag: string): Promise<void> => {
     const stream = await registry.createImage({ fromImage: repository, tag });
     let text = '';
-    // A failure in the middle comes as a line of the stream, after the status.
+    // An error during the pull is a line of the stream, after the status.
     for await (const chunk of stream) text = (text + chunk).slice(-20_000);
     const message = text
       .split('\n')
@@ -97,7 +98,7 @@ export function createPulls({ pulls: registry }: Engine, clock: Clock): Pulls {
   const held = (key: string, again: boolean): DriverError | undefined => {
     const last = failed.get(key);
     if (last === undefined) return undefined;
-    // A clock that went back holds nothing up.
+    // A clock that was set back must not extend the backoff.
     const since = Math.max(0, clock.now() - last.at);
     return since < (again ? last.wait : leastWaitMs) ? last.error : undefined;
   };
@@ -126,10 +127,10 @@ export function createPulls({ pulls: registry }: Engine, clock: Clock): Pulls {
 }
 
 /**
- * Milliseconds. Pure.
+ * Returns the backoff in milliseconds. Pure.
  *
- * @param said by the registry, as the engine tells it
- * @param last the wait before, where there was one
+ * @param said the registry's message, as the engine reports it
+ * @param last the previous backoff, if there was one
  */
 export function waitAfter(said: string, last: number | undefined): number {
   const usual = Math.min(last === undefined ? firstWaitMs : Math.max(2 * last, firstWaitMs), longestWaitMs);
@@ -147,7 +148,7 @@ const units: Readonly<Record<string, number>> = {
   h: 3_600_000,
 };
 
-/** "retry-after: 1m30s" as GHCR says it; a number alone is seconds, as in HTTP. */
+/** "retry-after: 1m30s" as in GHCR. A number without a unit is seconds, as in HTTP. */
 function askedWait(said: string): number | undefined {
   const found = /retry[- ]after["']?[:= ]+["']?((?:\d+(?:\.\d+)?(?:µs|us|ms|s|m|h)?)+)/i.exec(said)?.[1];
   if (found === undefined) return undefined;
@@ -170,7 +171,7 @@ function errorOf(line: string): string | undefined {
     const parsed: unknown = JSON.parse(line);
     if (typeof parsed === 'object' && parsed !== null && 'error' in parsed) return String(parsed.error);
   } catch {
-    // Half a line, or an empty one: progress, nothing that matters.
+    // A partial or empty line of progress.
   }
   return undefined;
 }

@@ -6,24 +6,26 @@ import type { Engine, EngineError } from './engine.ts';
 import { encodeImage } from './images.ts';
 
 /**
- * What runs as PID 1 of a container: it reaps what the program leaves behind, and a program that handles no SIGTERM
- * obeys it, which the kernel denies PID 1. `Engine` is the engine's own; a path is a program of this host that is bound
- * into the container, where the engine has none.
+ * What runs as PID 1 of a container. It reaps orphans, and it lets SIGTERM end a program that does not handle it, which
+ * the kernel does not do for PID 1. `Engine` is the engine's own init. A path is a program of this host that is
+ * bind-mounted into the container if the engine has none.
  */
 export type Init = 'Engine' | 'None' | { path: string };
 
 export interface Inits {
   choose(facts: EngineFacts): Promise<Init>;
-  /** Takes in why the engine made no container. Returns true where that was for its init: then choose again. */
+  /**
+   * Records why the engine refused to create a container. Returns true if the init was the reason: then choose again.
+   */
   refused(init: Init, error: EngineError): boolean;
-  /** For the Runtime, where the engine's own is not in use. */
+  /** Conditions of the Runtime if the engine's own init is not in use. */
   conditions(): DriverCondition[];
 }
 
-/** An init is installed rarely: a refused one is tried again after so long. */
+/** How long a refused init is not tried again, in milliseconds. An init is rarely installed meanwhile. */
 const remembered = 60_000;
 
-/** Where the static inits of distributions lie. A dynamic one would not find its libraries in an image. */
+/** Paths of static inits in distributions. A dynamic one would not find its libraries in an image. */
 const hostInits = [
   '/usr/libexec/podman/catatonit',
   '/usr/libexec/catatonit/catatonit',
@@ -33,10 +35,10 @@ const hostInits = [
   '/usr/bin/docker-init',
 ];
 
-/** In the tmpfs that each container has there, so that it leaves nothing in the container's file system. */
+/** In the tmpfs at /dev of every container, so that nothing remains in the container's file system. */
 const target = '/dev/agentctl-init';
 
-/** @param candidates programs of this host; none where the engine is elsewhere */
+/** @param candidates programs of this host; none if the engine is remote */
 export function createInits(clock: Clock, candidates: readonly string[]): Inits {
   const refusals = new Map<string, number>();
   let inUse: Init = 'Engine';
@@ -88,7 +90,7 @@ export function createInits(clock: Clock, candidates: readonly string[]): Inits 
 
 export const hostInitsOf = (local: boolean): readonly string[] => (local ? hostInits : []);
 
-/** Puts a program of the host before the container's own. Without a command of the spec the image's is looked up. */
+/** Puts the init in front of the container's program. If the spec has no command, the image's command is used. */
 export async function beforeProgram(
   { calls }: Engine,
   spec: RunSpec,
@@ -101,7 +103,7 @@ export async function beforeProgram(
     command = listOf(config.Entrypoint);
     args = spec.args ?? listOf(config.Cmd);
   }
-  // Without a program the engine says what is missing.
+  // If there is no program, the engine reports what is missing.
   if (command.length + args.length === 0) return { spec, binds };
   return {
     spec: { ...spec, command: [target, '--', ...command], args },
@@ -109,11 +111,11 @@ export async function beforeProgram(
   };
 }
 
-/** Podman gives a string for an entry point of one word. */
+/** Podman returns a string for an entry point of one word. */
 const listOf = (words: string | readonly string[] | null | undefined): readonly string[] =>
   typeof words === 'string' ? [words] : (words ?? []);
 
-/** Whether it is a 64-bit program of Linux that names no interpreter. */
+/** Returns whether the file is a 64-bit Linux program without an interpreter. */
 export async function isStatic(path: string): Promise<boolean> {
   const head = Buffer.alloc(4096);
   try {
@@ -121,7 +123,7 @@ export async function isStatic(path: string): Promise<boolean> {
     const { bytesRead } = await file.read(head, 0, head.length, 0);
     if (bytesRead < 64) return false;
   } catch (error) {
-    // Whatever holds it from being read, it cannot be used.
+    // If it cannot be read for any reason, it cannot be used.
     if (error instanceof Error && 'code' in error) return false;
     throw error;
   }

@@ -3,34 +3,34 @@ import type { Clock } from '../../platform/clock.ts';
 import type { OutputLine } from '../driver.ts';
 import { createLineCutter } from '../output-lines.ts';
 
-/** The output that comes over an attached connection, kept until it is taken. */
+/** Buffers the output of an attached connection until it is taken. */
 export interface Intake {
   readonly socket: Duplex;
-  /** The lines that have come; their cursors mean nothing yet. With the last of them comes `ended`. */
+  /** Returns the buffered lines; their cursors have no meaning yet. `ended` is set with the last lines. */
   take(): Taken;
   /** Resolves when there is something to take. */
   ready(): Promise<void>;
-  /** Calls back once, when nothing more will come. */
+  /** Calls back once, when no more output will come. */
   onEnd(callback: () => void): void;
   close(): void;
 }
 
 export interface Taken {
   lines: OutputLine[];
-  /** That were read for them. */
+  /** How many bytes were read for these lines. */
   bytes: number;
   ended: boolean;
-  /** Nothing had come for a while before these: all earlier lines are older than this instant, and these are not. */
+  /** There was a pause before these lines: all earlier lines are older than this instant, and these are not. */
   quietUntil?: number | undefined;
 }
 
 /**
- * Bytes that wait for a reader. Then the connection is not read, and in the end the program's writing waits. An engine
- * drops what a program wrote last where that goes on for 2 s after its exit, so there is some room.
+ * The limit of buffered bytes. Above it the connection is not read, and in the end the program's writes block. If that
+ * lasts more than 2 s after a program's exit, an engine drops its last output; so the limit is generous.
  */
 const most = 1024 * 1024;
 
-/** How long it must have been quiet, and how late at most the engine's time of a line is after which we see it. */
+/** How long a pause must be, and how much later than the engine's timestamp we may see a line. */
 const quietMs = 3_000;
 const latencyMs = 1_000;
 
@@ -67,7 +67,7 @@ export function createIntake(socket: Duplex, clock: Clock): Intake {
     if (waiting >= most) socket.pause();
     ring();
   });
-  // Whether the run has ended, or the connection was lost, is asked of the engine.
+  // The engine is then asked whether the run has ended or the connection was lost.
   socket.on('error', end).on('end', end).on('close', end);
 
   return {
@@ -109,11 +109,11 @@ export function createIntake(socket: Duplex, clock: Clock): Intake {
   };
 }
 
-/** Takes standard output out of the engine's frames (Engine API, "Stream format"), as it comes, without copying. */
+/** Extracts standard output from the engine's frames (Engine API, "Stream format") as they arrive, without copying. */
 function createDemux(): (chunk: Buffer) => Buffer[] {
   const header = Buffer.alloc(8);
   let headerBytes = 0;
-  /** What is still to come of the frame that is being read. */
+  /** Bytes that remain of the current frame. */
   let left = 0;
 
   return (chunk) => {

@@ -1,13 +1,15 @@
 import type { Cancel, Clock } from '../../platform/clock.ts';
 import type { Intake } from './intake.ts';
 
-/** Connections that were opened before a start, until somebody attaches to that run. */
+/** Keeps connections that were opened before a start, until an attachment to that run takes them. */
 export interface Keep {
   put(ref: string, live: Intake): void;
   started(ref: string, startId: string): void;
-  /** Resolves once it is known which start the connection is of: the engine's events may tell of it before its answer. */
+  /**
+   * Resolves once the start of the connection is known: the engine's events may report the start before its response.
+   */
   known(ref: string): Promise<void>;
-  /** Undefined where there is none of that start. */
+  /** Returns undefined if there is none for that start. */
   take(ref: string, startId: string): Intake | undefined;
   drop(ref: string): void;
   close(): void;
@@ -21,7 +23,7 @@ interface Kept {
   cancel: Cancel;
 }
 
-/** A program whose output nobody takes is held up when there is much of it; not for longer than this. */
+/** A program blocks if it writes much output that nothing reads. It is blocked for no longer than this. */
 const patienceMs = 60_000;
 
 export function createKeep(clock: Clock): Keep {

@@ -2,22 +2,27 @@ import type { Observed } from '../../plan/world.ts';
 import { observed } from './observe.ts';
 import type { ContainerInspect, EngineEvent } from './wire.ts';
 
-/** Our containers as they were last seen, so that less of them must be asked for again. */
+/** The last seen state of our containers, which saves requests. */
 export interface Known {
-  /** Answers what the planner sees of it. */
+  /** Returns what the planner sees of it. */
   saw(inspect: ContainerInspect): Observed | undefined;
   forget(ref: string): void;
   /** Forgets all but these. */
   keep(refs: ReadonlySet<string>): void;
-  /** The uid of its Instance: a label, so it never changes. Undefined where it is not known to be ours. */
+  /**
+   * The uid of its Instance. It is a label, so it never changes. Undefined if the container is not known to be ours.
+   */
   owner(ref: string): string | undefined;
-  /** Where it was last seen to run, and not frozen. */
+  /** Set if the container was last seen running and not paused. */
   running(ref: string): { stopSignal: string | undefined } | undefined;
-  /** The run that was last seen is about to be sent a signal. */
+  /** Records that a signal is about to be sent to the last seen run. */
   stops(ref: string): void;
-  /** Whether the run that was last seen was sent one: that it ends is our doing. */
+  /** Whether a signal was sent to the last seen run, so that its end was requested. */
   stopped(ref: string): boolean;
-  /** To be told each event in turn. Answers how a run has ended that was sent a signal, where its event tells all of it. */
+  /**
+   * Must be called with each event, in order. Returns the exit of a run that was sent a signal, if the event has all of
+   * it.
+   */
   ended(event: EngineEvent): Observed | undefined;
   /** Events may have been missed. */
   lost(): void;
@@ -26,7 +31,7 @@ export interface Known {
 interface Seen {
   observed: Observed;
   stopSignal: string | undefined;
-  /** The start that was sent a signal. */
+  /** The id of the start that was sent a signal. */
   stopping: string | undefined;
 }
 
@@ -61,7 +66,7 @@ export function createKnown(storeId: string): Known {
     ended({ Action: action, Actor: { ID: ref, Attributes: told }, timeNano }) {
       const seen = byRef.get(ref);
       if (seen === undefined || !isStopping(seen)) return undefined;
-      // Of another start, or of one that had no memory left, more must be asked.
+      // After another start or an out-of-memory event, the container must be inspected.
       if (action === 'start' || action === 'oom') seen.stopping = undefined;
       const code = Number.parseInt(told?.exitCode ?? '', 10);
       if (action !== 'die' || Number.isNaN(code) || timeNano === undefined) return undefined;

@@ -1,9 +1,9 @@
 import type { ObservedExit } from '../../plan/world.ts';
 import { type ContainerInspect, instantOf } from './wire.ts';
 
-/** How far the engine's times and ours may be apart. */
+/** The greatest difference between the engine's clock and ours. */
 const slackMs = 1_000;
-/** A starting engine ends what it finds of its predecessor's before it serves. */
+/** A starting engine stops leftover containers of its predecessor before it serves requests. */
 const recoveryMs = 5_000;
 
 const keptVerdicts = 10_000;
@@ -12,14 +12,14 @@ const keptVerdicts = 10_000;
 const shutdownCodes = [143, 137];
 
 /**
- * Pure: who ended it. What an engine (Docker) leaves running when it ends is killed, at the latest by its successor
- * before that serves; so a run that began before the engine did, and ended in the gap, ended with the engine.
- * Measured with Docker 20.10: on SIGTERM it stops listening first, then stops the containers, and goes on to serve the
- * connections that it has, event streams too; after its SIGKILL the next engine stops the containers. Each time the
- * exits are older than the successor's bridge network.
+ * Returns who ended a run. Pure. Docker's containers are killed when the engine ends, at the latest by the next engine
+ * before it serves requests. So a run that began before the engine did, and ended in the gap between the engines, was
+ * ended by the engine. Measured with Docker 20.10: on SIGTERM it first stops listening, then stops the containers, and
+ * still serves existing connections, event streams included. After a SIGKILL, the next engine stops the containers. In
+ * both cases the exits are older than the next engine's bridge network.
  *
- * @param engineStart when the engine that answers now began; undefined where nothing tells
- * @param aliveUntil when an earlier engine last accepted a connection; undefined where none was known
+ * @param engineStart when the current engine began; undefined if it is not known
+ * @param aliveUntil when an earlier engine last accepted a connection; undefined if none was seen
  */
 export function exitCause(
   state: ContainerInspect['State'],
@@ -33,25 +33,32 @@ export function exitCause(
   if (finishedAt === undefined) return 'Runtime';
   if (finishedAt > engineStart + recoveryMs) return 'Agent';
   if (aliveUntil !== undefined) return finishedAt > aliveUntil - slackMs ? 'Runtime' : 'Agent';
-  // Nobody watched: the codes of a shutdown are believed, for a failure too few does less harm than one too many.
+  // Nothing observed the gap, so the exit codes of a shutdown decide: one failure too few is less harmful than one too
+  // many.
   return shutdownCodes.includes(state.ExitCode) && !state.OOMKilled ? 'Runtime' : 'Agent';
 }
 
-/** Remembers when the engine accepted a connection, and what was judged by it. */
+/** Remembers when the engine accepted a connection, and the verdicts that followed from it. */
 export interface Lifetime {
   accepted(): void;
   lost(): void;
   judge(inspect: ContainerInspect): Promise<ObservedExit['cause']>;
 }
 
-/** `readEngineStart` asks on a connection of its own, so that an engine that shuts down refuses, and nothing is judged. */
+/**
+ * `readEngineStart` uses a new connection. An engine that shuts down refuses it, so no verdict is made during a
+ * shutdown.
+ */
 export function createLifetime(
   now: () => number,
   readEngineStart: () => Promise<number | undefined>,
 ): Lifetime {
   let lastAccepted: number | undefined;
   let aliveUntil: number | undefined;
-  /** By container, its last exit: judged once, so that a later restart of the engine does not change it. */
+  /**
+   * By container: the verdict on its last exit. It is made once, so that a later restart of the engine does not change
+   * it.
+   */
   const verdicts = new Map<string, { finishedAt: string; cause: ObservedExit['cause'] }>();
 
   return {

@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import { attachLimits, type LogLine, type LogOptions, labels } from '../driver.ts';
 import { type ContainerInspect, instantOf } from './wire.ts';
 
-/** One frame of the engine's multiplexed output (Engine API, "Stream format"): eight bytes of header, then what was said. */
+/** One frame of the engine's multiplexed output (Engine API, "Stream format"): an 8-byte header, then the payload. */
 export interface Frame {
   stream: LogLine['stream'];
   payload: Buffer;
@@ -26,19 +26,19 @@ export async function* frames(source: AsyncIterable<Buffer>): AsyncGenerator<Fra
 interface Part {
   stamp: string;
   pieces: Buffer[];
-  /** Bytes of the pieces. A line that has no end is held no further than what would be cut anyway. */
+  /** Bytes of the pieces. A line without an end is buffered only up to the limit at which lines are cut. */
   held: number;
 }
 
-/** Characters of lines that are held to find the last ones. */
+/** How many characters of lines are buffered to find the last ones. */
 const mostHeld = 64 * 1024 * 1024;
 
-/** A line of the log; `open`: it is the last, and its newline has not come. */
+/** A line of the log. `open`: it is the last line, and its newline has not come yet. */
 export interface Entry extends LogLine {
   open: boolean;
 }
 
-/** The lines alone. */
+/** Yields the lines without `open`. */
 export async function* linesOf(
   source: AsyncIterable<Frame>,
   options: { podman: boolean },
@@ -47,8 +47,9 @@ export async function* linesOf(
 }
 
 /**
- * Lines out of frames that begin with a timestamp each. A long line comes in parts of 16 KiB without a newline; Docker
- * gives all of them the same timestamp, so a part with another one begins a new line: the last one before it was cut off by an exit.
+ * Yields lines from frames that each begin with a timestamp. A long line is split into parts of 16 KiB without a
+ * newline. Docker gives all parts the same timestamp. So a part with another timestamp begins a new line: the line
+ * before it was cut off by an exit.
  */
 export async function* entriesOf(
   source: AsyncIterable<Frame>,
@@ -94,26 +95,30 @@ export async function* lastOf(lines: AsyncIterable<LogLine>, count: number): Asy
   yield* last;
 }
 
-/** A program begins, and may print, a moment before the engine notes its start. */
+/** A program may begin, and print, a moment before the engine records its start. */
 const startNoteMs = 100;
 
-/** From when on the log is of this run. A container's log goes on over its runs; each lies some time after the last. */
+/**
+ * Returns the instant at which the log of this run begins. One log holds all runs of a container; there is a pause
+ * between runs.
+ */
 export function beginOf({ Config: config, State: state }: ContainerInspect, run: number): number {
   if (Number(config.Labels?.[labels.run]) === run) return 0;
   const startedAt = instantOf(state.StartedAt) ?? 0;
   const finishedAt = instantOf(state.FinishedAt);
-  // While it runs, that is the end of the run before.
+  // While it runs, FinishedAt is the end of the previous run.
   if (state.Running && finishedAt !== undefined && finishedAt < startedAt)
     return Math.max(Math.floor((finishedAt + startedAt) / 2), startedAt - 10 * startNoteMs);
   return Math.max(0, startedAt - startNoteMs);
 }
 
-/** Its last lines may reach the log a moment after the engine notes its end. */
+/** The last lines may reach the log a moment after the engine records the end. */
 const endNoteMs = 1_000;
 
 /**
- * What the engine is asked for: it filters by finer times than it shows (Podman shows seconds). Where it is asked for an
- * end it cuts the tail before it, so the tail is cut here then. `newest` is the container's newest run.
+ * Returns the query for the engine. The engine filters with a finer resolution than it shows (Podman shows seconds). If
+ * `until` is given, the engine applies `tail` before `until`, so then the tail is cut here. `newest` is the container's
+ * newest run.
  */
 export function logQuery(
   { follow, tail, since, run }: LogOptions,
@@ -139,7 +144,7 @@ export function logQuery(
 
 export const seconds = (instant: number): string => (instant / 1000).toFixed(3);
 
-/** Ends quietly when the reader gives up. */
+/** Returns without an error when the signal aborts. */
 export async function* until(source: Readable, signal: AbortSignal): AsyncGenerator<Buffer> {
   const stop = (): void => void source.destroy();
   signal.addEventListener('abort', stop, { once: true });

@@ -4,21 +4,27 @@ import type { Log } from '../../platform/log.ts';
 import type { Engine } from './engine.ts';
 import { hasStatus, stepError } from './errors.ts';
 
-/** A bridge of our own, for all controllers at the engine: its gateway is an address of the host that is ours to listen on. */
+/**
+ * Our own bridge network, shared by all controllers of the engine. Its gateway is an address of the host at which we
+ * can listen.
+ */
 const networkName = 'agentctl';
 
 export interface Network {
   /**
-   * Makes the network where it is missing, and returns what a container names to join it: its name, or its id while
-   * several networks have the name. Undefined where the engine cannot make it: then instances do without.
+   * Creates the network if it is missing. Returns what a container names to join it: its name, or its id if several
+   * networks have that name. Returns undefined if the engine cannot create it: then instances run without it.
    */
   ensure(): Promise<string | undefined>;
-  /** Undefined where this host does not have it: the engine is remote, rootless or in a virtual machine, or makes the bridge only with its first container (Podman). */
+  /**
+   * Returns undefined if this host does not have the address: the engine is remote, rootless or in a virtual machine,
+   * or creates the bridge only with its first container (Podman).
+   */
   gateway(): Promise<string | undefined>;
 }
 
 export function createNetwork({ calls }: Engine, local: boolean, log: Log, name = networkName): Network {
-  /** The oldest first. The engine's filter matches parts of names too. */
+  /** Returns the networks with the name, oldest first. The engine's filter also matches parts of names. */
   const list = async (): Promise<NetworkInspectInfo[]> => {
     const all: NetworkInspectInfo[] = await calls
       .listNetworks({ filters: { name: [name] } })
@@ -44,7 +50,7 @@ export function createNetwork({ calls }: Engine, local: boolean, log: Log, name 
     }
   };
 
-  /** Removes duplicates that nothing uses, the youngest first, so that all controllers keep the same one. */
+  /** Removes unused duplicates, newest first, so that all controllers keep the same network. */
   const mend = async (found: readonly NetworkInspectInfo[]): Promise<NetworkInspectInfo[]> => {
     let left = [...found];
     for (const { Id: id } of found.toReversed())
@@ -52,7 +58,10 @@ export function createNetwork({ calls }: Engine, local: boolean, log: Log, name 
     return left;
   };
 
-  /** Another controller may make it at the same time, and Docker does not refuse the second: so it is looked up again. */
+  /**
+   * Another controller may create it at the same time, and Docker does not refuse the second. So the list is read
+   * again.
+   */
   const make = async (): Promise<NetworkInspectInfo[]> => {
     const refusal: unknown = await calls
       .createNetwork({ Name: name, Driver: 'bridge', CheckDuplicate: true })
@@ -92,7 +101,7 @@ export function createNetwork({ calls }: Engine, local: boolean, log: Log, name 
         all.map(({ address }) => address),
       );
       const gateways = (await once()).flatMap(({ IPAM: ipam }) =>
-        // With its length of prefix, in some versions.
+        // Some versions add the prefix length.
         (ipam?.Config ?? []).map(({ Gateway: gateway = '' }) => gateway.replace(/\/\d+$/, '')),
       );
       return gateways.find((gateway) => ours.includes(gateway));

@@ -4,7 +4,9 @@ import { type ContainerInspect, instantOf } from './wire.ts';
 
 type State = Observed['state'] | 'Gone';
 
-/** Docker's states, and those that Podman adds. Of one that is not known only an end that is told counts as an end. */
+/**
+ * Docker's states, and those that Podman adds. In an unknown state, a container has ended only if it has an end time.
+ */
 function stateOf({
   Status: status,
   StartedAt: startedAt,
@@ -32,7 +34,7 @@ function stateOf({
   }
 }
 
-/** A container as the planner sees it; undefined where it is not the store's, or about to be gone. */
+/** Returns the container as the planner sees it; undefined if it belongs to another store or is being removed. */
 export function observed(
   inspect: ContainerInspect,
   store: string,
@@ -69,7 +71,7 @@ function exitOf(
   return {
     code: state.ExitCode,
     oomKilled: state.OOMKilled || undefined,
-    // An exit at once bears a time just before the engine's note of the start.
+    // The time of an immediate exit can be just before the recorded start.
     finishedAt: Math.max(finishedAt, startedAt ?? finishedAt),
     cause,
     message: state.Error === '' ? undefined : state.Error,

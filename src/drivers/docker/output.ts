@@ -6,22 +6,22 @@ import type { Intake, Taken } from './intake.ts';
 import { type Position, plain } from './position.ts';
 
 export interface OutputDeps {
-  /** Undefined where the run has ended. */
+  /** Undefined if the run has ended. */
   live: Intake | undefined;
-  /** `live` has all from the first byte of the run on. */
+  /** `live` has every byte of the run from its first. */
   isWhole: boolean;
   position: Position;
-  /** Where the log of the run begins. */
+  /** When the log of the run begins. */
   begin: number;
   read: ReadLog;
-  /** The connection may end before the run does: at the end the log is asked for more. */
+  /** The connection may end before the run does: then the rest is read from the log. */
   mayEndEarly: boolean;
-  /** Gone: there is no more of it in the log, or another run has begun. */
+  /** Gone: the log has no more of this run, or another run has begun. */
   state: () => Promise<'Runs' | 'Ended' | 'Gone'>;
   clock: Clock;
   /** The engine's clock is this host's. */
   local: boolean;
-  /** The attachment is closed. */
+  /** Aborts when the attachment is closed. */
   signal: AbortSignal;
   gone: () => DriverError;
   wrap: (error: unknown) => unknown;
@@ -29,25 +29,29 @@ export interface OutputDeps {
 
 type Batches<T = void> = AsyncGenerator<readonly OutputLine[], T>;
 
-/** Between two looks at the log, while live output is not found in it; then how long that may last. */
+/** While the live output is not found in the log: the interval of reads of the log, and the limit of the search. */
 const lookMs = 50;
 const meetWithinMs = 5_000;
 
-/** How long an engine may take to note an exit after the end of the output. */
+/** How long an engine may take to record an exit after the end of the output. */
 const endNoteMs = 10_000;
 
-/** What is kept of the log to find live output in it: more than the engine and the connection hold of that. */
+/**
+ * How much of the log is buffered to find the live output in it: more than the engine and the connection can buffer.
+ */
 const windowBytes = 8 * 1024 * 1024;
-/** That many lines of either side do, when nothing is on the way. */
+/** This many lines of each side are enough while no output is in transit. */
 const restingLines = 1000;
 const batchLines = 500;
 
-/** What is read of live output, in bytes a second and at once: an endless line keeps nobody busy. */
+/**
+ * The limit for reading live output, in bytes a second and at once: an endless line must not keep the controller busy.
+ */
 const reading = { rate: 16 * 1024 * 1024, burst: 64 * 1024 * 1024 };
 
 /**
- * The output of one run: what the log has behind the position, then the live output. The log is read until it has the
- * beginning of the live output; what live output repeats of the log is passed over.
+ * Yields the output of one run: the lines in the log after the position, then the live output. The log is read until it
+ * reaches the beginning of the live output. Live lines that the log had already are skipped.
  */
 export async function* readOutput(deps: OutputDeps): Batches {
   const { live, clock, position, signal } = deps;
@@ -62,7 +66,7 @@ export async function* readOutput(deps: OutputDeps): Batches {
     return line;
   };
 
-  /** `sure`: nothing, where it is uncertain what has been told. */
+  /** `sure`: yields nothing if it is uncertain which lines were delivered. */
   async function* logged(ended: boolean, sure = false): Batches {
     let batch: OutputLine[] = [];
     for await (const line of behind(position, deps.read, { begin: deps.begin, ended })) {
@@ -76,7 +80,10 @@ export async function* readOutput(deps: OutputDeps): Batches {
     if (batch.length > 0) yield batch;
   }
 
-  /** What came before the run's end is in the engine's hands, and more may not follow from a lost connection. */
+  /**
+   * When the connection ends, the engine may still hold output from before the end of the run; after a lost connection
+   * the run may still be running.
+   */
   const untilEnded = async (): Promise<'Ended' | 'Gone'> => {
     const deadline = clock.now() + endNoteMs;
     for (;;) {
@@ -88,7 +95,7 @@ export async function* readOutput(deps: OutputDeps): Batches {
     }
   };
 
-  /** `skip` of them have been told, from the log. */
+  /** The first `skip` lines were already delivered, from the log. */
   async function* following(intake: Intake, first: Taken, skip: number): Batches {
     let left = skip;
     const pace = new Bucket(clock, reading);
@@ -116,7 +123,7 @@ export async function* readOutput(deps: OutputDeps): Batches {
     let texts: string[] = [];
     let deadline = Number.POSITIVE_INFINITY;
     const take = (): void => {
-      // A flood stays in the connection.
+      // More output stays in the connection.
       if (texts.length > restingLines || came.bytes > windowBytes) return;
       const { lines, bytes, ended } = intake.take();
       came.ended ||= ended;
@@ -185,15 +192,15 @@ const lost = (cause: unknown): DriverError =>
   });
 
 /**
- * Finds where live output begins in the log. The log lags a little behind, and the first live line may be the end of a
- * line only. Texts are `plain`.
+ * Finds where live output begins in the log. The log lags a little, and the first live line may be only the end of a
+ * line. Texts are `plain`.
  *
- * Lines that repeat themselves may fit in several places. At rest, when log and live output both have all there is, the
- * place where they end together is right. Else the answer is `Several`, to be asked again, with the last place, after
- * which some lines may be told twice, and none is lost.
+ * Repeated lines may match in several places. If no output is in transit, so that log and live output both are
+ * complete, the match at which both end together is right. Otherwise the answer is `Several`: the caller asks again,
+ * and finally uses the last match, after which some lines may be delivered twice, but none is lost.
  *
- * @param sure how many of the live lines have come so long ago that the log must have them
- * @returns at how many live lines, from the first on, the log ends
+ * @param sure how many live lines came so long ago that the log must have them
+ * @returns how many of the live lines, from the first, the log has
  */
 export function meet(
   log: readonly string[],
@@ -222,5 +229,5 @@ export function meet(
   return atRest ? { found: 'One', told: together ?? latest } : { found: 'Several', told: latest };
 }
 
-/** Beyond these the comparison gains nothing, and would take long where all lines are alike. */
+/** Comparing more lines gains nothing, and takes long if all lines are equal. */
 const mostCompared = 64;

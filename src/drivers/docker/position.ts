@@ -2,41 +2,42 @@ import { crc32 } from 'node:zlib';
 import { DriverError } from '../driver.ts';
 
 /**
- * Where a reader stands in the standard output of a run, told so that the engine's log can find it again: behind the
- * `skip`th line of those that bear `since` or a later time, and behind lines with these hashes. The count tells equal
- * lines apart; the hashes show where the log is no longer what was counted, because it was rotated or a clock was set back.
+ * A reader's place in the standard output of a run, in a form that can be found again in the engine's log: after the
+ * `skip`th line whose time is `since` or later, and after lines with these hashes. The count distinguishes equal lines.
+ * The hashes show whether the log is no longer the one that was counted, because it was rotated or a clock was set
+ * back.
  */
 export interface Place {
   /** Milliseconds since the epoch, by the engine's clock. */
   since: number;
   skip: number;
-  /** Of the last lines, the latest last. */
+  /** Hashes of the last lines, newest last. */
   hashes: readonly number[];
 }
 
 export interface Position {
   place(): Place;
-  /** Behind one more line; `at` where it was read from the log. */
+  /** Moves the place behind one more line. `at`: its time, if it was read from the log. */
   advance(text: string, at?: number): void;
-  /** A line behind the place was seen again in the log. */
+  /** A line after the place was seen again in the log. */
   saw(at: number): void;
-  /** The place is behind so many of the lines that bear this time or a later one. */
+  /** Sets the place behind `skip` lines whose time is `since` or later. */
   count(since: number, skip: number): void;
-  /** All lines so far are older than this, and none to come is. */
+  /** All lines so far are older than this instant, and all later ones are not. */
   quietUntil(instant: number): void;
   cursor(): string;
 }
 
-/** How many lines the hashes are of. */
+/** How many lines are hashed. */
 const hashed = 4;
 
 /**
- * `since` stays this far behind the newest time: times are not promised to rise, and the engine leaves out of its
- * answer whatever bears an earlier one.
+ * `since` stays this far behind the newest time, because times may go back, and the engine omits lines that are older
+ * than `since`.
  */
 const lagMs = 10_000;
 
-/** An engine's log breaks characters where it cuts a long line, so only what is plain is compared. */
+/** An engine's log breaks characters where it splits a long line, so only printable ASCII is compared. */
 export const plain = (text: string): string => text.replace(/[^ -~]+/g, '');
 
 export const hashOf = (text: string): number => crc32(plain(text));
@@ -51,7 +52,7 @@ export function createPosition(from: Place): Position {
     if (at <= newest) return;
     newest = at;
     if (at - next.since <= lagMs) return;
-    // No line so far bears this time or a later one.
+    // No line so far has this time or a later one.
     anchor = next;
     next = { since: at, skip: 0 };
   };

@@ -5,22 +5,22 @@ import { join } from 'node:path';
 import { isCode } from '../../platform/code.ts';
 import type { ContainerInspect } from './wire.ts';
 
-/** Processes of containers, as this host sees them: only where the engine is here. */
+/** Processes of containers, as this host sees them. Works only if the engine is local. */
 
-/** Ticks of a process's start time in /proc a second. */
+/** Clock ticks per second in /proc. */
 const ticksPerSecond = 100;
-/** What is killed may be forking. */
+/** A killed process may be forking, so several passes are needed. */
 const mostPasses = 10;
 
-/** Milliseconds since a process began; undefined where it is gone. */
+/** Returns milliseconds since the process began; undefined if it is gone. */
 export async function ageOf(pid: number): Promise<number | undefined> {
   const stat = await statOf(pid);
   return stat === undefined ? undefined : uptime() * 1000 - (stat.start / ticksPerSecond) * 1000;
 }
 
 /**
- * Kills the process `pid` of a container, its descendants, and all that have the variable in their environment.
- * Returns false where this host does not let us see or kill them.
+ * Kills the process `pid` of a container, its descendants, and all processes with the variable in their environment.
+ * Returns false if this host does not let us see or kill them.
  */
 export async function killStarted(
   { Id: ref, State: { Pid: main = 0 } }: ContainerInspect,
@@ -42,7 +42,7 @@ export async function killStarted(
   }
 }
 
-/** Reading all that is inside takes a while, in which a number may be given to another process of this host. */
+/** Reading all processes takes a while, in which a pid may be reused by another process of this host. */
 function killSame({ pid, start }: Started): void {
   try {
     if (statIn(readFileSync(`/proc/${pid}/stat`, 'latin1')).start === start) process.kill(pid, 'SIGKILL');
@@ -52,7 +52,10 @@ function killSame({ pid, start }: Started): void {
   }
 }
 
-/** By the control group of its main process, whose name holds the container's id. Undefined where it cannot be found. */
+/**
+ * Finds the processes through the cgroup of the main process, whose name has the container's id. Returns undefined if
+ * it cannot be found.
+ */
 async function processesOf(ref: string, main: number): Promise<number[] | undefined> {
   const groups = main > 0 ? await read(`/proc/${main}/cgroup`) : undefined;
   for (const line of groups?.split('\n') ?? []) {
@@ -68,7 +71,7 @@ async function processesOf(ref: string, main: number): Promise<number[] | undefi
 
 interface Started {
   pid: number;
-  /** In ticks since boot. */
+  /** Clock ticks since boot. */
   start: number;
 }
 
@@ -101,7 +104,7 @@ async function statOf(pid: number): Promise<Stat | undefined> {
 }
 
 function statIn(text: string): Stat {
-  // The name before it is in parentheses and may hold spaces and parentheses itself.
+  // The name before it is in parentheses and may contain spaces and parentheses.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
   return {
     isDead: fields[0] === 'Z' || fields[0] === 'X',
@@ -110,7 +113,7 @@ function statIn(text: string): Stat {
   };
 }
 
-/** Undefined where the process or the group is gone. */
+/** Returns undefined if the process or the cgroup is gone. */
 async function read(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, 'latin1');

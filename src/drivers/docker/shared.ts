@@ -1,6 +1,6 @@
 /**
- * One question for many who ask at the same time. Who asks while it is under way shares the next one with all others
- * that do, so each answer is of a question that was put after the call.
+ * Shares one request among concurrent callers. Callers during a running request share the next one, so each answer is
+ * of a request that began after the call.
  */
 export function shared<T>(question: () => Promise<T>): () => Promise<T> {
   let running: Promise<unknown> = Promise.resolve();
@@ -9,7 +9,7 @@ export function shared<T>(question: () => Promise<T>): () => Promise<T> {
   const put = (): Promise<T> => {
     next = undefined;
     const answer = question();
-    // Its failure is told to those that share it.
+    // The callers that share the request get its error.
     running = answer.catch(() => undefined);
     return answer;
   };

@@ -33,16 +33,19 @@ export interface Starter {
   create(spec: RunSpec): Promise<ContainerInspect>;
   restart(ref: string, spec: RunSpec): Promise<ContainerInspect>;
   removeContainer(ref: string): Promise<void>;
-  /** Containers that are being started or removed, and the last that were removed. */
+  /** Containers that are being started or removed, and the last removed ones. */
   readonly underWay: ReadonlySet<string>;
 }
 
 const removalWaitMs = 10_000;
 const removalPollMs = 50;
-/** Removed containers whose event is not told. */
+/** How many removed containers are remembered, so that their events are ignored. */
 const mostRemoved = 1_000;
 
-/** A start is three calls: create, start, inspect; one that talks is attached to before. Whatever else it takes is done only when the engine refuses. */
+/**
+ * A start is three calls: create, start, inspect. If the agent talks, its output is attached before the start. Anything
+ * else is done only after the engine has refused.
+ */
 export function createStarter(deps: StarterDeps): Starter {
   const { attachments, clock, files, inits, pulls, volumes } = deps;
   const { calls } = deps.engine;
@@ -58,7 +61,7 @@ export function createStarter(deps: StarterDeps): Starter {
     }
   };
 
-  /** The event of a removal may come after its answer. */
+  /** The event of a removal may come after the response. */
   const removed = (ref: string): void => {
     underWay.add(ref);
     if (underWay.size > mostRemoved) underWay.delete(underWay.values().next().value ?? '');
@@ -104,7 +107,7 @@ export function createStarter(deps: StarterDeps): Starter {
     }
   };
 
-  /** Somebody else's removal has begun; the name is free only when it is done. */
+  /** Another client is removing the container; its name is free only after that. */
   const untilGone = async (ref: string): Promise<void> => {
     const deadline = clock.now() + removalWaitMs;
     for (;;) {
@@ -123,7 +126,7 @@ export function createStarter(deps: StarterDeps): Starter {
     }
   };
 
-  /** Frees the name where what holds it is of the same instance. */
+  /** Removes the container that has the name, if it is of the same instance. */
   const replace = async (spec: RunSpec, cause: unknown): Promise<void> => {
     const name = containerName(spec.identity);
     const holder = await inspect(name).catch((error: unknown) => {
@@ -147,13 +150,16 @@ export function createStarter(deps: StarterDeps): Starter {
   };
 
   const post = async (spec: RunSpec, body: object): Promise<string> => {
-    // Apart, or the body with its Secrets would stand in the URL too.
+    // Query and body are separate, because otherwise the body with its Secrets would be in the URL too.
     const options: object = { _query: { name: containerName(spec.identity) }, _body: body };
     const { id } = await calls.createContainer(options);
     return id;
   };
 
-  /** The next pull may be far off, and the image there sooner, loaded by hand: so the start is tried again before. */
+  /**
+   * Drops `retryAt`: the backoff may be long, and someone may load the image by hand meanwhile. So the start is retried
+   * earlier.
+   */
   const pull = (image: string, spec: RunSpec): Promise<void> =>
     pulls.pull(image, spec.again ?? false).catch((error: unknown) => {
       if (!(error instanceof DriverError)) throw error;
@@ -166,7 +172,7 @@ export function createStarter(deps: StarterDeps): Starter {
     { podman }: EngineFacts,
     init: Init,
   ): Promise<object> => {
-    // Of the inits only Docker's sends on to a group; catatonit does not.
+    // Only Docker's init can forward signals to a group; catatonit cannot.
     if (spec.stop.scope === 'Group' && podman)
       throw new DriverError(
         'NotStartable',
@@ -184,7 +190,7 @@ export function createStarter(deps: StarterDeps): Starter {
     engine: EngineFacts,
     image: string,
   ): Promise<{ id: string; init: Init }> => {
-    // What stands in the way is removed once: the image that is missing, the name that is taken.
+    // Each obstacle is removed once: a missing image, a name in use.
     let [pulled, replaced] = [false, false];
     for (;;) {
       const init = await inits.choose(engine);
@@ -205,7 +211,7 @@ export function createStarter(deps: StarterDeps): Starter {
     }
   };
 
-  /** Docker refuses a path that is missing; Podman would make it. Where the paths are not ours to see, the engine judges. */
+  /** Docker refuses a missing path; Podman would create it. If the engine is remote, the engine decides. */
   const hostPaths = async (spec: RunSpec): Promise<RunSpec> => {
     if (!deps.local || !spec.mounts.some(({ type }) => type === 'Host')) return spec;
     const allowed = await deps.allowHostPaths?.();
@@ -217,7 +223,7 @@ export function createStarter(deps: StarterDeps): Starter {
     return { ...spec, mounts };
   };
 
-  /** Podman passes over a volume's labels in a container's spec. Of one that is there already nothing changes. */
+  /** Podman ignores a volume's labels in a container's spec. Creating an existing volume changes nothing. */
   const makeVolumes = async (spec: RunSpec): Promise<void> => {
     for (const mount of spec.mounts) {
       if (mount.type !== 'Volume' || mount.formerName !== undefined) continue;
@@ -225,7 +231,9 @@ export function createStarter(deps: StarterDeps): Starter {
     }
   };
 
-  /** A container of an earlier version may hold the volume of another agent, whose name was the same. */
+  /**
+   * A container that an earlier version created may mount the volume of another agent whose volume had the same name.
+   */
   const checkMounted = async (ref: string, spec: RunSpec): Promise<void> => {
     const own = spec.mounts.filter((mount) => mount.type === 'Volume' && mount.formerName !== undefined);
     if (own.length === 0) return;
@@ -241,7 +249,7 @@ export function createStarter(deps: StarterDeps): Starter {
     }
   };
 
-  /** One that talks can reach the controller by the gateway of our own network. */
+  /** If the agent talks, it can reach the controller through the gateway of our own network. */
   const networked = async (spec: RunSpec): Promise<RunSpec> => {
     const { mode, name } = spec.network;
     if (name !== undefined && !isNetworkName(name))
@@ -290,7 +298,8 @@ export function createStarter(deps: StarterDeps): Starter {
         return await start(id, mounted);
       } catch (error) {
         const told = startError(error, subject(spec));
-        // Out of reach, nothing can be removed; it is found by its name and replaced at the next attempt.
+        // If the engine is unreachable, nothing can be removed. The next attempt finds the container by its name and
+        // replaces it.
         if (told instanceof DriverError && told.kind !== 'Offline') {
           if (made !== undefined) await removeContainer(made);
           await files.remove(uid);
@@ -310,7 +319,7 @@ export function createStarter(deps: StarterDeps): Starter {
       } catch (error) {
         if (hasStatus(error, 404) && /no such container/i.test(error.message)) throw gone(ref, error);
         const told = startError(error, subject(spec));
-        // For the next attempt: the network is the one that `create` would give it.
+        // Prepares the next attempt: `create` will then name this network.
         if (told instanceof DriverError && networkFaults.has(told.reason)) await networked(spec);
         throw told;
       } finally {

@@ -3,7 +3,7 @@ import { listed } from '../../api/listed.ts';
 import type { Unsupported } from '../driver.ts';
 import { isUnder } from './files.ts';
 
-/** Symbolic links are followed at the start, by the driver. */
+/** The driver resolves symbolic links at the start. */
 export const unsupportedByDocker: Unsupported = ({ template }, { allowHostPaths }) => {
   const reasons: string[] = [];
   const refuse = (field: string, why: string): void => void reasons.push(`spec.template.${field}: ${why}`);

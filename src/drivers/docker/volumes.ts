@@ -6,18 +6,18 @@ import { shared } from './shared.ts';
 
 type Owner = Pick<RunSpec['identity'], 'store' | 'namespace' | 'agent'>;
 
-/** Docker's types pass over the null. */
+/** Docker's types lack the null. */
 interface Labelled {
   Labels: Record<string, string> | null;
 }
 
 export interface Volumes {
   list(namespace: string, agent: string): Promise<string[]>;
-  /** One that was there before us bears no label of ours, and stays; so does one of another agent. */
+  /** Keeps a volume without our labels, which existed before, and a volume of another agent. */
   removeIfOurs(name: string, owner?: Owner | undefined): Promise<void>;
   /**
-   * Finds the agent's own volumes by their labels and makes those that are missing: answers the spec with their names.
-   * Throws NotStartable VolumeTaken where a volume of that name is somebody else's.
+   * Finds the agent's own volumes by their labels and creates the missing ones. Returns the spec with their names.
+   * Throws NotStartable VolumeTaken if a volume with that name belongs to someone else.
    */
   own(spec: RunSpec): Promise<RunSpec>;
 }
@@ -35,13 +35,13 @@ export function createVolumes({ calls }: Engine, storeId: string): Volumes {
 
   const nameOf = async (name: string, formerName: string, owner: Owner): Promise<string> => {
     if (isOf(await labelsOf(formerName), owner)) return formerName;
-    // The engine leaves one that is there as it is.
+    // The engine does not change an existing volume.
     await calls.createVolume({ Name: name, Labels: volumeLabels(owner) });
     if (!isOf(await labelsOf(name), owner)) throw taken(name);
     return name;
   };
 
-  /** All of the store; a delete of many agents asks for each. */
+  /** All volumes of the store. Shared, because a delete of many agents asks for each. */
   const listAll = shared(async () => {
     const { Volumes: found } = await calls
       .listVolumes({ filters: { label: [`${labels.store}=${storeId}`] } })
@@ -53,7 +53,7 @@ export function createVolumes({ calls }: Engine, storeId: string): Volumes {
 
   return {
     async list(namespace, agent) {
-      // Several labels in a filter are all asked for by Docker, any of them by Podman.
+      // If a filter has several labels, Docker requires all, Podman any of them.
       return (await listAll())
         .filter(({ Labels: own }) => isOf(own, { store: storeId, namespace, agent }))
         .map(({ Name: name }) => name)

@@ -5,8 +5,8 @@ import { until } from './logs.ts';
 import type { EngineEvent } from './wire.ts';
 
 /**
- * What changes the picture; execs, resizes and the like do not. Nor does a creation: who makes a container knows it, and
- * each list finds it. Podman's words differ.
+ * Actions that change what the planner sees. Execs, resizes and others do not. Nor does a creation: the creator knows
+ * of it, and each list includes it. Podman's names differ.
  */
 const telling = new Set([
   'start',
@@ -23,7 +23,7 @@ const telling = new Set([
   'cleanup',
 ]);
 
-/** What follows from a step of our own while it is under way, and shows in its answer. */
+/** Events of our own steps. They are ignored while the step runs, because its response has the result. */
 const ownSteps = new Set(['start', 'destroy', 'remove']);
 
 /** Reads the engine's events until they end or the signal aborts. */
@@ -36,14 +36,14 @@ export async function watchEvents(
     underWay,
     ended,
   }: {
-    /** Those that are being started or removed by us. */
+    /** Containers that we are starting or removing. */
     underWay: ReadonlySet<string>;
     ended: Known['ended'];
   },
 ): Promise<void> {
   const filters = { type: ['container'], label: [`${labels.store}=${storeId}`] };
   const stream = await streamOf(streams, '/events', { filters }, signal);
-  // What happened before the stream stood was seen by nobody.
+  // Changes before the stream was opened were not seen.
   onHint(undefined);
   let rest = '';
   for await (const chunk of until(stream, signal)) {
@@ -51,7 +51,7 @@ export async function watchEvents(
     rest = lines.pop() ?? '';
     for (const line of lines) {
       if (line.trim() === '') continue;
-      // The engine's API says what each line is.
+      // The Engine API defines the type of each line.
       const event = JSON.parse(line) as EngineEvent;
       const seen = ended(event);
       if (!telling.has(event.Action)) continue;

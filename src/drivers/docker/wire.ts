@@ -1,4 +1,4 @@
-/** The parts of the Docker Engine API's answers (v1.41) that are used here. */
+/** The parts of the Docker Engine API's responses (v1.41) that we use. */
 
 export interface ContainerInspect {
   Id: string;
@@ -6,16 +6,19 @@ export interface ContainerInspect {
   /** The image's id. */
   Image: string;
   State: {
-    /** created, running, paused, restarting, removing, exited or dead; Podman adds configured, stopped, stopping and others. */
+    /**
+     * created, running, paused, restarting, removing, exited or dead. Podman adds configured, stopped, stopping and
+     * others.
+     */
     Status: string;
     Running: boolean;
     Paused: boolean;
-    /** Of the main process, in the engine's host; 0 where none runs. */
+    /** The pid of the main process on the engine's host; 0 if it does not run. */
     Pid?: number | undefined;
     OOMKilled: boolean;
     ExitCode: number;
     Error: string;
-    /** RFC 3339 with nanoseconds; year 1 where it never was. */
+    /** RFC 3339 with nanoseconds; year 1 means never. */
     StartedAt: string;
     FinishedAt: string;
   };
@@ -23,13 +26,13 @@ export interface ContainerInspect {
     Labels: Record<string, string> | null;
     Env: string[] | null;
     WorkingDir: string;
-    /** A name, or a number; the image's where none was given. Absent where that has none. */
+    /** A name or a number. Defaults to the image's; absent if the image has none. */
     StopSignal?: string | undefined;
   };
   HostConfig: { NetworkMode?: string | undefined };
   Mounts: { Type: string; Name?: string | undefined; Destination: string }[] | null;
   NetworkSettings: {
-    /** Absent in newer engines: each of the networks has one. */
+    /** Absent in newer engines: each network has one instead. */
     IPAddress?: string | undefined;
     Ports: Record<string, { HostIp: string; HostPort: string }[] | null> | null;
     Networks: Record<string, { IPAddress: string }> | null;
@@ -43,7 +46,7 @@ export interface EngineEvent {
   timeNano?: number;
 }
 
-/** An instant that never was is year 1. */
+/** Returns undefined for year 1, which means never. */
 export function instantOf(text: string): number | undefined {
   const instant = Date.parse(text);
   return Number.isNaN(instant) || instant <= 0 ? undefined : instant;

@@ -8,31 +8,31 @@ import { pruneSegments, segmentNumbers } from './collector/segments.ts';
 import { isDrained, namesIn } from './layout.ts';
 import { createWake, type Wake } from './wake.ts';
 
-/** The standard output of one run, read from its log as that grows. */
+/** The standard output of one run, read from its log while that grows. */
 export interface Output {
-  /** Whole lines in batches, until the run has ended and all was read, or `close`. */
+  /** Whole lines in batches, until the run has ended and everything was read, or until `close`. */
   readonly lines: AsyncIterable<readonly OutputLine[]>;
-  /** The run has ended: no more is read than what the log has when it is complete. */
+  /** The run has ended: `lines` ends when the complete log was read. */
   end(): void;
-  /** `lines` throws. */
+  /** Makes `lines` throw. */
   fail(error: DriverError): void;
   close(): void;
 }
 
-/** For what the watcher does not tell; more often where there is none to be had. */
+/** Polls for changes that the watcher does not report; more often if there is no watcher. */
 const pollMs = { watched: 1000, unwatched: 20 };
 
 /**
- * What is read a second, in bytes, and at once; a look costs as much at least. So a program that writes without an end,
- * or without a newline, keeps nobody busy with reading.
+ * The limit for reading, in bytes a second and at once; each look costs at least `look`. So a program that writes
+ * endlessly, or without a newline, does not keep the controller busy.
  */
 const reading = { rate: 16 * 1024 * 1024, burst: 64 * 1024 * 1024 };
 const look = 16 * 1024;
 
-/** An unfinished line that stands so far back is given up, since it holds up the deletion of what follows it. */
+/** An incomplete line that began this far back is given up, because it delays the deletion of the segments. */
 const longestWait = attachLimits.line + 16 * 1024 * 1024;
 
-/** Throws ENOENT where the run has no log. */
+/** Throws ENOENT if the run has no log. */
 export async function openOutput(
   folder: string,
   options: { cursor: string | undefined; clock: Clock },
@@ -63,9 +63,7 @@ function positionOf(cursor: string): Position {
 
 const cursorOf = ({ segment, offset }: Position): string => `${segment}:${offset}`;
 
-/**
- * Deletes the segments of a log that were read up to the cursor and are more than what is kept for people.
- */
+/** Deletes the segments of a log that were read up to the cursor and exceed what is kept for people. */
 export async function settleOutput(folder: string, cursor: string, maxFiles: number): Promise<void> {
   const newest = segmentNumbers(namesIn(folder) ?? []).at(-1);
   if (newest === undefined) return;
@@ -85,14 +83,14 @@ function follow(parts: {
   let state: 'Live' | 'Ended' | 'Closed' = 'Live';
   let failure: DriverError | undefined;
 
-  // Asked anew after each wait: it changes meanwhile.
+  // A function, because the state changes during each wait.
   const is = (wanted: typeof state): boolean => state === wanted;
 
   const close = (): void => {
     if (state === 'Closed') return;
     state = 'Closed';
     closing.abort();
-    // It waits for a read that is under way, and has nothing to lose.
+    // It waits for a running read. Its errors do not matter.
     reader.close().catch(() => {});
     wake.close();
     wake.ring();
@@ -104,7 +102,7 @@ function follow(parts: {
       while (!is('Closed')) {
         if (failure !== undefined) throw failure;
         wake.reset();
-        // Asked before the look, which then finds all that there will ever be.
+        // Checked before the read: then that read finds everything that will ever be there.
         const isComplete = is('Ended') && isDrained(folder);
         const piece = await reader.next();
         if (is('Closed')) return;
@@ -141,11 +139,11 @@ function follow(parts: {
   };
 }
 
-/** Lines of the standard output out of pieces of a log. */
+/** Builds lines of the standard output from pieces of a log. */
 function createOutputLines(from: Position): { push(piece: Piece): OutputLine[]; rest(): OutputLine[] } {
   let cutter = createLineCutter(0);
   let isPartial = false;
-  /** Bytes since the last line that was told, and where that stands. */
+  /** Bytes since the last returned line, and the segment of that line. */
   let passed = 0;
   let told = from.segment;
   let end = cursorOf(from);
@@ -177,7 +175,7 @@ function createOutputLines(from: Position): { push(piece: Piece): OutputLine[]; 
     }
     passed += bytes.length;
     if (isPartial && passed > longestWait) lines.push(...rest());
-    // An agent that says nothing here, and much on its standard error, is passed all the same.
+    // The cursor must also advance if an agent writes nothing here and much to its standard error.
     if (lines.length === 0 && !isPartial && segment > told) lines.push({ text: '', cursor: end });
     if (lines.length > 0) {
       passed = 0;

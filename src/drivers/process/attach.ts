@@ -11,13 +11,13 @@ import { inputFifo, logFolder, type Run } from './layout.ts';
 /** How an attachment learns that its run has ended. */
 export interface RunEnd {
   hasEnded(): Promise<boolean>;
-  /** Calls back when it is worth asking again. */
+  /** Calls back when `hasEnded` should be called again. */
   subscribe(callback: () => void): () => void;
 }
 
 export interface Attachments {
   open(ref: string, run: Run, end: RunEnd, options: AttachOptions): Promise<Attachment>;
-  /** A later run is about to begin: nothing that was written to an earlier one may reach it. */
+  /** A later run is about to begin: no write to an earlier run may reach it. */
   supersede(ref: string, run: number): void;
   close(): void;
 }
@@ -71,7 +71,7 @@ export function createAttachments(clock: Clock): Attachments {
         if (segment === settledSegment) return;
         settledSegment = segment;
         settleOutput(folder, place, run.meta.logs.maxFiles).catch(() => {
-          settledSegment = ''; // tried again with the next line
+          settledSegment = ''; // retried with the next line
         });
       };
       const { workingDir } = run.meta;
@@ -87,9 +87,9 @@ export function createAttachments(clock: Clock): Attachments {
 }
 
 /**
- * Opens the standard input of a run for writing. Without blocking: a stream that blocks on a FIFO which nobody reads
- * takes a thread of those that do all file system work of Node. For writing alone: whoever holds it for reading keeps
- * unread input alive for the next run.
+ * Opens the standard input of a run for writing. Non-blocking: a blocking open of a FIFO without a reader would occupy
+ * a thread of Node's pool for file system work. Write-only: a process that holds it open for reading keeps unread input
+ * alive for the next run.
  */
 function openFifo(fifo: string): Socket {
   let fd: number | undefined;

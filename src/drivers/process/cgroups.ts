@@ -13,25 +13,27 @@ import { namesIn } from './layout.ts';
 import { sendKill } from './proc.ts';
 
 /**
- * A cgroup for each run, where the host lets us: all that a run starts is in it, whatever it does to its environment,
- * session or parent. Only root can leave it, or have a service such as systemd move it.
+ * A cgroup for each run, if the host lets us create one. It contains everything that a run starts, even if a process
+ * changes its environment, session or parent. Only root can leave it, or have a service such as systemd move a process.
  */
 export interface Cgroups {
   reason: CgroupPlace['reason'];
-  /** Absolute; undefined where the kernel makes no more of them. */
+  /** Returns the absolute path; undefined if the kernel cannot create more cgroups. */
   make(uid: string, run: number): Promise<string | undefined>;
-  /** Whether all runs of the instance that this controller has seen are in cgroups, or were. */
+  /** Whether all runs of the instance that this controller has seen are, or were, in cgroups. */
   knows(uid: string): boolean;
-  /** The main process of a run could not be moved into its cgroup, which is removed. */
+  /** Removes the cgroup of a run whose main process could not be moved into it. */
   forget(uid: string, run: number): Promise<void>;
-  /** SIGKILL to all that is in cgroups of the instance's runs up to this one; they are removed. Throws KillFailed. */
+  /**
+   * Kills everything in the cgroups of the instance's runs up to this one, and removes the cgroups. Throws KillFailed.
+   */
   kill(uid: string, upToRun: number): Promise<void>;
-  /** Removes those that are empty: those of a controller that was killed. */
+  /** Removes empty cgroups, which a killed controller left. */
   clear(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Tells users which of the two ways holds here. */
+/** A condition that tells users whether cgroups contain the processes here. */
 export function containment(reason: Cgroups['reason'] | undefined): DriverCondition {
   const type = 'ProcessesContained';
   if (reason !== undefined)
@@ -51,13 +53,13 @@ export function containment(reason: Cgroups['reason'] | undefined): DriverCondit
   };
 }
 
-/** So many instances without a cgroup are remembered. */
+/** How many instances without a cgroup are remembered. */
 const remembered = 10_000;
 
-/** Undefined where this host lets us make none. */
+/** Returns undefined if this host does not let us create cgroups. */
 export async function openCgroups(parts: {
   storeId: string;
-  /** The folder of all instances: two controllers on copies of one store leave each other's alone. */
+  /** The folder of all instances. It separates the cgroups of two controllers that use copies of one store. */
   root: string;
   sh: string;
   clock: Clock;
@@ -78,7 +80,7 @@ export async function openCgroups(parts: {
   return undefined;
 }
 
-/** Answers why no process can be moved into a new cgroup there. */
+/** Returns the reason why no process can be moved into a new cgroup there. */
 async function tryOut(base: string, sh: string): Promise<unknown> {
   const test = join(base, `test-${process.pid}`);
   try {
@@ -103,7 +105,7 @@ function cgroupsIn(
 
   const note = (uid: string, run: number): void => {
     const known = runs.get(uid) ?? new Set();
-    runs.delete(uid); // to the end: the oldest are forgotten first
+    runs.delete(uid); // moves it to the end, because the oldest are forgotten first
     runs.set(uid, known.add(run));
     const [oldest] = runs;
     if (runs.size > remembered && oldest?.[1].size === 0) runs.delete(oldest[0]);
@@ -116,7 +118,7 @@ function cgroupsIn(
       try {
         await mkdir(folder, { recursive: true });
       } catch (error) {
-        // Whatever the reason (too many, no memory, no right): such a run is found by its marks.
+        // Whatever the reason (limit, memory, permission): such a run is found by its marks.
         log.warn({ error, folder }, 'a run has no cgroup of its own');
         runs.delete(uid);
         return undefined;
@@ -149,12 +151,12 @@ function cgroupsIn(
   };
 }
 
-/** A fork bomb is given so many rounds, and whatever cannot die about two seconds. */
+/** Enough rounds for a fork bomb, and about two seconds for a process that cannot be killed. */
 const rounds = 200;
 
 /**
- * SIGKILL to all that is in a cgroup and in those below it, until nothing is left; then it is removed. Succeeds where it is
- * gone. Throws KillFailed.
+ * Kills everything in a cgroup and its children until nothing is left, then removes it. Succeeds if the cgroup is gone.
+ * Throws KillFailed.
  */
 export async function killCgroup(clock: Clock, folder: string): Promise<void> {
   let left: number[] = [];
@@ -169,7 +171,7 @@ export async function killCgroup(clock: Clock, folder: string): Promise<void> {
   if (left.length > 0) throw killFailed(left);
 }
 
-/** By one word to the kernel, since Linux 5.14 and in version 2 alone: nothing forks away meanwhile. */
+/** Kills atomically through cgroup.kill, so that nothing can fork meanwhile. Only in version 2, since Linux 5.14. */
 function killAtOnce(folder: string): boolean {
   try {
     writeFileSync(join(folder, 'cgroup.kill'), '1', { flag: 'r+' });
@@ -180,11 +182,11 @@ function killAtOnce(folder: string): boolean {
   }
 }
 
-/** Of a cgroup and of all below it; undefined where it is gone. Never waits for a disk. */
+/** Returns the processes of a cgroup and of its children; undefined if it is gone. Never waits for a disk. */
 function pidsIn(folder: string): number[] | undefined {
   try {
     const own = readFileSync(join(folder, 'cgroup.procs'), 'utf8').split('\n').map(Number);
-    // 0 is a process of another PID namespace: it has no number here.
+    // 0 is a process of another PID namespace, which has no number here.
     const pids = own.filter((pid) => pid > 0 && pid !== process.pid);
     const below = foldersIn(folder).flatMap((name) => pidsIn(join(folder, name)) ?? []);
     return [...pids, ...below];
@@ -199,7 +201,7 @@ const foldersIn = (folder: string): string[] =>
     .filter((entry) => entry.isDirectory())
     .map(({ name }) => name);
 
-/** Undefined where somebody else has removed it. */
+/** Returns undefined if another process has removed it. */
 function foldersBelow(folder: string): string[] | undefined {
   try {
     return foldersIn(folder);
@@ -209,7 +211,7 @@ function foldersBelow(folder: string): string[] | undefined {
   }
 }
 
-/** With those below it. False where a process is in it, or the kernel refuses. */
+/** Removes a cgroup with its children. Returns false if it contains a process or the kernel refuses. */
 async function removeCgroup(folder: string): Promise<boolean> {
   try {
     await rmdir(folder);
@@ -223,22 +225,25 @@ async function removeCgroup(folder: string): Promise<boolean> {
   return below.length > 0 && removeCgroup(folder);
 }
 
-/** A folder of cgroups in which this process may be able to make its own. */
+/** A folder of cgroups in which this process may be able to create its own. */
 export interface CgroupPlace {
   folder: string;
   reason: 'CgroupV2' | 'CgroupV1';
 }
 
 /**
- * Hierarchies of version 1, the best first: no controller here needs to be set up before processes can join, and none
- * accounts for memory.
+ * Hierarchies of version 1, best first: processes can join them without any setup of a controller, and none accounts
+ * for memory.
  */
 const versionOne = ['freezer', 'pids', 'name=systemd'];
 
 /**
- * Where cgroups for runs could be, the best place first: below this process's own cgroup, so that limits on the controller
- * still hold for its agents. In a container that path may not be visible; then the top of what is mounted there.
- * Takes the text of /proc/self/cgroup and /proc/self/mountinfo.
+ * Returns the candidate places for cgroups of runs, best first. The best is below this process's own cgroup, so that
+ * limits on the controller also apply to its agents. In a container that path may not be visible; then the root of the
+ * mount is used.
+ *
+ * @param selfCgroup the content of /proc/self/cgroup
+ * @param mountInfo the content of /proc/self/mountinfo
  */
 export function cgroupPlaces(selfCgroup: string, mountInfo: string): CgroupPlace[] {
   const own = new Map<string, string>();
@@ -267,13 +272,13 @@ export function cgroupPlaces(selfCgroup: string, mountInfo: string): CgroupPlace
   return places.toSorted((a, b) => a.rank - b.rank).map(({ folder, reason }) => ({ folder, reason }));
 }
 
-/** The part of `path` below `root`; empty where it is not below. */
+/** Returns the part of `path` below `root`; empty if it is not below. */
 function pathBelow(root: string, path: string): string {
   const top = root === '/' ? '' : root;
   if (path.split('/').includes('..') || (path !== top && !path.startsWith(`${top}/`))) return '';
   return path.slice(top.length + 1);
 }
 
-/** Spaces and the like stand as \040 in mountinfo. */
+/** mountinfo escapes spaces and similar characters, for example as \040. */
 const decode = (text: string): string =>
   text.replace(/\\([0-7]{3})/g, (_all, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));

@@ -5,7 +5,7 @@ import type { Clock } from '../../platform/clock.ts';
 import { isCode } from '../../platform/code.ts';
 import { DriverError } from '../driver.ts';
 
-/** Throws NotStartable unless the folder is there. */
+/** Throws NotStartable unless the folder exists. */
 export async function checkWorkingDir(path: string): Promise<void> {
   if (!(await isFolder(path)))
     throw new DriverError(
@@ -17,11 +17,12 @@ export async function checkWorkingDir(path: string): Promise<void> {
 
 export type CheckCommand = (command: string, path: string, workingDir: string) => Promise<void>;
 
-/** How long a command that was found is taken to be there: a hundred starts at once look for it once. */
+/** How long a command that was found is cached: a hundred concurrent starts look for it once. */
 const foundForMs = 1000;
 
 /**
- * Throws NotStartable unless the command can be found and executed as execvp would: no run is burnt on a typing error.
+ * Throws NotStartable unless the command exists and is executable, as execvp would find it: so a typing error starts no
+ * run.
  */
 export function createCommandCheck(clock: Clock): CheckCommand {
   const found = new Map<string, { until: number; check: Promise<void> }>();
@@ -68,7 +69,7 @@ async function look(place: string): Promise<'Executable' | 'Refused' | 'Missing'
   }
 }
 
-/** A script whose interpreter is missing fails as if it were missing itself. */
+/** If the interpreter of a script is missing, the kernel reports the script itself as missing. */
 async function checkInterpreter(command: string, place: string): Promise<void> {
   const interpreter = /^#![ \t]*(\S+)/.exec(await firstBytes(place))?.[1];
   if (interpreter === undefined || (await look(interpreter)) === 'Executable') return;
@@ -81,12 +82,12 @@ async function checkInterpreter(command: string, place: string): Promise<void> {
 
 async function firstBytes(path: string): Promise<string> {
   try {
-    // It may be a FIFO by now, whose open would wait.
+    // The file may have become a FIFO, whose open would block.
     await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     const { buffer, bytesRead } = await file.read({ buffer: Buffer.alloc(256), length: 256, position: 0 });
     return buffer.toString('latin1', 0, bytesRead);
   } catch (error) {
-    // A program may be executable and not readable.
+    // A program may be executable but not readable.
     if (isCode(error, 'EACCES')) return '';
     throw error;
   }

@@ -6,20 +6,23 @@ import { lives } from './observe.ts';
 import { killTargetOf, type Reap } from './reap.ts';
 import { createTracker } from './tracker.ts';
 
-/** Tells of changes, and kills what a run left behind once its main process has ended, as a container's end does. */
+/**
+ * Emits hints of changes, and kills the remaining processes of a run whose main process has ended, as the end of a
+ * container does.
+ */
 export interface Ends {
   hint(ref: string): void;
-  /** Calls back on each hint; the result ends that. */
+  /** Calls back on each hint. The returned function unsubscribes. */
   hear(callback: (ref: string) => void): () => void;
   /** Follows a run until its end. */
   track(ref: string, run: Run, marks: Marks): void;
   sweep(run: Run, marks: Marks): Promise<void>;
-  /** Whether nothing was left of that run when it had ended: a look at all processes takes its time. */
+  /** Whether nothing was left of an ended run. Cached, because a look at all processes takes time. */
   isSwept(ref: string, run: number): boolean;
-  /** In a moment: whatever comes next is not held up by it, and a start or a removal sweeps by itself. */
+  /** Sweeps after a short delay, so that the next step does not wait for it. A start or a removal sweeps by itself. */
   sweepSoon(ref: string, run: Run, marks: Marks): void;
   forget(ref: string): void;
-  /** Resolves once what was left by runs that have ended is swept: nobody would do it later. */
+  /** Resolves once the remains of all ended runs are swept: nothing else would do it later. */
   close(): Promise<void>;
 }
 
@@ -27,7 +30,7 @@ const sweepDelayMs = 50;
 
 interface Sweep {
   cancel: Cancel;
-  /** Once. */
+  /** Runs only once. */
   begin(): Promise<unknown>;
 }
 
@@ -43,7 +46,7 @@ export function createEnds(parts: { clock: Clock; log: Log; reap: Reap; looks: L
       for (const hear of hearers) hear(ref);
     },
     hear(callback) {
-      // Of its own, so that the same callback may be given twice.
+      // A new function, so that the same callback can subscribe twice.
       const hear = (ref: string): void => callback(ref);
       hearers.add(hear);
       return () => hearers.delete(hear);

@@ -4,14 +4,14 @@ import { DriverError, type RunSpec } from '../driver.ts';
 import { runVariable, uidVariable } from './proc.ts';
 import type { User } from './user.ts';
 
-/** What a process finds before its own variables: nothing of the shell that started the controller. */
+/** The base environment of a process, without anything from the shell that started the controller. */
 export const systemPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 const base = {
   PATH: systemPath,
   LANG: 'C.UTF-8',
 };
 
-/** The whole environment of a run. Throws InvalidSpec for a name that the shim's shell would drop or change. */
+/** Returns the whole environment of a run. Throws InvalidSpec for a name that the shim's shell would drop or change. */
 export function environmentOf(spec: RunSpec, user: User | undefined): Record<string, string> {
   const reserved = Object.keys(spec.env).find(reservedVariable);
   if (reserved !== undefined)
@@ -29,12 +29,12 @@ export function environmentOf(spec: RunSpec, user: User | undefined): Record<str
   };
 }
 
-/** POSIX shells pass on names of letters, digits and underscores alone, and keep a few for themselves. */
+/** POSIX shells export only names of letters, digits and underscores, and reserve a few. */
 export const reservedVariable = (name: string): boolean =>
   !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) ||
   ['IFS', 'OPTIND', 'PPID', 'PWD', 'OLDPWD', 'SHLVL', '_'].includes(name);
 
-/** Not $HOME, which is the shell's. A user without an entry in passwd has none. */
+/** Not $HOME, which belongs to the shell. A user without a passwd entry has none. */
 function ownHome(): string {
   try {
     return userInfo().homedir;

@@ -9,7 +9,7 @@ import { type Tools, withoutInherited } from './tools.ts';
 
 const maxOutputBytes = 64 * 1024;
 
-/** How long output is read on after the end, where a process that fled the group holds it open. */
+/** How long output is read after the end, if a process that left the group holds it open. */
 const drainMs = 200;
 
 export interface Execution {
@@ -17,19 +17,19 @@ export interface Execution {
   env: Readonly<Record<string, string>>;
   /** Absolute. */
   workingDir: string;
-  /** What the command reads; absent: nothing. */
+  /** The standard input of the command. Defaults to none. */
   input?: string | undefined;
   /** Milliseconds. */
   timeout: number;
   signal?: AbortSignal | undefined;
-  /** Kills what the command started beyond its group; called where something of it is left. */
+  /** Kills what the command started outside its group. Called if any of it is left. */
   killLeft?: ((leader: ProcessId | undefined) => Promise<void>) | undefined;
 }
 
 /**
- * Runs a command to its end, with the first 64 KiB of its output. One that cannot be executed has the code 127 or 126.
- * When it has ended, has taken longer than the timeout, or the signal aborts, all that it started is killed.
- * Throws Retryable ExecTimeout, ExecAborted, and ExecFailed where this host could not start it.
+ * Runs a command to its end and returns the first 64 KiB of its output. If it cannot be executed, its code is 127 or
+ * 126. When it has ended, timed out, or the signal aborts, everything it started is killed. Throws Retryable
+ * ExecTimeout, ExecAborted, and ExecFailed if this host could not start it.
  */
 export async function execute(clock: Clock, execution: Execution): Promise<{ code: number; output: string }> {
   const { timeout, signal, killLeft } = execution;
@@ -49,7 +49,7 @@ export async function execute(clock: Clock, execution: Execution): Promise<{ cod
   try {
     const end = await endOf(clock, child, timeout, signal);
     if (end instanceof Error) return startFailed(end, program);
-    // Its output may still be on its way; what it left in its group must not hold that open.
+    // Output may still be in transit. Remaining processes of its group must not hold the pipe open.
     if (pid !== undefined) sendKill(-pid);
     const drain = typeof end === 'number' ? Math.min(drainMs, timeout - (clock.now() - begun)) : 0;
     const drained = new AbortController();
@@ -69,7 +69,7 @@ export async function execute(clock: Clock, execution: Execution): Promise<{ cod
   }
 }
 
-/** A few errors of a start are thrown, and most are told as an event. */
+/** spawn throws some errors, and emits most as an event. */
 function start({ command: [program = '', ...args], workingDir, env }: Execution) {
   try {
     return spawn(program, args, {
@@ -83,7 +83,7 @@ function start({ command: [program = '', ...args], workingDir, env }: Execution)
   }
 }
 
-/** The code of its end, the error of its start, or what ends it first. */
+/** Resolves with the exit code, the error of the start, or the reason to end it early. */
 function endOf(
   clock: Clock,
   child: ChildProcess,
@@ -103,7 +103,10 @@ function endOf(
   });
 }
 
-/** Whoever holds this pipe was started by the command, though its output goes elsewhere: until then there is no `close`. */
+/**
+ * A process that holds this pipe was started by the command, even if its output goes elsewhere. `close` is emitted only
+ * after it has ended.
+ */
 function leash({ stdio }: ChildProcess): void {
   const held = stdio[3];
   if (!(held instanceof Readable)) return;
@@ -111,7 +114,9 @@ function leash({ stdio }: ChildProcess): void {
   held.resume();
 }
 
-/** What cannot be executed ends as in a shell; what this host lacks says nothing of the command. */
+/**
+ * A command that cannot be executed ends as in a shell. A missing resource of this host says nothing about the command.
+ */
 function startFailed(error: NodeJS.ErrnoException, program: string): { code: number; output: string } {
   if (error.code === 'ENOENT') return { code: 127, output: error.message };
   if (['EACCES', 'ENOEXEC', 'ENOTDIR', 'ELOOP', 'EISDIR'].includes(error.code ?? ''))
@@ -132,16 +137,19 @@ function createOutput(): { keep(chunk: Buffer): void; text(): string } {
   };
 }
 
-/** Runs a command as another user, who alone has what the manifest and the agent chose: environment and working folder. */
+/**
+ * Runs a command as another user. Only that user's process gets what the manifest and the agent chose: environment and
+ * working folder.
+ */
 export function executeAs(
   clock: Clock,
   tools: Tools,
   { user, command, env, workingDir, input, ...rest }: Execution & { user: readonly string[] },
 ): Promise<{ code: number; output: string }> {
-  const end = `end-${randomUUID()}`; // no line of the input is this one
+  const end = `end-${randomUUID()}`; // no line of the input equals this one
   const run =
     input === undefined
-      ? '{ exec </dev/null; exec "$@"; }' // in braces, since the shell reads this from its standard input
+      ? '{ exec </dev/null; exec "$@"; }' // in braces, because the shell reads this from its standard input
       : `exec "$@" <<'${end}'\n${input}\n${end}`;
   return execute(clock, {
     command: withoutInherited(tools, [...user, ...readingShell(tools), ...command]),

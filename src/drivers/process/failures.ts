@@ -7,7 +7,7 @@ import { tooManyOpenFiles } from '../open-files.ts';
 import type { Marks } from './layout.ts';
 import { living } from './proc.ts';
 
-/** What any failure of a start means to the planner. */
+/** Translates any failure of a start for the planner. */
 export function asDriverError(error: unknown): DriverError {
   if (error instanceof DriverError) return error;
   const message = error instanceof Error ? error.message : String(error);
@@ -17,7 +17,7 @@ export function asDriverError(error: unknown): DriverError {
   return new DriverError('Retryable', 'StartFailed', text, { cause: error });
 }
 
-/** For a run whose shim left no main process: why, as far as can be seen from here. */
+/** Returns why a shim left no main process, as far as it can be seen from here. */
 export async function notBegun(ref: string, marks: Marks, limitMs: number): Promise<DriverError> {
   const { claimed, shim } = marks;
   if (marks.void === true)
@@ -32,7 +32,7 @@ export async function notBegun(ref: string, marks: Marks, limitMs: number): Prom
       `the shell that waits for the process (pid ${shim.pid}) ended before the program started: it was killed, or it cannot write in ${ref} or enter the working directory`,
     );
   const stage = claimed ? 'had not finished starting it' : 'had not begun to start it';
-  // Says nothing of the agent, so no failure is counted.
+  // Not the agent's fault, so it is not counted as a failure.
   return new DriverError(
     'NotStartable',
     'HostBusy',
@@ -49,7 +49,7 @@ export function killFailed(pids: readonly number[]): DriverError {
   );
 }
 
-/** What a program makes of its own environment is not what it was given. */
+/** The program may have changed its own environment, so that is not what it was given. */
 export const environmentUnknown = (ref: string): DriverError =>
   new DriverError(
     'Retryable',
@@ -60,7 +60,7 @@ export const environmentUnknown = (ref: string): DriverError =>
 export const gone = (ref: string): DriverError =>
   new DriverError('Retryable', 'Gone', `the process ${ref} no longer exists`);
 
-/** Only a controller that believes an old cache asks for it. */
+/** Only a controller with an outdated cache can cause this. */
 export const superseded = (ref: string, run: number, newest: number): DriverError =>
   new DriverError('Retryable', 'Superseded', `run ${run} of ${ref} is outdated: run ${newest} is newer`);
 

@@ -7,13 +7,13 @@ import { executeAs } from './exec.ts';
 import type { Tools } from './tools.ts';
 import { leavesFolder } from './unsupported.ts';
 
-/** Writes the files of a run under its working folder; those of an earlier run are replaced. */
+/** Writes the files of a run under its working folder; replaces those of an earlier run. */
 export async function writeFiles(folder: string, files: readonly FileSpec[]): Promise<void> {
   for (const file of files) {
     if (leavesFolder(file.path)) throw outside(file.path);
     const target = join(folder, file.path);
     await mkdir(dirname(target), { recursive: true });
-    // The agent may have put a symbolic link in the way.
+    // The agent may have created a symbolic link in the path.
     const real = await realpath(dirname(target));
     const inside = await realpath(folder);
     if (real !== inside && !real.startsWith(inside + sep)) throw outside(file.path);
@@ -21,7 +21,7 @@ export async function writeFiles(folder: string, files: readonly FileSpec[]): Pr
   }
 }
 
-/** By rename: a reader sees the old file or the new one, and a link at its place is replaced, not followed. */
+/** Renames into place: a reader sees the old or the new file, and a symbolic link is replaced, not followed. */
 async function replace(target: string, file: FileSpec): Promise<void> {
   const partial = `${target}.agentctl-new`;
   try {
@@ -35,13 +35,16 @@ async function replace(target: string, file: FileSpec): Promise<void> {
   }
 }
 
-/** How long the programs that write files as another user may take: a folder of that user may hang, as on a dead disk. */
+/**
+ * How long the programs that write files as another user may take: a folder of that user may hang, as on a dead disk.
+ */
 const writeLimitMs = 30_000;
 const leftFolder = 91;
 
 /**
- * The same for an agent that runs as another user: a shell of that user writes them. The working folder is the manifest's
- * and its content the agent's, so the kernel checks each step against that user's own permissions.
+ * Like `writeFiles`, for an agent that runs as another user: a shell of that user writes the files. The manifest
+ * chooses the working folder and the agent controls its content, so the kernel must check each step against that user's
+ * permissions.
  */
 export async function writeFilesAs(
   { clock, tools }: { clock: Clock; tools: Tools },
@@ -64,7 +67,7 @@ export async function writeFilesAs(
   }
 }
 
-/** $1: the path, $2: the mode. Reads the content in base64. By rename, as above. */
+/** $1: the path, $2: the mode. Reads the content in base64 and renames, as above. */
 const writeScript = `set -e
 umask 077
 top=$(pwd -P)
@@ -84,7 +87,7 @@ function notWritten(path: string, output: string): DriverError {
   const why = output.trim();
   const full = /no space left|quota exceeded/i.test(why);
   return new DriverError(
-    full ? 'Retryable' : 'NotStartable', // only a full disk says something of the Runtime
+    full ? 'Retryable' : 'NotStartable', // only a full disk is a fault of the Runtime
     full ? 'DiskFull' : 'FilesNotWritable',
     `spec.template.files: the user of spec.template.user cannot write "${path}": ${why}; ${full ? 'free some space' : 'set spec.template.workingDir to a folder that this user may write'}`,
   );

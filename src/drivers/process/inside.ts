@@ -10,13 +10,13 @@ import { living, type ProcessId } from './proc.ts';
 import type { Tools } from './tools.ts';
 import { asUser, findUser } from './user.ts';
 
-/** Runs commands as an instance would: as its user, in its folder, with the environment that its run was given. */
+/** Runs commands as the instance would: as its user, in its folder, with the environment that its run was given. */
 export interface Inside {
   exec: Driver['exec'];
-  /** What a run was given. It may hold secrets, so it is kept in memory alone. */
+  /** Records the environment of a run. It may contain secrets, so it is kept only in memory. */
   given(ref: string, run: number, env: Readonly<Record<string, string>>): void;
   forget(ref: string): void;
-  /** Ends what commands left that a controller before this one ran. */
+  /** Kills processes left by commands that an earlier controller ran. */
   clear(): void;
   close(): void;
 }
@@ -26,13 +26,13 @@ export function createInside(parts: {
   log: Log;
   tools: Tools;
   root: string;
-  /** Throws where there is none. */
+  /** Throws if there is none. */
   runOf: (ref: string) => Run;
   marksOf: (run: Run) => Marks;
 }): Inside {
   const { clock, log, tools, root, runOf, marksOf } = parts;
   const leftovers = createLeftovers(clock, log, root);
-  /** By ref: of its newest run. */
+  /** By ref: the environment of its newest run. */
   const known = new Map<string, { run: number; env: Readonly<Record<string, string>> }>();
 
   return {

@@ -27,14 +27,14 @@ export interface InstanceDeps {
   tools: Tools;
   clock: Clock;
   bootId: string;
-  /** Drops what is kept in memory of a ref that is removed. */
+  /** Drops the cached state of a removed ref. */
   forget(ref: string): void;
 }
 
-/** The folder into which removed ones are moved, so that each goes as a whole. */
+/** Removed instances are moved into this folder, so that each disappears atomically. */
 const trash = '.removed';
 
-/** Every ref there is, of any store. */
+/** Returns all refs, of any store. */
 export function allRefs(root: string): string[] {
   const refs: string[] = [];
   for (const namespace of namesIn(root) ?? []) {
@@ -45,7 +45,7 @@ export function allRefs(root: string): string[] {
   return refs;
 }
 
-/** A ref of this Runtime, and not any other path that a stored status might name. */
+/** Checks that a ref belongs to this Runtime and is not some other path in a stored status. */
 export const isRef = (root: string, ref: string): boolean =>
   ref.startsWith(root + sep) && ref.slice(root.length + 1).split(sep).length === 3 && !ref.includes('..');
 
@@ -55,8 +55,8 @@ function refsOf(folder: string): string[] {
 }
 
 /**
- * Makes room for a create: removes what stands under the instance's name, but returns the ref where this very run has
- * begun already, by a restart that nobody remembers. Throws NameTaken for what is another store's.
+ * Makes room for a create: removes what exists under the instance's name. Returns the ref instead if this very run has
+ * begun already, by a restart that was not recorded. Throws NameTaken if it belongs to another store.
  */
 export async function replaceOthers(
   deps: InstanceDeps,
@@ -79,7 +79,10 @@ export async function replaceOthers(
   return undefined;
 }
 
-/** Kills the shims of these runs, which may wait for their output to be read: without their marks nobody finds them. */
+/**
+ * Kills the shims of these runs, which may wait until their output is read. Without their marks nothing could find
+ * them.
+ */
 export async function endShims(
   { clock, bootId }: InstanceDeps,
   ref: string,
@@ -92,13 +95,13 @@ export async function endShims(
   }
 }
 
-/** Ends all processes of a ref, its shims included, and deletes it. */
+/** Ends all processes of a ref, including its shims, and deletes it. */
 export async function removeRef(deps: InstanceDeps, ref: string): Promise<void> {
   const { root, reap, tools, bootId } = deps;
   deps.forget(ref);
   const run = newestRun(ref);
   if (run !== undefined) {
-    voidRun(run.folder); // before the look at what runs: nothing begins after it
+    voidRun(run.folder); // before the look at processes: nothing begins after it
     await reap({ ...killTargetOf(run, marksOfBoot(run, bootId)), moved: true });
     const earlier = runNumbers(ref)?.filter((number) => number !== run.number);
     await endShims(deps, ref, earlier ?? []);
@@ -112,21 +115,21 @@ export async function removeRef(deps: InstanceDeps, ref: string): Promise<void> 
     await removeTree(tools, gone);
   } catch (error) {
     if (!isCode(error, 'ENOSPC', 'EDQUOT')) throw error;
-    await removeTree(tools, ref); // a full disk has no room for another name, and this makes some
+    await removeTree(tools, ref); // a full disk may have no room for a new name, and this frees space
   }
   await ignoring(rmdir(dirname(ref)), 'ENOTEMPTY', 'EEXIST', 'ENOENT');
-  deps.forget(ref); // a look may have begun to follow it again
+  deps.forget(ref); // a concurrent look may have begun to follow it again
 }
 
-/** Deletes a ref in which nothing was started; needs no space, on a full disk too. */
+/** Deletes a ref in which nothing was started. Needs no disk space, so it works on a full disk. */
 export async function discard({ tools }: InstanceDeps, ref: string): Promise<void> {
   await removeTree(tools, ref);
   await ignoring(rmdir(dirname(ref)), 'ENOTEMPTY', 'EEXIST', 'ENOENT');
 }
 
 /**
- * What a controller that was killed left half-made or half-deleted: nothing was ever started in it. A start that still
- * waits in the shell of that controller is given up.
+ * Deletes what a killed controller left half-created or half-deleted: nothing was ever started in it. A start that
+ * still waits in the shell of that controller is given up.
  */
 export async function clearLeftovers({ root, tools }: InstanceDeps): Promise<void> {
   const bin = join(root, trash);
@@ -139,15 +142,17 @@ export async function clearLeftovers({ root, tools }: InstanceDeps): Promise<voi
 }
 
 /**
- * Deletes a ref, or what is left of one. Where its working folder is another user's, that user may still put links into it:
- * Node's rm follows paths, so a link that comes at the wrong moment would lead root elsewhere. The program rm does not.
+ * Deletes a ref, or what is left of one. If its working folder belongs to another user, that user may still create
+ * links in it. Node's rm follows paths, so a link created at the wrong moment could lead root elsewhere. The program rm
+ * is safe against that.
  */
 async function removeTree(tools: Tools, path: string): Promise<void> {
   const work = join(path, 'work');
   const owner = await ownerOf(work);
   const own = process.getuid?.() ?? 0;
   if (owner === undefined || owner === own) return removeFolder(path);
-  // Only the controller can replace the folder itself, so these act on it. Afterwards nobody adds to it.
+  // Only the controller can replace the folder itself, so these act on the right one. Afterwards no other user can add
+  // to it.
   await lchown(work, own, process.getgid?.() ?? 0);
   await chmod(work, 0o700);
   await promisify(execFile)(tools.rm, ['-rf', '--', path], { cwd: '/', env: {} });

@@ -20,29 +20,30 @@ import {
 import { type Tools, withoutInherited } from './tools.ts';
 
 /**
- * Starts shims by way of one small shell, which it feeds by a pipe: a fork of Node itself copies the tables of all
- * its memory and holds the controller up for 1 to 8 ms, that of a shell takes 0.3 ms and holds up nobody.
+ * Starts shims through one small shell, which reads requests from a pipe. A fork of Node itself copies the page tables
+ * of all its memory and blocks the controller for 1 to 8 ms; a fork of the shell takes 0.3 ms and blocks nothing.
  */
 export interface Launcher {
   /**
-   * Resolves when the shim has been forked; it then lives on by itself. A shell that ends, or does not answer, is replaced,
-   * and what it had not answered is asked for again: the claim keeps a run from beginning twice. DriverErrors: Terminal
-   * InvalidSpec, NotStartable `LauncherLost` and `TooManyOpenFiles`, Retryable `StartFailed`. A shim may come all the same.
+   * Resolves when the shim has been forked; the shim then survives by itself. A shell that ends or does not answer is
+   * replaced, and unanswered requests are repeated: the claim keeps a run from beginning twice. Throws DriverErrors:
+   * Terminal InvalidSpec, NotStartable `LauncherLost` and `TooManyOpenFiles`, Retryable `StartFailed`. The shim may
+   * still start after an error.
    */
   launch(start: ShimStart): Promise<void>;
-  /** Refuses what still waits. The shell ends when it has done what it was given; what it has started lives on. */
+  /** Rejects pending requests. The shell ends after the requests that it was given; what it has started continues. */
   close(): void;
 }
 
 interface Request {
   start: ShimStart;
-  /** How many shells were lost over it. */
+  /** How many shells were lost during this request. */
   lost: number;
   resolve: () => void;
   reject: (error: DriverError) => void;
 }
 
-/** How many requests the shell is given ahead. The others wait here, where they can be refused. */
+/** How many requests are sent ahead to the shell. The others wait here, where they can be rejected. */
 const ahead = 64;
 const maxLost = 3;
 
@@ -63,7 +64,7 @@ export function createLauncher(tools: Tools, clock: Clock, agentFiles?: number):
     plan();
   };
 
-  /** What is asked for at the same time goes in one piece, so that one mkfifo makes all the FIFOs. */
+  /** Sends concurrent requests in one piece, so that one mkfifo creates all the FIFOs. */
   const flush = (): void => {
     planned = false;
     const batch = queue.splice(0, ahead - (shell?.unanswered ?? 0));
@@ -98,10 +99,12 @@ export function createLauncher(tools: Tools, clock: Clock, agentFiles?: number):
   };
 }
 
-/** In the shell's environment, and not in those of its children: tells it from a process that cleared its own. */
+/**
+ * Set for the shell but not for its children: it distinguishes the shell from a process that cleared its environment.
+ */
 const marker = 'AGENTCTL_LAUNCHER';
 
-/** A shell that answers nothing for so long is replaced. */
+/** A shell that does not answer for this long is replaced. */
 const answerLimitMs = 30_000;
 
 interface Shell {
@@ -112,7 +115,7 @@ interface Shell {
 
 interface ShellEvents {
   onRoom: () => void;
-  /** Called once, when the shell has ended other than by `close`. */
+  /** Called once, if the shell has ended other than by `close`. */
   onLost: (unanswered: readonly Request[], why: string) => void;
 }
 
@@ -125,7 +128,7 @@ function openShell(
   let count = 0;
   let state: 'Open' | 'Closing' | 'Over' = 'Open';
   let cancelWatch: Cancel = () => {};
-  // The marker tells it from a process that cleared its environment.
+  // See `marker`.
   const [program = tools.sh, ...args] = withoutInherited(tools, [tools.sh]);
   const child = spawnWithPipes(program, args, { [marker]: '1' });
   const lose = (why: string): void => {
@@ -161,7 +164,7 @@ function openShell(
   child.stdin.on('error', (error) => lose(error.message));
   child.stdout.on('error', (error) => lose(error.message));
   child.unref();
-  // Neither keeps the controller from ending.
+  // Neither stream keeps the controller from exiting.
   for (const stream of [child.stdin, child.stdout]) if (stream instanceof Socket) stream.unref();
   const files = agentFiles === undefined ? '' : `ulimit -S -n ${agentFiles}; `;
   child.stdin.write(`${files}unset ${marker}; ${shimVariable}=${quote(shimScript)}\n`);
@@ -188,7 +191,7 @@ function openShell(
   };
 }
 
-/** Throws NotStartable where this process may open no more files: such a child has no pipes at all. */
+/** Throws NotStartable if this process cannot open more files: then the child has no pipes. */
 function spawnWithPipes(
   program: string,
   args: readonly string[],
@@ -200,15 +203,15 @@ function spawnWithPipes(
     detached: true,
     stdio: ['pipe', 'pipe', 'ignore'],
   });
-  // Node's types do not know that a spawn that failed for want of descriptors has no streams.
+  // Node's types do not say that after a spawn that failed for lack of descriptors there are no streams.
   if ((child.stdin as Writable | undefined) !== undefined) return child;
-  child.on('error', () => {}); // it tells the same once more
+  child.on('error', () => {}); // it reports the same failure again
   throw tooManyOpenFiles();
 }
 
 /**
- * In braces, so that the shell runs it whole or, where the controller dies while it writes, not at all. The script comes by
- * a here-document, which is a pipe: it is in no argument list, in no environment and on no disk.
+ * In braces, so that the shell runs it completely or, if the controller dies during the write, not at all. The script
+ * comes in a here-document, which is a pipe: it is in no argument list, in no environment and on no disk.
  */
 function requestText(tools: Tools, start: ShimStart, id: number): string {
   const { marks, out, err, input, identity, user, command } = start;
@@ -217,7 +220,7 @@ function requestText(tools: Tools, start: ShimStart, id: number): string {
   const program = user === undefined ? command : [...user.words, ...readingShell(tools), ...command];
   const who = [user?.owner ?? 'same', tools.chown];
   const args = [marks, out, err, input, tools.mkfifo, tools.setsid, tools.sleep, ...who, ...program];
-  const end = `end-${randomUUID()}`; // no line of the script is this one
+  const end = `end-${randomUUID()}`; // no line of the script equals this one
   return `{ (
 export ${shimVariable} ${attemptVariable}=${quote(start.attempt)} ${cgroupVariable}=${quote(start.cgroup ?? '')} ${uidVariable}=${quote(identity.uid)} ${runVariable}=${identity.run}
 exec ${tools.setsid} -f ${tools.sh} -c 'eval "$${shimVariable}"' agentctl-shim ${args.map(quote).join(' ')} 3<<'${end}'
@@ -227,10 +230,10 @@ ${end}
 `;
 }
 
-/** In braces: the shell must have read all of it before its standard input is another one. */
+/** In braces: the shell must have read all of it before its standard input is replaced. */
 const becomeProgram = '{ exec <&4 4<&-; exec "$@"; }';
 
-/** Linux's MAX_ARG_STRLEN, and a quarter of the usual stack for all together. */
+/** Linux's MAX_ARG_STRLEN for one; a quarter of the usual stack size for all together. */
 const limits = { one: 128 * 1024 - 1, all: 2 * 1024 * 1024 };
 
 function unfit(start: ShimStart): DriverError | undefined {
@@ -256,7 +259,7 @@ const failed = (why: string): DriverError =>
 const closed = (): DriverError =>
   new DriverError('Offline', 'Closed', 'the controller is stopping, so nothing is started');
 
-/** Says nothing of the agent, so no failure is counted. */
+/** Not the agent's fault, so it is not counted as a failure. */
 const launcherLost = (why: string): DriverError =>
   new DriverError(
     'NotStartable',

@@ -6,36 +6,36 @@ import type { RunSpec } from '../driver.ts';
 import type { ProcessId } from './proc.ts';
 
 /**
- * What stands on disk:
+ * What is on disk:
  *
  *     instances/<namespace>/<instance>/<uid, 8 digits>-<run that made it>/    the `ref`, mode 0700
  *         work/             the working folder, unless the spec names another
  *         in                a FIFO, the standard input of an agent that has one
- *         <run>.out, .err   FIFOs, the output of a run; gone once all of it is in the log
+ *         <run>.out, .err   FIFOs, the output of a run; removed once all of it is in the log
  *         <run>.log/        the log of a run, written by the collector (see collector/) in segments 1, 2, ...
  *             drained       the log is complete
- *             closed        the collector has ended, and had written all that it had read
+ *             closed        the collector has ended, and had written everything that it had read
  *         <run>/            the marks of a run, in a folder of their own so that its watcher sees no output
- *             run.json      whose run it is and what is kept of its output; no environment, no arguments: they may hold secrets
+ *             run.json      identity and log limits of the run; no environment or arguments, which may hold secrets
  *             start.A       the attempt A to start the run: without it, its shim makes no claim
- *             claim         made with O_EXCL by the shim that carries the run out: no run is started twice
- *             void          the claim was taken by the driver: no shim will ever carry the run out
+ *             claim         created with O_EXCL by the shim that carries the run out: no run is started twice
+ *             void          the driver took the claim: no shim will ever carry the run out
  *             escaped       the main process could not move into the run's cgroup
  *             shim.P.S      the shim's pid and start time
- *             pid.P.S       those of the main process, made by itself just before it becomes the program
- *             exit.C        the exit code, and by its mtime when; exit.C.lost and exit.C.reboot are the driver's own
+ *             pid.P.S       the main process's, written by itself just before it becomes the program
+ *             exit.C        the exit code; its mtime is the time. exit.C.lost and exit.C.reboot are the driver's
  *
- * Marks are empty files that say all by their names: each is whole or absent, and needs no space on a full disk. They are
- * read and written at once, as the store is: a trip to another thread costs many times more than such a read.
+ * Marks are empty files whose names hold all information: each is whole or absent, and needs no space on a full disk.
+ * They are read and written synchronously, like the store: the thread pool costs many times more than such a read.
  */
 export interface RunMeta {
   identity: RunSpec['identity'];
   bootId: string;
   workingDir: string;
   user?: string | undefined;
-  /** The run's own cgroup, absolute; absent where the host has none for us. */
+  /** The run's own cgroup, absolute; absent if the host does not let us create one. */
   cgroup?: string | undefined;
-  /** Its output is read for a protocol: none of it is deleted before. */
+  /** Its output is read for a protocol: none of it is deleted before that. */
   talks: boolean;
   logs: { maxSize: number; maxFiles: number };
 }
@@ -44,7 +44,7 @@ export interface Marks {
   claimed: boolean;
   /** The main process could not move into the run's cgroup. */
   escaped?: true;
-  /** Nobody will ever carry the run out. */
+  /** No shim will ever carry the run out. */
   void?: true;
   shim?: ProcessId;
   main?: ProcessId;
@@ -73,10 +73,10 @@ export const inputFifo = (ref: string): string => join(ref, 'in');
 
 export const logFolder = (ref: string, run: number): string => join(ref, `${run}.log`);
 
-/** In the folder of a log: all output of the run is there. */
+/** In the folder of a log: the log has all output of the run. */
 export const drainedMark = 'drained';
 
-/** Whether a log is complete. That of an instance that was removed is. */
+/** Returns whether a log is complete. The log of a removed instance counts as complete. */
 export function isDrained(log: string): boolean {
   const names = namesIn(log);
   return names === undefined || names.includes(drainedMark);
@@ -88,7 +88,7 @@ export async function discardRun(ref: string, run: number): Promise<void> {
   for (const path of [runFolder(ref, run), ...pipes, logFolder(ref, run)]) await removeFolder(path);
 }
 
-/** Numbers of the runs in a ref, the newest first; undefined where the ref is gone. */
+/** Returns the numbers of the runs in a ref, newest first; undefined if the ref is gone. */
 export function runNumbers(ref: string): number[] | undefined {
   const names = namesIn(ref);
   return names
@@ -97,7 +97,7 @@ export function runNumbers(ref: string): number[] | undefined {
     .sort((a, b) => b - a);
 }
 
-/** The newest run that was at least prepared; undefined where there is none. */
+/** Returns the newest run that was at least prepared; undefined if there is none. */
 export function newestRun(ref: string): Run | undefined {
   for (const number of runNumbers(ref) ?? []) {
     const run = findRun(ref, number);
@@ -106,7 +106,7 @@ export function newestRun(ref: string): Run | undefined {
   return undefined;
 }
 
-/** Undefined where it was never prepared, or is gone. */
+/** Returns undefined if the run was never prepared, or is gone. */
 export function findRun(ref: string, number: number): Run | undefined {
   const folder = runFolder(ref, number);
   const meta = readMeta(folder);
@@ -116,10 +116,10 @@ export function findRun(ref: string, number: number): Run | undefined {
 export const writeMeta = (folder: string, meta: RunMeta): void =>
   writeFileSync(join(folder, 'run.json'), `${JSON.stringify(meta)}\n`, { mode: 0o600 });
 
-/** Undefined where there is none, or only a part: the controller died while it prepared the run. */
+/** Returns undefined if there is none, or only a part because the controller died while it prepared the run. */
 export function readMeta(folder: string): RunMeta | undefined {
   try {
-    // Nobody else writes in this folder, so what parses is what writeMeta wrote.
+    // Only writeMeta writes in this folder, so whatever parses was written by it.
     return JSON.parse(readFileSync(join(folder, 'run.json'), 'utf8')) as RunMeta;
   } catch (error) {
     if (error instanceof SyntaxError || isCode(error, 'ENOENT')) return undefined;
@@ -136,7 +136,7 @@ export function readMarks(folder: string): Marks {
   return marks;
 }
 
-/** The marks where they are of this boot: the pids of an earlier one may be anybody's now. */
+/** Returns the marks if they are of this boot: pids of an earlier boot may be reused. */
 export const marksOfBoot = ({ meta, folder }: Run, bootId: string): Marks =>
   meta.bootId === bootId ? readMarks(folder) : { claimed: false };
 
@@ -155,11 +155,11 @@ export function addMark(marks: Marks, file: string): void {
     };
 }
 
-/** The cgroup that holds all of a run but its shim; undefined where there is none, or it is not sure. */
+/** Returns the cgroup that contains all of a run except its shim; undefined if there is none, or it is not certain. */
 export const cgroupOf = ({ meta }: Run, { main, escaped }: Marks): string | undefined =>
   main === undefined || escaped === true ? undefined : meta.cgroup;
 
-/** Makes sure that no shim begins this run from now on. False where one has claimed it already. */
+/** Ensures that no shim begins this run from now on. Returns false if a shim has claimed it already. */
 export function voidRun(folder: string): boolean {
   try {
     writeFileSync(join(folder, 'claim'), '', { flag: 'wx', mode: 0o600 });
@@ -173,7 +173,7 @@ export function voidRun(folder: string): boolean {
   }
 }
 
-/** For a full disk, on which no claim can be made. */
+/** For a full disk, on which no claim can be created. */
 function voidByMoving(folder: string): boolean {
   const moved = `${folder}.void`;
   renameSync(folder, moved);
@@ -187,11 +187,11 @@ function voidByMoving(folder: string): boolean {
 export const markTime = (folder: string, file: string): number =>
   Math.floor(statSync(join(folder, file)).mtimeMs);
 
-/** Whatever is just being written in it by a process that has not ended yet goes too. */
+/** Retries, because a process that has not ended yet may be writing in it. */
 export const removeFolder = (folder: string): Promise<void> =>
   rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 });
 
-/** Undefined where the folder is gone. */
+/** Returns undefined if the folder is gone. */
 export function namesIn(folder: string): string[] | undefined {
   try {
     return readdirSync(folder);

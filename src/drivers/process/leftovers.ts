@@ -15,34 +15,34 @@ import {
   sendKill,
 } from './proc.ts';
 
-/** In the environment of every command that a probe runs, and so of all that it starts. */
+/** Set in the environment of every command that a probe runs, and inherited by everything that it starts. */
 export const markVariable = 'AGENTCTL_PROBE';
 
 /** Marks of the commands that run now, of all drivers of this process. */
 const running = new Set<string>();
 
-/** What may have given up its mark is looked for this often, as long as commands are run. */
+/** How often processes that may have dropped their mark are looked for, while commands are run. */
 const sweepEvery = 10_000;
 
-/** A fork bomb is given so many rounds. */
+/** Enough rounds for a fork bomb. */
 const rounds = 50;
 
-/** A process that is just being executed shows no environment for a moment. */
+/** A process during exec shows no environment for a moment, so one clean look is not enough. */
 const cleanLooks = 2;
 
 export interface Leftovers {
-  /** A mark for one command; to be given back once the command has ended. */
+  /** Returns a mark for one command. Give it back when the command has ended. */
   take(): string;
   giveBack(mark: string): void;
   /**
-   * SIGKILL to all that ended commands left: by their mark, by the session of `leader` and by descent from these, until
-   * nothing is left.
+   * Kills everything that ended commands left: by their mark, by the session of `leader` and by descent from these,
+   * until nothing is left.
    */
   kill(leader?: ProcessId): Promise<void>;
   close(): void;
 }
 
-/** Ends what commands of probes leave behind. `owner` is what names the controllers of one state folder, one after the other. */
+/** Kills what commands of probes leave behind. `owner` identifies the successive controllers of one state folder. */
 export function createLeftovers(clock: Clock, log: Log, owner: string): Leftovers {
   let next: Cancel | undefined;
   let closed = false;
@@ -57,7 +57,7 @@ export function createLeftovers(clock: Clock, log: Log, owner: string): Leftover
         await sleep(clock, 5);
       }
     } catch (error) {
-      // What the command itself found is known all the same, and the next sweep tries again.
+      // The processes of the command itself are known anyway, and the next sweep tries again.
       log.warn({ err: error }, 'processes that a probe started could not be killed');
     }
     if (refused.size > 0)
@@ -89,7 +89,7 @@ export function createLeftovers(clock: Clock, log: Log, owner: string): Leftover
   };
 }
 
-/** Looks again first: its number may be another's by now. False where it may not be killed. */
+/** Looks again first, because the pid may have been reused. Returns false if we have no permission to kill it. */
 function killSame(one: ProcessId): boolean {
   try {
     if (living(one) !== undefined) sendKill(one.pid);
@@ -100,7 +100,7 @@ function killSame(one: ProcessId): boolean {
   }
 }
 
-/** In slices, since it takes about 20 microseconds a process. */
+/** In slices, because it takes about 20 microseconds a process. */
 async function look(owner: string, leader: ProcessId | undefined): Promise<ProcessStat[]> {
   const all: ProcessStat[] = [];
   const found = new Set<ProcessStat>();
@@ -126,7 +126,7 @@ async function look(owner: string, leader: ProcessId | undefined): Promise<Proce
   return [...found];
 }
 
-/** The number of a session is not given out again while it has a member. */
+/** The id of a session is not reused while it has a member. */
 function sessionOf(leader: ProcessId | undefined): (one: ProcessStat) => boolean {
   if (leader === undefined) return () => false;
   const now = readStat(leader.pid);

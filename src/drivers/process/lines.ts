@@ -1,10 +1,10 @@
-/** A longer line is told in pieces of this many bytes. */
+/** A longer line is split into pieces of this many bytes. */
 export const maxLineBytes = 1024 * 1024;
 
-/** Cuts bytes into lines; what is left of an unfinished one waits for the next bytes. */
+/** Splits bytes into lines; an incomplete line waits for more bytes. */
 export interface LineSplitter {
   push(bytes: Buffer): string[];
-  /** The unfinished line, where there is one. */
+  /** Returns the incomplete line, if there is one. */
   rest(): string[];
 }
 
@@ -49,7 +49,7 @@ export function createLineSplitter(): LineSplitter {
   };
 }
 
-/** How many bytes at the end belong to a UTF-8 character whose other bytes are still to come. */
+/** Returns how many bytes at the end belong to an incomplete UTF-8 character. */
 function unfinished(bytes: Buffer): number {
   for (let back = 1; back <= 3 && back <= bytes.length; back++) {
     const byte = bytes[bytes.length - back] ?? 0;

@@ -5,22 +5,22 @@ import type { Position } from './collector/reader.ts';
 import { maxRecordBytes, recordsIn } from './collector/record.ts';
 import { maxLineBytes } from './lines.ts';
 
-/** One segment of one run, to be read from `offset` on. */
+/** One segment of one run, to be read from `offset`. */
 export interface Segment extends Position {
   run: number;
   folder: string;
   size: number;
-  /** When it was last written to. */
+  /** When it was last written. */
   mtimeMs: number;
 }
 
-/** How far back the last lines are looked for. */
+/** How far back the last lines are searched, in bytes. */
 export const mostBack = 64 * 1024 * 1024;
 const blockBytes = 2 * maxRecordBytes;
 
 /**
- * From where on the last `count` lines are to be found, in the last of these segments, with more before them. `isCut`: there
- * are more that were asked for, too far back.
+ * Returns the segments to read, and the offsets, for the last `count` lines; more lines than these may be included at
+ * the beginning. `isCut`: not all requested lines were reached, because they are too far back.
  */
 export async function findTail(
   segments: readonly Segment[],
@@ -28,7 +28,7 @@ export async function findTail(
 ): Promise<{ from: Segment[]; isCut: boolean }> {
   let wanted = count;
   let back = 0;
-  /** Pieces of the first line may stand so far before its end. */
+  /** Pieces of the first line may begin this far before its end. */
   let before = maxLineBytes + blockBytes;
   const from: Segment[] = [];
   for (const segment of segments.toReversed()) {
@@ -48,21 +48,23 @@ export async function findTail(
   return { from, isCut: false };
 }
 
-/** The whole records before `end`, as many as fit into a block: where they begin, and how many lines end there. */
+/**
+ * Finds the whole records before `end` that fit into a block. Returns where they begin, and how many lines end there.
+ */
 async function block(file: FileHandle, end: number): Promise<{ start: number; lines: number }> {
   const from = Math.max(0, end - blockBytes);
   const buffer = Buffer.allocUnsafe(end - from);
   const { bytesRead } = await file.read({ buffer, position: from });
   const bytes = buffer.subarray(0, bytesRead);
   const start = from === 0 ? 0 : bytes.indexOf(10) + 1;
-  // Without a newline it is no log: all of it is passed over.
+  // Without a newline it is not a log: all of it is skipped.
   if (from > 0 && (start === 0 || start === bytes.length)) return { start: from, lines: 0 };
   let lines = 0;
   for (const { tag } of recordsIn(bytes.subarray(start))) if (tag === 'F') lines += 1;
   return { start: from + start, lines };
 }
 
-/** Holds the last lines that came. */
+/** Keeps the last lines that were added. */
 export function createTail(count: number): { add(lines: readonly LogLine[]): void; lines(): LogLine[] } {
   let held: LogLine[] = [];
   return {

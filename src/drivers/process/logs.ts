@@ -11,28 +11,28 @@ import { createLineSplitter } from './lines.ts';
 import { createTail, findTail, mostBack, type Segment } from './log-tail.ts';
 import { createWake } from './wake.ts';
 
-/** What a reader of logs needs to know of the newest run. */
+/** What a reader of logs needs to know about the newest run. */
 export interface Ending {
   run: number;
   hasEnded(): Promise<boolean>;
-  /** Calls back when it is worth asking again. */
+  /** Calls back when `hasEnded` should be called again. */
   subscribe(callback: () => void): () => void;
 }
 
-/** For what the watcher does not tell. */
+/** Polls for changes that the watcher does not report. */
 const pollMs = { watched: 1000, unwatched: 100 };
-/** How long the log of a run that has ended is waited for until it is complete. */
+/** How long to wait until the log of an ended run is complete. */
 const completeWithinMs = { follow: 10_000, read: 5_000 };
 
-/** The kernel dates a file by its last tick, a few milliseconds back. */
+/** The kernel sets a file's time to its last tick, a few milliseconds back. */
 const coarseMs = 1000;
 
-/** All that was there when the reader came has been told. */
+/** Everything that existed when the reader came has been yielded. */
 const caughtUp = Symbol('caught up');
 
 /**
- * The lines of all runs that a ref keeps, in the order in which they were written, each with the time at which it came out of
- * its pipe. Following ends with the newest run.
+ * Yields the lines of all runs that a ref keeps, in the order in which they were written, each with the time at which
+ * it was read from its pipe. Following ends with the newest run.
  */
 export async function* readLogs(
   ref: string,
@@ -80,7 +80,7 @@ async function segmentsOf(ref: string): Promise<Segment[]> {
   return segments;
 }
 
-/** Run by run. The newest one is read until it ends where it is followed, and else as far as it had come. */
+/** Reads run by run. The newest run is read until it ends if it is followed, and otherwise up to its current end. */
 async function* readRuns(
   ref: string,
   segments: readonly Segment[],
@@ -118,7 +118,7 @@ async function* readRuns(
 const reaches = ({ segment, offset, bytes }: Piece, end: Position): boolean =>
   segment > end.segment || (segment === end.segment && offset + bytes.length >= end.offset);
 
-/** What is yet to come, until the run has ended and its log is complete. */
+/** Yields further output until the run has ended and its log is complete. */
 async function* followRun(
   reader: SegmentReader,
   folder: string,
@@ -149,7 +149,7 @@ async function* followRun(
   }
 }
 
-/** What a run wrote right before its end may be on its way. */
+/** Waits for the last output of a run, which may still be in transit. */
 async function untilComplete(ref: string, ending: Ending, clock: Clock, mostMs: number): Promise<void> {
   const folder = logFolder(ref, ending.run);
   if (!(await ending.hasEnded())) return;
@@ -157,7 +157,10 @@ async function untilComplete(ref: string, ending: Ending, clock: Clock, mostMs: 
     await sleep(clock, 10);
 }
 
-/** Undefined where there is no such folder: the instance was removed, or is of a version that kept no logs of this sort. */
+/**
+ * Returns undefined if there is no such folder: the instance was removed, or an earlier version without such logs
+ * created it.
+ */
 function wakeOf(folder: string, clock: Clock): ReturnType<typeof createWake> | undefined {
   try {
     return createWake(folder, clock, pollMs);
@@ -167,7 +170,7 @@ function wakeOf(folder: string, clock: Clock): ReturnType<typeof createWake> | u
   }
 }
 
-/** Undefined where it has just been deleted. */
+/** Returns undefined if the file was just deleted. */
 async function statOf(path: string): Promise<{ size: number; mtimeMs: number } | undefined> {
   try {
     const { size, mtimeMs } = await stat(path);
@@ -178,10 +181,10 @@ async function statOf(path: string): Promise<{ size: number; mtimeMs: number } |
   }
 }
 
-/** Lines for people out of pieces of one run's log. */
+/** Builds lines for people from pieces of one run's log. */
 interface LogLines {
   push(piece: Piece): LogLine[];
-  /** Unfinished lines, where there are any. */
+  /** Returns incomplete lines, if there are any. */
   rest(): LogLine[];
 }
 

@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import { type Cancel, type Clock, sleep } from '../../platform/clock.ts';
 import { type ProcessId, type ScannedProcess, scan } from './proc.ts';
 
-/** A run whose processes have no cgroup of their own, so that they must be found by their marks. */
+/** A run whose processes have no cgroup, so that they must be found by their marks. */
 export interface Uncontained {
   instanceUid: string;
   run: number;
@@ -10,20 +10,20 @@ export interface Uncontained {
 }
 
 /**
- * Looks at all processes of the host, shared by all runs: however many ask, looks take at most a fifth of a core's time.
- * While there are runs without cgroups one is made from time to time, which remembers whose descendant a process was seen
- * to be: it may lose its environment, session and parent later.
+ * Scans all processes of the host ("a look"), shared by all runs: looks take at most a fifth of a core's time, however
+ * many callers there are. While there are runs without cgroups, regular looks record the ancestry of their processes,
+ * because a process may lose its environment, session and parent later.
  */
 export interface Looks {
-  /** A look that begins after this call. */
+  /** Returns the result of a look that begins after this call. */
   next(): Promise<ScannedProcess[]>;
-  /** The result ends it. */
+  /** The returned function ends it. */
   remember(run: Uncontained): () => void;
   close(): void;
 }
 
 const everyMs = 1000;
-/** After a look so many times its length passes before the next one: of the regular ones, and of those that are asked for. */
+/** The pause after a look, as a multiple of its length: for regular looks, and for requested ones. */
 const rest = { regular: 50, asked: 4 };
 
 export function createLooks(
@@ -41,7 +41,7 @@ export function createLooks(
     await sleep(clock, lastEnd + lastLength * rest.asked - clock.now());
     pending = undefined;
     const begun = clock.now();
-    let others = 0; // what others did meanwhile is no work of the look
+    let others = 0; // time of other work, which is not part of the look
     const all = await look(async () => {
       const paused = clock.now();
       await setImmediate();
@@ -65,7 +65,7 @@ export function createLooks(
     cancel ??= clock.after(Math.max(everyMs, lastLength * rest.regular), () => {
       cancel = undefined;
       if (runs.size === 0) return;
-      // One that fails remembers nothing; who needs a look asks for the next one, and is told.
+      // A failed look records nothing; a caller that needs a look requests the next one and gets its error.
       next().then(schedule, schedule);
     });
   };
@@ -91,8 +91,8 @@ interface Owned {
 }
 
 /**
- * All processes, each with the instance whose it is: by its own environment, by what it was seen to be before, as the main
- * process of a run, or as that of its parent.
+ * Returns all processes, each with the instance that owns it: by its environment, by the owner that was recorded
+ * before, as the main process of a run, or by its parent.
  */
 export function withOwners(
   all: readonly ScannedProcess[],
@@ -106,7 +106,7 @@ export function withOwners(
 
   const ownerOf = (one: ScannedProcess): Omit<Owned, 'start'> | undefined => {
     if (known.has(one.pid)) return known.get(one.pid);
-    known.set(one.pid, undefined); // while a look goes on pids may be given anew: no circle is followed
+    known.set(one.pid, undefined); // pids may be reused during a look, so this stops cycles
     const earlier = before.get(one.pid);
     const parent = byPid.get(one.parent);
     const owner =

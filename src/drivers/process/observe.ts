@@ -6,7 +6,10 @@ import { isCode } from '../../platform/code.ts';
 import { type Marks, markTime, type Run, readMarks } from './layout.ts';
 import { living } from './proc.ts';
 
-/** The marks say all that is not in the metadata, but the times. The run's folder may go at any moment: ENOENT. */
+/**
+ * Everything that is not in the metadata is in the marks, except the times. The run's folder may disappear at any
+ * moment: then throws ENOENT.
+ */
 export function present(ref: string, run: Run, { main, exit }: Marks): Observed {
   const { identity, bootId } = run.meta;
   const about = {
@@ -19,7 +22,7 @@ export function present(ref: string, run: Run, { main, exit }: Marks): Observed 
     revision: identity.revision,
     controllerVersion: identity.controllerVersion,
   };
-  // Before the main process has left its mark the program does not run yet.
+  // Until the main process has left its mark, the program does not run.
   if (main === undefined) return { ...about, state: 'Created' };
   const started = {
     startId: `${bootId}:${main.pid}:${main.start}`,
@@ -30,22 +33,22 @@ export function present(ref: string, run: Run, { main, exit }: Marks): Observed 
 }
 
 /**
- * The marks, with the exit that nobody else will write any more: the host was started anew, or the shim was killed
- * and the main process has ended since. It is written down once, so that its time stays.
+ * Returns the marks, with the exit that no shim will write any more: the host was rebooted, or the shim was killed and
+ * the main process has ended since. That exit is written once, so that its time does not change.
  */
 export function settledMarks(run: Run, bootId: string): Marks {
   const marks = readMarks(run.folder);
   if (marks.main === undefined || marks.exit !== undefined) return marks;
   const rebooted = run.meta.bootId !== bootId;
   if (!rebooted && lives(marks)) return marks;
-  // The shim writes before it ends, so now that it has ended a second look is the last word.
+  // The shim writes before it ends. Now that it has ended, a second read is final.
   const again = readMarks(run.folder);
   if (again.exit !== undefined) return again;
   touch(join(run.folder, rebooted ? 'exit.137.reboot' : 'exit.137.lost'));
   return readMarks(run.folder);
 }
 
-/** Is there anything left that runs, or that will write the exit down? */
+/** Whether anything still runs, or will still record the exit. */
 export const lives = ({ main, shim }: Marks): boolean =>
   [main, shim].some((id) => id !== undefined && living(id) !== undefined);
 
@@ -74,7 +77,7 @@ function exitOf(folder: string, exit: NonNullable<Marks['exit']>): ObservedExit 
   }
 }
 
-/** A shell tells the end by signal n as 128 + n. */
+/** A shell reports the end by signal n as 128 + n. */
 function signalOf(code: number): { signal?: string } {
   const number = code - 128;
   return number >= 1 && number <= 64 ? { signal: signalName(number) } : {};

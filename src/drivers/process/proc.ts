@@ -2,7 +2,7 @@ import { closeSync, openSync, readdirSync, readFileSync, readSync } from 'node:f
 import { setImmediate } from 'node:timers/promises';
 import { isCode } from '../../platform/code.ts';
 
-/** Names one process of this boot for good: a pid may be reused, but not with the same start time. */
+/** Identifies one process of this boot uniquely: a pid may be reused, but not with the same start time. */
 export interface ProcessId {
   pid: number;
   /** Clock ticks since boot: field 22 of /proc/PID/stat. */
@@ -20,20 +20,20 @@ export interface ProcessStat extends ProcessId {
 export interface ScannedProcess extends ProcessStat {
   /** AGENTCTL_INSTANCE_UID in its environment. */
   instanceUid: string | undefined;
-  /** AGENTCTL_RUN there; 0 where it is no number. */
+  /** AGENTCTL_RUN in its environment; 0 if it is not a number. */
   run: number;
-  /** Its environment reads empty: it cleared it, or it is just being executed and will show one in a moment. */
+  /** Its environment is empty: the process cleared it, or it is in exec and will show one in a moment. */
   bare: boolean;
 }
 
 export const uidVariable = 'AGENTCTL_INSTANCE_UID';
 export const runVariable = 'AGENTCTL_RUN';
 
-/** Files of /proc are read synchronously: they never wait for a disk, and one look must not be torn. */
+/** Files of /proc are read synchronously: they never wait for a disk, and a look must be consistent. */
 export function readStat(pid: number): ProcessStat | undefined {
   const text = readProc(`${pid}/stat`)?.toString('latin1');
   if (text === undefined) return undefined;
-  // The name before it is in parentheses and may hold spaces and parentheses itself.
+  // The name before it is in parentheses and may contain spaces and parentheses.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
   const [state = '', parent, group, session] = fields;
   return {
@@ -46,7 +46,7 @@ export function readStat(pid: number): ProcessStat | undefined {
   };
 }
 
-/** Its stat while it runs. A zombie is dead, and so is one whose pid is now another's. */
+/** Returns its stat while it runs. A zombie counts as dead, and so does a process whose pid was reused. */
 export function living(id: ProcessId): ProcessStat | undefined {
   const stat = readStat(id.pid);
   return stat !== undefined && stat.start === id.start && !isDead(stat) ? stat : undefined;
@@ -56,7 +56,7 @@ export const isDead = (stat: ProcessStat): boolean => stat.state === 'Z' || stat
 
 export const sameProcess = (a: ProcessId, b: ProcessId): boolean => a.pid === b.pid && a.start === b.start;
 
-/** The environment with which the process was last executed; undefined where it is gone or not ours to read. */
+/** Returns the environment of the process's last exec; undefined if it is gone or we have no permission to read it. */
 export function readEnvironment(pid: number): Record<string, string> | undefined {
   const text = readProc(`${pid}/environ`)?.toString();
   if (text === undefined) return undefined;
@@ -69,7 +69,10 @@ export function readEnvironment(pid: number): Record<string, string> | undefined
   );
 }
 
-/** Every process that this user may see. In slices, since it takes about 20 microseconds a process: `pause` lets others work. */
+/**
+ * Returns every process that this user may see. In slices, because it takes about 20 microseconds a process: `pause`
+ * lets other work run.
+ */
 export async function scan(pause: () => Promise<unknown> = setImmediate): Promise<ScannedProcess[]> {
   const found: ScannedProcess[] = [];
   for (const [index, name] of readdirSync('/proc').entries()) {
@@ -92,7 +95,7 @@ function ownerOf({ pid, parent }: ProcessStat): Pick<ScannedProcess, 'instanceUi
   return { instanceUid, run: Number(run) || 0, bare: environment?.length === 0 && !isOfKernel };
 }
 
-/** Files that the shell which started the controller left open, and that a child of ours would inherit. */
+/** Returns open files that the shell left open when it started the controller, and that our children would inherit. */
 export function inheritableFiles(): number[] {
   const files = readdirSync('/proc/self/fdinfo').map(Number);
   return files.filter((file) => {
@@ -102,7 +105,7 @@ export function inheritableFiles(): number[] {
   });
 }
 
-/** Of `name=value\0name=value\0...`, without making a string of it all. */
+/** Finds a variable in `name=value\0name=value\0...`, without converting all of it to a string. */
 function variable(environment: Buffer, name: string): string | undefined {
   const key = `${name}=`;
   let at = environment.indexOf(key);
@@ -112,10 +115,13 @@ function variable(environment: Buffer, name: string): string | undefined {
   return environment.toString('latin1', at + key.length, end < 0 ? undefined : end);
 }
 
-/** What readProc reads into: nothing is made for a file of /proc, of which a look at all processes reads hundreds. */
+/** The buffer of readProc. Shared, because a look at all processes reads hundreds of files. */
 const space = Buffer.allocUnsafeSlow(256 * 1024);
 
-/** Valid until the next call; undefined where the process is gone or belongs to another user. Throws what leaves that open. */
+/**
+ * The result is valid until the next call; undefined if the process is gone or belongs to another user. Throws errors
+ * that leave that unknown.
+ */
 function readProc(path: string): Buffer | undefined {
   let file: number | undefined;
   try {
@@ -123,7 +129,7 @@ function readProc(path: string): Buffer | undefined {
     const length = readSync(file, space, 0, space.length, 0);
     return length < space.length ? space.subarray(0, length) : readFileSync(file);
   } catch (error) {
-    // Only these say that there is none, or that it is another user's. Without descriptors or memory nothing is known.
+    // Only these mean that it is gone or belongs to another user. Without descriptors or memory, nothing is known.
     if (isCode(error, 'ENOENT', 'ESRCH', 'EACCES', 'EPERM')) return undefined;
     throw error;
   } finally {
@@ -131,12 +137,12 @@ function readProc(path: string): Buffer | undefined {
   }
 }
 
-/** To a process, or to a group by its negative number. One that has ended already is what was wanted. */
+/** Kills a process, or a group by its negative number. Succeeds if it has ended already. */
 export function sendKill(pid: number): void {
   sendSignal(pid, 'SIGKILL');
 }
 
-/** False where there is none of that number. */
+/** Returns false if there is no process with that number. */
 export function sendSignal(pid: number, signal: number | NodeJS.Signals): boolean {
   try {
     process.kill(pid, signal);

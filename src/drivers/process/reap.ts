@@ -8,22 +8,25 @@ import { isDead, living, type ProcessId, type ScannedProcess, sameProcess, sendK
 /** What to end, and what to spare. */
 export interface KillTarget {
   instanceUid: string;
-  /** Processes of this run and of those before it: a later one may be starting. */
+  /** Kills processes of this run and of earlier runs: a later run may be starting. */
   upToRun: number;
-  /** Spares the runs before this one, whose shims may wait for their output to be read. */
+  /** Spares the runs before this one, whose shims may wait until their output is read. */
   fromRun?: number | undefined;
-  /** Main process of the newest run of this boot: its group and session are the instance's. */
+  /** Main process of the newest run of this boot: its group and session belong to the instance. */
   main?: ProcessId | undefined;
   shim?: ProcessId | undefined;
-  /** It lives on to write the exit down. */
+  /** The shim survives, to record the exit. */
   spareShim?: boolean | undefined;
-  /** Holds all of the newest run but its shim and what moved to another cgroup. */
+  /** Contains all of the newest run except its shim and what moved to another cgroup. */
   cgroup?: string | undefined;
-  /** Also what moved to another cgroup. Without it, nobody looks at the processes of the host where there is a cgroup. */
+  /**
+   * Also kills what moved to another cgroup. Without this, the processes of the host are not scanned if there is a
+   * cgroup.
+   */
   moved?: boolean | undefined;
 }
 
-/** A run and those before it. */
+/** The target for a run and all earlier runs. */
 export const killTargetOf = (run: Run, marks: Marks): KillTarget => ({
   instanceUid: run.meta.identity.uid,
   upToRun: run.number,
@@ -34,16 +37,17 @@ export const killTargetOf = (run: Run, marks: Marks): KillTarget => ({
 
 export type Reap = (target: KillTarget) => Promise<void>;
 
-/** A fork bomb is given so many rounds, and whatever cannot die about two seconds. */
+/** Enough rounds for a fork bomb, and about two seconds for a process that cannot be killed. */
 const rounds = 200;
 
-/** A process that is just being executed shows no environment for a moment. */
+/** A process during exec shows no environment for a moment, so one clean look is not enough. */
 const cleanLooks = 3;
 
 /**
- * SIGKILL to every process of an instance, until none is left: all that is in its cgroup, where it has one. Without one,
- * and for what moved to another (`su -l` and `systemd-run --scope` do so): by AGENTCTL_INSTANCE_UID in the environment, by
- * group, by session, and by descent from one of these. Calls at the same time share one look at /proc.
+ * Kills every process of an instance until none is left: everything in its cgroup, if it has one. Without a cgroup, and
+ * for what moved to another one (`su -l` and `systemd-run --scope` do that), processes are found by
+ * AGENTCTL_INSTANCE_UID in the environment, by group, by session, and by descent from one of these. Concurrent calls
+ * share one look at /proc.
  */
 export function createReaper(clock: Clock, looks: Looks, cgroups: () => Promise<Cgroups | undefined>): Reap {
   const byMarks = async (target: KillTarget): Promise<void> => {
@@ -54,7 +58,8 @@ export function createReaper(clock: Clock, looks: Looks, cgroups: () => Promise<
       clean = left.length === 0 ? clean + 1 : 0;
       const isUnsure = target.cgroup === undefined && all.some((one) => mayBecomeOurs(one, target));
       if (clean >= (isUnsure ? cleanLooks : 1)) return;
-      // After the look, since it takes their parents from others. One call ends a whole group: nothing forks away.
+      // After the look, because a kill changes the parents of other processes. One call kills a whole group, so that
+      // nothing forks meanwhile.
       if (target.main !== undefined && living(target.main)?.group === target.main.pid)
         sendKill(-target.main.pid);
       for (const one of left) if (living(one) !== undefined) sendKill(one.pid);
@@ -72,7 +77,7 @@ export function createReaper(clock: Clock, looks: Looks, cgroups: () => Promise<
   };
 }
 
-/** SIGKILL to one process, until it has ended. Throws KillFailed. */
+/** Sends SIGKILL to one process until it has ended. Throws KillFailed. */
 export async function killOne(clock: Clock, id: ProcessId): Promise<void> {
   for (let round = 0; living(id) !== undefined; round++) {
     if (round === rounds) throw killFailed([id.pid]);
@@ -84,7 +89,7 @@ export async function killOne(clock: Clock, id: ProcessId): Promise<void> {
 const mayBecomeOurs = (candidate: ScannedProcess, { main }: KillTarget): boolean =>
   candidate.bare && !isDead(candidate) && candidate.start >= (main?.start ?? 0);
 
-/** Which of all processes are the instance's, without the spared. */
+/** Returns the processes that belong to the instance, without the spared ones. */
 export function processesOf(all: readonly ScannedProcess[], target: KillTarget): ScannedProcess[] {
   const others = all.filter(
     ({ pid, instanceUid, run }) =>
@@ -92,7 +97,7 @@ export function processesOf(all: readonly ScannedProcess[], target: KillTarget):
       (instanceUid === undefined ||
         (instanceUid === target.instanceUid && run <= target.upToRun && run >= (target.fromRun ?? 0))),
   );
-  // The number of a group or session is not given out again while it has a member.
+  // The id of a group or session is not reused while it has a member.
   const { main } = target;
   const leader = all.find(({ pid }) => pid === main?.pid);
   const inSession = (candidate: ScannedProcess): boolean =>

@@ -2,42 +2,45 @@ import { quote } from '../../api/shell.ts';
 import { reservedVariable } from './environment.ts';
 import type { Tools } from './tools.ts';
 
-/** The name of the attempt to start a run: of one that was given up no shim begins later. */
+/** The name of the attempt to start a run. A shim of an attempt that was given up does not begin later. */
 export const attemptVariable = 'agentctl_attempt';
 
-/** Holds the script in the environment of the shim, and of nothing else: in its arguments `ps` would show it all. */
+/** Holds the script in the environment of the shim only: as an argument, `ps` would show all of it. */
 export const shimVariable = 'agentctl_shim';
 
-/** The folder of the run's cgroup; empty where it has none. */
+/** The folder of the run's cgroup; empty if it has none. */
 export const cgroupVariable = 'agentctl_cgroup';
 
 /**
- * A read of the 22 first fields of /proc/self/stat, by the shell itself: no process is made for it.
- * Variables that the shim sets bear a prefix, since one that the agent was given would be passed on with our value.
+ * Reads the first 22 fields of /proc/self/stat in the shell itself, without another process. Variables that the shim
+ * sets have a prefix: otherwise a variable of the agent with that name would be exported with our value.
  */
 const readSelf = `read -r agentctl_pid ${'agentctl_x '.repeat(20)}agentctl_start agentctl_x </proc/self/stat`;
 
 /**
- * Runs one run to its end and leaves marks of it (see layout.ts), in a session of its own, as the launcher makes it. It may
- * run as root, so its environment holds nothing of the manifest. What the manifest chose is a script on file descriptor 3
- * (see setup.ts), which is read once the user has changed.
- * $1: the folder of the marks. $2, $3: FIFOs, the output. $4: the input, a FIFO or /dev/null. $5: mkfifo, for those that are
- * missing. $6: setsid. $7: sleep. $8: \`same\`, or the uid and gid of another user. $9: chown. The rest: the command; for another
- * user its words change the user and start a shell that reads the script from its standard input and finds the input on
- * file descriptor 4.
- * - The claim comes first: of two shims for one run, one ends here. So does one of an attempt that was given up, whose
- *   folder was made anew: in the old one, which is gone, no file can be made.
+ * Runs one run to its end and leaves marks of it (see layout.ts), in a session of its own, which the launcher
+ * creates. It may run as root, so its environment has nothing from the manifest. What the manifest chose is in a script
+ * on file descriptor 3 (see setupScript), which is read only after the change of user.
+ *
+ * $1: the folder of the marks. $2, $3: FIFOs, the output. $4: the input, a FIFO or /dev/null. $5: mkfifo, for missing
+ * FIFOs. $6: setsid. $7: sleep. $8: `same`, or the uid and gid of another user. $9: chown. The rest: the command; for
+ * another user, its words change the user and start a shell that reads the script from its standard input and finds the
+ * input on file descriptor 4.
+ * - The claim comes first: of two shims for one run, one ends here. So does a shim of an attempt that was given up,
+ *   whose folder was created again: in the old folder, which is gone, no file can be created.
  * - The command runs in the foreground: a shell makes background commands ignore SIGINT.
- * - A redirection that fails for \`:\`, \`.\` or \`exec\` ends a POSIX shell, so each step runs only after those before it.
- * - The shim keeps the output open, so that the program never sees a broken pipe and nothing is lost while no collector is
- *   there. For writing too, until the exit is written: an end of the output before that is none. The program gets it for
- *   writing alone, as Python's asyncio asks for, and no other file.
- * - At last the shim waits until all output was read: the collector kills it then, where its mark came too late to be
- *   seen. A process that only sleeps makes no others, which whoever ends the run would have to look for.
- * - The traps keep a stray signal from ending the shim; in the subshell they are back to their defaults.
- * - The command moves into the run's cgroup, the shim does not: what is left there at the end is killed, and the shim lives on
- *   to write the exit down. Where the command cannot move, it leaves the mark \`escaped\`.
- * - When memory runs out, the kernel ends agents before the controller.
+ * - A redirection that fails for `:`, `.` or `exec` ends a POSIX shell, so each step runs only after the previous
+ *   ones.
+ * - The shim keeps the output open, so that the program never sees a broken pipe and nothing is lost without a
+ *   collector. It also keeps it open for writing until the exit is written, because a pipe without a writer would look
+ *   ended. The program gets it write-only, as Python's asyncio requires, and no other file.
+ * - Finally the shim waits until all output was read: the collector kills it then, if the collector's mark came too
+ *   late for the shim to see it. It waits in a process that only sleeps and creates no others, which would have to be
+ *   found at the end of the run.
+ * - The traps keep a stray signal from ending the shim; the subshell resets them to their defaults.
+ * - The command moves into the run's cgroup, the shim does not: what is left in the cgroup at the end is killed, and
+ *   the shim survives to record the exit. If the command cannot move, it leaves the mark `escaped`.
+ * - When memory runs out, the kernel kills agents before the controller.
  */
 export const shimScript = `${shimVariable}=starting
 umask 077
@@ -89,16 +92,16 @@ exec 7<"$2" 8<"$3" 5<&- 6<&-
 
 export interface ShimStart {
   marks: string;
-  /** The shim begins only where its mark `start.ATTEMPT` is. */
+  /** The shim begins only if its mark `start.ATTEMPT` exists. */
   attempt: string;
   out: string;
   err: string;
   /** A FIFO, or /dev/null. */
   input: string;
-  /** FIFOs that are still to be made. */
+  /** FIFOs that must still be created. */
   missing: readonly string[];
   identity: { uid: string; run: number };
-  /** Another user than the controller's: the words that change to it, and its uid and gid as chown takes them. */
+  /** A user other than the controller's: the words that change to it, and its uid and gid as chown takes them. */
   user: { words: readonly string[]; owner: string } | undefined;
   command: readonly string[];
   env: Readonly<Record<string, string>>;
@@ -106,13 +109,16 @@ export interface ShimStart {
   cgroup: string | undefined;
 }
 
-/** Starts a shell that reads a script from its standard input; the words after these are its arguments. */
+/**
+ * Returns the command of a shell that reads a script from its standard input; words after it are the script's
+ * arguments.
+ */
 export const readingShell = ({ sh }: Tools): string[] => [sh, '-s', '--'];
 
 /**
- * Shell text for everything that a manifest or an agent chose: environment, working folder, umask. A process that still
- * runs as root must never have these, so a shell reads this text only after the change of user. Variables that a shell
- * cannot pass on are left out.
+ * Returns shell text that sets everything that a manifest or an agent chose: environment, working folder, umask. A
+ * process that still runs as root must never have these, so a shell reads this text only after the change of user.
+ * Variables that a shell cannot export are left out.
  */
 export function setupScript(env: Readonly<Record<string, string>>, workingDir: string): string {
   const variables = Object.entries(env).filter(([name]) => !reservedVariable(name));

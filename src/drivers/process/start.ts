@@ -45,7 +45,7 @@ export interface StartDeps {
   cgroups: () => Promise<Cgroups | undefined>;
 }
 
-/** A run that was just started, and the marks that it has left so far. */
+/** A run that was just started, with its marks so far. */
 export interface Started {
   run: Run;
   marks: Marks;
@@ -53,12 +53,12 @@ export interface Started {
 }
 
 /**
- * Carries out one run in `ref`, once: a run that has begun is left as it is, whoever began it, and undefined is
- * returned. Whatever fails leaves nothing half-made, and never runs later.
+ * Carries out one run in `ref`, once. If the run has begun already, by whatever start, it is not changed and undefined
+ * is returned. A failure leaves nothing half-created, and nothing that runs later.
  */
 export async function startRun(deps: StartDeps, ref: string, spec: RunSpec): Promise<Started | undefined> {
   const folder = runFolder(ref, spec.identity.run);
-  /** Whoever began the run may have died before the collector was told. */
+  /** An earlier start may have died before it notified the collector. */
   const collected = async (): Promise<void> => {
     await deps.collector.ensure();
     deps.collector.collect(ref, spec.identity.run);
@@ -114,7 +114,7 @@ async function prepare(deps: StartDeps, ref: string, spec: RunSpec): Promise<Pre
   await makeNew(logFolder(ref, identity.run));
   const { talks, logs } = spec;
   const meta = { identity, bootId: deps.bootId, workingDir, user: spec.user, cgroup, talks, logs };
-  makeFolder(folder); // a claim that was given up took it away
+  makeFolder(folder); // a claim that was given up has removed it
   writeMeta(folder, meta);
   const attempt = randomUUID();
   writeFileSync(join(folder, `start.${attempt}`), '', { mode: 0o600 });
@@ -137,20 +137,20 @@ async function prepare(deps: StartDeps, ref: string, spec: RunSpec): Promise<Pre
   };
 }
 
-/** Empties it where a start that was given up had made it. */
+/** Creates the folder. Empties it if a start that was given up had created it. */
 async function makeNew(folder: string): Promise<void> {
   if (makeFolder(folder) !== undefined) return;
   await removeFolder(folder);
   makeFolder(folder);
 }
 
-/** With those above it. Undefined where it is there already. */
+/** Creates parents too. Returns undefined if the folder exists already. */
 const makeFolder = (folder: string): string | undefined =>
   mkdirSync(folder, { recursive: true, mode: 0o700 });
 
 async function begin(deps: StartDeps, ref: string, prepared: Prepared): Promise<Started> {
   const { run, ...rest } = prepared;
-  await deps.collector.ensure(); // what comes before it has no time of its own, and no order
+  await deps.collector.ensure(); // output before it would have no time and no order
   const [out, err] = [outputFifo(ref, run.number, 'stdout'), outputFifo(ref, run.number, 'stderr')];
   const { uid } = run.meta.identity;
   const identity = { uid, run: run.number };
@@ -170,14 +170,15 @@ async function begin(deps: StartDeps, ref: string, prepared: Prepared): Promise<
 }
 
 /**
- * Has the program of this run begun, ever? A claim without a main process is a start that a crash may have cut short:
- * it is given a moment; then what is left of it is killed, and if still no program has begun, the run is free again.
+ * Whether the program of this run has ever begun. A claim without a main process is a start that a crash may have
+ * interrupted. It gets some time; then its remains are killed, and if no program has begun by then, the run can be
+ * started again.
  */
 async function hasBegun(deps: StartDeps, ref: string, spec: RunSpec): Promise<boolean> {
   const folder = runFolder(ref, spec.identity.run);
   const marks = readMarks(folder);
   if (marks.main !== undefined) return true;
-  // The shim of an attempt that a crash cut short may still come: it must not claim what is prepared anew.
+  // The shim of an interrupted attempt may still come: it must not claim what is prepared again.
   const isClaimed = marks.claimed || !voidRun(folder);
   if (isClaimed && marks.void === undefined && readMeta(folder)?.bootId === deps.bootId) {
     if ((await untilBegun(deps.clock, folder)).main !== undefined) return true;
@@ -187,20 +188,20 @@ async function hasBegun(deps: StartDeps, ref: string, spec: RunSpec): Promise<bo
   return false;
 }
 
-/** For a run that a shim has claimed: kills that shim. True where the program had begun before. */
+/** Kills the shim that has claimed a run. Returns true if the program had begun before. */
 async function endUnlessBegun(deps: StartDeps, folder: string, { identity }: RunSpec): Promise<boolean> {
   if (readMarks(folder).main !== undefined) return true;
   await deps.reap({ instanceUid: identity.uid, upToRun: identity.run });
   return readMarks(folder).main !== undefined;
 }
 
-/** A shim that takes longer once it was forked, on a host that is very busy, is given up. */
+/** A shim that takes longer after its fork, on a very busy host, is given up. */
 const startLimitMs = 30_000;
 const pollMs = 250;
 
 /**
- * The marks of a run, once its main process runs, or once it is sure that it will not, or the time has passed. `onShim` is
- * called when the shim has come, whose output can be read from now on.
+ * Returns the marks of a run when its main process runs, when it is certain that it never will, or after the time
+ * limit. `onShim` is called when the shim has come, whose output can be read from then on.
  */
 async function untilBegun(clock: Clock, folder: string, onShim = (): void => {}): Promise<Marks> {
   const { promise, resolve, reject } = Promise.withResolvers<Marks>();
@@ -213,7 +214,7 @@ async function untilBegun(clock: Clock, folder: string, onShim = (): void => {})
       const marks = readMarks(folder);
       if (marks.shim !== undefined) onShim();
       if (isSettled(marks) || clock.now() >= deadline) resolve(marks);
-      // A shim that has ended has left all its marks: a second look is the last word.
+      // The shim has ended and left all its marks, so a second read is final.
       else if (marks.shim !== undefined && living(marks.shim) === undefined) resolve(readMarks(folder));
     } catch (error) {
       reject(error);
@@ -222,10 +223,10 @@ async function untilBegun(clock: Clock, folder: string, onShim = (): void => {})
   const watcher = watchFolder(folder, (name) => {
     addMark(seen, name);
     if (seen.shim !== undefined) onShim();
-    // Some may have come before the watcher.
+    // Some marks may have come before the watcher.
     if (isSettled(seen)) read();
   });
-  // For where there is no watcher, for marks that came before it, and for shims that end without a word.
+  // Polls, for a missing watcher, for marks that came before it, and for shims that end without a mark.
   let cancel = clock.after(pollMs, function again() {
     read();
     cancel = clock.after(pollMs, again);
@@ -239,10 +240,10 @@ async function untilBegun(clock: Clock, folder: string, onShim = (): void => {})
   }
 }
 
-/** Opens the way to the working folder, and nothing beside it, to the user who runs there. */
+/** Gives the user access to its working folder, and to nothing else next to it. */
 async function handOver(root: string, ref: string, user: User, workingDir: string): Promise<void> {
   const own = join(ref, 'work');
-  await lchown(own, user.uid, user.gid); // its parent is the controller's: nobody else can put a link there
+  await lchown(own, user.uid, user.gid); // its parent belongs to the controller: no other user can put a link there
   for (const folder of [root, join(ref, '../..'), join(ref, '..'), ref]) await chmod(folder, 0o711);
   await checkReachable(user, workingDir);
 }

@@ -3,15 +3,15 @@ import { basename } from 'node:path';
 import type { Cancel, Clock } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
 
-/** One running run, watched until it has ended. */
+/** An active run that is watched until it has ended. */
 interface Tracked {
   ref: string;
   marks: string;
-  /** Does anything of it still live? Asked about once a second, in case no shim is left to write its end. */
+  /** Whether any process of it is alive. Polled about once a second, in case no shim is left to record the end. */
   lives: () => boolean;
   /** Called once. */
   ended: () => void;
-  /** Called once, when it is followed no longer: before `ended`, or where it is forgotten. */
+  /** Called once, when tracking stops: before `ended`, or when it is forgotten. */
   released: () => void;
 }
 
@@ -22,10 +22,10 @@ export interface Tracker {
   close(): void;
 }
 
-/** A look costs about 10 microseconds a run: 1,000 runs at rest take a thousandth of a core. */
+/** A check costs about 10 microseconds a run: 1,000 idle runs take a thousandth of a core. */
 const pollMs = (runs: number): number => Math.min(Math.max(1000, runs * 10), 10_000);
 
-/** Tells the end of runs: at once by the exit mark, and by polling where there is no mark or no watcher can be had. */
+/** Reports the end of runs: immediately by the exit mark, and by polling if there is no mark or no watcher. */
 export function createTracker(clock: Clock, log: Log): Tracker {
   const all = new Map<string, Tracked & { watcher: FSWatcher | undefined }>();
   let cancelPoll: Cancel | undefined;
@@ -40,7 +40,7 @@ export function createTracker(clock: Clock, log: Log): Tracker {
     entry.ended();
   };
 
-  /** What cannot be found out is asked again at the next poll. */
+  /** If it cannot be determined, the run counts as alive until the next poll. */
   const mayLive = ({ lives, ref }: Tracked): boolean => {
     try {
       return lives();
@@ -62,7 +62,7 @@ export function createTracker(clock: Clock, log: Log): Tracker {
   const startWatcher = (marks: string): FSWatcher | undefined => {
     try {
       const watcher = watch(marks, { persistent: false }, (_event, name) => {
-        // Its exit, or the folder itself was taken away.
+        // The exit mark was created, or the folder itself was removed.
         if (name?.startsWith('exit.') || name === basename(marks)) end(marks);
       });
       watcher.on('error', () => watcher.close());
@@ -79,7 +79,7 @@ export function createTracker(clock: Clock, log: Log): Tracker {
       if (all.has(tracked.marks)) return;
       all.set(tracked.marks, { ...tracked, watcher: startWatcher(tracked.marks) });
       schedule();
-      // It may have ended before the watcher came up.
+      // It may have ended before the watcher started.
       if (!mayLive(tracked)) end(tracked.marks);
     },
     has: (marks) => all.has(marks),

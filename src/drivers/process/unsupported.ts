@@ -3,11 +3,11 @@ import { reservedVariable } from './environment.ts';
 
 /** What this host allows the controller to do. */
 export interface Host {
-  /** It may change the user. */
+  /** Whether it may change the user. */
   canSwitchUser: boolean;
 }
 
-/** Each reason as `field: why, and what to do`. Nothing that a process cannot honour is passed over. */
+/** Returns each reason as `field: why, and what to do`. No field that a process does not support is ignored. */
 export function unsupportedFields(spec: AgentSpec, host: Host): string[] {
   const template = spec.template;
   const reasons: string[] = [];

@@ -34,8 +34,8 @@ export async function findUser(text: string): Promise<User> {
 }
 
 /**
- * The words that change to the user and become what follows them; undefined where it is the controller's own. Setuid
- * programs gain nothing afterwards, as in containers.
+ * Returns the words of a command prefix that changes the user; undefined if it is the controller's own user. As in
+ * containers, setuid programs gain no privileges afterwards.
  */
 export function asUser(tools: Tools, user: User): string[] | undefined {
   if (user.uid === process.getuid?.() && user.gid === process.getgid?.()) return undefined;
@@ -55,7 +55,7 @@ export function asUser(tools: Tools, user: User): string[] | undefined {
   ];
 }
 
-/** Throws NotStartable where the user cannot enter the working directory, or a folder above it. */
+/** Throws NotStartable if the user cannot enter the working directory or a folder above it. */
 export async function checkReachable(user: User, workingDir: string): Promise<void> {
   for (let folder = workingDir; ; folder = dirname(folder)) {
     const { mode, uid, gid } = await stat(folder);
@@ -71,7 +71,7 @@ export async function checkReachable(user: User, workingDir: string): Promise<vo
   }
 }
 
-/** setpriv takes 2^32 - 1 as "unchanged", which is root, and counts on from 0 beyond it. Throws NotStartable. */
+/** setpriv reads 2^32 - 1 as "unchanged", which is root, and wraps to 0 after it. Throws NotStartable. */
 function idOf(given: string | number = ''): number {
   if (isId(String(given))) return Number(given);
   throw new DriverError(

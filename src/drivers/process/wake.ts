@@ -2,7 +2,7 @@ import { watch } from 'node:fs';
 import type { Clock } from '../../platform/clock.ts';
 import { isCode } from '../../platform/code.ts';
 
-/** Something may have happened in a folder since the last reset. */
+/** Signals that something may have changed in a folder since the last reset. */
 export interface Wake {
   ring(): void;
   reset(): void;
@@ -12,8 +12,8 @@ export interface Wake {
 }
 
 /**
- * Rings at each change in the folder. It rings by time too, for what the watcher does not tell, and more often where no
- * watcher can be had. Throws ENOENT where there is no such folder.
+ * Rings at each change in the folder. It also rings periodically, for changes that the watcher does not report, and
+ * more often if there is no watcher. Throws ENOENT if the folder does not exist.
  */
 export function createWake(
   folder: string,
@@ -51,8 +51,8 @@ export function createWake(
 }
 
 /**
- * Undefined where no watcher can be had, as they are counted for each user; then the caller polls. Throws ENOENT where
- * there is no such folder.
+ * Returns undefined if no watcher is available, because their number is limited for each user; then the caller polls.
+ * Throws ENOENT if the folder does not exist.
  */
 export function watchFolder(path: string, onName: (name: string) => void): { close(): void } | undefined {
   try {

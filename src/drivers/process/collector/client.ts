@@ -8,26 +8,29 @@ import type { Log } from '../../../platform/log.ts';
 import { countFiles, type FileCount } from '../../open-files.ts';
 import { type Tools, withoutInherited } from '../tools.ts';
 
-/** How a collector is started: the words before its folder and its FIFO. One of another version is replaced. */
+/** How a collector is started: the words before its folder and its FIFO. A collector of another version is replaced. */
 export interface CollectorCommand {
   command: readonly string[];
   version: string;
 }
 
-/** The controller's hold on the collector: there is one while this is open, however often it is killed. */
+/** The controller's connection to the collector. While it is open, a collector that was killed is started again. */
 export interface CollectorClient {
-  /** The output of that run is to be collected. Waits for nothing: where there is no collector, the next one finds the run. */
+  /** Requests collection of that run's output. Does not wait: if there is no collector, the next one finds the run. */
   collect(ref: string, run: number): void;
-  /** Sees to it that there is one. Resolves once it is there, or has had some seconds to come. */
+  /** Resolves once a collector runs, or after a few seconds. */
   ensure(): Promise<void>;
   close(): void;
 }
 
 const checkMs = 5000;
 const connectMs = { least: 20, most: 250 };
-/** A start of an agent waits so long, as what it writes at first has its time and order only where it is read at once. */
+/**
+ * How long a start of an agent waits for the collector: output gets its right time and order only if it is read
+ * immediately.
+ */
 const waitMs = 3000;
-/** A collector that has not come by then is started once more. */
+/** A collector that has not come after this is started again. */
 const startMs = 15_000;
 
 export function createCollectorClient(options: {
@@ -43,7 +46,7 @@ export function createCollectorClient(options: {
   let startedAt: number | undefined;
   let cancel: Cancel | undefined;
   let isClosed = false;
-  /** Its FIFO was full when it was to be told of a run. */
+  /** The FIFO was full when a run was to be announced. */
   let scanDue = false;
   let come = Promise.withResolvers<void>();
 
@@ -53,7 +56,7 @@ export function createCollectorClient(options: {
     come = Promise.withResolvers();
   };
 
-  /** Whether somebody reads it. A line is shorter than what a FIFO takes in one piece. */
+  /** Returns whether a collector reads the FIFO. A line is short enough for an atomic write. */
   const say = (line: string): boolean => {
     if (fd === undefined) return false;
     try {
@@ -61,7 +64,7 @@ export function createCollectorClient(options: {
       return true;
     } catch (error) {
       if (isCode(error, 'EAGAIN')) {
-        scanDue = true; // it has enough to do, and is told of what it missed later
+        scanDue = true; // it is busy, and gets a scan later
         return true;
       }
       disconnect();
@@ -96,10 +99,10 @@ export function createCollectorClient(options: {
     startGuard(tools, { fifo, said: join(root, 'collector.err'), command });
   };
 
-  /** Returns when to look again. */
+  /** Returns the delay until the next check. */
   const meet = (): number => {
     if (scanDue ? scan() : say('')) return scanDue ? connectMs.most : checkMs;
-    // It may quit at once: it has the path that the folder had before it was renamed.
+    // It may quit soon: it knows the path that the folder had before it was renamed.
     if (connect()) return connectMs.most;
     start();
     const tried = clock.now() - (startedAt ?? clock.now());
@@ -129,19 +132,22 @@ export function createCollectorClient(options: {
   };
 }
 
-/** Has all runs looked for, by a collector of that folder; another one quits. Of any path, it is one line of ASCII. */
+/**
+ * Makes a collector of that folder look for all runs; a collector of another folder quits. The command is one line of
+ * ASCII for any path.
+ */
 export const scanCommand = (root: string): string => `scan ${encodeURIComponent(root)}`;
 
 export const collectorFifo = (version: string): string => `collector-${version}.in`;
 
-/** In the folder of all instances: held by the collector. */
+/** A file in the folder of all instances, locked by the collector. */
 export const collectorLock = 'collector.lock';
 
-/** The open files of the collector. Where none can be looked at, those of the one that would be started. */
+/** Counts the open files of the collector. If there is none, returns those that a new collector would have. */
 export function countCollectorFiles(root: string): FileCount {
   const pid = readPid(join(root, collectorLock));
   try {
-    // Another process may have its pid by now.
+    // The pid may have been reused by another process.
     const words = pid === undefined ? [] : readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
     if (words.includes(root)) return countFiles(pid);
   } catch (error) {
@@ -150,13 +156,13 @@ export function countCollectorFiles(root: string): FileCount {
   return { ...countFiles(), open: 0 };
 }
 
-/** Tells it from a process that cleared its environment. */
+/** Distinguishes it from a process that cleared its environment. */
 const marker = 'AGENTCTL_COLLECTOR';
 
 /**
- * Makes the FIFO $1, and starts the command until it ends by itself, or the FIFO is gone as the state folder was deleted or
- * renamed. So a kill of the collector stops it for a second, with no controller there either.
- * $2: mkfifo. $3: sleep. $4: takes what the command says about its end. The rest: the command.
+ * Creates the FIFO $1, and starts the command again until it ends by itself, or until the FIFO is gone because the
+ * state folder was deleted or renamed. So a killed collector is back after a second, even without a controller. $2:
+ * mkfifo. $3: sleep. $4: the file for what the command prints about its end. The rest: the command.
  */
 const script = `umask 077
 [ -p "$1" ] || "$2" "$1" || [ -p "$1" ] || exit
@@ -168,7 +174,7 @@ until "$@" 2>"$agentctl_said" || [ ! -p "$agentctl_fifo" ]
 do "$agentctl_sleep" 1
 done`;
 
-/** Starts a collector with its guard in a session of their own. They live on by themselves. */
+/** Starts a collector with its guard in a new session. They survive the controller. */
 function startGuard(tools: Tools, options: { fifo: string; said: string; command: readonly string[] }): void {
   const args = [options.fifo, tools.mkfifo, tools.sleep, options.said, ...options.command];
   const guard = [tools.sh, '-c', script, 'agentctl-collector', ...args];
@@ -179,6 +185,6 @@ function startGuard(tools: Tools, options: { fifo: string; said: string; command
     detached: true,
     stdio: 'ignore',
   });
-  child.on('error', () => {}); // it is started again, as nobody reads the FIFO
+  child.on('error', () => {}); // it is started again, because nothing reads the FIFO
   child.unref();
 }

@@ -19,14 +19,14 @@ import { living, type ProcessId, readBootId, sendKill } from '../proc.ts';
 import { encodeRecords, gapRecord, maxTextBytes, type Stream } from './record.ts';
 import { SegmentWriter } from './segments.ts';
 
-/** The collector before this one wrote all that it had read. */
+/** The previous collector has written everything that it had read. */
 const closedMark = 'closed';
 
-/** What is written of one run a second, in bytes, and at once: a flood leaves the others their share. */
+/** The limit for writing one run's output, in bytes a second and at once: a flood leaves other runs their share. */
 const pace = { rate: 32 * 1024 * 1024, burst: 64 * 1024 * 1024 };
-/** A disk that is full is tried again so often. */
+/** How often a write to a full disk is retried. */
 const retryMs = 1000;
-/** How soon a pipe without a writer is looked at again: soon at first, for a start, and rarely where none comes. */
+/** Intervals for looking at a pipe without a writer: short at first, for a start, and longer if no writer comes. */
 const openMs = { least: 5, most: 1000, growth: 1.25 };
 
 export interface CollectionDeps {
@@ -34,11 +34,11 @@ export interface CollectionDeps {
   run: Run;
   shim: ProcessId;
   clock: Clock;
-  /** Called once, when there is nothing more to do. */
+  /** Called once, when nothing is left to do. */
   ended(): void;
 }
 
-/** Takes the output of one run from its FIFOs into its log, until nobody has them open for writing any more. */
+/** Copies the output of one run from its FIFOs into its log, until no process has them open for writing. */
 export class Collection {
   readonly #deps: CollectionDeps;
   readonly #folder: string;
@@ -50,7 +50,7 @@ export class Collection {
   #cancelWait: Cancel | undefined;
   #ended = false;
 
-  /** Throws where the log cannot be opened, or the FIFOs cannot. */
+  /** Throws if the log or the FIFOs cannot be opened. */
   constructor(deps: CollectionDeps) {
     const { ref, run, shim, clock } = deps;
     this.#deps = deps;
@@ -60,7 +60,7 @@ export class Collection {
     this.#writer = new SegmentWriter(this.#folder, { maxSize, maxFiles, keepAll: run.meta.talks }, clock);
     try {
       const wasClosed = take(join(this.#folder, closedMark));
-      // Without its shim nobody kept what was not read yet.
+      // Without its shim, unread output in the pipes was lost.
       const isKept = living(shim) !== undefined;
       const gap = (this.#writer.begun && !wasClosed) || !isKept;
       if (gap) this.#writer.append(gapRecord(clock.now()));
@@ -76,16 +76,16 @@ export class Collection {
     return this.#ended;
   }
 
-  /** The shim whose output it is: a start that was given up may be made again. */
+  /** The shim of this run. It identifies the start: one that was given up may be repeated. */
   get shim(): ProcessId {
     return this.#deps.shim;
   }
 
-  /** Writes down all that was read, and that it is all. The run goes on. */
+  /** Writes everything that was read, and the mark that this is complete. The run continues. */
   close(): void {
     if (this.#ended) return;
     for (const [stream, socket] of this.#sockets) {
-      // One that is paused has read on for a while. What it returns here it would emit too.
+      // A paused socket has buffered some data. Data that is read here would be emitted too.
       socket.removeAllListeners('data');
       for (let bytes = readFrom(socket); bytes !== null; bytes = readFrom(socket)) this.#take(stream, bytes);
     }
@@ -104,11 +104,12 @@ export class Collection {
       fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
     } catch (error) {
       if (!isCode(error, 'ENOENT')) throw error;
-      // The shim leaves its mark before it makes them.
+      // The shim leaves its mark before it creates the FIFOs.
       if (!hasEnded) this.#openLater(stream, againMs);
       return;
     }
-    // The end of a pipe that no writer had when it was opened is not told. Before the shim has opened it, it is no end.
+    // If a pipe had no writer when it was opened, its end is not reported. Before the shim has opened it, it is not an
+    // end.
     if (this.#readNow(stream, fd) === 'End') {
       closeSync(fd);
       if (!hasEnded) this.#openLater(stream, againMs);
@@ -143,8 +144,8 @@ export class Collection {
   }
 
   /**
-   * What is in the pipe now. A pipe holds less than so many rounds bring: where they do not empty it, somebody writes
-   * meanwhile, and the end of that will be told. A flood is read on at its pace.
+   * Reads what is in the pipe now. This many rounds read more than a pipe holds. If they do not empty it, a process is
+   * writing meanwhile, and the end of that will be reported. A flood is read further at its pace.
    */
   #readNow(stream: Stream, fd: number): 'End' | 'Open' {
     const bytes = Buffer.allocUnsafe(maxTextBytes);
@@ -174,7 +175,7 @@ export class Collection {
     }
   }
 
-  /** Writes, and reads on only once that has been done and more may be read. */
+  /** Writes. Reads on only after everything is written and the pace allows more. */
   #pump(): void {
     if (this.#cancelWait !== undefined || this.#ended) return;
     try {
@@ -193,7 +194,7 @@ export class Collection {
     }
   }
 
-  /** Somebody deleted the folder of the log; false where the whole instance was removed. */
+  /** Creates the folder of the log again after someone deleted it. Returns false if the whole instance was removed. */
   #makeFolder(): boolean {
     try {
       if (existsSync(this.#deps.run.folder)) mkdirSync(this.#folder, { mode: 0o700, recursive: true });
@@ -217,7 +218,7 @@ export class Collection {
     this.#leave();
   }
 
-  /** Ends without a word in the log. */
+  /** Ends without a record in the log. */
   leave(): void {
     if (!this.#ended) this.#leave();
   }
@@ -239,8 +240,8 @@ export class Collection {
 }
 
 /**
- * All output of the run is in its log. The shim holds the pipes until then: it looks for the mark once it has written the
- * exit, and where the mark comes after that look, it waits to be killed.
+ * Marks that all output of the run is in its log. The shim holds the pipes until then: after it has recorded the exit,
+ * it checks for this mark. If the mark comes after that check, the shim waits to be killed.
  */
 export function finishRun(ref: string, run: Run, shim: ProcessId): void {
   if (!namesNow(run.folder).includes(`shim.${shim.pid}.${shim.start}`)) return;
@@ -251,12 +252,12 @@ export function finishRun(ref: string, run: Run, shim: ProcessId): void {
     rmSync(outputFifo(ref, run.number, stream), { force: true });
 }
 
-/** What it has read already; null where that is nothing more. */
+/** Returns the data that the socket has buffered; null if there is none. */
 const readFrom = (socket: Socket): Buffer | null => socket.read();
 const namesNow = (folder: string): string[] => readdirSync(folder);
 const isExit = (name: string): boolean => name.startsWith('exit.');
 
-/** False where there was none. */
+/** Deletes the file. Returns false if there was none. */
 function take(path: string): boolean {
   try {
     rmSync(path);

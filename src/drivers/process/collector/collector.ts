@@ -10,9 +10,9 @@ import { sameProcess } from '../proc.ts';
 import { scanCommand } from './client.ts';
 import { Collection, finishRun } from './collection.ts';
 
-/** For runs whose shim has not come yet, and for what failed. */
+/** Interval of retries for runs whose shim has not come yet, and for failures. */
 const retryMs = 1000;
-/** A run that has not begun by then was given up: another scan finds it if it does begin. */
+/** A run that has not begun after this was given up. If it does begin, a later scan finds it. */
 const mostTries = 60;
 /** How long a collector without a run waits for its controller. */
 const idleMs = 10_000;
@@ -22,21 +22,21 @@ export interface CollectorDeps {
   /** The folder of all instances. */
   root: string;
   /**
-   * The FIFO for commands: `open <ref, relative to root> <run>`, `scan <root>`, `quit`; an empty line means nothing. A scan of
-   * another root is one to quit: the folder was renamed, and its FIFO still leads here.
+   * The FIFO for commands: `open <ref, relative to root> <run>`, `scan <root>`, `quit`; an empty line means nothing. A
+   * scan of another root means quit: the folder was renamed, and its FIFO still leads here.
    */
   fifo: string;
   clock: Clock;
 }
 
 /**
- * Collects the output of all runs of a state folder. It answers nobody: the file system tells what it has done. Resolves
- * when it is no longer needed, as it has no run and no controller, or when it was asked to quit.
+ * Collects the output of all runs of a state folder. It sends no answers: its results are in the file system. Resolves
+ * when it has no run and no controller, or when it was asked to quit.
  */
 export function runCollector({ root, fifo, clock }: CollectorDeps): { ended: Promise<void>; quit(): void } {
   const { promise: ended, resolve } = Promise.withResolvers<void>();
   const collections = new Map<string, Collection>();
-  /** Tries that each has had. */
+  /** How many attempts each has had. */
   const waiting = new Map<string, { ref: string; run: number; tries: number }>();
   let cancelRetry: Cancel | undefined;
   let cancelIdle: Cancel | undefined;
@@ -60,7 +60,7 @@ export function runCollector({ root, fifo, clock }: CollectorDeps): { ended: Pro
       try {
         collection.close();
       } catch {
-        // It has no mark that it was closed then: the next collector tells of a gap.
+        // Then the mark `closed` is missing, and the next collector reports a gap.
       }
     }
     end();
@@ -93,7 +93,7 @@ export function runCollector({ root, fifo, clock }: CollectorDeps): { ended: Pro
       const { shim } = readMarks(run.folder);
       if (shim === undefined) return 'NotBegun';
       const before = collections.get(key);
-      // At once with what follows: whoever has just finished it would be told of as a gap.
+      // Synchronous with what follows: otherwise a run that was just finished would be reported as a gap.
       if (readdirSync(logFolder(ref, number)).includes(drainedMark)) {
         finishRun(ref, run, shim);
         return 'Done';
@@ -113,7 +113,7 @@ export function runCollector({ root, fifo, clock }: CollectorDeps): { ended: Pro
       if (!collection.isOver) collections.set(key, collection);
       return 'Done';
     } catch (error) {
-      // A full disk, or no file to be had: what the run writes waits in its pipes.
+      // The disk is full, or no file descriptor is free: the run's output waits in its pipes.
       return isCode(error, 'ENOENT') ? 'Done' : 'Failed';
     }
   };
@@ -126,7 +126,7 @@ export function runCollector({ root, fifo, clock }: CollectorDeps): { ended: Pro
     });
   };
 
-  /** Every run whose pipes are there. */
+  /** Finds every run whose pipes exist. */
   const scan = async (): Promise<void> => {
     scanAgain = false;
     scans += 1;
@@ -137,7 +137,7 @@ export function runCollector({ root, fifo, clock }: CollectorDeps): { ended: Pro
           if (run !== undefined && (await isFifo(join(ref, name)))) await open(ref, Number(run));
         }
     } catch {
-      scanAgain = true; // whatever it is, the runs that were not found are looked for until they are
+      scanAgain = true; // whatever the error is, the scan is repeated until all runs are found
       retrySoon();
     }
     scans -= 1;
@@ -153,7 +153,7 @@ export function runCollector({ root, fifo, clock }: CollectorDeps): { ended: Pro
       void open(join(root, path), Number(run));
   };
 
-  /** A FIFO is at its end when its last writer goes, and must be opened anew for the next one. */
+  /** A FIFO ends when its last writer closes it, and must be opened again for the next one. */
   const listen = (): void => {
     const socket = openCommands(fifo);
     let line = '';

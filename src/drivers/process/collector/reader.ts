@@ -6,30 +6,30 @@ import { namesIn } from '../layout.ts';
 import { maxRecordBytes } from './record.ts';
 import { segmentNumbers } from './segments.ts';
 
-/** A place in the log of one run: so many bytes into a segment. */
+/** A place in the log of one run: an offset in bytes within a segment. */
 export interface Position {
   segment: number;
   offset: number;
 }
 
-/** Whole records that stand together. */
+/** Consecutive whole records. */
 export interface Piece extends Position {
   bytes: Buffer;
-  /** Output before it may have been lost: a segment was deleted or truncated. */
+  /** Output before it may have been lost, because a segment was deleted or truncated. */
   gap: boolean;
 }
 
 /**
- * What one look reads. Of fresh output, which stands in the page cache, so small a piece is read in 10 microseconds: a
- * way through the thread pool would take longer than that. Where a look brings all that it can, the next one is made by the
- * pool: no flood keeps others waiting.
+ * How much one read returns. A small read of fresh output, which is in the page cache, takes 10 microseconds; the
+ * thread pool would take longer. If a read returns the maximum, the next one uses the pool, so that a flood does not
+ * delay other work.
  */
 const smallBytes = 2 * maxRecordBytes;
 const largeBytes = 4 * maxRecordBytes;
-/** All readers read into it: nothing is kept for one that is at rest. */
+/** Shared by all readers, so that an idle reader needs no buffer. */
 const space = Buffer.allocUnsafeSlow(smallBytes);
 
-/** Reads the log of one run on as it grows, segment by segment. */
+/** Reads the log of one run while it grows, segment by segment. */
 export class SegmentReader {
   readonly #folder: string;
   #at: Position;
@@ -45,7 +45,7 @@ export class SegmentReader {
     this.#at = { ...from };
   }
 
-  /** Undefined where nothing new is there yet, and once it is closed. */
+  /** Returns undefined if there is nothing new, or if it is closed. */
   async next(): Promise<Piece | undefined> {
     for (;;) {
       await this.open();
@@ -55,17 +55,17 @@ export class SegmentReader {
       if (this.#isLast) {
         const following = await this.#following();
         if (following === undefined) return undefined;
-        // It was there before the next look, so what that look finds is the end of this segment.
+        // The next segment exists already, so the next read finds the end of this one.
         this.#isLast = false;
       } else await this.#goOn();
     }
   }
 
-  /** Opens the segment that is to be read, where it is there. */
+  /** Opens the segment to read, if it exists. */
   async open(): Promise<void> {
     if (this.#isClosed) return;
     this.#file ??= await this.#open(this.#at.segment);
-    // Nobody else closes what was being opened meanwhile.
+    // A close during the open has not closed this file.
     if (this.#isClosed) await this.#leave();
   }
 
@@ -86,7 +86,7 @@ export class SegmentReader {
     const isMuch = bytes.length === (this.#behind ? largeBytes : smallBytes);
     this.#behind = isMuch;
     const whole = bytes.lastIndexOf(10) + 1;
-    // What has no end within the longest record is none of ours.
+    // Data without a newline within the longest record was not written by us.
     const taken = whole === 0 && isMuch ? bytes.length : whole;
     if (taken === 0) {
       if (bytes.length === 0 && fstatSync(file.fd).size < offset) {
@@ -110,7 +110,7 @@ export class SegmentReader {
     await this.#leave();
     this.#isLast = true;
     if (following === undefined) return;
-    // Of the first segment nothing was read where it never came up for us.
+    // If the first segment never existed for us, nothing of it was read.
     if (following > this.#at.segment + 1) this.#gap = true;
     this.#at = { segment: following, offset: 0 };
     this.#behind = true;
@@ -120,7 +120,7 @@ export class SegmentReader {
     try {
       const file = await open(join(this.#folder, String(number)));
       const { size } = fstatSync(file.fd);
-      // A crash of the host may have taken the end of it.
+      // A crash of the host may have truncated it.
       if (this.#at.offset > size) {
         this.#at.offset = size;
         this.#gap = true;
@@ -134,7 +134,7 @@ export class SegmentReader {
 }
 
 function readSmall(file: FileHandle, position: number): Buffer {
-  // A copy: its reader may wait before it uses it, and others read meanwhile.
+  // A copy, because the reader may use it later, and other readers reuse the buffer.
   return Buffer.from(space.subarray(0, readSync(file.fd, space, 0, smallBytes, position)));
 }
 

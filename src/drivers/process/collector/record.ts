@@ -1,23 +1,23 @@
 /**
- * The format of a log on disk, Kubernetes' CRI format: one record a line.
+ * The format of a log on disk: Kubernetes' CRI format, with one record a line.
  *
  *     2026-11-30T10:24:02.123Z stdout F a whole line, or the end of one
  *     2026-11-30T10:24:02.123Z stderr P the beginning of a line, or a piece of it
  *     2026-11-30T10:24:02.123Z stdout G
  *
- * A record of the tag G, which CRI does not have, says that output of either stream may have been lost here.
+ * A record with the tag G, which CRI does not have, means that output of either stream may have been lost here.
  */
 export type Stream = 'stdout' | 'stderr';
 type Tag = 'F' | 'P' | 'G';
 
-/** The text of one record has at most so many bytes: what one read from a pipe brings. */
+/** The maximum size of one record's text: what one read from a pipe returns. */
 export const maxTextBytes = 64 * 1024;
 const headerBytes = 34;
 export const maxRecordBytes = headerBytes + maxTextBytes + 1;
 
 const newline = 10;
 const space = 32;
-/** Where the two names differ, and where the tag is. */
+/** The offset at which the two names differ, and the offset of the tag. */
 const streamAt = 28;
 const tagAt = 32;
 
@@ -27,7 +27,10 @@ const header = (time: number, stream: Stream, tag: Tag): Buffer =>
 export const gapRecord = (time: number): Buffer =>
   Buffer.concat([header(time, 'stdout', 'G'), Buffer.of(newline)]);
 
-/** The records of what one read brought, at most `maxTextBytes`: a whole one for each line, a partial one for the rest. */
+/**
+ * Returns the records for the bytes of one read, at most `maxTextBytes`: a whole record for each line, a partial one
+ * for the rest.
+ */
 export function encodeRecords(time: number, stream: Stream, bytes: Buffer): Buffer {
   let lines = 0;
   for (let at = bytes.indexOf(newline); at >= 0; at = bytes.indexOf(newline, at + 1)) lines += 1;
@@ -52,14 +55,14 @@ export function encodeRecords(time: number, stream: Stream, bytes: Buffer): Buff
 export interface LogRecord {
   stream: Stream;
   tag: Tag;
-  /** Of the record, in the bytes that it was read from. */
+  /** Where the record begins in the bytes that it was read from. */
   start: number;
-  /** Of its text. The newline that ends the record stands at `to`. */
+  /** Where its text begins and ends. The newline that ends the record is at `to`. */
   from: number;
   to: number;
 }
 
-/** The records in bytes that end with a newline. What is no record stands for lost output. */
+/** Yields the records in bytes that end with a newline. Text that is not a record is returned as lost output. */
 export function* recordsIn(bytes: Buffer): Generator<LogRecord> {
   for (let start = 0; start < bytes.length; ) {
     const to = bytes.indexOf(newline, start);
@@ -79,6 +82,6 @@ function tagOf(bytes: Buffer, start: number, end: number): Tag {
   return tag === 'P'.charCodeAt(0) ? 'P' : 'G';
 }
 
-/** Milliseconds since the epoch; NaN where the record is damaged. */
+/** Returns milliseconds since the epoch; NaN if the record is damaged. */
 export const timeOf = (bytes: Buffer, { start }: LogRecord): number =>
   Date.parse(bytes.toString('latin1', start, start + 24));

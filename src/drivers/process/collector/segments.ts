@@ -13,19 +13,19 @@ import { join } from 'node:path';
 import type { Clock } from '../../../platform/clock.ts';
 import { gapRecord } from './record.ts';
 
-/** What one run may keep. */
+/** How much log one run may keep. */
 export interface LogLimits {
-  /** Bytes of one segment. */
+  /** Size of one segment in bytes. */
   maxSize: number;
   maxFiles: number;
-  /** No segment is deleted here: whoever reads them for a protocol does that (see attach.ts). */
+  /** The writer deletes no segments: the reader for the protocol does that (see attach.ts). */
   keepAll: boolean;
 }
 
-/** Of segments that nobody has read, so many bytes are kept beyond the limits; then the run's output waits in its pipes. */
+/** How many bytes of unread segments are kept beyond the limits. Above that, the run's output waits in its pipes. */
 const mostUnread = 64 * 1024 * 1024;
 
-/** Numbers of the segments in a folder of logs, in order. */
+/** Returns the numbers of the segments among the names, in order. */
 export const segmentNumbers = (names: readonly string[]): number[] =>
   names
     .filter((name) => /^\d{1,9}$/.test(name))
@@ -33,26 +33,26 @@ export const segmentNumbers = (names: readonly string[]): number[] =>
     .sort((a, b) => a - b);
 
 /**
- * Writes the log of one run into segments: files with the names 1, 2, and so on. A record stands in one segment, and is
- * written whole before the next one, however full the disk is meanwhile.
+ * Writes the log of one run into segments: files with the names 1, 2, and so on. A record is in one segment, and is
+ * written completely before the next one, even if the disk is full meanwhile.
  */
 export class SegmentWriter {
-  /** An earlier writer had begun. */
+  /** An earlier writer had begun this log. */
   readonly begun: boolean;
   readonly #folder: string;
   readonly #clock: Clock;
   readonly #limits: LogLimits;
   #number: number;
   #file: number | undefined;
-  /** Of the current segment, if nobody else touches it. */
+  /** Size of the current segment, unless another process changes it. */
   #size = 0;
-  /** A record has been written in part. */
+  /** The last record is written only in part. */
   #torn = false;
   readonly #waiting: Buffer[] = [];
-  /** Segments there are, or fewer: others delete them. */
+  /** An upper bound of the number of segments: other processes delete some. */
   #kept: number;
 
-  /** Throws where the folder cannot be read, or the first segment cannot be made. */
+  /** Throws if the folder cannot be read, or the first segment cannot be created. */
   constructor(folder: string, limits: LogLimits, clock: Clock) {
     this.#folder = folder;
     this.#clock = clock;
@@ -69,7 +69,7 @@ export class SegmentWriter {
     this.#waiting.push(records);
   }
 
-  /** Writes what was appended. Throws where that fails, as on a full disk: to be called again later. */
+  /** Writes what was appended. Throws if that fails, for example on a full disk: call it again later. */
   flush(): void {
     for (let [records] = this.#waiting; records !== undefined; [records] = this.#waiting) {
       const rest = this.#write(records);
@@ -78,7 +78,7 @@ export class SegmentWriter {
     }
   }
 
-  /** More than may be kept has not been read yet. */
+  /** More unread output waits than may be kept. */
   get isFull(): boolean {
     const { maxSize, maxFiles, keepAll } = this.#limits;
     const most = maxFiles + Math.ceil(mostUnread / maxSize);
@@ -92,12 +92,13 @@ export class SegmentWriter {
     this.#file = undefined;
   }
 
-  /** As much as fits into the segment. Returns the rest. */
+  /** Writes as much as fits into the segment. Returns the rest. */
   #write(records: Buffer): Buffer {
     let file = this.#file ?? this.#open(constants.O_CREAT);
     const { size, nlink } = fstatSync(file);
     if (size !== this.#size || nlink === 0) {
-      // Somebody truncated or deleted it. In a new one no reader takes a place in the old one for a place in what follows.
+      // Someone truncated or deleted it. A new segment is used, so that no reader continues at an old offset in new
+      // content.
       const left = this.#torn ? records.subarray(records.indexOf(10) + 1) : records;
       this.#next();
       return Buffer.concat([gapRecord(this.#clock.now()), left]);
@@ -146,7 +147,7 @@ export function pruneSegments(folder: string, upTo: number): void {
     if (number <= upTo) rmSync(join(folder, String(number)), { force: true });
 }
 
-/** Cuts off the piece of a record with which a writer that was killed ended: no reader has taken it. Returns the size. */
+/** Cuts off an incomplete record at the end, which a killed writer left. No reader has used it. Returns the size. */
 function withoutTorn(file: number): number {
   const { size } = fstatSync(file);
   const end = Buffer.alloc(Math.min(size, 128 * 1024));
