@@ -5,7 +5,7 @@ import { isReserved, mayUse, type Subresource, type User } from './access.ts';
 import { answer } from './answer.ts';
 import { objectBody } from './body.ts';
 
-/** `kubectl auth can-i`; k9s shows nothing that it has not asked this about. */
+/** Serves `kubectl auth can-i`. k9s shows only resources for which it got a yes here. */
 export function accessReviewRoutes(app: FastifyInstance): void {
   app.post('/apis/authorization.k8s.io/v1/selfsubjectaccessreviews', async (request, reply) => {
     const { spec } = objectBody(request);
@@ -21,7 +21,7 @@ export function accessReviewRoutes(app: FastifyInstance): void {
   });
 }
 
-/** `*` asks for all of them that anybody may have. What is not served is allowed to nobody. */
+/** `*` asks about every verb or resource that any role may have. What is not served is allowed to no role. */
 function allows(user: User, about: Readonly<Record<string, unknown>>): boolean {
   const { group = '', resource, verb } = about;
   const below = subresources.find((known) => known === about.subresource);

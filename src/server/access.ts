@@ -4,13 +4,16 @@ import { ApiError } from '../api/errors.ts';
 import type { KindInfo, Verb } from '../api/kinds.ts';
 import type { Kind } from '../api/objects.ts';
 
-/** admin may all; edit all that is in a namespace, and read the rest; view may read, but no Secrets. */
+/**
+ * `admin` may do everything; `edit` may write everything in a namespace and read the rest; `view` may read everything
+ * except Secrets.
+ */
 export type Role = 'admin' | 'edit' | 'view';
 
 export interface Token {
   token: string;
   role: Role;
-  /** For messages and logs, which never show the token. */
+  /** Used in messages and logs, which never show the token. */
   name: string;
 }
 
@@ -19,14 +22,14 @@ export interface User {
   role: Role;
 }
 
-/** Who a request is from, by its Authorization header. ApiError Unauthorized. */
+/** Returns the user of a request from its Authorization header. Throws ApiError Unauthorized. */
 export type Authenticate = (authorization: string | undefined) => User;
 
 export const localUser = 'local';
 
 /**
- * The socket's file mode has let the user in. A token says that the client wants to be somebody else, with fewer rights
- * perhaps: it is refused rather than passed over.
+ * The socket's file mode has already authenticated the user. A token means that the client wants to act as another
+ * user, maybe with fewer permissions, so it is refused instead of ignored.
  */
 export const socketUser: Authenticate = (authorization) => {
   if (authorization === undefined) return { name: localUser, role: 'admin' };
@@ -45,8 +48,8 @@ const impersonated: Readonly<Record<string, readonly [resource: string, group: s
 export const impersonates = (header: string): boolean => header.startsWith('impersonate-');
 
 /**
- * Nobody may act as somebody else (kubectl --as): without this the request would be done with the sender's own rights.
- * Throws Forbidden, in the words of a kube-apiserver.
+ * Refuses impersonation (kubectl --as): if the headers were ignored, the request would be done with the sender's own
+ * permissions. Throws Forbidden, with the message of a kube-apiserver.
  */
 export function refuseImpersonation(headers: IncomingHttpHeaders, { name }: User): void {
   const sent = Object.keys(headers).filter(impersonates);
@@ -61,7 +64,7 @@ export function refuseImpersonation(headers: IncomingHttpHeaders, { name }: User
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
 
-/** Compares digests of equal length, and with every token: the time taken tells nothing. */
+/** Compares digests of equal length, with every token, so that the time reveals nothing. */
 export function bearerTokens(tokens: readonly Token[]): Authenticate {
   const known = tokens.map(({ token, name, role }) => ({ hash: digest(token), user: { name, role } }));
   return (authorization) => {
@@ -77,8 +80,8 @@ const reads: readonly Verb[] = ['get', 'list', 'watch'];
 const writes: readonly Verb[] = ['create', 'update', 'patch'];
 
 /**
- * What only the controller writes, whatever the role: it believes what stands there. A forged Revision would run as the
- * Agent, a forged Instance or status would start, stop or hide a run.
+ * What only the controller may write, whatever the role, because it trusts these objects. A forged Revision would run
+ * as the Agent; a forged Instance or status would start, stop or hide a run.
  */
 const reserved: Readonly<Partial<Record<Kind, readonly Verb[]>>> = {
   Revision: [...writes, 'delete', 'deletecollection'],
@@ -86,12 +89,12 @@ const reserved: Readonly<Partial<Record<Kind, readonly Verb[]>>> = {
   Event: writes,
 };
 
-/** An Event tells what somebody did: who may write objects of a namespace may not remove that. */
+/** An Event records what a user did. Write access to a namespace must not allow its removal. */
 const adminOnly: Readonly<Partial<Record<Kind, readonly Verb[]>>> = { Event: ['delete', 'deletecollection'] };
 
 export type Subresource = 'status' | 'scale' | undefined;
 
-/** The controller writes in process, so no request is the controller's. */
+/** Whether only the controller may do this. The controller writes in process, so no HTTP request comes from it. */
 export const isReserved = (verb: Verb, { kind }: Pick<KindInfo, 'kind'>, subresource: Subresource): boolean =>
   (subresource === 'status' && writes.includes(verb)) || reserved[kind]?.includes(verb) === true;
 
@@ -116,7 +119,7 @@ export function forbidden(user: User, verb: string, what: string): ApiError {
   return cannot(user, verb, what, `the role ${user.role} does not allow that`);
 }
 
-/** See isReserved. */
+/** For what `isReserved` refuses. */
 export function onlyController(user: User, verb: string, what: string): ApiError {
   return cannot(user, verb, what, 'only the controller can do that');
 }

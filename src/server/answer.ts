@@ -11,14 +11,16 @@ import { bodyLimit } from './body.ts';
 import { text } from './query.ts';
 import { metadataOf, tableOf } from './table.ts';
 
-/** Sends an object in the encoding that the client takes. */
+/** Sends an object in the encoding that the client accepts. */
 export function answer(request: FastifyRequest, reply: FastifyReply, body: object, code = 200): FastifyReply {
   if (formOf(request.headers.accept).encoding === 'yaml')
     return reply.code(code).type('application/yaml').send(stringify(body));
   return answerJson(request, reply, body, code);
 }
 
-/** Indented for people, as a kube-apiserver does it: by `?pretty`, else for curl, wget and browsers. */
+/**
+ * Sends JSON, indented for people as in a kube-apiserver: with `?pretty`, and otherwise for curl, wget and browsers.
+ */
 export function answerJson(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -35,11 +37,11 @@ export function answerJson(
   return reply.code(code).header('content-type', type).send(text);
 }
 
-/** As a kube-apiserver cuts them, so that clients can take the header. */
+/** The limits of a kube-apiserver, so that clients can process the header. */
 const mostWarnings = 4096;
 const longestWarning = 256;
 
-/** `Warning: 299 - "text"` (RFC 7234, 5.5), one header field a warning. */
+/** Sets `Warning: 299 - "text"` (RFC 7234, 5.5), with one header field for each warning. */
 export function warn(reply: FastifyReply, texts: readonly string[]): void {
   const fields: string[] = [];
   let total = 0;
@@ -47,14 +49,17 @@ export function warn(reply: FastifyReply, texts: readonly string[]): void {
     const short = cut(text, longestWarning, '...');
     total += short.length;
     if (total > mostWarnings) break;
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: a header must hold none
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: a header must not contain control characters
     const plain = short.replace(/[\u0000-\u001f\u007f-\uffff]/g, '?');
     fields.push(`299 - "${plain.replace(/["\\]/g, '\\$&')}"`);
   }
   if (fields.length > 0) reply.header('warning', fields);
 }
 
-/** What any failure becomes: an ApiError as it is, fastify's own by their code, all else a 500 whose cause is only logged. `limit` is how many bytes the body may have. */
+/**
+ * Converts any error: an ApiError is unchanged, fastify's errors are converted by their code, and everything else
+ * becomes a 500 whose cause is only logged. `limit` is the size limit of the body in bytes.
+ */
 export function toApiError(error: unknown, log: Log, limit = bodyLimit): ApiError {
   if (error instanceof ApiError) return error;
   const { code, statusCode, message } = error as { code?: string; statusCode?: number; message?: string }; // checked below
@@ -73,16 +78,16 @@ export function answerError(request: FastifyRequest, reply: FastifyReply, error:
   return answerJson(request, reply, error.toStatus(), error.code);
 }
 
-/** In which form a client wants an object or a list. */
+/** The form in which a client wants an object or a list. */
 export interface Form {
   encoding: 'json' | 'yaml';
   as: 'Object' | 'Table' | 'Metadata';
 }
 
 /**
- * The form that an Accept header prefers among those that are served; parameters choose a Table or metadata alone.
- * Throws NotAcceptable (406) where none is. Not by @fastify/accepts: it refuses a range with a parameter that the server
- * does not name, such as charset, which Kubernetes ignores.
+ * Returns the form that an Accept header prefers among those that are served; parameters choose a Table or only
+ * metadata. Throws NotAcceptable (406) if none is. @fastify/accepts is not used because it refuses a range with a
+ * parameter that the server does not name, such as charset, which Kubernetes ignores.
  */
 export function formOf(accept: string | undefined): Form {
   for (const [type, ...parameters] of rangesOf((accept ?? '*/*').toLowerCase())) {
@@ -113,7 +118,7 @@ const forms: Record<string, Form['as']> = {
 
 const discoveryVersions: Record<string, string> = { v2: 'v2', v2beta1: 'v2beta1' };
 
-/** The version in which a client takes aggregated discovery, where it asks for that before plain JSON. */
+/** Returns the version of aggregated discovery that a client accepts, if it prefers that to plain JSON. */
 export function aggregatedVersion(accept: string | undefined): string | undefined {
   for (const [type, ...parameters] of rangesOf(accept ?? '')) {
     if (type !== 'application/json') continue;
@@ -124,7 +129,7 @@ export function aggregatedVersion(accept: string | undefined): string | undefine
   return undefined;
 }
 
-/** The media ranges with their parameters, the most preferred first (RFC 9110, section 12.5.1). */
+/** Returns the media ranges with their parameters, most preferred first (RFC 9110, section 12.5.1). */
 function rangesOf(accept: string): string[][] {
   const ranges = accept.split(',').map((range) => range.split(';').map((part) => part.trim()));
   return ranges.filter((range) => quality(range) > 0).sort((one, other) => quality(other) - quality(one));
@@ -135,11 +140,11 @@ function quality(range: readonly string[]): number {
   return value === undefined ? 1 : Number(value) || 0;
 }
 
-/** Turns objects into what the client asked for: themselves, rows of a Table, or their metadata alone. */
+/** Converts objects to what the client requested: the objects, rows of a Table, or only their metadata. */
 export interface Representation {
   one(object: AnyResource): object;
   list(list: List<AnyResource>): object;
-  /** Of a watch. */
+  /** A bookmark of a watch. */
   bookmark(mark: { metadata: { resourceVersion: string } }): object;
 }
 

@@ -19,7 +19,10 @@ declare module 'fastify' {
   }
 }
 
-/** Answered without a bearer token: what tells nothing, as a kube-apiserver does it, and webhooks, which are signed. */
+/**
+ * Routes without a bearer token: health checks, which reveal nothing, as in a kube-apiserver, and webhooks, which are
+ * signed.
+ */
 const publicRoutes: readonly (string | undefined)[] = [
   '/healthz',
   '/livez',
@@ -30,7 +33,7 @@ const publicRoutes: readonly (string | undefined)[] = [
 
 const isPublic = ({ routeOptions }: FastifyRequest): boolean => publicRoutes.includes(routeOptions.url);
 
-/** The HTTP side of one listener. `tls` is PEM. */
+/** Returns the HTTP application of one listener. `tls` is PEM. */
 export async function createApp(
   deps: Parts,
   authenticate: Authenticate,
@@ -41,13 +44,13 @@ export async function createApp(
   };
   const options = {
     bodyLimit,
-    requestTimeout: 60_000, // to send a request, not to be answered
+    requestTimeout: 60_000, // for receiving the request, not for the response
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 253, ignoreTrailingSlash: true },
     exposeHeadRoutes: false,
-    frameworkErrors: failed, // of a path that cannot be decoded
+    frameworkErrors: failed, // for a path that cannot be decoded
   } as const;
-  // Of the two servers only the type of the socket differs, which nothing here looks at.
+  // The two servers differ only in the type of their socket, which is not used here.
   const app = (tls === undefined ? fastify(options) : fastify({ ...options, https: tls })) as FastifyInstance;
 
   app.removeAllContentTypeParsers();

@@ -10,7 +10,10 @@ import type { OpenStreams } from './open-streams.ts';
 import type { Waiting } from './table.ts';
 import type { Pushes } from './webhook.ts';
 
-/** One request about a kind: one object of it where the path has a name, else the collection, of a namespace or of all. */
+/**
+ * One request about a kind: about one object if the path has a name, else about the collection of one namespace or of
+ * all.
+ */
 export interface Asked extends Parts {
   info: KindInfo;
   namespace: string | undefined;
@@ -24,16 +27,19 @@ export function asked(deps: Parts, info: KindInfo, request: FastifyRequest, repl
   return { ...deps, info, namespace, name, request, reply };
 }
 
-/** What the path says; the body says the rest. */
+/** The key from the path. The body may add the rest. */
 export const pathKey = ({ namespace, name }: Asked): Partial<ObjectKey> => ({
   ...(namespace === undefined ? {} : { namespace }),
   ...(name === undefined ? {} : { name }),
 });
 
-/** Of a route that has a name. */
+/** The key for a route with a name. */
 export const keyOf = (asked: Asked): ObjectKey => ({ ...pathKey(asked), name: asked.name ?? '' });
 
-/** `agents.agentctl.dev "default/x"`, as messages name it; of a subresource `agents.agentctl.dev/status "default/x"`. */
+/**
+ * Returns `agents.agentctl.dev "default/x"`, as messages name it; for a subresource `agents.agentctl.dev/status
+ * "default/x"`.
+ */
 export function askedText({ info, namespace, name }: Asked, below?: string): string {
   const group = info.group === '' ? '' : `.${info.group}`;
   const resource = `${info.plural}${group}${below === undefined ? '' : `/${below}`}`;
@@ -41,20 +47,20 @@ export function askedText({ info, namespace, name }: Asked, below?: string): str
   return `${resource} "${namespace === undefined ? '' : `${namespace}/`}${name}"`;
 }
 
-/** What the handlers are given. */
+/** What the handlers get. */
 export interface Parts {
   registry: Registry;
   streams: Streams;
   clock: Clock;
   log: Log;
-  /** Of bodies in YAML. */
+  /** Parses YAML bodies. */
   parser: Parser;
-  /** Of agentctl, as in 0.1.0. */
+  /** The version of agentctl, such as 0.1.0. */
   version: string;
   /** Watches and logs that are being sent. */
   open: OpenStreams;
-  /** How many messages wait for an Agent; absent where nobody knows. */
+  /** Returns how many messages wait for an Agent; absent if that is not known. */
   waiting?: Waiting | undefined;
-  /** What webhooks tell. */
+  /** Receives the pushes that webhooks report. */
   pushes: Pushes;
 }

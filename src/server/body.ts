@@ -7,7 +7,7 @@ import type { Parser } from '../sources/parsing/parser.ts';
 import { SourceError } from '../sources/source.ts';
 import { decodeProtobuf } from './protobuf.ts';
 
-/** In bytes, as a kube-apiserver's. */
+/** In bytes, as in a kube-apiserver. */
 export const bodyLimit = 3 * 1024 * 1024;
 
 const mediaType = (request: FastifyRequest): string =>
@@ -23,7 +23,7 @@ function textOf({ body }: { body: unknown }): string {
   }
 }
 
-/** Says where, never what: the parsers quote the text around an error, and that may be a Secret's. */
+/** Reports the place but not the text: the parsers quote the text around an error, which may be part of a Secret. */
 const notParsed = (format: string, where: string): ApiError =>
   new ApiError('BadRequest', `the body of the request is not ${format}${where}`);
 
@@ -43,10 +43,10 @@ function parseJson(text: string): unknown {
   return value;
 }
 
-/** In bytes: what takes longer than a moment to parse is parsed in another thread. */
+/** In bytes. Longer YAML takes too long to parse in this thread, so it is parsed in another one. */
 const longYaml = 8 * 1024;
 
-/** The body with YAML as JSON where it is long. Called before the handlers, which parse what is left at once. */
+/** Converts long YAML bodies to JSON. Called before the handlers, which parse the rest synchronously. */
 export async function shortened(request: FastifyRequest, body: Buffer, parser: Parser): Promise<Buffer> {
   if (body.length <= longYaml || body[0] === brace || !yamlTypes.includes(mediaType(request))) return body;
   const owner = request.user.name;
@@ -63,7 +63,7 @@ export async function shortened(request: FastifyRequest, body: Buffer, parser: P
 const brace = '{'.charCodeAt(0);
 const yamlTypes = ['application/yaml', 'application/apply-patch+yaml'];
 
-/** JSON is YAML, and nearly every client sends it: the slow parser is for the others. */
+/** JSON is also YAML, and nearly every client sends it. The slow parser is for other texts. */
 function parseYaml(text: string): unknown {
   if (text.startsWith('{')) return parseJson(text);
   const { value, faults } = parseChunk({ text, offset: 0 });
@@ -92,7 +92,10 @@ export const unsupportedPatch = (type: string): ApiError =>
     'application/apply-patch+yaml',
   ]);
 
-/** Of create, update, delete: an object as JSON or YAML, of the core group as protobuf too. Clients that name no type send JSON. */
+/**
+ * Returns the body of a create, update or delete: an object as JSON or YAML, or protobuf for the core group. Without a
+ * content type it is JSON.
+ */
 export function objectBody(request: FastifyRequest): JsonObject {
   const type = mediaType(request);
   if (type === '' || type === 'application/json') return asObject(parseJson(textOf(request)));
@@ -113,7 +116,7 @@ type GivenPatch =
   | { type: 'apply'; body: JsonObject }
   | { type: 'json'; body: object[] };
 
-/** Of a patch, still unchecked, with what its content type says that it is. */
+/** Returns a patch, not validated yet, with its content type. */
 export function patchBody(request: FastifyRequest): GivenPatch {
   const type = mediaType(request);
   switch (type) {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Clock } from '../platform/clock.ts';
 import { readText, writePrivate } from './private-file.ts';
 
-/** All PEM. `ca` is what a client trusts. */
+/** All PEM. `ca` is the certificate that a client trusts. */
 export interface Certificate {
   ca: string;
   cert: string;
@@ -17,8 +17,8 @@ const lifetime = 3650 * day;
 const renewBefore = 30 * day;
 
 /**
- * The certificate in `folder`, for this host, loopback and `host`; made where there is none, where it ends within 30 days,
- * or where it is for other names. Its authority signs nothing else: its key is thrown away.
+ * Returns the certificate in `folder`, for this host, loopback and `host`. Creates a new one if there is none, if it
+ * expires within 30 days, or if it is for other names. Its authority signs nothing else, because its key is discarded.
  */
 export async function ensureCertificate(folder: string, host: string, clock: Clock): Promise<Certificate> {
   const names = [...new Set(['127.0.0.1', '::1', 'localhost', hostname(), host])].filter(
@@ -43,8 +43,8 @@ function stillGood(pem: string, names: readonly string[], now: number): boolean 
 }
 
 async function makeCertificate(names: readonly string[], now: number): Promise<Certificate> {
-  const { generate } = await import('selfsigned'); // slow to load, and hardly ever needed
-  // An hour back, for clients whose clock is behind.
+  const { generate } = await import('selfsigned'); // slow to load, and rarely needed
+  // One hour back, for clients whose clock is slow.
   const common = {
     keyType: 'ec',
     algorithm: 'sha256',

@@ -1,4 +1,6 @@
-/** What clients ask first: which groups, versions and resources are served. Documents as Kubernetes' discovery has them. */
+/**
+ * Discovery, which clients request first: the groups, versions and resources that are served, in Kubernetes' formats.
+ */
 
 import type { FastifyInstance } from 'fastify';
 import { ApiError } from '../api/errors.ts';
@@ -7,7 +9,7 @@ import { aggregatedVersion, answer, answerJson } from './answer.ts';
 
 const subresourceVerbs = ['get', 'patch', 'update'];
 
-/** Paths below an object, or without one, in subresources.agentctl.dev. */
+/** Paths below an object, or without an object, in subresources.agentctl.dev. */
 export const ownGroup = 'subresources.agentctl.dev';
 const ownResources: readonly { name: string; namespaced: boolean; verbs: string[] }[] = [
   { name: 'agents/forecast', namespaced: true, verbs: ['get'] },
@@ -94,11 +96,11 @@ function resourcesOf(info: KindInfo): object[] {
   ];
 }
 
-/** `kubectl get all` shows what runs. */
+/** `kubectl get all` shows the resources of this category. */
 const categoriesOf = ({ kind }: KindInfo): string[] =>
   kind === 'Agent' || kind === 'Instance' ? ['all'] : [];
 
-/** Everything in one document, for `/api` (the core group) or `/apis` (the others). */
+/** Returns everything in one document, for `/api` (the core group) or `/apis` (the others). */
 function aggregated(root: '/api' | '/apis', version: string): object {
   const names = root === '/api' ? [''] : groups;
   return {
@@ -145,7 +147,7 @@ function discoveryOf(info: KindInfo): object {
   };
 }
 
-/** Without kinds of their own: clients leave such resources out of their lists, and only agentctl asks for them. */
+/** These resources have no kinds, so clients leave them out of their lists; only agentctl uses them. */
 function ownDiscovery(): object[] {
   const roots = new Map<string, (typeof ownResources)[number][]>();
   for (const own of ownResources) {
@@ -202,7 +204,10 @@ export function discoveryRoutes(app: FastifyInstance, version: string): void {
   app.get('/version', (request, reply) => answer(request, reply, versionOf(version)));
 }
 
-/** kubectl warns when this is far from its own version: it says which Kubernetes API it is that is spoken here. */
+/**
+ * kubectl warns if this differs too much from its own version. It is the version of the Kubernetes API that is
+ * implemented here.
+ */
 const versionOf = (version: string): object => ({
   major: '1',
   minor: '32',

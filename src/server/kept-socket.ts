@@ -7,7 +7,7 @@ import type { Cancel, Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import { checkFolder, UntrustedError } from '../platform/trusted.ts';
 
-/** How often it is looked whether the socket is there. */
+/** How often the existence of the socket is checked. */
 const lookMs = 2_000;
 
 export interface KeptSocketDeps {
@@ -18,17 +18,17 @@ export interface KeptSocketDeps {
 }
 
 /**
- * The unix socket of a server. It is made under another name and then renamed, so it appears with its mode, and nobody
- * but this class removes a file at its path. Where it is removed or replaced, as by what cleans up runtime folders, it is
- * made again, unless another process listens there or the file is no socket.
+ * The unix socket of a server. It is created under another name and then renamed, so it appears with its final mode,
+ * and only this class removes a file at its path. If it is removed or replaced, for example by a cleanup of runtime
+ * folders, it is created again, unless another process listens there or the file is not a socket.
  */
 export class KeptSocket {
   readonly #deps: KeptSocketDeps;
-  /** What listened before: its server cannot listen twice. */
+  /** Earlier listeners: a server cannot listen twice. */
   readonly #doors: Server[] = [];
   #identity: string | undefined;
   #cancel: Cancel = () => {};
-  /** The last failure, which is logged once. */
+  /** The last failure, so that it is logged once. */
   #told = '';
   #isClosed = false;
 
@@ -36,13 +36,13 @@ export class KeptSocket {
     this.#deps = deps;
   }
 
-  /** SocketError where it cannot be had. */
+  /** Throws SocketError if the socket cannot be created. */
   async open(): Promise<void> {
     await this.#make(this.#deps.server);
     this.#lookLater();
   }
 
-  /** To be called before the server is closed. */
+  /** Call before the server is closed. */
   close(): void {
     this.#isClosed = true;
     this.#cancel();
@@ -54,10 +54,10 @@ export class KeptSocket {
   async #make(listener: Server | HttpServer): Promise<void> {
     const { path } = this.#deps;
     await prepareSocket(path);
-    const made = join(dirname(path), `.${process.pid}`); // no longer than any name that we choose
+    const made = join(dirname(path), `.${process.pid}`); // not longer than any name that we choose
     rmSync(made, { force: true });
     await listen(listener, made);
-    if (this.#isClosed) return; // it removes what it made when it is closed
+    if (this.#isClosed) return; // closing the listener removes the file
     this.#identity = identityOf(made);
     renameSync(made, path);
   }
@@ -86,7 +86,7 @@ export class KeptSocket {
   }
 }
 
-/** A socket's mode comes from the umask, and it is bound before listen returns. */
+/** A socket's mode comes from the umask, and listen binds it synchronously. */
 function listen(server: Server | HttpServer, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const before = process.umask(0o177);
@@ -103,13 +103,13 @@ function listen(server: Server | HttpServer, path: string): Promise<void> {
   });
 }
 
-/** Undefined where there is none. No other file gets this inode while the socket is listened on. */
+/** Returns undefined if there is no file. No other file can get this inode while the socket is listening. */
 function identityOf(path: string): string | undefined {
   const found = lstatSync(path, { throwIfNoEntry: false, bigint: true });
   return found === undefined ? undefined : `${found.dev} ${found.ino}`;
 }
 
-/** The socket cannot be had; the message says why and what to do. */
+/** The socket cannot be created. The message gives the cause and the remedy. */
 export class SocketError extends Error {
   constructor(message: string, options: { cause?: unknown } = {}) {
     super(message, options);
@@ -118,8 +118,9 @@ export class SocketError extends Error {
 }
 
 /**
- * Makes place for a unix socket: its folder with mode 0700, what a dead controller left there gone. A folder that other
- * users may write to, a socket that somebody answers on, and a file that is no socket, are left alone: SocketError.
+ * Prepares the path of a unix socket: creates its folder with mode 0700 and removes what a dead controller left. Throws
+ * SocketError for a folder that other users may write to, a socket on which a process answers, and a file that is not a
+ * socket.
  */
 export async function prepareSocket(path: string): Promise<void> {
   if (Buffer.byteLength(path) > 107)
@@ -152,7 +153,7 @@ function answers(path: string): Promise<boolean> {
       socket.destroy();
       resolve(true);
     });
-    // Refused: nobody has it open. Anything else (a full backlog, no permission) is somebody.
+    // Refused means that no process has it open. Any other error (a full backlog, no permission) means that one does.
     socket.on('error', (error: NodeJS.ErrnoException) =>
       resolve(error.code !== 'ECONNREFUSED' && error.code !== 'ENOENT'),
     );

@@ -12,13 +12,13 @@ import { flag, number, text } from './query.ts';
 
 const heartbeat = { line: ': still here\n', every: 15_000 };
 
-/** What becomes of messages and conversations. */
+/** Routes for the progress of messages and conversations. */
 export function messageRoutes(app: FastifyInstance, { registry, streams, clock, log, open }: Parts): void {
   app.get(ownPath('messages/:name/stream'), async (request, reply) => {
     const key = allowedKey(request, 'get', 'Message');
     const after = number(request, 'after') ?? lastEventId(request);
     const follow = text(request, 'follow') === undefined || flag(request, 'follow');
-    await registry.get('Message', key); // an unknown one is a plain 404
+    await registry.get('Message', key); // answers a plain 404 if there is none
     await open.send(reply, {
       contentType: 'text/event-stream',
       async *lines(signal) {
@@ -40,7 +40,7 @@ export function messageRoutes(app: FastifyInstance, { registry, streams, clock, 
   );
 }
 
-/** How a browser's EventSource goes on by itself. */
+/** A browser's EventSource sends this header to resume. */
 function lastEventId({ headers }: FastifyRequest): number | undefined {
   const id = headers['last-event-id'];
   if (id === undefined || id === '') return undefined;
@@ -48,7 +48,10 @@ function lastEventId({ headers }: FastifyRequest): number | undefined {
   throw new ApiError('BadRequest', `Last-Event-ID: ${JSON.stringify(id)} is not a whole number`);
 }
 
-/** Events of "text/event-stream" (HTML, 9.2.6): `event`, `id` of what has a seq, and JSON in one line of `data`, which is the last. */
+/**
+ * Formats an event as "text/event-stream" (HTML, 9.2.6): `event`, an `id` if it has a seq, and last one line of `data`
+ * with JSON.
+ */
 function serverSent(entry: StreamEntry): string {
   if ('end' in entry) return block('end', entry.end);
   if ('state' in entry) return block('state', entry);
@@ -82,15 +85,15 @@ function optionalText(field: keyof typeof longest, value: unknown): string | und
 
 /** In bytes of UTF-8. */
 const longestText = 4 * 1024 * 1024;
-/** The longest text where JSON spells each byte in six, and a bit. */
+/** The longest text if JSON escapes each byte as six, with some reserve. */
 export const messageBodyLimit = 6 * longestText + 64 * 1024;
 /** In characters. */
 const longestWord = 253;
 
-/** Who sends a message in which the client names this sender. */
+/** Returns the sender of a message whose client named this sender. */
 type SenderOf = (named: string | undefined) => string;
 
-/** Of a body with one message, or with several under `items`. */
+/** Returns the messages of a body with one message, or with several under `items`. */
 export function newMessages(body: JsonObject, senderOf: SenderOf): NewMessage[] {
   if (body.items === undefined) return [newMessage(body, '', senderOf)];
   if (!Array.isArray(body.items)) throw new ApiError('BadRequest', 'items: expected a list of messages');

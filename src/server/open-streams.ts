@@ -4,21 +4,21 @@ import type { Clock } from '../platform/clock.ts';
 
 export interface Endless {
   contentType: string;
-  /** Ends, in its own time, when the signal aborts. */
+  /** Ends some time after the signal aborts. */
   lines(signal: AbortSignal): AsyncIterable<string>;
-  /** What is left to tell of a failure in between. */
+  /** Returns the text to send after a failure in the middle of the stream. */
   failed(error: unknown): string;
-  /** A line that says each so many milliseconds that the server is still there. */
+  /** A line that is sent at this interval in milliseconds, to show that the server is still there. */
   heartbeat?: { line: string; every: number; clock: Clock };
 }
 
-/** The answers that have no end of their own; they are ended when the server closes. */
+/** The open responses without an end of their own. They are ended when the server closes. */
 export class OpenStreams {
   readonly #open = new Set<AbortController>();
 
   /**
-   * Sends the lines until they end, the client goes away, or the server closes; then the signal aborts. A client that
-   * reads slowly is waited for.
+   * Sends the lines until they end, the client disconnects, or the server closes; then the signal aborts. Waits for a
+   * client that reads slowly.
    */
   async send(reply: FastifyReply, { contentType, lines, failed, heartbeat }: Endless): Promise<void> {
     const controller = new AbortController();
@@ -27,7 +27,7 @@ export class OpenStreams {
     const { raw } = reply;
     this.#open.add(controller);
     for (const event of ['close', 'error']) raw.on(event, () => controller.abort());
-    if (raw.destroyed) controller.abort(); // it went before anybody listened
+    if (raw.destroyed) controller.abort(); // it disconnected before a listener was added
     raw.writeHead(200, { 'content-type': contentType, 'cache-control': 'no-cache, private' });
     raw.flushHeaders();
     const still = heartbeat === undefined ? undefined : beat(raw, heartbeat);
@@ -51,7 +51,7 @@ export class OpenStreams {
   }
 }
 
-/** Answers how to end it. Where the client has not read what came before, it needs no more. */
+/** Returns a function that ends it. Sends nothing while the client has unread data. */
 function beat(raw: ServerResponse, heartbeat: NonNullable<Endless['heartbeat']>): () => void {
   const { line, every, clock } = heartbeat;
   const next = (): void => {

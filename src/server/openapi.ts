@@ -1,4 +1,4 @@
-/** OpenAPI 3 and 2 of what is served, from the kinds' schemas: `kubectl explain` and client-side validation read it. */
+/** OpenAPI 3 and 2 documents from the kinds' schemas. `kubectl explain` and client-side validation read them. */
 
 import { createHash } from 'node:crypto';
 import type { FastifyInstance, FastifyReply } from 'fastify';
@@ -11,13 +11,13 @@ type Gvk = { group: string; version: string; kind: string };
 
 const gvkOf = ({ group, version, kind }: KindInfo): Gvk => ({ group, version, kind });
 
-/** As Kubernetes names schemas: the group backwards, then version and kind. */
+/** Returns the schema name as in Kubernetes: the group reversed, then version and kind. */
 const schemaName = ({ group, version, kind }: KindInfo): string =>
   group === ''
     ? `io.k8s.api.core.${version}.${kind}`
     : `${group.split('.').reverse().join('.')}.${version}.${kind}`;
 
-/** Without our own extensions. */
+/** Removes our own extensions. */
 function published(node: unknown): unknown {
   if (Array.isArray(node)) return node.map(published);
   if (!isObject(node)) return node;
@@ -179,10 +179,10 @@ function pathsOf(infos: readonly KindInfo[]): JsonObject {
   return paths;
 }
 
-/** Where each group version's document is, without a slash at its front: `api/v1`, `apis/agentctl.dev/v1`. */
+/** The path of each group version's document, without a leading slash: `api/v1`, `apis/agentctl.dev/v1`. */
 const groupVersionPaths = [...new Set(kinds.map((info) => groupPath(info).slice(1)))].sort();
 
-/** Of one group version; undefined where it is not served. */
+/** Returns the document of one group version; undefined if it is not served. */
 function openApiV3(groupVersionPath: string, version: string): object | undefined {
   const infos = kinds.filter((info) => groupPath(info).slice(1) === groupVersionPath);
   if (infos.length === 0) return undefined;
@@ -194,7 +194,7 @@ function openApiV3(groupVersionPath: string, version: string): object | undefine
   };
 }
 
-/** All definitions, for clients of before OpenAPI 3. Paths are left out: those clients use definitions alone. */
+/** All definitions, for clients without OpenAPI 3. Paths are omitted: those clients use only definitions. */
 const openApiV2 = (version: string): object => ({
   swagger: '2.0',
   info: { title: 'agentctl', version },
@@ -209,7 +209,7 @@ interface Document {
   hash: string;
 }
 
-/** Documents are made when first asked for, and kept as text. */
+/** Documents are created at the first request and cached as text. */
 export function openApiRoutes(app: FastifyInstance, version: string): void {
   const made = new Map<string, Document>();
   const documentOf = (name: string, make: () => object | undefined): Document => {
@@ -240,7 +240,7 @@ export function openApiRoutes(app: FastifyInstance, version: string): void {
     );
   });
   app.get('/openapi/v2', (request, reply) => {
-    // kubectl asks for protobuf here, and does without when it is told that there is none.
+    // kubectl requests protobuf here, and works without it after this error.
     const accept = request.headers.accept ?? '*/*';
     if (!/application\/json|\*\/\*|application\/\*/.test(accept))
       throw new ApiError('NotAcceptable', 'only the following media types are accepted: application/json');

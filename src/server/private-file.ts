@@ -3,7 +3,7 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { isCode } from '../platform/code.ts';
 
-/** Undefined where there is none. */
+/** Returns undefined if there is no file. */
 export async function readText(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, 'utf8');
@@ -13,7 +13,7 @@ export async function readText(path: string): Promise<string | undefined> {
   }
 }
 
-/** For its owner alone from the first byte on (0600, folder 0700), and whole or not at all. */
+/** Writes a file that only its owner can read from the first byte (0600, folder 0700), atomically. */
 export async function writePrivate(path: string, text: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const beside = `${path}.${randomUUID()}`;

@@ -1,6 +1,6 @@
 /**
- * Kubernetes' protobuf encoding, read only, and only of what clients send of Kubernetes' own kinds: `kubectl create secret`
- * and typed clients know no other. Field numbers are those of k8s.io/api's and apimachinery's generated.proto.
+ * Reads Kubernetes' protobuf encoding, only for Kubernetes' own kinds: `kubectl create secret` and typed clients
+ * support nothing else. Field numbers are from generated.proto of k8s.io/api and apimachinery.
  */
 
 import { ApiError } from '../api/errors.ts';
@@ -130,7 +130,7 @@ const envelope: Message = {
   2: ['raw', 'bytes'],
 };
 
-/** An object as its JSON would be; undefined for a kind that is not read here. Throws ApiError BadRequest. */
+/** Returns an object as in its JSON; undefined for a kind that is not supported here. Throws ApiError BadRequest. */
 export function decodeProtobuf(body: Buffer): JsonObject | undefined {
   if (!body.subarray(0, magic.length).equals(magic)) throw malformed();
   const { type, raw } = readMessage(body.subarray(magic.length), envelope);
@@ -140,7 +140,7 @@ export function decodeProtobuf(body: Buffer): JsonObject | undefined {
   return { apiVersion, kind, ...readMessage(Buffer.from(String(raw ?? ''), 'base64'), message) };
 }
 
-/** Clients write fields that are empty too; they count as absent, as they would in JSON. */
+/** Clients also write empty fields. They count as absent, as in JSON. */
 function readMessage(bytes: Buffer, message: Message): JsonObject {
   const object: JsonObject = {};
   const lists = new Map<string, unknown[]>();
@@ -195,7 +195,7 @@ function readValue(value: bigint | Buffer, type: One): unknown {
   }
 }
 
-/** `FieldsV1` holds its JSON in its first field. */
+/** The first field of `FieldsV1` contains its JSON. */
 function readJson(value: bigint | Buffer): unknown {
   const { raw } = readMessage(bytesOf(value), { 1: ['raw', 'string'] });
   try {
@@ -213,7 +213,7 @@ function bytesOf(value: bigint | Buffer): Buffer {
 const malformed = (): ApiError =>
   new ApiError('BadRequest', 'the body of the request is not Kubernetes protobuf');
 
-/** The fields of one message, by number: numbers and lengths are varints, floats of fixed width are passed over. */
+/** Yields the fields of one message, by number. Numbers and lengths are varints; fixed-width fields are skipped. */
 function* fieldsOf(bytes: Buffer): Generator<[number, bigint | Buffer]> {
   let at = 0;
   const varint = (): bigint => {

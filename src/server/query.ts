@@ -6,16 +6,16 @@ import type { RegistryListOptions } from '../registry/object.ts';
 
 type Query = Readonly<Record<string, string | string[] | undefined>>;
 
-const queryOf = (request: FastifyRequest): Query => request.query as Query; // fastify's own parser makes exactly this
+const queryOf = (request: FastifyRequest): Query => request.query as Query; // fastify's own parser returns exactly this type
 
-/** The last of several; the empty text counts as absent. */
+/** Returns the last of several values; an empty text counts as absent. */
 export function text(request: FastifyRequest, name: string): string | undefined {
   const value = queryOf(request)[name];
   const last = Array.isArray(value) ? value.at(-1) : value;
   return last === '' ? undefined : last;
 }
 
-/** As Kubernetes reads booleans in a query: `?watch`, `?watch=1` and `?watch=true` are true. */
+/** Reads a boolean as Kubernetes does: `?watch`, `?watch=1` and `?watch=true` are true. */
 export function flag(request: FastifyRequest, name: string): boolean {
   const value = queryOf(request)[name];
   const last = Array.isArray(value) ? value.at(-1) : value;
@@ -56,7 +56,7 @@ export function listOptions(request: FastifyRequest): RegistryListOptions {
   };
 }
 
-/** Only `All` is known; `given` is what the body of a delete says. */
+/** Only `All` is a valid value. `given` is the value from the body of a delete. */
 export function dryRunOf(request: FastifyRequest, given?: unknown): boolean {
   const values = [given ?? queryOf(request).dryRun ?? []].flat();
   for (const value of values) {
@@ -85,11 +85,13 @@ export function writeOptions(request: FastifyRequest): WriteOptions {
   };
 }
 
-/** In whose name an object is written; undefined for those who may do all on this host anyway. */
+/**
+ * Returns the author to record in a written object; undefined for admins, who may do everything on this host anyway.
+ */
 export const authorOf = ({ user }: FastifyRequest): string | undefined =>
   user.role === 'admin' ? undefined : `token:${user.name}`;
 
-/** Who writes, where the client does not say: its program's name, as a kube-apiserver has it. */
+/** Returns the default field manager: the client's program name, as in a kube-apiserver. */
 function managerOf(request: FastifyRequest): string {
   const name = request.headers['user-agent']?.split('/')[0]?.slice(0, 128);
   return name === undefined || name === '' ? 'unknown' : name;

@@ -10,13 +10,13 @@ import type { Parts } from './asked.ts';
 import { ensureCertificate } from './certificate.ts';
 import { readText, writePrivate } from './private-file.ts';
 
-/** Certificate and tokens; and for each role, `<role>.kubeconfig`. */
+/** Contains the certificate, the tokens, and `<role>.kubeconfig` for each role. */
 const folderOf = (stateDir: string): string => join(stateDir, 'server');
 
 export const kubeconfigPath = (stateDir: string, role: string): string =>
   join(folderOf(stateDir), `${role}.kubeconfig`);
 
-/** Serves over TCP: always TLS, always with bearer tokens. Throws AddressError. */
+/** Serves over TCP, always with TLS and bearer tokens. Throws AddressError. */
 export async function serveRemotely(
   deps: Parts,
   listen: string,
@@ -41,13 +41,13 @@ export async function serveRemotely(
   return { app, tls };
 }
 
-/** How to reach it from this host. */
+/** Returns the URL at which it can be reached from this host. */
 const urlOf = (host: string, port: number): string =>
   `https://${hostPort(host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host, port)}`;
 
 const hostPort = (host: string, port: number): string => `${host.includes(':') ? `[${host}]` : host}:${port}`;
 
-/** What `--listen` was given cannot be listened on; the message says why and what to do. */
+/** The server cannot listen on the address of `--listen`. The message gives the cause and the remedy. */
 export class AddressError extends Error {
   constructor(message: string, options: { cause?: unknown } = {}) {
     super(message, options);
@@ -55,7 +55,7 @@ export class AddressError extends Error {
   }
 }
 
-/** `host:port`, `[ipv6]:port`. Throws AddressError. */
+/** Parses `host:port` or `[ipv6]:port`. Throws AddressError. */
 export function parseAddress(text: string): { host: string; port: number } {
   const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text);
   const host = match?.[1] ?? match?.[2];
@@ -67,7 +67,7 @@ export function parseAddress(text: string): { host: string; port: number } {
   return { host, port };
 }
 
-/** A kubeconfig for kubectl, k9s and client libraries. It holds the token: write it with mode 0600. */
+/** Returns a kubeconfig for kubectl, k9s and client libraries. It contains the token: write it with mode 0600. */
 function kubeconfig(server: { url: string; ca: string }, { name, token }: Token): string {
   const context = `agentctl-${name}`;
   return stringify({
@@ -90,7 +90,10 @@ function kubeconfig(server: { url: string; ca: string }, { name, token }: Token)
 
 const roles: readonly Role[] = ['admin', 'edit', 'view'];
 
-/** One token for each role, kept in `folder`; made where there are none. Removing the file revokes them all. */
+/**
+ * Returns one token for each role, stored in `folder`; creates them if there are none. Removing the file revokes all of
+ * them.
+ */
 export async function ensureTokens(folder: string): Promise<Token[]> {
   const path = join(folder, 'tokens.json');
   const kept = await readText(path);

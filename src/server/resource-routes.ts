@@ -51,7 +51,7 @@ const scale: Actions = {
 export const groupPath = ({ group, version }: Pick<KindInfo, 'group' | 'version'>): string =>
   group === '' ? `/api/${version}` : `/apis/${group}/${version}`;
 
-/** Every path of every kind, as Kubernetes lays them out. */
+/** Registers every path of every kind, as in Kubernetes. */
 export function resourceRoutes(app: FastifyInstance, deps: Parts): void {
   for (const info of kinds) {
     const root = groupPath(info);
@@ -77,7 +77,7 @@ function addRoute(
   const canWatch = actions === read || actions === collection || actions === object;
   const choose = (request: FastifyRequest): Action => {
     if (canWatch && request.method === 'GET' && flag(request, 'watch')) return watched;
-    const action = actions[request.method as Method]; // the route takes no others
+    const action = actions[request.method as Method]; // the route accepts no others
     if (action !== undefined && info.verbs.includes(action.verb)) return action;
     if (!info.stored) throw readOnly(info);
     throw new ApiError('MethodNotAllowed', 'the server does not allow this method on the requested resource');
@@ -111,7 +111,7 @@ async function list(asked: Asked): Promise<FastifyReply> {
   return answer(request, reply, form.list(found));
 }
 
-/** `Scale` of autoscaling/v1: the replicas of an object, whatever its kind calls them. */
+/** Returns `Scale` of autoscaling/v1: the replicas of an object, whatever its kind calls them. */
 async function getScale(asked: Asked): Promise<FastifyReply> {
   const { registry, request, reply, info } = asked;
   return answer(request, reply, await registry.scale(info.kind, keyOf(asked)));
@@ -135,14 +135,17 @@ async function patchScale(asked: Asked): Promise<FastifyReply> {
   return answer(request, reply, scale);
 }
 
-/** In seconds, where a client names no end itself: it comes again, from the last version that it saw. */
+/** In seconds. The default duration of a watch; the client then watches again from the last version that it saw. */
 const longest = 45 * 60;
 
-/** Events as JSON lines. A failure, 410 among them, is told as an ERROR event, for the answer has begun by then. */
+/**
+ * Sends events as JSON lines. A failure, including 410, is sent as an ERROR event, because the response has begun by
+ * then.
+ */
 async function watch(asked: Asked): Promise<void> {
   const { registry, clock, log, open, info, request, reply } = asked;
   const { labelSelector, fieldSelector, resourceVersion } = listOptions(request);
-  const seconds = number(request, 'timeoutSeconds') || longest; // 0 counts as none
+  const seconds = number(request, 'timeoutSeconds') || longest; // 0 means none
   const { one, bookmark } = representation(asked);
   const line = (event: ResourceEvent): string =>
     JSON.stringify({
@@ -176,13 +179,13 @@ async function watch(asked: Asked): Promise<void> {
   });
 }
 
-/** A watch of one object is one of its collection, by name. */
+/** A watch of one object is a watch of its collection, filtered by name. */
 function selectName({ name }: Asked, fieldSelector: string | undefined): string | undefined {
   if (name === undefined) return fieldSelector;
   return [`metadata.name=${name}`, fieldSelector].filter((part) => part !== undefined).join(',');
 }
 
-/** Answers the object, as it was when it went, or as it is while finalizers hold it. */
+/** Returns the object as it was when it was deleted, or as it is while finalizers hold it. */
 async function remove(asked: Asked): Promise<FastifyReply> {
   const { request, reply, info } = asked;
   const form = representation(asked);
@@ -190,7 +193,7 @@ async function remove(asked: Asked): Promise<FastifyReply> {
   return answer(request, reply, form.one(object));
 }
 
-/** All of the collection that the selectors choose. */
+/** Deletes the objects of the collection that the selectors select. */
 async function removeCollection(asked: Asked): Promise<FastifyReply> {
   const { request, reply, info, namespace } = asked;
   const form = representation(asked);
@@ -202,7 +205,7 @@ async function removeCollection(asked: Asked): Promise<FastifyReply> {
 type Policy = NonNullable<DeleteOptions['propagationPolicy']>;
 const policies: readonly Policy[] = ['Background', 'Foreground', 'Orphan'];
 
-/** From the body, else from the query. */
+/** Reads the options from the body, or else from the query. */
 function deleteOptions(request: FastifyRequest): DeleteOptions {
   const body = hasBody(request) ? objectBody(request) : {};
   if (body.kind !== undefined && body.kind !== 'DeleteOptions')

@@ -19,26 +19,29 @@ export interface ServerOptions {
   version: string;
   clock: Clock;
   log: Log;
-  /** Of bodies in YAML. Its owner closes it. */
+  /** Parses YAML bodies. The caller closes it. */
   parser: Parser;
-  /** How many messages wait for an Agent. */
+  /** Returns how many messages wait for an Agent. */
   waiting?: Waiting | undefined;
-  /** Where the unix socket is made, mode 0600. */
+  /** The path of the unix socket, which has mode 0600. */
   socket: string;
-  /** `host:port` for TCP beside it: always TLS, always with bearer tokens. Port 0 is any free one. */
+  /** `host:port` for an additional TCP listener, always with TLS and bearer tokens. Port 0 is any free port. */
   listen?: string | undefined;
-  /** What TCP needs is kept in its folder `server`: certificate, tokens, and a kubeconfig for each role. */
+  /** Its folder `server` has what TCP needs: certificate, tokens, and a kubeconfig for each role. */
   stateDir: string;
 }
 
 export interface Server {
-  /** The TCP listener, where there is one. */
+  /** The TCP listener, if there is one. */
   tls?: Listener;
-  /** Ends watches, lets other requests come to their end, and cuts what is left after `bound` (5 s) milliseconds. */
+  /** Ends watches, waits for other requests, and after `bound` milliseconds (default 5 s) cuts the rest. */
   close(bound?: number): Promise<void>;
 }
 
-/** Answers once it serves. SocketError where the socket cannot be had, AddressError where `listen` cannot. */
+/**
+ * Resolves once it serves. Throws SocketError if the socket cannot be created, AddressError if it cannot listen on
+ * `listen`.
+ */
 export async function createServer(options: ServerOptions): Promise<Server> {
   const deps: Parts = { ...options, open: new OpenStreams(), pushes: new Pushes(options) };
   const apps: FastifyInstance[] = [];

@@ -11,7 +11,7 @@ import { messageBodyLimit, newMessages } from './message-routes.ts';
 import { allow, allowedKey, ownPath, ownRoot, personOf } from './own-group.ts';
 import { authorOf, flag, number, time } from './query.ts';
 
-/** Logs, forecasts, plans, volumes, and the controller itself. */
+/** Routes for logs, forecasts, plans, volumes, and the controller itself. */
 export function streamRoutes(app: FastifyInstance, { registry, streams, log, open }: Parts): void {
   app.get(ownPath('instances/:name/log'), async (request, reply) => {
     const key = allowedKey(request, 'get', 'Instance');
@@ -23,7 +23,7 @@ export function streamRoutes(app: FastifyInstance, { registry, streams, log, ope
       tail: number(request, 'tailLines'),
       since: time(request, 'sinceTime'),
     };
-    await registry.get('Instance', key); // an unknown one is a plain 404
+    await registry.get('Instance', key); // answers a plain 404 if there is none
     await open.send(reply, {
       contentType: 'application/jsonl',
       async *lines(signal) {
@@ -67,7 +67,7 @@ export function streamRoutes(app: FastifyInstance, { registry, streams, log, ope
   });
 }
 
-/** What is said to an Agent: messages, which are journalled, and queries, which are not; and what its turns have used. */
+/** Routes for messages to an Agent, which are journaled, for queries, which are not, and for the usage of its turns. */
 export function agentRoutes(app: FastifyInstance, { streams }: Parts): void {
   app.post(ownPath('agents/:name/messages'), { bodyLimit: messageBodyLimit }, async (request, reply) => {
     const key = allowedKey(request, 'create', 'Message');
@@ -110,9 +110,10 @@ function milliseconds(seconds: unknown): number | undefined {
   throw new ApiError('BadRequest', `timeoutSeconds: expected a number above 0, up to ${longestTimeout}`);
 }
 
-/** What a Sync's next revision would change. */
+/** Shows what a Sync's next revision would change. */
 export function syncRoutes(app: FastifyInstance, { streams }: Parts): void {
-  // Though it writes nothing, it makes the controller fetch with the Sync's credentials: for those who may make it look.
+  // It writes nothing but makes the controller fetch with the Sync's credentials, so it requires permission to update
+  // the Sync.
   app.get(ownPath('syncs/:name/diff'), async (request, reply) => {
     const key = allowedKey(request, 'update', 'Sync');
     return answer(request, reply, await streams.diffSync(key, { force: flag(request, 'force') }));

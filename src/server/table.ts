@@ -1,4 +1,4 @@
-/** Tables, as `get` prints them: the columns that schemas/ lists, and the cells that no JSON path can say. */
+/** Tables, as `get` prints them: the columns of schemas/, and computed cells that no JSON path can express. */
 import { beginning } from '../api/cut.ts';
 import { type Column, type KindInfo, kinds } from '../api/kinds.ts';
 import type { AnyObject, Condition, Kind, Kinds, ObjectMeta, Sync } from '../api/objects.ts';
@@ -11,7 +11,7 @@ import type { AnyResource } from '../registry/object.ts';
 
 type Cell = string | number | null;
 
-/** kubectl prints cells as they are, but for the escape character. */
+/** kubectl prints cells unchanged, except the escape character. */
 const shown = (cell: Cell): Cell => (typeof cell === 'string' ? visible(cell) : cell);
 
 const next = (what: string | undefined, at: string | undefined, now: number): string => {
@@ -20,13 +20,13 @@ const next = (what: string | undefined, at: string | undefined, now: number): st
   return due <= now ? `${what} now` : `${what} in ${humanDuration(wholeSeconds(due - now))}`;
 };
 
-/** The reason, where it says more than the phase. */
+/** Returns the reason, if it adds something to the phase. */
 const more = ({ phase, reason }: { phase?: string; reason?: string } = {}): Cell =>
   reason === undefined || reason === phase ? null : reason;
 
 const longestText = 100;
 
-/** The beginning of a text of any length. */
+/** Returns the beginning of a text of any length. */
 function oneLine(text: string): string {
   const line = text
     .slice(0, 2 * longestText)
@@ -37,20 +37,20 @@ function oneLine(text: string): string {
     : `${beginning(line, longestText)}...`;
 }
 
-/** Where its revision is applied, it is news that something differs from it. */
+/** Ready, or InSync if the revision is applied but objects differ from it. */
 function newsOf({ status: { conditions = [] } = {} }: Sync): Condition | undefined {
   const [ready, inSync] = ['Ready', 'InSync'].map((type) => conditions.find((one) => one.type === type));
   return ready?.status === 'True' && inSync?.status === 'False' ? inSync : ready;
 }
 
-/** How many messages wait for an Agent. */
+/** Returns how many messages wait for an Agent. */
 export type Waiting = (agent: { namespace?: string | undefined; name: string }) => number;
 
-/** Messages that wait for the agent; else its own place in the queue of its Runtime. */
+/** Returns the number of waiting messages, or else the agent's place in the queue of its Runtime. */
 const queued = (messages: number, place: string | undefined): Cell =>
   messages > 0 ? `${messages} wait` : (place ?? null);
 
-/** By kind and column: in place of the column's JSON path, which only our CRDs need. */
+/** By kind and column: cells that replace the column's JSON path, which only our CRDs need. */
 const computed: {
   readonly [K in Kind]?: Readonly<Record<string, (object: Kinds[K], now: number, waiting: Waiting) => Cell>>;
 } = {
@@ -60,7 +60,7 @@ const computed: {
     Restarts: ({ status }) => status?.restartCount ?? 0,
     Queue: ({ metadata, status }, _, waiting) => queued(waiting(metadata), status?.queue),
     Next: ({ status }, now) => next(status?.nextAction, status?.nextAt, now),
-    // Until the controller has chosen, which of an image without a runtimeRef is not known.
+    // Until the controller has chosen, the Runtime of an image without a runtimeRef is not known.
     Runtime: ({ spec, status }) =>
       status?.runtime ?? spec.runtimeRef?.name ?? (spec.template.image === undefined ? 'process' : null),
   },
@@ -116,7 +116,7 @@ const nameField: TableField = {
 
 function fieldOf(info: KindInfo, { jsonPath, name, type, priority }: Column): TableField {
   const column = { name, type, format: '', description: `From ${jsonPath}.`, priority };
-  // Its functions are handed objects of this kind only.
+  // Its functions only get objects of this kind.
   const own = computed[info.kind] as Record<string, TableField['cell']> | undefined;
   const cell = own?.[name];
   if (cell !== undefined) return { column, cell };
@@ -131,7 +131,7 @@ function fieldOf(info: KindInfo, { jsonPath, name, type, priority }: Column): Ta
   };
 }
 
-/** kubectl shows when an event was seen, not its name, unless asked for wide. */
+/** As in kubectl, events show their time instead of their name, unless wide output is requested. */
 const layouts = new Map<Kind, readonly TableField[]>(
   kinds.map((info) => {
     const listed = info.columns.map((column) => fieldOf(info, column));
@@ -140,7 +140,7 @@ const layouts = new Map<Kind, readonly TableField[]>(
   }),
 );
 
-/** A Table of these objects, as of `now`. */
+/** Returns a Table of these objects, as of `now`. */
 export function tableOf(
   kind: Kind,
   objects: readonly AnyResource[],
@@ -156,7 +156,7 @@ export function tableOf(
     metadata,
     columnDefinitions: fields.map(({ column }) => column),
     rows: (objects as unknown as readonly AnyObject[]).map((object): TableRow => {
-      // what the registry keeps is valid for its kind
+      // what the registry stores is valid for its kind
       const cells = fields.map(({ cell }) => shown(cell(object, now, waiting)));
       if (include === 'None') return { cells };
       return { cells, object: include === 'Object' ? object : metadataOf(object) };
@@ -172,7 +172,7 @@ export const metadataOf = ({ metadata }: { metadata: ObjectMeta }): PartialObjec
 
 type Step = string | number | { field: string; equals: string };
 
-/** `.a.b`, `[0]` and `[?(@.type=="Ready")]`: what columns of schemas/ are written in. Throws for all else. */
+/** Compiles `.a.b`, `[0]` and `[?(@.type=="Ready")]`, the syntax of columns in schemas/. Throws for anything else. */
 function compilePath(path: string): (value: unknown) => unknown {
   const steps: Step[] = [];
   const rest = path.replace(

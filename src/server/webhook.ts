@@ -11,28 +11,32 @@ import type { Registry } from '../registry/registry.ts';
 import { answer } from './answer.ts';
 import type { Parts } from './asked.ts';
 
-/** Is given the body piece by piece, so that none of it need be kept. */
+/** Gets the body in pieces, so that it need not be kept in memory. */
 export interface WebhookCheck {
   add(piece: Buffer): void;
-  /** After the last piece. */
+  /** Call after the last piece. */
   passes(): boolean;
 }
 
-/** How old a signature may be that carries its time, or how far ahead: as the libraries of Standard Webhooks have it. */
+/**
+ * The maximum difference between a signature's time and now, in both directions, as in the libraries of Standard
+ * Webhooks.
+ */
 const tolerance = 5 * 60_000;
 
 /**
- * Whether a webhook is from one that knows the token. One form of any Git host is enough; signatures are by
- * HMAC-SHA256, with the token as the key:
+ * Checks whether the sender of a webhook knows the token. One valid form of any Git host is enough. Signatures are
+ * HMAC-SHA256 with the token as the key:
  *
  * - GitHub (docs.github.com, "Validating webhook deliveries"): `X-Hub-Signature-256: sha256=<hex>` of the body
  * - Gitea, Forgejo: `X-Gitea-Signature: <hex>`, `X-Forgejo-Signature: <hex>` of the body
  * - GitLab: `X-Gitlab-Token: <the token>`
- * - GitLab with a signing token (standardwebhooks.com), which is `whsec_<base64 of the key>`: `webhook-signature`, a list
- *   of `v1,<base64>` with spaces between, of `<webhook-id>.<webhook-timestamp>.<body>`; the timestamp is in seconds
+ * - GitLab with a signing token (standardwebhooks.com), which is `whsec_<base64 of the key>`: `webhook-signature`, a
+ *   list of `v1,<base64>` separated by spaces, of `<webhook-id>.<webhook-timestamp>.<body>`; the timestamp is in
+ *   seconds
  *
- * A header that comes twice counts as none. With an empty token nothing passes, after the same work. `headers` is
- * what node:http calls headersDistinct.
+ * A repeated header counts as missing. With an empty token nothing passes, after the same work. `headers` is
+ * `headersDistinct` of node:http.
  */
 export function webhookCheck(
   headers: Readonly<Record<string, readonly string[] | undefined>>,
@@ -43,7 +47,7 @@ export function webhookCheck(
     const [value = '', ...more] = headers[name] ?? [];
     return more.length === 0 ? value : '';
   };
-  const key = token.length === 0 ? randomBytes(32) : token; // what nobody knows, nobody signs with
+  const key = token.length === 0 ? randomBytes(32) : token; // a random key, with which no one can sign
   const at = header('webhook-timestamp');
   const ofBody = createHmac('sha256', key);
   const ofMessage = createHmac('sha256', signingKey(key)).update(bytes(`${header('webhook-id')}.${at}.`));
@@ -76,24 +80,26 @@ function signingKey(token: Buffer): Buffer {
   return key === undefined ? randomBytes(32) : Buffer.from(key, 'base64');
 }
 
-/** Node reads and writes headers as Latin-1: this gives back the bytes that were sent. */
+/** Node decodes headers as Latin-1: this returns the bytes that were sent. */
 const bytes = (text: string): Buffer => Buffer.from(text, 'latin1');
 
 const digest = (data: Buffer): Buffer => createHash('sha256').update(data).digest();
 
-/** Compares digests, which are of equal length: the time taken tells nothing. */
+/** Compares digests, which have equal length, so that the time reveals nothing. */
 const same = (given: string, expected: Buffer): boolean =>
   timingSafeEqual(digest(bytes(given)), digest(expected));
 
 export const webhookPath = '/webhooks/syncs/:namespace/:name';
 
 /**
- * The largest body. GitHub sends up to 25 MB, with every commit and file of a push, and what it cannot deliver it drops.
- * Anybody may send so much: it costs no memory, for a body is not kept and never read but for its signature.
+ * The largest body. GitHub sends up to 25 MB, with every commit and file of a push, and drops events that it cannot
+ * deliver. Anyone may send that much, but it costs no memory: a body is not kept, and only its signature is checked.
  */
 const largest = 25 * 1024 * 1024;
 
-/** What Git hosts tell of pushes. Signed with a token that a Sync names: see webhook.ts. */
+/**
+ * Receives the webhooks of Git hosts about pushes. They are signed with a token that a Sync names: see webhookCheck.
+ */
 export function webhookRoutes(app: FastifyInstance, { registry, clock, log, pushes }: Parts): void {
   const found = (read: Promise<AnyResource>): Promise<AnyResource | undefined> =>
     read.catch((error) => {
@@ -107,8 +113,8 @@ export function webhookRoutes(app: FastifyInstance, { registry, clock, log, push
     hooks.post(webhookPath, async (request, reply) => {
       const { namespace, name } = request.params as { namespace: string; name: string }; // as the path names them
       const key = { namespace, name };
-      // What the registry keeps is valid for its kind. Nothing tells a caller without the token which of these is
-      // missing: the same is read, computed and answered.
+      // What the registry stores is valid for its kind. A caller without the token must not learn which of these is
+      // missing: the same is read, computed and answered in each case.
       const sync = (await found(registry.get('Sync', key))) as Sync | undefined;
       const secretName = sync?.spec.source.git?.webhook?.secretRef.name ?? noSecret;
       const secret = (await found(registry.get('Secret', { namespace, name: secretName }))) as
@@ -135,7 +141,10 @@ export function webhookRoutes(app: FastifyInstance, { registry, clock, log, push
 /** No Secret can have this name. */
 const noSecret = '-';
 
-/** Empty where there is none. A newline at its end is of the file that it was made from. */
+/**
+ * Returns an empty buffer if there is none. Removes a trailing newline, which comes from the file that the Secret was
+ * created from.
+ */
 const tokenOf = (secret: Secret | undefined): Buffer =>
   Buffer.from(
     Buffer.from(secret?.data?.token ?? '', 'base64')
@@ -150,16 +159,16 @@ const notSigned = (): ApiError =>
     "the signature does not match this Sync: the webhook's secret must be the key token of the Secret in the Sync's spec.source.git.webhook",
   );
 
-/** Throws RequestEntityTooLarge, and BadRequest for a body that is cut off. */
+/** Throws RequestEntityTooLarge, and BadRequest for a truncated body. */
 async function readInto(check: WebhookCheck, { raw }: FastifyRequest, reply: FastifyReply): Promise<void> {
   const tooLarge = (): ApiError => {
-    reply.header('connection', 'close'); // else the rest would be read too
+    reply.header('connection', 'close'); // otherwise the rest would be read too
     return new ApiError('RequestEntityTooLarge', `Request entity too large: limit is ${largest} bytes`);
   };
   if (Number(raw.headers['content-length'] ?? 0) > largest) throw tooLarge();
   let size = 0;
   try {
-    // Were the rest destroyed, the connection would be too, and with it the answer.
+    // Destroying the rest would destroy the connection, and the response with it.
     for await (const piece of raw.iterator({ destroyOnReturn: false })) {
       size += piece.length;
       if (size > largest) break;
@@ -171,23 +180,23 @@ async function readInto(check: WebhookCheck, { raw }: FastifyRequest, reply: Fas
   if (size > largest) throw tooLarge();
 }
 
-/** Of one Sync there is at most one write in this time. */
+/** The minimum time between writes to one Sync, in milliseconds. */
 const interval = 1_000;
 
 interface Told {
   sync: ObjectKey;
-  /** There was another push since the write. */
+  /** Another push came after the write. */
   again: boolean;
   cancel: Cancel;
 }
 
 /**
- * Writes to Syncs that webhooks told of a push: annotation agentctl.dev/webhook-received. The last push of many is
- * written too, once the interval is over: the look that the first one caused may have come too soon for it.
+ * Marks Syncs for which webhooks reported a push: annotation agentctl.dev/webhook-received. The last push of many is
+ * also written, after the interval, because the look that the first one caused may have been too early for it.
  */
 export class Pushes {
   readonly #told = new Map<string, Told>();
-  /** Writes that nobody waits for. */
+  /** Writes for which no request waits. */
   readonly #late = new Set<Promise<void>>();
   readonly #registry: Registry;
   readonly #clock: Clock;
@@ -199,7 +208,7 @@ export class Pushes {
     this.#log = log;
   }
 
-  /** Resolves once it is written, or is sure to be. */
+  /** Resolves once the annotation is written, or is certain to be. */
   async tell(sync: ObjectKey): Promise<void> {
     const id = `${sync.namespace}/${sync.name}`;
     const told = this.#told.get(id);
@@ -212,7 +221,7 @@ export class Pushes {
     await this.#write(sync);
   }
 
-  /** Writes what still waits, and waits for what is being written. */
+  /** Writes what is pending, and waits for running writes. */
   async close(): Promise<void> {
     const left = [...this.#told.values()];
     this.#told.clear();
@@ -233,7 +242,7 @@ export class Pushes {
     await this.#registry.patch('Sync', sync, patch, { fieldManager: 'agentctl-webhook' });
   }
 
-  /** Where it fails, the Sync is looked at all the same once its own interval is over. */
+  /** If it fails, the Sync is still checked after its own interval. */
   #later(sync: ObjectKey, written: Promise<void>): void {
     const done = written
       .catch((err) => this.#log.warn({ err, sync }, 'a webhook could not be passed to its Sync'))

@@ -41,7 +41,7 @@ export const patch = (asked: Asked, below: Below = {}): Promise<FastifyReply> =>
     below,
   );
 
-/** Answers what was written, with its warnings. */
+/** Returns what was written, with its warnings. */
 async function written(
   asked: Asked,
   code: number,
@@ -49,7 +49,7 @@ async function written(
   below: Below = {},
 ): Promise<FastifyReply> {
   const { request, reply } = asked;
-  const form = representation(asked); // a form that is not served is refused before anything is written
+  const form = representation(asked); // refuses an unsupported form before anything is written
   if (below.subresource === undefined)
     await checkReach(asked, () => write({ ...writeOptions(asked.request), dryRun: true }));
   let created = false;
@@ -60,7 +60,7 @@ async function written(
   return answer(request, reply, form.one(object), created ? 201 : code);
 }
 
-/** Writes with the options of the query, and sets the answer's warnings. */
+/** Writes with the options of the query, and sets the response's warnings. */
 export async function warned<T>(
   { request, reply }: Asked,
   write: (options: RegistryWriteOptions) => Promise<T>,
@@ -72,8 +72,8 @@ export async function warned<T>(
 }
 
 /**
- * Whether a patch of an Instance changes its finalizers and nothing else: a Runtime that is gone for good never lets go
- * of them (`delete --force`). Whoever may delete the Instance may do that.
+ * Whether a patch of an Instance changes only its finalizers. A Runtime that is gone permanently never removes them
+ * (`delete --force`). Permission to delete the Instance is enough for that.
  */
 export function isRelease(asked: Asked): boolean {
   if (asked.info.kind !== 'Instance' || asked.request.method !== 'PATCH') return false;
@@ -101,8 +101,8 @@ export function patchOf({ request, info }: Asked): Patch {
 }
 
 /**
- * kubectl patches core kinds so, whatever it is told. They have no lists to merge but metadata's, for which it writes
- * directives ($patch, $setElementOrder, ...); without any of these the two sorts of patch mean the same.
+ * kubectl always patches core kinds in this way. Their only lists to merge are in metadata, for which kubectl writes
+ * directives ($patch, $setElementOrder, ...). Without directives, both kinds of patch mean the same.
  */
 function strategicAsMerge(group: string, body: JsonObject): JsonObject {
   if (group !== '' || hasDirective(body)) throw unsupportedPatch('application/strategic-merge-patch+json');
@@ -113,10 +113,12 @@ const hasDirective = (value: unknown): boolean =>
   isObject(value) && Object.entries(value).some(([name, item]) => name.startsWith('$') || hasDirective(item));
 
 /**
- * A Sync applies what it finds as the controller, which may do everything. Whoever writes the spec of one, approves what
- * it deletes, or has it take over what others apply, must be allowed to create each kind that it may hold, before and
- * after. Folders of this host are read with the controller's permissions, and their contents show in objects and errors:
- * they are for admins alone. `tried`: the write, without writing.
+ * A Sync applies its manifests as the controller, which may do everything. So a user who writes the spec of a Sync,
+ * approves what it deletes, or lets it take over fields of other managers, needs permission to create each of its
+ * allowed kinds, before and after the write. Folders of this host are read with the controller's permissions, and their
+ * contents appear in objects and errors, so only admins may use them.
+ *
+ * @param tried the write as a dry run
  */
 async function checkReach(asked: Asked, tried: () => Promise<AnyResource>): Promise<void> {
   const { user } = asked.request;
@@ -134,7 +136,10 @@ async function checkReach(asked: Asked, tried: () => Promise<AnyResource>): Prom
     throw forbidden(user, 'write', `${askedText(asked)} with a folder of this host as spec.source`);
 }
 
-/** Annotations by which a person lets a Sync do what it would not do by itself; any other asks for a look at most. */
+/**
+ * Returns the annotations by which a user lets a Sync do what it would not do by itself. Other annotations at most
+ * trigger a look.
+ */
 function orders(sync: Sync | undefined): readonly (string | undefined)[] {
   const { [syncAnnotations.approved]: approved, [syncAnnotations.requested]: requested } =
     sync?.metadata.annotations ?? {};
