@@ -3,7 +3,9 @@ import { limits, SourceError } from './source.ts';
 
 const text = (bytes: number): string => `${Math.ceil(bytes / 1024 / 1024)} MiB`;
 
-/** Throws where there is more than a Source reads. Sizes are in bytes; `remedy` ends the sentence. */
+/**
+ * Throws if there are more files than a Source reads, or larger ones. Sizes are in bytes; `remedy` ends the message.
+ */
 export function checkLimits(
   files: readonly { path: string; size: number }[],
   remedy = 'narrow path and include, or ignore files that are not manifests',
@@ -21,7 +23,7 @@ export function checkLimits(
     throw fault(`the files have ${text(total)} in total, expected at most ${text(limits.total)}`);
 }
 
-/** Throws where the name of a manifest cannot be shown: objects bear it, and terminals print it. */
+/** Throws if the name of a manifest cannot be displayed: objects contain it, and terminals print it. */
 export function checkName(path: string): void {
   const fault = path.includes('\ufffd')
     ? 'is not UTF-8'
@@ -33,16 +35,19 @@ export function checkName(path: string): void {
 }
 
 export interface ProcessLimits {
-  /** Private writable memory, in MiB (RLIMIT_DATA): programs in Go map far more than they use, and that does not count. */
+  /** Private writable memory, in MiB (RLIMIT_DATA). Programs in Go map far more than they use, which does not count. */
   memory: number;
   /** The largest file that may be written, in MiB. */
   file: number;
 }
 
-/** Ends what nobody waits for any more, as when the controller was killed: processor time in seconds. */
+/** Processor time in seconds. Ends abandoned processes, for example after the controller was killed. */
 const mostTime = 3600;
 
-/** A shell script that runs its arguments, and all that they start, within the limits. What a system does not know is left out. */
+/**
+ * Returns a shell script that runs its arguments, and everything they start, within the limits. Limits that a system
+ * does not support are skipped.
+ */
 export const limitedBy = ({ memory, file }: ProcessLimits): string =>
   [`-d ${memory * 1024}`, `-f ${file * 2048}`, `-t ${mostTime}`, '-c 0']
     .map((limit) => `ulimit ${limit} 2>/dev/null`)

@@ -14,22 +14,22 @@ import { watchPaths } from './watch.ts';
 export interface DirectoryDeps {
   directory: NonNullable<SyncSpec['source']['directory']>;
   clock: Clock;
-  /** The PATH by which kustomize is found. */
+  /** The PATH in which kustomize is looked up. */
   searchPath: string;
   render: Render;
 }
 
-/** Longer than a file must be at rest, so that what is told of can be read at once. In milliseconds. */
+/** In milliseconds. Longer than the time a file must be unchanged, so that a reported file can be read immediately. */
 const quiet = 350;
 
 /**
- * A folder of this host. Whoever writes below it is not trusted: no link out of it is followed, and kustomize works on a
- * copy of the very files that the revision is of.
+ * Creates a Source for a folder of this host. Users who can write below it are not trusted: links out of it are not
+ * followed, and kustomize works on a copy of exactly the files that the revision was computed from.
  */
 export function createDirectorySource({ directory, clock, searchPath, render }: DirectoryDeps): Source {
   const { path } = directory;
   const closing: (() => Promise<void>)[] = [];
-  /** Of the files that were read last, by name: what has not been written since is not read for its digest again. */
+  /** The files of the last read, by name. A file that has not changed since is not read again for its digest. */
   let known: ReadonlyMap<string, Known> = new Map();
 
   const list = (signal: AbortSignal) =>
@@ -80,7 +80,7 @@ export function createDirectorySource({ directory, clock, searchPath, render }: 
   };
 }
 
-/** Which files are read, by the names in the folder itself. */
+/** Selects the files to read, from the names in the folder itself. */
 const selection = (names: readonly string[], globs: DirectoryDeps['directory']) => {
   const rendered = names.some((name) => kustomizationNames.includes(name));
   const { takes, passes, unused } = selectionOf(globs);
@@ -99,7 +99,10 @@ interface Known {
 
 const digestOf = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
-/** A digest is always as long, and a length stands before a name: no two sets of files give the same text. */
+/**
+ * Digests have a fixed length, and each name is preceded by its length, so two different sets of files never give the
+ * same text.
+ */
 function revisionOf(files: readonly { name: string; digest: string }[]): string {
   const hash = createHash('sha256');
   for (const { name, digest } of files) hash.update(`${digest} ${Buffer.byteLength(name)} ${name}\n`);

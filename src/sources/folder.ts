@@ -6,40 +6,40 @@ import { isCode } from '../platform/code.ts';
 import { checkLimits, checkName } from './bounds.ts';
 import { absence, limits, SourceError } from './source.ts';
 
-/** A file that is to be read. */
+/** A file to be read. */
 export interface Place {
-  /** From the folder on. */
+  /** Relative to the folder. */
   name: string;
-  /** The same for as long as nobody writes the file; undefined where too little time has passed to tell that by its times. */
+  /** Does not change while the file does not change. Undefined if the file is too new for its times to be reliable. */
   stamp: string | undefined;
-  /** Fails as listFolder does. */
+  /** Throws the errors of listFolder. */
   read(): Promise<Uint8Array>;
 }
 
 export interface ListOptions<S extends Selection> {
   clock: Clock;
   signal: AbortSignal;
-  /** By the names in the folder itself. */
+  /** Called with the names in the folder itself. */
   selects(names: readonly string[]): S;
 }
 
 interface Selection {
   takes(file: string): boolean;
-  /** Folders that nothing is read of, and links that are not looked at, wherever they lead. */
+  /** Whether a folder or link is skipped, wherever a link leads. */
   passes(path: string, isFolder: boolean): boolean;
 }
 
-/** What was written less long ago may be half of it, in milliseconds. */
+/** In milliseconds. A file that changed more recently may be incomplete. */
 const settlesAfter = 300;
-/** Files and folders that are passed on the way; more is no folder of manifests. */
+/** The maximum number of visited files and folders. A folder with more is not a folder of manifests. */
 const mostEntries = 10 * limits.files;
-/** Some file systems keep times in steps of two seconds. In milliseconds. */
+/** In milliseconds. Some file systems store times in steps of two seconds. */
 const coarsestTimes = 3000;
 
 /**
- * Finds the files below a folder, in the order of their names. Names with a dot in front, sockets, pipes and devices are
- * passed over; links are followed within the folder only. Fails with PathMissing, OutsideTree, TooLarge, Timeout, or with
- * Unsettled where something is being written.
+ * Returns the files below a folder, sorted by name. Skips names that begin with a dot, sockets, pipes and devices;
+ * follows links only within the folder. Throws PathMissing, OutsideTree, TooLarge, Timeout, or Unsettled if a file is
+ * being written.
  */
 export const listFolder = <S extends Selection>(
   path: string,
@@ -47,8 +47,8 @@ export const listFolder = <S extends Selection>(
 ): Promise<S & { files: Place[] }> => new Listing(path, options).list();
 
 /**
- * Every failure becomes a SourceError, at the latest when the signal aborts: a file system that gives no answer, as of a
- * server that has gone, cannot be called off, and is left behind.
+ * Converts every failure to a SourceError, and rejects at the latest when the signal aborts. A file system that does
+ * not answer, for example of a lost server, cannot be interrupted, so that work is abandoned.
  */
 export function bounded<T>(path: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
@@ -72,10 +72,10 @@ const tooLate = (signal: AbortSignal): SourceError =>
     cause: signal.reason,
   });
 
-/** Files that are looked at or read at once. */
+/** How many files are examined or read concurrently. */
 const atOnce = 16;
 
-/** The work on all of them, a few at once, in their order. */
+/** Runs the work for each item, a few concurrently, and returns the results in order. */
 export async function each<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
   const done: R[] = [];
   for (let at = 0; at < items.length; at += atOnce) {
@@ -86,7 +86,7 @@ export async function each<T, R>(items: readonly T[], work: (item: T) => Promise
 
 interface Found {
   name: string;
-  /** Without links. */
+  /** The path with all links resolved. */
   real: string;
   found: BigIntStats;
 }
@@ -133,7 +133,7 @@ class Listing<S extends Selection> {
     return { ...selection, files };
   }
 
-  /** `above`: the real folders that it stands in, to end loops of links. */
+  /** @param above the real paths of the folders that contain it, to detect loops of links */
   async #folder(
     name: string,
     real: string,
@@ -142,7 +142,7 @@ class Listing<S extends Selection> {
     selection: S,
   ): Promise<void> {
     if (this.#signal.aborted) throw tooLate(this.#signal);
-    // Its own time tells of files that came, went or were renamed: an editor may be between two steps.
+    // The folder's own time shows files that were created, removed or renamed: an editor may be between two steps.
     this.#settled(name === '' ? '.' : name, await this.#stat(name, real));
     this.#entries += entries.length;
     if (this.#entries > mostEntries) {
@@ -185,13 +185,13 @@ class Listing<S extends Selection> {
     if (this.#places.length > limits.files) checkLimits(this.#places.map(() => ({ path: name, size: 0 })));
   }
 
-  /** Where a link leads to. Undefined: to nothing that is read. */
+  /** Returns the target of a link; undefined if the target is not read. */
   async #target(name: string, path: string, selection: S): Promise<string | undefined> {
     let real: string;
     try {
       real = await realpath(path);
     } catch (cause) {
-      // Any other error leaves open whether a folder of manifests is there.
+      // After any other error it is unknown whether the target is a folder of manifests.
       if (isCode(cause, 'ENOENT', 'ENOTDIR', 'ELOOP') && !selection.takes(name)) return undefined;
       const to = await readlink(path).catch(() => 'an unknown target');
       if (isCode(cause, 'ELOOP'))
@@ -218,7 +218,7 @@ class Listing<S extends Selection> {
 
   async #read({ name, real, found }: Found): Promise<Uint8Array> {
     if (this.#signal.aborted) throw tooLate(this.#signal);
-    // Not by a link, and without waiting for a pipe's writer, whatever stands there by now.
+    // Does not follow a link, and does not wait for a pipe's writer, in case the file was replaced.
     const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
     const file = await open(real, flags).catch((cause: unknown) => {
       throw this.#unreadable(name, cause);
@@ -227,7 +227,7 @@ class Listing<S extends Selection> {
       const before = await file.stat({ bigint: true });
       if (!isSame(found, before)) throw unsettled(name);
       const bytes = await file.readFile();
-      // That the path still leads here tells that no folder on the way was made a link meanwhile.
+      // If the path still resolves to the same file, no folder in it was replaced by a link meanwhile.
       const [after, again] = [await this.#stat(name, real), await realpath(real).catch(() => undefined)];
       if (again !== real || !isSame(found, after) || BigInt(bytes.length) !== found.size)
         throw unsettled(name);
@@ -243,7 +243,7 @@ class Listing<S extends Selection> {
     });
   }
 
-  /** A time in the future is that of another host's clock, and tells nothing. */
+  /** A time in the future comes from another host's clock, and says nothing. */
   #settled(name: string, { mtimeMs, ctimeMs }: BigIntStats): void {
     const now = this.#clock.now();
     if ([mtimeMs, ctimeMs].some((time) => Math.abs(now - Number(time)) < settlesAfter)) throw unsettled(name);

@@ -20,24 +20,24 @@ export type GitSpec = NonNullable<SyncSpec['source']['git']>;
 
 export interface GitDeps {
   git: GitSpec;
-  /** The data of `git.secretRef`, decoded. */
+  /** The decoded data of `git.secretRef`. */
   secret?: Readonly<Record<string, Uint8Array>> | undefined;
-  /** The data of `git.verify.secretRef`, decoded. Required where the spec has `verify`. */
+  /** The decoded data of `git.verify.secretRef`. Required if the spec has `verify`. */
   keys?: Readonly<Record<string, Uint8Array>> | undefined;
-  /** The Sync's own, for the repository. It may be removed between two calls. */
+  /** The Sync's own folder for the repository. It may be removed between two calls. */
   folder: string;
-  /** On a tmpfs. Credentials are files there while a call runs. */
+  /** A folder on a tmpfs. Contains credentials as files while a call runs. */
   secretsFolder: string;
-  /** The PATH by which git, ssh, gpg and kustomize are found. */
+  /** The PATH in which git, ssh, gpg and kustomize are looked up. */
   searchPath: string;
-  /** Of kustomize.ts. */
+  /** `render` of kustomize.ts. */
   render: Render;
 }
 
 /**
- * A repository, by the system's git. Whoever may push to it, or answers for its host, is not trusted: git finds no
- * configuration but git/config.ts, runs no hook, filter or helper, follows no redirect, fetches no submodule, and never
- * checks anything out: contents are read from its object store.
+ * Creates a Source for a repository, which uses the system's git. Users who can push to it, and its host, are not
+ * trusted: git reads no configuration except git/config.ts, runs no hook, filter or helper, follows no redirect,
+ * fetches no submodule, and never checks anything out: contents are read from its object store.
  */
 export function createGitSource(deps: GitDeps): Source {
   return {
@@ -50,13 +50,13 @@ export function createGitSource(deps: GitDeps): Source {
 
 interface Tools {
   run: Run;
-  /** Without the repository, which may be damaged. */
+  /** Runs git outside the repository, which may be damaged. */
   runOutside: Run;
   catFile: CatFile;
   repository: Repository;
 }
 
-/** With all that git needs in place, and every failure made a SourceError. */
+/** Runs the work with everything that git needs, and converts every failure to a SourceError. */
 async function guarded<T>(
   deps: GitDeps,
   signal: AbortSignal,
@@ -109,7 +109,10 @@ const hiddenOf = ({ secret = {} }: GitDeps): string[] =>
     return text.length < 4 ? [] : [text];
   });
 
-/** A git that was killed or cut off leaves locks and halves of packs, and damage would stay for ever: begin anew. */
+/**
+ * A git that was killed leaves locks and partial packs, and damage would be permanent. So after such a failure the
+ * repository is deleted.
+ */
 async function tidied<T>({ repository }: Tools, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
@@ -119,7 +122,7 @@ async function tidied<T>({ repository }: Tools, work: () => Promise<T>): Promise
   }
 }
 
-/** Nothing of the controller's own environment: no agent of ssh, no proxy, no setting of git. */
+/** Nothing from the controller's own environment: no ssh agent, no proxy, no git settings. */
 const environment = {
   LC_ALL: 'C',
   GIT_CONFIG_NOSYSTEM: '1',
@@ -132,7 +135,7 @@ const environment = {
 } as const;
 
 async function look({ git: spec }: GitDeps, { runOutside }: Tools): Promise<Found> {
-  // A commit cannot change, so nobody needs to be asked; whether it is there is seen when it is read.
+  // A commit cannot change, so the server is not asked. Whether it exists is found when it is read.
   if (spec.commit !== undefined) return { revision: commitId(spec.commit) };
   return findReference(async (args) => (await runOutside(['ls-remote', ...args])).stdout, spec.url, spec);
 }
@@ -170,7 +173,7 @@ async function selected(
   { takes, passes }: Selection,
 ): Promise<Manifests['files']> {
   const all = await followLinks(tools, revision, entries, {
-    // Of a link out of the repository nobody knows whether it leads to a folder with manifests.
+    // If a link leads out of the repository, it is unknown whether it leads to a folder of manifests.
     follows: (path) => !passes(below(path), false) && !passes(below(path), true),
     refusesOutside: true,
     refusesMissing: (path) => takes(below(path)),
@@ -196,7 +199,7 @@ async function rendered(
   signal: AbortSignal,
 ): Promise<Manifests['files'][number]> {
   const tree = await listTree(tools.run, revision, '.');
-  // Names that begin with a dot are never read, but for those on the way to the folder.
+  // Names that begin with a dot are never read, except those in the path to the folder.
   const below = (path: string): string => (path.startsWith(`${folder}/`) ? path.slice(folder.length) : path);
   const visible = tree.filter(({ path }) => !/(^|\/)\./.test(below(path)));
   const files = await followLinks(tools, revision, visible, {
@@ -215,22 +218,22 @@ async function rendered(
   }
 }
 
-/** What is not a full commit id could be taken for an option or a range. */
+/** Other texts could be interpreted as an option or a range. */
 function commitId(text: string): string {
   if (/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(text)) return text;
   throw new SourceError('RevisionMissing', `${JSON.stringify(text)} is not a full commit id`);
 }
 
 /**
- * Writes files of a commit below a folder that is made anew. git is not asked to check anything out, so there are no
- * links, and no filter and no hook can run.
+ * Writes files of a commit below a newly created folder. git does not check anything out, so there are no links, and no
+ * filter or hook can run.
  */
 async function checkOut(catFile: CatFile, files: readonly Entry[], folder: string): Promise<void> {
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const contents = await readBlobs(catFile, files);
   for (const [at, { path }] of files.entries()) {
-    // A commit that was not made by git can hold any name.
+    // A commit that was not created by git can contain any name.
     if (path.split('/').some((name) => /^(\.{0,2}|\.git)$/i.test(name)))
       throw new SourceError(
         'OutsideTree',
@@ -241,7 +244,7 @@ async function checkOut(catFile: CatFile, files: readonly Entry[], folder: strin
   }
 }
 
-/** What `%G?` of git-log(1) stands for. Of SSH, U is a good signature by a key that nobody has listed. */
+/** The meanings of `%G?` in git-log(1). For SSH, U is a good signature by a key that is not listed. */
 const meanings: Readonly<Record<string, string>> = {
   B: 'has a signature that does not match its content',
   E: 'is signed by an unknown key',
@@ -252,7 +255,7 @@ const meanings: Readonly<Record<string, string>> = {
   Y: 'is signed by a key that has expired',
 };
 
-/** Throws unless the commit is signed by one of the keys that its surroundings know. */
+/** Throws unless the commit is signed by one of the keys in the environment of `run`. */
 async function verifyCommit(
   run: (args: readonly string[]) => Promise<Said>,
   revision: string,

@@ -1,9 +1,9 @@
 /**
- * Globs over paths, in time proportional to pattern times path: a pattern comes from a Sync, and Node's own matchesGlob
- * can be kept busy for minutes by a short one.
+ * Matches globs against paths, in time proportional to pattern times path. A pattern comes from a Sync, and Node's
+ * matchesGlob can take minutes for a short one.
  *
- * `*` and `?` stand for anything but a slash, `**` as a whole segment for any number of segments, `[a-z]` and `[!a-z]`
- * for one character, `{a,b}` for one of several; a backslash takes the next character as it is.
+ * `*` and `?` match anything except a slash, `**` as a whole segment any number of segments, `[a-z]` and `[!a-z]` one
+ * character, `{a,b}` one of several alternatives; a backslash escapes the next character.
  */
 export function matchGlob(pattern: string, path: string): boolean {
   return through(compiled(pattern), [0], path).includes(path.length);
@@ -12,7 +12,7 @@ export function matchGlob(pattern: string, path: string): boolean {
 type Part =
   | { type: 'one'; matches: (char: string) => boolean }
   | { type: 'star' }
-  /** `**` and its slash: none or more segments. */
+  /** `**` and its slash: zero or more segments. */
   | { type: 'folders' }
   /** `**` at the end. */
   | { type: 'rest' }
@@ -29,7 +29,10 @@ function compiled(pattern: string): Part[] {
   return parts;
 }
 
-/** Where in the path the parts may end when they begin at one of these places; in order, each once. */
+/**
+ * Returns the offsets in the path at which the parts may end if they begin at one of these offsets; sorted, without
+ * duplicates.
+ */
 function through(parts: readonly Part[], starts: readonly number[], path: string): number[] {
   let places = [...starts];
   for (const part of parts) {
@@ -56,7 +59,7 @@ function after(part: Part, starts: readonly number[], path: string): number[] {
   }
 }
 
-/** All places that are reached by steps over characters that may be passed. */
+/** Returns all offsets that are reachable by steps over allowed characters. */
 function spread(starts: readonly number[], path: string, passes: (at: number) => boolean): number[] {
   const places: number[] = [];
   const begins = new Set(starts);
@@ -75,7 +78,7 @@ class Parser {
     this.#text = text;
   }
 
-  /** Up to the end, or within braces up to the comma or brace that ends the alternative. */
+  /** Parses up to the end, or within braces up to the comma or brace that ends the alternative. */
   sequence(depth: number): Part[] {
     const parts: Part[] = [];
     while (this.#at < this.#text.length) {
@@ -123,7 +126,7 @@ class Parser {
     return { type: 'either', of };
   }
 
-  /** Whether the brace here has its partner: without one it stands for itself. */
+  /** Whether this brace has a closing brace: without one it is a literal. */
   #closes(): boolean {
     let open = 0;
     for (let at = this.#at; at < this.#text.length; at++) {

@@ -4,20 +4,20 @@ import { type Document, isScalar, parseAllDocuments, parseDocument, visit } from
 import { decode } from '../api/manifest/text.ts';
 import { absence, SourceError } from './source.ts';
 
-/** What a kustomization may be named; a folder with one of them is rendered. */
+/** The possible file names of a kustomization. A folder with one of them is rendered. */
 export const kustomizationNames: readonly string[] = [
   'kustomization.yaml',
   'kustomization.yml',
   'Kustomization',
 ];
 
-/** The names of the folder's kustomizations. */
+/** Returns the name of the folder's kustomization. */
 const kustomizationIn = (names: readonly string[]): string | undefined =>
   kustomizationNames.find((name) => names.includes(name));
 
 /**
- * Fails where kustomize would read anything but the tree, or run anything. It is stricter than kustomize: what it does not
- * know it refuses. The fields are those of kustomize.config.k8s.io/v1beta1, as of kustomize 5.
+ * Throws if kustomize would read anything outside the tree, or run anything. It is stricter than kustomize: it refuses
+ * everything that it does not know. The fields are those of kustomize.config.k8s.io/v1beta1, as of kustomize 5.
  */
 export function checkSealed(root: string, path: string): void {
   const tree = realpathSync(root);
@@ -31,7 +31,10 @@ export function checkSealed(root: string, path: string): void {
   }
 }
 
-/** Folders that the kustomization in a folder builds on, itself among them; what is not there is left out. For a watch. */
+/**
+ * Returns the folders that the kustomization in a folder builds on, including itself; omits missing ones. Used for a
+ * watch.
+ */
 export function foldersOf(path: string): string[] {
   const found = new Set<string>();
   const waiting = [path];
@@ -52,13 +55,16 @@ export function foldersOf(path: string): string[] {
         if (statSync(target, { throwIfNoEntry: false })?.isDirectory() === true) waiting.push(target);
       }
     } catch {
-      // kustomize itself tells what is wrong with it
+      // kustomize itself reports what is wrong
     }
   }
   return [...found];
 }
 
-/** In bytes, of one file and of all: they are written by hand, and large ones would keep the controller busy for long. */
+/**
+ * In bytes, of one file and of all files. They are written by hand, and large ones would keep the controller busy for
+ * long.
+ */
 const largest = 128 * 1024;
 const most = 1024 * 1024;
 
@@ -100,7 +106,7 @@ class Sealed {
   readonly #tree: string;
   readonly #folder: string;
   readonly #next: string[] = [];
-  /** The kustomization's path from the root on. */
+  /** The kustomization's path relative to the root. */
   #name = '';
 
   readonly #left: { bytes: number };
@@ -111,7 +117,7 @@ class Sealed {
     this.#left = left;
   }
 
-  /** The folders that it builds on. */
+  /** Returns the folders that it builds on. */
   check(): string[] {
     const entries = readdirSync(this.#folder, { withFileTypes: true });
     const found = entries.filter(({ name }: Dirent) => kustomizationNames.includes(name));
@@ -130,7 +136,7 @@ class Sealed {
   }
 
   #field(key: string, value: unknown): void {
-    const field = key.toLowerCase(); // kustomize takes any case
+    const field = key.toLowerCase(); // kustomize ignores case
     if (/^helm/.test(field))
       throw this.#refusal(`${key}: Helm charts are not supported here: commit the output of helm template`);
     if (!known.has(field)) throw this.#refusal(`${key}: unknown field`);
@@ -144,12 +150,12 @@ class Sealed {
     }
   }
 
-  /** A generator, transformer or validator: only those that are built in. */
+  /** Checks a generator, transformer or validator: only built-in ones are allowed. */
   #plugin(key: string, entry: unknown): void {
     if (typeof entry !== 'string') throw this.#refusal(`${key}: found ${text(entry)}, expected files`);
     const bytes = isInline(entry) ? entry : this.#read(this.#path(key, entry, false));
     const documents = parseAllDocuments(this.#unambiguous(bytes), { uniqueKeys: false });
-    if (!Array.isArray(documents)) return; // there is nothing in it
+    if (!Array.isArray(documents)) return; // the file is empty
     for (const document of documents) {
       const content = this.#plain(document);
       if (content === null) continue;
@@ -184,7 +190,7 @@ class Sealed {
     }
   }
 
-  /** Checks that an entry is in the tree, and of a folder remembers it. Answers where it is. */
+  /** Checks that an entry is in the tree, and records it if it is a folder. Returns its path. */
   #path(key: string, entry: unknown, folderToo: boolean): string {
     if (typeof entry !== 'string') throw this.#refusal(`${key}: found ${text(entry)}, expected a path`);
     if (isRemote(entry)) {
@@ -219,7 +225,7 @@ class Sealed {
     return value;
   }
 
-  /** To kustomize, which reads YAML 1.1, a line ends at these too: what is a comment here would be a field there. */
+  /** For kustomize, which reads YAML 1.1, these characters also end a line: a comment here would be a field there. */
   #unambiguous(content: string): string {
     if (/\r(?!\n)|[\u0085\u2028\u2029]/.test(content))
       throw this.#refusal(
@@ -228,7 +234,7 @@ class Sealed {
     return content;
   }
 
-  /** What is ambiguous, so that kustomize may read it otherwise, is refused: tags, merged keys, doubled keys. */
+  /** Refuses ambiguous YAML, which kustomize may read differently: tags, merge keys, duplicate keys. */
   #plain(document: Document): unknown {
     const [problem] = [...document.errors, ...document.warnings];
     if (problem !== undefined) throw this.#refusal(problem.message);
@@ -254,13 +260,13 @@ class Sealed {
   }
 }
 
-/** The real path; fails where there is none, or where it is out of the tree. */
+/** Returns the real path. Throws if it does not exist or is outside the tree. */
 function inTree(tree: string, path: string, name: string): string {
   const check = (place: string): string => {
     if (place === tree || place.startsWith(tree + sep)) return place;
     throw new SourceError('OutsideTree', `${name}: points outside the repository or folder`);
   };
-  check(path); // before it is looked at: what is elsewhere is nobody's business
+  check(path); // checked before any access: files outside the tree must not be touched
   try {
     path = realpathSync(path);
   } catch (cause) {
@@ -269,16 +275,16 @@ function inTree(tree: string, path: string, name: string): string {
   return check(path);
 }
 
-/** A URL, or what kustomize takes for a Git repository: host/path, user@host:path, anything with a query. */
+/** A URL, or what kustomize treats as a Git repository: host/path, user@host:path, anything with a query. */
 const isRemote = (entry: string): boolean =>
   /^\s*([a-z][a-z0-9+.-]*:|git@|[^/]*@[^/]*:)/i.test(entry) ||
   /[?]|\/\/|\.git(\/|$)/.test(entry) ||
   /^\s*(github\.com|gitlab\.com|bitbucket\.org|dev\.azure\.com|gh:)/i.test(entry);
 
-/** YAML in place of a path. */
+/** YAML instead of a path. */
 const isInline = (entry: unknown): boolean => typeof entry === 'string' && /\n|^\s*\{/.test(entry);
 
-/** `files` of a generator may say key=path. */
+/** `files` of a generator may have the form key=path. */
 const afterKey = (field: string, entry: unknown): unknown =>
   field === 'files' && typeof entry === 'string' ? entry.replace(/^[^=]*=/, '') : entry;
 

@@ -7,15 +7,15 @@ import { checkSealed } from './kustomization.ts';
 import { absence, limits, SourceError } from './source.ts';
 
 export interface RenderOptions {
-  /** The tree that the kustomization stands in; the messages name files from here on. */
+  /** The tree that contains the kustomization. Messages name files relative to it. */
   root: string;
-  /** Its folder: from root on, or absolute. */
+  /** The kustomization's folder: relative to root, or absolute. */
   path: string;
-  /** Nothing but the tree may be read, and nothing run: for who does not trust those that write it. */
+  /** Allows reading only the tree, and running nothing. For manifests of untrusted authors. */
   sealed: boolean;
-  /** How a sealed tree is checked: checkSealed, in another thread where that may take long. */
+  /** Checks a sealed tree: checkSealed, in another thread if that may take long. */
   check?: ((root: string, path: string) => Promise<void>) | undefined;
-  /** As the variable PATH: where kustomize or kubectl is looked for. */
+  /** A PATH in which kustomize or kubectl is looked up. */
   searchPath: string;
   signal: AbortSignal;
 }
@@ -26,8 +26,9 @@ export type Render = (options: RenderOptions) => Promise<Uint8Array>;
 const nowhere = '/dev/null';
 
 /**
- * What kustomize makes of a folder, as YAML. Plugins, Helm charts and files above a kustomization are never allowed, as
- * kustomize has it by default. Fails with ProgramMissing, PathMissing, OutsideTree, RenderFailed, TooLarge or Timeout.
+ * Returns the output of kustomize for a folder, as YAML. Plugins, Helm charts and files above a kustomization are never
+ * allowed, which is kustomize's default. Throws ProgramMissing, PathMissing, OutsideTree, RenderFailed, TooLarge or
+ * Timeout.
  */
 export const render: Render = async ({
   root,
@@ -53,10 +54,10 @@ export const render: Render = async ({
   return run(command, { roots, path, environment, detached: sealed, signal });
 };
 
-/** A tree that is sealed takes a tenth of that; one that builds on itself again and again takes any amount. */
+/** A sealed tree needs a tenth of this. A tree that builds on itself repeatedly needs any amount. */
 const most = { memory: 512, file: 64 };
 
-/** kustomize itself where it is there: it is often newer than the one in kubectl. */
+/** Prefers kustomize itself, which is often newer than the one in kubectl. */
 function findProgram(searchPath: string): [file: string, ...words: string[]] | undefined {
   const kustomize = findExecutable('kustomize', searchPath);
   if (kustomize !== undefined) return [kustomize, 'build'];
@@ -77,7 +78,7 @@ function findExecutable(name: string, searchPath: string): string | undefined {
   });
 }
 
-/** Without git, without anybody's configuration, and with proxies that are none. */
+/** No git, no user's configuration, and proxies that do not exist. */
 const sealedEnvironment: Record<string, string> = {
   PATH: nowhere,
   HOME: nowhere,
@@ -97,11 +98,11 @@ function realPath(root: string): string {
 }
 
 interface Run {
-  /** The root's names, the real one first. */
+  /** The names of the root, the real path first. */
   roots: readonly string[];
   path: string;
   environment: Record<string, string | undefined>;
-  /** In a process group of its own, which is killed as a whole. */
+  /** Runs in its own process group, which is killed as a whole. */
   detached: boolean;
   signal: AbortSignal;
 }
@@ -125,7 +126,7 @@ function run(
     const fail = (error: SourceError): void => {
       signal.removeEventListener('abort', stop);
       kill(child, detached);
-      child.stdout.destroy(); // a child of its own may hold it open
+      child.stdout.destroy(); // a child process of it may hold it open
       child.stderr.destroy();
       reject(error);
     };
@@ -170,7 +171,7 @@ function run(
   });
 }
 
-/** What Go says, and the loader of a program. */
+/** The messages of Go and of the dynamic loader. */
 const outOfMemory = /out of memory|cannot allocate memory/i;
 
 function kill(child: ChildProcess, isGroup: boolean): void {
@@ -183,7 +184,7 @@ function kill(child: ChildProcess, isGroup: boolean): void {
     }
 }
 
-/** What the program said, with paths from the root on. */
+/** Returns the program's message, with paths relative to the root. */
 const ownWords = (text: string, roots: readonly string[]): string =>
   roots
     .filter((root) => root !== '/')
@@ -193,5 +194,5 @@ const ownWords = (text: string, roots: readonly string[]): string =>
     .trim()
     .replace(/^error: /i, '');
 
-/** Where kubectl logs its errors there are a time and a process in front, so that no two are the same. */
+/** kubectl puts a time and a process before its errors, so that no two are equal. */
 const logged = /^[A-Z]\d{4} [\d:.]+ +\d+ [^\]\n]*\] /gm;

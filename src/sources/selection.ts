@@ -1,16 +1,16 @@
 import { matchGlob } from './glob.ts';
 
-/** Which files below a folder are read. One belongs to one reading of them: it notes which patterns match anything. */
+/** Selects which files below a folder are read. Use one for each read: it records which patterns match anything. */
 export interface Selection {
-  /** Whether a file is read: include matches it, ignore does not, and no name on the way begins with a dot. */
+  /** Whether a file is read: include matches it, ignore does not, and no name in its path begins with a dot. */
   takes(file: string): boolean;
-  /** Whether nothing there is read, be it a file or a folder with all below it. */
+  /** Whether the file, or the folder with everything below it, is skipped. */
   passes(path: string, isFolder: boolean): boolean;
-  /** The patterns that have matched nothing so far, each with its field: `ignore: "old"`. */
+  /** Returns the patterns that have matched nothing so far, each with its field: `ignore: "old"`. */
   unused(): string[];
 }
 
-/** `include` are globs of files; `ignore` are lines as of a .gitignore in that folder, which may have braces too. */
+/** `include` are globs of files; `ignore` are lines as in a .gitignore in that folder, but may also have braces. */
 export function selectionOf({ include = defaultInclude, ignore = [] }: Globs): Selection {
   const lines = ignore.map(lineOf);
   const unused = {
@@ -24,7 +24,7 @@ export function selectionOf({ include = defaultInclude, ignore = [] }: Globs): S
     if (found) unused.ignore.delete(text);
     return found;
   };
-  /** By its own name: the last line that matches decides. */
+  /** Checks only its own path. The last matching line wins. */
   const isIgnored = (path: string, isFolder: boolean): boolean => {
     const matching = lines.filter((line) => matches(line, path, isFolder));
     return matching.at(-1)?.negated === false;
@@ -36,7 +36,7 @@ export function selectionOf({ include = defaultInclude, ignore = [] }: Globs): S
     folders.set(folder, found);
     return found;
   };
-  /** What is in a folder that is ignored cannot be taken back by a later line, as in git. */
+  /** As in git, a later line cannot re-include a file in an ignored folder. */
   const isAbovePassed = (path: string): boolean => {
     const end = path.lastIndexOf('/');
     return end > 0 && isFolderPassed(path.slice(0, end));
@@ -72,13 +72,13 @@ const isHidden = (path: string): boolean => path.startsWith('.', path.lastIndexO
 
 interface Line {
   text: string;
-  /** Absent of a comment. */
+  /** Absent for a comment. */
   glob: string | undefined;
   negated: boolean;
   onlyFolders: boolean;
 }
 
-/** A line of a .gitignore: without a slash before its end it holds in any folder. */
+/** Parses a line of a .gitignore. Without a slash before its end, the line applies in every folder. */
 function lineOf(text: string): Line {
   const trimmed = text.replace(/(?<!\\)\s+$/, '');
   const negated = trimmed.startsWith('!');

@@ -3,75 +3,77 @@ import { visible } from '../api/visible.ts';
 import { isCode } from '../platform/code.ts';
 
 /**
- * Where the manifests of a Sync stand: a Git repository or a folder. One belongs to one spec of one Sync; its calls are
- * made one after the other. Every failure is a SourceError. The contract suite is test/contracts/source.ts.
+ * Where the manifests of a Sync are: a Git repository or a folder. A Source belongs to one spec of one Sync; its
+ * methods are called sequentially. Every failure is a SourceError. The contract suite is test/contracts/source.ts.
  */
 export interface Source {
-  /** What stands there now. Cheap: nothing is fetched where the source can tell without. */
+  /** Returns the current revision. Cheap: fetches nothing if that can be avoided. */
   look(signal: AbortSignal): Promise<Found>;
   /**
-   * The manifests. Of a source that has moved on since the look, those of the newer revision: the answer says which.
-   * With a kustomization.yaml in the folder they are what kustomize makes of it, in one file.
+   * Returns the manifests. If the source has changed since `look`, those of the newer revision; the result names it. If
+   * the folder has a kustomization.yaml, returns the output of kustomize, in one file.
    */
   read(found: Found, signal: AbortSignal): Promise<Manifests>;
-  /** Calls `changed` when something has changed and then has been quiet for a while. A hint only: it may be missed. */
+  /** Calls `changed` after a change and a quiet period. Only a hint: it may be missed. */
   watch?(changed: () => void): void;
-  /** Ends the watch. What it keeps on disk stays, for the next one. */
+  /** Ends the watch. Files on disk are kept for the next Source. */
   close(): Promise<void>;
 }
 
 export interface Found {
-  /** The commit, or `sha256:` and a hash over the names and contents of a folder's files. */
+  /** The commit, or `sha256:` and a hash of the names and contents of a folder's files. */
   revision: string;
-  /** The full name of the branch or tag that it was found at, as refs/heads/main. */
+  /** The full name of its branch or tag, for example refs/heads/main. */
   reference?: string | undefined;
 }
 
 export interface Manifests extends Found {
-  /** Named by their paths below the source's own root (the repository, the folder), in the order of these names. */
+  /** Named by their paths relative to the source's root (the repository or folder), sorted by these names. */
   files: readonly ManifestFile[];
   /** Patterns of the spec that matched nothing, each with its field. */
   unused?: readonly string[];
 }
 
-/** What a Source refuses to read. Its objects are parsed, tried and stored, which takes a hundred times their size for a while. */
+/**
+ * The limits of a Source. Objects are parsed, validated and stored, which temporarily takes a hundred times their size.
+ */
 export const limits = {
-  /** Of one file, in bytes. */
+  /** The size of one file, in bytes. */
   file: 4 * 1024 * 1024,
-  /** Of all files together, in bytes. */
+  /** The size of all files together, in bytes. */
   total: 16 * 1024 * 1024,
   files: 20_000,
 } as const;
 
 export type SourceReason =
-  /** The program git, ssh, gpg or kustomize is not there. */
+  /** The program git, ssh, gpg or kustomize is missing. */
   | 'ProgramMissing'
-  /** No answer: no such host, connection refused, reset, cut off. */
+  /** No answer: unknown host, connection refused, reset or cut off. */
   | 'Unreachable'
   | 'Timeout'
-  /** No or wrong credentials, or no such repository for them. */
+  /** Missing or wrong credentials, or no such repository for them. */
   | 'AuthenticationFailed'
-  /** The host's key or certificate is not the one that is known. */
+  /** The host's key or certificate is not the known one. */
   | 'HostNotTrusted'
-  /** The branch, tag or commit is not there. */
+  /** The branch, tag or commit does not exist. */
   | 'RevisionMissing'
-  /** The folder, or the repository, is not there: renamed, removed, not mounted. */
+  /** The folder or repository does not exist: renamed, removed, or not mounted. */
   | 'PathMissing'
   | 'TooLarge'
   /** The commit has no signature by one of the keys. */
   | 'NotVerified'
-  /** kustomize failed, or was asked for what is not allowed. */
+  /** kustomize failed, or the kustomization requires something that is not allowed. */
   | 'RenderFailed'
-  /** A file leads out of the tree. */
+  /** A file is outside the tree. */
   | 'OutsideTree'
-  /** A file is being written just now. Soon tried again. */
+  /** A file is being written. Retried soon. */
   | 'Unsettled'
-  /** The Secret lacks a key, or holds what cannot be used. */
+  /** The Secret lacks a key, or has an unusable value. */
   | 'SecretInvalid'
-  /** Anything else that the program said. */
+  /** Any other error of the program. */
   | 'Failed';
 
-/** The message is a sentence that tells what to do next. It holds no credentials. */
+/** The message is a sentence with the remedy. It contains no credentials. */
 export class SourceError extends Error {
   readonly reason: SourceReason;
 
@@ -82,7 +84,7 @@ export class SourceError extends Error {
   }
 }
 
-/** The end of a sentence that begins with a path: why it cannot be had. */
+/** Returns the end of a sentence that begins with a path: why it cannot be read. */
 export function absence(cause: unknown): string {
   if (isCode(cause, 'ENOENT')) return 'does not exist';
   if (isCode(cause, 'ENOTDIR')) return 'is not a folder';

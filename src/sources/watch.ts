@@ -3,23 +3,23 @@ import { basename, sep } from 'node:path';
 import type { FSWatcher } from 'chokidar';
 import type { Cancel, Clock } from '../platform/clock.ts';
 
-/** A folder that is written without a pause is told of this often all the same, in milliseconds. */
+/** A folder that changes without a pause is still reported at this interval, in milliseconds. */
 const longest = 5000;
-/** How often it is made sure that a path still is what is watched, in milliseconds. */
+/** How often it is checked that the path still names the watched file, in milliseconds. */
 const lookEvery = 1000;
 
 export interface WatchOptions {
-  /** So long nothing may have changed before it is told, in milliseconds. */
+  /** How long nothing may have changed before a change is reported, in milliseconds. */
   quiet: number;
   clock: Clock;
-  /** False: only what stands in a folder itself. */
+  /** False: only direct children of a folder. */
   recursive?: boolean | undefined;
 }
 
 /**
- * Calls `changed` when files or folders have changed and then were quiet for a while, and once when each watch begins: what
- * came before is then to be read. It goes on through the disappearance of a path, be it removed, renamed or unmounted,
- * and its return; a path may be yet to come. What begins with a dot is not watched, but for Kubernetes' `..data`.
+ * Calls `changed` when files or folders have changed and then were quiet for a while, and once when each watch begins,
+ * so that earlier changes are read. It continues if a path disappears, by removal, rename or unmount, and returns; a
+ * path need not exist yet. Names that begin with a dot are not watched, except Kubernetes' `..data`.
  */
 export function watchPaths(
   paths: readonly string[],
@@ -57,10 +57,10 @@ function debounce(changed: () => void, quiet: number, clock: Clock): { call(): v
   };
 }
 
-/** One path. The watcher holds on to an inode: where another one stands at the path a new watcher is made. */
+/** Watches one path. A watcher is bound to an inode: if the path names another inode, a new watcher is created. */
 class PathWatch {
   #watcher: FSWatcher | undefined;
-  /** What stands there; undefined: nothing. */
+  /** What the path names now; undefined if nothing. */
   #identity: string | undefined;
   #polling = false;
   #timer: Cancel | undefined;
@@ -102,11 +102,11 @@ class PathWatch {
   }
 
   async #open(): Promise<void> {
-    const { watch } = await import('chokidar'); // only now: few commands watch
-    const path = await realpath(this.#path).catch(() => this.#path); // gone just now: the next look sees it
+    const { watch } = await import('chokidar'); // loaded lazily: few commands watch
+    const path = await realpath(this.#path).catch(() => this.#path); // just removed: the next check sees it
     if (this.#closed) return;
     const watcher = watch(path, {
-      // What a link within leads to is watched where it stands; followed, links to a parent would never end.
+      // Targets of links within are watched at their own path. Following links to a parent would never end.
       followSymlinks: false,
       ignoreInitial: true,
       ignorePermissionErrors: true,
@@ -118,13 +118,13 @@ class PathWatch {
     });
     this.#watcher = watcher;
     watcher.on('ready', this.#changed).on('all', (event, file) => {
-      // From here on the watcher sees nothing, even where the same inode comes back: the next look begins anew.
+      // From now on the watcher sees nothing, even if the same inode returns: the next check creates a new one.
       if (file === path && (event === 'unlink' || event === 'unlinkDir')) this.#identity = undefined;
       this.#changed();
     });
     watcher.on('error', () => {
-      // Most often the system has no more watches to give: then the files are looked at instead. Whoever reads them
-      // tells what else is wrong.
+      // Usually the system's limit of watches is reached: then the files are polled. Other problems are reported by the
+      // reader of the files.
       if (!this.#polling) this.#identity = undefined;
       this.#polling = true;
       this.#changed();
@@ -134,13 +134,13 @@ class PathWatch {
 
 const isHidden = (name: string): boolean => name.startsWith('.') && name !== '..data';
 
-/** Of a file its content's times too: an editor may have replaced it while nobody watched. */
+/** For a file, includes the times of its content: an editor may have replaced it while there was no watch. */
 async function identityOf(path: string): Promise<string | undefined> {
   try {
     const found = await stat(path, { bigint: true });
-    const inode = `${found.dev}:${found.ino}:${found.birthtimeNs}`; // a number may be given away anew
+    const inode = `${found.dev}:${found.ino}:${found.birthtimeNs}`; // an inode number may be reused
     return found.isDirectory() ? inode : `${inode}:${found.mtimeNs}:${found.size}`;
   } catch {
-    return undefined; // whoever reads it tells why
+    return undefined; // the reader of the path reports the reason
   }
 }

@@ -6,25 +6,28 @@ import { limitedBy, shell } from '../bounds.ts';
 import { limits, SourceError } from '../source.ts';
 import { killAllWith } from './processes.ts';
 
-/** Where a command runs, and all that it finds in its environment. */
+/** Where a command runs, with its complete environment. */
 export interface Place {
   cwd: string;
-  /** Runs git within `most`: see writeProgram. */
+  /** The script that runs git within limits: see writeProgram. */
   program: string;
   environment: Readonly<Record<string, string>>;
 }
 
-/** Of each process of git: a pack of a few MB can take any memory to unpack, and a host can send a pack without end. */
+/**
+ * Limits of each git process: a pack of a few MB can need any amount of memory to unpack, and a host can send an
+ * endless pack.
+ */
 export const processLimits = { memory: 1024, file: 1024 };
 
-/** Writes the script by which git is run. */
+/** Writes the script that runs git. Returns its path. */
 export async function writeProgram(folder: string): Promise<string> {
   const program = join(folder, 'git.sh');
   await writeFile(program, `set -- git "$@"; ${limitedBy(processLimits)}\n`, { mode: 0o600 });
   return program;
 }
 
-/** What git said when it failed. */
+/** git failed. Holds its standard error. */
 export class GitFailure extends Error {
   readonly stderr: string;
 
@@ -40,15 +43,15 @@ export interface Said {
   stderr: string;
 }
 
-/** Its name in the environment of every process that git starts. */
+/** The variable that marks every process that git starts. */
 const mark = 'AGENTCTL_GIT_COMMAND';
 
-/** How long the processes of an aborted command may take to be gone before nobody waits for them any more. */
+/** How long to wait, in milliseconds, until the processes of an aborted command are gone. */
 const grace = 1000;
 
 /**
- * Bytes that a command may print, to its output and beside it. A tree of a few hundred bytes can name files without end,
- * and a host can talk without end.
+ * How many bytes a command may print to its standard output and standard error. A tree of a few hundred bytes can name
+ * endless files, and a host can send endless messages.
  */
 const most = {
   output: limits.total + 16 * 1024 * 1024,
@@ -60,7 +63,7 @@ export async function git(place: Place, args: readonly string[], signal: AbortSi
   return { stdout: result, stderr };
 }
 
-/** `git cat-file` with the lines of `input`, each of which is asked for. The answer is bytes. */
+/** Runs `git cat-file` with the lines of `input` as requests. Returns bytes. */
 export async function catFile(
   place: Place,
   options: readonly string[],
@@ -92,13 +95,13 @@ async function execute<T>(
     binary: [shell, place.program],
     abort: ending,
     allowEnvironment: Object.keys(environment),
-    // GIT_CONFIG_GLOBAL names the file that config.ts writes: it is what keeps the user's own configuration out.
-    // The path of the program is that of the state folder, which may have any name.
+    // GIT_CONFIG_GLOBAL names the file of config.ts: it keeps the user's own configuration out. The path of the program
+    // contains the state folder, which may have any name.
     unsafe: { allowUnsafeConfigPaths: true, allowUnsafeCustomBinary: true },
-    // Not by the exit alone: what it printed might not have been read to its end.
+    // After the exit, its output may not have been read completely.
     completion: { onClose: true, onExit: false },
     ...(input === undefined ? {} : { input: () => input }),
-    // Left alone, simple-git takes a process that was killed for one that has succeeded.
+    // Without this, simple-git treats a killed process as successful.
     errors: (error, { exitCode }) => {
       exit = exitCode;
       return error ?? (exitCode === 0 ? undefined : new Error(`git ended with ${exitCode}`));
@@ -120,7 +123,7 @@ async function execute<T>(
   const text = (): string => Buffer.concat(errors).toString('utf8');
   const { promise: ended, reject } = Promise.withResolvers<never>();
   const end = (): void => {
-    // git leaves ssh and the https helper behind, and they hold its pipes open.
+    // git leaves ssh and the https helper running, and they hold its pipes open.
     void killAllWith(mark, id);
     setTimeout(() => reject(stopped()), grace).unref();
   };
@@ -146,7 +149,7 @@ const tooMuch = (): SourceError =>
     'git prints too much about the repository: it has too many files, or its host does not stop sending. Narrow path, or keep the manifests in their own repository',
   );
 
-/** An aborted call always ends with this, whatever git said while it died. */
+/** The error of every aborted call, whatever git printed while it died. */
 export function aborted(signal: AbortSignal): SourceError {
   const cause: unknown = signal.reason;
   const late = cause instanceof Error && cause.name === 'TimeoutError';

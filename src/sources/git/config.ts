@@ -1,21 +1,21 @@
 import { quote } from '../../api/shell.ts';
 
-/** All of git's configuration: with it in GIT_CONFIG_GLOBAL, and without that of the system, no other is read. */
+/** All of git's configuration: it is in GIT_CONFIG_GLOBAL, the system's is disabled, and no other is read. */
 export interface Configuration {
-  /** `git-credential`'s lines in a file, for this host only. */
+  /** A file with the lines of `git-credential`, used only for this host. */
   credential?: { file: string; origin: string } | undefined;
-  /** A file with certificates of authorities. */
+  /** A file with CA certificates. */
   authorities?: string | undefined;
-  /** A file with the options of ssh. */
+  /** A file with ssh options. */
   ssh?: string | undefined;
-  /** A file as ssh-keygen(1) has it under ALLOWED SIGNERS. */
+  /** A file in the format of ALLOWED SIGNERS in ssh-keygen(1). */
   signers?: string | undefined;
 }
 
 export function gitConfig({ credential, authorities, ssh, signers }: Configuration): string {
-  // A shell runs both commands; git itself adds the word get, store or erase behind the helper.
+  // A shell runs both commands. git appends the word get, store or erase to the helper.
   const helper = credential && `!f() { test "$1" = get && cat ${quote(credential.file)}; }; f`;
-  // Without exec a shell would stay between git and ssh.
+  // Without exec, a shell would remain between git and ssh.
   const command = ssh === undefined ? 'false' : `exec ssh -F ${quote(ssh)}`;
   return [
     section('core', {
@@ -33,20 +33,20 @@ export function gitConfig({ credential, authorities, ssh, signers }: Configurati
     section('http', {
       followRedirects: 'false',
       sslVerify: 'true',
-      // Under a byte a second for this long is a connection that is dead.
+      // A connection with less than one byte a second for this long is dead.
       lowSpeedLimit: '1',
       lowSpeedTime: '30',
       ...(authorities === undefined ? {} : { sslCAInfo: authorities }),
     }),
     section('transfer', { credentialsInUrl: 'die', bundleURI: 'false' }),
-    // What is fetched stays in one pack a fetch, so that they can be counted; nothing runs in the background.
+    // Each fetch stays in one pack, so that packs can be counted; nothing runs in the background.
     section('fetch', { unpackLimit: '1', recurseSubmodules: 'false', writeCommitGraph: 'false' }),
     section('submodule', { recurse: 'false' }),
     section('gc', { auto: '0' }),
     section('maintenance', { auto: 'false' }),
     section('gpg', { program: 'gpg' }),
     section('gpg', { program: 'ssh-keygen', allowedSignersFile: signers ?? '/dev/null' }, 'ssh'),
-    // gpgsm would start daemons and ask the user's trust.
+    // gpgsm would start daemons and use the user's trust settings.
     section('gpg', { program: 'false' }, 'x509'),
   ].join('');
 }

@@ -3,7 +3,7 @@ import { GitFailure, processLimits } from './command.ts';
 import { keyscan, type Remote } from './url.ts';
 
 interface Known {
-  /** What git, or a program that it starts, says. The first that matches counts. */
+  /** Matches the output of git or of a program that it starts. The first match wins. */
   says: RegExp;
   reason: SourceReason;
   tells: (remote: Remote, found: RegExpExecArray) => string;
@@ -125,7 +125,7 @@ const known: readonly Known[] = [
       `${remote.host} returned an error (${text.replace('returned error: ', 'HTTP ')})`,
   },
   {
-    // index-pack that wrote more than it may is killed without a word.
+    // An index-pack that exceeds its file limit is killed without a message.
     says: /died of signal 25|File too large|^fatal: fetch-pack: invalid index-pack output\s*$/,
     reason: 'TooLarge',
     tells: () =>
@@ -138,12 +138,12 @@ const known: readonly Known[] = [
   },
 ];
 
-/** What a failure of git means, with what git said last. `hidden` are texts that nobody is to see. */
+/** Translates a failure of git, with the end of git's output. `hidden` are texts that must not appear. */
 export function explain(failure: GitFailure, remote: Remote, hidden: readonly string[]): SourceError {
-  // The host may have said them back.
+  // The host may have repeated them.
   const stderr = ends(hidden.reduce((text, secret) => text.replaceAll(secret, '***'), failure.stderr));
   const cause = new GitFailure(stderr);
-  // Its own name tells nothing: a repository may be called timeout.
+  // The URL is removed before matching: a repository may be called timeout.
   const words = stderr.replaceAll(remote.url, 'URL');
   for (const { says, reason, tells } of known) {
     const found = says.exec(words);
@@ -152,13 +152,13 @@ export function explain(failure: GitFailure, remote: Remote, hidden: readonly st
   return new SourceError('Failed', `git failed${said(stderr)}`, { cause });
 }
 
-/** The host says how long it is, and some of the patterns above take the square of that. */
+/** The host controls the length, and some of the patterns above take quadratic time. */
 const ends = (text: string): string =>
   text.length > 16_384 ? `${text.slice(0, 8192)}\n${text.slice(-8192)}` : text;
 
 /**
- * What git and ssh always say, whatever has failed, and what they advise: that is for people with a shell. The files that
- * they name are gone when it is read.
+ * Lines that git and ssh print for any failure, and advice for people with a shell. The files that they name are gone
+ * when the message is read.
  */
 const boilerplate = new RegExp(
   `^(${[
@@ -180,7 +180,7 @@ const boilerplate = new RegExp(
   ].join('|')})`,
 );
 
-/** The last lines, without boilerplate where there are others. */
+/** Returns the last lines, without boilerplate if there are others. */
 function said(stderr: string): string {
   const lines = stderr
     .split(/[\r\n]+/)

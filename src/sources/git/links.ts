@@ -3,11 +3,11 @@ import type { Run } from './repository.ts';
 import { type CatFile, checkEntries, type Entry, parseTree } from './tree.ts';
 
 export interface LinkRules {
-  /** Whether the link is looked at. */
+  /** Whether the link is followed. */
   follows(path: string): boolean;
-  /** Whether a link that leads out of the repository is an error, or passed over. */
+  /** Whether a link out of the repository is an error or is skipped. */
   refusesOutside: boolean;
-  /** Whether a link that leads nowhere is an error, or passed over. */
+  /** Whether a link without a target is an error or is skipped. */
   refusesMissing(path: string): boolean;
 }
 
@@ -16,14 +16,14 @@ interface Tools {
   catFile: CatFile;
 }
 
-/** Links to folders may lead to folders with such links, and so on: that many in all are followed. */
+/** Links may lead to folders with links to folders, and so on. This many folders are followed in total. */
 const mostFolders = 100;
-/** Of one folder, and of all that its links lead to. */
+/** The limit of links in one folder, and of links in all folders that they lead to. */
 const mostLinks = limits.files;
 
 /**
- * All files: those that are there, and those that links lead to, under the names of the links. A link into a folder that
- * it stands in is passed over. Git finds the targets, and only within the commit.
+ * Returns all files: regular files, and the targets of links, under the names of the links. A link into a folder that
+ * contains the link is skipped. Git resolves the targets, only within the commit.
  */
 export async function followLinks(
   { run, catFile }: Tools,
@@ -76,7 +76,7 @@ type Target =
   | { kind: 'Outside'; to: string }
   | { kind: 'Missing' };
 
-/** First of the root, then of each link. */
+/** Returns the target of the root, then of each link. */
 async function findTargets(catFile: CatFile, revision: string, links: readonly Entry[]): Promise<Target[]> {
   for (const { path } of links)
     if (/[\n\ufffd]/.test(path)) throw refusal(path, 'cannot be followed because of its name');
@@ -95,14 +95,14 @@ async function findTargets(catFile: CatFile, revision: string, links: readonly E
     if (id !== undefined)
       return type === 'blob' ? { kind: 'File', id, size: Number(size) } : { kind: 'Folder', id };
     const [, how, length] = /^(symlink|dangling|loop|notdir) (\d+)$/.exec(line) ?? [];
-    if (length === undefined) return { kind: 'Missing' }; // `NAME missing`, in one line
+    if (length === undefined) return { kind: 'Missing' }; // the output is `NAME missing`, in one line
     const to = output.toString('utf8', at, at + Number(length));
     at += Number(length) + 1;
     return how === 'symlink' ? { kind: 'Outside', to } : { kind: 'Missing' };
   });
 }
 
-/** The folders that it stands in, the root as the empty name. */
+/** Returns the folders that contain it; the root is the empty name. */
 const above = (path: string): string[] => {
   const names = path.split('/').slice(0, -1);
   return ['', ...names.map((_, at) => names.slice(0, at + 1).join('/'))];

@@ -3,13 +3,13 @@ import process from 'node:process';
 import { setTimeout as pause } from 'node:timers/promises';
 import { isCode } from '../../platform/code.ts';
 
-/** Pauses before the looks, in ms. */
+/** The delays before each scan, in ms. */
 const pauses = [0, 10, 40, 150, 300, 500];
 
 /**
- * Kills the processes whose environment holds the variable with this value, whoever their parent is. It looks several
- * times in a second: a process may fork while it is looked for, and one that is being executed has no environment yet.
- * Where there is no /proc (macOS) it finds none; what is left behind there ends by the timeouts of ssh.ts and config.ts.
+ * Kills the processes with this value of the variable in their environment, whatever their parent. It scans several
+ * times within a second: a process may fork during a scan, and a process in exec has no environment yet. Without /proc
+ * (macOS) it finds none; there, leftover processes end by the timeouts of secrets.ts and config.ts.
  */
 export async function killAllWith(variable: string, value: string): Promise<void> {
   const wanted = `\0${variable}=${value}\0`;
@@ -19,7 +19,7 @@ export async function killAllWith(variable: string, value: string): Promise<void
   }
 }
 
-/** None where /proc cannot be read now: the next look may find some. */
+/** Returns none if /proc cannot be read now: the next scan may find some. */
 function processes(): number[] {
   try {
     return readdirSync('/proc')
@@ -34,7 +34,7 @@ function environmentOf(pid: number): string {
   try {
     return readFileSync(`/proc/${pid}/environ`, 'latin1');
   } catch {
-    return ''; // gone, or another user's; whatever cannot be read ends by its own timeouts
+    return ''; // gone, or another user's; an unreadable process ends by its own timeouts
   }
 }
 

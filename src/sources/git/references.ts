@@ -2,7 +2,7 @@ import { listed } from '../../api/listed.ts';
 import { nearest } from '../../api/nearest.ts';
 import { type Found, SourceError } from '../source.ts';
 
-/** `git ls-remote`, given what comes behind it. */
+/** Runs `git ls-remote` with these arguments. */
 export type ListRemote = (args: readonly string[]) => Promise<string>;
 
 export interface Wanted {
@@ -10,12 +10,12 @@ export interface Wanted {
   tag?: string | undefined;
 }
 
-/** At which commit a branch or a tag stands, or HEAD where neither is wanted. */
+/** Returns the commit of a branch or tag, or of HEAD if neither is wanted. */
 export async function findReference(list: ListRemote, url: string, wanted: Wanted): Promise<Found> {
   const reference = referenceOf(wanted);
   if (reference === undefined) return findHead(list, url);
   const references = parse(await list(['--', url, reference, `${reference}^{}`]));
-  // An annotated tag is an object of its own; behind ^{} is the commit that it names.
+  // An annotated tag is an object of its own; the entry with ^{} is the commit that it names.
   const revision = references.get(`${reference}^{}`) ?? references.get(reference);
   if (revision !== undefined) return { revision, reference };
   return missing(list, url, reference);
@@ -24,7 +24,7 @@ export async function findReference(list: ListRemote, url: string, wanted: Wante
 function referenceOf({ branch, tag }: Wanted): string | undefined {
   const name = branch ?? tag;
   if (name === undefined) return undefined;
-  // What the API server has checked already: git must not take it for an option, a pattern or a refspec.
+  // The API server has already checked this: git must not interpret it as an option, a pattern or a refspec.
   if (/[\p{Cc} ~^:?*[\\]|\.\.|@\{|^[-/.]/u.test(name))
     throw new SourceError('RevisionMissing', `${JSON.stringify(name)} cannot be the name of a branch or tag`);
   return branch === undefined ? `refs/tags/${name}` : `refs/heads/${name}`;
@@ -44,7 +44,7 @@ async function findHead(list: ListRemote, url: string): Promise<Found> {
   );
 }
 
-/** Each comparison takes its time, and a repository may have any number. */
+/** Each comparison takes time, and a repository may have any number of references. */
 const mostCompared = 1000;
 
 async function missing(list: ListRemote, url: string, reference: string): Promise<never> {
@@ -66,7 +66,7 @@ const some = (references: readonly string[]): string => listed(references.map(sh
 
 const short = (reference: string): string => reference.replace(/^refs\/(heads|tags)\//, '');
 
-/** Lines of an id, a tab and a name. ls-remote matches names by their ends, so there may be more than was asked for. */
+/** Parses lines of id, tab and name. ls-remote matches the ends of names, so there may be more than was requested. */
 function parse(answer: string): Map<string, string> {
   const lines = answer.split('\n').flatMap((line) => {
     const [, id, name] = /^([0-9a-f]{40}|[0-9a-f]{64})\t(.+)$/.exec(line) ?? [];

@@ -15,12 +15,12 @@ const fetchOptions = [
   '--no-progress',
 ];
 
-/** Each fetch leaves a pack, and nothing else tidies them up. */
+/** Each fetch creates a pack, and nothing else removes them. */
 const mostPacks = 30;
-/** Of all packs together, before the next fetch. */
+/** The limit of all packs together, before the next fetch. */
 const mostBytes = 1024 * 1024 * 1024;
 
-/** A bare repository that holds what was fetched last. It may be thrown away at any time. */
+/** A bare repository with the last fetched objects. It can be deleted at any time. */
 export class Repository {
   readonly path: string;
   readonly #run: Run;
@@ -32,12 +32,12 @@ export class Repository {
 
   wipe = (): Promise<void> => rm(this.path, { recursive: true, force: true });
 
-  /** The commit of that name; undefined where it is not here. */
+  /** Returns the commit with that name; undefined if it is not in this repository. */
   async commit(name: string): Promise<string | undefined> {
     if (!(await this.#isReady())) return undefined;
     try {
       const { stdout } = await this.#run(['rev-parse', '--verify', '--end-of-options', `${name}^{commit}`]);
-      // The option is printed as well where git is older than 2.30.
+      // git older than 2.30 prints the option as well.
       return /^[0-9a-f]{40,64}$/m.exec(stdout)?.[0];
     } catch (cause) {
       if (cause instanceof GitFailure) return undefined;
@@ -46,8 +46,8 @@ export class Repository {
   }
 
   /**
-   * Fetches where it was found, and answers the commit that stands there now. A repository that was here already may be
-   * half-written by a git that was killed: where it fails, that is thrown away, and all is fetched anew.
+   * Fetches the reference, and returns its current commit. An existing repository may be incomplete because git was
+   * killed: if the fetch fails, it is deleted and everything is fetched again.
    */
   async fetch(url: string, found: Found): Promise<string> {
     const name = found.reference ?? 'HEAD';
@@ -64,7 +64,10 @@ export class Repository {
     });
   }
 
-  /** Fetches this one commit. Some servers give none but those that a branch or tag names: of them all is fetched. */
+  /**
+   * Fetches this one commit. Some servers only allow commits that a branch or tag names: from these, everything is
+   * fetched.
+   */
   async fetchCommit(url: string, id: string): Promise<string> {
     return this.#anew({ revision: id }, async () => {
       try {
@@ -103,7 +106,7 @@ export class Repository {
     return work();
   }
 
-  /** Makes it where it is not here, or has grown. Answers whether an older one was kept. */
+  /** Creates the repository if it is missing or too large. Returns whether an existing one was kept. */
   async #open(format: 'sha1' | 'sha256'): Promise<boolean> {
     if ((await this.#isReady(format)) && (await this.#isSmall())) return true;
     await this.wipe();
@@ -122,12 +125,12 @@ export class Repository {
       const made = await readFile(this.#marker, 'utf8');
       return format === undefined || made === format;
     } catch (error) {
-      if (isCode(error, 'ENOENT', 'ENOTDIR')) return false; // never made, or not to its end
+      if (isCode(error, 'ENOENT', 'ENOTDIR')) return false; // never created, or not completely
       throw error;
     }
   }
 
-  /** Packs that were cut off count too. */
+  /** Incomplete packs count too. */
   async #isSmall(): Promise<boolean> {
     try {
       const folder = join(this.path, 'objects/pack');
@@ -136,7 +139,7 @@ export class Repository {
       const sizes = await Promise.all(packs.map(async (name) => (await stat(join(folder, name))).size));
       return packs.length <= mostPacks && sizes.reduce((sum, size) => sum + size, 0) <= mostBytes;
     } catch (error) {
-      if (isCode(error, 'ENOENT', 'ENOTDIR')) return false; // damaged, so it is to be made anew
+      if (isCode(error, 'ENOENT', 'ENOTDIR')) return false; // damaged, so it is created again
       throw error;
     }
   }

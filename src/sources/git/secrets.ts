@@ -8,27 +8,27 @@ import { keyscan, type Remote, remoteOf } from './url.ts';
 
 export interface Secrets {
   url: string;
-  /** Of `git.secretRef`. */
+  /** The data of `git.secretRef`. */
   secret?: Readonly<Record<string, Uint8Array>> | undefined;
-  /** Of `git.verify.secretRef`. */
+  /** The data of `git.verify.secretRef`. */
   keys?: Readonly<Record<string, Uint8Array>> | undefined;
   /** On a tmpfs; Syncs may share it. */
   secretsFolder: string;
-  /** The Sync's own. */
+  /** The Sync's own folder. */
   folder: string;
 }
 
-/** What a command needs: git's configuration, and the keyring of gpg. */
+/** The files that a command needs: git's configuration, and gpg's keyring. */
 export interface Unlocked {
   config: string;
   keyring: string;
 }
 
-/** Writes the credentials to files for as long as `work` takes. */
+/** Writes the credentials to files while `work` runs. */
 export async function withSecrets<T>(parts: Secrets, work: (files: Unlocked) => Promise<T>): Promise<T> {
   const name = createHash('sha256').update(parts.folder).digest('hex').slice(0, 16);
   const folder = join(parts.secretsFolder, `git-${name}`);
-  // One that was left by a controller that was killed.
+  // A killed controller may have left one.
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true, mode: 0o700 });
   try {
@@ -80,7 +80,7 @@ async function https(
 ): Promise<Configuration> {
   const authority = secret['ca.crt'];
   const password = line(secret, 'password');
-  // With a token in the password, hosts take any name.
+  // If the password is a token, hosts accept any username.
   const username = line(secret, 'username') ?? 'git';
   if (password === undefined && (authority === undefined || secret.username !== undefined))
     throw invalid(
@@ -117,13 +117,13 @@ async function ssh(
     throw invalid(
       `has no key known_hosts: run ${keyscan(remote)}, compare the output with what the host publishes, and store it there`,
     );
-  // ssh refuses a key without a line end at its end, which editors and forms like to cut off.
+  // ssh refuses a key without a final newline, which editors and forms often remove.
   const key = Buffer.concat([Buffer.from(identity), Buffer.from('\n')]);
   const files = { identity: await write('identity', key), hosts: await write('known_hosts', hosts) };
   return { ssh: await write('ssh_config', sshConfig(files)) };
 }
 
-/** One line of text: files that were made by an editor end with a line end, which is no part of a password. */
+/** Returns one line of text: editors end a file with a newline, which is not part of a password. */
 function line(secret: Readonly<Record<string, Uint8Array>>, key: string): string | undefined {
   const bytes = secret[key];
   if (bytes === undefined) return undefined;
@@ -137,10 +137,12 @@ function line(secret: Readonly<Record<string, Uint8Array>>, key: string): string
 const invalid = (fault: string): SourceError =>
   new SourceError('SecretInvalid', `the Secret of spec.source.git.secretRef ${fault}`);
 
-/** How an unencrypted key of OpenSSH begins (its PROTOCOL.key): the magic, and the name of the cipher behind its length. */
+/**
+ * The beginning of an unencrypted OpenSSH key (PROTOCOL.key): the magic, then the name of the cipher after its length.
+ */
 const plain = 'openssh-key-v1\0\0\0\0\u0004none';
 
-/** Whether a private key is encrypted: ssh, which can ask nobody, passes over such a key without a word. */
+/** Whether a private key is encrypted: ssh cannot ask for a passphrase here, and skips such a key without a message. */
 function hasPassphrase(key: Uint8Array): boolean {
   const text = Buffer.from(key).toString('latin1');
   if (/^-----BEGIN ENCRYPTED PRIVATE KEY-----|^Proc-Type: 4,ENCRYPTED/m.test(text)) return true;
@@ -149,16 +151,16 @@ function hasPassphrase(key: Uint8Array): boolean {
   return bytes.startsWith('openssh-key-v1\0') && bytes !== plain;
 }
 
-/** The options of ssh (ssh_config(5)) for one repository: the key and the hosts of the Secret, and nothing else. */
+/** Returns the options of ssh (ssh_config(5)) for one repository: only the key and the hosts of the Secret are used. */
 function sshConfig(files: { identity: string; hosts: string }): string {
   const options = {
-    // Nothing is asked, and nobody else's keys are offered.
+    // Asks nothing, and offers no other keys.
     BatchMode: 'yes',
     IdentitiesOnly: 'yes',
     IdentityAgent: 'none',
     IdentityFile: path(files.identity),
     PreferredAuthentications: 'publickey',
-    // Only the hosts that the Secret knows.
+    // Accepts only the hosts in the Secret.
     StrictHostKeyChecking: 'yes',
     UserKnownHostsFile: path(files.hosts),
     GlobalKnownHostsFile: '/dev/null',
@@ -173,7 +175,7 @@ function sshConfig(files: { identity: string; hosts: string }): string {
     ForwardAgent: 'no',
     ForwardX11: 'no',
     ClearAllForwardings: 'yes',
-    // It ends by itself where the controller has died, or the host does not answer.
+    // ssh ends by itself if the controller has died, or if the host does not answer.
     ConnectTimeout: '30',
     ServerAliveInterval: '15',
     ServerAliveCountMax: '2',
@@ -183,20 +185,20 @@ function sshConfig(files: { identity: string; hosts: string }): string {
   return `Host *\n${lines.join('')}`;
 }
 
-/** A percent sign would begin one of ssh's tokens. */
+/** Escapes percent signs, which begin ssh's tokens. */
 const path = (text: string): string => `"${text.replaceAll('%', '%%')}"`;
 
 const settings = [
-  'no-autostart', // of gpg-agent, dirmngr and keyboxd: a signature is checked without them
+  'no-autostart', // starts no gpg-agent, dirmngr or keyboxd: a signature is checked without them
   'no-auto-key-retrieve',
   'no-auto-check-trustdb',
-  'trust-model always', // whose key is in the Secret is trusted; there are no others
+  'trust-model always', // all keys are from the Secret, so all are trusted
   'lock-never',
   'batch',
   'no-tty',
 ].join('\n');
 
-/** A home folder for gpg with only the keys of the Secret (its keys that end with .asc). */
+/** Creates a home folder for gpg with only the keys of the Secret (those whose names end with .asc). */
 async function writeKeyring(folder: string, keys: Readonly<Record<string, Uint8Array>>): Promise<void> {
   const rings = Object.entries(keys)
     .filter(([name]) => name.endsWith('.asc'))
@@ -208,7 +210,10 @@ async function writeKeyring(folder: string, keys: Readonly<Record<string, Uint8A
 const block =
   /-----BEGIN PGP PUBLIC KEY BLOCK-----\r?\n(?:[^\n]*:[^\n]*\n)*([\s\S]*?)-----END PGP PUBLIC KEY BLOCK-----/g;
 
-/** The packets in an armored text (RFC 9580, section 6). Its checksum is not looked at: the keys bear signatures. */
+/**
+ * Returns the packets in an armored text (RFC 9580, section 6). The checksum is ignored, because the keys have
+ * signatures.
+ */
 function dearmor(name: string, text: string): Buffer {
   const blocks = [...text.matchAll(block)].map(([, body = '']) =>
     Buffer.from(body.replace(/^=.{4}\s*$/m, ''), 'base64'),

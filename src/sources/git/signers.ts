@@ -1,9 +1,12 @@
 import { listed } from '../../api/listed.ts';
 import { SourceError } from '../source.ts';
 
-/** Fails where the Secret of `verify` holds nothing that could check a signature: else every commit would be blamed. */
+/**
+ * Throws if the Secret of `verify` has nothing that can check a signature: otherwise every commit would be reported as
+ * bad.
+ */
 export function checkKeys(keys: Readonly<Record<string, Uint8Array>>): void {
-  // Whether there is one in it is seen by keyring.ts.
+  // The keyring (secrets.ts) checks whether the file contains a key.
   if (Object.keys(keys).some((name) => name.endsWith('.asc'))) return;
   if (keys.allowed_signers === undefined)
     throw invalid(
@@ -17,14 +20,17 @@ export function checkKeys(keys: Readonly<Record<string, Uint8Array>>): void {
   );
 }
 
-/** ssh-keygen(1), ALLOWED SIGNERS: principals, options, type, key, comment. It passes over lines that are none. */
+/**
+ * Checks a line of ALLOWED SIGNERS in ssh-keygen(1): principals, options, type, key, comment. ssh-keygen skips invalid
+ * lines.
+ */
 function isSigner(line: string): boolean {
   if (/^\s*#/.test(line)) return false;
   const words = line.trim().split(/\s+/);
   return words.some((type, at) => at > 0 && isKey(type, Buffer.from(words[at + 1] ?? '', 'base64')));
 }
 
-/** Whether all of it is fields behind their lengths (RFC 4253, section 6.6), of which the first is the type. */
+/** Whether the key consists of length-prefixed fields (RFC 4253, section 6.6), the first of which is the type. */
 function isKey(type: string, key: Buffer): boolean {
   const fields: string[] = [];
   let at = 0;

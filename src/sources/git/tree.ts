@@ -4,17 +4,17 @@ import { Turns } from '../../platform/turns.ts';
 import { limits, SourceError } from '../source.ts';
 import type { Run } from './repository.ts';
 
-/** What a commit holds at a path. Submodules are not fetched, and so are no more than their names. */
+/** An entry at a path of a commit. Submodules are not fetched, so they are only names. */
 export interface Entry {
-  /** Below the repository's root. */
+  /** Relative to the repository's root. */
   path: string;
   id: string;
-  /** In bytes; 0 of what is no file. */
+  /** In bytes; 0 if it is not a file. */
   size: number;
   kind: 'File' | 'Link' | 'Folder' | 'Submodule';
 }
 
-/** What is below a folder of a commit, and the folders on the way there; `.` is all of it. */
+/** Returns the entries below a folder of a commit, and its parent folders; `.` is the whole commit. */
 export async function listTree(run: Run, revision: string, folder: string): Promise<Entry[]> {
   const args = ['ls-tree', '-r', '-t', '-z', '-l', '--full-tree', revision];
   const path = folderPath(folder);
@@ -24,7 +24,7 @@ export async function listTree(run: Run, revision: string, folder: string): Prom
   return entries;
 }
 
-/** Files and folders of a commit; more is no repository of manifests. */
+/** The maximum number of files and folders of a commit. A repository with more is not one of manifests. */
 const mostEntries = 10 * limits.files;
 
 export function checkEntries(count: number): void {
@@ -35,7 +35,7 @@ export function checkEntries(count: number): void {
     );
 }
 
-/** Of `git ls-tree -z -l`. Throws SourceError TooLarge. Lets others work meanwhile. */
+/** Parses the output of `git ls-tree -z -l`. Throws SourceError TooLarge. Lets other work run meanwhile. */
 export async function parseTree(output: string): Promise<Entry[]> {
   const rows = output.split('\0');
   checkEntries(rows.length);
@@ -60,7 +60,7 @@ const sorts: Readonly<Record<string, Entry['kind']>> = {
   '160000': 'Submodule',
 };
 
-/** Without `./` and a slash at its end; empty for the root. */
+/** Returns the path without `./` and a trailing slash; empty for the root. */
 export function folderPath(folder: string): string {
   const path = posix.normalize(folder).replace(/\/+$/, '');
   if (folder.startsWith('/') || path === '..' || path.startsWith('../'))
@@ -98,10 +98,10 @@ async function isFolder(
   );
 }
 
-/** `git cat-file`, with the lines of its input. */
+/** Runs `git cat-file` with these lines as its input. */
 export type CatFile = (options: readonly string[], lines: readonly string[]) => Promise<Buffer>;
 
-/** Their contents, in the same order, as they were committed: no filter and no line end conversion is run. */
+/** Returns the contents in the same order, exactly as committed: without filters or line end conversion. */
 export async function readBlobs(catFile: CatFile, entries: readonly Entry[]): Promise<Buffer[]> {
   if (entries.length === 0) return [];
   const output = await catFile(

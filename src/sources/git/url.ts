@@ -4,15 +4,15 @@ import { SourceError } from '../source.ts';
 export interface Remote {
   url: string;
   scheme: 'https' | 'ssh' | 'file';
-  /** Without a port, empty for a file. */
+  /** Without a port; empty for a file. */
   host: string;
-  /** Of ssh, where the URL has one. */
+  /** Only for ssh, if the URL has one. */
   port?: string | undefined;
-  /** `https://host:port`, empty for others. */
+  /** `https://host:port`; empty for other protocols. */
   origin: string;
 }
 
-/** Takes no URL but those that a Sync may hold, though it has been checked when the Sync was written. */
+/** Accepts only URLs that are valid in a Sync, even though the URL was checked when the Sync was written. */
 export function remoteOf(url: string): Remote {
   const fault = gitUrlFault(url);
   if (fault !== undefined) throw new SourceError('Failed', `spec.source.git.url ${fault}`);
@@ -24,6 +24,6 @@ export function remoteOf(url: string): Remote {
   return { url, scheme: 'ssh', host: url.replace(/:.*$/s, '').replace(/^.*@/, ''), origin: '' };
 }
 
-/** The command that prints the keys of a host as known_hosts needs them. */
+/** Returns the command that prints the keys of a host in the format of known_hosts. */
 export const keyscan = ({ host, port }: Remote): string =>
   `ssh-keyscan ${port === undefined ? '' : `-p ${port} `}${host.replace(/^\[|\]$/g, '')}`;

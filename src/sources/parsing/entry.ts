@@ -1,4 +1,4 @@
-/** Where the thread of a Parser begins. */
+/** The entry point of a Parser's thread. */
 import { parentPort } from 'node:worker_threads';
 import { answerJobs } from '../../platform/thread.ts';
 import { answer, type Job } from './jobs.ts';

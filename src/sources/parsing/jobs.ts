@@ -4,7 +4,7 @@ import { checkSealed } from '../kustomization.ts';
 import { SourceError, type SourceReason } from '../source.ts';
 import type { Field, Place, ReadFile } from './parser.ts';
 
-/** What a Parser asks for. Plain data, as it crosses threads. */
+/** A request to a Parser. Plain data, because it crosses threads. */
 export type Job =
   | { type: 'parse'; files: readonly ManifestFile[] }
   | { type: 'locate'; file: ManifestFile; fields: readonly Field[] }
@@ -20,7 +20,7 @@ interface Answers {
 
 export type JobAnswer<J extends Job> = Answers[J['type']];
 
-/** Of one file: nobody reads more. */
+/** The maximum for one file: no one reads more. */
 const mostErrors = 1000;
 
 export function answer(job: Job): Answers[Job['type']] {
@@ -55,7 +55,7 @@ function readFile(file: ManifestFile): ReadFile {
   };
 }
 
-/** A file of comments alone is a manifest that was commented out. One without a word may be half-written. */
+/** A file with only comments is a manifest that was commented out. An empty file may be incomplete. */
 function saysSomething(text: string): boolean {
   const lines = text.split('\n').map((line) => line.trim());
   return !lines.some((line) => line !== '') || lines.some((line) => !/^(#.*|---)?$/.test(line));

@@ -3,45 +3,45 @@ import type { Kind } from '../../api/objects.ts';
 import type { Path } from '../../api/path.ts';
 
 /**
- * Reads what others wrote. createParser (threaded.ts) does it in a thread of its own, within bounds of time and memory;
- * `inPlace` (in-place.ts) does it in the caller's, without bounds. Every failure is a SourceError: Timeout, TooLarge or
- * Failed. The contract suite is test/contracts/parser.ts.
+ * Parses untrusted files. createParser (threaded.ts) does it in its own thread, with limits on time and memory;
+ * `inPlace` (in-place.ts) does it in the caller's thread, without limits. Every failure is a SourceError: Timeout,
+ * TooLarge or Failed. The contract suite is test/contracts/parser.ts.
  */
 export interface Parser {
-  /** What each file, or part of one, holds. `took`: how long that ran, in milliseconds. */
+  /** Returns the content of each file, or of part of one. `took` is the run time in milliseconds. */
   parse(files: readonly ManifestFile[], options: ParseOptions): Promise<{ read: ReadFile[]; took: number }>;
-  /** Where fields stand in a file that was parsed before. */
+  /** Returns the positions of fields in a file that was parsed before. */
   locate(
     file: ManifestFile,
     fields: readonly Field[],
     options: ParseOptions,
   ): Promise<{ places: Place[]; took: number }>;
-  /** Throws SourceError where the kustomization reads anything but the tree, or runs anything: see checkSealed. */
+  /** Throws SourceError if the kustomization would read anything outside the tree, or run anything: see checkSealed. */
   seal(root: string, path: string, options: ParseOptions): Promise<void>;
-  /** The value of one YAML document, as JSON, or the offset of the first fault. */
+  /** Returns the value of one YAML document as JSON, or the offset of the first error. */
   value(text: string, options: ParseOptions): Promise<{ json: string } | { faultAt: number }>;
   close(): Promise<void>;
 }
 
 export interface ParseOptions {
-  /** Who asks: owners take turns. */
+  /** The requester. Owners take turns. */
   owner: string;
-  /** How long it may run, in milliseconds, where that is less than the parser's own bound. Waiting does not count. */
+  /** The maximum run time in milliseconds, if it is less than the parser's own. Waiting does not count. */
   timeout?: number | undefined;
   signal?: AbortSignal | undefined;
 }
 
-/** What a file holds, as plain data. */
+/** The content of a file, as plain data. */
 export interface ReadFile {
   documents: ReadDocument[];
   errors: ManifestError[];
-  /** How many errors are not told. */
+  /** How many further errors were omitted. */
   moreErrors: number;
-  /** How many line ends it has. */
+  /** The number of newlines. */
   lineEnds: number;
 }
 
-/** A ManifestDocument that can be sent: its object is text, which costs little to send. */
+/** A ManifestDocument for another thread: its object is text, which is cheap to send. */
 interface ReadDocument {
   line: number;
   kind: Kind;
@@ -51,7 +51,7 @@ interface ReadDocument {
 }
 
 export interface Field {
-  /** The place of its document among those of the file. */
+  /** The index of its document in the file. */
   document: number;
   path: Path;
 }

@@ -12,15 +12,15 @@ export interface ThreadedDeps {
 }
 
 /**
- * Of one job. A document of 1 MiB takes up to 4 s and 300 MiB, a file up to four such documents; one that others wrote in
- * order to do harm is held to the same.
+ * The limit of one job, in milliseconds. A document of 1 MiB takes up to 4 s and 300 MiB, a file up to four such
+ * documents. The same limit applies to malicious documents.
  */
 const longest = 20_000;
 const memory = 512; // MiB
 const idle = 30_000;
 const mostWaiting = 100;
 
-/** A Parser in a thread of its own. Nothing that it reads holds up this one, or can take its memory. */
+/** Creates a Parser in its own thread, so that no input can block this thread or use up its memory. */
 export function createParser({ clock, start = startThread }: ThreadedDeps): Parser {
   const thread = new Thread({
     start: () => start({ maxOldGenerationSizeMb: memory, maxYoungGenerationSizeMb: 64 }),
@@ -36,7 +36,7 @@ export function createParser({ clock, start = startThread }: ThreadedDeps): Pars
     const timeout = Math.min(longest, options.timeout ?? longest);
     try {
       const { value, took } = await thread.run(job, { ...options, timeout });
-      return { value: value as JobAnswer<J>, took }; // entry.ts answers so
+      return { value: value as JobAnswer<J>, took }; // entry.ts answers with this type
     } catch (error) {
       throw refusal(error, whatOf(job), timeout);
     }
@@ -44,7 +44,7 @@ export function createParser({ clock, start = startThread }: ThreadedDeps): Pars
 
   return {
     async parse(files, options) {
-      // Only the bytes of the file itself: a Buffer is most often a part of a larger one, which would be copied whole.
+      // Copies only the bytes of the file: a Buffer is usually part of a larger one, which would be copied completely.
       const own = files.map(({ name, bytes }) => ({ name, bytes: new Uint8Array(bytes) }));
       const { value, took } = await run({ type: 'parse', files: own }, options);
       return { read: value, took };
