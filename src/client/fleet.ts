@@ -8,16 +8,16 @@ import { lostWith } from './apply/write.ts';
 import type { Resources } from './resources.ts';
 import type { Streams } from './streams.ts';
 
-/** What an agent, or a person's own tools, can do with the agents of one namespace. Failures are ApiErrors. */
+/** What an agent, or a person's MCP client, can do with the agents of one namespace. Failures are ApiErrors. */
 export interface Fleet {
   list(): Promise<FleetAgent[]>;
-  /** Resolves with the final message, or as it is once the signal aborts. */
+  /** Resolves with the final message, or with its current state when the signal aborts. */
   send(request: FleetMessage, signal: AbortSignal): Promise<Message>;
-  /** Waits on for the end of a message that was sent before. */
+  /** Waits for the end of a message that was sent before. */
   follow(id: string, signal: AbortSignal): Promise<Message>;
-  /** The Agent as a manifest would make it. */
+  /** Returns the Agent that a manifest would create. */
   preview(manifest: string): Promise<Agent>;
-  /** Applies one Agent from a manifest; answers its name and what was done. */
+  /** Applies one Agent from a manifest. Returns its name and what was done. */
   apply(manifest: string): Promise<{ name: string; done: 'created' | 'configured' }>;
   start(name: string): Promise<void>;
   stop(name: string): Promise<void>;
@@ -28,7 +28,7 @@ interface FleetAgent {
   name: string;
   phase: string;
   ready: string;
-  /** Whether it takes messages. */
+  /** Whether it accepts messages. */
   talks: boolean;
   model?: string | undefined;
   /** The first line of its system prompt. */
@@ -42,17 +42,17 @@ interface FleetMessage {
   conversation?: string | undefined;
 }
 
-/** Over the API, as `user`. */
+/** Returns a Fleet over the API, for `user`. */
 export function fleetOf(parts: {
   resources: Resources;
   streams: Pick<Streams, 'send' | 'stream'>;
-  /** Reads the manifests. */
+  /** Parses the manifests. */
   parser: Parser;
-  /** Where `resources` has no messages. */
+  /** Required if `resources` has no messages. */
   message?: (key: { namespace: string; name: string }) => Promise<Message>;
   namespace: string;
   user: string;
-  /** As of WriteOptions. */
+  /** See WriteOptions. */
   author?: string | undefined;
 }): Fleet {
   const { resources, streams, parser, namespace, user, author } = parts;
@@ -100,7 +100,7 @@ export function fleetOf(parts: {
   };
 }
 
-/** Throws ApiError Conflict where the write is lost with its Agent. */
+/** Throws ApiError Conflict if the Agent is being deleted, so that the write would be lost. */
 function kept(agent: Agent): void {
   if (isTerminating(agent)) throw lostWith({ info: kindInfo('Agent'), key: keyOf(agent) });
 }
@@ -122,7 +122,7 @@ type Named = New<Agent> & { metadata: { name: string } };
 /** In bytes. */
 const mostManifest = 1024 * 1024;
 
-/** The manifest's one Agent, in this namespace. */
+/** Returns the only Agent in the manifest, in this namespace. */
 async function oneAgent(manifest: string, namespace: string, parser: Parser, owner: string): Promise<Named> {
   const bytes = Buffer.from(manifest);
   if (bytes.length > mostManifest)

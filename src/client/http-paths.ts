@@ -3,7 +3,9 @@ import type { Kind, ObjectKey } from '../api/objects.ts';
 
 type Query = Readonly<Record<string, string | number | boolean | undefined>>;
 
-/** Of a collection, or with `name` of one object; `namespace` of a cluster-scoped kind is left out. */
+/**
+ * Returns the path of a collection, or with `name` of one object; the `namespace` of a cluster-scoped kind is ignored.
+ */
 export function pathOf(
   kind: Kind,
   at: { namespace?: string | undefined; name?: string | undefined; subresource?: string | undefined },
@@ -19,7 +21,7 @@ export function pathOf(
   return withQuery([root, ...[...namespace, plural, ...rest].map(encodeURIComponent)].join('/'), query);
 }
 
-/** What is absent is left out; true is written as Kubernetes does. */
+/** Omits absent values; writes true as Kubernetes does. */
 export function withQuery(path: string, query: Query): string {
   const text = Object.entries(query)
     .filter(([, value]) => value !== undefined && value !== false && value !== '')
@@ -33,10 +35,10 @@ export const timeOf = (at: number | undefined): string | undefined =>
 
 export const ownRoot = '/apis/subresources.agentctl.dev/v1';
 
-/** What stands below an object, in the controller's own group. */
+/** Returns a path below an object, in the controller's own group. */
 export const below = (plural: string, key: ObjectKey, what: string): string =>
   `${ownRoot}/namespaces/${encodeURIComponent(key.namespace ?? 'default')}/${plural}/${encodeURIComponent(key.name)}/${what}`;
 
-/** What stands in a namespace, or in all of them. */
+/** Returns a path in a namespace, or in all namespaces. */
 export const among = (plural: string, namespace: string | undefined): string =>
   `${ownRoot}/${namespace === undefined ? '' : `namespaces/${encodeURIComponent(namespace)}/`}${plural}`;

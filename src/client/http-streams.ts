@@ -18,7 +18,7 @@ import type {
   Volume,
 } from './streams.ts';
 
-/** The casts say what the server promises of each path. */
+/** The casts state what the server returns for each path. */
 export function createHttpStreams(transport: Transport, clock: Clock): Streams {
   return {
     ...createHttpTalk(transport, clock),
@@ -27,7 +27,7 @@ export function createHttpStreams(transport: Transport, clock: Clock): Streams {
       const path = withQuery(below('instances', instance, 'log'), query);
       for await (const line of transport.lines({ method: 'GET', path, signal })) {
         const entry: LogEntry | { error: Status } = JSON.parse(line);
-        if ('error' in entry) throw apiErrorOf(entry.error); // told so when it comes after the answer has begun
+        if ('error' in entry) throw apiErrorOf(entry.error); // an error after the response has begun is sent as an entry
         yield entry;
       }
     },
@@ -56,7 +56,7 @@ export function createHttpStreams(transport: Transport, clock: Clock): Streams {
     },
     diffSync(sync, { force } = {}) {
       const path = withQuery(below('syncs', sync, 'diff'), { force });
-      // The Sync's own timeout bounds it, which may be longer than any that could stand here.
+      // The Sync's own timeout applies, which may be longer than any limit here.
       return transport.json({ method: 'GET', path, silence: 0 }) as Promise<SyncDiff>;
     },
     async purge(agent) {
@@ -76,7 +76,7 @@ type Talk = Pick<
   'send' | 'stream' | 'change' | 'decide' | 'closeConversation' | 'usage' | 'usageByAgent' | 'query'
 >;
 
-/** The casts say what the server promises of each path. */
+/** The casts state what the server returns for each path. */
 function createHttpTalk(transport: Transport, clock: Clock): Talk {
   const post = (path: string, body: object, silence?: number): Promise<unknown> =>
     transport.json({ method: 'POST', path, body, ...(silence === undefined ? {} : { silence }) });
@@ -101,7 +101,7 @@ function createHttpTalk(transport: Transport, clock: Clock): Talk {
     },
     async query(agent, { action, params, timeout }) {
       const timeoutSeconds = timeout === undefined ? undefined : timeout / 1000;
-      // The server answers in the end, be it with Timeout: how long it takes by default is its own affair.
+      // The server always responds, if necessary with Timeout. Its default timeout is not known here.
       const answer = await post(below('agents', agent, 'query'), { action, params, timeoutSeconds }, 0);
       return (answer as { result?: unknown }).result;
     },
@@ -113,16 +113,19 @@ const written = ({ timeout, ...message }: NewMessage): object => ({
   ...(timeout === undefined ? {} : { timeout: formatDuration(timeout) }),
 });
 
-/** The server says each 15 s that it is there: silent for so long it is not, whatever the connection looks like. */
+/**
+ * In milliseconds. The server sends a heartbeat every 15 s: if it is silent for this long it is gone, even if the
+ * connection seems open.
+ */
 const silence = 45_000;
-/** How long a controller may be away: a restart takes a second. */
+/** How long a controller may be unavailable: a restart takes a second. */
 const patience = 30_000;
 const pause = 250;
 
 /**
- * What happens to a message, up to its end, over as many connections as that takes: where one breaks off, the next goes
- * on after the last event that was seen. UnreachableError where nothing is heard for 30 s, or from the start, or where
- * what has happened so far breaks off.
+ * Yields what happens to a message until its end, over as many connections as needed: after a lost connection, the next
+ * one continues after the last event that was seen. Throws UnreachableError if nothing is received for 30 s, if the
+ * first connection fails, or if a connection without `follow` breaks off.
  */
 async function* followMessage(
   transport: Transport,
@@ -174,8 +177,9 @@ async function* followMessage(
 const accept = 'text/event-stream';
 
 /**
- * Reads server-sent events as our server writes them: `event` first, `data` last and in one line, so that the empty
- * line after it tells nothing more. Answers a reader of one line after the other; an event `error` is thrown.
+ * Reads server-sent events in the form that our server writes: `event` first, and `data` last in one line, so that the
+ * empty line after it can be ignored. Returns a function that gets one line after the other and throws an `error`
+ * event.
  */
 function eventReader(): (line: string) => StreamEntry | undefined {
   let event = '';
@@ -183,7 +187,7 @@ function eventReader(): (line: string) => StreamEntry | undefined {
     if (line.startsWith('event: ')) event = line.slice('event: '.length);
     if (!line.startsWith('data: ')) return undefined;
     const data = parseJson(line.slice('data: '.length), 'the controller');
-    // What the server says of each event.
+    // The types that the server sends for each event.
     switch (event) {
       case 'event':
       case 'state':
@@ -193,7 +197,7 @@ function eventReader(): (line: string) => StreamEntry | undefined {
       case 'error':
         throw apiErrorOf(data as Status);
       default:
-        return undefined; // of a newer server
+        return undefined; // from a newer server
     }
   };
 }

@@ -3,33 +3,36 @@ import type { Readable } from 'node:stream';
 import { ApiError, type Status, type StatusReason, UnreachableError } from '../api/errors.ts';
 import { checkSocket, UntrustedError } from '../platform/trusted.ts';
 
-// An import of node:http reads all that it exports, which loads undici: 20 ms, more than all the rest of a `get`.
+// Importing node:http evaluates all its exports, which loads undici: 20 ms, more than the rest of a `get`.
 const { Agent, request } = process.getBuiltinModule('node:http');
 
 export type Target =
   | { socketPath: string }
-  /** `ca` is PEM. Always https: a token is never sent in the clear. */
+  /** `ca` is PEM. Always https: a token is never sent unencrypted. */
   | { url: string; ca?: string | undefined; token?: string | undefined };
 
 interface Call {
   method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
-  /** With its query. */
+  /** Includes the query. */
   path: string;
   accept?: string;
   contentType?: string;
   body?: object;
-  /** How long it may be silent, in milliseconds; 0 for ever. The default of `json` is a minute: then the server hangs. */
+  /** How long the server may be silent, in milliseconds; 0 means no limit. The default of `json` is a minute. */
   silence?: number;
   signal?: AbortSignal | undefined;
-  /** Told once a 2xx answer begins. */
+  /** Called when a 2xx response begins. */
   onOpen?: () => void;
 }
 
-/** One server, reached over connections that are kept open. */
+/** One server, with keep-alive connections. */
 export interface Transport {
-  /** The JSON of a 2xx answer. */
+  /** Returns the JSON of a 2xx response. */
   json(call: Call): Promise<unknown>;
-  /** The lines of a 2xx answer as they come in, until its end or until the call's signal aborts; `silence` is 0 here, unless it is given. */
+  /**
+   * Yields the lines of a 2xx response as they arrive, until it ends or the call's signal aborts. The default of
+   * `silence` is 0 here.
+   */
   lines(call: Call): AsyncIterable<string>;
   close(): void;
 }
@@ -39,10 +42,10 @@ interface Channel {
   close(): void;
 }
 
-/** Without a server name Node looks whether the host is an IPv6 address, which takes 3 ms the first time. */
+/** Without a server name, Node checks whether the host is an IPv6 address, which takes 3 ms the first time. */
 const unnamed = { servername: '' };
 
-/** `check` throws where nobody may connect to the socket; it is called before each connection. */
+/** `check` throws if the socket is not trusted; it is called before each connection. */
 async function unixChannel(socketPath: string, check: () => void): Promise<Channel> {
   const agent = new Agent({ keepAlive: true });
   const connect = agent.createConnection.bind(agent);
@@ -56,7 +59,7 @@ async function unixChannel(socketPath: string, check: () => void): Promise<Chann
   };
 }
 
-/** node:https is loaded only here: the unix socket, which every start of the CLI uses, does without it. */
+/** Loads node:https only here: the unix socket, which every start of the CLI uses, does not need it. */
 async function tlsChannel(target: { url: string; ca?: string | undefined }): Promise<Channel> {
   const url = new URL(target.url);
   if (url.protocol !== 'https:')
@@ -77,7 +80,7 @@ async function tlsChannel(target: { url: string; ca?: string | undefined }): Pro
   };
 }
 
-/** How Node calls a connection that the other side has closed. */
+/** Node's codes for a connection that the other side has closed. */
 const lost: ReadonlySet<string | undefined> = new Set(['ECONNRESET', 'EPIPE']);
 
 export function createTransport(
@@ -112,7 +115,8 @@ export function createTransport(
         },
       });
       outgoing.on('timeout', () => outgoing.destroy(new Error(`no answer for ${timeout / 1000} s`)));
-      // Node's own `signal` destroys the socket with an error, which nobody hears where the answer has just been read.
+      // Node's own `signal` option destroys the socket with an error, which is unhandled if the response has just been
+      // read.
       const { signal } = call;
       const abort = (): void => void outgoing.destroy();
       signal?.addEventListener('abort', abort, { once: true });
@@ -120,7 +124,7 @@ export function createTransport(
       if (signal?.aborted === true) abort();
       outgoing.on('response', resolve);
       outgoing.on('error', (error: NodeJS.ErrnoException) => {
-        // The server may close an idle connection just as it is used again; a read can safely be sent once more.
+        // The server may close an idle connection just when it is reused. A read can safely be sent again.
         const isAborted = signal?.aborted === true;
         if (again && !isAborted && outgoing.reusedSocket && lost.has(error.code) && call.method === 'GET')
           send(call, false).then(resolve, reject);
@@ -130,12 +134,15 @@ export function createTransport(
     });
   }
 
-  /** For each connection: it may be another controller's by now. One that is kept open stays that of who was checked. */
+  /**
+   * Called for each connection, because another process may own the socket now. A kept connection remains with the
+   * process that was checked.
+   */
   function checkListener(path: string): void {
     try {
       checkSocket(path);
     } catch (error) {
-      throw error instanceof UntrustedError ? error : unreachable(place, error as NodeJS.ErrnoException); // of the file system
+      throw error instanceof UntrustedError ? error : unreachable(place, error as NodeJS.ErrnoException); // from the file system
     }
   }
 
@@ -163,7 +170,7 @@ export function createTransport(
           error instanceof UnreachableError ||
           error instanceof UntrustedError
           ? error
-          : unreachable(place, error as Error); // a stream fails with nothing else
+          : unreachable(place, error as Error); // a stream throws nothing else
       }
     },
     async json(call) {
@@ -179,23 +186,23 @@ export function createTransport(
       }
     },
     close() {
-      channel?.then((ready) => ready.close()).catch(() => undefined); // where it never opened, nothing is to be closed
+      channel?.then((ready) => ready.close()).catch(() => undefined); // if it never opened, there is nothing to close
     },
   };
 }
 
 async function textOf(response: IncomingMessage, place: string): Promise<string> {
-  response.setEncoding('utf8'); // holds back a character that is split between two chunks
+  response.setEncoding('utf8'); // keeps characters whole that are split between two chunks
   let text = '';
   try {
     for await (const chunk of response) text += chunk;
   } catch (error) {
-    throw unreachable(place, error as NodeJS.ErrnoException); // a stream fails with nothing else
+    throw unreachable(place, error as NodeJS.ErrnoException); // a stream throws nothing else
   }
   return text;
 }
 
-/** `Warning: 299 - "text"` (RFC 7234, 5.5). */
+/** Parses `Warning: 299 - "text"` (RFC 7234, 5.5). */
 function warningsOf(response: IncomingMessage): string[] {
   const header = response.headers.warning;
   if (header === undefined) return [];
@@ -211,7 +218,7 @@ const remedies: Record<string, string> = {
   ECONNRESET: 'the connection was lost',
 };
 
-/** For a failure of the connection itself, with what it most likely means. */
+/** Returns the error for a failed connection, with its most likely cause. */
 function unreachable(place: string, error: NodeJS.ErrnoException): UnreachableError {
   const why = (error.code === undefined ? undefined : remedies[error.code]) ?? error.message;
   return new UnreachableError(`cannot reach the controller at ${place}: ${why}`, { cause: error });
@@ -234,17 +241,17 @@ const reasons: Record<number, StatusReason> = {
   504: 'Timeout',
 };
 
-/** Of an answer that is not 2xx. */
+/** Returns the error of a response that is not 2xx. */
 function errorOf(code: number, text: string, place: string): Error {
   if (!text.startsWith('{'))
     return new ApiError(reasons[code] ?? 'InternalError', text.trim() || `HTTP ${code}`);
-  const answer = parseJson(text, place) as Partial<Status>; // what an API server answers to a failure, or its HTTP layer
+  const answer = parseJson(text, place) as Partial<Status>; // the response of an API server, or of its HTTP layer, to a failure
   if (code === 503 && answer.kind !== 'Status')
     return new UnreachableError(`cannot reach the controller at ${place}: it is shutting down`);
-  return apiErrorOf(answer as Status, code); // its fields are all optional to what reads them
+  return apiErrorOf(answer as Status, code); // all its fields are optional for the reader
 }
 
-/** The error that a Status tells of; a reason that we do not know goes by the code. */
+/** Returns the error of a Status. If its reason is unknown, the code decides. */
 export function apiErrorOf(status: Status, code = status.code ?? 500): ApiError {
   const known =
     status.reason === 'AlreadyExists' || Object.values(reasons).some((reason) => reason === status.reason);
@@ -256,7 +263,7 @@ export function apiErrorOf(status: Status, code = status.code ?? 500): ApiError 
   );
 }
 
-/** Throws UnreachableError: whatever listens there, it is not agentctl. */
+/** Throws UnreachableError if the text is not JSON: then the server is not agentctl. */
 export function parseJson(text: string, place: string): unknown {
   try {
     return JSON.parse(text);
@@ -267,7 +274,10 @@ export function parseJson(text: string, place: string): unknown {
   }
 }
 
-/** The lines of a stream, however its chunks cut lines and characters. An unfinished last line is dropped: it was cut off. */
+/**
+ * Yields the lines of a stream, however its chunks split lines and characters. Drops an incomplete last line, which was
+ * cut off.
+ */
 async function* linesOf(stream: Readable): AsyncGenerator<string> {
   stream.setEncoding('utf8');
   let rest = '';

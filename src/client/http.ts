@@ -10,7 +10,7 @@ import type { Table, TableEvent, Tables } from './tables.ts';
 
 export interface HttpClient extends Resources, Streams {
   tables: Tables;
-  /** Ends idle connections and fails what is under way. */
+  /** Closes idle connections and fails pending requests. */
   close(): void;
 }
 
@@ -22,8 +22,8 @@ const patchTypes: Record<Patch['type'], string> = {
 };
 
 /**
- * `onWarning` is told what the server warns of (unknown fields, deprecations); by the clock a lost server is waited for.
- * A request whose answer is not there within `timeout` is aborted; streams are not bounded.
+ * `onWarning` gets the server's warnings (unknown fields, deprecations). `clock` times the wait for a lost server. A
+ * request without a response within `timeout` is aborted; streams have no limit.
  */
 export function createHttpClient(
   target: Target,
@@ -59,7 +59,7 @@ const keyOfBody = (object: { metadata: { namespace?: string | undefined; name?: 
   name: object.metadata.name,
 });
 
-/** The casts say what the server promises: it answers with the kind that its path names. */
+/** The casts state what the server returns: the kind that the path names. */
 function createHttpResources(transport: Transport): Resources {
   const get = (kind: Kind, key: ObjectKey) => transport.json({ method: 'GET', path: pathOf(kind, key) });
   return {
@@ -90,7 +90,7 @@ function createHttpResources(transport: Transport): Resources {
         contentType: patchTypes[patch.type],
         body: patch.body,
       });
-      // The server answers a patch of scale with a Scale, callers expect the object.
+      // The server returns a Scale for a patch of scale; callers expect the object.
       return (subresource === 'scale' ? await get(kind, key) : answer) as never;
     },
     delete: (kind, key, options = {}) =>
@@ -132,15 +132,16 @@ interface Event {
   type: string;
   object: {
     metadata?: { resourceVersion?: string };
-    /** Of a Table. */
+    /** Only in a Table. */
     rows?: readonly { object?: { metadata?: { resourceVersion?: string } } }[];
   };
 }
 
 /**
- * Events until the signal aborts. A server ends each watch after a while; then another one goes on from the last version
- * that was seen: of an object, or of a bookmark, for which it always asks, since a version that is a few minutes old may
- * no longer be kept. Throws ApiError (Expired among them), or UnreachableError where the server is gone.
+ * Yields events until the signal aborts. A server ends each watch after a while; then a new watch continues from the
+ * last version that was seen, of an object or of a bookmark. Bookmarks are always requested, because a version that is
+ * a few minutes old may no longer be kept. Throws ApiError (Expired among others), or UnreachableError if the server is
+ * gone.
  */
 async function* watchOver(
   transport: Transport,
@@ -168,7 +169,7 @@ async function* watchOver(
       how.accept === undefined ? call : { ...call, accept: how.accept },
     )) {
       const event = JSON.parse(line) as Event; // the server's wire format
-      if (event.type === 'ERROR') throw apiErrorOf(event.object as Status); // by the wire format
+      if (event.type === 'ERROR') throw apiErrorOf(event.object as Status); // the server's wire format
       version = newer(version, versionOf(event));
       if (event.type !== 'BOOKMARK' || options.allowWatchBookmarks === true) yield event;
     }
@@ -178,6 +179,6 @@ async function* watchOver(
 const versionOf = ({ object }: Event): string | undefined =>
   object.metadata?.resourceVersion ?? object.rows?.[0]?.object?.metadata?.resourceVersion;
 
-/** The objects that a watch begins with come by name, so the last one need not be the newest. */
+/** The initial objects of a watch are sorted by name, so the last one need not be the newest. */
 const newer = (a: string | undefined, b: string | undefined): string | undefined =>
   a === undefined || b === undefined ? (b ?? a) : Number(b) > Number(a) ? b : a;

@@ -19,8 +19,8 @@ export interface InformerDeps {
 const retryAfter = 1_000;
 
 /**
- * A cache of all objects of a kind: listed once, then watched. When the watch cannot go on it lists again and tells
- * the differences, so the final state is never lost; states in between may be.
+ * A cache of all objects of a kind: lists once, then watches. If the watch cannot continue, it lists again and emits
+ * the differences. So the final state is never missed, but intermediate states may be.
  */
 export class Informer<K extends Kind> {
   /** Resolves after the first list. */
@@ -33,7 +33,10 @@ export class Informer<K extends Kind> {
     string,
     { of: (object: Kinds[K]) => readonly string[]; keys: Map<string, Set<string>> }
   >();
-  /** The version up to which list and watch have told all: what is not in the cache by then does not exist. */
+  /**
+   * The version up to which list and watch are complete: an object up to this version that is not in the cache does not
+   * exist.
+   */
   #seen = '';
   #onSynced = (): void => {};
 
@@ -45,7 +48,7 @@ export class Informer<K extends Kind> {
     });
   }
 
-  /** To be called before start. */
+  /** Call before start. */
   addIndex(name: string, of: (object: Kinds[K]) => readonly string[]): void {
     this.#indexes.set(name, { of, keys: new Map() });
   }
@@ -54,7 +57,7 @@ export class Informer<K extends Kind> {
     this.#handlers.push(handler);
   }
 
-  /** `namespace/name`, or the name of a cluster-scoped object. */
+  /** The key is `namespace/name`, or the name of a cluster-scoped object. */
   get(key: string): Kinds[K] | undefined {
     return this.#objects.get(key);
   }
@@ -68,9 +71,9 @@ export class Informer<K extends Kind> {
     return [...keys].flatMap((key) => this.#objects.get(key) ?? []);
   }
 
-  /** Takes in the answer of a write of one's own, unless something newer is known. */
+  /** Adds the result of an own write, unless something newer is known. */
   observeWrite(object: Kinds[K]): void {
-    // A late answer must not bring back what has been deleted since.
+    // A late result must not bring back an object that was deleted since.
     if (this.#objects.has(keyText(object.metadata)) || newer(object.metadata.resourceVersion, this.#seen))
       this.#put(object);
   }
@@ -108,7 +111,7 @@ export class Informer<K extends Kind> {
     this.#seen = metadata.resourceVersion;
   }
 
-  /** Ends when the server ends the watch: it goes on from the last version that was seen. */
+  /** Returns when the server ends the watch; the next watch continues from the last version. */
   async #watch(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const before = this.#seen;
@@ -119,7 +122,7 @@ export class Informer<K extends Kind> {
         else if (event.type !== 'BOOKMARK') this.#put(event.object);
         this.#seen = event.object.metadata.resourceVersion;
       }
-      // A server that ends every watch at once is not to be asked without a pause.
+      // Waits, so that a server that ends every watch immediately is not called in a loop.
       if (this.#seen === before) await sleep(this.#deps.clock, retryAfter, signal);
     }
   }
@@ -129,7 +132,7 @@ export class Informer<K extends Kind> {
     const known = this.#objects.get(key);
     if (known !== undefined && !newer(object.metadata.resourceVersion, known.metadata.resourceVersion))
       return;
-    // The name was given anew: another object, and the end of the first one was not told.
+    // The name was reused for another object, and the deletion of the first one was missed.
     if (known !== undefined && known.metadata.uid !== object.metadata.uid) this.#remove(key);
     const before = this.#objects.get(key);
     this.#index(key, before, object);
@@ -140,7 +143,7 @@ export class Informer<K extends Kind> {
     }
   }
 
-  /** A name that was given anew since then stays. */
+  /** Keeps a newer object with the same name. */
   #delete(last: Kinds[K]): void {
     const key = keyText(last.metadata);
     if (this.#objects.get(key)?.metadata.uid === last.metadata.uid) this.#remove(key);

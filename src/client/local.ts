@@ -13,10 +13,11 @@ import type {
 } from './resources.ts';
 
 /**
- * A client in the registry's own process. `fieldManager` is who writes, unless a call says otherwise. What goes in is
- * copied as JSON, as it would be on its way over HTTP: the caller may go on to change it.
+ * A client in the registry's own process. `fieldManager` is the default manager of writes. Input is copied as JSON, as
+ * it would be over HTTP, so the caller may change it afterwards.
  *
- * The registry lets only objects of a kind's schema in, and the types are written from the same schema: so the casts.
+ * The registry accepts only objects that match a kind's schema, and the types are generated from the same schema. That
+ * justifies the casts.
  */
 export class LocalClient implements Resources {
   readonly #registry: Registry;
@@ -79,7 +80,7 @@ export class LocalClient implements Resources {
 
 const copy = <T>(value: T): T => JSON.parse(JSON.stringify(value));
 
-/** What a write of the status reads of an object. */
+/** Returns the parts of an object that a write of its status uses. */
 function statusOf(object: AnyObject): object {
   const { apiVersion, kind, metadata } = object;
   const { name, namespace, uid, resourceVersion } = metadata;

@@ -1,4 +1,4 @@
-/** How far a log was read, by the times of its lines. */
+/** How far a log was read, based on the times of its lines. */
 export class LogPosition {
   /** The time of the last line. */
   since: number | undefined;
@@ -7,7 +7,7 @@ export class LogPosition {
   #skip = 0;
   #isUntimed = false;
 
-  /** False for a line that was told before the log was opened again. */
+  /** Returns false for a line that was returned before the log was reopened. */
   isNew({ at }: { at?: number | undefined }): boolean {
     if (at === undefined) {
       this.#isUntimed = true;
@@ -28,7 +28,7 @@ export class LogPosition {
     return !this.#isUntimed;
   }
 
-  /** The log is read from `since` on again. */
+  /** The log is now read again from `since`. */
   reopen(): void {
     this.#skip = this.#count;
   }

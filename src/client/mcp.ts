@@ -3,10 +3,10 @@ import { z } from 'zod';
 import type { Message } from '../api/objects.ts';
 import type { Fleet } from './fleet.ts';
 
-/** Many clients of MCP give a tool call one minute; what takes longer is asked for again. */
+/** In seconds. Many MCP clients limit a tool call to one minute, so a longer wait takes several calls. */
 const patience = 50;
 
-/** The Model Context Protocol's server over a Fleet. `manage`: with the tools that change it. */
+/** Returns a Model Context Protocol server over a Fleet. `manage` adds the tools that change it. */
 export function createMcpServer(fleet: Fleet, options: { version: string; manage: boolean }): McpServer {
   const server = new McpServer({ name: 'agentctl', version: options.version });
   server.registerTool(
@@ -92,10 +92,10 @@ type ToolAnswer = {
   isError?: true;
 };
 
-/** With `structured` the text is that as JSON, for clients that read the text alone; MCP wants an object there. */
+/** With `structured`, the text is its JSON, for clients that only read text. MCP requires an object there. */
 type Told = string | { text: string; structured: Record<string, unknown> };
 
-/** A failure is an answer of the tool, so that the model reads it. */
+/** Returns a failure as the tool's result, so that the model reads it. */
 async function told(work: () => Promise<Told>): Promise<ToolAnswer> {
   try {
     const answer = await work();

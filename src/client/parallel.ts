@@ -1,6 +1,9 @@
 import pMap from 'p-map';
 
-/** Runs `work` on all items, at most `limit` at once. The results stand in the order of the items; a rejection is a result too. */
+/**
+ * Runs `work` on all items, at most `limit` at once. Returns the results in the order of the items, including
+ * rejections.
+ */
 export const parallel = <T, R>(
   items: readonly T[],
   limit: number,

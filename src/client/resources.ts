@@ -13,33 +13,36 @@ import type {
 export type * from '../api/requests.ts';
 
 /**
- * The API as its clients see it, the controller included: over the embedded registry (local.ts) or over HTTP (http.ts).
- * Every failure is an ApiError, or UnreachableError where there is no server. Semantics are Kubernetes' API conventions.
- * The contract suite is test/contracts/resources.ts.
+ * The API for all clients, including the controller: over the embedded registry (local.ts) or over HTTP (http.ts).
+ * Every failure is an ApiError, or UnreachableError if there is no server. Follows Kubernetes' API conventions. The
+ * contract suite is test/contracts/resources.ts.
  */
 export interface Resources {
   get<K extends Kind>(kind: K, key: ObjectKey): Promise<Kinds[K]>;
   list<K extends Kind>(kind: K, options?: ListOptions): Promise<List<Kinds[K]>>;
-  /** From `resourceVersion` on; ends when the signal aborts; throws ApiError Expired when that version is no longer kept. */
+  /**
+   * Yields events after `resourceVersion`. Ends when the signal aborts. Throws ApiError Expired if that version is no
+   * longer kept.
+   */
   watch<K extends Kind>(kind: K, options: WatchOptions): AsyncIterable<WatchEvent<Kinds[K]>>;
   create<K extends Kind>(kind: K, object: New<Kinds[K]>, options?: WriteOptions): Promise<Kinds[K]>;
-  /** With metadata.resourceVersion: Conflict unless it is the newest. */
+  /** With metadata.resourceVersion: throws Conflict unless it is the newest version. */
   update<K extends Kind>(
     kind: K,
     object: Kinds[K],
     options?: WriteOptions & { subresource?: 'status' },
   ): Promise<Kinds[K]>;
-  /** With the subresource `scale` the patch is one of an autoscaling/v1 Scale; the answer is the object still. */
+  /** With the subresource `scale`, the patch is for an autoscaling/v1 Scale; the result is still the object. */
   patch<K extends Kind>(
     kind: K,
     key: ObjectKey,
     patch: Patch,
     options?: WriteOptions & { subresource?: 'status' | 'scale' },
   ): Promise<Kinds[K]>;
-  /** Answers the object: gone, or with its deletionTimestamp where finalizers hold it. */
+  /** Returns the object: deleted, or with its deletionTimestamp if finalizers hold it. */
   delete<K extends Kind>(kind: K, key: ObjectKey, options?: DeleteOptions): Promise<Kinds[K]>;
 }
 
-/** The objects of a list. On Kubernetes' wire a list names their kind once, and each of them does not. */
+/** Returns the objects of a list. On Kubernetes' wire, a list names their kind once, and its items omit it. */
 export const itemsOf = (info: KindInfo, { items }: { items: readonly AnyObject[] }): AnyObject[] =>
   items.map((item) => ({ ...item, apiVersion: info.apiVersion, kind: info.kind }) as AnyObject); // of that kind

@@ -14,120 +14,136 @@ import type { TurnEvent } from '../protocols/talk.ts';
 export type { AgentUsage, UsageSum } from '../messages/message.ts';
 
 /**
- * What agentctl serves beyond Resources, in the group subresources.agentctl.dev/v1: the controller implements it in
- * process, http.ts over HTTP. Every failure is an ApiError, or UnreachableError where there is no server.
- * Instants are milliseconds since the Unix epoch.
+ * What agentctl serves in addition to Resources, in the group subresources.agentctl.dev/v1. The controller implements
+ * it in process, http.ts over HTTP. Every failure is an ApiError, or UnreachableError if there is no server. Instants
+ * are milliseconds since the Unix epoch.
  */
 export interface Streams {
   /**
-   * Output of an Instance, the oldest line first. NotFound for an unknown Instance; BadRequest for the `previous` run where
-   * none has ended. With `follow` until the newest run ends, with `runs` until the Instance is gone or the signal aborts.
+   * Yields the output of an Instance, oldest line first. Throws NotFound for an unknown Instance, and BadRequest for
+   * the `previous` run if no run has ended. With `follow`, continues until the newest run ends; with `runs`, until the
+   * Instance is gone or the signal aborts.
    */
   log(instance: ObjectKey, options: LogOptions): AsyncIterable<LogEntry>;
 
-  /** What happens next to an Agent by time alone, in order, up to `until`. */
+  /** Returns what will happen to an Agent by time alone, in order, up to `until`. */
   forecast(agent: ObjectKey, options: { until: number }): Promise<ForecastEntry[]>;
 
   /**
-   * What the controller would do were these objects applied; writes nothing. One entry for each Agent that is touched.
-   * `author`: as of WriteOptions, in process alone.
+   * Returns what the controller would do if these objects were applied, with one entry for each affected Agent. Writes
+   * nothing. `author`: see WriteOptions; in process only.
    */
   plan(objects: readonly New<AnyObject>[], options?: { author?: string | undefined }): Promise<AgentPlan[]>;
 
   status(): Promise<ControllerStatus>;
 
   /**
-   * Journals messages for an Agent; resolves once they are on disk, each with its Message as the API shows it. One whose
-   * `key` the same sender has used already is answered as it stands; Conflict where its text was another. NotFound; TooManyRequests where the queue is full; BadRequest where
-   * the Agent has no protocol or the conversation is none of its.
+   * Journals messages for an Agent. Resolves once they are on disk, with their Messages as the API shows them. If the
+   * same sender has already used a `key`, returns the existing Message; throws Conflict if its text was different.
+   * Throws NotFound; TooManyRequests if the queue is full; BadRequest if the Agent has no protocol or the conversation
+   * belongs to another Agent.
    */
   send(agent: ObjectKey, messages: readonly NewMessage[]): Promise<MessageObject[]>;
 
   /**
-   * What happens to a message, from event `after` on (0: all), up to its end, which is the last: `end`. For as long as it
-   * takes; where nothing comes for Policy.messages.inactivityTimeout the message fails, and that is its end. With
-   * `follow: false` what has happened so far, without waiting: there is no `end` where the message goes on.
+   * Yields what happens to a message after event `after` (0: all), up to its end, which is the last entry: `end`. There
+   * is no time limit; but if nothing happens for Policy.messages.inactivityTimeout the message fails, which is its end.
+   * With `follow: false`, yields the events so far without waiting: without `end` if the message has not ended.
    */
   stream(message: ObjectKey, options: StreamOptions): AsyncIterable<StreamEntry>;
 
-  /** Retry: a message that failed or expired waits again. Cancel: breaks it off; it fails with the reason Cancelled. Conflict where its state does not allow it. */
+  /**
+   * Retry: queues a failed or expired message again. Cancel: interrupts it; it fails with the reason Cancelled. Throws
+   * Conflict if its state does not allow that.
+   */
   change(message: ObjectKey, what: 'retry' | 'cancel'): Promise<MessageObject>;
 
-  /** Decides a permission that waits; over TLS `by` is the user of the token. Conflict where it is decided already. */
+  /**
+   * Decides a pending permission. Over TLS, `by` is the user of the token. Throws Conflict if it is already decided.
+   */
   decide(approval: ObjectKey, decision: 'approve' | 'deny', how: Decision): Promise<ApprovalObject>;
 
-  /** Ends a conversation; messages of it that wait fail. */
+  /** Ends a conversation. Its waiting messages fail. */
   closeConversation(conversation: ObjectKey): Promise<ConversationObject>;
 
-  /** What an Agent's turns have used, by model, since an instant. NotFound where there never was such an Agent. */
+  /**
+   * Returns what an Agent's turns have used since an instant, by model. Throws NotFound if there never was such an
+   * Agent.
+   */
   usage(agent: ObjectKey, options: { since?: number | undefined }): Promise<AgentUsage[]>;
 
-  /** What all Agents have used, of one namespace or of all; by agent and model. */
+  /** Returns what all Agents have used, in one namespace or in all, by agent and model. */
   usageByAgent(scope: { namespace?: string | undefined; since?: number | undefined }): Promise<AgentUsage[]>;
 
-  /** Asks a Ready instance directly; nothing is journalled. Timeout; ServiceUnavailable where none is Ready or the run ends meanwhile. */
+  /**
+   * Sends a query directly to a Ready instance, without the journal. Throws Timeout; ServiceUnavailable if none is
+   * Ready or the run ends meanwhile.
+   */
   query(
     agent: ObjectKey,
     question: { action: string; params?: unknown; timeout?: number | undefined },
   ): Promise<unknown>;
 
   /**
-   * Stops every instance and keeps it stopped while this controller lives; answers when all have ended. Timeout, naming
-   * them, where some do not. For `controller stop --agents`.
+   * Stops every instance and keeps it stopped while this controller lives. Resolves when all have ended. Throws
+   * Timeout, with their names, if some do not end. For `controller stop --agents`.
    */
   stopAgents(): Promise<void>;
 
-  /** Named volumes of an Agent, which its deletion keeps. The Agent itself may be gone. */
+  /** Returns the named volumes of an Agent, which its deletion keeps. The Agent may no longer exist. */
   volumes(agent: ObjectKey): Promise<Volume[]>;
 
   /**
-   * What the newest revision of a Sync's source would change, were it applied now; writes nothing. With `force` as if
-   * what others apply were taken over. NotFound;
-   * ServiceUnavailable, with the source's own words, where the source does not answer.
+   * Returns what the newest revision of a Sync's source would change if it were applied now; writes nothing. With
+   * `force`, as if it took over fields that others apply. Throws NotFound; ServiceUnavailable, with the source's
+   * message, if the source does not answer.
    */
   diffSync(sync: ObjectKey, options?: { force?: boolean | undefined }): Promise<SyncDiff>;
 
-  /** Removes those volumes; answers what was removed. Conflict while the Agent exists and is not being deleted. */
+  /**
+   * Removes those volumes and returns the removed ones. Throws Conflict while the Agent exists and is not being
+   * deleted.
+   */
   purge(agent: ObjectKey): Promise<Volume[]>;
 }
 
 export interface LogOptions {
   follow?: boolean | undefined;
-  /** With `follow`: go on with the next run. What happens between runs is told by entries of the stream `note`. */
+  /** With `follow`: continues with the next run. Entries of the stream `note` report what happens between runs. */
   runs?: boolean | undefined;
-  /** Only the last so many lines. */
+  /** Only this many last lines. */
   tail?: number | undefined;
   /** Only lines from this instant on. */
   since?: number | undefined;
-  /** Only the run that ended last: the newest one, or the one before it while that runs. */
+  /** Only the run that ended last: the newest run, or the one before it while the newest runs. */
   previous?: boolean | undefined;
-  /** The protocol's lines as they are, in place of what they say. */
+  /** The protocol's lines unchanged, instead of their meaning. */
   raw?: boolean | undefined;
   signal: AbortSignal;
 }
 
 export interface Decision {
-  /** Who decides. Over TLS it is the user of the token, whatever is said here. */
+  /** Who decides. Over TLS it is always the user of the token. */
   by: string;
-  /** One of the Approval's options, by its id or its name; absent: the first that fits. */
+  /** One of the Approval's options, by id or name. Defaults to the first that fits. */
   option?: string | undefined;
 }
 
 export interface NewMessage {
   text: string;
-  /** One of the Agent's; absent: a new one. */
+  /** One of the Agent's conversations. Defaults to a new one. */
   conversation?: string | undefined;
   /** Idempotency key. */
   key?: string | undefined;
-  /** Who sends it, for people. Over TLS it is the user of the token, whatever is said here. */
+  /** The sender, for people. Over TLS it is always the user of the token. */
   from?: string | undefined;
-  /** Milliseconds, in place of Policy.messages.timeout. */
+  /** Milliseconds. Overrides Policy.messages.timeout. */
   timeout?: number | undefined;
 }
 
 export interface StreamOptions {
   after?: number | undefined;
-  /** True where it is absent. */
+  /** Defaults to true. */
   follow?: boolean | undefined;
   signal: AbortSignal;
 }
@@ -143,9 +159,9 @@ export type StreamEntry =
   | { end: MessageObject };
 
 export interface LogEntry {
-  /** A note is the controller's own. */
+  /** A note is from the controller itself. */
   stream: 'stdout' | 'stderr' | 'note';
-  /** Absent where the driver keeps no times. */
+  /** Absent if the driver keeps no times. */
   at?: number | undefined;
   /** Without its newline. */
   text: string;
@@ -161,7 +177,7 @@ export interface ForecastEntry {
 
 export interface AgentPlan {
   agent: ObjectKey;
-  /** For people, a line for each thing; empty where nothing is to be done. */
+  /** For people, with one line for each step; empty if there is nothing to do. */
   text: string;
   actions: readonly PlannedAction[];
 }
@@ -181,12 +197,12 @@ export interface ControllerStatus {
   uptime: number;
   store: {
     id: string;
-    /** The store that this one was a copy of when this controller started; absent where it was none. */
+    /** The store of which this store was a copy when this controller started; absent if it was not a copy. */
     copyOf?: string | undefined;
     path: string;
     revision: number;
   };
-  /** Where it listens with TLS; absent where it listens on its socket only. */
+  /** Where it listens with TLS; absent if it listens only on its socket. */
   tls?: Listener | undefined;
   runtimes: readonly {
     name: string;
@@ -204,20 +220,22 @@ export interface ControllerStatus {
 export interface Listener {
   /** `https://host:port`, as it is reached from its own host. */
   address: string;
-  /** `host:port` for --listen, with the port that was found where 0 was asked for. */
+  /** The `host:port` for --listen, with the actual port if 0 was requested. */
   listen: string;
 }
 
 export interface SyncDiff {
-  /** The newest revision, and the one that is applied now. */
+  /** `revision` is the newest revision, `applied` the one that is applied now. */
   revision: string;
   reference?: string | undefined;
   applied?: string | undefined;
-  /** Why it would be refused, a line each, with file:line:column where it is about a manifest. Nothing would change then. */
+  /**
+   * Why it would be refused, one line each, with file:line:column if it is about a manifest. Then nothing would change.
+   */
   errors: readonly string[];
   /** Objects that would change, in the order of the writes. */
   changes: readonly ObjectChange[];
-  /** It would wait for agentctl approve. */
+  /** Whether it would wait for agentctl approve. */
   needsApproval: boolean;
 }
 
@@ -225,11 +243,11 @@ export interface ObjectChange {
   kind: Kind;
   namespace?: string | undefined;
   name: string;
-  /** Kept: no longer in the manifests, and left all the same. */
+  /** Kept: no longer in the manifests, but not deleted. */
   change: 'Created' | 'Configured' | 'Pruned' | 'Kept';
-  /** Of Configured: what differs. Values of Secrets are masked. */
+  /** For Configured: the differences. Values of Secrets are masked. */
   fields: readonly Change[];
-  /** Of Kept: why. */
+  /** For Kept: the reason. */
   why?: string | undefined;
 }
 

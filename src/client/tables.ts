@@ -1,15 +1,15 @@
 import type { AnyObject, Kind } from '../api/objects.ts';
 import type { ListOptions, WatchOptions } from './resources.ts';
 
-/** Answers made for reading: the columns and cells that `get` prints. The server alone knows them. */
+/** Objects as tables: the columns and cells that `get` prints. Only the server can compute them. */
 export interface Tables {
   list(kind: Kind, options?: ListOptions & IncludeObject & { name?: string | undefined }): Promise<Table>;
-  /** As Resources.watch: one row an event. */
+  /** Like Resources.watch, with one row for each event. */
   watch(kind: Kind, options: WatchOptions & IncludeObject): AsyncIterable<TableEvent>;
 }
 
 export interface IncludeObject {
-  /** What each row carries; the default is Metadata. */
+  /** The object in each row. Defaults to Metadata. */
   includeObject?: 'None' | 'Metadata' | 'Object' | undefined;
 }
 
@@ -25,10 +25,10 @@ export interface Table {
 export interface TableColumn {
   name: string;
   type: 'string' | 'integer' | 'number' | 'boolean' | 'date';
-  /** `name` marks the column that names the object. */
+  /** The value `name` marks the column with the object's name. */
   format: string;
   description: string;
-  /** 0 is always shown, more only with `-o wide`. */
+  /** 0 is always shown, others only with `-o wide`. */
   priority: number;
 }
 
@@ -45,6 +45,6 @@ export interface PartialObjectMetadata {
 
 export interface TableEvent {
   type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK';
-  /** The columns come with every event; a bookmark has no row. */
+  /** Every event has the columns; a bookmark has no row. */
   object: Table;
 }

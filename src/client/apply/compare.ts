@@ -7,7 +7,7 @@ import { type ApplyOptions, identity, type Member, type Refused } from './member
 import { isUnchanged } from './unchanged.ts';
 import { applyOne } from './write.ts';
 
-/** How the server would take an object: before and after. `after` is absent where its namespace is yet to come. */
+/** How the server would apply an object: before and after. `after` is absent if its namespace does not exist yet. */
 export interface Tried<M extends Member> {
   member: M;
   before: AnyObject | undefined;
@@ -16,8 +16,8 @@ export interface Tried<M extends Member> {
 }
 
 /**
- * The server tries every object without writing, but those that are as they are sent. `live` has them as they are now.
- * Throws where it is out of reach.
+ * Dry-runs every object on the server, except those that are certainly unchanged. `live` has the current objects.
+ * Throws if the server is unreachable.
  */
 export async function tryAll<M extends Member>(
   resources: Resources,
@@ -41,7 +41,7 @@ export async function tryAll<M extends Member>(
     if (member === undefined) continue;
     const before = live.get(identity(member));
     const take = (after: AnyObject | undefined): void => {
-      // One that is being deleted is as good as gone: the manifest asks for a new one.
+      // An object that is being deleted counts as missing: the manifest requires a new one.
       const kept = after !== undefined && isTerminating(after) ? undefined : before;
       tried.push({ member, before: kept, after, change: changeOf(kept, after, options) });
     };
@@ -54,7 +54,7 @@ export async function tryAll<M extends Member>(
   return { tried, refused };
 }
 
-/** What would change nothing need not be sent again: the server has just said that its write would be none. */
+/** An object that would not change need not be sent again: the dry run has shown that the write would do nothing. */
 function changeOf(
   before: AnyObject | undefined,
   after: AnyObject | undefined,
@@ -67,8 +67,8 @@ function changeOf(
 }
 
 /**
- * What an apply of this manager could have changed: a controller may write status and finalizers between two reads.
- * Finalizers that are ours show among the fields that we manage.
+ * Returns what an apply by this manager could have changed: a controller may write status and finalizers between two
+ * reads. Finalizers of this manager are visible in the fields that it manages.
  */
 export function applied(object: AnyObject, { fieldManager }: Pick<ApplyOptions, 'fieldManager'>): unknown {
   const { resourceVersion: _version, finalizers: _finalizers, managedFields, ...metadata } = object.metadata;
@@ -78,7 +78,7 @@ export function applied(object: AnyObject, { fieldManager }: Pick<ApplyOptions, 
   return { ...object, status: undefined, metadata: { ...metadata, managed } };
 }
 
-/** The namespace is in the same set, and written first. */
+/** Whether the namespace is in the same set, which writes it first. */
 const waitsForNamespace = (error: unknown, { key }: Member, coming: ReadonlySet<string>): boolean =>
   isApiError(error, 'NotFound') &&
   key.namespace !== undefined &&

@@ -4,7 +4,10 @@ import type { AnyObject } from '../../api/objects.ts';
 import { itemsOf, type Resources } from '../resources.ts';
 import { identity, type Member } from './member.ts';
 
-/** The objects of a set as they are now, by identity: one list for each kind and namespace; a few by get. */
+/**
+ * Returns the current objects of a set by identity, with one list for each kind and namespace, or with gets if they are
+ * few.
+ */
 export async function liveObjects(
   resources: Resources,
   members: readonly Member[],

@@ -4,26 +4,26 @@ import type { AnyObject, New, ObjectKey } from '../../api/objects.ts';
 /** One object of a set that is applied together. */
 export interface Member {
   info: KindInfo;
-  /** As it is sent, with its namespace. */
+  /** The object that is sent, with its namespace. */
   object: New<AnyObject>;
   key: ObjectKey;
-  /** Take over fields that other managers own, of this object alone. */
+  /** Takes over fields that other managers own, for this object only. */
   force?: boolean | undefined;
 }
 
-/** `Agent/default/web`, `Runtime//docker`: one text for one object. */
+/** Returns a unique text for an object: `Agent/default/web`, `Runtime//docker`. */
 export const identity = ({ info, key }: Pick<Member, 'info' | 'key'>): string =>
   `${info.kind}/${key.namespace ?? ''}/${key.name}`;
 
 export interface ApplyOptions {
   fieldManager: string;
-  /** Take over fields that other managers own. */
+  /** Takes over fields that other managers own. */
   forceConflicts?: boolean | undefined;
-  /** In whose name it is written: as of WriteOptions. */
+  /** The author to record: see WriteOptions. */
   author?: string | undefined;
 }
 
-/** One that the server does not take, and why: an ApiError, or what kept the question from it. */
+/** An object that the server refused, with the reason: an ApiError, or the error that prevented the request. */
 export interface Refused<M extends Member> {
   member: M;
   reason: unknown;

@@ -4,9 +4,9 @@ import type { AnyObject, New } from '../../api/objects.ts';
 import { isObject } from '../../api/schema.ts';
 
 /**
- * Whether an apply of this object surely changes nothing: the manager owns just these fields, and they have these
- * values. False wherever only the server can say, as of an amount that is written in another unit. `stored` is the object
- * with all that the server adds to it, as far as that is known.
+ * Whether an apply of this object certainly changes nothing: the manager owns exactly these fields, and they have these
+ * values. False if only the server can decide, for example for an amount in another unit. `stored` is the object with
+ * everything that the server adds to it, as far as that is known.
  */
 export function isUnchanged(
   sent: New<AnyObject>,
@@ -23,19 +23,19 @@ export function isUnchanged(
   const { apiVersion: _version, kind: _kind, metadata, ...fields } = sent;
   const { name: _name, namespace: _namespace, ...rest } = metadata;
   const whole = Object.keys(rest).length === 0 ? fields : { ...fields, metadata: rest };
-  if (entry === undefined) return Object.keys(whole).length === 0; // who applies no field is not noted as a manager
+  if (entry === undefined) return Object.keys(whole).length === 0; // a manager that applies no field is not recorded
   if (entries.length > 1 || entry.apiVersion !== sent.apiVersion) return false;
   return hasFields(entry.fieldsV1, { sent: whole, stored, live });
 }
 
-/** The same place in all three. */
+/** The same path in all three objects. */
 interface Place {
   sent: unknown;
   stored: unknown;
   live: unknown;
 }
 
-/** `owned` is a node of a FieldsV1, as Kubernetes writes sets of fields. */
+/** `owned` is a node of a FieldsV1, Kubernetes' format for sets of fields. */
 function isSame(owned: unknown, place: Place): boolean {
   if (!isObject(owned)) return false;
   const { sent, stored, live } = place;
@@ -62,7 +62,7 @@ function hasFields(owned: unknown, { sent, stored, live }: Place): boolean {
   });
 }
 
-/** Items of a list that are known by their keys; others may own more of them, but their order is the list's. */
+/** Compares items of a list that are identified by keys. Others may own more items, but the order is the list's. */
 function hasItems(owned: Record<string, unknown>, { sent, stored, live }: Place): boolean {
   const elements = elementsOf(owned);
   if (!Array.isArray(sent) || !Array.isArray(stored) || !Array.isArray(live)) return false;
@@ -89,6 +89,6 @@ function hasItems(owned: Record<string, unknown>, { sent, stored, live }: Place)
 const hasKey = (item: unknown, key: unknown): boolean =>
   isObject(item) && isObject(key) && Object.entries(key).every(([name, value]) => item[name] === value);
 
-/** The children of a node; `.` says of the node itself that it is owned. */
+/** Returns the children of a node; `.` means that the node itself is owned. */
 const elementsOf = (owned: Record<string, unknown>): string[] =>
   Object.keys(owned).filter((element) => element !== '.');

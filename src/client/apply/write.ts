@@ -5,9 +5,9 @@ import type { Resources } from '../resources.ts';
 import type { ApplyOptions, Member, Refused } from './member.ts';
 
 /**
- * Writes kind by kind, in the order of the members, so that what is referred to stands before what refers to it; all of
- * one kind side by side. One that is refused holds up no other. What is written to an object that is being deleted is
- * lost with it, so that is refused too.
+ * Writes kind by kind, in the order of the members, so that referenced objects are written before those that refer to
+ * them; concurrently within one kind. A refused object does not stop the others. A write to an object that is being
+ * deleted would be lost, so it counts as refused too.
  */
 export async function writeAll<M extends Member>(
   resources: Resources,
@@ -29,7 +29,7 @@ export async function writeAll<M extends Member>(
   return { written, refused };
 }
 
-/** Server-side apply of one object. */
+/** Applies one object with server-side apply. */
 export const applyOne = (
   resources: Resources,
   { info, key, object, force }: Member,
@@ -43,7 +43,7 @@ export const applyOne = (
     { fieldManager, force: force ?? forceConflicts, author, dryRun, fieldValidation: 'Strict' },
   );
 
-/** What became of a write to an object that is being deleted. */
+/** The error for a write to an object that is being deleted. */
 export const lostWith = ({ info, key }: Pick<Member, 'info' | 'key'>): ApiError =>
   new ApiError(
     'Conflict',
