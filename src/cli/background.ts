@@ -15,19 +15,19 @@ import type { GlobalOptions } from './options.ts';
 import { pathsFor } from './paths.ts';
 
 /**
- * Raises the soft limit of open files to the hard one, which Node cannot do by itself, and runs the rest. The variable tells
- * the former limit, with which agents run: a program that uses select() breaks beyond 1024.
+ * Raises the soft limit of open files to the hard limit, which Node itself cannot do, and runs its arguments. The
+ * variable has the previous limit, with which agents run: a program that uses select() fails above 1024.
  */
 const raisesFiles =
   'AGENTCTL_FILES=$(ulimit -S -n); export AGENTCTL_FILES; ulimit -S -n "$(ulimit -H -n)"; exec "$@"';
 
-/** How long a controller may take until it is ready. */
+/** How long a controller may take to become ready, in milliseconds. */
 const startLimitMs = 20_000;
 
-/** Characters of a line of the log that an error shows. */
+/** How many characters of a log line an error shows. */
 const mostShown = 2_000;
 
-/** Whether something listens on the socket. Rejects with UntrustedError where that may be somebody else's. */
+/** Returns whether a process listens on the socket. Rejects with UntrustedError if it may be another user's. */
 export async function answers(socketPath: string): Promise<boolean> {
   try {
     checkSocket(socketPath);
@@ -45,7 +45,7 @@ export async function answers(socketPath: string): Promise<boolean> {
   });
 }
 
-/** What is handed on to `serve`. */
+/** Options that are passed to `serve`. */
 export interface ServeOptions extends GlobalOptions {
   listen?: string;
   /** The state folder was moved or restored. */
@@ -59,7 +59,9 @@ export function serveArguments(options: ServeOptions, environment: Cli['environm
   return ['serve', '--state-dir', state, '--socket', socket, ...listen, ...adopt];
 }
 
-/** Starts one where none runs, and says so. Of two commands that do so at once one wins, and both go on. */
+/**
+ * Starts a controller if none runs, and reports that. If two commands do so concurrently, one wins, and both continue.
+ */
 export async function ensureController(options: GlobalOptions, cli: Cli): Promise<void> {
   if (await answers(pathsFor(options, cli.environment).socket)) return;
   const started = await startController(options, cli);
@@ -70,8 +72,8 @@ export async function ensureController(options: GlobalOptions, cli: Cli): Promis
 }
 
 /**
- * Waits for a controller that another command has started, or whose socket is away: it makes it again. False where
- * none runs. UnreachableError where one runs that does not answer in time.
+ * Waits for a controller that another command has started, or that must first create its socket again. Returns false if
+ * none runs. Throws UnreachableError if one runs but does not answer in time.
  */
 export async function othersAnswer(options: GlobalOptions, cli: Cli, limit = startLimitMs): Promise<boolean> {
   const { socket, lock } = pathsFor(options, cli.environment);
@@ -90,15 +92,15 @@ export async function othersAnswer(options: GlobalOptions, cli: Cli, limit = sta
   return answers(socket);
 }
 
-/** A controller that this command started, or one that runs already. */
+/** A controller that this command started, or one that already runs. */
 export type Started = { pid: number } | { runs: true };
 
 export interface StartOptions extends ServeOptions {
-  /** Start no agent. */
+  /** Start no agents. */
   drained?: boolean;
 }
 
-/** Runs `serve` in a session of its own and waits until it is ready. */
+/** Runs `serve` in a new session and waits until it is ready. */
 export async function startController(options: StartOptions, cli: Cli): Promise<Started> {
   const where = pathsFor(options, cli.environment);
   if (await othersAnswer(options, cli)) return { runs: true };
@@ -116,7 +118,7 @@ export async function startController(options: StartOptions, cli: Cli): Promise<
     ],
     {
       detached: true,
-      cwd: where.state, // holds no other folder's file system
+      cwd: where.state, // keeps no other file system busy
       stdio: ['ignore', log, log, 'pipe'],
     },
   );
@@ -127,17 +129,17 @@ export async function startController(options: StartOptions, cli: Cli): Promise<
     await tellCopy(options, cli);
     return { pid: child.pid ?? 0 };
   }
-  // It lost against one that another command started at the same time.
+  // Another command's controller may have started first.
   if (child.exitCode !== null && (await othersAnswer(options, cli))) return { runs: true };
   const end = ownLines(logFile, before, child.pid).map((line) => `\n  ${line.slice(0, mostShown)}`);
   const said = end.length === 0 ? `Its log: ${logFile}` : `The end of its log (${logFile}):${end.join('')}`;
   throw new CliError(`the controller could not be started: ${ended}. ${said}`);
 }
 
-/** The last lines that it wrote itself: other controllers have written to the same file, before and meanwhile. */
+/** Returns the last lines that this process wrote: other controllers may have written to the same file. */
 function ownLines(path: string, before: number, pid: number | undefined): string[] {
   const { size } = statSync(path);
-  const written = size < before ? size : size - before; // it has been rotated
+  const written = size < before ? size : size - before; // the file was rotated
   return lastLines(path, 200, written)
     .filter((line) => line !== '' && (!line.startsWith('{') || line.includes(`"pid":${pid},`)))
     .slice(-10);
@@ -153,7 +155,9 @@ async function tellCopy(options: GlobalOptions, cli: Cli): Promise<void> {
   );
 }
 
-/** Undefined once it is ready, which it says on file descriptor 3; else why it will not be. */
+/**
+ * Resolves with undefined once it is ready, which it reports on file descriptor 3, or else with the reason of its end.
+ */
 function readyOrEnded(child: ChildProcess, cli: Cli): Promise<string | undefined> {
   const ready = child.stdio[3];
   return new Promise((resolve) => {

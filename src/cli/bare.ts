@@ -8,7 +8,7 @@ import { namesOf } from './near.ts';
 import { type GlobalOptions, namespaceOf } from './options.ts';
 import { nearKind, parseTargets, type Target, unknownType } from './targets.ts';
 
-/** A name alone, of no kind: `describe hello`. */
+/** Whether the words are one name without a kind: `describe hello`. */
 export const isBare = ([word, ...more]: readonly string[]): boolean =>
   word !== undefined &&
   more.length === 0 &&
@@ -16,12 +16,12 @@ export const isBare = ([word, ...more]: readonly string[]): boolean =>
   word !== 'all' &&
   !findKind(word);
 
-/** What is written by hand or read by people; the others are found by their kind. */
+/** Kinds that users write or read. Objects of other kinds need their kind. */
 const sought: readonly KindInfo[] = kinds.filter(
   ({ kind }) => kind !== 'Event' && kind !== 'Namespace' && kind !== 'Revision',
 );
 
-/** As parseTargets; a name alone is the one object of that name. */
+/** Like parseTargets, but a name alone means the only object with that name. */
 export async function parseBareTargets(
   client: Client,
   words: readonly string[],
@@ -53,7 +53,7 @@ export async function parseBareTargets(
   return targets;
 }
 
-/** For a verb that takes no bare name: what may be meant, as far as a controller is there to be asked. */
+/** For a verb that does not accept a bare name: throws with suggestions, if a controller is running. */
 export async function refuseBare(words: readonly string[], options: GlobalOptions, cli: Cli): Promise<void> {
   const [word] = words;
   if (!isBare(words) || word === undefined) return;
@@ -61,7 +61,7 @@ export async function refuseBare(words: readonly string[], options: GlobalOption
   try {
     client = await cli.connect(options);
   } catch (error) {
-    if (error instanceof UnreachableError) return; // parseTargets tells what is wrong
+    if (error instanceof UnreachableError) return; // parseTargets reports what is wrong
     throw error;
   }
   throw unknownType(word, await nearWords(client, word, namespaceOf(options, cli.environment)));

@@ -7,13 +7,13 @@ import type { Client } from './cli.ts';
 import { CliError } from './failure.ts';
 import type { Selected } from './select.ts';
 
-/** How often the object may change between its read and the write before the write fails. */
+/** How often the object may change between read and write before the write fails. */
 const mostTries = 20;
 
 /**
- * Writes what differs between an object as it was read and as it should be. What others write to the rest of it
- * meanwhile stays. Throws ApiError Conflict where they changed the same fields to something else. Answers the object;
- * `changed` is false where nothing differs.
+ * Writes the differences between an object as it was read and as it should be. Concurrent changes to other fields are
+ * kept. Throws ApiError Conflict if the same fields were changed to other values. Returns the object; `changed` is
+ * false if there was no difference.
  */
 export async function writeChange(
   client: Client,
@@ -40,14 +40,17 @@ export async function writeChange(
   }
 }
 
-/** So that labels and annotations go one by one, even the last: those that others add meanwhile stay. */
+/**
+ * Adds empty labels and annotations, so that the patch removes single keys, even the last one, and keeps concurrently
+ * added ones.
+ */
 function withMarks(object: object): object {
   const metadata = 'metadata' in object && isObject(object.metadata) ? object.metadata : {};
   const { labels, annotations } = metadata;
   return { ...object, metadata: { ...metadata, labels: labels ?? {}, annotations: annotations ?? {} } };
 }
 
-/** What another has set to the wanted value already is no conflict. */
+/** A field that another client has set to the wanted value is not a conflict. */
 function refuseClash(before: object, now: AnyObject, after: object, patch: object, text: string): void {
   const uidOf = (object: object): unknown =>
     'metadata' in object && isObject(object.metadata) ? object.metadata.uid : undefined;

@@ -5,43 +5,43 @@ import type { Clock } from '../platform/clock.ts';
 import type { GlobalOptions } from './options.ts';
 import type { Text } from './print/shown.ts';
 
-/** Everything that a verb may touch of the world outside. */
+/** Everything outside that a verb may use. */
 export interface Cli {
   clock: Clock;
   environment: Readonly<Record<string, string | undefined>>;
   terminal: Terminal;
-  /** To standard output, through the filter. */
+  /** Writes to standard output, filtered. */
   out(text: Text): void;
-  /** To standard error, through the filter. */
+  /** Writes to standard error, filtered. */
   err(text: Text): void;
-  /** All of standard input. */
+  /** Reads all of standard input. */
   stdin(): Promise<Uint8Array>;
-  /** Standard input and output as they are, for a dialogue, which filters its prompts itself. */
+  /** Returns unfiltered standard input and output for a dialogue, which filters its prompts itself. */
   dialogue(): { input: NodeJS.ReadableStream; output: NodeJS.WritableStream };
-  /** The name of the user who runs this. */
+  /** Returns the name of the user who runs this. */
   user(): string;
-  /** Aborts at Ctrl-C and SIGTERM. A verb that never asks for it is ended by them at once. */
+  /** Aborts at Ctrl-C and SIGTERM. A verb that never reads this property is ended by them immediately. */
   signal: AbortSignal;
   /** Whether the signal has aborted. */
   interrupted: boolean;
-  /** With `start` a controller is started in the background where none runs, unless --no-start. */
+  /** Connects to the controller. With `start`, starts one in the background if none runs, unless --no-start. */
   connect(options: GlobalOptions, how?: { start?: boolean }): Promise<Client>;
   /** Flags of the command line for commands in messages: see pasteable.ts. Each ends with a space. */
   flags?: { controller: string; namespace: string } | undefined;
-  /** The verb lasts until Ctrl-C, which is then its regular end. */
+  /** The verb runs until Ctrl-C, which is then its normal end. */
   lasting?: boolean;
-  /** What the process ends with; 0 at first. */
+  /** The exit code of the process; 0 at first. */
   exitCode: number;
 }
 
 interface Terminal {
-  /** Standard output, standard error, standard input is a terminal. */
+  /** Whether standard output, standard error or standard input is a terminal. */
   out: boolean;
   err: boolean;
   in: boolean;
-  /** Whether standard output takes colour. */
+  /** Whether standard output supports color. */
   color: boolean;
-  /** Of the terminal that standard error is. */
+  /** The width of standard error's terminal. */
   readonly columns?: number | undefined;
 }
 

@@ -1,7 +1,8 @@
 /**
- * Keeps compiled code in a folder of this user, so that the next start is faster. Node's own default is a name in the
- * temporary folder, where another user could put code that this one would run. Where the folder cannot be had, or others
- * may write to it, nothing is kept. Imports nothing, since the bundle calls it before it knows that Node is new enough.
+ * Caches compiled code in a folder of this user, so that the next start is faster. Node's default is a name in the
+ * temporary folder, where another user could put code that this user would run. If the folder cannot be created, or
+ * others can write to it, nothing is cached. Imports nothing, because the bundle calls it before it checks Node's
+ * version.
  */
 export function cacheCode(environment: Readonly<Record<string, string | undefined>>): void {
   const { lstatSync, mkdirSync } = process.getBuiltinModule('node:fs');
@@ -16,6 +17,6 @@ export function cacheCode(environment: Readonly<Record<string, string | undefine
     }
     process.getBuiltinModule('node:module').enableCompileCache(folder);
   } catch {
-    // A read-only or full home: the start only takes longer.
+    // For example a read-only or full home: then the start only takes longer.
   }
 }

@@ -4,10 +4,12 @@ import type { Cli, Client } from './cli.ts';
 import { duration, type GlobalOptions } from './options.ts';
 import { pathsFor } from './paths.ts';
 
-/** Within this a controller makes its socket again. */
+/** How long a controller may take to create its socket again, in milliseconds. */
 export const healLimitMs = 5_000;
 
-/** A client of the controller's socket. With `start` a controller is started where none runs, and it is said once. */
+/**
+ * Returns a client of the controller's socket. With `start`, starts a controller if none runs, and reports that once.
+ */
 export async function connect(
   options: GlobalOptions,
   cli: Cli,
@@ -18,11 +20,11 @@ export async function connect(
     const { ensureController } = await import('./background.ts');
     await ensureController(options, cli);
   } else if (lstatSync(socket, { throwIfNoEntry: false })?.isSocket() !== true) {
-    // A controller makes a socket again that was removed.
+    // A controller recreates a removed socket.
     const { othersAnswer } = await import('./background.ts');
     await othersAnswer(options, cli, healLimitMs);
   }
-  // A set is tried before it is written: what is said twice is shown once.
+  // A set is dry-run before it is written, so warnings come twice. Each is shown once.
   const shown = new Set<string>();
   const onWarning = (text: string): void => {
     if (!shown.has(text)) cli.err(`Warning: ${text}\n`);

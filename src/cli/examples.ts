@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 
-/** Adds examples to a verb's help: what it does, and the command. */
+/** Adds examples to a verb's help: a description and the command. */
 export function examples(
   command: Command,
   ...pairs: readonly (readonly [what: string, how: string])[]

@@ -1,6 +1,6 @@
 import { ApiError, UnreachableError } from '../api/errors.ts';
 
-/** The contract of exit codes; `agentctl help exit-codes` tells it. */
+/** The exit codes, as documented in `agentctl help exit-codes`. */
 export const exitCode = {
   ok: 0,
   failed: 1,
@@ -15,7 +15,7 @@ export const exitCode = {
   interrupted: 130,
 } as const;
 
-/** Ends the verb: `message` goes to stderr after `error: `, as a whole. */
+/** Ends the verb. The whole `message` goes to stderr after `error: `. */
 export class CliError extends Error {
   readonly exitCode: number;
 
@@ -26,7 +26,7 @@ export class CliError extends Error {
   }
 }
 
-/** The command line itself is wrong. */
+/** An error in the command line. */
 export class UsageError extends CliError {
   constructor(message: string) {
     super(message, { exitCode: exitCode.usage });
@@ -34,7 +34,7 @@ export class UsageError extends CliError {
   }
 }
 
-/** What is told of a failure, and how the process ends. */
+/** Returns the text and the exit code for a failure. */
 export function describeFailure(error: unknown): { text: string; exitCode: number } {
   if (error instanceof CliError) return { text: `error: ${error.message}`, exitCode: error.exitCode };
   if (error instanceof UnreachableError) {
@@ -46,7 +46,7 @@ export function describeFailure(error: unknown): { text: string; exitCode: numbe
   return { text: `error: ${String(error)}`, exitCode: exitCode.failed };
 }
 
-/** kubectl's words: Error from server (NotFound): ... */
+/** As in kubectl: Error from server (NotFound): ... */
 function apiText(error: ApiError): string {
   if (error.reason === 'Invalid' || error.reason === 'BadRequest') {
     const causes = error.details?.causes ?? [];
@@ -66,6 +66,6 @@ function apiText(error: ApiError): string {
   return `Error from server (${error.reason}): ${error.message}${remedy}`;
 }
 
-/** The request cannot have reached a server. */
+/** Whether the request cannot have reached a server. */
 export const nothingListens = (cause: unknown): boolean =>
   cause instanceof Error && 'code' in cause && (cause.code === 'ENOENT' || cause.code === 'ECONNREFUSED');

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { collect } from './options.ts';
 
-/** -f, -k and -R, by which a verb is told what manifests to read. */
+/** Adds -f, -k and -R, which name the manifests to read. */
 export const fileFlags = (
   command: Command,
   files = 'a file, a folder, a URL, or - for standard input; can be repeated',
@@ -15,7 +15,7 @@ export const fileFlags = (
         write(text.replace(/(too many arguments.*?)\.?\n/, `$1. ${named(command)}\n`)),
     });
 
-/** What a word that stands alone may have been meant as. */
+/** Suggests what a word without a flag may have meant. */
 const named = (command: Command): string =>
   command.options.some(({ long }) => long === '--sync')
     ? 'Specify a sync with --sync NAME, and files with -f.'

@@ -7,7 +7,7 @@ import { kustomizationNames } from '../sources/kustomization.ts';
 import type { Cli } from './cli.ts';
 import { CliError, UsageError } from './failure.ts';
 
-/** More than this is no manifest, from wherever it comes. Folders may hold any number of files. */
+/** A larger file or response is not a manifest. The number of files in a folder is not limited. */
 const maxBytes = 64 * 1024 * 1024;
 
 export interface SourceOptions {
@@ -17,8 +17,8 @@ export interface SourceOptions {
 }
 
 /**
- * Reads what -f names: files, folders, http(s) URLs, `-` for standard input; or what kustomize makes of -k. Fails with all
- * that cannot be read.
+ * Reads what -f names (files, folders, http(s) URLs, `-` for standard input), or the output of kustomize for -k. Throws
+ * with everything that cannot be read.
  */
 export async function readSources(
   { filename: filenames = [], recursive = false, kustomize }: SourceOptions,
@@ -52,7 +52,7 @@ export async function readSources(
 
 export const isUrl = (name: string): boolean => /^https?:\/\//.test(name);
 
-/** With the rights of the user's own shell. */
+/** With the permissions of the user's own shell. */
 async function rendered(
   folder: string,
   { signal, environment }: Pick<Cli, 'signal' | 'environment'>,
@@ -80,13 +80,16 @@ function fromDisk(name: string, recursive: boolean, passed: string[]): Source[] 
 
 interface Walk {
   recursive: boolean;
-  /** Takes the folders that are not read, each with the reason. */
+  /** Receives the folders that are not read, each with the reason. */
   passed: string[];
-  /** The real folders that it stands in, to end loops of links. */
+  /** The real paths of the folders that contain it, to detect loops of links. */
   above: readonly string[];
 }
 
-/** As a Sync reads a folder: no name with a dot in front, no sockets, pipes and devices. Links are followed anywhere. */
+/**
+ * Reads a folder like a Sync: skips names that begin with a dot, sockets, pipes and devices. But links are followed
+ * anywhere.
+ */
 function filesBelow(folder: string, { recursive, passed, above }: Walk): string[] {
   const real = realpathSync(folder);
   if (above.includes(real)) {
@@ -113,7 +116,7 @@ function filesBelow(folder: string, { recursive, passed, above }: Walk): string[
   });
 }
 
-/** Of git, and of a mounted ConfigMap: nobody expects manifests there. */
+/** Folders of git and of a mounted ConfigMap, which are skipped without a message. */
 const isMachinery = (name: string): boolean => name === '.git' || name.startsWith('..');
 
 function sortOf(entry: Dirent, path: string): 'File' | 'Folder' | 'Missing' | 'Other' {
@@ -133,7 +136,7 @@ function statOf(path: string) {
     return statSync(path);
   } catch (cause) {
     throw new CliError(
-      (cause as NodeJS.ErrnoException).code === 'ENOENT' // statSync fails with nothing else
+      (cause as NodeJS.ErrnoException).code === 'ENOENT' // statSync throws nothing else
         ? `the path ${JSON.stringify(path)} does not exist`
         : `${path} cannot be read: ${String(cause)}`,
       { cause },

@@ -1,4 +1,4 @@
-/** What `agentctl init` writes. A test validates it. */
+/** The file that `agentctl init` writes. A test validates it. */
 export const firstManifest = `# An agent. Apply it with: agentctl apply -f agents.yaml
 apiVersion: agentctl.dev/v1
 kind: Agent

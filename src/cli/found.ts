@@ -1,6 +1,6 @@
 import { isApiError } from '../api/errors.ts';
 
-/** What was asked for; undefined where there is no such object. */
+/** Returns undefined if there is no such object. */
 export async function found<T>(promise: Promise<T>): Promise<T | undefined> {
   try {
     return await promise;

@@ -7,7 +7,7 @@ export const withSubcommands = (command: Command): Command[] => [
   ...command.commands.flatMap((each) => withSubcommands(each)),
 ];
 
-/** Flags may stand before the verb: they are moved behind it. */
+/** Flags may precede the verb: they are moved after it. */
 export function splitVerb(
   argv: readonly string[],
   withValue: ReadonlySet<string | undefined> = globalFlagsWithValue,
@@ -21,7 +21,9 @@ export function splitVerb(
   return { rest: [...argv] };
 }
 
-/** Moves the name of a subcommand before the flags, so that they are the subcommand's: `controller --debug start`. */
+/**
+ * Moves the name of a subcommand before the flags, so that they belong to the subcommand: `controller --debug start`.
+ */
 export function hoist(words: readonly string[], command: Command): string[] {
   const own = withSubcommands(command)
     .flatMap(({ options }) => options)
@@ -32,7 +34,10 @@ export function hoist(words: readonly string[], command: Command): string[] {
   return sub === undefined ? [...words] : [sub.name(), ...hoist(rest, sub)];
 }
 
-/** kubectl's way with flags, for commander: `--wait=false`, and `--dry-run` without a value eats no operand. */
+/**
+ * Converts kubectl's flag syntax for commander: `--wait=false`, and `--dry-run` without a value does not consume an
+ * operand.
+ */
 export function normalise(words: readonly string[], command: Command): string[] {
   const options = withSubcommands(command).flatMap((each) => each.options);
   const end = words.indexOf('--');

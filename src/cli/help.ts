@@ -5,7 +5,7 @@ import { addGlobalOptions } from './options.ts';
 import { table } from './print/table.ts';
 import { verbs } from './verbs.ts';
 
-/** From the list of verbs alone: none of their files is loaded. */
+/** Uses only the list of verbs: none of their files is loaded. */
 export function topHelp(program: Command, cli: Cli, rest: readonly string[]): void {
   const wrong = rest.find((word) => word.startsWith('-') && !['-h', '--help', '--debug'].includes(word));
   if (wrong !== undefined)
@@ -32,7 +32,7 @@ Run 'agentctl <command> --help' for more about a command, and 'agentctl help exi
 `);
 }
 
-/** What it does, what it takes, and its default. */
+/** Returns the description of an option, its values, and its default. */
 export function optionDescription({
   description,
   argChoices,

@@ -17,7 +17,7 @@ export interface Manifest extends Member {
   text: string;
 }
 
-/** Reads and checks all documents that -f or -k names. Fails with every error of every document. */
+/** Reads and checks all documents that -f or -k names. Throws with all errors of all documents. */
 export async function readManifests(options: FileOptions, cli: Cli): Promise<Manifest[]> {
   const sources = await readSources(options, cli);
   const namespace = namespaceOf(options, cli.environment);

@@ -87,8 +87,9 @@ async function mark(
 const mostTries = 20;
 
 /**
- * A take-over means what was read: it is pinned to that, and tried again only where status or metadata alone has changed
- * since. So is any change with --resource-version, to that version alone.
+ * A take-over (the author annotation is removed) applies to the object that was read: the write requires its version,
+ * and is retried only if just status or metadata has changed since. Any change with --resource-version requires exactly
+ * that version.
  */
 async function write(
   client: Client,
@@ -115,7 +116,7 @@ async function write(
   }
 }
 
-/** What an object says, and which object it is. */
+/** Returns the content of an object without status and most metadata, with its uid. */
 const substance = (object: AnyObject): unknown => {
   const { metadata, ...rest } = object;
   return { ...rest, uid: metadata.uid, status: undefined };

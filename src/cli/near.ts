@@ -4,7 +4,7 @@ import { nearest } from '../api/nearest.ts';
 import type { AnyObject } from '../api/objects.ts';
 import type { Client } from './cli.ts';
 
-/** The same error; if an object was not found, with the nearest name that exists. */
+/** Returns the same error, or for an object that was not found, an error with the most similar existing name. */
 export async function withNearName(
   error: unknown,
   client: Client,
@@ -20,7 +20,7 @@ export async function withNearName(
   return new ApiError('NotFound', `${error.message}; did you mean ${JSON.stringify(meant)}?`, { details });
 }
 
-/** For a hint: it must not replace the error that it is for, so what cannot be listed adds no names. */
+/** Returns names for a hint. The hint must not replace the original error, so a failed list returns no names. */
 export async function namesOf(
   client: Client,
   info: KindInfo,
@@ -28,7 +28,7 @@ export async function namesOf(
 ): Promise<string[]> {
   try {
     const { items } = await client.list(info.kind, info.namespaced ? { namespace } : {});
-    return (items as readonly AnyObject[]).map(({ metadata }) => metadata.name); // a union of lists, of which each has metadata
+    return (items as readonly AnyObject[]).map(({ metadata }) => metadata.name); // a union of lists, all of whose items have metadata
   } catch (error) {
     if (isApiError(error) || error instanceof UnreachableError) return [];
     throw error;

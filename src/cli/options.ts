@@ -1,19 +1,19 @@
 import { type Command, Option } from 'commander';
 import { UsageError } from './failure.ts';
 
-/** Flags that every verb takes. */
+/** Flags that every verb accepts. */
 export interface GlobalOptions {
   namespace?: string;
   stateDir?: string;
   socket?: string;
   requestTimeout?: string;
   utc?: boolean;
-  /** --no-start makes it false. */
+  /** False with --no-start. */
   start: boolean;
   debug?: boolean;
 }
 
-/** Takes a value; the verb may stand behind it. */
+/** Flags with a value, after which the verb may follow. */
 export const globalFlagsWithValue: ReadonlySet<string> = new Set([
   '-n',
   '--namespace',
@@ -46,17 +46,17 @@ export function namespaceOf(
   return options.namespace ?? environment.AGENTCTL_NAMESPACE ?? 'default';
 }
 
-/** A flag that is given more than once or with commas. */
+/** Collects a flag that is repeated or has commas. */
 export const collect = (value: string, earlier: string[] | undefined): string[] => [
   ...(earlier ?? []),
   value,
 ];
 
-/** `choices` as commander checks them, with the flag's text. */
+/** Returns an option whose `choices` commander checks. */
 export const choice = (flags: string, description: string, choices: readonly string[]): Option =>
   new Option(flags, description).choices([...choices]);
 
-/** Parses a whole number for a flag. */
+/** Returns a parser of whole numbers for a flag. */
 export function wholeNumber(flag: string): (value: string) => number {
   return (value) => {
     if (!/^-?\d+$/.test(value))
@@ -65,7 +65,7 @@ export function wholeNumber(flag: string): (value: string) => number {
   };
 }
 
-/** A flag that takes a duration; `byDefault` is written as one too. */
+/** Returns a flag with a duration; `byDefault` is also written as one. */
 export function durationOption(flags: string, description: string, byDefault?: string): Option {
   const [flag = flags] = flags.split(' ');
   const parse = duration(flag);
@@ -75,7 +75,7 @@ export function durationOption(flags: string, description: string, byDefault?: s
 
 const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
-/** Parses 90s, 1h30m, 250ms or a number of seconds, for a flag. Answers milliseconds. */
+/** Returns a parser for a flag of 90s, 1h30m, 250ms or a number of seconds. The result is in milliseconds. */
 export function duration(flag: string): (value: string) => number {
   return (value) => {
     if (/^\d+(\.\d+)?$/.test(value)) return Number(value) * 1000;

@@ -5,10 +5,10 @@ import { AsIs, type Text } from './print/shown.ts';
 import { verbs } from './verbs.ts';
 
 const names = verbs.flatMap((verb) => [verb.name, ...(verb.aliases ?? [])]).join('|');
-/** A command in a message, as far as it surely goes on. */
+/** Matches a command in a message, as far as it certainly extends. */
 const commands = new RegExp(`\\bagentctl (?=(${names})\\b([^.,;:'\\n]*))`, 'g');
 
-/** Flags of this command line without which another one would reach another controller, or other objects. */
+/** Returns the flags of this command line that other commands need to reach the same controller and objects. */
 export function flagsOf({ stateDir, socket, namespace }: Partial<GlobalOptions>): Cli['flags'] {
   const flag = (name: string, value: string | undefined): string =>
     value === undefined ? '' : `${name} ${shellWord(value)} `;
@@ -18,7 +18,7 @@ export function flagsOf({ stateDir, socket, namespace }: Partial<GlobalOptions>)
   };
 }
 
-/** Commands in a message with the flags that this command line was given, so that they work as they are. */
+/** Adds the flags of this command line to commands in a message, so that they work when pasted. */
 export function pasteable(text: Text, { flags }: Pick<Cli, 'flags'>): Text {
   const { controller = '', namespace = '' } = flags ?? {};
   if (controller === '' && namespace === '') return text;

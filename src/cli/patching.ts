@@ -7,7 +7,7 @@ import type { Target } from './targets.ts';
 
 export const fieldManager = 'agentctl';
 
-/** Writes a merge patch to each object and says so, in kubectl's words: `agent.agentctl.dev/web suspended`. */
+/** Writes a merge patch to each object and prints that, as in kubectl: `agent.agentctl.dev/web suspended`. */
 export async function patchEach(
   targets: readonly Target[],
   options: SelectOptions,

@@ -3,7 +3,7 @@ import { type Paths, paths } from '../platform/paths.ts';
 import type { Cli } from './cli.ts';
 import type { GlobalOptions } from './options.ts';
 
-/** All absolute: a controller in the background has another working directory. */
+/** All absolute, because a background controller has another working directory. */
 export function pathsFor(options: GlobalOptions, environment: Cli['environment']): Paths {
   const state = options.stateDir ?? environment.AGENTCTL_STATE_DIR;
   const socket = options.socket ?? environment.AGENTCTL_SOCKET;

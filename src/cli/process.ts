@@ -6,7 +6,9 @@ import { connect } from './connect.ts';
 import { shown } from './print/shown.ts';
 import { debugText, run } from './run.ts';
 
-/** Runs this process's command line and ends it. Streams are made when they are first used: each takes a millisecond. */
+/**
+ * Runs this process's command line and exits. Streams are created at their first use, because each takes a millisecond.
+ */
 export async function main(): Promise<void> {
   let interruption: AbortSignal | undefined;
   const streams: { out?: NodeJS.WriteStream; err?: NodeJS.WriteStream } = {};
@@ -49,18 +51,18 @@ export async function main(): Promise<void> {
     connect: (options, how) => connect(options, cli, how),
     exitCode: 0,
   };
-  // Node would print it past the filter.
+  // Node would print it without the filter.
   process.on('uncaughtException', (error) => {
     cli.err(`${debugText(error)}\n`);
     process.exit(1);
   });
   process.exitCode = await run(process.argv.slice(2), cli);
-  // A keep-alive socket or a timer must not hold the process, once what was written is flushed.
+  // Exits once the output is flushed: a keep-alive socket or a timer must not keep the process running.
   if (streams.out === undefined) process.exit();
   streams.out.write('', () => process.exit());
 }
 
-/** A container may run as a user who stands in no list. */
+/** A container may run as a user without a passwd entry. */
 function userName(): string {
   try {
     return userInfo().username;
@@ -69,7 +71,7 @@ function userName(): string {
   }
 }
 
-/** Its reader may have seen enough, as in `| head`: that is no error. */
+/** The reader may close the pipe early, as in `| head`: that is not an error. */
 function quietAtEnd(stream: NodeJS.WriteStream, cli: Cli): NodeJS.WriteStream {
   return stream.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;
@@ -77,7 +79,7 @@ function quietAtEnd(stream: NodeJS.WriteStream, cli: Cli): NodeJS.WriteStream {
   });
 }
 
-/** The first Ctrl-C or SIGTERM asks for an orderly end, the second one ends the process. */
+/** The first Ctrl-C or SIGTERM requests an orderly end, the second one ends the process. */
 function interruptionSignal(): AbortSignal {
   const controller = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => controller.abort());

@@ -10,7 +10,7 @@ import { flagsOf, pasteable } from './pasteable.ts';
 import { localTimes, showUtc } from './print/when.ts';
 import { findVerb, type Verb, verbs } from './verbs.ts';
 
-/** Runs one command line (without node and script) and answers the exit code. Only the verb's own file is loaded. */
+/** Runs one command line (without node and script) and returns the exit code. Loads only the verb's own file. */
 export async function run(argv: readonly string[], cli: Cli): Promise<number> {
   const asked: { client?: Client; namespace?: string } = {};
   const connect = cli.connect.bind(cli);
@@ -72,7 +72,7 @@ async function defineVerb(program: Command, verb: Verb, cli: Cli): Promise<Comma
   (await verb.load()).define(command, cli);
   if (command.description() === '') command.description(`${verb.summary}.`);
   for (const each of withSubcommands(command)) {
-    addGlobalOptions(each).enablePositionalOptions(); // a flag is of the command that it follows
+    addGlobalOptions(each).enablePositionalOptions(); // a flag belongs to the command that precedes it
     const path = `agentctl ${pathOf(each)}`;
     each.showHelpAfterError(`See '${path} --help'.`);
   }
@@ -104,7 +104,7 @@ function programFor(cli: Cli): Command {
     });
 }
 
-/** What people know from kubectl, Docker and systemd under another name. */
+/** Commands that users know from kubectl, Docker and systemd under another name. */
 const elsewhere: Readonly<Record<string, string>> = {
   attach: 'agentctl chat NAME, or agentctl logs NAME -f',
   down: 'agentctl delete -f FILE',
@@ -138,7 +138,7 @@ function unknownVerb(name: string): UsageError {
   );
 }
 
-/** An error with where it arose, and its causes. */
+/** Returns an error with its stack and its causes. */
 export function debugText(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const cause = error.cause === undefined ? '' : `\ncaused by: ${debugText(error.cause)}`;

@@ -19,7 +19,7 @@ export interface Selected {
   key: ObjectKey;
   /** `agent.agentctl.dev/web` */
   text: string;
-  /** The object itself, if a list had it. */
+  /** The object itself, if a list returned it. */
   found?: AnyObject;
 }
 
@@ -28,7 +28,9 @@ export function selectedOf(info: KindInfo, name: string, namespace: string | und
   return { info, key, text: objectName(info, name) };
 }
 
-/** What the operands name, and what a selector or --all finds. Names are not looked up. */
+/**
+ * Returns the objects that the operands name, or that a selector or --all finds. Does not check whether names exist.
+ */
 export async function select(
   client: Client,
   targets: readonly Target[],

@@ -1,4 +1,4 @@
-/** Where the single executable begins: all is in one file there, and nothing is cached on disk. */
+/** The entry point of the single executable: everything is in one file, and nothing is cached on disk. */
 import { collectWord } from '../daemon/collect-word.ts';
 import { collect } from '../daemon/collector.ts';
 import { main } from './process.ts';

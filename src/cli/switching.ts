@@ -4,7 +4,7 @@ import { UsageError } from './failure.ts';
 import type { SelectOptions } from './select.ts';
 import { parseAgentTargets, type Target } from './targets.ts';
 
-/** What is suspended or resumed: agents by name alone, and objects of these kinds. */
+/** Parses what to suspend or resume: agents by name alone, and objects of these kinds. */
 export function parseSwitchTargets(
   words: readonly string[],
   options: SelectOptions,

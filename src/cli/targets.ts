@@ -9,10 +9,12 @@ export interface Target {
   name?: string;
 }
 
-/** What `all` stands for, as kubectl's category: what a user works with, not what it refers to. */
+/** The kinds of `all`, like kubectl's category: what users work with, but not what that refers to. */
 const all = ['Agent', 'Instance', 'Policy', 'Sync'] as const;
 
-/** Reads operands in kubectl's grammar: `agents`, `agents web db`, `agent/web policy/slow`, `agents,policies`, `all`. */
+/**
+ * Parses operands in kubectl's grammar: `agents`, `agents web db`, `agent/web policy/slow`, `agents,policies`, `all`.
+ */
 export function parseTargets(words: readonly string[]): Target[] {
   const [first, ...names] = words;
   if (first === undefined) {
@@ -31,13 +33,13 @@ interface Many {
   all?: boolean;
 }
 
-/** As parseTargets, where a name without a kind is an agent's: `web`, `agent/web`, `agent web`. */
+/** Like parseTargets, but a name without a kind is an agent's: `web`, `agent/web`, `agent web`. */
 export const parseAgentTargets = (words: readonly string[], many: Many = {}): Target[] =>
   parseTargetsOf('Agent', words, many);
 
 /**
- * As parseTargets, where a name without a kind is of this one. With a selector or --all no names follow, so a lone word
- * is a kind, be it singular or plural.
+ * Like parseTargets, but a name without a kind is of this kind. With a selector or --all no names follow, so a single
+ * word is a kind, singular or plural.
  */
 export function parseTargetsOf(kind: Kind, words: readonly string[], { selector, all }: Many = {}): Target[] {
   const [first = ''] = words;
@@ -82,10 +84,10 @@ export function unknownType(word: string, meant: string | undefined): UsageError
   );
 }
 
-/** `agent.agentctl.dev/web`, `secret/key`, `message/m-1`: as kubectl names an object. */
+/** Returns `agent.agentctl.dev/web`, `secret/key`, `message/m-1`: kubectl's names of objects. */
 export const objectName = (info: Pick<KindInfo, 'singular' | 'group' | 'stored'>, name: string): string =>
   `${kindName(info)}/${name}`;
 
-/** The group of what is in no store is of no use to people. */
+/** Omits the group of kinds that are not stored, which is of no use to people. */
 export const kindName = (info: Pick<KindInfo, 'singular' | 'group' | 'stored'>): string =>
   info.group === '' || !info.stored ? info.singular : `${info.singular}.${info.group}`;

@@ -2,7 +2,9 @@ import { readFileSync } from 'node:fs';
 import { decode, positions } from '../api/manifest/text.ts';
 import { CliError } from './failure.ts';
 
-/** The text of a file, or an error that names the line where it is none: else other bytes would be written than stand there. */
+/**
+ * Returns the text of a file. Throws with the line if it is not valid text: otherwise different bytes would be written.
+ */
 export function readText(path: string): string {
   try {
     return textIn(readFileSync(path), path);
@@ -14,7 +16,7 @@ export function readText(path: string): string {
   }
 }
 
-/** As readText. The error tells no byte: it may be one of a secret. */
+/** Like readText. The error shows no bytes, which may be part of a secret. */
 export function textIn(bytes: Uint8Array, path: string): string {
   const { text, fault } = decode(bytes);
   if (fault === undefined) return text;

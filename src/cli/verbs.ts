@@ -1,7 +1,9 @@
 import type { Command } from 'commander';
 import type { Cli } from './cli.ts';
 
-/** A verb's module: `define` adds arguments, options, examples and the action to a command that has its name already. */
+/**
+ * A verb's module: `define` adds arguments, options, examples and the action to a command that already has its name.
+ */
 interface VerbModule {
   define(command: Command, cli: Cli): void;
 }
@@ -22,7 +24,7 @@ const files = 'Manifests:';
 const controller = 'Controller:';
 const other = 'Other:';
 
-/** The only list of verbs. To add one: a file in verbs/, and a line here. */
+/** The only list of verbs. To add one, add a file in verbs/ and a line here. */
 export const verbs: readonly Verb[] = [
   {
     name: 'init',

@@ -22,7 +22,7 @@ import type { Judge, Outcome } from '../wait/until.ts';
 import type { ApplyOptions } from './options.ts';
 import { refusedTexts, tryManifests } from './try.ts';
 
-/** What became of a document: kubectl's words created, configured, unchanged. */
+/** The result for one document, in kubectl's words: created, configured, unchanged. */
 interface Written {
   manifest: Manifest;
   object: AnyObject | undefined;
@@ -30,8 +30,8 @@ interface Written {
 }
 
 /**
- * Checks all documents, lets the server try all of them, and only then writes, in an order in which references hold. With
- * `onlyChanges` nothing is said of what is unchanged.
+ * Checks all documents, dry-runs all of them on the server, and only then writes, in an order in which references are
+ * valid. With `onlyChanges`, unchanged objects are not printed.
  */
 export async function apply(
   options: ApplyOptions,
@@ -97,7 +97,7 @@ export async function apply(
   }
 }
 
-/** By comparison alone: the server is asked what there is, where one answers, and is sent nothing. */
+/** Only compares: reads the existing objects if a server answers, and sends nothing. */
 async function clientDryRun(
   manifests: readonly Manifest[],
   options: ApplyOptions,
@@ -132,11 +132,11 @@ async function liveIfAny(
   }
 }
 
-/** The server may have written it. */
+/** The server may have written the object. */
 const isUnknown = (reason: unknown): boolean =>
   reason instanceof UnreachableError && !nothingListens(reason.cause);
 
-/** To apply the very spec that autoRevert went back to is to accept it: the rollout before it counts no more. */
+/** Applying exactly the spec that autoRevert restored accepts it: the reverted rollout no longer counts. */
 async function acceptReverted(
   client: Client,
   tried: readonly Tried<Manifest>[],
@@ -160,11 +160,11 @@ const became = ({ member, change }: Tried<Manifest>, object: AnyObject | undefin
 async function report(written: readonly Written[], { output }: ApplyOptions): Promise<string> {
   if (output === 'name') return written.map(({ manifest }) => `${manifest.text}\n`).join('');
   if (output === undefined) return written.map(({ manifest, word }) => `${manifest.text} ${word}\n`).join('');
-  const objects = written.map(({ manifest, object }) => object ?? (manifest.object as AnyObject)); // a client dry run knows no more
+  const objects = written.map(({ manifest, object }) => object ?? (manifest.object as AnyObject)); // a client dry run has no other object
   return formatObjects({ type: output }, objects.map(withoutManagedFields), objects.length === 1);
 }
 
-/** Waits for the Agents of what was written. `applied`: as the server answered it. */
+/** Waits for the Agents that were written. `applied` is the object that the server returned. */
 async function waitReady(
   written: readonly (Manifest & { applied: AnyObject })[],
   client: Client,
@@ -183,7 +183,7 @@ async function waitReady(
   if (code !== exitCode.ok) cli.exitCode = code;
 }
 
-/** As readyOrAsleep, unless autoRevert has taken back what was applied. */
+/** Like readyOrAsleep, unless autoRevert has reverted what was applied. */
 const readyAsApplied =
   (applied: AnyObject): Judge<AnyObject> =>
   (object) => {
@@ -196,12 +196,12 @@ const readyAsApplied =
     };
   };
 
-/** Nothing of it is asked to run, so there is nothing to wait for. */
+/** It is not meant to run, so there is nothing to wait for. */
 const isAtRest = ({ spec }: Agent): boolean => spec.suspend || spec.replicas === 0;
 
 /**
- * The live objects of the manifests, once none of them is being deleted any more: what is written to such an object
- * goes with it. Throws CliError where that takes longer than the timeout; nothing has been written then.
+ * Returns the live objects of the manifests, after waiting until none is being deleted: a write to such an object would
+ * be lost. Throws CliError if that takes longer than the timeout; then nothing has been written.
  */
 async function liveOnceDeleted(
   client: Client,

@@ -1,4 +1,4 @@
-/** Apply sets as KEP-3659 defines them: the labels and annotations are kubectl's. */
+/** Apply sets as defined in KEP-3659, with kubectl's labels and annotations. */
 import { createHash } from 'node:crypto';
 import { isApiError } from '../../api/errors.ts';
 import { applyOrder, findKind, type KindInfo } from '../../api/kinds.ts';
@@ -15,11 +15,11 @@ import type { ApplyOptions } from './options.ts';
 import { checkParent, type Members, memberLabel, membersOf, parentPatch } from './parent.ts';
 
 export interface ApplySet {
-  /** The manifests with the label of members. */
+  /** Returns the manifests with the membership label. */
   label(manifests: readonly Manifest[]): Manifest[];
-  /** Writes down what may become a member, before anything does. */
+  /** Records the possible members, before any object is written. */
   begin(): Promise<void>;
-  /** Deletes members that the manifests no longer name, then writes down what is left. */
+  /** Deletes members that are no longer in the manifests, then records the remaining ones. */
   prune(how: { dryRun: boolean }): Promise<void>;
 }
 
@@ -92,7 +92,7 @@ async function pruneOne(
       preconditions: { uid },
     })
     .catch((error: unknown) => {
-      if (!isApiError(error, 'NotFound')) throw error; // it has gone by itself
+      if (!isApiError(error, 'NotFound')) throw error; // it was already deleted
     });
   cli.out(
     `${info === undefined ? name : objectName(info, name)} pruned${dryRun ? ' (server dry run)' : ''}\n`,

@@ -9,13 +9,13 @@ const toolingAnnotation = 'applyset.kubernetes.io/tooling';
 const kindsAnnotation = 'applyset.kubernetes.io/contains-group-kinds';
 const namespacesAnnotation = 'applyset.kubernetes.io/additional-namespaces';
 
-/** Where members of a set may be. */
+/** The kinds and namespaces in which members of a set may be. */
 export interface Members {
   kinds: ReadonlySet<KindInfo>;
   namespaces: ReadonlySet<string>;
 }
 
-/** Refuses an object that is no parent of this set, or one that another tool looks after. */
+/** Throws if the object is not a parent of this set, or if another tool manages it. */
 export function checkParent(parent: AnyObject | undefined, id: string, text: string): void {
   if (parent === undefined) return;
   const { labels = {}, annotations = {} } = parent.metadata;

@@ -11,8 +11,8 @@ import type { Manifest } from '../manifests.ts';
 import { fieldManager } from '../patching.ts';
 
 /**
- * The server tries every document without writing. Fails with all that it refuses. What one's own other verbs changed is
- * taken over, as `kubectl apply` does it.
+ * Dry-runs every document on the server. Throws with all refusals. Takes over fields that the user changed with other
+ * verbs, as `kubectl apply` does.
  */
 export async function tryManifests(
   client: Client,
@@ -35,7 +35,7 @@ export async function tryManifests(
   return [...first.tried, ...second.tried].sort((one, other) => place(one) - place(other));
 }
 
-/** Who writes for the other verbs of agentctl, and for autoRevert. */
+/** The field managers of agentctl's other verbs, and of autoRevert. */
 const ownManagers: ReadonlySet<string> = new Set([
   fieldManager,
   'agentctl-create',
@@ -43,11 +43,11 @@ const ownManagers: ReadonlySet<string> = new Set([
   'agentctl-controller',
 ]);
 
-/** Nobody else wants the fields: they were only changed, by verbs that end with the change. */
+/** No other manager will set these fields again: verbs of agentctl changed them once. */
 const isWithOneself = (found: readonly Rival[]): boolean =>
   mayTakeBack(found) && found.every(({ manager }) => ownManagers.has(manager));
 
-/** Refusals with the place of each document and the remedy. A server that is out of reach is named once. */
+/** Returns the refusals, with the position of each document and the remedy. An unreachable server is reported once. */
 export async function refusedTexts(client: Client, refused: readonly Refused<Manifest>[]): Promise<string[]> {
   const [away, others] = [true, false].map((isAway) =>
     refused.filter(({ reason }) => reason instanceof UnreachableError === isAway),
@@ -66,7 +66,10 @@ export async function refusedTexts(client: Client, refused: readonly Refused<Man
   return [...texts, ...unreachable];
 }
 
-/** What a Sync applies is changed where it comes from, but for one that is gone: its name only stays on the fields. */
+/**
+ * An object that a Sync applies should be changed in its source, unless the Sync is gone and only its name remains on
+ * the fields.
+ */
 async function conflictHint(client: Client, conflict: ApiError): Promise<string> {
   const [sync] = rivals(conflict).flatMap(({ manager }) => syncOfManager(manager) ?? []);
   const takeOver = '--force-conflicts takes over these fields';

@@ -9,13 +9,15 @@ import { when } from '../print/when.ts';
 import { apply } from './apply.ts';
 import type { ApplyOptions } from './options.ts';
 
-/** So long nothing may have changed before it is read, in milliseconds: a file may be written in parts. */
+/** In milliseconds. How long nothing may have changed before files are read, because a file may be written in parts. */
 const quiet = 300;
-/** How long is waited after the first failure, and at most, in milliseconds. */
+/** In milliseconds. The wait after the first failure, and the longest wait. */
 const [firstWait, longestWait] = [1000, 30_000];
 const untilChanged = 2 ** 31 - 1;
 
-/** Applies, and again on each change, until Ctrl-C. A failure is told, and what stands on the server stays as it is. */
+/**
+ * Applies, and applies again after each change, until Ctrl-C. A failure is printed and changes nothing on the server.
+ */
 export async function applyAndWatch(options: ApplyOptions, cli: Cli): Promise<void> {
   check(options);
   cli.lasting = true;
@@ -25,7 +27,7 @@ export async function applyAndWatch(options: ApplyOptions, cli: Cli): Promise<vo
   const watched = watching(options, cli, () => bell.abort());
   try {
     while (!signal.aborted) {
-      bell = new AbortController(); // what changes from here on is for the next round
+      bell = new AbortController(); // later changes are for the next round
       await watched.follow();
       const wait = await rounds.next();
       await sleep(clock, wait, AbortSignal.any([signal, bell.signal]));
@@ -47,7 +49,10 @@ function check({ filename = [], kustomize, dryRun }: ApplyOptions): void {
   );
 }
 
-/** A watch of all that the options name. What a kustomization builds on, and what links lead to, is asked for again each time. */
+/**
+ * Watches everything that the options name. The bases of a kustomization and the targets of links are determined again
+ * each time.
+ */
 function watching(
   { filename = [], kustomize, recursive = false }: ApplyOptions,
   { clock }: Cli,
@@ -69,7 +74,7 @@ function watching(
   };
 }
 
-/** Links in a folder are read as what they lead to, which may stand elsewhere. */
+/** Links in a folder are read as their targets, which may be elsewhere. */
 function withTargets(names: readonly string[], recursive: boolean): string[] {
   const targets = names.flatMap((name) => {
     try {
@@ -77,7 +82,7 @@ function withTargets(names: readonly string[], recursive: boolean): string[] {
         .filter((entry) => entry.isSymbolicLink() && !entry.name.startsWith('.'))
         .map((entry) => realpathSync(join(entry.parentPath, entry.name)));
     } catch {
-      return []; // a file, or what cannot be read: whoever reads it tells
+      return []; // a file, or unreadable: the reader reports it
     }
   });
   return [...names, ...new Set(targets)];
@@ -88,14 +93,14 @@ async function foldersOf(folder: string): Promise<string[]> {
   return kustomization.foldersOf(folder).sort();
 }
 
-/** Applies once more at each call, with what is told between the first success and the end. */
+/** Applies once at each call. Between the first success and the end it prints only changes. */
 class Rounds {
   readonly #options: ApplyOptions;
   readonly #cli: Cli;
   #client: Promise<Client> | undefined;
   #began = false;
   #failures = 0;
-  /** So that the same is not told at each try. */
+  /** The last printed failure, so that it is not repeated at each attempt. */
   #told = '';
   readonly #noted = new Set<unknown>();
 
@@ -104,14 +109,14 @@ class Rounds {
     this.#cli = cli;
   }
 
-  /** Answers how long to wait for a change, at most, in milliseconds. */
+  /** Returns the longest time to wait for a change, in milliseconds. */
   async next(): Promise<number> {
     try {
       await apply(this.#options, this.#roundCli(), { onlyChanges: this.#began });
       this.#succeeded();
       return untilChanged;
     } catch (error) {
-      // What is wrong with the command line stays wrong.
+      // An error in the command line does not go away.
       if (error instanceof UsageError) throw error;
       return this.#failed(error);
     }
@@ -133,7 +138,7 @@ class Rounds {
     return Math.min(longestWait, firstWait * 2 ** (this.#failures - 1));
   }
 
-  /** One connection for all rounds, begun by the first; after the first success each line has its time in front. */
+  /** One connection for all rounds, opened by the first. After the first success, each line begins with its time. */
   #roundCli(): Cli {
     const cli = this.#cli;
     const timed = this.#began && this.#options.output === undefined;
@@ -154,7 +159,7 @@ class Rounds {
       },
       exitCode: 0,
     };
-    return Object.assign(Object.create(cli) as Cli, own); // the rest is the command line's own
+    return Object.assign(Object.create(cli) as Cli, own); // the rest is inherited from the command line's Cli
   }
 
   #time(): string {

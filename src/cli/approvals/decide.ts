@@ -53,7 +53,7 @@ async function decide(
   tellFailures(failures, cli);
 }
 
-/** `sync fleet` is `sync/fleet`, as elsewhere. */
+/** Accepts `sync fleet` for `sync/fleet`, like other verbs. */
 function withKinds(words: readonly string[]): readonly string[] {
   const [first = '', ...names] = words;
   const info = findKind(first);
@@ -68,7 +68,7 @@ interface Subject {
   key: ObjectKey;
 }
 
-/** The id of an Approval; of a Sync and a Runtime with their kind. */
+/** Returns the id of an Approval, or the kind and name of a Sync or Runtime. */
 function subjectOf(word: string, options: GlobalOptions, cli: Cli): Subject {
   const [target] = word.includes('/') ? parseTargetsOf('Approval', [word]) : [];
   if (target?.name === undefined || (target.info.kind !== 'Sync' && target.info.kind !== 'Runtime'))

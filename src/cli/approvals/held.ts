@@ -5,7 +5,7 @@ import { counted } from '../counted.ts';
 import { CliError } from '../failure.ts';
 import { fieldManager } from '../patching.ts';
 
-/** Lets the revision that waits delete what it would. Answers what that is. */
+/** Approves the deletions of the pending revision. Returns a text that describes them. */
 export async function approveSync(client: Client, key: ObjectKey): Promise<string> {
   const { status } = await client.get('Sync', key);
   const pending = status?.pendingApproval;
@@ -23,10 +23,10 @@ export async function approveSync(client: Client, key: ObjectKey): Promise<strin
 export const deletesText = ({ deletes, of }: NonNullable<SyncStatus['pendingApproval']>): string =>
   of === undefined ? counted(deletes, 'object') : `${deletes} of ${counted(of, 'object')}`;
 
-/** What is honoured in src/controller/runtime-reconciler.ts. */
+/** src/controller/runtime-reconciler.ts evaluates this annotation. */
 const collectAnnotation = 'agentctl.dev/collect-orphans';
 
-/** Lets a Runtime remove what belongs to no Instance any more. */
+/** Lets a Runtime remove orphans, which belong to no Instance any more. */
 export async function approveRuntime(client: Client, key: ObjectKey): Promise<string> {
   const { status } = await client.get('Runtime', key);
   const held = status?.conditions?.find(({ type }) => type === 'OrphansHeld');

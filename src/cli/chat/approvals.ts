@@ -13,7 +13,7 @@ const isPlain = /^(y|yes|n|no|)$/;
 
 type ApprovalEvent = Extract<TurnEvent, { type: 'approval' }>;
 
-/** Puts what an agent asks permission for to the person who chats, one after the other. */
+/** Asks the user about an agent's permission requests, one after the other. */
 export class Approvals {
   readonly #client: Client;
   readonly #namespace: string | undefined;
@@ -29,7 +29,7 @@ export class Approvals {
     this.#cli = cli;
   }
 
-  /** Asked for, or decided here or elsewhere. */
+  /** Handles a request, or its decision here or elsewhere. */
   take(event: ApprovalEvent): void {
     const known = this.#open.get(event.id);
     if (event.state !== 'Pending') known?.abort();
@@ -39,7 +39,7 @@ export class Approvals {
     this.#asking = this.#asking.then(() => this.#ask(event, withdrawn.signal));
   }
 
-  /** Nothing is asked any more. */
+  /** Withdraws all questions. */
   async end(): Promise<void> {
     for (const withdrawn of this.#open.values()) withdrawn.abort();
     await this.#asking;
@@ -54,7 +54,7 @@ export class Approvals {
       name: id,
     };
     this.#cli.out(`It asks for permission: ${visibleLine(title)}\n`);
-    // What the agent says meanwhile comes between that line and the question: so it says again what for.
+    // Output of the agent may come between that line and the question, so the question repeats its subject.
     const allow = 'Allow? [y/N/d(etails)] ';
     const room = (this.#cli.terminal.columns ?? 80) - allow.length - 10;
     const question = `${clipped(title, Math.max(room, 10))}: ${allow}`;
@@ -74,14 +74,14 @@ export class Approvals {
         return;
       }
     } catch (error) {
-      // Somebody else, or the timeout, was faster: the next event says how.
+      // Another user or the timeout was faster: the next event reports the decision.
       if (!isApiError(error, 'Conflict')) this.#cli.err(`${describeFailure(error).text}\n`);
     } finally {
       this.#open.delete(id);
     }
   }
 
-  /** One of those that the details list, by its id or its name. */
+  /** Returns an option from the details, by its id or name. */
   async #option(key: ObjectKey, word: string) {
     const { spec } = await this.#client.get('Approval', key);
     return spec.options?.find(({ id, name }) => id.toLowerCase() === word || name.toLowerCase() === word);

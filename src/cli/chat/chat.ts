@@ -83,7 +83,7 @@ class Chat {
     }
   }
 
-  /** One line, or more that a backslash joins; undefined when whoever chats leaves. */
+  /** Reads one line, or several that are joined by backslashes. Returns undefined when the user leaves. */
   async #nextMessage(): Promise<string | undefined> {
     let leaving = false;
     const over = new Promise<undefined>((resolve) => {
@@ -108,7 +108,7 @@ class Chat {
     }
   }
 
-  /** Whether it was one of ours. */
+  /** Returns whether the text was a command. */
   async #command(text: string): Promise<boolean> {
     const { out } = this.#cli;
     try {
@@ -138,7 +138,7 @@ class Chat {
     }
   }
 
-  /** Whether to go on. */
+  /** Returns whether the chat continues. */
   async #say(text: string): Promise<boolean> {
     try {
       const message = await sendOne(this.#client, this.#agent, {
@@ -156,7 +156,7 @@ class Chat {
     }
   }
 
-  /** A person may try again; a script is told how it ended. */
+  /** A person may try again; a script gets the error. */
   #fail(error: unknown): void {
     if (!this.#interactive) throw error;
     this.#cli.err(`${describeFailure(error).text}\n`);
@@ -166,7 +166,7 @@ class Chat {
 const shownTurns = 5;
 const shownLines = 6;
 
-/** The last turns of a conversation, each cut to a few lines. */
+/** Returns the last turns of a conversation, each cut to a few lines. */
 async function earlierTurns(
   client: Client,
   agent: ObjectKey,
@@ -191,7 +191,7 @@ function short(text: string): string {
   return `${lines.slice(0, shownLines - 1).join('\n')}\n(${lines.length - shownLines + 1} more lines)`;
 }
 
-/** Shows a message's turn until it ends. `left`: whoever chats leaves before; the message goes on. */
+/** Shows a message's turn until it ends. With `left`, the user leaves before that, and the message continues. */
 async function turn(
   client: Client,
   message: Message,
@@ -227,7 +227,7 @@ async function turn(
       if ('event' in entry && entry.event.type === 'approval' && approvals !== undefined) {
         spoken.pause();
         approvals.take(entry.event);
-        if (entry.event.state === 'Pending') continue; // the question says it
+        if (entry.event.state === 'Pending') continue; // the question shows it
       }
       if (dialogue.asks)
         dialogue.above(() => {

@@ -12,7 +12,7 @@ export const helpText = `/new      begin a new conversation with your next messa
 End a line with a backslash to continue on the next one. Any other /word is sent to the agent.
 `;
 
-/** How a conversation stands; undefined: it has not begun. */
+/** Returns the state of a conversation. It is undefined before the first message. */
 export async function statusText(
   client: Client,
   agent: ObjectKey,
@@ -32,7 +32,7 @@ export async function statusText(
   ]);
 }
 
-/** Breaks off what of this conversation has not ended; says how much that was. */
+/** Cancels all unfinished messages of this conversation; returns a text with their number. */
 export async function cancelAll(
   client: Client,
   agent: ObjectKey,

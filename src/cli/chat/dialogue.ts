@@ -4,19 +4,22 @@ import { visible, visibleLine } from '../../api/visible.ts';
 import type { Cli } from '../cli.ts';
 import type { History } from './history.ts';
 
-/** What a person types, line by line. */
+/** Reads what a person types, line by line. */
 export interface Dialogue {
-  /** The next line, also one typed before it was asked for; undefined at the end of the input. */
+  /** Returns the next line, including one that was typed before the call; undefined at the end of the input. */
   read(prompt: string): Promise<string | undefined>;
-  /** As read, but only what is typed from now on counts; undefined also once the signal aborts. It stays out of the history. */
+  /**
+   * Like read, but ignores what was typed before, returns undefined when the signal aborts, and keeps the answer out of
+   * the history.
+   */
   ask(question: string, signal: AbortSignal): Promise<string | undefined>;
-  /** Who is told of Ctrl-C; the last one given. */
+  /** Sets the listener for Ctrl-C, replacing an earlier one. */
   onInterrupt(listener: () => void): void;
-  /** Who is told of each line that comes unasked; true: it has been taken. */
+  /** Sets the listener for lines that were not asked for. It returns true if it has handled the line. */
   onLine(listener: (line: string) => boolean): void;
-  /** Says something beside the prompt, and begins the line anew. */
+  /** Prints a text next to the prompt, and starts the line again. */
   beside(text: string): void;
-  /** Lets something be printed that ends its last line; a question that stands open is asked anew below it. */
+  /** Calls a function that prints complete lines, and shows an open question again below them. */
   above(print: () => void): void;
   /** Whether a line is being waited for. */
   readonly asks: boolean;
@@ -25,7 +28,10 @@ export interface Dialogue {
   close(): void;
 }
 
-/** With line editing on a terminal. What is typed while nothing is asked is not shown until the next prompt, and then only if it was entered. */
+/**
+ * Uses line editing on a terminal. Text that is typed while nothing is asked is shown at the next prompt, and only if
+ * it was entered.
+ */
 export function dialogue(cli: Cli, history: History): Dialogue {
   const { input, output } = cli.dialogue();
   const terminal = cli.terminal.in && cli.terminal.out;
@@ -38,7 +44,7 @@ export function dialogue(cli: Cli, history: History): Dialogue {
   return new Lines(lines, terminal ? screen : undefined, history);
 }
 
-/** Where line editing writes to: nothing of it is seen unless something is asked. */
+/** The output of line editing, hidden unless a question is open. */
 class Screen extends Writable {
   shown = false;
   readonly #output: NodeJS.WritableStream;
@@ -50,7 +56,7 @@ class Screen extends Writable {
     this.#columns = columns;
   }
 
-  /** Line editing asks for it, to know where a line wraps. */
+  /** Line editing needs it to know where a line wraps. */
   get columns(): number | undefined {
     return this.#columns();
   }
@@ -63,7 +69,7 @@ class Screen extends Writable {
 
 class Lines implements Dialogue {
   readonly #lines: Interface;
-  /** Absent where there is no terminal. */
+  /** Absent without a terminal. */
   readonly #screen: Screen | undefined;
   readonly #queue: string[] = [];
   #waiting: ((line: string | undefined) => void) | undefined;
@@ -78,7 +84,7 @@ class Lines implements Dialogue {
     lines.on('line', (line) => this.#take(line));
     lines.on('SIGINT', () => this.#interrupted());
     lines.on('history', (all: string[]) => {
-      if (this.#secret) all.shift(); // an answer to a question is nobody's message
+      if (this.#secret) all.shift(); // an answer to a question does not belong in the history of messages
       history.keep(all);
     });
     lines.on('close', () => {
@@ -100,7 +106,7 @@ class Lines implements Dialogue {
     this.#clear();
     const withdraw = (): void => {
       this.#clear();
-      if (this.#waiting !== undefined) this.#screen?.write('\r\u001b[K'); // the question goes
+      if (this.#waiting !== undefined) this.#screen?.write('\r\u001b[K'); // removes the question
       this.#waiting?.(undefined);
     };
     signal.addEventListener('abort', withdraw);
@@ -142,7 +148,7 @@ class Lines implements Dialogue {
     this.#lines.close();
   }
 
-  /** What was typed unseen, and not entered, is no beginning of the next line: it can be had back. */
+  /** Text that was typed unseen and not entered must not begin the next line, but can be recalled. */
   #setAside(): void {
     const half = this.#lines.line;
     if (this.#screen === undefined || half === '') return;
@@ -152,7 +158,7 @@ class Lines implements Dialogue {
     this.#screen.shown = false;
   }
 
-  /** What is typed and not yet entered. */
+  /** Clears text that was typed but not entered. */
   #clear(): void {
     if (this.#screen === undefined || this.#lines.line === '') return;
     this.#lines.write(null, { ctrl: true, name: 'e' });

@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { isCode } from '../../platform/code.ts';
 
-/** What was typed in earlier chats, the newest first, as line editing wants it. */
+/** Lines of earlier chats, newest first, as line editing requires. */
 export interface History {
   readonly size: number;
   lines(): string[];
@@ -13,7 +13,7 @@ export interface History {
 
 const size = 1000;
 
-/** In a file of one line each, the oldest first. */
+/** Stored in a file with one entry a line, oldest first. */
 export function fileHistory(path: string, warn: (text: string) => void): History {
   let all = read(path, warn);
   let changed = false;

@@ -6,9 +6,9 @@ import { addGlobalOptions, globalFlagsWithValue, namespaceOf } from '../options.
 import { topics } from '../topics.ts';
 import { findVerb, verbs } from '../verbs.ts';
 
-/** Verbs whose operands are a kind, then names; of the others the operand is an agent's name at once. */
+/** Verbs whose operands are a kind, then names. For other verbs, the first operand is an agent's name. */
 const kindVerbs = new Set(['get', 'describe', 'delete', 'label', 'annotate', 'patch', 'edit', 'explain']);
-/** Of these a name alone is taken too. */
+/** Verbs of these that also accept a name alone. */
 const bareVerbs = new Set(['describe', 'delete']);
 /** Verbs whose operands are ids or names of this kind. */
 const idVerbs: ReadonlyMap<string, string> = new Map([
@@ -18,11 +18,11 @@ const idVerbs: ReadonlyMap<string, string> = new Map([
   ['deny', 'approval'],
   ['sync', 'sync'],
 ]);
-/** Of these only the first operand is an agent's name. */
+/** Verbs of which only the first operand is an agent's name. */
 const talkVerbs = new Set(['send', 'chat', 'query']);
 const agentVerbs = new Set(['logs', 'suspend', 'resume', 'scale', 'forecast', 'wait', 'rollout', 'usage']);
 
-/** Candidates for the last word, which may be empty. It never starts a controller and never fails. */
+/** Returns candidates for the last word, which may be empty. Never starts a controller and never throws. */
 export async function candidates(words: readonly string[], cli: Cli): Promise<string[]> {
   const typed = words.slice(0, -1);
   const current = words.at(-1) ?? '';
@@ -60,7 +60,7 @@ export async function candidates(words: readonly string[], cli: Cli): Promise<st
   return talkVerbs.has(verb.name) && given.length === 0 ? names('agent', words, cli) : [];
 }
 
-/** The command below all others that the words name, and the words behind it. */
+/** Returns the innermost subcommand that the words name, and the remaining words. */
 function deepest(command: Command, words: readonly string[]): [Command, readonly string[]] {
   const sub = command.commands.find((each) => each.name() === words[0]);
   return sub === undefined ? [command, words] : deepest(sub, words.slice(1));
@@ -110,9 +110,9 @@ async function names(word: string, words: readonly string[], cli: Cli): Promise<
     const client = await cli.connect(options);
     const namespace = info.namespaced ? namespaceOf(options, cli.environment) : undefined;
     const { items } = await client.list(info.kind, { namespace });
-    // Bash expands what it is offered: another text than a name could run a command.
+    // Bash expands candidates: a text that is not a valid name could run a command.
     return items.map(({ metadata }) => metadata.name).filter((name) => notDnsSubdomain(name) === undefined);
   } catch {
-    return []; // completion says nothing where nothing can be known
+    return []; // without an answer there are no candidates
   }
 }

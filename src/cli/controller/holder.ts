@@ -1,13 +1,13 @@
 import { readdirSync, readFileSync, type Stats, statSync } from 'node:fs';
 import { isCode } from '../../platform/code.ts';
 
-/** The pid of the controller that holds the state folder's lock, though it may not answer. */
+/** Returns the pid of the controller that holds the state folder's lock, even if it does not answer. */
 export function lockHolder(lock: string): number | undefined {
   const pid = readPid(`${lock}.pid`);
   return pid !== undefined && isAlive(pid) && isController(pid) && hasOpen(pid, lock) ? pid : undefined;
 }
 
-/** In a copy of a state folder the pid is that of the original's controller, which has another lock open. */
+/** In a copy of a state folder, the pid is that of the original's controller, which has another lock file open. */
 function hasOpen(pid: number, path: string): boolean {
   try {
     const own = statOf(path);
@@ -18,7 +18,7 @@ function hasOpen(pid: number, path: string): boolean {
     });
   } catch (error) {
     if (isCode(error, 'ENOENT', 'ESRCH')) return false;
-    if (isCode(error, 'EACCES', 'EPERM')) return true; // another user's: what it has open cannot be seen
+    if (isCode(error, 'EACCES', 'EPERM')) return true; // another user's: its open files cannot be read
     throw error;
   }
 }
@@ -30,11 +30,11 @@ function readPid(path: string): number | undefined {
   return Number.isInteger(pid) && pid > 0 ? pid : undefined;
 }
 
-/** A pid that was left behind may be another program's by now. */
+/** A leftover pid may have been reused by another program. */
 const isController = (pid: number): boolean =>
   read(`/proc/${pid}/cmdline`)?.split('\0').includes('serve') ?? false;
 
-/** Undefined where there is no such file, or its process has just ended. */
+/** Returns undefined if there is no such file, or its process has just ended. */
 function read(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8');
@@ -49,6 +49,6 @@ export function isAlive(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    return isCode(error, 'EPERM'); // process.kill fails with nothing else but ESRCH
+    return isCode(error, 'EPERM'); // process.kill throws nothing else but ESRCH
   }
 }

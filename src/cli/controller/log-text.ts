@@ -12,17 +12,17 @@ const levels: ReadonlyMap<unknown, string> = new Map([
   [60, 'FATAL'],
 ]);
 
-/** What the head of a line tells, or nobody asks for. */
+/** Fields that the line already shows, or that are not useful. */
 const apart: ReadonlySet<string> = new Set(['level', 'time', 'msg', 'pid', 'hostname']);
 
-/** Turns lines of the log into lines for people: time, level, message, and fields as key=value. */
+/** Formats lines of the log for people: time, level, message, and fields as key=value. */
 export function createLogText(options: { color: boolean; raw: boolean }): (line: string) => Text {
   const { color, raw } = options;
   let lastPid: unknown;
   const shown = (text: string): Text => (raw ? new AsIs(text) : visibleLine(text));
   return (line) => {
     const entry = parse(line);
-    // What Node itself or a library printed.
+    // Printed by Node itself or by a library.
     if (entry === undefined) return [rawIf(raw, line), '\n'];
     const { level, time, msg, pid } = entry;
     const fields = Object.entries(entry).filter(([key]) => !apart.has(key));
@@ -47,7 +47,7 @@ function parse(line: string): Record<string, unknown> | undefined {
     const entry: unknown = JSON.parse(line);
     return isObject(entry) && 'level' in entry && 'time' in entry ? entry : undefined;
   } catch (error) {
-    if (error instanceof SyntaxError) return undefined; // not all of it was written
+    if (error instanceof SyntaxError) return undefined; // the line is incomplete
     throw error;
   }
 }
@@ -57,7 +57,7 @@ function timeText(time: unknown): string {
   return Number.isNaN(at.getTime()) ? String(time) : at.toISOString();
 }
 
-/** Of an error its message; its stack is in `-o json`. */
+/** Shows only the message of an error; its stack is in `-o json`. */
 function valueText(key: string, value: unknown): string {
   const text =
     key === 'err' && isObject(value) && typeof value.message === 'string'

@@ -8,7 +8,7 @@ import { pathsFor } from '../paths.ts';
 import { rawIf } from '../print/shown.ts';
 import { createLogText } from './log-text.ts';
 
-/** Bytes that are read at once. */
+/** How many bytes are read at once. */
 const chunk = 64 * 1024;
 
 export interface ControllerLogsOptions extends GlobalOptions {
@@ -18,7 +18,7 @@ export interface ControllerLogsOptions extends GlobalOptions {
   output?: 'json';
 }
 
-/** Prints the log files of controllers that were started in the background, from whichever start on. */
+/** Prints the log files of background controllers, of all their starts. */
 export async function controllerLogs(options: ControllerLogsOptions, cli: Cli): Promise<void> {
   const path = controllerLog(pathsFor(options, cli.environment).logs);
   if (!existsSync(path)) {
@@ -32,7 +32,7 @@ export async function controllerLogs(options: ControllerLogsOptions, cli: Cli): 
   for (const part of lastPieces(path, options.tail)) at = print(part.file, part.from, show);
   while (options.follow === true && !cli.signal.aborted) {
     const now = new Rotations(path);
-    // What was not printed is in a file that was moved, and so are all that were written since.
+    // The rest of the log is in a file that was rotated, and in all files that were written since.
     const moved = now.since(rotations);
     for (const file of moved) {
       print(file, at, show);
@@ -50,7 +50,7 @@ function shower({ raw = false, output }: ControllerLogsOptions, cli: Cli): (text
   return (text) => cli.out(text.trimEnd().split('\n').map(toText));
 }
 
-/** Which files the log has been moved to. */
+/** The rotated files of the log at one time. */
 class Rotations {
   readonly #files: readonly { file: string; id: string | undefined }[];
 
@@ -58,7 +58,7 @@ class Rotations {
     this.#files = rotatedLogs(path).map((file) => ({ file, id: idOf(file) }));
   }
 
-  /** The files that were moved since then, the oldest first. */
+  /** Returns the files that were rotated since then, oldest first. */
   since(before: Rotations): string[] {
     const newest = before.#files[0]?.id;
     const at = this.#files.findIndex(({ id }) => id === newest);
@@ -67,13 +67,13 @@ class Rotations {
   }
 }
 
-/** Each rotation makes a new file. Undefined where there is none. */
+/** Identifies a file: each rotation creates a new one. Returns undefined if there is none. */
 function idOf(file: string): string | undefined {
   const found = statSync(file, { throwIfNoEntry: false, bigint: true });
   return found === undefined ? undefined : `${found.ino} ${found.mtimeNs}`;
 }
 
-/** The last lines of a log file, of no more than its last `most` bytes, for a message. */
+/** Returns the last lines of a log file, from at most its last `most` bytes, for a message. */
 export function lastLines(path: string, count: number, most = chunk): string[] {
   const { size } = statSync(path);
   const length = Math.min(size, most, chunk);
@@ -82,13 +82,13 @@ export function lastLines(path: string, count: number, most = chunk): string[] {
     .toString()
     .trimEnd()
     .split('\n');
-  // Of a line that is cut in front nobody can make sense, where there is another.
+  // A line whose beginning is cut off is useless, unless it is the only one.
   const begins = from === 0 && length === size;
   const lines = begins ? [first, ...rest] : rest.length > 0 ? rest : [first.slice(1)];
   return lines.slice(-count);
 }
 
-/** The log files, the oldest first, each from where the last `count` lines of all begin. */
+/** Returns the log files, oldest first, each with the offset at which the last `count` lines begin. */
 function lastPieces(path: string, count: number | undefined): { file: string; from: number }[] {
   const files = [path, ...rotatedLogs(path)].filter((file) => existsSync(file));
   if (count === undefined || count < 0) return files.toReversed().map((file) => ({ file, from: 0 }));
@@ -103,7 +103,10 @@ function lastPieces(path: string, count: number | undefined): { file: string; fr
   return parts;
 }
 
-/** Where the last lines of a file begin, found from its end. A line without its newline is not written yet. */
+/**
+ * Searches the last lines of a file from its end. Returns where they begin. A line without its newline is incomplete
+ * and not counted.
+ */
 function lastOf(file: string, wanted: number): { from: number; lines: number } {
   const { size } = statSync(file);
   let lines = -1;
@@ -119,7 +122,7 @@ function lastOf(file: string, wanted: number): { from: number; lines: number } {
   return { from: 0, lines: lines + 1 };
 }
 
-/** Prints whole lines from there to the end; answers where they end. */
+/** Prints whole lines from this offset to the end. Returns where they end. */
 function print(file: string, from: number, show: (text: string) => void): number {
   let at = from;
   for (let length = chunk; ; ) {

@@ -49,7 +49,10 @@ export async function stop(options: StopOptions, cli: Cli): Promise<void> {
     );
 }
 
-/** A controller that can stop agents. Where none runs, agents may: one is started that starts none itself. */
+/**
+ * Returns a controller that can stop agents. If none runs, agents may still run: then starts a controller that starts
+ * no agents.
+ */
 async function forAgents(options: StopOptions, cli: Cli): Promise<Found> {
   const { state, database } = pathsFor(options, cli.environment);
   if (!(await othersAnswer(options, cli, healLimitMs))) {
@@ -63,7 +66,7 @@ async function forAgents(options: StopOptions, cli: Cli): Promise<Found> {
   return running(options, cli);
 }
 
-/** What a controller that has ended left: agents outlive it. */
+/** Describes what an ended controller left, because agents survive it. */
 export function notRunningText(options: GlobalOptions, cli: Cli): Text {
   if (!existsSync(pathsFor(options, cli.environment).database)) return 'the controller is not running\n';
   return pasteable(
@@ -84,13 +87,13 @@ export async function restart(options: StopOptions & ServeOptions, cli: Cli): Pr
 }
 
 interface Found {
-  /** Absent where none runs. */
+  /** Absent if none runs. */
   pid?: number | undefined;
-  /** Where it listens with TLS, as for --listen. */
+  /** The address on which it listens with TLS, as for --listen. */
   listen?: string | undefined;
 }
 
-/** By its own answer; where it does not answer (any more), by the lock of the state folder. */
+/** Finds the controller by its response or, if it does not respond, by the lock of the state folder. */
 export async function running(options: GlobalOptions, cli: Cli): Promise<Found> {
   try {
     const { pid, tls } = await (await cli.connect(options)).status();
@@ -101,7 +104,7 @@ export async function running(options: GlobalOptions, cli: Cli): Promise<Found> 
   return { pid: lockHolder(pathsFor(options, cli.environment).lock) };
 }
 
-/** SIGTERM, and waits until it has ended. */
+/** Sends SIGTERM and waits until the process has ended. */
 export async function end(pid: number, timeout: number, cli: Cli): Promise<void> {
   if (!signalled(pid)) return;
   const deadline = cli.clock.now() + timeout;
@@ -117,7 +120,7 @@ export async function end(pid: number, timeout: number, cli: Cli): Promise<void>
   }
 }
 
-/** False where it has just ended, as when two commands stop it at once. */
+/** Returns false if the process has just ended, for example because two commands stop it concurrently. */
 function signalled(pid: number): boolean {
   try {
     process.kill(pid, 'SIGTERM');

@@ -32,7 +32,7 @@ async function ask(options: GlobalOptions, cli: Cli): Promise<ControllerStatus |
   }
 }
 
-/** Where it listens on all addresses of its host, that too. */
+/** If it listens on all addresses of its host, shows that too. */
 const addressText = ({ address, listen }: Listener): string =>
   address === `https://${listen}` ? address : `${address}, listens on ${listen}`;
 

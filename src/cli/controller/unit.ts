@@ -13,7 +13,7 @@ const unitName = 'agentctl.service';
 
 interface Place {
   path: string;
-  /** systemctl's arguments for this user's manager, or the system's. */
+  /** systemctl's arguments for this user's manager, or for the system's. */
   scope: string[];
   root: boolean;
 }
@@ -25,7 +25,7 @@ function placeOf({ environment }: Cli): Place {
   return { path: join(folder, unitName), scope: root ? [] : ['--user'], root };
 }
 
-/** Writes the unit and enables it; where no systemd runs, says what to run where one does. */
+/** Writes the unit and enables it. If systemd is not running, prints the commands to run on a host with systemd. */
 export async function enable(options: ServeOptions & { print?: boolean }, cli: Cli): Promise<void> {
   const place = placeOf(cli);
   const text = unitText([...ownCommand(), ...serveArguments(options, cli.environment)], place.root);
@@ -39,7 +39,7 @@ export async function enable(options: ServeOptions & { print?: boolean }, cli: C
   else if (!place.root) cli.out('to start it before you log in: loginctl enable-linger\n');
 }
 
-/** One that was started by hand holds the state folder's lock, which systemd's needs. */
+/** A controller that was started by hand holds the state folder's lock, which systemd's controller needs. */
 async function makeRoom(options: GlobalOptions, cli: Cli): Promise<void> {
   const { pid } = await running(options, cli);
   if (pid === undefined) return;
@@ -61,7 +61,7 @@ export function disable(_options: GlobalOptions, cli: Cli): void {
   if (stopped) carriedOut([['daemon-reload']], place, cli);
 }
 
-/** False where systemd does not run here: then it says what to run instead. */
+/** Returns false if systemd is not running here: then prints the commands to run. */
 function carriedOut(steps: readonly string[][], { scope }: Place, cli: Cli): boolean {
   if (!systemdRuns(scope)) {
     cli.out('systemd is not running, or cannot be reached. On a host with systemd, run:\n');
@@ -83,14 +83,14 @@ function systemdRuns(scope: readonly string[]): boolean {
     execFileSync('systemctl', [...scope, 'show', '--property=Version'], { stdio: 'ignore' });
     return existsSync('/run/systemd/system');
   } catch {
-    return false; // not installed, or no manager of this user
+    return false; // not installed, or this user has no manager
   }
 }
 
 const stderrOf = (cause: unknown): string =>
   cause instanceof Error && 'stderr' in cause ? String(cause.stderr).trim() : String(cause);
 
-/** A word for ExecStart=, where systemd expands %, $ and quotes (systemd.service(5), "Command lines"). */
+/** Quotes a word for ExecStart=, in which systemd expands %, $ and quotes (systemd.service(5), "Command lines"). */
 export const quoted = (word: string): string =>
   `"${word
     .replace(/["\\]/g, (character) => `\\${character}`)
@@ -98,14 +98,14 @@ export const quoted = (word: string): string =>
     .replaceAll('$', '$$$$')}"`;
 
 /**
- * Agents on `process` inherit all of it, so it holds only what they can do without:
+ * Agents on `process` inherit all settings of the unit, so it has only settings that do not restrict them:
  *
- * - ProtectSystem=full or strict, PrivateTmp and the like would make /etc and more read-only, or /tmp another folder, for
- *   agents too. What is mounted over parts of /proc and /sys (ProtectKernelTunables, -Logs, ProtectControlGroups) makes the
- *   kernel refuse a /proc to agents' own sandboxes and rootless containers.
- * - ProtectClock closes devices such as GPUs. ProtectHostname, LockPersonality, RestrictSUIDSGID and
- *   SystemCallArchitectures forbid what nested containers, debuggers, package managers and 32-bit programs call.
- * - In a user's own manager each filter of system calls implies NoNewPrivileges, which ends rootless Podman and sudo;
+ * - ProtectSystem=full or strict, PrivateTmp and the like would make /etc and more read-only, or replace /tmp, also for
+ *   agents. Mounts over parts of /proc and /sys (ProtectKernelTunables, -Logs, ProtectControlGroups) make the kernel
+ *   refuse a new /proc in agents' own sandboxes and rootless containers.
+ * - ProtectClock blocks devices such as GPUs. ProtectHostname, LockPersonality, RestrictSUIDSGID and
+ *   SystemCallArchitectures block calls of nested containers, debuggers, package managers and 32-bit programs.
+ * - In a user's own manager, each system call filter implies NoNewPrivileges, which breaks rootless Podman and sudo;
  *   ProtectSystem would need user namespaces there.
  */
 export function unitText(command: readonly string[], system: boolean): string {

@@ -6,14 +6,14 @@ import { isObject } from '../../api/schema.ts';
 import type { Cli, Client } from '../cli.ts';
 import type { Selected } from '../select.ts';
 
-/** Says who uses what is being deleted. Kubernetes lets it go all the same, and so do we. */
+/** Reports which objects use an object that is being deleted. As in Kubernetes, the deletion is not prevented. */
 export class Users {
   readonly #client: Client;
   readonly #going: ReadonlySet<string>;
-  /** Lists by kind and namespace: many may go at once. */
+  /** Lists by kind and namespace, cached because many objects may be deleted at once. */
   readonly #lists = new Map<string, Promise<readonly AnyObject[]>>();
 
-  /** `all`: what goes in the same command. */
+  /** @param all everything that the same command deletes */
   constructor(client: Client, all: readonly Selected[]) {
     this.#client = client;
     this.#going = new Set(all.map(({ info, key }) => textOf(info.kind, key)));
@@ -54,7 +54,7 @@ export class Users {
       .list(kind, { namespace })
       .then(({ items }): readonly AnyObject[] => items)
       .catch((error: unknown) => {
-        if (isApiError(error, 'Forbidden')) return []; // who may not see them may delete all the same
+        if (isApiError(error, 'Forbidden')) return []; // a user without permission to see them may still delete
         throw error;
       });
     this.#lists.set(id, list);
@@ -66,7 +66,7 @@ const mostShown = 5;
 
 type User = 'Agent' | 'Instance' | 'Sync' | 'Runtime';
 
-/** An Agent that names no Runtime has Instances on one. */
+/** An Agent without a runtimeRef also has Instances on a Runtime, so Runtimes are used by Instances. */
 const usersOf: Readonly<Record<string, readonly User[]>> = {
   Policy: ['Agent'],
   ConfigMap: ['Agent'],
@@ -81,7 +81,7 @@ const effects: Readonly<Record<string, string>> = {
   Runtime: 'instances on it continue to run, but are no longer managed',
 };
 
-/** Whether an object names one of that kind; undefined of kinds that nobody names. */
+/** Returns a check whether an object references one of this kind; undefined for kinds that nothing references. */
 function usesOf(kind: string): ((object: AnyObject, key: ObjectKey) => boolean) | undefined {
   switch (kind) {
     case 'Policy':
@@ -102,7 +102,7 @@ function usesOf(kind: string): ((object: AnyObject, key: ObjectKey) => boolean) 
   }
 }
 
-/** As `secretRef` of Syncs and Runtimes; that of a Runtime says its namespace. */
+/** Finds a reference in any `secretRef` of a Sync or Runtime. A Runtime's reference includes the namespace. */
 function namesSecret(value: unknown, key: ObjectKey): boolean {
   if (Array.isArray(value)) return value.some((item) => namesSecret(item, key));
   if (!isObject(value)) return false;

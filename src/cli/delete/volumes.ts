@@ -5,7 +5,10 @@ import type { Volume } from '../../client/streams.ts';
 import type { Cli, Client } from '../cli.ts';
 import type { Selected } from '../select.ts';
 
-/** What a deletion of the agent keeps. Where its Runtime cannot be asked, that is told and the deletion goes on. */
+/**
+ * Returns the volumes that a deletion of the agent keeps. If its Runtime cannot be reached, prints that, and the
+ * deletion continues.
+ */
 export async function keptVolumes(client: Client, key: ObjectKey, cli: Cli): Promise<readonly Volume[]> {
   try {
     return await client.volumes(key);
@@ -17,7 +20,10 @@ export async function keptVolumes(client: Client, key: ObjectKey, cli: Cli): Pro
   }
 }
 
-/** Removes them once the agent is gone, however long ago; the controller refuses it for one that stays. Whether there were any. */
+/**
+ * Removes the volumes of a deleted agent, however long ago it was deleted; the controller refuses if the agent remains.
+ * Returns whether there were any.
+ */
 export async function purgeVolumes(
   client: Client,
   { key, text }: Selected,

@@ -22,14 +22,14 @@ import { specFields } from './spec.ts';
 import { talkSection } from './talk.ts';
 import type { Talks } from './talks.ts';
 
-/** What an agent's story is told from. */
+/** The data for the description of an agent. */
 interface Story {
   agent: Agent;
   instances: readonly Instance[];
   revisions: readonly Revision[];
   policy: Policy | 'missing' | undefined;
   runtime: Runtime | undefined;
-  /** The sections on how it talks, and on what that has used. */
+  /** The sections about its conversations, and about the usage of its turns. */
   talk: string;
   usage: string;
 }
@@ -71,7 +71,7 @@ export async function describeAgent(
   );
 }
 
-/** A message that is longer than this is printed once. */
+/** A longer message is printed once. */
 const longWhy = 80;
 
 function agentText(story: Story, now: number): string {
@@ -114,7 +114,7 @@ function replicasText({ spec, status = {} }: Agent): string {
   ]);
 }
 
-/** Undefined until the controller has chosen a Runtime for an image without a runtimeRef. */
+/** Returns undefined until the controller has chosen a Runtime for an image without a runtimeRef. */
 const runtimeOf = ({ spec, status }: Agent): string | undefined =>
   status?.runtime ?? spec.runtimeRef?.name ?? (spec.template.image === undefined ? 'process' : undefined);
 
@@ -156,7 +156,7 @@ function policyText({ agent, policy }: Story): string {
   );
 }
 
-/** Field by field, how what each instance runs differs from the spec. */
+/** Lists the differences between what each instance runs and the spec, field by field. */
 function driftText({ agent, instances, revisions }: Story): string {
   const lines = instances.flatMap(({ metadata, status }) => {
     const revision = revisions.find((each) => each.metadata.name === status?.run?.revision);
@@ -167,13 +167,13 @@ function driftText({ agent, instances, revisions }: Story): string {
 }
 
 const day = 86_400_000;
-/** The longest is how long what was used is kept. */
+/** The longest window is as long as usage is kept. */
 const windows = [
   ['24h', day],
   ['90d', 90 * day],
 ] as const;
 
-/** What an agent's turns have used; nothing of one that does not talk. */
+/** Returns the usage of an agent's turns; empty for an agent without a protocol. */
 async function usageSection(talks: Talks, agent: Agent, now: number): Promise<string> {
   if (agent.spec.protocol === 'none') return '';
   const asked = windows.map(async ([name, length]) => {

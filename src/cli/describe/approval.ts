@@ -35,7 +35,7 @@ export function describeApproval({ metadata, spec, status = {} }: Approval, now:
   ].join('');
 }
 
-/** What may be answered, a line each, with what is answered where nothing is said. */
+/** Returns the options, one line each, and marks the defaults. */
 export function optionsText({ options = [] }: Approval['spec']): string[] {
   const [allow, deny] = [optionFor(options, 'Allow'), optionFor(options, 'Deny')];
   return options.map((option) => {
@@ -44,11 +44,11 @@ export function optionsText({ options = [] }: Approval['spec']): string[] {
   });
 }
 
-/** As JSON over several lines, where it is JSON. */
+/** Formats JSON over several lines; returns other text unchanged. */
 export function pretty(input: string): string {
   try {
     return JSON.stringify(JSON.parse(input), null, 2);
   } catch {
-    return input; // what an agent says need not be JSON
+    return input; // an agent's text need not be JSON
   }
 }

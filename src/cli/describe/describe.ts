@@ -28,7 +28,7 @@ export interface DescribeOptions extends SelectOptions {
 }
 
 export async function describe(words: readonly string[], options: DescribeOptions, cli: Cli): Promise<void> {
-  if (!isBare(words)) parseTargets(words); // what is wrong with the words is told without a controller
+  if (!isBare(words)) parseTargets(words); // reports errors in the words without a controller
   const client = askingOnce(await cli.connect(options));
   const targets = await parseBareTargets(client, words, options, cli);
   const selected = await select(client, targets, { ...options, all: true }, cli);
@@ -86,7 +86,7 @@ function describeOne(
   }
 }
 
-/** Those that say the same but for numbers, as one: the last, which counts them all. */
+/** Combines events that differ only in numbers into the last one, with their total count. */
 function folded(events: readonly Event[]): Event[] {
   const same = Map.groupBy(events, ({ type, reason, message, involvedObject: { kind, name } }) =>
     JSON.stringify([type, reason, kind, name, message?.replace(/\d+/g, '0')]),
@@ -117,7 +117,7 @@ async function eventsOf(client: Client, object: AnyObject, now: number): Promise
   );
 }
 
-/** Any object: its fields as an outline, named as people read them. */
+/** Describes any object: its fields as an outline with readable names. */
 function describeGeneric(object: AnyObject, now: number): string {
   const { apiVersion: _, kind: __, metadata: ___, ...rest } = object;
   return fields(metadataFields(object, now)) + outline(rest, '');
@@ -146,7 +146,7 @@ const list = (items: readonly unknown[], indent: string): string =>
     )
     .join('');
 
-/** The same client, which asks each list, and each object, once: many objects are described from the same ones. */
+/** Caches lists and objects, because descriptions of many objects read the same ones. */
 function askingOnce(client: Client): Client {
   const answers = new Map<string, unknown>();
   return new Proxy(client, {
@@ -177,7 +177,7 @@ async function describePolicy(client: Client, policy: Policy, now: number): Prom
   ].join('');
 }
 
-/** Keys and sizes, never a value. */
+/** Shows keys and sizes, never a value. */
 function describeSecret(secret: Secret, now: number): string {
   const data = Object.entries(secret.data ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
   return [

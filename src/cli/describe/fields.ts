@@ -6,8 +6,8 @@ import { when } from '../print/when.ts';
 import { originText, withoutOrigin } from './origin.ts';
 
 /**
- * A label and its value, or the lines of a value, which stand below the first. Entries without a value are left out. An
- * end of a line within a text is shown as `\n`, so that no text looks like a field of its own.
+ * A label and its value, or the lines of a value, which are printed below each other. Entries without a value are left
+ * out. A newline in a text is shown as `\n`, so that no text can look like a field.
  */
 export type Field = readonly [label: string, value: string | readonly string[] | undefined];
 
@@ -48,7 +48,7 @@ export function metadataFields({ metadata }: AnyObject, now: number): Field[] {
   ];
 }
 
-/** `2026-01-31 12:00:00 UTC (3m ago)`, or `(in 3m)`. */
+/** Returns `2026-01-31 12:00:00 UTC (3m ago)`, or `(in 3m)`. */
 export function ago(time: string, now: number): string {
   const at = parseTime(time);
   if (at === undefined) return time;
@@ -56,7 +56,7 @@ export function ago(time: string, now: number): string {
   return `${when(at)} (${how})`;
 }
 
-/** `why`: what is printed above already, so it is left out here. */
+/** @param why a text that is already printed above, so it is left out here */
 export function conditionsSection(
   conditions: readonly Condition[] | undefined,
   now: number,
@@ -76,11 +76,11 @@ export function conditionsSection(
   );
 }
 
-/** A message without what is printed above as Why. */
+/** Replaces the text that is already printed above as Why. */
 export const once = (message: string, why = ''): string =>
   why === '' ? message : message.replaceAll(why, () => 'See Why.');
 
-/** A text of its own lines, indented. */
+/** Indents each line of a text. */
 export const block = (text: string, indent = '  '): string =>
   `${text
     .trimEnd()
@@ -88,11 +88,11 @@ export const block = (text: string, indent = '  '): string =>
     .map((line) => `${indent}${line}`.trimEnd())
     .join('\n')}\n`;
 
-/** The parts that are there, joined. */
+/** Joins the parts that are present. */
 export const joined = (parts: readonly (string | undefined | false)[], separator = ', '): string =>
   parts.filter((part) => part !== undefined && part !== false && part !== '').join(separator);
 
-/** `Pending: SecretMissing`; a reason that only repeats the phase is left out. */
+/** Returns `Pending: SecretMissing`, without a reason that only repeats the phase. */
 export const phaseText = ({
   phase = 'Pending',
   reason,

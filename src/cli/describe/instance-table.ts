@@ -4,7 +4,11 @@ import { age, humanDuration, isTime, parseTime, wholeSeconds } from '../../api/t
 import { table } from '../print/table.ts';
 import { once } from './fields.ts';
 
-/** A column that says nothing of any instance is left out. `why`: what is printed above already, so it is left out here. */
+/**
+ * Leaves out columns that are empty for all instances.
+ *
+ * @param why a text that is already printed above, so it is left out here
+ */
 export function instanceTable(instances: readonly Instance[], now: number, why?: string): string {
   const head = [
     'NAME',
@@ -41,7 +45,7 @@ export function instanceTable(instances: readonly Instance[], now: number, why?:
   return table(shown, { indent: '  ' });
 }
 
-/** What other tools know it by, while it runs. A process tells its start by boot, pid and start time. */
+/** Returns the ids that other tools use, while it runs. For a process, startId has boot, pid and start time. */
 export function placeOf({ metadata, spec, status }: Instance): { pid?: string; container?: string } {
   const { ref, startedAt = '', number } = status?.run ?? {};
   if (ref === undefined || startedAt === '' || status?.lastExit?.run === number) return {};
@@ -55,7 +59,9 @@ export function placeOf({ metadata, spec, status }: Instance): { pid?: string; c
 
 const running = new Set(['Starting', 'Ready', 'Unready', 'Stopping']);
 
-/** A Runtime may tell a start by something else than a time; the claim came just before it. */
+/**
+ * A Runtime's startedAt may be something else than a time. Then the time of the claim is used, just before the start.
+ */
 export const startTime = ({ startedAt, claimedAt }: NonNullable<InstanceStatus['run']>): string =>
   startedAt !== undefined && isTime(startedAt) ? startedAt : claimedAt;
 
@@ -90,7 +96,7 @@ const stopWords = {
   Kill: 'kill',
 };
 
-/** The nearest thing that time alone brings. */
+/** Returns the next event that time alone will cause. */
 export function nextText(
   { phase, backoffUntil, nextRestartAt, stop, queue }: InstanceStatus,
   now: number,
@@ -102,6 +108,6 @@ export function nextText(
   if (stop !== undefined) return due(stopWords[stop.stage], stop.deadline);
   if (phase === 'BackOff' && backoffUntil !== undefined) return due('start', backoffUntil);
   if (queue !== undefined) return `start as number ${queue.position} in the queue`;
-  const ended = phase === 'Completed' || phase === 'Failed'; // the clock restarts only what runs
+  const ended = phase === 'Completed' || phase === 'Failed'; // only running instances are restarted by schedule
   return nextRestartAt === undefined || ended ? '-' : due('restart', nextRestartAt);
 }

@@ -48,7 +48,7 @@ export async function describeInstance(client: Client, instance: Instance, now: 
   ].join('');
 }
 
-/** Messages that it has and has not answered. */
+/** Returns the messages that it has and has not answered. */
 async function worksOn(client: Client, { metadata, spec }: Instance): Promise<string[] | undefined> {
   const agent = await client
     .get('Agent', { namespace: metadata.namespace, name: spec.agentName })

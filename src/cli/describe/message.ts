@@ -64,13 +64,13 @@ function endedText(
   return joined([ago(endedAt, now), tookText(deliveredAt, endedAt)]);
 }
 
-/** `took 12s`, from the last delivery. */
+/** Returns `took 12s`, from the last delivery. */
 export function tookText(from: string | undefined, to: string | undefined): string | undefined {
   const [begin, end] = [from, to].map((time) => (time === undefined ? undefined : parseTime(time)));
   return begin === undefined || end === undefined ? undefined : `took ${humanDuration(end - begin)}`;
 }
 
-/** All events of a message so far. */
+/** Returns all events of a message so far. */
 async function heardSoFar(
   client: Client,
   message: Message,
@@ -81,7 +81,7 @@ async function heardSoFar(
     for await (const entry of client.stream(keyOf(message), { follow: false, signal }))
       if ('seq' in entry) entries.push(entry);
   } catch (error) {
-    // Its events may have been pruned between two questions.
+    // Its events may have been pruned since the previous request.
     if (!isApiError(error, 'NotFound')) throw error;
   }
   return entries;
@@ -89,10 +89,10 @@ async function heardSoFar(
 
 type EventEntry = Extract<StreamEntry, { event: TurnEvent }>;
 
-/** Only what happened begins a line with a time: words that do so, too, stand further in. */
+/** Only events begin a line with a time. Text of the agent that looks like that is indented further. */
 const asWords = (line: string): string => (/^\[\d\d:/.test(line) ? `  ${line}` : line);
 
-/** What happened in a turn, for reading: the agent's words, and between them what it did, with its time. */
+/** Returns a readable transcript of a turn: the agent's text, and between it the events with their times. */
 function transcript(entries: readonly EventEntry[], indent = '  '): string {
   const say = teller();
   const lines: string[] = [];

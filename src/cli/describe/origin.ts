@@ -12,7 +12,7 @@ export const withoutOrigin = (annotations: Annotations = {}): Annotations =>
     ? annotations
     : Object.fromEntries(Object.entries(annotations).filter(([name]) => !origin.includes(name)));
 
-/** The Sync that applies it, the revision that changed it last, and its file. */
+/** Returns the Sync that applies the object, the revision that last changed it, and its file. */
 export function originText(annotations: Annotations = {}): string | undefined {
   const [sync, revision, path] = origin.map((name) => annotations[name]);
   if (sync === undefined) return undefined;
@@ -21,7 +21,7 @@ export function originText(annotations: Annotations = {}): string | undefined {
     .join(', ');
 }
 
-/** As it is described: the name of its Sync says so where that one is gone. */
+/** Returns the object as it is described: marks the name of its Sync if the Sync is gone. */
 export async function withKnownOrigin<T extends AnyObject>(client: Client, object: T): Promise<T> {
   const { annotations } = object.metadata;
   const sync = annotations?.[syncAnnotations.sync];

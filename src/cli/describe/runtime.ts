@@ -43,7 +43,7 @@ export function describeRuntime(runtime: Runtime, now: number): string {
   ].join('');
 }
 
-/** What `spec.allow` says, a line a field; fields of the other driver are left out. */
+/** Returns `spec.allow` with one line for each field, without fields of other drivers. */
 function allowed({ driver, allow }: Runtime['spec']): string[] {
   const lists =
     driver === 'docker'

@@ -2,7 +2,7 @@ import type { AgentSpec, KeyRef, Probe } from '../../api/objects.ts';
 import { shellWord } from '../../api/shell.ts';
 import { type Field, joined } from './fields.ts';
 
-/** The spec in plain words. Values that come from a Secret are named, never shown. */
+/** Returns the spec in plain words. Values from a Secret are named, never shown. */
 export function specFields(spec: AgentSpec): Field[] {
   const { template } = spec;
   const { limits, requests } = template.resources ?? {};
@@ -45,7 +45,7 @@ export function specFields(spec: AgentSpec): Field[] {
 
 type Template = AgentSpec['template'];
 
-/** As a shell would take them; of a script the first line. */
+/** Formats words as for a shell; shows only the first line of a script. */
 function words(list: readonly string[] | undefined): string | undefined {
   if (list === undefined || list.length === 0) return undefined;
   return list.map(firstLine).join(' ');

@@ -131,7 +131,7 @@ function approvalSection({ metadata, status }: Sync): string {
   );
 }
 
-/** Without the reference, which may have been another one then. */
+/** Omits the reference, which may have been a different one then. */
 const changedBy = ({ changedBy: by }: SyncStatus): string =>
   by === undefined ? '' : ` (${revisionText(by)})`;
 
@@ -144,11 +144,11 @@ function listSection<T>(
   return section(title, text(items));
 }
 
-/** What stands elsewhere, and a Sync cannot do without. */
+/** What a Sync requires from other objects. */
 interface SyncNeeds {
-  /** `secret/fleet-git`, and whether it is missing. */
+  /** Returns `secret/fleet-git`, and whether it is missing. */
   secret(name: string): string;
-  /** Whether a Git host could reach the controller at all. */
+  /** Whether the controller listens where a Git host could reach it. */
   listens: boolean;
 }
 
@@ -173,7 +173,7 @@ interface Named {
   name: string;
 }
 
-/** `agent/web`; `agent/web in other` where it is not in the Sync's namespace. */
+/** Returns `agent/web`; `agent/web in other` if it is not in the Sync's namespace. */
 function objectText({ kind, namespace, name }: Named, home: string | undefined): string {
   const text = `${kind.toLowerCase()}/${name}`;
   return namespace === undefined || namespace === home ? text : `${text} in ${namespace}`;
@@ -184,7 +184,7 @@ interface Changed extends Named {
   fields?: readonly string[];
 }
 
-/** A field a line, the object beside the first of them. */
+/** One line for each field, with the object next to the first. */
 function changeTable(head: readonly string[], items: readonly Changed[], home: string | undefined): string {
   const rows = items.flatMap((item) => {
     const { change, fields = [] } = item;
@@ -197,7 +197,7 @@ function changeTable(head: readonly string[], items: readonly Changed[], home: s
 
 const shownAtMost = 50;
 
-/** How many of each kind, and which. */
+/** Returns the number of objects of each kind, with their names. */
 function inventoryText({ inventory = [] }: SyncStatus, home: string | undefined): string {
   if (inventory.length === 0) return '  <none>\n';
   const counts = [...Map.groupBy(inventory, ({ kind }) => kind)]

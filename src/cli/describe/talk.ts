@@ -5,7 +5,7 @@ import { isEnded } from '../talk/outcome.ts';
 import { ago, type Field, fields, joined, section } from './fields.ts';
 import type { Talks } from './talks.ts';
 
-/** How an agent talks, and what it is talking about; nothing of one that does not talk. */
+/** Returns the protocol of an agent and its conversations; empty for an agent without a protocol. */
 export async function talkSection(talks: Talks, agent: Agent, now: number): Promise<string> {
   const { spec } = agent;
   if (spec.protocol === 'none') return '';

@@ -3,14 +3,14 @@ import type { AgentUsage } from '../../client/streams.ts';
 import type { Client } from '../cli.ts';
 import { fieldSelector, messagesOf } from '../talk/conversations.ts';
 
-/** What was said to an agent, and what that has used. */
+/** Reads the messages and conversations of an agent, and their usage. */
 export interface Talks {
   messages(agent: Agent): Promise<readonly Message[]>;
   conversations(agent: Agent): Promise<readonly Conversation[]>;
   usage(agent: Agent, since: number): Promise<readonly AgentUsage[]>;
 }
 
-/** Asks for each agent. */
+/** Sends requests for each agent. */
 export const talksOfEach = (client: Client): Talks => ({
   messages: ({ metadata: { namespace, name } }) =>
     messagesOf(client, namespace, { 'spec.agentRef.name': name }),
@@ -21,10 +21,10 @@ export const talksOfEach = (client: Client): Talks => ({
   usage: (agent, since) => client.usage(keyOf(agent), { since }),
 });
 
-/** Asks once for all agents of a namespace. */
+/** Sends one request for all agents of a namespace. */
 export function talksOfAll(client: Client): Talks {
   const answers = new Map<string, Promise<Map<string, unknown[]>>>();
-  /** Of one agent; `name` says to which agent an item belongs. */
+  /** Returns the items of one agent; `name` returns the agent of an item. */
   async function of<T>(
     agent: Agent,
     what: string,
@@ -38,7 +38,7 @@ export function talksOfAll(client: Client): Talks {
       answer = ask(namespace).then((items) => Map.groupBy(items, name));
       answers.set(id, answer);
     }
-    return ((await answer).get(agent.metadata.name) ?? []) as T[]; // `what` says which type it is
+    return ((await answer).get(agent.metadata.name) ?? []) as T[]; // `what` determines the type
   }
   return {
     messages: (agent) =>

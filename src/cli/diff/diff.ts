@@ -14,7 +14,7 @@ export interface DiffOptions extends FileOptions {
 
 interface Difference {
   manifest: Manifest;
-  /** Absent: the object does not exist yet. */
+  /** Absent if the object does not exist yet. */
   changes?: Change[];
 }
 

@@ -13,7 +13,7 @@ import { createdText, differsText, placed, plainFields } from './text.ts';
 
 type SyncDiffOptions = GlobalOptions & Pick<DiffOptions, 'filename' | 'output' | 'forceConflicts'>;
 
-/** Tells what the newest revision of a Sync's source would change. */
+/** Prints what the newest revision of a Sync's source would change. */
 export async function diffSync(word: string, options: SyncDiffOptions, cli: Cli): Promise<void> {
   if (options.filename !== undefined) throw new UsageError('--sync cannot be combined with -f');
   const [target] = syncTargets([word], options);
@@ -31,7 +31,7 @@ export async function diffSync(word: string, options: SyncDiffOptions, cli: Cli)
     const whole = [...errors, verdict];
     throw new CliError(whole.join('\nerror: '), { exitCode: exitCode.trouble });
   }
-  // Kept: named, so that nobody looks for its deletion; no difference.
+  // A Kept object is listed, so that no one expects its deletion, but is not a difference.
   if (changes.some(({ change }) => change !== 'Kept')) cli.exitCode = exitCode.different;
 }
 
@@ -58,7 +58,7 @@ function text({ kind, namespace, name, change, fields, why = 'it is protected' }
     case 'Created':
       return createdText(where);
     case 'Configured':
-      // Its annotations alone: a file that was renamed, or an object that was applied by hand until now.
+      // Only annotations differ: a file was renamed, or the object was applied by hand until now.
       if (fields.length === 0) return `${where}: only its source differs, nothing restarts`;
       return differsText(where, fields, kind === 'Agent');
     case 'Pruned':

@@ -1,7 +1,7 @@
 import { type Change, changeLine } from '../../api/changes.ts';
 import { counted } from '../counted.ts';
 
-/** One object of a diff, with what differs field by field. */
+/** Formats one object of a diff, with its differences field by field. */
 export function differsText(text: string, changes: readonly Change[], isAgent: boolean): string {
   const restarts = changes.some(({ update }) => update === 'restart');
   const head = `${text}: ${counted(changes.length, 'field differs', 'fields differ')}`;
@@ -11,7 +11,7 @@ export function differsText(text: string, changes: readonly Change[], isAgent: b
 
 export const createdText = (text: string): string => `${text}: does not exist, would be created`;
 
-/** `agent.agentctl.dev/web in other`; the namespace default goes without saying. */
+/** Returns `agent.agentctl.dev/web in other`; omits the namespace default. */
 export const placed = (text: string, namespace: string | undefined): string =>
   namespace === undefined || namespace === 'default' ? text : `${text} in ${namespace}`;
 

@@ -10,7 +10,10 @@ export const byTime = (a: Event, b: Event): number =>
   Date.parse(lastSeen(a) ?? '') - Date.parse(lastSeen(b) ?? '') ||
   Number(a.metadata.resourceVersion) - Number(b.metadata.resourceVersion);
 
-/** Of the object itself; of an agent also what happened to its instances: by the names in Events that do not say it. */
+/**
+ * Whether an Event is about the object or, for an agent, about one of its instances, which are recognized by name if
+ * the Event does not say it.
+ */
 export function isAbout({ involvedObject, related }: Event, kind: string, name: string): boolean {
   if (involvedObject.kind === kind) return involvedObject.name === name;
   if (related?.kind === kind) return related.name === name;
@@ -20,15 +23,15 @@ export function isAbout({ involvedObject, related }: Event, kind: string, name: 
 }
 
 /**
- * Whether it was told since the object was made: an object of the same name may have been there before.
- * One without a uid goes by the name alone.
+ * Whether the Event is newer than the object: an earlier object may have had the same name. If the Event has no uid,
+ * only the name counts.
  */
 export const isSince = (event: Event, made: string | undefined): boolean =>
   made === undefined ||
   event.involvedObject.uid === undefined ||
   Date.parse(lastSeen(event) ?? made) >= Date.parse(made);
 
-/** As kubectl: `3m (x4 over 2h)`. */
+/** As in kubectl: `3m (x4 over 2h)`. */
 function seen(event: Event, now: number): string {
   const last = age(lastSeen(event), now);
   if ((event.count ?? 1) <= 1) return last;

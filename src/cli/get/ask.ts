@@ -5,20 +5,20 @@ import { namespaceOf } from '../options.ts';
 import type { Target } from '../targets.ts';
 import type { GetOptions } from './options.ts';
 
-/** All that is asked for of one kind: by these names, or without names all. */
+/** A request for objects of one kind: with these names, or all if there are no names. */
 export interface Ask {
   info: KindInfo;
   names: readonly string[];
 }
 
-/** Where to look; without a namespace in all of them. */
+/** Where to look. Without a namespace: in all namespaces. */
 export interface Scope {
   namespace?: string | undefined;
   labelSelector?: string;
   fieldSelector?: string;
 }
 
-/** What could be had has been printed; what could not is told after it. */
+/** Prints failures after the objects that could be read. */
 export function tellFailures(failures: readonly unknown[], cli: Cli): void {
   const [first, ...rest] = failures;
   if (first === undefined) return;
@@ -40,7 +40,7 @@ export function scopeOf(
   };
 }
 
-/** Joins names of the same kind, in the order in which the kinds came. */
+/** Groups names by kind, in the order of the kinds. */
 export function group(targets: readonly Target[]): Ask[] {
   const asks = new Map<KindInfo, string[]>();
   for (const { info, name } of targets) {

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 
-/** The flags of everything that lists objects. */
+/** Adds the flags of all verbs that list objects. */
 export const withGetFlags = (command: Command): Command =>
   command
     .option('-o, --output <format>', 'json, yaml, name, wide, jsonpath=..., custom-columns=...')

@@ -8,7 +8,7 @@ export interface GetOptions extends GlobalOptions {
   fieldSelector?: string;
   allNamespaces?: boolean;
   sortBy?: string;
-  /** --no-headers makes it false. */
+  /** False with --no-headers. */
   headers: boolean;
   showLabels?: boolean;
   showKind?: boolean;

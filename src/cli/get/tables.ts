@@ -15,7 +15,7 @@ export interface Look extends Pick<GetOptions, 'allNamespaces' | 'showLabels' | 
   ignoreNotFound?: boolean;
 }
 
-/** Prints what the server makes of each kind: a table, the columns as kubectl would show them. */
+/** Prints the server's table of each kind, with columns as in kubectl. */
 export async function getTables(
   client: Client,
   asks: readonly Ask[],

@@ -9,7 +9,7 @@ import type { Ask, Scope } from './ask.ts';
 import type { GetOptions } from './options.ts';
 import { cellsOf, headerOf } from './tables.ts';
 
-/** Prints what is there, then a line for each change, until Ctrl-C. */
+/** Prints the current objects, then a line for each change, until Ctrl-C. */
 export async function watch(
   client: Client,
   asks: readonly Ask[],
@@ -56,7 +56,7 @@ async function watchTable(
     cli.out(printed.text);
   };
   const [name] = names;
-  if (name !== undefined) await client.get(info.kind, { namespace: selected.namespace, name }); // NotFound ends it
+  if (name !== undefined) await client.get(info.kind, { namespace: selected.namespace, name }); // throws NotFound if it does not exist
   const first = await client.tables.list(info.kind, selected);
   if (look.watchOnly !== true) print(first.columnDefinitions, first.rows);
   const { resourceVersion } = first.metadata;

@@ -10,7 +10,7 @@ export interface InitOptions {
   stdout?: boolean;
 }
 
-/** `init`, `init FILE`, `init TEMPLATE`, `init TEMPLATE FILE`. */
+/** Handles `init`, `init FILE`, `init TEMPLATE`, `init TEMPLATE FILE`. */
 export function init(words: readonly string[], { stdout }: InitOptions, cli: Cli): void {
   const [first, second] = words;
   const template = templates.find(({ name }) => name === first);
@@ -31,7 +31,7 @@ function write(file: string, text: string): void {
   try {
     writeFileSync(file, text, { flag: 'wx' });
   } catch (cause) {
-    const exists = (cause as NodeJS.ErrnoException).code === 'EEXIST'; // writeFileSync fails with nothing else
+    const exists = (cause as NodeJS.ErrnoException).code === 'EEXIST'; // writeFileSync throws nothing else
     throw new CliError(
       exists
         ? `${file} already exists: specify another file, or use --stdout`

@@ -1,10 +1,10 @@
 export interface Template {
   name: string;
-  /** What it is, in half a line. */
+  /** A description of a few words. */
   what: string;
 }
 
-/** What `init` can write: manifests/<name>.yaml each. */
+/** The templates of `init`, in manifests/<name>.yaml. */
 export const templates: readonly Template[] = [
   { name: 'opencode', what: 'OpenCode (Agent Client Protocol)' },
   { name: 'claude', what: 'Claude Code (Agent Client Protocol)' },

@@ -9,11 +9,11 @@ import { checkCount } from './options.ts';
 import type { Printer } from './print.ts';
 import type { Said, Sources } from './sources.ts';
 
-/** How often an absent controller is looked for. */
+/** How often it is checked whether a controller answers again, in milliseconds. */
 const retryMs = 1_000;
 
 /**
- * Prints what the instances say until Ctrl-C, with those that join on the way. Ends where everything that was named has
+ * Prints the output of the instances until Ctrl-C, including new instances. Ends when everything that was named has
  * been deleted.
  */
 export async function follow(
@@ -68,7 +68,7 @@ export async function follow(
   }
 }
 
-/** The output of one instance up to its deletion. */
+/** Yields the output of one instance until it is deleted. */
 async function* output(client: Client, from: Instance, how: LogOptions, away: Away): AsyncGenerator<Said> {
   const position = new LogPosition();
   for (let options = how; ; ) {
@@ -90,7 +90,7 @@ async function* output(client: Client, from: Instance, how: LogOptions, away: Aw
   }
 }
 
-/** The time in which no controller answers, as while it is restarted. */
+/** The time during which no controller answers, for example during a restart. */
 class Away {
   readonly #client: Client;
   readonly #cli: Cli;
@@ -147,7 +147,10 @@ async function isGone(client: Client, { metadata }: Instance): Promise<boolean> 
   }
 }
 
-/** Whether the watch goes on from where it was, once a controller answers; false: all is to be listed again. */
+/**
+ * Waits until a controller answers. Returns whether the watch can continue; false means that everything must be listed
+ * again.
+ */
 async function isLost(error: unknown, away: Away): Promise<boolean> {
   if (isApiError(error, 'Expired')) return false;
   if (!(error instanceof UnreachableError)) throw error;

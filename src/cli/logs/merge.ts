@@ -1,8 +1,8 @@
 import type { Cancel, Clock } from '../../platform/clock.ts';
 
-/** How long a line waits for older lines of other streams that are followed. */
+/** How long a line waits for older lines of other followed streams. */
 const patienceMs = 200;
-/** And for the first line of another stream, which has to be opened. */
+/** How long it waits for the first line of another stream, which must be opened first. */
 const openMs = 1_000;
 
 interface Timed {
@@ -11,16 +11,16 @@ interface Timed {
 
 interface Source<T> {
   iterator: AsyncIterator<T>;
-  /** The next entry, once it has come, and the time by which it is ordered. */
+  /** The next entry, once it has come, and the time by which it is sorted. */
   head?: { entry: T; time: number } | undefined;
-  /** Until when others wait for it. */
+  /** Until when other streams wait for this one. */
   waitedUntil: number;
 }
 
 /**
- * Joins streams into one, ordered by time, with one entry of each held. Streams that have ended are read whole, in turn.
- * Of `live` streams an entry waits no longer than `patienceMs` for the others, and one without a time counts from its
- * arrival. Throws what a stream throws.
+ * Merges streams into one, sorted by time, and buffers one entry of each. Ended streams are read completely, one after
+ * the other. In `live` streams, an entry waits at most `patienceMs` for the others, and an entry without a time has the
+ * time of its arrival. Throws the errors of the streams.
  */
 export class Merge<T extends Timed> {
   readonly #clock: Clock;
@@ -41,7 +41,7 @@ export class Merge<T extends Timed> {
     this.#ask(source, openMs);
   }
 
-  /** No stream will be added any more: it ends with the last one. */
+  /** No stream will be added any more: ends with the last one. */
   seal(): void {
     this.#sealed = true;
     this.#ring();
@@ -71,7 +71,7 @@ export class Merge<T extends Timed> {
     }
   }
 
-  /** The earliest entry, and how long it still waits for the others; undefined: until they have come. */
+  /** Returns the earliest entry, and how long it must wait for the others; without `wait`, until they have come. */
   #look(): { first?: Source<T> | undefined; wait?: number | undefined } {
     let first: Source<T> | undefined;
     let latest: number | undefined;
@@ -97,7 +97,7 @@ export class Merge<T extends Timed> {
     );
   }
 
-  /** A clock that is ahead keeps no line back. */
+  /** A clock that is fast must not delay a line. */
   #timeOf({ at }: T): number {
     if (!this.#live) return at ?? 0;
     const now = this.#clock.now();

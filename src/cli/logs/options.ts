@@ -8,7 +8,7 @@ export interface LogsOptions extends GlobalOptions {
   sinceTime?: string;
   tail?: number;
   timestamps?: boolean;
-  /** Absent: for more than one instance. */
+  /** Defaults to true for more than one instance. */
   prefix?: boolean;
   selector?: string;
   all?: boolean;

@@ -5,7 +5,7 @@ import { AsIs, rawIf, type Text } from '../print/shown.ts';
 import type { LogsOptions } from './options.ts';
 import type { Said } from './sources.ts';
 
-/** Of prefixes, in turn. Red is for errors. */
+/** The colors of prefixes, in turn. Red is reserved for errors. */
 const palette = [36, 32, 33, 35, 34, 96, 92, 93, 95, 94].map((code) => new AsIs(`\u001b[${code}m`));
 const plain = new AsIs('\u001b[39m');
 
@@ -22,7 +22,7 @@ export class Printer {
     this.#prefix = options.prefix ?? areMany;
   }
 
-  /** Of so many instances; a second one brings the prefix, unless --no-prefix. */
+  /** Sets the number of instances. More than one enables the prefix, unless --no-prefix. */
   expect(count: number): void {
     if (count > 1) this.#prefix = this.#options.prefix ?? true;
   }
@@ -35,7 +35,7 @@ export class Printer {
       this.note(`${time}${name}: ${text}`);
       return;
     }
-    // Each entry is one line, which has its own prefix.
+    // Each entry is one line with its own prefix.
     const line = raw === true ? text : text.replaceAll('\n', '\\n');
     this.#cli.out([this.#prefix ? this.#tag(name) : '', time, rawIf(raw, line), '\n']);
   }

@@ -6,7 +6,7 @@ import type { Client } from '../cli.ts';
 import { UsageError } from '../failure.ts';
 import { kindFor } from '../targets.ts';
 
-/** An entry and where it comes from. */
+/** An entry and its Instance. */
 export interface Said extends LogEntry {
   from: Instance;
 }
@@ -16,19 +16,19 @@ export interface Choice {
   names: readonly string[];
   /** Labels of Agents, or of Instances. */
   selector?: string | undefined;
-  /** Undefined: all. */
+  /** Undefined: all namespaces. */
   namespace: string | undefined;
 }
 
-/** The Instances whose output is asked for. They may come and go while it is followed. */
+/** The Instances whose output is requested. They may change while the output is followed. */
 export class Sources {
   readonly namespace: string | undefined;
   /** By uid. */
   readonly agents = new Map<string, Agent>();
   readonly instances = new Map<string, Instance>();
-  /** From where watches go on. */
+  /** The versions from which watches continue. */
   readonly versions: { agents: string; instances: string };
-  /** Absent where names were given. */
+  /** Absent if names were given. */
   readonly #matches: ReturnType<typeof parseLabelSelector> | undefined;
   /** Keys of Instances that were named. */
   readonly #named = new Set<string>();
@@ -40,10 +40,10 @@ export class Sources {
       this.#matches = selector === undefined ? () => true : parseLabelSelector(selector);
   }
 
-  /** Throws where a name is unknown, or is no agent's or instance's. */
+  /** Throws if a name is unknown, or is not the name of an agent or instance. */
   static async find(client: Client, choice: Choice): Promise<Sources> {
     const { namespace, names } = choice;
-    // The names are looked up after the lists, so that a watch from the lists on misses nothing.
+    // The names are looked up after the lists, so that a watch from the lists misses nothing.
     const [agents, instances] = await Promise.all([
       client.list('Agent', { namespace, ...(names.length > 0 ? { limit: 1 } : {}) }),
       client.list('Instance', { namespace }),
@@ -63,17 +63,17 @@ export class Sources {
     return sources;
   }
 
-  /** More than one agent can be meant, now or later. */
+  /** Whether more than one agent can be included, now or later. */
   get areMany(): boolean {
     return this.#matches !== undefined || this.agents.size + this.#named.size > 1;
   }
 
-  /** Nothing of what was named is left. */
+  /** Whether everything that was named is gone. */
   get isOver(): boolean {
     return this.#matches === undefined && this.agents.size === 0 && this.wanted().length === 0;
   }
 
-  /** Takes in an Agent that is new or has changed. */
+  /** Adds a new or changed Agent. */
   see(agent: Agent): void {
     const { uid, labels } = agent.metadata;
     if (this.#matches === undefined) return;
@@ -81,7 +81,7 @@ export class Sources {
     else this.agents.delete(uid);
   }
 
-  /** In the order of agents and ordinals. */
+  /** Sorted by agent and ordinal. */
   wanted(): Instance[] {
     return [...this.instances.values()].filter((instance) => this.#wants(instance)).sort(inOrder);
   }

@@ -4,8 +4,8 @@ import { createMcpServer } from '../../client/mcp.ts';
 import { version } from '../../daemon/version.ts';
 
 /**
- * Until standard input ends, or the signal aborts. This file is bundled apart: classes of errors that others tell by
- * `instanceof` must stay out of it.
+ * Serves until standard input ends or the signal aborts. This file is bundled separately, so it must not contain error
+ * classes that others check with `instanceof`.
  */
 export async function serveMcp(fleet: Fleet, manage: boolean, signal: AbortSignal): Promise<void> {
   const server = createMcpServer(fleet, { version, manage });

@@ -7,7 +7,7 @@ const reset = new AsIs('\u001b[39m');
 const faint = new AsIs('\u001b[2m');
 const notFaint = new AsIs('\u001b[22m');
 
-/** What a reader looks for in a table; whole cells only. */
+/** Words in a table that get a color; whole cells only. */
 const colors: ReadonlyMap<string, AsIs> = new Map([
   ...['Ready', 'True', 'Completed', 'Active', 'Closed'].map((word) => [word, green] as const),
   ...[
@@ -25,14 +25,14 @@ const colors: ReadonlyMap<string, AsIs> = new Map([
   ...['Failed', 'False', 'Open'].map((word) => [word, red] as const),
 ]);
 
-/** Colours a padded cell by its word. */
+/** Colors a padded cell by its word. */
 export function paint(cell: string): Text {
   const word = cell.trimEnd();
   const color = colors.get(word);
   return color === undefined ? cell : [color, word, reset, cell.slice(word.length)];
 }
 
-/** For what stands beside the matter itself. */
+/** For secondary text. */
 export const dim = (text: Text, color: boolean): Text => (color ? [faint, text, notFaint] : text);
 
 const levelColors: ReadonlyMap<string, AsIs> = new Map([
@@ -42,11 +42,11 @@ const levelColors: ReadonlyMap<string, AsIs> = new Map([
   ['FATAL', red],
 ]);
 
-/** The level of a line of a log. */
+/** Colors the level of a log line. */
 export function paintLevel(name: string, color: boolean): Text {
   const found = color ? levelColors.get(name) : undefined;
   return found === undefined ? name : [found, name, reset];
 }
 
-/** Back to the begin of the line, which is cleared. */
+/** Returns to the start of the line and clears it. */
 export const wipe = new AsIs('\r\u001b[K');

@@ -1,6 +1,6 @@
 import { UsageError } from '../failure.ts';
 
-/** What -o asks for. */
+/** The format that -o requests. */
 export type Format =
   | { type: 'table'; wide: boolean }
   | { type: 'json' | 'yaml' | 'name' }
@@ -10,7 +10,7 @@ export type Format =
 const known =
   'json, yaml, name, wide, jsonpath=..., jsonpath-file=..., custom-columns=..., custom-columns-file=...';
 
-/** `read` gives the text of a file that the format names. */
+/** `read` returns the text of a file that the format names. */
 export function parseFormat(text: string | undefined, read: (file: string) => string): Format {
   if (text === undefined || text === '') return { type: 'table', wide: false };
   if (text === 'wide') return { type: 'table', wide: true };

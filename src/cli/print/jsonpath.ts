@@ -8,13 +8,16 @@ export function parsePath(path: string): (data: unknown) => unknown[] {
 export const evaluateTemplate = (template: string, data: unknown): string =>
   usage(() => compileTemplate(template))(data);
 
-/** The cell of a custom column: `<none>` where nothing is there, as kubectl prints it. */
+/** Returns the cell of a custom column: `<none>` for no value, as in kubectl. */
 export function columnText(path: string, data: unknown): string {
   const values = parsePath(path)(data);
   return values.length === 0 ? '<none>' : values.map(printValue).join(',');
 }
 
-/** Sorts in place by a path: numbers, times and texts, what lacks the field first. `of` gives the object of an item. */
+/**
+ * Sorts in place by a path: numbers, times and texts; items without the field come first. `of` returns the object of an
+ * item.
+ */
 export function sortByPath<T>(items: T[], path: string, of: (item: T) => unknown): void {
   const find = parsePath(path);
   const keys = new Map(items.map((item) => [item, find(of(item))[0]]));

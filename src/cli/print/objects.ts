@@ -5,7 +5,10 @@ import { objectName } from '../targets.ts';
 import type { Format } from './format.ts';
 import { table } from './table.ts';
 
-/** Prints objects in any format but a table. `single`: one object was asked for by name, so it is not wrapped in a List. */
+/**
+ * Prints objects in any format except a table. `single`: one object was requested by name, so it is not wrapped in a
+ * List.
+ */
 export async function formatObjects(
   format: Exclude<Format, { type: 'table' }>,
   objects: readonly AnyObject[],
@@ -40,7 +43,7 @@ const listOf = (items: readonly AnyObject[]): object => ({
   metadata: { resourceVersion: '' },
 });
 
-/** With the keys of all objects in it sorted, as kubectl prints JSON. */
+/** Sorts the keys of all nested objects, as kubectl prints JSON. */
 function sorted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sorted);
   if (typeof value !== 'object' || value === null) return value;
@@ -49,27 +52,27 @@ function sorted(value: unknown): unknown {
 }
 
 /**
- * As kubectl prints YAML: keys sorted, lists not indented, no line folded. What a terminal must not print is written as
- * an escape in double quotes, and read as the same value.
+ * Formats YAML as in kubectl: keys sorted, lists not indented, lines not folded. Characters that a terminal must not
+ * print are written as escapes in double quotes, with the same value.
  */
 export async function yamlText(value: object): Promise<string> {
   const { Document, Scalar, visit } = await import('yaml');
   const document = new Document(value, {
     sortMapEntries: true,
     aliasDuplicateObjects: false,
-    // Other programs read YAML 1.1, to which yes, on and an unquoted time are no texts.
+    // Other programs read YAML 1.1, in which yes, on and an unquoted time are not strings.
     version: '1.1',
   });
   visit(document, {
     Scalar(_, scalar) {
-      const quoted = `"${String(scalar.value)}"`; // some characters are unsafe behind others
+      const quoted = `"${String(scalar.value)}"`; // some characters are unsafe only after others
       if (visible(quoted) !== quoted) scalar.type = Scalar.QUOTE_DOUBLE;
     },
   });
   return visibleYaml(document.toString({ indentSeq: false, lineWidth: 0 }));
 }
 
-/** Without managedFields, which nobody wants to see unless asked for. */
+/** Omits managedFields, which are shown only on request. */
 export function withoutManagedFields<T extends AnyObject>(object: T): T {
   const { managedFields: _, ...metadata } = object.metadata;
   return { ...object, metadata };

@@ -1,6 +1,6 @@
 import { visible } from '../../api/visible.ts';
 
-/** Text that is printed as it is: a sequence of our own for the terminal, or what `--raw` asks for. */
+/** Text that is printed unchanged: our own terminal sequences, or the text of `--raw`. */
 export class AsIs {
   readonly text: string;
 
@@ -9,12 +9,15 @@ export class AsIs {
   }
 }
 
-/** What is printed: each string in it passes the filter. */
+/** Text to print: each string in it is filtered. */
 export type Text = string | AsIs | readonly Text[];
 
-/** The filter of all that the command line prints. It stands where text leaves the process, so nothing goes around it. */
+/**
+ * The filter of everything that the command line prints. It is applied where text leaves the process, so nothing can
+ * bypass it.
+ */
 export const shown = (text: Text): string =>
   typeof text === 'string' ? visible(text) : text instanceof AsIs ? text.text : text.map(shown).join('');
 
-/** `--raw`: the text as it is. */
+/** `--raw`: the text unchanged. */
 export const rawIf = (raw: boolean | undefined, text: string): Text => (raw === true ? new AsIs(text) : text);

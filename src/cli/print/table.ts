@@ -7,7 +7,9 @@ type Rows = readonly (readonly string[])[];
 const gap = '   ';
 const narrowGap = '  ';
 
-/** Rows in columns, three spaces apart as kubectl prints them, without trailing spaces. Each line ends with a newline. */
+/**
+ * Formats rows in columns, three spaces apart as in kubectl, without trailing spaces. Each line ends with a newline.
+ */
 export function table(rows: Rows, { indent = '' }: { indent?: string } = {}): string {
   return layOut(rows)
     .lines.map((cells) => (cells.length === 0 ? '\n' : `${indent}${cells.join(gap)}\n`))
@@ -15,15 +17,15 @@ export function table(rows: Rows, { indent = '' }: { indent?: string } = {}): st
 }
 
 export interface Look {
-  /** Colours words that a reader looks for. */
+  /** Colors important words. */
   color?: boolean;
-  /** Of an earlier part of the same table: they keep a watch aligned with what has been printed. */
+  /** The widths of the previous part of the same table: they keep the output of a watch aligned. */
   widths?: readonly number[];
-  /** The width of the terminal. A table with a header that does not fit loses its empty columns, then some space. */
+  /** The width of the terminal. A table with a header that is too wide loses its empty columns, then some space. */
   room?: number | undefined;
 }
 
-/** As `table`, for what is looked at: with colours, and with the widths for its next part. */
+/** Like `table`, for terminals: with colors, and with the widths for the next part. */
 export function tableWithWidths(
   rows: Rows,
   { color = false, widths: minimum = [], room = Number.POSITIVE_INFINITY }: Look = {},
@@ -41,13 +43,13 @@ export function tableWithWidths(
 const fits = ({ widths }: { widths: readonly number[] }, room: number): boolean =>
   widths.reduce((sum, width) => sum + width + gap.length, -gap.length) <= room;
 
-/** Without those of which only the first row, the header, says anything. */
+/** Removes columns that are empty except for the first row, the header. */
 function withoutEmptyColumns(rows: Rows): Rows {
   const [, ...body] = rows;
   return rows.map((row) => row.filter((_, index) => body.some((cells) => (cells[index] ?? '') !== '')));
 }
 
-/** The cells of each line, padded but for the last one. A cell is one line, whatever its text has in it. */
+/** Returns the cells of each line, padded except for the last one. A cell is one line, whatever its text contains. */
 function layOut(rows: Rows, minimum: readonly number[] = []): { lines: string[][]; widths: number[] } {
   const cells = rows.map((row) => row.map(oneLine));
   const widths: number[] = [...minimum];

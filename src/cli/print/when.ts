@@ -1,11 +1,11 @@
 let isUtc = false;
 
-/** --utc, for all that is printed from then on. */
+/** Sets --utc, for everything that is printed afterwards. */
 export const showUtc = (utc: boolean): void => {
   isUtc = utc;
 };
 
-/** A time as people see it everywhere: `2026-01-31 13:00:00 +01:00`, or `2026-01-31 12:00:00 UTC`. */
+/** Formats a time for people: `2026-01-31 13:00:00 +01:00`, or `2026-01-31 12:00:00 UTC`. */
 export function when(at: number): string {
   const offset = isUtc ? 0 : -new Date(at).getTimezoneOffset();
   const text = new Date(at + offset * 60_000).toISOString();
@@ -19,7 +19,7 @@ const zone = (minutes: number): string => {
   return `${minutes < 0 ? '-' : '+'}${hour}:${minute}`;
 };
 
-/** The controller's messages have times in UTC. */
+/** Converts the UTC times in the controller's messages to local times. */
 export const localTimes = (text: string): string =>
   text.replace(/\b(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d) UTC\b/g, (_, day, time) =>
     when(Date.parse(`${day}T${time}Z`)),

@@ -3,22 +3,24 @@ import { visibleLine } from '../../api/visible.ts';
 
 const segmenter = new Intl.Segmenter('en');
 
-/** What a reader takes for one character: a letter with its marks, an emoji of several code points, a flag. */
+/**
+ * Splits text into what a reader sees as characters: a letter with its marks, an emoji of several code points, a flag.
+ */
 const characters = (text: string): string[] => Array.from(segmenter.segment(text), ({ segment }) => segment);
 
-/** Columns that a text takes on a terminal. */
+/** Returns the number of terminal columns of a text. */
 export const displayWidth = (text: string): number => stringWidth(text, { countAnsiEscapeCodes: true });
 
 export const padEnd = (text: string, width: number): string =>
   text + ' '.repeat(Math.max(0, width - displayWidth(text)));
 
-/** As it is shown, on one line: what follows a line break is left out. */
+/** Returns the displayed text, on one line: text after a line break is left out. */
 export function oneLine(text: string): string {
   const [first = '', ...rest] = text.split(/\r?\n/);
   return visibleLine(rest.length === 0 ? first : `${first}...`);
 }
 
-/** As `oneLine`, in so many columns at most. */
+/** Like `oneLine`, with at most this many columns. */
 export function clipped(text: string, most: number): string {
   const line = oneLine(text);
   if (displayWidth(line) <= most) return line;

@@ -52,7 +52,7 @@ export async function history(name: string, options: HistoryOptions, cli: Cli): 
   cli.out(`agent.agentctl.dev/${agent.metadata.name}\n${table([header, ...rows])}`);
 }
 
-/** What the second has in place of the first. */
+/** Lists the changes from the first to the second. */
 function changes(before: Revision | undefined, after: Revision): string[] {
   if (before === undefined) return ['-'];
   const spec = after.data as unknown as AgentSpec; // what a Revision leaves out is not compared
@@ -88,7 +88,7 @@ export async function agentOf(
   return client.get('Agent', { namespace: namespaceOf(options, cli.environment), name: target.name });
 }
 
-/** The oldest first. */
+/** Returns the revisions, oldest first. */
 export async function revisionsOf(client: Client, { metadata }: Agent): Promise<Revision[]> {
   const { items } = await client.list('Revision', { namespace: metadata.namespace });
   return items

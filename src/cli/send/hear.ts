@@ -7,16 +7,16 @@ import { voice } from '../talk/voice.ts';
 import { objectName } from '../targets.ts';
 
 export interface HearOptions {
-  /** Prints text as it comes; else only the answer. */
+  /** Prints text as it arrives; otherwise only the answer. */
   stream?: boolean;
   output?: 'json' | 'name';
-  /** Its agent is removed afterwards, so it cannot be sent once more. */
+  /** Its agent is removed afterwards, so the message cannot be sent again. */
   removed?: boolean;
-  /** Prints the answer as the agent gave it. */
+  /** Prints the agent's answer unchanged. */
   raw?: boolean | undefined;
 }
 
-/** Stays with a message until it ends, prints its answer, and sets the exit code. */
+/** Follows a message until it ends, prints its answer, and sets the exit code. */
 export async function hear(
   client: Client,
   message: Message,

@@ -55,7 +55,7 @@ export async function sendOne(client: Client, agent: ObjectKey, message: NewMess
   return sent;
 }
 
-/** The conversation that --conversation or --continue asks for; undefined: a new one. */
+/** Returns the conversation of --conversation or --continue; undefined means a new one. */
 export async function conversationFor(
   client: Client,
   agent: ObjectKey,
@@ -81,7 +81,9 @@ export async function conversationFor(
   );
 }
 
-/** What is to be said: words of the command line, a file, or standard input where neither is given. Never empty. */
+/**
+ * Returns the text to send: the words of the command line, a file, or standard input if neither is given. Never empty.
+ */
 export async function textToSend(
   words: readonly string[],
   filename: string | undefined,

@@ -3,7 +3,7 @@ import type { Resources } from '../../client/resources.ts';
 
 const escaped = (value: string): string => value.replace(/[\\,=]/g, '\\$&');
 
-/** Fields to select by, as a field selector. */
+/** Returns a field selector for these fields. */
 export const fieldSelector = (fields: Readonly<Record<string, string | undefined>>): string | undefined => {
   const parts = Object.entries(fields).flatMap(([path, value]) =>
     value === undefined ? [] : [`${path}=${escaped(value)}`],
@@ -11,7 +11,7 @@ export const fieldSelector = (fields: Readonly<Record<string, string | undefined
   return parts.length === 0 ? undefined : parts.join(',');
 };
 
-/** The oldest first. */
+/** Returns the messages, oldest first. */
 export async function messagesOf(
   client: Pick<Resources, 'list'>,
   namespace: string | undefined,
@@ -19,13 +19,16 @@ export async function messagesOf(
 ): Promise<Message[]> {
   const { items } = await client.list('Message', { namespace, fieldSelector: fieldSelector(fields) });
   const time = ({ metadata }: Message): string => metadata.creationTimestamp;
-  // Of one second, as the server has them: the newest first.
+  // The server returns messages of the same second newest first.
   return items
     .toReversed()
     .sort((one, other) => (time(one) < time(other) ? -1 : time(one) > time(other) ? 1 : 0));
 }
 
-/** The conversation in which this user has last written to the agent. One that is not kept any more is closed. */
+/**
+ * Returns the conversation in which this user last wrote to the agent. A conversation that is no longer kept counts as
+ * closed.
+ */
 export async function newestConversation(
   client: Pick<Resources, 'list'>,
   agent: ObjectKey,

@@ -1,7 +1,7 @@
 import { askedText } from '../../api/asked.ts';
 import type { TurnEvent } from '../../protocols/talk.ts';
 
-/** What a reader is told of an event: a piece of the answer, or a line beside it. Undefined: nothing. */
+/** The text for an event: a piece of the answer, or a separate line. Undefined: nothing. */
 export type Told = { text: string } | { line: string };
 
 interface Tool {
@@ -9,7 +9,10 @@ interface Tool {
   kind: string | undefined;
 }
 
-/** Says each event in words. It knows the tool calls that it has told of, so that only news is told. */
+/**
+ * Returns a function that describes each event. It remembers the tool calls that were shown, so that only changes are
+ * shown.
+ */
 export function teller(): (event: TurnEvent) => Told | undefined {
   const tools = new Map<string, Tool>();
   return (event) => {
@@ -22,7 +25,7 @@ export function teller(): (event: TurnEvent) => Told | undefined {
         tools.set(event.id, { title, kind });
         const name = kind === undefined ? title : `${kind}: ${title}`;
         if (event.status === 'failed') return { line: `* ${name}: failed${after(event.output)}` };
-        // Some agents say only later what exactly they do.
+        // Some agents report only later what exactly they do.
         return known?.title === title ? undefined : { line: `* ${name}` };
       }
       case 'plan':

@@ -6,7 +6,7 @@ import { kindFor, parseAgentTargets } from '../targets.ts';
 
 type Where = Pick<GlobalOptions, 'namespace'>;
 
-/** One agent: `web` or `agent/web`. */
+/** Parses one agent: `web` or `agent/web`. */
 export function agentKey(word: string, options: Where, cli: Pick<Cli, 'environment'>): ObjectKey {
   const [target] = parseAgentTargets([word]);
   if (target?.name === undefined || target.info.kind !== 'Agent') {
@@ -15,7 +15,7 @@ export function agentKey(word: string, options: Where, cli: Pick<Cli, 'environme
   return { namespace: namespaceOf(options, cli.environment), name: target.name };
 }
 
-/** An object of this kind by its id: `m-x1`, `message/m-x1`. */
+/** Parses the id of an object of this kind: `m-x1`, `message/m-x1`. */
 export function idKey(word: string, kind: Kind, options: Where, cli: Pick<Cli, 'environment'>): ObjectKey {
   const [, prefix, name = word] = /^([^/]+)\/([^/]+)$/.exec(word) ?? [];
   if (name === '' || name.includes('/') || (prefix !== undefined && kindFor(prefix).kind !== kind)) {
@@ -26,5 +26,5 @@ export function idKey(word: string, kind: Kind, options: Where, cli: Pick<Cli, '
   return { namespace: namespaceOf(options, cli.environment), name };
 }
 
-/** As Message.spec.from says it. */
+/** The format of Message.spec.from. */
 export const fromUser = (user: string): string => `user:${user}`;

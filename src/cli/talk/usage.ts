@@ -3,7 +3,7 @@ import type { UsageSum } from '../../client/streams.ts';
 
 export const usageHead = ['MODEL', 'TURNS', 'IN', 'OUT', 'TOTAL', 'COST'];
 
-/** What is unknown is never 0. */
+/** Unknown values are never shown as 0. */
 export function usageCells({ model, turns, cost, unreported, ...tokens }: UsageSum): string[] {
   return [
     model ?? '?',

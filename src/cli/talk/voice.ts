@@ -7,16 +7,16 @@ import { progress } from '../print/progress.ts';
 import { rawIf } from '../print/shown.ts';
 import { teller } from './event-text.ts';
 
-/** Prints a turn as it comes. */
+/** Prints a turn as it arrives. */
 export interface Voice {
   tell(entry: StreamEntry): void;
-  /** Before anything else is printed: hints vanish, and a begun line is ended. */
+  /** Call before anything else is printed: clears hints, and ends an incomplete line. */
   pause(): void;
 }
 
 /**
- * The answer goes to standard output, all else to standard error. `quiet`: of the answer nothing before its end. `raw`:
- * the answer is printed as the agent gave it.
+ * Prints the answer to standard output and everything else to standard error. `quiet`: prints the answer only at its
+ * end. `raw`: prints the answer unchanged.
  */
 export function voice(
   cli: Cli,
@@ -80,9 +80,9 @@ export function voice(
   };
 }
 
-/** The answer is authoritative: what it has beyond what was streamed is printed too. */
+/** The final answer is authoritative: prints what it has in addition to the streamed text. */
 function restOf({ status }: Message, spoken: string, quiet: boolean): string {
-  // What a turn said that was refused or cut stands there too.
+  // The text of a refused or interrupted turn is there too.
   if (status?.state !== 'Completed' && status?.answer === undefined) return '';
   const { answer = spoken } = status;
   return !quiet && (answer.trim() === '' || spoken.includes(answer.trim())) ? '' : answer;

@@ -19,7 +19,7 @@ export function define(command: Command, cli: Cli): void {
 
 export type Shell = 'bash' | 'zsh' | 'fish';
 
-/** Each hands the words before the cursor to `agentctl __complete`, which answers one candidate a line. */
+/** Each script passes the words before the cursor to `agentctl __complete`, which prints one candidate a line. */
 export const scripts: Readonly<Record<Shell, string>> = {
   bash: `# bash completion for agentctl
 _agentctl() {

@@ -84,7 +84,7 @@ export interface CreateOptions extends FileOptions {
 
 const fieldManager = 'agentctl-create';
 
-/** Makes one object; `content` is all of it but kind and metadata. */
+/** Creates one object; `content` is everything except kind and metadata. */
 export async function createOne(
   kind: Kind,
   name: string,
@@ -118,7 +118,7 @@ async function send(objects: readonly New<AnyObject>[], options: CreateOptions, 
     try {
       const made =
         client === undefined
-          ? (object as AnyObject) // a client dry run knows no more
+          ? (object as AnyObject) // a client dry run has no other object
           : await client.create(kind, object as New<never>, {
               fieldManager,
               fieldValidation: 'Strict',
@@ -143,7 +143,7 @@ export interface DataOptions {
   fromEnvFile?: string[];
 }
 
-/** Data from flags: in base64 for a Secret, as text (or binaryData where it is none) for a ConfigMap. */
+/** Returns data from flags: base64 for a Secret, text (or binaryData if it is not text) for a ConfigMap. */
 export async function literalsOf(
   options: DataOptions,
   cli: Pick<Cli, 'stdin'>,
@@ -214,7 +214,7 @@ function read(path: string, flag: string): Buffer {
   }
 }
 
-/** Lines of KEY=value as kubectl reads them: # comments, no quoting, a key alone is refused. */
+/** Parses lines of KEY=value as kubectl does: # comments, no quoting, a key alone is refused. */
 function envLines(text: string, path: string): [string, string][] {
   return text.split(/\r?\n/).flatMap((line, index): [string, string][] => {
     if (/^\s*(#.*)?$/.test(line)) return [];

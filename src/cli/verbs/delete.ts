@@ -90,7 +90,7 @@ export async function remove(words: readonly string[], options: DeleteOptions, c
   const selected =
     fromFiles ?? (await select(client, await parseBareTargets(client, words, options, cli), options, cli));
   if (selected.length === 0) return cli.err('No resources found\n');
-  // What refers to others goes before what it refers to.
+  // Objects are deleted before the objects that they refer to.
   const kinds = Map.groupBy(selected, ({ info }) => info.kind);
   const failures: unknown[] = [];
   const users = new Users(client, selected);
@@ -107,7 +107,7 @@ export async function remove(words: readonly string[], options: DeleteOptions, c
   const described = near.map((each) =>
     describeFailure(each.status === 'fulfilled' ? each.value : each.reason),
   );
-  // A server that is out of reach is the same failure for each object.
+  // An unreachable server is the same failure for each object.
   for (const text of new Set(described.map((failure) => failure.text))) cli.err(`${text}\n`);
   if (described.length > 0) cli.exitCode = Math.max(...described.map((failure) => failure.exitCode));
 }
@@ -117,14 +117,14 @@ async function objectsInFiles(options: DeleteOptions, cli: Cli): Promise<Selecte
   return readManifests(options, cli);
 }
 
-/** One whose deletion was asked for, and has not come to its end. */
+/** An object whose deletion was requested and has not finished. */
 interface Held {
   each: Selected;
   gone: AnyObject;
   volumes: readonly Volume[];
 }
 
-/** Answers what is still to be waited for. */
+/** Returns what must still be waited for. */
 async function removeOne(
   client: Client,
   each: Selected,
@@ -181,7 +181,7 @@ async function removed(
   if (gone.kind === 'Sync') tellLeft(gone, cli);
 }
 
-/** Waits until they are gone; where that takes long it says what it waits for. Answers what failed. */
+/** Waits until the objects are gone; if that takes long, prints what it waits for. Returns the failures. */
 async function waitGone(
   client: Client,
   all: readonly Held[],
@@ -227,7 +227,7 @@ function failLate(each: Selected, why: string, fail: Fail): number {
 
 const ours = (finalizer: string): boolean => finalizer.startsWith('agentctl.dev/');
 
-/** Takes our finalizers off an object whose Runtime is gone for good, after telling what may be left there. */
+/** Removes our finalizers from an object whose Runtime is permanently gone, after printing what may be left there. */
 export async function forceOff(client: Client, selected: Selected, cli: Cli): Promise<void> {
   const { info, key, text } = selected;
   const left = info.kind === 'Agent' ? await instancesOf(client, key.namespace, key.name) : [];
@@ -249,7 +249,7 @@ async function instancesOf(client: Client, namespace: string | undefined, agent:
   return items.filter(({ spec }) => spec.agentName === agent);
 }
 
-/** Whether it waited for any of them. */
+/** Returns whether the object had any of our finalizers. */
 async function dropFinalizers(client: Client, each: Selected): Promise<boolean> {
   try {
     const before = await client.get(each.info.kind, each.key);
@@ -259,12 +259,12 @@ async function dropFinalizers(client: Client, each: Selected): Promise<boolean> 
     await writeChange(client, each, { before, after }, { fieldManager });
     return true;
   } catch (error) {
-    if (isApiError(error, 'NotFound')) return false; // it has gone by itself
+    if (isApiError(error, 'NotFound')) return false; // it was already deleted
     throw error;
   }
 }
 
-/** What a Sync applied outlives it. */
+/** Objects that a Sync applied remain after its deletion. */
 export function tellLeft({ metadata, status = {} }: Sync, cli: Cli): void {
   const count = status.objects ?? status.inventory?.length ?? 0;
   if (count === 0) return;

@@ -56,7 +56,10 @@ async function edit(words: readonly string[], options: GlobalOptions, cli: Cli):
   }
 }
 
-/** What is refused comes back into the editor with the reason, where somebody sits before it. False: nothing was to be changed. */
+/**
+ * A refused text returns to the editor with the reason, if the editor is interactive. Returns false if nothing was
+ * changed.
+ */
 async function editUntilTaken(
   client: Client,
   selected: Selected,
@@ -76,7 +79,7 @@ async function editUntilTaken(
     } catch (error) {
       if (after === refused || !cli.terminal.in || error instanceof UnreachableError) throw error;
       refused = after;
-      // An editor shows it as a terminal does, and no line of it may be read as YAML.
+      // An editor displays text like a terminal, and no line of the reason may be read as YAML.
       writeFileSync(file, `${visible(describeFailure(error).text).replace(/^/gm, '# ')}\n${after}`);
     }
   }

@@ -26,7 +26,7 @@ export function define(command: Command, cli: Cli): void {
 
 const width = 80;
 
-/** What `agentctl explain agents.spec.template` prints, as kubectl's. */
+/** Returns the output of `agentctl explain agents.spec.template`, like kubectl's. */
 export function explainText(path: string, recursive: boolean): string {
   const [word = '', ...steps] = path
     .replace(/\[[^\]]*\]/g, '')
@@ -71,7 +71,7 @@ function walk(info: KindInfo, steps: readonly string[]): JsonSchema {
   return schema;
 }
 
-/** Of an object, of a list's items, or of a map's values. */
+/** Returns the fields of an object, of a list's items, or of a map's values. */
 function fieldsOf(schema: JsonSchema): Readonly<Record<string, JsonSchema>> {
   if (schema.properties !== undefined) return schema.properties;
   const inner = schema.items ?? schema.additionalProperties;
@@ -100,13 +100,13 @@ function factsOf(schema: JsonSchema, info: KindInfo, steps: readonly string[]): 
   return [valuesText(schema), defaultText(schema), updates[update]];
 }
 
-/** The words that it takes, or each entry of a list does. */
+/** Returns the allowed values of the field, or of each entry of a list. */
 function valuesText({ enum: values, items }: JsonSchema): string {
   if (items?.enum !== undefined) return `Each one of: ${items.enum.join(', ')}.`;
   return values === undefined || values.length === 1 ? '' : `One of: ${values.join(', ')}.`;
 }
 
-/** That of an object is told with its fields. */
+/** The default of an object is shown with its fields. */
 function defaultText({ default: value }: JsonSchema): string {
   const isTold = Array.isArray(value) ? value.length > 0 : value !== undefined && typeof value !== 'object';
   return isTold ? `Default: ${JSON.stringify(value)}.` : '';

@@ -80,7 +80,7 @@ export async function logs(names: readonly string[], options: LogsOptions, cli: 
   merge.seal();
   printer.expect(wanted.length);
   for await (const said of merge.entries()) printer.print(said);
-  // Of several, those of which there is nothing yet are of no interest.
+  // If several were requested, those without any output yet are ignored.
   if (refused.length === wanted.length) throw new CliError(refused.join('\nerror: '));
 }
 

@@ -97,7 +97,7 @@ export interface TalkGetOptions extends GetOptions {
   state?: string;
 }
 
-/** As `get` of that kind, with flags for what people ask for most. */
+/** Like `get` of that kind, with flags for common requests. */
 export function getTalk(
   kind: Kind,
   plural: string,

@@ -108,7 +108,8 @@ export async function undo(name: string, options: RolloutOptions, cli: Cli): Pro
   const before = all.findLast(({ metadata }) => metadata.name !== agent.status?.updateRevision);
   const chosen = options.toRevision === undefined ? before : findRevision(all, options.toRevision, agent);
   if (chosen === undefined) throw new CliError(`agent ${agent.metadata.name} has no earlier revision`);
-  // All that a Revision records, as it was: what it did not have then goes. How many and when is not in it, and stays.
+  // Restores everything that a Revision records, and removes fields that it did not have. Replicas and schedules are
+  // not recorded, and stay.
   const recorded = Object.keys(revisionData(agent.spec));
   const kept = Object.entries(agent.spec).filter(([field]) => !recorded.includes(field));
   const after = { ...agent, spec: { ...chosen.data, ...Object.fromEntries(kept) } };
@@ -118,7 +119,7 @@ export async function undo(name: string, options: RolloutOptions, cli: Cli): Pro
   cli.out(`${selected.text} rolled back to revision ${chosen.revision}${suffix}\n`);
 }
 
-/** Whether all instances of an Agent are Ready on the newest spec, as kubectl judges a Deployment. */
+/** Whether all instances of an Agent are Ready on the newest spec, judged as kubectl judges a Deployment. */
 export function judgeRollout(object: AnyObject | undefined): Exclude<Judgement, { met: string }> {
   if (object === undefined || object.kind !== 'Agent') return { never: 'it was deleted' };
   const { metadata, spec, status = {} } = object;
@@ -135,7 +136,7 @@ export function judgeRollout(object: AnyObject | undefined): Exclude<Judgement, 
   const stalled = condition('Stalled');
   if (stalled?.status === 'True') return { never: `${stalled.reason}: ${stalled.message}` };
   const { updatedReplicas = 0, readyReplicas = 0, replicas = 0 } = status;
-  // One that sleeps has nothing to do, and takes the newest revision when it wakes.
+  // A sleeping agent has nothing to do, and gets the newest revision when it wakes.
   const asleep = status.phase === 'Asleep' && progressing?.reason === 'Complete';
   if (updatedReplicas < spec.replicas && !asleep) {
     return { pending: `${updatedReplicas} of ${spec.replicas} instances are up to date` };

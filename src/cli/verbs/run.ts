@@ -67,7 +67,7 @@ export function define(command: Command, cli: Cli): void {
   );
 }
 
-/** What stands behind `--` is the command. Commander forgets where that was, but in the words that it was given. */
+/** The words after `--` are the command. Commander does not keep the position of `--`, except in the original words. */
 function parted(command: Command, operands: readonly string[]): { names: string[]; rest: string[] } {
   const words = command.parent?.args ?? [];
   const dash = words.indexOf('--');
@@ -84,10 +84,13 @@ export interface OneoffOptions extends AgentOptions {
   readyTimeout: number;
 }
 
-/** How long its end is waited for; the controller brings it about with or without us. */
+/** How long the end of the deletion is waited for; the controller finishes it in any case. */
 const goneLimitMs = 60_000;
 
-/** Makes an agent, sends it one prompt, prints the answer as it comes, and with --rm removes it, however that went. */
+/**
+ * Creates an agent, sends it one prompt, prints the answer as it arrives, and with --rm removes the agent, whatever the
+ * result.
+ */
 export async function oneoff(
   name: string | undefined,
   command: readonly string[],
@@ -96,7 +99,7 @@ export async function oneoff(
 ): Promise<void> {
   const agent = await agentToRun(name, command, options, cli);
   const text = await textToSend(options.prompt === undefined ? [] : [options.prompt], undefined, cli);
-  const { signal } = cli; // from here on Ctrl-C and SIGTERM ask for an orderly end
+  const { signal } = cli; // from here on, Ctrl-C and SIGTERM request an orderly end
   const client = await cli.connect(options, { start: true });
   const made = await create(client, agent);
   const key = keyOf(made);
@@ -113,7 +116,7 @@ export async function oneoff(
   }
 }
 
-/** One that is there already is somebody's, and must not be removed after the answer. */
+/** An existing agent belongs to someone, and must not be removed after the answer. */
 async function create(client: Client, agent: New<Agent>): Promise<Agent> {
   try {
     return await client.create('Agent', agent, { fieldManager, fieldValidation: 'Strict' });
@@ -157,7 +160,7 @@ async function isReady(
   return false;
 }
 
-/** Never throws: what went wrong before is what the caller is to hear of. */
+/** Never throws: the caller must see the earlier error. */
 async function remove(client: Client, key: ObjectKey, interrupted: AbortSignal, cli: Cli): Promise<void> {
   const line = progress(cli);
   try {
@@ -190,7 +193,7 @@ export interface AgentOptions extends GlobalOptions {
   permissions?: 'allow' | 'deny' | 'ask';
 }
 
-/** The Agent that a file or the flags describe, under `name` or a generated one. */
+/** Returns the Agent that a file or the flags describe, with `name` or a generated name. */
 export async function agentToRun(
   name: string | undefined,
   command: readonly string[],
@@ -248,7 +251,7 @@ function fromFlags(command: readonly string[], options: AgentOptions): New<Agent
       ...(model === undefined ? {} : { model }),
       ...(runtime === undefined ? {} : { runtimeRef: { name: runtime } }),
       ...(permissions === undefined ? {} : { permissions: { default: actions[permissions] } }),
-      // One start is all that is asked for: an end of it is told, and not made good.
+      // It is started once: its end is reported, and it is not restarted.
       policy: { restart: { on: 'Never' } },
       template: {
         ...(image === undefined ? {} : { image }),

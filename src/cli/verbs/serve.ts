@@ -37,7 +37,7 @@ export function define(command: Command, cli: Cli): void {
       const onReady = (): void => {
         if (readyFd === undefined) return;
         writeSync(readyFd, 'ready\n');
-        closeSync(readyFd); // whoever started it may end now
+        closeSync(readyFd); // the process that started it may end now
       };
       await runDaemon({
         ...{ stateDir: state, socket, listen, logLevel, drain, drained, adopt, environment, signal, onReady },

@@ -51,13 +51,13 @@ export interface SyncOptions extends SelectOptions {
 }
 
 interface Asked extends Selected {
-  /** As it was when it was asked. */
+  /** The Sync when the look was requested. */
   before: Sync;
-  /** As it is once that has been handled. */
+  /** The Sync after the request was handled. */
   after?: Sync;
 }
 
-/** Asks each Sync for a look now, and tells what came of it. */
+/** Requests a look of each Sync now, and prints the result. */
 export async function sync(words: readonly string[], options: SyncOptions, cli: Cli): Promise<void> {
   const targets = syncTargets(words, options);
   const client = await cli.connect(options, { start: true });
@@ -89,7 +89,7 @@ async function ask(client: Client, each: Selected, request: string): Promise<Ask
   return { ...each, before: await client.patch('Sync', each.key, { type: 'merge', body }, { fieldManager }) };
 }
 
-/** Who asks after us is answered by a look that is newer still, and so are we. */
+/** A later request is handled by a newer look, which also handles ours. */
 const handled =
   (each: Asked, request: string): Judge<AnyObject> =>
   (object) => {
@@ -106,7 +106,7 @@ const handled =
 
 type Changes = NonNullable<SyncStatus['changes']>;
 
-/** What came of a look that was asked for; `before` is the Sync as it was then. */
+/** Describes the result of a requested look; `before` is the Sync when it was requested. */
 export function outcomeOf(before: Sync, after: Sync): { failed: boolean; text: string } {
   const failure = failureOf(after);
   if (failure !== undefined) return { failed: true, text: `${failure.reason}: ${failure.message}` };
@@ -118,7 +118,7 @@ export function outcomeOf(before: Sync, after: Sync): { failed: boolean; text: s
     isNew && changedBy === revision && changes.length > 0
       ? `applied: ${countsText(changes)}`
       : 'is up to date';
-  // Objects that were set right again are no change of a revision.
+  // Objects whose drift was corrected are not changes of a revision.
   const mended = (before.status?.drift?.length ?? 0) - drift.length;
   const back = mended > 0 ? `, ${counted(mended, 'object was', 'objects were')} set back` : '';
   const { name } = after.metadata;
@@ -130,7 +130,7 @@ export function outcomeOf(before: Sync, after: Sync): { failed: boolean; text: s
   return { failed: false, text: `${revisionText(revision, reference)} ${what}${back}${rest}${warned}` };
 }
 
-/** A Sync that was suspended is so again after its one look; then Ready says no more how that went. */
+/** A suspended Sync is suspended again after its one look; then Ready no longer shows the result. */
 function failureOf(sync: Sync): Condition | undefined {
   const ready = conditionOf(sync, 'Ready');
   if (ready?.status !== 'False') return undefined;
@@ -141,7 +141,7 @@ function failureOf(sync: Sync): Condition | undefined {
 
 const order = ['Created', 'Configured', 'Pruned', 'Kept'] as const;
 
-/** `1 created, 2 configured`. The status holds no more than a hundred. */
+/** Returns `1 created, 2 configured`. The status has at most a hundred. */
 function countsText(changes: Changes): string {
   const counts = order.flatMap((word) => {
     const count = changes.filter(({ change }) => change === word).length;
@@ -150,7 +150,7 @@ function countsText(changes: Changes): string {
   return `${counts.join(', ')}${changes.length < 100 ? '' : ' (of the first 100)'}`;
 }
 
-/** `fleet`, `sync/fleet`; with a selector or --all no word is needed. */
+/** Parses `fleet`, `sync/fleet`; with a selector or --all no words are needed. */
 export function syncTargets(words: readonly string[], options: SelectOptions): Target[] {
   const many = options.all === true || options.selector !== undefined;
   if (words.length === 0 && !many) throw new UsageError('specify syncs: names, -l with labels, or --all');

@@ -61,13 +61,16 @@ async function wait(words: readonly string[], options: WaitOptions, cli: Cli): P
   const client = await cli.connect(options);
   const selected = await select(client, targets, options, cli);
   if (selected.length === 0) throw new CliError('no matching resources found');
-  // What a list has just shown is there.
+  // Objects from a list are known to exist.
   const isNamed = targets.some(({ name }) => name !== undefined);
   if (isNamed && options.for !== 'create' && options.for !== 'delete') await refuseUnknown(client, selected);
   cli.exitCode = await reportWaits(client, selected, judge, 'condition met', options.timeout, cli);
 }
 
-/** As kubectl does: what is not there at the beginning is an error, but for a deletion, which is met by that. */
+/**
+ * As in kubectl, an object that does not exist at the beginning is an error, except for a deletion, which is then
+ * finished.
+ */
 async function refuseUnknown(client: Client, selected: readonly Selected[]): Promise<void> {
   for (const result of await parallel(selected, 16, ({ info, key }) => client.get(info.kind, key))) {
     if (result.status === 'fulfilled') continue;

@@ -5,7 +5,7 @@ import { parsePath } from '../print/jsonpath.ts';
 import { revision } from './revision.ts';
 import type { Judge, Judgement } from './until.ts';
 
-/** Reads --for: `delete`, `create`, `condition=Ready[=False]`, `jsonpath={.path}[=value]`, `revision=SHA`. */
+/** Parses --for: `delete`, `create`, `condition=Ready[=False]`, `jsonpath={.path}[=value]`, `revision=SHA`. */
 export function parseFor(text: string): Judge<AnyObject> {
   if (text === 'delete') return deleted;
   if (text === 'create') return (object) => (object === undefined ? { pending: 'it does not exist' } : 'met');
@@ -34,7 +34,7 @@ export const deleted: Judge<AnyObject> = (object) => {
   };
 };
 
-/** What the controller says of the deletion; an Agent's message is that of its Instances. */
+/** Returns the controller's message about the deletion; an Agent's message is that of its Instances. */
 function endingMessage(object: AnyObject): string | undefined {
   if (object.kind !== 'Agent' && object.kind !== 'Instance') return undefined;
   const { phase, message } = object.status ?? {};
@@ -59,7 +59,7 @@ export function condition(type: string, wanted: string): Judge<AnyObject> {
   };
 }
 
-/** Ready, or of mode OnDemand and asleep until a message comes. */
+/** Ready, or in mode OnDemand and asleep until a message comes. */
 export const readyOrAsleep: Judge<AnyObject> = (object) => {
   const { phase, observedGeneration: seen = 0 } = (object?.kind === 'Agent' && object.status) || {};
   const current = seen >= (object?.metadata.generation ?? 0);
@@ -68,7 +68,10 @@ export const readyOrAsleep: Judge<AnyObject> = (object) => {
     : condition('Ready', 'True')(object);
 };
 
-/** As readyOrAsleep; but what is missing now is not waited for: a one-off was written just now, and is removed again. */
+/**
+ * Like readyOrAsleep, but does not wait for missing objects: a one-off agent was created just now, and will be removed
+ * again.
+ */
 export const readyAtOnce: Judge<AnyObject> = (object) => {
   const { phase, reason = '', message = '' } = (object?.kind === 'Agent' && object.status) || {};
   return phase === 'Pending' && missing.has(reason)
@@ -97,7 +100,7 @@ function pendingText(type: string, found: Condition | undefined, current: boolea
   return `${type} is ${found.status}: ${found.reason}${found.message === '' ? '' : `: ${found.message}`}`;
 }
 
-/** Why an Agent or Instance cannot become Ready by itself any more; undefined while it can. */
+/** Returns why an Agent or Instance can no longer become Ready by itself; undefined if it can. */
 function neverReady(object: AnyObject, conditions: readonly Condition[]): string | undefined {
   const accepted = conditions.find(({ type }) => type === 'Accepted');
   if (accepted?.status === 'False' && !curable.has(accepted.reason))
@@ -112,7 +115,7 @@ function neverReady(object: AnyObject, conditions: readonly Condition[]): string
   return [phase, reason, message].filter((part) => part !== undefined && part !== '').join(': ');
 }
 
-/** Reasons of Accepted=False that end by themselves once another object comes. */
+/** Reasons of Accepted=False that end when another object is created. */
 export const curable: ReadonlySet<string> = new Set(['PolicyMissing', 'RuntimeMissing']);
 
 function jsonpath(text: string): Judge<AnyObject> {

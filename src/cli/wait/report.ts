@@ -5,7 +5,7 @@ import { progress } from '../print/progress.ts';
 import type { Selected } from '../select.ts';
 import { type Judge, type Outcome, untilEach } from './until.ts';
 
-/** Waits for all, says of each how it ended, and answers the exit code: the worst of them. */
+/** Waits for all objects, prints the result of each, and returns the worst exit code. */
 export const reportWaits = (
   client: Client,
   selected: readonly Selected[],
@@ -23,13 +23,13 @@ export const reportWaits = (
     (each, outcome, fail) => report(each, outcome, done, fail, cli),
   );
 
-/** Prints why an object failed; after ten of the same cause it only counts. */
+/** Prints why an object failed; after ten with the same cause it only counts. */
 export type Fail = Alike['say'];
 
-/** A wait that takes longer than this says once of each object what it waits for. */
+/** In milliseconds. After this, prints once for each object what it waits for. */
 const slowMs = 5_000;
 
-/** As reportWaits, with a judge and a report for each: the report answers the exit code. */
+/** Like reportWaits, with a judge and a report for each object; the report returns the exit code. */
 export async function waitEach<T extends Selected>(
   client: Client,
   selected: readonly T[],
@@ -95,10 +95,10 @@ export function report(each: Selected, outcome: Outcome, done: string, fail: Fai
   return timedOut ? exitCode.timedOut : exitCode.unmet;
 }
 
-/** Of each cause so many objects are named. */
+/** How many objects with the same cause are printed. */
 const most = 10;
 
-/** Prints what became of objects; of those with the same cause the first ten, and how many more there are. */
+/** Prints the results of objects: the first ten with the same cause, and the number of the others. */
 class Alike {
   readonly #err: (text: string) => void;
   readonly #counts = new Map<string, number>();
@@ -115,7 +115,7 @@ class Alike {
     if (count <= most) this.#err(`${head}: ${why}\n`);
   }
 
-  /** Counts those that were not printed. */
+  /** Prints the number of objects that were not printed. */
   end(): void {
     for (const [kind, count] of this.#counts) {
       const cause = kind.slice(kind.indexOf('\n') + 1);
@@ -125,7 +125,9 @@ class Alike {
   }
 }
 
-/** The beginning of a text such as `Ready is False: ImagePull: web-0: ...`: what follows differs by object and time. */
+/**
+ * Returns the beginning of a text such as `Ready is False: ImagePull: web-0: ...`: the rest differs by object and time.
+ */
 const causeOf = ({ key }: Selected, why: string): string =>
   why
     .replaceAll(` ${key.name} `, ' ')

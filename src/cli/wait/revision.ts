@@ -4,7 +4,7 @@ import { UsageError } from '../failure.ts';
 import { conditionOf } from '../sync/conditions.ts';
 import type { Judge, Judgement } from './until.ts';
 
-/** Reads the SHA of --for=revision=SHA: the beginning of a commit's id, or of a folder's hash. */
+/** Parses the SHA of --for=revision=SHA: a prefix of a commit's id, or of a folder's hash. */
 export function revision(text: string): Judge<AnyObject> {
   const wanted = text.toLowerCase();
   if (!/^(sha256:)?[0-9a-f]{7,64}$/.test(wanted)) {
@@ -21,7 +21,7 @@ export function revision(text: string): Judge<AnyObject> {
 
 export const notSync = '--for=revision is for syncs: agentctl wait sync/fleet --for=revision=3f1c2a90';
 
-/** Reasons of Ready, once the revision was found, that only another commit mends. */
+/** Reasons of Ready, for the revision that was found, that only another commit can fix. */
 const hopeless: ReadonlySet<string> = new Set([
   ...['InvalidManifests', 'NotAllowed'],
   ...['NotVerified', 'PathMissing', 'TooLarge', 'RenderFailed', 'OutsideTree'],

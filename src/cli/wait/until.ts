@@ -4,7 +4,10 @@ import type { AnyObject, ObjectKey } from '../../api/objects.ts';
 import { itemsOf, type Resources } from '../../client/resources.ts';
 import type { Cancel, Clock } from '../../platform/clock.ts';
 
-/** What a look at an object says of a wait. `never`: it can no longer be met, and why. `met` may say how. */
+/**
+ * The verdict on one state of an object. `never`: the condition can no longer be met, with the reason. `met` may have
+ * details.
+ */
 export type Judgement = 'met' | { met: string } | { pending: string } | { never: string };
 
 /** Judges an object, or its absence. */
@@ -30,13 +33,16 @@ export interface WaitOptions {
 
 type Reader = Pick<Resources, 'list' | 'watch'>;
 
-/** A verdict that it cannot be met must stand so long: a change that mends it may not have reached the controller yet. */
+/** A `never` must hold this long: a change that fixes it may not have reached the controller yet. */
 const settleMs = 500;
 
-/** Up to this many objects of a kind and namespace have a list and watch each, which read them alone; more share one. */
+/**
+ * Up to this many objects of a kind and namespace have a list and watch each, which read only them; more objects share
+ * one.
+ */
 const few = 8;
 
-/** As untilEach, for one object. */
+/** Like untilEach, for one object. */
 export async function until(
   resources: Reader,
   { info, key }: Pick<Awaited, 'info' | 'key'>,
@@ -53,8 +59,8 @@ export async function until(
 }
 
 /**
- * Watches objects until the judge of each has decided, or the time is over; tells each outcome when it is known. A lost
- * watch begins anew with a list.
+ * Watches objects until the judge of each has decided, or the time is over; reports each outcome when it is known. A
+ * lost watch starts again with a list.
  */
 export async function untilEach(
   resources: Reader,
@@ -75,7 +81,7 @@ export async function untilEach(
     await Promise.all(watches.map((group) => group.watch(resources, ended)));
   } finally {
     cancel();
-    over.abort(); // where one has failed, the others need not go on
+    over.abort(); // if one has failed, the others need not continue
   }
 }
 
@@ -169,7 +175,7 @@ function outcomeOf(judgement: Judgement): Outcome {
   return { result: 'timedOut', why: judgement.pending };
 }
 
-/** Timers end at 2^31 ms; a longer wait goes on by hand. */
+/** Timers are limited to 2^31 ms; a longer wait uses several. */
 function alarm(clock: Clock, milliseconds: number, over: AbortController): Cancel {
   const most = 2 ** 31 - 1;
   let cancel = (): void => undefined;
