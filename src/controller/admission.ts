@@ -17,25 +17,28 @@ export interface AdmissionDeps {
 }
 
 /**
- * Shares out the places of all Runtimes. Fleet-wide and serial: each call runs the pure `admit` over everything that
- * waits, without a pause in between. A grant is kept from when it is given until its claim has been written or lost.
+ * Grants the places of all Runtimes, for the whole fleet and serially: each call runs the pure `admit` over all that
+ * waits, without an `await` in between. A grant is held until its claim was written or lost.
  */
 export class Admission {
   grants: ReadonlySet<string> = new Set();
   places: ReadonlyMap<string, Place> = new Map();
   readonly #deps: AdmissionDeps;
-  /** By agent: those that wait, and those whose grant is being claimed. */
+  /** By Agent key: the wants that wait, and those whose grant is being claimed. */
   readonly #wants = new Map<string, readonly Want[]>();
-  /** By uid of the Runtime: one that is made anew under the same name begins anew. */
+  /** By uid of the Runtime, so that a Runtime created again under the same name starts with a new breaker. */
   readonly #breakers = new Map<string, { breaker: Breaker; resumedAt: string | undefined }>();
-  /** By uid of the Runtime: the Agent whose start failed last, if none has succeeded since. */
+  /** By uid of the Runtime: the Agent whose start failed last. No entry after a successful start. */
   readonly #lastFailed = new Map<string, string>();
 
   constructor(deps: AdmissionDeps) {
     this.#deps = deps;
   }
 
-  /** Takes in what an agent wants beside the grants that it is about to use; answers whether it stands differently now. */
+  /**
+   * Replaces what an Agent wants; grants that it is about to use are kept. Returns whether the answer to a want
+   * changed.
+   */
   ask(key: string, wants: readonly Want[]): boolean {
     const using = (this.#wants.get(key) ?? []).filter(
       ({ uid }) => this.grants.has(uid) && !wants.some((want) => want.uid === uid),
@@ -47,19 +50,19 @@ export class Admission {
     return wants.some((want, at) => this.#standing(want) !== stood[at]);
   }
 
-  /** The claims of an agent have been written or lost: only what it still wants counts from here on. */
+  /** Called when the claims of an Agent were written or lost: from now on only `wants` counts. */
   settled(key: string, wants: readonly Want[]): void {
     if (wants.length > 0) this.#wants.set(key, wants);
     else if (!this.#wants.delete(key)) return;
     this.#admit(key);
   }
 
-  /** How many agents wait for a place, or are about to take one. */
+  /** Number of Agents that wait for a place or are claiming one. */
   get waiting(): number {
     return this.#wants.size;
   }
 
-  /** A place may have come free: an instance ended, a Runtime's limits changed, a breaker closed. */
+  /** Called when a place may be free: an instance ended, limits of a Runtime changed, or a breaker closed. */
   recount(): void {
     if (this.waiting > 0) this.#admit(undefined);
   }
@@ -68,13 +71,13 @@ export class Admission {
     this.settled(key, []);
   }
 
-  /** The Runtime is gone. */
+  /** Called when the Runtime was deleted. */
   forgetRuntime(uid: string): void {
     this.#breakers.delete(uid);
     this.#lastFailed.delete(uid);
   }
 
-  /** Counts a start for its Runtime's breaker. `agent` is the key of the Agent whose start it was. */
+  /** Counts the outcome of a start for the Runtime's breaker. `agent` is the key of the started Agent. */
   ended(runtime: Runtime, agent: string, action: ActionType, outcome: Outcome): void {
     const event = breakerEvent(action, outcome);
     if (event === undefined) return;
@@ -91,12 +94,14 @@ export class Admission {
       .some((instance) => agentKeyOf(instance) !== agent);
   }
 
-  /** What a Runtime's status tells. Takes in its stored breaker, the resume annotation and the passing of time. */
+  /**
+   * Returns the numbers for a Runtime's status. First applies its stored breaker, the resume annotation and the time.
+   */
   of(runtime: Runtime): { running: number; queued: number; breaker: Breaker; resumedAt?: string } {
     const { name, uid } = runtime.metadata;
     const resume = runtime.metadata.annotations?.[resumeAnnotation];
     const known = this.#breaker(runtime);
-    // A value is honoured once; that it is taken away asks for nothing.
+    // Each value of the annotation counts once. Removing it does nothing.
     if (resume !== undefined && resume !== known.resumedAt) {
       this.#breakers.set(uid, { ...known, resumedAt: resume });
       this.#change(runtime, 'Resumed');
@@ -175,6 +180,6 @@ function agentKey({ uid }: Want, cache: Cache): string | undefined {
   return instance === undefined ? undefined : agentKeyOf(instance);
 }
 
-/** The key of the Agent that an Instance belongs to. */
+/** Returns the key of the Agent that an Instance belongs to. */
 export const agentKeyOf = ({ metadata, spec }: Instance): string =>
   keyText({ namespace: metadata.namespace, name: spec.agentName });

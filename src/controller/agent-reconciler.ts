@@ -27,7 +27,7 @@ export interface AgentsDeps extends FlightsDeps {
   version: string;
 }
 
-/** observe -> reconcile -> claim -> execute for one Agent. The only place where a plan turns into effects. */
+/** observe -> reconcile -> claim -> execute for one Agent. The only place that carries out a plan. */
 export class AgentReconciler {
   readonly #deps: AgentsDeps;
   readonly #flights: Flights;
@@ -45,7 +45,7 @@ export class AgentReconciler {
     return this.#flights.of(uid);
   }
 
-  /** Resolves when no action is under way any more. */
+  /** Resolves when no action is in progress. */
   settle(): Promise<void> {
     return this.#flights.settle();
   }
@@ -65,14 +65,14 @@ export class AgentReconciler {
       world = { ...world, grants: admission.grants, places: admission.places };
       plan = reconcile(world);
     }
-    // Written out only where the log takes it.
+    // `toJSON` formats the plan only if the log level includes it.
     if (plan.actions.length > 0)
       log.debug({ agent: key, plan: { toJSON: () => formatPlan(plan) } }, 'a plan');
     this.#probe(world);
     const unconfirmed = confirmReady(world, plan, (name) => this.#deps.runtimes.session(name));
     void unconfirmed?.looked.then((seen) => enqueue(key, seen ? {} : { at: clock.now() + 1_000 }));
 
-    // What is up is talked to at once; whether the claim wins changes nothing about that.
+    // Running instances get their messages now: a lost claim does not affect them.
     this.#deps.talk.attend(world, plan);
     const held = unconfirmed?.names ?? new Set<string>();
     const lost = await this.#claim(world, plan, held);
@@ -80,7 +80,7 @@ export class AgentReconciler {
     const idle = new Set([...lost, ...held]);
     this.#record(agent, world, plan, idle);
     const failed = await this.#carryOut(agent, world, plan, idle);
-    // What is carried out changes the status again: it is written when there is nothing more to do, or no way on.
+    // The actions change the status again. So it is written only when nothing is left to do or an action failed.
     if (held.size === 0 && (plan.actions.length === 0 || failed !== undefined))
       await this.#writeStatus(agent, plan);
     if (failed === undefined) this.#retries.succeeded(key);
@@ -90,8 +90,8 @@ export class AgentReconciler {
   }
 
   /**
-   * What is left of an earlier Agent of this name, which was deleted by force or without its dependents: it would hold
-   * the names that the next one needs. What still runs of it is collected as an orphan.
+   * Deletes what an earlier Agent of this name left when it was deleted by force or with orphaned dependents: the next
+   * Agent needs these names. Containers and processes that still run are collected as orphans.
    */
   async #clearLeftovers(key: string, agent: Agent | undefined): Promise<void> {
     const { cache, resources } = this.#deps;
@@ -102,12 +102,12 @@ export class AgentReconciler {
       else if (metadata.ownerReferences === undefined && !(await this.#exists(instance)))
         await gone(resources.delete('Instance', metadata, { preconditions: { uid: metadata.uid } }));
     }
-    if (agent !== undefined && isTerminating(agent)) return; // its Revisions go at the end of its deletion
+    if (agent !== undefined && isTerminating(agent)) return; // its Revisions are deleted at the end of its deletion
     for (const { metadata } of cache.revisions.byIndex('left', key))
       await gone(resources.delete('Revision', metadata, { preconditions: { uid: metadata.uid } }));
   }
 
-  /** Whether the Agent of an Instance is there, by a live read: the cache may lag. */
+  /** Returns whether the Agent of an Instance exists. Reads from the server, because the cache may lag. */
   async #exists({ metadata: { namespace }, spec }: Instance): Promise<boolean> {
     try {
       const { metadata } = await this.#deps.resources.get('Agent', { namespace, name: spec.agentName });
@@ -118,14 +118,17 @@ export class AgentReconciler {
     }
   }
 
-  /** Writes what becomes of Instances, but of those held, by compare and swap. Answers those whose write lost. */
+  /**
+   * Writes the next statuses of all Instances except `held`, with compare-and-swap. Returns the names of those whose
+   * write lost.
+   */
   async #claim(world: World, plan: Plan, held: ReadonlySet<string>): Promise<ReadonlySet<string>> {
     const { cache, resources } = this.#deps;
     const lost = new Set<string>();
     const options = { subresource: 'status', fieldManager } as const;
     const writes = world.instances.map(async ({ object }) => {
       const status = plan.instances.get(object.metadata.name);
-      if (status === undefined || status === object.status) return; // a plan that changes nothing has the same one
+      if (status === undefined || status === object.status) return; // unchanged: the same object
       if (held.has(object.metadata.name)) return;
       try {
         cache.instances.observeWrite(await resources.update('Instance', { ...object, status }, options));
@@ -138,10 +141,10 @@ export class AgentReconciler {
     return lost;
   }
 
-  /** Events of the Agent itself follow from its status: they are told once that is written. */
+  /** Writes the Agent's status. Its Events follow from the status, so they are recorded after the write. */
   async #writeStatus(agent: Agent, plan: Plan): Promise<void> {
     const { cache, clock, enqueue, recorder, resources } = this.#deps;
-    if (plan.status === agent.status) return; // as above
+    if (plan.status === agent.status) return; // the same object, as in #claim
     const options = { subresource: 'status', fieldManager } as const;
     try {
       cache.agents.observeWrite(await resources.update('Agent', { ...agent, status: plan.status }, options));
@@ -162,8 +165,8 @@ export class AgentReconciler {
   }
 
   /**
-   * Writes to the API are carried out at once; what the Runtime has to do is begun and not waited for. An action whose
-   * forerunner has not ended yet is left to the next plan, which will hold it again. Answers what failed, if anything.
+   * Awaits actions on the API. Starts actions on the Runtime and does not wait for them. An action whose predecessor
+   * has not ended is left to the next plan, which will contain it again. Returns the first failure, if any.
    */
   async #carryOut(
     agent: Agent,
@@ -175,7 +178,7 @@ export class AgentReconciler {
     const done = new Set<string>();
     const chains = new Map<string, Action[]>();
     let failed: string | undefined;
-    // The claim has written the status since the world was read: a write by an action must name the newest version.
+    // The claim has written the status since the World was read, so an action must use the newest version of the Agent.
     const newest = cache.agents.get(keyText(agent.metadata)) ?? agent;
     for (const action of plan.actions) {
       if ('uid' in action) {
@@ -191,7 +194,7 @@ export class AgentReconciler {
           this.#deps.recorder.recordEvent(agent, { type: 'Warning', reason, message });
       } else {
         failed = `${action.id}: ${outcome.reason}: ${outcome.message}`;
-        // Who writes the same object at the same time is no failure that people must know.
+        // A concurrent write of the same object is no failure that people must know about.
         if (outcome.reason !== 'Conflict')
           this.#deps.recorder.recordEvent(agent, {
             type: 'Warning',

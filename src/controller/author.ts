@@ -6,7 +6,7 @@ import { type Author, isOwn } from '../plan/allow.ts';
 import type { Cache } from './cache.ts';
 import type { FindInput } from './inputs.ts';
 
-/** Who wrote the object, if the host does not trust them. */
+/** Returns the author of the object, or undefined if the host trusts them. */
 export function authorFor(object: Pick<AnyObject, 'kind' | 'metadata'>): Author | undefined {
   const name = authorOf(object);
   if (name === undefined) return undefined;
@@ -16,8 +16,8 @@ export function authorFor(object: Pick<AnyObject, 'kind' | 'metadata'>): Author 
 }
 
 /**
- * Who decides what an Agent's program is: the author of the Agent, else of a Secret or ConfigMap that its template reads,
- * as that may hold the program, or a variable that loads one.
+ * Returns who decides which program an Agent runs: the author of the Agent, or else the author of a Secret or ConfigMap
+ * that its template reads, because that may hold the program or a variable that loads one.
  */
 export function programAuthor(agent: Agent, find: FindInput): Author | undefined {
   const own = authorFor(agent);
@@ -31,8 +31,8 @@ export function programAuthor(agent: Agent, find: FindInput): Author | undefined
 }
 
 /**
- * In whose name an instance writes Agents. One that runs as the controller's user may make what its own author may; any
- * other one has less than an admin, who may be all that stands behind it, and is an author itself.
+ * Returns the author of Agents that an instance creates. An instance that runs as the controller's user may do what its
+ * own author may. Any other instance must not act as its author, who may be an admin, and is an author of its own.
  */
 export function makerAuthor(
   cache: Cache,
@@ -41,7 +41,7 @@ export function makerAuthor(
 ): string | undefined {
   const { namespace = 'default', name } = maker.metadata;
   const onHost = cache.runtimes.get(runtime)?.spec.driver === 'process';
-  const specs = [maker.spec, recordedSpec(cache, namespace, uid)]; // the newer one may not run yet
+  const specs = [maker.spec, recordedSpec(cache, namespace, uid)]; // the new spec may not run yet
   const isController = specs.every((spec) => spec !== undefined && runsAsController(spec));
   return onHost && isController ? programAuthor(maker, cache.findInput(namespace))?.name : `agent:${name}`;
 }
@@ -52,5 +52,5 @@ const runsAsController = ({ template: { user } }: AgentSpec): boolean =>
 function recordedSpec(cache: Cache, namespace: string, uid: string): AgentSpec | undefined {
   const [instance] = cache.instances.byIndex('uid', uid);
   const revision = cache.revisions.get(keyText({ namespace, name: instance?.status?.run?.revision ?? '' }));
-  return revision?.data as unknown as AgentSpec | undefined; // a Revision records a spec as it was
+  return revision?.data as unknown as AgentSpec | undefined; // its schema leaves the spec open
 }

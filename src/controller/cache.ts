@@ -10,8 +10,9 @@ import type { Log } from '../platform/log.ts';
 import type { FindInput } from './inputs.ts';
 
 /**
- * What the controller knows of the API: an informer a kind that it reads, and the index from what an Agent names to the
- * Agent, so that a change of a Policy, Secret, ConfigMap or Runtime reaches all who use it.
+ * The controller's view of the API: one informer for each kind that it reads, and an index from each referenced object
+ * to the Agents that use it. So a change of a Policy, Secret, ConfigMap or Runtime enqueues all Agents that depend on
+ * it.
  */
 export class Cache {
   readonly agents: Informer<'Agent'>;
@@ -64,7 +65,9 @@ export class Cache {
     });
   }
 
-  /** The places of a Runtime that Instances hold. Counted with each change: with each start it is asked for. */
+  /**
+   * Returns how many places of a Runtime the Instances hold. Updated on each change, because each start asks for it.
+   */
   load(runtime: string): Load {
     return this.#loads.get(runtime) ?? { held: 0, starting: 0 };
   }
@@ -81,7 +84,7 @@ export class Cache {
     return [agents, instances, revisions, policies, runtimes, secrets, configMaps, namespaces, syncs];
   }
 
-  /** Enqueues the Agents that a change touches. */
+  /** Calls `enqueue` for each Agent that a change affects. */
   onChange(enqueue: (agentKey: string) => void): void {
     const users = (value: string): void => {
       for (const agent of this.agents.byIndex('uses', value)) enqueue(keyText(agent.metadata));
@@ -107,7 +110,7 @@ export class Cache {
     this.configMaps.addHandler(each(({ metadata }) => users(`ConfigMap/${keyText(metadata)}`)));
   }
 
-  /** Agents that run on a Runtime, or would. */
+  /** Returns the keys of the Agents that run on a Runtime, or would run there. */
   usersOfRuntime(name: string): string[] {
     const keys = new Set<string>();
     for (const agent of this.agents.list()) {
@@ -129,7 +132,10 @@ export class Cache {
     return [...this.revisions.byIndex('agent', agentUid)].sort((a, b) => a.revision - b.revision);
   }
 
-  /** `process` without an image; with one the Runtime marked default, else docker, podman, or the first of its sort. */
+  /**
+   * Returns the Runtime for an Agent without `runtimeRef`: `process` without an image. With an image: the Runtime
+   * marked as default, else docker, podman, or the first by name.
+   */
   defaultRuntime(container: boolean): string | undefined {
     if (!container) return 'process';
     const engines = this.runtimes.list().filter(({ spec }) => spec.driver === 'docker');
@@ -139,8 +145,8 @@ export class Cache {
   }
 
   /**
-   * Whether a command that a namespace names may run on this host, as the controller's user: a Runtime of its processes
-   * takes the namespace, and allows that to the author.
+   * Returns whether a command from an object of this namespace may run on this host as the controller's user. That
+   * needs a process Runtime that accepts the namespace and allows this to the author.
    */
   mayRunHere(namespace: string, author: Author | undefined): boolean {
     return this.runtimes
@@ -158,7 +164,7 @@ export class Cache {
       (kind === 'Secret' ? this.secrets : this.configMaps).get(keyText({ namespace, name }));
   }
 
-  /** Takes in what a write answered, so that the next observe reads its own writes. */
+  /** Stores the result of a write, so that the next observe sees it before the watch delivers it. */
   note(object: AnyObject): void {
     switch (object.kind) {
       case 'Agent':
@@ -194,18 +200,18 @@ export class Cache {
   }
 }
 
-/** The key of the Agent that an Instance was made for, be it still there or not. */
+/** Returns the key of the Agent that an Instance was created for, even if that Agent is gone. */
 const agentKeyOf = ({ metadata: { namespace }, spec }: Instance): string =>
   keyText({ namespace, name: spec.agentName });
 
-/** `Kind/namespace/name` of all that an Agent names. */
+/** Returns `Kind/namespace/name` of each object that an Agent references. */
 function uses({ metadata, spec }: Agent): string[] {
   const key = (kind: string, name: string): string => `${kind}/${keyText({ ...metadata, name })}`;
   const inputs = references(spec.template).map(({ kind, name }) => key(kind, name));
   return spec.policyRef === undefined ? inputs : [...inputs, key('Policy', spec.policyRef.name)];
 }
 
-/** Of which earlier Agent a Revision is left that nobody owns any more, as after `delete --cascade=orphan`. */
+/** Index: the earlier Agent of a Revision that has no owner any more, for example after `delete --cascade=orphan`. */
 function leftOf({ metadata }: Revision): string[] {
   const name = metadata.labels?.[agentLabel];
   return name === undefined || metadata.ownerReferences !== undefined ? [] : [keyText({ ...metadata, name })];

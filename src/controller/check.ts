@@ -8,7 +8,7 @@ import { type Driver, DriverError, type RunSpan, type RunSpec } from '../drivers
 import { Bucket } from '../platform/bucket.ts';
 import { type Clock, sleep } from '../platform/clock.ts';
 
-/** What one check found. `Unknown` says nothing about the instance: the check could not be made, or was cut short. */
+/** The result of one check. `Unknown` says nothing about the instance: the check was not possible or was aborted. */
 export interface Finding {
   outcome: 'Ok' | 'Failed' | 'Unknown';
   message: string;
@@ -19,7 +19,7 @@ interface Address {
   port: number;
 }
 
-/** How long the Runtime has to begin a check, beyond the check's own timeout. */
+/** Milliseconds that the Runtime has to begin a check, on top of the check's own timeout. */
 const beginWithin = 10_000;
 
 const passed: Finding = { outcome: 'Ok', message: '' };
@@ -27,8 +27,8 @@ const failed = (message: string): Finding => ({ outcome: 'Failed', message });
 export const unknown = (message: string): Finding => ({ outcome: 'Unknown', message });
 
 /**
- * Makes one exec, HTTP or TCP check. `timeout` bounds all of it from its begin inside the instance; when it returns,
- * nothing is left of what it opened or started, as far as the Runtime answers. An aborted `signal` ends it as Unknown.
+ * Runs one exec, HTTP or TCP check. `timeout` limits it from its begin inside the instance. When it returns, everything
+ * that it opened or started is gone, as far as the Runtime answers. Returns `Unknown` if `signal` is aborted.
  */
 export async function check(
   probe: Probe,
@@ -56,7 +56,6 @@ export async function check(
   }
 }
 
-/** What is checked, and how. */
 interface Target {
   driver: Driver;
   ref: string;
@@ -119,7 +118,7 @@ function opens(address: Address, port: number, about: Check): Promise<Finding> {
   });
 }
 
-/** Settles once: by `begin`, or when the timeout has passed. What `begin` returns is destroyed then. */
+/** Settles once: with the result of `begin`, or at the timeout. Then destroys what `begin` returned. */
 function bounded(
   { clock, timeout, signal }: Check,
   what: string,
@@ -142,13 +141,13 @@ function bounded(
     try {
       opened = begin(settle, fail);
     } catch (error) {
-      // Nothing was asked: Node refuses what it cannot send.
+      // No request was sent: Node refuses to send it.
       settle(unknown(`${what}: ${error instanceof Error ? error.message : String(error)}`));
     }
   });
 }
 
-/** What this host lacks tells nothing of the other end. */
+/** Errors about resources of this host. They say nothing about the other end. */
 const ours: ReadonlySet<unknown> = new Set([
   'EMFILE',
   'ENFILE',
@@ -167,7 +166,7 @@ const isOurs = (error: Error): boolean => 'code' in error && ours.has(error.code
 const cutShort = 'The check was interrupted.';
 const noAnswer = 'The Runtime did not answer in time.';
 
-/** What the work comes to; undefined as soon as the signal aborts. */
+/** Returns the result of the work, or undefined as soon as the signal aborts. */
 export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
   const { promise, resolve } = Promise.withResolvers<undefined>();
   const end = (): void => resolve(undefined);
@@ -176,17 +175,17 @@ export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): P
     return signal.aborted ? undefined : await Promise.race([work, promise]);
   } finally {
     signal.removeEventListener('abort', end);
-    work.catch(() => {}); // nobody waits for it any more
+    work.catch(() => {}); // nobody handles its rejection any more
   }
 }
 
-/** Characters of output that are looked through a second, and at once; a line costs as much at least. */
+/** Limit on the characters of output that are matched: per second, and at once. A line costs at least `lineCosts`. */
 const pace = { rate: 2 * 1024 * 1024, burst: 8 * 1024 * 1024 };
 const lineCosts = 256;
-/** Characters of a line that are looked at. */
+/** Only this many characters of a line are matched. */
 const mostOfLine = 16 * 1024;
 
-/** Looks for a line of one run's output, in the background. A line is read again only where a stream was lost. */
+/** Searches the output of one run for a line, in the background. Reads a line twice only after a lost stream. */
 export class LogWatch {
   readonly #deps: LogWatchDeps;
   readonly #bucket: Bucket;
@@ -203,7 +202,7 @@ export class LogWatch {
     this.#matched = deps.matched;
   }
 
-  /** What is known by now; reads on where nobody does, or by another driver than the one that is read by. */
+  /** Returns what is known now. Starts to read if nothing reads, or if another driver is given. */
   check(driver: Driver): Finding {
     if (this.#matched) return { outcome: 'Ok', message: '' };
     const failure = this.#failure;
@@ -246,12 +245,12 @@ export class LogWatch {
 export interface LogWatchDeps {
   pattern: string;
   ref: string;
-  /** Whose output it is: by the time of its start alone a line of the first moment may be missed. */
+  /** The run whose output it is. Its start time alone could miss lines of the first moment. */
   run: RunSpan;
-  /** The line was found before. */
+  /** The line was already found earlier. */
   matched: boolean;
   clock: Clock;
   signal: AbortSignal;
-  /** Called once. */
+  /** Called once, when the line is found. */
   found(): void;
 }

@@ -3,15 +3,15 @@ import type { World } from '../plan/world.ts';
 import type { Session } from './session.ts';
 
 export interface Unconfirmed {
-  /** The Instances whose run has not been looked at: nothing is done for them now. */
+  /** Instances whose run was not looked at yet. Nothing is done for them in this pass. */
   names: ReadonlySet<string>;
-  /** Resolves when it has been tried, with whether all have been seen. */
+  /** Resolves after the looks, with whether all of them succeeded. */
   looked: Promise<boolean>;
 }
 
 /**
- * Looks once more at each run that the plan calls Ready for the first time and that has not been looked at since it
- * became so: the word of an engine that it has ended may come late.
+ * Looks once more at each run that the plan calls Ready for the first time, unless a look began since it became Ready:
+ * an engine may report late that the run has ended.
  */
 export function confirmReady(
   world: World,

@@ -34,11 +34,11 @@ import type { Sources } from './syncs/record.ts';
 import { SyncReconciler } from './syncs/sync-reconciler.ts';
 import { Talk } from './talk/talk.ts';
 
-/** Most wait: for an engine, for a program to begin, for a look at all processes that they share. */
+/** Workers mostly wait: for an engine, for the start of a program, or for the shared scan of all processes. */
 const workers = 64;
-/** One key for the whole fleet: admission is serial. */
+/** One key for the whole fleet, because admission is serial. */
 const admissionKey = 'admission/fleet';
-/** A Runtime's status tells counts: a burst of starts is one write. */
+/** Milliseconds. A Runtime's status contains counts; the delay makes a burst of starts one write. */
 const runtimeDelay = 250;
 const stopBound = 10_000;
 const probesBound = 2_000;
@@ -48,13 +48,13 @@ export interface ControllerOptions {
   journal: Journal;
   makeDriver: MakeDriver;
   sources: Sources;
-  /** Of the manifests of Syncs, and of those that agents write. Whoever made them closes them. */
+  /** Parsers for the manifests of Syncs, and for those that agents write. Their creator closes them. */
   parsers: { syncs: Parser; agents: Parser };
   defaultPolicy: PolicySpec;
-  /** For HMACs of Secrets in Revisions. */
+  /** HMAC key for the Secrets recorded in Revisions. */
   key: Uint8Array;
   storeId: string;
-  /** Whether the disk of the state folder is full. */
+  /** Returns whether the disk of the state folder is full. */
   diskFull?: (() => boolean) | undefined;
   version: string;
   clock: Clock;
@@ -62,7 +62,7 @@ export interface ControllerOptions {
   log: Log;
 }
 
-/** The reconciler: one more client of the API, with a connection to each Runtime. */
+/** The reconcilers and their work queue. A client of the API, with one session to each Runtime. */
 export class Controller {
   readonly cache: Cache;
   readonly runtimes: RuntimeReconciler;
@@ -238,7 +238,7 @@ export class Controller {
       this.#queue.add(`runtime/${metadata.name}`);
       recount();
     };
-    // What an Agent without a runtimeRef runs on depends on all Runtimes.
+    // The default Runtime of Agents without runtimeRef depends on all Runtimes.
     const onChosen = (): void => this.#enqueueAll();
     this.cache.runtimes.addHandler({
       added: onChosen,
@@ -262,7 +262,7 @@ export class Controller {
     });
   }
 
-  /** Resolves once the caches are synced and the workers run. */
+  /** Resolves when the caches are synced and the workers run. */
   async start(): Promise<void> {
     for (const informer of this.cache.all()) informer.start(this.#abort.signal);
     await Promise.all(this.cache.all().map(({ synced }) => synced));
@@ -274,8 +274,8 @@ export class Controller {
   }
 
   /**
-   * Ends the controller, and no agent. Actions that are under way come to their end, unless they take too long: each was
-   * written down before it was begun, so the next controller finds what has come of it.
+   * Stops the controller, but no agent. Waits for actions in progress, with a time limit. Each action was recorded
+   * before it began, so the next controller finds out what came of it.
    */
   async stop(): Promise<void> {
     this.#queue.shutDown();
@@ -296,7 +296,7 @@ export class Controller {
     await this.runtimes.stop();
   }
 
-  /** Stops every instance and keeps it so while this controller lives. */
+  /** Stops every instance and starts none again while this controller runs. */
   drain(): void {
     this.observer.draining = true;
     this.#enqueueAll();
@@ -308,7 +308,7 @@ export class Controller {
       this.#queue.add(`agent/${metadata.namespace}/${metadata.name}`);
   }
 
-  /** A key that throws is tried again later, and holds up no other. */
+  /** A key that throws is retried later and blocks no other key. */
   async #work(key: string): Promise<void> {
     const slash = key.indexOf('/');
     const [kind, name] = [key.slice(0, slash), key.slice(slash + 1)];

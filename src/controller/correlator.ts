@@ -6,35 +6,39 @@ export interface NewEvent {
   type: 'Normal' | 'Warning';
   reason: string;
   message: string;
-  /** Listeners are told of each one, however many there are. */
+  /** Listeners get every single event, even if it is spam. */
   each?: true | undefined;
 }
 
-/** As client-go's tools/record has them. */
+/** The values of client-go's tools/record. */
 const similar = { most: 10, within: 600_000 };
 const spam = { burst: 25, rate: 1 / 300 };
 const remembered = 4_096;
 
 const combined = '(combined from similar events): ';
 
-/** Happenings of one object that differ in their messages alone. */
+/** Events of one object that differ only in their messages. */
 interface Group {
   messages: Set<string>;
   at: number;
 }
 
 export interface Correlated {
-  /** Happenings with the same key are one Event. */
+  /** Occurrences with the same key become one Event. */
   key: string;
   newEvent: NewEvent;
-  /** There were too many of its kind: it is counted with the next one that is written, and told to nobody. */
+  /**
+   * Too many events of this object and reason: it is counted with the next one that is written, and listeners do not
+   * get it.
+   */
   spam: boolean;
 }
 
 /**
- * What becomes of a new event before it is written, as client-go's EventCorrelator has it: more than ten that differ in
- * their messages alone become one, and of many only some are told. Unlike there, the limit is of an object and a reason,
- * so that a flood of one reason does not silence the others; the reasons are ours, so there are few.
+ * Combines and limits events before they are written, as client-go's EventCorrelator does: more than ten that differ
+ * only in their messages become one, and a token bucket limits how many are reported. Unlike in client-go, the bucket
+ * is per object and reason, so that a flood of one reason does not silence the others. Reasons are our own, so there
+ * are few.
  */
 export class Correlator {
   readonly #clock: Clock;
@@ -74,7 +78,7 @@ export class Correlator {
   }
 }
 
-/** The least recently used goes first. */
+/** Sets an entry. Above `most`, deletes the least recently used one. */
 export function keep<T>(map: Map<string, T>, key: string, value: T, most = remembered): void {
   map.delete(key);
   map.set(key, value);

@@ -16,16 +16,16 @@ const remembered = 4_096;
 const mostMessage = 4_096;
 
 interface Entry {
-  /** What the next write needs of the Event that was written: thousands are remembered. */
+  /** What the next write needs to know of the written Event. Not the whole Event, because thousands are kept. */
   event: { key: ObjectKey; count: number; message: string | undefined } | undefined;
   pending: number;
   writing: boolean;
 }
 
 /**
- * Writes Events (core/v1): for people, lossy, counted. The same event of the same object counts up one Event; what
- * comes while a write is under way is added to the next one, and so is what the Correlator calls spam. Nothing waits for
- * it and no decision reads it.
+ * Writes Events (core/v1): for people, lossy, counted. The same event of the same object increases the count of one
+ * Event. Events that arrive during a write, and those that the Correlator calls spam, are added to the next write.
+ * Nothing waits for Events and no decision reads them.
  */
 export class Recorder {
   readonly #resources: Resources;
@@ -50,8 +50,8 @@ export class Recorder {
   }
 
   /**
-   * The message may quote an agent, and kubectl prints it as it is: it is kept without what steers a terminal. Listeners
-   * get each one before it is combined with similar ones.
+   * Removes terminal control sequences from the message, because it may quote an agent and kubectl prints it
+   * unfiltered. Listeners get each event before it is combined with similar ones.
    */
   recordEvent(about: AnyObject, given: NewEvent): void {
     const { each, ...rest } = given;
@@ -70,7 +70,7 @@ export class Recorder {
     this.#writes.add(write);
   }
 
-  /** Resolves when all that was recorded so far is written. */
+  /** Resolves when everything recorded so far is written. */
   async flush(): Promise<void> {
     await Promise.all(this.#writes);
   }
@@ -97,7 +97,7 @@ export class Recorder {
         entry.event = { key: keyOf(written), count: written.count ?? 1, message: written.message };
       } catch (error) {
         entry.event = undefined;
-        // It was removed, as all are after a while: it is written as a new one.
+        // The Event has expired, so a new one is written.
         if (isKnown && isApiError(error, 'NotFound')) {
           entry.pending += count;
           continue;
@@ -128,7 +128,7 @@ export class Recorder {
       count,
       firstTimestamp: at,
       lastTimestamp: at,
-      eventTime: at.replace(/Z$/, '000Z'), // a MicroTime: kubectl takes six digits and no others
+      eventTime: at.replace(/Z$/, '000Z'), // a MicroTime: kubectl requires exactly six digits
       source: { component: 'agentctl' },
       reportingComponent: 'agentctl.dev/controller',
       reportingInstance: 'agentctl',

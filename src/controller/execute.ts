@@ -15,12 +15,12 @@ import type { Talk } from './talk/talk.ts';
 
 export const fieldManager = 'agentctl-controller';
 
-/** What one action may use. The Agent and the Instance are as they stood when the plan was made and claimed. */
+/** The inputs of one action. Agent and Instance are the versions of the claimed plan. */
 export interface ExecuteContext {
   resources: Resources;
   agent: Agent;
   instance: Instance | undefined;
-  /** Of the Instance's own Runtime. */
+  /** Session of the Instance's own Runtime. */
   session: Session | undefined;
   runtime: Runtime | undefined;
   revision: (name: string) => Promise<Revision>;
@@ -29,11 +29,11 @@ export interface ExecuteContext {
   store: string;
   controllerVersion: string;
   talk: Talk;
-  /** Takes in what a write answered. */
+  /** Stores the object that a write returned. */
   wrote: (object: Agent | Instance | Revision) => void;
 }
 
-/** Carries out one action: one call to the driver or the API. Decides nothing; what it did shows in the next observe. */
+/** Carries out one action: one call to the driver or the API. It decides nothing. The next observe shows its effect. */
 export async function execute(action: Action, context: ExecuteContext): Promise<Outcome> {
   try {
     await carryOut(action, context);
@@ -134,14 +134,14 @@ async function carryOut(action: Action, context: ExecuteContext): Promise<void> 
   }
 }
 
-/** What the newest run of an Instance was started with; Secrets and ConfigMaps as they are now. */
+/** Returns the RunSpec of the newest run: its Revision, with Secrets and ConfigMaps as they are now. */
 export async function specOfRun(context: ExecuteContext, instance: Instance): Promise<RunSpec> {
   const { number = 0, revision: name = '' } = instance.status?.run ?? {};
   const spec = recordedSpec(await context.revision(name));
   return runSpec({ ...context, instance, run: number, revision: name, spec });
 }
 
-/** A Revision records a spec as it was; its schema leaves it open. */
+/** A Revision records a spec; its schema leaves it open, hence the cast. */
 const recordedSpec = (revision: Revision): AgentSpec => revision.data as unknown as AgentSpec;
 
 function runtimeOf({ session, instance }: ExecuteContext): { session: Session; instance: Instance } {
@@ -152,8 +152,9 @@ function runtimeOf({ session, instance }: ExecuteContext): { session: Session; i
 }
 
 /**
- * The planner has judged the Agent's spec on the Runtime that it resolves to. What starts is the Revision's, on the
- * Instance's own Runtime, which may have been narrowed since.
+ * Throws a DriverError if the Runtime does not allow the spec. The planner judged the Agent's spec on the Runtime that
+ * the Agent resolves to. But the start uses the Revision's spec on the Instance's own Runtime, whose `spec.allow` may
+ * have been restricted since.
  */
 function checkAllowed(spec: AgentSpec, { agent, find, runtime }: ExecuteContext): void {
   if (runtime === undefined)
@@ -175,13 +176,13 @@ function checkAllowed(spec: AgentSpec, { agent, find, runtime }: ExecuteContext)
     );
 }
 
-/** Deletes an Instance of which nothing is left, with our finalizer in the same write where nobody else holds it. */
+/** Deletes an Instance that has nothing left. If ours is the last finalizer, the same write removes it. */
 async function deleteInstance(resources: Resources, key: ObjectKey): Promise<void> {
   const { metadata } = await resources.delete('Instance', key, { lastFinalizer: instanceFinalizer });
   if (metadata.finalizers?.includes(instanceFinalizer)) await letGo(resources, key);
 }
 
-/** Takes our finalizer off an Instance of which nothing is left; those of others stay. */
+/** Removes our finalizer from an Instance that has nothing left. Keeps the finalizers of others. */
 export async function letGo(resources: Resources, key: ObjectKey): Promise<void> {
   const { metadata } = await resources.get('Instance', key);
   const { resourceVersion, finalizers = [] } = metadata;
@@ -191,7 +192,7 @@ export async function letGo(resources: Resources, key: ObjectKey): Promise<void>
   await resources.patch('Instance', key, { type: 'merge', body }, { fieldManager });
 }
 
-/** A deletion of what is gone has succeeded. */
+/** Waits for a deletion. NotFound counts as success. */
 export async function gone(deletion: Promise<unknown>): Promise<void> {
   try {
     await deletion;

@@ -16,15 +16,15 @@ interface Parts {
   resources: Resources;
   streams: Pick<Streams, 'stream'>;
   parser: Parser;
-  /** Where an Agent runs that names no Runtime. */
+  /** Returns the default Runtime of an Agent without runtimeRef. */
   runtimeFor(hasImage: boolean): string | undefined;
-  /** In whose name it makes others; see makerAuthor. */
+  /** Author of the Agents that the instance creates; see makerAuthor. */
   author: string | undefined;
 }
 
 /**
- * The agents of a namespace as one of them may see and use them: spec.fleetAccess says how far. Of messages and
- * conversations it knows those that its own Agent began.
+ * The Fleet of one instance: the agents of its namespace, as far as its Agent's spec.fleetAccess permits. It sees only
+ * the messages and conversations that its own Agent began.
  */
 export function fleetFor(deps: Parts, from: Agent, instance: Asking): Fleet {
   const { talk, resources, streams, parser, runtimeFor, author } = deps;
@@ -40,7 +40,7 @@ export function fleetFor(deps: Parts, from: Agent, instance: Asking): Fleet {
     user,
     author,
   });
-  /** The message that the instance works on, if it is one: what it sends belongs to that. */
+  /** Returns the message that the instance works on, if there is exactly one. What the instance sends belongs to it. */
   const turn = () => {
     const current = [...talk.talkState.box(keyText(from.metadata)).current(instance.uid)];
     return current.length === 1 ? current[0] : undefined;
@@ -72,7 +72,7 @@ export function fleetFor(deps: Parts, from: Agent, instance: Asking): Fleet {
     },
     apply: (manifest) =>
       managing(from, async () => {
-        // What is left out of the manifest may stand in the Agent already.
+        // The manifest may omit fields that the Agent already has, so the merged spec is checked.
         const { metadata, spec } = await common.preview(manifest);
         if (metadata.name === name)
           throw new ApiError('Forbidden', `${name} cannot change its own manifest.`);
@@ -109,11 +109,11 @@ const refuse = (): never => {
 };
 
 export interface CallLimits extends Allowance {
-  /** In work at once. */
+  /** Calls in progress at once. */
   atOnce: number;
 }
 
-/** What each Instance has in work, by its uid: at most so much at once, and so much a second. */
+/** Limits the calls of each Instance, by uid: how many at once, and how many per second. */
 export class Calls {
   readonly #clock: Clock;
   readonly #limits: CallLimits;
@@ -124,7 +124,10 @@ export class Calls {
     this.#limits = limits;
   }
 
-  /** Does the work, later where there was much of it. Throws ApiError TooManyRequests where too much is in work. */
+  /**
+   * Runs the work, after a delay if the rate is exceeded. Throws ApiError TooManyRequests if too many calls are in
+   * progress.
+   */
   async run<T>(uid: string, work: () => Promise<T>): Promise<T> {
     const caller = this.#callers.get(uid) ?? { inWork: 0, bucket: new Bucket(this.#clock, this.#limits) };
     this.#callers.set(uid, caller);
@@ -152,7 +155,7 @@ export class Calls {
 
 const mostIdle = 1_000;
 
-/** The same fleet, used no more than the instance may. */
+/** Returns the same Fleet, limited by `calls`. */
 export function limited(fleet: Fleet, calls: Calls, uid: string): Fleet {
   const run = <T>(work: () => Promise<T>): Promise<T> => calls.run(uid, work);
   return {

@@ -17,12 +17,15 @@ export interface FlightsDeps {
   admission: Admission;
   clock: Clock;
   log: Log;
-  /** Aborted when the controller ends. */
+  /** Aborted when the controller stops. */
   signal: AbortSignal;
   enqueue: (key: string, options?: { at?: number }) => void;
 }
 
-/** Actions on Runtimes that are under way: off the workers, so that a long one holds nobody up, and one an Instance. */
+/**
+ * Actions on Runtimes that are in progress, at most one for each Instance. They run outside the workers, so that a long
+ * action blocks no other key.
+ */
 export class Flights {
   readonly #deps: FlightsDeps;
   readonly #byUid = new Map<string, { id: string; ended: Promise<void> }>();
@@ -31,17 +34,17 @@ export class Flights {
     this.#deps = deps;
   }
 
-  /** The id of the action that is under way for an Instance. */
+  /** Returns the id of the action in progress for an Instance. */
   of(uid: string): string | undefined {
     return this.#byUid.get(uid)?.id;
   }
 
-  /** Resolves when no action is under way any more. */
+  /** Resolves when no action is in progress. */
   async settle(): Promise<void> {
     await Promise.all([...this.#byUid.values()].map(({ ended }) => ended));
   }
 
-  /** Carries out the actions one after the other, as far as each one's forerunners succeed; then the agent is looked at again. */
+  /** Runs the actions in order, each only if its predecessors succeeded. Then enqueues the Agent. */
   begin(
     agentKey: string,
     instance: Instance,
@@ -77,8 +80,9 @@ export class Flights {
   }
 
   /**
-   * Stores how an action ended, where that does not show by itself. While it cannot be written, as on a full disk, the
-   * Instance stays in flight: without it the next plan would carry the action out again, at once and uncounted.
+   * Stores the outcome of an action if the next observe does not show it. As long as it cannot be written, for example
+   * on a full disk, the Instance stays in flight. Otherwise the next plan would repeat the action at once, and no
+   * failure would be counted.
    */
   async #keep(instance: Instance, action: Action, outcome: Outcome): Promise<void> {
     const { cache, clock, log, resources, signal } = this.#deps;

@@ -6,21 +6,21 @@ import type { Session } from './session.ts';
 interface Watched {
   id: string | undefined;
   interval: number;
-  /** When it was last asked for. */
+  /** When `newest` last asked for it. */
   asked: number;
-  /** Failed looks in a row, and the cause of the last one. */
+  /** Failed checks in a row, and the cause of the last one. */
   failures: number;
   cause: string | undefined;
   cancel: Cancel;
 }
 
-/** After a look that failed, where the interval is longer. */
+/** Milliseconds between checks after a failure, unless the interval is shorter. */
 const retry = { from: 10_000, upTo: 600_000 };
 
-/** Agents are observed once a minute at least: what none has asked for over so long is used no more. */
+/** Milliseconds. Agents are observed at least once a minute, so an image that was not asked for that long is unused. */
 const unused = 150_000;
 
-/** For restartOn ImageUpdate: asks each Runtime for newer images, at the interval that the policies ask for. */
+/** For restartOn ImageUpdate: checks each Runtime for newer images, at the interval of the policies. */
 export class Images {
   readonly #clock: Clock;
   readonly #log: Log;
@@ -33,7 +33,7 @@ export class Images {
     this.#changed = changed;
   }
 
-  /** The newest id that is known; asks for it from now on. */
+  /** Returns the newest known image id. Checks for newer ones from now on. */
   newest(session: Session, image: string, interval: number): string | undefined {
     const images = this.#watched.get(session) ?? new Map<string, Watched>();
     this.#watched.set(session, images);
@@ -62,7 +62,7 @@ export class Images {
     this.#watched.delete(session);
   }
 
-  /** The first look takes what the Runtime has: the image of a run that is up already is not pulled anew at once. */
+  /** The first check does not pull: otherwise an image of a running instance would be pulled again at once. */
   async #check(session: Session, image: string, watched: Watched, first: boolean): Promise<void> {
     try {
       const id = await session.driver.imageId(image, { pull: !first });

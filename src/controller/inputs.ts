@@ -8,9 +8,9 @@ type Source = Secret | ConfigMap;
 export type FindInput = (kind: Reference['kind'], name: string) => Source | undefined;
 
 /**
- * What a template names, for World.inputs: an HMAC of each object's data by `Kind/name`, null where it is missing, and
- * `Kind/name#key`: null for a key that it lacks. The HMAC's key never leaves the state folder, so that a short secret
- * cannot be guessed from a Revision.
+ * Returns World.inputs for a template: by `Kind/name` an HMAC of the object's data, or null if the object is missing;
+ * by `Kind/name#key` null if the key is missing. The HMAC's key never leaves the state folder, so that nobody can guess
+ * a short secret from a Revision.
  */
 export class Inputs {
   readonly #key: Uint8Array;
@@ -44,7 +44,7 @@ export class Inputs {
   }
 }
 
-/** The bytes under one key. */
+/** Returns the bytes under one key. */
 export function bytesOf(source: Source, key: string): Uint8Array | undefined {
   if (source.kind === 'Secret') {
     const value = source.data?.[key];
@@ -56,7 +56,7 @@ export function bytesOf(source: Source, key: string): Uint8Array | undefined {
   return binary === undefined ? undefined : Buffer.from(binary, 'base64');
 }
 
-/** All keys with their bytes, by key. */
+/** Returns all keys with their bytes, sorted by key. */
 export function allOf(source: Source): [string, Uint8Array][] {
   const keys = new Set([
     ...Object.keys(source.data ?? {}),

@@ -7,11 +7,11 @@ import { instant, shortTime } from '../plan/instant.ts';
 import { type Clock, sleep } from '../platform/clock.ts';
 
 export interface Followed {
-  /** The Instance as it is now; undefined once it is gone. */
+  /** Returns the current Instance, or undefined if it is gone. */
   find(): Instance | undefined;
-  /** Its output at its Runtime. DriverError Offline where that is out of reach. */
+  /** Reads its output from its Runtime. Throws DriverError Offline if the Runtime is unreachable. */
   read(instance: Instance, ref: string, options: LogOptions): AsyncIterable<LogLine>;
-  /** Turns the lines of one run into what is shown. */
+  /** Turns the lines of one run into the lines to show. */
   shown(lines: AsyncIterable<LogEntry>): AsyncIterable<LogEntry>;
   clock: Clock;
   signal: AbortSignal;
@@ -20,19 +20,19 @@ export interface Followed {
 interface Run {
   number: number;
   ref: string;
-  /** Absent: with all earlier runs, whose output the ref still has. */
+  /** Absent: include the output of all earlier runs that `ref` still has. */
   span?: RunSpan | undefined;
 }
 
-/** How often it is looked whether the next run has begun. */
+/** Milliseconds between checks whether the next run has begun. */
 const lookMs = 200;
-/** The controller may take in an end later than the output ends. */
+/** Milliseconds: the status may show the end of a run this much later than its output ends. */
 const endMs = 2_000;
 const offlineMs = 1_000;
 
 /**
- * The output of an Instance over its runs, on whichever Runtime each of them is, until the Instance is gone or the signal
- * aborts. Notes tell of ends and starts.
+ * Yields the output of an Instance across its runs and Runtimes, until the Instance is gone or the signal aborts. Adds
+ * notes about ends and starts.
  */
 export async function* followRuns(
   followed: Followed,
@@ -50,7 +50,7 @@ export async function* followRuns(
     }
     const run = nextRun(instance, read);
     if (run === undefined) {
-      // One that has only just been made is about to start.
+      // A new Instance is about to start, so its pause is not reported yet.
       const isNew = read === undefined && clock.now() < begun + endMs;
       const pause = isNew ? undefined : pauseOf(instance, read);
       if (pause !== undefined && pause.key !== told) {
@@ -66,14 +66,14 @@ export async function* followRuns(
   }
 }
 
-/** The oldest run that was not read yet and whose output can be found. */
+/** Returns the oldest unread run whose output can be found. */
 function nextRun({ status }: Instance, read: number | undefined): Run | undefined {
   const { run, lastExit } = status ?? {};
   if (run === undefined) return undefined;
   const { ref, number } = run;
   if (read === undefined) {
     if (ref !== undefined) return { number, ref };
-    // The newest run is only claimed: what came before it is there.
+    // The newest run is claimed but has no container or process yet. The previous run has one.
     return run.previous?.ref === undefined ? undefined : { number: number - 1, ref: run.previous.ref };
   }
   if (ref === undefined || number <= read) return undefined;
@@ -85,7 +85,7 @@ function nextRun({ status }: Instance, read: number | undefined): Run | undefine
   return { number, ref, span: { number, startedAt: instant(run.startedAt) ?? 0 } };
 }
 
-/** What to tell while nothing runs; each `key` is told once. */
+/** What to report while nothing runs. Each `key` is reported once. */
 function pauseOf({ status }: Instance, read: number | undefined): { key: string; text: string } | undefined {
   const { run, lastExit, phase = 'Pending', message = '', backoffUntil } = status ?? {};
   if (run === undefined) return { key: 'none', text: `It has not started yet. ${message}`.trimEnd() };
@@ -99,7 +99,7 @@ function pauseOf({ status }: Instance, read: number | undefined): { key: string;
   return { key: `${lastExit.run}`, text: `${end}${next}` };
 }
 
-/** The output of one run up to its end. A stream that is lost is opened again where it ended. */
+/** Yields the output of one run to its end. Reopens a lost stream where it broke. */
 async function* readRun(
   followed: Followed,
   instance: Instance,
@@ -136,7 +136,7 @@ async function* readRun(
         await sleep(clock, offlineMs, signal);
         continue;
       }
-      // Replaced or removed: the status will tell of the end.
+      // Replaced or removed: the status will show the end.
       if (error.reason !== 'Gone') throw error;
     }
     const deadline = clock.now() + endMs;
@@ -149,7 +149,7 @@ async function* readRun(
 
 const note = (clock: Clock, text: string): LogEntry => ({ stream: 'note', at: clock.now(), text });
 
-/** For a Runtime that has no session. */
+/** The error for a Runtime without a session. */
 export const outOfReach = (instance: Instance): DriverError =>
   new DriverError(
     'Offline',

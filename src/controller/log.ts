@@ -9,7 +9,7 @@ import { createTranscript } from '../protocols/acp/updates.ts';
 import type { Controller } from './controller.ts';
 import { followRuns, outOfReach } from './log-follow.ts';
 
-/** The output of an Instance, as Streams.log promises it. */
+/** Yields the output of an Instance. Implements Streams.log. */
 export async function* instanceLog(
   { cache, runtimes }: Pick<Controller, 'cache' | 'runtimes'>,
   clock: Clock,
@@ -44,7 +44,7 @@ export async function* instanceLog(
   yield* shown(session.driver.logs(ref, { follow: follow && run === undefined, tail, since, run, signal }));
 }
 
-/** The run that `previous` means, as kubectl's does: the one that ended last. ApiError where there is none. */
+/** Returns the run that `previous` means, as in kubectl: the run that ended last. Throws ApiError if there is none. */
 function lastEnded({ metadata: { name }, status }: Instance): RunSpan {
   const { lastExit } = status ?? {};
   if (lastExit === undefined) throw new ApiError('BadRequest', `No run of ${name} has ended yet.`);
@@ -54,7 +54,7 @@ function lastEnded({ metadata: { name }, status }: Instance): RunSpan {
   return { number: lastExit.run, startedAt, finishedAt: instant(lastExit.finishedAt) };
 }
 
-/** The log of an agent of the protocol `acp`: what its lines say, and its standard error as it is. */
+/** The log of an `acp` agent: a transcript of its standard output, and its standard error unchanged. */
 async function* transcribed(lines: AsyncIterable<LogEntry>): AsyncGenerator<LogEntry> {
   const transcript = createTranscript();
   let last: LogEntry | undefined;

@@ -3,21 +3,21 @@ import { bridgeText } from '../platform/mcp-bridge.ts';
 import { ownCommand } from '../platform/own-command.ts';
 
 /**
- * An MCP server over stdio for agents that take none over HTTP: each line that it reads is a request to the server that
- * listens on HTTP, and its answer a line that it writes.
+ * An MCP server over stdio, for agents that support no HTTP. Sends each line that it reads as a request to the HTTP
+ * server, and writes each answer as a line.
  */
 interface Stdio {
   command: string;
   args: string[];
 }
 
-/** What it finds its way by. */
+/** Environment variables that tell the bridge the URL and the token. */
 export const access = (url: string, token: string): Record<string, string> => ({
   [mcpAccess.url]: url,
   [mcpAccess.token]: token,
 });
 
-/** For a process that runs as the controller does: `agentctl mcp`. */
+/** The bridge for a process that runs as the controller's user: `agentctl mcp`. */
 export function ownServer(): Stdio {
   const [command = process.execPath, ...args] = ownCommand();
   return { command, args: [...args, 'mcp'] };
@@ -56,7 +56,10 @@ if command -v python3 >/dev/null 2>&1; then exec python3 -c "$2"; fi
 echo "agentctl: its MCP server over stdio needs node or python3 here" >&2; exit 127
 `;
 
-/** For a container, and for a process of another user: by what is found there. Nothing is brought in. */
+/**
+ * The bridge for a container, or for a process of another user. It uses only what is installed there; nothing is copied
+ * in.
+ */
 export const foreignServer: Stdio = {
   command: 'sh',
   args: ['-c', either, 'agentctl-mcp', bridgeText, python],

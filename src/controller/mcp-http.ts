@@ -1,17 +1,20 @@
-/** HTTP for the tools of agents: anybody on the host can connect, so each connection and each body has its bounds. */
+/**
+ * The HTTP server of the tools for agents. Anybody on the host can connect, so each connection and each body has
+ * limits.
+ */
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { jsonFault } from '../api/size.ts';
 
 /**
- * Bytes of a request's body; milliseconds until its headers and all of it are received, and between two looks at who is
- * late; connections at once.
+ * `body` in bytes; `headers` and `whole` in milliseconds, until the headers or the whole request must have arrived;
+ * `interval` in milliseconds between checks for late requests; `connections` at once.
  */
 const bounds = { body: 2 * 1024 * 1024, headers: 2_000, whole: 30_000, interval: 500, connections: 1_000 };
 
 /**
- * The connections of all servers. Where there are too many, a new one replaces the oldest without a valid token, so that
- * who has none cannot keep agents out.
+ * The connections of all servers. Above the limit, a new connection replaces the oldest one without a valid token, so
+ * that clients without a token cannot keep agents out.
  */
 export class Connections {
   readonly #open = new Set<Socket>();
@@ -35,7 +38,7 @@ export class Connections {
     socket.once('close', () => this.#forget(socket));
   }
 
-  /** Its last request had a valid token, or had none. */
+  /** Records whether the last request of a connection had a valid token. */
   mark(socket: Socket, isProven: boolean): void {
     if (isProven) this.#unproven.delete(socket);
     else if (this.#open.has(socket)) this.#unproven.add(socket);
@@ -47,7 +50,7 @@ export class Connections {
   }
 }
 
-/** Rejects with the system's error, such as EADDRINUSE. Port 0 is any free one. */
+/** Rejects with the system's error, such as EADDRINUSE. Port 0 picks a free port. */
 export function listen(
   host: string,
   port: number,
@@ -70,7 +73,7 @@ export function listen(
   });
 }
 
-/** Undefined where it is too large, or has too many fields. What is no JSON is for the transport to refuse. */
+/** Returns undefined if the body is too large or has too many fields. The transport reports invalid JSON. */
 export async function bodyOf(request: IncomingMessage): Promise<{ json: unknown } | undefined> {
   const pieces: Buffer[] = [];
   let size = 0;

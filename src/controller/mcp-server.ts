@@ -17,10 +17,9 @@ import { bodyOf, Connections, listen } from './mcp-http.ts';
 
 const loopback = '127.0.0.1';
 
-/** Requests of one instance; a tool call takes some. */
+/** Limits on the HTTP requests of one instance. A tool call needs several. */
 const requests = { atOnce: 64, rate: 50, burst: 500 };
 
-/** An instance, and the Runtime that it runs on. */
 export interface Asking {
   name: string;
   uid: string;
@@ -28,7 +27,7 @@ export interface Asking {
 }
 
 interface Run {
-  /** The instance's. */
+  /** Uid of the Instance. */
   uid: string;
   run: number;
 }
@@ -38,30 +37,33 @@ export interface McpDeps {
   version: string;
   log: Log;
   clock: Clock;
-  /** Who an instance is; undefined where it is gone. */
+  /** Returns an Instance and its Agent, or undefined if one of them is gone. */
   whose(uid: string): { instance: Instance; agent: Agent } | undefined;
   fleet(agent: Agent, instance: Asking): Fleet;
-  /** A run has asked for something with its token. */
+  /** Called when a run sent a request with its token. */
   seen(run: { uid: string; run: number }): void;
-  /** Something of an Instance or an Agent has changed. */
+  /** Registers a handler for changes of any Instance or Agent. */
   onChange(handler: () => void): void;
-  /** Where each host address was listened on last, which sessions of agents know. `set` resolves once it is durable. */
+  /** The last port on each host address, because open sessions of agents know it. `set` resolves when it is durable. */
   places: { get(host: string): Place | undefined; set(host: string, place: Place): Promise<void> };
 }
 
-/** Tokens are of one epoch. A new one begins when the port is lost, since whoever has it now is sent those of before. */
+/**
+ * Tokens belong to one epoch. A new epoch begins when the port is lost, because the new owner of the port receives the
+ * old tokens.
+ */
 interface Place {
   port: number;
   epoch: number;
 }
 
-/** Where an instance finds the tools, or why it cannot. */
+/** Where an instance finds the tools, or why it cannot use them. */
 export type McpOffer = McpAccess | { unavailable: string };
 
 /**
- * The Model Context Protocol (Streamable HTTP, without sessions) for instances: each run has a token of its own, which
- * says who it is, and ends with the run; so do the requests that are being answered then. Listens on loopback for processes, and for containers on the gateway of a network of our own; opened when
- * the first instance wants it.
+ * The Model Context Protocol (Streamable HTTP, without sessions) for instances. Each run has its own token, which
+ * identifies it. When the run ends, the token becomes invalid and requests in progress are dropped. Listens on loopback
+ * for processes, and for containers on the gateway of our own network. A server opens when the first instance needs it.
  */
 export class McpServers {
   readonly #deps: McpDeps;
@@ -140,7 +142,7 @@ export class McpServers {
     const answer = this.#answer(host);
     const server = await listen(host, before?.port ?? 0, this.#connections, answer).catch(
       (error: NodeJS.ErrnoException) => {
-        // Without the address, such as that of a network that is not up yet, nobody else has its port.
+        // If the address is missing, for example because its network is not up yet, nobody else can have the port.
         if (before === undefined || error.code === 'EADDRNOTAVAIL') throw error;
         this.#epochs.set(host, known + 1);
         log.warn(
@@ -185,7 +187,7 @@ export class McpServers {
       return;
     }
     if (request.method !== 'POST') {
-      response.writeHead(405, { allow: 'POST' }).end(); // no session, so nothing to follow or to end
+      response.writeHead(405, { allow: 'POST' }).end(); // without sessions, GET and DELETE do nothing
       return;
     }
     this.#deps.seen(run);
@@ -208,14 +210,14 @@ export class McpServers {
       const transport = new StreamableHTTPServerTransport();
       const closed = once(response, 'close');
       response.on('close', () => void Promise.all([transport.close(), server.close()]));
-      // The SDK's own types disagree under exactOptionalPropertyTypes.
+      // The SDK's types contradict each other under exactOptionalPropertyTypes.
       await server.connect(transport as Parameters<typeof server.connect>[0]);
       await transport.handleRequest(request, response, body.json);
       await closed;
     });
   }
 
-  /** The run that a token is of, which may be over. */
+  /** Returns the run that a token belongs to. The run may be over. */
   #runOf(host: string, authorization: string | undefined): Run | undefined {
     const [, token = '', uid = '', run = ''] =
       /^Bearer (([^.]+)\.(\d{1,15})\..+)$/.exec(authorization ?? '') ?? [];
@@ -225,13 +227,13 @@ export class McpServers {
       : undefined;
   }
 
-  /** Whose it is, while it goes on and may use the tools. */
+  /** Returns the Instance and the Agent of a run, if it is running and may use the tools. */
   #holder({ uid, run }: Run): { instance: Instance; agent: Agent } | undefined {
     const who = this.#deps.whose(uid);
     return who !== undefined && isAtWork(who, run) ? who : undefined;
   }
 
-  /** The same after a restart of the controller, unless the port was lost. */
+  /** Returns the token of a run. It stays the same across restarts of the controller, unless the port is lost. */
   #token(host: string, { uid, run }: Run): string {
     const mac = createHmac('sha256', this.#deps.key)
       .update(`mcp/${host}/${this.#epochs.get(host) ?? 0}/${uid}/${run}`)
@@ -240,7 +242,7 @@ export class McpServers {
   }
 }
 
-/** Whether this run of the Instance goes on, is not to end for good, and may use the tools. */
+/** Whether this run is running, will not be stopped permanently, and may use the tools. */
 function isAtWork({ agent, instance }: { agent: Agent; instance: Instance }, run: number): boolean {
   const { status } = instance;
   const isEnding =

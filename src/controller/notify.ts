@@ -10,22 +10,22 @@ import { bytesOf, type FindInput } from './inputs.ts';
 const timeout = 10_000;
 const atOnce = 8;
 const waitingAtMost = 1_000;
-/** A webhook that does not take a notification is asked so often in all. */
+/** Total attempts for one notification to a webhook. */
 const webhookTries = 5;
 const retry = { from: 1_000, upTo: 10_000 };
 
 type Target = PolicySpec['notify'][number];
 
 export interface NotifierDeps {
-  /** The policy in force, and who wrote it. */
+  /** Returns the policy in force and its author. */
   policyOf: (about: AnyObject) => { spec: PolicySpec; author: Author | undefined } | undefined;
-  /** Whether a command that a namespace names may run on this host, as the controller's user. */
+  /** Returns whether a command from an object of this namespace may run on this host as the controller's user. */
   mayRunHere: (namespace: string, author: Author | undefined) => boolean;
-  /** Tells people that a command was not run. */
+  /** Reports that a command was not run. */
   refused: (about: AnyObject, newEvent: NewEvent) => void;
   /** Finds the Secrets of one namespace. */
   findInput: (namespace: string) => FindInput;
-  /** Of this host. */
+  /** Name of this host. */
   host: string;
   clock: Clock;
   log: Log;
@@ -37,10 +37,10 @@ interface Notification {
   namespace: string;
 }
 
-/** Of this itself nobody is notified. */
+/** This Event itself causes no notification. */
 const refusedReason = 'NotifyCommandNotAllowed';
 
-/** Policy.notify: tells a webhook or a command of Events. At most a few at once, and nothing ever waits for one. */
+/** Implements Policy.notify: reports Events to a webhook or a command. Few run at once, and nothing waits for them. */
 export class Notifier {
   readonly #deps: NotifierDeps;
   readonly #log: Log;
@@ -109,7 +109,7 @@ export class Notifier {
     }
   }
 
-  /** As they are now. Throws where a Secret is missing. */
+  /** Returns the current header values. Throws if a Secret is missing. */
   #headers({ headers = [] }: NonNullable<Target['webhook']>, namespace: string): Record<string, string> {
     const out: Record<string, string> = {};
     for (const { name, value, secretKeyRef: ref } of headers) {
@@ -123,7 +123,7 @@ export class Notifier {
     return out;
   }
 
-  /** A command is run once: it may have done its work before it failed. */
+  /** Sends one notification. A command is never retried: it may have done its work before it failed. */
   async #send(notification: Notification, tries: number): Promise<void> {
     const { target, body, namespace } = notification;
     const again = target.webhook !== undefined && tries < webhookTries;
@@ -140,7 +140,7 @@ export class Notifier {
   }
 }
 
-/** The Agent that an Event is about; undefined where it is about none. */
+/** Returns the name of the Agent that an Event is about, or undefined. */
 const agentOf = (about: AnyObject): string | undefined =>
   about.kind === 'Agent' ? about.metadata.name : about.kind === 'Instance' ? about.spec.agentName : undefined;
 

@@ -31,9 +31,9 @@ export interface ObserverDeps {
   defaultPolicy: PolicySpec;
 }
 
-/** Puts together the World of one Agent from the caches; reads nothing else, so it never waits. */
+/** Builds the World of one Agent from the caches. It reads nothing else, so it never waits. */
 export class Observer {
-  /** Every agent counts as suspended: `controller stop --agents` is under way. */
+  /** Treats every Agent as suspended, while `controller stop --agents` is in progress. */
   draining = false;
   readonly #deps: ObserverDeps;
 
@@ -45,7 +45,7 @@ export class Observer {
     return this.#deps.defaultPolicy;
   }
 
-  /** `overlay` stands in for what is not applied yet, for a plan that is only asked about. */
+  /** Returns the World of an Agent. `overlay` adds objects that are not applied yet, for a preview of the plan. */
   observe(stored: Agent, now: number, overlay: Overlay = {}): World {
     const { admission, cache, images, inputs, version } = this.#deps;
     const agent = this.draining ? { ...stored, spec: { ...stored.spec, suspend: true } } : stored;
@@ -110,7 +110,7 @@ export class Observer {
   }
 }
 
-/** Nothing is known of its work: it has had none since it became Ready. */
+/** The activity of an instance that had no work since it became Ready: idle since then. */
 function untold({ spec }: Agent, { status }: InstanceView['object'], now: number): Activity {
   const since = status?.readySince ?? status?.run?.claimedAt;
   return idle(spec, since === undefined ? now : Date.parse(since));

@@ -6,7 +6,10 @@ import type { Log } from '../platform/log.ts';
 import type { Session } from './session.ts';
 
 const apart = 60_000;
-/** So many may go at once on a small engine; above it more than a fifth waits for a person. */
+/**
+ * This many orphans may be removed at once even on a small engine. More than that, and more than a fifth of all, need
+ * approval.
+ */
 const fewAtOnce = 2;
 
 export interface OrphanReport {
@@ -16,8 +19,9 @@ export interface OrphanReport {
 }
 
 /**
- * Containers with our label and no Instance. Collected only after two lists that are 60 s apart and a live read that
- * finds no owner; more than a fifth of an engine's at once is held until somebody approves.
+ * Removes orphans: containers with our label but without an Instance. It removes one only if two lists at least 60 s
+ * apart show it and a read from the server finds no owner. More than a fifth of an engine's containers at once need a
+ * person's approval.
  */
 export class Orphans {
   readonly #resources: Resources;
@@ -31,7 +35,7 @@ export class Orphans {
     this.#log = log;
   }
 
-  /** To be called after each list, with the cache synced. */
+  /** Call this after each list, with the cache synced. */
   async collect(session: Session, owned: (uid: string) => boolean, approved: boolean): Promise<OrphanReport> {
     if (session.health.state !== 'Online') return { collected: [], held: [] };
     const all = session.all();
@@ -55,7 +59,7 @@ export class Orphans {
     return { collected, held: [] };
   }
 
-  /** One that cannot be removed holds up no other, and is tried again after the next list. */
+  /** Returns whether the orphan was removed. A failure blocks no other orphan, and the next list retries it. */
   async #remove(session: Session, observed: Observed): Promise<boolean> {
     const { ref, instance } = observed;
     const about = { runtime: session.runtime.metadata.name, ref, instance };

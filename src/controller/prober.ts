@@ -13,37 +13,40 @@ export interface ProbeTarget {
   uid: string;
   ref: string;
   startId: string;
-  /** The run's number. */
+  /** Number of the run. */
   run: number;
   startedAt: number;
-  /** Since when it is known to be Ready: only a row of failures changes that. */
+  /** When it was last known to become Ready. Then only `failureThreshold` failures in a row make it unready. */
   readySince: number | undefined;
-  /** This run has been Ready. */
+  /** Whether this run has ever been Ready. */
   wasReady: boolean;
-  /** Liveness is checked once the run has been Ready, and from here on in any case. */
+  /** Liveness checks begin when the run has been Ready, at the latest at this time. */
   startDeadline: number;
-  /** The Runtime's session as it is now; undefined while the Runtime cannot be asked. */
+  /** Returns the Runtime's current session, or undefined while the Runtime is unreachable. */
   session: () => ProbeSession | undefined;
   readiness: Probe | undefined;
   liveness: Probe | undefined;
-  /** What the run was started with, for a driver that does not know it any more. */
+  /** Returns what the run was started with, for a driver that no longer knows it. */
   spec?: (() => Promise<RunSpec>) | undefined;
 }
 
 type Kind = 'ready' | 'live';
 
-/** Nobody wants to wait ten seconds more for an agent that has come up: until then it is checked this often. */
+/**
+ * Milliseconds between readiness checks until the run is Ready, so that an agent is not found ready a whole period
+ * late.
+ */
 const untilReady = 1_000;
 
 interface Watched {
   signature: string;
   abort: AbortController;
-  /** Aborted once the run has been Ready. */
+  /** Aborted when the run has been Ready. */
   wasReady: AbortController;
   view: ProbeView;
 }
 
-/** Checks running instances and keeps what it last found; a change of it enqueues the agent. Decides nothing. */
+/** Checks running instances and keeps the last findings. Enqueues the Agent when a finding changes. Decides nothing. */
 export class Prober {
   readonly #clock: Clock;
   readonly #changed: (uid: string) => void;
@@ -59,7 +62,7 @@ export class Prober {
     return this.#watched.get(uid)?.view ?? {};
   }
 
-  /** Probes this run from now on, and no longer an earlier one of the same Instance. */
+  /** Probes this run from now on. Stops probing an earlier run of the same Instance. */
   watch(target: ProbeTarget): void {
     const { uid, ref, startId, readySince, wasReady, readiness, liveness } = target;
     if (readiness === undefined && liveness === undefined) {
@@ -92,7 +95,7 @@ export class Prober {
     this.#watched.delete(uid);
   }
 
-  /** Resolves when no check is under way any more. */
+  /** Resolves when no check is in progress. */
   async stop(): Promise<void> {
     for (const uid of [...this.#watched.keys()]) this.forget(uid);
     await Promise.all(this.#loops);
@@ -106,7 +109,7 @@ export class Prober {
   async #loop(watched: Watched, target: ProbeTarget, probe: Probe, kind: Kind): Promise<void> {
     const { signal } = watched.abort;
     await this.#first(watched, target, probe, kind);
-    // What a log probe looks for may come between two checks.
+    // `found` wakes the loop, because the line may come between two checks.
     let wake = new AbortController();
     const log =
       probe.log &&
@@ -114,7 +117,7 @@ export class Prober {
         ...target,
         pattern: probe.log.pattern,
         run: { number: target.run, startedAt: target.startedAt },
-        // Its line may have been rotated away since.
+        // The line may have been rotated away since the run became Ready.
         matched: kind === 'ready' && watched.wasReady.signal.aborted,
         clock: this.#clock,
         signal,
@@ -145,7 +148,9 @@ export class Prober {
     if (kind === 'live') await until(startDeadline, AbortSignal.any([abort.signal, wasReady.signal]));
   }
 
-  /** A failure that would decide something counts only where the Runtime still answers, and shows the run. */
+  /**
+   * Runs one check. A failure that would change the view counts only if the Runtime still answers and shows the run.
+   */
   async #check(
     { view, abort: { signal } }: Watched,
     { ref, startId, session: current, spec }: ProbeTarget,
@@ -184,14 +189,14 @@ export class Prober {
       watched.view = { ...view, unknown: message };
       if (view.ready === undefined) this.#changed(uid);
     } else if (view.live?.ok === false && session() === undefined) {
-      // It may have failed since the Runtime was on its way out: one more check has to say so.
+      // The check may have failed because the Runtime was already failing, so one more check must confirm it.
       const { live: _, ...rest } = view;
       watched.view = rest;
     }
   }
 }
 
-/** How often in a row checks have ended in the same way. What is Unknown is not added. */
+/** Counts checks in a row with the same result. `Unknown` results are not added. */
 class Row {
   readonly #probe: Probe;
   #ok = false;
@@ -210,7 +215,7 @@ class Row {
     return this.#length >= this.#threshold(this.#ok);
   }
 
-  /** Whether one more would. */
+  /** Whether one more result would reach the threshold. */
   wouldDecide(ok: boolean): boolean {
     return (this.#ok === ok ? this.#length + 1 : 1) >= this.#threshold(ok);
   }

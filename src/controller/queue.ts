@@ -1,6 +1,8 @@
 import type { Cancel, Clock } from '../platform/clock.ts';
 
-/** Timers overflow after 24.8 days and do not see the wall clock jump: none is set for longer. */
+/**
+ * Milliseconds. Timers overflow after 24.8 days and do not notice jumps of the wall clock, so none is longer than this.
+ */
 const longestSleep = 30_000;
 const retryFrom = 50;
 const retryUpTo = 60_000;
@@ -8,13 +10,13 @@ const retryUpTo = 60_000;
 /**
  * Keys that wait for work, after client-go's util/workqueue. Invariants:
  * - a key is in `ready` at most once, and never while it is in `working`;
- * - a key that is added while it is worked on is in `again`, and is added anew when it is done;
- * - a key has at most one delay in `waiting`: the earliest that was asked for; a key that is ready keeps it;
- * - there is one timer, for the earliest delay, and none where nothing waits.
+ * - a key that is added during its work is in `again`, and is added again when it is done;
+ * - a key has at most one delay in `waiting`: the earliest one requested. A key that becomes ready keeps it;
+ * - there is one timer, for the earliest delay, and none if nothing waits.
  */
 export class WorkQueue {
   readonly #clock: Clock;
-  /** In the order of adding. */
+  /** In the order in which they were added. */
   readonly #ready = new Set<string>();
   readonly #working = new Set<string>();
   readonly #again = new Set<string>();
@@ -28,7 +30,7 @@ export class WorkQueue {
     this.#clock = clock;
   }
 
-  /** How many are ready or being worked on. */
+  /** Number of keys that are ready or in work. */
   get size(): number {
     return this.#ready.size + this.#working.size;
   }
@@ -51,7 +53,7 @@ export class WorkQueue {
     this.addAt(key, this.#clock.now() + milliseconds);
   }
 
-  /** Of two delays of a key the earlier one wins. */
+  /** Adds the key at an instant. If the key already has a delay, the earlier one wins. */
   addAt(key: string, instant: number): void {
     if (this.#shut) return;
     if (instant <= this.#clock.now()) {
@@ -64,7 +66,7 @@ export class WorkQueue {
     this.#arm(instant);
   }
 
-  /** Adds the key after a time that doubles with each failure in a row; `forget` ends the row. */
+  /** Adds the key after a delay that doubles with each failure in a row. `forget` resets it. */
   retry(key: string): void {
     const failures = this.#failures.get(key) ?? 0;
     this.#failures.set(key, failures + 1);
@@ -75,7 +77,10 @@ export class WorkQueue {
     this.#failures.delete(key);
   }
 
-  /** The next key, which is the caller's alone until `done`; undefined once the queue is shut down. */
+  /**
+   * Returns the next key, which belongs to the caller until `done`. Returns undefined after the queue is shut down and
+   * empty.
+   */
   take(): Promise<string | undefined> {
     const [key] = this.#ready;
     if (key !== undefined) {
@@ -92,7 +97,7 @@ export class WorkQueue {
     if (this.#again.delete(key)) this.add(key);
   }
 
-  /** Nothing more is taken in; what is ready is still handed out. */
+  /** Refuses new keys. Keys that are ready are still returned. */
   shutDown(): void {
     this.#shut = true;
     this.#timer?.cancel();
@@ -109,8 +114,8 @@ export class WorkQueue {
   }
 
   /**
-   * A clock that was set back since would stretch every wait, so all keys come at once, and ask anew for what they
-   * still wait for.
+   * If the clock was set back, every delay would become longer. So all keys are added now, and request their delays
+   * again.
    */
   #wake(armedAt: number): void {
     this.#timer = undefined;
@@ -127,7 +132,7 @@ export class WorkQueue {
   }
 }
 
-/** Works on keys, `count` at a time, until the queue is shut down and empty. */
+/** Works on keys, `count` at once, until the queue is shut down and empty. */
 export async function runWorkers(
   queue: WorkQueue,
   count: number,

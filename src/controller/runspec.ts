@@ -20,7 +20,10 @@ export interface RunContext {
   find: FindInput;
 }
 
-/** Writes out every reference of a Revision's template. The planner has made sure that all that is required is there. */
+/**
+ * Returns the RunSpec: resolves every reference of a Revision's template. The planner has checked that all required
+ * objects exist.
+ */
 export function runSpec(context: RunContext): RunSpec {
   const { instance, spec, find } = context;
   const { template } = spec;
@@ -97,7 +100,9 @@ export function runSpec(context: RunContext): RunSpec {
 const optional = <T, R>(value: T | undefined, parse: (value: T) => R): R | undefined =>
   value === undefined ? undefined : parse(value);
 
-/** envFrom first, then env over it, each with what stands before it in its value, as in Kubernetes. */
+/**
+ * Returns the environment: envFrom first, then env. A value may refer to variables defined before it, as in Kubernetes.
+ */
 function environment(
   template: Template,
   find: FindInput,
@@ -176,7 +181,10 @@ function mounts(
   });
 }
 
-/** No name of Kubernetes holds "_", so the names of two agents never meet. Those of earlier versions did. */
+/**
+ * Names in Kubernetes contain no "_", so the volumes of two agents never have the same name. Names of earlier versions
+ * could collide.
+ */
 function volumeName(
   name: string,
   { volumeName: given, perInstance }: { volumeName?: string; perInstance: boolean },
@@ -190,8 +198,9 @@ function volumeName(
 }
 
 /**
- * `$(NAME)` is the value of a variable, and stays as it is where there is none; `$$` is one `$`, so `$$(NAME)` is `$(NAME)`.
- * As Kubernetes does it in command, args and the values of env (third_party/forked/golang/expansion).
+ * `$(NAME)` becomes the value of the variable, and stays unchanged if there is none. `$$` becomes one `$`, so
+ * `$$(NAME)` becomes `$(NAME)`. Kubernetes has the same rule for command, args and the values of env
+ * (third_party/forked/golang/expansion).
  */
 const expand = (text: string, variables: Readonly<Record<string, string>>): string =>
   text.replace(/\$(?:\(([^)]*)\)|(.))/gsu, (whole, name: string | undefined, next: string | undefined) => {

@@ -19,7 +19,7 @@ import { Session } from './session.ts';
 
 const retry = { from: 1_000, upTo: 60_000 };
 
-/** Makes the driver of a Runtime; throws where its spec cannot be used. */
+/** Creates the driver of a Runtime. Throws if its spec is unusable. */
 export type MakeDriver = (runtime: Runtime) => Promise<Driver>;
 
 export interface RuntimesDeps {
@@ -34,20 +34,20 @@ export interface RuntimesDeps {
   enqueueAgent: (key: string) => void;
   enqueueRuntime: (key: string) => void;
   ended: (session: Session) => void;
-  /** Whether the disk of the state folder is full. */
+  /** Returns whether the disk of the state folder is full. */
   diskFull?: (() => boolean) | undefined;
 }
 
 const diskEvery = 2_000;
 
-/** Agents' containers that nobody owns any more wait for this annotation on the Runtime when they are many. */
+/** If there are many orphans, they are removed only after this annotation is set on the Runtime. */
 const collectAnnotation = 'agentctl.dev/collect-orphans';
 
-/** Keeps one session open a Runtime, and writes what it knows of each into its status. */
+/** Keeps one session open for each Runtime and writes its state to the Runtime's status. */
 export class RuntimeReconciler {
   readonly #deps: RuntimesDeps;
   readonly #sessions = new Map<string, { session: Session; signature: string }>();
-  /** Why a driver could not be made, and since when. */
+  /** Why a driver could not be created, and since when. */
   readonly #faults = new Map<string, { reason: string; message: string; since: number }>();
   readonly #held = new Map<string, number>();
   readonly #connecting: Retries;
@@ -66,7 +66,7 @@ export class RuntimeReconciler {
     this.#collecting = new Retries({ clock, log, what: 'orphans could not be removed', ...retry });
   }
 
-  /** Has the condition written as soon as the disk is full, or has room again. */
+  /** Enqueues the Runtimes when the disk becomes full or has room again, so that the condition is written at once. */
   watchDisk(): void {
     const { diskFull, clock, cache, enqueueRuntime, log } = this.#deps;
     if (diskFull === undefined) return;
@@ -93,13 +93,13 @@ export class RuntimeReconciler {
     return this.#sessions.get(name)?.session;
   }
 
-  /** The session of a Runtime that answers, as far as is known. */
+  /** Returns the session of a Runtime that is online, as far as is known. */
   online(name: string): Session | undefined {
     const session = this.session(name);
     return session?.health.state === 'Online' ? session : undefined;
   }
 
-  /** Offline too where its driver cannot be made. */
+  /** Returns the health of a Runtime: also Offline if its driver could not be created. */
   health(name: string): RuntimeView['health'] {
     const session = this.session(name);
     if (session !== undefined) return session.health;
@@ -206,7 +206,7 @@ export class RuntimeReconciler {
     }
   }
 
-  /** An approval is for what was held when it was given. */
+  /** Removes the annotation: an approval covers only what was held when it was given. */
   async #useUpApproval({ metadata }: Runtime): Promise<void> {
     const body = { metadata: { annotations: { [collectAnnotation]: null } } };
     await this.#deps.resources.patch('Runtime', metadata, { type: 'merge', body }, { fieldManager });
@@ -237,7 +237,7 @@ export class RuntimeReconciler {
     }
   }
 
-  /** Whether all that the driver has to say now is among the conditions. */
+  /** Whether the status contains all current conditions of the driver. */
   #isWritten(name: string): boolean {
     const written = this.#deps.cache.runtimes.get(name)?.status?.conditions ?? [];
     const told = this.session(name)?.driver.conditions?.() ?? [];
@@ -294,7 +294,7 @@ export class RuntimeReconciler {
   }
 }
 
-/** Why a driver could not be made: only what this host or the API says is no fault of the spec. */
+/** Why a driver could not be created. Only errors of this host or the API are not the fault of the spec. */
 function faultReason(error: unknown): string {
   if (error instanceof DriverError) return error.reason;
   if (isApiError(error)) return error.reason === 'NotFound' ? 'SecretMissing' : 'ConnectFailed';

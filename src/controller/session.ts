@@ -11,15 +11,15 @@ const stopBound = 2_000;
 const retry = { from: 500, upTo: 10_000 };
 
 export interface SessionEvents {
-  /** Something of this Instance may have changed. */
+  /** This Instance may have changed. */
   changed(observed: Observed): void;
-  /** The Runtime was listed, lost or found again: all that use it may have changed. */
+  /** The Runtime was listed, lost or found again: everything that uses it may have changed. */
   listed(): void;
 }
 
 /**
- * The connection to one Runtime and what it was last seen to hold. Events of the engine are hints: each names what to
- * look at. After a lost stream it lists again. Answers may cross: see note.
+ * The connection to one Runtime, and what was last seen there. Events of the engine are hints: each names a container
+ * to look at. After a lost stream it lists everything again. Answers may overtake each other; see `note`.
  */
 export class Session {
   readonly driver: Driver;
@@ -30,12 +30,14 @@ export class Session {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #abort = new AbortController();
-  /** `answered` is a ticket too: an answer to a question of before may be older than what is known, or newer. */
+  /**
+   * `answered` is a ticket too. An answer to a question with an older ticket may be older or newer than what is known.
+   */
   readonly #byRef = new Map<string, { observed: Observed | undefined; answered: number }>();
   readonly #byUid = new Map<string, Set<string>>();
   readonly #lookedAt = new Map<string, number>();
   readonly #looking = new Map<string, { again: boolean; begun: number; ended: Promise<void> }>();
-  /** Those to be looked at again, since a look failed. */
+  /** Refs to look at again, because a look failed. */
   readonly #later = new Set<string>();
   #stream: AbortController | undefined;
   #asked = 0;
@@ -55,7 +57,7 @@ export class Session {
     };
   }
 
-  /** How often it has been listed since it came up; two lists without an owner make an orphan. */
+  /** Number of lists since the Runtime came up. An orphan must be in two of them. */
   get lists(): number {
     return this.#lists;
   }
@@ -64,7 +66,7 @@ export class Session {
     this.#ended = this.#run();
   }
 
-  /** An engine that does not answer is not waited for: closing the driver cuts off what it was asked. */
+  /** Does not wait for an engine that does not answer: closing the driver aborts its requests. */
   async stop(): Promise<void> {
     this.#abort.abort();
     await endsWithin(this.#clock, stopBound, this.#ended);
@@ -75,7 +77,7 @@ export class Session {
     }
   }
 
-  /** What there is of an Instance; Unknown while the Runtime cannot be asked. */
+  /** Returns what exists of an Instance, or `Unknown` while the Runtime is unreachable. */
   observed(uid: string): readonly Observed[] | 'Unknown' {
     if (this.health.state !== 'Online') return 'Unknown';
     const refs = this.#byUid.get(uid);
@@ -88,8 +90,9 @@ export class Session {
   }
 
   /**
-   * Takes in an answer to what was asked at `asked`. Where it crossed with another one, the later in the container's
-   * life counts; whether it is gone is then asked once more.
+   * Stores an answer to the question with the ticket `asked`. If a later question was answered first, the answer that
+   * is further in the container's life wins. If only one of them says that the container is gone, the engine is asked
+   * again.
    */
   note(ref: string, observed: Observed | undefined, asked = this.ask()): void {
     const known = this.#byRef.get(ref);
@@ -101,7 +104,7 @@ export class Session {
       if (!later(observed, known.observed)) return;
     }
     this.#byRef.set(ref, { observed, answered: this.ask() });
-    // What shows a run was found after its start.
+    // An answer that shows a run was found after the run started.
     const began = Math.min(observed?.startedAt ?? 0, this.#clock.now());
     if (began > this.lookedAt(ref)) this.#lookedAt.set(ref, began);
     const uid = observed?.instanceUid ?? known?.observed?.instanceUid;
@@ -112,20 +115,20 @@ export class Session {
     if (about !== undefined && !same(known?.observed, observed)) this.#events.changed(about);
   }
 
-  /** A ticket for a question to the engine, taken before it is asked. */
+  /** Returns a ticket for a question to the engine. Take it before asking. */
   ask(): number {
     return ++this.#asked;
   }
 
-  /** When the last look at a container began that was answered; 0 where there was none. */
+  /** Returns when the last answered look at a container began, or 0 if there was none. */
   lookedAt(ref: string): number {
     return this.#lookedAt.get(ref) ?? 0;
   }
 
   /**
-   * Looks at one container now; hints that come meanwhile make it look once more. Resolves when that is done.
+   * Looks at one container now. Hints that arrive meanwhile repeat the look. Resolves when no look is left.
    *
-   * @param since one that is under way is enough where it began at that instant or later
+   * @param since a look in progress is enough if it began at this instant or later
    */
   look(ref: string, since = Number.POSITIVE_INFINITY): Promise<void> {
     const under = this.#looking.get(ref);
@@ -139,7 +142,7 @@ export class Session {
     return looking.ended;
   }
 
-  /** Looks at one container now, and tells whether the engine answered and shows this start of it running. */
+  /** Looks at one container now. Returns whether the engine answered and shows this start of it running. */
   async sees(ref: string, startId: string): Promise<boolean> {
     const asked = this.#asked;
     await this.look(ref);
@@ -174,7 +177,7 @@ export class Session {
     }
   }
 
-  /** The hint that asked for a look does not come again. */
+  /** Schedules another look, because the hint that asked for it does not come again. */
   #lookLater(ref: string): void {
     if (this.#later.has(ref)) return;
     this.#later.add(ref);
@@ -220,7 +223,9 @@ export class Session {
     }
   }
 
-  /** Until the stream is lost. The stream is opened before the list, so that nothing falls between the two. */
+  /**
+   * Returns when the stream is lost. The stream is opened before the list, so that no event is missed between the two.
+   */
   async #follow(online: () => void): Promise<void> {
     this.version = (await this.driver.ping()).version;
     const stream = new AbortController();
@@ -231,7 +236,7 @@ export class Session {
       else if (seen !== undefined) this.note(ref, seen);
       else void this.look(ref);
     }, signal);
-    watching.catch(() => {}); // it may fail while the list is waited for; who awaits it below is told
+    watching.catch(() => {}); // it may fail during the list; the await below handles it
     try {
       await this.list();
       if (this.health.state !== 'Online') {
@@ -269,18 +274,18 @@ export class Session {
     }
     const since = this.health.state === 'Offline' ? this.health.since : this.#clock.now();
     this.health = { state: 'Offline', message, since };
-    // Whatever stream there is tells nothing more: it is opened anew, and with that the way back is found.
+    // An open stream is useless now. Aborting it starts the loop that reconnects.
     this.#stream?.abort();
     this.#events.listed();
   }
 
-  /** An action met a dead engine: nobody should wait for the stream to notice. */
+  /** Called when an action found the engine dead, so that nobody waits for the stream to notice. */
   offline(error: DriverError): void {
     this.#goOffline(error);
   }
 }
 
-/** Of the same container: which of two answers is the later one. */
+/** Whether `a` is the later of two answers about the same container. */
 function later(a: Observed, b: Observed): boolean {
   const [startedA, startedB] = [a.startedAt ?? 0, b.startedAt ?? 0];
   return startedA > startedB || (startedA === startedB && ranks[a.state] >= ranks[b.state]);

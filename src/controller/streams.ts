@@ -33,11 +33,11 @@ export interface StreamsDeps {
   pid: number;
   version: string;
   store: { id: string; copyOf?: string | undefined; path: string; revision(): number };
-  /** Where it listens with TLS; it does not before its server is up. */
+  /** The address of the TLS listener. Undefined until the server is up. */
   tls?(): Listener | undefined;
 }
 
-/** The group subresources.agentctl.dev/v1, in process. */
+/** Implements the API group subresources.agentctl.dev/v1 in process. */
 export class ControllerStreams implements Streams {
   readonly #deps: StreamsDeps;
   readonly #startedAt: number;
@@ -75,7 +75,7 @@ export class ControllerStreams implements Streams {
     return forecast(this.#deps.controller.observer.observe(agent, this.#deps.clock.now()), until);
   }
 
-  /** Each object is applied as a dry run; the plan is made as if all of them stood. */
+  /** Applies each object as a dry run, and plans as if all of them were applied. */
   async plan(
     objects: readonly New<AnyObject>[],
     { author }: { author?: string | undefined } = {},
@@ -116,7 +116,7 @@ export class ControllerStreams implements Streams {
         return object?.kind === 'Runtime' ? object : undefined;
       };
       const stored = controller.cache.agents.get(key);
-      // Status and uid are those of the object that stands, where one does.
+      // Status and uid come from the stored object, if there is one.
       const wanted =
         stored === undefined
           ? agent
@@ -136,7 +136,7 @@ export class ControllerStreams implements Streams {
     });
   }
 
-  /** The object as the server would store it. */
+  /** Returns the object as the server would store it. */
   async #asTaken(
     object: New<AnyObject>,
     coming: ReadonlySet<string | undefined>,
@@ -145,14 +145,15 @@ export class ControllerStreams implements Streams {
     const { resources, store } = this.#deps;
     const { name = '', namespace } = object.metadata;
     const options = { dryRun: true, force: true, fieldManager: 'agentctl', author };
-    // The manifest's kind is checked by the server that answers.
+    // The server checks the kind of the manifest.
     const kind = object.kind as AnyObject['kind'];
     try {
       return await resources.patch(kind, { namespace, name }, { type: 'apply', body: object }, options);
     } catch (error) {
       if (!isApiError(error, 'NotFound') || !coming.has(namespace)) throw error;
     }
-    // Nothing can be tried in a namespace that is yet to come: it is tried elsewhere, under a name that nobody has.
+    // A dry run in a namespace that does not exist yet is impossible. So it uses the default namespace and an unused
+    // name.
     const elsewhere = { namespace: 'default', name: `plan-${store.id}` };
     const body = { ...object, metadata: { ...object.metadata, ...elsewhere } };
     const taken = await resources.patch(kind, elsewhere, { type: 'apply', body }, options);
@@ -196,7 +197,10 @@ export class ControllerStreams implements Streams {
     };
   }
 
-  /** Ends when all have ended, or with ApiError Timeout that names those that have not within their grace period and a bit. */
+  /**
+   * Returns when all instances have ended. Throws ApiError Timeout with the names of those that have not ended within
+   * their grace period plus `patience`.
+   */
   async stopAgents(): Promise<void> {
     const { controller, clock } = this.#deps;
     const { cache } = controller;
@@ -255,7 +259,7 @@ export class ControllerStreams implements Streams {
 
 const ended = new Set(['Stopped', 'Completed', 'Failed', undefined]);
 
-/** How long a stop may take beyond its grace period: for SIGKILL, and for the engine. */
+/** Milliseconds that a stop may take beyond its grace period: for SIGKILL and for the engine. */
 const patience = 20_000;
 
 function longestGrace({ cache, observer }: Controller): number {
@@ -269,7 +273,7 @@ function longestGrace({ cache, observer }: Controller): number {
 const isReady = ({ status }: Agent): boolean =>
   status?.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True') ?? false;
 
-/** What would be done for this World, in words and by action. */
+/** Returns the plan for this World as text and as actions. */
 function preview(world: World): Omit<AgentPlan, 'agent'> {
   const plan = reconcile(world);
   const actions = plan.actions.map(({ id, type, cause, message }) => ({ id, type, cause, message }));

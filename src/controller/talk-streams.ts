@@ -23,7 +23,7 @@ type Talking = Pick<
   'send' | 'stream' | 'change' | 'decide' | 'closeConversation' | 'usage' | 'usageByAgent' | 'query'
 >;
 
-/** The part of Streams that is about messages, over Talk. */
+/** The part of Streams that is about messages, implemented with Talk. */
 export class TalkStreams implements Talking {
   readonly #talk: Talk;
   readonly #agent: (key: ObjectKey) => Promise<Agent>;
@@ -50,18 +50,18 @@ export class TalkStreams implements Talking {
   async decide(key: ObjectKey, decision: 'approve' | 'deny', how: Decision): Promise<ApprovalObject> {
     const state = decision === 'approve' ? 'Approved' : 'Denied';
     await this.#talk.approvals.decide(key.name, key.namespace ?? 'default', state, how);
-    return this.#object('Approval', key) as ApprovalObject; // of the kind that was asked for
+    return this.#object('Approval', key) as ApprovalObject; // the key's kind is Approval
   }
 
   async closeConversation(key: ObjectKey): Promise<ConversationObject> {
     await this.#talk.closeConversation(key);
-    return this.#object('Conversation', key) as ConversationObject; // of the kind that was asked for
+    return this.#object('Conversation', key) as ConversationObject; // the key's kind is Conversation
   }
 
   async usage(key: ObjectKey, { since }: { since?: number | undefined }): Promise<AgentUsage[]> {
     const { namespace = 'default', name } = key;
     const sums = this.#talk.usage({ namespace, agent: name, since });
-    if (sums.length === 0) await this.#agent(key); // of one that is gone the sums are kept
+    if (sums.length === 0) await this.#agent(key); // throws NotFound; usage of a deleted Agent is kept
     return sums;
   }
 
