@@ -1,14 +1,14 @@
-/** What an agent's error says of its account: a quota that is used up, or a login that holds no longer. */
+/** An error of an agent that is about its account: a quota is used up, or a login is no longer valid. */
 export interface AccountFault {
   condition: 'WithinQuota' | 'LoggedIn';
   reason: 'QuotaExceeded' | 'AuthRequired';
-  /** As the agent says it. */
+  /** The agent's own words. */
   message: string;
-  /** When there is quota again, where the text names it. */
+  /** When quota is available again, if the text says so. */
   until?: number | undefined;
 }
 
-/** In the words of vendors and agents; of tokens of a context or an answer they speak otherwise. */
+/** The words of vendors and agents. Errors about the tokens of a context or an answer use other words. */
 const quota =
   /\b(usage|session|rate|hourly|\d+-hour|daily|weekly|monthly|spend(ing)?|plan|account) limits?\b|rate[_-]limit|hit your( \S+){0,3} limit|\bquota\b|too many requests|\b429\b|RESOURCE_EXHAUSTED|(insufficient|out of|no|exhausted)( \S+){0,2} (credits?|funds|balance)|credit balance is too low/i;
 
@@ -39,7 +39,10 @@ const length =
 const clock =
   /\b(?:at|resets?(?:\s+at|\s+on)?|until|on)\s+(?:(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*\.?\s+(\d{1,2})(?:st|nd|rd|th)?(?:,?\s+\d{4})?(?:,|\s+at|,\s*at)?\s+)?(\d{1,2})(?::(\d\d))?(?::\d\d)?\s*([ap])?\.?(?:m\b\.?)?\s*(?:\(([A-Za-z_]+(?:\/[A-Za-z_+-]+)*)\)|(UTC|GMT)\b)?/i;
 
-/** The instant that a text names as the end of a wait: as a timestamp, a length, or the next such time of day. */
+/**
+ * Returns the end of a wait that a text names: as a timestamp, as a duration, or as the next such time of day.
+ * Undefined if it names none.
+ */
 export function untilOf(text: string, now: number): number | undefined {
   const [stamp] = timestamp.exec(text) ?? [];
   if (stamp !== undefined) return Date.parse(stamp);
@@ -65,7 +68,7 @@ function timeOfDay(text: string, now: number): number | undefined {
   const at = half === undefined ? Number(hours) : twelve + (half.toLowerCase() === 'p' ? 12 : 0);
   const wanted = at * hour + Number(minutes ?? 0) * minute;
   if (wanted >= day) return undefined;
-  // Hour by hour, as days may be longer or shorter where clocks are put forward and back.
+  // Step by hour, because days are shorter or longer when clocks change.
   const start = now - (now % minute);
   const last = month === undefined ? 25 * hour : 366 * day;
   for (let time = start; time <= start + last; ) {
@@ -80,7 +83,7 @@ function timeOfDay(text: string, now: number): number | undefined {
   return undefined;
 }
 
-/** A time zone that there is; else that of this host. */
+/** Returns a valid time zone, or the one of this host. */
 function zoneOf(name: string | undefined): string | undefined {
   try {
     return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone;

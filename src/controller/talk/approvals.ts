@@ -16,7 +16,7 @@ import { keyOf, type TalkState } from './talk-state.ts';
 
 const mostInput = 16_384;
 const mostText = 1_000;
-/** Requests of one Instance that wait for people; further ones are denied. */
+/** Pending requests of one Instance. More are denied. */
 const mostWaiting = 100;
 
 type Decided = Exclude<Approval['state'], 'Pending'>;
@@ -25,20 +25,20 @@ export interface ApprovalsDeps {
   talkState: TalkState;
   spec(key: string): AgentSpec | undefined;
   record(link: Link, newEvent: NewEvent): void;
-  /** The planner should look again: the controls of an instance have changed. */
+  /** The controls of an instance changed, so the planner should look again. */
   controlsChanged(link: Link): void;
 }
 
-/** Requests of agents to use a tool: decided by the spec, or put to people. */
+/** Requests of agents to use a tool: decided by the spec, or by people. */
 export class Approvals {
   readonly #talkState: TalkState;
   readonly #deps: ApprovalsDeps;
-  /** Those that wait for a decision, with how to end their timers. */
+  /** Pending approvals, with a function that stops their timer. */
   readonly #waiting = new Map<string, { approval: Approval; cancel: () => void }>();
   readonly #controls = new Map<string, ControlView>();
-  /** How many wait of each Instance, by its uid. */
+  /** Number of pending approvals of each Instance, by its uid. */
   readonly #counts = new Map<string, number>();
-  /** What the run asked for before this connection to it, and is of no call that was used since. */
+  /** Approvals that the run requested on an earlier connection, and that no tool call has used since. */
   readonly #earlier = new WeakMap<Link, Approval[]>();
 
   constructor(deps: ApprovalsDeps, loaded: readonly Approval[]) {
@@ -47,7 +47,7 @@ export class Approvals {
     for (const approval of loaded) this.#wait(approval);
   }
 
-  /** Whether the agent keeps to the permissions, as far as its tool calls have shown. */
+  /** Returns whether the agent respects the permissions, as far as its tool calls have shown. */
   control(uid: string): ControlView | undefined {
     return this.#controls.get(uid);
   }
@@ -74,7 +74,7 @@ export class Approvals {
     if (open !== undefined) link.push(this.#event(open, this.#about(link, permission), state));
   }
 
-  /** After a restart of the controller, what was decided may not have been told. */
+  /** After a restart of the controller: sends decisions that the agent may not have received. */
   reconnected(link: Link): void {
     const earlier = this.#approvalsOf(link).filter(({ run }) => run === link.target.run);
     this.#earlier.set(link, earlier);
@@ -87,7 +87,10 @@ export class Approvals {
         this.#tell(link, approval);
   }
 
-  /** A tool was used: what the spec would have people, or itself, deny must have been asked about. */
+  /**
+   * Checks a tool call: a tool that the spec puts to people or denies must have been asked about. Returns false if the
+   * agent used it without asking.
+   */
   used(link: Link, open: Open | undefined, use: ToolUse): boolean {
     const spec = this.#deps.spec(keyOf(link.target));
     if (spec?.permissions === undefined) return true;
@@ -115,7 +118,9 @@ export class Approvals {
     return false;
   }
 
-  /** `option`: in place of the one that is taken by itself. Throws ApiError NotFound, Conflict, BadRequest. */
+  /**
+   * Decides a pending approval. `option` replaces the default option. Throws ApiError NotFound, Conflict or BadRequest.
+   */
   async decide(
     id: string,
     namespace: string,
@@ -135,7 +140,7 @@ export class Approvals {
     await this.#settle(waiting.approval, state, { by, option: chosen(waiting.approval, state, option) });
   }
 
-  /** The spec of an Agent has changed: what its permissions decide by now needs nobody's decision. */
+  /** The spec of an Agent changed: settles the approvals that its permissions now decide without people. */
   specChanged(agent: string): void {
     const spec = this.#deps.spec(agent);
     if (spec === undefined) return;
@@ -151,13 +156,13 @@ export class Approvals {
     }
   }
 
-  /** Nobody waits for the answer any more. */
+  /** Ends approvals whose answer nobody waits for any more. */
   withdraw(which: (approval: Approval) => boolean, state: 'Cancelled' | 'Expired' = 'Cancelled'): void {
     for (const { approval } of [...this.#waiting.values()])
       if (which(approval)) void this.#settle(approval, state, { isWithdrawn: true });
   }
 
-  /** A message has ended, or its turn is broken off or over. */
+  /** Ends the approvals of a message that has ended, or whose turn was cancelled or is over. */
   withdrawOf(message: string, reason: string | undefined): void {
     this.withdraw(
       (approval) => approval.message === message,
@@ -165,7 +170,7 @@ export class Approvals {
     );
   }
 
-  /** After a restart of the controller: what became of messages and instances may not have reached their approvals. */
+  /** After a restart of the controller: the ends of messages and instances may not have reached their approvals. */
   restored(): void {
     const { journal } = this.#talkState.deps;
     for (const { approval } of [...this.#waiting.values()]) {
@@ -186,7 +191,7 @@ export class Approvals {
 
   #put(link: Link, open: Open | undefined, permission: Permission, timeout: number): void {
     const id = this.#idOf(link, permission);
-    if (this.#waiting.has(id) || this.#talkState.deps.journal.approval(id) !== undefined) return; // read once more
+    if (this.#waiting.has(id) || this.#talkState.deps.journal.approval(id) !== undefined) return; // read a second time
     const { namespace, agent, instance, uid, run } = link.target;
     if ((this.#counts.get(uid) ?? 0) >= mostWaiting) {
       this.#answer(link, permission.id, 'Deny');
@@ -236,7 +241,7 @@ export class Approvals {
     this.#counts.set(approval.uid, (this.#counts.get(approval.uid) ?? 0) + 1);
   }
 
-  /** Written down first, then told to the agent. `isWithdrawn`: nobody waits for the answer. */
+  /** Journals a decision, then sends it to the agent. `isWithdrawn`: nobody waits for the answer. */
   async #settle(
     approval: Approval,
     state: Decided,
@@ -271,12 +276,12 @@ export class Approvals {
     if (link?.target.run === approval.run) this.#tell(link, settled, isWithdrawn);
   }
 
-  /** Once it is in the agent's pipe it is noted, so that it is never told again. */
+  /** Sends a decision. Records when it is in the agent's pipe, so that it is never sent again. */
   #tell(link: Link, approval: Approval, isWithdrawn = false): void {
     const { state, permission, option } = approval;
     const { connection } = link;
-    if (connection === undefined) return; // it is told once there is one
-    // What was decided before its turn was broken off is not done any more.
+    if (connection === undefined) return; // it is sent once there is a connection
+    // The turn was cancelled, so an earlier decision no longer applies.
     const broken = this.#talkState.opens.get(approval.message ?? '')?.cancellation !== undefined;
     const decision =
       isWithdrawn || broken || state === 'Cancelled' ? 'Cancelled' : state === 'Approved' ? 'Allow' : 'Deny';
@@ -290,7 +295,7 @@ export class Approvals {
     link.connection?.decide(permission, decision).catch((error: unknown) => this.#unanswered(error));
   }
 
-  /** Its run has ended: nobody waits for the answer. */
+  /** The run has ended, so nobody waits for the answer. */
   #unanswered(error: unknown): void {
     this.#talkState.deps.log.debug({ err: error }, 'an answer did not reach the agent');
   }
@@ -309,15 +314,15 @@ export class Approvals {
     return this.#talkState.event(open, { type: 'approval', id, ...about, state });
   }
 
-  /** The same when the request is read again. */
+  /** Returns the same id if the request is read again. */
   #idOf({ target }: Link, permission: Permission): string {
     const hash = createHash('sha256').update(`${target.uid}/${target.run}/${permission.id}`).digest('hex');
     return `p-${hash.slice(0, 10)}`;
   }
 
   /**
-   * Permission that was asked for before the controller was restarted. Where the agent names its requests otherwise than
-   * its calls, one that is of no call yet counts for one.
+   * Returns whether the run requested this permission before the controller was restarted. Some agents use different
+   * ids for requests and calls: then any unused request of the turn counts.
    */
   #askedBefore(link: Link, open: Open | undefined, { toolCallId }: ToolUse): boolean {
     const earlier = this.#earlier.get(link) ?? [];
@@ -328,7 +333,10 @@ export class Approvals {
     return true;
   }
 
-  /** Somebody has chosen an option by which the agent asks no more for what is like it, or has let it change its mode. */
+  /**
+   * Returns whether somebody chose an option after which the agent stops asking for similar calls, or let it change its
+   * mode.
+   */
   #allowedAlways(link: Link, { kind }: ToolUse): boolean {
     return this.#approvalsOf(link).some(
       ({ state, toolKind, option, options = [] }) =>
@@ -360,7 +368,7 @@ export class Approvals {
   }
 }
 
-/** The option that answers a decision: the one that is named, by its id or its name, else what is taken by itself. */
+/** Returns the option that answers a decision: the one with this id or name, or else the default. */
 function chosen(
   { id, options = [] }: Approval,
   state: 'Approved' | 'Denied',

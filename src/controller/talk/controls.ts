@@ -4,7 +4,7 @@ import type { ControlName, ControlView, TalkView } from '../../plan/world.ts';
 import type { Control } from '../../protocols/protocol.ts';
 import type { Link } from './link.ts';
 
-/** Whether the agent takes what the spec asks for: only what the spec uses is told. */
+/** Returns whether the agent applies what the spec asks for. Covers only what the spec uses. */
 export function controlsOf(
   { facts, protocol, tools, account, settings }: Link,
   spec: AgentSpec,
@@ -28,7 +28,7 @@ export function controlsOf(
   if (facts === undefined) return out;
   Object.assign(out, account);
   const { model, systemPrompt, mcp, mode, options } = facts.controls;
-  /** What the run was told holds for the spec that it was started with. */
+  /** Adds a control if the spec uses it. It is outdated if the run was started with other settings. */
   const tell = (name: ControlName, wanted: unknown, given: unknown, control: Control | undefined): void => {
     if (wanted === undefined) return;
     const known = control ?? noSessions(protocol.name);

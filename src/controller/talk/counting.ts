@@ -2,15 +2,16 @@ import type { Reported } from '../../messages/message.ts';
 import type { Usage } from '../../protocols/talk.ts';
 
 /**
- * What a report of tokens that should be a sum over its session counts. ACP's schema says that it is (`Sum`); many
- * agents report what the turn has used (`Own`), or begin anew when a session is loaded, which comes to the same.
- * `Unknown`: it cannot be told.
+ * What the tokens in a report count, which should be the sum over the session. ACP's schema says so (`Sum`), but many
+ * agents report what the turn has used (`Own`). Others start again from zero when a session is loaded, which is also
+ * `Own`. `Unknown`: undecidable.
  */
 export type Counting = 'Sum' | 'Own' | 'Unknown';
 
 /**
- * A request to a model brings all that was said before. So a turn takes at least what its context holds in the end, and
- * at least about what a request of the turn before took: a sum that has grown by less is none.
+ * Returns what a report counts. A request to a model contains everything that was said before. So a turn uses at least
+ * what its context holds at the end, and about as much as a request of the previous turn. If the number has grown by
+ * less, it is no sum.
  */
 export function countingOf(
   report: Usage,
@@ -26,7 +27,7 @@ export function countingOf(
   const context = report.context?.used;
   const least = context ?? before.request ?? 0;
   if (grown < least / 2) return 'Own';
-  // Without tools a turn is one request, which takes what the context holds.
+  // Without tools a turn is one request, which uses what the context holds.
   if (context !== undefined && calls === 0)
     return Math.abs(size - context) < Math.abs(grown - context) ? 'Own' : 'Sum';
   return before.loaded === true ? 'Unknown' : 'Sum';
@@ -41,11 +42,11 @@ const counters = [
   'totalTokens',
 ] as const;
 
-/** A sum never gets smaller. */
+/** A sum never decreases. */
 const fallsShort = (report: Usage, before: Usage): boolean =>
   counters.some((name) => (report[name] ?? Number.POSITIVE_INFINITY) < (before[name] ?? 0));
 
-/** All tokens of a report. Some agents leave the cached ones out of the input, and of the total. */
+/** Returns all tokens of a report. Some agents leave cached tokens out of the input and the total. */
 export function sizeOf(usage: Usage | undefined): number | undefined {
   const { inputTokens, outputTokens, totalTokens, cachedReadTokens = 0, cachedWriteTokens = 0 } = usage ?? {};
   if (inputTokens === undefined && outputTokens === undefined) return totalTokens;

@@ -11,22 +11,22 @@ import { keyOf, type TalkState } from './talk-state.ts';
 import { cancelledEnd, type Turns } from './turns.ts';
 
 const writeAgain = 1_000;
-/** An agent that gives no session within this time holds up no other conversation. */
+/** Milliseconds. An agent that has not opened a session by then does not block other conversations. */
 const slow = 5_000;
-/** How long it is until a session is asked for again that the agent has not given, for a reason that may pass. */
+/** Delays before a session is requested again after a failure that may be temporary. */
 const askAgain = [1_000, 4_000];
-/** In which what a run wrote while the controller was down is read. */
+/** Milliseconds to read what a run wrote while the controller was down. */
 const catchUp = 500;
 
 export interface DeliveriesDeps {
   talkState: TalkState;
   turns: Turns;
   agent(key: string): Agent | undefined;
-  /** From now on the agent must give a sign of it now and then. */
+  /** A turn has begun: from now on the agent must show activity. */
   begun(agent: Agent): void;
 }
 
-/** Hands messages to whoever is free: written down first, then into the pipe. */
+/** Delivers messages to free instances: journals the attempt first, then writes it to the pipe. */
 export class Deliveries {
   readonly #talkState: TalkState;
   readonly #turns: Turns;
@@ -40,7 +40,7 @@ export class Deliveries {
     this.#turns = deps.turns;
   }
 
-  /** Deliveries for an Agent are made once what goes on now has been written down. */
+  /** Delivers an Agent's messages after the current changes are journaled. */
   soon(key: string): void {
     if (this.#due.size === 0)
       queueMicrotask(() => {
@@ -77,7 +77,7 @@ export class Deliveries {
     }
   }
 
-  /** How many conversations the instance works on. */
+  /** Returns how many conversations the instance works on. */
   #busy(key: string, uid: string): number {
     const box = this.#talkState.box(key);
     const atWork = [...box.current(uid)].filter(({ stalled }) => !stalled);
@@ -125,7 +125,7 @@ export class Deliveries {
       run: target.run,
       written: false,
       produced: false,
-      // It tells deliveries apart, so it is never the same twice.
+      // Identifies the delivery, so it must never repeat.
       deliveredAt: Math.max(deps.clock.now(), (message.deliveredAt ?? 0) + 1),
       reason: undefined,
       error: undefined,
@@ -151,7 +151,7 @@ export class Deliveries {
     }
     if (isNew) entries.push(...this.#talkState.event(open, { type: 'note', text: forgotten }));
     open.heardAt = deps.clock.now();
-    link.flush(); // the end of the one before it is journalled first
+    link.flush(); // journals the end of the previous turn first
     await writer.write(entries);
     this.#talkState.changed('Message', message.id);
     if (open.delivery !== delivery || link.state === 'Drained') return;
@@ -160,8 +160,8 @@ export class Deliveries {
   }
 
   /**
-   * Sees to a session of this run for the conversation. Whether it is a new one, of a conversation that has had another.
-   * Where the agent is slow with it, others have their turn.
+   * Opens a session of this run for the conversation. Returns whether it is a new session for a conversation that had
+   * another one. A slow agent does not block other conversations.
    */
   async #open(open: Open, link: Link, connection: Connection): Promise<boolean> {
     const { thread, delivery } = open;
@@ -176,7 +176,7 @@ export class Deliveries {
     }
   }
 
-  /** It waits for its session, and says so; its place is free for others meanwhile. */
+  /** Marks the message as waiting for its session, and frees its place for others meanwhile. */
   #stall(open: Open, why: string): void {
     const { message } = open;
     open.stalled = true;
@@ -186,7 +186,7 @@ export class Deliveries {
     this.dispatch(keyOf(message));
   }
 
-  /** Others may have taken its place. */
+  /** Returns whether the instance has a free place: others may have taken it. */
   #hasRoom({ message }: Open, { target }: Link): boolean {
     const agent = this.#deps.agent(keyOf(message));
     const { perInstance = 1 } = agent === undefined ? {} : this.#talkState.deps.rules(agent);
@@ -207,7 +207,7 @@ export class Deliveries {
     if (open.cancellation !== undefined) link.connection?.cancel(message.id);
   }
 
-  /** Where its run has not ended meanwhile, and with that been judged, it is delivered again. */
+  /** Delivers it again after a pause, unless the end of the run has decided about it. */
   #later(open: Open, delivery: number, pause = writeAgain): void {
     this.#talkState.deps.clock.after(pause, () => {
       if (open.delivery === delivery && !open.message.written) this.#turns.requeue(open);
@@ -215,7 +215,7 @@ export class Deliveries {
   }
 
   #noSession(open: Open, link: Link, error: unknown) {
-    // Judged when all was read; where the pipes are only being opened again, it is tried again.
+    // The end of the run decides this case. If only the pipes are being reopened, it is tried again.
     if (error instanceof ProtocolError && error.reason === 'Closed') return this.#later(open, open.delivery);
     const text = sentence(error instanceof Error ? error.message : String(error));
     const reason = error instanceof ProtocolError ? error.reason : undefined;
@@ -235,8 +235,8 @@ export class Deliveries {
   }
 
   /**
-   * After a restart of the controller: whether the message went into the pipe is not known, unless the agent has said
-   * something of it meanwhile.
+   * After a restart of the controller. It is unknown whether the message was written to the pipe, unless the agent has
+   * reported on it since.
    */
   confirmDelivery(link: Link): void {
     const { deps } = this.#talkState;
@@ -255,7 +255,10 @@ export class Deliveries {
     }
   }
 
-  /** It is sent once more; or broken off, and begun again once the agent has ended it, or does not know it. */
+  /**
+   * Either sends the message again, or cancels it. A cancelled message starts again after the agent has ended the turn
+   * or reports that it does not know it.
+   */
   #confirmDelivery(open: Open, link: Link): void {
     const { message, thread } = open;
     if (link.protocol.onInterrupted === 'Retry') {
@@ -274,7 +277,7 @@ export class Deliveries {
   }
 }
 
-/** Why a message waits whose session the agent has not given yet. */
+/** Reason of a message that waits because the agent has not opened its session yet. */
 const opening = 'OpeningSession';
 
 const forgotten =

@@ -10,7 +10,7 @@ import { keyOf, type TalkState } from './talk-state.ts';
 /** Characters of a message. */
 const mostText = 4 * 1024 * 1024;
 
-/** A message that somebody wants to send. */
+/** A message before it is accepted. */
 export interface NewMessage {
   kind: Message['kind'];
   from: Sender;
@@ -20,35 +20,35 @@ export interface NewMessage {
   timeout?: number | undefined;
   hops?: number | undefined;
   parent?: string | undefined;
-  /** The conversation is over with the answer. */
+  /** The answer closes the conversation. */
   single?: boolean | undefined;
-  /** Written with it. */
+  /** Written in the same transaction. */
   mark?: { name: string; at: number } | undefined;
 }
 
-/** An accepted message that is not journalled yet: write the entries, then call `admit`. */
+/** An accepted message that is not journaled yet. Write the entries, then call `admit`. */
 export interface Reservation {
   message: Message;
   entries: Entry[];
   commit(): void;
-  /** In place of `admit`, where they could not be written. */
+  /** Call this instead of `admit` if the entries could not be written. */
   release(): void;
 }
 
 export interface IntakeDeps {
   talkState: TalkState;
-  /** A message has come to the Agent. */
+  /** A message for the Agent was accepted. */
   admitted(key: string): void;
-  /** Nobody is left to take it. */
+  /** Nothing is left to deliver the message to. */
   refused(open: Open, end: { state: 'Failed'; reason: string; error: string }): void;
 }
 
-/** Takes messages in, or says why not. */
+/** Accepts messages, or says why not. */
 export class Intake {
   readonly #talkState: TalkState;
   readonly #journal: Journal;
   readonly #deps: IntakeDeps;
-  /** Keys whose messages are on their way to the disk. */
+  /** Keys whose messages are being written. */
   readonly #coming = new Map<string, Promise<boolean>>();
   readonly #arriving = new Map<string, number>();
 
@@ -58,14 +58,14 @@ export class Intake {
     this.#journal = deps.talkState.deps.journal;
   }
 
-  /** Resolves once it is on disk. A key that is known gives the message that has it. */
+  /** Returns the message when it is on disk. A known key returns the message that already has it. */
   async send(agent: Agent, newMessage: NewMessage): Promise<Message> {
     const [message] = await this.sendAll(agent, [newMessage]);
     if (message === undefined) throw new Error('sendAll returned no message'); // it returns one message for each
     return message;
   }
 
-  /** Several at once: all are taken, or none. */
+  /** Accepts all messages or none. */
   async sendAll(agent: Agent, newMessages: readonly NewMessage[]): Promise<Message[]> {
     const places = newMessages.map((newMessage) => keyFor(agent, newMessage));
     for (;;) {
@@ -73,7 +73,7 @@ export class Intake {
       if (coming.length === 0) break;
       await Promise.allSettled(coming);
     }
-    // From here to the journal nothing comes between.
+    // No `await` from here to the journal.
     const reserved: Reservation[] = [];
     const byPlace = new Map<string, Message>();
     const messages: Message[] = [];
@@ -103,14 +103,14 @@ export class Intake {
     return taken ? messages : this.sendAll(agent, newMessages);
   }
 
-  /** The message of the same sender with the same key. */
+  /** Returns the message that has the same sender and key. */
   known(agent: Agent, newMessage: NewMessage): Message | undefined {
     const { namespace = 'default', name } = agent.metadata;
     const key = keyFor(agent, newMessage);
     return key === undefined ? undefined : this.#journal.byKey(namespace, name, key);
   }
 
-  /** Throws ApiError. */
+  /** Reserves a place for a message. Throws ApiError if the message is not acceptable. */
   reserve(agent: Agent, newMessage: NewMessage): Reservation {
     const { namespace = 'default', name } = agent.metadata;
     const { deps } = this.#talkState;
@@ -177,12 +177,12 @@ export class Intake {
     return { message, entries, commit, release };
   }
 
-  /** Its place among those that wait. Since it was accepted, the instance or the Agent may have gone. */
+  /** Puts a message into its mailbox. The instance or the Agent may be gone since it was accepted. */
   #place(open: Open, agentUID: string | undefined) {
     const { message, thread } = open;
     const { deps } = this.#talkState;
     const key = keyOf(message);
-    // An Agent that was made just now may not be in the cache yet.
+    // A new Agent may not be in the cache yet.
     const uidNow = deps.agent(key)?.metadata.uid;
     if (
       this.#talkState.isDeleted(agentUID) ||
@@ -199,7 +199,7 @@ export class Intake {
     this.#deps.admitted(key);
   }
 
-  /** One that failed or expired waits again. */
+  /** Makes a failed or expired message wait again. */
   async retry(message: Message, timeout: number): Promise<void> {
     const thread = this.#talkState.thread(message.conversation);
     if (thread === undefined || thread.record.state === 'Closed')
@@ -217,7 +217,7 @@ export class Intake {
     this.#place(open, undefined);
   }
 
-  /** Whether they were written; if not, somebody else has sent one of them under its key just now. */
+  /** Returns whether the entries were written. If not, one of their keys was used by another request just now. */
   async #write(reserved: readonly Reservation[]): Promise<boolean> {
     try {
       await this.#commit(reserved.flatMap(({ entries }) => entries));
@@ -280,7 +280,10 @@ export class Intake {
     return this.#talkState.hold(record);
   }
 
-  /** Whether the sender may know of it: an agent of those that it began, everybody else of those in the namespace. */
+  /**
+   * Returns whether the sender may continue the conversation: an agent only those that it began, others all in the
+   * namespace.
+   */
   #mayGoOn(record: Conversation, agent: Agent, { kind, from }: NewMessage): boolean {
     if (kind === 'Scheduled') return true;
     if (from.kind === 'Agent') return this.#talkState.isSameAgent(record.from, from);
@@ -309,20 +312,20 @@ export class Intake {
   }
 }
 
-/** Keys of different senders, and to different Agents of one name, are different. */
+/** Returns the journal's key. Different senders, and Agents that had the same name, have different keys. */
 const keyFor = (agent: Agent, { from, key }: NewMessage): string | undefined =>
   key === undefined
     ? undefined
     : `${agent.metadata.uid}/${from.kind}:${from.name.replaceAll('/', '%2F')}/${key}`;
 
-/** All prompts of a schedule are one conversation; where it was closed, a new session begins in it. */
+/** All prompts of a schedule share one conversation. If it was closed, it continues with a new session. */
 function reopen(thread: Thread): void {
   const { session: _, sessionRun: __, reason: ___, ...record } = thread.record;
   if (record.state === 'Closed')
     thread.record = { ...record, uid: undefined, instance: undefined, state: 'Open' };
 }
 
-/** Sent again it is the same message; another one under its key would be lost without a word. */
+/** Returns the known message if it has the same text. Throws otherwise, because the new text would be lost silently. */
 function sameText(known: Message, { key, text }: NewMessage): Message {
   if (known.text === text) return known;
   throw new ApiError(

@@ -1,14 +1,14 @@
 import type { Message } from '../../messages/message.ts';
 import type { Rules } from './rules.ts';
 
-/** It waits again with so many attempts counted, or it has failed. */
+/** The message either waits again with this number of attempts, or has failed. */
 export type Next =
   | { attempts: number; interrupted: string | undefined }
   | { state: 'Failed'; reason: 'MaxAttempts' | 'Interrupted'; error: string };
 
 /**
- * What follows for a message whose turn was cut short. One that has had no effect is simply sent again. `stopping`: by
- * a stop of ours, which is no fault of the message.
+ * Returns what happens to a message whose turn was interrupted. If it has had no effect, it is sent again. `stopping`:
+ * we stopped the instance, so the message is not to blame.
  */
 export function afterInterruption(
   { id, attempts, produced, interrupted }: Pick<Message, 'id' | 'attempts' | 'produced' | 'interrupted'>,
@@ -20,7 +20,7 @@ export function afterInterruption(
     const error = `It was delivered ${attempts} times, and each time the turn was interrupted: ${why}. Send it again with agentctl messages retry ${id}.`;
     return { state: 'Failed', reason: 'MaxAttempts', error };
   }
-  // What an attempt before this one may have done is still done.
+  // An earlier attempt may have had effects.
   if (!produced) return { attempts: counted, interrupted };
   switch (onInterrupted) {
     case 'Fail':

@@ -2,25 +2,25 @@ import type { Entry } from '../../messages/journal.ts';
 import type { Link as LinkRecord } from '../../messages/message.ts';
 import type { Writer } from './writer.ts';
 
-/** Batches that are on their way to the disk; more output is not read. */
+/** Unwritten batches. Above this, no more output is read. */
 const mostUnwritten = 64;
 
 export interface LedgerDeps {
   record: LinkRecord;
   writer: Writer;
-  /** Does work, and logs what it throws. */
+  /** Runs the work and logs what it throws. */
   safely(work: () => void): void;
   failed(error: unknown): void;
-  /** What follows from the output up to this cursor is on disk. */
+  /** Everything that follows from the output up to this cursor is on disk. */
   settled(cursor: string): void;
 }
 
-/** What belongs together: where the journal refuses one entry of it, all of it is left out, and nothing else. */
+/** Entries that are written together or not at all. If the journal refuses one of them, only this part is left out. */
 interface Part {
   entries: readonly Entry[];
-  /** Called once they are on disk. */
+  /** Called when the entries are on disk. */
   after?: (() => void) | undefined;
-  /** Called in place of `after` where a rule of the journal refuses them. */
+  /** Called instead of `after` if a rule of the journal refuses the entries. */
   refused?: ((error: unknown) => void) | undefined;
 }
 
@@ -31,7 +31,7 @@ export class Ledger {
   #made: Part[] = [];
   #inBatch = false;
   #soon = false;
-  /** The cursor that was last handed to the writer, and whether anything else of the record has changed since. */
+  /** The cursor last given to the writer. `#dirty`: another field of the record has changed since. */
   #written: string | undefined;
   #dirty = false;
   #unwritten = 0;
@@ -46,25 +46,25 @@ export class Ledger {
     return this.#record;
   }
 
-  /** Changes the record; it is written with the next batch. */
+  /** Changes the record. The next batch writes it. */
   change(set: Partial<LinkRecord>): void {
     this.#record = { ...this.#record, ...set };
     this.#dirty = true;
   }
 
-  /** Writes the record alone. Rejects where that fails. */
+  /** Writes only the record. Rejects if that fails. */
   begin(): Promise<void> {
     return this.#deps.writer.write([{ type: 'Link', link: { ...this.#record } }]);
   }
 
-  /** Changes the record, and writes it alone. Rejects where that fails. */
+  /** Changes the record and writes only that. Rejects if that fails. */
   async note(set: Partial<LinkRecord>): Promise<void> {
     this.#record = { ...this.#record, ...set };
-    await null; // out of a batch, whose cursor goes with its entries
+    await null; // leaves the current batch, whose cursor must be written with its entries
     await this.begin();
   }
 
-  /** Adds to the batch that is being made, or else to one that is made soon. */
+  /** Adds to the current batch, or else to one that is written soon. */
   push(part: Part): void {
     if (part.entries.length > 0 || part.after !== undefined) this.#made.push(part);
     if (this.#inBatch || this.#soon) return;
@@ -75,7 +75,7 @@ export class Ledger {
     });
   }
 
-  /** Writes all that `work` pushes together, with the cursor behind it. */
+  /** Writes everything that `work` pushes in one batch, with the cursor behind it. */
   batch(activeAt: number, work: () => void): void {
     this.#inBatch = true;
     work();
@@ -84,12 +84,12 @@ export class Ledger {
     this.flush();
   }
 
-  /** A line is taken in: the next batch is written with the cursor behind it. */
+  /** A line was handled: the next batch writes this cursor. */
   passed(cursor: string): void {
     this.#record.cursor = cursor;
   }
 
-  /** Hands what is to be written to the writer now. */
+  /** Gives the current batch to the writer. */
   flush(): void {
     const made = this.#made;
     const { cursor } = this.#record;
@@ -125,12 +125,12 @@ export class Ledger {
       });
   }
 
-  /** The disk does not keep up. */
+  /** The disk is too slow: too many batches are unwritten. */
   get full(): boolean {
     return this.#unwritten > mostUnwritten;
   }
 
-  /** Resolves once a batch is written. */
+  /** Resolves when a batch has been written. */
   room(): Promise<void> {
     return new Promise((resolve) => {
       this.#room = resolve;
@@ -138,7 +138,9 @@ export class Ledger {
   }
 }
 
-/** The same entries with all changes of one message in one, and each conversation only as it last was. */
+/**
+ * Returns the entries with all changes of a message merged into one, and only the last version of each conversation.
+ */
 export function merged(entries: readonly Entry[]): Entry[] {
   if (entries.length < 2) return [...entries];
   const last = new Map<string, number>();

@@ -23,26 +23,25 @@ import { Pen } from './pen.ts';
 import type { Writer } from './writer.ts';
 
 const attachAgain = 500;
-/** A run whose input nobody reads for so long is restarted. Milliseconds. */
+/** Milliseconds. A run that does not read its input for this long is restarted. */
 const unreadFor = 5_000;
 const garbageEvery = 1_000;
 
 /**
- * How much of one run's output is taken in: bytes a second, and at once. To take a line in costs as much as so many
- * bytes, and a request of the agent as many more. What is over waits where it was written: nothing is lost.
+ * Limit on the output of one run that is handled: bytes per second, and at once. Each line costs `line` bytes extra,
+ * and each request of the agent `request` bytes more. Excess output stays in the log of the run, so nothing is lost.
  */
 const pace = { rate: 4 * 1024 * 1024, burst: 16 * 1024 * 1024 };
 const price = { emptyLine: 16, line: 1024, request: 32 * 1024 };
-/** Lines that are taken in without a pause: other work has its turn after them. */
+/** Lines that are handled before other work gets a turn. */
 const piece = 256;
 
 /**
- * How long the output of a run that has ended is read: of one that was stopped, and of one that ended by itself. What is
- * unread then is lost, as after a crash.
+ * Milliseconds in which the output of an ended run is read, if it was stopped or ended by itself. Unread output is then
+ * lost, as after a crash.
  */
 const drainWithin = { stopped: 2_000, ended: 10_000 };
 
-/** Whose run it is. */
 export interface LinkTarget {
   namespace: string;
   agent: string;
@@ -52,13 +51,13 @@ export interface LinkTarget {
   run: number;
   startId: string;
   ref: string;
-  /** The Runtime's name. */
+  /** Name of the Runtime. */
   runtime: string;
 }
 
 export interface LinkDeps {
   target: LinkTarget;
-  /** That of the Runtime's session as it is now; undefined where it has none. */
+  /** Returns the driver of the Runtime's current session, or undefined if there is none. */
   driver: () => Driver | undefined;
   protocol: Protocol;
   record: LinkRecord | undefined;
@@ -67,22 +66,22 @@ export interface LinkDeps {
   log: Log;
   version: string;
   settings: Pick<ConnectOptions, 'model' | 'systemPrompt' | 'session'>;
-  /** Where the agent finds the controller's tools; undefined where the spec gives it none. */
+  /** Returns where the agent finds the controller's tools. Undefined if the spec offers none. */
   tools(): Promise<McpOffer | undefined>;
   /** Turns that an earlier connection began. */
   turns: readonly Turn[];
-  /** Those that were given up, and that it may work on still. */
+  /** Turns that were given up, but that the agent may still work on. */
   givenUp: readonly Turn[];
   host: Omit<Host, 'ready' | 'unready' | 'garbage'>;
-  /** Its state has changed. */
+  /** The state of the link changed. */
   changed(link: Link): void;
-  /** The run has ended and everything it wrote was taken in. */
+  /** The run has ended and all its output was handled. */
   drained(link: Link): void;
 }
 
 /**
- * The controller's side of one run's pipes. What follows from a line is written together with the cursor behind it, so
- * that after a crash it is read on from there: nothing is taken in twice or never.
+ * The controller's side of one run's pipes. The effects of a line are written together with the cursor behind it. After
+ * a crash, reading continues from that cursor, so each line takes effect exactly once.
  */
 export class Link {
   readonly target: LinkTarget;
@@ -93,18 +92,18 @@ export class Link {
   facts: Facts | undefined;
   tools: McpOffer | undefined;
   connection: Connection | undefined;
-  /** Some of what the run wrote cannot be read any more. */
+  /** Some output of the run can no longer be read. */
   unread = false;
-  /** When something last went on in it. */
+  /** When the run last showed activity. */
   activeAt: Instant;
-  /** It was found to go on with a turn after its end. */
+  /** The agent has continued a turn after its end. */
   speaksLate = false;
-  /** Why it cannot go on without a restart. */
+  /** Why the run must be restarted. */
   failure: { reason: string; message: string } | undefined;
   readonly #deps: LinkDeps;
   readonly log: Log;
   readonly #abort = new AbortController();
-  /** Aborted with that, and when the run has been read for long enough after its end. */
+  /** Aborted with `#abort`, and when the time to read an ended run is over. */
   readonly #enough = new AbortController();
   #stopping = false;
   #wasStopped = false;
@@ -112,14 +111,14 @@ export class Link {
   readonly #outbox: Outbox;
   readonly #ended: Promise<void>;
   #cancelDrain: Cancel | undefined;
-  /** The number of this connection must be known to the next one before anything is written. */
+  /** The next connection must know the number of this one before anything is written. */
   #recorded: Promise<void> | undefined;
   readonly #pen: Pen;
   #attachment: Attachment | undefined;
   readonly #ledger: Ledger;
-  /** Since when nobody reads its standard input. */
+  /** Since when the agent has not read its standard input. */
   #unreadSince: Instant | undefined;
-  /** It has connected to the tools, as some agents do while their first session is made. */
+  /** The run has connected to the tools. Some agents do so while their first session is being opened. */
   #connected = false;
   #garbled = 0;
   #garbledAt = 0;
@@ -158,25 +157,25 @@ export class Link {
     this.#ended = this.#run();
   }
 
-  /** What the run is told to use. */
+  /** The settings that the run was given. */
   get settings(): LinkDeps['settings'] {
     return this.#deps.settings;
   }
 
-  /** Whether the run was read before, by an earlier controller. */
+  /** Whether an earlier controller has read the run. */
   get resumed(): boolean {
     return this.#ledger.record.epoch > 1;
   }
 
   /**
-   * Writes entries with what follows from the line that is being taken in, or else soon. `after` is called once they
-   * are on disk, `refused` in place of it where a rule of the journal refuses them.
+   * Writes entries with the effects of the current line, or else soon. Calls `after` when they are on disk, or
+   * `refused` if a rule of the journal refuses them.
    */
   push(entries: readonly Entry[], after?: () => void, refused?: (error: unknown) => void): void {
     this.#ledger.push({ entries, after, refused });
   }
 
-  /** The Instance is being stopped: it takes no more messages, and what is cut short is not its fault. */
+  /** The Instance is being stopped: it gets no more messages, and is not to blame for interrupted turns. */
   get stopping(): boolean {
     return this.#stopping;
   }
@@ -193,7 +192,7 @@ export class Link {
       this.#setTools('True', 'Connected', 'The agent has connected to the MCP server of agentctl.');
   }
 
-  /** It has done a turn: it has connected to them by now, if it does at all. */
+  /** The agent has completed a turn: if it supports the tools, it has connected by now. */
   toolsDue(): void {
     if (this.facts?.controls.mcp.reason !== mcpOffered) return;
     const message =
@@ -209,18 +208,18 @@ export class Link {
     this.#deps.changed(this);
   }
 
-  /** What the agent has told of its account. */
+  /** What the agent has reported about its account. */
   get account(): Readonly<Partial<Record<AccountName, ControlView>>> {
-    return (this.facts?.account ?? {}) as Partial<Record<AccountName, ControlView>>; // as `#tell` wrote it
+    return (this.facts?.account ?? {}) as Partial<Record<AccountName, ControlView>>; // `#tell` wrote this type
   }
 
-  /** It has told that something is wrong with its account. */
+  /** The agent has reported a fault of its account. */
   accountFails(name: AccountName, reason: string, message: string): void {
     if (this.account[name]?.message === message) return;
     this.#tell({ ...this.account, [name]: { status: 'False', reason, message } });
   }
 
-  /** It has completed a turn: whatever was wrong is right again. */
+  /** The agent has completed a turn: faults of its account are over. */
   accountWorks(): void {
     const names = Object.entries(this.account).flatMap(([name, { status }]) =>
       status === 'False' ? [name] : [],
@@ -238,31 +237,31 @@ export class Link {
     this.#deps.changed(this);
   }
 
-  /** The run must be restarted. */
+  /** Marks the run as failed, so that it is restarted. */
   fail(reason: string, message: string): void {
     if (this.failure !== undefined || this.state === 'Drained') return;
     this.failure = { reason, message };
     this.#deps.changed(this);
   }
 
-  /** The agent asks for something: less of its output is taken in for that. */
+  /** Charges a request of the agent to the limit on its output. */
   charge(): void {
     this.#pace.charge(price.request);
   }
 
-  /** Its run has ended: the output is read to its end, but not forever, and nobody waits for answers. */
+  /** The run has ended: its output is read to the end within a limit of time, and nobody waits for answers. */
   runEnded(): void {
     this.#outbox.close();
     const most = this.#wasStopped ? drainWithin.stopped : drainWithin.ended;
     this.#cancelDrain ??= this.#deps.clock.after(most, () => {
       this.#cancelDrain = undefined;
       if (this.#ledger.full)
-        this.runEnded(); // it waits for the disk, and not for the agent
+        this.runEnded(); // waits for the disk, not for the agent
       else this.#stop();
     });
   }
 
-  /** Gives the connection up; the run goes on. Resolves when what was read is written. */
+  /** Closes the connection; the run continues. Resolves when the effects of what was read are written. */
   async close(reason: string): Promise<void> {
     this.#abort.abort();
     this.#stop();
@@ -271,7 +270,7 @@ export class Link {
     await this.#ended;
   }
 
-  /** Reads and writes nothing more. */
+  /** Stops reading and writing. */
   #stop(): void {
     this.#enough.abort();
     this.#outbox.close();
@@ -321,7 +320,10 @@ export class Link {
     }
   }
 
-  /** Whether it has read to the end of the run: the output also ends where the driver is closed, as for a new session. */
+  /**
+   * Returns whether it has read to the end of the run. The output also ends if the driver is closed, for example for a
+   * new session.
+   */
   async #read(): Promise<boolean> {
     const { target } = this.#deps;
     const driver = this.#deps.driver();
@@ -330,7 +332,7 @@ export class Link {
     const { signal } = this.#enough;
     const { run, startId } = target;
     this.#recorded ??= this.#ledger.begin();
-    this.#recorded.catch(() => {}); // it may fail while the pipes are being opened; who awaits it below is told
+    this.#recorded.catch(() => {}); // it may fail before the pipes are open; the await below handles it
     const { cursor } = this.#ledger.record;
     const { cut } = this.#pen;
     const attachment = await driver.attach(target.ref, { run, startId, cursor, cut, signal });
@@ -353,7 +355,10 @@ export class Link {
     }
   }
 
-  /** Until more can be taken in: the disk keeps up, the agent reads its answers, and it has not said too much. */
+  /**
+   * Waits until more output can be handled: the disk keeps up, the agent reads its answers, and the rate is within its
+   * limit.
+   */
   async #rest(): Promise<void> {
     const { clock, target } = this.#deps;
     if (this.#ledger.full) await this.#ledger.room();
@@ -368,7 +373,7 @@ export class Link {
     if (debt > 0) await sleep(clock, debt, this.#enough.signal);
   }
 
-  /** Nothing that fails here keeps the output from being read. */
+  /** Returns where the tools are. A failure must not keep the output from being read. */
   async #offered(): Promise<McpOffer | undefined> {
     try {
       return await this.#deps.tools();
@@ -379,12 +384,12 @@ export class Link {
     }
   }
 
-  /** Once; a pipe that was lost and opened again goes on with the same connection. */
+  /** Connects once. A pipe that was lost and reopened keeps the same connection. */
   #connect(attachment: Attachment): void {
     if (this.connection !== undefined) return;
     const { protocol, clock, version, settings, turns, givenUp } = this.#deps;
     const { log } = this;
-    const facts = this.#ledger.record.facts as Facts | undefined; // as the protocol gave it
+    const facts = this.#ledger.record.facts as Facts | undefined; // the protocol's own type
     this.connection = protocol.connect(
       { write: (line) => this.#write(line), answer: (line) => this.#outbox.add(line) },
       {
@@ -422,7 +427,7 @@ export class Link {
     }
   }
 
-  /** A run that goes on and reads no input any more cannot be talked to. */
+  /** A run that continues but does not read its input is unusable. */
   #refused(why: string): void {
     const now = this.#deps.clock.now();
     this.#unreadSince ??= now;
@@ -447,7 +452,7 @@ export class Link {
     this.#deps.changed(this);
   }
 
-  /** A flood of them is told once a second. */
+  /** Logs garbage, at most once a second. */
   #garbage(line: string, why: string): void {
     const { target, clock } = this.#deps;
     const { log } = this;
@@ -485,12 +490,12 @@ export class Link {
     else if (text !== '') this.#safely(() => this.connection?.receive(text));
   }
 
-  /** Hands what is to be written to the writer now. */
+  /** Gives pending entries to the writer. */
   flush(): void {
     this.#ledger.flush();
   }
 
-  /** A fault of ours with one line costs that line, and no more. */
+  /** A bug of ours in one line must cost only that line. */
   #safely(work: () => void): void {
     try {
       work();

@@ -40,15 +40,15 @@ export interface LinksDeps {
   fleet(from: Agent, instance: Asking): Fleet;
   mcp: McpServers;
   enqueue(key: string, at?: Instant): void;
-  /** A run of the Agent has ended and was read to its end. */
+  /** A run of the Agent has ended and its output was read to the end. */
   drained(key: string): void;
 }
 
-/** A link to each run that is up, and to each that has ended and is not read to the end. */
+/** Holds a link to each running run, and to each ended run whose output was not read to the end. */
 export class Links {
   readonly #deps: LinksDeps;
   readonly #talkState: TalkState;
-  /** How far runs were read by an earlier controller, by the Instance's uid. */
+  /** How far an earlier controller has read runs, by the Instance's uid. */
   readonly #records: Map<string, LinkRecord>;
 
   constructor(deps: LinksDeps, loaded: readonly LinkRecord[]) {
@@ -59,7 +59,7 @@ export class Links {
       if ((this.#records.get(link.uid)?.run ?? 0) < link.run) this.#records.set(link.uid, link);
   }
 
-  /** Holds a link to each run that is up, and to each that has ended and is not read to the end. */
+  /** Opens and closes links to match the World. */
   attend(world: World, plan: Plan): void {
     const { agent } = world;
     const key = keyText(agent.metadata);
@@ -78,7 +78,7 @@ export class Links {
       if (container === undefined || read) continue;
       const spec = specOf(world, run.revision);
       if (protocolOf(spec) === undefined) {
-        this.#talkState.drained.set(uid, startId); // there is nothing to read
+        this.#talkState.drained.set(uid, startId); // nothing to read
         this.#deps.enqueue(key);
         continue;
       }
@@ -100,12 +100,14 @@ export class Links {
     this.#deps.deliveries.soon(key);
   }
 
-  /** How the newest run and the controller talk; undefined where nothing is known, or the run has no protocol. */
+  /**
+   * Returns the planner's view of the link to the newest run. Undefined if nothing is known or the run has no protocol.
+   */
   view(agent: Agent, object: Instance, observed: readonly Observed[] | 'Unknown'): TalkView | undefined {
     const { uid } = object.metadata;
     const { number: run = 0, startedAt, previous } = object.status?.run ?? {};
     const link = this.#talkState.links.get(uid);
-    // A run that is claimed may have begun and ended before it was seen.
+    // A claimed run may have started and ended before anybody saw it.
     const isRun = ({ startId }: Observed): boolean =>
       startedAt === undefined ? startId !== previous?.startedAt : startId === startedAt;
     const ended =
@@ -140,7 +142,7 @@ export class Links {
     const driver = (): Driver | undefined => this.#deps.driver(object.spec.runtimeRef.name);
     if (protocol === undefined || driver() === undefined) return;
     const before = this.#talkState.links.get(uid);
-    if (before !== undefined && before.state !== 'Drained') return; // what it wrote is read first
+    if (before !== undefined && before.state !== 'Drained') return; // its output is read first
     const record = this.#records.get(uid);
     if (record !== undefined && record.run !== run)
       this.#talkState.writer.note([{ type: 'DropLink', uid, run: record.run }]);
@@ -156,7 +158,7 @@ export class Links {
     this.#deps.turns.over(uid, keyOf(target), (of) => of !== run);
     const givenUp = box.working(uid).map(({ record }) => givenUpOf(record));
     const { model, systemPrompt, session } = spec;
-    const { fleetAccess } = agent.spec; // it changes while it runs
+    const { fleetAccess } = agent.spec; // fleetAccess may change during the run
     const runtime = this.#deps.cache.runtimes.get(object.spec.runtimeRef.name)?.spec.driver ?? '';
     const offers = fleetAccess !== 'None' && protocol.name === 'acp';
     const link: Link = new Link({
@@ -203,7 +205,7 @@ export class Links {
       drained: () => this.#drained(link),
     });
     this.#deps.approvals.withdraw((approval) => approval.uid === uid && approval.run !== run);
-    // What an earlier run did says nothing about this one.
+    // The controls of an earlier run say nothing about this one.
     if (record?.run !== run) this.#deps.approvals.forget(uid);
     this.#records.delete(uid);
     this.#talkState.links.set(uid, link);
@@ -212,7 +214,7 @@ export class Links {
   #event(link: Link, id: string | undefined, event: TurnEvent): void {
     this.#deps.turns.event(link, id, event);
     if (event.type !== 'background') return;
-    // What goes on in a question's turn is shown to those who listen to the one who asked.
+    // Background events of a question's turn are also shown to those who follow the message it belongs to.
     const parent = this.#talkState.opens.get(this.#deps.turns.current(link, id)?.message.parent ?? '');
     if (parent !== undefined)
       link.push(this.#talkState.event(parent, { ...event, source: `agent:${link.target.agent}` }));
@@ -243,7 +245,7 @@ export class Links {
       await link.connection?.managed(requestId, { response });
     } catch (error) {
       const text = error instanceof Error ? error.message : String(error);
-      await link.connection?.managed(requestId, { error: text }).catch(() => {}); // the run has ended: nobody asks any more
+      await link.connection?.managed(requestId, { error: text }).catch(() => {}); // the run has ended, so nobody waits
     }
   }
 
@@ -251,7 +253,7 @@ export class Links {
     this.accountFails(link, { condition: 'WithinQuota', reason: 'QuotaExceeded', message, until });
   }
 
-  /** What an agent says of its account is told: as a condition and as an Event. */
+  /** Reports a fault of an agent's account as a condition and as an Event. */
   accountFails(link: Link, { condition, reason, message, until }: AccountFault): void {
     const text = `${cut(message, 999)}${until === undefined ? '' : ` (until ${formatTime(until)})`}`;
     link.accountFails(condition, reason, text);
@@ -264,7 +266,7 @@ export class Links {
     const key = keyOf(link.target);
     if (link.state === 'Ready') {
       this.#deps.deliveries.confirmDelivery(link);
-      this.#deps.approvals.reconnected(link); // behind what breaks turns off
+      this.#deps.approvals.reconnected(link); // after `confirmDelivery`, which cancels turns
       this.#deps.routes.ready(link);
       this.#deps.deliveries.soon(key);
     }
@@ -280,7 +282,7 @@ export class Links {
     this.#deps.enqueue(keyOf(link.target));
   }
 
-  /** The Instance is deleted: what it was still asked is the others'. */
+  /** The Instance was deleted: other instances may take its messages. */
   gone({ metadata }: Instance): void {
     const { uid } = metadata;
     const link = this.#talkState.links.get(uid);
@@ -302,7 +304,7 @@ export class Links {
   }
 }
 
-/** A turn that was given up, as its connection knows it. */
+/** Returns a turn that was given up, in the form its connection knows. */
 const givenUpOf = ({ id, session = '', working }: Conversation): Turn => ({
   message: working?.message ?? '',
   attempt: working?.attempt ?? 0,
@@ -315,6 +317,6 @@ const givenUpOf = ({ id, session = '', working }: Conversation): Turn => ({
 
 function specOf(world: World, revision: string): AgentSpec {
   const found = world.revisions.find(({ metadata }) => metadata.name === revision);
-  // A Revision records a spec as it was; its schema leaves it open.
+  // A Revision records a spec; its schema leaves it open, hence the cast.
   return found === undefined ? world.agent.spec : (found.data as unknown as AgentSpec);
 }

@@ -9,45 +9,48 @@ export interface Taker {
 }
 
 /**
- * The messages of one Agent that have not ended. Synchronous, and knows no journal.
+ * The open messages of one Agent. Synchronous and independent of the journal.
  *
- * A message is in exactly one place: waiting behind others of its thread; the head of its thread, in the lane of the
- * instance that has the conversation, or in the lane of those that any may take; or the thread's current one.
+ * A message is in exactly one place:
+ * - waiting behind others of its thread;
+ * - as the head of its thread, in the lane of the instance that has the conversation, or in the lane of messages that
+ *   any instance may take;
+ * - as the current message of its thread.
  */
 export class Mailbox {
-  /** How many wait. */
+  /** Number of waiting messages. */
   waiting = 0;
   readonly #anyone = new Lane();
   readonly #lanes = new Map<string, Lane>();
-  /** Open conversations by the uid of the instance that has them. */
+  /** Number of open conversations, by the uid of their instance. */
   readonly #bound = new Map<string, number>();
   readonly #current = new Map<string, Set<Open>>();
-  /** Threads whose messages wait behind what their sessions work on, by the uid of the instance. */
+  /** Threads that are held, by the uid of the instance: their sessions still work on something. */
   readonly #held = new Map<string, Set<Thread>>();
-  /** Behind heads. */
+  /** Number of messages behind heads, by the uid of the instance. */
   readonly #behind = new Map<string, number>();
 
-  /** How many wait that any instance may take. */
+  /** Number of waiting heads that any instance may take. */
   get forAnyone(): number {
     return this.#anyone.size;
   }
 
-  /** How many wait for this instance and no other. */
+  /** Number of messages that wait for this instance only. */
   waitingFor(uid: string): number {
     return (this.#lanes.get(uid)?.size ?? 0) + (this.#behind.get(uid) ?? 0);
   }
 
-  /** Those that the instance works on. */
+  /** Returns the messages that the instance works on. */
   current(uid: string): ReadonlySet<Open> {
     return this.#current.get(uid) ?? nobody;
   }
 
-  /** Turns that were given up, and that the instance may work on still. */
+  /** Returns the threads whose turn was given up, but that the instance may still work on. */
   working(uid: string): Thread[] {
     return [...(this.#held.get(uid) ?? [])].filter(({ record }) => record.working !== undefined);
   }
 
-  /** None of its messages is begun until it is let go. Only while none of it is in a lane. */
+  /** Delivers no message of the thread until `letGo`. Call this only while none of its messages is in a lane. */
   hold(thread: Thread): void {
     const { uid = '' } = thread.record;
     const held = this.#held.get(uid) ?? new Set();
@@ -66,14 +69,14 @@ export class Mailbox {
     return this.#bound.get(uid) ?? 0;
   }
 
-  /** An open conversation has come to stay with an instance (1), or left it (-1). */
+  /** An open conversation was bound to an instance (1) or left it (-1). */
   count(uid: string, by: 1 | -1): void {
     const count = this.conversations(uid) + by;
     if (count <= 0) this.#bound.delete(uid);
     else this.#bound.set(uid, count);
   }
 
-  /** A message that waits: at its place in the order of its thread. */
+  /** Adds a waiting message, at its place in the order of its thread. */
   add(open: Open): void {
     const { thread } = open;
     this.waiting += 1;
@@ -90,7 +93,7 @@ export class Mailbox {
     else this.#note(thread, 1);
   }
 
-  /** The next delivery, if there is one: the oldest message that some instance is free for. */
+  /** Returns the next delivery, if any: the oldest message for which an instance is free. */
   next(takers: readonly Taker[]): { open: Open; taker: Taker } | undefined {
     let best: { open: Open; taker: Taker } | undefined;
     const anyone = this.#anyone.peek();
@@ -107,7 +110,7 @@ export class Mailbox {
     return best;
   }
 
-  /** The head of a thread goes to an instance. */
+  /** Gives the head of a thread to an instance. */
   begin(open: Open, uid: string): void {
     const { thread } = open;
     this.#lane(thread).remove(open);
@@ -122,7 +125,7 @@ export class Mailbox {
     this.#current.set(uid, current.add(open));
   }
 
-  /** The thread stays with this instance from now on. Only while none of it is in a lane. */
+  /** Binds the thread to this instance. Call this only while none of its messages is in a lane. */
   bind(thread: Thread, uid: string | undefined): void {
     const { record } = thread;
     if (record.uid === uid) return;
@@ -131,13 +134,15 @@ export class Mailbox {
     thread.record = { ...record, uid };
   }
 
-  /** What it stayed with is gone, and its session with that. Only while none of it is in a lane. */
+  /**
+   * The instance of the thread is gone, and its session too. Call this only while none of its messages is in a lane.
+   */
   leave(thread: Thread): void {
     this.bind(thread, undefined);
     thread.record = { ...thread.record, session: undefined, sessionRun: undefined };
   }
 
-  /** The current one is no longer with its instance: it has ended, or `add` follows. */
+  /** The current message is no longer with its instance: it has ended, or `add` follows. */
   end(open: Open): void {
     const { thread } = open;
     if (thread.current !== open) return;
@@ -148,7 +153,7 @@ export class Mailbox {
     this.#promote(thread);
   }
 
-  /** A message that waits is given up. */
+  /** Removes a waiting message. */
   remove(open: Open): void {
     const { thread } = open;
     const at = thread.waiting.indexOf(open);
@@ -162,7 +167,7 @@ export class Mailbox {
     } else this.#note(thread, -1);
   }
 
-  /** The instance is gone: anyone may take its conversations. Answers the threads that were waiting for it. */
+  /** The instance is gone: any instance may take its conversations. Returns the threads that waited for it. */
   release(uid: string): Thread[] {
     const threads: Thread[] = [];
     for (const thread of [...(this.#held.get(uid) ?? [])]) {
@@ -184,7 +189,7 @@ export class Mailbox {
     return threads;
   }
 
-  /** Whether its head is in a lane. */
+  /** Whether the head of the thread is in a lane. */
   #isFree(thread: Thread): boolean {
     return thread.current === undefined && !this.#isHeld(thread);
   }
@@ -207,7 +212,7 @@ export class Mailbox {
     return lane;
   }
 
-  /** So many more of the thread wait behind its head. */
+  /** Adds `by` to the number of messages behind the head. */
   #note({ record }: Thread, by: number): void {
     if (record.uid === undefined || by === 0) return;
     const count = (this.#behind.get(record.uid) ?? 0) + by;
@@ -228,9 +233,9 @@ export class Mailbox {
 
 const nobody: ReadonlySet<Open> = new Set();
 
-/** Messages in the order of their acceptance. Nearly all are added at the end and taken from the front. */
+/** Messages in the order of acceptance. Nearly all are added at the end and taken from the front. */
 export class Lane {
-  /** Sorted by `order`; those before #first are gone. */
+  /** Sorted by `order`. Those before #first are gone. */
   #items: (Open | undefined)[] = [];
   #first = 0;
 

@@ -1,7 +1,7 @@
 import { ApiError } from '../../api/errors.ts';
 import type { Fleet } from '../../client/fleet.ts';
 
-/** A `mgmt_request` of the line protocol: spawn (name, content), stop, start, remove (targetId), list. */
+/** Runs a `mgmt_request` of the line protocol: spawn (name, content), stop, start, remove (targetId), list. */
 export async function manage(
   fleet: Fleet,
   action: string,

@@ -19,7 +19,7 @@ import type { Clock } from '../../platform/clock.ts';
 
 const apiVersion = 'subresources.agentctl.dev/v1';
 const remembered = 20_000;
-/** Messages that are read together. */
+/** Messages that are read from the journal at once. */
 const atOnce = 500;
 
 /** The journal's records as objects of the API. */
@@ -32,7 +32,7 @@ export class JournalObjects implements VirtualKinds {
 
   constructor(journal: Journal, clock: Clock) {
     this.#journal = journal;
-    // Grows over restarts too, unless there is a change every microsecond.
+    // Also grows across restarts, unless there is more than one change per microsecond.
     this.#base = clock.now() * 1_000;
     this.#revision = this.#base;
   }
@@ -98,7 +98,7 @@ export class JournalObjects implements VirtualKinds {
     return () => this.#listeners.delete(listener);
   }
 
-  /** What is said of it from now on is in the journal. */
+  /** The journal has a new version of this record. */
   changed(kind: VirtualKind, id: string): void {
     this.#revision += 1;
     const key = `${kind}/${id}`;
@@ -111,7 +111,7 @@ export class JournalObjects implements VirtualKinds {
     if (object !== undefined) for (const listener of this.#listeners) listener(kind, type, object);
   }
 
-  /** It is in the journal no more. */
+  /** The record was removed from the journal. */
   gone(gone: Gone): void {
     this.#revision += 1;
     const key = `${gone.kind}/${gone.record.id}`;
@@ -268,7 +268,7 @@ function senderText(from: Sender): string {
     : `${from.kind.toLowerCase()}:${from.name}`;
 }
 
-/** What nobody reports is unknown, and not nothing. */
+/** An unreported number is unknown, not zero. */
 function tokensText({ inputTokens, outputTokens, totalTokens, unreported }: Spent = {}): string {
   const known = [totalTokens, inputTokens, outputTokens].some((count) => count !== undefined);
   const tokens = totalTokens ?? (inputTokens ?? 0) + (outputTokens ?? 0);
@@ -278,9 +278,9 @@ function tokensText({ inputTokens, outputTokens, totalTokens, unreported }: Spen
 const optionalTime = (at: number | undefined): string | undefined =>
   at === undefined ? undefined : formatTimeMs(at);
 
-/** Without the fields that are absent. */
+/** Returns the fields that are not undefined. */
 function defined<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
     [K in keyof T]?: Exclude<T[K], undefined>;
-  }; // only what is absent is left out
+  }; // only undefined fields are left out
 }

@@ -2,67 +2,67 @@ import type { Conversation, Envelope } from '../../messages/message.ts';
 import type { TurnResult, Usage } from '../../protocols/talk.ts';
 import type { Answer, Tail } from './stream.ts';
 
-/** Why a turn is broken off for good: it stands in its message, so that a restart of the controller changes nothing. */
+/** Why a turn is cancelled finally. The message stores it, so that it survives a restart of the controller. */
 export const cancelReasons = ['Cancelled', 'Timeout', 'Inactive', 'PermissionsNotEnforced'] as const;
 
-/** A message that has not ended, as the controller holds it: its text stays in the journal until it is delivered. */
+/** A message that has not ended, in memory. Its text stays in the journal until it is delivered. */
 export interface Open {
   readonly message: Envelope;
-  /** Counts its deliveries, begun and given up: tells one that was overtaken. */
+  /** Counts deliveries, both begun and given up, to recognize outdated ones. */
   delivery: number;
   /** The order of acceptance. */
   readonly order: number;
   readonly thread: Thread;
-  /** Of its last event. */
+  /** Number of its last event. */
   seq: number;
-  /** Its newest events, to be streamed without asking the journal. */
+  /** Its newest events, so that streams need not ask the journal. */
   readonly tail: Tail;
-  /** What its events take, as `sizeOf` counts it. */
+  /** The size of its events, as counted by `sizeOf`. */
   kept: number;
   /** The text of the answer so far. */
   readonly text: Answer;
-  /** The first half of a character whose second one has not come yet. */
+  /** The first half of a surrogate pair whose second half has not arrived yet. */
   half: string;
-  /** Whether the agent has done anything but speak. */
+  /** Whether the agent has done more than write text. */
   acted: boolean;
-  /** The agent has ended the turn: its end waits for what may still come of it. */
+  /** The agent has ended the turn. The message ends later, because events of the turn may follow. */
   ending:
     | { result: Extract<TurnResult, { state: 'Completed' }>; since: number; cancel: () => void }
     | undefined;
-  /** Since when its session takes no turn, though none is known to go on in it. */
+  /** Since when its session accepts no turn, although no turn is known to run in it. */
   busySince: number | undefined;
-  /** Tool calls that are open, and permissions that are waited for. */
+  /** Open tool calls and pending permissions. */
   readonly tools: Set<string>;
-  /** What was last denied in its turn, as a sentence. */
+  /** The last denial in its turn, as a sentence. */
   denied: string | undefined;
   /** How many tool calls its turn has begun. */
   calls: number;
-  /** The agent is slow to give it a session: it holds up no other conversation. */
+  /** The agent is slow to open its session, so it does not block other conversations. */
   stalled: boolean;
-  /** How often no session could be had for it. */
+  /** How often no session could be opened for it. */
   refusals: number;
-  /** When the agent last gave a sign of it. */
+  /** When the agent last showed activity for it. */
   heardAt: number;
-  /** Why it is being broken off, once it is. */
+  /** Why it is being cancelled, if it is. */
   cancellation:
     | {
         reason: (typeof cancelReasons)[number] | 'Uncertain';
         message: string;
-        /** Since when. */
+        /** When the cancellation began. */
         at?: number | undefined;
       }
     | undefined;
-  /** The newest reports of what its turn, and its session up to now, have used. */
+  /** The newest usage reports of its turn, and of its session so far. */
   reports: Partial<Record<Usage['counts'], Usage>>;
 }
 
-/** A conversation with messages that have not ended. */
+/** A conversation in memory. It has messages that have not ended. */
 export interface Thread {
   record: Conversation;
   readonly waiting: Open[];
   current: Open | undefined;
-  /** Messages of it that are on their way to the disk. */
+  /** Number of its messages that are being written. */
   arriving: number;
-  /** What was said after the end of its last turn may go on: none is begun. */
+  /** Events of its last turn may still arrive, so no message is begun. */
   settling?: boolean;
 }

@@ -7,18 +7,21 @@ import type { Thread } from './open.ts';
 
 interface Opening {
   link: Link;
-  /** Whether it is a new session, of a conversation that has had another. */
+  /** Whether it is a new session for a conversation that had another one. */
   done: Promise<boolean>;
 }
 
 /**
- * Sessions that agents are asked for, one at a time for a conversation. A message that is given up meanwhile leaves the
- * session to the next one.
+ * Opens sessions, one at a time for each conversation. If the message is given up meanwhile, the next message uses the
+ * session.
  */
 export class Openings {
   readonly #open = new Map<string, Opening>();
 
-  /** Sees to a session of this run, which then stands in the record; rejects with ProtocolError. */
+  /**
+   * Opens a session of this run and stores it in the thread's record. Returns whether it replaces another session.
+   * Rejects with ProtocolError.
+   */
   open(thread: Thread, link: Link, connection: Connection): Promise<boolean> {
     const { id, session, sessionRun, renew } = thread.record;
     if (session !== undefined && sessionRun === link.target.run && !renew) return Promise.resolve(false);
@@ -36,7 +39,7 @@ export class Openings {
   async #ask(thread: Thread, link: Link, connection: Connection): Promise<boolean> {
     const { id, session: last, renew } = thread.record;
     const before = renew ? undefined : last;
-    // A worker of another protocol may know the conversation by its own means.
+    // An agent of another protocol may know the conversation by its own means.
     const hadOne = link.protocol.name === 'acp' && !renew && hasBegun(thread.record);
     const { session, how, cost } = await connection.session({ id, session: before, live: false });
     const { record } = thread;
@@ -48,13 +51,13 @@ export class Openings {
     const common = { ...record, session, sessionRun: run, instance, uid, renew: false };
     thread.record =
       how === 'New'
-        ? { ...common, told: '', reported: undefined } // it counts from nothing
+        ? { ...common, told: '', reported: undefined } // its counters start at zero
         : { ...common, reported: loadedAgain(record.reported, cost) };
     return how === 'New' && hadOne;
   }
 }
 
-/** `cost`: what the agent said of the session when it loaded it. */
+/** Returns the record of reported usage after a load. `cost` is what the agent reported when it loaded the session. */
 export const loadedAgain = (before: Reported | undefined, cost: Usage['cost']): Reported => ({
   counts: 'Session',
   ...before,
@@ -64,22 +67,22 @@ export const loadedAgain = (before: Reported | undefined, cost: Usage['cost']): 
 
 type Settings = Pick<ConnectOptions, 'systemPrompt'>;
 
-/** The system prompt, where the session is not known to have it. */
+/** Returns the system prompt, unless the session is known to have it. */
 export const prefaceOf = ({ told }: Conversation, { systemPrompt }: Settings): string | undefined =>
   systemPrompt === undefined || told === undefined || told === digest(systemPrompt)
     ? undefined
     : systemPrompt;
 
 /**
- * A turn has ended well, and what it was told is in the session: of one that failed, was broken off or refused, an agent
- * may keep nothing.
+ * Records that the session has the system prompt, after a completed turn. After a failed, cancelled or refused turn, an
+ * agent may have kept nothing.
  */
 export const withTold = (conversation: Conversation, { systemPrompt }: Settings): Conversation => ({
   ...conversation,
   told: digest(systemPrompt ?? ''),
 });
 
-/** A turn of it has ended well. */
+/** Returns whether a turn of the conversation has completed. */
 export const hasBegun = ({ told, session }: Conversation): boolean =>
   told === undefined ? session !== undefined : told !== '';
 

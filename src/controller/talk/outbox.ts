@@ -1,7 +1,7 @@
 import { type Clock, sleep } from '../../platform/clock.ts';
 
 const writeAgain = 1_000;
-/** Answers that wait for their agent to read: lines, and characters in all. */
+/** Limits on the answers that wait until their agent reads: lines, and characters in total. */
 const most = { lines: 1_000, text: 4 * 1024 * 1024 };
 
 interface Answer {
@@ -11,9 +11,9 @@ interface Answer {
 }
 
 /**
- * Answers that one run waits for, written one after the other. Where the pipe is lost, they wait until it is open
- * again. It takes every answer: whoever fills it looks at `full`, and reads no more of the agent's output until there is
- * `room`. So what waits is bounded by what is read at once and by the requests that are in work.
+ * Answers for one run, written in order. If the pipe is lost, they wait until it is open again. It accepts every
+ * answer: its user checks `full`, and reads no more of the agent's output until there is `room`. So the amount is
+ * bounded by one read and by the requests in progress.
  */
 export class Outbox {
   readonly #write: (line: string) => Promise<void>;
@@ -29,7 +29,7 @@ export class Outbox {
     this.#clock = clock;
   }
 
-  /** Resolves once it is in the pipe; rejects once the outbox is closed. */
+  /** Resolves when the answer is in the pipe. Rejects when the outbox is closed. */
   add(line: string): Promise<void> {
     if (this.#closed.signal.aborted) return Promise.reject(closedError());
     const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -43,7 +43,7 @@ export class Outbox {
     return this.#waiting.length > most.lines || this.#text > most.text;
   }
 
-  /** Resolves once it is not full, or closed. */
+  /** Resolves when the outbox is not full, or is closed. */
   async room(): Promise<void> {
     if (!this.full) return;
     await new Promise<void>((resolve) => {
@@ -51,7 +51,7 @@ export class Outbox {
     });
   }
 
-  /** What waits is rejected. */
+  /** Rejects everything that waits. */
   close(): void {
     this.#closed.abort();
     const waiting = this.#waiting;
@@ -67,7 +67,7 @@ export class Outbox {
       try {
         await this.#write(next.line);
       } catch {
-        // Whatever it was, the answer is not in the pipe, and the run has not been read to its end.
+        // Whatever the error is, the answer is not in the pipe, and the run was not read to its end.
         await sleep(this.#clock, writeAgain, this.#closed.signal);
         continue;
       }

@@ -2,24 +2,24 @@ import { type Attachment, attachLimits, DriverError } from '../../drivers/driver
 
 export interface PenDeps {
   attachment(): Attachment | undefined;
-  /** Resolves once it is on disk that what is written may be cut short. */
+  /** Resolves when it is on disk that the last line may be incomplete. */
   mayBeCut(): Promise<void>;
-  /** It was not; to be noted some time. */
+  /** All lines are complete; this may be recorded later. */
   isWhole(): void;
-  /** As an earlier connection left it. */
+  /** The value that an earlier connection recorded. */
   cut: boolean;
 }
 
 /**
- * Writes lines to one run. What is written last may be cut short where the controller dies before all of it is in the
- * pipe: a line that is long, or behind others. That is on disk before it is written, so that the next connection
- * knows whether it has to end such a line, and writes nothing else that is not a message.
+ * Writes lines to one run. If the controller dies, the last line may be incomplete: one that is long, or one behind
+ * others. This possibility is recorded on disk before such a line is written. So the next connection knows whether it
+ * must end an incomplete line, and apart from that writes only messages.
  */
 export class Pen {
   readonly #deps: PenDeps;
-  /** Bytes that are on their way into the pipe. */
+  /** Bytes that are being written to the pipe. */
   #writing = 0;
-  /** Whether it is noted, once it is. */
+  /** The recording, if there is one. */
   #noted: Promise<void> | undefined;
 
   constructor(deps: PenDeps) {
@@ -27,7 +27,7 @@ export class Pen {
     if (deps.cut) this.#noted = Promise.resolve();
   }
 
-  /** Whether what comes next must end a line that was cut short. */
+  /** Whether the next write must end an incomplete line. */
   get cut(): boolean {
     return this.#noted !== undefined;
   }
@@ -39,7 +39,7 @@ export class Pen {
     this.#writing += bytes;
     try {
       if (this.#writing > attachLimits.whole) this.#noted ??= this.#note();
-      // All that wait for the note go on in the order in which they came.
+      // Writes that wait for the recording continue in their order.
       if (this.#noted !== undefined) await this.#noted;
       await (this.#deps.attachment()?.write(text) ?? Promise.reject(notNow()));
     } finally {

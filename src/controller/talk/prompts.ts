@@ -3,7 +3,7 @@ import type { InboxView, Instant } from '../../plan/world.ts';
 import type { Intake, NewMessage } from './intake.ts';
 import { keyOf, type TalkState } from './talk-state.ts';
 
-/** An Agent's own prompts: spec.prompt and those of its schedule. When one was sent is journalled with it. */
+/** An Agent's own prompts: spec.prompt and those of its schedule. The journal stores the time with the message. */
 export class Prompts {
   readonly #talkState: TalkState;
   readonly #intake: Intake;
@@ -13,7 +13,7 @@ export class Prompts {
     this.#intake = intake;
   }
 
-  /** What was sent, and what of it has not ended. */
+  /** Returns what was sent, and which of these messages have not ended. */
   view(agent: Agent): Pick<InboxView, 'sent' | 'open'> {
     const { schedule = [] } = agent.spec;
     const sent = new Map<string, Instant>();
@@ -30,7 +30,7 @@ export class Prompts {
     return { sent, open };
   }
 
-  /** Once for each name and due time. */
+  /** Sends a prompt, once for each name and due time. */
   async send(
     agent: Agent,
     prompt: { schedule?: string | undefined; dueAt: Instant; text: string; conversation: 'New' | 'Same' },
@@ -54,7 +54,7 @@ export class Prompts {
     this.#talkState.marks.set(mark.name, mark.at);
   }
 
-  /** Uids of the Agents of which it is known when something was sent. */
+  /** Returns the uids of the Agents for which it is stored when something was sent. */
   agents(): Set<string> {
     const names = [...this.#talkState.marks.keys()].map((name) => name.split('/'));
     return new Set(names.flatMap(([kind, uid = '']) => (kind === 'prompt' ? [uid] : [])));

@@ -10,13 +10,13 @@ import type { Open } from './open.ts';
 import { protocolOf } from './rules.ts';
 import { keyOf, type TalkState } from './talk-state.ts';
 
-/** A question that has passed so many agents goes no further: a asks b asks a ends. */
+/** A question that has passed this many agents goes no further. This ends a cycle of agents that ask each other. */
 const mostHops = 8;
 const coalesce = 50;
 const mostAsked = 10_000;
-/** Questions of one Instance that are not answered, or whose answers it has not read. */
+/** Questions of one Instance that have no answer, or whose answers it has not read. */
 const mostUnanswered = 1_000;
-/** Names that a refusal lists. */
+/** Names that an error message lists. */
 const mostNames = 20;
 
 /** A question that has its answer. */
@@ -33,20 +33,20 @@ export interface RoutesDeps {
   agents(): readonly Agent[];
 }
 
-/** Agent to agent: questions, their answers, and who there is to ask. */
+/** Questions from agent to agent, their answers, and the list of agents that can be asked. */
 export class Routes {
   readonly #talkState: TalkState;
   readonly #deps: RoutesDeps;
   /**
-   * Questions whose answers an asking instance has not been given, by its uid. The answers, which may be long, stay in
-   * the journal until they are given.
+   * Questions whose answers the asking instance has not received, by its uid. The answers may be long, so they stay in
+   * the journal until then.
    */
   readonly #unanswered = new Map<string, Map<string, Answered>>();
-  /** How many questions of each Instance are open, by its uid. */
+  /** Number of open questions of each Instance, by its uid. */
   readonly #open = new Map<string, number>();
-  /** Links that answers are being given to. */
+  /** Links to which answers are being written. */
   readonly #giving = new WeakSet<Link>();
-  /** Keys of questions that are on their way to the disk. */
+  /** Keys of questions that are being written. */
   readonly #coming = new Set<string>();
   readonly #told = new WeakMap<Link, string>();
   readonly #asked = new WeakMap<Link, Set<string>>();
@@ -59,7 +59,7 @@ export class Routes {
     for (const { message } of this.#talkState.opens.values()) this.#count(message, 1);
   }
 
-  /** A `route_request` of an agent. The question is journalled with the line that asked it. */
+  /** Handles a `route_request` of an agent. The question is journaled with the line that contains it. */
   asked(link: Link, turn: Open | undefined, request: { requestId: string; to: string; text: string }): void {
     const { namespace, agent, instance, uid, run } = link.target;
     const { requestId } = request;
@@ -85,7 +85,7 @@ export class Routes {
         parent: turn?.message.id,
         single: true,
       };
-      // Read once more after a crash: it is known.
+      // Read again after a crash: the question is known.
       if (this.#coming.has(key) || this.#deps.intake.known(to, newMessage) !== undefined) return;
       reservation = this.#deps.intake.reserve(to, newMessage);
     } catch (error) {
@@ -105,19 +105,21 @@ export class Routes {
         this.#coming.delete(key);
         reservation.release();
         this.#count(reservation.message, -1);
-        // One that was accepted before has its answer there.
+        // If it was accepted before, its answer will come from there.
         if (!(error instanceof JournalError && error.reason === 'Duplicate'))
           this.#refuse(link, requestId, 'The question was not accepted: it could not be written down.');
       },
     );
   }
 
-  /** How many agents the questions have passed that an instance works on: for one of which its turn is not known. */
+  /**
+   * Returns the most agents that a question the instance works on has passed. For a new question whose turn is unknown.
+   */
   hops(key: string, uid: string): number {
     return Math.max(0, ...[...this.#talkState.box(key).current(uid)].map(({ message }) => message.hops));
   }
 
-  /** Whom `from` may ask under that name. Throws ApiError. */
+  /** Returns the Agent that `from` may ask under this name. Throws ApiError. */
   target(
     from: Agent | undefined,
     to: string,
@@ -144,7 +146,7 @@ export class Routes {
     return agent;
   }
 
-  /** The agent is among those whose questions led here, and has no free place: it would wait for itself. */
+  /** Whether the question would wait for itself: it came through this agent, and the agent has no free place. */
   #waitsForIt(agent: Agent, parent: Omit<Message, 'text'> | undefined): boolean {
     const { namespace = 'default', name } = agent.metadata;
     const key = `${namespace}/${name}`;
@@ -164,7 +166,10 @@ export class Routes {
     return ![...this.#talkState.links.values()].some(free);
   }
 
-  /** A message is final: whoever asked by a line of the protocol is told, now or when it is back. */
+  /**
+   * A message has ended. If it is a question asked by a line of the protocol, the sender gets the answer now or when it
+   * is back.
+   */
   ended(message: Omit<Message, 'text'>) {
     const { from } = message;
     if (from.kind !== 'Agent' || from.requestId === undefined) return;
@@ -175,19 +180,19 @@ export class Routes {
     if (link?.state === 'Ready') void this.#sendAnswers(link);
   }
 
-  /** An instance can be talked to again. */
+  /** An instance is ready for messages again. */
   ready(link: Link): void {
     void this.#sendAnswers(link);
     this.#tellPeers(link);
   }
 
-  /** An instance is gone for good: nobody waits for its answers. */
+  /** An instance was deleted, so nobody waits for its answers. */
   gone(uid: string): void {
     for (const id of this.#unanswered.get(uid)?.keys() ?? []) this.#answered(id);
     this.#unanswered.delete(uid);
   }
 
-  /** Agents have come, gone or changed: all that are up are told, once for many changes. */
+  /** Agents were added, removed or changed: informs all running agents, once for many changes. */
   peersChanged(): void {
     if (this.#peersDue) return;
     this.#peersDue = true;
@@ -197,7 +202,7 @@ export class Routes {
     });
   }
 
-  /** Whom an agent can ask. */
+  /** Returns the agents that an agent can ask. */
   peers(from: Agent): Peer[] {
     return this.#deps
       .agents()
@@ -240,7 +245,7 @@ export class Routes {
     else this.#open.delete(from.uid);
   }
 
-  /** Gives a run the answers that wait for it, one after the other: of those that it does not read one is in memory. */
+  /** Writes waiting answers to a run, one at a time, so that at most one unread answer is in memory. */
   async #sendAnswers(link: Link): Promise<void> {
     if (this.#giving.has(link)) return;
     this.#giving.add(link);
@@ -248,7 +253,7 @@ export class Routes {
     const next = () => this.#unanswered.get(uid)?.entries().next().value;
     for (let found = next(); found !== undefined && link.state === 'Ready'; found = next()) {
       const [id, { requestId, run }] = found;
-      // The new run asks something else under the same id: this answer would be taken for that one's.
+      // The new run has asked something else under the same id and would mistake this answer for its own.
       const taken = run !== undefined && run !== link.target.run && this.#asking(link).has(requestId);
       if (!taken && !(await this.#answer(link, requestId, this.#answerOf(id)))) break;
       if (this.#unanswered.get(uid)?.delete(id) === true) this.#answered(id);
@@ -267,12 +272,12 @@ export class Routes {
     this.#talkState.writer.note([{ type: 'Change', id, set: { answered: true } }]);
   }
 
-  /** A refusal is not journalled: it waits in the link's outbox while the run lives. */
+  /** A refusal is not journaled. It waits in the link's outbox as long as the run lives. */
   #refuse(link: Link, requestId: string, error: string): void {
     void this.#answer(link, requestId, { error });
   }
 
-  /** Ids of the questions that this run has asked. */
+  /** Returns the ids of the questions that this run has asked. */
   #asking(link: Link): Set<string> {
     const asked = this.#asked.get(link) ?? new Set();
     this.#asked.set(link, asked);
@@ -305,12 +310,12 @@ export class Routes {
   }
 }
 
-/** What an agent itself says stands as it is, however many agents it passes. */
+/** The error of an agent is passed on unchanged, however many agents it passes. */
 function reasonOf({ reason, state, error = 'it was not answered' }: Omit<Message, 'text'>): string {
   return reason === 'AgentError' ? error : `${reason ?? state}: ${error}`;
 }
 
-/** Throws ApiError Forbidden where the Agent may have nothing to do with the others, or is to end. */
+/** Throws ApiError Forbidden if the Agent may not use other agents or is ending. */
 export function checkAccess(from: Agent | undefined, what: string): asserts from is Agent {
   const why =
     from === undefined || from.spec.fleetAccess === 'None' ? 'its spec.fleetAccess is None' : ends(from);
@@ -318,14 +323,16 @@ export function checkAccess(from: Agent | undefined, what: string): asserts from
   throw new ApiError('Forbidden', `${from?.metadata.name ?? 'This agent'} may not ${what}: ${why}.`);
 }
 
-/** Why none of an Agent's instances goes on running. */
+/** Why no instance of an Agent will keep running. Undefined if they may. */
 function ends({ metadata, spec }: Agent): string | undefined {
   if (metadata.deletionTimestamp !== undefined) return 'it is being deleted';
   if (spec.suspend) return 'it is suspended';
   return spec.replicas === 0 ? 'its spec.replicas is 0' : undefined;
 }
 
-/** Why an agent cannot answer for as long as things stay as they are; one that starts, sleeps or backs off can. */
+/**
+ * Why an agent cannot answer in its present state. Undefined if it starts, sleeps or backs off, because then it can.
+ */
 function unable(agent: Agent): string | undefined {
   const why = ends(agent);
   if (why !== undefined) return why;

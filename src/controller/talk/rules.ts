@@ -4,7 +4,7 @@ import { protocols } from '../../protocols/index.ts';
 import type { Protocol } from '../../protocols/protocol.ts';
 import type { ToolUse } from '../../protocols/talk.ts';
 
-/** What holds for the messages of one Agent. Lengths in milliseconds. */
+/** The rules for the messages of one Agent. Durations in milliseconds. */
 export interface Rules {
   maxAttempts: number;
   timeout: number;
@@ -12,12 +12,12 @@ export interface Rules {
   queueDepth: number;
   onInterrupted: 'Resume' | 'Retry' | 'Fail';
   perInstance: number;
-  /** 0: never. */
+  /** 0 means never. */
   idleTTL: number;
   onContextFull: 'Keep' | 'New';
 }
 
-/** Undefined for `none`. */
+/** Returns undefined for `none`. */
 export const protocolOf = ({ protocol }: Pick<AgentSpec, 'protocol'>): Protocol | undefined =>
   protocol === 'none' ? undefined : protocols[protocol];
 
@@ -40,8 +40,9 @@ export type Action = 'Allow' | 'Deny' | 'Ask';
 const strictness = { Allow: 0, Ask: 1, Deny: 2 } as const;
 
 /**
- * What becomes of a tool call; without permissions in the spec people decide. Of a kind that the agent does not say itself
- * the stricter holds: that of what it seems to be, or of `other`. On agentctl's own tools fleetAccess has decided.
+ * Returns what happens to a tool call. Without permissions in the spec, people decide. If the agent did not state the
+ * kind itself, the stricter rule applies: that of the guessed kind or that of `other`. agentctl's own tools are allowed
+ * here, because fleetAccess has already decided.
  */
 export function actionFor(
   { permissions }: Pick<AgentSpec, 'permissions'>,
@@ -57,12 +58,12 @@ export function actionFor(
 export const approvalTimeout = ({ permissions }: AgentSpec): number =>
   parseDuration(permissions?.timeout ?? '10m');
 
-/** A change of a file that failed has changed nothing: many agents look at the file first, and only then ask. */
+/** A failed call of these kinds has changed nothing. Many agents first look at the file, and ask only then. */
 const doneOrNot: ReadonlySet<string> = new Set(['read', 'edit', 'delete', 'move', 'search', 'think']);
 
 /**
- * Whether a tool was used that should have been asked about, and was not. `Unclear`: it may have failed before it would
- * have been asked about, as for a wrong input.
+ * Returns whether a tool was used without the required permission. `Unclear`: the call may have failed before the agent
+ * would have asked, for example because of invalid input.
  */
 export function usedWithoutAsking(
   { kind, asked, announced, whole, end }: Pick<ToolUse, 'kind' | 'asked' | 'announced' | 'whole' | 'end'>,

@@ -4,15 +4,15 @@ import type { Usage } from '../../protocols/talk.ts';
 import { type Counting, countingOf, sizeOf } from './counting.ts';
 import type { Open } from './open.ts';
 
-/** That are summed up; further ones are an agent's nonsense. */
+/** More currencies in one sum are ignored: they are nonsense of an agent. */
 const mostCurrencies = 10;
 
 const counters = ['inputTokens', 'outputTokens', 'totalTokens'] as const;
 
 /**
- * What a turn has used, from the newest report: one that counts the session is told less what was reported before, as
- * `countingOf` has it. What is not reported stays absent: of a turn that has begun and of which
- * nothing is reported, it is written that it was.
+ * Returns what a turn has used, from its newest report. If the report counts the session, the previous report is
+ * subtracted, as `countingOf` says. Unreported numbers stay absent. For a turn that has begun, `unreported` counts
+ * them.
  */
 export function accountOf(
   open: Pick<Open, 'message' | 'reports' | 'calls'>,
@@ -74,8 +74,8 @@ export function accountOf(
 }
 
 /**
- * A sum that is smaller than before has begun anew. Whether a larger one has, after a load, is told by the price of the turn
- * before, or not at all.
+ * Returns the cost of the turn. A sum that is smaller than before has started again from zero. Whether a larger sum has
+ * done so after a load follows from the price of the turn before, or stays unknown.
  */
 function sessionCost(
   session: Usage | undefined,
@@ -98,7 +98,7 @@ function sessionCost(
 const priceOf = (cost: Usage['cost'], tokens = 0): number | undefined =>
   cost === undefined || tokens === 0 ? undefined : cost.amount / tokens;
 
-/** Prices differ with what is cached. A sum over two turns alike is twice what one of them costs. */
+/** Prices vary with caching. But a sum over two equal turns is twice the cost of one. */
 const leeway = 1.5;
 
 const ownPart = (
@@ -110,7 +110,7 @@ const ownPart = (
   return counting === 'Own' ? value : less(value, before);
 };
 
-/** For the next report. One of the cost alone says nothing of tokens. */
+/** Returns the record for the next report. A report of cost only says nothing about tokens. */
 function noted(
   session: Usage,
   before: Reported | undefined,

@@ -8,7 +8,7 @@ import type { TalkState } from './talk-state.ts';
 
 const few = 64;
 
-/** What happens to a message from event `after` on, up to its end, or up to now. */
+/** Yields the events of a message after `after`, until its end or until now. */
 export async function* follow(
   talkState: TalkState,
   objects: JournalObjects,
@@ -55,7 +55,7 @@ export async function* follow(
   }
 }
 
-/** However many there are, only some are held at once. */
+/** Yields stored events. Holds only a few of them in memory. */
 function* stored(journal: Pick<Journal, 'events'>, message: string, after: number): Generator<StoredEvent> {
   for (let seq = after; ; ) {
     const some = journal.events(message, seq, few);
@@ -65,7 +65,7 @@ function* stored(journal: Pick<Journal, 'events'>, message: string, after: numbe
   }
 }
 
-/** Wakes those who follow a message. They read what is new themselves, so a slow one costs nothing. */
+/** Wakes the followers of a message. They read new events themselves, so a slow one costs nothing. */
 export class Hub {
   readonly #waiting = new Map<string, Set<() => void>>();
 
@@ -101,18 +101,18 @@ export class Hub {
 }
 
 export interface Follower {
-  /** Resolves when something has changed since the last time, or the signal aborts. */
+  /** Resolves when something has changed since the last call, or when the signal aborts. */
   next(): Promise<void>;
   end(): void;
 }
 
 const mostEvents = 512;
-/** In characters. */
+/** Characters. */
 const mostText = 2 * 1024 * 1024;
 
-/** The newest events of a message, to be streamed without asking the journal: bounded, however much an agent says. */
+/** The newest events of a message, for streams that need not ask the journal. Its size is bounded. */
 export class Tail {
-  /** Grows at its end; when it is cut a new one takes its place, so that who reads the old one goes on. */
+  /** Grows at its end. A cut replaces the array, so that readers of the old one can continue. */
   events: StoredEvent[] = [];
   #text = 0;
 
@@ -126,7 +126,7 @@ export class Tail {
   }
 }
 
-/** About what an event takes to be kept, in characters: with its row in the journal. */
+/** Returns the approximate size of a stored event in characters, including its row in the journal. */
 export function sizeOf(event: TurnEvent): number {
   return overhead + textOf(event);
 }
@@ -151,21 +151,24 @@ function textOf(event: TurnEvent): number {
   }
 }
 
-/** In characters. */
+/** Characters. */
 const longest = 4 * 1024 * 1024;
 
-/** An answer that came whole, as it is kept. */
+/** Returns a complete answer, cut to the limit. */
 export function bounded(answer: string | undefined): string | undefined {
   if (answer === undefined || answer.length <= longest) return answer;
   return `${beginning(answer, longest)}\n[agentctl: cut here; the answer has ${answer.length} characters]`;
 }
 
-/** The text of an answer as it comes; of a longer one its beginning. All of it stands in the events of its message. */
+/**
+ * The text of an answer while it arrives. Only the beginning of a long answer is kept here; the events of the message
+ * have all of it.
+ */
 export class Answer {
   #parts: string[] = [];
   #length = 0;
 
-  /** Whether all of the next text may be cut away. */
+  /** Whether the limit is reached, so that the next text may be dropped. */
   get full(): boolean {
     return this.#length >= longest;
   }

@@ -15,11 +15,11 @@ import { Writer } from './writer.ts';
 
 const idleThreads = 1_000;
 const mostDeleted = 1_000;
-/** What the events of one message take at most, as `sizeOf` counts it; the text of its answer is kept beyond that. */
+/** Limit on the events of one message, as counted by `sizeOf`. The text of its answer is kept beyond it. */
 const mostKept = 64 * 1024 * 1024;
-/** Tool calls of a turn that are open at once. */
+/** Open tool calls of a turn. */
 const mostTools = 1_000;
-/** What is kept of what is said after the end: of so many messages, and as `sizeOf` counts it of each. */
+/** Limits on what is kept of events after the end: number of messages, and the size of each as counted by `sizeOf`. */
 const mostLate = { messages: 1_000, kept: 1024 * 1024 };
 /** Events that are read from the journal at once. */
 const few = 64;
@@ -36,7 +36,7 @@ export interface DeskDeps {
   enqueue(key: string): void;
 }
 
-/** All messages that have not ended, with their threads, and the links to the runs that are up. */
+/** All open messages with their threads, and the links to runs. */
 export class TalkState {
   readonly deps: DeskDeps;
   readonly writer: Writer;
@@ -44,18 +44,18 @@ export class TalkState {
   readonly opens = new Map<string, Open>();
   /** By the Instance's uid. */
   readonly links = new Map<string, Link>();
-  /** The starts whose output was read to its end, by the Instance's uid. */
+  /** The starts whose output was read to the end, by the Instance's uid. */
   readonly drained = new Map<string, string>();
   readonly marks: Map<string, number>;
   readonly #boxes = new Map<string, Mailbox>();
   readonly #threads = new Map<string, Thread>();
   readonly #listeners: ((kind: 'Message' | 'Conversation' | 'Approval', id: string) => void)[] = [];
-  /** Messages that ended last. */
+  /** The messages that ended last. */
   readonly #late = new Map<string, Late>();
   /** Uids of Agents. */
   readonly #deleted = new Set<string>();
   #order = 0;
-  /** With more threads than this the idle ones are forgotten. */
+  /** With more threads than this, idle ones are removed from memory. */
   #most = idleThreads * 2;
 
   constructor(deps: DeskDeps, loaded: ReturnType<Journal['load']>) {
@@ -69,13 +69,15 @@ export class TalkState {
       if (record.working !== undefined) this.box(keyOf(record)).hold(thread);
     }
     for (const link of loaded.links) if (link.drained) this.drained.set(link.uid, link.startId);
-    // What an instance works on goes first: one that was retried may be older, and waits behind it.
+    // Messages in work first: a retried message may be older and then waits behind them.
     const waits = ({ state }: Envelope): boolean => state === 'Pending';
     for (const message of loaded.messages) if (!waits(message)) this.#restore(message);
     for (const message of loaded.messages) if (waits(message)) this.#restore(message);
   }
 
-  /** Whether both are instances of one Agent; one that was made later under its name is another. */
+  /**
+   * Returns whether both senders are instances of the same Agent. A later Agent of the same name is a different one.
+   */
   isSameAgent(one: Sender | undefined, other: Sender | undefined): boolean {
     if (one?.kind !== 'Agent' || other?.kind !== 'Agent') return false;
     if (one.uid === other.uid) return true;
@@ -83,7 +85,7 @@ export class TalkState {
     return agentUID !== undefined && agentUID === this.deps.instance(other.uid)?.spec.agentUID;
   }
 
-  /** What an Agent's messages are held in. */
+  /** Returns the mailbox of an Agent. */
   box(key: string): Mailbox {
     const box = this.#boxes.get(key) ?? new Mailbox();
     this.#boxes.set(key, box);
@@ -98,7 +100,7 @@ export class TalkState {
     return this.#boxes.entries();
   }
 
-  /** The Agent is gone: what is still on its way to it comes too late. */
+  /** The Agent is gone: messages to it that are still being written are too late. */
   dropBox(key: string, uid: string | undefined): void {
     this.#boxes.delete(key);
     if (uid === undefined) return;
@@ -125,7 +127,7 @@ export class TalkState {
     return thread;
   }
 
-  /** A message that was accepted, before it is put into its box. */
+  /** Opens an accepted message, before it is added to its mailbox. */
   open(message: Envelope, thread: Thread): Open {
     this.#order += 1;
     const open: Open = {
@@ -155,8 +157,8 @@ export class TalkState {
   }
 
   /**
-   * The entries of one more event of a message; those who follow it are told at once. None where it has more events
-   * than are kept: that is told once.
+   * Returns the entries of one more event of a message, and wakes its followers. Returns none if the message has too
+   * many events, after one note that says so.
    */
   event(open: Open, given: TurnEvent): Entry[] {
     const at = this.deps.clock.now();
@@ -182,7 +184,7 @@ export class TalkState {
     });
   }
 
-  /** A message has ended: what is said of it later is numbered on. */
+  /** A message has ended. Later events continue its numbering. */
   ended({ message, seq, half }: Open): void {
     const { id } = message;
     this.#late.delete(id);
@@ -191,7 +193,7 @@ export class TalkState {
     if (this.#late.size > mostLate.messages && oldest !== undefined) this.#late.delete(oldest);
   }
 
-  /** The entries of an event that came after the end of its turn: it stands behind those of its message. */
+  /** Returns the entries of an event after the end of its turn. It is stored behind the events of its message. */
   late(
     { uid, ...agent }: { uid: string; namespace: string; agent: string },
     { message: named, session }: { message?: string | undefined; session?: string | undefined },
@@ -214,7 +216,7 @@ export class TalkState {
     });
   }
 
-  /** The message that was last worked on in a session of the instance. */
+  /** Returns the message that the instance last worked on in a session. */
   #lastOf(uid: string, session: string | undefined): string | undefined {
     if (session === undefined) return undefined;
     const thread = this.#threads
@@ -226,7 +228,7 @@ export class TalkState {
     return thread === undefined ? undefined : last(thread.record.id);
   }
 
-  /** Of one that ended before the controller was restarted, or long ago. */
+  /** Returns the state of a message that ended long ago, or before the controller was restarted. */
   #lateOf(id: string, key: string): Late | undefined {
     const message = this.deps.journal.message(id);
     if (message === undefined || keyOf(message) !== key) return undefined;
@@ -255,7 +257,7 @@ export class TalkState {
       }
   }
 
-  /** Takes in the events that an open message has in the journal, some at a time. */
+  /** Applies the events that the journal has of an open message, a few at a time. */
   replay(open: Open): void {
     for (let more = true; more; ) {
       const events = this.deps.journal.events(open.message.id, open.seq, few);
@@ -277,13 +279,13 @@ export class TalkState {
     if (reason !== undefined) open.cancellation = { reason, message: message.error ?? reason };
     const box = this.box(keyOf(message));
     box.add(open);
-    // One that waits may have events as well, of earlier attempts: new ones are numbered on from them.
+    // A waiting message may have events of earlier attempts. New events continue their numbering.
     this.replay(open);
     if (message.state !== 'Pending' && message.uid !== undefined) box.begin(open, message.uid);
     else open.tools.clear();
   }
 
-  /** Conversations without messages are in the journal; some are held for the next one. */
+  /** Removes idle threads from memory. The journal has them; some stay for their next message. */
   #forgetIdle(): void {
     for (const [id, thread] of this.#threads) {
       const { waiting, current, arriving } = thread;
@@ -295,9 +297,9 @@ export class TalkState {
   }
 }
 
-/** What was said of a message after its end. */
+/** The state of events after the end of a message. */
 interface Late {
-  /** The Agent's. */
+  /** Key of the Agent. */
   key: string;
   seq: number;
   half: string;
@@ -307,8 +309,8 @@ interface Late {
 const isFirstHalf = (code: number): boolean => code >= 0xd800 && code <= 0xdbff;
 
 /**
- * The event with whole characters alone: a model may cut its text between the two halves of one. The first half waits
- * for the second; a half without the other is told as U+FFFD. Undefined: nothing of it is whole yet.
+ * Returns the event with complete characters only: a model may cut its text within a surrogate pair. The first half
+ * waits for the second. A half without the other becomes U+FFFD. Returns undefined if nothing is complete yet.
  */
 function wholeOf(of: { half: string }, event: TurnEvent): TurnEvent | undefined {
   if (event.type !== 'text' && event.type !== 'thought') return event;
@@ -346,6 +348,6 @@ function deniedText(event: Extract<TurnEvent, { type: 'approval' }>): string | u
   return `Permission ${how}, and the agent broke its turn off: ${askedText(event)}`;
 }
 
-/** The Agent's key. */
+/** Returns the Agent's key. */
 export const keyOf = ({ namespace, agent }: { namespace: string; agent: string }): string =>
   `${namespace}/${agent}`;

@@ -39,7 +39,7 @@ const stopBound = 5_000;
 /** Characters of an error in an Event. */
 const mostTold = 1_000;
 const day = 86_400_000;
-/** What has ended is kept for a day, up to so many bytes and messages; what was used, for longer. */
+/** How long ended messages are kept, and how many bytes and messages at most. Usage is kept longer. */
 const keep = { age: day, bytes: 1 << 30, messages: 500_000, usage: 90 * day };
 
 export interface TalkDeps {
@@ -53,12 +53,12 @@ export interface TalkDeps {
   driver(runtime: string): Driver | undefined;
   policy(agent: Agent): PolicySpec;
   enqueue(key: string, at?: Instant): void;
-  /** As one instance may use the others. */
+  /** Returns the fleet as this instance may use it. */
   fleet(from: Agent, instance: Asking): Fleet;
   mcp: McpServers;
 }
 
-/** All talk with agents: their messages, and the pipes of the runs that are up. */
+/** All communication with agents: their messages, and the pipes of their runs. */
 export class Talk {
   readonly objects: JournalObjects;
   readonly talkState: TalkState;
@@ -161,7 +161,7 @@ export class Talk {
     });
   }
 
-  /** Once the caches are synced: what was with an instance that is gone is taken up by another. */
+  /** Call this when the caches are synced. Messages of instances that are gone go to other instances. */
   start(): void {
     this.turns.restored();
     this.approvals.restored();
@@ -201,7 +201,7 @@ export class Talk {
     return { waiting: box.forAnyone, ...this.prompts.view(agent) };
   }
 
-  /** How many messages wait for an Agent. */
+  /** Returns how many messages wait for an Agent. */
   waiting({ namespace = 'default', name }: { namespace?: string | undefined; name: string }): number {
     return this.talkState.waiting(`${namespace}/${name}`);
   }
@@ -253,7 +253,7 @@ export class Talk {
     return this.message(key);
   }
 
-  /** Throws ApiError NotFound. `sender`: only one that this agent has sent, any other is as if it were not there. */
+  /** Returns a message. Throws ApiError NotFound. With `sender`, messages of others count as not found. */
   message({ namespace, name }: ObjectKey, sender?: Sender): Message {
     const message = this.#deps.journal.message(name);
     const isTheirs = sender === undefined || this.talkState.isSameAgent(message?.from, sender);
@@ -295,7 +295,7 @@ export class Talk {
     throw new ApiError('ServiceUnavailable', `No instance of Agent ${keyText(agent.metadata)} is Ready.`);
   }
 
-  /** Asks a run to end by its protocol's own message. */
+  /** Asks a run to end with a message of its protocol. */
   shutdown(uid: string, run: number): void {
     const link = this.talkState.links.get(uid);
     if (link?.target.run === run) link.connection?.shutdown();
@@ -307,7 +307,7 @@ export class Talk {
     if (link?.target.run === run) link.toolsSeen();
   }
 
-  /** Closes conversations that have been idle for too long, and removes what ended long ago. */
+  /** Closes conversations that were idle for too long, and removes what ended long ago. */
   async tidy(): Promise<void> {
     const { journal, cache, clock } = this.#deps;
     const now = clock.now();
@@ -330,20 +330,20 @@ export class Talk {
     });
   }
 
-  /** Reads nothing more; what was read is written. Agents run on. */
+  /** Stops reading. Resolves when the effects of what was read are written. Agents keep running. */
   async stop(): Promise<void> {
     this.#timers.stop();
     await this.#deps.mcp.close();
     const links = [...this.talkState.links.values()];
     const closed = Promise.all(links.map((link) => link.close('the controller ends')));
     const settled = closed.then(() => this.talkState.writer.settle());
-    // What a full disk does not take is read again by the next controller.
+    // What does not fit on a full disk is read again by the next controller.
     await endsWithin(this.#deps.clock, stopBound, settled);
     this.talkState.writer.stop();
     await settled;
   }
 
-  /** A message has come: whoever is free has it at once; else the planner may have to wake somebody. */
+  /** A message was accepted: a free instance gets it now. Otherwise the planner may have to wake one. */
   #admitted(key: string): void {
     const box = this.talkState.box(key);
     this.#deliveries.dispatch(key);
@@ -360,7 +360,7 @@ export class Talk {
     if (message.uid === undefined) return;
     const status = this.talkState.deps.instance(message.uid)?.status;
     if (agent === undefined || this.talkState.box(key).current(message.uid).size > 0) return;
-    // What waits for it to be idle goes on; what is put to sleep when idle counts from now.
+    // An update or restart that waited for idle can continue, and the idle time of an OnDemand agent starts now.
     if (status?.outdatedSince !== undefined || status?.restartDueSince !== undefined) this.#deps.enqueue(key);
     else if (this.#deps.policy(agent).mode === 'OnDemand')
       this.#deps.enqueue(key, this.#deps.clock.now() + idleLook);
@@ -368,7 +368,7 @@ export class Talk {
       this.#deps.enqueue(key, this.#deps.clock.now() + idleLook);
   }
 
-  /** An agent that is given up takes up nothing again: whoever waits for what was cut short is told. */
+  /** An agent that was given up resumes nothing: the senders of its interrupted messages get an error. */
   #giveUp(agent: Agent): void {
     const phase = agent.status?.phase;
     if (phase !== 'Failed' && phase !== 'Completed') return;
@@ -395,7 +395,7 @@ export class Talk {
     }
   }
 
-  /** The Agent is gone: whoever looked at it just before may have made it a box again. */
+  /** The Agent is gone: a request just before may have created its mailbox again. */
   forget(key: string): void {
     this.talkState.dropBox(key, undefined);
   }
@@ -428,7 +428,7 @@ export class Talk {
   }
 }
 
-/** What people are told of the end of a message. */
+/** Returns the Event about the end of a message. */
 function happeningOf({ id, state, reason, error, conversation }: Envelope): NewEvent {
   const which = `Message ${id} of conversation ${conversation}`;
   if (state === 'Completed')

@@ -6,12 +6,12 @@ import { keyOf, type TalkState } from './talk-state.ts';
 import type { Turns } from './turns.ts';
 
 const longest = 30_000;
-/** An agent that is asked to break off a turn and does not is waited for no longer. */
+/** Milliseconds that an agent has to confirm a cancelled turn. */
 const patience = 75_000;
-/** After that it may work on for so long, and is then restarted. */
+/** Milliseconds that it may then continue to work before it is restarted. */
 const restartAfter = 30_000;
 
-/** Ends messages that have expired, and turns in which the agent is silent for too long. One timer for all. */
+/** Ends messages that have expired, and turns in which the agent is silent for too long. Uses one timer for all. */
 export class Timers {
   readonly #talkState: TalkState;
   readonly #turns: Turns;
@@ -25,7 +25,7 @@ export class Timers {
     this.#agent = agent;
   }
 
-  /** Looks at all of them no later than then. */
+  /** Checks everything at this time or earlier. */
   wake(at: number): void {
     if (at >= this.#at) return;
     this.#cancel?.();
@@ -48,7 +48,7 @@ export class Timers {
     if (next !== Number.POSITIVE_INFINITY) this.wake(Math.max(next, now + 10));
   }
 
-  /** An agent that goes on with what was given up is restarted after a while. */
+  /** Restarts an agent that keeps working on a turn that was given up. Returns when to check again. */
   #givenUp(link: Link, now: number): number {
     let next = Number.POSITIVE_INFINITY;
     for (const { record } of this.#talkState.box(keyOf(link.target)).working(link.target.uid)) {
@@ -64,7 +64,7 @@ export class Timers {
     return next;
   }
 
-  /** When to look at it again. */
+  /** Returns when to check the message again. */
   #check(open: Open, now: number): number {
     const { message, thread } = open;
     if (open.cancellation !== undefined && open.cancellation.reason !== 'Uncertain') {

@@ -11,32 +11,32 @@ import { accountOf } from './spending.ts';
 import { bounded } from './stream.ts';
 import { keyOf, type TalkState } from './talk-state.ts';
 
-/** How long the end of a turn waits at most for what still comes of it. Milliseconds. */
+/** Milliseconds that the end of a turn waits at most for later events of the turn. */
 const mostTrailing = 2_000;
-/** How long the next turn waits in a session of an agent that speaks after the end of a turn. */
+/** Milliseconds that the next turn waits, if the agent has reported events after the end of a turn. */
 const settling = 10_000;
-/** A session that takes no turn is asked again after a while; after so long the instance is restarted. */
+/** Milliseconds: delays before a busy session is asked again, and the time after which the instance is restarted. */
 const busy = { from: 1_000, most: 10_000, bound: 60_000 };
 
-/** Events that say that the agent has begun with a message. */
+/** Events that show that the agent has begun with a message. */
 const effects: ReadonlySet<TurnEvent['type']> = new Set(['text', 'thought', 'tool', 'background', 'other']);
 
 export interface TurnsDeps {
   talkState: TalkState;
   agent(key: string): Agent | undefined;
-  /** There is something to deliver, or somebody free to take it. */
+  /** There is a message to deliver, or an instance became free. */
   due(key: string): void;
-  /** An agent has told that something is wrong with its account. */
+  /** An agent has reported a fault of its account. */
   accountFails(link: Link, fault: AccountFault): void;
   /** An agent works on a turn that was given up. */
   abandoned(): void;
-  /** A message is final; called once that is on disk. */
+  /** A message has ended, and this is on disk. */
   ended(message: Omit<Message, 'text'>): void;
-  /** Its turn is broken off, or is over and begun again: nobody waits for answers to what was asked in it. */
+  /** The turn was cancelled, or ended and will start again: nobody waits for answers to its requests. */
   over(message: string, reason: string): void;
 }
 
-/** What becomes of messages that were delivered: followed, ended once, and taken up again after a crash. */
+/** What happens to delivered messages: follows their turns, ends each once, and resumes after a crash. */
 export class Turns {
   readonly #talkState: TalkState;
   readonly #deps: TurnsDeps;
@@ -46,7 +46,7 @@ export class Turns {
     this.#talkState = deps.talkState;
   }
 
-  /** The turn that a run works on; undefined where it is over, or another run's. */
+  /** Returns the message whose turn the run works on. Undefined if the turn is over or belongs to another run. */
   current(link: Link, id: string | undefined): Open | undefined {
     const open = id === undefined ? undefined : this.#talkState.opens.get(id);
     if (open?.thread.current !== open) return undefined;
@@ -82,7 +82,7 @@ export class Turns {
     if (open !== undefined) open.reports[usage.counts] = { ...open.reports[usage.counts], ...usage };
   }
 
-  /** Said after the end of a turn: it is part of that one, or stands behind it. */
+  /** Handles an event after the end of a turn: it becomes part of the turn, or is stored behind it. */
   after(link: Link, whose: { message?: string | undefined; session?: string | undefined }, event: TurnEvent) {
     const { message } = whose;
     const open = this.current(link, message);
@@ -104,21 +104,21 @@ export class Turns {
     if (isBusy && open.cancellation === undefined && !open.message.produced)
       return this.#askLater(open, given.message, link);
     const result: TurnResult = isBusy ? { ...given, reason: 'AgentError' } : given;
-    // What it may never have been sent is no turn that it works on.
+    // If the message may never have been sent, the agent does not work on it.
     const isSent = open.cancellation?.reason !== 'Uncertain' || open.message.produced;
     if (result.state === 'Failed' && result.working === true && isSent) this.#hold(open, link);
     const isDone = result.state === 'Completed' && result.stopReason !== 'cancelled';
-    // Sent again, it would ask again.
+    // Sent again, it would request the same permission again.
     if (open.denied !== undefined && result.state === 'Completed' && !isDone && !isCancelled(open))
       return this.finish(open, { state: 'Failed', reason: 'PermissionDenied', error: open.denied }, link);
     if (open.cancellation?.reason === 'Uncertain' && !isDone)
       return open.message.produced
         ? this.interrupt(open, open.cancellation.message, link)
         : this.requeue(open, link);
-    // By itself, or because it was made sure of before a restart.
+    // The agent cancelled it by itself, or a cancellation before a restart is confirmed.
     if (open.cancellation === undefined && result.state === 'Completed' && !isDone)
       return this.interrupt(open, 'the agent cancelled it', link);
-    // Some agents end a turn that they were asked to break off as any other.
+    // Some agents end a cancelled turn like any other.
     if (open.cancellation !== undefined && open.cancellation.reason !== 'Uncertain')
       return this.finish(open, cancelledEnd(open), link);
     if (result.state === 'Failed') {
@@ -130,7 +130,7 @@ export class Turns {
     this.#end(open, result, link);
   }
 
-  /** Waits for what may still come of the turn, then completes the message. */
+  /** Waits for later events of the turn, then completes the message. */
   #end(open: Open, result: Extract<TurnResult, { state: 'Completed' }>, link: Link) {
     const { trailing } = link.protocol;
     if (trailing === 0) return this.#complete(open, result, link);
@@ -138,7 +138,7 @@ export class Turns {
     const now = clock.now();
     const since = open.ending?.since ?? now;
     if (open.ending === undefined) {
-      const stopReason = result.stopReason ?? 'end_turn'; // after a restart it says that the turn has ended
+      const stopReason = result.stopReason ?? 'end_turn'; // after a restart it shows that the turn has ended
       open.message.stopReason = stopReason;
       link.push([{ type: 'Change', id: open.message.id, set: { stopReason } }]);
     }
@@ -164,7 +164,7 @@ export class Turns {
     this.finish(open, { state: end.reason === undefined ? 'Completed' : 'Failed', ...end }, link);
   }
 
-  /** What is said after the end of this turn shall not be part of the next one. */
+  /** Keeps what the agent says after the end of this turn out of the next one. */
   #settle(thread: Thread): void {
     const key = keyOf(thread.record);
     const box = this.#talkState.box(key);
@@ -178,7 +178,7 @@ export class Turns {
     });
   }
 
-  /** The agent may work on it still: until it does not, its conversation takes no turn. */
+  /** The agent may still work on the turn. Until it stops, its conversation accepts no turn. */
   #hold({ message, thread }: Open, link: Link): void {
     thread.record = {
       ...thread.record,
@@ -194,13 +194,13 @@ export class Turns {
     this.#deps.abandoned();
   }
 
-  /** The agent works no longer on a turn that was given up. */
+  /** The agent no longer works on a turn that was given up. */
   released(link: Link, id: string): void {
     for (const thread of this.#talkState.box(keyOf(link.target)).working(link.target.uid))
       if (thread.record.working?.message === id) this.#letGo(thread, link);
   }
 
-  /** Whatever other runs of the instance worked on is over. */
+  /** The instance works on no turn of these runs any more. */
   over(uid: string, key: string, isOver: (run: number) => boolean, link?: Link): void {
     for (const thread of this.#talkState.box(key).working(uid))
       if (isOver(thread.record.working?.run ?? 0)) this.#letGo(thread, link);
@@ -216,7 +216,7 @@ export class Turns {
     this.#deps.due(key);
   }
 
-  /** Its session takes no turn now, as another one goes on in it that is not known: the message waits. */
+  /** The session is busy with a turn that is not known here, so the message waits. */
   #askLater(open: Open, why: string, link: Link): void {
     const { message, delivery } = open;
     const { clock } = this.#talkState.deps;
@@ -251,7 +251,7 @@ export class Turns {
       thread.record = { ...thread.record, renew: true };
   }
 
-  /** The one end of a message. What is written goes with the line that told it, if one did. */
+  /** Ends a message, once. Its entries are written with the line that reported the end, if there is one. */
   finish(
     open: Open,
     end: Pick<Message, 'answer' | 'stopReason' | 'reason' | 'error'> & {
@@ -299,7 +299,7 @@ export class Turns {
     this.#talkState.deps.log.error({ err: error, message: id }, 'the end of a message was not journalled');
   }
 
-  /** It takes no more messages. */
+  /** Closes the conversation: it accepts no more messages. */
   close(thread: Thread, reason: string): void {
     const { record } = thread;
     const link = this.#talkState.links.get(record.uid ?? '');
@@ -309,7 +309,7 @@ export class Turns {
       link?.connection?.closeSession(record.session);
   }
 
-  /** It waits again, ahead of what came later; the attempt does not count. */
+  /** Makes the message wait again, ahead of later ones. The attempt does not count. */
   requeue(open: Open, link?: Link) {
     const { message } = open;
     if (open.ending !== undefined) return this.#complete(open, open.ending.result, link);
@@ -348,8 +348,8 @@ export class Turns {
   }
 
   /**
-   * Its turn was cut short: what follows is what the policy says. `unread`: what the agent wrote last is lost, so that the
-   * turn may have had any effect.
+   * Handles an interrupted turn as the policy says. `unread`: the last output of the agent is lost, so the turn may
+   * have had any effect.
    */
   interrupt(open: Open, why: string, link?: Link, { unread = false } = {}) {
     const { message } = open;
@@ -372,7 +372,7 @@ export class Turns {
     this.#wait(open, next, link);
   }
 
-  /** A run has ended, and all that it wrote was taken in. */
+  /** A run has ended, and all its output was handled. */
   drained(link: Link, instance: Instance | undefined): void {
     const exit = instance?.status?.lastExit;
     const how =
@@ -386,7 +386,7 @@ export class Turns {
     }
   }
 
-  /** Breaks a message off; where an instance has it, it ends once the agent says so. */
+  /** Cancels a message. If an instance works on it, it ends when the agent confirms. */
   cancel(open: Open, cancellation: NonNullable<Open['cancellation']>) {
     if (open.ending !== undefined) return; // it has ended already
     if (open.cancellation !== undefined && open.cancellation.reason !== 'Uncertain') return;
@@ -396,22 +396,22 @@ export class Turns {
     if (open.thread.current !== open) return this.finish(open, cancelledEnd(open));
     const { uid = '', run, written, id } = open.message;
     const link = this.#talkState.links.get(uid);
-    // The session that is being opened for it is the next one's.
+    // The next message uses the session that is being opened.
     const begun = open.message.state !== 'Pending';
     if (!begun || (link?.connection === undefined && !this.#isUp(uid, run)))
       return this.finish(open, cancelledEnd(open));
     this.#deps.over(id, reason);
-    this.#talkState.writer.note([{ type: 'Change', id, set: { reason, error } }]); // known after a restart too
+    this.#talkState.writer.note([{ type: 'Change', id, set: { reason, error } }]); // known after a restart
     if (written) link?.connection?.cancel(id);
   }
 
-  /** Its run goes on, though it may not be connected to yet. */
+  /** Whether the run is running, even if it is not connected yet. */
   #isUp(uid: string, run: number | undefined): boolean {
     const status = this.#talkState.deps.instance(uid)?.status;
     return status?.run !== undefined && status.run.number === run && status.lastExit?.run !== run;
   }
 
-  /** After a restart of the controller: what was being broken off before it was delivered ends here. */
+  /** After a restart of the controller: ends messages that were cancelled before their delivery. */
   restored(): void {
     for (const open of [...this.#talkState.opens.values()]) {
       const { stopReason } = open.message;
@@ -422,7 +422,7 @@ export class Turns {
     }
   }
 
-  /** It is broken off, and the agent has not said so: it ends all the same. */
+  /** Ends a cancelled message that the agent has not confirmed. */
   giveUp(open: Open): void {
     const link = this.#talkState.links.get(open.message.uid ?? '');
     const begun = open.thread.current === open && open.message.written;
@@ -435,7 +435,7 @@ export class Turns {
 const isCancelled = ({ cancellation }: Open): boolean =>
   cancellation !== undefined && cancellation.reason !== 'Uncertain';
 
-/** The end of a message that is broken off. */
+/** Returns the end of a cancelled message. */
 export function cancelledEnd({ cancellation }: Open): {
   state: 'Failed' | 'Expired';
   reason: string;
@@ -445,7 +445,7 @@ export function cancelledEnd({ cancellation }: Open): {
   return { state: reason === 'Timeout' ? 'Expired' : 'Failed', reason, error };
 }
 
-/** Why a turn that has ended by itself is not what was asked for. */
+/** Returns why a turn that ended by itself did not do what was asked. */
 function shortfall(
   { message, acted }: Open,
   stopReason: string | undefined,
@@ -462,7 +462,7 @@ function shortfall(
         error: 'The agent stopped at the most requests to its model that a turn may have.',
       };
     default: {
-      // A turn may do its work without a word, but to a question that is no answer.
+      // A turn may do its work without a word, but a question needs an answer.
       const isEmpty = answer.trim() === '' && (!acted || message.kind === 'Route');
       return isEmpty ? { reason: 'EmptyAnswer', error: 'The agent ended its turn without an answer.' } : {};
     }

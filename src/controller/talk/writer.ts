@@ -4,13 +4,13 @@ import type { Log } from '../../platform/log.ts';
 
 const tryAgain = 1_000;
 
-/** Writes what has happened: it cannot be refused, so while the disk is full it waits, in order. */
+/** Writes what has happened. This cannot be refused, so entries wait in order while the disk is full. */
 export class Writer {
   readonly #journal: Journal;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #abort = new AbortController();
-  /** Why the last write waits: it is logged once. */
+  /** Why the last write waits, so that it is logged once. */
   #cause: JournalError['reason'] | undefined;
   #held: Promise<void> | undefined;
   #last: Promise<unknown> = Promise.resolve();
@@ -21,7 +21,7 @@ export class Writer {
     this.#log = log;
   }
 
-  /** Resolves once it is on disk; rejects where the journal's rules refuse it, or it is broken. */
+  /** Resolves when the entries are on disk. Rejects if the journal's rules refuse them, or if the journal is broken. */
   write(entries: readonly Entry[], spare?: Spare): Promise<void> {
     const write = (): Promise<void> => this.#try(entries, spare);
     const written = this.#held === undefined ? write() : this.#held.then(write);
@@ -29,14 +29,14 @@ export class Writer {
     return written;
   }
 
-  /** As `write`, where nobody waits for it. */
+  /** Like `write`, but nobody waits for the result. */
   note(entries: readonly Entry[]): void {
     this.write(entries).catch((error: unknown) =>
       this.#log.error({ err: error }, 'the journal refused a change'),
     );
   }
 
-  /** Resolves when all that was written so far has had its verdict. */
+  /** Resolves when all earlier writes have been accepted or refused. */
   async settle(): Promise<void> {
     await this.#last;
   }
