@@ -15,8 +15,8 @@ import { isObject } from './schema.ts';
 export { JsonPathError } from './jsonpath/parse.ts';
 
 /**
- * Compiles a template such as `{range .items[*]}{.metadata.name}{"
- * "}{end}`. A text without braces is one path. Throws JsonPathError.
+ * Compiles a template such as `{range .items[*]}{.metadata.name}{"\n"}{end}`. A text without braces is one path. Throws
+ * JsonPathError.
  */
 export function compileTemplate(template: string): (data: unknown) => string {
   const parts = template.includes('{') ? parseTemplate(template) : [parseExpression(template)];

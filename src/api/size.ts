@@ -3,8 +3,8 @@
 /** Maximum number of fields and items of an object, without its status but with managedFields. */
 export const mostValues = 10_000;
 /**
- * Maximum number of characters of all names and texts of an object, without its status. Kubernetes limits a request to etcd to 1.5
- * MiB.
+ * Maximum number of characters of all names and texts of an object, without its status. Kubernetes limits a request to
+ * etcd to 1.5 MiB.
  */
 export const mostCharacters = 1.5 * 1024 * 1024;
 /** Maximum number of fields and items of a request body, or of a line that an agent writes. */

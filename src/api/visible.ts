@@ -37,10 +37,7 @@ const withEscapes = (text: string, escaped: (character: string) => string): stri
  */
 export const visible = (text: string): string => withEscapes(text, jsonEscape);
 
-/**
- * Like `visible`, on one line: ends of lines and tabs are also escaped, as `
- * ` and `\t`.
- */
+/** Like `visible`, on one line: ends of lines and tabs are also escaped, as `\n` and `\t`. */
 export const visibleLine = (text: string): string => visible(text).replace(/[\n\r\t]/g, jsonEscape);
 
 /** Like `visible`, for YAML. It keeps its value if all unsafe characters are in double quotes. */
