@@ -74,7 +74,7 @@ export function inputChanges(
     );
 }
 
-/** What is there of the Secrets and ConfigMaps, to be compared later. */
+/** The HMACs of the existing Secrets and ConfigMaps, to be compared later. */
 export const recordedInputs = ({ inputs }: World): Record<string, string> =>
   Object.fromEntries(
     Object.entries(inputs).filter(
