@@ -219,7 +219,7 @@ export const attachLimits = {
   cutTo: 1024,
   /** How much may wait to be written. A text of any size is accepted if nothing waits. */
   input: 16 * 1024 * 1024,
-  /** A write of this size goes into a pipe atomically (PIPE_BUF), while nothing else waits. */
+  /** A write of at most this size goes into a pipe atomically (PIPE_BUF), while nothing else waits. */
   whole: 4096,
 } as const;
 

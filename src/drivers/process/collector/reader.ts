@@ -110,7 +110,7 @@ export class SegmentReader {
     await this.#leave();
     this.#isLast = true;
     if (following === undefined) return;
-    // If the first segment never existed for us, nothing of it was read.
+    // Of the first segment nothing was read where it never came up for us.
     if (following > this.#at.segment + 1) this.#gap = true;
     this.#at = { segment: following, offset: 0 };
     this.#behind = true;
