@@ -22,41 +22,44 @@ import {
 } from './manifests.ts';
 import { type Prune, prunePartsOf, prunesOf } from './prunes.ts';
 
-/** What a revision would do, were it applied now. Nothing has been written. */
+/** What a revision would change if it were applied now. Nothing is written yet. */
 export interface Assessment {
   revision: string;
   reference: string | undefined;
-  /** All that the manifests name, in the order of the writes. */
+  /** All objects of the manifests, in the order of the writes. */
   members: readonly SyncMember[];
-  /** Of these what differs from what is; what somebody changed since is taken back (force). */
+  /** Those of them that differ from the stored objects. `force` takes back what somebody changed with an update. */
   changes: readonly Tried<SyncMember>[];
-  /** Objects that are left as they are: somebody else applies them with other values, or autoRevert set them back. */
+  /** Objects that stay unchanged: somebody else applies them with other values, or autoRevert reverted them. */
   conflicts: readonly { member: SyncMember; text: string; reverted?: true }[];
   prunes: readonly Prune[];
-  /** What is wrong with it; with faults of the manifests themselves nothing else was looked at. */
+  /** What is wrong with the revision. If the manifests themselves have faults, nothing else was checked. */
   faults: readonly Fault[];
   needsApproval: boolean;
-  /** What is taken, and can hardly be meant. */
+  /** Manifests that are accepted but are probably a mistake. */
   warnings: readonly string[];
 }
 
 export interface AssessDeps extends ManifestDeps {
   resources: Resources;
   known: Known;
-  /** What is now, as the controller's cache has it. */
+  /** Returns the stored object from the controller's cache. */
   live: (member: SyncMember) => AnyObject | undefined;
   held: (namespace: string) => number;
-  /** The manager is a Sync that was deleted: it does not want its fields again. */
+  /** Whether the manager is a deleted Sync, which no longer wants its fields. */
   isGone: (manager: string) => boolean;
-  /** The manager is a Sync of the same source whose manifests no longer name the object. */
+  /** Whether the manager is a Sync of the same source whose manifests no longer contain the object. */
   letsGo: (manager: string, id: string) => boolean;
   /** See PruneParts. */
   claimant: (id: string) => string | undefined;
-  /** A person asked that what others apply be taken over. */
+  /** A person asked to take over what others apply. */
   takesOver: boolean;
 }
 
-/** Throws SourceError where the manifests cannot be read within bounds, and ApiError where the server gives no verdict. */
+/**
+ * Returns the Assessment of manifests. Throws SourceError if they cannot be read within the limits, and ApiError if the
+ * server gives no verdict.
+ */
 export async function assess(sync: Sync, manifests: Manifests, deps: AssessDeps): Promise<Assessment> {
   const { revision, reference, unused = [] } = manifests;
   const { members, faults, warnings } = await membersOf(manifests, deps);
@@ -91,7 +94,7 @@ export async function assess(sync: Sync, manifests: Manifests, deps: AssessDeps)
   };
 }
 
-/** The server tries an unknown target to be as it should be. */
+/** Dry-runs the members on the server. Skips members that `known` shows as unchanged. */
 async function tryMembers(
   sync: Sync,
   revision: string,
@@ -173,7 +176,7 @@ function refusedFindings({ member: { document }, reason }: Refused<SyncMember>):
   }));
 }
 
-/** Of a server that is not well: the manifest may be. */
+/** Reasons of a server in trouble. They say nothing about the manifest. */
 const noVerdicts: readonly StatusReason[] = [
   'Unauthorized',
   'TooManyRequests',

@@ -4,7 +4,7 @@ import type { Bounds } from '../../plan/sync/bounds.ts';
 import { authorFor } from '../author.ts';
 import type { Cache } from '../cache.ts';
 
-/** The bounds of a Sync, by the Runtimes as the cache has them. */
+/** Returns the limits of a Sync, from the Runtimes in the cache. */
 export const boundsOf = (sync: Sync, cache: Cache): Bounds => ({
   sync,
   runtimeOf: ({ runtimeRef, template }) => {

@@ -3,7 +3,7 @@ import type { SyncDiff } from '../../client/streams.ts';
 import type { Assessment } from './assess.ts';
 import { objectChanges } from './enact.ts';
 
-/** What an assessment tells of a revision that is not applied yet. */
+/** Returns what an Assessment says about a revision that is not applied yet. */
 export function diffOf(sync: Sync, assessment: Assessment): SyncDiff {
   const { revision, reference, faults, conflicts, needsApproval } = assessment;
   const errors = [

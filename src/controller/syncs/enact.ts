@@ -26,13 +26,13 @@ import {
   pruneText,
 } from './prunes.ts';
 
-/** Writes what an assessment found; one that fails holds up no other. Answers a line for each that did. */
+/** Writes the changes of an Assessment. A failure does not stop the others. Returns one line for each failure. */
 export async function applyChanges(
   resources: Resources,
   sync: Sync,
   changes: readonly Tried<SyncMember>[],
   { known, note, turns }: { known: Known; note: (object: AnyObject) => void; turns: Turns },
-  /** Where the changes come from; absent: their objects keep what they say. */
+  /** Revision that the changes come from. Absent: the objects keep their revision annotation. */
   revision?: string,
 ): Promise<string[]> {
   const fieldManager = syncManager(keyOf(sync));
@@ -41,14 +41,14 @@ export async function applyChanges(
     revision === undefined ? member : fromRevision(member, revision),
   );
   const first = await writeAll(resources, members, options);
-  // What was changed since it was tried, or where it comes from.
+  // Somebody changed the object, or its revision annotation, since the dry run.
   const isTaken = ({ reason }: Refused<SyncMember>): boolean =>
     isApiError(reason, 'Conflict') && mayTakeBack(rivals(reason));
   const again = first.refused.filter(isTaken).map(({ member }) => ({ ...member, force: true }));
   const second = await writeAll(resources, again, options);
   for (const { member, object } of [...first.written, ...second.written]) {
     await turns.next();
-    known.note(member, object, fieldManager); // first, so that it is no news
+    known.note(member, object, fieldManager); // before `note`, so that the change is already known
     note(object);
   }
   const refused = first.refused.filter((refusal) => !isTaken(refusal));
@@ -58,7 +58,7 @@ export async function applyChanges(
   });
 }
 
-/** Deletes what the manifests no longer name. Answers what failed. */
+/** Deletes what the manifests no longer contain. Returns one line for each failure. */
 export async function carryOutPrunes(prunes: readonly Prune[], deps: PruneDeps): Promise<string[]> {
   const failures: string[] = [];
   for (const prune of prunes) {
@@ -73,7 +73,10 @@ export async function carryOutPrunes(prunes: readonly Prune[], deps: PruneDeps):
   return failures;
 }
 
-/** As it is now: since the revision was judged somebody may have made it anew, protected it, or begun to apply it. */
+/**
+ * Reads the object again, because since the Assessment somebody may have created it again, protected it, or started to
+ * apply it.
+ */
 async function remove({ kind, key, object }: Prune, deps: PruneDeps): Promise<void> {
   const { uid } = object.metadata;
   const now = await pruneOf(kind, key, deps);
@@ -86,11 +89,11 @@ async function remove({ kind, key, object }: Prune, deps: PruneDeps): Promise<vo
     await deps.resources.delete(kind, key, { preconditions: { uid, resourceVersion } });
   } catch (error) {
     if (isApiError(error, 'Conflict')) return remove(now, deps); // changed in between
-    if (!isApiError(error, 'NotFound')) throw error; // it has gone by itself
+    if (!isApiError(error, 'NotFound')) throw error; // already gone
   }
 }
 
-/** Its own fields go, those that others apply too stay (server-side apply of nothing). */
+/** Removes the Sync's own fields and keeps those that others apply too (server-side apply of nothing). */
 async function release(
   { kind, key, object }: Prune,
   { resources, manager, author }: PruneDeps,
@@ -99,12 +102,12 @@ async function release(
   try {
     await resources.patch(kind, key, { type: 'apply', body }, { fieldManager: manager, author });
   } catch (error) {
-    // Without them it would be none of its kind any more: whoever applies the rest has them too from now on.
+    // Without these fields the object would be invalid. So they stay, and belong to the others that apply it.
     if (!isApiError(error, 'Invalid') && !isApiError(error, 'NotFound')) throw error;
   }
 }
 
-/** The object runs on as it is. It may have been handed over before, or be gone by now. */
+/** Gives the object to another Sync, unchanged. It may have been handed over before, or be gone. */
 async function handOver({ kind, key, object }: Prune, { resources, manager }: PruneDeps): Promise<void> {
   try {
     await disown(resources, kind, key, object, (other) => other === manager);
@@ -119,7 +122,7 @@ const failureText = (what: string, error: unknown): string =>
 const memberText = ({ document: { source, line }, info: { kind }, key }: SyncMember): string =>
   `${source}:${line}: ${pruneText({ kind, key })}`;
 
-/** What an assessment would do, object by object, in the order of the writes. */
+/** Returns what an Assessment would change, object by object, in the order of the writes. */
 export function objectChanges({ changes, prunes }: Pick<Assessment, 'changes' | 'prunes'>): ObjectChange[] {
   return [
     ...changes.map(
@@ -142,7 +145,7 @@ export function objectChanges({ changes, prunes }: Pick<Assessment, 'changes' | 
   ];
 }
 
-/** What differs of an object, but for the notes of where it came from. */
+/** Returns the changed fields of an object, without the annotations of its origin. */
 export const fieldsOf = (before: AnyObject, after: AnyObject): Change[] =>
   changesOf(kindInfo(after.kind), before, after).filter(
     ({ path }) => !notes.some((name) => path.includes(name)),
@@ -156,7 +159,7 @@ const longestField = 200;
 
 type Told = NonNullable<SyncStatus['changes']>[number];
 
-/** As the status keeps it: bounded. */
+/** Returns the changes for the status, limited in number and size. */
 export const toldChanges = (changes: readonly ObjectChange[]): Told[] =>
   changes.slice(0, mostObjects).map(({ kind, namespace, name, change, fields, why }) => ({
     kind,
@@ -176,7 +179,7 @@ export function toldFields(fields: readonly Change[]): string[] {
   return fields.length > mostFields ? [...lines, `and ${fields.length - mostFields} more`] : lines;
 }
 
-/** The inventory with all that is about to be applied in it, in the order in which it came in. */
+/** Returns the inventory with all members that are about to be applied. Existing entries keep their order. */
 export function withMembers(inventory: readonly Entry[], members: readonly SyncMember[]): Entry[] {
   const ids = new Set(inventory.map(entryId));
   const added = members.filter((member) => !ids.has(identity(member)));

@@ -7,10 +7,10 @@ import type { Assessment } from './assess.ts';
 import { keptOf, type Outcome } from './record.ts';
 
 const shownFaults = 5;
-/** In characters: a file's path and what is said of it. */
+/** Characters of a file's path and its message. */
 const longestFault = 800;
 
-/** The conditions that follow from an outcome; `next` is the status beside them. */
+/** Returns the conditions that follow from an outcome. `next` is the rest of the new status. */
 export function findings(sync: Sync, outcome: Outcome, next: SyncStatus): Finding[] {
   const fetch =
     outcome.type === 'SourceFailed'
@@ -23,7 +23,7 @@ export function findings(sync: Sync, outcome: Outcome, next: SyncStatus): Findin
   );
 }
 
-/** While an assessment is carried out. */
+/** Returns the conditions while an Assessment is applied. */
 export const progressing = (sync: Sync, { revision, reference }: Assessment): Finding[] =>
   [
     fetched(sync),
@@ -36,7 +36,7 @@ export const progressing = (sync: Sync, { revision, reference }: Assessment): Fi
     stored(sync, 'InSync'),
   ].filter((finding) => finding !== undefined);
 
-/** They say nothing of the source. */
+/** Whether the outcome says nothing about the source. */
 const saysNothing = (outcome: Outcome): boolean =>
   outcome.type === 'Suspended' ||
   outcome.type === 'Interrupted' ||
@@ -134,7 +134,7 @@ const letGo = ({ metadata }: Sync): string =>
 const warned = ({ warnings = [] }: SyncStatus): string =>
   warnings.length === 0 ? '' : ` Warning: ${shortened(warnings)}.`;
 
-/** After a look that was asked for all the same. */
+/** A sentence for a suspended Sync that a person asked to look nevertheless. */
 const rests = ({ spec, metadata }: Sync): string =>
   spec.suspend ? ` The Sync is suspended. To continue, run agentctl resume sync/${metadata.name}.` : '';
 

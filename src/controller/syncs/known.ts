@@ -6,13 +6,13 @@ import { identity, type Member } from '../../client/apply/member.ts';
 type Digested = Member & { digest: string };
 
 /**
- * What was found to be as the manifests say, so that it need not be asked for again: for each object a digest of its
- * manifest, and one of what an apply of this Sync could change of it. Of one Sync, so always with the same field
- * manager. Lives as long as the controller.
+ * Objects that were found as the manifests say, so that the server is not asked again. For each object: a digest of its
+ * manifest, and a digest of what an apply of this Sync could change. One Known belongs to one Sync, so the field
+ * manager is always the same. Kept in memory only.
  */
 export class Known {
   readonly #digests = new Map<string, { manifest: string; live: string }>();
-  /** Of what is: nobody changes an object that was read, so it is digested once. */
+  /** Digests of stored objects. Read objects never change, so each is digested once. */
   readonly #ofLive = new WeakMap<AnyObject, string>();
 
   get size(): number {
@@ -26,7 +26,7 @@ export class Known {
     });
   }
 
-  /** The object is as it was when its manifest was last found to be applied. */
+  /** Returns whether the object is the same as when its manifest was last found applied. */
   isAsIt(id: string, live: AnyObject | undefined, fieldManager: string): boolean {
     return live !== undefined && this.#digests.get(id)?.live === this.#digestOf(live, fieldManager);
   }
@@ -57,7 +57,10 @@ export class Known {
 export const digest = (value: unknown): string =>
   createHash('sha1').update(JSON.stringify(value)).digest('base64');
 
-/** Of what the spec says of which manifests are applied, and where: when that changes, they are applied anew. */
+/**
+ * Returns a digest of the parts of the spec that decide which manifests are applied, and where. If it changes, they are
+ * applied again.
+ */
 export function specDigest({ spec: { source, targetNamespace, allowedKinds } }: Sync): string {
   const { secretRef: _, webhook: __, ...git } = source.git ?? {};
   return digest({ git, directory: source.directory, targetNamespace, allowedKinds });

@@ -3,7 +3,7 @@ import { type AnyObject, keyOf, keyText } from '../../api/objects.ts';
 import { identity, type Member } from '../../client/apply/member.ts';
 import type { Cache } from '../cache.ts';
 
-/** The objects that a Sync can apply, as the controller's cache has them, by `identity`. */
+/** The objects that a Sync can apply, from the controller's cache, by `identity`. */
 export class Live {
   readonly #informers: ReturnType<typeof informersOf>;
 
@@ -21,7 +21,7 @@ export class Live {
     return this.get(identity(member));
   }
 
-  /** How many objects a namespace holds that are not being deleted. */
+  /** Returns how many objects of a namespace are not being deleted. */
   held(namespace: string): number {
     let count = 0;
     for (const [, informer] of this.#informers) {
@@ -31,7 +31,10 @@ export class Live {
     return count;
   }
 
-  /** Calls with each object as it was and as it is: undefined where it was not there before, or is no more. */
+  /**
+   * Registers a handler that gets each changed object before and after: undefined before its creation or after its
+   * deletion.
+   */
   onChange(changed: (id: string, before: AnyObject | undefined, now: AnyObject | undefined) => void): void {
     const id = (object: AnyObject): string => identity({ info: kindInfo(object.kind), key: keyOf(object) });
     const handler = {

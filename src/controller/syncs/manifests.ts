@@ -11,28 +11,28 @@ import type { Manifests } from '../../sources/source.ts';
 import { digest } from './known.ts';
 import type { Parsed, ReadOptions, SyncDocument } from './parsed.ts';
 
-/** One object that a Sync applies, with the document that it stands in. */
+/** One object that a Sync applies, and its document. */
 export interface SyncMember extends Member {
   document: SyncDocument;
-  /** Of what the manifest says, its place in the source included. */
+  /** Digest of the manifest, including its place in the source. */
   digest: string;
 }
 
-/** Each is tried, compared and kept in memory. */
+/** Limit, because each object is dry-run, compared and kept in memory. */
 export const mostObjects = 10_000;
 
-/** Why a revision is not applied: the condition's reason, and a line for each thing that is wrong. */
+/** Why a revision is not applied: the reason of the condition, and one line for each error. */
 export interface Fault {
   reason: 'InvalidManifests' | 'NotAllowed' | 'Refused' | 'Conflict';
   text: string;
 }
 
-/** What is wrong with a field, and its line is not known yet. */
+/** An error in a field whose line is not known yet. */
 export interface Finding {
   reason: Fault['reason'];
   document: SyncDocument;
   path: Path;
-  /** As it is told. */
+  /** The field as it is shown to people. */
   field: string;
   message: string;
 }
@@ -44,7 +44,7 @@ export interface ManifestDeps {
   turns: Turns;
 }
 
-/** From files to what is to be applied. Everything that is wrong with any document is told. Throws as Parsed.read. */
+/** Returns the objects to apply, and all errors of all documents. Throws what Parsed.read throws. */
 export async function membersOf(
   manifests: Manifests,
   deps: ManifestDeps,
@@ -87,7 +87,7 @@ export async function membersOf(
       ? [{ reason: 'InvalidManifests' as const, text: `and ${moreErrors} more errors` }]
       : []),
   ];
-  // Of a name that stands twice in one file both the file and the set tell.
+  // A duplicate name within one file is reported by the file and by the set.
   return { members, faults: [...new Map(faults.map((fault) => [fault.text, fault])).values()], warnings };
 }
 
@@ -99,7 +99,7 @@ const invalid = (document: SyncDocument, path: Path, message: string): Finding =
   message,
 });
 
-/** With the lines that only the parser knows: for what only the whole set, or the server, can find. */
+/** Adds line numbers, which only the parser knows, to errors that only the whole set or the server can find. */
 export async function faultsAt(
   { files }: Manifests,
   findings: readonly Finding[],
@@ -134,7 +134,7 @@ function memberOf(
   return { member, dropped };
 }
 
-/** The member with the revision that it comes from. */
+/** Returns the member with the revision that it comes from. */
 export function fromRevision(member: SyncMember, revision: string): SyncMember {
   const { object } = member;
   const annotations = { ...object.metadata.annotations, [syncAnnotations.revision]: revision };

@@ -10,42 +10,45 @@ import { type Manifests, SourceError } from '../../sources/source.ts';
 export interface SyncDocument extends Omit<ManifestDocument, 'locate' | 'name' | 'namespace'> {
   name?: string | undefined;
   namespace?: string | undefined;
-  /** Which piece of the file it is in, which of its documents it is, and how many lines are before the piece. */
+  /** The piece of the file that contains it, its index in that piece, and the number of lines before the piece. */
   at: { piece: number; document: number; lines: number };
 }
 
 export interface Read {
   documents: readonly SyncDocument[];
   errors: readonly ManifestError[];
-  /** How many errors are not told. */
+  /** Number of errors that are left out. */
   moreErrors: number;
 }
 
 export interface ReadOptions {
   now: number;
-  /** How long the parser may work on all of it, in milliseconds. */
+  /** Milliseconds that the parser may take for all files. */
   timeout: number;
   signal: AbortSignal;
 }
 
 export interface ParsedDeps {
   parser: Parser;
-  /** Who asks the parser. */
+  /** The owner of the requests to the parser. */
   owner: string;
   turns: Turns;
-  /** One document more ends the reading. */
+  /** More documents than this end the reading. */
   mostDocuments: number;
 }
 
-/** Bytes of text; what is made of it takes several times that. Of larger sources all is parsed each time. */
+/**
+ * Bytes of text that are kept; the parsed data takes several times that. Larger sources are parsed completely each
+ * time.
+ */
 const mostKept = 4 * 1024 * 1024;
-/** Bytes that the parser is given at once: Syncs take turns at it. */
+/** Bytes in one request to the parser, so that Syncs take turns. */
 const batchSize = 256 * 1024;
 const mostInBatch = 500;
 const mostErrors = 1000;
-/** The parser needs some time for anything, in milliseconds. */
+/** Milliseconds that the parser gets at least. */
 const shortest = 1000;
-/** What the parser failed on is given to it again after so long, in milliseconds: the machine may have been busy. */
+/** Milliseconds until a file that the parser failed on is tried again, because the machine may have been busy. */
 const retryAfter = 3_600_000;
 
 type File = Manifests['files'][number];
@@ -60,11 +63,11 @@ interface FileRead {
 
 interface Piece extends File {
   piece: number;
-  /** Of the whole file. */
+  /** Digest of the whole file. */
   digest: string;
 }
 
-/** What the files of a Sync said when they were read last: of the next revision only what differs is parsed. */
+/** The parsed files of a Sync from the last read. For the next revision, only what differs is parsed. */
 export class Parsed {
   readonly #deps: ParsedDeps;
   #kept: ReadonlyMap<string, FileRead> = new Map();
@@ -74,12 +77,15 @@ export class Parsed {
     this.#deps = deps;
   }
 
-  /** Gives the parser once more what it failed on. */
+  /** Lets the next read try again what the parser failed on. */
   retry(): void {
     this.#failed = undefined;
   }
 
-  /** Throws SourceError where a file cannot be read within bounds; of the same files it then throws it without trying. */
+  /**
+   * Parses the files. Throws SourceError if a file cannot be read within the limits. For the same files it throws that
+   * again without another try.
+   */
   async read(files: Manifests['files'], options: ReadOptions): Promise<Read> {
     const all = new Map<string, FileRead>();
     const pieces: Piece[] = [];
@@ -111,7 +117,9 @@ export class Parsed {
     };
   }
 
-  /** Where the fields stand; of what is too much to look for, where their documents begin. */
+  /**
+   * Returns the lines of the fields. If there is too much to search, it returns the lines where their documents begin.
+   */
   async locate(
     files: Manifests['files'],
     fields: readonly { document: SyncDocument; path: Path }[],
@@ -200,10 +208,10 @@ export class Parsed {
   }
 }
 
-/** A text that was cut out of a longer one holds all of that: here the list of all files of a revision. */
+/** Copies a text: a substring would keep the whole text in memory, here the list of all files of a revision. */
 const copied = (text: string): string => Buffer.from(text).toString();
 
-/** Cut where a document begins, so that a piece is read as it would be in its file. */
+/** Splits a file where documents begin, so that each piece parses as it would in the file. */
 function piecesOf(bytes: Uint8Array): Buffer[] {
   const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   const mark = all.includes('\n---\r\n') ? '\n---\r\n' : '\n---\n';
@@ -217,7 +225,7 @@ function piecesOf(bytes: Uint8Array): Buffer[] {
   }
 }
 
-/** In the order of the files, so that lines can be counted. */
+/** Batches are in the order of the files, so that lines can be counted. */
 function batchesOf(pieces: readonly Piece[]): Piece[][] {
   const batches: Piece[][] = [];
   let size = Number.POSITIVE_INFINITY;

@@ -13,13 +13,13 @@ export interface PassDeps {
   record: SyncRecord;
   signal: AbortSignal;
   assess: AssessDeps;
-  /** What is now, by the identity of an inventory's entry. */
+  /** Returns the stored object for the identity of an inventory entry. */
   live: (id: string) => AnyObject | undefined;
-  /** Takes in what a write answered. */
+  /** Stores the object that a write returned. */
   note: (object: AnyObject) => void;
-  /** Asked for by a person: drift is set back though spec.selfHeal is false. */
+  /** A person asked for this pass: drift is corrected even if spec.selfHeal is false. */
   requested: boolean;
-  /** Takes in what the source says now, before any of it is done. */
+  /** Records what the source contains, before anything is done. */
   assessed: (assessment: Assessment) => void;
   /**
    * Whether the other Syncs of the same source have seen this revision, where that matters: one may be about to take up
@@ -30,10 +30,10 @@ export interface PassDeps {
   intend: (sync: Sync, assessment: Assessment) => Promise<void>;
 }
 
-/** The Sync was suspended, deleted or changed while its source was read: nothing is written for what it was. */
+/** The Sync was suspended, deleted or changed while its source was read. Nothing is written for its old spec. */
 export class Overtaken extends Error {}
 
-/** Nothing is done yet: it is asked again soon. */
+/** Nothing was done yet. The caller retries soon. */
 export class NotYet extends Error {}
 
 const notYet = (): NotYet => new NotYet('other Syncs are checked first');
@@ -67,8 +67,8 @@ export async function pass(sync: Sync, found: Found, source: Source, deps: PassD
 }
 
 /**
- * What autoRevert set back stays so until a new revision comes or a person asks: the same spec would only fail again.
- * It is told as a conflict.
+ * Turns changes that autoRevert reverted into conflicts. They stay reverted until a new revision comes or a person
+ * asks, because the same spec would only fail again.
  */
 function withoutReverted(assessment: Assessment, { requested }: PassDeps): Assessment {
   const isKept = ({ before }: Assessment['changes'][number]): boolean =>
@@ -88,8 +88,8 @@ function withoutReverted(assessment: Assessment, { requested }: PassDeps): Asses
 }
 
 /**
- * Keeps the revision that is applied so, whatever the newest one is. `source`: where it is at hand; what it has to fetch
- * anew may not be there any more.
+ * Keeps the applied revision applied, whatever the newest one is. `source`: absent if it is unreachable. It may no
+ * longer have what it would have to fetch.
  */
 export async function keep(sync: Sync, source: Source | undefined, deps: PassDeps): Promise<Kept> {
   const { revision, reference } = sync.status ?? {};
@@ -104,7 +104,7 @@ export async function keep(sync: Sync, source: Source | undefined, deps: PassDep
   return failures.length > 0 ? { failures } : { assessment, healed: heals(sync, deps) };
 }
 
-/** By the manifests of that revision; `unknown` where they cannot be read. */
+/** Assesses the manifests of that revision. Returns `unknown` if they cannot be read. */
 async function reassess(
   sync: Sync,
   found: Found,
@@ -137,7 +137,7 @@ async function applyRevision(sync: Sync, assessment: Assessment, deps: PassDeps)
   return failures.length > 0 ? failures : carryOutPrunes(assessment.prunes, prunePartsOf(sync, deps.assess));
 }
 
-/** The revision is applied whole, by the spec as it is. */
+/** Whether the revision is completely applied with the present spec. */
 const isSettled = (sync: Sync, { revision }: Found): boolean =>
   sync.status?.revision === revision && sync.status.appliedSpec === specDigest(sync);
 
@@ -151,7 +151,7 @@ function nothingDiffers(sync: Sync, { record: { known }, live }: PassDeps): bool
 
 const heals = ({ spec }: Sync, { requested }: PassDeps): boolean => spec.selfHeal || requested;
 
-/** The revision is applied already: what differs from it was changed since by others. Answers what failed. */
+/** Corrects what others changed since the revision was applied. Returns one line for each failure. */
 async function heal(sync: Sync, assessment: Assessment, deps: PassDeps): Promise<string[]> {
   if (!heals(sync, deps)) return [];
   if (assessment.changes.length > 0) await checkNotOvertaken(sync, deps);
@@ -164,7 +164,7 @@ async function heal(sync: Sync, assessment: Assessment, deps: PassDeps): Promise
   return applyChanges(resources, sync, assessment.changes, { known: record.known, note, turns });
 }
 
-/** Where a person asked for it, others apply its objects no more. */
+/** If a person asked for it: ends the ownership of others in its objects. */
 async function letGo(sync: Sync, { members }: Assessment, { assess, note }: PassDeps): Promise<void> {
   if (!assess.takesOver) return;
   const freed = await takeOver(assess.resources, members, syncManager(keyOf(sync)), assess.live);

@@ -17,17 +17,20 @@ import type { SyncMember } from './manifests.ts';
 
 export type Entry = NonNullable<SyncStatus['inventory']>[number];
 
-/** What becomes of an object that the manifests no longer name. */
+/** What happens to an object that the manifests no longer contain. */
 export interface Prune {
   kind: Kind;
   key: ObjectKey;
-  /** As it was read. */
+  /** The object as it was read. */
   object: AnyObject;
-  /** Why it is left; absent: it is deleted. */
+  /** Why it is kept. Absent: it is deleted. */
   kept?: string | undefined;
-  /** Kept, since somebody else applies it: this Sync lets go of its fields. */
+  /** It is kept because somebody else applies it. This Sync removes its own fields. */
   release?: boolean | undefined;
-  /** Kept for the Sync that has it in its manifests now: its fields stay, and belong to nobody until that one applies them. */
+  /**
+   * It is kept for the Sync that now has it in its manifests. Its fields stay without an owner until that Sync applies
+   * them.
+   */
   handedTo?: string | undefined;
 }
 
@@ -38,7 +41,7 @@ export const entryOf = ({ kind, key }: { kind: Kind; key: ObjectKey }, apiVersio
   name: key.name,
 });
 
-/** As `identity` of what is applied; undefined of a kind that there is no more. */
+/** Returns the `identity` of an entry, or undefined if its kind no longer exists. */
 export function entryId({ apiVersion, kind, namespace, name }: Entry): string | undefined {
   const info = kindOf(apiVersion, kind);
   return info === undefined ? undefined : identity({ info, key: { namespace, name } });
@@ -47,14 +50,14 @@ export function entryId({ apiVersion, kind, namespace, name }: Entry): string | 
 export interface PruneDeps {
   resources: Resources;
   manager: string;
-  /** In whose name the Sync writes. */
+  /** Author of the Sync's writes. */
   author: string | undefined;
   prune: boolean;
-  /** How many objects a Namespace holds that are not being deleted. */
+  /** Returns how many objects of a Namespace are not being deleted. */
   held: (namespace: string) => number;
   /** See AssessParts. */
   isGone: (manager: string) => boolean;
-  /** The key of another Sync that has the object in its manifests. */
+  /** Returns the key of another Sync that has the object in its manifests. */
   claimant: (id: string) => string | undefined;
 }
 
@@ -72,8 +75,9 @@ export const prunePartsOf = (
 });
 
 /**
- * Of the entries of an inventory that the manifests no longer name: those to delete and those that are kept, in the order
- * of deletion. What this Sync does not apply (it went, or somebody made it anew) is in neither: it is not its own.
+ * Returns the entries of an inventory that the manifests no longer contain: those to delete and those to keep, in the
+ * order of deletion. Leaves out objects that this Sync does not apply, because they are gone or somebody created them
+ * again.
  */
 export async function prunesOf(
   entries: readonly Entry[],
@@ -104,7 +108,7 @@ export async function prunesOf(
   });
 }
 
-/** What becomes of an object as it is now; undefined where there is none that this Sync applies. */
+/** Returns what happens to an object in its present state. Undefined if there is no object that this Sync applies. */
 export async function pruneOf(kind: Kind, key: ObjectKey, deps: PruneDeps): Promise<Prune | undefined> {
   let object: AnyObject;
   try {
@@ -129,14 +133,13 @@ export async function pruneOf(kind: Kind, key: ObjectKey, deps: PruneDeps): Prom
   return prune;
 }
 
-/** `agent/web`, for people. */
+/** Returns for example `agent/web`, for people. */
 export const pruneText = ({ kind, key }: Pick<Prune, 'kind' | 'key'>): string =>
   `${kind.toLowerCase()}/${key.name}`;
 
 /**
- * Lets none but this manager apply the objects any more: the others' fields stay as they are and belong to nobody, as if
- * they had never been applied. Else each field that differs later would be a conflict anew. Throws what the first that
- * fails was refused with.
+ * Makes this manager the only applier of the objects. The others' fields stay, without an owner, as if they had never
+ * been applied. Otherwise each field that differs later would be a new conflict. Throws the first error of the server.
  */
 export async function takeOver(
   resources: Resources,
@@ -154,7 +157,7 @@ export async function takeOver(
   });
 }
 
-/** What these managers applied of an object stays as it is, and is nobody's. `object`: as it was read. */
+/** Removes the ownership of these managers in an object, without changing its fields. `object`: as it was read. */
 export async function disown(
   resources: Resources,
   kind: Kind,
@@ -165,7 +168,7 @@ export async function disown(
   const body = (object.metadata.managedFields ?? [])
     .map((entry, index) => ({ entry, path: `/metadata/managedFields/${index}` }))
     .filter(({ entry }) => entry.operation === 'Apply' && whose(entry.manager))
-    .reverse() // so that no removal moves another
+    .reverse() // backwards, so that no removal shifts the next path
     .flatMap(({ entry, path }) => [
       { op: 'test', path: `${path}/manager`, value: entry.manager },
       { op: 'remove', path },

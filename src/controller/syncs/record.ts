@@ -9,45 +9,47 @@ import type { Parsed } from './parsed.ts';
 type SecretData = Readonly<Record<string, Uint8Array>>;
 
 export interface SourceOptions {
-  /** Of the Sync: names the folder in which the source keeps what it fetched. */
+  /** Uid of the Sync. It names the folder in which the source keeps what it fetched. */
   uid: string;
   source: Sync['spec']['source'];
   secret: SecretData | undefined;
-  /** For the signatures of commits. */
+  /** Keys to verify the signatures of commits. */
   keys: SecretData | undefined;
 }
 
-/** Makes Sources, and forgets what those of a Sync kept on disk. */
+/** Creates Sources, and deletes what they stored on disk. */
 export interface Sources {
   make(options: SourceOptions): Promise<Source>;
   forget(uid: string): Promise<void>;
-  /** Forgets all but these. */
+  /** Deletes what is stored for all other Syncs. */
   keepOnly(uids: ReadonlySet<string>): Promise<void>;
 }
 
 export interface RecordDeps {
   sources: Sources;
   secret: (key: string) => Secret | undefined;
-  /** The folder has changed. */
+  /** Called when the folder has changed. */
   changed: () => void;
 }
 
-/** What is known of one Sync in this controller's life. */
+/** What this controller has found out about one Sync. In memory only. */
 export class SyncRecord {
   readonly uid: string;
   readonly known = new Known();
   readonly parsed: Parsed;
   looks: Looks = { failures: 0 };
   /**
-   * What its manifests named when they were read last, and may name; absent: not read in this controller's life. `whole`:
-   * they name nothing else.
+   * The objects in its manifests when they were last read. Absent: not read yet. `whole`: the manifests contain nothing
+   * else.
    */
   claims: { revision: string; ids: ReadonlySet<string>; whole: boolean } | undefined;
-  /** Looks of all Syncs are counted: that which it began last, and that which came to an end last. */
+  /**
+   * The numbers of the look that began last and of the look that ended last. Looks of all Syncs are counted together.
+   */
   look = { begun: 0, ended: 0 };
-  /** It waits, since that look, for other Syncs to look, before it deletes what this revision no longer has. */
+  /** Since this look it waits for other Syncs to look, before it deletes what this revision no longer contains. */
   waits: { revision: string; since: number } | undefined;
-  /** Times in a row that its objects had to be set back early, or its files were being written. */
+  /** How often in a row its objects were corrected early, or its files were being written. */
   restless = 0;
   #source: { signature: string; source: Source } | undefined;
   #turn: Promise<unknown> = Promise.resolve();
@@ -61,14 +63,14 @@ export class SyncRecord {
     this.looks = { ...this.looks, hint: withHint(this.looks.hint, hint) };
   }
 
-  /** A Source's calls are made one after the other. */
+  /** Runs the calls of a Source one after the other. */
   alone<T>(work: () => Promise<T>): Promise<T> {
     const result = this.#turn.then(work);
     this.#turn = result.catch(() => {});
     return result;
   }
 
-  /** The Source by the spec and the Secrets as they are now; undefined with the Secret's name where one is missing. */
+  /** Returns the Source for the current spec and Secrets, or the name of a missing Secret. */
   async source(sync: Sync, { sources, secret, changed }: RecordDeps): Promise<Source | { missing: string }> {
     const { git } = sync.spec.source;
     const [own, keys] = [git?.secretRef, git?.verify?.secretRef].map((reference) =>
@@ -115,7 +117,7 @@ const credentials = (url: string): string =>
     : '--from-file=identity=FILE --from-file=known_hosts=FILE';
 const signers = '--from-file=allowed_signers=FILE';
 
-/** The Sync names a Secret that is not there. */
+/** A Secret that the Sync names does not exist. */
 export class MissingSecret extends Error {
   readonly reason = 'SecretMissing';
 
@@ -127,24 +129,24 @@ export class MissingSecret extends Error {
   }
 }
 
-/** The revision that is applied, compared with what is. */
+/** The applied revision compared with the stored objects. */
 export interface Compared {
   assessment: Assessment;
-  /** What differed was set right; else it is told. */
+  /** Whether the differences were corrected. If not, they are reported as drift. */
   healed: boolean;
 }
 
 /**
- * What became of the revision that is applied. Same: all is as it was found last. `unknown`: something differs, and why
- * its manifests cannot be compared with it. `failures`: something differs, and could not be set right. None: nothing is
- * applied whole by this spec.
+ * What happened to the applied revision. Same: nothing has changed since the last check. `unknown`: something differs,
+ * and why it cannot be compared with its manifests. `failures`: something differs and could not be corrected. None: no
+ * revision is completely applied with this spec.
  */
 export type Kept = Compared | 'Same' | { unknown: string } | { failures: readonly string[] } | 'None';
 
-/** What came of a look at the source of a Sync. While the newest revision cannot be applied, the last one is kept so. */
+/** The result of a look at the source of a Sync. If the newest revision cannot be applied, the applied one is kept. */
 export type Outcome =
   | { type: 'Suspended' }
-  /** With the revision where it was found, and could not be read. */
+  /** With the revision, if it was found but could not be read. */
   | {
       type: 'SourceFailed';
       error: SourceError | { reason: 'SecretMissing'; message: string };
@@ -154,22 +156,22 @@ export type Outcome =
   | { type: 'Refused'; assessment: Assessment; kept: Kept }
   | { type: 'ApprovalRequired'; assessment: Assessment; kept: Kept }
   | { type: 'ApplyFailed'; assessment: Assessment; failures: readonly string[] }
-  /** The API could not be asked, or what it answered is no verdict on the manifests. */
+  /** The API was unreachable, or its answer is no verdict on the manifests. */
   | { type: 'Interrupted'; error: Error }
-  /** Applied whole, just now. */
+  /** Completely applied just now. */
   | { type: 'Synced'; assessment: Assessment }
-  /** Nothing is new. Without `looked` the source was not asked: an object had changed. */
+  /** Nothing is new. Without `looked`, the source was not asked, because only an object had changed. */
   | { type: 'Kept'; kept: Kept; looked: boolean };
 
 export const keptOf = (outcome: Outcome): Kept | undefined => ('kept' in outcome ? outcome.kept : undefined);
 
-/** Where the revision that is applied was compared with what is. */
+/** Returns the comparison of the applied revision with the stored objects, if there was one. */
 export function comparedOf(outcome: Outcome): Compared | undefined {
   const kept = keptOf(outcome);
   return typeof kept === 'object' && 'assessment' in kept ? kept : undefined;
 }
 
-/** Why what differs from the revision that is applied could not be set right. */
+/** Returns why differences from the applied revision could not be corrected, if so. */
 export function failedRepair(outcome: Outcome): readonly string[] | undefined {
   const kept = keptOf(outcome);
   return typeof kept === 'object' && 'failures' in kept ? kept.failures : undefined;

@@ -15,7 +15,7 @@ type Drift = NonNullable<SyncStatus['drift']>;
 
 const mostDrift = 100;
 
-/** The status that follows from an outcome. What it does not touch stays. */
+/** Returns the status after an outcome. Fields that the outcome does not concern stay. */
 export function nextStatus(
   sync: Sync,
   outcome: Outcome,
@@ -38,7 +38,7 @@ export function nextStatus(
   return kept(sync, outcome, next, now);
 }
 
-/** With what became of the revision that is applied, and the conditions. */
+/** Adds the drift of the applied revision, and the conditions. */
 function kept(sync: Sync, outcome: Outcome, next: SyncStatus, now: number): SyncStatus {
   const compared = comparedOf(outcome);
   const whole: SyncStatus = {
@@ -51,7 +51,7 @@ function kept(sync: Sync, outcome: Outcome, next: SyncStatus, now: number): Sync
   return { ...whole, conditions: withConditions(next.conditions, found, generation, () => timeText(now)) };
 }
 
-/** After these a revision that waits for approval still does. */
+/** After these outcomes, a revision that waits for approval still waits. */
 const undecided: readonly Outcome['type'][] = [
   'ApprovalRequired',
   'SourceFailed',
@@ -110,11 +110,12 @@ const mostWarnings = 20;
 const shortened = (text: string): string => (text.length > 300 ? `${beginning(text, 297)}...` : text);
 
 /**
- * Written before the first object is: what may be there from now on, so that it can be deleted again though the
- * controller dies, and what the revision changes. After such an end the rest is told with what was told before.
+ * Returns the status to write before the first object. Its inventory contains all that may exist from now on, so that
+ * it can be pruned even if the controller dies. It also lists the changes. If the same revision is applied again after
+ * such an end, its earlier changes stay in the list.
  */
 export function intent(sync: Sync, assessment: Assessment, now: number): SyncStatus {
-  // Until all of it is applied, no revision is whole.
+  // Until everything is applied, no revision counts as applied.
   const { appliedSpec, ...status } = sync.status ?? {};
   const { revision, members } = assessment;
   const inventory = withMembers(status.inventory ?? [], members);
@@ -141,7 +142,7 @@ export function intent(sync: Sync, assessment: Assessment, now: number): SyncSta
   };
 }
 
-/** What an assessment of the revision that is applied leaves as it is. */
+/** Returns the differences that an Assessment of the applied revision leaves. */
 function driftOf({ assessment: { changes, conflicts }, healed }: Compared): Drift {
   const entry = ({ info, key: { namespace, name } }: SyncMember, fields: string[]): Drift[number] => ({
     kind: info.kind,
@@ -152,7 +153,7 @@ function driftOf({ assessment: { changes, conflicts }, healed }: Compared): Drif
   const differs = changes.flatMap(({ member, before, after }) => {
     if (before === undefined || after === undefined) return [entry(member, ['it is gone'])];
     const fields = toldFields(fieldsOf(after, before));
-    // Who owns a field is no drift: the value is right.
+    // A difference only in field ownership is no drift: the values are right.
     return fields.length === 0 ? [] : [entry(member, fields)];
   });
   return [...conflicts.map(({ member, text }) => entry(member, [text])), ...(healed ? [] : differs)].slice(

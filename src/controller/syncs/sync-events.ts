@@ -7,7 +7,7 @@ import { comparedOf, type Outcome } from './record.ts';
 
 const mostRepairs = 20;
 
-/** What is told as Events: what was done, and a verdict that is not the one before. */
+/** Returns the Events of an outcome: what was done, and each verdict that differs from the one before. */
 export function syncEvents(
   sync: Sync,
   outcome: Outcome,
@@ -50,7 +50,7 @@ function done(sync: Sync, outcome: Outcome): NewEvent[] {
   return [{ type: 'Normal', reason: 'Synced', message }, ...(moved === undefined ? [] : [moved])];
 }
 
-/** Tags are not meant to move: whoever reads the Events should see it. */
+/** Tags should not move, so people should see it in the Events. */
 function tagMoved(
   { spec, status, metadata }: Sync,
   { assessment }: Extract<Outcome, { type: 'Synced' }>,
@@ -76,7 +76,7 @@ function verdicts(
     const known = before?.find((condition) => condition.type === type);
     const isNews = known?.reason !== reason || known.message !== message;
     const isTwice = type === 'Ready' && fetched?.status === 'False' && fetched.reason === reason;
-    // What is well again is told by Synced.
+    // The event Synced already reports recovery.
     if (!isNews || isTwice || status === 'True' || reason === 'Progressing') return [];
     return [{ type: reason === 'Suspended' ? 'Normal' : 'Warning', reason, message }];
   });

@@ -48,21 +48,21 @@ export interface SyncsDeps {
   cache: Cache;
   recorder: Recorder;
   sources: Sources;
-  /** Reads the manifests. Its owner closes it. */
+  /** Parses the manifests. Its owner closes it. */
   parser: Parser;
   clock: Clock;
   log: Log;
 }
 
-/** Sources of so many Syncs are asked at once: most of that time is waiting for hosts, some of which never answer. */
+/** Number of Syncs that look at once. Most of that time they wait for hosts, and some hosts never answer. */
 const workers = 32;
-/** So often a Sync waits for others before it deletes, and longer each time. */
+/** How often a Sync waits for others before it deletes. Each wait is longer. */
 const mostWaits = 6;
 const failing: readonly Outcome['type'][] = ['SourceFailed', 'ApplyFailed', 'Interrupted'];
-/** After its objects were changed by others, or while its files are being written. */
+/** Milliseconds to wait after others changed its objects, or while its files are being written. */
 const soon = 300;
 
-/** Keeps what the Syncs name applied. Has a queue of its own, so that a slow source holds up nothing but Syncs. */
+/** Keeps the manifests of all Syncs applied. It has its own queue, so that a slow source blocks only Syncs. */
 export class SyncReconciler {
   readonly #deps: SyncsDeps;
   readonly #queue: WorkQueue;
@@ -101,7 +101,7 @@ export class SyncReconciler {
     this.#live.onChange((id, before, now) => this.#noticed(id, before, now));
   }
 
-  /** To be called once the caches are synced. */
+  /** Call this when the caches are synced. */
   async start(): Promise<void> {
     await this.#tidy('all', () => this.#deps.sources.keepOnly(this.#uids()));
     this.#working = runWorkers(this.#queue, workers, (key) => this.#work(key));
@@ -112,7 +112,7 @@ export class SyncReconciler {
     return new Set(this.#deps.cache.syncs.list().map(({ metadata }) => metadata.uid));
   }
 
-  /** Removes what is used no more from the disk; what fails is tried again. */
+  /** Deletes unused files. Failures are retried. */
   async #tidy(key: string, work: () => Promise<void>): Promise<void> {
     try {
       await work();
@@ -122,7 +122,7 @@ export class SyncReconciler {
     }
   }
 
-  /** Breaks off what is under way: the next controller begins it again. */
+  /** Aborts passes in progress. The next controller starts them again. */
   async stop(): Promise<void> {
     this.#queue.shutDown();
     this.#tidying.stop();
@@ -131,7 +131,7 @@ export class SyncReconciler {
     for (const record of this.#records.values()) await record.close();
   }
 
-  /** What the newest revision would change. See Streams.diffSync. */
+  /** Returns what the newest revision would change. See Streams.diffSync. */
   async diff(key: ObjectKey, force = false): Promise<SyncDiff> {
     const sync = await this.#deps.resources.get('Sync', key);
     const record = this.#recordOf(sync);
@@ -150,7 +150,7 @@ export class SyncReconciler {
     }
   }
 
-  /** An object of a Sync was changed, by whomever: it is looked at soon, unless it is as it should be. */
+  /** An object of a Sync was changed by somebody: the Sync looks at it soon, unless it is as it should be. */
   #noticed(id: string, before: AnyObject | undefined, now: AnyObject | undefined): void {
     for (const [key, record] of this.#records) {
       if (!record.known.has(id)) continue;
@@ -166,7 +166,7 @@ export class SyncReconciler {
     }
   }
 
-  /** Whoever changes an object again and again is set right more and more rarely. */
+  /** Returns the delay in milliseconds. It grows as long as somebody keeps changing the objects. */
   #restlessPause({ spec }: Sync, { restless }: SyncRecord): number {
     return Math.min(span(spec.interval, 60_000), soon * 2 ** Math.min(restless, 16));
   }
@@ -202,7 +202,7 @@ export class SyncReconciler {
       if (this.#abort.signal.aborted) return;
       if (!(error instanceof Overtaken))
         this.#deps.log.error({ err: error, sync: key }, 'a Sync failed; it is tried again');
-      // The look that came to no end is still owed.
+      // The interrupted look is still due.
       this.#records.get(key)?.hint({ what: 'Source', at: this.#deps.clock.now() });
       this.#queue.retry(key);
     }
@@ -258,7 +258,7 @@ export class SyncReconciler {
         }
       });
     } catch (error) {
-      if (this.#abort.signal.aborted) throw error; // the controller ends: that says nothing of the source
+      if (this.#abort.signal.aborted) throw error; // the controller stops; this says nothing about the source
       if (error instanceof Overtaken || !(error instanceof Error)) throw error;
       if (error instanceof MissingSecret) {
         const deps = this.#passDeps(sync, record, this.#abort.signal, requested);
@@ -285,7 +285,7 @@ export class SyncReconciler {
     };
   }
 
-  /** Calls `work` with the Source, and with a signal that aborts after spec.timeout or when the controller ends. */
+  /** Calls `work` with the Source and a signal that aborts after spec.timeout, or when the controller stops. */
   async #withSource<T>(
     sync: Sync,
     record: SyncRecord,
@@ -337,7 +337,7 @@ export class SyncReconciler {
     };
   }
 
-  /** The other Syncs that an object may move to in one push. */
+  /** Returns the other Syncs to which an object may move in one push. */
   #siblings(sync: Sync): { key: string; sync: Sync; record: SyncRecord | undefined }[] {
     return this.#deps.cache.syncs
       .list()
@@ -349,7 +349,10 @@ export class SyncReconciler {
       });
   }
 
-  /** Those that it is in conflict with look soon: with the same push they may let go of it. */
+  /**
+   * Records what the manifests contain. Syncs of the same source look soon if there are conflicts: with the same push
+   * they may drop the object.
+   */
   #assessed(sync: Sync, record: SyncRecord, { revision, members, faults, conflicts }: Assessment): void {
     const isNews = record.claims?.revision !== revision;
     const mayClaim = faults.every(({ reason }) => reason !== 'NotAllowed');
@@ -382,7 +385,7 @@ export class SyncReconciler {
     }
   }
 
-  /** Whoever waits for that goes on; whom an object was handed to looks at once. */
+  /** Wakes the Syncs that waited for this look, and those that an object was handed to. */
   #looked(sync: Sync, record: SyncRecord, outcome: Outcome): void {
     const now = this.#deps.clock.now();
     record.look.ended = record.look.begun;
@@ -442,7 +445,7 @@ export class SyncReconciler {
       recorder.recordEvent(written, newEvent);
   }
 
-  /** An approval is for once: a folder that is empty again is as it was when somebody approved that. */
+  /** An approval counts once: an emptied folder has the same revision each time, and each time needs an approval. */
   async #useUp(sync: Sync, revision: string): Promise<void> {
     const { cache, resources } = this.#deps;
     const newest = cache.syncs.get(keyText(sync.metadata)) ?? sync;
@@ -451,7 +454,7 @@ export class SyncReconciler {
     cache.note(await resources.patch('Sync', keyOf(sync), { type: 'merge', body: { metadata } }));
   }
 
-  /** The controller alone writes it, and knows what it read last: only what differs is sent. */
+  /** Writes the status. Only the controller writes it and knows what it last read, so only differences are sent. */
   async #write(sync: Sync, next: SyncStatus): Promise<Sync> {
     const { cache, resources } = this.#deps;
     const before = cache.syncs.get(keyText(sync.metadata))?.status ?? {};
@@ -469,7 +472,10 @@ export class SyncReconciler {
   }
 }
 
-/** A push to one repository is seen by all Syncs that follow it; folders of this host may be parts of one tree. */
+/**
+ * Returns whether both Syncs may see the same push: one repository, or folders of this host, which may be parts of one
+ * tree.
+ */
 function haveOneSource({ spec }: Sync, other: Sync): boolean {
   if (other.spec.suspend || other.metadata.deletionTimestamp !== undefined) return false;
   const [one, two] = [spec.source.git?.url, other.spec.source.git?.url];
