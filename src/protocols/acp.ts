@@ -2,8 +2,8 @@ import { AcpConnection } from './acp/connection.ts';
 import type { Protocol } from './protocol.ts';
 
 /**
- * The Agent Client Protocol, version 1: JSON-RPC 2.0, one message a line. What must be taken in line by line (updates,
- * the ends of turns, permissions) is read here; the requests that open sessions go through the official SDK.
+ * The Agent Client Protocol, version 1: JSON-RPC 2.0, one message per line. What must be handled line by line (updates,
+ * ends of turns, permissions) is parsed here. Requests that open sessions use the official SDK.
  */
 export const acp: Protocol = {
   name: 'acp',

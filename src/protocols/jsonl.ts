@@ -1,7 +1,7 @@
 import { Connected } from './jsonl/connection.ts';
 import type { Protocol } from './protocol.ts';
 
-/** agentctl's own line protocol; its page is schemas/jsonl/README.md. */
+/** agentctl's own line protocol. schemas/jsonl/README.md describes it. */
 export const jsonl: Protocol = {
   name: 'jsonl',
   onInterrupted: 'Retry',

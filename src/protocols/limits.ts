@@ -1,6 +1,9 @@
-/** What is kept of a text that an agent sends, in characters; `entries` of a plan, `tools` of a turn and the `inputs` of these, `decided` permissions, `options` of a request. */
+/**
+ * Limits on what an agent sends. Texts in characters; numbers of `entries` of a plan, `tools` of a turn and their
+ * `inputs`, `decided` permissions, `options` of a request.
+ */
 export const limits = {
-  /** An id that is longer is no id: cut, it would be another one. */
+  /** A longer id is refused: cut, it would be a different id. */
   id: 512,
   name: 200,
   currency: 16,

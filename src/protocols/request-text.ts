@@ -1,20 +1,20 @@
 import { beginning } from '../api/cut.ts';
 import { shellWord } from '../api/shell.ts';
 
-/** What stands first, where an input has it: what would run, what would be changed or read, what would be fetched. */
+/** Fields that come first, if an input has them: what is run, what is changed or read, what is fetched. */
 const first = [
   /^(command|commands|cmd|script|code)$/i,
   /^(abs_?path|file_?path|filename|file|path|notebook_?path)$/i,
   /^(url|urls|uri|address)$/i,
 ];
-/** What a model says of its call. */
+/** Fields in which a model describes its call. */
 const words = /^(description|explanation)$/i;
 
 const most = { first: 800, more: 200 };
 
 /**
- * What a tool call would do, by its own input: the command, the path and the change, the address, and all else that the
- * tool would be given. Undefined where the input says nothing.
+ * Returns what a tool call would do according to its own input: the command, the path and the change, the address, and
+ * all other fields. Undefined if the input says nothing.
  */
 export function requestText(input: unknown): string | undefined {
   if (input === undefined || input === null) return undefined;

@@ -1,62 +1,71 @@
-/** The words that all protocols share: what happens in a turn. Plain JSON, as it is journalled and streamed. */
+/** The types that all protocols share: what happens in a turn. Plain JSON, because it is journaled and streamed. */
 
 export type TurnEvent =
   | { type: 'text'; text: string }
   | { type: 'thought'; text: string }
-  /** A tool call began or changed; fields that are absent have not changed. */
+  /** A tool call began or changed. Absent fields have not changed. */
   | {
       type: 'tool';
       id: string;
       title?: string | undefined;
-      /** As ACP has it: read, edit, delete, move, search, execute, think, fetch, switch_mode, other; or agentctl, of its own tools. */
+      /**
+       * A kind of ACP: read, edit, delete, move, search, execute, think, fetch, switch_mode, other; or agentctl, for
+       * its own tools.
+       */
       kind?: string | undefined;
       status?: 'pending' | 'in_progress' | 'completed' | 'failed' | undefined;
-      /** What it gave, as text. */
+      /** Its output, as text. */
       output?: string | undefined;
     }
   | { type: 'plan'; entries: readonly { content: string; status: string }[] }
-  /** A permission was asked for, or decided. */
+  /** A permission was requested or decided. */
   | {
       type: 'approval';
       id: string;
       /** In the agent's words. */
       title: string;
-      /** What would run, change or be fetched, as the input has it; absent where that says no more. */
+      /** What would be run, changed or fetched, from the input. Absent if the input says no more than the title. */
       request?: string | undefined;
       state: 'Pending' | 'Approved' | 'Denied' | 'Expired' | 'Cancelled';
     }
-  /** Work of the agent that belongs to no turn of this conversation; `source` as the agent names it. */
+  /** Work of the agent that belongs to no turn of this conversation. `source` is the agent's own name for it. */
   | { type: 'background'; source: string; conversation?: string | undefined; event: unknown; done?: boolean }
-  /** What the protocol passes on as it is. */
+  /** An event that the protocol passes on unchanged. */
   | { type: 'other'; event: unknown }
-  /** From agentctl: an interruption, a resumption, a moved conversation. With `attempt` the turn begins anew, and so does the answer. */
+  /**
+   * From agentctl: an interruption, a resumption, a moved conversation. With `attempt`, the turn and its answer start
+   * again.
+   */
   | { type: 'note'; text: string; attempt?: number | undefined };
 
 export type TurnResult =
-  /** `stopReason` as ACP has it: end_turn, max_tokens, max_turn_requests, refusal, cancelled. `answer`: absent where it is the text so far. */
+  /**
+   * `stopReason` is one of ACP: end_turn, max_tokens, max_turn_requests, refusal, cancelled. `answer` is absent if it
+   * is the text so far.
+   */
   | { state: 'Completed'; stopReason?: string | undefined; answer?: string | undefined }
   | {
       state: 'Failed';
       reason: string;
       message: string;
-      /** The agent may work on it still: its session takes no other turn until Host.released. */
+      /** The agent may still work on the turn: its session accepts no other turn until Host.released. */
       working?: true;
     };
 
 /** A tool call that waits for permission. */
 export interface Permission {
-  /** Unique among all of the instance's, and the same when it is read again. */
+  /** Unique within the instance, and the same if the request is read again. */
   id: string;
   /** In the agent's words, which may be a model's. */
   title: string;
-  /** ACP's tool kind; `other` where the agent does not say, `agentctl` for agentctl's own tools. */
+  /** ACP's tool kind; `other` if the agent does not state it; `agentctl` for agentctl's own tools. */
   toolKind: string;
-  /** The kind is not said, but seems so. */
+  /** The kind is a guess, because the agent did not state it. */
   guessed?: true | undefined;
   toolCallId: string;
-  /** What the tool would be given, for people. */
+  /** The input of the tool, for people. */
   input?: unknown;
-  /** What may be answered; the agent's own order. */
+  /** The possible answers, in the agent's order. */
   options: readonly PermissionOption[];
 }
 
@@ -67,7 +76,10 @@ export interface PermissionOption {
   kind: 'allow_once' | 'allow_always' | 'reject_once' | 'reject_always';
 }
 
-/** The option that is taken for a decision by itself: the first that decides this call alone, else the first that decides all to come. */
+/**
+ * Returns the default option for a decision: the first that decides only this call, or else the first that decides all
+ * future calls.
+ */
 export function optionFor(
   options: readonly PermissionOption[],
   decision: 'Allow' | 'Deny',
@@ -77,25 +89,28 @@ export function optionFor(
   return options.find(({ kind }) => kind === once) ?? options.find(({ kind }) => kind === always);
 }
 
-/** A tool call that is over, or is left when its turn ends. */
+/** A tool call that is over, or is still open when its turn ends. */
 export interface ToolUse {
   toolCallId: string;
   title: string;
   kind: string;
-  /** The kind is not said, but seems so. */
+  /** The kind is a guess, because the agent did not state it. */
   guessed?: true | undefined;
   input?: unknown;
-  /** Permission was asked for before it was over. */
+  /** Permission was requested before the call was over. */
   asked: boolean;
-  /** Something was told of it before it failed. */
+  /** The call was reported before it failed. */
   announced: boolean;
-  /** Enough of it was read to judge: a call that an earlier connection read may have been asked about. */
+  /**
+   * Enough of the call was read to judge it. An earlier connection may have read the permission request of a call that
+   * it began to read.
+   */
   whole: boolean;
-  /** Absent: the agent has not said how it ended. */
+  /** Absent: the agent has not reported how it ended. */
   end?: 'completed' | 'failed' | undefined;
 }
 
-/** What an agent reports to have used. What it does not report is absent, and never 0. */
+/** What an agent reports to have used. Unreported numbers are absent, never 0. */
 export interface Usage {
   model?: string | undefined;
   inputTokens?: number | undefined;
@@ -105,14 +120,14 @@ export interface Usage {
   thoughtTokens?: number | undefined;
   totalTokens?: number | undefined;
   cost?: { amount: number; currency: string } | undefined;
-  /** Of the context window. */
+  /** Usage of the context window. */
   context?: { used: number; size: number } | undefined;
-  /** What the numbers count: this turn alone, or everything since the session began. */
+  /** What the numbers count: only this turn, or everything since the session began. */
   counts: 'Turn' | 'Session';
 }
 
 export interface Peer {
-  /** The agent's name; with its namespace before it where that is another one. */
+  /** The agent's name, with its namespace if that is another one. */
   id: string;
   model?: string | undefined;
   /** The first line of its system prompt. */

@@ -6,14 +6,14 @@ import type { ToolUse } from '../talk.ts';
 import { type Fields, fields, name, objects, present, string } from './message.ts';
 import { isOwnTool, ownKind } from './own-tools.ts';
 
-/** What is known of a tool call. */
+/** What is known about a tool call. */
 export interface Tool {
   title?: string | undefined;
   kind?: string | undefined;
   input?: unknown;
 }
 
-/** With the kind that decides. `guessed`: it is not what the agent says. */
+/** `kind` decides about permissions. `guessed`: the agent did not state it. */
 interface Known {
   title?: string | undefined;
   kind: string;
@@ -23,28 +23,28 @@ interface Known {
 
 interface Call extends Tool {
   asked: boolean;
-  /** All of it was read by this connection. */
+  /** This connection has read the whole call. */
   whole: boolean;
   over: boolean;
-  /** Something was told of it before its end. */
+  /** The call was reported before its end. */
   announced: boolean;
 }
 
 /**
- * The tool calls of one turn and the requests for permission in it. Agents need not name a call's id in their request:
- * some name one of their own, before the call is told or after it. Such a request is one of a call by what it would do,
- * by its title, or because no other call is open; each request counts for one call.
+ * The tool calls of one turn and its permission requests. A request need not contain the id of a call: some agents use
+ * another id, before or after they report the call. Such a request belongs to the call that would do the same, or has
+ * the same title, or is the only open one. Each request counts for one call.
  */
 export class Calls {
   readonly #calls = new Map<string, Call>();
-  /** Of calls whose input is known, the oldest first: it may be large. */
+  /** Ids of calls with a stored input, oldest first. Inputs may be large, so their number is limited. */
   readonly #inputs: string[] = [];
-  /** Requests of which no call is known yet. */
+  /** Requests without a known call. */
   readonly #requests: Tool[] = [];
   readonly #fresh: boolean;
   readonly #offersTools: boolean;
 
-  /** `fresh`: the turn was begun by this connection. `offersTools`: agentctl's own tools were given to the agent. */
+  /** `fresh`: this connection began the turn. `offersTools`: the agent was given agentctl's own tools. */
   constructor({ fresh, offersTools }: { fresh: boolean; offersTools: boolean }) {
     this.#fresh = fresh;
     this.#offersTools = offersTools;
@@ -54,7 +54,7 @@ export class Calls {
     return this.#calls.has(id);
   }
 
-  /** Takes in a tool_call or tool_call_update; answers the kind of the call. */
+  /** Handles a tool_call or tool_call_update. Returns the kind of the call. */
   note(id: string, update: Fields): string {
     const before = this.#calls.get(id);
     const whole = this.#fresh || update.sessionUpdate === 'tool_call';
@@ -72,7 +72,7 @@ export class Calls {
     return this.#known(call).kind;
   }
 
-  /** A request for permission, with what is known of the call that it is for. */
+  /** Handles a permission request. Returns what is known about the call that it belongs to. */
   ask(id: string, request: Fields): Known & { toolCallId: string } {
     const said = mergeTool(undefined, request);
     const named = this.#calls.get(id);
@@ -97,7 +97,7 @@ export class Calls {
     return { ...known, ...(guessed ? { guessed } : {}), toolCallId: found[0] };
   }
 
-  /** A call is over, as the agent says. */
+  /** Handles the end of a call that the agent reports. */
   end(id: string, end: 'completed' | 'failed'): ToolUse | undefined {
     const call = this.#calls.get(id);
     if (call === undefined || call.over) return undefined;
@@ -105,12 +105,12 @@ export class Calls {
     return this.#use(id, call, end);
   }
 
-  /** The calls of which the agent has not said how they ended. */
+  /** Returns the calls whose end the agent has not reported. */
   left(): ToolUse[] {
     return [...this.#calls].flatMap(([id, call]) => (call.over ? [] : [this.#use(id, call, undefined)]));
   }
 
-  /** The turn is over: what its calls would do is not asked any more. */
+  /** The turn is over, so the inputs of its calls are no longer needed. */
   over(): void {
     for (const id of this.#inputs.splice(0)) {
       const call = this.#calls.get(id);
@@ -141,7 +141,10 @@ export class Calls {
     return { title, kind: guess(input), guessed: true, input };
   }
 
-  /** Of calls that are over no more is said; what waits stays as long as it can. */
+  /**
+   * Above the limits, removes the oldest input, and a call: preferably one that is over, because no more is reported of
+   * it.
+   */
   #forget(): void {
     if (this.#inputs.length > limits.inputs) {
       const oldest = this.#calls.get(this.#inputs.shift() ?? '');
@@ -153,7 +156,7 @@ export class Calls {
   }
 }
 
-/** What is known of a call, with what is said of it now. */
+/** Returns what is known about a call after an update. */
 export function mergeTool(before: Tool | undefined, given: Fields): Tool {
   const kind = kindOf(given);
   const dialog = readDialog(given.rawInput);
@@ -161,12 +164,15 @@ export function mergeTool(before: Tool | undefined, given: Fields): Tool {
   return {
     title: titleOf(dialog === undefined ? given : { ...given, title: dialog.title }) ?? before?.title,
     kind: kind ?? before?.kind,
-    // An empty one says nothing.
+    // An empty input says nothing.
     input: isInput(input) ? input : (before?.input ?? input),
   };
 }
 
-/** Qwen Code's title of a tool that is none of its own is the input alone; what the tool is called stands in `_meta`. */
+/**
+ * Returns the title of a call. For tools of MCP servers, Qwen Code's title is only the input; `_meta` has the name of
+ * the tool.
+ */
 export function titleOf(given: Fields): string | undefined {
   const said = string(given.title) ?? string(given.name);
   const called = given.kind === 'other' ? string(fields(given._meta)?.toolName) : undefined;
@@ -175,18 +181,18 @@ export function titleOf(given: Fields): string | undefined {
 }
 
 /**
- * Qwen Code's search among its own tools is told as `other`, and never asks. The name comes from the agent and not from its
- * model; it writes `mcp__` before the names of other servers' tools.
+ * Qwen Code reports the search among its own tools as `other`, and never asks for it. The name comes from the agent,
+ * not from its model: the names of other servers' tools begin with `mcp__`.
  */
 const searches: ReadonlySet<unknown> = new Set(['tool_search']);
 
 function kindOf({ kind, _meta }: Fields): string | undefined {
   const said = name(kind);
   if (said === 'other' && searches.has(fields(_meta)?.toolName)) return 'search';
-  return said === ownKind ? 'other' : said; // no agent may say that a tool is agentctl's
+  return said === ownKind ? 'other' : said; // no agent may claim that a tool is agentctl's
 }
 
-/** Which of these is meant: by its input, else by its title, else because there is no other. */
+/** Returns the tool that is meant: by its input, or else by its title, or else because there is no other. */
 function find<T extends Tool>(all: readonly T[], meant: Tool): T | undefined {
   const possible = all.filter((one) => agree(one.kind, meant.kind) && !contradict(one.input, meant.input));
   return (
@@ -196,7 +202,7 @@ function find<T extends Tool>(all: readonly T[], meant: Tool): T | undefined {
   );
 }
 
-/** Whether both say the same: what they would do, or their titles. */
+/** Whether both state the same: their inputs, which do not contradict each other here, or their titles. */
 const isSaid = (one: Tool, other: Tool): boolean =>
   (isInput(one.input) && isInput(other.input)) || sameTitle(one.title, other.title);
 
@@ -206,7 +212,7 @@ const agree = (one: string | undefined, other: string | undefined): boolean =>
 const isInput = (input: unknown): boolean =>
   input !== undefined && input !== null && !isDeepStrictEqual(input, {});
 
-/** Two inputs of one call: one may have more than the other. */
+/** Whether two inputs cannot belong to one call. One may have more fields than the other. */
 function contradict(one: unknown, other: unknown): boolean {
   if (!isInput(one) || !isInput(other)) return false;
   const [few, many] = [fields(one), fields(other)];
@@ -215,7 +221,7 @@ function contradict(one: unknown, other: unknown): boolean {
   return shared.length === 0 || shared.some((key) => !isDeepStrictEqual(few[key], many[key]));
 }
 
-/** A title of one word is the name of a tool: it does not say what that would do. */
+/** A title of one word is the name of a tool. It does not say what the call would do. */
 const isName = (title = ''): boolean => !/\s/.test(title.trim());
 
 function sameTitle(one: string | undefined, other: string | undefined): boolean {
@@ -223,7 +229,7 @@ function sameTitle(one: string | undefined, other: string | undefined): boolean 
   return a.length > 2 && b.length > 2 && (a.includes(b) || b.includes(a));
 }
 
-/** What a tool is for of which the agent does not say the kind. */
+/** Guesses the kind of a tool if the agent does not state it. */
 function guess(input: unknown): string {
   const found = fields(input) ?? {};
   if ('command' in found && !('path' in found)) return 'execute';
@@ -231,8 +237,8 @@ function guess(input: unknown): string {
 }
 
 /**
- * The question of an extension, as pi's adapter tells it: a dialog in place of the tool's input. The extension of our
- * manifest puts the input into the message; what others say there is part of the question.
+ * Returns the question of an extension of pi, whose adapter reports a dialog instead of the tool's input. The extension
+ * in our manifest puts the input into the message. What other extensions write there is part of the question.
  */
 function readDialog(rawInput: unknown): { title: string; input?: Fields | undefined } | undefined {
   const { method, title, message, options: _, ...rest } = fields(rawInput) ?? {};
@@ -248,11 +254,11 @@ function readObject(text: string): Fields | undefined {
   try {
     return fields(JSON.parse(text));
   } catch {
-    return undefined; // words
+    return undefined; // plain text
   }
 }
 
-/** What the tool would be given. Some agents tell a change of a file as content alone. */
+/** Returns the input of a tool. Some agents report a change of a file only as content. */
 function inputOf(call: Fields): unknown {
   const { rawInput } = call;
   const changes = objects(call.content)
@@ -270,7 +276,7 @@ function inputOf(call: Fields): unknown {
   return shown({ ...given, ...(changes.length === 1 ? only : { changes }) });
 }
 
-/** For people: an input that is too large to be kept is cut. */
+/** Returns the input for people. An input that is too large is cut. */
 function shown(input: unknown): unknown {
   try {
     const text = JSON.stringify(input) ?? '';

@@ -39,7 +39,7 @@ import { type Current, isTurnId, Turns, wireId } from './turns.ts';
 import { toEvent } from './updates.ts';
 import { costAndContext, tokens, withRequest } from './usage.ts';
 
-/** Characters of a line that means nothing that are told. */
+/** Characters of a meaningless line that are reported. */
 const shown = 500;
 
 export class AcpConnection implements Connection {
@@ -52,11 +52,11 @@ export class AcpConnection implements Connection {
   #sessions: Sessions | undefined;
   #agent: string | undefined;
   #canLoad = false;
-  /** What the agent is known to take of what the spec asks for. */
+  /** The settings that the agent is known to apply. */
   #takes: Facts['controls'] | undefined;
-  /** The session that the handshake made to see whether one can be made; the first conversation has it. */
+  /** The session that the handshake opened as a test. The first conversation uses it. */
   #spare: string | undefined;
-  /** Permissions that were answered last. */
+  /** The permissions that were answered last. */
   readonly #decided = new Set<string>();
   #closed: string | undefined;
 
@@ -111,7 +111,7 @@ export class AcpConnection implements Connection {
 
   #asked(request: AnyRequest): void {
     if (request.method !== 'session/request_permission') {
-      // Files and terminals among them: agentctl offers none, for they would be the host's.
+      // This includes files and terminals: agentctl offers none, because they would be those of the host.
       const error = {
         code: codes.methodNotFound,
         message: `Method not found: ${cut(request.method, limits.name)}`,
@@ -140,7 +140,7 @@ export class AcpConnection implements Connection {
     this.#host.permission(current?.turn.message, permission);
   }
 
-  /** Of a turn that was broken off. */
+  /** Answers a permission request of a cancelled turn. */
   #refuseTool({ id }: AnyRequest): void {
     this.#answer(JSON.stringify({ jsonrpc: '2.0', id, result: { outcome: { outcome: 'cancelled' } } }));
   }
@@ -167,12 +167,12 @@ export class AcpConnection implements Connection {
     const usage = tokens(result, { agent: this.#agent, model });
     if (usage !== undefined) this.#host.usage(message, usage);
     const stopReason = name(result?.stopReason);
-    // What is left when a turn ends well was done; of one that is broken off nobody knows.
+    // If a turn ends well, its open calls were carried out. If it was cancelled, nobody knows.
     if (stopReason === 'end_turn') for (const use of current.calls.left()) this.#host.used(message, use);
     this.#host.ended(message, present({ state: 'Completed' as const, stopReason }));
   }
 
-  /** History that is replayed while a session is loaded has no reader. */
+  /** Handles a session/update. Drops history that is replayed while a session is loaded. */
   #updated(params: Fields | undefined): void {
     const session = idOf(params?.sessionId) ?? '';
     const update = fields(params?.update) ?? {};
@@ -212,7 +212,10 @@ export class AcpConnection implements Connection {
     else this.#host.event(message, event);
   }
 
-  /** Of a turn that an earlier connection began, some requests have been told to that one: its sum is not known. */
+  /**
+   * Adds a request to the usage of its turn. Not for a turn that an earlier connection began: some of its requests were
+   * reported there, so the sum is unknown.
+   */
   #addRequest(current: Current, update: Fields): void {
     const { message, session } = current.turn;
     const about = { agent: this.#agent, model: this.#sessions?.settings.model(session) };
@@ -230,13 +233,13 @@ export class AcpConnection implements Connection {
     const kind = calls.note(event.id, update);
     this.#host.event(turn.message, event.kind === undefined && kind !== ownKind ? event : { ...event, kind });
     const { status } = event;
-    // What fails when the turn is broken off need not have begun.
+    // A call that fails during a cancellation may never have begun.
     const isOver = status === 'completed' || (status === 'failed' && !cancelled);
     const use = isOver ? calls.end(event.id, status) : undefined;
     if (use !== undefined) this.#host.used(turn.message, use);
   }
 
-  /** After the end of the turn, what is done without asking is noticed all the same. */
+  /** Also after the end of a turn, tools that are used without asking must be noticed. */
   #noteLate({ turn, calls }: Current, event: Extract<TurnEvent, { type: 'tool' }>, update: Fields): void {
     calls.note(event.id, update);
     const use = event.status === 'completed' ? calls.end(event.id, 'completed') : undefined;
@@ -272,7 +275,9 @@ export class AcpConnection implements Connection {
     return { session: made.session, how: 'New' };
   }
 
-  /** The agent is known to take it; a session in which it does not would silently use another. */
+  /**
+   * Throws if a session does not apply a setting that the agent is known to support: it would silently use another one.
+   */
   #mustHold(settled: Settled): void {
     for (const what of ['model', 'mode', 'options'] as const)
       if (this.#takes?.[what]?.status === 'True' && settled[what].status === 'False')
@@ -288,7 +293,7 @@ export class AcpConnection implements Connection {
       sessionId: turn.session,
       prompt: texts.map((text) => ({ type: 'text', text })),
     };
-    const current = this.#turns.add(turn); // its end may come before the write is known to have ended
+    const current = this.#turns.add(turn); // its end may arrive before the write resolves
     try {
       await this.#wire.write(
         JSON.stringify({ jsonrpc: '2.0', id: wireId(turn), method: 'session/prompt', params }),
@@ -342,7 +347,7 @@ export class AcpConnection implements Connection {
 
   peers(): void {} // agents ask for them over MCP
 
-  shutdown(): void {} // ACP has none; the signal does it
+  shutdown(): void {} // ACP has no message for this; the signal ends the agent
 
   closeSession(session: string): void {
     if (this.#closed !== undefined) return;
@@ -364,7 +369,7 @@ export class AcpConnection implements Connection {
     return this.#sessions;
   }
 
-  /** The agent waits for it. Where it is never written, the run has ended. */
+  /** Writes an answer that the agent waits for. If it is never written, the run has ended. */
   #answer(line: string): void {
     if (this.#closed !== undefined) return;
     this.#wire.answer(line).catch((error: unknown) => this.#unanswered(error));
@@ -382,7 +387,7 @@ export class AcpConnection implements Connection {
   }
 }
 
-/** Whether an update names what belongs to the turn before, and to the one that goes on does not. */
+/** Whether an update names a call or message of the previous turn, and not of the current one. */
 function isOf(before: Current, now: Current, { sessionUpdate, messageId, toolCallId }: Fields): boolean {
   const [text, tool] = [idOf(messageId), idOf(toolCallId)];
   if (sessionUpdate === 'tool_call_update')
@@ -390,7 +395,7 @@ function isOf(before: Current, now: Current, { sessionUpdate, messageId, toolCal
   return text !== undefined && before.messageIds.has(text) && !now.messageIds.has(text);
 }
 
-/** Whether a text begins a further message of the agent's: two of them read as two paragraphs. */
+/** Whether a text begins another message of the agent. Two messages become two paragraphs. */
 function isNext(current: Current, messageId: string | undefined): boolean {
   const before = current.messageId;
   current.messageId = messageId ?? before;
@@ -398,7 +403,7 @@ function isNext(current: Current, messageId: string | undefined): boolean {
   return before !== undefined && messageId !== undefined && before !== messageId;
 }
 
-/** In the words of agents whose session takes one prompt at a time. */
+/** The words of agents whose sessions accept one prompt at a time. */
 const busy =
   /\b(session|prompt|turn|agent)\b.{0,40}\b(busy|already (in progress|running|active|being processed))|session_busy/i;
 

@@ -2,18 +2,18 @@ import { cut } from '../../api/cut.ts';
 import type { Facts } from '../protocol.ts';
 import { type Fields, fields, name as nameOf, objects, string } from './message.ts';
 
-/** What the agent can do, out of its answer to initialize. Plain JSON: it stands in Facts. */
+/** What the agent can do, from its answer to initialize. Plain JSON, because Facts contains it. */
 export interface Abilities {
   load: boolean;
   resume: boolean;
   close: boolean;
-  /** It takes MCP servers over HTTP. */
+  /** It supports MCP servers over HTTP. */
   http: boolean;
-  /** It takes a system prompt with each session. */
+  /** It accepts a system prompt with each session. */
   systemPrompt: boolean;
 }
 
-/** Ways to log in that are looked at. */
+/** Login methods that are read. */
 const mostMethods = 20;
 
 export interface Greeting {
@@ -43,7 +43,7 @@ export function readGreeting(answer: unknown): Greeting {
   };
 }
 
-/** As an earlier connection found them. */
+/** Returns the abilities that an earlier connection found. */
 export function readAbilities(facts: Facts): Abilities {
   const found = fields(facts.acp);
   const can = (name: keyof Abilities): boolean => found?.[name] === true;
@@ -56,13 +56,13 @@ export function readAbilities(facts: Facts): Abilities {
   };
 }
 
-/** Ways to log in that need no person, only a key in the agent's environment. */
+/** Returns the ids of login methods that need no person, only a key in the agent's environment. */
 export const keyMethods = (methods: readonly Fields[]): string[] =>
   methods.flatMap(({ type, id }) =>
     typeof id === 'string' && (type === 'env_var' || /api-?key$/i.test(id)) ? [id] : [],
   );
 
-/** What a person reads who has to log the agent in. */
+/** Returns advice for a person who has to log the agent in. */
 export function authAdvice(methods: readonly Fields[], why: string): string {
   const offers = methods.slice(0, 10).map(({ id, name, description }) => {
     const title = string(name) ?? string(id) ?? 'a way without a name';

@@ -5,7 +5,7 @@ import { authAdvice, type Greeting, keyMethods, readGreeting } from './greeting.
 import type { Requests } from './requests.ts';
 import { Sessions } from './sessions.ts';
 
-/** Of ACP. */
+/** Version of ACP. */
 const version = 1;
 
 const authAgain = 30_000;
@@ -16,8 +16,8 @@ export interface HandshakeHost {
 }
 
 /**
- * Asks the agent what it can do and whether it makes a session: many show only there that they want to be logged in,
- * which is then tried again until it works.
+ * Asks the agent what it can do, and whether it can open a session: many agents report only then that they need a
+ * login. In that case it tries again until it works.
  */
 export class Handshake {
   readonly #requests: Requests;
@@ -78,7 +78,7 @@ export class Handshake {
     return greeting;
   }
 
-  /** An agent with its key in its environment may have to be told to take it from there. */
+  /** Opens a session. An agent with its key in the environment may first need `authenticate` to use it. */
   async #probe(sessions: Sessions, { authMethods }: Greeting): ReturnType<Sessions['make']> {
     try {
       return await sessions.make({ starting: true });
@@ -106,7 +106,7 @@ export class Handshake {
       this.#host.unready('AuthRequired', authAdvice(this.#greeting?.authMethods ?? [], message));
       this.#again = this.#options.clock.after(authAgain, () => void this.#try());
     } else if (error instanceof ProtocolError && error.reason === 'Closed') {
-      // Not written: the run is ending, or not begun in time; both are seen from outside.
+      // Not written: the run is ending, or did not start in time. The controller notices both elsewhere.
       this.#options.log.debug({ err: error }, 'the handshake could not be made');
     } else this.#host.unready('Refused', message);
   }

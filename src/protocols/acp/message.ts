@@ -5,7 +5,7 @@ import { limits } from '../limits.ts';
 
 export type { AnyMessage, AnyRequest, AnyResponse, JsonRpcId };
 
-/** A line of the agent, or why it is none. */
+/** Parses a line of the agent. Returns a message, or the reason why it is garbage. */
 export function parse(
   line: string,
 ): { message: AnyMessage; garbage?: undefined } | { message?: undefined; garbage: string } {
@@ -21,7 +21,7 @@ export function parse(
   if (found?.jsonrpc !== '2.0') return { garbage: 'no JSON-RPC 2.0 message' };
   if (!hasShape(found))
     return { garbage: 'a JSON-RPC message without a method, or without an id and an answer' };
-  return { message: found as AnyMessage }; // hasShape has looked
+  return { message: found as AnyMessage }; // hasShape has checked it
 }
 
 export const isRequest = (message: AnyMessage): message is AnyRequest =>
@@ -32,7 +32,7 @@ export const isResponse = (message: AnyMessage): message is AnyResponse => !('me
 function hasShape(found: Fields): boolean {
   const { id } = found;
   if (id !== undefined && id !== null && typeof id !== 'string' && typeof id !== 'number') return false;
-  if (typeof id === 'string' && id.length > limits.id) return false; // it could not be answered: its answer would be as long
+  if (typeof id === 'string' && id.length > limits.id) return false; // its answer would be too long
   if ('method' in found) return typeof found.method === 'string';
   return 'id' in found && ('error' in found ? fields(found.error) !== undefined : 'result' in found);
 }
@@ -42,7 +42,7 @@ export interface RpcError {
   message: string;
 }
 
-/** An error of the agent; agents put what happened into `data` more often than into the message. */
+/** Returns an agent's error. Agents put the cause into `data` more often than into the message. */
 export function readError(error: unknown): RpcError {
   const found = fields(error) ?? {};
   const data = fields(found.data);
@@ -59,20 +59,20 @@ export function readError(error: unknown): RpcError {
   };
 }
 
-/** JSON-RPC's codes, and ACP's. */
+/** The codes of JSON-RPC and of ACP. */
 export const codes = {
   authRequired: -32000,
   notFound: -32002,
   requestCancelled: -32800,
-  /** As some agents have it: another turn goes on in the session. */
+  /** Used by some agents: another turn is running in the session. */
   sessionBusy: -32003,
   methodNotFound: -32601,
   invalidParams: -32602,
-  /** Ours, for a request that never got into the pipe; the code is the customary one for a failed transport. */
+  /** Ours, for a request that was never written. -32300 is customary for a failed transport. */
   unwritten: -32300,
 } as const;
 
-/** Readers for what a stranger sent: what has not the wanted shape is absent. */
+/** Readers for untrusted values. A value of the wrong type counts as absent. */
 
 export type Fields = Readonly<Record<string, unknown>>;
 
@@ -83,34 +83,34 @@ export const fields = (value: unknown): Fields | undefined =>
 
 export const string = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
 
-/** Sums of what is larger mean nothing. */
+/** Larger numbers are meaningless, also in sums. */
 const mostAmount = 1e12;
 
-/** A number that can be a count or an amount. */
+/** Returns a number that can be a count or an amount. */
 export const number = (value: unknown): number | undefined =>
   typeof value === 'number' && value >= 0 && value <= mostAmount ? value : undefined;
 
 export const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
 
-/** Those of the list that are objects. */
+/** Returns the items of the list that are objects. */
 export const objects = (value: unknown): Fields[] =>
   list(value).flatMap((item) => {
     const found = fields(item);
     return found === undefined ? [] : [found];
   });
 
-/** A text that names something: one that is too long is none, since cut it would name another thing. */
+/** Returns an identifier. One that is too long counts as absent, because cut it would name something else. */
 export const id = (value: unknown): string | undefined =>
   typeof value === 'string' && value.length <= limits.id ? value : undefined;
 
-/** A text for people, cut where it is longer. */
+/** Returns a text for people, cut if it is too long. */
 export const name = (value: unknown, most: number = limits.name): string | undefined =>
   typeof value === 'string' ? cut(value, most) : undefined;
 
-/** The value if it is one of these. */
+/** Returns the value if it is one of these. */
 export const oneOf = <T extends string>(value: unknown, allowed: readonly T[]): T | undefined =>
   allowed.find((one) => one === value);
 
-/** Without the fields that are undefined, so that absent stays absent. */
+/** Returns the object without undefined fields. */
 export const present = <T extends object>(value: T): T =>
-  Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as T; // all its fields were optional where undefined
+  Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as T; // these fields were optional

@@ -3,7 +3,7 @@ import { listed } from '../../api/listed.ts';
 import type { Control } from '../protocol.ts';
 import { type Fields, fields, list, objects, string } from './message.ts';
 
-/** Something of a session that can be chosen. */
+/** A setting of a session that can be chosen. */
 export interface Choice {
   current: string | undefined;
   choices: readonly { value: string; name: string }[];
@@ -18,8 +18,8 @@ export interface ConfigOption extends Choice {
 }
 
 /**
- * What a session lets be chosen, out of the answer that opened it. Config options replace modes and models where an
- * agent has both; models are not in the schema any more, and yet what agents offer.
+ * What can be chosen in a session, from the response that opened it. If an agent has both, config options replace modes
+ * and models. The schema no longer contains models, but agents still offer them.
  */
 export interface Offer {
   options: readonly ConfigOption[];
@@ -27,7 +27,7 @@ export interface Offer {
   models: Choice | undefined;
 }
 
-/** Undefined where it says nothing of that, as some answers to session/load do. */
+/** Returns undefined if the answer says nothing about settings, as some answers to session/load. */
 export function readOffer(answer: unknown): Offer | undefined {
   const found = fields(answer);
   const modes = fields(found?.modes);
@@ -45,7 +45,7 @@ export const readOptions = (configOptions: unknown): ConfigOption[] =>
     const { id, name, category, type, currentValue } = option;
     if (typeof id !== 'string') return [];
     const isBoolean = type === 'boolean';
-    // Options may stand in groups.
+    // Options may be grouped.
     const values = objects(option.options).flatMap((one) =>
       'value' in one ? [one] : objects(list(one.options)),
     );
@@ -70,24 +70,24 @@ const choice = (current: unknown, choices: unknown, key: string): Choice => ({
 
 const yesAndNo = ['true', 'false'].map((value) => ({ value, name: value }));
 
-/** The option of a category. An agent that names no categories names it so. */
+/** Returns the option of a category. In an agent without categories, the option with that id. */
 export const optionFor = ({ options }: Offer, category: string): ConfigOption | undefined =>
   options.find((option) => option.category === category) ??
   options.find((option) => option.category === undefined && option.id === category);
 
-/** The option that is meant: by id, by category, then by name. */
+/** Returns the option with this id, or else this category, or else this name. */
 export const optionNamed = ({ options }: Offer, name: string): ConfigOption | undefined =>
   options.find(({ id }) => id === name) ??
   options.find(({ category }) => category === name) ??
   options.find((option) => option.name === name);
 
-/** The value that is meant: by value, then by name. */
+/** Returns the value that equals `wanted`, or else the value with that name. */
 export const valueFor = ({ choices }: Choice, wanted: string): string | undefined =>
   (choices.find(({ value }) => value === wanted) ?? choices.find(({ name }) => name === wanted))?.value;
 
 const mostListed = 20;
 
-/** `what`: model, mode. */
+/** `what`: model or mode. */
 export function notOffered(what: string, wanted: string, choice: Choice | undefined): Control {
   const offer =
     choice === undefined

@@ -1,9 +1,11 @@
 import { type Fields, fields } from './message.ts';
 
-/** The kind under which the tools of agentctl's own MCP server are told: fleetAccess has decided on them. */
+/**
+ * The kind of the tools of agentctl's own MCP server. They need no further permission, because fleetAccess has decided.
+ */
 export const ownKind = 'agentctl';
 
-/** Its tools, as client/mcp.ts serves them, with all that each may be given. */
+/** The tools of client/mcp.ts, with all their parameters. */
 const tools: Readonly<Record<string, readonly string[]>> = {
   list_agents: [],
   send_message: ['agent', 'message', 'conversation', 'message_id', 'timeout_seconds'],
@@ -13,7 +15,7 @@ const tools: Readonly<Record<string, readonly string[]>> = {
   remove_agent: ['name'],
 };
 
-/** What agents write around the names of a server and its tool. */
+/** Words that agents write around the names of a server and its tool. */
 const filler = new Set([
   'mcp',
   'server',
@@ -27,12 +29,12 @@ const filler = new Set([
   'from',
 ]);
 
-/** What agents say of tools that are not their own. */
+/** Kinds that agents report for tools that are not their own. */
 const kinds = new Set([undefined, 'other', 'read', 'search', 'fetch', 'think']);
 
 /**
- * Whether a call is one of agentctl's own tools, by its name and by what it would be given. A title alone may be a model's
- * words: so it must be the names and nothing else, and an input that is told must fit the tool.
+ * Returns whether a call is one of agentctl's own tools, by its name and its input. A title may be a model's words. So
+ * it must contain the names and nothing else, and a reported input must fit the tool.
  */
 export function isOwnTool({
   title = '',
@@ -53,14 +55,17 @@ export function isOwnTool({
   return keys.every((key) => tools[tool]?.includes(key) === true);
 }
 
-/** Codex tells which tool of which server it calls; it calls each kind of tool an execute. */
+/** Codex reports the server and the tool that it calls. It reports every tool as `execute`. */
 function readCall(input: unknown): Fields | undefined {
   const found = fields(input) ?? {};
   const isCall = Object.keys(found).every((key) => key === 'server' || key === 'tool' || key === 'arguments');
   return isCall && typeof found.server === 'string' && typeof found.tool === 'string' ? found : undefined;
 }
 
-/** `agentctl_list_agents`, `mcp__agentctl__list_agents`, `list_agents (agentctl MCP Server)`. The bare name only where its input is told. */
+/**
+ * Returns the tool that a title names: `agentctl_list_agents`, `mcp__agentctl__list_agents`, `list_agents (agentctl MCP
+ * Server)`. The bare name counts only if the input is reported.
+ */
 function toolNamed(title: string, hasInput: boolean): string | undefined {
   if (Object.hasOwn(tools, title)) return hasInput || title === 'list_agents' ? title : undefined;
   const words = title

@@ -17,8 +17,8 @@ import {
 const kinds = ['allow_once', 'allow_always', 'reject_once', 'reject_always'] as const;
 
 /**
- * A session/request_permission. Its id holds all that an answer needs, since a later connection may have to give it;
- * agents number their requests anew with every start, so the turn is part of it.
+ * Parses a session/request_permission. The returned id contains everything that an answer needs, because a later
+ * connection may have to answer. Agents restart their request numbers with each start, so the turn is part of the id.
  */
 export function readPermission(
   turn: string,
@@ -53,7 +53,10 @@ function readOption(option: Fields): PermissionOption[] {
   return id === undefined || kind === undefined ? [] : [{ id, kind, name: name(option.name) ?? id }];
 }
 
-/** The line that answers it; undefined where the id is none of ours. `option`: in place of the one that is taken by itself. */
+/**
+ * Returns the line that answers a permission request. Undefined if the id is not ours. `option` replaces the default
+ * option.
+ */
 export function answerTo(
   permission: string,
   decision: 'Allow' | 'Deny' | 'Cancelled',
@@ -74,6 +77,6 @@ function parseId(permission: string): Fields | undefined {
     const found = fields(JSON.parse(permission));
     return found !== undefined && 'turn' in found && 'id' in found ? found : undefined;
   } catch {
-    return undefined; // not one of ours
+    return undefined; // not ours
   }
 }

@@ -19,30 +19,30 @@ import {
 } from './message.ts';
 
 /**
- * How long an answer is waited for, in milliseconds: while the agent says nothing of the session (it may tell all of its
- * history first), and in all. An agent that is starting is bound by its startDeadline.
+ * Milliseconds to wait for an answer: while the agent reports nothing about the session (it may replay its whole
+ * history first), and in total. For an agent that is starting, its startDeadline is the limit.
  */
 const patience = { silent: 60_000, most: 600_000 };
 
-/** Not of the schema any more, and yet what agents offer. */
+/** No longer in the schema, but agents still offer it. */
 interface SetModel {
   sessionId: string;
   modelId: string;
 }
 
 /**
- * The SDK's connection over our wire: for requests whose answers need not be taken in line by line. On the wire each has
- * an id that no other connection to the same process has. The SDK is loaded at the first request: it takes 80 ms and
- * 8 MB, which a controller without such agents need not spend.
+ * The SDK's connection over our wire, for requests whose answers need not be handled line by line. On the wire each
+ * request has an id that no other connection to the same process uses. The SDK is loaded at the first request: that
+ * takes 80 ms and 8 MB, which a controller without such agents saves.
  */
 export class Requests {
   readonly #wire: Wire;
   readonly #epoch: string;
   readonly #log: Log;
   readonly #clock: Clock;
-  /** Sessions that answers are waited for about, and whether the agent has said something of them since. */
+  /** Sessions with requests in progress, and whether the agent has reported on them since. */
   readonly #heard = new Map<string, boolean>();
-  /** The SDK's ids by those on the wire. */
+  /** The SDK's ids by the ids on the wire. */
   readonly #ids = new Map<string, JsonRpcId>();
   readonly #incoming = new TransformStream<AnyMessage, AnyMessage>();
   readonly #answers = this.#incoming.writable.getWriter();
@@ -57,7 +57,7 @@ export class Requests {
     this.#clock = clock;
   }
 
-  /** As `request`, of a run that is starting: one that is slow is given the time that its start has. */
+  /** Like `request`, but for a run that is starting: a slow run has as much time as its start. */
   starting<Method extends AgentRequestMethod>(
     method: Method,
     params: AgentRequestParamsByMethod[Method],
@@ -66,8 +66,8 @@ export class Requests {
   }
 
   /**
-   * Rejects with ProtocolError: AuthRequired, Closed (not written, too), Timeout or Failed. The answer is as the agent
-   * gave it, unchecked.
+   * Returns the answer as the agent gave it, unchecked. Rejects with ProtocolError: AuthRequired, Closed (also if not
+   * written), Timeout or Failed.
    */
   request<Method extends AgentRequestMethod>(
     method: Method,
@@ -81,7 +81,7 @@ export class Requests {
     return this.#request(method, params, (agent) => agent.request(method, params));
   }
 
-  /** The agent has said something of a session. */
+  /** The agent has reported on a session. */
   heard(session: string): void {
     if (this.#heard.has(session)) this.#heard.set(session, true);
   }
@@ -112,11 +112,11 @@ export class Requests {
     }
   }
 
-  /** Rejects once the answer is late. */
+  /** `late` rejects when the time for the answer is over. */
   #limit(method: string, params: object, silent: number): { late: Promise<never>; stop: () => void } {
     const session = id(fields(params)?.sessionId);
     const { promise: late, reject } = Promise.withResolvers<never>();
-    late.catch(() => undefined); // where the answer came first
+    late.catch(() => undefined); // the answer may come first
     let cancel: Cancel;
     const wait = (waited: number): void => {
       if (session !== undefined) this.#heard.set(session, false);
@@ -136,7 +136,7 @@ export class Requests {
     return { late, stop };
   }
 
-  /** Takes the answer if it is one to a request of this connection, and says whether it is. */
+  /** Handles a response. Returns whether it answers a request of this connection. */
   answer(response: AnyResponse): boolean {
     const id = this.#ids.get(String(response.id));
     if (id === undefined) return false;
@@ -147,13 +147,13 @@ export class Requests {
     return true;
   }
 
-  /** What waits is rejected. */
+  /** Rejects all pending requests. */
   close(reason: string): void {
     const closed = new ProtocolError('Closed', reason);
     this.#closed = closed;
     this.#connection?.then(
       (connection) => connection.close(closed),
-      () => undefined, // whoever asked was told
+      () => undefined, // the callers have their errors
     );
   }
 
@@ -165,7 +165,7 @@ export class Requests {
     });
   }
 
-  /** The SDK has nothing to write but its requests: what the agent asks is not handed to it. */
+  /** The SDK writes only its requests: requests of the agent are not passed to it. */
   #write(message: AnyMessage): void {
     if (!isRequest(message)) return;
     const id = `${this.#epoch}.${this.#next}`;
@@ -178,7 +178,7 @@ export class Requests {
   }
 }
 
-/** Whether the agent itself answered with an error. */
+/** Returns whether the agent itself answered with an error. */
 export const isRefusal = (error: unknown): error is ProtocolError =>
   error instanceof ProtocolError &&
   error.reason === 'Failed' &&

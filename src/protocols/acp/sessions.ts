@@ -7,19 +7,22 @@ import { codes, fields, id } from './message.ts';
 import { isRefusal, type Requests } from './requests.ts';
 import { notAsked, Settings, type Settled } from './settings.ts';
 
-/** Claude's adapter takes a system prompt in `_meta`, under its present and its former name, and in versions that do not say so. */
+/**
+ * Claude's adapter accepts a system prompt in `_meta`, under its present and its former name, even in versions that do
+ * not announce it.
+ */
 const takesSystemPrompt: ReadonlySet<string> = new Set([
   '@agentclientprotocol/claude-agent-acp',
   '@zed-industries/claude-agent-acp',
 ]);
 
-/** The agent's sessions, each with what the spec asks for. */
+/** The agent's sessions, each with the settings of the spec. */
 export class Sessions {
   readonly #requests: Requests;
   readonly #options: ConnectOptions;
   readonly #abilities: Abilities;
   readonly #agent: string | undefined;
-  /** Those whose history may be replayed now, with what they have cost, where the agent tells it. */
+  /** Sessions that are being loaded, whose history may be replayed, with their cost if the agent reports it. */
   readonly #loading = new Map<string, Usage['cost']>();
   readonly settings: Settings;
 
@@ -35,7 +38,7 @@ export class Sessions {
     this.settings = new Settings(requests, options);
   }
 
-  /** `starting`: for the handshake. Rejects with ProtocolError. */
+  /** Opens a new session. `starting`: during the handshake. Rejects with ProtocolError. */
   async make({ starting = false } = {}): Promise<{ session: string; settled: Settled }> {
     const answer: unknown = starting
       ? await this.#requests.starting('session/new', this.#setup())
@@ -50,7 +53,7 @@ export class Sessions {
   }
 
   /**
-   * Loads one of an earlier run: with no replay of its history where that can be, and else with it. Rejects with
+   * Loads a session of an earlier run, without a replay of its history if the agent supports that. Rejects with
    * ProtocolError.
    */
   async load(session: string): Promise<{ settled: Settled; cost: Usage['cost'] }> {
@@ -68,7 +71,7 @@ export class Sessions {
     return { settled: await this.settings.settle(session, answer, { loaded: true }), cost };
   }
 
-  /** The newest that is told while it is loaded. */
+  /** Stores the newest cost that is reported while the session is loaded. */
   noteCost(session: string, cost: Usage['cost']): void {
     if (cost !== undefined && this.#loading.has(session)) this.#loading.set(session, cost);
   }
@@ -101,7 +104,7 @@ export class Sessions {
     });
   }
 
-  /** What stands before the text, where the agent is not told it with the session. */
+  /** Returns the text to put before the prompt, if the session itself did not get the system prompt. */
   preface(text: string | undefined): string | undefined {
     return this.#way === 'FirstMessage' ? text : undefined;
   }
@@ -128,7 +131,9 @@ export class Sessions {
     }
   }
 
-  /** Over HTTP where the agent takes that; else over stdio, which every agent must take. */
+  /**
+   * Returns the MCP server over HTTP if the agent supports that, or else over stdio, which every agent must support.
+   */
   #server(): McpServer | undefined {
     const { mcp } = this.#options;
     if (mcp === undefined) return undefined;
@@ -141,7 +146,7 @@ export class Sessions {
     return { name, command: stdio.command, args: stdio.args, env };
   }
 
-  /** How the agent is told its system prompt. */
+  /** How the agent gets its system prompt. */
   get #way(): 'Session' | 'SessionMeta' | 'FirstMessage' {
     if (this.#abilities.systemPrompt) return 'Session';
     return this.#agent !== undefined && takesSystemPrompt.has(this.#agent) ? 'SessionMeta' : 'FirstMessage';
@@ -197,7 +202,7 @@ interface Setup {
   _meta?: Record<string, unknown>;
 }
 
-/** What agents answer that have not got the session, whatever code they give it. */
+/** Whether the error means that the agent does not have the session. Agents use different codes for this. */
 const isGone = ({ cause, message }: ProtocolError): boolean => {
   const code = fields(cause)?.code;
   return (
@@ -208,7 +213,7 @@ const isGone = ({ cause, message }: ProtocolError): boolean => {
   );
 };
 
-/** A session that is gone stays so; any other refusal may pass. */
+/** Returns the error of a failed load. A session that is gone stays gone; any other refusal may be temporary. */
 function refusal(error: unknown): unknown {
   if (!isRefusal(error)) return error;
   const reason = isGone(error) ? 'LoadRefused' : 'LoadFailed';

@@ -16,16 +16,16 @@ import {
 } from './offer.ts';
 import { isRefusal, type Requests } from './requests.ts';
 
-/** Whether a session has what the spec asks for. */
+/** Whether a session has the settings of the spec. */
 export type Settled = Pick<Facts['controls'], 'model'> & Record<'mode' | 'options', Control>;
 
-/** Sets sessions to what the spec asks for, and knows the model that each of them uses. */
+/** Applies the settings of the spec to sessions, and knows the model that each session uses. */
 export class Settings {
   readonly #requests: Requests;
   readonly #options: ConnectOptions;
-  /** Which model each session uses, where the agent says; it may name sessions that there are not. */
+  /** The model of each session, if the agent reports it. May contain ids of sessions that do not exist. */
   readonly #models = new Map<string, string>();
-  /** What the newest session offered, for those of which the agent does not say it. */
+  /** What the newest session offered. Used for sessions whose offer the agent does not report. */
   #last: Offer | undefined;
 
   constructor(requests: Requests, options: ConnectOptions) {
@@ -37,7 +37,7 @@ export class Settings {
     return this.#models.get(session);
   }
 
-  /** The agent tells what a session is set to now. */
+  /** The agent reports the current settings of a session. */
   noteOptions(session: string, configOptions: unknown): void {
     const offer = { options: readOptions(configOptions), modes: undefined, models: undefined };
     this.#note(session, optionFor(offer, 'model')?.current);
@@ -47,7 +47,7 @@ export class Settings {
     this.#models.delete(session);
   }
 
-  /** `answer`: the one that opened the session. Rejects with ProtocolError. */
+  /** Applies the settings to a session. `answer`: the response that opened it. Rejects with ProtocolError. */
   async settle(session: string, answer: unknown, { loaded = false } = {}): Promise<Settled> {
     const offer = readOffer(answer);
     this.#last = offer ?? this.#last;
@@ -56,9 +56,10 @@ export class Settings {
     const { model, session: wanted } = this.#options;
     const set = async <T>(value: T | undefined, choose: (value: T) => Promise<Control>): Promise<Control> =>
       value === undefined ? notAsked : isSilent ? notTold : choose(value);
-    // Loaded by a connection that has made no session: of one that was made, nothing said is nothing offered.
+    // A session loaded by a connection that has opened none itself. For a session that it opened, no offer means that
+    // nothing can be chosen.
     const isSilent = offer === undefined && loaded && this.#last === undefined;
-    // A model may have modes of its own, and both may have options: in this order none undoes the one before.
+    // A model may have its own modes, and both may have options. In this order, no step undoes an earlier one.
     const settled: Settled = {
       model: await set(model, (value) => sitting.choose('model', value)),
       mode: await set(wanted?.mode, (value) => sitting.choose('mode', value)),
@@ -82,7 +83,7 @@ export class Settings {
   }
 }
 
-/** One session while it is set. */
+/** One session while its settings are applied. */
 class Sitting {
   readonly #session: string;
   readonly #requests: Requests;
@@ -94,7 +95,10 @@ class Sitting {
     this.offered = offer;
   }
 
-  /** By a config option where there is one that has it; else by the request of its own. An agent may have more names there. */
+  /**
+   * Chooses a model or mode: with a config option that has the value, or else with the separate request, for which an
+   * agent may offer more values.
+   */
   async choose(what: 'model' | 'mode', wanted: string): Promise<Control> {
     const option = this.offered && optionFor(this.offered, what);
     const choice = what === 'model' ? this.offered?.models : this.offered?.modes;
@@ -156,7 +160,7 @@ class Sitting {
     return { status: 'True', reason: 'id' in choice ? 'ConfigOption' : 'OwnRequest', message };
   }
 
-  /** The answer has all options as they are now: one may have changed others. */
+  /** The response contains all current options, because one change may affect others. */
   async #setOption(option: ConfigOption, wanted: string): Promise<void> {
     const value = valueFor(option, wanted) ?? wanted;
     const answer: unknown = await this.#requests.request('session/set_config_option', {
@@ -171,7 +175,7 @@ class Sitting {
   }
 }
 
-/** Of both, each once. */
+/** Returns the choices of both, each once. */
 const union = (one: Choice, other: Choice): Choice['choices'] => [
   ...one.choices,
   ...other.choices.filter(({ value }) => one.choices.every((known) => known.value !== value)),
@@ -180,7 +184,7 @@ const union = (one: Choice, other: Choice): Choice['choices'] => [
 const replaced = (options: readonly ConfigOption[], id: string, current: string): ConfigOption[] =>
   options.map((option) => (option.id === id ? { ...option, current } : option));
 
-/** What can be chosen, and not what is. */
+/** Returns what can be chosen, without the current values. */
 function unset(offer: Offer | undefined): Offer | undefined {
   if (offer === undefined) return undefined;
   const without = <T extends Choice>(choice: T): T => ({ ...choice, current: undefined });

@@ -4,7 +4,7 @@ import type { Turn } from '../protocol.ts';
 import type { Usage } from '../talk.ts';
 import { Calls } from './calls.ts';
 
-/** How long an agent that was asked to break a turn off may be silent, and how long it may take in all. Milliseconds. */
+/** Milliseconds that an agent may be silent after a cancel request, and may take in total. */
 const patience = { silent: 10_000, most: 60_000 };
 
 /** A turn that has not ended. */
@@ -13,23 +13,23 @@ export interface Current {
   /** Ids of permissions that it waits for. */
   readonly permissions: Set<string>;
   readonly calls: Calls;
-  /** It was begun by this connection, which has read all of it. */
+  /** This connection began the turn, so it has read all of it. */
   readonly fresh: boolean;
-  /** What its requests to models have used so far, where the agent tells it of each. */
+  /** The sum of its requests to models so far, if the agent reports each of them. */
   requests?: Usage | undefined;
-  /** The agent's message that the last text was of. */
+  /** Id of the agent's message that contains the last text. */
   messageId?: string | undefined;
-  /** All that its texts were of. */
+  /** Ids of all the agent's messages in the turn. */
   readonly messageIds: Set<string>;
-  /** Whether the agent has said something of it since it was last looked at. */
+  /** Whether the agent has reported on the turn since the last check. */
   heard: boolean;
   cancelled: boolean;
-  /** It was not ended when it was asked to be: for us it is over, and the session works on. */
+  /** The agent did not end the turn when asked. For us it is over, but the session is still working. */
   givenUp: boolean;
   stopWaiting?: Cancel | undefined;
 }
 
-/** By id of the request, by message and by session: a session has one at a time, and the one that it had before. */
+/** Turns by id of the request, by message and by session. A session has one turn at a time, and its previous turn. */
 export class Turns {
   readonly #clock: Clock;
   readonly #offersTools: boolean;
@@ -38,8 +38,8 @@ export class Turns {
   readonly #before = new Map<string, Current>();
 
   /**
-   * `turns`: those that an earlier connection began; `givenUp`: those of them that are over for us. `offersTools`:
-   * agentctl's own were given to the agent.
+   * `turns`: begun by an earlier connection. `givenUp`: those of them that are over for us. `offersTools`: the agent
+   * was given agentctl's own tools.
    */
   constructor(
     clock: Clock,
@@ -81,8 +81,8 @@ export class Turns {
   }
 
   /**
-   * Whose a request is: that of its session, if that has one. Agents ask for their helpers in sessions of their own; what
-   * such a one asks belongs to the turn that has the call, or to the only turn there is.
+   * Returns the turn that a request belongs to: the turn of its session, if there is one. Sub-agents have their own
+   * sessions. Their requests belong to the turn that has the tool call, or else to the only turn.
    */
   asking(session: string, toolCall: string | undefined): Current | undefined {
     const of = this.of(session);
@@ -91,7 +91,7 @@ export class Turns {
     return all.find(({ calls }) => toolCall !== undefined && calls.has(toolCall)) ?? only(all);
   }
 
-  /** The turn that the session had before. */
+  /** Returns the previous turn of the session. */
   before(session: string): Current | undefined {
     return this.#before.get(session);
   }
@@ -100,7 +100,7 @@ export class Turns {
     return this.#byId.values().find(({ turn }) => turn.message === message);
   }
 
-  /** A permission is waited for no longer. */
+  /** A permission was answered. */
   decided(permission: string): void {
     for (const { permissions } of this.#byId.values()) permissions.delete(permission);
   }
@@ -117,7 +117,7 @@ export class Turns {
     if (this.#before.size > limits.sessions && oldest !== undefined) this.#before.delete(oldest);
   }
 
-  /** Calls back once the agent has been silent for too long. */
+  /** Calls back when the agent has been silent for too long. */
   giveUpLater(current: Current, callback: () => void, waited = 0): void {
     current.heard = false;
     current.stopWaiting = this.#clock.after(patience.silent, () => {
@@ -138,7 +138,7 @@ export class Turns {
 
 const only = <T>(all: readonly T[]): T | undefined => (all.length === 1 ? all[0] : undefined);
 
-/** The id of its session/prompt: the same whichever connection reads the answer. */
+/** Returns the id of the turn's session/prompt. It is the same for every connection that may read the answer. */
 export const wireId = ({ message, attempt }: Turn): string => `turn/${message}/${attempt}`;
 
 export const isTurnId = (id: unknown): id is string => typeof id === 'string' && id.startsWith('turn/');

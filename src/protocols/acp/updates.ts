@@ -21,14 +21,14 @@ import { isTurnId } from './turns.ts';
 
 const statuses = ['pending', 'in_progress', 'completed', 'failed'] as const;
 
-/** What a session/update means for a turn; undefined where it means nothing. */
+/** Returns the event that a session/update means for a turn, or undefined. */
 export function toEvent(update: Fields): TurnEvent | undefined {
   switch (update.sessionUpdate) {
     case 'agent_message_chunk':
       return chunk('text', update.content);
     case 'agent_thought_chunk':
       return chunk('thought', update.content);
-    // The first word on a call need not say what has its default.
+    // The first report of a call may omit fields that have their default.
     case 'tool_call':
       return tool({ ...update, kind: update.kind ?? 'other', status: update.status ?? 'pending' });
     case 'tool_call_update':
@@ -53,7 +53,7 @@ function chunk(type: 'text' | 'thought', content: unknown): TurnEvent | undefine
   if (found === undefined) return undefined;
   const text = string(found.text);
   if (found.type === 'text') return text === undefined || text === '' ? undefined : { type, text };
-  // An image, a file: not its content, which may be of any size.
+  // An image or a file: reported without its content, which may be of any size.
   return {
     type: 'other',
     event: present({
@@ -87,27 +87,27 @@ function output({ content, rawOutput }: Fields): string | undefined {
   return parts.length === 0 ? undefined : beginning(parts.join('\n'), limits.toolOutput);
 }
 
-/** Turns lines of an agent's output, in their order, into lines for people. A line that is no message stays as it is. */
+/** Turns the lines of an agent's output, in order, into lines for people. A line that is no message stays unchanged. */
 export interface Transcript {
   (line: string): string[];
-  /** What has come of a line that is not complete. */
+  /** Returns the incomplete last line. */
   flush(): string[];
 }
 
-/** Characters of a line of a transcript; a longer one is told in several. */
+/** Characters of a line of a transcript. A longer line is split. */
 const mostLine = 4_096;
 
-/** Open tool calls that are remembered. */
+/** Open tool calls that are kept. */
 const mostTools = 1_000;
 
-/** What is remembered of a tool call: what it would do in words, in place of its input. */
+/** What is kept of a tool call: a text of what it would do, instead of its input. */
 interface Known extends Pick<Tool, 'title' | 'kind'> {
   status: string;
   request?: string | undefined;
 }
 
 export function createTranscript(): Transcript {
-  /** Text of one session and one kind that has not come to its newline. */
+  /** Text of one session and one kind without a newline yet. */
   let open = { source: '', prefix: '', text: '' };
   const tools = new Map<string, Known>();
 
@@ -117,7 +117,7 @@ export function createTranscript(): Transcript {
     return text === '' ? [] : [prefix + text];
   };
 
-  /** Text that goes on where the last one of its source ended. */
+  /** Adds text that continues the last text of its source. */
   const flow = (source: string, prefix: string, text: string): string[] => {
     const before = open.source === source ? [] : flush();
     const lines = ((open.source === source ? open.text : '') + text).split('\n');

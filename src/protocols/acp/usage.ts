@@ -3,15 +3,16 @@ import type { Usage } from '../talk.ts';
 import { type Fields, fields, number, present, string } from './message.ts';
 
 /**
- * Agents that are known to report the tokens of a turn alone, whatever the specification says of sums: OpenCode (1.18)
- * those of the turn's last request, Claude's adapter (0.25) those of the whole turn. Of others their reports tell.
+ * Agents that are known to report the tokens of a turn only, although the specification demands sums: OpenCode (1.18)
+ * those of the turn's last request, Claude's adapter (0.25) those of the whole turn. For other agents, their reports
+ * decide.
  */
 const countsTurns: ReadonlySet<string> = new Set(['OpenCode', '@agentclientprotocol/claude-agent-acp']);
 
 /**
- * `usage` of an answer to session/prompt: not in the stable schema, and yet what agents send. A turn that used nothing,
- * and a cost of nothing, are what agents report that do not know (OpenCode of a turn that was cancelled, and of a model
- * without a price): they count as not reported.
+ * Returns the `usage` of an answer to session/prompt. It is not in the stable schema, but agents send it. Zero tokens
+ * and zero cost count as unreported, because agents report them if they do not know (OpenCode does so for a cancelled
+ * turn, and for a model without a price).
  */
 export function tokens(
   answer: Fields | undefined,
@@ -26,16 +27,16 @@ export function tokens(
   return present({ model, ...numbers, counts });
 }
 
-/** Gemini CLI has no `usage`: this is the sum over all requests of the turn. */
+/** Gemini CLI has no `usage`. This is the sum over all requests of the turn. */
 function ofQuota({ input_tokens, output_tokens }: Fields, model: string | undefined): Usage | undefined {
   const numbers = present({ inputTokens: number(input_tokens), outputTokens: number(output_tokens) });
   return isNothing(numbers) ? undefined : present({ model, ...numbers, counts: 'Turn' as const });
 }
 
-/** Agents that tell what each request to a model has used, in `_meta.usage` of a text. */
+/** Agents that report the usage of each request to a model, in `_meta.usage` of a text. */
 const tellsRequests: ReadonlySet<string> = new Set(['qwen-code']);
 
-/** What a turn has used with the request that an update tells of; undefined where it tells of none. */
+/** Returns the usage of a turn including the request that an update reports. Undefined if it reports none. */
 export function withRequest(
   before: Usage | undefined,
   update: Fields,
@@ -68,7 +69,7 @@ const numbersOf = (found: Fields): Numbers =>
 
 const isNothing = (numbers: Numbers): boolean => Object.values(numbers).every((each) => each === 0);
 
-/** A usage_update: the cost since the session began, and how full its context is. */
+/** Parses a usage_update: the cost since the session began, and the usage of its context. */
 export function costAndContext(update: Fields, model: string | undefined): Usage | undefined {
   const used = number(update.used);
   const size = number(update.size);

@@ -13,7 +13,7 @@ import { Malformed } from './fields.ts';
 import { readLine, type Said, turnEvent } from './said.ts';
 import { type InFlight, Queries, Turns } from './turns.ts';
 
-/** So much of a line that means nothing is told. */
+/** Characters of a meaningless line that are reported. */
 const shown = 500;
 
 type Background = Extract<Said, { type: 'bg_event' | 'bg_done' }>;
@@ -107,7 +107,7 @@ export class Connected implements Connection {
     else this.#host.after({ message: messageId, session: conversationId }, event);
   }
 
-  /** A second `ready` of a run is a worker that has set itself up anew. */
+  /** A second `ready` in a run means that the worker has reinitialized itself. */
   #ready(facts: Facts): void {
     if (this.#facts !== undefined) return;
     this.#facts = facts;
@@ -117,7 +117,7 @@ export class Connected implements Connection {
   #chatDone(said: Extract<Said, { type: 'chat_done' }>): void {
     const one = this.#turns.find(said.of);
     if (one?.turn.kind === 'Route' && !one.abandoned) {
-      this.#passOver(said); // its asker waits for the response that route_done brings
+      this.#passOver(said); // the asking agent waits for the response in route_done
       return;
     }
     const stopReason = said.stopReason ?? (one?.cancelled === true ? 'cancelled' : undefined);
@@ -165,7 +165,7 @@ export class Connected implements Connection {
     this.#options.log.debug({ type }, 'a line of no turn that goes on is passed over');
   }
 
-  /** The worker keeps its conversations by their ids, so the id is the session. */
+  /** Returns the conversation's id as the session, because the worker identifies conversations by it. */
   async session(conversation: {
     id: string;
     session?: string | undefined;
@@ -180,7 +180,7 @@ export class Connected implements Connection {
   async prompt(turn: Turn): Promise<void> {
     this.#mustBeOpen();
     const { message: messageId, from: fromId, text: message, conversation: conversationId } = turn;
-    this.#turns.add(turn); // the answer may be there before the write is known to have ended
+    this.#turns.add(turn); // the answer may arrive before the write resolves
     try {
       await this.#write(
         turn.kind === 'Route'
@@ -193,7 +193,10 @@ export class Connected implements Connection {
     }
   }
 
-  /** An agent that has not said that it knows `cancel` is not asked: the turn ends here, whatever it goes on to say. */
+  /**
+   * Cancels a turn. An agent that has not announced `cancel` is not asked: the turn ends here, whatever the agent still
+   * says.
+   */
   cancel(message: string): void {
     const one = this.#turns.named(message);
     if (this.#closed !== undefined || one === undefined || one.cancelled || one.abandoned) return;
@@ -210,7 +213,7 @@ export class Connected implements Connection {
     });
   }
 
-  async decide(): Promise<void> {} // it asks for no permission
+  async decide(): Promise<void> {} // it requests no permission
 
   async routed(requestId: string, answer: { response: string } | { error: string }): Promise<void> {
     await this.#answer({ type: 'route_response', requestId, ...answer });
@@ -227,7 +230,7 @@ export class Connected implements Connection {
     return this.#queries.ask(send, timeout);
   }
 
-  /** Every field is always there: workers may take them for granted. */
+  /** Always sends every field, because workers may rely on them. */
   peers(peers: readonly Peer[]): void {
     const list = peers.map(({ id, model = '', identity = '', capabilities }) => ({
       id,
@@ -265,7 +268,7 @@ export class Connected implements Connection {
     await this.#wire.answer(JSON.stringify(line));
   }
 
-  /** For what nobody waits for. */
+  /** Sends a line that nobody waits for. */
   #send(line: { type: string; [field: string]: unknown }): void {
     this.#write(line).catch((error: unknown) =>
       this.#options.log.debug({ err: error, type: line.type }, 'a line did not reach the agent'),

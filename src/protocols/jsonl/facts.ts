@@ -1,7 +1,7 @@
 import type { Control, Facts } from '../protocol.ts';
 import type { Fields } from './fields.ts';
 
-/** What `ready` says of the agent; all of it is optional. Throws Malformed. */
+/** Returns what `ready` says about the agent. All its fields are optional. Throws Malformed. */
 export function factsOf(ready: Fields): Facts {
   const agent = ready.child('agent');
   const controls = ready.child('controls');

@@ -3,15 +3,15 @@ import { isObject, type JsonObject } from '../../api/schema.ts';
 import { parseTime } from '../../api/time.ts';
 import { limits } from '../limits.ts';
 
-/** The last one that a Date can be. */
+/** The latest instant that a Date can represent. */
 const lastInstant = 8_640_000_000_000_000;
 
-/** A line, or a part of one, is not as the protocol has it. */
+/** A line, or a part of it, breaks the protocol. */
 export class Malformed extends Error {}
 
 /**
- * Reads the fields of an object that an agent sent. Throws Malformed where one is missing or of another type; null
- * counts as absent, since many languages write it for what is not set. Fields that are not asked for do no harm.
+ * Reads the fields of an object that an agent sent. Throws Malformed if a field is missing or has another type. Null
+ * counts as absent, because many languages write it for unset fields. Unknown fields are ignored.
  */
 export class Fields {
   readonly object: JsonObject;
@@ -30,7 +30,7 @@ export class Fields {
     return value;
   }
 
-  /** A text that is not empty, and not long. */
+  /** Returns a non-empty text of limited length. */
   id(name: string): string {
     const value = this.text(name);
     if (value === '') throw new Malformed(`${name} must not be empty`);
@@ -39,7 +39,7 @@ export class Fields {
     return value;
   }
 
-  /** A text for people, cut where it is longer. */
+  /** Returns a text for people, cut if it is too long. */
   name(name: string, most: number = limits.name): string {
     return cut(this.text(name), most);
   }
@@ -59,7 +59,7 @@ export class Fields {
     return value;
   }
 
-  /** Not negative, and no larger than sums of it can be. */
+  /** Returns a number that is not negative and small enough to be summed. */
   amount(name: string): number {
     const value = this.object[name];
     if (typeof value !== 'number' || !(value >= 0 && value <= 1e12))
@@ -67,7 +67,7 @@ export class Fields {
     return value;
   }
 
-  /** A whole number, 0 or more. */
+  /** Returns an integer of 0 or more. */
   count(name: string): number | undefined {
     if (!this.has(name)) return undefined;
     const value = this.amount(name);
@@ -75,7 +75,7 @@ export class Fields {
     return value;
   }
 
-  /** In milliseconds since the Unix epoch; given so, or as RFC 3339 has it. */
+  /** Returns milliseconds since the Unix epoch. The field holds these or an RFC 3339 timestamp. */
   instant(name: string): number | undefined {
     if (!this.has(name)) return undefined;
     const value = this.object[name];
@@ -93,7 +93,7 @@ export class Fields {
     return new Fields(value);
   }
 
-  /** An object that is handed on as it is. */
+  /** Returns an object that is passed on unchanged. */
   whole(name: string): JsonObject {
     const child = this.child(name);
     if (child === undefined) throw new Malformed(`${name} must be an object`);
@@ -101,10 +101,10 @@ export class Fields {
   }
 }
 
-/** Deeper values overflow the stack of whoever writes them as JSON again. */
+/** Deeper values would overflow the stack when they are serialized again. */
 const maxDepth = 100;
 
-/** The value itself; Malformed where it is nested too deep to be handed on. */
+/** Returns the value. Throws Malformed if it is nested too deeply to be passed on. */
 export function bounded<T>(value: T, name: string): T {
   if (deeper(value, maxDepth)) throw new Malformed(`${name} is nested more than ${maxDepth} levels deep`);
   return value;

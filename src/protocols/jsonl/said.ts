@@ -5,13 +5,13 @@ import { limits } from '../limits.ts';
 import type { TurnEvent, Usage } from '../talk.ts';
 import { bounded, Fields, Malformed } from './fields.ts';
 
-/** Which turn a line is of, as far as it says so. */
+/** The turn that a line belongs to, as far as the line says so. */
 export interface Of {
   messageId: string | undefined;
   conversationId: string | undefined;
 }
 
-/** One line of the agent. The fields are those of schemas/jsonl/schema.json. */
+/** One line of the agent. schemas/jsonl/schema.json defines its fields. */
 export type Said =
   | { type: 'ready'; ready: Fields }
   | { type: 'ack'; messageId: string }
@@ -27,7 +27,7 @@ export type Said =
   | { type: 'quota'; until: number | undefined; message: string }
   | { type: 'error'; messageId: string | undefined; error: string };
 
-/** Throws Malformed. */
+/** Parses a line. Throws Malformed. */
 export function readLine(line: string): Said {
   const large = jsonFault(line);
   if (large !== undefined) throw new Malformed(large);
@@ -94,7 +94,7 @@ export function readLine(line: string): Said {
   }
 }
 
-/** It is a key of sums that are kept. */
+/** Returns the currency. It becomes a key of stored sums, so it is limited. */
 function currency(cost: Fields): string {
   const value = cost.id('currency');
   if (value.length > limits.currency)
@@ -124,9 +124,7 @@ function usage(fields: Fields): Usage {
   return { ...reported, counts: counts === 'turn' ? 'Turn' : 'Session' };
 }
 
-/**
- * What an agent's event is in our words. One whose shape is not ours is some agent's own, and is passed on as it is.
- */
+/** Returns an agent's event as a TurnEvent. An event of unknown shape is the agent's own and is passed on unchanged. */
 export function turnEvent(event: JsonObject): TurnEvent {
   const { type, text } = event;
   if (type === 'text' && typeof text === 'string') return { type, text };

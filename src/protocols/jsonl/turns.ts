@@ -4,15 +4,15 @@ import type { Of } from './said.ts';
 
 export interface InFlight {
   readonly turn: Turn;
-  /** The agent was asked to break it off. */
+  /** The agent was asked to cancel the turn. */
   cancelled: boolean;
-  /** It has ended for us; what the agent still says of it is passed over. */
+  /** The turn has ended for us. Further lines about it are ignored. */
   abandoned: boolean;
 }
 
 /**
- * The turns that the agent has. An agent works on one turn of a conversation after the other, so what it says of a
- * conversation without naming a message is of the oldest turn there, though that be an abandoned one.
+ * The turns in progress. An agent works on the turns of a conversation one after the other. So a line that names a
+ * conversation but no message belongs to its oldest turn, even if that is abandoned.
  */
 export class Turns {
   readonly #byMessage = new Map<string, InFlight>();
@@ -27,7 +27,7 @@ export class Turns {
     else queue.push(one);
   }
 
-  /** The turn is over, and with it the abandoned ones before it in its conversation. */
+  /** Removes an ended turn, and the abandoned turns before it in its conversation. */
   remove(message: string): void {
     const one = this.#byMessage.get(message);
     if (one === undefined) return;
@@ -44,7 +44,7 @@ export class Turns {
     return this.#byMessage.get(message);
   }
 
-  /** The turn that a line is of: by its message, else its conversation, else the only one there is. */
+  /** Returns the turn that a line belongs to: by its message, or else by its conversation, or else the only turn. */
   find({ messageId, conversationId }: Of): InFlight | undefined {
     if (messageId !== undefined) return this.#byMessage.get(messageId);
     if (conversationId !== undefined) return this.#byConversation.get(conversationId)?.[0];
@@ -52,7 +52,7 @@ export class Turns {
     return others.length === 0 ? only : undefined;
   }
 
-  /** The question of an agent that is worked on; of several the one of that conversation, else the oldest. */
+  /** Returns the turn on a question of this agent: the one of the conversation, or else the oldest. */
   asked(by: string, conversationId: string | undefined): InFlight | undefined {
     const all = this.#byMessage
       .values()
@@ -61,7 +61,7 @@ export class Turns {
     return all.find(({ turn }) => turn.conversation === conversationId) ?? all[0];
   }
 
-  /** What is left of a conversation that is over. */
+  /** Removes the abandoned turns of a closed conversation. */
   forget(conversation: string): void {
     for (const { turn, abandoned } of this.#byConversation.get(conversation) ?? [])
       if (abandoned) this.remove(turn.message);
@@ -73,7 +73,7 @@ interface Waiting {
   reject(error: ProtocolError): void;
 }
 
-/** Questions to the agent that wait for their answer. Each ends once: answered, timed out, or closed. */
+/** Queries to the agent that wait for their answer. Each ends once: answered, timed out or closed. */
 export class Queries {
   readonly #clock: Clock;
   readonly #epoch: string;
@@ -85,7 +85,7 @@ export class Queries {
     this.#epoch = epoch;
   }
 
-  /** `send` is called with the id of the request; where it rejects, the query does. */
+  /** Calls `send` with the id of the request. Resolves with the answer. Rejects if `send` rejects. */
   ask(send: (requestId: string) => Promise<void>, timeout: number): Promise<unknown> {
     this.#count += 1;
     const id = `${this.#epoch}.${this.#count}`;
@@ -111,7 +111,7 @@ export class Queries {
     });
   }
 
-  /** Whether anybody waits for it. */
+  /** Handles an answer. Returns whether a query waited for it. */
   answer(id: string, answer: { data: unknown } | { error: string }): boolean {
     const waiting = this.#take(id);
     if (waiting === undefined) return false;
