@@ -1,2 +1,2 @@
-/** The hidden word of the command line that becomes the collector of output (see collector.ts). */
+/** The hidden verb that runs the collector of output (see collector.ts). */
 export const collectWord = '__collect';

@@ -5,19 +5,19 @@ import { runCollector } from '../drivers/process/collector/collector.ts';
 import { sleep, systemClock } from '../platform/clock.ts';
 import { acquireLock, type Lock, LockedError } from '../platform/lock.ts';
 
-/** How long the collector before this one may take to end. */
+/** Milliseconds that the previous collector may take to end. */
 const takeOverMs = 10_000;
 
 /**
- * The process that collects the output of agents on the process runtime. It outlives the controller that started it.
- * Arguments: the folder of the instances and the FIFO for commands in it.
+ * The process that collects the output of agents on the process Runtime. It outlives the controller that started it.
+ * Arguments: the folder of the instances, and the FIFO for commands in it.
  */
 export async function collect([root = '', fifo = '']: readonly string[]): Promise<void> {
   const lock = await takeOver(root, fifo);
   if (lock === undefined) return;
   for (const other of otherFifos(root, fifo)) rmSync(other, { force: true });
   const collector = runCollector({ root, fifo, clock: systemClock });
-  // To be started again by its guard.
+  // Ends with code 1, so that its guard starts it again.
   const stop = (): void => {
     process.exitCode = 1;
     collector.quit();
@@ -27,7 +27,7 @@ export async function collect([root = '', fifo = '']: readonly string[]): Promis
   lock.release();
 }
 
-/** There is never more than one. Undefined where another one goes on. */
+/** Takes the lock, so that there is never more than one collector. Returns undefined if another one keeps it. */
 async function takeOver(root: string, fifo: string): Promise<Lock | undefined> {
   for (const deadline = Date.now() + takeOverMs; ; ) {
     try {
@@ -41,7 +41,7 @@ async function takeOver(root: string, fifo: string): Promise<Lock | undefined> {
   }
 }
 
-/** Those of other versions. */
+/** Returns the FIFOs of collectors of other versions. */
 const otherFifos = (root: string, fifo: string): string[] =>
   readdirSync(root)
     .filter((name) => /^collector-.*\.in$/.test(name))

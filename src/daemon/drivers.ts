@@ -21,16 +21,16 @@ export interface DriverDeps {
   resources: Resources;
   state: string;
   secrets: string;
-  /** The soft limit of open files with which agents run; absent: the controller's own. */
+  /** The soft limit of open files for agents. Absent: the controller's own limit. */
   agentFiles?: number | undefined;
-  /** Of this process, so one for all drivers. */
+  /** Belongs to this process, so all drivers share it. */
   openFiles: OpenFiles;
   storeId: string;
   clock: Clock;
   log: Log;
 }
 
-/** Builds the driver that a Runtime's spec asks for; loads only that one. */
+/** Creates the driver for a Runtime's spec. Loads only that driver. */
 export const makeDriver = async (runtime: Runtime, deps: DriverDeps): Promise<Driver> =>
   withOpenFiles(await driverOf(runtime, deps), deps.openFiles);
 
@@ -58,7 +58,7 @@ async function driverOf(runtime: Runtime, deps: DriverDeps): Promise<Driver> {
       const { createDockerDriver } = await import('../drivers/docker.ts');
       const tls = await readTls(runtime, deps.resources);
       const { resources, secrets: secretsDir } = deps;
-      // Asked at each start, so that a change needs no new connection.
+      // Read at each start, so that a change needs no new connection.
       const allowHostPaths = async (): Promise<readonly string[]> =>
         (await resources.get('Runtime', runtime.metadata)).spec.allowHostPaths;
       return createDockerDriver({ endpoint, tls, storeId, secretsDir, allowHostPaths, clock, log });
@@ -87,7 +87,7 @@ async function readTls(
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Runtimes for the first start: `process` always, an engine where its socket is found. */
+/** Returns the Runtimes to create at the first start: always `process`, and an engine for each socket that exists. */
 export function findEngines(
   environment: Environment,
   isSocket = defaultIsSocket,
@@ -109,7 +109,7 @@ export function findEngines(
   ];
 }
 
-/** One that may not even be looked at, as in root's folder of Podman, is none for this user. */
+/** Returns false for a socket that this user may not even stat, as in root's Podman folder: the user cannot use it. */
 function defaultIsSocket(path: string): boolean {
   try {
     return statSync(path).isSocket();

@@ -7,25 +7,25 @@ import { Retries } from '../platform/retry.ts';
 const minute = 60_000;
 const hour = 60 * minute;
 const retry = { from: 10_000, upTo: 5 * minute };
-/** A watch that falls further behind, in writes or in time, lists again; so does a list whose pages are older. */
+/** A watch that is further behind, in writes or in minutes, must list again. So must a list with older pages. */
 const keptRevisions = 10_000;
 const keptMinutes = 5;
 
 interface Kept {
   store: { revision(): number; compact(revision: number): Promise<void> };
   registry: { expireEvents(now: number): Promise<unknown> };
-  /** Of messages. */
+  /** The journal of messages. */
   journal: { tidy(): Promise<void> };
   clock: Clock;
   log: Log;
 }
 
 /**
- * Each minute old Events and old revisions go, each hour old messages. One step that fails is tried again by itself, and
- * holds up no other. Answers how to end it.
+ * Removes old Events and revisions each minute, and old messages each hour. A failed step is retried and does not stop
+ * the others. Returns a function that ends it.
  */
 export function housekeeping({ store, registry, journal, clock, log }: Kept): () => void {
-  /** Where the store was at the last looks, the oldest first. */
+  /** The store's revisions at the last looks, oldest first. */
   const seen: number[] = [];
   const steps = [
     every(minute, 'old Events could not be removed', () => registry.expireEvents(clock.now())),
@@ -63,13 +63,12 @@ export function housekeeping({ store, registry, journal, clock, log }: Kept): ()
 }
 
 const lookEvery = 5_000;
-/** Of what there was after the last time; less is not worth the pause. */
+/** Collects only if the heap has grown by this factor since the last time. Less is not worth the pause. */
 const growth = 1.3;
 
 /**
- * A burst of work leaves V8 with a heap of garbage, which it keeps for the next one: after the start of 1,000 agents 270
- * MB, for 40 MB of objects. So when nothing has been written for a while, it is told to give back what it does not need.
- * Answers how to end it.
+ * Returns memory to the system when nothing has been written for a while. V8 keeps a large heap of garbage after a
+ * burst of work: 270 MB for 40 MB of objects after the start of 1,000 agents. Returns a function that ends it.
  */
 export function giveBackAtRest({ clock, revision }: { clock: Clock; revision: () => number }): () => void {
   setFlagsFromString('--expose-gc');

@@ -19,20 +19,20 @@ import { type Clock, systemClock } from '../platform/clock.ts';
 import { rotatedLogs } from '../platform/log-files.ts';
 import { LogSink } from './log-sink.ts';
 
-/** Bytes of one log file; with it two older ones are kept. */
+/** Bytes of one log file. Two older files are kept as well. */
 const mostBytes = 10 * 1024 * 1024;
 
 /**
- * The log of a controller, on standard output. Where that is `path`, the file of controllers in the background, it is
- * rotated while it is written: copied and emptied, which loses nothing, since everything that writes to it appends and
- * is this very thread. A file that somebody else gave us is not touched.
+ * The log of a controller on standard output. If standard output is the file at `path`, which controllers in the
+ * background use, it is rotated: copied, then emptied. That loses nothing, because all writers append and run in this
+ * thread. A file from somebody else is not touched.
  */
 export class LogFile implements DestinationStream {
   readonly #path: string;
   readonly #fd: number;
   readonly #most: number;
   readonly #sink: LogSink;
-  /** Bytes until the file is full; undefined while it is not rotated. */
+  /** Bytes until the file is full. Undefined if it is not rotated. */
   #left: number | undefined;
 
   constructor(path: string, options: { fd?: number; most?: number; clock?: Clock } = {}) {
@@ -43,14 +43,14 @@ export class LogFile implements DestinationStream {
     this.#sink = new LogSink(fd, clock);
   }
 
-  /** To be called once this controller is the only one. */
+  /** Starts the rotation. Call this when this controller is the only one. */
   rotate(): void {
     if (!isSame(this.#fd, this.#path)) return;
     this.#left = this.#most - statSync(this.#path).size;
     this.#look();
   }
 
-  /** JSON escapes only some of what could steer the terminal of whoever reads the log. */
+  /** Writes a line without terminal control sequences, because JSON escapes only some of them. */
   write(given: string): void {
     const line = boundedLine(visible(given));
     if (this.#left !== undefined) {
@@ -66,7 +66,7 @@ export class LogFile implements DestinationStream {
       moveAway(this.#path, this.#most);
       this.#left = this.#most;
     } catch (error) {
-      this.#left = this.#most / 10; // tried again then
+      this.#left = this.#most / 10; // the next try
       this.#sink.write(
         `${JSON.stringify({ level: 40, time: Date.now(), msg: `the log cannot be rotated: ${String(error)}` })}\n`,
       );
@@ -88,7 +88,7 @@ function moveAway(path: string, most: number): void {
   truncateSync(path);
 }
 
-/** All of it; of a file that was never rotated, and may be vast, the end. */
+/** Copies a file, or only its end if it was never rotated and is very large. */
 function copyEnd(path: string, copy: string, most: number): void {
   const { size } = statSync(path);
   if (size <= 2 * most) {
@@ -111,12 +111,12 @@ function isSame(fd: number, path: string): boolean {
   return one.isFile() && one.dev === other.dev && one.ino === other.ino;
 }
 
-/** Bytes of a line of the log: whoever reads its end finds a whole line there. */
+/** Bytes of one line, so that readers of the file's end find a whole line. */
 const longest = 64 * 1024;
 /** Characters of a text in a line that is too long. */
 const longestText = 4096;
 
-/** A line of JSON, with texts that are cut where it would be too long. */
+/** Returns a line of JSON. If it is too long, its texts are cut. */
 function boundedLine(line: string): string {
   if (Buffer.byteLength(line) <= longest) return line;
   const entry = parse(line);
@@ -137,7 +137,7 @@ function parse(line: string): Record<string, unknown> | undefined {
     const entry: unknown = JSON.parse(line);
     return isObject(entry) ? entry : undefined;
   } catch (error) {
-    if (error instanceof SyntaxError) return undefined; // it is none of ours
+    if (error instanceof SyntaxError) return undefined; // not our line
     throw error;
   }
 }

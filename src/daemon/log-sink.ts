@@ -1,13 +1,13 @@
 import { writeSync } from 'node:fs';
 import type { Clock } from '../platform/clock.ts';
 
-/** Bytes that wait for room; of more, the oldest lines are dropped. */
+/** Bytes that may wait for room. Above this, the oldest lines are dropped. */
 const mostWaiting = 1_000_000;
 const retryMs = 1000;
 
 /**
- * Writes lines to a file, at once. A full disk is no reason to end: what cannot be written waits until there is room, and the
- * log says then how much was dropped meanwhile.
+ * Writes lines to a file immediately. A full disk does not end the process: lines wait until there is room. Then the
+ * log says how much was dropped.
  */
 export class LogSink {
   readonly #fd: number;
@@ -15,7 +15,7 @@ export class LogSink {
   readonly #waiting: Buffer[] = [];
   #bytes = 0;
   #dropped = 0;
-  /** The first that waits has been written in part. */
+  /** The first waiting line was written in part. */
   #torn = false;
   #isRetrying = false;
 
@@ -43,7 +43,7 @@ export class LogSink {
         if (this.#dropped > 0 && !this.#torn) this.#tellDropped();
       }
     } catch {
-      // Whatever it is: there is no other place to tell it. It is told here once that can be written to again.
+      // There is no other place to report the error. The file gets a line about it when it is writable again.
       this.#drop();
       this.#retry();
     }

@@ -35,27 +35,27 @@ import { version } from './version.ts';
 export interface DaemonOptions {
   stateDir?: string | undefined;
   socket?: string | undefined;
-  /** `host:port` for TLS beside the unix socket. */
+  /** `host:port` for TLS, in addition to the unix socket. */
   listen?: string | undefined;
   logLevel?: string | undefined;
-  /** Stop the agents too when it ends. */
+  /** Stop the agents when the controller stops. */
   drain?: boolean | undefined;
-  /** Start no agent, and stop those that run. */
+  /** Start no agents, and stop those that run. */
   drained?: boolean | undefined;
-  /** The state folder was moved or restored on purpose: it is no copy. */
+  /** The state folder was moved or restored intentionally: it is no copy. */
   adopt?: boolean | undefined;
   environment: Readonly<Record<string, string | undefined>>;
-  /** Aborted to end it. */
+  /** Aborted to stop the controller. */
   signal: AbortSignal;
-  /** Told once it answers. */
+  /** Called when the API server answers. */
   onReady?: ((where: { socket: string; address?: string | undefined }) => void) | undefined;
 }
 
-/** The composition root: builds every real part, hands them out, and takes them down in the opposite order. */
+/** The composition root: creates every real part, passes them on, and closes them in reverse order. */
 export async function runDaemon(options: DaemonOptions): Promise<void> {
   const at = paths(options.environment, options.stateDir);
   const socket = options.socket ?? at.socket;
-  // The store holds Secrets: nothing that is made here is for other users, nor a folder that was there before.
+  // The store holds Secrets, so other users may read neither new files nor an existing folder.
   process.umask(0o077);
   for (const folder of [at.state, at.logs]) mkdirSync(folder, { recursive: true });
   chmodSync(at.state, 0o700);
@@ -79,7 +79,7 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   const resources = new LocalClient(stored, fieldManager);
   await firstStart(resources, options.environment, log);
 
-  // Two, so that nothing that is pushed keeps a request waiting.
+  // Two parsers, so that pushed manifests never delay a request.
   const [pushed, asked] = [createParser({ clock }), createParser({ clock })];
   stack.defer(async () => void (await Promise.all([pushed.close(), asked.close()])));
   const controller = new Controller({
@@ -171,13 +171,15 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   if (options.drain === true) await streams.stopAgents();
 }
 
-/** The policy of an Agent that names none: every default of the schema. */
+/** Returns the policy of an Agent that names none: every default of the schema. */
 function defaultPolicy(): PolicySpec {
   const { spec = {} } = kindInfo('Policy').schema.properties ?? {};
-  return withDefaults(spec, {}) as PolicySpec; // a test holds that every field without a default is optional
+  return withDefaults(spec, {}) as PolicySpec; // a test checks that every field without a default is optional
 }
 
-/** Secrets reach a container, and git, as files of a host tmpfs, never of a disk. */
+/**
+ * Returns the folder for secrets. They reach a container, and git, as files on a tmpfs of the host, never on a disk.
+ */
 function secretsFolder(environment: DaemonOptions['environment']): string {
   const own = environment.XDG_RUNTIME_DIR;
   const uid = process.getuid?.() ?? 0;
@@ -187,7 +189,7 @@ function secretsFolder(environment: DaemonOptions['environment']): string {
   );
 }
 
-/** Where no Runtime was ever made: `process`, and an engine for each socket that is found. */
+/** Creates the first Runtimes if none was ever created: `process`, and an engine for each socket that exists. */
 async function firstStart(
   resources: Resources,
   environment: DaemonOptions['environment'],

@@ -6,18 +6,21 @@ import type { Render } from '../sources/kustomize.ts';
 import type { Parser } from '../sources/parsing/parser.ts';
 
 export interface SourcesDeps {
-  /** Each Sync has a folder of its own in it. */
+  /** Contains one folder for each Sync. */
   folder: string;
   /** On a tmpfs, for credentials. */
   secrets: string;
-  /** Where git, ssh, gpg, kustomize and kubectl are looked for. */
+  /** Where git, ssh, gpg, kustomize and kubectl are searched. */
   searchPath: string;
   clock: Clock;
   /** Checks kustomizations. */
   parser: Parser;
 }
 
-/** To add a sort of source: its file in src/sources/, its field in schemas/sync.yaml, and how it is made here. Loaded when first needed. */
+/**
+ * Creates Sources. A new kind of source needs a file in src/sources/, a field in schemas/sync.yaml, and its
+ * construction here. Sources are loaded when first needed.
+ */
 export const createSources = ({ folder, secrets, searchPath, clock, parser }: SourcesDeps): Sources => ({
   async make({ uid, source: { git, directory }, secret, keys }) {
     const kustomize = await import('../sources/kustomize.ts');
@@ -36,7 +39,7 @@ export const createSources = ({ folder, secrets, searchPath, clock, parser }: So
       const { createDirectorySource } = await import('../sources/directory.ts');
       return createDirectorySource({ directory, clock, searchPath, render });
     }
-    throw new Error('a Sync without a source'); // its schema has exactly one of the two
+    throw new Error('a Sync without a source'); // the schema has exactly one of the two
   },
   forget: (uid) => rm(join(folder, uid), { recursive: true, force: true }),
   async keepOnly(uids) {

@@ -11,8 +11,8 @@ import type { Store } from '../store/store.ts';
 const lookMs = 5_000;
 
 /**
- * Calls back once the file is gone or another one is in its place: whoever starts a controller then finds no lock, and
- * nothing that this one writes is there any more.
+ * Calls back when the file is gone or replaced. Then a second controller would find no lock, and this one's writes
+ * would be lost.
  */
 export function guardFile(path: string, clock: Clock, onLost: () => void): Cancel {
   const identity = (): string | undefined => {
@@ -24,7 +24,7 @@ export function guardFile(path: string, clock: Clock, onLost: () => void): Cance
     try {
       return identity() !== own;
     } catch {
-      return false; // it could not be looked at, which says nothing: the next look may tell
+      return false; // a failed look says nothing; the next one may succeed
     }
   };
   const look = (): void => {
@@ -36,9 +36,9 @@ export function guardFile(path: string, clock: Clock, onLost: () => void): Cance
 }
 
 /**
- * Makes the folder, or makes sure that it is this user's own and closed to others: in a place that all may write to
- * (/dev/shm) somebody else could have made it first, and would read what is put there. The same holds for each folder
- * and link on the way to it. Throws an Error with the remedy.
+ * Creates the folder, or checks that it belongs to this user and is closed to others. In a place that everybody can
+ * write to (/dev/shm), somebody else could have created it first and would read what is stored there. The same holds
+ * for each folder and link on the way to it. Throws an Error with the remedy.
  */
 export function privateFolder(path: string, uid: number): string {
   mkdirSync(path, { recursive: true, mode: 0o700 });
@@ -53,16 +53,17 @@ export function privateFolder(path: string, uid: number): string {
 }
 
 /**
- * Where the state folder is a copy: parts it from all that runs for the original. Instances name processes, containers
- * and folders of the original by their uids, so they go, and the Agents get new ones; the copied folders of instances
- * are put aside. May be cut short anywhere, and is then done again at the next start. Returns the original's id.
+ * Separates a copied state folder from everything that runs for the original. Instances name processes, containers and
+ * folders of the original by their uids. So they are deleted, and the Agents get new ones. The copied folders of
+ * instances are moved aside. If this is interrupted, the next start repeats it. Returns the original's id, or undefined
+ * if the folder is no copy.
  */
 export async function partFromOriginal(store: Store, state: string, log: Log): Promise<string | undefined> {
   const { copyOf } = store;
   if (copyOf === undefined) return undefined;
   const folder = join(state, 'instances');
   const aside = freeName(join(state, `instances.of-${copyOf.slice(0, 8)}`));
-  // Copied in part, or copied over once more: whatever is there is the original's until the copy is settled.
+  // The copy may be partial or repeated. Until it is settled, everything there belongs to the original.
   if (existsSync(folder)) renameSync(folder, aside);
   const { rows } = await store.list(prefixOf(kindInfo('Instance')));
   await Promise.all(rows.map(({ key, modRevision }) => store.delete(key, modRevision)));
@@ -83,7 +84,7 @@ function freeName(path: string): string {
 
 const length = 32;
 
-/** The key of the HMACs in Revisions, made at the first start: whole or not at all, on a full disk too. */
+/** Returns the HMAC key for Revisions. The first start creates it completely or not at all, also on a full disk. */
 export function readKey(path: string): Uint8Array {
   if (!existsSync(path)) {
     writeFileSync(`${path}.new`, randomBytes(length), { mode: 0o600, flush: true });

@@ -1,4 +1,4 @@
 import packageJson from '../../package.json' with { type: 'json' };
 
-/** Of this program; the bundler writes it in. */
+/** The version of this program. The bundler inserts it. */
 export const version: string = packageJson.version;
