@@ -36,8 +36,8 @@ export class Admission {
   }
 
   /**
-   * Replaces what an Agent wants; grants that it is about to use are kept. Returns whether the answer to a want
-   * changed.
+   * Replaces what an Agent wants; grants that it is about to use are kept. Returns whether a want is now granted or has
+   * another position in the queue.
    */
   ask(key: string, wants: readonly Want[]): boolean {
     const using = (this.#wants.get(key) ?? []).filter(

@@ -113,7 +113,8 @@ export class Routes {
   }
 
   /**
-   * Returns the most agents that a question the instance works on has passed. For a new question whose turn is unknown.
+   * Returns the highest number of agents that a question in work by the instance has passed. Used for a new question
+   * whose turn is unknown.
    */
   hops(key: string, uid: string): number {
     return Math.max(0, ...[...this.#talkState.box(key).current(uid)].map(({ message }) => message.hops));
