@@ -44,7 +44,15 @@ function finish(draft: InstanceDraft, exit: LastExit, why: string) {
 /** Reports how the last run ended, why it is not restarted, and what to do. */
 function fails(draft: InstanceDraft, exit: LastExit, reason: string, why: string) {
   const { agent } = draft.context.world;
-  const { name } = agent.metadata;
+  const again = `To start it again: ${command(agent, `resume ${agent.metadata.name}`)}, or change the spec.`;
+  const message = `${endText(draft, exit, why)} ${again}`;
+  phase(draft, 'Failed', reason, message);
+  emitEvent(draft, 'Warning', 'Failed', message);
+}
+
+/** How a run ended, what follows from it, and where to look. */
+export function endText(draft: InstanceDraft, exit: LastExit, follows: string): string {
+  const { agent } = draft.context.world;
   const stop = draft.next.stop?.run === exit.run ? draft.next.stop.message : undefined;
   const cause = exit.cause === 'Stop' && stop !== undefined ? `${sentence(stop)} ` : '';
   const limit = agent.spec.template.resources?.limits?.memory;
@@ -52,13 +60,10 @@ function fails(draft: InstanceDraft, exit: LastExit, reason: string, why: string
     exit.oomKilled === true
       ? ` Give it more memory: spec.template.resources.limits.memory${limit === undefined ? '' : ` is ${limit}`}.`
       : '';
-  const target = agent.spec.replicas === 1 ? name : `instance/${draft.name}`;
+  const target = agent.spec.replicas === 1 ? agent.metadata.name : `instance/${draft.name}`;
   const output =
     exit.cause === 'StartFailed' ? '' : ` Its output: ${command(agent, `logs ${target}`, '--previous')}.`;
-  const again = `To start it again: ${command(agent, `resume ${name}`)}, or change the spec.`;
-  const message = `${cause}${sentence(exitText(exit))} ${why}${memory}${output} ${again}`;
-  phase(draft, 'Failed', reason, message);
-  emitEvent(draft, 'Warning', 'Failed', message);
+  return `${cause}${sentence(exitText(exit))} ${follows}${memory}${output}`;
 }
 
 /** Counts a failure. The next start waits, or there is none because the limit is reached. */

@@ -16,7 +16,7 @@ import {
 } from './draft.ts';
 import { instant, shortTime, timeText } from './instant.ts';
 import { askedRestart } from './outdated.ts';
-import { clearFailures, noteRestart } from './restart.ts';
+import { clearFailures, endText, noteRestart } from './restart.ts';
 import { recordedInputs } from './revision.ts';
 import { retryPeriod } from './stop.ts';
 import type { Instant } from './world.ts';
@@ -35,13 +35,9 @@ export function planStart(draft: InstanceDraft) {
   const until = waitUntil(draft);
   if (until !== undefined && until > now) {
     wake(draft, until);
-    const count = next.failures ?? 0;
-    return phase(
-      draft,
-      'BackOff',
-      'BackOff',
-      `Failure ${count} in a row: it starts again at ${shortTime(until)}.`,
-    );
+    const follows = `Failure ${next.failures ?? 0} in a row: it starts again at ${shortTime(until)}.`;
+    const exit = ended(draft) ? next.lastExit : undefined;
+    return phase(draft, 'BackOff', 'BackOff', exit === undefined ? follows : endText(draft, exit, follows));
   }
   const { refusal, missing, world } = context;
   // No Event here: the Agent emits one.

@@ -408,7 +408,8 @@ describe('an instance that waits', () => {
     expect(next).toMatchObject({
       phase: 'BackOff',
       reason: 'BackOff',
-      message: 'Failure 2 in a row: it starts again at 2026-03-02 13:00:02 UTC.',
+      message:
+        'Run 1 ended with code 1. Failure 2 in a row: it starts again at 2026-03-02 13:00:02 UTC. Its output: agentctl logs web --previous.',
       backoffUntil: iso(now + 2 * second),
     });
     expect(wakeAt).toBe(now + 2 * second);
