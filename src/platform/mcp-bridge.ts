@@ -75,8 +75,8 @@ export async function bridge({ http, readline }: Needs, { url, token }: Place): 
 
 const { url, token } = mcpAccess;
 
-/** Removing the types leaves spaces. */
-const code = String(bridge).replace(/\s+/g, ' ');
+/** Without indentation. Other line breaks stay: a bundle may have the one of a string as it is. */
+const code = String(bridge).replace(/\n?[\t ]+/g, ' ');
 
 /** The same for `node -e`, which reads the URL and the token from its environment. */
 export const bridgeText = `(${code})({ http: require('http'), readline: require('readline') }, { url: process.env.${url}, token: process.env.${token} });`;

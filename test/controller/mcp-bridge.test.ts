@@ -1,8 +1,13 @@
 import { spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
+import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
-import { delimiter, dirname } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { tmpdir } from 'node:os';
+import { delimiter, dirname, join } from 'node:path';
+import { build } from 'esbuild';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { bundleOptions } from '../../scripts/bundle/options.ts';
 import { access, foreignServer } from '../../src/controller/mcp-bridge.ts';
 import { attachLimits } from '../../src/drivers/driver.ts';
 
@@ -35,16 +40,29 @@ afterAll(() => server.close());
 const python = spawnSync('python3', ['-c', 'import sys; print(sys.executable)']).stdout.toString().trim();
 const port = (): number => (server.address() as AddressInfo).port; // it listens on TCP
 
+/** The code as the build has it, which is not as it is written. */
+async function bundled(): Promise<typeof foreignServer> {
+  const folder = mkdtempSync(join(tmpdir(), 'agentctl-bridge-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const outfile = join(folder, 'bridge.cjs');
+  const entryPoints = [join(import.meta.dirname, '../../src/controller/mcp-bridge.ts')];
+  await build({ ...bundleOptions, entryPoints, outfile });
+  return createRequire(import.meta.url)(outfile).foreignServer;
+}
+
 test.each([
-  ['node', dirname(process.execPath)],
-  ['python3', dirname(python)],
+  ['node', dirname(process.execPath), async () => foreignServer],
+  ['node, bundled', dirname(process.execPath), bundled],
+  ['python3', dirname(python), async () => foreignServer],
 ])(
   'a server over stdio passes on what it reads and writes what is answered, by %s',
-  async (program, folder) => {
+  async (what, folder, serverOf) => {
+    const [program = ''] = what.split(',');
+    const { args } = await serverOf();
     if (spawnSync(program, ['--version']).status !== 0) return;
     // Node stands first where both are found.
     const path = program === 'node' ? [folder, '/usr/bin', '/bin'] : [folder];
-    const child = spawn('/bin/sh', foreignServer.args, {
+    const child = spawn('/bin/sh', args, {
       env: { PATH: path.join(delimiter), ...access(`http://127.0.0.1:${port()}/mcp`, 'secret') },
     });
     let out = '';
