@@ -78,7 +78,7 @@ function walk(path: string, own: number, remedy: string): string {
     }
     names.unshift(...target.split('/'));
   }
-  checkClosed(real, folder, remedy);
+  checkClosed(real, folder, own, remedy);
   return real;
 }
 
@@ -86,17 +86,20 @@ function walk(path: string, own: number, remedy: string): string {
 function checkedFolder(path: string, own: number, remedy: string): Stats {
   const found = lstatSync(path);
   checkOwner(path, found, own, remedy);
-  const isSticky = (found.mode & 0o1000) !== 0;
-  if (!isSticky) checkClosed(path, found, remedy);
+  if (!isSticky(found)) checkClosed(path, found, own, remedy);
   return found;
 }
 
-function checkClosed(path: string, found: Stats, remedy: string): void {
+/** A sticky folder is shared on purpose, so chmod is only suggested for other folders, and only to their owner. */
+function checkClosed(path: string, found: Stats, own: number, remedy: string): void {
   if (!isOpen(found)) return;
+  const change = found.uid === own && !isSticky(found) ? `chmod go-w ${path}, or ` : '';
   throw new UntrustedError(
-    `${path} can be written to by other users, who could replace its files: chmod go-w ${path}, or ${remedy}`,
+    `${path} can be written to by other users, who could replace its files: ${change}${remedy}`,
   );
 }
+
+const isSticky = ({ mode }: Stats): boolean => (mode & 0o1000) !== 0;
 
 /** Whether others than the owner may write. A POSIX ACL that allows it shows in the group bits. */
 function isOpen({ mode }: Stats): boolean {

@@ -89,7 +89,11 @@ test('nothing there is nothing that listens', async () => {
 describe.each([
   ['a folder that its group may write to', () => chmodSync(folder, 0o770), 'chmod go-w'],
   ['a folder that all may write to', () => chmodSync(folder, 0o777), 'chmod go-w'],
-  ['a folder as /tmp is', () => chmodSync(folder, 0o1777), 'chmod go-w'],
+  [
+    'a folder as /tmp is',
+    () => chmodSync(folder, 0o1777),
+    'replace its files: use a socket in another folder',
+  ],
   ['a folder within one that all may write to', () => chmodSync(join(folder, '..'), 0o777), 'chmod go-w'],
   [
     'a link to the folder, in a folder as /tmp is,',
