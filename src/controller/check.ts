@@ -87,7 +87,8 @@ async function exec(
   try {
     const { code, output } = await driver.exec(ref, command, { timeout, signal, spec });
     if (code === 0) return passed;
-    return failed(`${command.join(' ')} ended with ${code}: ${output.trim().slice(0, 200)}`);
+    const said = output.trim().slice(0, 200);
+    return failed(`${command.join(' ')} ended with ${code}${said === '' ? '.' : `: ${said}`}`);
   } catch (error) {
     if (error instanceof DriverError && error.reason === 'ExecTimeout') return failed(error.message);
     throw error;

@@ -116,6 +116,13 @@ describe('readiness', () => {
     expect(changes).toHaveLength(2);
   });
 
+  test('says just the exit code if the command has no output', async () => {
+    driver = { ...driver, exec: async () => ({ code: 1, output: '\n' }) };
+    watch({ readiness: exec });
+    await until(() => prober.view('u').ready?.ok === false);
+    expect(prober.view('u').ready?.message).toBe('check ended with 1.');
+  });
+
   test('waits for the initial delay', async () => {
     const asked = answers(0);
     watch({ readiness: { ...exec, initialDelay: '5s' } });
