@@ -22,21 +22,23 @@ const event = (seconds: number, reason: string, message: string, count?: number)
 
 beforeAll(async () => {
   await shell.server.client.create('Agent', agent('web'));
-  await event(10, 'BackOff', 'Failure 1 in a row: it starts again at 2026-01-31 12:00:11 UTC.');
-  await event(20, 'BackOff', 'Failure 2 in a row: it starts again at 2026-01-31 12:00:22 UTC.', 3);
+  await event(10, 'Unhealthy', 'check ended with 1.');
+  await event(20, 'Unhealthy', 'check ended with 1.', 3);
   await event(30, 'Failed', 'Run 2 ended with code 1.');
-  await event(40, 'BackOff', 'Failure 3 in a row: it starts again at 2026-01-31 12:00:44 UTC.');
+  await event(35, 'Failed', 'Run 3 ended with code 1.');
+  await event(40, 'Unhealthy', 'check ended with 1.');
   shell.server.clock.advance(60_000);
 });
 
-test('describe folds Events that say the same but for numbers, and keeps the others', async () => {
+test('describe folds equal events, and keeps those with another message', async () => {
   const { out } = await shell.run(['describe', 'agent', 'web']);
   expect(out.slice(out.indexOf('Events:'))).toBe(
     [
       'Events:',
-      '  LAST SEEN           TYPE      REASON    OBJECT           MESSAGE',
-      '  30s                 Warning   Failed    instance/web-0   Run 2 ended with code 1.',
-      '  20s (x5 over 50s)   Warning   BackOff   instance/web-0   Failure 3 in a row: it starts again at 2026-01-31 12:00:44 UTC.',
+      '  LAST SEEN           TYPE      REASON      OBJECT           MESSAGE',
+      '  30s                 Warning   Failed      instance/web-0   Run 2 ended with code 1.',
+      '  25s                 Warning   Failed      instance/web-0   Run 3 ended with code 1.',
+      '  20s (x5 over 50s)   Warning   Unhealthy   instance/web-0   check ended with 1.',
       '',
     ].join('\n'),
   );

@@ -86,10 +86,10 @@ function describeOne(
   }
 }
 
-/** Combines events that differ only in numbers into the last one, with their total count. */
+/** Combines equal events into the last one, with their total count. */
 function folded(events: readonly Event[]): Event[] {
   const same = Map.groupBy(events, ({ type, reason, message, involvedObject: { kind, name } }) =>
-    JSON.stringify([type, reason, kind, name, message?.replace(/\d+/g, '0')]),
+    JSON.stringify([type, reason, kind, name, message]),
   );
   return [...same.values()]
     .map((all): Event => {
