@@ -1,7 +1,13 @@
 import { ApiError } from '../api/errors.ts';
 import { type Instance, keyOf, keyText } from '../api/objects.ts';
 import type { LogEntry, LogOptions } from '../client/streams.ts';
-import type { LogOptions as DriverLogOptions, LogLine, RunSpan } from '../drivers/driver.ts';
+import {
+  type Driver,
+  DriverError,
+  type LogOptions as DriverLogOptions,
+  type LogLine,
+  type RunSpan,
+} from '../drivers/driver.ts';
 import { exitText } from '../plan/exits.ts';
 import { instant } from '../plan/instant.ts';
 import type { Clock } from '../platform/clock.ts';
@@ -38,10 +44,39 @@ export async function* instanceLog(
   }
   const session = runtimes.session(instance.spec.runtimeRef.name);
   if (session === undefined) throw new ApiError('ServiceUnavailable', outOfReach(instance).message);
-  const run = options.previous === true ? lastEnded(instance) : undefined;
+  if (options.previous === true) {
+    const run = lastEnded(instance);
+    yield* shown(
+      outputOf(session.driver, refOf(instance, run.number), { follow: false, tail, since, run, signal }),
+    );
+    return;
+  }
   const ref = instance.status?.run?.ref ?? instance.status?.run?.previous?.ref;
   if (ref === undefined) return;
-  yield* shown(session.driver.logs(ref, { follow: follow && run === undefined, tail, since, run, signal }));
+  yield* shown(session.driver.logs(ref, { follow, tail, since, signal }));
+}
+
+/** Returns the container or process of the run that ended last; undefined if it is known to be removed. */
+function refOf({ status }: Instance, ended: number): string | undefined {
+  const { run } = status ?? {};
+  const isNewest = run?.number === ended || run?.previous === undefined;
+  return isNewest ? run?.ref : run.previous?.ref;
+}
+
+/** Yields the output of one ended run. Throws ApiError if that was removed, for example after a change of the spec. */
+async function* outputOf(
+  driver: Driver,
+  ref: string | undefined,
+  options: DriverLogOptions & { run: RunSpan },
+): AsyncGenerator<LogLine> {
+  const deleted = `The output of run ${options.run.number} was deleted when its container or folder was removed.`;
+  if (ref === undefined) throw new ApiError('BadRequest', deleted);
+  try {
+    yield* driver.logs(ref, options);
+  } catch (error) {
+    if (!(error instanceof DriverError) || error.reason !== 'Gone') throw error;
+    throw new ApiError('BadRequest', deleted, { cause: error });
+  }
 }
 
 /** Returns the run that `previous` means, as in kubectl: the run that ended last. Throws ApiError if there is none. */

@@ -213,4 +213,30 @@ describe('the previous run', () => {
     await house.within(60_000, () => house.phase('web-0') === 'BackOff');
     expect(await texts('web-0')).toEqual(['start 3']);
   });
+
+  test('has no output once its container was replaced', async () => {
+    await house.agent('web', { countsStarts: true }, policy);
+    await house.ready('web-0');
+    await house.user.patch(
+      'Agent',
+      { namespace: 'default', name: 'web' },
+      { type: 'merge', body: { spec: { template: { env: [{ name: 'A', value: 'b' }] } } } },
+    );
+    await house.within(60_000, () => house.instance('web-0')?.status?.run?.number === 2);
+    await house.ready('web-0');
+    await expect(texts('web-0')).rejects.toMatchObject({
+      reason: 'BadRequest',
+      message: 'The output of run 1 was deleted when its container or folder was removed.',
+    });
+  });
+
+  test('has no output once its container was removed by others', async () => {
+    await house.agent('web', { countsStarts: true, ends: 1, endsAfterMs: 3_000 }, policy);
+    await house.within(60_000, () => house.phase('web-0') === 'BackOff');
+    house.engine.containers.delete(house.refOf('web-0'));
+    await expect(texts('web-0')).rejects.toMatchObject({
+      reason: 'BadRequest',
+      message: 'The output of run 1 was deleted when its container or folder was removed.',
+    });
+  });
 });
