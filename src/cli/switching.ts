@@ -2,14 +2,16 @@ import { findKind } from '../api/kinds.ts';
 import type { Kind } from '../api/objects.ts';
 import { UsageError } from './failure.ts';
 import type { SelectOptions } from './select.ts';
-import { parseAgentTargets, type Target } from './targets.ts';
+import { parseAgentTargets, requireKind, type Target } from './targets.ts';
 
 /** Parses what to suspend or resume: agents by name alone, and objects of these kinds. */
 export function parseSwitchTargets(
   words: readonly string[],
   options: SelectOptions,
   kinds: readonly Kind[],
+  verb: string,
 ): Target[] {
+  requireKind(words, options, verb);
   const [word = '', second] = words;
   const alone = second === undefined && options.selector === undefined && options.all !== true;
   const kind = alone ? findKind(word) : undefined;

@@ -1,6 +1,7 @@
 import { findKind, type KindInfo, kindInfo, kindWords } from '../api/kinds.ts';
 import { nearest } from '../api/nearest.ts';
 import type { Kind } from '../api/objects.ts';
+import { shellWord } from '../api/shell.ts';
 import { UsageError } from './failure.ts';
 
 /** One object by name, or all of a kind. */
@@ -36,6 +37,19 @@ interface Many {
 /** Like parseTargets, but a name without a kind is an agent's: `web`, `agent/web`, `agent web`. */
 export const parseAgentTargets = (words: readonly string[], many: Many = {}): Target[] =>
   parseTargetsOf('Agent', words, many);
+
+/** Throws if the operands of the verb are missing, or lack the kind that a selector or --all needs. */
+export function requireKind(words: readonly string[], { selector, all }: Many, verb: string): void {
+  const [word] = words;
+  const isMany = selector !== undefined || all === true;
+  if (word === undefined && !isMany) {
+    throw new UsageError(`specify an agent, as in: agentctl ${verb} web`);
+  }
+  const isName = word === undefined || (!/[/,]/.test(word) && word !== 'all' && !findKind(word));
+  if (!isMany || !isName || (word !== undefined && nearKind(word) !== undefined)) return;
+  const flag = all === true ? '--all' : `-l ${shellWord(selector ?? '')}`;
+  throw new UsageError(`specify a kind, as in: agentctl ${verb} agents ${flag}`);
+}
 
 /**
  * Like parseTargets, but a name without a kind is of this kind. With a selector or --all no names follow, so a single

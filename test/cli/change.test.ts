@@ -73,6 +73,18 @@ describe('suspend, resume, scale, rollout restart', () => {
     expect(code).toBe(64);
     expect(err).toContain(text);
   });
+  test.each([
+    ['suspend --all', 'specify a kind, as in: agentctl suspend agents --all'],
+    ['suspend --all hello', 'specify a kind, as in: agentctl suspend agents --all'],
+    ['resume -l team=a', 'specify a kind, as in: agentctl resume agents -l team=a'],
+    ['scale --all --replicas=2', 'specify a kind, as in: agentctl scale --replicas=2 agents --all'],
+    ['rollout restart --all', 'specify a kind, as in: agentctl rollout restart agents --all'],
+    ['suspend', 'specify an agent, as in: agentctl suspend web'],
+  ])('%s says what is missing', async (line, text) => {
+    const { code, err } = await shell.run(line.split(' '));
+    expect(code).toBe(64);
+    expect(err).toBe(`error: ${text}\n`);
+  });
   test('label, annotate and patch', async () => {
     expect((await shell.run(['label', 'agent', 'web', 'team=a'])).out).toBe(
       'agent.agentctl.dev/web labeled\n',

@@ -10,12 +10,13 @@ export function define(command: Command, cli: Cli): void {
     .description(
       'Start agents again after a suspend, or after too many failures; their failure and restart counts are reset. For a Runtime, close its circuit breaker. For a sync, continue to follow its source.',
     )
-    .argument('<agent...>', 'such as web, agent/web, agents, runtime/docker, sync/fleet')
+    .usage('[options] <agent...>')
+    .argument('[agent...]', 'such as web, agent/web, agents, runtime/docker, sync/fleet')
     .option('-l, --selector <labels>', 'select agents or syncs with these labels')
     .option('--all', 'select all agents or syncs in the namespace')
     .action((words: string[], options: SelectOptions) => {
       const annotations = { 'agentctl.dev/resume': new Date(cli.clock.now()).toISOString() };
-      const targets = parseSwitchTargets(words, options, ['Agent', 'Runtime', 'Sync']);
+      const targets = parseSwitchTargets(words, options, ['Agent', 'Runtime', 'Sync'], 'resume');
       return patchEach(targets, options, cli, 'resumed', ({ info }) => ({
         ...(info.kind === 'Sync' ? {} : { metadata: { annotations } }),
         ...(info.kind === 'Runtime' ? {} : { spec: { suspend: false } }),

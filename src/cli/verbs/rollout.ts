@@ -10,7 +10,7 @@ import { choice, duration, wholeNumber } from '../options.ts';
 import { fieldManager, patchEach } from '../patching.ts';
 import { agentOf, findRevision, type HistoryOptions, history, revisionsOf } from '../rollout/history.ts';
 import { type SelectOptions, selectedOf } from '../select.ts';
-import { parseAgentTargets } from '../targets.ts';
+import { parseAgentTargets, requireKind } from '../targets.ts';
 import { curable } from '../wait/conditions.ts';
 import { reportWaits } from '../wait/report.ts';
 import type { Judgement } from '../wait/until.ts';
@@ -35,7 +35,8 @@ export function define(command: Command, cli: Cli): void {
   command
     .command('restart')
     .description("Replace all instances by the policy's update strategy")
-    .argument('<agent...>', 'web or agent/web')
+    .usage('[options] <agent...>')
+    .argument('[agent...]', 'web or agent/web')
     .option('-l, --selector <labels>', 'select agents with these labels')
     .option('--all', 'select all agents in the namespace')
     .action((names: string[], options: RolloutOptions) => restart(names, options, cli));
@@ -95,6 +96,7 @@ export async function status(name: string, options: RolloutOptions, cli: Cli): P
 
 export function restart(names: readonly string[], options: RolloutOptions, cli: Cli): Promise<void> {
   const annotations = { 'agentctl.dev/restartedAt': new Date(cli.clock.now()).toISOString() };
+  requireKind(names, options, 'rollout restart');
   return patchEach(parseAgentTargets(names, options), options, cli, 'restarted', () => ({
     metadata: { annotations },
   }));

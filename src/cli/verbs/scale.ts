@@ -5,17 +5,19 @@ import { CliError, UsageError } from '../failure.ts';
 import { wholeNumber } from '../options.ts';
 import { patchEach } from '../patching.ts';
 import type { SelectOptions } from '../select.ts';
-import { parseAgentTargets } from '../targets.ts';
+import { parseAgentTargets, requireKind } from '../targets.ts';
 
 export function define(command: Command, cli: Cli): void {
   command
-    .argument('<agent...>', 'such as web, agent/web, or agents')
+    .usage('[options] <agent...>')
+    .argument('[agent...]', 'such as web, agent/web, or agents')
     .requiredOption('--replicas <count>', 'the number of instances', wholeNumber('--replicas'))
     .option('-l, --selector <labels>', 'select agents with these labels')
     .option('--all', 'select all agents in the namespace')
     .action((words: string[], options: SelectOptions & { replicas: number }) => {
       const { replicas } = options;
       if (replicas < 0) throw new UsageError(`--replicas: found ${replicas}, expected 0 or more`);
+      requireKind(words, options, `scale --replicas=${replicas}`);
       const targets = parseAgentTargets(words, options);
       const fixed = targets.find(({ info }) => info.subresources.scale === undefined);
       if (fixed !== undefined)

@@ -12,11 +12,12 @@ export function define(command: Command, cli: Cli): void {
     .description(
       "Stop agents until 'agentctl resume'. Instances keep their names and volumes. A suspended sync applies nothing; the objects that it has applied stay as they are.",
     )
-    .argument('<agent...>', 'such as web, agent/web, agents, sync/fleet')
+    .usage('[options] <agent...>')
+    .argument('[agent...]', 'such as web, agent/web, agents, sync/fleet')
     .option('-l, --selector <labels>', 'select agents or syncs with these labels')
     .option('--all', 'select all agents or syncs in the namespace')
     .action((words: string[], options: SelectOptions) =>
-      patchEach(parseSwitchTargets(words, options, switchable), options, cli, 'suspended', () => ({
+      patchEach(parseSwitchTargets(words, options, switchable, 'suspend'), options, cli, 'suspended', () => ({
         spec: { suspend: true },
       })),
     );
