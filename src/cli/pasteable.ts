@@ -25,7 +25,8 @@ export function pasteable(text: Text, { flags }: Pick<Cli, 'flags'>): Text {
   if (text instanceof AsIs) return text;
   if (typeof text !== 'string') return text.map((part) => pasteable(part, { flags }));
   return text.replace(commands, (head, verb: string, rest: string) => {
-    const isPlaced = verb === 'controller' || / (-n|--namespace|-A)\b/.test(rest);
+    const isPlaced =
+      verb === 'controller' || / (-n|--namespace|-A)\b/.test(rest) || /^ namespaces?\b/.test(rest);
     return `${head}${controller}${isPlaced ? '' : namespace}`;
   });
 }

@@ -13,6 +13,10 @@ test.each([
     "'agentctl --state-dir '/tmp/my state' -n shop resume web' lets it run, agentctl --state-dir '/tmp/my state' -n shop logs web too.",
   ],
   ['agentctl logs web -n far --previous', "agentctl --state-dir '/tmp/my state' logs web -n far --previous"],
+  [
+    'To create it: agentctl create namespace shop',
+    "To create it: agentctl --state-dir '/tmp/my state' create namespace shop",
+  ],
   ['the controller stops; agents keep running', 'the controller stops; agents keep running'],
 ])('a command in a message gets the flags of this command line: %s', (text, expected) => {
   expect(pasteable(text, { flags })).toBe(expected);
