@@ -75,13 +75,20 @@ async function mark(
       }
       const after = await write(client, { info, key, text }, before, field, changes, options);
       const changed = before.metadata.resourceVersion !== after.metadata.resourceVersion;
-      const word = changes.every(([, value]) => value === null) ? `un${done}` : done;
-      cli.out(`${text} ${changed ? word : `not ${word}`}\n`);
+      const isRemoval = changes.every(([, value]) => value === null);
+      const word = isRemoval ? `un${done}` : done;
+      const unchanged = isRemoval ? absent(field, changes) : `not ${word}`;
+      cli.out(`${text} ${changed ? word : unchanged}\n`);
     } catch (error) {
       failures.push(error);
     }
   }
   tellFailures(failures, cli);
+}
+
+function absent(field: 'labels' | 'annotations', changes: readonly [string, string | null][]): string {
+  const names = changes.map(([name]) => name).join(', ');
+  return `has no ${field === 'labels' ? 'label' : 'annotation'} ${names}`;
 }
 
 const mostTries = 20;

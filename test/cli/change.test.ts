@@ -92,6 +92,13 @@ describe('suspend, resume, scale, rollout restart', () => {
     expect((await shell.run(['label', 'agent/web', 'team=b'])).err).toContain('--overwrite');
     expect((await shell.run(['label', 'agent/web', 'team=b', '--overwrite'])).code).toBe(0);
     expect((await shell.run(['label', 'agent/web', 'team-'])).out).toBe('agent.agentctl.dev/web unlabeled\n');
+    expect(await shell.run(['label', 'agent/web', 'team-'])).toMatchObject({
+      code: 0,
+      out: 'agent.agentctl.dev/web has no label team\n',
+    });
+    expect((await shell.run(['annotate', 'agent/web', 'a-', 'b-'])).out).toBe(
+      'agent.agentctl.dev/web has no annotation a, b\n',
+    );
     expect((await shell.run(['patch', 'agent', 'web', '-p', '{"spec":{"minReady":"7s"}}'])).out).toBe(
       'agent.agentctl.dev/web patched\n',
     );
