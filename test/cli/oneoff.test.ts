@@ -166,7 +166,11 @@ describe('run', () => {
     [['run', '--prompt=x', '--image=y', '--env', 'A'], 64, 'expected NAME=value'],
     [['run', '--prompt=x', '--image=y', '-f', 'z'], 64, '-f cannot be combined with --image'],
     [['run', '--prompt=x', '-f', 'z', '--', 'y'], 64, '-f cannot be combined with the command'],
-    [['run', '--image=y'], 64, 'standard input is empty'],
+    [
+      ['run', '--image=y'],
+      64,
+      'standard input is empty: specify the text with --prompt TEXT, or on standard input',
+    ],
     [['run', '--prompt=x', '-f', 'nowhere.yaml'], 1, 'does not exist'],
   ])('%j is refused', async (words, exit, why) => {
     const { err, code } = await shell.run(words);

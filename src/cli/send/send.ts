@@ -83,11 +83,13 @@ export async function conversationFor(
 
 /**
  * Returns the text to send: the words of the command line, a file, or standard input if neither is given. Never empty.
+ * `ways` says in errors how to give a text.
  */
 export async function textToSend(
   words: readonly string[],
   filename: string | undefined,
   cli: Pick<Cli, 'stdin' | 'terminal'>,
+  ways = 'as an argument, with -f FILE, or on standard input',
 ): Promise<string> {
   if (words.length > 0 && filename !== undefined) {
     throw new UsageError('a text cannot be combined with -f');
@@ -95,14 +97,14 @@ export async function textToSend(
   if (words.length > 0) return nonEmpty(words.join(' '), 'the text');
   if (filename !== undefined && filename !== '-') return nonEmpty(decode(read(filename), filename), filename);
   if (filename === undefined && cli.terminal.in) {
-    throw new UsageError('specify the text: as an argument, with -f FILE, or on standard input');
+    throw new UsageError(`specify the text: ${ways}`);
   }
-  return nonEmpty(decode(await cli.stdin(), 'standard input'), 'standard input');
+  return nonEmpty(decode(await cli.stdin(), 'standard input'), 'standard input', `specify the text ${ways}`);
 }
 
-function nonEmpty(text: string, where: string): string {
+function nonEmpty(text: string, where: string, remedy = 'there is nothing to send'): string {
   const trimmed = text.replace(/\r?\n$/, '');
-  if (trimmed.trim() === '') throw new UsageError(`${where} is empty: there is nothing to send`);
+  if (trimmed.trim() === '') throw new UsageError(`${where} is empty: ${remedy}`);
   return trimmed;
 }
 

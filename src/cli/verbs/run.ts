@@ -98,7 +98,12 @@ export async function oneoff(
   cli: Cli,
 ): Promise<void> {
   const agent = await agentToRun(name, command, options, cli);
-  const text = await textToSend(options.prompt === undefined ? [] : [options.prompt], undefined, cli);
+  const text = await textToSend(
+    options.prompt === undefined ? [] : [options.prompt],
+    undefined,
+    cli,
+    'with --prompt TEXT, or on standard input',
+  );
   const { signal } = cli; // from here on, Ctrl-C and SIGTERM request an orderly end
   const client = await cli.connect(options, { start: true });
   const made = await create(client, agent);
