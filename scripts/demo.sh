@@ -1,9 +1,9 @@
 #!/bin/sh
-# A session to look at, in a state folder of its own: apply, get, describe, a crash and its restart.
+# A session to look at, in a state folder for each Runtime: apply, get, describe, a crash and its restart.
 set -eu
 cd "$(dirname "$0")/.."
 RUNTIME=${RUNTIME:-process}
-export AGENTCTL_STATE_DIR="${AGENTCTL_STATE_DIR:-$PWD/.demo}"
+export AGENTCTL_STATE_DIR="${AGENTCTL_STATE_DIR:-$PWD/.demo/$RUNTIME}"
 agentctl="node dist/agentctl.mjs"
 if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then bold=$(printf '\033[1m') plain=$(printf '\033[0m'); else bold= plain=; fi
 
