@@ -39,6 +39,15 @@ export function addGlobalOptions(command: Command): Command {
     .helpCommand(false);
 }
 
+/** Aborts a stream on Ctrl-C, and after --request-timeout, as kubectl does. */
+export function streamSignal(
+  { requestTimeout }: Pick<GlobalOptions, 'requestTimeout'>,
+  signal: AbortSignal,
+): AbortSignal {
+  if (requestTimeout === undefined) return signal;
+  return AbortSignal.any([signal, AbortSignal.timeout(duration('--request-timeout')(requestTimeout))]);
+}
+
 export function namespaceOf(
   options: Pick<GlobalOptions, 'namespace'>,
   environment: Readonly<Record<string, string | undefined>>,

@@ -408,7 +408,7 @@ async function advanceUntil(promise: Promise<unknown>): Promise<void> {
   }
 }
 
-describe('get -w', () => {
+describe('a watch', () => {
   test('prints what is there, then a line for each change, until it is interrupted', async () => {
     await make('watched');
     const interruption = new AbortController();
@@ -426,4 +426,12 @@ describe('get -w', () => {
     expect(code).toBe(130);
     expect(out.split('\n').map((line) => line.split(/ +/)[0])).toEqual(['NAME', 'watched', 'watched', '']);
   });
+
+  test.each(['get agents -w', 'get agents -w -o yaml', 'events -w'])(
+    'ends after --request-timeout, as %s does',
+    async (line) => {
+      const { code } = await shell.run([...line.split(' '), '--request-timeout=50ms']);
+      expect(code).toBe(0);
+    },
+  );
 });

@@ -2,6 +2,7 @@ import type { AnyObject } from '../../api/objects.ts';
 import { itemsOf } from '../../client/resources.ts';
 import type { Cli, Client } from '../cli.ts';
 import { UsageError } from '../failure.ts';
+import { streamSignal } from '../options.ts';
 import type { Format } from '../print/format.ts';
 import { formatObjects, withoutManagedFields } from '../print/objects.ts';
 import { tableWithWidths } from '../print/table.ts';
@@ -63,7 +64,7 @@ async function watchTable(
   for await (const event of client.tables.watch(info.kind, {
     ...selected,
     resourceVersion,
-    signal: cli.signal,
+    signal: streamSignal(look, cli.signal),
   })) {
     if (event.type !== 'BOOKMARK') print(first.columnDefinitions, event.object.rows);
   }
@@ -87,7 +88,11 @@ async function watchObjects(
   const first = await client.list(info.kind, selected);
   for (const object of options.watchOnly === true ? [] : itemsOf(info, first)) await print(object);
   const { resourceVersion } = first.metadata;
-  for await (const event of client.watch(info.kind, { ...selected, resourceVersion, signal: cli.signal })) {
+  for await (const event of client.watch(info.kind, {
+    ...selected,
+    resourceVersion,
+    signal: streamSignal(options, cli.signal),
+  })) {
     if (event.type !== 'BOOKMARK') await print(event.object);
   }
 }

@@ -4,7 +4,7 @@ import type { Cli } from '../cli.ts';
 import { byTime, eventRow, isAbout } from '../events/rows.ts';
 import { examples } from '../examples.ts';
 import { CliError, UsageError } from '../failure.ts';
-import { type GlobalOptions, namespaceOf } from '../options.ts';
+import { type GlobalOptions, namespaceOf, streamSignal } from '../options.ts';
 import { parseFormat } from '../print/format.ts';
 import { formatObjects, withoutManagedFields } from '../print/objects.ts';
 import { tableWithWidths } from '../print/table.ts';
@@ -68,7 +68,11 @@ export async function events(options: EventsOptions, cli: Cli): Promise<void> {
   print([...(options.headers ? [header] : []), ...found.map(row)]);
   if (options.watch !== true) return;
   const { resourceVersion } = list.metadata;
-  for await (const change of client.watch('Event', { namespace, resourceVersion, signal: cli.signal })) {
+  for await (const change of client.watch('Event', {
+    namespace,
+    resourceVersion,
+    signal: streamSignal(options, cli.signal),
+  })) {
     if ((change.type === 'ADDED' || change.type === 'MODIFIED') && wanted(change.object))
       print([row(change.object)]);
   }

@@ -11,7 +11,7 @@ import { Merge } from '../logs/merge.ts';
 import { checkCount, type LogsOptions } from '../logs/options.ts';
 import { Printer } from '../logs/print.ts';
 import { type Said, Sources } from '../logs/sources.ts';
-import { duration, namespaceOf, wholeNumber } from '../options.ts';
+import { duration, namespaceOf, streamSignal, wholeNumber } from '../options.ts';
 
 export function define(command: Command, cli: Cli): void {
   command
@@ -66,7 +66,7 @@ export async function logs(names: readonly string[], options: LogsOptions, cli: 
     since,
     raw,
     previous,
-    signal: cli.signal,
+    signal: streamSignal(options, cli.signal),
     ...(tail === undefined || tail < 0 ? {} : { tail }),
   };
   if (options.follow === true && previous !== true)
