@@ -1,4 +1,7 @@
-/** kubectl's JSONPath: `-o jsonpath`, custom columns, --sort-by. A path that the data does not have gives no value. */
+/**
+ * kubectl's JSONPath: `-o jsonpath`, custom columns, --sort-by. A path that the data does not have gives no value. By
+ * hand, because libraries implement RFC 9535, which has no `{range}`, and other filters and slices.
+ */
 import { deepEqual } from './equal.ts';
 import {
   type Expression,

@@ -1,4 +1,4 @@
-/** The patches of RFC 7386 and RFC 6902. Neither changes its input. */
+/** The patches of RFC 7386 and RFC 6902. Neither changes its input. By hand, because libraries have no limit on size. */
 import { deepEqual } from './equal.ts';
 import { ApiError } from './errors.ts';
 import type { Path } from './path.ts';

@@ -179,7 +179,7 @@ const accept = 'text/event-stream';
 /**
  * Reads server-sent events in the form that our server writes: `event` first, and `data` last in one line, so that the
  * empty line after it can be ignored. Returns a function that gets one line after the other and throws an `error`
- * event.
+ * event. By hand, because the transport already splits lines: eventsource-parser would replace six lines of this.
  */
 function eventReader(): (line: string) => StreamEntry | undefined {
   let event = '';

@@ -13,6 +13,7 @@ const retryUpTo = 60_000;
  * - a key that is added during its work is in `again`, and is added again when it is done;
  * - a key has at most one delay in `waiting`: the earliest one requested. A key that becomes ready keeps it;
  * - there is one timer, for the earliest delay, and none if nothing waits.
+ * By hand, because queues from npm hold jobs, not keys that are merged while one is worked on.
  */
 export class WorkQueue {
   readonly #clock: Clock;

@@ -1,7 +1,8 @@
 /**
  * A set of fields in Kubernetes' notation FieldsV1: each key is a path element (`f:<field>`, `k:<keys as JSON>`,
  * `v:<value as JSON>`). A node is a member if it is `{}` or has the key `.`; otherwise it only leads to members. The
- * root is never a member, so `{}` is the empty set. Sets are immutable, except for `insert`.
+ * root is never a member, so `{}` is the empty set. Sets are immutable, except for `insert`. By hand, because
+ * structured-merge-diff exists only in Go.
  */
 export interface FieldSet {
   [element: string]: FieldSet;

@@ -1,6 +1,7 @@
 /**
  * Reads Kubernetes' protobuf encoding, only for Kubernetes' own kinds: `kubectl create secret` and typed clients
- * support nothing else. Field numbers are from generated.proto of k8s.io/api and apimachinery.
+ * support nothing else. Field numbers are from generated.proto of k8s.io/api and apimachinery. By hand, because a
+ * library would need those files, and this is a fraction of their messages.
  */
 
 import { ApiError } from '../api/errors.ts';
