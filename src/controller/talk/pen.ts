@@ -11,14 +11,17 @@ export interface PenDeps {
 }
 
 /**
- * Writes lines to one run. If the controller dies, the last line may be incomplete: one that is long, or one behind
- * others. This possibility is recorded on disk before such a line is written. So the next connection knows whether it
- * must end an incomplete line, and apart from that writes only messages.
+ * Writes lines to one run, one after the other: a pipe takes a line of at most `attachLimits.whole` bytes as a whole, or
+ * not at all. If the controller dies during the write of a longer one, it may be incomplete. This possibility is recorded
+ * on disk before such a line is written. So the next connection knows whether it must end an incomplete line, and apart
+ * from that writes only messages.
  */
 export class Pen {
   readonly #deps: PenDeps;
-  /** Bytes that are being written to the pipe. */
-  #writing = 0;
+  /** Bytes that are not in the pipe yet. */
+  #waiting = 0;
+  /** Resolves when the last line is in the pipe or was refused. */
+  #last: Promise<void> | undefined;
   /** The recording, if there is one. */
   #noted: Promise<void> | undefined;
 
@@ -32,20 +35,30 @@ export class Pen {
     return this.#noted !== undefined;
   }
 
+  /** Resolves when the line is in the pipe. Throws Retryable InputFull and NotRunning. */
   async write(line: string): Promise<void> {
-    if (this.#deps.attachment() === undefined) throw notNow();
+    const attachment = this.#deps.attachment();
+    if (attachment === undefined) throw notNow();
     const text = `${line}\n`;
     const bytes = Buffer.byteLength(text);
-    this.#writing += bytes;
+    if (this.#waiting > 0 && this.#waiting + bytes > attachLimits.input)
+      throw new DriverError('Retryable', 'InputFull', `${this.#waiting} bytes already wait to be read`);
+    this.#waiting += bytes;
+    const previous = this.#last;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#last = promise;
     try {
-      if (this.#writing > attachLimits.whole) this.#noted ??= this.#note();
-      // Writes that wait for the recording continue in their order.
+      if (previous !== undefined) await previous;
+      if (bytes > attachLimits.whole) this.#noted ??= this.#note();
       if (this.#noted !== undefined) await this.#noted;
-      await (this.#deps.attachment()?.write(text) ?? Promise.reject(notNow()));
+      if (this.#deps.attachment() !== attachment) throw notNow();
+      await attachment.write(text);
     } finally {
-      this.#writing -= bytes;
+      this.#waiting -= bytes;
+      resolve();
+      if (this.#last === promise) this.#last = undefined;
     }
-    if (this.#writing > 0 || this.#noted === undefined) return;
+    if (this.#noted === undefined) return;
     this.#noted = undefined;
     this.#deps.isWhole();
   }

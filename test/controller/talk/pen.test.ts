@@ -29,7 +29,8 @@ function talkState({ cut = false, noteFails = false } = {}) {
     await new Promise((resolve) => setImmediate(resolve));
   };
   const settle = (): Promise<unknown> => new Promise((resolve) => setImmediate(resolve));
-  return { pen, notes, lines, take, settle };
+  const lose = (): void => waiting.shift()?.reject(new Error('lost'));
+  return { pen, notes, lines, take, settle, lose };
 }
 
 const long = 'x'.repeat(attachLimits.whole);
@@ -43,16 +44,47 @@ test('short lines go into the pipe whole: nothing is noted of them', async () =>
   expect([lines, notes, pen.cut]).toEqual([['a\n', 'b\n'], [], false]);
 });
 
+test('lines of more than a pipe takes as a whole, together, are written one by one: nothing is noted of them', async () => {
+  const { pen, notes, lines, take, settle } = talkState();
+  const most = 'x'.repeat(attachLimits.whole - 1);
+  const written = [pen.write(most), pen.write(most), pen.write('b')];
+  await settle();
+  expect(lines).toHaveLength(1);
+  for (const line of written) {
+    await take();
+    await line;
+  }
+  expect([lines, notes, pen.cut]).toEqual([[`${most}\n`, `${most}\n`, 'b\n'], [], false]);
+});
+
 test('a long line is noted before it is written, and what comes behind it keeps its place', async () => {
   const { pen, notes, lines, take, settle } = talkState();
   const written = [pen.write(long), pen.write('b')];
   await settle();
-  expect([notes, lines, pen.cut]).toEqual([['cut, after 0 lines'], [`${long}\n`, 'b\n'], true]);
+  expect([notes, lines, pen.cut]).toEqual([['cut, after 0 lines'], [`${long}\n`], true]);
   await take();
-  expect(pen.cut).toBe(true);
+  expect([notes.at(-1), lines, pen.cut]).toEqual(['whole', [`${long}\n`, 'b\n'], false]);
   await take();
   await Promise.all(written);
-  expect([notes.at(-1), pen.cut]).toEqual(['whole', false]);
+});
+
+test('a line that was refused holds up none behind it', async () => {
+  const { pen, lines, take, settle, lose } = talkState();
+  const written = [pen.write('a'), pen.write('b')];
+  await settle();
+  lose();
+  await expect(written[0]).rejects.toThrow('lost');
+  await take();
+  await written[1];
+  expect(lines).toEqual(['a\n', 'b\n']);
+});
+
+test('more lines than may wait to be read are refused', async () => {
+  const { pen, lines } = talkState();
+  const half = 'x'.repeat(attachLimits.input / 2);
+  void pen.write(half);
+  await expect(pen.write(half)).rejects.toMatchObject({ reason: 'InputFull', kind: 'Retryable' });
+  expect(lines.length).toBeLessThanOrEqual(1);
 });
 
 test('a line that is not taken leaves it unknown whether it was cut', async () => {
