@@ -92,6 +92,7 @@ describe.each(['git', 'directory'] as const)('two Syncs of a %s each', (source) 
       source === 'git' ? { git: { url, path } } : { directory: { path: join(folder, path) } };
     await session.apply(sync(one, sourceOf('one')));
     await session.apply(sync(two, sourceOf('two')));
+    await session.ok(`sync ${one}`);
     await session.ok(`wait agent/${name} --for=condition=Ready --timeout=60s`);
     const { uid } = (await agentOf(name)).metadata;
     renameSync(join(folder, 'one/m.yaml'), join(folder, 'two/m.yaml'));
