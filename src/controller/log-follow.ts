@@ -2,7 +2,7 @@ import { type Instance, keyText } from '../api/objects.ts';
 import { LogPosition } from '../client/log-position.ts';
 import type { LogEntry } from '../client/streams.ts';
 import { DriverError, type LogLine, type LogOptions, type RunSpan } from '../drivers/driver.ts';
-import { exitText } from '../plan/exits.ts';
+import { exitText } from '../plan/exit-text.ts';
 import { instant, shortTime } from '../plan/instant.ts';
 import { type Clock, sleep } from '../platform/clock.ts';
 

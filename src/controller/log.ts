@@ -8,7 +8,7 @@ import {
   type LogLine,
   type RunSpan,
 } from '../drivers/driver.ts';
-import { exitText } from '../plan/exits.ts';
+import { exitText } from '../plan/exit-text.ts';
 import { instant } from '../plan/instant.ts';
 import type { Clock } from '../platform/clock.ts';
 import { createTranscript } from '../protocols/acp/updates.ts';

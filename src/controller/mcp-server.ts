@@ -11,7 +11,7 @@ import type { Driver } from '../drivers/driver.ts';
 import type { Clock } from '../platform/clock.ts';
 import { type Log, limitedLog } from '../platform/log.ts';
 import type { McpAccess } from '../protocols/protocol.ts';
-import { Calls } from './fleet.ts';
+import { Calls } from './calls.ts';
 import { access, foreignServer, ownServer } from './mcp-bridge.ts';
 import { bodyOf, Connections, listen } from './mcp-http.ts';
 

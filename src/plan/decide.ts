@@ -266,3 +266,9 @@ function offlineText(draft: InstanceDraft, removing: boolean): string {
     ? `The Runtime ${name} does not exist.${next}`
     : `The Runtime ${name} does not answer${why}${next}`;
 }
+
+/** One Instance while the plan is made: what is known about it, and its desired state. */
+export interface Part {
+  draft: InstanceDraft;
+  desire: Desire;
+}

@@ -3,7 +3,6 @@ import { asSentence } from '../api/sentence.ts';
 import { visible } from '../api/visible.ts';
 import type { Action, FieldDrift, PlannedEvent, Want } from './action.ts';
 import type { Context } from './context.ts';
-import type { Desire } from './decide.ts';
 import { instant, timeText } from './instant.ts';
 import type { Activity, InstanceView, Instant, Observed, TalkView } from './world.ts';
 
@@ -124,12 +123,6 @@ export function home({ context }: InstanceDraft): 'container' | 'folder' {
 export const past = (draft: InstanceDraft, at: Instant): Instant => Math.min(at, draft.now);
 
 export const nowText = (draft: InstanceDraft): string => timeText(draft.now);
-
-/** One Instance while the plan is made: what is known about it, and its desired state. */
-export interface Part {
-  draft: InstanceDraft;
-  desire: Desire;
-}
 
 /**
  * Whether the status holds one of its Runtime's places: its run is up, or claimed and about to start. A claim that

@@ -3,8 +3,8 @@ import type { Action, FieldDrift, Plan, PlannedEvent, Verdict, Want } from './ac
 import { agentActions, createdVerdict, releaseActions } from './agent.ts';
 import { type Context, contextOf } from './context.ts';
 import { applyAcceptance } from './controls.ts';
-import { decide, desireOf, type Turnover } from './decide.ts';
-import { draftOf, type InstanceDraft, type Part } from './draft.ts';
+import { decide, desireOf, type Part, type Turnover } from './decide.ts';
+import { draftOf, type InstanceDraft } from './draft.ts';
 import { applyExit } from './exits.ts';
 import { identify } from './identify.ts';
 import { markOutdated } from './outdated.ts';

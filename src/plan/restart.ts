@@ -3,7 +3,7 @@ import { formatDuration } from '../api/time.ts';
 import { beginWait, delay, endWait } from './backoff.ts';
 import { command } from './command.ts';
 import { emitEvent, type InstanceDraft, past, phase, retries } from './draft.ts';
-import { exitText, type LastExit } from './exits.ts';
+import { exitText, type LastExit } from './exit-text.ts';
 import { instant, shortTime, timeText } from './instant.ts';
 import { failsByStop, notEnforced } from './stop.ts';
 import type { Instant } from './world.ts';

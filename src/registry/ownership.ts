@@ -1,6 +1,5 @@
 import { deepEqual } from '../api/equal.ts';
 import { ApiError, type StatusCause } from '../api/errors.ts';
-import { mergeInto } from './apply.ts';
 import {
   difference,
   type FieldSet,
@@ -12,6 +11,7 @@ import {
   withoutTrees,
 } from './fieldset.ts';
 import { isSameWriter, type Manager, type Writer } from './managers.ts';
+import { mergeInto } from './merge.ts';
 import type { Shape } from './shape.ts';
 import { type Comparison, compare, fieldsOf, presentFields, removeGivenUp } from './structure.ts';
 

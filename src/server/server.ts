@@ -9,9 +9,9 @@ import { createApp } from './app.ts';
 import type { Parts } from './asked.ts';
 import { KeptSocket } from './kept-socket.ts';
 import { OpenStreams } from './open-streams.ts';
+import { Pushes } from './pushes.ts';
 import { serveRemotely } from './remote.ts';
 import type { Waiting } from './table.ts';
-import { Pushes } from './webhook.ts';
 
 export interface ServerOptions {
   registry: Registry;

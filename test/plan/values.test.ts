@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { sentence } from '../../src/api/sentence.ts';
 import { fraction } from '../../src/plan/backoff.ts';
 import { command } from '../../src/plan/command.ts';
-import { codeText, exitText, type LastExit, signalOf } from '../../src/plan/exits.ts';
+import { codeText, exitText, type LastExit, signalOf } from '../../src/plan/exit-text.ts';
 import { instant, shortTime, span, timeText } from '../../src/plan/instant.ts';
 import { same } from '../../src/plan/same.ts';
 import { defaultSettings, settingsOf, timingOf } from '../../src/plan/settings.ts';

@@ -6,8 +6,9 @@ import { type Connection, ProtocolError, type Turn } from '../../protocols/proto
 import type { Link } from './link.ts';
 import type { Taker } from './mailbox.ts';
 import type { Open } from './open.ts';
-import { Openings, prefaceOf } from './openings.ts';
+import { Openings } from './openings.ts';
 import { keyOf, type TalkState } from './talk-state.ts';
+import { prefaceOf } from './told.ts';
 import { cancelledEnd, type Turns } from './turns.ts';
 
 const writeAgain = 1_000;

@@ -1,6 +1,6 @@
 import type { Conversation, Envelope } from '../../messages/message.ts';
 import type { TurnResult, Usage } from '../../protocols/talk.ts';
-import type { Answer, Tail } from './stream.ts';
+import type { Answer, Tail } from './tail.ts';
 
 /** Why a turn is cancelled finally. The message stores it, so that it survives a restart of the controller. */
 export const cancelReasons = ['Cancelled', 'Timeout', 'Inactive', 'PermissionsNotEnforced'] as const;

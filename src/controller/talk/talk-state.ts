@@ -10,7 +10,7 @@ import type { Link } from './link.ts';
 import { Mailbox } from './mailbox.ts';
 import { cancelReasons, type Open, type Thread } from './open.ts';
 import type { Rules } from './rules.ts';
-import { Answer, Hub, sizeOf, Tail } from './stream.ts';
+import { Answer, Hub, sizeOf, Tail } from './tail.ts';
 import { Writer } from './writer.ts';
 
 const idleThreads = 1_000;

@@ -6,10 +6,10 @@ import { type AccountFault, accountFault } from './account-faults.ts';
 import { afterInterruption } from './interruption.ts';
 import type { Link } from './link.ts';
 import type { Open, Thread } from './open.ts';
-import { withTold } from './openings.ts';
 import { accountOf } from './spending.ts';
-import { bounded } from './stream.ts';
+import { bounded } from './tail.ts';
 import { keyOf, type TalkState } from './talk-state.ts';
+import { withTold } from './told.ts';
 
 /** Milliseconds that the end of a turn waits at most for later events of the turn. */
 const mostTrailing = 2_000;

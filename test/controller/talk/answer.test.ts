@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Answer, Tail } from '../../../src/controller/talk/stream.ts';
+import { Answer, Tail } from '../../../src/controller/talk/tail.ts';
 
 const mebi = 1024 * 1024;
 

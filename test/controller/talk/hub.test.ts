@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Hub } from '../../../src/controller/talk/stream.ts';
+import { Hub } from '../../../src/controller/talk/tail.ts';
 
 /** Whether it resolves without anything more happening. */
 const isDue = (next: Promise<void>): Promise<boolean> =>

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Mailbox } from '../../../src/controller/talk/mailbox.ts';
 import type { Open, Thread } from '../../../src/controller/talk/open.ts';
-import { Answer, Tail } from '../../../src/controller/talk/stream.ts';
+import { Answer, Tail } from '../../../src/controller/talk/tail.ts';
 import { conversation, message } from '../../messages/entries.ts';
 
 const uids = ['u0', 'u1', 'u2'];
