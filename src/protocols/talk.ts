@@ -110,6 +110,16 @@ export interface ToolUse {
   end?: 'completed' | 'failed' | undefined;
 }
 
+/** The kinds of tokens that a Usage counts. */
+export const counters = [
+  'inputTokens',
+  'outputTokens',
+  'cachedReadTokens',
+  'cachedWriteTokens',
+  'thoughtTokens',
+  'totalTokens',
+] as const;
+
 /** What an agent reports to have used. Unreported numbers are absent, never 0. */
 export interface Usage {
   model?: string | undefined;

@@ -119,8 +119,8 @@ export function outcomeOf(before: Sync, after: Sync): { failed: boolean; text: s
       ? `applied: ${countsText(changes)}`
       : 'is up to date';
   // Objects whose drift was corrected are not changes of a revision.
-  const mended = (before.status?.drift?.length ?? 0) - drift.length;
-  const back = mended > 0 ? `, ${counted(mended, 'object was', 'objects were')} set back` : '';
+  const repaired = (before.status?.drift?.length ?? 0) - drift.length;
+  const back = repaired > 0 ? `, ${counted(repaired, 'object was', 'objects were')} set back` : '';
   const { name } = after.metadata;
   const rest =
     drift.length === 0

@@ -1,5 +1,5 @@
 import type { Reported } from '../../messages/message.ts';
-import type { Usage } from '../../protocols/talk.ts';
+import { counters, type Usage } from '../../protocols/talk.ts';
 
 /**
  * What the tokens in a report count, which should be the sum over the session. ACP's schema says so (`Sum`), but many
@@ -32,15 +32,6 @@ export function countingOf(
     return Math.abs(size - context) < Math.abs(grown - context) ? 'Own' : 'Sum';
   return before.loaded === true ? 'Unknown' : 'Sum';
 }
-
-const counters = [
-  'inputTokens',
-  'outputTokens',
-  'cachedReadTokens',
-  'cachedWriteTokens',
-  'thoughtTokens',
-  'totalTokens',
-] as const;
 
 /** A sum never decreases. */
 const fallsShort = (report: Usage, before: Usage): boolean =>

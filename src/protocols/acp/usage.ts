@@ -1,5 +1,5 @@
 import { limits } from '../limits.ts';
-import type { Usage } from '../talk.ts';
+import { counters, type Usage } from '../talk.ts';
 import { type Fields, fields, number, present, string } from './message.ts';
 
 /**
@@ -52,15 +52,6 @@ export function withRequest(
   });
   return present({ model, ...(Object.fromEntries(sums) as Numbers), counts: 'Turn' as const }); // of the counters
 }
-
-const counters = [
-  'inputTokens',
-  'outputTokens',
-  'cachedReadTokens',
-  'cachedWriteTokens',
-  'thoughtTokens',
-  'totalTokens',
-] as const;
 
 type Numbers = Pick<Usage, (typeof counters)[number]>;
 
