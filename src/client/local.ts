@@ -1,5 +1,5 @@
 import { type AnyObject, type Kind, type Kinds, keyOf, type New, type ObjectKey } from '../api/objects.ts';
-import { Turns } from '../platform/turns.ts';
+import { Turns } from '../platform/time-slice.ts';
 import type { AnyResource, RegistryWriteOptions } from '../registry/object.ts';
 import type { Registry } from '../registry/registry.ts';
 import type {

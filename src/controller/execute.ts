@@ -6,7 +6,7 @@ import type { Resources } from '../client/resources.ts';
 import { DriverError, type RunSpec } from '../drivers/driver.ts';
 import { unsupported } from '../drivers/index.ts';
 import type { Action, Outcome } from '../plan/action.ts';
-import { finalizer, instanceFinalizer } from '../plan/agent.ts';
+import { finalizer, instanceFinalizer } from '../plan/agent-actions.ts';
 import { programAuthor } from './author.ts';
 import type { FindInput } from './inputs.ts';
 import { runSpec } from './runspec.ts';

@@ -1,4 +1,4 @@
-import { storeError } from '../store/failures.ts';
+import { storeError } from '../store/sqlite-failures.ts';
 import { StoreError } from '../store/store.ts';
 import { JournalError } from './journal.ts';
 

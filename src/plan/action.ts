@@ -103,7 +103,7 @@ export type Action = Step &
     | { type: 'Remove'; name: string; uid: string; ref: string; volumes: boolean }
     /** Writes the spec of an earlier Revision to the Agent. */
     | { type: 'Revert'; revision: string; spec: AgentSpec; annotations: Record<string, string> }
-    /** Adds our finalizer (src/plan/agent.ts) to the Agent, before anything is created for it. */
+    /** Adds our finalizer (src/plan/agent-actions.ts) to the Agent, before anything is created for it. */
     | { type: 'Adopt' }
     /** Removes our finalizer from the Agent, when nothing of it is left. */
     | { type: 'Release' }

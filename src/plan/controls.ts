@@ -1,7 +1,7 @@
 import type { AgentSpec, Condition } from '../api/objects.ts';
 import { sentence } from '../api/sentence.ts';
 import { mustAsk } from './accept.ts';
-import { command } from './command.ts';
+import { command } from './command-text.ts';
 import type { Finding } from './conditions.ts';
 import { emitEvent, type InstanceDraft, speaks, talkOf } from './draft.ts';
 import { clearFailures } from './restart.ts';

@@ -1,7 +1,7 @@
 import { sentence } from '../api/sentence.ts';
 import { formatDuration } from '../api/time.ts';
 import { endWait, waitUntil } from './backoff.ts';
-import { command } from './command.ts';
+import { command } from './command-text.ts';
 import { unenforced } from './controls.ts';
 import { clearStrays, removalWaits, removeAll } from './dismantle.ts';
 import {

@@ -1,6 +1,6 @@
 import { listed } from '../api/listed.ts';
 import type { FieldDrift } from './action.ts';
-import { command } from './command.ts';
+import { command } from './command-text.ts';
 import { emitEvent, type InstanceDraft, type Outdated, wake } from './draft.ts';
 import { drift, driftText } from './drift.ts';
 import { instant, shortTime, timeText } from './instant.ts';

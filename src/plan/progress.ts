@@ -1,7 +1,7 @@
 import type { Agent, AgentStatus } from '../api/objects.ts';
 import { formatDuration } from '../api/time.ts';
 import type { Action } from './action.ts';
-import { command } from './command.ts';
+import { command } from './command-text.ts';
 import type { Finding } from './conditions.ts';
 import type { Context } from './context.ts';
 import type { Part } from './decide.ts';

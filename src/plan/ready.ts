@@ -1,6 +1,6 @@
 import type { InstanceStatus } from '../api/objects.ts';
 import { resetAfterReady } from './backoff.ts';
-import { command } from './command.ts';
+import { command } from './command-text.ts';
 import { emitEvent, type InstanceDraft, past, phase, speaks, talkOf, wake } from './draft.ts';
 import { startedAt } from './identify.ts';
 import { instant, shortTime, timeText } from './instant.ts';

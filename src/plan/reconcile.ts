@@ -1,6 +1,6 @@
 import type { InstanceStatus } from '../api/objects.ts';
 import type { Action, FieldDrift, Plan, PlannedEvent, Verdict, Want } from './action.ts';
-import { agentActions, createdVerdict, releaseActions } from './agent.ts';
+import { agentActions, createdVerdict, releaseActions } from './agent-actions.ts';
 import { type Context, contextOf } from './context.ts';
 import { applyAcceptance } from './controls.ts';
 import { decide, desireOf, type Part, type Turnover } from './decide.ts';

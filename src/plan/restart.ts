@@ -1,7 +1,7 @@
 import { sentence } from '../api/sentence.ts';
 import { formatDuration } from '../api/time.ts';
 import { beginWait, delay, endWait } from './backoff.ts';
-import { command } from './command.ts';
+import { command } from './command-text.ts';
 import { emitEvent, type InstanceDraft, past, phase, retries } from './draft.ts';
 import { exitText, type LastExit } from './exit-text.ts';
 import { instant, shortTime, timeText } from './instant.ts';

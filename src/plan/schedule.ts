@@ -1,6 +1,6 @@
 import { fraction } from './backoff.ts';
-import { nextDue } from './cron.ts';
 import { addWait, emitEvent, type InstanceDraft, wake } from './draft.ts';
+import { nextDue } from './due-times.ts';
 import { instant, shortTime, timeText } from './instant.ts';
 import { idleSince } from './outdated.ts';
 import type { Schedule } from './settings.ts';

@@ -2,7 +2,7 @@ import type { InstanceStatus } from '../api/objects.ts';
 import { sentence } from '../api/sentence.ts';
 import type { Action } from './action.ts';
 import { endWait, waitUntil } from './backoff.ts';
-import { command } from './command.ts';
+import { command } from './command-text.ts';
 import {
   emitEvent,
   ended,

@@ -3,13 +3,13 @@ import { ApiError } from '../api/errors.ts';
 import type { KindInfo } from '../api/kinds.ts';
 import { isTerminating } from '../api/objects.ts';
 import { type Store, StoreError } from '../store/store.ts';
-import { defaulted, saysTheSame, validate, warnOf, withGeneration } from './admit.ts';
-import { nextAuthor, withAuthor } from './author.ts';
-import { type Context, withManagers } from './context.ts';
-import { alreadyExists, badRequest, refuseLarge } from './errors.ts';
+import { defaulted, saysTheSame, validate, warnOf, withGeneration } from './admit-object.ts';
+import { nextAuthor, withAuthor } from './author-stamp.ts';
 import type { Manager } from './managers.ts';
 import { initialNamespace, requireNamespace } from './namespaces.ts';
 import type { AnyResource, RegistryWriteOptions } from './object.ts';
+import { type Context, withManagers } from './registry-context.ts';
+import { alreadyExists, badRequest, refuseLarge } from './status-errors.ts';
 
 /** Writes a new object and adds its author. Rejects with StoreError Conflict if an object of this name exists. */
 export async function insertNew(

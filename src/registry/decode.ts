@@ -5,8 +5,8 @@ import type { ObjectKey } from '../api/objects.ts';
 import { pathText } from '../api/path.ts';
 import { isObject } from '../api/schema.ts';
 import { prune, unknownFields } from '../api/validate.ts';
-import { badRequest } from './errors.ts';
 import type { AnyResource, RegistryWriteOptions } from './object.ts';
+import { badRequest } from './status-errors.ts';
 
 /**
  * Returns a sent body as an object of this kind, without unknown fields and without nulls. `key` comes from the

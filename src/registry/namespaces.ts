@@ -1,8 +1,8 @@
 import { type KindInfo, kindInfo } from '../api/kinds.ts';
 import { isTerminating, type ObjectMeta } from '../api/objects.ts';
-import { forbidden, notFound } from './errors.ts';
 import type { AnyResource } from './object.ts';
 import type { Records } from './records.ts';
+import { forbidden, notFound } from './status-errors.ts';
 
 /** Keeps a deleted Namespace until everything in it is gone, as in Kubernetes. */
 const namespaceFinalizer = 'kubernetes';

@@ -1,5 +1,7 @@
 import { deepEqual } from '../api/equal.ts';
 import { ApiError, type StatusCause } from '../api/errors.ts';
+import { mergeInto } from './apply-merge.ts';
+import type { Shape } from './field-shape.ts';
 import {
   difference,
   type FieldSet,
@@ -11,9 +13,7 @@ import {
   withoutTrees,
 } from './fieldset.ts';
 import { isSameWriter, type Manager, type Writer } from './managers.ts';
-import { mergeInto } from './merge.ts';
-import type { Shape } from './shape.ts';
-import { type Comparison, compare, fieldsOf, presentFields, removeGivenUp } from './structure.ts';
+import { type Comparison, compare, fieldsOf, presentFields, removeGivenUp } from './owned-fields.ts';
 
 /** Fields that nobody owns: those that name the object, and those that the server sets (managedfields' stripSet). */
 const nobodys: FieldSet = {

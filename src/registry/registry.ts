@@ -6,15 +6,12 @@ import { parseTime } from '../api/time.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Ids } from '../platform/ids.ts';
 import type { Log } from '../platform/log.ts';
-import { Turns } from '../platform/turns.ts';
+import { Turns } from '../platform/time-slice.ts';
 import { type Store, StoreError } from '../store/store.ts';
-import { apply } from './apply.ts';
-import { Collector } from './collector.ts';
-import type { Context } from './context.ts';
-import { create } from './create.ts';
-import { remove, removeCollection } from './delete.ts';
-import { notFound, readOnly } from './errors.ts';
-import { list } from './list.ts';
+import { create } from './create-object.ts';
+import { remove, removeCollection } from './delete-object.ts';
+import { Collector } from './garbage-collector.ts';
+import { list } from './list-objects.ts';
 import { defaultNamespace } from './namespaces.ts';
 import {
   type AnyResource,
@@ -26,9 +23,12 @@ import {
   type RegistryWriteOptions,
 } from './object.ts';
 import { Records } from './records.ts';
-import { patchScale, readScale, type Scale, updateScale } from './scale.ts';
-import { patchInPlace, update } from './update.ts';
-import { type ResourceEvent, watch } from './watch.ts';
+import type { Context } from './registry-context.ts';
+import { patchScale, readScale, type Scale, updateScale } from './scale-subresource.ts';
+import { apply } from './server-side-apply.ts';
+import { notFound, readOnly } from './status-errors.ts';
+import { patchInPlace, update } from './update-object.ts';
+import { type ResourceEvent, watch } from './watch-objects.ts';
 
 /**
  * The operations of an API server on objects, by Kubernetes' API conventions, over a Store. Every failure is an

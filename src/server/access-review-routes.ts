@@ -3,7 +3,7 @@ import { kinds, type Verb, verbs } from '../api/kinds.ts';
 import { isObject } from '../api/schema.ts';
 import { isReserved, mayUse, type Subresource, type User } from './access.ts';
 import { answer } from './answer.ts';
-import { objectBody } from './body.ts';
+import { objectBody } from './request-body.ts';
 
 /** Serves `kubectl auth can-i`. k9s shows only resources for which it got a yes here. */
 export function accessReviewRoutes(app: FastifyInstance): void {

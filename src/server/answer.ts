@@ -6,10 +6,10 @@ import type { List } from '../client/resources.ts';
 import type { IncludeObject } from '../client/tables.ts';
 import type { Log } from '../platform/log.ts';
 import type { AnyResource } from '../registry/object.ts';
-import type { Asked } from './asked.ts';
-import { bodyLimit } from './body.ts';
-import { text } from './query.ts';
-import { metadataOf, tableOf } from './table.ts';
+import type { Asked } from './kind-request.ts';
+import { metadataOf, tableOf } from './object-table.ts';
+import { text } from './query-parameters.ts';
+import { bodyLimit } from './request-body.ts';
 
 /** Sends an object in the encoding that the client accepts. */
 export function answer(request: FastifyRequest, reply: FastifyReply, body: object, code = 200): FastifyReply {

@@ -5,10 +5,10 @@ import { isObject, type JsonObject } from '../api/schema.ts';
 import { tryDuration } from '../api/time.ts';
 import type { NewMessage, StreamEntry } from '../client/streams.ts';
 import { answer, toApiError } from './answer.ts';
-import type { Parts } from './asked.ts';
-import { hasBody, objectBody } from './body.ts';
+import type { Parts } from './kind-request.ts';
 import { allowedKey, ownPath, personOf } from './own-group.ts';
-import { flag, number, text } from './query.ts';
+import { flag, number, text } from './query-parameters.ts';
+import { hasBody, objectBody } from './request-body.ts';
 
 const heartbeat = { line: ': still here\n', every: 15_000 };
 

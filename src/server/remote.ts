@@ -6,8 +6,8 @@ import { stringify } from 'yaml';
 import type { Listener } from '../client/streams.ts';
 import { bearerTokens, type Role, type Token } from './access.ts';
 import { createApp } from './app.ts';
-import type { Parts } from './asked.ts';
 import { ensureCertificate } from './certificate.ts';
+import type { Parts } from './kind-request.ts';
 import { readText, writePrivate } from './private-file.ts';
 
 /** Contains the certificate, the tokens, and `<role>.kubeconfig` for each role. */

@@ -3,14 +3,14 @@ import { ApiError } from '../api/errors.ts';
 import { type KindInfo, kinds, type Verb } from '../api/kinds.ts';
 import { isObject } from '../api/schema.ts';
 import type { DeleteOptions } from '../client/resources.ts';
-import { readOnly } from '../registry/errors.ts';
-import type { ResourceEvent } from '../registry/watch.ts';
+import { readOnly } from '../registry/status-errors.ts';
+import type { ResourceEvent } from '../registry/watch-objects.ts';
 import { forbidden, isReserved, mayUse, onlyController, type Subresource } from './access.ts';
 import { answer, representation, toApiError } from './answer.ts';
-import { type Asked, asked, askedText, keyOf, type Parts } from './asked.ts';
-import { hasBody, objectBody } from './body.ts';
-import { dryRunOf, flag, listOptions, number, text } from './query.ts';
-import { create, isRelease, patch, patchOf, update, warned } from './write.ts';
+import { type Asked, asked, askedText, keyOf, type Parts } from './kind-request.ts';
+import { dryRunOf, flag, listOptions, number, text } from './query-parameters.ts';
+import { hasBody, objectBody } from './request-body.ts';
+import { create, isRelease, patch, patchOf, update, warned } from './write-requests.ts';
 
 interface Action {
   verb: Verb;

@@ -6,12 +6,12 @@ import type { Registry } from '../registry/registry.ts';
 import type { Parser } from '../sources/parsing/parser.ts';
 import { socketUser } from './access.ts';
 import { createApp } from './app.ts';
-import type { Parts } from './asked.ts';
 import { KeptSocket } from './kept-socket.ts';
+import type { Parts } from './kind-request.ts';
+import type { Waiting } from './object-table.ts';
 import { OpenStreams } from './open-streams.ts';
 import { Pushes } from './pushes.ts';
 import { serveRemotely } from './remote.ts';
-import type { Waiting } from './table.ts';
 
 export interface ServerOptions {
   registry: Registry;

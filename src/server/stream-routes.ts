@@ -5,11 +5,11 @@ import type { AnyObject, New } from '../api/objects.ts';
 import { isObject } from '../api/schema.ts';
 import { forbidden } from './access.ts';
 import { answer, toApiError } from './answer.ts';
-import type { Parts } from './asked.ts';
-import { objectBody } from './body.ts';
+import type { Parts } from './kind-request.ts';
 import { messageBodyLimit, newMessages } from './message-routes.ts';
 import { allow, allowedKey, ownPath, ownRoot, personOf } from './own-group.ts';
-import { authorOf, flag, number, time } from './query.ts';
+import { authorOf, flag, number, time } from './query-parameters.ts';
+import { objectBody } from './request-body.ts';
 
 /** Routes for logs, forecasts, plans, volumes, and the controller itself. */
 export function streamRoutes(app: FastifyInstance, { registry, streams, log, open }: Parts): void {

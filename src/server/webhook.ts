@@ -4,7 +4,7 @@ import { ApiError } from '../api/errors.ts';
 import type { Secret, Sync } from '../api/objects.ts';
 import type { AnyResource } from '../registry/object.ts';
 import { answer } from './answer.ts';
-import type { Parts } from './asked.ts';
+import type { Parts } from './kind-request.ts';
 
 /** Gets the body in pieces, so that it need not be kept in memory. */
 export interface WebhookCheck {

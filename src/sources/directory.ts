@@ -5,11 +5,11 @@ import { dirname, join } from 'node:path';
 import type { SyncSpec } from '../api/gen/types.gen.ts';
 import type { Clock } from '../platform/clock.ts';
 import { bounded, each, listFolder } from './folder.ts';
+import { watchPaths } from './folder-watch.ts';
 import { kustomizationNames } from './kustomization.ts';
 import type { Render } from './kustomize.ts';
 import { selectionOf } from './selection.ts';
 import { type Found, type Manifests, type Source, SourceError } from './source.ts';
-import { watchPaths } from './watch.ts';
 
 export interface DirectoryDeps {
   directory: NonNullable<SyncSpec['source']['directory']>;

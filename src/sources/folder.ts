@@ -3,8 +3,8 @@ import { open, readdir, readlink, realpath, stat } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import type { Clock } from '../platform/clock.ts';
 import { isCode } from '../platform/code.ts';
-import { checkLimits, checkName } from './bounds.ts';
 import { absence, limits, SourceError } from './source.ts';
+import { checkLimits, checkName } from './source-limits.ts';
 
 /** A file to be read. */
 export interface Place {

@@ -1,12 +1,11 @@
 import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { SyncSpec } from '../api/gen/types.gen.ts';
-import { Turns } from '../platform/turns.ts';
-import { checkLimits, checkName } from './bounds.ts';
-import { aborted, catFile, GitFailure, git, type Place, type Said, writeProgram } from './git/command.ts';
+import { Turns } from '../platform/time-slice.ts';
 import { explain } from './git/faults.ts';
-import { followLinks } from './git/links.ts';
-import { findReference } from './git/references.ts';
+import { aborted, catFile, GitFailure, git, type Place, type Said, writeProgram } from './git/git-command.ts';
+import { findReference } from './git/git-references.ts';
+import { followLinks } from './git/git-symlinks.ts';
 import { Repository, type Run } from './git/repository.ts';
 import { withSecrets } from './git/secrets.ts';
 import { type CatFile, type Entry, folderPath, listTree, readBlobs } from './git/tree.ts';
@@ -15,6 +14,7 @@ import { kustomizationNames } from './kustomization.ts';
 import type { Render } from './kustomize.ts';
 import { type Selection, selectionOf } from './selection.ts';
 import { type Found, type Manifests, type Source, SourceError } from './source.ts';
+import { checkLimits, checkName } from './source-limits.ts';
 
 export type GitSpec = NonNullable<SyncSpec['source']['git']>;
 

@@ -2,9 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { accessSync, constants, realpathSync, statSync } from 'node:fs';
 import { delimiter, join, relative, resolve } from 'node:path';
 import { isCode } from '../platform/code.ts';
-import { limitedBy, shell } from './bounds.ts';
 import { checkSealed } from './kustomization.ts';
 import { absence, limits, SourceError } from './source.ts';
+import { limitedBy, shell } from './source-limits.ts';
 
 export interface RenderOptions {
   /** The tree that contains the kustomization. Messages name files relative to it. */

@@ -13,7 +13,7 @@ import type { Sources } from '../../src/controller/syncs/record.ts';
 import type { Driver } from '../../src/drivers/driver.ts';
 import type { Journal } from '../../src/messages/journal.ts';
 import { openJournal } from '../../src/messages/sqlite-journal.ts';
-import { finalizer } from '../../src/plan/agent.ts';
+import { finalizer } from '../../src/plan/agent-actions.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import { randomIds } from '../../src/platform/ids.ts';
 import { silentLog } from '../../src/platform/log.ts';

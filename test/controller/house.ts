@@ -8,7 +8,7 @@ import { Controller } from '../../src/controller/controller.ts';
 import type { Driver } from '../../src/drivers/driver.ts';
 import type { Journal } from '../../src/messages/journal.ts';
 import { openJournal } from '../../src/messages/sqlite-journal.ts';
-import { finalizer } from '../../src/plan/agent.ts';
+import { finalizer } from '../../src/plan/agent-actions.ts';
 import { randomIds } from '../../src/platform/ids.ts';
 import { type Log, silentLog } from '../../src/platform/log.ts';
 import { createRegistry } from '../../src/registry/registry.ts';

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { sentence } from '../../src/api/sentence.ts';
 import { fraction } from '../../src/plan/backoff.ts';
-import { command } from '../../src/plan/command.ts';
+import { command } from '../../src/plan/command-text.ts';
 import { codeText, exitText, type LastExit, signalOf } from '../../src/plan/exit-text.ts';
 import { instant, shortTime, span, timeText } from '../../src/plan/instant.ts';
 import { same } from '../../src/plan/same.ts';

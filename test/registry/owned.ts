@@ -1,8 +1,8 @@
 import type { JsonSchema } from '../../src/api/schema.ts';
+import { shapeOf } from '../../src/registry/field-shape.ts';
 import { members, pathText } from '../../src/registry/fieldset.ts';
 import type { Manager } from '../../src/registry/managers.ts';
 import { afterApply, afterUpdate } from '../../src/registry/ownership.ts';
-import { shapeOf } from '../../src/registry/shape.ts';
 
 const text: JsonSchema = { type: 'string' };
 const map: JsonSchema = { type: 'object', additionalProperties: text };

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { RegistryWatchOptions } from '../../src/registry/object.ts';
-import { VirtualFeed } from '../../src/registry/virtual.ts';
-import type { ResourceEvent } from '../../src/registry/watch.ts';
+import { VirtualFeed } from '../../src/registry/virtual-registry.ts';
+import type { ResourceEvent } from '../../src/registry/watch-objects.ts';
 import { ManualClock } from '../fakes/clock.ts';
 import { ScriptedTalk } from '../fakes/talk.ts';
 

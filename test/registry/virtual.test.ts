@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Kind } from '../../src/api/objects.ts';
 import { LocalClient } from '../../src/client/local.ts';
-import { withVirtual } from '../../src/registry/virtual.ts';
+import { withVirtual } from '../../src/registry/virtual-registry.ts';
 import { ScriptedTalk } from '../fakes/talk.ts';
 import { type Harness, harness } from './harness.ts';
 

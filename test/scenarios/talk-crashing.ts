@@ -13,7 +13,7 @@ import { Controller } from '../../src/controller/controller.ts';
 import { createProcessDriver } from '../../src/drivers/process.ts';
 import type { Entry, Journal } from '../../src/messages/journal.ts';
 import { openJournal } from '../../src/messages/sqlite-journal.ts';
-import { finalizer } from '../../src/plan/agent.ts';
+import { finalizer } from '../../src/plan/agent-actions.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import { randomIds } from '../../src/platform/ids.ts';
 import { silentLog } from '../../src/platform/log.ts';

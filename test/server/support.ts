@@ -8,7 +8,7 @@ import type { Streams } from '../../src/client/streams.ts';
 import { randomIds } from '../../src/platform/ids.ts';
 import { silentLog } from '../../src/platform/log.ts';
 import { createRegistry, type Registry } from '../../src/registry/registry.ts';
-import { withVirtual } from '../../src/registry/virtual.ts';
+import { withVirtual } from '../../src/registry/virtual-registry.ts';
 import { createServer, type Server } from '../../src/server/server.ts';
 import { inPlace } from '../../src/sources/parsing/in-place.ts';
 import { openStore } from '../../src/store/sqlite.ts';

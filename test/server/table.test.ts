@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { kinds } from '../../src/api/kinds.ts';
 import type { Kind } from '../../src/api/objects.ts';
 import type { AnyResource } from '../../src/registry/object.ts';
-import { tableOf } from '../../src/server/table.ts';
+import { tableOf } from '../../src/server/object-table.ts';
 
 const now = Date.UTC(2026, 0, 31, 12);
 const ago = (seconds: number): string => new Date(now - seconds * 1000).toISOString();

@@ -12,7 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { systemClock } from '../../src/platform/clock.ts';
-import { watchPaths } from '../../src/sources/watch.ts';
+import { watchPaths } from '../../src/sources/folder-watch.ts';
 import { ManualClock } from '../fakes/clock.ts';
 
 let base: string;

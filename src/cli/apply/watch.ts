@@ -1,7 +1,7 @@
 import { readdirSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { sleep } from '../../platform/clock.ts';
-import { watchPaths } from '../../sources/watch.ts';
+import { watchPaths } from '../../sources/folder-watch.ts';
 import type { Cli, Client } from '../cli.ts';
 import { describeFailure, UsageError } from '../failure.ts';
 import { isUrl } from '../files.ts';

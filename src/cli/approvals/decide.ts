@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { askedText } from '../../api/asked.ts';
+import { askedText } from '../../api/approval-text.ts';
 import { findKind, kindInfo } from '../../api/kinds.ts';
 import type { Kind, ObjectKey } from '../../api/objects.ts';
 import { visibleLine } from '../../api/visible.ts';

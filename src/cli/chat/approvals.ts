@@ -1,4 +1,4 @@
-import { askedText } from '../../api/asked.ts';
+import { askedText } from '../../api/approval-text.ts';
 import { isApiError } from '../../api/errors.ts';
 import type { ObjectKey } from '../../api/objects.ts';
 import { visibleLine } from '../../api/visible.ts';

@@ -1,6 +1,6 @@
 import type { Agent, AgentSpec, Conversation, Message } from '../../api/objects.ts';
 import { parseDuration } from '../../api/time.ts';
-import { nextDue } from '../../plan/cron.ts';
+import { nextDue } from '../../plan/due-times.ts';
 import { isEnded } from '../talk/outcome.ts';
 import { ago, type Field, fields, joined, section } from './fields.ts';
 import type { Talks } from './talks.ts';

@@ -1,4 +1,4 @@
-import { askedText } from '../../api/asked.ts';
+import { askedText } from '../../api/approval-text.ts';
 import type { TurnEvent } from '../../protocols/talk.ts';
 
 /** The text for an event: a piece of the answer, or a separate line. Undefined: nothing. */

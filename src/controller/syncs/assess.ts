@@ -7,8 +7,8 @@ import { syncAnnotations, syncManager } from '../../api/sync.ts';
 import { type Tried, tryAll } from '../../client/apply/compare.ts';
 import { identity, type Refused } from '../../client/apply/member.ts';
 import type { Resources } from '../../client/resources.ts';
-import { syncOutOfBounds } from '../../plan/sync/bounds.ts';
 import { mayTakeBack, type Rival, rivals, rivalsText, waitsForApproval } from '../../plan/sync/conflict.ts';
+import { syncOutOfBounds } from '../../plan/sync/sync-bounds.ts';
 import type { Manifests } from '../../sources/source.ts';
 import type { Known } from './known.ts';
 import {

@@ -11,7 +11,7 @@ import { writeAll } from '../../client/apply/write.ts';
 import type { Resources } from '../../client/resources.ts';
 import type { ObjectChange } from '../../client/streams.ts';
 import { mayTakeBack, rivals } from '../../plan/sync/conflict.ts';
-import type { Turns } from '../../platform/turns.ts';
+import type { Turns } from '../../platform/time-slice.ts';
 import type { Assessment } from './assess.ts';
 import type { Known } from './known.ts';
 import { fromRevision, type SyncMember } from './manifests.ts';

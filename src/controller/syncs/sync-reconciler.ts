@@ -18,7 +18,7 @@ import { due, pause } from '../../plan/sync/due.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
 import { Retries } from '../../platform/retry.ts';
-import { Turns } from '../../platform/turns.ts';
+import { Turns } from '../../platform/time-slice.ts';
 import type { Parser } from '../../sources/parsing/parser.ts';
 import { type Found, type Source, SourceError } from '../../sources/source.ts';
 import type { Cache } from '../cache.ts';

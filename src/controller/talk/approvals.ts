@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { askedText } from '../../api/asked.ts';
+import { askedText } from '../../api/approval-text.ts';
 import { cut } from '../../api/cut.ts';
 import { ApiError } from '../../api/errors.ts';
 import type { AgentSpec } from '../../api/objects.ts';

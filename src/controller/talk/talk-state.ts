@@ -1,4 +1,4 @@
-import { askedText } from '../../api/asked.ts';
+import { askedText } from '../../api/approval-text.ts';
 import type { Agent, Instance } from '../../api/objects.ts';
 import type { Entry, Journal } from '../../messages/journal.ts';
 import type { Conversation, Envelope, Sender } from '../../messages/message.ts';

@@ -1,4 +1,4 @@
-import { askedText } from '../../api/asked.ts';
+import { askedText } from '../../api/approval-text.ts';
 import { beginning } from '../../api/cut.ts';
 import { limits } from '../limits.ts';
 import { requestText } from '../request-text.ts';

@@ -1,5 +1,5 @@
 import { SourceError, type SourceReason } from '../source.ts';
-import { GitFailure, processLimits } from './command.ts';
+import { GitFailure, processLimits } from './git-command.ts';
 import { keyscan, type Remote } from './url.ts';
 
 interface Known {

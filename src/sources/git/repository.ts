@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path';
 import { isCode } from '../../platform/code.ts';
 import { type Found, SourceError } from '../source.ts';
-import { GitFailure, type Said } from './command.ts';
+import { GitFailure, type Said } from './git-command.ts';
 
 export type Run = (args: readonly string[]) => Promise<Said>;
 

@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
 import { nearest } from '../../api/nearest.ts';
-import { Turns } from '../../platform/turns.ts';
+import { Turns } from '../../platform/time-slice.ts';
 import { limits, SourceError } from '../source.ts';
 import type { Run } from './repository.ts';
 

@@ -6,7 +6,7 @@ import type { Entry, Journal, MessageFilter } from '../../../src/messages/journa
 import type { Spent } from '../../../src/messages/message.ts';
 import { openJournal } from '../../../src/messages/sqlite-journal.ts';
 import { silentLog as log } from '../../../src/platform/log.ts';
-import { withVirtual } from '../../../src/registry/virtual.ts';
+import { withVirtual } from '../../../src/registry/virtual-registry.ts';
 import { ManualClock } from '../../fakes/clock.ts';
 import { accept, approval, conversation, ended, message } from '../../messages/entries.ts';
 import { harness } from '../../registry/harness.ts';

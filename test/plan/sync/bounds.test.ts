@@ -7,7 +7,7 @@ import { pathText } from '../../../src/api/path.ts';
 import type { JsonObject } from '../../../src/api/schema.ts';
 import { unsupported } from '../../../src/drivers/index.ts';
 import { type Author, mayRunAsController } from '../../../src/plan/allow.ts';
-import { type Bounds, outOfBounds } from '../../../src/plan/sync/bounds.ts';
+import { type Bounds, outOfBounds } from '../../../src/plan/sync/sync-bounds.ts';
 
 const whole = <T>(kind: Kind, metadata: object, spec: object): T =>
   withDefaults(kindInfo(kind).schema, {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { GitFailure } from '../../../src/sources/git/command.ts';
 import { explain } from '../../../src/sources/git/faults.ts';
+import { GitFailure } from '../../../src/sources/git/git-command.ts';
 import { remoteOf } from '../../../src/sources/git/url.ts';
 import { growthOf } from '../../growth.ts';
 

@@ -6,7 +6,6 @@ import { isObject } from '../api/schema.ts';
 import type { Position, VirtualChange, VirtualKinds, VirtualObject } from '../api/virtual.ts';
 import type { Clock } from '../platform/clock.ts';
 import { revisionFrom } from './commit.ts';
-import { badRequest, notFound } from './errors.ts';
 import { defaultNamespace } from './namespaces.ts';
 import {
   type AnyResource,
@@ -15,8 +14,9 @@ import {
   revisionOf,
 } from './object.ts';
 import type { Registry } from './registry.ts';
-import { equalities, selection } from './select.ts';
-import { bookmark, bookmarkInterval, type ResourceEvent } from './watch.ts';
+import { equalities, selection } from './selectors.ts';
+import { badRequest, notFound } from './status-errors.ts';
+import { bookmark, bookmarkInterval, type ResourceEvent } from './watch-objects.ts';
 
 export type { VirtualKinds } from '../api/virtual.ts';
 

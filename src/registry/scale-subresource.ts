@@ -4,10 +4,10 @@ import { jsonPatch, mergePatch } from '../api/merge.ts';
 import type { ObjectKey } from '../api/objects.ts';
 import type { Patch } from '../api/requests.ts';
 import { isObject } from '../api/schema.ts';
-import type { Context } from './context.ts';
-import { badRequest, notFound } from './errors.ts';
 import type { AnyResource, RegistryWriteOptions } from './object.ts';
-import { patchInPlace } from './update.ts';
+import type { Context } from './registry-context.ts';
+import { badRequest, notFound } from './status-errors.ts';
+import { patchInPlace } from './update-object.ts';
 
 /** autoscaling/v1 Scale. */
 export interface Scale {

@@ -6,18 +6,18 @@ import type { KindInfo } from '../api/kinds.ts';
 import type { ManagedFieldsEntry, ObjectKey } from '../api/objects.ts';
 import { isObject } from '../api/schema.ts';
 import { formatTime } from '../api/time.ts';
-import { admitConfiguration, admitNew, checkPinned, defaulted, validate, warnOf } from './admit.ts';
-import { nextAuthor, warnOfAuthor, withAuthor, withoutAuthor } from './author.ts';
+import { admitConfiguration, admitNew, checkPinned, defaulted, validate, warnOf } from './admit-object.ts';
+import { nextAuthor, warnOfAuthor, withAuthor, withoutAuthor } from './author-stamp.ts';
 import { insertNew, replace } from './commit.ts';
-import { type Context, withManagers, withoutManagers, writerOf } from './context.ts';
 import { decodeBody } from './decode.ts';
-import { badRequest, conflict, notFound, refuseLarge, versionOnNew } from './errors.ts';
+import { shapeFor } from './field-shape.ts';
 import { encodeManagers, type Manager, storedManagers } from './managers.ts';
 import type { AnyResource, RegistryWriteOptions } from './object.ts';
+import { fieldsOf } from './owned-fields.ts';
 import { afterApply, owned, type Write } from './ownership.ts';
 import { retried } from './records.ts';
-import { shapeFor } from './shape.ts';
-import { fieldsOf } from './structure.ts';
+import { type Context, withManagers, withoutManagers, writerOf } from './registry-context.ts';
+import { badRequest, conflict, notFound, refuseLarge, versionOnNew } from './status-errors.ts';
 
 /**
  * Server-side apply. Creates the object if it does not exist. Throws ApiError Conflict with the fields that other

@@ -2,10 +2,10 @@ import type { KindInfo } from '../api/kinds.ts';
 import type { List } from '../api/requests.ts';
 import { isObject } from '../api/schema.ts';
 import { expired, requireReached, revisionFrom } from './commit.ts';
-import { badRequest } from './errors.ts';
 import { type AnyResource, decodeRow, type RegistryListOptions } from './object.ts';
 import type { Records } from './records.ts';
-import { keysOf, selection } from './select.ts';
+import { keysOf, selection } from './selectors.ts';
+import { badRequest } from './status-errors.ts';
 
 /** The start of the next page: after this key, at this revision. */
 interface Page {

@@ -3,10 +3,10 @@ import { type KindInfo, kindByPlural, kinds } from '../api/kinds.ts';
 import { isTerminating, type ObjectKey } from '../api/objects.ts';
 import { Retries } from '../platform/retry.ts';
 import { replace } from './commit.ts';
-import type { Context } from './context.ts';
-import { foreground, orphan, remove } from './delete.ts';
+import { foreground, orphan, remove } from './delete-object.ts';
 import { type AnyResource, decodeRow, prefixOf, storeKey } from './object.ts';
 import { type Followers, retried } from './records.ts';
+import type { Context } from './registry-context.ts';
 
 const retryKey = 'all';
 const retry = { from: 1_000, upTo: 60_000 };

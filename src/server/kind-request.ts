@@ -6,9 +6,9 @@ import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { Parser } from '../sources/parsing/parser.ts';
+import type { Waiting } from './object-table.ts';
 import type { OpenStreams } from './open-streams.ts';
 import type { Pushes } from './pushes.ts';
-import type { Waiting } from './table.ts';
 
 /**
  * One request about a kind: about one object if the path has a name, else about the collection of one namespace or of

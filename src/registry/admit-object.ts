@@ -5,8 +5,8 @@ import type { ObjectMeta } from '../api/objects.ts';
 import { withEncodedData } from '../api/secret-data.ts';
 import { fieldErrorsToStatus, validateObject, validateStatus, validateUpdate } from '../api/validate.ts';
 import { warningsOf } from '../api/warnings.ts';
-import { conflict, forbidden, modified } from './errors.ts';
 import type { AnyResource, RegistryWriteOptions, Subresource } from './object.ts';
+import { conflict, forbidden, modified } from './status-errors.ts';
 
 /** The metadata that the server sets, whatever a client sends. */
 function serverMetadata(live: ObjectMeta): Partial<ObjectMeta> {

@@ -3,10 +3,10 @@ import type { WatchEvent } from '../api/requests.ts';
 import type { Cancel, Clock } from '../platform/clock.ts';
 import type { Change, Keys, Store } from '../store/store.ts';
 import { expired, requireReached, revisionFrom } from './commit.ts';
-import { list } from './list.ts';
+import { list } from './list-objects.ts';
 import { type AnyResource, decode, type RegistryWatchOptions } from './object.ts';
 import type { Records } from './records.ts';
-import { keysOf, selection } from './select.ts';
+import { keysOf, selection } from './selectors.ts';
 
 export type ResourceEvent = WatchEvent<AnyResource>;
 

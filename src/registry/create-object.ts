@@ -2,15 +2,15 @@ import type { KindInfo } from '../api/kinds.ts';
 import type { ObjectKey } from '../api/objects.ts';
 import { formatTime } from '../api/time.ts';
 import { StoreError } from '../store/store.ts';
-import { admitNew } from './admit.ts';
-import { warnOfAuthor, withoutAuthor } from './author.ts';
+import { admitNew } from './admit-object.ts';
+import { warnOfAuthor, withoutAuthor } from './author-stamp.ts';
 import { insertNew } from './commit.ts';
-import { type Context, writerOf } from './context.ts';
 import { decodeBody } from './decode.ts';
-import { alreadyExists, badRequest, refuseLarge, versionOnNew } from './errors.ts';
+import { shapeFor } from './field-shape.ts';
 import type { AnyResource, RegistryWriteOptions } from './object.ts';
 import { afterUpdate } from './ownership.ts';
-import { shapeFor } from './shape.ts';
+import { type Context, writerOf } from './registry-context.ts';
+import { alreadyExists, badRequest, refuseLarge, versionOnNew } from './status-errors.ts';
 
 const longestPrefix = 58; // Kubernetes: 63 less the five characters that follow
 const attempts = 8; // Kubernetes: maxNameGenerationCreateAttempts

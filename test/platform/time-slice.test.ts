@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from 'vitest';
-import { Turns } from '../../src/platform/turns.ts';
+import { Turns } from '../../src/platform/time-slice.ts';
 
 /** Moves with the work alone. */
 let now = 0;

@@ -1,6 +1,6 @@
 import { deepEqual } from '../api/equal.ts';
-import type { Container, Shape } from './shape.ts';
-import { asContainer, fieldShape, itemElement, itemShape } from './shape.ts';
+import type { Container, Shape } from './field-shape.ts';
+import { asContainer, fieldShape, itemElement, itemShape } from './field-shape.ts';
 
 type ListContainer = Extract<Container, { type: 'list' }>;
 

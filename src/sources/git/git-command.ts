@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { simpleGit } from 'simple-git';
-import { limitedBy, shell } from '../bounds.ts';
 import { limits, SourceError } from '../source.ts';
-import { killAllWith } from './processes.ts';
+import { limitedBy, shell } from '../source-limits.ts';
+import { killAllWith } from './git-processes.ts';
 
 /** Where a command runs, with its complete environment. */
 export interface Place {

@@ -3,7 +3,7 @@ import type { Kind } from '../api/objects.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Ids } from '../platform/ids.ts';
 import type { Log } from '../platform/log.ts';
-import type { Turns } from '../platform/turns.ts';
+import type { Turns } from '../platform/time-slice.ts';
 import { encodeManagers, type Manager, type Writer } from './managers.ts';
 import type { AnyResource, RegistryWriteOptions } from './object.ts';
 import type { Records } from './records.ts';

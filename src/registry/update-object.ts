@@ -9,17 +9,17 @@ import { valueAt } from '../api/path.ts';
 import type { Patch } from '../api/requests.ts';
 import { isObject } from '../api/schema.ts';
 import { formatTime } from '../api/time.ts';
-import { admitUpdate, checkPinned, defaulted, validate, warnOf, withStatusDefaults } from './admit.ts';
-import { nextAuthor, warnOfAuthor, warnOfTakeOver, withAuthor, withoutAuthor } from './author.ts';
+import { admitUpdate, checkPinned, defaulted, validate, warnOf, withStatusDefaults } from './admit-object.ts';
+import { nextAuthor, warnOfAuthor, warnOfTakeOver, withAuthor, withoutAuthor } from './author-stamp.ts';
 import { replace } from './commit.ts';
-import { type Context, withManagers, withoutManagers, writerOf } from './context.ts';
 import { decodeBody } from './decode.ts';
-import { notFound, refuseLarge } from './errors.ts';
+import { shapeFor } from './field-shape.ts';
 import { decodeManagers, isReset, type Manager, storedManagers } from './managers.ts';
 import type { AnyResource, RegistryWriteOptions } from './object.ts';
 import { afterUpdate } from './ownership.ts';
 import { retried } from './records.ts';
-import { shapeFor } from './shape.ts';
+import { type Context, withManagers, withoutManagers, writerOf } from './registry-context.ts';
+import { notFound, refuseLarge } from './status-errors.ts';
 
 /** Without a resourceVersion, it replaces the object unconditionally. */
 export async function update(

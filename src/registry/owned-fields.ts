@@ -1,7 +1,7 @@
 import { deepEqual } from '../api/equal.ts';
 import { isObject } from '../api/schema.ts';
+import { asContainer, fieldShape, itemElement, itemShape, type Shape } from './field-shape.ts';
 import { type FieldSet, insert, isEmpty, isMember } from './fieldset.ts';
-import { asContainer, fieldShape, itemElement, itemShape, type Shape } from './shape.ts';
 
 /** A child of a map or list: its path element, its value, and how it is merged. */
 interface Child {
