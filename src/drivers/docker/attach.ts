@@ -2,14 +2,14 @@ import type { Duplex } from 'node:stream';
 import { type Clock, sleep } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
 import { type Attachment, type AttachOptions, DriverError } from '../driver.ts';
-import { createInput, type Input, inputClosed } from '../input.ts';
+import { createInput, type Input, inputClosed } from '../stdio/input.ts';
+import { createIntake, type Intake } from '../stdio/intake.ts';
+import { createKeep } from '../stdio/keep.ts';
+import { readOutput } from '../stdio/output.ts';
+import { createPosition, placeOf } from '../stdio/position.ts';
 import { type Engine, EngineError, streamOf } from './engine.ts';
 import { gone, hasStatus, stepError } from './errors.ts';
-import { createIntake, type Intake } from './intake.ts';
-import { createKeep } from './keep.ts';
-import { beginOf, entriesOf, frames, seconds, until } from './logs.ts';
-import { readOutput } from './output.ts';
-import { createPosition, placeOf } from './position.ts';
+import { beginOf, createDemux, entriesOf, frames, seconds, until } from './logs.ts';
 import type { ContainerInspect } from './wire.ts';
 
 export interface AttachDeps {
@@ -41,7 +41,11 @@ export function createAttachments(deps: AttachDeps): Attachments {
   let closed = false;
 
   const openLive = async (ref: string): Promise<Intake> =>
-    createIntake(await engine.hijack(`/containers/${ref}/attach?stream=1&stdin=1&stdout=1`), clock);
+    createIntake(
+      await engine.hijack(`/containers/${ref}/attach?stream=1&stdin=1&stdout=1`),
+      clock,
+      createDemux(),
+    );
 
   const ofRun = async (ref: string, startId: string): Promise<ContainerInspect> => {
     const found = await find(ref);

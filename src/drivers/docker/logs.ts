@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import { attachLimits, type LogLine, type LogOptions, labels } from '../driver.ts';
+import type { Entry } from '../stdio/catchup.ts';
 import { type ContainerInspect, instantOf } from './wire.ts';
 
 /** One frame of the engine's multiplexed output (Engine API, "Stream format"): an 8-byte header, then the payload. */
@@ -23,6 +24,34 @@ export async function* frames(source: AsyncIterable<Buffer>): AsyncGenerator<Fra
   }
 }
 
+/** Extracts standard output from frames as they arrive, without copying. */
+export function createDemux(): (chunk: Buffer) => Buffer[] {
+  const header = Buffer.alloc(8);
+  let headerBytes = 0;
+  /** Bytes that remain of the current frame. */
+  let left = 0;
+
+  return (chunk) => {
+    const output: Buffer[] = [];
+    for (let at = 0; at < chunk.length; ) {
+      if (left === 0) {
+        const took = chunk.copy(header, headerBytes, at);
+        headerBytes += took;
+        at += took;
+        if (headerBytes < 8) break;
+        headerBytes = 0;
+        left = header.readUInt32BE(4);
+      } else {
+        const piece = chunk.subarray(at, at + left);
+        left -= piece.length;
+        at += piece.length;
+        if (header[0] === 1) output.push(piece);
+      }
+    }
+    return output;
+  };
+}
+
 interface Part {
   stamp: string;
   pieces: Buffer[];
@@ -32,11 +61,6 @@ interface Part {
 
 /** How many characters of lines are buffered to find the last ones. */
 const mostHeld = 64 * 1024 * 1024;
-
-/** A line of the log. `open`: it is the last line, and its newline has not come yet. */
-export interface Entry extends LogLine {
-  open: boolean;
-}
 
 /** Yields the lines without `open`. */
 export async function* linesOf(

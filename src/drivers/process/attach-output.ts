@@ -1,7 +1,7 @@
 import { Bucket } from '../../platform/bucket.ts';
 import { type Clock, sleep } from '../../platform/clock.ts';
 import { attachLimits, DriverError, type OutputLine } from '../driver.ts';
-import { createLineCutter } from '../output-lines.ts';
+import { createLineCutter } from '../stdio/output-lines.ts';
 import { type Piece, type Position, SegmentReader } from './collector/reader.ts';
 import { recordsIn } from './collector/record.ts';
 import { pruneSegments, segmentNumbers } from './collector/segments.ts';

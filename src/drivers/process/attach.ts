@@ -3,7 +3,7 @@ import { Socket } from 'node:net';
 import type { Clock } from '../../platform/clock.ts';
 import { isCode } from '../../platform/code.ts';
 import { type Attachment, type AttachOptions, DriverError } from '../driver.ts';
-import { createInput, inputClosed } from '../input.ts';
+import { createInput, inputClosed } from '../stdio/input.ts';
 import { openOutput, settleOutput } from './attach-output.ts';
 import { gone } from './failures.ts';
 import { inputFifo, logFolder, type Run } from './layout.ts';

@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { behind, type Logged } from '../../../src/drivers/docker/catchup.ts';
-import type { Entry } from '../../../src/drivers/docker/logs.ts';
-import { createPosition, placeOf } from '../../../src/drivers/docker/position.ts';
+import { behind, type Entry, type Logged } from '../../../src/drivers/stdio/catchup.ts';
+import { createPosition, placeOf } from '../../../src/drivers/stdio/position.ts';
 
 /** A log with a line each second, from 1 on; as the engine answers. */
 function logOf(texts: readonly string[], first = 1) {

@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import { attachLimits, DriverError } from './driver.ts';
+import { attachLimits, DriverError } from '../driver.ts';
 
 /** The standard input of one run. */
 export interface Input {

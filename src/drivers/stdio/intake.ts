@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../platform/clock.ts';
 import type { OutputLine } from '../driver.ts';
-import { createLineCutter } from '../output-lines.ts';
+import { createLineCutter } from './output-lines.ts';
 
 /** Buffers the output of an attached connection until it is taken. */
 export interface Intake {
@@ -34,8 +34,8 @@ const most = 1024 * 1024;
 const quietMs = 3_000;
 const latencyMs = 1_000;
 
-export function createIntake(socket: Duplex, clock: Clock): Intake {
-  const demux = createDemux();
+/** `demux` returns the pieces of standard output in a chunk of the connection. */
+export function createIntake(socket: Duplex, clock: Clock, demux: (chunk: Buffer) => Buffer[]): Intake {
   const cutter = createLineCutter(0);
   let chunks: Buffer[] = [];
   let waiting = 0;
@@ -106,33 +106,5 @@ export function createIntake(socket: Duplex, clock: Clock): Intake {
       socket.destroy();
       end();
     },
-  };
-}
-
-/** Extracts standard output from the engine's frames (Engine API, "Stream format") as they arrive, without copying. */
-function createDemux(): (chunk: Buffer) => Buffer[] {
-  const header = Buffer.alloc(8);
-  let headerBytes = 0;
-  /** Bytes that remain of the current frame. */
-  let left = 0;
-
-  return (chunk) => {
-    const output: Buffer[] = [];
-    for (let at = 0; at < chunk.length; ) {
-      if (left === 0) {
-        const took = chunk.copy(header, headerBytes, at);
-        headerBytes += took;
-        at += took;
-        if (headerBytes < 8) break;
-        headerBytes = 0;
-        left = header.readUInt32BE(4);
-      } else {
-        const piece = chunk.subarray(at, at + left);
-        left -= piece.length;
-        at += piece.length;
-        if (header[0] === 1) output.push(piece);
-      }
-    }
-    return output;
   };
 }

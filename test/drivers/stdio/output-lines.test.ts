@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { attachLimits } from '../../src/drivers/driver.ts';
-import { createLineCutter } from '../../src/drivers/output-lines.ts';
+import { attachLimits } from '../../../src/drivers/driver.ts';
+import { createLineCutter } from '../../../src/drivers/stdio/output-lines.ts';
 
 const cutAll = (pieces: readonly Buffer[], offset = 0) => {
   const cutter = createLineCutter(offset);

@@ -1,5 +1,10 @@
-import type { Entry } from './logs.ts';
+import type { LogLine } from '../driver.ts';
 import { hashOf, type Place, type Position } from './position.ts';
+
+/** A line of the log. `open`: it is the last line, and its newline has not come yet. */
+export interface Entry extends LogLine {
+  open: boolean;
+}
 
 /** Reads the lines of standard output in the log, from the given instant to the current end. */
 export type ReadLog = (since: number) => AsyncIterable<Entry>;

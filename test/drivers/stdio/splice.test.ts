@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { meet } from '../../../src/drivers/docker/output.ts';
+import { meet } from '../../../src/drivers/stdio/output.ts';
 
 const moving = (sure: number) => ({ sure, atRest: false });
 const resting = (sure: number) => ({ sure, atRest: true });

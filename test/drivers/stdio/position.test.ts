@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { createPosition, hashOf, placeOf } from '../../../src/drivers/docker/position.ts';
 import { DriverError } from '../../../src/drivers/driver.ts';
+import { createPosition, hashOf, placeOf } from '../../../src/drivers/stdio/position.ts';
 
 const start = { since: 0, skip: 0, hashes: [] };
 const noon = Date.parse('2026-01-01T12:00:00Z');

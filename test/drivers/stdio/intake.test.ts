@@ -1,7 +1,8 @@
 import { Duplex } from 'node:stream';
 import { describe, expect, test, vi } from 'vitest';
-import { createIntake } from '../../../src/drivers/docker/intake.ts';
-import { createKeep } from '../../../src/drivers/docker/keep.ts';
+import { createDemux } from '../../../src/drivers/docker/logs.ts';
+import { createIntake } from '../../../src/drivers/stdio/intake.ts';
+import { createKeep } from '../../../src/drivers/stdio/keep.ts';
 import { ManualClock } from '../../fakes/clock.ts';
 
 const frame = (stream: 1 | 2, text: string): Buffer => {
@@ -14,7 +15,7 @@ const frame = (stream: 1 | 2, text: string): Buffer => {
 function open() {
   const clock = new ManualClock('2026-01-01T00:00:00Z');
   const socket = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() });
-  const intake = createIntake(socket, clock);
+  const intake = createIntake(socket, clock, createDemux());
   const come = async (...parts: Buffer[]): Promise<void> => {
     const ready = intake.ready();
     for (const part of parts) socket.push(part);
