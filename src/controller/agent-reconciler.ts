@@ -15,7 +15,7 @@ import { Flights, type FlightsDeps } from './flights.ts';
 import type { Observer } from './observe.ts';
 import type { Prober } from './prober.ts';
 import type { RuntimeReconciler } from './runtime-reconciler.ts';
-import type { Talk } from './talk/talk.ts';
+import type { Talk } from '../conversations/talk.ts';
 
 export interface AgentsDeps extends FlightsDeps {
   runtimes: RuntimeReconciler;

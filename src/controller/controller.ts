@@ -33,7 +33,7 @@ import { runWorkers, WorkQueue } from './queue.ts';
 import { type MakeDriver, RuntimeReconciler } from './runtime-reconciler.ts';
 import type { Sources } from './syncs/record.ts';
 import { SyncReconciler } from './syncs/sync-reconciler.ts';
-import { Talk } from './talk/talk.ts';
+import { Talk } from '../conversations/talk.ts';
 
 /** Workers mostly wait: for an engine, for the start of a program, or for the shared scan of all processes. */
 const workers = 64;

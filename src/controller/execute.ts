@@ -11,7 +11,7 @@ import { programAuthor } from './author.ts';
 import type { FindInput } from './inputs.ts';
 import { runSpec } from './runspec.ts';
 import type { Session } from './session.ts';
-import type { Talk } from './talk/talk.ts';
+import type { Talk } from '../conversations/talk.ts';
 
 export const fieldManager = 'agentctl-controller';
 

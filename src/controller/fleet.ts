@@ -6,8 +6,8 @@ import type { Streams } from '../client/streams.ts';
 import type { Sender } from '../messages/message.ts';
 import type { Parser } from '../sources/parsing/parser.ts';
 import type { Asking } from './mcp-server.ts';
-import { checkAccess } from './talk/routes.ts';
-import type { Talk } from './talk/talk.ts';
+import { checkAccess } from '../conversations/routes.ts';
+import type { Talk } from '../conversations/talk.ts';
 
 interface Parts {
   talk: Talk;

@@ -10,7 +10,7 @@ import type { Images } from './images.ts';
 import type { FindInput, Inputs } from './inputs.ts';
 import type { Prober } from './prober.ts';
 import type { RuntimeReconciler } from './runtime-reconciler.ts';
-import type { Talk } from './talk/talk.ts';
+import type { Talk } from '../conversations/talk.ts';
 
 export interface Overlay {
   policy?: (name: string) => PolicySpec | undefined;

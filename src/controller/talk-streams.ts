@@ -16,7 +16,7 @@ import type {
   Streams,
 } from '../client/streams.ts';
 import { ProtocolError } from '../protocols/protocol.ts';
-import type { Talk } from './talk/talk.ts';
+import type { Talk } from '../conversations/talk.ts';
 
 type Talking = Pick<
   Streams,

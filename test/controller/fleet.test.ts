@@ -2,8 +2,8 @@ import { expect, test } from 'vitest';
 import { authorOf } from '../../src/api/author.ts';
 import type { Runtime } from '../../src/api/objects.ts';
 import type { RegistryWriteOptions } from '../../src/registry/object.ts';
-import { Puppet } from './talk/puppet.ts';
-import { key, type Stage, stage } from './talk/stage.ts';
+import { Puppet } from '../conversations/puppet.ts';
+import { key, type Stage, stage } from '../conversations/stage.ts';
 
 const manifest = (name: string, spec: object, metadata: object = {}): string =>
   JSON.stringify({

@@ -7,9 +7,9 @@ import { McpServers } from '../../src/controller/mcp-server.ts';
 import type { Driver } from '../../src/drivers/driver.ts';
 import { silentLog } from '../../src/platform/log.ts';
 import type { HouseOptions } from './house.ts';
-import { AcpPuppet } from './talk/acp-puppet.ts';
-import { Puppet } from './talk/puppet.ts';
-import { key, type Stage, stage } from './talk/stage.ts';
+import { AcpPuppet } from '../conversations/acp-puppet.ts';
+import { Puppet } from '../conversations/puppet.ts';
+import { key, type Stage, stage } from '../conversations/stage.ts';
 
 interface Offer {
   url: string;

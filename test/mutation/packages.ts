@@ -13,8 +13,8 @@ export const packages: Readonly<Record<string, Package>> = {
     mutate: ['src/registry/**/*.ts'],
     tests: ['test/registry/**/*.test.ts', 'test/properties/{registry,ownership}.test.ts'],
   },
-  talk: {
-    mutate: ['src/controller/talk/**/*.ts'],
-    tests: ['test/controller/talk/**/*.test.ts'],
+  conversations: {
+    mutate: ['src/conversations/**/*.ts'],
+    tests: ['test/conversations/**/*.test.ts'],
   },
 };

@@ -1,0 +1,303 @@
+import type { Agent } from '../api/objects.ts';
+import { sentence } from '../api/sentence.ts';
+import type { Entry, MessageChange } from '../messages/journal.ts';
+import type { Message } from '../messages/message.ts';
+import { type Connection, ProtocolError, type Turn } from '../protocols/protocol.ts';
+import type { Link } from './link.ts';
+import type { Taker } from './mailbox.ts';
+import type { Open } from './open.ts';
+import { Openings } from './openings.ts';
+import { keyOf, type TalkState } from './talk-state.ts';
+import { prefaceOf } from './told.ts';
+import { cancelledEnd, type Turns } from './turns.ts';
+
+const writeAgain = 1_000;
+/** Milliseconds. An agent that has not opened a session by then does not block other conversations. */
+const slow = 5_000;
+/** Delays before a session is requested again after a failure that may be temporary. */
+const askAgain = [1_000, 4_000];
+/** Milliseconds to read what a run wrote while the controller was down. */
+const catchUp = 500;
+
+export interface DeliveriesDeps {
+  talkState: TalkState;
+  turns: Turns;
+  agent(key: string): Agent | undefined;
+  /** A turn has begun: from now on the agent must show activity. */
+  begun(agent: Agent): void;
+}
+
+/** Delivers messages to free instances: journals the attempt first, then writes it to the pipe. */
+export class Deliveries {
+  readonly #talkState: TalkState;
+  readonly #turns: Turns;
+  readonly #deps: DeliveriesDeps;
+  readonly #due = new Set<string>();
+  readonly #openings = new Openings();
+
+  constructor(deps: DeliveriesDeps) {
+    this.#deps = deps;
+    this.#talkState = deps.talkState;
+    this.#turns = deps.turns;
+  }
+
+  /** Delivers an Agent's messages after the current changes are journaled. */
+  soon(key: string): void {
+    if (this.#due.size === 0)
+      queueMicrotask(() => {
+        const keys = [...this.#due];
+        this.#due.clear();
+        for (const each of keys) this.dispatch(each);
+      });
+    this.#due.add(key);
+  }
+
+  dispatch(key: string): void {
+    const agent = this.#deps.agent(key);
+    if (agent === undefined || agent.spec.suspend || agent.metadata.deletionTimestamp !== undefined) return;
+    const box = this.#talkState.box(key);
+    if (box.waiting === 0) return;
+    const { perInstance } = this.#talkState.deps.rules(agent);
+    const takers: Taker[] = [];
+    for (const link of this.#linksOf(key)) {
+      if (link.state !== 'Ready' || link.stopping || link.failure !== undefined) continue;
+      const { uid, ordinal } = link.target;
+      takers.push({ uid, ordinal, free: perInstance - this.#busy(key, uid) });
+    }
+    for (;;) {
+      const found = box.next(takers);
+      const link = found === undefined ? undefined : this.#talkState.links.get(found.taker.uid);
+      if (found === undefined || link === undefined) return;
+      found.taker.free -= 1;
+      found.open.stalled = false;
+      box.begin(found.open, found.taker.uid);
+      this.#deps.begun(agent);
+      this.#deliver(found.open, link).catch((error: unknown) =>
+        this.#talkState.deps.log.error({ err: error, message: found.open.message.id }, 'a delivery failed'),
+      );
+    }
+  }
+
+  /** Returns how many conversations the instance works on. */
+  #busy(key: string, uid: string): number {
+    const box = this.#talkState.box(key);
+    const atWork = [...box.current(uid)].filter(({ stalled }) => !stalled);
+    return atWork.length + box.working(uid).length;
+  }
+
+  *#linksOf(key: string): Iterable<Link> {
+    for (const link of this.#talkState.links.values()) if (keyOf(link.target) === key) yield link;
+  }
+
+  async #deliver(open: Open, link: Link): Promise<void> {
+    const { message, thread } = open;
+    const { deps, writer } = this.#talkState;
+    const { connection, target } = link;
+    const { delivery } = open;
+    if (connection === undefined) return this.#turns.requeue(open);
+    const { record } = thread;
+    let isNew = false;
+    try {
+      isNew = await this.#open(open, link, connection);
+    } catch (error) {
+      if (open.delivery === delivery) this.#noSession(open, link, error);
+      return;
+    }
+    if (open.delivery !== delivery) {
+      if (thread.record.session !== record.session)
+        writer.note([{ type: 'Conversation', conversation: thread.record }]);
+      return;
+    }
+    if (open.cancellation !== undefined) return this.#turns.finish(open, cancelledEnd(open), link);
+    if (open.stalled && !this.#hasRoom(open, link)) {
+      writer.note([{ type: 'Conversation', conversation: thread.record }]);
+      return this.#turns.requeue(open);
+    }
+    open.stalled = false;
+    open.refusals = 0;
+    const { session = '' } = thread.record;
+    const text = deps.journal.message(message.id)?.text ?? '';
+    const again = message.attempts > 0 || open.seq > 0;
+    Object.assign(message, {
+      state: 'Delivered',
+      attempts: message.attempts + 1,
+      instance: target.instance,
+      uid: target.uid,
+      run: target.run,
+      written: false,
+      produced: false,
+      // Identifies the delivery, so it must never repeat.
+      deliveredAt: Math.max(deps.clock.now(), (message.deliveredAt ?? 0) + 1),
+      reason: undefined,
+      error: undefined,
+    });
+    const { state, attempts, instance, uid, run, written, produced, deliveredAt } = message;
+    const waited = { reason: undefined, error: undefined };
+    const set: MessageChange = {
+      ...{ state, attempts, instance, uid, run, written, produced, deliveredAt },
+      ...waited,
+    };
+    const entries: Entry[] = [{ type: 'Change', id: message.id, set }];
+    if (thread.record.instance !== instance) thread.record = { ...thread.record, instance, uid };
+    if (thread.record !== record) entries.push({ type: 'Conversation', conversation: thread.record });
+    if (again) {
+      const what = message.interrupted === undefined ? 'sent again' : 'taken up again';
+      entries.push(
+        ...this.#talkState.event(open, {
+          type: 'note',
+          text: `It is ${what}, by ${instance}.`,
+          attempt: attempts,
+        }),
+      );
+    }
+    if (isNew) entries.push(...this.#talkState.event(open, { type: 'note', text: forgotten }));
+    open.heardAt = deps.clock.now();
+    link.flush(); // journals the end of the previous turn first
+    await writer.write(entries);
+    this.#talkState.changed('Message', message.id);
+    if (open.delivery !== delivery || link.state === 'Drained') return;
+    const preface = prefaceOf(thread.record, link.settings);
+    await this.#prompt(open, link, { ...turnOf(open, session), text: withNote(text, message), preface });
+  }
+
+  /**
+   * Opens a session of this run for the conversation. Returns whether it is a new session for a conversation that had
+   * another one. A slow agent does not block other conversations.
+   */
+  async #open(open: Open, link: Link, connection: Connection): Promise<boolean> {
+    const { thread, delivery } = open;
+    const stall = this.#talkState.deps.clock.after(slow, () => {
+      if (open.delivery !== delivery) return;
+      this.#stall(open, `${link.target.instance} has not opened its session for ${slow / 1_000} s.`);
+    });
+    try {
+      return await this.#openings.open(thread, link, connection);
+    } finally {
+      stall();
+    }
+  }
+
+  /** Marks the message as waiting for its session, and frees its place for others meanwhile. */
+  #stall(open: Open, why: string): void {
+    const { message } = open;
+    open.stalled = true;
+    Object.assign(message, { reason: opening, error: why });
+    this.#talkState.writer.note([{ type: 'Change', id: message.id, set: { reason: opening, error: why } }]);
+    this.#talkState.changed('Message', message.id);
+    this.dispatch(keyOf(message));
+  }
+
+  /** Returns whether the instance has a free place: others may have taken it. */
+  #hasRoom({ message }: Open, { target }: Link): boolean {
+    const agent = this.#deps.agent(keyOf(message));
+    const { perInstance = 1 } = agent === undefined ? {} : this.#talkState.deps.rules(agent);
+    return this.#busy(keyOf(message), target.uid) < perInstance;
+  }
+
+  async #prompt(open: Open, link: Link, turn: Turn): Promise<void> {
+    const { message, delivery } = open;
+    try {
+      await link.connection?.prompt(turn);
+    } catch (error) {
+      this.#talkState.deps.log.info({ err: error, message: message.id }, 'a message could not be written');
+      return this.#later(open, delivery);
+    }
+    if (open.delivery !== delivery) return;
+    message.written = true;
+    link.push([{ type: 'Change', id: message.id, set: { written: true } }]);
+    if (open.cancellation !== undefined) link.connection?.cancel(message.id);
+  }
+
+  /** Delivers it again after a pause, unless the end of the run has decided about it. */
+  #later(open: Open, delivery: number, pause = writeAgain): void {
+    this.#talkState.deps.clock.after(pause, () => {
+      if (open.delivery === delivery && !open.message.written) this.#turns.requeue(open);
+    });
+  }
+
+  #noSession(open: Open, link: Link, error: unknown) {
+    // The end of the run decides this case. If only the pipes are being reopened, it is tried again.
+    if (error instanceof ProtocolError && error.reason === 'Closed') return this.#later(open, open.delivery);
+    const text = sentence(error instanceof Error ? error.message : String(error));
+    const reason = error instanceof ProtocolError ? error.reason : undefined;
+    const pause = reason === 'LoadFailed' ? askAgain[open.refusals] : undefined;
+    if (pause !== undefined) {
+      open.refusals += 1;
+      this.#stall(open, `${text} It is asked again.`);
+      return this.#later(open, open.delivery, pause);
+    }
+    if (reason === 'LoadRefused') {
+      this.#turns.close(open.thread, 'SessionLost');
+      const lost = `${text} Begin a new conversation.`;
+      return this.#turns.finish(open, { state: 'Failed', reason: 'SessionLost', error: lost }, link);
+    }
+    const again = `${text} Send it again: agentctl messages retry ${open.message.id}.`;
+    this.#turns.finish(open, { state: 'Failed', reason: 'NoSession', error: again }, link);
+  }
+
+  /**
+   * After a restart of the controller. It is unknown whether the message was written to the pipe, unless the agent has
+   * reported on it since.
+   */
+  confirmDelivery(link: Link): void {
+    const { deps } = this.#talkState;
+    for (const open of this.#talkState.box(keyOf(link.target)).current(link.target.uid)) {
+      const { id, state, deliveredAt, written } = open.message;
+      if (open.cancellation !== undefined && written && this.#turns.current(link, id) === open)
+        link.connection?.cancel(id);
+      if (state !== 'Delivered') continue;
+      const isSo = (): boolean =>
+        this.#turns.current(link, open.message.id) === open &&
+        open.message.deliveredAt === deliveredAt &&
+        open.message.state === 'Delivered' &&
+        !open.message.written &&
+        link.state !== 'Drained';
+      if (isSo()) deps.clock.after(catchUp, () => isSo() && this.#confirmDelivery(open, link));
+    }
+  }
+
+  /**
+   * Either sends the message again, or cancels it. A cancelled message starts again after the agent has ended the turn
+   * or reports that it does not know it.
+   */
+  #confirmDelivery(open: Open, link: Link): void {
+    const { message, thread } = open;
+    if (link.protocol.onInterrupted === 'Retry') {
+      const text = this.#talkState.deps.journal.message(message.id)?.text ?? '';
+      void this.#prompt(open, link, {
+        ...turnOf(open, thread.record.session ?? ''),
+        text: withNote(text, message),
+      });
+      return;
+    }
+    open.cancellation ??= {
+      reason: 'Uncertain',
+      message: 'the controller was restarted while the message was sent',
+    };
+    link.connection?.cancel(message.id);
+  }
+}
+
+/** Reason of a message that waits because the agent has not opened its session yet. */
+const opening = 'OpeningSession';
+
+const forgotten =
+  'Its session is new: the one of before could not be taken up, and what was said in this conversation is not known to it.';
+
+export function turnOf(open: Open, session: string): Turn {
+  const { message } = open;
+  return {
+    message: message.id,
+    attempt: message.deliveredAt ?? 0,
+    conversation: message.conversation,
+    session,
+    kind: message.kind,
+    from: message.from.name,
+    text: '',
+  };
+}
+
+const withNote = (text: string, { interrupted }: Pick<Message, 'interrupted'>): string =>
+  interrupted === undefined
+    ? text
+    : `[agentctl] Your turn on the message below was interrupted: ${interrupted}. Check what of it is done already, do not do it twice, and finish it.\n\n${text}`;

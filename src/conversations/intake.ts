@@ -1,0 +1,335 @@
+import { ApiError } from '../api/errors.ts';
+import { type Agent, keyText } from '../api/objects.ts';
+import { sentence } from '../api/sentence.ts';
+import { type Entry, type Journal, JournalError } from '../messages/journal.ts';
+import type { Conversation, Message, Sender } from '../messages/message.ts';
+import type { Open, Thread } from './open.ts';
+import { protocolOf } from './rules.ts';
+import { keyOf, type TalkState } from './talk-state.ts';
+
+/** Characters of a message. */
+const mostText = 4 * 1024 * 1024;
+
+/** A message before it is accepted. */
+export interface NewMessage {
+  kind: Message['kind'];
+  from: Sender;
+  text: string;
+  conversation?: string | undefined;
+  key?: string | undefined;
+  timeout?: number | undefined;
+  hops?: number | undefined;
+  parent?: string | undefined;
+  /** The answer closes the conversation. */
+  single?: boolean | undefined;
+  /** Written in the same transaction. */
+  mark?: { name: string; at: number } | undefined;
+}
+
+/** An accepted message that is not journaled yet. Write the entries, then call `admit`. */
+export interface Reservation {
+  message: Message;
+  entries: Entry[];
+  commit(): void;
+  /** Call this instead of `admit` if the entries could not be written. */
+  release(): void;
+}
+
+export interface IntakeDeps {
+  talkState: TalkState;
+  /** A message for the Agent was accepted. */
+  admitted(key: string): void;
+  /** Nothing is left to deliver the message to. */
+  refused(open: Open, end: { state: 'Failed'; reason: string; error: string }): void;
+}
+
+/** Accepts messages, or says why not. */
+export class Intake {
+  readonly #talkState: TalkState;
+  readonly #journal: Journal;
+  readonly #deps: IntakeDeps;
+  /** Keys whose messages are being written. */
+  readonly #coming = new Map<string, Promise<boolean>>();
+  readonly #arriving = new Map<string, number>();
+
+  constructor(deps: IntakeDeps) {
+    this.#deps = deps;
+    this.#talkState = deps.talkState;
+    this.#journal = deps.talkState.deps.journal;
+  }
+
+  /** Returns the message when it is on disk. A known key returns the message that already has it. */
+  async send(agent: Agent, newMessage: NewMessage): Promise<Message> {
+    const [message] = await this.sendAll(agent, [newMessage]);
+    if (message === undefined) throw new Error('sendAll returned no message'); // it returns one message for each
+    return message;
+  }
+
+  /** Accepts all messages or none. */
+  async sendAll(agent: Agent, newMessages: readonly NewMessage[]): Promise<Message[]> {
+    const places = newMessages.map((newMessage) => keyFor(agent, newMessage));
+    for (;;) {
+      const coming = places.flatMap((place) => this.#coming.get(place ?? '') ?? []);
+      if (coming.length === 0) break;
+      await Promise.allSettled(coming);
+    }
+    // No `await` from here to the journal.
+    const reserved: Reservation[] = [];
+    const byPlace = new Map<string, Message>();
+    const messages: Message[] = [];
+    try {
+      for (const [index, newMessage] of newMessages.entries()) {
+        const place = places[index];
+        const known = this.known(agent, newMessage) ?? byPlace.get(place ?? '');
+        if (known !== undefined) {
+          messages.push(sameText(known, newMessage));
+          continue;
+        }
+        const reservation = this.reserve(agent, newMessage);
+        reserved.push(reservation);
+        if (place !== undefined) byPlace.set(place, reservation.message);
+        messages.push(reservation.message);
+      }
+    } catch (error) {
+      for (const { release } of reserved) release();
+      throw error;
+    }
+    if (reserved.length === 0) return messages;
+    const written = this.#write(reserved).finally(() => {
+      for (const place of byPlace.keys()) this.#coming.delete(place);
+    });
+    for (const place of byPlace.keys()) this.#coming.set(place, written);
+    const taken = await written;
+    return taken ? messages : this.sendAll(agent, newMessages);
+  }
+
+  /** Returns the message that has the same sender and key. */
+  known(agent: Agent, newMessage: NewMessage): Message | undefined {
+    const { namespace = 'default', name } = agent.metadata;
+    const key = keyFor(agent, newMessage);
+    return key === undefined ? undefined : this.#journal.byKey(namespace, name, key);
+  }
+
+  /** Reserves a place for a message. Throws ApiError if the message is not acceptable. */
+  reserve(agent: Agent, newMessage: NewMessage): Reservation {
+    const { namespace = 'default', name } = agent.metadata;
+    const { deps } = this.#talkState;
+    const key = keyText(agent.metadata);
+    if (protocolOf(agent.spec) === undefined)
+      throw new ApiError(
+        'BadRequest',
+        `Agent ${key} has no protocol, so it cannot receive messages. Set spec.protocol to acp or jsonl.`,
+      );
+    if (agent.metadata.deletionTimestamp !== undefined)
+      throw new ApiError('Conflict', `Agent ${key} is being deleted.`);
+    if (newMessage.text.length > mostText)
+      throw new ApiError(
+        'BadRequest',
+        `A message can have at most ${mostText / 1024 / 1024} MiB. Send the path of a file instead.`,
+      );
+    const { queueDepth, timeout } = deps.rules(agent);
+    const waiting = this.#talkState.box(key).waiting + (this.#arriving.get(key) ?? 0);
+    if (waiting >= queueDepth)
+      throw new ApiError(
+        'TooManyRequests',
+        `${waiting === 1 ? '1 message waits' : `${waiting} messages wait`} for Agent ${key} already, the limit of messages.queueDepth in its policy. Send it later, or cancel some: agentctl messages get --agent ${name} --state pending.`,
+      );
+    const now = deps.clock.now();
+    const thread = this.#thread(agent, newMessage, now);
+    const message: Message = {
+      id: `m-${deps.ids.uid().slice(-12)}`,
+      namespace,
+      agent: name,
+      kind: newMessage.kind,
+      from: newMessage.from,
+      conversation: thread.record.id,
+      text: newMessage.text,
+      key: keyFor(agent, newMessage),
+      state: 'Pending',
+      attempts: 0,
+      written: false,
+      produced: false,
+      hops: newMessage.hops ?? 0,
+      parent: newMessage.parent,
+      createdAt: now,
+      expiresAt: now + (newMessage.timeout ?? timeout),
+    };
+    thread.record = { ...thread.record, activeAt: now };
+    const entries: Entry[] = [
+      { type: 'Accept', message },
+      { type: 'Conversation', conversation: thread.record },
+    ];
+    if (newMessage.mark !== undefined) entries.push({ type: 'Mark', ...newMessage.mark });
+    this.#arriving.set(key, (this.#arriving.get(key) ?? 0) + 1);
+    thread.arriving += 1;
+    const release = (): void => {
+      const left = (this.#arriving.get(key) ?? 1) - 1;
+      if (left === 0) this.#arriving.delete(key);
+      else this.#arriving.set(key, left);
+      thread.arriving -= 1;
+    };
+    const commit = (): void => {
+      release();
+      const { text: _, ...rest } = message;
+      this.#place(this.#talkState.open(rest, thread), agent.metadata.uid);
+      this.#talkState.changed('Conversation', thread.record.id);
+    };
+    return { message, entries, commit, release };
+  }
+
+  /** Puts a message into its mailbox. The instance or the Agent may be gone since it was accepted. */
+  #place(open: Open, agentUID: string | undefined) {
+    const { message, thread } = open;
+    const { deps } = this.#talkState;
+    const key = keyOf(message);
+    // A new Agent may not be in the cache yet.
+    const uidNow = deps.agent(key)?.metadata.uid;
+    if (
+      this.#talkState.isDeleted(agentUID) ||
+      (uidNow !== undefined && agentUID !== undefined && uidNow !== agentUID)
+    ) {
+      const error = `Agent ${key} was deleted.`;
+      return this.#deps.refused(open, { state: 'Failed', reason: 'AgentDeleted', error });
+    }
+    const box = this.#talkState.box(key);
+    const { uid } = thread.record;
+    if (uid !== undefined && deps.instance(uid) === undefined) box.leave(thread);
+    box.add(open);
+    this.#talkState.changed('Message', message.id);
+    this.#deps.admitted(key);
+  }
+
+  /** Makes a failed or expired message wait again. */
+  async retry(message: Message, timeout: number): Promise<void> {
+    const thread = this.#talkState.thread(message.conversation);
+    if (thread === undefined || thread.record.state === 'Closed')
+      throw new ApiError(
+        'Conflict',
+        `Conversation ${message.conversation} of message ${message.id} is closed. Send the text as a new message: agentctl send ${message.agent}.`,
+      );
+    const expiresAt = this.#talkState.deps.clock.now() + timeout;
+    await this.#commit([{ type: 'Retry', id: message.id, expiresAt }]);
+    const again = this.#journal.message(message.id);
+    if (again === undefined) return;
+    const { text: _, ...rest } = again;
+    const open = this.#talkState.open(rest, thread);
+    this.#talkState.replay(open);
+    this.#place(open, undefined);
+  }
+
+  /** Returns whether the entries were written. If not, one of their keys was used by another request just now. */
+  async #write(reserved: readonly Reservation[]): Promise<boolean> {
+    try {
+      await this.#commit(reserved.flatMap(({ entries }) => entries));
+    } catch (error) {
+      for (const { release } of reserved) release();
+      const isKnown = reserved.some(
+        ({ message: { namespace, agent, key } }) =>
+          key !== undefined && this.#journal.byKey(namespace, agent, key) !== undefined,
+      );
+      if (error instanceof JournalError && error.reason === 'Duplicate' && isKnown) return false;
+      throw error;
+    }
+    for (const { commit } of reserved) commit();
+    return true;
+  }
+
+  async #commit(entries: readonly Entry[]): Promise<void> {
+    try {
+      await this.#journal.commit(entries);
+    } catch (error) {
+      if (!(error instanceof JournalError) || error.reason === 'Duplicate') throw error;
+      if (error.reason === 'Final')
+        throw new ApiError('Conflict', 'It has already been sent again.', { cause: error });
+      const why =
+        error.reason === 'Full'
+          ? 'the disk with the state folder is full. Free some space, and send it again.'
+          : sentence(error.message);
+      throw new ApiError('ServiceUnavailable', `The message was not accepted: ${why}`, { cause: error });
+    }
+  }
+
+  #thread(agent: Agent, newMessage: NewMessage, now: number): Thread {
+    const { namespace = 'default', name } = agent.metadata;
+    const { deps } = this.#talkState;
+    const id = newMessage.conversation;
+    const found = id === undefined ? undefined : this.#talkState.thread(id);
+    const known = found !== undefined && this.#mayGoOn(found.record, agent, newMessage) ? found : undefined;
+    if (id !== undefined && known === undefined && newMessage.kind !== 'Scheduled')
+      throw new ApiError(
+        'NotFound',
+        `conversation ${JSON.stringify(id)} not found. List them with agentctl get conversations, or omit it to begin a new one.`,
+      );
+    if (known !== undefined) {
+      if (newMessage.kind === 'Scheduled') reopen(known);
+      else this.#check(known.record, agent, now);
+      return known;
+    }
+    const record: Conversation = {
+      id: id ?? `c-${deps.ids.uid().slice(-12)}`,
+      namespace,
+      agent: name,
+      from: newMessage.from,
+      state: 'Open',
+      single: newMessage.single ?? false,
+      renew: false,
+      createdAt: now,
+      activeAt: now,
+      spent: {},
+    };
+    return this.#talkState.hold(record);
+  }
+
+  /**
+   * Returns whether the sender may continue the conversation: an agent only those that it began, others all in the
+   * namespace.
+   */
+  #mayGoOn(record: Conversation, agent: Agent, { kind, from }: NewMessage): boolean {
+    if (kind === 'Scheduled') return true;
+    if (from.kind === 'Agent') return this.#talkState.isSameAgent(record.from, from);
+    return record.namespace === (agent.metadata.namespace ?? 'default');
+  }
+
+  #check(record: Conversation, agent: Agent, now: number): void {
+    const { id } = record;
+    if (keyOf(record) !== keyText(agent.metadata))
+      throw new ApiError(
+        'BadRequest',
+        `Conversation ${id} is with Agent ${keyOf(record)}, not ${keyText(agent.metadata)}.`,
+      );
+    const { idleTTL } = this.#talkState.deps.rules(agent);
+    const idle = idleTTL > 0 && record.activeAt + idleTTL <= now && !this.#isBusy(id);
+    if (record.state === 'Closed' || idle)
+      throw new ApiError(
+        'Conflict',
+        `Conversation ${id} is closed (${record.reason ?? 'Idle'}). Omit it to begin a new one.`,
+      );
+  }
+
+  #isBusy(id: string): boolean {
+    const thread = this.#talkState.thread(id);
+    return thread !== undefined && (thread.current !== undefined || thread.waiting.length > 0);
+  }
+}
+
+/** Returns the journal's key. Different senders, and Agents that had the same name, have different keys. */
+const keyFor = (agent: Agent, { from, key }: NewMessage): string | undefined =>
+  key === undefined
+    ? undefined
+    : `${agent.metadata.uid}/${from.kind}:${from.name.replaceAll('/', '%2F')}/${key}`;
+
+/** All prompts of a schedule share one conversation. If it was closed, it continues with a new session. */
+function reopen(thread: Thread): void {
+  const { session: _, sessionRun: __, reason: ___, ...record } = thread.record;
+  if (record.state === 'Closed')
+    thread.record = { ...record, uid: undefined, instance: undefined, state: 'Open' };
+}
+
+/** Returns the known message if it has the same text. Throws otherwise, because the new text would be lost silently. */
+function sameText(known: Message, { key, text }: NewMessage): Message {
+  if (known.text === text) return known;
+  throw new ApiError(
+    'Conflict',
+    `The key ${key} was already used for another text, in message ${known.id}. Use another key.`,
+  );
+}

@@ -1,0 +1,322 @@
+import { cut } from '../api/cut.ts';
+import type { Agent, AgentSpec, Instance } from '../api/objects.ts';
+import { keyText } from '../api/objects.ts';
+import { formatTime } from '../api/time.ts';
+import type { Fleet } from '../client/fleet.ts';
+import type { Driver } from '../drivers/driver.ts';
+import type { Conversation, Link as LinkRecord } from '../messages/message.ts';
+import type { Plan } from '../plan/action.ts';
+import type { Instant, Observed, TalkView, World } from '../plan/world.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { Log } from '../platform/log.ts';
+import type { Turn } from '../protocols/protocol.ts';
+import type { ToolUse, TurnEvent } from '../protocols/talk.ts';
+import type { Cache } from '../controller/cache.ts';
+import type { Recorder } from '../controller/events.ts';
+import type { Asking, McpServers } from '../controller/mcp-server.ts';
+import type { AccountFault } from './account-faults.ts';
+import type { Approvals } from './approvals.ts';
+import { controlsOf } from './controls.ts';
+import { type Deliveries, turnOf } from './deliveries.ts';
+import { Link, type LinkTarget } from './link.ts';
+import { manage } from './manage.ts';
+import type { Routes } from './routes.ts';
+import { protocolOf } from './rules.ts';
+import { keyOf, type TalkState } from './talk-state.ts';
+import type { Turns } from './turns.ts';
+
+export interface LinksDeps {
+  talkState: TalkState;
+  turns: Turns;
+  deliveries: Deliveries;
+  routes: Routes;
+  approvals: Approvals;
+  cache: Cache;
+  recorder: Recorder;
+  clock: Clock;
+  log: Log;
+  version: string;
+  driver(runtime: string): Driver | undefined;
+  fleet(from: Agent, instance: Asking): Fleet;
+  mcp: McpServers;
+  enqueue(key: string, at?: Instant): void;
+  /** A run of the Agent has ended and its output was read to the end. */
+  drained(key: string): void;
+}
+
+/** Holds a link to each running run, and to each ended run whose output was not read to the end. */
+export class Links {
+  readonly #deps: LinksDeps;
+  readonly #talkState: TalkState;
+  /** How far an earlier controller has read runs, by the Instance's uid. */
+  readonly #records: Map<string, LinkRecord>;
+
+  constructor(deps: LinksDeps, loaded: readonly LinkRecord[]) {
+    this.#deps = deps;
+    this.#talkState = deps.talkState;
+    this.#records = new Map();
+    for (const link of loaded)
+      if ((this.#records.get(link.uid)?.run ?? 0) < link.run) this.#records.set(link.uid, link);
+  }
+
+  /** Opens and closes links to match the World. */
+  attend(world: World, plan: Plan): void {
+    const { agent } = world;
+    const key = keyText(agent.metadata);
+    for (const { object, observed } of world.instances) {
+      const { uid, name } = object.metadata;
+      const status = plan.instances.get(name) ?? object.status;
+      const known = this.#talkState.links.get(uid);
+      if (known !== undefined)
+        known.stopping = status?.stop !== undefined || object.metadata.deletionTimestamp !== undefined;
+      const run = status?.run;
+      if (run?.startedAt === undefined || observed === 'Unknown') continue;
+      const { ref, startedAt: startId } = run;
+      const container = observed.find((one) => one.ref === ref && one.startId === startId);
+      const read = known?.target.startId === startId || this.#talkState.drained.get(uid) === startId;
+      if (container?.state === 'Exited' && known?.target.startId === startId) known.runEnded();
+      if (container === undefined || read) continue;
+      const spec = specOf(world, run.revision);
+      if (protocolOf(spec) === undefined) {
+        this.#talkState.drained.set(uid, startId); // nothing to read
+        this.#deps.enqueue(key);
+        continue;
+      }
+      const { agentName, ordinal } = object.spec;
+      const namespace = object.metadata.namespace ?? 'default';
+      const target: LinkTarget = {
+        namespace,
+        agent: agentName,
+        instance: name,
+        uid,
+        ordinal,
+        run: run.number,
+        startId,
+        ref: container.ref,
+        runtime: object.spec.runtimeRef.name,
+      };
+      this.#link(target, object, agent, spec);
+    }
+    this.#deps.deliveries.soon(key);
+  }
+
+  /**
+   * Returns the planner's view of the link to the newest run. Undefined if nothing is known or the run has no protocol.
+   */
+  view(agent: Agent, object: Instance, observed: readonly Observed[] | 'Unknown'): TalkView | undefined {
+    const { uid } = object.metadata;
+    const { number: run = 0, startedAt, previous } = object.status?.run ?? {};
+    const link = this.#talkState.links.get(uid);
+    // A claimed run may have started and ended before anybody saw it.
+    const isRun = ({ startId }: Observed): boolean =>
+      startedAt === undefined ? startId !== previous?.startedAt : startId === startedAt;
+    const ended =
+      observed === 'Unknown' ? undefined : observed.find((one) => one.state === 'Exited' && isRun(one));
+    if (link !== undefined && link.target.run === run) {
+      const draining = link.state !== 'Drained' && ended?.startId === link.target.startId;
+      return {
+        run,
+        state: draining ? 'Draining' : link.state,
+        since: link.since,
+        message: link.message,
+        controls: controlsOf(link, agent.spec, this.#deps.approvals.control(uid)),
+        ...(link.failure === undefined ? {} : { failure: link.failure }),
+      };
+    }
+    if (ended?.startId === undefined || protocolOf(agent.spec) === undefined) return undefined;
+    const read = this.#talkState.drained.get(uid) === ended.startId;
+    return read
+      ? undefined
+      : {
+          run,
+          state: 'Draining',
+          since: ended.exit?.finishedAt ?? 0,
+          message: 'Its output is read.',
+          controls: {},
+        };
+  }
+
+  #link(target: LinkTarget, object: Instance, agent: Agent, spec: AgentSpec): void {
+    const { uid, run } = target;
+    const protocol = protocolOf(spec);
+    const driver = (): Driver | undefined => this.#deps.driver(object.spec.runtimeRef.name);
+    if (protocol === undefined || driver() === undefined) return;
+    const before = this.#talkState.links.get(uid);
+    if (before !== undefined && before.state !== 'Drained') return; // its output is read first
+    const record = this.#records.get(uid);
+    if (record !== undefined && record.run !== run)
+      this.#talkState.writer.note([{ type: 'DropLink', uid, run: record.run }]);
+    const box = this.#talkState.box(keyOf(target));
+    for (const open of [...box.current(uid)])
+      if (open.message.state !== 'Pending' && open.message.run !== run)
+        this.#deps.turns.interrupt(open, `run ${open.message.run} of ${target.instance} is gone`, undefined, {
+          unread: true,
+        });
+    const turns = [...box.current(uid)]
+      .filter(({ message }) => message.run === run && message.state !== 'Pending')
+      .map((open) => ({ ...turnOf(open, open.thread.record.session ?? ''), text: '' }));
+    this.#deps.turns.over(uid, keyOf(target), (of) => of !== run);
+    const givenUp = box.working(uid).map(({ record }) => givenUpOf(record));
+    const { model, systemPrompt, session } = spec;
+    const { fleetAccess } = agent.spec; // fleetAccess may change during the run
+    const runtime = this.#deps.cache.runtimes.get(object.spec.runtimeRef.name)?.spec.driver ?? '';
+    const offers = fleetAccess !== 'None' && protocol.name === 'acp';
+    const link: Link = new Link({
+      target,
+      driver,
+      protocol,
+      record: record?.run === run ? record : undefined,
+      writer: this.#talkState.writer,
+      clock: this.#deps.clock,
+      log: this.#deps.log,
+      version: this.#deps.version,
+      settings: { model, systemPrompt, session },
+      tools: async () => {
+        const offering = driver();
+        return offers && offering !== undefined
+          ? this.#deps.mcp.offer(target, agent, offering, runtime)
+          : undefined;
+      },
+      turns,
+      givenUp,
+      host: {
+        event: (id, event) => this.#event(link, id, event),
+        after: (whose, event) => this.#deps.turns.after(link, whose, event),
+        released: (id) => this.#deps.turns.released(link, id),
+        acknowledged: (id) => this.#deps.turns.acknowledged(link, id),
+        ended: (id, result) => this.#deps.turns.ended(link, id, result),
+        permission: (id, permission) => {
+          link.charge();
+          this.#deps.approvals.asked(link, this.#deps.turns.current(link, id), permission);
+        },
+        used: (id, use) => this.#used(link, id, use),
+        route: ({ message, ...request }) => {
+          link.charge();
+          this.#deps.routes.asked(link, this.#deps.turns.current(link, message), request);
+        },
+        manage: (request) => {
+          link.charge();
+          void this.#manage(link, request);
+        },
+        usage: (id, usage) => this.#deps.turns.usage(link, id, usage),
+        quota: (report) => this.#quota(link, report),
+      },
+      changed: () => this.#linkChanged(link),
+      drained: () => this.#drained(link),
+    });
+    this.#deps.approvals.withdraw((approval) => approval.uid === uid && approval.run !== run);
+    // The controls of an earlier run say nothing about this one.
+    if (record?.run !== run) this.#deps.approvals.forget(uid);
+    this.#records.delete(uid);
+    this.#talkState.links.set(uid, link);
+  }
+
+  #event(link: Link, id: string | undefined, event: TurnEvent): void {
+    this.#deps.turns.event(link, id, event);
+    if (event.type !== 'background') return;
+    // Background events of a question's turn are also shown to those who follow the message it belongs to.
+    const parent = this.#talkState.opens.get(this.#deps.turns.current(link, id)?.message.parent ?? '');
+    if (parent !== undefined)
+      link.push(this.#talkState.event(parent, { ...event, source: `agent:${link.target.agent}` }));
+  }
+
+  #used(link: Link, id: string | undefined, use: ToolUse): void {
+    const open = this.#deps.turns.current(link, id);
+    if (this.#deps.approvals.used(link, open, use)) return;
+    const accepts =
+      this.#deps.cache.agents.get(keyOf(link.target))?.spec.permissions?.unenforced === 'Accept';
+    if (!accepts && open !== undefined)
+      this.#deps.turns.cancel(open, {
+        reason: 'PermissionsNotEnforced',
+        message: 'The agent used a tool without asking for permission.',
+      });
+  }
+
+  async #manage(
+    link: Link,
+    request: { requestId: string; action: string; params: Record<string, unknown> },
+  ): Promise<void> {
+    const agent = this.#deps.cache.agents.get(keyOf(link.target));
+    const { requestId, action, params } = request;
+    try {
+      if (agent === undefined) return;
+      const { instance: name, uid, runtime } = link.target;
+      const response = await manage(this.#deps.fleet(agent, { name, uid, runtime }), action, params);
+      await link.connection?.managed(requestId, { response });
+    } catch (error) {
+      const text = error instanceof Error ? error.message : String(error);
+      await link.connection?.managed(requestId, { error: text }).catch(() => {}); // the run has ended, so nobody waits
+    }
+  }
+
+  #quota(link: Link, { message, until }: { message: string; until?: number | undefined }): void {
+    this.accountFails(link, { condition: 'WithinQuota', reason: 'QuotaExceeded', message, until });
+  }
+
+  /** Reports a fault of an agent's account as a condition and as an Event. */
+  accountFails(link: Link, { condition, reason, message, until }: AccountFault): void {
+    const text = `${cut(message, 999)}${until === undefined ? '' : ` (until ${formatTime(until)})`}`;
+    link.accountFails(condition, reason, text);
+    const about = this.#talkState.deps.instance(link.target.uid);
+    if (about !== undefined)
+      this.#deps.recorder.recordEvent(about, { type: 'Warning', reason, message: text });
+  }
+
+  #linkChanged(link: Link): void {
+    const key = keyOf(link.target);
+    if (link.state === 'Ready') {
+      this.#deps.deliveries.confirmDelivery(link);
+      this.#deps.approvals.reconnected(link); // after `confirmDelivery`, which cancels turns
+      this.#deps.routes.ready(link);
+      this.#deps.deliveries.soon(key);
+    }
+    this.#deps.enqueue(key);
+  }
+
+  #drained(link: Link): void {
+    const { uid, run, startId } = link.target;
+    this.#talkState.drained.set(uid, startId);
+    this.#deps.approvals.withdraw((approval) => approval.uid === uid && approval.run === run);
+    this.#deps.turns.drained(link, this.#talkState.deps.instance(uid));
+    this.#deps.drained(keyOf(link.target));
+    this.#deps.enqueue(keyOf(link.target));
+  }
+
+  /** The Instance was deleted: other instances may take its messages. */
+  gone({ metadata }: Instance): void {
+    const { uid } = metadata;
+    const link = this.#talkState.links.get(uid);
+    const run = link?.target.run ?? this.#records.get(uid)?.run;
+    this.#talkState.links.delete(uid);
+    this.#talkState.drained.delete(uid);
+    this.#records.delete(uid);
+    this.#deps.approvals.forget(uid);
+    this.#deps.approvals.withdraw((approval) => approval.uid === uid);
+    if (link !== undefined) {
+      if (link.state !== 'Drained') {
+        link.unread = true;
+        this.#deps.turns.drained(link, undefined);
+      }
+      void link.close(`${metadata.name} is gone`);
+    }
+    if (run !== undefined) this.#talkState.writer.note([{ type: 'DropLink', uid, run }]);
+    this.#deps.routes.gone(uid);
+  }
+}
+
+/** Returns a turn that was given up, in the form its connection knows. */
+const givenUpOf = ({ id, session = '', working }: Conversation): Turn => ({
+  message: working?.message ?? '',
+  attempt: working?.attempt ?? 0,
+  conversation: id,
+  session,
+  kind: 'Chat',
+  from: '',
+  text: '',
+});
+
+function specOf(world: World, revision: string): AgentSpec {
+  const found = world.revisions.find(({ metadata }) => metadata.name === revision);
+  // A Revision records a spec; its schema leaves it open, hence the cast.
+  return found === undefined ? world.agent.spec : (found.data as unknown as AgentSpec);
+}

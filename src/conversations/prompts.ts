@@ -1,0 +1,77 @@
+import { type Agent, keyText } from '../api/objects.ts';
+import type { InboxView, Instant } from '../plan/world.ts';
+import type { Intake, NewMessage } from './intake.ts';
+import { keyOf, type TalkState } from './talk-state.ts';
+
+/** An Agent's own prompts: spec.prompt and those of its schedule. The journal stores the time with the message. */
+export class Prompts {
+  readonly #talkState: TalkState;
+  readonly #intake: Intake;
+
+  constructor(talkState: TalkState, intake: Intake) {
+    this.#talkState = talkState;
+    this.#intake = intake;
+  }
+
+  /** Returns what was sent, and which of these messages have not ended. */
+  view(agent: Agent): Pick<InboxView, 'sent' | 'open'> {
+    const { schedule = [] } = agent.spec;
+    const sent = new Map<string, Instant>();
+    const prefix = `prompt/${agent.metadata.uid}/`;
+    for (const { name } of [{ name: '' }, ...schedule]) {
+      const at = this.#talkState.marks.get(prefix + name);
+      if (at !== undefined) sent.set(name, at);
+    }
+    const open = new Set<string>();
+    if (schedule.length > 0)
+      for (const { message } of this.#talkState.opens.values())
+        if (message.from.kind === 'Schedule' && keyOf(message) === keyText(agent.metadata))
+          open.add(message.from.name);
+    return { sent, open };
+  }
+
+  /** Sends a prompt, once for each name and due time. */
+  async send(
+    agent: Agent,
+    prompt: { schedule?: string | undefined; dueAt: Instant; text: string; conversation: 'New' | 'Same' },
+  ): Promise<void> {
+    const { uid } = agent.metadata;
+    const { schedule, dueAt, text } = prompt;
+    const mark = { name: `prompt/${uid}/${schedule ?? ''}`, at: dueAt };
+    const newMessage: NewMessage = {
+      kind: schedule === undefined ? 'Prompt' : 'Scheduled',
+      from:
+        schedule === undefined
+          ? { kind: 'Controller', name: 'prompt' }
+          : { kind: 'Schedule', name: schedule },
+      text,
+      key: `${mark.name}/${schedule === undefined ? '' : dueAt}`,
+      conversation: prompt.conversation === 'Same' ? `c-${uid.slice(0, 8)}-${schedule}` : undefined,
+      single: schedule !== undefined && prompt.conversation === 'New',
+      mark,
+    };
+    await this.#intake.send(agent, newMessage);
+    this.#talkState.marks.set(mark.name, mark.at);
+  }
+
+  /** Returns the uids of the Agents for which it is stored when something was sent. */
+  agents(): Set<string> {
+    const names = [...this.#talkState.marks.keys()].map((name) => name.split('/'));
+    return new Set(names.flatMap(([kind, uid = '']) => (kind === 'prompt' ? [uid] : [])));
+  }
+
+  /** The Agent is gone. */
+  forget(uid: string): void {
+    const prefix = `prompt/${uid}/`;
+    const known = [...this.#talkState.marks.keys()].filter((name) => name.startsWith(prefix));
+    if (known.length === 0) return;
+    for (const name of known) this.#talkState.marks.delete(name);
+    this.#talkState.writer.note([{ type: 'DropMarks', prefix }]);
+  }
+
+  async skip(agent: Agent, schedule: string, dueAt: Instant): Promise<void> {
+    const mark = { name: `prompt/${agent.metadata.uid}/${schedule}`, at: dueAt };
+    await this.#talkState.writer.write([{ type: 'Mark', ...mark }]);
+    this.#talkState.marks.set(mark.name, mark.at);
+  }
+}

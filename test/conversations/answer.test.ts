@@ -1,0 +1,50 @@
+import { expect, test } from 'vitest';
+import { Answer, Tail } from '../../src/conversations/tail.ts';
+
+const mebi = 1024 * 1024;
+
+test('an answer is its pieces', () => {
+  const answer = new Answer();
+  answer.add('half ');
+  answer.add('way');
+  expect(String(answer)).toBe('half way');
+  answer.clear();
+  answer.add('anew');
+  expect(String(answer)).toBe('anew');
+});
+
+test('of an answer that does not end its beginning is kept, and what is missing is told', () => {
+  const answer = new Answer();
+  for (let n = 0; n < 50; n += 1) answer.add('x'.repeat(mebi));
+  expect(String(answer)).toBe(
+    `${'x'.repeat(4 * mebi)}\n[agentctl: cut here; ${46 * mebi} more characters are in the message's events]`,
+  );
+});
+
+test.each([
+  ['many small events', 10_000, 1],
+  ['few large ones', 50, mebi],
+])('of %s the newest are at hand, in order and without gaps', (_, count, size) => {
+  const tail = new Tail();
+  for (let seq = 1; seq <= count; seq += 1)
+    tail.add({ seq, at: 0, event: { type: 'text', text: 'x'.repeat(size) } });
+  const seqs = tail.events.map(({ seq }) => seq);
+  expect(seqs.at(-1)).toBe(count);
+  expect(seqs).toEqual(seqs.map((_, n) => count - seqs.length + 1 + n));
+  expect(seqs.length).toBeLessThanOrEqual(512);
+  expect(seqs.length * size).toBeLessThanOrEqual(2 * mebi);
+});
+
+test('one event is at hand, however large', () => {
+  const tail = new Tail();
+  tail.add({ seq: 1, at: 0, event: { type: 'tool', id: 't', output: 'x'.repeat(3 * mebi) } });
+  expect(tail.events).toHaveLength(1);
+});
+
+test('whoever reads while events come reads on', () => {
+  const tail = new Tail();
+  tail.add({ seq: 1, at: 0, event: { type: 'plan', entries: [] } });
+  const read = tail.events;
+  tail.add({ seq: 2, at: 0, event: { type: 'other', event: undefined } });
+  expect(read).toHaveLength(2);
+});

@@ -1,0 +1,26 @@
+import { expect, test } from 'vitest';
+import { JournalObjects } from '../src/controller/talk/objects.ts';
+import { openJournal } from '../src/messages/sqlite-journal.ts';
+import { silentLog } from '../src/platform/log.ts';
+import { ManualClock } from '../controller/fakes/clock.ts';
+import { accept, approval, conversation, message } from '../controller/messages/entries.ts';
+
+test('messages of other conversations, and all of other agents, are not read for who asks for one', async () => {
+  const journal = openJournal(':memory:', { log: silentLog });
+  await journal.commit([
+    ...accept(message('1'), message('2', { conversation: 'd' }), message('3', { agent: 'b' })),
+    { type: 'Conversation', conversation: conversation('c') },
+    { type: 'Conversation', conversation: conversation('e', { agent: 'b' }) },
+    { type: 'Approval', approval: approval('p') },
+    { type: 'Approval', approval: approval('q', { agent: 'b' }) },
+  ]);
+  const objects = new JournalObjects(journal, new ManualClock('2026-01-31T12:00:00Z'));
+  const names = (kind: 'Message' | 'Conversation' | 'Approval', fields: [string, string][]) =>
+    Array.from(objects.list(kind, undefined, undefined, new Map(fields)), ({ metadata }) => metadata.name);
+  expect(names('Message', [])).toEqual(['3', '2', '1']);
+  expect(names('Message', [['spec.agentRef.name', 'a']])).toEqual(['2', '1']);
+  expect(names('Message', [['spec.conversation', 'd']])).toEqual(['2']);
+  expect(names('Conversation', [['spec.agentRef.name', 'b']])).toEqual(['e']);
+  expect(names('Approval', [['spec.agentRef.name', 'b']])).toEqual(['q']);
+  await journal.close();
+});

@@ -1,0 +1,49 @@
+import { expect, test } from 'vitest';
+import { controlsOf } from '../../src/conversations/controls.ts';
+import type { Link } from '../../src/conversations/link.ts';
+import { acp } from '../../src/protocols/acp.ts';
+import type { Control, Facts } from '../../src/protocols/protocol.ts';
+import { specOf } from '../plan/worlds.ts';
+
+const taken: Control = { status: 'True', reason: 'Taken', message: 'The agent took it.' };
+
+/** A run that was told `settings`, and what its agent was found to take. */
+const run = (settings: Link['settings'], controls: Partial<Facts['controls']> = {}): Link =>
+  ({
+    protocol: acp,
+    settings,
+    tools: undefined,
+    facts: {
+      canResume: true,
+      controls: { model: taken, systemPrompt: taken, mcp: taken, mode: taken, options: taken, ...controls },
+    },
+  }) as Pick<Link, 'protocol' | 'settings' | 'tools' | 'facts'> as Link; // nothing else of it is looked at
+
+const told = (link: Link, spec: object): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(controlsOf(link, { ...specOf(), protocol: 'acp', ...spec }, undefined)).map(
+      ([name, control]) => [name, control.reason],
+    ),
+  );
+
+test('what a run was told counts for the spec that it was started with', () => {
+  const settings = { model: 'small', session: { mode: 'ask', options: { effort: 'low' } } };
+  expect(told(run(settings), { ...settings, fleetAccess: 'None' })).toEqual({
+    ModelApplied: 'Taken',
+    SessionModeApplied: 'Taken',
+    SessionOptionsApplied: 'Taken',
+  });
+  const changed = { model: 'large', systemPrompt: 'You are Bob.', session: { mode: 'ask' } };
+  expect(told(run(settings), { ...changed, fleetAccess: 'None' })).toEqual({
+    ModelApplied: 'Outdated',
+    SystemPromptApplied: 'Outdated',
+    SessionModeApplied: 'Taken',
+  });
+});
+
+test('a run that was started without tools says so when the spec gives it some', () => {
+  const without: Control = { status: 'Unknown', reason: 'NotAsked', message: '' };
+  expect(told(run({}, { mcp: without }), { fleetAccess: 'None' })).toEqual({});
+  expect(told(run({}, { mcp: without }), { fleetAccess: 'Peers' })).toEqual({ FleetAccessible: 'NotGiven' });
+  expect(told(run({}), { fleetAccess: 'Peers' })).toEqual({ FleetAccessible: 'Taken' });
+});
