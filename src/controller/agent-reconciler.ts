@@ -1,5 +1,7 @@
 import { isApiError } from '../api/errors.ts';
 import { type Agent, type Instance, isTerminating, keyText, type Revision } from '../api/objects.ts';
+import type { Recorder } from '../client/recorder.ts';
+import type { Talk } from '../conversations/talk.ts';
 import type { Action, Plan } from '../plan/action.ts';
 import { formatPlan } from '../plan/format.ts';
 import { instant } from '../plan/instant.ts';
@@ -9,13 +11,11 @@ import { timingOf } from '../plan/settings.ts';
 import type { World } from '../plan/world.ts';
 import { Retries } from '../platform/retry.ts';
 import { confirmReady } from './confirm.ts';
-import type { Recorder } from './events.ts';
 import { type ExecuteContext, execute, fieldManager, gone, letGo, specOfRun } from './execute.ts';
 import { Flights, type FlightsDeps } from './flights.ts';
 import type { Observer } from './observe.ts';
 import type { Prober } from './prober.ts';
 import type { RuntimeReconciler } from './runtime-reconciler.ts';
-import type { Talk } from '../conversations/talk.ts';
 
 export interface AgentsDeps extends FlightsDeps {
   runtimes: RuntimeReconciler;

@@ -8,7 +8,10 @@ import {
   type Secret,
 } from '../api/objects.ts';
 import type { Fleet } from '../client/fleet.ts';
+import { Recorder } from '../client/recorder.ts';
 import type { Resources } from '../client/resources.ts';
+import type { Asking } from '../conversations/ports.ts';
+import { Talk } from '../conversations/talk.ts';
 import type { Journal } from '../messages/journal.ts';
 import type { Author } from '../plan/allow.ts';
 import { type Clock, endsWithin } from '../platform/clock.ts';
@@ -20,11 +23,10 @@ import { AgentReconciler } from './agent-reconciler.ts';
 import { authorFor, makerAuthor } from './author.ts';
 import { Cache } from './cache.ts';
 import { Calls, limited } from './calls.ts';
-import { Recorder } from './events.ts';
 import { fleetFor } from './fleet.ts';
 import { Images } from './images.ts';
 import { Inputs } from './inputs.ts';
-import { type Asking, McpServers } from './mcp-server.ts';
+import { McpServers } from './mcp-server.ts';
 import { Notifier } from './notify.ts';
 import { Observer } from './observe.ts';
 import { Orphans } from './orphans.ts';
@@ -33,7 +35,6 @@ import { runWorkers, WorkQueue } from './queue.ts';
 import { type MakeDriver, RuntimeReconciler } from './runtime-reconciler.ts';
 import type { Sources } from './syncs/record.ts';
 import { SyncReconciler } from './syncs/sync-reconciler.ts';
-import { Talk } from '../conversations/talk.ts';
 
 /** Workers mostly wait: for an engine, for the start of a program, or for the shared scan of all processes. */
 const workers = 64;
@@ -167,7 +168,7 @@ export class Controller {
     });
     this.talk = new Talk({
       fleet,
-      mcp,
+      tools: mcp,
       ...options,
       cache: this.cache,
       recorder: this.recorder,

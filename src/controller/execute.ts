@@ -3,6 +3,7 @@ import { isApiError } from '../api/errors.ts';
 import { listed } from '../api/listed.ts';
 import type { Agent, AgentSpec, Instance, ObjectKey, Revision, Runtime } from '../api/objects.ts';
 import type { Resources } from '../client/resources.ts';
+import type { Talk } from '../conversations/talk.ts';
 import { DriverError, type RunSpec } from '../drivers/driver.ts';
 import { unsupported } from '../drivers/index.ts';
 import type { Action, Outcome } from '../plan/action.ts';
@@ -11,7 +12,6 @@ import { programAuthor } from './author.ts';
 import type { FindInput } from './inputs.ts';
 import { runSpec } from './runspec.ts';
 import type { Session } from './session.ts';
-import type { Talk } from '../conversations/talk.ts';
 
 export const fieldManager = 'agentctl-controller';
 

@@ -3,11 +3,11 @@ import { type Agent, keyText, type Message } from '../api/objects.ts';
 import { type Fleet, fleetOf } from '../client/fleet.ts';
 import type { Resources } from '../client/resources.ts';
 import type { Streams } from '../client/streams.ts';
-import type { Sender } from '../messages/message.ts';
-import type { Parser } from '../sources/parsing/parser.ts';
-import type { Asking } from './mcp-server.ts';
+import type { Asking } from '../conversations/ports.ts';
 import { checkAccess } from '../conversations/routes.ts';
 import type { Talk } from '../conversations/talk.ts';
+import type { Sender } from '../messages/message.ts';
+import type { Parser } from '../sources/parsing/parser.ts';
 
 interface Parts {
   talk: Talk;

@@ -7,10 +7,10 @@ import { ApiError } from '../api/errors.ts';
 import type { Agent, Instance } from '../api/objects.ts';
 import type { Fleet } from '../client/fleet.ts';
 import { createMcpServer } from '../client/mcp.ts';
+import type { Asking, Tools, ToolsOffer } from '../conversations/ports.ts';
 import type { Driver } from '../drivers/driver.ts';
 import type { Clock } from '../platform/clock.ts';
 import { type Log, limitedLog } from '../platform/log.ts';
-import type { McpAccess } from '../protocols/protocol.ts';
 import { Calls } from './calls.ts';
 import { access, foreignServer, ownServer } from './mcp-bridge.ts';
 import { bodyOf, Connections, listen } from './mcp-http.ts';
@@ -19,12 +19,6 @@ const loopback = '127.0.0.1';
 
 /** Limits on the HTTP requests of one instance. A tool call needs several. */
 const requests = { atOnce: 64, rate: 50, burst: 500 };
-
-export interface Asking {
-  name: string;
-  uid: string;
-  runtime: string;
-}
 
 interface Run {
   /** Uid of the Instance. */
@@ -57,15 +51,12 @@ interface Place {
   epoch: number;
 }
 
-/** Where an instance finds the tools, or why it cannot use them. */
-export type McpOffer = McpAccess | { unavailable: string };
-
 /**
  * The Model Context Protocol (Streamable HTTP, without sessions) for instances. Each run has its own token, which
  * identifies it. When the run ends, the token becomes invalid and requests in progress are dropped. Listens on loopback
  * for processes, and for containers on the gateway of our own network. A server opens when the first instance needs it.
  */
-export class McpServers {
+export class McpServers implements Tools {
   readonly #deps: McpDeps;
   readonly #open = new Map<string, Promise<Server>>();
   /** By host address. */
@@ -85,7 +76,7 @@ export class McpServers {
     });
   }
 
-  async offer({ uid, run }: Run, { spec }: Agent, driver: Driver, kind: string): Promise<McpOffer> {
+  async offer({ uid, run }: Run, { spec }: Agent, driver: Driver, kind: string): Promise<ToolsOffer> {
     const { mode = 'Bridge', name } = spec.template.network ?? {};
     const onHost = kind === 'process' || mode === 'Host';
     if (!onHost && mode === 'None')

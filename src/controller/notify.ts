@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
 import type { AnyObject, PolicySpec } from '../api/objects.ts';
+import type { NewEvent } from '../client/recorder.ts';
 import { type Author, takeOver, wroteIt } from '../plan/allow.ts';
 import type { Clock } from '../platform/clock.ts';
 import { type Log, limitedLog } from '../platform/log.ts';
 import { retryDelay } from '../platform/retry.ts';
-import type { NewEvent } from './events.ts';
 import { bytesOf, type FindInput } from './inputs.ts';
 
 const timeout = 10_000;

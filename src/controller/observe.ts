@@ -1,5 +1,6 @@
 import { type Agent, keyText, type PolicySpec, type Runtime } from '../api/objects.ts';
 import { parseDuration } from '../api/time.ts';
+import type { Talk } from '../conversations/talk.ts';
 import { unsupported } from '../drivers/index.ts';
 import { idle } from '../plan/draft.ts';
 import type { Activity, InstanceView, Missing, RuntimeView, World } from '../plan/world.ts';
@@ -10,7 +11,6 @@ import type { Images } from './images.ts';
 import type { FindInput, Inputs } from './inputs.ts';
 import type { Prober } from './prober.ts';
 import type { RuntimeReconciler } from './runtime-reconciler.ts';
-import type { Talk } from '../conversations/talk.ts';
 
 export interface Overlay {
   policy?: (name: string) => PolicySpec | undefined;

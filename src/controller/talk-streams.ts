@@ -15,8 +15,8 @@ import type {
   StreamOptions,
   Streams,
 } from '../client/streams.ts';
-import { ProtocolError } from '../protocols/protocol.ts';
 import type { Talk } from '../conversations/talk.ts';
+import { ProtocolError } from '../protocols/protocol.ts';
 
 type Talking = Pick<
   Streams,

@@ -16,10 +16,10 @@ import {
   type Protocol,
   type Turn,
 } from '../protocols/protocol.ts';
-import type { McpOffer } from '../controller/mcp-server.ts';
 import { Ledger } from './ledger.ts';
 import { Outbox } from './outbox.ts';
 import { Pen } from './pen.ts';
+import type { ToolsOffer } from './ports.ts';
 import type { Writer } from './writer.ts';
 
 const attachAgain = 500;
@@ -67,7 +67,7 @@ export interface LinkDeps {
   version: string;
   settings: Pick<ConnectOptions, 'model' | 'systemPrompt' | 'session'>;
   /** Returns where the agent finds the controller's tools. Undefined if the spec offers none. */
-  tools(): Promise<McpOffer | undefined>;
+  tools(): Promise<ToolsOffer | undefined>;
   /** Turns that an earlier connection began. */
   turns: readonly Turn[];
   /** Turns that were given up, but that the agent may still work on. */
@@ -90,7 +90,7 @@ export class Link {
   since: Instant;
   message = 'Connecting.';
   facts: Facts | undefined;
-  tools: McpOffer | undefined;
+  tools: ToolsOffer | undefined;
   connection: Connection | undefined;
   /** Some output of the run can no longer be read. */
   unread = false;
@@ -374,7 +374,7 @@ export class Link {
   }
 
   /** Returns where the tools are. A failure must not keep the output from being read. */
-  async #offered(): Promise<McpOffer | undefined> {
+  async #offered(): Promise<ToolsOffer | undefined> {
     try {
       return await this.#deps.tools();
     } catch (error) {

@@ -3,6 +3,7 @@ import type { Agent, AgentSpec, Instance } from '../api/objects.ts';
 import { keyText } from '../api/objects.ts';
 import { formatTime } from '../api/time.ts';
 import type { Fleet } from '../client/fleet.ts';
+import type { Recorder } from '../client/recorder.ts';
 import type { Driver } from '../drivers/driver.ts';
 import type { Conversation, Link as LinkRecord } from '../messages/message.ts';
 import type { Plan } from '../plan/action.ts';
@@ -11,15 +12,13 @@ import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import type { Turn } from '../protocols/protocol.ts';
 import type { ToolUse, TurnEvent } from '../protocols/talk.ts';
-import type { Cache } from '../controller/cache.ts';
-import type { Recorder } from '../controller/events.ts';
-import type { Asking, McpServers } from '../controller/mcp-server.ts';
 import type { AccountFault } from './account-faults.ts';
 import type { Approvals } from './approvals.ts';
 import { controlsOf } from './controls.ts';
 import { type Deliveries, turnOf } from './deliveries.ts';
 import { Link, type LinkTarget } from './link.ts';
 import { manage } from './manage.ts';
+import type { Asking, Caches, Tools } from './ports.ts';
 import type { Routes } from './routes.ts';
 import { protocolOf } from './rules.ts';
 import { keyOf, type TalkState } from './talk-state.ts';
@@ -31,14 +30,14 @@ export interface LinksDeps {
   deliveries: Deliveries;
   routes: Routes;
   approvals: Approvals;
-  cache: Cache;
+  cache: Caches;
   recorder: Recorder;
   clock: Clock;
   log: Log;
   version: string;
   driver(runtime: string): Driver | undefined;
   fleet(from: Agent, instance: Asking): Fleet;
-  mcp: McpServers;
+  tools: Tools;
   enqueue(key: string, at?: Instant): void;
   /** A run of the Agent has ended and its output was read to the end. */
   drained(key: string): void;
@@ -174,7 +173,7 @@ export class Links {
       tools: async () => {
         const offering = driver();
         return offers && offering !== undefined
-          ? this.#deps.mcp.offer(target, agent, offering, runtime)
+          ? this.#deps.tools.offer(target, agent, offering, runtime)
           : undefined;
       },
       turns,

@@ -3,29 +3,22 @@ import { ApiError } from '../api/errors.ts';
 import { type Agent, type Instance, keyText, type ObjectKey, type PolicySpec } from '../api/objects.ts';
 import { sentence } from '../api/sentence.ts';
 import type { Fleet } from '../client/fleet.ts';
+import type { NewEvent, Recorder } from '../client/recorder.ts';
 import type { NewMessage, StreamEntry, StreamOptions } from '../client/streams.ts';
 import type { Driver } from '../drivers/driver.ts';
 import type { Journal } from '../messages/journal.ts';
-import {
-  type AgentUsage,
-  type Envelope,
-  isFinal,
-  type Message,
-  type Sender,
-} from '../messages/message.ts';
+import { type AgentUsage, type Envelope, isFinal, type Message, type Sender } from '../messages/message.ts';
 import type { Plan } from '../plan/action.ts';
 import type { Activity, InboxView, Instant, Observed, TalkView, World } from '../plan/world.ts';
 import { type Clock, endsWithin } from '../platform/clock.ts';
 import type { Ids } from '../platform/ids.ts';
 import type { Log } from '../platform/log.ts';
-import type { Cache } from '../controller/cache.ts';
-import type { NewEvent, Recorder } from '../controller/events.ts';
-import type { Asking, McpServers } from '../controller/mcp-server.ts';
 import { Approvals } from './approvals.ts';
 import { Deliveries } from './deliveries.ts';
 import { Intake } from './intake.ts';
 import { Links } from './links.ts';
 import { JournalObjects } from './objects.ts';
+import type { Asking, Caches, Tools } from './ports.ts';
 import { Prompts } from './prompts.ts';
 import { Routes } from './routes.ts';
 import { type Rules, rulesOf } from './rules.ts';
@@ -44,7 +37,7 @@ const keep = { age: day, bytes: 1 << 30, messages: 500_000, usage: 90 * day };
 
 export interface TalkDeps {
   journal: Journal;
-  cache: Cache;
+  cache: Caches;
   recorder: Recorder;
   clock: Clock;
   ids: Ids;
@@ -55,7 +48,7 @@ export interface TalkDeps {
   enqueue(key: string, at?: Instant): void;
   /** Returns the fleet as this instance may use it. */
   fleet(from: Agent, instance: Asking): Fleet;
-  mcp: McpServers;
+  tools: Tools;
 }
 
 /** All communication with agents: their messages, and the pipes of their runs. */
@@ -333,7 +326,7 @@ export class Talk {
   /** Stops reading. Resolves when the effects of what was read are written. Agents keep running. */
   async stop(): Promise<void> {
     this.#timers.stop();
-    await this.#deps.mcp.close();
+    await this.#deps.tools.close();
     const links = [...this.talkState.links.values()];
     const closed = Promise.all(links.map((link) => link.close('the controller ends')));
     const settled = closed.then(() => this.talkState.writer.settle());

@@ -6,10 +6,10 @@ import { afterEach, expect, test, vi } from 'vitest';
 import { McpServers } from '../../src/controller/mcp-server.ts';
 import type { Driver } from '../../src/drivers/driver.ts';
 import { silentLog } from '../../src/platform/log.ts';
-import type { HouseOptions } from './house.ts';
 import { AcpPuppet } from '../conversations/acp-puppet.ts';
 import { Puppet } from '../conversations/puppet.ts';
 import { key, type Stage, stage } from '../conversations/stage.ts';
+import type { HouseOptions } from './house.ts';
 
 interface Offer {
   url: string;

@@ -7,7 +7,7 @@ import { beforeEach, expect, test } from 'vitest';
 import { withDefaults } from '../../src/api/defaults.ts';
 import { kindInfo } from '../../src/api/kinds.ts';
 import type { AnyObject, PolicySpec, Secret } from '../../src/api/objects.ts';
-import type { NewEvent } from '../../src/controller/events.ts';
+import type { NewEvent } from '../../src/client/recorder.ts';
 import { Notifier } from '../../src/controller/notify.ts';
 import type { Author } from '../../src/plan/allow.ts';
 import { type Clock, systemClock } from '../../src/platform/clock.ts';

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import { JournalObjects } from '../src/controller/talk/objects.ts';
-import { openJournal } from '../src/messages/sqlite-journal.ts';
-import { silentLog } from '../src/platform/log.ts';
-import { ManualClock } from '../controller/fakes/clock.ts';
-import { accept, approval, conversation, message } from '../controller/messages/entries.ts';
+import { JournalObjects } from '../../src/conversations/objects.ts';
+import { openJournal } from '../../src/messages/sqlite-journal.ts';
+import { silentLog } from '../../src/platform/log.ts';
+import { ManualClock } from '../fakes/clock.ts';
+import { accept, approval, conversation, message } from '../messages/entries.ts';
 
 test('messages of other conversations, and all of other agents, are not read for who asks for one', async () => {
   const journal = openJournal(':memory:', { log: silentLog });

@@ -2,8 +2,8 @@ import type { Agent, New } from '../../src/api/objects.ts';
 import type { NewMessage } from '../../src/client/streams.ts';
 import type { Journal } from '../../src/messages/journal.ts';
 import type { Message } from '../../src/messages/message.ts';
-import type { FakeAgent } from '../fakes/stdio.ts';
 import type { HouseOptions } from '../controller/house.ts';
+import type { FakeAgent } from '../fakes/stdio.ts';
 import { type End, TalkWorld } from './world.ts';
 
 interface Player {

@@ -5,9 +5,9 @@ import type { NewMessage } from '../../src/client/streams.ts';
 import type { Attachment, Driver } from '../../src/drivers/driver.ts';
 import type { Entry, Journal, Spare } from '../../src/messages/journal.ts';
 import { isFinal, type Message } from '../../src/messages/message.ts';
+import { House, type HouseOptions } from '../controller/house.ts';
 import type { Behaviour } from '../fakes/engine.ts';
 import type { FakeAgent } from '../fakes/stdio.ts';
-import { House, type HouseOptions } from '../controller/house.ts';
 import { acpAgent, jsonlWorker, Ledger } from './agents.ts';
 
 const never = new Promise<never>(() => {});

@@ -5,7 +5,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { expect, onTestFinished, test } from 'vitest';
 import type { Agent } from '../../src/api/objects.ts';
 import { LocalClient } from '../../src/client/local.ts';
-import { Recorder } from '../../src/controller/events.ts';
+import { Recorder } from '../../src/client/recorder.ts';
 import { housekeeping } from '../../src/daemon/housekeeping.ts';
 import { randomIds } from '../../src/platform/ids.ts';
 import { silentLog as log } from '../../src/platform/log.ts';

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { readPage, root } from './page.ts';
 
 /** The packages that give objects, messages and Events their reasons. */
-const packages = ['plan', 'controller', 'drivers', 'sources', 'protocols'];
+const packages = ['plan', 'controller', 'conversations', 'drivers', 'sources', 'protocols'];
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
 
 /** From the golden files of words; and quoted in lines of the sources about reasons, which those do not always see. */

@@ -1,6 +1,6 @@
 import type { Condition, Sync } from '../../api/objects.ts';
 import { revisionText } from '../../api/sync.ts';
-import type { NewEvent } from '../events.ts';
+import type { NewEvent } from '../../client/recorder.ts';
 import { fieldsOf, toldFields } from './enact.ts';
 import { pruneText } from './prunes.ts';
 import { comparedOf, type Outcome } from './record.ts';

@@ -11,6 +11,7 @@ import {
 import { syncAnnotations, syncManager, syncOfManager, takingOver } from '../../api/sync.ts';
 import { applied } from '../../client/apply/compare.ts';
 import { identity, type Member } from '../../client/apply/member.ts';
+import type { Recorder } from '../../client/recorder.ts';
 import type { Resources } from '../../client/resources.ts';
 import type { SyncDiff } from '../../client/streams.ts';
 import { span } from '../../plan/instant.ts';
@@ -22,7 +23,6 @@ import { Turns } from '../../platform/time-slice.ts';
 import type { Parser } from '../../sources/parsing/parser.ts';
 import { type Found, type Source, SourceError } from '../../sources/source.ts';
 import type { Cache } from '../cache.ts';
-import type { Recorder } from '../events.ts';
 import { runWorkers, WorkQueue } from '../queue.ts';
 import { type AssessDeps, type Assessment, assess } from './assess.ts';
 import { boundsOf } from './bounds.ts';

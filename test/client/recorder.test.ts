@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { AnyObject } from '../../src/api/objects.ts';
 import { LocalClient } from '../../src/client/local.ts';
-import { Recorder } from '../../src/controller/events.ts';
+import { Recorder } from '../../src/client/recorder.ts';
 import { randomIds } from '../../src/platform/ids.ts';
 import { silentLog as log } from '../../src/platform/log.ts';
 import { createRegistry } from '../../src/registry/registry.ts';

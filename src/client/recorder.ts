@@ -3,11 +3,11 @@ import { isApiError } from '../api/errors.ts';
 import { type AnyObject, type Event, type Instance, keyOf, type ObjectKey } from '../api/objects.ts';
 import { asSentence } from '../api/sentence.ts';
 import { visible } from '../api/visible.ts';
-import type { Resources } from '../client/resources.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Ids } from '../platform/ids.ts';
 import type { Log } from '../platform/log.ts';
 import { Correlator, keep, type NewEvent } from './correlator.ts';
+import type { Resources } from './resources.ts';
 
 export type { NewEvent };
 
