@@ -8,16 +8,14 @@ const src = join(import.meta.dirname, '../src');
 const packages = readdirSync(src, { withFileTypes: true }).filter((entry) => entry.isDirectory());
 
 /**
- * All that is written in a file for people to read: reasons of conditions and Events, messages, errors and help. A change
- * of words is seen in the golden file of its name.
+ * All that is written in a package for people to read, in order and once: reasons of conditions and Events, messages,
+ * errors and help. A change of words is seen in the golden file of its package, a move of code within it is not.
  */
 test.each(packages.map(({ name }) => name))('the words of src/%s are these', async (name) => {
   const files = globSync('**/*.ts', { cwd: join(src, name) }).filter((file) => !/\.(gen|d)\.ts$/.test(file));
-  const pages = files.sort().map((file) => {
-    const words = wordsOf(readFileSync(join(src, name, file), 'utf8'));
-    return words.length === 0 ? '' : `${name}/${file}\n${words.map((each) => `  ${each}\n`).join('')}\n`;
-  });
-  await expect(pages.join('')).toMatchFileSnapshot(join(import.meta.dirname, `golden/words/${name}.txt`));
+  const words = new Set(files.flatMap((file) => wordsOf(readFileSync(join(src, name, file), 'utf8'))));
+  const page = [...words].sort().map((each) => `${each}\n`);
+  await expect(page.join('')).toMatchFileSnapshot(join(import.meta.dirname, `golden/words/${name}.txt`));
 });
 
 /** Each reason and each sentence of a source, once, in order. */
