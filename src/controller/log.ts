@@ -1,6 +1,7 @@
 import { ApiError } from '../api/errors.ts';
 import { type Instance, keyOf, keyText } from '../api/objects.ts';
 import type { LogEntry, LogOptions } from '../client/streams.ts';
+import { protocolOf } from '../conversations/rules.ts';
 import {
   type Driver,
   DriverError,
@@ -11,7 +12,7 @@ import {
 import { exitText } from '../plan/exit-text.ts';
 import { instant } from '../plan/instant.ts';
 import type { Clock } from '../platform/clock.ts';
-import { createTranscript } from '../protocols/acp/updates.ts';
+import type { Transcript } from '../protocols/protocol.ts';
 import type { Controller } from './controller.ts';
 import { followRuns, outOfReach } from './log-follow.ts';
 
@@ -24,9 +25,10 @@ export async function* instanceLog(
 ): AsyncGenerator<LogEntry> {
   const key = keyOf(instance);
   const agent = cache.agents.get(keyText({ ...key, name: instance.spec.agentName }));
-  const isTranscript = agent?.spec.protocol === 'acp' && options.raw !== true;
+  const protocol = agent === undefined ? undefined : protocolOf(agent.spec);
+  const transcript = options.raw === true ? undefined : protocol?.transcript;
   const shown = (lines: AsyncIterable<LogEntry>): AsyncIterable<LogEntry> =>
-    isTranscript ? transcribed(lines) : lines;
+    transcript === undefined ? lines : transcribed(lines, transcript());
   const { follow = false, tail, since, signal } = options;
   if (follow && options.runs === true && options.previous !== true) {
     const { uid } = instance.metadata;
@@ -89,9 +91,11 @@ function lastEnded({ metadata: { name }, status }: Instance): RunSpan {
   return { number: lastExit.run, startedAt, finishedAt: instant(lastExit.finishedAt) };
 }
 
-/** The log of an `acp` agent: a transcript of its standard output, and its standard error unchanged. */
-async function* transcribed(lines: AsyncIterable<LogEntry>): AsyncGenerator<LogEntry> {
-  const transcript = createTranscript();
+/** Yields a transcript of standard output, and standard error unchanged. */
+async function* transcribed(
+  lines: AsyncIterable<LogEntry>,
+  transcript: Transcript,
+): AsyncGenerator<LogEntry> {
   let last: LogEntry | undefined;
   for await (const line of lines) {
     if (line.stream !== 'stdout') {

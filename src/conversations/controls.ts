@@ -14,7 +14,7 @@ export function controlsOf(
   if (spec.permissions !== undefined)
     out.PermissionsEnforced =
       permissions ??
-      (protocol.asksPermission
+      (protocol.capabilities.asksPermission
         ? {
             status: 'Unknown',
             reason: 'NotSeenYet',
@@ -38,7 +38,7 @@ export function controlsOf(
   tell('SystemPromptApplied', spec.systemPrompt, settings.systemPrompt, systemPrompt);
   tell('SessionModeApplied', spec.session?.mode, settings.session?.mode, mode);
   tell('SessionOptionsApplied', spec.session?.options, settings.session?.options, options);
-  if (spec.fleetAccess === 'None' || protocol.name !== 'acp') return out;
+  if (spec.fleetAccess === 'None' || !protocol.capabilities.offersTools) return out;
   if (tools !== undefined && 'unavailable' in tools)
     out.FleetAccessible = { status: 'False', reason: 'NoAddress', message: tools.unavailable };
   else out.FleetAccessible = mcp.reason === 'NotAsked' ? noTools : mcp;

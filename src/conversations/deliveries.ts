@@ -262,7 +262,7 @@ export class Deliveries {
    */
   #confirmDelivery(open: Open, link: Link): void {
     const { message, thread } = open;
-    if (link.protocol.onInterrupted === 'Retry') {
+    if (link.protocol.capabilities.onInterrupted === 'Retry') {
       const text = this.#talkState.deps.journal.message(message.id)?.text ?? '';
       void this.#prompt(open, link, {
         ...turnOf(open, thread.record.session ?? ''),

@@ -159,7 +159,7 @@ export class Links {
     const { model, systemPrompt, session } = spec;
     const { fleetAccess } = agent.spec; // fleetAccess may change during the run
     const runtime = this.#deps.cache.runtimes.get(object.spec.runtimeRef.name)?.spec.driver ?? '';
-    const offers = fleetAccess !== 'None' && protocol.name === 'acp';
+    const offers = fleetAccess !== 'None' && protocol.capabilities.offersTools;
     const link: Link = new Link({
       target,
       driver,

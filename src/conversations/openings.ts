@@ -39,8 +39,7 @@ export class Openings {
   async #ask(thread: Thread, link: Link, connection: Connection): Promise<boolean> {
     const { id, session: last, renew } = thread.record;
     const before = renew ? undefined : last;
-    // An agent of another protocol may know the conversation by its own means.
-    const hadOne = link.protocol.name === 'acp' && !renew && hasBegun(thread.record);
+    const hadOne = link.protocol.capabilities.resumes && !renew && hasBegun(thread.record);
     const { session, how, cost } = await connection.session({ id, session: before, live: false });
     const { record } = thread;
     const { instance, uid, run } = link.target;

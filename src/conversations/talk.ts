@@ -1,6 +1,7 @@
 import { beginning } from '../api/cut.ts';
 import { ApiError } from '../api/errors.ts';
 import { type Agent, type Instance, keyText, type ObjectKey, type PolicySpec } from '../api/objects.ts';
+import { protocolsThat } from '../api/protocols.ts';
 import { sentence } from '../api/sentence.ts';
 import type { Fleet } from '../client/fleet.ts';
 import type { NewEvent, Recorder } from '../client/recorder.ts';
@@ -273,7 +274,7 @@ export class Talk {
     if (agent.spec.protocol === 'none')
       throw new ApiError(
         'BadRequest',
-        `Agent ${keyText(agent.metadata)} has no protocol, so it cannot answer queries. Set spec.protocol to jsonl.`,
+        `Agent ${keyText(agent.metadata)} has no protocol, so it cannot answer queries. Set spec.protocol to ${protocolsThat('queries')}.`,
       );
     for (const link of this.talkState.links.values())
       if (

@@ -91,7 +91,8 @@ export class Turns {
       .box(keyOf(link.target))
       .working(uid)
       .some(({ record }) => record.working?.message === message);
-    if (link.protocol.trailing > 0 && effects.has(event.type) && !isWorking) link.speaksLate = true;
+    if (link.protocol.capabilities.trailing > 0 && effects.has(event.type) && !isWorking)
+      link.speaksLate = true;
     if (open === undefined) return link.push(this.#talkState.late(link.target, whose, event));
     this.event(link, message, event);
     if (open.ending !== undefined) this.#end(open, open.ending.result, link);
@@ -132,7 +133,7 @@ export class Turns {
 
   /** Waits for later events of the turn, then completes the message. */
   #end(open: Open, result: Extract<TurnResult, { state: 'Completed' }>, link: Link) {
-    const { trailing } = link.protocol;
+    const { trailing } = link.protocol.capabilities;
     if (trailing === 0) return this.#complete(open, result, link);
     const { clock } = this.#talkState.deps;
     const now = clock.now();
@@ -426,7 +427,7 @@ export class Turns {
   giveUp(open: Open): void {
     const link = this.#talkState.links.get(open.message.uid ?? '');
     const begun = open.thread.current === open && open.message.written;
-    if (link !== undefined && link.state !== 'Drained' && begun && link.protocol.trailing > 0)
+    if (link !== undefined && link.state !== 'Drained' && begun && link.protocol.capabilities.trailing > 0)
       this.#hold(open, link);
     this.finish(open, cancelledEnd(open), link);
   }

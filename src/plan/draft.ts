@@ -151,7 +151,7 @@ export function retries({ run, phase, reason, lastOutcome: last }: InstanceStatu
 }
 
 /** Whether the controller talks to the instances. */
-export const speaks = ({ protocol }: AgentSpec): boolean => protocol === 'acp' || protocol === 'jsonl';
+export const speaks = ({ protocol }: AgentSpec): boolean => protocol !== 'none';
 
 /**
  * Returns the activity of an instance that has been idle since `since`. An instance without a protocol has no turns. It

@@ -1,4 +1,5 @@
 import type { InstanceStatus } from '../api/objects.ts';
+import { capabilitiesOf } from '../api/protocols.ts';
 import { sentence } from '../api/sentence.ts';
 import { formatDuration } from '../api/time.ts';
 import type { Action } from './action.ts';
@@ -50,9 +51,9 @@ export function beginStop(draft: InstanceDraft, cause: string, message: string, 
   goOn(draft, next.stop);
 }
 
-/** Only jsonl has a message that asks the agent to end, and only a connected agent can read it. */
+/** Only a connected agent can read the line that asks it to end. */
 const hasShutdown = (draft: InstanceDraft): boolean =>
-  draft.context.world.agent.spec.protocol === 'jsonl' &&
+  capabilitiesOf(draft.context.world.agent.spec)?.shutdownLine === true &&
   draft.state === 'Running' &&
   talkOf(draft)?.state === 'Ready';
 

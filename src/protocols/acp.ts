@@ -1,4 +1,6 @@
+import { capabilities } from '../api/protocols.ts';
 import { AcpConnection } from './acp/connection.ts';
+import { createTranscript } from './acp/updates.ts';
 import type { Protocol } from './protocol.ts';
 
 /**
@@ -7,8 +9,7 @@ import type { Protocol } from './protocol.ts';
  */
 export const acp: Protocol = {
   name: 'acp',
-  onInterrupted: 'Resume',
-  asksPermission: true,
-  trailing: 150,
+  capabilities: capabilities.acp,
+  transcript: createTranscript,
   connect: (wire, host, options) => new AcpConnection(wire, host, options),
 };

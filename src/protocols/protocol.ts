@@ -1,3 +1,4 @@
+import type { ProtocolCapabilities } from '../api/protocols.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import type { Peer, Permission, ToolUse, TurnEvent, TurnResult, Usage } from './talk.ts';
@@ -7,18 +8,19 @@ import type { Peer, Permission, ToolUse, TurnEvent, TurnResult, Usage } from './
  * calls of a Host, and calls into lines. The contract suite is test/contracts/protocol.ts.
  */
 export interface Protocol {
-  readonly name: 'acp' | 'jsonl';
-  /** What happens to an interrupted turn, if the policy does not say. */
-  readonly onInterrupted: 'Resume' | 'Retry';
-  /** Whether the agent asks before it uses a tool. */
-  readonly asksPermission: boolean;
-  /**
-   * Milliseconds after the end of a turn in which its events may still arrive. 0 if each line names its message. The
-   * end waits as long as events arrive.
-   */
-  readonly trailing: number;
+  readonly name: string;
+  readonly capabilities: ProtocolCapabilities;
+  /** Returns a new transcript of one run. Present if the capability `transcript` is true. */
+  readonly transcript?: () => Transcript;
   /** Starts to talk to one run. Writes nothing before it returns. */
   connect(wire: Wire, host: Host, options: ConnectOptions): Connection;
+}
+
+/** Turns the lines of an agent's output, in order, into lines for people. A line that is no message stays unchanged. */
+export interface Transcript {
+  (line: string): string[];
+  /** Returns the incomplete last line. */
+  flush(): string[];
 }
 
 export interface Wire {

@@ -9,6 +9,10 @@ export type { FakeAgent, Harness } from './protocol/world.ts';
 export function protocolContract(harness: Harness): void {
   const { protocol } = harness;
 
+  test(`${protocol.name} has a transcript if it says so`, () => {
+    expect(protocol.transcript !== undefined).toBe(protocol.capabilities.transcript);
+  });
+
   describe(`${protocol.name} keeps the contract of Protocol: the handshake`, () => {
     test('nothing is written before connect returns', () => {
       expect(open(harness).written).toEqual([]);
@@ -270,7 +274,7 @@ export function protocolContract(harness: Harness): void {
       const { connection, clock } = await openReady(harness);
       const asked = connection.query('status', {}, { timeout: 1000 });
       const expected = expect(asked).rejects.toMatchObject({
-        reason: harness.queries ? 'Timeout' : 'Unsupported',
+        reason: protocol.capabilities.queries ? 'Timeout' : 'Unsupported',
       });
       clock.advance(1000);
       await expected;
@@ -278,7 +282,7 @@ export function protocolContract(harness: Harness): void {
     });
 
     test('a query that waits when the connection closes is Closed, with the reason', async () => {
-      if (!harness.queries) return;
+      if (!protocol.capabilities.queries) return;
       const { connection } = await openReady(harness);
       const asked = connection.query('status', {}, { timeout: 1000 });
       const expected = expect(asked).rejects.toMatchObject({

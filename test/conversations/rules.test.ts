@@ -37,7 +37,9 @@ describe('the rules of an Agent', () => {
 
   test('say of a turn that was cut short what its protocol does, unless the policy says more', () => {
     for (const protocol of ['acp', 'jsonl'] as const)
-      expect(rulesOf(specOf({ protocol }), policyOf()).onInterrupted).toBe(protocols[protocol].onInterrupted);
+      expect(rulesOf(specOf({ protocol }), policyOf()).onInterrupted).toBe(
+        protocols[protocol].capabilities.onInterrupted,
+      );
     expect(rulesOf(specOf({ protocol: 'none' }), policyOf()).onInterrupted).toBe('Retry');
   });
 

@@ -16,4 +16,4 @@ const garbage = [
   '[{"jsonrpc":"2.0","id":"turn/m1/1","result":{}}]',
 ];
 
-protocolContract({ protocol: acp, agent: () => new FakeAcpAgent(), garbage, queries: false });
+protocolContract({ protocol: acp, agent: () => new FakeAcpAgent(), garbage });

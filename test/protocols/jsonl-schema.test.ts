@@ -66,7 +66,6 @@ describe('the schema of the line protocol', () => {
           protocol: jsonl,
           agent: fakeJsonlAgent,
           garbage: [],
-          queries: true,
         });
         const line = JSON.stringify({ ...rest, type });
         connection.receive(line);

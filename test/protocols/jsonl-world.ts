@@ -7,7 +7,6 @@ export const harness = (ready: object = {}): Harness => ({
   protocol: jsonl,
   agent: () => fakeJsonlAgent(ready),
   garbage: [],
-  queries: true,
 });
 export const readyWorld = (ready: object = {}): Promise<World> => openReady(harness(ready));
 

@@ -50,4 +50,4 @@ const agents: (() => FakeAgent)[] = [
     }),
   fakeOldJsonlAgent,
 ];
-for (const agent of agents) protocolContract({ protocol: jsonl, agent, garbage, queries: true });
+for (const agent of agents) protocolContract({ protocol: jsonl, agent, garbage });

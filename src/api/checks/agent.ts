@@ -7,6 +7,7 @@ import { listed } from '../listed.ts';
 import { logPattern } from '../log-pattern.ts';
 import { nearest } from '../nearest.ts';
 import type { Path } from '../path.ts';
+import { protocolNames } from '../protocols.ts';
 import { isObject, type JsonObject } from '../schema.ts';
 import { tryDuration } from '../time.ts';
 import { field, has, items, text } from './read.ts';
@@ -38,7 +39,7 @@ const spoken = {
 function checkSilent(spec: unknown): FieldError[] {
   return Object.entries(spoken).flatMap(([name, what]) => {
     if (!has(spec, name) || isEmpty(name, field(spec, name))) return [];
-    const why = `requires a protocol, by which ${what}: set spec.protocol to acp or jsonl, or remove it`;
+    const why = `requires a protocol, by which ${what}: set spec.protocol to ${protocolNames.join(' or ')}, or remove it`;
     return [forbidden(['spec', name], why)];
   });
 }

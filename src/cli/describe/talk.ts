@@ -1,4 +1,5 @@
 import type { Agent, AgentSpec, Conversation, Message } from '../../api/objects.ts';
+import { capabilitiesOf } from '../../api/protocols.ts';
 import { parseDuration } from '../../api/time.ts';
 import { nextDue } from '../../plan/due-times.ts';
 import { isEnded } from '../talk/outcome.ts';
@@ -52,7 +53,9 @@ function firstLine(text: string | undefined): string | undefined {
 
 function permissionsText({ permissions: asked, protocol }: AgentSpec): string {
   if (asked === undefined)
-    return protocol === 'acp' ? 'each request waits for approval' : 'none, as the protocol has no requests';
+    return capabilitiesOf({ protocol })?.asksPermission === true
+      ? 'each request waits for approval'
+      : 'none, as the protocol has no requests';
   const rules = (asked.rules ?? []).map(({ toolKind, action }) => `${toolKind} ${action}`);
   return joined([
     ...rules,

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { ApiError } from '../../api/errors.ts';
 import { type Instance, keyOf } from '../../api/objects.ts';
+import { protocolsThat } from '../../api/protocols.ts';
 import { parseTime } from '../../api/time.ts';
 import type { LogOptions } from '../../client/streams.ts';
 import type { Cli, Client } from '../cli.ts';
@@ -16,7 +17,7 @@ import { duration, namespaceOf, streamSignal, wholeNumber } from '../options.ts'
 export function define(command: Command, cli: Cli): void {
   command
     .description(
-      'Show the logs of agents: standard output and standard error of their instances, merged and ordered by time. For an agent with the protocol acp, show its conversations and its standard error. With -f, continue across restarts until Ctrl-C, and report restarts on standard error, in lines that begin with ---. Control characters, including colors, are shown as \\u001b, also in a pipe; --raw prints them as they are.',
+      `Show the logs of agents: standard output and standard error of their instances, merged and ordered by time. For an agent with the protocol ${protocolsThat('transcript')}, show its conversations and its standard error. With -f, continue across restarts until Ctrl-C, and report restarts on standard error, in lines that begin with ---. Control characters, including colors, are shown as \\u001b, also in a pipe; --raw prints them as they are.`,
     )
     .argument('[agents...]', 'web or agent/web for all its instances, instance/web-0 for one')
     .option('-f, --follow', 'follow new lines, including those of new runs and instances')

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { protocolsThat } from '../../api/protocols.ts';
 import type { Cli } from '../cli.ts';
 import { examples } from '../examples.ts';
 import { UsageError } from '../failure.ts';
@@ -8,7 +9,7 @@ import { agentKey } from '../talk/names.ts';
 export function define(command: Command, cli: Cli): void {
   command
     .description(
-      'Send a query to a Ready instance of an agent and print its answer as JSON. The query is not stored. Only agents with the protocol jsonl answer queries.',
+      `Send a query to a Ready instance of an agent and print its answer as JSON. The query is not stored. Only agents with the protocol ${protocolsThat('queries')} answer queries.`,
     )
     .argument('<agent>', 'web or agent/web')
     .argument('<action>', 'the name of the query, as the agent defines it')

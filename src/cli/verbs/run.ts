@@ -5,6 +5,7 @@ import { kindInfo } from '../../api/kinds.ts';
 import { listed } from '../../api/listed.ts';
 import { formatManifestError, parseManifests } from '../../api/manifest.ts';
 import { type Agent, keyOf, type New, type ObjectKey } from '../../api/objects.ts';
+import { type ProtocolName, protocolNames } from '../../api/protocols.ts';
 import type { Cli, Client } from '../cli.ts';
 import { keptVolumes, tellKept } from '../delete/volumes.ts';
 import { examples } from '../examples.ts';
@@ -30,7 +31,7 @@ export function define(command: Command, cli: Cli): void {
     .option('-f, --filename <file>', 'a manifest with the agent, or - for standard input')
     .option('--prompt <text>', 'the text (default: read standard input)')
     .option('--image <image>', 'the container image to run')
-    .addOption(choice('--protocol <name>', 'the protocol of the agent (default acp)', ['acp', 'jsonl']))
+    .addOption(choice('--protocol <name>', 'the protocol of the agent (default acp)', protocolNames))
     .option('--model <name>', 'the model, by the name that the agent uses')
     .option('--env <name=value>', 'set an environment variable; can be repeated', collect)
     .option('--runtime <name>', 'the Runtime to run it on')
@@ -191,7 +192,7 @@ async function remove(client: Client, key: ObjectKey, interrupted: AbortSignal, 
 export interface AgentOptions extends GlobalOptions {
   filename?: string;
   image?: string;
-  protocol?: 'acp' | 'jsonl';
+  protocol?: ProtocolName;
   model?: string;
   env?: string[];
   runtime?: string;
@@ -208,7 +209,7 @@ export async function agentToRun(
   const found =
     options.filename === undefined ? fromFlags(command, options) : await fromFile(command, options, cli);
   if (found.spec?.protocol === undefined || found.spec.protocol === 'none') {
-    throw new CliError('this agent has no protocol: set spec.protocol to acp or jsonl');
+    throw new CliError(`this agent has no protocol: set spec.protocol to ${protocolNames.join(' or ')}`);
   }
   const { name: own, generateName = 'run-', ...metadata } = found.metadata;
   const namespace = metadata.namespace ?? namespaceOf(options, cli.environment);

@@ -1,6 +1,7 @@
 import { askedText } from '../../api/approval-text.ts';
 import { beginning } from '../../api/cut.ts';
 import { limits } from '../limits.ts';
+import type { Transcript } from '../protocol.ts';
 import { requestText } from '../request-text.ts';
 import type { TurnEvent } from '../talk.ts';
 import { mergeTool, type Tool, titleOf } from './calls.ts';
@@ -85,13 +86,6 @@ function output({ content, rawOutput }: Fields): string | undefined {
   if (parts.length === 0 && list(content).length === 0 && typeof rawOutput === 'string')
     parts.push(rawOutput);
   return parts.length === 0 ? undefined : beginning(parts.join('\n'), limits.toolOutput);
-}
-
-/** Turns the lines of an agent's output, in order, into lines for people. A line that is no message stays unchanged. */
-export interface Transcript {
-  (line: string): string[];
-  /** Returns the incomplete last line. */
-  flush(): string[];
 }
 
 /** Characters of a line of a transcript. A longer line is split. */

@@ -42,8 +42,6 @@ export interface Harness {
   agent(): FakeAgent;
   /** Lines that mean nothing in it, beyond those that are no JSON objects. */
   garbage: readonly string[];
-  /** Whether `Connection.query` asks the agent; else it is Unsupported. */
-  queries: boolean;
 }
 
 /** A Host that remembers what it was told, in order. */

@@ -9,7 +9,6 @@ const harness = (agent: FakeAcpAgent): Harness => ({
   protocol: acp,
   agent: () => agent,
   garbage: [],
-  queries: false,
 });
 
 /** A connection that has begun its handshake. */
