@@ -92,6 +92,8 @@ export class Link {
   facts: Facts | undefined;
   tools: ToolsOffer | undefined;
   connection: Connection | undefined;
+  /** Where the program of the run was started: an absolute path in the instance. */
+  workingDir = '/';
   /** Some output of the run can no longer be read. */
   unread = false;
   /** When the run last showed activity. */
@@ -337,10 +339,11 @@ export class Link {
     const { cut } = this.#pen;
     const attachment = await driver.attach(target.ref, { run, startId, cursor, cut, signal });
     this.#attachment = attachment;
+    this.workingDir = attachment.workingDir;
     try {
       await this.#recorded;
       if (this.connection === undefined) this.tools = await this.#offered();
-      this.#connect(attachment);
+      this.#connect();
       for await (const lines of attachment.lines)
         for (let from = 0; from < lines.length; from += piece) {
           if (from > 0) await nextTurn();
@@ -385,7 +388,7 @@ export class Link {
   }
 
   /** Connects once. A pipe that was lost and reopened keeps the same connection. */
-  #connect(attachment: Attachment): void {
+  #connect(): void {
     if (this.connection !== undefined) return;
     const { protocol, clock, version, settings, turns, givenUp } = this.#deps;
     const { log } = this;
@@ -406,7 +409,7 @@ export class Link {
         facts,
         turns,
         givenUp,
-        workingDir: attachment.workingDir,
+        probeDir: this.workingDir,
         ...settings,
         mcp: this.tools !== undefined && 'url' in this.tools ? this.tools : undefined,
       },

@@ -40,7 +40,12 @@ export class Openings {
     const { id, session: last, renew } = thread.record;
     const before = renew ? undefined : last;
     const hadOne = link.protocol.capabilities.resumes && !renew && hasBegun(thread.record);
-    const { session, how, cost } = await connection.session({ id, session: before, live: false });
+    const { session, how, cost } = await connection.session({
+      id,
+      session: before,
+      live: false,
+      workingDir: link.workingDir,
+    });
     const { record } = thread;
     const { instance, uid, run } = link.target;
     if (record.state === 'Closed' || record.uid !== uid) {

@@ -46,8 +46,8 @@ export interface ConnectOptions {
   turns: readonly Turn[];
   /** Those of them that were given up; see `working` in TurnResult. */
   givenUp?: readonly Turn[] | undefined;
-  /** Absolute path in the instance. */
-  workingDir: string;
+  /** The working folder of the session that a handshake opens as a test. */
+  probeDir: string;
   model?: string | undefined;
   systemPrompt?: string | undefined;
   /** Settings of each session, with the protocol's own names. */
@@ -157,13 +157,14 @@ export interface Connection {
 
   /**
    * Returns a session of this run for a conversation: `session` itself if it belongs to this run (`live`), or else the
-   * loaded `session`, or else a new one. `cost`: of the whole loaded session, if the agent reported it. Rejects with
-   * ProtocolError.
+   * loaded `session`, or else a new one. `workingDir`: absolute path in the instance. `cost`: of the whole loaded
+   * session, if the agent reported it. Rejects with ProtocolError.
    */
   session(conversation: {
     id: string;
     session?: string | undefined;
     live: boolean;
+    workingDir: string;
   }): Promise<{ session: string; how: 'Live' | 'Loaded' | 'New'; cost?: Usage['cost'] }>;
 
   /** Resolves when the prompt is in the pipe. Host.ended reports its end. */

@@ -133,7 +133,10 @@ describe('sessions', () => {
     { canResume: true, session: 'c', live: false, how: 'Loaded' },
   ])('are the conversation itself: %j', async ({ canResume, how, ...conversation }) => {
     const { connection } = await readyWorld({ canResume });
-    expect(await connection.session({ id: 'c', ...conversation })).toEqual({ session: 'c', how });
+    expect(await connection.session({ id: 'c', workingDir: '/work', ...conversation })).toEqual({
+      session: 'c',
+      how,
+    });
   });
 });
 

@@ -39,7 +39,7 @@ export class Run {
       version: '1',
       epoch: '1',
       turns: [],
-      workingDir: options.cwd,
+      probeDir: options.cwd,
     });
     child.stdin.write('\n');
     const lines = createInterface({ input: child.stdout, crlfDelay: Number.POSITIVE_INFINITY });

@@ -54,7 +54,7 @@ export class AcpConnection implements Connection {
   #canLoad = false;
   /** The settings that the agent is known to apply. */
   #takes: Facts['controls'] | undefined;
-  /** The session that the handshake opened as a test. The first conversation uses it. */
+  /** The session that the handshake opened as a test. The first conversation in its folder uses it. */
   #spare: string | undefined;
   /** The permissions that were answered last. */
   readonly #decided = new Set<string>();
@@ -258,19 +258,22 @@ export class AcpConnection implements Connection {
     id: string;
     session?: string | undefined;
     live: boolean;
+    workingDir: string;
   }): Promise<{ session: string; how: 'Live' | 'Loaded' | 'New'; cost?: Usage['cost'] }> {
     const sessions = this.#open();
-    const { session, live } = conversation;
+    const { session, live, workingDir } = conversation;
     if (session !== undefined && live) return { session, how: 'Live' };
     if (session !== undefined && this.#canLoad) {
-      const { settled, cost } = await sessions.load(session);
+      const { settled, cost } = await sessions.load(session, workingDir);
       this.#mustHold(settled);
       return { session, how: 'Loaded', cost };
     }
     const spare = this.#spare;
-    this.#spare = undefined;
-    if (spare !== undefined) return { session: spare, how: 'New' };
-    const made = await sessions.make();
+    if (spare !== undefined && workingDir === this.#options.probeDir) {
+      this.#spare = undefined;
+      return { session: spare, how: 'New' };
+    }
+    const made = await sessions.make(workingDir);
     this.#mustHold(made.settled);
     return { session: made.session, how: 'New' };
   }

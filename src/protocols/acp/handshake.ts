@@ -80,14 +80,15 @@ export class Handshake {
 
   /** Opens a session. An agent with its key in the environment may first need `authenticate` to use it. */
   async #probe(sessions: Sessions, { authMethods }: Greeting): ReturnType<Sessions['make']> {
+    const make = () => sessions.make(this.#options.probeDir, { starting: true });
     try {
-      return await sessions.make({ starting: true });
+      return await make();
     } catch (error) {
       if (!isAuth(error)) throw error;
       for (const methodId of keyMethods(authMethods)) {
         try {
           await this.#requests.starting('authenticate', { methodId });
-          return await sessions.make({ starting: true });
+          return await make();
         } catch (failure) {
           this.#options.log.debug(
             { err: failure, methodId },

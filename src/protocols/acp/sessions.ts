@@ -38,11 +38,12 @@ export class Sessions {
     this.settings = new Settings(requests, options);
   }
 
-  /** Opens a new session. `starting`: during the handshake. Rejects with ProtocolError. */
-  async make({ starting = false } = {}): Promise<{ session: string; settled: Settled }> {
+  /** Opens a new session in a folder. `starting`: during the handshake. Rejects with ProtocolError. */
+  async make(workingDir: string, { starting = false } = {}): Promise<{ session: string; settled: Settled }> {
+    const setup = this.#setup(workingDir);
     const answer: unknown = starting
-      ? await this.#requests.starting('session/new', this.#setup())
-      : await this.#requests.request('session/new', this.#setup());
+      ? await this.#requests.starting('session/new', setup)
+      : await this.#requests.request('session/new', setup);
     const session = id(fields(answer)?.sessionId);
     if (session === undefined)
       throw new ProtocolError(
@@ -56,12 +57,12 @@ export class Sessions {
    * Loads a session of an earlier run, without a replay of its history if the agent supports that. Rejects with
    * ProtocolError.
    */
-  async load(session: string): Promise<{ settled: Settled; cost: Usage['cost'] }> {
+  async load(session: string, workingDir: string): Promise<{ settled: Settled; cost: Usage['cost'] }> {
     this.#loading.set(session, undefined);
     let answer: unknown;
     let cost: Usage['cost'];
     try {
-      answer = await this.#load({ ...this.#setup(), sessionId: session });
+      answer = await this.#load({ ...this.#setup(workingDir), sessionId: session });
     } catch (error) {
       throw refusal(error);
     } finally {
@@ -113,8 +114,8 @@ export class Sessions {
     return { systemPrompt: this.#systemPromptControl(), mcp: this.#mcpControl() };
   }
 
-  #setup(): Setup {
-    const { workingDir, systemPrompt } = this.#options;
+  #setup(workingDir: string): Setup {
+    const { systemPrompt } = this.#options;
     const server = this.#server();
     const mcpServers = server === undefined ? [] : [server];
     return { cwd: workingDir, mcpServers, ...(systemPrompt === undefined ? {} : this.#told(systemPrompt)) };

@@ -123,7 +123,7 @@ export function open(harness: Harness, options: Partial<ConnectOptions> & { agen
     version: '1.2.3',
     epoch: '1',
     turns: [],
-    workingDir: '/work',
+    probeDir: '/work',
     ...rest,
   });
   return {
@@ -137,7 +137,7 @@ export function open(harness: Harness, options: Partial<ConnectOptions> & { agen
     },
     begin: async (fields) => {
       const conversation = fields.conversation ?? `conversation-of-${fields.message}`;
-      const { session } = await connection.session({ id: conversation, live: false });
+      const { session } = await connection.session({ id: conversation, live: false, workingDir: '/work' });
       const turn: Turn = {
         attempt: 1,
         kind: 'Chat',

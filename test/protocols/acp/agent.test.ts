@@ -158,7 +158,7 @@ describe('acp with a scripted agent as a process', () => {
   ])('with %j an old session is %s', async (env, what) => {
     const run = begin(env);
     await until(() => run.host.of('ready').length > 0);
-    const loaded = run.connection.session({ id: 'c', session: 'old', live: false });
+    const loaded = run.connection.session({ id: 'c', session: 'old', live: false, workingDir: cwd });
     if (what === 'New') await expect(loaded).resolves.toMatchObject({ how: 'New' });
     else await expect(loaded).rejects.toMatchObject({ reason: what });
   });

@@ -44,7 +44,7 @@ export function start(
       version: '1',
       epoch: '1',
       turns: [],
-      workingDir: cwd,
+      probeDir: cwd,
       ...more,
       ...options,
     });
@@ -68,7 +68,12 @@ export function start(
       await until(() => run.host.of('ready').length > 0);
       count += 1;
       const { message = `m${count}`, conversation = 'c', session: before } = fields;
-      const { session } = await run.connection.session({ id: conversation, session: before, live: false });
+      const { session } = await run.connection.session({
+        id: conversation,
+        session: before,
+        live: false,
+        workingDir: cwd,
+      });
       const turn: Turn = {
         attempt: 1,
         kind: 'Chat',

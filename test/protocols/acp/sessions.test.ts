@@ -3,8 +3,8 @@ import type { ConnectOptions, Facts } from '../../../src/protocols/protocol.ts';
 import type { Answers } from '../../fakes/acp-agent.ts';
 import { able, begin, settle, type Talk, talk, talkAgain } from './world.ts';
 
-const old = { id: 'c', session: 'old', live: false };
-const fresh = { id: 'c', live: false };
+const old = { id: 'c', session: 'old', live: false, workingDir: '/work' };
+const fresh = { id: 'c', live: false, workingDir: '/work' };
 const loads = able({ loadSession: true });
 
 const controls = ({ host }: Talk): Facts['controls'] => (host.of('ready')[0] as Facts).controls; // only `ready` adds them
@@ -34,6 +34,17 @@ describe('sessions of acp', () => {
     await expect(connection.session(fresh)).resolves.toEqual({ session: 's1', how: 'New' });
     await expect(connection.session({ ...fresh, id: 'd' })).resolves.toEqual({ session: 's2', how: 'New' });
     expect(agent.sent('session/new')).toHaveLength(2);
+  });
+
+  test('each works in the folder of its conversation', async () => {
+    const { connection, agent } = await talk(loads);
+    const other = { ...fresh, id: 'd', workingDir: '/work/other' };
+    await expect(connection.session(other)).resolves.toEqual({ session: 's2', how: 'New' });
+    await connection.session({ ...old, workingDir: '/work/old' });
+    await expect(connection.session(fresh)).resolves.toEqual({ session: 's1', how: 'New' });
+    const folders = (method: string) => agent.sent(method).map(({ params }) => params);
+    expect(folders('session/new')).toMatchObject([{ cwd: '/work' }, { cwd: '/work/other' }]);
+    expect(folders('session/load')).toMatchObject([{ sessionId: 'old', cwd: '/work/old' }]);
   });
 
   test('one that is live is as it is', async () => {

@@ -3,7 +3,7 @@ import type { ConnectOptions, Facts } from '../../../src/protocols/protocol.ts';
 import type { Answers } from '../../fakes/acp-agent.ts';
 import { able, type Talk, talk } from './world.ts';
 
-const fresh = { id: 'c', live: false };
+const fresh = { id: 'c', live: false, workingDir: '/work' };
 
 const modes = {
   currentModeId: 'yolo',
@@ -183,7 +183,7 @@ describe('the settings of a session of acp', () => {
   test('is made in a session that is loaded, though the agent does not say what it offers', async () => {
     const answers = { ...able({ loadSession: true }), ...offering({ modes }) };
     const world = await talk(answers, { session: { mode: 'ask' } });
-    await world.connection.session({ id: 'c', session: 'old', live: false });
+    await world.connection.session({ id: 'c', session: 'old', live: false, workingDir: '/work' });
     expect(world.agent.sent('session/set_mode').map(({ params }) => params)).toEqual([
       { sessionId: 'n', modeId: 'ask' },
       { sessionId: 'old', modeId: 'ask' },

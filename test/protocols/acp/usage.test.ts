@@ -132,7 +132,9 @@ describe('usage of acp', () => {
         return { result: {} };
       },
     });
-    await expect(connection.session({ id: 'c', session: 'old', live: false })).resolves.toEqual({
+    await expect(
+      connection.session({ id: 'c', session: 'old', live: false, workingDir: '/work' }),
+    ).resolves.toEqual({
       session: 'old',
       how: 'Loaded',
       cost: { amount: 4, currency: 'USD' },
