@@ -49,7 +49,7 @@ describe.each(pages)('the blocks of %s', (page) => {
   const blocks = blocksOf(text);
 
   test('are of a language that the tests know', () => {
-    const known = ['sh', 'console', 'yaml', 'text'];
+    const known = ['sh', 'console', 'yaml', 'text', 'ts'];
     expect(blocks.filter(({ language }) => !known.includes(language)).map(({ line }) => line)).toEqual([]);
     for (const block of blocks) if (block.language === 'console') expect(stepsOf(block)).not.toEqual([]);
   });
