@@ -1,4 +1,5 @@
 import { authorOf } from '../api/author.ts';
+import { capabilitiesOf } from '../api/capabilities.ts';
 import { type Agent, type AgentSpec, type AnyObject, keyText } from '../api/objects.ts';
 import { references } from '../api/references.ts';
 import { ownUser } from '../drivers/own-user.ts';
@@ -40,7 +41,8 @@ export function makerAuthor(
   { uid, runtime }: { uid: string; runtime: string },
 ): string | undefined {
   const { namespace = 'default', name } = maker.metadata;
-  const onHost = cache.runtimes.get(runtime)?.spec.driver === 'process';
+  const place = cache.runtimes.get(runtime);
+  const onHost = place !== undefined && capabilitiesOf(place.spec).hostAccess === 'Direct';
   const specs = [maker.spec, recordedSpec(cache, namespace, uid)]; // the new spec may not run yet
   const isController = specs.every((spec) => spec !== undefined && runsAsController(spec));
   return onHost && isController ? programAuthor(maker, cache.findInput(namespace))?.name : `agent:${name}`;

@@ -1,3 +1,4 @@
+import { capabilitiesOf } from '../api/capabilities.ts';
 import { type Agent, type AnyObject, type Instance, keyText, type Revision } from '../api/objects.ts';
 import { references } from '../api/references.ts';
 import { Informer } from '../client/informer.ts';
@@ -138,7 +139,7 @@ export class Cache {
    */
   defaultRuntime(container: boolean): string | undefined {
     if (!container) return 'process';
-    const engines = this.runtimes.list().filter(({ spec }) => spec.driver === 'docker');
+    const engines = this.runtimes.list().filter(({ spec }) => capabilitiesOf(spec).imageRequired);
     const names = engines.map(({ metadata }) => metadata.name).sort();
     const marked = engines.find(({ spec }) => spec.default);
     return marked?.metadata.name ?? ['docker', 'podman'].find((name) => names.includes(name)) ?? names[0];
@@ -146,14 +147,14 @@ export class Cache {
 
   /**
    * Returns whether a command from an object of this namespace may run on this host as the controller's user. That
-   * needs a process Runtime that accepts the namespace and allows this to the author.
+   * needs a Runtime of this host's processes that accepts the namespace and allows this to the author.
    */
   mayRunHere(namespace: string, author: Author | undefined): boolean {
     return this.runtimes
       .list()
       .some(
         ({ spec }) =>
-          spec.driver === 'process' &&
+          capabilitiesOf(spec).hostAccess === 'Direct' &&
           spec.allowedNamespaces?.includes(namespace) !== false &&
           mayRunAsController(spec.allow, author),
       );

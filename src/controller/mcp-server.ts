@@ -76,9 +76,10 @@ export class McpServers implements Tools {
     });
   }
 
-  async offer({ uid, run }: Run, { spec }: Agent, driver: Driver, kind: string): Promise<ToolsOffer> {
+  async offer({ uid, run }: Run, { spec }: Agent, driver: Driver): Promise<ToolsOffer> {
     const { mode = 'Bridge', name } = spec.template.network ?? {};
-    const onHost = kind === 'process' || mode === 'Host';
+    const isDirect = driver.capabilities.hostAccess === 'Direct';
+    const onHost = isDirect || mode === 'Host';
     if (!onHost && mode === 'None')
       return { unavailable: 'Its template.network.mode is None, so it cannot reach the controller.' };
     if (!onHost && name !== undefined)
@@ -96,7 +97,7 @@ export class McpServers implements Tools {
       const { port } = server.address() as AddressInfo; // it listens on TCP
       const url = `http://${host}:${port}/mcp`;
       const token = this.#token(host, { uid, run });
-      const own = kind === 'process' && spec.template.user === undefined;
+      const own = isDirect && spec.template.user === undefined;
       return { url, token, stdio: { ...(own ? ownServer() : foreignServer), env: access(url, token) } };
     } catch (error) {
       this.#deps.log.warn({ err: error, host }, 'the tools for agents cannot be offered');

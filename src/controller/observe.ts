@@ -90,7 +90,11 @@ export class Observer {
     const name = spec.runtimeRef?.name ?? cache.defaultRuntime(spec.template.image !== undefined);
     const object = name === undefined ? undefined : (overlay.runtime?.(name) ?? cache.runtimes.get(name));
     if (object === undefined) return { missing: name ?? 'a Runtime for containers' };
-    return { object, health: runtimes.health(object.metadata.name) };
+    return {
+      object,
+      capabilities: runtimes.capabilities(object),
+      health: runtimes.health(object.metadata.name),
+    };
   }
 
   #instance(agent: Agent, object: InstanceView['object'], now: number): InstanceView {

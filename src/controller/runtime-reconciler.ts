@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { type Capabilities, capabilitiesOf } from '../api/capabilities.ts';
 import { isApiError } from '../api/errors.ts';
 import { listed } from '../api/listed.ts';
 import { type Condition, keyText, type Runtime } from '../api/objects.ts';
@@ -83,8 +84,7 @@ export class RuntimeReconciler {
       this.#cancelDisk = clock.after(diskEvery, look);
       if (isFull() === wasFull) return;
       wasFull = !wasFull;
-      for (const { metadata, spec } of cache.runtimes.list())
-        if (spec.driver === 'process') enqueueRuntime(metadata.name);
+      for (const { metadata, spec } of cache.runtimes.list()) if (isHere(spec)) enqueueRuntime(metadata.name);
     };
     this.#cancelDisk = clock.after(diskEvery, look);
   }
@@ -106,6 +106,10 @@ export class RuntimeReconciler {
     const fault = this.#faults.get(name);
     if (fault !== undefined) return { state: 'Offline', message: fault.message, since: fault.since };
     return { state: 'Syncing', message: 'Connecting.', since: 0 };
+  }
+
+  capabilities(runtime: Runtime): Capabilities {
+    return this.session(runtime.metadata.name)?.driver.capabilities ?? capabilitiesOf(runtime.spec);
   }
 
   sessions(): Session[] {
@@ -268,7 +272,7 @@ export class RuntimeReconciler {
               message: fault?.message ?? 'Connecting to the Runtime.',
             };
     const wanted = [ready, ...(this.session(name)?.driver.conditions?.() ?? [])];
-    if (runtime.spec.driver === 'process' && this.#deps.diskFull?.() === true) {
+    if (isHere(runtime.spec) && this.#deps.diskFull?.() === true) {
       wanted.push({
         type: 'DiskFull',
         status: 'True',
@@ -293,6 +297,9 @@ export class RuntimeReconciler {
     });
   }
 }
+
+/** Whether its instances are in the state folder. */
+const isHere = (spec: Runtime['spec']): boolean => capabilitiesOf(spec).hostAccess === 'Direct';
 
 /** Why a driver could not be created. Only errors of this host or the API are not the fault of the spec. */
 function faultReason(error: unknown): string {

@@ -158,7 +158,6 @@ export class Links {
     const givenUp = box.working(uid).map(({ record }) => givenUpOf(record));
     const { model, systemPrompt, session } = spec;
     const { fleetAccess } = agent.spec; // fleetAccess may change during the run
-    const runtime = this.#deps.cache.runtimes.get(object.spec.runtimeRef.name)?.spec.driver ?? '';
     const offers = fleetAccess !== 'None' && protocol.capabilities.offersTools;
     const link: Link = new Link({
       target,
@@ -172,9 +171,7 @@ export class Links {
       settings: { model, systemPrompt, session },
       tools: async () => {
         const offering = driver();
-        return offers && offering !== undefined
-          ? this.#deps.tools.offer(target, agent, offering, runtime)
-          : undefined;
+        return offers && offering !== undefined ? this.#deps.tools.offer(target, agent, offering) : undefined;
       },
       turns,
       givenUp,

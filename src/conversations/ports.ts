@@ -22,6 +22,6 @@ export type ToolsOffer = McpAccess | { unavailable: string };
 
 /** Offers the controller's tools to runs. */
 export interface Tools {
-  offer(run: { uid: string; run: number }, agent: Agent, driver: Driver, kind: string): Promise<ToolsOffer>;
+  offer(run: { uid: string; run: number }, agent: Agent, driver: Driver): Promise<ToolsOffer>;
   close(): Promise<void>;
 }

@@ -1,3 +1,4 @@
+import { driverCapabilities } from '../api/capabilities.ts';
 import type { Observed } from '../plan/world.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
@@ -173,6 +174,8 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
   };
 
   return {
+    capabilities: driverCapabilities.docker,
+
     async ping() {
       await engine.prompt.ping();
       return { version: (await readFactsOnce()).version };

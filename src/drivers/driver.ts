@@ -1,3 +1,4 @@
+import type { Capabilities } from '../api/capabilities.ts';
 import type { AgentSpec } from '../api/objects.ts';
 import type { Observed } from '../plan/world.ts';
 
@@ -7,6 +8,8 @@ import type { Observed } from '../plan/world.ts';
  * are DriverErrors. The contract suite is test/contracts/driver.ts.
  */
 export interface Driver {
+  readonly capabilities: Capabilities;
+
   /** Checks that the Runtime answers. */
   ping(): Promise<{ version: string }>;
 

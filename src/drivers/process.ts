@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { release, type } from 'node:os';
 import { resolve } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
+import { driverCapabilities } from '../api/capabilities.ts';
 import { signalNumber } from '../api/signal.ts';
 import type { Observed } from '../plan/world.ts';
 import { type Clock, sleep } from '../platform/clock.ts';
@@ -233,6 +234,8 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
   };
 
   return {
+    capabilities: driverCapabilities.process,
+
     async ping() {
       try {
         await mkdir(root, { recursive: true, mode: 0o700 });

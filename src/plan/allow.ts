@@ -1,6 +1,7 @@
 /** What a Runtime lets Agents use of the host, of its engine and of each other: `spec.allow`. */
 
 import { authorAnnotation } from '../api/author.ts';
+import { capabilitiesOf } from '../api/capabilities.ts';
 import { listed } from '../api/listed.ts';
 import { isNetworkName } from '../api/names.ts';
 import type { AgentSpec, Runtime } from '../api/objects.ts';
@@ -28,18 +29,19 @@ export interface ControllerUser {
 /** Returns `field: why, and what to do` for each field that the Runtime does not allow. */
 export function notAllowed(
   template: Template,
-  { driver, allow }: Pick<RuntimeSpec, 'driver' | 'allow'>,
+  spec: Pick<RuntimeSpec, 'driver' | 'allow'>,
   { author, controller }: { author: Author | undefined; controller: ControllerUser },
 ): string[] {
   const reasons: string[] = [];
   const refuse: Refuse = (field, why) => void reasons.push(`spec.template.${field}: ${why}`);
-  switch (driver) {
-    case 'docker':
+  const { allow } = spec;
+  switch (capabilitiesOf(spec).hostAccess) {
+    case 'Granted':
       checkSecurity(template, allow, refuse);
       checkNetwork(template, allow, refuse);
       checkVolumes(template, allow, refuse);
       break;
-    case 'process':
+    case 'Direct':
       checkUser(template, allow, author, controller, refuse);
       break;
   }

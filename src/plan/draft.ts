@@ -114,9 +114,10 @@ export function emitEvent(
 }
 
 /** The word for what an instance runs in. */
-export function home({ context }: InstanceDraft): 'container' | 'folder' {
+export function home({ context }: InstanceDraft): 'container' | 'folder' | 'pod' {
   const { runtime } = context.world;
-  return !('missing' in runtime) && runtime.object.spec.driver === 'process' ? 'folder' : 'container';
+  const noun = 'missing' in runtime ? 'container' : runtime.capabilities.noun;
+  return noun === 'process' ? 'folder' : noun;
 }
 
 /** Returns `at`, but never later than now: a stored instant in the future means that the clock was set back. */

@@ -155,15 +155,15 @@ function start(world: World, view: InstanceView, action: Extract<Action, { type:
   const again = action.how === 'Restart';
   const before = view.observed === 'Unknown' ? [] : view.observed;
   const old = again ? before.find(({ ref }) => ref === action.ref) : undefined;
-  const isProcess = !('missing' in world.runtime) && world.runtime.object.spec.driver === 'process';
-  const kept = isProcess ? undefined : old;
+  const isRenewed = !('missing' in world.runtime) && world.runtime.capabilities.restartInPlace === 'Renewed';
+  const kept = isRenewed ? undefined : old;
   const container: Observed = {
     ref: action.ref ?? `${action.name}/${action.run}`,
     instanceUid: action.uid,
     namespace: metadata.namespace ?? 'default',
     instance: action.name,
     agent: world.agent.metadata.name,
-    // A container keeps its labels when it is restarted. A process is always new.
+    // Labels stay at a restart, unless it renews them.
     run: (kept ?? action).run,
     revision: (kept ?? action).revision,
     state: 'Running',

@@ -159,10 +159,10 @@ function claim(draft: InstanceDraft, revision: string) {
   emit(draft, next.run);
 }
 
-/** A restarted container has the environment that it was created with. A process has a new one. */
+/** A restart in place keeps the environment of the create, unless it renews it. */
 function noteInputs({ context: { world } }: InstanceDraft, run: Run, before: Run | undefined) {
-  const isProcess = !('missing' in world.runtime) && world.runtime.object.spec.driver === 'process';
-  const inputs = run.startedBy === 'Restart' && !isProcess ? before?.inputs : recordedInputs(world);
+  const isRenewed = !('missing' in world.runtime) && world.runtime.capabilities.restartInPlace === 'Renewed';
+  const inputs = run.startedBy === 'Restart' && !isRenewed ? before?.inputs : recordedInputs(world);
   if (inputs === undefined || Object.keys(inputs).length === 0) delete run.inputs;
   else run.inputs = inputs;
 }

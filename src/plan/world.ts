@@ -1,3 +1,4 @@
+import type { Capabilities } from '../api/capabilities.ts';
 import type { Agent, Instance, PolicySpec, Revision, Runtime } from '../api/objects.ts';
 
 /** An instant, in milliseconds since the Unix epoch. */
@@ -49,6 +50,7 @@ export interface Missing {
 
 export interface RuntimeView {
   object: Runtime;
+  capabilities: Capabilities;
   /** Offline: nothing is known about its instances. Syncing: they were not listed yet since the controller started. */
   health: { state: 'Online' } | { state: 'Offline' | 'Syncing'; message: string; since: Instant };
 }

@@ -3,6 +3,7 @@ import { connect, createServer } from 'node:net';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { afterEach, expect, test, vi } from 'vitest';
+import { driverCapabilities } from '../../src/api/capabilities.ts';
 import { McpServers } from '../../src/controller/mcp-server.ts';
 import type { Driver } from '../../src/drivers/driver.ts';
 import { silentLog } from '../../src/platform/log.ts';
@@ -393,8 +394,11 @@ test('an address that is not there yet loses no port', async () => {
     seen: () => {},
     places: { get: () => ({ port: 40_000, epoch: 1 }), set },
   });
-  const driver = { hostAddress: async () => '192.0.2.1' } as Partial<Driver> as Driver; // all that is asked of it
-  expect(await servers.offer({ uid: 'u', run: 1 }, agent, driver, 'docker')).toEqual({
+  const driver = {
+    capabilities: driverCapabilities.docker,
+    hostAddress: async () => '192.0.2.1',
+  } as Partial<Driver> as Driver; // all that is asked of it
+  expect(await servers.offer({ uid: 'u', run: 1 }, agent, driver)).toEqual({
     unavailable: expect.stringContaining('EADDRNOTAVAIL'),
   });
   expect(set).not.toHaveBeenCalled();

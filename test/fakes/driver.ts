@@ -1,3 +1,4 @@
+import { driverCapabilities } from '../../src/api/capabilities.ts';
 import { containerName } from '../../src/api/names.ts';
 import { type Driver, DriverError, type RunSpec } from '../../src/drivers/driver.ts';
 import { attachTo, workingDirOf } from './attach.ts';
@@ -31,6 +32,8 @@ export function createFakeDriver(engine: FakeEngine, store: string): Driver {
   };
 
   return {
+    capabilities: driverCapabilities.docker,
+
     async ping() {
       engine.answer('ping');
       return { version: 'Fake 1.0' };

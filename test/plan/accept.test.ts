@@ -1,12 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import type { AgentSpec, Runtime } from '../../src/api/objects.ts';
 import { mustAsk, refusal } from '../../src/plan/accept.ts';
-import { agentOf, policyOf, runtimeOf, specOf, type WorldOptions, worldOf } from './worlds.ts';
+import { agentOf, policyOf, runtimeOf, runtimeViewOf, specOf, type WorldOptions, worldOf } from './worlds.ts';
 
-const online = (spec: Partial<Runtime['spec']> = {}) => ({
-  object: runtimeOf(spec as never),
-  health: { state: 'Online' as const },
-});
+const online = (spec: Partial<Runtime['spec']> = {}) => runtimeViewOf(runtimeOf(spec as never));
 const scheduled = (schedule: object) => ({
   policy: policyOf({ scheduledRestart: schedule as never }),
 });

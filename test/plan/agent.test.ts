@@ -10,6 +10,7 @@ import {
   readyStatus,
   revisionOf,
   runtimeOf,
+  runtimeViewOf,
   second,
   start,
   viewOf,
@@ -167,9 +168,9 @@ describe('an Agent that is being deleted', () => {
     expect(text(view({ runtimeMissing: true }))).toBe(`The Runtime docker does not exist.${forced}`);
     expect(text(view({}))).toBe(`The Runtime docker does not answer.${forced}`);
     const health = { state: 'Offline' as const, message: 'Connection refused', since: start };
-    const offline = { runtime: { object: runtimeOf(), health } };
+    const offline = { runtime: runtimeViewOf(runtimeOf(), health) };
     expect(text(view({}), offline)).toBe(`The Runtime docker does not answer: Connection refused.${forced}`);
-    const other = { runtime: { object: runtimeOf({}, 'podman'), health } };
+    const other = { runtime: runtimeViewOf(runtimeOf({}, 'podman'), health) };
     expect(text(view({}), other), 'of another Runtime').toBe(`The Runtime docker does not answer.${forced}`);
   });
 });
@@ -201,7 +202,7 @@ describe('an instance that is deleted by hand while its Runtime is out of reach'
 
   test('keeps what is known of it until its Runtime is listed for the first time', () => {
     const health = { state: 'Syncing' as const, message: 'Not listed yet.', since: start };
-    const syncing = { runtime: { object: runtimeOf(), health } };
+    const syncing = { runtime: runtimeViewOf(runtimeOf(), health) };
     const known = readyStatus();
     const plan = reconcile(worldOf({ instances: [viewOf(known, 'Unknown')], ...syncing }));
     expect(plan.instances.get('web-0')).toMatchObject({ phase: 'Ready', reason: 'Ready' });

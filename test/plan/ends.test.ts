@@ -10,6 +10,7 @@ import {
   minute,
   readyStatus,
   runtimeOf,
+  runtimeViewOf,
   second,
   start,
   stopOf,
@@ -384,7 +385,7 @@ describe('a start that failed', () => {
 });
 
 test('a process has a folder', () => {
-  const runtime = { object: runtimeOf({ driver: 'process' }), health: { state: 'Online' as const } };
+  const runtime = runtimeViewOf(runtimeOf({ driver: 'process' }));
   const plan = reconcile(worldOf({ now, runtime, instances: [viewOf(readyStatus(), [])] }));
   expect(plan.instances.get('web-0')?.lastExit?.message).toBe(
     'Its folder was removed by something other than agentctl.',

@@ -9,6 +9,7 @@ import {
   minute,
   readyStatus,
   runtimeOf,
+  runtimeViewOf,
   second,
   start,
   stopOf,
@@ -231,7 +232,7 @@ describe('a run that was claimed', () => {
   });
 
   test('of a process has a folder', () => {
-    const runtime = { object: runtimeOf({ driver: 'process' }), health: { state: 'Online' as const } };
+    const runtime = runtimeViewOf(runtimeOf({ driver: 'process' }));
     const { told } = planOf(claimed(), [containerOf({ ref: 'c2', run: 2, startId: 's2' })], { runtime });
     expect(told[0]).toBe('Started: Started run 2 in a new folder (BackOffEnded).');
   });
@@ -392,10 +393,7 @@ describe('a stop that was to stay', () => {
 
 describe('an instance whose Runtime cannot be asked', () => {
   const offline = {
-    runtime: {
-      object: runtimeOf(),
-      health: { state: 'Offline' as const, message: 'No answer.', since: start },
-    },
+    runtime: runtimeViewOf(runtimeOf(), { state: 'Offline' as const, message: 'No answer.', since: start }),
   };
   const lastExit = { run: 1, code: 1, finishedAt: iso(start), cause: 'Agent' as const };
   test.each<[string, InstanceStatus, string]>([

@@ -13,6 +13,7 @@ import {
   readyStatus,
   revisionOf,
   runtimeOf,
+  runtimeViewOf,
   second,
   start,
   stopOf,
@@ -205,7 +206,7 @@ describe('a claim', () => {
     const noted = (given: Given) => planOf(ran, { inputs, ...given }).next.run?.inputs;
     expect(noted({ observed: [] })).toEqual({ 'Secret/key': 'new' });
     expect(noted({}), 'the same container').toEqual({ 'Secret/key': 'old' });
-    const runtime = { object: runtimeOf({ driver: 'process' }), health: { state: 'Online' as const } };
+    const runtime = runtimeViewOf(runtimeOf({ driver: 'process' }));
     expect(noted({ runtime }), 'a process is made anew').toEqual({ 'Secret/key': 'new' });
     expect(planOf(ran, { observed: [] }).next.run).not.toHaveProperty('inputs');
     expect(planOf(status, { inputs }).next.run).not.toHaveProperty('inputs');
@@ -213,7 +214,7 @@ describe('a claim', () => {
 
   test('says that a first run starts in something new', () => {
     expect(planOf({}, { observed: [] }).next.message).toBe('Run 1 starts in a new container.');
-    const runtime = { object: runtimeOf({ driver: 'process' }), health: { state: 'Online' as const } };
+    const runtime = runtimeViewOf(runtimeOf({ driver: 'process' }));
     expect(planOf({}, { observed: [], runtime }).next.message).toBe('Run 1 starts in a new folder.');
   });
 });
@@ -350,10 +351,11 @@ describe('an instance that waits', () => {
     [
       'for its Runtime',
       {
-        runtime: {
-          object: runtimeOf(),
-          health: { state: 'Offline', message: 'Connection refused.', since: start },
-        },
+        runtime: runtimeViewOf(runtimeOf(), {
+          state: 'Offline',
+          message: 'Connection refused.',
+          since: start,
+        }),
       },
       'RuntimeOffline',
       'Connection refused.',
@@ -362,7 +364,7 @@ describe('an instance that waits', () => {
     [
       'for the first list of its Runtime',
       {
-        runtime: { object: runtimeOf(), health: { state: 'Syncing', message: 'Not yet.', since: start } },
+        runtime: runtimeViewOf(runtimeOf(), { state: 'Syncing', message: 'Not yet.', since: start }),
       },
       'RuntimeSyncing',
       'Not yet.',

@@ -12,6 +12,7 @@ import {
   readyStatus,
   revisionOf,
   runtimeOf,
+  runtimeViewOf,
   second,
   start,
   viewOf,
@@ -58,7 +59,7 @@ describe('an instance is outdated', () => {
     ],
     [
       'on another Runtime',
-      { runtime: { object: runtimeOf({}, 'podman'), health: { state: 'Online' } } },
+      { runtime: runtimeViewOf(runtimeOf({}, 'podman')) },
       'True SpecChanged: spec.runtimeRef.name: "docker" -> "podman".',
     ],
     [

@@ -13,6 +13,7 @@ import {
   readyStatus,
   revisionOf,
   runtimeOf,
+  runtimeViewOf,
   second,
   start,
   stopOf,
@@ -25,10 +26,11 @@ const now = start + hour;
 const changed = agentOf({ template: { image: 'web:2' } });
 const bothRevisions = [revisionOf(agentOf()), revisionOf(changed, 2)];
 const offline = {
-  runtime: {
-    object: runtimeOf(),
-    health: { state: 'Offline' as const, message: 'Connection refused.', since: start },
-  },
+  runtime: runtimeViewOf(runtimeOf(), {
+    state: 'Offline' as const,
+    message: 'Connection refused.',
+    since: start,
+  }),
 };
 
 const up = (status: InstanceStatus = {}, more: Partial<InstanceView> = {}): InstanceView =>

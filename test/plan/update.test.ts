@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { Agent, AgentSpec, PolicySpec } from '../../src/api/objects.ts';
 import { reconcile } from '../../src/plan/reconcile.ts';
 import { Story } from './story.ts';
-import { hour, minute, policyOf, runtimeOf, second, specOf } from './worlds.ts';
+import { hour, minute, policyOf, runtimeOf, runtimeViewOf, second, specOf } from './worlds.ts';
 
 type Update = Partial<PolicySpec['update']>;
 
@@ -391,7 +391,7 @@ describe('another Runtime', () => {
 
   test('waits while the old one is out of reach', () => {
     const story = Story.ready().happen({ is: 'Offline' });
-    story.set({ runtime: { object: runtimeOf({}, 'podman'), health: { state: 'Online' } } }).pass(hour);
+    story.set({ runtime: runtimeViewOf(runtimeOf({}, 'podman')) }).pass(hour);
     expect(story.did).toEqual([]);
     expect(story.status().phase).toBe('Unknown');
   });
@@ -405,7 +405,7 @@ describe('what cannot be carried out', () => {
     [
       'NamespaceNotAllowed',
       {
-        runtime: { object: runtimeOf({ allowedNamespaces: ['team'] }), health: { state: 'Online' as const } },
+        runtime: runtimeViewOf(runtimeOf({ allowedNamespaces: ['team'] })),
       },
     ],
     ['InvalidSchedule', { policy: policyOf({ scheduledRestart: { cron: 'soon' } }) }],

@@ -1,4 +1,5 @@
 /** Worlds to plan in: an Agent `web` in the namespace `default`, on a Runtime `docker` that answers. */
+import { capabilitiesOf } from '../../src/api/capabilities.ts';
 import { withDefaults } from '../../src/api/defaults.ts';
 import { kindInfo } from '../../src/api/kinds.ts';
 import type {
@@ -11,7 +12,14 @@ import type {
   Runtime,
 } from '../../src/api/objects.ts';
 import { revisionData } from '../../src/plan/drift.ts';
-import type { InboxView, InstanceView, Observed, TalkView, World } from '../../src/plan/world.ts';
+import type {
+  InboxView,
+  InstanceView,
+  Observed,
+  RuntimeView,
+  TalkView,
+  World,
+} from '../../src/plan/world.ts';
 
 export const start = Date.parse('2026-03-02T12:00:00.000Z');
 export const second = 1000;
@@ -162,6 +170,12 @@ export const stopOf = (next: Stop['then'] = 'Stay', more: Partial<Stop> = {}): S
   ...more,
 });
 
+/** By default Online, with what its driver can do. */
+export const runtimeViewOf = (
+  object: Runtime = runtimeOf(),
+  health: RuntimeView['health'] = { state: 'Online' },
+): RuntimeView => ({ object, health, capabilities: capabilitiesOf(object.spec) });
+
 /** How run 1 is talked to, Ready since `start` unless it says otherwise. */
 export const talkOf = (talk: Partial<TalkView> = {}): TalkView => ({
   run: 1,
@@ -189,7 +203,7 @@ export function worldOf({ spec, policy, ...more }: WorldOptions = {}): World {
     now: start,
     agent,
     policy: policy !== undefined && 'missing' in policy ? (policy as { missing: string }) : policyOf(policy),
-    runtime: { object: runtimeOf(), health: { state: 'Online' } },
+    runtime: runtimeViewOf(),
     inputs: {},
     revisions: [revisionOf(agent)],
     instances,

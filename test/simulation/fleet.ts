@@ -15,7 +15,7 @@ import { randomIds } from '../../src/platform/ids.ts';
 import { silentLog as log } from '../../src/platform/log.ts';
 import { createRegistry } from '../../src/registry/registry.ts';
 import { openStore } from '../../src/store/sqlite.ts';
-import { emptyInbox, policyOf, runtimeOf } from '../plan/worlds.ts';
+import { emptyInbox, policyOf, runtimeOf, runtimeViewOf } from '../plan/worlds.ts';
 import { agrees } from './agreement.ts';
 import type { Ground } from './grounds.ts';
 import { runnable } from './simulation.ts';
@@ -103,7 +103,7 @@ export class Fleet implements AsyncDisposable {
       now: this.#ground.time.now(),
       agent,
       policy: agent.spec.policy ?? policyOf(),
-      runtime: { object: this.#runtimeObject(), health: { state: 'Online' } },
+      runtime: runtimeViewOf(this.#runtimeObject()),
       inputs: {},
       revisions: revisions.toSorted((one, other) => one.revision - other.revision),
       instances: instances

@@ -46,12 +46,12 @@ export function instanceTable(instances: readonly Instance[], now: number, why?:
 }
 
 /** Returns the ids that other tools use, while it runs. For a process, startId has boot, pid and start time. */
-export function placeOf({ metadata, spec, status }: Instance): { pid?: string; container?: string } {
+export function placeOf({ metadata, status }: Instance): { pid?: string; container?: string } {
   const { ref, startedAt = '', number } = status?.run ?? {};
   if (ref === undefined || startedAt === '' || status?.lastExit?.run === number) return {};
   const [, pid] = /^[0-9a-f-]{36}:(\d+):\d+$/.exec(startedAt) ?? [];
   if (pid !== undefined) return { pid };
-  if (spec.runtimeRef.name === 'process') return {};
+  if (!isTime(startedAt)) return {};
   return {
     container: containerName({ namespace: metadata.namespace ?? 'default', instance: metadata.name }),
   };

@@ -1,4 +1,5 @@
 import { authorAnnotation } from '../../api/author.ts';
+import { capabilitiesOf } from '../../api/capabilities.ts';
 import type { Runtime } from '../../api/objects.ts';
 import { ago, conditionsSection, fields, joined, metadataFields } from './fields.ts';
 
@@ -43,10 +44,12 @@ export function describeRuntime(runtime: Runtime, now: number): string {
   ].join('');
 }
 
-/** Returns `spec.allow` with one line for each field, without fields of other drivers. */
-function allowed({ driver, allow }: Runtime['spec']): string[] {
+/** Returns `spec.allow` with one line for each field, without fields that its driver does not use. */
+function allowed(spec: Runtime['spec']): string[] {
+  const { allow } = spec;
+  const { hostAccess } = capabilitiesOf(spec);
   const lists =
-    driver === 'docker'
+    hostAccess === 'Granted'
       ? ([
           ['capabilities', allow.capabilities],
           ['networks', allow.networks],
@@ -58,7 +61,7 @@ function allowed({ driver, allow }: Runtime['spec']): string[] {
     allow.privileged ? 'privileged containers' : '',
     allow.hostNetwork ? 'the network of the host' : '',
     ...lists.map(([what, list]) => (list.length === 0 ? '' : `${what}: ${list.join(', ')}`)),
-    driver === 'process' ? controllerUser(allow) : '',
+    hostAccess === 'Direct' ? controllerUser(allow) : '',
   ].filter((line) => line !== '');
   return lines.length === 0 ? ['nothing'] : lines;
 }
