@@ -18,9 +18,9 @@ export const layers: ReadonlyMap<string, string> = new Map([
   ['protocols', 'ACP and JSON lines'],
   ['sources', 'Git repositories and folders'],
   ['store', 'objects in SQLite'],
-  ['plan', 'the decisions, pure'],
-  ['api', 'kinds, validation, manifests, pure'],
   ['platform', 'clock, log, ids, paths, retries'],
+  ['plan', 'the decisions, pure'],
+  ['api', 'kinds, errors, validation, manifests, pure'],
 ]);
 
 export interface Import {

@@ -64,24 +64,64 @@ const codes: Record<StatusReason, number> = {
   Timeout: 504,
 };
 
+/** Milliseconds: the first wait, which doubles with each failure in a row, and the longest one. */
+export interface Backoff {
+  from: number;
+  upTo: number;
+}
+
+/**
+ * Whether what failed may succeed later without a change. Never: it is not tried again until something changes.
+ * Backoff: the caller chooses the waits. `at`: not before this instant.
+ */
+export type Retry = 'Never' | 'Backoff' | Backoff | { at: number };
+
+export interface FailureOptions {
+  cause?: unknown;
+  /** What to do about it, in a sentence, unless the message says it. */
+  remedy?: string | undefined;
+  retry?: Retry | undefined;
+}
+
+/** The root of all errors that callers tell apart. The message is for people. */
+export abstract class AgentctlError<Code extends string = string> extends Error {
+  /** One word for programs. It becomes the reason of a Status, a condition or an Event. */
+  readonly code: Code;
+  readonly remedy: string | undefined;
+  readonly retry: Retry;
+
+  constructor(code: Code, message: string, { cause, remedy, retry = 'Backoff' }: FailureOptions = {}) {
+    super(message, cause === undefined ? {} : { cause });
+    this.code = code;
+    this.remedy = remedy;
+    this.retry = retry;
+  }
+
+  get reason(): Code {
+    return this.code;
+  }
+}
+
+/** The only place that decides whether to try again after an error. One that nobody has foreseen is tried again. */
+export const retryOf = (error: unknown): Retry => (error instanceof AgentctlError ? error.retry : 'Backoff');
+
 /** Every failure that an API server returns to a client, local or over HTTP. */
-export class ApiError extends Error {
-  readonly reason: StatusReason;
+export class ApiError extends AgentctlError<StatusReason> {
   readonly details: Status['details'];
 
   constructor(
     reason: StatusReason,
     message: string,
-    options: { details?: Status['details']; cause?: unknown } = {},
+    options: FailureOptions & { details?: Status['details'] } = {},
   ) {
-    super(message, options.cause === undefined ? {} : { cause: options.cause });
+    super(reason, message, options);
     this.name = 'ApiError';
-    this.reason = reason;
     this.details = options.details;
   }
 
-  get code(): number {
-    return codes[this.reason];
+  /** The HTTP status. */
+  get status(): number {
+    return codes[this.code];
   }
 
   toStatus(): Status {
@@ -93,7 +133,7 @@ export class ApiError extends Error {
       message: visible(this.message),
       reason: this.reason,
       ...(this.details === undefined ? {} : { details: shownDetails(this.details) }),
-      code: this.code,
+      code: this.status,
     };
   }
 }
@@ -105,9 +145,9 @@ const shownDetails = ({ causes, ...rest }: StatusDetails): StatusDetails =>
     : { ...rest, causes: causes.map((cause) => ({ ...cause, message: visible(cause.message) })) };
 
 /** The controller cannot be reached: no socket, or the connection was refused or lost. */
-export class UnreachableError extends Error {
-  constructor(message: string, options: { cause?: unknown } = {}) {
-    super(message, options);
+export class UnreachableError extends AgentctlError<'Unreachable'> {
+  constructor(message: string, options: FailureOptions = {}) {
+    super('Unreachable', message, options);
     this.name = 'UnreachableError';
   }
 }

@@ -1,12 +1,6 @@
+import { type Backoff, retryOf } from '../api/errors.ts';
 import type { Cancel, Clock } from './clock.ts';
 import type { Log } from './log.ts';
-
-export interface Backoff {
-  /** Milliseconds before the first retry. Doubled with each failure in a row. */
-  from: number;
-  /** The longest wait in milliseconds. */
-  upTo: number;
-}
 
 /**
  * Returns the wait in milliseconds after this many failures in a row. `spread`, from 0 to 1, shortens it by up to a
@@ -54,8 +48,11 @@ export class Retries {
     const failures = (before?.failures ?? 0) + 1;
     const cause = error instanceof Error ? error.message : String(error);
     const delay = retryDelay(this.#deps, failures, spread());
-    if (before?.cause !== cause) log.warn({ err: error, key, delay }, `${what}; it is tried again`);
-    this.#failing.set(key, { failures, cause, cancel: clock.after(delay, again) });
+    const isFinal = retryOf(error) === 'Never';
+    if (before?.cause !== cause)
+      log.warn({ err: error, key, delay }, isFinal ? what : `${what}; it is tried again`);
+    const cancel = isFinal ? (): void => {} : clock.after(delay, again);
+    this.#failing.set(key, { failures, cause, cancel });
   }
 
   succeeded(key: string): void {

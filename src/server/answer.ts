@@ -75,7 +75,7 @@ export function toApiError(error: unknown, log: Log, limit = bodyLimit): ApiErro
 
 export function answerError(request: FastifyRequest, reply: FastifyReply, error: ApiError): FastifyReply {
   if (error.reason === 'Unauthorized') reply.header('www-authenticate', 'Bearer realm="agentctl"');
-  return answerJson(request, reply, error.toStatus(), error.code);
+  return answerJson(request, reply, error.toStatus(), error.status);
 }
 
 /** The form in which a client wants an object or a list. */

@@ -87,7 +87,7 @@ export function resourcesContract(open: () => Promise<Subject>): void {
   given('a name is taken only once', async (resources) => {
     await resources.create('Agent', agent());
     const error = await failure(resources.create('Agent', agent()), 'AlreadyExists');
-    expect(error.code).toBe(409);
+    expect(error.status).toBe(409);
     expect(error.message).toBe('agents.agentctl.dev "a" already exists');
   });
 
