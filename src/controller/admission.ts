@@ -5,6 +5,7 @@ import { type Breaker, breakerEvent, closed, halfOpensAt, nextBreaker } from '..
 import type { Place } from '../plan/world.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Cache } from './cache.ts';
+import type { Keys, Reconciler } from './manager.ts';
 
 export const resumeAnnotation = 'agentctl.dev/resume';
 
@@ -20,7 +21,9 @@ export interface AdmissionDeps {
  * Grants the places of all Runtimes, for the whole fleet and serially: each call runs the pure `admit` over all that
  * waits, without an `await` in between. A grant is held until its claim was written or lost.
  */
-export class Admission {
+export class Admission implements Reconciler<'fleet'> {
+  readonly name = 'admission';
+  readonly workers = 1;
   grants: ReadonlySet<string> = new Set();
   places: ReadonlyMap<string, Place> = new Map();
   readonly #deps: AdmissionDeps;
@@ -33,6 +36,20 @@ export class Admission {
 
   constructor(deps: AdmissionDeps) {
     this.#deps = deps;
+  }
+
+  watch({ add }: Keys<'fleet'>): void {
+    const { cache } = this.#deps;
+    const changed = (): void => {
+      if (this.waiting > 0) add('fleet');
+    };
+    cache.instances.addHandler({ added: changed, updated: changed, deleted: changed });
+    cache.runtimes.addHandler({ added: () => {}, updated: changed, deleted: changed });
+  }
+
+  /** A place may be free: an instance ended, or the limits of a Runtime changed. */
+  async reconcile(): Promise<undefined> {
+    this.recount();
   }
 
   /**

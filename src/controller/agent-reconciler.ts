@@ -1,6 +1,7 @@
-import { isApiError } from '../api/errors.ts';
+import { AgentctlError, isApiError } from '../api/errors.ts';
 import { type Agent, type Instance, isTerminating, keyText, type Revision } from '../api/objects.ts';
 import type { Recorder } from '../client/recorder.ts';
+import type { Resources } from '../client/resources.ts';
 import type { Talk } from '../conversations/talk.ts';
 import type { Action, Plan } from '../plan/action.ts';
 import { formatPlan } from '../plan/format.ts';
@@ -9,15 +10,29 @@ import { startLength, wasReady } from '../plan/ready.ts';
 import { reconcile } from '../plan/reconcile.ts';
 import { timingOf } from '../plan/settings.ts';
 import type { World } from '../plan/world.ts';
-import { Retries } from '../platform/retry.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { Log } from '../platform/log.ts';
+import type { Admission } from './admission.ts';
+import type { Cache } from './cache.ts';
 import { confirmReady } from './confirm.ts';
 import { type ExecuteContext, execute, fieldManager, gone, letGo, specOfRun } from './execute.ts';
-import { Flights, type FlightsDeps } from './flights.ts';
+import type { Flights } from './flights.ts';
+import type { Keys, Reconciler, Requeue } from './manager.ts';
 import type { Observer } from './observe.ts';
+import type { Policies } from './policies.ts';
 import type { Prober } from './prober.ts';
 import type { RuntimeReconciler } from './runtime-reconciler.ts';
 
-export interface AgentsDeps extends FlightsDeps {
+export interface AgentsDeps {
+  resources: Resources;
+  cache: Cache;
+  admission: Admission;
+  flights: Flights;
+  policies: Policies;
+  clock: Clock;
+  log: Log;
+  /** Adds the key of an Agent: now, or at an instant. */
+  enqueue: (key: string, at?: number) => void;
   runtimes: RuntimeReconciler;
   observer: Observer;
   prober: Prober;
@@ -27,37 +42,55 @@ export interface AgentsDeps extends FlightsDeps {
   version: string;
 }
 
+/** An action on the API failed. The next plan contains it again. */
+class ActionFailed extends AgentctlError<'ActionFailed'> {
+  constructor(message: string) {
+    super('ActionFailed', message, { retry: { from: 1_000, upTo: 60_000 } });
+    this.name = 'ActionFailed';
+  }
+}
+
 /** observe -> reconcile -> claim -> execute for one Agent. The only place that carries out a plan. */
-export class AgentReconciler {
+export class AgentReconciler implements Reconciler {
+  readonly name = 'agent';
+  /** Workers mostly wait: for an engine, for the start of a program, or for the shared scan of all processes. */
+  readonly workers = 64;
   readonly #deps: AgentsDeps;
-  readonly #flights: Flights;
-  readonly #retries: Retries;
 
   constructor(deps: AgentsDeps) {
     this.#deps = deps;
-    this.#flights = new Flights(deps);
-    const { clock, log, signal } = deps;
-    this.#retries = new Retries({ clock, log, what: 'an action failed', from: 1_000, upTo: 60_000 });
-    signal.addEventListener('abort', () => this.#retries.stop());
   }
 
-  inFlight(uid: string): string | undefined {
-    return this.#flights.of(uid);
+  watch({ add, addAll }: Keys): void {
+    const { cache, prober } = this.#deps;
+    cache.onChange(add);
+    cache.instances.addHandler({
+      added: () => {},
+      updated: () => {},
+      deleted: ({ metadata }) => prober.forget(metadata.uid),
+    });
+    // The default Runtime of Agents without runtimeRef depends on all Runtimes.
+    cache.runtimes.addHandler({
+      added: addAll,
+      updated: (before, now) => {
+        if (before.metadata.generation !== now.metadata.generation) addAll();
+      },
+      deleted: addAll,
+    });
   }
 
-  /** Resolves when no action is in progress. */
-  settle(): Promise<void> {
-    return this.#flights.settle();
+  all(): string[] {
+    return this.#deps.cache.agents.list().map(({ metadata }) => keyText(metadata));
   }
 
-  async reconcile(key: string): Promise<void> {
+  async reconcile(key: string): Promise<Requeue | undefined> {
     const { admission, cache, clock, enqueue, log, observer } = this.#deps;
     const agent = cache.agents.get(key);
     await this.#clearLeftovers(key, agent);
     if (agent === undefined) {
-      this.#retries.forget(key);
       this.#deps.talk.forget(key);
-      return admission.forget(key);
+      admission.forget(key);
+      return undefined;
     }
     let world = observer.observe(agent, clock.now());
     let plan = reconcile(world);
@@ -70,7 +103,7 @@ export class AgentReconciler {
       log.debug({ agent: key, plan: { toJSON: () => formatPlan(plan) } }, 'a plan');
     this.#probe(world);
     const unconfirmed = confirmReady(world, plan, (name) => this.#deps.runtimes.session(name));
-    void unconfirmed?.looked.then((seen) => enqueue(key, seen ? {} : { at: clock.now() + 1_000 }));
+    void unconfirmed?.looked.then((seen) => enqueue(key, seen ? undefined : clock.now() + 1_000));
 
     // Running instances get their messages now: a lost claim does not affect them.
     this.#deps.talk.attend(world, plan);
@@ -83,10 +116,10 @@ export class AgentReconciler {
     // The actions change the status again. So it is written only when nothing is left to do or an action failed.
     if (held.size === 0 && (plan.actions.length === 0 || failed !== undefined))
       await this.#writeStatus(agent, plan);
-    if (failed === undefined) this.#retries.succeeded(key);
-    else this.#retries.failed(key, failed, () => enqueue(key));
-    if (lost.size > 0) enqueue(key, { at: clock.now() + 10 });
-    if (plan.wakeAt !== undefined) enqueue(key, { at: plan.wakeAt });
+    if (lost.size > 0) enqueue(key, clock.now() + 10);
+    if (failed === undefined) return { requeueAt: plan.wakeAt };
+    if (plan.wakeAt !== undefined) enqueue(key, plan.wakeAt);
+    throw new ActionFailed(failed);
   }
 
   /**
@@ -152,7 +185,7 @@ export class AgentReconciler {
         if (instance === undefined) recorder.recordEvent(agent, newEvent);
     } catch (error) {
       if (!isApiError(error, 'Conflict') && !isApiError(error, 'NotFound')) throw error;
-      enqueue(keyText(agent.metadata), { at: clock.now() + 10 });
+      enqueue(keyText(agent.metadata), clock.now() + 10);
     }
   }
 
@@ -206,7 +239,7 @@ export class AgentReconciler {
     for (const [name, chain] of chains) {
       const instance = cache.instances.get(keyText({ ...agent.metadata, name }));
       if (instance === undefined) continue;
-      this.#flights.begin(keyText(agent.metadata), instance, chain, done, (action) =>
+      this.#deps.flights.begin(keyText(agent.metadata), instance, chain, done, (action) =>
         execute(action, this.#context(agent, world, instance)),
       );
     }
@@ -226,7 +259,7 @@ export class AgentReconciler {
         cache.revisions.get(keyText({ namespace, name })) ??
         (await resources.get('Revision', { namespace, name })),
       find: cache.findInput(namespace),
-      stop: 'missing' in world.policy ? this.#deps.observer.defaultPolicy.stop : world.policy.stop,
+      stop: 'missing' in world.policy ? this.#deps.policies.defaultPolicy.stop : world.policy.stop,
       store: storeId,
       controllerVersion: version,
       talk: this.#deps.talk,

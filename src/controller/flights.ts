@@ -19,7 +19,7 @@ export interface FlightsDeps {
   log: Log;
   /** Aborted when the controller stops. */
   signal: AbortSignal;
-  enqueue: (key: string, options?: { at?: number }) => void;
+  enqueue: (key: string) => void;
 }
 
 /**

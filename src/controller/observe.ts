@@ -1,4 +1,4 @@
-import { type Agent, keyText, type PolicySpec, type Runtime } from '../api/objects.ts';
+import type { Agent, PolicySpec, Runtime } from '../api/objects.ts';
 import { parseDuration } from '../api/time.ts';
 import type { Talk } from '../conversations/talk.ts';
 import { unsupported } from '../drivers/index.ts';
@@ -7,8 +7,10 @@ import type { Activity, InstanceView, Missing, RuntimeView, World } from '../pla
 import type { Admission } from './admission.ts';
 import { programAuthor } from './author.ts';
 import type { Cache } from './cache.ts';
+import type { Flights } from './flights.ts';
 import type { Images } from './images.ts';
 import type { FindInput, Inputs } from './inputs.ts';
+import type { Policies } from './policies.ts';
 import type { Prober } from './prober.ts';
 import type { RuntimeReconciler } from './runtime-reconciler.ts';
 
@@ -26,9 +28,9 @@ export interface ObserverDeps {
   images: Images;
   prober: Prober;
   talk: Talk;
-  inFlight: (uid: string) => string | undefined;
+  flights: Flights;
+  policies: Policies;
   version: string;
-  defaultPolicy: PolicySpec;
 }
 
 /** Builds the World of one Agent from the caches. It reads nothing else, so it never waits. */
@@ -41,15 +43,11 @@ export class Observer {
     this.#deps = deps;
   }
 
-  get defaultPolicy(): PolicySpec {
-    return this.#deps.defaultPolicy;
-  }
-
   /** Returns the World of an Agent. `overlay` adds objects that are not applied yet, for a preview of the plan. */
   observe(stored: Agent, now: number, overlay: Overlay = {}): World {
     const { admission, cache, images, inputs, version } = this.#deps;
     const agent = this.draining ? { ...stored, spec: { ...stored.spec, suspend: true } } : stored;
-    const policy = this.policyOf(agent, overlay);
+    const policy = this.#deps.policies.of(agent, overlay.policy);
     const runtime = this.#runtime(agent, overlay);
     const found = 'missing' in runtime ? undefined : runtime.object;
     const { image } = agent.spec.template;
@@ -77,14 +75,6 @@ export class Observer {
     };
   }
 
-  policyOf({ metadata, spec }: Agent, overlay: Overlay = {}): PolicySpec | Missing {
-    if (spec.policy !== undefined) return spec.policy;
-    if (spec.policyRef === undefined) return this.#deps.defaultPolicy;
-    const { name } = spec.policyRef;
-    const stored = this.#deps.cache.policies.get(keyText({ namespace: metadata.namespace, name }));
-    return overlay.policy?.(name) ?? stored?.spec ?? { missing: name };
-  }
-
   #runtime({ spec }: Agent, overlay: Overlay): RuntimeView | Missing {
     const { cache, runtimes } = this.#deps;
     const name = spec.runtimeRef?.name ?? cache.defaultRuntime(spec.template.image !== undefined);
@@ -98,7 +88,7 @@ export class Observer {
   }
 
   #instance(agent: Agent, object: InstanceView['object'], now: number): InstanceView {
-    const { cache, inFlight, prober, runtimes, talk } = this.#deps;
+    const { cache, flights, prober, runtimes, talk } = this.#deps;
     const { uid } = object.metadata;
     const { name } = object.spec.runtimeRef;
     const observed = runtimes.session(name)?.observed(uid) ?? 'Unknown';
@@ -109,7 +99,7 @@ export class Observer {
       probe: prober.view(uid),
       activity: talk.activity(object) ?? untold(agent, object, now),
       talk: talk.view(agent, object, observed),
-      inFlight: inFlight(uid),
+      inFlight: flights.of(uid),
     };
   }
 }

@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Capabilities, capabilitiesOf } from '../api/capabilities.ts';
-import { isApiError } from '../api/errors.ts';
+import { AgentctlError, isApiError } from '../api/errors.ts';
 import { listed } from '../api/listed.ts';
-import { type Condition, keyText, type Runtime } from '../api/objects.ts';
+import { type Condition, keyText, type Runtime, type Secret } from '../api/objects.ts';
 import { asSentence } from '../api/sentence.ts';
 import { visible } from '../api/visible.ts';
 import type { Recorder } from '../client/recorder.ts';
@@ -15,6 +15,7 @@ import { Retries } from '../platform/retry.ts';
 import type { Admission } from './admission.ts';
 import type { Cache } from './cache.ts';
 import { fieldManager } from './execute.ts';
+import type { Keys, Reconciler } from './manager.ts';
 import type { Orphans } from './orphans.ts';
 import { Session } from './session.ts';
 
@@ -44,27 +45,55 @@ const diskEvery = 2_000;
 /** If there are many orphans, they are removed only after this annotation is set on the Runtime. */
 const collectAnnotation = 'agentctl.dev/collect-orphans';
 
+/** The driver of a Runtime could not be created. */
+class ConnectFailed extends AgentctlError<'ConnectFailed'> {
+  constructor(message: string, cause: unknown) {
+    super('ConnectFailed', `the driver of a Runtime could not be created: ${message}`, { cause, retry });
+    this.name = 'ConnectFailed';
+  }
+}
+
 /** Keeps one session open for each Runtime and writes its state to the Runtime's status. */
-export class RuntimeReconciler {
+export class RuntimeReconciler implements Reconciler {
+  readonly name = 'runtime';
+  readonly workers = 64;
   readonly #deps: RuntimesDeps;
   readonly #sessions = new Map<string, { session: Session; signature: string }>();
   /** Why a driver could not be created, and since when. */
   readonly #faults = new Map<string, { reason: string; message: string; since: number }>();
   readonly #held = new Map<string, number>();
-  readonly #connecting: Retries;
   readonly #collecting: Retries;
   #cancelDisk: Cancel = () => {};
 
   constructor(deps: RuntimesDeps) {
     this.#deps = deps;
     const { clock, log } = deps;
-    this.#connecting = new Retries({
-      clock,
-      log,
-      what: 'the driver of a Runtime could not be created',
-      ...retry,
-    });
     this.#collecting = new Retries({ clock, log, what: 'orphans could not be removed', ...retry });
+  }
+
+  watch({ add, addAll }: Keys): void {
+    const { admission, cache } = this.#deps;
+    const changed = ({ metadata }: Runtime): void => add(metadata.name);
+    cache.runtimes.addHandler({
+      added: addAll,
+      updated: (before, now) => {
+        if (before.metadata.generation === now.metadata.generation) changed(now);
+        else addAll();
+      },
+      deleted: (last) => {
+        admission.forgetRuntime(last.metadata.uid);
+        changed(last);
+        addAll();
+      },
+    });
+    const onSecret = ({ metadata }: Secret): void => {
+      for (const user of cache.runtimes.byIndex('secret', keyText(metadata))) changed(user);
+    };
+    cache.secrets.addHandler({ added: onSecret, updated: (_, now) => onSecret(now), deleted: onSecret });
+  }
+
+  all(): string[] {
+    return this.#deps.cache.runtimes.list().map(({ metadata }) => metadata.name);
   }
 
   /** Enqueues the Runtimes when the disk becomes full or has room again, so that the condition is written at once. */
@@ -116,28 +145,29 @@ export class RuntimeReconciler {
     return [...this.#sessions.values()].map(({ session }) => session);
   }
 
-  async reconcile(name: string): Promise<void> {
+  async reconcile(name: string): Promise<undefined> {
     const runtime = this.#deps.cache.runtimes.get(name);
-    await this.#connect(name, runtime);
+    const failure = await this.#connect(name, runtime);
     if (runtime !== undefined) await this.#writeStatus(runtime);
+    if (failure !== undefined) throw failure;
   }
 
   async stop(): Promise<void> {
     this.#cancelDisk();
-    this.#connecting.stop();
     this.#collecting.stop();
     await Promise.all(this.sessions().map((session) => session.stop()));
     this.#sessions.clear();
   }
 
-  async #connect(name: string, runtime: Runtime | undefined): Promise<void> {
+  /** Returns the failure, which becomes a condition before it is thrown. */
+  async #connect(name: string, runtime: Runtime | undefined): Promise<ConnectFailed | undefined> {
     const known = this.#sessions.get(name);
     const { driver, endpoint, tlsSecretRef } = runtime?.spec ?? {};
     const secret =
       tlsSecretRef === undefined ? undefined : this.#deps.cache.secrets.get(keyText(tlsSecretRef));
     const keys = secret?.metadata.resourceVersion;
     const signature = JSON.stringify([runtime?.metadata.uid, driver, endpoint, tlsSecretRef, keys]);
-    if (known?.signature === signature) return;
+    if (known?.signature === signature) return undefined;
     if (known !== undefined) {
       this.#sessions.delete(name);
       this.#deps.ended(known.session);
@@ -146,9 +176,9 @@ export class RuntimeReconciler {
     const before = this.#faults.get(name);
     this.#faults.delete(name);
     if (runtime === undefined || runtime.metadata.deletionTimestamp !== undefined) {
-      this.#connecting.forget(name);
       this.#held.delete(name);
-      return this.#tellUsers(name);
+      this.#tellUsers(name);
+      return undefined;
     }
     try {
       const { cache, clock, enqueueAgent, enqueueRuntime, log, makeDriver } = this.#deps;
@@ -167,17 +197,17 @@ export class RuntimeReconciler {
       };
       const session = new Session(runtime, await makeDriver(runtime), events, clock, log);
       this.#sessions.set(name, { session, signature });
-      this.#connecting.succeeded(name);
       session.start();
     } catch (error) {
-      this.#connecting.failed(name, error, () => this.#deps.enqueueRuntime(name));
       const message = error instanceof Error ? error.message : String(error);
       const same = before?.message === message;
       const since = this.#deps.clock.now();
       this.#faults.set(name, same ? before : { reason: faultReason(error), message, since });
-      if (same) return;
+      if (!same) this.#tellUsers(name);
+      return new ConnectFailed(message, error);
     }
     this.#tellUsers(name);
+    return undefined;
   }
 
   #tellUsers(name: string): void {

@@ -262,11 +262,10 @@ const ended = new Set(['Stopped', 'Completed', 'Failed', undefined]);
 /** Milliseconds that a stop may take beyond its grace period: for SIGKILL and for the engine. */
 const patience = 20_000;
 
-function longestGrace({ cache, observer }: Controller): number {
-  const lengths = cache.agents.list().map((agent) => {
-    const policy = observer.policyOf(agent);
-    return parseDuration(('missing' in policy ? observer.defaultPolicy : policy).stop.gracePeriod);
-  });
+function longestGrace({ cache, policies }: Controller): number {
+  const lengths = cache.agents
+    .list()
+    .map((agent) => parseDuration(policies.orDefault(agent).stop.gracePeriod));
   return Math.max(0, ...lengths);
 }
 

@@ -225,3 +225,25 @@ test('any sequence of steps hands out what a plain model says', async () => {
     }),
   );
 });
+
+test('a lane at its limit holds back its keys only, and the key that is ready longest is next', async () => {
+  const { clock, queue } = given();
+  queue.limit('slow', 1);
+  for (const key of ['slow/a', 'slow/b', 'quick/c']) {
+    queue.add(key);
+    clock.advance(1);
+  }
+  expect([await queue.take(), await queue.take()]).toEqual(['slow/a', 'quick/c']);
+  expect(queue.depth('slow')).toBe(1);
+  const taken = queue.take();
+  queue.add('quick/d');
+  expect(await taken).toBe('quick/d');
+  const last = queue.take();
+  queue.shutDown();
+  clock.advance(5);
+  queue.done('slow/a');
+  expect(await last).toBe('slow/b');
+  expect(queue.waited('slow/b')).toBe(7);
+  queue.done('slow/b');
+  expect(await queue.take()).toBeUndefined();
+});

@@ -185,7 +185,7 @@ test('a Runtime that is deleted while a start is under way costs no failure', as
   await house.user.delete('Runtime', { name: 'engine' });
   await house.within(
     5_000,
-    () => house.controller.agents.inFlight(house.instance('web-0')?.metadata.uid ?? '') === undefined,
+    () => house.controller.flights.of(house.instance('web-0')?.metadata.uid ?? '') === undefined,
   );
   await house.user.patch('Runtime', { name: 'engine' }, runtimePatch('engine', {}));
   await house.within(10_000, () => house.phase('web-0') === 'Ready');

@@ -23,7 +23,7 @@ import { Turns } from '../../platform/time-slice.ts';
 import type { Parser } from '../../sources/parsing/parser.ts';
 import { type Found, type Source, SourceError } from '../../sources/source.ts';
 import type { Cache } from '../cache.ts';
-import { runWorkers, WorkQueue } from '../queue.ts';
+import type { Keys, Reconciler, Requeue } from '../manager.ts';
 import { type AssessDeps, type Assessment, assess } from './assess.ts';
 import { boundsOf } from './bounds.ts';
 import { diffOf } from './diff.ts';
@@ -50,44 +50,50 @@ export interface SyncsDeps {
   sources: Sources;
   /** Parses the manifests. Its owner closes it. */
   parser: Parser;
+  /** Its own, for what changes outside of the API. */
+  keys: Keys;
   clock: Clock;
   log: Log;
 }
 
-/** Number of Syncs that look at once. Most of that time they wait for hosts, and some hosts never answer. */
-const workers = 32;
 /** How often a Sync waits for others before it deletes. Each wait is longer. */
 const mostWaits = 6;
 const failing: readonly Outcome['type'][] = ['SourceFailed', 'ApplyFailed', 'Interrupted'];
 /** Milliseconds to wait after others changed its objects, or while its files are being written. */
 const soon = 300;
 
-/** Keeps the manifests of all Syncs applied. It has its own queue, so that a slow source blocks only Syncs. */
-export class SyncReconciler {
+/** Keeps the manifests of all Syncs applied. */
+export class SyncReconciler implements Reconciler {
+  readonly name = 'sync';
+  /** Most of the time they wait for hosts, and some hosts never answer. */
+  readonly workers = 32;
   readonly #deps: SyncsDeps;
-  readonly #queue: WorkQueue;
   readonly #records = new Map<string, SyncRecord>();
   readonly #live: Live;
   readonly #turns = new Turns();
   readonly #tidying: Retries;
+  /** Aborted when the controller stops. */
   readonly #abort = new AbortController();
   #looks = 0;
-  #working: Promise<void> = Promise.resolve();
+  #tidied: Promise<void> = Promise.resolve();
 
   constructor(deps: SyncsDeps) {
     this.#deps = deps;
-    this.#queue = new WorkQueue(deps.clock);
     this.#live = new Live(deps.cache);
     const { clock, log } = deps;
     const what = 'the files of a Sync could not be removed';
     this.#tidying = new Retries({ clock, log, what, from: 5_000, upTo: 600_000 });
-    const { syncs, secrets } = deps.cache;
-    const changed = ({ metadata }: Sync): void => this.#queue.add(keyText(metadata));
+  }
+
+  watch({ add }: Keys): void {
+    const { cache, clock } = this.#deps;
+    const { syncs, secrets } = cache;
+    const changed = ({ metadata }: Sync): void => add(keyText(metadata));
     syncs.addHandler({ added: changed, updated: (_, now) => changed(now), deleted: changed });
     const onSecret = (metadata: ObjectKey): void => {
       for (const sync of syncs.byIndex('secret', keyText(metadata))) {
         const record = this.#records.get(keyText(sync.metadata));
-        record?.hint({ what: 'Source', at: deps.clock.now() });
+        record?.hint({ what: 'Source', at: clock.now() });
         changed(sync);
       }
     };
@@ -101,11 +107,14 @@ export class SyncReconciler {
     this.#live.onChange((id, before, now) => this.#noticed(id, before, now));
   }
 
-  /** Call this when the caches are synced. */
-  async start(): Promise<void> {
-    await this.#tidy('all', () => this.#deps.sources.keepOnly(this.#uids()));
-    this.#working = runWorkers(this.#queue, workers, (key) => this.#work(key));
-    for (const { metadata } of this.#deps.cache.syncs.list()) this.#queue.add(keyText(metadata));
+  all(): string[] {
+    return this.#deps.cache.syncs.list().map(({ metadata }) => keyText(metadata));
+  }
+
+  /** Deletes the files of Syncs that are gone, before any is reconciled. Call this when the caches are synced. */
+  tidy(): Promise<void> {
+    this.#tidied = this.#tidy('all', () => this.#deps.sources.keepOnly(this.#uids()));
+    return this.#tidied;
   }
 
   #uids(): Set<string> {
@@ -123,11 +132,13 @@ export class SyncReconciler {
   }
 
   /** Aborts passes in progress. The next controller starts them again. */
-  async stop(): Promise<void> {
-    this.#queue.shutDown();
+  stop(): void {
     this.#tidying.stop();
     this.#abort.abort();
-    await this.#working;
+  }
+
+  /** Call this when nothing is reconciled any more. */
+  async close(): Promise<void> {
     for (const record of this.#records.values()) await record.close();
   }
 
@@ -162,7 +173,7 @@ export class SyncReconciler {
       if (both && deepEqual(applied(before, { fieldManager }), applied(now, { fieldManager }))) continue;
       const at = this.#deps.clock.now() + this.#restlessPause(sync, record);
       record.hint({ what: 'Objects', at });
-      this.#queue.addAt(key, at);
+      this.#deps.keys.addAt(key, at);
     }
   }
 
@@ -193,31 +204,33 @@ export class SyncReconciler {
     );
   }
 
-  async #work(key: string): Promise<void> {
-    if (this.#abort.signal.aborted) return;
+  async reconcile(key: string): Promise<Requeue | undefined> {
+    await this.#tidied;
+    if (this.#abort.signal.aborted) return undefined;
+    const { clock } = this.#deps;
     try {
-      await this.#reconcile(key);
-      this.#queue.forget(key);
+      return await this.#look(key);
     } catch (error) {
-      if (this.#abort.signal.aborted) return;
-      if (!(error instanceof Overtaken))
-        this.#deps.log.error({ err: error, sync: key }, 'a Sync failed; it is tried again');
       // The interrupted look is still due.
-      this.#records.get(key)?.hint({ what: 'Source', at: this.#deps.clock.now() });
-      this.#queue.retry(key);
+      this.#records.get(key)?.hint({ what: 'Source', at: clock.now() });
+      if (error instanceof Overtaken) return { requeueAt: clock.now() + soon };
+      throw error;
     }
   }
 
-  async #reconcile(key: string): Promise<void> {
+  async #look(key: string): Promise<Requeue | undefined> {
     const { cache, clock } = this.#deps;
     const sync = cache.syncs.get(key);
     const known = this.#records.get(key);
-    if (sync === undefined) return known === undefined ? undefined : this.#forget(key, known);
+    if (sync === undefined) {
+      if (known !== undefined) await this.#forget(key, known);
+      return undefined;
+    }
     const record = this.#recordOf(sync);
     const now = clock.now();
     const verdict = due(sync, record.looks, now);
-    if (verdict === undefined) return;
-    if ('at' in verdict) return this.#queue.addAt(key, verdict.at);
+    if (verdict === undefined) return undefined;
+    if ('at' in verdict) return { requeueAt: verdict.at };
     const onlyObjects = verdict.now === 'Objects';
     const requested = verdict.now === 'Requested';
     const { failures } = record.looks;
@@ -226,7 +239,7 @@ export class SyncReconciler {
     if (!onlyObjects) record.look.begun = ++this.#looks;
     const outcome = await record.alone(() => this.#pass(sync, record, { onlyObjects, requested }));
     await this.#settle(sync, record, outcome, onlyObjects);
-    this.#queue.add(key);
+    return { requeueAt: now };
   }
 
   async #pass(
@@ -297,7 +310,7 @@ export class SyncReconciler {
       secret: (name) => cache.secrets.get(name),
       changed: () => {
         record.hint({ what: 'Source', at: clock.now() });
-        this.#queue.add(keyText(sync.metadata));
+        this.#deps.keys.add(keyText(sync.metadata));
       },
     });
     if ('missing' in source) throw new MissingSecret(source.missing, sync);
@@ -381,7 +394,7 @@ export class SyncReconciler {
     for (const { key, record } of syncs) {
       if (record === undefined || record.claims?.revision === revision) continue;
       record.hint({ what: 'Source', at: this.#deps.clock.now() });
-      this.#queue.add(key);
+      this.#deps.keys.add(key);
     }
   }
 
@@ -395,7 +408,7 @@ export class SyncReconciler {
       if (other === undefined || (other.waits === undefined && !handed.includes(key))) continue;
       other.looks = { ...other.looks, notBefore: undefined };
       other.hint({ what: 'Source', at: now });
-      this.#queue.add(key);
+      this.#deps.keys.add(key);
     }
   }
 
