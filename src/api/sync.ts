@@ -1,23 +1,5 @@
 import type { ObjectKey, SyncSpec } from './objects.ts';
 
-/** Annotations that a Sync sets on what it applies, and annotations that request something from a Sync. */
-export const syncAnnotations = {
-  /** On an object: the Sync that applies it, as namespace/name. */
-  sync: 'agentctl.dev/sync',
-  /** On an object: the revision that changed it last. */
-  revision: 'agentctl.dev/sync-revision',
-  /** On an object: its file in the source. */
-  path: 'agentctl.dev/sync-path',
-  /** On an object: `disabled` keeps it when its manifest is removed. */
-  prune: 'agentctl.dev/prune',
-  /** On a Sync: a new value requests one look now, even while it is suspended. See `takingOver`. */
-  requested: 'agentctl.dev/sync-requested',
-  /** On a Sync: when a webhook last reported a push (RFC 3339). */
-  webhook: 'agentctl.dev/webhook-received',
-  /** On a Sync: the revision that may delete more than maxPrunePercent. */
-  approved: 'agentctl.dev/approved-revision',
-} as const;
-
 /** A request with this suffix takes over the fields of other appliers once, like apply --force-conflicts. */
 export const takingOver = ' force-conflicts';
 

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { authorAnnotation } from '../api/author.ts';
+import { authorAnnotation } from '../api/annotations.ts';
 import { deepEqual } from '../api/equal.ts';
 import { isApiError } from '../api/errors.ts';
 import type { AnyObject } from '../api/objects.ts';

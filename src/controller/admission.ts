@@ -1,3 +1,4 @@
+import { resumeAnnotation } from '../api/annotations.ts';
 import { type Instance, keyText, type Runtime } from '../api/objects.ts';
 import type { ActionType, Outcome, Want } from '../plan/action.ts';
 import { admit, type RuntimeLoad } from '../plan/admit.ts';
@@ -6,8 +7,6 @@ import type { Place } from '../plan/world.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Cache } from './cache.ts';
 import type { Keys, Reconciler } from './manager.ts';
-
-export const resumeAnnotation = 'agentctl.dev/resume';
 
 export interface AdmissionDeps {
   cache: Cache;

@@ -1,4 +1,4 @@
-import { authorOf } from '../api/author.ts';
+import { authorOf } from '../api/annotations.ts';
 import { capabilitiesOf } from '../api/capabilities.ts';
 import { type Agent, type AgentSpec, type AnyObject, keyText } from '../api/objects.ts';
 import { references } from '../api/references.ts';

@@ -1,3 +1,4 @@
+import { agentLabel } from '../api/annotations.ts';
 import { capabilitiesOf } from '../api/capabilities.ts';
 import { type Agent, type AnyObject, type Instance, keyText, type Revision } from '../api/objects.ts';
 import { references } from '../api/references.ts';
@@ -5,7 +6,6 @@ import { Informer } from '../client/informer.ts';
 import type { Resources } from '../client/resources.ts';
 import { type Load, occupancy } from '../plan/admit.ts';
 import { type Author, mayRunAsController } from '../plan/allow.ts';
-import { agentLabel } from '../plan/revision.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import type { FindInput } from './inputs.ts';

@@ -1,4 +1,4 @@
-import { authorOf } from '../api/author.ts';
+import { authorOf, finalizer, instanceFinalizer } from '../api/annotations.ts';
 import { isApiError } from '../api/errors.ts';
 import { listed } from '../api/listed.ts';
 import type { Agent, AgentSpec, Instance, ObjectKey, Revision, Runtime } from '../api/objects.ts';
@@ -7,7 +7,6 @@ import type { Talk } from '../conversations/talk.ts';
 import { DriverError, type RunSpec } from '../drivers/driver.ts';
 import { unsupported } from '../drivers/index.ts';
 import type { Action, Outcome } from '../plan/action.ts';
-import { finalizer, instanceFinalizer } from '../plan/agent-actions.ts';
 import { programAuthor } from './author.ts';
 import type { FindInput } from './inputs.ts';
 import { runSpec } from './runspec.ts';

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { collectAnnotation } from '../api/annotations.ts';
 import { type Capabilities, capabilitiesOf } from '../api/capabilities.ts';
 import { AgentctlError, isApiError } from '../api/errors.ts';
 import { listed } from '../api/listed.ts';
@@ -41,9 +42,6 @@ export interface RuntimesDeps {
 }
 
 const diskEvery = 2_000;
-
-/** If there are many orphans, they are removed only after this annotation is set on the Runtime. */
-const collectAnnotation = 'agentctl.dev/collect-orphans';
 
 /** The driver of a Runtime could not be created. */
 class ConnectFailed extends AgentctlError<'ConnectFailed'> {

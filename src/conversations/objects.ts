@@ -1,3 +1,4 @@
+import { agentLabel } from '../api/annotations.ts';
 import type { VirtualKind } from '../api/kinds.ts';
 import type {
   Approval as ApprovalObject,
@@ -250,7 +251,7 @@ export class JournalObjects implements VirtualKinds {
       uid: record.id,
       creationTimestamp: formatTimeMs(record.createdAt),
       resourceVersion: String(this.#revisions.get(`${kind}/${record.id}`) ?? this.#base),
-      labels: { 'agentctl.dev/agent': record.agent },
+      labels: { [agentLabel]: record.agent },
     };
   }
 

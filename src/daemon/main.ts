@@ -1,6 +1,7 @@
 import { chmodSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import pino from 'pino';
+import { finalizer } from '../api/annotations.ts';
 import { withDefaults } from '../api/defaults.ts';
 import { kindInfo } from '../api/kinds.ts';
 import type { PolicySpec } from '../api/objects.ts';
@@ -12,7 +13,6 @@ import { fieldManager } from '../controller/execute.ts';
 import { ControllerStreams } from '../controller/streams.ts';
 import { createOpenFiles } from '../drivers/open-files.ts';
 import { openJournal } from '../messages/sqlite-journal.ts';
-import { finalizer } from '../plan/agent-actions.ts';
 import { systemClock } from '../platform/clock.ts';
 import { randomIds } from '../platform/ids.ts';
 import { acquireLock } from '../platform/lock.ts';

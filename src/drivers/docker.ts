@@ -1,3 +1,4 @@
+import { labels } from '../api/annotations.ts';
 import { driverCapabilities } from '../api/capabilities.ts';
 import type { Observed } from '../plan/world.ts';
 import type { Clock } from '../platform/clock.ts';
@@ -22,7 +23,7 @@ import { createStarter } from './docker/start.ts';
 import { createVolumes } from './docker/volumes.ts';
 import { watchEvents } from './docker/watch.ts';
 import { type ContainerInspect, instantOf } from './docker/wire.ts';
-import { type Driver, DriverError, labels } from './driver.ts';
+import { type Driver, DriverError } from './driver.ts';
 
 export { unsupportedByDocker } from './docker/unsupported.ts';
 

@@ -302,16 +302,3 @@ export class DriverError extends Error {
     this.reason = reason;
   }
 }
-
-/** Labels on everything that we create in an engine. */
-export const labels = {
-  store: 'agentctl.dev/store',
-  namespace: 'agentctl.dev/namespace',
-  agent: 'agentctl.dev/agent',
-  instance: 'agentctl.dev/instance',
-  uid: 'agentctl.dev/instance-uid',
-  ordinal: 'agentctl.dev/ordinal',
-  run: 'agentctl.dev/run',
-  revision: 'agentctl.dev/revision',
-  version: 'agentctl.dev/controller-version',
-} as const;

@@ -1,13 +1,8 @@
+import { agentLabel, finalizer, instanceFinalizer, ordinalLabel } from '../api/annotations.ts';
 import type { Instance, New } from '../api/objects.ts';
 import type { Action, Verdict } from './action.ts';
 import type { Context } from './context.ts';
-import { agentLabel, deleteRevision, ownerOf, pruneRevisions } from './revision.ts';
-
-/** Blocks the deletion of an Agent until no Runtime has anything left of it. */
-export const finalizer = 'agentctl.dev/instances';
-/** Blocks the deletion of an Instance until its container or process is stopped and removed. */
-export const instanceFinalizer = 'agentctl.dev/run';
-const ordinalLabel = 'agentctl.dev/ordinal';
+import { deleteRevision, ownerOf, pruneRevisions } from './revision.ts';
 
 /** Returns the actions on the Agent itself: its finalizer, its Revisions, and its missing Instances. */
 export function agentActions(context: Context): Action[] {

@@ -1,6 +1,6 @@
 /** What a Runtime lets Agents use of the host, of its engine and of each other: `spec.allow`. */
 
-import { authorAnnotation } from '../api/author.ts';
+import { authorAnnotation } from '../api/annotations.ts';
 import { capabilitiesOf } from '../api/capabilities.ts';
 import { listed } from '../api/listed.ts';
 import { isNetworkName } from '../api/names.ts';
@@ -11,7 +11,7 @@ type RuntimeSpec = Runtime['spec'];
 type Allow = RuntimeSpec['allow'];
 type Refuse = (field: string, why: string) => void;
 
-/** Somebody who is not trusted to act as the controller's user on this host; see src/api/author.ts. */
+/** Somebody who is not trusted to act as the controller's user on this host; see src/api/annotations.ts. */
 export interface Author {
   /** For example `token:edit` or `agent:web`. */
   name: string;

@@ -1,10 +1,9 @@
+import { purgeAnnotation } from '../api/annotations.ts';
 import type { Action } from './action.ts';
 import { type InstanceDraft, phase, wake } from './draft.ts';
 import { instant } from './instant.ts';
 import { retryPeriod } from './stop.ts';
 import type { Observed } from './world.ts';
-
-export const purgeAnnotation = 'agentctl.dev/purge';
 
 /** Kills and removes all containers except that of the newest run. Returns whether there were any. */
 export function clearStrays(draft: InstanceDraft): boolean {

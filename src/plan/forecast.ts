@@ -1,6 +1,6 @@
+import { finalizer } from '../api/annotations.ts';
 import type { Agent, Instance, Revision } from '../api/objects.ts';
 import type { Action, Plan } from './action.ts';
-import { finalizer } from './agent-actions.ts';
 import { idle, speaks } from './draft.ts';
 import { timeText } from './instant.ts';
 import { applyOutcome } from './outcome.ts';

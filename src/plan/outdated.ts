@@ -1,3 +1,4 @@
+import { restartedAtAnnotation } from '../api/annotations.ts';
 import { listed } from '../api/listed.ts';
 import type { FieldDrift } from './action.ts';
 import { command } from './command-text.ts';
@@ -6,8 +7,6 @@ import { drift, driftText } from './drift.ts';
 import { instant, shortTime, timeText } from './instant.ts';
 import { changedInputs, inputText } from './revision.ts';
 import type { Instant } from './world.ts';
-
-const restartedAtAnnotation = 'agentctl.dev/restartedAt';
 
 /** Finds why the newest run differs from the spec. If only live fields differ, the run moves to the newest Revision. */
 export function markOutdated(draft: InstanceDraft): void {

@@ -1,3 +1,4 @@
+import { resumeAnnotation, revertedAnnotation } from '../api/annotations.ts';
 import type { Agent, AgentStatus } from '../api/objects.ts';
 import { formatDuration } from '../api/time.ts';
 import type { Action } from './action.ts';
@@ -9,7 +10,6 @@ import { alive, type InstanceDraft } from './draft.ts';
 import type { RevisionData } from './drift.ts';
 import { instant, timeText } from './instant.ts';
 import { updateGate } from './outdated.ts';
-import { resumeAnnotation } from './restart.ts';
 import type { Instant } from './world.ts';
 
 const type = 'Progressing';
@@ -183,9 +183,6 @@ function revert(context: Context): Action | undefined {
     },
   };
 }
-
-/** On an Agent: the Revision that autoRevert rolled back last, and when. Written together with the earlier spec. */
-export const revertedAnnotation = 'agentctl.dev/reverted';
 
 export const revertedText = (revision: string, at: Instant): string => `${revision} ${timeText(at)}`;
 

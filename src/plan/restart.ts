@@ -1,3 +1,4 @@
+import { resumeAnnotation } from '../api/annotations.ts';
 import { sentence } from '../api/sentence.ts';
 import { formatDuration } from '../api/time.ts';
 import { beginWait, delay, endWait } from './backoff.ts';
@@ -120,8 +121,6 @@ export function clearFailures(draft: InstanceDraft): boolean {
   if (gaveUp) phase(draft, 'Pending', 'Resumed', 'It starts again.');
   return true;
 }
-
-export const resumeAnnotation = 'agentctl.dev/resume';
 
 /** Applies `agentctl resume`: the annotation has a value that was not applied before. */
 export function applyResume(draft: InstanceDraft) {

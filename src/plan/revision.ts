@@ -1,3 +1,4 @@
+import { agentLabel, changedByAnnotation } from '../api/annotations.ts';
 import { listed } from '../api/listed.ts';
 import type { New, ObjectMeta, Revision } from '../api/objects.ts';
 import { references } from '../api/references.ts';
@@ -5,10 +6,6 @@ import type { Action, FieldDrift } from './action.ts';
 import { drift, driftText, type RevisionData, revisionData } from './drift.ts';
 import type { Settings } from './settings.ts';
 import type { World } from './world.ts';
-
-export const agentLabel = 'agentctl.dev/agent';
-/** On a Revision: the field manager that last wrote its spec. */
-export const changedByAnnotation = 'agentctl.dev/changed-by';
 
 export interface RevisionStep {
   /** The newest Revision, if it records the current spec. */

@@ -1,3 +1,4 @@
+import { agentLabel } from '../api/annotations.ts';
 import { listed } from '../api/listed.ts';
 import type { AgentStatus } from '../api/objects.ts';
 import { visible } from '../api/visible.ts';
@@ -9,7 +10,6 @@ import type { Part } from './decide.ts';
 import { alive, type InstanceDraft } from './draft.ts';
 import { timeText } from './instant.ts';
 import { failedRollout, progress } from './progress.ts';
-import { agentLabel } from './revision.ts';
 import { same } from './same.ts';
 import { nextStep, type Step } from './schedule.ts';
 

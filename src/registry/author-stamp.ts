@@ -1,4 +1,4 @@
-import { authorAnnotation, authorOf } from '../api/author.ts';
+import { authorAnnotation, authorOf } from '../api/annotations.ts';
 import { deepEqual } from '../api/equal.ts';
 import type { KindInfo } from '../api/kinds.ts';
 import type { Kind } from '../api/objects.ts';
@@ -6,7 +6,7 @@ import { isObject } from '../api/schema.ts';
 import type { AnyResource, RegistryWriteOptions } from './object.ts';
 
 /**
- * The annotation agentctl.dev/author (see src/api/author.ts). It is removed from the sent and from the live object, so
+ * The annotation agentctl.dev/author (see src/api/annotations.ts). It is removed from the sent and from the live object, so
  * that no field manager owns it and no manifest sets it. The last step of a write adds it again.
  */
 

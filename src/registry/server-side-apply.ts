@@ -1,5 +1,5 @@
 import { asWrittenIn } from '../api/amounts.ts';
-import { authorOf } from '../api/author.ts';
+import { authorOf } from '../api/annotations.ts';
 import { deepEqual } from '../api/equal.ts';
 import { ApiError } from '../api/errors.ts';
 import type { KindInfo } from '../api/kinds.ts';

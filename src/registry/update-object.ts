@@ -1,5 +1,5 @@
 import { asWrittenIn } from '../api/amounts.ts';
-import { authorAnnotation, authorOf } from '../api/author.ts';
+import { authorAnnotation, authorOf } from '../api/annotations.ts';
 import { deepEqual } from '../api/equal.ts';
 import { fieldErrorsToStatus, required } from '../api/field-error.ts';
 import type { KindInfo } from '../api/kinds.ts';

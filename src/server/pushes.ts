@@ -1,5 +1,5 @@
+import { syncAnnotations } from '../api/annotations.ts';
 import type { ObjectKey } from '../api/objects.ts';
-import { syncAnnotations } from '../api/sync.ts';
 import { formatTimeMs } from '../api/time.ts';
 import type { Cancel, Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';

@@ -1,10 +1,11 @@
 import type { FastifyReply } from 'fastify';
+import { syncAnnotations } from '../api/annotations.ts';
 import { deepEqual } from '../api/equal.ts';
 import { ApiError, isApiError } from '../api/errors.ts';
 import { kindInfo } from '../api/kinds.ts';
 import type { Sync } from '../api/objects.ts';
 import { isObject, type JsonObject } from '../api/schema.ts';
-import { readsHost, syncAnnotations, takingOver } from '../api/sync.ts';
+import { readsHost, takingOver } from '../api/sync.ts';
 import type { Patch } from '../client/resources.ts';
 import type { AnyResource, RegistryWriteOptions } from '../registry/object.ts';
 import { forbidden, mayUse } from './access.ts';

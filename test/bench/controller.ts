@@ -1,7 +1,9 @@
 /** A controller over the real store and registry in this process, for what cannot be seen from outside. */
+
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { finalizer } from '../../src/api/annotations.ts';
 import { withDefaults } from '../../src/api/defaults.ts';
 import { kindInfo } from '../../src/api/kinds.ts';
 import { parseManifests } from '../../src/api/manifest.ts';
@@ -13,7 +15,6 @@ import type { Sources } from '../../src/controller/syncs/record.ts';
 import type { Driver } from '../../src/drivers/driver.ts';
 import type { Journal } from '../../src/messages/journal.ts';
 import { openJournal } from '../../src/messages/sqlite-journal.ts';
-import { finalizer } from '../../src/plan/agent-actions.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import { randomIds } from '../../src/platform/ids.ts';
 import { silentLog } from '../../src/platform/log.ts';

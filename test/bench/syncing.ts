@@ -1,4 +1,5 @@
 /** A controller with a Sync of 1,000 manifests in a Git repository; tells its parent what its syncs take. */
+
 import { execFile } from 'node:child_process';
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,7 +7,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { syncAnnotations } from '../../src/api/sync.ts';
+import { syncAnnotations } from '../../src/api/annotations.ts';
 import { createSources } from '../../src/daemon/sources.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import { inPlace } from '../../src/sources/parsing/in-place.ts';

@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from 'vitest';
-import { authorOf } from '../../src/api/author.ts';
+import { authorOf } from '../../src/api/annotations.ts';
 import type { Client } from '../../src/cli/cli.ts';
 import { agent } from '../server/support.ts';
 import { useShell } from './support.ts';

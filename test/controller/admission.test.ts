@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { resumeAnnotation } from '../../src/api/annotations.ts';
 import type { Instance, Runtime } from '../../src/api/objects.ts';
-import { Admission, resumeAnnotation } from '../../src/controller/admission.ts';
+import { Admission } from '../../src/controller/admission.ts';
 import type { Cache } from '../../src/controller/cache.ts';
 import type { Outcome, Want } from '../../src/plan/action.ts';
 import { occupancy } from '../../src/plan/admit.ts';

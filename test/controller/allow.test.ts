@@ -1,6 +1,7 @@
 /** What a Runtime does not allow is not started, whichever way it comes in. */
+
 import { expect, test } from 'vitest';
-import { authorAnnotation, authorOf } from '../../src/api/author.ts';
+import { authorAnnotation, authorOf } from '../../src/api/annotations.ts';
 import type { Agent, AgentSpec, Kind, New, Runtime } from '../../src/api/objects.ts';
 import type { RegistryWriteOptions } from '../../src/registry/object.ts';
 import { fakeCommand } from '../fakes/engine.ts';

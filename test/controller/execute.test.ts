@@ -1,6 +1,7 @@
 /** The last look at what is started, right before the driver is called. */
+
 import { expect, test } from 'vitest';
-import { authorAnnotation } from '../../src/api/author.ts';
+import { authorAnnotation } from '../../src/api/annotations.ts';
 import type { Revision, Runtime } from '../../src/api/objects.ts';
 import { execute } from '../../src/controller/execute.ts';
 import type { Action } from '../../src/plan/action.ts';

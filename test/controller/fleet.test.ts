@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { authorOf } from '../../src/api/author.ts';
+import { authorOf } from '../../src/api/annotations.ts';
 import type { Runtime } from '../../src/api/objects.ts';
 import type { RegistryWriteOptions } from '../../src/registry/object.ts';
 import { Puppet } from '../conversations/puppet.ts';

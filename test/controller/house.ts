@@ -1,4 +1,5 @@
 /** A whole controller over the real registry and store, with a fake engine and a clock that a test moves. */
+import { finalizer } from '../../src/api/annotations.ts';
 import { withDefaults } from '../../src/api/defaults.ts';
 import { kindInfo } from '../../src/api/kinds.ts';
 import type { Agent, Instance, New, PolicySpec, Runtime } from '../../src/api/objects.ts';
@@ -8,7 +9,6 @@ import { Controller } from '../../src/controller/controller.ts';
 import type { Driver } from '../../src/drivers/driver.ts';
 import type { Journal } from '../../src/messages/journal.ts';
 import { openJournal } from '../../src/messages/sqlite-journal.ts';
-import { finalizer } from '../../src/plan/agent-actions.ts';
 import { randomIds } from '../../src/platform/ids.ts';
 import { type Log, silentLog } from '../../src/platform/log.ts';
 import { createRegistry } from '../../src/registry/registry.ts';

@@ -1,8 +1,10 @@
 /** What an agent has for itself at an engine, and what it cannot have of others. */
+
 import { mkdtempSync, rmSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { labels } from '../../src/api/annotations.ts';
 import { createDockerDriver } from '../../src/drivers/docker.ts';
-import { type Driver, DriverError, labels, type Mount, type RunSpec } from '../../src/drivers/driver.ts';
+import { type Driver, DriverError, type Mount, type RunSpec } from '../../src/drivers/driver.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import { silentLog } from '../../src/platform/log.ts';
 import { runSpec } from '../contracts/spec.ts';

@@ -1,6 +1,7 @@
 /** Who wrote an object: set by the registry, and by nobody else. */
+
 import { describe, expect, test } from 'vitest';
-import { authorAnnotation, authorOf } from '../../src/api/author.ts';
+import { authorAnnotation, authorOf } from '../../src/api/annotations.ts';
 import type { Agent, New } from '../../src/api/objects.ts';
 import type { RegistryWriteOptions } from '../../src/registry/object.ts';
 import { type Harness, harness } from './harness.ts';

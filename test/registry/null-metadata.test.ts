@@ -1,6 +1,7 @@
 /** A merge patch with null deletes a field, as in Kubernetes; what the server itself says of an object stays. */
+
 import { describe, expect, test } from 'vitest';
-import { authorAnnotation, authorOf } from '../../src/api/author.ts';
+import { authorAnnotation, authorOf } from '../../src/api/annotations.ts';
 import { type Harness, harness } from './harness.ts';
 
 const key = { namespace: 'default', name: 'a' };

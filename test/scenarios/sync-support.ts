@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
+import { syncAnnotations } from '../../src/api/annotations.ts';
 import type {
   Agent,
   Condition,
@@ -11,7 +12,6 @@ import type {
   Sync,
   SyncSpec,
 } from '../../src/api/objects.ts';
-import { syncAnnotations } from '../../src/api/sync.ts';
 import type { List } from '../../src/client/resources.ts';
 import { paths } from '../../src/platform/paths.ts';
 import type { GitHost } from '../git/hosts.ts';

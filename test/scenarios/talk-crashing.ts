@@ -2,8 +2,10 @@
  * A controller over the real store, journal and process driver that kills itself with SIGKILL just before or just after
  * its nth commit to the journal. It takes what is to be sent from its parent. For talk-crash.test.
  */
+
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { finalizer } from '../../src/api/annotations.ts';
 import { withDefaults } from '../../src/api/defaults.ts';
 import { kindInfo } from '../../src/api/kinds.ts';
 import { parseManifests } from '../../src/api/manifest.ts';
@@ -13,7 +15,6 @@ import { Controller } from '../../src/controller/controller.ts';
 import { createProcessDriver } from '../../src/drivers/process.ts';
 import type { Entry, Journal } from '../../src/messages/journal.ts';
 import { openJournal } from '../../src/messages/sqlite-journal.ts';
-import { finalizer } from '../../src/plan/agent-actions.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import { randomIds } from '../../src/platform/ids.ts';
 import { silentLog } from '../../src/platform/log.ts';

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { authorAnnotation, authorOf } from '../../src/api/author.ts';
+import { authorAnnotation, authorOf } from '../../src/api/annotations.ts';
 import { kindInfo } from '../../src/api/kinds.ts';
 import type { Agent, New, Sync, SyncSpec } from '../../src/api/objects.ts';
 import { createHttpClient, type HttpClient } from '../../src/client/http.ts';

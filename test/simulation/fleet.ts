@@ -1,11 +1,11 @@
 /** One Agent over the real registry and a driver: plans are made, claimed and carried out one step at a time. */
+import { finalizer } from '../../src/api/annotations.ts';
 import { ApiError, isApiError } from '../../src/api/errors.ts';
 import type { Agent, AgentSpec, Instance, New, PolicySpec } from '../../src/api/objects.ts';
 import { LocalClient } from '../../src/client/local.ts';
 import { execute, fieldManager } from '../../src/controller/execute.ts';
 import { Session } from '../../src/controller/session.ts';
 import type { Action, Plan } from '../../src/plan/action.ts';
-import { finalizer } from '../../src/plan/agent-actions.ts';
 import { carriedOut, granted } from '../../src/plan/forecast.ts';
 import { applyOutcome } from '../../src/plan/outcome.ts';
 import { reconcile } from '../../src/plan/reconcile.ts';

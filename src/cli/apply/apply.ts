@@ -1,4 +1,5 @@
 import { asWrittenIn } from '../../api/amounts.ts';
+import { revertedAnnotation } from '../../api/annotations.ts';
 import { withDefaults } from '../../api/defaults.ts';
 import { UnreachableError } from '../../api/errors.ts';
 import { applyOrder } from '../../api/kinds.ts';
@@ -10,7 +11,7 @@ import { liveObjects } from '../../client/apply/live.ts';
 import { identity } from '../../client/apply/member.ts';
 import { isUnchanged } from '../../client/apply/unchanged.ts';
 import { writeAll } from '../../client/apply/write.ts';
-import { isReverted, revertedAnnotation } from '../../plan/progress.ts';
+import { isReverted } from '../../plan/progress.ts';
 import type { Cli, Client } from '../cli.ts';
 import { CliError, exitCode, nothingListens, UsageError } from '../failure.ts';
 import { type Manifest, readManifests } from '../manifests.ts';

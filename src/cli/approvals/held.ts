@@ -1,5 +1,6 @@
+import { collectAnnotation, syncAnnotations } from '../../api/annotations.ts';
 import type { ObjectKey, SyncStatus } from '../../api/objects.ts';
-import { revisionText, syncAnnotations } from '../../api/sync.ts';
+import { revisionText } from '../../api/sync.ts';
 import type { Client } from '../cli.ts';
 import { counted } from '../counted.ts';
 import { CliError } from '../failure.ts';
@@ -22,9 +23,6 @@ export async function approveSync(client: Client, key: ObjectKey): Promise<strin
 /** `12 of 20 objects` */
 export const deletesText = ({ deletes, of }: NonNullable<SyncStatus['pendingApproval']>): string =>
   of === undefined ? counted(deletes, 'object') : `${deletes} of ${counted(of, 'object')}`;
-
-/** src/controller/runtime-reconciler.ts evaluates this annotation. */
-const collectAnnotation = 'agentctl.dev/collect-orphans';
 
 /** Lets a Runtime remove orphans, which belong to no Instance any more. */
 export async function approveRuntime(client: Client, key: ObjectKey): Promise<string> {

@@ -1,5 +1,6 @@
+import { syncAnnotations } from '../../api/annotations.ts';
 import type { AnyObject } from '../../api/objects.ts';
-import { revisionText, syncAnnotations } from '../../api/sync.ts';
+import { revisionText } from '../../api/sync.ts';
 import type { Client } from '../cli.ts';
 import { found } from '../found.ts';
 

@@ -1,4 +1,4 @@
-import { authorAnnotation } from '../../api/author.ts';
+import { authorAnnotation } from '../../api/annotations.ts';
 import { capabilitiesOf } from '../../api/capabilities.ts';
 import type { Runtime } from '../../api/objects.ts';
 import { ago, conditionsSection, fields, joined, metadataFields } from './fields.ts';

@@ -1,9 +1,9 @@
-import { authorOf } from '../../api/author.ts';
+import { authorOf, changedByAnnotation } from '../../api/annotations.ts';
 import { listed } from '../../api/listed.ts';
 import type { Agent, AgentSpec, Revision } from '../../api/objects.ts';
 import { humanDuration, parseTime } from '../../api/time.ts';
 import { drift, driftText } from '../../plan/drift.ts';
-import { changedByAnnotation, inputChanges } from '../../plan/revision.ts';
+import { inputChanges } from '../../plan/revision.ts';
 import type { Cli, Client } from '../cli.ts';
 import { CliError, UsageError } from '../failure.ts';
 import { type GlobalOptions, namespaceOf } from '../options.ts';

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { resumeAnnotation } from '../../api/annotations.ts';
 import type { Cli } from '../cli.ts';
 import { examples } from '../examples.ts';
 import { patchEach } from '../patching.ts';
@@ -15,7 +16,7 @@ export function define(command: Command, cli: Cli): void {
     .option('-l, --selector <labels>', 'select agents or syncs with these labels')
     .option('--all', 'select all agents or syncs in the namespace')
     .action((words: string[], options: SelectOptions) => {
-      const annotations = { 'agentctl.dev/resume': new Date(cli.clock.now()).toISOString() };
+      const annotations = { [resumeAnnotation]: new Date(cli.clock.now()).toISOString() };
       const targets = parseSwitchTargets(words, options, ['Agent', 'Runtime', 'Sync'], 'resume');
       return patchEach(targets, options, cli, 'resumed', ({ info }) => ({
         ...(info.kind === 'Sync' ? {} : { metadata: { annotations } }),

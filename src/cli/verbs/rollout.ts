@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { restartedAtAnnotation } from '../../api/annotations.ts';
 import { kindInfo } from '../../api/kinds.ts';
 import type { AnyObject } from '../../api/objects.ts';
 import { revisionData } from '../../plan/drift.ts';
@@ -95,7 +96,7 @@ export async function status(name: string, options: RolloutOptions, cli: Cli): P
 }
 
 export function restart(names: readonly string[], options: RolloutOptions, cli: Cli): Promise<void> {
-  const annotations = { 'agentctl.dev/restartedAt': new Date(cli.clock.now()).toISOString() };
+  const annotations = { [restartedAtAnnotation]: new Date(cli.clock.now()).toISOString() };
   requireKind(names, options, 'rollout restart');
   return patchEach(parseAgentTargets(names, options), options, cli, 'restarted', () => ({
     metadata: { annotations },

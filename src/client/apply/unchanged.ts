@@ -1,4 +1,4 @@
-import { authorOf } from '../../api/author.ts';
+import { authorOf } from '../../api/annotations.ts';
 import { deepEqual } from '../../api/equal.ts';
 import type { AnyObject, New } from '../../api/objects.ts';
 import { isObject } from '../../api/schema.ts';

@@ -1,9 +1,9 @@
-import { authorOf } from '../../api/author.ts';
+import { authorOf, syncAnnotations } from '../../api/annotations.ts';
 import { type ApiError, isApiError, type StatusReason } from '../../api/errors.ts';
 import { applyOrder } from '../../api/kinds.ts';
 import { type AnyObject, keyOf, type Sync } from '../../api/objects.ts';
 import { pathText } from '../../api/path.ts';
-import { syncAnnotations, syncManager } from '../../api/sync.ts';
+import { syncManager } from '../../api/sync.ts';
 import { type Tried, tryAll } from '../../client/apply/compare.ts';
 import { identity, type Refused } from '../../client/apply/member.ts';
 import type { Resources } from '../../client/resources.ts';

@@ -1,10 +1,10 @@
-import { authorOf } from '../../api/author.ts';
+import { authorOf, syncAnnotations } from '../../api/annotations.ts';
 import { type Change, changeLine, changesOf } from '../../api/changes.ts';
 import { beginning } from '../../api/cut.ts';
 import { isApiError } from '../../api/errors.ts';
 import { kindInfo } from '../../api/kinds.ts';
 import { type AnyObject, keyOf, type Sync, type SyncStatus } from '../../api/objects.ts';
-import { syncAnnotations, syncManager } from '../../api/sync.ts';
+import { syncManager } from '../../api/sync.ts';
 import type { Tried } from '../../client/apply/compare.ts';
 import { identity, type Refused } from '../../client/apply/member.ts';
 import { writeAll } from '../../client/apply/write.ts';

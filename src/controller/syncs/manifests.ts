@@ -1,8 +1,8 @@
+import { syncAnnotations } from '../../api/annotations.ts';
 import { droppedText, withoutServerFields } from '../../api/exported.ts';
 import { formatManifestError, namedTwice } from '../../api/manifest.ts';
 import type { AnyObject, New, Sync } from '../../api/objects.ts';
 import { type Path, pathText } from '../../api/path.ts';
-import { syncAnnotations } from '../../api/sync.ts';
 import { writtenWarnings } from '../../api/warnings.ts';
 import type { Member } from '../../client/apply/member.ts';
 import { type Bounds, outOfBounds, targetNamespace } from '../../plan/sync/sync-bounds.ts';

@@ -1,4 +1,4 @@
-import { authorOf } from '../../api/author.ts';
+import { authorOf, syncAnnotations } from '../../api/annotations.ts';
 import { isApiError } from '../../api/errors.ts';
 import { applyOrder, kindInfo, kindOf } from '../../api/kinds.ts';
 import {
@@ -9,7 +9,7 @@ import {
   type Sync,
   type SyncStatus,
 } from '../../api/objects.ts';
-import { syncAnnotations, syncManager } from '../../api/sync.ts';
+import { syncManager } from '../../api/sync.ts';
 import { identity } from '../../client/apply/member.ts';
 import { parallel } from '../../client/parallel.ts';
 import type { Resources } from '../../client/resources.ts';

@@ -1,6 +1,6 @@
+import { syncAnnotations } from '../../api/annotations.ts';
 import { beginning } from '../../api/cut.ts';
 import type { Sync, SyncStatus } from '../../api/objects.ts';
-import { syncAnnotations } from '../../api/sync.ts';
 import { withConditions } from '../../plan/conditions.ts';
 import { timeText } from '../../plan/instant.ts';
 import type { Assessment } from './assess.ts';

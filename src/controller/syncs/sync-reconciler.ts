@@ -1,3 +1,4 @@
+import { syncAnnotations } from '../../api/annotations.ts';
 import { deepEqual } from '../../api/equal.ts';
 import { ApiError } from '../../api/errors.ts';
 import {
@@ -8,7 +9,7 @@ import {
   type Sync,
   type SyncStatus,
 } from '../../api/objects.ts';
-import { syncAnnotations, syncManager, syncOfManager, takingOver } from '../../api/sync.ts';
+import { syncManager, syncOfManager, takingOver } from '../../api/sync.ts';
 import { applied } from '../../client/apply/compare.ts';
 import { identity, type Member } from '../../client/apply/member.ts';
 import type { Recorder } from '../../client/recorder.ts';

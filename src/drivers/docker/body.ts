@@ -1,5 +1,6 @@
+import { labels } from '../../api/annotations.ts';
 import { signalNumber } from '../../api/signal.ts';
-import { labels, type RunSpec } from '../driver.ts';
+import type { RunSpec } from '../driver.ts';
 
 /** A file or folder of the host that we created, to be bind-mounted into the container. */
 export interface Bind {

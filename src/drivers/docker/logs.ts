@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
-import { attachLimits, type LogLine, type LogOptions, labels } from '../driver.ts';
+import { labels } from '../../api/annotations.ts';
+import { attachLimits, type LogLine, type LogOptions } from '../driver.ts';
 import type { Entry } from '../stdio/catchup.ts';
 import { type ContainerInspect, instantOf } from './wire.ts';
 

@@ -1,5 +1,5 @@
+import { labels } from '../../api/annotations.ts';
 import type { Observed, ObservedExit } from '../../plan/world.ts';
-import { labels } from '../driver.ts';
 import { type ContainerInspect, instantOf } from './wire.ts';
 
 type State = Observed['state'] | 'Gone';

@@ -1,6 +1,7 @@
+import { labels } from '../../api/annotations.ts';
 import { containerName, isNetworkName } from '../../api/names.ts';
 import { type Clock, sleep } from '../../platform/clock.ts';
-import { DriverError, labels, type RunSpec } from '../driver.ts';
+import { DriverError, type RunSpec } from '../driver.ts';
 import type { Attachments } from './attach.ts';
 import { type Bind, createBody, type EngineFacts, volumeLabels } from './body.ts';
 import type { CommandCheck } from './command.ts';

@@ -1,4 +1,5 @@
-import { DriverError, labels, type RunSpec } from '../driver.ts';
+import { labels } from '../../api/annotations.ts';
+import { DriverError, type RunSpec } from '../driver.ts';
 import { volumeLabels } from './body.ts';
 import type { Engine } from './engine.ts';
 import { hasStatus, stepError } from './errors.ts';

@@ -1,4 +1,5 @@
-import { type Driver, labels } from '../driver.ts';
+import { labels } from '../../api/annotations.ts';
+import type { Driver } from '../driver.ts';
 import { type Engine, streamOf } from './engine.ts';
 import type { Known } from './known.ts';
 import { until } from './logs.ts';

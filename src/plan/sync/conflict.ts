@@ -1,7 +1,7 @@
+import { syncAnnotations } from '../../api/annotations.ts';
 import type { ApiError, StatusCause } from '../../api/errors.ts';
 import { listed } from '../../api/listed.ts';
 import type { SyncSpec } from '../../api/objects.ts';
-import { syncAnnotations } from '../../api/sync.ts';
 
 /** The field manager that a server-side apply conflicts with. */
 export interface Rival {

@@ -1,5 +1,5 @@
+import { syncAnnotations } from '../../api/annotations.ts';
 import type { Sync } from '../../api/objects.ts';
-import { syncAnnotations } from '../../api/sync.ts';
 import { fraction } from '../backoff.ts';
 import { span } from '../instant.ts';
 import type { Instant } from '../world.ts';

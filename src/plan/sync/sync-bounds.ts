@@ -1,11 +1,11 @@
+import { collectAnnotation, purgeAnnotation, syncAnnotations } from '../../api/annotations.ts';
 import { withDefaults } from '../../api/defaults.ts';
 import { type FieldError, forbidden, invalid } from '../../api/field-error.ts';
 import type { KindInfo } from '../../api/kinds.ts';
 import { listed } from '../../api/listed.ts';
 import type { AgentSpec, PolicySpec, Runtime, Sync, SyncSpec } from '../../api/objects.ts';
 import { isObject, type JsonObject } from '../../api/schema.ts';
-import { readsHost, syncAnnotations } from '../../api/sync.ts';
-import { purgeAnnotation } from '../dismantle.ts';
+import { readsHost } from '../../api/sync.ts';
 
 /** What a push to the source of a Sync may do. */
 export interface Bounds {
@@ -57,7 +57,7 @@ function ofMetadata(info: KindInfo, { metadata }: JsonObject, { sync }: Bounds):
 const controls: readonly string[] = [
   ...Object.values(syncAnnotations).filter((name) => name !== syncAnnotations.prune),
   purgeAnnotation,
-  'agentctl.dev/collect-orphans',
+  collectAnnotation,
 ];
 
 /**

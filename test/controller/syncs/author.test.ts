@@ -1,6 +1,7 @@
 /** A Sync applies in the name of whoever wrote it. */
+
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { authorAnnotation, authorOf } from '../../../src/api/author.ts';
+import { authorAnnotation, authorOf } from '../../../src/api/annotations.ts';
 import type { Kind } from '../../../src/api/objects.ts';
 import { agentYaml, Estate, policyYaml } from './estate.ts';
 

@@ -1,11 +1,13 @@
 /** What a driver asks its engine for, counted at an engine that answers everything. */
+
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { labels } from '../../../src/api/annotations.ts';
 import { createDockerDriver } from '../../../src/drivers/docker.ts';
-import { type Driver, labels } from '../../../src/drivers/driver.ts';
+import type { Driver } from '../../../src/drivers/driver.ts';
 import { systemClock } from '../../../src/platform/clock.ts';
 import { silentLog } from '../../../src/platform/log.ts';
 import { runSpec } from '../../contracts/spec.ts';

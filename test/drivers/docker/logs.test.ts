@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { labels } from '../../../src/api/annotations.ts';
 import { beginOf, frames, lastOf, linesOf, logQuery } from '../../../src/drivers/docker/logs.ts';
 import type { ContainerInspect } from '../../../src/drivers/docker/wire.ts';
 import type { LogLine } from '../../../src/drivers/driver.ts';
-import { labels } from '../../../src/drivers/driver.ts';
 
 const frame = (stream: 1 | 2, text: string): Buffer => {
   const payload = Buffer.from(text);
