@@ -1,9 +1,9 @@
 /** Validates objects: the rules of the schema, and those that a schema cannot express. */
-import { checkAgent, checkPolicy } from './checks/agent.ts';
-import { checkMetadata } from './checks/metadata.ts';
-import { field, orEmpty } from './checks/read.ts';
-import { checkRuntime } from './checks/runtime.ts';
-import { checkSync } from './checks/sync.ts';
+import { checkAgent, checkPolicy } from './checks/agent-checks.ts';
+import { checkMetadata } from './checks/metadata-checks.ts';
+import { field, orEmpty } from './checks/optional-fields.ts';
+import { checkRuntime } from './checks/runtime-checks.ts';
+import { checkSync } from './checks/sync-checks.ts';
 import { type FieldError, forbidden, invalid } from './field-error.ts';
 import type { KindInfo } from './kinds.ts';
 import { notDataKey } from './names.ts';

@@ -3,7 +3,7 @@ import { beginning } from '../api/cut.ts';
 import { type Column, type KindInfo, kinds } from '../api/kinds.ts';
 import type { AnyObject, Condition, Kind, Kinds, ObjectMeta, Sync } from '../api/objects.ts';
 import { isObject } from '../api/schema.ts';
-import { revisionText } from '../api/sync.ts';
+import { revisionText } from '../api/sync-names.ts';
 import { age, humanDuration, parseTime, wholeSeconds } from '../api/time.ts';
 import { visible } from '../api/visible.ts';
 import type { IncludeObject, PartialObjectMetadata, Table, TableColumn, TableRow } from '../client/tables.ts';

@@ -5,7 +5,7 @@ import { ApiError, isApiError } from '../api/errors.ts';
 import { kindInfo } from '../api/kinds.ts';
 import type { Sync } from '../api/objects.ts';
 import { isObject, type JsonObject } from '../api/schema.ts';
-import { readsHost, takingOver } from '../api/sync.ts';
+import { readsHost, takingOver } from '../api/sync-names.ts';
 import type { Patch } from '../client/resources.ts';
 import type { AnyResource, RegistryWriteOptions } from '../registry/object.ts';
 import { forbidden, mayUse } from './access.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { checkSync } from '../../src/api/checks/sync.ts';
+import { checkSync } from '../../src/api/checks/sync-checks.ts';
 import { gitUrlFault } from '../../src/api/git-url.ts';
 
 describe('the URL of a repository', () => {

@@ -1,4 +1,4 @@
-import { text } from '../../src/api/checks/read.ts';
+import { text } from '../../src/api/checks/optional-fields.ts';
 import type { Connection, ConnectOptions, Facts, Host, Wire } from '../../src/protocols/protocol.ts';
 import { type Protocol, ProtocolError } from '../../src/protocols/protocol.ts';
 

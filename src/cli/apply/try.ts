@@ -1,6 +1,6 @@
 import { type ApiError, isApiError, UnreachableError } from '../../api/errors.ts';
 import type { AnyObject } from '../../api/objects.ts';
-import { syncOfManager } from '../../api/sync.ts';
+import { syncOfManager } from '../../api/sync-names.ts';
 import { type Tried, tryAll } from '../../client/apply/compare.ts';
 import { type ApplyOptions, identity, type Refused } from '../../client/apply/member.ts';
 import { mayTakeBack, type Rival, rivals } from '../../plan/sync/conflict.ts';

@@ -1,6 +1,6 @@
 import { collectAnnotation, syncAnnotations } from '../../api/annotations.ts';
 import type { ObjectKey, SyncStatus } from '../../api/objects.ts';
-import { revisionText } from '../../api/sync.ts';
+import { revisionText } from '../../api/sync-names.ts';
 import type { Client } from '../cli.ts';
 import { counted } from '../counted.ts';
 import { CliError } from '../failure.ts';

@@ -1,6 +1,6 @@
 import { syncAnnotations } from '../../api/annotations.ts';
 import type { AnyObject } from '../../api/objects.ts';
-import { revisionText } from '../../api/sync.ts';
+import { revisionText } from '../../api/sync-names.ts';
 import type { Client } from '../cli.ts';
 import { found } from '../found.ts';
 

@@ -1,5 +1,5 @@
 import type { Condition, Sync, SyncSpec, SyncStatus } from '../../api/objects.ts';
-import { revisionText } from '../../api/sync.ts';
+import { revisionText } from '../../api/sync-names.ts';
 import { deletesText } from '../approvals/held.ts';
 import type { Client } from '../cli.ts';
 import { counted } from '../counted.ts';

@@ -1,6 +1,6 @@
 import { kindInfo } from '../../api/kinds.ts';
 import type { ObjectKey } from '../../api/objects.ts';
-import { revisionText } from '../../api/sync.ts';
+import { revisionText } from '../../api/sync-names.ts';
 import type { ObjectChange, SyncDiff } from '../../client/streams.ts';
 import type { Cli } from '../cli.ts';
 import { counted } from '../counted.ts';

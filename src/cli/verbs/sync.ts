@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { syncAnnotations } from '../../api/annotations.ts';
 import { deepEqual } from '../../api/equal.ts';
 import type { AnyObject, Condition, Sync, SyncStatus } from '../../api/objects.ts';
-import { revisionText, takingOver } from '../../api/sync.ts';
+import { revisionText, takingOver } from '../../api/sync-names.ts';
 import { formatTimeMs } from '../../api/time.ts';
 import { parallel } from '../../client/parallel.ts';
 import type { Cli, Client } from '../cli.ts';

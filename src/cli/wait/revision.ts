@@ -1,6 +1,6 @@
 import { syncAnnotations } from '../../api/annotations.ts';
 import type { AnyObject, Sync } from '../../api/objects.ts';
-import { revisionText } from '../../api/sync.ts';
+import { revisionText } from '../../api/sync-names.ts';
 import { UsageError } from '../failure.ts';
 import { conditionOf } from '../sync/conditions.ts';
 import type { Judge, Judgement } from './until.ts';

@@ -3,7 +3,7 @@ import { type ApiError, isApiError, type StatusReason } from '../../api/errors.t
 import { applyOrder } from '../../api/kinds.ts';
 import { type AnyObject, keyOf, type Sync } from '../../api/objects.ts';
 import { pathText } from '../../api/path.ts';
-import { syncManager } from '../../api/sync.ts';
+import { syncManager } from '../../api/sync-names.ts';
 import { type Tried, tryAll } from '../../client/apply/compare.ts';
 import { identity, type Refused } from '../../client/apply/member.ts';
 import type { Resources } from '../../client/resources.ts';

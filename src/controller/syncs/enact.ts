@@ -4,7 +4,7 @@ import { beginning } from '../../api/cut.ts';
 import { isApiError } from '../../api/errors.ts';
 import { kindInfo } from '../../api/kinds.ts';
 import { type AnyObject, keyOf, type Sync, type SyncStatus } from '../../api/objects.ts';
-import { syncManager } from '../../api/sync.ts';
+import { syncManager } from '../../api/sync-names.ts';
 import type { Tried } from '../../client/apply/compare.ts';
 import { identity, type Refused } from '../../client/apply/member.ts';
 import { writeAll } from '../../client/apply/write.ts';

@@ -1,7 +1,7 @@
 import { cut } from '../../api/cut.ts';
 import type { Sync, SyncStatus } from '../../api/objects.ts';
 import { sentence } from '../../api/sentence.ts';
-import { revisionText } from '../../api/sync.ts';
+import { revisionText } from '../../api/sync-names.ts';
 import type { Finding } from '../../plan/conditions.ts';
 import type { Assessment } from './assess.ts';
 import { keptOf, type Outcome } from './record.ts';

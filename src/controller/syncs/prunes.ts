@@ -9,7 +9,7 @@ import {
   type Sync,
   type SyncStatus,
 } from '../../api/objects.ts';
-import { syncManager } from '../../api/sync.ts';
+import { syncManager } from '../../api/sync-names.ts';
 import { identity } from '../../client/apply/member.ts';
 import { parallel } from '../../client/parallel.ts';
 import type { Resources } from '../../client/resources.ts';

@@ -9,7 +9,7 @@ import {
   type Sync,
   type SyncStatus,
 } from '../../api/objects.ts';
-import { syncManager, syncOfManager, takingOver } from '../../api/sync.ts';
+import { syncManager, syncOfManager, takingOver } from '../../api/sync-names.ts';
 import { applied } from '../../client/apply/compare.ts';
 import { identity, type Member } from '../../client/apply/member.ts';
 import type { Recorder } from '../../client/recorder.ts';

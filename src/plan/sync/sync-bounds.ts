@@ -5,7 +5,7 @@ import type { KindInfo } from '../../api/kinds.ts';
 import { listed } from '../../api/listed.ts';
 import type { AgentSpec, PolicySpec, Runtime, Sync, SyncSpec } from '../../api/objects.ts';
 import { isObject, type JsonObject } from '../../api/schema.ts';
-import { readsHost } from '../../api/sync.ts';
+import { readsHost } from '../../api/sync-names.ts';
 
 /** What a push to the source of a Sync may do. */
 export interface Bounds {

@@ -3,7 +3,7 @@ import { type FieldError, forbidden, invalid } from '../field-error.ts';
 import { listed } from '../listed.ts';
 import { isNetworkName } from '../names.ts';
 import type { JsonObject } from '../schema.ts';
-import { field, has, orEmpty, text } from './read.ts';
+import { field, has, orEmpty, text } from './optional-fields.ts';
 
 export function checkRuntime(runtime: JsonObject): FieldError[] {
   const spec = runtime.spec;

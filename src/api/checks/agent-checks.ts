@@ -10,7 +10,7 @@ import type { Path } from '../path.ts';
 import { protocolNames } from '../protocols.ts';
 import { isObject, type JsonObject } from '../schema.ts';
 import { tryDuration } from '../time.ts';
-import { field, has, items, text } from './read.ts';
+import { field, has, items, text } from './optional-fields.ts';
 
 export function checkAgent(agent: JsonObject): FieldError[] {
   const spec = agent.spec;

@@ -2,7 +2,7 @@ import { type FieldError, forbidden, invalid, required } from '../field-error.ts
 import type { KindInfo } from '../kinds.ts';
 import { notDnsLabel, notDnsSubdomain, notLabelValue, notQualifiedName } from '../names.ts';
 import { isObject, type JsonObject } from '../schema.ts';
-import { field, orEmpty, text } from './read.ts';
+import { field, orEmpty, text } from './optional-fields.ts';
 
 const annotationBytes = 256 * 1024; // Kubernetes: TotalAnnotationSizeLimitB
 

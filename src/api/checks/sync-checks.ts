@@ -3,7 +3,7 @@ import { gitUrlFault } from '../git-url.ts';
 import type { Path } from '../path.ts';
 import type { JsonObject } from '../schema.ts';
 import { parseDuration, tryDuration } from '../time.ts';
-import { field, has, orEmpty, text } from './read.ts';
+import { field, has, orEmpty, text } from './optional-fields.ts';
 
 export function checkSync(sync: JsonObject): FieldError[] {
   const { spec } = sync;
