@@ -1,4 +1,5 @@
 import { keyText, type Secret, type Sync } from '../../api/objects.ts';
+import { span } from '../../plan/instant.ts';
 import { type Hint, type Looks, withHint } from '../../plan/sync/due.ts';
 import type { Source, SourceError } from '../../sources/source.ts';
 import type { Assessment } from './assess.ts';
@@ -103,6 +104,13 @@ export class SyncRecord {
     this.#source = undefined;
   }
 }
+
+/** Milliseconds to wait after others changed its objects, or while its files are being written. */
+export const soon = 300;
+
+/** Returns the delay in milliseconds. It grows as long as somebody keeps changing the objects. */
+export const restlessPause = ({ spec }: Sync, { restless }: SyncRecord): number =>
+  Math.min(span(spec.interval, 60_000), soon * 2 ** Math.min(restless, 16));
 
 const dataOf = (secret: Secret | undefined): SecretData | undefined =>
   secret === undefined
