@@ -102,7 +102,7 @@ export function resourcesContract(open: () => Promise<Subject>): void {
   given('an invalid object is refused with each cause', async (resources) => {
     const bad = agent('a', { replicas: -1, minReady: 'soon' });
     const error = await failure(resources.create('Agent', bad), 'Invalid');
-    expect(error.code).toBe(422);
+    expect(error.status).toBe(422);
     expect(error.details?.causes?.map(({ field }) => field).sort()).toEqual([
       'spec.minReady',
       'spec.replicas',
