@@ -5,7 +5,10 @@ import { threadInside } from './thread.ts';
 
 export const root = join(import.meta.dirname, '../..');
 
-/** What dockerode brings for builds and for an ssh of its own; the driver uses neither, and they are most of its weight. */
+/**
+ * What libraries bring for uses that are not ours: dockerode for builds and an ssh of its own, prom-client for tracing. It is
+ * most of their weight.
+ */
 const unused = [
   'ssh2',
   '@grpc/grpc-js',
@@ -13,6 +16,7 @@ const unused = [
   'protobufjs',
   'tar-fs',
   '@balena/dockerignore',
+  '@opentelemetry/api',
 ];
 
 const common = {
