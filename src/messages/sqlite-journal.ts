@@ -1,5 +1,6 @@
 import { DatabaseSync } from 'node:sqlite';
 import type { Log } from '../platform/log.ts';
+import { type Meters, noMeters } from '../platform/meters.ts';
 import { Durability } from '../store/durability.ts';
 import { migrate } from '../store/migrations.ts';
 import {
@@ -20,6 +21,8 @@ import type { AgentUsage, Approval, Conversation, Message, UsageRecord } from '.
 /** Maximum number of batches in one transaction, so that a flood does not block the event loop for long. */
 const together = 500;
 
+const measured = { database: 'journal' } as const;
+
 interface Batch {
   entries: readonly Entry[];
   spare: Spare | undefined;
@@ -31,7 +34,10 @@ interface Batch {
  * Opens the journal with an exclusive lock, and migrates an older file. `:memory:` is not persistent. Throws
  * JournalError.
  */
-export function openJournal(path: string, { log }: { log: Log }): Journal {
+export function openJournal(
+  path: string,
+  { log, meters = noMeters }: { log: Log; meters?: Meters },
+): Journal {
   let database: DatabaseSync | undefined;
   try {
     database = new DatabaseSync(path);
@@ -40,7 +46,7 @@ export function openJournal(path: string, { log }: { log: Log }): Journal {
        PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;`,
     );
     migrate(database, path, log, journalVersions);
-    return new SqliteJournal(database, path);
+    return new SqliteJournal(database, path, meters);
   } catch (error) {
     database?.close();
     throw journalError(error, path);
@@ -50,6 +56,7 @@ export function openJournal(path: string, { log }: { log: Log }): Journal {
 class SqliteJournal implements Journal {
   readonly #database: DatabaseSync;
   readonly #path: string;
+  readonly #meters: Meters;
   readonly #reader: JournalReader;
   readonly #writer: JournalWriter;
   readonly #statements;
@@ -62,9 +69,10 @@ class SqliteJournal implements Journal {
   #ended: JournalError | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(database: DatabaseSync, path: string) {
+  constructor(database: DatabaseSync, path: string, meters: Meters) {
     this.#database = database;
     this.#path = path;
+    this.#meters = meters;
     this.#reader = new JournalReader(database);
     this.#writer = new JournalWriter(database);
     this.#statements = {
@@ -178,11 +186,14 @@ class SqliteJournal implements Journal {
   #flush(): void {
     const batches = this.#waiting.splice(0, together);
     if (batches.length === 0) return;
+    const committed = this.#meters.commitSeconds.startTimer();
+    this.#meters.commitWrites.observe(measured, batches.length);
     let failures: unknown[];
     try {
       if (this.#ended !== undefined) throw this.#ended;
       failures = this.#write(batches);
     } catch (error) {
+      committed({ ...measured, result: 'Failed' });
       // All waiting batches fail too: none may overtake the failed ones, which the caller may retry.
       const failure = journalError(error, this.#path);
       for (const { reject } of [...batches, ...this.#waiting.splice(0)]) reject(failure);
@@ -190,6 +201,7 @@ class SqliteJournal implements Journal {
     }
     if (this.#waiting.length > 0) this.#schedule();
     const tell = (lost?: JournalError): void => {
+      committed({ ...measured, result: lost === undefined ? 'Succeeded' : 'Failed' });
       for (const [index, { resolve, reject }] of batches.entries()) {
         const failure = failures[index] ?? lost;
         if (failure === undefined) resolve();

@@ -1,6 +1,7 @@
 import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Log } from '../platform/log.ts';
+import { type Meters, noMeters } from '../platform/meters.ts';
 import { Durability } from './durability.ts';
 import { Feed } from './feed.ts';
 import { type Binding, type Identity, identify, settleCopy } from './identity.ts';
@@ -24,7 +25,10 @@ type Record = { [column: string]: SQLOutputValue };
  * Opens the store, and migrates an older file. In another place than before it counts as a copy, unless `adopt` is set.
  * Throws StoreError.
  */
-export function openStore(path: string, { log, ...binding }: { log: Log } & Binding): Store {
+export function openStore(
+  path: string,
+  { log, meters = noMeters, ...binding }: { log: Log; meters?: Meters } & Binding,
+): Store {
   try {
     const database = new DatabaseSync(path);
     database.exec(
@@ -33,7 +37,7 @@ export function openStore(path: string, { log, ...binding }: { log: Log } & Bind
     );
     migrate(database, path, log);
     makeShrinkable(database, path, log);
-    return new SqliteStore(database, path, identify(database, binding), log);
+    return new SqliteStore(database, path, identify(database, binding), { log, meters });
   } catch (error) {
     throw storeError(error, path);
   }
@@ -60,6 +64,8 @@ const pagesAtOnce = 200;
 /** Bytes to which the write-ahead log is truncated once all of it is in the database. */
 const logBytes = 16 * 1024 * 1024;
 
+const measured = { database: 'store' } as const;
+
 class SqliteStore implements Store {
   readonly id: string;
   #copyOf: string | undefined;
@@ -72,6 +78,7 @@ class SqliteStore implements Store {
   readonly #reserve: Reserve | undefined;
   readonly #path: string;
   readonly #log: Log;
+  readonly #meters: Meters;
   #waiting: Write[] = [];
   #scheduled = false;
   #closed = false;
@@ -83,8 +90,14 @@ class SqliteStore implements Store {
   #committed: number;
   #settled: Promise<void> = Promise.resolve();
 
-  constructor(database: DatabaseSync, path: string, { id, copyOf }: Identity, log: Log) {
+  constructor(
+    database: DatabaseSync,
+    path: string,
+    { id, copyOf }: Identity,
+    { log, meters }: { log: Log; meters: Meters },
+  ) {
     this.#log = log;
+    this.#meters = meters;
     this.id = id;
     this.#copyOf = copyOf;
     this.#path = path;
@@ -271,6 +284,12 @@ class SqliteStore implements Store {
     this.#waiting = [];
     if (writes.length === 0) return;
     this.#keepReserve();
+    const committed = this.#meters.commitSeconds.startTimer();
+    this.#meters.commitWrites.observe(measured, writes.length);
+    const failed = (error: unknown): void => {
+      committed({ ...measured, result: 'Failed' });
+      refuse(writes, error);
+    };
     const settle: (() => void)[] = [];
     const changes: Change[] = [];
     let revision = this.#committed;
@@ -289,17 +308,18 @@ class SqliteStore implements Store {
       this.#statements.commit.run();
     } catch (error) {
       if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
-      refuse(writes, error);
+      failed(error);
       return;
     }
     this.#committed = revision;
     const tell = (): void => {
+      committed({ ...measured, result: 'Succeeded' });
       this.#revision = revision;
       for (const done of settle) done();
       this.#feed.publish(changes);
     };
     if (this.#durability === undefined) tell();
-    else this.#settled = this.#durability.reached().then(tell, (error: unknown) => refuse(writes, error));
+    else this.#settled = this.#durability.reached().then(tell, failed);
   }
 
   #keepReserve(): void {
