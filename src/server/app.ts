@@ -9,6 +9,7 @@ import type { Parts } from './kind-request.ts';
 import { approvalRoutes, messageRoutes } from './message-routes.ts';
 import { openApiRoutes } from './openapi.ts';
 import { bodyLimit, shortened } from './request-body.ts';
+import { measureRequests } from './request-meters.ts';
 import { resourceRoutes } from './resource-routes.ts';
 import { agentRoutes, streamRoutes, syncRoutes } from './stream-routes.ts';
 import { webhookPath, webhookRoutes } from './webhook.ts';
@@ -58,6 +59,7 @@ export async function createApp(
     isPublic(request) ? body : shortened(request, body, deps.parser),
   );
   app.decorateRequest('user');
+  measureRequests(app, deps); // first, so that refused requests count too
   app.addHook('onRequest', async (request) => {
     const { headers } = request;
     if (isPublic(request) && !Object.keys(headers).some(impersonates)) return;
@@ -69,7 +71,7 @@ export async function createApp(
     answerError(request, reply, new ApiError('NotFound', 'the server could not find the requested resource')),
   );
 
-  healthRoutes(app);
+  healthRoutes(app, deps);
   discoveryRoutes(app, deps.version);
   openApiRoutes(app, deps.version);
   resourceRoutes(app, deps);

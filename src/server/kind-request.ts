@@ -4,6 +4,7 @@ import type { ObjectKey } from '../api/objects.ts';
 import type { Streams } from '../client/streams.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
+import type { Exposition, Meters } from '../platform/meters.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { Parser } from '../sources/parsing/parser.ts';
 import type { Waiting } from './object-table.ts';
@@ -57,6 +58,9 @@ export interface Parts {
   parser: Parser;
   /** The version of agentctl, such as 0.1.0. */
   version: string;
+  meters: Meters;
+  /** What `/metrics` answers. */
+  exposition?: Exposition | undefined;
   /** Watches and logs that are being sent. */
   open: OpenStreams;
   /** Returns how many messages wait for an Agent; absent if that is not known. */

@@ -14,7 +14,8 @@ export interface Endless {
 
 /** The open responses without an end of their own. They are ended when the server closes. */
 export class OpenStreams {
-  readonly #open = new Set<AbortController>();
+  readonly #open = new Map<AbortController, FastifyReply>();
+  readonly #sent = new WeakSet<FastifyReply>();
 
   /**
    * Sends the lines until they end, the client disconnects, or the server closes; then the signal aborts. Waits for a
@@ -25,7 +26,8 @@ export class OpenStreams {
     const { signal } = controller;
     reply.hijack();
     const { raw } = reply;
-    this.#open.add(controller);
+    this.#open.set(controller, reply);
+    this.#sent.add(reply);
     for (const event of ['close', 'error']) raw.on(event, () => controller.abort());
     if (raw.destroyed) controller.abort(); // it disconnected before a listener was added
     raw.writeHead(200, { 'content-type': contentType, 'cache-control': 'no-cache, private' });
@@ -47,7 +49,16 @@ export class OpenStreams {
   }
 
   end(): void {
-    for (const controller of this.#open) controller.abort();
+    for (const controller of this.#open.keys()) controller.abort();
+  }
+
+  /** Whether the reply is or was one of these. */
+  has(reply: FastifyReply): boolean {
+    return this.#sent.has(reply);
+  }
+
+  [Symbol.iterator](): Iterator<FastifyReply> {
+    return this.#open.values();
   }
 }
 

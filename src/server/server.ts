@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Listener, Streams } from '../client/streams.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
+import { type Exposition, type Meters, noMeters } from '../platform/meters.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { Parser } from '../sources/parsing/parser.ts';
 import { socketUser } from './access.ts';
@@ -12,6 +13,7 @@ import type { Waiting } from './object-table.ts';
 import { OpenStreams } from './open-streams.ts';
 import { Pushes } from './pushes.ts';
 import { serveRemotely } from './remote.ts';
+import { countStreams } from './request-meters.ts';
 
 export interface ServerOptions {
   registry: Registry;
@@ -19,6 +21,9 @@ export interface ServerOptions {
   version: string;
   clock: Clock;
   log: Log;
+  meters?: Meters;
+  /** What `/metrics` answers. */
+  exposition?: Exposition;
   /** Parses YAML bodies. The caller closes it. */
   parser: Parser;
   /** Returns how many messages wait for an Agent. */
@@ -43,7 +48,12 @@ export interface Server {
  * `listen`.
  */
 export async function createServer(options: ServerOptions): Promise<Server> {
-  const deps: Parts = { ...options, open: new OpenStreams(), pushes: new Pushes(options) };
+  const { meters = noMeters } = options;
+  const open = new OpenStreams();
+  meters.watchClients.read(() =>
+    Array.from(countStreams(open), ([resource, count]) => [{ resource }, count]),
+  );
+  const deps: Parts = { ...options, meters, open, pushes: new Pushes(options) };
   const apps: FastifyInstance[] = [];
   let socket: KeptSocket | undefined;
   const close = async (bound = 5_000): Promise<void> => {
