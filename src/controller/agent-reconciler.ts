@@ -12,9 +12,11 @@ import { timingOf } from '../plan/settings.ts';
 import type { World } from '../plan/world.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
+import type { Meters } from '../platform/meters.ts';
 import type { Admission } from './admission.ts';
 import type { Cache } from './cache.ts';
 import { confirmReady } from './confirm.ts';
+import { countRuns } from './controller-meters.ts';
 import { type ExecuteContext, execute, fieldManager, gone, letGo, specOfRun } from './execute.ts';
 import type { Flights } from './flights.ts';
 import type { Keys, Reconciler, Requeue } from './manager.ts';
@@ -40,6 +42,7 @@ export interface AgentsDeps {
   talk: Talk;
   storeId: string;
   version: string;
+  meters: Meters;
 }
 
 /** An action on the API failed. The next plan contains it again. */
@@ -89,6 +92,7 @@ export class AgentReconciler implements Reconciler {
     await this.#clearLeftovers(key, agent);
     if (agent === undefined) {
       this.#deps.talk.forget(key);
+      this.#deps.meters.forgetAgent(key);
       admission.forget(key);
       return undefined;
     }
@@ -156,7 +160,7 @@ export class AgentReconciler implements Reconciler {
    * write lost.
    */
   async #claim(world: World, plan: Plan, held: ReadonlySet<string>): Promise<ReadonlySet<string>> {
-    const { cache, resources } = this.#deps;
+    const { cache, meters, resources } = this.#deps;
     const lost = new Set<string>();
     const options = { subresource: 'status', fieldManager } as const;
     const writes = world.instances.map(async ({ object }) => {
@@ -165,6 +169,7 @@ export class AgentReconciler implements Reconciler {
       if (held.has(object.metadata.name)) return;
       try {
         cache.instances.observeWrite(await resources.update('Instance', { ...object, status }, options));
+        countRuns(meters, object, status);
       } catch (error) {
         if (!isApiError(error, 'Conflict') && !isApiError(error, 'NotFound')) throw error;
         lost.add(object.metadata.name);

@@ -7,15 +7,17 @@ import type { Journal } from '../messages/journal.ts';
 import { type Clock, endsWithin } from '../platform/clock.ts';
 import type { Ids } from '../platform/ids.ts';
 import type { Log } from '../platform/log.ts';
+import { type Meters, noMeters } from '../platform/meters.ts';
 import type { Parser } from '../sources/parsing/parser.ts';
 import { Admission, agentKeyOf } from './admission.ts';
 import { AgentReconciler } from './agent-reconciler.ts';
 import { AgentTools } from './agent-tools.ts';
 import { Cache } from './cache.ts';
+import { managerMeter } from './controller-meters.ts';
 import { Flights } from './flights.ts';
 import { Images } from './images.ts';
 import { Inputs } from './inputs.ts';
-import { type Keys, type LeaderElection, Manager, type ManagerMeter } from './manager.ts';
+import { type Keys, type LeaderElection, Manager } from './manager.ts';
 import { Notifier } from './notify.ts';
 import { Observer } from './observe.ts';
 import { Orphans } from './orphans.ts';
@@ -50,7 +52,7 @@ export interface ControllerOptions {
   ids: Ids;
   log: Log;
   leader?: LeaderElection | undefined;
-  meter?: ManagerMeter | undefined;
+  meters?: Meters | undefined;
 }
 
 /** The reconcilers and what they share. A client of the API, with one session to each Runtime. */
@@ -74,10 +76,13 @@ export class Controller {
 
   /** Each part uses only parts above it. */
   constructor(options: ControllerOptions) {
-    const { clock, ids, log, parsers, resources } = options;
+    const { clock, ids, log, meters = noMeters, parsers, resources } = options;
     this.#log = log;
     this.#clock = clock;
-    this.#manager = new Manager({ ...options, workers });
+    this.#manager = new Manager({ ...options, workers, meter: managerMeter(meters) });
+    meters.queueDepth.read(() =>
+      Array.from(this.#manager.depths(), ([reconciler, depth]) => [{ reconciler }, depth]),
+    );
     const [agentKeys, runtimeKeys] = [this.#manager.keys('agent'), this.#manager.keys('runtime')];
     this.#agentKeys = agentKeys;
     this.#runtimeKeys = runtimeKeys;
@@ -89,9 +94,13 @@ export class Controller {
     const recorder = new Recorder(resources, clock, ids, log);
     const policies = new Policies(cache, options.defaultPolicy);
     const images = new Images(clock, log, () => this.#addAll());
-    const prober = new Prober(clock, (uid) => {
-      for (const instance of cache.instances.byIndex('uid', uid)) enqueueAgent(agentKeyOf(instance));
-    });
+    const prober = new Prober(
+      clock,
+      (uid) => {
+        for (const instance of cache.instances.byIndex('uid', uid)) enqueueAgent(agentKeyOf(instance));
+      },
+      meters,
+    );
     const admission = new Admission({
       cache,
       clock,
@@ -99,7 +108,7 @@ export class Controller {
       enqueueRuntime,
       enqueueRuntimeAt: (name, at) => runtimeKeys.addAt(name, at),
     });
-    const shared = { ...options, cache, recorder, policies, images, prober, admission };
+    const shared = { ...options, meters, cache, recorder, policies, images, prober, admission };
     const runtimes = new RuntimeReconciler({
       ...shared,
       orphans: new Orphans(resources, clock, log),

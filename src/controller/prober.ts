@@ -3,6 +3,7 @@ import { parseDuration } from '../api/time.ts';
 import type { RunSpec } from '../drivers/driver.ts';
 import type { ProbeView } from '../plan/world.ts';
 import { type Clock, sleep } from '../platform/clock.ts';
+import { type Meters, noMeters } from '../platform/meters.ts';
 import { check, type Finding, LogWatch, unknown, unlessAborted } from './check.ts';
 import type { Session } from './session.ts';
 
@@ -31,6 +32,7 @@ export interface ProbeTarget {
 }
 
 type Kind = 'ready' | 'live';
+const names = { ready: 'readiness', live: 'liveness' } as const satisfies Record<Kind, string>;
 
 /**
  * Milliseconds between readiness checks until the run is Ready, so that an agent is not found ready a whole period
@@ -50,12 +52,14 @@ interface Watched {
 export class Prober {
   readonly #clock: Clock;
   readonly #changed: (uid: string) => void;
+  readonly #meters: Meters;
   readonly #watched = new Map<string, Watched>();
   readonly #loops = new Set<Promise<void>>();
 
-  constructor(clock: Clock, changed: (uid: string) => void) {
+  constructor(clock: Clock, changed: (uid: string) => void, meters = noMeters) {
     this.#clock = clock;
     this.#changed = changed;
+    this.#meters = meters;
   }
 
   view(uid: string): ProbeView {
@@ -127,6 +131,7 @@ export class Prober {
     while (!signal.aborted) {
       const { outcome, message } = await this.#check(watched, target, probe, kind, row, log);
       if (signal.aborted) return;
+      this.#meters.probes.inc({ probe: names[kind], result: outcome });
       if (outcome === 'Unknown') this.#unknown(watched, target, kind, message);
       else this.#known(watched, target, kind, row, outcome === 'Ok', message);
       const waiting = kind === 'ready' && watched.view.ready?.ok !== true;
