@@ -5,6 +5,7 @@ import type { Message } from '../messages/message.ts';
 import { type Connection, ProtocolError, type Turn } from '../protocols/protocol.ts';
 import type { Link } from './link.ts';
 import type { Taker } from './mailbox.ts';
+import { countDelivery } from './message-meters.ts';
 import type { Open } from './open.ts';
 import { Openings } from './openings.ts';
 import { keyOf, type TalkState } from './talk-state.ts';
@@ -154,6 +155,7 @@ export class Deliveries {
     open.heardAt = deps.clock.now();
     link.flush(); // journals the end of the previous turn first
     await writer.write(entries);
+    countDelivery(deps.meters, message, again);
     this.#talkState.changed('Message', message.id);
     if (open.delivery !== delivery || link.state === 'Drained') return;
     const preface = prefaceOf(thread.record, link.settings);

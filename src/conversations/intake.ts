@@ -170,6 +170,7 @@ export class Intake {
     };
     const commit = (): void => {
       release();
+      this.#talkState.deps.meters.messagesAccepted.inc({ kind: message.kind });
       const { text: _, ...rest } = message;
       this.#place(this.#talkState.open(rest, thread), agent.metadata.uid);
       this.#talkState.changed('Conversation', thread.record.id);

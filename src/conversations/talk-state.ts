@@ -5,6 +5,7 @@ import type { Conversation, Envelope, Sender } from '../messages/message.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Ids } from '../platform/ids.ts';
 import type { Log } from '../platform/log.ts';
+import type { Meters } from '../platform/meters.ts';
 import type { TurnEvent } from '../protocols/talk.ts';
 import type { Link } from './link.ts';
 import { Mailbox } from './mailbox.ts';
@@ -29,6 +30,7 @@ export interface DeskDeps {
   clock: Clock;
   ids: Ids;
   log: Log;
+  meters: Meters;
   agent(key: string): Agent | undefined;
   instance(uid: string): Instance | undefined;
   rules(agent: Agent): Rules;

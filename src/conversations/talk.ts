@@ -14,10 +14,12 @@ import type { Activity, InboxView, Instant, Observed, TalkView, World } from '..
 import { type Clock, endsWithin } from '../platform/clock.ts';
 import type { Ids } from '../platform/ids.ts';
 import type { Log } from '../platform/log.ts';
+import type { Meters } from '../platform/meters.ts';
 import { Approvals } from './approvals.ts';
 import { Deliveries } from './deliveries.ts';
 import { Intake } from './intake.ts';
 import { Links } from './links.ts';
+import { countEnd } from './message-meters.ts';
 import { JournalObjects } from './objects.ts';
 import type { Asking, Caches, Tools } from './ports.ts';
 import { Prompts } from './prompts.ts';
@@ -43,6 +45,7 @@ export interface TalkDeps {
   clock: Clock;
   ids: Ids;
   log: Log;
+  meters: Meters;
   version: string;
   driver(runtime: string): Driver | undefined;
   policy(agent: Agent): PolicySpec;
@@ -80,6 +83,15 @@ export class Talk {
         rules: (of) => this.#rules(of),
       },
       loaded,
+    );
+    deps.meters.mailboxMessages.read(() =>
+      cache.agents
+        .list()
+        .filter(({ spec }) => spec.protocol !== 'none')
+        .map(({ metadata: { namespace = 'default', name } }) => [
+          { namespace, agent: name },
+          this.waiting({ namespace, name }),
+        ]),
     );
     this.talkState.onChange((kind, id) => this.objects.changed(kind, id));
     this.turns = new Turns({
@@ -347,6 +359,7 @@ export class Talk {
 
   #ended(message: Envelope): void {
     const key = keyOf(message);
+    countEnd(this.#deps.meters, message);
     this.approvals.withdrawOf(message.id, message.reason);
     this.routes.ended(message);
     const agent = this.#deps.cache.agents.get(key);
