@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync } from 'node:fs';
+import { chmodSync, mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import pino from 'pino';
 import { finalizer } from '../api/annotations.ts';
@@ -20,6 +20,7 @@ import type { Log } from '../platform/log.ts';
 import { controllerLog } from '../platform/log-files.ts';
 import { paths } from '../platform/paths.ts';
 import { placeOf } from '../platform/place.ts';
+import { createMeters } from '../platform/prometheus.ts';
 import { createRegistry } from '../registry/registry.ts';
 import { withVirtual } from '../registry/virtual-registry.ts';
 import { createServer } from '../server/server.ts';
@@ -64,15 +65,21 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   const [clock, ids] = [systemClock, randomIds];
   const secrets = secretsFolder(options.environment);
   const openFiles = createOpenFiles(clock);
+  const { meters, exposition } = createMeters();
+  meters.buildInfo.read(() => [[{ version }, 1]]);
+  meters.databaseBytes.read(() => [
+    [{ database: 'store' }, bytesOf(at.database)],
+    [{ database: 'journal' }, bytesOf(at.journal)],
+  ]);
 
   await using stack = new AsyncDisposableStack();
   const lock = acquireLock(at.lock);
   stack.defer(() => lock.release());
   logFile.rotate();
-  const store = openStore(at.database, { log, place: placeOf(at.state), adopt: options.adopt });
+  const store = openStore(at.database, { log, meters, place: placeOf(at.state), adopt: options.adopt });
   stack.defer(() => store.close());
   const copyOf = await partFromOriginal(store, at.state, log);
-  const journal = openJournal(at.journal, { log });
+  const journal = openJournal(at.journal, { log, meters });
   stack.defer(() => journal.close());
   const stored = await createRegistry({ store, clock, ids, log, finalizers: { Agent: finalizer } });
   stack.defer(() => stored.close());
@@ -112,6 +119,7 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
     clock,
     ids,
     log,
+    meters,
   });
   if (options.drained === true) controller.drain();
   await controller.start();
@@ -134,6 +142,8 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
     version,
     clock,
     log,
+    meters,
+    exposition,
     parser: asked,
     socket,
     listen: options.listen,
@@ -170,6 +180,13 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   );
   if (options.drain === true) await streams.stopAgents();
 }
+
+/** Returns the size of a database with its write-ahead log. */
+const bytesOf = (path: string): number =>
+  [path, `${path}-wal`].reduce(
+    (sum, file) => sum + (statSync(file, { throwIfNoEntry: false })?.size ?? 0),
+    0,
+  );
 
 /** Returns the policy of an Agent that names none: every default of the schema. */
 function defaultPolicy(): PolicySpec {
