@@ -1,10 +1,11 @@
-/** Writes everything that is generated from schemas/, the page of commands, and the picture of the layers. With --check it writes nothing, and exits 1 where a file is out of date. */
+/** Writes everything that is generated from schemas/, the pages of commands and metrics, and the picture of the layers. With --check it writes nothing, and exits 1 where a file is out of date. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { generateCommands } from './commands.ts';
 import { generateCrds } from './crds.ts';
 import { generateKinds } from './kinds.ts';
 import { generateLayers } from './layers.ts';
+import { generateMetrics } from './metrics.ts';
 import { generateReference } from './reference.ts';
 import { readSchemas } from './schemas.ts';
 import { generateTypes } from './types.ts';
@@ -26,6 +27,7 @@ const wanted = new Map<string, string>([
   ...crds,
   ['schemas/README.md', generateReference(kinds)],
   ['docs/layers.svg', generateLayers()],
+  ['docs/metrics.md', generateMetrics()],
   ['docs/commands.md', generateCommands(readFileSync(join(root, 'test/golden/cli/help.txt'), 'utf8'))],
 ]);
 const leftOver = ['schemas/crds', 'src/api/gen']
