@@ -12,6 +12,7 @@ export const layers: ReadonlyMap<string, string> = new Map([
   ['controller', 'queue, cache, reconcilers, Syncs'],
   ['conversations', 'messages to agents, and the pipes of their runs'],
   ['drivers', 'processes and containers'],
+  ['views', 'what people see of the objects, as data'],
   ['client', 'the interfaces of the API; local and HTTP'],
   ['registry', 'what an API server does to an object'],
   ['messages', 'the journal of messages'],

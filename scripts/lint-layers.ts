@@ -12,7 +12,8 @@ const order = [...layers.keys()];
 /** Beyond the order: the CLI and the controller are clients of the API like any other. */
 const forbidden: Record<string, string[]> = {
   cli: ['server', 'controller', 'drivers', 'registry', 'messages', 'store'],
-  controller: ['registry', 'store'],
+  views: ['registry', 'store', 'sources'],
+  controller: ['registry', 'store', 'views'],
   plan: ['platform'],
   api: ['platform'],
 };

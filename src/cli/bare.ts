@@ -1,9 +1,9 @@
 import { ApiError, UnreachableError } from '../api/errors.ts';
 import { findKind, type KindInfo, kinds } from '../api/kinds.ts';
 import { nearest } from '../api/nearest.ts';
+import { found } from '../client/found.ts';
 import type { Cli, Client } from './cli.ts';
 import { UsageError } from './failure.ts';
-import { found } from './found.ts';
 import { namesOf } from './near.ts';
 import { type GlobalOptions, namespaceOf } from './options.ts';
 import { nearKind, parseTargets, type Target, unknownType } from './targets.ts';

@@ -1,7 +1,7 @@
 import type { KindInfo } from '../api/kinds.ts';
 import type { AnyObject, ObjectKey } from '../api/objects.ts';
-import { itemsOf } from '../client/resources.ts';
-import type { Cli, Client } from './cli.ts';
+import { itemsOf, type Resources } from '../client/resources.ts';
+import type { Cli } from './cli.ts';
 import { UsageError } from './failure.ts';
 import { type GlobalOptions, namespaceOf } from './options.ts';
 import { objectName, type Target } from './targets.ts';
@@ -32,7 +32,7 @@ export function selectedOf(info: KindInfo, name: string, namespace: string | und
  * Returns the objects that the operands name, or that a selector or --all finds. Does not check whether names exist.
  */
 export async function select(
-  client: Client,
+  client: Pick<Resources, 'list'>,
   targets: readonly Target[],
   options: SelectOptions,
   cli: Cli,

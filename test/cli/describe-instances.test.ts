@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Instance, InstanceStatus } from '../../src/api/objects.ts';
 import { instanceTable } from '../../src/cli/describe/instance-table.ts';
+import { instanceDetails } from '../../src/views/instance-details.ts';
 
 const now = Date.parse('2026-01-31T12:10:00Z');
 const claimedAt = '2026-01-31T12:00:00Z';
@@ -44,5 +45,5 @@ test.each([
     ],
   ],
 ])('the instances of an agent are shown with %s', (_what, instances, lines) => {
-  expect(instanceTable(instances, now).trimEnd().split('\n')).toEqual(lines);
+  expect(instanceTable(instances.map(instanceDetails), now).trimEnd().split('\n')).toEqual(lines);
 });

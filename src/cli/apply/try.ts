@@ -3,10 +3,10 @@ import type { AnyObject } from '../../api/objects.ts';
 import { syncOfManager } from '../../api/sync-names.ts';
 import { type Tried, tryAll } from '../../client/apply/compare.ts';
 import { type ApplyOptions, identity, type Refused } from '../../client/apply/member.ts';
+import { found } from '../../client/found.ts';
 import { mayTakeBack, type Rival, rivals } from '../../plan/sync/conflict.ts';
 import type { Client } from '../cli.ts';
 import { CliError, describeFailure } from '../failure.ts';
-import { found } from '../found.ts';
 import type { Manifest } from '../manifests.ts';
 import { fieldManager } from '../patching.ts';
 

@@ -3,8 +3,9 @@ import { isApiError } from '../../api/errors.ts';
 import type { ObjectKey } from '../../api/objects.ts';
 import { visibleLine } from '../../api/visible.ts';
 import type { TurnEvent } from '../../protocols/talk.ts';
+import { optionsOf } from '../../views/approval-view.ts';
 import type { Cli, Client } from '../cli.ts';
-import { optionsText, pretty } from '../describe/approval.ts';
+import { optionText, pretty } from '../describe/approval.ts';
 import { describeFailure } from '../failure.ts';
 import { clipped } from '../print/width.ts';
 import type { Dialogue } from './dialogue.ts';
@@ -90,7 +91,7 @@ export class Approvals {
   async #details(key: ObjectKey): Promise<void> {
     const { spec } = await this.#client.get('Approval', key);
     const input = spec.input === undefined ? 'it does not say more' : pretty(spec.input);
-    const options = optionsText(spec).map((line) => `${visibleLine(line)}\n`);
+    const options = optionsOf(spec).map((option) => `${visibleLine(optionText(option))}\n`);
     this.#cli.out(`${visibleLine(`${spec.toolKind}: ${spec.title}`)}\n${input}\n${options.join('')}`);
   }
 }

@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import { keyOf, type Message, type ObjectKey } from '../../api/objects.ts';
+import { messagesOf } from '../../views/talk-lists.ts';
 import type { Cli, Client } from '../cli.ts';
 import { CliError, describeFailure, exitCode, UsageError } from '../failure.ts';
 import type { GlobalOptions } from '../options.ts';
 import { pathsFor } from '../paths.ts';
 import { dim } from '../print/color.ts';
 import { conversationFor, sendOne } from '../send/send.ts';
-import { messagesOf } from '../talk/conversations.ts';
 import { agentKey } from '../talk/names.ts';
 import { goesOnText, outcomeText } from '../talk/outcome.ts';
 import { voice } from '../talk/voice.ts';

@@ -1,9 +1,9 @@
 import { listed } from '../../api/listed.ts';
 import type { ObjectKey } from '../../api/objects.ts';
+import { isEnded } from '../../views/message-view.ts';
+import { messagesOf } from '../../views/talk-lists.ts';
 import type { Cli, Client } from '../cli.ts';
 import { fields } from '../describe/fields.ts';
-import { messagesOf } from '../talk/conversations.ts';
-import { isEnded } from '../talk/outcome.ts';
 
 export const helpText = `/new      begin a new conversation with your next message
 /status   show the state of this conversation

@@ -1,10 +1,8 @@
-import type { Approval } from '../../api/objects.ts';
-import { optionFor } from '../../protocols/talk.ts';
+import type { ApprovalView } from '../../views/approval-view.ts';
 import { ago, block, fields, section } from './fields.ts';
 
-export function describeApproval({ metadata, spec, status = {} }: Approval, now: number): string {
-  const { state = 'Pending' } = status;
-  const waits = state === 'Pending';
+export function approvalText({ metadata, spec, status, options }: ApprovalView, now: number): string {
+  const waits = status.state === 'Pending';
   return [
     fields([
       ['Name', metadata.name],
@@ -16,7 +14,7 @@ export function describeApproval({ metadata, spec, status = {} }: Approval, now:
       ['Asks for', spec.request],
       ['Title', spec.title === spec.request ? undefined : spec.title],
       ['Tool', spec.toolKind],
-      ['State', state],
+      ['State', status.state],
       ['By', status.by],
       ['Why', status.message],
       ['Answered', status.option],
@@ -28,21 +26,14 @@ export function describeApproval({ metadata, spec, status = {} }: Approval, now:
       ],
       ['Decide', waits ? `agentctl approve ${metadata.name}, or agentctl deny ${metadata.name}` : undefined],
     ]),
-    spec.options === undefined || spec.options.length === 0
-      ? ''
-      : section('Options', block(optionsText(spec).join('\n'))),
+    options.length === 0 ? '' : section('Options', block(options.map(optionText).join('\n'))),
     spec.input === undefined ? '' : section('Input', block(pretty(spec.input))),
   ].join('');
 }
 
-/** Returns the options, one line each, and marks the defaults. */
-export function optionsText({ options = [] }: Approval['spec']): string[] {
-  const [allow, deny] = [optionFor(options, 'Allow'), optionFor(options, 'Deny')];
-  return options.map((option) => {
-    const taken = option === allow ? ', by agentctl approve' : option === deny ? ', by agentctl deny' : '';
-    return `${option.id}: ${option.name} (${option.kind}${taken})`;
-  });
-}
+/** Marks the options that are taken by default. */
+export const optionText = ({ id, name, kind, default: by }: ApprovalView['options'][number]): string =>
+  `${id}: ${name} (${kind}${by === undefined ? '' : `, by agentctl ${by}`})`;
 
 /** Formats JSON over several lines; returns other text unchanged. */
 export function pretty(input: string): string {

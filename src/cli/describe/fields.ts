@@ -1,9 +1,12 @@
-import type { AnyObject, Condition } from '../../api/objects.ts';
+import { syncAnnotations } from '../../api/annotations.ts';
+import type { Condition, ObjectMeta } from '../../api/objects.ts';
+import { revisionText } from '../../api/sync-names.ts';
 import { age, humanDuration, parseTime } from '../../api/time.ts';
 import { visibleLine } from '../../api/visible.ts';
+import type { Origin } from '../../views/origin.ts';
+import type { State } from '../../views/state.ts';
 import { table } from '../print/table.ts';
 import { when } from '../print/when.ts';
-import { originText, withoutOrigin } from './origin.ts';
 
 /**
  * A label and its value, or the lines of a value, which are printed below each other. Entries without a value are left
@@ -27,7 +30,13 @@ export const tableSection = (
   rows: readonly (readonly string[])[],
 ): string => section(title, table([head, ...rows], { indent: '  ' }));
 
-export function metadataFields({ metadata }: AnyObject, now: number): Field[] {
+/** What every description begins with. */
+export interface Head {
+  metadata: ObjectMeta;
+  origin: Origin | undefined;
+}
+
+export function metadataFields({ metadata, origin }: Head, now: number): Field[] {
   const pairs = (map: Record<string, string> | undefined, separator: string): string[] => {
     const entries = Object.entries(map ?? {}).map(([key, value]) => `${key}${separator}${value}`);
     return entries.length === 0 ? ['<none>'] : entries.sort();
@@ -36,8 +45,11 @@ export function metadataFields({ metadata }: AnyObject, now: number): Field[] {
     ['Name', metadata.name],
     ['Namespace', metadata.namespace],
     ['Labels', pairs(metadata.labels, '=')],
-    ['Annotations', pairs(withoutOrigin(metadata.annotations), ': ')],
-    ['Sync', originText(metadata.annotations)],
+    [
+      'Annotations',
+      pairs(origin === undefined ? metadata.annotations : withoutOrigin(metadata.annotations), ': '),
+    ],
+    ['Sync', origin && originText(origin)],
     ['Created', ago(metadata.creationTimestamp, now)],
     [
       'Deletion',
@@ -48,6 +60,18 @@ export function metadataFields({ metadata }: AnyObject, now: number): Field[] {
   ];
 }
 
+const told: readonly string[] = [syncAnnotations.sync, syncAnnotations.revision, syncAnnotations.path];
+
+const withoutOrigin = (annotations: ObjectMeta['annotations']): Record<string, string> =>
+  Object.fromEntries(Object.entries(annotations ?? {}).filter(([name]) => !told.includes(name)));
+
+const originText = ({ sync, isGone, revision, path }: Origin): string =>
+  joined([
+    isGone ? `${sync} (deleted)` : sync,
+    revision === undefined ? undefined : revisionText(revision),
+    path,
+  ]);
+
 /** Returns `2026-01-31 12:00:00 UTC (3m ago)`, or `(in 3m)`. */
 export function ago(time: string, now: number): string {
   const at = parseTime(time);
@@ -57,12 +81,8 @@ export function ago(time: string, now: number): string {
 }
 
 /** @param why a text that is already printed above, so it is left out here */
-export function conditionsSection(
-  conditions: readonly Condition[] | undefined,
-  now: number,
-  why?: string,
-): string {
-  if (conditions === undefined || conditions.length === 0) return section('Conditions', '  <none>\n');
+export function conditionsSection(conditions: readonly Condition[], now: number, why?: string): string {
+  if (conditions.length === 0) return section('Conditions', '  <none>\n');
   return tableSection(
     'Conditions',
     ['TYPE', 'STATUS', 'SINCE', 'REASON', 'MESSAGE'],
@@ -92,11 +112,5 @@ export const block = (text: string, indent = '  '): string =>
 export const joined = (parts: readonly (string | undefined | false)[], separator = ', '): string =>
   parts.filter((part) => part !== undefined && part !== false && part !== '').join(separator);
 
-/** Returns `Pending: SecretMissing`, without a reason that only repeats the phase. */
-export const phaseText = ({
-  phase = 'Pending',
-  reason,
-}: {
-  phase?: string | undefined;
-  reason?: string | undefined;
-}): string => joined([phase, reason !== phase && reason], ': ');
+/** Returns `Pending: SecretMissing`. */
+export const stateText = ({ phase, reason }: State): string => joined([phase, reason], ': ');

@@ -1,28 +1,31 @@
-import { isApiError } from '../../api/errors.ts';
-import type { Instance } from '../../api/objects.ts';
-import type { Client } from '../cli.ts';
+import type { InstanceDetails } from '../../views/instance-details.ts';
 import { counted } from '../counted.ts';
-import { messagesOf } from '../talk/conversations.ts';
-import { isEnded } from '../talk/outcome.ts';
-import { ago, conditionsSection, fields, joined, metadataFields, phaseText, section } from './fields.ts';
-import { exitText, nextText, placeOf, startTime } from './instance-table.ts';
+import {
+  ago,
+  conditionsSection,
+  fields,
+  type Head,
+  joined,
+  metadataFields,
+  section,
+  stateText,
+} from './fields.ts';
+import { exitText, stepText } from './instance-table.ts';
 
-export async function describeInstance(client: Client, instance: Instance, now: number): Promise<string> {
-  const { spec, status = {} } = instance;
-  const { run } = status;
-  const { pid, container } = placeOf(instance);
+export function instanceText(view: InstanceDetails, head: Head, now: number): string {
+  const { run, state } = view;
   return [
     fields([
-      ...metadataFields(instance, now),
-      ['Agent', spec.agentName],
-      ['Runtime', spec.runtimeRef.name],
-      ['Phase', phaseText(status)],
-      ['Why', status.message === '' ? undefined : status.message],
-      ['Restarts', `${status.restartCount ?? 0}, ${counted(status.failures ?? 0, 'failure')} in a row`],
-      ['Ready since', status.readySince === undefined ? undefined : ago(status.readySince, now)],
-      ['Last exit', exitText(status, now)],
-      ['Next', nextText(status, now)],
-      ['Works on', await worksOn(client, instance)],
+      ...metadataFields(head, now),
+      ['Agent', view.agent],
+      ['Runtime', view.runtime],
+      ['Phase', stateText(state)],
+      ['Why', state.message],
+      ['Restarts', `${view.restarts}, ${counted(view.failures, 'failure')} in a row`],
+      ['Ready since', view.readySince === undefined ? undefined : ago(view.readySince, now)],
+      ['Last exit', exitText(view, now)],
+      ['Next', stepText(view.next, now)],
+      ['Works on', worksOn(view)],
     ]),
     run === undefined
       ? section('Run', '  <none>\n')
@@ -34,43 +37,31 @@ export async function describeInstance(client: Client, instance: Instance, now: 
               ['Cause', run.cause],
               ['Revision', run.revision],
               ['Claimed', ago(run.claimedAt, now)],
-              ['Started', run.startedAt === undefined ? 'not yet' : ago(startTime(run), now)],
-              ['Pid', pid],
-              ['Container', container],
+              ['Started', run.startedAt === undefined ? 'not yet' : ago(run.startedAt, now)],
+              ['Pid', run.pid],
+              ['Container', run.container],
               ['Reference', run.ref],
               ['Image', run.image],
             ],
             '  ',
           ),
         ),
-    lastOutcome(instance, now),
-    conditionsSection(status.conditions, now),
+    failedText(view, now),
+    conditionsSection(view.conditions, now),
   ].join('');
 }
 
-/** Returns the messages that it has and has not answered. */
-async function worksOn(client: Client, { metadata, spec }: Instance): Promise<string[] | undefined> {
-  const agent = await client
-    .get('Agent', { namespace: metadata.namespace, name: spec.agentName })
-    .catch(absent);
-  if (agent === undefined || agent.spec.protocol === 'none') return undefined;
-  const messages = await messagesOf(client, metadata.namespace, { 'status.instance': metadata.name });
-  const open = messages.filter((message) => !isEnded(message));
-  if (open.length === 0) return ['nothing'];
-  return open.map(
+function worksOn({ worksOn: messages }: InstanceDetails): string[] | undefined {
+  if (messages?.length === 0) return ['nothing'];
+  return messages?.map(
     ({ metadata: { name }, spec: { conversation, from } }) =>
       `message ${name} of ${from}, conversation ${conversation}`,
   );
 }
 
-function absent(error: unknown): undefined {
-  if (!isApiError(error, 'NotFound')) throw error;
-}
-
-function lastOutcome({ status }: Instance, now: number): string {
-  const outcome = status?.lastOutcome;
-  if (outcome === undefined || outcome.result === 'Succeeded') return '';
-  const { action, at, result, reason, message, count } = outcome;
+function failedText({ failed }: InstanceDetails, now: number): string {
+  if (failed === undefined) return '';
+  const { action, at, result, reason, message, count } = failed;
   const times = count === undefined || count < 2 ? '' : `, ${count} failures in a row`;
   return section(
     'Last action',

@@ -1,14 +1,9 @@
-import { withDefaults } from '../../api/defaults.ts';
-import { kindInfo } from '../../api/kinds.ts';
 import type { PolicySpec } from '../../api/objects.ts';
 import { type Field, joined } from './fields.ts';
 
-/** A policy in plain words; what it leaves out is by default. Without an image, the default signal is SIGTERM. */
-export function policyFields(
-  given: Partial<PolicySpec> | undefined,
-  { hasImage }: { hasImage: boolean },
-): Field[] {
-  const { restart, backoff, update, stop, ...policy } = full(given);
+/** A policy in plain words. Without an image, the default signal is SIGTERM. */
+export function policyFields(rules: PolicySpec, { hasImage }: { hasImage: boolean }): Field[] {
+  const { restart, backoff, update, stop, ...policy } = rules;
   const defaultSignal = hasImage ? 'STOPSIGNAL of the image, or SIGTERM' : 'SIGTERM';
   return [
     [
@@ -55,11 +50,6 @@ export function policyFields(
         : policy.notify.map(({ name, reasons }) => `${name} of ${reasons.join(', ')}`),
     ],
   ];
-}
-
-function full(given: Partial<PolicySpec> | undefined): PolicySpec {
-  const schema = kindInfo('Policy').schema.properties?.spec ?? {};
-  return withDefaults(schema, given ?? {}) as PolicySpec; // every field that is not optional has a default
 }
 
 function scheduleText(schedule: PolicySpec['scheduledRestart']): string | undefined {

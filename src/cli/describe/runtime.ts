@@ -1,36 +1,38 @@
 import { authorAnnotation } from '../../api/annotations.ts';
 import { capabilitiesOf } from '../../api/capabilities.ts';
-import type { Runtime } from '../../api/objects.ts';
-import { ago, conditionsSection, fields, joined, metadataFields } from './fields.ts';
+import type { RuntimeSpec } from '../../api/objects.ts';
+import type { RuntimeDetails } from '../../views/runtime-details.ts';
+import { ago, conditionsSection, fields, type Head, joined, metadataFields } from './fields.ts';
 
-export function describeRuntime(runtime: Runtime, now: number): string {
-  const { spec, status = {} } = runtime;
+export function runtimeText(view: RuntimeDetails, head: Head, now: number): string {
+  const { metadata, spec, breaker } = view;
   const limit = (count: number | undefined): string => (count === undefined ? 'no limit' : String(count));
-  const { state = 'Closed', failures = 0, openedAt } = status.breaker ?? {};
   return [
     fields([
-      ...metadataFields(runtime, now),
-      ['Driver', joined([spec.driver, status.version])],
+      ...metadataFields(head, now),
+      ['Driver', joined([spec.driver, view.version])],
       ['Endpoint', spec.endpoint],
       ['Default', spec.default ? 'yes, for agents with an image and without a runtimeRef' : undefined],
       [
         'Running',
-        `${status.running ?? 0}, ${limit(spec.maxConcurrent)}${spec.maxConcurrent === undefined ? '' : ' at most'}`,
+        `${view.running}, ${limit(spec.maxConcurrent)}${spec.maxConcurrent === undefined ? '' : ' at most'}`,
       ],
       [
         'Queued',
-        `${status.queued ?? 0}, ${limit(spec.queue.maxDepth)}${spec.queue.maxDepth === undefined ? '' : ' at most'}`,
+        `${view.queued}, ${limit(spec.queue.maxDepth)}${spec.queue.maxDepth === undefined ? '' : ' at most'}`,
       ],
       ['Starts at once', limit(spec.maxStarting)],
       [
         'Circuit breaker',
         joined([
-          state,
+          breaker.state,
           spec.circuitBreaker.failureThreshold === 0
             ? 'never opens'
-            : `${failures} of ${spec.circuitBreaker.failureThreshold} failed starts in a row`,
-          openedAt !== undefined && state !== 'Closed' && `opened ${ago(openedAt, now)}`,
-          state !== 'Closed' && `agentctl resume runtime/${runtime.metadata.name} closes it`,
+            : `${breaker.failures} of ${spec.circuitBreaker.failureThreshold} failed starts in a row`,
+          breaker.openedAt !== undefined &&
+            breaker.state !== 'Closed' &&
+            `opened ${ago(breaker.openedAt, now)}`,
+          breaker.state !== 'Closed' && `agentctl resume runtime/${metadata.name} closes it`,
         ]),
       ],
       [
@@ -40,12 +42,12 @@ export function describeRuntime(runtime: Runtime, now: number): string {
       ['Host paths', spec.allowHostPaths.join(', ') || 'none'],
       ['Allowed', allowed(spec)],
     ]),
-    conditionsSection(status.conditions, now),
+    conditionsSection(view.conditions, now),
   ].join('');
 }
 
 /** Returns `spec.allow` with one line for each field, without fields that its driver does not use. */
-function allowed(spec: Runtime['spec']): string[] {
+function allowed(spec: RuntimeSpec): string[] {
   const { allow } = spec;
   const { hostAccess } = capabilitiesOf(spec);
   const lists =
@@ -66,7 +68,7 @@ function allowed(spec: Runtime['spec']): string[] {
   return lines.length === 0 ? ['nothing'] : lines;
 }
 
-function controllerUser({ controllerUser: allowed }: Runtime['spec']['allow']): string {
+function controllerUser({ controllerUser: allowed }: RuntimeSpec['allow']): string {
   const what = "the controller's own user";
   if (allowed === false) return `not ${what}`;
   return allowed ? what : `${what}, for agents without the annotation ${authorAnnotation}`;

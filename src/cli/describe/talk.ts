@@ -1,24 +1,21 @@
-import type { Agent, AgentSpec, Conversation, Message } from '../../api/objects.ts';
+import type { AgentSpec } from '../../api/objects.ts';
 import { capabilitiesOf } from '../../api/protocols.ts';
 import { parseDuration } from '../../api/time.ts';
-import { nextDue } from '../../plan/due-times.ts';
-import { isEnded } from '../talk/outcome.ts';
+import type { AgentView } from '../../views/agent-view.ts';
+import type { TalkDetails } from '../../views/talk-details.ts';
 import { ago, type Field, fields, joined, section } from './fields.ts';
-import type { Talks } from './talks.ts';
 
 /** Returns the protocol of an agent and its conversations; empty for an agent without a protocol. */
-export async function talkSection(talks: Talks, agent: Agent, now: number): Promise<string> {
-  const { spec } = agent;
-  if (spec.protocol === 'none') return '';
-  const [messages, conversations] = await Promise.all([talks.messages(agent), talks.conversations(agent)]);
+export function talkSection({ spec, talk }: AgentView, now: number): string {
+  if (talk === undefined) return '';
   return section(
     'Talk',
     fields(
       [
         ...specOfTalk(spec),
-        ['Messages', countsText(messages)],
-        ['Conversations', conversationsText(conversations, spec)],
-        ['Schedule', scheduleLines(spec, now)],
+        ['Messages', countsText(talk)],
+        ['Conversations', conversationsText(talk, spec)],
+        ['Schedule', talk.schedule.map((prompt) => scheduleText(prompt, now))],
       ],
       '  ',
     ),
@@ -65,38 +62,28 @@ function permissionsText({ permissions: asked, protocol }: AgentSpec): string {
   ]);
 }
 
-function countsText(messages: readonly Message[]): string {
-  const inState = (state: string): number =>
-    messages.filter(({ status }) => (status?.state ?? 'Pending') === state).length;
-  const open = messages.filter((message) => !isEnded(message)).length;
-  const failed = inState('Failed') + inState('Expired');
-  return joined([
-    `${inState('Pending')} waiting`,
-    `${open - inState('Pending')} in flight`,
-    `${inState('Completed')} completed`,
+const countsText = ({ messages: { waiting, inFlight, completed, failed } }: TalkDetails): string =>
+  joined([
+    `${waiting} waiting`,
+    `${inFlight} in flight`,
+    `${completed} completed`,
     failed > 0 && `${failed} failed or expired`,
   ]);
-}
 
-function conversationsText(all: readonly Conversation[], { conversations }: AgentSpec): string {
-  const open = all.filter(({ status }) => status?.state === 'Open').length;
-  return joined([
+const conversationsText = ({ openConversations: open }: TalkDetails, { conversations }: AgentSpec): string =>
+  joined([
     `${open} open`,
     `at most ${conversations.perInstance} per instance`,
     parseDuration(conversations.idleTTL) === 0
       ? 'never closed automatically'
       : `closed after ${conversations.idleTTL} idle`,
   ]);
-}
 
-const scheduleLines = ({ schedule = [] }: AgentSpec, now: number): string[] =>
-  schedule.map(({ name, cron, every, timezone, suspend }) => {
-    if (cron === undefined) return `${name}: every ${every}${suspend ? ', suspended' : ''}`;
-    const due = nextDue(cron, timezone, now);
-    const next = suspend
-      ? 'suspended'
-      : due === undefined
-        ? 'never'
-        : `next ${ago(new Date(due).toISOString(), now)}`;
-    return `${name}: ${cron} (${timezone}), ${next}`;
-  });
+function scheduleText(
+  { name, cron, every, timezone, suspend, nextAt }: TalkDetails['schedule'][number],
+  now: number,
+): string {
+  if (cron === undefined) return `${name}: every ${every}${suspend ? ', suspended' : ''}`;
+  const next = nextAt === undefined ? 'never' : `next ${ago(new Date(nextAt).toISOString(), now)}`;
+  return `${name}: ${cron} (${timezone}), ${suspend ? 'suspended' : next}`;
+}

@@ -1,10 +1,6 @@
 import type { Message } from '../../api/objects.ts';
 import { exitCode } from '../failure.ts';
 
-const final: ReadonlySet<string> = new Set(['Completed', 'Failed', 'Expired']);
-export const isEnded = ({ status }: Pick<Message, 'status'>): boolean =>
-  final.has(status?.state ?? 'Pending');
-
 /** Reasons of turns that the agent itself ended without an answer, or with an incomplete one. */
 const unfinished: ReadonlySet<string> = new Set(['Refusal', 'MaxTokens', 'MaxTurnRequests', 'EmptyAnswer']);
 

@@ -1,11 +1,12 @@
 import type { Message } from '../../api/objects.ts';
 import { visibleLine } from '../../api/visible.ts';
 import type { StreamEntry } from '../../client/streams.ts';
+import { TurnView } from '../../views/turn-view.ts';
 import type { Cli } from '../cli.ts';
 import { dim } from '../print/color.ts';
 import { progress } from '../print/progress.ts';
 import { rawIf } from '../print/shown.ts';
-import { teller } from './event-text.ts';
+import { partLine } from './part-line.ts';
 
 /** Prints a turn as it arrives. */
 export interface Voice {
@@ -24,7 +25,7 @@ export function voice(
 ): Voice {
   const { terminal } = cli;
   const hint = progress(cli);
-  const say = teller();
+  const turn = new TurnView();
   let spoken = '';
   let open = false;
   let state = '';
@@ -65,17 +66,17 @@ export function voice(
         state = text;
         return;
       }
-      const told = say(entry.event);
-      if (told === undefined) {
+      const part = turn.take(entry);
+      if (part === undefined) {
         if (entry.event.type === 'thought' && !open) hint.show('thinks');
         return;
       }
-      if ('line' in told) {
-        if (!quiet || entry.event.type === 'approval' || entry.event.type === 'note') beside(told.line);
+      if (part.part !== 'text') {
+        if (!quiet || part.part === 'approval' || part.part === 'note') beside(partLine(part));
         return;
       }
-      spoken += told.text;
-      if (!quiet) print(told.text);
+      spoken += part.text;
+      if (!quiet) print(part.text);
     },
   };
 }

@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import type { Event } from '../../api/objects.ts';
+import { byTime, isAbout } from '../../views/events-about.ts';
 import type { Cli } from '../cli.ts';
-import { byTime, eventRow, isAbout } from '../events/rows.ts';
+import { eventRow } from '../events/rows.ts';
 import { examples } from '../examples.ts';
 import { CliError, UsageError } from '../failure.ts';
 import { type GlobalOptions, namespaceOf, streamSignal } from '../options.ts';

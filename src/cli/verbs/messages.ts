@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { kindInfo } from '../../api/kinds.ts';
 import type { Kind } from '../../api/objects.ts';
+import { fieldSelector } from '../../views/talk-lists.ts';
 import type { Cli } from '../cli.ts';
 import { type DescribeOptions, describe } from '../describe/describe.ts';
 import { examples } from '../examples.ts';
@@ -11,7 +12,6 @@ import { get } from '../get/get.ts';
 import type { GetOptions } from '../get/options.ts';
 import { choice, type GlobalOptions } from '../options.ts';
 import { hear } from '../send/hear.ts';
-import { fieldSelector } from '../talk/conversations.ts';
 import { agentKey, idKey } from '../talk/names.ts';
 import { objectName } from '../targets.ts';
 

@@ -5,6 +5,7 @@ import type { AnyObject, Condition, Sync, SyncStatus } from '../../api/objects.t
 import { revisionText, takingOver } from '../../api/sync-names.ts';
 import { formatTimeMs } from '../../api/time.ts';
 import { parallel } from '../../client/parallel.ts';
+import { conditionOf } from '../../views/sync-view.ts';
 import type { Cli, Client } from '../cli.ts';
 import { counted } from '../counted.ts';
 import { examples } from '../examples.ts';
@@ -13,7 +14,6 @@ import { tellFailures } from '../get/ask.ts';
 import { durationOption } from '../options.ts';
 import { fieldManager } from '../patching.ts';
 import { type Selected, type SelectOptions, select } from '../select.ts';
-import { conditionOf } from '../sync/conditions.ts';
 import { parseTargetsOf, type Target } from '../targets.ts';
 import { report, waitEach } from '../wait/report.ts';
 import type { Judge } from '../wait/until.ts';

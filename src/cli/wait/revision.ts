@@ -1,8 +1,8 @@
 import { syncAnnotations } from '../../api/annotations.ts';
 import type { AnyObject, Sync } from '../../api/objects.ts';
 import { revisionText } from '../../api/sync-names.ts';
+import { conditionOf } from '../../views/sync-view.ts';
 import { UsageError } from '../failure.ts';
-import { conditionOf } from '../sync/conditions.ts';
 import type { Judge, Judgement } from './until.ts';
 
 /** Parses the SHA of --for=revision=SHA: a prefix of a commit's id, or of a folder's hash. */

@@ -1,5 +1,5 @@
-import type { Message, ObjectKey } from '../../api/objects.ts';
-import type { Resources } from '../../client/resources.ts';
+import type { Message, ObjectKey } from '../api/objects.ts';
+import type { Resources } from '../client/resources.ts';
 
 const escaped = (value: string): string => value.replace(/[\\,=]/g, '\\$&');
 

@@ -1,0 +1,31 @@
+import type { Approval, ApprovalSpec, ApprovalStatus, ObjectMeta } from '../api/objects.ts';
+import { optionFor } from '../protocols/talk.ts';
+
+export interface ApprovalView {
+  kind: 'Approval';
+  metadata: ObjectMeta;
+  spec: ApprovalSpec;
+  status: ApprovalStatus & { state: NonNullable<ApprovalStatus['state']> };
+  options: readonly AnswerOption[];
+}
+
+/** `default`: the decision that takes it if none is named. */
+type AnswerOption = NonNullable<ApprovalSpec['options']>[number] & {
+  default?: 'approve' | 'deny' | undefined;
+};
+
+export const approvalView = ({ metadata, spec, status = {} }: Approval): ApprovalView => ({
+  kind: 'Approval',
+  metadata,
+  spec,
+  status: { ...status, state: status.state ?? 'Pending' },
+  options: optionsOf(spec),
+});
+
+export function optionsOf({ options = [] }: ApprovalSpec): AnswerOption[] {
+  const [allow, deny] = [optionFor(options, 'Allow'), optionFor(options, 'Deny')];
+  return options.map((option) => ({
+    ...option,
+    default: option === allow ? 'approve' : option === deny ? 'deny' : undefined,
+  }));
+}

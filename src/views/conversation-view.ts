@@ -1,0 +1,32 @@
+import type { Conversation, ConversationStatus, Message, ObjectMeta } from '../api/objects.ts';
+import type { Lookup } from './lookup.ts';
+import { type MessageView, messageView } from './message-view.ts';
+import { messagesOf } from './talk-lists.ts';
+
+export interface ConversationView {
+  kind: 'Conversation';
+  metadata: ObjectMeta;
+  agent: string;
+  status: ConversationStatus;
+  /** Its messages with their answers, the oldest first. */
+  dialogue: readonly MessageView[];
+}
+
+export const conversationView = (
+  { metadata, spec, status = {} }: Conversation,
+  messages: readonly Message[] = [],
+): ConversationView => ({
+  kind: 'Conversation',
+  metadata,
+  agent: spec.agentRef.name,
+  status,
+  dialogue: messages.map((message) => messageView(message)),
+});
+
+export async function readConversation(
+  lookup: Pick<Lookup, 'list'>,
+  conversation: Conversation,
+): Promise<ConversationView> {
+  const { namespace, name } = conversation.metadata;
+  return conversationView(conversation, await messagesOf(lookup, namespace, { 'spec.conversation': name }));
+}

@@ -1,0 +1,29 @@
+import { withDefaults } from '../api/defaults.ts';
+import { kindInfo } from '../api/kinds.ts';
+import type { ObjectMeta, Policy, PolicySpec } from '../api/objects.ts';
+import type { Lookup } from './lookup.ts';
+
+export interface PolicyView {
+  kind: 'Policy';
+  metadata: ObjectMeta;
+  /** The names of the agents that refer to it, sorted. */
+  usedBy: readonly string[];
+  rules: PolicySpec;
+}
+
+export async function readPolicy(lookup: Lookup, { metadata, spec }: Policy): Promise<PolicyView> {
+  const { items } = await lookup.list('Agent', { namespace: metadata.namespace });
+  const users = items.filter((agent) => agent.spec.policyRef?.name === metadata.name);
+  return {
+    kind: 'Policy',
+    metadata,
+    usedBy: users.map((agent) => agent.metadata.name).sort(),
+    rules: rulesOf(spec),
+  };
+}
+
+/** Returns the rules that hold: what a policy leaves out has its default. */
+export function rulesOf(given: Partial<PolicySpec> | undefined): PolicySpec {
+  const schema = kindInfo('Policy').schema.properties?.spec ?? {};
+  return withDefaults(schema, given ?? {}) as PolicySpec; // every field that is not optional has a default
+}
