@@ -83,7 +83,8 @@ export async function othersAnswer(options: GlobalOptions, cli: Cli, limit = sta
     if (await answers(socket)) return true;
     if (cli.clock.now() > deadline) {
       throw new UnreachableError(
-        `the controller is running (pid ${holder}), but does not answer at ${socket}. Restart it: agentctl controller restart (agents keep running)`,
+        `the controller is running (pid ${holder}), but does not answer at ${socket}`,
+        { remedy: 'Restart it: agentctl controller restart (agents keep running)' },
       );
     }
     await sleep(cli.clock, 50, cli.signal);

@@ -1,4 +1,4 @@
-import { ApiError, UnreachableError } from '../api/errors.ts';
+import { AgentctlError, ApiError, UnreachableError } from '../api/errors.ts';
 
 /** The exit codes, as documented in `agentctl help exit-codes`. */
 export const exitCode = {
@@ -16,11 +16,11 @@ export const exitCode = {
 } as const;
 
 /** Ends the verb. The whole `message` goes to stderr after `error: `. */
-export class CliError extends Error {
+export class CliError extends AgentctlError<'CommandFailed'> {
   readonly exitCode: number;
 
   constructor(message: string, options: { exitCode?: number; cause?: unknown } = {}) {
-    super(message, options.cause === undefined ? {} : { cause: options.cause });
+    super('CommandFailed', message, { cause: options.cause });
     this.name = 'CliError';
     this.exitCode = options.exitCode ?? exitCode.failed;
   }
@@ -38,8 +38,10 @@ export class UsageError extends CliError {
 export function describeFailure(error: unknown): { text: string; exitCode: number } {
   if (error instanceof CliError) return { text: `error: ${error.message}`, exitCode: error.exitCode };
   if (error instanceof UnreachableError) {
-    const remedy = nothingListens(error.cause) ? '. Start one: agentctl controller start' : '';
-    return { text: `error: ${error.message}${remedy}`, exitCode: exitCode.unreachable };
+    const start = nothingListens(error.cause) ? 'Start one: agentctl controller start' : undefined;
+    const { message, remedy = start } = error;
+    const text = remedy === undefined ? message : `${message}. ${remedy}`;
+    return { text: `error: ${text}`, exitCode: exitCode.unreachable };
   }
   if (error instanceof ApiError) return { text: apiText(error), exitCode: exitCode.failed };
   if (error instanceof Error) return { text: `error: ${error.message}`, exitCode: exitCode.failed };

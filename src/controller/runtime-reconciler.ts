@@ -333,5 +333,6 @@ const isHere = (spec: Runtime['spec']): boolean => capabilitiesOf(spec).hostAcce
 function faultReason(error: unknown): string {
   if (error instanceof DriverError) return error.reason;
   if (isApiError(error)) return error.reason === 'NotFound' ? 'SecretMissing' : 'ConnectFailed';
-  return error instanceof Error && 'code' in error ? 'ConnectFailed' : 'InvalidSpec';
+  const isOfHost = error instanceof Error && !(error instanceof AgentctlError) && 'code' in error;
+  return isOfHost ? 'ConnectFailed' : 'InvalidSpec';
 }

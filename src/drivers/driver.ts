@@ -1,4 +1,5 @@
 import type { Capabilities } from '../api/capabilities.ts';
+import { AgentctlError } from '../api/errors.ts';
 import type { AgentSpec } from '../api/objects.ts';
 import type { Observed } from '../plan/world.ts';
 
@@ -283,9 +284,8 @@ export interface LogLine {
  *
  * The message names the remedy.
  */
-export class DriverError extends Error {
+export class DriverError extends AgentctlError {
   readonly kind: 'NotStartable' | 'Retryable' | 'Terminal' | 'Offline';
-  readonly reason: string;
   /** For NotStartable: an earlier retry is useless. */
   readonly retryAt: number | undefined;
 
@@ -293,12 +293,12 @@ export class DriverError extends Error {
     kind: DriverError['kind'],
     reason: string,
     message: string,
-    options: { cause?: unknown; retryAt?: number } = {},
+    { cause, retryAt }: { cause?: unknown; retryAt?: number | undefined } = {},
   ) {
-    super(message, options);
-    this.retryAt = options.retryAt;
+    const retry = kind === 'Terminal' ? 'Never' : retryAt === undefined ? 'Backoff' : { at: retryAt };
+    super(reason, message, { cause, retry });
+    this.retryAt = retryAt;
     this.name = 'DriverError';
     this.kind = kind;
-    this.reason = reason;
   }
 }

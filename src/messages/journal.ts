@@ -1,3 +1,4 @@
+import { AgentctlError } from '../api/errors.ts';
 import type { TurnEvent } from '../protocols/talk.ts';
 import type {
   AgentUsage,
@@ -155,12 +156,11 @@ export interface StoredEvent {
   event: TurnEvent;
 }
 
-export class JournalError extends Error {
-  readonly reason: 'Duplicate' | 'Final' | 'Missing' | 'Full' | 'Locked' | 'TooNew' | 'Broken';
+type JournalReason = 'Duplicate' | 'Final' | 'Missing' | 'Full' | 'Locked' | 'TooNew' | 'Broken';
 
-  constructor(reason: JournalError['reason'], message: string, options: { cause?: unknown } = {}) {
-    super(message, options);
+export class JournalError extends AgentctlError<JournalReason> {
+  constructor(reason: JournalReason, message: string, options: { cause?: unknown } = {}) {
+    super(reason, message, { ...options, retry: reason === 'TooNew' ? 'Never' : 'Backoff' });
     this.name = 'JournalError';
-    this.reason = reason;
   }
 }

@@ -1,12 +1,14 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
+import { AgentctlError } from '../api/errors.ts';
 
-export class LockedError extends Error {
+export class LockedError extends AgentctlError<'Locked'> {
   /** The pid of the process that holds the lock; undefined if unknown. */
   readonly pid: number | undefined;
 
   constructor(path: string, pid: number | undefined) {
     super(
+      'Locked',
       pid === undefined
         ? `Another controller has locked ${path}.`
         : `Another controller is using this state folder: pid ${pid}. Stop it (agentctl controller stop), or use another --state-dir.`,

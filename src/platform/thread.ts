@@ -1,4 +1,5 @@
 import type { Worker } from 'node:worker_threads';
+import { AgentctlError } from '../api/errors.ts';
 import type { Cancel, Clock } from './clock.ts';
 
 export type ThreadReason =
@@ -13,13 +14,10 @@ export type ThreadReason =
   /** The caller's signal aborted, or `close` was called. */
   | 'Aborted';
 
-export class ThreadError extends Error {
-  readonly reason: ThreadReason;
-
+export class ThreadError extends AgentctlError<ThreadReason> {
   constructor(reason: ThreadReason, message: string, options: { cause?: unknown } = {}) {
-    super(message, options);
+    super(reason, message, options);
     this.name = 'ThreadError';
-    this.reason = reason;
   }
 }
 

@@ -1,10 +1,11 @@
 import { lstatSync, readlinkSync, type Stats } from 'node:fs';
 import { basename, dirname, isAbsolute, join } from 'node:path';
+import { AgentctlError } from '../api/errors.ts';
 
 /** Another user could control the path. The message says who, and what to do. */
-export class UntrustedError extends Error {
+export class UntrustedError extends AgentctlError<'Untrusted'> {
   constructor(message: string) {
-    super(message);
+    super('Untrusted', message);
     this.name = 'UntrustedError';
   }
 }

@@ -1,3 +1,4 @@
+import { AgentctlError } from '../api/errors.ts';
 import type { ProtocolCapabilities } from '../api/protocols.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
@@ -201,25 +202,24 @@ export interface Connection {
   close(reason: string): void;
 }
 
+type ProtocolReason =
+  | 'AuthRequired'
+  | 'LoadRefused'
+  | 'LoadFailed'
+  | 'Unsupported'
+  | 'Timeout'
+  | 'Closed'
+  | 'Failed';
+
 /**
  * - AuthRequired: the agent needs a login.
  * - LoadRefused: the agent can load sessions, but does not have this one.
  * - LoadFailed: the agent did not load this one, for a reason that may be temporary.
  * - Unsupported, Timeout, Closed (the run ended), Failed (the agent answered with an error).
  */
-export class ProtocolError extends Error {
-  readonly reason:
-    | 'AuthRequired'
-    | 'LoadRefused'
-    | 'LoadFailed'
-    | 'Unsupported'
-    | 'Timeout'
-    | 'Closed'
-    | 'Failed';
-
-  constructor(reason: ProtocolError['reason'], message: string, options: { cause?: unknown } = {}) {
-    super(message, options);
+export class ProtocolError extends AgentctlError<ProtocolReason> {
+  constructor(reason: ProtocolReason, message: string, options: { cause?: unknown } = {}) {
+    super(reason, message, options);
     this.name = 'ProtocolError';
-    this.reason = reason;
   }
 }

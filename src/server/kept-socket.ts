@@ -3,6 +3,7 @@ import { chmod, lstat, mkdir, rm } from 'node:fs/promises';
 import type { Server as HttpServer } from 'node:http';
 import { connect, createServer, type Server } from 'node:net';
 import { dirname, join } from 'node:path';
+import { AgentctlError } from '../api/errors.ts';
 import type { Cancel, Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import { checkFolder, UntrustedError } from '../platform/trusted.ts';
@@ -110,9 +111,9 @@ function identityOf(path: string): string | undefined {
 }
 
 /** The socket cannot be created. The message gives the cause and the remedy. */
-export class SocketError extends Error {
+export class SocketError extends AgentctlError<'SocketUnusable'> {
   constructor(message: string, options: { cause?: unknown } = {}) {
-    super(message, options);
+    super('SocketUnusable', message, options);
     this.name = 'SocketError';
   }
 }

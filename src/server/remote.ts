@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { stringify } from 'yaml';
+import { AgentctlError } from '../api/errors.ts';
 import type { Listener } from '../client/streams.ts';
 import { bearerTokens, type Role, type Token } from './access.ts';
 import { createApp } from './app.ts';
@@ -48,9 +49,9 @@ const urlOf = (host: string, port: number): string =>
 const hostPort = (host: string, port: number): string => `${host.includes(':') ? `[${host}]` : host}:${port}`;
 
 /** The server cannot listen on the address of `--listen`. The message gives the cause and the remedy. */
-export class AddressError extends Error {
+export class AddressError extends AgentctlError<'AddressUnusable'> {
   constructor(message: string, options: { cause?: unknown } = {}) {
-    super(message, options);
+    super('AddressUnusable', message, options);
     this.name = 'AddressError';
   }
 }

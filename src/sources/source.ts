@@ -1,3 +1,4 @@
+import { AgentctlError } from '../api/errors.ts';
 import type { Source as ManifestFile } from '../api/manifest.ts';
 import { visible } from '../api/visible.ts';
 import { isCode } from '../platform/code.ts';
@@ -74,13 +75,10 @@ export type SourceReason =
   | 'Failed';
 
 /** The message is a sentence with the remedy. It contains no credentials. */
-export class SourceError extends Error {
-  readonly reason: SourceReason;
-
+export class SourceError extends AgentctlError<SourceReason> {
   constructor(reason: SourceReason, message: string, options: { cause?: unknown } = {}) {
-    super(visible(message), options);
+    super(reason, visible(message), options);
     this.name = 'SourceError';
-    this.reason = reason;
   }
 }
 

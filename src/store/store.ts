@@ -1,3 +1,4 @@
+import { AgentctlError } from '../api/errors.ts';
 /**
  * Stores objects as text under keys. Each write has a revision, a number that counts all writes of the store. The store
  * does not interpret the text. The contract suite is test/contracts/store.ts.
@@ -76,19 +77,15 @@ export interface Change {
   revision: number;
 }
 
-export class StoreError extends Error {
-  readonly reason: 'Conflict' | 'Compacted' | 'Full' | 'Locked' | 'TooNew' | 'Broken';
+type StoreReason = 'Conflict' | 'Compacted' | 'Full' | 'Locked' | 'TooNew' | 'Broken';
+
+export class StoreError extends AgentctlError<StoreReason> {
   /** For a Conflict: the current revision of the key, 0 if it does not exist. */
   readonly actual: number | undefined;
 
-  constructor(
-    reason: StoreError['reason'],
-    message: string,
-    options: { actual?: number; cause?: unknown } = {},
-  ) {
-    super(message, options.cause === undefined ? {} : { cause: options.cause });
+  constructor(reason: StoreReason, message: string, options: { actual?: number; cause?: unknown } = {}) {
+    super(reason, message, { cause: options.cause, retry: reason === 'TooNew' ? 'Never' : 'Backoff' });
     this.name = 'StoreError';
-    this.reason = reason;
     this.actual = options.actual;
   }
 }

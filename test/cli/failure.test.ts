@@ -16,6 +16,7 @@ test.each([
     'error: gone. Start one: agentctl controller start',
     3,
   ],
+  [new UnreachableError('it hangs', { remedy: 'Restart it' }), 'error: it hangs. Restart it', 3],
   [new UnreachableError('not yours', { cause: coded('EACCES') }), 'error: not yours', 3],
   [new ApiError('NotFound', 'agents "x" not found'), 'Error from server (NotFound): agents "x" not found', 1],
   [

@@ -13,7 +13,7 @@ function reasonsOfSources(): Set<string> {
   const reasons = new Set<string>();
   for (const name of packages) {
     for (const [, reason = ''] of read(`test/golden/words/${name}.txt`).matchAll(
-      /^ {2}([A-Z]+[a-z][A-Za-z]*)$/gm,
+      /^([A-Z]+[a-z][A-Za-z]*)$/gm,
     ))
       reasons.add(reason);
     for (const file of globSync(`src/${name}/**/*.ts`, { cwd: root }))
@@ -39,9 +39,9 @@ const progress = words(`
 /** They are in no object: names of conditions and actions, kinds of errors, states between parts of the program. */
 const internal = words(`
   Accept Adopt Allow BadRequest Busy ByRequest Change Closed CreateInstance CreateRevision DeleteInstance DeleteRevision
-  Deny DropLink DropMarks False Fault FieldManagerConflict Files Final Forbidden Full Gone Host Init
+  Deny DropLink DropMarks False Fault FieldManagerConflict Files Final Forbidden Full GitFailed Gone Host Init
   Invalid InvalidCursor Kept Kill Link LoadFailed LoadRefused Locked LoggedIn Mark MethodNotAllowed ModelApplied Normal
-  NotFound NotRunning NotStartable OrphansHeld Release Remove Restart Retry Retryable Revert Rolling Runtime Secret SendPrompt
+  NotFound NotRunning NotStartable OrphansHeld Other Release Remove Restart Retry RetryAfter Retryable Revert Rolling Runtime Secret SendPrompt
   ServiceUnavailable SessionModeApplied SessionOptionsApplied Signal SkipPrompt SourceFailed Start Stay Succeeded Superseded
   SystemPromptApplied Terminal Time TimeoutError Tmpfs TooManyRequests True Uncertain Unknown Usage Volume Warning WithinQuota
 `);

@@ -1,3 +1,4 @@
+import { AgentctlError } from '../errors.ts';
 /** Parses kubectl's JSONPath templates (client-go, util/jsonpath): text with `{...}` in it. */
 
 export type Step =
@@ -21,9 +22,12 @@ export interface Expression {
 export type Part = { text: string } | Expression | { range: Expression; body: Part[] };
 
 /** The text is not a template. The message says where. */
-export class JsonPathError extends Error {
+export class JsonPathError extends AgentctlError<'InvalidTemplate'> {
   constructor(template: string, at: number, why: string) {
-    super(`${JSON.stringify(template)} is not a valid JSONPath template: ${why} at character ${at + 1}`);
+    super(
+      'InvalidTemplate',
+      `${JSON.stringify(template)} is not a valid JSONPath template: ${why} at character ${at + 1}`,
+    );
     this.name = 'JsonPathError';
   }
 }

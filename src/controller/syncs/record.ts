@@ -1,3 +1,4 @@
+import { AgentctlError } from '../../api/errors.ts';
 import { keyText, type Secret, type Sync } from '../../api/objects.ts';
 import { span } from '../../plan/instant.ts';
 import { type Hint, type Looks, withHint } from '../../plan/sync/due.ts';
@@ -126,12 +127,11 @@ const credentials = (url: string): string =>
 const signers = '--from-file=allowed_signers=FILE';
 
 /** A Secret that the Sync names does not exist. */
-export class MissingSecret extends Error {
-  readonly reason = 'SecretMissing';
-
+export class MissingSecret extends AgentctlError<'SecretMissing'> {
   constructor(name: string, { metadata, spec: { source } }: Sync) {
     const content = source.git?.secretRef?.name === name ? credentials(source.git.url) : signers;
     super(
+      'SecretMissing',
       `The Secret ${name} does not exist in the namespace ${metadata.namespace}: create it with agentctl create secret generic ${name} -n ${metadata.namespace} ${content}`,
     );
   }

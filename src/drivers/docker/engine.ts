@@ -4,15 +4,16 @@ import { text } from 'node:stream/consumers';
 import { inspect } from 'node:util';
 import Modem from 'docker-modem';
 import Docker from 'dockerode';
+import { AgentctlError } from '../../api/errors.ts';
 import { DriverError } from '../driver.ts';
 import type { Connection } from './connection.ts';
 
 /** The engine refused a request: `status` is the HTTP status, `message` the engine's message. */
-export class EngineError extends Error {
+export class EngineError extends AgentctlError<'EngineError'> {
   readonly status: number;
 
   constructor(status: number, message: string, options: { cause?: unknown } = {}) {
-    super(message, options);
+    super('EngineError', message, options);
     this.name = 'EngineError';
     this.status = status;
   }

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { simpleGit } from 'simple-git';
+import { AgentctlError } from '../../api/errors.ts';
 import { limits, SourceError } from '../source.ts';
 import { limitedBy, shell } from '../source-limits.ts';
 import { killAllWith } from './git-processes.ts';
@@ -28,11 +29,11 @@ export async function writeProgram(folder: string): Promise<string> {
 }
 
 /** git failed. Holds its standard error. */
-export class GitFailure extends Error {
+export class GitFailure extends AgentctlError<'GitFailed'> {
   readonly stderr: string;
 
   constructor(stderr: string, options: { cause?: unknown } = {}) {
-    super(stderr, options);
+    super('GitFailed', stderr, options);
     this.name = 'GitFailure';
     this.stderr = stderr;
   }
