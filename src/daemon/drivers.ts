@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import type { Runtime } from '../api/objects.ts';
 import type { Resources } from '../client/resources.ts';
 import type { Driver } from '../drivers/driver.ts';
+import { withMeters } from '../drivers/driver-meters.ts';
 import {
   collectorFiles,
   createOpenFiles,
@@ -13,6 +14,7 @@ import {
 import type { Clock } from '../platform/clock.ts';
 import { isCode } from '../platform/code.ts';
 import type { Log } from '../platform/log.ts';
+import { type Meters, noMeters } from '../platform/meters.ts';
 import { ownCommand } from '../platform/own-command.ts';
 import { collectWord } from './collect-word.ts';
 import { version } from './version.ts';
@@ -28,11 +30,14 @@ export interface DriverDeps {
   storeId: string;
   clock: Clock;
   log: Log;
+  meters?: Meters;
 }
 
 /** Creates the driver for a Runtime's spec. Loads only that driver. */
-export const makeDriver = async (runtime: Runtime, deps: DriverDeps): Promise<Driver> =>
-  withOpenFiles(await driverOf(runtime, deps), deps.openFiles);
+export async function makeDriver(runtime: Runtime, deps: DriverDeps): Promise<Driver> {
+  const driver = withOpenFiles(await driverOf(runtime, deps), deps.openFiles);
+  return withMeters(driver, runtime.spec.driver, deps.meters ?? noMeters);
+}
 
 async function driverOf(runtime: Runtime, deps: DriverDeps): Promise<Driver> {
   const { clock, log, storeId } = deps;

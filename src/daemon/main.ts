@@ -102,6 +102,7 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
         storeId: store.id,
         clock,
         log,
+        meters,
       }),
     sources: createSources({
       folder: join(at.state, 'sources'),

@@ -79,6 +79,17 @@ export const metrics = {
     help: 'Runs that ended, by Agent and cause.',
     labels: { ...ofAgent, cause: ['Agent', 'Stop', 'Runtime', 'Lost', 'StartFailed'] },
   },
+  driverSeconds: {
+    name: 'agentctl_driver_call_duration_seconds',
+    type: 'histogram',
+    help: 'Duration of calls to Runtimes, by driver.',
+    labels: {
+      driver: ['process', 'docker'],
+      method: 'such as `create` or `kill`',
+      result: ['Succeeded', 'NotStartable', 'Retryable', 'Terminal', 'Offline', 'Fault'],
+    },
+    buckets: work,
+  },
   probes: {
     name: 'agentctl_probes_total',
     type: 'counter',
