@@ -14,13 +14,12 @@ import { writeAll } from '../../client/apply/write.ts';
 import { isReverted } from '../../plan/progress.ts';
 import type { Cli, Client } from '../cli.ts';
 import { CliError, exitCode, nothingListens, UsageError } from '../failure.ts';
-import { type Manifest, readManifests } from '../manifests.ts';
+import { type FileOptions, type Manifest, readManifests } from '../manifests.ts';
 import { fieldManager } from '../patching.ts';
 import { formatObjects, withoutManagedFields } from '../print/objects.ts';
 import { deleted, readyOrAsleep } from '../wait/conditions.ts';
 import { report as reportWait, waitEach } from '../wait/report.ts';
 import type { Judge, Outcome } from '../wait/until.ts';
-import type { ApplyOptions } from './options.ts';
 import { refusedTexts, tryManifests } from './try.ts';
 
 /** The result for one document, in kubectl's words: created, configured, unchanged. */
@@ -236,4 +235,16 @@ async function liveOnceDeleted(
     throw new CliError([listed(late, { separator: '\nerror: ' }), remedy].join('\nerror: '));
   }
   return liveOnceDeleted(client, manifests, timeout, cli);
+}
+
+export interface ApplyOptions extends FileOptions {
+  dryRun: 'none' | 'client' | 'server';
+  forceConflicts?: boolean;
+  fieldManager: string;
+  applyset?: string;
+  prune?: boolean;
+  wait?: boolean;
+  watch?: boolean;
+  timeout: number;
+  output?: 'name' | 'json' | 'yaml';
 }

@@ -1,20 +1,20 @@
-/** Apply sets as defined in KEP-3659, with kubectl's labels and annotations. */
 import { createHash } from 'node:crypto';
 import { isApiError } from '../../api/errors.ts';
 import { applyOrder, findKind, type KindInfo } from '../../api/kinds.ts';
 import type { AnyObject, ObjectKey } from '../../api/objects.ts';
 import { parallel } from '../../client/parallel.ts';
 import { itemsOf } from '../../client/resources.ts';
+import { version } from '../../daemon/version.ts';
 import type { Cli, Client } from '../cli.ts';
-import { UsageError } from '../failure.ts';
+import { CliError, UsageError } from '../failure.ts';
 import { tellFailures } from '../get/ask.ts';
 import type { Manifest } from '../manifests.ts';
 import { namespaceOf } from '../options.ts';
 import { objectName } from '../targets.ts';
-import type { ApplyOptions } from './options.ts';
-import { checkParent, type Members, memberLabel, membersOf, parentPatch } from './parent.ts';
+import type { ApplyOptions } from './apply.ts';
 
-export interface ApplySet {
+/** Apply sets as defined in KEP-3659, with kubectl's labels and annotations. */
+interface ApplySet {
   /** Returns the manifests with the membership label. */
   label(manifests: readonly Manifest[]): Manifest[];
   /** Records the possible members, before any object is written. */
@@ -130,4 +130,63 @@ async function membersIn(client: Client, { kinds, namespaces }: Members, id: str
     }),
   );
   return (await Promise.all(lists)).flat();
+}
+
+const memberLabel = 'applyset.kubernetes.io/part-of';
+const idLabel = 'applyset.kubernetes.io/id';
+const toolingAnnotation = 'applyset.kubernetes.io/tooling';
+const kindsAnnotation = 'applyset.kubernetes.io/contains-group-kinds';
+const namespacesAnnotation = 'applyset.kubernetes.io/additional-namespaces';
+
+/** The kinds and namespaces in which members of a set may be. */
+interface Members {
+  kinds: ReadonlySet<KindInfo>;
+  namespaces: ReadonlySet<string>;
+}
+
+/** Throws if the object is not a parent of this set, or if another tool manages it. */
+function checkParent(parent: AnyObject | undefined, id: string, text: string): void {
+  if (parent === undefined) return;
+  const { labels = {}, annotations = {} } = parent.metadata;
+  const tool = annotations[toolingAnnotation];
+  if (tool !== undefined && !tool.startsWith('agentctl/')) {
+    throw new CliError(`${text} is an apply set of ${tool}; choose another name for --applyset`);
+  }
+  const found = labels[idLabel];
+  if (found !== undefined && found !== id) {
+    throw new CliError(
+      `${text}: label ${idLabel} is ${found}, expected ${id}: it was copied from another apply set`,
+    );
+  }
+  if (found === undefined) {
+    throw new CliError(`${text} exists and is not an apply set; choose another name for --applyset`);
+  }
+}
+
+function membersOf(parent: AnyObject | undefined, namespace: string | undefined): Members {
+  const annotations = parent?.metadata.annotations ?? {};
+  const list = (name: string): string[] => (annotations[name] ?? '').split(',').filter((part) => part !== '');
+  const kinds = list(kindsAnnotation).map((text) => findKind(text));
+  return {
+    kinds: new Set(kinds.filter((info) => info !== undefined)),
+    namespaces: new Set([...list(namespacesAnnotation), namespace ?? 'default']),
+  };
+}
+
+function parentPatch(info: KindInfo, key: ObjectKey, id: string, { kinds, namespaces }: Members): object {
+  const groupKinds = [...kinds].map(({ kind, group }) => (group === '' ? kind : `${kind}.${group}`)).sort();
+  const others = [...namespaces].filter((namespace) => namespace !== key.namespace).sort();
+  return {
+    apiVersion: info.apiVersion,
+    kind: info.kind,
+    metadata: {
+      ...key,
+      labels: { [idLabel]: id },
+      annotations: {
+        [toolingAnnotation]: `agentctl/v${version}`,
+        [kindsAnnotation]: groupKinds.join(','),
+        ...(others.length === 0 ? {} : { [namespacesAnnotation]: others.join(',') }),
+      },
+    },
+  };
 }

@@ -6,8 +6,8 @@ import type { Cli, Client } from '../cli.ts';
 import { describeFailure, UsageError } from '../failure.ts';
 import { isUrl } from '../files.ts';
 import { when } from '../print/when.ts';
+import type { ApplyOptions } from './apply.ts';
 import { apply } from './apply.ts';
-import type { ApplyOptions } from './options.ts';
 
 /** In milliseconds. How long nothing may have changed before files are read, because a file may be written in parts. */
 const quiet = 300;

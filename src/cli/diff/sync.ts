@@ -1,3 +1,4 @@
+import { type Change, changeLine } from '../../api/changes.ts';
 import { kindInfo } from '../../api/kinds.ts';
 import type { ObjectKey } from '../../api/objects.ts';
 import { revisionText } from '../../api/sync-names.ts';
@@ -7,9 +8,8 @@ import { counted } from '../counted.ts';
 import { CliError, exitCode, UsageError } from '../failure.ts';
 import { type GlobalOptions, namespaceOf } from '../options.ts';
 import { objectName } from '../targets.ts';
+import type { DiffOptions } from '../verbs/diff.ts';
 import { syncTargets } from '../verbs/sync.ts';
-import type { DiffOptions } from './diff.ts';
-import { createdText, differsText, placed, plainFields } from './text.ts';
 
 type SyncDiffOptions = GlobalOptions & Pick<DiffOptions, 'filename' | 'output' | 'forceConflicts'>;
 
@@ -84,3 +84,20 @@ const plain = ({ revision, reference, applied, needsApproval, errors, changes }:
     why,
   })),
 });
+
+/** Formats one object of a diff, with its differences field by field. */
+export function differsText(text: string, changes: readonly Change[], isAgent: boolean): string {
+  const restarts = changes.some(({ update }) => update === 'restart');
+  const head = `${text}: ${counted(changes.length, 'field differs', 'fields differ')}`;
+  const tail = !isAgent ? '' : restarts ? ', its instances would restart' : ', nothing restarts';
+  return `${head}${tail}\n${changes.map((change) => `  ${changeLine(change)}`).join('\n')}`;
+}
+
+export const createdText = (text: string): string => `${text}: does not exist, would be created`;
+
+/** Returns `agent.agentctl.dev/web in other`; omits the namespace default. */
+export const placed = (text: string, namespace: string | undefined): string =>
+  namespace === undefined || namespace === 'default' ? text : `${text} in ${namespace}`;
+
+export const plainFields = (changes: readonly Change[]) =>
+  changes.map(({ path, before, after, update }) => ({ path, before, after, update }));

@@ -5,8 +5,8 @@ import type { LogOptions } from '../../client/streams.ts';
 import { sleep } from '../../platform/clock.ts';
 import type { Cli, Client } from '../cli.ts';
 import { Merge } from './merge.ts';
-import { checkCount } from './options.ts';
 import type { Printer } from './print.ts';
+import { checkCount } from './print.ts';
 import type { Said, Sources } from './sources.ts';
 
 /** How often it is checked whether a controller answers again, in milliseconds. */

@@ -1,8 +1,9 @@
 import { keyText } from '../../api/objects.ts';
 import type { Cli } from '../cli.ts';
+import { CliError } from '../failure.ts';
+import type { GlobalOptions } from '../options.ts';
 import { dim } from '../print/color.ts';
 import { AsIs, rawIf, type Text } from '../print/shown.ts';
-import type { LogsOptions } from './options.ts';
 import type { Said } from './sources.ts';
 
 /** The colors of prefixes, in turn. Red is reserved for errors. */
@@ -54,4 +55,27 @@ export class Printer {
     }
     return [color, `[${name}]`, plain, ' '];
   }
+}
+
+export interface LogsOptions extends GlobalOptions {
+  follow?: boolean;
+  previous?: boolean;
+  since?: number;
+  sinceTime?: string;
+  tail?: number;
+  timestamps?: boolean;
+  /** Defaults to true for more than one instance. */
+  prefix?: boolean;
+  selector?: string;
+  all?: boolean;
+  allNamespaces?: boolean;
+  maxLogRequests: number;
+  raw?: boolean;
+}
+
+export function checkCount(count: number, most: number): void {
+  if (count <= most) return;
+  throw new CliError(
+    `found ${count} instances, but at most ${most} can be read at once: select fewer, or raise --max-log-requests`,
+  );
 }

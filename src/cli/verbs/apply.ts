@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
+import type { ApplyOptions } from '../apply/apply.ts';
 import { apply } from '../apply/apply.ts';
-import type { ApplyOptions } from '../apply/options.ts';
 import type { Cli } from '../cli.ts';
 import { examples } from '../examples.ts';
 import { fileFlags } from '../file-flags.ts';

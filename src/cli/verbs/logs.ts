@@ -9,8 +9,7 @@ import { examples } from '../examples.ts';
 import { CliError, UsageError } from '../failure.ts';
 import { follow } from '../logs/follow.ts';
 import { Merge } from '../logs/merge.ts';
-import { checkCount, type LogsOptions } from '../logs/options.ts';
-import { Printer } from '../logs/print.ts';
+import { checkCount, type LogsOptions, Printer } from '../logs/print.ts';
 import { type Said, Sources } from '../logs/sources.ts';
 import { duration, namespaceOf, streamSignal, wholeNumber } from '../options.ts';
 

@@ -1,15 +1,20 @@
 import type { Command } from 'commander';
-import { restartedAtAnnotation } from '../../api/annotations.ts';
+import { authorOf, changedByAnnotation, restartedAtAnnotation } from '../../api/annotations.ts';
 import { kindInfo } from '../../api/kinds.ts';
-import type { AnyObject } from '../../api/objects.ts';
-import { revisionData } from '../../plan/drift.ts';
+import { listed } from '../../api/listed.ts';
+import type { Agent, AgentSpec, AnyObject, Revision } from '../../api/objects.ts';
+import { humanDuration, parseTime } from '../../api/time.ts';
+import { drift, driftText, revisionData } from '../../plan/drift.ts';
+import { inputChanges } from '../../plan/revision.ts';
 import { writeChange } from '../changing.ts';
-import type { Cli } from '../cli.ts';
+import type { Cli, Client } from '../cli.ts';
 import { examples } from '../examples.ts';
-import { CliError, exitCode } from '../failure.ts';
-import { choice, duration, wholeNumber } from '../options.ts';
+import { CliError, exitCode, UsageError } from '../failure.ts';
+import { choice, duration, type GlobalOptions, namespaceOf, wholeNumber } from '../options.ts';
 import { fieldManager, patchEach } from '../patching.ts';
-import { agentOf, findRevision, type HistoryOptions, history, revisionsOf } from '../rollout/history.ts';
+import { formatObjects, withoutManagedFields, yamlText } from '../print/objects.ts';
+import { table } from '../print/table.ts';
+import { when } from '../print/when.ts';
 import { type SelectOptions, selectedOf } from '../select.ts';
 import { parseAgentTargets, requireKind } from '../targets.ts';
 import { curable } from '../wait/conditions.ts';
@@ -64,14 +69,14 @@ export function define(command: Command, cli: Cli): void {
   );
 }
 
-export interface RolloutOptions extends SelectOptions {
+interface RolloutOptions extends SelectOptions {
   timeout?: number;
   watch?: boolean;
   toRevision?: number;
   dryRun?: 'none' | 'server';
 }
 
-export async function status(name: string, options: RolloutOptions, cli: Cli): Promise<void> {
+async function status(name: string, options: RolloutOptions, cli: Cli): Promise<void> {
   const client = await cli.connect(options);
   const agent = await agentOf(client, name, options, cli);
   const { namespace } = agent.metadata;
@@ -95,7 +100,7 @@ export async function status(name: string, options: RolloutOptions, cli: Cli): P
   cli.exitCode = await reportWaits(client, selected, telling, 'successfully rolled out', timeout, cli);
 }
 
-export function restart(names: readonly string[], options: RolloutOptions, cli: Cli): Promise<void> {
+function restart(names: readonly string[], options: RolloutOptions, cli: Cli): Promise<void> {
   const annotations = { [restartedAtAnnotation]: new Date(cli.clock.now()).toISOString() };
   requireKind(names, options, 'rollout restart');
   return patchEach(parseAgentTargets(names, options), options, cli, 'restarted', () => ({
@@ -103,7 +108,7 @@ export function restart(names: readonly string[], options: RolloutOptions, cli: 
   }));
 }
 
-export async function undo(name: string, options: RolloutOptions, cli: Cli): Promise<void> {
+async function undo(name: string, options: RolloutOptions, cli: Cli): Promise<void> {
   const dryRun = options.dryRun === 'server';
   const client = await cli.connect(options, { start: !dryRun });
   const agent = await agentOf(client, name, options, cli);
@@ -151,4 +156,92 @@ export function judgeRollout(object: AnyObject | undefined): Exclude<Judgement, 
   if (readyReplicas < spec.replicas && !asleep)
     return { pending: `${readyReplicas} of ${spec.replicas} instances are Ready` };
   return 'met';
+}
+
+interface HistoryOptions extends GlobalOptions {
+  revision?: number;
+  output?: 'json' | 'yaml';
+}
+
+async function history(name: string, options: HistoryOptions, cli: Cli): Promise<void> {
+  const client = await cli.connect(options);
+  const agent = await agentOf(client, name, options, cli);
+  const all = await revisionsOf(client, agent);
+  const wanted = options.revision;
+  const revisions = wanted === undefined ? all : [findRevision(all, wanted, agent)];
+  if (options.output !== undefined) {
+    const objects = revisions.map((item) =>
+      withoutManagedFields({ ...item, apiVersion: 'agentctl.dev/v1' as const, kind: 'Revision' as const }),
+    );
+    return cli.out(await formatObjects({ type: options.output }, objects, wanted !== undefined));
+  }
+  const [only] = revisions;
+  if (wanted !== undefined && only !== undefined) {
+    return cli.out(
+      `agent.agentctl.dev/${agent.metadata.name} with revision #${wanted}\n${await yamlText(only.data)}`,
+    );
+  }
+  if (revisions.length === 0) return cli.out(`agent ${agent.metadata.name} has no revisions yet\n`);
+  const now = cli.clock.now();
+  const rows = revisions.flatMap((item, index) => {
+    const [first = '', ...more] = changes(revisions[index - 1], item);
+    const { metadata, revision } = item;
+    const cells = [
+      String(revision),
+      recorded(metadata.creationTimestamp, now),
+      use(agent, metadata.name),
+      by(item),
+    ];
+    return [[...cells, first], ...more.map((change) => ['', '', '', '', change])];
+  });
+  const header = ['REVISION', 'RECORDED', 'USE', 'CHANGED BY', 'CHANGES'];
+  cli.out(`agent.agentctl.dev/${agent.metadata.name}\n${table([header, ...rows])}`);
+}
+
+/** Lists the changes from the first to the second. */
+function changes(before: Revision | undefined, after: Revision): string[] {
+  if (before === undefined) return ['-'];
+  const spec = after.data as unknown as AgentSpec; // what a Revision leaves out is not compared
+  return [...drift(spec, before).map(driftText), ...inputChanges(before, after.inputs ?? {})];
+}
+
+const by = (revision: Revision): string =>
+  authorOf(revision) ?? revision.metadata.annotations?.[changedByAnnotation] ?? '-';
+
+const recorded = (text: string, now: number): string => {
+  const at = parseTime(text);
+  return at === undefined ? text : `${when(at)} (${humanDuration(now - at)} ago)`;
+};
+
+function use({ status }: Agent, name: string): string {
+  const uses = [
+    ...(status?.updateRevision === name ? ['newest'] : []),
+    ...(status?.currentRevision === name ? ['Ready last'] : []),
+  ];
+  return uses.join(', ');
+}
+
+async function agentOf(client: Client, name: string, options: GlobalOptions, cli: Cli): Promise<Agent> {
+  const [target] = parseAgentTargets([name]);
+  if (target?.name === undefined || target.info.kind !== 'Agent') {
+    throw new UsageError(`found ${JSON.stringify(name)}, expected an agent: web or agent/web`);
+  }
+  return client.get('Agent', { namespace: namespaceOf(options, cli.environment), name: target.name });
+}
+
+/** Returns the revisions, oldest first. */
+async function revisionsOf(client: Client, { metadata }: Agent): Promise<Revision[]> {
+  const { items } = await client.list('Revision', { namespace: metadata.namespace });
+  return items
+    .filter((item) => (item.metadata.ownerReferences ?? []).some(({ uid }) => uid === metadata.uid))
+    .sort((a, b) => a.revision - b.revision);
+}
+
+function findRevision(all: readonly Revision[], wanted: number, { metadata }: Agent): Revision {
+  const found = all.find(({ revision }) => revision === wanted);
+  if (found !== undefined) return found;
+  const numbers = listed(all.map(({ revision }) => String(revision)));
+  throw new CliError(
+    `agent ${metadata.name} has no revision ${wanted}; it has ${numbers === '' ? 'none' : numbers}`,
+  );
 }
