@@ -21,9 +21,9 @@ const largeApart: Plugin = {
 
 mkdirSync(dist, { recursive: true });
 await Promise.all([
-  bundle('src/cli/process.ts', 'agentctl.cjs', [largeApart]),
+  bundle('src/cli/cli-process.ts', 'agentctl.cjs', [largeApart]),
   bundle('src/daemon/main.ts', 'daemon.cjs', []),
-  bundle('src/cli/mcp/serve.ts', 'mcp.cjs', []),
+  bundle('src/cli/mcp/mcp-start.ts', 'mcp.cjs', []),
   bundle('src/daemon/collector.ts', 'collector.cjs', []),
 ]);
 // An older Node must be able to read this file.

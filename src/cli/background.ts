@@ -8,11 +8,11 @@ import { controllerLog } from '../platform/log-files.ts';
 import { ownCommand } from '../platform/own-command.ts';
 import { checkSocket } from '../platform/trusted.ts';
 import type { Cli } from './cli.ts';
+import { lastLines } from './controller/controller-logs.ts';
 import { lockHolder } from './controller/holder.ts';
-import { lastLines } from './controller/logs.ts';
 import { CliError } from './failure.ts';
-import type { GlobalOptions } from './options.ts';
-import { pathsFor } from './paths.ts';
+import type { GlobalOptions } from './global-options.ts';
+import { pathsFor } from './state-paths.ts';
 
 /**
  * Raises the soft limit of open files to the hard limit, which Node itself cannot do, and runs its arguments. The

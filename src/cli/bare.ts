@@ -4,8 +4,8 @@ import { nearest } from '../api/nearest.ts';
 import { found } from '../client/found.ts';
 import type { Cli, Client } from './cli.ts';
 import { UsageError } from './failure.ts';
+import { type GlobalOptions, namespaceOf } from './global-options.ts';
 import { namesOf } from './near.ts';
-import { type GlobalOptions, namespaceOf } from './options.ts';
 import { nearKind, parseTargets, type Target, unknownType } from './targets.ts';
 
 /** Whether the words are one name without a kind: `describe hello`. */

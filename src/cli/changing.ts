@@ -5,7 +5,7 @@ import { pathText } from '../api/path.ts';
 import { isObject } from '../api/schema.ts';
 import type { Client } from './cli.ts';
 import { CliError } from './failure.ts';
-import type { Selected } from './select.ts';
+import type { Selected } from './select-objects.ts';
 
 /** How often the object may change between read and write before the write fails. */
 const mostTries = 20;

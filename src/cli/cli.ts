@@ -2,7 +2,7 @@ import type { Resources } from '../client/resources.ts';
 import type { Streams } from '../client/streams.ts';
 import type { Tables } from '../client/tables.ts';
 import type { Clock } from '../platform/clock.ts';
-import type { GlobalOptions } from './options.ts';
+import type { GlobalOptions } from './global-options.ts';
 import type { Text } from './print/shown.ts';
 
 /** Everything outside that a verb may use. */

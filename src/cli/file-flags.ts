@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { collect } from './options.ts';
+import { collect } from './global-options.ts';
 
 /** Adds -f, -k and -R, which name the manifests to read. */
 export const fileFlags = (

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { UsageError } from './failure.ts';
-import { globalFlagsWithValue } from './options.ts';
+import { globalFlagsWithValue } from './global-options.ts';
 
 export const withSubcommands = (command: Command): Command[] => [
   command,

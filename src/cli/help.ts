@@ -1,8 +1,8 @@
 import type { Command, Option } from 'commander';
 import type { Cli } from './cli.ts';
 import { UsageError } from './failure.ts';
-import { addGlobalOptions } from './options.ts';
-import { table } from './print/table.ts';
+import { addGlobalOptions } from './global-options.ts';
+import { table } from './print/text-table.ts';
 import { verbs } from './verbs.ts';
 
 /** Uses only the list of verbs: none of their files is loaded. */

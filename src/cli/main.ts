@@ -7,6 +7,6 @@ if (process.argv[2] === collectWord) {
   const { collect } = await import('../daemon/collector.ts');
   await collect(process.argv.slice(3));
 } else {
-  const { main } = await import('./process.ts');
+  const { main } = await import('./cli-process.ts');
   await main();
 }

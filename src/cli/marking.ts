@@ -8,7 +8,7 @@ import { examples } from './examples.ts';
 import { CliError, UsageError } from './failure.ts';
 import { tellFailures } from './get/ask.ts';
 import { fieldManager } from './patching.ts';
-import { type Selected, type SelectOptions, select } from './select.ts';
+import { type Selected, type SelectOptions, select } from './select-objects.ts';
 import { parseTargets } from './targets.ts';
 
 interface MarkOptions extends SelectOptions {

@@ -1,6 +1,6 @@
 import { shellWord } from '../api/shell.ts';
 import type { Cli } from './cli.ts';
-import type { GlobalOptions } from './options.ts';
+import type { GlobalOptions } from './global-options.ts';
 import { AsIs, type Text } from './print/shown.ts';
 import { verbs } from './verbs.ts';
 

@@ -2,7 +2,7 @@ import { isTerminating } from '../api/objects.ts';
 import type { Cli } from './cli.ts';
 import { CliError } from './failure.ts';
 import { tellFailures } from './get/ask.ts';
-import { type Selected, type SelectOptions, select } from './select.ts';
+import { type Selected, type SelectOptions, select } from './select-objects.ts';
 import type { Target } from './targets.ts';
 
 export const fieldManager = 'agentctl';

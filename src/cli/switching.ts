@@ -1,7 +1,7 @@
 import { findKind } from '../api/kinds.ts';
 import type { Kind } from '../api/objects.ts';
 import { UsageError } from './failure.ts';
-import type { SelectOptions } from './select.ts';
+import type { SelectOptions } from './select-objects.ts';
 import { parseAgentTargets, requireKind, type Target } from './targets.ts';
 
 /** Parses what to suspend or resume: agents by name alone, and objects of these kinds. */

@@ -2,11 +2,11 @@ import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import type { ConfigMap } from '../../src/api/objects.ts';
 import { visible } from '../../src/api/visible.ts';
-import { parseFormat } from '../../src/cli/print/format.ts';
-import { formatObjects, yamlText } from '../../src/cli/print/objects.ts';
-import { progress } from '../../src/cli/print/progress.ts';
+import { parseFormat } from '../../src/cli/print/output-format.ts';
+import { formatObjects, yamlText } from '../../src/cli/print/print-objects.ts';
+import { progress } from '../../src/cli/print/progress-lines.ts';
 import { AsIs, shown, type Text } from '../../src/cli/print/shown.ts';
-import { table, tableWithWidths } from '../../src/cli/print/table.ts';
+import { table, tableWithWidths } from '../../src/cli/print/text-table.ts';
 import { displayWidth, oneLine } from '../../src/cli/print/width.ts';
 
 test.each([

@@ -5,7 +5,7 @@ import { PassThrough, Writable } from 'node:stream';
 import { afterAll, beforeAll } from 'vitest';
 import type { Cli, Client } from '../../src/cli/cli.ts';
 import { AsIs, shown } from '../../src/cli/print/shown.ts';
-import { run as runCli } from '../../src/cli/run.ts';
+import { run as runCli } from '../../src/cli/run-command.ts';
 import type { Streams } from '../../src/client/streams.ts';
 import { ScriptedTalk } from '../fakes/talk.ts';
 import { type Running, run } from '../server/support.ts';

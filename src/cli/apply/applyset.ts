@@ -8,10 +8,10 @@ import { version } from '../../daemon/version.ts';
 import type { Cli, Client } from '../cli.ts';
 import { CliError, UsageError } from '../failure.ts';
 import { tellFailures } from '../get/ask.ts';
-import type { Manifest } from '../manifests.ts';
-import { namespaceOf } from '../options.ts';
+import { namespaceOf } from '../global-options.ts';
+import type { Manifest } from '../read-manifests.ts';
 import { objectName } from '../targets.ts';
-import type { ApplyOptions } from './apply.ts';
+import type { ApplyOptions } from './apply-files.ts';
 
 /** Apply sets as defined in KEP-3659, with kubectl's labels and annotations. */
 interface ApplySet {

@@ -7,8 +7,8 @@ import { found } from '../../client/found.ts';
 import { mayTakeBack, type Rival, rivals } from '../../plan/sync/conflict.ts';
 import type { Client } from '../cli.ts';
 import { CliError, describeFailure } from '../failure.ts';
-import type { Manifest } from '../manifests.ts';
 import { fieldManager } from '../patching.ts';
+import type { Manifest } from '../read-manifests.ts';
 
 /**
  * Dry-runs every document on the server. Throws with all refusals. Takes over fields that the user changed with other

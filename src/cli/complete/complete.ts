@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { findKind, kinds } from '../../api/kinds.ts';
 import { notDnsSubdomain } from '../../api/names.ts';
 import type { Cli } from '../cli.ts';
-import { addGlobalOptions, globalFlagsWithValue, namespaceOf } from '../options.ts';
+import { addGlobalOptions, globalFlagsWithValue, namespaceOf } from '../global-options.ts';
 import { topics } from '../topics.ts';
 import { findVerb, verbs } from '../verbs.ts';
 

@@ -6,8 +6,8 @@ import { ownCommand } from '../../platform/own-command.ts';
 import { type ServeOptions, serveArguments } from '../background.ts';
 import type { Cli } from '../cli.ts';
 import { CliError } from '../failure.ts';
-import type { GlobalOptions } from '../options.ts';
-import { end, running } from './run.ts';
+import type { GlobalOptions } from '../global-options.ts';
+import { end, running } from './controller-process.ts';
 
 const unitName = 'agentctl.service';
 

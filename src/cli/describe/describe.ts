@@ -10,7 +10,7 @@ import { group, scopeOf, tellFailures } from '../get/ask.ts';
 import { nothingFound } from '../get/tables.ts';
 import { pasteable } from '../pasteable.ts';
 import { localTimes } from '../print/when.ts';
-import { type SelectOptions, select } from '../select.ts';
+import { type SelectOptions, select } from '../select-objects.ts';
 import { parseTargets } from '../targets.ts';
 import { agentText } from './agent.ts';
 import { approvalText } from './approval.ts';

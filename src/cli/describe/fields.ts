@@ -5,7 +5,7 @@ import { age, humanDuration, parseTime } from '../../api/time.ts';
 import { visibleLine } from '../../api/visible.ts';
 import type { Origin } from '../../views/origin.ts';
 import type { State } from '../../views/state.ts';
-import { table } from '../print/table.ts';
+import { table } from '../print/text-table.ts';
 import { when } from '../print/when.ts';
 
 /**

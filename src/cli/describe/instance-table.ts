@@ -1,6 +1,6 @@
 import { age, humanDuration, parseTime, wholeSeconds } from '../../api/time.ts';
 import type { InstanceDetails, NextStep } from '../../views/instance-details.ts';
-import { table } from '../print/table.ts';
+import { table } from '../print/text-table.ts';
 import { once } from './fields.ts';
 
 /**

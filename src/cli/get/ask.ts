@@ -1,7 +1,7 @@
 import type { KindInfo } from '../../api/kinds.ts';
 import type { Cli } from '../cli.ts';
 import { describeFailure, exitCode } from '../failure.ts';
-import { namespaceOf } from '../options.ts';
+import { namespaceOf } from '../global-options.ts';
 import type { Target } from '../targets.ts';
 import type { GetOptions } from './options.ts';
 

@@ -5,8 +5,8 @@ import { itemsOf } from '../../client/resources.ts';
 import { refuseBare } from '../bare.ts';
 import type { Cli, Client } from '../cli.ts';
 import { CliError, describeFailure, UsageError } from '../failure.ts';
-import { type Format, parseFormat } from '../print/format.ts';
-import { formatObjects, withoutManagedFields } from '../print/objects.ts';
+import { type Format, parseFormat } from '../print/output-format.ts';
+import { formatObjects, withoutManagedFields } from '../print/print-objects.ts';
 import { parseTargets } from '../targets.ts';
 import { type Ask, group, type Scope, scopeOf, tellFailures } from './ask.ts';
 import type { GetOptions } from './options.ts';
@@ -46,7 +46,7 @@ async function getObjects(
   const { objects, failures } = await fetchObjects(client, asks, scope, options);
   const shown = options.showManagedFields === true ? objects : objects.map(withoutManagedFields);
   if (options.sortBy !== undefined) {
-    const { sortByPath } = await import('../print/jsonpath.ts');
+    const { sortByPath } = await import('../print/jsonpath-output.ts');
     sortByPath(shown, options.sortBy, (object) => object);
   }
   const single = asks.length === 1 && asks[0]?.names.length === 1;

@@ -1,4 +1,4 @@
-import type { GlobalOptions } from '../options.ts';
+import type { GlobalOptions } from '../global-options.ts';
 
 export interface GetOptions extends GlobalOptions {
   output?: string;

@@ -3,7 +3,7 @@ import type { KindInfo } from '../../api/kinds.ts';
 import type { Table, TableColumn, TableRow } from '../../client/tables.ts';
 import type { Cli, Client } from '../cli.ts';
 import type { Text } from '../print/shown.ts';
-import { tableWithWidths } from '../print/table.ts';
+import { tableWithWidths } from '../print/text-table.ts';
 import { localTimes } from '../print/when.ts';
 import { kindName } from '../targets.ts';
 import { type Ask, type Scope, tellFailures } from './ask.ts';
@@ -77,7 +77,7 @@ async function fetchTable(
 }
 
 async function sorted(rows: readonly TableRow[], path: string): Promise<TableRow[]> {
-  const { sortByPath } = await import('../print/jsonpath.ts');
+  const { sortByPath } = await import('../print/jsonpath-output.ts');
   const copy = [...rows];
   sortByPath(copy, path, (row) => row.object ?? {});
   return copy;

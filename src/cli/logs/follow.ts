@@ -4,10 +4,10 @@ import { LogPosition } from '../../client/log-position.ts';
 import type { LogOptions } from '../../client/streams.ts';
 import { sleep } from '../../platform/clock.ts';
 import type { Cli, Client } from '../cli.ts';
-import { Merge } from './merge.ts';
+import type { Said, Sources } from './log-sources.ts';
+import { Merge } from './merge-logs.ts';
 import type { Printer } from './print.ts';
 import { checkCount } from './print.ts';
-import type { Said, Sources } from './sources.ts';
 
 /** How often it is checked whether a controller answers again, in milliseconds. */
 const retryMs = 1_000;

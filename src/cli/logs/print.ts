@@ -1,10 +1,10 @@
 import { keyText } from '../../api/objects.ts';
 import type { Cli } from '../cli.ts';
 import { CliError } from '../failure.ts';
-import type { GlobalOptions } from '../options.ts';
+import type { GlobalOptions } from '../global-options.ts';
 import { dim } from '../print/color.ts';
 import { AsIs, rawIf, type Text } from '../print/shown.ts';
-import type { Said } from './sources.ts';
+import type { Said } from './log-sources.ts';
 
 /** The colors of prefixes, in turn. Red is reserved for errors. */
 const palette = [36, 32, 33, 35, 34, 96, 92, 93, 95, 94].map((code) => new AsIs(`\u001b[${code}m`));

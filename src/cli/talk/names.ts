@@ -1,7 +1,7 @@
 import type { Kind, ObjectKey } from '../../api/objects.ts';
 import type { Cli } from '../cli.ts';
 import { UsageError } from '../failure.ts';
-import { type GlobalOptions, namespaceOf } from '../options.ts';
+import { type GlobalOptions, namespaceOf } from '../global-options.ts';
 import { kindFor, parseAgentTargets } from '../targets.ts';
 
 type Where = Pick<GlobalOptions, 'namespace'>;

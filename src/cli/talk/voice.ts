@@ -4,7 +4,7 @@ import type { StreamEntry } from '../../client/streams.ts';
 import { TurnView } from '../../views/turn-view.ts';
 import type { Cli } from '../cli.ts';
 import { dim } from '../print/color.ts';
-import { progress } from '../print/progress.ts';
+import { progress } from '../print/progress-lines.ts';
 import { rawIf } from '../print/shown.ts';
 import { partLine } from './part-line.ts';
 

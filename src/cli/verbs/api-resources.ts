@@ -2,8 +2,8 @@ import type { Command } from 'commander';
 import { kinds } from '../../api/kinds.ts';
 import type { Cli } from '../cli.ts';
 import { examples } from '../examples.ts';
-import { choice, type GlobalOptions } from '../options.ts';
-import { table } from '../print/table.ts';
+import { choice, type GlobalOptions } from '../global-options.ts';
+import { table } from '../print/text-table.ts';
 
 interface Options extends GlobalOptions {
   headers: boolean;

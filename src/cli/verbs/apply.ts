@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
-import type { ApplyOptions } from '../apply/apply.ts';
-import { apply } from '../apply/apply.ts';
+import type { ApplyOptions } from '../apply/apply-files.ts';
+import { apply } from '../apply/apply-files.ts';
 import type { Cli } from '../cli.ts';
 import { examples } from '../examples.ts';
 import { fileFlags } from '../file-flags.ts';
-import { choice, durationOption } from '../options.ts';
+import { choice, durationOption } from '../global-options.ts';
 
 export function define(command: Command, cli: Cli): void {
   fileFlags(
@@ -37,7 +37,7 @@ export function define(command: Command, cli: Cli): void {
     .addOption(choice('-o, --output <format>', 'the output format', ['name', 'json', 'yaml']))
     .action(async (options: ApplyOptions) => {
       if (options.watch !== true) return apply(options, cli);
-      const { applyAndWatch } = await import('../apply/watch.ts');
+      const { applyAndWatch } = await import('../apply/apply-watch.ts');
       await applyAndWatch(options, cli);
     });
   examples(

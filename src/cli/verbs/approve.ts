@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { defineDecision } from '../approvals/decide.ts';
+import { defineDecision } from '../approvals/decide-approvals.ts';
 import type { Cli } from '../cli.ts';
 import { examples } from '../examples.ts';
 

@@ -1,12 +1,12 @@
 import type { Command } from 'commander';
 import type { ServeOptions } from '../background.ts';
 import type { Cli } from '../cli.ts';
-import { type ControllerLogsOptions, controllerLogs } from '../controller/logs.ts';
-import { restart, start, stop } from '../controller/run.ts';
-import { status } from '../controller/status.ts';
+import { type ControllerLogsOptions, controllerLogs } from '../controller/controller-logs.ts';
+import { restart, start, stop } from '../controller/controller-process.ts';
+import { status } from '../controller/controller-status.ts';
 import { disable, enable } from '../controller/unit.ts';
 import { examples } from '../examples.ts';
-import { choice, durationOption, type GlobalOptions, wholeNumber } from '../options.ts';
+import { choice, durationOption, type GlobalOptions, wholeNumber } from '../global-options.ts';
 
 const listen = [
   '--listen <host:port>',

@@ -5,7 +5,7 @@ import { describe } from '../describe/describe.ts';
 import { examples } from '../examples.ts';
 import { tellFailures } from '../get/ask.ts';
 import { withGetFlags } from '../get/flags.ts';
-import { choice, type GlobalOptions } from '../options.ts';
+import { choice, type GlobalOptions } from '../global-options.ts';
 import { idKey } from '../talk/names.ts';
 import { objectName } from '../targets.ts';
 import { getTalk, type TalkGetOptions } from './messages.ts';

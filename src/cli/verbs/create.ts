@@ -9,9 +9,9 @@ import type { Cli } from '../cli.ts';
 import { examples } from '../examples.ts';
 import { CliError, UsageError } from '../failure.ts';
 import { tellFailures } from '../get/ask.ts';
-import { type FileOptions, readManifests } from '../manifests.ts';
-import { choice, collect, namespaceOf } from '../options.ts';
-import { formatObjects, withoutManagedFields } from '../print/objects.ts';
+import { choice, collect, namespaceOf } from '../global-options.ts';
+import { formatObjects, withoutManagedFields } from '../print/print-objects.ts';
+import { type FileOptions, readManifests } from '../read-manifests.ts';
 import { objectName } from '../targets.ts';
 import { textIn } from '../text-file.ts';
 

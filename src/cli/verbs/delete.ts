@@ -9,15 +9,15 @@ import { parseBareTargets } from '../bare.ts';
 import { writeChange } from '../changing.ts';
 import type { Cli, Client } from '../cli.ts';
 import { counted } from '../counted.ts';
-import { keptVolumes, purgeVolumes, tellKept, Users } from '../delete/users.ts';
+import { keptVolumes, purgeVolumes, tellKept, Users } from '../delete/affected.ts';
 import { examples } from '../examples.ts';
 import { describeFailure, exitCode, UsageError } from '../failure.ts';
 import { fileFlags } from '../file-flags.ts';
-import type { SourceOptions } from '../files.ts';
+import { choice, duration, namespaceOf } from '../global-options.ts';
 import { withNearName } from '../near.ts';
-import { choice, duration, namespaceOf } from '../options.ts';
 import { fieldManager } from '../patching.ts';
-import { type Selected, type SelectOptions, select, selectedOf } from '../select.ts';
+import type { SourceOptions } from '../read-files.ts';
+import { type Selected, type SelectOptions, select, selectedOf } from '../select-objects.ts';
 import { deleted } from '../wait/conditions.ts';
 import { type Fail, waitEach } from '../wait/report.ts';
 import type { Judge } from '../wait/until.ts';
@@ -112,7 +112,7 @@ export async function remove(words: readonly string[], options: DeleteOptions, c
 }
 
 async function objectsInFiles(options: DeleteOptions, cli: Cli): Promise<Selected[]> {
-  const { readManifests } = await import('../manifests.ts');
+  const { readManifests } = await import('../read-manifests.ts');
   return readManifests(options, cli);
 }
 

@@ -3,12 +3,12 @@ import { type Change, changesOf } from '../../api/changes.ts';
 import { liveObjects } from '../../client/apply/live.ts';
 import { tryManifests } from '../apply/try.ts';
 import type { Cli } from '../cli.ts';
-import { createdText, differsText, diffSync, placed, plainFields } from '../diff/sync.ts';
+import { createdText, differsText, diffSync, placed, plainFields } from '../diff/sync-diff.ts';
 import { examples } from '../examples.ts';
 import { CliError, describeFailure, exitCode } from '../failure.ts';
 import { fileFlags } from '../file-flags.ts';
-import { type FileOptions, type Manifest, readManifests } from '../manifests.ts';
-import { choice } from '../options.ts';
+import { choice } from '../global-options.ts';
+import { type FileOptions, type Manifest, readManifests } from '../read-manifests.ts';
 
 export function define(command: Command, cli: Cli): void {
   fileFlags(

@@ -11,9 +11,9 @@ import { writeChange } from '../changing.ts';
 import type { Cli, Client } from '../cli.ts';
 import { examples } from '../examples.ts';
 import { CliError, describeFailure, UsageError } from '../failure.ts';
-import { type GlobalOptions, namespaceOf } from '../options.ts';
-import { withoutManagedFields, yamlText } from '../print/objects.ts';
-import { type Selected, selectedOf } from '../select.ts';
+import { type GlobalOptions, namespaceOf } from '../global-options.ts';
+import { withoutManagedFields, yamlText } from '../print/print-objects.ts';
+import { type Selected, selectedOf } from '../select-objects.ts';
 import { parseTargets } from '../targets.ts';
 import { readText } from '../text-file.ts';
 

@@ -5,10 +5,10 @@ import type { Cli } from '../cli.ts';
 import { eventRow } from '../events/rows.ts';
 import { examples } from '../examples.ts';
 import { CliError, UsageError } from '../failure.ts';
-import { type GlobalOptions, namespaceOf, streamSignal } from '../options.ts';
-import { parseFormat } from '../print/format.ts';
-import { formatObjects, withoutManagedFields } from '../print/objects.ts';
-import { tableWithWidths } from '../print/table.ts';
+import { type GlobalOptions, namespaceOf, streamSignal } from '../global-options.ts';
+import { parseFormat } from '../print/output-format.ts';
+import { formatObjects, withoutManagedFields } from '../print/print-objects.ts';
+import { tableWithWidths } from '../print/text-table.ts';
 import { kindFor } from '../targets.ts';
 
 export function define(command: Command, cli: Cli): void {

@@ -5,7 +5,7 @@ import type { JsonSchema } from '../../api/schema.ts';
 import type { Cli } from '../cli.ts';
 import { examples } from '../examples.ts';
 import { UsageError } from '../failure.ts';
-import type { GlobalOptions } from '../options.ts';
+import type { GlobalOptions } from '../global-options.ts';
 import { kindFor } from '../targets.ts';
 
 export function define(command: Command, cli: Cli): void {

@@ -3,8 +3,8 @@ import { humanDuration } from '../../api/time.ts';
 import type { Cli } from '../cli.ts';
 import { examples } from '../examples.ts';
 import { UsageError } from '../failure.ts';
-import { choice, durationOption, type GlobalOptions, namespaceOf } from '../options.ts';
-import { table } from '../print/table.ts';
+import { choice, durationOption, type GlobalOptions, namespaceOf } from '../global-options.ts';
+import { table } from '../print/text-table.ts';
 import { when } from '../print/when.ts';
 import { parseAgentTargets } from '../targets.ts';
 

@@ -5,9 +5,9 @@ import type { Cli } from '../cli.ts';
 import { examples } from '../examples.ts';
 import { CliError, UsageError } from '../failure.ts';
 import { firstManifest } from '../first-manifest.ts';
+import type { GlobalOptions } from '../global-options.ts';
 import { templateText } from '../init/template-text.ts';
 import { templates } from '../init/templates.ts';
-import type { GlobalOptions } from '../options.ts';
 
 export function define(command: Command, cli: Cli): void {
   command

@@ -6,8 +6,8 @@ import { shellWord } from '../../api/shell.ts';
 import type { Cli } from '../cli.ts';
 import { examples } from '../examples.ts';
 import { CliError, nothingListens } from '../failure.ts';
-import { choice, type GlobalOptions } from '../options.ts';
-import { pathsFor } from '../paths.ts';
+import { choice, type GlobalOptions } from '../global-options.ts';
+import { pathsFor } from '../state-paths.ts';
 
 const defaultAddress = '127.0.0.1:6443';
 

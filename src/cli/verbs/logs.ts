@@ -7,11 +7,11 @@ import type { LogOptions } from '../../client/streams.ts';
 import type { Cli, Client } from '../cli.ts';
 import { examples } from '../examples.ts';
 import { CliError, UsageError } from '../failure.ts';
+import { duration, namespaceOf, streamSignal, wholeNumber } from '../global-options.ts';
 import { follow } from '../logs/follow.ts';
-import { Merge } from '../logs/merge.ts';
+import { type Said, Sources } from '../logs/log-sources.ts';
+import { Merge } from '../logs/merge-logs.ts';
 import { checkCount, type LogsOptions, Printer } from '../logs/print.ts';
-import { type Said, Sources } from '../logs/sources.ts';
-import { duration, namespaceOf, streamSignal, wholeNumber } from '../options.ts';
 
 export function define(command: Command, cli: Cli): void {
   command

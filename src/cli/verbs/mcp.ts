@@ -7,8 +7,8 @@ import { bridge } from '../../platform/mcp-bridge.ts';
 import { inPlace } from '../../sources/parsing/in-place.ts';
 import type { Cli } from '../cli.ts';
 import { examples } from '../examples.ts';
-import { serveMcp } from '../mcp/serve.ts';
-import { type GlobalOptions, namespaceOf } from '../options.ts';
+import { type GlobalOptions, namespaceOf } from '../global-options.ts';
+import { serveMcp } from '../mcp/mcp-start.ts';
 
 export function define(command: Command, cli: Cli): void {
   command

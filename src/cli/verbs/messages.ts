@@ -10,7 +10,7 @@ import { tellFailures } from '../get/ask.ts';
 import { withGetFlags } from '../get/flags.ts';
 import { get } from '../get/get.ts';
 import type { GetOptions } from '../get/options.ts';
-import { choice, type GlobalOptions } from '../options.ts';
+import { choice, type GlobalOptions } from '../global-options.ts';
 import { hear } from '../send/hear.ts';
 import { agentKey, idKey } from '../talk/names.ts';
 import { objectName } from '../targets.ts';

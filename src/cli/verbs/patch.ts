@@ -4,10 +4,10 @@ import type { Patch } from '../../client/resources.ts';
 import type { Cli } from '../cli.ts';
 import { examples } from '../examples.ts';
 import { CliError, UsageError } from '../failure.ts';
-import { choice } from '../options.ts';
+import { choice } from '../global-options.ts';
 import { fieldManager } from '../patching.ts';
-import { formatObjects, withoutManagedFields } from '../print/objects.ts';
-import { type SelectOptions, select } from '../select.ts';
+import { formatObjects, withoutManagedFields } from '../print/print-objects.ts';
+import { type SelectOptions, select } from '../select-objects.ts';
 import { parseTargets } from '../targets.ts';
 import { readText } from '../text-file.ts';
 

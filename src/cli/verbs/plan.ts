@@ -2,8 +2,8 @@ import type { Command } from 'commander';
 import type { Cli } from '../cli.ts';
 import { examples } from '../examples.ts';
 import { fileFlags } from '../file-flags.ts';
-import { type FileOptions, readManifests } from '../manifests.ts';
-import { choice } from '../options.ts';
+import { choice } from '../global-options.ts';
+import { type FileOptions, readManifests } from '../read-manifests.ts';
 
 export function define(command: Command, cli: Cli): void {
   fileFlags(

@@ -3,7 +3,7 @@ import { protocolsThat } from '../../api/protocols.ts';
 import type { Cli } from '../cli.ts';
 import { examples } from '../examples.ts';
 import { UsageError } from '../failure.ts';
-import { durationOption, type GlobalOptions } from '../options.ts';
+import { durationOption, type GlobalOptions } from '../global-options.ts';
 import { agentKey } from '../talk/names.ts';
 
 export function define(command: Command, cli: Cli): void {

@@ -3,7 +3,7 @@ import { resumeAnnotation } from '../../api/annotations.ts';
 import type { Cli } from '../cli.ts';
 import { examples } from '../examples.ts';
 import { patchEach } from '../patching.ts';
-import type { SelectOptions } from '../select.ts';
+import type { SelectOptions } from '../select-objects.ts';
 import { parseSwitchTargets } from '../switching.ts';
 
 export function define(command: Command, cli: Cli): void {

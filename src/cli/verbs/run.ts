@@ -7,15 +7,22 @@ import { formatManifestError, parseManifests } from '../../api/manifest.ts';
 import { type Agent, keyOf, type New, type ObjectKey } from '../../api/objects.ts';
 import { type ProtocolName, protocolNames } from '../../api/protocols.ts';
 import type { Cli, Client } from '../cli.ts';
-import { keptVolumes, tellKept } from '../delete/volumes.ts';
+import { keptVolumes, tellKept } from '../delete/affected.ts';
 import { examples } from '../examples.ts';
 import { CliError, describeFailure, exitCode, UsageError } from '../failure.ts';
-import { readSources } from '../files.ts';
-import { choice, collect, duration, durationOption, type GlobalOptions, namespaceOf } from '../options.ts';
+import {
+  choice,
+  collect,
+  duration,
+  durationOption,
+  type GlobalOptions,
+  namespaceOf,
+} from '../global-options.ts';
 import { fieldManager } from '../patching.ts';
-import { progress } from '../print/progress.ts';
+import { progress } from '../print/progress-lines.ts';
+import { readSources } from '../read-files.ts';
 import { hear } from '../send/hear.ts';
-import { sendOne, textToSend } from '../send/send.ts';
+import { sendOne, textToSend } from '../send/send-message.ts';
 import { withoutCommands } from '../talk/outcome.ts';
 import { deleted, readyAtOnce } from '../wait/conditions.ts';
 import { until } from '../wait/until.ts';

@@ -2,9 +2,9 @@ import type { Command } from 'commander';
 import type { Cli } from '../cli.ts';
 import { examples } from '../examples.ts';
 import { CliError, UsageError } from '../failure.ts';
-import { wholeNumber } from '../options.ts';
+import { wholeNumber } from '../global-options.ts';
 import { patchEach } from '../patching.ts';
-import type { SelectOptions } from '../select.ts';
+import type { SelectOptions } from '../select-objects.ts';
 import { parseAgentTargets, requireKind } from '../targets.ts';
 
 export function define(command: Command, cli: Cli): void {

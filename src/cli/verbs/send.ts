@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import type { Cli } from '../cli.ts';
 import { examples } from '../examples.ts';
-import { choice, duration } from '../options.ts';
-import { type SendOptions, send } from '../send/send.ts';
+import { choice, duration } from '../global-options.ts';
+import { type SendOptions, send } from '../send/send-message.ts';
 
 export function define(command: Command, cli: Cli): void {
   command

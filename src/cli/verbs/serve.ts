@@ -2,8 +2,8 @@ import { closeSync, writeSync } from 'node:fs';
 import { type Command, Option } from 'commander';
 import type { Cli } from '../cli.ts';
 import { examples } from '../examples.ts';
-import { choice, type GlobalOptions, wholeNumber } from '../options.ts';
-import { pathsFor } from '../paths.ts';
+import { choice, type GlobalOptions, wholeNumber } from '../global-options.ts';
+import { pathsFor } from '../state-paths.ts';
 
 interface ServeOptions extends GlobalOptions {
   listen?: string;

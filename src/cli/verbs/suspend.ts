@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { Cli } from '../cli.ts';
 import { examples } from '../examples.ts';
 import { patchEach } from '../patching.ts';
-import type { SelectOptions } from '../select.ts';
+import type { SelectOptions } from '../select-objects.ts';
 import { parseSwitchTargets } from '../switching.ts';
 
 const switchable = ['Agent', 'Sync'] as const;

@@ -5,8 +5,8 @@ import { parallel } from '../../client/parallel.ts';
 import type { AgentUsage } from '../../client/streams.ts';
 import type { Cli, Client } from '../cli.ts';
 import { examples } from '../examples.ts';
-import { choice, durationOption, type GlobalOptions, namespaceOf } from '../options.ts';
-import { table } from '../print/table.ts';
+import { choice, durationOption, type GlobalOptions, namespaceOf } from '../global-options.ts';
+import { table } from '../print/text-table.ts';
 import { agentKey } from '../talk/names.ts';
 import { usageCells, usageHead } from '../talk/usage.ts';
 

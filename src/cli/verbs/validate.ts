@@ -4,7 +4,7 @@ import { warningsOf } from '../../api/warnings.ts';
 import type { Cli } from '../cli.ts';
 import { examples } from '../examples.ts';
 import { fileFlags } from '../file-flags.ts';
-import { type FileOptions, readManifests } from '../manifests.ts';
+import { type FileOptions, readManifests } from '../read-manifests.ts';
 
 export function define(command: Command, cli: Cli): void {
   fileFlags(

@@ -3,8 +3,8 @@ import { UnreachableError } from '../../api/errors.ts';
 import { version as clientVersion } from '../../daemon/version.ts';
 import type { Cli } from '../cli.ts';
 import { examples } from '../examples.ts';
-import { choice, type GlobalOptions } from '../options.ts';
-import { yamlText } from '../print/objects.ts';
+import { choice, type GlobalOptions } from '../global-options.ts';
+import { yamlText } from '../print/print-objects.ts';
 
 interface VersionOptions extends GlobalOptions {
   client?: boolean;

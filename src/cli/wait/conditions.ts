@@ -1,7 +1,7 @@
 import { listed } from '../../api/listed.ts';
 import type { AnyObject, Condition } from '../../api/objects.ts';
 import { UsageError } from '../failure.ts';
-import { parsePath } from '../print/jsonpath.ts';
+import { parsePath } from '../print/jsonpath-output.ts';
 import { revision } from './revision.ts';
 import type { Judge, Judgement } from './until.ts';
 

@@ -1,8 +1,8 @@
 import type { AnyObject } from '../../api/objects.ts';
 import type { Cli, Client } from '../cli.ts';
 import { exitCode } from '../failure.ts';
-import { progress } from '../print/progress.ts';
-import type { Selected } from '../select.ts';
+import { progress } from '../print/progress-lines.ts';
+import type { Selected } from '../select-objects.ts';
 import { type Judge, type Outcome, untilEach } from './until.ts';
 
 /** Waits for all objects, prints the result of each, and returns the worst exit code. */

@@ -3,13 +3,13 @@ import { humanDuration } from '../../api/time.ts';
 import type { ControllerStatus, Listener } from '../../client/streams.ts';
 import type { Cli } from '../cli.ts';
 import { exitCode } from '../failure.ts';
-import type { GlobalOptions } from '../options.ts';
-import { pathsFor } from '../paths.ts';
-import { yamlText } from '../print/objects.ts';
-import { table } from '../print/table.ts';
+import type { GlobalOptions } from '../global-options.ts';
+import { yamlText } from '../print/print-objects.ts';
+import { table } from '../print/text-table.ts';
 import { when } from '../print/when.ts';
+import { pathsFor } from '../state-paths.ts';
+import { notRunningText } from './controller-process.ts';
 import { lockHolder } from './holder.ts';
-import { notRunningText } from './run.ts';
 
 export async function status(options: GlobalOptions & { output?: 'json' | 'yaml' }, cli: Cli): Promise<void> {
   const { socket } = pathsFor(options, cli.environment);

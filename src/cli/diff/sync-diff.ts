@@ -6,7 +6,7 @@ import type { ObjectChange, SyncDiff } from '../../client/streams.ts';
 import type { Cli } from '../cli.ts';
 import { counted } from '../counted.ts';
 import { CliError, exitCode, UsageError } from '../failure.ts';
-import { type GlobalOptions, namespaceOf } from '../options.ts';
+import { type GlobalOptions, namespaceOf } from '../global-options.ts';
 import { objectName } from '../targets.ts';
 import type { DiffOptions } from '../verbs/diff.ts';
 import { syncTargets } from '../verbs/sync.ts';

@@ -2,8 +2,8 @@ import { kindInfo } from '../../api/kinds.ts';
 import type { AnyObject } from '../../api/objects.ts';
 import { visible, visibleYaml } from '../../api/visible.ts';
 import { objectName } from '../targets.ts';
-import type { Format } from './format.ts';
-import { table } from './table.ts';
+import type { Format } from './output-format.ts';
+import { table } from './text-table.ts';
 
 /**
  * Prints objects in any format except a table. `single`: one object was requested by name, so it is not wrapped in a
@@ -25,11 +25,11 @@ export async function formatObjects(
     case 'yaml':
       return await yamlText(whole);
     case 'jsonpath': {
-      const { evaluateTemplate } = await import('./jsonpath.ts');
+      const { evaluateTemplate } = await import('./jsonpath-output.ts');
       return evaluateTemplate(format.template, whole);
     }
     case 'columns': {
-      const { columnText } = await import('./jsonpath.ts');
+      const { columnText } = await import('./jsonpath-output.ts');
       const rows = objects.map((object) => format.columns.map(({ path }) => columnText(path, object)));
       return table(headers ? [format.columns.map(({ header }) => header), ...rows] : rows);
     }

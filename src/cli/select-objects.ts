@@ -3,7 +3,7 @@ import type { AnyObject, ObjectKey } from '../api/objects.ts';
 import { itemsOf, type Resources } from '../client/resources.ts';
 import type { Cli } from './cli.ts';
 import { UsageError } from './failure.ts';
-import { type GlobalOptions, namespaceOf } from './options.ts';
+import { type GlobalOptions, namespaceOf } from './global-options.ts';
 import { objectName, type Target } from './targets.ts';
 
 export interface SelectOptions extends GlobalOptions {

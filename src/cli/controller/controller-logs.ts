@@ -5,10 +5,10 @@ import { sleep } from '../../platform/clock.ts';
 import { controllerLog, rotatedLogs } from '../../platform/log-files.ts';
 import type { Cli } from '../cli.ts';
 import { CliError } from '../failure.ts';
-import type { GlobalOptions } from '../options.ts';
-import { pathsFor } from '../paths.ts';
+import type { GlobalOptions } from '../global-options.ts';
 import { dim, paintLevel } from '../print/color.ts';
 import { AsIs, rawIf, type Text } from '../print/shown.ts';
+import { pathsFor } from '../state-paths.ts';
 
 /** How many bytes are read at once. */
 const chunk = 64 * 1024;

@@ -4,7 +4,7 @@ import { systemClock } from '../platform/clock.ts';
 import type { Cli } from './cli.ts';
 import { connect } from './connect.ts';
 import { shown } from './print/shown.ts';
-import { debugText, run } from './run.ts';
+import { debugText, run } from './run-command.ts';
 
 /**
  * Runs this process's command line and exits. Streams are created at their first use, because each takes a millisecond.

@@ -5,7 +5,7 @@ import { references } from '../../api/references.ts';
 import { isObject } from '../../api/schema.ts';
 import type { Volume } from '../../client/streams.ts';
 import type { Cli, Client } from '../cli.ts';
-import type { Selected } from '../select.ts';
+import type { Selected } from '../select-objects.ts';
 
 /** Reports which objects use an object that is being deleted. As in Kubernetes, the deletion is not prevented. */
 export class Users {

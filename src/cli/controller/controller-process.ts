@@ -7,10 +7,10 @@ import { othersAnswer, type ServeOptions, startController } from '../background.
 import type { Cli } from '../cli.ts';
 import { healLimitMs } from '../connect.ts';
 import { CliError, exitCode } from '../failure.ts';
-import type { GlobalOptions } from '../options.ts';
+import type { GlobalOptions } from '../global-options.ts';
 import { pasteable } from '../pasteable.ts';
-import { pathsFor } from '../paths.ts';
 import type { Text } from '../print/shown.ts';
+import { pathsFor } from '../state-paths.ts';
 import { isAlive, lockHolder } from './holder.ts';
 
 export interface StopOptions extends GlobalOptions {

@@ -4,8 +4,8 @@ import type { AnyObject, New } from '../api/objects.ts';
 import type { Member } from '../client/apply/member.ts';
 import type { Cli } from './cli.ts';
 import { CliError } from './failure.ts';
-import { readSources, type SourceOptions } from './files.ts';
-import { type GlobalOptions, namespaceOf } from './options.ts';
+import { type GlobalOptions, namespaceOf } from './global-options.ts';
+import { readSources, type SourceOptions } from './read-files.ts';
 import { objectName } from './targets.ts';
 
 export interface FileOptions extends GlobalOptions, SourceOptions {}

@@ -4,10 +4,10 @@ import { sleep } from '../../platform/clock.ts';
 import { watchPaths } from '../../sources/folder-watch.ts';
 import type { Cli, Client } from '../cli.ts';
 import { describeFailure, UsageError } from '../failure.ts';
-import { isUrl } from '../files.ts';
 import { when } from '../print/when.ts';
-import type { ApplyOptions } from './apply.ts';
-import { apply } from './apply.ts';
+import { isUrl } from '../read-files.ts';
+import type { ApplyOptions } from './apply-files.ts';
+import { apply } from './apply-files.ts';
 
 /** In milliseconds. How long nothing may have changed before files are read, because a file may be written in parts. */
 const quiet = 300;

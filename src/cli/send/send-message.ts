@@ -5,7 +5,7 @@ import type { NewMessage } from '../../client/streams.ts';
 import { newestConversation } from '../../views/talk-lists.ts';
 import type { Cli, Client } from '../cli.ts';
 import { CliError, UsageError } from '../failure.ts';
-import type { GlobalOptions } from '../options.ts';
+import type { GlobalOptions } from '../global-options.ts';
 import { agentKey, fromUser, idKey } from '../talk/names.ts';
 import { objectName } from '../targets.ts';
 import { hear } from './hear.ts';

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { type Paths, paths } from '../platform/paths.ts';
 import type { Cli } from './cli.ts';
-import type { GlobalOptions } from './options.ts';
+import type { GlobalOptions } from './global-options.ts';
 
 /** All absolute, because a background controller has another working directory. */
 export function pathsFor(options: GlobalOptions, environment: Cli['environment']): Paths {
