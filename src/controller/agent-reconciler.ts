@@ -280,8 +280,9 @@ export class AgentReconciler implements Reconciler {
       const { uid } = object.metadata;
       const { status = {}, spec } = object;
       const runtime = spec.runtimeRef.name;
-      if (runtimes.session(runtime) === undefined) prober.forget(uid);
-      if (observed === 'Unknown') continue;
+      const session = runtimes.session(runtime);
+      if (session === undefined) prober.forget(uid);
+      if (observed === 'Unknown' || session?.driver.capabilities.nativeProbes === true) continue;
       const up = observed.find(
         ({ state, startId }) => state === 'Running' && startId === status.run?.startedAt,
       );

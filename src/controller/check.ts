@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { logPattern } from '../api/log-pattern.ts';
 import type { Probe } from '../api/objects.ts';
 import { parseDuration } from '../api/time.ts';
-import { type Driver, DriverError, type RunSpan, type RunSpec } from '../drivers/driver.ts';
+import { type Driver, DriverError, type RunSpan, type RunSpec, requireFeature } from '../drivers/driver.ts';
 import { Bucket } from '../platform/bucket.ts';
 import { type Clock, sleep } from '../platform/clock.ts';
 
@@ -74,6 +74,7 @@ async function run(probe: Probe, about: Check): Promise<Finding> {
   if (probe.exec !== undefined) return exec(probe.exec.command, about);
   const port = probe.httpGet?.port ?? probe.tcpSocket?.port;
   if (port === undefined) return unknown('The probe has no check.');
+  requireFeature(driver, 'address');
   const address = await unlessAborted(driver.address(ref, port), about.signal);
   if (about.signal.aborted) return unknown(cutShort);
   if (address === undefined) return unknown(`Port ${port} cannot be reached.`);
@@ -85,6 +86,7 @@ async function exec(
   { driver, ref, timeout, signal, spec }: Check,
 ): Promise<Finding> {
   try {
+    requireFeature(driver, 'exec');
     const { code, output } = await driver.exec(ref, command, { timeout, signal, spec });
     if (code === 0) return passed;
     const said = output.trim().slice(0, 200);
@@ -230,6 +232,7 @@ export class LogWatch {
   async #look(driver: Driver, signal: AbortSignal): Promise<void> {
     const { pattern, ref, run, clock, found } = this.#deps;
     const expression = logPattern(pattern);
+    requireFeature(driver, 'logs');
     for await (const { text, at } of driver.logs(ref, { follow: true, run, since: this.#since, signal })) {
       if (expression.test(text.slice(0, mostOfLine))) {
         this.#matched = true;

@@ -4,9 +4,10 @@ import { listed } from '../api/listed.ts';
 import type { Agent, AgentSpec, Instance, ObjectKey, Revision, Runtime } from '../api/objects.ts';
 import type { Resources } from '../client/resources.ts';
 import type { Talk } from '../conversations/talk.ts';
-import { DriverError, type RunSpec } from '../drivers/driver.ts';
+import { type Driver, DriverError, type RunSpec, requireFeature } from '../drivers/driver.ts';
 import { unsupported } from '../drivers/index.ts';
 import type { Action, Outcome } from '../plan/action.ts';
+import type { Observed } from '../plan/world.ts';
 import { programAuthor } from './author.ts';
 import type { FindInput } from './inputs.ts';
 import { runSpec } from './runspec.ts';
@@ -98,11 +99,13 @@ async function carryOut(action: Action, context: ExecuteContext): Promise<void> 
         spec: recorded,
         again: action.again,
       });
+      const { driver } = session;
       const asked = session.ask();
-      const observed =
-        action.how === 'Restart' && action.ref !== undefined
-          ? await session.driver.restart(action.ref, spec)
-          : await session.driver.create(spec);
+      if (action.how === 'Replace' && action.ref !== undefined) {
+        await driver.remove(action.ref, { volumes: false });
+        session.note(action.ref, undefined, asked);
+      }
+      const observed = await started(driver, action, spec);
       session.note(observed.ref, observed, asked);
       return;
     }
@@ -131,6 +134,16 @@ async function carryOut(action: Action, context: ExecuteContext): Promise<void> 
       return;
     }
   }
+}
+
+function started(
+  driver: Driver,
+  { how, ref }: Extract<Action, { type: 'Start' }>,
+  spec: RunSpec,
+): Promise<Observed> {
+  if (how !== 'Restart' || ref === undefined) return driver.create(spec);
+  requireFeature(driver, 'restart');
+  return driver.restart(ref, spec);
 }
 
 /** Returns the RunSpec of the newest run: its Revision, with Secrets and ConfigMaps as they are now. */

@@ -65,7 +65,7 @@ export class Images {
   /** The first check does not pull: otherwise an image of a running instance would be pulled again at once. */
   async #check(session: Session, image: string, watched: Watched, first: boolean): Promise<void> {
     try {
-      const id = await session.driver.imageId(image, { pull: !first });
+      const id = await session.driver.images?.id(image, { pull: !first });
       watched.failures = 0;
       watched.cause = undefined;
       if (id !== undefined && id !== watched.id) {

@@ -39,7 +39,7 @@ export async function* instanceLog(
     const read = (of: Instance, ref: string, how: DriverLogOptions): AsyncIterable<LogLine> => {
       const session = runtimes.session(of.spec.runtimeRef.name);
       if (session === undefined) throw outOfReach(of);
-      return session.driver.logs(ref, how);
+      return logsOf(session.driver)(ref, how);
     };
     yield* followRuns({ find, read, shown, clock, signal }, { tail, since });
     return;
@@ -55,7 +55,12 @@ export async function* instanceLog(
   }
   const ref = instance.status?.run?.ref ?? instance.status?.run?.previous?.ref;
   if (ref === undefined) return;
-  yield* shown(session.driver.logs(ref, { follow, tail, since, signal }));
+  yield* shown(logsOf(session.driver)(ref, { follow, tail, since, signal }));
+}
+
+function logsOf(driver: Driver): NonNullable<Driver['logs']> {
+  if (driver.logs !== undefined) return driver.logs;
+  throw new ApiError('BadRequest', 'Its Runtime keeps no output.');
 }
 
 /** Returns the container or process of the run that ended last; undefined if it is known to be removed. */
@@ -74,7 +79,7 @@ async function* outputOf(
   const deleted = `The output of run ${options.run.number} was deleted when its container or folder was removed.`;
   if (ref === undefined) throw new ApiError('BadRequest', deleted);
   try {
-    yield* driver.logs(ref, options);
+    yield* logsOf(driver)(ref, options);
   } catch (error) {
     if (!(error instanceof DriverError) || error.reason !== 'Gone') throw error;
     throw new ApiError('BadRequest', deleted, { cause: error });

@@ -86,7 +86,7 @@ export class McpServers implements Tools {
       return {
         unavailable: `It is on the network ${name}; the tools are only offered on the network agentctl. Remove template.network.name.`,
       };
-    const host = onHost ? loopback : await driver.hostAddress();
+    const host = onHost ? loopback : await driver.hostAddress?.();
     if (host === undefined)
       return {
         unavailable:

@@ -3,7 +3,7 @@ import { parseDuration } from '../api/time.ts';
 import type { Talk } from '../conversations/talk.ts';
 import { unsupported } from '../drivers/index.ts';
 import { idle } from '../plan/draft.ts';
-import type { Activity, InstanceView, Missing, RuntimeView, World } from '../plan/world.ts';
+import type { Activity, InstanceView, Missing, ProbeView, RuntimeView, World } from '../plan/world.ts';
 import type { Admission } from './admission.ts';
 import { programAuthor } from './author.ts';
 import type { Cache } from './cache.ts';
@@ -91,17 +91,24 @@ export class Observer {
     const { cache, flights, prober, runtimes, talk } = this.#deps;
     const { uid } = object.metadata;
     const { name } = object.spec.runtimeRef;
-    const observed = runtimes.session(name)?.observed(uid) ?? 'Unknown';
+    const session = runtimes.session(name);
+    const observed = session?.observed(uid) ?? 'Unknown';
     return {
       object,
       observed,
       runtimeMissing: observed === 'Unknown' && cache.runtimes.get(name) === undefined,
-      probe: prober.view(uid),
+      probe: session?.driver.capabilities.nativeProbes ? nativeProbe(observed) : prober.view(uid),
       activity: talk.activity(object) ?? untold(agent, object, now),
       talk: talk.view(agent, object, observed),
       inFlight: flights.of(uid),
     };
   }
+}
+
+/** What the Runtime itself found of the run that is up. */
+function nativeProbe(observed: InstanceView['observed']): ProbeView {
+  const up = observed === 'Unknown' ? undefined : observed.find(({ state }) => state === 'Running');
+  return { ready: up?.ready, live: up?.live };
 }
 
 /** The activity of an instance that had no work since it became Ready: idle since then. */

@@ -89,6 +89,7 @@ export function runSpec(context: RunContext): RunSpec {
       maxSize: parseMemory(template.logs?.maxSize ?? '10Mi'),
       maxFiles: template.logs?.maxFiles ?? 3,
     },
+    probes: { readiness: spec.readiness, liveness: spec.liveness },
     stop: {
       signal: context.stop.signal,
       scope: context.stop.signalScope,

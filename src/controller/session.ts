@@ -299,6 +299,8 @@ function same(a: Observed | undefined, b: Observed | undefined): boolean {
     b !== undefined &&
     a.state === b.state &&
     a.startId === b.startId &&
+    a.ready?.ok === b.ready?.ok &&
+    a.live?.ok === b.live?.ok &&
     a.exit?.finishedAt === b.exit?.finishedAt &&
     a.exit?.code === b.exit?.code
   );

@@ -225,7 +225,7 @@ export class ControllerStreams implements Streams {
 
   async volumes(key: ObjectKey): Promise<Volume[]> {
     const found = this.#sessions().map(async (session) => {
-      const names = await session.driver.volumes(key.namespace ?? 'default', key.name);
+      const names = (await session.driver.volumes?.list(key.namespace ?? 'default', key.name)) ?? [];
       return names.map((name) => ({ runtime: session.runtime.metadata.name, name }));
     });
     return (await Promise.all(found)).flat();
@@ -241,7 +241,7 @@ export class ControllerStreams implements Streams {
     }
     const volumes = await this.volumes(key);
     for (const { runtime, name } of volumes) {
-      await this.#deps.controller.runtimes.session(runtime)?.driver.removeVolume(name);
+      await this.#deps.controller.runtimes.session(runtime)?.driver.volumes?.remove(name);
     }
     return volumes;
   }

@@ -1,5 +1,11 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type Attachment, type Driver, DriverError, type OutputLine } from '../drivers/driver.ts';
+import {
+  type Attachment,
+  type Driver,
+  DriverError,
+  type OutputLine,
+  requireFeature,
+} from '../drivers/driver.ts';
 import type { Entry } from '../messages/journal.ts';
 import type { Link as LinkRecord } from '../messages/message.ts';
 import type { AccountName, ControlView, Instant, TalkView } from '../plan/world.ts';
@@ -337,7 +343,8 @@ export class Link {
     this.#recorded.catch(() => {}); // it may fail before the pipes are open; the await below handles it
     const { cursor } = this.#ledger.record;
     const { cut } = this.#pen;
-    const attachment = await driver.attach(target.ref, { run, startId, cursor, cut, signal });
+    requireFeature(driver, 'stdio');
+    const attachment = await driver.stdio.attach(target.ref, { run, startId, cursor, cut, signal });
     this.#attachment = attachment;
     this.workingDir = attachment.workingDir;
     try {

@@ -23,7 +23,7 @@ import { createStarter } from './docker/start.ts';
 import { createVolumes } from './docker/volumes.ts';
 import { watchEvents } from './docker/watch.ts';
 import { type ContainerInspect, instantOf } from './docker/wire.ts';
-import { type Driver, DriverError } from './driver.ts';
+import { type Driver, DriverError, type DriverFeatures } from './driver.ts';
 
 export { unsupportedByDocker } from './docker/unsupported.ts';
 
@@ -40,6 +40,8 @@ export interface DockerDriverOptions {
   clock: Clock;
 }
 
+export type DockerDriver = Driver & DriverFeatures;
+
 /** How long a kill waits until the engine reports the end of the container. */
 const killWaitMs = 10_000;
 
@@ -47,7 +49,7 @@ const killWaitMs = 10_000;
  * Runs instances as containers of a Docker engine, or of Podman through its Docker-compatible socket. A `ref` is the
  * container's id.
  */
-export function createDockerDriver(options: DockerDriverOptions): Driver {
+export function createDockerDriver(options: DockerDriverOptions): DockerDriver {
   const { clock, storeId, log } = options;
   const connection = connect(options.endpoint, options.tls);
   let facts: ReturnType<typeof readFacts> | undefined;
@@ -298,7 +300,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
       yield* 'until' in query && wanted.tail !== undefined ? lastOf(lines, wanted.tail) : lines;
     },
 
-    attach: attachments.attach,
+    stdio: { attach: attachments.attach },
 
     hostAddress: network.gateway,
 
@@ -312,17 +314,23 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
       return inspect === undefined ? undefined : addressOf(inspect, port, connection);
     },
 
-    async imageId(image, { pull }) {
-      if (pull) await pulls.pull(image, true);
-      return imageId(engine, image).catch((error: unknown) => {
-        throw error instanceof EngineError
-          ? new DriverError('Retryable', 'EngineError', `image ${image}: ${error.message}`, { cause: error })
-          : error;
-      });
+    images: {
+      async id(image, { pull }) {
+        if (pull) await pulls.pull(image, true);
+        return imageId(engine, image).catch((error: unknown) => {
+          throw error instanceof EngineError
+            ? new DriverError('Retryable', 'EngineError', `image ${image}: ${error.message}`, {
+                cause: error,
+              })
+            : error;
+        });
+      },
     },
 
-    volumes: (namespace, agent) => volumes.list(namespace, agent),
-    removeVolume: (name) => volumes.removeIfOurs(name),
+    volumes: {
+      list: (namespace, agent) => volumes.list(namespace, agent),
+      remove: (name) => volumes.removeIfOurs(name),
+    },
 
     conditions: inits.conditions,
 

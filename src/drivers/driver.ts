@@ -1,14 +1,15 @@
 import type { Capabilities } from '../api/capabilities.ts';
 import { AgentctlError } from '../api/errors.ts';
-import type { AgentSpec } from '../api/objects.ts';
+import type { AgentSpec, Probe } from '../api/objects.ts';
 import type { Observed } from '../plan/world.ts';
 
 /**
- * Operates one Runtime. It decides nothing: each method is one step that the planner requested, and is idempotent (a
+ * Operates one Runtime: what every driver does, and the features that it has. It decides nothing: each method is one step that the planner requested, and is idempotent (a
  * start that was carried out, a stop of an ended run and a removal of a missing container all succeed). All failures
  * are DriverErrors. The contract suite is test/contracts/driver.ts.
  */
-export interface Driver {
+export interface Driver extends Partial<DriverFeatures> {
+  /** From src/api/capabilities.ts. */
   readonly capabilities: Capabilities;
 
   /** Checks that the Runtime answers. */
@@ -34,13 +35,10 @@ export interface Driver {
    */
   create(spec: RunSpec): Promise<Observed>;
 
-  /** Starts the container `ref` again, with its file system and log unchanged. */
-  restart(ref: string, spec: RunSpec): Promise<Observed>;
-
   /**
    * Signals the main process or, with `Group`, its process group. `signal` is a name or number as in src/api/signal.ts;
    * undefined means the image's STOPSIGNAL, or SIGTERM if it has none. A paused container is unpaused, so that it can
-   * react.
+   * react. Without the capability `signals`: asks the instance to stop, whatever the signal.
    */
   signal(ref: string, signal: string | undefined, scope?: 'Main' | 'Group'): Promise<void>;
 
@@ -50,14 +48,25 @@ export interface Driver {
   /** Removes an ended container. Keeps named volumes unless `volumes` is set. */
   remove(ref: string, options: { volumes: boolean }): Promise<void>;
 
+  close(): Promise<void>;
+}
+
+/** What only some drivers have. `capabilities` says so before there is a driver. */
+export interface DriverFeatures {
+  /** If the capability `restartInPlace` is set: starts the container `ref` again, with its file system and log unchanged. */
+  restart(ref: string, spec: RunSpec): Promise<Observed>;
+
   logs(ref: string, options: LogOptions): AsyncIterable<LogLine>;
 
-  /**
-   * Opens the standard output and input of one run. The output of an ended run can be read to its end, at least until a
-   * later run begins; output of another run is never returned for it. At most one attachment to a run may write at a
-   * time. Throws DriverErrors: Retryable `Gone` if nothing is left of that run, Terminal `InvalidCursor`, Offline.
-   */
-  attach(ref: string, options: AttachOptions): Promise<Attachment>;
+  /** If the capability `stdio` is not None. */
+  stdio: {
+    /**
+     * Opens the standard output and input of one run. The output of an ended run can be read to its end, at least until a
+     * later run begins; output of another run is never returned for it. At most one attachment to a run may write at a
+     * time. Throws DriverErrors: Retryable `Gone` if nothing is left of that run, Terminal `InvalidCursor`, Offline.
+     */
+    attach(ref: string, options: AttachOptions): Promise<Attachment>;
+  };
 
   /**
    * Runs a command inside, for probes. `timeout` (milliseconds) counts from the command's begin inside; then it throws
@@ -85,21 +94,36 @@ export interface Driver {
    */
   hostAddress(): Promise<string | undefined>;
 
-  /**
-   * Returns the id of the newest image with that name; with `pull`, asks the registry first. Undefined if the Runtime
-   * does not have the image, or has no images.
-   */
-  imageId(image: string, options: { pull: boolean }): Promise<string | undefined>;
+  images: {
+    /**
+     * Returns the id of the newest image with that name; with `pull`, asks the registry first. Undefined if the Runtime
+     * does not have the image.
+     */
+    id(image: string, options: { pull: boolean }): Promise<string | undefined>;
+  };
 
-  /** Returns the named volumes that instances of the agent use. `delete` lists them. */
-  volumes(namespace: string, agent: string): Promise<string[]>;
-
-  removeVolume(name: string): Promise<void>;
+  volumes: {
+    /** Returns the named volumes that instances of the agent use. `delete` lists them. */
+    list(namespace: string, agent: string): Promise<string[]>;
+    remove(name: string): Promise<void>;
+  };
 
   /** Conditions of the Runtime that its users should know. */
-  conditions?(): DriverCondition[];
+  conditions(): DriverCondition[];
+}
 
-  close(): Promise<void>;
+/** Throws Terminal `NotSupported` if the driver lacks a feature. */
+export function requireFeature<Feature extends keyof DriverFeatures>(
+  driver: Driver,
+  feature: Feature,
+): asserts driver is Driver & Pick<DriverFeatures, Feature> {
+  if (driver[feature] !== undefined) return;
+  const { noun } = driver.capabilities;
+  throw new DriverError(
+    'Terminal',
+    'NotSupported',
+    `the Runtime of this ${noun} has no ${feature}: use another Runtime, or remove what needs it`,
+  );
 }
 
 export interface DriverCondition {
@@ -161,6 +185,8 @@ export interface RunSpec {
   stdin: boolean;
   /** How much output is kept: bytes of one file, and number of files. */
   logs: { maxSize: number; maxFiles: number };
+  /** Only for drivers that run them (`nativeProbes`). */
+  probes?: { readiness?: Probe | undefined; liveness?: Probe | undefined } | undefined;
   /** Used by the engine itself, when the engine shuts down. */
   stop: { signal?: string | undefined; scope?: 'Main' | 'Group' | undefined; gracePeriodMs: number };
 }

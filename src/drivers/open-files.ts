@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import type { Clock } from '../platform/clock.ts';
 import { isCode } from '../platform/code.ts';
-import { type Driver, type DriverCondition, DriverError } from './driver.ts';
+import { type Driver, type DriverCondition, DriverError, type RunSpec } from './driver.ts';
 
 /** How many files a process has open, and its limit. */
 export interface FileCount {
@@ -47,18 +47,23 @@ const countEveryMs = 250;
 const keptFree = ({ limit }: FileCount): number => Math.min(Math.max(32, limit / 10), 256, limit / 2);
 
 /** Refuses starts if descriptors run short. It wraps every driver, because each uses descriptors of the controller. */
-export const withOpenFiles = (driver: Driver, files: OpenFiles): Driver => ({
-  ...driver,
-  async create(spec) {
-    files.admit();
-    return driver.create(spec);
-  },
-  async restart(ref, spec) {
-    files.admit();
-    return driver.restart(ref, spec);
-  },
-  conditions: () => [...(driver.conditions?.() ?? []), files.condition()],
-});
+export function withOpenFiles<D extends Driver>(driver: D, files: OpenFiles): D {
+  const { restart } = driver;
+  return {
+    ...driver,
+    async create(spec: RunSpec) {
+      files.admit();
+      return driver.create(spec);
+    },
+    ...(restart !== undefined && {
+      async restart(ref: string, spec: RunSpec) {
+        files.admit();
+        return restart(ref, spec);
+      },
+    }),
+    conditions: () => [...(driver.conditions?.() ?? []), files.condition()],
+  };
+}
 
 export function createOpenFiles(
   clock: Clock,

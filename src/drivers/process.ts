@@ -8,7 +8,13 @@ import type { Observed } from '../plan/world.ts';
 import { type Clock, sleep } from '../platform/clock.ts';
 import { isCode } from '../platform/code.ts';
 import type { Log } from '../platform/log.ts';
-import { type Driver, type DriverCondition, DriverError, type Unsupported } from './driver.ts';
+import {
+  type Driver,
+  type DriverCondition,
+  DriverError,
+  type DriverFeatures,
+  type Unsupported,
+} from './driver.ts';
 import { createAttachments, type RunEnd } from './process/attach.ts';
 import { type Cgroups, containment, openCgroups } from './process/cgroups.ts';
 import { type CollectorCommand, createCollectorClient } from './process/collector/client.ts';
@@ -64,6 +70,8 @@ export interface ProcessDriverOptions {
   cgroups?: 'None' | undefined;
 }
 
+export type ProcessDriver = Driver & Omit<DriverFeatures, 'images' | 'volumes'>;
+
 /** How many runs of one ref are kept with their output, including the newest. */
 const keptRuns = 5;
 
@@ -83,7 +91,7 @@ export const unsupportedByProcess: Unsupported = (spec) =>
  * Processes survive the end of the controller. When a main process ends, its remaining processes are killed, as in a
  * container; the next start waits for that. Throws Offline on a host that lacks a requirement.
  */
-export function createProcessDriver(options: ProcessDriverOptions): Driver {
+export function createProcessDriver(options: ProcessDriverOptions): ProcessDriver {
   const { clock, log, storeId } = options;
   const bootId = options.bootId ?? readBootId();
   const root = resolve(options.stateDir, 'instances');
@@ -179,7 +187,7 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
       }),
   });
 
-  const start: Driver['restart'] = async (ref, spec) => {
+  const start: DriverFeatures['restart'] = async (ref, spec) => {
     attachments.supersede(ref, spec.identity.run);
     const started = await startRun(deps, ref, spec).catch((error: unknown) => {
       throw asDriverError(error);
@@ -352,10 +360,12 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
       yield* readLogs(ref, { run: run.number, ...endOf(ref, run) }, clock, logOptions);
     },
 
-    async attach(ref, attachOptions) {
-      const run = isRef(root, ref) ? findRun(ref, attachOptions.run) : undefined;
-      if (run?.meta.identity.store !== storeId) throw gone(ref);
-      return attachments.open(ref, run, endOf(ref, run), attachOptions);
+    stdio: {
+      async attach(ref, attachOptions) {
+        const run = isRef(root, ref) ? findRun(ref, attachOptions.run) : undefined;
+        if (run?.meta.identity.store !== storeId) throw gone(ref);
+        return attachments.open(ref, run, endOf(ref, run), attachOptions);
+      },
     },
 
     exec: inside.exec,
@@ -366,13 +376,6 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
     async hostAddress() {
       return '127.0.0.1';
     },
-    async imageId() {
-      return undefined;
-    },
-    async volumes() {
-      return [];
-    },
-    async removeVolume() {},
     async close() {
       attachments.close();
       inside.close();

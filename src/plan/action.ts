@@ -60,7 +60,7 @@ export type Action = Step &
     | { type: 'MoveInstance'; name: string; runtime: string }
     /**
      * Starts the run that the Instance's status claims. Create first removes our container of that name, if there is
-     * one.
+     * one. Replace removes `ref`, which cannot be started again, and creates anew.
      */
     | {
         type: 'Start';
@@ -68,7 +68,7 @@ export type Action = Step &
         uid: string;
         run: number;
         revision: string;
-        how: 'Create' | 'Restart';
+        how: 'Create' | 'Restart' | 'Replace';
         ref?: string | undefined;
         /** A retry of a run that could not start because something was missing. */
         again?: true | undefined;

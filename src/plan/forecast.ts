@@ -158,7 +158,7 @@ function start(world: World, view: InstanceView, action: Extract<Action, { type:
   const isRenewed = !('missing' in world.runtime) && world.runtime.capabilities.restartInPlace === 'Renewed';
   const kept = isRenewed ? undefined : old;
   const container: Observed = {
-    ref: action.ref ?? `${action.name}/${action.run}`,
+    ref: (again ? action.ref : undefined) ?? `${action.name}/${action.run}`,
     instanceUid: action.uid,
     namespace: metadata.namespace ?? 'default',
     instance: action.name,

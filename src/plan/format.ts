@@ -47,6 +47,17 @@ function actionRow(action: Action, namespace: string): string[] {
   return [sign, verb, name, `${detail === '' ? '' : `${detail}  `}(${action.cause})${after}`];
 }
 
+function startDetail({ how, ref = '?' }: Extract<Action, { type: 'Start' }>): string {
+  switch (how) {
+    case 'Create':
+      return 'anew';
+    case 'Restart':
+      return `again in ${ref}`;
+    case 'Replace':
+      return `anew in place of ${ref}`;
+  }
+}
+
 function describe(action: Action): { target: string; detail: string } {
   switch (action.type) {
     case 'CreateRevision':
@@ -61,7 +72,7 @@ function describe(action: Action): { target: string; detail: string } {
     case 'Start':
       return {
         target: action.name,
-        detail: `run ${action.run}  ${action.how === 'Restart' ? `again in ${action.ref ?? '?'}` : 'anew'}`,
+        detail: `run ${action.run}  ${startDetail(action)}`,
       };
     case 'SendPrompt':
       return action.schedule === undefined

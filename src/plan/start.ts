@@ -178,11 +178,11 @@ function repeat(draft: InstanceDraft, revision: string) {
 }
 
 function emit(draft: InstanceDraft, run: Run) {
-  const how = run.startedBy ?? 'Create';
-  const ref = how === 'Restart' ? draft.container?.ref : undefined;
-  const what = how === 'Restart' ? 'starts again in the same' : 'starts in a new';
+  const replaces = draft.container !== undefined && !restartsInPlace(draft);
+  const how = run.startedBy === 'Restart' ? 'Restart' : replaces ? 'Replace' : 'Create';
+  const ref = how === 'Create' ? undefined : draft.container?.ref;
   const cause = run.cause ?? 'Claimed';
-  const message = `Run ${run.number} ${what} ${home(draft)}.`;
+  const message = `Run ${run.number} ${startText[how](home(draft))}.`;
   showStart(draft, cause, message);
   draft.outdated = undefined; // it starts with the newest Revision
   draft.stale = undefined;
@@ -204,6 +204,12 @@ function emit(draft: InstanceDraft, run: Run) {
   draft.actions.push(action);
 }
 
+const startText = {
+  Create: (home: string) => `starts in a new ${home}`,
+  Restart: (home: string) => `starts again in the same ${home}`,
+  Replace: (home: string) => `starts in a new ${home}, which replaces the last one`,
+};
+
 /** A start that lacked something stays Pending with that reason while it is retried. */
 function showStart(draft: InstanceDraft, cause: string, message: string) {
   const { lastOutcome: last } = draft.next;
@@ -211,9 +217,14 @@ function showStart(draft: InstanceDraft, cause: string, message: string) {
   if (!retries(draft.next)) phase(draft, 'Starting', cause, message);
 }
 
+function restartsInPlace({ context: { world } }: InstanceDraft): boolean {
+  return 'missing' in world.runtime || world.runtime.capabilities.restartInPlace !== false;
+}
+
 /** Whether to start the same container again: it exists, is not outdated, and has not failed to start twice. */
-function reusable({ container, outdated, next }: InstanceDraft): boolean {
-  if (container?.startId === undefined) return false;
+function reusable(draft: InstanceDraft): boolean {
+  const { container, outdated, next } = draft;
+  if (container?.startId === undefined || !restartsInPlace(draft)) return false;
   if (outdated !== undefined && outdated.cause !== 'RolloutRestart') return false;
   if (next.stop?.then === 'Replace') return false;
   const { lastOutcome: outcome } = next;

@@ -61,7 +61,7 @@ export interface InstanceView {
   observed: readonly Observed[] | 'Unknown';
   /** Its Runtime does not exist. `observed` is Unknown then. */
   runtimeMissing?: boolean;
-  /** The last results of the prober for the observed run. */
+  /** The last results of the prober, or of the Runtime's own checks, for the observed run. */
   probe: ProbeView;
   activity: Activity;
   /** Absent: the protocol is `none`, or there was no connection to a run yet. */
@@ -72,10 +72,16 @@ export interface InstanceView {
 
 export interface ProbeView {
   /** Absent: not checked yet, or the spec has no readiness check. */
-  ready?: { ok: boolean; since: Instant; message: string } | undefined;
-  live?: { ok: boolean; since: Instant; message: string } | undefined;
+  ready?: ProbeResult | undefined;
+  live?: ProbeResult | undefined;
   /** Why the last readiness check has no result. */
   unknown?: string | undefined;
+}
+
+interface ProbeResult {
+  ok: boolean;
+  since: Instant;
+  message: string;
 }
 
 export interface Activity {
@@ -154,6 +160,9 @@ export interface Observed {
   startId?: string | undefined;
   startedAt?: Instant | undefined;
   exit?: ObservedExit | undefined;
+  /** The results of the Runtime's own checks, if it makes them (`nativeProbes`). */
+  ready?: ProbeResult | undefined;
+  live?: ProbeResult | undefined;
   /** The id of the image that it was created from. */
   imageId?: string | undefined;
   /** The version that created it, for restartOn ControllerUpgrade. */

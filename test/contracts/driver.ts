@@ -1,21 +1,18 @@
 import { afterAll, afterEach, beforeAll, describe } from 'vitest';
 import { attachTests } from './driver/attach.ts';
-import { createContext, type DriverCapabilities, type DriverHarness } from './driver/context.ts';
+import { capabilityTests } from './driver/capability.ts';
+import { createContext, type DriverHarness, type DriverTraits } from './driver/context.ts';
 import { endingTests } from './driver/ending.ts';
 import { outputTests } from './driver/output.ts';
 import { startingTests } from './driver/starting.ts';
 import { surroundingsTests } from './driver/surroundings.ts';
 
-export type { DriverCapabilities, DriverHarness } from './driver/context.ts';
+export type { DriverHarness, DriverTraits } from './driver/context.ts';
 
-/** What every Driver promises. */
-export function driverContract(
-  name: string,
-  capabilities: DriverCapabilities,
-  open: () => Promise<DriverHarness>,
-): void {
+/** What every Driver promises, and what it promises by its capabilities and parts. */
+export function driverContract(name: string, traits: DriverTraits, open: () => Promise<DriverHarness>): void {
   describe(`the ${name} driver`, { timeout: 60_000 }, () => {
-    const { context, opened } = createContext(capabilities);
+    const { context, opened } = createContext(traits);
     let isOpen = false;
 
     beforeAll(async () => {
@@ -39,6 +36,7 @@ export function driverContract(
       await context.harness.close();
     });
 
+    capabilityTests(context);
     startingTests(context);
     endingTests(context);
     outputTests(context);

@@ -1,5 +1,6 @@
 /** A whole controller over the real registry and store, with a fake engine and a clock that a test moves. */
 import { finalizer } from '../../src/api/annotations.ts';
+import type { Capabilities } from '../../src/api/capabilities.ts';
 import { withDefaults } from '../../src/api/defaults.ts';
 import { kindInfo } from '../../src/api/kinds.ts';
 import type { Agent, Instance, New, PolicySpec, Runtime } from '../../src/api/objects.ts';
@@ -16,7 +17,7 @@ import { inPlace } from '../../src/sources/parsing/in-place.ts';
 import type { Parser } from '../../src/sources/parsing/parser.ts';
 import { openStore } from '../../src/store/sqlite.ts';
 import { ManualClock } from '../fakes/clock.ts';
-import { createFakeDriver } from '../fakes/driver.ts';
+import { createFakeDriver, type FakeDriver } from '../fakes/driver.ts';
 import { type Behaviour, FakeEngine, type FakeEngineOptions, fakeCommand } from '../fakes/engine.ts';
 import { FakeSources } from '../fakes/sources.ts';
 
@@ -25,8 +26,10 @@ const log = silentLog;
 
 export interface HouseOptions {
   /** Stands between the controller and the fake driver of a Runtime. */
-  wrap?: (driver: Driver, runtime: Runtime) => Driver;
+  wrap?: (driver: FakeDriver, runtime: Runtime) => Driver;
   runtime?: Partial<Runtime['spec']>;
+  /** Of the fake driver. */
+  capabilities?: Capabilities;
   /** Stands between the controller and the API. */
   client?: (client: Resources) => Resources;
   /** The controller's. */
@@ -99,7 +102,8 @@ export class House implements AsyncDisposable {
     const controller = new Controller({
       resources: client(new LocalClient(this.#registry, 'agentctl-controller')),
       journal: journal(this.journal),
-      makeDriver: async (runtime) => wrap(createFakeDriver(this.engine, this.#store.id), runtime),
+      makeDriver: async (runtime) =>
+        wrap(createFakeDriver(this.engine, this.#store.id, this.#options.capabilities), runtime),
       sources: this.sources,
       parsers: { syncs: this.#options.parser ?? inPlace, agents: inPlace },
       defaultPolicy: withDefaults(kindInfo('Policy').schema.properties?.spec ?? {}, {}) as PolicySpec, // all have defaults

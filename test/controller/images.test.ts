@@ -26,9 +26,11 @@ beforeEach(() => {
   const driver = createFakeDriver(engine, 's');
   const watched: typeof driver = {
     ...driver,
-    imageId: (name, options) => {
-      asked.push(`${options.pull ? 'pull' : 'look'} ${name}`);
-      return driver.imageId(name, options);
+    images: {
+      id: (name, options) => {
+        asked.push(`${options.pull ? 'pull' : 'look'} ${name}`);
+        return driver.images.id(name, options);
+      },
     },
   };
   const runtime = { metadata: { name: 'engine' } } as Runtime; // no more of it is read

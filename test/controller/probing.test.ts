@@ -1,7 +1,8 @@
 /** Probes in a whole controller: what an outage, another session and a deletion mean to them. */
 import { expect, test } from 'vitest';
-import type { Driver } from '../../src/drivers/driver.ts';
 import { DriverError } from '../../src/drivers/driver.ts';
+import { podCapabilities } from '../contracts/driver/traits.ts';
+import type { FakeDriver } from '../fakes/driver.ts';
 import { House, type HouseOptions } from './house.ts';
 
 const seconds = 1_000;
@@ -12,9 +13,9 @@ const probe = (command: string) => ({
 });
 
 /** Counts the checks of each driver that was made, in order; a closed one refuses everything. */
-function counting(): { asked: number[]; wrap: (driver: Driver) => Driver } {
+function counting(): { asked: number[]; wrap: (driver: FakeDriver) => FakeDriver } {
   const asked: number[] = [];
-  const wrap = (driver: Driver): Driver => {
+  const wrap = (driver: FakeDriver): FakeDriver => {
     const number = asked.push(0) - 1;
     let closed = false;
     return {
@@ -82,6 +83,24 @@ test('when the keys of a Runtime change, checks go on by its new driver, and the
   expect(asked[0]).toBe(before);
   expect(house.engine.calls).toEqual(['create default/web-0 run 1']);
   expect(house.phase('web-0')).toBe('Ready');
+});
+
+test('where the Runtime makes the checks, nobody else does, and a restart is a replacement', async () => {
+  const { asked, wrap } = counting();
+  await using house = await open({ wrap, capabilities: podCapabilities });
+  const { failing, calls, containers } = house.engine;
+  failing.set('ready', 'not yet');
+  await house.agent('web', {}, { liveness: probe('exit 0'), readiness: probe('exit 0') });
+  await house.within(5 * seconds, () => house.instance('web-0')?.status?.reason === 'WaitingForReadiness');
+  failing.clear();
+  for (const container of containers.values()) house.engine.notify(container);
+  await house.within(5 * seconds, () => house.phase('web-0') === 'Ready');
+  const [first = ''] = containers.keys();
+  house.engine.end(first, { code: 1 });
+  await house.within(30 * seconds, () => house.instance('web-0')?.status?.run?.number === 2);
+  await house.ready('web-0');
+  expect(calls).toEqual(['create default/web-0 run 1', `remove ${first}`, 'create default/web-0 run 2']);
+  expect(total(asked)).toBe(0);
 });
 
 test('an agent that was deleted by force is probed no more, though it still runs', async () => {

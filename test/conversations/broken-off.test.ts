@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Driver } from '../../src/drivers/driver.ts';
+import type { FakeDriver } from '../fakes/driver.ts';
 import { AcpPuppet } from './acp-puppet.ts';
 import { Puppet } from './puppet.ts';
 import { key, stage } from './stage.ts';
@@ -36,12 +36,15 @@ test('an agent that says it can break off a turn, and does not, is waited for no
 
 test('a message that waits for a full pipe for ever ends once it is cancelled', async () => {
   let full = false;
-  const wrap = (driver: Driver): Driver => ({
+  const wrap = (driver: FakeDriver): FakeDriver => ({
     ...driver,
-    attach: async (ref, options) => {
-      const attachment = await driver.attach(ref, options);
-      const write = (text: string): Promise<void> => (full ? new Promise(() => {}) : attachment.write(text));
-      return { ...attachment, write };
+    stdio: {
+      attach: async (ref, options) => {
+        const attachment = await driver.stdio.attach(ref, options);
+        const write = (text: string): Promise<void> =>
+          full ? new Promise(() => {}) : attachment.write(text);
+        return { ...attachment, write };
+      },
     },
   });
   const puppet = new Puppet();

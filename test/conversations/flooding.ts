@@ -15,10 +15,12 @@ export function outputOf(agent: string): {
   return {
     wrap: (driver) => ({
       ...driver,
-      async attach(ref, options) {
-        const attachment = await driver.attach(ref, options);
-        const observed = await driver.inspect(ref);
-        return observed?.instance?.startsWith(agent) === false ? attachment : watched(attachment);
+      stdio: {
+        async attach(ref, options) {
+          const attachment = await driver.stdio.attach(ref, options);
+          const observed = await driver.inspect(ref);
+          return observed?.instance?.startsWith(agent) === false ? attachment : watched(attachment);
+        },
       },
     }),
     taken: () => taken,

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { type Driver, DriverError } from '../../src/drivers/driver.ts';
+import { DriverError } from '../../src/drivers/driver.ts';
+import type { FakeDriver } from '../fakes/driver.ts';
 import { AcpPuppet } from './acp-puppet.ts';
 import { stage } from './stage.ts';
 
@@ -78,15 +79,17 @@ test.each([
 test('an agent that has closed its standard input is restarted, and then has the message', async () => {
   const puppet = new AcpPuppet();
   let closed = false;
-  const wrap = (driver: Driver): Driver => ({
+  const wrap = (driver: FakeDriver): FakeDriver => ({
     ...driver,
-    attach: async (ref, options) => {
-      const attachment = await driver.attach(ref, options);
-      const write = (text: string): Promise<void> =>
-        closed && puppet.runs.length === 1
-          ? Promise.reject(new DriverError('Retryable', 'NotRunning', 'no process reads it'))
-          : attachment.write(text);
-      return { ...attachment, write };
+    stdio: {
+      attach: async (ref, options) => {
+        const attachment = await driver.stdio.attach(ref, options);
+        const write = (text: string): Promise<void> =>
+          closed && puppet.runs.length === 1
+            ? Promise.reject(new DriverError('Retryable', 'NotRunning', 'no process reads it'))
+            : attachment.write(text);
+        return { ...attachment, write };
+      },
     },
   });
   await using at = await stage({ 'acp-a': { agent: puppet.agent } }, { wrap });

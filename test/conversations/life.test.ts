@@ -62,8 +62,13 @@ test('an agent is talked to by the new driver once its Runtime has another conne
       const closed = new AbortController();
       return {
         ...driver,
-        attach: (ref, options) =>
-          driver.attach(ref, { ...options, signal: AbortSignal.any([options.signal, closed.signal]) }),
+        stdio: {
+          attach: (ref, options) =>
+            driver.stdio.attach(ref, {
+              ...options,
+              signal: AbortSignal.any([options.signal, closed.signal]),
+            }),
+        },
         close: async () => closed.abort(),
       };
     },

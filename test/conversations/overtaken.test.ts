@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { type Driver, DriverError } from '../../src/drivers/driver.ts';
+import { DriverError } from '../../src/drivers/driver.ts';
+import type { FakeDriver } from '../fakes/driver.ts';
 import type { FakeProgram } from '../fakes/stdio.ts';
 import { AcpPuppet } from './acp-puppet.ts';
 import { stage } from './stage.ts';
@@ -13,17 +14,19 @@ test('a message that could not be written to a run that ends is sent to the next
     },
   });
   let refuses = true;
-  const wrap = (driver: Driver): Driver => ({
+  const wrap = (driver: FakeDriver): FakeDriver => ({
     ...driver,
-    attach: async (ref, options) => {
-      const attachment = await driver.attach(ref, options);
-      const write = async (text: string): Promise<void> => {
-        if (!refuses || !text.includes('"session/prompt"')) return attachment.write(text);
-        refuses = false;
-        queueMicrotask(() => puppet.runs[0]?.end(1));
-        throw new DriverError('Retryable', 'NotRunning', 'it has ended');
-      };
-      return { ...attachment, write };
+    stdio: {
+      attach: async (ref, options) => {
+        const attachment = await driver.stdio.attach(ref, options);
+        const write = async (text: string): Promise<void> => {
+          if (!refuses || !text.includes('"session/prompt"')) return attachment.write(text);
+          refuses = false;
+          queueMicrotask(() => puppet.runs[0]?.end(1));
+          throw new DriverError('Retryable', 'NotRunning', 'it has ended');
+        };
+        return { ...attachment, write };
+      },
     },
   });
   await using at = await stage({ acp: puppet }, { wrap });

@@ -2,7 +2,7 @@
 import type { Agent, New } from '../../src/api/objects.ts';
 import type { Resources } from '../../src/client/resources.ts';
 import type { NewMessage } from '../../src/client/streams.ts';
-import type { Attachment, Driver } from '../../src/drivers/driver.ts';
+import { type Attachment, type Driver, requireFeature } from '../../src/drivers/driver.ts';
 import type { Entry, Journal, Spare } from '../../src/messages/journal.ts';
 import { isFinal, type Message } from '../../src/messages/message.ts';
 import { House, type HouseOptions } from '../controller/house.ts';
@@ -250,11 +250,15 @@ export class TalkWorld implements AsyncDisposable {
 
 /** Writes to agents are effects too. */
 function attaching(driver: Driver, life: Life): Driver {
+  requireFeature(driver, 'stdio');
+  const { attach } = driver.stdio;
   return {
     ...driver,
-    attach: async (ref, options): Promise<Attachment> => {
-      const attachment = await driver.attach(ref, options);
-      return { ...attachment, write: (text) => life.effect(() => attachment.write(text)) };
+    stdio: {
+      attach: async (ref, options): Promise<Attachment> => {
+        const attachment = await attach(ref, options);
+        return { ...attachment, write: (text) => life.effect(() => attachment.write(text)) };
+      },
     },
   };
 }

@@ -1,7 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import type { DockerDriver } from '../../src/drivers/docker.ts';
 import { createDockerDriver } from '../../src/drivers/docker.ts';
-import type { Attachment, Driver, OutputLine } from '../../src/drivers/driver.ts';
+import type { Attachment, OutputLine } from '../../src/drivers/driver.ts';
 import type { Observed } from '../../src/plan/world.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import { silentLog } from '../../src/platform/log.ts';
@@ -17,9 +18,9 @@ function attachTests(name: 'docker' | 'podman', engine: TestEngine): void {
     const store = `attach-${process.pid}`;
     let secretsDir: string;
     let made = 0;
-    const drivers: Driver[] = [];
+    const drivers: DockerDriver[] = [];
 
-    const openDriver = (): Driver => {
+    const openDriver = (): DockerDriver => {
       const driver = createDockerDriver({
         endpoint: engine.endpoint,
         storeId: store,
@@ -54,8 +55,8 @@ function attachTests(name: 'docker' | 'podman', engine: TestEngine): void {
       talks: true,
     });
 
-    const attach = (driver: Driver, { ref, run, startId = '' }: Observed, cursor?: string) =>
-      driver.attach(ref, { run, startId, cursor, signal: AbortSignal.timeout(50_000) });
+    const attach = (driver: DockerDriver, { ref, run, startId = '' }: Observed, cursor?: string) =>
+      driver.stdio.attach(ref, { run, startId, cursor, signal: AbortSignal.timeout(50_000) });
 
     /** Reads until the predicate holds of the last line, or to the end. */
     async function readUntil(

@@ -3,8 +3,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { labels } from '../../src/api/annotations.ts';
-import { createDockerDriver } from '../../src/drivers/docker.ts';
-import { type Driver, DriverError, type Mount, type RunSpec } from '../../src/drivers/driver.ts';
+import { createDockerDriver, type DockerDriver } from '../../src/drivers/docker.ts';
+import { DriverError, type Mount, type RunSpec } from '../../src/drivers/driver.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import { silentLog } from '../../src/platform/log.ts';
 import { runSpec } from '../contracts/spec.ts';
@@ -21,7 +21,7 @@ function suite(name: string, engine: TestEngine): void {
     const store = `store-${unique}`;
     const secretsDir = mkdtempSync('/dev/shm/agentctl-test-');
     const made = new Set<string>();
-    let driver: Driver;
+    let driver: DockerDriver;
 
     beforeAll(async () => {
       await buildTestImage(engine);
@@ -93,7 +93,7 @@ function suite(name: string, engine: TestEngine): void {
         `${first}_c_data`,
         `${second}_b-c_data`,
       ]);
-      expect(await driver.volumes(first, 'c')).toEqual([`${first}_c_data`]);
+      expect(await driver.volumes.list(first, 'c')).toEqual([`${first}_c_data`]);
     });
 
     test('data in a volume of the former name is kept, and is taken by nobody whose name looks the same', async () => {
@@ -109,10 +109,10 @@ function suite(name: string, engine: TestEngine): void {
       expect(await inside(other.ref, 'ls /data')).toBe('');
       expect(await volumeOf(other.ref)).toBe(`${second}_b-c_data`);
       // Listed and removed as any other.
-      expect(await driver.volumes(first, 'c')).toEqual([`${first}-c-data`]);
+      expect(await driver.volumes.list(first, 'c')).toEqual([`${first}-c-data`]);
       await driver.kill(after.ref);
       await driver.remove(after.ref, { volumes: true });
-      expect(await driver.volumes(first, 'c')).toEqual([]);
+      expect(await driver.volumes.list(first, 'c')).toEqual([]);
     });
 
     test('a volume of the former name without the labels of the agent is left alone', async () => {
@@ -158,7 +158,7 @@ function suite(name: string, engine: TestEngine): void {
       for (const { ref } of [maker, user]) await driver.kill(ref);
       await driver.remove(maker.ref, { volumes: false });
       await driver.remove(user.ref, { volumes: true });
-      expect(await driver.volumes(first, 'maker')).toEqual([volume]);
+      expect(await driver.volumes.list(first, 'maker')).toEqual([volume]);
     });
 
     test('no mode of the network is taken for a name', async () => {

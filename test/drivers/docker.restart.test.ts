@@ -1,7 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import type { DockerDriver } from '../../src/drivers/docker.ts';
 import { createDockerDriver } from '../../src/drivers/docker.ts';
-import { type Driver, DriverError } from '../../src/drivers/driver.ts';
+import { DriverError } from '../../src/drivers/driver.ts';
 import type { Observed } from '../../src/plan/world.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import { silentLog } from '../../src/platform/log.ts';
@@ -29,7 +30,7 @@ describe.skipIf(lacks('dockerd'))('a restart of dockerd', () => {
     rmSync(secretsDir, { recursive: true, force: true });
   }, 60_000);
 
-  const makeDriver = (): Driver =>
+  const makeDriver = (): DockerDriver =>
     createDockerDriver({
       endpoint: engine.endpoint,
       storeId: store,
@@ -38,7 +39,7 @@ describe.skipIf(lacks('dockerd'))('a restart of dockerd', () => {
       clock: systemClock,
     });
 
-  const create = async (driver: Driver, program: Program): Promise<string> => {
+  const create = async (driver: DockerDriver, program: Program): Promise<string> => {
     ordinal += 1;
     const observed = await driver.create({
       ...runSpec(store, `a-${ordinal}`),
@@ -49,7 +50,7 @@ describe.skipIf(lacks('dockerd'))('a restart of dockerd', () => {
     return observed.ref;
   };
 
-  const ended = (driver: Driver, ref: string): Promise<Observed> =>
+  const ended = (driver: DockerDriver, ref: string): Promise<Observed> =>
     vi.waitFor(
       async () => {
         const observed = await driver.inspect(ref);
@@ -60,7 +61,7 @@ describe.skipIf(lacks('dockerd'))('a restart of dockerd', () => {
       { timeout: 40_000, interval: 50 },
     );
 
-  const cause = async (driver: Driver, ref: string) => (await ended(driver, ref)).exit?.cause;
+  const cause = async (driver: DockerDriver, ref: string) => (await ended(driver, ref)).exit?.cause;
 
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
     test(`by ${signal} is the cause of the exits that it brings, and of no other`, {

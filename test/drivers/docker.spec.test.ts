@@ -11,8 +11,9 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import type { DockerDriver } from '../../src/drivers/docker.ts';
 import { createDockerDriver } from '../../src/drivers/docker.ts';
-import { type Driver, DriverError, type RunSpec } from '../../src/drivers/driver.ts';
+import { DriverError, type RunSpec } from '../../src/drivers/driver.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import { silentLog } from '../../src/platform/log.ts';
 import { runSpec } from '../contracts/spec.ts';
@@ -29,7 +30,7 @@ function suite(name: string, engine: TestEngine): void {
     const folder = mkdtempSync(join(tmpdir(), 'agentctl-spec-'));
     const secretsDir = mkdtempSync('/dev/shm/agentctl-test-');
     const allowed = join(folder, 'allowed');
-    let driver: Driver;
+    let driver: DockerDriver;
     let made = 0;
 
     beforeAll(async () => {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { createDockerDriver } from '../../src/drivers/docker.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import { silentLog } from '../../src/platform/log.ts';
+import { dockerTraits } from '../contracts/driver/traits.ts';
 import { type DriverHarness, driverContract } from '../contracts/driver.ts';
 import { script } from '../contracts/program.ts';
 import { type TestEngine, withEngine } from '../engines/engine.ts';
@@ -42,8 +43,6 @@ async function openHarness(engine: TestEngine): Promise<DriverHarness> {
 
 for (const name of ['docker', 'podman'] as const) {
   await withEngine(name, (engine) => {
-    driverContract(name, { images: true, volumes: true, names: true, pause: true, networks: true }, () =>
-      openHarness(engine),
-    );
+    driverContract(name, dockerTraits, () => openHarness(engine));
   });
 }

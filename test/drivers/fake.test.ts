@@ -1,15 +1,14 @@
 import { systemClock } from '../../src/platform/clock.ts';
+import { dockerTraits, podTraits } from '../contracts/driver/traits.ts';
 import { driverContract } from '../contracts/driver.ts';
 import { createFakeDriver } from '../fakes/driver.ts';
 import { FakeEngine, fakeCommand } from '../fakes/engine.ts';
 
-driverContract(
-  'fake',
-  { images: true, volumes: true, names: true, pause: true, networks: true },
-  async () => {
+for (const [name, traits] of Object.entries({ fake: dockerTraits, 'fake pod': podTraits })) {
+  driverContract(name, traits, async () => {
     const engine = new FakeEngine({ clock: systemClock });
     return {
-      driver: (store) => createFakeDriver(engine, store),
+      driver: (store) => createFakeDriver(engine, store, traits.capabilities),
       run: (program, marker) => ({ image: 'test-image:1', command: fakeCommand(program, marker) }),
       filePath: '/etc/agent/file.txt',
       left: async (marker) => engine.left(marker),
@@ -20,5 +19,5 @@ driverContract(
       pause: async (ref) => engine.pause(ref),
       close: async () => {},
     };
-  },
-);
+  });
+}

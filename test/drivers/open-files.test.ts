@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Driver } from '../../src/drivers/driver.ts';
+import type { Driver, DriverFeatures } from '../../src/drivers/driver.ts';
 import {
   collectorFiles,
   createOpenFiles,
@@ -44,7 +44,7 @@ test('no driver is asked for a start that is refused', async () => {
   const driver = {
     create: async () => asked.push('create'),
     restart: async () => asked.push('restart'),
-  } as unknown as Driver;
+  } as unknown as Driver & DriverFeatures;
   const guarded = withOpenFiles(driver, files);
   const spec = runSpec('store', 'a-0');
   await expect(guarded.create(spec)).rejects.toMatchObject({ reason: 'TooManyOpenFiles' });

@@ -1,11 +1,12 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { driverCapabilities } from '../../src/api/capabilities.ts';
 import { createProcessDriver } from '../../src/drivers/process.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import { silentLog } from '../../src/platform/log.ts';
 import { collector } from '../collector.ts';
-import type { DriverHarness } from '../contracts/driver/context.ts';
+import type { DriverHarness, DriverTraits } from '../contracts/driver/context.ts';
 import { driverContract } from '../contracts/driver.ts';
 import { script } from '../contracts/program.ts';
 import { pause, processesWith } from './process/harness.ts';
@@ -25,7 +26,13 @@ const processes =
     };
   };
 
-const capabilities = { images: false, volumes: false, names: false, pause: true, networks: false };
+const traits: DriverTraits = {
+  capabilities: driverCapabilities.process,
+  parts: ['restart', 'stdio', 'logs', 'exec', 'address', 'hostAddress', 'conditions'],
+  names: false,
+  pause: true,
+  networks: false,
+};
 
-driverContract('process', capabilities, processes(undefined));
-driverContract('process, on a host without cgroups for us', capabilities, processes('None'));
+driverContract('process', traits, processes(undefined));
+driverContract('process, on a host without cgroups for us', traits, processes('None'));

@@ -43,7 +43,7 @@ export const newContainer = (
 
 export const storeOf = ({ spec }: FakeContainer): string | undefined => spec?.identity.store;
 
-export function toObserved(container: FakeContainer): Observed {
+export function observedOf(container: FakeContainer): Observed {
   const { spec } = container;
   if (spec === undefined) throw new Error(`${container.name} is a stranger's`);
   const { uid, namespace, instance, agent, run, revision, controllerVersion } = spec.identity;

@@ -1,12 +1,24 @@
-import { driverCapabilities } from '../../src/api/capabilities.ts';
+import { type Capabilities, driverCapabilities } from '../../src/api/capabilities.ts';
 import { containerName } from '../../src/api/names.ts';
-import { type Driver, DriverError, type RunSpec } from '../../src/drivers/driver.ts';
+import { type Driver, DriverError, type DriverFeatures, type RunSpec } from '../../src/drivers/driver.ts';
+import type { Observed } from '../../src/plan/world.ts';
 import { attachTo, workingDirOf } from './attach.ts';
-import { type FakeContainer, storeOf, toObserved } from './container.ts';
+import { type FakeContainer, observedOf, storeOf } from './container.ts';
 import type { FakeEngine } from './engine.ts';
 
+/** Has every part but `restart` where its capabilities deny that; callers ask them first. */
+export type FakeDriver = Driver & DriverFeatures;
+
 /** A driver of the controller with this store; all of one engine see the same containers. */
-export function createFakeDriver(engine: FakeEngine, store: string): Driver {
+export function createFakeDriver(
+  engine: FakeEngine,
+  store: string,
+  capabilities: Capabilities = driverCapabilities.docker,
+): FakeDriver {
+  const toObserved = (container: FakeContainer): Observed => ({
+    ...observedOf(container),
+    ...(capabilities.nativeProbes && engine.probed(container)),
+  });
   const find = (ref: string): FakeContainer | undefined => {
     const container = engine.containers.get(ref);
     return container !== undefined && storeOf(container) === store ? container : undefined;
@@ -31,8 +43,8 @@ export function createFakeDriver(engine: FakeEngine, store: string): Driver {
     return id;
   };
 
-  return {
-    capabilities: driverCapabilities.docker,
+  const driver: FakeDriver = {
+    capabilities,
 
     async ping() {
       engine.answer('ping');
@@ -106,7 +118,7 @@ export function createFakeDriver(engine: FakeEngine, store: string): Driver {
       if (container?.state === 'Paused') container.state = 'Running';
       if (container?.state !== 'Running' || container.spec === undefined) return;
       const { onTerm = 0 } = engine.behave(container.spec, container.starts);
-      if (signal === 'SIGKILL') engine.end(ref, { code: 137 });
+      if (signal === 'SIGKILL' && capabilities.signals) engine.end(ref, { code: 137 });
       else if (onTerm !== 'Ignore') engine.end(ref, { code: onTerm });
     },
 
@@ -153,9 +165,11 @@ export function createFakeDriver(engine: FakeEngine, store: string): Driver {
       }
     },
 
-    async attach(ref, options) {
-      engine.answer('attach');
-      return attachTo(engine, need(ref), options);
+    stdio: {
+      async attach(ref, options) {
+        engine.answer('attach');
+        return attachTo(engine, need(ref), options);
+      },
     },
 
     async exec(ref, command, { timeout, signal }) {
@@ -189,28 +203,37 @@ export function createFakeDriver(engine: FakeEngine, store: string): Driver {
       return engine.hostAddress;
     },
 
-    async imageId(image, { pull }) {
-      engine.answer('imageId');
-      const pulled = pull ? engine.registry.get(image) : undefined;
-      if (pulled !== undefined) engine.images.set(image, pulled);
-      return engine.images.get(image);
+    images: {
+      async id(image, { pull }) {
+        engine.answer('imageId');
+        const pulled = pull ? engine.registry.get(image) : undefined;
+        if (pulled !== undefined) engine.images.set(image, pulled);
+        return engine.images.get(image);
+      },
     },
 
-    async volumes(namespace, agent) {
-      engine.answer('volumes');
-      return [...engine.volumes]
-        .filter(
-          ([, owner]) => owner.store === store && owner.namespace === namespace && owner.agent === agent,
-        )
-        .map(([name]) => name)
-        .toSorted();
+    volumes: {
+      async list(namespace, agent) {
+        engine.answer('volumes');
+        return [...engine.volumes]
+          .filter(
+            ([, owner]) => owner.store === store && owner.namespace === namespace && owner.agent === agent,
+          )
+          .map(([name]) => name)
+          .toSorted();
+      },
+
+      async remove(name) {
+        engine.answer('removeVolume', name);
+        if (engine.volumes.get(name)?.store === store) engine.volumes.delete(name);
+      },
     },
 
-    async removeVolume(name) {
-      engine.answer('removeVolume', name);
-      if (engine.volumes.get(name)?.store === store) engine.volumes.delete(name);
-    },
+    conditions: () => [],
 
     async close() {},
   };
+  if (capabilities.restartInPlace !== false) return driver;
+  const { restart: _, ...rest } = driver;
+  return rest as FakeDriver;
 }

@@ -1,5 +1,5 @@
 import { DriverError, type RunSpec } from '../../src/drivers/driver.ts';
-import type { ObservedExit } from '../../src/plan/world.ts';
+import type { Observed, ObservedExit } from '../../src/plan/world.ts';
 import type { Clock } from '../../src/platform/clock.ts';
 import type { Program } from '../contracts/program.ts';
 import { type FakeContainer, newContainer, storeOf } from './container.ts';
@@ -206,6 +206,19 @@ export class FakeEngine {
   loseStreams(): void {
     for (const { lose } of [...this.watchers]) lose();
     for (const lose of [...this.attachments]) lose();
+  }
+
+  /** What the engine's own checks find: all is well where a spec asks for it, unless a test says otherwise. */
+  readonly failing = new Map<'ready' | 'live', string>();
+
+  probed({ spec, state, startedAt = 0 }: FakeContainer): Pick<Observed, 'ready' | 'live'> {
+    const result = (kind: 'ready' | 'live', probe: unknown) => {
+      const message = this.failing.get(kind);
+      return probe === undefined || state !== 'Running'
+        ? undefined
+        : { ok: message === undefined, since: startedAt, message: message ?? '' };
+    };
+    return { ready: result('ready', spec?.probes?.readiness), live: result('live', spec?.probes?.liveness) };
   }
 
   /** How many processes with the marker are left: those of containers that have not ended. */

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { InstanceStatus } from '../../src/api/objects.ts';
 import { reconcile } from '../../src/plan/reconcile.ts';
 import type { InstanceView, World } from '../../src/plan/world.ts';
+import { podCapabilities } from '../contracts/driver/traits.ts';
 import {
   agentOf,
   exited,
@@ -175,6 +176,19 @@ describe('a claim', () => {
     expect(action).toMatchObject({ how });
     expect(next.run?.startedBy).toBe(how);
     expect('ref' in (action ?? {})).toBe(how === 'Restart');
+  });
+
+  test('replaces what its Runtime cannot start again', () => {
+    const runtime = { ...runtimeViewOf(), capabilities: podCapabilities };
+    const { start: action, next } = planOf(over({}), { runtime });
+    expect(action).toMatchObject({
+      how: 'Replace',
+      ref: 'c1',
+      message: 'Run 2 starts in a new pod, which replaces the last one.',
+    });
+    expect(next.run?.startedBy).toBe('Create');
+    const gone = planOf(over({}), { runtime, observed: [] });
+    expect(gone.start).toMatchObject({ how: 'Create', message: 'Run 2 starts in a new pod.' });
   });
 
   test('notes a restart that follows a failure, and forgets those that count no more', () => {

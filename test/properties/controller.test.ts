@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { isApiError } from '../../src/api/errors.ts';
-import { type Driver, DriverError } from '../../src/drivers/driver.ts';
+import { DriverError } from '../../src/drivers/driver.ts';
 import { reconcile } from '../../src/plan/reconcile.ts';
 import { House } from '../controller/house.ts';
+import type { FakeDriver } from '../fakes/driver.ts';
 
 type Command =
   | { is: 'Patch'; name: string; body: object }
@@ -62,7 +63,7 @@ async function turns(count: number): Promise<void> {
 /** A driver that takes its time: what it does, and what it answers, come some turns after the question. */
 const slow =
   (count: number) =>
-  (driver: Driver): Driver => ({
+  (driver: FakeDriver): FakeDriver => ({
     ...driver,
     async create(spec) {
       await turns(count);

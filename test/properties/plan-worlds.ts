@@ -1,8 +1,11 @@
 /** Worlds to begin in, and what can happen in them. */
+
 import fc from 'fast-check';
+import { type Capabilities, driverCapabilities } from '../../src/api/capabilities.ts';
 import type { PolicySpec } from '../../src/api/objects.ts';
 import type { World } from '../../src/plan/world.ts';
-import { agentOf, policyOf, worldOf } from '../plan/worlds.ts';
+import { podCapabilities } from '../contracts/driver/traits.ts';
+import { agentOf, policyOf, runtimeViewOf, worldOf } from '../plan/worlds.ts';
 import { houseOf, settle, type WorldEvent } from '../simulation/simulation.ts';
 
 const at = fc.nat(4);
@@ -194,6 +197,12 @@ export const beginnings: fc.Arbitrary<World> = fc
     protocol: fc.constantFrom('none', 'none', 'acp', 'jsonl'),
     permissions: fc.constantFrom(undefined, { default: 'Deny' as const }),
     prompt: fc.boolean(),
+    capabilities: fc.constantFrom<Capabilities[]>(
+      driverCapabilities.docker,
+      driverCapabilities.docker,
+      driverCapabilities.process,
+      podCapabilities,
+    ),
     schedule: fc.constantFrom(
       undefined,
       { cron: '*/7 * * * *' },
@@ -203,7 +212,7 @@ export const beginnings: fc.Arbitrary<World> = fc
   })
   .map((one) => {
     const { replicas, policy, readiness, liveness, secret, settled } = one;
-    const { protocol, permissions, prompt, schedule } = one;
+    const { protocol, permissions, prompt, schedule, capabilities } = one;
     const agent = agentOf(
       {
         replicas,
@@ -229,6 +238,7 @@ export const beginnings: fc.Arbitrary<World> = fc
       { finalizers: [] },
     );
     const inputs = { 'Secret/key': 'hmac 0' };
-    const world = { ...worldOf({ agent, instances: [], revisions: [], inputs }), policy };
+    const runtime = { ...runtimeViewOf(), capabilities };
+    const world = { ...worldOf({ agent, instances: [], revisions: [], inputs, runtime }), policy };
     return settled ? (settle(houseOf(world))?.house.world ?? world) : world;
   });

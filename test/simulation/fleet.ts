@@ -93,6 +93,7 @@ export class Fleet implements AsyncDisposable {
     if (agent === undefined) return undefined;
     await this.#session.list();
     const { uid } = agent.metadata;
+    const { capabilities } = this.#ground;
     const instances = (await this.#controller.list('Instance')).items.filter(
       ({ spec }) => spec.agentUID === uid,
     );
@@ -103,7 +104,7 @@ export class Fleet implements AsyncDisposable {
       now: this.#ground.time.now(),
       agent,
       policy: agent.spec.policy ?? policyOf(),
-      runtime: runtimeViewOf(this.#runtimeObject()),
+      runtime: { ...runtimeViewOf(this.#runtimeObject()), ...(capabilities && { capabilities }) },
       inputs: {},
       revisions: revisions.toSorted((one, other) => one.revision - other.revision),
       instances: instances

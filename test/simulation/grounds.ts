@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Capabilities } from '../../src/api/capabilities.ts';
 import type { AgentSpec } from '../../src/api/objects.ts';
 import { createDockerDriver } from '../../src/drivers/docker.ts';
 import type { Driver } from '../../src/drivers/driver.ts';
@@ -9,6 +10,7 @@ import { createProcessDriver } from '../../src/drivers/process.ts';
 import { type Clock, sleep, systemClock } from '../../src/platform/clock.ts';
 import { silentLog as log } from '../../src/platform/log.ts';
 import { collector } from '../collector.ts';
+import { podCapabilities } from '../contracts/driver/traits.ts';
 import { pause } from '../drivers/process/harness.ts';
 import type { TestEngine } from '../engines/engine.ts';
 import { testImage } from '../engines/image.ts';
@@ -23,6 +25,8 @@ interface Timeline extends Clock {
 
 export interface Ground {
   sort: 'docker' | 'process';
+  /** Of its driver, if they are not those of its sort. */
+  capabilities?: Capabilities;
   time: Timeline;
   /** What an agent needs to run here until it is told to end; its exit code is then 143. */
   template: Pick<AgentSpec['template'], 'image' | 'imagePullPolicy' | 'command'>;
@@ -34,11 +38,15 @@ export interface Ground {
   close(): void;
 }
 
-export function fakeGround(): Ground {
+/** An engine that starts nothing again, so that each restart is a replacement. */
+export const podGround = (): Ground => fakeGround(podCapabilities);
+
+export function fakeGround(capabilities?: Capabilities): Ground {
   const clock = new ManualClock('2026-03-02T10:00:00Z');
   const engine = new FakeEngine({ clock });
   return {
     sort: 'docker',
+    ...(capabilities && { capabilities }),
     time: Object.assign(clock, {
       to: async (instant: number) => clock.advance(Math.max(0, instant - clock.now())),
     }),
@@ -47,7 +55,7 @@ export function fakeGround(): Ground {
       imagePullPolicy: 'Never',
       command: fakeCommand({ onTerm: 143 }),
     },
-    driver: (store) => createFakeDriver(engine, store),
+    driver: (store) => createFakeDriver(engine, store, capabilities),
     end: async (_, ref, code) => engine.end(ref, { code }),
     pause: async (ref) => engine.pause(ref),
     close: () => {},

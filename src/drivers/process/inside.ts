@@ -1,6 +1,6 @@
 import type { Clock } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
-import { type Driver, DriverError } from '../driver.ts';
+import { DriverError, type DriverFeatures } from '../driver.ts';
 import { environmentOf } from './environment.ts';
 import { execute, executeAs } from './exec.ts';
 import { environmentUnknown } from './failures.ts';
@@ -12,7 +12,7 @@ import { asUser, findUser } from './user.ts';
 
 /** Runs commands as the instance would: as its user, in its folder, with the environment that its run was given. */
 export interface Inside {
-  exec: Driver['exec'];
+  exec: DriverFeatures['exec'];
   /** Records the environment of a run. It may contain secrets, so it is kept only in memory. */
   given(ref: string, run: number, env: Readonly<Record<string, string>>): void;
   forget(ref: string): void;

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createDockerDriver } from '../../../src/drivers/docker.ts';
 import type { Driver } from '../../../src/drivers/driver.ts';
-import { createProcessDriver } from '../../../src/drivers/process.ts';
+import { createProcessDriver, type ProcessDriver } from '../../../src/drivers/process.ts';
 import { systemClock } from '../../../src/platform/clock.ts';
 import { silentLog } from '../../../src/platform/log.ts';
 import { collector } from '../../collector.ts';
@@ -69,7 +69,7 @@ async function killed(
   let asked = Promise.withResolvers<number>();
   let running: Observed | undefined;
   /** Notes when a start is asked for, and what came of it. */
-  const noted = (driver: Driver): Driver => ({
+  const noted = (driver: ProcessDriver): Driver => ({
     ...driver,
     async create(wanted) {
       running = await driver.create(wanted);

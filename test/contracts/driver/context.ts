@@ -1,7 +1,9 @@
 import { expect, vi } from 'vitest';
+import type { Capabilities } from '../../../src/api/capabilities.ts';
 import {
   type Driver,
   DriverError,
+  type DriverFeatures,
   type LogLine,
   type LogOptions,
   type RunSpec,
@@ -26,10 +28,10 @@ export interface DriverHarness {
   close(): Promise<void>;
 }
 
-/** What the Runtime does not have is left out by declaration. */
-export interface DriverCapabilities {
-  images: boolean;
-  volumes: boolean;
+/** A row of the matrix: what is not declared is not tested. */
+export interface DriverTraits {
+  capabilities: Capabilities;
+  parts: readonly (keyof DriverFeatures)[];
   /** A name can be held by something that is not ours. */
   names: boolean;
   pause: boolean;
@@ -39,29 +41,33 @@ export interface DriverCapabilities {
 
 /** What the tests of the contract share. The drivers are there once the hooks have run. */
 export interface DriverContext {
-  readonly capabilities: DriverCapabilities;
+  readonly traits: DriverTraits;
+  has(part: keyof DriverFeatures): boolean;
   readonly harness: DriverHarness;
-  /** The driver that is tested, and one of another controller at the same Runtime. */
-  readonly driver: Driver;
+  /** The driver that is tested, and one of another controller at the same Runtime. A test of a part asks `has` first. */
+  readonly driver: Driver & DriverFeatures;
   readonly other: Driver;
   readonly unique: string;
   specOf(program: Program, rest?: Partial<RunSpec>): RunSpec & { marker: string };
   inspected(ref: string): Promise<Observed>;
   ended(ref: string): Promise<Observed>;
+  /** Starts what has ended again: in place, or by a replacement. */
+  startAgain(ref: string, spec: RunSpec): Promise<Observed>;
   linesOf(ref: string, options?: Partial<LogOptions>): Promise<LogLine[]>;
   textsOf(ref: string, options?: Partial<LogOptions>): Promise<string[]>;
   printed(ref: string, text: string): Promise<void>;
   refusal(attempt: Promise<unknown>): Promise<DriverError>;
 }
 
-export function createContext(capabilities: DriverCapabilities): {
+export function createContext(traits: DriverTraits): {
   context: DriverContext;
   opened(harness: DriverHarness): void;
 } {
   const unique = `${Date.now() % 1_000_000}${process.pid}`;
   const store = `store-${unique}`;
   let made = 0;
-  let open: { harness: DriverHarness; driver: Driver; other: Driver } | undefined;
+  let open: { harness: DriverHarness; driver: Driver & DriverFeatures; other: Driver } | undefined;
+  const has = (part: keyof DriverFeatures): boolean => traits.parts.includes(part);
   const need = () => {
     if (open === undefined) throw new Error('the Runtime of this contract has not been opened');
     return open;
@@ -94,6 +100,13 @@ export function createContext(capabilities: DriverCapabilities): {
       { timeout: 40_000, interval: 20 },
     );
 
+  const startAgain = async (ref: string, spec: RunSpec): Promise<Observed> => {
+    const { driver } = need();
+    if (has('restart')) return driver.restart(ref, spec);
+    await driver.remove(ref, { volumes: false });
+    return driver.create(spec);
+  };
+
   const linesOf = async (ref: string, options: Partial<LogOptions> = {}): Promise<LogLine[]> => {
     const lines: LogLine[] = [];
     const signal = AbortSignal.timeout(40_000);
@@ -105,7 +118,13 @@ export function createContext(capabilities: DriverCapabilities): {
     (await linesOf(ref, options)).map((line) => line.text);
 
   const printed = (ref: string, text: string): Promise<void> =>
-    vi.waitFor(async () => expect(await textsOf(ref)).toContain(text), { timeout: 40_000, interval: 20 });
+    vi.waitFor(
+      async () => {
+        if (has('logs')) expect(await textsOf(ref)).toContain(text);
+        else expect(await inspected(ref)).not.toMatchObject({ state: 'Created' });
+      },
+      { timeout: 40_000, interval: 20 },
+    );
 
   const refusal = async (attempt: Promise<unknown>): Promise<DriverError> => {
     const error = await attempt.then(
@@ -118,7 +137,8 @@ export function createContext(capabilities: DriverCapabilities): {
   };
 
   const context: DriverContext = {
-    capabilities,
+    traits,
+    has,
     get harness() {
       return need().harness;
     },
@@ -132,6 +152,7 @@ export function createContext(capabilities: DriverCapabilities): {
     specOf,
     inspected,
     ended,
+    startAgain,
     linesOf,
     textsOf,
     printed,
@@ -140,7 +161,9 @@ export function createContext(capabilities: DriverCapabilities): {
   return {
     context,
     opened(harness) {
-      open = { harness, driver: harness.driver(store), other: harness.driver(`other-${unique}`) };
+      // Parts that it lacks are not asked for; see `has`.
+      const driver = harness.driver(store) as Driver & DriverFeatures;
+      open = { harness, driver, other: harness.driver(`other-${unique}`) };
     },
   };
 }

@@ -66,7 +66,7 @@ export function endingTests(t: DriverContext): void {
       });
     }
 
-    test.skipIf(!t.capabilities.pause)('a paused one goes on to obey a signal', async () => {
+    test.skipIf(!t.traits.pause)('a paused one goes on to obey a signal', async () => {
       const { ref } = await t.driver.create(specOf({ prints: ['up'], onTerm: 7 }));
       await printed(ref, 'up');
       await t.harness.pause?.(ref);
@@ -74,7 +74,7 @@ export function endingTests(t: DriverContext): void {
       expect((await ended(ref)).exit).toMatchObject({ code: 7 });
     });
 
-    test.skipIf(!t.capabilities.pause)('a paused one shows as Paused, and kill ends it', async () => {
+    test.skipIf(!t.traits.pause)('a paused one shows as Paused, and kill ends it', async () => {
       const { ref } = await t.driver.create(specOf({}));
       await t.harness.pause?.(ref);
       expect(await inspected(ref)).toMatchObject({ state: 'Paused' });

@@ -13,7 +13,7 @@ const spanOf = (number: number, { startedAt = 0, exit }: Observed): RunSpan => (
 export function outputTests(t: DriverContext): void {
   const { specOf, inspected, ended, linesOf, textsOf, printed, refusal } = t;
 
-  describe('logs', () => {
+  describe.skipIf(!t.has('logs'))('logs', () => {
     test('give the lines of both streams', async () => {
       const { ref } = await t.driver.create(
         specOf({ prints: ['one', 'two', ''], complains: ['trouble'], ends: 0 }),
@@ -54,7 +54,7 @@ export function outputTests(t: DriverContext): void {
       expect(await textsOf(ref, { tail: 2 })).toEqual(['two', 'three']);
     });
 
-    test('can be only those of one run', async () => {
+    test.skipIf(!t.has('restart'))('can be only those of one run', async () => {
       const spec = specOf({ countsStarts: true, ends: 1 });
       const { ref } = await t.driver.create(spec);
       const first = spanOf(1, await ended(ref));
@@ -99,7 +99,7 @@ export function outputTests(t: DriverContext): void {
     });
   });
 
-  describe('exec', () => {
+  describe.skipIf(!t.has('exec'))('exec', () => {
     test("gives the command's code and its output", async () => {
       const { ref } = await t.driver.create(specOf({}));
       const command = ['sh', '-c', 'echo out; echo err >&2; exit 5'];

@@ -50,7 +50,7 @@ export function startingTests(t: DriverContext): void {
       expect(observed.exit?.finishedAt).toBeLessThan(Date.now() + 2_000);
     });
 
-    test('hands the environment and the files over', async () => {
+    test.skipIf(!t.has('logs'))('hands the environment and the files over', async () => {
       const { ref } = await t.driver.create(
         specOf(
           { reads: t.harness.filePath, printsVariable: 'GREETING' },
@@ -74,7 +74,7 @@ export function startingTests(t: DriverContext): void {
       expect(await t.driver.list()).toEqual([]);
     });
 
-    test.skipIf(!t.capabilities.images)('says that an image is missing, by name', async () => {
+    test.skipIf(!t.has('images'))('says that an image is missing, by name', async () => {
       const spec = specOf({}, { image: 'no-such-image:1', pullPolicy: 'Never' });
       expect(await refusal(t.driver.create(spec))).toMatchObject({
         kind: 'NotStartable',
@@ -84,7 +84,7 @@ export function startingTests(t: DriverContext): void {
       expect(await t.driver.list()).toEqual([]);
     });
 
-    test.skipIf(!t.capabilities.volumes)('says that a path of the host is missing', async () => {
+    test.skipIf(!t.has('volumes'))('says that a path of the host is missing', async () => {
       const spec = specOf(
         {},
         { mounts: [{ type: 'Host', path: '/no/such/folder', mountPath: '/data', readOnly: false }] },
@@ -97,7 +97,7 @@ export function startingTests(t: DriverContext): void {
       expect(await t.driver.list()).toEqual([]);
     });
 
-    test.skipIf(!t.capabilities.networks)('says that a network is missing, by name', async () => {
+    test.skipIf(!t.traits.networks)('says that a network is missing, by name', async () => {
       const spec = specOf({}, { network: { mode: 'Bridge', name: 'no-such-network', ports: [] } });
       expect(await refusal(t.driver.create(spec))).toMatchObject({
         kind: 'NotStartable',
@@ -120,7 +120,7 @@ export function startingTests(t: DriverContext): void {
       for (const { ref } of made) expect(await inspected(ref)).toMatchObject({ state: 'Running' });
     });
 
-    test.skipIf(!t.capabilities.names)("leaves a stranger's container of that name alone", async () => {
+    test.skipIf(!t.traits.names)("leaves a stranger's container of that name alone", async () => {
       const spec = specOf({});
       const taken = containerName(spec.identity);
       const removeStranger = await t.harness.stranger?.(taken);
@@ -133,18 +133,15 @@ export function startingTests(t: DriverContext): void {
       expect(await t.driver.create(spec)).toMatchObject({ state: 'Running' });
     });
 
-    test.skipIf(!t.capabilities.names)(
-      "leaves another controller's container of that name alone",
-      async () => {
-        const spec = specOf({});
-        const theirs = await t.other.create({
-          ...spec,
-          identity: { ...spec.identity, store: `other-${unique}` },
-        });
-        expect(await refusal(t.driver.create(spec))).toMatchObject({ reason: 'NameTaken' });
-        expect(await t.other.inspect(theirs.ref)).toEqual(theirs);
-      },
-    );
+    test.skipIf(!t.traits.names)("leaves another controller's container of that name alone", async () => {
+      const spec = specOf({});
+      const theirs = await t.other.create({
+        ...spec,
+        identity: { ...spec.identity, store: `other-${unique}` },
+      });
+      expect(await refusal(t.driver.create(spec))).toMatchObject({ reason: 'NameTaken' });
+      expect(await t.other.inspect(theirs.ref)).toEqual(theirs);
+    });
   });
 
   describe('list and inspect', () => {
@@ -174,7 +171,7 @@ export function startingTests(t: DriverContext): void {
     });
   });
 
-  describe('restart', () => {
+  describe.skipIf(!t.has('restart'))('restart', () => {
     test('starts it again with its file system and log as they were', async () => {
       const spec = specOf({ countsStarts: true, ends: 1 });
       const first = await t.driver.create(spec);

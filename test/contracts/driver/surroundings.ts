@@ -85,7 +85,7 @@ export function surroundingsTests(t: DriverContext): void {
     });
   });
 
-  describe('the standard input', () => {
+  describe.skipIf(!t.has('logs'))('the standard input', () => {
     test('of an agent without a protocol is at its end', async () => {
       const { ref } = await t.driver.create(t.specOf({ prints: ['up'], readsToEnd: true }));
       await t.printed(ref, 'end of input');
@@ -99,35 +99,27 @@ export function surroundingsTests(t: DriverContext): void {
     });
   });
 
-  describe('volumes', () => {
-    test.skipIf(!t.capabilities.volumes)(
-      'outlive a removal, are listed by agent, and go when told to',
-      async () => {
-        const spec = specOf({ ends: 0 });
-        const volume = `agentctl-test-${spec.marker}`;
-        const mounted: RunSpec = {
-          ...spec,
-          mounts: [{ type: 'Volume', name: volume, mountPath: '/data', readOnly: false }],
-        };
-        const { ref } = await t.driver.create(mounted);
-        await ended(ref);
-        await t.driver.remove(ref, { volumes: false });
-        expect(await t.driver.volumes('default', spec.identity.agent)).toEqual([volume]);
-        expect(await t.driver.volumes('default', 'another')).toEqual([]);
-        await t.driver.removeVolume(volume);
-        await t.driver.removeVolume(volume);
-        expect(await t.driver.volumes('default', spec.identity.agent)).toEqual([]);
+  describe.skipIf(!t.has('volumes'))('volumes', () => {
+    test('outlive a removal, are listed by agent, and go when told to', async () => {
+      const spec = specOf({ ends: 0 });
+      const volume = `agentctl-test-${spec.marker}`;
+      const mounted: RunSpec = {
+        ...spec,
+        mounts: [{ type: 'Volume', name: volume, mountPath: '/data', readOnly: false }],
+      };
+      const { ref } = await t.driver.create(mounted);
+      await ended(ref);
+      await t.driver.remove(ref, { volumes: false });
+      expect(await t.driver.volumes.list('default', spec.identity.agent)).toEqual([volume]);
+      expect(await t.driver.volumes.list('default', 'another')).toEqual([]);
+      await t.driver.volumes.remove(volume);
+      await t.driver.volumes.remove(volume);
+      expect(await t.driver.volumes.list('default', spec.identity.agent)).toEqual([]);
 
-        const again = await t.driver.create(mounted);
-        await ended(again.ref);
-        await t.driver.remove(again.ref, { volumes: true });
-        expect(await t.driver.volumes('default', spec.identity.agent)).toEqual([]);
-      },
-    );
-
-    test.skipIf(t.capabilities.volumes)('there are none', async () => {
-      expect(await t.driver.volumes('default', 'anything')).toEqual([]);
-      await t.driver.removeVolume('anything');
+      const again = await t.driver.create(mounted);
+      await ended(again.ref);
+      await t.driver.remove(again.ref, { volumes: true });
+      expect(await t.driver.volumes.list('default', spec.identity.agent)).toEqual([]);
     });
   });
 
@@ -135,21 +127,17 @@ export function surroundingsTests(t: DriverContext): void {
     expect((await t.driver.ping()).version).toMatch(/\d/);
   });
 
-  test('an address leads to the port', async () => {
+  test.skipIf(!t.has('address'))('an address leads to the port', async () => {
     const { ref } = await t.driver.create(specOf({}));
     const address = await t.driver.address(ref, 8080);
     expect(address).toMatchObject({ host: expect.stringMatching(/./), port: 8080 });
   });
 
-  test.skipIf(!t.capabilities.images)('imageId names the image that a run was made from', async () => {
+  test.skipIf(!t.has('images'))('imageId names the image that a run was made from', async () => {
     const spec = specOf({});
     const observed = await t.driver.create(spec);
     expect(observed.imageId).toMatch(/./);
-    expect(await t.driver.imageId(spec.image ?? '', { pull: false })).toBe(observed.imageId);
-    expect(await t.driver.imageId('no-such-image:1', { pull: false })).toBeUndefined();
-  });
-
-  test.skipIf(t.capabilities.images)('imageId is unknown where there are no images', async () => {
-    expect(await t.driver.imageId('anything', { pull: false })).toBeUndefined();
+    expect(await t.driver.images.id(spec.image ?? '', { pull: false })).toBe(observed.imageId);
+    expect(await t.driver.images.id('no-such-image:1', { pull: false })).toBeUndefined();
   });
 }

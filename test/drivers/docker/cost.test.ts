@@ -6,8 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { labels } from '../../../src/api/annotations.ts';
-import { createDockerDriver } from '../../../src/drivers/docker.ts';
-import type { Driver } from '../../../src/drivers/driver.ts';
+import { createDockerDriver, type DockerDriver } from '../../../src/drivers/docker.ts';
 import { systemClock } from '../../../src/platform/clock.ts';
 import { silentLog } from '../../../src/platform/log.ts';
 import { runSpec } from '../../contracts/spec.ts';
@@ -29,7 +28,7 @@ const diedAt = Date.parse('2026-01-01T00:01:00Z');
 
 let folder: string;
 let server: Server;
-let driver: Driver;
+let driver: DockerDriver;
 let asked: string[];
 let version: object;
 let events: ServerResponse | undefined;
@@ -83,7 +82,7 @@ afterEach(async () => {
 });
 
 interface Watch extends AsyncDisposable {
-  hints: Parameters<Parameters<Driver['watch']>[0]>[];
+  hints: Parameters<Parameters<DockerDriver['watch']>[0]>[];
 }
 
 /** Its hints, without the first, which says that it stands. */
@@ -157,6 +156,6 @@ test('a command is looked for once, though many start at the same time', async (
 });
 
 test('the volumes of many agents are looked up together', async () => {
-  await Promise.all(Array.from({ length: 50 }, (_, n) => driver.volumes('default', `a${n}`)));
+  await Promise.all(Array.from({ length: 50 }, (_, n) => driver.volumes.list('default', `a${n}`)));
   expect(asked.length).toBeLessThanOrEqual(2);
 });

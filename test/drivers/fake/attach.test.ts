@@ -15,7 +15,7 @@ function fleet(agent: FakeAgent, rest: Behaviour = {}) {
   const driver = createFakeDriver(engine, 'store');
   const spec = { ...runSpec('store', 'a-0'), image: 'test-image:1', talks: true };
   const attach = ({ ref, run, startId = '' }: Observed, cursor?: string) =>
-    driver.attach(ref, { run, startId, cursor, signal: new AbortController().signal });
+    driver.stdio.attach(ref, { run, startId, cursor, signal: new AbortController().signal });
   return { engine, driver, spec, attach };
 }
 

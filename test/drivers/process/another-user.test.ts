@@ -14,8 +14,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { Driver, RunSpec } from '../../../src/drivers/driver.ts';
+import type { RunSpec } from '../../../src/drivers/driver.ts';
 import { readEnvironment } from '../../../src/drivers/process/proc.ts';
+import type { ProcessDriver } from '../../../src/drivers/process.ts';
 import {
   ended,
   eventually,
@@ -48,7 +49,7 @@ describe.skipIf(process.getuid?.() !== 0)(
   'an agent with a user of its own, under a controller that runs as root',
   () => {
     let folder: string;
-    let driver: Driver;
+    let driver: ProcessDriver;
 
     beforeEach(async () => {
       folder = await mkdtemp(join(tmpdir(), 'agentctl-user-'));

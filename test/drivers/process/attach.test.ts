@@ -3,9 +3,10 @@ import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
-import type { Attachment, Driver, OutputLine } from '../../../src/drivers/driver.ts';
+import type { Attachment, OutputLine } from '../../../src/drivers/driver.ts';
 import { createAttachments } from '../../../src/drivers/process/attach.ts';
 import { logFolder } from '../../../src/drivers/process/layout.ts';
+import type { ProcessDriver } from '../../../src/drivers/process.ts';
 import type { Observed } from '../../../src/plan/world.ts';
 import { systemClock } from '../../../src/platform/clock.ts';
 import { ended, eventually, openDriver, pause, pidsOf, refusal, specOf, withRun } from './harness.ts';
@@ -16,12 +17,12 @@ afterEach(() => {
 });
 
 async function attach(
-  driver: Driver,
+  driver: ProcessDriver,
   { ref, run, startId = '' }: Observed,
   cursor?: string,
 ): Promise<Attachment> {
   const signal = AbortSignal.timeout(40_000);
-  const attachment = await driver.attach(ref, { run, startId, cursor, signal });
+  const attachment = await driver.stdio.attach(ref, { run, startId, cursor, signal });
   opened.push(attachment);
   return attachment;
 }

@@ -3,10 +3,10 @@ import { existsSync, mkdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { appendFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { Driver } from '../../../src/drivers/driver.ts';
 import { killCgroup, openCgroups } from '../../../src/drivers/process/cgroups.ts';
 import { newestRun, runFolder } from '../../../src/drivers/process/layout.ts';
 import { findTools } from '../../../src/drivers/process/tools.ts';
+import type { ProcessDriver } from '../../../src/drivers/process.ts';
 import { systemClock } from '../../../src/platform/clock.ts';
 import { silentLog } from '../../../src/platform/log.ts';
 import { ended, eventually, openDriver, printed, processesWith, specOf, withRun } from './harness.ts';
@@ -50,10 +50,10 @@ describe.skipIf(tried === undefined)('a run in a cgroup of its own', () => {
   });
 
   const verbs = {
-    kill: (driver: Driver, ref: string) => driver.kill(ref),
-    remove: (driver: Driver, ref: string) => driver.remove(ref, { volumes: false }),
+    kill: (driver: ProcessDriver, ref: string) => driver.kill(ref),
+    remove: (driver: ProcessDriver, ref: string) => driver.remove(ref, { volumes: false }),
     // As at `controller stop --agents`.
-    'stop, and the end of the driver': async (driver: Driver, ref: string) => {
+    'stop, and the end of the driver': async (driver: ProcessDriver, ref: string) => {
       await driver.signal(ref, 'SIGTERM');
       await ended(driver, ref);
       await driver.close();

@@ -2,9 +2,10 @@ import { readdirSync, readFileSync, renameSync, rmSync, statSync, truncateSync }
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Driver, LogLine, OutputLine, RunSpec } from '../../../src/drivers/driver.ts';
+import type { LogLine, OutputLine, RunSpec } from '../../../src/drivers/driver.ts';
 import { countCollectorFiles } from '../../../src/drivers/process/collector/client.ts';
 import { logFolder, outputFifo } from '../../../src/drivers/process/layout.ts';
+import type { ProcessDriver } from '../../../src/drivers/process.ts';
 import { processesOf } from './collectors.ts';
 import {
   ended,
@@ -23,7 +24,7 @@ const kill = (pids: readonly number[]): void => {
   for (const pid of pids) if (isRunning(pid)) process.kill(pid, 'SIGKILL');
 };
 
-const linesOf = async (driver: Driver, ref: string): Promise<LogLine[]> => {
+const linesOf = async (driver: ProcessDriver, ref: string): Promise<LogLine[]> => {
   const lines: LogLine[] = [];
   const signal = AbortSignal.timeout(40_000);
   for await (const line of driver.logs(ref, { follow: false, signal })) lines.push(line);
@@ -31,8 +32,12 @@ const linesOf = async (driver: Driver, ref: string): Promise<LogLine[]> => {
 };
 
 /** All that an attachment is told until the run has ended. */
-async function outputOf(driver: Driver, ref: string, run = 1): Promise<OutputLine[]> {
-  const attachment = await driver.attach(ref, { run, startId: '', signal: AbortSignal.timeout(25_000) });
+async function outputOf(driver: ProcessDriver, ref: string, run = 1): Promise<OutputLine[]> {
+  const attachment = await driver.stdio.attach(ref, {
+    run,
+    startId: '',
+    signal: AbortSignal.timeout(25_000),
+  });
   const lines: OutputLine[] = [];
   for await (const batch of attachment.lines) {
     lines.push(...batch);
@@ -146,7 +151,11 @@ describe('a log', () => {
     const { ref } = await driver.create(specOf('echo before; while read -r line; do echo "$line"; done'));
     await printed(driver, ref, 'before');
     truncateSync(join(logFolder(ref, 1), '1'), 0);
-    const attachment = await driver.attach(ref, { run: 1, startId: '', signal: AbortSignal.timeout(20_000) });
+    const attachment = await driver.stdio.attach(ref, {
+      run: 1,
+      startId: '',
+      signal: AbortSignal.timeout(20_000),
+    });
     await attachment.write('after\n');
     await printed(driver, ref, 'after');
     attachment.close();
@@ -365,7 +374,11 @@ test('a run whose pipes nobody reads takes no more than they hold, and goes on w
   kill([...guards, ...collectors]);
   const { main } = await pidsOf(ref);
   const { driver: back } = await openDriver({ stateDir });
-  const attachment = await back.attach(ref, { run: 1, startId: '', signal: AbortSignal.timeout(20_000) });
+  const attachment = await back.stdio.attach(ref, {
+    run: 1,
+    startId: '',
+    signal: AbortSignal.timeout(20_000),
+  });
   await attachment.write('go\n');
   await eventually(() => expect(readFileSync(`/proc/${main}/wchan`, 'utf8')).toMatch(/pipe/));
   expect(statSync(outputFifo(ref, 1, 'stdout')).isFIFO()).toBe(true);

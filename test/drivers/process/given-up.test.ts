@@ -2,12 +2,13 @@ import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { Driver, RunSpec } from '../../../src/drivers/driver.ts';
+import type { RunSpec } from '../../../src/drivers/driver.ts';
 import { notBegun } from '../../../src/drivers/process/failures.ts';
 import { createLauncher } from '../../../src/drivers/process/launcher.ts';
 import { refOf, runFolder } from '../../../src/drivers/process/layout.ts';
 import { readStat } from '../../../src/drivers/process/proc.ts';
 import { findTools } from '../../../src/drivers/process/tools.ts';
+import type { ProcessDriver } from '../../../src/drivers/process.ts';
 import {
   eventually,
   launcherPid,
@@ -23,7 +24,7 @@ import {
 /** A driver whose launcher has been stopped, as on a host that is very busy. */
 async function heldUp(
   options: Parameters<typeof openDriver>[0] = {},
-): Promise<{ driver: Driver; stateDir: string; launcher: number }> {
+): Promise<{ driver: ProcessDriver; stateDir: string; launcher: number }> {
   const { driver, stateDir } = await openDriver(options);
   await driver.remove((await driver.create(specOf('exit 0'))).ref, { volumes: false });
   const launcher = await launcherPid();

@@ -3,16 +3,17 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, vi } from 'vitest';
-import { type Driver, DriverError, type LogOptions, type RunSpec } from '../../../src/drivers/driver.ts';
+import { DriverError, type LogOptions, type RunSpec } from '../../../src/drivers/driver.ts';
 import { newestRun, readMarks } from '../../../src/drivers/process/layout.ts';
 import { isDead, living, readEnvironment, readStat } from '../../../src/drivers/process/proc.ts';
+import type { ProcessDriver } from '../../../src/drivers/process.ts';
 import { createProcessDriver, type ProcessDriverOptions } from '../../../src/drivers/process.ts';
 import type { Observed } from '../../../src/plan/world.ts';
 import { type Clock, systemClock } from '../../../src/platform/clock.ts';
 import { silentLog } from '../../../src/platform/log.ts';
 import { collector } from '../../collector.ts';
 
-const opened: { driver: Driver; stateDir: string }[] = [];
+const opened: { driver: ProcessDriver; stateDir: string }[] = [];
 
 afterEach(async () => {
   const all = opened.splice(0);
@@ -29,7 +30,7 @@ afterEach(async () => {
 /** A driver whose processes and folder go after the test. */
 export async function openDriver(
   options: Partial<ProcessDriverOptions> & { version?: string } = {},
-): Promise<{ driver: Driver; stateDir: string }> {
+): Promise<{ driver: ProcessDriver; stateDir: string }> {
   const stateDir = options.stateDir ?? (await mkdtemp(join(tmpdir(), 'agentctl-process-')));
   const { version = collector.version, ...rest } = options;
   const parts = { storeId: 'store', clock: systemClock, log: silentLog };
@@ -79,7 +80,7 @@ export const withRun = (spec: RunSpec, run: number): RunSpec => ({
 export const eventually = <T>(check: () => Promise<T> | T): Promise<T> =>
   vi.waitFor(check, { timeout: 40_000, interval: 5 });
 
-export const ended = (driver: Driver, ref: string): Promise<Observed> =>
+export const ended = (driver: ProcessDriver, ref: string): Promise<Observed> =>
   eventually(async () => {
     const observed = await driver.inspect(ref);
     expect(observed?.state).toBe('Exited');
@@ -88,7 +89,7 @@ export const ended = (driver: Driver, ref: string): Promise<Observed> =>
   });
 
 export async function textOf(
-  driver: Driver,
+  driver: ProcessDriver,
   ref: string,
   options: Partial<LogOptions> = {},
 ): Promise<string[]> {
@@ -98,7 +99,7 @@ export async function textOf(
   return texts;
 }
 
-export const printed = (driver: Driver, ref: string, text: string): Promise<void> =>
+export const printed = (driver: ProcessDriver, ref: string, text: string): Promise<void> =>
   eventually(async () => expect(await textOf(driver, ref)).toContain(text));
 
 /** The error of what must fail. */

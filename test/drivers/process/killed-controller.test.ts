@@ -2,7 +2,8 @@ import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import type { Driver, RunSpec } from '../../../src/drivers/driver.ts';
+import type { RunSpec } from '../../../src/drivers/driver.ts';
+import type { ProcessDriver } from '../../../src/drivers/process.ts';
 import type { Observed } from '../../../src/plan/world.ts';
 import { sleep, systemClock } from '../../../src/platform/clock.ts';
 import { ended, openDriver, printed, specOf, textOf, withRun } from './harness.ts';
@@ -26,7 +27,7 @@ async function startController(
 }
 
 /** What a controller that comes back does for a run that it has claimed. */
-const carryOut = async (driver: Driver, spec: RunSpec): Promise<Observed> => {
+const carryOut = async (driver: ProcessDriver, spec: RunSpec): Promise<Observed> => {
   const found = (await driver.list()).find((each) => each.instanceUid === spec.identity.uid);
   return found === undefined ? driver.create(spec) : driver.restart(found.ref, spec);
 };
