@@ -20,6 +20,7 @@ import { Inputs } from './inputs.ts';
 import { type Keys, type LeaderElection, Manager } from './manager.ts';
 import { Notifier } from './notify.ts';
 import { Observer } from './observe.ts';
+import { OrphanReconciler } from './orphan-reconciler.ts';
 import { Orphans } from './orphans.ts';
 import { Policies } from './policies.ts';
 import { Prober } from './prober.ts';
@@ -27,8 +28,8 @@ import { type MakeDriver, RuntimeReconciler } from './runtime-reconciler.ts';
 import type { Sources } from './syncs/record.ts';
 import { SyncReconciler } from './syncs/sync-reconciler.ts';
 
-/** Enough for all Syncs at once beside as many Agents as before: a slow source blocks only Syncs. */
-const workers = 96;
+/** So many that Syncs and orphans at their limits, whose hosts may not answer, leave 64 to the others. */
+const workers = 104;
 /** Milliseconds. A Runtime's status contains counts; the delay makes a burst of starts one write. */
 const runtimeDelay = 250;
 const stopBound = 10_000;
@@ -109,9 +110,15 @@ export class Controller {
       enqueueRuntimeAt: (name, at) => runtimeKeys.addAt(name, at),
     });
     const shared = { ...options, meters, cache, recorder, policies, images, prober, admission };
-    const runtimes = new RuntimeReconciler({
+    const orphans = new OrphanReconciler({
       ...shared,
       orphans: new Orphans(resources, clock, log),
+      keys: this.#manager.keys('orphans'),
+      enqueueRuntime,
+    });
+    const runtimes = new RuntimeReconciler({
+      ...shared,
+      orphans,
       enqueueAgent,
       enqueueRuntime,
       ended: (session) => images.forget(session),
@@ -144,7 +151,8 @@ export class Controller {
       log,
     });
     recorder.onEvent((about, newEvent) => notifier.notify(about, newEvent));
-    for (const reconciler of [agents, admission, runtimes, syncs]) this.#manager.register(reconciler);
+    for (const reconciler of [agents, admission, runtimes, orphans, syncs])
+      this.#manager.register(reconciler);
 
     this.cache = cache;
     this.recorder = recorder;

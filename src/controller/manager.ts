@@ -1,4 +1,4 @@
-import { AgentctlError, retryOf } from '../api/errors.ts';
+import { AgentctlError, type Backoff, retryOf } from '../api/errors.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import { runWorkers, WorkQueue } from './queue.ts';
@@ -9,6 +9,8 @@ export interface Reconciler<K extends string = string> {
   readonly name: string;
   /** Most keys that it reconciles at once, so that it leaves workers to the others. */
   readonly workers: number;
+  /** The waits after failures, unless the error names its own. By default 50 ms to a minute. */
+  readonly backoff?: Backoff;
   /** Registers the sources: handlers that add the keys of what changed. Called once, before anything starts. */
   watch?(keys: Keys<K>): void;
   /** Returns the keys of all objects: each is reconciled when the manager starts. */
@@ -201,7 +203,8 @@ export class Manager {
     if (typeof retry === 'object' && 'at' in retry) {
       this.#queue.forget(item);
       this.#queue.addAt(item, retry.at);
-    } else this.#queue.retry(item, retry === 'Backoff' ? undefined : retry, spread());
+    } else
+      this.#queue.retry(item, retry === 'Backoff' ? this.#reconcilers.get(name)?.backoff : retry, spread());
     meter.retried(name);
     return 'Failed';
   }

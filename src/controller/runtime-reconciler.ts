@@ -1,23 +1,19 @@
 import { isDeepStrictEqual } from 'node:util';
-import { collectAnnotation } from '../api/annotations.ts';
 import { type Capabilities, capabilitiesOf } from '../api/capabilities.ts';
 import { AgentctlError, isApiError } from '../api/errors.ts';
-import { listed } from '../api/listed.ts';
 import { type Condition, keyText, type Runtime, type Secret } from '../api/objects.ts';
 import { asSentence } from '../api/sentence.ts';
 import { visible } from '../api/visible.ts';
-import type { Recorder } from '../client/recorder.ts';
 import type { Resources } from '../client/resources.ts';
 import { type Driver, DriverError } from '../drivers/driver.ts';
 import type { RuntimeView } from '../plan/world.ts';
 import type { Cancel, Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
-import { Retries } from '../platform/retry.ts';
 import type { Admission } from './admission.ts';
 import type { Cache } from './cache.ts';
 import { fieldManager } from './execute.ts';
 import type { Keys, Reconciler } from './manager.ts';
-import type { Orphans } from './orphans.ts';
+import type { OrphanReconciler } from './orphan-reconciler.ts';
 import { Session } from './session.ts';
 
 const retry = { from: 1_000, upTo: 60_000 };
@@ -29,8 +25,7 @@ export interface RuntimesDeps {
   resources: Resources;
   cache: Cache;
   admission: Admission;
-  orphans: Orphans;
-  recorder: Recorder;
+  orphans: OrphanReconciler;
   makeDriver: MakeDriver;
   clock: Clock;
   log: Log;
@@ -59,14 +54,10 @@ export class RuntimeReconciler implements Reconciler {
   readonly #sessions = new Map<string, { session: Session; signature: string }>();
   /** Why a driver could not be created, and since when. */
   readonly #faults = new Map<string, { reason: string; message: string; since: number }>();
-  readonly #held = new Map<string, number>();
-  readonly #collecting: Retries;
   #cancelDisk: Cancel = () => {};
 
   constructor(deps: RuntimesDeps) {
     this.#deps = deps;
-    const { clock, log } = deps;
-    this.#collecting = new Retries({ clock, log, what: 'orphans could not be removed', ...retry });
   }
 
   watch({ add, addAll }: Keys): void {
@@ -152,7 +143,6 @@ export class RuntimeReconciler implements Reconciler {
 
   async stop(): Promise<void> {
     this.#cancelDisk();
-    this.#collecting.stop();
     await Promise.all(this.sessions().map((session) => session.stop()));
     this.#sessions.clear();
   }
@@ -168,18 +158,19 @@ export class RuntimeReconciler implements Reconciler {
     if (known?.signature === signature) return undefined;
     if (known !== undefined) {
       this.#sessions.delete(name);
+      this.#deps.orphans.ended(name);
       this.#deps.ended(known.session);
       await known.session.stop();
     }
     const before = this.#faults.get(name);
     this.#faults.delete(name);
     if (runtime === undefined || runtime.metadata.deletionTimestamp !== undefined) {
-      this.#held.delete(name);
+      this.#deps.orphans.forget(name);
       this.#tellUsers(name);
       return undefined;
     }
     try {
-      const { cache, clock, enqueueAgent, enqueueRuntime, log, makeDriver } = this.#deps;
+      const { cache, clock, enqueueAgent, enqueueRuntime, log, makeDriver, orphans } = this.#deps;
       const events = {
         changed: ({ instanceUid }: { instanceUid: string }) => {
           for (const instance of cache.instances.byIndex('uid', instanceUid)) {
@@ -190,10 +181,10 @@ export class RuntimeReconciler implements Reconciler {
         listed: () => {
           enqueueRuntime(name);
           this.#tellUsers(name);
-          void this.#collect(name);
+          orphans.listed(session);
         },
       };
-      const session = new Session(runtime, await makeDriver(runtime), events, clock, log);
+      const session: Session = new Session(runtime, await makeDriver(runtime), events, clock, log);
       this.#sessions.set(name, { session, signature });
       session.start();
     } catch (error) {
@@ -210,38 +201,6 @@ export class RuntimeReconciler implements Reconciler {
 
   #tellUsers(name: string): void {
     for (const key of this.#deps.cache.usersOfRuntime(name)) this.#deps.enqueueAgent(key);
-  }
-
-  async #collect(name: string): Promise<void> {
-    const { cache, enqueueRuntime, orphans, recorder } = this.#deps;
-    const session = this.session(name);
-    const runtime = cache.runtimes.get(name);
-    if (session === undefined || runtime === undefined) return this.#collecting.forget(name);
-    try {
-      const owned = (uid: string): boolean => cache.instances.byIndex('uid', uid).length > 0;
-      const approved = runtime.metadata.annotations?.[collectAnnotation] === 'true';
-      const { collected, held } = await orphans.collect(session, owned, approved);
-      if (collected.length > 0) {
-        const names = listed(collected.map(({ namespace, instance }) => `${namespace}/${instance}`));
-        recorder.recordEvent(runtime, {
-          type: 'Normal',
-          reason: 'OrphansCollected',
-          message: `Removed containers without an owner: ${names}.`,
-        });
-        if (approved) await this.#useUpApproval(runtime);
-      }
-      if (held.length !== (this.#held.get(name) ?? 0)) enqueueRuntime(name);
-      this.#held.set(name, held.length);
-      this.#collecting.succeeded(name);
-    } catch (error) {
-      this.#collecting.failed(name, error, () => void this.#collect(name));
-    }
-  }
-
-  /** Removes the annotation: an approval covers only what was held when it was given. */
-  async #useUpApproval({ metadata }: Runtime): Promise<void> {
-    const body = { metadata: { annotations: { [collectAnnotation]: null } } };
-    await this.#deps.resources.patch('Runtime', metadata, { type: 'merge', body }, { fieldManager });
   }
 
   async #writeStatus(runtime: Runtime): Promise<void> {
@@ -282,7 +241,7 @@ export class RuntimeReconciler implements Reconciler {
     const { name, generation = 1 } = runtime.metadata;
     const health = this.session(name)?.health;
     const fault = this.#faults.get(name);
-    const held = this.#held.get(name) ?? 0;
+    const held = this.#deps.orphans.held(name);
     const ready: Omit<Condition, 'lastTransitionTime'> =
       health?.state === 'Online'
         ? { type: 'Ready', status: 'True', reason: 'Online', message: 'The Runtime is reachable.' }

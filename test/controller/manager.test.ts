@@ -207,6 +207,21 @@ test.each<{ what: string; error: Error; waits: number[] }>([
   }
 });
 
+test('a reconciler has waits of its own, for errors that name none', async () => {
+  const office = new Office();
+  const { reconcile, tries } = script(new Error('no'), new Broken({ retry: { from: 70, upTo: 70 } }));
+  office.add({ reconcile, backoff: { from: 500, upTo: 500 } }).add('a');
+  office.manager.start();
+  await rest();
+  await office.pass(499);
+  expect(tries()).toBe(1);
+  await office.pass(1);
+  await office.pass(69);
+  expect(tries()).toBe(2);
+  await office.pass(1);
+  expect(tries()).toBe(3);
+});
+
 test('a success ends the backoff', async () => {
   const office = new Office();
   const { reconcile, tries } = script(new Error('no'), new Error('no'), {}, new Error('no'));
