@@ -21,9 +21,9 @@ export interface ServerOptions {
   version: string;
   clock: Clock;
   log: Log;
-  meters?: Meters;
+  meters?: Meters | undefined;
   /** What `/metrics` answers. */
-  exposition?: Exposition;
+  exposition?: Exposition | undefined;
   /** Parses YAML bodies. The caller closes it. */
   parser: Parser;
   /** Returns how many messages wait for an Agent. */

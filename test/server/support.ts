@@ -7,6 +7,7 @@ import { LocalClient } from '../../src/client/local.ts';
 import type { Streams } from '../../src/client/streams.ts';
 import { randomIds } from '../../src/platform/ids.ts';
 import { silentLog } from '../../src/platform/log.ts';
+import type { Exposition, Meters } from '../../src/platform/meters.ts';
 import { createRegistry, type Registry } from '../../src/registry/registry.ts';
 import { withVirtual } from '../../src/registry/virtual-registry.ts';
 import { createServer, type Server } from '../../src/server/server.ts';
@@ -48,7 +49,13 @@ export interface Running {
 
 /** The real server over the real registry and a store of its own. */
 export async function run(
-  options: { streams?: Partial<Streams>; talk?: ScriptedTalk; listen?: string } = {},
+  options: {
+    streams?: Partial<Streams>;
+    talk?: ScriptedTalk;
+    listen?: string;
+    meters?: Meters;
+    exposition?: Exposition;
+  } = {},
 ): Promise<Running> {
   const folder = mkdtempSync(join(tmpdir(), 'agentctl-server-'));
   const socket = join(folder, 'run', 'agentctl.sock');
@@ -63,6 +70,8 @@ export async function run(
     version: '0.1.0',
     clock,
     log: silentLog,
+    meters: options.meters,
+    exposition: options.exposition,
     parser: inPlace,
     socket,
     listen: options.listen,
