@@ -10,6 +10,14 @@ export const managerMeter = (meters: Meters): ManagerMeter => ({
   retried: (reconciler) => meters.reconcileRetries.inc({ reconciler }),
 });
 
+/** Returns how many Instances are in each phase. */
+export function countPhases(instances: readonly Instance[]) {
+  const counts = new Map<NonNullable<InstanceStatus['phase']>, number>();
+  for (const { status: { phase = 'Pending' } = {} } of instances)
+    counts.set(phase, (counts.get(phase) ?? 0) + 1);
+  return Array.from(counts, ([phase, count]) => [{ phase }, count] as const);
+}
+
 /** Counts what the claim of a new status records: each start, restart and end of a run once. */
 export function countRuns(
   meters: Meters,

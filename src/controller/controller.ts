@@ -13,7 +13,7 @@ import { Admission, agentKeyOf } from './admission.ts';
 import { AgentReconciler } from './agent-reconciler.ts';
 import { AgentTools } from './agent-tools.ts';
 import { Cache } from './cache.ts';
-import { managerMeter } from './controller-meters.ts';
+import { countPhases, managerMeter } from './controller-meters.ts';
 import { Flights } from './flights.ts';
 import { Images } from './images.ts';
 import { Inputs } from './inputs.ts';
@@ -92,6 +92,7 @@ export class Controller {
     const enqueue = (key: string, at = 0): void => agentKeys.addAt(key, at);
 
     const cache = new Cache(resources, clock, log);
+    meters.instances.read(() => countPhases(cache.instances.list()));
     const recorder = new Recorder(resources, clock, ids, log);
     const policies = new Policies(cache, options.defaultPolicy);
     const images = new Images(clock, log, () => this.#addAll());

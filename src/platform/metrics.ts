@@ -61,6 +61,26 @@ export const metrics = {
     labels: { reconciler },
   },
 
+  instances: {
+    name: 'agentctl_instances',
+    type: 'gauge',
+    help: 'Instances by phase.',
+    labels: {
+      phase: [
+        'Pending',
+        'Starting',
+        'Ready',
+        'Unready',
+        'Stopping',
+        'BackOff',
+        'Asleep',
+        'Completed',
+        'Failed',
+        'Stopped',
+        'Unknown',
+      ],
+    },
+  },
   instanceStarts: {
     name: 'agentctl_instance_starts_total',
     type: 'counter',

@@ -110,6 +110,7 @@ test('every metric of the table has samples after a session, and there are no ot
     'agentctl_instance_exits_total{namespace="default",agent="web",cause="Agent"}',
     'agentctl_messages_ended_total{reason="Completed"} 2',
     'agentctl_message_deliveries_total{attempt="later"} 1',
+    'agentctl_instances{phase="Ready"} 1',
     'agentctl_probes_total{probe="readiness",result="Ok"}',
     'agentctl_watch_clients{resource="agents"} 1',
   );
