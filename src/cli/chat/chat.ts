@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { keyOf, type Message, type ObjectKey } from '../../api/objects.ts';
-import { messagesOf } from '../../views/talk-lists.ts';
+import { type ConversationView, conversationView, readConversation } from '../../views/conversation-view.ts';
 import type { Cli, Client } from '../cli.ts';
 import { CliError, describeFailure, exitCode, UsageError } from '../failure.ts';
 import type { GlobalOptions } from '../global-options.ts';
@@ -11,7 +11,7 @@ import { agentKey } from '../talk/names.ts';
 import { goesOnText, outcomeText } from '../talk/outcome.ts';
 import { voice } from '../talk/voice.ts';
 import { Approvals } from './approvals.ts';
-import { cancelAll, helpText, statusText } from './commands.ts';
+import { cancelAll, conversationStatus, helpText } from './commands.ts';
 import { type Dialogue, dialogue } from './dialogue.ts';
 import { fileHistory } from './history.ts';
 
@@ -67,7 +67,9 @@ class Chat {
     if (this.#interactive)
       this.#cli.err(dim(`Chat with agent/${this.#agent.name}. Type /help for help.\n`, terminal.color));
     if (this.#conversation !== undefined) {
-      this.#cli.out(await earlierTurns(this.#client, this.#agent, this.#conversation, this.#interactive));
+      const key = { ...this.#agent, name: this.#conversation };
+      const conversation = await this.#client.get('Conversation', key);
+      if (this.#interactive) this.#cli.out(earlierTurns(await readConversation(this.#client, conversation)));
     }
     for (;;) {
       const text = await this.#nextMessage();
@@ -108,6 +110,13 @@ class Chat {
     }
   }
 
+  async #statusText(): Promise<string> {
+    if (this.#conversation === undefined)
+      return `your next message begins a new conversation with agent/${this.#agent.name}\n`;
+    const key = { ...this.#agent, name: this.#conversation };
+    return conversationStatus(conversationView(await this.#client.get('Conversation', key)));
+  }
+
   /** Returns whether the text was a command. */
   async #command(text: string): Promise<boolean> {
     const { out } = this.#cli;
@@ -118,10 +127,10 @@ class Chat {
           return true;
         case '/new':
           this.#conversation = undefined;
-          out(await statusText(this.#client, this.#agent, undefined));
+          out(await this.#statusText());
           return true;
         case '/status':
-          out(await statusText(this.#client, this.#agent, this.#conversation));
+          out(await this.#statusText());
           return true;
         case '/cancel':
           await cancelAll(this.#client, this.#agent, this.#conversation, this.#cli);
@@ -167,21 +176,12 @@ const shownTurns = 5;
 const shownLines = 6;
 
 /** Returns the last turns of a conversation, each cut to a few lines. */
-async function earlierTurns(
-  client: Client,
-  agent: ObjectKey,
-  conversation: string,
-  interactive: boolean,
-): Promise<string> {
-  await client.get('Conversation', { ...agent, name: conversation });
-  if (!interactive) return '';
-  const messages = await messagesOf(client, agent.namespace, { 'spec.conversation': conversation });
-  const turns = messages.slice(-shownTurns).map(({ spec, status = {} }) => {
-    const answer =
-      status.answer ?? `(${[status.state ?? 'Pending', status.reason].filter(Boolean).join(': ')})`;
+function earlierTurns({ dialogue }: ConversationView): string {
+  const turns = dialogue.slice(-shownTurns).map(({ spec, status }) => {
+    const answer = status.answer ?? `(${[status.state, status.reason].filter(Boolean).join(': ')})`;
     return `> ${short(spec.text)}\n${short(answer)}\n`;
   });
-  const before = messages.length - turns.length;
+  const before = dialogue.length - turns.length;
   return `${before > 0 ? `(${before} earlier)\n` : ''}${turns.join('')}`;
 }
 

@@ -1,5 +1,6 @@
 import { listed } from '../../api/listed.ts';
 import type { ObjectKey } from '../../api/objects.ts';
+import type { ConversationView } from '../../views/conversation-view.ts';
 import { isEnded } from '../../views/message-view.ts';
 import { messagesOf } from '../../views/talk-lists.ts';
 import type { Cli, Client } from '../cli.ts';
@@ -12,25 +13,16 @@ export const helpText = `/new      begin a new conversation with your next messa
 End a line with a backslash to continue on the next one. Any other /word is sent to the agent.
 `;
 
-/** Returns the state of a conversation. It is undefined before the first message. */
-export async function statusText(
-  client: Client,
-  agent: ObjectKey,
-  conversation: string | undefined,
-): Promise<string> {
-  if (conversation === undefined)
-    return `your next message begins a new conversation with agent/${agent.name}\n`;
-  const { status = {} } = await client.get('Conversation', { ...agent, name: conversation });
-  return fields([
-    ['Agent', agent.name],
-    ['Conversation', conversation],
+export const conversationStatus = ({ metadata, agent, status }: ConversationView): string =>
+  fields([
+    ['Agent', agent],
+    ['Conversation', metadata.name],
     ['State', status.state],
     ['Instance', status.instance ?? 'none yet'],
     ['Messages', status.messages === undefined ? undefined : String(status.messages)],
     ['Tokens', status.tokens ?? '?'],
     ['Cost', status.cost ?? '?'],
   ]);
-}
 
 /** Cancels all unfinished messages of this conversation; returns a text with their number. */
 export async function cancelAll(
