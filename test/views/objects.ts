@@ -4,7 +4,7 @@ import type { Conversation, Message, MessageStatus, ObjectMeta, Sync } from '../
 
 export const noon = '2026-01-31T12:00:00Z';
 
-const metaOf = (name: string, more: Partial<ObjectMeta> = {}): ObjectMeta => ({
+export const metaOf = (name: string, more: Partial<ObjectMeta> = {}): ObjectMeta => ({
   name,
   namespace: 'default',
   uid: `uid-${name}`,

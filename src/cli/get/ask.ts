@@ -1,22 +1,10 @@
 import type { KindInfo } from '../../api/kinds.ts';
+import type { Ask, Scope } from '../../views/fleet-view.ts';
 import type { Cli } from '../cli.ts';
 import { describeFailure, exitCode } from '../failure.ts';
 import { namespaceOf } from '../global-options.ts';
 import type { Target } from '../targets.ts';
 import type { GetOptions } from './options.ts';
-
-/** A request for objects of one kind: with these names, or all if there are no names. */
-export interface Ask {
-  info: KindInfo;
-  names: readonly string[];
-}
-
-/** Where to look. Without a namespace: in all namespaces. */
-export interface Scope {
-  namespace?: string | undefined;
-  labelSelector?: string;
-  fieldSelector?: string;
-}
 
 /** Prints failures after the objects that could be read. */
 export function tellFailures(failures: readonly unknown[], cli: Cli): void {

@@ -2,13 +2,14 @@ import { readFileSync } from 'node:fs';
 import { isApiError } from '../../api/errors.ts';
 import type { AnyObject } from '../../api/objects.ts';
 import { itemsOf } from '../../client/resources.ts';
+import type { Ask, Scope } from '../../views/fleet-view.ts';
 import { refuseBare } from '../bare.ts';
 import type { Cli, Client } from '../cli.ts';
 import { CliError, describeFailure, UsageError } from '../failure.ts';
 import { type Format, parseFormat } from '../print/output-format.ts';
 import { formatObjects, withoutManagedFields } from '../print/print-objects.ts';
 import { parseTargets } from '../targets.ts';
-import { type Ask, group, type Scope, scopeOf, tellFailures } from './ask.ts';
+import { group, scopeOf, tellFailures } from './ask.ts';
 import type { GetOptions } from './options.ts';
 import { getTables } from './tables.ts';
 

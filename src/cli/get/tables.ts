@@ -1,12 +1,12 @@
-import { isApiError } from '../../api/errors.ts';
 import type { KindInfo } from '../../api/kinds.ts';
-import type { Table, TableColumn, TableRow } from '../../client/tables.ts';
+import type { TableColumn, TableRow } from '../../client/tables.ts';
+import { type Ask, readFleet, type Scope } from '../../views/fleet-view.ts';
 import type { Cli, Client } from '../cli.ts';
 import type { Text } from '../print/shown.ts';
 import { tableWithWidths } from '../print/text-table.ts';
 import { localTimes } from '../print/when.ts';
 import { kindName } from '../targets.ts';
-import { type Ask, type Scope, tellFailures } from './ask.ts';
+import { tellFailures } from './ask.ts';
 import type { GetOptions } from './options.ts';
 
 export interface Look extends Pick<GetOptions, 'allNamespaces' | 'showLabels' | 'headers' | 'sortBy'> {
@@ -23,18 +23,16 @@ export async function getTables(
   look: Look,
   cli: Cli,
 ): Promise<void> {
-  const failures: unknown[] = [];
-  const showKind = look.showKind === true || asks.length > 1;
-  const tables = await Promise.all(
-    asks.map(async (ask) => ({ ask, answer: await fetchTable(client, ask, scope, look, failures) })),
-  );
+  const { tables, failures } = await readFleet(client.tables, asks, scope, {
+    withObjects: look.sortBy !== undefined,
+    ignoreNotFound: look.ignoreNotFound === true,
+  });
   const texts: Text[] = [];
-  for (const { ask, answer } of tables) {
-    if (answer === undefined || answer.rows.length === 0) continue;
-    const rows = look.sortBy === undefined ? answer.rows : await sorted(answer.rows, look.sortBy);
-    const body = rows.map((row) => cellsOf(answer.columnDefinitions, row, ask.info, { ...look, showKind }));
-    const namespaces = look.allNamespaces === true && ask.info.namespaced;
-    const head = headerOf(answer.columnDefinitions, look, namespaces);
+  for (const { info, columns, rows } of tables) {
+    const ordered = look.sortBy === undefined ? rows : await sorted(rows, look.sortBy);
+    const showKind = look.showKind === true || asks.length > 1;
+    const body = ordered.map((row) => cellsOf(columns, row, info, { ...look, showKind }));
+    const head = headerOf(columns, look, look.allNamespaces === true && info.namespaced);
     if (texts.length > 0) texts.push('\n');
     const whole = look.headers ? [head, ...body] : body;
     const room = look.headers && cli.terminal.out ? cli.terminal.columns : undefined;
@@ -50,31 +48,6 @@ export const nothingFound = (asks: readonly Ask[], { namespace }: Scope): string
   namespace === undefined || asks.every(({ info }) => !info.namespaced)
     ? 'No resources found\n'
     : `No resources found in ${namespace} namespace.\n`;
-
-async function fetchTable(
-  client: Client,
-  { info, names }: Ask,
-  scope: Scope,
-  look: Look,
-  failures: unknown[],
-): Promise<Table | undefined> {
-  const options = {
-    ...scope,
-    namespace: info.namespaced ? scope.namespace : undefined,
-    ...(look.sortBy === undefined ? {} : { includeObject: 'Object' as const }),
-  };
-  if (names.length === 0) return client.tables.list(info.kind, options);
-  let all: Table | undefined;
-  for (const name of names) {
-    try {
-      const one = await client.tables.list(info.kind, { ...options, name });
-      all = all === undefined ? one : { ...all, rows: [...all.rows, ...one.rows] };
-    } catch (error) {
-      if (!(look.ignoreNotFound === true && isApiError(error, 'NotFound'))) failures.push(error);
-    }
-  }
-  return all;
-}
 
 async function sorted(rows: readonly TableRow[], path: string): Promise<TableRow[]> {
   const { sortByPath } = await import('../print/jsonpath-output.ts');

@@ -1,12 +1,13 @@
 import type { AnyObject } from '../../api/objects.ts';
 import { itemsOf } from '../../client/resources.ts';
+import type { TableRow } from '../../client/tables.ts';
+import { type Ask, FollowedTable, type Scope } from '../../views/fleet-view.ts';
 import type { Cli, Client } from '../cli.ts';
 import { UsageError } from '../failure.ts';
 import { streamSignal } from '../global-options.ts';
 import type { Format } from '../print/output-format.ts';
 import { formatObjects, withoutManagedFields } from '../print/print-objects.ts';
 import { tableWithWidths } from '../print/text-table.ts';
-import type { Ask, Scope } from './ask.ts';
 import type { GetOptions } from './options.ts';
 import { cellsOf, headerOf } from './tables.ts';
 
@@ -44,13 +45,10 @@ async function watchTable(
   const namespaces = look.allNamespaces === true && info.namespaced;
   let widths: number[] = [];
   let begun = false;
-  const print = (
-    columns: Parameters<typeof cellsOf>[0],
-    rows: readonly Parameters<typeof cellsOf>[1][],
-  ): void => {
+  const print = (rows: readonly TableRow[]): void => {
     if (rows.length === 0) return;
-    const body = rows.map((row) => cellsOf(columns, row, info, look));
-    const whole = begun || !look.headers ? body : [headerOf(columns, look, namespaces), ...body];
+    const body = rows.map((row) => cellsOf(table.columns, row, info, look));
+    const whole = begun || !look.headers ? body : [headerOf(table.columns, look, namespaces), ...body];
     const printed = tableWithWidths(whole, { widths, color: cli.terminal.color });
     widths = printed.widths;
     begun = true;
@@ -59,14 +57,15 @@ async function watchTable(
   const [name] = names;
   if (name !== undefined) await client.get(info.kind, { namespace: selected.namespace, name }); // throws NotFound if it does not exist
   const first = await client.tables.list(info.kind, selected);
-  if (look.watchOnly !== true) print(first.columnDefinitions, first.rows);
+  const table = new FollowedTable(info, first);
+  if (look.watchOnly !== true) print(table.rows);
   const { resourceVersion } = first.metadata;
   for await (const event of client.tables.watch(info.kind, {
     ...selected,
     resourceVersion,
     signal: streamSignal(look, cli.signal),
   })) {
-    if (event.type !== 'BOOKMARK') print(first.columnDefinitions, event.object.rows);
+    print(table.take(event));
   }
 }
 
