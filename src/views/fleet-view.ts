@@ -25,7 +25,7 @@ export interface FleetView {
 }
 
 /** The objects of one kind, one row each. */
-export interface KindTable {
+interface KindTable {
   info: KindInfo;
   columns: readonly TableColumn[];
   rows: readonly TableRow[];
