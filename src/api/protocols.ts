@@ -28,7 +28,7 @@ export interface ProtocolCapabilities {
 type Ability = 'asksPermission' | 'offersTools' | 'transcript' | 'shutdownLine' | 'resumes' | 'queries';
 
 /** `protocols/index.ts` has the code of each. */
-export const capabilities: Readonly<Record<ProtocolName, ProtocolCapabilities>> = {
+export const protocolCapabilities: Readonly<Record<ProtocolName, ProtocolCapabilities>> = {
   acp: {
     asksPermission: true,
     offersTools: true,
@@ -52,15 +52,15 @@ export const capabilities: Readonly<Record<ProtocolName, ProtocolCapabilities>> 
 };
 
 /** Returns undefined for `none`. */
-export const capabilitiesOf = ({
+export const protocolCapabilitiesOf = ({
   protocol,
 }: Pick<AgentSpec, 'protocol'>): ProtocolCapabilities | undefined =>
-  protocol === 'none' ? undefined : capabilities[protocol];
+  protocol === 'none' ? undefined : protocolCapabilities[protocol];
 
-export const protocolNames = Object.keys(capabilities);
+export const protocolNames = Object.keys(protocolCapabilities);
 
 /** Returns the names of the protocols with an ability, as in `acp or jsonl`. */
 export const protocolsThat = (ability: Ability): string =>
-  Object.entries(capabilities)
+  Object.entries(protocolCapabilities)
     .flatMap(([name, one]) => (one[ability] ? [name] : []))
     .join(' or ');

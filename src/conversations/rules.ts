@@ -1,5 +1,5 @@
 import type { AgentSpec, PolicySpec } from '../api/objects.ts';
-import { capabilitiesOf } from '../api/protocols.ts';
+import { protocolCapabilitiesOf } from '../api/protocols.ts';
 import { parseDuration } from '../api/time.ts';
 import { protocols } from '../protocols/index.ts';
 import type { Protocol } from '../protocols/protocol.ts';
@@ -29,7 +29,7 @@ export function rulesOf(spec: AgentSpec, { messages }: PolicySpec): Rules {
     timeout: parseDuration(messages.timeout),
     inactivityTimeout: parseDuration(messages.inactivityTimeout),
     queueDepth: messages.queueDepth,
-    onInterrupted: messages.onInterrupted ?? capabilitiesOf(spec)?.onInterrupted ?? 'Retry',
+    onInterrupted: messages.onInterrupted ?? protocolCapabilitiesOf(spec)?.onInterrupted ?? 'Retry',
     perInstance: conversations.perInstance,
     idleTTL: parseDuration(conversations.idleTTL),
     onContextFull: conversations.onContextFull,

@@ -1,7 +1,7 @@
 import { cronFault, isTimezone } from '../api/cron.ts';
 import { listed } from '../api/listed.ts';
 import type { Agent, AgentSpec, PolicySpec } from '../api/objects.ts';
-import { capabilitiesOf, protocolsThat } from '../api/protocols.ts';
+import { protocolCapabilitiesOf, protocolsThat } from '../api/protocols.ts';
 import { type Reference, references } from '../api/references.ts';
 import type { World } from './world.ts';
 
@@ -38,7 +38,7 @@ export function refusal(world: World): Refusal | undefined {
       message: `The Runtime ${name} does not support ${listed(unsupported, { separator: '; ' })}. Change these fields, or use another Runtime.`,
     };
   const { protocol } = agent.spec;
-  if (capabilitiesOf(agent.spec)?.asksPermission !== true && mustAsk(agent.spec))
+  if (protocolCapabilitiesOf(agent.spec)?.asksPermission !== true && mustAsk(agent.spec))
     return {
       reason: 'PermissionsNotEnforceable',
       message: `An agent with protocol ${protocol} uses tools without asking for permission, so Deny and Ask in spec.permissions cannot be enforced. Use protocol ${protocolsThat('asksPermission')}, allow every tool, or set spec.permissions.unenforced: Accept to run it anyway.`,

@@ -1,5 +1,5 @@
 import type { AgentSpec, Condition } from '../api/objects.ts';
-import { capabilitiesOf } from '../api/protocols.ts';
+import { protocolCapabilitiesOf } from '../api/protocols.ts';
 import { sentence } from '../api/sentence.ts';
 import { mustAsk } from './accept.ts';
 import { command } from './command-text.ts';
@@ -34,7 +34,7 @@ function asked(spec: AgentSpec, name: ControlName): boolean {
     case 'SessionOptionsApplied':
       return spec.session?.options !== undefined;
     case 'FleetAccessible':
-      return spec.fleetAccess !== 'None' && capabilitiesOf(spec)?.offersTools === true;
+      return spec.fleetAccess !== 'None' && protocolCapabilitiesOf(spec)?.offersTools === true;
     case 'WithinQuota':
     case 'LoggedIn':
       return true;

@@ -1,5 +1,5 @@
 import type { InstanceStatus } from '../api/objects.ts';
-import { capabilitiesOf } from '../api/protocols.ts';
+import { protocolCapabilitiesOf } from '../api/protocols.ts';
 import { sentence } from '../api/sentence.ts';
 import { formatDuration } from '../api/time.ts';
 import type { Action } from './action.ts';
@@ -53,7 +53,7 @@ export function beginStop(draft: InstanceDraft, cause: string, message: string, 
 
 /** Only a connected agent can read the line that asks it to end. */
 const hasShutdown = (draft: InstanceDraft): boolean =>
-  capabilitiesOf(draft.context.world.agent.spec)?.shutdownLine === true &&
+  protocolCapabilitiesOf(draft.context.world.agent.spec)?.shutdownLine === true &&
   draft.state === 'Running' &&
   talkOf(draft)?.state === 'Ready';
 

@@ -1,4 +1,4 @@
-import { capabilities } from '../api/protocols.ts';
+import { protocolCapabilities } from '../api/protocols.ts';
 import { AcpConnection } from './acp/connection.ts';
 import { createTranscript } from './acp/updates.ts';
 import type { Protocol } from './protocol.ts';
@@ -9,7 +9,7 @@ import type { Protocol } from './protocol.ts';
  */
 export const acp: Protocol = {
   name: 'acp',
-  capabilities: capabilities.acp,
+  capabilities: protocolCapabilities.acp,
   transcript: createTranscript,
   connect: (wire, host, options) => new AcpConnection(wire, host, options),
 };

@@ -1,5 +1,5 @@
 import type { AgentSpec } from '../../api/objects.ts';
-import { capabilitiesOf } from '../../api/protocols.ts';
+import { protocolCapabilitiesOf } from '../../api/protocols.ts';
 import { parseDuration } from '../../api/time.ts';
 import type { AgentView } from '../../views/agent-view.ts';
 import type { TalkDetails } from '../../views/talk-details.ts';
@@ -50,7 +50,7 @@ function firstLine(text: string | undefined): string | undefined {
 
 function permissionsText({ permissions: asked, protocol }: AgentSpec): string {
   if (asked === undefined)
-    return capabilitiesOf({ protocol })?.asksPermission === true
+    return protocolCapabilitiesOf({ protocol })?.asksPermission === true
       ? 'each request waits for approval'
       : 'none, as the protocol has no requests';
   const rules = (asked.rules ?? []).map(({ toolKind, action }) => `${toolKind} ${action}`);
