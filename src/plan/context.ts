@@ -1,5 +1,6 @@
 import type { Revision } from '../api/objects.ts';
 import { missingInputs, type Refusal, refusal } from './accept.ts';
+import { type HeldGate, heldGate } from './gates.ts';
 import { type RevisionStep, revisionStep } from './revision.ts';
 import { defaultSettings, type Settings, settingsOf, type Timing, timingOf } from './settings.ts';
 import type { World } from './world.ts';
@@ -13,6 +14,8 @@ export interface Context {
   readonly refusal: Refusal | undefined;
   /** The missing Secrets, ConfigMaps and keys. */
   readonly missing: Refusal | undefined;
+  /** The gate that holds starts, wakes and messages. What runs keeps running. */
+  readonly gate: HeldGate | undefined;
   readonly revision: RevisionStep;
   readonly revisions: ReadonlyMap<string, Revision>;
   /** The name of the Runtime to run on; undefined if it does not exist. */
@@ -31,6 +34,7 @@ export function contextOf(world: World): Context {
     timing: timingOf(agent.spec),
     refusal: refusal(world),
     missing: missingInputs(world),
+    gate: heldGate(world),
     revision: revisionStep(world, settings),
     revisions,
     runtime: 'missing' in runtime ? undefined : runtime.object.metadata.name,

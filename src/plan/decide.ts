@@ -15,8 +15,9 @@ import {
   talkOf,
   wake,
 } from './draft.ts';
+import { gateText, type HeldGate } from './gates.ts';
 import { shortTime } from './instant.ts';
-import { idleSince, noteOutdated, updateGate } from './outdated.ts';
+import { idleSince, mayUpdate, noteOutdated } from './outdated.ts';
 import { startDeadline } from './ready.ts';
 import { dueRestart } from './schedule.ts';
 import { planStart } from './start.ts';
@@ -25,7 +26,9 @@ import { idleCause } from './wake.ts';
 
 /** The desired state of an Instance. */
 export type Desire =
-  | { is: 'Running' | 'Asleep' }
+  | { is: 'Running' }
+  /** `gate`: messages wait for it, but the gate does not let it wake. */
+  | { is: 'Asleep'; gate?: HeldGate | undefined }
   | { is: 'Stopped' | 'Removed'; cause: string; message: string };
 
 /** For `called`, see wake.ts. */
@@ -39,7 +42,11 @@ export function desireOf(draft: InstanceDraft, called: ReadonlySet<InstanceDraft
   if (object.spec.ordinal >= spec.replicas)
     return { is: 'Removed', cause: 'ScaledDown', message: `spec.replicas is ${spec.replicas}` };
   if (spec.suspend) return { is: 'Stopped', cause: 'Suspended', message: 'spec.suspend is true' };
-  return { is: context.settings.mode === 'OnDemand' && !called.has(draft) ? 'Asleep' : 'Running' };
+  if (context.settings.mode !== 'OnDemand') return { is: 'Running' };
+  if (!called.has(draft)) return { is: 'Asleep' };
+  return context.gate === undefined || alive(draft)
+    ? { is: 'Running' }
+    : { is: 'Asleep', gate: context.gate };
 }
 
 /** How many more instances this plan may take down for an update. */
@@ -86,8 +93,12 @@ export function decide(draft: InstanceDraft, desire: Desire, turnover: Turnover)
         desire.cause,
         `${desire.message}. Start it with ${command(agent, `resume ${agent.metadata.name}`)}.`,
       );
-    case 'Asleep':
-      return rest(draft, 'Asleep', 'NoMessages', 'No message waits for it.');
+    case 'Asleep': {
+      const { gate } = desire;
+      return gate === undefined
+        ? rest(draft, 'Asleep', 'NoMessages', 'No message waits for it.')
+        : rest(draft, 'Asleep', gate.reason, gateText(gate));
+    }
     case 'Running':
       return draft.context.runtime !== undefined &&
         draft.context.refusal === undefined &&
@@ -99,8 +110,12 @@ export function decide(draft: InstanceDraft, desire: Desire, turnover: Turnover)
 
 /** Keeps a running instance unless a rule restarts or replaces it. Returns whether one does. */
 function keep(draft: InstanceDraft, turnover: Turnover): boolean {
-  if (draft.context.refusal !== undefined) return false;
-  return fails(draft) || update(draft, turnover) || restart(draft);
+  const { refusal, gate } = draft.context;
+  if (refusal !== undefined) return false;
+  if (fails(draft)) return true;
+  if (gate === undefined) return update(draft, turnover) || restart(draft);
+  addWait(draft, gate.reason, gateText(gate)); // after a stop, it could not start again
+  return false;
 }
 
 /** Stops an instance that does not work. Returns whether it did. */
@@ -145,8 +160,8 @@ function stop(
 function update(draft: InstanceDraft, turnover: Turnover): boolean {
   const { outdated } = draft;
   if (outdated === undefined) return false;
-  const { open, waits } = updateGate(draft);
-  if (!open) return waitForUpdate(draft, waits);
+  const { allowed, waits } = mayUpdate(draft);
+  if (!allowed) return waitForUpdate(draft, waits);
   if (draft.ready) {
     if (turnover.left <= 0) return waitForUpdate(draft, 'It is replaced when the others are Ready');
     turnover.left -= 1;

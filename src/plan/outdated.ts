@@ -131,24 +131,26 @@ export function idleSince({ view, now, container }: InstanceDraft): Instant | un
 /**
  * Whether Policy.update allows to replace an outdated instance now, apart from maxUnavailable; and what it waits for.
  */
-export function updateGate(draft: InstanceDraft): { open: boolean; waits: string } {
-  const { update } = draft.context.settings;
+export function mayUpdate(draft: InstanceDraft): { allowed: boolean; waits: string } {
+  const { settings, gate } = draft.context;
+  const { update } = settings;
   const { next, now } = draft;
+  if (gate !== undefined) return { allowed: false, waits: `It waits for the gate ${gate.name}` };
   if (update.strategy === 'OnDelete')
     return {
-      open: false,
+      allowed: false,
       waits: `It is replaced when it is deleted: ${command(draft.context.world.agent, `delete instance ${draft.name}`)}`,
     };
   if (update.forceAfter !== undefined) {
     const force = (instant(next.outdatedSince) ?? now) + update.forceAfter;
-    if (force <= now) return { open: true, waits: '' };
+    if (force <= now) return { allowed: true, waits: '' };
     wake(draft, force);
   }
   const idle = idleSince(draft);
-  if (idle === undefined) return { open: false, waits: 'It is busy; it is replaced when its turn ends' };
-  if (update.strategy === 'Rolling') return { open: true, waits: '' };
+  if (idle === undefined) return { allowed: false, waits: 'It is busy; it is replaced when its turn ends' };
+  if (update.strategy === 'Rolling') return { allowed: true, waits: '' };
   const at = idle + update.idleFor;
-  if (at <= now) return { open: true, waits: '' };
+  if (at <= now) return { allowed: true, waits: '' };
   wake(draft, at);
-  return { open: false, waits: `It is replaced at ${shortTime(at)} if it stays idle` };
+  return { allowed: false, waits: `It is replaced at ${shortTime(at)} if it stays idle` };
 }

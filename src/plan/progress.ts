@@ -9,7 +9,7 @@ import type { Part } from './decide.ts';
 import { alive, type InstanceDraft } from './draft.ts';
 import type { RevisionData } from './drift.ts';
 import { instant, timeText } from './instant.ts';
-import { updateGate } from './outdated.ts';
+import { mayUpdate } from './outdated.ts';
 import type { Instant } from './world.ts';
 
 const type = 'Progressing';
@@ -53,7 +53,7 @@ export function progress(context: Context, wanted: readonly Part[], actions: rea
         ? { type, status: 'False', reason: 'Complete', message: 'All instances are up to date.' }
         : { type, status: 'False', reason: revertedReason, message: revertedMessage(context, failed) };
     }
-    const { waits } = updateGate(waiting);
+    const { waits } = mayUpdate(waiting);
     const message = `${waiting.name} is outdated. ${waits === '' ? 'It is next' : waits}.`;
     return { type, status: 'False', reason: 'AwaitingTurn', message };
   }
@@ -82,11 +82,16 @@ const moving = (draft: InstanceDraft): boolean =>
   draft.next.phase !== 'Failed' &&
   !heldUp(draft);
 
-/** Waits for its Runtime, which says nothing about the spec. A want that is not answered yet is not in the queue. */
-const heldUp = ({ next }: InstanceDraft): boolean =>
+/**
+ * Waits for its Runtime or a gate, which say nothing about the spec. A want that is not answered yet is not in the
+ * queue.
+ */
+const heldUp = ({ next, context }: InstanceDraft): boolean =>
   next.queue !== undefined ||
   ((next.phase === 'Pending' || next.phase === 'Unknown') &&
-    (next.reason === 'RuntimeOffline' || next.reason === 'RuntimeSyncing'));
+    (next.reason === 'RuntimeOffline' ||
+      next.reason === 'RuntimeSyncing' ||
+      (context.gate !== undefined && next.reason === context.gate.reason)));
 
 const revertedMessage = ({ settings, revision, world }: Context, failed: string): string =>
   `Revision ${failed} did not become Ready within ${formatDuration(settings.update.progressDeadline)}, so the Agent went back to the last Revision that was Ready: its spec is now ${revision.name}. Apply a corrected spec, or keep this one with ${command(world.agent, `resume ${world.agent.metadata.name}`)}.`;

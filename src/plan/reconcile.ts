@@ -90,7 +90,7 @@ function planOf(context: Context, parts: readonly Part[]): Plan {
   const { deadline, revert } = followProgress(context, parts, status);
   if (revert !== undefined) actions.push(revert);
   events.push(...refusalEvents(context));
-  for (const at of [deadline, prompts.wakeAt])
+  for (const at of [deadline, prompts.wakeAt, context.gate?.until])
     if (at !== undefined && (wakeAt === undefined || at < wakeAt)) wakeAt = at;
   const plan: Plan = { actions, verdicts, instances, status, events, drift: driftOf(context, parts), wants };
   if (wakeAt !== undefined) plan.wakeAt = wakeAt;

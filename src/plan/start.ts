@@ -14,6 +14,7 @@ import {
   retries,
   wake,
 } from './draft.ts';
+import { gateText } from './gates.ts';
 import { instant, shortTime, timeText } from './instant.ts';
 import { askedRestart } from './outdated.ts';
 import { clearFailures, endText, noteRestart } from './restart.ts';
@@ -39,7 +40,7 @@ export function planStart(draft: InstanceDraft) {
     const exit = ended(draft) ? next.lastExit : undefined;
     return phase(draft, 'BackOff', 'BackOff', exit === undefined ? follows : endText(draft, exit, follows));
   }
-  const { refusal, missing, world } = context;
+  const { refusal, missing, gate, world } = context;
   // No Event here: the Agent emits one.
   if (refusal !== undefined) return hold(draft, refusal.reason, refusal.message, true);
   if (missing !== undefined) return hold(draft, missing.reason, missing.message);
@@ -51,6 +52,7 @@ export function planStart(draft: InstanceDraft) {
     if (health.state !== 'Online') return hold(draft, `Runtime${health.state}`, health.message);
   }
   if (draft.view.observed === 'Unknown') return hold(draft, 'RuntimeOffline', 'Its Runtime does not answer.');
+  if (gate !== undefined) return hold(draft, gate.reason, gateText(gate));
   if (draft.outdated !== undefined && lacks(next) !== undefined) delete next.lastOutcome;
   const retryAt = notStartable(draft);
   if (retryAt !== undefined && retryAt > now) return waitToRetry(draft, retryAt);

@@ -31,8 +31,21 @@ export interface World {
   controllerVersion: string;
   /** The Agent's messages. Empty without a protocol. */
   inbox: InboxView;
+  /** What may hold its starts and messages; see gates.ts. */
+  gates: readonly Gate[];
   /** Why the driver does not support the spec: `field: reason`. Empty if it does. */
   unsupported: readonly string[];
+}
+
+export interface Gate {
+  /** For people. Unique in a World. */
+  name: string;
+  state: 'Open' | 'Held';
+  /** When a held gate opens by itself. Absent: something else opens it. */
+  until?: Instant | undefined;
+  /** PascalCase. */
+  reason: string;
+  message: string;
 }
 
 /** The position of a waiting Instance in the queue of its Runtime. */

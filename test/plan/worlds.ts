@@ -210,6 +210,7 @@ export function worldOf({ spec, policy, ...more }: WorldOptions = {}): World {
     grants: new Set(instances.map(({ object }) => object.metadata.uid)),
     controllerVersion: '1',
     inbox: emptyInbox,
+    gates: [],
     unsupported: [],
     ...more,
   };

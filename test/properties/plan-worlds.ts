@@ -132,6 +132,13 @@ export const worldEvents: fc.Arbitrary<WorldEvent> = fc.oneof(
       is: fc.constantFrom('Offline' as const, 'Syncing' as const, 'Online' as const, 'Online' as const),
     }),
   },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      is: fc.constant('Gate' as const),
+      hold: fc.constantFrom(undefined, undefined, 900, 60_000, 3_600_000, 'Forever' as const),
+    }),
+  },
   { weight: 2, arbitrary: fc.record({ is: fc.constant('Secret' as const), there: fc.boolean() }) },
   {
     weight: 2,

@@ -176,6 +176,35 @@ describe('for every World that random events and actions lead to, the planner', 
     });
   });
 
+  test('starts nothing while a gate is held, burns no restart, and wakes when the gate opens', () => {
+    stories(({ world }) => {
+      const [gate] = world.gates;
+      const until = gate?.until ?? Number.POSITIVE_INFINITY;
+      if (gate === undefined || until <= world.now) return;
+      const plan = reconcile(world);
+      expect(plan.actions.filter(({ type }) => type === 'Start')).toEqual([]);
+      expect(plan.wants).toEqual([]);
+      if (gate.until !== undefined) expect(plan.wakeAt).toBeLessThanOrEqual(gate.until);
+      for (const { object } of world.instances) {
+        const { status = {} } = object;
+        const next = plan.instances.get(object.metadata.name) ?? {};
+        expect(next.restartTimes?.length ?? 0).toBeLessThanOrEqual(status.restartTimes?.length ?? 0);
+        if (next.run?.number === status.run?.number) expect(next.run?.claimedAt).toBe(status.run?.claimedAt);
+        const stopped = status.stop === undefined ? next.stop?.cause : undefined;
+        expect(stopped ?? '').not.toMatch(/^(ScheduledRestart|RolloutRestart|.*(Changed|Updated|Upgraded))$/);
+      }
+    });
+  });
+
+  test('goes on after a gate as if there had been none', () => {
+    stories(({ world }) => {
+      const [{ until } = {}] = world.gates;
+      if (until === undefined || until <= world.now) return;
+      const after = { ...world, now: until };
+      expect(reconcile(after)).toEqual(reconcile({ ...after, gates: [] }));
+    });
+  });
+
   test('comes to rest when its actions succeed, with each Instance where it should be', () => {
     stories((unsettled) => {
       const settled = settle(land(unsettled, 'Succeeded'));
@@ -199,6 +228,7 @@ describe('for every World that random events and actions lead to, the planner', 
         expect(holdsPlace(status), JSON.stringify(status)).toBe(up === 1);
         if (is !== 'Running' || up === 1 || context.refusal !== undefined || context.missing !== undefined)
           continue;
+        if (context.gate !== undefined && status.reason === context.gate.reason) continue; // told and waked below
         expect(awaits(status, plan.wakeAt), JSON.stringify(status)).toBe(true);
       }
       expect(running).toBeLessThanOrEqual(world.agent.spec.replicas);

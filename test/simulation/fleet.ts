@@ -118,6 +118,7 @@ export class Fleet implements AsyncDisposable {
       grants: this.#grants,
       controllerVersion: '1',
       inbox: emptyInbox,
+      gates: [],
       unsupported: [],
     };
   }

@@ -4,7 +4,7 @@ import type { Action, Outcome, Plan } from '../../src/plan/action.ts';
 import { carriedOut, granted, written } from '../../src/plan/forecast.ts';
 import { applyOutcome } from '../../src/plan/outcome.ts';
 import { reconcile } from '../../src/plan/reconcile.ts';
-import type { InboxView, InstanceView, Observed, TalkView, World } from '../../src/plan/world.ts';
+import type { Gate, InboxView, InstanceView, Observed, TalkView, World } from '../../src/plan/world.ts';
 import { iso, runtimeOf } from '../plan/worlds.ts';
 
 /** One thing that happens from outside. `at` picks the Instance, modulo how many there are. */
@@ -24,6 +24,8 @@ export type WorldEvent =
   | { is: 'Waiting'; at: number; waiting: number }
   | { is: 'Inbox'; inbox: Partial<InboxView> }
   | { is: 'Offline' | 'Syncing' | 'Online' }
+  /** A gate is held for so long, or until something else opens it. Without `hold`, all gates are open. */
+  | { is: 'Gate'; hold?: number | 'Forever' | undefined }
   | { is: 'Secret'; there: boolean }
   | { is: 'Spec'; spec: Partial<AgentSpec> }
   | { is: 'Image'; image: string }
@@ -117,6 +119,11 @@ export function happen(house: House, event: WorldEvent): House {
       }));
     case 'Inbox':
       return { ...next, world: { ...world, inbox: { ...world.inbox, ...event.inbox } } };
+    case 'Gate':
+      return {
+        ...next,
+        world: { ...world, gates: event.hold === undefined ? [] : [held(event.hold, world)] },
+      };
     case 'Offline':
     case 'Syncing':
       return hide(next, event.is);
@@ -170,6 +177,14 @@ export function happen(house: House, event: WorldEvent): House {
       return step(next, event);
   }
 }
+
+const held = (hold: number | 'Forever', { now }: World): Gate => ({
+  name: 'budget',
+  state: 'Held',
+  ...(hold === 'Forever' ? {} : { until: now + hold }),
+  reason: 'OverBudget',
+  message: 'The budget is spent',
+});
 
 function begin(house: House): House {
   const plan = reconcile(house.world);
