@@ -1,9 +1,10 @@
 import { hostname } from 'node:os';
-import type { PolicySpec } from '../api/objects.ts';
+import type { Agent, PolicySpec } from '../api/objects.ts';
 import { Recorder } from '../client/recorder.ts';
 import type { Resources } from '../client/resources.ts';
 import { Talk } from '../conversations/talk.ts';
 import type { Journal } from '../messages/journal.ts';
+import type { Gate } from '../plan/world.ts';
 import { type Clock, endsWithin } from '../platform/clock.ts';
 import type { Ids } from '../platform/ids.ts';
 import type { Log } from '../platform/log.ts';
@@ -46,6 +47,8 @@ export interface ControllerOptions {
   /** HMAC key for the Secrets recorded in Revisions. */
   key: Uint8Array;
   storeId: string;
+  /** Returns what may hold the starts and messages of an Agent, apart from its quota. */
+  gates?: ((agent: Agent) => readonly Gate[]) | undefined;
   /** Returns whether the disk of the state folder is full. */
   diskFull?: (() => boolean) | undefined;
   version: string;

@@ -70,6 +70,7 @@ export class Observer {
           ? images.newest(session, image, parseDuration(policy.imageInterval))
           : undefined,
       inbox: this.#deps.talk.inbox(agent),
+      gates: this.#deps.talk.gates(agent),
       controllerVersion: version,
       unsupported: found === undefined ? [] : unsupported(found.spec, agent.spec, programAuthor(agent, find)),
     };

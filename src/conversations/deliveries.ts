@@ -24,6 +24,8 @@ export interface DeliveriesDeps {
   talkState: TalkState;
   turns: Turns;
   agent(key: string): Agent | undefined;
+  /** Whether a gate holds the Agent. */
+  isHeld(agent: Agent): boolean;
   /** A turn has begun: from now on the agent must show activity. */
   begun(agent: Agent): void;
 }
@@ -57,7 +59,7 @@ export class Deliveries {
     const agent = this.#deps.agent(key);
     if (agent === undefined || agent.spec.suspend || agent.metadata.deletionTimestamp !== undefined) return;
     const box = this.#talkState.box(key);
-    if (box.waiting === 0) return;
+    if (box.waiting === 0 || this.#deps.isHeld(agent)) return;
     const { perInstance } = this.#talkState.deps.rules(agent);
     const takers: Taker[] = [];
     for (const link of this.#linksOf(key)) {
@@ -110,7 +112,9 @@ export class Deliveries {
       return;
     }
     if (open.cancellation !== undefined) return this.#turns.finish(open, cancelledEnd(open), link);
-    if (open.stalled && !this.#hasRoom(open, link)) {
+    const agent = this.#deps.agent(keyOf(message));
+    const isHeld = agent !== undefined && this.#deps.isHeld(agent);
+    if (isHeld || (open.stalled && !this.#hasRoom(open, link))) {
       writer.note([{ type: 'Conversation', conversation: thread.record }]);
       return this.#turns.requeue(open);
     }

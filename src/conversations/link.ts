@@ -8,7 +8,7 @@ import {
 } from '../drivers/driver.ts';
 import type { Entry } from '../messages/journal.ts';
 import type { Link as LinkRecord } from '../messages/message.ts';
-import type { AccountName, ControlView, Instant, TalkView } from '../plan/world.ts';
+import type { AccountName, Instant, TalkView } from '../plan/world.ts';
 import { Bucket } from '../platform/bucket.ts';
 import { type Cancel, type Clock, sleep } from '../platform/clock.ts';
 import { type Log, limitedLog } from '../platform/log.ts';
@@ -26,6 +26,7 @@ import { Ledger } from './ledger.ts';
 import { Outbox } from './outbox.ts';
 import { Pen } from './pen.ts';
 import type { ToolsOffer } from './ports.ts';
+import { type Account, accountOf, type Hold } from './quota.ts';
 import type { Writer } from './writer.ts';
 
 const attachAgain = 500;
@@ -217,14 +218,16 @@ export class Link {
   }
 
   /** What the agent has reported about its account. */
-  get account(): Readonly<Partial<Record<AccountName, ControlView>>> {
-    return (this.facts?.account ?? {}) as Partial<Record<AccountName, ControlView>>; // `#tell` wrote this type
+  get account(): Account {
+    return accountOf(this.facts ?? this.#ledger.record.facts);
   }
 
   /** The agent has reported a fault of its account. */
-  accountFails(name: AccountName, reason: string, message: string): void {
-    if (this.account[name]?.message === message) return;
-    this.#tell({ ...this.account, [name]: { status: 'False', reason, message } });
+  accountFails(name: AccountName, reason: string, message: string, hold?: Hold): void {
+    const known = this.account[name];
+    const lasts = (known?.hold?.until ?? 0) > this.#deps.clock.now() && known?.hold?.asked === hold?.asked;
+    if (known?.message === message && (hold === undefined || lasts)) return;
+    this.#tell({ ...this.account, [name]: { status: 'False', reason, message, hold: hold ?? known?.hold } });
   }
 
   /** The agent has completed a turn: faults of its account are over. */
@@ -237,7 +240,7 @@ export class Link {
     this.#tell({ ...this.account, ...Object.fromEntries(names.map((name) => [name, works])) });
   }
 
-  #tell(account: object): void {
+  #tell(account: Account): void {
     if (this.facts === undefined) return;
     this.facts = { ...this.facts, account };
     this.#ledger.change({ facts: this.facts });

@@ -7,7 +7,7 @@ import type { Recorder } from '../client/recorder.ts';
 import type { Driver } from '../drivers/driver.ts';
 import type { Conversation, Link as LinkRecord } from '../messages/message.ts';
 import type { Plan } from '../plan/action.ts';
-import type { Instant, Observed, TalkView, World } from '../plan/world.ts';
+import type { Gate, Instant, Observed, TalkView, World } from '../plan/world.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import type { Turn } from '../protocols/protocol.ts';
@@ -19,6 +19,7 @@ import { type Deliveries, turnOf } from './deliveries.ts';
 import { Link, type LinkTarget } from './link.ts';
 import { manage } from './manage.ts';
 import type { Asking, Caches, Tools } from './ports.ts';
+import { accountOf, type Hold, holdOf, quotaGate } from './quota.ts';
 import type { Routes } from './routes.ts';
 import { protocolOf } from './rules.ts';
 import { keyOf, type TalkState } from './talk-state.ts';
@@ -246,13 +247,26 @@ export class Links {
   }
 
   #quota(link: Link, { message, until }: { message: string; until?: number | undefined }): void {
-    this.accountFails(link, { condition: 'WithinQuota', reason: 'QuotaExceeded', message, until });
+    const agent = this.#deps.cache.agents.get(keyOf(link.target));
+    const hold =
+      agent === undefined || until === undefined ? undefined : holdOf(agent, until, this.#deps.clock.now());
+    this.accountFails(link, { condition: 'WithinQuota', reason: 'QuotaExceeded', message, until }, hold);
+  }
+
+  /** Returns the gate that holds an Agent whose instances have reported until when their quota is used up. */
+  quotaGate(agent: Agent): Gate | undefined {
+    const instances = this.#deps.cache.instances.byIndex('agent', agent.metadata.uid);
+    const accounts = instances.map(
+      ({ metadata: { uid } }) =>
+        this.#talkState.links.get(uid)?.account ?? accountOf(this.#records.get(uid)?.facts),
+    );
+    return quotaGate(agent, accounts, this.#deps.clock.now());
   }
 
   /** Reports a fault of an agent's account as a condition and as an Event. */
-  accountFails(link: Link, { condition, reason, message, until }: AccountFault): void {
+  accountFails(link: Link, { condition, reason, message, until }: AccountFault, hold?: Hold): void {
     const text = `${cut(message, 999)}${until === undefined ? '' : ` (until ${formatTime(until)})`}`;
-    link.accountFails(condition, reason, text);
+    link.accountFails(condition, reason, text, hold);
     const about = this.#talkState.deps.instance(link.target.uid);
     if (about !== undefined)
       this.#deps.recorder.recordEvent(about, { type: 'Warning', reason, message: text });

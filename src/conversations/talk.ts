@@ -10,7 +10,8 @@ import type { Driver } from '../drivers/driver.ts';
 import type { Journal } from '../messages/journal.ts';
 import { type AgentUsage, type Envelope, isFinal, type Message, type Sender } from '../messages/message.ts';
 import type { Plan } from '../plan/action.ts';
-import type { Activity, InboxView, Instant, Observed, TalkView, World } from '../plan/world.ts';
+import { heldGate } from '../plan/gates.ts';
+import type { Activity, Gate, InboxView, Instant, Observed, TalkView, World } from '../plan/world.ts';
 import { type Clock, endsWithin } from '../platform/clock.ts';
 import type { Ids } from '../platform/ids.ts';
 import type { Log } from '../platform/log.ts';
@@ -50,6 +51,8 @@ export interface TalkDeps {
   driver(runtime: string): Driver | undefined;
   policy(agent: Agent): PolicySpec;
   enqueue(key: string, at?: Instant): void;
+  /** Returns the gates of other parts. Absent: there are none. */
+  gates?: ((agent: Agent) => readonly Gate[]) | undefined;
   /** Returns the fleet as this instance may use it. */
   fleet(from: Agent, instance: Asking): Fleet;
   tools: Tools;
@@ -107,6 +110,7 @@ export class Talk {
       talkState: this.talkState,
       turns: this.turns,
       agent,
+      isHeld: (of) => heldGate({ gates: this.gates(of), now: clock.now() }) !== undefined,
       begun: (of) => this.#timers.wake(clock.now() + this.#rules(of).inactivityTimeout),
     });
     this.intake = new Intake({
@@ -205,6 +209,13 @@ export class Talk {
   inbox(agent: Agent): InboxView {
     const box = this.talkState.box(keyText(agent.metadata));
     return { waiting: box.forAnyone, ...this.prompts.view(agent) };
+  }
+
+  /** Returns what may hold the starts and messages of an Agent. */
+  gates(agent: Agent): readonly Gate[] {
+    const quota = this.#links.quotaGate(agent);
+    const others = this.#deps.gates?.(agent) ?? [];
+    return quota === undefined ? others : [quota, ...others];
   }
 
   /** Returns how many messages wait for an Agent. */

@@ -10,6 +10,7 @@ import { Controller } from '../../src/controller/controller.ts';
 import type { Driver } from '../../src/drivers/driver.ts';
 import type { Journal } from '../../src/messages/journal.ts';
 import { openJournal } from '../../src/messages/sqlite-journal.ts';
+import type { Gate } from '../../src/plan/world.ts';
 import { randomIds } from '../../src/platform/ids.ts';
 import { type Log, silentLog } from '../../src/platform/log.ts';
 import { createRegistry } from '../../src/registry/registry.ts';
@@ -40,6 +41,7 @@ export interface HouseOptions {
   /** Of the manifests that Syncs follow. */
   parser?: Parser;
   diskFull?: () => boolean;
+  gates?: (agent: Agent) => readonly Gate[];
 }
 
 export class House implements AsyncDisposable {
@@ -114,6 +116,7 @@ export class House implements AsyncDisposable {
       ids: randomIds,
       log: this.#options.log ?? log,
       diskFull: this.#options.diskFull,
+      gates: this.#options.gates,
     });
     controller.recorder.onEvent((_, { reason }) => this.happened.push(reason));
     return controller;
