@@ -7,7 +7,7 @@ import type { AccountName, ControlView, Gate, Instant } from '../plan/world.ts';
 /** What an agent has reported about its account. */
 export type Account = Readonly<Partial<Record<AccountName, AccountView>>>;
 
-export interface AccountView extends ControlView {
+interface AccountView extends ControlView {
   hold?: Hold | undefined;
 }
 
