@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { type Log, silentLog } from '../../src/platform/log.ts';
 import { Retries, retryDelay } from '../../src/platform/retry.ts';
+import { StoreError } from '../../src/store/store.ts';
 import { ManualClock } from '../fakes/clock.ts';
 
 describe('the wait', () => {
@@ -73,6 +74,14 @@ test('each cause is logged once in a row of failures, and the success after it',
     'it failed; it is tried again',
     'it failed earlier, and now succeeded',
   ]);
+});
+
+test('an error that says so is logged, and not tried again', () => {
+  const retries = open();
+  retries.failed('key', new StoreError('TooNew', 'no'), again);
+  clock.advance(3_600_000);
+  expect(tries).toBe(0);
+  expect(logged).toEqual(['it failed']);
 });
 
 test('keys are tried again each by itself, and none after the end', () => {
