@@ -20,7 +20,7 @@ test('a message to one Agent cannot go on with the conversation of another', asy
   const { conversation } = await at.send('one', 'hi');
   await at.world.until(() => one.turns.length === 1);
   expect(await refusal(at.send('other', 'and you?', { conversation }))).toMatchObject({
-    code: 400,
+    status: 400,
     reason: 'BadRequest',
     message: `Conversation ${conversation} is with Agent default/one, not default/other.`,
   });

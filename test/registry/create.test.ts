@@ -23,7 +23,7 @@ describe('an object that the store does not take', () => {
     const { client } = await harness();
     await client.create('ConfigMap', configMap('a'));
     await expect(client.create('ConfigMap', configMap('a'))).rejects.toMatchObject({
-      code: 409,
+      status: 409,
       reason: 'AlreadyExists',
       message: 'configmaps "a" already exists',
       details: { name: 'a', group: '', kind: 'configmaps' },

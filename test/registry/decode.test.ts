@@ -37,7 +37,7 @@ describe('a body', () => {
     ),
   ])('that %s is refused', async (_what, body, message) => {
     const { registry } = await harness();
-    await expect(registry.create('ConfigMap', {}, body)).rejects.toMatchObject({ code: 400, message });
+    await expect(registry.create('ConfigMap', {}, body)).rejects.toMatchObject({ status: 400, message });
   });
 
   test('need not name its kind, nor have metadata, where the request does', async () => {
@@ -80,7 +80,7 @@ describe('a body', () => {
     const made = registry.create('ConfigMap', key, configMap({ metadata }));
     if (message === undefined)
       expect((await made).metadata).toMatchObject({ namespace: 'default', name: 'a' });
-    else await expect(made).rejects.toMatchObject({ code: 400, message });
+    else await expect(made).rejects.toMatchObject({ status: 400, message });
   });
 
   test.each([{}, { namespace: '' }])('with the namespace %o is for the default one', async (metadata) => {
@@ -116,7 +116,7 @@ describe('a field that is not in the schema', () => {
     const { registry } = await harness();
     await expect(registry.create('ConfigMap', {}, body, { fieldValidation: 'Strict' })).rejects.toMatchObject(
       {
-        code: 400,
+        status: 400,
         message:
           'ConfigMap in version "v1" cannot be handled as a ConfigMap: strict decoding error: unknown field "datta" (did you mean data?), unknown field "spec"',
       },

@@ -29,7 +29,7 @@ describe('a deletion', () => {
   test('of what is not there is NotFound', async () => {
     const { registry } = await harness();
     await expect(registry.delete('ConfigMap', key)).rejects.toMatchObject({
-      code: 404,
+      status: 404,
       message: 'configmaps "a" not found',
       details: { name: 'a', group: '', kind: 'configmaps' },
     });
@@ -48,7 +48,7 @@ describe('a deletion', () => {
     await expect(
       at.registry.delete('ConfigMap', key, { preconditions: { [field]: value } }),
     ).rejects.toMatchObject({
-      code: 409,
+      status: 409,
       message: `Operation cannot be fulfilled on configmaps "a": ${message}${metadata[field]}`,
     });
     await at.registry.delete('ConfigMap', key, { preconditions: { [field]: metadata[field] } });
@@ -57,7 +57,7 @@ describe('a deletion', () => {
   test('of the namespace default is refused', async () => {
     const { registry } = await harness();
     await expect(registry.delete('Namespace', { name: 'default' })).rejects.toMatchObject({
-      code: 403,
+      status: 403,
       message: 'namespaces "default" is forbidden: this namespace may not be deleted',
     });
     const at = await harness();
@@ -126,7 +126,7 @@ describe('the deletion of what a finalizer holds', () => {
     await expect(
       at.registry.delete('ConfigMap', key, { propagationPolicy: 'Sometimes' as 'Orphan' }),
     ).rejects.toMatchObject({
-      code: 400,
+      status: 400,
       message: 'invalid propagation policy: expected Foreground, Background or Orphan',
     });
   });

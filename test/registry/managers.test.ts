@@ -192,7 +192,7 @@ describe('the conflict of an apply', () => {
       'Apply failed with 3 conflicts: conflicts with "me":\n- .data.a\nconflicts with "you":\n- .data.b\n- .data.c',
     );
     expect(error).toMatchObject({
-      code: 409,
+      status: 409,
       details: {
         causes: [
           { reason: 'FieldManagerConflict', message: 'conflict with "me"', field: '.data.a' },

@@ -158,7 +158,7 @@ describe('the metadata of an object that is updated', () => {
       registry.patch('ConfigMap', key, { type: 'apply', body: configMap(pinned) }, { fieldManager: 'me' }),
     ])
       await expect(write).rejects.toMatchObject({
-        code: 409,
+        status: 409,
         reason: 'Conflict',
         message: expect.stringMatching(message),
         details: { name: 'a', group: '', kind: 'configmaps' },

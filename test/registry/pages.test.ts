@@ -62,7 +62,7 @@ describe('a list in pages', () => {
   ])('with a token that is %s is refused', async (_what, page) => {
     const { registry } = await crowd();
     await expect(registry.list('ConfigMap', { continue: page })).rejects.toMatchObject({
-      code: 400,
+      status: 400,
       message: wrong,
     });
   });
@@ -73,7 +73,7 @@ describe('a list in pages', () => {
     await expect(
       registry.list('ConfigMap', { continue: metadata.continue, resourceVersion: '1' }),
     ).rejects.toMatchObject({
-      code: 400,
+      status: 400,
       message: 'specifying resource version is not allowed when using continue',
     });
     const any = { continue: metadata.continue, resourceVersion: '0' };
@@ -87,7 +87,7 @@ describe('a resourceVersion', () => {
     async (resourceVersion) => {
       const { registry } = await crowd();
       await expect(registry.list('ConfigMap', { resourceVersion })).rejects.toMatchObject({
-        code: 400,
+        status: 400,
         message: `resourceVersion: invalid value ${JSON.stringify(resourceVersion)}: expected a number`,
       });
     },
@@ -98,7 +98,7 @@ describe('a resourceVersion', () => {
     const current = store.revision();
     const later = String(current + 1);
     await expect(registry.list('ConfigMap', { resourceVersion: later })).rejects.toMatchObject({
-      code: 504,
+      status: 504,
       reason: 'Timeout',
       message: `Too large resource version: ${later}, current: ${current}`,
       details: {
@@ -124,7 +124,7 @@ describe('a resourceVersion', () => {
     await expect(
       registry.list('ConfigMap', { resourceVersion: '2', resourceVersionMatch: 'Exact' }),
     ).rejects.toMatchObject({
-      code: 410,
+      status: 410,
       message: `too old resource version: 2 (${store.revision()})`,
     });
   });

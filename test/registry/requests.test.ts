@@ -28,7 +28,7 @@ const event = (name: string, involved: string, related?: string) => ({
 
 describe('a kind that is not in the store', () => {
   const noSuchResource = {
-    code: 404,
+    status: 404,
     reason: 'NotFound',
     message: 'the server could not find the requested resource',
   };
@@ -42,7 +42,7 @@ describe('a kind that is not in the store', () => {
     ['Approval', 'approvals are read-only: use agentctl approve and agentctl deny'],
   ])('cannot be written: %s', async (kind, message) => {
     const { registry } = await harness();
-    const refused = { code: 405, reason: 'MethodNotAllowed', message };
+    const refused = { status: 405, reason: 'MethodNotAllowed', message };
     const merge = { type: 'merge', body: {} } as const;
     await expect(registry.create(kind, {}, {})).rejects.toMatchObject(refused);
     await expect(registry.update(kind, key, {})).rejects.toMatchObject(refused);
@@ -78,7 +78,7 @@ describe('what is not there', () => {
   test('is not found, by its kind and name', async () => {
     const { registry } = await harness();
     const missing = {
-      code: 404,
+      status: 404,
       message: 'agents.agentctl.dev "a" not found',
       details: { name: 'a', group: 'agentctl.dev', kind: 'agents' },
     };
@@ -95,12 +95,12 @@ describe('what is not there', () => {
     const apply = (metadata: object) =>
       registry.patch('ConfigMap', key, { type: 'apply', body: configMap(metadata) }, { fieldManager: 'me' });
     await expect(apply({ uid: 'u' })).rejects.toMatchObject({
-      code: 409,
+      status: 409,
       message:
         'Operation cannot be fulfilled on configmaps "a": uid mismatch: the provided object specified uid u, and no existing object was found',
     });
     await expect(apply({ resourceVersion: '7' })).rejects.toMatchObject({
-      code: 400,
+      status: 400,
       message: 'resourceVersion should not be set on objects to be created',
     });
     expect((await apply({ uid: '', resourceVersion: '' })).metadata.name).toBe('a');
@@ -111,7 +111,7 @@ describe('a new object', () => {
   test('in a namespace that is not there is refused', async () => {
     const { registry } = await harness();
     await expect(registry.create('ConfigMap', {}, configMap({ namespace: 'b' }))).rejects.toMatchObject({
-      code: 404,
+      status: 404,
       message: 'namespaces "b" not found',
     });
   });
@@ -132,13 +132,13 @@ describe('a new object', () => {
     await expect(
       registry.create('ConfigMap', {}, configMap({ namespace: 'b', name: 'c' })),
     ).rejects.toMatchObject({
-      code: 403,
+      status: 403,
       message:
         'configmaps "c" is forbidden: unable to create new content in namespace b because it is being terminated',
     });
     await registry.update('ConfigMap', { namespace: 'b', name: 'a' }, configMap({ namespace: 'b' }));
     await registry.settled();
-    await expect(registry.get('Namespace', { name: 'b' })).rejects.toMatchObject({ code: 404 });
+    await expect(registry.get('Namespace', { name: 'b' })).rejects.toMatchObject({ status: 404 });
   });
 
   test('that is a dry run is answered, and not made', async () => {
@@ -148,7 +148,7 @@ describe('a new object', () => {
     const made = await registry.create('ConfigMap', {}, configMap(), options);
     expect(made.metadata.uid).toMatch(/./);
     expect(created).toBe(1);
-    await expect(registry.get('ConfigMap', key)).rejects.toMatchObject({ code: 404 });
+    await expect(registry.get('ConfigMap', key)).rejects.toMatchObject({ status: 404 });
     await registry.create('ConfigMap', {}, configMap());
     await expect(registry.create('ConfigMap', {}, configMap(), options)).rejects.toMatchObject({
       reason: 'AlreadyExists',
@@ -200,12 +200,12 @@ describe('the scale of an Agent', () => {
       registry.patchScale('Agent', key, { type: 'merge', body: { metadata: { resourceVersion: '1' } } }),
     ).rejects.toMatchObject({ reason: 'Conflict' });
     await expect(registry.patchScale('Agent', key, { type: 'apply', body: {} })).rejects.toMatchObject({
-      code: 415,
+      status: 415,
       message: 'the scale subresource supports merge patches and JSON patches, not apply',
     });
     for (const body of ['text', { spec: 'text' }, { spec: { replicas: Number.NaN } }, {}])
       await expect(registry.updateScale('Agent', key, body)).rejects.toMatchObject({
-        code: 400,
+        status: 400,
         message: 'spec.replicas: expected a whole number of at least 0',
       });
   });

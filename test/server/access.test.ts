@@ -58,7 +58,7 @@ describe('over TCP', () => {
     for (const bearer of [undefined, 'nonsense', ''])
       await expect(as(bearer).get('Agent', key('seen'))).rejects.toMatchObject({
         reason: 'Unauthorized',
-        code: 401,
+        status: 401,
       });
   });
 
