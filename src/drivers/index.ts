@@ -1,3 +1,4 @@
+import { type Capabilities, capabilitiesOf } from '../api/capabilities.ts';
 import type { AgentSpec, Runtime } from '../api/objects.ts';
 import { type Author, notAllowed } from '../plan/allow.ts';
 import { unsupportedByDocker } from './docker/unsupported.ts';
@@ -21,6 +22,18 @@ export const unsupported = (
   spec: AgentSpec,
   author: Author | undefined,
 ): string[] => [
+  ...lacking(capabilitiesOf(runtime), spec),
   ...checks[runtime.driver](spec, runtime),
   ...notAllowed(spec.template, runtime, { author, controller: ownUser() }),
 ];
+
+/** Returns `field: reason` for what the spec uses and no instance of such a driver has. */
+export function lacking(
+  { stdio }: Pick<Capabilities, 'stdio'>,
+  { protocol }: Pick<AgentSpec, 'protocol'>,
+): string[] {
+  if (stdio !== 'None' || protocol === 'none') return [];
+  return [
+    'spec.protocol: the Runtime cannot attach to standard input and output; set protocol: none, or use another Runtime',
+  ];
+}

@@ -6,7 +6,10 @@ import { readPage, root } from './page.ts';
 const page = 'docs/extending.md';
 
 /** The code of each section: a file of test/extending that is compiled and tested, as if it were in src. */
-const sections = [{ heading: '## A protocol', file: 'toy-protocol.ts', folder: 'protocols' }];
+const sections = [
+  { heading: '## A driver', file: 'toy-driver.ts', folder: 'drivers' },
+  { heading: '## A protocol', file: 'toy-protocol.ts', folder: 'protocols' },
+];
 
 test('the code of the page is the code that is tested', async () => {
   let text = readPage(page);

@@ -17,7 +17,7 @@ export interface DriverHarness {
   /** A driver of a controller with this store, at the Runtime that all the others speak to too. */
   driver(store: string): Driver;
   /** How the Runtime runs the program; `marker` finds what it leaves. */
-  run(program: Program, marker: string): Pick<RunSpec, 'image' | 'command'>;
+  run(program: Program, marker: string): Pick<RunSpec, 'image' | 'command' | 'args'>;
   /** Where a file of the instance can stand, as `files` and the program name it. */
   filePath: string;
   /** How many processes with the marker live, wherever they fled to. */
