@@ -7,7 +7,7 @@ const root = join(import.meta.dirname, '..');
 /** Identifiers, and what stands in their place. */
 const retired: readonly [RegExp, string][] = [
   [/^[Dd]esk$/, 'TalkState, talkState'],
-  [/^[Ll]etters?$/, 'NewMessage, newMessage'],
+  [/^[Ll]etters?$/, 'NewMessage, Draft'],
   [/^[Aa]cceptance$/, 'Reservation, reservation'],
   [/^makeSure$/, 'confirmDelivery'],
   [/^(breaking|breakings|breakOff)$/, 'cancellation, cancelReasons, cancel'],

@@ -6,7 +6,7 @@ import type { Parser } from '../sources/parsing/parser.ts';
 import { SourceError } from '../sources/source.ts';
 import { lostWith } from './apply/write.ts';
 import type { Resources } from './resources.ts';
-import type { Streams } from './streams.ts';
+import type { MessageApi } from './streams.ts';
 
 /** What an agent, or a person's MCP client, can do with the agents of one namespace. Failures are ApiErrors. */
 export interface Fleet {
@@ -45,7 +45,7 @@ interface FleetMessage {
 /** Returns a Fleet over the API, for `user`. */
 export function fleetOf(parts: {
   resources: Resources;
-  streams: Pick<Streams, 'send' | 'stream'>;
+  streams: Pick<MessageApi, 'send' | 'stream'>;
   /** Parses the manifests. */
   parser: Parser;
   /** Required if `resources` has no messages. */

@@ -10,6 +10,7 @@ import type {
   ControllerStatus,
   ForecastEntry,
   LogEntry,
+  MessageApi,
   NewMessage,
   StreamEntry,
   StreamOptions,
@@ -21,7 +22,7 @@ import type {
 /** The casts state what the server returns for each path. */
 export function createHttpStreams(transport: Transport, clock: Clock): Streams {
   return {
-    ...createHttpTalk(transport, clock),
+    ...createHttpMessages(transport, clock),
     async *log(instance, { follow, runs, tail, since, previous, raw, signal }) {
       const query = { follow, runs, tailLines: tail, sinceTime: timeOf(since), previous, raw };
       const path = withQuery(below('instances', instance, 'log'), query);
@@ -71,13 +72,8 @@ export function createHttpStreams(transport: Transport, clock: Clock): Streams {
   };
 }
 
-type Talk = Pick<
-  Streams,
-  'send' | 'stream' | 'change' | 'decide' | 'closeConversation' | 'usage' | 'usageByAgent' | 'query'
->;
-
 /** The casts state what the server returns for each path. */
-function createHttpTalk(transport: Transport, clock: Clock): Talk {
+function createHttpMessages(transport: Transport, clock: Clock): MessageApi {
   const post = (path: string, body: object, silence?: number): Promise<unknown> =>
     transport.json({ method: 'POST', path, body, ...(silence === undefined ? {} : { silence }) });
   return {

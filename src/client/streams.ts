@@ -14,29 +14,24 @@ import type { TurnEvent } from '../protocols/talk.ts';
 export type { AgentUsage, UsageSum } from '../messages/message.ts';
 
 /**
- * What agentctl serves in addition to Resources, in the group subresources.agentctl.dev/v1. The controller implements
- * it in process, http.ts over HTTP. Every failure is an ApiError, or UnreachableError if there is no server. Instants
- * are milliseconds since the Unix epoch.
+ * What agentctl serves in addition to Resources, in the group subresources.agentctl.dev/v1: one interface for each
+ * concern. The controller implements them in process, http.ts over HTTP. Every failure is an ApiError, or
+ * UnreachableError if there is no server. Instants are milliseconds since the Unix epoch.
  */
-export interface Streams {
-  /**
-   * Yields the output of an Instance, oldest line first. Throws NotFound for an unknown Instance, and BadRequest for
-   * the `previous` run if no run has ended. With `follow`, continues until the newest run ends; with `runs`, until the
-   * Instance is gone or the signal aborts.
-   */
-  log(instance: ObjectKey, options: LogOptions): AsyncIterable<LogEntry>;
+export interface Apis {
+  messages: MessageApi;
+  logs: LogApi;
+  plans: PlanApi;
+  volumes: VolumeApi;
+  syncs: SyncApi;
+  controller: ControllerApi;
+}
 
-  /** Returns what will happen to an Agent by time alone, in order, up to `until`. */
-  forecast(agent: ObjectKey, options: { until: number }): Promise<ForecastEntry[]>;
+/** All of them in one, as clients use them. */
+export interface Streams extends MessageApi, LogApi, PlanApi, VolumeApi, SyncApi, ControllerApi {}
 
-  /**
-   * Returns what the controller would do if these objects were applied, with one entry for each affected Agent. Writes
-   * nothing. `author`: see WriteOptions; in process only.
-   */
-  plan(objects: readonly New<AnyObject>[], options?: { author?: string | undefined }): Promise<AgentPlan[]>;
-
-  status(): Promise<ControllerStatus>;
-
+/** Messages to Agents, their conversations and approvals, and what their turns have used. */
+export interface MessageApi {
   /**
    * Journals messages for an Agent. Resolves once they are on disk, with their Messages as the API shows them. If the
    * same sender has already used a `key`, returns the existing Message; throws Conflict if its text was different.
@@ -83,43 +78,6 @@ export interface Streams {
     agent: ObjectKey,
     question: { action: string; params?: unknown; timeout?: number | undefined },
   ): Promise<unknown>;
-
-  /**
-   * Stops every instance and keeps it stopped while this controller lives. Resolves when all have ended. Throws
-   * Timeout, with their names, if some do not end. For `controller stop --agents`.
-   */
-  stopAgents(): Promise<void>;
-
-  /** Returns the named volumes of an Agent, which its deletion keeps. The Agent may no longer exist. */
-  volumes(agent: ObjectKey): Promise<Volume[]>;
-
-  /**
-   * Returns what the newest revision of a Sync's source would change if it were applied now; writes nothing. With
-   * `force`, as if it took over fields that others apply. Throws NotFound; ServiceUnavailable, with the source's
-   * message, if the source does not answer.
-   */
-  diffSync(sync: ObjectKey, options?: { force?: boolean | undefined }): Promise<SyncDiff>;
-
-  /**
-   * Removes those volumes and returns the removed ones. Throws Conflict while the Agent exists and is not being
-   * deleted.
-   */
-  purge(agent: ObjectKey): Promise<Volume[]>;
-}
-
-export interface LogOptions {
-  follow?: boolean | undefined;
-  /** With `follow`: continues with the next run. Entries of the stream `note` report what happens between runs. */
-  runs?: boolean | undefined;
-  /** Only this many last lines. */
-  tail?: number | undefined;
-  /** Only lines from this instant on. */
-  since?: number | undefined;
-  /** Only the run that ended last: the newest run, or the one before it while the newest runs. */
-  previous?: boolean | undefined;
-  /** The protocol's lines unchanged, instead of their meaning. */
-  raw?: boolean | undefined;
-  signal: AbortSignal;
 }
 
 export interface Decision {
@@ -158,6 +116,31 @@ export type StreamEntry =
     }
   | { end: MessageObject };
 
+/** The output of Instances. */
+export interface LogApi {
+  /**
+   * Yields the output of an Instance, oldest line first. Throws NotFound for an unknown Instance, and BadRequest for
+   * the `previous` run if no run has ended. With `follow`, continues until the newest run ends; with `runs`, until the
+   * Instance is gone or the signal aborts.
+   */
+  log(instance: ObjectKey, options: LogOptions): AsyncIterable<LogEntry>;
+}
+
+export interface LogOptions {
+  follow?: boolean | undefined;
+  /** With `follow`: continues with the next run. Entries of the stream `note` report what happens between runs. */
+  runs?: boolean | undefined;
+  /** Only this many last lines. */
+  tail?: number | undefined;
+  /** Only lines from this instant on. */
+  since?: number | undefined;
+  /** Only the run that ended last: the newest run, or the one before it while the newest runs. */
+  previous?: boolean | undefined;
+  /** The protocol's lines unchanged, instead of their meaning. */
+  raw?: boolean | undefined;
+  signal: AbortSignal;
+}
+
 export interface LogEntry {
   /** A note is from the controller itself. */
   stream: 'stdout' | 'stderr' | 'note';
@@ -165,6 +148,18 @@ export interface LogEntry {
   at?: number | undefined;
   /** Without its newline. */
   text: string;
+}
+
+/** What will happen, and what would. */
+export interface PlanApi {
+  /** Returns what will happen to an Agent by time alone, in order, up to `until`. */
+  forecast(agent: ObjectKey, options: { until: number }): Promise<ForecastEntry[]>;
+
+  /**
+   * Returns what the controller would do if these objects were applied, with one entry for each affected Agent. Writes
+   * nothing. `author`: see WriteOptions; in process only.
+   */
+  plan(objects: readonly New<AnyObject>[], options?: { author?: string | undefined }): Promise<AgentPlan[]>;
 }
 
 export interface ForecastEntry {
@@ -187,6 +182,71 @@ interface PlannedAction {
   type: string;
   cause: string;
   message: string;
+}
+
+/** The named volumes of Agents. */
+export interface VolumeApi {
+  /** Returns the volumes of an Agent, which its deletion keeps. The Agent may no longer exist. */
+  volumes(agent: ObjectKey): Promise<Volume[]>;
+
+  /**
+   * Removes those volumes and returns the removed ones. Throws Conflict while the Agent exists and is not being
+   * deleted.
+   */
+  purge(agent: ObjectKey): Promise<Volume[]>;
+}
+
+export interface Volume {
+  runtime: string;
+  name: string;
+}
+
+/** What Syncs would change. */
+export interface SyncApi {
+  /**
+   * Returns what the newest revision of a Sync's source would change if it were applied now; writes nothing. With
+   * `force`, as if it took over fields that others apply. Throws NotFound; ServiceUnavailable, with the source's
+   * message, if the source does not answer.
+   */
+  diffSync(sync: ObjectKey, options?: { force?: boolean | undefined }): Promise<SyncDiff>;
+}
+
+export interface SyncDiff {
+  /** `revision` is the newest revision, `applied` the one that is applied now. */
+  revision: string;
+  reference?: string | undefined;
+  applied?: string | undefined;
+  /**
+   * Why it would be refused, one line each, with file:line:column if it is about a manifest. Then nothing would change.
+   */
+  errors: readonly string[];
+  /** Objects that would change, in the order of the writes. */
+  changes: readonly ObjectChange[];
+  /** Whether it would wait for agentctl approve. */
+  needsApproval: boolean;
+}
+
+export interface ObjectChange {
+  kind: Kind;
+  namespace?: string | undefined;
+  name: string;
+  /** Kept: no longer in the manifests, but not deleted. */
+  change: 'Created' | 'Configured' | 'Pruned' | 'Kept';
+  /** For Configured: the differences. Values of Secrets are masked. */
+  fields: readonly Change[];
+  /** For Kept: the reason. */
+  why?: string | undefined;
+}
+
+/** The controller itself. */
+export interface ControllerApi {
+  status(): Promise<ControllerStatus>;
+
+  /**
+   * Stops every instance and keeps it stopped while this controller lives. Resolves when all have ended. Throws
+   * Timeout, with their names, if some do not end. For `controller stop --agents`.
+   */
+  stopAgents(): Promise<void>;
 }
 
 export interface ControllerStatus {
@@ -222,36 +282,4 @@ export interface Listener {
   address: string;
   /** The `host:port` for --listen, with the actual port if 0 was requested. */
   listen: string;
-}
-
-export interface SyncDiff {
-  /** `revision` is the newest revision, `applied` the one that is applied now. */
-  revision: string;
-  reference?: string | undefined;
-  applied?: string | undefined;
-  /**
-   * Why it would be refused, one line each, with file:line:column if it is about a manifest. Then nothing would change.
-   */
-  errors: readonly string[];
-  /** Objects that would change, in the order of the writes. */
-  changes: readonly ObjectChange[];
-  /** Whether it would wait for agentctl approve. */
-  needsApproval: boolean;
-}
-
-export interface ObjectChange {
-  kind: Kind;
-  namespace?: string | undefined;
-  name: string;
-  /** Kept: no longer in the manifests, but not deleted. */
-  change: 'Created' | 'Configured' | 'Pruned' | 'Kept';
-  /** For Configured: the differences. Values of Secrets are masked. */
-  fields: readonly Change[];
-  /** For Kept: the reason. */
-  why?: string | undefined;
-}
-
-export interface Volume {
-  runtime: string;
-  name: string;
 }

@@ -2,7 +2,7 @@ import { AgentctlError, isApiError } from '../api/errors.ts';
 import { type Agent, type Instance, isTerminating, keyText, type Revision } from '../api/objects.ts';
 import type { Recorder } from '../client/recorder.ts';
 import type { Resources } from '../client/resources.ts';
-import type { Talk } from '../conversations/talk.ts';
+import type { Conversations } from '../conversations/conversations.ts';
 import type { Action, Plan } from '../plan/action.ts';
 import { formatPlan } from '../plan/format.ts';
 import { instant } from '../plan/instant.ts';
@@ -39,7 +39,7 @@ export interface AgentsDeps {
   observer: Observer;
   prober: Prober;
   recorder: Recorder;
-  talk: Talk;
+  talk: Conversations;
   storeId: string;
   version: string;
   meters: Meters;

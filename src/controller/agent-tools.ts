@@ -2,8 +2,8 @@ import { ApiError } from '../api/errors.ts';
 import { type Agent, type Instance, keyText } from '../api/objects.ts';
 import type { Fleet } from '../client/fleet.ts';
 import type { Resources } from '../client/resources.ts';
+import type { Conversations } from '../conversations/conversations.ts';
 import type { Asking, Tools, ToolsOffer } from '../conversations/ports.ts';
-import type { Talk } from '../conversations/talk.ts';
 import type { Driver } from '../drivers/driver.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
@@ -28,14 +28,14 @@ export interface AgentToolsDeps {
 const callLimits = { atOnce: 32, rate: 20, burst: 100 };
 
 /**
- * The controller's tools for instances. Talk offers them to agents, and most of them send messages, so `connect` gives
- * them Talk as soon as both exist.
+ * The controller's tools for instances. Conversations offer them to agents, and most of them send messages, so `connect`
+ * gives them the Conversations as soon as both exist.
  */
 export class AgentTools implements Tools {
   readonly #deps: AgentToolsDeps;
   readonly #calls: Calls;
   readonly #mcp: McpServers;
-  #connected: Talk | undefined;
+  #connected: Conversations | undefined;
 
   constructor(deps: AgentToolsDeps) {
     this.#deps = deps;
@@ -52,24 +52,20 @@ export class AgentTools implements Tools {
       },
       places: {
         get: (host) => {
-          const { marks } = this.#talk.talkState;
+          const { marks } = this.#talk;
           const port = marks.get(`mcp/port/${host}`);
           return port === undefined ? undefined : { port, epoch: marks.get(`mcp/epoch/${host}`) ?? 0 };
         },
-        set: async (host, { port, epoch }) => {
-          const { marks, writer } = this.#talk.talkState;
-          const entries = [
+        set: (host, { port, epoch }) =>
+          this.#talk.marks.set([
             { name: `mcp/port/${host}`, at: port },
             { name: `mcp/epoch/${host}`, at: epoch },
-          ];
-          await writer.write(entries.map((entry) => ({ type: 'Mark', ...entry })));
-          for (const { name, at } of entries) marks.set(name, at);
-        },
+          ]),
       },
     });
   }
 
-  connect(talk: Talk): void {
+  connect(talk: Conversations): void {
     this.#connected = talk;
   }
 
@@ -80,7 +76,6 @@ export class AgentTools implements Tools {
       {
         talk: this.#talk,
         resources,
-        streams: this.#talk,
         parser,
         runtimeFor: (hasImage) => cache.defaultRuntime(hasImage),
         author: makerAuthor(cache, from, instance),
@@ -99,7 +94,7 @@ export class AgentTools implements Tools {
     return this.#mcp.close();
   }
 
-  get #talk(): Talk {
+  get #talk(): Conversations {
     if (this.#connected === undefined)
       throw new ApiError('ServiceUnavailable', 'The controller is starting. Try again soon.');
     return this.#connected;

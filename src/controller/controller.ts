@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import type { Agent, PolicySpec } from '../api/objects.ts';
 import { Recorder } from '../client/recorder.ts';
 import type { Resources } from '../client/resources.ts';
-import { Talk } from '../conversations/talk.ts';
+import { Conversations } from '../conversations/conversations.ts';
 import type { Journal } from '../messages/journal.ts';
 import type { Gate } from '../plan/world.ts';
 import { type Clock, endsWithin } from '../platform/clock.ts';
@@ -68,7 +68,7 @@ export class Controller {
   readonly flights: Flights;
   readonly observer: Observer;
   readonly recorder: Recorder;
-  readonly talk: Talk;
+  readonly talk: Conversations;
   readonly syncs: SyncReconciler;
   readonly #manager: Manager;
   readonly #agentKeys: Keys;
@@ -128,7 +128,7 @@ export class Controller {
       ended: (session) => images.forget(session),
     });
     const tools = new AgentTools({ ...shared, parser: parsers.agents });
-    const talk = new Talk({
+    const talk = new Conversations({
       ...shared,
       tools,
       fleet: (from, instance) => tools.fleet(from, instance),

@@ -3,7 +3,7 @@ import { isApiError } from '../api/errors.ts';
 import { listed } from '../api/listed.ts';
 import type { Agent, AgentSpec, Instance, ObjectKey, Revision, Runtime } from '../api/objects.ts';
 import type { Resources } from '../client/resources.ts';
-import type { Talk } from '../conversations/talk.ts';
+import type { Conversations } from '../conversations/conversations.ts';
 import { type Driver, DriverError, type RunSpec, requireFeature } from '../drivers/driver.ts';
 import { unsupported } from '../drivers/index.ts';
 import type { Action, Outcome } from '../plan/action.ts';
@@ -28,7 +28,7 @@ export interface ExecuteContext {
   stop: Parameters<typeof runSpec>[0]['stop'];
   store: string;
   controllerVersion: string;
-  talk: Talk;
+  talk: Conversations;
   /** Stores the object that a write returned. */
   wrote: (object: Agent | Instance | Revision) => void;
 }
@@ -110,9 +110,9 @@ async function carryOut(action: Action, context: ExecuteContext): Promise<void> 
       return;
     }
     case 'SendPrompt':
-      return context.talk.prompts.send(agent, action);
+      return context.talk.sendPrompt(agent, action);
     case 'SkipPrompt':
-      return context.talk.prompts.skip(agent, action.schedule, action.dueAt);
+      return context.talk.skipPrompt(agent, action.schedule, action.dueAt);
     case 'Shutdown':
       return context.talk.shutdown(action.uid, action.run);
     case 'Signal': {

@@ -1,18 +1,16 @@
 import { ApiError } from '../api/errors.ts';
-import { type Agent, keyText, type Message } from '../api/objects.ts';
+import type { Agent, Message } from '../api/objects.ts';
 import { type Fleet, fleetOf } from '../client/fleet.ts';
 import type { Resources } from '../client/resources.ts';
-import type { Streams } from '../client/streams.ts';
+import type { Conversations } from '../conversations/conversations.ts';
 import type { Asking } from '../conversations/ports.ts';
-import { checkAccess } from '../conversations/routes.ts';
-import type { Talk } from '../conversations/talk.ts';
-import type { Sender } from '../messages/message.ts';
+import { type AgentSender, checkAccess } from '../conversations/routes.ts';
+
 import type { Parser } from '../sources/parsing/parser.ts';
 
 interface Parts {
-  talk: Talk;
+  talk: Conversations;
   resources: Resources;
-  streams: Pick<Streams, 'stream'>;
   parser: Parser;
   /** Returns the default Runtime of an Agent without runtimeRef. */
   runtimeFor(hasImage: boolean): string | undefined;
@@ -25,24 +23,19 @@ interface Parts {
  * the messages and conversations that its own Agent began.
  */
 export function fleetFor(deps: Parts, from: Agent, instance: Asking): Fleet {
-  const { talk, resources, streams, parser, runtimeFor, author } = deps;
+  const { talk, resources, parser, runtimeFor, author } = deps;
   const { namespace = 'default', name } = from.metadata;
   const user = `agent:${name}`;
-  const sender: Sender = { kind: 'Agent', namespace, name, instance: instance.name, uid: instance.uid };
+  const sender: AgentSender = { kind: 'Agent', namespace, name, instance: instance.name, uid: instance.uid };
   const common = fleetOf({
     resources,
-    streams: { stream: (key, options) => streams.stream(key, options), send: refuse },
+    streams: { stream: (key, options) => talk.messages.stream(key, options), send: refuse },
     parser,
-    message: async (key) => talk.objects.message(talk.message(key)),
+    message: async (key) => talk.message(key),
     namespace,
     user,
     author,
   });
-  /** Returns the message that the instance works on, if there is exactly one. What the instance sends belongs to it. */
-  const turn = () => {
-    const current = [...talk.talkState.box(keyText(from.metadata)).current(instance.uid)];
-    return current.length === 1 ? current[0] : undefined;
-  };
   return {
     ...common,
     async list() {
@@ -55,17 +48,7 @@ export function fleetFor(deps: Parts, from: Agent, instance: Asking): Fleet {
       return common.follow(id, signal);
     },
     async send({ to, text, conversation }, signal): Promise<Message> {
-      const parent = turn()?.message;
-      const hops = parent?.hops ?? talk.routes.hops(keyText(from.metadata), instance.uid);
-      const target = talk.routes.target(from, to, { hops, parent });
-      const sent = await talk.intake.send(target, {
-        kind: 'Route',
-        from: sender,
-        text,
-        conversation,
-        hops: hops + 1,
-        parent: parent?.id,
-      });
+      const sent = await talk.ask(from, sender, { to, text, conversation });
       return common.follow(sent.id, signal);
     },
     apply: (manifest) =>

@@ -1,6 +1,7 @@
 import { ApiError } from '../api/errors.ts';
-import { type Instance, keyOf, keyText } from '../api/objects.ts';
-import type { LogEntry, LogOptions } from '../client/streams.ts';
+import { type Instance, keyOf, keyText, type ObjectKey } from '../api/objects.ts';
+import type { Resources } from '../client/resources.ts';
+import type { LogApi, LogEntry, LogOptions } from '../client/streams.ts';
 import { protocolOf } from '../conversations/rules.ts';
 import {
   type Driver,
@@ -16,8 +17,30 @@ import type { Transcript } from '../protocols/protocol.ts';
 import type { Controller } from './controller.ts';
 import { followRuns, outOfReach } from './log-follow.ts';
 
-/** Yields the output of an Instance. Implements Streams.log. */
-export async function* instanceLog(
+/** The output of Instances, read from their drivers. */
+export class InstanceLogs implements LogApi {
+  readonly #controller: Pick<Controller, 'cache' | 'runtimes'>;
+  readonly #resources: Pick<Resources, 'get'>;
+  readonly #clock: Clock;
+
+  constructor(
+    controller: Pick<Controller, 'cache' | 'runtimes'>,
+    resources: Pick<Resources, 'get'>,
+    clock: Clock,
+  ) {
+    this.#controller = controller;
+    this.#resources = resources;
+    this.#clock = clock;
+  }
+
+  async *log(key: ObjectKey, options: LogOptions): AsyncGenerator<LogEntry> {
+    const { instances } = this.#controller.cache;
+    const instance = instances.get(keyText(key)) ?? (await this.#resources.get('Instance', key));
+    yield* instanceLog(this.#controller, this.#clock, instance, options);
+  }
+}
+
+async function* instanceLog(
   { cache, runtimes }: Pick<Controller, 'cache' | 'runtimes'>,
   clock: Clock,
   instance: Instance,

@@ -1,6 +1,6 @@
 import type { Agent, PolicySpec, Runtime } from '../api/objects.ts';
 import { parseDuration } from '../api/time.ts';
-import type { Talk } from '../conversations/talk.ts';
+import type { Conversations } from '../conversations/conversations.ts';
 import { unsupported } from '../drivers/index.ts';
 import { idle } from '../plan/draft.ts';
 import type { Activity, InstanceView, Missing, ProbeView, RuntimeView, World } from '../plan/world.ts';
@@ -27,7 +27,7 @@ export interface ObserverDeps {
   inputs: Inputs;
   images: Images;
   prober: Prober;
-  talk: Talk;
+  talk: Conversations;
   flights: Flights;
   policies: Policies;
   version: string;

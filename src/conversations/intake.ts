@@ -1,8 +1,10 @@
 import { ApiError } from '../api/errors.ts';
 import { type Agent, keyText } from '../api/objects.ts';
 import { sentence } from '../api/sentence.ts';
+import type { NewMessage } from '../client/streams.ts';
 import { type Entry, type Journal, JournalError } from '../messages/journal.ts';
-import type { Conversation, Message, Sender } from '../messages/message.ts';
+import type { Conversation, Message } from '../messages/message.ts';
+import type { Mark } from './marks.ts';
 import type { Open, Thread } from './open.ts';
 import { protocolOf } from './rules.ts';
 import { keyOf, type TalkState } from './talk-state.ts';
@@ -10,28 +12,23 @@ import { keyOf, type TalkState } from './talk-state.ts';
 /** Characters of a message. */
 const mostText = 4 * 1024 * 1024;
 
-/** A message before it is accepted. */
-export interface NewMessage {
-  kind: Message['kind'];
-  from: Sender;
-  text: string;
-  conversation?: string | undefined;
-  key?: string | undefined;
-  timeout?: number | undefined;
-  hops?: number | undefined;
-  parent?: string | undefined;
+/** A Message before it is accepted. */
+export interface Draft
+  extends Omit<NewMessage, 'from'>,
+    Pick<Message, 'kind' | 'from'>,
+    Partial<Pick<Message, 'hops' | 'parent'>> {
   /** The answer closes the conversation. */
   single?: boolean | undefined;
   /** Written in the same transaction. */
-  mark?: { name: string; at: number } | undefined;
+  mark?: Mark | undefined;
 }
 
-/** An accepted message that is not journaled yet. Write the entries, then call `admit`. */
+/** An accepted message that is not journaled yet. Write the entries, then call `commit`. */
 export interface Reservation {
   message: Message;
   entries: Entry[];
   commit(): void;
-  /** Call this instead of `admit` if the entries could not be written. */
+  /** Call this instead of `commit` if the entries could not be written. */
   release(): void;
 }
 
@@ -59,15 +56,15 @@ export class Intake {
   }
 
   /** Returns the message when it is on disk. A known key returns the message that already has it. */
-  async send(agent: Agent, newMessage: NewMessage): Promise<Message> {
-    const [message] = await this.sendAll(agent, [newMessage]);
+  async send(agent: Agent, draft: Draft): Promise<Message> {
+    const [message] = await this.sendAll(agent, [draft]);
     if (message === undefined) throw new Error('sendAll returned no message'); // it returns one message for each
     return message;
   }
 
   /** Accepts all messages or none. */
-  async sendAll(agent: Agent, newMessages: readonly NewMessage[]): Promise<Message[]> {
-    const places = newMessages.map((newMessage) => keyFor(agent, newMessage));
+  async sendAll(agent: Agent, drafts: readonly Draft[]): Promise<Message[]> {
+    const places = drafts.map((draft) => keyFor(agent, draft));
     for (;;) {
       const coming = places.flatMap((place) => this.#coming.get(place ?? '') ?? []);
       if (coming.length === 0) break;
@@ -78,14 +75,14 @@ export class Intake {
     const byPlace = new Map<string, Message>();
     const messages: Message[] = [];
     try {
-      for (const [index, newMessage] of newMessages.entries()) {
+      for (const [index, draft] of drafts.entries()) {
         const place = places[index];
-        const known = this.known(agent, newMessage) ?? byPlace.get(place ?? '');
+        const known = this.known(agent, draft) ?? byPlace.get(place ?? '');
         if (known !== undefined) {
-          messages.push(sameText(known, newMessage));
+          messages.push(sameText(known, draft));
           continue;
         }
-        const reservation = this.reserve(agent, newMessage);
+        const reservation = this.reserve(agent, draft);
         reserved.push(reservation);
         if (place !== undefined) byPlace.set(place, reservation.message);
         messages.push(reservation.message);
@@ -100,18 +97,18 @@ export class Intake {
     });
     for (const place of byPlace.keys()) this.#coming.set(place, written);
     const taken = await written;
-    return taken ? messages : this.sendAll(agent, newMessages);
+    return taken ? messages : this.sendAll(agent, drafts);
   }
 
   /** Returns the message that has the same sender and key. */
-  known(agent: Agent, newMessage: NewMessage): Message | undefined {
+  known(agent: Agent, draft: Draft): Message | undefined {
     const { namespace = 'default', name } = agent.metadata;
-    const key = keyFor(agent, newMessage);
+    const key = keyFor(agent, draft);
     return key === undefined ? undefined : this.#journal.byKey(namespace, name, key);
   }
 
   /** Reserves a place for a message. Throws ApiError if the message is not acceptable. */
-  reserve(agent: Agent, newMessage: NewMessage): Reservation {
+  reserve(agent: Agent, draft: Draft): Reservation {
     const { namespace = 'default', name } = agent.metadata;
     const { deps } = this.#talkState;
     const key = keyText(agent.metadata);
@@ -122,7 +119,7 @@ export class Intake {
       );
     if (agent.metadata.deletionTimestamp !== undefined)
       throw new ApiError('Conflict', `Agent ${key} is being deleted.`);
-    if (newMessage.text.length > mostText)
+    if (draft.text.length > mostText)
       throw new ApiError(
         'BadRequest',
         `A message can have at most ${mostText / 1024 / 1024} MiB. Send the path of a file instead.`,
@@ -135,31 +132,31 @@ export class Intake {
         `${waiting === 1 ? '1 message waits' : `${waiting} messages wait`} for Agent ${key} already, the limit of messages.queueDepth in its policy. Send it later, or cancel some: agentctl messages get --agent ${name} --state pending.`,
       );
     const now = deps.clock.now();
-    const thread = this.#thread(agent, newMessage, now);
+    const thread = this.#thread(agent, draft, now);
     const message: Message = {
       id: `m-${deps.ids.uid().slice(-12)}`,
       namespace,
       agent: name,
-      kind: newMessage.kind,
-      from: newMessage.from,
+      kind: draft.kind,
+      from: draft.from,
       conversation: thread.record.id,
-      text: newMessage.text,
-      key: keyFor(agent, newMessage),
+      text: draft.text,
+      key: keyFor(agent, draft),
       state: 'Pending',
       attempts: 0,
       written: false,
       produced: false,
-      hops: newMessage.hops ?? 0,
-      parent: newMessage.parent,
+      hops: draft.hops ?? 0,
+      parent: draft.parent,
       createdAt: now,
-      expiresAt: now + (newMessage.timeout ?? timeout),
+      expiresAt: now + (draft.timeout ?? timeout),
     };
     thread.record = { ...thread.record, activeAt: now };
     const entries: Entry[] = [
       { type: 'Accept', message },
       { type: 'Conversation', conversation: thread.record },
     ];
-    if (newMessage.mark !== undefined) entries.push({ type: 'Mark', ...newMessage.mark });
+    if (draft.mark !== undefined) entries.push({ type: 'Mark', ...draft.mark });
     this.#arriving.set(key, (this.#arriving.get(key) ?? 0) + 1);
     thread.arriving += 1;
     const release = (): void => {
@@ -250,19 +247,19 @@ export class Intake {
     }
   }
 
-  #thread(agent: Agent, newMessage: NewMessage, now: number): Thread {
+  #thread(agent: Agent, draft: Draft, now: number): Thread {
     const { namespace = 'default', name } = agent.metadata;
     const { deps } = this.#talkState;
-    const id = newMessage.conversation;
+    const id = draft.conversation;
     const found = id === undefined ? undefined : this.#talkState.thread(id);
-    const known = found !== undefined && this.#mayGoOn(found.record, agent, newMessage) ? found : undefined;
-    if (id !== undefined && known === undefined && newMessage.kind !== 'Scheduled')
+    const known = found !== undefined && this.#mayGoOn(found.record, agent, draft) ? found : undefined;
+    if (id !== undefined && known === undefined && draft.kind !== 'Scheduled')
       throw new ApiError(
         'NotFound',
         `conversation ${JSON.stringify(id)} not found. List them with agentctl get conversations, or omit it to begin a new one.`,
       );
     if (known !== undefined) {
-      if (newMessage.kind === 'Scheduled') reopen(known);
+      if (draft.kind === 'Scheduled') reopen(known);
       else this.#check(known.record, agent, now);
       return known;
     }
@@ -270,9 +267,9 @@ export class Intake {
       id: id ?? `c-${deps.ids.uid().slice(-12)}`,
       namespace,
       agent: name,
-      from: newMessage.from,
+      from: draft.from,
       state: 'Open',
-      single: newMessage.single ?? false,
+      single: draft.single ?? false,
       renew: false,
       createdAt: now,
       activeAt: now,
@@ -285,7 +282,7 @@ export class Intake {
    * Returns whether the sender may continue the conversation: an agent only those that it began, others all in the
    * namespace.
    */
-  #mayGoOn(record: Conversation, agent: Agent, { kind, from }: NewMessage): boolean {
+  #mayGoOn(record: Conversation, agent: Agent, { kind, from }: Draft): boolean {
     if (kind === 'Scheduled') return true;
     if (from.kind === 'Agent') return this.#talkState.isSameAgent(record.from, from);
     return record.namespace === (agent.metadata.namespace ?? 'default');
@@ -314,7 +311,7 @@ export class Intake {
 }
 
 /** Returns the journal's key. Different senders, and Agents that had the same name, have different keys. */
-const keyFor = (agent: Agent, { from, key }: NewMessage): string | undefined =>
+const keyFor = (agent: Agent, { from, key }: Draft): string | undefined =>
   key === undefined
     ? undefined
     : `${agent.metadata.uid}/${from.kind}:${from.name.replaceAll('/', '%2F')}/${key}`;
@@ -327,7 +324,7 @@ function reopen(thread: Thread): void {
 }
 
 /** Returns the known message if it has the same text. Throws otherwise, because the new text would be lost silently. */
-function sameText(known: Message, { key, text }: NewMessage): Message {
+function sameText(known: Message, { key, text }: Draft): Message {
   if (known.text === text) return known;
   throw new ApiError(
     'Conflict',

@@ -1,7 +1,15 @@
 import { type Agent, keyText } from '../api/objects.ts';
 import type { InboxView, Instant } from '../plan/world.ts';
-import type { Intake, NewMessage } from './intake.ts';
+import type { Draft, Intake } from './intake.ts';
 import { keyOf, type TalkState } from './talk-state.ts';
+
+export interface Prompt {
+  /** Absent: spec.prompt. */
+  schedule?: string | undefined;
+  dueAt: Instant;
+  text: string;
+  conversation: 'New' | 'Same';
+}
 
 /** An Agent's own prompts: spec.prompt and those of its schedule. The journal stores the time with the message. */
 export class Prompts {
@@ -31,14 +39,11 @@ export class Prompts {
   }
 
   /** Sends a prompt, once for each name and due time. */
-  async send(
-    agent: Agent,
-    prompt: { schedule?: string | undefined; dueAt: Instant; text: string; conversation: 'New' | 'Same' },
-  ): Promise<void> {
+  async send(agent: Agent, prompt: Prompt): Promise<void> {
     const { uid } = agent.metadata;
     const { schedule, dueAt, text } = prompt;
     const mark = { name: `prompt/${uid}/${schedule ?? ''}`, at: dueAt };
-    const newMessage: NewMessage = {
+    const draft: Draft = {
       kind: schedule === undefined ? 'Prompt' : 'Scheduled',
       from:
         schedule === undefined
@@ -50,28 +55,23 @@ export class Prompts {
       single: schedule !== undefined && prompt.conversation === 'New',
       mark,
     };
-    await this.#intake.send(agent, newMessage);
-    this.#talkState.marks.set(mark.name, mark.at);
+    await this.#intake.send(agent, draft);
+    this.#talkState.marks.noted(mark);
   }
 
   /** Returns the uids of the Agents for which it is stored when something was sent. */
   agents(): Set<string> {
-    const names = [...this.#talkState.marks.keys()].map((name) => name.split('/'));
+    const names = this.#talkState.marks.names().map((name) => name.split('/'));
     return new Set(names.flatMap(([kind, uid = '']) => (kind === 'prompt' ? [uid] : [])));
   }
 
   /** The Agent is gone. */
   forget(uid: string): void {
-    const prefix = `prompt/${uid}/`;
-    const known = [...this.#talkState.marks.keys()].filter((name) => name.startsWith(prefix));
-    if (known.length === 0) return;
-    for (const name of known) this.#talkState.marks.delete(name);
-    this.#talkState.writer.note([{ type: 'DropMarks', prefix }]);
+    this.#talkState.marks.drop(`prompt/${uid}/`);
   }
 
   async skip(agent: Agent, schedule: string, dueAt: Instant): Promise<void> {
     const mark = { name: `prompt/${agent.metadata.uid}/${schedule}`, at: dueAt };
-    await this.#talkState.writer.write([{ type: 'Mark', ...mark }]);
-    this.#talkState.marks.set(mark.name, mark.at);
+    await this.#talkState.marks.set([mark]);
   }
 }

@@ -1,10 +1,10 @@
 import { ApiError } from '../api/errors.ts';
 import { listed } from '../api/listed.ts';
-import type { Agent } from '../api/objects.ts';
+import { type Agent, keyText } from '../api/objects.ts';
 import { JournalError } from '../messages/journal.ts';
-import type { Message } from '../messages/message.ts';
+import type { Envelope, Message, Sender } from '../messages/message.ts';
 import type { Peer } from '../protocols/talk.ts';
-import type { Intake, NewMessage, Reservation } from './intake.ts';
+import type { Draft, Intake, Reservation } from './intake.ts';
 import type { Link } from './link.ts';
 import type { Open } from './open.ts';
 import { protocolOf } from './rules.ts';
@@ -24,6 +24,15 @@ interface Answered {
   requestId: string;
   /** The run that asked. */
   run: number | undefined;
+}
+
+export type AgentSender = Extract<Sender, { kind: 'Agent' }>;
+
+export interface Question {
+  /** Name, or namespace/name. */
+  to: string;
+  text: string;
+  conversation?: string | undefined;
 }
 
 export interface RoutesDeps {
@@ -52,7 +61,7 @@ export class Routes {
   readonly #asked = new WeakMap<Link, Set<string>>();
   #peersDue = false;
 
-  constructor(deps: RoutesDeps, unanswered: readonly Omit<Message, 'text'>[]) {
+  constructor(deps: RoutesDeps, unanswered: readonly Envelope[]) {
     this.#deps = deps;
     this.#talkState = deps.talkState;
     for (const message of unanswered) this.#keep(message);
@@ -73,10 +82,10 @@ export class Routes {
           'TooManyRequests',
           `${waiting} questions of ${instance} wait for answers. Read some before you ask more.`,
         );
-      const hops = turn?.message.hops ?? this.hops(keyOf(link.target), uid);
-      const to = this.target(from, request.to, { hops, parent: turn?.message });
+      const hops = turn?.message.hops ?? this.#hops(keyOf(link.target), uid);
+      const to = this.#target(from, request.to, { hops, parent: turn?.message });
       this.#asking(link).add(requestId);
-      const newMessage: NewMessage = {
+      const draft: Draft = {
         kind: 'Route',
         from: { kind: 'Agent', namespace, name: agent, instance, uid, run, requestId },
         text: request.text,
@@ -86,8 +95,8 @@ export class Routes {
         single: true,
       };
       // Read again after a crash: the question is known.
-      if (this.#coming.has(key) || this.#deps.intake.known(to, newMessage) !== undefined) return;
-      reservation = this.#deps.intake.reserve(to, newMessage);
+      if (this.#coming.has(key) || this.#deps.intake.known(to, draft) !== undefined) return;
+      reservation = this.#deps.intake.reserve(to, draft);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       this.#refuse(link, requestId, error.message);
@@ -112,19 +121,36 @@ export class Routes {
     );
   }
 
+  /** Sends what an instance asks by another way than a line. It belongs to the turn of the instance, if it has one. */
+  async send(from: Agent, sender: AgentSender, { to, text, conversation }: Question): Promise<Message> {
+    const key = keyText(from.metadata);
+    const [turn, ...others] = this.#talkState.box(key).current(sender.uid);
+    const parent = others.length === 0 ? turn?.message : undefined;
+    const hops = parent?.hops ?? this.#hops(key, sender.uid);
+    const target = this.#target(from, to, { hops, parent });
+    return this.#deps.intake.send(target, {
+      kind: 'Route',
+      from: sender,
+      text,
+      conversation,
+      hops: hops + 1,
+      parent: parent?.id,
+    });
+  }
+
   /**
    * Returns the highest number of agents that a question in work by the instance has passed. Used for a new question
    * whose turn is unknown.
    */
-  hops(key: string, uid: string): number {
+  #hops(key: string, uid: string): number {
     return Math.max(0, ...[...this.#talkState.box(key).current(uid)].map(({ message }) => message.hops));
   }
 
   /** Returns the Agent that `from` may ask under this name. Throws ApiError. */
-  target(
+  #target(
     from: Agent | undefined,
     to: string,
-    { hops, parent }: { hops: number; parent: Omit<Message, 'text'> | undefined },
+    { hops, parent }: { hops: number; parent: Envelope | undefined },
   ): Agent {
     checkAccess(from, 'send messages');
     if (hops + 1 > mostHops)
@@ -148,7 +174,7 @@ export class Routes {
   }
 
   /** Whether the question would wait for itself: it came through this agent, and the agent has no free place. */
-  #waitsForIt(agent: Agent, parent: Omit<Message, 'text'> | undefined): boolean {
+  #waitsForIt(agent: Agent, parent: Envelope | undefined): boolean {
     const { namespace = 'default', name } = agent.metadata;
     const key = `${namespace}/${name}`;
     let asks = false;
@@ -171,7 +197,7 @@ export class Routes {
    * A message has ended. If it is a question asked by a line of the protocol, the sender gets the answer now or when it
    * is back.
    */
-  ended(message: Omit<Message, 'text'>) {
+  ended(message: Envelope) {
     const { from } = message;
     if (from.kind !== 'Agent' || from.requestId === undefined) return;
     this.#count(message, -1);
@@ -233,13 +259,13 @@ export class Routes {
     link.connection?.peers(peers);
   }
 
-  #keep({ id, from }: Omit<Message, 'text'>): void {
+  #keep({ id, from }: Envelope): void {
     if (from.kind !== 'Agent' || from.requestId === undefined) return;
     const all = this.#unanswered.get(from.uid) ?? new Map<string, Answered>();
     this.#unanswered.set(from.uid, all.set(id, { requestId: from.requestId, run: from.run }));
   }
 
-  #count({ from }: Omit<Message, 'text'>, by: 1 | -1): void {
+  #count({ from }: Envelope, by: 1 | -1): void {
     if (from.kind !== 'Agent' || from.requestId === undefined) return;
     const open = (this.#open.get(from.uid) ?? 0) + by;
     if (open > 0) this.#open.set(from.uid, open);
@@ -312,7 +338,7 @@ export class Routes {
 }
 
 /** The error of an agent is passed on unchanged, however many agents it passes. */
-function reasonOf({ reason, state, error = 'it was not answered' }: Omit<Message, 'text'>): string {
+function reasonOf({ reason, state, error = 'it was not answered' }: Envelope): string {
   return reason === 'AgentError' ? error : `${reason ?? state}: ${error}`;
 }
 

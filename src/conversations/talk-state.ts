@@ -1,4 +1,5 @@
 import { askedText } from '../api/approval-text.ts';
+import type { VirtualKind } from '../api/kinds.ts';
 import type { Agent, Instance } from '../api/objects.ts';
 import type { Entry, Journal } from '../messages/journal.ts';
 import type { Conversation, Envelope, Sender } from '../messages/message.ts';
@@ -9,6 +10,7 @@ import type { Meters } from '../platform/meters.ts';
 import type { TurnEvent } from '../protocols/talk.ts';
 import type { Link } from './link.ts';
 import { Mailbox } from './mailbox.ts';
+import { Marks } from './marks.ts';
 import { cancelReasons, type Open, type Thread } from './open.ts';
 import type { Rules } from './rules.ts';
 import { Answer, Hub, sizeOf, Tail } from './tail.ts';
@@ -48,10 +50,10 @@ export class TalkState {
   readonly links = new Map<string, Link>();
   /** The starts whose output was read to the end, by the Instance's uid. */
   readonly drained = new Map<string, string>();
-  readonly marks: Map<string, number>;
+  readonly marks: Marks;
   readonly #boxes = new Map<string, Mailbox>();
   readonly #threads = new Map<string, Thread>();
-  readonly #listeners: ((kind: 'Message' | 'Conversation' | 'Approval', id: string) => void)[] = [];
+  readonly #listeners: ((kind: VirtualKind, id: string) => void)[] = [];
   /** The messages that ended last. */
   readonly #late = new Map<string, Late>();
   /** Uids of Agents. */
@@ -63,7 +65,7 @@ export class TalkState {
   constructor(deps: DeskDeps, loaded: ReturnType<Journal['load']>) {
     this.deps = deps;
     this.writer = new Writer(deps.journal, deps.clock, deps.log);
-    this.marks = loaded.marks;
+    this.marks = new Marks(loaded.marks, this.writer);
     for (const record of loaded.conversations) {
       const thread: Thread = { record, waiting: [], current: undefined, arriving: 0 };
       this.#threads.set(record.id, thread);
@@ -245,11 +247,11 @@ export class TalkState {
     return late;
   }
 
-  onChange(listener: (kind: 'Message' | 'Conversation' | 'Approval', id: string) => void): void {
+  onChange(listener: (kind: VirtualKind, id: string) => void): void {
     this.#listeners.push(listener);
   }
 
-  changed(kind: 'Message' | 'Conversation' | 'Approval', id: string): void {
+  changed(kind: VirtualKind, id: string): void {
     if (kind === 'Message') this.hub.changed(id);
     for (const listener of this.#listeners)
       try {

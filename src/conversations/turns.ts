@@ -1,6 +1,6 @@
 import type { Agent, Instance } from '../api/objects.ts';
 import type { Entry, MessageChange } from '../messages/journal.ts';
-import type { Message } from '../messages/message.ts';
+import type { Envelope, Message } from '../messages/message.ts';
 import type { TurnEvent, TurnResult, Usage } from '../protocols/talk.ts';
 import { type AccountFault, accountFault } from './account-faults.ts';
 import { afterInterruption } from './interruption.ts';
@@ -31,7 +31,7 @@ export interface TurnsDeps {
   /** An agent works on a turn that was given up. */
   abandoned(): void;
   /** A message has ended, and this is on disk. */
-  ended(message: Omit<Message, 'text'>): void;
+  ended(message: Envelope): void;
   /** The turn was cancelled, or ended and will start again: nobody waits for answers to its requests. */
   over(message: string, reason: string): void;
 }

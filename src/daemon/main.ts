@@ -8,9 +8,9 @@ import type { PolicySpec } from '../api/objects.ts';
 import { LocalClient } from '../client/local.ts';
 import type { Resources } from '../client/resources.ts';
 import type { Listener } from '../client/streams.ts';
+import { controllerApis } from '../controller/apis.ts';
 import { Controller } from '../controller/controller.ts';
 import { fieldManager } from '../controller/execute.ts';
-import { ControllerStreams } from '../controller/streams.ts';
 import { createOpenFiles } from '../drivers/open-files.ts';
 import { openJournal } from '../messages/sqlite-journal.ts';
 import { systemClock } from '../platform/clock.ts';
@@ -128,7 +128,7 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
 
   const registry = withVirtual(stored, controller.talk.objects, clock);
   let tls: Listener | undefined;
-  const streams = new ControllerStreams({
+  const apis = controllerApis({
     controller,
     resources,
     clock,
@@ -139,7 +139,7 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   });
   const server = await createServer({
     registry,
-    streams,
+    apis,
     version,
     clock,
     log,
@@ -179,7 +179,7 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
       ? 'the controller stops all agents and then itself'
       : 'the controller stops; agents keep running',
   );
-  if (options.drain === true) await streams.stopAgents();
+  if (options.drain === true) await apis.controller.stopAgents();
 }
 
 /** Returns the size of a database with its write-ahead log. */

@@ -6,12 +6,12 @@ import { answerError, toApiError } from './answer.ts';
 import { discoveryRoutes } from './discovery.ts';
 import { healthRoutes } from './health-routes.ts';
 import type { Parts } from './kind-request.ts';
-import { approvalRoutes, messageRoutes } from './message-routes.ts';
+import { messageRoutes } from './message-routes.ts';
 import { openApiRoutes } from './openapi.ts';
 import { bodyLimit, shortened } from './request-body.ts';
 import { measureRequests } from './request-meters.ts';
 import { resourceRoutes } from './resource-routes.ts';
-import { agentRoutes, streamRoutes, syncRoutes } from './stream-routes.ts';
+import { controllerRoutes, logRoutes, planRoutes, syncRoutes, volumeRoutes } from './subresource-routes.ts';
 import { webhookPath, webhookRoutes } from './webhook.ts';
 
 declare module 'fastify' {
@@ -75,11 +75,13 @@ export async function createApp(
   discoveryRoutes(app, deps.version);
   openApiRoutes(app, deps.version);
   resourceRoutes(app, deps);
-  streamRoutes(app, deps);
-  syncRoutes(app, deps);
-  agentRoutes(app, deps);
-  messageRoutes(app, deps);
-  approvalRoutes(app, deps);
+  const { messages, logs, plans, volumes, syncs, controller } = deps.apis;
+  messageRoutes(app, messages, deps);
+  logRoutes(app, logs, deps);
+  planRoutes(app, plans);
+  volumeRoutes(app, volumes);
+  syncRoutes(app, syncs);
+  controllerRoutes(app, controller);
   accessReviewRoutes(app);
   webhookRoutes(app, deps);
   await app.ready();

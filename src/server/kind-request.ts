@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { KindInfo } from '../api/kinds.ts';
 import type { ObjectKey } from '../api/objects.ts';
-import type { Streams } from '../client/streams.ts';
+import type { Apis } from '../client/streams.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import type { Exposition, Meters } from '../platform/meters.ts';
@@ -51,7 +51,7 @@ export function askedText({ info, namespace, name }: Asked, below?: string): str
 /** What the handlers get. */
 export interface Parts {
   registry: Registry;
-  streams: Streams;
+  apis: Apis;
   clock: Clock;
   log: Log;
   /** Parses YAML bodies. */

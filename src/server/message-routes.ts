@@ -1,19 +1,27 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { ApiError } from '../api/errors.ts';
-import { nearest } from '../api/nearest.ts';
-import { isObject, type JsonObject } from '../api/schema.ts';
-import { tryDuration } from '../api/time.ts';
-import type { NewMessage, StreamEntry } from '../client/streams.ts';
+import { kindInfo } from '../api/kinds.ts';
+import type { MessageApi, StreamEntry } from '../client/streams.ts';
 import { answer, toApiError } from './answer.ts';
 import type { Parts } from './kind-request.ts';
-import { allowedKey, ownPath, personOf } from './own-group.ts';
-import { flag, number, text } from './query-parameters.ts';
+import { messageBodyLimit, newMessages } from './message-body.ts';
+import { allow, allowedKey, ownPath, ownRoot, personOf } from './own-group.ts';
+import { flag, number, text, time } from './query-parameters.ts';
 import { hasBody, objectBody } from './request-body.ts';
 
 const heartbeat = { line: ': still here\n', every: 15_000 };
 
-/** Routes for the progress of messages and conversations. */
-export function messageRoutes(app: FastifyInstance, { registry, streams, clock, log, open }: Parts): void {
+type Common = Pick<Parts, 'registry' | 'clock' | 'log' | 'open'>;
+
+export function messageRoutes(app: FastifyInstance, messages: MessageApi, common: Common): void {
+  agentRoutes(app, messages);
+  progressRoutes(app, messages, common);
+  approvalRoutes(app, messages);
+}
+
+/** The progress of messages and conversations. */
+function progressRoutes(app: FastifyInstance, messages: MessageApi, common: Common): void {
+  const { registry, clock, log, open } = common;
   app.get(ownPath('messages/:name/stream'), async (request, reply) => {
     const key = allowedKey(request, 'get', 'Message');
     const after = number(request, 'after') ?? lastEventId(request);
@@ -22,7 +30,7 @@ export function messageRoutes(app: FastifyInstance, { registry, streams, clock, 
     await open.send(reply, {
       contentType: 'text/event-stream',
       async *lines(signal) {
-        for await (const entry of streams.stream(key, { after, follow, signal })) yield serverSent(entry);
+        for await (const entry of messages.stream(key, { after, follow, signal })) yield serverSent(entry);
       },
       failed: (error) => block('error', toApiError(error, log).toStatus()),
       heartbeat: { ...heartbeat, clock },
@@ -31,12 +39,12 @@ export function messageRoutes(app: FastifyInstance, { registry, streams, clock, 
 
   for (const what of ['retry', 'cancel'] as const) {
     app.post(ownPath(`messages/:name/${what}`), async (request, reply) =>
-      answer(request, reply, await streams.change(allowedKey(request, 'update', 'Message'), what)),
+      answer(request, reply, await messages.change(allowedKey(request, 'update', 'Message'), what)),
     );
   }
 
   app.post(ownPath('conversations/:name/close'), async (request, reply) =>
-    answer(request, reply, await streams.closeConversation(allowedKey(request, 'update', 'Conversation'))),
+    answer(request, reply, await messages.closeConversation(allowedKey(request, 'update', 'Conversation'))),
   );
 }
 
@@ -61,9 +69,52 @@ function serverSent(entry: StreamEntry): string {
 const block = (event: string, data: object, id?: number): string =>
   `event: ${event}\n${id === undefined ? '' : `id: ${id}\n`}data: ${JSON.stringify(data)}\n`;
 
+/** Messages to an Agent, which are journaled, queries, which are not, and the usage of its turns. */
+function agentRoutes(app: FastifyInstance, messages: MessageApi): void {
+  app.post(ownPath('agents/:name/messages'), { bodyLimit: messageBodyLimit }, async (request, reply) => {
+    const key = allowedKey(request, 'create', 'Message');
+    const sent = newMessages(objectBody(request), (named) => personOf(request, named));
+    const items = await messages.send(key, sent);
+    const { apiVersion } = kindInfo('Message');
+    return answer(request, reply, { kind: 'MessageList', apiVersion, metadata: {}, items }, 201);
+  });
+
+  app.get(ownPath('agents/:name/usage'), async (request, reply) => {
+    const since = time(request, 'since');
+    const items = await messages.usage(allowedKey(request, 'get', 'Agent'), { since });
+    return answer(request, reply, { items });
+  });
+
+  for (const path of [ownPath('usages'), `${ownRoot}/usages`])
+    app.get(path, async (request, reply) => {
+      allow(request, 'list', 'Agent');
+      const { namespace } = request.params as { namespace?: string }; // as the paths name it
+      const items = await messages.usageByAgent({ namespace, since: time(request, 'since') });
+      return answer(request, reply, { items });
+    });
+
+  app.post(ownPath('agents/:name/query'), async (request, reply) => {
+    const key = allowedKey(request, 'create', 'Message');
+    const { action, params, timeoutSeconds } = objectBody(request);
+    if (typeof action !== 'string' || action === '')
+      throw new ApiError('BadRequest', 'action: expected the name of the query, as a string');
+    const timeout = milliseconds(timeoutSeconds);
+    return answer(request, reply, { result: await messages.query(key, { action, params, timeout }) });
+  });
+}
+
+/** In seconds. */
+const longestTimeout = 24 * 60 * 60;
+
+function milliseconds(seconds: unknown): number | undefined {
+  if (seconds === undefined) return undefined;
+  if (typeof seconds === 'number' && seconds > 0 && seconds <= longestTimeout) return seconds * 1000;
+  throw new ApiError('BadRequest', `timeoutSeconds: expected a number above 0, up to ${longestTimeout}`);
+}
+
 const longest = { by: 253, option: 512 };
 
-export function approvalRoutes(app: FastifyInstance, { streams }: Parts): void {
+function approvalRoutes(app: FastifyInstance, messages: MessageApi): void {
   for (const decision of ['approve', 'deny'] as const) {
     app.post(ownPath(`approvals/:name/${decision}`), async (request, reply) => {
       const key = allowedKey(request, 'update', 'Approval');
@@ -72,7 +123,7 @@ export function approvalRoutes(app: FastifyInstance, { streams }: Parts): void {
         by: personOf(request, optionalText('by', by)),
         option: optionalText('option', option),
       };
-      return answer(request, reply, await streams.decide(key, decision, how));
+      return answer(request, reply, await messages.decide(key, decision, how));
     });
   }
 }
@@ -81,66 +132,4 @@ function optionalText(field: keyof typeof longest, value: unknown): string | und
   if (value === undefined || (typeof value === 'string' && value !== '' && value.length <= longest[field]))
     return value;
   throw new ApiError('BadRequest', `${field}: expected a string of 1 to ${longest[field]} characters`);
-}
-
-/** In bytes of UTF-8. */
-const longestText = 4 * 1024 * 1024;
-/** The longest text if JSON escapes each byte as six, with some reserve. */
-export const messageBodyLimit = 6 * longestText + 64 * 1024;
-/** In characters. */
-const longestWord = 253;
-
-/** Returns the sender of a message whose client named this sender. */
-type SenderOf = (named: string | undefined) => string;
-
-/** Returns the messages of a body with one message, or with several under `items`. */
-export function newMessages(body: JsonObject, senderOf: SenderOf): NewMessage[] {
-  if (body.items === undefined) return [newMessage(body, '', senderOf)];
-  if (!Array.isArray(body.items)) throw new ApiError('BadRequest', 'items: expected a list of messages');
-  refuseUnknown(body, ['items', 'apiVersion', 'kind', 'metadata'], '');
-  return body.items.map((item, at) => newMessage(item, `items[${at}].`, senderOf));
-}
-
-function newMessage(item: unknown, path: string, senderOf: SenderOf): NewMessage {
-  if (!isObject(item)) throw new ApiError('BadRequest', `${path.slice(0, -1)}: expected an object with text`);
-  refuseUnknown(item, ['text', 'conversation', 'key', 'from', 'timeout'], path);
-  return {
-    text: textOf(item.text, `${path}text`),
-    conversation: word(item.conversation, `${path}conversation`),
-    key: word(item.key, `${path}key`),
-    from: senderOf(word(item.from, `${path}from`)),
-    timeout: durationOf(item.timeout, `${path}timeout`),
-  };
-}
-
-function refuseUnknown(object: JsonObject, known: readonly string[], path: string): void {
-  const unknown = Object.keys(object).find((name) => !known.includes(name));
-  if (unknown === undefined) return;
-  const meant = nearest(unknown, known);
-  const hint = meant === undefined ? `expected ${known.join(', ')}` : `did you mean ${meant}?`;
-  throw new ApiError('BadRequest', `unknown field ${JSON.stringify(path + unknown)}: ${hint}`);
-}
-
-function textOf(value: unknown, path: string): string {
-  if (typeof value !== 'string' || value === '')
-    throw new ApiError('BadRequest', `${path}: expected the message text, as a string`);
-  const bytes = Buffer.byteLength(value);
-  if (bytes <= longestText) return value;
-  throw new ApiError(
-    'RequestEntityTooLarge',
-    `${path}: found ${bytes} bytes, expected at most ${longestText}: put the text in a file that the agent can read, and send its path`,
-  );
-}
-
-function word(value: unknown, path: string): string | undefined {
-  if (value === undefined) return undefined;
-  if (typeof value === 'string' && value !== '' && value.length <= longestWord) return value;
-  throw new ApiError('BadRequest', `${path}: expected a string of 1 to ${longestWord} characters`);
-}
-
-function durationOf(value: unknown, path: string): number | undefined {
-  if (value === undefined) return undefined;
-  const span = typeof value === 'string' ? tryDuration(value) : undefined;
-  if (span !== undefined && span > 0) return span;
-  throw new ApiError('BadRequest', `${path}: expected a duration, such as 90s or 15m`);
 }

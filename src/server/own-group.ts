@@ -4,7 +4,7 @@ import type { Kind, ObjectKey } from '../api/objects.ts';
 import { forbidden, localUser, mayUse } from './access.ts';
 import { ownGroup } from './discovery.ts';
 
-/** The root of the controller's own paths. src/client/http-streams.ts and http-talk.ts use them. */
+/** The root of the controller's own paths. src/client/http-streams.ts uses them. */
 export const ownRoot = `/apis/${ownGroup}/v1`;
 
 /** Returns a path with a namespace and a name; `rest` is for example `agents/:name/forecast`. */

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import type { Listener, Streams } from '../client/streams.ts';
+import type { Apis, Listener } from '../client/streams.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import { type Exposition, type Meters, noMeters } from '../platform/meters.ts';
@@ -17,7 +17,7 @@ import { countStreams } from './request-meters.ts';
 
 export interface ServerOptions {
   registry: Registry;
-  streams: Streams;
+  apis: Apis;
   version: string;
   clock: Clock;
   log: Log;

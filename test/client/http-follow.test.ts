@@ -12,7 +12,7 @@ import { createServer as createRealServer } from '../../src/server/server.ts';
 import { inPlace } from '../../src/sources/parsing/in-place.ts';
 import { ManualClock } from '../fakes/clock.ts';
 import { ScriptedTalk } from '../fakes/talk.ts';
-import { run, until } from '../server/support.ts';
+import { apisOf, run, until } from '../server/support.ts';
 
 let folder: string;
 let server: Server | undefined;
@@ -211,7 +211,7 @@ test('it goes on over a restart of the real server', async () => {
     const { registry, clock: apiClock, socket, folder: stateDir } = api;
     api.server = await createRealServer({
       registry,
-      streams: script as never, // nothing else of Streams is asked for here
+      apis: apisOf(script as never), // nothing but messages is asked for here
       version: '0.1.0',
       clock: apiClock,
       log: silentLog,

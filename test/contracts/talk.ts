@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
 import { ApiError, type StatusReason } from '../../src/api/errors.ts';
-import type { StreamEntry, UsageSum } from '../../src/client/streams.ts';
-import type { ScriptedTalk, Talk } from '../fakes/talk.ts';
+import type { MessageApi, StreamEntry, UsageSum } from '../../src/client/streams.ts';
+import type { ScriptedTalk } from '../fakes/talk.ts';
 
 /** What those of Streams that speak to agents must do, over HTTP as in process. */
 export interface Subject {
-  talk: Talk;
+  talk: MessageApi;
   /** What stands behind it. */
   script: ScriptedTalk;
   close(): Promise<void>;

@@ -19,18 +19,15 @@ test('nothing is kept of agents that are gone', async () => {
   await house.rest();
   const { admission, runtimes, talk } = house.controller;
   expect({
-    boxes: [...talk.talkState.boxes()].map(([key]) => key),
-    opens: talk.talkState.opens.size,
-    links: talk.talkState.links.size,
-    drained: talk.talkState.drained.size,
+    ...talk.census(),
     waiting: admission.waiting,
     places: admission.places.size,
     grants: admission.grants.size,
     observed: runtimes.sessions().flatMap((session) => session.all()),
   }).toEqual({
-    boxes: [],
-    opens: 0,
-    links: 0,
+    mailboxes: [],
+    messages: [],
+    links: [],
     drained: 0,
     waiting: 0,
     places: 0,

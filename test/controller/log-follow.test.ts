@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { keyOf } from '../../src/api/objects.ts';
 import type { LogEntry, LogOptions } from '../../src/client/streams.ts';
-import { instanceLog } from '../../src/controller/log.ts';
+import { InstanceLogs } from '../../src/controller/log.ts';
 import { DriverError } from '../../src/drivers/driver.ts';
 import { House } from './house.ts';
 
@@ -36,7 +37,7 @@ function follow(name: string, options: Partial<LogOptions> = {}): Following {
   let over = false;
   const instance = house.instance(name);
   if (instance === undefined) throw new Error(`there is no ${name}`);
-  const entries = instanceLog(house.controller, house.clock, instance, {
+  const entries = new InstanceLogs(house.controller, house.user, house.clock).log(keyOf(instance), {
     follow: true,
     runs: true,
     signal: reader.signal,
@@ -195,7 +196,10 @@ describe('the previous run', () => {
     if (instance === undefined) throw new Error(`there is no ${name}`);
     const found: LogEntry[] = [];
     const options = { previous: true, signal: new AbortController().signal };
-    for await (const entry of instanceLog(house.controller, house.clock, instance, options))
+    for await (const entry of new InstanceLogs(house.controller, house.user, house.clock).log(
+      keyOf(instance),
+      options,
+    ))
       found.push(entry);
     return found.map(({ text }) => text);
   };

@@ -39,11 +39,11 @@ test('a listener that fails keeps neither the other listeners nor the message fr
   const puppet = new Puppet();
   await using at = await stage({ w: puppet });
   const heard: string[] = [];
-  const { talkState } = at.world.talk;
-  talkState.onChange(() => {
+  const { talk } = at.world;
+  talk.onChange(() => {
     throw new Error('a listener failed');
   });
-  talkState.onChange((kind) => heard.push(kind));
+  talk.onChange((kind) => heard.push(kind));
   const { id } = await at.send('w', 'hi');
   await at.world.until(() => puppet.turns.length === 1);
   puppet.done(id, 'done');
@@ -73,9 +73,9 @@ test('a conversation of whom many others are waiting stays one', async () => {
   );
   const [first] = await at.world.talk.send(agent, [{ text: 'first' }]);
   const [second] = await at.world.talk.send(agent, [{ text: 'second', conversation: first?.conversation }]);
-  const { opens } = at.world.talk.talkState;
-  expect(opens.get(first?.id ?? '')?.thread.waiting).toHaveLength(2);
-  expect(opens.get(second?.id ?? '')?.thread).toBe(opens.get(first?.id ?? '')?.thread);
+  const { messages } = at.world.talk.census();
+  for (const sent of [first, second])
+    expect(messages.find(({ id }) => id === sent?.id)).toMatchObject({ queued: 2 });
 });
 
 test('of several that are sent together all are taken, or none', async () => {

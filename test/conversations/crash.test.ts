@@ -142,7 +142,7 @@ class Story {
         order.filter((task) => begun.includes(task)),
       );
     }
-    expect(talk.talkState.opens.size).toBe(0);
+    expect(talk.census().messages).toEqual([]);
   }
 }
 
@@ -171,7 +171,7 @@ for (const [name, replicas, perInstance] of [
         await world.until(() => story.sent.every(({ id }) => world.ends.has(id)));
         world.crashIn = Number.POSITIVE_INFINITY;
         world.ledger.killIn = Number.POSITIVE_INFINITY;
-        await world.until(() => world.talk.talkState.opens.size === 0);
+        await world.until(() => world.talk.census().messages.length === 0);
         await story.check();
         totals.rounds += 1;
         totals.messages += story.sent.length;

@@ -105,11 +105,11 @@ describe('a message is refused', () => {
     puppet.done(id);
     await at.world.until(() => puppet.turns.length === 2);
     puppet.done(puppet.turns[1]?.messageId ?? '');
-    await at.world.until(() => at.world.talk.talkState.opens.size === 0);
+    await at.world.until(() => at.world.talk.census().messages.length === 0);
     expect(await refusal(at.send('w', 'in time', { conversation }))).not.toBeInstanceOf(Error);
     await at.world.until(() => puppet.turns.length === 3);
     puppet.done(puppet.turns[2]?.messageId ?? '');
-    await at.world.until(() => at.world.talk.talkState.opens.size === 0);
+    await at.world.until(() => at.world.talk.census().messages.length === 0);
     at.world.house.clock.advance(minute);
     expect(at.world.house.journal.conversation(conversation)?.state).toBe('Open');
     expect(await refusal(at.send('w', 'too late', { conversation }))).toMatchObject({

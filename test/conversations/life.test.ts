@@ -50,7 +50,7 @@ test('the prompt of a schedule is sent when it is due, in the conversation it ha
   for (const count of [1, 2]) {
     await world.house.within(4_000_000, () => puppet.turns.length === count, 10_000);
     puppet.done(puppet.turns.at(-1)?.messageId ?? '', 'seen');
-    await world.until(() => world.talk.talkState.opens.size === 0);
+    await world.until(() => world.talk.census().messages.length === 0);
   }
   expect(new Set(puppet.turns.map(({ conversationId }) => conversationId)).size).toBe(1);
   expect(world.house.journal.messages().map(({ kind }) => kind)).toEqual(['Scheduled', 'Scheduled']);

@@ -15,8 +15,7 @@ async function stage({ ready = true, ...spec }: Spec & { ready?: boolean } = {})
   const replicas = spec.replicas ?? 1;
   if (ready)
     await world.until(
-      () =>
-        [...world.talk.talkState.links.values()].filter(({ state }) => state === 'Ready').length === replicas,
+      () => world.talk.census().links.filter(({ state }) => state === 'Ready').length === replicas,
     );
   const send = (text: string, newMessage: Partial<NewMessage> = {}) =>
     world.send('w', { text, ...newMessage });

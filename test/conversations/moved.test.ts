@@ -5,8 +5,7 @@ import { TalkWorld } from './world.ts';
 test('a conversation whose instance is gone goes on with another one, in a new session', async () => {
   await using world = await TalkWorld.open();
   await world.agent('acp', { replicas: 2 });
-  const ready = () =>
-    [...world.talk.talkState.links.values()].filter(({ state }) => state === 'Ready').length;
+  const ready = () => world.talk.census().links.filter(({ state }) => state === 'Ready').length;
   await world.until(() => ready() === 2);
   const ended = async (text: string, conversation?: string) => {
     const { id } = await world.send('acp', { text, conversation });
@@ -28,9 +27,7 @@ test('a conversation whose instance is gone goes on with another one, in a new s
 test('what a conversation waits for goes to another instance when its own is deleted', async () => {
   await using world = await TalkWorld.open();
   await world.agent('acp', { replicas: 2 });
-  await world.until(
-    () => [...world.talk.talkState.links.values()].filter(({ state }) => state === 'Ready').length === 2,
-  );
+  await world.until(() => world.talk.census().links.filter(({ state }) => state === 'Ready').length === 2);
   const sent: Message[] = [];
   for (let task = 1; task <= 2; task += 1) sent.push(await world.send('acp', { text: `task ${task}` }));
   for (const { conversation } of [...sent])

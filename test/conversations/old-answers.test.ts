@@ -43,7 +43,7 @@ test('an answer for an instance that is gone is kept for nobody', async () => {
   await at.world.agent('one', { replicas: 0 });
   await at.world.until(() => at.world.house.instance('one-0') === undefined);
   at.answer('old');
-  await at.world.until(() => at.world.talk.talkState.opens.size === 0);
+  await at.world.until(() => at.world.talk.census().messages.length === 0);
   await at.world.house.rest();
   expect(at.world.house.journal.load().unanswered).toEqual([]);
 });

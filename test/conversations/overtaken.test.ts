@@ -58,7 +58,7 @@ test('a message that moved while its first instance made a session is sent by th
     await at.world.until(() => puppet.prompts.length === count);
   }
   for (const prompt of puppet.prompts) puppet.answer(prompt, { stopReason: 'end_turn' });
-  await at.world.until(() => at.world.talk.talkState.opens.size === 0);
+  await at.world.until(() => at.world.talk.census().messages.length === 0);
   const sent = [await at.send('acp', 'one'), await at.send('acp', 'other')];
   await at.world.until(() => waiting.length === 2);
   await at.world.agent('acp', { replicas: 1 });

@@ -9,8 +9,7 @@ async function pair() {
   world.programs.set('other', other.agent);
   await world.agent('one', { fleetAccess: 'Peers' });
   await world.agent('other', { fleetAccess: 'Peers' });
-  const ready = () =>
-    [...world.talk.talkState.links.values()].filter(({ state }) => state === 'Ready').length === 2;
+  const ready = () => world.talk.census().links.filter(({ state }) => state === 'Ready').length === 2;
   await world.until(ready);
   const { id } = await world.send('one', { text: 'go' });
   await world.until(() => one.turns.length === 1);

@@ -16,7 +16,7 @@ test('the conversation of a schedule goes on, in a new session, after it was clo
   for (const count of [1, 2, 3]) {
     await world.house.within(2 * hour, () => puppet.turns.length === count, 20_000);
     puppet.done(puppet.turns.at(-1)?.messageId ?? '', 'seen');
-    await world.until(() => world.talk.talkState.opens.size === 0);
+    await world.until(() => world.talk.census().messages.length === 0);
     if (count === 2) {
       await world.house.within(hour / 2, () => false, 20_000).catch(() => {}); // idle for as long
       await world.talk.tidy();

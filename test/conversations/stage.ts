@@ -36,10 +36,7 @@ export async function stage(
   }
   const message = (id: string): Message | undefined => world.house.journal.message(id);
   const ready = (count: number): Promise<void> =>
-    world.until(
-      () =>
-        [...world.talk.talkState.links.values()].filter(({ state }) => state === 'Ready').length === count,
-    );
+    world.until(() => world.talk.census().links.filter(({ state }) => state === 'Ready').length === count);
   await ready(runs);
   return {
     world,

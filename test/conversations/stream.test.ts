@@ -54,7 +54,7 @@ test('of more events than are held, those before are read from the journal, with
     at.id,
     ...Array.from({ length: count }, (_, n) => ({ type: 'event', event: { type: 'text', text: `${n}` } })),
   );
-  await at.world.until(() => at.world.talk.talkState.opens.get(at.id)?.seq === count);
+  await at.world.until(() => at.world.talk.census().messages.find((one) => one.id === at.id)?.seq === count);
   await at.world.house.rest();
   const { words, ended } = read(at, { follow: false });
   await ended;

@@ -1,7 +1,5 @@
 import { expect, test } from 'vitest';
-import { ApiError } from '../../src/api/errors.ts';
 import type { StreamEntry } from '../../src/client/streams.ts';
-import { TalkStreams } from '../../src/controller/talk-streams.ts';
 import { Puppet } from './puppet.ts';
 import { TalkWorld } from './world.ts';
 
@@ -14,15 +12,12 @@ async function stage() {
   const puppet = new Puppet();
   world.programs.set('w', puppet.agent);
   await world.agent('w');
-  await world.until(() => [...world.talk.talkState.links.values()].some(({ state }) => state === 'Ready'));
-  const streams = new TalkStreams(world.talk, async ({ name }) => {
-    if (name === 'w') return world.agentOf('w');
-    throw new ApiError('NotFound', `there is no ${name}`);
-  });
+  await world.until(() => world.talk.census().links.some(({ state }) => state === 'Ready'));
+  const streams = world.house.controller.talk.messages;
   const send = async (text: string) => (await world.send('w', { text })).id;
   const heard = (count: number) => world.until(() => puppet.turns.length >= count);
   const end = (id: string) => world.until(() => world.ends.has(id));
-  const status = (id: string) => world.talk.objects.message(world.talk.message({ ...w, name: id })).status;
+  const status = (id: string) => world.talk.message({ ...w, name: id }).status;
   return {
     ...{ world, puppet, streams, send, heard, end, status },
     [Symbol.asyncDispose]: () => world[Symbol.asyncDispose](),
@@ -94,7 +89,7 @@ test('a stream that is not followed tells what has come so far, and waits for no
   const id = await at.send('a');
   await at.heard(1);
   at.puppet.text(id, 'half');
-  await at.world.until(() => at.world.talk.talkState.opens.get(id)?.seq === 1);
+  await at.world.until(() => at.world.talk.census().messages.find((one) => one.id === id)?.seq === 1);
   expect(await so(id)).toMatchObject([{ state: expect.any(String) }, { seq: 1, event: { text: 'half' } }]);
   at.puppet.done(id);
   await at.end(id);

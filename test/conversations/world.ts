@@ -1,7 +1,8 @@
 /** A whole controller with agents that talk, which a test kills at a step of its own or of theirs. */
-import type { Agent, New } from '../../src/api/objects.ts';
+import { vi } from 'vitest';
+import { type Agent, keyOf, type New, type ObjectKey } from '../../src/api/objects.ts';
 import type { Resources } from '../../src/client/resources.ts';
-import type { NewMessage } from '../../src/client/streams.ts';
+import type { Decision, NewMessage } from '../../src/client/streams.ts';
 import { type Attachment, type Driver, requireFeature } from '../../src/drivers/driver.ts';
 import type { Entry, Journal, Spare } from '../../src/messages/journal.ts';
 import { isFinal, type Message } from '../../src/messages/message.ts';
@@ -131,8 +132,41 @@ export class TalkWorld implements AsyncDisposable {
     }
   }
 
+  /** The conversations of the controller that lives now, with records of the journal as answers. */
   get talk() {
-    return this.house.controller.talk;
+    const { controller, journal } = this.house;
+    const { talk, cache } = controller;
+    const { messages, objects } = talk;
+    const recorded = ({ metadata }: { metadata: { name: string } }): Message => {
+      const message = journal.message(metadata.name);
+      if (message === undefined) throw new Error(`there is no message ${metadata.name}`);
+      return message;
+    };
+    return {
+      objects,
+      stream: messages.stream.bind(messages),
+      onChange: talk.onChange.bind(talk),
+      census: () => talk.census(),
+      tidy: () => talk.tidy(),
+      stop: () => talk.stop(),
+      message: (name: ObjectKey) => talk.message(name),
+      /** To this Agent, even if the controller knows another one, or none. */
+      send(agent: Agent, newMessages: readonly NewMessage[]): Promise<Message[]> {
+        const known = vi.spyOn(cache.agents, 'get').mockReturnValueOnce(agent);
+        const sent = messages.send(keyOf(agent), newMessages);
+        known.mockRestore();
+        return sent.then((all) => all.map(recorded));
+      },
+      cancel: (name: ObjectKey) => messages.change(name, 'cancel'),
+      retry: (name: ObjectKey) => messages.change(name, 'retry'),
+      query: (agent: Agent, question: Parameters<typeof messages.query>[1]) =>
+        messages.query(keyOf(agent), question),
+      approvals: {
+        async decide(id: string, namespace: string, state: 'Approved' | 'Denied', how: Decision) {
+          await messages.decide({ namespace, name: id }, state === 'Approved' ? 'approve' : 'deny', how);
+        },
+      },
+    };
   }
 
   /** Agents are up again at once after a crash. */
@@ -210,22 +244,11 @@ export class TalkWorld implements AsyncDisposable {
       }
       this.house.clock.advance(50);
     }
-    const open = [...this.talk.talkState.opens.values()].map(
-      ({ message: { id, state, uid, run, written, produced }, cancellation, thread }) =>
-        JSON.stringify({
-          id,
-          state,
-          uid,
-          run,
-          written,
-          produced,
-          cancellation,
-          current: thread.current?.message.id,
-        }),
+    const { messages, links: all } = this.talk.census();
+    const open = messages.map(({ id, state, uid, run, written, produced, cancellation, current }) =>
+      JSON.stringify({ id, state, uid, run, written, produced, cancellation, current }),
     );
-    const links = [...this.talk.talkState.links.values()].map(
-      ({ target, state }) => `${target.instance} ${target.run} ${state}`,
-    );
+    const links = all.map(({ instance, run, state }) => `${instance} ${run} ${state}`);
     const phases = this.house.controller.cache.instances
       .list()
       .map(({ metadata, status }) => JSON.stringify({ name: metadata.name, ...status }));

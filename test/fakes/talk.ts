@@ -17,18 +17,14 @@ import {
 import type {
   AgentUsage,
   Decision,
+  MessageApi,
   NewMessage,
   StreamEntry,
   StreamOptions,
-  Streams,
   UsageSum,
 } from '../../src/client/streams.ts';
 import type { TurnEvent } from '../../src/protocols/talk.ts';
 
-export type Talk = Pick<
-  Streams,
-  'send' | 'stream' | 'change' | 'decide' | 'closeConversation' | 'usage' | 'usageByAgent' | 'query'
->;
 type Listener = (kind: VirtualKind, type: VirtualChange, object: VirtualObject) => void;
 type Fields = ReadonlyMap<string, string>;
 type Rest<T> = Omit<T, 'apiVersion' | 'kind' | 'metadata'>;
@@ -36,7 +32,7 @@ type Rest<T> = Omit<T, 'apiVersion' | 'kind' | 'metadata'>;
 const began = Date.parse('2026-01-31T12:00:00Z');
 
 /** The controller's side of the talk, in memory: what happens to a message is what a test says. One agent, `web`. */
-export class ScriptedTalk implements Talk, VirtualKinds {
+export class ScriptedTalk implements MessageApi, VirtualKinds {
   /** Refuses the next sends. */
   refusal: ApiError | undefined;
   readonly sent: NewMessage[] = [];
@@ -228,7 +224,7 @@ export class ScriptedTalk implements Talk, VirtualKinds {
     return this.used.filter(({ at }) => at >= since).map(({ sum }) => ({ namespace, agent: 'web', ...sum }));
   }
 
-  async query(agent: ObjectKey, question: Parameters<Streams['query']>[1]): Promise<unknown> {
+  async query(agent: ObjectKey, question: Parameters<MessageApi['query']>[1]): Promise<unknown> {
     if (question.action === 'hang') throw new ApiError('Timeout', `${agent.name} has not answered`);
     return question.action === 'nothing' ? undefined : { agent: agent.name, question };
   }

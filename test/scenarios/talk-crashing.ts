@@ -95,11 +95,14 @@ const controller = new Controller({
 await controller.start();
 
 async function send({ agent: name, ...newMessage }: ScriptedMessage): Promise<void> {
-  const agent = controller.cache.agents.get(`default/${name}`);
-  if (agent === undefined) throw new Error(`there is no agent ${name}`);
-  const [message] = await controller.talk.send(agent, [newMessage]);
+  const [message] = await controller.talk.messages.send({ namespace: 'default', name }, [newMessage]);
   if (message === undefined) throw new Error('nothing was sent');
-  tell({ type: 'sent', key: newMessage.key, id: message.id, conversation: message.conversation });
+  tell({
+    type: 'sent',
+    key: newMessage.key,
+    id: message.metadata.name,
+    conversation: message.spec.conversation,
+  });
 }
 
 process.on('message', (newMessage: ScriptedMessage | 'open') => {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createHttpClient, type HttpClient } from '../../src/client/http.ts';
 import { LocalClient } from '../../src/client/local.ts';
-import type { Streams } from '../../src/client/streams.ts';
+import type { Apis, Streams } from '../../src/client/streams.ts';
 import { randomIds } from '../../src/platform/ids.ts';
 import { silentLog } from '../../src/platform/log.ts';
 import type { Exposition, Meters } from '../../src/platform/meters.ts';
@@ -66,7 +66,7 @@ export async function run(
   const registry = withVirtual(stored, talk, clock);
   const server = await createServer({
     registry,
-    streams: (options.streams ?? talk) as Streams, // a test that asks for more of them than it gives fails with that
+    apis: apisOf((options.streams ?? talk) as Streams), // a test that asks for more of them than it gives fails with that
     version: '0.1.0',
     clock,
     log: silentLog,
@@ -101,6 +101,16 @@ export async function run(
     },
   };
 }
+
+/** The same object for each concern. */
+export const apisOf = (streams: Streams): Apis => ({
+  messages: streams,
+  logs: streams,
+  plans: streams,
+  volumes: streams,
+  syncs: streams,
+  controller: streams,
+});
 
 function ask(
   socketPath: string,

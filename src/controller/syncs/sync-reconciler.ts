@@ -2,7 +2,7 @@ import { syncAnnotations } from '../../api/annotations.ts';
 import { keyText, type ObjectKey } from '../../api/objects.ts';
 import type { Recorder } from '../../client/recorder.ts';
 import type { Resources } from '../../client/resources.ts';
-import type { SyncDiff } from '../../client/streams.ts';
+import type { SyncApi, SyncDiff } from '../../client/streams.ts';
 import { due } from '../../plan/sync/due.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
@@ -33,7 +33,7 @@ export interface SyncsDeps {
 }
 
 /** Keeps the manifests of all Syncs applied. */
-export class SyncReconciler implements Reconciler {
+export class SyncReconciler implements Reconciler, SyncApi {
   readonly name = 'sync';
   /** Most of the time they wait for hosts, and some hosts never answer. */
   readonly workers = 32;
@@ -87,8 +87,7 @@ export class SyncReconciler implements Reconciler {
     return this.#records.close();
   }
 
-  /** Returns what the newest revision would change. See Streams.diffSync. */
-  diff(key: ObjectKey, force = false): Promise<SyncDiff> {
+  diffSync(key: ObjectKey, { force = false } = {}): Promise<SyncDiff> {
     return this.#looker.diff(key, force);
   }
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { keyText } from '../../../src/api/objects.ts';
+import { keyOf, keyText } from '../../../src/api/objects.ts';
 import { createProcessDriver } from '../../../src/drivers/process.ts';
 import { systemClock } from '../../../src/platform/clock.ts';
 import { silentLog } from '../../../src/platform/log.ts';
@@ -60,11 +60,11 @@ export async function talk(): Promise<Row[]> {
   await using bench = await open();
   await bench.apply(talking(agents));
   await ready(bench, agents);
-  const { talk } = bench.controller;
+  const { messages } = bench.controller.talk;
   const all = bench.controller.cache.agents.list();
   let ended = 0;
-  talk.talkState.onChange((kind, id) => {
-    if (kind === 'Message' && talk.talkState.opens.get(id) === undefined) ended += 1;
+  bench.controller.recorder.onEvent((_, { reason }) => {
+    if (reason === 'MessageCompleted') ended += 1;
   });
   const rates = await repeated(5, async () => {
     ended = 0;
@@ -73,8 +73,8 @@ export async function talk(): Promise<Row[]> {
       await Promise.all(
         all.map(async (agent) => {
           for (let sent = 0; sent < perRound / agents; sent += 20)
-            await talk.send(
-              agent,
+            await messages.send(
+              keyOf(agent),
               Array.from({ length: 20 }, () => ({ text })),
             );
         }),
@@ -87,17 +87,17 @@ export async function talk(): Promise<Row[]> {
   if (first === undefined || second === undefined) throw new Error('there are no agents');
   const signal = new AbortController().signal;
   const answer = async (message: string): Promise<number> => {
-    const [sent] = await talk.send(first, [{ text: message }]);
+    const [sent] = await messages.send(keyOf(first), [{ text: message }]);
     if (sent === undefined) throw new Error('nothing was sent');
-    for await (const entry of talk.stream({ namespace: sent.namespace, name: sent.id }, { signal }))
+    for await (const entry of messages.stream(keyOf(sent), { signal }))
       if ('end' in entry) return Number(entry.end.status?.answer);
     throw new Error('no end');
   };
   const routes = await repeated(200, () => answer(`ask ${second.metadata.name}`));
   const delays = await repeated(200, async () => {
-    const [sent] = await talk.send(first, [{ text: 'time' }]);
+    const [sent] = await messages.send(keyOf(first), [{ text: 'time' }]);
     if (sent === undefined) throw new Error('nothing was sent');
-    for await (const entry of talk.stream({ namespace: sent.namespace, name: sent.id }, { signal }))
+    for await (const entry of messages.stream(keyOf(sent), { signal }))
       if ('event' in entry && entry.event.type === 'text')
         return performance.timeOrigin + performance.now() - Number(entry.event.text);
     throw new Error('no text');
@@ -135,14 +135,14 @@ async function waiting(bench: Bench): Promise<Row> {
   await bench.resources.patch('Agent', agent.metadata, { type: 'merge', body: { spec: { suspend: true } } });
   await until(
     () =>
-      talk.talkState.links.size < agents ||
+      talk.census().links.length < agents ||
       bench.controller.cache.agents.get(keyText(agent.metadata))?.status?.phase === 'Stopped',
   );
   collect();
   const before = process.memoryUsage();
   for (let sent = 0; sent < 10_000; sent += 1_000)
-    await talk.send(
-      agent,
+    await talk.messages.send(
+      keyOf(agent),
       Array.from({ length: 1_000 }, () => ({ text: 'x'.repeat(1_000) })),
     );
   collect();

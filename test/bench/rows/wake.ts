@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { request } from 'node:http';
 import { join } from 'node:path';
+import { keyOf } from '../../../src/api/objects.ts';
 import { createDockerDriver } from '../../../src/drivers/docker.ts';
 import type { Driver } from '../../../src/drivers/driver.ts';
 import { createProcessDriver } from '../../../src/drivers/process.ts';
@@ -118,11 +119,11 @@ async function message(bench: Bench): Promise<void> {
   await until(() => agentOf(bench) !== undefined);
   const agent = agentOf(bench);
   if (agent === undefined) throw new Error('there is no agent');
-  const { talk } = bench.controller;
-  const [sent] = await talk.send(agent, [{ text: 'say ok' }]);
+  const { messages } = bench.controller.talk;
+  const [sent] = await messages.send(keyOf(agent), [{ text: 'say ok' }]);
   if (sent === undefined) throw new Error('nothing was sent');
   const { signal } = new AbortController();
-  for await (const entry of talk.stream({ namespace: sent.namespace, name: sent.id }, { signal }))
+  for await (const entry of messages.stream(keyOf(sent), { signal }))
     if ('event' in entry && entry.event.type === 'text') return;
   throw new Error('it ended without an answer');
 }

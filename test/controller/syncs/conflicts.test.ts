@@ -158,7 +158,7 @@ describe('a request to take over', () => {
     await using estate = await applied();
     await estate.apply('Policy', 'a', { spec: { priority: 9 } }, 'kubectl', true);
     const diff = (force?: boolean) =>
-      estate.house.controller.syncs.diff({ namespace: 'default', name: 'fleet' }, force);
+      estate.house.controller.syncs.diffSync({ namespace: 'default', name: 'fleet' }, { force });
     expect((await diff()).errors).toEqual([expect.stringContaining('"kubectl"')]);
     expect(await diff(true)).toMatchObject({
       errors: [],

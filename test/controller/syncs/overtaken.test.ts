@@ -202,7 +202,7 @@ describe('what is told of the next revision', () => {
       'b.yaml': policyYaml('b', 4),
     });
     const writes = estate.writes.length;
-    const told = await house.controller.syncs.diff({ namespace: 'default', name: 'fleet' });
+    const told = await house.controller.syncs.diffSync({ namespace: 'default', name: 'fleet' });
     expect(estate.writes.length).toBe(writes);
     expect(told).toMatchObject({ revision: house.sources.revision, errors: [], needsApproval: false });
     const { status } = await estate.look();
@@ -220,13 +220,13 @@ describe('what is told of the next revision', () => {
       'Configured Agent/web',
       'Pruned Policy/a',
     ]);
-    const after = await house.controller.syncs.diff({ namespace: 'default', name: 'fleet' });
+    const after = await house.controller.syncs.diffSync({ namespace: 'default', name: 'fleet' });
     expect(after.changes).toEqual([]);
   });
 
   test('are its errors, what it is in conflict with, and that it needs approval', async () => {
     await using estate = await applied();
-    const diff = () => estate.house.controller.syncs.diff({ namespace: 'default', name: 'fleet' });
+    const diff = () => estate.house.controller.syncs.diffSync({ namespace: 'default', name: 'fleet' });
     estate.push({});
     expect(await diff()).toMatchObject({
       needsApproval: true,
@@ -243,7 +243,7 @@ describe('what is told of the next revision', () => {
       message: 'git.example does not answer.',
     });
     await expect(
-      estate.house.controller.syncs.diff({ namespace: 'default', name: 'none' }),
+      estate.house.controller.syncs.diffSync({ namespace: 'default', name: 'none' }),
     ).rejects.toMatchObject({
       reason: 'NotFound',
     });

@@ -1,21 +1,22 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { isApiError } from '../../src/api/errors.ts';
 import type { AnyObject, New } from '../../src/api/objects.ts';
-import { ControllerStreams } from '../../src/controller/streams.ts';
+import type { Apis } from '../../src/client/streams.ts';
+import { controllerApis } from '../../src/controller/apis.ts';
 import { House } from './house.ts';
 
 let house: House;
-let streams: ControllerStreams;
+let apis: Apis;
 
 beforeEach(async () => {
   house = await House.open();
-  streams = streamsOf(house);
+  apis = apisOf(house);
 });
 
 afterEach(() => house[Symbol.asyncDispose]());
 
-const streamsOf = ({ controller, user, clock }: House): ControllerStreams =>
-  new ControllerStreams({
+const apisOf = ({ controller, user, clock }: House): Apis =>
+  controllerApis({
     controller,
     resources: user,
     clock,
@@ -49,14 +50,14 @@ describe('stopping all agents', () => {
     await house.agent('web');
     await house.agent('waits', {}, { template: { image: 'none:1', imagePullPolicy: 'Never' } });
     await house.ready('web-0');
-    expect((await settled(streams.stopAgents())).error).toBeUndefined();
+    expect((await settled(apis.controller.stopAgents())).error).toBeUndefined();
     expect([house.phase('web-0'), house.phase('waits-0')]).toEqual(['Stopped', 'Stopped']);
   });
 
   test('kills what ignores its signal, after its own grace period', async () => {
     await house.agent('stubborn', { onTerm: 'Ignore' }, { policy: { stop: { gracePeriod: '40s' } } });
     await house.ready('stubborn-0');
-    const { error, after } = await settled(streams.stopAgents());
+    const { error, after } = await settled(apis.controller.stopAgents());
     expect(error).toBeUndefined();
     expect(after).toBeGreaterThanOrEqual(40_000);
   });
@@ -65,7 +66,7 @@ describe('stopping all agents', () => {
     await house.agent('lost', {}, { replicas: 25 });
     await house.within(20_000, () => house.engine.containers.size === 25);
     house.engine.offline = true;
-    const { error } = await settled(streams.stopAgents());
+    const { error } = await settled(apis.controller.stopAgents());
     expect(String(error)).toContain(', … and 15 more.');
     expect(String(error).length).toBeLessThan(4_000);
   });
@@ -74,7 +75,7 @@ describe('stopping all agents', () => {
     await house.agent('lost');
     await house.ready('lost-0');
     house.engine.offline = true;
-    const { error, after } = await settled(streams.stopAgents());
+    const { error, after } = await settled(apis.controller.stopAgents());
     expect(isApiError(error, 'Timeout')).toBe(true);
     expect(String(error)).toContain('default/lost-0 (The Runtime engine does not answer');
     expect(after).toBeLessThanOrEqual(40_000);
@@ -93,7 +94,7 @@ describe('a plan', () => {
     }) as New<AnyObject>; // of the kinds that the tests name
 
   test('of a new agent begins with what it needs, and writes nothing', async () => {
-    const [plan] = await streams.plan([agent('web', 'default')]);
+    const [plan] = await apis.plans.plan([agent('web', 'default')]);
     expect(plan?.actions.map(({ id }) => id)).toContain('CreateInstance/web-0');
     expect((await house.user.list('Agent')).items).toEqual([]);
   });
@@ -102,12 +103,12 @@ describe('a plan', () => {
     const stored = await house.agent('web');
     await house.ready('web-0');
     const { metadata, spec } = stored;
-    const [plan] = await streams.plan([agent(metadata.name, 'default', spec)]);
+    const [plan] = await apis.plans.plan([agent(metadata.name, 'default', spec)]);
     expect(plan?.actions).toEqual([]);
   });
 
   test('takes in a namespace, a Policy, a Secret and a Runtime that are only to be made', async () => {
-    const plans = await streams.plan([
+    const plans = await apis.plans.plan([
       plain('Namespace', 'team'),
       plain('Secret', 'keys', 'team', { data: { k: 'dg==' } }),
       plain('Policy', 'p', 'team', { spec: {} }),
@@ -125,7 +126,7 @@ describe('a plan', () => {
 
   test('tells of a Secret that is missing, and nothing of how the controller keeps its books', async () => {
     const template = { image: 'test-image:1', envFrom: [{ secretRef: { name: 'keys' } }] };
-    const [plan] = await streams.plan([agent('web', 'default', { template })]);
+    const [plan] = await apis.plans.plan([agent('web', 'default', { template })]);
     expect(plan?.agent).toEqual({ name: 'web', namespace: 'default' });
     expect(plan?.text).toBe(
       '+ create web-0: spec.replicas is 1.\n! SecretMissing: The Secret keys does not exist. Create it: agentctl create secret generic keys --from-literal=KEY=...\n',
@@ -133,7 +134,7 @@ describe('a plan', () => {
   });
 
   test('is refused for an object that would be', async () => {
-    const wrong = streams.plan([agent('web', 'default', { replicas: -1 })]);
+    const wrong = apis.plans.plan([agent('web', 'default', { replicas: -1 })]);
     await expect(wrong).rejects.toMatchObject({ reason: 'Invalid' });
   });
 
@@ -141,7 +142,7 @@ describe('a plan', () => {
     await house.user.create('Policy', plain('Policy', 'p', 'default', { spec: {} }) as New<never>);
     await house.agent('web', {}, { policyRef: { name: 'p' } });
     await house.ready('web-0');
-    const plans = await streams.plan([plain('Policy', 'p', 'default', { spec: { priority: 3 } })]);
+    const plans = await apis.plans.plan([plain('Policy', 'p', 'default', { spec: { priority: 3 } })]);
     expect(plans.map((plan) => plan.agent.name)).toEqual(['web']);
   });
 });
@@ -150,7 +151,7 @@ test('the status counts agents, instances and places, and says why a Runtime is 
   await house.agent('web');
   await house.ready('web-0');
   await house.within(2_000, () => isReady('web'));
-  const online = await streams.status();
+  const online = await apis.controller.status();
   expect(online).toMatchObject({
     pid: 7,
     agents: { total: 1, ready: 1 },
@@ -160,7 +161,7 @@ test('the status counts agents, instances and places, and says why a Runtime is 
   expect(online.runtimes[0]).not.toHaveProperty('message');
   house.engine.offline = true;
   await house.within(5_000, () => house.phase('web-0') === 'Unknown');
-  expect((await streams.status()).runtimes[0]).toMatchObject({
+  expect((await apis.controller.status()).runtimes[0]).toMatchObject({
     ready: false,
     message: 'the fake engine is offline',
   });
@@ -175,10 +176,10 @@ test('volumes are purged only once their agent has gone or is going', async () =
   await house.ready('web-0');
   const key = { namespace: 'default', name: 'web' };
   const volumes = [{ runtime: 'engine', name: 'default_web_data' }];
-  expect(await streams.volumes(key)).toEqual(volumes);
-  await expect(streams.purge(key)).rejects.toMatchObject({ reason: 'Conflict' });
+  expect(await apis.volumes.volumes(key)).toEqual(volumes);
+  await expect(apis.volumes.purge(key)).rejects.toMatchObject({ reason: 'Conflict' });
   await house.user.delete('Agent', key);
   await house.until(() => house.controller.cache.agents.get('default/web') === undefined);
-  expect(await streams.purge(key)).toEqual(volumes);
-  expect(await streams.volumes(key)).toEqual([]);
+  expect(await apis.volumes.purge(key)).toEqual(volumes);
+  expect(await apis.volumes.volumes(key)).toEqual([]);
 });

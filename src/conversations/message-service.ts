@@ -1,0 +1,179 @@
+import { ApiError } from '../api/errors.ts';
+import {
+  type Agent,
+  type Approval as ApprovalObject,
+  type Conversation as ConversationObject,
+  keyText,
+  type Message as MessageObject,
+  type ObjectKey,
+} from '../api/objects.ts';
+import { protocolsThat } from '../api/protocols.ts';
+import type {
+  AgentUsage,
+  Decision,
+  MessageApi,
+  NewMessage,
+  StreamEntry,
+  StreamOptions,
+} from '../client/streams.ts';
+import type { Message, Sender } from '../messages/message.ts';
+import { ProtocolError } from '../protocols/protocol.ts';
+import type { Approvals } from './approvals.ts';
+import type { Intake } from './intake.ts';
+import type { JournalObjects } from './objects.ts';
+import { follow } from './stream.ts';
+import { keyOf, type TalkState } from './talk-state.ts';
+import type { Turns } from './turns.ts';
+
+export interface MessageServiceDeps {
+  talkState: TalkState;
+  objects: JournalObjects;
+  intake: Intake;
+  turns: Turns;
+  approvals: Approvals;
+  /** Throws ApiError NotFound. */
+  agent(key: ObjectKey): Promise<Agent>;
+}
+
+/** What the API serves about messages and conversations. */
+export class MessageService implements MessageApi {
+  readonly #deps: MessageServiceDeps;
+  readonly #talkState: TalkState;
+
+  constructor(deps: MessageServiceDeps) {
+    this.#deps = deps;
+    this.#talkState = deps.talkState;
+  }
+
+  async send(key: ObjectKey, messages: readonly NewMessage[]): Promise<MessageObject[]> {
+    const sent = await this.#deps.intake.sendAll(
+      await this.#deps.agent(key),
+      messages.map(({ from = 'user', ...message }) => ({
+        ...message,
+        kind: 'Chat',
+        from: { kind: 'User', name: from },
+      })),
+    );
+    return sent.map((message) => this.#deps.objects.message(message));
+  }
+
+  stream(key: ObjectKey, options: StreamOptions): AsyncIterable<StreamEntry> {
+    return follow(this.#talkState, this.#deps.objects, this.message(key), options);
+  }
+
+  async change(key: ObjectKey, what: 'retry' | 'cancel'): Promise<MessageObject> {
+    const message = this.message(key);
+    if (what === 'retry') await this.#retry(message);
+    else await this.#cancel(message);
+    return this.#deps.objects.message(this.message(key));
+  }
+
+  async decide(key: ObjectKey, decision: 'approve' | 'deny', how: Decision): Promise<ApprovalObject> {
+    const state = decision === 'approve' ? 'Approved' : 'Denied';
+    await this.#deps.approvals.decide(key.name, key.namespace ?? 'default', state, how);
+    return this.#object('Approval', key) as ApprovalObject; // the key's kind is Approval
+  }
+
+  async closeConversation(key: ObjectKey): Promise<ConversationObject> {
+    const { namespace, name } = key;
+    const thread = this.#talkState.thread(name);
+    if (thread?.record.namespace !== namespace || thread === undefined)
+      throw new ApiError('NotFound', `conversations "${name}" not found`);
+    const { turns } = this.#deps;
+    for (const open of [...thread.waiting, ...(thread.current === undefined ? [] : [thread.current])])
+      turns.cancel(open, { reason: 'Cancelled', message: 'Its conversation was closed.' });
+    if (thread.record.state === 'Open') turns.close(thread, 'ByRequest');
+    await this.#talkState.writer.write([{ type: 'Conversation', conversation: thread.record }]);
+    this.#talkState.changed('Conversation', name);
+    return this.#object('Conversation', key) as ConversationObject; // the key's kind is Conversation
+  }
+
+  async usage(key: ObjectKey, { since }: { since?: number | undefined }): Promise<AgentUsage[]> {
+    const { namespace = 'default', name } = key;
+    const sums = this.#talkState.deps.journal.usageByModel({ namespace, agent: name, since });
+    if (sums.length === 0) await this.#deps.agent(key); // throws NotFound; usage of a deleted Agent is kept
+    return sums;
+  }
+
+  async usageByAgent(scope: {
+    namespace?: string | undefined;
+    since?: number | undefined;
+  }): Promise<AgentUsage[]> {
+    return this.#talkState.deps.journal.usageByModel(scope);
+  }
+
+  async query(
+    key: ObjectKey,
+    question: { action: string; params?: unknown; timeout?: number | undefined },
+  ): Promise<unknown> {
+    try {
+      return await this.#query(await this.#deps.agent(key), question);
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      const about = `Agent ${keyText(key)}: ${error.message}`;
+      switch (error.reason) {
+        case 'Timeout':
+          throw new ApiError('Timeout', about, { cause: error });
+        case 'Closed':
+        case 'AuthRequired':
+          throw new ApiError('ServiceUnavailable', about, { cause: error });
+        case 'Unsupported':
+        case 'LoadRefused':
+        case 'LoadFailed':
+        case 'Failed':
+          throw new ApiError('BadRequest', about, { cause: error });
+      }
+    }
+  }
+
+  /** Returns a message. Throws ApiError NotFound. With `sender`, messages of others count as not found. */
+  message({ namespace, name }: ObjectKey, sender?: Sender): Message {
+    const message = this.#talkState.deps.journal.message(name);
+    const isTheirs = sender === undefined || this.#talkState.isSameAgent(message?.from, sender);
+    if (message?.namespace !== namespace || message === undefined || !isTheirs)
+      throw new ApiError('NotFound', `messages "${name}" not found`);
+    return message;
+  }
+
+  async #cancel({ id, state }: Message): Promise<void> {
+    const open = this.#talkState.opens.get(id);
+    if (open === undefined) throw new ApiError('Conflict', `Message ${id} is already ${state}.`);
+    this.#deps.turns.cancel(open, { reason: 'Cancelled', message: 'It was cancelled.' });
+    await this.#talkState.writer.settle();
+  }
+
+  async #retry(message: Message): Promise<void> {
+    if (message.state !== 'Failed' && message.state !== 'Expired')
+      throw new ApiError(
+        'Conflict',
+        `Message ${message.id} is ${message.state}: only a message that failed or expired can be sent again.`,
+      );
+    const { agent: agentOf, rules } = this.#talkState.deps;
+    const agent = agentOf(keyOf(message));
+    if (agent === undefined)
+      throw new ApiError('Conflict', `Agent ${message.agent} of message ${message.id} is gone.`);
+    await this.#deps.intake.retry(message, rules(agent).timeout);
+  }
+
+  async #query(
+    { metadata, spec }: Agent,
+    { action, params, timeout = 30_000 }: { action: string; params?: unknown; timeout?: number | undefined },
+  ): Promise<unknown> {
+    const key = keyText(metadata);
+    if (spec.protocol === 'none')
+      throw new ApiError(
+        'BadRequest',
+        `Agent ${key} has no protocol, so it cannot answer queries. Set spec.protocol to ${protocolsThat('queries')}.`,
+      );
+    for (const { state, stopping, target, connection } of this.#talkState.links.values())
+      if (state === 'Ready' && !stopping && keyOf(target) === key && connection !== undefined)
+        return connection.query(action, params, { timeout });
+    throw new ApiError('ServiceUnavailable', `No instance of Agent ${key} is Ready.`);
+  }
+
+  #object(kind: 'Approval' | 'Conversation', key: ObjectKey) {
+    const object = this.#deps.objects.get(kind, key);
+    if (object !== undefined) return object;
+    throw new ApiError('NotFound', `${kind} ${keyText(key)} is gone.`);
+  }
+}
