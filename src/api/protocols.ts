@@ -27,7 +27,7 @@ export interface ProtocolCapabilities {
 
 type Ability = 'asksPermission' | 'offersTools' | 'transcript' | 'shutdownLine' | 'resumes' | 'queries';
 
-/** `protocols/index.ts` has the code of each. */
+/** `protocols/protocol-index.ts` has the code of each. */
 export const protocolCapabilities: Readonly<Record<ProtocolName, ProtocolCapabilities>> = {
   acp: {
     asksPermission: true,

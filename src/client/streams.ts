@@ -9,7 +9,7 @@ import type {
   ObjectKey,
 } from '../api/objects.ts';
 import type { AgentUsage } from '../messages/message.ts';
-import type { TurnEvent } from '../protocols/talk.ts';
+import type { TurnEvent } from '../protocols/turn-events.ts';
 
 export type { AgentUsage, UsageSum } from '../messages/message.ts';
 

@@ -8,7 +8,7 @@ import type { Entry } from '../messages/journal.ts';
 import type { Approval } from '../messages/message.ts';
 import type { ControlView } from '../plan/world.ts';
 import { requestText } from '../protocols/request-text.ts';
-import { optionFor, type Permission, type PermissionOption, type ToolUse } from '../protocols/talk.ts';
+import { optionFor, type Permission, type PermissionOption, type ToolUse } from '../protocols/turn-events.ts';
 import type { Link } from './link.ts';
 import type { Open } from './open.ts';
 import { actionFor, approvalTimeout, usedWithoutAsking } from './rules.ts';

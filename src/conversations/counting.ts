@@ -1,5 +1,5 @@
 import type { Reported } from '../messages/message.ts';
-import { counters, type Usage } from '../protocols/talk.ts';
+import { counters, type Usage } from '../protocols/turn-events.ts';
 
 /**
  * What the tokens in a report count, which should be the sum over the session. ACP's schema says so (`Sum`), but many

@@ -11,7 +11,7 @@ import type { Gate, Instant, Observed, TalkView, World } from '../plan/world.ts'
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import type { Turn } from '../protocols/protocol.ts';
-import type { ToolUse, TurnEvent } from '../protocols/talk.ts';
+import type { ToolUse, TurnEvent } from '../protocols/turn-events.ts';
 import type { AccountFault } from './account-faults.ts';
 import type { Approvals } from './approvals.ts';
 import { controlsOf } from './controls.ts';

@@ -1,5 +1,5 @@
 import type { Conversation, Envelope } from '../messages/message.ts';
-import type { TurnResult, Usage } from '../protocols/talk.ts';
+import type { TurnResult, Usage } from '../protocols/turn-events.ts';
 import type { Answer, Tail } from './tail.ts';
 
 /** Why a turn is cancelled finally. The message stores it, so that it survives a restart of the controller. */

@@ -1,6 +1,6 @@
 import type { Reported } from '../messages/message.ts';
 import type { Connection } from '../protocols/protocol.ts';
-import type { Usage } from '../protocols/talk.ts';
+import type { Usage } from '../protocols/turn-events.ts';
 import type { Link } from './link.ts';
 import type { Thread } from './open.ts';
 import { hasBegun } from './told.ts';

@@ -3,7 +3,7 @@ import { listed } from '../api/listed.ts';
 import { type Agent, keyText } from '../api/objects.ts';
 import { JournalError } from '../messages/journal.ts';
 import type { Envelope, Message, Sender } from '../messages/message.ts';
-import type { Peer } from '../protocols/talk.ts';
+import type { Peer } from '../protocols/turn-events.ts';
 import type { Draft, Intake, Reservation } from './intake.ts';
 import type { Link } from './link.ts';
 import type { Open } from './open.ts';

@@ -1,9 +1,9 @@
 import type { AgentSpec, PolicySpec } from '../api/objects.ts';
 import { protocolCapabilitiesOf } from '../api/protocols.ts';
 import { parseDuration } from '../api/time.ts';
-import { protocols } from '../protocols/index.ts';
 import type { Protocol } from '../protocols/protocol.ts';
-import type { ToolUse } from '../protocols/talk.ts';
+import { protocols } from '../protocols/protocol-index.ts';
+import type { ToolUse } from '../protocols/turn-events.ts';
 
 /** The rules for the messages of one Agent. Durations in milliseconds. */
 export interface Rules {

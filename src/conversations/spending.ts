@@ -1,6 +1,6 @@
 import type { Entry } from '../messages/journal.ts';
 import type { Conversation, Reported, Spent, Unreported, UsageRecord } from '../messages/message.ts';
-import type { Usage } from '../protocols/talk.ts';
+import type { Usage } from '../protocols/turn-events.ts';
 import { type Counting, countingOf, sizeOf } from './counting.ts';
 import type { Open } from './open.ts';
 

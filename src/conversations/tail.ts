@@ -1,6 +1,6 @@
 import { beginning } from '../api/cut.ts';
 import type { StoredEvent } from '../messages/journal.ts';
-import type { TurnEvent } from '../protocols/talk.ts';
+import type { TurnEvent } from '../protocols/turn-events.ts';
 
 /** Wakes the followers of a message. They read new events themselves, so a slow one costs nothing. */
 export class Hub {

@@ -7,7 +7,7 @@ import type { Clock } from '../platform/clock.ts';
 import type { Ids } from '../platform/ids.ts';
 import type { Log } from '../platform/log.ts';
 import type { Meters } from '../platform/meters.ts';
-import type { TurnEvent } from '../protocols/talk.ts';
+import type { TurnEvent } from '../protocols/turn-events.ts';
 import type { Link } from './link.ts';
 import { Mailbox } from './mailbox.ts';
 import { Marks } from './marks.ts';

@@ -1,7 +1,7 @@
 import type { Agent, Instance } from '../api/objects.ts';
 import type { Entry, MessageChange } from '../messages/journal.ts';
 import type { Envelope, Message } from '../messages/message.ts';
-import type { TurnEvent, TurnResult, Usage } from '../protocols/talk.ts';
+import type { TurnEvent, TurnResult, Usage } from '../protocols/turn-events.ts';
 import { type AccountFault, accountFault } from './account-faults.ts';
 import { afterInterruption } from './interruption.ts';
 import type { Link } from './link.ts';

@@ -1,5 +1,5 @@
 import { AgentctlError } from '../api/errors.ts';
-import type { TurnEvent } from '../protocols/talk.ts';
+import type { TurnEvent } from '../protocols/turn-events.ts';
 import type {
   AgentUsage,
   Approval,

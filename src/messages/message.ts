@@ -1,4 +1,4 @@
-import type { PermissionOption, Usage } from '../protocols/talk.ts';
+import type { PermissionOption, Usage } from '../protocols/turn-events.ts';
 
 /** Times are milliseconds since the Unix epoch. */
 

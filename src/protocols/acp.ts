@@ -1,5 +1,5 @@
 import { protocolCapabilities } from '../api/protocols.ts';
-import { AcpConnection } from './acp/connection.ts';
+import { AcpConnection } from './acp/acp-connection.ts';
 import { createTranscript } from './acp/updates.ts';
 import type { Protocol } from './protocol.ts';
 

@@ -1,5 +1,5 @@
 import { protocolCapabilities } from '../api/protocols.ts';
-import { Connected } from './jsonl/connection.ts';
+import { Connected } from './jsonl/jsonl-connection.ts';
 import type { Protocol } from './protocol.ts';
 
 /** agentctl's own line protocol. schemas/jsonl/README.md describes it. */

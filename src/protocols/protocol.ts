@@ -2,7 +2,7 @@ import { AgentctlError } from '../api/errors.ts';
 import type { ProtocolCapabilities } from '../api/protocols.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
-import type { Peer, Permission, ToolUse, TurnEvent, TurnResult, Usage } from './talk.ts';
+import type { Peer, Permission, ToolUse, TurnEvent, TurnResult, Usage } from './turn-events.ts';
 
 /**
  * How an instance talks over its standard input and output. It knows no journals and no instances: it turns lines into

@@ -1,5 +1,5 @@
 import type { Approval, ApprovalSpec, ApprovalStatus, ObjectMeta } from '../api/objects.ts';
-import { optionFor } from '../protocols/talk.ts';
+import { optionFor } from '../protocols/turn-events.ts';
 
 export interface ApprovalView {
   kind: 'Approval';

@@ -1,5 +1,5 @@
 import type { StreamEntry } from '../client/streams.ts';
-import type { TurnEvent } from '../protocols/talk.ts';
+import type { TurnEvent } from '../protocols/turn-events.ts';
 
 type EventOf<T extends TurnEvent['type']> = Extract<TurnEvent, { type: T }>;
 

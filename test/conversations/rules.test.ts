@@ -5,9 +5,9 @@ import { countingOf, sizeOf } from '../../src/conversations/counting.ts';
 import { actionFor, approvalTimeout, protocolOf, rulesOf } from '../../src/conversations/rules.ts';
 import { hasBegun, prefaceOf, withTold } from '../../src/conversations/told.ts';
 import type { Reported } from '../../src/messages/message.ts';
-import { protocols } from '../../src/protocols/index.ts';
 import type { Facts } from '../../src/protocols/protocol.ts';
-import type { Usage } from '../../src/protocols/talk.ts';
+import { protocols } from '../../src/protocols/protocol-index.ts';
+import type { Usage } from '../../src/protocols/turn-events.ts';
 import { conversation } from '../messages/entries.ts';
 import { policyOf, specOf } from '../plan/worlds.ts';
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { loadedAgain } from '../../src/conversations/openings.ts';
 import { accountOf } from '../../src/conversations/spending.ts';
 import type { Conversation, Spent, UsageRecord } from '../../src/messages/message.ts';
-import type { Usage } from '../../src/protocols/talk.ts';
+import type { Usage } from '../../src/protocols/turn-events.ts';
 import { conversation, message } from '../messages/entries.ts';
 
 /** Turns of one conversation, one after the other; of each the reports. What was written and what it comes to. */

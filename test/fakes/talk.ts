@@ -23,7 +23,7 @@ import type {
   StreamOptions,
   UsageSum,
 } from '../../src/client/streams.ts';
-import type { TurnEvent } from '../../src/protocols/talk.ts';
+import type { TurnEvent } from '../../src/protocols/turn-events.ts';
 
 type Listener = (kind: VirtualKind, type: VirtualChange, object: VirtualObject) => void;
 type Fields = ReadonlyMap<string, string>;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { TurnEvent } from '../../src/protocols/talk.ts';
+import type { TurnEvent } from '../../src/protocols/turn-events.ts';
 import { type TurnPart, TurnView } from '../../src/views/turn-view.ts';
 
 const entries = (events: readonly TurnEvent[]) =>

@@ -2,7 +2,7 @@ import { askedText } from '../../api/approval-text.ts';
 import { isApiError } from '../../api/errors.ts';
 import type { ObjectKey } from '../../api/objects.ts';
 import { visibleLine } from '../../api/visible.ts';
-import type { TurnEvent } from '../../protocols/talk.ts';
+import type { TurnEvent } from '../../protocols/turn-events.ts';
 import { optionsOf } from '../../views/approval-view.ts';
 import type { Cli, Client } from '../cli.ts';
 import { optionText, pretty } from '../describe/approval.ts';

@@ -1,6 +1,6 @@
 import { cut } from '../../api/cut.ts';
 import type { Facts } from '../protocol.ts';
-import { type Fields, fields, name as nameOf, objects, string } from './message.ts';
+import { type Fields, fields, name as nameOf, objects, string } from './acp-message.ts';
 
 /** What the agent can do, from its answer to initialize. Plain JSON, because Facts contains it. */
 export interface Abilities {

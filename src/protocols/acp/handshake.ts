@@ -1,8 +1,8 @@
 import { cut } from '../../api/cut.ts';
 import type { Cancel } from '../../platform/clock.ts';
 import { type ConnectOptions, type Facts, type Host, ProtocolError } from '../protocol.ts';
+import type { Requests } from './acp-requests.ts';
 import { authAdvice, type Greeting, keyMethods, readGreeting } from './greeting.ts';
-import type { Requests } from './requests.ts';
 import { Sessions } from './sessions.ts';
 
 /** Version of ACP. */

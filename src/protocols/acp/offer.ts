@@ -1,7 +1,7 @@
 import { cut } from '../../api/cut.ts';
 import { listed } from '../../api/listed.ts';
 import type { Control } from '../protocol.ts';
-import { type Fields, fields, list, objects, string } from './message.ts';
+import { type Fields, fields, list, objects, string } from './acp-message.ts';
 
 /** A setting of a session that can be chosen. */
 export interface Choice {

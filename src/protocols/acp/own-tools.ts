@@ -1,4 +1,4 @@
-import { type Fields, fields } from './message.ts';
+import { type Fields, fields } from './acp-message.ts';
 
 /**
  * The kind of the tools of agentctl's own MCP server. They need no further permission, because fleetAccess has decided.

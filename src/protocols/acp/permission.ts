@@ -1,7 +1,6 @@
 import { cut } from '../../api/cut.ts';
 import { limits } from '../limits.ts';
-import { optionFor, type Permission, type PermissionOption } from '../talk.ts';
-import type { Calls } from './calls.ts';
+import { optionFor, type Permission, type PermissionOption } from '../turn-events.ts';
 import {
   type Fields,
   fields,
@@ -12,7 +11,8 @@ import {
   oneOf,
   present,
   string,
-} from './message.ts';
+} from './acp-message.ts';
+import type { Calls } from './acp-tool-calls.ts';
 
 const kinds = ['allow_once', 'allow_always', 'reject_once', 'reject_always'] as const;
 

@@ -1,11 +1,11 @@
 import type { McpServer } from '@agentclientprotocol/sdk';
 import { limits } from '../limits.ts';
 import { type ConnectOptions, type Control, mcpOffered, ProtocolError } from '../protocol.ts';
-import type { Usage } from '../talk.ts';
+import type { Usage } from '../turn-events.ts';
+import { codes, fields, id } from './acp-message.ts';
+import { isRefusal, type Requests } from './acp-requests.ts';
+import { notAsked, Settings, type Settled } from './acp-settings.ts';
 import type { Abilities, Greeting } from './greeting.ts';
-import { codes, fields, id } from './message.ts';
-import { isRefusal, type Requests } from './requests.ts';
-import { notAsked, Settings, type Settled } from './settings.ts';
 
 /**
  * Claude's adapter accepts a system prompt in `_meta`, under its present and its former name, even in versions that do

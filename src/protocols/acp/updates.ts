@@ -3,8 +3,7 @@ import { beginning } from '../../api/cut.ts';
 import { limits } from '../limits.ts';
 import type { Transcript } from '../protocol.ts';
 import { requestText } from '../request-text.ts';
-import type { TurnEvent } from '../talk.ts';
-import { mergeTool, type Tool, titleOf } from './calls.ts';
+import type { TurnEvent } from '../turn-events.ts';
 import {
   type Fields,
   fields,
@@ -17,8 +16,9 @@ import {
   present,
   readError,
   string,
-} from './message.ts';
-import { isTurnId } from './turns.ts';
+} from './acp-message.ts';
+import { mergeTool, type Tool, titleOf } from './acp-tool-calls.ts';
+import { isTurnId } from './acp-turns.ts';
 
 const statuses = ['pending', 'in_progress', 'completed', 'failed'] as const;
 

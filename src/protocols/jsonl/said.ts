@@ -2,8 +2,8 @@ import { beginning, cut } from '../../api/cut.ts';
 import { isObject, type JsonObject } from '../../api/schema.ts';
 import { jsonFault } from '../../api/size.ts';
 import { limits } from '../limits.ts';
-import type { TurnEvent, Usage } from '../talk.ts';
-import { bounded, Fields, Malformed } from './fields.ts';
+import type { TurnEvent, Usage } from '../turn-events.ts';
+import { bounded, Fields, Malformed } from './jsonl-fields.ts';
 
 /** The turn that a line belongs to, as far as the line says so. */
 export interface Of {

@@ -1,6 +1,6 @@
 import { silentLog } from '../../../src/platform/log.ts';
 import type { Connection, ConnectOptions, Host, Protocol, Turn } from '../../../src/protocols/protocol.ts';
-import type { TurnEvent, TurnResult, Usage } from '../../../src/protocols/talk.ts';
+import type { TurnEvent, TurnResult, Usage } from '../../../src/protocols/turn-events.ts';
 import { ManualClock } from '../../fakes/clock.ts';
 import { until } from '../../until.ts';
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { ConnectOptions } from '../../../src/protocols/protocol.ts';
-import type { Permission } from '../../../src/protocols/talk.ts';
+import type { Permission } from '../../../src/protocols/turn-events.ts';
 import { until } from '../../contracts/protocol/world.ts';
 import { answer, ended, type Run, start } from './run.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { Calls } from '../../../src/protocols/acp/calls.ts';
+import { Calls } from '../../../src/protocols/acp/acp-tool-calls.ts';
 
 const announced = { sessionUpdate: 'tool_call' };
 const touch = { ...announced, title: 'touch made', kind: 'execute', rawInput: { command: 'touch made' } };

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Calls } from '../../../src/protocols/acp/calls.ts';
+import { Calls } from '../../../src/protocols/acp/acp-tool-calls.ts';
 import { isOwnTool } from '../../../src/protocols/acp/own-tools.ts';
 
 const send = { agent: 'b', message: 'hi' };

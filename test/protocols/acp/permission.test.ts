@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Permission } from '../../../src/protocols/talk.ts';
+import type { Permission } from '../../../src/protocols/turn-events.ts';
 import { type Talk, talk, talkAgain } from './world.ts';
 
 const call = { toolCallId: 't', title: 'rm -r /', kind: 'execute', rawInput: { command: 'rm -r /' } };

@@ -1,7 +1,8 @@
 import { cut } from '../../api/cut.ts';
 import { limits } from '../limits.ts';
 import type { ConnectOptions, Control, Facts } from '../protocol.ts';
-import { fields } from './message.ts';
+import { fields } from './acp-message.ts';
+import { isRefusal, type Requests } from './acp-requests.ts';
 import {
   type Choice,
   type ConfigOption,
@@ -14,7 +15,6 @@ import {
   readOptions,
   valueFor,
 } from './offer.ts';
-import { isRefusal, type Requests } from './requests.ts';
 
 /** Whether a session has the settings of the spec. */
 export type Settled = Pick<Facts['controls'], 'model'> & Record<'mode' | 'options', Control>;

@@ -16,7 +16,7 @@ import {
   isRequest,
   type JsonRpcId,
   readError,
-} from './message.ts';
+} from './acp-message.ts';
 
 /**
  * Milliseconds to wait for an answer: while the agent reports nothing about the session (it may replay its whole

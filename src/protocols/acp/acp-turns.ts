@@ -1,8 +1,8 @@
 import type { Cancel, Clock } from '../../platform/clock.ts';
 import { limits } from '../limits.ts';
 import type { Turn } from '../protocol.ts';
-import type { Usage } from '../talk.ts';
-import { Calls } from './calls.ts';
+import type { Usage } from '../turn-events.ts';
+import { Calls } from './acp-tool-calls.ts';
 
 /** Milliseconds that an agent may be silent after a cancel request, and may take in total. */
 const patience = { silent: 10_000, most: 60_000 };

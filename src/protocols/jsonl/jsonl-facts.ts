@@ -1,5 +1,5 @@
 import type { Control, Facts } from '../protocol.ts';
-import type { Fields } from './fields.ts';
+import type { Fields } from './jsonl-fields.ts';
 
 /** Returns what `ready` says about the agent. All its fields are optional. Throws Malformed. */
 export function factsOf(ready: Fields): Facts {

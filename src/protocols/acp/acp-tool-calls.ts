@@ -2,8 +2,8 @@ import { isDeepStrictEqual } from 'node:util';
 import { cut } from '../../api/cut.ts';
 import { jsonFault } from '../../api/size.ts';
 import { limits } from '../limits.ts';
-import type { ToolUse } from '../talk.ts';
-import { type Fields, fields, name, objects, present, string } from './message.ts';
+import type { ToolUse } from '../turn-events.ts';
+import { type Fields, fields, name, objects, present, string } from './acp-message.ts';
 import { isOwnTool, ownKind } from './own-tools.ts';
 
 /** What is known about a tool call. */

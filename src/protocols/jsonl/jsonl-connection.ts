@@ -7,11 +7,11 @@ import {
   type Turn,
   type Wire,
 } from '../protocol.ts';
-import type { Peer, TurnEvent, TurnResult } from '../talk.ts';
-import { factsOf } from './facts.ts';
-import { Malformed } from './fields.ts';
+import type { Peer, TurnEvent, TurnResult } from '../turn-events.ts';
+import { factsOf } from './jsonl-facts.ts';
+import { Malformed } from './jsonl-fields.ts';
+import { type InFlight, Queries, Turns } from './jsonl-turns.ts';
 import { readLine, type Said, turnEvent } from './said.ts';
-import { type InFlight, Queries, Turns } from './turns.ts';
 
 /** Characters of a meaningless line that are reported. */
 const shown = 500;

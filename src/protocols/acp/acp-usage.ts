@@ -1,6 +1,6 @@
 import { limits } from '../limits.ts';
-import { counters, type Usage } from '../talk.ts';
-import { type Fields, fields, number, present, string } from './message.ts';
+import { counters, type Usage } from '../turn-events.ts';
+import { type Fields, fields, number, present, string } from './acp-message.ts';
 
 /**
  * Agents that are known to report the tokens of a turn only, although the specification demands sums: OpenCode (1.18)

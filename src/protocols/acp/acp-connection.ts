@@ -10,10 +10,7 @@ import {
   type Turn,
   type Wire,
 } from '../protocol.ts';
-import type { TurnEvent, TurnResult, Usage } from '../talk.ts';
-import { Calls } from './calls.ts';
-import { readAbilities } from './greeting.ts';
-import { Handshake } from './handshake.ts';
+import type { TurnEvent, TurnResult, Usage } from '../turn-events.ts';
 import {
   type AnyMessage,
   type AnyRequest,
@@ -29,15 +26,18 @@ import {
   present,
   type RpcError,
   readError,
-} from './message.ts';
+} from './acp-message.ts';
+import { Requests } from './acp-requests.ts';
+import type { Settled } from './acp-settings.ts';
+import { Calls } from './acp-tool-calls.ts';
+import { type Current, isTurnId, Turns, wireId } from './acp-turns.ts';
+import { costAndContext, tokens, withRequest } from './acp-usage.ts';
+import { readAbilities } from './greeting.ts';
+import { Handshake } from './handshake.ts';
 import { ownKind } from './own-tools.ts';
 import { answerTo, readPermission } from './permission.ts';
-import { Requests } from './requests.ts';
 import { Sessions } from './sessions.ts';
-import type { Settled } from './settings.ts';
-import { type Current, isTurnId, Turns, wireId } from './turns.ts';
 import { toEvent } from './updates.ts';
-import { costAndContext, tokens, withRequest } from './usage.ts';
 
 /** Characters of a meaningless line that are reported. */
 const shown = 500;
