@@ -1,6 +1,8 @@
 import { beforeAll, expect, test } from 'vitest';
 import type { Condition } from '../../src/api/objects.ts';
 import type { Client } from '../../src/cli/cli.ts';
+import { causeText } from '../../src/cli/wait/reason-text.ts';
+import type { Reason } from '../../src/views/reason.ts';
 import { agent } from '../server/support.ts';
 import { useShell } from './support.ts';
 
@@ -98,6 +100,26 @@ test('of objects that fail for the same cause ten are named, and the others coun
   );
   expect(lines.filter((line) => line.includes('w7: Ready is False: ImagePull'))).toHaveLength(1);
   expect(lines.at(-1)).toBe('... and 9 more: Ready is False: CommandNotFound');
+});
+
+test.each<[Reason, string]>([
+  [
+    { is: 'Reported', phase: 'Failed', reason: 'RestartsExhausted', message: 'w0-0: 5' },
+    'Failed: RestartsExhausted',
+  ],
+  [{ is: 'Suspended', kind: 'Agent', name: 'w0' }, 'it is suspended'],
+  [{ is: 'Reverted', revision: 'w0-2', agent: 'w0' }, 'Reverted'],
+  [
+    {
+      is: 'DeletionPending',
+      finalizers: [],
+      message: 'The Runtime box does not exist. agentctl delete agent w0',
+    },
+    'it is being deleted: The Runtime box does not exist',
+  ],
+  [{ is: 'Missing' }, 'it does not exist'],
+])('the cause of %j is counted without names and remedies', (why, cause) => {
+  expect(causeText(why)).toBe(cause);
 });
 
 test('a deletion asks for all objects first, and waits for them by one list and one watch', async () => {

@@ -12,14 +12,16 @@ import { identity } from '../../client/apply/member.ts';
 import { isUnchanged } from '../../client/apply/unchanged.ts';
 import { writeAll } from '../../client/apply/write.ts';
 import { isReverted } from '../../plan/progress.ts';
+import { deletedWithUid, readyAsApplied } from '../../views/judges.ts';
+import type { Judge } from '../../views/reason.ts';
+import type { Outcome } from '../../views/until.ts';
 import type { Cli, Client } from '../cli.ts';
 import { CliError, exitCode, nothingListens, UsageError } from '../failure.ts';
 import { fieldManager } from '../patching.ts';
 import { formatObjects, withoutManagedFields } from '../print/print-objects.ts';
 import { type FileOptions, type Manifest, readManifests } from '../read-manifests.ts';
-import { deleted, readyOrAsleep } from '../wait/conditions.ts';
-import { report as reportWait, waitEach } from '../wait/report.ts';
-import type { Judge, Outcome } from '../wait/until.ts';
+import { reasonText } from '../wait/reason-text.ts';
+import { report as reportWait, waitEach } from '../wait/wait-report.ts';
 import { refusedTexts, tryManifests } from './try.ts';
 
 /** The result for one document, in kubectl's words: created, configured, unchanged. */
@@ -183,19 +185,6 @@ async function waitReady(
   if (code !== exitCode.ok) cli.exitCode = code;
 }
 
-/** Like readyOrAsleep, unless autoRevert has reverted what was applied. */
-const readyAsApplied =
-  (applied: AnyObject): Judge<AnyObject> =>
-  (object) => {
-    const reverted = object?.metadata.annotations?.[revertedAnnotation];
-    if (reverted === undefined || reverted === applied.metadata.annotations?.[revertedAnnotation])
-      return readyOrAsleep(object);
-    const [revision = ''] = reverted.split(' ');
-    return {
-      never: `Reverted: Revision ${revision} did not become Ready in time, so the agent went back to the spec of an earlier one. See agentctl describe agent ${applied.metadata.name}`,
-    };
-  };
-
 /** It is not meant to run, so there is nothing to wait for. */
 const isAtRest = ({ spec }: Agent): boolean => spec.suspend || spec.replicas === 0;
 
@@ -216,15 +205,12 @@ async function liveOnceDeleted(
   });
   if (going.length === 0) return live;
   for (const { text } of going) cli.err(`${text} is being deleted; waiting to create it again\n`);
-  const judgeOf = (manifest: Manifest): Judge<AnyObject> => {
-    const uid = live.get(identity(manifest))?.metadata.uid;
-    return (object) => (object?.metadata.uid === uid ? deleted(object) : 'met');
-  };
+  const judgeOf = (manifest: Manifest): Judge => deletedWithUid(live.get(identity(manifest))?.metadata.uid);
   const late: string[] = [];
   const lateOf = ({ text, document }: Manifest, outcome: Outcome): number => {
     if (outcome.result !== 'met')
       late.push(
-        `${document.source}:${document.line}: ${text}: timed out after ${timeout / 1000}s: ${outcome.why}`,
+        `${document.source}:${document.line}: ${text}: timed out after ${timeout / 1000}s: ${reasonText(outcome.why)}`,
       );
     return 0;
   };

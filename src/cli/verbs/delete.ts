@@ -5,6 +5,8 @@ import type { AnyObject, Sync } from '../../api/objects.ts';
 import { sentence } from '../../api/sentence.ts';
 import { parallel } from '../../client/parallel.ts';
 import type { Volume } from '../../client/streams.ts';
+import { deletedWithUid } from '../../views/judges.ts';
+import type { Reason } from '../../views/reason.ts';
 import { parseBareTargets } from '../bare.ts';
 import { writeChange } from '../changing.ts';
 import type { Cli, Client } from '../cli.ts';
@@ -18,9 +20,8 @@ import { withNearName } from '../near.ts';
 import { fieldManager } from '../patching.ts';
 import type { SourceOptions } from '../read-files.ts';
 import { type Selected, type SelectOptions, select, selectedOf } from '../select-objects.ts';
-import { deleted } from '../wait/conditions.ts';
-import { type Fail, waitEach } from '../wait/report.ts';
-import type { Judge } from '../wait/until.ts';
+import { reasonText } from '../wait/reason-text.ts';
+import { type Fail, waitEach } from '../wait/wait-report.ts';
 
 export function define(command: Command, cli: Cli): void {
   fileFlags(
@@ -190,14 +191,10 @@ async function waitGone(
   const timeout = options.timeout ?? Number.POSITIVE_INFINITY;
   const failures: unknown[] = [];
   const ending: Promise<unknown>[] = [];
-  const judgeOf =
-    ({ held }: { held: Held }): Judge<AnyObject> =>
-    (object) =>
-      object?.metadata.uid === held.gone.metadata.uid ? deleted(object) : 'met';
   const code = await waitEach(
     client,
     all.map((held) => ({ ...held.each, held })),
-    judgeOf,
+    ({ held }) => deletedWithUid(held.gone.metadata.uid),
     timeout,
     cli,
     ({ held }, outcome, fail) => {
@@ -213,14 +210,20 @@ async function waitGone(
   return failures;
 }
 
-function failLate(each: Selected, why: string, fail: Fail): number {
-  const { info, key, text } = each;
+function failLate(each: Selected, why: Reason, fail: Fail): number {
+  const { info, key } = each;
   const place = key.namespace === undefined || key.namespace === 'default' ? '' : ` -n ${key.namespace}`;
+  const isHinted = why.is === 'DeletionPending' && why.message?.includes('--force') === true; // by the controller
   const hint =
-    info.kind === 'Agent' && !why.includes('--force')
+    info.kind === 'Agent' && !isHinted
       ? ` See what it waits for with 'agentctl describe agent ${key.name}${place}', or delete it anyway with --force.`
       : '';
-  fail(each, `error: timed out waiting for ${text} to be deleted`, `${sentence(why)}${hint}`);
+  fail(
+    each,
+    (text) => `error: timed out waiting for ${text} to be deleted`,
+    why,
+    `${sentence(reasonText(why))}${hint}`,
+  );
   return exitCode.timedOut;
 }
 

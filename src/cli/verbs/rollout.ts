@@ -1,11 +1,14 @@
 import type { Command } from 'commander';
 import { authorOf, changedByAnnotation, restartedAtAnnotation } from '../../api/annotations.ts';
+import { deepEqual } from '../../api/equal.ts';
 import { kindInfo } from '../../api/kinds.ts';
 import { listed } from '../../api/listed.ts';
-import type { Agent, AgentSpec, AnyObject, Revision } from '../../api/objects.ts';
+import type { Agent, AgentSpec, Revision } from '../../api/objects.ts';
 import { humanDuration, parseTime } from '../../api/time.ts';
 import { drift, driftText, revisionData } from '../../plan/drift.ts';
 import { inputChanges } from '../../plan/revision.ts';
+import { rolledOut } from '../../views/judges.ts';
+import type { Judge, Reason } from '../../views/reason.ts';
 import { writeChange } from '../changing.ts';
 import type { Cli, Client } from '../cli.ts';
 import { examples } from '../examples.ts';
@@ -17,9 +20,8 @@ import { table } from '../print/text-table.ts';
 import { when } from '../print/when.ts';
 import { type SelectOptions, selectedOf } from '../select-objects.ts';
 import { parseAgentTargets, requireKind } from '../targets.ts';
-import { curable } from '../wait/conditions.ts';
-import { reportWaits } from '../wait/report.ts';
-import type { Judgement } from '../wait/until.ts';
+import { reasonText } from '../wait/reason-text.ts';
+import { reportWaits } from '../wait/wait-report.ts';
 
 export function define(command: Command, cli: Cli): void {
   command.description('Watch, restart and undo rollouts of agents.');
@@ -81,18 +83,19 @@ async function status(name: string, options: RolloutOptions, cli: Cli): Promise<
   const agent = await agentOf(client, name, options, cli);
   const { namespace } = agent.metadata;
   if (options.watch === false) {
-    const judgement = judgeRollout(agent);
-    if (judgement === 'met')
-      return cli.out(`agent ${JSON.stringify(agent.metadata.name)} successfully rolled out\n`);
-    if ('pending' in judgement) return cli.out(`${judgement.pending}\n`);
-    throw new CliError(judgement.never, { exitCode: exitCode.unmet });
+    const judgement = rolledOut(agent);
+    if (typeof judgement === 'object' && 'never' in judgement)
+      throw new CliError(reasonText(judgement.never), { exitCode: exitCode.unmet });
+    return typeof judgement === 'object' && 'pending' in judgement
+      ? cli.out(`${reasonText(judgement.pending)}\n`)
+      : cli.out(`agent ${JSON.stringify(agent.metadata.name)} successfully rolled out\n`);
   }
-  let last = '';
-  const telling: typeof judgeRollout = (object) => {
-    const judgement = judgeRollout(object);
-    const text = typeof judgement === 'object' && 'pending' in judgement ? judgement.pending : '';
-    if (text !== '' && text !== last) cli.out(`Waiting: ${text}\n`);
-    last = text;
+  let last: Reason | undefined;
+  const telling: Judge = (object) => {
+    const judgement = rolledOut(object);
+    const why = typeof judgement === 'object' && 'pending' in judgement ? judgement.pending : undefined;
+    if (why !== undefined && !deepEqual(why, last)) cli.out(`Waiting: ${reasonText(why)}\n`);
+    last = why;
     return judgement;
   };
   const selected = [selectedOf(kindInfo('Agent'), agent.metadata.name, namespace)];
@@ -125,37 +128,6 @@ async function undo(name: string, options: RolloutOptions, cli: Cli): Promise<vo
   const { changed } = await writeChange(client, selected, { before: agent, after }, { fieldManager, dryRun });
   const suffix = dryRun ? ' (server dry run)' : changed ? '' : ' (no change)';
   cli.out(`${selected.text} rolled back to revision ${chosen.revision}${suffix}\n`);
-}
-
-/** Whether all instances of an Agent are Ready on the newest spec, judged as kubectl judges a Deployment. */
-export function judgeRollout(object: AnyObject | undefined): Exclude<Judgement, { met: string }> {
-  if (object === undefined || object.kind !== 'Agent') return { never: 'it was deleted' };
-  const { metadata, spec, status = {} } = object;
-  const condition = (type: string) => status.conditions?.find((each) => each.type === type);
-  if ((status.observedGeneration ?? 0) < (metadata.generation ?? 0))
-    return { pending: 'the new spec has not been observed yet' };
-  const [accepted, progressing] = [condition('Accepted'), condition('Progressing')];
-  if (accepted?.status === 'False' && !curable.has(accepted.reason))
-    return { never: `${accepted.reason}: ${accepted.message}` };
-  if (spec.suspend) return { never: `it is suspended; agentctl resume ${metadata.name} starts it` };
-  if (progressing?.status === 'False' && progressing.reason === 'ProgressDeadlineExceeded') {
-    return { never: `${progressing.reason}: ${progressing.message}` };
-  }
-  const stalled = condition('Stalled');
-  if (stalled?.status === 'True') return { never: `${stalled.reason}: ${stalled.message}` };
-  const { updatedReplicas = 0, readyReplicas = 0, replicas = 0 } = status;
-  // A sleeping agent has nothing to do, and gets the newest revision when it wakes.
-  const asleep = status.phase === 'Asleep' && progressing?.reason === 'Complete';
-  if (updatedReplicas < spec.replicas && !asleep) {
-    return { pending: `${updatedReplicas} of ${spec.replicas} instances are up to date` };
-  }
-  if (replicas > spec.replicas)
-    return { pending: `${replicas - spec.replicas} old instances are being deleted` };
-  if (status.phase === 'Failed')
-    return { never: [status.phase, status.reason, status.message].filter(Boolean).join(': ') };
-  if (readyReplicas < spec.replicas && !asleep)
-    return { pending: `${readyReplicas} of ${spec.replicas} instances are Ready` };
-  return 'met';
 }
 
 interface HistoryOptions extends GlobalOptions {

@@ -6,6 +6,9 @@ import { listed } from '../../api/listed.ts';
 import { formatManifestError, parseManifests } from '../../api/manifest.ts';
 import { type Agent, keyOf, type New, type ObjectKey } from '../../api/objects.ts';
 import { type ProtocolName, protocolNames } from '../../api/protocols.ts';
+import { deleted, readyAtOnce } from '../../views/judges.ts';
+import type { Reason } from '../../views/reason.ts';
+import { until } from '../../views/until.ts';
 import type { Cli, Client } from '../cli.ts';
 import { keptVolumes, tellKept } from '../delete/affected.ts';
 import { examples } from '../examples.ts';
@@ -24,8 +27,7 @@ import { readSources } from '../read-files.ts';
 import { hear } from '../send/hear.ts';
 import { sendOne, textToSend } from '../send/send-message.ts';
 import { withoutCommands } from '../talk/outcome.ts';
-import { deleted, readyAtOnce } from '../wait/conditions.ts';
-import { until } from '../wait/until.ts';
+import { reasonText } from '../wait/reason-text.ts';
 
 export function define(command: Command, cli: Cli): void {
   command
@@ -156,7 +158,7 @@ async function isReady(
 ): Promise<boolean> {
   const line = progress(cli);
   const { clock, signal } = cli;
-  const onPending = (why: string): void => line.show(`agent/${key.name}: ${why}`);
+  const onPending = (why: Reason): void => line.show(`agent/${key.name}: ${reasonText(why)}`);
   const outcome = await until(client, { info: kindInfo('Agent'), key }, readyAtOnce, {
     timeout,
     clock,
@@ -167,8 +169,8 @@ async function isReady(
   if (signal.aborted) return false;
   if (outcome.result === 'met') return true;
   const what = outcome.result === 'never' ? 'cannot run' : `was not Ready within ${timeout / 1000}s`;
-  const why = rm === true ? withoutCommands(outcome.why) : outcome.why;
-  cli.err(`error: agent/${key.name} ${what}: ${why}\n`);
+  const why = reasonText(outcome.why);
+  cli.err(`error: agent/${key.name} ${what}: ${rm === true ? withoutCommands(why) : why}\n`);
   cli.exitCode = exitCode.failed;
   return false;
 }

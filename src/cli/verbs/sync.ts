@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
 import { syncAnnotations } from '../../api/annotations.ts';
-import { deepEqual } from '../../api/equal.ts';
-import type { AnyObject, Condition, Sync, SyncStatus } from '../../api/objects.ts';
+import type { Sync, SyncStatus } from '../../api/objects.ts';
 import { revisionText, takingOver } from '../../api/sync-names.ts';
 import { formatTimeMs } from '../../api/time.ts';
 import { parallel } from '../../client/parallel.ts';
-import { conditionOf } from '../../views/sync-view.ts';
+import type { Judge } from '../../views/reason.ts';
+import { handled, type SyncResult, syncResult } from '../../views/sync-judges.ts';
 import type { Cli, Client } from '../cli.ts';
 import { counted } from '../counted.ts';
 import { examples } from '../examples.ts';
@@ -15,8 +15,7 @@ import { durationOption } from '../global-options.ts';
 import { fieldManager } from '../patching.ts';
 import { type Selected, type SelectOptions, select } from '../select-objects.ts';
 import { parseTargetsOf, type Target } from '../targets.ts';
-import { report, waitEach } from '../wait/report.ts';
-import type { Judge } from '../wait/until.ts';
+import { report, waitEach } from '../wait/wait-report.ts';
 
 export function define(command: Command, cli: Cli): void {
   command
@@ -70,13 +69,19 @@ export async function sync(words: readonly string[], options: SyncOptions, cli: 
   const asked = results.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
   if (!options.wait) for (const { text } of asked) cli.out(`${text} sync requested\n`);
   else {
-    const judgeOf = (each: Asked): Judge<AnyObject> => handled(each, request);
+    const judgeOf = (each: Asked): Judge =>
+      handled(request, (after) => {
+        each.after = after;
+      });
     cli.exitCode = await waitEach(client, asked, judgeOf, options.timeout, cli, (each, outcome, fail) => {
       if (each.after === undefined || outcome.result !== 'met') return report(each, outcome, '', fail, cli);
-      const { failed, text } = outcomeOf(each.before, each.after);
-      if (failed) fail(each, `error: ${each.text}`, text);
-      else cli.out(`${each.text}: ${text}\n`);
-      return failed ? exitCode.failed : exitCode.ok;
+      const result = syncResult(each.before, each.after);
+      if ('failed' in result) {
+        fail(each, (text) => `error: ${text}`, result.failed);
+        return exitCode.failed;
+      }
+      cli.out(`${each.text}: ${appliedText(each.after, result)}\n`);
+      return exitCode.ok;
     });
   }
   tellFailures(
@@ -90,60 +95,23 @@ async function ask(client: Client, each: Selected, request: string): Promise<Ask
   return { ...each, before: await client.patch('Sync', each.key, { type: 'merge', body }, { fieldManager }) };
 }
 
-/** A later request is handled by a newer look, which also handles ours. */
-const handled =
-  (each: Asked, request: string): Judge<AnyObject> =>
-  (object) => {
-    if (object?.kind !== 'Sync') return { never: 'it was deleted' };
-    const newest = object.metadata.annotations?.[syncAnnotations.requested];
-    const last = object.status?.lastHandledRequest;
-    const ready = conditionOf(object, 'Ready');
-    if (ready?.reason === 'Progressing') return { pending: `${ready.reason}: ${ready.message}` };
-    if (last === undefined || (last !== request && last !== newest))
-      return { pending: 'its source is being read' };
-    each.after = object;
-    return 'met';
-  };
-
-type Changes = NonNullable<SyncStatus['changes']>;
-
-/** Describes the result of a requested look; `before` is the Sync when it was requested. */
-export function outcomeOf(before: Sync, after: Sync): { failed: boolean; text: string } {
-  const failure = failureOf(after);
-  if (failure !== undefined) return { failed: true, text: `${failure.reason}: ${failure.message}` };
-  const { status = {} } = after;
-  const { revision, reference, changedBy, changes = [], drift = [], warnings = [] } = status;
-  if (revision === undefined) return { failed: true, text: 'no revision has been applied' };
-  const isNew = changedBy !== before.status?.changedBy || !deepEqual(changes, before.status?.changes ?? []);
-  const what =
-    isNew && changedBy === revision && changes.length > 0
-      ? `applied: ${countsText(changes)}`
-      : 'is up to date';
-  // Objects whose drift was corrected are not changes of a revision.
-  const repaired = (before.status?.drift?.length ?? 0) - drift.length;
+/** Describes what a requested look has applied. */
+function appliedText({ metadata }: Sync, result: Exclude<SyncResult, { failed: unknown }>): string {
+  const { applied, changes, repaired, drifted, warnings } = result;
+  const what = changes.length > 0 ? `applied: ${countsText(changes)}` : 'is up to date';
   const back = repaired > 0 ? `, ${counted(repaired, 'object was', 'objects were')} set back` : '';
-  const { name } = after.metadata;
   const rest =
-    drift.length === 0
+    drifted === 0
       ? ''
-      : `, but ${counted(drift.length, 'object differs', 'objects differ')} from it: agentctl describe sync ${name}`;
+      : `, but ${counted(drifted, 'object differs', 'objects differ')} from it: agentctl describe sync ${metadata.name}`;
   const warned = warnings.map((warning) => `\nWarning: ${warning}`).join('');
-  return { failed: false, text: `${revisionText(revision, reference)} ${what}${back}${rest}${warned}` };
-}
-
-/** A suspended Sync is suspended again after its one look; then Ready no longer shows the result. */
-function failureOf(sync: Sync): Condition | undefined {
-  const ready = conditionOf(sync, 'Ready');
-  if (ready?.status !== 'False') return undefined;
-  const { attempted, revision } = sync.status ?? {};
-  if (ready.reason === 'Suspended' && attempted?.revision === revision) return undefined;
-  return ready;
+  return `${revisionText(applied.revision, applied.reference)} ${what}${back}${rest}${warned}`;
 }
 
 const order = ['Created', 'Configured', 'Pruned', 'Kept'] as const;
 
 /** Returns `1 created, 2 configured`. The status has at most a hundred. */
-function countsText(changes: Changes): string {
+function countsText(changes: NonNullable<SyncStatus['changes']>): string {
   const counts = order.flatMap((word) => {
     const count = changes.filter(({ change }) => change === word).length;
     return count === 0 ? [] : [`${count} ${word.toLowerCase()}`];

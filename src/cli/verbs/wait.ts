@@ -1,15 +1,17 @@
 import { type Command, Option } from 'commander';
 import { isApiError } from '../../api/errors.ts';
 import { parallel } from '../../client/parallel.ts';
+import { condition, created, deleted, field } from '../../views/judges.ts';
+import type { Judge } from '../../views/reason.ts';
+import { revisionApplied } from '../../views/sync-judges.ts';
 import type { Cli, Client } from '../cli.ts';
 import { examples } from '../examples.ts';
 import { CliError, exitCode, UsageError } from '../failure.ts';
 import { duration } from '../global-options.ts';
+import { parsePath } from '../print/jsonpath-output.ts';
 import { type Selected, type SelectOptions, select } from '../select-objects.ts';
 import { parseAgentTargets } from '../targets.ts';
-import { parseFor } from '../wait/conditions.ts';
-import { reportWaits } from '../wait/report.ts';
-import { notSync } from '../wait/revision.ts';
+import { reportWaits } from '../wait/wait-report.ts';
 
 interface WaitOptions extends SelectOptions {
   for: string;
@@ -57,7 +59,7 @@ async function wait(words: readonly string[], options: WaitOptions, cli: Cli): P
   const judge = parseFor(options.for);
   const targets = parseAgentTargets(words, options);
   if (options.for.startsWith('revision=') && targets.some(({ info }) => info.kind !== 'Sync'))
-    throw new UsageError(notSync);
+    throw new UsageError('--for=revision is for syncs: agentctl wait sync/fleet --for=revision=3f1c2a90');
   const client = await cli.connect(options);
   const selected = await select(client, targets, options, cli);
   if (selected.length === 0) throw new CliError('no matching resources found');
@@ -79,4 +81,32 @@ async function refuseUnknown(client: Client, selected: readonly Selected[]): Pro
       ? new CliError(reason.message, { exitCode: exitCode.unmet, cause: reason })
       : reason;
   }
+}
+
+/** Parses --for: `delete`, `create`, `condition=Ready[=False]`, `jsonpath={.path}[=value]`, `revision=SHA`. */
+function parseFor(text: string): Judge {
+  if (text === 'delete') return deleted;
+  if (text === 'create') return created;
+  const [, kind, rest = ''] = /^(condition|jsonpath|revision)=(.*)$/s.exec(text) ?? [];
+  if (kind === 'condition' && rest !== '') {
+    const [, type = rest, status = 'True'] = /^([^=]+)=(.*)$/.exec(rest) ?? [];
+    return condition(type, status);
+  }
+  if (kind === 'jsonpath' && rest !== '') {
+    const [, path = rest, wanted] = /^'?(\{[^}]*\}|[^=]+?)'?(?:={1,2}(.*))?$/s.exec(rest) ?? [];
+    return field(path, parsePath(path), wanted);
+  }
+  if (kind === 'revision') return revisionApplied(parseRevision(rest));
+  throw new UsageError(
+    `--for: found ${JSON.stringify(text)}, expected condition=Ready, condition=Ready=False, delete, create, jsonpath='{.status.phase}'=Ready, or revision=SHA of a sync`,
+  );
+}
+
+/** Parses the beginning of a commit's id, or of a folder's hash. */
+function parseRevision(text: string): string {
+  const wanted = text.toLowerCase();
+  if (/^(sha256:)?[0-9a-f]{7,64}$/.test(wanted)) return wanted;
+  throw new UsageError(
+    `--for=revision: found ${JSON.stringify(text)}, expected a commit of at least 7 hexadecimal digits, or sha256:DIGITS for a folder`,
+  );
 }

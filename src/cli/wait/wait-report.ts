@@ -1,15 +1,16 @@
-import type { AnyObject } from '../../api/objects.ts';
+import type { Judge, Reason } from '../../views/reason.ts';
+import { type Outcome, untilEach } from '../../views/until.ts';
 import type { Cli, Client } from '../cli.ts';
 import { exitCode } from '../failure.ts';
 import { progress } from '../print/progress-lines.ts';
 import type { Selected } from '../select-objects.ts';
-import { type Judge, type Outcome, untilEach } from './until.ts';
+import { causeText, reasonText } from './reason-text.ts';
 
 /** Waits for all objects, prints the result of each, and returns the worst exit code. */
 export const reportWaits = (
   client: Client,
   selected: readonly Selected[],
-  judge: Judge<AnyObject>,
+  judge: Judge,
   done: string,
   timeout: number,
   cli: Cli,
@@ -33,7 +34,7 @@ const slowMs = 5_000;
 export async function waitEach<T extends Selected>(
   client: Client,
   selected: readonly T[],
-  judgeOf: (each: T) => Judge<AnyObject>,
+  judgeOf: (each: T) => Judge,
   timeout: number,
   cli: Cli,
   report: (each: T, outcome: Outcome, fail: Fail) => number,
@@ -41,20 +42,20 @@ export async function waitEach<T extends Selected>(
 ): Promise<number> {
   const { clock, signal } = cli;
   const line = progress(cli);
-  const waiting = new Map<T, string>();
+  const waiting = new Map<T, Reason>();
   const failed = new Alike((text) => cli.err(text));
   const fail: Fail = (...words) => failed.say(...words);
   const print = (): void => {
     const [first] = waiting;
     const more = waiting.size > 1 ? ` (and ${waiting.size - 1} more)` : '';
     if (first === undefined) line.clear();
-    else line.show(`waiting for ${first[0].text}${more}: ${first[1]}`);
+    else line.show(`waiting for ${first[0].text}${more}: ${reasonText(first[1])}`);
   };
   let worst: number = exitCode.ok;
   const awaited = selected.map((each) => ({
     ...each,
     judge: judgeOf(each),
-    onPending(why: string): void {
+    onPending(why: Reason): void {
       waiting.set(each, why);
       print();
     },
@@ -69,7 +70,7 @@ export async function waitEach<T extends Selected>(
     ? clock.after(slowMs, () => {
         const slow = new Alike((text) => cli.err(text));
         line.clear();
-        for (const [each, why] of waiting) slow.say(each, `waiting for ${each.text}`, why);
+        for (const [each, why] of waiting) slow.say(each, (text) => `waiting for ${text}`, why);
         slow.end();
         print();
       })
@@ -84,15 +85,16 @@ export async function waitEach<T extends Selected>(
 }
 
 export function report(each: Selected, outcome: Outcome, done: string, fail: Fail, cli: Cli): number {
-  const { text } = each;
   if (outcome.result === 'met') {
-    cli.out(`${text} ${outcome.how ?? done}\n`);
+    cli.out(`${each.text} ${outcome.how === 'Asleep' ? 'sleeps until a message arrives' : done}\n`);
     return exitCode.ok;
   }
-  const timedOut = outcome.result === 'timedOut';
-  const how = timedOut ? `timed out waiting for ${text}` : `${text}: the condition can no longer be met`;
-  fail(each, `error: ${how}`, outcome.why);
-  return timedOut ? exitCode.timedOut : exitCode.unmet;
+  if (outcome.result === 'timedOut') {
+    fail(each, (text) => `error: timed out waiting for ${text}`, outcome.why);
+    return exitCode.timedOut;
+  }
+  fail(each, (text) => `error: ${text}: the condition can no longer be met`, outcome.why);
+  return exitCode.unmet;
 }
 
 /** How many objects with the same cause are printed. */
@@ -101,36 +103,26 @@ const most = 10;
 /** Prints the results of objects: the first ten with the same cause, and the number of the others. */
 class Alike {
   readonly #err: (text: string) => void;
-  readonly #counts = new Map<string, number>();
+  readonly #groups = new Map<string, { cause: string; count: number }>();
 
   constructor(err: (text: string) => void) {
     this.#err = err;
   }
 
-  /** `head` is the line up to `why`, which may name the object. */
-  say(each: Selected, head: string, why: string): void {
-    const kind = `${head.replaceAll(each.text, '')}\n${causeOf(each, why)}`;
-    const count = (this.#counts.get(kind) ?? 0) + 1;
-    this.#counts.set(kind, count);
-    if (count <= most) this.#err(`${head}: ${why}\n`);
+  /** `head` returns the line up to `why`, from the name of the object. `text` is `why` with what else is printed. */
+  say(each: Selected, head: (name: string) => string, why: Reason, text = reasonText(why)): void {
+    const cause = causeText(why);
+    const group = this.#groups.get(`${head('')}\n${cause}`) ?? { cause, count: 0 };
+    this.#groups.set(`${head('')}\n${cause}`, group);
+    group.count += 1;
+    if (group.count <= most) this.#err(`${head(each.text)}: ${text}\n`);
   }
 
   /** Prints the number of objects that were not printed. */
   end(): void {
-    for (const [kind, count] of this.#counts) {
-      const cause = kind.slice(kind.indexOf('\n') + 1);
+    for (const { cause, count } of this.#groups.values()) {
       if (count > most) this.#err(`... and ${count - most} more: ${cause}\n`);
     }
-    this.#counts.clear();
+    this.#groups.clear();
   }
 }
-
-/**
- * Returns the beginning of a text such as `Ready is False: ImagePull: web-0: ...`: the rest differs by object and time.
- */
-const causeOf = ({ key }: Selected, why: string): string =>
-  why
-    .replaceAll(` ${key.name} `, ' ')
-    .split(/: |[.;] /)
-    .slice(0, 2)
-    .join(': ');

@@ -1,26 +1,18 @@
-import { isApiError } from '../../api/errors.ts';
-import type { KindInfo } from '../../api/kinds.ts';
-import type { AnyObject, ObjectKey } from '../../api/objects.ts';
-import { itemsOf, type Resources } from '../../client/resources.ts';
-import type { Cancel, Clock } from '../../platform/clock.ts';
+import { isApiError } from '../api/errors.ts';
+import type { KindInfo } from '../api/kinds.ts';
+import type { AnyObject, ObjectKey } from '../api/objects.ts';
+import { itemsOf, type Resources } from '../client/resources.ts';
+import type { Cancel, Clock } from '../platform/clock.ts';
+import type { Judge, Judgement, Reason } from './reason.ts';
 
-/**
- * The verdict on one state of an object. `never`: the condition can no longer be met, with the reason. `met` may have
- * details.
- */
-export type Judgement = 'met' | { met: string } | { pending: string } | { never: string };
-
-/** Judges an object, or its absence. */
-export type Judge<T> = (object: T | undefined) => Judgement;
-
-export type Outcome = { result: 'met'; how?: string } | { result: 'timedOut' | 'never'; why: string };
+export type Outcome = { result: 'met'; how?: 'Asleep' } | { result: 'timedOut' | 'never'; why: Reason };
 
 /** One object that is waited for. */
 export interface Awaited {
   info: KindInfo;
   key: ObjectKey;
-  judge: Judge<AnyObject>;
-  onPending?: (why: string) => void;
+  judge: Judge;
+  onPending?: (why: Reason) => void;
   onOutcome: (outcome: Outcome) => void;
 }
 
@@ -46,7 +38,7 @@ const few = 8;
 export async function until(
   resources: Reader,
   { info, key }: Pick<Awaited, 'info' | 'key'>,
-  judge: Judge<AnyObject>,
+  judge: Judge,
   { onPending, ...options }: WaitOptions & Pick<Awaited, 'onPending'>,
 ): Promise<Outcome> {
   const { promise, resolve } = Promise.withResolvers<Outcome>();
@@ -105,7 +97,7 @@ class Group {
     const [{ info, key }] = all;
     this.#info = info;
     this.#namespace = key.namespace;
-    const last: Judgement = { pending: 'nothing is known about it yet' };
+    const last: Judgement = { pending: { is: 'Unknown' } };
     const states = all.map((each): State => ({ ...each, last, ended: false }));
     this.#states = Map.groupBy(states, (each) => each.key.name);
     this.#left = states.length;
