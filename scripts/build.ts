@@ -24,7 +24,7 @@ await Promise.all([
   bundle('src/cli/cli-process.ts', 'agentctl.cjs', [largeApart]),
   bundle('src/daemon/main.ts', 'daemon.cjs', []),
   bundle('src/cli/mcp/mcp-start.ts', 'mcp.cjs', []),
-  bundle('src/daemon/collector.ts', 'collector.cjs', []),
+  bundle('src/daemon/collector-process.ts', 'collector.cjs', []),
 ]);
 // An older Node must be able to read this file.
 replace(

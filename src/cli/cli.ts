@@ -1,6 +1,6 @@
 import type { Resources } from '../client/resources.ts';
+import type { Tables } from '../client/server-tables.ts';
 import type { Streams } from '../client/streams.ts';
-import type { Tables } from '../client/tables.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { GlobalOptions } from './global-options.ts';
 import type { Text } from './print/shown.ts';

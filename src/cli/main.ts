@@ -4,7 +4,7 @@ import { cacheCode } from './compile-cache.ts';
 
 cacheCode(process.env);
 if (process.argv[2] === collectWord) {
-  const { collect } = await import('../daemon/collector.ts');
+  const { collect } = await import('../daemon/collector-process.ts');
   await collect(process.argv.slice(3));
 } else {
   const { main } = await import('./cli-process.ts');

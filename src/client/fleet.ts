@@ -4,7 +4,7 @@ import { formatManifestError } from '../api/manifest.ts';
 import { type Agent, isTerminating, keyOf, type Message, type New } from '../api/objects.ts';
 import type { Parser } from '../sources/parsing/parser.ts';
 import { SourceError } from '../sources/source.ts';
-import { lostWith } from './apply/write.ts';
+import { lostWith } from './apply/write-objects.ts';
 import type { Resources } from './resources.ts';
 import type { MessageApi } from './streams.ts';
 

@@ -5,8 +5,8 @@ import { pathOf } from './http-paths.ts';
 import { createHttpStreams } from './http-streams.ts';
 import { apiErrorOf, createTransport, type Target, type Transport } from './http-transport.ts';
 import type { ListOptions, Patch, Resources, WatchEvent, WatchOptions, WriteOptions } from './resources.ts';
+import type { Table, TableEvent, Tables } from './server-tables.ts';
 import type { Streams } from './streams.ts';
-import type { Table, TableEvent, Tables } from './tables.ts';
 
 export interface HttpClient extends Resources, Streams {
   tables: Tables;

@@ -20,7 +20,7 @@ import { countRuns } from './controller-meters.ts';
 import { type ExecuteContext, execute, fieldManager, gone, letGo, specOfRun } from './execute.ts';
 import type { Flights } from './flights.ts';
 import type { Keys, Reconciler, Requeue } from './manager.ts';
-import type { Observer } from './observe.ts';
+import type { Observer } from './observer.ts';
 import type { Policies } from './policies.ts';
 import type { Prober } from './prober.ts';
 import type { RuntimeReconciler } from './runtime-reconciler.ts';

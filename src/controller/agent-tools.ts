@@ -8,10 +8,10 @@ import type { Driver } from '../drivers/driver.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import type { Parser } from '../sources/parsing/parser.ts';
+import { fleetFor } from './agent-fleet.ts';
 import { makerAuthor } from './author.ts';
 import type { Cache } from './cache.ts';
-import { Calls, limited } from './calls.ts';
-import { fleetFor } from './fleet.ts';
+import { Calls, limited } from './call-limits.ts';
 import { McpServers } from './mcp-server.ts';
 
 export interface AgentToolsDeps {

@@ -6,7 +6,7 @@ import type { Resources } from '../client/resources.ts';
 import type { Apis, ControllerApi, ControllerStatus, Listener } from '../client/streams.ts';
 import { type Clock, sleep } from '../platform/clock.ts';
 import type { Controller } from './controller.ts';
-import { InstanceLogs } from './log.ts';
+import { InstanceLogs } from './instance-log.ts';
 import { Plans } from './plans.ts';
 import { Volumes } from './volumes.ts';
 

@@ -5,7 +5,7 @@ import type { Agent, AgentSpec, Instance, ObjectKey, Revision, Runtime } from '.
 import type { Resources } from '../client/resources.ts';
 import type { Conversations } from '../conversations/conversations.ts';
 import { type Driver, DriverError, type RunSpec, requireFeature } from '../drivers/driver.ts';
-import { unsupported } from '../drivers/index.ts';
+import { unsupported } from '../drivers/driver-index.ts';
 import type { Action, Outcome } from '../plan/action.ts';
 import type { Observed } from '../plan/world.ts';
 import { programAuthor } from './author.ts';

@@ -6,14 +6,14 @@ import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/
 import { ApiError } from '../api/errors.ts';
 import type { Agent, Instance } from '../api/objects.ts';
 import type { Fleet } from '../client/fleet.ts';
-import { createMcpServer } from '../client/mcp.ts';
+import { createMcpServer } from '../client/fleet-tools.ts';
 import type { Asking, Tools, ToolsOffer } from '../conversations/ports.ts';
 import type { Driver } from '../drivers/driver.ts';
 import type { Clock } from '../platform/clock.ts';
 import { type Log, limitedLog } from '../platform/log.ts';
-import { Calls } from './calls.ts';
-import { access, foreignServer, ownServer } from './mcp-bridge.ts';
+import { Calls } from './call-limits.ts';
 import { bodyOf, Connections, listen } from './mcp-http.ts';
+import { access, foreignServer, ownServer } from './mcp-place.ts';
 
 const loopback = '127.0.0.1';
 

@@ -3,29 +3,29 @@ import { driverCapabilities } from '../api/capabilities.ts';
 import type { Observed } from '../plan/world.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
-import { createAttachments } from './docker/attach.ts';
 import { engineSignal } from './docker/body.ts';
-import { createCommandCheck } from './docker/command.ts';
-import { connect, type Tls } from './docker/connection.ts';
+import { createHostFiles } from './docker/container-files.ts';
+import { createInits, hostInitsOf } from './docker/container-init.ts';
+import { createAttachments } from './docker/docker-attach.ts';
+import { createCommandCheck } from './docker/docker-command.ts';
+import { connect, type Tls } from './docker/docker-connection.ts';
+import { gone, hasStatus, stepError } from './docker/docker-errors.ts';
+import { execute } from './docker/docker-exec.ts';
+import { beginOf, frames, lastOf, linesOf, logQuery, until } from './docker/docker-logs.ts';
+import { createStarter } from './docker/docker-start.ts';
+import { watchEvents } from './docker/docker-watch.ts';
 import { createEngine, EngineError, streamOf } from './docker/engine.ts';
-import { gone, hasStatus, stepError } from './docker/errors.ts';
-import { execute } from './docker/exec.ts';
-import { addressOf, readEngineStart, readFacts } from './docker/facts.ts';
-import { createHostFiles } from './docker/files.ts';
-import { createPulls, imageId } from './docker/images.ts';
-import { createInits, hostInitsOf } from './docker/init.ts';
-import { createKnown } from './docker/known.ts';
+import { addressOf, readEngineStart, readFacts } from './docker/engine-facts.ts';
+import { createPulls, imageId } from './docker/image-pulls.ts';
+import { createKnown } from './docker/known-containers.ts';
 import { createLifetime } from './docker/lifetime.ts';
-import { beginOf, frames, lastOf, linesOf, logQuery, until } from './docker/logs.ts';
 import { createNetwork } from './docker/network.ts';
 import { shared } from './docker/shared.ts';
-import { createStarter } from './docker/start.ts';
 import { createVolumes } from './docker/volumes.ts';
-import { watchEvents } from './docker/watch.ts';
 import { type ContainerInspect, instantOf } from './docker/wire.ts';
 import { type Driver, DriverError, type DriverFeatures } from './driver.ts';
 
-export { unsupportedByDocker } from './docker/unsupported.ts';
+export { unsupportedByDocker } from './docker/docker-unsupported.ts';
 
 export interface DockerDriverOptions {
   /** unix:///path, tcp://host:port or ssh://user@host. */

@@ -15,10 +15,8 @@ import {
   type DriverFeatures,
   type Unsupported,
 } from './driver.ts';
-import { createAttachments, type RunEnd } from './process/attach.ts';
 import { type Cgroups, containment, openCgroups } from './process/cgroups.ts';
 import { type CollectorCommand, createCollectorClient } from './process/collector/client.ts';
-import { createCommandCheck } from './process/command.ts';
 import { createEnds } from './process/ends.ts';
 import { asDriverError, gone, superseded } from './process/failures.ts';
 import { createInside } from './process/inside.ts';
@@ -45,14 +43,16 @@ import {
   runNumbers,
   voidRun,
 } from './process/layout.ts';
-import { readLogs } from './process/logs.ts';
 import { createLooks } from './process/looks.ts';
-import { present, settledMarks } from './process/observe.ts';
 import { living, readBootId, sendSignal } from './process/proc.ts';
+import { createAttachments, type RunEnd } from './process/process-attach.ts';
+import { createCommandCheck } from './process/process-command.ts';
+import { readLogs } from './process/process-logs.ts';
+import { present, settledMarks } from './process/process-observe.ts';
+import { type StartDeps, startRun } from './process/process-start.ts';
+import { unsupportedFields } from './process/process-unsupported.ts';
 import { createReaper, killTargetOf } from './process/reap.ts';
-import { type StartDeps, startRun } from './process/start.ts';
 import { findTool, findTools } from './process/tools.ts';
-import { unsupportedFields } from './process/unsupported.ts';
 
 export interface ProcessDriverOptions {
   /** Contains the folder `instances`, mode 0700. */

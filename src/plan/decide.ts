@@ -20,7 +20,7 @@ import { shortTime } from './instant.ts';
 import { idleSince, mayUpdate, noteOutdated } from './outdated.ts';
 import { startDeadline } from './ready.ts';
 import { dueRestart } from './schedule.ts';
-import { planStart } from './start.ts';
+import { planStart } from './start-step.ts';
 import { beginStop, continueStop, notEnforced, settleStop } from './stop.ts';
 import { idleCause } from './wake.ts';
 

@@ -3,7 +3,7 @@ import { stringify } from 'yaml';
 import { cut } from '../api/cut.ts';
 import { ApiError } from '../api/errors.ts';
 import type { List } from '../client/resources.ts';
-import type { IncludeObject } from '../client/tables.ts';
+import type { IncludeObject } from '../client/server-tables.ts';
 import type { Log } from '../platform/log.ts';
 import type { AnyResource } from '../registry/object.ts';
 import type { Asked } from './kind-request.ts';

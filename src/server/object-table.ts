@@ -6,7 +6,13 @@ import { isObject } from '../api/schema.ts';
 import { revisionText } from '../api/sync-names.ts';
 import { age, humanDuration, parseTime, wholeSeconds } from '../api/time.ts';
 import { visible } from '../api/visible.ts';
-import type { IncludeObject, PartialObjectMetadata, Table, TableColumn, TableRow } from '../client/tables.ts';
+import type {
+  IncludeObject,
+  PartialObjectMetadata,
+  Table,
+  TableColumn,
+  TableRow,
+} from '../client/server-tables.ts';
 import type { AnyResource } from '../registry/object.ts';
 
 type Cell = string | number | null;

@@ -1,7 +1,7 @@
 import { isApiError } from '../api/errors.ts';
 import type { KindInfo } from '../api/kinds.ts';
 import { keyText } from '../api/objects.ts';
-import type { Table, TableColumn, TableEvent, TableRow, Tables } from '../client/tables.ts';
+import type { Table, TableColumn, TableEvent, TableRow, Tables } from '../client/server-tables.ts';
 
 /** A request for objects of one kind: with these names, or all if there are no names. */
 export interface Ask {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Calls } from '../../src/controller/calls.ts';
+import { Calls } from '../../src/controller/call-limits.ts';
 import { ManualClock } from '../fakes/clock.ts';
 
 const rest = async (): Promise<void> => {

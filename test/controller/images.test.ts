@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from 'vitest';
 import type { Runtime } from '../../src/api/objects.ts';
-import { Images } from '../../src/controller/images.ts';
+import { Images } from '../../src/controller/image-updates.ts';
 import { Session } from '../../src/controller/session.ts';
 import { DriverError } from '../../src/drivers/driver.ts';
 import { silentLog } from '../../src/platform/log.ts';

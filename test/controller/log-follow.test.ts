@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { keyOf } from '../../src/api/objects.ts';
 import type { LogEntry, LogOptions } from '../../src/client/streams.ts';
-import { InstanceLogs } from '../../src/controller/log.ts';
+import { InstanceLogs } from '../../src/controller/instance-log.ts';
 import { DriverError } from '../../src/drivers/driver.ts';
 import { House } from './house.ts';
 

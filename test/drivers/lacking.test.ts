@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { lacking } from '../../src/drivers/index.ts';
+import { lacking } from '../../src/drivers/driver-index.ts';
 
 test('an agent with a protocol needs a Runtime that can attach to it', () => {
   expect(lacking({ stdio: 'None' }, { protocol: 'none' })).toEqual([]);

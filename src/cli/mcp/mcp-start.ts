@@ -1,6 +1,6 @@
 import { StdioServerTransport } from '@modelcontextprotocol/sdk/server/stdio.js';
 import type { Fleet } from '../../client/fleet.ts';
-import { createMcpServer } from '../../client/mcp.ts';
+import { createMcpServer } from '../../client/fleet-tools.ts';
 import { version } from '../../daemon/version.ts';
 
 /**

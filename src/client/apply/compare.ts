@@ -5,7 +5,7 @@ import { parallel } from '../parallel.ts';
 import type { Resources } from '../resources.ts';
 import { type ApplyOptions, identity, type Member, type Refused } from './member.ts';
 import { isUnchanged } from './unchanged.ts';
-import { applyOne } from './write.ts';
+import { applyOne } from './write-objects.ts';
 
 /** How the server would apply an object: before and after. `after` is absent if its namespace does not exist yet. */
 export interface Tried<M extends Member> {

@@ -10,7 +10,7 @@ import type { Resources } from '../../client/resources.ts';
 import { mayTakeBack, type Rival, rivals, rivalsText, waitsForApproval } from '../../plan/sync/conflict.ts';
 import { syncOutOfBounds } from '../../plan/sync/sync-bounds.ts';
 import type { Manifests } from '../../sources/source.ts';
-import type { Known } from './known.ts';
+import type { Known } from './known-objects.ts';
 import {
   type Fault,
   type Finding,

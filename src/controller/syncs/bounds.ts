@@ -1,5 +1,5 @@
 import type { Sync } from '../../api/objects.ts';
-import { unsupported } from '../../drivers/index.ts';
+import { unsupported } from '../../drivers/driver-index.ts';
 import type { Bounds } from '../../plan/sync/sync-bounds.ts';
 import { authorFor } from '../author.ts';
 import type { Cache } from '../cache.ts';

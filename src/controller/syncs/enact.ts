@@ -7,13 +7,13 @@ import { type AnyObject, keyOf, type Sync, type SyncStatus } from '../../api/obj
 import { syncManager } from '../../api/sync-names.ts';
 import type { Tried } from '../../client/apply/compare.ts';
 import { identity, type Refused } from '../../client/apply/member.ts';
-import { writeAll } from '../../client/apply/write.ts';
+import { writeAll } from '../../client/apply/write-objects.ts';
 import type { Resources } from '../../client/resources.ts';
 import type { ObjectChange } from '../../client/streams.ts';
 import { mayTakeBack, rivals } from '../../plan/sync/conflict.ts';
 import type { Turns } from '../../platform/time-slice.ts';
 import type { Assessment } from './assess.ts';
-import type { Known } from './known.ts';
+import type { Known } from './known-objects.ts';
 import { fromRevision, type SyncMember } from './manifests.ts';
 import {
   disown,

@@ -8,7 +8,7 @@ import type { Member } from '../../client/apply/member.ts';
 import { type Bounds, outOfBounds, targetNamespace } from '../../plan/sync/sync-bounds.ts';
 import type { Turns } from '../../platform/time-slice.ts';
 import type { Manifests } from '../../sources/source.ts';
-import { digest } from './known.ts';
+import { digest } from './known-objects.ts';
 import type { Parsed, ReadOptions, SyncDocument } from './parsed.ts';
 
 /** One object that a Sync applies, and its document. */

@@ -5,7 +5,7 @@ import { isReverted } from '../../plan/progress.ts';
 import { type Found, type Source, SourceError } from '../../sources/source.ts';
 import { type AssessDeps, type Assessment, assess } from './assess.ts';
 import { applyChanges, carryOutPrunes } from './enact.ts';
-import { specDigest } from './known.ts';
+import { specDigest } from './known-objects.ts';
 import { entryId, prunePartsOf, takeOver } from './prunes.ts';
 import type { Kept, Outcome, SyncRecord } from './record.ts';
 

@@ -4,7 +4,7 @@ import { span } from '../../plan/instant.ts';
 import { type Hint, type Looks, withHint } from '../../plan/sync/due.ts';
 import type { Source, SourceError } from '../../sources/source.ts';
 import type { Assessment } from './assess.ts';
-import { Known } from './known.ts';
+import { Known } from './known-objects.ts';
 import type { Parsed } from './parsed.ts';
 
 /** Data of a Secret, decoded. */

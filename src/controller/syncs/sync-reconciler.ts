@@ -10,7 +10,7 @@ import { Turns } from '../../platform/time-slice.ts';
 import type { Parser } from '../../sources/parsing/parser.ts';
 import type { Cache } from '../cache.ts';
 import type { Keys, Reconciler, Requeue } from '../manager.ts';
-import { Live } from './live.ts';
+import { Live } from './live-state.ts';
 import { Looker } from './looker.ts';
 import { Overtaken } from './pass.ts';
 import { type Sources, soon } from './record.ts';

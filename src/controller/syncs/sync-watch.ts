@@ -5,7 +5,7 @@ import { applied } from '../../client/apply/compare.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Cache } from '../cache.ts';
 import type { Keys } from '../manager.ts';
-import type { Live } from './live.ts';
+import type { Live } from './live-state.ts';
 import { restlessPause } from './record.ts';
 import type { SyncRecords } from './sync-records.ts';
 

@@ -10,8 +10,8 @@ import type { Cache } from '../cache.ts';
 import type { Assessment } from './assess.ts';
 import { comparedOf, failedRepair, type Outcome, restlessPause, type SyncRecord } from './record.ts';
 import type { Siblings } from './siblings.ts';
-import { intent, nextStatus } from './status.ts';
 import { syncEvents } from './sync-events.ts';
+import { intent, nextStatus } from './sync-status.ts';
 
 export interface SyncWriterDeps {
   resources: Resources;

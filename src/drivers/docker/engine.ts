@@ -6,7 +6,7 @@ import Modem from 'docker-modem';
 import Docker from 'dockerode';
 import { AgentctlError } from '../../api/errors.ts';
 import { DriverError } from '../driver.ts';
-import type { Connection } from './connection.ts';
+import type { Connection } from './docker-connection.ts';
 
 /** The engine refused a request: `status` is the HTTP status, `message` the engine's message. */
 export class EngineError extends AgentctlError<'EngineError'> {

@@ -1,8 +1,8 @@
 import { networkInterfaces } from 'node:os';
 import type { NetworkInspectInfo } from 'dockerode';
 import type { Log } from '../../platform/log.ts';
+import { hasStatus, stepError } from './docker-errors.ts';
 import type { Engine } from './engine.ts';
-import { hasStatus, stepError } from './errors.ts';
 
 /**
  * Our own bridge network, shared by all controllers of the engine. Its gateway is an address of the host at which we

@@ -1,8 +1,8 @@
 import { labels } from '../../api/annotations.ts';
 import { DriverError, type RunSpec } from '../driver.ts';
 import { volumeLabels } from './body.ts';
+import { hasStatus, stepError } from './docker-errors.ts';
 import type { Engine } from './engine.ts';
-import { hasStatus, stepError } from './errors.ts';
 import { shared } from './shared.ts';
 
 type Owner = Pick<RunSpec['identity'], 'store' | 'namespace' | 'agent'>;

@@ -2,11 +2,11 @@ import { Bucket } from '../../platform/bucket.ts';
 import { type Clock, sleep } from '../../platform/clock.ts';
 import { attachLimits, DriverError, type OutputLine } from '../driver.ts';
 import { createLineCutter } from '../stdio/output-lines.ts';
+import { recordsIn } from './collector/log-record.ts';
 import { type Piece, type Position, SegmentReader } from './collector/reader.ts';
-import { recordsIn } from './collector/record.ts';
 import { pruneSegments, segmentNumbers } from './collector/segments.ts';
 import { isDrained, namesIn } from './layout.ts';
-import { createWake, type Wake } from './wake.ts';
+import { createWake, type Wake } from './process-wake.ts';
 
 /** The standard output of one run, read from its log while that grows. */
 export interface Output {

@@ -2,7 +2,7 @@ import type { Cancel, Clock } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
 import { cgroupOf, type Marks, type Run } from './layout.ts';
 import type { Looks } from './looks.ts';
-import { lives } from './observe.ts';
+import { lives } from './process-observe.ts';
 import { killTargetOf, type Reap } from './reap.ts';
 import { createTracker } from './tracker.ts';
 

@@ -2,11 +2,11 @@ import type { Clock } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
 import { DriverError, type DriverFeatures } from '../driver.ts';
 import { environmentOf } from './environment.ts';
-import { execute, executeAs } from './exec.ts';
 import { environmentUnknown } from './failures.ts';
 import type { Marks, Run } from './layout.ts';
 import { createLeftovers, markVariable } from './leftovers.ts';
 import { living, type ProcessId } from './proc.ts';
+import { execute, executeAs } from './process-exec.ts';
 import type { Tools } from './tools.ts';
 import { asUser, findUser } from './user.ts';
 

@@ -1,8 +1,8 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { LogLine } from '../driver.ts';
+import { maxRecordBytes, recordsIn } from './collector/log-record.ts';
 import type { Position } from './collector/reader.ts';
-import { maxRecordBytes, recordsIn } from './collector/record.ts';
 import { maxLineBytes } from './lines.ts';
 
 /** One segment of one run, to be read from `offset`. */

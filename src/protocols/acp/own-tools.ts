@@ -5,7 +5,7 @@ import { type Fields, fields } from './acp-message.ts';
  */
 export const ownKind = 'agentctl';
 
-/** The tools of client/mcp.ts, with all their parameters. */
+/** The tools of client/fleet-tools.ts, with all their parameters. */
 const tools: Readonly<Record<string, readonly string[]>> = {
   list_agents: [],
   send_message: ['agent', 'message', 'conversation', 'message_id', 'timeout_seconds'],

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Known } from '../../../src/controller/syncs/known.ts';
+import { Known } from '../../../src/controller/syncs/known-objects.ts';
 import { SyncRecord } from '../../../src/controller/syncs/record.ts';
 import { Estate, policyYaml } from './estate.ts';
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { connect } from '../../../src/drivers/docker/connection.ts';
-import { addressOf } from '../../../src/drivers/docker/facts.ts';
-import { pullPolicyOf, splitImage } from '../../../src/drivers/docker/images.ts';
+import { connect } from '../../../src/drivers/docker/docker-connection.ts';
+import { addressOf } from '../../../src/drivers/docker/engine-facts.ts';
+import { pullPolicyOf, splitImage } from '../../../src/drivers/docker/image-pulls.ts';
 import type { ContainerInspect } from '../../../src/drivers/docker/wire.ts';
 import { runSpec } from '../../contracts/spec.ts';
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { connect } from '../../../src/drivers/docker/connection.ts';
+import { connect } from '../../../src/drivers/docker/docker-connection.ts';
 import { createEngine, type Engine, EngineModem } from '../../../src/drivers/docker/engine.ts';
 import { createDockerDriver } from '../../../src/drivers/docker.ts';
 import { systemClock } from '../../../src/platform/clock.ts';

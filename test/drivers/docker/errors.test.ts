@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { startError } from '../../../src/drivers/docker/docker-errors.ts';
 import { EngineError } from '../../../src/drivers/docker/engine.ts';
-import { startError } from '../../../src/drivers/docker/errors.ts';
 import { DriverError } from '../../../src/drivers/driver.ts';
 
 const subject = { name: 'agentctl-default-a-0', image: 'app:1', command: '/app', network: 'lan' };

@@ -1,9 +1,9 @@
 import { PassThrough } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { createBody } from '../../../src/drivers/docker/body.ts';
-import { connect } from '../../../src/drivers/docker/connection.ts';
+import { connect } from '../../../src/drivers/docker/docker-connection.ts';
+import { execute } from '../../../src/drivers/docker/docker-exec.ts';
 import { createEngine, type Engine } from '../../../src/drivers/docker/engine.ts';
-import { execute } from '../../../src/drivers/docker/exec.ts';
 import type { ContainerInspect } from '../../../src/drivers/docker/wire.ts';
 import { DriverError } from '../../../src/drivers/driver.ts';
 import { systemClock } from '../../../src/platform/clock.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { createInits, isStatic } from '../../../src/drivers/docker/container-init.ts';
 import { EngineError } from '../../../src/drivers/docker/engine.ts';
-import { createInits, isStatic } from '../../../src/drivers/docker/init.ts';
 import { ManualClock } from '../../fakes/clock.ts';
 
 const facts = { podman: true, version: 'Podman 4.3', init: true };

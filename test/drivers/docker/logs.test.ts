@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { labels } from '../../../src/api/annotations.ts';
-import { beginOf, frames, lastOf, linesOf, logQuery } from '../../../src/drivers/docker/logs.ts';
+import { beginOf, frames, lastOf, linesOf, logQuery } from '../../../src/drivers/docker/docker-logs.ts';
 import type { ContainerInspect } from '../../../src/drivers/docker/wire.ts';
 import type { LogLine } from '../../../src/drivers/driver.ts';
 

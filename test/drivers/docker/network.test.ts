@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createBody } from '../../../src/drivers/docker/body.ts';
-import { connect } from '../../../src/drivers/docker/connection.ts';
+import { connect } from '../../../src/drivers/docker/docker-connection.ts';
 import { createEngine, type Engine } from '../../../src/drivers/docker/engine.ts';
 import { createNetwork, type Network } from '../../../src/drivers/docker/network.ts';
 import { silentLog } from '../../../src/platform/log.ts';

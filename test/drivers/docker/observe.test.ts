@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { observed } from '../../../src/drivers/docker/observe.ts';
+import { observed } from '../../../src/drivers/docker/docker-observe.ts';
 import type { ContainerInspect } from '../../../src/drivers/docker/wire.ts';
 
 const never = '0001-01-01T00:00:00Z';

@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { type Engine, EngineError } from '../../../src/drivers/docker/engine.ts';
-import { createPulls, type Pulls, waitAfter } from '../../../src/drivers/docker/images.ts';
+import { createPulls, type Pulls, waitAfter } from '../../../src/drivers/docker/image-pulls.ts';
 import { DriverError } from '../../../src/drivers/driver.ts';
 import { ManualClock } from '../../fakes/clock.ts';
 

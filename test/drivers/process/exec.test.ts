@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { DriverError } from '../../../src/drivers/driver.ts';
-import { execute } from '../../../src/drivers/process/exec.ts';
+import { execute } from '../../../src/drivers/process/process-exec.ts';
 import { type Clock, systemClock } from '../../../src/platform/clock.ts';
 import { eventually, openDriver, printed, processesWith, refusal, specOf } from './harness.ts';
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { LogLine, LogOptions } from '../../../src/drivers/driver.ts';
 import { logFolder } from '../../../src/drivers/process/layout.ts';
-import { type Ending, readLogs } from '../../../src/drivers/process/logs.ts';
+import { type Ending, readLogs } from '../../../src/drivers/process/process-logs.ts';
 import { systemClock } from '../../../src/platform/clock.ts';
 import { damage, type WrittenLog, writtenLog } from './written-log.ts';
 

@@ -1,5 +1,5 @@
 import { appendFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
-import { encodeRecords, gapRecord, type Stream } from '../../../src/drivers/process/collector/record.ts';
+import { encodeRecords, gapRecord, type Stream } from '../../../src/drivers/process/collector/log-record.ts';
 import { SegmentWriter } from '../../../src/drivers/process/collector/segments.ts';
 import { systemClock } from '../../../src/platform/clock.ts';
 

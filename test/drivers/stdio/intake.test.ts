@@ -1,6 +1,6 @@
 import { Duplex } from 'node:stream';
 import { describe, expect, test, vi } from 'vitest';
-import { createDemux } from '../../../src/drivers/docker/logs.ts';
+import { createDemux } from '../../../src/drivers/docker/docker-logs.ts';
 import { createIntake } from '../../../src/drivers/stdio/intake.ts';
 import { createKeep } from '../../../src/drivers/stdio/keep.ts';
 import { ManualClock } from '../../fakes/clock.ts';

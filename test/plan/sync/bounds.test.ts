@@ -5,7 +5,7 @@ import { kindInfo } from '../../../src/api/kinds.ts';
 import type { Kind, Runtime, Sync } from '../../../src/api/objects.ts';
 import { pathText } from '../../../src/api/path.ts';
 import type { JsonObject } from '../../../src/api/schema.ts';
-import { unsupported } from '../../../src/drivers/index.ts';
+import { unsupported } from '../../../src/drivers/driver-index.ts';
 import { type Author, mayRunAsController } from '../../../src/plan/allow.ts';
 import { type Bounds, outOfBounds } from '../../../src/plan/sync/sync-bounds.ts';
 

@@ -16,7 +16,7 @@ import type { Cancel, Clock } from '../../../platform/clock.ts';
 import { isCode } from '../../../platform/code.ts';
 import { drainedMark, logFolder, outputFifo, type Run } from '../layout.ts';
 import { living, type ProcessId, readBootId, sendKill } from '../proc.ts';
-import { encodeRecords, gapRecord, maxTextBytes, type Stream } from './record.ts';
+import { encodeRecords, gapRecord, maxTextBytes, type Stream } from './log-record.ts';
 import { SegmentWriter } from './segments.ts';
 
 /** The previous collector has written everything that it had read. */

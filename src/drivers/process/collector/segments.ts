@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../../../platform/clock.ts';
-import { gapRecord } from './record.ts';
+import { gapRecord } from './log-record.ts';
 
 /** How much log one run may keep. */
 export interface LogLimits {

@@ -17,7 +17,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Collection } from '../../../../src/drivers/process/collector/collection.ts';
-import { encodeRecords } from '../../../../src/drivers/process/collector/record.ts';
+import { encodeRecords } from '../../../../src/drivers/process/collector/log-record.ts';
 import { readStat } from '../../../../src/drivers/process/proc.ts';
 import { type Clock, systemClock } from '../../../../src/platform/clock.ts';
 import { isCode } from '../../../../src/platform/code.ts';

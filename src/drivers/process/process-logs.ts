@@ -3,13 +3,13 @@ import { join } from 'node:path';
 import { type Clock, sleep } from '../../platform/clock.ts';
 import { isCode } from '../../platform/code.ts';
 import type { LogLine, LogOptions } from '../driver.ts';
+import { recordsIn, type Stream, timeOf } from './collector/log-record.ts';
 import { type Piece, type Position, SegmentReader } from './collector/reader.ts';
-import { recordsIn, type Stream, timeOf } from './collector/record.ts';
 import { segmentNumbers } from './collector/segments.ts';
 import { isDrained, logFolder, namesIn, runNumbers } from './layout.ts';
 import { createLineSplitter } from './lines.ts';
 import { createTail, findTail, mostBack, type Segment } from './log-tail.ts';
-import { createWake } from './wake.ts';
+import { createWake } from './process-wake.ts';
 
 /** What a reader of logs needs to know about the newest run. */
 export interface Ending {

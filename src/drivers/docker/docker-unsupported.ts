@@ -1,7 +1,7 @@
 import { posix } from 'node:path';
 import { listed } from '../../api/listed.ts';
 import type { Unsupported } from '../driver.ts';
-import { isUnder } from './files.ts';
+import { isUnder } from './container-files.ts';
 
 /** The driver resolves symbolic links at the start. */
 export const unsupportedByDocker: Unsupported = ({ template }, { allowHostPaths }) => {

@@ -1,7 +1,7 @@
 import type { Clock } from '../../platform/clock.ts';
 import { DriverError, type RunSpec } from '../driver.ts';
+import { hasStatus } from './docker-errors.ts';
 import { type Engine, EngineError } from './engine.ts';
-import { hasStatus } from './errors.ts';
 
 /** Returns undefined if the engine does not have the image. */
 export async function imageId({ calls }: Engine, image: string): Promise<string | undefined> {

@@ -7,9 +7,9 @@ import { createIntake, type Intake } from '../stdio/intake.ts';
 import { createKeep } from '../stdio/keep.ts';
 import { readOutput } from '../stdio/output.ts';
 import { createPosition, placeOf } from '../stdio/position.ts';
+import { gone, hasStatus, stepError } from './docker-errors.ts';
+import { beginOf, createDemux, entriesOf, frames, seconds, until } from './docker-logs.ts';
 import { type Engine, EngineError, streamOf } from './engine.ts';
-import { gone, hasStatus, stepError } from './errors.ts';
-import { beginOf, createDemux, entriesOf, frames, seconds, until } from './logs.ts';
 import type { ContainerInspect } from './wire.ts';
 
 export interface AttachDeps {

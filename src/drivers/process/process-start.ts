@@ -6,10 +6,8 @@ import type { Clock } from '../../platform/clock.ts';
 import { DriverError, type RunSpec } from '../driver.ts';
 import type { Cgroups } from './cgroups.ts';
 import type { CollectorClient } from './collector/client.ts';
-import { type CheckCommand, checkWorkingDir } from './command.ts';
 import { environmentOf } from './environment.ts';
 import { asDriverError, notBegun } from './failures.ts';
-import { writeFiles, writeFilesAs } from './files.ts';
 import type { Launcher } from './launcher.ts';
 import {
   addMark,
@@ -27,10 +25,12 @@ import {
   writeMeta,
 } from './layout.ts';
 import { living } from './proc.ts';
+import { type CheckCommand, checkWorkingDir } from './process-command.ts';
+import { writeFiles, writeFilesAs } from './process-files.ts';
+import { watchFolder } from './process-wake.ts';
 import type { Reap } from './reap.ts';
 import type { Tools } from './tools.ts';
 import { asUser, checkReachable, findUser, type User } from './user.ts';
-import { watchFolder } from './wake.ts';
 
 export interface StartDeps {
   tools: Tools;

@@ -1,5 +1,5 @@
 import type { Observed } from '../../plan/world.ts';
-import { observed } from './observe.ts';
+import { observed } from './docker-observe.ts';
 import type { ContainerInspect, EngineEvent } from './wire.ts';
 
 /** The last seen state of our containers, which saves requests. */

@@ -3,7 +3,7 @@ import type { Clock } from '../../platform/clock.ts';
 import type { DriverCondition, RunSpec } from '../driver.ts';
 import type { Bind, EngineFacts } from './body.ts';
 import type { Engine, EngineError } from './engine.ts';
-import { encodeImage } from './images.ts';
+import { encodeImage } from './image-pulls.ts';
 
 /**
  * What runs as PID 1 of a container. It reaps orphans, and it lets SIGTERM end a program that does not handle it, which

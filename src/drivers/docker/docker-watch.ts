@@ -1,8 +1,8 @@
 import { labels } from '../../api/annotations.ts';
 import type { Driver } from '../driver.ts';
+import { until } from './docker-logs.ts';
 import { type Engine, streamOf } from './engine.ts';
-import type { Known } from './known.ts';
-import { until } from './logs.ts';
+import type { Known } from './known-containers.ts';
 import type { EngineEvent } from './wire.ts';
 
 /**

@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import { oneWordHint } from '../../api/words.ts';
 import { DriverError, type RunSpec } from '../driver.ts';
+import { hasStatus } from './docker-errors.ts';
 import type { Engine } from './engine.ts';
-import { hasStatus } from './errors.ts';
 
 const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 

@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import type { Exec } from 'dockerode';
 import { type Clock, sleep } from '../../platform/clock.ts';
 import { DriverError } from '../driver.ts';
+import { gone, hasStatus } from './docker-errors.ts';
+import { frames, until } from './docker-logs.ts';
 import { type Engine, EngineError } from './engine.ts';
-import { gone, hasStatus } from './errors.ts';
-import { frames, until } from './logs.ts';
 import { ageOf, killStarted } from './processes.ts';
 import type { ContainerInspect } from './wire.ts';
 

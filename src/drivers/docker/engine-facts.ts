@@ -1,7 +1,7 @@
 import { uptime } from 'node:os';
 import type { EngineFacts } from './body.ts';
+import { hasStatus } from './docker-errors.ts';
 import type { Engine } from './engine.ts';
-import { hasStatus } from './errors.ts';
 import { type ContainerInspect, instantOf } from './wire.ts';
 
 export async function readFacts(engine: Engine): Promise<EngineFacts> {

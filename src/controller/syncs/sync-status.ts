@@ -6,7 +6,7 @@ import { timeText } from '../../plan/instant.ts';
 import type { Assessment } from './assess.ts';
 import { fieldsOf, objectChanges, toldChanges, toldFields, withMembers } from './enact.ts';
 import { findings, progressing } from './findings.ts';
-import { specDigest } from './known.ts';
+import { specDigest } from './known-objects.ts';
 import type { SyncMember } from './manifests.ts';
 import { entryOf, pruneText } from './prunes.ts';
 import { type Compared, comparedOf, keptOf, type Outcome } from './record.ts';
