@@ -1,16 +1,19 @@
 import type { Command } from 'commander';
+import { collectAnnotation, syncAnnotations } from '../../api/annotations.ts';
 import { askedText } from '../../api/approval-text.ts';
 import { findKind, kindInfo } from '../../api/kinds.ts';
-import type { Kind, ObjectKey } from '../../api/objects.ts';
+import type { ApprovalSpec, ObjectKey, SyncStatus } from '../../api/objects.ts';
+import { revisionText } from '../../api/sync-names.ts';
 import { visibleLine } from '../../api/visible.ts';
 import type { Cli, Client } from '../cli.ts';
+import { deletesText } from '../counted.ts';
 import { CliError, UsageError } from '../failure.ts';
 import { tellFailures } from '../get/ask.ts';
 import { type GlobalOptions, namespaceOf } from '../global-options.ts';
+import { fieldManager } from '../patching.ts';
 import { selectedOf } from '../select-objects.ts';
 import { idKey } from '../talk/names.ts';
 import { objectName, parseTargetsOf } from '../targets.ts';
-import { approveRuntime, approveSync } from './held.ts';
 
 type Decision = 'approve' | 'deny';
 
@@ -45,7 +48,9 @@ async function decide(
   const failures: unknown[] = [];
   for (const subject of all) {
     try {
-      cli.out(`${await decideOne(client, subject, cli, { decision, done, option: options.option })}\n`);
+      const decided = await decideOne(client, subject, cli, { decision, option: options.option });
+      const text = objectName(kindInfo(subject.kind), subject.key.name);
+      cli.out(`${text} ${done}: ${decidedText(decided)}\n`);
     } catch (error) {
       failures.push(error);
     }
@@ -64,7 +69,7 @@ function withKinds(words: readonly string[]): readonly string[] {
 }
 
 interface Subject {
-  kind: Kind;
+  kind: 'Approval' | 'Sync' | 'Runtime';
   key: ObjectKey;
 }
 
@@ -79,23 +84,64 @@ function subjectOf(word: string, options: GlobalOptions, cli: Cli): Subject {
   };
 }
 
+/** What was decided. */
+type Decided = { pending: PendingApproval } | { orphans: true } | { spec: ApprovalSpec };
+
+type PendingApproval = NonNullable<SyncStatus['pendingApproval']>;
+
 async function decideOne(
   client: Client,
   { kind, key }: Subject,
   cli: Cli,
-  { decision, done, option }: { decision: Decision; done: string; option: string | undefined },
-): Promise<string> {
+  { decision, option }: { decision: Decision; option: string | undefined },
+): Promise<Decided> {
+  if (kind === 'Approval')
+    return { spec: (await client.decide(key, decision, { by: cli.user(), option })).spec };
   const text = objectName(kindInfo(kind), key.name);
-  if (kind === 'Sync' || kind === 'Runtime') {
-    if (option !== undefined)
-      throw new UsageError(`${text}: --option is for requests of agents, which have options`);
-    if (decision === 'deny') throw new CliError(`${text}: ${howToRefuse[kind](key.name)}`);
-    const what = kind === 'Sync' ? await approveSync(client, key) : await approveRuntime(client, key);
-    return `${text} ${done}: ${what}`;
-  }
-  const { spec } = await client.decide(key, decision, { by: cli.user(), option });
-  return visibleLine(`${text} ${done}: ${askedText(spec)}`);
+  if (option !== undefined)
+    throw new UsageError(`${text}: --option is for requests of agents, which have options`);
+  if (decision === 'deny') throw new CliError(`${text}: ${howToRefuse[kind](key.name)}`);
+  return kind === 'Sync'
+    ? { pending: await approveSync(client, key) }
+    : { orphans: await approveRuntime(client, key) };
 }
+
+function decidedText(decided: Decided): string {
+  if ('spec' in decided) return visibleLine(askedText(decided.spec));
+  if ('orphans' in decided) return 'containers without an Instance are removed';
+  const { revision, deletes, objects = [] } = decided.pending;
+  const more = deletes - objects.length;
+  const names = [...objects, ...(more > 0 && objects.length > 0 ? [`${more} more`] : [])].join(', ');
+  return `${revisionText(revision)} may delete ${deletesText(decided.pending)}${names === '' ? '' : `: ${names}`}`;
+}
+
+/** Approves the deletions of the pending revision. */
+async function approveSync(client: Client, key: ObjectKey): Promise<PendingApproval> {
+  const { status } = await client.get('Sync', key);
+  const pending = status?.pendingApproval;
+  if (pending === undefined)
+    throw new CliError(`sync.agentctl.dev/${key.name}: no revision waits for approval`);
+  await annotate(client, 'Sync', key, { [syncAnnotations.approved]: pending.revision });
+  return pending;
+}
+
+/** Lets a Runtime remove orphans, which belong to no Instance any more. */
+async function approveRuntime(client: Client, key: ObjectKey): Promise<true> {
+  const { status } = await client.get('Runtime', key);
+  const held = status?.conditions?.find(({ type }) => type === 'OrphansHeld');
+  if (held?.status !== 'True')
+    throw new CliError(`runtime.agentctl.dev/${key.name}: nothing waits for approval`);
+  await annotate(client, 'Runtime', key, { [collectAnnotation]: 'true' });
+  return true;
+}
+
+const annotate = (
+  client: Client,
+  kind: 'Sync' | 'Runtime',
+  key: ObjectKey,
+  annotations: Record<string, string>,
+): Promise<unknown> =>
+  client.patch(kind, key, { type: 'merge', body: { metadata: { annotations } } }, { fieldManager });
 
 const howToRefuse = {
   Sync: (name: string) =>

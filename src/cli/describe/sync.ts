@@ -1,8 +1,7 @@
 import type { Condition, SyncSpec } from '../../api/objects.ts';
 import { revisionText } from '../../api/sync-names.ts';
 import type { SyncView } from '../../views/sync-view.ts';
-import { deletesText } from '../approvals/held.ts';
-import { counted } from '../counted.ts';
+import { counted, deletesText } from '../counted.ts';
 import {
   ago,
   conditionsSection,
