@@ -237,9 +237,9 @@ async function turn(
       else spoken.tell(entry);
       if (!('end' in entry)) continue;
       spoken.pause();
-      const why = outcomeText(entry.end);
-      if (why === undefined) return 'completed';
-      cli.err(entry.end.status?.reason === 'Cancelled' ? 'cancelled\n' : `error: ${why}\n`);
+      const { state, reason } = entry.end.status ?? {};
+      if (state === 'Completed') return 'completed';
+      cli.err(reason === 'Cancelled' ? 'cancelled\n' : `error: ${outcomeText(entry.end)}\n`);
       return 'failed';
     }
     spoken.pause();

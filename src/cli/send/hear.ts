@@ -1,7 +1,7 @@
 import { kindInfo } from '../../api/kinds.ts';
 import { keyOf, type Message } from '../../api/objects.ts';
 import type { Cli, Client } from '../cli.ts';
-import { UsageError } from '../failure.ts';
+import { exitCode, UsageError } from '../failure.ts';
 import { goesOnText, outcomeCode, outcomeText } from '../talk/outcome.ts';
 import { voice } from '../talk/voice.ts';
 import { objectName } from '../targets.ts';
@@ -45,6 +45,5 @@ function ended(
   if (output === 'json') cli.out(`${JSON.stringify(message, null, 2)}\n`);
   if (output === 'name') cli.out(`${objectName(kindInfo('Message'), message.metadata.name)}\n`);
   cli.exitCode = outcomeCode(message);
-  const why = outcomeText(message, { removed });
-  if (why !== undefined) cli.err(`error: ${why}\n`);
+  if (cli.exitCode !== exitCode.ok) cli.err(`error: ${outcomeText(message, { removed })}\n`);
 }

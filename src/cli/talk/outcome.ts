@@ -10,18 +10,20 @@ export function outcomeCode({ status }: Message): number {
   return unfinished.has(status?.reason ?? '') ? exitCode.unfinished : exitCode.failed;
 }
 
-/** Returns why it has no answer, and the remedy. Undefined if it has one. */
+/** Returns why an ended message has no answer, and the remedy. */
 export function outcomeText(
   { metadata: { name }, status = {} }: Message,
   { removed = false }: { removed?: boolean } = {},
-): string | undefined {
+): string {
   const { state = 'Pending', reason, message } = status;
-  if (state === 'Completed') return undefined;
   const said = message !== undefined && removed ? withoutCommands(message) : message;
   const why = [reason, said].filter((part) => part !== undefined && part !== '').join(': ');
   // Not if the reason already says so, or if the conversation is closed.
   const retry = `agentctl messages retry ${name}`;
-  const again = removed || why.includes(retry) || reason === 'SessionLost' ? '' : `. Send it again: ${retry}`;
+  const again =
+    removed || message?.includes(retry) === true || reason === 'SessionLost'
+      ? ''
+      : `. Send it again: ${retry}`;
   const what = state === 'Expired' ? 'expired' : state === 'Failed' ? 'failed' : `is ${state}`;
   return `message/${name} ${what}${why === '' ? '' : `: ${why.replace(/\.$/, '')}`}. Details: agentctl messages describe ${name}${again}`;
 }
