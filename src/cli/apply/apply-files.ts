@@ -24,11 +24,10 @@ import { reasonText } from '../wait/reason-text.ts';
 import { report as reportWait, waitEach } from '../wait/wait-report.ts';
 import { refusedTexts, tryManifests } from './try.ts';
 
-/** The result for one document, in kubectl's words: created, configured, unchanged. */
-interface Written {
+/** The result for one document. */
+interface Written extends Pick<Tried<Manifest>, 'change'> {
   manifest: Manifest;
   object: AnyObject | undefined;
-  word: string;
 }
 
 /**
@@ -61,7 +60,7 @@ export async function apply(
       : await liveObjects(client, ordered);
   const tried = await tryManifests(client, ordered, options, live);
   if (options.dryRun === 'server') {
-    await say(tried.map((each) => became(each, each.after, ' (server dry run)')));
+    await say(tried.map((each) => became(each, each.after)));
     return set?.prune({ dryRun: true });
   }
   await set?.begin();
@@ -110,8 +109,8 @@ async function clientDryRun(
     const before = live.get(identity(manifest));
     const isSame = before !== undefined && staysAsItIs(manifest, before, options.fieldManager);
     const change =
-      before === undefined || isTerminating(before) ? 'created' : isSame ? 'unchanged' : 'configured';
-    return { manifest, object: undefined, word: `${change} (dry run)` };
+      before === undefined || isTerminating(before) ? 'Created' : isSame ? 'Unchanged' : 'Configured';
+    return { manifest, object: undefined, change };
   });
 }
 
@@ -153,15 +152,21 @@ async function acceptReverted(
   }
 }
 
-const became = ({ member, change }: Tried<Manifest>, object: AnyObject | undefined, how = ''): Written => ({
+const became = ({ member, change }: Tried<Manifest>, object: AnyObject | undefined): Written => ({
   manifest: member,
   object,
-  word: `${change.toLowerCase()}${how}`,
+  change,
 });
 
-async function report(written: readonly Written[], { output }: ApplyOptions): Promise<string> {
+const howText = { none: '', client: ' (dry run)', server: ' (server dry run)' } as const;
+
+/** In kubectl's words: created, configured, unchanged. */
+async function report(written: readonly Written[], { output, dryRun }: ApplyOptions): Promise<string> {
   if (output === 'name') return written.map(({ manifest }) => `${manifest.text}\n`).join('');
-  if (output === undefined) return written.map(({ manifest, word }) => `${manifest.text} ${word}\n`).join('');
+  if (output === undefined)
+    return written
+      .map(({ manifest, change }) => `${manifest.text} ${change.toLowerCase()}${howText[dryRun]}\n`)
+      .join('');
   const objects = written.map(({ manifest, object }) => object ?? (manifest.object as AnyObject)); // a client dry run has no other object
   return formatObjects({ type: output }, objects.map(withoutManagedFields), objects.length === 1);
 }
