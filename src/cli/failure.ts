@@ -35,17 +35,24 @@ export class UsageError extends CliError {
 }
 
 /** Returns the text and the exit code for a failure. */
-export function describeFailure(error: unknown): { text: string; exitCode: number } {
-  if (error instanceof CliError) return { text: `error: ${error.message}`, exitCode: error.exitCode };
-  if (error instanceof UnreachableError) {
-    const start = nothingListens(error.cause) ? 'Start one: agentctl controller start' : undefined;
-    const { message, remedy = start } = error;
-    const text = remedy === undefined ? message : `${message}. ${remedy}`;
-    return { text: `error: ${text}`, exitCode: exitCode.unreachable };
-  }
-  if (error instanceof ApiError) return { text: apiText(error), exitCode: exitCode.failed };
-  if (error instanceof Error) return { text: `error: ${error.message}`, exitCode: exitCode.failed };
-  return { text: `error: ${String(error)}`, exitCode: exitCode.failed };
+export const describeFailure = (error: unknown): { text: string; exitCode: number } => ({
+  text: error instanceof ApiError ? apiText(error) : `error: ${failureText(error)}`,
+  exitCode:
+    error instanceof CliError
+      ? error.exitCode
+      : error instanceof UnreachableError
+        ? exitCode.unreachable
+        : exitCode.failed,
+});
+
+/** Returns the text as a part of another message. */
+export function failureText(error: unknown): string {
+  if (error instanceof ApiError) return apiText(error);
+  if (!(error instanceof Error)) return String(error);
+  if (!(error instanceof UnreachableError)) return error.message;
+  const start = nothingListens(error.cause) ? 'Start one: agentctl controller start' : undefined;
+  const { message, remedy = start } = error;
+  return remedy === undefined ? message : `${message}. ${remedy}`;
 }
 
 /** As in kubectl: Error from server (NotFound): ... */

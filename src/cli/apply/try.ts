@@ -6,7 +6,7 @@ import { type ApplyOptions, identity, type Refused } from '../../client/apply/me
 import { found } from '../../client/found.ts';
 import { mayTakeBack, type Rival, rivals } from '../../plan/sync/conflict.ts';
 import type { Client } from '../cli.ts';
-import { CliError, describeFailure } from '../failure.ts';
+import { CliError, failureText } from '../failure.ts';
 import { fieldManager } from '../patching.ts';
 import type { Manifest } from '../read-manifests.ts';
 
@@ -52,15 +52,12 @@ export async function refusedTexts(client: Client, refused: readonly Refused<Man
   const [away, others] = [true, false].map((isAway) =>
     refused.filter(({ reason }) => reason instanceof UnreachableError === isAway),
   );
-  const unreachable = new Set(
-    (away ?? []).map(({ reason }) => describeFailure(reason).text.replace(/^error: /, '')),
-  );
+  const unreachable = new Set((away ?? []).map(({ reason }) => failureText(reason)));
   const texts = await Promise.all(
     (others ?? []).map(async ({ member: { document, text }, reason }) => {
-      const told = describeFailure(reason).text.replace(/^error: /, '');
       const rival = isApiError(reason, 'Conflict') && rivals(reason).length > 0;
       const hint = rival ? `. ${await conflictHint(client, reason)}` : '';
-      return `${document.source}:${document.line}: ${text}: ${told}${hint}`;
+      return `${document.source}:${document.line}: ${text}: ${failureText(reason)}${hint}`;
     }),
   );
   return [...texts, ...unreachable];

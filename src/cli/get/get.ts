@@ -5,7 +5,7 @@ import { itemsOf } from '../../client/resources.ts';
 import type { Ask, Scope } from '../../views/fleet-view.ts';
 import { refuseBare } from '../bare.ts';
 import type { Cli, Client } from '../cli.ts';
-import { CliError, describeFailure, UsageError } from '../failure.ts';
+import { CliError, failureText, UsageError } from '../failure.ts';
 import { type Format, parseFormat } from '../print/output-format.ts';
 import { formatObjects, withoutManagedFields } from '../print/print-objects.ts';
 import { parseTargets } from '../targets.ts';
@@ -78,8 +78,6 @@ function readText(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (cause) {
-    throw new CliError(`${file} cannot be read: ${describeFailure(cause).text.replace(/^error: /, '')}`, {
-      cause,
-    });
+    throw new CliError(`${file} cannot be read: ${failureText(cause)}`, { cause });
   }
 }

@@ -5,7 +5,7 @@ import { tryManifests } from '../apply/try.ts';
 import type { Cli } from '../cli.ts';
 import { createdText, differsText, diffSync, placed, plainFields } from '../diff/sync-diff.ts';
 import { examples } from '../examples.ts';
-import { CliError, describeFailure, exitCode } from '../failure.ts';
+import { CliError, describeFailure, exitCode, failureText } from '../failure.ts';
 import { fileFlags } from '../file-flags.ts';
 import { choice } from '../global-options.ts';
 import { type FileOptions, type Manifest, readManifests } from '../read-manifests.ts';
@@ -24,12 +24,8 @@ export function define(command: Command, cli: Cli): void {
     .action((options: DiffOptions & { sync?: string }) =>
       (options.sync === undefined ? diff(options, cli) : diffSync(options.sync, options, cli)).catch(
         (error: unknown) => {
-          const failure = describeFailure(error);
-          if (failure.exitCode !== exitCode.failed) throw error;
-          throw new CliError(failure.text.replace(/^error: /, ''), {
-            exitCode: exitCode.trouble,
-            cause: error,
-          });
+          if (describeFailure(error).exitCode !== exitCode.failed) throw error;
+          throw new CliError(failureText(error), { exitCode: exitCode.trouble, cause: error });
         },
       ),
     );

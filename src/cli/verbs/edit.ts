@@ -10,7 +10,7 @@ import { visible } from '../../api/visible.ts';
 import { writeChange } from '../changing.ts';
 import type { Cli, Client } from '../cli.ts';
 import { examples } from '../examples.ts';
-import { CliError, describeFailure, UsageError } from '../failure.ts';
+import { CliError, describeFailure, failureText, UsageError } from '../failure.ts';
 import { type GlobalOptions, namespaceOf } from '../global-options.ts';
 import { withoutManagedFields, yamlText } from '../print/print-objects.ts';
 import { type Selected, selectedOf } from '../select-objects.ts';
@@ -46,11 +46,8 @@ async function edit(words: readonly string[], options: GlobalOptions, cli: Cli):
   } catch (cause) {
     keep = readFileSync(file, 'utf8') !== before;
     if (!keep) throw cause;
-    const { text: why, exitCode } = describeFailure(cause);
-    throw new CliError(`${why.replace(/^error: /, '')}\nyour changes are saved in ${file}`, {
-      exitCode,
-      cause,
-    });
+    const { exitCode } = describeFailure(cause);
+    throw new CliError(`${failureText(cause)}\nyour changes are saved in ${file}`, { exitCode, cause });
   } finally {
     if (!keep) rmSync(folder, { recursive: true });
   }

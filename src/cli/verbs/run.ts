@@ -12,7 +12,7 @@ import { until } from '../../views/until.ts';
 import type { Cli, Client } from '../cli.ts';
 import { keptVolumes, tellKept } from '../delete/affected.ts';
 import { examples } from '../examples.ts';
-import { CliError, describeFailure, exitCode, UsageError } from '../failure.ts';
+import { CliError, exitCode, failureText, UsageError } from '../failure.ts';
 import {
   choice,
   collect,
@@ -192,7 +192,7 @@ async function remove(client: Client, key: ObjectKey, interrupted: AbortSignal, 
   } catch (error) {
     line.clear();
     cli.err(
-      `error: agent/${key.name} could not be deleted: ${describeFailure(error).text.replace(/^error: /, '')}. Try again: agentctl delete agent ${key.name}\n`,
+      `error: agent/${key.name} could not be deleted: ${failureText(error)}. Try again: agentctl delete agent ${key.name}\n`,
     );
     if (cli.exitCode === exitCode.ok) cli.exitCode = exitCode.failed;
   }
